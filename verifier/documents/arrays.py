@@ -1,0 +1,155 @@
+"""Numbers of a document as arrays: nested lists, numpy arrays or tensors in; float64 out.
+
+Whole arrays are checked by their set of types; only an array that holds a mistake is looked at number by
+number, to say where it stands.
+"""
+
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.documents.mistakes import SHOWN, Mistakes, at, shown
+
+NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+_DEEPEST = 3
+
+
+def read_array(value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = True) -> Array | None:
+    """Read an array of any rank up to 2; None, with mistakes noted, where there is none.
+
+    finite: whether NaN and infinities are mistakes. Otherwise the strings of the contract stand for them.
+    """
+    array = (
+        _from_lists(value, pointer, mistakes, finite)
+        if isinstance(value, list | tuple)
+        else _from_numbers(value, pointer, mistakes)
+    )
+    if array is None:
+        return None
+    if array.ndim > 2:
+        rank = "3" if array.ndim == _DEEPEST else "more than 2"
+        mistakes.add(pointer, "a list of numbers or a list of such lists", f"nesting of depth {rank}")
+        return None
+    if finite and not np.isfinite(array).all():
+        places = np.argwhere(~np.isfinite(array))
+        _note_places(
+            [at(pointer, *map(int, place)) for place in places[:SHOWN]],
+            len(places),
+            ["a number that is not finite"] * SHOWN,
+            "a finite number",
+            pointer,
+            mistakes,
+        )
+        return None
+    return array
+
+
+def dtype_of(value: Any) -> str | None:
+    """Name the floating format of an array or tensor; None for lists and for integers."""
+    dtype = getattr(value, "dtype", None)
+    name = str(dtype).removeprefix("torch.") if dtype is not None else None
+    return name if name in ("float64", "float32", "float16", "bfloat16") else None
+
+
+def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
+    if hasattr(value, "detach"):  # a tensor; bfloat16 has no numpy twin
+        value = value.detach().cpu().double().numpy()
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiu":
+        with np.errstate(over="ignore"):
+            return np.asarray(value, dtype=np.float64)
+    if isinstance(value, np.ndarray | np.generic):
+        mistakes.add(pointer, "an array of real numbers", f"an array of type {value.dtype}")
+    else:
+        mistakes.add(pointer, "a list of numbers or a list of such lists", shown(value))
+    return None
+
+
+def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool) -> Array | None:
+    shape: list[int] = []
+    level: list[Any] = [value]
+    while level and all(isinstance(item, list | tuple) for item in level):
+        lengths = {len(item) for item in level}
+        if len(lengths) > 1:
+            odd = next(i for i, item in enumerate(level) if len(item) != len(level[0]))
+            mistakes.add(
+                at(pointer, *_place(odd, shape)),
+                f"a list of {len(level[0])}, as in the first row",
+                f"a list of {len(level[odd])}",
+                "make all rows equally long",
+            )
+            return None
+        shape.append(len(level[0]))
+        if len(shape) > _DEEPEST:
+            mistakes.add(
+                pointer, "a list of numbers or a list of such lists", f"nesting of depth {len(shape)} or more"
+            )
+            return None
+        level = list(chain.from_iterable(level))
+    return _from_flat(level, tuple(shape), pointer, mistakes, finite)
+
+
+def _from_flat(
+    flat: list[Any], shape: tuple[int, ...], pointer: str, mistakes: Mistakes, finite: bool
+) -> Array | None:
+    if not set(map(type, flat)) <= {int, float}:
+        flat = [NON_FINITE.get(x, x) if type(x) is str and not finite else x for x in flat]
+        flat = [float(x) if isinstance(x, np.floating | np.integer) else x for x in flat]
+        wrong = [i for i, x in enumerate(flat) if type(x) not in (int, float)]
+        if wrong:
+            _note_places(
+                [at(pointer, *_place(i, shape)) for i in wrong[:SHOWN]],
+                len(wrong),
+                [shown(flat[i]) for i in wrong[:SHOWN]],
+                "a number",
+                pointer,
+                mistakes,
+                remedy=_remedy([flat[i] for i in wrong], finite),
+            )
+            return None
+    try:
+        return np.array(flat, dtype=np.float64).reshape(shape)
+    except OverflowError:
+        large = [i for i, x in enumerate(flat) if isinstance(x, int) and abs(x) >= 2**1024]
+        _note_places(
+            [at(pointer, *_place(i, shape)) for i in large[:SHOWN]],
+            len(large),
+            ["an integer beyond its range"] * SHOWN,
+            "a number that fits a float64",
+            pointer,
+            mistakes,
+        )
+        return None
+
+
+def _remedy(wrong: list[Any], finite: bool) -> str:
+    if any(isinstance(x, list | tuple) for x in wrong):
+        return "make all rows equally deep"
+    if any(isinstance(x, str) and x in NON_FINITE for x in wrong) and finite:
+        return "only gradients may be non-finite, where that is judged"
+    return "write numbers without quotes" if any(isinstance(x, str) for x in wrong) else ""
+
+
+def _note_places(
+    places: list[str],
+    count: int,
+    found: list[str],
+    expected: str,
+    pointer: str,
+    mistakes: Mistakes,
+    remedy: str = "",
+) -> None:
+    for place, what in zip(places, found, strict=False):
+        mistakes.add(place, expected, what, remedy)
+    if count > len(places):
+        mistakes.add(pointer, f"{expected} everywhere", f"{count - len(places)} more such entries")
+
+
+def _place(flat: int, shape: list[int] | tuple[int, ...]) -> tuple[int, ...]:
+    """Give the index of the flat-th item of all items at the depth of `shape`."""
+    index: list[int] = []
+    for size in reversed(shape):
+        index.append(flat % size if size else 0)
+        flat = flat // size if size else 0
+    return tuple(reversed(index))

@@ -1,0 +1,36 @@
+"""Submissions from files: JSON, npz or safetensors, told apart by their first bytes."""
+
+from pathlib import Path
+from typing import Any
+
+from verifier.documents.json_text import parse
+from verifier.documents.mistakes import MalformedSubmission, Mistake
+from verifier.documents.npz import parse_npz
+from verifier.documents.reading import read_submission
+from verifier.documents.safetensors import parse_safetensors
+from verifier.submission import Submission
+
+SUFFIXES = (".json", ".npz", ".safetensors")
+
+
+def load(path: str | Path) -> Submission:
+    """Read a submission's file. Raises: OSError; MalformedSubmission with everything that is wrong."""
+    return read_submission(parse_bytes(Path(path).read_bytes()))
+
+
+def parse_bytes(content: bytes) -> Any:
+    """Give the document in a file's bytes, arrays in place of lists where the format has arrays.
+
+    Raises: MalformedSubmission for bytes in none of the formats.
+    """
+    if content[:2] == b"PK":
+        return parse_npz(content)
+    if content[:1] == b"\x80" or content[:6] == b"\x93NUMPY":
+        kind = "a pickle" if content[:1] == b"\x80" else "a single numpy array"
+        remedy = "write JSON, npz (numpy.savez) or safetensors"
+        raise MalformedSubmission([Mistake("", "JSON, npz or safetensors", kind, remedy)])
+    if content[8:9] == b"{":
+        return parse_safetensors(content)
+    if not content.strip():
+        raise MalformedSubmission([Mistake("", "a submission", "an empty file")])
+    return parse(content)

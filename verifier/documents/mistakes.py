@@ -1,0 +1,119 @@
+"""What is wrong with a document: every mistake at once, each with its place, and what would mend it.
+
+MalformedSubmission (ValueError)    the document cannot be a submission
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+SHOWN = 5  # mistakes of one kind within one array
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """pointer: RFC 6901. expected: the rule. found: what stands there. remedy: what would mend it, if known."""
+
+    pointer: str
+    expected: str
+    found: str
+    remedy: str = ""
+
+    @property
+    def detail(self) -> str:
+        """The whole as one sentence."""
+        sentence = f"expected {self.expected}, got {self.found}"
+        return f"{sentence}; {self.remedy}" if self.remedy else sentence
+
+
+class MalformedSubmission(ValueError):  # noqa: N818 -- the word that the contract uses
+    """A document that is no submission; `mistakes` has all that is wrong with it."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(f"{m.pointer or '(document)'}: {m.detail}" for m in self.mistakes))
+
+
+class Mistakes:
+    """Collects mistakes while a document is read, so that reading goes on after the first."""
+
+    def __init__(self) -> None:
+        self.found: list[Mistake] = []
+
+    def add(self, pointer: str, expected: str, found: str, remedy: str = "") -> None:
+        self.found.append(Mistake(pointer, expected, found, remedy))
+
+    def raise_if_any(self) -> None:
+        if self.found:
+            raise MalformedSubmission(self.found)
+
+
+def at(pointer: str, *steps: str | int) -> str:
+    """Extend a JSON pointer, escaping as RFC 6901 section 3 says."""
+    return pointer + "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def shown(value: Any) -> str:
+    """Describe a JSON value shortly, without echoing arrays."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'the string "{value}"' if len(value) <= 40 else f"a string of {len(value)} characters"
+    if isinstance(value, int | float):
+        text = f"{value:.6g}" if isinstance(value, float) or abs(value) < 10**15 else "a very large integer"
+        return text
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}" if value else "an empty list"
+    if isinstance(value, dict):
+        return f"an object with {', '.join(map(repr, list(value)[:5]))}" if value else "an empty object"
+    return f"a value of type {type(value).__name__}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Give a remedy that names the likeliest meant of `known`, or lists them."""
+    names = list(known)
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known are {', '.join(names[:20])}" if names else ""
+
+
+def check_fields(document: dict[str, Any], known: Iterable[str], pointer: str, mistakes: Mistakes) -> None:
+    """Note every field that is not among `known`."""
+    names = list(known)
+    for field in document:
+        if field not in names:
+            mistakes.add(
+                at(pointer, field), "a known field", f"the field {field[:40]!r}", nearest(field, names)
+            )
+
+
+def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mistakes) -> str | None:
+    """Read one word out of several."""
+    names = list(choices)
+    if isinstance(value, str) and value in names:
+        return value
+    remedy = nearest(value, names) if isinstance(value, str) else ""
+    mistakes.add(pointer, "one of " + ", ".join(names), shown(value), remedy if "mean" in remedy else "")
+    return None
+
+
+def read_number(value: Any, pointer: str, mistakes: Mistakes, at_least: float | None = None) -> float | None:
+    """Read one finite number, no smaller than `at_least`."""
+    rule = "a finite number" if at_least is None else f"a finite number of at least {at_least:g}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        remedy = "write numbers without quotes" if isinstance(value, str) else ""
+        mistakes.add(pointer, rule, shown(value), remedy)
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or (at_least is not None and number < at_least):
+        mistakes.add(pointer, rule, shown(value))
+        return None
+    return number

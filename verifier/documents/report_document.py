@@ -1,0 +1,113 @@
+"""A report as the contract's document `gradjury.report/1`."""
+
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.caution import Caution
+from verifier.consensus import Evidence
+from verifier.documents.json_text import number, numbers
+from verifier.report import SCHEMA, Entries, Entry, LossReport, ParameterReport, Report
+from verifier.verdict import Verdict
+
+
+def document_of(report: Report) -> dict[str, Any]:
+    """Give plain dicts, lists, strings and finite numbers, in the contract's order."""
+    document: dict[str, Any] = {"schema": SCHEMA}
+    if report.name is not None:
+        document["name"] = report.name
+    return document | {
+        "verdict": str(report.verdict),
+        "loss": _loss(report.loss),
+        "summary": summary_of(report),
+        "parameters": [_parameter(parameter) for parameter in report.parameters.values()],
+        "diagnosis": [dict(row) for row in report.diagnosis],
+        "warnings": [_warning(caution) for caution in report.warnings],
+        "evidence": [_evidence(item) for item in report.evidence],
+        "convention": dict(report.convention or {}),
+        "precision": report.precision,
+        "tolerance": {key: value for key, value in (report.tolerance or {}).items() if value is not None},
+        "versions": dict(report.versions),
+        "seconds": report.seconds,
+    }
+
+
+def summary_of(report: Report) -> dict[str, int]:
+    """Count entries over all parameters; `parameters` is their number, missing ones included."""
+    rows = list(report.parameters.values())
+    return {
+        "parameters": sum(int(np.prod(row.shape)) for row in rows),
+        "correct": sum(row.correct for row in rows),
+        "incorrect": sum(row.incorrect for row in rows),
+        "undecided": sum(row.undecided for row in rows),
+        "missing": sum(int(np.prod(row.shape)) for row in rows if row.verdict is Verdict.MISSING),
+    }
+
+
+def _optional(value: float | None) -> float | str | None:
+    return None if value is None else number(value)
+
+
+def _loss(loss: LossReport) -> dict[str, Any]:
+    document: dict[str, Any] = {"value": number(loss.value), "uncertainty": number(loss.uncertainty)}
+    if loss.reported is not None:
+        document |= {"reported": number(loss.reported), "verdict": str(loss.verdict)}
+    return document | {"graded_under": dict(loss.graded_under)}
+
+
+def _parameter(parameter: ParameterReport) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "name": parameter.name,
+        "shape": list(parameter.shape),
+        "verdict": str(parameter.verdict),
+    }
+    if parameter.verdict is Verdict.MISSING:
+        return document
+    counts = ("correct", "incorrect", "undecided", "uninformative", "to_rounding")
+    measures = ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio")
+    document |= {count: getattr(parameter, count) for count in counts}
+    document |= {measure: _optional(getattr(parameter, measure)) for measure in measures}
+    document["worst"] = [_entry(entry) for entry in parameter.worst]
+    if parameter.entries is not None:
+        document["entries"] = _entries(parameter.entries)
+    return document
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    figures = ("submitted", "expected", "uncertainty", "tolerance", "abs_error", "rel_error")
+    return {
+        "index": list(entry.index),
+        "verdict": str(entry.verdict),
+        **{figure: _optional(getattr(entry, figure)) for figure in figures},
+    }
+
+
+def _entries(entries: Entries) -> dict[str, Any]:
+    def nested(array: Array) -> Any:
+        values = array.tolist()
+        return values if np.isfinite(array).all() else numbers(values)
+
+    return {field: nested(getattr(entries, field)) for field in ("expected", "submitted", "difference")}
+
+
+def _warning(caution: Caution) -> dict[str, Any]:
+    document: dict[str, Any] = {"code": caution.code}
+    if caution.layer is not None:
+        document["layer"] = caution.layer
+    if caution.units:
+        document["units"] = list(caution.units)
+    return document | {"detail": caution.detail}
+
+
+def _evidence(item: Evidence) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "oracle": item.oracle,
+        "entries": item.entries,
+        "agrees": item.agrees,
+        "max_disagreement": _optional(item.max_disagreement),
+        "uncertainty": str(item.uncertainty),
+    }
+    if item.disputed:
+        document["disputed"] = dict(item.disputed)
+    return document | ({"reason": item.reason} if item.reason else {})

@@ -1,0 +1,36 @@
+"""A number never travels without its error, and the error says what it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reference_impl.array import Array
+
+
+class Uncertainty(StrEnum):
+    """What an error means."""
+
+    BOUND = "bound"  # the true value lies within it, proved
+    ESTIMATE = "estimate"  # the true value is expected within it
+    UNKNOWN = "unknown"  # nothing is known
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """value ± error, entry by entry, in one shape. An infinite error: this oracle cannot tell."""
+
+    value: Array
+    error: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One oracle's answer to a problem.
+
+    gradient: an Estimate for each parameter by name; empty where the oracle could not be asked.
+    reason: why it could not be asked, or why entries are missing; empty otherwise.
+    """
+
+    gradient: Mapping[str, Estimate]
+    uncertainty: Uncertainty
+    reason: str = ""

@@ -1,0 +1,120 @@
+"""How each example's loss responds when one unit's pre-activation moves: the black box that differences
+and complex steps look into.
+
+Since ∂a_j/∂w_ij = z_i exactly, the responses δ of all units give the gradient of every weight. Moving one
+unit changes the next layer by a rank-one update, and units and examples batch into one array.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_impl.activation import Activation, Kink
+from reference_impl.array import Array
+from reference_impl.problem import Problem
+
+CHUNK = 1 << 20  # numbers in one intermediate array: 8 MB of float64, about a core's share of cache
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """How a network is evaluated: on stable reals, or on formulas over complex numbers.
+
+    activate: (activation, a) -> z. example_losses: (problem, a, outputs) -> losses.
+    crosses: (kink, pre-activations (sides, units, N, out)) -> whether any reached the kink, (units, N).
+    """
+
+    activate: Callable[[Activation, Array], Array]
+    example_losses: Callable[[Problem, Array, Array], Array]
+    crosses: Callable[[Kink, Array], Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Responses:
+    """What moving units `first` … of a layer did. losses: (sides, units, N). smooth: (units, N)."""
+
+    first: int
+    losses: Array
+    smooth: Array
+
+
+def run(problem: Problem, arithmetic: Arithmetic) -> tuple[list[Array], list[Array]]:
+    """Run the batch forward in the given arithmetic: a of every layer, and z with the inputs first."""
+    preactivations: list[Array] = []
+    activations: list[Array] = [problem.batch.inputs]
+    for index, own in enumerate(problem.parameters):
+        a = activations[-1] @ own.weight
+        a = a if own.bias is None else a + own.bias
+        preactivations.append(a)
+        activations.append(_activated(problem, arithmetic, index, a))
+    return preactivations, activations
+
+
+def responses(
+    problem: Problem,
+    a: list[Array],
+    z: list[Array],
+    layer: int,
+    steps: Array,
+    arithmetic: Arithmetic,
+) -> Iterator[Responses]:
+    """Move every unit of `layer` in every example, one unit at a time, by each of its steps.
+
+    Shapes: steps (sides, N, units). Yields the units in chunks that fit the cache.
+    """
+    sides, examples, units = steps.shape
+    widest = max(own.weight.shape[1] for own in problem.parameters[layer:])
+    width = max(1, CHUNK // (sides * examples * widest))
+    for first in range(0, units, width):
+        chunk = slice(first, min(first + width, units))
+        moved = np.moveaxis(steps[:, :, chunk], -1, 1)  # (sides, units, N)
+        yield _responses(problem, a, z, layer, first, moved, arithmetic)
+
+
+def _activated(problem: Problem, arithmetic: Arithmetic, index: int, a: Array) -> Array:
+    z = arithmetic.activate(problem.network.layers[index].activation, a)
+    return z * problem.batch.masks[index] if index in problem.batch.masks else z
+
+
+def _responses(
+    problem: Problem,
+    a: list[Array],
+    z: list[Array],
+    layer: int,
+    first: int,
+    moved: Array,
+    arithmetic: Arithmetic,
+) -> Responses:
+    sides, units, examples = moved.shape
+    last = len(problem.parameters) - 1
+    which = np.arange(first, first + units)
+    activation = problem.network.layers[layer].activation
+    own = a[layer].T[which] + moved  # (sides, units, N)
+    smooth = np.ones((units, examples), dtype=bool)
+
+    if activation.derivative is not None and layer < last:
+        for kink in activation.kinks:
+            smooth &= ~arithmetic.crosses(kink, own[..., None])
+        mask = problem.batch.masks[layer].T[which] if layer in problem.batch.masks else 1.0
+        change = arithmetic.activate(activation, own) * mask - z[layer + 1].T[which]
+        # dead weights must not turn an overflow of the change into NaN for units that do not see it
+        rows = problem.parameters[layer + 1].weight[which][None, :, None, :]
+        current = a[layer + 1] + change[..., None] * rows
+        index = layer + 1
+    else:
+        current = np.broadcast_to(a[layer], (sides, units, *a[layer].shape)).astype(own.dtype)
+        current[:, np.arange(units), :, which] = np.moveaxis(own, 1, 0)
+        index = layer
+    while True:
+        for kink in problem.network.layers[index].activation.kinks:
+            smooth &= ~arithmetic.crosses(kink, current)
+        outputs = _activated(problem, arithmetic, index, current)
+        if index == last:
+            losses = arithmetic.example_losses(problem, current, outputs)
+            return Responses(first, losses, smooth)
+        index += 1
+        parameters = problem.parameters[index]
+        current = outputs.reshape(-1, outputs.shape[-1]) @ parameters.weight
+        current = current.reshape(*outputs.shape[:-1], -1)
+        current = current if parameters.bias is None else current + parameters.bias

@@ -1,0 +1,61 @@
+"""Independent ways to the right answer. ORACLES has one row each; none imports another.
+
+Every oracle is a function of a problem and of what honest float64 arithmetic loses on it. To add one, write
+its file and name it in ORACLES. The first that knows an entry gives its reference value.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from reference_impl.problem import Problem
+from verifier.estimate import Answer
+from verifier.oracles import autograd, backpropagation, complex_step, computation_graph, finite_differences
+from verifier.rounding import Rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Oracle:
+    """One way to the answer. needs: packages beyond numpy."""
+
+    name: str
+    gradient: Callable[[Problem, Rounding], Answer]
+    description: str
+    needs: tuple[str, ...] = ()
+
+
+ORACLES: Mapping[str, Oracle] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            Oracle(
+                "backpropagation",
+                backpropagation.gradient,
+                "the δ recursion of the reference implementation",
+            ),
+            Oracle(
+                "computation_graph",
+                computation_graph.gradient,
+                "reverse mode over a graph of primitive operations",
+            ),
+            Oracle(
+                "finite_differences",
+                finite_differences.gradient,
+                "central differences of the loss, two step sizes, at every unit",
+            ),
+            Oracle(
+                "complex_step",
+                complex_step.gradient,
+                "imaginary steps through the textbook formulas, at every unit",
+            ),
+            Oracle(
+                "autograd",
+                autograd.gradient,
+                "PyTorch's autograd over PyTorch's own layers and losses",
+                needs=("torch",),
+            ),
+        )
+    }
+)
+
+__all__ = ["ORACLES", "Oracle"]

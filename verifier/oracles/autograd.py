@@ -1,0 +1,65 @@
+"""PyTorch's autograd over PyTorch's own layers and losses, in float64."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.estimate import Answer, Estimate, Uncertainty
+from verifier.rounding import Rounding
+
+
+def gradient(problem: Problem, honest: Rounding) -> Answer:
+    """Build the network from `torch.nn.functional`, run it, and call `backward`.
+
+    Error: an estimate, the rounding of honest float64 arithmetic on this problem (see `rounding.py`).
+    """
+    try:
+        import torch
+    except ImportError as error:
+        return Answer({}, Uncertainty.UNKNOWN, reason=f"PyTorch cannot be imported: {error}")
+    leaves = _leaves(torch, problem)
+    _risk(torch, problem, leaves).backward()
+    return Answer(
+        {name: Estimate(_in_layout(leaf), honest.allowance[name]) for name, leaf in leaves.items()},
+        Uncertainty.ESTIMATE,
+    )
+
+
+def _leaves(torch: ModuleType, problem: Problem) -> dict[str, Any]:
+    """Give every parameter as a tensor that requires a gradient; weights in PyTorch's (out, in)."""
+    leaves: dict[str, Any] = {}
+    for index, layer in enumerate(problem.parameters):
+        leaves[f"layers.{index}.weight"] = torch.tensor(layer.weight.T.copy(), requires_grad=True)
+        if layer.bias is not None:
+            leaves[f"layers.{index}.bias"] = torch.tensor(layer.bias.copy(), requires_grad=True)
+    return leaves
+
+
+def _in_layout(leaf: Any) -> Any:
+    return np.zeros(tuple(leaf.shape)).T if leaf.grad is None else leaf.grad.numpy().T
+
+
+def _risk(torch: ModuleType, problem: Problem, leaves: dict[str, Any]) -> Any:
+    risk, batch = problem.risk, problem.batch
+    targets = torch.tensor(batch.targets.copy())
+    z = torch.tensor(batch.inputs.copy())
+    a = z
+    for index, layer in enumerate(problem.network.layers):
+        a = torch.nn.functional.linear(
+            z, leaves[f"layers.{index}.weight"], leaves.get(f"layers.{index}.bias")
+        )
+        z = layer.activation.in_torch(torch, a)
+        if index in batch.masks:
+            z = z * torch.tensor(batch.masks[index].copy())
+    form, of_preactivation = terms_of_last_layer(problem)
+    terms = form.in_torch(torch, a if of_preactivation else z, targets)
+    rows = terms.mean(dim=-1) if risk.outputs == "mean" else terms.sum(dim=-1)
+    total = risk.factor * (rows.mean() if risk.batch == "mean" else rows.sum())
+    for penalty in risk.penalties:
+        order = {"l2": 2, "l1": 1}[penalty.norm]
+        for name, leaf in leaves.items():
+            if penalty.biases or name.endswith(".weight"):
+                total = total + penalty.coefficient(batch.size) * leaf.abs().pow(order).sum()
+    return total

@@ -1,0 +1,27 @@
+"""Reverse mode over the graph of primitive operations, each with its own local derivative."""
+
+import numpy as np
+
+from reference_impl.network import named
+from reference_impl.problem import Problem
+from reference_impl.problem_graph import graph_of
+from verifier.estimate import Answer, Estimate, Uncertainty
+from verifier.rounding import Rounding
+
+
+def gradient(problem: Problem, honest: Rounding) -> Answer:
+    """Build the problem's graph, run it forward, and backward from the risk.
+
+    Error: an estimate, the rounding of honest float64 arithmetic on this problem (see `rounding.py`).
+    """
+    graph = graph_of(problem)
+    with np.errstate(all="ignore"):
+        graph.forward()
+        graph.backward()
+    return Answer(
+        {
+            name: Estimate(graph.gradient(name), honest.allowance[name])
+            for name, _ in named(problem.parameters)
+        },
+        Uncertainty.ESTIMATE,
+    )

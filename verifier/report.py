@@ -1,0 +1,107 @@
+"""Everything found about a submission, frozen, as data; and its document (`gradjury.report/1`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reference_impl.array import Array
+from verifier.caution import Caution
+from verifier.consensus import Evidence
+from verifier.verdict import Verdict
+
+SCHEMA = "gradjury.report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One number of a gradient, its index in the submission's own layout.
+
+    tolerance: the distance up to which it is correct. rel_error: over |expected|; None where that is 0.
+    """
+
+    index: tuple[int, ...]
+    verdict: Verdict
+    submitted: float
+    expected: float
+    uncertainty: float
+    tolerance: float
+    abs_error: float
+    rel_error: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entries:
+    """The whole arrays, in the submission's own layout."""
+
+    expected: Array
+    submitted: Array
+    difference: Array
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterReport:
+    """One parameter's findings.
+
+    to_rounding: entries correct to rounding; the other correct ones are so only within rtol.
+    relative_norm_error: ‖submitted − expected‖ / (‖submitted‖ + ‖expected‖). ratio: ‖submitted‖ / ‖expected‖.
+    cosine: of the angle between the two. None where a quotient has no meaning. worst: at most 10, worst first.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: Verdict
+    correct: int = 0
+    incorrect: int = 0
+    undecided: int = 0
+    uninformative: int = 0
+    to_rounding: int = 0
+    max_abs_error: float | None = None
+    max_rel_error: float | None = None
+    relative_norm_error: float | None = None
+    cosine: float | None = None
+    ratio: float | None = None
+    worst: tuple[Entry, ...] = ()
+    entries: Entries | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LossReport:
+    """The problem's loss ± uncertainty, what the submitter reported, and the conventions it is graded under."""
+
+    value: float
+    uncertainty: float
+    graded_under: Mapping[str, Any]
+    reported: float | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The verdict on a submission's gradients and everything behind it.
+
+    seconds: what judging took; the only field that differs between two runs.
+    """
+
+    verdict: Verdict
+    loss: LossReport
+    parameters: Mapping[str, ParameterReport]
+    warnings: tuple[Caution, ...]
+    evidence: tuple[Evidence, ...]
+    versions: Mapping[str, str]
+    seconds: float
+    name: str | None = None
+    convention: Mapping[str, str] | None = None
+    precision: str = "float64"
+    tolerance: Mapping[str, Any] | None = None
+    diagnosis: tuple[Mapping[str, Any], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the report's document, ready for JSON (see `documents/report_document.py`)."""
+        from verifier.documents.report_document import document_of
+
+        return document_of(self)
+
+    def __str__(self) -> str:
+        from verifier.exporters.text import export
+
+        return export(self)

@@ -1,0 +1,26 @@
+"""What may be said of an entry, of a parameter, and of the whole."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    UNDECIDED = "undecided"
+    MISSING = "missing"  # of a parameter alone
+
+
+def of_parameter(incorrect: int, undecided: int) -> Verdict:
+    """One incorrect entry makes a parameter incorrect; with none, one undecided makes it undecided."""
+    if incorrect:
+        return Verdict.INCORRECT
+    return Verdict.UNDECIDED if undecided else Verdict.CORRECT
+
+
+def of_whole(parameters: Iterable[Verdict]) -> Verdict:
+    """One incorrect or missing parameter makes the whole incorrect; with none, one undecided decides."""
+    verdicts = set(parameters)
+    if verdicts & {Verdict.INCORRECT, Verdict.MISSING}:
+        return Verdict.INCORRECT
+    return Verdict.UNDECIDED if Verdict.UNDECIDED in verdicts else Verdict.CORRECT
