@@ -6,8 +6,9 @@ import numpy as np
 
 from reference_impl.array import Array
 
-_SERIES_UP_TO = 3.0  # where 60 terms reach the last digit, and from where the fraction does
-_TERMS = 60
+_SERIES_UP_TO = 1.0  # where so many terms of either form reach the last digit
+_SERIES_TERMS = 30
+_FRACTION_TERMS = 220
 _FARTHEST = 27.0  # erfc(27) underflows
 
 
@@ -50,7 +51,7 @@ def _erfc(x: Array) -> Array:
     small = np.where(near, positive, 0)
     term = small
     total = small
-    for n in range(1, _TERMS):
+    for n in range(1, _SERIES_TERMS):
         term = term * (2 * small * small) / (2 * n + 1)
         total = total + term
     series = 1 - 2 / sqrt(pi) * np.exp(-small * small) * total
@@ -58,7 +59,7 @@ def _erfc(x: Array) -> Array:
     large = np.where(near, _SERIES_UP_TO, positive)
     large = np.where(large.real > _FARTHEST, _FARTHEST + 1j * large.imag, large)
     fraction = large
-    for n in range(_TERMS, 0, -1):
+    for n in range(_FRACTION_TERMS, 0, -1):
         fraction = large + (n / 2) / fraction
     tail = np.exp(-large * large) / (sqrt(pi) * fraction)
 

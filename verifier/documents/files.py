@@ -1,13 +1,16 @@
 """Submissions from files: JSON, npz or safetensors, told apart by their first bytes."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from verifier.documents.json_text import parse
+from verifier.documents.json_text import parse, write
 from verifier.documents.mistakes import MalformedSubmission, Mistake
-from verifier.documents.npz import parse_npz
+from verifier.documents.npz import parse_npz, write_npz
 from verifier.documents.reading import read_submission
-from verifier.documents.safetensors import parse_safetensors
+from verifier.documents.safetensors import parse_safetensors, write_safetensors
+from verifier.documents.submission_document import with_lists
 from verifier.submission import Submission
 
 SUFFIXES = (".json", ".npz", ".safetensors")
@@ -34,3 +37,17 @@ def parse_bytes(content: bytes) -> Any:
     if not content.strip():
         raise MalformedSubmission([Mistake("", "a submission", "an empty file")])
     return parse(content)
+
+
+def write_document(document: dict[str, Any], format_name: str) -> bytes:
+    """Write a submission's document as `json`, `npz` or `safetensors`."""
+    return _WRITERS[format_name](document)
+
+
+def _as_json(document: dict[str, Any]) -> bytes:
+    return (write(with_lists(document)) + "\n").encode()
+
+
+_WRITERS: Mapping[str, Callable[[dict[str, Any]], bytes]] = MappingProxyType(
+    {"json": _as_json, "npz": write_npz, "safetensors": write_safetensors}
+)

@@ -7,6 +7,8 @@ Tensors are named `inputs`, `targets`, `masks.layers.0`, `parameters.layers.0.we
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from verifier.documents.json_text import parse
 from verifier.documents.mistakes import MalformedSubmission, Mistake, Mistakes, shown
 
@@ -46,9 +48,9 @@ def assemble(tensors: Mapping[str, Any], text: str | None) -> dict[str, Any]:
 
 def take_apart(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give (tensors by name, the rest), the inverse of `assemble`."""
-    tensors = {name: document[name] for name in SINGLES if name in document}
+    tensors = {name: np.asarray(document[name]) for name in SINGLES if name in document}
     for group in GROUPS:
         for member, tensor in (document.get(group) or {}).items():
-            tensors[f"{group}.{member}"] = tensor
+            tensors[f"{group}.{member}"] = np.asarray(tensor)
     rest = {key: value for key, value in document.items() if key not in (*SINGLES, *GROUPS)}
     return tensors, rest

@@ -1,10 +1,10 @@
 """A report as plain text: what `print(report)` shows and `gradjury check` prints.
 
-    hw3-q2: incorrect
-      46 numbers: 34 correct, 12 incorrect
+hw3-q2: incorrect
+  46 numbers: 34 correct, 12 incorrect
 
-      parameter        shape   verdict    wrong  max error  relative
-      layers.0.weight  (3, 4)  incorrect  12/12  2.0e-02    2.5e-01
+  parameter        shape   verdict    wrong  max error  relative
+  layers.0.weight  (3, 4)  incorrect  12/12  2.0e-02    2.5e-01
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,9 @@ def export(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield f"{report.name}: {report.verdict}" if report.name else str(report.verdict)
     summary = summary_of(report)
-    counts = [f"{summary[key]} {key}" for key in ("correct", "incorrect", "undecided", "missing") if summary[key]]
+    counts = [
+        f"{summary[key]} {key}" for key in ("correct", "incorrect", "undecided", "missing") if summary[key]
+    ]
     yield f"  {summary['parameters']} numbers: {', '.join(counts)}"
     yield from _loss(report)
     yield ""

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+
+from reference_impl.graph import (
+    Absolute,
+    Exp,
+    Log,
+    Log1p,
+    Parameter,
+    Sqrt,
+    StaticGraph,
+    Sum,
+    WeightedLog,
+    WeightedLog1p,
+    directional_derivative,
+)
+
+WEIGHTS = np.array([[0.5, 0.0, 2.0], [1.0, 0.25, 0.0]])
+
+TABLE = [
+    # operation, twin, domain: away from where differences would cross a kink or a pole
+    ("exp", Exp, torch.exp, (-2.0, 2.0)),
+    ("log", Log, torch.log, (0.3, 3.0)),
+    ("log1p", Log1p, torch.log1p, (-0.5, 3.0)),
+    ("sqrt", Sqrt, torch.sqrt, (0.3, 3.0)),
+    ("absolute, right of 0", Absolute, torch.abs, (0.1, 2.0)),
+    ("absolute, left of 0", Absolute, torch.abs, (-2.0, -0.1)),
+    (
+        "weighted log",
+        lambda: WeightedLog(WEIGHTS),
+        lambda a: torch.xlogy(torch.tensor(WEIGHTS), a),
+        (0.3, 3.0),
+    ),
+    (
+        "weighted log1p",
+        lambda: WeightedLog1p(WEIGHTS),
+        lambda a: torch.special.xlog1py(torch.tensor(WEIGHTS), a),
+        (-0.5, 3.0),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "twin", "domain"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)], ids=str)
+def test_the_slope_is_that_of_torch_and_of_differences(make, twin, domain, shape, same_derivatives, numbers):
+    same_derivatives(make, twin, [numbers(*shape, low=domain[0], high=domain[1])])
+
+
+@pytest.mark.parametrize(("operation", "at_zero"), [(WeightedLog, 0.0), (WeightedLog1p, -1.0)])
+def test_zero_times_the_logarithm_of_zero_is_zero_and_so_is_its_slope(operation, at_zero):
+    at = Parameter([at_zero, at_zero + 0.5])
+    graph = StaticGraph(Sum()(operation([0.0, 3.0])(at)))
+    assert graph.forward() == pytest.approx(3 * np.log(0.5), rel=1e-15)
+    graph.backward()
+    np.testing.assert_array_equal(graph.gradient(at), [0.0, 6.0])
+
+
+@pytest.mark.parametrize("operation", [WeightedLog, WeightedLog1p])
+def test_nan_shows_even_where_the_weight_is_zero(operation):
+    assert np.isnan(StaticGraph(operation(0.0)(Parameter(np.nan))).forward())
+
+
+def test_the_logarithm_of_zero_is_minus_infinity_and_of_a_negative_number_nan():
+    np.testing.assert_array_equal(StaticGraph(Log()(Parameter([0.0, -1.0]))).forward(), [-np.inf, np.nan])
+
+
+def test_the_absolute_value_has_slope_zero_at_its_kink_and_nan_at_nan():
+    at = Parameter([0.0, -0.0, np.nan, -3.0])
+    value, tangent = directional_derivative(StaticGraph(Absolute()(at)), {}, {at: np.ones(4)})
+    np.testing.assert_array_equal(value, [0.0, 0.0, np.nan, 3.0])
+    np.testing.assert_array_equal(tangent, [0.0, 0.0, np.nan, -1.0])
+    assert not np.signbit(value[:2]).any()
+
+
+def test_the_absolute_value_of_a_complex_number_continues_the_real_one_as_the_complex_step_needs():
+    value = StaticGraph(Absolute()(Parameter([-2.0 + 1e-20j, 2.0 + 1e-20j]))).forward()
+    np.testing.assert_array_equal(value, [2.0 - 1e-20j, 2.0 + 1e-20j])

@@ -1,0 +1,54 @@
+"""What there is to choose from, as one document: read from the tables, never written twice."""
+
+import inspect
+from typing import Any
+
+from reference_impl.activations import ACTIVATIONS
+from reference_impl.losses import LOSSES
+from verifier.documents.loss_reading import REDUCTIONS
+from verifier.documents.presets import PRESETS
+from verifier.examples import EXAMPLES
+from verifier.exporters import EXPORTERS
+from verifier.oracles import ORACLES
+from verifier.precision import PRECISIONS
+from verifier.tolerance import TOLERANCES
+
+
+def catalogue() -> dict[str, Any]:
+    """Give activations, losses, presets, oracles, bugs, formats, precisions, tolerances and examples."""
+    return {
+        "activations": [_activation(name) for name in ACTIVATIONS],
+        "losses": [
+            {
+                "name": row.name,
+                "factor": row.default_factor,
+                "on": [] if list(row.on) == ["values"] else list(row.on),
+                "batch": list(REDUCTIONS),
+                "outputs": list(REDUCTIONS) if row.reduces_outputs else ["sum"],
+                "class_targets": row.class_targets,
+            }
+            for row in LOSSES.values()
+        ],
+        "presets": {name: dict(fields) for name, fields in PRESETS.items()},
+        "oracles": [
+            {"name": row.name, "description": row.description, "needs": list(row.needs)}
+            for row in ORACLES.values()
+        ],
+        "bugs": [],
+        "formats": list(EXPORTERS),
+        "precisions": [{"name": row.name, "unit_roundoff": row.unit_roundoff} for row in PRECISIONS.values()],
+        "tolerances": [
+            {"preset": row.preset, "rtol": row.rtol, "atol": row.atol} for row in TOLERANCES.values()
+        ],
+        "examples": [{"name": row.name, "description": row.description} for row in EXAMPLES.values()],
+    }
+
+
+def _activation(name: str) -> dict[str, Any]:
+    row = ACTIVATIONS[name]()
+    return {
+        "name": name,
+        "options": {key: p.default for key, p in inspect.signature(ACTIVATIONS[name]).parameters.items()},
+        "elementwise": row.derivative is not None,
+        "kinks": [{"at": kink.at, "left": kink.left, "right": kink.right} for kink in row.kinks],
+    }

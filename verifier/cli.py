@@ -1,0 +1,151 @@
+"""The command line `gradjury`: documents in, reports out, an exit status that fails closed."""
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from verifier.exit_status import ExitStatus
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Is this gradient right, and if not, what is the mistake?",
+)
+
+
+class CatalogueFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class FileFormat(StrEnum):
+    JSON = "json"
+    NPZ = "npz"
+    SAFETENSORS = "safetensors"
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(version_of("gradjury"))
+        raise typer.Exit
+
+
+@app.command()
+def check(
+    files: Annotated[
+        list[str], typer.Argument(help="Submissions; '-' is standard input, a folder its files.")
+    ],
+    format_name: Annotated[str, typer.Option("--format", help="text, json, markdown, …")] = "text",
+    output: Annotated[
+        Path | None, typer.Option(help="Write the reports there instead of printing them.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Tolerance: strict, standard or lenient.")] = None,
+    rtol: Annotated[float | None, typer.Option(help="Tolerance relative to each entry's scale.")] = None,
+    atol: Annotated[float | None, typer.Option(help="Tolerance added as it is.")] = None,
+    oracles: Annotated[str | None, typer.Option(help="Names separated by commas; all by default.")] = None,
+    entries: Annotated[str, typer.Option(help="'all' puts the whole arrays into json.")] = "worst",
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
+) -> None:
+    """Judge submissions.
+
+    Exit status: 0 all correct, 1 at least one incorrect, 2 malformed or nothing to check,
+    3 none incorrect but at least one undecided, 4 internal error.
+    """
+    from verifier.checking import Choices, check_files
+
+    tolerance: dict[str, Any] = {
+        key: value
+        for key, value in {"preset": preset, "rtol": rtol, "atol": atol}.items()
+        if value is not None
+    }
+    names = tuple(name.strip() for name in oracles.split(",")) if oracles else None
+    choices = Choices(format_name, tolerance or None, names, entries)
+    status = check_files(files, choices, output)
+    raise typer.Exit(0 if exit_zero and status is not ExitStatus.INTERNAL else int(status))
+
+
+@app.command()
+def example(
+    name: Annotated[str | None, typer.Argument(help="Which one; leave it out for the list.")] = None,
+    format_name: Annotated[FileFormat, typer.Option("--format")] = FileFormat.JSON,
+    output: Annotated[Path | None, typer.Option(help="Write it there instead of printing it.")] = None,
+) -> None:
+    """Print a submission to start from."""
+    from verifier.documents.files import write_document
+    from verifier.documents.json_text import write
+    from verifier.examples import EXAMPLES, example_document
+
+    if name is None:
+        for row in EXAMPLES.values():
+            typer.echo(f"{row.name:20} {row.description}")
+        return
+    if name not in EXAMPLES:
+        _refuse(f"expected one of {', '.join(EXAMPLES)}, got {name!r}")
+    document = example_document(name)
+    if output is None:
+        if format_name is not FileFormat.JSON:
+            _refuse(f"{format_name} is binary: name a file with --output")
+        typer.echo(write(document))
+    else:
+        output.write_bytes(write_document(document, format_name))
+
+
+@app.command(name="catalogue")
+def print_catalogue(
+    format_name: Annotated[CatalogueFormat, typer.Option("--format")] = CatalogueFormat.TEXT,
+) -> None:
+    """List activations, losses, presets, oracles, bugs, formats."""
+    from verifier.catalogue import catalogue
+    from verifier.documents.json_text import write
+
+    document = catalogue()
+    if format_name is CatalogueFormat.JSON:
+        typer.echo(write(document))
+        return
+    for heading, rows in document.items():
+        names = [row if isinstance(row, str) else row.get("name", row.get("preset")) for row in rows]
+        typer.echo(f"{heading}: {', '.join(names) if names else 'none yet'}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Run the HTTP service until interrupted."""
+    import uvicorn
+
+    # by name: the service imports this package, not the other way round
+    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, workers=workers)
+
+
+def _refuse(message: str) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(int(ExitStatus.MALFORMED))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; an unforeseen error is one line and exit status 4."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="gradjury")
+    except Exception as error:
+        if os.environ.get("GRADJURY_DEBUG"):
+            raise
+        typer.echo(
+            f"gradjury: internal error, {type(error).__name__}: {error}; "
+            "set GRADJURY_DEBUG=1 to see where, and please report it",
+            err=True,
+        )
+        sys.exit(int(ExitStatus.INTERNAL))

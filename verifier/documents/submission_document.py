@@ -1,0 +1,69 @@
+"""A Submission back as the contract's document, in its own conventions."""
+
+from typing import Any
+
+from reference_impl.array import Array
+from reference_impl.network import named
+from verifier.convention import Convention, as_submitted
+from verifier.documents.json_text import numbers
+from verifier.documents.network_reading import activation_document
+from verifier.submission import Submission
+
+
+def document_of(submission: Submission) -> dict[str, Any]:
+    """Give the document, arrays as numpy arrays; presets expanded and defaults spelled out."""
+    problem, convention = submission.problem, submission.convention
+    document: dict[str, Any] = {} if submission.name is None else {"name": submission.name}
+    document |= {
+        "network": {
+            "layers": [
+                {
+                    "in": layer.inputs,
+                    "out": layer.outputs,
+                    "activation": activation_document(layer.activation),
+                    **({} if layer.bias else {"bias": False}),
+                }
+                for layer in problem.network.layers
+            ],
+            "weights": convention.weights,
+            "examples": convention.examples,
+        },
+        "loss": dict(submission.graded_under),
+        "parameters": {
+            name: as_submitted(name, array, convention) for name, array in named(problem.parameters)
+        },
+        "inputs": _examples(problem.batch.inputs, convention),
+        "targets": _examples(problem.batch.targets, convention),
+    }
+    if problem.batch.masks:
+        document["masks"] = {
+            f"layers.{index}": _examples(mask, convention) for index, mask in problem.batch.masks.items()
+        }
+    document["gradients"] = {
+        name: as_submitted(name, array, convention) for name, array in submission.gradients.items()
+    }
+    document["precision"] = submission.precision.name
+    if submission.reported_loss is not None:
+        document["reported_loss"] = submission.reported_loss
+    tolerance = submission.tolerance
+    document["tolerance"] = (
+        {"preset": tolerance.preset} if tolerance.preset else {"rtol": tolerance.rtol, "atol": tolerance.atol}
+    )
+    return document
+
+
+def with_lists(document: dict[str, Any]) -> dict[str, Any]:
+    """Give the document with nested lists for arrays, ready for JSON."""
+    return {key: _listed(value) for key, value in document.items()}
+
+
+def _listed(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return numbers(value.tolist())
+    if isinstance(value, dict):
+        return {key: _listed(inner) for key, inner in value.items()}
+    return numbers(value) if isinstance(value, float) else value
+
+
+def _examples(array: Array, convention: Convention) -> Array:
+    return array.T if convention.examples == "columns" else array
