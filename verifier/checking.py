@@ -12,7 +12,8 @@ from rich.progress import track
 from verifier.documents.files import SUFFIXES, parse_bytes
 from verifier.documents.json_text import write
 from verifier.documents.mistakes import MalformedSubmission, Mistakes
-from verifier.documents.reading import read_submission, read_tolerance
+from verifier.documents.reading import read_submission
+from verifier.documents.tolerance_reading import read_tolerance
 from verifier.exit_status import ExitStatus, of_all, of_verdict
 from verifier.exporters import EXPORTERS
 from verifier.oracles import ORACLES

@@ -64,4 +64,4 @@ def _erfc(x: Array) -> Array:
     tail = np.exp(-large * large) / (sqrt(pi) * fraction)
 
     value = np.where(near, series, tail)
-    return np.where(x.real < 0, 2 - value, value)
+    return np.asarray(np.where(x.real < 0, 2 - value, value))

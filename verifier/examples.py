@@ -81,7 +81,7 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
         for row in (
             Example(
                 "sigmoid-mse",
-                "the lecture's network: sigmoid, then identity, R = 1/N Σ ½(y − f)²",
+                "the lecture's network: sigmoid, then identity, R = 1/N Σ ½(y - f)²",
                 lambda rng: _question(
                     rng, "sigmoid-mse", _layers(3, 4, 2, hidden="sigmoid"), {"name": "mse"}, examples=4
                 ),

@@ -27,7 +27,7 @@ def of_verdict(verdict: Verdict) -> ExitStatus:
 
 
 def of_all(statuses: Iterable[ExitStatus]) -> ExitStatus:
-    """One malformed submission outweighs incorrect ones, since it was not judged; none at all is malformed."""
+    """A malformed submission outweighs incorrect ones, since it was not judged; so does having none."""
     found = set(statuses)
     if not found:
         return ExitStatus.MALFORMED

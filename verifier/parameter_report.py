@@ -68,7 +68,7 @@ def _quotient(numerator: float, denominator: float) -> float | None:
 
 
 def _worst(comparison: Comparison, laid_out: Any) -> tuple[Entry, ...]:
-    """Order by error over tolerance; NaN, infinite and undecided entries first. Correct entries are not worst."""
+    """Order by error over tolerance, NaN and infinities first; entries correct to rounding are left out."""
     with np.errstate(all="ignore"):
         severity = np.where(
             comparison.to_rounding & comparison.correct, -1.0, comparison.error / comparison.tolerance

@@ -43,8 +43,9 @@ class ParameterReport:
     """One parameter's findings.
 
     to_rounding: entries correct to rounding; the other correct ones are so only within rtol.
-    relative_norm_error: ‖submitted − expected‖ / (‖submitted‖ + ‖expected‖). ratio: ‖submitted‖ / ‖expected‖.
-    cosine: of the angle between the two. None where a quotient has no meaning. worst: at most 10, worst first.
+    relative_norm_error: ‖submitted − expected‖ / (‖submitted‖ + ‖expected‖).
+    ratio: ‖submitted‖ / ‖expected‖. cosine: of the angle between the two. None where a quotient is 0/0.
+    worst: at most 10, worst first.
     """
 
     name: str
@@ -66,7 +67,7 @@ class ParameterReport:
 
 @dataclass(frozen=True, slots=True)
 class LossReport:
-    """The problem's loss ± uncertainty, what the submitter reported, and the conventions it is graded under."""
+    """The problem's loss ± uncertainty, what the submitter reported, and what it is graded under."""
 
     value: float
     uncertainty: float

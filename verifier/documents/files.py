@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any
 
 from verifier.documents.json_text import parse, write
-from verifier.documents.mistakes import MalformedSubmission, Mistake
-from verifier.documents.npz import parse_npz, write_npz
+from verifier.documents.mistakes import UnreadableSubmission
+from verifier.documents.npz import LARGEST_INFLATED, parse_npz, write_npz
 from verifier.documents.reading import read_submission
 from verifier.documents.safetensors import parse_safetensors, write_safetensors
 from verifier.documents.submission_document import with_lists
@@ -21,21 +21,21 @@ def load(path: str | Path) -> Submission:
     return read_submission(parse_bytes(Path(path).read_bytes()))
 
 
-def parse_bytes(content: bytes) -> Any:
+def parse_bytes(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> Any:
     """Give the document in a file's bytes, arrays in place of lists where the format has arrays.
 
-    Raises: MalformedSubmission for bytes in none of the formats.
+    Raises: UnreadableSubmission for bytes in none of the formats.
     """
     if content[:2] == b"PK":
-        return parse_npz(content)
+        return parse_npz(content, largest_inflated)
     if content[:1] == b"\x80" or content[:6] == b"\x93NUMPY":
         kind = "a pickle" if content[:1] == b"\x80" else "a single numpy array"
         remedy = "write JSON, npz (numpy.savez) or safetensors"
-        raise MalformedSubmission([Mistake("", "JSON, npz or safetensors", kind, remedy)])
+        raise UnreadableSubmission("JSON, npz or safetensors", kind, remedy)
     if content[8:9] == b"{":
         return parse_safetensors(content)
     if not content.strip():
-        raise MalformedSubmission([Mistake("", "a submission", "an empty file")])
+        raise UnreadableSubmission("a submission", "an empty file")
     return parse(content)
 
 

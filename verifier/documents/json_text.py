@@ -4,7 +4,7 @@ import json
 from math import isfinite
 from typing import Any
 
-from verifier.documents.mistakes import MalformedSubmission, Mistake
+from verifier.documents.mistakes import MalformedSubmission, Mistake, UnreadableSubmission
 
 _WORDS = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 
@@ -24,13 +24,19 @@ def parse(text: str | bytes) -> Any:
         document = json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise _unreadable(f"{error.msg} at {where}", "check the text with any JSON tool") from None
+        raise UnreadableSubmission(
+            "JSON text", f"{error.msg} at {where}", "check the text with any JSON tool"
+        ) from None
     except UnicodeDecodeError as error:
-        raise _unreadable(f"bytes that are no UTF-8 at position {error.start}", "save it as UTF-8") from None
+        raise UnreadableSubmission(
+            "JSON text", f"bytes that are no UTF-8 at position {error.start}", "save it as UTF-8"
+        ) from None
     except RecursionError:
-        raise _unreadable("lists or objects nested too deeply", "a matrix is a list of lists") from None
+        raise UnreadableSubmission(
+            "JSON text", "lists or objects nested too deeply", "a matrix is a list of lists"
+        ) from None
     except ValueError as error:  # an integer of thousands of digits
-        raise _unreadable(str(error), "write numbers as floats") from None
+        raise UnreadableSubmission("JSON text", str(error), "write numbers as floats") from None
     if duplicates:
         raise MalformedSubmission(
             Mistake(
@@ -61,7 +67,3 @@ def numbers(values: Any) -> Any:
     if isinstance(values, list):
         return [numbers(item) for item in values]
     return number(values)
-
-
-def _unreadable(found: str, remedy: str) -> MalformedSubmission:
-    return MalformedSubmission([Mistake("", "JSON text", found, remedy)])

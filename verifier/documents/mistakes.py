@@ -1,6 +1,7 @@
 """What is wrong with a document: every mistake at once, each with its place, and what would mend it.
 
 MalformedSubmission (ValueError)    the document cannot be a submission
+└── UnreadableSubmission            it cannot even be read: broken JSON, a damaged archive, a pickle
 """
 
 import math
@@ -14,7 +15,7 @@ SHOWN = 5  # mistakes of one kind within one array
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """pointer: RFC 6901. expected: the rule. found: what stands there. remedy: what would mend it, if known."""
+    """pointer: RFC 6901. expected: the rule. found: what stands there. remedy: what would mend it."""
 
     pointer: str
     expected: str
@@ -34,6 +35,13 @@ class MalformedSubmission(ValueError):  # noqa: N818 -- the word that the contra
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__("\n".join(f"{m.pointer or '(document)'}: {m.detail}" for m in self.mistakes))
+
+
+class UnreadableSubmission(MalformedSubmission):
+    """Bytes in none of the formats, or damaged."""
+
+    def __init__(self, expected: str, found: str, remedy: str = "") -> None:
+        super().__init__([Mistake("", expected, found, remedy)])
 
 
 class Mistakes:
@@ -64,8 +72,8 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return f'the string "{value}"' if len(value) <= 40 else f"a string of {len(value)} characters"
     if isinstance(value, int | float):
-        text = f"{value:.6g}" if isinstance(value, float) or abs(value) < 10**15 else "a very large integer"
-        return text
+        short = isinstance(value, float) or abs(value) < 10**15
+        return f"{value:.6g}" if short else "a very large integer"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
     if isinstance(value, dict):

@@ -8,32 +8,32 @@ from typing import Any
 import numpy as np
 
 from verifier.documents.json_text import write
-from verifier.documents.mistakes import MalformedSubmission, Mistake
+from verifier.documents.mistakes import UnreadableSubmission
 from verifier.documents.tensor_document import TEXT, assemble, take_apart
 
 LARGEST_INFLATED = 1 << 30  # bytes; 134 million float64 numbers
 
 
 def parse_npz(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> dict[str, Any]:
-    """Give the document. Raises: MalformedSubmission for pickles, duplicates, damage, and bombs."""
+    """Give the document. Raises: UnreadableSubmission for pickles, duplicates, damage, and bombs."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             names = [member.filename for member in members]
             for name in names:
                 if names.count(name) > 1:
-                    raise _malformed("every member once", f"{name[:60]!r} more than once")
+                    raise UnreadableSubmission("every member once", f"{name[:60]!r} more than once")
             inflated = sum(member.file_size for member in members)
             if inflated > largest_inflated:
-                raise _malformed(f"at most {largest_inflated} bytes inflated", f"{inflated} bytes")
+                raise UnreadableSubmission(f"at most {largest_inflated} bytes inflated", f"{inflated} bytes")
             arrays = {
                 member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members
             }
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise _malformed("a numpy archive (npz)", f"a damaged one: {error}") from None
+        raise UnreadableSubmission("a numpy archive (npz)", f"a damaged one: {error}") from None
     text = arrays.pop(TEXT, None)
     if text is not None and (text.ndim != 0 or text.dtype.kind not in "US"):
-        raise _malformed(f"a 0-d string array {TEXT!r}", f"shape {text.shape}, type {text.dtype}")
+        raise UnreadableSubmission(f"a 0-d string array {TEXT!r}", f"shape {text.shape}, type {text.dtype}")
     if text is None:
         return assemble(arrays, None)
     value = text.item()
@@ -55,23 +55,25 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
             version = np.lib.format.read_magic(stream)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
             if version not in read:
-                raise _malformed("an npy array of version 1 or 2", f"{name[:60]!r} of version {version}")
+                raise UnreadableSubmission(
+                    "an npy array of version 1 or 2", f"{name[:60]!r} of version {version}"
+                )
             shape, fortran, dtype = read[version](stream)
             if dtype.hasobject:
-                raise _malformed("arrays of numbers", f"a pickle in {name[:60]!r}", "save plain arrays")
+                raise UnreadableSubmission(
+                    "arrays of numbers", f"a pickle in {name[:60]!r}", "save plain arrays"
+                )
             size = int(np.prod(shape, dtype=object)) * dtype.itemsize
             if size > member.file_size:
-                raise _malformed(f"{size} bytes of data in {name[:60]!r}", f"{member.file_size} bytes")
+                raise UnreadableSubmission(
+                    f"{size} bytes of data in {name[:60]!r}", f"{member.file_size} bytes"
+                )
             data = stream.read(size)
         if len(data) != size:
-            raise _malformed(f"{size} bytes of data in {name[:60]!r}", f"{len(data)} bytes")
+            raise UnreadableSubmission(f"{size} bytes of data in {name[:60]!r}", f"{len(data)} bytes")
         array = np.frombuffer(data, dtype=dtype)
         return array.reshape(shape, order="F" if fortran else "C")
     except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError) as error:
-        if isinstance(error, MalformedSubmission):
+        if isinstance(error, UnreadableSubmission):
             raise
-        raise _malformed("an npy array", f"a damaged one in {name[:60]!r}") from None
-
-
-def _malformed(expected: str, found: str, remedy: str = "") -> MalformedSubmission:
-    return MalformedSubmission([Mistake("", expected, found, remedy)])
+        raise UnreadableSubmission("an npy array", f"a damaged one in {name[:60]!r}") from None

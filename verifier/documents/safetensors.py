@@ -9,7 +9,7 @@ from safetensors.numpy import save
 
 from reference_impl.array import Array
 from verifier.documents.json_text import write
-from verifier.documents.mistakes import MalformedSubmission, Mistake
+from verifier.documents.mistakes import UnreadableSubmission
 from verifier.documents.tensor_document import TEXT, assemble, take_apart
 
 LARGEST_HEADER = 1 << 20
@@ -21,15 +21,17 @@ _DTYPES = {
 
 
 def parse_safetensors(content: bytes) -> dict[str, Any]:
-    """Give the document. Raises: MalformedSubmission for a broken or oversized header."""
+    """Give the document. Raises: UnreadableSubmission for a broken or oversized header."""
     length = int.from_bytes(content[:8], "little")
     if length > min(LARGEST_HEADER, len(content) - 8):
-        raise _malformed(f"a header of at most {LARGEST_HEADER} bytes within the file", f"{length} bytes")
+        raise UnreadableSubmission(
+            f"a header of at most {LARGEST_HEADER} bytes within the file", f"{length} bytes"
+        )
     try:
-        tensors = {name: _array(name, view) for name, view in deserialize(content)}
+        tensors = {name: _array(name, view) for name, view in deserialize(content)}  # type: ignore[no-untyped-call]
         header = json.loads(content[8 : 8 + length])
     except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise _malformed("a safetensors file", f"a damaged one: {str(error)[:200]}") from None
+        raise UnreadableSubmission("a safetensors file", f"a damaged one: {str(error)[:200]}") from None
     document = assemble(tensors, header.get("__metadata__", {}).get(TEXT))
     formats = {view["dtype"] for name, view in header.items() if name.startswith("gradients.")}
     if formats == {"BF16"}:  # numpy has no bfloat16 that could tell the reader
@@ -41,7 +43,7 @@ def write_safetensors(document: dict[str, Any]) -> bytes:
     """Write a document whose arrays are numpy arrays."""
     tensors, rest = take_apart(document)
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    return save(arrays, metadata={TEXT: write(rest)})
+    return bytes(save(arrays, metadata={TEXT: write(rest)}))
 
 
 def _array(name: str, view: dict[str, Any]) -> Array:
@@ -49,9 +51,5 @@ def _array(name: str, view: dict[str, Any]) -> Array:
         upper = np.frombuffer(view["data"], dtype="<u2").astype("<u4") << 16
         return upper.view("<f4").reshape(view["shape"])
     if view["dtype"] not in _DTYPES:
-        raise _malformed("tensors of real numbers", f"{name[:60]!r} of type {view['dtype']}")
+        raise UnreadableSubmission("tensors of real numbers", f"{name[:60]!r} of type {view['dtype']}")
     return np.frombuffer(view["data"], dtype=_DTYPES[view["dtype"]]).reshape(view["shape"])
-
-
-def _malformed(expected: str, found: str) -> MalformedSubmission:
-    return MalformedSubmission([Mistake("", expected, found)])

@@ -1,0 +1,51 @@
+"""A report in the form that the request's Accept header asks for."""
+
+from http import HTTPStatus
+
+from fastapi.responses import Response
+
+from api.problems import ProblemError
+from verifier import Report
+from verifier.exporters import EXPORTERS
+
+MEDIA_TYPES = {row.media_type: row for row in EXPORTERS.values()}
+_DEFAULT = "application/json"
+
+
+def answer(report: Report, media_type: str) -> Response:
+    """Render a report."""
+    return Response(MEDIA_TYPES[media_type].export(report), media_type=media_type)
+
+
+def accepted(header: str | None) -> str:
+    """Choose among our media types by RFC 9110 section 12.5.1; a tie goes to the more specific range.
+
+    Raises: ProblemError 406 naming them when none is acceptable.
+    """
+    ranges = [_range(part) for part in (header or "*/*").split(",") if part.strip()]
+    ordered = sorted(ranges, key=lambda item: (-item[1], item[0].count("*")))
+    refused = {name for name, quality in ranges if quality == 0}
+    for name, quality in ordered:
+        if quality == 0:
+            continue
+        if name == "*/*" or name == "application/*":
+            return _DEFAULT
+        matches = [own for own in MEDIA_TYPES if own == name or name == own.split("/")[0] + "/*"]
+        if matches and matches[0] not in refused:
+            return matches[0]
+    raise ProblemError(
+        HTTPStatus.NOT_ACCEPTABLE, f"a report can be had as {', '.join(MEDIA_TYPES)}; ask for one of them"
+    )
+
+
+def _range(part: str) -> tuple[str, float]:
+    name, *parameters = (piece.strip() for piece in part.split(";"))
+    quality = 1.0
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            try:
+                quality = float(value)
+            except ValueError:
+                quality = 0.0
+    return name.lower(), quality

@@ -1,0 +1,77 @@
+"""Errors as RFC 9457 problem documents. Nothing that a client submitted is echoed beyond names and shapes."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from verifier.documents.mistakes import MalformedSubmission, UnreadableSubmission
+
+MEDIA_TYPE = "application/problem+json"
+_LOG = logging.getLogger("gradjury")
+
+
+class ProblemError(Exception):
+    """An answer other than success, on purpose: a status, a sentence, and what mends it."""
+
+    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, dict(headers or {})
+
+
+def problem(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Give the response for a status; `type` is about:blank, so `title` is the status's own phrase."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+    }
+    if errors is not None:
+        content["errors"] = errors
+    return JSONResponse(content, status.value, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem document."""
+
+    @app.exception_handler(MalformedSubmission)
+    async def malformed(request: Request, error: MalformedSubmission) -> JSONResponse:
+        errors = [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in error.mistakes]
+        count = len(errors)
+        detail = f"the submission has {count} mistake{'s' if count > 1 else ''}; see errors"
+        unreadable = isinstance(error, UnreadableSubmission)
+        status = HTTPStatus.BAD_REQUEST if unreadable else HTTPStatus.UNPROCESSABLE_ENTITY
+        return problem(status, detail, errors=errors)
+
+    @app.exception_handler(ProblemError)
+    async def refused(request: Request, error: ProblemError) -> JSONResponse:
+        return problem(error.status, error.detail, headers=error.headers)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        return problem(HTTPStatus(error.status_code), str(error.detail), headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [
+            {"pointer": "/" + "/".join(map(str, item["loc"])), "detail": str(item["msg"])}
+            for item in error.errors()
+        ]
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is malformed; see errors", errors=errors)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        _LOG.error("unforeseen %s at %s", type(error).__name__, request.url.path)
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of the service, not of the request")

@@ -1,0 +1,30 @@
+"""GET /v1/catalogue and the examples: what there is to choose from."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.problems import MEDIA_TYPE, ProblemError
+from api.schemas import ProblemDocument
+from verifier.catalogue import catalogue
+from verifier.examples import EXAMPLES, example_document
+
+router = APIRouter(tags=["catalogue"])
+
+
+@router.get("/v1/catalogue", operation_id="catalogue", summary="List what a submission may choose from")
+def get_catalogue() -> dict[str, Any]:
+    return catalogue()
+
+
+@router.get(
+    "/v1/examples/{name}",
+    operation_id="example",
+    summary="Give a submission to start from",
+    responses={404: {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}}},
+)
+def get_example(name: str) -> dict[str, Any]:
+    if name not in EXAMPLES:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"no such example; there are {', '.join(EXAMPLES)}")
+    return example_document(name)

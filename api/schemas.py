@@ -1,0 +1,88 @@
+"""The contract's documents as the OpenAPI page shows them. Reading and judging them is the verifier's."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from verifier.examples import example_document
+
+Numbers = list[float | str] | list[list[float | str]]
+
+
+class LayerDocument(BaseModel):
+    """z = g(a), a = zW + b."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    inputs: int = Field(alias="in", ge=1)
+    outputs: int = Field(alias="out", ge=1)
+    activation: str | dict[str, Any] = "identity"
+    bias: bool = True
+
+
+class NetworkDocument(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    layers: list[LayerDocument] = Field(min_length=1)
+    weights: Literal["in_out", "out_in"] = "in_out"
+    examples: Literal["rows", "columns"] = "rows"
+
+
+class SubmissionDocument(BaseModel):
+    """A problem, and the gradients that somebody says are its answer."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [example_document("wrong-layer")]}
+    )
+
+    name: str | None = None
+    network: NetworkDocument
+    loss: str | dict[str, Any]
+    parameters: dict[str, Numbers]
+    inputs: list[list[float]]
+    targets: list[int] | list[list[float]]
+    gradients: dict[str, Numbers]
+    masks: dict[str, list[list[float]]] | None = None
+    precision: Literal["float64", "float32", "float16", "bfloat16"] | None = None
+    reported_loss: float | str | None = None
+    tolerance: str | dict[str, Any] | None = None
+
+
+class Summary(BaseModel):
+    parameters: int
+    correct: int
+    incorrect: int
+    undecided: int
+    missing: int
+
+
+class ReportDocument(BaseModel):
+    """What was found; the fields are described in the README and in docs/."""
+
+    model_config = ConfigDict(extra="allow")
+
+    schema_name: Literal["gradjury.report/1"] = Field(alias="schema")
+    verdict: Literal["correct", "incorrect", "undecided"]
+    loss: dict[str, Any]
+    summary: Summary
+    parameters: list[dict[str, Any]]
+    diagnosis: list[dict[str, Any]]
+    warnings: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]
+    versions: dict[str, str]
+    seconds: float
+
+
+class MistakeDocument(BaseModel):
+    pointer: str = Field(description="JSON pointer, RFC 6901; empty for the whole document")
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[MistakeDocument] | None = None

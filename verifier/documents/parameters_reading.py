@@ -1,0 +1,125 @@
+"""The document's `parameters` and `gradients`: names and shapes checked, layouts converted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reference_impl.array import Array
+from reference_impl.network import LayerParameters, Network
+from verifier.convention import Convention, internal_weight
+from verifier.documents.arrays import read_array
+from verifier.documents.mistakes import Mistakes, at, nearest, shown
+
+
+def _shape_of(network: Network, name: str, convention: Convention) -> tuple[int, ...]:
+    index, kind = name.split(".")[1:]
+    layer = network.layers[int(index)]
+    if kind == "bias":
+        return (layer.outputs,)
+    shape = (layer.inputs, layer.outputs)
+    return shape[::-1] if convention.weights == "out_in" else shape
+
+
+def _names(network: Network) -> list[str]:
+    names = []
+    for index, layer in enumerate(network.layers):
+        names += [f"layers.{index}.weight"] + ([f"layers.{index}.bias"] if layer.bias else [])
+    return names
+
+
+def read_parameters(
+    document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
+) -> tuple[tuple[LayerParameters, ...] | None, dict[str, tuple[int, ...]]]:
+    arrays, bias_shapes = _read_named(document, "parameters", mistakes, finite=True), {}
+    if network is None or arrays is None:
+        return None, {}
+    names = _names(network)
+    _check_names(arrays, names, "/parameters", mistakes)
+    fits = True
+    for name in names:
+        pointer = at("/parameters", name)
+        shape = _shape_of(network, name, convention)
+        if name not in document["parameters"]:
+            mistakes.add(pointer, f"an array of shape {shape}", "nothing", "add it")
+        array = arrays.get(name)
+        allowed: list[tuple[int, ...]] = [shape]
+        if len(shape) == 1:  # a bias may be a row or a column as well
+            allowed += [(1, *shape), (*shape, 1)]
+        if array is None or not _check_shape(array, allowed, pointer, convention, mistakes):
+            fits = False
+        elif len(shape) == 1:
+            bias_shapes[name] = tuple(array.shape)
+    if not fits:
+        return None, bias_shapes
+    layers = []
+    for index, layer in enumerate(network.layers):
+        weight = arrays[f"layers.{index}.weight"]
+        bias = arrays[f"layers.{index}.bias"] if layer.bias else None
+        assert weight is not None
+        layers.append(
+            LayerParameters(internal_weight(weight, convention), None if bias is None else bias.ravel())
+        )
+    return tuple(layers), bias_shapes
+
+
+def _read_named(
+    document: dict[str, Any], field: str, mistakes: Mistakes, *, finite: bool
+) -> dict[str, Array | None] | None:
+    if field not in document:
+        return None
+    arrays = document[field]
+    if not isinstance(arrays, Mapping):
+        mistakes.add(at("", field), "an object of arrays by name", shown(arrays))
+        return None
+    return {
+        name: read_array(value, at("", field, name), mistakes, finite=finite)
+        for name, value in arrays.items()
+    }
+
+
+def _check_names(found: Mapping[str, Any], names: list[str], pointer: str, mistakes: Mistakes) -> None:
+    for name in found:
+        if name not in names:
+            mistakes.add(
+                at(pointer, name),
+                "the name of a parameter of this network",
+                f"{name[:60]!r}",
+                nearest(name, names),
+            )
+
+
+def _check_shape(
+    array: Array,
+    allowed: list[tuple[int, ...]],
+    pointer: str,
+    convention: Convention,
+    mistakes: Mistakes,
+) -> bool:
+    shape = tuple(array.shape)
+    if shape in allowed:
+        return True
+    remedy = ""
+    if len(allowed[0]) == 2 and shape == allowed[0][::-1]:
+        if convention.weights == "in_out":
+            remedy = "for PyTorch's layout set network.weights to out_in"
+        else:
+            remedy = "for inputs first set network.weights to in_out"
+    mistakes.add(pointer, f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
+    return False
+
+
+def read_gradients(
+    document: dict[str, Any],
+    network: Network | None,
+    convention: Convention,
+    bias_shapes: dict[str, tuple[int, ...]],
+    mistakes: Mistakes,
+) -> dict[str, Array]:
+    arrays = _read_named(document, "gradients", mistakes, finite=False) or {}
+    if network is not None:
+        names = _names(network)
+        _check_names(arrays, names, "/gradients", mistakes)
+        for name, array in arrays.items():
+            if array is not None and name in names:
+                shape = bias_shapes.get(name, _shape_of(network, name, convention))
+                _check_shape(array, [shape], at("/gradients", name), convention, mistakes)
+    return {name: array for name, array in arrays.items() if array is not None}
