@@ -6,9 +6,10 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
-from api import problems
+from api import openapi, problems
 from api.dependencies import JudgingDesk
 from api.routes import catalogue, checks, health
+from api.schemas import SubmissionDocument
 from api.settings import Settings
 
 _DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
@@ -26,6 +27,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     for routes in (checks, catalogue, health):
         app.include_router(routes.router)
+    openapi.install(app, SubmissionDocument)
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:

@@ -8,26 +8,23 @@ from fastapi.responses import Response
 from api.answers import MEDIA_TYPES, accepted, answer
 from api.bodies import CONTENT_TYPES, read_document
 from api.dependencies import Desk
+from api.openapi import reference
 from api.problems import MEDIA_TYPE
 from api.schemas import ProblemDocument, ReportDocument, SubmissionDocument
 
 router = APIRouter(tags=["checks"])
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FORM = {
-    "schema": {
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "application/json": reference(SubmissionDocument),
+    "multipart/form-data": {
         "type": "object",
         "properties": {"file": {"type": "string", "format": "binary"}},
         "required": ["file"],
-    }
+    },
 }
-_CONTENT: dict[str, Any] = {
-    name: _FORM if name == "multipart/form-data" else _BINARY for name in CONTENT_TYPES
-} | {
-    "application/json": {
-        "schema": SubmissionDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-    }
-}
+_BINARY = {"type": "string", "format": "binary"}
+_REQUEST = {name: {"schema": _SCHEMAS.get(name, _BINARY)} for name in CONTENT_TYPES}
+_REPORT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"}
 _PROBLEM = {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}}
 
 
@@ -40,11 +37,11 @@ _PROBLEM = {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}}
         200: {
             "model": ReportDocument,
             "description": "The report; a wrong gradient is a finding, not an error",
-            "content": {name: {} for name in MEDIA_TYPES}  # noqa: C420,
+            "content": _REPORT,
         },
         **dict.fromkeys((400, 406, 413, 415, 422), _PROBLEM),
     },
-    openapi_extra={"requestBody": {"required": True, "content": _CONTENT}},
+    openapi_extra={"requestBody": {"required": True, "content": _REQUEST}},
 )
 async def check(
     request: Request,

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from reference_impl.array import Array
+from verifier.documents.arrays import read_array
 from verifier.documents.json_text import parse
 from verifier.documents.mistakes import MalformedSubmission, Mistake, Mistakes, shown
 
@@ -48,9 +50,21 @@ def assemble(tensors: Mapping[str, Any], text: str | None) -> dict[str, Any]:
 
 def take_apart(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give (tensors by name, the rest), the inverse of `assemble`."""
-    tensors = {name: np.asarray(document[name]) for name in SINGLES if name in document}
+    tensors = {name: _tensor(document[name]) for name in SINGLES if name in document}
     for group in GROUPS:
         for member, tensor in (document.get(group) or {}).items():
-            tensors[f"{group}.{member}"] = np.asarray(tensor)
+            tensors[f"{group}.{member}"] = _tensor(tensor)
     rest = {key: value for key, value in document.items() if key not in (*SINGLES, *GROUPS)}
     return tensors, rest
+
+
+def _tensor(value: Any) -> Array:
+    """Give lists as an array, the contract's words for non-finite numbers included."""
+    array = np.asarray(value)
+    if array.dtype.kind in "fiu":
+        return array
+    mistakes = Mistakes()
+    numbers = read_array(value, "", mistakes, finite=False)
+    mistakes.raise_if_any()
+    assert numbers is not None
+    return numbers

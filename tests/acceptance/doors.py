@@ -1,0 +1,78 @@
+"""The doors of the product. Each takes a submission's document and gives the report's."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+
+from verifier import verify
+from verifier.documents.files import write_document
+
+GRADJURY = Path(sys.executable).with_name("gradjury")
+Door = Callable[[dict[str, Any], Path, str], dict[str, Any]]
+MEDIA_TYPES = {
+    "json": "application/json",
+    "npz": "application/x-npz",
+    "safetensors": "application/x-safetensors",
+}
+
+
+def through_python(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
+    return verify(document).to_dict()
+
+
+def through_python_with_arrays(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
+    arrays = {
+        group: {name: np.array(value, dtype=float) for name, value in document[group].items()}
+        for group in ("parameters", "gradients")
+    }
+    return verify(document | arrays | {"inputs": np.array(document["inputs"])}).to_dict()
+
+
+def through_the_command_line(format_name: str) -> Door:
+    def door(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
+        path = folder / f"submission.{format_name}"
+        path.write_bytes(write_document(document, format_name))
+        run = subprocess.run(
+            [GRADJURY, "check", path, "--format", "json"], cwd=folder, capture_output=True, text=True
+        )
+        assert run.stderr == "", run.stderr
+        report = json.loads(run.stdout)
+        assert report.pop("source") == str(path)
+        assert run.returncode == {"correct": 0, "incorrect": 1, "undecided": 3}[report["verdict"]]
+        return report
+
+    return door
+
+
+def through_http(format_name: str) -> Door:
+    def door(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
+        answer = httpx2.post(
+            f"{url}/v1/checks",
+            content=write_document(document, format_name),
+            headers={"content-type": MEDIA_TYPES[format_name]},
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return door
+
+
+def through_a_form(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
+    answer = httpx2.post(f"{url}/v1/checks", files={"file": write_document(document, "npz")})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+DOORS: dict[str, Door] = {
+    "python": through_python,
+    "python-arrays": through_python_with_arrays,
+    **{f"cli-{name}": through_the_command_line(name) for name in MEDIA_TYPES},
+    **{f"http-{name}": through_http(name) for name in MEDIA_TYPES},
+    "http-form": through_a_form,
+}

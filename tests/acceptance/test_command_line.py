@@ -1,0 +1,173 @@
+"""`gradjury` as a shell sees it: output, exit status, standard error."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.doors import GRADJURY
+from verifier.documents.files import write_document
+from verifier.examples import EXAMPLES, example_document
+
+FAST = ("--oracles", "backpropagation,finite_differences")  # torch costs a second a process
+
+
+def run(*arguments: str, folder: Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([GRADJURY, *arguments], cwd=folder, capture_output=True, text=True, input=stdin)
+
+
+def write_example(folder: Path, example: str, name: str | None = None, **changes: Any) -> str:
+    path = folder / (name or f"{example}.json")
+    path.write_bytes(write_document(example_document(example) | changes, "json"))
+    return path.name
+
+
+@pytest.mark.parametrize(
+    ("examples", "status"),
+    [
+        (["sigmoid-mse", "pytorch"], 0),
+        (["sigmoid-mse", "wrong-layer"], 1),
+        (["wrong-layer", "malformed"], 2),
+        (["overflow"], 3),
+        (["overflow", "wrong-layer"], 1),
+        (["absent"], 2),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else f"exits {value}",
+)
+def test_the_exit_status_fails_closed(examples: list[str], status: int, tmp_path: Path) -> None:
+    for example in examples:
+        if example in EXAMPLES:
+            write_example(tmp_path, example)
+    (tmp_path / "malformed.json").write_text('{"network": 3}')
+    huge = example_document("sigmoid-mse")
+    huge["parameters"]["layers.1.weight"][0][0] = 1e300
+    write_example(tmp_path, "sigmoid-mse", "overflow.json", parameters=huge["parameters"])
+    result = run("check", *(f"{example}.json" for example in examples), *FAST, folder=tmp_path)
+    assert result.returncode == status, result.stdout + result.stderr
+    assert (result.stderr == "") == (status != 2)
+
+
+def test_exit_zero_is_for_platforms_where_other_statuses_mean_broken_machines(tmp_path: Path) -> None:
+    result = run("check", write_example(tmp_path, "wrong-layer"), "--exit-zero", *FAST, folder=tmp_path)
+    assert result.returncode == 0
+    assert "incorrect" in result.stdout
+
+
+def test_a_folder_means_its_submissions_in_order(tmp_path: Path) -> None:
+    (tmp_path / "class" / "late").mkdir(parents=True)
+    write_example(tmp_path / "class", "sigmoid-mse", "b.json")
+    write_example(tmp_path / "class", "pytorch", "late/a.json")
+    (tmp_path / "class" / "notes.txt").write_text("not a submission")
+    result = run("check", "class", "--format", "json", *FAST, folder=tmp_path)
+    reports = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [report["source"] for report in reports] == ["class/b.json", "class/late/a.json"]
+    assert result.returncode == 0
+
+
+def test_an_empty_folder_is_nothing_to_check(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run("check", "empty", folder=tmp_path)
+    assert result.returncode == 2
+    assert "empty: no file ends in .json, .npz, .safetensors" in result.stderr
+
+
+def test_standard_input_is_a_submission(tmp_path: Path) -> None:
+    text = write_document(example_document("wrong-layer"), "json").decode()
+    result = run("check", "-", *FAST, folder=tmp_path, stdin=text)
+    assert result.returncode == 1
+    assert result.stdout.startswith("wrong-layer: incorrect")
+
+
+def test_malformed_input_names_file_pointer_and_remedy_for_every_mistake(tmp_path: Path) -> None:
+    document = example_document("sigmoid-mse")
+    weight = document["parameters"]["layers.0.weight"]
+    document["parameters"]["layers.0.weight"] = [list(column) for column in zip(*weight, strict=True)]
+    document["network"]["layers"][0]["activation"] = "sigmoidal"
+    document["loss"] = {"name": "mse", "bach": "sum"}
+    (tmp_path / "hw.json").write_text(json.dumps(document))
+    result = run("check", "hw.json", folder=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "hw.json: /network/layers/0/activation" in result.stderr
+    assert "did you mean 'sigmoid'?" in result.stderr
+    assert "hw.json: /loss/bach" in result.stderr
+    assert "did you mean 'batch'?" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_transposed_weight_is_answered_with_the_layout_that_fits(tmp_path: Path) -> None:
+    document = example_document("sigmoid-mse")
+    weight = document["parameters"]["layers.0.weight"]
+    document["parameters"]["layers.0.weight"] = [list(column) for column in zip(*weight, strict=True)]
+    (tmp_path / "hw.json").write_text(json.dumps(document))
+    result = run("check", "hw.json", folder=tmp_path)
+    assert result.stderr == (
+        "hw.json: /parameters/layers.0.weight: expected shape (3, 4), got (4, 3); "
+        "for PyTorch's layout set network.weights to out_in\n"
+    )
+
+
+def test_wrong_options_are_all_named_at_once(tmp_path: Path) -> None:
+    name = write_example(tmp_path, "sigmoid-mse")
+    result = run("check", name, "--format", "pdf", "--oracles", "delphi", "--rtol", "-1", folder=tmp_path)
+    assert result.returncode == 2
+    assert all(word in result.stderr for word in ("'pdf'", "'delphi'", "rtol"))
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        (("--preset", "strict"), 1),
+        (("--preset", "standard"), 0),
+        (("--rtol", "1e-9"), 1),
+        (("--rtol", "1e-5"), 0),
+    ],
+    ids=["strict", "standard", "tight", "loose"],
+)
+def test_tolerances_of_the_command_line_replace_the_documents(
+    options: tuple[str, ...], status: int, tmp_path: Path
+) -> None:
+    gradients = example_document("sigmoid-mse")["gradients"]
+    gradients["layers.0.bias"] = [x * (1 + 1e-7) for x in gradients["layers.0.bias"]]
+    name = write_example(
+        tmp_path, "sigmoid-mse", gradients=gradients, tolerance={"preset": "lenient"}, precision="float64"
+    )
+    assert run("check", name, *options, *FAST, folder=tmp_path).returncode == status
+
+
+def test_reports_go_to_a_file_when_asked(tmp_path: Path) -> None:
+    name = write_example(tmp_path, "pytorch")
+    result = run("check", name, "--output", "report.txt", *FAST, folder=tmp_path)
+    assert result.stdout == ""
+    assert (tmp_path / "report.txt").read_text().startswith("pytorch: correct")
+
+
+@pytest.mark.parametrize("example", list(EXAMPLES))
+def test_every_example_can_be_printed_and_checked(example: str, tmp_path: Path) -> None:
+    printed = run("example", example, folder=tmp_path).stdout
+    result = run("check", "-", *FAST, folder=tmp_path, stdin=printed)
+    assert result.returncode == (1 if example == "wrong-layer" else 0)
+
+
+def test_an_unknown_example_is_answered_with_those_that_exist(tmp_path: Path) -> None:
+    result = run("example", "nothing", folder=tmp_path)
+    assert result.returncode == 2
+    assert all(example in result.stderr for example in EXAMPLES)
+
+
+def test_the_catalogue_is_the_same_as_text_and_as_json(tmp_path: Path) -> None:
+    text = run("catalogue", folder=tmp_path).stdout
+    document = json.loads(run("catalogue", "--format", "json", folder=tmp_path).stdout)
+    assert {row["name"] for row in document["activations"]} >= {"relu", "gelu", "softmax"}
+    for row in document["activations"] + document["losses"] + document["oracles"]:
+        assert row["name"] in text
+
+
+def test_an_unforeseen_error_is_one_line_and_status_four(tmp_path: Path) -> None:
+    name = write_example(tmp_path, "pytorch")
+    result = run("check", name, "--output", "absent/report.txt", *FAST, folder=tmp_path)
+    assert result.returncode in (2, 4)
+    assert "Traceback" not in result.stderr
+    assert "absent/report.txt" in result.stderr

@@ -1,0 +1,75 @@
+"""What the service says of itself: catalogue, examples, health, OpenAPI, documentation."""
+
+import re
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.settings import Settings
+from verifier.catalogue import catalogue
+from verifier.examples import EXAMPLES
+
+
+@pytest.fixture(scope="module")
+def client() -> TestClient:
+    return TestClient(create_app(Settings()))
+
+
+def references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*(references(value) for value in node.values()))
+    return set().union(*(references(value) for value in node)) if isinstance(node, list) else set()
+
+
+def test_the_catalogue_is_the_verifiers_own(client: TestClient) -> None:
+    assert client.get("/v1/catalogue").json() == catalogue()
+
+
+@pytest.mark.parametrize("name", list(EXAMPLES))
+def test_an_example_can_be_posted_back(client: TestClient, name: str) -> None:
+    report = client.post("/v1/checks", json=client.get(f"/v1/examples/{name}").json()).json()
+    assert report["verdict"] == ("incorrect" if name == "wrong-layer" else "correct")
+
+
+def test_it_is_live_and_ready_when_every_oracle_agrees(client: TestClient) -> None:
+    assert client.get("/health/live").json() == {"status": "live"}
+    ready = client.get("/health/ready")
+    assert ready.status_code == 200
+    assert set(ready.json()["oracles"].values()) == {True}
+
+
+def test_it_is_not_ready_when_an_oracle_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    answer = TestClient(create_app(Settings())).get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["oracles"]["autograd"] is None
+
+
+def test_the_openapi_document_describes_the_submission_and_resolves_every_reference(
+    client: TestClient,
+) -> None:
+    document = client.get("/openapi.json").json()
+    body = document["paths"]["/v1/checks"]["post"]["requestBody"]["content"]
+    assert set(body) >= {"application/json", "application/x-npz", "application/x-safetensors"}
+    assert body["application/json"]["schema"] == {"$ref": "#/components/schemas/SubmissionDocument"}
+    for reference in references(document):
+        assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"]
+
+
+def test_the_documentation_page_needs_no_other_host(client: TestClient) -> None:
+    page = client.get("/docs").text
+    assets = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert assets
+    assert all(client.get(asset).status_code == 200 for asset in assets)
+    assert "http" not in "".join(assets)
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADJURY_LARGEST_BODY", "10")
+    monkeypatch.setenv("GRADJURY_ORACLES", "backpropagation, autograd")
+    settings = Settings()
+    assert settings.largest_body == 10
+    assert settings.oracle_names == ["backpropagation", "autograd"]

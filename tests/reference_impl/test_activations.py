@@ -1,0 +1,415 @@
+from dataclasses import dataclass, field
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+
+import reference_impl.graph as graph
+from reference_impl import ACTIVATIONS, Kink, activation
+from reference_impl.activation import elementwise
+from verifier.complex_field import COMPLEX
+
+MAGNITUDES = [1e-300, 1e-20, 1e-8, 1e-3, 0.3, 1.0, 3.0, 10.0, 20.0, 30.0, 37.0, 40.0, 100.0, 700.0]
+POINTS = np.array([*(-m for m in reversed(MAGNITUDES)), *MAGNITUDES])
+MODERATE = POINTS[np.abs(POINTS) <= 40.0]
+ULP = 2.0**-52
+
+
+def exact_sigmoid(a):
+    return 1 / (1 + mpmath.exp(-a))
+
+
+@dataclass(frozen=True)
+class Row:
+    """An activation, its definition and derivative in 50 digits, and how far ours may be from them."""
+
+    name: str
+    exact: object
+    exact_derivative: object
+    tolerance: float
+    derivative_tolerance: float
+    options: dict = field(default_factory=dict)
+
+    @property
+    def ours(self):
+        return activation(self.name, **self.options)
+
+    def __str__(self):
+        return self.name + "".join(f"-{key}-{value}" for key, value in self.options.items())
+
+
+def leaky(slope):
+    return Row(
+        "leaky_relu",
+        lambda a: a if a > 0 else mpmath.mpf(slope) * a,
+        lambda a: 1 if a > 0 else mpmath.mpf(slope),
+        ULP,
+        0.0,
+        {"slope": slope},
+    )
+
+
+def elu(alpha):
+    return Row(
+        "elu",
+        lambda a: a if a > 0 else alpha * mpmath.expm1(a),
+        lambda a: 1 if a > 0 else alpha * mpmath.exp(a),
+        4 * ULP,
+        4 * ULP,
+        {"alpha": alpha},
+    )
+
+
+ROWS = [
+    Row("identity", lambda a: a, lambda a: 1, 0.0, 0.0),
+    Row("sigmoid", exact_sigmoid, lambda a: mpmath.sech(a / 2) ** 2 / 4, 4 * ULP, 6 * ULP),
+    # sech² squares the rounding of one exponential
+    Row("tanh", mpmath.tanh, lambda a: mpmath.sech(a) ** 2, 4 * ULP, 6 * ULP),
+    Row("relu", lambda a: max(a, 0), lambda a: int(a > 0), 0.0, 0.0),
+    leaky(0.01),
+    leaky(0.3),
+    leaky(-0.5),
+    elu(1.0),
+    elu(0.5),
+    elu(2.0),
+    Row("softplus", lambda a: mpmath.log1p(mpmath.exp(a)), exact_sigmoid, 4 * ULP, 4 * ULP),
+    # exp(-a²/2) magnifies the rounding of a²/2 and of a/√2: at most a² = 1400 units before it underflows
+    Row(
+        "gelu",
+        lambda a: a * mpmath.ncdf(a),
+        lambda a: mpmath.ncdf(a) + a * mpmath.npdf(a),
+        2000 * ULP,
+        2000 * ULP,
+    ),
+    Row(
+        "silu",
+        lambda a: a * exact_sigmoid(a),
+        lambda a: exact_sigmoid(a) * (1 + a / (1 + mpmath.exp(a))),
+        6 * ULP,
+        8 * ULP,
+    ),
+]
+each_row = pytest.mark.parametrize("row", ROWS, ids=str)
+
+
+def ids_of(ours):
+    return ours.name + "".join(f"-{key}-{value}" for key, value in ours.options.items())
+
+
+# softmax acts on rows, so the points stand four in a row
+each_activation = pytest.mark.parametrize(
+    "ours", [*(row.ours for row in ROWS), activation("softmax")], ids=ids_of
+)
+
+
+def in_rows(points):
+    return points[: len(points) // 4 * 4].reshape(-1, 4)
+
+
+def entrywise(function):
+    return np.frompyfunc(function, 1, 1)
+
+
+def test_every_row_of_the_table_is_tested_here():
+    assert {row.name for row in ROWS} | {"softmax"} == set(ACTIVATIONS)
+
+
+class TestAgainstFiftyDigits:
+    @each_row
+    def test_the_value(self, row, many_digits):
+        exact = entrywise(row.exact)(many_digits.array(POINTS))
+        many_digits.assert_close(row.ours.forward(POINTS), exact, row.tolerance)
+
+    @each_row
+    def test_the_derivative(self, row, many_digits):
+        exact = entrywise(row.exact_derivative)(many_digits.array(POINTS))
+        many_digits.assert_close(row.ours.derivative(POINTS), exact, row.derivative_tolerance)
+
+    @each_row
+    def test_the_derivative_pulled_back_from_above(self, row, many_digits):
+        upstream = np.linspace(-1.5, 2.0, POINTS.size)
+        exact = entrywise(row.exact_derivative)(many_digits.array(POINTS)) * many_digits.array(upstream)
+        found = row.ours.pull_back(POINTS, upstream)
+        many_digits.assert_close(found, exact, row.derivative_tolerance + ULP)
+
+    @each_row
+    def test_the_derivative_belongs_to_the_value(self, row):
+        """The table above is checked as well: its two columns against one another, by mpmath's differences."""
+        with mpmath.workdps(50):
+            for a in (-3.0, -0.3, 0.3, 3.0):
+                numerical = mpmath.diff(row.exact, mpmath.mpf(a))
+                assert abs(numerical - row.exact_derivative(mpmath.mpf(a))) < mpmath.mpf("1e-20")
+
+    @each_row
+    def test_the_formula_is_the_same_function(self, row, many_digits):
+        a = many_digits.array(POINTS)
+        found, exact = row.ours.formula(many_digits, a), entrywise(row.exact)(a)
+        # 50 digits less those of 1 + e^-700, which no textbook formula keeps
+        assert all(abs(f - e) <= mpmath.mpf("1e-45") * max(1, abs(e)) for f, e in zip(found, exact, strict=True))
+
+    @pytest.mark.parametrize(
+        ("form", "exact", "exact_derivative"),
+        [
+            ("log", lambda a: -mpmath.log1p(mpmath.exp(-a)), lambda a: 1 / (1 + mpmath.exp(a))),
+            ("log_complement", lambda a: -mpmath.log1p(mpmath.exp(a)), lambda a: -exact_sigmoid(a)),
+        ],
+    )
+    def test_the_logarithms_of_the_sigmoid_and_of_its_complement(
+        self, form, exact, exact_derivative, many_digits
+    ):
+        form = getattr(activation("sigmoid"), form)
+        a = many_digits.array(POINTS)
+        many_digits.assert_close(form.forward(POINTS), entrywise(exact)(a), 4 * ULP)
+        pulled = form.pull_back(POINTS, np.full_like(POINTS, -2.0))
+        many_digits.assert_close(pulled, -2 * entrywise(exact_derivative)(a), 4 * ULP)
+        formula = form.formula(many_digits, a)
+        gaps = [abs(f - e) for f, e in zip(formula, entrywise(exact)(a), strict=True)]
+        assert max(gaps) < mpmath.mpf("1e-45")
+
+
+class TestTheTwins:
+    """Each may lose what `roundoff` says of the textbook formula, and a few units of the result."""
+
+    @staticmethod
+    def assert_within(found, expected, roundoff):
+        np.testing.assert_array_less(np.abs(found - expected), 4 * ULP * (roundoff + np.abs(expected)) + 1e-300)
+
+    @staticmethod
+    def upstream(a):
+        return np.linspace(-1.5, 2.0, a.size).reshape(a.shape)
+
+    @each_activation
+    def test_the_formula_over_the_reals_agrees(self, ours):
+        a = in_rows(MODERATE)
+        self.assert_within(ours.formula(COMPLEX, a).real, ours.forward(a), ours.roundoff(a))
+
+    @each_activation
+    def test_the_formula_over_the_complex_numbers_agrees_and_has_the_derivative_as_its_imaginary_part(
+        self, ours
+    ):
+        a, u, h = in_rows(MODERATE), self.upstream(in_rows(MODERATE)), 1e-30
+        self.assert_within(ours.formula(COMPLEX, a + 0j).real, ours.forward(a), ours.roundoff(a))
+        slope = np.empty_like(a)
+        for k in range(a.shape[1]):
+            moved = a + 1j * h * (np.arange(a.shape[1]) == k)
+            slope[:, k] = (u * ours.formula(COMPLEX, moved)).imag.sum(axis=-1) / h
+        exact = ours.pull_back(a, u)
+        self.assert_within(slope, exact, 10 * ours.pull_back_roundoff(a, u) + 50 * np.abs(exact))
+
+    @each_activation
+    def test_torch_agrees(self, ours):
+        a, u = in_rows(MODERATE), self.upstream(in_rows(MODERATE))
+        leaf = torch.tensor(a, requires_grad=True)
+        found = ours.in_torch(torch, leaf)
+        (slope,) = torch.autograd.grad(found, leaf, torch.tensor(u))
+        self.assert_within(found.detach().numpy(), ours.forward(a), ours.roundoff(a))
+        self.assert_within(slope.numpy(), ours.pull_back(a, u), ours.pull_back_roundoff(a, u))
+
+    @each_activation
+    def test_the_computation_graph_agrees(self, ours):
+        a, u = in_rows(MODERATE), self.upstream(in_rows(MODERATE))
+        leaf = graph.Parameter(a)
+        node = ours.in_graph(graph, leaf)
+        whole = graph.StaticGraph(graph.Sum()(node * u))
+        whole.forward()
+        whole.backward()
+        self.assert_within(node.value, ours.forward(a), ours.roundoff(a))
+        self.assert_within(whole.gradient(leaf), ours.pull_back(a, u), ours.pull_back_roundoff(a, u))
+
+
+class TestSpreads:
+    """Var(f(x)) = Σⱼ (∂f/∂xⱼ)² Var(xⱼ) to first order; the Jacobians are those of torch.
+
+    Tolerance: 1e-12 of the largest entry, for torch's 1 - z² and like formulas.
+    """
+
+    ROWS = np.array([[-1.3, 0.2, 2.1], [0.7, -0.4, -2.6]])
+    UPSTREAM = np.array([[0.5, -1.25, 2.0], [1.5, 0.3, -0.8]])
+    OF_A = np.array([[1.0, 0.25, 4.0], [0.5, 2.0, 0.125]])
+    OF_UPSTREAM = np.array([[0.3, 1.0, 0.1], [2.0, 0.7, 0.4]])
+
+    @staticmethod
+    def carried(function, at, variance):
+        jacobian = torch.autograd.functional.jacobian(function, torch.tensor(at)).numpy()
+        return jacobian**2 @ variance
+
+    @staticmethod
+    def pull_back(function, u):
+        def pulled(a):
+            if not a.requires_grad:
+                a = a.clone().requires_grad_(True)
+            value = (function(a) * u).sum()
+            return torch.autograd.grad(value, a, create_graph=True)[0] if value.requires_grad else 0 * a
+
+        return pulled
+
+    @each_activation
+    def test_of_the_value(self, ours):
+        for a, of_a in zip(self.ROWS, self.OF_A, strict=True):
+            expected = self.carried(lambda x: ours.in_torch(torch, x), a, of_a)
+            found = ours.spread(a[None], of_a[None])[0]
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
+
+    @each_activation
+    def test_of_the_pull_back(self, ours):
+        cases = zip(self.ROWS, self.UPSTREAM, self.OF_UPSTREAM, self.OF_A, strict=True)
+        for a, u, of_u, of_a in cases:
+            g = lambda x: ours.in_torch(torch, x)  # noqa: E731
+            through_a = self.carried(self.pull_back(g, torch.tensor(u)), a, of_a)
+            through_u = self.carried(lambda v, a=a, g=g: self.pull_back(g, v)(torch.tensor(a)), u, of_u)
+            expected = through_a + through_u
+            found = ours.pull_back_spread(a[None], u[None], of_u[None], of_a[None])[0]
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
+
+    @pytest.mark.parametrize(
+        ("name", "form", "twin"),
+        [
+            ("sigmoid", "log", torch.nn.functional.logsigmoid),
+            ("sigmoid", "log_complement", lambda a: torch.nn.functional.logsigmoid(-a)),
+            ("softmax", "log", lambda a: torch.log_softmax(a, dim=-1)),
+        ],
+    )
+    def test_of_the_pull_back_of_a_logarithm(self, name, form, twin):
+        form = getattr(activation(name), form)
+        for a, u, of_a in zip(self.ROWS, self.UPSTREAM, self.OF_A, strict=True):
+            expected = self.carried(self.pull_back(twin, torch.tensor(u)), a, of_a)
+            found = form.pull_back_spread(a[None], u[None], of_a[None])[0]
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
+
+
+class TestKinks:
+    GRID = np.linspace(-20.0, 20.0, 40_000)  # of spacing 0.001; 0 is not on it
+    JUMP = 0.004  # no |g″| of the table exceeds 2, so smooth change between neighbours stays below 0.002
+
+    def found(self, derivative):
+        slopes = derivative(self.GRID)
+        kinks = []
+        for index in np.flatnonzero(np.abs(np.diff(slopes)) > self.JUMP):
+            below, above = self.GRID[index], self.GRID[index + 1]
+            for _ in range(60):
+                middle = 0.5 * (below + above)
+                nearer_left = abs(derivative(np.array(middle)) - slopes[index]) < abs(
+                    derivative(np.array(middle)) - slopes[index + 1]
+                )
+                below, above = (middle, above) if nearer_left else (below, middle)
+            kinks.append((below, *(float(derivative(np.array(side))) for side in (below - 1e-9, above + 1e-9))))
+        return kinks
+
+    @each_row
+    def test_the_derivative_jumps_at_the_declared_kinks_and_nowhere_else(self, row):
+        found = self.found(row.ours.derivative)
+        declared = [(kink.at, kink.left, kink.right) for kink in row.ours.kinks]
+        assert len(found) == len(declared)
+        np.testing.assert_allclose(found, declared, rtol=0, atol=1e-8)  # slopes are read 1e-9 beside the kink
+
+    @pytest.mark.parametrize(
+        ("name", "options", "kinks"),
+        [
+            ("relu", {}, (Kink(0.0, 0.0, 1.0),)),
+            ("leaky_relu", {}, (Kink(0.0, 0.01, 1.0),)),
+            ("leaky_relu", {"slope": 0.3}, (Kink(0.0, 0.3, 1.0),)),
+            ("leaky_relu", {"slope": 1.0}, ()),  # a straight line
+            ("elu", {}, ()),  # both slopes are 1 at 0
+            ("elu", {"alpha": 2.0}, (Kink(0.0, 2.0, 1.0),)),
+            ("tanh", {}, ()),
+        ],
+        ids=str,
+    )
+    def test_options_move_the_kinks(self, name, options, kinks):
+        assert activation(name, **options).kinks == kinks
+
+    def test_the_scan_finds_a_kink_that_nobody_declared(self):
+        hard_tanh_slope = lambda a: np.where(np.abs(a) < 1.0, 1.0, 0.0)  # noqa: E731
+        assert [round(kink[0], 6) for kink in self.found(hard_tanh_slope)] == [-1.0, 1.0]
+
+    @pytest.mark.parametrize("row", [row for row in ROWS if row.ours.kinks], ids=str)
+    def test_the_derivative_at_the_kink_is_a_subgradient(self, row):
+        for kink in row.ours.kinks:
+            slope = row.ours.derivative(np.array([kink.at]))
+            assert min(kink.left, kink.right) <= slope <= max(kink.left, kink.right)
+
+
+class TestOptions:
+    def test_the_defaults_are_those_of_torch(self):
+        a = torch.tensor(MODERATE)
+        for name in ("leaky_relu", "elu"):
+            expected = getattr(torch.nn.functional, name)(a).numpy()
+            np.testing.assert_allclose(activation(name).forward(MODERATE), expected, rtol=4 * ULP)
+
+    def test_they_are_kept_in_the_row_and_cannot_be_changed(self):
+        row = activation("leaky_relu", slope=0.2)
+        assert row.options == {"slope": 0.2}
+        assert activation("leaky_relu").options == {"slope": 0.01}
+        assert activation("elu").options == {"alpha": 1.0}
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            row.options["slope"] = 1.0
+
+    @pytest.mark.parametrize(
+        ("name", "options"), [("relu", {"slope": 0.1}), ("elu", {"slope": 0.1})], ids=str
+    )
+    def test_an_option_that_the_activation_does_not_have_is_an_error(self, name, options):
+        with pytest.raises(TypeError, match="slope"):
+            activation(name, **options)
+
+    def test_an_unknown_name_is_an_error_that_names_the_known_ones(self):
+        with pytest.raises(ValueError, match="unknown activation 'swish'") as caught:
+            activation("swish")
+        assert all(name in str(caught.value) for name in ACTIVATIONS)
+
+
+class TestExtremes:
+    """Warnings are errors in this suite, so every call here also says that none was given."""
+
+    @each_activation
+    def test_nan_passes_through(self, ours):
+        a = np.array([[np.nan]])
+        assert np.isnan(ours.forward(a)).all()
+        if ours.name != "identity":  # whose slope is 1 whatever the number
+            assert np.isnan(ours.pull_back(a, np.ones_like(a))).all()
+
+    @each_activation
+    def test_nan_from_above_passes_through(self, ours):
+        assert np.isnan(ours.pull_back(np.array([[0.5]]), np.array([[np.nan]]))).all()
+
+    @each_row
+    @pytest.mark.parametrize("size", [1e5, 1e154, 1e307, 1e308])
+    def test_the_largest_numbers_give_finite_values_and_slopes_and_no_warning(self, row, size):
+        a = np.array([-size, size])
+        value, slope = row.ours.forward(a), row.ours.derivative(a)
+        below = {"elu": -row.options.get("alpha", 1.0), "tanh": -1.0, "identity": -size}
+        below["leaky_relu"] = -size * row.options.get("slope", 0.01)
+        above = {"sigmoid": 1.0, "tanh": 1.0}
+        np.testing.assert_allclose(value, [below.get(row.name, 0.0), above.get(row.name, size)], rtol=ULP)
+        left = {"identity": 1.0, "leaky_relu": row.options.get("slope", 0.01)}
+        right = {"sigmoid": 0.0, "tanh": 0.0}
+        np.testing.assert_allclose(slope, [left.get(row.name, 0.0), right.get(row.name, 1.0)], rtol=ULP)
+
+    @pytest.mark.parametrize("size", [1e5, 1e154, 1e307])
+    def test_softmax_of_the_largest_numbers_is_finite(self, size):
+        a = np.array([[-size, size, 0.0]])
+        ours = activation("softmax")
+        np.testing.assert_array_equal(ours.forward(a), [[0.0, 1.0, 0.0]])
+        np.testing.assert_array_equal(ours.pull_back(a, np.array([[1.0, 2.0, 3.0]])), 0.0)
+        np.testing.assert_allclose(ours.log.forward(a), [[-2 * size, 0.0, -size]])
+
+
+def test_a_new_row_gets_its_other_columns_from_its_derivatives():
+    square = elementwise(
+        "square",
+        forward=np.square,
+        derivative=lambda a: 2.0 * a,
+        second_derivative=lambda a: np.full_like(a, 2.0),
+        roundoff=np.abs,
+        derivative_roundoff=np.ones_like,
+        formula=lambda field, a: a * a,
+        in_torch=lambda torch, a: a * a,
+        in_graph=lambda graph, a: a**2,
+    )
+    a, u = np.array([3.0]), np.array([-2.0])
+    assert square.pull_back(a, u) == -12.0
+    assert square.spread(a, np.array([0.5])) == 18.0
+    assert square.pull_back_spread(a, u, np.array([0.5]), np.array([0.25])) == 36 * 0.5 + 16 * 0.25
+    assert square.pull_back_roundoff(a, u) == 2.0
+    assert square.kinks == ()
+    assert square.log is None
