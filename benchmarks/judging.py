@@ -1,0 +1,106 @@
+"""How long one whole `verify` takes, against torch's gradcheck in fast mode on the same problem.
+
+    python benchmarks/judging.py
+
+Prints the median of several rounds, each pair in turn, as milliseconds and as their ratio.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+from functools import partial
+from itertools import pairwise
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from reference_impl import backpropagate, forward, named
+from verifier import verify
+from verifier.documents.reading import read_submission
+from verifier.oracles import ORACLES
+from verifier.pipeline import ask
+from verifier.precision import PRECISIONS
+from verifier.rounding import rounding
+
+SIZES = {"4-8-3, N = 8": ([4, 8, 3], 8), "784-128-64-10, N = 32": ([784, 128, 64, 10], 32)}
+ROUNDS = 7
+
+
+def document(sizes: list[int], examples: int) -> dict:
+    rng = np.random.default_rng(0)
+    layers = [{"in": a, "out": b, "activation": "tanh"} for a, b in pairwise(sizes)]
+    layers[-1]["activation"] = "identity"
+    parameters = {}
+    for i, layer in enumerate(layers):
+        shape = (layer["in"], layer["out"])
+        parameters[f"layers.{i}.weight"] = rng.normal(size=shape) / np.sqrt(shape[0])
+        parameters[f"layers.{i}.bias"] = rng.normal(size=shape[1])
+    found = {
+        "network": {"layers": layers},
+        "loss": "cross_entropy",
+        "parameters": parameters,
+        "inputs": rng.normal(size=(examples, sizes[0])),
+        "targets": rng.integers(sizes[-1], size=examples),
+        "gradients": {},
+    }
+    problem = read_submission(found).problem
+    found["gradients"] = {name: np.array(value) for name, value in named(backpropagate(problem))}
+    return found
+
+
+def gradcheck_fast(submission: dict) -> None:
+    problem = read_submission(submission).problem
+    leaves = [torch.tensor(array.copy(), requires_grad=True) for _, array in named(problem.parameters)]
+    inputs, targets = torch.tensor(problem.batch.inputs.copy()), torch.tensor(submission["targets"])
+
+    def loss(*arrays: torch.Tensor) -> torch.Tensor:
+        z = inputs
+        for i in range(0, len(arrays), 2):
+            z = z @ arrays[i] + arrays[i + 1]
+            z = torch.tanh(z) if i + 2 < len(arrays) else z
+        return torch.nn.functional.cross_entropy(z, targets)
+
+    assert torch.autograd.gradcheck(loss, leaves, fast_mode=True)
+
+
+def timed(work) -> float:
+    started = perf_counter()
+    work()
+    return (perf_counter() - started) * 1e3
+
+
+def compare(label: str, submission: dict) -> None:
+    assert verify(submission).verdict == "correct"
+    gradcheck_fast(submission)
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        ours.append(timed(lambda: verify(submission)))
+        theirs.append(timed(lambda: gradcheck_fast(submission)))
+    a, b = median(ours), median(theirs)
+    print(f"{label:24} {a:6.1f} ms {b:12.1f} ms {a / b:6.2f}")
+
+
+def take_apart(submission: dict) -> None:
+    problem = read_submission(submission).problem
+    trace = forward(problem.network, problem.parameters, problem.batch)
+    float64 = PRECISIONS["float64"]
+    honest = rounding(problem, trace, float64)
+    parts = {"rounding": lambda: rounding(problem, trace, float64)}
+    parts |= {name: partial(ask, problem, honest, [name]) for name in ORACLES}
+    for name, work in parts.items():
+        print(f"    {name:20} {median(timed(work) for _ in range(ROUNDS)):9.2f} ms")
+
+
+def main() -> None:
+    print(f"{'problem':24} {'verify':>9} {'gradcheck fast':>15} {'ratio':>6}")
+    for label, (sizes, examples) in SIZES.items():
+        submission = document(sizes, examples)
+        compare(label, submission)
+        take_apart(submission)
+
+
+if __name__ == "__main__":
+    main()

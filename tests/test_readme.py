@@ -1,0 +1,50 @@
+"""What the README shows is what happens."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reference_impl import backpropagate, named
+from verifier import verify
+from verifier.documents.reading import read_submission
+from verifier.examples import example_document
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def block(language: str, containing: str) -> str:
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    (found,) = [text for fence, text in blocks if fence == language and containing in text]
+    return found
+
+
+def test_the_report_in_the_readme_is_the_report_of_the_example() -> None:
+    shown = block("", "wrong-layer: incorrect").split("    …")[0]
+    assert str(verify(example_document("wrong-layer"))).startswith(shown)
+
+
+@pytest.mark.parametrize("slope", [1.0, 2.0], ids=["right", "wrong"])
+def test_the_pytest_example_passes_for_a_right_backward_pass_alone(slope: float) -> None:
+    def my_backward_pass(parameters: dict[str, Any], inputs: Any, targets: Any) -> dict[str, Any]:
+        network = {"layers": [{"in": 3, "out": 4, "activation": "tanh"}, {"in": 4, "out": 2}]}
+        question = {"network": network, "loss": "mse", "parameters": parameters}
+        submission = read_submission(question | {"inputs": inputs, "targets": targets, "gradients": {}})
+        return {name: slope * array for name, array in named(backpropagate(submission.problem))}
+
+    names: dict[str, Any] = {"my_backward_pass": my_backward_pass, "np": np}
+    exec(block("python", "test_my_backward_pass"), names)
+    if slope == 1.0:
+        assert names["test_my_backward_pass"]() is None
+    else:
+        with pytest.raises(AssertionError, match="incorrect"):
+            names["test_my_backward_pass"]()
+
+
+def test_the_two_commands_of_the_readme_are_targets_of_the_makefile() -> None:
+    makefile = (Path(__file__).parent.parent / "Makefile").read_text()
+    commands = re.findall(r"^make (\w+)", block("sh", "make run"), flags=re.MULTILINE)
+    assert commands == ["run", "test"]
+    assert all(re.search(rf"^{command}:", makefile, flags=re.MULTILINE) for command in commands)
