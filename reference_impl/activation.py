@@ -21,6 +21,23 @@ class Kink:
 
 
 @dataclass(frozen=True, slots=True)
+class Smoothness:
+    """What an enclosure of g and g′ over an interval needs, where g acts on each unit alone.
+
+    turning_points, derivative_turning_points: where g, and g′, change between rising and falling.
+    accuracy, derivative_accuracy: by how much `forward` and `derivative` may err at a, as an absolute amount
+        in units of the unit roundoff, when elementary functions err by 4 units in the last place.
+    elementary: whether exponentials are involved, which underflow.
+    """
+
+    accuracy: Callable[[Array], Array]
+    derivative_accuracy: Callable[[Array], Array]
+    turning_points: tuple[float, ...] = ()
+    derivative_turning_points: tuple[float, ...] = ()
+    elementary: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class LogForm:
     """log g(a) as one function of a, so that a tiny probability keeps its digits and never becomes log 0.
 
@@ -44,7 +61,9 @@ class Activation:
     pull_back_spread: (a, upstream, variance of upstream, variance of a) -> variance of the pull-back.
     roundoff, pull_back_roundoff: what the textbook formula may lose by its own rounding, as an absolute
         amount in units of the unit roundoff (1 − tanh² loses a whole unit where it is nearly 0).
+    smoothness: for enclosures; None for softmax, which acts on a whole row.
     kinks: where g′ jumps.
+    library_error, derivative_library_error: by how much libraries in wide use err on purpose, absolutely.
     formula: g written over any field (see `field.py`).
     in_torch: the same function as PyTorch has it, called with the module and a tensor.
     in_graph: the same as an operation, called with `reference_impl.graph` and a node.
@@ -62,6 +81,9 @@ class Activation:
     formula: Callable[[Field, Array], Array]
     in_torch: Callable[[Any, Any], Any]
     in_graph: Callable[[Any, Any], Any]
+    smoothness: Smoothness | None = None
+    library_error: Callable[[Array], Array] = np.zeros_like
+    derivative_library_error: Callable[[Array], Array] = np.zeros_like
     kinks: tuple[Kink, ...] = ()
     options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     log: LogForm | None = None
@@ -79,6 +101,9 @@ def elementwise(
     formula: Callable[[Field, Array], Array],
     in_torch: Callable[[Any, Any], Any],
     in_graph: Callable[[Any, Any], Any],
+    smoothness: Smoothness,
+    library_error: Callable[[Array], Array] = np.zeros_like,
+    derivative_library_error: Callable[[Array], Array] = np.zeros_like,
     kinks: tuple[Kink, ...] = (),
     options: Mapping[str, float] | None = None,
     log: LogForm | None = None,
@@ -101,6 +126,9 @@ def elementwise(
         formula=formula,
         in_torch=in_torch,
         in_graph=in_graph,
+        smoothness=smoothness,
+        library_error=library_error,
+        derivative_library_error=derivative_library_error,
         kinks=kinks,
         options=MappingProxyType(dict(options or {})),
         log=log,

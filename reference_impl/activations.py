@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.activation import Activation, Kink, LogForm, elementwise
+from reference_impl.activation import Activation, Kink, LogForm, Smoothness, elementwise
 from reference_impl.array import Array
 from reference_impl.error_function import erfc
 from reference_impl.field import Field, magnitude
@@ -29,6 +29,7 @@ def _identity() -> Activation:
         formula=lambda field, a: a,
         in_torch=lambda torch, a: a,
         in_graph=lambda graph, a: a,
+        smoothness=Smoothness(accuracy=np.zeros_like, derivative_accuracy=np.zeros_like, elementary=False),
     )
 
 
@@ -70,6 +71,11 @@ def _sigmoid() -> Activation:
         formula=_sigmoid_formula,
         in_torch=lambda torch, a: torch.sigmoid(a),
         in_graph=lambda graph, a: graph.Sigmoid()(a),
+        smoothness=Smoothness(
+            accuracy=lambda a: 20.0 * _sigmoid_of(a),
+            derivative_accuracy=lambda a: 32.0 * _sigmoid_slope(a),
+            derivative_turning_points=(0.0,),
+        ),
         log=LogForm(
             forward=lambda a: -_softplus_of(-a),
             pull_back=lambda a, upstream: upstream * _sigmoid_of(-a),
@@ -96,6 +102,11 @@ def _tanh() -> Activation:
         formula=lambda field, a: field.tanh(a),
         in_torch=lambda torch, a: torch.tanh(a),
         in_graph=lambda graph, a: graph.Tanh()(a),
+        smoothness=Smoothness(
+            accuracy=lambda a: 10.0 * np.abs(np.tanh(a)),
+            derivative_accuracy=lambda a: 128.0 * _sigmoid_slope(2.0 * a),
+            derivative_turning_points=(0.0,),
+        ),
     )
 
 
@@ -110,6 +121,7 @@ def _relu() -> Activation:
         formula=lambda field, a: field.where_positive(a, a, 0 * a),
         in_torch=lambda torch, a: torch.relu(a),
         in_graph=lambda graph, a: graph.Relu()(a),
+        smoothness=Smoothness(accuracy=np.zeros_like, derivative_accuracy=np.zeros_like, elementary=False),
         kinks=(Kink(at=0.0, left=0.0, right=1.0),),
     )
 
@@ -125,6 +137,12 @@ def _leaky_relu(slope: float = 0.01) -> Activation:
         formula=lambda field, a: field.where_positive(a, a, slope * a),
         in_torch=lambda torch, a: torch.nn.functional.leaky_relu(a, negative_slope=slope),
         in_graph=lambda graph, a: graph.LeakyRelu(slope)(a),
+        smoothness=Smoothness(
+            accuracy=lambda a: np.abs(slope * a),
+            derivative_accuracy=np.zeros_like,
+            turning_points=(0.0,),
+            elementary=False,
+        ),
         kinks=(Kink(at=0.0, left=slope, right=1.0),) if slope != 1 else (),
         options={"slope": slope},
     )
@@ -144,12 +162,21 @@ def _elu(alpha: float = 1.0) -> Activation:
         formula=lambda field, a: field.where_positive(a, a, alpha * field.expm1(-magnitude(field, a))),
         in_torch=lambda torch, a: torch.nn.functional.elu(a, alpha=alpha),
         in_graph=lambda graph, a: graph.Elu(alpha)(a),
+        smoothness=Smoothness(
+            accuracy=lambda a: np.where(a > 0, 0.0, 12.0 * np.abs(alpha * np.expm1(np.minimum(a, 0.0)))),
+            derivative_accuracy=lambda a: np.where(a > 0, 0.0, 12.0 * np.abs(exponential(a))),
+            turning_points=(0.0,),
+            derivative_turning_points=(0.0,),
+        ),
         kinks=(Kink(at=0.0, left=alpha, right=1.0),) if alpha != 1 else (),
         options={"alpha": alpha},
     )
 
 
 def _softplus() -> Activation:
+    def beyond_the_cut(a: Array) -> Array:  # PyTorch's softplus is the identity from 20 on
+        return np.asarray(np.where(a > 20.0, _decay(a), 0.0))
+
     return elementwise(
         "softplus",
         forward=_softplus_of,
@@ -157,9 +184,15 @@ def _softplus() -> Activation:
         second_derivative=_sigmoid_slope,
         roundoff=lambda a: 1.0 + np.abs(_softplus_of(a)),  # log(1 + e^a): the sum is rounded near 1
         derivative_roundoff=lambda a: _sigmoid_of(a) * (1.0 + np.abs(a)),
+        library_error=beyond_the_cut,
+        derivative_library_error=beyond_the_cut,
         formula=_softplus_formula,
         in_torch=lambda torch, a: torch.nn.functional.softplus(a, threshold=40.0),  # 20 would cost 2e-9
         in_graph=lambda graph, a: graph.Softplus()(a),
+        smoothness=Smoothness(
+            accuracy=lambda a: 24.0 * _softplus_of(a),
+            derivative_accuracy=lambda a: 20.0 * _sigmoid_of(a),
+        ),
     )
 
 
@@ -173,6 +206,10 @@ def _normal_distribution(a: Array) -> Array:
 
 def _gelu() -> Activation:
     """a Φ(a), Φ the normal distribution (Hendrycks & Gimpel, arXiv:1606.08415), not its approximation."""
+
+    def tail(a: Array) -> Array:  # erfc magnifies the rounding of its argument x by 2x²
+        return np.asarray(24.0 + np.where(a < 0, 3.0 * a * a, 0.0))
+
     return elementwise(
         "gelu",
         forward=lambda a: a * _normal_distribution(a),
@@ -183,6 +220,14 @@ def _gelu() -> Activation:
         formula=lambda field, a: a * field.erfc(-a / sqrt(2.0)) / 2,
         in_torch=lambda torch, a: torch.nn.functional.gelu(a),
         in_graph=lambda graph, a: graph.Gelu()(a),
+        smoothness=Smoothness(
+            accuracy=lambda a: tail(a) * np.abs(a * _normal_distribution(a)),
+            derivative_accuracy=lambda a: (
+                tail(a) * _normal_distribution(a) + (24.0 + 3.0 * a * a) * np.abs(a) * _normal_density(a)
+            ),
+            turning_points=(-0.7517915246935645,),
+            derivative_turning_points=(-sqrt(2.0), sqrt(2.0)),
+        ),
     )
 
 
@@ -197,6 +242,12 @@ def _silu() -> Activation:
         formula=lambda field, a: a * _sigmoid_formula(field, a),
         in_torch=lambda torch, a: torch.nn.functional.silu(a),
         in_graph=lambda graph, a: graph.Silu()(a),
+        smoothness=Smoothness(
+            accuracy=lambda a: 24.0 * np.abs(a) * _sigmoid_of(a),
+            derivative_accuracy=lambda a: 64.0 * _sigmoid_of(a) * (1.0 + np.abs(a) * _sigmoid_of(-a)),
+            turning_points=(-1.2784645427610738,),
+            derivative_turning_points=(-2.399357280520547, 2.399357280520547),
+        ),
     )
 
 

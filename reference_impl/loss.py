@@ -18,6 +18,7 @@ class Terms:
     formula: the terms over any field.
     in_torch: (torch, f, y) -> the terms by PyTorch's own loss.
     in_graph: (reference_impl.graph, node of f, y) -> the node of the terms' sum over the batch.
+    gradient_in_balls: (verifier's ball arithmetic, f, y) -> an enclosure of the gradient.
     value_roundoff, gradient_roundoff: rounding of the textbook formula in units of the unit roundoff.
     """
 
@@ -29,6 +30,7 @@ class Terms:
     gradient_roundoff: Callable[[Array, Array], Array]
     in_torch: Callable[[Any, Any, Any], Any]
     in_graph: Callable[[Any, Any, Array], Any]
+    gradient_in_balls: Callable[[Any, Any, Array], Any]
 
 
 @dataclass(frozen=True, slots=True)

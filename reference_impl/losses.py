@@ -60,6 +60,7 @@ def _entropy(
     *,
     in_torch: Callable[[Any, Any, Any], Any],
     in_graph: Callable[[Any, Any, Array], Any],
+    gradient_in_balls: Callable[[Any, Any, Array], Any],
 ) -> Terms:
     """−y log p, and −(1 − y) log(1 − p) beside it where `log_complement` is given."""
 
@@ -100,12 +101,25 @@ def _entropy(
         return np.asarray(np.abs(y) + np.abs(y).sum(axis=-1, keepdims=True) * (1.0 + _row_size(x)))  # p − y
 
     return Terms(
-        value, gradient, gradient_spread, formula, value_roundoff, gradient_roundoff, in_torch, in_graph
+        value,
+        gradient,
+        gradient_spread,
+        formula,
+        value_roundoff,
+        gradient_roundoff,
+        in_torch,
+        in_graph,
+        gradient_in_balls,
     )
 
 
 def _row_size(x: Array) -> Array:
     return np.asarray(np.abs(x).max(axis=-1, keepdims=True))
+
+
+def _present_in_balls(balls: Any, a: Any, y: Array) -> Any:
+    """Enclose −y σ(−a), the gradient of −y log σ(a)."""
+    return balls.times(balls.exact(-y), balls.value(_SIGMOID, balls.negative(a)))
 
 
 _MSE = Loss(
@@ -123,6 +137,9 @@ _MSE = Loss(
             gradient_roundoff=lambda f, y: 4.0 * np.abs(f - y),
             in_torch=lambda torch, f, y: torch.nn.functional.mse_loss(f, y, reduction="none"),
             in_graph=lambda graph, f, y: graph.squared_error(f, y),
+            gradient_in_balls=lambda balls, f, y: balls.times(
+                balls.exact(np.full_like(y, 2.0)), balls.minus(f, balls.exact(y))
+            ),
         )
     },
     of_preactivation={},
@@ -135,12 +152,17 @@ _CROSS_ENTROPY_OF_LOGITS = _entropy(
     _SOFTMAX.log,
     in_torch=lambda torch, f, y: torch.nn.functional.cross_entropy(f, y, reduction="none")[:, None],
     in_graph=lambda graph, f, y: graph.cross_entropy_on_logits(f, y),
+    gradient_in_balls=lambda balls, f, y: balls.cross_entropy_delta(f, y),
 )
 _BINARY_CROSS_ENTROPY_OF_LOGITS = _entropy(
     _SIGMOID.log,
     _SIGMOID.log_complement,
     in_torch=lambda torch, f, y: torch.nn.functional.binary_cross_entropy_with_logits(f, y, reduction="none"),
     in_graph=lambda graph, f, y: graph.binary_cross_entropy_on_logits(f, y),
+    gradient_in_balls=lambda balls, f, y: balls.plus(
+        _present_in_balls(balls, f, y),
+        balls.times(balls.complement(balls.exact(y)), balls.value(_SIGMOID, f)),
+    ),
 )
 
 _CROSS_ENTROPY = Loss(
@@ -154,6 +176,7 @@ _CROSS_ENTROPY = Loss(
             _PLAIN_LOG,
             in_torch=lambda torch, f, y: -torch.xlogy(y, f),
             in_graph=lambda graph, f, y: graph.cross_entropy_on_probabilities(f, y),
+            gradient_in_balls=lambda balls, f, y: balls.quotient(-y, f),
         ),
     },
     of_preactivation={
@@ -162,6 +185,7 @@ _CROSS_ENTROPY = Loss(
             _SIGMOID.log,
             in_torch=lambda torch, a, y: -y * torch.nn.functional.logsigmoid(a),
             in_graph=lambda graph, a, y: graph.Sum()(graph.Softplus()(-a) * y),
+            gradient_in_balls=lambda balls, a, y: _present_in_balls(balls, a, y),
         ),
     },
 )
@@ -178,6 +202,9 @@ _BINARY_CROSS_ENTROPY = Loss(
             _PLAIN_LOG_COMPLEMENT,
             in_torch=lambda torch, f, y: -torch.xlogy(y, f) - torch.special.xlog1py(1 - y, -f),
             in_graph=lambda graph, f, y: graph.binary_cross_entropy_on_probabilities(f, y),
+            gradient_in_balls=lambda balls, f, y: balls.plus(
+                balls.quotient(-y, f), balls.quotient(1.0 - y, balls.complement(f))
+            ),
         ),
     },
     of_preactivation={"sigmoid": _BINARY_CROSS_ENTROPY_OF_LOGITS},

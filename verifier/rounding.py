@@ -1,16 +1,17 @@
 """What honest arithmetic of a given precision loses on a problem: no tolerance needs tuning.
 
-Variances of the rounding errors are propagated to first order beside the values, forward and backward. A sum
-S of n terms t, in an order that nobody knows, adds (u²/3) [(1 + n/6) Σ t² + n S²/3]: the mean square of its
-partial sums in a random order, which form a Brownian bridge (compare Higham & Mary, SIAM J. Sci. Comput. 41,
-2019, A2815). Elementary functions add what their textbook formula loses (the tables' `roundoff` columns).
+Standard deviations of the rounding errors are carried to first order beside the values, forward and backward.
+A sum S of n terms t, in an order that nobody knows, adds u/√3 · √((1 + n/6) Σ t² + n S²/3): the root mean
+square of its partial sums in a random order, which form a Brownian bridge (compare Higham & Mary, SIAM J.
+Sci. Comput. 41, 2019, A2815). Elementary functions add what their textbook formula loses (the tables'
+`roundoff`).
 
-Error: an estimate, not a bound. `DEVIATIONS` standard deviations are allowed; honest submissions stayed
-within 4 in all that was tried, and the allowance within 6 to 100 times the error really made.
+Error: an estimate, not a bound; `benchmarks/soundness.py` holds it against what is really lost.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -19,184 +20,194 @@ from reference_impl.backpropagation import deltas, penalty_gradient
 from reference_impl.network import Trace
 from reference_impl.problem import Problem, example_losses, penalised, risk_value, terms_of_last_layer
 from reference_impl.risk import NORMS
-from verifier.precision import Precision, rounded
+from verifier.precision import Precision
+from verifier.rounding_arithmetic import RoundingArithmetic, root_of_squares, scale_of
 
 DEVIATIONS = 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rounding:
-    """allowance: by parameter, what rounding may cost each entry. scale: Σ of |contributions| to each entry.
+    """What rounding may cost, `DEVIATIONS` standard deviations.
 
-    example_losses: (N,), what it may cost each example's loss; loss: what it may cost the risk.
+    allowance: each entry, by parameter. scale: Σ of |contributions| to each entry, by parameter.
+    example_losses: (N,), each example's loss. loss: the risk.
+    kinks: by layer, (N, out), where rounding may carry a pre-activation over a kink.
     """
 
     allowance: Mapping[str, Array]
     scale: Mapping[str, Array]
     example_losses: Array
     loss: float
+    kinks: tuple[Array, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Arithmetic:
-    """Variances made by single operations of one precision."""
-
-    unit: float
-    underflow: float
-
-    def stored(self, values: Array) -> Array:
-        """One rounding of each value."""
-        return np.asarray((self.unit**2 * np.square(values) + self.underflow**2) / 3.0)
-
-    def lost(self, units: Array) -> Array:
-        """A formula that loses so many units of the unit roundoff."""
-        return np.asarray(np.square(self.unit * units))
-
-    def summed(self, terms: int, squares: Array, total: Array) -> Array:
-        """A sum of `terms` products, whose squares sum to `squares`."""
-        spread = (1.0 + terms / 6.0) * squares + terms * np.square(total) / 3.0
-        return np.asarray(self.unit**2 / 3.0 * spread + terms * self.underflow**2 / 3.0)
-
-
+@np.errstate(all="ignore")  # what overflows is unknown, and judged so by whoever compares
 def rounding(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
     """Estimate the rounding of a backpropagation in `precision`, entry by entry."""
-    arithmetic = _Arithmetic(precision.unit_roundoff, precision.underflow)
-    with np.errstate(all="ignore"):  # what overflows is judged undecided by whoever compares
-        return _rounding(problem, trace, arithmetic, precision)
-
-
-def _conversion(values: Array, precision: Precision) -> Array:
-    """The squared error of converting given numbers to the submission's precision."""
-    return np.asarray(np.square(rounded(values, precision) - values))
-
-
-def _rounding(problem: Problem, trace: Trace, arithmetic: _Arithmetic, precision: Precision) -> Rounding:
-    network, batch = problem.network, problem.batch
-    squared_weights = [np.square(own.weight) for own in problem.parameters]
-    weight_variances = [_conversion(own.weight, precision) for own in problem.parameters]
-
-    of_z = [_conversion(batch.inputs, precision)]
-    of_a: list[Array] = []
-    for index, (layer, own) in enumerate(zip(network.layers, problem.parameters, strict=True)):
-        z, a = trace.z[index], trace.a[index]
-        squares = np.square(z) @ squared_weights[index]
-        variance = of_z[-1] @ squared_weights[index] + np.square(z) @ weight_variances[index]
-        if own.bias is not None:
-            squares = squares + np.square(own.bias)
-            variance = variance + _conversion(own.bias, precision)
-        of_a.append(variance + arithmetic.summed(layer.inputs + 1, squares, a))
-        activation = layer.activation
-        variance = activation.spread(a, of_a[-1]) + arithmetic.lost(activation.roundoff(a))
-        if index in batch.masks:
-            variance = variance * np.square(batch.masks[index])
-        of_z.append(variance + arithmetic.stored(trace.z[index + 1]))
-
+    arithmetic = RoundingArithmetic(precision)
+    of_weights = [arithmetic.converted(own.weight) for own in problem.parameters]
+    of_a, of_z = _forward(problem, trace, arithmetic, of_weights)
     delta = deltas(problem, trace)
-    of_delta, of_losses = _at_the_output(problem, trace, arithmetic, precision, of_a[-1], of_z[-1], delta[-1])
-    deviations: list[Array] = [of_delta]
-    for index in reversed(range(len(network.layers) - 1)):
-        above = problem.parameters[index + 1].weight
-        upstream = delta[index + 1] @ above.T
-        squares = np.square(delta[index + 1]) @ squared_weights[index + 1].T
-        variance = (
-            deviations[-1] @ squared_weights[index + 1].T
-            + np.square(delta[index + 1]) @ weight_variances[index + 1].T
-            + arithmetic.summed(above.shape[1], squares, upstream)
-        )
-        if index in batch.masks:
-            mask = batch.masks[index]
-            upstream, variance = upstream * mask, variance * np.square(mask)
-        activation = network.layers[index].activation
-        deviations.append(
-            activation.pull_back_spread(trace.a[index], upstream, variance, of_a[index])
-            + arithmetic.lost(activation.pull_back_roundoff(trace.a[index], upstream))
-            + arithmetic.stored(delta[index])
-        )
-    deviations.reverse()
-
+    of_losses = _of_losses(problem, trace, arithmetic, of_a[-1], of_z[-1])
+    of_delta = _backward(problem, trace, arithmetic, of_weights, of_a, of_z[-1], delta)
     allowance: dict[str, Array] = {}
     scale: dict[str, Array] = {}
-    for index, own in enumerate(problem.parameters):
-        z, d, penalty = trace.z[index], delta[index], penalty_gradient(problem, trace, index)
-        squares = np.square(z).T @ np.square(d)
-        variance = (
-            of_z[index].T @ np.square(d)
-            + np.square(z).T @ deviations[index]
-            + arithmetic.summed(batch.size, squares, z.T @ d)
-            + 4.0 * arithmetic.stored(penalty.weight)
-            + 2.0 * arithmetic.stored(z.T @ d + penalty.weight)
+    for index in range(len(problem.parameters)):
+        z, penalty = trace.z[index], penalty_gradient(problem, trace, index)
+        ones = np.ones((problem.batch.size, 1))
+        parts = {"weight": (z, of_z[index], penalty.weight)}
+        if penalty.bias is not None:
+            parts["bias"] = (ones, np.zeros_like(ones), penalty.bias)
+        for kind, (left, of_left, extra) in parts.items():
+            deviation, size = _of_product(arithmetic, left, of_left, delta[index], of_delta[index], extra)
+            allowance[f"layers.{index}.{kind}"] = DEVIATIONS * deviation.reshape(extra.shape)
+            scale[f"layers.{index}.{kind}"] = size.reshape(extra.shape)
+    return Rounding(
+        allowance,
+        scale,
+        DEVIATIONS * of_losses,
+        DEVIATIONS * _of_risk(problem, trace, arithmetic, of_losses),
+        tuple(_near_kinks(problem, trace, of_a)),
+    )
+
+
+def _forward(
+    problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, of_weights: list[Array]
+) -> tuple[list[Array], list[Array]]:
+    """Give the deviations of a and z of every layer; z starts with the inputs."""
+    of_a: list[Array] = []
+    of_z = [arithmetic.converted(problem.batch.inputs)]
+    for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
+        z, a, activation = trace.z[index], trace.a[index], layer.activation
+        squares = root_of_squares(z, own.weight)
+        inherited = np.hypot(root_of_squares(of_z[-1], own.weight), root_of_squares(z, of_weights[index]))
+        if own.bias is not None:
+            squares = np.hypot(squares, own.bias)
+            inherited = np.hypot(inherited, arithmetic.converted(own.bias))
+        of_a.append(np.hypot(inherited, arithmetic.summed(layer.inputs + 1, squares, a)))
+        unit = scale_of(of_a[-1])
+        deviation = np.sqrt(activation.spread(a, np.square(of_a[-1] / unit))) * unit
+        deviation = np.hypot(deviation, arithmetic.lost(activation.roundoff(a)))
+        deviation = np.hypot(deviation, activation.library_error(a))
+        if index in problem.batch.masks:
+            deviation = deviation * np.abs(problem.batch.masks[index])
+        of_z.append(np.hypot(deviation, arithmetic.stored(trace.z[index + 1])))
+    return of_a, of_z
+
+
+def _backward(
+    problem: Problem,
+    trace: Trace,
+    arithmetic: RoundingArithmetic,
+    of_weights: list[Array],
+    of_a: list[Array],
+    of_outputs: Array,
+    delta: tuple[Array, ...],
+) -> list[Array]:
+    """Give the deviation of every layer's δ."""
+    terms, of_preactivation = terms_of_last_layer(problem)
+    targets, last = problem.batch.targets, len(delta) - 1
+    at, of_at = (trace.a[-1], of_a[-1]) if of_preactivation else (trace.outputs, of_outputs)
+    scale = problem.risk.output_scale(targets.shape[-1]) * problem.risk.example_scale(problem.batch.size)
+    unit = scale_of(of_at)
+    of_slope = np.sqrt(terms.gradient_spread(at, targets, np.square(of_at / unit))) * unit
+    own = arithmetic.lost(terms.gradient_roundoff(at, targets))
+    of_slope = np.hypot(np.hypot(of_slope, own), arithmetic.converted(targets)) * abs(scale)
+    if of_preactivation:
+        found = [np.hypot(of_slope, arithmetic.stored(delta[last]))]
+    else:
+        upstream = terms.gradient(at, targets) * scale
+        of_upstream = np.hypot(of_slope, arithmetic.stored(upstream))
+        found = [_through(problem, trace, arithmetic, last, upstream, of_upstream, of_a[last], delta[last])]
+    for index in reversed(range(last)):
+        above = problem.parameters[index + 1].weight.T
+        upstream = delta[index + 1] @ above
+        squares = root_of_squares(delta[index + 1], above)
+        of_upstream = np.hypot(
+            np.hypot(
+                root_of_squares(found[-1], above), root_of_squares(delta[index + 1], of_weights[index + 1].T)
+            ),
+            arithmetic.summed(above.shape[0], squares, upstream),
         )
-        name = f"layers.{index}.weight"
-        allowance[name] = DEVIATIONS * np.sqrt(variance)
-        scale[name] = np.abs(z).T @ np.abs(d) + np.abs(penalty.weight)
-        if own.bias is not None and penalty.bias is not None:
-            total = d.sum(axis=0)
-            variance = (
-                deviations[index].sum(axis=0)
-                + arithmetic.summed(batch.size, np.square(d).sum(axis=0), total)
-                + 4.0 * arithmetic.stored(penalty.bias)
-                + 2.0 * arithmetic.stored(total + penalty.bias)
-            )
-            name = f"layers.{index}.bias"
-            allowance[name] = DEVIATIONS * np.sqrt(variance)
-            scale[name] = np.abs(d).sum(axis=0) + np.abs(penalty.bias)
-
-    loss = DEVIATIONS * _deviation_of_risk(problem, trace, arithmetic, of_losses)
-    return Rounding(allowance, scale, DEVIATIONS * np.sqrt(of_losses), loss)
+        found.append(
+            _through(problem, trace, arithmetic, index, upstream, of_upstream, of_a[index], delta[index])
+        )
+    return found[::-1]
 
 
-def _deviation_of_risk(problem: Problem, trace: Trace, arithmetic: _Arithmetic, of_losses: Array) -> float:
+def _through(
+    problem: Problem,
+    trace: Trace,
+    arithmetic: RoundingArithmetic,
+    index: int,
+    upstream: Array,
+    of_upstream: Array,
+    of_a: Array,
+    delta: Array,
+) -> Array:
+    """Carry a deviation from ∂R/∂z of a layer to its δ."""
+    masks, a = problem.batch.masks, trace.a[index]
+    if index in masks:
+        upstream, of_upstream = upstream * masks[index], of_upstream * np.abs(masks[index])
+    activation = problem.network.layers[index].activation
+    unit = np.maximum(scale_of(upstream), scale_of(of_upstream))
+    spread = activation.pull_back_spread(a, upstream / unit, np.square(of_upstream / unit), np.square(of_a))
+    own = arithmetic.lost(activation.pull_back_roundoff(a, upstream / unit))
+    own = np.hypot(own, np.abs(upstream / unit) * activation.derivative_library_error(a))
+    return np.asarray(np.hypot(np.hypot(np.sqrt(spread), own) * unit, arithmetic.stored(delta)))
+
+
+def _of_product(
+    arithmetic: RoundingArithmetic, z: Array, of_z: Array, delta: Array, of_delta: Array, penalty: Array
+) -> tuple[Array, Array]:
+    """Give the deviation of zᵀδ + penalty, and its scale."""
+    product = z.T @ delta
+    inherited = np.hypot(root_of_squares(of_z.T, delta), root_of_squares(z.T, of_delta))
+    own = arithmetic.summed(z.shape[0], root_of_squares(z.T, delta), product)
+    of_penalty = np.hypot(2.0 * arithmetic.stored(penalty), 1.5 * arithmetic.stored(product + penalty))
+    size = np.abs(z).T @ np.abs(delta) + np.abs(penalty)
+    return np.hypot(np.hypot(inherited, own), of_penalty), size
+
+
+def _of_losses(
+    problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, of_a: Array, of_outputs: Array
+) -> Array:
+    """Give the deviation of each example's loss."""
+    terms, of_preactivation = terms_of_last_layer(problem)
+    at, of_at = (trace.a[-1], of_a) if of_preactivation else (trace.outputs, of_outputs)
+    targets = problem.batch.targets
+    values = terms.value(at, targets)
+    inherited = _norm(terms.gradient(at, targets) * of_at)
+    own = _norm(arithmetic.lost(terms.value_roundoff(at, targets)))
+    summing = arithmetic.summed(targets.shape[-1], _norm(values), values.sum(axis=-1))
+    deviation = np.hypot(np.hypot(inherited, own), summing)
+    return np.asarray(deviation * abs(problem.risk.output_scale(targets.shape[-1])))
+
+
+def _of_risk(problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, of_losses: Array) -> float:
     losses = example_losses(problem, trace.a[-1], trace.outputs)
-    sum_of_losses = arithmetic.summed(losses.size, np.square(losses).sum(), losses.sum())
-    data = (of_losses.sum() + sum_of_losses) * problem.risk.example_scale(losses.size) ** 2
+    data = np.hypot(_norm(of_losses), arithmetic.summed(losses.size, _norm(losses), losses.sum()))
+    data = data * problem.risk.example_scale(losses.size)
     for penalty in problem.risk.penalties:
         arrays = [w for layer in problem.parameters for w in penalised(penalty, layer)]
         values = np.concatenate([NORMS[penalty.norm].value(w).ravel() for w in arrays])
         values = values * penalty.coefficient(losses.size)
-        data = data + arithmetic.summed(values.size, 4.0 * np.square(values).sum(), values.sum())
-    total = risk_value(problem, trace)
-    return float(np.sqrt(data + 2.0 * arithmetic.stored(np.asarray(total))))
+        data = np.hypot(data, arithmetic.summed(values.size, 2.0 * _norm(values), values.sum()))
+    return float(np.hypot(data, sqrt(2.0) * arithmetic.stored(np.asarray(risk_value(problem, trace)))))
 
 
-def _at_the_output(
-    problem: Problem,
-    trace: Trace,
-    arithmetic: _Arithmetic,
-    precision: Precision,
-    of_a: Array,
-    of_outputs: Array,
-    delta: Array,
-) -> tuple[Array, Array]:
-    """Give the variance of δ_L, and that of each example's loss."""
-    risk, batch = problem.risk, problem.batch
-    terms, of_preactivation = terms_of_last_layer(problem)
-    at, variance = (trace.a[-1], of_a) if of_preactivation else (trace.outputs, of_outputs)
-    targets = batch.targets
-    scale = risk.output_scale(targets.shape[-1])
+def _norm(values: Array) -> Array:
+    """Give the Euclidean norm along the last axis, without overflow or underflow of the squares."""
+    unit = scale_of(values)
+    return np.asarray(np.sqrt(np.square(values / unit).sum(axis=-1)) * unit)
 
-    slope = terms.gradient(at, targets)
-    values = terms.value(at, targets)
-    of_values = (
-        (np.square(slope) * variance).sum(axis=-1)
-        + arithmetic.lost(terms.value_roundoff(at, targets)).sum(axis=-1)
-        + arithmetic.summed(targets.shape[-1], np.square(values).sum(axis=-1), values.sum(axis=-1))
-    )
-    scale_delta = scale * risk.example_scale(batch.size)
-    of_slope = (
-        terms.gradient_spread(at, targets, variance)
-        + arithmetic.lost(terms.gradient_roundoff(at, targets))
-        + _conversion(targets, precision)
-    ) * scale_delta**2
-    if of_preactivation:
-        return of_slope + arithmetic.stored(delta), scale**2 * of_values
-    upstream = slope * scale_delta
-    last = len(trace.a) - 1
-    if last in batch.masks:
-        upstream, of_slope = upstream * batch.masks[last], of_slope * np.square(batch.masks[last])
-    activation = problem.network.layers[-1].activation
-    of_delta = (
-        activation.pull_back_spread(trace.a[-1], upstream, of_slope + arithmetic.stored(upstream), of_a)
-        + arithmetic.lost(activation.pull_back_roundoff(trace.a[-1], upstream))
-        + arithmetic.stored(delta)
-    )
-    return of_delta, scale**2 * of_values
+
+def _near_kinks(problem: Problem, trace: Trace, of_a: list[Array]) -> list[Array]:
+    found = []
+    for layer, a, deviation in zip(problem.network.layers, trace.a, of_a, strict=True):
+        near = np.zeros(a.shape, dtype=bool)
+        for kink in layer.activation.kinks:
+            near |= np.abs(a - kink.at) <= DEVIATIONS * deviation
+        found.append(near)
+    return found

@@ -1,0 +1,99 @@
+"""Midpoint–radius arithmetic on whole arrays: the true value lies within `radius` of `middle`, proved.
+
+The radius of every operation covers its own rounding and is itself inflated for the rounding of computing it.
+Sources: Rump, BIT 39 (1999), 534-554; Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed.,
+chapter 3: |fl(AB) − AB| ≤ γₙ|A||B|, γₙ = nu/(1 − nu), in any order of summation, with or without fused
+multiply-add; an underflowing product loses at most half the smallest number besides.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_impl.array import Array
+
+UNIT = 2.0**-53
+SMALLEST = 2.0**-1074
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ball:
+    """middle ± radius, entry by entry, in one shape. NaN or infinity in either: nothing is known."""
+
+    middle: Array
+    radius: Array
+
+    @property
+    def lower(self) -> Array:
+        return np.asarray(np.nextafter(self.middle - self.radius, -np.inf))
+
+    @property
+    def upper(self) -> Array:
+        return np.asarray(np.nextafter(self.middle + self.radius, np.inf))
+
+    @property
+    def magnitude(self) -> Array:
+        """The largest absolute value within."""
+        return np.asarray(np.nextafter(np.abs(self.middle) + self.radius, np.inf))
+
+
+def exact(values: Array) -> Ball:
+    """Give numbers that are what they are."""
+    return Ball(values, np.zeros(np.shape(values)))
+
+
+def inflated(radius: Array, terms: int = 1) -> Array:
+    """Round a computed radius up: it was a sum of `terms` products of non-negative numbers, or fewer."""
+    return np.asarray(radius * (1.0 + (2 * terms + 16) * UNIT) + (terms + 4) * SMALLEST)
+
+
+def _gamma(terms: int) -> float:
+    return terms * UNIT / (1.0 - terms * UNIT) * (1.0 + 4 * UNIT)
+
+
+def plus(x: Ball, y: Ball) -> Ball:
+    middle = x.middle + y.middle
+    return Ball(middle, inflated(x.radius + y.radius + UNIT * np.abs(middle)))
+
+
+def minus(x: Ball, y: Ball) -> Ball:
+    return plus(x, Ball(-y.middle, y.radius))
+
+
+def times(x: Ball, y: Ball) -> Ball:
+    middle = x.middle * y.middle
+    radius = np.abs(x.middle) * y.radius + x.radius * (np.abs(y.middle) + y.radius) + UNIT * np.abs(middle)
+    return Ball(middle, inflated(radius, 2))
+
+
+def matmul(x: Ball, y: Ball) -> Ball:
+    """Multiply matrices, x of shape (m, n) and y of shape (n, k)."""
+    terms = x.middle.shape[1]
+    gamma = _gamma(terms)
+    size_x, size_y = np.abs(x.middle), np.abs(y.middle)
+    if y.radius.any():
+        radius = x.radius @ (size_y + y.radius) + size_x @ (y.radius + gamma * size_y)
+    else:
+        radius = (x.radius + gamma * size_x) @ size_y
+    return Ball(x.middle @ y.middle, inflated(radius, 2 * terms + 4))
+
+
+def transpose(x: Ball) -> Ball:
+    return Ball(x.middle.T, x.radius.T)
+
+
+def total(x: Ball, axis: int, keepdims: bool = False) -> Ball:
+    """Sum along an axis."""
+    terms = x.middle.shape[axis]
+    radius = (x.radius + _gamma(terms) * np.abs(x.middle)).sum(axis=axis, keepdims=keepdims)
+    return Ball(x.middle.sum(axis=axis, keepdims=keepdims), inflated(radius, terms))
+
+
+def quotient(numerator: Array, x: Ball) -> Ball:
+    """Divide numbers that were rounded once by x; 0 / x is 0, and where x may be 0 nothing is known."""
+    middle = numerator / x.middle
+    nearest_zero = np.nextafter(np.abs(x.middle) - x.radius, -np.inf)
+    radius = np.abs(middle) * (x.radius / nearest_zero + 4 * UNIT)
+    radius = np.where(nearest_zero > 0, inflated(radius, 4), np.inf)
+    nothing = numerator == 0
+    return Ball(np.where(nothing, 0.0, middle), np.where(nothing, 0.0, radius))

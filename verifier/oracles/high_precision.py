@@ -1,0 +1,195 @@
+"""Ball arithmetic of 60 digits and more (FLINT's arb): settles what the other oracles dispute.
+
+Derivatives of activations and losses are taken by truncated power series through the textbook formulas, so
+neither the reference's derivatives nor its stable forms are used; sums and products are FLINT's own.
+"""
+
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.estimate import Answer, Estimate, Uncertainty
+from verifier.rounding import Rounding
+
+BITS = 256  # 77 digits
+MOST_BITS = 4096
+_PRECISION_IS_GLOBAL = Lock()  # FLINT's working precision belongs to the process, not to the thread
+
+
+def gradient(problem: Problem, honest: Rounding) -> Answer:
+    """Run the δ recursion in balls, with more bits until every entry is known to float64's last digit.
+
+    Error: a bound. Left out (infinite error) are the layers up to one with a unit exactly at a kink, weights
+    exactly at the kink of an l1 penalty, and everything where the problem itself is not finite.
+    """
+    try:
+        import flint
+    except ImportError as error:
+        return Answer({}, Uncertainty.UNKNOWN, reason=f"python-flint cannot be imported: {error}")
+    bits = BITS
+    with _PRECISION_IS_GLOBAL:
+        while True:
+            with flint.ctx.workprec(bits):
+                found = _Recursion(flint, problem).gradient()
+            sharp = all((e.error <= 2.0**-50 * np.abs(e.value) + 1e-320).all() for e in found.values())
+            if sharp or bits >= MOST_BITS:
+                return Answer(found, Uncertainty.BOUND)
+            bits *= 4
+
+
+class _Series:
+    """The field of formulas: arrays of power series a + ε, whose second coefficient is the derivative."""
+
+    def __init__(self, flint: Any) -> None:
+        self._flint = flint
+        self.exp = np.frompyfunc(lambda x: x.exp(), 1, 1)
+        self.log = np.frompyfunc(lambda x: x.log(), 1, 1)
+        self.erfc = np.frompyfunc(lambda x: x.erfc(), 1, 1)
+        self.expm1 = np.frompyfunc(lambda x: x.exp() - 1, 1, 1)
+        self.log1p = np.frompyfunc(lambda x: (1 + x).log(), 1, 1)
+        self.tanh = np.frompyfunc(self._tanh, 1, 1)
+
+    def where_positive(self, x: Array, then: Array, otherwise: Array) -> Array:
+        """Choose by the sign of the constant term; where its ball holds 0 inside, enclose both branches."""
+        return np.asarray(np.frompyfunc(self._choose, 3, 1)(x, then, otherwise))
+
+    def _choose(self, x: Any, then: Any, otherwise: Any) -> Any:
+        if x[0] > 0:
+            return then
+        if x[0] < 0 or x[0].is_zero():
+            return otherwise
+        return self._flint.arb_series([then[i].union(otherwise[i]) for i in (0, 1)], prec=2)
+
+    def row_maximum(self, x: Array) -> Array:
+        middles = np.frompyfunc(lambda s: float(s[0].mid()), 1, 1)(x).astype(float)
+        return np.asarray(np.frompyfunc(self._flint.arb, 1, 1)(middles.max(axis=-1, keepdims=True)))
+
+    def _tanh(self, x: Any) -> Any:
+        negative = x[0].mid() < 0  # either form is right on both sides; this one keeps the exponential small
+        decay = (2 * x if negative else -2 * x).exp()
+        size = (1 - decay) / (1 + decay)
+        return -size if negative else size
+
+
+class _Recursion:
+    """One run at FLINT's current precision. Arrays hold arb numbers; matrices are FLINT's."""
+
+    def __init__(self, flint: Any, problem: Problem) -> None:
+        self._flint, self._problem = flint, problem
+        self._field = _Series(flint)
+        self._arb = np.frompyfunc(flint.arb, 1, 1)
+
+    def gradient(self) -> dict[str, Estimate]:
+        problem, batch = self._problem, self._problem.batch
+        z = [self._arb(batch.inputs)]
+        a: list[Array] = []
+        slopes: list[Array | None] = []
+        for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
+            preactivation = self._matmul(z[-1], self._arb(own.weight))
+            if own.bias is not None:
+                preactivation = preactivation + self._arb(own.bias)
+            series = layer.activation.formula(self._field, self._series(preactivation, seed=None))
+            activation = self._coefficient(series, 0)
+            elementwise = layer.activation.derivative is not None
+            slopes.append(self._coefficient(series, 1) if elementwise else None)
+            if index in batch.masks:
+                activation = activation * self._arb(batch.masks[index])
+            a.append(preactivation)
+            z.append(activation)
+
+        found: dict[str, Estimate] = {}
+        unknown = False
+        delta = np.empty(0)
+        for index in reversed(range(len(problem.parameters))):
+            if index == len(problem.parameters) - 1:
+                delta = self._output_delta(a, z, slopes)
+            else:
+                upstream = self._matmul(delta, self._arb(problem.parameters[index + 1].weight).T)
+                delta = self._through(index, a, slopes, upstream)
+            unknown = unknown or self._at_kink(index, a[index])
+            own = problem.parameters[index]
+            weight = self._matmul(z[index].T, delta) + self._penalties(own.weight, of_bias=False)
+            found[f"layers.{index}.weight"] = self._estimate(weight, own.weight, unknown, of_bias=False)
+            if own.bias is not None:
+                bias = delta.sum(axis=0) + self._penalties(own.bias, of_bias=True)
+                found[f"layers.{index}.bias"] = self._estimate(bias, own.bias, unknown, of_bias=True)
+        return {name: found[name] for name in sorted(found, key=_order)}
+
+    def _series(self, values: Array, seed: int | None) -> Array:
+        """Give a + ε everywhere (seed None), or in one column alone."""
+        columns = range(values.shape[-1])
+        moving = [1 if seed in (None, column) else 0 for column in columns]
+        make = np.frompyfunc(lambda x, d: self._flint.arb_series([x, d], prec=2), 2, 1)
+        return np.asarray(make(values, np.array(moving, dtype=object)))
+
+    def _coefficient(self, series: Array, degree: int) -> Array:
+        return np.asarray(np.frompyfunc(lambda s: s[degree], 1, 1)(series))
+
+    def _matmul(self, x: Array, y: Array) -> Array:
+        product = self._flint.arb_mat(x.tolist()) * self._flint.arb_mat(y.tolist())
+        found = np.empty((x.shape[0], y.shape[1]), dtype=object)
+        found[:] = product.tolist()
+        return found
+
+    def _output_delta(self, a: list[Array], z: list[Array], slopes: list[Array | None]) -> Array:
+        risk, batch = self._problem.risk, self._problem.batch
+        terms, of_preactivation = terms_of_last_layer(self._problem)
+        at = a[-1] if of_preactivation else z[-1]
+        targets = batch.targets
+        columns = []
+        for column in range(targets.shape[-1]):
+            moved = terms.formula(self._field, self._series(at, seed=column), targets)
+            columns.append(self._coefficient(moved, 1).sum(axis=-1))
+        arb = self._flint.arb
+        scale = arb(risk.factor) / (targets.shape[-1] if risk.outputs == "mean" else 1)
+        scale = scale / (batch.size if risk.batch == "mean" else 1)
+        upstream = np.stack(columns, axis=-1) * scale
+        return upstream if of_preactivation else self._through(len(a) - 1, a, slopes, upstream)
+
+    def _through(self, index: int, a: list[Array], slopes: list[Array | None], upstream: Array) -> Array:
+        masks = self._problem.batch.masks
+        if index in masks:
+            upstream = upstream * self._arb(masks[index])
+        slope = slopes[index]
+        if slope is not None:
+            return np.asarray(upstream * slope)
+        formula = self._problem.network.layers[index].activation.formula
+        columns = []
+        for column in range(a[index].shape[-1]):
+            moved = self._coefficient(formula(self._field, self._series(a[index], seed=column)), 1)
+            columns.append((moved * upstream).sum(axis=-1))
+        return np.stack(columns, axis=-1)
+
+    def _at_kink(self, index: int, a: Array) -> bool:
+        kinks = self._problem.network.layers[index].activation.kinks
+        return any(bool(x == kink.at) for kink in kinks for x in a.ravel())
+
+    def _penalties(self, w: Array, *, of_bias: bool) -> Any:
+        found = self._arb(np.zeros(w.shape))
+        for penalty in self._problem.risk.penalties:
+            if of_bias and not penalty.biases:
+                continue
+            size = self._problem.batch.size if penalty.batch == "mean" else 1
+            coefficient = self._flint.arb(penalty.strength) * self._flint.arb(penalty.factor) / size
+            found = found + coefficient * self._arb(2.0 * w if penalty.norm == "l2" else np.sign(w))
+        return found
+
+    def _estimate(self, exact: Array, w: Array, unknown: bool, *, of_bias: bool) -> Estimate:
+        value = np.frompyfunc(lambda x: float(x.mid()), 1, 1)(exact).astype(float)
+        radius = np.frompyfunc(lambda x: float(x.rad().upper()), 1, 1)(exact).astype(float)
+        with np.errstate(all="ignore"):
+            error = radius * (1 + 2.0**-50) + 2.0**-53 * np.abs(value) + 2.0**-1074
+        for penalty in self._problem.risk.penalties:
+            if penalty.norm == "l1" and (penalty.biases or not of_bias):
+                error = np.where(w == 0, np.inf, error)
+        if unknown:
+            error = np.full(value.shape, np.inf)
+        return Estimate(value, np.where(np.isfinite(value) & np.isfinite(error), error, np.inf))
+
+
+def _order(name: str) -> tuple[int, bool]:
+    _, index, kind = name.split(".")
+    return int(index), kind == "bias"

@@ -1,0 +1,58 @@
+"""Standard deviations made by single operations of one precision, and norms whose squares do not overflow."""
+
+from math import frexp, isfinite, ldexp, log, sqrt
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.precision import Precision, rounded
+
+_SQUARES_VANISH = 1e-140  # below it, relative to the largest, a square may have underflowed
+
+
+class RoundingArithmetic:
+    """What storing, summing, and textbook formulas lose in one precision."""
+
+    def __init__(self, precision: Precision) -> None:
+        self._precision = precision
+        self._unit = precision.unit_roundoff
+        self._underflow = precision.underflow
+        # a σ(a) has size log(largest) / largest where e^{−a} overflows and σ(a) is taken for 0
+        self._vanished = (1.0 + log(precision.largest)) / precision.largest
+
+    def converted(self, values: Array) -> Array:
+        """Give the error, known exactly, of converting given numbers to the precision."""
+        if self._precision.name == "float64":
+            return np.zeros(values.shape)
+        return np.asarray(np.abs(rounded(values, self._precision) - values))
+
+    def stored(self, values: Array) -> Array:
+        """One rounding of each value, uniform within half a unit in the last place."""
+        return np.asarray((self._unit * np.abs(values) + self._underflow) / sqrt(3.0))
+
+    def lost(self, units: Array) -> Array:
+        """A formula that loses so many units; 1 / (1 + eˣ) vanishes once eˣ overflows."""
+        return np.asarray(np.where(units > 0, self._unit * units + self._vanished, 0.0))
+
+    def summed(self, terms: int, squares: Array, total: Array) -> Array:
+        """A sum of so many products; `squares`: the root of the sum of their squares."""
+        partial = np.hypot(sqrt(1.0 + terms / 6.0) * squares, sqrt(terms / 3.0) * total)
+        return np.asarray((self._unit * partial + sqrt(terms) * self._underflow) / sqrt(3.0))
+
+
+def scale_of(values: Array) -> float:
+    """Give a power of two near the largest finite absolute value; 1 where there is none but 0."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if not isfinite(largest):
+        largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    return ldexp(1.0, min(max(frexp(largest)[1], -1000), 1000)) if largest > 0 else 1.0
+
+
+def root_of_squares(x: Array, y: Array) -> Array:
+    """Give √(x² @ y²) without overflow; where squares would vanish, |x| @ |y|, which is no smaller."""
+    unit_x, unit_y = scale_of(x), scale_of(y)
+    root = np.sqrt(np.square(x / unit_x) @ np.square(y / unit_y))
+    tiny = root < _SQUARES_VANISH
+    if tiny.any() and x.any() and y.any():
+        root = np.where(tiny, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
+    return np.asarray(root * unit_x * unit_y)
