@@ -2,7 +2,8 @@
 
 The task is that of Stanford's CS231n, "Putting it together: Minimal Neural Network Case Study"
 (https://cs231n.github.io/neural-networks-case-study/): points on three interleaved spiral arms, a hidden
-layer of 100 rectified units, softmax, and gradient descent on the whole batch. Run it:
+layer of 100 rectified units, softmax, and gradient descent on the whole batch. Here the first 200 steps are
+taken; the case study takes 10,000. Run it:
 
     python examples/spiral.py
 """
@@ -38,7 +39,9 @@ def spiral(seed):
     radius = np.linspace(0.0, 1.0, POINTS_PER_ARM)
     arms = []
     for arm in range(ARMS):
-        angle = np.linspace(4.0 * arm, 4.0 * (arm + 1), POINTS_PER_ARM) + 0.2 * rng.normal(size=POINTS_PER_ARM)
+        angle = np.linspace(4.0 * arm, 4.0 * (arm + 1), POINTS_PER_ARM) + 0.2 * rng.normal(
+            size=POINTS_PER_ARM
+        )
         arms.append(np.column_stack([radius * np.sin(angle), radius * np.cos(angle)]))
     return np.concatenate(arms), np.repeat(np.arange(ARMS), POINTS_PER_ARM)
 

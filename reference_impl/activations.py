@@ -92,11 +92,14 @@ def _sigmoid() -> Activation:
 
 
 def _tanh() -> Activation:
+    def slope(a: Array) -> Array:  # 1 − tanh² loses its digits from a = 10 on
+        return 4.0 * _sigmoid_slope(2.0 * np.clip(a, -400.0, 400.0))
+
     return elementwise(
         "tanh",
         forward=np.tanh,
-        derivative=lambda a: 4.0 * _sigmoid_slope(2.0 * a),  # 1 − tanh² loses its digits from a = 10 on
-        second_derivative=lambda a: -8.0 * np.tanh(a) * _sigmoid_slope(2.0 * a),
+        derivative=slope,
+        second_derivative=lambda a: -2.0 * np.tanh(a) * slope(a),
         roundoff=lambda a: np.abs(np.tanh(a)),
         derivative_roundoff=lambda a: 2.0 * np.tanh(a) ** 2,  # 1 − z², z rounded
         formula=lambda field, a: field.tanh(a),
@@ -104,7 +107,7 @@ def _tanh() -> Activation:
         in_graph=lambda graph, a: graph.Tanh()(a),
         smoothness=Smoothness(
             accuracy=lambda a: 10.0 * np.abs(np.tanh(a)),
-            derivative_accuracy=lambda a: 128.0 * _sigmoid_slope(2.0 * a),
+            derivative_accuracy=lambda a: 32.0 * slope(a),
             derivative_turning_points=(0.0,),
         ),
     )
@@ -217,7 +220,9 @@ def _gelu() -> Activation:
         second_derivative=lambda a: _normal_density(a) * (2.0 - np.square(np.clip(a, -40.0, 40.0))),
         roundoff=lambda a: np.abs(a),  # a (1 + erf) / 2: the sum is rounded near 1
         derivative_roundoff=lambda a: 1.0 + np.abs(a**3) * _normal_density(a),
-        formula=lambda field, a: a * field.erfc(-a / sqrt(2.0)) / 2,
+        formula=lambda field, a: (
+            a * field.erfc(-a / field.exp(field.log(0 * a + 2) / 2)) / 2
+        ),  # √2 in the field
         in_torch=lambda torch, a: torch.nn.functional.gelu(a),
         in_graph=lambda graph, a: graph.Gelu()(a),
         smoothness=Smoothness(

@@ -20,14 +20,14 @@ _SOFTMAX = activation("softmax")
 
 
 def _weighted(weights: Array, values: Array) -> Array:
-    """weights · values with 0 · ±∞ = 0, as 0 · log 0 is meant in an entropy."""
+    """weights · values with 0 · ±∞ = 0, as 0 · log 0 is meant in an entropy; NaN stays NaN."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(weights == 0, 0.0, weights * values))
+        return np.asarray(np.where((weights == 0) & ~np.isnan(values), 0.0, weights * values))
 
 
 def _quotient(weights: Array, values: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return np.asarray(np.where(weights == 0, 0.0, weights / values))
+        return np.asarray(np.where((weights == 0) & ~np.isnan(values), 0.0, weights / values))
 
 
 def _log(x: Array) -> Array:

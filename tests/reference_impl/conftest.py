@@ -88,7 +88,8 @@ def _by_torch(problem: Problem) -> tuple[float, list[Any], dict[str, Any]]:
             if "weight" in name or penalty.biases:
                 total = total + scale * ((leaf**2).sum() if penalty.norm == "l2" else leaf.abs().sum())
     total.backward()
-    return total.item(), [a.grad.numpy() for a in preactivations], {k: w.grad.numpy() for k, w in leaves.items()}
+    deltas = [a.grad.numpy() for a in preactivations]
+    return total.item(), deltas, {name: leaf.grad.numpy() for name, leaf in leaves.items()}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 
 import reference_impl.graph as graph
 from reference_impl import ACTIVATIONS, Kink, activation
-from reference_impl.activation import elementwise
+from reference_impl.activation import Smoothness, elementwise
 from verifier.complex_field import COMPLEX
 
 MAGNITUDES = [1e-300, 1e-20, 1e-8, 1e-3, 0.3, 1.0, 3.0, 10.0, 20.0, 30.0, 37.0, 40.0, 100.0, 700.0]
@@ -135,7 +135,7 @@ class TestAgainstFiftyDigits:
 
     @each_row
     def test_the_derivative_belongs_to_the_value(self, row):
-        """The table above is checked as well: its two columns against one another, by mpmath's differences."""
+        """The table above is checked as well: one column against the other, by mpmath's differences."""
         with mpmath.workdps(50):
             for a in (-3.0, -0.3, 0.3, 3.0):
                 numerical = mpmath.diff(row.exact, mpmath.mpf(a))
@@ -146,7 +146,9 @@ class TestAgainstFiftyDigits:
         a = many_digits.array(POINTS)
         found, exact = row.ours.formula(many_digits, a), entrywise(row.exact)(a)
         # 50 digits less those of 1 + e^-700, which no textbook formula keeps
-        assert all(abs(f - e) <= mpmath.mpf("1e-45") * max(1, abs(e)) for f, e in zip(found, exact, strict=True))
+        assert all(
+            abs(f - e) <= mpmath.mpf("1e-45") * max(1, abs(e)) for f, e in zip(found, exact, strict=True)
+        )
 
     @pytest.mark.parametrize(
         ("form", "exact", "exact_derivative"),
@@ -173,7 +175,9 @@ class TestTheTwins:
 
     @staticmethod
     def assert_within(found, expected, roundoff):
-        np.testing.assert_array_less(np.abs(found - expected), 4 * ULP * (roundoff + np.abs(expected)) + 1e-300)
+        np.testing.assert_array_less(
+            np.abs(found - expected), 4 * ULP * (roundoff + np.abs(expected)) + 1e-300
+        )
 
     @staticmethod
     def upstream(a):
@@ -293,7 +297,9 @@ class TestKinks:
                     derivative(np.array(middle)) - slopes[index + 1]
                 )
                 below, above = (middle, above) if nearer_left else (below, middle)
-            kinks.append((below, *(float(derivative(np.array(side))) for side in (below - 1e-9, above + 1e-9))))
+            kinks.append(
+                (below, *(float(derivative(np.array(side))) for side in (below - 1e-9, above + 1e-9)))
+            )
         return kinks
 
     @each_row
@@ -405,6 +411,7 @@ def test_a_new_row_gets_its_other_columns_from_its_derivatives():
         formula=lambda field, a: a * a,
         in_torch=lambda torch, a: a * a,
         in_graph=lambda graph, a: a**2,
+        smoothness=Smoothness(accuracy=np.square, derivative_accuracy=np.zeros_like, turning_points=(0.0,)),
     )
     a, u = np.array([3.0]), np.array([-2.0])
     assert square.pull_back(a, u) == -12.0

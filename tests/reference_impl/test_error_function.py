@@ -16,7 +16,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("region", "function", "points", "tolerance"), CASES, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(
+    ("region", "function", "points", "tolerance"), CASES, ids=lambda case: str(case)[:40]
+)
 def test_every_region_has_the_digits_that_it_promises_on_both_sides_of_0(
     region, function, points, tolerance, many_digits
 ):

@@ -45,14 +45,20 @@ class Row:
         return f"{self.name}-{self.taken_on}"
 
 
-LOGITS = [[0.5, -1.25, 2.0], [30.0, -5.0, 0.25], [700.0, -700.0, 0.0], [-1e4, 1e4, 9990.5], [1e-8, 0.0, -1e-8]]
+LOGITS = [
+    [0.5, -1.25, 2.0],
+    [30.0, -5.0, 0.25],
+    [700.0, -700.0, 0.0],
+    [-1e4, 1e4, 9990.5],
+    [1e-8, 0.0, -1e-8],
+]
 ONE_HOT = [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 SOFT = [[0.2, 0.3, 0.5], [0.1, 0.9, 0.0], [0.0, 1.0, 0.0], [0.5, 0.25, 0.25], [0.3, 0.3, 0.4]]
 BITS = [[1.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 1.0]]
 PROBABILITIES = [[0.2, 0.3, 0.5], [1e-3, 0.999, 1e-12], [1e-300, 1e-308, 1.0 - ULP], [0.5, 1e-17, 0.25]]
 
-# A difference of logits near 1e4 is exact or rounded once, and exp magnifies that by 2e4 units (see test_softmax).
-# y - p of soft targets may cancel: there the tolerance holds of the larger of the two.
+# A difference of logits near 1e4 is exact or rounded once, and exp magnifies that by 2e4 units, as in
+# test_softmax.py; elsewhere a few operations are rounded.
 ROWS = [
     Row("mse", "values", lambda f, y, k: (f[k] - y[k]) ** 2, LOGITS, SOFT, 4 * ULP),
     Row("cross_entropy", "logits", lambda f, y, k: -y[k] * log_softmax(f, k), LOGITS, ONE_HOT, 5e-12),
@@ -131,7 +137,11 @@ def test_the_names_in_the_table_are_those_of_its_rows():
 @pytest.mark.parametrize(
     ("name", "factor", "reduces_outputs", "class_targets"),
     # the lecture's risk has the half; torch has none. A cross-entropy is one number a row already.
-    [("mse", 0.5, True, False), ("cross_entropy", 1.0, False, True), ("binary_cross_entropy", 1.0, True, False)],
+    [
+        ("mse", 0.5, True, False),
+        ("cross_entropy", 1.0, False, True),
+        ("binary_cross_entropy", 1.0, True, False),
+    ],
 )
 def test_what_a_problem_may_choose(name, factor, reduces_outputs, class_targets):
     loss = LOSSES[name]
@@ -163,12 +173,16 @@ class TestTheTwins:
     @staticmethod
     def moderate(row):
         f, y = row.at
-        keep = (np.abs(f) <= 40).all(axis=1) & ((np.abs(f) > 1e-16).all(axis=1) | (row.taken_on != "probabilities"))
+        keep = (np.abs(f) <= 40).all(axis=1) & (
+            (np.abs(f) > 1e-16).all(axis=1) | (row.taken_on != "probabilities")
+        )
         return f[keep], y[keep]
 
     @staticmethod
     def assert_within(found, expected, roundoff):
-        np.testing.assert_array_less(np.abs(found - expected), 4 * ULP * (roundoff + np.abs(expected)) + 1e-300)
+        np.testing.assert_array_less(
+            np.abs(found - expected), 4 * ULP * (roundoff + np.abs(expected)) + 1e-300
+        )
 
     @each_row
     def test_the_formula_over_the_reals_agrees(self, row):
