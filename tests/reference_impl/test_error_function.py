@@ -17,7 +17,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("region", "function", "points", "tolerance"), CASES, ids=lambda case: str(case)[:40]
+    ("region", "function", "points", "tolerance"), CASES, ids=[case[0] for case in CASES]
 )
 def test_every_region_has_the_digits_that_it_promises_on_both_sides_of_0(
     region, function, points, tolerance, many_digits
