@@ -15,7 +15,13 @@ from reference_impl.activation import Activation, Kink, LogForm, Smoothness, ele
 from reference_impl.array import Array
 from reference_impl.error_function import erfc
 from reference_impl.field import Field, magnitude
-from reference_impl.softmax import log_softmax, log_softmax_pull_back, softmax, softmax_pull_back
+from reference_impl.softmax import (
+    log_softmax,
+    log_softmax_pull_back,
+    one_minus_softmax,
+    softmax,
+    softmax_pull_back,
+)
 
 
 def _identity() -> Activation:
@@ -256,24 +262,34 @@ def _silu() -> Activation:
     )
 
 
+def _sum_of_others(a: Array, terms: Array) -> Array:
+    """Σ_{j≠k} of terms, for the likeliest unit without subtracting its own."""
+    top = np.arange(a.shape[-1]) == a.argmax(axis=-1)[..., None]
+    without_top = np.where(top, 0.0, terms).sum(axis=-1, keepdims=True)
+    total = terms.sum(axis=-1, keepdims=True)
+    return np.asarray(np.where(top, without_top, total - terms))
+
+
 def _softmax_spread(a: Array, variance: Array) -> Array:
-    """Σⱼ (p_k ([j = k] − p_j))² var_j, the squared Jacobian applied to variances."""
+    """p_k² [(1 − p_k)² var_k + Σ_{j≠k} p_j² var_j], the squared Jacobian applied to variances."""
     p = softmax(a)
-    return np.asarray(p**2 * ((1.0 - 2.0 * p) * variance + (p**2 * variance).sum(axis=-1, keepdims=True)))
+    others = np.maximum(_sum_of_others(a, np.square(p) * variance), 0.0)
+    return np.asarray(np.square(p) * (np.square(one_minus_softmax(a)) * variance + others))
 
 
 def _softmax_pull_back_spread(a: Array, upstream: Array, of_upstream: Array, of_a: Array) -> Array:
     """Variance of p_k w_k, w = u − Σ u p, whose derivative by a_j is p_k ([k = j] w_k − p_j (w_k + w_j))."""
     p = softmax(a)
-    w = upstream - (upstream * p).sum(axis=-1, keepdims=True)
-    weighted = p**2 * of_a
+    relative = upstream - np.take_along_axis(upstream, a.argmax(axis=-1)[..., None], axis=-1)
+    w = relative - (relative * p).sum(axis=-1, keepdims=True)
+    weighted = np.square(p) * of_a
     through_a = (
-        w**2 * of_a * (1.0 - 4.0 * p)
-        + w**2 * weighted.sum(axis=-1, keepdims=True)
-        + 2.0 * w * (weighted * w).sum(axis=-1, keepdims=True)
-        + (weighted * w**2).sum(axis=-1, keepdims=True)
+        np.square(w * (1.0 - 2.0 * p)) * of_a
+        + np.square(w) * _sum_of_others(a, weighted)
+        + 2.0 * w * _sum_of_others(a, weighted * w)
+        + _sum_of_others(a, weighted * np.square(w))
     )
-    return np.asarray(_softmax_spread(a, of_upstream) + p**2 * np.maximum(through_a, 0.0))
+    return np.asarray(_softmax_spread(a, of_upstream) + np.square(p) * np.maximum(through_a, 0.0))
 
 
 def _softmax_formula(field: Field, a: Array) -> Array:

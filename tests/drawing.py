@@ -1,4 +1,4 @@
-"""Random problems for tests: short decimals from a seeded generator, so that a failure can be redone by hand."""
+"""Random problems for tests: short decimals from a seeded generator, to redo a failure by hand."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,6 +1,9 @@
 """One parameter's submitted gradient held against the reference, entry by entry.
 
-An entry is correct when |submitted − expected| ≤ uncertainty + rounding + rtol · scale + atol.
+An entry is correct when |submitted − expected| ≤ uncertainty + rounding + rtol · scale + atol, where at a
+kink `expected` is the nearest slope of the subdifferential. Two guards keep slack from certifying anything:
+an entry that only atol would pass, and that 0 would pass as well, is undecided; and a reference that is
+itself vaguer than the tolerance decides nothing.
 """
 
 from dataclasses import dataclass
@@ -11,48 +14,70 @@ from reference_impl.array import Array
 from verifier.estimate import Estimate
 from verifier.tolerance import Tolerance
 
+UNDERFLOWN = 2.0**-1000  # an uncertainty of underflow alone decides for what equals the reference
+RESOLUTION = 1e-6  # of an entry's scale: an uncertainty up to it decides, whatever the tolerance
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """All arrays have the parameter's shape. tolerance: the right side of the inequality above.
+    """All arrays have the parameter's shape. expected: the right value nearest to the submitted one.
 
-    to_rounding: correct within uncertainty and rounding alone. uninformative: the true gradient is zero.
+    tolerance: the right side of the inequality above. vague: undecided since the uncertainty is too large.
+    excused: undecided since only atol would pass it, and 0 as well.
+    to_rounding: correct within uncertainty and rounding alone.
+    subgradient: a kink makes several slopes right. uninformative: the true gradient is zero.
     """
 
     submitted: Array
-    expected: Estimate
+    expected: Array
+    uncertainty: Array
     tolerance: Array
     error: Array
     correct: Array
     incorrect: Array
     undecided: Array
+    vague: Array
+    excused: Array
     to_rounding: Array
+    subgradient: Array
     uninformative: Array
 
 
 def compare(
-    submitted: Array, expected: Estimate, rounding: Array, scale: Array, disputed: Array, tolerance: Tolerance
+    submitted: Array,
+    reference: Estimate,
+    rounding: Array,
+    scale: Array,
+    disputed: Array,
+    tolerance: Tolerance,
 ) -> Comparison:
-    """Judge every entry.
-
-    Undecided are entries that oracles dispute, whose reference is unknown, or whose uncertainty exceeds all
-    else that is allowed, unless the submission lies beyond even that.
-    """
+    """Judge every entry. NaN and infinities are incorrect wherever the reference is known."""
     with np.errstate(all="ignore"):
-        slack = rounding + tolerance.rtol * scale + tolerance.atol
-        known = np.isfinite(expected.value) & np.isfinite(expected.error) & np.isfinite(slack) & ~disputed
-        allowed = expected.error + slack
-        error = np.abs(submitted - expected.value)
+        slopes = np.zeros(submitted.shape) if reference.slopes is None else reference.slopes
+        expected = np.clip(submitted, reference.value - slopes, reference.value + slopes)
+        expected = np.where(np.isnan(submitted) | (slopes == 0), reference.value, expected)
+        uncertainty = reference.error
+        slack = rounding + tolerance.rtol * scale
+        allowed = uncertainty + slack + tolerance.atol
+        known = np.isfinite(expected) & np.isfinite(allowed) & ~disputed
+        error = np.abs(submitted - expected)
         within = error <= allowed  # False for NaN
-        undecided = ~known | (within & (expected.error > slack))
+        underflown = (error == 0) & (uncertainty <= UNDERFLOWN)
+        vague = known & within & ~underflown & (uncertainty > np.maximum(slack, RESOLUTION * scale))
+        excused = within & (error > uncertainty + slack) & (np.abs(expected) <= allowed)
+        undecided = ~known | vague | excused
         return Comparison(
             submitted=submitted,
             expected=expected,
+            uncertainty=uncertainty,
             tolerance=allowed,
             error=error,
             correct=within & ~undecided,
             incorrect=~within & ~undecided,
             undecided=undecided,
-            to_rounding=~undecided & (error <= expected.error + rounding),
-            uninformative=known & (expected.value == 0),
+            vague=vague | (~known & ~disputed),
+            excused=excused,
+            to_rounding=~undecided & (error <= uncertainty + rounding),
+            subgradient=slopes > 0,
+            uninformative=known & (reference.value == 0) & (slopes == 0),
         )

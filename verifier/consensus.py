@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -10,11 +11,22 @@ from verifier.estimate import Answer, Estimate, Uncertainty
 
 
 @dataclass(frozen=True, slots=True)
+class Dispute:
+    """Two oracles that differ by more than both errors: in which parameter, how often, and where most."""
+
+    first: str
+    second: str
+    parameter: str
+    entries: int
+    worst: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What one oracle contributed.
 
     entries: how many entries it could tell. agrees: whether all of them lie within both errors of the
-    reference; None where it told none. disputed: entries by parameter where they do not.
+    reference; None where it told none. max_disagreement: the largest distance from the reference.
     """
 
     oracle: str
@@ -23,51 +35,72 @@ class Evidence:
     max_disagreement: float | None
     uncertainty: Uncertainty
     reason: str = ""
-    disputed: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Consensus:
-    """reference: by parameter. disputed: by parameter, True where some oracle contradicts the reference."""
+    """reference: by parameter. disputed: by parameter, True where some two oracles contradict each other."""
 
     reference: Mapping[str, Estimate]
-    source: str
     disputed: Mapping[str, Array]
+    disputes: tuple[Dispute, ...]
     evidence: tuple[Evidence, ...]
 
 
-def consult(answers: Mapping[str, Answer], shapes: Mapping[str, tuple[int, ...]]) -> Consensus:
-    """Take each entry's value from the first oracle that knows it, and hold all the others against it."""
-    reference = {name: _first_known([a.gradient[name] for a in answers.values() if name in a.gradient], shape)
-                 for name, shape in shapes.items()}  # fmt: skip
+def consult(
+    answers: Mapping[str, Answer], shapes: Mapping[str, tuple[int, ...]], judge: str | None = None
+) -> Consensus:
+    """Take each entry's value from the first oracle that knows it, and hold all pairs against each other.
+
+    judge: an oracle whose word ends a dispute wherever it knows the entry.
+    """
+    reference = {
+        name: _first_known([a.gradient[name] for a in answers.values() if name in a.gradient], shape)
+        for name, shape in shapes.items()
+    }
     disputed = {name: np.zeros(shape, dtype=bool) for name, shape in shapes.items()}
-    evidence: list[Evidence] = []
-    for oracle, answer in answers.items():
-        entries, largest, conflicts = 0, 0.0, []
-        for name, estimate in answer.gradient.items():
-            known = _known(estimate) & _known(reference[name])
-            with np.errstate(all="ignore"):
-                distance = np.where(known, np.abs(estimate.value - reference[name].value), 0.0)
-                conflict = known & (distance > estimate.error + reference[name].error)
-            disputed[name] |= conflict
-            entries += int(known.sum())
-            largest = max(largest, float(distance.max(initial=0.0)))
+    disputes: list[Dispute] = []
+    for (first, one), (second, other) in combinations(answers.items(), 2):
+        for name in shapes:
+            if name not in one.gradient or name not in other.gradient:
+                continue
+            distance, conflict = _conflict(one.gradient[name], other.gradient[name])
             if conflict.any():
-                conflicts.append((name, int(conflict.sum())))
-        told = entries > 0
-        evidence.append(
-            Evidence(
-                oracle=oracle,
-                entries=entries,
-                agrees=not conflicts if told else None,
-                max_disagreement=largest if told else None,
-                uncertainty=answer.uncertainty,
-                reason=answer.reason,
-                disputed=tuple(conflicts),
-            )
-        )
-    source = next((oracle for oracle, answer in answers.items() if answer.gradient), "")
-    return Consensus(reference, source, disputed, tuple(evidence))
+                disputed[name] |= conflict
+                worst = np.unravel_index(int(np.argmax(np.where(conflict, distance, -1.0))), distance.shape)
+                where = tuple(int(i) for i in worst)
+                disputes.append(Dispute(first, second, name, int(conflict.sum()), where))
+    if judge is not None and judge in answers:
+        for name, estimate in answers[judge].gradient.items():
+            disputed[name] &= ~_known(estimate)
+    evidence = tuple(_evidence(oracle, answer, reference) for oracle, answer in answers.items())
+    return Consensus(reference, disputed, tuple(disputes), evidence)
+
+
+def _evidence(oracle: str, answer: Answer, reference: Mapping[str, Estimate]) -> Evidence:
+    entries, largest, agrees = 0, 0.0, True
+    for name, estimate in answer.gradient.items():
+        distance, conflict = _conflict(estimate, reference[name])
+        entries += int(_known(estimate).sum())
+        largest = max(largest, float(distance.max(initial=0.0)))
+        agrees = agrees and not conflict.any()
+    told = entries > 0
+    return Evidence(
+        oracle,
+        entries,
+        agrees if told else None,
+        largest if told else None,
+        answer.uncertainty,
+        answer.reason,
+    )
+
+
+def _conflict(one: Estimate, other: Estimate) -> tuple[Array, Array]:
+    """Give the distance, 0 where either is unknown, and where it exceeds both errors."""
+    known = _known(one) & _known(other)
+    with np.errstate(all="ignore"):
+        distance = np.where(known, np.abs(one.value - other.value), 0.0)
+        return distance, known & (distance > one.reach + other.reach)
 
 
 def _known(estimate: Estimate) -> Array:
@@ -75,11 +108,13 @@ def _known(estimate: Estimate) -> Array:
 
 
 def _first_known(estimates: list[Estimate], shape: tuple[int, ...]) -> Estimate:
-    value, error = np.full(shape, np.nan), np.full(shape, np.inf)
+    value, error, slopes = np.full(shape, np.nan), np.full(shape, np.inf), np.zeros(shape)
     for estimate in estimates:
         better = ~np.isfinite(error) & _known(estimate)
         value = np.where(better, estimate.value, value)
         error = np.where(better, estimate.error, error)
+        if estimate.slopes is not None:
+            slopes = np.where(better, estimate.slopes, slopes)
         if np.isfinite(error).all():
             break
-    return Estimate(value, error)
+    return Estimate(value, error, slopes if slopes.any() else None)

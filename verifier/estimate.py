@@ -17,10 +17,20 @@ class Uncertainty(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """value ± error, entry by entry, in one shape. An infinite error: this oracle cannot tell."""
+    """value ± error, entry by entry, in one shape. An infinite error: this oracle cannot tell.
+
+    slopes: where a kink makes a set of slopes right (the subdifferential), that set's half width about
+    `value`, 0 elsewhere; None where there is no kink.
+    """
 
     value: Array
     error: Array
+    slopes: Array | None = None
+
+    @property
+    def reach(self) -> Array:
+        """How far from `value` a right answer may be."""
+        return self.error if self.slopes is None else self.error + self.slopes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,19 +16,22 @@ def uninformative_parts(problem: Problem, trace: Trace) -> Iterator[Caution]:
     for index, delta in enumerate(deltas(problem, trace)):
         a = trace.a[index]
         activation = problem.network.layers[index].activation
-        if activation.kinks and (dead := _indices((a < 0).all(axis=0) & (delta == 0).all(axis=0))):
+        dead = _indices((a <= 0).all(axis=0) & (delta == 0).all(axis=0)) if activation.kinks else ()
+        flat = tuple(i for i in _indices((delta == 0).all(axis=0)) if i not in dead)
+        if dead:
             yield Caution(
                 "dead-unit",
-                f"{_units(dead)} of layer {index} {_are(dead)} inactive in every example: the gradients of "
-                f"{_their(dead)} weights are zero whatever the code does; use other inputs or parameters",
+                f"{named_indices(dead)} of layer {index} {_are(dead)} inactive in every example: "
+                f"the gradients of {_their(dead)} weights are zero whatever the code does; "
+                "use other inputs or parameters",
                 layer=index,
                 units=dead,
             )
-        elif not activation.kinks and (flat := _indices((delta == 0).all(axis=0))):
+        if flat:
             yield Caution(
                 "saturated-unit",
-                f"{_units(flat)} of layer {index} {_are(flat)} without influence on the loss in every "
-                f"example (saturated, or leading only to dead units): the gradients of {_their(flat)} "
+                f"{named_indices(flat)} of layer {index} {_are(flat)} without influence on the loss in every "
+                f"example (saturated, masked, or leading on to nothing): the gradients of {_their(flat)} "
                 "weights are zero whatever the code does; use smaller parameters",
                 layer=index,
                 units=flat,
@@ -36,7 +39,8 @@ def uninformative_parts(problem: Problem, trace: Trace) -> Iterator[Caution]:
         if silent := _indices((trace.z[index] == 0).all(axis=0)):
             yield Caution(
                 "zero-input",
-                f"{_units(silent, 'input', 'inputs')} of layer {index} {_are(silent)} 0 in every example: "
+                f"{named_indices(silent, 'input', 'inputs')} of layer {index} {_are(silent)} 0 "
+                "in every example: "
                 f"the gradients of {_their(silent)} outgoing weights are zero whatever the code does",
                 layer=index,
                 units=silent,
@@ -52,7 +56,8 @@ def _indices(found: Array) -> tuple[int, ...]:
     return tuple(int(index) for index in np.flatnonzero(found))
 
 
-def _units(which: tuple[int, ...], singular: str = "unit", plural: str = "units") -> str:
+def named_indices(which: tuple[int, ...], singular: str = "unit", plural: str = "units") -> str:
+    """Give `unit 3`, or `units 3, 5 and 7 more`."""
     shown = ", ".join(map(str, which[:10])) + (f" and {len(which) - 10} more" if len(which) > 10 else "")
     return f"{singular if len(which) == 1 else plural} {shown}"
 

@@ -22,7 +22,7 @@ def report_parameter(
         return as_submitted(name, array, convention)
 
     submitted = laid_out(comparison.submitted)
-    expected = laid_out(comparison.expected.value)
+    expected = laid_out(comparison.expected)
     incorrect, undecided = int(comparison.incorrect.sum()), int(comparison.undecided.sum())
     entries = None
     if whole_arrays:
@@ -37,6 +37,7 @@ def report_parameter(
         undecided=undecided,
         uninformative=int(comparison.uninformative.sum()),
         to_rounding=int(comparison.to_rounding.sum()),
+        subgradients=int(comparison.subgradient.sum()),
         worst=_worst(comparison, laid_out),
         entries=entries,
         **_measures(comparison),
@@ -45,21 +46,25 @@ def report_parameter(
 
 def _measures(comparison: Comparison) -> dict[str, float | None]:
     """Give the figures that people know, over the whole parameter; None where a quotient is 0/0."""
-    submitted, expected = comparison.submitted.ravel(), comparison.expected.value.ravel()
+    submitted, expected = comparison.submitted.ravel(), comparison.expected.ravel()
     with np.errstate(all="ignore"):
-        relative = comparison.error / np.abs(comparison.expected.value)
+        relative = comparison.error / np.abs(comparison.expected)
         relative = np.where(comparison.error == 0, 0.0, relative)
         # scaled to 1 first, so that squares of huge or tiny entries neither overflow nor vanish
         size = float(np.max(np.abs(expected), initial=0.0))
         unit = size if 0 < size < np.inf else 1.0
-        s, e = submitted / unit, expected / unit
+        largest = float(np.max(np.abs(submitted), initial=0.0))
+        own = largest if 0 < largest < np.inf else 1.0
+        both = max(unit, own)
+        s, e = submitted / own, expected / unit
         norm_s, norm_e = float(np.linalg.norm(s)), float(np.linalg.norm(e))
+        difference = float(np.linalg.norm(submitted / both - expected / both))
         return {
             "max_abs_error": float(np.max(comparison.error, initial=0.0)),
             "max_rel_error": float(np.max(relative, initial=0.0)),
-            "relative_norm_error": _quotient(float(np.linalg.norm(s - e)), norm_s + norm_e),
+            "relative_norm_error": _quotient(difference, norm_s * (own / both) + norm_e * (unit / both)),
             "cosine": _quotient(float(s @ e), norm_s * norm_e),
-            "ratio": _quotient(norm_s, norm_e),
+            "ratio": _quotient(norm_s * (own / unit), norm_e),
         }
 
 
@@ -84,12 +89,13 @@ def _worst(comparison: Comparison, laid_out: Any) -> tuple[Entry, ...]:
         field: laid_out(array)
         for field, array in {
             "submitted": comparison.submitted,
-            "expected": comparison.expected.value,
-            "uncertainty": comparison.expected.error,
+            "expected": comparison.expected,
+            "uncertainty": comparison.uncertainty,
             "tolerance": comparison.tolerance,
             "abs_error": comparison.error,
             "incorrect": comparison.incorrect,
             "undecided": comparison.undecided,
+            "subgradient": comparison.subgradient,
         }.items()
     }
     return tuple(_entry(arrays, np.unravel_index(int(i), severity.shape)) for i in candidates)
@@ -107,4 +113,5 @@ def _entry(arrays: dict[str, Array], index: tuple[Any, ...]) -> Entry:
         tolerance=float(arrays["tolerance"][index]),
         abs_error=error,
         rel_error=error / abs(expected) if expected else None,
+        subgradient=bool(arrays["subgradient"][index]),
     )

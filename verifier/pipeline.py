@@ -1,7 +1,7 @@
 """verify(): a submission in, a report out. It reads as the recipe."""
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from time import perf_counter
 from typing import Any
@@ -10,12 +10,13 @@ import numpy as np
 
 from reference_impl.network import Trace, forward, named
 from reference_impl.problem import Problem, risk_value
-from verifier.caution import Caution
-from verifier.comparison import compare
+from verifier.cautions import cautions
+from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, consult
+from verifier.convention import as_submitted
 from verifier.documents.reading import read_submission
-from verifier.estimate import Answer
-from verifier.informativeness import uninformative_parts
+from verifier.enclosure.estimates import enclosed
+from verifier.estimate import Answer, Estimate
 from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
 from verifier.precision import PRECISIONS
@@ -23,6 +24,9 @@ from verifier.report import LossReport, ParameterReport, Report
 from verifier.rounding import Rounding, rounding
 from verifier.submission import Submission
 from verifier.verdict import Verdict, of_whole
+
+JUDGE = "high_precision"  # settles what other oracles dispute
+MOST_WORK_OF_JUDGE = 5_000_000  # multiplications of one forward pass; about 10 s of ball arithmetic
 
 
 def verify(
@@ -33,7 +37,7 @@ def verify(
 ) -> Report:
     """Judge a submission, given as `load` gave it or as the contract's document (arrays allowed for lists).
 
-    oracles: names out of ORACLES, in the order of precedence; all by default.
+    oracles: names out of ORACLES; by default all but those that ask much time.
     entries: `worst`, or `all` for the whole arrays beside them.
     Raises: MalformedSubmission listing every mistake of the document; ValueError for an unknown oracle.
     """
@@ -49,14 +53,26 @@ def verify(
     if submission.precision.name != "float64":
         allowed = rounding(problem, trace, submission.precision)
 
-    answers = ask(problem, honest, oracles)
-    consensus = consult(answers, {name: array.shape for name, array in named(problem.parameters)})
-    parameters = _judge(submission, consensus, allowed, whole_arrays=entries == "all")
+    consensus = _agree(problem, ask(problem, honest, oracles), honest)
+    reference = _with_kinks_of(submission, consensus.reference, allowed)
+    comparisons = {
+        name: compare(
+            submitted,
+            reference[name],
+            allowed.allowance[name],
+            allowed.scale[name],
+            consensus.disputed[name],
+            submission.tolerance,
+        )
+        for name, submitted in submission.gradients.items()
+    }
+    parameters = _report_parameters(submission, comparisons, whole_arrays=entries == "all")
+    warnings = cautions(submission, trace, comparisons, consensus, allowed)
     return Report(
         verdict=of_whole(parameter.verdict for parameter in parameters.values()),
         loss=_judge_loss(submission, trace, honest, allowed),
         parameters=parameters,
-        warnings=(*submission.cautions, *_cautions(problem, trace, parameters, consensus)),
+        warnings=(*submission.cautions, *warnings),
         evidence=consensus.evidence,
         versions=_versions(consensus),
         seconds=perf_counter() - started,
@@ -73,40 +89,64 @@ def verify(
 
 def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None) -> dict[str, Answer]:
     """Put the problem to each oracle. Raises: ValueError naming the known ones for a name that is none."""
-    names = list(ORACLES) if oracles is None else list(oracles)
-    unknown = [name for name in names if name not in ORACLES]
-    if unknown or not names:
+    if oracles is None:
+        oracles = [name for name, row in ORACLES.items() if row.by_default]
+    unknown = [name for name in oracles if name not in ORACLES]
+    if unknown or not oracles:
         found = ", ".join(map(repr, unknown)) or "none"
         raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {found}")
-    return {name: ORACLES[name].gradient(problem, honest) for name in names}
+    return {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
 
 
-def _judge(
-    submission: Submission, consensus: Consensus, allowed: Rounding, whole_arrays: bool
+def _agree(problem: Problem, answers: dict[str, Answer], honest: Rounding) -> Consensus:
+    """Hold the oracles against each other; where two contradict each other, let 60 digits settle it."""
+    shapes = {name: array.shape for name, array in named(problem.parameters)}
+    consensus = consult(answers, shapes, judge=JUDGE)
+    work = problem.batch.size * sum(layer.weight.size for layer in problem.parameters)
+    if not consensus.disputes or JUDGE in answers or work > MOST_WORK_OF_JUDGE:
+        return consensus
+    answers = {JUDGE: ORACLES[JUDGE].gradient(problem, honest), **answers}
+    return consult(answers, shapes, judge=JUDGE)
+
+
+def _with_kinks_of(
+    submission: Submission, reference: Mapping[str, Estimate], allowed: Rounding
+) -> Mapping[str, Estimate]:
+    """Add the slopes that a precision narrower than float64 cannot tell apart."""
+    if submission.precision.name == "float64" or not _has_kinks(submission.problem):
+        return reference
+    wider = enclosed(submission.problem, allowed.kinks, submission.precision)
+    found: dict[str, Estimate] = {}
+    for name, estimate in reference.items():
+        slopes = wider[name].slopes
+        if slopes is None:
+            found[name] = estimate
+            continue
+        kinked = slopes > 0
+        found[name] = Estimate(
+            np.where(kinked, wider[name].value, estimate.value),
+            np.where(kinked, wider[name].error, estimate.error),
+            slopes,
+        )
+    return found
+
+
+def _has_kinks(problem: Problem) -> bool:
+    norms = {penalty.norm for penalty in problem.risk.penalties}
+    return "l1" in norms or any(layer.activation.kinks for layer in problem.network.layers)
+
+
+def _report_parameters(
+    submission: Submission, comparisons: Mapping[str, Comparison], whole_arrays: bool
 ) -> dict[str, ParameterReport]:
     reports: dict[str, ParameterReport] = {}
-    for name, expected in consensus.reference.items():
-        if name not in submission.gradients:
-            shape = _submitted_shape(submission, name)
+    for name, array in named(submission.problem.parameters):
+        if name in comparisons:
+            reports[name] = report_parameter(name, comparisons[name], submission.convention, whole_arrays)
+        else:
+            shape = tuple(as_submitted(name, array, submission.convention).shape)
             reports[name] = ParameterReport(name=name, shape=shape, verdict=Verdict.MISSING)
-            continue
-        comparison = compare(
-            submission.gradients[name],
-            expected,
-            allowed.allowance[name],
-            allowed.scale[name],
-            consensus.disputed[name],
-            submission.tolerance,
-        )
-        reports[name] = report_parameter(name, comparison, submission.convention, whole_arrays)
     return reports
-
-
-def _submitted_shape(submission: Submission, name: str) -> tuple[int, ...]:
-    from verifier.convention import as_submitted
-
-    array = dict(named(submission.problem.parameters))[name]
-    return tuple(as_submitted(name, array, submission.convention).shape)
 
 
 def _judge_loss(submission: Submission, trace: Trace, honest: Rounding, allowed: Rounding) -> LossReport:
@@ -127,26 +167,6 @@ def _judge_loss(submission: Submission, trace: Trace, honest: Rounding, allowed:
         reported=submission.reported_loss,
         verdict=verdict,
     )
-
-
-def _cautions(
-    problem: Problem, trace: Trace, parameters: Mapping[str, ParameterReport], consensus: Consensus
-) -> Iterable[Caution]:
-    if any(parameter.uninformative for parameter in parameters.values()) or problem.batch.size == 1:
-        yield from uninformative_parts(problem, trace)
-    for item in consensus.evidence:
-        if item.disputed:
-            where = ", ".join(f"{count} of {name}" for name, count in item.disputed)
-            yield Caution(
-                "oracles-disagree",
-                f"{item.oracle} contradicts {consensus.source} beyond both their errors in entries: {where}; "
-                "they are undecided, and nobody is blamed",
-            )
-    if not np.isfinite(risk_value(problem, trace)):
-        yield Caution(
-            "loss-not-finite",
-            "the loss of this problem is not a finite number, so it has no gradient to compare with",
-        )
 
 
 def _versions(consensus: Consensus) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Precision:
 
     @property
     def underflow(self) -> float:
-        return self.smallest / 2
+        return max(self.smallest / 2, 5e-324)  # half of float64's own smallest is no float64
 
     @property
     def largest(self) -> float:
@@ -53,6 +53,11 @@ def rounded(values: Array, precision: Precision) -> Array:
     """Round to the nearest number of the format, ties to even; overflow gives infinity."""
     if precision.name == "float64":
         return values
+    with np.errstate(all="ignore"):
+        return _nearest(values, precision)
+
+
+def _nearest(values: Array, precision: Precision) -> Array:
     fraction, exponent = np.frexp(values)
     scaled = np.ldexp(fraction, precision.significand_bits)
     nearest = np.ldexp(np.rint(scaled), exponent - precision.significand_bits)

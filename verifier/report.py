@@ -17,6 +17,7 @@ class Entry:
     """One number of a gradient, its index in the submission's own layout.
 
     tolerance: the distance up to which it is correct. rel_error: over |expected|; None where that is 0.
+    subgradient: a kink makes several slopes right; `expected` is the nearest of them.
     """
 
     index: tuple[int, ...]
@@ -27,6 +28,7 @@ class Entry:
     tolerance: float
     abs_error: float
     rel_error: float | None
+    subgradient: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +45,7 @@ class ParameterReport:
     """One parameter's findings.
 
     to_rounding: entries correct to rounding; the other correct ones are so only within rtol.
+    subgradients: entries at which a kink makes several slopes right.
     relative_norm_error: ‖submitted − expected‖ / (‖submitted‖ + ‖expected‖).
     ratio: ‖submitted‖ / ‖expected‖. cosine: of the angle between the two. None where a quotient is 0/0.
     worst: at most 10, worst first.
@@ -56,6 +59,7 @@ class ParameterReport:
     undecided: int = 0
     uninformative: int = 0
     to_rounding: int = 0
+    subgradients: int = 0
     max_abs_error: float | None = None
     max_rel_error: float | None = None
     relative_norm_error: float | None = None

@@ -14,6 +14,7 @@ from verifier.documents.mistakes import SHOWN, Mistakes, at, shown
 
 NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 _DEEPEST = 3
+_LARGEST_INTEGER = 2**1024 - 2**970  # from here on float() overflows
 
 
 def read_array(value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = True) -> Array | None:
@@ -49,13 +50,16 @@ def read_array(value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = T
 def dtype_of(value: Any) -> str | None:
     """Name the floating format of an array or tensor; None for lists and for integers."""
     dtype = getattr(value, "dtype", None)
-    name = str(dtype).removeprefix("torch.") if dtype is not None else None
+    if dtype is None:
+        return None
+    name = getattr(dtype, "name", None) or str(dtype).removeprefix("torch.")  # numpy's has no byte order
     return name if name in ("float64", "float32", "float16", "bfloat16") else None
 
 
 def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
     if hasattr(value, "detach"):  # a tensor; bfloat16 has no numpy twin
-        value = value.detach().cpu().double().numpy()
+        value = value.detach().cpu()
+        value = value.double().numpy() if value.is_floating_point() else value.numpy()
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiu":
         with np.errstate(over="ignore"):
             return np.asarray(value, dtype=np.float64)
@@ -67,6 +71,7 @@ def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
 
 
 def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool) -> Array | None:
+    value = [item.tolist() if hasattr(item, "tolist") else item for item in value]  # rows may be arrays
     shape: list[int] = []
     level: list[Any] = [value]
     while level and all(isinstance(item, list | tuple) for item in level):
@@ -111,7 +116,7 @@ def _from_flat(
     try:
         return np.array(flat, dtype=np.float64).reshape(shape)
     except OverflowError:
-        large = [i for i, x in enumerate(flat) if isinstance(x, int) and abs(x) >= 2**1024]
+        large = [i for i, x in enumerate(flat) if isinstance(x, int) and abs(x) >= _LARGEST_INTEGER]
         _note_places(
             [at(pointer, *_place(i, shape)) for i in large[:SHOWN]],
             len(large),

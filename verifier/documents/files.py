@@ -32,7 +32,8 @@ def parse_bytes(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> Any
         kind = "a pickle" if content[:1] == b"\x80" else "a single numpy array"
         remedy = "write JSON, npz (numpy.savez) or safetensors"
         raise UnreadableSubmission("JSON, npz or safetensors", kind, remedy)
-    if content[8:9] == b"{":
+    # a header's length in 8 little-endian bytes; JSON text there would be a length beyond all files
+    if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < 2**48:
         return parse_safetensors(content)
     if not content.strip():
         raise UnreadableSubmission("a submission", "an empty file")

@@ -35,8 +35,9 @@ def parse(text: str | bytes) -> Any:
         raise UnreadableSubmission(
             "JSON text", "lists or objects nested too deeply", "a matrix is a list of lists"
         ) from None
-    except ValueError as error:  # an integer of thousands of digits
-        raise UnreadableSubmission("JSON text", str(error), "write numbers as floats") from None
+    except ValueError:  # Python refuses to convert such an integer
+        found = "an integer of thousands of digits"
+        raise UnreadableSubmission("JSON text", found, "write numbers as floats") from None
     if duplicates:
         raise MalformedSubmission(
             Mistake(

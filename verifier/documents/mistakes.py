@@ -11,6 +11,9 @@ from difflib import get_close_matches
 from typing import Any
 
 SHOWN = 5  # mistakes of one kind within one array
+MOST = 200  # mistakes in one document
+_COMPARED = 60  # names that a misspelt one is held against
+_LONGEST = 60  # characters of a misspelt name that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,21 @@ class Mistakes:
         self.found.append(Mistake(pointer, expected, found, remedy))
 
     def raise_if_any(self) -> None:
+        if len(self.found) > MOST:
+            rest = f"{len(self.found) - MOST} more mistakes"
+            raise MalformedSubmission([*self.found[:MOST], Mistake("", "no mistake", rest)])
         if self.found:
             raise MalformedSubmission(self.found)
 
 
 def at(pointer: str, *steps: str | int) -> str:
-    """Extend a JSON pointer, escaping as RFC 6901 section 3 says."""
-    return pointer + "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    """Extend a JSON pointer, escaping as RFC 6901 section 3 says; what UTF-8 cannot hold is replaced."""
+    return pointer + "".join("/" + encodable(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def encodable(text: Any) -> str:
+    """Give text that can be written as UTF-8: a lone surrogate becomes a question mark."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def shown(value: Any) -> str:
@@ -70,7 +81,8 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f'the string "{value}"' if len(value) <= 40 else f"a string of {len(value)} characters"
+        short = len(value) <= 40
+        return f'the string "{encodable(value)}"' if short else f"a string of {len(value)} characters"
     if isinstance(value, int | float):
         short = isinstance(value, float) or abs(value) < 10**15
         return f"{value:.6g}" if short else "a very large integer"
@@ -84,7 +96,7 @@ def shown(value: Any) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Give a remedy that names the likeliest meant of `known`, or lists them."""
     names = list(known)
-    close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    close = get_close_matches(str(name)[:_LONGEST].lower(), names[:_COMPARED], n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known are {', '.join(names[:20])}" if names else ""
@@ -93,11 +105,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def check_fields(document: dict[str, Any], known: Iterable[str], pointer: str, mistakes: Mistakes) -> None:
     """Note every field that is not among `known`."""
     names = list(known)
-    for field in document:
-        if field not in names:
-            mistakes.add(
-                at(pointer, field), "a known field", f"the field {field[:40]!r}", nearest(field, names)
-            )
+    unknown = [field for field in document if field not in names]
+    for field in unknown[:MOST]:
+        found = f"the field {str(field)[:40]!r}"
+        mistakes.add(at(pointer, field), "a known field", found, nearest(field, names))
 
 
 def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mistakes) -> str | None:
@@ -113,6 +124,8 @@ def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mist
 def read_number(value: Any, pointer: str, mistakes: Mistakes, at_least: float | None = None) -> float | None:
     """Read one finite number, no smaller than `at_least`."""
     rule = "a finite number" if at_least is None else f"a finite number of at least {at_least:g}"
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a number of numpy or PyTorch
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         remedy = "write numbers without quotes" if isinstance(value, str) else ""
         mistakes.add(pointer, rule, shown(value), remedy)

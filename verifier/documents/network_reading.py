@@ -3,6 +3,8 @@
 import inspect
 from typing import Any
 
+import numpy as np
+
 from reference_impl.activation import Activation
 from reference_impl.activations import ACTIVATIONS, activation
 from reference_impl.network import Layer, Network
@@ -10,6 +12,7 @@ from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS
 from verifier.documents.mistakes import Mistakes, at, check_fields, read_choice, read_number, shown
 
 _FIELDS = ("layers", "weights", "examples")
+_MOST_UNITS = 2**31
 _LAYER_FIELDS = ("in", "out", "activation", "bias")
 
 
@@ -65,10 +68,12 @@ def _read_layer(document: Any, pointer: str, mistakes: Mistakes) -> Layer | None
 
 def _read_size(document: dict[str, Any], end: str, pointer: str, mistakes: Mistakes) -> int | None:
     size = document.get(end)
-    if isinstance(size, int) and not isinstance(size, bool) and size >= 1:
-        return size
+    if isinstance(size, int | np.integer) and not isinstance(size, bool) and 1 <= size < _MOST_UNITS:
+        return int(size)
     mistakes.add(
-        at(pointer, end), "a whole number of at least 1", shown(size) if end in document else "nothing"
+        at(pointer, end),
+        "a whole number of at least 1, below 2**31",
+        shown(size) if end in document else "nothing",
     )
     return None
 

@@ -3,6 +3,7 @@
 import io
 import zipfile
 import zlib
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from verifier.documents.json_text import write
 from verifier.documents.mistakes import UnreadableSubmission
 from verifier.documents.tensor_document import TEXT, assemble, take_apart
 
+MOST_MEMBERS = 10_000
 LARGEST_INFLATED = 1 << 30  # bytes; 134 million float64 numbers
 
 
@@ -19,10 +21,12 @@ def parse_npz(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> dict[
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
-            names = [member.filename for member in members]
-            for name in names:
-                if names.count(name) > 1:
-                    raise UnreadableSubmission("every member once", f"{name[:60]!r} more than once")
+            if len(members) > MOST_MEMBERS:
+                raise UnreadableSubmission(f"at most {MOST_MEMBERS} members", f"{len(members)}")
+            counts = Counter(member.filename.removesuffix(".npy") for member in members)
+            name, count = counts.most_common(1)[0] if counts else ("", 0)
+            if count > 1:
+                raise UnreadableSubmission("every member once", f"{name[:60]!r} more than once")
             inflated = sum(member.file_size for member in members)
             if inflated > largest_inflated:
                 raise UnreadableSubmission(f"at most {largest_inflated} bytes inflated", f"{inflated} bytes")

@@ -7,7 +7,7 @@ from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Network
 from verifier.convention import Convention, internal_weight
 from verifier.documents.arrays import read_array
-from verifier.documents.mistakes import Mistakes, at, nearest, shown
+from verifier.documents.mistakes import MOST, Mistakes, at, nearest, shown
 
 
 def _shape_of(network: Network, name: str, convention: Convention) -> tuple[int, ...]:
@@ -77,14 +77,14 @@ def _read_named(
 
 
 def _check_names(found: Mapping[str, Any], names: list[str], pointer: str, mistakes: Mistakes) -> None:
-    for name in found:
-        if name not in names:
-            mistakes.add(
-                at(pointer, name),
-                "the name of a parameter of this network",
-                f"{name[:60]!r}",
-                nearest(name, names),
-            )
+    known = set(names)
+    for name in [name for name in found if name not in known][:MOST]:
+        mistakes.add(
+            at(pointer, name),
+            "the name of a parameter of this network",
+            f"{str(name)[:60]!r}",
+            nearest(name, names),
+        )
 
 
 def _check_shape(

@@ -20,8 +20,8 @@ def read_precision(
         return PRECISIONS[name or "float64"], []
     submitted = document.get("gradients")
     formats = {dtype_of(value) for value in submitted.values()} if isinstance(submitted, Mapping) else set()
-    if len(formats) == 1 and (only := formats.pop()) not in (None, "float64"):
-        return PRECISIONS[str(only)], []
+    if len(formats) == 1 and (only := formats.pop()) is not None:
+        return PRECISIONS[only], []
     narrower = narrowest_format(gradients)
     if narrower.name == "float64":
         return narrower, []

@@ -11,7 +11,7 @@ from verifier.convention import Convention, internal_weight
 from verifier.documents.arrays import NON_FINITE
 from verifier.documents.batch_reading import read_inputs, read_masks
 from verifier.documents.loss_reading import read_loss
-from verifier.documents.mistakes import Mistakes, at, check_fields, read_number, shown
+from verifier.documents.mistakes import Mistakes, at, check_fields, encodable, read_number, shown
 from verifier.documents.network_reading import read_network
 from verifier.documents.parameters_reading import read_gradients, read_parameters
 from verifier.documents.precision_reading import read_precision
@@ -41,6 +41,8 @@ def read_submission(document: Any) -> Submission:
     name = document.get("name")
     if name is not None and not isinstance(name, str):
         mistakes.add("/name", "a string", shown(name))
+    elif name is not None and name != encodable(name):
+        mistakes.add("/name", "a string that UTF-8 can hold", shown(name), "remove lone surrogates")
     network, weights, examples = None, "in_out", "rows"
     if "network" in document:
         network, weights, examples = read_network(document["network"], "/network", mistakes)

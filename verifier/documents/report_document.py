@@ -64,7 +64,7 @@ def _parameter(parameter: ParameterReport) -> dict[str, Any]:
     }
     if parameter.verdict is Verdict.MISSING:
         return document
-    counts = ("correct", "incorrect", "undecided", "uninformative", "to_rounding")
+    counts = ("correct", "incorrect", "undecided", "uninformative", "to_rounding", "subgradients")
     measures = ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio")
     document |= {count: getattr(parameter, count) for count in counts}
     document |= {measure: _optional(getattr(parameter, measure)) for measure in measures}
@@ -80,6 +80,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "index": list(entry.index),
         "verdict": str(entry.verdict),
         **{figure: _optional(getattr(entry, figure)) for figure in figures},
+        **({"subgradient": True} if entry.subgradient else {}),
     }
 
 
@@ -108,6 +109,4 @@ def _evidence(item: Evidence) -> dict[str, Any]:
         "max_disagreement": _optional(item.max_disagreement),
         "uncertainty": str(item.uncertainty),
     }
-    if item.disputed:
-        document["disputed"] = dict(item.disputed)
     return document | ({"reason": item.reason} if item.reason else {})

@@ -13,6 +13,7 @@ from verifier.documents.mistakes import UnreadableSubmission
 from verifier.documents.tensor_document import TEXT, assemble, take_apart
 
 LARGEST_HEADER = 1 << 20
+LARGEST_SIZE = 1 << 40  # of one dimension
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
@@ -30,9 +31,10 @@ def parse_safetensors(content: bytes) -> dict[str, Any]:
     try:
         tensors = {name: _array(name, view) for name, view in deserialize(content)}  # type: ignore[no-untyped-call]
         header = json.loads(content[8 : 8 + length])
-    except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        text = (header.get("__metadata__") or {}).get(TEXT)
+    except (SafetensorError, RecursionError, ValueError, AttributeError, OverflowError) as error:
         raise UnreadableSubmission("a safetensors file", f"a damaged one: {str(error)[:200]}") from None
-    document = assemble(tensors, header.get("__metadata__", {}).get(TEXT))
+    document = assemble(tensors, text)
     formats = {view["dtype"] for name, view in header.items() if name.startswith("gradients.")}
     if formats == {"BF16"}:  # numpy has no bfloat16 that could tell the reader
         document.setdefault("precision", "bfloat16")
@@ -47,6 +49,8 @@ def write_safetensors(document: dict[str, Any]) -> bytes:
 
 
 def _array(name: str, view: dict[str, Any]) -> Array:
+    if len(view["shape"]) > 8 or any(size > LARGEST_SIZE for size in view["shape"]):
+        raise UnreadableSubmission("tensors of few dimensions", f"{name[:60]!r} of more than the file holds")
     if view["dtype"] == "BF16":  # the upper half of a float32
         upper = np.frombuffer(view["data"], dtype="<u2").astype("<u4") << 16
         return upper.view("<f4").reshape(view["shape"])

@@ -5,7 +5,7 @@ from typing import Any
 from reference_impl.array import Array
 from reference_impl.network import named
 from verifier.convention import Convention, as_submitted
-from verifier.documents.json_text import numbers
+from verifier.documents.json_text import number, numbers
 from verifier.documents.network_reading import activation_document
 from verifier.submission import Submission
 
@@ -44,7 +44,7 @@ def document_of(submission: Submission) -> dict[str, Any]:
     }
     document["precision"] = submission.precision.name
     if submission.reported_loss is not None:
-        document["reported_loss"] = submission.reported_loss
+        document["reported_loss"] = number(submission.reported_loss)
     tolerance = submission.tolerance
     document["tolerance"] = (
         {"preset": tolerance.preset} if tolerance.preset else {"rtol": tolerance.rtol, "atol": tolerance.atol}

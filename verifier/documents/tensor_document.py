@@ -28,6 +28,10 @@ def assemble(tensors: Mapping[str, Any], text: str | None) -> dict[str, Any]:
     document = parse(text)
     if not isinstance(document, dict):
         raise MalformedSubmission([Mistake("", f"one JSON object named {TEXT!r}", shown(document))])
+    for group in GROUPS:
+        if group in document and not isinstance(document[group], dict):
+            mistakes.add(f"/{group}", "an object of arrays by name", shown(document[group]))
+    mistakes.raise_if_any()
     for name, tensor in tensors.items():
         group, _, member = name.partition(".")
         if name in document or (group in GROUPS and member in document.get(group, {})):

@@ -23,7 +23,7 @@ def export(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"{report.name}: {report.verdict}" if report.name else str(report.verdict)
+    yield f"{one_line(report.name)}: {report.verdict}" if report.name else str(report.verdict)
     summary = summary_of(report)
     counts = [
         f"{summary[key]} {key}" for key in ("correct", "incorrect", "undecided", "missing") if summary[key]
@@ -38,6 +38,11 @@ def _lines(report: Report) -> Iterator[str]:
         yield from (f"  note ({caution.code}): {caution.detail}" for caution in report.warnings)
     yield ""
     yield "  oracles: " + "; ".join(_evidence(report))
+
+
+def one_line(text: str) -> str:
+    """Give text that cannot forge a line or steer a terminal: what does not print becomes a question mark."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _loss(report: Report) -> Iterator[str]:

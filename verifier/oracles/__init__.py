@@ -10,18 +10,26 @@ from types import MappingProxyType
 
 from reference_impl.problem import Problem
 from verifier.estimate import Answer
-from verifier.oracles import autograd, backpropagation, complex_step, computation_graph, finite_differences
+from verifier.oracles import (
+    autograd,
+    backpropagation,
+    complex_step,
+    computation_graph,
+    finite_differences,
+    high_precision,
+)
 from verifier.rounding import Rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Oracle:
-    """One way to the answer. needs: packages beyond numpy."""
+    """One way to the answer. needs: packages beyond numpy. by_default: whether it is asked unbidden."""
 
     name: str
     gradient: Callable[[Problem, Rounding], Answer]
     description: str
     needs: tuple[str, ...] = ()
+    by_default: bool = True
 
 
 ORACLES: Mapping[str, Oracle] = MappingProxyType(
@@ -29,9 +37,16 @@ ORACLES: Mapping[str, Oracle] = MappingProxyType(
         row.name: row
         for row in (
             Oracle(
+                "high_precision",
+                high_precision.gradient,
+                "ball arithmetic of 77 digits; asked when others contradict each other, or by name",
+                needs=("python-flint",),
+                by_default=False,
+            ),
+            Oracle(
                 "backpropagation",
                 backpropagation.gradient,
-                "the δ recursion of the reference implementation",
+                "the δ recursion, enclosed in midpoint-radius arithmetic",
             ),
             Oracle(
                 "computation_graph",

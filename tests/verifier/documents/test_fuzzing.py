@@ -1,0 +1,92 @@
+"""Whatever stands in a document, it is a submission or malformed: never an exception of another kind."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.verifier.documenting import changed, small_document
+from verifier import MalformedSubmission, Report, Submission, verify
+from verifier.documents.files import parse_bytes
+from verifier.documents.reading import read_submission
+
+BASE = small_document(
+    masks={"layers.0": [[1.0] * 4] * 5},
+    precision="float64",
+    reported_loss=0.5,
+    tolerance={"rtol": 1e-6, "atol": 0.0},
+    name="fuzz",
+)
+BASE["loss"] = {
+    "name": "cross_entropy",
+    "factor": 1,
+    "batch": "mean",
+    "on": "logits",
+    "l2": {"strength": 0.1, "factor": 0.5, "batch": "none", "biases": False},
+    "l1": {"strength": 0.1},
+}
+BASE["network"]["layers"][0]["activation"] = {"name": "leaky_relu", "slope": 0.1}
+
+
+def paths(value: Any, here: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [here] + [path for key, item in inner for path in paths(item, (*here, key))]
+
+
+WORDS = ["NaN", "Infinity", "-Infinity", "mse", "cross_entropy", "softmax", "sum", "mean", "in_out",
+         "out_in", "rows", "columns", "float16", "probabilities", "layers.0", "layers.0.weight", "name",
+         "preset", ""]  # fmt: skip
+NUMBERS = st.one_of(
+    st.integers(-3, 6),
+    st.integers(),
+    st.sampled_from([10**18, -(10**30), 10**400, 1e308, -1e308, 5e-324, 1e160, 1e-160, 0.0, -0.0]),
+    st.floats(),
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), NUMBERS, st.sampled_from(WORDS), st.text(max_size=8)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=5),
+        st.dictionaries(st.one_of(st.sampled_from(WORDS), st.text(max_size=8)), inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+PATHS = sorted(paths(BASE), key=len)
+
+
+@settings(max_examples=800, derandomize=True, deadline=None, database=None)
+@given(st.sampled_from(PATHS), VALUES)
+def test_any_value_at_any_place_makes_a_submission_or_a_malformed_one(path, value):
+    try:
+        outcome: Any = read_submission(changed(BASE, path, value))
+    except MalformedSubmission as error:
+        outcome = error
+    assert isinstance(outcome, Submission | MalformedSubmission)
+    if isinstance(outcome, MalformedSubmission):
+        assert outcome.mistakes
+        assert all(mistake.detail.startswith("expected ") for mistake in outcome.mistakes)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@given(st.sampled_from([path for path in PATHS if path]), NUMBERS)
+def test_any_number_at_any_place_gives_a_report_in_plain_json_or_a_malformed_submission(path, value):
+    try:
+        outcome: Any = verify(changed(BASE, path, value))
+        assert json.dumps(outcome.to_dict(), allow_nan=False)
+        assert str(outcome)
+    except MalformedSubmission as error:
+        outcome = error
+    assert isinstance(outcome, Report | MalformedSubmission)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@given(
+    st.binary(max_size=64),
+    st.sampled_from([b"", b"PK\x03\x04", b"{", b'{"inputs": ', b"\x02\0\0\0\0\0\0\0{}"]),
+)
+def test_any_bytes_are_a_document_or_malformed(content, start):
+    try:
+        outcome: Any = read_submission(parse_bytes(start + content))
+    except MalformedSubmission as error:
+        outcome = error
+    assert isinstance(outcome, MalformedSubmission)

@@ -1,0 +1,140 @@
+"""Reports as text, JSON and Markdown: what they say, and that a submitter's words cannot say it for them."""
+
+import json
+import re
+
+import pytest
+
+from tests.verifier.documenting import changed, small_document
+from verifier import verify
+from verifier.exporters import EXPORTERS
+
+RIGHT = verify(small_document(name="hw3-q2"))
+WRONG = verify(
+    changed(small_document(name="hw3-q2", reported_loss=0.7), ["gradients", "layers.0.weight", 1, 2], 0.5)
+)
+MISSING = verify(small_document(gradients={}))
+NAN = verify(changed(small_document(), ["gradients", "layers.0.bias", 0], "NaN"))
+UNDECIDED = verify(changed(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]))
+ONE = verify(small_document(inputs=[[1.0, 2.0, 3.0]], targets=[1], gradients={}))
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "[click](https://example.org)",
+    "![](https://example.org/pixel)",
+    "a | b | c",
+    "# heading",
+    "`code` *bold* _italic_ ~~gone~~",
+    "x\n\n## hw3-q2: correct",
+    "x\r\n| forged | row |",
+    "\\<b>",
+]
+
+
+def unescaped(line: str, characters: str) -> list[str]:
+    return re.findall(rf"(?<!\\)(?:\\\\)*([{re.escape(characters)}])", line)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_markdown_escapes_what_a_submitter_wrote(name):
+    text = EXPORTERS["markdown"].export(verify(small_document(name=name)))
+    title, *rest = text.split("\n")
+    assert title.startswith("## ")
+    assert unescaped(title.removeprefix("## "), "<>[]()`*_~|#!") == []
+    plain = EXPORTERS["markdown"].export(verify(small_document(name="plain"))).split("\n")
+    assert rest == plain[1:]  # nothing but the title has changed
+
+
+@pytest.mark.parametrize(
+    "name", ["x: correct\n  26 numbers: 26 correct", "x\r\nforged", "\x1b[32mgreen\x1b[0m", "a\x00b"]
+)
+def test_a_name_takes_one_line_of_the_text_and_steers_no_terminal(name):
+    text = EXPORTERS["text"].export(verify(small_document(name=name)))
+    plain = EXPORTERS["text"].export(verify(small_document(name="plain")))
+    assert len(text.splitlines()) == len(plain.splitlines())
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
+
+
+@pytest.mark.parametrize("report", [RIGHT, WRONG, MISSING, NAN, UNDECIDED, ONE], ids=lambda r: str(r.verdict))
+@pytest.mark.parametrize("format_name", EXPORTERS)
+def test_every_format_says_the_verdict_of_the_whole_and_of_each_parameter(format_name, report):
+    text = EXPORTERS[format_name].export(report)
+    assert str(report.verdict) in text
+    for name, row in report.parameters.items():
+        assert name in text
+        assert str(row.verdict) in text
+    assert text == text.rstrip("\n")
+
+
+def test_json_is_the_document_on_one_line():
+    for report in (RIGHT, WRONG, NAN, UNDECIDED):
+        text = EXPORTERS["json"].export(report)
+        assert "\n" not in text
+        assert json.loads(text) == json.loads(json.dumps(report.to_dict(), allow_nan=False))
+
+
+def test_text_is_what_a_report_prints():
+    assert EXPORTERS["text"].export(WRONG) == str(WRONG)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "hw3-q2: incorrect",
+        "26 numbers: 25 correct, 1 incorrect",
+        "graded under: name cross_entropy, factor 1, batch mean, on logits; float64",
+        "loss: incorrect: reported 0.7, it is ",
+        "layers.0.weight  (3, 4)  incorrect  1/12",
+        "worst of layers.0.weight:",
+        "[1, 2]  submitted 0.5, expected ",
+        "backpropagation agrees (26 entries",
+        "autograd agrees (26 entries",
+    ],
+)
+def test_text_of_a_wrong_submission(words):
+    assert words in str(WRONG)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "## hw3\\-q2: incorrect",
+        "25 of 26 numbers are correct.",
+        "The reported loss is incorrect.",
+        "| `layers.0.weight` | (3, 4) | incorrect | 1 |",
+        "| `layers.1.bias` | (2,) | correct | 0 |",
+        "Worst of `layers.0.weight`:",
+        "- [1, 2]: submitted 0.5, expected ",
+    ],
+)
+def test_markdown_of_a_wrong_submission(words):
+    assert words in EXPORTERS["markdown"].export(WRONG)
+
+
+def test_a_right_submission_shows_no_entries():
+    for format_name in ("text", "markdown"):
+        assert "orst of" not in EXPORTERS[format_name].export(RIGHT)
+
+
+def test_a_markdown_table_has_the_same_cells_in_every_row():
+    for report in (RIGHT, WRONG, MISSING, NAN):
+        rows = [line for line in EXPORTERS["markdown"].export(report).split("\n") if line.startswith("|")]
+        assert {row.count("|") for row in rows} == {7}
+        assert len(rows) == 2 + len(report.parameters)
+
+
+def test_missing_gradients_and_warnings_are_shown():
+    assert "26 missing" in str(MISSING)
+    assert "note (one-example): " in str(ONE)
+    assert "> one-example: " in EXPORTERS["markdown"].export(ONE)
+    assert "note (loss-not-finite): " in str(UNDECIDED)
+    assert "submitted nan" in str(NAN)
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [("text", "text/plain"), ("json", "application/json"), ("markdown", "text/markdown")],
+)
+def test_each_format_has_a_media_type(name, media_type):
+    assert EXPORTERS[name].media_type == media_type
+    assert all(key == row.name and "/" in row.media_type for key, row in EXPORTERS.items())

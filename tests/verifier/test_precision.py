@@ -1,0 +1,135 @@
+"""Rounding to a format, against numpy's and PyTorch's own conversions; and what format numbers tell."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.verifier.documenting import changed, small_document
+from verifier.documents.precision_reading import narrowest_format
+from verifier.documents.reading import read_submission
+from verifier.precision import PRECISIONS, rounded
+
+
+def numbers() -> np.ndarray:
+    rng = np.random.default_rng(1)
+    spread = rng.normal(size=20_000) * 2.0 ** rng.integers(-160, 135, size=20_000)
+    usual = rng.normal(size=5_000)
+    edges = []
+    for row in PRECISIONS.values():
+        if row.name == "float64":
+            continue
+        for at in (row.largest, row.smallest, row.smallest * 2.0 ** (row.significand_bits - 1), 1.0):
+            half = at * row.unit_roundoff
+            edges += [at, at - half, at + half, at + 2 * half, at / 2, at * 0.75, at * 1.5, at * 2.5]
+            edges += [
+                np.nextafter(at + half, np.inf),
+                np.nextafter(at + half, 0.0),
+                np.nextafter(at / 2, 1.0),
+            ]
+    ties = 1.0 + np.arange(64) * 2.0**-12
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 1e300, -1e300, 65504.0, 65519.9, 65520.0]
+    positive = np.concatenate([spread, usual, edges, ties, special])
+    return np.concatenate([positive, -positive])
+
+
+def by_library(values: np.ndarray, name: str) -> np.ndarray:
+    if name == "bfloat16":  # PyTorch converts from float64 by way of float32, so give it what float32 holds
+        return torch.tensor(values).to(torch.bfloat16).double().numpy()
+    with np.errstate(over="ignore"):
+        return values.astype(name).astype(np.float64)
+
+
+@pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
+def test_rounding_gives_the_numbers_of_numpy_and_pytorch(name):
+    values = numbers()
+    if name == "bfloat16":
+        values = by_library(values, "float32")  # so that rounding twice is rounding once
+    expected, found = by_library(values, name), rounded(values, PRECISIONS[name])
+    np.testing.assert_array_equal(found, expected)
+    numeric = ~np.isnan(values)
+    np.testing.assert_array_equal(np.signbit(found[numeric]), np.signbit(expected[numeric]))
+
+
+def test_float64_is_left_as_it_is():
+    values = numbers()
+    np.testing.assert_array_equal(rounded(values, PRECISIONS["float64"]), values)
+
+
+@pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
+def test_the_largest_float64_becomes_infinite_without_a_warning(name):
+    assert rounded(np.array([1.7976931348623157e308]), PRECISIONS[name]).item() == np.inf
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+def test_the_table_has_the_formats_own_constants(name):
+    info, row = torch.finfo(getattr(torch, name)), PRECISIONS[name]
+    assert row.unit_roundoff == info.eps / 2
+    assert row.largest == info.max
+    assert row.smallest * 2.0 ** (row.significand_bits - 1) == info.tiny
+
+
+EXACT = {
+    "float64": 0.1,
+    "float32": float(np.float32(0.1)),
+    "float16": float(np.float16(0.1)),
+    "bfloat16": torch.tensor(0.1).bfloat16().double().item(),
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([EXACT["float64"]], "float64"),
+        ([EXACT["float32"]], "float32"),
+        ([EXACT["float16"]], "float16"),
+        ([EXACT["bfloat16"]], "bfloat16"),
+        ([EXACT["bfloat16"], EXACT["float32"]], "float32"),
+        ([EXACT["float16"], EXACT["bfloat16"]], "float16"),  # 8 bits fit into 11
+        ([EXACT["float32"], EXACT["float64"]], "float64"),
+        ([0.0, EXACT["float32"]], "float32"),
+        ([0.0, 1.0, -3.0, 1e6], "float64"),  # whole numbers say nothing
+        ([0.0], "float64"),
+        ([], "float64"),
+        ([np.nan, np.inf], "float64"),
+        ([np.nan, EXACT["float32"]], "float32"),
+        ([2.0**-140 * 1.5], "float32"),  # a subnormal of float32
+        ([2.0**-200], "float64"),  # below all of float32
+    ],
+    ids=str,
+)
+def test_numbers_tell_the_narrowest_format_that_holds_them(values, expected):
+    assert narrowest_format({"w": np.array(values, dtype=float)}).name == expected
+
+
+def cast(document, dtype):
+    gradients = {}
+    for name, gradient in document["gradients"].items():
+        gradients[name] = torch.tensor(gradient).to(getattr(torch, dtype)).double().tolist()
+    return document | {"gradients": gradients}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_a_document_of_narrow_numbers_is_taken_as_computed_so_and_a_warning_says_it(dtype):
+    submission = read_submission(cast(small_document(), dtype))
+    assert submission.precision.name == dtype
+    assert [caution.code for caution in submission.cautions] == ["precision-inferred"]
+    assert dtype in submission.cautions[0].detail
+
+
+def test_a_declared_precision_is_taken_without_a_warning():
+    submission = read_submission(cast(small_document(precision="float64"), "float32"))
+    assert (submission.precision.name, submission.cautions) == ("float64", ())
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -2.0, 4096.0])
+def test_whole_numbers_and_zeros_stay_float64_without_a_warning(value):
+    document = small_document()
+    document["gradients"] = {k: np.full_like(v, value).tolist() for k, v in document["gradients"].items()}
+    submission = read_submission(document)
+    assert (submission.precision.name, submission.cautions) == ("float64", ())
+
+
+def test_one_number_of_full_precision_keeps_all_float64():
+    document = cast(small_document(), "float32")
+    document = changed(document, ["gradients", "layers.1.bias", 0], 0.1)
+    assert read_submission(document).precision.name == "float64"

@@ -1,0 +1,120 @@
+"""Everything worth knowing beside the verdict, in the order in which a reader wants it."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from reference_impl.network import Trace
+from reference_impl.problem import Problem, risk_value
+from verifier.caution import Caution
+from verifier.comparison import Comparison
+from verifier.consensus import Consensus
+from verifier.enclosure.gradient import enclose_forward, reached_kinks
+from verifier.informativeness import named_indices, uninformative_parts
+from verifier.provenance import notice_provenance
+from verifier.rounding import Rounding
+from verifier.submission import Submission
+
+_KINKS_NAMED = 10
+
+
+def cautions(
+    submission: Submission,
+    trace: Trace,
+    comparisons: Mapping[str, Comparison],
+    consensus: Consensus,
+    allowed: Rounding,
+) -> Iterator[Caution]:
+    """Give the report's warnings but those that reading the document already gave."""
+    problem = submission.problem
+    yield from _undecided(problem, trace, comparisons)
+    yield from _disputes(consensus)
+    if any(comparison.subgradient.any() for comparison in comparisons.values()):
+        yield from _kinks(problem, allowed)
+    provenance = notice_provenance(problem, trace, comparisons, allowed.scale, submission.precision)
+    if provenance is not None:
+        yield provenance
+    uninformative = any(comparison.uninformative.any() for comparison in comparisons.values())
+    if uninformative or problem.batch.size == 1:
+        yield from uninformative_parts(problem, trace)
+
+
+def _undecided(problem: Problem, trace: Trace, comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
+    with np.errstate(all="ignore"):
+        for index, (a, z) in enumerate(zip(trace.a, trace.z[1:], strict=True)):
+            if not (np.isfinite(a).all() and np.isfinite(z).all()):
+                yield Caution(
+                    "overflow",
+                    f"numbers overflow float64 in the forward pass from layer {index} on; "
+                    "nothing that depends on them can be judged, use smaller parameters or inputs",
+                    layer=index,
+                )
+                break
+        if not np.isfinite(risk_value(problem, trace)):
+            yield Caution(
+                "loss-not-finite",
+                "the loss of this problem is not a finite number, so it has no gradient to compare with",
+            )
+    vague = {name: int(c.vague.sum()) for name, c in comparisons.items() if c.vague.any()}
+    if vague:
+        yield Caution(
+            "uncertain-reference",
+            f"the true gradient is not known well enough to judge {_counted(vague)}: they overflow, or "
+            "rounding could change them by more than the tolerance",
+        )
+    excused = {name: int(c.excused.sum()) for name, c in comparisons.items() if c.excused.any()}
+    if excused:
+        yield Caution(
+            "additive-tolerance",
+            f"only atol would pass {_counted(excused)}, and it would pass 0 there as well; "
+            "use rtol, or a smaller atol",
+        )
+
+
+def _disputes(consensus: Consensus) -> Iterator[Caution]:
+    for dispute in consensus.disputes:
+        settled = not consensus.disputed[dispute.parameter].any()
+        outcome = (
+            "high precision settled it" if settled else "these entries are undecided, and nobody is blamed"
+        )
+        yield Caution(
+            "oracles-disagree",
+            f"{dispute.first} and {dispute.second} contradict each other beyond both their errors in "
+            f"{dispute.entries} of {dispute.parameter}, most at {list(dispute.worst)}; {outcome}",
+        )
+
+
+def _kinks(problem: Problem, allowed: Rounding) -> Iterator[Caution]:
+    """Name units and examples at a kink, as exactly as the submission's precision can tell."""
+    a, _ = enclose_forward(problem)
+    for index, (reached, near) in enumerate(zip(reached_kinks(problem, a), allowed.kinks, strict=True)):
+        places = np.argwhere(reached | near)
+        if places.size == 0:
+            continue
+        units = tuple(sorted({int(unit) for _, unit in places}))
+        shown = ", ".join(f"unit {unit} in example {example}" for example, unit in places[:_KINKS_NAMED])
+        more = f" and {len(places) - _KINKS_NAMED} more" if len(places) > _KINKS_NAMED else ""
+        name = problem.network.layers[index].activation.name
+        yield Caution(
+            "kink",
+            f"layer {index} is at the kink of {name}, as far as the precision can tell: {shown}{more}; "
+            "every slope of the subdifferential is right there",
+            layer=index,
+            units=units,
+        )
+    for penalty in problem.risk.penalties:
+        if penalty.norm == "l1":
+            zeros = [i for i, layer in enumerate(problem.parameters) if (layer.weight == 0).any()]
+            if zeros:
+                yield Caution(
+                    "kink",
+                    f"weights of {named_indices(tuple(zeros), 'layer', 'layers')} are exactly 0, the kink of "
+                    "the l1 penalty: every slope of the subdifferential is right there",
+                    layer=zeros[0],
+                )
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{count} {'entry' if count == 1 else 'entries'} of {name}" for name, count in counts.items()
+    )

@@ -1,0 +1,119 @@
+"""How a gradient was come by, told from its errors: differences, or a lower precision than declared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.network import Trace
+from reference_impl.problem import Problem, risk_value
+from verifier.caution import Caution
+from verifier.comparison import Comparison
+from verifier.enclosure.estimates import enclosed
+from verifier.precision import PRECISIONS, Precision
+from verifier.rounding import DEVIATIONS, rounding
+
+_STEPS = (*(10.0**-k for k in range(2, 11)), 2.0**-26, 2.0 ** (-52 / 3))
+_TELLING = 6  # entries that must be multiples of the loss's last digit over the step
+_NEAR = 0.05  # of one such digit
+_NOISE = 1e-3  # of an entry's scale: a step's noise is smaller
+_SHARE = 0.02  # of a precision's expected rounding: less would be no coincidence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Errors:
+    """Flat arrays over all parameters that were submitted."""
+
+    submitted: Array
+    error: Array
+    scale: Array
+    to_rounding: Array
+
+
+@np.errstate(all="ignore")  # what overflows is explained by nothing
+def notice_provenance(
+    problem: Problem,
+    trace: Trace,
+    comparisons: Mapping[str, Comparison],
+    scales: Mapping[str, Array],
+    declared: Precision,
+) -> Caution | None:
+    """Say what the errors look like, if they are neither rounding as declared nor a real mistake."""
+    if not comparisons:
+        return None
+    errors = _Errors(
+        *(
+            np.concatenate([np.ravel(array) for array in arrays])
+            for arrays in (
+                [c.submitted for c in comparisons.values()],
+                [c.error for c in comparisons.values()],
+                [scales[name] for name in comparisons],
+                [c.to_rounding for c in comparisons.values()],
+            )
+        )
+    )
+    if errors.to_rounding.all() or not np.isfinite(errors.error).all():
+        return None
+    step = _step_of_differences(problem, trace, errors) if declared.name == "float64" else None
+    if step is not None:
+        return Caution(
+            "numerical-gradient",
+            f"the gradient was computed by finite differences, with a step of about {step:.1g}: every entry "
+            "is a multiple of the loss's last digit over that step, and correct only to its noise",
+        )
+    narrower = _narrower_precision(problem, trace, comparisons, declared)
+    if narrower is not None:
+        return Caution(
+            "lower-precision-than-declared",
+            f"the gradient is correct to {narrower.name}, but {declared.name} was declared; "
+            f"declare precision {narrower.name}, or compute in {declared.name} throughout",
+        )
+    noisy = (errors.error <= _NOISE * errors.scale).all() and np.mean(~errors.to_rounding) > 0.5
+    if noisy and declared.name == "float64":
+        return Caution(
+            "numerical-gradient",
+            "most entries are off by a little, all over the gradient, more than rounding explains: as if "
+            "they were computed by finite differences",
+        )
+    return None
+
+
+def _step_of_differences(problem: Problem, trace: Trace, errors: _Errors) -> float | None:
+    """Find a step h for which every entry is a whole multiple of the loss's last digit over h or 2h.
+
+    Two nearby losses differ by a multiple of the last digit of the smaller; half a digit allows for a binade.
+    """
+    digit = 0.5 * float(np.spacing(abs(risk_value(problem, trace))))
+    if not np.isfinite(digit) or not (errors.error <= _NOISE * errors.scale + digit / min(_STEPS)).all():
+        return None
+    for step in _STEPS:
+        for width in (2.0 * step, step):
+            multiples = errors.submitted * (width / digit)
+            telling = np.rint(multiples) != 0
+            blurred = np.abs(multiples) * 2.0**-50
+            off = np.abs(multiples - np.rint(multiples))
+            fits = off <= np.maximum(_NEAR, blurred)
+            if (blurred < _NEAR).all() and fits.all() and telling.sum() >= _TELLING:
+                return float(step)
+    return None
+
+
+def _narrower_precision(
+    problem: Problem, trace: Trace, comparisons: Mapping[str, Comparison], declared: Precision
+) -> Precision | None:
+    for precision in PRECISIONS.values():
+        if precision.unit_roundoff <= declared.unit_roundoff:
+            continue
+        expected = rounding(problem, trace, precision)
+        truth = enclosed(problem, expected.kinks, precision)
+        explained, size, deviation = True, 0.0, 0.0
+        for name, comparison in comparisons.items():
+            error = np.abs(comparison.submitted - truth[name].value)
+            allowance = expected.allowance[name]
+            explained = explained and bool((error <= truth[name].reach + allowance).all())
+            size = max(size, float(comparison.error.max(initial=0.0)))
+            deviation = max(deviation, float(allowance.max(initial=0.0)) / DEVIATIONS)
+        if explained:
+            return precision if size >= _SHARE * deviation else None
+    return None
