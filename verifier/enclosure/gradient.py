@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import verifier.enclosure.balls as balls
 from reference_impl.array import Array
 from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.enclosure import balls
 from verifier.enclosure.ball import Ball, exact, matmul, plus, times, total, transpose
 from verifier.enclosure.functions import pull_back, value
 

@@ -1,0 +1,1 @@
+"""Midpoint–radius arithmetic, and the gradient enclosed in it."""
