@@ -15,7 +15,7 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 bench: .venv/test
 	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
