@@ -13,8 +13,8 @@ _DEFAULT = "application/json"
 
 
 def answer(report: Report, media_type: str) -> Response:
-    """Render a report."""
-    return Response(MEDIA_TYPES[media_type].export(report), media_type=media_type)
+    """Render a report, a final newline added."""
+    return Response(MEDIA_TYPES[media_type].export(report) + "\n", media_type=media_type)
 
 
 def accepted(header: str | None) -> str:
