@@ -39,7 +39,7 @@ class Case:
 
 
 def _problem(hidden: str, factor: float = 0.5) -> Problem:
-    rng = np.random.default_rng(17)
+    rng = np.random.default_rng(49)  # no dead unit: a zero would pass unseen
     layers = tuple(
         Layer(n, m, activation(hidden if i < 2 else "identity")) for i, (n, m) in enumerate(pairwise(SIZES))
     )

@@ -63,7 +63,9 @@ def compare(
         error = np.abs(submitted - expected)
         within = error <= allowed  # False for NaN
         underflown = (error == 0) & (uncertainty <= UNDERFLOWN)
-        vague = known & within & ~underflown & (uncertainty > np.maximum(slack, RESOLUTION * scale))
+        vague = (
+            known & within & ~underflown & (uncertainty > np.maximum(slack, RESOLUTION * (scale + slopes)))
+        )
         excused = within & (error > uncertainty + slack) & (np.abs(expected) <= allowed)
         undecided = ~known | vague | excused
         return Comparison(

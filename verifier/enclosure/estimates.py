@@ -55,7 +55,7 @@ def _estimate(
         high = np.maximum(ball.middle + ball.radius, widened.middle + widened.radius)
         kinked = (high - low) > 4.0 * ball.radius
         middle = np.where(kinked, 0.5 * (low + high), ball.middle)
-        slopes = slopes + np.where(kinked, 0.5 * (high - low), 0.0)
+        slopes = slopes + np.where(kinked, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
         ball = Ball(middle, ball.radius)
     known = np.isfinite(ball.middle) & np.isfinite(ball.radius) & np.isfinite(slopes)
     error = np.where(known, ball.radius, np.inf)

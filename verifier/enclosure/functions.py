@@ -23,7 +23,14 @@ def value(activation: Activation, a: Ball) -> Ball:
     if activation.smoothness is None:
         return softmax(a)
     smoothness = activation.smoothness
-    return _over(a, activation.forward, smoothness.accuracy, smoothness.turning_points, smoothness.elementary)
+    return _over(
+        a.middle,
+        (a.lower, a.upper),
+        activation.forward,
+        smoothness.accuracy,
+        smoothness.turning_points,
+        smoothness.elementary,
+    )
 
 
 def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
@@ -36,14 +43,14 @@ def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
     derivative = activation.derivative
     assert smoothness is not None
     assert derivative is not None
-    one_side = a
+    lower, upper = a.lower, a.upper
     for kink in activation.kinks:
         right = a.middle > kink.at
-        lower = np.where(right, np.maximum(a.lower, np.nextafter(kink.at, np.inf)), a.lower)
-        upper = np.where(right, a.upper, np.minimum(a.upper, kink.at))
-        one_side = Ball(a.middle, np.maximum(a.middle - lower, upper - a.middle))
+        lower = np.where(right, np.maximum(lower, np.nextafter(kink.at, np.inf)), lower)
+        upper = np.where(right, upper, np.minimum(upper, kink.at))
     found = _over(
-        one_side,
+        a.middle,
+        (lower, upper),
         derivative,
         smoothness.derivative_accuracy,
         smoothness.derivative_turning_points,
@@ -67,22 +74,23 @@ def pull_back(activation: Activation, a: Ball, upstream: Ball, kinks: Array | No
 
 
 def _over(
-    a: Ball,
+    at_middle: Array,
+    ends: tuple[Array, Array],
     function: Callable[[Array], Array],
     accuracy: Callable[[Array], Array],
     turning_points: tuple[float, ...],
     elementary: bool,
 ) -> Ball:
     """Enclose a function that is monotone between its turning points."""
-    middle = function(a.middle)
-    lower, upper = a.lower, a.upper
+    middle = function(at_middle)
+    lower, upper = ends
     radius = np.zeros_like(middle)
 
     def error_at(x: Array) -> Array:
         return accuracy(x) * UNIT + (_UNDERFLOW if elementary else 0.0)
 
-    error = error_at(a.middle)
-    for end in (lower, upper):
+    error = error_at(at_middle)
+    for end in ends:
         radius = np.maximum(radius, np.abs(function(end) - middle) + error_at(end))
     for point in turning_points:
         at = np.full_like(middle, point)

@@ -1,0 +1,265 @@
+"""Can the verdicts be trusted? Seeded; prints its tables. The tests run a slice of each part.
+
+python -m benchmarks.soundness            all of it, about 15 minutes on 2 cores
+python -m benchmarks.soundness --part cases --size 100
+"""
+
+import argparse
+import os
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from benchmarks.cases import Case, seventeen
+from benchmarks.drawing import draw
+from benchmarks.peers import installed, outcome
+from benchmarks.students import numpy_student, torch_student
+from reference_impl import Problem, forward, named
+from verifier import verify
+from verifier.convention import Convention
+from verifier.enclosure.estimates import enclosed
+from verifier.oracles import ORACLES
+from verifier.precision import PRECISIONS
+from verifier.rounding import rounding
+from verifier.submission import Submission
+from verifier.tolerance import TOLERANCES
+
+DTYPES = {"float64": np.float64, "float32": np.float32, "float16": np.float16}
+ORDERS = ("blas", "permuted", "reversed")
+SIZES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12)
+# the oracles that decide; the others are held against them elsewhere, and are most of the time
+ASKED = ("backpropagation", "finite_differences")
+
+
+def submission(problem: Problem, gradients: dict, precision: str, tolerance: str) -> Submission:
+    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in gradients.items()}
+    return Submission(
+        None, problem, arrays, PRECISIONS[precision], None, TOLERANCES[tolerance], Convention(), {}
+    )
+
+
+def judged(case: Case, tolerance: str) -> str:
+    return str(verify(submission(case.problem, case.gradients, "float64", tolerance)).verdict)
+
+
+def honest_submissions(problem: Problem, rng: np.random.Generator) -> Iterator[tuple[str, str, dict]]:
+    """Give (precision, who, gradients) of right backward passes; those that overflow to NaN are left out."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for precision in PRECISIONS:
+            found = {}
+            if precision in DTYPES:
+                order = str(rng.choice(ORDERS))
+                found[f"numpy {order}"] = numpy_student(problem, DTYPES[precision], order, rng)
+            if not problem.risk.penalties:
+                found["torch"] = torch_student(problem, precision)
+            for who, gradients in found.items():
+                if all(np.isfinite(array.astype(float)).all() for array in gradients.values()):
+                    yield precision, who, gradients
+
+
+def correct_ones(seed: int) -> list[tuple[str, str, str, str]]:
+    """Judge right submissions of one random problem: (precision, who, tolerance, verdict) each."""
+    rng = np.random.default_rng([seed, 1])
+    problem = draw(rng)
+    found = []
+    for precision, who, gradients in honest_submissions(problem, rng):
+        for tolerance in ("standard", "strict"):
+            report = verify(submission(problem, gradients, precision, tolerance), oracles=ASKED)
+            found.append((precision, who, tolerance, str(report.verdict)))
+    return found
+
+
+@dataclass(frozen=True)
+class Planted:
+    precision: str
+    tolerance: str
+    size: float
+    verdict: str
+
+
+def planted_errors(seed: int) -> list[Planted]:
+    """Plant one error in one entry of a right gradient, of several sizes relative to the entry's scale."""
+    rng = np.random.default_rng([seed, 2])
+    problem = draw(rng)
+    trace = forward(problem.network, problem.parameters, problem.batch)
+    right = {
+        "float64": numpy_student(problem, np.float64, "blas", rng),
+        "float32": numpy_student(problem, np.float32, "blas", rng),
+    }
+    allowed = {name: rounding(problem, trace, PRECISIONS[name]) for name in right}
+    kinks = enclosed(problem, allowed["float64"].kinks)
+    places = [
+        (name, tuple(index))
+        for name, scale in allowed["float64"].scale.items()
+        for index in np.argwhere((scale > 0) & (kinks[name].slopes is None))
+    ]
+    if not places:
+        return []
+    name, index = places[rng.integers(len(places))]
+    index = tuple(int(i) for i in index)
+    sign = float(rng.choice([-1.0, 1.0]))
+    found = []
+
+    def judge(precision: str, tolerance: str, size: float, amount: float) -> None:
+        gradients = {key: array.astype(float) for key, array in right[precision].items()}
+        gradients[name][index] += sign * amount
+        report = verify(submission(problem, gradients, precision, tolerance), oracles=ASKED)
+        found.append(Planted(precision, tolerance, size, str(report.parameters[name].verdict)))
+
+    for size in SIZES:
+        amount = size * float(allowed["float64"].scale[name][index])
+        for tolerance in ("strict", "standard"):
+            judge("float64", tolerance, size, amount)
+    for times in (1.0, 3.0, 10.0):
+        amount = times * float(allowed["float32"].allowance[name][index])
+        judge("float32", "strict", times, amount)
+    return found
+
+
+def containment(seed: int) -> tuple[int, bool, float]:
+    """Hold the enclosure against 77 digits: (entries in the network, contained, median relative radius)."""
+    rng = np.random.default_rng([seed, 3])
+    problem = draw(rng, widest=16, most=8)
+    trace = forward(problem.network, problem.parameters, problem.batch)
+    honest = rounding(problem, trace, PRECISIONS["float64"])
+    truth = ORACLES["high_precision"].gradient(problem, honest).gradient
+    contained, radii = True, []
+    for name, estimate in enclosed(problem, honest.kinks).items():
+        known = np.isfinite(truth[name].error)
+        inside = np.abs(estimate.value - truth[name].value) <= estimate.reach + truth[name].error
+        contained = contained and bool(inside[known].all()) and bool(np.isfinite(estimate.error).all())
+        with np.errstate(all="ignore"):
+            radii.append((estimate.error / np.abs(truth[name].value))[known & (truth[name].value != 0)])
+    radii = np.concatenate(radii)
+    size = sum(array.size for _, array in named(problem.parameters))
+    return size, contained, float(np.median(radii)) if radii.size else 0.0
+
+
+def tightness(seed: int) -> list[tuple[str, float]]:
+    """Give the allowance over what rounding really lost, each the root mean square of a parameter."""
+    rng = np.random.default_rng([seed, 1])
+    problem = draw(rng)
+    trace = forward(problem.network, problem.parameters, problem.batch)
+    truth = enclosed(problem, rounding(problem, trace, PRECISIONS["float64"]).kinks)
+    found = []
+    for precision, _, gradients in honest_submissions(problem, rng):
+        allowance = rounding(problem, trace, PRECISIONS[precision]).allowance
+        for name, estimate in truth.items():
+            if estimate.slopes is not None:
+                continue
+            lost = np.sqrt(np.mean(np.square(gradients[name].astype(float) - estimate.value)))
+            if lost > 0:
+                found.append((precision, float(np.sqrt(np.mean(np.square(allowance[name]))) / lost)))
+    return found
+
+
+def in_parallel(work, seeds: range) -> list:
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return list(pool.map(work, seeds, chunksize=20))
+
+
+def print_cases(size: int) -> None:
+    peers = installed()
+    print("\n17 cases: what was said of each, and whether that is right (*: it is not)")
+    print(f"{'case':5} {'':42} {'strict':10} {'standard':10} " + " ".join(f"{name:12}" for name in peers))
+    wrong: dict[str, int] = defaultdict(int)
+    for case in seventeen():
+        cells = []
+        for tolerance in ("strict", "standard"):
+            verdict = judged(case, tolerance)
+            right = verdict == ("correct" if case.correct else "incorrect")
+            wrong[tolerance] += not right
+            cells.append(f"{verdict + ('' if right else ' *'):10}")
+        for name, peer in peers.items():
+            said = outcome(peer, case)
+            right = (said == "passed") == case.correct
+            wrong[name] += not right
+            cells.append(f"{said + ('' if right else ' *'):12}")
+        print(f"{case.name:5} {case.description:42} " + " ".join(cells))
+    total = len(seventeen())
+    print("right: " + ", ".join(f"{name} {total - count} of {total}" for name, count in wrong.items()))
+
+
+def print_correct(size: int) -> None:
+    counts: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    submissions = 0
+    for results in in_parallel(correct_ones, range(size)):
+        for precision, _, tolerance, verdict in results:
+            counts[precision, tolerance][verdict] += 1
+            submissions += tolerance == "standard"
+    print(f"\n{submissions} right submissions of {size} random problems")
+    print(f"{'precision':10} {'tolerance':10} {'correct':>8} {'undecided':>10} {'incorrect':>10}")
+    for (precision, tolerance), verdicts in sorted(counts.items()):
+        row = [verdicts[v] for v in ("correct", "undecided", "incorrect")]
+        print(f"{precision:10} {tolerance:10} {row[0]:8} {row[1]:10} {row[2]:10}")
+
+
+def print_planted(size: int) -> None:
+    counts: dict[tuple[str, str, float], list[int]] = defaultdict(lambda: [0, 0])
+    submissions = 0
+    for results in in_parallel(planted_errors, range(size)):
+        submissions += len(results)
+        for planted in results:
+            row = counts[planted.precision, planted.tolerance, planted.size]
+            row[0] += planted.verdict == "incorrect"
+            row[1] += 1
+    print(f"\n{submissions} submissions with one planted error in one entry of {size} random problems")
+    print("found, by the error's size relative to the entry's scale (float32: over the allowance)")
+    for precision, tolerance in (("float64", "strict"), ("float64", "standard"), ("float32", "strict")):
+        cells = [
+            f"{key[2]:g}: {found / total:.2%}"
+            for key, (found, total) in counts.items()
+            if key[:2] == (precision, tolerance)
+        ]
+        print(f"  {precision} {tolerance}: " + "  ".join(cells))
+
+
+def print_containment(size: int) -> None:
+    results = in_parallel(containment, range(size))
+    print(f"\nenclosures that contain the 77-digit truth: {sum(r[1] for r in results)} of {len(results)}")
+    print("median relative radius by number of parameters:")
+    for low, high in ((1, 30), (30, 100), (100, 300), (300, 10_000)):
+        radii = [radius for entries, _, radius in results if low <= entries < high]
+        if radii:
+            print(f"  {low:4} to {high:5}: {np.median(radii):.1e}  ({len(radii)} problems)")
+
+
+def print_tightness(size: int) -> None:
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for results in in_parallel(tightness, range(size)):
+        for precision, ratio in results:
+            ratios[precision].append(ratio)
+    print("\nallowance over rounding really lost: median, and the least in a hundred")
+    for precision, values in ratios.items():
+        print(f"  {precision:9} {np.median(values):6.1f} {np.quantile(values, 0.01):6.1f}")
+
+
+PARTS = {
+    "cases": (print_cases, 1),
+    "correct": (print_correct, 2000),
+    "planted": (print_planted, 500),
+    "containment": (print_containment, 2000),
+    "tightness": (print_tightness, 1000),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--part", choices=PARTS)
+    parser.add_argument("--size", type=int)
+    arguments = parser.parse_args()
+    for name, (part, size) in PARTS.items():
+        if arguments.part in (None, name):
+            partial(part, arguments.size or size)()
+
+
+if __name__ == "__main__":
+    main()
