@@ -22,7 +22,7 @@ class Arithmetic:
     """How a network is evaluated: on stable reals, or on formulas over complex numbers.
 
     activate: (activation, a) -> z. example_losses: (problem, a, outputs) -> losses.
-    crosses: (kink, pre-activations (sides, units, N, out)) -> whether any reached the kink, (units, N).
+    crosses: (kink, pre-activations (sides, moves, N, out)) -> whether any reached the kink, (moves, N).
     """
 
     activate: Callable[[Activation, Array], Array]
@@ -31,10 +31,18 @@ class Arithmetic:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Responses:
-    """What moving units `first` … of a layer did. losses: (sides, units, N). smooth: (units, N)."""
+class Moves:
+    """Perturbations of one layer, each of one unit. units: (moves,). steps: (sides, moves, N), added to a."""
 
-    first: int
+    units: Array
+    steps: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Responses:
+    """What some of the moves did. losses: (sides, moves, N). smooth: (moves, N), no kink was reached."""
+
+    moves: slice
     losses: Array
     smooth: Array
 
@@ -56,20 +64,22 @@ def responses(
     a: list[Array],
     z: list[Array],
     layer: int,
-    steps: Array,
+    count: int,
+    sides: int,
+    moves: Callable[[slice], Moves],
     arithmetic: Arithmetic,
 ) -> Iterator[Responses]:
-    """Move every unit of `layer` in every example, one unit at a time, by each of its steps.
-
-    Shapes: steps (sides, N, units). Yields the units in chunks that fit the cache.
-    """
-    sides, examples, units = steps.shape
+    """Make `count` moves in `layer`, each from the unmoved network, in chunks that fit the cache."""
     widest = max(own.weight.shape[1] for own in problem.parameters[layer:])
-    width = max(1, CHUNK // (sides * examples * widest))
-    for first in range(0, units, width):
-        chunk = slice(first, min(first + width, units))
-        moved = np.moveaxis(steps[:, :, chunk], -1, 1)  # (sides, units, N)
-        yield _responses(problem, a, z, layer, first, moved, arithmetic)
+    width = max(1, CHUNK // (sides * problem.batch.size * widest))
+    for first in range(0, count, width):
+        chunk = slice(first, min(first + width, count))
+        yield _responses(problem, a, z, layer, chunk, moves(chunk), arithmetic)
+
+
+def every_unit(steps: Array) -> Callable[[slice], Moves]:
+    """Move each unit of a layer in every example. Shapes: steps (sides, N, units)."""
+    return lambda chunk: Moves(np.arange(chunk.start, chunk.stop), np.moveaxis(steps[:, :, chunk], -1, 1))
 
 
 def _activated(problem: Problem, arithmetic: Arithmetic, index: int, a: Array) -> Array:
@@ -82,16 +92,16 @@ def _responses(
     a: list[Array],
     z: list[Array],
     layer: int,
-    first: int,
-    moved: Array,
+    chunk: slice,
+    moves: Moves,
     arithmetic: Arithmetic,
 ) -> Responses:
-    sides, units, examples = moved.shape
+    moved, which = moves.steps, moves.units
+    sides, count, examples = moved.shape
     last = len(problem.parameters) - 1
-    which = np.arange(first, first + units)
     activation = problem.network.layers[layer].activation
-    own = a[layer].T[which] + moved  # (sides, units, N)
-    smooth = np.ones((units, examples), dtype=bool)
+    own = a[layer].T[which] + moved  # (sides, moves, N)
+    smooth = np.ones((count, examples), dtype=bool)
 
     if activation.derivative is not None and layer < last:
         for kink in activation.kinks:
@@ -103,8 +113,8 @@ def _responses(
         current = a[layer + 1] + change[..., None] * rows
         index = layer + 1
     else:
-        current = np.broadcast_to(a[layer], (sides, units, *a[layer].shape)).astype(own.dtype)
-        current[:, np.arange(units), :, which] = np.moveaxis(own, 1, 0)
+        current = np.broadcast_to(a[layer], (sides, count, *a[layer].shape)).astype(own.dtype)
+        current[:, np.arange(count), :, which] = np.moveaxis(own, 1, 0)
         index = layer
     while True:
         for kink in problem.network.layers[index].activation.kinks:
@@ -112,7 +122,7 @@ def _responses(
         outputs = _activated(problem, arithmetic, index, current)
         if index == last:
             losses = arithmetic.example_losses(problem, current, outputs)
-            return Responses(first, losses, smooth)
+            return Responses(chunk, losses, smooth)
         index += 1
         parameters = problem.parameters[index]
         current = outputs.reshape(-1, outputs.shape[-1]) @ parameters.weight

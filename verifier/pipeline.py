@@ -1,7 +1,7 @@
 """verify(): a submission in, a report out. It reads as the recipe."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from time import perf_counter
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 from reference_impl.network import Trace, forward, named
 from reference_impl.problem import Problem, risk_value
+from verifier.caution import Caution
 from verifier.cautions import cautions
 from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, consult
@@ -53,6 +54,7 @@ def verify(
     if submission.precision.name != "float64":
         allowed = rounding(problem, trace, submission.precision)
 
+    loss = _judge_loss(submission, trace, honest, allowed)
     consensus = _agree(problem, ask(problem, honest, oracles), honest)
     reference = _with_kinks_of(submission, consensus.reference, allowed)
     comparisons = {
@@ -70,9 +72,9 @@ def verify(
     warnings = cautions(submission, trace, comparisons, consensus, allowed)
     return Report(
         verdict=of_whole(parameter.verdict for parameter in parameters.values()),
-        loss=_judge_loss(submission, trace, honest, allowed),
+        loss=loss,
         parameters=parameters,
-        warnings=(*submission.cautions, *warnings),
+        warnings=(*submission.cautions, *_of_loss(loss), *warnings),
         evidence=consensus.evidence,
         versions=_versions(consensus),
         seconds=perf_counter() - started,
@@ -167,6 +169,15 @@ def _judge_loss(submission: Submission, trace: Trace, honest: Rounding, allowed:
         reported=submission.reported_loss,
         verdict=verdict,
     )
+
+
+def _of_loss(loss: LossReport) -> Iterator[Caution]:
+    if loss.verdict is Verdict.INCORRECT:
+        yield Caution(
+            "another-loss",
+            "the reported loss is not the declared one, so the gradients may be right ones of another loss: "
+            "compare factor, reductions and penalties with what the report says it is graded under",
+        )
 
 
 def _versions(consensus: Consensus) -> dict[str, str]:

@@ -16,6 +16,7 @@ from verifier.oracles import (
     complex_step,
     computation_graph,
     finite_differences,
+    finite_differences_per_weight,
     high_precision,
 )
 from verifier.rounding import Rounding
@@ -57,6 +58,12 @@ ORACLES: Mapping[str, Oracle] = MappingProxyType(
                 "finite_differences",
                 finite_differences.gradient,
                 "central differences of the loss, two step sizes, at every unit",
+            ),
+            Oracle(
+                "finite_differences_per_weight",
+                finite_differences_per_weight.gradient,
+                "central differences of the risk along every single weight; slow, asked by name",
+                by_default=False,
             ),
             Oracle(
                 "complex_step",

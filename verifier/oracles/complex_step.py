@@ -13,7 +13,7 @@ from reference_impl.risk import Penalty
 from verifier.complex_field import COMPLEX
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.gradient_of_nodes import gradient_of_nodes
-from verifier.node_perturbation import Arithmetic, responses, run
+from verifier.node_perturbation import Arithmetic, every_unit, responses, run
 from verifier.rounding import Rounding
 
 _STEP = 2.0**-100  # its square vanishes beside 1, and no derivative of interest underflows
@@ -31,8 +31,11 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
         for layer, a in enumerate(preactivations):
             steps = np.full((1, *a.shape), 1j * _STEP)
             value, error = np.empty(a.shape), np.empty(a.shape)
-            for found in responses(problem, preactivations, activations, layer, steps, _COMPLEX):
-                units = slice(found.first, found.first + found.losses.shape[1])
+            moves = every_unit(steps)
+            for found in responses(
+                problem, preactivations, activations, layer, a.shape[1], 1, moves, _COMPLEX
+            ):
+                units = found.moves
                 value[:, units] = found.losses[0].imag.T / _STEP
                 error[:, units] = np.where(found.smooth.T, 0.0, np.inf)
             deltas.append(Estimate(value, error))

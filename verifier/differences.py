@@ -1,0 +1,52 @@
+"""Central differences over the stable real forms: steps, kinks between two sides, penalties."""
+
+import numpy as np
+
+from reference_impl.activation import Activation, Kink
+from reference_impl.array import Array
+from reference_impl.problem import Problem, example_losses
+from reference_impl.risk import NORMS, Penalty
+from verifier.estimate import Estimate
+from verifier.node_perturbation import Arithmetic
+from verifier.precision import PRECISIONS
+
+RELATIVE_STEP = 2.0**-17  # the cube root of 2**-52, a power of two so that a ± h loses little
+
+
+def difference(losses: Array, steps: Array) -> Array:
+    """Give (ℓ₊ − ℓ₋) / (step₊ − step₋); the first axis has the two sides."""
+    return np.asarray((losses[0] - losses[1]) / (steps[0] - steps[1]))
+
+
+def _crosses(kink: Kink, a: Array) -> Array:
+    side = np.sign(a - kink.at)
+    return np.asarray((side != side[:1]).any(axis=(0, -1)))
+
+
+def _activate(activation: Activation, a: Array) -> Array:
+    return activation.forward(a)
+
+
+REALS = Arithmetic(activate=_activate, example_losses=example_losses, crosses=_crosses)
+
+
+def penalty_differences(problem: Problem, penalty: Penalty) -> dict[str, Estimate]:
+    """Differentiate a penalty along each weight of its own; it is a sum over weights."""
+    coefficient = penalty.coefficient(problem.batch.size)
+    norm = NORMS[penalty.norm]
+    found: dict[str, Estimate] = {}
+    for index, layer in enumerate(problem.parameters):
+        kinds = {"weight": layer.weight} | ({"bias": layer.bias} if penalty.biases else {})
+        for kind, w in kinds.items():
+            if w is None:
+                continue
+            h = RELATIVE_STEP * np.maximum(np.abs(w), 1.0)
+            above, below = w + h, w - h
+            difference = (norm.value(above) - norm.value(below)) / (above - below)
+            unit = PRECISIONS["float64"].unit_roundoff
+            error = unit * (4.0 * norm.value(np.abs(w) + h) / h + np.abs(difference))
+            left_out = np.sign(above) != np.sign(below) if penalty.norm == "l1" else False
+            found[f"layers.{index}.{kind}"] = Estimate(
+                coefficient * difference, np.where(left_out, np.inf, abs(coefficient) * error)
+            )
+    return found
