@@ -5,6 +5,7 @@ python -m benchmarks.soundness --part cases --size 100
 """
 
 import argparse
+import multiprocessing
 import os
 import warnings
 from collections import defaultdict
@@ -162,7 +163,7 @@ def tightness(seed: int) -> list[tuple[str, float]]:
 
 
 def in_parallel(work, seeds: range) -> list:
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(work, seeds, chunksize=20))
 
 

@@ -98,7 +98,9 @@ def _entropy(
     def gradient_roundoff(x: Array, y: Array) -> Array:
         if log is _PLAIN_LOG:
             return np.asarray(np.abs(_quotient(y, x)) + np.abs(_quotient(1.0 - y, 1.0 - x)))
-        return np.asarray(np.abs(y) + np.abs(y).sum(axis=-1, keepdims=True) * (1.0 + _row_size(x)))  # p − y
+        # p − y: p errs relatively, by its exponent's rounding and its sum's; the difference by that of y
+        probability = np.abs(gradient(x, y) + y)
+        return np.asarray(np.abs(y) + probability * (1.0 + 2.0 * _row_size(x) + x.shape[-1] ** 0.5))
 
     return Terms(
         value,

@@ -15,6 +15,7 @@ from math import sqrt
 
 import numpy as np
 
+from reference_impl.activation import Kink
 from reference_impl.array import Array
 from reference_impl.backpropagation import deltas, penalty_gradient
 from reference_impl.network import Trace
@@ -88,6 +89,9 @@ def _forward(
         of_a.append(np.hypot(inherited, arithmetic.summed(layer.inputs + 1, squares, a)))
         unit = scale_of(of_a[-1])
         deviation = np.sqrt(activation.spread(a, np.square(of_a[-1] / unit))) * unit
+        for kink in activation.kinks:  # z may have moved along either side's slope
+            steepest = max(abs(kink.left), abs(kink.right)) * of_a[-1]
+            deviation = np.where(_near(kink, a, of_a[-1]), np.maximum(deviation, steepest), deviation)
         deviation = np.hypot(deviation, arithmetic.lost(activation.roundoff(a)))
         deviation = np.hypot(deviation, activation.library_error(a))
         if index in problem.batch.masks:
@@ -203,11 +207,15 @@ def _norm(values: Array) -> Array:
     return np.asarray(np.sqrt(np.square(values / unit).sum(axis=-1)) * unit)
 
 
+def _near(kink: Kink, a: Array, deviation: Array) -> Array:
+    return np.asarray(np.abs(a - kink.at) <= DEVIATIONS * deviation)
+
+
 def _near_kinks(problem: Problem, trace: Trace, of_a: list[Array]) -> list[Array]:
     found = []
     for layer, a, deviation in zip(problem.network.layers, trace.a, of_a, strict=True):
         near = np.zeros(a.shape, dtype=bool)
         for kink in layer.activation.kinks:
-            near |= np.abs(a - kink.at) <= DEVIATIONS * deviation
+            near |= _near(kink, a, deviation)
         found.append(near)
     return found
