@@ -81,6 +81,7 @@ def truth(problem: Problem) -> dict[str, Any]:
         return found
 
 
+DIFFERENCES = ("finite_differences", "finite_differences_per_weight")
 LOSSES = [
     ("mse", "values", "identity"),
     ("cross_entropy", "logits", "identity"),
@@ -129,8 +130,8 @@ def assert_honest(problem: Problem, largest: dict[str, float]) -> None:
 # 6 deviations of rounding are some 50 units; differences add what their steps of 2**-17 cost. A saturated
 # layer may lose more: 1 − z² has no digits left where z rounds to 1, and softmax magnifies its exponents.
 LARGEST = {
-    1.0: dict.fromkeys(ORACLES, 1e-12) | {"finite_differences": 1e-7},
-    4.0: dict.fromkeys(ORACLES, 1e-8) | {"finite_differences": 1e-4},
+    1.0: dict.fromkeys(ORACLES, 1e-12) | dict.fromkeys(DIFFERENCES, 1e-7),
+    4.0: dict.fromkeys(ORACLES, 1e-8) | dict.fromkeys(DIFFERENCES, 1e-4),
 }
 
 
