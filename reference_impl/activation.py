@@ -42,11 +42,14 @@ class LogForm:
     """log g(a) as one function of a, so that a tiny probability keeps its digits and never becomes log 0.
 
     pull_back_spread: (a, upstream, variance of a) -> variance of the pull-back, to first order.
+    magnified: by how many units of the unit roundoff the probability g(a) errs relatively, since its exponent
+        is rounded.
     """
 
     forward: Callable[[Array], Array]
     pull_back: Callable[[Array, Array], Array]
     pull_back_spread: Callable[[Array, Array, Array], Array]
+    magnified: Callable[[Array], Array]
     formula: Callable[[Field, Array], Array]
 
 

@@ -53,6 +53,11 @@ def _sigmoid_slope(a: Array) -> Array:
     return np.asarray(decay / (1.0 + decay) ** 2)
 
 
+def _exponent_rounding(a: Array) -> Array:
+    """|a| (1 − σ(a)): by how much e^(−a) magnifies the rounding of a, relative to σ(a)."""
+    return np.asarray(np.abs(a) * _sigmoid_of(-a))
+
+
 def _softplus_of(a: Array) -> Array:
     return np.asarray(np.maximum(a, 0.0) + np.log1p(_decay(a)))
 
@@ -72,7 +77,7 @@ def _sigmoid() -> Activation:
         forward=_sigmoid_of,
         derivative=_sigmoid_slope,
         second_derivative=lambda a: _sigmoid_slope(a) * (1.0 - 2.0 * _sigmoid_of(a)),
-        roundoff=lambda a: _sigmoid_of(a) * (1.0 + np.abs(a)),  # exp(−a) magnifies the rounding of a
+        roundoff=lambda a: _sigmoid_of(a) * (2.0 + _exponent_rounding(a)),
         derivative_roundoff=_sigmoid_of,  # z(1 − z), z rounded
         formula=_sigmoid_formula,
         in_torch=lambda torch, a: torch.sigmoid(a),
@@ -86,12 +91,14 @@ def _sigmoid() -> Activation:
             forward=lambda a: -_softplus_of(-a),
             pull_back=lambda a, upstream: upstream * _sigmoid_of(-a),
             pull_back_spread=lambda a, upstream, variance: (upstream * _sigmoid_slope(a)) ** 2 * variance,
+            magnified=_exponent_rounding,
             formula=lambda field, a: -_softplus_formula(field, -a),
         ),
         log_complement=LogForm(
             forward=lambda a: -_softplus_of(a),
             pull_back=lambda a, upstream: -upstream * _sigmoid_of(a),
             pull_back_spread=lambda a, upstream, variance: (upstream * _sigmoid_slope(a)) ** 2 * variance,
+            magnified=lambda a: _exponent_rounding(-a),
             formula=lambda field, a: -_softplus_formula(field, a),
         ),
     )
@@ -192,7 +199,7 @@ def _softplus() -> Activation:
         derivative=_sigmoid_of,
         second_derivative=_sigmoid_slope,
         roundoff=lambda a: 1.0 + np.abs(_softplus_of(a)),  # log(1 + e^a): the sum is rounded near 1
-        derivative_roundoff=lambda a: _sigmoid_of(a) * (1.0 + np.abs(a)),
+        derivative_roundoff=lambda a: _sigmoid_of(a) * (2.0 + _exponent_rounding(a)),
         library_error=beyond_the_cut,
         derivative_library_error=beyond_the_cut,
         formula=_softplus_formula,
@@ -248,8 +255,8 @@ def _silu() -> Activation:
         forward=lambda a: a * _sigmoid_of(a),
         derivative=lambda a: _sigmoid_of(a) * (1.0 + a * _sigmoid_of(-a)),
         second_derivative=lambda a: _sigmoid_slope(a) * (2.0 + a * (1.0 - 2.0 * _sigmoid_of(a))),
-        roundoff=lambda a: np.abs(a) * _sigmoid_of(a) * (2.0 + np.abs(a)),
-        derivative_roundoff=lambda a: _sigmoid_of(a) * (1.0 + np.abs(a)) ** 2,
+        roundoff=lambda a: np.abs(a) * _sigmoid_of(a) * (3.0 + _exponent_rounding(a)),
+        derivative_roundoff=lambda a: _sigmoid_of(a) * (1.0 + np.abs(a)) * (1.0 + _exponent_rounding(a)),
         formula=lambda field, a: a * _sigmoid_formula(field, a),
         in_torch=lambda torch, a: torch.nn.functional.silu(a),
         in_graph=lambda graph, a: graph.Silu()(a),
@@ -328,6 +335,9 @@ def _softmax() -> Activation:
             pull_back=log_softmax_pull_back,
             pull_back_spread=lambda a, upstream, variance: (
                 upstream.sum(axis=-1, keepdims=True) ** 2 * _softmax_spread(a, variance)
+            ),
+            magnified=lambda a: (
+                2.0 * np.abs(a).max(axis=-1, keepdims=True) + a.shape[-1] ** 0.5 + np.zeros_like(a)
             ),
             formula=_log_softmax_formula,
         ),

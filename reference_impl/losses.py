@@ -44,12 +44,14 @@ _PLAIN_LOG = LogForm(
     forward=_log,
     pull_back=lambda f, upstream: _quotient(upstream, f),
     pull_back_spread=lambda f, upstream, variance: _quotient(upstream, f * f) ** 2 * variance,
+    magnified=np.zeros_like,
     formula=lambda field, f: field.log(f),
 )
 _PLAIN_LOG_COMPLEMENT = LogForm(
     forward=_log_of_complement,
     pull_back=lambda f, upstream: -_quotient(upstream, 1.0 - f),
     pull_back_spread=lambda f, upstream, variance: _quotient(upstream, (1.0 - f) ** 2) ** 2 * variance,
+    magnified=np.zeros_like,
     formula=lambda field, f: field.log1p(-f),
 )
 
@@ -93,14 +95,15 @@ def _entropy(
 
     def value_roundoff(x: Array, y: Array) -> Array:
         # log of a sum of exponentials of numbers of size |x|: each is rounded before the exponential
-        return np.asarray(np.abs(value(x, y)) + (np.abs(y) + 1.0) * (1.0 + _row_size(x)))
+        size = np.abs(x) if log_complement is not None else _row_size(x)
+        return np.asarray(np.abs(value(x, y)) + (np.abs(y) + 1.0) * (1.0 + size))
 
     def gradient_roundoff(x: Array, y: Array) -> Array:
         if log is _PLAIN_LOG:
             return np.asarray(np.abs(_quotient(y, x)) + np.abs(_quotient(1.0 - y, 1.0 - x)))
         # p − y: p errs relatively, by its exponent's rounding and its sum's; the difference by that of y
         probability = np.abs(gradient(x, y) + y)
-        return np.asarray(np.abs(y) + probability * (1.0 + 2.0 * _row_size(x) + x.shape[-1] ** 0.5))
+        return np.asarray(np.abs(y) + probability * (2.0 + log.magnified(x)))
 
     return Terms(
         value,

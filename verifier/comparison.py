@@ -15,6 +15,7 @@ from verifier.estimate import Estimate
 from verifier.tolerance import Tolerance
 
 UNDERFLOWN = 2.0**-1000  # an uncertainty of underflow alone decides for what equals the reference
+LOOSE = 1e3  # a bound may exceed the rounding expected by so much; it is a bound
 RESOLUTION = 1e-6  # of an entry's scale: an uncertainty up to it decides, whatever the tolerance
 
 
@@ -62,10 +63,11 @@ def compare(
         known = np.isfinite(expected) & np.isfinite(allowed) & ~disputed
         error = np.abs(submitted - expected)
         within = error <= allowed  # False for NaN
-        underflown = (error == 0) & (uncertainty <= UNDERFLOWN)
-        vague = (
-            known & within & ~underflown & (uncertainty > np.maximum(slack, RESOLUTION * (scale + slopes)))
-        )
+        underflown = (error == 0) & (uncertainty <= UNDERFLOWN * max(1.0, float(scale.max(initial=0.0))))
+        enough = np.maximum(np.maximum(slack, LOOSE * rounding), RESOLUTION * (scale + slopes))
+        # a parameter that rounding may change by more than it is can only be told from what equals it
+        drowned = (error > uncertainty) & (rounding > (scale + slopes).max(initial=0.0))
+        vague = known & within & ((~underflown & (uncertainty > enough)) | drowned)
         excused = within & (error > uncertainty + slack) & (np.abs(expected) <= allowed)
         undecided = ~known | vague | excused
         return Comparison(

@@ -11,6 +11,7 @@ from verifier.node_perturbation import Arithmetic
 from verifier.precision import PRECISIONS
 
 RELATIVE_STEP = 2.0**-17  # the cube root of 2**-52, a power of two so that a ± h loses little
+SIDES_LOSE = 2.0**-50  # of the losses on both sides: their own rounding, where the unmoved loss is 0
 
 
 def difference(losses: Array, steps: Array) -> Array:

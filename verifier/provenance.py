@@ -11,10 +11,15 @@ from reference_impl.problem import Problem, risk_value
 from verifier.caution import Caution
 from verifier.comparison import Comparison
 from verifier.enclosure.estimates import enclosed
-from verifier.precision import PRECISIONS, Precision
+from verifier.precision import PRECISIONS, Precision, rounded
 from verifier.rounding import DEVIATIONS, rounding
 
-_STEPS = (*(10.0**-k for k in range(2, 11)), 2.0**-26, 2.0 ** (-52 / 3))
+_STEPS = sorted(
+    [m * 10.0**-k for k in range(3, 11) for m in (1, 2, 3, 5)]
+    + [2.0**-k for k in range(7, 31)]
+    + [2.0 ** (-52 / 3)]
+)
+_COARSER = 16.0  # multiples of so many digits as well are dyadic numbers, not differences
 _TELLING = 6  # entries that must be multiples of the loss's last digit over the step
 _NEAR = 0.05  # of one such digit
 _NOISE = 1e-3  # of an entry's scale: a step's noise is smaller
@@ -23,9 +28,10 @@ _SHARE = 0.02  # of a precision's expected rounding: most entries lose more
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Errors:
-    """Flat arrays over all parameters that were submitted."""
+    """Flat arrays over all entries that were submitted and decided."""
 
     submitted: Array
+    expected: Array
     error: Array
     scale: Array
     to_rounding: Array
@@ -42,20 +48,27 @@ def notice_provenance(
     """Say what the errors look like, if they are neither rounding as declared nor a real mistake."""
     if not comparisons:
         return None
+    decided = {name: c.correct | c.incorrect for name, c in comparisons.items()}
     errors = _Errors(
         *(
-            np.concatenate([np.ravel(array) for array in arrays])
+            np.concatenate([array[decided[name]] for name, array in arrays.items()])
             for arrays in (
-                [c.submitted for c in comparisons.values()],
-                [c.error for c in comparisons.values()],
-                [scales[name] for name in comparisons],
-                [c.to_rounding for c in comparisons.values()],
+                {name: c.submitted for name, c in comparisons.items()},
+                {name: c.expected for name, c in comparisons.items()},
+                {name: c.error for name, c in comparisons.items()},
+                {name: scales[name] for name in comparisons},
+                {name: c.to_rounding for name, c in comparisons.items()},
             )
         )
     )
-    if errors.to_rounding.all() or not np.isfinite(errors.error).all():
+    informative = errors.expected != 0
+    mostly_off = bool(np.mean(~errors.to_rounding[informative]) > 0.5) if informative.any() else False
+    if not mostly_off or not np.isfinite(errors.error).all() or _by_one_factor(errors):
         return None
-    step = _step_of_differences(problem, trace, errors) if declared.name == "float64" else None
+    in_float32 = (rounded(errors.submitted, PRECISIONS["float32"]) == errors.submitted).all()
+    step = None
+    if declared.name == "float64" and not in_float32:
+        step = _step_of_differences(problem, trace, errors)
     if step is not None:
         return Caution(
             "numerical-gradient",
@@ -69,8 +82,7 @@ def notice_provenance(
             f"the gradient is correct to {narrower.name}, but {declared.name} was declared; "
             f"declare precision {narrower.name}, or compute in {declared.name} throughout",
         )
-    noisy = (errors.error <= _NOISE * errors.scale).all() and np.mean(~errors.to_rounding) > 0.5
-    if noisy and declared.name == "float64":
+    if (errors.error <= _NOISE * errors.scale).all() and declared.name == "float64":
         return Caution(
             "numerical-gradient",
             "most entries are off by a little, all over the gradient, more than rounding explains: as if "
@@ -79,13 +91,24 @@ def notice_provenance(
     return None
 
 
+def _by_one_factor(errors: _Errors) -> bool:
+    """Say whether all entries are off by nearly the same factor, which is a mistake and no noise."""
+    told = (errors.expected != 0) & ~errors.to_rounding
+    ratios = errors.submitted[told] / errors.expected[told] - 1.0
+    return bool(np.ptp(ratios) < 0.2 * abs(np.mean(ratios))) if ratios.size > 1 else True
+
+
 def _step_of_differences(problem: Problem, trace: Trace, errors: _Errors) -> float | None:
     """Find a step h for which every entry is a whole multiple of the loss's last digit over h or 2h.
 
     Two nearby losses differ by a multiple of the last digit of the smaller; half a digit allows for a binade.
     """
     digit = 0.5 * float(np.spacing(abs(risk_value(problem, trace))))
-    if not np.isfinite(digit) or not (errors.error <= _NOISE * errors.scale + digit / min(_STEPS)).all():
+    if (
+        digit == 0
+        or not np.isfinite(digit)
+        or not (errors.error <= _NOISE * errors.scale + digit / min(_STEPS)).all()
+    ):
         return None
     for step in _STEPS:
         for width in (2.0 * step, step):
@@ -94,7 +117,10 @@ def _step_of_differences(problem: Problem, trace: Trace, errors: _Errors) -> flo
             blurred = np.abs(multiples) * 2.0**-50
             off = np.abs(multiples - np.rint(multiples))
             fits = off <= np.maximum(_NEAR, blurred)
-            if (blurred < _NEAR).all() and fits.all() and telling.sum() >= _TELLING:
+            if not ((blurred < _NEAR).all() and fits.all() and telling.sum() >= _TELLING):
+                continue
+            coarse = multiples / _COARSER
+            if (np.abs(coarse - np.rint(coarse)) > _NEAR).any():
                 return float(step)
     return None
 
@@ -107,12 +133,15 @@ def _narrower_precision(
             continue
         expected = rounding(problem, trace, precision)
         truth = enclosed(problem, expected.kinks, precision)
-        explained, shares = True, []
+        explained, exact, shares = True, True, []
         for name, comparison in comparisons.items():
             error = np.abs(comparison.submitted - truth[name].value)
             allowance = expected.allowance[name]
             explained = explained and bool((error <= truth[name].reach + allowance).all())
             shares.append(np.ravel(comparison.error / (allowance / DEVIATIONS)))
+            exact = exact and bool((rounded(comparison.submitted, precision) == comparison.submitted).all())
+        if explained and exact:
+            return precision
         if explained:
             # rounding is everywhere: one wrong entry among exact ones is no lower precision
             return precision if np.nanmedian(np.concatenate(shares)) >= _SHARE else None

@@ -45,7 +45,32 @@ class Rounding:
 
 @np.errstate(all="ignore")  # what overflows is unknown, and judged so by whoever compares
 def rounding(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
-    """Estimate the rounding of a backpropagation in `precision`, entry by entry."""
+    """Estimate the rounding of a backpropagation in `precision`, entry by entry, on either side of a kink."""
+    found = _on_one_side(problem, trace, precision)
+    if not any(near.any() for near in found.kinks):
+        return found
+    other = _on_one_side(problem, _on_the_steeper_side(problem, trace, found.kinks), precision)
+    return Rounding(
+        {name: np.maximum(allowance, other.allowance[name]) for name, allowance in found.allowance.items()},
+        {name: np.maximum(scale, other.scale[name]) for name, scale in found.scale.items()},
+        found.example_losses,
+        found.loss,
+        found.kinks,
+    )
+
+
+def _on_the_steeper_side(problem: Problem, trace: Trace, kinks: tuple[Array, ...]) -> Trace:
+    """Move the pre-activations near a kink just over to where the slope is larger."""
+    moved = []
+    for layer, a, near in zip(problem.network.layers, trace.a, kinks, strict=True):
+        for kink in layer.activation.kinks:
+            side = np.inf if abs(kink.right) >= abs(kink.left) else -np.inf
+            a = np.where(near, np.nextafter(kink.at, side), a)
+        moved.append(a)
+    return Trace(tuple(moved), trace.z)
+
+
+def _on_one_side(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
     arithmetic = RoundingArithmetic(precision)
     of_weights = [arithmetic.converted(own.weight) for own in problem.parameters]
     of_a, of_z = _forward(problem, trace, arithmetic, of_weights)

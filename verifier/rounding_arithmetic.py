@@ -27,8 +27,9 @@ class RoundingArithmetic:
         return np.asarray(np.abs(rounded(values, self._precision) - values))
 
     def stored(self, values: Array) -> Array:
-        """One rounding of each value, uniform within half a unit in the last place."""
-        return np.asarray((self._unit * np.abs(values) + self._underflow) / sqrt(3.0))
+        """One rounding of each value, uniform within half a unit in the last place; infinite on overflow."""
+        deviation = (self._unit * np.abs(values) + self._underflow) / sqrt(3.0)
+        return np.asarray(np.where(np.abs(values) > self._precision.largest, np.inf, deviation))
 
     def lost(self, units: Array) -> Array:
         """A formula that loses so many units; 1 / (1 + eˣ) vanishes once eˣ overflows."""
@@ -37,7 +38,8 @@ class RoundingArithmetic:
     def summed(self, terms: int, squares: Array, total: Array) -> Array:
         """A sum of so many products; `squares`: the root of the sum of their squares."""
         partial = np.hypot(sqrt(1.0 + terms / 6.0) * squares, sqrt(terms / 3.0) * total)
-        return np.asarray((self._unit * partial + sqrt(terms) * self._underflow) / sqrt(3.0))
+        deviation = (self._unit * partial + sqrt(terms) * self._underflow) / sqrt(3.0)
+        return np.asarray(np.where(np.abs(total) > self._precision.largest, np.inf, deviation))
 
 
 def scale_of(values: Array) -> float:

@@ -40,9 +40,9 @@ def narrowest_format(gradients: Mapping[str, Array]) -> Precision:
     Zeros and small whole numbers fit every format and say nothing of the arithmetic behind them.
     """
     flat = np.concatenate([array.ravel() for array in gradients.values()] or [np.zeros(0)])
-    telling = flat[np.isfinite(flat) & (flat != np.rint(flat))]
-    if telling.size:
+    finite = flat[np.isfinite(flat)]
+    if (finite != np.rint(finite)).any():
         for name in ("bfloat16", "float16", "float32"):
-            if (rounded(telling, PRECISIONS[name]) == telling).all():
+            if (rounded(finite, PRECISIONS[name]) == finite).all():
                 return PRECISIONS[name]
     return PRECISIONS["float64"]

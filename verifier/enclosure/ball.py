@@ -72,9 +72,9 @@ def matmul(x: Ball, y: Ball) -> Ball:
     gamma = _gamma(terms)
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
     if y.radius.any():
-        radius = x.radius @ (size_y + y.radius) + size_x @ (y.radius + gamma * size_y)
+        radius = x.radius @ (size_y + y.radius) + size_x @ (y.radius + (gamma * size_y + SMALLEST))
     else:
-        radius = (x.radius + gamma * size_x) @ size_y
+        radius = (x.radius + (gamma * size_x + SMALLEST)) @ size_y
     return Ball(x.middle @ y.middle, inflated(radius, 2 * terms + 4))
 
 

@@ -17,6 +17,7 @@ from verifier.node_perturbation import Arithmetic, every_unit, responses, run
 from verifier.rounding import Rounding
 
 _STEP = 2.0**-100  # its square vanishes beside 1, and no derivative of interest underflows
+_TRUNCATED = 2.0**-180  # h² ℓ‴ / 6, where ℓ′ itself is 0
 
 
 def gradient(problem: Problem, honest: Rounding) -> Answer:
@@ -26,6 +27,7 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     out (infinite error) are entries that reach a unit exactly at a kink, where one step sees one side only.
     """
     deltas: list[Estimate] = []
+    scale = problem.risk.output_scale(problem.batch.targets.shape[-1])
     with np.errstate(all="ignore"):
         preactivations, activations = run(problem, _COMPLEX)
         for layer, a in enumerate(preactivations):
@@ -36,8 +38,11 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
                 problem, preactivations, activations, layer, a.shape[1], 1, moves, _COMPLEX
             ):
                 units = found.moves
-                value[:, units] = found.losses[0].imag.T / _STEP
-                error[:, units] = np.where(found.smooth.T, 0.0, np.inf)
+                # only now the scale: a small one times the step would underflow
+                slope = found.losses[0].imag.T / _STEP
+                value[:, units] = slope * scale
+                lost = (np.abs(slope) * 2.0**-90 + _TRUNCATED) * abs(scale)
+                error[:, units] = np.where(found.smooth.T, lost, np.inf)
             deltas.append(Estimate(value, error))
         penalties = [_penalty(problem, penalty) for penalty in problem.risk.penalties]
         real = [z.real for z in activations]
@@ -59,7 +64,7 @@ def _example_losses(problem: Problem, a: Array, outputs: Array) -> Array:
     terms, of_preactivation = terms_of_last_layer(problem)
     targets = problem.batch.targets
     values = terms.formula(COMPLEX, a if of_preactivation else outputs, targets).sum(axis=-1)
-    return np.asarray(values * problem.risk.output_scale(targets.shape[-1]))
+    return np.asarray(values)
 
 
 def _crosses(kink: Kink, a: Array) -> Array:

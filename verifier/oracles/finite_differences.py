@@ -8,7 +8,7 @@ import numpy as np
 
 from reference_impl.network import forward
 from reference_impl.problem import Problem
-from verifier.differences import REALS, RELATIVE_STEP, difference, penalty_differences
+from verifier.differences import REALS, RELATIVE_STEP, SIDES_LOSE, difference, penalty_differences
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.gradient_of_nodes import gradient_of_nodes
 from verifier.node_perturbation import every_unit, responses
@@ -37,7 +37,8 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
                 units = found.moves
                 near = difference(found.losses[0:2].swapaxes(1, 2), steps[0:2, :, units])
                 far = difference(found.losses[2:4].swapaxes(1, 2), steps[2:4, :, units])
-                rounded = 2.0 * noise[:, None] / (steps[0] - steps[1])[:, units]
+                own = SIDES_LOSE * np.abs(found.losses[0:2]).sum(axis=0).T
+                rounded = (2.0 * noise[:, None] + own) / (steps[0] - steps[1])[:, units]
                 value[:, units] = near
                 error[:, units] = np.where(found.smooth.T, np.abs(far - near) + rounded, np.inf)
             deltas.append(Estimate(value, error))

@@ -11,7 +11,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import forward
 from reference_impl.problem import Problem
-from verifier.differences import REALS, RELATIVE_STEP, difference, penalty_differences
+from verifier.differences import REALS, RELATIVE_STEP, SIDES_LOSE, difference, penalty_differences
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.node_perturbation import Moves, responses
 from verifier.rounding import Rounding
@@ -59,7 +59,8 @@ def _of_matrix(
         risks = found.losses.sum(axis=-1) * scale
         near = difference(risks[0:2], steps[0:2, chunk])
         far = difference(risks[2:4], steps[2:4, chunk])
-        rounded = 2.0 * noise / (steps[0] - steps[1])[chunk]
+        own = SIDES_LOSE * np.abs(risks[0:2]).sum(axis=0)
+        rounded = (2.0 * noise + own) / (steps[0] - steps[1])[chunk]
         value[chunk] = near
         error[chunk] = np.where(found.smooth.all(axis=-1), np.abs(far - near) + rounded, np.inf)
     return Estimate(value, error)

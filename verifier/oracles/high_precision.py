@@ -4,6 +4,7 @@ Derivatives of activations and losses are taken by truncated power series throug
 neither the reference's derivatives nor its stable forms are used; sums and products are FLINT's own.
 """
 
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -32,11 +33,15 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     bits = BITS
     with _PRECISION_IS_GLOBAL:
         while True:
-            with flint.ctx.workprec(bits):
-                found = _Recursion(flint, problem).gradient()
-            sharp = all((e.error <= 2.0**-50 * np.abs(e.value) + 1e-320).all() for e in found.values())
+            found = {}
+            with flint.ctx.workprec(bits), suppress(ValueError, ZeroDivisionError):
+                found = _Recursion(flint, problem).gradient()  # a ball over 0 cannot divide: more bits
+            sharp = bool(found) and all(
+                (e.error <= 2.0**-50 * np.abs(e.value) + 1e-320).all() for e in found.values()
+            )
             if sharp or bits >= MOST_BITS:
-                return Answer(found, Uncertainty.BOUND)
+                reason = "" if found else f"{MOST_BITS} bits do not tell a divisor from 0"
+                return Answer(found, Uncertainty.BOUND, reason)
             bits *= 4
 
 
