@@ -182,7 +182,6 @@ def _elu(alpha: float = 1.0) -> Activation:
             accuracy=lambda a: np.where(a > 0, 0.0, 12.0 * np.abs(alpha * np.expm1(np.minimum(a, 0.0)))),
             derivative_accuracy=lambda a: np.where(a > 0, 0.0, 12.0 * np.abs(exponential(a))),
             turning_points=(0.0,),
-            derivative_turning_points=(0.0,),
         ),
         kinks=(Kink(at=0.0, left=alpha, right=1.0),) if alpha != 1 else (),
         options={"alpha": alpha},
@@ -224,7 +223,7 @@ def _gelu() -> Activation:
     """a Φ(a), Φ the normal distribution (Hendrycks & Gimpel, arXiv:1606.08415), not its approximation."""
 
     def tail(a: Array) -> Array:  # erfc magnifies the rounding of its argument x by 2x²
-        return np.asarray(24.0 + np.where(a < 0, 3.0 * a * a, 0.0))
+        return np.asarray(40.0 + np.where(a < 0, 3.0 * a * a, 0.0))
 
     return elementwise(
         "gelu",
@@ -241,7 +240,7 @@ def _gelu() -> Activation:
         smoothness=Smoothness(
             accuracy=lambda a: tail(a) * np.abs(a * _normal_distribution(a)),
             derivative_accuracy=lambda a: (
-                tail(a) * _normal_distribution(a) + (24.0 + 3.0 * a * a) * np.abs(a) * _normal_density(a)
+                tail(a) * _normal_distribution(a) + (40.0 + 3.0 * a * a) * np.abs(a) * _normal_density(a)
             ),
             turning_points=(-0.7517915246935645,),
             derivative_turning_points=(-sqrt(2.0), sqrt(2.0)),
@@ -264,7 +263,7 @@ def _silu() -> Activation:
             accuracy=lambda a: 24.0 * np.abs(a) * _sigmoid_of(a),
             derivative_accuracy=lambda a: 64.0 * _sigmoid_of(a) * (1.0 + np.abs(a) * _sigmoid_of(-a)),
             turning_points=(-1.2784645427610738,),
-            derivative_turning_points=(-2.399357280520547, 2.399357280520547),
+            derivative_turning_points=(-2.3993572805154677, 2.3993572805154677),
         ),
     )
 
@@ -337,7 +336,7 @@ def _softmax() -> Activation:
                 upstream.sum(axis=-1, keepdims=True) ** 2 * _softmax_spread(a, variance)
             ),
             magnified=lambda a: (
-                2.0 * np.abs(a).max(axis=-1, keepdims=True) + a.shape[-1] ** 0.5 + np.zeros_like(a)
+                2.0 * np.abs(a).max(axis=-1, keepdims=True) * one_minus_softmax(a) + a.shape[-1] ** 0.5
             ),
             formula=_log_softmax_formula,
         ),

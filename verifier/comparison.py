@@ -65,8 +65,8 @@ def compare(
         within = error <= allowed  # False for NaN
         underflown = (error == 0) & (uncertainty <= UNDERFLOWN * max(1.0, float(scale.max(initial=0.0))))
         enough = np.maximum(np.maximum(slack, LOOSE * rounding), RESOLUTION * (scale + slopes))
-        # a parameter that rounding may change by more than it is can only be told from what equals it
-        drowned = (error > uncertainty) & (rounding > (scale + slopes).max(initial=0.0))
+        # where rounding may change more than there is in the whole parameter, only equality tells anything
+        drowned = (error > 0) & (np.maximum(uncertainty, rounding) > (scale + slopes).max(initial=0.0))
         vague = known & within & ((~underflown & (uncertainty > enough)) | drowned)
         excused = within & (error > uncertainty + slack) & (np.abs(expected) <= allowed)
         undecided = ~known | vague | excused

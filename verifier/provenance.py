@@ -22,6 +22,7 @@ _STEPS = sorted(
 _COARSER = 16.0  # multiples of so many digits as well are dyadic numbers, not differences
 _TELLING = 6  # entries that must be multiples of the loss's last digit over the step
 _NEAR = 0.05  # of one such digit
+_TRUNCATED = 0.1  # of an entry's scale: what too large a step may cost
 _NOISE = 1e-3  # of an entry's scale: a step's noise is smaller
 _SHARE = 0.02  # of a precision's expected rounding: most entries lose more
 
@@ -107,7 +108,7 @@ def _step_of_differences(problem: Problem, trace: Trace, errors: _Errors) -> flo
     if (
         digit == 0
         or not np.isfinite(digit)
-        or not (errors.error <= _NOISE * errors.scale + digit / min(_STEPS)).all()
+        or not (errors.error <= _TRUNCATED * errors.scale + digit / min(_STEPS)).all()
     ):
         return None
     for step in _STEPS:

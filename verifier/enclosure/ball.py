@@ -51,6 +51,11 @@ def _gamma(terms: int) -> float:
     return terms * UNIT / (1.0 - terms * UNIT) * (1.0 + 4 * UNIT)
 
 
+def _lost(gamma: float, size: Array) -> Array:
+    """gamma · size, never 0 where size is not: what vanishes here may be multiplied by something huge."""
+    return np.asarray(np.where(size > 0, gamma * size + SMALLEST, 0.0))
+
+
 def plus(x: Ball, y: Ball) -> Ball:
     middle = x.middle + y.middle
     return Ball(middle, inflated(x.radius + y.radius + UNIT * np.abs(middle)))
@@ -66,15 +71,24 @@ def times(x: Ball, y: Ball) -> Ball:
     return Ball(middle, inflated(radius, 2))
 
 
+def wide_times(x: Ball, y: Ball) -> Ball:
+    """Multiply by the ends, which is sharper than `times` where radii are as large as the numbers."""
+    ends = [a * b for a in (x.lower, x.upper) for b in (y.lower, y.upper)]
+    low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
+    middle = 0.5 * low + 0.5 * high
+    radius = np.maximum(high - middle, middle - low) + 4 * UNIT * (np.abs(low) + np.abs(high))
+    return Ball(middle, inflated(radius, 2))
+
+
 def matmul(x: Ball, y: Ball) -> Ball:
     """Multiply matrices, x of shape (m, n) and y of shape (n, k)."""
     terms = x.middle.shape[1]
     gamma = _gamma(terms)
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
     if y.radius.any():
-        radius = x.radius @ (size_y + y.radius) + size_x @ (y.radius + (gamma * size_y + SMALLEST))
+        radius = x.radius @ (size_y + y.radius) + size_x @ (y.radius + _lost(gamma, size_y))
     else:
-        radius = (x.radius + (gamma * size_x + SMALLEST)) @ size_y
+        radius = (x.radius + _lost(gamma, size_x)) @ size_y
     return Ball(x.middle @ y.middle, inflated(radius, 2 * terms + 4))
 
 
