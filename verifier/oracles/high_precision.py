@@ -24,7 +24,8 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     """Run the δ recursion in balls, with more bits until every entry is known to float64's last digit.
 
     Error: a bound. Left out (infinite error) are the layers up to one with a unit exactly at a kink, weights
-    exactly at the kink of an l1 penalty, and everything where the problem itself is not finite.
+    exactly at the kink of an l1 penalty, and what no number of bits makes sharp (an overflow, or a sign that
+    hangs on e^−1e20).
     """
     try:
         import flint
@@ -36,13 +37,20 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
             found = {}
             with flint.ctx.workprec(bits), suppress(ValueError, ZeroDivisionError):
                 found = _Recursion(flint, problem).gradient()  # a ball over 0 cannot divide: more bits
-            sharp = bool(found) and all(
-                (e.error <= 2.0**-50 * np.abs(e.value) + 1e-320).all() for e in found.values()
-            )
-            if sharp or bits >= MOST_BITS:
-                reason = "" if found else f"{MOST_BITS} bits do not tell a divisor from 0"
-                return Answer(found, Uncertainty.BOUND, reason)
+            sharp = {name: _sharp(estimate) for name, estimate in found.items()}
+            if (found and all(map(np.all, sharp.values()))) or bits >= MOST_BITS:
+                break
             bits *= 4
+    told = {
+        name: Estimate(estimate.value, np.where(sharp[name], estimate.error, np.inf))
+        for name, estimate in found.items()
+    }
+    return Answer(told, Uncertainty.BOUND, "" if told else f"{MOST_BITS} bits do not tell a divisor from 0")
+
+
+def _sharp(estimate: Estimate) -> Array:
+    """Say which entries are known to the last digit of a float64."""
+    return np.asarray(estimate.error <= 2.0**-50 * np.abs(estimate.value) + 1e-320)
 
 
 class _Series:

@@ -1,0 +1,59 @@
+"""A slice of every part of the soundness benchmark: what it measures in full holds in small."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from benchmarks import soundness
+from benchmarks.cases import seventeen
+
+CASES = {case.name: case for case in seventeen()}
+
+
+@pytest.mark.parametrize("tolerance", ["strict", "standard"])
+@pytest.mark.parametrize("name", CASES)
+def test_each_of_the_seventeen_cases_is_judged_right(name, tolerance):
+    case = CASES[name]
+    assert soundness.judged(case, tolerance) == ("correct" if case.correct else "incorrect")
+
+
+def test_there_are_six_right_and_eleven_wrong_cases():
+    assert Counter(case.correct for case in CASES.values()) == {True: 6, False: 11}
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_no_right_submission_is_called_incorrect(seed):
+    found = soundness.correct_ones(seed)
+    assert {(precision, tolerance) for precision, _, tolerance, _ in found} >= {
+        ("float64", "standard"),
+        ("float64", "strict"),
+    }
+    assert [row for row in found if row[3] != "correct"] == []
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3, 4, 5, 6])  # problem 1 is at a kink all over
+def test_a_planted_error_is_found_from_1e_9_of_the_scale_strictly_and_1e_5_by_standard(seed):
+    found = soundness.planted_errors(seed)
+    assert len(found) == 2 * len(soundness.SIZES) + 3
+    missed = [planted for planted in found if planted.verdict != "incorrect"]
+    least = {("float64", "strict"): 0.9e-9, ("float64", "standard"): 0.9e-5, ("float32", "strict"): 9.0}
+    assert [row for row in missed if row.size >= least[row.precision, row.tolerance]] == []
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_enclosures_contain_the_truth_and_are_tight(block):
+    results = [soundness.containment(seed) for seed in range(10 * block, 10 * block + 10)]
+    assert all(contained for _, contained, _ in results)
+    assert np.median([radius for _, _, radius in results]) < 1e-10
+
+
+def test_the_allowance_is_at_most_100_times_what_rounding_loses():
+    ratios: dict[str, list[float]] = {}
+    for seed in range(15):
+        for precision, ratio in soundness.tightness(seed):
+            ratios.setdefault(precision, []).append(ratio)
+    assert set(ratios) == {"float64", "float32", "float16", "bfloat16"}
+    assert {
+        precision: 1 <= np.median(values) <= 100 for precision, values in ratios.items()
+    } == dict.fromkeys(ratios, True)

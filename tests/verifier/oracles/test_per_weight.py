@@ -1,0 +1,204 @@
+"""Differences along every single weight: within their stated error, and left out where a kink is crossed."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reference_impl import (
+    ACTIVATIONS,
+    LOSSES,
+    Batch,
+    Layer,
+    LayerParameters,
+    Network,
+    Penalty,
+    Problem,
+    Risk,
+    activation,
+    forward,
+    named,
+)
+from tests.drawing import draw_problem
+from tests.verifier.documenting import small_document
+from verifier import verify
+from verifier.estimate import Answer, Uncertainty
+from verifier.oracles import ORACLES
+from verifier.precision import PRECISIONS
+from verifier.rounding import Rounding, rounding
+
+PER_WEIGHT = "finite_differences_per_weight"
+
+
+def honest_of(problem: Problem) -> Rounding:
+    trace = forward(problem.network, problem.parameters, problem.batch)
+    return rounding(problem, trace, PRECISIONS["float64"])
+
+
+def asked(oracle: str, problem: Problem) -> Answer:
+    return ORACLES[oracle].gradient(problem, honest_of(problem))
+
+
+def assert_within_its_error(problem: Problem, largest: float = 1e-6) -> None:
+    """largest: how large the error may be, relative to a parameter's largest scale (steps of 2**-17)."""
+    answer, truth = asked(PER_WEIGHT, problem), asked("high_precision", problem)
+    assert answer.uncertainty is Uncertainty.ESTIMATE
+    assert [*answer.gradient] == [name for name, _ in named(problem.parameters)]
+    scale = honest_of(problem).scale
+    for name, estimate in answer.gradient.items():
+        right = truth.gradient[name]
+        known = np.isfinite(estimate.error) & np.isfinite(right.error)
+        assert known.any()
+        distance = np.abs(estimate.value - right.value)
+        assert (distance <= estimate.error + right.error)[known].all(), (name, distance, estimate.error)
+        assert (estimate.error[known] <= largest * (scale[name].max() + 1)).all(), name
+
+
+LOSSES_ON = [
+    ("mse", "values", "identity"),
+    ("cross_entropy", "logits", "identity"),
+    ("cross_entropy", "probabilities", "softmax"),
+    ("binary_cross_entropy", "logits", "tanh"),
+    ("binary_cross_entropy", "probabilities", "sigmoid"),
+]
+
+
+@pytest.mark.parametrize(
+    ("loss", "on", "output"), LOSSES_ON, ids=[f"{loss} of {output}, {on}" for loss, on, output in LOSSES_ON]
+)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_weight_lies_within_the_stated_error_of_77_digits(name, loss, on, output):
+    for seed in range(3):
+        rng = np.random.default_rng([seed, list(ACTIVATIONS).index(name), len(loss), len(on)])
+        problem = draw_problem(
+            rng, activation_name=name, output=output, loss=loss, on=on, widths=(3, 4, 3, 2)
+        )
+        assert_within_its_error(problem)
+
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "no biases": {"bias": False},
+    "sum over examples, mean over outputs": {"batch": "sum", "outputs": "mean"},
+    "masks": {"masked": True},
+    "one example": {"examples": 1},
+    "one layer": {"widths": (3, 2)},
+    "l2": {"penalties": (Penalty("l2", 0.3, 0.5),)},
+    "l2 on biases, mean": {"penalties": (Penalty("l2", 0.3, 0.5, "mean", True),)},
+    "l1": {"penalties": (Penalty("l1", 0.3, 1.0),)},
+    "both": {"penalties": (Penalty("l1", 0.3, 1.0, "none", True), Penalty("l2", 0.2, 0.5))},
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_penalties_biases_masks_and_reductions_are_those_of_the_risk(choice):
+    for seed in range(5):
+        assert_within_its_error(draw_problem(np.random.default_rng([seed, 41]), **CHOICES[choice]))
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_differences_along_weights_agree_with_differences_at_units(name, choice):
+    rng = np.random.default_rng([42, list(ACTIVATIONS).index(name), len(choice)])
+    problem = draw_problem(rng, activation_name=name, **CHOICES[choice])
+    weights, units = asked(PER_WEIGHT, problem).gradient, asked("finite_differences", problem).gradient
+    assert [*weights] == [*units]
+    for parameter, one in weights.items():
+        other = units[parameter]
+        known = np.isfinite(one.error) & np.isfinite(other.error)
+        assert known.any()
+        assert (np.abs(one.value - other.value) <= one.error + other.error)[known].all()
+
+
+def relu_problem(
+    weights: Any, biases: Any, inputs: Any, names: tuple[str, ...] = ("relu", "identity")
+) -> Problem:
+    layers = tuple(Layer(len(w), len(w[0]), activation(name)) for w, name in zip(weights, names, strict=True))
+    parameters = tuple(
+        LayerParameters(np.array(w, dtype=float), np.array(b, dtype=float))
+        for w, b in zip(weights, biases, strict=True)
+    )
+    batch = Batch(np.array(inputs, dtype=float), np.zeros((len(inputs), len(biases[-1]))))
+    return Problem(Network(layers), parameters, batch, Risk(LOSSES["mse"], 0.5))
+
+
+def with_bias(bias: float, inputs: Any = ((1, -1), (2, 3))) -> Problem:
+    # unit 1's pre-activation in example 0 is 1 · 1 + 2 · (−1) + bias, everything else is far from 0
+    return relu_problem(
+        [[[1, 1, -1], [1, 2, 3]], [[1, 2], [3, 4], [5, 6]]], [[0.5, bias, 0.25], [0.5, 0.5]], inputs
+    )
+
+
+STEP = 2.0**-16  # the larger of both steps, for weights up to 1; a weight of 2 moves by twice as much
+FIRST = {"layers.0.weight": [[0, 1], [1, 1]], "layers.0.bias": [[1]]}
+KINKS: dict[str, tuple[Problem, dict[str, list[list[int]]]]] = {
+    "exactly at it": (with_bias(1.0), FIRST),
+    "within a step above": (with_bias(1.0 + 0.9 * STEP), FIRST),
+    "within a step below": (with_bias(1.0 - 0.9 * STEP), FIRST),
+    "within the step of the larger weight alone": (
+        with_bias(1.0 + 1.5 * STEP),
+        {"layers.0.weight": [[1, 1]]},
+    ),
+    "beyond every step": (with_bias(1.0 + 2.5 * STEP), {}),
+    "an input of 0 moves nothing": (
+        with_bias(2.0, ((0, -1), (2, 3))),
+        {"layers.0.weight": [[1, 1]], "layers.0.bias": [[1]]},
+    ),
+    "in the second layer": (
+        relu_problem(
+            [[[1.0, 1.0]], [[1.0, 1.0], [1.0, 0.0]], [[1.0], [1.0]]],
+            [[0.0, 0.0], [-2.0, 1.0], [0.5]],
+            [[1.0]],
+            ("identity", "relu", "identity"),
+        ),
+        {
+            "layers.0.weight": [[0, 0], [0, 1]],
+            "layers.0.bias": [[0], [1]],
+            "layers.1.weight": [[0, 0], [1, 0]],
+            "layers.1.bias": [[0]],
+        },
+    ),
+    "hidden by a weight of 0": (
+        relu_problem(
+            [[[1.0, 1.0]], [[1.0, 1.0], [0.0, 1.0]], [[1.0], [1.0]]],
+            [[0.0, 1.0], [-1.0, 1.0], [0.5]],
+            [[1.0]],
+            ("identity", "relu", "identity"),
+        ),
+        {
+            "layers.0.weight": [[0, 0]],
+            "layers.0.bias": [[0]],
+            "layers.1.weight": [[0, 0], [1, 0]],
+            "layers.1.bias": [[0]],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", KINKS)
+def test_weights_whose_move_crosses_a_kink_are_left_out_and_only_those(case):
+    problem, expected = KINKS[case]
+    answer = asked(PER_WEIGHT, problem)
+    assert {
+        name: np.argwhere(~np.isfinite(estimate.error)).tolist()
+        for name, estimate in answer.gradient.items()
+        if not np.isfinite(estimate.error).all()
+    } == expected
+
+
+@pytest.mark.parametrize(("weight", "told"), [(0.0, False), (1e-6, False), (-1e-6, False), (1e-4, True)])
+def test_a_weight_within_a_step_of_the_kink_of_l1_is_left_out(weight, told):
+    drawn = draw_problem(np.random.default_rng(43), widths=(2, 1), penalties=(Penalty("l1", 0.3, 1.0),))
+    own = LayerParameters(np.array([[weight], [1.0]]), np.array([0.0]))
+    answer = asked(PER_WEIGHT, Problem(drawn.network, (own,), drawn.batch, drawn.risk))
+    assert np.isfinite(answer.gradient["layers.0.weight"].error).ravel().tolist() == [told, True]
+    assert np.isfinite(answer.gradient["layers.0.bias"].error).all()
+
+
+def test_it_is_asked_by_name_and_not_by_default():
+    assert not ORACLES[PER_WEIGHT].by_default
+    assert PER_WEIGHT not in {item.oracle for item in verify(small_document()).evidence}
+    report = verify(small_document(), oracles=[PER_WEIGHT, "backpropagation"])
+    evidence = {item.oracle: item for item in report.evidence}
+    assert evidence[PER_WEIGHT].entries == evidence["backpropagation"].entries == 26
+    assert evidence[PER_WEIGHT].agrees
+    assert report.verdict == "correct"
