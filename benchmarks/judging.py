@@ -1,6 +1,6 @@
 """How long one whole `verify` takes, against torch's gradcheck in fast mode on the same problem.
 
-    python benchmarks/judging.py
+    python -m benchmarks.judging
 
 Prints the median of several rounds, each pair in turn, as milliseconds and as their ratio.
 """
