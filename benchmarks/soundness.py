@@ -11,7 +11,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,7 +24,10 @@ from benchmarks.peers import installed, outcome
 from benchmarks.students import numpy_student, torch_student
 from reference_impl import Problem, forward, named
 from verifier import verify
-from verifier.convention import Convention
+from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention
+from verifier.documents.loss_reading import expanded
+from verifier.documents.reading import read_submission
+from verifier.documents.submission_document import document_of
 from verifier.enclosure.estimates import enclosed
 from verifier.oracles import ORACLES
 from verifier.precision import PRECISIONS
@@ -44,6 +47,13 @@ def submission(problem: Problem, gradients: dict, precision: str, tolerance: str
     return Submission(
         None, problem, arrays, PRECISIONS[precision], None, TOLERANCES[tolerance], Convention(), {}
     )
+
+
+def laid_out(given: Submission, rng: np.random.Generator) -> Submission:
+    """Write a submission as a document in a random layout, and read it back."""
+    convention = Convention(str(rng.choice(WEIGHT_LAYOUTS)), str(rng.choice(EXAMPLE_AXES)))
+    loss = expanded(given.problem.risk)
+    return read_submission(document_of(replace(given, convention=convention, graded_under=loss)))
 
 
 def judged(case: Case, tolerance: str) -> str:
@@ -73,7 +83,8 @@ def correct_ones(seed: int) -> list[tuple[str, str, str, str]]:
     found = []
     for precision, who, gradients in honest_submissions(problem, rng):
         for tolerance in ("standard", "strict"):
-            report = verify(submission(problem, gradients, precision, tolerance), oracles=ASKED)
+            given = laid_out(submission(problem, gradients, precision, tolerance), rng)
+            report = verify(given, oracles=ASKED)
             found.append((precision, who, tolerance, str(report.verdict)))
     return found
 
