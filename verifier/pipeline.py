@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from time import perf_counter
 from typing import Any
@@ -183,4 +184,9 @@ def _of_loss(loss: LossReport) -> Iterator[Caution]:
 def _versions(consensus: Consensus) -> dict[str, str]:
     packages = ["gradjury", "numpy"]
     packages += [need for item in consensus.evidence if item.entries for need in ORACLES[item.oracle].needs]
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
+    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
+
+
+@cache
+def _version(package: str) -> str:
+    return metadata.version(package)
