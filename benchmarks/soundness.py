@@ -257,7 +257,7 @@ def print_tightness(size: int) -> None:
 PARTS = {
     "cases": (print_cases, 1),
     "correct": (print_correct, 2000),
-    "planted": (print_planted, 500),
+    "planted": (print_planted, 520),
     "containment": (print_containment, 2000),
     "tightness": (print_tightness, 1000),
 }

@@ -25,6 +25,7 @@ from verifier.precision import Precision
 from verifier.rounding_arithmetic import RoundingArithmetic, root_of_squares, scale_of
 
 DEVIATIONS = 6.0
+ALIKE = 0.4  # of the errors of all examples together, were they equal: weights are rounded once for all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,6 +194,8 @@ def _of_product(
     """Give the deviation of zᵀδ + penalty, and its scale."""
     product = z.T @ delta
     inherited = np.hypot(root_of_squares(of_z.T, delta), root_of_squares(z.T, of_delta))
+    alike = of_z.T @ np.abs(delta) + np.abs(z).T @ of_delta
+    inherited = np.hypot(inherited, ALIKE * alike)
     own = arithmetic.summed(z.shape[0], root_of_squares(z.T, delta), product)
     of_penalty = np.hypot(2.0 * arithmetic.stored(penalty), 1.5 * arithmetic.stored(product + penalty))
     size = np.abs(z).T @ np.abs(delta) + np.abs(penalty)
