@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.verifier.documenting import changed, small_document
+from verifier import verify
 from verifier.documents.precision_reading import narrowest_format
 from verifier.documents.reading import read_submission
 from verifier.precision import PRECISIONS, rounded
@@ -68,11 +69,15 @@ def test_the_table_has_the_formats_own_constants(name):
     assert row.smallest * 2.0 ** (row.significand_bits - 1) == info.tiny
 
 
+def held(name: str, count: int, size: float = 1.0, seed: int = 3) -> list[float]:
+    """Give numbers without a pattern, rounded to a format."""
+    values = size * np.random.default_rng(seed).normal(size=count)
+    return rounded(values, PRECISIONS[name]).tolist()
+
+
 EXACT = {
     "float64": 0.1,
     "float32": float(np.float32(0.1)),
-    "float16": float(np.float16(0.1)),
-    "bfloat16": torch.tensor(0.1).bfloat16().double().item(),
 }
 
 
@@ -80,25 +85,70 @@ EXACT = {
     ("values", "expected"),
     [
         ([EXACT["float64"]], "float64"),
-        ([EXACT["float32"]], "float32"),
-        ([EXACT["float16"]], "float16"),
-        ([EXACT["bfloat16"]], "bfloat16"),
-        ([EXACT["bfloat16"], EXACT["float32"]], "float32"),
-        ([EXACT["float16"], EXACT["bfloat16"]], "float16"),  # 8 bits fit into 11
+        (held("float32", 3), "float32"),
+        (held("float16", 26), "float16"),
+        (held("bfloat16", 26), "bfloat16"),
+        ([*held("bfloat16", 26), EXACT["float32"]], "float64"),  # one generic number among short ones
+        ([*held("bfloat16", 4), *held("float32", 4)], "float32"),
+        ([*held("float16", 26), *held("bfloat16", 4)], "float16"),  # 8 bits fit into 11
         ([EXACT["float32"], EXACT["float64"]], "float64"),
-        ([0.0, EXACT["float32"]], "float32"),
+        ([0.0, 1.0, *held("float32", 3)], "float32"),
         ([0.0, 1.0, -3.0, 1e6], "float64"),  # whole numbers say nothing
         ([0.0], "float64"),
         ([], "float64"),
         ([np.nan, np.inf], "float64"),
-        ([np.nan, EXACT["float32"]], "float32"),
-        ([2.0**-140 * 1.5], "float32"),  # a subnormal of float32
+        ([np.nan, *held("float32", 3)], "float32"),
+        ([*held("float32", 4), *held("float32", 2, 2.0**-130)], "float32"),  # subnormals of float32
         ([2.0**-200], "float64"),  # below all of float32
     ],
     ids=str,
 )
 def test_numbers_tell_the_narrowest_format_that_holds_them(values, expected):
     assert narrowest_format({"w": np.array(values, dtype=float)}).name == expected
+
+
+SHORT = {
+    "a gradient 5 % wrong in round numbers": [1.0, 0.5],
+    "one number": [0.375],
+    "many, halves and quarters": (np.arange(-40, 40) / 4).tolist(),
+    "decimals that happen to be short": [0.25, 1.5, 0.125, 2.75, 0.0625, -0.875, 3.125, 0.75],
+    "numbers of 8 bits on one grid, as exact sums are": (np.arange(1, 256) / 256).tolist(),
+    "numbers of 11 bits on one grid": (np.random.default_rng(1).integers(1, 2048, size=200) / 2048).tolist(),
+    "whole numbers of 24 bits": [16777215.0, 16777213.0, 12345677.0],
+    "seven numbers of 8 bits in one binade": [0.5 + k / 256 for k in (1, 3, 7, 21, 33, 55, 77)],
+    "one number of float32": [EXACT["float32"]],
+    "few numbers rounded to bfloat16": held("bfloat16", 4),
+}
+
+
+@pytest.mark.parametrize("values", SHORT.values(), ids=SHORT)
+def test_round_numbers_do_not_tell_a_narrow_format(values):
+    assert narrowest_format({"w": np.array(values)}).name == "float64"
+
+
+@pytest.mark.parametrize(("name", "count"), [("float32", 3), ("float16", 16), ("bfloat16", 26)])
+def test_numbers_rounded_to_a_format_tell_it_however_they_are_spread_over_parameters(name, count):
+    found = [
+        narrowest_format({str(i): np.array([value]) for i, value in enumerate(held(name, count, seed=seed))})
+        for seed in range(100)
+    ]
+    assert sum(row.name == name for row in found) >= 95
+
+
+@pytest.mark.parametrize("preset", ["strict", "standard", "lenient"])
+def test_a_gradient_5_percent_wrong_is_incorrect_also_in_round_numbers(preset):
+    document = {
+        "network": {"layers": [{"in": 2, "out": 1, "bias": False}]},
+        "loss": "mse",
+        "parameters": {"layers.0.weight": [[1.0], [0.5]]},
+        "inputs": [[1.0, 0.5], [0.3, 0.1]],
+        "targets": [[0.2], [0.35]],
+        "gradients": {"layers.0.weight": [[0.5], [0.25]]},
+        "tolerance": preset,
+    }
+    report = verify(document)
+    assert report.parameters["layers.0.weight"].max_rel_error == pytest.approx(0.05 / 1.05)
+    assert (report.verdict, report.precision) == ("incorrect", "float64")
 
 
 def cast(document, dtype):
