@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import track
@@ -17,6 +18,7 @@ from verifier.documents.tolerance_reading import read_tolerance
 from verifier.exit_status import ExitStatus, of_all, of_verdict
 from verifier.exporters import EXPORTERS
 from verifier.oracles import ORACLES
+from verifier.output import opened
 from verifier.pipeline import verify
 from verifier.report import Report
 from verifier.tolerance import Tolerance
@@ -39,18 +41,17 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
     try:
         tolerance = _checked(choices)
         sources = list(_sources(arguments))
+        stream: IO[str] = sys.stdout if output is None else opened(output)
     except MalformedSubmission as error:
         for mistake in error.mistakes:
             print(f"{mistake.pointer}: {mistake.detail}", file=sys.stderr)  # noqa: T201
         return ExitStatus.MALFORMED
-    if output is None:
-        return _check_all(sources, choices, tolerance, sys.stdout)
-    with output.open("w", encoding="utf-8") as stream:
+    with nullcontext(stream) if output is None else stream:
         return _check_all(sources, choices, tolerance, stream)
 
 
 def _check_all(
-    sources: Sequence[str], choices: Choices, tolerance: Tolerance | None, stream: TextIO
+    sources: Sequence[str], choices: Choices, tolerance: Tolerance | None, stream: IO[str]
 ) -> ExitStatus:
     statuses = []
     for position, source in enumerate(_with_progress(sources)):

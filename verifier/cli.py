@@ -84,7 +84,9 @@ def example(
     """Print a submission to start from."""
     from verifier.documents.files import write_document
     from verifier.documents.json_text import write
+    from verifier.documents.mistakes import MalformedSubmission
     from verifier.examples import EXAMPLES, example_document
+    from verifier.output import opened
 
     if name is None:
         for row in EXAMPLES.values():
@@ -98,7 +100,11 @@ def example(
             _refuse(f"{format_name} is binary: name a file with --output")
         typer.echo(write(document))
     else:
-        output.write_bytes(write_document(document, format_name))
+        try:
+            with opened(output, "wb") as stream:
+                stream.write(write_document(document, format_name))
+        except MalformedSubmission as error:
+            _refuse(str(error))
 
 
 @app.command(name="catalogue")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.doors import GRADJURY
+from verifier.cli import main
 from verifier.documents.files import write_document
 from verifier.examples import EXAMPLES, example_document
 
@@ -165,9 +166,35 @@ def test_the_catalogue_is_the_same_as_text_and_as_json(tmp_path: Path) -> None:
         assert row["name"] in text
 
 
-def test_an_unforeseen_error_is_one_line_and_status_four(tmp_path: Path) -> None:
-    name = write_example(tmp_path, "pytorch")
-    result = run("check", name, "--output", "absent/report.txt", *FAST, folder=tmp_path)
-    assert result.returncode in (2, 4)
-    assert "Traceback" not in result.stderr
-    assert "absent/report.txt" in result.stderr
+@pytest.mark.parametrize(
+    ("output", "remedy"),
+    [("absent/report.txt", "create the folder 'absent' first"), (".", "name a file in that folder")],
+    ids=["a missing folder", "a folder"],
+)
+@pytest.mark.parametrize("command", ["check", "example"])
+def test_an_output_that_cannot_be_written_is_a_mistake_of_the_caller(
+    command: str, output: str, remedy: str, tmp_path: Path
+) -> None:
+    argument = write_example(tmp_path, "pytorch") if command == "check" else "pytorch"
+    result = run(command, argument, "--output", output, folder=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"--output: expected a file that can be written, got '{output}' (")
+    assert result.stderr.endswith(f"; {remedy}\n")
+
+
+def test_an_unforeseen_error_is_one_line_and_status_four(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the disk is on fire")
+
+    monkeypatch.setattr("verifier.checking.verify", fail)
+    monkeypatch.delenv("GRADJURY_DEBUG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["check", write_example(tmp_path, "pytorch")])
+    assert ended.value.code == 4
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "RuntimeError: the disk is on fire" in error

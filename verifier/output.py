@@ -1,0 +1,22 @@
+"""The file that `--output` names: opened before anything is judged, or refused with what mends it."""
+
+from pathlib import Path
+from typing import IO, Any
+
+from verifier.documents.mistakes import MalformedSubmission, Mistake
+
+
+def opened(path: Path, mode: str = "w") -> IO[Any]:
+    """Open a file to write to. Raises: MalformedSubmission where the name can be no file's."""
+    try:
+        return path.open(mode, encoding=None if "b" in mode else "utf-8")
+    except OSError as error:
+        remedy = "name a file in a folder that you may write to"
+        if not path.parent.is_dir():
+            remedy = f"create the folder {str(path.parent)!r} first"
+        elif path.is_dir():
+            remedy = "name a file in that folder"
+        found = f"{str(path)!r} ({error.strerror or type(error).__name__})"
+        raise MalformedSubmission(
+            [Mistake("--output", "a file that can be written", found, remedy)]
+        ) from None
