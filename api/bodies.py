@@ -12,24 +12,39 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.problems import ProblemError
 from api.settings import Settings
-from verifier.documents.files import parse_bytes
+from verifier.documents.files import format_of, parse_bytes
 from verifier.documents.json_text import parse
+from verifier.documents.mistakes import UnreadableSubmission
 from verifier.documents.npz import parse_npz
 from verifier.documents.safetensors import parse_safetensors
 
 ParseDocument = Callable[[bytes], Any]
+_MEDIA_TYPES = {
+    "json": "application/json",
+    "npz": "application/x-npz",
+    "safetensors": "application/x-safetensors",
+}
 
 
 def _parsers(settings: Settings) -> Mapping[str, ParseDocument]:
     npz = partial(parse_npz, largest_inflated=settings.largest_inflated)
     return MappingProxyType(
         {
-            "application/json": parse,
-            "application/x-npz": npz,
-            "application/x-safetensors": parse_safetensors,
-            "application/vnd.safetensors": parse_safetensors,
+            "application/json": partial(_parsed, parse, "json"),
+            "application/x-npz": partial(_parsed, npz, "npz"),
+            "application/x-safetensors": partial(_parsed, parse_safetensors, "safetensors"),
+            "application/vnd.safetensors": partial(_parsed, parse_safetensors, "safetensors"),
         }
     )
+
+
+def _parsed(parse_format: ParseDocument, declared: str, content: bytes) -> Any:
+    """Parse bytes of the declared format; those of another are told its content type."""
+    found = format_of(content)
+    if found is not None and found != declared:
+        remedy = f"send it as {_MEDIA_TYPES[found]}"
+        raise UnreadableSubmission(f"{declared}, as the content type says", f"bytes of {found}", remedy)
+    return parse_format(content)
 
 
 CONTENT_TYPES = (*_parsers(Settings()), "multipart/form-data")

@@ -18,6 +18,8 @@ def client() -> TestClient:
 
 
 JSON = {"content-type": "application/json"}
+NPZ = write_document(example_document("wrong-layer"), "npz")
+SAFETENSORS = write_document(example_document("wrong-layer"), "safetensors")
 BODY = write_document(example_document("wrong-layer"), "json")
 
 
@@ -67,7 +69,11 @@ def test_a_form_that_cannot_be_had_is_406(client: TestClient) -> None:
         (b'{"a": 1, "a": 2}', "application/json", 422, "more than once"),
         (b"PK\x03\x04 not really", "application/x-npz", 400, "damaged"),
         (b"\xff" * 100, "application/x-safetensors", 400, "header"),
-        (BODY, "application/x-npz", 400, "damaged"),
+        (BODY, "application/x-npz", 400, "send it as application/json"),
+        (NPZ, "application/json", 400, "send it as application/x-npz"),
+        (SAFETENSORS, "application/json", 400, "send it as application/x-safetensors"),
+        (SAFETENSORS, "application/x-npz", 400, "send it as application/x-safetensors"),
+        (b"%PDF-1.4", "application/json", 400, "line 1"),
         (b"cos\nsystem\n(S'true'\ntR.", "application/octet-stream", 415, "application/x-npz"),
         (BODY, "text/plain", 415, "application/json"),
         (b"x", "multipart/form-data", 400, "boundary"),

@@ -52,7 +52,8 @@ def read_masks(
             continue
         known = {f"layers.{index}": index for index in range(len(network.layers))}
         if name not in known:
-            mistakes.add(pointer, "the name of a layer", f"{str(name)[:60]!r}", nearest(name, known))
+            remedy = nearest(name, known, taken=document)
+            mistakes.add(pointer, "the name of a layer", f"{str(name)[:60]!r}", remedy)
         elif mask is not None and size is not None:
             shape = (size, network.layers[known[name]].outputs)
             shape = shape[::-1] if convention.examples == "columns" else shape

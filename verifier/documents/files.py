@@ -1,5 +1,6 @@
 """Submissions from files: JSON, npz or safetensors, told apart by their first bytes."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,8 @@ from verifier.documents.safetensors import parse_safetensors, write_safetensors
 from verifier.documents.submission_document import with_lists
 from verifier.submission import Submission
 
+_JSON = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*[-{\[\"0-9tfnNI]")
+_STRANGERS = {b"\x80": "a pickle", b"\x93NUMPY": "a single numpy array"}
 SUFFIXES = (".json", ".npz", ".safetensors")
 
 
@@ -26,18 +29,29 @@ def parse_bytes(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> Any
 
     Raises: UnreadableSubmission for bytes in none of the formats.
     """
-    if content[:2] == b"PK":
+    found = format_of(content)
+    if found == "npz":
         return parse_npz(content, largest_inflated)
-    if content[:1] == b"\x80" or content[:6] == b"\x93NUMPY":
-        kind = "a pickle" if content[:1] == b"\x80" else "a single numpy array"
-        remedy = "write JSON, npz (numpy.savez) or safetensors"
-        raise UnreadableSubmission("JSON, npz or safetensors", kind, remedy)
-    # a header's length in 8 little-endian bytes; JSON text there would be a length beyond all files
-    if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < 2**48:
+    if found == "safetensors":
         return parse_safetensors(content)
+    if found == "json":
+        return parse(content)
     if not content.strip():
         raise UnreadableSubmission("a submission", "an empty file")
-    return parse(content)
+    kind = next((kind for magic, kind in _STRANGERS.items() if content.startswith(magic)), "none of them")
+    raise UnreadableSubmission(
+        "JSON text, an npz or a safetensors file", kind, "write JSON, npz (numpy.savez) or safetensors"
+    )
+
+
+def format_of(content: bytes) -> str | None:
+    """Name the format that bytes begin like: `json`, `npz`, `safetensors`; None for anything else."""
+    if content[:2] == b"PK":
+        return "npz"
+    # a header's length in 8 little-endian bytes; JSON text there would be a length beyond all files
+    if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < 2**48:
+        return "safetensors"
+    return "json" if _JSON.match(content) else None
 
 
 def write_document(document: dict[str, Any], format_name: str) -> bytes:

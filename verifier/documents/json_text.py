@@ -25,7 +25,9 @@ def parse(text: str | bytes) -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise UnreadableSubmission(
-            "JSON text", f"{error.msg} at {where}", "check the text with any JSON tool"
+            "JSON text",
+            f"text that breaks off or errs at {where} ({error.msg})",
+            "check it with any JSON tool",
         ) from None
     except UnicodeDecodeError as error:
         raise UnreadableSubmission(

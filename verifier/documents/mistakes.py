@@ -5,7 +5,7 @@ MalformedSubmission (ValueError)    the document cannot be a submission
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -93,10 +93,11 @@ def shown(value: Any) -> str:
     return f"a value of type {type(value).__name__}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Give a remedy that names the likeliest meant of `known`, or lists them."""
+def nearest(name: str, known: Iterable[str], taken: Container[str] = ()) -> str:
+    """Give a remedy that names the likeliest meant of `known`, none that is `taken`, or lists them."""
     names = list(known)
-    close = get_close_matches(str(name)[:_LONGEST].lower(), names[:_COMPARED], n=1, cutoff=0.6)
+    free = [one for one in names if one not in taken]
+    close = get_close_matches(str(name)[:_LONGEST].lower(), free[:_COMPARED], n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known are {', '.join(names[:20])}" if names else ""
@@ -108,7 +109,7 @@ def check_fields(document: dict[str, Any], known: Iterable[str], pointer: str, m
     unknown = [field for field in document if field not in names]
     for field in unknown[:MOST]:
         found = f"the field {str(field)[:40]!r}"
-        mistakes.add(at(pointer, field), "a known field", found, nearest(field, names))
+        mistakes.add(at(pointer, field), "a known field", found, nearest(field, names, taken=document))
 
 
 def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mistakes) -> str | None:

@@ -9,6 +9,8 @@ from verifier.convention import Convention, internal_weight
 from verifier.documents.arrays import read_array
 from verifier.documents.mistakes import MOST, Mistakes, at, nearest, shown
 
+_TURN_IT = "transpose it: the parameter itself fits, and its gradient has the same layout"
+
 
 def _shape_of(network: Network, name: str, convention: Convention) -> tuple[int, ...]:
     index, kind = name.split(".")[1:]
@@ -29,7 +31,8 @@ def _names(network: Network) -> list[str]:
 def read_parameters(
     document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
 ) -> tuple[tuple[LayerParameters, ...] | None, dict[str, tuple[int, ...]]]:
-    arrays, bias_shapes = _read_named(document, "parameters", mistakes, finite=True), {}
+    """Give the parameters, None where one does not fit, and by name the shapes of those that do."""
+    arrays, shapes = _read_named(document, "parameters", mistakes, finite=True), {}
     if network is None or arrays is None:
         return None, {}
     names = _names(network)
@@ -44,12 +47,12 @@ def read_parameters(
         allowed: list[tuple[int, ...]] = [shape]
         if len(shape) == 1:  # a bias may be a row or a column as well
             allowed += [(1, *shape), (*shape, 1)]
-        if array is None or not _check_shape(array, allowed, pointer, convention, mistakes):
+        if array is None or not _check_shape(array, allowed, pointer, _layout_for(convention), mistakes):
             fits = False
-        elif len(shape) == 1:
-            bias_shapes[name] = tuple(array.shape)
+        else:
+            shapes[name] = tuple(array.shape)
     if not fits:
-        return None, bias_shapes
+        return None, shapes
     layers = []
     for index, layer in enumerate(network.layers):
         weight = arrays[f"layers.{index}.weight"]
@@ -58,7 +61,7 @@ def read_parameters(
         layers.append(
             LayerParameters(internal_weight(weight, convention), None if bias is None else bias.ravel())
         )
-    return tuple(layers), bias_shapes
+    return tuple(layers), shapes
 
 
 def _read_named(
@@ -83,26 +86,28 @@ def _check_names(found: Mapping[str, Any], names: list[str], pointer: str, mista
             at(pointer, name),
             "the name of a parameter of this network",
             f"{str(name)[:60]!r}",
-            nearest(name, names),
+            nearest(name, names, taken=found),
         )
+
+
+def _layout_for(convention: Convention) -> str:
+    """Give the remedy for a weight that stands in the other layout."""
+    if convention.weights == "in_out":
+        return "for PyTorch's layout set network.weights to out_in"
+    return "for inputs first set network.weights to in_out"
 
 
 def _check_shape(
     array: Array,
     allowed: list[tuple[int, ...]],
     pointer: str,
-    convention: Convention,
+    if_transposed: str,
     mistakes: Mistakes,
 ) -> bool:
     shape = tuple(array.shape)
     if shape in allowed:
         return True
-    remedy = ""
-    if len(allowed[0]) == 2 and shape == allowed[0][::-1]:
-        if convention.weights == "in_out":
-            remedy = "for PyTorch's layout set network.weights to out_in"
-        else:
-            remedy = "for inputs first set network.weights to in_out"
+    remedy = if_transposed if len(allowed[0]) == 2 and shape == allowed[0][::-1] else ""
     mistakes.add(pointer, f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
     return False
 
@@ -111,7 +116,7 @@ def read_gradients(
     document: dict[str, Any],
     network: Network | None,
     convention: Convention,
-    bias_shapes: dict[str, tuple[int, ...]],
+    shapes: dict[str, tuple[int, ...]],
     mistakes: Mistakes,
 ) -> dict[str, Array]:
     arrays = _read_named(document, "gradients", mistakes, finite=False) or {}
@@ -120,6 +125,7 @@ def read_gradients(
         _check_names(arrays, names, "/gradients", mistakes)
         for name, array in arrays.items():
             if array is not None and name in names:
-                shape = bias_shapes.get(name, _shape_of(network, name, convention))
-                _check_shape(array, [shape], at("/gradients", name), convention, mistakes)
+                shape = shapes.get(name, _shape_of(network, name, convention))
+                remedy = _TURN_IT if name in shapes else _layout_for(convention)
+                _check_shape(array, [shape], at("/gradients", name), remedy, mistakes)
     return {name: array for name, array in arrays.items() if array is not None}

@@ -48,7 +48,8 @@ def read_submission(document: Any) -> Submission:
         network, weights, examples = read_network(document["network"], "/network", mistakes)
     loss = read_loss(document["loss"], "/loss", mistakes) if "loss" in document else None
     convention = Convention(weights, examples)
-    parameters, bias_shapes = read_parameters(document, network, convention, mistakes)
+    parameters, shapes = read_parameters(document, network, convention, mistakes)
+    bias_shapes = {key: shape for key, shape in shapes.items() if key.endswith(".bias")}
     convention = Convention(weights, examples, bias_shapes)
     inputs = read_inputs(document, network, convention, mistakes)
     size = None if inputs is None else inputs.shape[0]
@@ -56,7 +57,7 @@ def read_submission(document: Any) -> Submission:
     if "targets" in document and loss is not None:
         targets = read_targets(document["targets"], loss[0].loss, network, size, convention, mistakes)
     masks = read_masks(document.get("masks"), network, size, convention, mistakes)
-    gradients = read_gradients(document, network, convention, bias_shapes, mistakes)
+    gradients = read_gradients(document, network, convention, shapes, mistakes)
     precision, cautions = read_precision(document, gradients, mistakes)
     reported = _read_reported_loss(document.get("reported_loss"), mistakes)
     tolerance = read_tolerance(document.get("tolerance"), "/tolerance", mistakes)

@@ -405,8 +405,22 @@ class TestDamage:
             (b"\xff\xfe\x00", "JSON text|UTF-8"),
             (b"%PDF-1.4", "JSON text"),
             (b"<html></html>", "JSON text"),
+            (b"garbage, not a zip", "got none of them; write JSON, npz .numpy.savez. or safetensors"),
+            (b"\x00\x01\x02" * 9, "got none of them"),
         ],
-        ids=["nothing", "blanks", "pickle", "npy", "zip magic", "two bytes", "no text", "PDF", "HTML"],
+        ids=[
+            "nothing",
+            "blanks",
+            "pickle",
+            "npy",
+            "zip magic",
+            "two bytes",
+            "no text",
+            "PDF",
+            "HTML",
+            "words",
+            "bytes",
+        ],
     )
     def test_bytes_in_no_known_format_are_named(self, content, words):
         with pytest.raises(UnreadableSubmission, match=words):

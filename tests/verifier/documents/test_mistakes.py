@@ -44,7 +44,7 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
         for field in ("network", "loss", "parameters", "inputs", "targets", "gradients")
     ],
     # unknown names, and the likeliest meant
-    ("field", "/gradient", {}, "/gradient", ["'gradient'", "did you mean 'gradients'?"]),
+    ("field", "/mask", {}, "/mask", ["'mask'", "did you mean 'masks'?"]),
     ("field unlike any", "/xyzzy", 1, "/xyzzy", ["known are", "network"]),
     ("network field", "/network/weight", 1, "/network/weight", ["did you mean 'weights'?"]),
     ("layer field", "/network/layers/0/biass", True, "/network/layers/0/biass", ["did you mean 'bias'?"]),
@@ -88,15 +88,15 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
     ("penalty's batch", "/loss/l2", {"strength": 1, "batch": "sum"}, "/loss/l2/batch", ["one of none, mean"]),
     (
         "parameter",
-        "/parameters/layers.0.weights",
-        [1],
+        "/parameters",
+        {"layers.0.weights": [1]},
         "/parameters/layers.0.weights",
         ["did you mean 'layers.0.weight'?"],
     ),
     (
         "gradient",
-        "/gradients/layers.0.wieght",
-        [1],
+        "/gradients",
+        {"layers.0.wieght": [1]},
         "/gradients/layers.0.wieght",
         ["did you mean 'layers.0.weight'?"],
     ),
@@ -117,7 +117,7 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
         f"/gradients/{W0}",
         np.zeros((4, 3)).tolist(),
         f"/gradients/{W0}",
-        ["expected shape (3, 4), got (4, 3)", "set network.weights to out_in"],
+        ["expected shape (3, 4), got (4, 3)", "transpose it"],
     ),
     ("a flat weight", f"/parameters/{W0}", [0.0] * 12, f"/parameters/{W0}", ["(3, 4)", "(12,)"]),
     (
@@ -360,6 +360,42 @@ def test_a_transposed_weight_is_told_the_layout_that_would_fit(orientation):
     document["parameters"][W0] = np.zeros(shape).tolist()
     with pytest.raises(MalformedSubmission, match=f"set network.weights to {other}"):
         read_submission(document)
+
+
+@pytest.mark.parametrize("orientation", ["in_out", "out_in"])
+def test_a_gradient_transposed_by_itself_is_told_to_turn_it_and_not_the_layout(orientation):
+    document = changed(BASE, ["network", "weights"], orientation)
+    for group in ("parameters", "gradients"):
+        for name, array in document[group].items():
+            if name.endswith(".weight") and orientation == "out_in":
+                document[group][name] = np.array(array).T.tolist()
+    document["gradients"][W0] = np.array(document["gradients"][W0]).T.tolist()
+    with pytest.raises(MalformedSubmission) as caught:
+        read_submission(document)
+    (mistake,) = caught.value.mistakes
+    assert mistake.pointer == f"/gradients/{W0}"
+    assert mistake.remedy.startswith("transpose it")
+    assert "network.weights" not in mistake.detail
+
+
+@pytest.mark.parametrize(
+    ("where", "pointer", "remedy"),
+    [
+        (["gradients", "layers.0.weights"], "/gradients/layers.0.weights", "known are"),
+        (["loss", "bach"], "/loss/bach", "known are"),
+        (["gradient"], "/gradient", "known are"),
+        (["tolerence"], "/tolerence", "did you mean 'tolerance'?"),
+        (["network", "layers", 0, "bais"], "/network/layers/0/bais", "did you mean 'bias'?"),
+    ],
+)
+def test_a_name_that_is_there_already_is_not_what_was_meant(where, pointer, remedy):
+    base = changed(BASE, ["loss"], {"name": "cross_entropy", "batch": "mean"})
+    with pytest.raises(MalformedSubmission) as caught:
+        read_submission(changed(base, where, 1))
+    assert any(m.remedy.startswith(remedy) for m in caught.value.mistakes if m.pointer == pointer)
+    for mistake in caught.value.mistakes:
+        for taken in ("layers.0.weight'", "'batch'", "'gradients'"):
+            assert f"did you mean {taken}" not in mistake.remedy
 
 
 @pytest.mark.parametrize(
