@@ -102,7 +102,7 @@ def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None
 
 
 def _agree(problem: Problem, answers: dict[str, Answer], honest: Rounding) -> Consensus:
-    """Hold the oracles against each other; where two contradict each other, let 60 digits settle it."""
+    """Hold the oracles against each other; where two contradict each other, let 77 digits settle it."""
     shapes = {name: array.shape for name, array in named(problem.parameters)}
     consensus = consult(answers, shapes, judge=JUDGE)
     work = problem.batch.size * sum(layer.weight.size for layer in problem.parameters)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from reference_impl.array import Array
+from reference_impl.network import named
 from reference_impl.problem import Problem
 from reference_impl.risk import NORMS, Penalty
 from verifier.enclosure.ball import Ball, exact, plus, times
@@ -26,14 +27,9 @@ def enclosed(
         reached = [near | far for near, far in zip(reached_kinks(problem, a), kinks, strict=True)]
         widened = enclose_gradient(problem, a, z, reached) if any(map(np.any, reached)) else found
         return {
-            name: _estimate(problem, name, ball, widened[name], precision)
-            for name, ball in sorted(found.items(), key=lambda item: _order(item[0]))
+            name: _estimate(problem, name, found[name], widened[name], precision)
+            for name, _ in named(problem.parameters)
         }
-
-
-def _order(name: str) -> tuple[int, bool]:
-    _, index, kind = name.split(".")
-    return int(index), kind == "bias"
 
 
 def _estimate(

@@ -1,4 +1,4 @@
-"""Ball arithmetic of 60 digits and more (FLINT's arb): settles what the other oracles dispute.
+"""Ball arithmetic of 77 digits and more (FLINT's arb): settles what the other oracles dispute.
 
 Derivatives of activations and losses are taken by truncated power series through the textbook formulas, so
 neither the reference's derivatives nor its stable forms are used; sums and products are FLINT's own.
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
+from reference_impl.network import named
 from reference_impl.problem import Problem, terms_of_last_layer
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.rounding import Rounding
@@ -129,7 +130,7 @@ class _Recursion:
             if own.bias is not None:
                 bias = delta.sum(axis=0) + self._penalties(own.bias, of_bias=True)
                 found[f"layers.{index}.bias"] = self._estimate(bias, own.bias, unknown, of_bias=True)
-        return {name: found[name] for name in sorted(found, key=_order)}
+        return {name: found[name] for name, _ in named(problem.parameters)}
 
     def _series(self, values: Array, seed: int | None) -> Array:
         """Give a + ε everywhere (seed None), or in one column alone."""
@@ -201,8 +202,3 @@ class _Recursion:
         if unknown:
             error = np.full(value.shape, np.inf)
         return Estimate(value, np.where(np.isfinite(value) & np.isfinite(error), error, np.inf))
-
-
-def _order(name: str) -> tuple[int, bool]:
-    _, index, kind = name.split(".")
-    return int(index), kind == "bias"

@@ -1,85 +1,16 @@
-"""Each oracle's error holds against derivatives computed with 50 digits, and is not idly large."""
+"""Each oracle's error holds against derivatives computed with 60 digits, and is not idly large."""
 
-from collections.abc import Callable
 from typing import Any
 
-import mpmath
 import numpy as np
 import pytest
 
 from reference_impl import Penalty, Problem, forward, named
 from tests.drawing import draw_problem
+from tests.verifier.sixty_digits import differentiated
 from verifier.oracles import ORACLES
 from verifier.precision import PRECISIONS
 from verifier.rounding import rounding
-
-DIGITS = 50
-STEP = mpmath.mpf("1e-20")  # the truncation of a central difference is of the order of its square
-
-ONE = mpmath.mpf(1)
-ROWS: dict[str, Callable[[list[Any]], list[Any]]] = {
-    "identity": lambda a: a,
-    "tanh": lambda a: [mpmath.tanh(x) for x in a],
-    "sigmoid": lambda a: [ONE / (1 + mpmath.exp(-x)) for x in a],
-    "softplus": lambda a: [mpmath.log(1 + mpmath.exp(x)) for x in a],
-    "gelu": lambda a: [x * mpmath.ncdf(x) for x in a],
-    "silu": lambda a: [x / (1 + mpmath.exp(-x)) for x in a],
-    "elu": lambda a: [x if x > 0 else mpmath.exp(x) - 1 for x in a],
-    "softmax": lambda a: [mpmath.exp(x) / mpmath.fsum(mpmath.exp(y) for y in a) for x in a],
-}
-
-
-def loss_of_row(name: str, on: str, f: list[Any], y: list[Any]) -> Any:
-    if name == "mse":
-        return mpmath.fsum((p - t) ** 2 for p, t in zip(f, y, strict=True))
-    if name == "cross_entropy":
-        p = ROWS["softmax"](f) if on == "logits" else f
-        return -mpmath.fsum(t * mpmath.log(q) for q, t in zip(p, y, strict=True) if t)
-    p = ROWS["sigmoid"](f) if on == "logits" else f
-    return -mpmath.fsum(t * mpmath.log(q) + (1 - t) * mpmath.log(1 - q) for q, t in zip(p, y, strict=True))
-
-
-def risk(problem: Problem, parameters: dict[str, Any]) -> Any:
-    total = mpmath.mpf(0)
-    for x, y in zip(problem.batch.inputs, problem.batch.targets, strict=True):
-        z = [mpmath.mpf(float(v)) for v in x]
-        for index, layer in enumerate(problem.network.layers):
-            w, b = parameters[f"layers.{index}.weight"], parameters[f"layers.{index}.bias"]
-            a = [
-                mpmath.fsum(z[i] * w[i, j] for i in range(layer.inputs)) + b[j] for j in range(layer.outputs)
-            ]
-            z = ROWS[layer.activation.name](a)
-        own = problem.risk
-        row = loss_of_row(own.loss.name, own.on, z, [mpmath.mpf(float(v)) for v in y])
-        total += mpmath.mpf(own.factor) * row
-    total /= problem.batch.size
-    for penalty in problem.risk.penalties:
-        for name, array in parameters.items():
-            if name.endswith(".weight"):
-                norm = mpmath.fsum(w * w if penalty.norm == "l2" else abs(w) for w in array.ravel())
-                total += mpmath.mpf(penalty.factor) * mpmath.mpf(penalty.strength) * norm
-    return total
-
-
-def truth(problem: Problem) -> dict[str, Any]:
-    """Differentiate the risk along every parameter by central differences of 50 digits."""
-    with mpmath.workdps(DIGITS):
-        exact = np.vectorize(lambda v: mpmath.mpf(float(v)), otypes=[object])
-        parameters = {name: exact(array) for name, array in named(problem.parameters)}
-        found = {}
-        for name, array in parameters.items():
-            gradient = np.empty(array.shape)
-            for index in np.ndindex(array.shape):
-                w = array[index]
-                array[index] = w + STEP
-                above = risk(problem, parameters)
-                array[index] = w - STEP
-                below = risk(problem, parameters)
-                array[index] = w
-                gradient[index] = float((above - below) / (2 * STEP))
-            found[name] = gradient
-        return found
-
 
 DIFFERENCES = ("finite_differences", "finite_differences_per_weight")
 LOSSES = [
@@ -113,7 +44,7 @@ def draw(activation: str, loss: str, on: str, output: str, scale: float, **more:
 
 def assert_honest(problem: Problem, largest: dict[str, float]) -> None:
     """largest: how large an oracle's error may be, relative to the parameter's largest scale."""
-    expected = truth(problem)
+    expected = differentiated(problem)
     trace = forward(problem.network, problem.parameters, problem.batch)
     honest = rounding(problem, trace, PRECISIONS["float64"])
     for oracle, row in ORACLES.items():
@@ -155,6 +86,6 @@ def test_the_truth_of_these_tests_is_the_lectures_own_example_by_hand():
     problem = draw_problem(np.random.default_rng(1), widths=(1, 1), examples=1)
     w, b = (array.item() for _, array in named(problem.parameters))
     x, y = problem.batch.inputs.item(), problem.batch.targets.item()
-    found = truth(problem)
+    found = differentiated(problem)
     assert found["layers.0.weight"].item() == pytest.approx((w * x + b - y) * x, rel=1e-14)
     assert found["layers.0.bias"].item() == pytest.approx(w * x + b - y, rel=1e-14)

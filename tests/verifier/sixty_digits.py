@@ -1,0 +1,95 @@
+"""The risk a second time, in mpmath's numbers of 60 digits, and its derivatives: the truth of tests."""
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from reference_impl import Problem, named
+from reference_impl.array import Array
+
+DIGITS = 60
+STEP = mpmath.mpf("1e-25")  # the truncation of a central difference is of the order of its square
+
+
+def _each(function: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
+    return lambda row: [function(x) for x in row]
+
+
+def _softmax(row: list[Any]) -> list[Any]:
+    total = mpmath.fsum(mpmath.exp(x) for x in row)
+    return [mpmath.exp(x) / total for x in row]
+
+
+def _logistic(x: Any) -> Any:
+    return 1 / (1 + mpmath.exp(-x))
+
+
+G: dict[str, Callable[[list[Any]], list[Any]]] = {
+    "identity": _each(lambda x: x),
+    "sigmoid": _each(_logistic),
+    "tanh": _each(mpmath.tanh),
+    "relu": _each(lambda x: x if x > 0 else mpmath.mpf(0)),
+    "leaky_relu": _each(lambda x: x if x > 0 else mpmath.mpf(0.01) * x),
+    "elu": _each(lambda x: x if x > 0 else mpmath.expm1(x)),
+    "softplus": _each(lambda x: mpmath.log(1 + mpmath.exp(x))),
+    "gelu": _each(lambda x: x * mpmath.ncdf(x)),
+    "silu": _each(lambda x: x * _logistic(x)),
+    "softmax": _softmax,
+}
+
+
+def _loss(name: str, on: str, f: list[Any], y: list[Any]) -> Any:
+    if name == "mse":
+        return mpmath.fsum((p - t) ** 2 for p, t in zip(f, y, strict=True))
+    if on == "logits":
+        f = G["softmax" if name == "cross_entropy" else "sigmoid"](f)
+    terms = [t * mpmath.log(p) for p, t in zip(f, y, strict=True) if t]
+    if name == "binary_cross_entropy":
+        terms += [(1 - t) * mpmath.log(1 - p) for p, t in zip(f, y, strict=True) if t != 1]
+    return -mpmath.fsum(terms)
+
+
+def _risk(problem: Problem, parameters: dict[str, Any]) -> Any:
+    risk, batch = problem.risk, problem.batch
+    losses = []
+    for n in range(batch.size):
+        z = [mpmath.mpf(float(v)) for v in batch.inputs[n]]
+        for index, layer in enumerate(problem.network.layers):
+            w, b = parameters[f"layers.{index}.weight"], parameters.get(f"layers.{index}.bias")
+            a = [mpmath.fsum(z[i] * w[i, j] for i in range(len(z))) for j in range(layer.outputs)]
+            a = a if b is None else [x + y for x, y in zip(a, b, strict=True)]
+            z = G[layer.activation.name](a)
+            if index in batch.masks:
+                z = [x * mpmath.mpf(float(m)) for x, m in zip(z, batch.masks[index][n], strict=True)]
+        losses.append(_loss(risk.loss.name, risk.on, z, [mpmath.mpf(float(v)) for v in batch.targets[n]]))
+    total = mpmath.fsum(losses) * mpmath.mpf(risk.factor)
+    total /= batch.targets.shape[1] if risk.outputs == "mean" else 1
+    total /= batch.size if risk.batch == "mean" else 1
+    for penalty in risk.penalties:
+        arrays = [w for name, w in parameters.items() if penalty.biases or name.endswith("weight")]
+        norm = mpmath.fsum(x * x if penalty.norm == "l2" else abs(x) for w in arrays for x in w.ravel())
+        coefficient = mpmath.mpf(penalty.factor) * mpmath.mpf(penalty.strength)
+        total += coefficient * norm / (batch.size if penalty.batch == "mean" else 1)
+    return total
+
+
+def differentiated(problem: Problem) -> dict[str, Array]:
+    """Differentiate the risk along every parameter by central differences."""
+    with mpmath.workdps(DIGITS):
+        to_mpf = np.vectorize(lambda v: mpmath.mpf(float(v)), otypes=[object])
+        parameters = {name: to_mpf(array) for name, array in named(problem.parameters)}
+        found = {}
+        for name, array in parameters.items():
+            gradient = np.empty(array.shape)
+            for index in np.ndindex(array.shape):
+                w = array[index]
+                array[index] = w + STEP
+                above = _risk(problem, parameters)
+                array[index] = w - STEP
+                below = _risk(problem, parameters)
+                array[index] = w
+                gradient[index] = float((above - below) / (2 * STEP))
+            found[name] = gradient
+        return found
