@@ -17,6 +17,7 @@ from verifier.tolerance import Tolerance
 UNDERFLOWN = 2.0**-1000  # an uncertainty of underflow alone decides for what equals the reference
 LOOSE = 1e3  # a bound may exceed the rounding expected by so much; it is a bound
 RESOLUTION = 1e-6  # of an entry's scale: an uncertainty up to it decides, whatever the tolerance
+END = 2.0**-40  # of a kink's slopes: what their ends may be off by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,8 @@ class Comparison:
     tolerance: the right side of the inequality above. vague: undecided since the uncertainty is too large.
     excused: undecided since only atol would pass it, and 0 as well.
     to_rounding: correct within uncertainty and rounding alone.
-    subgradient: a kink makes several slopes right. uninformative: the true gradient is zero.
+    subgradient: a kink makes several slopes right, all from `low` to `high`; both are `expected` elsewhere.
+    nonzero: `expected` can be told from 0. uninformative: the true gradient is zero.
     """
 
     submitted: Array
@@ -41,6 +43,9 @@ class Comparison:
     excused: Array
     to_rounding: Array
     subgradient: Array
+    low: Array
+    high: Array
+    nonzero: Array
     uninformative: Array
 
 
@@ -55,7 +60,8 @@ def compare(
     """Judge every entry. NaN and infinities are incorrect wherever the reference is known."""
     with np.errstate(all="ignore"):
         slopes = np.zeros(submitted.shape) if reference.slopes is None else reference.slopes
-        expected = np.clip(submitted, reference.value - slopes, reference.value + slopes)
+        low, high = reference.value - slopes, reference.value + slopes
+        expected = np.clip(submitted, low, high)
         expected = np.where(np.isnan(submitted) | (slopes == 0), reference.value, expected)
         uncertainty = reference.error
         slack = rounding + tolerance.rtol * scale
@@ -83,5 +89,8 @@ def compare(
             excused=excused,
             to_rounding=~undecided & (error <= uncertainty + rounding),
             subgradient=slopes > 0,
+            low=low,
+            high=high,
+            nonzero=np.abs(expected) > uncertainty + END * slopes,
             uninformative=known & (reference.value == 0) & (slopes == 0),
         )

@@ -50,6 +50,7 @@ def _measures(comparison: Comparison) -> dict[str, float | None]:
     with np.errstate(all="ignore"):
         relative = comparison.error / np.abs(comparison.expected)
         relative = np.where(comparison.error == 0, 0.0, relative)
+        relative = relative[comparison.nonzero | (comparison.error == 0)]
         # scaled to 1 first, so that squares of huge or tiny entries neither overflow nor vanish
         size = float(np.max(np.abs(expected), initial=0.0))
         unit = size if 0 < size < np.inf else 1.0
@@ -61,7 +62,7 @@ def _measures(comparison: Comparison) -> dict[str, float | None]:
         difference = float(np.linalg.norm(submitted / both - expected / both))
         return {
             "max_abs_error": float(np.max(comparison.error, initial=0.0)),
-            "max_rel_error": float(np.max(relative, initial=0.0)),
+            "max_rel_error": float(np.max(relative)) if relative.size else None,
             "relative_norm_error": _quotient(difference, norm_s * (own / both) + norm_e * (unit / both)),
             "cosine": _quotient(float(s @ e), norm_s * norm_e),
             "ratio": _quotient(norm_s * (own / unit), norm_e),
@@ -96,6 +97,9 @@ def _worst(comparison: Comparison, laid_out: Any) -> tuple[Entry, ...]:
             "incorrect": comparison.incorrect,
             "undecided": comparison.undecided,
             "subgradient": comparison.subgradient,
+            "low": comparison.low,
+            "high": comparison.high,
+            "nonzero": comparison.nonzero,
         }.items()
     }
     return tuple(_entry(arrays, np.unravel_index(int(i), severity.shape)) for i in candidates)
@@ -103,6 +107,7 @@ def _worst(comparison: Comparison, laid_out: Any) -> tuple[Entry, ...]:
 
 def _entry(arrays: dict[str, Array], index: tuple[Any, ...]) -> Entry:
     expected, error = float(arrays["expected"][index]), float(arrays["abs_error"][index])
+    kinked = arrays["subgradient"][index]
     decided = Verdict.INCORRECT if arrays["incorrect"][index] else Verdict.CORRECT
     return Entry(
         index=tuple(int(i) for i in index),
@@ -112,6 +117,7 @@ def _entry(arrays: dict[str, Array], index: tuple[Any, ...]) -> Entry:
         uncertainty=float(arrays["uncertainty"][index]),
         tolerance=float(arrays["tolerance"][index]),
         abs_error=error,
-        rel_error=error / abs(expected) if expected else None,
-        subgradient=bool(arrays["subgradient"][index]),
+        rel_error=error / abs(expected) if arrays["nonzero"][index] else None,
+        subgradient=bool(kinked),
+        slopes=(float(arrays["low"][index]), float(arrays["high"][index])) if kinked else None,
     )

@@ -16,8 +16,9 @@ SCHEMA = "gradjury.report/1"
 class Entry:
     """One number of a gradient, its index in the submission's own layout.
 
-    tolerance: the distance up to which it is correct. rel_error: over |expected|; None where that is 0.
-    subgradient: a kink makes several slopes right; `expected` is the nearest of them.
+    tolerance: the distance up to which it is correct. rel_error: over |expected|; None where that cannot be
+    told from 0. subgradient: a kink makes several slopes right, all from slopes[0] to slopes[1]; `expected`
+    is the nearest of them.
     """
 
     index: tuple[int, ...]
@@ -29,6 +30,7 @@ class Entry:
     abs_error: float
     rel_error: float | None
     subgradient: bool = False
+    slopes: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +49,7 @@ class ParameterReport:
     to_rounding: entries correct to rounding; the other correct ones are so only within rtol.
     subgradients: entries at which a kink makes several slopes right.
     relative_norm_error: ‖submitted − expected‖ / (‖submitted‖ + ‖expected‖).
+    max_rel_error: over the entries that can be told from 0; None where there is none.
     ratio: ‖submitted‖ / ‖expected‖. cosine: of the angle between the two. None where a quotient is 0/0.
     worst: at most 10, worst first.
     """
@@ -105,6 +108,11 @@ class Report:
         from verifier.documents.report_document import document_of
 
         return document_of(self)
+
+    def __repr__(self) -> str:
+        from verifier.exporters.text import brief
+
+        return f"<Report {brief(self)}>"
 
     def __str__(self) -> str:
         from verifier.exporters.text import export

@@ -96,6 +96,15 @@ def test_a_slope_outside_is_incorrect_and_its_entry_says_that_there_are_several(
         assert entry["subgradient"] is True
         nearest = min(ACTIVATIONS[name][1], key=lambda right: abs(right - slope))
         assert entry["expected"] == pytest.approx(6 * nearest, abs=1e-12)
+        least, greatest = (f(ACTIVATIONS[name][1]) for f in (min, max))
+        assert entry["slopes"] == pytest.approx([6 * least, 6 * greatest], abs=1e-12)
+        assert (entry["rel_error"] is None) == (nearest == 0)
+
+
+def test_the_text_of_a_wrong_slope_shows_the_interval_of_right_ones_and_no_error_relative_to_0():
+    report = verify(one_unit("relu", (-0.1, -0.1, -0.1)))
+    assert "submitted -0.6, expected any slope from 0 to 6, allowed " in str(report)
+    assert report.parameters["layers.0.weight"].max_rel_error is None
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_the_measures_are_those_of_numpy_on_the_plain_arrays(seed):
 @pytest.mark.parametrize("size", [1.0, 1e300, 1e-300, 1e154, 1e-154])
 def test_the_measures_neither_overflow_nor_vanish(size):
     e = np.array([[3.0, 4.0]]) * size
-    found = reported(e * 2, e)
+    found = reported(e * 2, e, error=1e-15 * size)
     assert found.cosine == pytest.approx(1.0)
     assert found.ratio == pytest.approx(2.0)
     assert found.relative_norm_error == pytest.approx(1 / 3)
@@ -153,3 +153,18 @@ def test_measures_of_special_pairs(submitted, expected, cosine, ratio, relative)
 
 def test_the_relative_error_of_an_expected_zero_is_none_entry_by_entry():
     assert reported([[1.0]], [[0.0]]).worst[0].rel_error is None
+    assert reported([[1.0]], [[1e-15]], error=2e-15).worst[0].rel_error is None
+
+
+@pytest.mark.parametrize(
+    ("submitted", "expected", "largest"),
+    [
+        ([[1.0, 5.0]], [[2.0, 0.0]], 0.5),
+        ([[1.0, 5.0]], [[2.0, 1e-15]], 0.5),
+        ([[5.0]], [[0.0]], None),
+        ([[0.0]], [[0.0]], 0.0),
+    ],
+    ids=["beside a zero", "beside what may be zero", "nothing but zero", "nothing wrong"],
+)
+def test_the_largest_relative_error_is_among_entries_that_can_be_told_from_zero(submitted, expected, largest):
+    assert reported(submitted, expected, error=2e-15).max_rel_error == largest

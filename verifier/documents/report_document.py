@@ -81,6 +81,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "verdict": str(entry.verdict),
         **{figure: _optional(getattr(entry, figure)) for figure in figures},
         **({"subgradient": True} if entry.subgradient else {}),
+        **({"slopes": [number(slope) for slope in entry.slopes]} if entry.slopes else {}),
     }
 
 

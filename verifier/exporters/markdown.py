@@ -6,7 +6,9 @@
 
 from collections.abc import Iterator
 
+from verifier.caution import Caution
 from verifier.documents.report_document import summary_of
+from verifier.exporters import sentences
 from verifier.report import ParameterReport, Report
 from verifier.verdict import Verdict
 
@@ -28,6 +30,10 @@ def _lines(report: Report) -> Iterator[str]:
     if report.loss.verdict is not None:
         yield f"The reported loss is {report.loss.verdict}."
     yield ""
+    yield f"- {sentences.loss(report)}"
+    yield f"- {sentences.graded_under(report)}"
+    yield f"- {sentences.tolerance(report)}"
+    yield ""
     yield "| parameter | shape | verdict | wrong | max error | relative |"
     yield "|---|---|---|---|---|---|"
     for parameter in report.parameters.values():
@@ -38,19 +44,28 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"Worst of `{parameter.name}`:"
             yield ""
             for entry in parameter.worst[:_ENTRIES_SHOWN]:
-                yield f"- {list(entry.index)}: submitted {entry.submitted:.8g}, expected {entry.expected:.8g}"
+                yield f"- {list(entry.index)}: {sentences.entry(entry)}: {entry.verdict}"
     if report.warnings:
         yield ""
-        yield from (f"> {caution.code}: {caution.detail}" for caution in report.warnings)
+        yield from (f"> - {caution.code}{_place(caution)}: {caution.detail}" for caution in report.warnings)
+    yield ""
+    yield "Oracles:"
+    yield ""
+    yield from (f"- {sentence}" for sentence in sentences.oracles(report))
+
+
+def _place(caution: Caution) -> str:
+    units = f", units {', '.join(map(str, caution.units))}" if caution.units else ""
+    return "" if caution.layer is None else f" (layer {caution.layer}{units})"
 
 
 def _row(parameter: ParameterReport) -> str:
-    figures = (parameter.max_abs_error, parameter.max_rel_error)
     cells = [
         f"`{parameter.name}`",
         str(parameter.shape),
         str(parameter.verdict),
         "" if parameter.verdict is Verdict.MISSING else str(parameter.incorrect),
-        *("" if figure is None else f"{figure:.1e}" for figure in figures),
+        sentences.measure(parameter.max_abs_error),
+        sentences.measure(parameter.max_rel_error),
     ]
     return "| " + " | ".join(cells) + " |"

@@ -8,8 +8,10 @@ hw3-q2: incorrect
 """
 
 from collections.abc import Iterator
+from math import isnan
 
 from verifier.documents.report_document import summary_of
+from verifier.exporters import sentences
 from verifier.report import ParameterReport, Report
 from verifier.verdict import Verdict
 
@@ -22,14 +24,40 @@ def export(report: Report) -> str:
     return "\n".join(_lines(report))
 
 
-def _lines(report: Report) -> Iterator[str]:
-    yield f"{one_line(report.name)}: {report.verdict}" if report.name else str(report.verdict)
+def brief(report: Report) -> str:
+    """Give the verdict, the counts and the worst parameter in one line."""
+    bad = [row for row in report.parameters.values() if row.verdict is not Verdict.CORRECT]
+    worst = max(bad, key=_badness, default=None)
+    most = ""
+    if worst is not None:
+        entry = next((f" {list(entry.index)} {sentences.entry(entry)}" for entry in worst.worst), "")
+        most = f"; worst: {worst.name}{entry or ' ' + worst.verdict}"
+    return f"{_verdict(report)}; {_counts(report)}{most}"
+
+
+def _badness(row: ParameterReport) -> tuple[int, float]:
+    order = (Verdict.CORRECT, Verdict.UNDECIDED, Verdict.MISSING, Verdict.INCORRECT)
+    share = row.relative_norm_error
+    return order.index(row.verdict), 0.0 if share is None else 2.0 if isnan(share) else share
+
+
+def _verdict(report: Report) -> str:
+    return f"{one_line(report.name)}: {report.verdict}" if report.name else str(report.verdict)
+
+
+def _counts(report: Report) -> str:
     summary = summary_of(report)
     counts = [
         f"{summary[key]} {key}" for key in ("correct", "incorrect", "undecided", "missing") if summary[key]
     ]
-    yield f"  {summary['parameters']} numbers: {', '.join(counts)}"
-    yield from _loss(report)
+    return f"{summary['parameters']} numbers: {', '.join(counts)}"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield _verdict(report)
+    yield f"  {_counts(report)}"
+    yield f"  {sentences.graded_under(report)}"
+    yield f"  {sentences.loss(report)}"
     yield ""
     yield from _table(report)
     yield from _worst(report)
@@ -37,28 +65,13 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield from (f"  note ({caution.code}): {caution.detail}" for caution in report.warnings)
     yield ""
-    yield "  oracles: " + "; ".join(_evidence(report))
+    yield "  oracles:"
+    yield from (f"    {sentence}" for sentence in sentences.oracles(report))
 
 
 def one_line(text: str) -> str:
     """Give text that cannot forge a line or steer a terminal: what does not print becomes a question mark."""
     return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _loss(report: Report) -> Iterator[str]:
-    loss = report.loss
-    fields = ", ".join(f"{key} {_plain(value)}" for key, value in loss.graded_under.items())
-    yield f"  graded under: {fields}; {report.precision}"
-    if loss.verdict is None:
-        yield f"  loss: {loss.value:.10g}"
-    else:
-        yield f"  loss: {loss.verdict}: reported {loss.reported:.10g}, it is {loss.value:.10g}"
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return "(" + ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items()) + ")"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _table(report: Report) -> Iterator[str]:
@@ -71,14 +84,14 @@ def _table(report: Report) -> Iterator[str]:
 def _row(parameter: ParameterReport) -> tuple[str, ...]:
     total = parameter.correct + parameter.incorrect + parameter.undecided
     wrong = f"{parameter.incorrect}/{total}" if total else ""
-    figures = (parameter.max_abs_error, parameter.max_rel_error)
     return (
         parameter.name,
         str(parameter.shape),
         str(parameter.verdict),
         wrong,
-        *("" if figure is None else f"{figure:.1e}" for figure in figures),
-        "" if parameter.ratio is None else f"{parameter.ratio:.6g}",
+        sentences.measure(parameter.max_abs_error),
+        sentences.measure(parameter.max_rel_error),
+        sentences.measure(parameter.ratio, ".6g"),
     )
 
 
@@ -89,16 +102,4 @@ def _worst(report: Report) -> Iterator[str]:
         yield ""
         yield f"  worst of {parameter.name}:"
         for entry in parameter.worst[:_ENTRIES_SHOWN]:
-            yield (
-                f"    {list(entry.index)}  submitted {entry.submitted:.10g}, expected {entry.expected:.10g} "
-                f"(± {entry.uncertainty:.1g}), allowed {entry.tolerance:.1g}: {entry.verdict}"
-            )
-
-
-def _evidence(report: Report) -> Iterator[str]:
-    for item in report.evidence:
-        if item.agrees is None:
-            yield f"{item.oracle} not asked ({item.reason or 'no entry could be told'})"
-        else:
-            word = "agrees" if item.agrees else "CONTRADICTS"
-            yield f"{item.oracle} {word} ({item.entries} entries, within {item.max_disagreement:.1g})"
+            yield f"    {list(entry.index)}  {sentences.entry(entry)}: {entry.verdict}"

@@ -7,7 +7,9 @@ import pytest
 
 from tests.verifier.documenting import changed, small_document
 from verifier import verify
-from verifier.exporters import EXPORTERS
+from verifier.exporters import EXPORTERS, sentences
+from verifier.report import Entry
+from verifier.verdict import Verdict
 
 RIGHT = verify(small_document(name="hw3-q2"))
 WRONG = verify(
@@ -17,6 +19,21 @@ MISSING = verify(small_document(gradients={}))
 NAN = verify(changed(small_document(), ["gradients", "layers.0.bias", 0], "NaN"))
 UNDECIDED = verify(changed(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]))
 ONE = verify(small_document(inputs=[[1.0, 2.0, 3.0]], targets=[1], gradients={}))
+DEAD = verify(
+    {
+        "network": {"layers": [{"in": 1, "out": 2, "activation": "relu"}, {"in": 2, "out": 1}]},
+        "loss": "mse",
+        "parameters": {
+            "layers.0.weight": [[1, 1]],
+            "layers.0.bias": [0.1, -50],
+            "layers.1.weight": [[1], [1]],
+            "layers.1.bias": [0],
+        },
+        "inputs": [[1], [2]],
+        "targets": [[0], [1]],
+        "gradients": {"layers.0.bias": [1.6, 0]},
+    }
+)
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -105,10 +122,56 @@ def test_text_of_a_wrong_submission(words):
         "| `layers.1.bias` | (2,) | correct | 0 |",
         "Worst of `layers.0.weight`:",
         "- [1, 2]: submitted 0.5, expected ",
+        "- loss: incorrect: reported 0.7, it is ",
+        "- graded under: name cross_entropy, factor 1, batch mean, on logits; float64",
+        "- tolerance: standard: rtol 1e-06, atol 0",
+        "- backpropagation agrees (26 entries",
     ],
 )
 def test_markdown_of_a_wrong_submission(words):
     assert words in EXPORTERS["markdown"].export(WRONG)
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (RIGHT, ["hw3-q2: correct", "26 numbers: 26 correct"]),
+        (
+            WRONG,
+            ["hw3-q2: incorrect", "25 correct, 1 incorrect", "worst: layers.0.weight [1, 2] submitted 0.5"],
+        ),
+        (MISSING, ["incorrect", "26 missing", "worst: layers.0.weight missing"]),
+        (NAN, ["incorrect", "worst: layers.0.bias [0] submitted NaN, expected "]),
+        (UNDECIDED, ["undecided", "expected what is not known"]),
+    ],
+    ids=["right", "wrong", "missing", "NaN", "undecided"],
+)
+def test_a_report_represents_itself_in_one_short_line(report, words):
+    text = repr(report)
+    assert "\n" not in text
+    assert len(text) < 240  # as much as pytest shows
+    assert all(word in text for word in words), text
+
+
+@pytest.mark.parametrize("format_name", ["text", "markdown"])
+def test_each_oracle_has_a_line_of_its_own(format_name):
+    lines = EXPORTERS[format_name].export(RIGHT).split("\n")
+    for item in RIGHT.evidence:
+        assert len([line for line in lines if item.oracle in line]) == 1
+    assert max(len(line) for line in lines if "agrees" in line) < 80
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.0, "0"), (0.1, "0.1"), (float("nan"), "NaN"), (float("-inf"), "-Infinity"), (1e300, "1e+300")],
+)
+def test_a_figure_is_short_and_has_the_contracts_words(value, text):
+    assert sentences.figure(value) == text
+
+
+def test_what_cannot_be_told_from_zero_is_shown_as_zero():
+    shown = Entry((0,), Verdict.INCORRECT, -0.0, 4.7e-15, 5e-15, 1e-6, 4.7e-15, None)
+    assert sentences.entry(shown) == "submitted 0, expected 0 (± 5e-15), allowed 1e-06"
 
 
 def test_a_right_submission_shows_no_entries():
@@ -126,9 +189,12 @@ def test_a_markdown_table_has_the_same_cells_in_every_row():
 def test_missing_gradients_and_warnings_are_shown():
     assert "26 missing" in str(MISSING)
     assert "note (one-example): " in str(ONE)
-    assert "> one-example: " in EXPORTERS["markdown"].export(ONE)
+    assert "> - one-example: " in EXPORTERS["markdown"].export(ONE)
     assert "note (loss-not-finite): " in str(UNDECIDED)
-    assert "submitted nan" in str(NAN)
+    assert "> - dead-unit (layer 0, units 1): " in EXPORTERS["markdown"].export(DEAD)
+    for format_name in ("text", "markdown"):
+        assert "submitted NaN, expected " in EXPORTERS[format_name].export(NAN)
+        assert "nan" not in EXPORTERS[format_name].export(NAN)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""A report's parts as sentences, the same in every format that people read."""
+
+from collections.abc import Iterator
+from math import isfinite, isnan
+
+from verifier.documents.json_text import number
+from verifier.report import Entry, Report
+
+
+def figure(value: float, digits: str = ".10g") -> str:
+    """Give a number shortly: no -0, and the contract's words for what is not finite."""
+    return format(value + 0.0, digits) if isfinite(value) else str(number(value))
+
+
+def measure(value: float | None, digits: str = ".1e") -> str:
+    """Give a measure for a table; nothing where there is none, as beside a NaN."""
+    return "" if value is None or isnan(value) else figure(value, digits)
+
+
+def graded_under(report: Report) -> str:
+    fields = ", ".join(f"{key} {_plain(value)}" for key, value in report.loss.graded_under.items())
+    return f"graded under: {fields}; {report.precision}"
+
+
+def loss(report: Report) -> str:
+    own = report.loss
+    if own.verdict is None or own.reported is None:
+        return f"loss: {figure(own.value)}"
+    return f"loss: {own.verdict}: reported {figure(own.reported)}, it is {figure(own.value)}"
+
+
+def tolerance(report: Report) -> str:
+    own = report.tolerance or {}
+    named = f"{own['preset']}: " if own.get("preset") else ""
+    return f"tolerance: {named}rtol {_plain(own.get('rtol'))}, atol {_plain(own.get('atol'))}"
+
+
+def oracles(report: Report) -> Iterator[str]:
+    for item in report.evidence:
+        if item.agrees is None:
+            yield f"{item.oracle} not asked ({item.reason or 'no entry could be told'})"
+        else:
+            word = "agrees" if item.agrees else "CONTRADICTS"
+            within = figure(item.max_disagreement or 0.0, ".1g")
+            yield f"{item.oracle} {word} ({item.entries} entries, within {within})"
+
+
+def entry(own: Entry) -> str:
+    """Say what was submitted and what is right: a number (0 if nothing tells it from 0) or an interval."""
+    found = f"submitted {figure(own.submitted)}, expected {_expected(own)}"
+    return found if isnan(own.submitted) else f"{found}, allowed {figure(own.tolerance, '.1g')}"
+
+
+def _expected(own: Entry) -> str:
+    if own.slopes is not None:
+        low, high = own.slopes
+        nothing = 2.0**-40 * (high - low)
+        ends = [figure(0.0 if abs(end) <= nothing else end) for end in (low, high)]
+        return f"any slope from {ends[0]} to {ends[1]}"
+    if not isfinite(own.uncertainty):
+        return "what is not known"
+    value = 0.0 if abs(own.expected) <= own.uncertainty else own.expected
+    return f"{figure(value)} (± {figure(own.uncertainty, '.1g')})"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items()) + ")"
+    return f"{value:g}" if isinstance(value, float) else str(value)
