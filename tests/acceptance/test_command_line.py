@@ -56,6 +56,29 @@ def test_exit_zero_is_for_platforms_where_other_statuses_mean_broken_machines(tm
     assert "incorrect" in result.stdout
 
 
+def test_exit_zero_holds_for_malformed_submissions_too_but_they_are_told(tmp_path: Path) -> None:
+    (tmp_path / "malformed.json").write_text('{"network": 3}')
+    result = run("check", "malformed.json", "--exit-zero", *FAST, folder=tmp_path)
+    assert result.returncode == 0
+    assert "malformed.json: /network" in result.stderr
+
+
+def test_json_has_a_line_a_report_and_none_for_what_could_not_be_judged(tmp_path: Path) -> None:
+    (tmp_path / "malformed.json").write_text('{"network": 3}')
+    name = write_example(tmp_path, "pytorch")
+    result = run("check", "malformed.json", name, "--format", "json", *FAST, folder=tmp_path)
+    assert result.returncode == 2
+    assert [json.loads(line)["source"] for line in result.stdout.splitlines()] == [name]
+
+
+def test_a_wrong_reported_loss_beside_right_gradients_is_told_and_exits_0(tmp_path: Path) -> None:
+    name = write_example(tmp_path, "pytorch", reported_loss=1e3)
+    result = run("check", name, *FAST, folder=tmp_path)
+    assert result.returncode == 0
+    assert "loss: incorrect: reported 1000" in result.stdout
+    assert "another-loss" in result.stdout
+
+
 def test_a_folder_means_its_submissions_in_order(tmp_path: Path) -> None:
     (tmp_path / "class" / "late").mkdir(parents=True)
     write_example(tmp_path / "class", "sigmoid-mse", "b.json")
