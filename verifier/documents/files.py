@@ -14,7 +14,7 @@ from verifier.documents.safetensors import parse_safetensors, write_safetensors
 from verifier.documents.submission_document import with_lists
 from verifier.submission import Submission
 
-_JSON = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*[-{\[\"0-9tfnNI]")
+_JSON = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*(?:[-{\[\"0-9]|true|false|null|NaN|Infinity)")
 _STRANGERS = {b"\x80": "a pickle", b"\x93NUMPY": "a single numpy array"}
 SUFFIXES = (".json", ".npz", ".safetensors")
 
