@@ -1,0 +1,78 @@
+"""What is taken for the declared penalties."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from reference_impl.problem import Problem
+from reference_impl.risk import Penalty
+from verifier.diagnosis.bug import Taken
+
+_STRENGTH = (0.1,)
+
+
+def _with_each(problem: Problem, changed: list[Penalty | None]) -> Iterator[tuple[Penalty, ...]]:
+    """Change all penalties, then one at a time; None takes a penalty away."""
+    penalties = problem.risk.penalties
+    if penalties:
+        yield tuple(other for other in changed if other)
+    for index, other in enumerate(changed):
+        if len(penalties) > 1:
+            yield (*penalties[:index], *((other,) if other else ()), *penalties[index + 1 :])
+
+
+def missing(problem: Problem) -> Iterator[Taken]:
+    for penalties in _with_each(problem, [None for _ in problem.risk.penalties]):
+        yield Taken(penalties)
+
+
+def by_a_factor(problem: Problem) -> Iterator[Taken]:
+    """Doubled, halved, times or over N; else by a factor that has to be estimated."""
+    examples = float(problem.batch.size)
+    for factor in dict.fromkeys((2.0, 0.5, examples, 1.0 / examples)):
+        if factor != 1.0:
+            changed: list[Penalty | None] = [
+                replace(own, factor=own.factor * factor) for own in problem.risk.penalties
+            ]
+            for penalties in _with_each(problem, changed):
+                yield Taken(penalties, {"factor": factor})
+    if problem.risk.penalties:
+        yield Taken((), scaled=problem.risk.penalties, unknown="factor", usual=(3.0,))
+
+
+def on_biases(problem: Problem) -> Iterator[Taken]:
+    yield from _of_biases(problem, True)
+
+
+def missing_on_biases(problem: Problem) -> Iterator[Taken]:
+    yield from _of_biases(problem, False)
+
+
+def _of_biases(problem: Problem, included: bool) -> Iterator[Taken]:
+    if any(layer.bias for layer in problem.network.layers):
+        changed: list[Penalty | None] = [replace(own, biases=included) for own in problem.risk.penalties]
+        for penalties in _with_each(problem, changed):
+            if penalties != problem.risk.penalties:
+                yield Taken(penalties)
+
+
+def of_gradient(problem: Problem) -> Iterator[Taken]:
+    """(1 + λ)·G, for every way in which λ may be written."""
+    factors = []
+    for own in problem.risk.penalties:
+        coefficient = own.coefficient(problem.batch.size)
+        slope = 2.0 * coefficient if own.norm == "l2" else coefficient
+        factors += [1.0 + slope, 1.0 + coefficient, 1.0 + own.strength]
+    for factor in dict.fromkeys(factors):
+        for of_biases in (False, True):
+            yield Taken((), {"factor": factor}, data_factor=factor, of_biases=of_biases)
+
+
+def undeclared(problem: Problem) -> Iterator[Taken]:
+    """A weight decay that the declared loss does not have; its strength is told by the numbers."""
+    if any(own.norm == "l2" for own in problem.risk.penalties):
+        return
+    for biases in (False, True) if any(layer.bias for layer in problem.network.layers) else (False,):
+        added = Penalty("l2", 1.0, 0.5, biases=biases)
+        of = "weights and biases" if biases else "weights"
+        named = {"alternative": f"the declared loss with an l2 penalty on the {of}"}
+        yield Taken(problem.risk.penalties, named, scaled=(added,), unknown="strength", usual=_STRENGTH)
