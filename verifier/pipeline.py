@@ -16,6 +16,8 @@ from verifier.cautions import cautions
 from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, consult
 from verifier.convention import as_submitted
+from verifier.diagnosis.diagnosing import diagnose
+from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.documents.reading import read_submission
 from verifier.enclosure.estimates import enclosed
 from verifier.estimate import Answer, Estimate
@@ -36,11 +38,13 @@ def verify(
     *,
     oracles: Sequence[str] | None = None,
     entries: str = "worst",
+    diagnosis: bool = True,
 ) -> Report:
     """Judge a submission, given as `load` gave it or as the contract's document (arrays allowed for lists).
 
     oracles: names out of ORACLES; by default all but those that ask much time.
     entries: `worst`, or `all` for the whole arrays beside them.
+    diagnosis: whether to search for the mistakes behind a wrong gradient.
     Raises: MalformedSubmission listing every mistake of the document; ValueError for an unknown oracle.
     """
     started = perf_counter()
@@ -70,7 +74,12 @@ def verify(
         for name, submitted in submission.gradients.items()
     }
     parameters = _report_parameters(submission, comparisons, whole_arrays=entries == "all")
-    warnings = cautions(submission, trace, comparisons, consensus, allowed)
+    warnings = tuple(cautions(submission, trace, comparisons, consensus, allowed))
+    mistakes: tuple[Diagnosis, ...] = ()
+    if diagnosis:
+        right = {name: estimate.value for name, estimate in reference.items()}
+        codes = {caution.code for caution in warnings}
+        mistakes = diagnose(problem, trace, comparisons, right, allowed, submission.precision, codes)
     return Report(
         verdict=of_whole(parameter.verdict for parameter in parameters.values()),
         loss=loss,
@@ -87,6 +96,7 @@ def verify(
             "rtol": submission.tolerance.rtol,
             "atol": submission.tolerance.atol,
         },
+        diagnosis=mistakes,
     )
 
 

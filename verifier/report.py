@@ -7,6 +7,7 @@ from typing import Any
 from reference_impl.array import Array
 from verifier.caution import Caution
 from verifier.consensus import Evidence
+from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.verdict import Verdict
 
 SCHEMA = "gradjury.report/1"
@@ -101,7 +102,7 @@ class Report:
     convention: Mapping[str, str] | None = None
     precision: str = "float64"
     tolerance: Mapping[str, Any] | None = None
-    diagnosis: tuple[Mapping[str, Any], ...] = ()
+    diagnosis: tuple[Diagnosis, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report's document, ready for JSON (see `documents/report_document.py`)."""

@@ -7,6 +7,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.caution import Caution
 from verifier.consensus import Evidence
+from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.documents.json_text import number, numbers
 from verifier.report import SCHEMA, Entries, Entry, LossReport, ParameterReport, Report
 from verifier.verdict import Verdict
@@ -22,7 +23,7 @@ def document_of(report: Report) -> dict[str, Any]:
         "loss": _loss(report.loss),
         "summary": summary_of(report),
         "parameters": [_parameter(parameter) for parameter in report.parameters.values()],
-        "diagnosis": [dict(row) for row in report.diagnosis],
+        "diagnosis": [_diagnosis(row) for row in report.diagnosis],
         "warnings": [_warning(caution) for caution in report.warnings],
         "evidence": [_evidence(item) for item in report.evidence],
         "convention": dict(report.convention or {}),
@@ -91,6 +92,23 @@ def _entries(entries: Entries) -> dict[str, Any]:
         return values if np.isfinite(array).all() else numbers(values)
 
     return {field: nested(getattr(entries, field)) for field in ("expected", "submitted", "difference")}
+
+
+def _diagnosis(row: Diagnosis) -> dict[str, Any]:
+    return {
+        "bug": row.bug,
+        "title": row.title,
+        "layer": row.layer,
+        "equation": row.equation,
+        "parameters": list(row.parameters),
+        "factor": _optional(row.factor),
+        "residual": number(row.residual),
+        "also_consistent": list(row.also_consistent),
+        **row.estimates,
+        "explanation": row.explanation,
+        "formula": row.formula,
+        "hint": row.hint,
+    }
 
 
 def _warning(caution: Caution) -> dict[str, Any]:

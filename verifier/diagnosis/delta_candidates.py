@@ -1,0 +1,88 @@
+"""Every δ that a layer's program may have computed, given what came from above."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.backpropagation import hidden_delta, output_delta
+from verifier.diagnosis.bug import Bug, Flow, Place, Replacement
+from verifier.diagnosis.bugs import BUGS
+from verifier.diagnosis.layer import Delta, Layer, is_of_whole_network
+from verifier.diagnosis.rules.hidden_delta import sent_down
+from verifier.diagnosis.rules.output_delta import of_output
+
+
+def right_delta(layer: Layer, above: Delta | None) -> Delta:
+    """Apply the right rule to what came from above; to the loss, where nothing is above."""
+    evidence = layer.evidence
+    if above is None:
+        flow = Flow(output_delta(evidence.problem, evidence.trace), of_output(_place(layer, None)))
+        return Delta(flow, right=True)
+    delta = hidden_delta(evidence.problem, evidence.trace, layer.index, above.flow.delta)
+    return Delta(Flow(delta, sent_down(_place(layer, above.flow))), right=above.right)
+
+
+def wrong_deltas(layer: Layer, above: Delta | None) -> Iterator[Delta]:
+    """Apply every row of the table that replaces this δ; unknowns estimated from the layer's gradients."""
+    place = _place(layer, None if above is None else above.flow)
+    equation = "output_delta" if above is None else "hidden_delta"
+    with np.errstate(all="ignore"):
+        usual = of_output(place) if above is None else sent_down(place)
+        for bug in BUGS.values():
+            rule = bug.replaces.get(equation)
+            for candidate in rule(place) if rule is not None else ():
+                found = _estimated(layer, bug, candidate, usual, equation)
+                if found is not None and np.isfinite(found.flow.delta).all():
+                    yield found
+
+
+def _estimated(layer: Layer, bug: Bug, candidate: Replacement, usual: Array, equation: str) -> Delta | None:
+    value, estimates, unknowns = candidate.value, dict(candidate.estimates), 0
+    if candidate.direction is not None:
+        amount = _amount(layer, value, candidate.direction)
+        if amount is None:
+            return None
+        value, unknowns = value + amount * candidate.direction, 1
+        estimates[candidate.unknown] = amount
+    unknowns += int(estimates.pop("unknowns", 0))
+    upstream = usual if candidate.upstream is None else candidate.upstream
+    whole = is_of_whole_network(bug, equation)
+    named = bug.equation if whole else equation
+    return Delta(
+        Flow(value, upstream), bug, estimates=estimates, unknowns=unknowns, equation=named, whole=whole
+    )
+
+
+def _amount(layer: Layer, value: Array, direction: Array) -> float | None:
+    """Estimate t in δ = value + t · direction by least squares over the layer's gradients."""
+    z = layer.evidence.trace.z[layer.index]
+    numerator = denominator = 0.0
+    for kind, target in layer.targets.items():
+        left = z if kind == "weight" else np.ones((z.shape[0], 1))
+        rest = np.atleast_2d(target.data) - left.T @ value
+        slope = left.T @ direction
+        numerator += float(np.vdot(rest, slope))
+        denominator += float(np.vdot(slope, slope))
+    if not denominator > 0 or not np.isfinite(numerator / denominator) or numerator == 0:
+        return None
+    return numerator / denominator
+
+
+def _place(layer: Layer, above: Flow | None) -> Place:
+    evidence = layer.evidence
+    place = Place(
+        evidence.problem,
+        evidence.trace,
+        layer.index,
+        above=above,
+        penalties=layer.penalties,
+        gradients=evidence.reference,
+    )
+    if above is None:
+        targets = layer.targets
+        data = {kind: target.data for kind, target in targets.items()}
+        return replace(place, handed_in=data)
+    step = evidence.parts[layer.index + 1]["weight"].submitted
+    return replace(place, step=evidence.reference[layer.index + 1].weight if step is None else step)

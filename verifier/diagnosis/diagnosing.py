@@ -1,0 +1,177 @@
+"""diagnose(): from an incorrect submission to the mistakes that reproduce it."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.network import Trace
+from reference_impl.problem import Problem
+from verifier.comparison import Comparison
+from verifier.diagnosis.bugs import ORDER
+from verifier.diagnosis.changed_numbers import changed_numbers
+from verifier.diagnosis.decoding import State, decode, with_equals
+from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.diagnosis.evidence import Evidence, gather
+from verifier.diagnosis.finding import NEW, RARE, UNEXPLAINED_ID, UNKNOWN, Finding
+from verifier.diagnosis.merging import merged
+from verifier.diagnosis.overflow import overflow
+from verifier.diagnosis.penalty_hypotheses import PenaltyHypothesis, declared, mistaken
+from verifier.diagnosis.rules.numbers import decimals_of
+from verifier.diagnosis.wording import described
+from verifier.precision import PRECISIONS, Precision, rounded
+from verifier.rounding import Rounding, rounding
+
+_PROVENANCES = ("numerical-gradient", "lower-precision-than-declared")
+_SAME_FACTOR = 100.0  # times the relative rounding of an entry
+_ENOUGH = 1.9  # cost up to which an explanation is believed without trying the penalties
+
+
+@np.errstate(all="ignore")  # a candidate may overflow or be undefined: it then explains nothing
+def diagnose(
+    problem: Problem,
+    trace: Trace,
+    comparisons: Mapping[str, Comparison],
+    right: Mapping[str, Array],
+    allowed: Rounding,
+    precision: Precision,
+    warnings: Collection[str] = (),
+) -> tuple[Diagnosis, ...]:
+    """Name the mistakes behind the incorrect parameters, from the output to the input.
+
+    comparisons: by parameter handed in. right: the gradients of all. allowed: rounding as declared.
+    warnings: codes of what is known already; how the numbers were come by may explain them.
+    Empty where no entry is incorrect. Whatever no bug reproduces is `unexplained`.
+    """
+    submitted = {name: c.submitted for name, c in comparisons.items()}
+    wrong = {name: bool(c.incorrect.any()) for name, c in comparisons.items()}
+    if not any(wrong.values()):
+        return ()
+    reference = {**right, **{name: c.expected for name, c in comparisons.items()}}
+    best: tuple[Evidence, tuple[Finding, ...]] | None = None
+    for blurred, quantum, also in _blurs(problem, trace, submitted, allowed, precision):
+        evidence = gather(
+            problem,
+            trace,
+            submitted,
+            wrong,
+            reference,
+            blurred.allowance,
+            blurred.scale,
+            quantum,
+            coarser=also is not None,
+        )
+        findings = _findings(evidence, submitted, precision)
+        if also is not None:
+            findings = (*findings, also)
+        if best is None or not _open(findings):
+            best = (evidence, findings)
+        if not _open(findings):
+            break
+    assert best is not None  # the declared precision is always tried
+    evidence, findings = best
+    provenance = next((code for code in _PROVENANCES if code in warnings), None)
+    if provenance is not None and _open(findings):
+        names = tuple(name for name, is_wrong in wrong.items() if is_wrong)
+        findings = (Finding(provenance, None, "numbers", names),)
+    return tuple(described(evidence, finding) for finding in findings)
+
+
+def _open(findings: tuple[Finding, ...]) -> bool:
+    return not findings or any(finding.bug == UNEXPLAINED_ID for finding in findings)
+
+
+def _blurs(
+    problem: Problem,
+    trace: Trace,
+    submitted: Mapping[str, Array],
+    allowed: Rounding,
+    precision: Precision,
+) -> Iterator[tuple[Rounding, float, Finding | None]]:
+    """Give rounding as declared; as printing to few decimals may add; and that of narrower precisions."""
+    yield allowed, 0.0, None
+    names = tuple(submitted)
+    decimals = decimals_of(np.concatenate([array.ravel() for array in submitted.values()]))
+    if decimals is not None:
+        printed = Finding("rounded", None, "numbers", names, estimates={"digits": decimals})
+        yield allowed, 0.5 * 10.0**-decimals, printed
+    for other in PRECISIONS.values():
+        if other.unit_roundoff > precision.unit_roundoff and all(
+            (rounded(array, other) == array).all() for array in submitted.values()
+        ):
+            lower = Finding("lower-precision-than-declared", None, "numbers", names)
+            yield rounding(problem, trace, other), 0.0, lower
+
+
+def _findings(
+    evidence: Evidence, submitted: Mapping[str, Array], precision: Precision
+) -> tuple[Finding, ...]:
+    """Give the cheapest explanation; what none reaches is unexplained."""
+    broken = overflow(evidence, submitted, precision)
+    whole = sorted(changed_numbers(evidence), key=lambda finding: ORDER[finding.bug])
+    state = _cheapest(evidence)
+    if whole and (state is None or state.cost >= NEW - RARE):
+        best = State(NEW + RARE * ORDER[whole[0].bug], None, findings=(whole[0],))
+        for other in whole[1:]:
+            best = with_equals(best, State(best.cost, None, findings=(other,)))
+        if state is None or best.cost <= state.cost + 2 * RARE:
+            state = best if state is None else with_equals(best, state)
+        else:
+            state = with_equals(state, best)
+    found = () if state is None else merged(evidence, state.findings)
+    if broken is not None:
+        return (broken, *(finding for finding in found if finding.bug != UNEXPLAINED_ID))
+    return found or _left_over(evidence)
+
+
+def _cheapest(evidence: Evidence) -> State | None:
+    """Decode under the declared penalties; under mistaken ones where that leaves more than one mistake."""
+    if not any(evidence.given(index) for index in range(len(evidence.parts))):
+        return None
+    states = _decoded(evidence, declared(evidence))
+    if not states or states[0].cost > _ENOUGH or (states[0].cost > 0 and evidence.problem.risk.penalties):
+        for hypothesis in mistaken(evidence):
+            states += _decoded(evidence, hypothesis)
+    states.sort(key=lambda state: state.cost)
+    if not states:
+        return None
+    best = states[0]
+    for other in states[1:]:
+        best = with_equals(best, other)
+    return best
+
+
+def _decoded(evidence: Evidence, hypothesis: PenaltyHypothesis) -> list[State]:
+    states = decode(evidence, hypothesis.penalties, hypothesis.bug is None, hypothesis.data_factors)
+    if hypothesis.bug is None:
+        return states
+    bug = hypothesis.bug
+    factor = hypothesis.estimates.get("factor")
+    names = tuple(
+        part.name for parts in evidence.parts for part in parts.values() if part.given and not part.right
+    )
+    cost = NEW + UNKNOWN * hypothesis.unknowns + RARE * ORDER[bug.id]
+    finding = Finding(bug.id, None, bug.equation, names, factor=factor, estimates=hypothesis.estimates)
+    grown = []
+    for state in states:
+        if factor is not None and _is_of_whole_gradient(state, factor, _SAME_FACTOR * evidence.blur):
+            grown.append(state)
+            continue
+        grown.append(replace(state, cost=state.cost + cost, findings=(finding, *state.findings)))
+    return grown
+
+
+def _is_of_whole_gradient(state: State, factor: float, blur: float) -> bool:
+    """Where loss and penalty have the same factor, the whole gradient has it, and no penalty is wrong."""
+    of_loss = [f.factor for f in state.findings if f.equation == "loss" and f.factor is not None]
+    return len(of_loss) == 1 and abs(of_loss[0] - factor) <= blur * abs(factor)
+
+
+def _left_over(evidence: Evidence) -> tuple[Finding, ...]:
+    for parts in reversed(evidence.parts):
+        for part in parts.values():
+            if part.given and not part.right:
+                equation = {"weight": "weight_gradient", "bias": "bias_gradient"}[part.kind]
+                return (Finding(UNEXPLAINED_ID, part.layer, equation, (part.name,), residual=1.0),)
+    return ()

@@ -1,0 +1,83 @@
+"""Whether a candidate reproduces what was handed in, up to rounding, and by which factor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.diagnosis.evidence import SLACK, Part
+
+CANCELLED = 0.1  # of a row's root mean square: a δ that is small beside its row was rounded like its row
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A candidate that reproduces a gradient times `scale`.
+
+    scale: None where every factor fits, both being zero. residual: what it leaves, over the whole, by norm.
+    blur: the scale's relative error. bits: of agreement an entry, 1 for each halving of the residual allowed.
+    numbers: entries that are not zero.
+    """
+
+    scale: float | None
+    residual: float
+    blur: float
+    bits: float
+    numbers: int
+
+    def has_scale(self, factor: float) -> bool:
+        return self.scale is None or abs(self.scale - factor) <= self.blur * max(abs(factor), abs(self.scale))
+
+
+def size_of_delta(delta: Array) -> Array:
+    """Give what δ's rounding is relative to."""
+    return np.asarray(np.abs(delta) + CANCELLED * np.sqrt(np.mean(np.square(delta), axis=1, keepdims=True)))
+
+
+def size_of_product(part: Part, z: Array, delta: Array) -> Array:
+    """Give the sum of absolute contributions to a weight's or a bias's gradient."""
+    size = size_of_delta(delta)
+    return np.asarray(np.abs(z).T @ size if part.kind == "weight" else size.sum(axis=0))
+
+
+@np.errstate(all="ignore")  # a candidate may overflow: it then fits nothing
+def fit(
+    target: Array, value: Array, size: Array, slack: Array, fixed: Array | float, free_scale: bool = True
+) -> Fit | None:
+    """Fit target ≈ scale · value. slack: rounding over size. fixed: what else an entry may be off by.
+
+    Without `free_scale`, or with a single number to go by, only scale 1 is tried.
+    """
+    allowed = SLACK * slack * np.maximum(size, np.abs(value)) + fixed
+    if not np.isfinite(value).all():
+        return None
+    if (np.abs(target - value) <= allowed).all():
+        return _described(target, value, allowed, 1.0)
+    if not free_scale:
+        return None
+    square = float(np.vdot(value, value))
+    if not square > 0 or not np.isfinite(square):
+        return None
+    scale = float(np.vdot(target, value)) / square
+    if scale == 0 or not np.isfinite(scale):
+        return None
+    limit = np.abs(scale) * (allowed - fixed) + fixed
+    if not (np.abs(target - scale * value) <= limit).all():
+        return None
+    found = _described(target, scale * value, limit, scale)
+    return None if found.scale is None else found
+
+
+def _described(target: Array, value: Array, allowed: Array, scale: float) -> Fit:
+    told = np.abs(value) > allowed
+    norm = float(np.linalg.norm(value))
+    if not told.any():
+        return Fit(None, 0.0, 0.0, 0.0, 0)
+    bits = float(np.median(np.log2(np.abs(value[told]) / np.maximum(allowed[told], 5e-324))))
+    return Fit(
+        scale,
+        float(np.linalg.norm(target - value)) / norm,
+        float(np.linalg.norm(allowed)) / norm + 1e-15,
+        bits,
+        int(told.sum()),
+    )

@@ -1,0 +1,84 @@
+"""One layer under a hypothesis, a candidate for its δ, and an explanation of its gradients."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from reference_impl.network import LayerParameters, Parameters
+from verifier.diagnosis.bug import Bug, Flow
+from verifier.diagnosis.bugs import ORDER
+from verifier.diagnosis.evidence import Evidence
+from verifier.diagnosis.finding import AGAIN, NEW, RARE, Finding
+from verifier.diagnosis.part_explanation import Target
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delta:
+    """A candidate for a layer's δ. bug: None for the right rule. right: it is the true δ of this problem.
+
+    whole: the bug is of the whole network, though it shows in the last δ first.
+    """
+
+    flow: Flow
+    bug: Bug | None = None
+    right: bool = False
+    estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    unknowns: int = 0
+    equation: str = ""
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerExplanation:
+    """One way to explain a layer. flow: δ that goes on down, its factor included."""
+
+    cost: float
+    flow: Flow
+    right: bool
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A layer under a hypothesis: what the penalties add, and which bugs were already found above."""
+
+    evidence: Evidence
+    index: int
+    known: frozenset[str]
+    blur: float = 1.0
+    declared: bool = True  # the declared penalty is believed, so that a right verdict counts
+    penalties: Parameters = ()
+    data_factors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def penalty(self) -> LayerParameters:
+        return self.penalties[self.index]
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        parts = self.evidence.parts[self.index]
+        return {
+            kind: Target(part, getattr(self.penalty, kind), self.evidence, self.data_factors.get(kind, 1.0))
+            for kind, part in parts.items()
+            if part.given
+        }
+
+    @property
+    def is_first_seen(self) -> bool:
+        """Whether it is the last layer, or nothing of those above was handed in."""
+        above = range(self.index + 1, len(self.evidence.parts))
+        return not any(self.evidence.given(index) for index in above)
+
+    @property
+    def scale_equation(self) -> str:
+        """What a factor of this layer's δ is a factor of."""
+        return "loss" if self.is_first_seen else "hidden_delta"
+
+    def price(self, bug: str) -> float:
+        return (AGAIN if bug in self.known else NEW) + RARE * ORDER[bug]
+
+
+def is_of_whole_network(bug: Bug, equation: str) -> bool:
+    """Say whether a bug, made in this equation, is no single layer's: all are affected alike."""
+    return bug.in_whole_network or (bug.equation == "weight_gradient" and equation == "output_delta")

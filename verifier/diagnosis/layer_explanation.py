@@ -1,0 +1,139 @@
+"""Everything that explains one layer's gradients, given a candidate for its δ."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import log2
+
+from reference_impl.array import Array
+from verifier.diagnosis.bug import Place
+from verifier.diagnosis.factors import has_name
+from verifier.diagnosis.layer import Delta, Layer, LayerExplanation
+from verifier.diagnosis.part_explanation import (
+    RIGHT,
+    PartExplanation,
+    Target,
+    by_factor_of_whole,
+    by_right_rule,
+    by_wrong_rules,
+)
+from verifier.diagnosis.pricing import priced_explanation
+
+ENOUGH_BITS = 10.0  # of agreement beyond what so many candidates reach by chance
+
+
+def is_right(layer: Layer, delta: Delta) -> bool:
+    """Say whether this δ by the right rules leaves nothing to explain."""
+    targets = layer.targets
+    if delta.right and layer.declared:
+        return bool(targets) and all(target.part.right for target in targets.values())
+    return bool(targets) and all(
+        (found := by_right_rule(target, delta.flow.delta, layer.blur, free_scale=False)) is not None
+        and (found.scale is not None or delta.right)
+        for target in targets.values()
+    )
+
+
+def explain(layer: Layer, delta: Delta, candidates: int) -> Iterator[LayerExplanation]:
+    """Give the explanations under one δ. candidates: how many δ are tried, which a chance must beat."""
+    targets = layer.targets
+    found = {kind: _explain_part(layer, target, delta) for kind, target in targets.items()}
+    if delta.bug is not None and not _beyond_chance(layer, delta, found, candidates):
+        return
+    if not any(found.values()):
+        return
+    for scale in _distinct([1.0, *_shown_scales(layer, found)]):
+        yield priced_explanation(layer, delta, scale, found)
+
+
+def _shown_scales(layer: Layer, found: Mapping[str, list[PartExplanation]]) -> Iterator[float]:
+    """Give the factors that δ may have: two numbers show one, or a single number one that has a name."""
+    for kind, explanations in found.items():
+        others = [e for other, es in found.items() if other != kind for e in es]
+        for explanation in explanations:
+            scale = explanation.scale
+            if scale is None:
+                continue
+            if (
+                not explanation.is_single_number
+                or any(e.scale is not None and e.fit.has_scale(scale) for e in others)
+                or has_name(layer.evidence.problem, scale, explanation.fit.blur, layer.scale_equation)
+            ):
+                yield scale
+
+
+def _explain_part(layer: Layer, target: Target, delta: Delta) -> list[PartExplanation]:
+    if delta.right and layer.declared and target.part.right:
+        return [RIGHT]
+    found: list[PartExplanation] = []
+    by_right = by_right_rule(target, delta.flow.delta, layer.blur)
+    if by_right is not None:
+        exactly = by_right.scale == 1.0
+        if not (exactly and delta.right and layer.declared):
+            found.append(PartExplanation(None, by_right))
+        if exactly or by_right.scale is None:
+            return found
+    whole = None if found else by_factor_of_whole(target, delta.flow.delta, layer.blur)
+    if whole is not None:
+        found.append(PartExplanation(None, whole))
+    if delta.bug is None or found or _other_part_fits(layer, target, delta):
+        place = _place(layer, target, delta.flow.delta)
+        found += by_wrong_rules(target, place, delta.flow.delta, layer.blur)
+    return found
+
+
+def _other_part_fits(layer: Layer, target: Target, delta: Delta) -> bool:
+    """A wrong product under a wrong δ is believed only where the layer's other gradient shows that δ."""
+    others = [
+        other
+        for other in layer.targets.values()
+        if other is not target and other.part.name != target.part.name
+    ]
+    return any(
+        (found := by_right_rule(other, delta.flow.delta, layer.blur)) is not None
+        and (found.numbers > 1 or found.scale == 1.0)
+        for other in others
+    )
+
+
+def _place(layer: Layer, target: Target, delta: Array) -> Place:
+    evidence = layer.evidence
+    return Place(
+        evidence.problem,
+        evidence.trace,
+        layer.index,
+        delta=delta,
+        penalties=layer.penalties,
+        gradients=evidence.reference,
+        others=evidence.submitted,
+        submitted=target.data,
+        handed_in={kind: other.data for kind, other in layer.targets.items()},
+    )
+
+
+def _beyond_chance(
+    layer: Layer, delta: Delta, found: Mapping[str, list[PartExplanation]], candidates: int
+) -> bool:
+    """Say whether so much agreement is no accident among so many candidates."""
+    examples, outputs = delta.flow.delta.shape
+    inputs = layer.evidence.trace.z[layer.index].shape[1]
+    fits = []
+    for kind, explanations in found.items():
+        right = next((e.fit for e in explanations if e.bug is None), None)
+        if right is None:
+            continue
+        if right.scale is None and not layer.targets[kind].part.right:
+            return True  # both vanish where the right gradient does not
+        fits.append(right)
+    scales = {fit.scale for fit in fits if fit.scale not in (None, 1.0)}
+    unknowns = delta.unknowns + len(_distinct([s for s in scales if s is not None]))
+    independent = min(sum(fit.numbers for fit in fits), outputs * min(examples, inputs + len(fits) - 1))
+    bits = max((fit.bits for fit in fits), default=0.0)
+    spare = int(independent) - unknowns
+    return spare > 0 and spare * bits >= ENOUGH_BITS + log2(candidates)
+
+
+def _distinct(scales: Iterable[float]) -> list[float]:
+    kept: list[float] = []
+    for scale in scales:
+        if not any(abs(scale - other) <= 1e-12 * abs(other) for other in kept):
+            kept.append(scale)
+    return kept

@@ -1,0 +1,115 @@
+"""Which rule, given a layer's δ, leads to one parameter's gradient as handed in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.diagnosis.bug import Bug, Place
+from verifier.diagnosis.bugs import BUGS
+from verifier.diagnosis.evidence import Evidence, Part
+from verifier.diagnosis.fitting import Fit, fit, size_of_product
+
+PRODUCTS = {"weight": "weight_gradient", "bias": "bias_gradient"}
+
+
+@dataclass(frozen=True, slots=True)
+class PartExplanation:
+    """bug: None for the right rule. scale: the gradient's factor beside it, None where any fits."""
+
+    bug: Bug | None
+    fit: Fit
+    estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def scale(self) -> float | None:
+        return self.fit.scale
+
+    @property
+    def is_single_number(self) -> bool:
+        """Whether a single number is all that shows the factor."""
+        return self.fit.numbers < 2 and self.fit.scale not in (None, 1.0)
+
+
+RIGHT = PartExplanation(None, Fit(1.0, 0.0, 1e-13, 52.0, 1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """One parameter with what penalties add to it under the hypothesis at hand."""
+
+    part: Part
+    penalty: Array
+    evidence: Evidence
+    factor: float = 1.0
+
+    @property
+    def data(self) -> Array:
+        """The submitted gradient, penalties taken off, over the factor that penalties are mistaken for."""
+        if self.part.submitted is None:
+            raise ValueError(f"{self.part.name} was not handed in, so nothing explains it")
+        return (self.part.submitted - self.penalty) / self.factor
+
+
+def by_right_rule(target: Target, delta: Array, blur: float, free_scale: bool = True) -> Fit | None:
+    """Fit the right product of z and δ; on a sample of inputs first."""
+    part, evidence = target.part, target.evidence
+    z = evidence.trace.z[part.layer]
+    if part.rows is not None:
+        tried = _fit_rows(target, z, delta, blur, part.rows, free_scale)
+        if tried is None:
+            return None
+    return _fit_rows(target, z, delta, blur, None, free_scale)
+
+
+def _fit_rows(
+    target: Target, z: Array, delta: Array, blur: float, rows: Array | None, free_scale: bool
+) -> Fit | None:
+    part = target.part
+    chosen = slice(None) if rows is None else rows
+    left = z[:, chosen]
+    value = left.T @ delta if part.kind == "weight" else delta.sum(axis=0)
+    size = size_of_product(part, left, delta)
+    relative, penalty = part.relative[chosen] * blur, np.abs(target.penalty[chosen])
+    fixed = part.relative[chosen] * penalty + target.evidence.quantum
+    return fit(target.data[chosen], value, size, relative, fixed, free_scale)
+
+
+def by_wrong_rules(
+    target: Target, place: Place, delta: Array, blur: float, any_scale: bool = True
+) -> Iterator[PartExplanation]:
+    """Give every row of the table that fits; with a factor beside it only where the gradient shows both."""
+    part = target.part
+    size = size_of_product(part, target.evidence.trace.z[part.layer], delta)
+    fixed = part.relative * np.abs(target.penalty) + target.evidence.quantum
+    for bug in BUGS.values():
+        rule = bug.replaces.get(PRODUCTS[part.kind])
+        best: PartExplanation | None = None
+        for candidate in rule(place) if rule is not None else ():
+            value = candidate.value - target.penalty if candidate.whole else candidate.value
+            free = any_scale and not candidate.whole
+            found = fit(target.data, value, size, part.relative * blur, fixed, free)
+            if found is None:
+                continue
+            if found.scale not in (None, 1.0) and found.numbers < 2:
+                continue  # any single number is some multiple of any other
+            if best is None or found.scale in (None, 1.0):
+                best = PartExplanation(bug, found, candidate.estimates)
+            if found.scale in (None, 1.0):
+                break
+        if best is not None:
+            yield best
+
+
+def by_factor_of_whole(target: Target, delta: Array, blur: float) -> Fit | None:
+    """Fit a factor times loss's and penalties' part together, as it comes on a finished gradient."""
+    part = target.part
+    if not target.penalty.any() or part.submitted is None:
+        return None
+    z = target.evidence.trace.z[part.layer]
+    data = z.T @ delta if part.kind == "weight" else delta.sum(axis=0)
+    size = size_of_product(part, z, delta) + np.abs(target.penalty)
+    return fit(part.submitted, data + target.penalty, size, part.relative * blur, target.evidence.quantum)

@@ -1,0 +1,106 @@
+"""A finding in words: the table's sentences with this network's layers, units and numbers filled in."""
+
+from typing import Any
+
+import numpy as np
+
+from reference_impl.problem import Problem
+from verifier.diagnosis.bugs import BUGS
+from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.diagnosis.evidence import Evidence
+from verifier.diagnosis.finding import UNEXPLAINED_ID, Finding
+
+_EQUATIONS = {
+    "loss": "the loss",
+    "output_delta": "the output layer's δ",
+    "hidden_delta": "δ of {place}",
+    "weight_gradient": "the weight gradient of {place}",
+    "bias_gradient": "the bias gradient of {place}",
+    "penalty": "the penalty's part",
+    "numbers": "the numbers that were handed in",
+}
+_WEIGHTS_SHOWN = 8
+
+
+def described(evidence: Evidence, finding: Finding) -> Diagnosis:
+    """Put a finding into words."""
+    words = BUGS[finding.bug].words
+    filled = _filled(evidence.problem, finding)
+    explanation = words.explanation.format(**filled)
+    if finding.bug == UNEXPLAINED_ID:
+        where = _EQUATIONS[finding.equation].format(**filled)
+        explanation += f" The first error is in {where}."
+    explanation += _units(evidence, finding)
+    return Diagnosis(
+        bug=finding.bug,
+        layer=finding.layer,
+        equation=finding.equation,
+        parameters=finding.parameters,
+        factor=finding.factor,
+        residual=finding.residual,
+        also_consistent=finding.also,
+        title=words.title,
+        explanation=explanation,
+        right=words.right,
+        wrong=words.wrong,
+        hint=words.hint.format(place=filled["place"]),
+        estimates=finding.estimates,
+    )
+
+
+def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
+    """Give a value for every placeholder that the table's words may use."""
+    layers = problem.network.layers
+    place = "the whole network"
+    above = "the loss"
+    if finding.layer is not None:
+        row = layers[finding.layer]
+        place = f"layer {finding.layer} ({row.activation.name}, {row.inputs} → {row.outputs})"
+        if finding.layer + 1 < len(layers):
+            above = f"layer {finding.layer + 1}"
+    filled: dict[str, Any] = {
+        "place": place,
+        "above": above,
+        "examples": problem.batch.size,
+        "outputs": layers[-1].outputs,
+        "factor": "" if finding.factor is None else f"{finding.factor:.6g}",
+        "other": "another layer",
+        "used": "another function",
+        "alternative": "another loss",
+        "example": "",
+        "weights": "",
+        "threshold": "",
+        "digits": "",
+        "learning_rate": "",
+    }
+    return filled | {name: _shown(value) for name, value in finding.estimates.items()}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        numbers = ", ".join(f"{number:.4g}" for number in value[:_WEIGHTS_SHOWN])
+        return f"[{numbers}{', …' if len(value) > _WEIGHTS_SHOWN else ''}]"
+    return str(value)
+
+
+def _units(evidence: Evidence, finding: Finding) -> str:
+    """Name the units of the layer in which the error shows, the one that shows it most at the end."""
+    if finding.layer is None or not finding.parameters:
+        return ""
+    parts = [p for p in evidence.parts[finding.layer].values() if p.name in finding.parameters and p.given]
+    error = np.zeros(evidence.problem.network.layers[finding.layer].outputs)
+    allowed = np.zeros_like(error)
+    for part in parts:
+        right = getattr(evidence.reference[finding.layer], part.kind)
+        distance = np.abs(np.atleast_2d(part.submitted) - np.atleast_2d(right))  # type: ignore[arg-type]
+        error = np.maximum(error, distance.max(axis=0))
+        allowed = np.maximum(allowed, np.atleast_2d(part.allowance).max(axis=0))
+    if error.size < 2 or not error.any():
+        return ""
+    affected = np.flatnonzero(error > allowed)
+    which = "every unit" if affected.size == error.size else f"{affected.size} of {error.size} units"
+    if affected.size == 1:
+        return f" It shows in unit {int(affected[0])} alone."
+    return f" It shows in {which} of layer {finding.layer}, most in unit {int(error.argmax())}."
