@@ -5,6 +5,7 @@ from typing import Any
 
 from reference_impl.activations import ACTIVATIONS
 from reference_impl.losses import LOSSES
+from verifier.diagnosis.bugs import BUGS
 from verifier.documents.loss_reading import REDUCTIONS
 from verifier.documents.presets import PRESETS
 from verifier.examples import EXAMPLES
@@ -34,7 +35,18 @@ def catalogue() -> dict[str, Any]:
             {"name": row.name, "description": row.description, "needs": list(row.needs)}
             for row in ORACLES.values()
         ],
-        "bugs": [],
+        "bugs": [
+            {
+                "name": row.id,
+                "title": row.words.title,
+                "equation": row.equation,
+                "right": row.words.right,
+                "wrong": row.words.wrong,
+                "hint": row.words.hint.format(place="the layer"),
+                "seen_in": list(row.words.seen_in),
+            }
+            for row in BUGS.values()
+        ],
         "formats": list(EXPORTERS),
         "precisions": [{"name": row.name, "unit_roundoff": row.unit_roundoff} for row in PRECISIONS.values()],
         "tolerances": [

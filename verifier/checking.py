@@ -40,7 +40,7 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
     """Judge every submission named, write the reports, and say on standard error what could not be judged."""
     try:
         tolerance = _checked(choices)
-        sources = list(_sources(arguments))
+        sources = list(sources_of(arguments))
         stream: IO[str] = sys.stdout if output is None else opened(output)
     except MalformedSubmission as error:
         for mistake in error.mistakes:
@@ -99,7 +99,7 @@ def _checked(choices: Choices) -> Tolerance | None:
     return tolerance
 
 
-def _sources(arguments: Iterable[str]) -> Iterator[str]:
+def sources_of(arguments: Iterable[str]) -> Iterator[str]:
     """Give files as they are; a folder's submissions, sorted, at any depth."""
     for argument in arguments:
         path = Path(argument)

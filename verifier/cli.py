@@ -24,6 +24,11 @@ class CatalogueFormat(StrEnum):
     JSON = "json"
 
 
+class InspectionFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
 class FileFormat(StrEnum):
     JSON = "json"
     NPZ = "npz"
@@ -80,21 +85,36 @@ def example(
     name: Annotated[str | None, typer.Argument(help="Which one; leave it out for the list.")] = None,
     format_name: Annotated[FileFormat, typer.Option("--format")] = FileFormat.JSON,
     output: Annotated[Path | None, typer.Option(help="Write it there instead of printing it.")] = None,
+    strong: Annotated[
+        bool, typer.Option("--strong", help="Draw numbers that reveal every bug the shape allows.")
+    ] = False,
+    like: Annotated[
+        Path | None, typer.Option(help="With --strong: a submission whose network and loss to take.")
+    ] = None,
 ) -> None:
     """Print a submission to start from."""
     from verifier.documents.files import write_document
     from verifier.documents.json_text import write
     from verifier.documents.mistakes import MalformedSubmission
-    from verifier.examples import EXAMPLES, example_document
+    from verifier.examples import EXAMPLES, STRONGEST, example_document
     from verifier.output import opened
 
-    if name is None:
+    if like is not None and (name is not None or not strong):
+        _refuse("--like takes the place of a name, and goes with --strong")
+    if name is None and not strong:
         for row in EXAMPLES.values():
             typer.echo(f"{row.name:20} {row.description}")
         return
-    if name not in EXAMPLES:
+    if name is not None and name not in EXAMPLES:
         _refuse(f"expected one of {', '.join(EXAMPLES)}, got {name!r}")
-    document = example_document(name)
+    document = example_document(name or STRONGEST) if like is None else _read_document(like)
+    if strong:
+        from verifier.strong_example import strong_document
+
+        try:
+            document = strong_document(document)
+        except MalformedSubmission as error:
+            _refuse(str(error))
     if output is None:
         if format_name is not FileFormat.JSON:
             _refuse(f"{format_name} is binary: name a file with --output")
@@ -105,6 +125,20 @@ def example(
                 stream.write(write_document(document, format_name))
         except MalformedSubmission as error:
             _refuse(str(error))
+
+
+@app.command(name="inspect")
+def inspect_problems(
+    files: Annotated[
+        list[str], typer.Argument(help="Submissions, gradients not needed; '-' is standard input.")
+    ],
+    format_name: Annotated[InspectionFormat, typer.Option("--format")] = InspectionFormat.TEXT,
+    output: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
+) -> None:
+    """Say what a problem could reveal: the bugs it catches, hides and confuses, and what to change."""
+    from verifier.inspecting_files import inspect_files
+
+    raise typer.Exit(int(inspect_files(files, format_name, output)))
 
 
 @app.command(name="catalogue")
@@ -135,6 +169,18 @@ def serve(
 
     # by name: the service imports this package, not the other way round
     uvicorn.run("api.app:create_app", factory=True, host=host, port=port, workers=workers)
+
+
+def _read_document(path: Path) -> Any:
+    from verifier.documents.files import parse_bytes
+    from verifier.documents.mistakes import MalformedSubmission
+
+    try:
+        return parse_bytes(path.read_bytes())
+    except OSError as error:
+        _refuse(f"{path}: {error.strerror or error}")
+    except MalformedSubmission as error:
+        _refuse(f"{path}: {error}")
 
 
 def _refuse(message: str) -> None:

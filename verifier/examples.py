@@ -124,6 +124,23 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
                 ),
             ),
             Example(
+                "every-equation",
+                "equal widths, three activations, a penalty: the shape in which most bugs can be made",
+                lambda rng: _question(
+                    rng,
+                    "every-equation",
+                    [
+                        {"in": 4, "out": 4, "activation": "relu"},
+                        {"in": 4, "out": 4, "activation": "tanh"},
+                        {"in": 4, "out": 4, "activation": "sigmoid"},
+                        {"in": 4, "out": 3, "activation": "identity"},
+                    ],
+                    {"name": "cross_entropy", "on": "logits", "l2": {"strength": 0.1}},
+                    examples=5,
+                    classes=True,
+                ),
+            ),
+            Example(
                 "wrong-layer",
                 "one wrong layer: the last weight gradient takes a for z = g(a)",
                 lambda rng: _question(
@@ -134,6 +151,9 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
         )
     }
 )
+
+
+STRONGEST = "every-equation"  # the shape that allows most bugs
 
 
 def example_document(name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from verifier.caution import Caution
 from verifier.documents.report_document import summary_of
-from verifier.exporters import sentences
+from verifier.exporters import diagnosis, sentences
 from verifier.report import ParameterReport, Report
 from verifier.verdict import Verdict
 
@@ -33,6 +33,11 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"- {sentences.loss(report)}"
     yield f"- {sentences.graded_under(report)}"
     yield f"- {sentences.tolerance(report)}"
+    for row in report.diagnosis:
+        yield ""
+        yield f"### {diagnosis.heading(row).translate(_SPECIAL)}"
+        yield ""
+        yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in diagnosis.sentences(row))
     yield ""
     yield "| parameter | shape | verdict | wrong | max error | relative |"
     yield "|---|---|---|---|---|---|"

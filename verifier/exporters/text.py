@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from math import isnan
 
 from verifier.documents.report_document import summary_of
-from verifier.exporters import sentences
+from verifier.exporters import diagnosis, sentences
 from verifier.report import ParameterReport, Report
 from verifier.verdict import Verdict
 
@@ -28,11 +28,12 @@ def brief(report: Report) -> str:
     """Give the verdict, the counts and the worst parameter in one line."""
     bad = [row for row in report.parameters.values() if row.verdict is not Verdict.CORRECT]
     worst = max(bad, key=_badness, default=None)
+    named = "; ".join(diagnosis.heading(row) for row in report.diagnosis)
     most = ""
     if worst is not None:
         entry = next((f" {list(entry.index)} {sentences.entry(entry)}" for entry in worst.worst), "")
         most = f"; worst: {worst.name}{entry or ' ' + worst.verdict}"
-    return f"{_verdict(report)}; {_counts(report)}{most}"
+    return f"{_verdict(report)}; {_counts(report)}{most}{'; diagnosis: ' + named if named else ''}"
 
 
 def _badness(row: ParameterReport) -> tuple[int, float]:
@@ -58,6 +59,10 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"  {_counts(report)}"
     yield f"  {sentences.graded_under(report)}"
     yield f"  {sentences.loss(report)}"
+    for row in report.diagnosis:
+        yield ""
+        yield f"  diagnosis: {diagnosis.heading(row)}"
+        yield from (f"    {sentence}" for sentence in diagnosis.sentences(row))
     yield ""
     yield from _table(report)
     yield from _worst(report)

@@ -1,0 +1,90 @@
+"""What a problem could reveal, frozen, as data; and its document (`gradjury.inspection/1`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.caution import Caution
+
+SCHEMA = "gradjury.inspection/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a bug was made: layer, None for the whole network, and equation."""
+
+    layer: int | None
+    equation: str
+
+
+@dataclass(frozen=True, slots=True)
+class BugPower:
+    """One bug of the catalogue, made in `made` places and forms.
+
+    caught: of them, those that leave a number out of tolerance. missed: those that other numbers of the same
+    shape would catch. hidden: those that no numbers of this shape were seen to catch.
+    confused_with: bugs that give the same numbers here, but not with other numbers of this shape.
+    same_here_as: bugs that give the same numbers here, and did with all others.
+    """
+
+    bug: str
+    made: int
+    caught: int
+    missed: int
+    hidden: int
+    missed_at: tuple[Place, ...] = ()
+    hidden_at: tuple[Place, ...] = ()
+    confused_with: tuple[str, ...] = ()
+    same_here_as: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """mutation_score: the share of bugs caught, of those that the shape allows to catch; mean over bugs.
+
+    uninformative: by parameter, entries of the right gradient that are zero, so that wrong code could pass.
+    advice: what to change.
+    """
+
+    mutation_score: float
+    bugs: tuple[BugPower, ...]
+    uninformative: Mapping[str, int]
+    entries: int
+    warnings: tuple[Caution, ...] = ()
+    advice: tuple[str, ...] = ()
+    name: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the document, ready for JSON."""
+        return {
+            "schema": SCHEMA,
+            **({"name": self.name} if self.name is not None else {}),
+            "mutation_score": self.mutation_score,
+            "bugs": [_row(row) for row in self.bugs],
+            "uninformative": dict(self.uninformative),
+            "entries": self.entries,
+            "warnings": [
+                {"code": own.code, "layer": own.layer, "units": list(own.units), "detail": own.detail}
+                for own in self.warnings
+            ],
+            "advice": list(self.advice),
+        }
+
+    def __str__(self) -> str:
+        from verifier.exporters.inspection import export
+
+        return export(self)
+
+
+def _row(row: BugPower) -> dict[str, Any]:
+    return {
+        "bug": row.bug,
+        "made": row.made,
+        "caught": row.caught,
+        "missed": row.missed,
+        "hidden": row.hidden,
+        "missed_at": [{"layer": at.layer, "equation": at.equation} for at in row.missed_at],
+        "hidden_at": [{"layer": at.layer, "equation": at.equation} for at in row.hidden_at],
+        "confused_with": list(row.confused_with),
+        "same_here_as": list(row.same_here_as),
+    }

@@ -1,0 +1,204 @@
+"""The catalogue's bugs made on purpose: what a program with one of them hands in for a problem."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.backpropagation import (
+    bias_gradient,
+    gradients,
+    hidden_delta,
+    output_delta,
+    penalty_gradient,
+    weight_gradient,
+)
+from reference_impl.network import LayerParameters, Parameters, Trace, named
+from reference_impl.problem import Problem
+from verifier.diagnosis.bug import Bug, Flow, Place, Replacement
+from verifier.diagnosis.bugs import BUGS
+from verifier.diagnosis.layer import is_of_whole_network
+from verifier.diagnosis.rules.hidden_delta import sent_down
+from verifier.diagnosis.rules.output_delta import of_output
+
+_CONSTANT = 0.7
+_PRODUCTS = {"weight_gradient": "weight", "bias_gradient": "bias"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mutant:
+    """bug, made in one place in one of its forms. layer: None where the whole network has it."""
+
+    bug: Bug
+    layer: int | None
+    equation: str
+    estimates: Mapping[str, Any]
+    gradients: Parameters
+
+
+def mutants(problem: Problem, trace: Trace) -> Iterator[Mutant]:
+    """Make every bug of the table in every place and form that this network allows."""
+    right = gradients(problem, trace)
+    with np.errstate(all="ignore"):
+        for bug in BUGS.values():
+            yield from _of_factors(bug, problem, trace, right)
+            yield from _of_penalties(bug, problem, trace)
+            yield from _of_changes(bug, right)
+            for equation in bug.replaces:
+                for layer in range(len(problem.network.layers)):
+                    if (equation == "output_delta") != (layer == len(problem.network.layers) - 1) and (
+                        equation in ("output_delta", "hidden_delta")
+                    ):
+                        continue
+                    for replacement, flow in _replacements(bug, equation, problem, trace, layer, right):
+                        made = _made(problem, trace, equation, layer, replacement, flow)
+                        where = None if is_of_whole_network(bug, equation) else layer
+                        yield Mutant(bug, where, equation, replacement.estimates, made)
+
+
+def _of_factors(bug: Bug, problem: Problem, trace: Trace, right: Parameters) -> Iterator[Mutant]:
+    values = bug.factors(problem) if bug.factors is not None else (_CONSTANT,) if bug.any_factor else ()
+    last = len(problem.network.layers) - 1
+    for factor in values:
+        if bug.equation == "loss":
+            made = _with_penalties(problem, trace, [factor] * (last + 1))
+            yield Mutant(bug, None, "loss", {"factor": factor}, made)
+        elif last > 0:
+            made = _with_penalties(problem, trace, [factor] * last + [1.0])
+            yield Mutant(bug, last - 1, "hidden_delta", {"factor": factor}, made)
+    if bug.any_factor:
+        for layer, own in enumerate(right):
+            scaled = LayerParameters(_CONSTANT * own.weight, own.bias)
+            made = (*right[:layer], scaled, *right[layer + 1 :])
+            yield Mutant(bug, layer, "weight_gradient", {"factor": _CONSTANT}, made)
+
+
+def _with_penalties(problem: Problem, trace: Trace, factors: list[float]) -> Parameters:
+    """Multiply the loss's part of each layer's gradients; that of the penalties stays."""
+    bare = replace(problem, risk=replace(problem.risk, penalties=()))
+    data = gradients(bare, trace)
+    extra = [penalty_gradient(problem, trace, index) for index in range(len(data))]
+    return tuple(_added(own, more, factor) for own, more, factor in zip(data, extra, factors, strict=True))
+
+
+def _added(data: LayerParameters, penalty: LayerParameters, factor: float = 1.0) -> LayerParameters:
+    bias = None
+    if data.bias is not None and penalty.bias is not None:
+        bias = factor * data.bias + penalty.bias
+    return LayerParameters(factor * data.weight + penalty.weight, bias)
+
+
+def _of_penalties(bug: Bug, problem: Problem, trace: Trace) -> Iterator[Mutant]:
+    if bug.penalties is None:
+        return
+    data = gradients(replace(problem, risk=replace(problem.risk, penalties=())), trace)
+    for taken in bug.penalties(problem):
+        for strength in taken.usual or (1.0,):
+            scaled = tuple(replace(own, strength=own.strength * strength) for own in taken.scaled)
+            risk = replace(problem.risk, penalties=(*taken.penalties, *scaled))
+            wrong = replace(problem, risk=risk)
+            made = tuple(
+                _added(
+                    LayerParameters(
+                        taken.data_factor * own.weight,
+                        None
+                        if own.bias is None
+                        else (taken.data_factor if taken.of_biases else 1.0) * own.bias,
+                    ),
+                    penalty_gradient(wrong, trace, index),
+                )
+                for index, own in enumerate(data)
+            )
+            estimates = {**taken.estimates, **({taken.unknown: strength} if taken.unknown else {})}
+            yield Mutant(bug, None, bug.equation, estimates, made)
+
+
+def _of_changes(bug: Bug, right: Parameters) -> Iterator[Mutant]:
+    for changed in bug.changes(dict(named(right)), None) if bug.changes is not None else ():
+        made = tuple(
+            LayerParameters(
+                changed.gradients[f"layers.{index}.weight"],
+                None if own.bias is None else changed.gradients[f"layers.{index}.bias"],
+            )
+            for index, own in enumerate(right)
+        )
+        yield Mutant(bug, None, "numbers", changed.estimates, made)
+
+
+def _replacements(
+    bug: Bug, equation: str, problem: Problem, trace: Trace, layer: int, right: Parameters
+) -> Iterator[tuple[Replacement, Flow | None]]:
+    """Give what the rule makes at one layer, everything above it being right."""
+    if equation == "bias_gradient" and problem.parameters[layer].bias is None:
+        return
+    flow = _flow_to(problem, trace, layer if equation in _PRODUCTS else layer + 1)
+    place = Place(
+        problem,
+        trace,
+        layer,
+        above=flow if equation == "hidden_delta" else None,
+        delta=flow.delta if equation in _PRODUCTS and flow is not None else None,
+        step=right[layer + 1].weight if equation == "hidden_delta" else None,
+        penalties=tuple(penalty_gradient(problem, trace, k) for k in range(len(right))),
+        gradients=right,
+    )
+    for replacement in bug.replaces[equation](place):
+        if replacement.direction is None:
+            yield replacement, flow
+            continue
+        for amount in replacement.usual:
+            value = replacement.value + amount * replacement.direction
+            estimates = {**replacement.estimates, replacement.unknown: amount}
+            yield replace(replacement, value=value, estimates=estimates, direction=None), flow
+
+
+def _flow_to(problem: Problem, trace: Trace, layer: int) -> Flow | None:
+    """Run the right recursion down to a layer; None above the last."""
+    last = len(problem.network.layers) - 1
+    if layer > last:
+        return None
+    flow = Flow(output_delta(problem, trace), of_output(Place(problem, trace, last)))
+    for index in reversed(range(layer, last)):
+        upstream = sent_down(Place(problem, trace, index, above=flow))
+        flow = Flow(hidden_delta(problem, trace, index, flow.delta), upstream)
+    return flow
+
+
+def _made(
+    problem: Problem,
+    trace: Trace,
+    equation: str,
+    layer: int,
+    replacement: Replacement,
+    flow: Flow | None,
+) -> Parameters:
+    """Run the recursion with one equation of one layer replaced."""
+    right = gradients(problem, trace)
+    if equation in _PRODUCTS:
+        penalty = penalty_gradient(problem, trace, layer)
+        return tuple(
+            _with_product(own, penalty, _PRODUCTS[equation], replacement) if index == layer else own
+            for index, own in enumerate(right)
+        )
+    made, delta = list(right), replacement.value
+    for index in reversed(range(layer + 1)):
+        if index < layer:
+            delta = hidden_delta(problem, trace, index, delta)
+        made[index] = _products(problem, trace, index, delta)
+    return tuple(made)
+
+
+def _products(problem: Problem, trace: Trace, layer: int, delta: Array) -> LayerParameters:
+    penalty = penalty_gradient(problem, trace, layer)
+    weight = weight_gradient(problem, trace, layer, delta)
+    bias = None if penalty.bias is None else bias_gradient(problem, trace, layer, delta)
+    return _added(LayerParameters(weight, bias), penalty)
+
+
+def _with_product(
+    own: LayerParameters, penalty: LayerParameters, kind: str, replacement: Replacement
+) -> LayerParameters:
+    added = 0.0 if replacement.whole else getattr(penalty, kind)
+    return replace(own, **{kind: replacement.value + added})

@@ -1,0 +1,70 @@
+"""An inspection as plain text: what `print(inspect(problem))` shows and `gradjury inspect` prints."""
+
+from collections.abc import Callable, Iterator
+
+from verifier.diagnosis.inspection import BugPower, Inspection, Place
+from verifier.exporters.text import one_line
+
+
+def export(inspection: Inspection) -> str:
+    """Give the inspection's text, without a final newline."""
+    return "\n".join(_lines(inspection))
+
+
+def _lines(inspection: Inspection) -> Iterator[str]:
+    rows = inspection.bugs
+    caught = [row for row in rows if row.caught and not row.missed]
+    if inspection.name:
+        yield one_line(inspection.name)
+    yield (
+        f"  {len(rows)} bugs of the catalogue can be made here; this problem catches {len(caught)} of them "
+        "wherever numbers can"
+    )
+    yield from _section(
+        "caught only in some places or forms, or not at all:", [r for r in rows if r.missed], _missed
+    )
+    yield from _section("not told apart here:", [r for r in rows if r.confused_with], _confused)
+    yield from _section("the same in any problem of this shape:", [r for r in rows if r.same_here_as], _same)
+    yield from _section("hidden by the network's shape itself:", [r for r in rows if r.hidden], _hidden)
+    zero = {name: count for name, count in inspection.uninformative.items() if count}
+    if zero:
+        yield ""
+        yield f"  entries whose right gradient is zero: {sum(zero.values())} of {inspection.entries}"
+        yield from (f"    {name}: {count}" for name, count in zero.items())
+    if inspection.advice:
+        yield ""
+        yield "  what to change:"
+        yield from (f"    - {advice}" for advice in inspection.advice)
+    yield ""
+    yield f"  mutation score: {inspection.mutation_score:.1%}"
+
+
+def _section(title: str, rows: list[BugPower], described: Callable[[BugPower], str]) -> Iterator[str]:
+    if not rows:
+        return
+    yield ""
+    yield f"  {title}"
+    for row in rows:
+        yield f"    {row.bug}: {described(row)}"
+
+
+def _missed(row: BugPower) -> str:
+    return f"{row.caught} of {row.caught + row.missed}, missed at {_places(row.missed_at)}"
+
+
+def _hidden(row: BugPower) -> str:
+    return f"{row.hidden} of {row.made}, at {_places(row.hidden_at)}"
+
+
+def _confused(row: BugPower) -> str:
+    return ", ".join(row.confused_with)
+
+
+def _same(row: BugPower) -> str:
+    return ", ".join(row.same_here_as)
+
+
+def _places(places: tuple[Place, ...]) -> str:
+    return "; ".join(
+        f"{'the whole network' if at.layer is None else f'layer {at.layer}'} ({at.equation})" for at in places
+    )

@@ -1,0 +1,55 @@
+"""Inspecting files: what `gradjury inspect` does with its arguments."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from verifier.checking import sources_of
+from verifier.diagnosis.inspection import Inspection
+from verifier.documents.files import parse_bytes
+from verifier.documents.json_text import write
+from verifier.documents.mistakes import MalformedSubmission
+from verifier.exit_status import ExitStatus, of_all
+from verifier.inspecting import inspect
+from verifier.output import opened
+
+
+def inspect_files(arguments: Sequence[str], format_name: str, output: Path | None) -> ExitStatus:
+    """Inspect every problem named, and say on standard error what could not be read."""
+    sources = list(sources_of(arguments))
+    if output is None:
+        return _inspect_all(sources, format_name, sys.stdout)
+    try:
+        stream = opened(output)
+    except MalformedSubmission as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return ExitStatus.MALFORMED
+    with stream:
+        return _inspect_all(sources, format_name, stream)
+
+
+def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> ExitStatus:
+    statuses = []
+    for source in sources:
+        try:
+            content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+            inspection = inspect(parse_bytes(content))
+        except OSError as error:
+            print(f"{source}: {error.strerror or error}", file=sys.stderr)  # noqa: T201
+            statuses.append(ExitStatus.MALFORMED)
+            continue
+        except MalformedSubmission as error:
+            for mistake in error.mistakes:
+                print(f"{source}: {mistake.pointer or '(document)'}: {mistake.detail}", file=sys.stderr)  # noqa: T201
+            statuses.append(ExitStatus.MALFORMED)
+            continue
+        statuses.append(ExitStatus.CORRECT)
+        stream.write(_rendered(inspection, source, format_name, first=len(statuses) == 1))
+    return of_all(statuses)
+
+
+def _rendered(inspection: Inspection, source: str, format_name: str, *, first: bool) -> str:
+    if format_name == "json":
+        return write({"source": source, **inspection.to_dict()}) + "\n"
+    return ("" if first else "\n") + str(inspection) + "\n"
