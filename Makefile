@@ -18,7 +18,7 @@ lint: .venv/test
 	$(BIN)/lint-imports --no-cache
 
 bench: .venv/test
-	for question in judging soundness; do $(BIN)/python -m benchmarks.$$question || exit 1; done
+	for question in judging soundness diagnosis; do $(BIN)/python -m benchmarks.$$question || exit 1; done
 
 # compat: a folder named like a package, where a command is run, must not hide the package
 .venv/run: pyproject.toml constraints.txt

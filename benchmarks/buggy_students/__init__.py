@@ -1,0 +1,37 @@
+"""Backpropagation as students get it wrong: one row a catalogue bug, each made at one place.
+
+Independent of the diagnosis: plain numpy, the textbook's formulas, no part of the verifier.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from benchmarks.buggy_students.backward import hand_in
+from benchmarks.buggy_students.biases import BIASES
+from benchmarks.buggy_students.hidden_paths import HIDDEN_PATHS
+from benchmarks.buggy_students.hidden_slopes import HIDDEN_SLOPES
+from benchmarks.buggy_students.mistake import Gradients, Mistake, Student, Wish, places
+from benchmarks.buggy_students.numbers import NUMBERS
+from benchmarks.buggy_students.output_delta import OUTPUT_DELTAS
+from benchmarks.buggy_students.output_slopes import AT_OUTPUT
+from benchmarks.buggy_students.penalties import PENALTIES
+from benchmarks.buggy_students.products import PRODUCTS
+from benchmarks.buggy_students.scales import SCALES
+
+STUDENTS: Mapping[str, Student] = MappingProxyType(
+    {
+        row.bug: row
+        for row in (
+            *SCALES,
+            *OUTPUT_DELTAS,
+            *HIDDEN_SLOPES,
+            *HIDDEN_PATHS,
+            *PRODUCTS,
+            *BIASES,
+            *PENALTIES,
+            *NUMBERS,
+        )
+    }
+)
+
+__all__ = ["AT_OUTPUT", "STUDENTS", "Gradients", "Mistake", "Student", "Wish", "hand_in", "places"]

@@ -1,0 +1,108 @@
+"""δ of a hidden layer with a wrong g′."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.buggy_students.desk import Array, Desk
+from benchmarks.buggy_students.hidden import SQUARE, Rule, Rules, down, elementwise, hidden, name_of
+from benchmarks.buggy_students.mistake import Above
+from benchmarks.students import TEXTBOOK
+from reference_impl import Problem
+
+Slope = Callable[[Desk, int], Array]  # (desk, layer) -> what stands for g′(a)
+
+
+def _with_slope(slope: Slope) -> Rule:
+    return lambda desk, layer, above: down(desk, layer, above) * slope(desk, layer)
+
+
+def _sloped(slopes: Callable[[Problem, int], dict[str, Slope]]) -> Rules:
+    return lambda problem, layer: {text: _with_slope(own) for text, own in slopes(problem, layer).items()}
+
+
+def _missing(problem: Problem, layer: int) -> dict[str, Rule]:
+    return {"no g'": down} if elementwise(problem, layer) else {}
+
+
+def _at_activation(problem: Problem, layer: int) -> dict[str, Slope]:
+    if not elementwise(problem, layer):
+        return {}
+
+    def slope(desk: Desk, layer: int) -> Array:
+        own, z = TEXTBOOK[desk.activation(layer)], desk.unmasked[layer]
+        return own.slope(z, own.value(z))
+
+    return {"g'(z)": slope}
+
+
+OUTPUT_FORMS: dict[str, Callable[[Array], Array]] = {
+    "sigmoid": lambda v: v * (1 - v),
+    "tanh": lambda v: 1 - v * v,
+}
+SLIPS: dict[str, Callable[[Array], Array]] = {
+    "1 + z²": lambda z: 1 + z * z,
+    "z²": lambda z: z * z,
+    "-z²": lambda z: -z * z,
+}
+
+
+def _at_preactivation(problem: Problem, layer: int) -> dict[str, Slope]:
+    form = OUTPUT_FORMS.get(name_of(problem, layer))
+    return {} if form is None else {"output form of a": lambda desk, layer: form(desk.a[layer])}
+
+
+def _wrong(problem: Problem, layer: int) -> dict[str, Slope]:
+    """Another activation's g′; tanh's formula with a slip; the formula in z of another squashing function."""
+    own = name_of(problem, layer)
+    found: dict[str, Slope] = {}
+    for name, row in TEXTBOOK.items():
+        if name not in (own, "identity"):
+            found[f"g' of {name}"] = lambda desk, layer, row=row: row.slope(
+                desk.a[layer], row.value(desk.a[layer])
+            )
+    if own == "tanh":
+        for text, slip in SLIPS.items():
+            found[text] = lambda desk, layer, slip=slip: slip(desk.unmasked[layer])
+    if own in OUTPUT_FORMS:
+        other = "tanh" if own == "sigmoid" else "sigmoid"
+        found[f"{other}'s formula in z"] = lambda desk, layer: OUTPUT_FORMS[other](desk.unmasked[layer])
+    return found
+
+
+def _relu_on_upstream(problem: Problem, layer: int) -> dict[str, Rule]:
+    if name_of(problem, layer) != "relu":
+        return {}
+    return {"max(0, upstream)": lambda desk, layer, above: np.maximum(down(desk, layer, above), 0)}
+
+
+def _wrong_mask(problem: Problem, layer: int) -> dict[str, Rule]:
+    if name_of(problem, layer) != "relu":
+        return {}
+    found: dict[str, Rule] = {}
+    width = problem.network.layers[layer].outputs
+    for other, own in enumerate(problem.network.layers):
+        if other != layer and own.outputs == width:
+            found[f"mask of layer {other}"] = _with_slope(
+                lambda desk, layer, other=other: (desk.a[other] > 0).astype(desk.dtype)
+            )
+
+    def of_upstream(desk: Desk, layer: int, above: Above) -> Array:
+        upstream = down(desk, layer, above)
+        return upstream * (upstream > 0)
+
+    found["mask of the upstream"] = of_upstream
+    return found
+
+
+SLOPES = {
+    "derivative-at-activation": _at_activation,
+    "output-form-at-preactivation": _at_preactivation,
+    "wrong-activation-derivative": _wrong,
+}
+HIDDEN_SLOPES = (
+    hidden("missing-activation-derivative", _missing),
+    *(hidden(bug, _sloped(slopes)) for bug, slopes in SLOPES.items()),
+    hidden("relu-on-upstream", _relu_on_upstream),
+    hidden("mask-from-wrong-tensor", _wrong_mask, SQUARE),
+)

@@ -1,0 +1,206 @@
+"""The students whom diagnoses are measured on: right where no bug is made, wrong only where theirs is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.buggy_students import STUDENTS, Wish, hand_in, places
+from benchmarks.diagnosing.outcome import alike
+from benchmarks.diagnosing.said import said_of, submission
+from benchmarks.diagnosing.single import MANNERS, case_of
+from benchmarks.diagnosing.unknown import case_of as unknown_case
+from benchmarks.general_position import CELLS, Cell, draw
+from benchmarks.uncatalogued import MUTATIONS
+from reference_impl import (
+    LOSSES,
+    Batch,
+    Layer,
+    LayerParameters,
+    Network,
+    Problem,
+    Risk,
+    activation,
+    backpropagate,
+    deltas,
+    forward,
+    named,
+)
+
+SEEDS = range(12)
+BIASED = Cell("tanh", "mse", "values", 3, 4)
+
+
+def layer_of(name):
+    return int(name.split(".")[1])
+
+
+def changed(problem, mistake):
+    """The parameters whose gradients the mistake changes."""
+    right, wrong = hand_in(problem), hand_in(problem, [mistake])
+    return {name for name in right if not alike({name: right[name]}, {name: wrong[name]})}
+
+
+def test_every_id_is_made_by_one_student_and_carries_its_row():
+    assert len(STUDENTS) == 54
+    assert all(bug == row.bug for bug, row in STUDENTS.items())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("block", range(8))
+def test_a_student_who_makes_no_mistake_is_right(dtype, block):
+    for index in range(block, len(CELLS), 24):
+        problem = draw(np.random.default_rng(index), CELLS[index])
+        given = submission(problem, hand_in(problem, dtype=dtype), np.dtype(dtype).name, "strict")
+        assert said_of(given).verdict == "correct", CELLS[index]
+
+
+@pytest.mark.parametrize("bug", STUDENTS)
+def test_a_mistake_reaches_its_own_equation_and_what_lies_below_and_nothing_else(bug):
+    for seed in SEEDS:
+        case = case_of(bug, seed, MANNERS["single"])
+        if case is None or case.mistake.layer is None or bug == "overflow":
+            continue
+        mistake, wrong = case.mistake, changed(case.problem, case.mistake)
+        allowed = {name for name in hand_in(case.problem) if layer_of(name) == mistake.layer}
+        if mistake.equation in ("output_delta", "hidden_delta"):
+            allowed = {name for name in hand_in(case.problem) if layer_of(name) <= mistake.layer}
+        elif mistake.equation == "bias_gradient":
+            allowed = {f"layers.{mistake.layer}.bias"}
+        assert wrong <= allowed, (seed, mistake.form)
+
+
+@pytest.mark.parametrize("bug", STUDENTS)
+def test_most_problems_drawn_for_a_bug_let_it_be_made(bug):
+    drawn = [case_of(bug, seed, MANNERS["single"]) for seed in SEEDS]
+    assert sum(case is not None for case in drawn) > 10
+
+
+@pytest.mark.parametrize(
+    ("bug", "becomes"),
+    [
+        ("sign-flipped", lambda right, size: -right),
+        ("batch-sum-for-mean", lambda right, size: right * size),
+        ("zero-gradient", lambda right, size: 0 * right),
+        ("batch-mean-for-sum", lambda right, size: right / size),
+    ],
+)
+def test_a_scale_of_the_whole_is_what_the_catalogue_says(bug, becomes):
+    problem = without_penalty(draw(np.random.default_rng(3), BIASED))
+    (mistake,) = STUDENTS[bug].forms(problem, None, {})
+    found = hand_in(problem, [mistake])
+    for name, right in named(backpropagate(problem)):
+        np.testing.assert_allclose(found[name], becomes(right, 4), rtol=1e-12)
+
+
+def sigma(a):
+    return 1 / (1 + np.exp(-a))
+
+
+# bug, form, layer, parameter, what the catalogue says it becomes: from (a, z with z[0] = x, δ, W)
+FORMULAS = [
+    ("missing-activation-derivative", "no g'", 1, "bias", lambda a, z, d, w: d[2] @ w[2].T),
+    (
+        "upstream-error-for-delta",
+        None,
+        0,
+        "bias",
+        lambda a, z, d, w: d[2] @ w[2].T @ w[1].T * (1 - z[1] ** 2),
+    ),
+    (
+        "derivative-at-activation",
+        None,
+        1,
+        "bias",
+        lambda a, z, d, w: d[2] @ w[2].T * (1 - np.tanh(z[2]) ** 2),
+    ),
+    ("output-form-at-preactivation", None, 1, "bias", lambda a, z, d, w: d[2] @ w[2].T * (1 - a[1] ** 2)),
+    ("wrong-activation-derivative", "z²", 1, "bias", lambda a, z, d, w: d[2] @ w[2].T * z[2] ** 2),
+    (
+        "wrong-activation-derivative",
+        "g' of sigmoid",
+        1,
+        "bias",
+        lambda a, z, d, w: d[2] @ w[2].T * sigma(a[1]) * (1 - sigma(a[1])),
+    ),
+    ("untransposed-weights", None, 1, "bias", lambda a, z, d, w: d[2] @ w[2] * (1 - z[2] ** 2)),
+    ("wrong-layer-weights", "W of layer 0", 1, "bias", lambda a, z, d, w: d[2] @ w[0].T * (1 - z[2] ** 2)),
+    (
+        "derivative-along-wrong-axis",
+        None,
+        0,
+        "bias",
+        lambda a, z, d, w: (1 - z[2] ** 2) * (d[2] @ w[2].T @ w[1].T),
+    ),
+    (
+        "updated-weights",
+        "rate 0.5",
+        1,
+        "bias",
+        lambda a, z, d, w: d[2] @ (w[2] - 0.5 * z[2].T @ d[2]).T * (1 - z[2] ** 2),
+    ),
+    ("batch-mean-again-in-hidden-layers", "once", 1, "bias", lambda a, z, d, w: d[1] / 4),
+    ("target-ignored", "f", 2, "bias", lambda a, z, d, w: z[3] / 4),
+    ("activated-input", None, 1, "weight", lambda a, z, d, w: np.tanh(z[1]).T @ d[1]),
+    ("preactivation-as-input", None, 1, "weight", lambda a, z, d, w: a[0].T @ d[1]),
+    ("wrong-layer-input", "z[0] for z[1]", 1, "weight", lambda a, z, d, w: z[0].T @ d[1]),
+    ("transposed-gradient", None, 1, "weight", lambda a, z, d, w: d[1].T @ z[1]),
+    ("examples-weighted", "0 dropped", 1, "weight", lambda a, z, d, w: z[1][1:].T @ d[1][1:]),
+    (
+        "assigned-not-accumulated",
+        "only the last example",
+        1,
+        "weight",
+        lambda a, z, d, w: z[1][3:].T @ d[1][3:],
+    ),
+    ("bias-summed-over-units", None, 1, "bias", lambda a, z, d, w: np.full((1, d[1].shape[1]), d[1].sum())),
+    ("bias-mean-for-sum", "over N", 1, "bias", lambda a, z, d, w: d[1] / 4),
+    ("bias-not-summed", "the first", 1, "bias", lambda a, z, d, w: d[1][:1]),
+    ("bias-row-sum-of-weight-gradient", None, 1, "bias", lambda a, z, d, w: z[1].T @ d[1]),
+    ("bias-of-another-layer", "of layer 0", 1, "bias", lambda a, z, d, w: d[0]),
+]
+
+
+@pytest.mark.parametrize(("bug", "form", "layer", "kind", "formula"), FORMULAS)
+def test_a_gradient_becomes_what_the_catalogue_says(bug, form, layer, kind, formula):
+    """In a network of three square tanh layers, the last one linear, under the lecture's risk, N = 4."""
+    problem = square()
+    (mistake,) = [m for m in STUDENTS[bug].forms(problem, layer, {}) if form in (None, m.form)]
+    trace = forward(problem.network, problem.parameters, problem.batch)
+    weights = [own.weight for own in problem.parameters]
+    expected = formula(trace.a, trace.z, deltas(problem, trace), weights)
+    found = hand_in(problem, [mistake])[f"layers.{layer}.{kind}"]
+    np.testing.assert_allclose(found, expected if kind == "weight" else expected.sum(axis=0), rtol=1e-9)
+
+
+def square():
+    rng = np.random.default_rng(1)
+    layers = tuple(Layer(5, 5, activation(name)) for name in ("tanh", "tanh", "identity"))
+    parameters = tuple(LayerParameters(rng.normal(size=(5, 5)) / 2, rng.normal(size=5) / 2) for _ in layers)
+    batch = Batch(rng.normal(size=(4, 5)), rng.normal(size=(4, 5)))
+    return Problem(Network(layers), parameters, batch, Risk(LOSSES["mse"], 0.5))
+
+
+def without_penalty(problem):
+    return replace(problem, risk=replace(problem.risk, batch="mean", penalties=()))
+
+
+def test_no_mutation_is_a_catalogue_bug_in_disguise():
+    for name in MUTATIONS:
+        for seed in range(3):
+            case = unknown_case(name, seed)
+            for bug, student in STUDENTS.items():
+                for layer in places(case.problem):
+                    for form in student.forms(case.problem, layer, {}):
+                        other = hand_in(case.problem, [form])
+                        assert not alike(other, case.gradients), (name, seed, bug, form.form)
+
+
+def test_two_mistakes_in_different_layers_are_both_made():
+    problem = without_penalty(draw(np.random.default_rng(9), BIASED, Wish(bias=True)))
+    (zero,) = STUDENTS["bias-zero"].forms(problem, 2, {})
+    (missing,) = STUDENTS["missing-activation-derivative"].forms(problem, 1, {})
+    both = hand_in(problem, [zero, missing])
+    alone = hand_in(problem, [missing])
+    np.testing.assert_array_equal(both["layers.2.bias"], 0.0)
+    np.testing.assert_array_equal(both["layers.0.weight"], alone["layers.0.weight"])

@@ -1,0 +1,91 @@
+"""How the benchmark judges what is said: coincidences are recomputed, never believed."""
+
+import numpy as np
+import pytest
+
+from benchmarks.buggy_students import STUDENTS, Wish, hand_in
+from benchmarks.diagnosing.outcome import judge, reproduced_at
+from benchmarks.diagnosing.said import Row, Said
+from benchmarks.general_position import Cell, draw
+
+
+def problem(seed=0, examples=4, outputs="sum"):
+    rng = np.random.default_rng(seed)
+    found = draw(
+        rng, Cell("tanh", "mse", "values", 3, examples), Wish(bias=True, outputs_from=2, output="tanh")
+    )
+    while found.risk.penalties or found.batch.masks or found.risk.outputs != outputs:
+        found = draw(
+            rng, Cell("tanh", "mse", "values", 3, examples), Wish(bias=True, outputs_from=2, output="tanh")
+        )
+    return found
+
+
+def row(bug, layer, equation, also=(), **hints):
+    return Row(bug, layer, equation, 0.0, also, hints)
+
+
+def kind_of(given, bug, layer, rows, form=None):
+    mistake = next(m for m in STUDENTS[bug].forms(given, layer, {}) if form in (None, m.form))
+    said = Said("incorrect", ("layers.0.weight",), tuple(rows), ())
+    return judge(given, mistake, hand_in(given, [mistake]), said, np.float64)
+
+
+def test_the_right_name_at_the_right_place_is_right():
+    rows = [row("missing-activation-derivative", 1, "hidden_delta")]
+    assert kind_of(problem(), "missing-activation-derivative", 1, rows) == ("named", True, True)
+
+
+def test_the_right_name_at_another_place_is_not_located():
+    rows = [row("missing-activation-derivative", 0, "hidden_delta")]
+    assert kind_of(problem(), "missing-activation-derivative", 1, rows) == ("named", False, True)
+
+
+@pytest.mark.parametrize(
+    ("also", "kind"),
+    [(("assigned-not-accumulated",), "also"), ((), "unlisted"), (("bias-zero",), "unlisted")],
+)
+def test_another_name_counts_only_where_its_own_student_hands_in_the_same(also, kind):
+    given = problem()
+    weights = row("examples-weighted", 1, "weight_gradient", also, weights=np.eye(4)[3])
+    found = kind_of(given, "assigned-not-accumulated", 1, [weights], "only the last example")
+    assert found == (kind, True, True)
+
+
+def test_another_name_that_claims_a_coincidence_falsely_is_a_false_name():
+    rows = [row("factor-two", None, "loss", ("sign-flipped",), factor=2.0)]
+    assert kind_of(problem(), "sign-flipped", None, rows)[0] == "false"
+
+
+def test_a_row_too_many_is_no_right_answer():
+    rows = [row("bias-zero", 1, "bias_gradient"), row("bias-zero", 0, "bias_gradient")]
+    assert kind_of(problem(), "bias-zero", 1, rows)[0] == "extra"
+
+
+def test_what_spreads_downwards_may_be_said_of_each_layer():
+    rows = [row("updated-weights", layer, "hidden_delta", learning_rate=0.5) for layer in (1, 0)]
+    assert kind_of(problem(), "updated-weights", 1, rows) == ("named", True, True)
+
+
+def test_saying_nothing_or_unexplained_is_neither_right_nor_false():
+    assert kind_of(problem(), "bias-zero", 1, [])[0] == "silent"
+    assert kind_of(problem(), "bias-zero", 1, [row("unexplained", 1, "bias_gradient")]) == (
+        "unexplained",
+        True,
+        True,
+    )
+
+
+def test_an_estimated_rate_repeats_the_submission():
+    given = problem()
+    (mistake,) = STUDENTS["updated-weights"].forms(given, 1, {"learning_rate": 0.321})
+    gradients = hand_in(given, [mistake])
+    right = row("updated-weights", 1, "hidden_delta", learning_rate=0.321)
+    wrong = row("updated-weights", 1, "hidden_delta", learning_rate=0.32)
+    assert reproduced_at(given, right, gradients, np.float64) == [1]
+    assert reproduced_at(given, wrong, gradients, np.float64) == []
+
+
+def test_a_bug_without_a_student_is_unknown():
+    given = problem()
+    assert reproduced_at(given, row("no-such-bug", 1, "numbers"), hand_in(given), np.float64) is None
