@@ -139,10 +139,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A gradient changed as a whole after it was computed: by parameter, and what was estimated."""
+    """A gradient changed as a whole after it was computed: by parameter, and what was estimated.
+
+    slack: by how much entries may be off, by parameter.
+    """
 
     gradients: Mapping[str, Array]
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    slack: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

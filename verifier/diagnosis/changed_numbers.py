@@ -21,9 +21,11 @@ def changed_numbers(evidence: Evidence) -> Iterator[Finding]:
     for bug in BUGS.values():
         for changed in bug.changes(right, submitted) if bug.changes is not None else ():
             distance = {name: np.abs(submitted[name] - changed.gradients[name]) for name in right}
-            allowed = {name: SLACK * parts[name].allowance for name in right}
-            moved = any((np.abs(right[n] - changed.gradients[n]) > allowed[n]).any() for n in right)
-            if moved and all((distance[name] <= allowed[name]).all() for name in right):
+            allowed = {
+                name: SLACK * parts[name].allowance + changed.slack.get(name, 0.0) * (1.0 + 1e-9)
+                for name in right
+            }
+            if all((distance[name] <= allowed[name]).all() for name in right):
                 size = max(float(np.abs(array).max()) for array in submitted.values()) or 1.0
                 residual = max(float(array.max()) for array in distance.values()) / size
                 yield Finding(bug.id, None, "numbers", wrong, residual=residual, estimates=changed.estimates)

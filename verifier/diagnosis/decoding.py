@@ -93,7 +93,8 @@ def _grow(layer: Layer, state: State, top: bool) -> Iterator[State]:
 
 def _extended(state: State, explanation: LayerExplanation) -> State:
     delta = Delta(explanation.flow, right=explanation.right)
-    return State(state.cost + explanation.cost, delta, state.blur, (*state.findings, *explanation.findings))
+    blur = max(state.blur, explanation.blur)
+    return State(state.cost + explanation.cost, delta, blur, (*state.findings, *explanation.findings))
 
 
 def _unseen(layer: Layer, state: State, delta: Delta) -> State:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 
@@ -32,10 +33,26 @@ def wrong_deltas(layer: Layer, above: Delta | None) -> Iterator[Delta]:
         usual = of_output(place) if above is None else sent_down(place)
         for bug in BUGS.values():
             rule = bug.replaces.get(equation)
-            for candidate in rule(place) if rule is not None else ():
+            if rule is None:
+                continue
+            moved = rule(_moved(layer, place)) if above is None else repeat(None)
+            for candidate, other in zip(rule(place), moved, strict=False):
                 found = _estimated(layer, bug, candidate, usual, equation)
-                if found is not None and np.isfinite(found.flow.delta).all():
-                    yield found
+                if found is None or not np.isfinite(found.flow.delta).all():
+                    continue
+                if other is not None:
+                    distance = np.abs(other.value - candidate.value) / layer.evidence.blur
+                    found = replace(found, sensitivity=np.where(np.isfinite(distance), distance, 0.0))
+                yield found
+
+
+def _moved(layer: Layer, place: Place) -> Place:
+    """Move the network's outputs by their rounding, up and down in turn: −y/p magnifies that of p."""
+    trace = place.trace
+    sign = np.where(np.arange(trace.outputs.size).reshape(trace.outputs.shape) % 2, 1.0, -1.0)
+    by = 1.0 + layer.evidence.blur * sign
+    moved = replace(trace, a=(*trace.a[:-1], trace.a[-1] * by), z=(*trace.z[:-1], trace.z[-1] * by))
+    return replace(place, trace=moved)
 
 
 def _estimated(layer: Layer, bug: Bug, candidate: Replacement, usual: Array, equation: str) -> Delta | None:

@@ -25,6 +25,7 @@ from verifier.rounding import Rounding, rounding
 
 _PROVENANCES = ("numerical-gradient", "lower-precision-than-declared")
 _SAME_FACTOR = 100.0  # times the relative rounding of an entry
+_ENOUGH_WITH_PENALTIES = 1.2
 _ENOUGH = 1.9  # cost up to which an explanation is believed without trying the penalties
 
 
@@ -130,7 +131,8 @@ def _cheapest(evidence: Evidence) -> State | None:
     if not any(evidence.given(index) for index in range(len(evidence.parts))):
         return None
     states = _decoded(evidence, declared(evidence))
-    if not states or states[0].cost > _ENOUGH or (states[0].cost > 0 and evidence.problem.risk.penalties):
+    enough = _ENOUGH_WITH_PENALTIES if evidence.problem.risk.penalties else _ENOUGH
+    if not states or states[0].cost > enough:
         for hypothesis in mistaken(evidence):
             states += _decoded(evidence, hypothesis)
     states.sort(key=lambda state: state.cost)

@@ -5,12 +5,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
+from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Parameters
 from verifier.diagnosis.bug import Bug, Flow
 from verifier.diagnosis.bugs import ORDER
 from verifier.diagnosis.evidence import Evidence
 from verifier.diagnosis.finding import AGAIN, NEW, RARE, Finding
+from verifier.diagnosis.fitting import size_of_delta
 from verifier.diagnosis.part_explanation import Target
+
+_MOST = 0.9  # of the entries of a δ
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,6 +24,7 @@ class Delta:
     """A candidate for a layer's δ. bug: None for the right rule. right: it is the true δ of this problem.
 
     whole: the bug is of the whole network, though it shows in the last δ first.
+    sensitivity: by how much δ moves, over the relative rounding of what it is computed from.
     """
 
     flow: Flow
@@ -27,16 +34,36 @@ class Delta:
     unknowns: int = 0
     equation: str = ""
     whole: bool = False
+    sensitivity: Array | None = None
+
+    @property
+    def size(self) -> Array:
+        """What the rounding of δ is relative to, (N, out)."""
+        size = size_of_delta(self.flow.delta)
+        return size if self.sensitivity is None else size + self.sensitivity
+
+    @property
+    def blur(self) -> float:
+        """By how much most of δ is more sensitive than by its own size."""
+        if self.sensitivity is None:
+            return 1.0
+        with np.errstate(all="ignore"):
+            share = self.sensitivity / size_of_delta(self.flow.delta)
+        return 1.0 + float(np.quantile(np.nan_to_num(share, posinf=0.0), _MOST))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerExplanation:
-    """One way to explain a layer. flow: δ that goes on down, its factor included."""
+    """One way to explain a layer.
+
+    flow: δ that goes on down, its factor included. blur: see `Delta`.
+    """
 
     cost: float
     flow: Flow
     right: bool
     findings: tuple[Finding, ...]
+    blur: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

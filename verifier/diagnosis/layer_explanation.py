@@ -26,7 +26,8 @@ def is_right(layer: Layer, delta: Delta) -> bool:
     if delta.right and layer.declared:
         return bool(targets) and all(target.part.right for target in targets.values())
     return bool(targets) and all(
-        (found := by_right_rule(target, delta.flow.delta, layer.blur, free_scale=False)) is not None
+        (found := by_right_rule(target, delta.flow.delta, delta.size, layer.blur, free_scale=False))
+        is not None
         and (found.scale is not None or delta.right)
         for target in targets.values()
     )
@@ -64,19 +65,19 @@ def _explain_part(layer: Layer, target: Target, delta: Delta) -> list[PartExplan
     if delta.right and layer.declared and target.part.right:
         return [RIGHT]
     found: list[PartExplanation] = []
-    by_right = by_right_rule(target, delta.flow.delta, layer.blur)
+    by_right = by_right_rule(target, delta.flow.delta, delta.size, layer.blur)
     if by_right is not None:
         exactly = by_right.scale == 1.0
         if not (exactly and delta.right and layer.declared):
             found.append(PartExplanation(None, by_right))
         if exactly or by_right.scale is None:
             return found
-    whole = None if found else by_factor_of_whole(target, delta.flow.delta, layer.blur)
+    whole = None if found else by_factor_of_whole(target, delta.flow.delta, delta.size, layer.blur)
     if whole is not None:
         found.append(PartExplanation(None, whole))
     if delta.bug is None or found or _other_part_fits(layer, target, delta):
         place = _place(layer, target, delta.flow.delta)
-        found += by_wrong_rules(target, place, delta.flow.delta, layer.blur)
+        found += by_wrong_rules(target, place, delta.size, layer.blur)
     return found
 
 
@@ -88,7 +89,7 @@ def _other_part_fits(layer: Layer, target: Target, delta: Delta) -> bool:
         if other is not target and other.part.name != target.part.name
     ]
     return any(
-        (found := by_right_rule(other, delta.flow.delta, layer.blur)) is not None
+        (found := by_right_rule(other, delta.flow.delta, delta.size, layer.blur)) is not None
         and (found.numbers > 1 or found.scale == 1.0)
         for other in others
     )

@@ -53,38 +53,52 @@ class Target:
             raise ValueError(f"{self.part.name} was not handed in, so nothing explains it")
         return (self.part.submitted - self.penalty) / self.factor
 
+    @property
+    def fixed(self) -> Array:
+        """By how much entries may be off whatever the loss's part is: rounding of penalties, and printing."""
+        of_penalties = self.part.relative * np.abs(self.penalty)
+        if self.evidence.problem.risk.penalties:  # whose rounding stays where they were left out
+            of_penalties = np.maximum(of_penalties, self.part.allowance)
+        return np.asarray(of_penalties + self.evidence.quantum)
 
-def by_right_rule(target: Target, delta: Array, blur: float, free_scale: bool = True) -> Fit | None:
-    """Fit the right product of z and δ; on a sample of inputs first."""
+
+def by_right_rule(
+    target: Target, delta: Array, size: Array, blur: float, free_scale: bool = True
+) -> Fit | None:
+    """Fit the right product of z and δ; on a sample of inputs first. size: see `Delta`."""
     part, evidence = target.part, target.evidence
     z = evidence.trace.z[part.layer]
     if part.rows is not None:
-        tried = _fit_rows(target, z, delta, blur, part.rows, free_scale)
+        tried = _fit_rows(target, z, delta, size, blur, part.rows, free_scale)
         if tried is None:
             return None
-    return _fit_rows(target, z, delta, blur, None, free_scale)
+    return _fit_rows(target, z, delta, size, blur, None, free_scale)
 
 
 def _fit_rows(
-    target: Target, z: Array, delta: Array, blur: float, rows: Array | None, free_scale: bool
+    target: Target,
+    z: Array,
+    delta: Array,
+    size: Array,
+    blur: float,
+    rows: Array | None,
+    free_scale: bool,
 ) -> Fit | None:
     part = target.part
     chosen = slice(None) if rows is None else rows
     left = z[:, chosen]
     value = left.T @ delta if part.kind == "weight" else delta.sum(axis=0)
-    size = size_of_product(part, left, delta)
-    relative, penalty = part.relative[chosen] * blur, np.abs(target.penalty[chosen])
-    fixed = part.relative[chosen] * penalty + target.evidence.quantum
-    return fit(target.data[chosen], value, size, relative, fixed, free_scale)
+    slack, fixed = part.relative[chosen] * blur, target.fixed[chosen]
+    return fit(target.data[chosen], value, size_of_product(part, left, size), slack, fixed, free_scale)
 
 
 def by_wrong_rules(
-    target: Target, place: Place, delta: Array, blur: float, any_scale: bool = True
+    target: Target, place: Place, size_of_delta: Array, blur: float, any_scale: bool = True
 ) -> Iterator[PartExplanation]:
     """Give every row of the table that fits; with a factor beside it only where the gradient shows both."""
     part = target.part
-    size = size_of_product(part, target.evidence.trace.z[part.layer], delta)
-    fixed = part.relative * np.abs(target.penalty) + target.evidence.quantum
+    size = size_of_product(part, target.evidence.trace.z[part.layer], size_of_delta)
+    fixed = target.fixed
     for bug in BUGS.values():
         rule = bug.replaces.get(PRODUCTS[part.kind])
         best: PartExplanation | None = None
@@ -104,12 +118,12 @@ def by_wrong_rules(
             yield best
 
 
-def by_factor_of_whole(target: Target, delta: Array, blur: float) -> Fit | None:
+def by_factor_of_whole(target: Target, delta: Array, size_of_delta: Array, blur: float) -> Fit | None:
     """Fit a factor times loss's and penalties' part together, as it comes on a finished gradient."""
     part = target.part
     if not target.penalty.any() or part.submitted is None:
         return None
     z = target.evidence.trace.z[part.layer]
     data = z.T @ delta if part.kind == "weight" else delta.sum(axis=0)
-    size = size_of_product(part, z, delta) + np.abs(target.penalty)
+    size = size_of_product(part, z, size_of_delta) + np.abs(target.penalty)
     return fit(part.submitted, data + target.penalty, size, part.relative * blur, target.evidence.quantum)

@@ -65,7 +65,7 @@ def priced_explanation(
     flow = Flow(
         scale * delta.flow.delta, None if delta.flow.upstream is None else scale * delta.flow.upstream
     )
-    return LayerExplanation(cost, flow, delta.right and scale == 1.0, tuple(findings))
+    return LayerExplanation(cost, flow, delta.right and scale == 1.0, tuple(findings), delta.blur)
 
 
 def _cheapest(layer: Layer, kind: str, explanations: list[PartExplanation], scale: float) -> _Priced:

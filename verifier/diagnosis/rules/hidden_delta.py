@@ -53,7 +53,9 @@ def wrong_activation_derivative(place: Place) -> Iterator[Replacement]:
 
 
 def relu_on_upstream(place: Place) -> Iterator[Replacement]:
-    yield Replacement(np.maximum(masked(place, sent_down(place)), 0.0))
+    upstream = np.maximum(masked(place, sent_down(place)), 0.0)
+    yield Replacement(upstream)
+    yield Replacement(place.row.activation.pull_back(place.a, upstream))
 
 
 def mask_from_wrong_tensor(place: Place) -> Iterator[Replacement]:

@@ -65,13 +65,12 @@ def rounded_in_print(right: Gradients, submitted: Gradients | None) -> Iterator[
         return
     decimals = decimals_of(_flat(submitted))
     if decimals is not None:
-        yield Changed(
-            {name: np.round(array, decimals) for name, array in right.items()}, {"digits": decimals}
-        )
+        half = {name: np.full_like(array, 0.5 * 10.0**-decimals) for name, array in right.items()}
+        yield Changed(right, {"digits": decimals}, half)
     significant = _significant_digits_of(_flat(submitted))
     if significant is not None:
-        printed = {name: _to_significant(array, significant) for name, array in right.items()}
-        yield Changed(printed, {"digits": significant})
+        half = {name: 0.5 * _last_place(array, significant) for name, array in submitted.items()}
+        yield Changed(right, {"digits": significant}, half)
 
 
 def decimals_of(values: Array) -> int | None:
@@ -99,11 +98,17 @@ def _significant_digits_of(values: Array) -> int | None:
 def _unit_of(values: Array) -> float:
     """Give the relative rounding of numbers that went through float32, or did not."""
     with np.errstate(over="ignore"):
-        return 2.0**-24 if (values.astype(np.float32) == values).all() else 2.0**-51
+        return 2.0**-23 if (values.astype(np.float32) == values).all() else 2.0**-51
+
+
+def _last_place(values: Array, digits: int) -> Array:
+    """Give the unit of the last of so many significant digits."""
+    with np.errstate(all="ignore"):
+        place = np.where(values == 0, 0.0, np.floor(np.log10(np.abs(values))))
+        return np.asarray(10.0 ** (place - (digits - 1)))
 
 
 def _to_significant(values: Array, digits: int) -> Array:
+    unit = _last_place(values, digits)
     with np.errstate(all="ignore"):
-        place = np.where(values == 0, 0.0, np.floor(np.log10(np.abs(values))))
-        unit = 10.0 ** (place - (digits - 1))
         return np.asarray(np.rint(values / unit) * unit)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from reference_impl.activations import ACTIVATIONS
 from reference_impl.array import Array
 from verifier.diagnosis.bug import Place, Replacement
 
@@ -13,8 +14,9 @@ _ALIKE = 1e-4  # relative, in any precision: two layers' weight gradients are no
 def activated_input(place: Place) -> Iterator[Replacement]:
     z = place.trace.z[place.layer]
     layers = place.problem.network.layers
-    for index in dict.fromkeys((place.layer, max(place.layer - 1, 0))):
-        g = layers[index].activation
+    near = [layers[place.layer].activation, layers[max(place.layer - 1, 0)].activation]
+    others = [make() for make in ACTIVATIONS.values()] if place.submitted is not None else []
+    for g in {activation.name: activation for activation in [*near, *others]}.values():
         if g.name != "identity":
             yield Replacement(g.forward(z).T @ _delta(place), {"used": g.name})
 
