@@ -107,6 +107,8 @@ def _diagnosis(row: Diagnosis) -> dict[str, Any]:
         **row.estimates,
         "explanation": row.explanation,
         "formula": row.formula,
+        "right_formula": row.right,
+        "used_formula": row.wrong,
         "hint": row.hint,
     }
 

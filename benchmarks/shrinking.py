@@ -1,0 +1,73 @@
+"""How small is the network that shows a bug? Twenty bugs planted in a student's function.
+
+python -m benchmarks.shrinking
+"""
+
+import argparse
+from dataclasses import dataclass
+from time import perf_counter
+
+from benchmarks.student_functions import BUGS, LOSS, RIGHT, backward
+from verifier.backward_check import check_backward
+from verifier.backward_function import parameters_of
+
+MOST_LAYERS, MOST_PARAMETERS = 2, 6
+TARGET = 18  # of 20
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """What was found for one bug. named: the diagnosis on numbers that tell mistakes apart."""
+
+    bug: str
+    layers: int
+    parameters: int
+    examples: int
+    whole: bool
+    named: str
+    seconds: float
+
+    @property
+    def small(self) -> bool:
+        return self.layers <= MOST_LAYERS and self.parameters <= MOST_PARAMETERS
+
+
+def shrink(bug: str) -> Shrunk:
+    started = perf_counter()
+    failure = check_backward(backward(BUGS[bug]), loss=LOSS)
+    seconds = perf_counter() - started
+    if failure is None:
+        return Shrunk(bug, 99, 999_999, 0, False, "not found", seconds)
+    problem, said = failure.problem, failure.diagnosed or failure.report
+    named = ", ".join(f"{row.bug} at {row.layer}" for row in said.diagnosis) if said is not None else ""
+    drawn = [problem.batch.inputs, problem.batch.targets, *(own.weight for own in problem.parameters)]
+    return Shrunk(
+        bug,
+        len(problem.network.layers),
+        parameters_of(problem),
+        problem.batch.size,
+        all((array == array.round()).all() for array in drawn),
+        named,
+        seconds,
+    )
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    started = perf_counter()
+    assert check_backward(backward(RIGHT), loss=LOSS) is None
+    print(f"the right function passes 100 problems in {perf_counter() - started:.1f} s\n")
+    print(f"{'bug':32} layers parameters  N  whole  seconds  named")
+    found = [shrink(bug) for bug in BUGS]
+    for own in found:
+        print(
+            f"{own.bug:32} {own.layers:6} {own.parameters:10} {own.examples:2}  "
+            f"{'yes' if own.whole else 'no':5} {own.seconds:8.1f}  {own.named}"
+        )
+    small = sum(own.small for own in found)
+    limits = f"{MOST_LAYERS} layers and {MOST_PARAMETERS} parameters"
+    print(f"\nat most {limits}: {small} of {len(found)} (target {TARGET})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The smallest network on which a backward function is wrong.
+
+Shapes are tried in the order of their number of parameters, then of examples; for the first on which it is
+wrong Hypothesis shrinks the numbers, to small whole ones where they show the mistake as well.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from random import Random
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from reference_impl.activations import activation
+from reference_impl.network import Batch, Layer, LayerParameters, Network
+from reference_impl.problem import Problem
+from reference_impl.risk import Risk
+from verifier import strategies
+from verifier.backward_function import Backward, Style, judge
+from verifier.verdict import Verdict
+
+_QUIET = tuple(HealthCheck)
+_DRAWS = 12  # of numbers for each shape
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The kind of problems that a function claims to solve.
+
+    hidden: activations a hidden layer may have. output: the last one. least_layers: 2 where a function needs
+    a hidden layer. bias: whether layers have biases.
+    """
+
+    risk: Risk
+    hidden: tuple[str, ...] = ("tanh",)
+    output: str = "identity"
+    bias: bool = True
+    least_layers: int = 1
+    most_layers: int = 3
+    widest: int = 4
+    most_examples: int = 4
+    outputs: int | None = None
+
+
+def problems_of(question: Question) -> st.SearchStrategy[Problem]:
+    """Draw problems of all shapes that the question allows."""
+    shapes = list(_shapes(question))
+    return st.sampled_from(shapes).flatmap(lambda shape: _problems_of_shape(question, *shape))
+
+
+def first_failure(backward: Backward, question: Question, style: Style, examples: int) -> Problem | None:
+    """Try so many random problems; give one on which the function is wrong, as it was drawn."""
+    return _found(problems_of(question), _is_wrong(backward, style), examples, shrink=False)
+
+
+def smallest_failure(backward: Backward, question: Question, style: Style) -> Problem | None:
+    """Give the smallest problem found on which the function is wrong."""
+    wrong = _is_wrong(backward, style)
+    for shape in _shapes(question):
+        problem = _found(_problems_of_shape(question, *shape), wrong, _DRAWS, shrink=True)
+        if problem is not None:
+            return problem
+    return None
+
+
+def largest(question: Question) -> Problem:
+    """Give a problem of the deepest shape, all widths different where they may be; its numbers are ones."""
+    depth, widest = question.most_layers, question.widest
+    sizes = [max(1, widest - index % 2) for index in range(depth)]
+    sizes.append(question.outputs or max(1, widest - 1))
+    names = (*(question.hidden[i % len(question.hidden)] for i in range(depth - 1)), question.output)
+    network = Network(
+        tuple(
+            Layer(n_in, n_out, activation(name), question.bias)
+            for n_in, n_out, name in zip(sizes, sizes[1:], names, strict=False)
+        )
+    )
+    ones = tuple(
+        LayerParameters(np.ones((own.inputs, own.outputs)), np.ones(own.outputs) if own.bias else None)
+        for own in network.layers
+    )
+    return Problem(network, ones, Batch(np.ones((1, sizes[0])), np.ones((1, sizes[-1]))), question.risk)
+
+
+def is_wrong(backward: Backward, problem: Problem, style: Style) -> bool:
+    """Say whether the function gives an incorrect gradient, none at all, or raises."""
+    try:
+        return judge(backward, problem, style).verdict is Verdict.INCORRECT
+    except Exception:  # whatever a student's function raises is a failure of it; it is shown when it is told
+        return True
+
+
+def _is_wrong(backward: Backward, style: Style) -> Callable[[Problem], bool]:
+    return lambda problem: is_wrong(backward, problem, style)
+
+
+def _shapes(question: Question) -> Iterator[tuple[tuple[int, ...], tuple[str, ...], int]]:
+    """Give widths, hidden activations and N, fewest parameters first."""
+    found = []
+    for depth in range(question.least_layers, question.most_layers + 1):
+        widths = [range(1, question.widest + 1)] * depth
+        last: Sequence[int] = range(1, question.widest + 1)
+        if question.outputs is not None:
+            last = [question.outputs]
+        for sizes in product(*widths, last):
+            for hidden in product(question.hidden, repeat=depth - 1):
+                for examples in range(1, question.most_examples + 1):
+                    found.append((sizes, hidden, examples))
+    found.sort(key=lambda shape: (_parameters(shape[0], question.bias), shape[2], len(shape[0])))
+    yield from found
+
+
+def _parameters(sizes: Sequence[int], bias: bool) -> int:
+    return sum((n_in + bias) * n_out for n_in, n_out in zip(sizes, sizes[1:], strict=False))
+
+
+@st.composite
+def _problems_of_shape(
+    draw: st.DrawFn, question: Question, sizes: tuple[int, ...], hidden: tuple[str, ...], examples: int
+) -> Problem:
+    names = (*hidden, question.output)
+    layers = tuple(
+        Layer(n_in, n_out, activation(name), question.bias)
+        for n_in, n_out, name in zip(sizes, sizes[1:], names, strict=False)
+    )
+    network = Network(layers)
+    batch = draw(strategies.batches(network, question.risk, examples, examples))
+    return Problem(network, draw(strategies.parameters(network)), batch, replace(question.risk))
+
+
+def _found(
+    strategy: st.SearchStrategy[Problem], condition: Callable[[Problem], bool], examples: int, *, shrink: bool
+) -> Problem | None:
+    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
+    chosen = settings(
+        max_examples=examples, phases=phases, database=None, deadline=None, suppress_health_check=_QUIET
+    )
+    try:
+        return find(strategy, condition, settings=chosen, random=Random(0))
+    except NoSuchExample:
+        return None
