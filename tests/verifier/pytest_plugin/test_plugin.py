@@ -1,0 +1,156 @@
+"""The pytest plugin, run as a student's pytest would run it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+# a linear layer, R = 1/N Σ ½(y - f)², by hand
+QUESTION = """
+import numpy as np
+
+NETWORK = [{"in": 2, "out": 2}]
+PARAMETERS = {"layers.0.weight": [[1.0, 2.0], [3.0, 4.0]], "layers.0.bias": [0.5, 0.25]}
+X, Y = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+
+
+def gradients_by_hand(scale=1.0):
+    delta = (X @ PARAMETERS["layers.0.weight"] + PARAMETERS["layers.0.bias"] - Y) / len(X)
+    return {"layers.0.weight": scale * X.T @ delta, "layers.0.bias": scale * delta.sum(axis=0)}
+"""
+RIGHT = f"""{QUESTION}
+
+def test_right(gradients):
+    report = gradients.check(NETWORK, "mse", X, Y, gradients_by_hand(), parameters=PARAMETERS)
+    assert report.verdict == "correct"
+"""
+WRONG = f"""{QUESTION}
+
+def test_wrong(gradients):
+    gradients.check(NETWORK, "mse", X, Y, gradients_by_hand(2.0), parameters=PARAMETERS)
+"""
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def test_right_gradients_pass_and_the_summary_says_so(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(RIGHT)
+    result = run(pytester)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*= gradients =*", "correct*6 of 6 numbers correct*test_right"])
+
+
+def test_wrong_gradients_fail_by_one_subtest_a_parameter_that_names_the_bug(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(WRONG)
+    result = run(pytester)
+    assert result.ret == 1
+    text = result.stdout.str()
+    assert "layers.0.weight: 4 of 4 numbers are wrong" in text
+    assert "layers.0.bias: 2 of 2 numbers are wrong" in text
+    result.stdout.fnmatch_lines(["*bug: batch-sum-for-mean in the whole network (loss)"])
+
+
+def test_a_failure_is_told_in_at_most_a_dozen_lines(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(WRONG)
+    sections = re.split(r"^_{3,}.*_{3,}$", run(pytester).stdout.str(), flags=re.MULTILINE)[1:]
+    told = [section.split("\n=", 1)[0].strip().splitlines() for section in sections]
+    assert told
+    assert max(map(len, told)) <= 12
+
+
+def test_checks_of_all_workers_reach_the_summary_and_the_report(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_one=RIGHT, test_two=WRONG)
+    result = run(pytester, "-n", "2", "--gradients-report=found.json")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines_random(["correct*test_one*", "incorrect*test_two*"])
+    checks = json.loads((pytester.path / "found.json").read_text())["checks"]
+    assert sorted(check["verdict"] for check in checks) == ["correct", "incorrect"]
+
+
+def test_the_page_holds_every_report_and_escapes_what_tests_are_called(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        WRONG.replace(
+            "def test_wrong(gradients)",
+            "import pytest\n@pytest.mark.parametrize('x', ['<b>'])\ndef test_wrong(gradients, x)",
+        )
+    )
+    run(pytester, "--gradients-report=found.html")
+    page = (pytester.path / "found.html").read_text()
+    assert "batch-sum-for-mean" in page
+    assert "<b>" not in page
+
+
+@pytest.mark.parametrize("name", ["found.txt", "found"])
+def test_a_report_of_an_unknown_format_is_refused_at_once(pytester: pytest.Pytester, name: str) -> None:
+    pytester.makepyfile(RIGHT)
+    result = run(pytester, f"--gradients-report={name}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*expected a name in .json or .html, got '{name}'*"])
+
+
+def test_the_marker_sets_the_tolerance(pytester: pytest.Pytester) -> None:
+    off = RIGHT.replace("gradients_by_hand()", "gradients_by_hand(1 + 1e-7)")
+    strict = off.replace(
+        "def test_right", "import pytest\n@pytest.mark.gradients(preset='strict')\ndef test_right"
+    )
+    pytester.makepyfile(test_standard=off, test_strict=strict)
+    result = run(pytester)
+    result.stdout.fnmatch_lines_random(["correct*test_standard*", "incorrect*test_strict*"])
+
+
+def test_a_marker_with_an_unknown_option_is_refused_by_naming_those_there_are(
+    pytester: pytest.Pytester,
+) -> None:
+    marked = RIGHT.replace("def test_right", "import pytest\n@pytest.mark.gradients(tol=1)\ndef test_right")
+    pytester.makepyfile(marked)
+    result = run(pytester)
+    assert result.ret != 0
+    assert "with preset, rtol, atol or oracles as keywords, got tol" in result.stdout.str()
+
+
+def test_runs_without_gradients_show_no_table(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_nothing():\n    assert True\n")
+    result = run(pytester)
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*= gradients =*")
+
+
+def test_the_plugin_costs_pytest_less_than_5_ms_and_imports_neither_numpy_nor_torch() -> None:
+    code = "import pytest, verifier.pytest_plugin, sys; print('numpy' in sys.modules, 'torch' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["False", "False"]
+    found = re.search(r"\|\s*(\d+) \| *verifier\.pytest_plugin$", result.stderr, flags=re.MULTILINE)
+    assert found is not None
+    assert int(found[1]) < 5_000  # microseconds, with all that it imports itself
+
+
+def test_the_students_example_fails_as_the_readme_shows() -> None:
+    folder = Path(__file__).parents[3] / "examples" / "student"
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "."],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    shown = (Path(__file__).parents[3] / "README.md").read_text()
+    block = next(
+        text
+        for text in re.findall(r"^```\n(.*?)^```$", shown, re.DOTALL | re.MULTILINE)
+        if "backward is wrong" in text
+    )
+    for line in block.splitlines():
+        if line.strip() and line.strip() != "…":
+            assert line in result.stdout.splitlines(), line

@@ -1,0 +1,85 @@
+"""The pytest plugin: the fixture `gradients`, its marker, a table at the end, `--gradients-report`.
+
+pytest imports this module in every run, so it imports nothing heavy until a test uses the fixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from verifier.pytest_gradients import Gradients
+
+_ATTRIBUTE = "gradjury"
+_CHECKED = pytest.StashKey[list[dict[str, Any]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gradients", "gradient checks (GradJury)")
+    group.addoption(
+        "--gradients-report",
+        metavar="FILE",
+        help="write what the gradient checks found to FILE, in the format of its suffix: .json or .html",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "gradients(preset=…, rtol=…, atol=…, oracles=[…]): tolerance and oracles of this test's checks",
+    )
+    path = config.getoption("--gradients-report")
+    if path is not None and not str(path).endswith((".json", ".html")):
+        raise pytest.UsageError(f"--gradients-report: expected a name in .json or .html, got {path!r}")
+    config.pluginmanager.register(_Collected(config), "gradjury-collected")
+
+
+@pytest.fixture
+def gradients(request: pytest.FixtureRequest, subtests: pytest.Subtests) -> Gradients:
+    """Check gradients: `gradients.check(…)` one set of them, `gradients.check_backprop(…)` a function."""
+    from verifier.pytest_gradients import Gradients, marked
+
+    checked = request.node.stash.setdefault(_CHECKED, [])
+    return Gradients(subtests, checked.append, marked(request.node.get_closest_marker("gradients")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "call" and _CHECKED in item.stash:
+        setattr(report, _ATTRIBUTE, item.stash[_CHECKED])  # plain data: xdist carries it along
+    return report
+
+
+class _Collected:
+    """What all tests checked; under xdist, on the controller."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.checks: list[tuple[str, dict[str, Any]]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if type(report) is pytest.TestReport:  # the test's own, not one of its subtests
+            self.checks += [(report.nodeid, check) for check in getattr(report, _ATTRIBUTE, [])]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.checks:
+            return
+        terminalreporter.section("gradients")
+        for node, check in self.checks:
+            terminalreporter.line(f"{check['verdict']:10} {check['summary']}  {node}")
+            for found in check["diagnosis"]:
+                terminalreporter.line(f"           {found}")
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        path = self.config.getoption("--gradients-report")
+        if path is None or hasattr(self.config, "workerinput"):
+            return
+        from verifier.pytest_gradients import write_report
+
+        write_report(path, self.checks)
