@@ -1,7 +1,7 @@
 """A student's backward function: called on a problem in the conventions it was written for, then judged."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import Parameter, signature
 from typing import Any
 
@@ -24,7 +24,7 @@ QUICK = ("backpropagation",)  # the certified reference alone: enough to find a 
 class Style:
     """How the function takes and gives arrays. classes: targets are class indices, not rows."""
 
-    convention: Convention = Convention()
+    convention: Convention = field(default_factory=Convention)
     classes: bool = False
 
 

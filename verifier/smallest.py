@@ -6,7 +6,7 @@ wrong Hypothesis shrinks the numbers, to small whole ones where they show the mi
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 from random import Random
 
 import numpy as np
@@ -114,7 +114,7 @@ def _shapes(question: Question) -> Iterator[tuple[tuple[int, ...], tuple[str, ..
 
 
 def _parameters(sizes: Sequence[int], bias: bool) -> int:
-    return sum((n_in + bias) * n_out for n_in, n_out in zip(sizes, sizes[1:], strict=False))
+    return sum((n_in + bias) * n_out for n_in, n_out in pairwise(sizes))
 
 
 @st.composite

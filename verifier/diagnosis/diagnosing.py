@@ -19,6 +19,7 @@ from verifier.diagnosis.merging import merged
 from verifier.diagnosis.overflow import overflow
 from verifier.diagnosis.penalty_hypotheses import PenaltyHypothesis, declared, mistaken
 from verifier.diagnosis.rules.numbers import decimals_of
+from verifier.diagnosis.scaling import power_for, scaled, scaled_problem, scaled_rounding, unscaled
 from verifier.diagnosis.wording import described
 from verifier.precision import PRECISIONS, Precision, rounded
 from verifier.rounding import Rounding, rounding
@@ -50,6 +51,10 @@ def diagnose(
     if not any(wrong.values()):
         return ()
     reference = {**right, **{name: c.expected for name, c in comparisons.items()}}
+    power = power_for(reference)
+    if power:
+        problem, allowed = scaled_problem(problem, power), scaled_rounding(allowed, power)
+        submitted, reference = scaled(submitted, power), scaled(reference, power)
     best: tuple[Evidence, tuple[Finding, ...]] | None = None
     for blurred, quantum, also in _blurs(problem, trace, submitted, allowed, precision):
         evidence = gather(
@@ -76,7 +81,7 @@ def diagnose(
     if provenance is not None and _open(findings):
         names = tuple(name for name, is_wrong in wrong.items() if is_wrong)
         findings = (Finding(provenance, None, "numbers", names),)
-    return tuple(described(evidence, finding) for finding in findings)
+    return tuple(described(evidence, unscaled(finding, power)) for finding in findings)
 
 
 def _open(findings: tuple[Finding, ...]) -> bool:

@@ -70,7 +70,7 @@ def fit(
 def _described(target: Array, value: Array, allowed: Array, scale: float) -> Fit:
     told = np.abs(value) > allowed
     norm = float(np.linalg.norm(value))
-    if not told.any():
+    if not told.any() or norm == 0.0:
         return Fit(None, 0.0, 0.0, 0.0, 0)
     bits = float(np.median(np.log2(np.abs(value[told]) / np.maximum(allowed[told], 5e-324))))
     return Fit(

@@ -100,6 +100,8 @@ def _solved(columns: list[Array], target: Array, allowed: Array) -> float | None
     stacked = np.stack([column.ravel() for column in columns], axis=1)
     if stacked.shape[0] <= stacked.shape[1] or not stacked[:, 0].any():
         return None
+    if not (np.isfinite(stacked).all() and np.isfinite(target).all()):
+        return None
     coefficients, _, rank, _ = np.linalg.lstsq(stacked, target.ravel(), rcond=None)
     if rank < stacked.shape[1]:
         return None

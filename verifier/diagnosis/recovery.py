@@ -40,7 +40,7 @@ def recover_delta(evidence: Evidence, layer: int, penalty: dict[str, Array]) -> 
     if not rows:
         return None
     z, target, error = np.concatenate(rows), np.concatenate(targets), np.concatenate(errors)
-    if z.shape[0] < examples:
+    if z.shape[0] < examples or not (np.isfinite(z).all() and np.isfinite(target).all()):
         return None
     singular = np.linalg.svd(z, compute_uv=False)
     if singular[-1] * _WORST_CONDITION < singular[0]:
