@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench docs clean
 
 run: .venv/run
 	@$(BIN)/gradjury serve --port $(PORT)
@@ -19,6 +19,9 @@ lint: .venv/test
 
 bench: .venv/test
 	for question in judging soundness diagnosis; do $(BIN)/python -m benchmarks.$$question || exit 1; done
+
+docs: .venv/run
+	$(BIN)/python -m verifier.bug_pages docs/bugs
 
 # compat: a folder named like a package, where a command is run, must not hide the package
 .venv/run: pyproject.toml constraints.txt

@@ -1,0 +1,41 @@
+"""The pages in docs/bugs are what the table of bugs says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from verifier.bug_pages import bug_pages
+from verifier.diagnosis.bugs import BUGS
+
+FOLDER = Path(__file__).parent.parent.parent / "docs" / "bugs"
+REMEDY = "run `make docs` (python -m verifier.bug_pages docs/bugs) and commit what it writes"
+
+
+@pytest.fixture(scope="module")
+def generated() -> dict[str, str]:
+    return bug_pages()
+
+
+def test_every_bug_has_its_page_and_no_page_is_left_over(generated: dict[str, str]) -> None:
+    found = {path.name for path in FOLDER.iterdir()}
+    assert set(generated) - found == set(), f"missing: {REMEDY}"
+    assert found - set(generated) == set(), "pages of no bug: delete them"
+    assert set(generated) == {"README.md", *(f"{bug}.md" for bug in BUGS)}
+
+
+def test_the_pages_are_what_the_table_gives(generated: dict[str, str]) -> None:
+    stale = [name for name, text in generated.items() if (FOLDER / name).read_text(encoding="utf-8") != text]
+    assert stale == [], REMEDY
+
+
+def test_no_page_has_a_hole_in_it(generated: dict[str, str]) -> None:
+    for name, text in generated.items():
+        assert not re.search(r"\{(place|above|factor|used|other|examples)\}", text), name
+        assert max(map(len, text.splitlines())) <= 200, name
+
+
+def test_every_link_of_the_pages_leads_somewhere(generated: dict[str, str]) -> None:
+    for name, text in generated.items():
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            assert (FOLDER / target).exists(), f"{name}: {target}"

@@ -1,0 +1,37 @@
+"""Writes the catalogue's pages: `python -m verifier.bug_pages docs/bugs`."""
+
+import argparse
+from pathlib import Path
+
+from verifier.diagnosis.bugs import BUGS
+from verifier.diagnosis.pages import pages
+from verifier.examples import EXAMPLES, example_document
+from verifier.inspecting import inspect
+
+
+def bug_pages() -> dict[str, str]:
+    """Give every page of the catalogue by its file's name."""
+    return pages(BUGS.values(), coincidences())
+
+
+def coincidences() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Give, by bug, others of the same numbers, and the examples in whose shape no numbers part the two."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {bug: {} for bug in BUGS}
+    for name in EXAMPLES:
+        for row in inspect(example_document(name)).bugs:
+            for other in row.same_here_as:
+                found[row.bug][other] = (*found[row.bug].get(other, ()), name)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the catalogue's pages and their index.")
+    parser.add_argument("folder", type=Path, help="where to; docs/bugs in this project")
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in bug_pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
