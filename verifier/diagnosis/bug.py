@@ -1,4 +1,4 @@
-"""What the project knows of one backpropagation mistake: the columns of the table in `bugs.py`."""
+"""What the project knows of one backpropagation mistake: the columns of the table `BUGS`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -54,9 +54,10 @@ def decode(
     declared: bool = True,
     data_factors: Mapping[str, float] | None = None,
 ) -> list[State]:
-    """Give explanations of the whole submission, cheapest first.
+    """Give explanations of the whole submission, cheapest first; the last, if need be, is `unexplained`.
 
-    penalties: what they add to every gradient, under the hypothesis at hand. declared: it is the right one.
+    penalties: by layer, in the parameters' shapes, what they add to every gradient under the hypothesis at
+    hand. declared: it is the right one.
     data_factors: see `PenaltyHypothesis`.
     """
     states = [State(0.0, None)]

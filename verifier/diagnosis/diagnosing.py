@@ -42,7 +42,8 @@ def diagnose(
 ) -> tuple[Diagnosis, ...]:
     """Name the mistakes behind the incorrect parameters, from the output to the input.
 
-    comparisons: by parameter handed in. right: the gradients of all. allowed: rounding as declared.
+    comparisons: by parameter handed in. right: the gradients of all, in the parameters' shapes.
+    allowed: rounding as declared. trace: the forward pass of this problem.
     warnings: codes of what is known already; how the numbers were come by may explain them.
     Empty where no entry is incorrect. Whatever no bug reproduces is `unexplained`.
     """

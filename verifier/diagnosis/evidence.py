@@ -83,8 +83,11 @@ def gather(
     quantum: float = 0.0,
     coarser: bool = False,
 ) -> Evidence:
-    """Lay out the evidence. wrong: by parameter, whether an entry was found incorrect.
+    """Lay out the evidence. Mappings go by parameter name, their arrays have the parameter's shape.
 
+    submitted, wrong: of those handed in; wrong: whether an entry was found incorrect. reference: the right
+    gradients of all. allowance, scale: of rounding, and of what it is relative to, as `rounding` gives them.
+    quantum: in units of the gradient, what printing may have moved an entry by.
     coarser: than declared are quantum and allowance, so that what lies within them counts as right.
     """
     parts: list[Mapping[str, Part]] = []

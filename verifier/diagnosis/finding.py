@@ -16,7 +16,8 @@ UNEXPLAINED_ID = "unexplained"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """bug: its id. layer: None for the whole network. residual: what it leaves unexplained, relative.
+    """bug: its id. layer: None for the whole network. residual: what it leaves unexplained, relative;
+    see `Diagnosis`.
 
     also: other bugs that give the same numbers here.
     """

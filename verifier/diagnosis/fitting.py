@@ -43,9 +43,11 @@ def size_of_product(part: Part, z: Array, size: Array) -> Array:
 def fit(
     target: Array, value: Array, size: Array, slack: Array, fixed: Array | float, free_scale: bool = True
 ) -> Fit | None:
-    """Fit target ≈ scale · value. slack: rounding over size. fixed: what else an entry may be off by.
+    """Fit target ≈ scale · value by least squares; None where an entry is further off than rounding allows.
 
-    Without `free_scale`, or with a single number to go by, only scale 1 is tried.
+    target, value, size, slack: of one shape, in units of the gradient but for slack, which is rounding over
+    size. size: the sum of absolute contributions to an entry. fixed: what else an entry may be off by.
+    Without `free_scale` only scale 1 is tried. Whether a single number may show a factor is the caller's.
     """
     allowed = SLACK * slack * np.maximum(size, np.abs(value)) + fixed
     if not np.isfinite(value).all():

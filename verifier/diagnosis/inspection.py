@@ -40,8 +40,10 @@ class BugPower:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """mutation_score: the share of bugs caught, of those that the shape allows to catch; mean over bugs.
+    """What a problem could reveal.
 
+    mutation_score: of each bug the share of places and forms caught, of those that numbers of this shape can
+    catch; the mean of these over the bugs that have any, from 0 to 1.
     uninformative: by parameter, entries of the right gradient that are zero, so that wrong code could pass.
     advice: what to change.
     """

@@ -39,7 +39,10 @@ class Mutant:
 
 
 def mutants(problem: Problem, trace: Trace) -> Iterator[Mutant]:
-    """Make every bug of the table in every place and form that this network allows."""
+    """Make every bug of the table in every place and form that this network allows, all else being right.
+
+    trace: the forward pass of this problem. Gradients hold the penalties' part; they may overflow.
+    """
     right = gradients(problem, trace)
     with np.errstate(all="ignore"):
         for bug in BUGS.values():

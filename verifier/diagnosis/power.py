@@ -34,7 +34,10 @@ Key = tuple[str, int | None, str, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """key: bug, layer, equation, form. caught: some entry is out of tolerance. signature: sampled errors."""
+    """key: bug, layer, equation, form. caught: some entry is out of tolerance.
+
+    signature: errors of sampled entries, in tolerances.
+    """
 
     key: Key
     caught: bool
@@ -46,7 +49,12 @@ def inspect_problem(
     precision: Precision = PRECISIONS["float64"],
     tolerance: Tolerance = TOLERANCES["standard"],
 ) -> Inspection:
-    """Say which bugs a problem reveals, which it hides, and which it cannot tell apart."""
+    """Say which bugs a problem reveals, which it hides, and which it cannot tell apart.
+
+    precision, tolerance: those of the check that is to catch them: a bug is caught where an entry is off by
+    more than rounding in that precision and rtol · scale + atol. Work: a backward
+    pass or two for each bug, place and form, on this problem and on `PROBES` draws of other numbers.
+    """
     seen = {item.key: item for item in _seen(problem, precision, tolerance)}
     possible: set[Key] = set()
     separable: set[frozenset[str]] = set()

@@ -26,7 +26,10 @@ class Recovered:
 
 @np.errstate(all="ignore")
 def recover_delta(evidence: Evidence, layer: int, penalty: dict[str, Array]) -> Recovered | None:
-    """Give the δ that explains the layer's gradients as products; None where none does, or more than one."""
+    """Give the δ that explains the layer's gradients as products; None where none does, or more than one.
+
+    penalty: by kind (`weight`, `bias`), what the penalties add to the gradient handed in, in its shape.
+    """
     given = evidence.given(layer)
     examples = evidence.problem.batch.size
     rows, targets, errors = [], [], []

@@ -16,7 +16,8 @@ _LEAST_EXAMPLES = 5
 def strong_numbers(problem: Problem, seed: int) -> Problem:
     """Draw short decimals in general position; of several draws take the one with the fewest zero δ's.
 
-    Network, loss, reductions and penalties stay; N is at least 5 and never C, 2, 4 or a multiple of C.
+    Network, loss, reductions and penalties stay; N is at least 5 and, with several
+    outputs, no multiple of their number C. The same seed gives the same numbers.
     """
     best, most = None, -1.0
     for attempt in range(_TRIES):

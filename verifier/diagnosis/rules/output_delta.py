@@ -22,8 +22,9 @@ _OF_LOGITS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 class _Last:
     """The end of the network as a program sees it that computes f = g(a) and ∂R/∂f by itself.
 
-    a: what g is taken of. upstream: ∂R/∂f. scale: what the loss's factor and reductions multiply.
-    outer: takes ∂R/∂a to δ_L, where the last layer's own activation stands before the loss's.
+    a: what g is taken of. y: the targets. upstream: ∂R/∂f; all of them (N, C).
+    scale: the product of the loss's factor and reductions, which every ∂R/∂f holds.
+    of_logits: g is the loss's own softmax or sigmoid, and comes after the last layer's activation.
     """
 
     g: Activation
