@@ -105,6 +105,7 @@ class Replacement:
     upstream: ∂R/∂z that goes with a δ, where the bug changes that too.
     unknown: the name of t in reports. usual: values of t to make the bug with.
     whole: it stands for the whole gradient, nothing of a penalty is added any more.
+    unknowns: how many of its numbers were estimated from the gradient itself.
     """
 
     value: Array
@@ -114,6 +115,7 @@ class Replacement:
     unknown: str = ""
     usual: tuple[float, ...] = ()
     whole: bool = False
+    unknowns: int = 0
 
 
 Rule = Callable[[Place], Iterator[Replacement]]

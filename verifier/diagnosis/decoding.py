@@ -21,13 +21,14 @@ from verifier.diagnosis.part_explanation import PRODUCTS
 from verifier.diagnosis.recovery import recover_delta
 
 _KEPT = 8  # explanations carried on to the next layer
-_KEPT_UNSEEN = 48  # where nothing of a layer was handed in, so that only the layers below can tell
+_KEPT_UNSEEN = 32  # where nothing of a layer was handed in, so that only the layers below can tell
 _MARGIN = 2.5  # of cost above the cheapest, up to which an explanation is carried on
 _BOTH_PRODUCTS = 2.0  # two wrong products are less likely than one wrong δ
 _UNKNOWN_DELTA = 1.5
 _UNJUDGED = 0.75  # a layer that cannot be judged, as what comes to it is not known
 _RECOVERED = 0.2
 _UNTESTED = 0.5
+_TWIN = 6.0  # times the relative rounding, within which two δ are the same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +70,8 @@ def decode(
             grown += _grow(layer, state, top=index == last)
         seen = bool(evidence.given(index))
         states = _fewest(grown, _KEPT if seen else _KEPT_UNSEEN)
+        if not declared and states and states[0].cost >= UNEXPLAINED:
+            return []  # penalties are mistaken only where that explains what they are part of
     return states
 
 
@@ -80,7 +83,15 @@ def _grow(layer: Layer, state: State, top: bool) -> Iterator[State]:
     if is_right(layer, right):
         yield replace(state, delta=right)
         return
-    wrong = list(wrong_deltas(layer, None if top else state.delta))
+    layer = replace(layer, right_delta=right.flow.delta)
+    if state.findings and not layer.evidence.given(layer.index):
+        yield replace(state, delta=right)  # one bug may hide in layers that nobody saw, not a chain of them
+        return
+    wrong = [
+        delta
+        for delta in wrong_deltas(layer, None if top else state.delta)
+        if not _is_twin(layer, delta, right)
+    ]
     if not layer.evidence.given(layer.index):
         yield replace(state, delta=right)
         yield from (_unseen(layer, state, delta) for delta in wrong)
@@ -90,6 +101,15 @@ def _grow(layer: Layer, state: State, top: bool) -> Iterator[State]:
         yield _extended(state, explanation)
     if min((e.cost for e in explanations), default=UNEXPLAINED) >= UNEXPLAINED:
         yield from _unexplained(layer, state, right, "output_delta" if top else "hidden_delta")
+
+
+def _is_twin(layer: Layer, delta: Delta, right: Delta) -> bool:
+    """Say whether a wrong rule gives the right δ here, as where the derivative that it misses is 1."""
+    distance = np.abs(delta.flow.delta - right.flow.delta)
+    if not (distance <= _TWIN * layer.evidence.blur * right.size).all():
+        return False
+    mine, its = delta.flow.upstream, right.flow.upstream
+    return layer.index == 0 or (mine is not None and its is not None and np.array_equal(mine, its))
 
 
 def _extended(state: State, explanation: LayerExplanation) -> State:

@@ -63,7 +63,7 @@ def _estimated(layer: Layer, bug: Bug, candidate: Replacement, usual: Array, equ
             return None
         value, unknowns = value + amount * candidate.direction, 1
         estimates[candidate.unknown] = amount
-    unknowns += int(estimates.pop("unknowns", 0))
+    unknowns += candidate.unknowns
     upstream = usual if candidate.upstream is None else candidate.upstream
     whole = is_of_whole_network(bug, equation)
     named = bug.equation if whole else equation

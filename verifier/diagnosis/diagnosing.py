@@ -25,8 +25,10 @@ from verifier.precision import PRECISIONS, Precision, rounded
 from verifier.rounding import Rounding, rounding
 
 _PROVENANCES = ("numerical-gradient", "lower-precision-than-declared")
+_SHORT = 3  # bits fewer, into which numbers of full length do not fit
+_SHARE = 0.5  # of the numbers that must be of full length
 _SAME_FACTOR = 100.0  # times the relative rounding of an entry
-_ENOUGH_WITH_PENALTIES = 1.2
+_ENOUGH_WITH_PENALTIES = 1.05
 _ENOUGH = 1.9  # cost up to which an explanation is believed without trying the penalties
 
 
@@ -57,7 +59,7 @@ def diagnose(
         problem, allowed = scaled_problem(problem, power), scaled_rounding(allowed, power)
         submitted, reference = scaled(submitted, power), scaled(reference, power)
     best: tuple[Evidence, tuple[Finding, ...]] | None = None
-    for blurred, quantum, also in _blurs(problem, trace, submitted, allowed, precision):
+    for blurred, quantum, unit, also in _blurs(problem, trace, submitted, allowed, precision):
         evidence = gather(
             problem,
             trace,
@@ -67,6 +69,7 @@ def diagnose(
             blurred.allowance,
             blurred.scale,
             quantum,
+            unit=unit,
             coarser=also is not None,
         )
         findings = _findings(evidence, submitted, precision)
@@ -79,10 +82,12 @@ def diagnose(
     assert best is not None  # the declared precision is always tried
     evidence, findings = best
     provenance = next((code for code in _PROVENANCES if code in warnings), None)
-    if provenance is not None and _open(findings):
+    everywhere = not any(c.to_rounding.all() and not c.uninformative.all() for c in comparisons.values())
+    if provenance is not None and everywhere and _open(findings):
         names = tuple(name for name, is_wrong in wrong.items() if is_wrong)
         findings = (Finding(provenance, None, "numbers", names),)
-    return tuple(described(evidence, unscaled(finding, power)) for finding in findings)
+    alone = len(findings) == 1
+    return tuple(described(evidence, unscaled(finding, power), alone) for finding in findings)
 
 
 def _open(findings: tuple[Finding, ...]) -> bool:
@@ -95,20 +100,27 @@ def _blurs(
     submitted: Mapping[str, Array],
     allowed: Rounding,
     precision: Precision,
-) -> Iterator[tuple[Rounding, float, Finding | None]]:
+) -> Iterator[tuple[Rounding, float, float, Finding | None]]:
     """Give rounding as declared; as printing to few decimals may add; and that of narrower precisions."""
-    yield allowed, 0.0, None
+    yield allowed, 0.0, precision.unit_roundoff, None
     names = tuple(submitted)
     decimals = decimals_of(np.concatenate([array.ravel() for array in submitted.values()]))
     if decimals is not None:
         printed = Finding("rounded", None, "numbers", names, estimates={"digits": decimals})
-        yield allowed, 0.5 * 10.0**-decimals, printed
+        yield allowed, 0.5 * 10.0**-decimals, precision.unit_roundoff, printed
     for other in PRECISIONS.values():
-        if other.unit_roundoff > precision.unit_roundoff and all(
-            (rounded(array, other) == array).all() for array in submitted.values()
-        ):
+        if other.unit_roundoff > precision.unit_roundoff and _shows(submitted, other):
             lower = Finding("lower-precision-than-declared", None, "numbers", names)
-            yield rounding(problem, trace, other), 0.0, lower
+            yield rounding(problem, trace, other), 0.0, other.unit_roundoff, lower
+
+
+def _shows(submitted: Mapping[str, Array], precision: Precision) -> bool:
+    """Say whether all numbers are of a narrower format, and not only since they are short."""
+    values = np.concatenate([array.ravel() for array in submitted.values()])
+    if not (rounded(values, precision) == values).all():
+        return False
+    shorter = replace(precision, significand_bits=precision.significand_bits - _SHORT)
+    return bool(np.mean(rounded(values, shorter) != values) > _SHARE)
 
 
 def _findings(
@@ -160,7 +172,15 @@ def _decoded(evidence: Evidence, hypothesis: PenaltyHypothesis) -> list[State]:
         part.name for parts in evidence.parts for part in parts.values() if part.given and not part.right
     )
     cost = NEW + UNKNOWN * hypothesis.unknowns + RARE * ORDER[bug.id]
-    finding = Finding(bug.id, None, bug.equation, names, factor=factor, estimates=hypothesis.estimates)
+    finding = Finding(
+        bug.id,
+        None,
+        bug.equation,
+        names,
+        factor=factor,
+        residual=_residual(evidence, hypothesis),
+        estimates=hypothesis.estimates,
+    )
     grown = []
     for state in states:
         if factor is not None and _is_of_whole_gradient(state, factor, _SAME_FACTOR * evidence.blur):
@@ -168,6 +188,23 @@ def _decoded(evidence: Evidence, hypothesis: PenaltyHypothesis) -> list[State]:
             continue
         grown.append(replace(state, cost=state.cost + cost, findings=(finding, *state.findings)))
     return grown
+
+
+def _residual(evidence: Evidence, hypothesis: PenaltyHypothesis) -> float | None:
+    """Give what the right gradient with these penalties leaves; None where that is not the whole story."""
+    declared_penalties = declared(evidence).penalties
+    worst = 0.0
+    for index, parts in enumerate(evidence.parts):
+        for kind, part in parts.items():
+            if part.submitted is None:
+                continue
+            data = getattr(evidence.reference[index], kind) - getattr(declared_penalties[index], kind)
+            data = data * hypothesis.data_factors.get(kind, 1.0)
+            left = part.submitted - data - getattr(hypothesis.penalties[index], kind)
+            size = float(np.linalg.norm(part.submitted))
+            if size > 0:
+                worst = max(worst, float(np.linalg.norm(left)) / size)
+    return worst if worst <= evidence.worst_residual else None
 
 
 def _is_of_whole_gradient(state: State, factor: float, blur: float) -> bool:

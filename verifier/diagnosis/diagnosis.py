@@ -12,7 +12,8 @@ class Diagnosis:
 
     equation: the part of backpropagation that is wrong. parameters: whose gradients it spoils first; what
     only inherits the error is not listed. factor: by which a gradient is off, where it is a mere factor.
-    residual: what the explanation leaves of the gradient, relative, by norm; rounding, or 1 for unexplained.
+    residual: what the explanation leaves of the gradient, relative, by norm; rounding, or 1 for unexplained,
+    None where nothing is explained but only noticed (an overflow, printing, a penalty beside another bug).
     For whole gradients changed, relative to the largest entry; 0, unmeasured, for penalties, overflow and how
     the numbers were come by.
     also_consistent: bugs that give the same numbers on this problem. estimates: what was estimated.
@@ -23,7 +24,7 @@ class Diagnosis:
     equation: str
     parameters: tuple[str, ...]
     factor: float | None
-    residual: float
+    residual: float | None
     also_consistent: tuple[str, ...]
     title: str
     explanation: str

@@ -10,6 +10,7 @@ from reference_impl.network import LayerParameters, Parameters, Trace
 from reference_impl.problem import Problem
 
 SLACK = 3.0  # a wrong formula rounds otherwise than the right one, whose rounding is known
+WORST_RESIDUAL = 64.0  # in units of the unit roundoff
 MOST_ROWS = 32  # inputs of a layer at which a candidate is tried before all of it is computed
 _LEAST = 2.0**-50  # relative rounding where nothing tells it
 _LEAST_SAMPLED = 2048  # entries from which that is worth it
@@ -43,7 +44,7 @@ class Part:
 class Evidence:
     """parts: by layer, weight and bias. reference: the right gradients.
 
-    quantum: by how much printing to few decimals may have moved an entry.
+    quantum: by how much printing to few decimals may have moved an entry. unit: the unit roundoff.
     """
 
     problem: Problem
@@ -51,6 +52,12 @@ class Evidence:
     parts: tuple[Mapping[str, Part], ...]
     reference: Parameters
     quantum: float = 0.0
+    unit: float = 2.0**-53
+
+    @property
+    def worst_residual(self) -> float:
+        """What an explanation may leave of a gradient, relative, by norm; printing leaves what it does."""
+        return np.inf if self.quantum else WORST_RESIDUAL * self.unit
 
     @property
     def blur(self) -> float:
@@ -81,6 +88,7 @@ def gather(
     allowance: Mapping[str, Array],
     scale: Mapping[str, Array],
     quantum: float = 0.0,
+    unit: float = 2.0**-53,
     coarser: bool = False,
 ) -> Evidence:
     """Lay out the evidence. Mappings go by parameter name, their arrays have the parameter's shape.
@@ -123,7 +131,7 @@ def gather(
         parts.append(found)
         bias = None if own.bias is None else reference[f"layers.{layer}.bias"]
         right.append(LayerParameters(reference[f"layers.{layer}.weight"], bias))
-    return Evidence(problem, trace, tuple(parts), tuple(right), quantum)
+    return Evidence(problem, trace, tuple(parts), tuple(right), quantum, unit)
 
 
 def _typical(allowance: Mapping[str, Array], scale: Mapping[str, Array]) -> float:

@@ -8,6 +8,7 @@ from verifier.diagnosis.bugs import BUGS
 
 _CLOSE = 8.0  # times the factor's own error
 _LEAST = 1e-12
+_VAGUE = 0.1  # relative error from which a factor can be taken for anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class NamedFactor:
 
 def name_factor(problem: Problem, factor: float, blur: float, equation: str) -> tuple[NamedFactor, ...]:
     """Read a factor of the whole loss, of a δ, or of one gradient; as −1 and another where that fits."""
+    any_factor = next(row.id for row in BUGS.values() if row.any_factor)
+    if _CLOSE * blur > _VAGUE:
+        return (NamedFactor(any_factor, factor, estimated=True),)
     known = _known(problem, equation)
     sign = [(bug, value) for bug, value in known if value == -1.0]
     singles = [(bug, value) for bug, value in known if _same(factor, value, blur)]
@@ -30,9 +34,8 @@ def name_factor(problem: Problem, factor: float, blur: float, equation: str) -> 
         also = tuple(dict.fromkeys(other for other, _ in others if other != bug))
         return (NamedFactor(bug, value, also),)
     for (first, flip), (second, value) in product(sign, known):
-        if _same(factor, flip * value, blur):
+        if value != -1.0 and _same(factor, flip * value, blur):
             return NamedFactor(first, flip), NamedFactor(second, value)
-    any_factor = next(row.id for row in BUGS.values() if row.any_factor)
     return (NamedFactor(any_factor, factor, estimated=True),)
 
 

@@ -16,8 +16,7 @@ UNEXPLAINED_ID = "unexplained"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """bug: its id. layer: None for the whole network. residual: what it leaves unexplained, relative;
-    see `Diagnosis`.
+    """bug: its id. layer: None for the whole network. residual: see `Diagnosis`; None: not measured.
 
     also: other bugs that give the same numbers here.
     """
@@ -27,6 +26,6 @@ class Finding:
     equation: str
     parameters: tuple[str, ...]
     factor: float | None = None
-    residual: float = 0.0
+    residual: float | None = None
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     also: tuple[str, ...] = ()

@@ -16,7 +16,8 @@ class Fit:
 
     scale: None where every factor fits, both being zero. residual: what it leaves, over the whole, by norm.
     blur: the scale's relative error. bits: of agreement an entry, 1 for each halving of the residual allowed.
-    numbers: entries that are not zero.
+    numbers: entries that are not zero. left: as residual, but over the contributions, before they cancel.
+    weak: too little to go by for a factor of its own.
     """
 
     scale: float | None
@@ -24,6 +25,8 @@ class Fit:
     blur: float
     bits: float
     numbers: int
+    left: float = 0.0
+    weak: bool = False
 
     def has_scale(self, factor: float) -> bool:
         return self.scale is None or abs(self.scale - factor) <= self.blur * max(abs(factor), abs(self.scale))
@@ -53,7 +56,7 @@ def fit(
     if not np.isfinite(value).all():
         return None
     if (np.abs(target - value) <= allowed).all():
-        return _described(target, value, allowed, 1.0)
+        return _described(target, value, size, allowed, 1.0)
     if not free_scale:
         return None
     square = float(np.vdot(value, value))
@@ -65,20 +68,22 @@ def fit(
     limit = np.abs(scale) * (allowed - fixed) + fixed
     if not (np.abs(target - scale * value) <= limit).all():
         return None
-    found = _described(target, scale * value, limit, scale)
+    found = _described(target, scale * value, abs(scale) * size, limit, scale)
     return None if found.scale is None else found
 
 
-def _described(target: Array, value: Array, allowed: Array, scale: float) -> Fit:
+def _described(target: Array, value: Array, size: Array, allowed: Array, scale: float) -> Fit:
     told = np.abs(value) > allowed
     norm = float(np.linalg.norm(value))
     if not told.any() or norm == 0.0:
         return Fit(None, 0.0, 0.0, 0.0, 0)
     bits = float(np.median(np.log2(np.abs(value[told]) / np.maximum(allowed[told], 5e-324))))
+    left = float(np.linalg.norm(target - value))
     return Fit(
         scale,
-        float(np.linalg.norm(target - value)) / norm,
+        left / norm,
         float(np.linalg.norm(allowed)) / norm + 1e-15,
         bits,
         int(told.sum()),
+        left / max(norm, float(np.linalg.norm(size))),
     )

@@ -77,6 +77,7 @@ class Layer:
     declared: bool = True  # the declared penalty is believed, so that a right verdict counts
     penalties: Parameters = ()
     data_factors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    right_delta: Array | None = None
 
     @property
     def penalty(self) -> LayerParameters:

@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping
 from math import log2
 
+import numpy as np
+
 from reference_impl.array import Array
 from verifier.diagnosis.bug import Place
+from verifier.diagnosis.evidence import SLACK
 from verifier.diagnosis.factors import has_name
+from verifier.diagnosis.fitting import Fit, size_of_delta, size_of_product
 from verifier.diagnosis.layer import Delta, Layer, LayerExplanation
 from verifier.diagnosis.part_explanation import (
+    ENOUGH_BITS,
     RIGHT,
     PartExplanation,
     Target,
@@ -17,7 +22,7 @@ from verifier.diagnosis.part_explanation import (
 )
 from verifier.diagnosis.pricing import priced_explanation
 
-ENOUGH_BITS = 10.0  # of agreement beyond what so many candidates reach by chance
+_TWIN = 2.0  # times the tolerance, within which two gradients are the same
 
 
 def is_right(layer: Layer, delta: Delta) -> bool:
@@ -51,10 +56,10 @@ def _shown_scales(layer: Layer, found: Mapping[str, list[PartExplanation]]) -> I
         others = [e for other, es in found.items() if other != kind for e in es]
         for explanation in explanations:
             scale = explanation.scale
-            if scale is None:
+            if scale is None or explanation.fit.has_scale(1.0):
                 continue
             if (
-                not explanation.is_single_number
+                not explanation.is_weak
                 or any(e.scale is not None and e.fit.has_scale(scale) for e in others)
                 or has_name(layer.evidence.problem, scale, explanation.fit.blur, layer.scale_equation)
             ):
@@ -66,8 +71,10 @@ def _explain_part(layer: Layer, target: Target, delta: Delta) -> list[PartExplan
         return [RIGHT]
     found: list[PartExplanation] = []
     by_right = by_right_rule(target, delta.flow.delta, delta.size, layer.blur)
+    if by_right is not None and delta.bug is not None and _as_right(layer, target, delta, by_right):
+        return []
     if by_right is not None:
-        exactly = by_right.scale == 1.0
+        exactly = by_right.has_scale(1.0)
         if not (exactly and delta.right and layer.declared):
             found.append(PartExplanation(None, by_right))
         if exactly or by_right.scale is None:
@@ -79,6 +86,18 @@ def _explain_part(layer: Layer, target: Target, delta: Delta) -> list[PartExplan
         place = _place(layer, target, delta.flow.delta)
         found += by_wrong_rules(target, place, delta.size, layer.blur)
     return found
+
+
+def _as_right(layer: Layer, target: Target, delta: Delta, found: Fit) -> bool:
+    """Say whether a wrong δ leads to no other gradient than the right one: it then explains nothing."""
+    if layer.right_delta is None:
+        return False
+    part = target.part
+    z = layer.evidence.trace.z[part.layer]
+    moved = (found.scale or 1.0) * delta.flow.delta - layer.right_delta
+    distance = np.abs(z.T @ moved if part.kind == "weight" else moved.sum(axis=0))
+    size = size_of_product(part, z, size_of_delta(layer.right_delta))
+    return bool((distance <= _TWIN * SLACK * part.relative * layer.blur * size).all())
 
 
 def _other_part_fits(layer: Layer, target: Target, delta: Delta) -> bool:

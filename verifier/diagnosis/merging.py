@@ -28,9 +28,18 @@ def merged(evidence: Evidence, findings: tuple[Finding, ...]) -> tuple[Finding, 
         else:
             names = (*rows[at].parameters, *finding.parameters)
             layer = rows[at].layer if rows[at].layer == finding.layer or _compounds(finding) else None
-            residual = max(rows[at].residual, finding.residual)
+            residuals = [own for own in (rows[at].residual, finding.residual) if own is not None]
+            residual = max(residuals, default=None)
             rows[at] = replace(rows[at], parameters=names, residual=residual, layer=layer)
-    return tuple(_as_clipped(evidence, row) for row in rows)
+    return tuple(_as_clipped(evidence, _of_all_wrong(evidence, row)) for row in rows)
+
+
+def _of_all_wrong(evidence: Evidence, finding: Finding) -> Finding:
+    """A mistake of the whole network spoils every gradient that is wrong."""
+    if finding.layer is not None or finding.equation in ("weight_gradient", "bias_gradient"):
+        return finding
+    wrong = tuple(p.name for row in evidence.parts for p in row.values() if p.given and not p.right)
+    return replace(finding, parameters=wrong)
 
 
 def _is_one_row(row: Finding, finding: Finding) -> bool:

@@ -23,9 +23,10 @@ def overflow(evidence: Evidence, submitted: Mapping[str, Array], precision: Prec
     layer = _first_naive_overflow(evidence, precision, _OVERFLOWING)
     if layer is None:
         layer = _first_naive_overflow(evidence, precision, _OVERFLOWING_BY_HAND)
+    plain = layer is not None
     if layer is None:
         layer = max(int(name.split(".")[1]) for name in broken)
-    return Finding("overflow", layer, "numbers", broken)
+    return Finding("overflow", layer, "numbers", broken, estimates={"in_plain_arithmetic": plain})
 
 
 def _first_naive_overflow(

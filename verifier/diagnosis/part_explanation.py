@@ -1,7 +1,8 @@
 """Which rule, given a layer's δ, leads to one parameter's gradient as handed in."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import log2
 from types import MappingProxyType
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.diagnosis.bug import Bug, Place
 from verifier.diagnosis.bugs import BUGS
-from verifier.diagnosis.evidence import Evidence, Part
+from verifier.diagnosis.evidence import SLACK, Evidence, Part
 from verifier.diagnosis.fitting import Fit, fit, size_of_product
 
+ENOUGH_BITS = 10.0  # of agreement beyond what so many candidates reach by chance
+RULES = 64  # that one gradient is tried with, their forms and factors counted
+_TWIN = 2.0  # times the tolerance, within which two values are the same
 PRODUCTS = {"weight": "weight_gradient", "bias": "bias_gradient"}
 
 
@@ -29,9 +33,9 @@ class PartExplanation:
         return self.fit.scale
 
     @property
-    def is_single_number(self) -> bool:
-        """Whether a single number is all that shows the factor."""
-        return self.fit.numbers < 2 and self.fit.scale not in (None, 1.0)
+    def is_weak(self) -> bool:
+        """Whether too little shows the factor: a single number, or numbers that are mostly rounding."""
+        return self.fit.weak or (self.fit.numbers < 2 and self.fit.scale not in (None, 1.0))
 
 
 RIGHT = PartExplanation(None, Fit(1.0, 0.0, 1e-13, 52.0, 1))
@@ -89,7 +93,8 @@ def _fit_rows(
     left = z[:, chosen]
     value = left.T @ delta if part.kind == "weight" else delta.sum(axis=0)
     slack, fixed = part.relative[chosen] * blur, target.fixed[chosen]
-    return fit(target.data[chosen], value, size_of_product(part, left, size), slack, fixed, free_scale)
+    found = fit(target.data[chosen], value, size_of_product(part, left, size), slack, fixed, free_scale)
+    return _believed(target, found, blur * _magnified(size, delta))
 
 
 def by_wrong_rules(
@@ -98,15 +103,19 @@ def by_wrong_rules(
     """Give every row of the table that fits; with a factor beside it only where the gradient shows both."""
     part = target.part
     size = size_of_product(part, target.evidence.trace.z[part.layer], size_of_delta)
-    fixed = target.fixed
+    fixed, twins = target.fixed, _TWIN * SLACK * part.relative * blur * size
+    usual = _by_right_rule(target, place)
     for bug in BUGS.values():
         rule = bug.replaces.get(PRODUCTS[part.kind])
         best: PartExplanation | None = None
         for candidate in rule(place) if rule is not None else ():
             value = candidate.value - target.penalty if candidate.whole else candidate.value
             free = any_scale and not candidate.whole
+            if bool((np.abs(value - usual) <= twins).all()):
+                continue  # the right rule gives the same here
             found = fit(target.data, value, size, part.relative * blur, fixed, free)
-            if found is None:
+            found = _believed(target, found, blur, candidate.unknowns)
+            if found is None or (found.weak and found.numbers > 1):
                 continue
             if found.scale not in (None, 1.0) and found.numbers < 2:
                 continue  # any single number is some multiple of any other
@@ -118,6 +127,30 @@ def by_wrong_rules(
             yield best
 
 
+def _by_right_rule(target: Target, place: Place) -> Array:
+    if place.delta is None:
+        raise ValueError("a product needs the layer's delta, got none")
+    z = place.trace.z[place.layer]
+    return np.asarray(z.T @ place.delta if target.part.kind == "weight" else place.delta.sum(axis=0))
+
+
+def _magnified(size: Array, delta: Array) -> float:
+    """By how much δ's rounding is larger than its own size, typically."""
+    with np.errstate(all="ignore"):
+        return max(1.0, float(np.median(size)) / max(float(np.median(np.abs(delta))), 5e-324) / 4.0)
+
+
+def _believed(target: Target, found: Fit | None, blur: float, unknowns: int = 0) -> Fit | None:
+    """Drop a fit that leaves more than rounding; mark one that chance gives to one of so many rules."""
+    if found is None or found.scale is None:
+        return found
+    if found.left > target.evidence.worst_residual * blur:
+        return None
+    free = unknowns + (0 if found.scale == 1.0 else 1)
+    enough = (found.numbers - free) * found.bits >= ENOUGH_BITS + log2(RULES)
+    return found if enough else replace(found, weak=True)
+
+
 def by_factor_of_whole(target: Target, delta: Array, size_of_delta: Array, blur: float) -> Fit | None:
     """Fit a factor times loss's and penalties' part together, as it comes on a finished gradient."""
     part = target.part
@@ -126,4 +159,5 @@ def by_factor_of_whole(target: Target, delta: Array, size_of_delta: Array, blur:
     z = target.evidence.trace.z[part.layer]
     data = z.T @ delta if part.kind == "weight" else delta.sum(axis=0)
     size = size_of_product(part, z, size_of_delta) + np.abs(target.penalty)
-    return fit(part.submitted, data + target.penalty, size, part.relative * blur, target.evidence.quantum)
+    found = fit(part.submitted, data + target.penalty, size, part.relative * blur, target.evidence.quantum)
+    return _believed(target, found, blur)

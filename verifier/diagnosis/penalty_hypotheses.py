@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import log2
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +15,9 @@ from reference_impl.risk import Penalty
 from verifier.diagnosis.bug import Bug, Taken
 from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.evidence import SLACK, Evidence
+from verifier.diagnosis.part_explanation import ENOUGH_BITS, RULES
 
+_STRONGEST = 1e6  # a factor or strength that somebody may have written
 _ALIKE = 1e-6  # relative distance of two estimates of one strength
 
 
@@ -82,20 +85,20 @@ def _strengths(evidence: Evidence, base: Parameters, extra: Parameters) -> Itera
         if part.submitted is None:
             continue
         data = evidence.reference[index].weight - right[index].weight
-        allowed = SLACK * (part.allowance + part.relative * np.abs(extra[index].weight)) + evidence.quantum
+        allowed = SLACK * part.allowance + evidence.quantum
         rest = part.submitted - base[index].weight
         for columns, target in (
             ([extra[index].weight], rest - data),
             ([extra[index].weight, data], rest),
         ):
-            strength = _solved(columns, target, allowed)
+            strength = _solved(columns, target, allowed, SLACK * part.relative)
             if strength is None or any(abs(strength - t) <= _ALIKE * abs(t) for t in found):
                 continue
             found.append(strength)
             yield strength
 
 
-def _solved(columns: list[Array], target: Array, allowed: Array) -> float | None:
+def _solved(columns: list[Array], target: Array, allowed: Array, relative: Array) -> float | None:
     """Give the first column's coefficient where the columns explain the target."""
     stacked = np.stack([column.ravel() for column in columns], axis=1)
     if stacked.shape[0] <= stacked.shape[1] or not stacked[:, 0].any():
@@ -106,7 +109,13 @@ def _solved(columns: list[Array], target: Array, allowed: Array) -> float | None
     if rank < stacked.shape[1]:
         return None
     left = np.abs(stacked @ coefficients - target.ravel())
-    spread = max(1.0, *(abs(float(c)) for c in coefficients))
-    fits = bool((left <= spread * allowed.ravel()).all())
-    tells = bool((np.abs(coefficients[0] * stacked[:, 0]) > allowed.ravel()).any())
-    return float(coefficients[0]) if fits and tells else None
+    reach = allowed.ravel() + relative.ravel() * np.abs(coefficients[0] * stacked[:, 0])
+    if len(columns) > 1:
+        reach = reach + (abs(coefficients[1]) - 1.0 if abs(coefficients[1]) > 1.0 else 0.0) * allowed.ravel()
+    if not (np.isfinite(coefficients).all() and abs(coefficients[0]) < _STRONGEST):
+        return None
+    fits = bool((left <= reach).all())
+    share = np.abs(coefficients[0] * stacked[:, 0]) / np.maximum(allowed.ravel(), 5e-324)
+    told = share > 1.0
+    bits = (int(told.sum()) - len(columns)) * float(np.median(np.log2(share[told]))) if told.any() else 0.0
+    return float(coefficients[0]) if fits and bits >= ENOUGH_BITS + log2(RULES) else None

@@ -27,6 +27,7 @@ from verifier.tolerance import TOLERANCES, Tolerance
 
 PROBES = 4  # other numbers of the same shape
 MOST_COMPARED = 4096  # entries by which two bugs are told apart
+_FAR = 1e9  # tolerances; what is that far off is no nearer for being farther
 _APART = 2.0  # tolerances between two bugs that can be told apart
 
 Key = tuple[str, int | None, str, int]
@@ -98,7 +99,8 @@ def _seen(problem: Problem, precision: Precision, tolerance: Tolerance) -> Itera
             error = (_flat(mutant.gradients) - right) / allowed
             place = (mutant.bug.id, mutant.layer, mutant.equation)
             form = counts[place] = counts.get(place, -1) + 1
-            yield _Seen((*place, form), bool((np.abs(error) > 1.0).any()), error[sample])
+            caught = not bool((np.abs(error) <= 1.0).all())  # NaN is no right number
+            yield _Seen((*place, form), caught, np.nan_to_num(error[sample], nan=_FAR).clip(-_FAR, _FAR))
 
 
 def _flat(parameters: Parameters) -> Array:
@@ -179,6 +181,6 @@ def _advice(problem: Problem, cautions: tuple[Caution, ...], rows: tuple[BugPowe
     yield from (caution.detail for caution in cautions if caution.code != "one-example")
     if any(row.missed or row.confused_with for row in rows):
         yield (
-            "or take other numbers of the same shape: `gradjury example --strong --like FILE` draws some "
+            "take other numbers of the same shape: `gradjury example --strong --like FILE` draws some "
             "that reveal and separate all that this shape allows"
         )

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from verifier.diagnosis.bug import Flow
 from verifier.diagnosis.factors import name_factor
-from verifier.diagnosis.finding import UNEXPLAINED, UNEXPLAINED_ID, UNKNOWN, Finding
+from verifier.diagnosis.finding import AGAIN, UNEXPLAINED, UNEXPLAINED_ID, UNKNOWN, Finding
 from verifier.diagnosis.fitting import Fit
 from verifier.diagnosis.layer import Delta, Layer, LayerExplanation
 from verifier.diagnosis.part_explanation import PRODUCTS, PartExplanation
@@ -46,8 +46,11 @@ def priced_explanation(
         )
     if scale != 1.0:
         blur = max((part[2].fit.blur for part in parts.values()), default=0.0)
-        for named in name_factor(layer.evidence.problem, scale, blur, layer.scale_equation):
-            cost += layer.price(named.bug) + (UNKNOWN if named.estimated else 0.0)
+        for position, named in enumerate(
+            name_factor(layer.evidence.problem, scale, blur, layer.scale_equation)
+        ):
+            price = layer.price(named.bug) + (UNKNOWN if named.estimated else 0.0)
+            cost += AGAIN if position else price  # a sign and a factor are two halves of one slip
             findings.append(
                 Finding(
                     named.bug,
@@ -92,7 +95,7 @@ def _cheapest(layer: Layer, kind: str, explanations: list[PartExplanation], scal
         if not explanation.fit.has_scale(scale) and explanation.scale is not None:
             own = explanation.scale / scale
             names = name_factor(layer.evidence.problem, own, explanation.fit.blur, PRODUCTS[kind])
-            if explanation.is_single_number and any(named.estimated for named in names):
+            if explanation.is_weak and any(named.estimated for named in names):
                 continue  # any single number is some multiple of any other
             for named in names:
                 cost += layer.price(named.bug) + UNKNOWN

@@ -22,11 +22,26 @@ _EQUATIONS = {
 _WEIGHTS_SHOWN = 8
 
 
-def described(evidence: Evidence, finding: Finding) -> Diagnosis:
-    """Put a finding into words."""
+# what is noticed beside another mistake
+_BESIDE = {
+    "rounded": "Besides, the numbers were printed to {digits} digits.",
+    "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
+}
+_NO_PLAIN_OVERFLOW = (
+    "NaN or infinity was handed in for {parameters}. Plain formulas stay within the range of the numbers on "
+    "this problem, so look for a 0/0, a log(0) or an entry that was never set."
+)
+
+
+def described(evidence: Evidence, finding: Finding, alone: bool = True) -> Diagnosis:
+    """Put a finding into words. alone: no other mistake stands beside it."""
     words = BUGS[finding.bug].words
     filled = _filled(evidence.problem, finding)
     explanation = words.explanation.format(**filled)
+    if not alone and finding.bug in _BESIDE:
+        explanation = _BESIDE[finding.bug].format(**filled)
+    if finding.estimates.get("in_plain_arithmetic") is False:
+        explanation = _NO_PLAIN_OVERFLOW.format(parameters=", ".join(finding.parameters))
     if finding.bug == UNEXPLAINED_ID:
         where = _EQUATIONS[finding.equation].format(**filled)
         explanation += f" The first error is in {where}."

@@ -102,7 +102,7 @@ def _diagnosis(row: Diagnosis) -> dict[str, Any]:
         "equation": row.equation,
         "parameters": list(row.parameters),
         "factor": _optional(row.factor),
-        "residual": number(row.residual),
+        "residual": _optional(row.residual),
         "also_consistent": list(row.also_consistent),
         **row.estimates,
         "explanation": row.explanation,

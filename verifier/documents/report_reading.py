@@ -89,7 +89,7 @@ def _diagnosis(row: Mapping[str, Any]) -> Diagnosis:
         **{field: row[field] for field in ("bug", "title", "layer", "equation", "explanation", "hint")},
         parameters=tuple(row["parameters"]),
         factor=_float(row["factor"]),
-        residual=float(row["residual"]),
+        residual=_float(row["residual"]),
         also_consistent=tuple(row["also_consistent"]),
         right=row["right_formula"],
         wrong=row["used_formula"],

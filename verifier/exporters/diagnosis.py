@@ -16,7 +16,7 @@ def sentences(row: Diagnosis) -> Iterator[str]:
     yield row.explanation
     yield f"right: {row.right}"
     yield f"used:  {row.wrong}"
-    if row.bug != "unexplained":
+    if row.bug != "unexplained" and row.residual is not None:
         left = f"all but {row.residual:.0e}" if row.residual else "all"
         yield f"this reproduces {left} of what was handed in"
     if row.also_consistent:

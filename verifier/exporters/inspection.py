@@ -13,12 +13,13 @@ def export(inspection: Inspection) -> str:
 
 def _lines(inspection: Inspection) -> Iterator[str]:
     rows = inspection.bugs
-    caught = [row for row in rows if row.caught and not row.missed]
+    possible = [row for row in rows if row.caught or row.missed]
+    caught = [row for row in possible if not row.missed]
     if inspection.name:
         yield one_line(inspection.name)
     yield (
-        f"  {len(rows)} bugs of the catalogue can be made here; this problem catches {len(caught)} of them "
-        "wherever numbers can"
+        f"  {len(possible)} bugs of the catalogue can show in a network of this shape; "
+        f"this problem catches {len(caught)} of them wherever they can"
     )
     yield from _section(
         "caught only in some places or forms, or not at all:", [r for r in rows if r.missed], _missed

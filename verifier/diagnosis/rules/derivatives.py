@@ -42,13 +42,13 @@ def taken_for_derivative(place: Place) -> Iterator[tuple[Array, str]]:
     """Give every derivative that a program may take for the layer's own, with its name."""
     own = place.row.activation
     z = own.forward(place.a)
-    for name, options in TAKEN_FOR_ANOTHER:
-        other = ACTIVATIONS[name](**options)
-        if other.derivative is not None and (name, dict(other.options)) != (own.name, dict(own.options)):
-            shown = name + "".join(f" with {key} {value:g}" for key, value in options.items())
-            yield other.derivative(place.a), f"the derivative of {shown}"
     for name, form in FORMS_AT_OUTPUT.items():
         if name != own.name:
             yield form(z), f"the derivative of {name}, written in z"
     for formula, value in FORMULAS.items():
         yield value(z), formula
+    for name, options in TAKEN_FOR_ANOTHER:
+        other = ACTIVATIONS[name](**options)
+        if other.derivative is not None and (name, dict(other.options)) != (own.name, dict(own.options)):
+            shown = name + "".join(f" with {key} {value:g}" for key, value in options.items())
+            yield other.derivative(place.a), f"the derivative of {shown}"

@@ -58,8 +58,9 @@ def weighted_examples(place: Place) -> Iterator[Replacement]:
         return
     handed_in = {} if place.submitted is None else {"weight": place.submitted}
     z = place.trace.z[place.layer]
-    for weights, _ in weights_for(place, place.delta, handed_in):
-        yield Replacement(z.T @ (weights[:, None] * place.delta), {"weights": weights.tolist()})
+    for weights, unknowns in weights_for(place, place.delta, handed_in):
+        value = z.T @ (weights[:, None] * place.delta)
+        yield Replacement(value, {"weights": weights.tolist()}, unknowns=unknowns)
 
 
 def weighted_examples_of_bias(place: Place) -> Iterator[Replacement]:
@@ -84,7 +85,7 @@ def _estimated(left: Array, delta: Array, target: Array) -> Iterator[tuple[Array
             whole = np.rint(weights)
             if (np.abs(weights - whole) <= _NEAR * max(1.0, float(np.abs(weights).max()))).all():
                 yield whole, 0
-            elif delta.shape[1] > 1:  # with one output any wrong δ weights the examples somehow
+            elif delta.shape[1] > 1 and weights.min() > -_NEAR:  # with one output any wrong δ weights them
                 yield weights, examples
     square = float(np.vdot(target, target))
     tried = list(patterns(examples))

@@ -98,7 +98,10 @@ def softmax_one_minus_p(place: Place) -> Iterator[Replacement]:
 def softmax_over_batch(place: Place) -> Iterator[Replacement]:
     for last in _softmax(place):
         exponentials = np.exp(last.a - last.a.max())
-        for total in (exponentials.sum(), exponentials.sum(axis=0)):
+        totals = [exponentials.sum(axis=0)]
+        if last.a.shape[0] > 1:  # with one example all of them is the row
+            totals.insert(0, exponentials.sum())
+        for total in totals:
             yield from _with_probabilities(place, last, exponentials / total)
 
 
@@ -114,8 +117,7 @@ def softmax_twice(place: Place) -> Iterator[Replacement]:
 def weighted_output_delta(place: Place) -> Iterator[Replacement]:
     delta = output_delta(place.problem, place.trace)
     for weights, unknowns in weights_for(place, delta, place.handed_in):
-        estimates = {"weights": weights.tolist(), "unknowns": unknowns}
-        yield Replacement(weights[:, None] * delta, estimates)
+        yield Replacement(weights[:, None] * delta, {"weights": weights.tolist()}, unknowns=unknowns)
 
 
 def hidden_softmax_diagonal(place: Place) -> Iterator[Replacement]:
