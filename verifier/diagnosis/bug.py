@@ -144,11 +144,13 @@ class Changed:
     """A gradient changed as a whole after it was computed: by parameter, and what was estimated.
 
     slack: by how much entries may be off, by parameter.
+    unknowns: how many numbers were read off the submission to make it.
     """
 
     gradients: Mapping[str, Array]
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     slack: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
+    unknowns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,12 @@ def changed_numbers(evidence: Evidence) -> Iterator[Finding]:
                 name: SLACK * parts[name].allowance + changed.slack.get(name, 0.0) * (1.0 + 1e-9)
                 for name in right
             }
-            moved = bool(changed.slack) or any(
-                (np.abs(right[name] - changed.gradients[name]) > 2.0 * allowed[name]).any() for name in right
+            moved = sum(
+                int((np.abs(right[name] - changed.gradients[name]) > 2.0 * allowed[name]).sum())
+                for name in right
             )
-            if moved and all((distance[name] <= allowed[name]).all() for name in right):
+            told = bool(changed.slack) or moved > changed.unknowns
+            if told and all((distance[name] <= allowed[name]).all() for name in right):
                 size = max(float(np.abs(array).max()) for array in submitted.values()) or 1.0
                 residual = max(float(array.max()) for array in distance.values()) / size
                 yield Finding(bug.id, None, "numbers", wrong, residual=residual, estimates=changed.estimates)

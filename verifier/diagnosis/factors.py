@@ -30,8 +30,8 @@ def name_factor(problem: Problem, factor: float, blur: float, equation: str) -> 
     sign = [(bug, value) for bug, value in known if value == -1.0]
     singles = [(bug, value) for bug, value in known if _same(factor, value, blur)]
     if singles:
-        (bug, value), *others = singles
-        also = tuple(dict.fromkeys(other for other, _ in others if other != bug))
+        bug, value = min(singles, key=lambda item: abs(factor - item[1]))  # a coarse precision fits several
+        also = tuple(dict.fromkeys(other for other, same in singles if other != bug and same == value))
         return (NamedFactor(bug, value, also),)
     for (first, flip), (second, value) in product(sign, known):
         if value != -1.0 and _same(factor, flip * value, blur):

@@ -84,7 +84,7 @@ def _estimated(left: Array, delta: Array, target: Array) -> Iterator[tuple[Array
             weights = vectors @ ((vectors.T @ inner) / values)
             whole = np.rint(weights)
             if (np.abs(weights - whole) <= _NEAR * max(1.0, float(np.abs(weights).max()))).all():
-                yield whole, 0
+                yield whole + 0.0, 0  # no -0
             elif delta.shape[1] > 1 and weights.min() > -_NEAR:  # with one output any wrong δ weights them
                 yield weights, examples
     square = float(np.vdot(target, target))

@@ -9,6 +9,7 @@ from verifier.diagnosis.bug import Changed
 
 _MOST_DIGITS = 12
 _TELLING = 30.0  # times a number's own rounding, which digits it was printed to must exceed
+_ROUND = 1e-6  # of a threshold, as float32 has it
 _SHARES = (0.5, 0.9)  # of the largest entry, and of the norm, to clip at when the bug is made
 
 Gradients = Mapping[str, Array]
@@ -27,23 +28,34 @@ def all_zero(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]
 
 
 def clipped(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]:
-    """By element; each parameter by its own norm; all together by theirs."""
+    """By element; each parameter by its own norm; all together by theirs. To 0 is no clipping."""
     if submitted is None:
-        thresholds = [share * float(np.abs(_flat(right)).max()) for share in _SHARES]
-        norms = [float(f"{share * _norm(_flat(right)):.1g}") for share in _SHARES]
-        each = [share * max(map(_norm, right.values())) for share in _SHARES]
+        thresholds = [_short(share * float(np.abs(_flat(right)).max()), 2) for share in _SHARES]
+        norms = [_short(share * _norm(_flat(right)), 1) for share in _SHARES]
+        each = [_short(share * max(map(_norm, right.values())), 2) for share in _SHARES]
     else:
         thresholds = [float(np.abs(_flat(submitted)).max())]
         norms, each = [], [max(map(_norm, submitted.values()))]  # all together: told by its round norm
-    for threshold in thresholds:
+    for threshold in filter(None, thresholds):
         cut = {name: np.clip(array, -threshold, threshold) for name, array in right.items()}
-        yield Changed(cut, {"threshold": threshold, "by": "element"})
-    for threshold in each:
+        yield Changed(cut, {"threshold": threshold, "by": "element"}, unknowns=_unknowns(threshold))
+    for threshold in filter(None, each):
         cut = {name: array * _shrunk(_norm(array), threshold) for name, array in right.items()}
-        yield Changed(cut, {"threshold": threshold, "by": "norm of each parameter"})
-    for threshold in norms:
+        yield Changed(
+            cut, {"threshold": threshold, "by": "norm of each parameter"}, unknowns=_unknowns(threshold)
+        )
+    for threshold in filter(None, norms):
         factor = _shrunk(_norm(_flat(right)), threshold)
         yield Changed({name: factor * array for name, array in right.items()}, {"threshold": threshold})
+
+
+def _short(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _unknowns(threshold: float) -> int:
+    """Nobody has to be told a round threshold; any other is told by one of the numbers cut down to it."""
+    return 0 if abs(threshold - _short(threshold, 2)) <= _ROUND * threshold else 1
 
 
 def _shrunk(norm: float, threshold: float) -> float:
