@@ -146,11 +146,8 @@ def test_the_students_example_fails_as_the_readme_shows() -> None:
     )
     assert result.returncode == 1
     shown = (Path(__file__).parents[3] / "README.md").read_text()
-    block = next(
-        text
-        for text in re.findall(r"^```\n(.*?)^```$", shown, re.DOTALL | re.MULTILINE)
-        if "backward is wrong" in text
-    )
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", shown, flags=re.DOTALL | re.MULTILINE)
+    (block,) = [text for fence, text in blocks if fence == "" and "backward is wrong" in text]
     for line in block.splitlines():
         if line.strip() and line.strip() != "…":
             assert line in result.stdout.splitlines(), line
