@@ -6,9 +6,12 @@ from fastapi.responses import Response
 
 from api.problems import ProblemError
 from verifier import Report
-from verifier.exporters import EXPORTERS
+from verifier.exporters import EXPORTERS, Exporter
 
-MEDIA_TYPES = {row.media_type: row for row in EXPORTERS.values()}
+MEDIA_TYPES: dict[str, Exporter] = {}  # of formats that share a media type, the first has it
+for _row in EXPORTERS.values():
+    for _name in (_row.media_type, *_row.aliases):
+        MEDIA_TYPES.setdefault(_name, _row)
 _DEFAULT = "application/json"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from reference_impl.array import Array
@@ -11,6 +12,11 @@ from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.verdict import Verdict
 
 SCHEMA = "gradjury.report/1"
+
+
+class Audience(StrEnum):
+    GRADER = "grader"
+    STUDENT = "student"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,11 @@ class ParameterReport:
     worst: tuple[Entry, ...] = ()
     entries: Entries | None = None
 
+    @property
+    def counted(self) -> int:
+        """How many entries were judged: 0 where none was submitted, or where the counts are withheld."""
+        return self.correct + self.incorrect + self.undecided
+
 
 @dataclass(frozen=True, slots=True)
 class LossReport:
@@ -89,6 +100,7 @@ class Report:
     """The verdict on a submission's gradients and everything behind it.
 
     seconds: what judging took; the only field that differs between two runs.
+    audience: whom it was written for. In a student's, what is withheld is NaN, 0 or empty: see `audience.py`.
     """
 
     verdict: Verdict
@@ -103,6 +115,7 @@ class Report:
     precision: str = "float64"
     tolerance: Mapping[str, Any] | None = None
     diagnosis: tuple[Diagnosis, ...] = ()
+    audience: Audience = Audience.GRADER
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report's document, ready for JSON (see `documents/report_document.py`)."""
@@ -116,6 +129,6 @@ class Report:
         return f"<Report {brief(self)}>"
 
     def __str__(self) -> str:
-        from verifier.exporters.text import export
+        from verifier.exporters.text import of_report
 
-        return export(self)
+        return of_report(self)

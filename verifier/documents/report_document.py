@@ -9,12 +9,15 @@ from verifier.caution import Caution
 from verifier.consensus import Evidence
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.documents.json_text import number, numbers
-from verifier.report import SCHEMA, Entries, Entry, LossReport, ParameterReport, Report
+from verifier.documents.student_document import student_document
+from verifier.report import SCHEMA, Audience, Entries, Entry, LossReport, ParameterReport, Report
 from verifier.verdict import Verdict
 
 
 def document_of(report: Report) -> dict[str, Any]:
     """Give plain dicts, lists, strings and finite numbers, in the contract's order."""
+    if report.audience is Audience.STUDENT:
+        return student_document(report)
     document: dict[str, Any] = {"schema": SCHEMA}
     if report.name is not None:
         document["name"] = report.name

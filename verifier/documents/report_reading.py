@@ -8,8 +8,9 @@ import numpy as np
 from verifier.caution import Caution
 from verifier.consensus import Evidence
 from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.documents.student_document import read_student_report
 from verifier.estimate import Uncertainty
-from verifier.report import SCHEMA, Entries, Entry, LossReport, ParameterReport, Report
+from verifier.report import SCHEMA, Audience, Entries, Entry, LossReport, ParameterReport, Report
 from verifier.verdict import Verdict
 
 _ROW = ("bug", "title", "layer", "equation", "parameters", "factor", "residual", "also_consistent")
@@ -20,6 +21,8 @@ def read_report(document: Mapping[str, Any]) -> Report:
     """Give the report that `Report.to_dict` made a document of. Raises: ValueError for another schema."""
     if document.get("schema") != SCHEMA:
         raise ValueError(f"expected a document of schema {SCHEMA}, got {document.get('schema')!r}")
+    if document.get("audience") == Audience.STUDENT:
+        return read_student_report(document)
     loss = document["loss"]
     return Report(
         verdict=Verdict(document["verdict"]),

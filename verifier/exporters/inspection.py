@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from verifier.diagnosis.inspection import BugPower, Inspection, Place
-from verifier.exporters.text import one_line
+from verifier.exporters.harmless import one_line
 
 
 def export(inspection: Inspection) -> str:

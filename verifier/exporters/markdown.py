@@ -4,28 +4,79 @@
 | parameter | shape | verdict | wrong | max error | relative |
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from verifier.caution import Caution
 from verifier.documents.report_document import summary_of
 from verifier.exporters import diagnosis, sentences
-from verifier.report import ParameterReport, Report
+from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.harmless import one_line, shortened
+from verifier.report import Audience, ParameterReport, Report
+from verifier.sourced import Sourced
 from verifier.verdict import Verdict
 
 _ENTRIES_SHOWN = 3
+_COLUMNS = ("parameter", "shape", "verdict", "wrong", "max error", "relative")
+_PLAIN = re.compile(r"[A-Za-z0-9_.]{1,100}")
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>()#+-!|~"})
 
 
-def export(report: Report) -> str:
-    """Give the report's Markdown, without a final newline; what the submitter wrote is escaped."""
-    return "\n".join(_lines(report))
+def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+    """Give the reports' Markdown, without a final newline; what the submitter wrote is escaped."""
+    parts = [] if len(reports) == 1 else [f"{sentences.totals([own.status for own in reports])}."]
+    parts += ["\n".join(_lines(own.report) if own.report else _complaints(own)) for own in reports]
+    return "\n\n".join(parts)
+
+
+def escaped(text: str) -> str:
+    """Give one line of text in which nothing is Markdown or HTML."""
+    return one_line(" ".join(text.split())).translate(_SPECIAL)
+
+
+def _complaints(own: Sourced) -> Iterator[str]:
+    yield f"## {escaped(own.path)}: {sentences.status(own.status)}"
+    yield ""
+    yield from (f"- {escaped(complaint)}" for complaint in own.complaints)
 
 
 def _lines(report: Report) -> Iterator[str]:
-    title = " ".join((report.name or "submission").split()).translate(_SPECIAL)
-    summary = summary_of(report)
-    yield f"## {title}: {report.verdict}"
+    yield f"## {escaped(report.name or 'submission')}: {report.verdict}"
     yield ""
+    if report.audience is Audience.STUDENT:
+        yield f"{sentences.counts(report)}."
+    else:
+        yield from _for_graders(report)
+    for row in report.diagnosis:
+        yield ""
+        yield f"### {diagnosis.heading(row).translate(_SPECIAL)}"
+        yield ""
+        yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in diagnosis.sentences(row))
+    yield ""
+    shown = _COLUMNS if report.audience is Audience.GRADER else _COLUMNS[:3]
+    yield "| " + " | ".join(shown) + " |"
+    yield "|" + "---|" * len(shown)
+    for parameter in report.parameters.values():
+        yield "| " + " | ".join(_row(parameter)[: len(shown)]) + " |"
+    for parameter in report.parameters.values():
+        if parameter.worst and parameter.verdict is not Verdict.CORRECT:
+            yield ""
+            yield f"Worst of {_code(parameter.name)}:"
+            yield ""
+            for entry in parameter.worst[:_ENTRIES_SHOWN]:
+                yield f"- {list(entry.index)}: {sentences.entry(entry)}: {entry.verdict}"
+    if report.warnings:
+        yield ""
+        yield from (f"> - {caution.code}{_place(caution)}: {caution.detail}" for caution in report.warnings)
+    if report.evidence:
+        yield ""
+        yield "Oracles:"
+        yield ""
+        yield from (f"- {sentence}" for sentence in sentences.oracles(report))
+
+
+def _for_graders(report: Report) -> Iterator[str]:
+    summary = summary_of(report)
     yield f"{summary['correct']} of {summary['parameters']} numbers are correct."
     if report.loss.verdict is not None:
         yield f"The reported loss is {report.loss.verdict}."
@@ -33,30 +84,6 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"- {sentences.loss(report)}"
     yield f"- {sentences.graded_under(report)}"
     yield f"- {sentences.tolerance(report)}"
-    for row in report.diagnosis:
-        yield ""
-        yield f"### {diagnosis.heading(row).translate(_SPECIAL)}"
-        yield ""
-        yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in diagnosis.sentences(row))
-    yield ""
-    yield "| parameter | shape | verdict | wrong | max error | relative |"
-    yield "|---|---|---|---|---|---|"
-    for parameter in report.parameters.values():
-        yield _row(parameter)
-    for parameter in report.parameters.values():
-        if parameter.worst and parameter.verdict is not Verdict.CORRECT:
-            yield ""
-            yield f"Worst of `{parameter.name}`:"
-            yield ""
-            for entry in parameter.worst[:_ENTRIES_SHOWN]:
-                yield f"- {list(entry.index)}: {sentences.entry(entry)}: {entry.verdict}"
-    if report.warnings:
-        yield ""
-        yield from (f"> - {caution.code}{_place(caution)}: {caution.detail}" for caution in report.warnings)
-    yield ""
-    yield "Oracles:"
-    yield ""
-    yield from (f"- {sentence}" for sentence in sentences.oracles(report))
 
 
 def _place(caution: Caution) -> str:
@@ -64,13 +91,16 @@ def _place(caution: Caution) -> str:
     return "" if caution.layer is None else f" (layer {caution.layer}{units})"
 
 
-def _row(parameter: ParameterReport) -> str:
-    cells = [
-        f"`{parameter.name}`",
+def _code(name: str) -> str:
+    return f"`{name}`" if _PLAIN.fullmatch(name) else escaped(shortened(name))
+
+
+def _row(parameter: ParameterReport) -> list[str]:
+    return [
+        _code(parameter.name),
         str(parameter.shape),
         str(parameter.verdict),
         "" if parameter.verdict is Verdict.MISSING else str(parameter.incorrect),
         sentences.measure(parameter.max_abs_error),
         sentences.measure(parameter.max_rel_error),
     ]
-    return "| " + " | ".join(cells) + " |"

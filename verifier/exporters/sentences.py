@@ -1,10 +1,14 @@
 """A report's parts as sentences, the same in every format that people read."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from math import isfinite, isnan
 
 from verifier.documents.json_text import number
-from verifier.report import Entry, Report
+from verifier.documents.report_document import summary_of
+from verifier.exit_status import ExitStatus
+from verifier.report import Audience, Entry, ParameterReport, Report
+from verifier.verdict import Verdict
 
 
 def figure(value: float, digits: str = ".10g") -> str:
@@ -15,6 +19,56 @@ def figure(value: float, digits: str = ".10g") -> str:
 def measure(value: float | None, digits: str = ".1e") -> str:
     """Give a measure for a table; nothing where there is none, as beside a NaN."""
     return "" if value is None or isnan(value) else figure(value, digits)
+
+
+_STATUSES = {
+    ExitStatus.CORRECT: "correct",
+    ExitStatus.INCORRECT: "incorrect",
+    ExitStatus.UNDECIDED: "undecided",
+    ExitStatus.MALFORMED: "malformed",
+    ExitStatus.INTERNAL: "not judged",
+}
+_STATES = {
+    Verdict.CORRECT: "correct",
+    Verdict.INCORRECT: "incorrect",
+    Verdict.UNDECIDED: "undecided: it cannot honestly be told",
+    Verdict.MISSING: "no gradient was given",
+}
+
+
+def totals(statuses: Sequence[ExitStatus]) -> str:
+    """Say how many submissions came to what: `3 submissions: 1 correct, 2 incorrect`."""
+    found = Counter(statuses)
+    counts = ", ".join(f"{found[status]} {word}" for status, word in _STATUSES.items() if found[status])
+    return f"{len(statuses)} submission{'' if len(statuses) == 1 else 's'}: {counts or 'none'}"
+
+
+def status(own: ExitStatus) -> str:
+    return _STATUSES[own]
+
+
+def counts(report: Report) -> str:
+    """Say how many numbers are right; to a student, how many parameters."""
+    if report.audience is Audience.STUDENT:
+        rows = list(report.parameters.values())
+        verdicts = Counter(row.verdict for row in rows)
+        found = [f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict]]
+        return f"{len(rows)} parameter{'' if len(rows) == 1 else 's'}: {', '.join(found)}" if rows else ""
+    summary = summary_of(report)
+    kinds = ("correct", "incorrect", "undecided", "missing")
+    return f"{summary['parameters']} numbers: " + ", ".join(
+        f"{summary[kind]} {kind}" for kind in kinds if summary[kind]
+    )
+
+
+def state(row: ParameterReport) -> str:
+    """Say what was found of a parameter, with counts and a measure where the reader may have them."""
+    wrong = row.incorrect or row.undecided
+    if not row.counted or not wrong:
+        return _STATES[row.verdict]
+    found = f"{wrong} of {row.counted} numbers {'is' if wrong == 1 else 'are'} {row.verdict}"
+    relative = measure(row.relative_norm_error)
+    return f"{found}, relative error {relative}" if relative else found
 
 
 def graded_under(report: Report) -> str:

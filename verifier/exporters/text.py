@@ -7,19 +7,27 @@ hw3-q2: incorrect
   layers.0.weight  (3, 4)  incorrect  12/12  2.0e-02    2.5e-01
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isnan
 
-from verifier.documents.report_document import summary_of
 from verifier.exporters import diagnosis, sentences
-from verifier.report import ParameterReport, Report
+from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.harmless import one_line
+from verifier.report import Audience, ParameterReport, Report
+from verifier.sourced import Sourced
 from verifier.verdict import Verdict
 
 _ENTRIES_SHOWN = 3
 _COLUMNS = ("parameter", "shape", "verdict", "wrong", "max error", "relative", "ratio")
+_STUDENTS_COLUMNS = 3
 
 
-def export(report: Report) -> str:
+def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+    """Give the reports' texts; what could not be judged has none, it is told on standard error."""
+    return "\n\n".join(of_report(own.report) for own in reports if own.report is not None)
+
+
+def of_report(report: Report) -> str:
     """Give the report's text, without a final newline."""
     return "\n".join(_lines(report))
 
@@ -33,7 +41,7 @@ def brief(report: Report) -> str:
     if worst is not None:
         entry = next((f" {list(entry.index)} {sentences.entry(entry)}" for entry in worst.worst), "")
         most = f"; worst: {worst.name}{entry or ' ' + worst.verdict}"
-    return f"{_verdict(report)}; {_counts(report)}{most}{'; diagnosis: ' + named if named else ''}"
+    return f"{_verdict(report)}; {sentences.counts(report)}{most}{'; diagnosis: ' + named if named else ''}"
 
 
 def _badness(row: ParameterReport) -> tuple[int, float]:
@@ -46,51 +54,42 @@ def _verdict(report: Report) -> str:
     return f"{one_line(report.name)}: {report.verdict}" if report.name else str(report.verdict)
 
 
-def _counts(report: Report) -> str:
-    summary = summary_of(report)
-    counts = [
-        f"{summary[key]} {key}" for key in ("correct", "incorrect", "undecided", "missing") if summary[key]
-    ]
-    return f"{summary['parameters']} numbers: {', '.join(counts)}"
-
-
 def _lines(report: Report) -> Iterator[str]:
     yield _verdict(report)
-    yield f"  {_counts(report)}"
-    yield f"  {sentences.graded_under(report)}"
-    yield f"  {sentences.loss(report)}"
+    if counted := sentences.counts(report):
+        yield f"  {counted}"
+    if report.audience is Audience.GRADER:
+        yield f"  {sentences.graded_under(report)}"
+        yield f"  {sentences.loss(report)}"
     for row in report.diagnosis:
         yield ""
         yield f"  diagnosis: {diagnosis.heading(row)}"
         yield from (f"    {sentence}" for sentence in diagnosis.sentences(row))
-    yield ""
-    yield from _table(report)
+    if report.parameters:
+        yield ""
+        yield from _table(report)
     yield from _worst(report)
     if report.warnings:
         yield ""
         yield from (f"  note ({caution.code}): {caution.detail}" for caution in report.warnings)
-    yield ""
-    yield "  oracles:"
-    yield from (f"    {sentence}" for sentence in sentences.oracles(report))
-
-
-def one_line(text: str) -> str:
-    """Give text that cannot forge a line or steer a terminal: what does not print becomes a question mark."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    if report.evidence:
+        yield ""
+        yield "  oracles:"
+        yield from (f"    {sentence}" for sentence in sentences.oracles(report))
 
 
 def _table(report: Report) -> Iterator[str]:
-    rows = [_COLUMNS, *(_row(parameter) for parameter in report.parameters.values())]
+    shown = len(_COLUMNS) if report.audience is Audience.GRADER else _STUDENTS_COLUMNS
+    rows = [_COLUMNS[:shown], *(_row(parameter)[:shown] for parameter in report.parameters.values())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _row(parameter: ParameterReport) -> tuple[str, ...]:
-    total = parameter.correct + parameter.incorrect + parameter.undecided
-    wrong = f"{parameter.incorrect}/{total}" if total else ""
+    wrong = f"{parameter.incorrect}/{parameter.counted}" if parameter.counted else ""
     return (
-        parameter.name,
+        one_line(parameter.name),
         str(parameter.shape),
         str(parameter.verdict),
         wrong,
@@ -102,9 +101,9 @@ def _row(parameter: ParameterReport) -> tuple[str, ...]:
 
 def _worst(report: Report) -> Iterator[str]:
     for parameter in report.parameters.values():
-        if parameter.verdict not in (Verdict.INCORRECT, Verdict.UNDECIDED):
+        if parameter.verdict not in (Verdict.INCORRECT, Verdict.UNDECIDED) or not parameter.worst:
             continue
         yield ""
-        yield f"  worst of {parameter.name}:"
+        yield f"  worst of {one_line(parameter.name)}:"
         for entry in parameter.worst[:_ENTRIES_SHOWN]:
             yield f"    {list(entry.index)}  {sentences.entry(entry)}: {entry.verdict}"

@@ -1,0 +1,76 @@
+"""What a platform cuts off or refuses beyond a size is cut by us, worst kept, and nothing is lost unsaid."""
+
+import json
+
+import pytest
+
+from tests.verifier.exporters.reporting import CASES, parameter, report
+from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.exporters.github import step_summary
+from verifier.points import Points
+from verifier.sourced import Sourced
+from verifier.verdict import Verdict
+
+MANY = CASES["10,000 parameters"]
+HUGE_NAMES = [
+    Sourced(f"{i}" * 300, report(parameter("層" * 10_000 + str(j), Verdict.INCORRECT) for j in range(500)))
+    for i in range(9)
+]
+
+
+@pytest.mark.parametrize("reports", [MANY, HUGE_NAMES], ids=["many", "huge names"])
+def test_prairielearn_takes_one_mebibyte_and_gets_every_point(reports):
+    text = EXPORTERS["prairielearn"].render(reports, ExportChoices())
+    assert len(text.encode()) < 2**20
+    document = json.loads(text)
+    count = sum(len(own.report.parameters) for own in reports)
+    assert sum(test["max_points"] for test in document["tests"]) == count
+    assert all({"points", "max_points"} <= test.keys() for test in document["tests"])
+
+
+def test_classroom_50_takes_a_hundred_tests_in_whole_numbers():
+    document = json.loads(EXPORTERS["classroom50"].render(MANY, ExportChoices(Points(10.0))))
+    assert len(document["tests"]) == 100
+    assert document["tests"][-1]["test-name"] == "9901 more parameters"
+    assert document["max-score"] == sum(test["max-score"] for test in document["tests"]) == 10
+    assert document["score"] == sum(test["score"] for test in document["tests"])
+
+
+def test_classroom_50_repeats_what_its_runner_says():
+    environment = {
+        "CLASSROOM": "dl", "ASSIGNMENT": "hw1", "ASSIGNMENT_TYPE": "group", "USERNAME": "alice",
+        "SUBMISSION_TAG": "submit/2026-06-01T14-32-05Z-a1b2c3d",
+    }  # fmt: skip
+    document = json.loads(
+        EXPORTERS["classroom50"].render(CASES["right"], ExportChoices(environment=environment))
+    )
+    assert document["classroom"] == "dl"
+    assert document["owner"] == "alice"
+    assert document["assignment_type"] == "group"
+    assert document["datetime"] == "2026-06-01T14:32:05Z"
+
+
+def test_github_shows_ten_errors_worst_first_and_counts_the_rest():
+    rows = [parameter(f"layers.{i}.weight", Verdict.INCORRECT, i / 20) for i in range(20)]
+    lines = EXPORTERS["github"].render([Sourced("a.json", report(rows))], ExportChoices()).split("\n")
+    assert [line.split("::")[1].split(" ")[0] for line in lines] == ["error"] * 10 + ["notice"]
+    assert "layers.19.weight" in lines[0]
+    assert (
+        lines[-1] == "::notice title=GradJury::1 submission: 1 incorrect; 10 more findings are not annotated"
+    )
+
+
+def test_the_step_summary_holds_a_mebibyte_and_says_what_it_left_out():
+    reports = CASES["right"] * 2000 + CASES["wrong"]
+    text = step_summary(reports, ExportChoices())
+    assert len(text.encode()) < 2**20
+    assert text.index("incorrect") < text.index("hw3\\-q2: correct")
+    assert "submissions are left out" in text
+
+
+def test_sarif_lists_what_github_shows_and_notes_the_rest():
+    (run,) = json.loads(EXPORTERS["sarif"].render(MANY, ExportChoices()))["runs"]
+    assert len(run["results"]) == 5000
+    assert "2500 more" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
+    prints = {result["partialFingerprints"]["gradjury/v1"] for result in run["results"]}
+    assert len(prints) == 5000

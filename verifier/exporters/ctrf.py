@@ -1,0 +1,58 @@
+"""Common Test Report Format (ctrf.io): a test a parameter, a suite a submission."""
+
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from verifier.documents.json_text import write
+from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.finding import Finding, of_each
+from verifier.sourced import Sourced
+from verifier.verdict import Verdict
+
+_SPECIFICATION = "0.0.0"
+_STATUSES = {
+    Verdict.CORRECT: "passed",
+    Verdict.INCORRECT: "failed",
+    Verdict.MISSING: "failed",
+    Verdict.UNDECIDED: "other",
+    None: "failed",
+}
+
+
+def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+    """Give one document of all submissions."""
+    found = [finding for own in of_each(reports) for finding in own]
+    statuses = Counter(_STATUSES[finding.verdict] for finding in found)
+    kinds = ("passed", "failed", "skipped", "pending", "other")
+    stop = round(choices.moment.timestamp() * 1000)
+    lasted = round(1000 * sum(own.report.seconds for own in reports if own.report))
+    results = {
+        "tool": {"name": "GradJury", "version": version("gradjury")},
+        "summary": {
+            "tests": len(found),
+            **{kind: statuses[kind] for kind in kinds},
+            "suites": len(reports),
+            "start": max(0, stop - lasted),
+            "stop": stop,
+        },
+        "tests": [_test(finding) for finding in found],
+    }
+    return write({"reportFormat": "CTRF", "specVersion": _SPECIFICATION, "results": results})
+
+
+def _test(finding: Finding) -> dict[str, Any]:
+    test: dict[str, Any] = {
+        "name": finding.parameter or "submission",
+        "status": _STATUSES[finding.verdict],
+        "duration": 0,
+        "suite": [finding.path],
+        "rawStatus": str(finding.verdict or finding.rule),
+    }
+    if finding.verdict is not Verdict.CORRECT:
+        test["message"] = finding.message
+        test["labels"] = {"rule": finding.rule}
+        if finding.detail:
+            test["trace"] = finding.detail
+    return test

@@ -1,0 +1,33 @@
+"""GitLab's Code Quality report: an array with one object for each parameter that is not correct."""
+
+from collections.abc import Sequence
+
+from verifier.documents.json_text import write
+from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.finding import BROKEN, of_each, worst_first
+from verifier.sourced import Sourced
+from verifier.verdict import Verdict
+
+_SEVERITIES = {
+    Verdict.INCORRECT: "major",
+    Verdict.MISSING: "major",
+    Verdict.UNDECIDED: "minor",
+    None: "critical",
+}
+
+
+def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+    """Give one array of all submissions, worst first."""
+    found = worst_first(finding for own in of_each(reports) for finding in own)
+    return write(
+        [
+            {
+                "description": finding.message,
+                "check_name": finding.rule,
+                "fingerprint": finding.fingerprint,
+                "severity": "blocker" if finding.rule == BROKEN else _SEVERITIES[finding.verdict],
+                "location": {"path": finding.path, "lines": {"begin": 1}},
+            }
+            for finding in found
+        ]
+    )

@@ -1,0 +1,73 @@
+"""SARIF 2.1.0 for code scanning: a rule a bug, a result a parameter that is not correct.
+
+At most as many results as GitHub shows, the worst; a notification says how many were left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+from verifier.diagnosis.bugs import BUGS
+from verifier.documents.json_text import write
+from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.finding import BROKEN, MALFORMED, Finding, of_each, rule_of, worst_first
+from verifier.sourced import Sourced
+from verifier.verdict import Verdict
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_MOST = 5000
+_RULES: Mapping[str, str] = {
+    BROKEN: "A submission could not be judged, which is not its fault.",
+    MALFORMED: "A file is not a submission.",
+    rule_of(Verdict.INCORRECT): "A gradient is wrong.",
+    rule_of(Verdict.MISSING): "A gradient was not given.",
+    rule_of(Verdict.UNDECIDED): "Whether a gradient is right cannot honestly be told here.",
+}
+
+
+def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+    """Give one run of all submissions."""
+    found = worst_first(finding for own in of_each(reports) for finding in own)
+    shown = found[:_MOST]
+    rules = sorted({finding.rule for finding in shown})
+    driver = {"name": "GradJury", "version": version("gradjury"), "rules": [_rule(name) for name in rules]}
+    run: dict[str, Any] = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(finding, rules.index(finding.rule)) for finding in shown],
+    }
+    if len(found) > _MOST:
+        text = f"{len(found) - _MOST} more parameters are not correct; the worst {_MOST} are listed"
+        note = {"level": "warning", "message": {"text": text}}
+        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": [note]}]
+    return write({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _rule(name: str) -> dict[str, Any]:
+    rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
+    if name in BUGS:
+        words = BUGS[name].words
+        rule["shortDescription"] = {"text": words.title[:1024]}
+        rule["fullDescription"] = {"text": f"right: {words.right}; used: {words.wrong}"[:1024]}
+        rule["help"] = {"text": words.hint.format(place="the layer")}
+    return rule
+
+
+def _result(finding: Finding, rule_index: int) -> dict[str, Any]:
+    location: dict[str, Any] = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(finding.path)},
+            "region": {"startLine": 1},
+        }
+    }
+    if finding.parameter:
+        location["logicalLocations"] = [{"name": finding.parameter, "kind": "variable"}]
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": rule_index,
+        "level": "warning" if finding.verdict is Verdict.UNDECIDED else "error",
+        "message": {"text": "\n".join(filter(None, (finding.message, finding.detail)))},
+        "locations": [location],
+        "partialFingerprints": {"gradjury/v1": finding.fingerprint},
+    }
