@@ -1,124 +1,119 @@
-"""Judging files: what `gradjury check` does with its arguments."""
+"""What `gradjury check` does with its arguments: judge every file, write the reports, tell what failed."""
 
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import track
 
-from verifier.documents.files import SUFFIXES, parse_bytes
-from verifier.documents.json_text import write
+from verifier.audience import for_student
 from verifier.documents.mistakes import MalformedSubmission, Mistakes
-from verifier.documents.reading import read_submission
 from verifier.documents.tolerance_reading import read_tolerance
-from verifier.exit_status import ExitStatus, of_all, of_verdict
-from verifier.exporters import EXPORTERS
+from verifier.exit_status import ExitStatus, of_all
+from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.exporters.classroom50 import VARIABLES
+from verifier.exporters.harmless import one_line
+from verifier.exporters.junit import DIALECTS
+from verifier.judging import Manner, judge
+from verifier.judging_processes import judged_by_processes, processes_for
 from verifier.oracles import ORACLES
 from verifier.output import opened
-from verifier.pipeline import verify
-from verifier.report import Report
-from verifier.tolerance import Tolerance
+from verifier.points import Points, read_points
+from verifier.report import Audience
+from verifier.report_writer import ReportWriter
+from verifier.sourced import Sourced
+from verifier.sources import sources_of
 
 _MANY = 10  # from how many files on a terminal sees a progress bar
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the options said, unchecked."""
+    """What the options said, unchecked. jobs: processes; None for as many as there are cores."""
 
     format_name: str = "text"
     tolerance: dict[str, Any] | None = None
     oracles: tuple[str, ...] | None = None
     entries: str = "worst"
+    points: str | None = None
+    audience: str = "grader"
+    junit_dialect: str = "jenkins"
+    jobs: int | None = None
+    quiet: bool = False
 
 
 def check_files(arguments: Sequence[str], choices: Choices, output: Path | None) -> ExitStatus:
     """Judge every submission named, write the reports, and say on standard error what could not be judged."""
     try:
-        tolerance = _checked(choices)
-        sources = list(sources_of(arguments))
+        manner, export = _checked(choices)
         stream: IO[str] = sys.stdout if output is None else opened(output)
     except MalformedSubmission as error:
         for mistake in error.mistakes:
             print(f"{mistake.pointer}: {mistake.detail}", file=sys.stderr)  # noqa: T201
         return ExitStatus.MALFORMED
-    with nullcontext(stream) if output is None else stream:
-        return _check_all(sources, choices, tolerance, stream)
-
-
-def _check_all(
-    sources: Sequence[str], choices: Choices, tolerance: Tolerance | None, stream: IO[str]
-) -> ExitStatus:
+    sources = list(sources_of(arguments))
     statuses = []
-    for position, source in enumerate(_with_progress(sources)):
-        report = _judge(source, choices, tolerance)
-        if isinstance(report, ExitStatus):
-            statuses.append(report)
-            continue
-        statuses.append(of_verdict(report.verdict))
-        stream.write(_rendered(report, source, choices.format_name, first=position == 0))
+    with nullcontext(stream) if output is None else stream:
+        quiet = choices.quiet and output is None
+        writer = ReportWriter(stream, EXPORTERS[choices.format_name], export, len(sources), quiet)
+        with closing(_judged(sources, manner, choices.jobs)) as judged:
+            for own in _with_progress(judged, len(sources)):
+                statuses.append(own.status)
+                for complaint in own.complaints:
+                    print(one_line(f"{own.path}: {complaint}"), file=sys.stderr)  # noqa: T201
+                writer.add(_for(choices.audience, own))
+        writer.close(os.environ)
     return of_all(statuses)
 
 
-def _judge(source: str, choices: Choices, tolerance: Tolerance | None) -> Report | ExitStatus:
-    try:
-        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        submission = read_submission(parse_bytes(content))
-    except OSError as error:
-        print(f"{source}: {error.strerror or error}", file=sys.stderr)  # noqa: T201
-        return ExitStatus.MALFORMED
-    except MalformedSubmission as error:
-        for mistake in error.mistakes:
-            print(f"{source}: {mistake.pointer or '(document)'}: {mistake.detail}", file=sys.stderr)  # noqa: T201
-        return ExitStatus.MALFORMED
-    if submission.name is None and source != "-":
-        submission = replace(submission, name=Path(source).name)
-    if tolerance is not None:
-        submission = replace(submission, tolerance=tolerance)
-    return verify(submission, oracles=choices.oracles, entries=choices.entries)
+def _judged(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generator[Sourced, None, None]:
+    processes = processes_for(sources, jobs)
+    if processes > 1 and "-" not in sources:
+        yield from judged_by_processes(sources, manner, processes)
+        return
+    for source in sources:
+        yield judge(source, manner, sys.stdin.buffer.read() if source == "-" else None)
 
 
-def _checked(choices: Choices) -> Tolerance | None:
-    """Read the tolerance of the options; note every option that names nothing known."""
+def _for(audience: str, own: Sourced) -> Sourced:
+    if own.report is None or audience == Audience.GRADER:
+        return own
+    return replace(own, report=for_student(own.report))
+
+
+def _checked(choices: Choices) -> tuple[Manner, ExportChoices]:
+    """Read what the options say; note every one that names nothing known."""
     mistakes = Mistakes()
-    if choices.format_name not in EXPORTERS:
-        mistakes.add("--format", f"one of {', '.join(EXPORTERS)}", repr(choices.format_name))
+    for option, value, known in (
+        ("--format", choices.format_name, EXPORTERS),
+        ("--entries", choices.entries, ("worst", "all")),
+        ("--audience", choices.audience, tuple(Audience)),
+        ("--junit-dialect", choices.junit_dialect, DIALECTS),
+    ):
+        if value not in known:
+            mistakes.add(option, f"one of {', '.join(known)}", repr(value))
     for name in choices.oracles or ():
         if name not in ORACLES:
             mistakes.add("--oracles", f"names among {', '.join(ORACLES)}", repr(name))
-    if choices.entries not in ("worst", "all"):
-        mistakes.add("--entries", "worst or all", repr(choices.entries))
+    if choices.jobs is not None and choices.jobs < 1:
+        mistakes.add("--jobs", "a number of processes, 1 or more", str(choices.jobs))
     tolerance = None
     if choices.tolerance is not None:
         tolerance = read_tolerance(choices.tolerance, "tolerance", mistakes)
+    points = Points() if choices.points is None else read_points(choices.points, mistakes)
     mistakes.raise_if_any()
-    return tolerance
+    environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    export = ExportChoices(points, choices.junit_dialect, environment, datetime.now(UTC))
+    return Manner(tolerance, choices.oracles, choices.entries), export
 
 
-def sources_of(arguments: Iterable[str]) -> Iterator[str]:
-    """Give files as they are; a folder's submissions, sorted, at any depth."""
-    for argument in arguments:
-        path = Path(argument)
-        if argument == "-" or not path.is_dir():
-            yield argument
-            continue
-        found = sorted(str(p) for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
-        if not found:
-            print(f"{argument}: no file ends in {', '.join(SUFFIXES)}", file=sys.stderr)  # noqa: T201
-        yield from found
-
-
-def _with_progress(sources: Sequence[str]) -> Iterable[str]:
-    if len(sources) < _MANY or not sys.stderr.isatty():
-        return sources
-    return track(sources, "judging", console=Console(stderr=True), transient=True)
-
-
-def _rendered(report: Report, source: str, format_name: str, *, first: bool) -> str:
-    if format_name == "json":
-        return write({"source": source, **report.to_dict()}) + "\n"
-    return ("" if first else "\n") + EXPORTERS[format_name].export(report) + "\n"
+def _with_progress(judged: Iterable[Sourced], total: int) -> Iterable[Sourced]:
+    if total < _MANY or not sys.stderr.isatty():
+        return judged
+    return track(judged, "judging", total=total, console=Console(stderr=True), transient=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from verifier.check_command import check
 from verifier.exit_status import ExitStatus
 
 app = typer.Typer(
@@ -46,38 +47,7 @@ def _version(
         raise typer.Exit
 
 
-@app.command()
-def check(
-    files: Annotated[
-        list[str], typer.Argument(help="Submissions; '-' is standard input, a folder its files.")
-    ],
-    format_name: Annotated[str, typer.Option("--format", help="text, json, markdown, …")] = "text",
-    output: Annotated[
-        Path | None, typer.Option(help="Write the reports there instead of printing them.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="Tolerance: strict, standard or lenient.")] = None,
-    rtol: Annotated[float | None, typer.Option(help="Tolerance relative to each entry's scale.")] = None,
-    atol: Annotated[float | None, typer.Option(help="Tolerance added as it is.")] = None,
-    oracles: Annotated[str | None, typer.Option(help="Names separated by commas; all by default.")] = None,
-    entries: Annotated[str, typer.Option(help="'all' puts the whole arrays into json.")] = "worst",
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
-) -> None:
-    """Judge submissions.
-
-    Exit status: 0 all correct, 1 at least one incorrect, 2 malformed or nothing to check,
-    3 none incorrect but at least one undecided, 4 internal error.
-    """
-    from verifier.checking import Choices, check_files
-
-    tolerance: dict[str, Any] = {
-        key: value
-        for key, value in {"preset": preset, "rtol": rtol, "atol": atol}.items()
-        if value is not None
-    }
-    names = tuple(name.strip() for name in oracles.split(",")) if oracles else None
-    choices = Choices(format_name, tolerance or None, names, entries)
-    status = check_files(files, choices, output)
-    raise typer.Exit(0 if exit_zero and status is not ExitStatus.INTERNAL else int(status))
+app.command()(check)
 
 
 @app.command()

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from verifier.checking import sources_of
 from verifier.diagnosis.inspection import Inspection
 from verifier.documents.files import parse_bytes
 from verifier.documents.json_text import write
@@ -13,6 +12,7 @@ from verifier.documents.mistakes import MalformedSubmission
 from verifier.exit_status import ExitStatus, of_all
 from verifier.inspecting import inspect
 from verifier.output import opened
+from verifier.sources import sources_of
 
 
 def inspect_files(arguments: Sequence[str], format_name: str, output: Path | None) -> ExitStatus:

@@ -94,7 +94,7 @@ def test_an_empty_folder_is_nothing_to_check(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = run("check", "empty", folder=tmp_path)
     assert result.returncode == 2
-    assert "empty: no file ends in .json, .npz, .safetensors" in result.stderr
+    assert "empty: (file): expected a file that ends in .json, .npz, .safetensors" in result.stderr
 
 
 def test_standard_input_is_a_submission(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_an_unforeseen_error_is_one_line_and_status_four(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is on fire")
 
-    monkeypatch.setattr("verifier.checking.verify", fail)
+    monkeypatch.setattr("verifier.judging.verify", fail)
     monkeypatch.delenv("GRADJURY_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:

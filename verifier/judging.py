@@ -1,0 +1,50 @@
+"""Judging one file: its report, or why there is none. Nothing that a file holds raises."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from verifier.documents.files import SUFFIXES, parse_bytes
+from verifier.documents.mistakes import MalformedSubmission, Mistake, encodable
+from verifier.documents.reading import read_submission
+from verifier.pipeline import verify
+from verifier.sourced import Sourced
+from verifier.tolerance import Tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to judge. tolerance: in place of the documents'. oracles, entries: as `verify` takes them."""
+
+    tolerance: Tolerance | None = None
+    oracles: Sequence[str] | None = None
+    entries: str = "worst"
+
+
+def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
+    """Judge a file, or the content that stands for it. With GRADJURY_DEBUG set, what is unforeseen raises."""
+    shown = encodable(source)
+    try:
+        content = Path(source).read_bytes() if content is None else content
+        submission = read_submission(parse_bytes(content))
+        if submission.name is None and source != "-":
+            submission = replace(submission, name=Path(shown).name)
+        if manner.tolerance is not None:
+            submission = replace(submission, tolerance=manner.tolerance)
+        return Sourced(shown, verify(submission, oracles=manner.oracles, entries=manner.entries))
+    except OSError as error:
+        return Sourced(shown, None, (_unreadable(error),))
+    except MalformedSubmission as error:
+        return Sourced(shown, None, error.mistakes)
+    except Exception as error:
+        if os.environ.get("GRADJURY_DEBUG"):
+            raise
+        remedy = "set GRADJURY_DEBUG=1 to see where, and please report it"
+        return Sourced(shown, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
+
+
+def _unreadable(error: OSError) -> Mistake:
+    if isinstance(error, IsADirectoryError):
+        return Mistake("(file)", f"a file that ends in {', '.join(SUFFIXES)}", "a folder without one")
+    return Mistake("(file)", "a file that can be read", error.strerror or type(error).__name__)

@@ -1,0 +1,99 @@
+"""Many files judged by several processes, in the order of the files.
+
+This module imports no numerics: a process sets its number of threads before numpy reads it. A process that
+dies takes its pool with it, and nobody knows which file it was at; so the next file is judged alone, and the
+rest by a new pool, until the one that dies alone is found.
+"""
+
+import copyreg
+import os
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from verifier.documents.mistakes import encodable
+
+if TYPE_CHECKING:
+    from verifier.judging import Manner
+    from verifier.sourced import Sourced
+
+# A process takes two seconds to start, in which so much JSON is judged; a file counts as this much more.
+_BYTES_A_PROCESS = 1_500_000
+_BYTES_A_FILE = 12_000
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+Frozen = MappingProxyType[object, object]
+Judge = Callable[[str, "Manner"], "Sourced"]
+
+
+def cores() -> int:
+    """Give how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def processes_for(sources: Sequence[str], asked: int | None) -> int:
+    """Give how many processes judge these files: 1 means this one, which is what few and small ones need."""
+    if asked is not None:
+        return max(1, min(asked, len(sources)))
+    work = sum(_BYTES_A_FILE + (Path(s).stat().st_size if Path(s).is_file() else 0) for s in sources)
+    return max(1, min(cores(), len(sources), work // _BYTES_A_PROCESS))
+
+
+def judged_by_processes(
+    sources: Sequence[str], manner: "Manner", processes: int, judge: Judge | None = None
+) -> Generator["Sourced", None, None]:
+    """Give each file as it went, in order; one whose process died is told as such."""
+    position = 0
+    while position < len(sources):
+        for own in _until_one_dies(sources[position:], manner, processes, judge or _judge):
+            yield own
+            position += 1
+        if position < len(sources):
+            alone = list(_until_one_dies(sources[position : position + 1], manner, 1, judge or _judge))
+            yield alone[0] if alone else _dead(sources[position])
+            position += 1
+
+
+def _until_one_dies(
+    sources: Sequence[str], manner: "Manner", processes: int, judge: Judge
+) -> Generator["Sourced", None, None]:
+    pool = ProcessPoolExecutor(min(processes, len(sources)), get_context("spawn"), _prepare)
+    try:
+        futures: list[Future[Sourced]] = [pool.submit(judge, source, manner) for source in sources]
+        for future in futures:
+            yield future.result()
+    except BrokenProcessPool:
+        return
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _prepare() -> None:
+    for variable in _THREADS:
+        os.environ.setdefault(variable, "1")
+    copyreg.pickle(MappingProxyType, _reduced)  # reports hold frozen mappings
+
+
+def _reduced(mapping: Frozen) -> tuple[Callable[[dict[object, object]], Frozen], tuple[dict[object, object]]]:
+    return _frozen, (dict(mapping),)
+
+
+def _frozen(items: dict[object, object]) -> Frozen:
+    return MappingProxyType(items)
+
+
+def _judge(source: str, manner: "Manner") -> "Sourced":
+    from verifier.judging import judge
+
+    return judge(source, manner)
+
+
+def _dead(source: str) -> "Sourced":
+    from verifier.sourced import Sourced
+
+    return Sourced(encodable(source), None, broken="the process that judged it died (out of memory?)")

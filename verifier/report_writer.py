@@ -1,0 +1,51 @@
+"""Writing reports as they come, or as one document when all have come."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from verifier.exit_status import ExitStatus
+from verifier.exporters.exporter import ExportChoices, Exporter
+from verifier.sourced import Sourced
+
+
+class ReportWriter:
+    """Writes submissions in one format. quiet: what is correct is not written, and nothing if all is."""
+
+    def __init__(
+        self, stream: IO[str], exporter: Exporter, choices: ExportChoices, total: int, quiet: bool
+    ) -> None:
+        self._stream = stream
+        self._exporter = exporter
+        self._choices = choices
+        self._total = total
+        self._quiet = quiet
+        self._written = 0
+        self._statuses: list[ExitStatus] = []
+        self._kept: list[Sourced] = []
+
+    def add(self, own: Sourced) -> None:
+        """Write a submission, or keep it for the document."""
+        self._statuses.append(own.status)
+        if self._exporter.between is None or self._exporter.beside:
+            self._kept.append(own)
+        elif own.report is not None and not (self._quiet and own.status is ExitStatus.CORRECT):
+            self._write(self._exporter.render((own,), self._choices))
+
+    def close(self, environment: Mapping[str, str]) -> None:
+        """Write the document, what ends many submissions, and what goes beside them."""
+        silent = self._quiet and all(status is ExitStatus.CORRECT for status in self._statuses)
+        if self._exporter.between is None and not silent:
+            self._write(self._exporter.render(self._kept, self._choices))
+        if self._exporter.closing is not None and self._total > 1 and not silent:
+            self._write(self._exporter.closing(self._statuses))
+        self._stream.flush()
+        for variable, render in self._exporter.beside.items():
+            if path := environment.get(variable):
+                with Path(path).open("a", encoding="utf-8") as stream:
+                    stream.write(render(self._kept, self._choices) + "\n")
+
+    def _write(self, text: str) -> None:
+        self._stream.write((self._exporter.between or "" if self._written else "") + text + "\n")
+        self._stream.flush()
+        self._written += 1
