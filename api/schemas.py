@@ -57,20 +57,20 @@ class Summary(BaseModel):
 
 
 class ReportDocument(BaseModel):
-    """What was found; the fields are described in the README and in docs/."""
+    """What was found; the fields are described in docs/. A student's has no field that is null here."""
 
     model_config = ConfigDict(extra="allow")
 
     schema_name: Literal["gradjury.report/1"] = Field(alias="schema")
     verdict: Literal["correct", "incorrect", "undecided"]
-    loss: dict[str, Any]
-    summary: Summary
+    loss: dict[str, Any] | None = None
+    summary: Summary | None = None
     parameters: list[dict[str, Any]]
     diagnosis: list[dict[str, Any]]
     warnings: list[dict[str, Any]]
-    evidence: list[dict[str, Any]]
-    versions: dict[str, str]
-    seconds: float
+    evidence: list[dict[str, Any]] | None = None
+    versions: dict[str, str] | None = None
+    seconds: float | None = None
 
 
 class MistakeDocument(BaseModel):

@@ -11,6 +11,8 @@ from api.dependencies import Desk
 from api.openapi import reference
 from api.problems import MEDIA_TYPE
 from api.schemas import ProblemDocument, ReportDocument, SubmissionDocument
+from verifier.audience import for_student
+from verifier.report import Audience
 
 router = APIRouter(tags=["checks"])
 
@@ -49,8 +51,12 @@ async def check(
     entries: Annotated[
         Literal["worst", "all"], Query(description="`all` puts the whole arrays beside the worst entries")
     ] = "worst",
+    audience: Annotated[
+        Audience,
+        Query(description="`student` gives verdicts and hints alone, nothing that tells the gradient"),
+    ] = Audience.GRADER,
 ) -> Response:
     media_type = accepted(request.headers.get("accept"))
     parse, body = await read_document(request, desk.settings)
     report = await desk.judge(parse, body, entries)
-    return answer(report, media_type)
+    return answer(for_student(report) if audience is Audience.STUDENT else report, media_type)

@@ -38,7 +38,7 @@ def problem_of(answer: Any) -> dict[str, Any]:
         ("*/*", "application/json"),
         ("text/plain", "text/plain"),
         ("text/markdown, application/json;q=0.5", "text/markdown"),
-        ("text/html;q=0.9, application/json;q=0.1", "application/json"),
+        ("image/png;q=0.9, application/json;q=0.1", "application/json"),
         ("text/*", "text/plain"),
         ("TEXT/PLAIN ; q=0.2", "text/plain"),
         ("application/json;q=0, text/plain;q=0.1", "text/plain"),
