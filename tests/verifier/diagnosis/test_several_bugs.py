@@ -1,0 +1,134 @@
+"""Several mistakes in several layers, found together; and under everything that a submission may lack."""
+
+import numpy as np
+import pytest
+
+from tests.verifier.diagnosis.students import ROUNDING, backward, judged, rows, tanh_problem
+
+NO_SLOPE = {"hidden": lambda d, w, a, z: d @ w.T}
+SLOPE_OF_Z = {"hidden": lambda d, w, a, z: (d @ w.T) * (1 - np.tanh(z) ** 2)}
+UNTURNED = {"hidden": lambda d, w, a, z: (d @ w) * (1 - z * z)}
+OUTPUT_FORM = {"hidden": lambda d, w, a, z: (d @ w.T) * (1 - a * a)}
+OF_A = {"weight": lambda z, d, a: a.T @ d}
+TURNED = {"weight": lambda z, d, a: (z.T @ d).T}
+NO_BIAS = {"bias": lambda d: np.zeros(d.shape[1], d.dtype)}
+LAST_BIAS = {"bias": lambda d: d[-1]}
+SUMMED_BIAS = {"bias": lambda d: np.full(d.shape[1], d.sum())}
+
+# layer and what is wrong there, twice; what is said, from the output to the input
+PAIRS = {
+    "g′ missing, a for z above": (
+        {0: NO_SLOPE, 1: OF_A},
+        [
+            ("preactivation-as-input", 1, "weight_gradient"),
+            ("missing-activation-derivative", 0, "hidden_delta"),
+        ],
+    ),
+    "two wrong g′": (
+        {0: SLOPE_OF_Z, 1: NO_SLOPE},
+        [
+            ("missing-activation-derivative", 1, "hidden_delta"),
+            ("derivative-at-activation", 0, "hidden_delta"),
+        ],
+    ),
+    "two biases": (
+        {0: SUMMED_BIAS, 2: LAST_BIAS},
+        [("bias-not-summed", 2, "bias_gradient"), ("bias-summed-over-units", 0, "bias_gradient")],
+    ),
+    "W for its transpose, no bias at the end": (
+        {0: UNTURNED, 2: NO_BIAS},
+        [("bias-zero", 2, "bias_gradient"), ("untransposed-weights", 0, "hidden_delta")],
+    ),
+    "g′ and a transposed gradient below it": (
+        {1: OUTPUT_FORM, 0: TURNED},
+        [
+            ("output-form-at-preactivation", 1, "hidden_delta"),
+            ("transposed-gradient", 0, "weight_gradient"),
+        ],
+    ),
+}
+
+
+def students_gradients(problem, wrong, dtype=np.float64):
+    replaced = {}
+    for layer, parts in wrong.items():
+        for part, rule in parts.items():
+            replaced.setdefault(part, {})[layer] = rule
+    return backward(problem, **replaced, dtype=dtype)[0]
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_two_mistakes_in_two_layers_are_two_rows_from_the_output_down(pair, precision):
+    wrong, expected = PAIRS[pair]
+    problem = tanh_problem(1)
+    gradients = students_gradients(problem, wrong, np.dtype(precision).type)
+    report = judged(problem, gradients, precision=precision)
+    assert rows(report) == expected
+    assert max(row.residual for row in report.diagnosis) <= ROUNDING[precision]
+
+
+def test_three_mistakes_in_three_layers_are_three_rows():
+    wrong = {2: SUMMED_BIAS, 1: OF_A, 0: NO_SLOPE}
+    problem = tanh_problem(2)
+    assert rows(judged(problem, students_gradients(problem, wrong))) == [
+        ("bias-summed-over-units", 2, "bias_gradient"),
+        ("preactivation-as-input", 1, "weight_gradient"),
+        ("missing-activation-derivative", 0, "hidden_delta"),
+    ]
+
+
+def test_the_same_line_wrong_in_every_layer_is_a_row_a_layer():
+    problem = tanh_problem(3)
+    wrong = {1: NO_SLOPE, 0: NO_SLOPE}
+    assert rows(judged(problem, students_gradients(problem, wrong))) == [
+        ("missing-activation-derivative", 1, "hidden_delta"),
+        ("missing-activation-derivative", 0, "hidden_delta"),
+    ]
+
+
+def test_a_scale_of_the_whole_loss_and_a_mistake_in_a_layer_are_both_named():
+    problem = tanh_problem(4)
+    gradients, _ = backward(problem, output=lambda f, y: f - y, weight={1: OF_A["weight"]})
+    found = rows(judged(problem, gradients))
+    assert found == [
+        ("batch-sum-for-mean", None, "loss"),
+        ("preactivation-as-input", 1, "weight_gradient"),
+    ]
+
+
+MISSING = {
+    "all biases": ["layers.0.bias", "layers.1.bias", "layers.2.bias"],
+    "the weight whose δ is wrong": ["layers.1.weight"],
+    "the layers above": ["layers.1.weight", "layers.1.bias", "layers.2.weight", "layers.2.bias"],
+    "the layer below": ["layers.0.weight", "layers.0.bias"],
+    "all but one weight": [
+        "layers.0.weight",
+        "layers.0.bias",
+        "layers.1.bias",
+        "layers.2.weight",
+        "layers.2.bias",
+    ],
+}
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_missing_parameters_hide_no_mistake_of_others(missing):
+    problem = tanh_problem(5)
+    gradients = students_gradients(problem, {1: SLOPE_OF_Z})
+    given = {name: array for name, array in gradients.items() if name not in MISSING[missing]}
+    report = judged(problem, given)
+    assert rows(report) == [("derivative-at-activation", 1, "hidden_delta")]
+    assert set(report.diagnosis[0].parameters) <= set(gradients)
+
+
+def test_nothing_handed_in_is_no_mistake_of_backpropagation():
+    report = judged(tanh_problem(5), {})
+    assert (report.verdict, report.diagnosis) == ("incorrect", ())
+
+
+@pytest.mark.parametrize("pair", [name for name in PAIRS if "bias" not in name])
+def test_networks_without_biases_are_diagnosed(pair):
+    wrong, expected = PAIRS[pair]
+    problem = tanh_problem(6, bias=False)
+    assert rows(judged(problem, students_gradients(problem, wrong))) == expected
