@@ -17,7 +17,7 @@ def test_inspecting_prints_what_is_missed_and_the_score(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0] == "pytorch"
-    assert "bugs of the catalogue can be made here" in lines[1]
+    assert "bugs of the catalogue can show in a network of this shape" in lines[1]
     assert lines[-1].startswith("  mutation score: ")
 
 

@@ -32,6 +32,7 @@ def changed_numbers(evidence: Evidence) -> Iterator[Finding]:
             told = bool(changed.slack) or moved > changed.unknowns
             if told and all((distance[name] <= allowed[name]).all() for name in right):
                 size = max(float(np.abs(array).max()) for array in submitted.values()) or 1.0
-                residual = max(float(array.max()) for array in distance.values()) / size
+                beyond = (distance[n] - changed.slack.get(n, 0.0) * (1.0 + 1e-9) for n in right)
+                residual = max(max(float(array.max()), 0.0) for array in beyond) / size
                 yield Finding(bug.id, None, "numbers", wrong, residual=residual, estimates=changed.estimates)
                 break

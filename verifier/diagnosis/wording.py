@@ -28,7 +28,7 @@ _BESIDE = {
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
 }
 _NO_PLAIN_OVERFLOW = (
-    "NaN or infinity was handed in for {parameters}. Plain formulas stay within the range of the numbers on "
+    "NaN or infinity was handed in for {parameters}, first in {place}. Plain formulas stay within the range of the numbers on "
     "this problem, so look for a 0/0, a log(0) or an entry that was never set."
 )
 
@@ -41,7 +41,9 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True) -> Diagn
     if not alone and finding.bug in _BESIDE:
         explanation = _BESIDE[finding.bug].format(**filled)
     if finding.estimates.get("in_plain_arithmetic") is False:
-        explanation = _NO_PLAIN_OVERFLOW.format(parameters=", ".join(finding.parameters))
+        explanation = _NO_PLAIN_OVERFLOW.format(
+            parameters=", ".join(finding.parameters), place=filled["place"]
+        )
     if finding.bug == UNEXPLAINED_ID:
         where = _EQUATIONS[finding.equation].format(**filled)
         explanation += f" The first error is in {where}."

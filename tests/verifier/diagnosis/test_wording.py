@@ -93,7 +93,7 @@ def test_a_row_of_the_document_has_the_contracts_fields_and_is_json(bug):
         assert written.keys() >= FIELDS
         assert (written["layer"], written["equation"]) == (row.layer, row.equation)
         assert set(written["parameters"]) <= {own["name"] for own in document["parameters"]}
-        assert set(written) - FIELDS <= {"title", *row.estimates}
+        assert set(written) - FIELDS <= {"title", "right_formula", "used_formula", *row.estimates}
 
 
 @pytest.mark.parametrize("bug", BUGS)

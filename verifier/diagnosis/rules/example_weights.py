@@ -10,7 +10,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.diagnosis.bug import Place, Replacement
 
-_DISTINCT = 1e-13  # relative size of the smallest eigenvalue that still tells examples apart
+_DISTINCT = 1e-9  # relative size of the smallest eigenvalue that still tells examples apart
 _SPARE = 4  # numbers beyond those that determine the weights
 _NEAR = 1e-5  # of a whole number
 _ALL_TRIED = 64  # examples up to which each may be the one left out; beyond, only the first and the last
