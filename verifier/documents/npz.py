@@ -18,6 +18,18 @@ LARGEST_INFLATED = 1 << 30  # bytes; 134 million float64 numbers
 
 def parse_npz(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> dict[str, Any]:
     """Give the document. Raises: UnreadableSubmission for pickles, duplicates, damage, and bombs."""
+    arrays = read_members(content, largest_inflated)
+    text = arrays.pop(TEXT, None)
+    if text is not None and (text.ndim != 0 or text.dtype.kind not in "US"):
+        raise UnreadableSubmission(f"a 0-d string array {TEXT!r}", f"shape {text.shape}, type {text.dtype}")
+    if text is None:
+        return assemble(arrays, None)
+    value = text.item()
+    return assemble(arrays, value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
+
+
+def read_members(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> dict[str, Any]:
+    """Give an archive's arrays by name. Raises: UnreadableSubmission as `parse_npz`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -30,18 +42,11 @@ def parse_npz(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> dict[
             inflated = sum(member.file_size for member in members)
             if inflated > largest_inflated:
                 raise UnreadableSubmission(f"at most {largest_inflated} bytes inflated", f"{inflated} bytes")
-            arrays = {
+            return {
                 member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members
             }
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise UnreadableSubmission("a numpy archive (npz)", f"a damaged one: {error}") from None
-    text = arrays.pop(TEXT, None)
-    if text is not None and (text.ndim != 0 or text.dtype.kind not in "US"):
-        raise UnreadableSubmission(f"a 0-d string array {TEXT!r}", f"shape {text.shape}, type {text.dtype}")
-    if text is None:
-        return assemble(arrays, None)
-    value = text.item()
-    return assemble(arrays, value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
 
 
 def write_npz(document: dict[str, Any]) -> bytes:

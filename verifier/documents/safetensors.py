@@ -23,6 +23,22 @@ _DTYPES = {
 
 def parse_safetensors(content: bytes) -> dict[str, Any]:
     """Give the document. Raises: UnreadableSubmission for a broken or oversized header."""
+    tensors, header = _read(content)
+    metadata = header.get("__metadata__") or {}
+    document = assemble(tensors, metadata.get(TEXT))
+    formats = {view["dtype"] for name, view in header.items() if name.startswith("gradients.")}
+    if formats == {"BF16"}:  # numpy has no bfloat16 that could tell the reader
+        document.setdefault("precision", "bfloat16")
+    return document
+
+
+def read_tensors(content: bytes) -> dict[str, Array]:
+    """Give a file's tensors by name; bfloat16 as float32. Raises: UnreadableSubmission."""
+    return _read(content)[0]
+
+
+def _read(content: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Give the tensors and the header."""
     length = int.from_bytes(content[:8], "little")
     if length > min(LARGEST_HEADER, len(content) - 8):
         raise UnreadableSubmission(
@@ -31,14 +47,10 @@ def parse_safetensors(content: bytes) -> dict[str, Any]:
     try:
         tensors = {name: _array(name, view) for name, view in deserialize(content)}  # type: ignore[no-untyped-call]
         header = json.loads(content[8 : 8 + length])
-        text = (header.get("__metadata__") or {}).get(TEXT)
+        (header.get("__metadata__") or {}).get(TEXT)
     except (SafetensorError, RecursionError, ValueError, AttributeError, OverflowError) as error:
         raise UnreadableSubmission("a safetensors file", f"a damaged one: {str(error)[:200]}") from None
-    document = assemble(tensors, text)
-    formats = {view["dtype"] for name, view in header.items() if name.startswith("gradients.")}
-    if formats == {"BF16"}:  # numpy has no bfloat16 that could tell the reader
-        document.setdefault("precision", "bfloat16")
-    return document
+    return tensors, header
 
 
 def write_safetensors(document: dict[str, Any]) -> bytes:
