@@ -1,0 +1,41 @@
+"""Networks of other libraries as submissions' documents: `from_torch`, `from_keras` and so on.
+
+Each gives the contract's document, arrays in place of lists, which `verify`, `inspect`, files and HTTP take.
+Names are loaded when they are first used; a source's library when its importer first runs.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from verifier.importers.importer import Importer
+from verifier.importers.table import IMPORTERS
+
+if TYPE_CHECKING:
+    from verifier.importers.keras_model import from_keras
+    from verifier.importers.nielsen import from_nielsen
+    from verifier.importers.onnx_model import from_onnx
+    from verifier.importers.scikit_learn import from_sklearn
+    from verifier.importers.state_dict import from_state_dict
+    from verifier.importers.torch_module import from_torch
+
+__all__ = [
+    "IMPORTERS",
+    "Importer",
+    "from_keras",
+    "from_nielsen",
+    "from_onnx",
+    "from_sklearn",
+    "from_state_dict",
+    "from_torch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for row in IMPORTERS.values():
+        if row.function == name:
+            return getattr(import_module(row.module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

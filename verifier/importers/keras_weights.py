@@ -1,0 +1,104 @@
+"""Keras 3's weights: `.weights.h5` by h5py, the `.keras` archive around it, or arrays; no links, pickles."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.documents.mistakes import UnreadableSubmission
+from verifier.documents.npz import LARGEST_INFLATED
+from verifier.importers.keras_layers import KerasLayer
+from verifier.importers.refusal import library, refused
+
+_MEMBERS = ("config.json", "model.weights.h5")
+
+
+def opened_archive(content: bytes) -> tuple[bytes, bytes]:
+    """Give (config.json, model.weights.h5) of a .keras file. Raises: UnreadableSubmission."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [archive.getinfo(name) for name in _MEMBERS]
+            if sum(member.file_size for member in members) > LARGEST_INFLATED:
+                raise UnreadableSubmission(f"at most {LARGEST_INFLATED} bytes inflated", "more")
+            config, weights = (archive.read(member) for member in members)
+            return config, weights
+    except KeyError:
+        raise UnreadableSubmission(f"a .keras file with {' and '.join(_MEMBERS)}", "one without") from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise UnreadableSubmission("a .keras file", f"a damaged one: {error}") from None
+
+
+class WeightsFile:
+    """A .weights.h5, read layer by layer. Raises: UnreadableSubmission for anything else."""
+
+    def __init__(self, content: bytes) -> None:
+        self._h5py = library("h5py", "gradjury[keras]")
+        if not content.startswith(b"\x89HDF\r\n\x1a\n"):
+            kind = "a pickle" if content[:1] == b"\x80" else "none"
+            raise UnreadableSubmission("a .weights.h5", kind, "save it with model.save_weights")
+        try:
+            self._file = self._h5py.File(io.BytesIO(content), "r")
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise UnreadableSubmission("a .weights.h5", f"a damaged one: {str(error)[:100]}") from None
+
+    def arrays(self, layer: KerasLayer, count: int) -> list[Array]:
+        """Give a layer's variables in order: kernel, bias. Raises: UnreadableSubmission; ImportRefused."""
+        try:
+            group = self._group(f"{layer.place}/vars")
+            saved = group.attrs.get("name")  # as of Keras 3.9
+            own = layer.name.rpartition("/")[2]
+            if isinstance(saved, str) and saved != own:
+                raise refused(layer.name, f"the weights of {own!r}", f"those of {saved!r} at {layer.place}")
+            return [self._numbers(group, str(index)) for index in range(count)]
+        except KeyError:
+            raise refused(layer.name, f"{count} arrays at {layer.place}/vars", "fewer", "save them") from None
+        except (OSError, ValueError, RuntimeError, TypeError) as error:
+            if isinstance(error, UnreadableSubmission) or hasattr(error, "mistakes"):
+                raise
+            raise UnreadableSubmission("a .weights.h5", f"a damaged one: {str(error)[:100]}") from None
+
+    def _group(self, path: str) -> Any:
+        found = self._file
+        for step in path.split("/"):
+            found = self._member(found, step)
+        return found
+
+    def _member(self, group: Any, name: str) -> Any:
+        """Give a member that stands in this very file: links could lead into any other."""
+        if not isinstance(group.get(name, getlink=True), self._h5py.HardLink):
+            raise UnreadableSubmission("a .weights.h5 without links", f"a link, {name[:60]!r}")
+        return group[name]
+
+    def _numbers(self, group: Any, name: str) -> Array:
+        data = self._member(group, name)
+        plain = isinstance(data, self._h5py.Dataset) and not data.external and not data.is_virtual
+        if not plain or data.dtype.kind not in "fiu" or data.nbytes > LARGEST_INFLATED:
+            raise UnreadableSubmission("plain arrays of numbers", f"something else, {data.name[:60]!r}")
+        return np.asarray(data)
+
+
+class GivenWeights:
+    """Weights as arrays: by name (`dense/kernel`, whatever stands before it), or a list in order."""
+
+    def __init__(self, given: Mapping[str, Any] | list[Any]) -> None:
+        self._given = given
+        self._taken = 0
+
+    def arrays(self, layer: KerasLayer, count: int) -> list[Any]:
+        names = [f"{layer.name}/{kind}" for kind in ("kernel", "bias")[:count]]
+        if isinstance(self._given, Mapping):
+            found = [_ending(self._given, name) for name in names]
+        else:
+            found = list(self._given[self._taken : self._taken + count])
+            self._taken += count
+        if len(found) < count or any(one is None for one in found):
+            raise refused(layer.name, f"the arrays {', '.join(names)}", "fewer", "give all weights")
+        return found
+
+
+def _ending(given: Mapping[str, Any], name: str) -> Any:
+    return next((array for key, array in given.items() if f"/{key}".endswith(f"/{name}")), None)

@@ -1,0 +1,89 @@
+"""The JSON that `network2.py` of Nielsen's *Neural Networks and Deep Learning*, chapter 3, saves."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from verifier.documents.json_text import parse
+from verifier.documents.mistakes import Mistakes, at, shown
+from verifier.documents.presets import PRESETS
+from verifier.importers.array_files import content_of
+from verifier.importers.chain import Chain
+from verifier.importers.document import document_of_import
+from verifier.importers.imported import SourceArray
+from verifier.importers.numbers import array_of
+from verifier.importers.refusal import ImportRefused, refused
+
+_COSTS = {"QuadraticCost": "nielsen.quadratic", "CrossEntropyCost": "nielsen.cross_entropy"}
+_LISTS = ("sizes", "weights", "biases")
+
+
+def from_nielsen(
+    network: Mapping[str, Any] | str | Path | bytes,
+    inputs: Any,
+    targets: Any,
+    *,
+    loss: Any = None,
+    gradients: Any = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Give the document of sigmoid layers under the file's cost, summed over the mini-batch.
+
+    inputs, targets: examples as rows. gradients: the pair (nabla_b, nabla_w) that `backprop` returns, or by
+    the names `weights.0`, `biases.0`. loss: the document's, in place of the file's cost.
+    Raises: ImportRefused; MalformedSubmission.
+    """
+    saved = network if isinstance(network, Mapping) else parse(content_of(network))
+    _check(saved)
+    chain = Chain()
+    for index, (weight, bias) in enumerate(zip(saved["weights"], saved["biases"], strict=True)):
+        where = f"weights.{index}"
+        own = _matrix(weight, at("", "weights", index)), _matrix(bias, at("", "biases", index))
+        sizes = (saved["sizes"][index + 1], saved["sizes"][index])
+        if own[0].shape != sizes:
+            chain.refuse(at("", "weights", index), f"{own[0].shape}", expected=f"shape {sizes}, as sizes say")
+        chain.linear(where, SourceArray(where, own[0], "out_in"), SourceArray(f"biases.{index}", own[1]))
+        chain.activation(where, "sigmoid")
+    if isinstance(gradients, Sequence) and len(gradients) == 2:
+        gradients = {
+            f"{group}.{index}": array
+            for group, arrays in zip(("biases", "weights"), gradients, strict=True)
+            for index, array in enumerate(arrays)
+        }
+    return document_of_import(
+        chain.finished(dict(PRESETS[_COSTS[saved["cost"]]])),
+        inputs=inputs,
+        targets=targets,
+        loss=loss,
+        gradients=gradients,
+        fields=fields,
+    )
+
+
+def _check(saved: Any) -> None:
+    mistakes = Mistakes()
+    if not isinstance(saved, Mapping):
+        raise refused("", 'an object {"sizes", "weights", "biases", "cost"}', shown(saved))
+    for field in _LISTS:
+        if not isinstance(saved.get(field), list | tuple):
+            mistakes.add(at("", field), "a list", shown(saved[field]) if field in saved else "nothing")
+    if not isinstance(saved.get("cost"), str) or saved["cost"] not in _COSTS:
+        found = shown(saved["cost"]) if "cost" in saved else "nothing"
+        mistakes.add("/cost", f"one of {', '.join(_COSTS)}", found)
+    mistakes.raise_if_any()
+    for field, count in (("weights", len(saved["sizes"]) - 1), ("biases", len(saved["sizes"]) - 1)):
+        if len(saved[field]) != count:
+            mistakes.add(at("", field), f"{count} arrays, one fewer than sizes", f"{len(saved[field])}")
+    mistakes.raise_if_any()
+
+
+def _matrix(value: Any, pointer: str) -> Any:
+    try:
+        array = array_of(value)
+    except ImportRefused:
+        raise refused(
+            pointer, "a list of equally long lists of numbers", "rows of different lengths"
+        ) from None
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise refused(pointer, "a list of lists of numbers", f"shape {array.shape} of {array.dtype}")
+    return array

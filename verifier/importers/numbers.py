@@ -1,0 +1,22 @@
+"""Arrays of any library as numpy's."""
+
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.importers.refusal import refused
+
+
+def array_of(value: Any) -> Array:
+    """Give a numpy array of the same numbers; bfloat16 as float32. Raises: ImportRefused for ragged lists."""
+    if hasattr(value, "detach"):  # a tensor of PyTorch
+        value = value.detach().cpu()
+        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    if type(value).__module__.startswith("keras"):  # a variable
+        return array_of(value.value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        raise refused("", "an array, all rows equally long", "rows of different lengths") from None
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array

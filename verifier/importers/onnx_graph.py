@@ -1,0 +1,177 @@
+"""An ONNX graph walked from its input to its output, one operator after another."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from verifier.importers.chain import Chain
+from verifier.importers.imported import SourceArray
+from verifier.importers.numbers import array_of
+from verifier.importers.onnx_nodes import ACTIVATIONS
+from verifier.importers.refusal import Unsupported, refused
+
+_STANDARD = ("", "ai.onnx")
+_CONSTANT_ATTRIBUTES = ("value", "value_float", "value_floats", "value_int", "value_ints")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A product without its bias, which the next Add may bring."""
+
+    where: str
+    weight: SourceArray
+
+
+class Walk:
+    """Follows the one chain of values through a graph; everything beside it is refused by name."""
+
+    def __init__(self, onnx: Any, graph: Any) -> None:
+        self.chain = Chain()
+        self._onnx, self._graph = onnx, graph
+        self._arrays: dict[str, SourceArray] = {}
+        self._pending: _Pending | None = None
+        for tensor in graph.initializer:
+            self._keep(tensor.name, onnx.numpy_helper.to_array(tensor), tensor.name)
+        self._uses = Counter(name for node in graph.node for name in node.input)
+        inputs = [one.name for one in graph.input if one.name not in self._arrays]
+        if len(inputs) != 1 or len(graph.output) != 1:
+            found = f"{len(inputs)} and {len(graph.output)}"
+            raise refused(graph.name, "one input and one output", found)
+        self._current = inputs[0]
+
+    def through(self) -> Chain:
+        for node in self._graph.node:
+            where = node.name or (node.output[0] if node.output else node.op_type)
+            try:
+                self._step(where, node)
+            except Unsupported as error:
+                self.chain.refuse(where, error.found, error.remedy)
+                self._current = node.output[0]
+        self._settle()
+        if self._graph.output[0].name != self._current:
+            self.chain.refuse(
+                self._graph.output[0].name, "another value", expected="the last layer's as output"
+            )
+        return self.chain
+
+    def _keep(self, name: str, array: Any, source: str) -> None:
+        values = array_of(array)
+        self._arrays[name] = SourceArray(source, values, "in_out" if values.ndim == 2 else None)
+
+    def _step(self, where: str, node: Any) -> None:
+        if node.domain not in _STANDARD:
+            raise Unsupported(f"{node.op_type} of the domain {node.domain[:60]!r}", "use standard operators")
+        attributes = {one.name: self._onnx.helper.get_attribute_value(one) for one in node.attribute}
+        if node.op_type == "Constant" or all(name in self._arrays for name in node.input if name):
+            self._fold(node, attributes)
+            return
+        if self._is_gate(node):
+            return  # the Sigmoid of x · σ(x); its Mul is the activation
+        data = [name for name in node.input if name and name not in self._arrays]
+        gated = self._gated(node, data)
+        if data != [self._current] and not gated:
+            found = f"{node.op_type} of {', '.join(data)[:100]}"
+            raise Unsupported(found, "no value may be used twice, as in a residual sum")
+        if node.op_type != "Add":
+            self._settle()
+        self._apply(where, node, attributes, gated)
+        self._current = node.output[0]
+
+    def _apply(self, where: str, node: Any, attributes: dict[str, Any], gated: bool) -> None:
+        if gated:
+            self.chain.activation(where, "silu")
+        elif node.op_type == "Gemm":
+            self._gemm(where, node, attributes)
+        elif node.op_type == "MatMul":
+            if node.input[0] != self._current:
+                raise Unsupported("MatMul of a weight and examples as columns", "put examples in rows")
+            self._pending = _Pending(where, self._arrays[node.input[1]])
+        elif node.op_type == "Add":
+            self._add(where, node)
+        elif node.op_type in ACTIVATIONS:
+            self.chain.activation(where, ACTIVATIONS[node.op_type](attributes))
+        elif self._to_rows(node, attributes):
+            self.chain.flatten()
+        elif node.op_type == "Dropout":
+            self._dropout(node)
+        elif node.op_type != "Identity":
+            raise Unsupported(node.op_type)
+
+    def _gemm(self, where: str, node: Any, attributes: dict[str, Any]) -> None:
+        if node.input[0] != self._current or node.input[1] not in self._arrays:
+            raise Unsupported("Gemm of a weight and examples as columns", "put examples in rows")
+        if attributes.get("transA", 0):
+            raise Unsupported("Gemm with transA=1, examples as columns", "put examples in rows")
+        weight = self._arrays[node.input[1]]
+        if attributes.get("transB", 0):
+            weight = _turned(weight)
+        weight = replace(weight, factor=attributes.get("alpha", 1.0))
+        bias, beta = None, attributes.get("beta", 1.0)
+        if len(node.input) > 2 and node.input[2] and beta != 0:
+            bias = replace(self._arrays[node.input[2]], factor=beta, layout=None)
+        if weight.factor == 0:
+            raise Unsupported("Gemm with alpha=0", "its weight has no influence")
+        self.chain.linear(where, weight, bias)
+
+    def _add(self, where: str, node: Any) -> None:
+        bias = next(self._arrays[name] for name in node.input if name in self._arrays)
+        if self._pending is None:
+            raise Unsupported("an Add without a MatMul before it", "bring the bias into the layer")
+        pending, self._pending = self._pending, None
+        self.chain.linear(pending.where, pending.weight, replace(bias, layout=None))
+
+    def _settle(self) -> None:
+        """Add a product that no bias followed."""
+        if self._pending is not None:
+            self.chain.linear(self._pending.where, self._pending.weight, None)
+            self._pending = None
+
+    def _fold(self, node: Any, attributes: dict[str, Any]) -> None:
+        """Keep a constant, a renamed or a transposed one: exporters write weights so."""
+        name = node.output[0]
+        if node.op_type == "Constant":
+            found = next((key for key in _CONSTANT_ATTRIBUTES if key in attributes), None)
+            if found is None:
+                raise Unsupported("a Constant that holds no numbers")
+            value = attributes[found]
+            self._keep(name, self._onnx.numpy_helper.to_array(value) if found == "value" else value, name)
+        elif node.op_type == "Identity":
+            self._arrays[name] = self._arrays[node.input[0]]
+        elif node.op_type == "Transpose" and attributes.get("perm", [1, 0]) == [1, 0]:
+            self._arrays[name] = _turned(self._arrays[node.input[0]])
+        else:
+            raise Unsupported(f"{node.op_type} of weights", "fold constants before exporting")
+
+    def _is_gate(self, node: Any) -> bool:
+        if node.op_type != "Sigmoid" or self._uses.get(self._current) != 2 or self._uses[node.output[0]] != 1:
+            return False
+        above = (one for one in self._graph.node if node.output[0] in one.input)
+        return any(self._gated(one, list(one.input)) for one in above)
+
+    def _gated(self, node: Any, data: list[str]) -> bool:
+        """Whether a node is x · σ(x) of the current x."""
+        if node.op_type != "Mul" or len(data) != 2 or self._current not in data:
+            return False
+        other = data[1 - data.index(self._current)]
+        made = (one for one in self._graph.node if other in one.output)
+        return any(one.op_type == "Sigmoid" and list(one.input) == [self._current] for one in made)
+
+    def _to_rows(self, node: Any, attributes: dict[str, Any]) -> bool:
+        if node.op_type != "Reshape":
+            return bool(node.op_type == "Flatten" and attributes.get("axis", 1) == 1)
+        shape = self._arrays[node.input[1]].values.ravel().tolist() if len(node.input) > 1 else []
+        return len(shape) == 2 and (shape[0] in (0, -1) or shape[1] == -1)
+
+    def _dropout(self, node: Any) -> None:
+        training = self._arrays[node.input[2]].values if len(node.input) > 2 and node.input[2] else np.False_
+        if np.any(training) or any(self._uses.get(name) for name in node.output[1:]):
+            raise Unsupported("Dropout in training mode", "export the model in evaluation mode")
+
+
+def _turned(array: SourceArray) -> SourceArray:
+    """Read the same stored numbers in the other layout."""
+    if array.layout is None:
+        raise Unsupported(f"a transposed {array.name[:60]!r}, which is no matrix")
+    return replace(array, layout="in_out" if array.layout == "out_in" else "out_in")

@@ -1,0 +1,94 @@
+"""scikit-learn's `MLPClassifier` and `MLPRegressor`, live and fitted; a pickle of one is not read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.importers.chain import Chain
+from verifier.importers.document import document_of_import
+from verifier.importers.imported import SourceArray
+from verifier.importers.numbers import array_of
+from verifier.importers.refusal import library, refused
+
+_ACTIVATIONS = {"logistic": "sigmoid"}
+_LOSSES: Mapping[tuple[str, str], dict[str, Any]] = {
+    ("squared_error", "identity"): {"name": "mse", "factor": 0.5, "batch": "mean", "outputs": "mean"},
+    ("log_loss", "softmax"): {"name": "cross_entropy", "on": "probabilities", "batch": "mean"},
+    ("log_loss", "logistic"): {
+        "name": "binary_cross_entropy",
+        "on": "probabilities",
+        "batch": "mean",
+        "outputs": "sum",
+    },
+}
+_LIVE = "fit the estimator and hand it over live"
+
+
+def from_sklearn(
+    estimator: Any,
+    inputs: Any,
+    targets: Any,
+    *,
+    loss: Any = None,
+    gradients: Any = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Give the document of a fitted estimator under its own loss, `alpha` included.
+
+    targets: as for `fit`, labels of any kind for a classifier. gradients: the pair (for coefs_, for
+    intercepts_), or by the names `coefs_.0`, `intercepts_.0`. loss: the document's, in place of its own.
+    Raises: ImportRefused; MalformedSubmission; MissingLibrary.
+    """
+    neural_network = library("sklearn.neural_network", "gradjury[sklearn]")
+    kinds = (neural_network.MLPClassifier, neural_network.MLPRegressor)
+    name = type(estimator).__name__
+    if not isinstance(estimator, kinds):
+        raise refused("estimator", "an MLPClassifier or MLPRegressor", name[:60], _LIVE)
+    if not hasattr(estimator, "coefs_"):
+        raise refused("estimator", "a fitted estimator", f"one without coefs_, {name}", _LIVE)
+    chain = Chain()
+    last = len(estimator.coefs_) - 1
+    hidden, output = (
+        _ACTIVATIONS.get(word, word) for word in (estimator.activation, estimator.out_activation_)
+    )
+    for index, (weight, bias) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
+        where = f"coefs_.{index}"
+        chain.linear(where, SourceArray(where, weight, "in_out"), SourceArray(f"intercepts_.{index}", bias))
+        chain.activation(where, hidden if index < last else output)
+    if isinstance(gradients, Sequence) and len(gradients) == 2:
+        gradients = {
+            f"{group}.{index}": array
+            for group, arrays in zip(("coefs_", "intercepts_"), gradients, strict=True)
+            for index, array in enumerate(arrays)
+        }
+    return document_of_import(
+        chain.finished(_own_loss(estimator)),
+        inputs=inputs,
+        targets=_targets(estimator, array_of(targets)),
+        loss=loss,
+        gradients=gradients,
+        fields=fields,
+    )
+
+
+def _own_loss(estimator: Any) -> dict[str, Any]:
+    own = _LOSSES.get((estimator.loss, estimator.out_activation_))
+    if own is None:
+        found = f"{estimator.loss} after {estimator.out_activation_}"
+        raise refused("/loss", "squared_error or log_loss", found)
+    penalty = {"strength": float(estimator.alpha), "factor": 0.5, "batch": "mean", "biases": False}
+    return {**own, "l2": penalty} if estimator.alpha else own
+
+
+def _targets(estimator: Any, targets: Array) -> Array:
+    """Give labels as class indices, or as 0 and 1 where one logistic unit tells two classes."""
+    classes = getattr(estimator, "classes_", None)
+    if classes is None or targets.ndim != 1:
+        return targets
+    unknown = np.setdiff1d(targets, classes)
+    if unknown.size:
+        rule = f"labels that the estimator was fitted with ({', '.join(map(str, classes[:10]))})"
+        raise refused("/targets", rule, ", ".join(map(str, unknown[:5])))
+    return np.searchsorted(classes, targets)

@@ -1,0 +1,63 @@
+"""The table of importers: one row a source.
+
+To add one, write a file whose function gives `document_of_import` of a chain, and name it here.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from verifier.importers.importer import Importer
+
+IMPORTERS: Mapping[str, Importer] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            Importer(
+                "torch",
+                "verifier.importers.torch_module",
+                "from_torch",
+                "a live torch.nn.Module of Linear layers and activations",
+            ),
+            Importer(
+                "state_dict",
+                "verifier.importers.state_dict",
+                "from_state_dict",
+                "a PyTorch state_dict, live or as a safetensors file, and the activations",
+                from_files=True,
+                required=("activations",),
+                allowed=("order",),
+            ),
+            Importer(
+                "sklearn",
+                "verifier.importers.scikit_learn",
+                "from_sklearn",
+                "a live, fitted MLPClassifier or MLPRegressor",
+                extra="sklearn",
+            ),
+            Importer(
+                "keras",
+                "verifier.importers.keras_model",
+                "from_keras",
+                "Keras 3: a .keras file; model.to_json() and its .weights.h5; a live model",
+                from_files=True,
+                further_files=("weights",),
+                extra="keras",
+            ),
+            Importer(
+                "onnx",
+                "verifier.importers.onnx_model",
+                "from_onnx",
+                "an ONNX model of Gemm, MatMul, Add and activations",
+                from_files=True,
+                extra="onnx",
+            ),
+            Importer(
+                "nielsen",
+                "verifier.importers.nielsen",
+                "from_nielsen",
+                "the JSON that Nielsen's network2.py saves",
+                from_files=True,
+            ),
+        )
+    }
+)
