@@ -111,6 +111,30 @@ def inspect_problems(
     raise typer.Exit(int(inspect_files(files, format_name, output)))
 
 
+@app.command(name="import")
+def import_network(
+    source: Annotated[str, typer.Argument(help="state_dict, keras, onnx or nielsen.")],
+    files: Annotated[list[Path], typer.Argument(help="The network; for keras also its .weights.h5.")],
+    inputs: Annotated[str | None, typer.Option(help="File of inputs: npy or JSON.")] = None,
+    targets: Annotated[str | None, typer.Option(help="File of targets: npy or JSON.")] = None,
+    loss: Annotated[str | None, typer.Option(help="As in a submission: a preset, a name, or JSON.")] = None,
+    gradients: Annotated[
+        str | None, typer.Option(help="File of gradients by the source's names: npz, safetensors or JSON.")
+    ] = None,
+    activations: Annotated[
+        str | None, typer.Option(help="state_dict: one for all hidden layers, or one a layer, by commas.")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="state_dict: the layers' names, by commas.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the submission there: json, npz, …")] = None,
+) -> None:
+    """Make a submission of a network that another library saved, a batch and gradients."""
+    from verifier.importing_files import import_files
+
+    options = {"inputs": inputs, "targets": targets, "loss": loss, "gradients": gradients}
+    options |= {"activations": activations, "order": order}
+    raise typer.Exit(int(import_files(source, files, options, output)))
+
+
 @app.command(name="catalogue")
 def print_catalogue(
     format_name: Annotated[CatalogueFormat, typer.Option("--format")] = CatalogueFormat.TEXT,
