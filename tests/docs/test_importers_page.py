@@ -1,0 +1,42 @@
+"""What the page on importers shows is what happens."""
+
+import re
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from verifier import MalformedSubmission
+from verifier.importers import IMPORTERS, from_torch
+
+PAGE = (Path(__file__).parents[2] / "docs" / "importers.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+    return [text for fence, text in found if fence == language]
+
+
+def test_the_example_runs() -> None:
+    (example,) = blocks("python")
+    exec(example, {})
+
+
+def test_the_refusal_shown_is_the_refusal_of_a_convolution() -> None:
+    (shown,) = blocks("")
+    module = nn.Sequential()
+    module.add_module("features", nn.Sequential(nn.Conv2d(1, 1, 3)))
+    with pytest.raises(MalformedSubmission) as refusal:
+        from_torch(module, "mse", [[1.0]], [[1.0]])
+    assert str(refusal.value) == shown.strip()
+
+
+def test_every_importer_has_its_row_and_its_extra() -> None:
+    for row in IMPORTERS.values():
+        assert f"`{row.function}(" in PAGE
+        assert row.extra is None or f"gradjury[{row.extra}]" in PAGE
+
+
+def test_commands_shown_are_those_of_sources_of_files() -> None:
+    commands = {name for text in blocks("sh") for name in re.findall(r"^gradjury import (\w+)", text, re.M)}
+    assert commands == {name for name, row in IMPORTERS.items() if row.from_files}
