@@ -42,9 +42,7 @@ def read_members(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> di
             inflated = sum(member.file_size for member in members)
             if inflated > largest_inflated:
                 raise UnreadableSubmission(f"at most {largest_inflated} bytes inflated", f"{inflated} bytes")
-            return {
-                member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members
-            }
+            return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise UnreadableSubmission("a numpy archive (npz)", f"a damaged one: {error}") from None
 
