@@ -28,8 +28,8 @@ _BESIDE = {
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
 }
 _NO_PLAIN_OVERFLOW = (
-    "NaN or infinity was handed in for {parameters}, first in {place}. Plain formulas stay within the range of "
-    "the numbers on this problem, so look for a 0/0, a log(0) or an entry that was never set."
+    "NaN or infinity was handed in for {parameters}, first in {place}. Plain formulas stay within the range "
+    "of the numbers on this problem, so look for a 0/0, a log(0) or an entry that was never set."
 )
 
 
