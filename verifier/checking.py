@@ -68,7 +68,8 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
                 for complaint in own.complaints:
                     print(one_line(f"{own.path}: {complaint}"), file=sys.stderr)  # noqa: T201
                 writer.add(_for(choices.audience, own))
-        writer.close(os.environ)
+        for failure in writer.close(os.environ):
+            print(one_line(failure), file=sys.stderr)  # noqa: T201
     return of_all(statuses)
 
 

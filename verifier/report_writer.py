@@ -29,21 +29,33 @@ class ReportWriter:
         self._statuses.append(own.status)
         if self._exporter.between is None or self._exporter.beside:
             self._kept.append(own)
-        elif own.report is not None and not (self._quiet and own.status is ExitStatus.CORRECT):
+        unwanted = own.report is None or (self._quiet and own.status is ExitStatus.CORRECT)
+        if self._exporter.between is not None and not unwanted:
             self._write(self._exporter.render((own,), self._choices))
 
-    def close(self, environment: Mapping[str, str]) -> None:
-        """Write the document, what ends many submissions, and what goes beside them."""
+    def close(self, environment: Mapping[str, str]) -> list[str]:
+        """Write the document, what ends many submissions, and what goes beside them.
+
+        Gives a sentence for each file beside them that could not be written, which changes no verdict.
+        """
         silent = self._quiet and all(status is ExitStatus.CORRECT for status in self._statuses)
         if self._exporter.between is None and not silent:
             self._write(self._exporter.render(self._kept, self._choices))
         if self._exporter.closing is not None and self._total > 1 and not silent:
             self._write(self._exporter.closing(self._statuses))
         self._stream.flush()
+        failures = []
         for variable, render in self._exporter.beside.items():
             if path := environment.get(variable):
-                with Path(path).open("a", encoding="utf-8") as stream:
-                    stream.write(render(self._kept, self._choices) + "\n")
+                text = render(self._kept, self._choices) + "\n"
+                try:
+                    with Path(path).open("a", encoding="utf-8") as stream:
+                        stream.write(text)
+                except OSError as error:
+                    failures.append(
+                        f"{variable}: expected a file that can be written, got {path!r} ({error})"
+                    )
+        return failures
 
     def _write(self, text: str) -> None:
         self._stream.write((self._exporter.between or "" if self._written else "") + text + "\n")

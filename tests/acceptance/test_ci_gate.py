@@ -111,6 +111,18 @@ def test_the_step_summary_is_appended_where_github_says(folder: Path) -> None:
     assert text.startswith("before\n# GradJury\n\n4 submissions: 2 correct, 1 incorrect, 1 malformed.")
 
 
+def test_a_step_summary_that_cannot_be_written_is_told_and_changes_no_status(folder: Path) -> None:
+    result = subprocess.run(
+        [GRADJURY, "check", "class/b.json", "--format", "github", *FAST],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"GITHUB_STEP_SUMMARY": str(folder / "absent" / "summary.md")},
+    )
+    assert result.returncode == 0
+    assert result.stderr.startswith("GITHUB_STEP_SUMMARY: expected a file that can be written, got ")
+
+
 def test_gitlab_reads_the_file_of_each_case(folder: Path) -> None:
     arguments = ("check", "class/a.json", "--format", "junit", "--junit-dialect", "gitlab", *FAST)
     root = ElementTree.fromstring(run(*arguments, folder=folder).stdout)
