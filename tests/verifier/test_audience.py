@@ -115,6 +115,7 @@ def outputs(report: Report) -> dict[str, str]:
 @settings(max_examples=60, deadline=None)
 def test_two_references_with_the_same_verdicts_give_students_the_same_bytes_in_every_format(pair):
     first, second = pair
+    assert for_student(first) == for_student(second)
     assert outputs(first) == outputs(second)
 
 
