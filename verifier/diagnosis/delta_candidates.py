@@ -40,7 +40,7 @@ def wrong_deltas(layer: Layer, above: Delta | None) -> Iterator[Delta]:
                 found = _estimated(layer, bug, candidate, usual, equation)
                 if found is None or not np.isfinite(found.flow.delta).all():
                     continue
-                if other is not None:
+                if other is not None and dict(other.estimates) == dict(candidate.estimates):
                     distance = np.abs(other.value - candidate.value) / layer.evidence.blur
                     found = replace(found, sensitivity=np.where(np.isfinite(distance), distance, 0.0))
                 yield found
