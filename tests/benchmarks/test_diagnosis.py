@@ -48,8 +48,7 @@ def test_nothing_is_diagnosed_in_a_right_submission(seed):
 def test_scikit_learns_regressor_counts_its_outputs():
     for settings, said in scikit_learn.measure():
         (row,) = said.rows
-        assert (row.bug, row.layer, row.hints["factor"]) == (
-            "output-count-factor",
-            None,
-            pytest.approx(scikit_learn.OUTPUTS),
-        ), settings
+        # with as many examples as outputs a mean over the one is a mean over the other
+        assert "output-count-factor" in (row.bug, *row.also), settings
+        assert row.bug == "output-count-factor" or "N = 3" in settings, settings
+        assert (row.layer, row.hints["factor"]) == (None, pytest.approx(scikit_learn.OUTPUTS)), settings

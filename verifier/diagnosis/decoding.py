@@ -21,7 +21,7 @@ from verifier.diagnosis.part_explanation import PRODUCTS
 from verifier.diagnosis.recovery import recover_delta
 
 _KEPT = 8  # explanations carried on to the next layer
-_KEPT_UNSEEN = 32  # where nothing of a layer was handed in, so that only the layers below can tell
+_KEPT_UNSEEN = 12  # where nothing of a layer was handed in, so that only the layers below can tell
 _MARGIN = 2.5  # of cost above the cheapest, up to which an explanation is carried on
 _BOTH_PRODUCTS = 2.0  # two wrong products are less likely than one wrong δ
 _UNKNOWN_DELTA = 1.5

@@ -8,7 +8,7 @@ from verifier.diagnosis.bugs import BUGS
 
 _CLOSE = 8.0  # times the factor's own error
 _LEAST = 1e-12
-_VAGUE = 1.0  # relative error from which a factor can be taken for anything
+_VAGUE = 4.0  # relative error from which a factor can be taken for anything
 
 
 @dataclass(frozen=True, slots=True)
