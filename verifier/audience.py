@@ -28,12 +28,14 @@ _WARNINGS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What an assignment lets students see beside the verdict of the whole.
+    """What an assignment lets students see of their reports.
 
-    parameters: each one's name, shape and verdict. layer: where a mistake enters, and in which equation.
-    bug: its id, title, explanation (which may name a factor) and formulas. hint: a question that helps.
+    verdict: of the whole; who may not see that sees no report at all. parameters: each one's name, shape and
+    verdict. layer: where a mistake enters, and in which equation. bug: its id, title, explanation (which may
+    name a factor) and formulas. hint: a question that helps.
     """
 
+    verdict: bool = True
     parameters: bool = True
     layer: bool = True
     bug: bool = False

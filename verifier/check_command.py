@@ -12,6 +12,10 @@ def check(
     files: Annotated[
         list[str], typer.Argument(help="Submissions; '-' is standard input, a folder its files; globs.")
     ],
+    assignment: Annotated[
+        Path | None,
+        typer.Option(help="What the files answer: they hold gradients alone."),
+    ] = None,
     format_name: Annotated[
         str, typer.Option("--format", help="text, json, markdown, html, junit, … (see catalogue).")
     ] = "text",
@@ -48,6 +52,7 @@ def check(
         if value is not None
     }
     choices = Choices(
+        assignment=assignment,
         format_name=format_name,
         tolerance=tolerance or None,
         oracles=tuple(name.strip() for name in oracles.split(",")) if oracles else None,

@@ -12,7 +12,10 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import track
 
-from verifier.audience import for_student
+from verifier.assignment import Assignment
+from verifier.audience import DEFAULT, Allowed, for_student
+from verifier.documents.assignment_reading import assignment_around
+from verifier.documents.files import parse_bytes
 from verifier.documents.mistakes import MalformedSubmission, Mistakes
 from verifier.documents.tolerance_reading import read_tolerance
 from verifier.exit_status import ExitStatus, of_all
@@ -35,8 +38,12 @@ _MANY = 10  # from how many files on a terminal sees a progress bar
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the options said, unchecked. jobs: processes; None for as many as there are cores."""
+    """What the options said, unchecked. jobs: processes; None for as many as there are cores.
 
+    assignment: the file of what the submissions answer.
+    """
+
+    assignment: Path | None = None
     format_name: str = "text"
     tolerance: dict[str, Any] | None = None
     oracles: tuple[str, ...] | None = None
@@ -51,7 +58,7 @@ class Choices:
 def check_files(arguments: Sequence[str], choices: Choices, output: Path | None) -> ExitStatus:
     """Judge every submission named, write the reports, and say on standard error what could not be judged."""
     try:
-        manner, export = _checked(choices)
+        manner, export, allowed = _checked(choices)
         stream: IO[str] = sys.stdout if output is None else opened(output)
     except MalformedSubmission as error:
         for mistake in error.mistakes:
@@ -67,7 +74,7 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
                 statuses.append(own.status)
                 for complaint in own.complaints:
                     print(one_line(f"{own.path}: {complaint}"), file=sys.stderr)  # noqa: T201
-                writer.add(_for(choices.audience, own))
+                writer.add(_for(choices.audience, own, allowed))
         for failure in writer.close(os.environ):
             print(one_line(failure), file=sys.stderr)  # noqa: T201
     return of_all(statuses)
@@ -82,13 +89,13 @@ def _judged(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generat
         yield judge(source, manner, sys.stdin.buffer.read() if source == "-" else None)
 
 
-def _for(audience: str, own: Sourced) -> Sourced:
+def _for(audience: str, own: Sourced, allowed: Allowed) -> Sourced:
     if own.report is None or audience == Audience.GRADER:
         return own
-    return replace(own, report=for_student(own.report))
+    return replace(own, report=for_student(own.report, allowed))
 
 
-def _checked(choices: Choices) -> tuple[Manner, ExportChoices]:
+def _checked(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
     """Read what the options say; note every one that names nothing known."""
     mistakes = Mistakes()
     for option, value, known in (
@@ -107,11 +114,30 @@ def _checked(choices: Choices) -> tuple[Manner, ExportChoices]:
     tolerance = None
     if choices.tolerance is not None:
         tolerance = read_tolerance(choices.tolerance, "tolerance", mistakes)
-    points = Points() if choices.points is None else read_points(choices.points, mistakes)
+    assignment = None if choices.assignment is None else _read_assignment(choices.assignment, mistakes)
+    if choices.audience == Audience.STUDENT and assignment is not None and not assignment.allowed.verdict:
+        mistakes.add("--audience", "grader: the assignment shows students no verdict", "'student'")
+    if choices.points is not None:
+        points = read_points(choices.points, mistakes)
+    else:
+        points = Points() if assignment is None else assignment.points
     mistakes.raise_if_any()
     environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     export = ExportChoices(points, choices.junit_dialect, environment, datetime.now(UTC))
-    return Manner(tolerance, choices.oracles, choices.entries), export
+    problem = None if assignment is None else assignment.problem
+    allowed = DEFAULT if assignment is None else assignment.allowed
+    return Manner(tolerance, choices.oracles, choices.entries, problem), export, allowed
+
+
+def _read_assignment(path: Path, mistakes: Mistakes) -> Assignment | None:
+    try:
+        return assignment_around(parse_bytes(path.read_bytes()))
+    except OSError as error:
+        mistakes.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
+    except MalformedSubmission as error:
+        for one in error.mistakes:
+            mistakes.add(f"--assignment {path}{one.pointer}", one.expected, one.found, one.remedy)
+    return None
 
 
 def _with_progress(judged: Iterable[Sourced], total: int) -> Iterable[Sourced]:

@@ -1,11 +1,13 @@
 """Judging one file: its report, or why there is none. Nothing that a file holds raises."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from verifier.documents.files import SUFFIXES, parse_bytes
+from verifier.documents.gradients_reading import parse_gradients, submission_document
 from verifier.documents.mistakes import MalformedSubmission, Mistake, encodable
 from verifier.documents.reading import read_submission
 from verifier.pipeline import verify
@@ -15,11 +17,15 @@ from verifier.tolerance import Tolerance
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How to judge. tolerance: in place of the documents'. oracles, entries: as `verify` takes them."""
+    """How to judge. tolerance: in place of the documents'. oracles, entries: as `verify` takes them.
+
+    problem: the document of the one that the files answer; without it each file brings its own.
+    """
 
     tolerance: Tolerance | None = None
     oracles: Sequence[str] | None = None
     entries: str = "worst"
+    problem: Mapping[str, Any] | None = None
 
 
 def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
@@ -27,7 +33,7 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
     shown = encodable(source)
     try:
         content = Path(source).read_bytes() if content is None else content
-        submission = read_submission(parse_bytes(content))
+        submission = read_submission(_document(content, manner.problem))
         if submission.name is None and source != "-":
             submission = replace(submission, name=Path(shown).name)
         if manner.tolerance is not None:
@@ -42,6 +48,12 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
             raise
         remedy = "set GRADJURY_DEBUG=1 to see where, and please report it"
         return Sourced(shown, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
+
+
+def _document(content: bytes, problem: Mapping[str, Any] | None) -> Any:
+    if problem is None:
+        return parse_bytes(content)
+    return submission_document(problem, parse_gradients(content))
 
 
 def _unreadable(error: OSError) -> Mistake:

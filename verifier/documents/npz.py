@@ -18,14 +18,21 @@ LARGEST_INFLATED = 1 << 30  # bytes; 134 million float64 numbers
 
 def parse_npz(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> dict[str, Any]:
     """Give the document. Raises: UnreadableSubmission for pickles, duplicates, damage, and bombs."""
+    return assemble(*read_members_and_text(content, largest_inflated))
+
+
+def read_members_and_text(
+    content: bytes, largest_inflated: int = LARGEST_INFLATED
+) -> tuple[dict[str, Any], str | None]:
+    """Give an archive's arrays by name, and the text beside them. Raises: UnreadableSubmission."""
     arrays = read_members(content, largest_inflated)
     text = arrays.pop(TEXT, None)
-    if text is not None and (text.ndim != 0 or text.dtype.kind not in "US"):
-        raise UnreadableSubmission(f"a 0-d string array {TEXT!r}", f"shape {text.shape}, type {text.dtype}")
     if text is None:
-        return assemble(arrays, None)
+        return arrays, None
+    if text.ndim != 0 or text.dtype.kind not in "US":
+        raise UnreadableSubmission(f"a 0-d string array {TEXT!r}", f"shape {text.shape}, type {text.dtype}")
     value = text.item()
-    return assemble(arrays, value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
+    return arrays, value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def read_members(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> dict[str, Any]:

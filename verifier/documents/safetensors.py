@@ -14,6 +14,7 @@ from verifier.documents.tensor_document import TEXT, assemble, take_apart
 
 LARGEST_HEADER = 1 << 20
 LARGEST_SIZE = 1 << 40  # of one dimension
+BFLOAT16 = "BF16"
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
@@ -23,13 +24,22 @@ _DTYPES = {
 
 def parse_safetensors(content: bytes) -> dict[str, Any]:
     """Give the document. Raises: UnreadableSubmission for a broken or oversized header."""
-    tensors, header = _read(content)
-    metadata = header.get("__metadata__") or {}
-    document = assemble(tensors, metadata.get(TEXT))
-    formats = {view["dtype"] for name, view in header.items() if name.startswith("gradients.")}
-    if formats == {"BF16"}:  # numpy has no bfloat16 that could tell the reader
+    tensors, text, formats = read_tensors_and_text(content)
+    document = assemble(tensors, text)
+    of_gradients = {each for name, each in formats.items() if name.startswith("gradients.")}
+    if of_gradients == {BFLOAT16}:  # numpy has no bfloat16 that could tell the reader
         document.setdefault("precision", "bfloat16")
     return document
+
+
+def read_tensors_and_text(content: bytes) -> tuple[dict[str, Array], str | None, dict[str, str]]:
+    """Give a file's tensors by name, the text beside them, and the tensors' formats (`BF16`).
+
+    Raises: UnreadableSubmission.
+    """
+    tensors, header = _read(content)
+    text = (header.get("__metadata__") or {}).get(TEXT)
+    return tensors, text, {name: header[name]["dtype"] for name in tensors}
 
 
 def read_tensors(content: bytes) -> dict[str, Array]:
@@ -63,7 +73,7 @@ def write_safetensors(document: dict[str, Any]) -> bytes:
 def _array(name: str, view: dict[str, Any]) -> Array:
     if len(view["shape"]) > 8 or any(size > LARGEST_SIZE for size in view["shape"]):
         raise UnreadableSubmission("tensors of few dimensions", f"{name[:60]!r} of more than the file holds")
-    if view["dtype"] == "BF16":  # the upper half of a float32
+    if view["dtype"] == BFLOAT16:  # the upper half of a float32
         upper = np.frombuffer(view["data"], dtype="<u2").astype("<u4") << 16
         return upper.view("<f4").reshape(view["shape"])
     if view["dtype"] not in _DTYPES:

@@ -1,0 +1,76 @@
+"""What a student hands in to an assignment: gradients alone, and a submission made of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from verifier.documents.files import format_of, parse_bytes
+from verifier.documents.json_text import parse
+from verifier.documents.mistakes import Mistakes, at, shown
+from verifier.documents.npz import LARGEST_INFLATED, read_members_and_text
+from verifier.documents.safetensors import BFLOAT16, read_tensors_and_text
+from verifier.documents.tensor_document import TEXT
+
+FIELDS = ("gradients", "reported_loss", "precision")
+_OF_ASSIGNMENT = ("network", "loss", "parameters", "inputs", "targets", "masks", "tolerance", "name")
+
+
+def parse_gradients(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> Any:
+    """Give the document in a student's file: JSON, npz or safetensors.
+
+    Gradients may stand under `gradients` (in binary files as `gradients.layers.0.weight`), or by themselves.
+    Raises: UnreadableSubmission, MalformedSubmission.
+    """
+    found = format_of(content)
+    if found == "npz":
+        return _assembled(*read_members_and_text(content, largest_inflated))
+    if found == "safetensors":
+        tensors, text, formats = read_tensors_and_text(content)
+        document = _assembled(tensors, text)
+        return {"precision": "bfloat16", **document} if set(formats.values()) == {BFLOAT16} else document
+    document = parse_bytes(content, largest_inflated)
+    if isinstance(document, dict) and document and all(name.startswith("layers.") for name in document):
+        return {"gradients": document}
+    return document
+
+
+def submission_document(problem: Mapping[str, Any], handed_in: Any) -> dict[str, Any]:
+    """Put a problem's document and what was handed in together; the problem's name is not the answer's.
+
+    Raises: MalformedSubmission for what is no answer; whether its names and shapes fit is read later.
+    """
+    mistakes = Mistakes()
+    if not isinstance(handed_in, Mapping):
+        mistakes.add("", 'gradients, as {"gradients": {"layers.0.weight": …}}', shown(handed_in))
+        mistakes.raise_if_any()
+    asked, said = problem.get("precision"), handed_in.get("precision")
+    if asked is not None and said not in (None, asked):
+        rule = f"{asked!r}, which the assignment asks for"
+        mistakes.add("/precision", rule, shown(said), "compute in it, or leave it out")
+    for field in handed_in:
+        if field in _OF_ASSIGNMENT:
+            remedy = "leave it out: the assignment has it"
+            mistakes.add(at("", field), "gradients alone", f"the field {field!r}", remedy)
+        elif field not in FIELDS:
+            rule = f"a known field ({', '.join(FIELDS)})"
+            mistakes.add(at("", field), rule, f"the field {str(field)[:40]!r}")
+    if "gradients" not in handed_in:
+        mistakes.add("/gradients", "the field 'gradients'", "nothing", "add it")
+    mistakes.raise_if_any()
+    return {
+        **problem,
+        "name": None,
+        **{field: value for field, value in handed_in.items() if value is not None},
+    }
+
+
+def _assembled(tensors: Mapping[str, Any], text: str | None) -> dict[str, Any]:
+    rest = {} if text is None else parse(text)
+    mistakes = Mistakes()
+    if not isinstance(rest, dict):
+        mistakes.add("", f"one JSON object named {TEXT!r}", shown(rest))
+        mistakes.raise_if_any()
+    gradients = {name.removeprefix("gradients."): tensor for name, tensor in tensors.items()}
+    if "gradients" in rest or len(gradients) < len(tensors):
+        mistakes.add("/gradients", "every gradient once", "some twice", "keep one of them")
+    mistakes.raise_if_any()
+    return {**rest, "gradients": gradients}
