@@ -1,0 +1,71 @@
+"""What is asked of a judging process, and what it gives back: plain data that crosses between processes."""
+
+from dataclasses import dataclass
+
+from verifier.audience import Allowed
+from verifier.documents.mistakes import Mistake
+from verifier.report import Audience
+from verifier.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One submission to judge.
+
+    content: the file. declared: `json`, `npz` or `safetensors`; None to tell it from the first bytes.
+    problem: JSON of the problem that gradients alone answer; None where the file brings its own.
+    allowed: what students may see; None where no student's report is asked for.
+    media_type: of the answer to render for `audience`; None for none.
+    keep: whether the grader's JSON document is wanted, to be stored.
+    """
+
+    content: bytes
+    declared: str | None = None
+    problem: bytes | None = None
+    name: str | None = None
+    oracles: tuple[str, ...] | None = None
+    entries: str = "worst"
+    allowed: Allowed | None = None
+    audience: Audience = Audience.GRADER
+    media_type: str | None = None
+    keep: bool = False
+    largest_inflated: int = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is counted of a report: each parameter's verdict, (bug, layer) of a diagnosis, who dissents."""
+
+    verdict: Verdict
+    parameters: tuple[tuple[str, Verdict], ...]
+    bugs: tuple[tuple[str, int | None], ...]
+    dissenting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """answer: rendered as the task asked. document: the grader's report as JSON. student: the student's."""
+
+    findings: Findings
+    seconds: float
+    answer: bytes = b""
+    document: bytes = b""
+    student: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a submission could not be judged. unreadable: not even its format could be read."""
+
+    mistakes: tuple[Mistake, ...]
+    unreadable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What was stopped at a limit, and which."""
+
+    reason: str
+
+
+Outcome = Judged | Refused | Stopped

@@ -1,0 +1,81 @@
+"""What a judging process does with a task. It imports the numerics once, before it is forked."""
+
+import resource
+from functools import partial
+from typing import Any
+
+from api.judging.task import Findings, Judged, Outcome, Refused, Stopped, Task
+from api.media_types import MEDIA_TYPES
+from verifier.audience import for_student
+from verifier.documents.files import format_of, parse_bytes
+from verifier.documents.gradients_reading import parse_gradients, submission_document
+from verifier.documents.json_text import parse, write
+from verifier.documents.mistakes import MalformedSubmission, UnreadableSubmission
+from verifier.pipeline import verify
+from verifier.report import Audience, Report
+
+
+def limit_memory(size: int) -> None:
+    """Let this process have so many bytes of data; beyond, Python raises MemoryError."""
+    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
+def judge(task: Task) -> Outcome:
+    """Parse, verify, and render what is wanted. Whatever the content holds, this returns."""
+    try:
+        report = verify(_document(task), oracles=task.oracles, entries=task.entries)
+        return _judged(task, report)
+    except MalformedSubmission as error:
+        return Refused(error.mistakes, isinstance(error, UnreadableSubmission))
+    except MemoryError:
+        return Stopped("it needs more memory than one submission may use here")
+
+
+def findings_of(report: Report) -> Findings:
+    """Give what is counted of a report."""
+    return Findings(
+        report.verdict,
+        tuple((name, row.verdict) for name, row in report.parameters.items()),
+        tuple((row.bug, row.layer) for row in report.diagnosis),
+        tuple(row.oracle for row in report.evidence if row.agrees is False),
+    )
+
+
+def _judged(task: Task, report: Report) -> Judged:
+    allowed = task.allowed
+    student = None
+    if task.audience is Audience.STUDENT or allowed is not None:
+        student = for_student(report) if allowed is None else for_student(report, allowed)
+    shown = report if task.audience is Audience.GRADER or student is None else student
+    return Judged(
+        findings_of(report),
+        report.seconds,
+        _rendered(shown, task.media_type),
+        _json(report) if task.keep else b"",
+        b"" if student is None or not task.keep else _json(student),
+    )
+
+
+def _rendered(report: Report, media_type: str | None) -> bytes:
+    if media_type is None:
+        return b""
+    return (MEDIA_TYPES[media_type].export(report) + "\n").encode()
+
+
+def _json(report: Report) -> bytes:
+    return write(report.to_dict()).encode()
+
+
+def _document(task: Task) -> Any:
+    if task.declared is not None:
+        found = format_of(task.content)
+        if found is not None and found != task.declared:
+            expected = f"{task.declared}, as the content type says"
+            raise UnreadableSubmission(expected, f"bytes of {found}", "send it with its own content type")
+    read = parse_bytes if task.problem is None else parse_gradients
+    document = partial(read, largest_inflated=task.largest_inflated)(task.content)
+    if task.problem is not None:
+        document = submission_document(parse(task.problem), document)
+    if task.name is not None and isinstance(document, dict):
+        document = {**document, "name": task.name}
+    return document

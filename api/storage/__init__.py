@@ -1,0 +1,1 @@
+"""What the service keeps: one protocol (`repository.py`), implemented in SQL for SQLite and Postgres."""

@@ -1,0 +1,55 @@
+"""Assignments in SQL, as the documents that they were read from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, Row, insert, select, update
+
+from api.storage import tables
+from api.storage.records import StoredAssignment
+from verifier.assignment import Assignment
+from verifier.documents.assignment_reading import document_of_assignment, read_assignment
+from verifier.documents.json_text import parse, write
+
+
+@dataclass(frozen=True, slots=True)
+class SqlAssignments:
+    engine: Engine
+
+    def add(self, stored: StoredAssignment) -> None:
+        row = {
+            "id": stored.id,
+            "owner": stored.owner,
+            "document": write(document_of_assignment(stored.assignment)),
+            "revision": stored.revision,
+            "created": stored.created,
+        }
+        with self.engine.begin() as connection:
+            connection.execute(insert(tables.assignments).values(row))
+
+    def find(self, assignment_id: str) -> StoredAssignment | None:
+        query = select(tables.assignments).where(tables.assignments.c.id == assignment_id)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _stored(row)
+
+    def list(self) -> Sequence[StoredAssignment]:
+        order = (tables.assignments.c.created.desc(), tables.assignments.c.id)
+        with self.engine.connect() as connection:
+            return [_stored(row) for row in connection.execute(select(tables.assignments).order_by(*order))]
+
+    def change(self, assignment_id: str, assignment: Assignment, revision: int) -> StoredAssignment | None:
+        unchanged = (tables.assignments.c.id == assignment_id) & (tables.assignments.c.revision == revision)
+        change = update(tables.assignments).where(unchanged)
+        new = {"document": write(document_of_assignment(assignment)), "revision": revision + 1}
+        with self.engine.begin() as connection:
+            if connection.execute(change.values(new)).rowcount == 0:
+                return None
+        return self.find(assignment_id)
+
+
+def _stored(row: Row[Any]) -> StoredAssignment:
+    return StoredAssignment(
+        row.id, row.owner, read_assignment(parse(row.document)), row.revision, row.created
+    )

@@ -1,0 +1,125 @@
+"""Batches in SQL. An item is finished once: whoever comes second keeps nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row, exists, func, insert, select, update
+
+from api.storage import tables
+from api.storage.records import Batch, BatchItem, ItemState, Progress, StoredReport
+from api.storage.reports import add_report
+from verifier.verdict import Verdict
+
+_BATCH = tables.batches.c
+_ITEM = tables.batch_items.c
+_LIGHT = [column for column in tables.batch_items.c if column.name != "content"]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlBatches:
+    engine: Engine
+
+    def add(self, batch: Batch, items: Sequence[BatchItem]) -> None:
+        columns = ("id", "owner", "assignment", "total", "created", "cancelled")
+        rows = [_columns(item) | {"content": item.content, "declared": item.declared} for item in items]
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(tables.batches).values({column: getattr(batch, column) for column in columns})
+            )
+            if rows:
+                connection.execute(insert(tables.batch_items), rows)
+
+    def find(self, batch_id: str) -> Batch | None:
+        with self.engine.connect() as connection:
+            row = connection.execute(select(tables.batches).where(_BATCH.id == batch_id)).first()
+        return None if row is None else _batch(row)
+
+    def list(self, owner: str) -> Sequence[Batch]:
+        query = select(tables.batches).where(_BATCH.owner == owner)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(_BATCH.created.desc(), _BATCH.id))
+            return [_batch(row) for row in rows]
+
+    def unfinished(self) -> Sequence[Batch]:
+        open_item = exists().where((_ITEM.batch == _BATCH.id) & (_ITEM.state == ItemState.PENDING))
+        query = select(tables.batches).where(open_item).order_by(_BATCH.created, _BATCH.id)
+        with self.engine.connect() as connection:
+            return [_batch(row) for row in connection.execute(query)]
+
+    def progress(self, batch_id: str) -> Progress:
+        states: dict[ItemState, int] = dict.fromkeys(ItemState, 0)
+        verdicts: dict[Verdict, int] = {}
+        query = select(_ITEM.state, _ITEM.verdict, func.count()).where(_ITEM.batch == batch_id)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.group_by(_ITEM.state, _ITEM.verdict)).all()
+        for state, verdict, count in rows:
+            states[ItemState(state)] += count
+            if verdict is not None:
+                verdicts[Verdict(verdict)] = verdicts.get(Verdict(verdict), 0) + count
+        return Progress(states, verdicts)
+
+    def pending(self, batch_id: str, first: int, last: int) -> Sequence[BatchItem]:
+        own = (_ITEM.batch == batch_id) & (_ITEM.index >= first) & (_ITEM.index < last)
+        query = select(tables.batch_items).where(own & (_ITEM.state == ItemState.PENDING))
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(_ITEM.index))
+            return [_item(row, bytes(row.content)) for row in rows]
+
+    def finish(self, item: BatchItem, report: StoredReport | None) -> bool:
+        own = (_ITEM.batch == item.batch) & (_ITEM.index == item.index)
+        change = update(tables.batch_items).where(own & (_ITEM.state == ItemState.PENDING))
+        with self.engine.begin() as connection:
+            if report is not None:
+                add_report(connection, report)
+            if connection.execute(change.values(_columns(item))).rowcount == 0:
+                connection.rollback()
+                return False
+        return True
+
+    def items(self, batch_id: str, after: int, most: int) -> Sequence[BatchItem]:
+        own = (_ITEM.batch == batch_id) & (_ITEM.index > after) & (_ITEM.state != ItemState.PENDING)
+        query = select(*_LIGHT).where(own).order_by(_ITEM.index).limit(most)
+        with self.engine.connect() as connection:
+            return [_item(row, b"") for row in connection.execute(query)]
+
+    def cancel(self, batch_id: str, moment: datetime) -> None:
+        open_items = (_ITEM.batch == batch_id) & (_ITEM.state == ItemState.PENDING)
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(tables.batches)
+                .where((_BATCH.id == batch_id) & _BATCH.cancelled.is_(None))
+                .values(cancelled=moment)
+            )
+            connection.execute(update(tables.batch_items).where(open_items).values(state=ItemState.CANCELLED))
+
+
+def _columns(item: BatchItem) -> dict[str, Any]:
+    return {
+        "batch": item.batch,
+        "index": item.index,
+        "source": item.source,
+        "state": str(item.state),
+        "report": item.report,
+        "verdict": item.verdict,
+        "refusal": item.refusal,
+    }
+
+
+def _batch(row: Row[Any]) -> Batch:
+    return Batch(row.id, row.owner, row.assignment, row.total, row.created, row.cancelled)
+
+
+def _item(row: Row[Any], content: bytes) -> BatchItem:
+    return BatchItem(
+        batch=row.batch,
+        index=row._mapping["index"],  # a row is a tuple, and tuples have a method of that name
+        source=row.source,
+        declared=row.declared,
+        content=content,
+        state=ItemState(row.state),
+        report=row.report,
+        verdict=None if row.verdict is None else Verdict(row.verdict),
+        refusal=row.refusal,
+    )

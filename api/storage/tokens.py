@@ -1,0 +1,53 @@
+"""Tokens in SQL: digests of secrets, never the secrets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row, insert, select, update
+
+from api.storage import tables
+from api.storage.records import Role, Token
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTokens:
+    engine: Engine
+
+    def add(self, token: Token, digest: bytes) -> None:
+        row = {
+            "id": token.id,
+            "digest": digest,
+            "role": str(token.role),
+            "subject": token.subject,
+            "assignments": sorted(token.assignments),
+            "created": token.created,
+            "expires": token.expires,
+            "revoked": token.revoked,
+        }
+        with self.engine.begin() as connection:
+            connection.execute(insert(tables.tokens).values(row))
+
+    def find(self, token_id: str) -> tuple[Token, bytes] | None:
+        with self.engine.connect() as connection:
+            row = connection.execute(select(tables.tokens).where(tables.tokens.c.id == token_id)).first()
+        return None if row is None else (_token(row), bytes(row.digest))
+
+    def list(self) -> Sequence[Token]:
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                select(tables.tokens).order_by(tables.tokens.c.created, tables.tokens.c.id)
+            )
+            return [_token(row) for row in rows]
+
+    def revoke(self, token_id: str, moment: datetime) -> bool:
+        change = update(tables.tokens).where(tables.tokens.c.id == token_id).values(revoked=moment)
+        with self.engine.begin() as connection:
+            return connection.execute(change).rowcount == 1
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(
+        row.id, Role(row.role), row.subject, frozenset(row.assignments), row.created, row.expires, row.revoked
+    )

@@ -1,0 +1,234 @@
+"""The storage's contract, held by SQLite and by Postgres alike."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from api.storage.database import SqlRepository, UnusableDatabaseError, open_repository, read_url
+from api.storage.records import (
+    Batch,
+    BatchItem,
+    ItemState,
+    Result,
+    Role,
+    StoredAssignment,
+    StoredReport,
+    StoredSubmission,
+    Token,
+)
+from api.storage.repository import Repository
+from api.storage.tables import metadata
+from tests.api.conftest import DATABASES
+from tests.verifier.documenting import small_document
+from verifier.documents.assignment_reading import assignment_around
+from verifier.verdict import Verdict
+
+NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
+ASSIGNMENT = assignment_around(small_document())
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, fresh_database: Callable[[str], str]) -> str:
+    return fresh_database(request.param)
+
+
+@pytest.fixture
+def repository(database: str) -> Iterator[SqlRepository]:
+    opened = open_repository(database)
+    yield opened
+    opened.close()
+
+
+def stored_assignment(repository: Repository, name: str = "hw1") -> StoredAssignment:
+    stored = StoredAssignment(name, "prof", ASSIGNMENT, 1, NOON)
+    repository.assignments.add(stored)
+    return stored
+
+
+def report(name: str, submission: str | None = None, assignment: str | None = None) -> StoredReport:
+    return StoredReport(name, "prof", assignment, submission, b'{"a": 1}', b"", "e" * 64, NOON)
+
+
+def submission(name: str, student: str, report_id: str) -> StoredSubmission:
+    verdicts = {"layers.0.weight": Verdict.INCORRECT}
+    result = Result(report_id, 1, Verdict.INCORRECT, 1.5, 2.0, verdicts, (("sign-flipped", 0), ("x", None)))
+    return StoredSubmission(name, "hw1", student, 0, NOON, "json", b"\x00content", result)
+
+
+def test_the_migrations_make_the_tables_that_the_queries_know(repository: SqlRepository) -> None:
+    with repository.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_opening_again_keeps_what_is_there(database: str) -> None:
+    first = open_repository(database)
+    stored_assignment(first)
+    first.close()
+    second = open_repository(database)
+    assert [stored.id for stored in second.assignments.list()] == ["hw1"]
+    second.close()
+
+
+def test_several_processes_may_open_a_new_database_at_once(database: str) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        opened = list(threads.map(lambda _: open_repository(database), range(6)))
+    for each in opened:
+        each.check()
+        each.close()
+
+
+def test_a_token_is_found_by_its_id_with_its_digest_until_and_after_it_is_revoked(
+    repository: Repository,
+) -> None:
+    token = Token("t1", Role.STUDENT, "ada", frozenset({"hw1", "hw2"}), NOON, NOON + timedelta(days=1))
+    repository.tokens.add(token, b"digest")
+    assert repository.tokens.find("t1") == (token, b"digest")
+    assert repository.tokens.find("t2") is None
+    assert repository.tokens.revoke("t1", NOON + timedelta(hours=1))
+    assert not repository.tokens.revoke("t2", NOON)
+    assert repository.tokens.list() == [replace(token, revoked=NOON + timedelta(hours=1))]
+
+
+def test_an_assignment_is_changed_only_from_the_revision_that_was_read(repository: Repository) -> None:
+    stored_assignment(repository)
+    changed = repository.assignments.change("hw1", replace(ASSIGNMENT, title="Second"), 1)
+    assert changed is not None
+    assert (changed.revision, changed.assignment.title) == (2, "Second")
+    assert repository.assignments.change("hw1", replace(ASSIGNMENT, title="Third"), 1) is None
+    found = repository.assignments.find("hw1")
+    assert found is not None
+    assert found.assignment.title == "Second"
+
+
+def test_a_submission_comes_back_as_it_was_with_its_attempt_counted(repository: Repository) -> None:
+    stored_assignment(repository)
+    for number in (1, 2):
+        own = submission(f"s{number}", "ada", f"r{number}")
+        assert repository.submissions.add(own, report(f"r{number}", f"s{number}", "hw1"), None) == number
+    assert repository.submissions.find("s2") == replace(submission("s2", "ada", "r2"), attempt=2)
+    assert repository.submissions.count("hw1", "ada") == 2
+    assert repository.submissions.count("hw1", "ben") == 0
+    listed = repository.submissions.list("hw1", "ada")
+    assert [(each.id, each.content) for each in listed] == [("s1", b""), ("s2", b"")]
+
+
+def test_of_many_attempts_at_once_only_as_many_as_allowed_are_kept(repository: Repository) -> None:
+    stored_assignment(repository)
+
+    def attempt(number: int) -> int | None:
+        own = submission(f"s{number}", "ada", f"r{number}")
+        return repository.submissions.add(own, report(f"r{number}"), attempts=3)
+
+    with ThreadPoolExecutor(8) as threads:
+        numbers = list(threads.map(attempt, range(12)))
+    assert sorted(number for number in numbers if number is not None) == [1, 2, 3]
+    assert repository.submissions.count("hw1", "ada") == 3
+    kept = [number for number in range(12) if repository.reports.find(f"r{number}") is not None]
+    assert len(kept) == 3
+
+
+def test_judging_again_replaces_the_result_and_keeps_the_first_report(repository: Repository) -> None:
+    stored_assignment(repository)
+    repository.submissions.add(submission("s1", "ada", "r1"), report("r1"), None)
+    better = Result("r2", 2, Verdict.CORRECT, 2.0, 2.0, {"layers.0.weight": Verdict.CORRECT}, ())
+    repository.submissions.judged_again("s1", better, report("r2"))
+    found = repository.submissions.find("s1")
+    assert found is not None
+    assert found.result == better
+    assert repository.reports.find("r1") == report("r1")
+
+
+def batch_of(repository: Repository, total: int) -> Batch:
+    batch = Batch("b1", "prof", None, total, NOON)
+    items = [BatchItem("b1", index, f"{index}.json", "json", b"{}") for index in range(total)]
+    repository.batches.add(batch, items)
+    return batch
+
+
+def test_an_item_of_a_batch_is_finished_once_however_many_try(repository: Repository) -> None:
+    batch_of(repository, 2)
+    item = repository.batches.pending("b1", 0, 2)[0]
+
+    def finish(attempt: int) -> bool:
+        own = replace(item, state=ItemState.JUDGED, report=f"r{attempt}", verdict=Verdict.CORRECT)
+        return repository.batches.finish(own, report(f"r{attempt}"))
+
+    with ThreadPoolExecutor(8) as threads:
+        kept = list(threads.map(finish, range(8)))
+    assert kept.count(True) == 1
+    found = [attempt for attempt in range(8) if repository.reports.find(f"r{attempt}") is not None]
+    assert found == [kept.index(True)]
+    (finished,) = repository.batches.items("b1", -1, 10)
+    assert (finished.index, finished.report, finished.state) == (0, f"r{found[0]}", ItemState.JUDGED)
+    assert [each.index for each in repository.batches.pending("b1", 0, 2)] == [1]
+
+
+def test_progress_counts_states_and_verdicts_until_nothing_is_left(repository: Repository) -> None:
+    batch = batch_of(repository, 3)
+    assert repository.batches.unfinished() == [batch]
+    first, second, _ = repository.batches.pending("b1", 0, 3)
+    done = replace(first, state=ItemState.JUDGED, report="r1", verdict=Verdict.INCORRECT)
+    repository.batches.finish(done, report("r1"))
+    refused = replace(second, state=ItemState.REFUSED, refusal="/: expected JSON")
+    repository.batches.finish(refused, None)
+    repository.batches.cancel("b1", NOON)
+    progress = repository.batches.progress("b1")
+    assert dict(progress.states) == {
+        ItemState.PENDING: 0,
+        ItemState.JUDGED: 1,
+        ItemState.REFUSED: 1,
+        ItemState.CANCELLED: 1,
+    }
+    assert progress.verdicts == {Verdict.INCORRECT: 1}
+    assert progress.finished == 3
+    assert repository.batches.unfinished() == []
+    assert repository.batches.find("b1") == replace(batch, cancelled=NOON)
+
+
+def test_a_key_is_claimed_once_and_its_answer_given_to_whoever_comes_later(repository: Repository) -> None:
+    answers = repository.answers
+    assert answers.claim("t1", "key", b"f", NOON) is None
+    in_work = answers.claim("t1", "key", b"f", NOON)
+    assert in_work is not None
+    assert in_work.status is None
+    assert answers.claim("t2", "key", b"f", NOON) is None
+    answers.keep("t1", "key", 202, {"Location": "/v1/batches/1"}, b"{}")
+    kept = answers.claim("t1", "key", b"other", NOON)
+    assert kept is not None
+    assert (kept.fingerprint, kept.status, kept.headers, kept.body) == (
+        b"f",
+        202,
+        {"Location": "/v1/batches/1"},
+        b"{}",
+    )
+    answers.release("t2", "key")
+    assert answers.claim("t2", "key", b"f", NOON) is None
+    answers.forget_before(NOON + timedelta(seconds=1))
+    assert answers.claim("t1", "key", b"f", NOON) is None
+
+
+def test_all_processes_share_the_first_secret_of_a_name(repository: Repository) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda n: repository.secrets.secret("s", bytes([n])), range(6)))
+    assert len(set(found)) == 1
+
+
+def test_workers_not_heard_of_since_a_moment_are_named(repository: Repository) -> None:
+    repository.workers.beat("one", NOON)
+    repository.workers.beat("two", NOON)
+    repository.workers.beat("two", NOON + timedelta(seconds=20))
+    assert repository.workers.silent_since(NOON + timedelta(seconds=10)) == ["one"]
+    repository.workers.forget("one")
+    assert repository.workers.silent_since(NOON + timedelta(minutes=1)) == ["two"]
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://u:secret@h/d", "sqlite://", "sqlite:///:memory:"])
+def test_a_url_of_no_known_database_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(UnusableDatabaseError, match="expected sqlite:///FILE") as caught:
+        read_url(url)
+    assert "secret" not in str(caught.value)
