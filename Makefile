@@ -26,7 +26,7 @@ docs: .venv/run
 # compat: a folder named like a package, where a command is run, must not hide the package
 .venv/run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat --editable ".[service]"
 	@touch $@
 
 .venv/test: .venv/run

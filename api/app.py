@@ -1,15 +1,18 @@
 """The service: the only place where its parts meet. Nothing is opened or read at import."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from api import openapi, problems
-from api.dependencies import JudgingDesk
-from api.routes import catalogue, checks, health
-from api.schemas import SubmissionDocument
+from api.routes import assignments, catalogue, checks, health, reports, submissions
+from api.schemas import AssignmentDocument, GradientsDocument, SubmissionDocument
+from api.service import Service
 from api.settings import Settings
 
 _DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
@@ -18,16 +21,30 @@ Submit a network, its parameters, a batch, a loss and the gradients that you com
 discrepancy per parameter. Errors are RFC 9457 problem documents."""
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application from settings (the environment's where none are given)."""
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    await run_sync(service.start)
+    try:
+        yield
+    finally:
+        await run_sync(service.stop)
+
+
+def create_app(settings: Settings | None = None, service: Service | None = None) -> FastAPI:
+    """Build the application from settings (the environment's where none are given), or around a service."""
     app: FastAPI = FastAPIOffline(
-        title="GradJury", version=version("gradjury"), description=_DESCRIPTION, redoc_url=None
+        title="GradJury",
+        version=version("gradjury"),
+        description=_DESCRIPTION,
+        redoc_url=None,
+        lifespan=_lifespan,
     )
-    app.state.desk = JudgingDesk(settings or Settings())
+    app.state.service = service or Service(settings or Settings())
     problems.install(app)
-    for routes in (checks, catalogue, health):
+    for routes in (checks, assignments, submissions, reports, catalogue, health):
         app.include_router(routes.router)
-    openapi.install(app, SubmissionDocument)
+    openapi.install(app, SubmissionDocument, AssignmentDocument, GradientsDocument)
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:

@@ -1,7 +1,7 @@
-"""A request's body: bounded while it is read, then parsed by what its content type says it is."""
+"""A request's body: bounded while it is read, and the format that its content type declares."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -11,66 +11,48 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.problems import ProblemError
-from api.settings import Settings
-from verifier.documents.files import format_of, parse_bytes
-from verifier.documents.json_text import parse
-from verifier.documents.mistakes import UnreadableSubmission
-from verifier.documents.npz import parse_npz
-from verifier.documents.safetensors import parse_safetensors
 
-ParseDocument = Callable[[bytes], Any]
-_MEDIA_TYPES = {
-    "json": "application/json",
-    "npz": "application/x-npz",
-    "safetensors": "application/x-safetensors",
-}
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {
+        "application/json": "json",
+        "application/x-npz": "npz",
+        "application/x-safetensors": "safetensors",
+        "application/vnd.safetensors": "safetensors",
+    }
+)
+_FORM = "multipart/form-data"
+CONTENT_TYPES = (*FORMATS, _FORM)
 
 
-def _parsers(settings: Settings) -> Mapping[str, ParseDocument]:
-    npz = partial(parse_npz, largest_inflated=settings.largest_inflated)
-    return MappingProxyType(
-        {
-            "application/json": partial(_parsed, parse, "json"),
-            "application/x-npz": partial(_parsed, npz, "npz"),
-            "application/x-safetensors": partial(_parsed, parse_safetensors, "safetensors"),
-            "application/vnd.safetensors": partial(_parsed, parse_safetensors, "safetensors"),
-        }
-    )
+@dataclass(frozen=True, slots=True)
+class Body:
+    """declared: the format that the content type names; None for a form's file, told by its first bytes."""
+
+    content: bytes
+    declared: str | None
 
 
-def _parsed(parse_format: ParseDocument, declared: str, content: bytes) -> Any:
-    """Parse bytes of the declared format; those of another are told its content type."""
-    found = format_of(content)
-    if found is not None and found != declared:
-        remedy = f"send it as {_MEDIA_TYPES[found]}"
-        raise UnreadableSubmission(f"{declared}, as the content type says", f"bytes of {found}", remedy)
-    return parse_format(content)
-
-
-CONTENT_TYPES = (*_parsers(Settings()), "multipart/form-data")
-
-
-async def read_document(request: Request, settings: Settings) -> tuple[ParseDocument, bytes]:
-    """Give the body and what parses it; parsing itself is work for another thread.
+async def read_body(request: Request, largest: int) -> Body:
+    """Read a submission's bytes; parsing them is work for another process.
 
     Raises: ProblemError 413 for a body over the limit, 415 for a content type that is none of ours, 400 for
     broken multipart.
     """
     content_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
-    parsers = _parsers(settings)
-    if content_type == "multipart/form-data":
-        content = await _single_file(request, await _bounded(request, settings.largest_body))
-        return partial(parse_bytes, largest_inflated=settings.largest_inflated), content
-    if content_type not in parsers:
+    if content_type not in CONTENT_TYPES:
         raise ProblemError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"expected one of {', '.join(CONTENT_TYPES)}, got {content_type[:60]!r}",
             headers={"Accept": ", ".join(CONTENT_TYPES)},
         )
-    return parsers[content_type], await _bounded(request, settings.largest_body)
+    content = await read_bounded(request, largest)
+    if content_type == _FORM:
+        return Body(await _single_file(request, content), None)
+    return Body(content, FORMATS[content_type])
 
 
-async def _bounded(request: Request, largest: int) -> bytes:
+async def read_bounded(request: Request, largest: int) -> bytes:
+    """Give the bytes of a body. Raises: ProblemError 413 as soon as they are too many."""
     too_large = ProblemError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"expected a body of at most {largest} bytes; send safetensors instead of JSON, or a smaller batch",

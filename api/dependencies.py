@@ -1,35 +1,60 @@
-"""What routes are given: the desk at which submissions are judged."""
+"""What routes are given: the service, and who calls."""
 
 from typing import Annotated
 
-import anyio
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.bodies import ParseDocument
-from api.settings import Settings
-from verifier import Report, verify
+from api.problems import unauthorized
+from api.service import Service
+from api.storage.records import Token
+from api.tokens import authenticate
 
-
-class JudgingDesk:
-    """Judges in other threads, so many at a time, and never on the event loop."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._limit = anyio.CapacityLimiter(settings.concurrent_checks)
-
-    async def judge(self, parse: ParseDocument, body: bytes, entries: str = "worst") -> Report:
-        """Parse and verify. Raises: MalformedSubmission."""
-
-        def work() -> Report:
-            return verify(parse(body), oracles=self.settings.oracle_names, entries=entries)
-
-        return await run_sync(work, limiter=self._limit)
+_bearer = HTTPBearer(
+    auto_error=False, scheme_name="token", description="A token made by `gradjury token create`"
+)
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def _desk(request: Request) -> JudgingDesk:
-    desk: JudgingDesk = request.app.state.desk
-    return desk
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
 
 
-Desk = Annotated[JudgingDesk, Depends(_desk)]
+TheService = Annotated[Service, Depends(_service)]
+
+
+async def _anyone(request: Request, service: TheService, credentials: Credentials) -> Token | None:
+    """Give the caller's token, None for a request without one. Raises: ProblemError 401 for a bad one."""
+    if credentials is None:
+        if "authorization" in request.headers:
+            raise unauthorized("expected 'Authorization: Bearer TOKEN'")
+        return None
+    tokens = service.repository.tokens
+    token = await run_sync(authenticate, tokens, credentials.credentials, service.now())
+    if token is None:
+        raise unauthorized("the token is unknown, expired or revoked")
+    request.state.token = token
+    return token
+
+
+Anyone = Annotated[Token | None, Depends(_anyone)]
+
+
+def _caller(anyone: Anyone) -> Token:
+    if anyone is None:
+        raise unauthorized("this needs a token: send 'Authorization: Bearer TOKEN'")
+    return anyone
+
+
+Caller = Annotated[Token, Depends(_caller)]
+
+
+def _checker(anyone: Anyone, service: TheService) -> Token | None:
+    if anyone is None and not service.settings.open_checks:
+        raise unauthorized("this service checks for holders of a token: send 'Authorization: Bearer TOKEN'")
+    return anyone
+
+
+Checker = Annotated[Token | None, Depends(_checker)]

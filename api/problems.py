@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents. Nothing that a client submitted is echoed beyond names and shapes."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +10,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from verifier.documents.mistakes import MalformedSubmission, UnreadableSubmission
+from api.judging.task import Refused
+from api.schemas import ProblemDocument
+from verifier.documents.mistakes import MalformedSubmission, Mistake, UnreadableSubmission
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger("gradjury")
+
+
+class RefusedError(Exception):
+    """A submission that could not be judged: its mistakes are the answer."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__("a malformed submission")
+        self.refused = refused
 
 
 class ProblemError(Exception):
@@ -22,6 +32,15 @@ class ProblemError(Exception):
     def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
+
+
+def unauthorized(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Give what a route says of its errors in the OpenAPI document."""
+    return {status: {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}} for status in statuses}
 
 
 def problem(
@@ -43,17 +62,24 @@ def problem(
     return JSONResponse(content, status.value, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def _malformed(mistakes: Sequence[Mistake], unreadable: bool) -> JSONResponse:
+    errors = [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in mistakes]
+    count = len(errors)
+    detail = f"the document has {count} mistake{'s' if count > 1 else ''}; see errors"
+    status = HTTPStatus.BAD_REQUEST if unreadable else HTTPStatus.UNPROCESSABLE_ENTITY
+    return problem(status, detail, errors=errors)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of the application with a problem document."""
 
     @app.exception_handler(MalformedSubmission)
     async def malformed(request: Request, error: MalformedSubmission) -> JSONResponse:
-        errors = [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in error.mistakes]
-        count = len(errors)
-        detail = f"the submission has {count} mistake{'s' if count > 1 else ''}; see errors"
-        unreadable = isinstance(error, UnreadableSubmission)
-        status = HTTPStatus.BAD_REQUEST if unreadable else HTTPStatus.UNPROCESSABLE_ENTITY
-        return problem(status, detail, errors=errors)
+        return _malformed(error.mistakes, isinstance(error, UnreadableSubmission))
+
+    @app.exception_handler(RefusedError)
+    async def not_judged(request: Request, error: RefusedError) -> JSONResponse:
+        return _malformed(error.refused.mistakes, error.refused.unreadable)
 
     @app.exception_handler(ProblemError)
     async def refused(request: Request, error: ProblemError) -> JSONResponse:

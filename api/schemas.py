@@ -86,3 +86,61 @@ class ProblemDocument(BaseModel):
     status: int
     detail: str
     errors: list[MistakeDocument] | None = None
+
+
+class GradientsDocument(BaseModel):
+    """What a student hands in to an assignment: gradients alone."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"gradients": example_document("wrong-layer")["gradients"]}]},
+    )
+
+    gradients: dict[str, Numbers]
+    reported_loss: float | str | None = None
+    precision: Literal["float64", "float32", "float16", "bfloat16"] | None = None
+
+
+class AssignmentDocument(BaseModel):
+    """A problem that students answer with gradients alone, and the rules for that."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = None
+    problem: dict[str, Any] = Field(description="a submission without gradients")
+    points: float | dict[str, float] | None = Field(None, description="in all, or by parameter")
+    students_see: list[Literal["verdict", "parameters", "layer", "bug", "hint"]] | None = None
+    attempts: int | None = Field(None, ge=1)
+    opens: str | None = Field(None, json_schema_extra={"format": "date-time"})
+    closes: str | None = Field(None, json_schema_extra={"format": "date-time"})
+    instances: Literal["shared", "per_student"] = "shared"
+
+
+class StoredAssignmentDocument(AssignmentDocument):
+    id: str
+    revision: int
+    created: str
+    owner: str | None = Field(None, description="for graders")
+    attempts_left: int | None = Field(None, description="for students, where attempts are limited")
+
+
+class BugCount(BaseModel):
+    bug: str
+    layer: int | None = None
+
+
+class SubmissionRow(BaseModel):
+    """A stored submission. A student's row holds what the assignment lets students see."""
+
+    id: str
+    student: str
+    attempt: int
+    received: str
+    verdict: str | None = None
+    report: str | None = Field(None, description="its id, for GET /v1/reports/{id}")
+    earned: float | None = None
+    worth: float | None = None
+    parameters: dict[str, str] | None = None
+    revision: int | None = None
+    refusal: str | None = None
+    bugs: list[BugCount] | None = None

@@ -1,22 +1,37 @@
 """Settings of the service, each from the environment variable of its name with the prefix GRADJURY_."""
 
+import os
+
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Settings(BaseSettings):
-    """largest_body: bytes of one request. largest_inflated: bytes that an npz may inflate to.
+def _cores() -> int:
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
-    oracles: names separated by commas; empty for all.
+
+class Settings(BaseSettings):
+    """database_url: sqlite:///FILE or postgresql://…; brought up to date when the service starts.
+
+    largest_body: bytes of one request. largest_inflated: bytes that an npz may inflate to.
+    oracles: names separated by commas; empty for all. open_checks: whether checks need no token.
+    processes: that judge. seconds_each, memory_each: what one submission may take, in seconds and bytes.
+    most_waiting: submissions that may wait to be judged.
     """
 
     model_config = SettingsConfigDict(env_prefix="GRADJURY_", frozen=True)
 
-    largest_body: int = 64 * 2**20
-    largest_inflated: int = 256 * 2**20
+    database_url: str = "sqlite:///gradjury.sqlite"
+    largest_body: int = Field(default=64 * 2**20, ge=1)
+    largest_inflated: int = Field(default=256 * 2**20, ge=1)
     oracles: str = ""
-    concurrent_checks: int = 4
+    open_checks: bool = True
+    processes: int = Field(default_factory=_cores, ge=1)
+    seconds_each: float = Field(default=30.0, gt=0)
+    memory_each: int = Field(default=4 * 2**30, ge=2**28)
+    most_waiting: int = Field(default=256, ge=0)
 
     @property
-    def oracle_names(self) -> list[str] | None:
+    def oracle_names(self) -> tuple[str, ...] | None:
         """The oracles to ask; None for all of them."""
-        return [name.strip() for name in self.oracles.split(",")] if self.oracles else None
+        return tuple(name.strip() for name in self.oracles.split(",")) if self.oracles else None

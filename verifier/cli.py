@@ -152,19 +152,6 @@ def print_catalogue(
         typer.echo(f"{heading}: {', '.join(names) if names else 'none yet'}")
 
 
-@app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-) -> None:
-    """Run the HTTP service until interrupted."""
-    import uvicorn
-
-    # by name: the service imports this package, not the other way round
-    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, workers=workers)
-
-
 def _read_document(path: Path) -> Any:
     from verifier.documents.files import parse_bytes
     from verifier.documents.mistakes import MalformedSubmission

@@ -66,19 +66,24 @@ def scores(sourced: Sourced, points: Points) -> tuple[Score, ...]:
     report = sourced.report
     if report is None:
         return (Score("submission", None, 0.0, _whole(points)),)
-    verdicts: dict[str, Verdict | None] = {name: row.verdict for name, row in report.parameters.items()}
-    if not verdicts:
+    if not report.parameters:
         earned = _whole(points) if report.verdict is Verdict.CORRECT else 0.0
         return (Score("gradients", report.verdict, earned, _whole(points)),)
+    return scores_of({name: row.verdict for name, row in report.parameters.items()}, points)
+
+
+def scores_of(verdicts: Mapping[str, Verdict], points: Points) -> tuple[Score, ...]:
+    """Give each parameter's points by its verdict, one without a verdict for what only has points."""
+    found: dict[str, Verdict | None] = dict(verdicts)
     if points.by_name:
-        verdicts |= {name: None for name in points.by_name if name not in verdicts}
-        worths = {name: points.by_name.get(name, 0.0) for name in verdicts}
+        found |= {name: None for name in points.by_name if name not in found}
+        worths = {name: points.by_name.get(name, 0.0) for name in found}
     else:
-        each = 1.0 if points.total is None else points.total / len(verdicts)
-        worths = dict.fromkeys(verdicts, each)
+        each = 1.0 if points.total is None else points.total / len(found)
+        worths = dict.fromkeys(found, each)
     return tuple(
         Score(name, verdict, worths[name] if verdict is Verdict.CORRECT else 0.0, worths[name])
-        for name, verdict in verdicts.items()
+        for name, verdict in found.items()
     )
 
 

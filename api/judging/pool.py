@@ -67,8 +67,8 @@ class JudgingPool:
             return self._stopped(error)
 
     def warm_up(self) -> None:
-        """Have the numerics imported before the first submission comes."""
-        self._started()
+        """Have the numerics imported, and the processes started, before the first submission comes."""
+        self._started().schedule(judge, args=(Task(b"{}"),)).result()
 
     def stop(self) -> None:
         """End the processes; what they are at is lost, so wait for it first."""
@@ -83,10 +83,10 @@ class JudgingPool:
 
     def _started(self) -> ProcessPool:
         if self._pool is None:
-            for variable in _THREADS:  # as many processes as cores: one thread each
+            for variable in (*_THREADS, "PYTHONSAFEPATH"):  # one thread a process; no folder's own `api`
                 os.environ.setdefault(variable, "1")
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["api.judging.work"])
+            context.set_forkserver_preload(["api.judging.work", "torch"])  # torch: if it is there
             self._pool = ProcessPool(
                 self._processes, context=context, initializer=limit_memory, initargs=(self.limits.memory,)
             )

@@ -1,13 +1,12 @@
 """What a judging process does with a task. It imports the numerics once, before it is forked."""
 
 import resource
-from functools import partial
 from typing import Any
 
 from api.judging.task import Findings, Judged, Outcome, Refused, Stopped, Task
 from api.media_types import MEDIA_TYPES
 from verifier.audience import for_student
-from verifier.documents.files import format_of, parse_bytes
+from verifier.documents.files import parse_bytes
 from verifier.documents.gradients_reading import parse_gradients, submission_document
 from verifier.documents.json_text import parse, write
 from verifier.documents.mistakes import MalformedSubmission, UnreadableSubmission
@@ -67,13 +66,8 @@ def _json(report: Report) -> bytes:
 
 
 def _document(task: Task) -> Any:
-    if task.declared is not None:
-        found = format_of(task.content)
-        if found is not None and found != task.declared:
-            expected = f"{task.declared}, as the content type says"
-            raise UnreadableSubmission(expected, f"bytes of {found}", "send it with its own content type")
     read = parse_bytes if task.problem is None else parse_gradients
-    document = partial(read, largest_inflated=task.largest_inflated)(task.content)
+    document = read(task.content, task.largest_inflated, task.declared)
     if task.problem is not None:
         document = submission_document(parse(task.problem), document)
     if task.name is not None and isinstance(document, dict):

@@ -5,8 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.problems import MEDIA_TYPE, ProblemError
-from api.schemas import ProblemDocument
+from api.problems import ProblemError, documented
 from verifier.catalogue import catalogue
 from verifier.examples import EXAMPLES, example_document
 
@@ -22,7 +21,7 @@ def get_catalogue() -> dict[str, Any]:
     "/v1/examples/{name}",
     operation_id="example",
     summary="Give a submission to start from",
-    responses={404: {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}}},
+    responses=documented(404),
 )
 def get_example(name: str) -> dict[str, Any]:
     if name not in EXAMPLES:

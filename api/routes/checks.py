@@ -5,13 +5,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from api.answers import MEDIA_TYPES, accepted, answer
-from api.bodies import CONTENT_TYPES, read_document
-from api.dependencies import Desk
+from api.bodies import CONTENT_TYPES, read_body
+from api.dependencies import Checker, TheService
+from api.judging.judging import judged
+from api.judging.task import Task
+from api.media_types import MEDIA_TYPES
+from api.negotiation import accepted
 from api.openapi import reference
-from api.problems import MEDIA_TYPE
-from api.schemas import ProblemDocument, ReportDocument, SubmissionDocument
-from verifier.audience import for_student
+from api.problems import documented
+from api.schemas import ReportDocument, SubmissionDocument
 from verifier.report import Audience
 
 router = APIRouter(tags=["checks"])
@@ -27,7 +29,6 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 _BINARY = {"type": "string", "format": "binary"}
 _REQUEST = {name: {"schema": _SCHEMAS.get(name, _BINARY)} for name in CONTENT_TYPES}
 _REPORT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"}
-_PROBLEM = {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}}
 
 
 @router.post(
@@ -41,13 +42,14 @@ _PROBLEM = {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}}
             "description": "The report; a wrong gradient is a finding, not an error",
             "content": _REPORT,
         },
-        **dict.fromkeys((400, 406, 413, 415, 422), _PROBLEM),
+        **documented(400, 401, 406, 413, 415, 422, 429),
     },
     openapi_extra={"requestBody": {"required": True, "content": _REQUEST}},
 )
 async def check(
     request: Request,
-    desk: Desk,
+    service: TheService,
+    checker: Checker,
     entries: Annotated[
         Literal["worst", "all"], Query(description="`all` puts the whole arrays beside the worst entries")
     ] = "worst",
@@ -57,6 +59,15 @@ async def check(
     ] = Audience.GRADER,
 ) -> Response:
     media_type = accepted(request.headers.get("accept"))
-    parse, body = await read_document(request, desk.settings)
-    report = await desk.judge(parse, body, entries)
-    return answer(for_student(report) if audience is Audience.STUDENT else report, media_type)
+    body = await read_body(request, service.settings.largest_body)
+    task = Task(
+        body.content,
+        body.declared,
+        oracles=service.settings.oracle_names,
+        entries=entries,
+        audience=audience,
+        media_type=media_type,
+        largest_inflated=service.settings.largest_inflated,
+    )
+    outcome = await judged(service.pool, task)
+    return Response(outcome.answer, media_type=media_type)

@@ -5,7 +5,7 @@ from typing import Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Response
 
-from api.dependencies import Desk
+from api.dependencies import TheService
 from verifier import verify
 from verifier.examples import example_document
 
@@ -23,9 +23,9 @@ async def live() -> dict[str, str]:
     summary="Whether every oracle answers a known problem, and they agree",
     responses={503: {"description": "Some oracle cannot be asked, or contradicts the others"}},
 )
-async def ready(desk: Desk, response: Response) -> dict[str, Any]:
+async def ready(service: TheService, response: Response) -> dict[str, Any]:
     def self_check() -> dict[str, Any]:
-        report = verify(example_document("sigmoid-mse"), oracles=desk.settings.oracle_names)
+        report = verify(example_document("sigmoid-mse"), oracles=service.settings.oracle_names)
         return {item.oracle: item.agrees for item in report.evidence}
 
     oracles = await run_sync(self_check)

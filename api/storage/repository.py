@@ -127,14 +127,29 @@ class WorkerStore(Protocol):
 class Repository(Protocol):
     """All stores over one database."""
 
-    tokens: TokenStore
-    assignments: AssignmentStore
-    submissions: SubmissionStore
-    reports: ReportStore
-    batches: BatchStore
-    answers: AnswerStore
-    secrets: SecretStore
-    workers: WorkerStore
+    @property
+    def tokens(self) -> TokenStore: ...
+
+    @property
+    def assignments(self) -> AssignmentStore: ...
+
+    @property
+    def submissions(self) -> SubmissionStore: ...
+
+    @property
+    def reports(self) -> ReportStore: ...
+
+    @property
+    def batches(self) -> BatchStore: ...
+
+    @property
+    def answers(self) -> AnswerStore: ...
+
+    @property
+    def secrets(self) -> SecretStore: ...
+
+    @property
+    def workers(self) -> WorkerStore: ...
 
     def check(self) -> None:
         """Raise what the database raises when it cannot be asked."""

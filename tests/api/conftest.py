@@ -1,13 +1,33 @@
 """Databases to run the service on: a file of SQLite, and a real Postgres, started here."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, make_url, text
 
+from api.app import create_app
+from api.settings import Settings
+
 DATABASES = ("sqlite", "postgres")
+Serve = Callable[..., TestClient]
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start a service with these settings, on a database of its own unless one is named."""
+    with ExitStack() as running:
+
+        def start(**settings: Any) -> TestClient:
+            fresh = f"sqlite:///{tmp_path_factory.mktemp('service') / 'gradjury.sqlite'}"
+            app = create_app(Settings(**{"database_url": fresh, "processes": 1} | settings))
+            return running.enter_context(TestClient(app, raise_server_exceptions=False))
+
+        yield start
 
 
 @pytest.fixture(scope="session")

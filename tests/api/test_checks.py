@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import create_app
-from api.settings import Settings
+from tests.api.conftest import Serve
 from verifier.documents.files import write_document
 from verifier.examples import example_document
 
 
 @pytest.fixture(scope="module")
-def client() -> TestClient:
-    return TestClient(create_app(Settings(oracles="backpropagation", largest_body=200_000)))
+def client(serve: Serve) -> TestClient:
+    return serve(oracles="backpropagation", largest_body=200_000)
 
 
 JSON = {"content-type": "application/json"}
@@ -69,10 +68,10 @@ def test_a_form_that_cannot_be_had_is_406(client: TestClient) -> None:
         (b'{"a": 1, "a": 2}', "application/json", 422, "more than once"),
         (b"PK\x03\x04 not really", "application/x-npz", 400, "damaged"),
         (b"\xff" * 100, "application/x-safetensors", 400, "header"),
-        (BODY, "application/x-npz", 400, "send it as application/json"),
-        (NPZ, "application/json", 400, "send it as application/x-npz"),
-        (SAFETENSORS, "application/json", 400, "send it as application/x-safetensors"),
-        (SAFETENSORS, "application/x-npz", 400, "send it as application/x-safetensors"),
+        (BODY, "application/x-npz", 400, "declare it as json"),
+        (NPZ, "application/json", 400, "declare it as npz"),
+        (SAFETENSORS, "application/json", 400, "declare it as safetensors"),
+        (SAFETENSORS, "application/x-npz", 400, "declare it as safetensors"),
         (b"%PDF-1.4", "application/json", 400, "line 1"),
         (b"cos\nsystem\n(S'true'\ntR.", "application/octet-stream", 415, "application/x-npz"),
         (BODY, "text/plain", 415, "application/json"),
@@ -140,13 +139,12 @@ def test_every_other_error_is_a_problem_document_too(
 
 
 def test_an_error_of_the_service_is_a_problem_document_without_detail(
-    monkeypatch: pytest.MonkeyPatch,
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret 0.123")
 
-    monkeypatch.setattr("api.dependencies.verify", broken)
-    client = TestClient(create_app(Settings()), raise_server_exceptions=False)
+    monkeypatch.setattr("api.routes.checks.judged", broken)
     answer = client.post("/v1/checks", content=BODY, headers=JSON)
     assert answer.status_code == 500
     assert "secret" not in json.dumps(problem_of(answer))

@@ -6,8 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import create_app
-from api.settings import Settings
+from tests.api.conftest import Serve
 from verifier.documents.files import write_document
 from verifier.examples import example_document
 
@@ -16,8 +15,8 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 @pytest.fixture(scope="module")
-def client() -> TestClient:
-    return TestClient(create_app(Settings(oracles="backpropagation,finite_differences")))
+def client(serve: Serve) -> TestClient:
+    return serve(oracles="backpropagation,finite_differences")
 
 
 def post(client: TestClient, accept: str, query: str = ""):

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import create_app
 from api.settings import Settings
+from tests.api.conftest import Serve
 from verifier.catalogue import catalogue
 from verifier.examples import EXAMPLES
 
 
 @pytest.fixture(scope="module")
-def client() -> TestClient:
-    return TestClient(create_app(Settings()))
+def client(serve: Serve) -> TestClient:
+    return serve()
 
 
 def references(node: Any) -> set[str]:
@@ -41,9 +41,11 @@ def test_it_is_live_and_ready_when_every_oracle_agrees(client: TestClient) -> No
     assert set(ready.json()["oracles"].values()) == {True}
 
 
-def test_it_is_not_ready_when_an_oracle_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_not_ready_when_an_oracle_cannot_be_asked(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    answer = TestClient(create_app(Settings())).get("/health/ready")
+    answer = client.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["oracles"]["autograd"] is None
 
@@ -72,4 +74,4 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("GRADJURY_ORACLES", "backpropagation, autograd")
     settings = Settings()
     assert settings.largest_body == 10
-    assert settings.oracle_names == ["backpropagation", "autograd"]
+    assert settings.oracle_names == ("backpropagation", "autograd")

@@ -24,12 +24,13 @@ def load(path: str | Path) -> Submission:
     return read_submission(parse_bytes(Path(path).read_bytes()))
 
 
-def parse_bytes(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> Any:
+def parse_bytes(content: bytes, largest_inflated: int = LARGEST_INFLATED, declared: str | None = None) -> Any:
     """Give the document in a file's bytes, arrays in place of lists where the format has arrays.
 
-    Raises: UnreadableSubmission for bytes in none of the formats.
+    declared: the format that its sender names; None to tell it from the first bytes.
+    Raises: UnreadableSubmission for bytes in none of the formats, or in another than declared.
     """
-    found = format_of(content)
+    found = settled_format(content, declared)
     if found == "npz":
         return parse_npz(content, largest_inflated)
     if found == "safetensors":
@@ -52,6 +53,14 @@ def format_of(content: bytes) -> str | None:
     if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < 2**48:
         return "safetensors"
     return "json" if _JSON.match(content) else None
+
+
+def settled_format(content: bytes, declared: str | None) -> str | None:
+    """Name the format to read bytes by. Raises: UnreadableSubmission where they begin like another."""
+    found = format_of(content)
+    if declared is not None and found not in (None, declared):
+        raise UnreadableSubmission(f"{declared}, as declared", f"bytes of {found}", f"declare it as {found}")
+    return found if declared is None else declared
 
 
 def write_document(document: dict[str, Any], format_name: str) -> bytes:

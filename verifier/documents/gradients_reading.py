@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from verifier.documents.files import format_of, parse_bytes
+from verifier.documents.files import parse_bytes, settled_format
 from verifier.documents.json_text import parse
 from verifier.documents.mistakes import Mistakes, at, shown
 from verifier.documents.npz import LARGEST_INFLATED, read_members_and_text
@@ -14,20 +14,22 @@ FIELDS = ("gradients", "reported_loss", "precision")
 _OF_ASSIGNMENT = ("network", "loss", "parameters", "inputs", "targets", "masks", "tolerance", "name")
 
 
-def parse_gradients(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> Any:
+def parse_gradients(
+    content: bytes, largest_inflated: int = LARGEST_INFLATED, declared: str | None = None
+) -> Any:
     """Give the document in a student's file: JSON, npz or safetensors.
 
     Gradients may stand under `gradients` (in binary files as `gradients.layers.0.weight`), or by themselves.
-    Raises: UnreadableSubmission, MalformedSubmission.
+    declared: as `parse_bytes` takes it. Raises: UnreadableSubmission, MalformedSubmission.
     """
-    found = format_of(content)
+    found = settled_format(content, declared)
     if found == "npz":
         return _assembled(*read_members_and_text(content, largest_inflated))
     if found == "safetensors":
         tensors, text, formats = read_tensors_and_text(content)
         document = _assembled(tensors, text)
         return {"precision": "bfloat16", **document} if set(formats.values()) == {BFLOAT16} else document
-    document = parse_bytes(content, largest_inflated)
+    document = parse_bytes(content, largest_inflated, declared)
     if isinstance(document, dict) and document and all(name.startswith("layers.") for name in document):
         return {"gradients": document}
     return document

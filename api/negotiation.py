@@ -1,23 +1,9 @@
-"""A report in the form that the request's Accept header asks for."""
+"""Which of our media types a request's Accept header asks for."""
 
 from http import HTTPStatus
 
-from fastapi.responses import Response
-
+from api.media_types import JSON, MEDIA_TYPES
 from api.problems import ProblemError
-from verifier import Report
-from verifier.exporters import EXPORTERS, Exporter
-
-MEDIA_TYPES: dict[str, Exporter] = {}  # of formats that share a media type, the first has it
-for _row in EXPORTERS.values():
-    for _name in (_row.media_type, *_row.aliases):
-        MEDIA_TYPES.setdefault(_name, _row)
-_DEFAULT = "application/json"
-
-
-def answer(report: Report, media_type: str) -> Response:
-    """Render a report, a final newline added."""
-    return Response(MEDIA_TYPES[media_type].export(report) + "\n", media_type=media_type)
 
 
 def accepted(header: str | None) -> str:
@@ -32,7 +18,7 @@ def accepted(header: str | None) -> str:
         if quality == 0:
             continue
         if name == "*/*" or name == "application/*":
-            return _DEFAULT
+            return JSON
         matches = [own for own in MEDIA_TYPES if own == name or name == own.split("/")[0] + "/*"]
         if matches and matches[0] not in refused:
             return matches[0]

@@ -1,0 +1,38 @@
+"""The whole command line: the verifier's commands, and those of the service."""
+
+from typing import Annotated, NoReturn
+
+import typer
+
+from verifier import cli
+from verifier.exit_status import ExitStatus
+
+_MISSING = "the service needs packages that are not installed ({}): pip install 'gradjury[service]'"
+
+
+@cli.app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer requests.")] = 1,
+    database_url: Annotated[
+        str | None, typer.Option(help="sqlite:///FILE or postgresql://…; GRADJURY_DATABASE_URL otherwise.")
+    ] = None,
+) -> None:
+    """Run the HTTP service until interrupted."""
+    try:
+        from api.serving import run_service
+    except ModuleNotFoundError as error:
+        refuse(_MISSING.format(error.name))
+    run_service(host, port, workers, database_url)
+
+
+def refuse(message: str) -> NoReturn:
+    """Say on standard error why a command cannot do what it was asked, and exit 2."""
+    typer.echo(message, err=True)
+    raise typer.Exit(int(ExitStatus.MALFORMED))
+
+
+def main() -> None:
+    """Run the command line; an unforeseen error is one line and exit status 4."""
+    cli.main()

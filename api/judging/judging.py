@@ -1,0 +1,20 @@
+"""A task judged, or the error that answers it."""
+
+from http import HTTPStatus
+
+from api.judging.pool import JudgingPool
+from api.judging.task import Judged, Outcome, Refused, Stopped, Task
+from api.problems import ProblemError, RefusedError
+
+
+async def judged(pool: JudgingPool, task: Task) -> Judged:
+    """Judge a task. Raises: RefusedError for a malformed submission, ProblemError 413 for one stopped."""
+    outcome: Outcome = await pool.judge(task)
+    if isinstance(outcome, Refused):
+        raise RefusedError(outcome)
+    if isinstance(outcome, Stopped):
+        remedy = "send a smaller network or batch, or ask fewer oracles"
+        raise ProblemError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"judging was stopped: {outcome.reason}; {remedy}"
+        )
+    return outcome

@@ -1,0 +1,58 @@
+"""/v1/reports/{id}: stored reports."""
+
+from hashlib import sha256
+from http import HTTPStatus
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+
+from api.access import grades, not_found, reads
+from api.dependencies import Caller, TheService
+from api.media_types import MEDIA_TYPES
+from api.negotiation import accepted
+from api.problems import ProblemError, documented
+from api.rendering import rendered
+from api.schemas import ReportDocument
+from api.service import Service
+from api.storage.records import Role, Token
+
+router = APIRouter(tags=["reports"])
+
+_FORMATS = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"}
+
+
+@router.get(
+    "/v1/reports/{report_id}",
+    operation_id="read_report",
+    summary="Give a stored report in any format, to a student as the assignment allows",
+    response_class=Response,
+    responses={
+        200: {"model": ReportDocument, "content": _FORMATS},
+        304: {"description": "The report is the one that If-None-Match names"},
+        **documented(401, 403, 404, 406, 429),
+    },
+)
+async def read(report_id: str, request: Request, service: TheService, caller: Caller) -> Response:
+    media_type = accepted(request.headers.get("accept"))
+    document, digest = await run_sync(_readable, service, caller, report_id)
+    etag = f'"{digest[:32]}-{MEDIA_TYPES[media_type].name}"'
+    headers = {"ETag": etag, "Cache-Control": "private, max-age=31536000, immutable", "Vary": "Accept"}
+    known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+    if etag in known or "*" in known:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(await run_sync(rendered, document, media_type), 200, headers, media_type)
+
+
+def _readable(service: Service, caller: Token, report_id: str) -> tuple[bytes, str]:
+    """Give the document that a caller may read, and its tag. Raises: ProblemError 404, 403."""
+    report = service.repository.reports.find(report_id)
+    stored = None
+    if report is not None and report.assignment is not None:
+        stored = service.repository.assignments.find(report.assignment)
+    if report is None or not reads(caller, report, stored):
+        raise not_found("report")
+    if caller.role is not Role.STUDENT or (stored is not None and grades(caller, stored)):
+        return report.document, report.etag
+    if not report.student:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no report")
+    return report.student, sha256(report.student).hexdigest()  # of nothing that is withheld

@@ -1,0 +1,155 @@
+"""/v1/assignments/{id}/submissions: students' gradients, judged and kept."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request, Response
+
+from api.access import grades, not_found, require_role
+from api.bodies import CONTENT_TYPES, read_body
+from api.dependencies import Caller, TheService
+from api.media_types import MEDIA_TYPES
+from api.negotiation import accepted
+from api.openapi import reference
+from api.problems import ProblemError, documented
+from api.rendering import rendered
+from api.routes.assignments import opened
+from api.schemas import GradientsDocument, ReportDocument, SubmissionRow
+from api.storage.records import Role, StoredAssignment, StoredSubmission, Token
+from api.submitting import submit
+from verifier.documents.json_text import write
+
+router = APIRouter(tags=["submissions"])
+
+_BINARY = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "properties": {"file": _BINARY}, "required": ["file"]}
+_SCHEMAS = {"application/json": reference(GradientsDocument), "multipart/form-data": _FORM}
+_REQUEST = {name: {"schema": _SCHEMAS.get(name, _BINARY)} for name in CONTENT_TYPES}
+_REPORT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"}
+_LONGEST_NAME = 200
+
+
+@router.post(
+    "/v1/assignments/{assignment_id}/submissions",
+    operation_id="submit",
+    summary="Judge a student's gradients and keep them",
+    status_code=HTTPStatus.CREATED,
+    response_class=Response,
+    responses={
+        201: {
+            "model": ReportDocument,
+            "description": "The report as the student may see it; where that is nothing, a receipt",
+            "content": _REPORT,
+        },
+        **documented(400, 401, 403, 404, 406, 409, 413, 415, 422, 429),
+    },
+    openapi_extra={"requestBody": {"required": True, "content": _REQUEST}},
+)
+async def create(
+    assignment_id: str,
+    request: Request,
+    service: TheService,
+    caller: Caller,
+    student: Annotated[
+        str | None,
+        Query(description="for graders: whose it is", min_length=1, max_length=_LONGEST_NAME),
+    ] = None,
+) -> Response:
+    media_type = accepted(request.headers.get("accept"))
+    stored = await run_sync(opened, service, caller, assignment_id)
+    kept = await submit(
+        service,
+        stored,
+        _student(caller, stored, student),
+        await read_body(request, service.settings.largest_body),
+    )
+    headers = {
+        "Location": f"/v1/reports/{kept.report.id}",
+        "Link": f'</v1/assignments/{stored.id}/submissions/{kept.submission.id}>; rel="describedby"',
+    }
+    document = kept.report.document if grades(caller, stored) else kept.report.student
+    if not document:
+        return Response(_receipt(kept.submission), HTTPStatus.CREATED, headers, "application/json")
+    content = await run_sync(rendered, document, media_type)
+    return Response(content, HTTPStatus.CREATED, headers, media_type)
+
+
+@router.get(
+    "/v1/assignments/{assignment_id}/submissions",
+    operation_id="list_submissions",
+    summary="List submissions: a grader's all, a student's own",
+    response_model=list[SubmissionRow],
+    response_model_exclude_none=True,
+    responses=documented(401, 403, 404, 429),
+)
+def list_submissions(assignment_id: str, service: TheService, caller: Caller) -> list[dict[str, Any]]:
+    stored = opened(service, caller, assignment_id)
+    only = None if grades(caller, stored) else _student(caller, stored, None)
+    return [row(stored, each, caller) for each in service.repository.submissions.list(stored.id, only)]
+
+
+@router.get(
+    "/v1/assignments/{assignment_id}/submissions/{submission_id}",
+    operation_id="read_submission",
+    summary="Give a submission: whose, when, which attempt, what came of it",
+    response_model=SubmissionRow,
+    response_model_exclude_none=True,
+    responses=documented(401, 403, 404, 429),
+)
+def read(assignment_id: str, submission_id: str, service: TheService, caller: Caller) -> dict[str, Any]:
+    stored = opened(service, caller, assignment_id)
+    found = service.repository.submissions.find(submission_id)
+    theirs = grades(caller, stored) or (found is not None and found.student == _own(caller))
+    if found is None or found.assignment != stored.id or not theirs:
+        raise not_found("submission")
+    return row(stored, found, caller)
+
+
+def row(stored: StoredAssignment, submission: StoredSubmission, caller: Token) -> dict[str, Any]:
+    """Give what a caller may see of a submission, beside its report."""
+    found: dict[str, Any] = {
+        "id": submission.id,
+        "student": submission.student,
+        "attempt": submission.attempt,
+        "received": submission.received.isoformat(),
+    }
+    result = submission.result
+    if result is None:
+        return found
+    grader, allowed = grades(caller, stored), stored.assignment.allowed
+    if grader or allowed.verdict:
+        found |= {"verdict": result.verdict, "report": result.report}
+    if grader or (allowed.verdict and allowed.parameters):
+        found |= {"earned": result.earned, "worth": result.worth, "parameters": dict(result.parameters)}
+    if grader:
+        found |= {"revision": result.revision, "refusal": result.refusal or None}
+        found["bugs"] = [{"bug": bug, "layer": layer} for bug, layer in result.bugs]
+    return found
+
+
+def _own(caller: Token) -> str | None:
+    return caller.subject if caller.role is Role.STUDENT else None
+
+
+def _student(caller: Token, stored: StoredAssignment, named: str | None) -> str:
+    """Give whose submission it is. Raises: ProblemError 403, 422."""
+    if grades(caller, stored):
+        if named is None:
+            detail = "a grader's token submits for somebody: name the student with ?student="
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+        return named
+    require_role(caller, Role.STUDENT)
+    if named is not None and named != caller.subject:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "a student's token submits for its own student alone")
+    return caller.subject
+
+
+def _receipt(submission: StoredSubmission) -> bytes:
+    document = {
+        "schema": "gradjury.receipt/1",
+        "submission": submission.id,
+        "attempt": submission.attempt,
+        "received": submission.received.isoformat(),
+    }
+    return write(document).encode()

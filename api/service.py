@@ -1,0 +1,61 @@
+"""What a running service holds: settings, storage, the judging processes, the time."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from secrets import token_bytes, token_hex
+from threading import Lock
+
+from api.judging.pool import JudgingPool, Limits
+from api.settings import Settings
+from api.storage.database import open_repository
+from api.storage.repository import Repository
+
+_INSTANCES = "instances"  # the secret's name
+_SECRET_BYTES = 32
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Give an id that nobody can guess."""
+    return token_hex(16)
+
+
+class Service:
+    """Storage is opened, and processes are started, when they are first asked for, or by `start`."""
+
+    def __init__(self, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
+        self.settings = settings
+        self.now = now
+        self.pool = JudgingPool(
+            settings.processes, Limits(settings.seconds_each, settings.memory_each, settings.most_waiting)
+        )
+        self._lock = Lock()
+        self._repository: Repository | None = None
+
+    @property
+    def repository(self) -> Repository:
+        """The storage. Raises: UnusableDatabaseError, and what the database raises, at the first use."""
+        with self._lock:
+            if self._repository is None:
+                self._repository = open_repository(self.settings.database_url)
+            return self._repository
+
+    def instance_secret(self) -> bytes:
+        """Give what per-student numbers are drawn from, the same in all processes and for good."""
+        return self.repository.secrets.secret(_INSTANCES, token_bytes(_SECRET_BYTES))
+
+    def start(self) -> None:
+        """Open and start everything, so that what is wrong shows at the start and no request waits."""
+        self.repository.check()
+        self.pool.warm_up()
+
+    def stop(self) -> None:
+        """Stop the processes and close the storage; requests must have been answered."""
+        self.pool.stop()
+        with self._lock:
+            if self._repository is not None:
+                self._repository.close()
+                self._repository = None

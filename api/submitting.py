@@ -1,0 +1,115 @@
+"""A student's gradients judged, scored and kept; and judged again under changed rules."""
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from http import HTTPStatus
+
+from anyio.to_thread import run_sync
+
+from api.bodies import Body
+from api.judging.judging import judged
+from api.judging.task import Judged, Task
+from api.problems import ProblemError
+from api.service import Service, new_id
+from api.storage.records import Result, StoredAssignment, StoredReport, StoredSubmission
+from verifier.documents.json_text import write
+from verifier.instance import instance_key, instance_of
+from verifier.points import earned, scores_of, worth
+from verifier.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    submission: StoredSubmission
+    report: StoredReport
+
+
+async def submit(service: Service, stored: StoredAssignment, student: str, body: Body) -> Kept:
+    """Judge gradients for an assignment and keep them, content and report together.
+
+    Raises: ProblemError 403 outside the window, 409 when no attempt is left; RefusedError for what is
+    malformed, which uses up no attempt.
+    """
+    moment = service.now()
+    assignment = stored.assignment
+    if not assignment.open_at(moment):
+        raise ProblemError(HTTPStatus.FORBIDDEN, _closed(stored))
+    store = service.repository.submissions
+    made = await run_sync(store.count, stored.id, student)
+    if assignment.attempts is not None and made >= assignment.attempts:
+        raise _no_attempt_left(assignment.attempts)
+    submission = StoredSubmission(new_id(), stored.id, student, 0, moment, body.declared, body.content)
+    result, report = await _judge(service, stored, submission)
+    submission = replace(submission, result=result)
+    attempt = await run_sync(store.add, submission, report, assignment.attempts)
+    if attempt is None:  # another of the student's requests took the last one meanwhile
+        raise _no_attempt_left(assignment.attempts or 0)
+    return Kept(replace(submission, attempt=attempt), report)
+
+
+async def judge_again(service: Service, stored: StoredAssignment, submission: StoredSubmission) -> Result:
+    """Judge a stored submission under the assignment's present rules; its earlier report is kept."""
+    result, report = await _judge(service, stored, submission)
+    await run_sync(service.repository.submissions.judged_again, submission.id, result, report)
+    return result
+
+
+def problem_for(service: Service, stored: StoredAssignment, student: str) -> dict[str, object]:
+    """Give the problem's document as a student has it, with numbers of their own where it says so."""
+    problem = dict(stored.assignment.problem)
+    if not stored.assignment.per_student:
+        return problem
+    return instance_of(problem, instance_key(service.instance_secret(), stored.id, student))
+
+
+async def _judge(
+    service: Service, stored: StoredAssignment, submission: StoredSubmission
+) -> tuple[Result, StoredReport]:
+    problem = await run_sync(problem_for, service, stored, submission.student)
+    task = Task(
+        submission.content,
+        submission.declared,
+        problem=write(problem).encode(),
+        name=stored.assignment.title,
+        oracles=service.settings.oracle_names,
+        allowed=stored.assignment.allowed,
+        keep=True,
+        largest_inflated=service.settings.largest_inflated,
+    )
+    outcome = await judged(service.pool, task)
+    report = StoredReport(
+        new_id(),
+        f"student:{submission.student}",
+        stored.id,
+        submission.id,
+        outcome.document,
+        outcome.student if stored.assignment.allowed.verdict else b"",
+        sha256(outcome.document).hexdigest(),
+        service.now(),
+    )
+    return _result(stored, outcome, report.id), report
+
+
+def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> Result:
+    verdicts = dict(outcome.findings.parameters)
+    scores = scores_of(verdicts, stored.assignment.points)
+    return Result(
+        report_id,
+        stored.revision,
+        Verdict(outcome.findings.verdict),
+        earned(scores),
+        worth(scores),
+        verdicts,
+        outcome.findings.bugs,
+    )
+
+
+def _closed(stored: StoredAssignment) -> str:
+    opens, closes = stored.assignment.opens, stored.assignment.closes
+    begin = "the beginning" if opens is None else opens.isoformat()
+    end = "no end" if closes is None else closes.isoformat()
+    return f"the assignment takes submissions from {begin} to {end}"
+
+
+def _no_attempt_left(attempts: int) -> ProblemError:
+    return ProblemError(HTTPStatus.CONFLICT, f"all {attempts} attempts are used")
