@@ -10,7 +10,18 @@ from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from api import openapi, problems
-from api.routes import assignments, catalogue, checks, health, reports, submissions
+from api.observing import Observing, log_as_json
+from api.routes import (
+    assignments,
+    catalogue,
+    checks,
+    classes,
+    evaluate,
+    health,
+    operation,
+    reports,
+    submissions,
+)
 from api.schemas import AssignmentDocument, GradientsDocument, SubmissionDocument
 from api.service import Service
 from api.settings import Settings
@@ -24,6 +35,7 @@ discrepancy per parameter. Errors are RFC 9457 problem documents."""
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    log_as_json(service.settings.log_level)
     await run_sync(service.start)
     try:
         yield
@@ -42,7 +54,18 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     )
     app.state.service = service or Service(settings or Settings())
     problems.install(app)
-    for routes in (checks, assignments, submissions, reports, catalogue, health):
+    app.add_middleware(Observing, metrics=app.state.service.metrics)
+    for routes in (
+        checks,
+        assignments,
+        submissions,
+        classes,
+        reports,
+        catalogue,
+        health,
+        operation,
+        evaluate,
+    ):
         app.include_router(routes.router)
     openapi.install(app, SubmissionDocument, AssignmentDocument, GradientsDocument)
 

@@ -1,5 +1,6 @@
 """The whole command line: the verifier's commands, and those of the service."""
 
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -25,6 +26,23 @@ def serve(
     except ModuleNotFoundError as error:
         refuse(_MISSING.format(error.name))
     run_service(host, port, workers, database_url)
+
+
+@cli.app.command(name="verify-report")
+def verify_report(
+    file: Annotated[Path, typer.Argument(help="A signed report: GET /v1/reports/… as application/jose.")],
+    keys: Annotated[Path, typer.Option(help="The service's /.well-known/jwks.json, saved.")],
+    output: Annotated[Path | None, typer.Option(help="Write the proved report there, as JSON.")] = None,
+) -> None:
+    """Check offline that a service signed a report, and that nobody changed it since.
+
+    Exit status: 0 it holds, 1 it does not, 2 a file cannot be read.
+    """
+    try:
+        from api.report_verification import verify_files
+    except ModuleNotFoundError as error:
+        refuse(_MISSING.format(error.name))
+    raise typer.Exit(int(verify_files(file, keys, output)))
 
 
 def refuse(message: str) -> NoReturn:

@@ -6,9 +6,10 @@ from api.media_types import JSON, MEDIA_TYPES
 from api.problems import ProblemError
 
 
-def accepted(header: str | None) -> str:
+def accepted(header: str | None, besides: tuple[str, ...] = ()) -> str:
     """Choose among our media types by RFC 9110 section 12.5.1; a tie goes to the more specific range.
 
+    besides: others that this resource can be had as, for who names them.
     Raises: ProblemError 406 naming them when none is acceptable.
     """
     ranges = [_range(part) for part in (header or "*/*").split(",") if part.strip()]
@@ -19,6 +20,8 @@ def accepted(header: str | None) -> str:
             continue
         if name == "*/*" or name == "application/*":
             return JSON
+        if name in besides:
+            return name
         matches = [own for own in MEDIA_TYPES if own == name or name == own.split("/")[0] + "/*"]
         if matches and matches[0] not in refused:
             return matches[0]

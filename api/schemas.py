@@ -144,3 +144,57 @@ class SubmissionRow(BaseModel):
     revision: int | None = None
     refusal: str | None = None
     bugs: list[BugCount] | None = None
+
+
+class BugStudents(BugCount):
+    title: str
+    students: int
+
+
+class ClusterDocument(BaseModel):
+    """Students with the same bugs in the same layers and the same wrong parameters."""
+
+    bugs: list[BugCount]
+    parameters: list[str]
+    students: list[str]
+
+
+class StandingDocument(BaseModel):
+    student: str
+    submission: str
+    report: str | None
+    attempts: int
+    verdict: str | None
+    earned: float
+    worth: float
+    parameters: dict[str, str]
+
+
+class OverviewDocument(BaseModel):
+    assignment: str
+    students: int
+    submissions: int
+    verdicts: dict[str, int]
+    wrong: dict[str, int] = Field(description="students by parameter that is not correct")
+    bugs: list[BugStudents]
+    clusters: list[ClusterDocument]
+    matrix: list[StandingDocument]
+
+
+class OutcomeDocument(BaseModel):
+    verdict: str | None
+    earned: float
+
+
+class ChangeDocument(BaseModel):
+    submission: str
+    student: str
+    attempt: int
+    before: OutcomeDocument
+    after: OutcomeDocument
+
+
+class RegradeDocument(BaseModel):
+    revision: int
+    judged: int
+    changes: list[ChangeDocument]

@@ -6,11 +6,13 @@ from secrets import token_bytes, token_hex
 from threading import Lock
 
 from api.judging.pool import JudgingPool, Limits
+from api.metrics import new_metrics
 from api.settings import Settings
+from api.signing import Signer
 from api.storage.database import open_repository
 from api.storage.repository import Repository
 
-_INSTANCES = "instances"  # the secret's name
+_INSTANCES, _SIGNING = "instances", "signing"  # names of secrets
 _SECRET_BYTES = 32
 
 
@@ -32,6 +34,7 @@ class Service:
         self.pool = JudgingPool(
             settings.processes, Limits(settings.seconds_each, settings.memory_each, settings.most_waiting)
         )
+        self.metrics = new_metrics()
         self._lock = Lock()
         self._repository: Repository | None = None
 
@@ -46,6 +49,10 @@ class Service:
     def instance_secret(self) -> bytes:
         """Give what per-student numbers are drawn from, the same in all processes and for good."""
         return self.repository.secrets.secret(_INSTANCES, token_bytes(_SECRET_BYTES))
+
+    def signer(self) -> Signer:
+        """Give what signs reports, with the same key in all processes and for good."""
+        return Signer(self.repository.secrets.secret(_SIGNING, token_bytes(_SECRET_BYTES)))
 
     def start(self) -> None:
         """Open and start everything, so that what is wrong shows at the start and no request waits."""

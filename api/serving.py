@@ -13,4 +13,4 @@ def run_service(host: str, port: int, workers: int, database_url: str | None) ->
         os.environ["GRADJURY_DATABASE_URL"] = database_url
     if workers > 1:  # the judging processes are shared out among those that answer
         os.environ.setdefault("GRADJURY_PROCESSES", str(max(1, Settings().processes // workers)))
-    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, workers=workers)
+    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False)

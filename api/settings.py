@@ -1,6 +1,7 @@
 """Settings of the service, each from the environment variable of its name with the prefix GRADJURY_."""
 
 import os
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,7 +17,7 @@ class Settings(BaseSettings):
     largest_body: bytes of one request. largest_inflated: bytes that an npz may inflate to.
     oracles: names separated by commas; empty for all. open_checks: whether checks need no token.
     processes: that judge. seconds_each, memory_each: what one submission may take, in seconds and bytes.
-    most_waiting: submissions that may wait to be judged.
+    most_waiting: submissions that may wait to be judged. log_level: from which on lines are logged.
     """
 
     model_config = SettingsConfigDict(env_prefix="GRADJURY_", frozen=True)
@@ -29,6 +30,7 @@ class Settings(BaseSettings):
     processes: int = Field(default_factory=_cores, ge=1)
     seconds_each: float = Field(default=30.0, gt=0)
     memory_each: int = Field(default=4 * 2**30, ge=2**28)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     most_waiting: int = Field(default=256, ge=0)
 
     @property

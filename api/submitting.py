@@ -9,12 +9,13 @@ from anyio.to_thread import run_sync
 from api.bodies import Body
 from api.judging.judging import judged
 from api.judging.task import Judged, Task
-from api.problems import ProblemError
+from api.problems import ProblemError, RefusedError
 from api.service import Service, new_id
 from api.storage.records import Result, StoredAssignment, StoredReport, StoredSubmission
 from verifier.documents.json_text import write
 from verifier.instance import instance_key, instance_of
-from verifier.points import earned, scores_of, worth
+from verifier.points import earned, scores, scores_of, worth
+from verifier.sourced import Sourced
 from verifier.verdict import Verdict
 
 
@@ -49,7 +50,14 @@ async def submit(service: Service, stored: StoredAssignment, student: str, body:
 
 async def judge_again(service: Service, stored: StoredAssignment, submission: StoredSubmission) -> Result:
     """Judge a stored submission under the assignment's present rules; its earlier report is kept."""
-    result, report = await _judge(service, stored, submission)
+    report: StoredReport | None
+    try:
+        result, report = await _judge(service, stored, submission)
+    except RefusedError as error:  # the problem has another shape now
+        report = None
+        refusal = "\n".join(f"{m.pointer or '(document)'}: {m.detail}" for m in error.refused.mistakes)
+        nothing = scores(Sourced("", None), stored.assignment.points)
+        result = Result(None, stored.revision, None, 0.0, worth(nothing), {}, (), refusal)
     await run_sync(service.repository.submissions.judged_again, submission.id, result, report)
     return result
 
@@ -76,7 +84,7 @@ async def _judge(
         keep=True,
         largest_inflated=service.settings.largest_inflated,
     )
-    outcome = await judged(service.pool, task)
+    outcome = await judged(service, task)
     report = StoredReport(
         new_id(),
         f"student:{submission.student}",
@@ -92,13 +100,13 @@ async def _judge(
 
 def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> Result:
     verdicts = dict(outcome.findings.parameters)
-    scores = scores_of(verdicts, stored.assignment.points)
+    rows = scores_of(verdicts, stored.assignment.points)
     return Result(
         report_id,
         stored.revision,
         Verdict(outcome.findings.verdict),
-        earned(scores),
-        worth(scores),
+        earned(rows),
+        worth(rows),
         verdicts,
         outcome.findings.bugs,
     )

@@ -2,14 +2,15 @@
 
 from http import HTTPStatus
 
-from api.judging.pool import JudgingPool
-from api.judging.task import Judged, Outcome, Refused, Stopped, Task
+from api.judging.task import Judged, Refused, Stopped, Task
 from api.problems import ProblemError, RefusedError
+from api.service import Service
 
 
-async def judged(pool: JudgingPool, task: Task) -> Judged:
+async def judged(service: Service, task: Task) -> Judged:
     """Judge a task. Raises: RefusedError for a malformed submission, ProblemError 413 for one stopped."""
-    outcome: Outcome = await pool.judge(task)
+    outcome = await service.pool.judge(task)
+    service.metrics.judged(outcome)
     if isinstance(outcome, Refused):
         raise RefusedError(outcome)
     if isinstance(outcome, Stopped):

@@ -34,12 +34,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is counted of a report: each parameter's verdict, (bug, layer) of a diagnosis, who dissents."""
+    """What is counted of a report: each parameter's verdict, (bug, layer) of a diagnosis.
+
+    oracles: whether each agrees with the others; None for one that could not be asked.
+    """
 
     verdict: Verdict
     parameters: tuple[tuple[str, Verdict], ...]
     bugs: tuple[tuple[str, int | None], ...]
-    dissenting: tuple[str, ...] = ()
+    oracles: tuple[tuple[str, bool | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

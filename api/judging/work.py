@@ -36,7 +36,7 @@ def findings_of(report: Report) -> Findings:
         report.verdict,
         tuple((name, row.verdict) for name, row in report.parameters.items()),
         tuple((row.bug, row.layer) for row in report.diagnosis),
-        tuple(row.oracle for row in report.evidence if row.agrees is False),
+        tuple((row.oracle, row.agrees) for row in report.evidence),
     )
 
 

@@ -69,5 +69,5 @@ async def check(
         media_type=media_type,
         largest_inflated=service.settings.largest_inflated,
     )
-    outcome = await judged(service.pool, task)
+    outcome = await judged(service, task)
     return Response(outcome.answer, media_type=media_type)

@@ -4,9 +4,12 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.dependencies import TheService
-from verifier import verify
+from api.judging.task import Judged, Task
+from api.service import Service
+from verifier.documents.json_text import write
 from verifier.examples import example_document
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -20,15 +23,27 @@ async def live() -> dict[str, str]:
 @router.get(
     "/ready",
     operation_id="ready",
-    summary="Whether every oracle answers a known problem, and they agree",
-    responses={503: {"description": "Some oracle cannot be asked, or contradicts the others"}},
+    summary="Whether the storage answers, every oracle answers a known problem, and they agree",
+    responses={503: {"description": "The storage is away; or an oracle cannot be asked, or is contradicted"}},
 )
 async def ready(service: TheService, response: Response) -> dict[str, Any]:
-    def self_check() -> dict[str, Any]:
-        report = verify(example_document("sigmoid-mse"), oracles=service.settings.oracle_names)
-        return {item.oracle: item.agrees for item in report.evidence}
-
-    oracles = await run_sync(self_check)
-    well = all(oracles.values())
+    oracles = await self_check(service)
+    storage = await run_sync(_storage_answers, service)
+    well = storage and bool(oracles) and all(oracles.values())
     response.status_code = 200 if well else 503
-    return {"status": "ready" if well else "not ready", "oracles": oracles}
+    return {"status": "ready" if well else "not ready", "storage": storage, "oracles": oracles}
+
+
+async def self_check(service: Service) -> dict[str, bool | None]:
+    """Put a known problem to every oracle; say of each whether it agrees with the others, None if unasked."""
+    content = write(example_document("sigmoid-mse")).encode()
+    outcome = await service.pool.judge(Task(content, "json", oracles=service.settings.oracle_names))
+    return dict(outcome.findings.oracles) if isinstance(outcome, Judged) else {}
+
+
+def _storage_answers(service: Service) -> bool:
+    try:
+        service.repository.check()
+    except SQLAlchemyError:
+        return False
+    return True

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
+from api import signing
 from api.access import grades, not_found, reads
 from api.dependencies import Caller, TheService
 from api.media_types import MEDIA_TYPES
@@ -14,11 +15,12 @@ from api.problems import ProblemError, documented
 from api.rendering import rendered
 from api.schemas import ReportDocument
 from api.service import Service
-from api.storage.records import Role, Token
+from api.storage.records import Role, StoredReport, Token
 
 router = APIRouter(tags=["reports"])
 
-_FORMATS = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"}
+_OTHERS = (*(name for name in MEDIA_TYPES if name != "application/json"), signing.MEDIA_TYPE)
+_FORMATS = {name: {"schema": {"type": "string"}} for name in _OTHERS}
 
 
 @router.get(
@@ -33,18 +35,30 @@ _FORMATS = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name
     },
 )
 async def read(report_id: str, request: Request, service: TheService, caller: Caller) -> Response:
-    media_type = accepted(request.headers.get("accept"))
-    document, digest = await run_sync(_readable, service, caller, report_id)
-    etag = f'"{digest[:32]}-{MEDIA_TYPES[media_type].name}"'
+    media_type = accepted(request.headers.get("accept"), (signing.MEDIA_TYPE,))
+    report, document = await run_sync(_readable, service, caller, report_id)
+    whole = document is report.document
+    digest = report.etag if whole else sha256(document).hexdigest()  # of nothing that is withheld
+    etag = f'"{digest[:32]}-{media_type}"'
     headers = {"ETag": etag, "Cache-Control": "private, max-age=31536000, immutable", "Vary": "Accept"}
     known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
     if etag in known or "*" in known:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(await run_sync(rendered, document, media_type), 200, headers, media_type)
+    if media_type == signing.MEDIA_TYPE:
+        content = await run_sync(_signed, service, report, document)
+    else:
+        content = await run_sync(rendered, document, media_type)
+    return Response(content, 200, headers, media_type)
 
 
-def _readable(service: Service, caller: Token, report_id: str) -> tuple[bytes, str]:
-    """Give the document that a caller may read, and its tag. Raises: ProblemError 404, 403."""
+def _signed(service: Service, report: StoredReport, document: bytes) -> bytes:
+    named = {"report": report.id, "owner": report.owner, "created": report.created.isoformat()}
+    rest = {"assignment": report.assignment, "submission": report.submission}
+    return service.signer().sign(document, named | {key: value for key, value in rest.items() if value})
+
+
+def _readable(service: Service, caller: Token, report_id: str) -> tuple[StoredReport, bytes]:
+    """Give a report, and of its documents the one that the caller may read. Raises: ProblemError 404, 403."""
     report = service.repository.reports.find(report_id)
     stored = None
     if report is not None and report.assignment is not None:
@@ -52,7 +66,7 @@ def _readable(service: Service, caller: Token, report_id: str) -> tuple[bytes, s
     if report is None or not reads(caller, report, stored):
         raise not_found("report")
     if caller.role is not Role.STUDENT or (stored is not None and grades(caller, stored)):
-        return report.document, report.etag
+        return report, report.document
     if not report.student:
         raise ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no report")
-    return report.student, sha256(report.student).hexdigest()  # of nothing that is withheld
+    return report, report.student

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -47,16 +48,24 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def fresh_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
     """Give the URL of a new, empty database of a kind."""
+    return partial(_new_database, request, tmp_path)
 
-    def make(kind: str) -> str:
-        if kind == "sqlite":
-            return f"sqlite:///{tmp_path / 'gradjury.sqlite'}"
-        url = make_url(request.getfixturevalue("postgres")).set(drivername="postgresql+psycopg")
-        name = f"gradjury_{uuid4().hex}"
-        engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        engine.dispose()
-        return url.set(database=name).render_as_string(hide_password=False)
 
-    return make
+@pytest.fixture(scope="module")
+def module_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], str]:
+    """The same, for as long as a module's tests run."""
+    return partial(_new_database, request, tmp_path_factory.mktemp("database"))
+
+
+def _new_database(request: pytest.FixtureRequest, folder: Path, kind: str) -> str:
+    name = f"gradjury_{uuid4().hex}"
+    if kind == "sqlite":
+        return f"sqlite:///{folder / name}.sqlite"
+    url = make_url(request.getfixturevalue("postgres")).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.set(database=name).render_as_string(hide_password=False)

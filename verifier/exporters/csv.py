@@ -9,7 +9,7 @@ from io import StringIO
 
 from verifier.exporters import diagnosis, sentences
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.harmless import shortened
+from verifier.exporters.harmless import cell
 from verifier.points import rounded, scores
 from verifier.report import Report
 from verifier.sourced import Sourced
@@ -34,16 +34,16 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 def _rows(own: Sourced, choices: ExportChoices) -> Iterator[dict[str, object]]:
     common: dict[str, object] = {
-        "source": _harmless(own.source),
-        "name": _harmless(own.title),
+        "source": cell(own.source),
+        "name": cell(own.title),
         "status": sentences.status(own.status),
     }
     for score in scores(own, choices.points):
         row = common | {"earned": rounded(score.earned), "worth": rounded(score.worth)}
         if own.report is None:
-            yield row | {"complaint": _harmless("; ".join(own.complaints))}
+            yield row | {"complaint": cell("; ".join(own.complaints))}
         else:
-            yield row | {"parameter": _harmless(score.name)} | _of_parameter(own.report, score.name)
+            yield row | {"parameter": cell(score.name)} | _of_parameter(own.report, score.name)
 
 
 def _of_parameter(report: Report, name: str) -> dict[str, object]:
@@ -61,8 +61,3 @@ def _of_parameter(report: Report, name: str) -> dict[str, object]:
         layer = "" if first.layer is None else first.layer
         found |= {"bug": first.bug, "layer": layer, "equation": first.equation}
     return found
-
-
-def _harmless(text: str) -> str:
-    plain = shortened(text)
-    return f"'{plain}" if plain.lstrip()[:1] in tuple("=+-@") else plain

@@ -19,3 +19,9 @@ def clipped(text: str, longest: int) -> str:
     """Give text of several lines without other control characters, of at most so many characters."""
     plain = "".join(c if c.isprintable() or c == "\n" else "?" for c in text[: longest + 1])
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+
+
+def cell(text: str) -> str:
+    """Give one line for a spreadsheet's cell; what would be a formula is preceded by an apostrophe."""
+    plain = shortened(text)
+    return f"'{plain}" if plain.lstrip()[:1] in tuple("=+-@") else plain

@@ -1,0 +1,87 @@
+"""What Prometheus is told: requests, verdicts, bugs, dissenting oracles, latencies. Never a student."""
+
+import os
+from dataclasses import dataclass
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from api.judging.task import Judged, Outcome, Refused
+
+MEDIA_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """One process's counters; with PROMETHEUS_MULTIPROC_DIR set, all processes' are given together."""
+
+    registry: CollectorRegistry
+    requests: Histogram
+    judging: Histogram
+    verdicts: Counter
+    refusals: Counter
+    bugs: Counter
+    dissents: Counter
+    waiting: Gauge
+
+    def judged(self, outcome: Outcome) -> None:
+        """Count what became of a submission."""
+        if not isinstance(outcome, Judged):
+            self.refusals.labels("malformed" if isinstance(outcome, Refused) else "stopped").inc()
+            return
+        findings = outcome.findings
+        self.verdicts.labels(findings.verdict).inc()
+        self.judging.observe(outcome.seconds)
+        for bug, _ in findings.bugs:
+            self.bugs.labels(bug).inc()
+        for oracle, agrees in findings.oracles:
+            if agrees is False:
+                self.dissents.labels(oracle).inc()
+
+    def text(self) -> bytes:
+        """Give everything in Prometheus's format."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+def new_metrics() -> Metrics:
+    registry = CollectorRegistry()
+    return Metrics(
+        registry,
+        Histogram(
+            "gradjury_request_seconds",
+            "Requests, by route, method and status",
+            ("route", "method", "status"),
+            buckets=_SECONDS,
+            registry=registry,
+        ),
+        Histogram(
+            "gradjury_judging_seconds", "Judging of one submission", buckets=_SECONDS, registry=registry
+        ),
+        Counter("gradjury_verdicts", "Submissions judged, by verdict", ("verdict",), registry=registry),
+        Counter("gradjury_refusals", "Submissions not judged, by reason", ("reason",), registry=registry),
+        Counter("gradjury_bugs", "Diagnoses, by bug", ("bug",), registry=registry),
+        Counter(
+            "gradjury_oracle_dissents",
+            "Submissions on which an oracle contradicted the others",
+            ("oracle",),
+            registry=registry,
+        ),
+        Gauge(
+            "gradjury_waiting",
+            "Submissions in work or waiting to be judged",
+            registry=registry,
+            multiprocess_mode="livesum",
+        ),
+    )
