@@ -17,6 +17,7 @@ class Settings(BaseSettings):
     largest_body: bytes of one request. largest_inflated: bytes that an npz may inflate to.
     oracles: names separated by commas; empty for all. open_checks: whether checks need no token.
     processes: that judge. seconds_each, memory_each: what one submission may take, in seconds and bytes.
+    answer_grid: seconds; students are answered at multiples of it, so that the time of judging tells little.
     most_waiting: submissions that may wait to be judged. log_level: from which on lines are logged.
     """
 
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     processes: int = Field(default_factory=_cores, ge=1)
     seconds_each: float = Field(default=30.0, gt=0)
     memory_each: int = Field(default=4 * 2**30, ge=2**28)
+    answer_grid: float = Field(default=0.25, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     most_waiting: int = Field(default=256, ge=0)
 

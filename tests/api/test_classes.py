@@ -1,0 +1,123 @@
+"""What a grader sees of a class: verdicts, bugs counted, identical mistakes, grades; and judging again."""
+
+import csv
+from io import StringIO
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from api.storage.records import Role
+from tests.api.conftest import Serve
+from tests.api.people import WRONG, Person, assignment_by, person, problem_of
+from tests.api.test_submissions import right_gradients
+
+PREACTIVATION = WRONG["gradients"]
+RIGHT = right_gradients(problem_of(WRONG))["gradients"]
+NO_BIAS = {name: value for name, value in RIGHT.items() if name != "layers.1.bias"}
+FLIPPED = {name: (-np.array(value)).tolist() for name, value in RIGHT.items()}
+HANDED_IN = {"ada": RIGHT, "ben": PREACTIVATION, "cleo": PREACTIVATION, "dan": NO_BIAS, "=eve": FLIPPED}
+
+
+@pytest.fixture(scope="module")
+def client(serve: Serve) -> TestClient:
+    return serve(oracles="backpropagation,complex_step", answer_grid=0)
+
+
+@pytest.fixture(scope="module")
+def grader(client: TestClient) -> Person:
+    return person(client, Role.GRADER, "prof")
+
+
+@pytest.fixture(scope="module")
+def homework(grader: Person) -> str:
+    hw = assignment_by(grader, points=4)
+    for student, gradients in HANDED_IN.items():
+        submitted(grader, hw, student, gradients)
+    return hw
+
+
+def submitted(grader: Person, hw: str, student: str, gradients: object) -> None:
+    path = f"/v1/assignments/{hw}/submissions?student={student.replace('=', '%3D')}"
+    assert grader.post(path, {"gradients": gradients}).status_code == 201
+
+
+def test_the_overview_counts_verdicts_bugs_and_wrong_parameters(grader: Person, homework: str) -> None:
+    found = grader.get(f"/v1/assignments/{homework}/overview").json()
+    assert (found["students"], found["submissions"]) == (5, 5)
+    assert found["verdicts"] == {"correct": 1, "incorrect": 4}
+    assert found["bugs"][0]["bug"] == "preactivation-as-input"
+    assert (found["bugs"][0]["layer"], found["bugs"][0]["students"]) == (1, 2)
+    assert found["bugs"][0]["title"]
+    assert found["wrong"]["layers.1.weight"] == 3
+    assert found["wrong"]["layers.1.bias"] == 2
+
+
+def test_students_with_the_same_mistake_stand_together(grader: Person, homework: str) -> None:
+    clusters = grader.get(f"/v1/assignments/{homework}/overview").json()["clusters"]
+    assert clusters[0]["students"] == ["ben", "cleo"]
+    assert clusters[0]["parameters"] == ["layers.1.weight"]
+    assert sorted(student for cluster in clusters[1:] for student in cluster["students"]) == ["=eve", "dan"]
+
+
+def test_the_matrix_has_a_row_a_student_and_each_parameters_verdict(grader: Person, homework: str) -> None:
+    matrix = grader.get(f"/v1/assignments/{homework}/overview").json()["matrix"]
+    assert [row["student"] for row in matrix] == ["=eve", "ada", "ben", "cleo", "dan"]
+    assert matrix[4]["parameters"]["layers.1.bias"] == "missing"
+    assert [row["earned"] for row in matrix] == [0.0, 4.0, 3.0, 3.0, 3.0]
+
+
+def test_grades_are_a_table_that_no_spreadsheet_computes(grader: Person, homework: str) -> None:
+    answer = grader.get(f"/v1/assignments/{homework}/grades.csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(StringIO(answer.text)))
+    assert [row["student"] for row in rows] == ["'=eve", "ada", "ben", "cleo", "dan"]
+    assert rows[1]["earned"] == "4.0"
+    assert rows[2]["layers.1.weight"] == "incorrect"
+
+
+def test_the_latest_attempt_counts_or_the_best(grader: Person) -> None:
+    hw = assignment_by(grader, points=4)
+    for gradients in (PREACTIVATION, RIGHT, PREACTIVATION):
+        submitted(grader, hw, "ada", gradients)
+    earned = {}
+    for counts in ("latest", "best"):
+        answer = grader.get(f"/v1/assignments/{hw}/grades.csv?counts={counts}")
+        (row,) = csv.DictReader(StringIO(answer.text))
+        earned[counts] = (row["attempt"], row["attempts"], row["earned"])
+    assert earned == {"latest": ("3", "3", "3.0"), "best": ("2", "3", "4.0")}
+
+
+def test_a_changed_tolerance_is_applied_to_what_came_before(grader: Person) -> None:
+    hw = assignment_by(grader)
+    slightly = {
+        name: [[x * (1 + 1e-4) for x in row] for row in value] if isinstance(value[0], list) else value
+        for name, value in RIGHT.items()
+    }
+    submitted(grader, hw, "ada", slightly)
+    submitted(grader, hw, "ben", RIGHT)
+    before = grader.get(f"/v1/assignments/{hw}/overview").json()["verdicts"]
+    assert before == {"incorrect": 1, "correct": 1}
+    lenient = {"problem": problem_of(WRONG) | {"tolerance": "lenient"}}
+    assert grader.put(f"/v1/assignments/{hw}", lenient).json()["revision"] == 2
+    found = grader.post(f"/v1/assignments/{hw}/regrades").json()
+    assert (found["revision"], found["judged"]) == (2, 2)
+    (change,) = found["changes"]
+    assert change["student"] == "ada"
+    assert (change["before"]["verdict"], change["after"]["verdict"]) == ("incorrect", "correct")
+    assert grader.post(f"/v1/assignments/{hw}/regrades").json()["judged"] == 0
+
+
+def test_what_no_longer_fits_the_changed_problem_earns_nothing_and_says_why(grader: Person) -> None:
+    hw = assignment_by(grader, points=4)
+    submitted(grader, hw, "ada", RIGHT)
+    narrower = problem_of(WRONG)
+    narrower["network"] = {"layers": [{"in": 3, "out": 2}]}
+    narrower["parameters"] = {"layers.0.weight": [[0.1, 0.2]] * 3, "layers.0.bias": [0.1, 0.2]}
+    assert grader.put(f"/v1/assignments/{hw}", {"problem": narrower, "points": 4}).status_code == 200
+    assert len(grader.post(f"/v1/assignments/{hw}/regrades").json()["changes"]) == 1
+    (row,) = grader.get(f"/v1/assignments/{hw}/submissions").json()
+    assert (row["earned"], row["worth"]) == (0.0, 4.0)
+    assert "/gradients/layers.1.weight" in row["refusal"]
+    overview = grader.get(f"/v1/assignments/{hw}/overview").json()
+    assert overview["verdicts"] == {"not judged": 1}
