@@ -14,7 +14,7 @@ from http import HTTPStatus
 from pebble import ProcessExpired, ProcessPool
 
 from api.judging.task import Outcome, Stopped, Task
-from api.judging.work import judge, limit_memory
+from api.judging.work import judge, prepare
 from api.problems import ProblemError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -88,7 +88,7 @@ class JudgingPool:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(["api.judging.work", "torch"])  # torch: if it is there
             self._pool = ProcessPool(
-                self._processes, context=context, initializer=limit_memory, initargs=(self.limits.memory,)
+                self._processes, context=context, initializer=prepare, initargs=(self.limits.memory,)
             )
         return self._pool
 

@@ -1,6 +1,7 @@
 """What a judging process does with a task. It imports the numerics once, before it is forked."""
 
 import resource
+import signal
 from typing import Any
 
 from api.judging.task import Findings, Judged, Outcome, Refused, Stopped, Task
@@ -14,8 +15,12 @@ from verifier.pipeline import verify
 from verifier.report import Audience, Report
 
 
-def limit_memory(size: int) -> None:
-    """Let this process have so many bytes of data; beyond, Python raises MemoryError."""
+def prepare(size: int) -> None:
+    """Let this process have so many bytes of data; beyond, Python raises MemoryError.
+
+    An interrupt from a terminal reaches all processes: this one goes on with what was accepted.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (size, size))
 
 
