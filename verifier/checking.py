@@ -12,10 +12,8 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import track
 
-from verifier.assignment import Assignment
 from verifier.audience import DEFAULT, Allowed, for_student
-from verifier.documents.assignment_reading import assignment_around
-from verifier.documents.files import parse_bytes
+from verifier.documents.assignment_reading import read_assignment_file
 from verifier.documents.mistakes import MalformedSubmission, Mistakes
 from verifier.documents.tolerance_reading import read_tolerance
 from verifier.exit_status import ExitStatus, of_all
@@ -114,7 +112,7 @@ def _checked(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
     tolerance = None
     if choices.tolerance is not None:
         tolerance = read_tolerance(choices.tolerance, "tolerance", mistakes)
-    assignment = None if choices.assignment is None else _read_assignment(choices.assignment, mistakes)
+    assignment = None if choices.assignment is None else read_assignment_file(choices.assignment, mistakes)
     if choices.audience == Audience.STUDENT and assignment is not None and not assignment.allowed.verdict:
         mistakes.add("--audience", "grader: the assignment shows students no verdict", "'student'")
     if choices.points is not None:
@@ -127,17 +125,6 @@ def _checked(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
     problem = None if assignment is None else assignment.problem
     allowed = DEFAULT if assignment is None else assignment.allowed
     return Manner(tolerance, choices.oracles, choices.entries, problem), export, allowed
-
-
-def _read_assignment(path: Path, mistakes: Mistakes) -> Assignment | None:
-    try:
-        return assignment_around(parse_bytes(path.read_bytes()))
-    except OSError as error:
-        mistakes.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
-    except MalformedSubmission as error:
-        for one in error.mistakes:
-            mistakes.add(f"--assignment {path}{one.pointer}", one.expected, one.found, one.remedy)
-    return None
 
 
 def _with_progress(judged: Iterable[Sourced], total: int) -> Iterable[Sourced]:

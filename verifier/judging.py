@@ -9,6 +9,7 @@ from typing import Any
 from verifier.documents.files import SUFFIXES, parse_bytes
 from verifier.documents.gradients_reading import parse_gradients, submission_document
 from verifier.documents.mistakes import MalformedSubmission, Mistake, encodable
+from verifier.documents.npz import LARGEST_INFLATED
 from verifier.documents.reading import read_submission
 from verifier.pipeline import verify
 from verifier.sourced import Sourced
@@ -20,12 +21,14 @@ class Manner:
     """How to judge. tolerance: in place of the documents'. oracles, entries: as `verify` takes them.
 
     problem: the document of the one that the files answer; without it each file brings its own.
+    largest_inflated: bytes that a compressed file may inflate to.
     """
 
     tolerance: Tolerance | None = None
     oracles: Sequence[str] | None = None
     entries: str = "worst"
     problem: Mapping[str, Any] | None = None
+    largest_inflated: int = LARGEST_INFLATED
 
 
 def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
@@ -33,7 +36,7 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
     shown = encodable(source)
     try:
         content = Path(source).read_bytes() if content is None else content
-        submission = read_submission(_document(content, manner.problem))
+        submission = read_submission(_document(content, manner))
         if submission.name is None and source != "-":
             submission = replace(submission, name=Path(shown).name)
         if manner.tolerance is not None:
@@ -50,10 +53,10 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
         return Sourced(shown, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
 
 
-def _document(content: bytes, problem: Mapping[str, Any] | None) -> Any:
-    if problem is None:
-        return parse_bytes(content)
-    return submission_document(problem, parse_gradients(content))
+def _document(content: bytes, manner: Manner) -> Any:
+    if manner.problem is None:
+        return parse_bytes(content, manner.largest_inflated)
+    return submission_document(manner.problem, parse_gradients(content, manner.largest_inflated))
 
 
 def _unreadable(error: OSError) -> Mistake:

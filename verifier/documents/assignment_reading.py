@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from reference_impl.network import named
 from verifier.assignment import Assignment
 from verifier.audience import DEFAULT, Allowed
+from verifier.documents.files import parse_bytes
 from verifier.documents.mistakes import (
     MalformedSubmission,
     Mistakes,
@@ -63,6 +65,18 @@ def assignment_around(document: Any) -> Assignment:
         left_out = ("gradients", "reported_loss")
         return read_assignment({"problem": {k: v for k, v in document.items() if k not in left_out}})
     return read_assignment(document)
+
+
+def read_assignment_file(path: Path, mistakes: Mistakes) -> Assignment | None:
+    """Read the file that `--assignment` names, as `assignment_around` does; note what is wrong with it."""
+    try:
+        return assignment_around(parse_bytes(path.read_bytes()))
+    except OSError as error:
+        mistakes.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
+    except MalformedSubmission as error:
+        for one in error.mistakes:
+            mistakes.add(f"--assignment {path}{one.pointer}", one.expected, one.found, one.remedy)
+    return None
 
 
 def document_of_assignment(assignment: Assignment) -> dict[str, Any]:
