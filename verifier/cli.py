@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from verifier.bundle_command import bundle
 from verifier.check_command import check
 from verifier.exit_status import ExitStatus
 
@@ -48,6 +49,7 @@ def _version(
 
 
 app.command()(check)
+app.command()(bundle)
 
 
 @app.command()

@@ -1,0 +1,117 @@
+"""Every file of a bundle: the platform's own from templates, the assignment, plain results, GradJury."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_OID, uuid5
+
+from reference_impl.network import named
+from verifier.assignment import Assignment
+from verifier.bundles.bundle import Bundle, File, Order
+from verifier.bundles.packages import packages
+from verifier.bundles.plain_results import plain_results
+from verifier.documents.assignment_reading import document_of_assignment
+from verifier.documents.files import SUFFIXES
+from verifier.documents.json_text import write
+from verifier.documents.reading import read_submission
+from verifier.documents.submission_document import with_lists
+from verifier.exporters.harmless import one_line
+from verifier.points import Points, rounded
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_PROGRAMS = ("grade.py", "judge.py")
+_BESIDE_NUMBERS = 1 << 20  # bytes of a submission that are none of its numbers
+_A_NUMBER = 100  # bytes that one may take, indented as JSON
+
+
+def contents(bundle: Bundle, order: Order) -> Mapping[str, File]:
+    """Give every file by its path; the same for the same order and the same GradJury."""
+    sizes = _sizes(order.assignment)
+    order = replace(order, assignment=_with_total(order.assignment, len(sizes)))
+    document = with_lists(document_of_assignment(order.assignment))
+    text = write(document) + "\n"
+    largest = _BESIDE_NUMBERS + _A_NUMBER * sum(sizes)
+    found = {
+        f"{bundle.question}/assignment.json": text,
+        f"{bundle.question}/settings.json": write(_settings(bundle, largest)) + "\n",
+        bundle.problem: write(document["problem"]) + "\n",
+    }
+    for path, plain in plain_results(bundle, order.assignment.points, largest).items():
+        found[f"{bundle.question}/plain/{path}"] = plain
+    words = _words(bundle, order, text)
+    for path, template in bundle.templates.items():
+        found[path] = _environment().get_template(f"{template}.jinja").render(words)
+    files = {path: File(each.encode(), path in bundle.executables) for path, each in found.items()}
+    for path, content in packages().items():
+        files[f"{bundle.program}/packages/{path}"] = File(content)
+    for program in _PROGRAMS:
+        carried = files[f"{bundle.program}/packages/verifier/bundles/carried/{program}"]
+        files[f"{bundle.program}/{program}"] = carried
+    return dict(sorted(files.items()))
+
+
+def _sizes(assignment: Assignment) -> list[int]:
+    problem = read_submission({**assignment.problem, "gradients": {}}).problem
+    return [values.size for _, values in named(problem.parameters)]
+
+
+def _with_total(assignment: Assignment, parameters: int) -> Assignment:
+    """Say what the whole is worth, so that a result without parameters is out of as much as any other."""
+    if assignment.points.total is not None or assignment.points.by_name:
+        return assignment
+    return replace(assignment, points=Points(total=float(parameters)))
+
+
+def _settings(bundle: Bundle, largest: int) -> dict[str, Any]:
+    return {
+        "submission": bundle.submission,
+        "results": bundle.results,
+        "names": list(bundle.names),
+        "deep": bundle.deep,
+        "largest": largest,
+        "seconds": bundle.seconds,
+        "outputs": [asdict(result) for result in bundle.result_files],
+        "gate": bundle.gate,
+        "tells": bundle.tells,
+    }
+
+
+def _words(bundle: Bundle, order: Order, text: str) -> dict[str, Any]:
+    version = metadata.version("gradjury")
+    assignment = order.assignment
+    window = assignment.opens is not None or assignment.closes is not None
+    return {
+        "title": one_line(assignment.title),
+        "version": version,
+        "image": order.image or f"gradjury-grader:{version}",
+        "uuid": order.uuid or str(uuid5(NAMESPACE_OID, text)),
+        "points": f"{rounded(assignment.points.total or sum(assignment.points.by_name.values())):g}",
+        "rules": assignment.attempts is not None or window,
+        "attempts": assignment.attempts,
+        "opens": assignment.opens,
+        "closes": assignment.closes,
+        "files": [name + suffix for name in bundle.names for suffix in SUFFIXES],
+        "archive": bundle.archive,
+        "problem": bundle.problem,
+        "program": bundle.program,
+        "question": bundle.question,
+        "requirements": next(path for path in bundle.templates if path.endswith("requirements.txt")),
+    }
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("verifier.bundles", "."),
+        autoescape=False,  # shell, YAML, Markdown; the one page escapes what it shows
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,44 @@
+"""Results for what is not judged, written with the bundle, so that giving one needs nothing that can fail."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from verifier.bundles.bundle import Bundle
+from verifier.documents.files import SUFFIXES
+from verifier.documents.mistakes import Mistake
+from verifier.exporters import ExportChoices
+from verifier.points import Points
+from verifier.sourced import Sourced
+
+FAILED = "failed"
+
+
+def plain_results(bundle: Bundle, points: Points, largest: int) -> Mapping[str, str]:
+    """Give each result file by its path: a folder a reason, as `grade.py` calls them."""
+    one = _named(bundle)
+    remedy = "hand in your gradients as that file, and nothing else that could be them"
+    reasons = {
+        "none": Sourced("submission", None, (Mistake("(file)", one, "none", remedy),)),
+        "several": Sourced("submission", None, (Mistake("(file)", one, "several", remedy),)),
+        "large": Sourced(
+            "submission",
+            None,
+            (Mistake("(file)", f"at most {largest} bytes", "more", "hand in gradients alone"),),
+        ),
+        FAILED: Sourced("submission", None, broken="tell your instructor"),
+    }
+    choices = ExportChoices(points, "gitlab")
+    return MappingProxyType(
+        {
+            f"{reason}/{result.file}": result.rendered(own, choices)
+            for reason, own in reasons.items()
+            for result in bundle.result_files
+        }
+    )
+
+
+def _named(bundle: Bundle) -> str:
+    if not bundle.names:
+        return f"exactly one file that ends in {', '.join(SUFFIXES)}"
+    names = ", ".join(name + suffix for name in bundle.names for suffix in SUFFIXES)
+    return f"exactly one of the files {names}"
