@@ -9,6 +9,7 @@ import venv
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -49,14 +50,23 @@ class Place:
     environment: Mapping[str, str]
 
     def grade(self) -> Outcome:
+        command = (*without_network(), *self.command)
         ended = subprocess.run(
-            self.command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120
         )
         names = [result.file for result in BUNDLES[self.platform].result_files]
         files = {name: (self.results / name).read_text() for name in names if (self.results / name).exists()}
         if self.platform == "github":  # its results are what was printed, and the summary
             files = {"annotations.txt": ended.stdout, "summary.md": (self.folder / "summary").read_text()}
         return Outcome(ended.returncode, files, ended.stdout + ended.stderr)
+
+
+@cache
+def without_network() -> tuple[str, ...]:
+    """Give what cuts a command off from every network, where this machine allows that."""
+    cut = ("unshare", "--map-root-user", "--net")
+    allowed = shutil.which(cut[0]) and subprocess.run((*cut, "true"), capture_output=True).returncode == 0
+    return cut if allowed else ()
 
 
 def python_without_gradjury(folder: Path) -> Path:

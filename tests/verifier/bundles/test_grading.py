@@ -1,6 +1,7 @@
 """Bundles, run where platforms run them: whatever is handed in and whatever breaks, a valid result."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -193,6 +194,13 @@ def test_on_gradescope_any_name_in_any_folder_will_do_and_what_macos_adds_is_no_
     in_a_folder(file("._My answer.JSON", "\0"), "__MACOSX")(place.submission)
     document = valid("gradescope", place.grade())
     assert document["score"] == 7.5
+
+
+def test_a_name_that_is_no_text_is_a_name(placed: Placed) -> None:
+    place = placed("gradescope")
+    RIGHT["JSON"](place.submission)
+    (place.submission / "gradients.json").rename(place.submission / os.fsdecode(b"-\xff\n::error::.json"))
+    assert valid("gradescope", place.grade())["score"] == 10
 
 
 @pytest.mark.parametrize("committed", ["a file", "a link"])

@@ -1,0 +1,54 @@
+"""What the pages on assignments and bundles show is what happens."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from verifier.assignment import Assignment
+from verifier.bundles import BUNDLES
+from verifier.bundling import BundleChoices, write_bundle
+from verifier.documents.assignment_reading import FIELDS, SEEN, read_assignment
+from verifier.documents.gradients_reading import parse_gradients, submission_document
+from verifier.documents.reading import read_submission
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "assignments.md").read_text()
+BUNDLES_PAGE = (DOCS / "bundles.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+
+
+def shown() -> Assignment:
+    return read_assignment(json.loads(blocks("json")[0]))
+
+
+def test_the_assignment_shown_can_be_read_and_bundled(tmp_path: Path) -> None:
+    (tmp_path / "assignment.json").write_text(blocks("json")[0])
+    assert shown().points.total == 10
+    assert write_bundle(BundleChoices("github", tmp_path / "out", tmp_path / "assignment.json")) == 0
+
+
+def test_every_field_and_everything_that_students_may_see_is_described() -> None:
+    assert all(f"`{word}`" in PAGE for word in (*FIELDS, *SEEN))
+
+
+def test_the_files_shown_answer_the_assignment_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(blocks("python")[0], {})
+    contents = [block.encode() for block in blocks("json")[1:]]
+    contents += [path.read_bytes() for path in tmp_path.iterdir()]
+    assert len(contents) == 5
+    read = [read_submission(submission_document(shown().problem, parse_gradients(each))) for each in contents]
+    handed_in = [{name: each.tolist() for name, each in one.gradients.items()} for one in read]
+    assert all(one == handed_in[0] for one in handed_in)
+    assert len(handed_in[0]) == 4
+
+
+def test_every_platform_has_its_command() -> None:
+    for platform, row in BUNDLES.items():
+        assert re.search(rf"^gradjury bundle {platform} ", BUNDLES_PAGE, re.MULTILINE)
+        assert all(f"`--{option} " in BUNDLES_PAGE for option in row.options)
