@@ -82,8 +82,9 @@ def _check_options(bundle: Bundle, choices: BundleChoices, mistakes: Mistakes) -
         except ValueError:
             rule = "a UUID of 32 hexadecimal digits"
             mistakes.add("--uuid", rule, shown(choices.uuid), "leave it out to have it derived")
-    if choices.zip is not None and not choices.zip.parent.is_dir():
-        remedy = f"create the folder {str(choices.zip.parent)!r} first"
+    if choices.zip is not None and (choices.zip.is_dir() or not choices.zip.parent.is_dir()):
+        absent = f"create the folder {str(choices.zip.parent)!r} first"
+        remedy = "name a file in that folder" if choices.zip.is_dir() else absent
         mistakes.add("--zip", "a file that can be written", repr(str(choices.zip)), remedy)
 
 

@@ -75,6 +75,7 @@ def test_an_assignment_that_no_platform_can_grade_is_refused(
         ("github", {"zip": Path("absent/a.zip")}, "--zip: expected a file that can be written"),
         ("prairielearn", {"image": "a b; rm"}, "--image: expected a container's name"),
         ("gradescope", {"zip": Path("absent/a.zip")}, "create the folder 'absent' first"),
+        ("gradescope", {"zip": Path("/")}, "name a file in that folder"),
         ("gradescope", {"assignment": Path("absent.json")}, "--assignment absent.json: expected a file"),
     ],
 )

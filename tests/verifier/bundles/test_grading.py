@@ -3,7 +3,9 @@
 import json
 import os
 import subprocess
+import venv
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -201,6 +203,31 @@ def test_a_name_that_is_no_text_is_a_name(placed: Placed) -> None:
     RIGHT["JSON"](place.submission)
     (place.submission / "gradients.json").rename(place.submission / os.fsdecode(b"-\xff\n::error::.json"))
     assert valid("gradescope", place.grade())["score"] == 10
+
+
+def test_students_see_no_more_than_the_assignment_lets_them(placed: Placed) -> None:
+    place = placed("gradescope")
+    file("gradients.json", json.dumps({"gradients": WRONG}))(place.submission)
+    path = place.question / "assignment.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"students_see": ["verdict"]}))
+    outcome = place.grade()
+    document = valid("gradescope", outcome)
+    assert document["score"] == 0  # of the whole
+    assert "incorrect" in outcome.files["results.json"]
+    assert "layer" not in outcome.files["results.json"]
+
+
+def test_a_runner_without_the_packages_and_without_network_is_told_of_plainly(
+    placed: Placed, tmp_path: Path
+) -> None:
+    place = placed("classroom50")
+    RIGHT["JSON"](place.submission)
+    venv.create(tmp_path / "empty", symlinks=True, with_pip=False)
+    command = (str(tmp_path / "empty" / "bin" / "python"), *place.command[1:])
+    unreachable = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    outcome = replace(place, command=command, environment=place.environment | unreachable).grade()
+    assert valid("classroom50", outcome)["score"] == 0
+    assert (outcome.status, NOT_JUDGED in outcome.files["result.json"]) == (0, True)
 
 
 @pytest.mark.parametrize("committed", ["a file", "a link"])
