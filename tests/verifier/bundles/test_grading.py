@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import venv
 from collections.abc import Callable, Iterable
@@ -173,6 +174,13 @@ def test_what_breaks_in_here_is_a_plain_result(injury: str, platform: str, place
         assert (document["score"], document["max-score"]) == (0, 10)
         assert (document["owner"], document["submission"]) == ("ada", CLASSROOM["SUBMISSION_TAG"])
         assert document["datetime"] == "2026-11-20T09:30:00Z"
+
+
+def test_on_prairielearn_a_question_without_tests_is_not_gradable(placed: Placed) -> None:
+    place = placed("prairielearn")
+    RIGHT["JSON"](place.submission)
+    shutil.rmtree(place.question)
+    assert valid("prairielearn", place.grade())["gradable"] is False
 
 
 def test_on_gradescope_instructors_read_why_in_the_standard_output(placed: Placed) -> None:
