@@ -89,7 +89,8 @@ def resident(pid: int) -> int:
         one = todo.pop()
         try:
             rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
-            children = Path(f"/proc/{one}/task/{one}/children").read_text().split()
+            threads = Path(f"/proc/{one}/task").glob("*/children")  # a thread's children are its own
+            children = " ".join(thread.read_text() for thread in threads).split()
         except OSError:  # it has ended meanwhile
             continue
         total += sum(int(kib) for kib in re.findall(r"^Pss:\s+(\d+) kB", rollup, re.M)) * 1024
