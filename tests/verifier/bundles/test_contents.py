@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import yaml
 
 from tests.verifier.bundles.handing_in import ASSIGNMENT, expected_digits
 from verifier.bundles import BUNDLES
@@ -138,7 +139,6 @@ def test_the_uuid_follows_the_assignment_or_is_given(tmp_path: Path, assignment:
 
 @pytest.mark.parametrize(("platform", "file"), [("github", "action.yml"), ("gitlab", ".gitlab-ci.yml")])
 def test_yaml_is_yaml(platform: str, file: str, bundles: dict[str, Path]) -> None:
-    yaml = pytest.importorskip("yaml")
     document = yaml.safe_load((bundles[platform] / file).read_text())
     if platform == "github":
         assert document["name"] == f"GradJury: {ASSIGNMENT['title']}"
