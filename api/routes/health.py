@@ -1,5 +1,6 @@
 """GET /health/live and /health/ready."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -11,6 +12,7 @@ from api.judging.task import Judged, Task
 from api.service import Service
 from verifier.documents.json_text import write
 from verifier.examples import example_document
+from verifier.oracles import ORACLES
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -23,13 +25,18 @@ async def live() -> dict[str, str]:
 @router.get(
     "/ready",
     operation_id="ready",
-    summary="Whether the storage answers, every oracle answers a known problem, and they agree",
-    responses={503: {"description": "The storage is away; or an oracle cannot be asked, or is contradicted"}},
+    summary="Whether the storage answers, the oracles answer a known problem, and they agree",
+    responses={
+        503: {
+            "description": "The storage is away; or an oracle contradicts the others; or one named in "
+            "GRADJURY_ORACLES cannot be asked. Unnamed, one without its package is null and the rest judge."
+        }
+    },
 )
 async def ready(service: TheService, response: Response) -> dict[str, Any]:
     oracles = await self_check(service)
     storage = await run_sync(_storage_answers, service)
-    well = storage and bool(oracles) and all(oracles.values())
+    well = storage and agree(oracles, service.settings.oracle_names or ())
     response.status_code = 200 if well else 503
     return {"status": "ready" if well else "not ready", "storage": storage, "oracles": oracles}
 
@@ -39,6 +46,13 @@ async def self_check(service: Service) -> dict[str, bool | None]:
     content = write(example_document("sigmoid-mse")).encode()
     outcome = await service.pool.judge(Task(content, "json", oracles=service.settings.oracle_names))
     return dict(outcome.findings.oracles) if isinstance(outcome, Judged) else {}
+
+
+def agree(oracles: Mapping[str, bool | None], named: Sequence[str]) -> bool:
+    """Whether all agree but those without their package, unless somebody asked for them by name."""
+    absent = {name for name, agrees in oracles.items() if agrees is None and ORACLES[name].needs}
+    asked = oracles.keys() - (absent - set(named))
+    return bool(asked) and all(oracles[name] for name in asked)
 
 
 def _storage_answers(service: Service) -> bool:

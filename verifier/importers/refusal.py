@@ -37,7 +37,7 @@ def library(name: str, install: str) -> ModuleType:
     """Import a source's library. Raises: MissingLibrary saying what to install."""
     try:
         return import_module(name)
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: the library's own libraries do not load
         raise MissingLibrary(
             f"expected the package {name.partition('.')[0]!r} for this source, got none ({error}); "
             f"install {install}"

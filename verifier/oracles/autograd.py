@@ -17,7 +17,7 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     """
     try:
         import torch
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a PyTorch whose own libraries do not load
         return Answer({}, Uncertainty.UNKNOWN, reason=f"PyTorch cannot be imported: {error}")
     leaves = _leaves(torch, problem)
     _risk(torch, problem, leaves).backward()

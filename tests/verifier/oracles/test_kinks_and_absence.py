@@ -171,6 +171,13 @@ class TestWithoutPytorch:
         assert answer.uncertainty is Uncertainty.UNKNOWN
         assert answer.reason.startswith("PyTorch cannot be imported")
 
+    def test_a_pytorch_whose_own_libraries_do_not_load_is_as_good_as_none(self, monkeypatch, tmp_path):
+        (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.12: cannot open shared object file')")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "torch")
+        answer = asked("autograd", draw_problem(np.random.default_rng(1)))
+        assert answer.reason == "PyTorch cannot be imported: libcudart.so.12: cannot open shared object file"
+
     def test_a_verdict_needs_no_pytorch(self):
         report = verify(small_document())
         assert report.verdict == "correct"

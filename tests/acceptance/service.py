@@ -1,0 +1,36 @@
+"""A running service, started and stopped as a user would."""
+
+import re
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.acceptance.doors import GRADJURY
+
+
+@contextmanager
+def running_service(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """The address of a service on a free port; it must stop cleanly on an interrupt."""
+    service = subprocess.Popen(
+        [GRADJURY, "serve", "--port", "0"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+    )
+    assert service.stderr is not None
+    lines = []
+    for line in service.stderr:
+        lines.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            break
+    else:
+        raise AssertionError("the service did not start:\n" + "".join(lines))
+    yield found.group()
+    service.send_signal(signal.SIGINT)
+    _, rest = service.communicate(timeout=20)
+    assert service.returncode == 0, rest
+    assert "Traceback" not in rest
