@@ -108,11 +108,7 @@ def told(failure: Failure) -> Iterator[str]:
                 break
     named = failure.diagnosed or failure.report
     for row in named.diagnosis[:1] if named is not None else ():
-        yield f"  bug: {diagnosis.heading(row)}"
-        yield f"    {row.explanation}"
-        yield f"    right: {row.right}"
-        yield f"    used:  {row.wrong}"
-        yield f"  next: {row.hint}"
+        yield from (f"  {line}" for line in diagnosis.in_brief(row))
     if failure.replay:
         yield "  replay: save the next line as smallest.json, then: gradjury check smallest.json"
         yield failure.replay

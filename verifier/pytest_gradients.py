@@ -9,11 +9,15 @@ import pytest
 
 from verifier.backward_function import Backward
 from verifier.documents.json_text import write
+from verifier.documents.mistakes import encodable
 from verifier.documents.report_document import summary_of
 from verifier.documents.report_reading import read_report
-from verifier.exporters import EXPORTERS, diagnosis, sentences
+from verifier.exporters import EXPORTERS, ExportChoices, diagnosis, sentences
+from verifier.importers.refusal import refused
+from verifier.output import opened
 from verifier.pipeline import verify
 from verifier.report import ParameterReport, Report
+from verifier.sourced import Sourced
 from verifier.verdict import Verdict
 
 _TOLERANCE = ("preset", "rtol", "atol")
@@ -39,7 +43,7 @@ class Gradients:
         loss: Any,
         inputs: Any,
         targets: Any,
-        my_gradients: Any,
+        my_gradients: Any = None,
         *,
         parameters: Mapping[str, Any] | None = None,
         name: str | None = None,
@@ -47,23 +51,20 @@ class Gradients:
     ) -> Report:
         """Check gradients against a network's own.
 
-        network: a list of layers, or the document's `network`, with `parameters`. my_gradients: by parameter.
-        fields: any other field of a submission, such as precision or masks. Raises: MalformedSubmission.
+        network: a list of layers, or the document's `network`, with `parameters`; or a live torch module,
+        which has its own, and by default its gradients in `.grad`. my_gradients: by parameter, a module's by
+        its own names. fields: any other field of a submission, such as precision or masks.
+        Raises: MalformedSubmission.
         """
-        shape = network if isinstance(network, Mapping) else {"layers": list(network)}
-        document = {
-            "network": {key: value for key, value in shape.items() if key != "parameters"},
-            "loss": loss,
-            "parameters": parameters if parameters is not None else shape.get("parameters", {}),
-            "inputs": inputs,
-            "targets": targets,
-            "gradients": my_gradients,
-            **fields,
-        }
         if name is not None:
-            document["name"] = name
+            fields["name"] = name
         if self._tolerance:
-            document["tolerance"] = self._tolerance
+            fields["tolerance"] = self._tolerance
+        question = {"loss": loss, "inputs": inputs, "targets": targets}
+        if hasattr(network, "named_parameters"):
+            document = _of_module(network, parameters, gradients=my_gradients, **question, **fields)
+        else:
+            document = {**_of_layers(network, parameters), "gradients": my_gradients, **question, **fields}
         report = verify(document, oracles=self._options.get("oracles"))
         self._record(_recorded(report))
         for parameter in report.parameters.values():
@@ -92,6 +93,24 @@ class Gradients:
         return {key: value for key, value in self._options.items() if key in _TOLERANCE}
 
 
+def _of_layers(network: Any, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    shape = network if isinstance(network, Mapping) else {"layers": list(network)}
+    return {
+        "network": {key: value for key, value in shape.items() if key != "parameters"},
+        "parameters": parameters if parameters is not None else shape.get("parameters", {}),
+    }
+
+
+def _of_module(module: Any, parameters: Mapping[str, Any] | None, **question: Any) -> dict[str, Any]:
+    from verifier.importers import from_torch
+
+    if parameters is not None:
+        raise refused("parameters", "none beside a module, which has its own", "some", "leave them out")
+    if question["gradients"] is None and all(own.grad is None for own in module.parameters()):
+        raise refused("gradients", "gradients in the module's .grad", "none", "call loss.backward() first")
+    return from_torch(module, **question)
+
+
 def marked(marker: pytest.Mark | None) -> dict[str, Any]:
     """Give a marker's options. Raises: UsageError naming those that there are."""
     if marker is None:
@@ -106,30 +125,15 @@ def marked(marker: pytest.Mark | None) -> dict[str, Any]:
 
 
 def write_report(path: str, checks: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Write all checks of a run to one file: JSON, or a page."""
-    documents = [{"test": node, **check["report"]} for node, check in checks]
+    """Write all checks of a run to one file: JSON, or a page. Raises: MalformedSubmission if it cannot be."""
     if path.endswith(".json"):
+        documents = [{"test": encodable(node), **check["report"]} for node, check in checks]
         text = write({"schema": "gradjury.pytest/1", "checks": documents})
     else:
-        text = _page(documents)
-    Path(path).write_text(text, encoding="utf-8")
-
-
-def _page(documents: Sequence[Mapping[str, Any]]) -> str:
-    """Show every report as it prints, one after the other, in one file that needs nothing else."""
-    from html import escape
-
-    parts = [
-        f"<section><h2>{escape(document['test'])}</h2>"
-        f"<pre>{escape(EXPORTERS['text'].export(read_report(document)))}</pre></section>"
-        for document in documents
-    ]
-    style = ":root{color-scheme:light dark}body{font:16px system-ui;margin:2rem}pre{overflow-x:auto}"
-    body = "\n".join(parts) or "<p>No gradients were checked.</p>"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Gradients</title>'
-        f"<style>{style}</style></head><body><h1>Gradients</h1>\n{body}\n</body></html>\n"
-    )
+        found = [Sourced(node, read_report(check["report"])) for node, check in checks]
+        text = EXPORTERS["html"].render(found, ExportChoices())
+    with opened(Path(path)) as stream:
+        stream.write(text + "\n")
 
 
 def _recorded(report: Report) -> dict[str, Any]:
@@ -161,8 +165,4 @@ def _lines(report: Report, parameter: ParameterReport) -> Iterator[str]:
     if not own and report.diagnosis:
         yield f"  bug: none of its own; it inherits from {diagnosis.heading(report.diagnosis[0])}"
     for row in own[:1]:
-        yield f"  bug: {diagnosis.heading(row)}"
-        yield f"    {row.explanation}"
-        yield f"    right: {row.right}"
-        yield f"    used:  {row.wrong}"
-        yield f"  next: {row.hint}"
+        yield from (f"  {line}" for line in diagnosis.in_brief(row))

@@ -6,6 +6,7 @@ pytest imports this module in every run, so it imports nothing heavy until a tes
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
     path = config.getoption("--gradients-report")
     if path is not None and not str(path).endswith((".json", ".html")):
         raise pytest.UsageError(f"--gradients-report: expected a name in .json or .html, got {path!r}")
+    if path is not None and not Path(path).parent.is_dir():  # said before the tests run, not after
+        rule = "a file in a folder that exists"
+        raise pytest.UsageError(f"--gradients-report: expected {rule}, got {path!r}; create the folder first")
     config.pluginmanager.register(_Collected(config), "gradjury-collected")
 
 
@@ -62,15 +66,18 @@ class _Collected:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.checks: list[tuple[str, dict[str, Any]]] = []
+        self.unwritten = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if type(report) is pytest.TestReport:  # the test's own, not one of its subtests
             self.checks += [(report.nodeid, check) for check in getattr(report, _ATTRIBUTE, [])]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self.checks:
+        if not self.checks and not self.unwritten:
             return
         terminalreporter.section("gradients")
+        if self.unwritten:
+            terminalreporter.line(self.unwritten)
         for node, check in self.checks:
             terminalreporter.line(f"{check['verdict']:10} {check['summary']}  {node}")
             for found in check["diagnosis"]:
@@ -80,6 +87,12 @@ class _Collected:
         path = self.config.getoption("--gradients-report")
         if path is None or hasattr(self.config, "workerinput"):
             return
+        from verifier.documents.mistakes import MalformedSubmission
         from verifier.pytest_gradients import write_report
 
-        write_report(path, self.checks)
+        try:
+            write_report(path, self.checks)
+        except MalformedSubmission as error:
+            (mistake,) = error.mistakes
+            self.unwritten = f"--gradients-report: {mistake.detail}"
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR

@@ -47,6 +47,16 @@ def read_array(value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = T
     return array
 
 
+def without_tensors(value: Any) -> Any:
+    """Give numpy arrays for PyTorch's tensors, wherever in nested lists they stand; bfloat16 as float32."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        return (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    if isinstance(value, list | tuple):
+        return [item if isinstance(item, int | float) else without_tensors(item) for item in value]
+    return value
+
+
 def dtype_of(value: Any) -> str | None:
     """Name the floating format of an array or tensor; None for lists and for integers."""
     dtype = getattr(value, "dtype", None)
@@ -57,9 +67,7 @@ def dtype_of(value: Any) -> str | None:
 
 
 def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
-    if hasattr(value, "detach"):  # a tensor; bfloat16 has no numpy twin
-        value = value.detach().cpu()
-        value = value.double().numpy() if value.is_floating_point() else value.numpy()
+    value = without_tensors(value)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiu":
         with np.errstate(over="ignore"):
             return np.asarray(value, dtype=np.float64)
@@ -100,7 +108,7 @@ def _from_flat(
 ) -> Array | None:
     if not set(map(type, flat)) <= {int, float}:
         flat = [NON_FINITE.get(x, x) if type(x) is str and not finite else x for x in flat]
-        flat = [float(x) if isinstance(x, np.floating | np.integer) else x for x in flat]
+        flat = [_single(x) for x in flat]
         wrong = [i for i, x in enumerate(flat) if type(x) not in (int, float)]
         if wrong:
             _note_places(
@@ -126,6 +134,13 @@ def _from_flat(
             mistakes,
         )
         return None
+
+
+def _single(x: Any) -> Any:
+    """Give a number of numpy's or PyTorch's as Python's."""
+    if isinstance(x, np.floating):  # a longdouble's item() is one again
+        return float(x)
+    return x.item() if getattr(x, "ndim", None) == 0 and hasattr(x, "item") else x
 
 
 def _remedy(wrong: list[Any], finite: bool) -> str:

@@ -62,6 +62,8 @@ def _listed(value: Any) -> Any:
         return numbers(value.tolist())
     if isinstance(value, dict):
         return {key: _listed(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_listed(item) for item in value]
     return numbers(value) if isinstance(value, float) else value
 
 

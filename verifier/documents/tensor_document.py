@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.documents.arrays import read_array
+from verifier.documents.arrays import read_array, without_tensors
 from verifier.documents.json_text import parse
 from verifier.documents.mistakes import MalformedSubmission, Mistake, Mistakes, shown
+from verifier.documents.submission_document import with_lists
 
 TEXT = "submission"
 GROUPS = ("parameters", "gradients", "masks")
@@ -59,11 +60,12 @@ def take_apart(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
         for member, tensor in (document.get(group) or {}).items():
             tensors[f"{group}.{member}"] = _tensor(tensor)
     rest = {key: value for key, value in document.items() if key not in (*SINGLES, *GROUPS)}
-    return tensors, rest
+    return tensors, with_lists(rest)
 
 
 def _tensor(value: Any) -> Array:
     """Give lists as an array, the contract's words for non-finite numbers included."""
+    value = without_tensors(value)
     array = np.asarray(value)
     if array.dtype.kind in "fiu":
         return array

@@ -14,6 +14,16 @@ def heading(row: Diagnosis) -> str:
     return f"{row.bug or 'first wrong'} in {where} ({row.equation})"
 
 
+def in_brief(row: Diagnosis) -> Iterator[str]:
+    """Give the bug, both formulas and what to do next: what a failing test has room for."""
+    yield f"bug: {heading(row)}"
+    yield f"  {row.explanation}"
+    if row.right:
+        yield f"  right: {row.right}"
+        yield f"  used:  {row.wrong}"
+    yield f"next: {row.hint}"
+
+
 def of_parameter(report: Report, name: str) -> Iterator[Diagnosis]:
     """Give the rows that speak of a parameter: by its name, or where names are withheld, by its layer."""
     for row in report.diagnosis:

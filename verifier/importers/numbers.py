@@ -5,14 +5,13 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.documents.arrays import without_tensors
 from verifier.importers.refusal import refused
 
 
 def array_of(value: Any) -> Array:
     """Give a numpy array of the same numbers; bfloat16 as float32. Raises: ImportRefused for ragged lists."""
-    if hasattr(value, "detach"):  # a tensor of PyTorch
-        value = value.detach().cpu()
-        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    value = without_tensors(value)
     if type(value).__module__.startswith("keras"):  # a variable
         return array_of(value.value)
     try:

@@ -36,6 +36,23 @@ def test_wrong(gradients):
 """
 
 
+# a module of PyTorch, its gradients left in .grad by PyTorch itself
+MODULE = """
+import pytest, torch
+from torch import nn
+from verifier import MalformedSubmission
+
+torch.manual_seed(0)
+MODEL = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+X, Y = torch.randn(5, 3), torch.tensor([0, 1, 1, 0, 1])
+
+
+def backward(reduction="mean"):
+    MODEL.zero_grad()
+    nn.functional.cross_entropy(MODEL(X), Y, reduction=reduction).backward()
+"""
+
+
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
 
@@ -57,6 +74,76 @@ def test_wrong_gradients_fail_by_one_subtest_a_parameter_that_names_the_bug(
     assert "layers.0.weight: 4 of 4 numbers are wrong" in text
     assert "layers.0.bias: 2 of 2 numbers are wrong" in text
     result.stdout.fnmatch_lines(["*bug: batch-sum-for-mean in the whole network (loss)"])
+
+
+@pytest.mark.parametrize("loss", ['"torch.cross_entropy"', "nn.CrossEntropyLoss()"])
+def test_a_live_module_stands_for_layers_parameters_and_gradients(
+    pytester: pytest.Pytester, loss: str
+) -> None:
+    pytester.makepyfile(
+        f"""{MODULE}
+
+def test_right(gradients):
+    backward()
+    report = gradients.check(MODEL, {loss}, X, Y, name="hw1")
+    assert (report.verdict, report.precision, report.name) == ("correct", "float32", "hw1")
+
+def test_wrong(gradients):
+    backward(reduction="sum")
+    gradients.check(MODEL, {loss}, X, Y)
+
+def test_gradients_by_the_modules_names(gradients):
+    backward()
+    found = {{name: own.grad for name, own in MODEL.named_parameters()}}
+    MODEL.zero_grad()
+    assert gradients.check(MODEL, {loss}, X, Y, found).verdict == "correct"
+"""
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=2, failed=5)  # the test that is wrong, and its four parameters
+    result.stdout.fnmatch_lines(["*bug: batch-sum-for-mean in the whole network (loss)"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("", "gradients: expected gradients in the module's .grad, got none; call loss.backward() first"),
+        ("{}, parameters={}", "parameters: expected none beside a module, which has its own, got some"),
+    ],
+)
+def test_a_module_without_gradients_or_with_parameters_beside_it_is_refused(
+    pytester: pytest.Pytester, arguments: str, words: str
+) -> None:
+    pytester.makepyfile(
+        f"""{MODULE}
+
+def test_refused(gradients):
+    with pytest.raises(MalformedSubmission) as refusal:
+        gradients.check(MODEL, "torch.cross_entropy", X, Y, {arguments})
+    assert str(refusal.value).startswith({words!r})
+"""
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
+def test_arrays_may_be_tensors_that_require_gradients(pytester: pytest.Pytester) -> None:
+    tensors = RIGHT.replace("X, Y, gradients_by_hand()", "*tensors(X, Y), made_tensors(gradients_by_hand())")
+    pytester.makepyfile(
+        tensors.replace("parameters=PARAMETERS", "parameters=made_tensors(PARAMETERS)")
+        + """
+
+def tensors(*arrays):
+    import torch
+    return [torch.tensor(one, dtype=torch.float64, requires_grad=True) for one in arrays]
+
+
+def made_tensors(named):
+    return dict(zip(named, tensors(*named.values())))
+"""
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["correct*6 of 6 numbers correct*"])
 
 
 def test_a_failure_is_told_in_at_most_a_dozen_lines(pytester: pytest.Pytester) -> None:
@@ -85,8 +172,38 @@ def test_the_page_holds_every_report_and_escapes_what_tests_are_called(pytester:
     )
     run(pytester, "--gradients-report=found.html")
     page = (pytester.path / "found.html").read_text()
-    assert "batch-sum-for-mean" in page
+    assert "<dt>batch-sum-for-mean in the whole network (loss)</dt>" in page
+    assert "::test_wrong[&lt;b&gt;]" in page
     assert "<b>" not in page
+
+
+def test_the_page_of_a_run_without_checks_says_so(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_nothing():\n    pass\n")
+    run(pytester, "--gradients-report=found.html").assert_outcomes(passed=1)
+    assert "<p>0 submissions: none.</p>" in (pytester.path / "found.html").read_text()
+
+
+def test_a_report_into_a_folder_that_is_none_is_refused_before_any_test_runs(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(RIGHT)
+    result = run(pytester, "--gradients-report=absent/found.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*expected a file in a folder that exists, got 'absent/found.json'; create*"]
+    )
+
+
+def test_a_report_that_cannot_be_written_is_told_after_the_tests(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(RIGHT)
+    (pytester.path / "found.json").mkdir()
+    result = run(pytester, "--gradients-report=found.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*--gradients-report: expected a file that can be written, got 'found.json'*"]
+    )
 
 
 @pytest.mark.parametrize("name", ["found.txt", "found"])
