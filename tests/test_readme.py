@@ -9,7 +9,7 @@ import pytest
 
 from reference_impl import backpropagate, named
 from verifier import verify
-from verifier.documents.reading import read_submission
+from verifier.documents.reading import read_question
 from verifier.examples import example_document
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -31,7 +31,7 @@ def test_the_pytest_example_passes_for_a_right_backward_pass_alone(slope: float)
     def my_backward_pass(parameters: dict[str, Any], inputs: Any, targets: Any) -> dict[str, Any]:
         network = {"layers": [{"in": 3, "out": 4, "activation": "tanh"}, {"in": 4, "out": 2}]}
         question = {"network": network, "loss": "mse", "parameters": parameters}
-        submission = read_submission(question | {"inputs": inputs, "targets": targets, "gradients": {}})
+        submission = read_question(question | {"inputs": inputs, "targets": targets})
         return {name: slope * array for name, array in named(backpropagate(submission.problem))}
 
     names: dict[str, Any] = {"my_backward_pass": my_backward_pass, "np": np}

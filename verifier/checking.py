@@ -19,7 +19,6 @@ from verifier.documents.tolerance_reading import read_tolerance
 from verifier.exit_status import ExitStatus, of_all
 from verifier.exporters import EXPORTERS, ExportChoices
 from verifier.exporters.classroom50 import VARIABLES
-from verifier.exporters.harmless import one_line
 from verifier.exporters.junit import DIALECTS
 from verifier.judging import Manner, judge
 from verifier.judging_processes import judged_by_processes, processes_for
@@ -29,7 +28,8 @@ from verifier.points import Points, read_points
 from verifier.report import Audience
 from verifier.report_writer import ReportWriter
 from verifier.sourced import Sourced
-from verifier.sources import sources_of
+from verifier.sources import STANDARD_INPUT, sources_of
+from verifier.telling import tell, tell_mistakes
 
 _MANY = 10  # from how many files on a terminal sees a progress bar
 
@@ -59,8 +59,7 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
         manner, export, allowed = _checked(choices)
         stream: IO[str] = sys.stdout if output is None else opened(output)
     except MalformedSubmission as error:
-        for mistake in error.mistakes:
-            print(f"{mistake.pointer}: {mistake.detail}", file=sys.stderr)  # noqa: T201
+        tell_mistakes(error.mistakes)
         return ExitStatus.MALFORMED
     sources = list(sources_of(arguments))
     statuses = []
@@ -71,20 +70,20 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
             for own in _with_progress(judged, len(sources)):
                 statuses.append(own.status)
                 for complaint in own.complaints:
-                    print(one_line(f"{own.path}: {complaint}"), file=sys.stderr)  # noqa: T201
+                    tell(f"{own.path}: {complaint}")
                 writer.add(_for(choices.audience, own, allowed))
         for failure in writer.close(os.environ):
-            print(one_line(failure), file=sys.stderr)  # noqa: T201
+            tell(failure)
     return of_all(statuses)
 
 
 def _judged(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generator[Sourced, None, None]:
     processes = processes_for(sources, jobs)
-    if processes > 1 and "-" not in sources:
+    if processes > 1 and STANDARD_INPUT not in sources:
         yield from judged_by_processes(sources, manner, processes)
         return
     for source in sources:
-        yield judge(source, manner, sys.stdin.buffer.read() if source == "-" else None)
+        yield judge(source, manner)
 
 
 def _for(audience: str, own: Sourced, allowed: Allowed) -> Sourced:

@@ -1,19 +1,25 @@
 """The command line `gradjury`: documents in, reports out, an exit status that fails closed."""
 
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from verifier.bundle_command import bundle
 from verifier.check_command import check
 from verifier.exit_status import ExitStatus
+from verifier.standard_streams import Commands, open_closed_streams
+
+if TYPE_CHECKING:
+    from verifier.documents.mistakes import Mistake
 
 app = typer.Typer(
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -86,7 +92,7 @@ def example(
         try:
             document = strong_document(document)
         except MalformedSubmission as error:
-            _refuse(str(error))
+            _refuse_mistakes(error.mistakes, str(like or ""))
     if output is None:
         if format_name is not FileFormat.JSON:
             _refuse(f"{format_name} is binary: name a file with --output")
@@ -96,7 +102,7 @@ def example(
             with opened(output, "wb") as stream:
                 stream.write(write_document(document, format_name))
         except MalformedSubmission as error:
-            _refuse(str(error))
+            _refuse_mistakes(error.mistakes)
 
 
 @app.command(name="inspect")
@@ -157,30 +163,39 @@ def print_catalogue(
 def _read_document(path: Path) -> Any:
     from verifier.documents.files import parse_bytes
     from verifier.documents.mistakes import MalformedSubmission
+    from verifier.sources import content_of
 
     try:
-        return parse_bytes(path.read_bytes())
-    except OSError as error:
-        _refuse(f"{path}: {error.strerror or error}")
+        return parse_bytes(content_of(str(path)))
     except MalformedSubmission as error:
-        _refuse(f"{path}: {error}")
+        _refuse_mistakes(error.mistakes, str(path))
 
 
-def _refuse(message: str) -> None:
-    typer.echo(message, err=True)
+def _refuse(message: str) -> NoReturn:
+    from verifier.telling import tell
+
+    tell(message)
+    raise typer.Exit(int(ExitStatus.MALFORMED))
+
+
+def _refuse_mistakes(mistakes: Iterable["Mistake"], source: str = "") -> NoReturn:
+    from verifier.telling import tell_mistakes
+
+    tell_mistakes(mistakes, source)
     raise typer.Exit(int(ExitStatus.MALFORMED))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an unforeseen error is one line and exit status 4."""
+    open_closed_streams()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="gradjury")
     except Exception as error:
         if os.environ.get("GRADJURY_DEBUG"):
             raise
-        typer.echo(
-            f"gradjury: internal error, {type(error).__name__}: {error}; "
-            "set GRADJURY_DEBUG=1 to see where, and please report it",
-            err=True,
-        )
+        told = f"internal error, {type(error).__name__}: {error}"
+        remedy = "set GRADJURY_DEBUG=1 to see where, and please report it"
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            told, remedy = f"the output cannot be written: {error.strerror}", "make room, or write elsewhere"
+        typer.echo(f"gradjury: {told}; {remedy}", err=True)
         sys.exit(int(ExitStatus.INTERNAL))

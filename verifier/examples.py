@@ -12,7 +12,7 @@ from reference_impl.backpropagation import CORRECT, Equations, backpropagate, we
 from reference_impl.network import Trace, named
 from reference_impl.problem import Problem
 from verifier.convention import as_submitted
-from verifier.documents.reading import read_submission
+from verifier.documents.reading import read_question
 from verifier.documents.submission_document import with_lists
 
 
@@ -160,7 +160,7 @@ def example_document(name: str) -> dict[str, Any]:
     """Give an example's document, ready for JSON. Raises: KeyError for a name that is none."""
     row = EXAMPLES[name]
     document = row.question(np.random.default_rng(7))
-    submission = read_submission(document | {"gradients": {}})
+    submission = read_question(document)
     gradients = named(backpropagate(submission.problem, row.equations))
     document["gradients"] = {key: as_submitted(key, value, submission.convention) for key, value in gradients}
     return with_lists(document)

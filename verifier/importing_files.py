@@ -2,17 +2,20 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from verifier.documents.files import SUFFIXES, write_document
 from verifier.documents.json_text import parse
-from verifier.documents.mistakes import MalformedSubmission
+from verifier.documents.mistakes import MalformedSubmission, Mistakes
 from verifier.exit_status import ExitStatus
 from verifier.importers import IMPORTERS, Importer
 from verifier.importers.array_files import arrays_in
 from verifier.importers.refusal import MissingLibrary, refused
 from verifier.output import opened
+from verifier.sources import content_of, unreadable
+from verifier.telling import tell, tell_mistakes
 
 _ARRAYS = ("inputs", "targets", "gradients")
 
@@ -26,24 +29,24 @@ def import_files(
     """
     try:
         row = _checked(source, files, options)
-        given = {name: _option(name, value) for name, value in options.items() if value is not None}
+        given = _given(options)
         further = dict(zip(row.further_files, files[1:], strict=False))
         document = row.load()(files[0], **{"loss": None, **given}, **further)
         format_name = "json" if output is None else _format_of(output)
         content = write_document(document, format_name)
-        if output is None:
+        stream = None if output is None else opened(output, "wb")
+    except OSError as error:
+        tell_mistakes([unreadable(error)], str(error.filename or source))
+    except MissingLibrary as error:
+        tell(f"{source}: {error}")
+    except MalformedSubmission as error:
+        tell_mistakes(error.mistakes)
+    else:
+        if stream is None:
             sys.stdout.write(content.decode())
         else:
-            with opened(output, "wb") as stream:
+            with stream:
                 stream.write(content)
-    except OSError as error:
-        _say(f"{error.filename or source}: {error.strerror or error}")
-    except MissingLibrary as error:
-        _say(f"{source}: {error}")
-    except MalformedSubmission as error:
-        for mistake in error.mistakes:
-            _say(f"{mistake.pointer or '(document)'}: {mistake.detail}")
-    else:
         return ExitStatus.CORRECT
     return ExitStatus.MALFORMED
 
@@ -58,15 +61,17 @@ def _checked(source: str, files: Sequence[Path], options: Mapping[str, str | Non
     most = 1 + len(row.further_files)
     if not 1 <= len(files) <= most:
         raise refused("FILE", f"1 to {most}: {row.reads}", f"{len(files)}")
+    mistakes = Mistakes()
     for name, value in options.items():
         if value is None and name in ("inputs", "targets", *row.required):
-            raise refused(f"--{name}", f"{name} for {source}", "nothing", f"give --{name}")
+            mistakes.add(f"--{name}", f"{name} for {source}", "nothing", f"give --{name}")
         if (
             value is not None
             and name in ("activations", "order")
             and name not in (*row.required, *row.allowed)
         ):
-            raise refused(f"--{name}", f"no such option for {source}", "one", "leave it out")
+            mistakes.add(f"--{name}", f"no such option for {source}", "one", "leave it out")
+    mistakes.raise_if_any()
     return row
 
 
@@ -76,13 +81,27 @@ def _format_of(output: Path) -> str:
     return output.suffix.removeprefix(".")
 
 
+def _given(options: Mapping[str, str | None]) -> dict[str, Any]:
+    """Read every option that was given. Raises: MalformedSubmission with what is wrong in any of them."""
+    given, mistakes = {}, []
+    for name, value in options.items():
+        if value is None:
+            continue
+        try:
+            given[name] = _option(name, value)
+        except MalformedSubmission as error:
+            where = value if name in _ARRAYS else f"--{name}"
+            mistakes += [
+                replace(own, pointer=f"{where}: {own.pointer or '(document)'}") for own in error.mistakes
+            ]
+    if mistakes:
+        raise MalformedSubmission(mistakes)
+    return given
+
+
 def _option(name: str, value: str) -> Any:
     if name in _ARRAYS:
-        return arrays_in(Path(value).read_bytes())
+        return arrays_in(content_of(value))
     if value.lstrip()[:1] in ("{", "["):
         return parse(value)
     return value.split(",") if name == "order" or "," in value else value
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201

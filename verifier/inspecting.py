@@ -7,7 +7,7 @@ from typing import Any
 from reference_impl.problem import Problem
 from verifier.diagnosis.inspection import Inspection
 from verifier.diagnosis.power import inspect_problem
-from verifier.documents.reading import read_submission
+from verifier.documents.reading import read_question
 from verifier.submission import Submission
 
 
@@ -22,8 +22,3 @@ def inspect(problem: Problem | Submission | Mapping[str, Any]) -> Inspection:
     submission = problem if isinstance(problem, Submission) else read_question(problem)
     inspection = inspect_problem(submission.problem, submission.precision, submission.tolerance)
     return replace(inspection, name=submission.name)
-
-
-def read_question(document: Mapping[str, Any]) -> Submission:
-    """Read a document whose gradients may be absent."""
-    return read_submission({**document, "gradients": document.get("gradients", {})})

@@ -8,11 +8,12 @@ from typing import IO
 from verifier.diagnosis.inspection import Inspection
 from verifier.documents.files import parse_bytes
 from verifier.documents.json_text import write
-from verifier.documents.mistakes import MalformedSubmission
+from verifier.documents.mistakes import MalformedSubmission, encodable
 from verifier.exit_status import ExitStatus, of_all
 from verifier.inspecting import inspect
 from verifier.output import opened
-from verifier.sources import sources_of
+from verifier.sources import content_of, sources_of
+from verifier.telling import tell_mistakes
 
 
 def inspect_files(arguments: Sequence[str], format_name: str, output: Path | None) -> ExitStatus:
@@ -23,7 +24,7 @@ def inspect_files(arguments: Sequence[str], format_name: str, output: Path | Non
     try:
         stream = opened(output)
     except MalformedSubmission as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        tell_mistakes(error.mistakes)
         return ExitStatus.MALFORMED
     with stream:
         return _inspect_all(sources, format_name, stream)
@@ -33,15 +34,9 @@ def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> E
     statuses = []
     for source in sources:
         try:
-            content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-            inspection = inspect(parse_bytes(content))
-        except OSError as error:
-            print(f"{source}: {error.strerror or error}", file=sys.stderr)  # noqa: T201
-            statuses.append(ExitStatus.MALFORMED)
-            continue
+            inspection = inspect(parse_bytes(content_of(source)))
         except MalformedSubmission as error:
-            for mistake in error.mistakes:
-                print(f"{source}: {mistake.pointer or '(document)'}: {mistake.detail}", file=sys.stderr)  # noqa: T201
+            tell_mistakes(error.mistakes, source)
             statuses.append(ExitStatus.MALFORMED)
             continue
         statuses.append(ExitStatus.CORRECT)
@@ -51,5 +46,5 @@ def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> E
 
 def _rendered(inspection: Inspection, source: str, format_name: str, *, first: bool) -> str:
     if format_name == "json":
-        return write({"source": source, **inspection.to_dict()}) + "\n"
+        return write({"source": encodable(source), **inspection.to_dict()}) + "\n"
     return ("" if first else "\n") + str(inspection) + "\n"

@@ -7,8 +7,8 @@ from hmac import digest
 from typing import Any
 
 from verifier.diagnosis.strong_problem import strong_numbers
+from verifier.documents.reading import read_question
 from verifier.documents.submission_document import document_of, with_lists
-from verifier.inspecting import read_question
 
 
 def instance_key(secret: bytes, assignment: str, student: str) -> bytes:

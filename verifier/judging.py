@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from verifier.documents.files import SUFFIXES, parse_bytes
+from verifier.documents.files import parse_bytes
 from verifier.documents.gradients_reading import parse_gradients, submission_document
-from verifier.documents.mistakes import MalformedSubmission, Mistake, encodable
+from verifier.documents.mistakes import MalformedSubmission, encodable
 from verifier.documents.npz import LARGEST_INFLATED
 from verifier.documents.reading import read_submission
 from verifier.pipeline import verify
 from verifier.sourced import Sourced
+from verifier.sources import STANDARD_INPUT, content_of
 from verifier.tolerance import Tolerance
 
 
@@ -32,18 +33,18 @@ class Manner:
 
 
 def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
-    """Judge a file, or the content that stands for it. With GRADJURY_DEBUG set, what is unforeseen raises."""
+    """Judge a file, `-` for standard input, or the content that stands for it.
+
+    With GRADJURY_DEBUG set, what is unforeseen raises.
+    """
     shown = encodable(source)
     try:
-        content = Path(source).read_bytes() if content is None else content
-        submission = read_submission(_document(content, manner))
-        if submission.name is None and source != "-":
+        submission = read_submission(_document(content_of(source) if content is None else content, manner))
+        if submission.name is None and source != STANDARD_INPUT:
             submission = replace(submission, name=Path(shown).name)
         if manner.tolerance is not None:
             submission = replace(submission, tolerance=manner.tolerance)
         return Sourced(shown, verify(submission, oracles=manner.oracles, entries=manner.entries))
-    except OSError as error:
-        return Sourced(shown, None, (_unreadable(error),))
     except MalformedSubmission as error:
         return Sourced(shown, None, error.mistakes)
     except Exception as error:
@@ -57,9 +58,3 @@ def _document(content: bytes, manner: Manner) -> Any:
     if manner.problem is None:
         return parse_bytes(content, manner.largest_inflated)
     return submission_document(manner.problem, parse_gradients(content, manner.largest_inflated))
-
-
-def _unreadable(error: OSError) -> Mistake:
-    if isinstance(error, IsADirectoryError):
-        return Mistake("(file)", f"a file that ends in {', '.join(SUFFIXES)}", "a folder without one")
-    return Mistake("(file)", "a file that can be read", error.strerror or type(error).__name__)

@@ -7,11 +7,14 @@ rest by a new pool, until the one that dies alone is found.
 
 import copyreg
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from signal import SIG_IGN, SIGINT, signal
+from threading import current_thread, main_thread
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -40,8 +43,15 @@ def processes_for(sources: Sequence[str], asked: int | None) -> int:
     """Give how many processes judge these files: 1 means this one, which is what few and small ones need."""
     if asked is not None:
         return max(1, min(asked, len(sources)))
-    work = sum(_BYTES_A_FILE + (Path(s).stat().st_size if Path(s).is_file() else 0) for s in sources)
+    work = sum(_BYTES_A_FILE + _size(source) for source in sources)
     return max(1, min(cores(), len(sources), work // _BYTES_A_PROCESS))
+
+
+def _size(source: str) -> int:
+    try:
+        return Path(source).stat().st_size
+    except OSError:  # absent, or gone since it was listed: told when it is judged
+        return 0
 
 
 def judged_by_processes(
@@ -64,13 +74,27 @@ def _until_one_dies(
 ) -> Generator["Sourced", None, None]:
     pool = ProcessPoolExecutor(min(processes, len(sources)), get_context("spawn"), _prepare)
     try:
-        futures: list[Future[Sourced]] = [pool.submit(judge, source, manner) for source in sources]
+        with _interrupts_ignored():
+            futures: list[Future[Sourced]] = [pool.submit(judge, source, manner) for source in sources]
         for future in futures:
             yield future.result()
     except BrokenProcessPool:
         return
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let the processes that start here leave a terminal's interrupt to this one, which then ends them."""
+    if current_thread() is not main_thread():  # elsewhere Python sets no signals
+        yield
+        return
+    before = signal(SIGINT, SIG_IGN)
+    try:
+        yield
+    finally:
+        signal(SIGINT, before)
 
 
 def _prepare() -> None:

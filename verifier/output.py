@@ -1,5 +1,6 @@
 """The file that `--output` names: opened before anything is judged, or refused with what mends it."""
 
+import os
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,9 +13,9 @@ def opened(path: Path, mode: str = "w") -> IO[Any]:
         return path.open(mode, encoding=None if "b" in mode else "utf-8")
     except OSError as error:
         remedy = "name a file in a folder that you may write to"
-        if not path.parent.is_dir():
+        if not os.path.isdir(path.parent):  # noqa: PTH112 -- pathlib's raises where a name is too long
             remedy = f"create the folder {str(path.parent)!r} first"
-        elif path.is_dir():
+        elif os.path.isdir(path):  # noqa: PTH112
             remedy = "name a file in that folder"
         found = f"{str(path)!r} ({error.strerror or type(error).__name__})"
         raise MalformedSubmission(

@@ -42,4 +42,4 @@ class Sourced:
         """Why there is no report, a sentence each."""
         if self.broken:
             return (f"it could not be judged, which is not its fault: {self.broken}",)
-        return tuple(f"{m.pointer or '(document)'}: {m.detail}" for m in self.mistakes)
+        return tuple(mistake.sentence for mistake in self.mistakes)

@@ -7,8 +7,8 @@ from typing import Any
 from reference_impl.backpropagation import backpropagate
 from reference_impl.network import named
 from verifier.diagnosis.strongest import strongest
+from verifier.documents.reading import read_question
 from verifier.documents.submission_document import document_of, with_lists
-from verifier.inspecting import read_question
 
 
 def strong_document(like: Mapping[str, Any]) -> dict[str, Any]:

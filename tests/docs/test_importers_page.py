@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import nn
@@ -17,9 +18,12 @@ def blocks(language: str) -> list[str]:
     return [text for fence, text in found if fence == language]
 
 
-def test_the_example_runs() -> None:
+def test_the_example_judges_pytorchs_own_gradients_correct() -> None:
     (example,) = blocks("python")
-    exec(example, {})
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert names["report"].verdict == "correct"
+    assert names["report"].precision == "float32"
 
 
 def test_the_refusal_shown_is_the_refusal_of_a_convolution() -> None:

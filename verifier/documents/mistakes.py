@@ -31,13 +31,18 @@ class Mistake:
         sentence = f"expected {self.expected}, got {self.found}"
         return f"{sentence}; {self.remedy}" if self.remedy else sentence
 
+    @property
+    def sentence(self) -> str:
+        """The same after its place."""
+        return f"{self.pointer or '(document)'}: {self.detail}"
+
 
 class MalformedSubmission(ValueError):  # noqa: N818 -- the word that the contract uses
     """A document that is no submission; `mistakes` has all that is wrong with it."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(f"{m.pointer or '(document)'}: {m.detail}" for m in self.mistakes))
+        super().__init__("\n".join(mistake.sentence for mistake in self.mistakes))
 
 
 class UnreadableSubmission(MalformedSubmission):

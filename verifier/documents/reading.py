@@ -79,6 +79,11 @@ def read_submission(document: Any) -> Submission:
     )
 
 
+def read_question(document: Any) -> Submission:
+    """Read a submission whose gradients may be absent. Raises: MalformedSubmission as `read_submission`."""
+    return read_submission({"gradients": {}, **document} if isinstance(document, Mapping) else document)
+
+
 def _read_reported_loss(value: Any, mistakes: Mistakes) -> float | None:
     if value is None:
         return None

@@ -6,7 +6,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import forward
-from verifier.inspecting import read_question
+from verifier.documents.reading import read_question
 
 INPUTS, EXAMPLES = 4, 5
 

@@ -91,11 +91,15 @@ REFUSED = [
     ("a broken loss", ("onnx", "model.onnx", *BATCH, "--loss", "{"), "JSON text"),
     ("another shape", ("onnx", "model.onnx", *BATCH, "--loss", "mse"), "/targets: expected shape"),
     ("two files", ("onnx", "model.onnx", "model.pt"), "FILE: expected 1 to 1"),
-    ("an absent file", ("onnx", "absent.onnx", *BATCH), "absent.onnx: No such file"),
+    (
+        "an absent file",
+        ("onnx", "absent.onnx", *BATCH),
+        "absent.onnx: (file): expected a file that can be read, got No such file",
+    ),
     (
         "an absent batch",
         ("nielsen", "network.json", "--inputs", "z", "--targets", "y.json"),
-        "z: No such file",
+        "z: (file): expected a file that can be read, got No such file",
     ),
     (
         "a batch pickled",
