@@ -67,14 +67,22 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 
 def _test(row: Graded, score: int, most: int) -> dict[str, Any]:
-    name = row.name.encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
     return {
-        "test-name": name,
+        "test-name": _ending(row.name),
         "passed": row.score.passed,
         "score": score,
         "max-score": most,
         "message": row.text,
     }
+
+
+def _ending(name: str) -> str:
+    """Give as much as fits of a name that begins with a path and ends with what tells it from others."""
+    content = name.encode()
+    if len(content) <= _LONGEST_NAME:
+        return name
+    mark = "…"
+    return mark + content[len(mark.encode()) - _LONGEST_NAME :].decode("utf-8", "ignore")
 
 
 def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:

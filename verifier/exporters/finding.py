@@ -1,12 +1,12 @@
 """What every format of CI says of a parameter: a rule, a line, and what lies behind it."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 
 from verifier.exporters import diagnosis, sentences
 from verifier.exporters.harmless import clipped, shortened
+from verifier.exporters.paths import paths_of
 from verifier.report import ParameterReport, Report
 from verifier.sourced import Sourced
 from verifier.verdict import Verdict
@@ -40,9 +40,8 @@ class Finding:
         ).hexdigest()
 
 
-def findings(sourced: Sourced) -> Iterator[Finding]:
+def findings(sourced: Sourced, path: str) -> Iterator[Finding]:
     """Give a finding for each parameter, right ones included, or one for what could not be judged."""
-    path = shortened(sourced.path)
     if sourced.report is None:
         rule = BROKEN if sourced.broken else MALFORMED
         complaints = sourced.complaints
@@ -68,15 +67,9 @@ def worst_first(found: Iterable[Finding]) -> list[Finding]:
 
 
 def of_each(reports: Sequence[Sourced]) -> list[list[Finding]]:
-    """Give each submission's findings; a path that comes again is numbered: platforms drop duplicates."""
-    seen: Counter[str] = Counter()
-    found = []
-    for sourced in reports:
-        path = shortened(sourced.path)
-        seen[path] += 1
-        number = f" ({seen[path]})" if seen[path] > 1 else ""
-        found.append([replace(finding, path=path + number) for finding in findings(sourced)])
-    return found
+    """Give each submission's findings, under a path of its own."""
+    paths = paths_of(reports)
+    return [list(findings(sourced, path)) for sourced, path in zip(reports, paths, strict=True)]
 
 
 def _of_parameter(path: str, report: Report, row: ParameterReport) -> Finding:

@@ -7,6 +7,7 @@ from verifier.audience import as_students_see
 from verifier.exporters import diagnosis, sentences
 from verifier.exporters.exporter import ExportChoices
 from verifier.exporters.harmless import clipped, shortened
+from verifier.exporters.paths import paths_of
 from verifier.points import Score, scores
 from verifier.report import Report
 from verifier.sourced import Sourced
@@ -39,8 +40,9 @@ def for_students(reports: Sequence[Sourced]) -> list[Sourced]:
 def graded(reports: Sequence[Sourced], choices: ExportChoices) -> list[Graded]:
     """Give the rows of all submissions; names begin with the file where there are several."""
     found = []
-    for first, own in enumerate(for_students(reports), 1):
-        prefix = f"{shortened(own.path)}: " if len(reports) > 1 else ""
+    named = zip(for_students(reports), paths_of(reports), strict=True)
+    for first, (own, path) in enumerate(named, 1):
+        prefix = f"{path}: " if len(reports) > 1 else ""
         for second, score in enumerate(scores(own, choices.points), 1):
             message, hints = _told(own, score)
             name = prefix + shortened(score.name)
@@ -54,8 +56,8 @@ def remarks(reports: Sequence[Sourced]) -> str:
 
 
 def _remarks(reports: Sequence[Sourced]) -> Iterator[str]:
-    for own in reports:
-        prefix = f"{shortened(own.path)}: " if len(reports) > 1 else ""
+    for own, path in zip(reports, paths_of(reports), strict=True):
+        prefix = f"{path}: " if len(reports) > 1 else ""
         report = own.report
         yield f"{prefix}{sentences.status(own.status)}" + (f"; {_counted(report)}" if report else "")
         if report is None:

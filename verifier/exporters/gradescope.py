@@ -11,7 +11,8 @@ from verifier.documents.json_text import write
 from verifier.exporters import text
 from verifier.exporters.exporter import ExportChoices
 from verifier.exporters.graded import graded, remarks
-from verifier.exporters.harmless import clipped, shortened
+from verifier.exporters.harmless import clipped
+from verifier.exporters.paths import paths_of
 from verifier.points import earned, rounded
 from verifier.report import Audience
 from verifier.sourced import Sourced
@@ -49,10 +50,10 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 def hidden(reports: Sequence[Sourced]) -> Iterator[dict[str, Any]]:
     """Give the tests that hold what graders may see, if any report is a grader's."""
-    for own in reports:
+    for own, path in zip(reports, paths_of(reports), strict=True):
         if own.report is not None and own.report.audience is Audience.GRADER:
             yield {
-                "name": f"for instructors: {shortened(own.path)}",
+                "name": f"for instructors: {path}",
                 "status": "passed" if own.report.verdict == "correct" else "failed",
                 "score": 0.0,
                 "max_score": 0.0,

@@ -1,6 +1,7 @@
 """Words of a submitter that can neither forge a line, nor steer a terminal, nor command a CI runner."""
 
 _LONGEST = 200
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the wide ones in Excel's East Asian editions
 
 
 def one_line(text: str) -> str:
@@ -24,4 +25,4 @@ def clipped(text: str, longest: int) -> str:
 def cell(text: str) -> str:
     """Give one line for a spreadsheet's cell; what would be a formula is preceded by an apostrophe."""
     plain = shortened(text)
-    return f"'{plain}" if plain.lstrip()[:1] in tuple("=+-@") else plain
+    return f"'{plain}" if plain.lstrip()[:1] in _FORMULA else plain

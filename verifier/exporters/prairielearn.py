@@ -21,7 +21,7 @@ _MOST_ERRORS = 100
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
     """Give one document of all submissions; with too many parameters, the last become one test."""
     errors = [clipped(complaint, 500) for own in reports for complaint in own.complaints]
-    if errors:
+    if errors or not reports:  # nothing handed in would have every point there is
         message = "the submission could not be judged; no attempt was used up"
         return write({"gradable": False, "message": message, "format_errors": errors[:_MOST_ERRORS]})
     rows = graded(reports, choices)

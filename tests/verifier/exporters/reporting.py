@@ -25,6 +25,7 @@ HOSTILE = (
     "x\n::error file=a,line=1::forged\r\n::set-output name=a::b",
     "a | b | c",
     "=HYPERLINK(1)",
+    "\uff1dHYPERLINK(1)",
     "`code` *bold* [link](https://example.org) ![](https://example.org/p)",
     "ünï 層 \U0001f600 \u202egnp \x00\x01\x1b[31m \ud800 \ufffe",
     "x" * 100_000,

@@ -74,3 +74,31 @@ def test_sarif_lists_what_github_shows_and_notes_the_rest():
     assert "2500 more" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
     prints = {result["partialFingerprints"]["gradjury/v1"] for result in run["results"]}
     assert len(prints) == 5000
+
+
+def test_a_file_that_is_named_twice_earns_twice_under_names_of_its_own():
+    text = EXPORTERS["autolab"].render(CASES["wrong"] * 2, ExportChoices())
+    feedback, result = map(json.loads, text.split("\n"))
+    assert sum(result["scores"].values()) == result["scoreboard"][0] == 6
+    assert len(feedback["Gradients"]) == 8
+    for format_name in ("gradescope", "otter", "prairielearn", "classroom50"):
+        document = json.loads(EXPORTERS[format_name].render(CASES["wrong"] * 2, ExportChoices()))
+        names = [test.get("name", test.get("test-name")) for test in document["tests"]]
+        assert "wrong.json (2): layers.0.weight" in names
+        assert len(set(names)) == len(names)
+
+
+def test_classroom_50_names_tests_in_a_hundred_bytes_that_tell_them_apart():
+    reports = [Sourced("層/" * 90 + f"{i}.json", CASES["wrong"][0].report) for i in range(2)]
+    document = json.loads(EXPORTERS["classroom50"].render(reports, ExportChoices()))
+    names = [test["test-name"] for test in document["tests"]]
+    assert len(set(names)) == len(names) == 8
+    assert all(len(name.encode()) <= 100 for name in names)
+    assert all(name.startswith("…") and ".json: layers." in name for name in names)
+
+
+@pytest.mark.parametrize("format_name", EXPORTERS)
+def test_nothing_handed_in_is_written_and_passes_nowhere(format_name):
+    text = EXPORTERS[format_name].render([], ExportChoices())
+    assert '"passed"' not in text.replace('"passed": 0', "")
+    assert '"score": 1' not in text
