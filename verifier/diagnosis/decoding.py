@@ -5,20 +5,24 @@ mistakes in several layers so cost layers times bugs, not bugs to the power of l
 fit, the one with the fewest mistakes is taken.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache, partial
+from math import inf
 
 import numpy as np
 
-from reference_impl.network import Parameters
-from verifier.diagnosis.bug import Flow
+from reference_impl.array import Array
+from verifier.diagnosis.budget import Budget
+from verifier.diagnosis.bug import Bug, Flow
 from verifier.diagnosis.delta_candidates import right_delta, wrong_deltas
 from verifier.diagnosis.evidence import Evidence
 from verifier.diagnosis.finding import RARE, UNEXPLAINED, UNEXPLAINED_ID, Finding
-from verifier.diagnosis.layer import Delta, Layer, LayerExplanation
+from verifier.diagnosis.layer import Delta, Layer, LayerExplanation, targets_of
 from verifier.diagnosis.layer_explanation import explain, is_right
 from verifier.diagnosis.part_explanation import PRODUCTS
-from verifier.diagnosis.recovery import recover_delta
+from verifier.diagnosis.penalty_hypotheses import PenaltyHypothesis
+from verifier.diagnosis.recovery import Recovered, recover_delta
 
 _KEPT = 8  # explanations carried on to the next layer
 _KEPT_UNSEEN = 12  # where nothing of a layer was handed in, so that only the layers below can tell
@@ -28,6 +32,7 @@ _UNKNOWN_DELTA = 1.5
 _UNJUDGED = 0.75  # a layer that cannot be judged, as what comes to it is not known
 _RECOVERED = 0.2
 _UNTESTED = 0.5
+_ALIKE = 1e-9  # of the largest entry, within which two states send down the same
 _TWIN = 6.0  # times the relative rounding, within which two δ are the same
 
 
@@ -50,57 +55,66 @@ class State:
 
 
 def decode(
-    evidence: Evidence,
-    penalties: Parameters,
-    declared: bool = True,
-    data_factors: Mapping[str, float] | None = None,
+    evidence: Evidence, hypothesis: PenaltyHypothesis, budget: Budget, most: float = inf
 ) -> list[State]:
     """Give explanations of the whole submission, cheapest first; the last, if need be, is `unexplained`.
 
-    penalties: by layer, in the parameters' shapes, what they add to every gradient under the hypothesis at
-    hand. declared: it is the right one.
-    data_factors: see `PenaltyHypothesis`.
+    most: of cost, beyond which nobody asks. Where the budget is used up on the way, the cheapest explanation
+    so far goes on by the right rules alone; under mistaken penalties nothing is given.
     """
+    declared = hypothesis.bug is None
     states = [State(0.0, None)]
     last = len(evidence.parts) - 1
     for index in reversed(range(last + 1)):
+        penalty = hypothesis.penalties[index]
+        targets = targets_of(evidence, index, penalty, hypothesis.data_factors)
+        layer = Layer(evidence, index, declared, hypothesis.penalties, targets, budget)
+        recovered = cache(partial(recover_delta, evidence, index, penalty))
         grown: list[State] = []
         for state in states:
-            layer = Layer(evidence, index, state.known, state.blur, declared, penalties, data_factors or {})
-            grown += _grow(layer, state, top=index == last)
-        seen = bool(evidence.given(index))
-        states = _fewest(grown, _KEPT if seen else _KEPT_UNSEEN)
-        if not declared and states and states[0].cost >= UNEXPLAINED:
+            if grown and budget.is_used_up:
+                break
+            own = replace(layer, known=state.known, blur=state.blur)
+            grown += _grow(own, state, recovered, top=index == last)
+        states = _fewest(grown, _KEPT if targets else _KEPT_UNSEEN)
+        if declared:
+            continue
+        states = [state for state in states if state.cost <= most]
+        if not states or states[0].cost >= UNEXPLAINED or budget.is_used_up:
             return []  # penalties are mistaken only where that explains what they are part of
     return states
 
 
-def _grow(layer: Layer, state: State, top: bool) -> Iterator[State]:
+def _grow(
+    layer: Layer, state: State, recovered: Callable[[], Recovered | None], top: bool
+) -> Iterator[State]:
+    """Explain one layer more. recovered: the submitter's own δ, where it can be read off."""
     if state.delta is None and not top:
-        yield from _after_unknown(layer, state)
+        yield _after_unknown(state, recovered())
         return
     right = right_delta(layer, None if top else state.delta)
     if is_right(layer, right):
         yield replace(state, delta=right)
         return
     layer = replace(layer, right_delta=right.flow.delta)
-    if state.findings and not layer.evidence.given(layer.index):
-        yield replace(state, delta=right)  # one bug may hide in layers that nobody saw, not a chain of them
-        return
-    wrong = [
-        delta
-        for delta in wrong_deltas(layer, None if top else state.delta)
-        if not _is_twin(layer, delta, right)
-    ]
-    if not layer.evidence.given(layer.index):
+    if not layer.targets:
         yield replace(state, delta=right)
-        yield from (_unseen(layer, state, delta) for delta in wrong)
+    if not layer.targets and (state.findings or not layer.declared):
+        return  # one bug may hide in layers that nobody saw; not a chain, nor one beside mistaken penalties
+    wrong = [
+        (delta, delta.bug)
+        for delta in (() if layer.budget.is_used_up else wrong_deltas(layer, None if top else state.delta))
+        if delta.bug is not None and not _is_twin(layer, delta, right)
+    ]
+    if not layer.targets:
+        yield from (_unseen(layer, state, delta, bug) for delta, bug in wrong)
         return
-    explanations = [e for delta in (right, *wrong) for e in explain(layer, delta, len(wrong) + 1)]
+    deltas = (right, *(delta for delta, _ in wrong))
+    explanations = [e for delta in deltas for e in explain(layer, delta, len(deltas))]
     for explanation in explanations:
         yield _extended(state, explanation)
     if min((e.cost for e in explanations), default=UNEXPLAINED) >= UNEXPLAINED:
-        yield from _unexplained(layer, state, right, "output_delta" if top else "hidden_delta")
+        yield from _unexplained(layer, state, right, recovered(), "output_delta" if top else "hidden_delta")
 
 
 def _is_twin(layer: Layer, delta: Delta, right: Delta) -> bool:
@@ -118,32 +132,22 @@ def _extended(state: State, explanation: LayerExplanation) -> State:
     return State(state.cost + explanation.cost, delta, blur, (*state.findings, *explanation.findings))
 
 
-def _unseen(layer: Layer, state: State, delta: Delta) -> State:
+def _unseen(layer: Layer, state: State, delta: Delta, bug: Bug) -> State:
     """Suppose a bug in a layer of which nothing was handed in; the layers below will tell."""
-    if delta.bug is None:
-        return replace(state, delta=delta)
     where = None if delta.whole else layer.index
-    finding = Finding(
-        delta.bug.id,
-        where,
-        delta.equation,
-        (),
-        factor=delta.estimates.get("factor"),
-        estimates=delta.estimates,
-    )
-    cost = state.cost + layer.price(delta.bug.id)
+    factor = delta.estimates.get("factor")
+    finding = Finding(bug.id, where, delta.equation, (), factor=factor, estimates=delta.estimates)
+    cost = state.cost + layer.price(bug.id)
     return State(cost, Delta(delta.flow), state.blur, (*state.findings, finding))
 
 
-def _unexplained(layer: Layer, state: State, right: Delta, equation: str) -> Iterator[State]:
+def _unexplained(
+    layer: Layer, state: State, right: Delta, recovered: Recovered | None, equation: str
+) -> Iterator[State]:
     """No row of the table fits: δ is wrong, and perhaps recovered, or the products of a right δ are."""
-    penalty = {"weight": layer.penalty.weight} | (
-        {} if layer.penalty.bias is None else {"bias": layer.penalty.bias}
-    )
     given = layer.evidence.given(layer.index)
     names = tuple(part.name for part in given)
     of_delta = Finding(UNEXPLAINED_ID, layer.index, equation, names, residual=1.0)
-    recovered = recover_delta(layer.evidence, layer.index, penalty)
     if recovered is not None:
         cost = state.cost + UNEXPLAINED + (_RECOVERED if recovered.tested else _UNTESTED)
         if recovered.tested and not any(part.kind == "bias" for part in given):
@@ -162,24 +166,20 @@ def _unexplained(layer: Layer, state: State, right: Delta, equation: str) -> Ite
     yield State(cost, None, state.blur, (*state.findings, of_delta))
 
 
-def _after_unknown(layer: Layer, state: State) -> Iterator[State]:
+def _after_unknown(state: State, recovered: Recovered | None) -> State:
     """Below an unknown δ: take up the submitter's own where it can be recovered; blame nothing."""
-    penalty = {"weight": layer.penalty.weight} | (
-        {} if layer.penalty.bias is None else {"bias": layer.penalty.bias}
-    )
-    recovered = recover_delta(layer.evidence, layer.index, penalty)
     cost = state.cost + _UNJUDGED
     if recovered is not None and recovered.tested:
-        yield State(cost, Delta(Flow(recovered.delta, None)), recovered.blur, state.findings)
-    else:
-        yield State(cost, None, state.blur, state.findings)
+        return State(cost, Delta(Flow(recovered.delta, None)), recovered.blur, state.findings)
+    return State(cost, None, state.blur, state.findings)
 
 
 def _fewest(states: list[State], most: int) -> list[State]:
     """Keep the cheapest; of those that send down the same δ only one, with the others' bugs noted on it."""
     kept: list[State] = []
-    for state in sorted(states, key=lambda s: s.cost):
-        if state.cost > states_least(states) + _MARGIN:
+    ordered = sorted(states, key=lambda state: state.cost)
+    for state in ordered:
+        if state.cost > ordered[0].cost + _MARGIN:
             break
         same = next((i for i, other in enumerate(kept) if _same_delta(state, other)), None)
         if same is None:
@@ -190,24 +190,18 @@ def _fewest(states: list[State], most: int) -> list[State]:
     return kept
 
 
-def states_least(states: list[State]) -> float:
-    return min(state.cost for state in states)
-
-
 def _same_delta(state: State, other: State) -> bool:
     if state.delta is None or other.delta is None:
         return state.delta is other.delta
-    mine, theirs = state.delta.flow.delta, other.delta.flow.delta
-    with np.errstate(all="ignore"):
-        size = float(np.abs(theirs).max())
-        alike = float(np.abs(mine - theirs).max()) <= 1e-9 * size
-    if not alike or (state.delta.flow.upstream is None) != (other.delta.flow.upstream is None):
-        return False
-    if state.delta.flow.upstream is None or other.delta.flow.upstream is None:
-        return True
-    up, down = state.delta.flow.upstream, other.delta.flow.upstream
-    with np.errstate(all="ignore"):
-        return bool(np.allclose(up, down, rtol=1e-9, atol=1e-12 * float(np.abs(down).max())))
+    mine, theirs = state.delta.flow, other.delta.flow
+    return _alike(mine.delta, theirs.delta) and _alike(mine.upstream, theirs.upstream)
+
+
+@np.errstate(all="ignore")
+def _alike(mine: Array | None, theirs: Array | None) -> bool:
+    if mine is None or theirs is None:
+        return mine is theirs
+    return bool(np.abs(mine - theirs).max() <= _ALIKE * np.abs(theirs).max())
 
 
 def with_equals(best: State, other: State) -> State:

@@ -8,6 +8,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.backpropagation import hidden_delta, output_delta
+from verifier.diagnosis.budget import numbers_of_trial
 from verifier.diagnosis.bug import Bug, Flow, Place, Replacement
 from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.layer import Delta, Layer, is_of_whole_network
@@ -31,12 +32,14 @@ def wrong_deltas(layer: Layer, above: Delta | None) -> Iterator[Delta]:
     equation = "output_delta" if above is None else "hidden_delta"
     with np.errstate(all="ignore"):
         usual = of_output(place) if above is None else sent_down(place)
+        of_trial = numbers_of_trial(layer.evidence.problem, layer.index)
         for bug in BUGS.values():
             rule = bug.replaces.get(equation)
             if rule is None:
                 continue
             moved = rule(_moved(layer, place)) if above is None else repeat(None)
             for candidate, other in zip(rule(place), moved, strict=False):
+                layer.budget.spend(of_trial)
                 found = _estimated(layer, bug, candidate, usual, equation)
                 if found is None or not np.isfinite(found.flow.delta).all():
                     continue

@@ -9,6 +9,7 @@ from reference_impl.array import Array
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.comparison import Comparison
+from verifier.diagnosis.budget import Budget, budget_for
 from verifier.diagnosis.bugs import ORDER
 from verifier.diagnosis.changed_numbers import changed_numbers
 from verifier.diagnosis.decoding import State, decode, with_equals
@@ -41,12 +42,14 @@ def diagnose(
     allowed: Rounding,
     precision: Precision,
     warnings: Collection[str] = (),
+    budget: Budget | None = None,
 ) -> tuple[Diagnosis, ...]:
     """Name the mistakes behind the incorrect parameters, from the output to the input.
 
     comparisons: by parameter handed in. right: the gradients of all, in the parameters' shapes.
     allowed: rounding as declared. trace: the forward pass of this problem.
     warnings: codes of what is known already; how the numbers were come by may explain them.
+    budget: what the search may compute; by default enough for this problem.
     Empty where no entry is incorrect. Whatever no bug reproduces is `unexplained`.
     """
     submitted = {name: c.submitted for name, c in comparisons.items()}
@@ -58,6 +61,7 @@ def diagnose(
     if power:
         problem, allowed = scaled_problem(problem, power), scaled_rounding(allowed, power)
         submitted, reference = scaled(submitted, power), scaled(reference, power)
+    budget = budget_for(problem) if budget is None else budget
     best: tuple[Evidence, tuple[Finding, ...]] | None = None
     for blurred, quantum, unit, also in _blurs(problem, trace, submitted, allowed, precision):
         evidence = gather(
@@ -72,12 +76,12 @@ def diagnose(
             unit=unit,
             coarser=also is not None,
         )
-        findings = _findings(evidence, submitted, precision)
+        findings = _findings(evidence, submitted, precision, budget)
         if also is not None:
             findings = (*findings, also)
         if best is None or not _open(findings):
             best = (evidence, findings)
-        if not _open(findings):
+        if not _open(findings) or budget.is_used_up:
             break
     assert best is not None  # the declared precision is always tried
     evidence, findings = best
@@ -87,7 +91,8 @@ def diagnose(
         names = tuple(name for name, is_wrong in wrong.items() if is_wrong)
         findings = (Finding(provenance, None, "numbers", names),)
     alone = len(findings) == 1
-    return tuple(described(evidence, unscaled(finding, power), alone) for finding in findings)
+    in_full = not budget.is_used_up
+    return tuple(described(evidence, unscaled(finding, power), alone, in_full) for finding in findings)
 
 
 def _open(findings: tuple[Finding, ...]) -> bool:
@@ -124,12 +129,12 @@ def _shows(submitted: Mapping[str, Array], precision: Precision) -> bool:
 
 
 def _findings(
-    evidence: Evidence, submitted: Mapping[str, Array], precision: Precision
+    evidence: Evidence, submitted: Mapping[str, Array], precision: Precision, budget: Budget
 ) -> tuple[Finding, ...]:
     """Give the cheapest explanation; what none reaches is unexplained."""
     broken = overflow(evidence, submitted, precision)
     whole = sorted(changed_numbers(evidence), key=lambda finding: ORDER[finding.bug])
-    state = _cheapest(evidence)
+    state = _cheapest(evidence, budget)
     if whole and (state is None or state.cost >= NEW - RARE):
         best = State(NEW + RARE * ORDER[whole[0].bug], None, findings=(whole[0],))
         for other in whole[1:]:
@@ -144,43 +149,47 @@ def _findings(
     return found or _left_over(evidence)
 
 
-def _cheapest(evidence: Evidence) -> State | None:
+def _cheapest(evidence: Evidence, budget: Budget) -> State | None:
     """Decode under the declared penalties; under mistaken ones where that leaves more than one mistake."""
     if not any(evidence.given(index) for index in range(len(evidence.parts))):
         return None
-    states = _decoded(evidence, declared(evidence))
+    as_declared = declared(evidence)
+    states = decode(evidence, as_declared, budget)
     enough = _ENOUGH_WITH_PENALTIES if evidence.problem.risk.penalties else _ENOUGH
-    if not states or states[0].cost > enough:
+    if states[0].cost > enough:
         for hypothesis in mistaken(evidence):
-            states += _decoded(evidence, hypothesis)
-    states.sort(key=lambda state: state.cost)
-    if not states:
-        return None
+            if budget.is_used_up:
+                break
+            states += _decoded(evidence, hypothesis, as_declared, budget, states[0].cost)
+            states.sort(key=lambda state: state.cost)
     best = states[0]
     for other in states[1:]:
         best = with_equals(best, other)
     return best
 
 
-def _decoded(evidence: Evidence, hypothesis: PenaltyHypothesis) -> list[State]:
-    states = decode(evidence, hypothesis.penalties, hypothesis.bug is None, hypothesis.data_factors)
-    if hypothesis.bug is None:
-        return states
+def _decoded(
+    evidence: Evidence,
+    hypothesis: PenaltyHypothesis,
+    as_declared: PenaltyHypothesis,
+    budget: Budget,
+    cheapest: float,
+) -> list[State]:
+    """Decode under mistaken penalties, which cost as any mistake. cheapest: what the best costs so far."""
     bug = hypothesis.bug
+    if bug is None:
+        raise ValueError("a hypothesis of mistaken penalties needs the bug that it is, got none")
     factor = hypothesis.estimates.get("factor")
     names = tuple(
         part.name for parts in evidence.parts for part in parts.values() if part.given and not part.right
     )
     cost = NEW + UNKNOWN * hypothesis.unknowns + RARE * ORDER[bug.id]
-    finding = Finding(
-        bug.id,
-        None,
-        bug.equation,
-        names,
-        factor=factor,
-        residual=_residual(evidence, hypothesis),
-        estimates=hypothesis.estimates,
-    )
+    most = cheapest + NEW - (cost if factor is None else 0.0)  # what costs more is not even noted beside it
+    states = decode(evidence, hypothesis, budget, most)
+    if not states:
+        return []
+    residual, estimates = _residual(evidence, hypothesis, as_declared), hypothesis.estimates
+    finding = Finding(bug.id, None, bug.equation, names, factor, residual, estimates)
     grown = []
     for state in states:
         if factor is not None and _is_of_whole_gradient(state, factor, _SAME_FACTOR * evidence.blur):
@@ -190,15 +199,16 @@ def _decoded(evidence: Evidence, hypothesis: PenaltyHypothesis) -> list[State]:
     return grown
 
 
-def _residual(evidence: Evidence, hypothesis: PenaltyHypothesis) -> float | None:
+def _residual(
+    evidence: Evidence, hypothesis: PenaltyHypothesis, as_declared: PenaltyHypothesis
+) -> float | None:
     """Give what the right gradient with these penalties leaves; None where that is not the whole story."""
-    declared_penalties = declared(evidence).penalties
     worst = 0.0
     for index, parts in enumerate(evidence.parts):
         for kind, part in parts.items():
             if part.submitted is None:
                 continue
-            data = getattr(evidence.reference[index], kind) - getattr(declared_penalties[index], kind)
+            data = getattr(evidence.reference[index], kind) - getattr(as_declared.penalties[index], kind)
             data = data * hypothesis.data_factors.get(kind, 1.0)
             left = part.submitted - data - getattr(hypothesis.penalties[index], kind)
             size = float(np.linalg.norm(part.submitted))

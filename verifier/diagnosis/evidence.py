@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Part:
         return self.submitted is not None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """parts: by layer, weight and bias. reference: the right gradients.
 
@@ -59,12 +60,12 @@ class Evidence:
         """What an explanation may leave of a gradient, relative, by norm; printing leaves what it does."""
         return np.inf if self.quantum else WORST_RESIDUAL * self.unit
 
-    @property
+    @cached_property
     def blur(self) -> float:
         """The relative rounding of a typical entry."""
         return float(np.median([np.median(part.relative) for row in self.parts for part in row.values()]))
 
-    @property
+    @cached_property
     def submitted(self) -> Parameters:
         """What was handed in; the right gradients where nothing was."""
         found = []

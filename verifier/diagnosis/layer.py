@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Parameters
+from verifier.diagnosis.budget import Budget
 from verifier.diagnosis.bug import Bug, Flow
 from verifier.diagnosis.bugs import ORDER
 from verifier.diagnosis.evidence import Evidence
@@ -19,7 +21,7 @@ from verifier.diagnosis.part_explanation import Target
 _MOST = 0.9  # of the entries of a δ
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Delta:
     """A candidate for a layer's δ. bug: None for the right rule. right: it is the true δ of this problem.
 
@@ -36,7 +38,7 @@ class Delta:
     whole: bool = False
     sensitivity: Array | None = None
 
-    @property
+    @cached_property
     def size(self) -> Array:
         """What the rounding of δ is relative to, (N, out)."""
         size = size_of_delta(self.flow.delta)
@@ -68,29 +70,25 @@ class LayerExplanation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A layer under a hypothesis: what the penalties add, and which bugs were already found above."""
+    """A layer under a hypothesis.
+
+    declared: the declared penalties are believed, so that a right verdict counts. penalties: what they add.
+    targets: what was handed in, by kind. known, blur: which bugs were found above, and how they blur δ.
+    """
 
     evidence: Evidence
     index: int
-    known: frozenset[str]
+    declared: bool
+    penalties: Parameters
+    targets: Mapping[str, Target]
+    budget: Budget
+    known: frozenset[str] = frozenset()
     blur: float = 1.0
-    declared: bool = True  # the declared penalty is believed, so that a right verdict counts
-    penalties: Parameters = ()
-    data_factors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     right_delta: Array | None = None
 
     @property
     def penalty(self) -> LayerParameters:
         return self.penalties[self.index]
-
-    @property
-    def targets(self) -> dict[str, Target]:
-        parts = self.evidence.parts[self.index]
-        return {
-            kind: Target(part, getattr(self.penalty, kind), self.evidence, self.data_factors.get(kind, 1.0))
-            for kind, part in parts.items()
-            if part.given
-        }
 
     @property
     def is_first_seen(self) -> bool:
@@ -105,6 +103,16 @@ class Layer:
 
     def price(self, bug: str) -> float:
         return (AGAIN if bug in self.known else NEW) + RARE * ORDER[bug]
+
+
+def targets_of(
+    evidence: Evidence, index: int, penalty: LayerParameters, data_factors: Mapping[str, float]
+) -> dict[str, Target]:
+    """Give what was handed in of a layer. penalty, data_factors: see `PenaltyHypothesis`."""
+    return {
+        part.kind: Target(part, getattr(penalty, part.kind), evidence, data_factors.get(part.kind, 1.0))
+        for part in evidence.given(index)
+    }
 
 
 def is_of_whole_network(bug: Bug, equation: str) -> bool:

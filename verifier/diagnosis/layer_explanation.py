@@ -9,7 +9,7 @@ from reference_impl.array import Array
 from verifier.diagnosis.bug import Place
 from verifier.diagnosis.evidence import SLACK
 from verifier.diagnosis.factors import has_name
-from verifier.diagnosis.fitting import Fit, size_of_delta, size_of_product
+from verifier.diagnosis.fitting import Fit, product_of, size_of_delta, size_of_product
 from verifier.diagnosis.layer import Delta, Layer, LayerExplanation
 from verifier.diagnosis.part_explanation import (
     ENOUGH_BITS,
@@ -40,8 +40,12 @@ def is_right(layer: Layer, delta: Delta) -> bool:
 
 def explain(layer: Layer, delta: Delta, candidates: int) -> Iterator[LayerExplanation]:
     """Give the explanations under one δ. candidates: how many δ are tried, which a chance must beat."""
-    targets = layer.targets
-    found = {kind: _explain_part(layer, target, delta) for kind, target in targets.items()}
+    fits = {
+        kind: by_right_rule(target, delta.flow.delta, delta.size, layer.blur)
+        for kind, target in layer.targets.items()
+        if not _is_settled(layer, target, delta)
+    }
+    found = {kind: _explain_part(layer, kind, delta, fits) for kind in layer.targets}
     if delta.bug is not None and not _beyond_chance(layer, delta, found, candidates):
         return
     if not any(found.values()):
@@ -66,11 +70,18 @@ def _shown_scales(layer: Layer, found: Mapping[str, list[PartExplanation]]) -> I
                 yield scale
 
 
-def _explain_part(layer: Layer, target: Target, delta: Delta) -> list[PartExplanation]:
-    if delta.right and layer.declared and target.part.right:
+def _is_settled(layer: Layer, target: Target, delta: Delta) -> bool:
+    return delta.right and layer.declared and target.part.right
+
+
+def _explain_part(
+    layer: Layer, kind: str, delta: Delta, fits: Mapping[str, Fit | None]
+) -> list[PartExplanation]:
+    """Explain one gradient. fits: of every gradient of the layer by the right rule."""
+    if kind not in fits:
         return [RIGHT]
+    target, by_right = layer.targets[kind], fits[kind]
     found: list[PartExplanation] = []
-    by_right = by_right_rule(target, delta.flow.delta, delta.size, layer.blur)
     if by_right is not None and delta.bug is not None and _as_right(layer, target, delta, by_right):
         return []
     if by_right is not None:
@@ -82,9 +93,9 @@ def _explain_part(layer: Layer, target: Target, delta: Delta) -> list[PartExplan
     whole = None if found else by_factor_of_whole(target, delta.flow.delta, delta.size, layer.blur)
     if whole is not None:
         found.append(PartExplanation(None, whole))
-    if delta.bug is None or found or _other_part_fits(layer, target, delta):
+    if delta.bug is None or found or _other_part_fits(kind, fits):
         place = _place(layer, target, delta.flow.delta)
-        found += by_wrong_rules(target, place, delta.size, layer.blur)
+        found += by_wrong_rules(target, place, delta.flow.delta, delta.size, layer.blur, layer.budget)
     return found
 
 
@@ -95,23 +106,15 @@ def _as_right(layer: Layer, target: Target, delta: Delta, found: Fit) -> bool:
     part = target.part
     z = layer.evidence.trace.z[part.layer]
     moved = (found.scale or 1.0) * delta.flow.delta - layer.right_delta
-    distance = np.abs(z.T @ moved if part.kind == "weight" else moved.sum(axis=0))
+    distance = np.abs(product_of(part, z, moved))
     size = size_of_product(part, z, size_of_delta(layer.right_delta))
     return bool((distance <= _TWIN * SLACK * part.relative * layer.blur * size).all())
 
 
-def _other_part_fits(layer: Layer, target: Target, delta: Delta) -> bool:
+def _other_part_fits(kind: str, fits: Mapping[str, Fit | None]) -> bool:
     """A wrong product under a wrong δ is believed only where the layer's other gradient shows that δ."""
-    others = [
-        other
-        for other in layer.targets.values()
-        if other is not target and other.part.name != target.part.name
-    ]
-    return any(
-        (found := by_right_rule(other, delta.flow.delta, delta.size, layer.blur)) is not None
-        and (found.numbers > 1 or found.scale == 1.0)
-        for other in others
-    )
+    others = [found for other, found in fits.items() if other != kind and found is not None]
+    return any(found.numbers > 1 or found.scale == 1.0 for found in others)
 
 
 def _place(layer: Layer, target: Target, delta: Array) -> Place:

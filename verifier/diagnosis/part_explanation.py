@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import log2
 from types import MappingProxyType
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.diagnosis.budget import Budget, numbers_of_example_weights, numbers_of_trial
 from verifier.diagnosis.bug import Bug, Place
 from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.evidence import SLACK, Evidence, Part
-from verifier.diagnosis.fitting import Fit, fit, size_of_product
+from verifier.diagnosis.fitting import Fit, fit, product_of, size_of_product
 
 ENOUGH_BITS = 10.0  # of agreement beyond what so many candidates reach by chance
 RULES = 64  # that one gradient is tried with, their forms and factors counted
@@ -41,7 +43,7 @@ class PartExplanation:
 RIGHT = PartExplanation(None, Fit(1.0, 0.0, 1e-13, 52.0, 1))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Target:
     """One parameter with what penalties add to it under the hypothesis at hand."""
 
@@ -50,14 +52,14 @@ class Target:
     evidence: Evidence
     factor: float = 1.0
 
-    @property
+    @cached_property
     def data(self) -> Array:
         """The submitted gradient, penalties taken off, over the factor that penalties are mistaken for."""
         if self.part.submitted is None:
             raise ValueError(f"{self.part.name} was not handed in, so nothing explains it")
         return (self.part.submitted - self.penalty) / self.factor
 
-    @property
+    @cached_property
     def fixed(self) -> Array:
         """By how much entries may be off whatever the loss's part is: rounding of penalties, and printing."""
         of_penalties = self.part.relative * np.abs(self.penalty)
@@ -91,29 +93,31 @@ def _fit_rows(
     part = target.part
     chosen = slice(None) if rows is None else rows
     left = z[:, chosen]
-    value = left.T @ delta if part.kind == "weight" else delta.sum(axis=0)
+    value = product_of(part, left, delta)
     slack, fixed = part.relative[chosen] * blur, target.fixed[chosen]
     found = fit(target.data[chosen], value, size_of_product(part, left, size), slack, fixed, free_scale)
-    return _believed(target, found, blur * _magnified(size, delta))
+    return None if found is None else _believed(target, found, blur * _magnified(size, delta))
 
 
 def by_wrong_rules(
-    target: Target, place: Place, size_of_delta: Array, blur: float, any_scale: bool = True
+    target: Target, place: Place, delta: Array, size_of_delta: Array, blur: float, budget: Budget
 ) -> Iterator[PartExplanation]:
     """Give every row of the table that fits; with a factor beside it only where the gradient shows both."""
     part = target.part
     size = size_of_product(part, target.evidence.trace.z[part.layer], size_of_delta)
     fixed, twins = target.fixed, _TWIN * SLACK * part.relative * blur * size
-    usual = _by_right_rule(target, place)
+    usual = product_of(part, place.trace.z[place.layer], delta)
+    of_trial = numbers_of_trial(place.problem, place.layer)
+    budget.spend(numbers_of_example_weights(place.problem))
     for bug in BUGS.values():
         rule = bug.replaces.get(PRODUCTS[part.kind])
         best: PartExplanation | None = None
         for candidate in rule(place) if rule is not None else ():
+            budget.spend(of_trial)
             value = candidate.value - target.penalty if candidate.whole else candidate.value
-            free = any_scale and not candidate.whole
             if bool((np.abs(value - usual) <= twins).all()):
                 continue  # the right rule gives the same here
-            found = fit(target.data, value, size, part.relative * blur, fixed, free)
+            found = fit(target.data, value, size, part.relative * blur, fixed, not candidate.whole)
             found = _believed(target, found, blur, candidate.unknowns)
             if found is None or (found.weak and found.numbers > 1):
                 continue
@@ -125,13 +129,6 @@ def by_wrong_rules(
                 break
         if best is not None:
             yield best
-
-
-def _by_right_rule(target: Target, place: Place) -> Array:
-    if place.delta is None:
-        raise ValueError("a product needs the layer's delta, got none")
-    z = place.trace.z[place.layer]
-    return np.asarray(z.T @ place.delta if target.part.kind == "weight" else place.delta.sum(axis=0))
 
 
 def _magnified(size: Array, delta: Array) -> float:
@@ -157,7 +154,12 @@ def by_factor_of_whole(target: Target, delta: Array, size_of_delta: Array, blur:
     if not target.penalty.any() or part.submitted is None:
         return None
     z = target.evidence.trace.z[part.layer]
-    data = z.T @ delta if part.kind == "weight" else delta.sum(axis=0)
-    size = size_of_product(part, z, size_of_delta) + np.abs(target.penalty)
-    found = fit(part.submitted, data + target.penalty, size, part.relative * blur, target.evidence.quantum)
+    for rows in (slice(None),) if part.rows is None else (part.rows, slice(None)):
+        left, penalty = z[:, rows], target.penalty[rows]
+        value = product_of(part, left, delta) + penalty
+        size = size_of_product(part, left, size_of_delta) + np.abs(penalty)
+        slack = part.relative[rows] * blur
+        found = fit(part.submitted[rows], value, size, slack, target.evidence.quantum)
+        if found is None:
+            return None
     return _believed(target, found, blur)

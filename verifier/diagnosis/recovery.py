@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference_impl.array import Array
+from reference_impl.network import LayerParameters
 from verifier.diagnosis.evidence import SLACK, Evidence
 from verifier.diagnosis.fitting import CANCELLED
 
@@ -25,17 +26,17 @@ class Recovered:
 
 
 @np.errstate(all="ignore")
-def recover_delta(evidence: Evidence, layer: int, penalty: dict[str, Array]) -> Recovered | None:
+def recover_delta(evidence: Evidence, layer: int, penalty: LayerParameters) -> Recovered | None:
     """Give the δ that explains the layer's gradients as products; None where none does, or more than one.
 
-    penalty: by kind (`weight`, `bias`), what the penalties add to the gradient handed in, in its shape.
+    penalty: what the penalties add to the gradients handed in.
     """
     given = evidence.given(layer)
     examples = evidence.problem.batch.size
     rows, targets, errors = [], [], []
     for part in given:
         left = evidence.trace.z[layer].T if part.kind == "weight" else np.ones((1, examples))
-        values = np.atleast_2d(part.submitted - penalty[part.kind])
+        values = np.atleast_2d(part.submitted - getattr(penalty, part.kind))
         rows.append(left)
         targets.append(values)
         size = np.atleast_2d(np.abs(values) + CANCELLED * np.sqrt(np.mean(np.square(values))))

@@ -31,10 +31,17 @@ _NO_PLAIN_OVERFLOW = (
     "NaN or infinity was handed in for {parameters}, first in {place}. Plain formulas stay within the range "
     "of the numbers on this problem, so look for a 0/0, a log(0) or an entry that was never set."
 )
+_CUT = (
+    "The gradient that was handed in is wrong, and the error first shows in {where}. The search for mistakes "
+    "that reproduce the numbers ended at its budget, before all were tried: it may still be a known one."
+)
 
 
-def described(evidence: Evidence, finding: Finding, alone: bool = True) -> Diagnosis:
-    """Put a finding into words. alone: no other mistake stands beside it."""
+def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full: bool = True) -> Diagnosis:
+    """Put a finding into words.
+
+    alone: no other mistake stands beside it. in_full: the search came to its end before its budget did.
+    """
     words = BUGS[finding.bug].words
     filled = _filled(evidence.problem, finding)
     explanation = words.explanation.format(**filled)
@@ -47,6 +54,8 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True) -> Diagn
     if finding.bug == UNEXPLAINED_ID:
         where = _EQUATIONS[finding.equation].format(**filled)
         explanation += f" The first error is in {where}."
+        if not in_full:
+            explanation = _CUT.format(where=where)
     explanation += _units(evidence, finding)
     return Diagnosis(
         bug=finding.bug,

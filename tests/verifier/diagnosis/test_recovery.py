@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference_impl import forward, named
+from reference_impl import LayerParameters, forward
 from tests.verifier.diagnosis.students import backward, judged, rows, tanh_problem
 from verifier.diagnosis.evidence import Evidence, gather
 from verifier.diagnosis.recovery import recover_delta
@@ -22,10 +22,9 @@ def evidence_of(problem: Any, gradients: dict[str, Any]) -> Evidence:
     return gather(problem, trace, gradients, wrong, right, allowed.allowance, allowed.scale)
 
 
-def nothing_added(problem: Any, layer: int) -> dict[str, Any]:
-    return {
-        key.split(".")[2]: np.zeros_like(a) for key, a in named(problem.parameters) if f".{layer}." in key
-    }
+def nothing_added(problem: Any, layer: int) -> LayerParameters:
+    own = problem.parameters[layer]
+    return LayerParameters(np.zeros_like(own.weight), None if own.bias is None else np.zeros_like(own.bias))
 
 
 def cubed(d: Any, w: Any, a: Any, z: Any) -> Any:

@@ -4,6 +4,7 @@ Two examples' gradients have the inner product (zₘ·zₙ + 1)(δₘ·δₙ), s
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 import numpy as np
 
@@ -28,6 +29,11 @@ def patterns(examples: int) -> Iterator[Array]:
         if examples > 2:
             yield (ones - units[n]) * (examples / (examples - 1))
             yield (ones + units[n]) * (examples / (examples + 1))
+
+
+@cache
+def _all_patterns(examples: int) -> Array:
+    return np.array(list(patterns(examples)))
 
 
 def usual(examples: int) -> Iterator[Array]:
@@ -88,10 +94,9 @@ def _estimated(left: Array, delta: Array, target: Array) -> Iterator[tuple[Array
             elif delta.shape[1] > 1 and weights.min() > -_NEAR:  # with one output any wrong δ weights them
                 yield weights, examples
     square = float(np.vdot(target, target))
-    tried = list(patterns(examples))
-    stacked = np.array(tried)
+    tried = _all_patterns(examples)
     with np.errstate(all="ignore"):
-        left_over = square - 2.0 * stacked @ inner + np.einsum("pi,ij,pj->p", stacked, gram, stacked)
+        left_over = square - 2.0 * tried @ inner + ((tried @ gram) * tried).sum(axis=1)
     yield from ((tried[i], 0) for i in np.argsort(np.abs(left_over), kind="stable")[:2])
 
 
