@@ -19,6 +19,8 @@ EQUATIONS = (
     "penalty",
     "numbers",
 )
+# the equation of each kind of parameter
+PRODUCTS: Mapping[str, str] = MappingProxyType({"weight": "weight_gradient", "bias": "bias_gradient"})
 
 
 @dataclass(frozen=True, slots=True)

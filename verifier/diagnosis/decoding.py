@@ -14,13 +14,12 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.budget import Budget
-from verifier.diagnosis.bug import Bug, Flow
+from verifier.diagnosis.bug import PRODUCTS, Bug, Flow
 from verifier.diagnosis.delta_candidates import right_delta, wrong_deltas
 from verifier.diagnosis.evidence import Evidence
 from verifier.diagnosis.finding import RARE, UNEXPLAINED, UNEXPLAINED_ID, Finding
 from verifier.diagnosis.layer import Delta, Layer, LayerExplanation, targets_of
 from verifier.diagnosis.layer_explanation import explain, is_right
-from verifier.diagnosis.part_explanation import PRODUCTS
 from verifier.diagnosis.penalty_hypotheses import PenaltyHypothesis
 from verifier.diagnosis.recovery import Recovered, recover_delta
 
@@ -33,7 +32,7 @@ _UNJUDGED = 0.75  # a layer that cannot be judged, as what comes to it is not kn
 _RECOVERED = 0.2
 _UNTESTED = 0.5
 _ALIKE = 1e-9  # of the largest entry, within which two states send down the same
-_TWIN = 6.0  # times the relative rounding, within which two δ are the same
+_SAME_DELTA = 6.0  # times the relative rounding, within which two δ are the same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +119,7 @@ def _grow(
 def _is_twin(layer: Layer, delta: Delta, right: Delta) -> bool:
     """Say whether a wrong rule gives the right δ here, as where the derivative that it misses is 1."""
     distance = np.abs(delta.flow.delta - right.flow.delta)
-    if not (distance <= _TWIN * layer.evidence.blur * right.size).all():
+    if not (distance <= _SAME_DELTA * layer.evidence.blur * right.size).all():
         return False
     mine, its = delta.flow.upstream, right.flow.upstream
     return layer.index == 0 or (mine is not None and its is not None and np.array_equal(mine, its))

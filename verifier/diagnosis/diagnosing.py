@@ -10,6 +10,7 @@ from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.comparison import Comparison
 from verifier.diagnosis.budget import Budget, budget_for
+from verifier.diagnosis.bug import PRODUCTS
 from verifier.diagnosis.bugs import ORDER
 from verifier.diagnosis.changed_numbers import changed_numbers
 from verifier.diagnosis.decoding import State, decode, with_equals
@@ -227,6 +228,6 @@ def _left_over(evidence: Evidence) -> tuple[Finding, ...]:
     for parts in reversed(evidence.parts):
         for part in parts.values():
             if part.given and not part.right:
-                equation = {"weight": "weight_gradient", "bias": "bias_gradient"}[part.kind]
+                equation = PRODUCTS[part.kind]
                 return (Finding(UNEXPLAINED_ID, part.layer, equation, (part.name,), residual=1.0),)
     return ()

@@ -17,14 +17,14 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import LayerParameters, Parameters, Trace, named
 from reference_impl.problem import Problem
-from verifier.diagnosis.bug import Bug, Flow, Place, Replacement
+from verifier.diagnosis.bug import PRODUCTS, Bug, Flow, Place, Replacement
 from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.layer import is_of_whole_network
 from verifier.diagnosis.rules.hidden_delta import sent_down
 from verifier.diagnosis.rules.output_delta import of_output
 
 _CONSTANT = 0.7
-_PRODUCTS = {"weight_gradient": "weight", "bias_gradient": "bias"}
+_KINDS = {equation: kind for kind, equation in PRODUCTS.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,13 +136,13 @@ def _replacements(
     """Give what the rule makes at one layer, everything above it being right."""
     if equation == "bias_gradient" and problem.parameters[layer].bias is None:
         return
-    flow = _flow_to(problem, trace, layer if equation in _PRODUCTS else layer + 1)
+    flow = _flow_to(problem, trace, layer if equation in _KINDS else layer + 1)
     place = Place(
         problem,
         trace,
         layer,
         above=flow if equation == "hidden_delta" else None,
-        delta=flow.delta if equation in _PRODUCTS and flow is not None else None,
+        delta=flow.delta if equation in _KINDS and flow is not None else None,
         step=right[layer + 1].weight if equation == "hidden_delta" else None,
         penalties=tuple(penalty_gradient(problem, trace, k) for k in range(len(right))),
         gradients=right,
@@ -179,10 +179,10 @@ def _made(
 ) -> Parameters:
     """Run the recursion with one equation of one layer replaced."""
     right = gradients(problem, trace)
-    if equation in _PRODUCTS:
+    if equation in _KINDS:
         penalty = penalty_gradient(problem, trace, layer)
         return tuple(
-            _with_product(own, penalty, _PRODUCTS[equation], replacement) if index == layer else own
+            _with_product(own, penalty, _KINDS[equation], replacement) if index == layer else own
             for index, own in enumerate(right)
         )
     made, delta = list(right), replacement.value

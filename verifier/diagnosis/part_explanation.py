@@ -11,7 +11,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.budget import Budget, numbers_of_example_weights, numbers_of_trial
-from verifier.diagnosis.bug import Bug, Place
+from verifier.diagnosis.bug import PRODUCTS, Bug, Place
 from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.evidence import SLACK, Evidence, Part
 from verifier.diagnosis.fitting import Fit, fit, product_of, size_of_product
@@ -19,7 +19,6 @@ from verifier.diagnosis.fitting import Fit, fit, product_of, size_of_product
 ENOUGH_BITS = 10.0  # of agreement beyond what so many candidates reach by chance
 RULES = 64  # that one gradient is tried with, their forms and factors counted
 _TWIN = 2.0  # times the tolerance, within which two values are the same
-PRODUCTS = {"weight": "weight_gradient", "bias": "bias_gradient"}
 
 
 @dataclass(frozen=True, slots=True)

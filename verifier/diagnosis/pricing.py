@@ -7,12 +7,12 @@ show is δ's, and is inherited below; one that a single gradient shows is that g
 from collections.abc import Mapping
 from dataclasses import replace
 
-from verifier.diagnosis.bug import Flow
+from verifier.diagnosis.bug import PRODUCTS, Flow
 from verifier.diagnosis.factors import name_factor
 from verifier.diagnosis.finding import AGAIN, UNEXPLAINED, UNEXPLAINED_ID, UNKNOWN, Finding
 from verifier.diagnosis.fitting import Fit
 from verifier.diagnosis.layer import Delta, Layer, LayerExplanation
-from verifier.diagnosis.part_explanation import PRODUCTS, PartExplanation
+from verifier.diagnosis.part_explanation import PartExplanation
 
 _Priced = tuple[float, list[Finding], PartExplanation]
 _NO_FIT = Fit(None, 1.0, 0.0, 0.0, 0)
