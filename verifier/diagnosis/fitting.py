@@ -1,13 +1,17 @@
 """Whether a candidate reproduces what was handed in, up to rounding, and by which factor."""
 
 from dataclasses import dataclass
+from math import log2
 
 import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.evidence import SLACK, Part
 
+RULES = 64  # that one gradient is tried with, their forms and factors counted
 CANCELLED = 0.1  # of a row's root mean square: a δ that is small beside its row was rounded like its row
+_ENOUGH_BITS = 10.0  # of agreement beyond what so many candidates reach by chance
+_TWIN = 2.0  # times the tolerance, within which two gradients are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,16 @@ class Fit:
 
     def has_scale(self, factor: float) -> bool:
         return self.scale is None or abs(self.scale - factor) <= self.blur * max(abs(factor), abs(self.scale))
+
+
+def is_beyond_chance(bits: float, candidates: float) -> bool:
+    """Say whether agreement in so many bits is no accident among so many candidates."""
+    return bits >= _ENOUGH_BITS + log2(candidates)
+
+
+def of_twins(part: Part, size: Array, blur: float) -> Array:
+    """Give by how much two gradients may differ and still be the same here. size: see `size_of_product`."""
+    return np.asarray(_TWIN * SLACK * part.relative * blur * size)
 
 
 def size_of_delta(delta: Array) -> Array:

@@ -1,18 +1,22 @@
 """Everything that explains one layer's gradients, given a candidate for its δ."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from math import log2
 
 import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.bug import Place
-from verifier.diagnosis.evidence import SLACK
 from verifier.diagnosis.factors import has_name
-from verifier.diagnosis.fitting import Fit, product_of, size_of_delta, size_of_product
+from verifier.diagnosis.fitting import (
+    Fit,
+    is_beyond_chance,
+    of_twins,
+    product_of,
+    size_of_delta,
+    size_of_product,
+)
 from verifier.diagnosis.layer import Delta, Layer, LayerExplanation
 from verifier.diagnosis.part_explanation import (
-    ENOUGH_BITS,
     RIGHT,
     PartExplanation,
     Target,
@@ -21,8 +25,6 @@ from verifier.diagnosis.part_explanation import (
     by_wrong_rules,
 )
 from verifier.diagnosis.pricing import priced_explanation
-
-_TWIN = 2.0  # times the tolerance, within which two gradients are the same
 
 
 def is_right(layer: Layer, delta: Delta) -> bool:
@@ -108,7 +110,7 @@ def _as_right(layer: Layer, target: Target, delta: Delta, found: Fit) -> bool:
     moved = (found.scale or 1.0) * delta.flow.delta - layer.right_delta
     distance = np.abs(product_of(part, z, moved))
     size = size_of_product(part, z, size_of_delta(layer.right_delta))
-    return bool((distance <= _TWIN * SLACK * part.relative * layer.blur * size).all())
+    return bool((distance <= of_twins(part, size, layer.blur)).all())
 
 
 def _other_part_fits(kind: str, fits: Mapping[str, Fit | None]) -> bool:
@@ -151,7 +153,7 @@ def _beyond_chance(
     independent = min(sum(fit.numbers for fit in fits), outputs * min(examples, inputs + len(fits) - 1))
     bits = max((fit.bits for fit in fits), default=0.0)
     spare = int(independent) - unknowns
-    return spare > 0 and spare * bits >= ENOUGH_BITS + log2(candidates)
+    return spare > 0 and is_beyond_chance(spare * bits, candidates)
 
 
 def _distinct(scales: Iterable[float]) -> list[float]:

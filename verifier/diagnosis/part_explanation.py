@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import log2
 from types import MappingProxyType
 from typing import Any
 
@@ -13,12 +12,16 @@ from reference_impl.array import Array
 from verifier.diagnosis.budget import Budget, numbers_of_example_weights, numbers_of_trial
 from verifier.diagnosis.bug import PRODUCTS, Bug, Place
 from verifier.diagnosis.bugs import BUGS
-from verifier.diagnosis.evidence import SLACK, Evidence, Part
-from verifier.diagnosis.fitting import Fit, fit, product_of, size_of_product
-
-ENOUGH_BITS = 10.0  # of agreement beyond what so many candidates reach by chance
-RULES = 64  # that one gradient is tried with, their forms and factors counted
-_TWIN = 2.0  # times the tolerance, within which two values are the same
+from verifier.diagnosis.evidence import Evidence, Part
+from verifier.diagnosis.fitting import (
+    RULES,
+    Fit,
+    fit,
+    is_beyond_chance,
+    of_twins,
+    product_of,
+    size_of_product,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def by_wrong_rules(
     """Give every row of the table that fits; with a factor beside it only where the gradient shows both."""
     part = target.part
     size = size_of_product(part, target.evidence.trace.z[part.layer], size_of_delta)
-    fixed, twins = target.fixed, _TWIN * SLACK * part.relative * blur * size
+    fixed, twins = target.fixed, of_twins(part, size, blur)
     usual = product_of(part, place.trace.z[place.layer], delta)
     of_trial = numbers_of_trial(place.problem, place.layer)
     budget.spend(numbers_of_example_weights(place.problem))
@@ -143,7 +146,7 @@ def _believed(target: Target, found: Fit | None, blur: float, unknowns: int = 0)
     if found.left > target.evidence.worst_residual * blur:
         return None
     free = unknowns + (0 if found.scale == 1.0 else 1)
-    enough = (found.numbers - free) * found.bits >= ENOUGH_BITS + log2(RULES)
+    enough = is_beyond_chance((found.numbers - free) * found.bits, RULES)
     return found if enough else replace(found, weak=True)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import log2
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +14,7 @@ from reference_impl.risk import Penalty
 from verifier.diagnosis.bug import Bug, Taken
 from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.evidence import SLACK, Evidence
-from verifier.diagnosis.part_explanation import ENOUGH_BITS, RULES
+from verifier.diagnosis.fitting import RULES, is_beyond_chance
 
 _STRONGEST = 1e6  # a factor or strength that somebody may have written
 _ALIKE = 1e-6  # relative distance of two estimates of one strength
@@ -118,4 +117,4 @@ def _solved(columns: list[Array], target: Array, allowed: Array, relative: Array
     share = np.abs(coefficients[0] * stacked[:, 0]) / np.maximum(allowed.ravel(), 5e-324)
     told = share > 1.0
     bits = (int(told.sum()) - len(columns)) * float(np.median(np.log2(share[told]))) if told.any() else 0.0
-    return float(coefficients[0]) if fits and bits >= ENOUGH_BITS + log2(RULES) else None
+    return float(coefficients[0]) if fits and is_beyond_chance(bits, RULES) else None
