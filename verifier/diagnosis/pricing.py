@@ -5,7 +5,8 @@ show is δ's, and is inherited below; one that a single gradient shows is that g
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from verifier.diagnosis.bug import PRODUCTS, Flow
 from verifier.diagnosis.factors import name_factor
@@ -14,116 +15,79 @@ from verifier.diagnosis.fitting import Fit
 from verifier.diagnosis.layer import Delta, Layer, LayerExplanation
 from verifier.diagnosis.part_explanation import PartExplanation
 
-_Priced = tuple[float, list[Finding], PartExplanation]
 _NO_FIT = Fit(None, 1.0, 0.0, 0.0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """One gradient explained beside δ's factor."""
+
+    cost: float
+    findings: tuple[Finding, ...]
+    fit: Fit
 
 
 def priced_explanation(
     layer: Layer, delta: Delta, scale: float, found: Mapping[str, list[PartExplanation]]
 ) -> LayerExplanation:
     """Explain the layer with δ times `scale`, each gradient by whatever costs least beside that."""
-    cost, findings = 0.0, []
-    names = tuple(f"layers.{layer.index}.{kind}" for kind in layer.evidence.parts[layer.index])
-    parts: dict[str, _Priced] = {}
+    parts: list[_Priced] = []
     for kind, explanations in found.items():
-        here = {finding.bug for priced in parts.values() for finding in priced[1]}
-        beside = replace(layer, known=layer.known | here)
-        parts[kind] = _cheapest(beside, kind, explanations, scale)
-    residual = max((part[2].fit.residual for part in parts.values()), default=0.0)
+        here = {finding.bug for part in parts for finding in part.findings}
+        parts.append(_cheapest(replace(layer, known=layer.known | here), kind, explanations, scale))
+    names = tuple(f"layers.{layer.index}.{kind}" for kind in layer.evidence.parts[layer.index])
+    residual = max((part.fit.residual for part in parts), default=0.0)
+    cost, findings = 0.0, []
     if delta.bug is not None:
         cost += layer.price(delta.bug.id) + UNKNOWN * delta.unknowns
-        place = None if delta.whole else layer.index
-        findings.append(
-            Finding(
-                delta.bug.id,
-                place,
-                delta.equation,
-                names,
-                residual=residual,
-                factor=delta.estimates.get("factor"),
-                estimates=delta.estimates,
-            )
-        )
+        where = None if delta.whole else layer.index
+        at = partial(Finding, layer=where, equation=delta.equation, parameters=names, residual=residual)
+        findings.append(at(delta.bug.id, factor=delta.estimates.get("factor"), estimates=delta.estimates))
     if scale != 1.0:
-        blur = max((part[2].fit.blur for part in parts.values()), default=0.0)
-        for position, named in enumerate(
-            name_factor(layer.evidence.problem, scale, blur, layer.scale_equation)
-        ):
+        blur = max((part.fit.blur for part in parts), default=0.0)
+        where, equation = None if layer.is_first_seen else layer.index, layer.scale_equation
+        at = partial(Finding, layer=where, equation=equation, parameters=names, residual=residual)
+        for position, named in enumerate(name_factor(layer.evidence.problem, scale, blur, equation)):
             price = layer.price(named.bug) + (UNKNOWN if named.estimated else 0.0)
             cost += AGAIN if position else price  # a sign and a factor are two halves of one slip
-            findings.append(
-                Finding(
-                    named.bug,
-                    None if layer.is_first_seen else layer.index,
-                    layer.scale_equation,
-                    names,
-                    factor=named.factor,
-                    residual=residual,
-                    also=named.also,
-                )
-            )
-    for price, own, _ in parts.values():
-        cost += price
-        findings += own
-    flow = Flow(
-        scale * delta.flow.delta, None if delta.flow.upstream is None else scale * delta.flow.upstream
-    )
+            findings.append(at(named.bug, factor=named.factor, also=named.also))
+    for part in parts:
+        cost += part.cost
+        findings += part.findings
+    upstream = None if delta.flow.upstream is None else scale * delta.flow.upstream
+    flow = Flow(scale * delta.flow.delta, upstream)
     return LayerExplanation(cost, flow, delta.right and scale == 1.0, tuple(findings), delta.blur)
 
 
 def _cheapest(layer: Layer, kind: str, explanations: list[PartExplanation], scale: float) -> _Priced:
     """Price every explanation of one gradient under δ's factor; merge those that cost the same."""
-    part = layer.evidence.parts[layer.index][kind]
-    priced: list[_Priced] = []
-    nothing = Finding(UNEXPLAINED_ID, layer.index, PRODUCTS[kind], (part.name,), residual=1.0)
-    priced.append((UNEXPLAINED, [nothing], PartExplanation(None, _NO_FIT)))
+    name, equation = layer.evidence.parts[layer.index][kind].name, PRODUCTS[kind]
+    nothing = Finding(UNEXPLAINED_ID, layer.index, equation, (name,), residual=1.0)
+    priced = [_Priced(UNEXPLAINED, (nothing,), _NO_FIT)]
     for explanation in explanations:
-        cost, findings = 0.0, []
+        fit, cost, findings = explanation.fit, 0.0, []
+        at = partial(Finding, layer=layer.index, equation=equation, parameters=(name,), residual=fit.residual)
         if explanation.bug is not None:
+            estimates = explanation.estimates
             cost += layer.price(explanation.bug.id)
-            findings.append(
-                Finding(
-                    explanation.bug.id,
-                    layer.index,
-                    PRODUCTS[kind],
-                    (part.name,),
-                    factor=explanation.estimates.get("factor"),
-                    residual=explanation.fit.residual,
-                    estimates=explanation.estimates,
-                )
-            )
-        if not explanation.fit.has_scale(scale) and explanation.scale is not None:
-            own = explanation.scale / scale
-            names = name_factor(layer.evidence.problem, own, explanation.fit.blur, PRODUCTS[kind])
+            findings.append(at(explanation.bug.id, factor=estimates.get("factor"), estimates=estimates))
+        if not fit.has_scale(scale) and fit.scale is not None:
+            names = name_factor(layer.evidence.problem, fit.scale / scale, fit.blur, equation)
             if explanation.is_weak and any(named.estimated for named in names):
                 continue  # any single number is some multiple of any other
             for named in names:
                 cost += layer.price(named.bug) + UNKNOWN
-                findings.append(
-                    Finding(
-                        named.bug,
-                        layer.index,
-                        PRODUCTS[kind],
-                        (part.name,),
-                        factor=named.factor,
-                        residual=explanation.fit.residual,
-                        also=named.also,
-                    )
-                )
-        priced.append((cost, findings, explanation))
-    priced.sort(key=lambda item: item[0])
-    best = priced[0]
-    return best[0], _with_equals(best, priced[1:]), best[2]
+                findings.append(at(named.bug, factor=named.factor, also=named.also))
+        priced.append(_Priced(cost, tuple(findings), fit))
+    best, *others = sorted(priced, key=lambda item: item.cost)
+    return replace(best, findings=_with_equals(best, others))
 
 
-def _with_equals(
-    best: _Priced,
-    others: list[_Priced],
-) -> list[Finding]:
+def _with_equals(best: _Priced, others: list[_Priced]) -> tuple[Finding, ...]:
     """Note on a single finding those that would do as well in its place."""
-    if len(best[1]) != 1 or best[1][0].bug == UNEXPLAINED_ID:
-        return best[1]
-    finding = best[1][0]
-    equals = tuple(other[1][0].bug for other in others if len(other[1]) == 1)
+    if len(best.findings) != 1 or best.findings[0].bug == UNEXPLAINED_ID:
+        return best.findings
+    finding = best.findings[0]
+    equals = tuple(other.findings[0].bug for other in others if len(other.findings) == 1)
     also = tuple(b for b in dict.fromkeys((*finding.also, *equals)) if b not in (finding.bug, UNEXPLAINED_ID))
-    return [replace(finding, also=also)]
+    return (replace(finding, also=also),)
