@@ -4,7 +4,7 @@ python -m benchmarks.diagnosis                          all of it
 python -m benchmarks.diagnosis --part single --size 40  forty cases a bug
 python -m benchmarks.diagnosis --part single --bug bias-zero --from 17 --size 1   one case again
 
-The part `scikit-learn` needs that package beside this one: python -m pip install scikit-learn.
+The part `scikit-learn` needs that package, which the test dependencies have.
 """
 
 import argparse
@@ -64,9 +64,6 @@ def print_correct(seeds: range, bugs: list[str]) -> None:
 
 
 def print_scikit_learn(seeds: range, bugs: list[str]) -> None:
-    if not scikit_learn.installed():
-        print("\nscikit-learn is not installed: python -m pip install scikit-learn")
-        return
     print(f"\nscikit-learn's MLPRegressor, {scikit_learn.OUTPUTS} outputs, against its own squared error")
     for settings, said in scikit_learn.measure():
         print(f"  {settings:32} {said.verdict}: {' | '.join(map(str, said.rows)) or 'nothing'}")

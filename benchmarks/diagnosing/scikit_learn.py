@@ -1,21 +1,16 @@
 """scikit-learn's own `MLPRegressor`, run live: its gradient against its own squared error (issue #8349).
 
-Its loss is a mean over outputs, its gradient a sum: C times too much. scikit-learn is no dependency of this
-project; `python -m pip install scikit-learn` beside it to run this part.
+Its loss is a mean over outputs, its gradient a sum: C times too much.
+scikit-learn comes with the test dependencies.
 """
 
 import warnings
-from importlib.util import find_spec
 
 import numpy as np
 
 from benchmarks.diagnosing.said import Said, said_of
 
 OUTPUTS = 3
-
-
-def installed() -> bool:
-    return find_spec("sklearn") is not None
 
 
 def submission(activation: str = "tanh", alpha: float = 0.0, examples: int = 8, seed: int = 0) -> dict:
