@@ -5,7 +5,6 @@ import json
 import pickle
 import struct
 import zipfile
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from tests.verifier.documenting import document_of_problem, listed, small_docume
 from verifier import MalformedSubmission, Verdict, load, verify
 from verifier.documents.files import SUFFIXES, parse_bytes, write_document
 from verifier.documents.mistakes import UnreadableSubmission
+from verifier.documents.npz import MOST_MEMBERS
 from verifier.documents.reading import read_submission
 from verifier.documents.submission_document import document_of
 
@@ -222,15 +222,13 @@ class TestNpz:
         with pytest.raises(MalformedSubmission, match="once"):
             parse_bytes(stream.getvalue())
 
-    def test_an_archive_of_very_many_members_is_refused_in_seconds(self):
+    def test_an_archive_of_very_many_members_is_refused_for_their_number_alone(self):
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
             for index in range(15_000):
                 archive.writestr(f"gradients.{index}.npy", b"")
-        started = perf_counter()
-        with pytest.raises(MalformedSubmission):
+        with pytest.raises(UnreadableSubmission, match=f"at most {MOST_MEMBERS} members, got 15000"):
             parse_bytes(stream.getvalue())
-        assert perf_counter() - started < 1.5  # comparing each name with each took 3 s for these 2 MB
 
     def test_a_bomb_is_refused_before_it_is_inflated(self):
         stream = io.BytesIO()
