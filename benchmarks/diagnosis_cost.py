@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.buggy_students import Wish
 from benchmarks.diagnosing.said import submission
-from benchmarks.general_position import HIDDEN, LOSSES_ON, Cell, draw
+from benchmarks.drawing import LOSSES_ON
+from benchmarks.general_position import HIDDEN, Cell, draw
 from reference_impl import Problem, backpropagate, named
 from verifier import verify
 from verifier.submission import Submission

@@ -15,13 +15,13 @@ from reference_impl import (
     activation,
 )
 
-LOSSES_ON = [
+LOSSES_ON = (
     ("mse", "values"),
     ("cross_entropy", "logits"),
     ("cross_entropy", "probabilities"),
     ("binary_cross_entropy", "logits"),
     ("binary_cross_entropy", "probabilities"),
-]
+)
 PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 

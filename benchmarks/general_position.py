@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.buggy_students import Wish
 from benchmarks.buggy_students.mistake import AS_IT_COMES
+from benchmarks.drawing import LOSSES_ON, PROBABILITIES
 from reference_impl import (
     LOSSES,
     Batch,
@@ -19,14 +20,6 @@ from reference_impl import (
 )
 
 HIDDEN = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu")
-LOSSES_ON = (
-    ("mse", "values"),
-    ("cross_entropy", "logits"),
-    ("cross_entropy", "probabilities"),
-    ("binary_cross_entropy", "logits"),
-    ("binary_cross_entropy", "probabilities"),
-)
-PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 DEPTHS = (1, 2, 3, 4)
 EXAMPLES = (1, 4, 16, 64)
 

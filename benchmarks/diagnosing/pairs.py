@@ -9,7 +9,8 @@ from benchmarks.buggy_students import STUDENTS, Mistake, Wish, hand_in
 from benchmarks.diagnosing.outcome import Outcome, alike, reproduced_at
 from benchmarks.diagnosing.said import Row, Said, said_of, submission
 from benchmarks.diagnosing.single import Case
-from benchmarks.general_position import HIDDEN, LOSSES_ON, Cell, draw
+from benchmarks.drawing import LOSSES_ON
+from benchmarks.general_position import HIDDEN, Cell, draw
 from reference_impl import Problem
 
 _EQUATIONS = ("output_delta", "hidden_delta", "weight_gradient", "bias_gradient")
