@@ -1,0 +1,85 @@
+"""What a search may compute is counted: no submission keeps it busy, and where it was cut it says so."""
+
+import numpy as np
+import pytest
+
+from benchmarks.buggy_students import STUDENTS
+from benchmarks.diagnosing import single
+from benchmarks.diagnosis_cost import drawn
+from tests.drawing import draw_problem
+from tests.verifier.diagnosis.students import QUICK, backward, judged, rows, tanh_problem
+from verifier import verify
+from verifier.diagnosis import diagnosing
+from verifier.diagnosis.budget import Budget, budget_for, numbers_of_trial
+
+STEP = 400  # trials of a layer that is begun, and of those below by the right rules
+SEEDS = [5, 16, 52, 54, *range(18, 32)]
+
+
+@pytest.fixture
+def budgets(monkeypatch):
+    """Every budget that a search was given."""
+    given = []
+
+    def keeping(problem):
+        given.append(budget_for(problem))
+        return given[-1]
+
+    monkeypatch.setattr(diagnosing, "budget_for", keeping)
+    return given
+
+
+def without_square(d, w, a, z):
+    return d @ w.T * (1 - z)
+
+
+def cut_after(monkeypatch, trials):
+    monkeypatch.setattr(diagnosing, "budget_for", lambda asked: Budget(trials * numbers_of_trial(asked, 0)))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_submission_takes_more_than_the_budget_and_what_was_begun(seed, budgets):
+    _, given = drawn(seed)
+    verify(given, oracles=QUICK)
+    steps = STEP * sum(numbers_of_trial(given.problem, at) for at in range(len(given.problem.parameters)))
+    assert all(budget.spent <= budget.most + steps for budget in budgets)
+
+
+@pytest.mark.parametrize("manner", ["single", "missing"])
+@pytest.mark.parametrize("bug", STUDENTS)
+def test_an_ordinary_mistake_is_never_cut(bug, manner, budgets):
+    for seed in range(3):
+        single.measure((bug, seed, manner))
+    assert not any(budget.is_used_up for budget in budgets)
+
+
+def test_where_the_search_was_cut_it_says_so_and_claims_nothing(monkeypatch):
+    asked = tanh_problem(5)
+    wrong, _ = backward(asked, hidden={1: without_square, 0: without_square})
+    known = [("wrong-activation-derivative", layer, "hidden_delta") for layer in (1, 0)]
+    unknown = [("unexplained", layer, "hidden_delta") for layer in (1, 0)]
+    assert rows(judged(asked, wrong)) == known
+    for trials, found in ((10, [known[0], unknown[1]]), (0, unknown)):
+        cut_after(monkeypatch, trials)
+        report = judged(asked, wrong)
+        assert rows(report) == found
+        last = report.diagnosis[-1].explanation
+        assert "ended at its budget" in last
+        assert "No mistake of the catalogue" not in last
+
+
+def test_equal_submissions_are_cut_at_the_same_place(monkeypatch):
+    asked = tanh_problem(7, widths=(4, 4, 4, 4, 4))
+    noise = np.random.default_rng(0)
+    wrong = {name: own + noise.normal(size=own.shape) for name, own in backward(asked)[0].items()}
+    cut_after(monkeypatch, 60)
+    assert judged(asked, wrong).diagnosis == judged(asked, wrong).diagnosis
+
+
+@pytest.mark.parametrize(
+    ("fewer", "more"),
+    [({"depth": 2}, {"depth": 3}), ({"examples": 4}, {"examples": 9})],
+)
+def test_more_to_judge_is_more_to_search(fewer, more):
+    small, large = (draw_problem(np.random.default_rng(1), **how) for how in (fewer, more))
+    assert budget_for(small).most < budget_for(large).most
