@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from reference_impl.problem import Problem
 
 TRIAL = 100_000.0  # numbers that could be multiplied while a candidate's other steps are gone through
-_TRIALS = 8000.0  # that any search may make
+_TRIALS = 12_000.0  # that any search may make
 _TRIALS_A_LAYER = 500.0
 _TIMES_NUMBERS = 1000.0  # of one pass over the network; judging takes far longer for each
 _TIMES_CUBE = 1.0  # of the examples, for the eigenvalues of their Gram matrix and the patterns tried

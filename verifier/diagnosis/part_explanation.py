@@ -119,7 +119,8 @@ def by_wrong_rules(
             value = candidate.value - target.penalty if candidate.whole else candidate.value
             if bool((np.abs(value - usual) <= twins).all()):
                 continue  # the right rule gives the same here
-            found = fit(target.data, value, size, part.relative * blur, fixed, not candidate.whole)
+            free = not candidate.whole and target.data.size > 1  # a single number is a multiple of any other
+            found = fit(target.data, value, size, part.relative * blur, fixed, free)
             found = _believed(target, found, blur, candidate.unknowns)
             if found is None or (found.weak and found.numbers > 1):
                 continue
