@@ -22,7 +22,7 @@ from reference_impl.network import Trace
 from reference_impl.problem import Problem, example_losses, penalised, risk_value, terms_of_last_layer
 from reference_impl.risk import NORMS
 from verifier.precision import Precision
-from verifier.rounding_arithmetic import RoundingArithmetic, root_of_squares, scale_of
+from verifier.rounding_arithmetic import RoundingArithmetic, joined, root_of_squares, scale_of
 
 DEVIATIONS = 6.0
 ALIKE = 0.4  # of the errors of all examples together, were they equal: weights are rounded once for all
@@ -193,13 +193,21 @@ def _of_product(
 ) -> tuple[Array, Array]:
     """Give the deviation of zᵀδ + penalty, and its scale."""
     product = z.T @ delta
-    inherited = np.hypot(root_of_squares(of_z.T, delta), root_of_squares(z.T, of_delta))
-    alike = of_z.T @ np.abs(delta) + np.abs(z).T @ of_delta
-    inherited = np.hypot(inherited, ALIKE * alike)
-    own = arithmetic.summed(z.shape[0], root_of_squares(z.T, delta), product)
-    of_penalty = np.hypot(2.0 * arithmetic.stored(penalty), 1.5 * arithmetic.stored(product + penalty))
-    size = np.abs(z).T @ np.abs(delta) + np.abs(penalty)
-    return np.hypot(np.hypot(inherited, own), of_penalty), size
+    size_z, size_delta = np.abs(z).T, np.abs(delta)
+    alike = size_z @ of_delta
+    parts = [
+        root_of_squares(z.T, of_delta),
+        arithmetic.summed(z.shape[0], root_of_squares(z.T, delta), product),
+        1.5 * arithmetic.stored(product + penalty),
+    ]
+    if of_z.any():
+        parts.append(root_of_squares(of_z.T, delta))
+        alike += of_z.T @ size_delta
+    size = size_z @ size_delta
+    if penalty.any():
+        parts.append(2.0 * arithmetic.stored(penalty))
+        size += np.abs(penalty)
+    return joined(ALIKE * alike, *parts), size
 
 
 def _of_losses(

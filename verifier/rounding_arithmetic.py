@@ -28,8 +28,9 @@ class RoundingArithmetic:
 
     def stored(self, values: Array) -> Array:
         """One rounding of each value, uniform within half a unit in the last place; infinite on overflow."""
-        deviation = (self._unit * np.abs(values) + self._underflow) / sqrt(3.0)
-        return np.asarray(np.where(np.abs(values) > self._precision.largest, np.inf, deviation))
+        size = np.abs(values)
+        deviation = size * (self._unit / sqrt(3.0)) + self._underflow / sqrt(3.0)
+        return self._infinite_on_overflow(deviation, size)
 
     def lost(self, units: Array) -> Array:
         """A formula that loses so many units; 1 / (1 + eˣ) vanishes once eˣ overflows."""
@@ -37,9 +38,15 @@ class RoundingArithmetic:
 
     def summed(self, terms: int, squares: Array, total: Array) -> Array:
         """A sum of so many products; `squares`: the root of the sum of their squares."""
-        partial = np.hypot(sqrt(1.0 + terms / 6.0) * squares, sqrt(terms / 3.0) * total)
-        deviation = (self._unit * partial + sqrt(terms) * self._underflow) / sqrt(3.0)
-        return np.asarray(np.where(np.abs(total) > self._precision.largest, np.inf, deviation))
+        unit = self._unit / sqrt(3.0)
+        partial = joined(unit * sqrt(1.0 + terms / 6.0) * squares, unit * sqrt(terms / 3.0) * total)
+        deviation = partial + sqrt(terms / 3.0) * self._underflow
+        return self._infinite_on_overflow(deviation, np.abs(total))
+
+    def _infinite_on_overflow(self, deviation: Array, size: Array) -> Array:
+        if size.max(initial=0.0) <= self._precision.largest:
+            return np.asarray(deviation)
+        return np.asarray(np.where(size > self._precision.largest, np.inf, deviation))
 
 
 def scale_of(values: Array) -> float:
@@ -52,9 +59,23 @@ def scale_of(values: Array) -> float:
 
 def root_of_squares(x: Array, y: Array) -> Array:
     """Give √(x² @ y²) without overflow; where squares would vanish, |x| @ |y|, which is no smaller."""
+    if not (x.any() and y.any()):
+        return np.zeros((x.shape[0], y.shape[1]))
     unit_x, unit_y = scale_of(x), scale_of(y)
-    root = np.sqrt(np.square(x / unit_x) @ np.square(y / unit_y))
-    tiny = root < _SQUARES_VANISH
-    if tiny.any() and x.any() and y.any():
-        root = np.where(tiny, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
+    root = np.sqrt(np.square(x * (1.0 / unit_x)) @ np.square(y * (1.0 / unit_y)))
+    if root.min() < _SQUARES_VANISH:
+        root = np.where(root < _SQUARES_VANISH, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
     return np.asarray(root * unit_x * unit_y)
+
+
+def joined(*parts: Array) -> Array:
+    """Give √(Σ part²), entry by entry, without overflow; where squares would vanish, Σ|part|, no smaller."""
+    unit = max(map(scale_of, parts))
+    total = np.square(parts[0] * (1.0 / unit))
+    for part in parts[1:]:
+        total = total + np.square(part * (1.0 / unit))
+    root = np.sqrt(total)
+    if root.min(initial=1.0) < _SQUARES_VANISH:
+        size = sum((np.abs(part) for part in parts[1:]), np.abs(parts[0])) * (1.0 / unit)
+        root = np.where(root < _SQUARES_VANISH, size, root)
+    return np.asarray(root * unit)
