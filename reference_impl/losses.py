@@ -22,7 +22,10 @@ _SOFTMAX = activation("softmax")
 def _weighted(weights: Array, values: Array) -> Array:
     """weights · values with 0 · ±∞ = 0, as 0 · log 0 is meant in an entropy; NaN stays NaN."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where((weights == 0) & ~np.isnan(values), 0.0, weights * values))
+        product = weights * values
+        if np.isfinite(product).all():
+            return np.asarray(product)
+        return np.asarray(np.where((weights == 0) & ~np.isnan(values), 0.0, product))
 
 
 def _quotient(weights: Array, values: Array) -> Array:

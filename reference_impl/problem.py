@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference_impl.array import Array
+from reference_impl.array import Array, row_sums
 from reference_impl.loss import Terms
 from reference_impl.network import Batch, LayerParameters, Network, Parameters, Trace
 from reference_impl.risk import NORMS, Penalty, Risk
@@ -41,8 +41,8 @@ def example_losses(problem: Problem, a: Array, outputs: Array) -> Array:
     terms, of_preactivation = terms_of_last_layer(problem)
     targets = problem.batch.targets
     with np.errstate(over="ignore", invalid="ignore"):
-        values = terms.value(a if of_preactivation else outputs, targets).sum(axis=-1)
-        return np.asarray(values * problem.risk.output_scale(targets.shape[-1]))
+        values = terms.value(a if of_preactivation else outputs, targets)
+        return np.asarray(row_sums(values) * problem.risk.output_scale(targets.shape[-1]))
 
 
 def risk_value(problem: Problem, trace: Trace) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference_impl.array import Array
+from reference_impl.array import Array, row_sums
 
 
 def softmax(a: Array) -> Array:
@@ -13,14 +13,14 @@ def softmax(a: Array) -> Array:
 
 def log_softmax(a: Array) -> Array:
     """Give a_k − log Σⱼ exp(a_j) along each row, finite for logits of any finite size."""
-    shifted, largest, others = _shifted(a)
-    total = np.where(largest, 0.0, shifted) - np.log1p(others)
-    return np.asarray(total)
+    shifted, _, others = _shifted(a)
+    return np.asarray(shifted - np.log1p(others))
 
 
 def one_minus_softmax(a: Array) -> Array:
     """Give 1 − softmax(a) to full relative accuracy, also where softmax rounds to 1."""
-    shifted, largest, others = _shifted(a)
+    shifted, top, others = _shifted(a)
+    largest = np.arange(a.shape[-1]) == top[..., None]
     probabilities = np.exp(shifted) / (1.0 + others)
     return np.where(largest, others / (1.0 + others), 1.0 - probabilities)
 
@@ -42,8 +42,12 @@ def log_softmax_pull_back(a: Array, upstream: Array) -> Array:
 
 
 def _shifted(a: Array) -> tuple[Array, Array, Array]:
-    """Give a − max(a), where the (first) maximum stands, and the sum of all other exponentials."""
-    shifted = a - a.max(axis=-1, keepdims=True)
-    largest = np.arange(a.shape[-1]) == a.argmax(axis=-1)[..., None]
-    others = np.where(largest, 0.0, np.exp(shifted)).sum(axis=-1, keepdims=True)
-    return shifted, largest, others
+    """Give a − max(a), 0 at the (first) maximum; the unit where that is; the sum of other exponentials."""
+    top = a.argmax(axis=-1)
+    rows, units = np.arange(top.size), top.ravel()
+    flat = a.reshape(-1, a.shape[-1])
+    shifted = flat - flat[rows, units][:, None]
+    shifted[rows, units] = 0.0  # also where the maximum is infinite
+    exponentials = np.exp(shifted)
+    exponentials[rows, units] = 0.0
+    return shifted.reshape(a.shape), top, row_sums(exponentials).reshape(*top.shape, 1)

@@ -46,11 +46,10 @@ class Slopes:
         if self.of_rows is not None:
             return np.asarray(self.of_rows[:, units].swapaxes(0, 1))
         assert self.of_units is not None
-        count, width = units.stop - units.start, self.of_units.shape[1]
+        count = units.stop - units.start
         found = np.zeros((count, *self.of_units.shape))
         index = np.arange(count)
         found[index, :, index + units.start] = self.of_units.T[units]
-        assert found.shape[2] == width
         return found
 
 
@@ -146,7 +145,7 @@ def _through_weights(tangents: Array, weight: Array) -> Array:
 
 def _row_slopes(answer: Callable[[Array], Array], x: Array) -> Array:
     """Give ∂answer_k/∂x_j at [n, j, k] for a function of rows, x of shape (N, in)."""
-    examples, width = x.shape
+    width = x.shape[1]
     at_once = max(1, _CHUNK // max(1, x.size))
     found = []
     for first in range(0, width, at_once):

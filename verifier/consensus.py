@@ -1,6 +1,6 @@
 """What the oracles say together: a reference value for every entry, and where they contradict each other."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.estimate import Answer, Estimate, Uncertainty
+
+_ROUNDING = 2.0**-48  # relative; far more than two subtractions lose
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,9 @@ def consult(
     }
     disputed = {name: np.zeros(shape, dtype=bool) for name, shape in shapes.items()}
     disputes: list[Dispute] = []
+    suspicious = [name for name in shapes if not _all_meet(answers.values(), name)]
     for (first, one), (second, other) in combinations(answers.items(), 2):
-        for name in shapes:
+        for name in suspicious:
             if name not in one.gradient or name not in other.gradient:
                 continue
             distance, conflict = _conflict(one.gradient[name], other.gradient[name])
@@ -77,9 +80,29 @@ def consult(
     return Consensus(reference, disputed, tuple(disputes), evidence)
 
 
+def _all_meet(answers: Iterable[Answer], name: str) -> bool:
+    """Whether all intervals value ± reach of every entry have a point in common, and so do any two (Helly).
+
+    A miss within rounding says no, as does what is unknown beside an infinite value: pairs then tell.
+    """
+    low: Array | float = -np.inf
+    high: Array | float = np.inf
+    with np.errstate(all="ignore"):
+        for answer in answers:
+            if name in answer.gradient:
+                own = answer.gradient[name]
+                reach = own.reach
+                low, high = np.fmax(low, own.value - reach), np.fmin(high, own.value + reach)
+        room = high - low
+        return bool((room > _ROUNDING * np.abs(low)).all())
+
+
 def _evidence(oracle: str, answer: Answer, reference: Mapping[str, Estimate]) -> Evidence:
     entries, largest, agrees = 0, 0.0, True
     for name, estimate in answer.gradient.items():
+        if estimate is reference[name]:  # which it is where it knows every entry
+            entries += estimate.value.size
+            continue
         distance, conflict = _conflict(estimate, reference[name])
         entries += int(_known(estimate).sum())
         largest = max(largest, float(distance.max(initial=0.0)))
@@ -97,10 +120,12 @@ def _evidence(oracle: str, answer: Answer, reference: Mapping[str, Estimate]) ->
 
 def _conflict(one: Estimate, other: Estimate) -> tuple[Array, Array]:
     """Give the distance, 0 where either is unknown, and where it exceeds both errors."""
-    known = _known(one) & _known(other)
     with np.errstate(all="ignore"):
-        distance = np.where(known, np.abs(one.value - other.value), 0.0)
-        return distance, known & (distance > one.reach + other.reach)
+        distance, reach = np.abs(one.value - other.value), one.reach + other.reach
+        if not (np.isfinite(distance).all() and np.isfinite(reach).all()):
+            known = _known(one) & _known(other)
+            return np.where(known, distance, 0.0), known & (distance > reach)
+        return distance, distance > reach
 
 
 def _known(estimate: Estimate) -> Array:
@@ -108,6 +133,8 @@ def _known(estimate: Estimate) -> Array:
 
 
 def _first_known(estimates: list[Estimate], shape: tuple[int, ...]) -> Estimate:
+    if estimates and estimates[0].slopes is None and _known(estimates[0]).all():
+        return estimates[0]
     value, error, slopes = np.full(shape, np.nan), np.full(shape, np.inf), np.zeros(shape)
     for estimate in estimates:
         better = ~np.isfinite(error) & _known(estimate)

@@ -1,13 +1,11 @@
-"""Central differences over the stable real forms: steps, kinks between two sides, penalties."""
+"""Central differences over the stable real forms: steps, penalties."""
 
 import numpy as np
 
-from reference_impl.activation import Activation, Kink
 from reference_impl.array import Array
-from reference_impl.problem import Problem, example_losses
+from reference_impl.problem import Problem
 from reference_impl.risk import NORMS, Penalty
 from verifier.estimate import Estimate
-from verifier.node_perturbation import Arithmetic
 from verifier.precision import PRECISIONS
 
 RELATIVE_STEP = 2.0**-17  # the cube root of 2**-52, a power of two so that a ± h loses little
@@ -17,18 +15,6 @@ SIDES_LOSE = 2.0**-50  # of the losses on both sides: their own rounding, where 
 def difference(losses: Array, steps: Array) -> Array:
     """Give (ℓ₊ − ℓ₋) / (step₊ − step₋); the first axis has the two sides."""
     return np.asarray((losses[0] - losses[1]) / (steps[0] - steps[1]))
-
-
-def _crosses(kink: Kink, a: Array) -> Array:
-    side = np.sign(a - kink.at)
-    return np.asarray((side != side[:1]).any(axis=(0, -1)))
-
-
-def _activate(activation: Activation, a: Array) -> Array:
-    return activation.forward(a)
-
-
-REALS = Arithmetic(activate=_activate, example_losses=example_losses, crosses=_crosses)
 
 
 def penalty_differences(problem: Problem, penalty: Penalty) -> dict[str, Estimate]:

@@ -1,5 +1,4 @@
-"""How each example's loss responds when one unit's pre-activation moves: the black box that differences
-and complex steps look into.
+"""How each example's loss responds when one unit moves: the black box that differences look into.
 
 Since ∂a_j/∂w_ij = z_i exactly, the responses δ of all units give the gradient of every weight. Moving one
 unit changes the next layer by a rank-one update, and units and examples batch into one array.
@@ -10,24 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference_impl.activation import Activation, Kink
+from reference_impl.activation import Kink
 from reference_impl.array import Array
-from reference_impl.problem import Problem
+from reference_impl.problem import Problem, example_losses
 
-CHUNK = 1 << 20  # numbers in one intermediate array: 8 MB of float64, about a core's share of cache
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """How a network is evaluated: on stable reals, or on formulas over complex numbers.
-
-    activate: (activation, a) -> z. example_losses: (problem, a, outputs) -> losses.
-    crosses: (kink, pre-activations (sides, moves, N, out)) -> whether any reached the kink, (moves, N).
-    """
-
-    activate: Callable[[Activation, Array], Array]
-    example_losses: Callable[[Problem, Array, Array], Array]
-    crosses: Callable[[Kink, Array], Array]
+CHUNK = 1 << 17  # numbers in one intermediate array: 1 MB of float64, about half a core's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,18 +33,6 @@ class Responses:
     smooth: Array
 
 
-def run(problem: Problem, arithmetic: Arithmetic) -> tuple[list[Array], list[Array]]:
-    """Run the batch forward in the given arithmetic: a of every layer, and z with the inputs first."""
-    preactivations: list[Array] = []
-    activations: list[Array] = [problem.batch.inputs]
-    for index, own in enumerate(problem.parameters):
-        a = activations[-1] @ own.weight
-        a = a if own.bias is None else a + own.bias
-        preactivations.append(a)
-        activations.append(_activated(problem, arithmetic, index, a))
-    return preactivations, activations
-
-
 def responses(
     problem: Problem,
     a: list[Array],
@@ -67,14 +41,13 @@ def responses(
     count: int,
     sides: int,
     moves: Callable[[slice], Moves],
-    arithmetic: Arithmetic,
 ) -> Iterator[Responses]:
     """Make `count` moves in `layer`, each from the unmoved network, in chunks that fit the cache."""
     widest = max(own.weight.shape[1] for own in problem.parameters[layer:])
     width = max(1, CHUNK // (sides * problem.batch.size * widest))
     for first in range(0, count, width):
         chunk = slice(first, min(first + width, count))
-        yield _responses(problem, a, z, layer, chunk, moves(chunk), arithmetic)
+        yield _responses(problem, a, z, layer, chunk, moves(chunk))
 
 
 def every_unit(steps: Array) -> Callable[[slice], Moves]:
@@ -82,9 +55,15 @@ def every_unit(steps: Array) -> Callable[[slice], Moves]:
     return lambda chunk: Moves(np.arange(chunk.start, chunk.stop), np.moveaxis(steps[:, :, chunk], -1, 1))
 
 
-def _activated(problem: Problem, arithmetic: Arithmetic, index: int, a: Array) -> Array:
-    z = arithmetic.activate(problem.network.layers[index].activation, a)
+def _activated(problem: Problem, index: int, a: Array) -> Array:
+    z = problem.network.layers[index].activation.forward(a)
     return z * problem.batch.masks[index] if index in problem.batch.masks else z
+
+
+def _crosses(kink: Kink, a: Array) -> Array:
+    """Whether a sign about a kink differs between the sides: (sides, moves, N, out) -> (moves, N)."""
+    side = np.sign(a - kink.at)
+    return np.asarray((side != side[:1]).any(axis=(0, -1)))
 
 
 def _responses(
@@ -94,7 +73,6 @@ def _responses(
     layer: int,
     chunk: slice,
     moves: Moves,
-    arithmetic: Arithmetic,
 ) -> Responses:
     moved, which = moves.steps, moves.units
     sides, count, examples = moved.shape
@@ -105,12 +83,13 @@ def _responses(
 
     if activation.derivative is not None and layer < last:
         for kink in activation.kinks:
-            smooth &= ~arithmetic.crosses(kink, own[..., None])
+            smooth &= ~_crosses(kink, own[..., None])
         mask = problem.batch.masks[layer].T[which] if layer in problem.batch.masks else 1.0
-        change = arithmetic.activate(activation, own) * mask - z[layer + 1].T[which]
+        change = activation.forward(own) * mask - z[layer + 1].T[which]
         # dead weights must not turn an overflow of the change into NaN for units that do not see it
         rows = problem.parameters[layer + 1].weight[which][None, :, None, :]
-        current = a[layer + 1] + change[..., None] * rows
+        current = change[..., None] * rows
+        current += a[layer + 1]
         index = layer + 1
     else:
         current = np.broadcast_to(a[layer], (sides, count, *a[layer].shape)).astype(own.dtype)
@@ -118,13 +97,14 @@ def _responses(
         index = layer
     while True:
         for kink in problem.network.layers[index].activation.kinks:
-            smooth &= ~arithmetic.crosses(kink, current)
-        outputs = _activated(problem, arithmetic, index, current)
+            smooth &= ~_crosses(kink, current)
+        outputs = _activated(problem, index, current)
         if index == last:
-            losses = arithmetic.example_losses(problem, current, outputs)
+            losses = example_losses(problem, current, outputs)
             return Responses(chunk, losses, smooth)
         index += 1
         parameters = problem.parameters[index]
         current = outputs.reshape(-1, outputs.shape[-1]) @ parameters.weight
         current = current.reshape(*outputs.shape[:-1], -1)
-        current = current if parameters.bias is None else current + parameters.bias
+        if parameters.bias is not None:
+            current += parameters.bias

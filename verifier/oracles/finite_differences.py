@@ -8,7 +8,7 @@ import numpy as np
 
 from reference_impl.network import forward
 from reference_impl.problem import Problem
-from verifier.differences import REALS, RELATIVE_STEP, SIDES_LOSE, difference, penalty_differences
+from verifier.differences import RELATIVE_STEP, SIDES_LOSE, difference, penalty_differences
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.gradient_of_nodes import gradient_of_nodes
 from verifier.node_perturbation import every_unit, responses
@@ -33,7 +33,7 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
             steps = (a + sides) - a  # what is really added
             value, error = np.empty_like(a), np.empty_like(a)
             moves = every_unit(steps)
-            for found in responses(problem, preactivations, activations, layer, a.shape[1], 4, moves, REALS):
+            for found in responses(problem, preactivations, activations, layer, a.shape[1], 4, moves):
                 units = found.moves
                 near = difference(found.losses[0:2].swapaxes(1, 2), steps[0:2, :, units])
                 far = difference(found.losses[2:4].swapaxes(1, 2), steps[2:4, :, units])

@@ -11,7 +11,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import forward
 from reference_impl.problem import Problem
-from verifier.differences import REALS, RELATIVE_STEP, SIDES_LOSE, difference, penalty_differences
+from verifier.differences import RELATIVE_STEP, SIDES_LOSE, difference, penalty_differences
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.node_perturbation import Moves, responses
 from verifier.rounding import Rounding
@@ -54,7 +54,7 @@ def _of_matrix(
     value, error = np.empty(flat.size), np.empty(flat.size)
     moves = partial(_moves, steps, inputs, w.shape[1])
     scale = problem.risk.example_scale(problem.batch.size)
-    for found in responses(problem, a, z, layer, flat.size, len(_SIDES), moves, REALS):
+    for found in responses(problem, a, z, layer, flat.size, len(_SIDES), moves):
         chunk = found.moves
         risks = found.losses.sum(axis=-1) * scale
         near = difference(risks[0:2], steps[0:2, chunk])
