@@ -73,6 +73,8 @@ def test_an_interrupt_ends_a_check_quietly_as_a_shell_expects(jobs: str, tmp_pat
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a shell's background jobs ignore interrupts, and so would what they start
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert check.stdout is not None
     assert check.stdout.readline().startswith("wrong-layer")
