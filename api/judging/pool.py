@@ -6,10 +6,12 @@ They are forked from a server that has imported the numerics already, so a stopp
 import asyncio
 import multiprocessing
 import os
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as OutOfTime
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from http import HTTPStatus
+from threading import Lock, Thread
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -18,6 +20,8 @@ from api.judging.work import judge, prepare
 from api.problems import ProblemError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_TRIES = 3  # a process killed from outside says nothing of its submission; one that dies each time does
+_LOOK = 1.0  # seconds between looks whether the pool that holds a task still lives
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class JudgingPool:
         self.limits = limits
         self._processes = processes
         self._pool: ProcessPool | None = None
+        self._lock = Lock()
         self._standing = 0
 
     @property
@@ -53,18 +58,35 @@ class JudgingPool:
             )
         self._standing += 1
         try:
-            return await asyncio.wrap_future(self._schedule(task))
-        except (OutOfTime, ProcessExpired) as error:
-            return self._stopped(error)
+            for tried in range(1, _TRIES + 1):
+                pool, future = self._schedule(task)
+                waited = asyncio.wrap_future(future)
+                try:
+                    while not (await asyncio.wait([waited], timeout=_LOOK))[0] and pool.active:
+                        pass
+                except asyncio.CancelledError:
+                    waited.cancel()
+                    raise
+                outcome = self._outcome(future, last=tried == _TRIES)
+                if outcome is not None:
+                    return outcome
         finally:
             self._standing -= 1
+        raise AssertionError  # the last try gives an outcome or raises
 
     def judge_now(self, task: Task) -> Outcome:
-        """Judge and wait, for callers that are threads of their own."""
-        try:
-            return self._schedule(task).result()
-        except (OutOfTime, ProcessExpired) as error:
-            return self._stopped(error)
+        """Judge and wait, for callers that are threads of their own.
+
+        Raises: BrokenProcessPool where the processes could not be had; that is nothing of the submission.
+        """
+        for tried in range(1, _TRIES + 1):
+            pool, future = self._schedule(task)
+            while not wait([future], timeout=_LOOK).done and pool.active:
+                pass
+            outcome = self._outcome(future, last=tried == _TRIES)
+            if outcome is not None:
+                return outcome
+        raise AssertionError  # the last try gives an outcome or raises
 
     def warm_up(self) -> None:
         """Have the numerics imported, and the processes started, before the first submission comes."""
@@ -72,27 +94,48 @@ class JudgingPool:
 
     def stop(self) -> None:
         """End the processes; what they are at is lost, so wait for it first."""
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool.join()
-            self._pool = None
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            _end(pool)
 
-    def _schedule(self, task: Task) -> "Future[Outcome]":
-        future: Future[Outcome] = self._started().schedule(judge, args=(task,), timeout=self.limits.seconds)
-        return future
+    def _schedule(self, task: Task) -> "tuple[ProcessPool, Future[Outcome]]":
+        pool = self._started()
+        future: Future[Outcome] = pool.schedule(judge, args=(task,), timeout=self.limits.seconds)
+        return pool, future
+
+    def _outcome(self, future: "Future[Outcome]", last: bool) -> Outcome | None:
+        """Give what a task came to, None where it is worth another try."""
+        try:
+            if not future.done():
+                raise BrokenProcessPool("the processes ended before they took the task")
+            return future.result()
+        except OutOfTime:
+            return Stopped(f"it took longer than the {self.limits.seconds:g} seconds that one may take here")
+        except ProcessExpired:
+            died = f"the process that judged it died {_TRIES} times, most likely of too much memory"
+            return Stopped(died) if last else None
+        except BrokenProcessPool:
+            if last:
+                raise
+            return None
 
     def _started(self) -> ProcessPool:
-        if self._pool is None:
-            for variable in (*_THREADS, "PYTHONSAFEPATH"):  # one thread a process; no folder's own `api`
-                os.environ.setdefault(variable, "1")
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["api.judging.work", "torch"])  # torch: if it is there
-            self._pool = ProcessPool(
-                self._processes, context=context, initializer=prepare, initargs=(self.limits.memory,)
-            )
-        return self._pool
+        with self._lock:
+            if self._pool is not None and not self._pool.active:  # an idle process was killed, say
+                Thread(target=_end, args=(self._pool,), daemon=True).start()
+                self._pool = None
+            if self._pool is None:
+                for variable in (*_THREADS, "PYTHONSAFEPATH"):  # one thread a process; no folder's own `api`
+                    os.environ.setdefault(variable, "1")
+                context = multiprocessing.get_context("forkserver")
+                context.set_forkserver_preload(["api.judging.work", "torch"])  # torch: if it is there
+                self._pool = ProcessPool(
+                    self._processes, context=context, initializer=prepare, initargs=(self.limits.memory,)
+                )
+            return self._pool
 
-    def _stopped(self, error: Exception) -> Stopped:
-        if isinstance(error, OutOfTime):
-            return Stopped(f"it took longer than the {self.limits.seconds:g} seconds that one may take here")
-        return Stopped("the process that judged it died, most likely of too much memory")
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()
