@@ -13,6 +13,7 @@ from api import openapi, problems
 from api.observing import Observing, log_as_json
 from api.routes import (
     assignments,
+    batches,
     catalogue,
     checks,
     classes,
@@ -25,11 +26,25 @@ from api.routes import (
 from api.schemas import AssignmentDocument, GradientsDocument, SubmissionDocument
 from api.service import Service
 from api.settings import Settings
+from api.stopping import told_to_stop
 
 _DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
 
 Submit a network, its parameters, a batch, a loss and the gradients that you computed; get a report of
 discrepancy per parameter. Errors are RFC 9457 problem documents."""
+
+_ROUTES = (
+    checks,
+    assignments,
+    submissions,
+    classes,
+    batches,
+    reports,
+    catalogue,
+    health,
+    operation,
+    evaluate,
+)
 
 
 @asynccontextmanager
@@ -38,7 +53,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     log_as_json(service.settings.log_level)
     await run_sync(service.start)
     try:
-        yield
+        worker = None
+        if service.settings.worker:
+            from api.batches.worker import Worker  # with all that judges batches, where this process does
+
+            worker = Worker(service)
+            await run_sync(worker.start)
+        try:
+            with told_to_stop(service.stopping.set):
+                yield
+        finally:
+            if worker is not None:
+                await run_sync(worker.stop)
     finally:
         await run_sync(service.stop)
 
@@ -55,17 +81,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     app.state.service = service or Service(settings or Settings())
     problems.install(app)
     app.add_middleware(Observing, metrics=app.state.service.metrics)
-    for routes in (
-        checks,
-        assignments,
-        submissions,
-        classes,
-        reports,
-        catalogue,
-        health,
-        operation,
-        evaluate,
-    ):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     openapi.install(app, SubmissionDocument, AssignmentDocument, GradientsDocument)
 

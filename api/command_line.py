@@ -19,13 +19,39 @@ def serve(
     database_url: Annotated[
         str | None, typer.Option(help="sqlite:///FILE or postgresql://…; GRADJURY_DATABASE_URL otherwise.")
     ] = None,
+    worker: Annotated[
+        bool | None,
+        typer.Option(
+            "--worker/--no-worker",
+            help="Judge batches in these processes too; GRADJURY_WORKER otherwise, or yes.",
+        ),
+    ] = None,
 ) -> None:
     """Run the HTTP service until interrupted."""
     try:
         from api.serving import run_service
     except ModuleNotFoundError as error:
         refuse(_MISSING.format(error.name))
-    run_service(host, port, workers, database_url)
+    run_service(host, port, workers, database_url, worker)
+
+
+@cli.app.command()
+def worker(
+    name: Annotated[str | None, typer.Option(help="What logs call it; the machine's name otherwise.")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="The service's database; GRADJURY_DATABASE_URL otherwise.")
+    ] = None,
+) -> None:
+    """Judge batches until interrupted, beside the service or on another machine."""
+    try:
+        from api.batches.worker_process import run_worker
+        from api.storage.database import UnusableDatabaseError
+    except ModuleNotFoundError as error:
+        refuse(_MISSING.format(error.name))
+    try:
+        run_worker(name, database_url)
+    except UnusableDatabaseError as error:
+        refuse(str(error))
 
 
 @cli.app.command(name="verify-report")

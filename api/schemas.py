@@ -198,3 +198,15 @@ class RegradeDocument(BaseModel):
     revision: int
     judged: int
     changes: list[ChangeDocument]
+
+
+class BatchDocument(BaseModel):
+    """How far a batch is."""
+
+    id: str
+    assignment: str | None = None
+    created: str
+    state: Literal["queued", "running", "finished", "cancelled"]
+    total: int
+    states: dict[Literal["pending", "judged", "refused", "cancelled"], int]
+    verdicts: dict[Literal["correct", "incorrect", "undecided"], int]

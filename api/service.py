@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from secrets import token_bytes, token_hex
-from threading import Lock
+from threading import Event, Lock
 
+from api.batches.work_queue import WorkQueue
 from api.judging.pool import JudgingPool, Limits
 from api.metrics import new_metrics
 from api.settings import Settings
@@ -35,8 +36,10 @@ class Service:
             settings.processes, Limits(settings.seconds_each, settings.memory_each, settings.most_waiting)
         )
         self.metrics = new_metrics()
+        self.stopping = Event()  # set when the process is told to end: long answers end then
         self._lock = Lock()
         self._repository: Repository | None = None
+        self._queue: WorkQueue | None = None
 
     @property
     def repository(self) -> Repository:
@@ -45,6 +48,14 @@ class Service:
             if self._repository is None:
                 self._repository = open_repository(self.settings.database_url)
             return self._repository
+
+    @property
+    def queue(self) -> WorkQueue:
+        """Where batches are put in line. Raises: what the database raises."""
+        with self._lock:
+            if self._queue is None:
+                self._queue = WorkQueue(self.settings.database_url)
+            return self._queue
 
     def instance_secret(self) -> bytes:
         """Give what per-student numbers are drawn from, the same in all processes and for good."""
@@ -63,6 +74,9 @@ class Service:
         """Stop the processes and close the storage; requests must have been answered."""
         self.pool.stop()
         with self._lock:
+            if self._queue is not None:
+                self._queue.close()
+                self._queue = None
             if self._repository is not None:
                 self._repository.close()
                 self._repository = None

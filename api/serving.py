@@ -7,10 +7,13 @@ import uvicorn
 from api.settings import Settings
 
 
-def run_service(host: str, port: int, workers: int, database_url: str | None) -> None:
+def run_service(host: str, port: int, workers: int, database_url: str | None, worker: bool | None) -> None:
     """Answer requests until interrupted; several processes share one database."""
     if database_url is not None:
         os.environ["GRADJURY_DATABASE_URL"] = database_url
+    if worker is not None:
+        os.environ["GRADJURY_WORKER"] = str(worker).lower()
+    os.environ.setdefault("GRADJURY_WORKER", "true")
     if workers > 1:  # the judging processes are shared out among those that answer
         os.environ.setdefault("GRADJURY_PROCESSES", str(max(1, Settings().processes // workers)))
     uvicorn.run("api.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False)

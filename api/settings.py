@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     processes: that judge. seconds_each, memory_each: what one submission may take, in seconds and bytes.
     answer_grid: seconds; students are answered at multiples of it, so that the time of judging tells little.
     most_waiting: submissions that may wait to be judged. log_level: from which on lines are logged.
+    largest_batch: bytes of a batch's body, and of what its zip inflates to. most_in_batch: its submissions.
+    worker: whether this process judges batches too; `gradjury serve` says yes, unless with --no-worker.
     """
 
     model_config = SettingsConfigDict(env_prefix="GRADJURY_", frozen=True)
@@ -34,6 +36,9 @@ class Settings(BaseSettings):
     answer_grid: float = Field(default=0.25, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     most_waiting: int = Field(default=256, ge=0)
+    largest_batch: int = Field(default=256 * 2**20, ge=1)
+    most_in_batch: int = Field(default=10_000, ge=1)
+    worker: bool = False
 
     @property
     def oracle_names(self) -> tuple[str, ...] | None:

@@ -34,17 +34,17 @@ async def submit(service: Service, stored: StoredAssignment, student: str, body:
     moment = service.now()
     assignment = stored.assignment
     if not assignment.open_at(moment):
-        raise ProblemError(HTTPStatus.FORBIDDEN, _closed(stored))
+        raise ProblemError(HTTPStatus.FORBIDDEN, closed(stored))
     store = service.repository.submissions
     made = await run_sync(store.count, stored.id, student)
     if assignment.attempts is not None and made >= assignment.attempts:
-        raise _no_attempt_left(assignment.attempts)
+        raise ProblemError(HTTPStatus.CONFLICT, no_attempt_left(assignment.attempts))
     submission = StoredSubmission(new_id(), stored.id, student, 0, moment, body.declared, body.content)
     result, report = await _judge(service, stored, submission)
     submission = replace(submission, result=result)
     attempt = await run_sync(store.add, submission, report, assignment.attempts)
     if attempt is None:  # another of the student's requests took the last one meanwhile
-        raise _no_attempt_left(assignment.attempts or 0)
+        raise ProblemError(HTTPStatus.CONFLICT, no_attempt_left(assignment.attempts or 0))
     return Kept(replace(submission, attempt=attempt), report)
 
 
@@ -70,21 +70,24 @@ def problem_for(service: Service, stored: StoredAssignment, student: str) -> dic
     return instance_of(problem, instance_key(service.instance_secret(), stored.id, student))
 
 
-async def _judge(
-    service: Service, stored: StoredAssignment, submission: StoredSubmission
-) -> tuple[Result, StoredReport]:
-    problem = await run_sync(problem_for, service, stored, submission.student)
-    task = Task(
+def task_for(service: Service, stored: StoredAssignment, submission: StoredSubmission) -> Task:
+    """Give what is to be judged; it reads the storage."""
+    return Task(
         submission.content,
         submission.declared,
-        problem=write(problem).encode(),
+        problem=write(problem_for(service, stored, submission.student)).encode(),
         name=stored.assignment.title,
         oracles=service.settings.oracle_names,
         allowed=stored.assignment.allowed,
         keep=True,
         largest_inflated=service.settings.largest_inflated,
     )
-    outcome = await judged(service, task)
+
+
+def records_of(
+    service: Service, stored: StoredAssignment, submission: StoredSubmission, outcome: Judged
+) -> tuple[Result, StoredReport]:
+    """Give what is kept of a judged submission."""
     report = StoredReport(
         new_id(),
         f"student:{submission.student}",
@@ -96,6 +99,25 @@ async def _judge(
         service.now(),
     )
     return _result(stored, outcome, report.id), report
+
+
+def closed(stored: StoredAssignment) -> str:
+    """Say when an assignment takes submissions."""
+    opens, closes = stored.assignment.opens, stored.assignment.closes
+    begin = "the beginning" if opens is None else opens.isoformat()
+    end = "no end" if closes is None else closes.isoformat()
+    return f"the assignment takes submissions from {begin} to {end}"
+
+
+def no_attempt_left(attempts: int) -> str:
+    return f"all {attempts} attempts are used"
+
+
+async def _judge(
+    service: Service, stored: StoredAssignment, submission: StoredSubmission
+) -> tuple[Result, StoredReport]:
+    task = await run_sync(task_for, service, stored, submission)
+    return records_of(service, stored, submission, await judged(service, task))
 
 
 def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> Result:
@@ -110,14 +132,3 @@ def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> Result
         verdicts,
         outcome.findings.bugs,
     )
-
-
-def _closed(stored: StoredAssignment) -> str:
-    opens, closes = stored.assignment.opens, stored.assignment.closes
-    begin = "the beginning" if opens is None else opens.isoformat()
-    end = "no end" if closes is None else closes.isoformat()
-    return f"the assignment takes submissions from {begin} to {end}"
-
-
-def _no_attempt_left(attempts: int) -> ProblemError:
-    return ProblemError(HTTPStatus.CONFLICT, f"all {attempts} attempts are used")

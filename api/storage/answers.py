@@ -54,4 +54,4 @@ class SqlAnswers:
             row = connection.execute(query).first()
         if row is None:  # released since
             return None
-        return KeptAnswer(bytes(row.fingerprint), row.status, row.headers, bytes(row.body))
+        return KeptAnswer(bytes(row.fingerprint), row.status, row.headers, bytes(row.body), row.created)

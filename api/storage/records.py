@@ -147,3 +147,4 @@ class KeptAnswer:
     status: int | None
     headers: Mapping[str, str]
     body: bytes
+    created: datetime | None = None

@@ -1,0 +1,63 @@
+"""Requests with an Idempotency-Key: answered once, and the same again whenever they come again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from api.problems import ProblemError
+from api.storage.repository import AnswerStore
+
+KEPT = timedelta(hours=24)
+STALE = timedelta(seconds=60)  # a request takes no longer; its process died
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def check_key(key: str) -> None:
+    """Raises: ProblemError 422."""
+    if not (0 < len(key) <= _LONGEST and key.isascii() and key.isprintable()):
+        rule = f"expected an Idempotency-Key of 1 to {_LONGEST} printable ASCII characters"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, rule)
+
+
+def answered_once(
+    store: AnswerStore,
+    caller: str,
+    key: str,
+    fingerprint: bytes,
+    now: datetime,
+    make: Callable[[datetime], Answer],
+) -> Answer:
+    """Answer a request, or give the answer to the one that came before with the same key.
+
+    make: is given when the first of them came, and must do its work once for that moment, since it is called
+    again where a process died between the work and the keeping of its answer.
+    Raises: ProblemError 422 for another request under the key, 409 while the first is in work.
+    """
+    store.forget_before(now - KEPT)
+    known = store.claim(caller, key, fingerprint, now)
+    begun = now
+    if known is not None:
+        if known.fingerprint != fingerprint:
+            detail = "the Idempotency-Key was used for another request; use a key for one request alone"
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+        if known.status is not None:
+            return Answer(known.status, known.headers, known.body)
+        begun = known.created or now
+        if now - begun < STALE:
+            detail = "a request with this Idempotency-Key is in work; try again shortly"
+            raise ProblemError(HTTPStatus.CONFLICT, detail, {"Retry-After": "2"})
+    try:
+        answer = make(begun)
+    except ProblemError:  # nothing was done; after any other error that is unknown, and the claim stays
+        store.release(caller, key)
+        raise
+    store.keep(caller, key, answer.status, answer.headers, answer.body)
+    return answer
