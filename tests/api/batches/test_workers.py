@@ -1,0 +1,234 @@
+"""Processes killed at any moment lose no submission and double none; workers come and go in good order."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from api.batches.chunk_judging import judge_chunk
+from api.batches.chunks import Chunk, chunks_of
+from api.batches.patience import Interrupted
+from api.batches.rounds import look_after
+from api.batches.work_queue import WorkQueue
+from api.batches.worker import Worker
+from api.service import Service, new_id
+from api.settings import Settings
+from api.storage.records import Batch, BatchItem, ItemState
+from tests.api.batches.conftest import RIGHT, WRONG
+
+ORACLES = "backpropagation,finite_differences"
+
+
+@pytest.fixture
+def service(database: str) -> Iterator[Service]:
+    made = Service(Settings(database_url=database, processes=1, oracles=ORACLES))
+    yield made
+    made.stop()
+
+
+def stored(service: Service, *contents: bytes) -> Batch:
+    batch = Batch(new_id(), "grader:prof", None, len(contents), service.now())
+    items = [BatchItem(batch.id, at, f"{at}", "json", each) for at, each in enumerate(contents)]
+    service.repository.batches.add(batch, items)
+    return batch
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def worker_process(database: str) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Start workers as the command line does; what is left of them at the end is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+    command = [sys.executable, "-c", "from api.command_line import main; main()", "worker", "--name", "w"]
+    environment = os.environ | {
+        "GRADJURY_DATABASE_URL": database, "GRADJURY_ORACLES": ORACLES, "GRADJURY_PROCESSES": "1"
+    }  # fmt: skip
+
+    def start() -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_after_a_worker_is_killed_another_finishes_its_batch_with_one_report_each(
+    service: Service, worker_process: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    batch = stored(service, *[WRONG, RIGHT] * 20)
+    first = worker_process()
+    wait_until(lambda: service.repository.batches.progress(batch.id).finished >= 3)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    before = service.repository.batches.items(batch.id, -1, 100)
+    assert len(before) < batch.total
+    second = worker_process()
+    wait_until(lambda: not service.repository.batches.unfinished())
+    second.send_signal(signal.SIGTERM)
+    output, errors = second.communicate(timeout=60)
+    assert (second.returncode, output, errors) == (0, b"", b"")
+    items = service.repository.batches.items(batch.id, -1, 100)
+    assert [str(item.verdict) for item in items] == ["incorrect", "correct"] * 20
+    assert {item.index: item.report for item in before}.items() <= {
+        item.index: item.report for item in items
+    }.items()
+    assert all(service.repository.reports.find(item.report or "") for item in items)
+
+
+def test_a_worker_told_to_stop_finishes_what_is_in_work_and_the_next_takes_up_the_rest(
+    service: Service,
+) -> None:
+    service.start()
+    batch = stored(service, *[WRONG] * 40)
+    first = Worker(service)
+    first.start()
+    wait_until(lambda: service.repository.batches.progress(batch.id).finished >= 1)
+    with pytest.raises(RuntimeError, match="one worker a process"):
+        Worker(service).start()
+    first.stop()
+    done = service.repository.batches.progress(batch.id)
+    assert done.states[ItemState.PENDING] > 0
+    assert done.states[ItemState.REFUSED] == 0
+    second = Worker(service)
+    second.start()
+    wait_until(lambda: not service.repository.batches.unfinished())
+    second.stop()
+    assert service.repository.batches.progress(batch.id).states[ItemState.JUDGED] == 40
+
+
+def test_a_database_that_is_away_for_a_while_fails_no_item(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = stored(service, WRONG, RIGHT)
+    store = type(service.repository.batches)
+    finish, tries = store.finish, iter(range(100))
+
+    def away(*arguments: object) -> bool:
+        if next(tries) < 3:
+            raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
+        return finish(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "finish", away)
+    judge_chunk(service, Chunk(batch.id, 0, 2), Event())
+    assert service.repository.batches.progress(batch.id).states[ItemState.JUDGED] == 2
+
+
+def test_a_worker_that_stops_while_the_database_is_away_leaves_its_items(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = stored(service, WRONG)
+    stopping = Event()
+
+    def away(*_: object) -> bool:
+        stopping.set()
+        raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(service.repository.batches), "finish", away)
+        with pytest.raises(Interrupted):
+            judge_chunk(service, Chunk(batch.id, 0, 1), stopping)
+    assert service.repository.batches.progress(batch.id).states[ItemState.PENDING] == 1
+
+
+def test_an_error_of_the_service_is_an_outcome_too_and_does_not_hold_up_the_rest(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = stored(service, WRONG, RIGHT)
+    judge_now = service.pool.judge_now
+
+    def broken(task: object) -> object:
+        if task.content == WRONG:  # type: ignore[attr-defined]
+            raise ValueError("unforeseen 0.123")
+        return judge_now(task)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(service.pool, "judge_now", broken)
+    judge_chunk(service, Chunk(batch.id, 0, 2), Event())
+    first, second = service.repository.batches.items(batch.id, -1, 10)
+    assert (first.state, first.refusal) == (
+        ItemState.REFUSED,
+        "an error of the service, not of the submission",
+    )
+    assert second.state is ItemState.JUDGED
+
+
+def test_of_two_workers_at_one_chunk_each_item_has_one_report(service: Service) -> None:
+    service.start()
+    batch = stored(service, *[WRONG] * 8)
+    threads = [Thread(target=judge_chunk, args=(service, Chunk(batch.id, 0, 8), Event())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    items = service.repository.batches.items(batch.id, -1, 10)
+    assert len({item.report for item in items}) == 8
+
+
+def test_a_cancelled_chunk_is_left_at_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = stored(service, *[WRONG] * 10)
+    judge_now = service.pool.judge_now
+
+    def cancelling(task: object) -> object:
+        service.repository.batches.cancel(batch.id, service.now())
+        return judge_now(task)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(service.pool, "judge_now", cancelling)
+    judge_chunk(service, Chunk(batch.id, 0, 10), Event())
+    assert service.repository.batches.progress(batch.id).states[ItemState.CANCELLED] == 10
+
+
+def test_a_round_has_recovered_what_workers_that_are_gone_had_in_work_and_forgets_them(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = stored(service, *[WRONG] * 3)
+    queue = WorkQueue(service.settings.database_url)
+    recovered: list[str] = []
+    workers, now = service.repository.workers, service.now()
+    workers.beat("alive", now)
+    workers.beat("silent", now - timedelta(seconds=11))
+    look_after(service, queue, recovered.extend)
+    states = queue.states(batch)
+    assert {state.status for state in states.values()} == {"ENQUEUED"}
+    assert set(states) == {chunk.workflow for chunk in chunks_of(batch)}
+    holders = iter(["alive", "silent", "never heard of"])
+    held = {name: replace(state, status="PENDING", executor=next(holders)) for name, state in states.items()}
+    monkeypatch.setattr(queue, "states", lambda _: held)
+    look_after(service, queue, recovered.extend)
+    assert recovered == ["never heard of", "silent"]
+    assert workers.silent_since(now + timedelta(days=1)) == ["alive"]
+    queue.close()
+
+
+def test_what_kills_worker_after_worker_is_given_up(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = stored(service, WRONG)
+    queue = WorkQueue(service.settings.database_url)
+    look_after(service, queue, print)
+    dead = {
+        name: replace(state, status="MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+        for name, state in queue.states(batch).items()
+    }
+    monkeypatch.setattr(queue, "states", lambda _: dead)
+    look_after(service, queue, print)
+    (item,) = service.repository.batches.items(batch.id, -1, 10)
+    assert (item.state, item.refusal) == (
+        ItemState.REFUSED,
+        "the service gave it up: max_recovery_attempts_exceeded",
+    )
+    queue.close()
