@@ -33,12 +33,14 @@ def answered_once(
     key: str,
     fingerprint: bytes,
     now: datetime,
+    made: Callable[[datetime], Answer | None],
     make: Callable[[datetime], Answer],
 ) -> Answer:
     """Answer a request, or give the answer to the one that came before with the same key.
 
-    make: is given when the first of them came, and must do its work once for that moment, since it is called
-    again where a process died between the work and the keeping of its answer.
+    made and make are given when the first of them came. made: gives the answer if the work of that moment is
+    done, though its process died before it could say so. make: does it, and once for that moment, whoever
+    else does it at the same time.
     Raises: ProblemError 422 for another request under the key, 409 while the first is in work.
     """
     store.forget_before(now - KEPT)
@@ -51,6 +53,10 @@ def answered_once(
         if known.status is not None:
             return Answer(known.status, known.headers, known.body)
         begun = known.created or now
+        done = made(begun)
+        if done is not None:
+            store.keep(caller, key, done.status, done.headers, done.body)
+            return done
         if now - begun < STALE:
             detail = "a request with this Idempotency-Key is in work; try again shortly"
             raise ProblemError(HTTPStatus.CONFLICT, detail, {"Retry-After": "2"})

@@ -41,15 +41,18 @@ def accept(
     check_key(key)
     fingerprint = sha256(f"{assignment} {media_type} ".encode() + content).digest()
 
-    def make(begun: datetime) -> Answer:
-        named = f"batch {caller.id} {begun.isoformat()} {key}".encode()
-        batch_id = hmac.new(service.instance_secret(), named, sha256).hexdigest()[:32]
-        found = service.repository.batches.find(batch_id)
-        if found is None:
-            found = _keep(service, caller, assignment, media_type, content, batch_id)
-        return _answer(service, found)
+    def named(begun: datetime) -> str:
+        text = f"batch {caller.id} {begun.isoformat()} {key}".encode()
+        return hmac.new(service.instance_secret(), text, sha256).hexdigest()[:32]
 
-    return answered_once(service.repository.answers, caller.id, key, fingerprint, service.now(), make)
+    def made(begun: datetime) -> Answer | None:
+        found = service.repository.batches.find(named(begun))
+        return None if found is None else _answer(service, found)
+
+    def make(begun: datetime) -> Answer:
+        return _answer(service, _keep(service, caller, assignment, media_type, content, named(begun)))
+
+    return answered_once(service.repository.answers, caller.id, key, fingerprint, service.now(), made, make)
 
 
 def enqueue(service: Service, batch_id: str) -> None:

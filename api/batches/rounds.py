@@ -1,6 +1,7 @@
 """What every worker looks after: chunks nobody put in line, and those whose worker is gone."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 
 from api.batches.chunk_judging import refuse_chunk
@@ -13,9 +14,14 @@ _ALWAYS = timedelta(days=36_500)
 _GIVEN_UP = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 
 
-def look_after(service: Service, queue: WorkQueue, recover: Callable[[Sequence[str]], object]) -> None:
-    """Put in line what was stored and not enqueued; have recovered what workers that are gone had in work."""
-    at_work: set[str] = set()
+def look_after(
+    service: Service, queue: WorkQueue, own: str, astray: Callable[[Set[str]], bool]
+) -> Sequence[str]:
+    """Put in line what was stored and not enqueued; give the workers whose work is to be recovered.
+
+    own: the worker that goes round. astray: whether chunks that are its by the queue got lost on the way.
+    """
+    claimed: defaultdict[str, set[str]] = defaultdict(set)
     for batch in service.repository.batches.unfinished():
         states = queue.states(batch)
         for chunk in chunks_of(batch):
@@ -25,13 +31,14 @@ def look_after(service: Service, queue: WorkQueue, recover: Callable[[Sequence[s
             elif state.status in _GIVEN_UP:  # its workers died too often, or somebody cancelled it by hand
                 refuse_chunk(service, chunk, f"the service gave it up: {state.status.lower()}")
             elif state.status == "PENDING" and state.executor is not None:
-                at_work.add(state.executor)
+                claimed[state.executor].add(chunk.workflow)
     # workers are asked for after their work: one that takes work has been heard of before
     workers, now = service.repository.workers, service.now()
     silent = set(workers.silent_since(now - SILENCE))
     alive = set(workers.silent_since(now + _ALWAYS)) - silent
-    gone = sorted(at_work - alive)
-    if gone:
-        recover(gone)
-    for worker in silent:
+    gone = set(claimed) - alive - {own}
+    if astray(claimed[own]):
+        gone.add(own)
+    for worker in silent - {own}:
         workers.forget(worker)
+    return sorted(gone)

@@ -1,6 +1,7 @@
 """A worker: takes chunks from the durable queue and judges them, until it is stopped."""
 
 import logging
+from collections.abc import Set
 from secrets import token_hex
 from socket import gethostname
 from threading import Condition, Event, Lock, Thread
@@ -31,7 +32,8 @@ class Worker:
         self._service = service
         self._stopping = Event()
         self._working = Condition()
-        self._chunks = 0
+        self._at_work: set[str] = set()
+        self._missing: frozenset[str] = frozenset()
         self._rounds = Thread(target=self._go_round, name="rounds", daemon=True)
 
     def start(self) -> None:
@@ -52,7 +54,7 @@ class Worker:
         self._stopping.set()
         self._rounds.join()
         with self._working:
-            self._working.wait_for(lambda: self._chunks == 0)
+            self._working.wait_for(lambda: not self._at_work)
         DBOS.destroy(destroy_registry=True)
         try:
             self._service.repository.workers.forget(self.id)  # so that nobody waits for its silence
@@ -92,13 +94,24 @@ class Worker:
 
     def _judge(self, chunk: Chunk) -> None:
         with self._working:
-            self._chunks += 1
+            self._at_work.add(chunk.workflow)
         try:
             judge_chunk(self._service, chunk, self._stopping)
         finally:
             with self._working:
-                self._chunks -= 1
+                self._at_work.discard(chunk.workflow)
                 self._working.notify_all()
+
+    def _astray(self, claimed: Set[str]) -> bool:
+        """Whether some chunk is this worker's by the queue and not in work here, in this round and the last.
+
+        That comes of a connection lost just when a claim was made.
+        """
+        with self._working:
+            missing = frozenset(claimed - self._at_work)
+        again = bool(missing & self._missing)
+        self._missing = missing
+        return again
 
     def _go_round(self) -> None:
         from dbos import DBOS
@@ -108,7 +121,9 @@ class Worker:
             try:
                 self._service.repository.workers.beat(self.id, self._service.now())
                 queue = queue or WorkQueue(self._service.settings.database_url)
-                look_after(self._service, queue, lambda gone: DBOS._recover_pending_workflows(list(gone)))
+                gone = look_after(self._service, queue, self.id, self._astray)
+                if gone:
+                    DBOS._recover_pending_workflows(list(gone))
             except Exception as error:  # the database is away, most likely; the next round tries again
                 _LOG.warning("%s in a worker's round", type(error).__name__)
             if self._stopping.wait(_BEAT):

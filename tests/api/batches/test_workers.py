@@ -6,16 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from api.batches.chunk_judging import judge_chunk
 from api.batches.chunks import Chunk, chunks_of
-from api.batches.patience import Interrupted
+from api.batches.patience import Interrupted, patiently
 from api.batches.rounds import look_after
 from api.batches.work_queue import WorkQueue
 from api.batches.worker import Worker
@@ -197,20 +199,23 @@ def test_a_round_has_recovered_what_workers_that_are_gone_had_in_work_and_forget
 ) -> None:
     batch = stored(service, *[WRONG] * 3)
     queue = WorkQueue(service.settings.database_url)
-    recovered: list[str] = []
     workers, now = service.repository.workers, service.now()
     workers.beat("alive", now)
     workers.beat("silent", now - timedelta(seconds=11))
-    look_after(service, queue, recovered.extend)
+    assert look_after(service, queue, "own", bool) == []
     states = queue.states(batch)
     assert {state.status for state in states.values()} == {"ENQUEUED"}
     assert set(states) == {chunk.workflow for chunk in chunks_of(batch)}
     holders = iter(["alive", "silent", "never heard of"])
     held = {name: replace(state, status="PENDING", executor=next(holders)) for name, state in states.items()}
     monkeypatch.setattr(queue, "states", lambda _: held)
-    look_after(service, queue, recovered.extend)
-    assert recovered == ["never heard of", "silent"]
+    assert look_after(service, queue, "own", bool) == ["never heard of", "silent"]
     assert workers.silent_since(now + timedelta(days=1)) == ["alive"]
+    assert look_after(service, queue, "alive", lambda chunks: len(chunks) == 1) == [
+        "alive",
+        "never heard of",
+        "silent",
+    ]
     queue.close()
 
 
@@ -219,16 +224,53 @@ def test_what_kills_worker_after_worker_is_given_up(
 ) -> None:
     batch = stored(service, WRONG)
     queue = WorkQueue(service.settings.database_url)
-    look_after(service, queue, print)
+    look_after(service, queue, "own", bool)
     dead = {
         name: replace(state, status="MAX_RECOVERY_ATTEMPTS_EXCEEDED")
         for name, state in queue.states(batch).items()
     }
     monkeypatch.setattr(queue, "states", lambda _: dead)
-    look_after(service, queue, print)
+    look_after(service, queue, "own", bool)
     (item,) = service.repository.batches.items(batch.id, -1, 10)
     assert (item.state, item.refusal) == (
         ItemState.REFUSED,
         "the service gave it up: max_recovery_attempts_exceeded",
     )
     queue.close()
+
+
+def test_connections_lost_in_the_middle_cost_no_submission(
+    fresh_database: Callable[[str], str], worker_of: Callable[[Service], Worker]
+) -> None:
+    service = Service(Settings(database_url=fresh_database("postgres"), processes=1, oracles=ORACLES))
+    service.start()
+    worker_of(service)
+    batch = stored(service, *[WRONG, RIGHT] * 30)
+    engine = service.repository.engine  # type: ignore[attr-defined]
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    for done in (1, 10, 20, 30):
+        wait_until(lambda least=done: progress(service, batch) >= least)
+        with suppress(OperationalError), engine.connect() as connection:
+            connection.execute(text(cut))  # its own too
+    wait_until(lambda: progress(service, batch) == 60)
+    items = patiently(lambda: service.repository.batches.items(batch.id, -1, 100), Event())
+    assert [str(item.verdict) for item in items] == ["incorrect", "correct"] * 30
+
+
+@pytest.fixture
+def worker_of() -> Iterator[Callable[[Service], Worker]]:
+    """Start a worker, and stop it and its service at the end."""
+    with ExitStack() as stack:
+
+        def start(service: Service) -> Worker:
+            worker = Worker(service)
+            stack.callback(service.stop)
+            worker.start()
+            stack.callback(worker.stop)
+            return worker
+
+        yield start
+
+
+def progress(service: Service, batch: Batch) -> int:
+    return patiently(lambda: service.repository.batches.progress(batch.id), Event()).finished
