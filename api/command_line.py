@@ -44,6 +44,8 @@ def worker(
 ) -> None:
     """Judge batches until interrupted, beside the service or on another machine."""
     try:
+        from sqlalchemy.exc import OperationalError
+
         from api.batches.worker_process import run_worker
         from api.storage.database import UnusableDatabaseError
     except ModuleNotFoundError as error:
@@ -52,6 +54,8 @@ def worker(
         run_worker(name, database_url)
     except UnusableDatabaseError as error:
         refuse(str(error))
+    except OperationalError as error:
+        refuse(f"the database cannot be used: {error.orig}")
 
 
 @cli.app.command(name="verify-report")

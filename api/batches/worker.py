@@ -16,6 +16,7 @@ from api.storage.database import read_url
 _BEAT = 2.0  # seconds between two rounds
 _POLL = 0.3  # seconds between two looks into the queue
 _CHUNKS = 2  # at a time, so that no judging process waits for the end of a chunk
+_PATIENCE = 10.0  # seconds that the end waits for a round that waits for a database
 _MOST_DEATHS = 50  # of workers at one chunk, before it is given up
 _LOG = logging.getLogger("gradjury")
 _ONE = Lock()  # DBOS is one for a process
@@ -52,7 +53,7 @@ class Worker:
         from dbos import DBOS
 
         self._stopping.set()
-        self._rounds.join()
+        self._rounds.join(_PATIENCE)
         with self._working:
             self._working.wait_for(lambda: not self._at_work)
         DBOS.destroy(destroy_registry=True)

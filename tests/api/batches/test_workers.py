@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+import api.command_line  # noqa: F401 -- adds the service's commands to the verifier's
 from api.batches.chunk_judging import judge_chunk
 from api.batches.chunks import Chunk, chunks_of
 from api.batches.patience import Interrupted, patiently
@@ -25,6 +26,7 @@ from api.service import Service, new_id
 from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState
 from tests.api.batches.conftest import RIGHT, WRONG
+from verifier import cli
 
 ORACLES = "backpropagation,finite_differences"
 
@@ -274,3 +276,25 @@ def worker_of() -> Iterator[Callable[[Service], Worker]]:
 
 def progress(service: Service, batch: Batch) -> int:
     return patiently(lambda: service.repository.batches.progress(batch.id), Event()).finished
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://u:secret@h/d", "expected sqlite:///FILE"),
+        ("postgresql://u:secret@127.0.0.1:1/d", "the database cannot be used"),
+        ("sqlite:////nowhere/at/all.sqlite", "the database cannot be used"),
+    ],
+)
+def test_a_worker_without_a_database_says_so_and_exits_2(
+    url: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with pytest.raises(SystemExit) as caught:
+        cli.app(["worker", "--database-url", url])
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert "secret" not in told
