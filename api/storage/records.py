@@ -141,7 +141,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """The answer to an earlier request with the same key; status None while it is still being made."""
+    """The answer to an earlier request with the same key; status None while it is still being made.
+
+    created: when that request came.
+    """
 
     fingerprint: bytes
     status: int | None
