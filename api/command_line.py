@@ -1,14 +1,15 @@
 """The whole command line: the verifier's commands, and those of the service."""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from api import token_commands
+from api.refusing import refuse, refuse_missing
 from verifier import cli
-from verifier.exit_status import ExitStatus
 
-_MISSING = "the service needs packages that are not installed ({}): pip install 'gradjury[service]'"
+cli.app.add_typer(token_commands.app, name="token")
 
 
 @cli.app.command()
@@ -31,7 +32,7 @@ def serve(
     try:
         from api.serving import run_service
     except ModuleNotFoundError as error:
-        refuse(_MISSING.format(error.name))
+        refuse_missing(error)
     run_service(host, port, workers, database_url, worker)
 
 
@@ -49,7 +50,7 @@ def worker(
         from api.batches.worker_process import run_worker
         from api.storage.database import UnusableDatabaseError
     except ModuleNotFoundError as error:
-        refuse(_MISSING.format(error.name))
+        refuse_missing(error)
     try:
         run_worker(name, database_url)
     except UnusableDatabaseError as error:
@@ -71,14 +72,8 @@ def verify_report(
     try:
         from api.report_verification import verify_files
     except ModuleNotFoundError as error:
-        refuse(_MISSING.format(error.name))
+        refuse_missing(error)
     raise typer.Exit(int(verify_files(file, keys, output)))
-
-
-def refuse(message: str) -> NoReturn:
-    """Say on standard error why a command cannot do what it was asked, and exit 2."""
-    typer.echo(message, err=True)
-    raise typer.Exit(int(ExitStatus.MALFORMED))
 
 
 def main() -> None:

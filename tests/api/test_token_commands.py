@@ -1,0 +1,138 @@
+"""`gradjury token`: secrets are printed once and kept as digests; mistakes are told all at once, with 2."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from api.command_line import cli
+from api.service import utc_now
+from api.storage.database import open_repository
+from api.storage.records import Role, StoredAssignment
+from api.tokens import authenticate
+from tests.api.conftest import DATABASES
+from tests.verifier.documenting import small_document
+from verifier.documents.assignment_reading import assignment_around
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, fresh_database: Callable[[str], str]) -> str:
+    url = fresh_database(request.param)
+    repository = open_repository(url)
+    repository.assignments.add(StoredAssignment("hw1", "prof", assignment_around(small_document()), 1, NOON))
+    repository.close()
+    return url
+
+
+def token(url: str, *arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, ["token", *arguments, "--database-url", url])
+
+
+def held(url: str, text: str, moment: datetime | None = None):
+    repository = open_repository(url)
+    try:
+        return authenticate(repository.tokens, text, moment or utc_now())
+    finally:
+        repository.close()
+
+
+def test_a_token_is_printed_alone_and_proves_its_holder(database: str) -> None:
+    made = token(database, "create", "--role", "student", "--subject", "ada", "--assignment", "hw1")
+    assert (made.exit_code, made.stderr) == (0, "")
+    (text,) = made.stdout.splitlines()
+    found = held(database, text)
+    assert (found.role, found.subject, found.assignments) == (Role.STUDENT, "ada", frozenset({"hw1"}))
+    assert found.expires is None
+
+
+def test_a_lifetime_ends_the_token(database: str) -> None:
+    text = token(database, "create", "--role", "ci", "--subject", "runner", "--expires", "30d").stdout.strip()
+    assert held(database, text, utc_now() + timedelta(days=29, hours=23)) is not None
+    assert held(database, text, utc_now() + timedelta(days=30, hours=1)) is None
+
+
+def test_the_secret_is_not_in_the_database(tmp_path: Path) -> None:
+    file = tmp_path / "gradjury.sqlite"
+    text = token(f"sqlite:///{file}", "create", "--role", "grader", "--subject", "prof").stdout.strip()
+    secret = text.split("_", 2)[2]
+    with sqlite3.connect(file) as connection:
+        assert secret not in "\n".join(connection.iterdump())
+    connection.close()
+    assert secret not in token(f"sqlite:///{file}", "list").stdout
+
+
+def test_the_list_shows_state_and_a_revoked_token_opens_nothing(database: str) -> None:
+    text = token(database, "create", "--role", "grader", "--subject", "prof").stdout.strip()
+    token_id = text.split("_")[1]
+    assert f"{token_id}  grader   valid" in token(database, "list").stdout
+    assert token(database, "revoke", token_id).exit_code == 0
+    assert f"{token_id}  grader   revoked" in token(database, "list").stdout
+    assert held(database, text) is None
+
+
+def test_revoking_what_does_not_exist_is_refused(database: str) -> None:
+    refused = token(database, "revoke", "0123456789abcdef")
+    assert refused.exit_code == 2
+    assert "gradjury token list" in refused.stderr
+
+
+def test_a_file_of_names_gives_a_table_of_name_and_token(database: str, tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text("ada\n\nGrace, H.\n=cmd()\n", encoding="utf-8")
+    made = token(database, "create", "--role", "student", "--subjects", str(file), "--assignment", "hw1")
+    header, *rows = made.stdout.splitlines()
+    assert header == "name,token"
+    assert [row.rpartition(",")[0] for row in rows] == ["ada", '"Grace, H."', "'=cmd()"]
+    assert [held(database, row.rpartition(",")[2]).subject for row in rows] == ["ada", "Grace, H.", "=cmd()"]
+
+
+MISTAKEN = {
+    "a role that is none": (["--role", "teacher", "--subject", "x"], ["--role", "'teacher'"]),
+    "a student without assignment": (["--role", "student", "--subject", "x"], ["--assignment", "none"]),
+    "an unknown assignment": (["--role", "ci", "--subject", "x", "--assignment", "hw9"], ["'hw9'"]),
+    "an empty subject": (["--role", "ci", "--subject", ""], ["1 to 200"]),
+    "a long subject": (["--role", "ci", "--subject", "x" * 201], ["201 characters"]),
+    "a subject with a line break": (["--role", "ci", "--subject", "a\nb"], ["printable"]),
+    "no subject": (["--role", "ci"], ["--subject NAME", "--subjects FILE"]),
+    "a file that is not there": (["--role", "ci", "--subjects", "absent.txt"], ["absent.txt"]),
+    "a lifetime without unit": (["--role", "ci", "--subject", "x", "--expires", "30"], ["30d"]),
+    "a lifetime of nothing": (["--role", "ci", "--subject", "x", "--expires", "0d"], ["30d"]),
+    "a lifetime of ages": (["--role", "ci", "--subject", "x", "--expires", "999999w"], ["3650 days"]),
+    "all at once": (
+        ["--role", "student", "--subject", "x" * 201, "--assignment", "hw8", "--assignment", "hw9",
+         "--expires", "soon"],
+        ["201", "'hw8'", "'hw9'", "'soon'"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISTAKEN)
+def test_mistakes_are_told_all_at_once_and_nothing_is_made(case: str, tmp_path: Path) -> None:
+    arguments, words = MISTAKEN[case]
+    url = f"sqlite:///{tmp_path / 'gradjury.sqlite'}"
+    refused = token(url, "create", *arguments)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    for word in words:
+        assert word in refused.stderr
+    assert token(url, "list").stdout == ""
+
+
+def test_a_name_twice_in_the_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text("ada\nada\n", encoding="utf-8")
+    url = f"sqlite:///{tmp_path / 'gradjury.sqlite'}"
+    refused = token(url, "create", "--role", "ci", "--subjects", str(file))
+    assert (refused.exit_code, "more than once" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://u:secret@h/n", "sqlite:////no/such/folder/x.sqlite"])
+def test_a_database_that_cannot_be_opened_is_refused_without_its_password(url: str) -> None:
+    refused = token(url, "list")
+    assert refused.exit_code == 2
+    assert refused.stderr
+    assert "secret" not in refused.stderr
