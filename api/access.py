@@ -3,10 +3,13 @@
 What a token does not open is answered as what does not exist, so that nobody learns what there is.
 """
 
+from hashlib import sha256
 from http import HTTPStatus
 
 from api.problems import ProblemError
 from api.storage.records import Role, StoredAssignment, StoredReport, Token
+
+_LONGEST = 200  # characters that storage keeps of a holder
 
 
 def opens(token: Token, stored: StoredAssignment) -> bool:
@@ -20,15 +23,21 @@ def grades(token: Token, stored: StoredAssignment) -> bool:
 
 
 def reads(token: Token, report: StoredReport, stored: StoredAssignment | None) -> bool:
-    """Whether a token may read a report: its own, or of an assignment that it grades."""
+    """Whether a token may read a report: its own where it opens the assignment, or of one that it grades."""
     if stored is not None and grades(token, stored):
         return True
-    return report.owner == owner_of(token)
+    opened = report.assignment is None or (stored is not None and opens(token, stored))
+    return opened and report.owner == owner_of(token)
 
 
 def owner_of(token: Token) -> str:
-    """Name the holder in a way that tells a student from a grader of the same name."""
-    return f"{token.role}:{token.subject}"
+    return holder(token.role, token.subject)
+
+
+def holder(role: Role, subject: str) -> str:
+    """Name a holder in a way that tells a student from a grader of the same name, and that a column holds."""
+    named = f"{role}:{subject}"
+    return named if len(named) <= _LONGEST else f"{role}:{sha256(subject.encode()).hexdigest()}"
 
 
 def require_role(token: Token, *roles: Role) -> None:

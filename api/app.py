@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import openapi, problems
 from api.observing import Observing, log_as_json
+from api.rate_limit_headers import RateLimitHeaders
 from api.routes import (
     assignments,
     batches,
@@ -23,7 +24,7 @@ from api.routes import (
     reports,
     submissions,
 )
-from api.schemas import AssignmentDocument, GradientsDocument, SubmissionDocument
+from api.schemas import AssignmentDocument, GradientsDocument, ProblemDocument, SubmissionDocument
 from api.service import Service
 from api.settings import Settings
 from api.stopping import told_to_stop
@@ -77,13 +78,16 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         description=_DESCRIPTION,
         redoc_url=None,
         lifespan=_lifespan,
+        redirect_slashes=False,
+        responses=problems.documented(500),
     )
+    app.add_middleware(RateLimitHeaders)
     app.state.service = service or Service(settings or Settings())
     problems.install(app)
     app.add_middleware(Observing, metrics=app.state.service.metrics)
     for routes in _ROUTES:
         app.include_router(routes.router)
-    openapi.install(app, SubmissionDocument, AssignmentDocument, GradientsDocument)
+    openapi.install(app, SubmissionDocument, AssignmentDocument, GradientsDocument, ProblemDocument)
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:

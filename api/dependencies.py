@@ -1,20 +1,24 @@
-"""What routes are given: the service, and who calls."""
+"""What routes are given: the service, and who calls, counted."""
 
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 
-from api.problems import unauthorized
+from api.access import require_role
+from api.problems import ProblemError, unauthorized
+from api.rate_limit_headers import STATE
+from api.rate_limits import DEFAULT, POLICIES, REFUSED, Policy, address_key
 from api.service import Service
-from api.storage.records import Token
+from api.storage.records import Role, Token
 from api.tokens import authenticate
 
-_bearer = HTTPBearer(
+# Declares in the OpenAPI document that an operation takes a token; `_anyone` reads it.
+_BEARER = HTTPBearer(
     auto_error=False, scheme_name="token", description="A token made by `gradjury token create`"
 )
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+_Declared = Annotated[object, Security(_BEARER)]
 
 
 def _service(request: Request) -> Service:
@@ -25,24 +29,45 @@ def _service(request: Request) -> Service:
 TheService = Annotated[Service, Depends(_service)]
 
 
-async def _anyone(request: Request, service: TheService, credentials: Credentials) -> Token | None:
-    """Give the caller's token, None for a request without one. Raises: ProblemError 401 for a bad one."""
-    if credentials is None:
-        if "authorization" in request.headers:
-            raise unauthorized("expected 'Authorization: Bearer TOKEN'")
+async def _anyone(request: Request, service: TheService) -> Token | None:
+    """Give the caller's token, None for a request without one, and count the request.
+
+    Raises: ProblemError 401 for a bad token, 429 for one request too many.
+    """
+    address = address_key(request.client.host if request.client else None)
+    try:
+        token = await _authenticated(request, service)
+    except ProblemError:
+        _count(request, service, REFUSED, address)
+        raise
+    operation = getattr(request.scope.get("route"), "operation_id", None)
+    caller = address if token is None else f"token:{token.id}"
+    _count(request, service, POLICIES.get(operation or "", DEFAULT), caller)
+    return token
+
+
+def _count(request: Request, service: Service, policy: Policy, caller: str) -> None:
+    request.scope["state"][STATE] = service.rate_limits.count(policy, caller)
+
+
+async def _authenticated(request: Request, service: Service) -> Token | None:
+    header = request.headers.get("authorization")
+    if header is None:
         return None
-    tokens = service.repository.tokens
-    token = await run_sync(authenticate, tokens, credentials.credentials, service.now())
+    scheme, _, text = header.partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise unauthorized("expected 'Authorization: Bearer TOKEN'")
+    token = await run_sync(authenticate, service.repository.tokens, text.strip(), service.now())
     if token is None:
         raise unauthorized("the token is unknown, expired or revoked")
-    request.state.token = token
     return token
 
 
 Anyone = Annotated[Token | None, Depends(_anyone)]
+COUNTED = Depends(_anyone)  # for routes that do not ask who calls; a bad token is refused there too
 
 
-def _caller(anyone: Anyone) -> Token:
+def _caller(anyone: Anyone, _: _Declared) -> Token:
     if anyone is None:
         raise unauthorized("this needs a token: send 'Authorization: Bearer TOKEN'")
     return anyone
@@ -51,9 +76,12 @@ def _caller(anyone: Anyone) -> Token:
 Caller = Annotated[Token, Depends(_caller)]
 
 
-def _checker(anyone: Anyone, service: TheService) -> Token | None:
-    if anyone is None and not service.settings.open_checks:
+def _checker(anyone: Anyone, service: TheService, _: _Declared) -> Token | None:
+    if service.settings.open_checks:
+        return anyone
+    if anyone is None:
         raise unauthorized("this service checks for holders of a token: send 'Authorization: Bearer TOKEN'")
+    require_role(anyone, Role.GRADER, Role.CI)  # a check tells the answer that an assignment asks for
     return anyone
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.judging.task import Refused
-from api.schemas import ProblemDocument
+from api.openapi import methods_of
 from verifier.documents.mistakes import MalformedSubmission, Mistake, UnreadableSubmission
 
 MEDIA_TYPE = "application/problem+json"
@@ -40,7 +40,8 @@ def unauthorized(detail: str) -> ProblemError:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Give what a route says of its errors in the OpenAPI document."""
-    return {status: {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}} for status in statuses}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 def problem(
@@ -87,7 +88,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return problem(HTTPStatus(error.status_code), str(error.detail), headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # of all routes of the path
+            headers["Allow"] = ", ".join(methods_of(app, request.url.path)) or headers.get("Allow", "")
+        return problem(HTTPStatus(error.status_code), str(error.detail), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

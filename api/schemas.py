@@ -124,6 +124,11 @@ class StoredAssignmentDocument(AssignmentDocument):
     attempts_left: int | None = Field(None, description="for students, where attempts are limited")
 
 
+class AssignmentRow(BaseModel):
+    id: str
+    title: str
+
+
 class BugCount(BaseModel):
     bug: str
     layer: int | None = None

@@ -1,5 +1,6 @@
 """What a running service holds: settings, storage, the judging processes, the time."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from secrets import token_bytes, token_hex
@@ -8,6 +9,7 @@ from threading import Event, Lock
 from api.batches.work_queue import WorkQueue
 from api.judging.pool import JudgingPool, Limits
 from api.metrics import new_metrics
+from api.rate_limits import RateLimits
 from api.settings import Settings
 from api.signing import Signer
 from api.storage.database import open_repository
@@ -15,6 +17,7 @@ from api.storage.repository import Repository
 
 _INSTANCES, _SIGNING = "instances", "signing"  # names of secrets
 _SECRET_BYTES = 32
+_ID = re.compile(r"[0-9A-Za-z_.-]{1,40}")
 
 
 def utc_now() -> datetime:
@@ -24,6 +27,11 @@ def utc_now() -> datetime:
 def new_id() -> str:
     """Give an id that nobody can guess."""
     return token_hex(16)
+
+
+def is_id(text: str) -> bool:
+    """Whether a text of a client's can be an id, so that storage may be asked for it."""
+    return _ID.fullmatch(text) is not None
 
 
 class Service:
@@ -37,6 +45,7 @@ class Service:
         )
         self.metrics = new_metrics()
         self.stopping = Event()  # set when the process is told to end: long answers end then
+        self.rate_limits = RateLimits(settings)
         self._lock = Lock()
         self._repository: Repository | None = None
         self._queue: WorkQueue | None = None

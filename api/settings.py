@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     most_waiting: submissions that may wait to be judged. log_level: from which on lines are logged.
     largest_batch: bytes of a batch's body, and of what its zip inflates to. most_in_batch: its submissions.
     worker: whether this process judges batches too; `gradjury serve` says yes, unless with --no-worker.
+    checks_per_minute, submissions_per_minute, requests_per_minute: of one token, or one address without;
+    refused_per_minute: bad tokens from one address.
     """
 
     model_config = SettingsConfigDict(env_prefix="GRADJURY_", frozen=True)
@@ -39,6 +41,10 @@ class Settings(BaseSettings):
     largest_batch: int = Field(default=256 * 2**20, ge=1)
     most_in_batch: int = Field(default=10_000, ge=1)
     worker: bool = False
+    checks_per_minute: int = Field(default=120, ge=1)
+    submissions_per_minute: int = Field(default=60, ge=1)
+    requests_per_minute: int = Field(default=1200, ge=1)
+    refused_per_minute: int = Field(default=60, ge=1)
 
     @property
     def oracle_names(self) -> tuple[str, ...] | None:

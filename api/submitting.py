@@ -6,12 +6,13 @@ from http import HTTPStatus
 
 from anyio.to_thread import run_sync
 
+from api.access import holder
 from api.bodies import Body
 from api.judging.judging import judged
 from api.judging.task import Judged, Task
 from api.problems import ProblemError, RefusedError
 from api.service import Service, new_id
-from api.storage.records import Result, StoredAssignment, StoredReport, StoredSubmission
+from api.storage.records import Result, Role, StoredAssignment, StoredReport, StoredSubmission
 from verifier.documents.json_text import write
 from verifier.instance import instance_key, instance_of
 from verifier.points import earned, scores, scores_of, worth
@@ -90,7 +91,7 @@ def records_of(
     """Give what is kept of a judged submission."""
     report = StoredReport(
         new_id(),
-        f"student:{submission.student}",
+        holder(Role.STUDENT, submission.student),
         stored.id,
         submission.id,
         outcome.document,

@@ -11,8 +11,8 @@ from api.bodies import read_bounded
 from api.dependencies import Caller, TheService
 from api.openapi import reference
 from api.problems import ProblemError, documented
-from api.schemas import AssignmentDocument, StoredAssignmentDocument
-from api.service import Service, new_id
+from api.schemas import AssignmentDocument, AssignmentRow, StoredAssignmentDocument
+from api.service import Service, is_id, new_id
 from api.storage.records import Role, StoredAssignment, Token
 from api.submitting import problem_for
 from verifier.assignment import Assignment
@@ -51,6 +51,7 @@ async def create(request: Request, response: Response, service: TheService, call
     "/v1/assignments",
     operation_id="list_assignments",
     summary="List the assignments that the token opens",
+    response_model=list[AssignmentRow],
     responses=documented(401, 429),
 )
 def list_assignments(service: TheService, caller: Caller) -> list[dict[str, Any]]:
@@ -88,7 +89,7 @@ async def change(assignment_id: str, request: Request, service: TheService, call
 
 def opened(service: Service, caller: Token, assignment_id: str) -> StoredAssignment:
     """Give an assignment that the caller's token opens. Raises: ProblemError 404."""
-    stored = service.repository.assignments.find(assignment_id)
+    stored = service.repository.assignments.find(assignment_id) if is_id(assignment_id) else None
     if stored is None or not opens(caller, stored):
         raise not_found("assignment")
     return stored

@@ -5,14 +5,20 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from api.dependencies import COUNTED
 from api.problems import ProblemError, documented
 from verifier.catalogue import catalogue
 from verifier.examples import EXAMPLES, example_document
 
-router = APIRouter(tags=["catalogue"])
+router = APIRouter(tags=["catalogue"], dependencies=[COUNTED])
 
 
-@router.get("/v1/catalogue", operation_id="catalogue", summary="List what a submission may choose from")
+@router.get(
+    "/v1/catalogue",
+    operation_id="catalogue",
+    summary="List what a submission may choose from",
+    responses=documented(401, 429),
+)
 def get_catalogue() -> dict[str, Any]:
     return catalogue()
 
@@ -21,7 +27,7 @@ def get_catalogue() -> dict[str, Any]:
     "/v1/examples/{name}",
     operation_id="example",
     summary="Give a submission to start from",
-    responses=documented(404),
+    responses=documented(401, 404, 429),
 )
 def get_example(name: str) -> dict[str, Any]:
     if name not in EXAMPLES:

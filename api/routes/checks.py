@@ -42,7 +42,7 @@ _REPORT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name 
             "description": "The report; a wrong gradient is a finding, not an error",
             "content": _REPORT,
         },
-        **documented(400, 401, 406, 413, 415, 422, 429),
+        **documented(400, 401, 403, 406, 413, 415, 422, 429),
     },
     openapi_extra={"requestBody": {"required": True, "content": _REQUEST}},
 )

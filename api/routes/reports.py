@@ -14,7 +14,7 @@ from api.negotiation import accepted
 from api.problems import ProblemError, documented
 from api.rendering import rendered
 from api.schemas import ReportDocument
-from api.service import Service
+from api.service import Service, is_id
 from api.storage.records import Role, StoredReport, Token
 
 router = APIRouter(tags=["reports"])
@@ -40,7 +40,11 @@ async def read(report_id: str, request: Request, service: TheService, caller: Ca
     whole = document is report.document
     digest = report.etag if whole else sha256(document).hexdigest()  # of nothing that is withheld
     etag = f'"{digest[:32]}-{media_type}"'
-    headers = {"ETag": etag, "Cache-Control": "private, max-age=31536000, immutable", "Vary": "Accept"}
+    headers = {
+        "ETag": etag,
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "Vary": "Accept, Authorization",
+    }
     known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
     if etag in known or "*" in known:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -59,7 +63,7 @@ def _signed(service: Service, report: StoredReport, document: bytes) -> bytes:
 
 def _readable(service: Service, caller: Token, report_id: str) -> tuple[StoredReport, bytes]:
     """Give a report, and of its documents the one that the caller may read. Raises: ProblemError 404, 403."""
-    report = service.repository.reports.find(report_id)
+    report = service.repository.reports.find(report_id) if is_id(report_id) else None
     stored = None
     if report is not None and report.assignment is not None:
         stored = service.repository.assignments.find(report.assignment)

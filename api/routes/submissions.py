@@ -18,8 +18,10 @@ from api.problems import ProblemError, documented
 from api.rendering import rendered
 from api.routes.assignments import opened
 from api.schemas import GradientsDocument, ReportDocument, SubmissionRow
+from api.service import is_id
 from api.storage.records import Role, StoredAssignment, StoredSubmission, Token
 from api.submitting import submit
+from api.token_requests import LONGEST_SUBJECT
 from verifier.documents.json_text import write
 
 router = APIRouter(tags=["submissions"])
@@ -29,7 +31,6 @@ _FORM = {"type": "object", "properties": {"file": _BINARY}, "required": ["file"]
 _SCHEMAS = {"application/json": reference(GradientsDocument), "multipart/form-data": _FORM}
 _REQUEST = {name: {"schema": _SCHEMAS.get(name, _BINARY)} for name in CONTENT_TYPES}
 _REPORT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"}
-_LONGEST_NAME = 200
 
 
 @router.post(
@@ -55,7 +56,12 @@ async def create(
     caller: Caller,
     student: Annotated[
         str | None,
-        Query(description="for graders: whose it is", min_length=1, max_length=_LONGEST_NAME),
+        Query(
+            description="for graders: whose it is",
+            min_length=1,
+            max_length=LONGEST_SUBJECT,
+            pattern=r"^[^\x00-\x1f\x7f]+$",
+        ),
     ] = None,
 ) -> Response:
     begun = monotonic()
@@ -104,7 +110,7 @@ def list_submissions(assignment_id: str, service: TheService, caller: Caller) ->
 )
 def read(assignment_id: str, submission_id: str, service: TheService, caller: Caller) -> dict[str, Any]:
     stored = opened(service, caller, assignment_id)
-    found = service.repository.submissions.find(submission_id)
+    found = service.repository.submissions.find(submission_id) if is_id(submission_id) else None
     theirs = grades(caller, stored) or (found is not None and found.student == _own(caller))
     if found is None or found.assignment != stored.id or not theirs:
         raise not_found("submission")

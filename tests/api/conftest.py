@@ -17,6 +17,9 @@ from api.app import create_app
 from api.settings import Settings
 
 DATABASES = ("sqlite", "postgres")
+UNLIMITED = dict.fromkeys(
+    ("checks_per_minute", "submissions_per_minute", "requests_per_minute", "refused_per_minute"), 1_000_000
+)
 Serve = Callable[..., TestClient]
 
 
@@ -27,7 +30,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
         def start(**settings: Any) -> TestClient:
             fresh = f"sqlite:///{tmp_path_factory.mktemp('service') / 'gradjury.sqlite'}"
-            app = create_app(Settings(**{"database_url": fresh, "processes": 1} | settings))
+            app = create_app(Settings(**{"database_url": fresh, "processes": 1} | UNLIMITED | settings))
             return running.enter_context(TestClient(app, raise_server_exceptions=False))
 
         yield start

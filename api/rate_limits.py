@@ -1,0 +1,80 @@
+"""How often a caller may ask, and how answers say so (draft-ietf-httpapi-ratelimit-headers).
+
+Counts are kept in this process's memory: each process of a service counts for itself.
+"""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from math import ceil
+from time import time
+from types import MappingProxyType
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from api.problems import ProblemError
+from api.settings import Settings
+
+_WINDOW = 60  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """operations: the OpenAPI operations that it counts; empty for all that no other policy names."""
+
+    name: str
+    quota: Callable[[Settings], int]
+    operations: frozenset[str] = frozenset()
+
+
+DEFAULT = Policy("default", lambda settings: settings.requests_per_minute)
+_NAMED = (
+    Policy("checks", lambda settings: settings.checks_per_minute, frozenset({"check"})),
+    Policy("submissions", lambda settings: settings.submissions_per_minute, frozenset({"submit"})),
+)
+REFUSED = Policy("refused", lambda settings: settings.refused_per_minute)  # bad tokens, by address
+
+
+def _by_operation() -> dict[str, Policy]:
+    return {operation: policy for policy in _NAMED for operation in policy.operations}
+
+
+POLICIES: Mapping[str, Policy] = MappingProxyType(_by_operation())
+
+
+class RateLimits:
+    """Counts requests by caller and policy in windows of a minute, from a caller's first request on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._counting = FixedWindowRateLimiter(MemoryStorage())
+
+    def count(self, policy: Policy, caller: str) -> dict[str, str]:
+        """Count a request; give the headers that say what is left. Raises: ProblemError 429."""
+        quota = policy.quota(self._settings)
+        item = RateLimitItemPerMinute(quota)
+        within = self._counting.hit(item, policy.name, caller)
+        stats = self._counting.get_window_stats(item, policy.name, caller)
+        wait = min(_WINDOW, max(1, ceil(stats.reset_time - time())))
+        headers = {
+            "RateLimit-Policy": f'"{policy.name}";q={quota};w={_WINDOW}',
+            "RateLimit": f'"{policy.name}";r={stats.remaining};t={wait}',
+        }
+        if not within:
+            detail = f"expected at most {quota} requests a minute; try again in {wait} seconds"
+            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail, headers | {"Retry-After": str(wait)})
+        return headers
+
+
+def address_key(host: str | None) -> str:
+    """Name a caller by address; IPv6 by its /64, of which one host may have every address."""
+    try:
+        address = ipaddress.ip_address(host or "")
+    except ValueError:
+        return f"address:{host}"
+    if address.version == 4:
+        return f"address:{address}"
+    return f"address:{ipaddress.ip_network((address, 64), strict=False)}"

@@ -1,0 +1,241 @@
+"""Who may do what: every role, every route, every outcome."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.service import Service
+from api.storage.records import Role
+from api.tokens import issue
+from tests.api.conftest import Serve
+from verifier.documents.json_text import write
+from verifier.examples import example_document
+
+# student: whose submission it is. classmate: of the same assignment. elsewhere: of another assignment.
+# namesake: the student's other token, of another assignment. owner, named: graders of this assignment, by
+# owning it and by their token. stranger: another grader.
+CALLERS = (
+    "none", "malformed", "unknown", "expired", "revoked",
+    "ci", "student", "classmate", "elsewhere", "namesake", "owner", "named", "stranger",
+)  # fmt: skip
+EXAMPLE = example_document("wrong-layer")
+PROBLEM = {key: value for key, value in EXAMPLE.items() if key != "gradients"}
+ASSIGNMENT = {"problem": PROBLEM, "title": "homework"}
+HANDED_IN = {"gradients": EXAMPLE["gradients"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """outcomes: statuses for no token, for a bad one, and for each of CALLERS with a valid one."""
+
+    method: str
+    path: str
+    body: Any
+    outcomes: str
+
+    def status(self, caller: str) -> int:
+        without, bad, *rest = self.outcomes.split()
+        return int(dict(zip(CALLERS, [without, *[bad] * 4, *rest], strict=True))[caller])
+
+
+#                                                          none bad | ci  stu cla els nam own named stranger
+HOMEWORK = "/v1/assignments/{homework}"
+TABLE: Mapping[str, Row] = {
+    "check": Row("POST", "/v1/checks", EXAMPLE, "200 401 200 200 200 200 200 200 200 200"),
+    "catalogue": Row("GET", "/v1/catalogue", None, "200 401 200 200 200 200 200 200 200 200"),
+    "example": Row("GET", "/v1/examples/pytorch", None, "200 401 200 200 200 200 200 200 200 200"),
+    "live": Row("GET", "/health/live", None, "200 200 200 200 200 200 200 200 200 200"),
+    "ready": Row("GET", "/health/ready", None, "200 200 200 200 200 200 200 200 200 200"),
+    "create_assignment": Row("POST", "/v1/assignments", ASSIGNMENT,
+                             "401 401 403 403 403 403 403 201 201 201"),
+    "list_assignments": Row("GET", "/v1/assignments", None, "401 401 200 200 200 200 200 200 200 200"),
+    "read_assignment": Row("GET", HOMEWORK, None, "401 401 404 200 200 404 404 200 200 404"),
+    "change_assignment": Row("PUT", HOMEWORK, ASSIGNMENT, "401 401 404 403 403 404 404 200 200 404"),
+    "submit": Row("POST", HOMEWORK + "/submissions?student=ada", HANDED_IN,
+                  "401 401 404 201 403 404 404 201 201 404"),
+    "list_submissions": Row("GET", HOMEWORK + "/submissions", None,
+                            "401 401 404 200 200 404 404 200 200 404"),
+    "read_submission": Row("GET", HOMEWORK + "/submissions/{submission}", None,
+                           "401 401 404 200 404 404 404 200 200 404"),
+    "read_report": Row("GET", "/v1/reports/{report}", None, "401 401 404 200 404 404 404 200 200 404"),
+}  # fmt: skip
+METHODS = ("get", "put", "post", "delete", "patch")
+
+
+@dataclass(frozen=True)
+class World:
+    client: TestClient
+    headers: Mapping[str, Mapping[str, str]]
+    ids: Mapping[str, str]
+
+    def ask(self, row: Row, caller: str) -> Any:
+        content = None if row.body is None else write(row.body).encode()
+        headers = {"content-type": "application/json"} | self.headers[caller]
+        return self.client.request(row.method, row.path.format(**self.ids), content=content, headers=headers)
+
+
+def world_of(client: TestClient) -> World:
+    service: Service = client.app.state.service
+
+    def held(role: Role, subject: str, *opens: str, days: int | None = None) -> dict[str, str]:
+        lifetime = None if days is None else timedelta(days=days)
+        _, text = issue(service.repository.tokens, role, subject, frozenset(opens), service.now(), lifetime)
+        return {"authorization": f"Bearer {text}"}
+
+    owner, stranger = held(Role.GRADER, "prof"), held(Role.GRADER, "other prof")
+    homework, other = (
+        client.post("/v1/assignments", json=ASSIGNMENT, headers=whose).json()["id"]
+        for whose in (owner, stranger)
+    )
+    revoked = held(Role.GRADER, "prof")
+    service.repository.tokens.revoke(revoked["authorization"].split("_")[1], service.now())
+    student = held(Role.STUDENT, "ada", homework)
+    headers = {
+        "none": {},
+        "malformed": {"authorization": "Basic cHJvZjpzZWNyZXQ="},
+        "unknown": {"authorization": "Bearer gradjury_0123456789abcdef_" + "x" * 43},
+        "expired": held(Role.GRADER, "prof", homework, days=-1),
+        "revoked": revoked,
+        "ci": held(Role.CI, "runner"),
+        "student": student,
+        "classmate": held(Role.STUDENT, "bob", homework),
+        "elsewhere": held(Role.STUDENT, "eve", other),
+        "namesake": held(Role.STUDENT, "ada", other),
+        "owner": owner,
+        "named": held(Role.GRADER, "assistant", homework),
+        "stranger": stranger,
+    }
+    made = client.post(f"/v1/assignments/{homework}/submissions", json=HANDED_IN, headers=student)
+    ids = {
+        "homework": homework,
+        "report": made.headers["location"].rpartition("/")[2],
+        "submission": made.headers["link"].partition(">")[0].rpartition("/")[2],
+    }
+    return World(client, headers, ids)
+
+
+@pytest.fixture(scope="module")
+def world(serve: Serve) -> World:
+    return world_of(serve(oracles="backpropagation"))
+
+
+def test_the_table_names_every_operation_of_the_service_and_no_other(world: World) -> None:
+    document = world.client.get("/openapi.json").json()
+    found = {
+        operation["operationId"]: (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    }
+    assert TABLE.keys() == found.keys(), "give every operation its row"
+    assert {name: row.method for name, row in TABLE.items()} == {
+        name: method for name, (method, _) in found.items()
+    }
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("operation", TABLE)
+def test_each_caller_gets_what_the_table_says_and_the_document_names(
+    world: World, operation: str, caller: str
+) -> None:
+    row = TABLE[operation]
+    answer = world.ask(row, caller)
+    assert answer.status_code == row.status(caller), answer.text
+    documented = world.client.get("/openapi.json").json()["paths"]
+    (responses,) = [
+        item[row.method.lower()]["responses"]
+        for item in documented.values()
+        if item.get(row.method.lower(), {}).get("operationId") == operation
+    ]
+    assert str(answer.status_code) in responses
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
+
+
+@pytest.fixture(scope="module")
+def closed(serve: Serve) -> World:
+    return world_of(serve(oracles="backpropagation", open_checks=False))
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_closed_checks_are_for_graders_and_ci_alone(closed: World, caller: str) -> None:
+    wanted = {"none": 401, "malformed": 401, "unknown": 401, "expired": 401, "revoked": 401}
+    wanted |= dict.fromkeys(("student", "classmate", "elsewhere", "namesake"), 403)
+    assert closed.ask(TABLE["check"], caller).status_code == wanted.get(caller, 200)
+
+
+def test_what_a_token_does_not_open_answers_as_what_does_not_exist(world: World) -> None:
+    for operation in ("read_assignment", "read_submission", "read_report"):
+        row = TABLE[operation]
+        closed = world.ask(row, "elsewhere")
+        absent = World(world.client, world.headers, dict.fromkeys(world.ids, "0" * 32))
+        assert absent.ask(row, "elsewhere").json() == closed.json()
+
+
+def test_lists_hold_only_what_the_token_opens(world: World) -> None:
+    def listed(operation: str, caller: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = world.ask(TABLE[operation], caller).json()
+        return found
+
+    assert listed("list_assignments", "ci") == []
+    for caller in ("student", "classmate"):
+        assert [row["id"] for row in listed("list_assignments", caller)] == [world.ids["homework"]]
+    assert world.ids["homework"] not in json.dumps(listed("list_assignments", "elsewhere"))
+    assert {row["student"] for row in listed("list_submissions", "student")} == {"ada"}
+    assert listed("list_submissions", "classmate") == []
+    assert {row["student"] for row in listed("list_submissions", "owner")} == {"ada"}
+
+
+def test_a_students_report_tells_no_expected_values_and_a_graders_does(world: World) -> None:
+    student, grader = (world.ask(TABLE["read_report"], caller).text for caller in ("student", "owner"))
+    assert "expected" in grader
+    assert "expected" not in student
+    assert "evidence" not in json.loads(student)
+
+
+def test_a_report_is_tagged_and_not_sent_twice(world: World) -> None:
+    path = TABLE["read_report"].path.format(**world.ids)
+    first = world.client.get(path, headers=world.headers["student"])
+    again = world.client.get(
+        path, headers={**world.headers["student"], "if-none-match": first.headers["etag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    assert "private" in first.headers["cache-control"]
+
+
+@pytest.mark.parametrize("absent", ["%00", "x" * 500, "..", "%ff%fe", "a b", "'; DROP TABLE tokens"])
+@pytest.mark.parametrize("path", ["/v1/reports/{}", "/v1/assignments/{}", "/v1/assignments/{}/submissions"])
+def test_an_id_that_can_be_none_is_not_found(world: World, path: str, absent: str) -> None:
+    answer = world.client.get(path.format(absent), headers=world.headers["owner"])
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("student", ["", "x" * 201, "a%00b", "a%0Ab"])
+def test_a_student_whose_name_cannot_be_kept_is_refused(world: World, student: str) -> None:
+    path = f"/v1/assignments/{world.ids['homework']}/submissions?student={student}"
+    answer = world.client.post(path, json=HANDED_IN, headers=world.headers["owner"])
+    assert answer.status_code == 422
+    assert "student" in answer.json()["errors"][0]["pointer"]
+
+
+def test_a_student_of_the_longest_name_can_submit_and_read(serve: Serve, fresh_database: Any) -> None:
+    client = serve(oracles="backpropagation", database_url=fresh_database("postgres"))
+    world = world_of(client)
+    name = "x" * 200
+    service: Service = client.app.state.service
+    _, text = issue(
+        service.repository.tokens, Role.STUDENT, name, frozenset({world.ids["homework"]}), service.now(), None
+    )
+    headers = {"authorization": f"Bearer {text}"}
+    made = client.post(
+        f"/v1/assignments/{world.ids['homework']}/submissions", json=HANDED_IN, headers=headers
+    )
+    assert made.status_code == 201
+    assert client.get(made.headers["location"], headers=headers).status_code == 200
