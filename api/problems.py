@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents. Nothing that a client submitted is echoed beyond names and shapes."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,9 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api.judging.task import Refused
+from api.judging.task import Refused, refused
 from api.openapi import methods_of
-from verifier.documents.mistakes import MalformedSubmission, Mistake, UnreadableSubmission
+from verifier.documents.mistakes import MalformedSubmission
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger("gradjury")
@@ -63,11 +63,12 @@ def problem(
     return JSONResponse(content, status.value, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-def _malformed(mistakes: Sequence[Mistake], unreadable: bool) -> JSONResponse:
-    errors = [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in mistakes]
+def _malformed(found: Refused) -> JSONResponse:
+    errors = [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in found.mistakes]
     count = len(errors)
     detail = f"the document has {count} mistake{'s' if count > 1 else ''}; see errors"
-    status = HTTPStatus.BAD_REQUEST if unreadable else HTTPStatus.UNPROCESSABLE_ENTITY
+    status = HTTPStatus.BAD_REQUEST if found.unreadable else HTTPStatus.UNPROCESSABLE_ENTITY
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if found.oversized else status
     return problem(status, detail, errors=errors)
 
 
@@ -76,14 +77,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(MalformedSubmission)
     async def malformed(request: Request, error: MalformedSubmission) -> JSONResponse:
-        return _malformed(error.mistakes, isinstance(error, UnreadableSubmission))
+        return _malformed(refused(error))
 
     @app.exception_handler(RefusedError)
     async def not_judged(request: Request, error: RefusedError) -> JSONResponse:
-        return _malformed(error.refused.mistakes, error.refused.unreadable)
+        return _malformed(error.refused)
 
     @app.exception_handler(ProblemError)
-    async def refused(request: Request, error: ProblemError) -> JSONResponse:
+    async def on_purpose(request: Request, error: ProblemError) -> JSONResponse:
         return problem(error.status, error.detail, headers=error.headers)
 
     @app.exception_handler(HTTPException)

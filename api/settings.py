@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from verifier.documents.bounds import Bounds
+
 
 def _cores() -> int:
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
@@ -15,6 +17,7 @@ class Settings(BaseSettings):
     """database_url: sqlite:///FILE or postgresql://…; brought up to date when the service starts.
 
     largest_body: bytes of one request. largest_inflated: bytes that an npz may inflate to.
+    most_arrays, most_numbers, most_layers: of one document. deepest: its lists and objects within others.
     oracles: names separated by commas; empty for all. open_checks: whether checks need no token.
     processes: that judge. seconds_each, memory_each: what one submission may take, in seconds and bytes.
     answer_grid: seconds; students are answered at multiples of it, so that the time of judging tells little.
@@ -30,6 +33,10 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///gradjury.sqlite"
     largest_body: int = Field(default=64 * 2**20, ge=1)
     largest_inflated: int = Field(default=256 * 2**20, ge=1)
+    most_arrays: int = Field(default=2_000, ge=1)
+    most_numbers: int = Field(default=2**25, ge=1)
+    most_layers: int = Field(default=500, ge=1)
+    deepest: int = Field(default=32, ge=8)
     oracles: str = ""
     open_checks: bool = True
     processes: int = Field(default_factory=_cores, ge=1)
@@ -45,6 +52,13 @@ class Settings(BaseSettings):
     submissions_per_minute: int = Field(default=60, ge=1)
     requests_per_minute: int = Field(default=1200, ge=1)
     refused_per_minute: int = Field(default=60, ge=1)
+
+    @property
+    def bounds(self) -> Bounds:
+        """How large a document may be, whatever its format."""
+        return Bounds(
+            self.largest_inflated, self.most_arrays, self.most_numbers, self.most_layers, self.deepest
+        )
 
     @property
     def oracle_names(self) -> tuple[str, ...] | None:

@@ -81,7 +81,7 @@ def task_for(service: Service, stored: StoredAssignment, submission: StoredSubmi
         oracles=service.settings.oracle_names,
         allowed=stored.assignment.allowed,
         keep=True,
-        largest_inflated=service.settings.largest_inflated,
+        bounds=service.settings.bounds,
     )
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.files import parse_bytes
 from verifier.documents.gradients_reading import parse_gradients, submission_document
 from verifier.documents.mistakes import MalformedSubmission, encodable
-from verifier.documents.npz import LARGEST_INFLATED
 from verifier.documents.reading import read_submission
 from verifier.pipeline import verify
 from verifier.sourced import Sourced
@@ -22,14 +22,14 @@ class Manner:
     """How to judge. tolerance: in place of the documents'. oracles, entries: as `verify` takes them.
 
     problem: the document of the one that the files answer; without it each file brings its own.
-    largest_inflated: bytes that a compressed file may inflate to.
+    bounds: how large a document may be.
     """
 
     tolerance: Tolerance | None = None
     oracles: Sequence[str] | None = None
     entries: str = "worst"
     problem: Mapping[str, Any] | None = None
-    largest_inflated: int = LARGEST_INFLATED
+    bounds: Bounds = GENEROUS
 
 
 def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
@@ -56,5 +56,5 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
 
 def _document(content: bytes, manner: Manner) -> Any:
     if manner.problem is None:
-        return parse_bytes(content, manner.largest_inflated)
-    return submission_document(manner.problem, parse_gradients(content, manner.largest_inflated))
+        return parse_bytes(content, manner.bounds)
+    return submission_document(manner.problem, parse_gradients(content, manner.bounds))

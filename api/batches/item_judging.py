@@ -33,7 +33,7 @@ def judge_item(
         item.declared,
         oracles=service.settings.oracle_names,
         keep=True,
-        largest_inflated=service.settings.largest_inflated,
+        bounds=service.settings.bounds,
     )
     outcome = service.pool.judge_now(task)
     if not isinstance(outcome, Judged):

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from verifier.audience import Allowed
-from verifier.documents.mistakes import Mistake
+from verifier.documents.bounds import GENEROUS, Bounds
+from verifier.documents.mistakes import (
+    MalformedSubmission,
+    Mistake,
+    OversizedSubmission,
+    UnreadableSubmission,
+)
 from verifier.report import Audience
 from verifier.verdict import Verdict
 
@@ -17,6 +23,7 @@ class Task:
     allowed: what students may see; None where no student's report is asked for.
     media_type: of the answer to render for `audience`; None for none.
     keep: whether the grader's JSON document is wanted, to be stored.
+    bounds: of the content's size.
     """
 
     content: bytes
@@ -29,7 +36,7 @@ class Task:
     audience: Audience = Audience.GRADER
     media_type: str | None = None
     keep: bool = False
-    largest_inflated: int = 256 * 2**20
+    bounds: Bounds = GENEROUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +65,12 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a submission could not be judged. unreadable: not even its format could be read."""
+    """Why a submission could not be judged. unreadable: not even its format could be read. oversized: beyond
+    a bound."""
 
     mistakes: tuple[Mistake, ...]
     unreadable: bool = False
+    oversized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,12 @@ class Stopped:
     """What was stopped at a limit, and which."""
 
     reason: str
+
+
+def refused(error: MalformedSubmission) -> Refused:
+    """Give what a submission's mistakes come to."""
+    oversized, unreadable = (isinstance(error, kind) for kind in (OversizedSubmission, UnreadableSubmission))
+    return Refused(error.mistakes, unreadable, oversized)
 
 
 Outcome = Judged | Refused | Stopped

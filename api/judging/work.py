@@ -4,13 +4,14 @@ import resource
 import signal
 from typing import Any
 
-from api.judging.task import Findings, Judged, Outcome, Refused, Stopped, Task
+from api.judging.task import Findings, Judged, Outcome, Stopped, Task, refused
 from api.media_types import MEDIA_TYPES
 from verifier.audience import for_student
+from verifier.documents.bounds import check_document
 from verifier.documents.files import parse_bytes
 from verifier.documents.gradients_reading import parse_gradients, submission_document
 from verifier.documents.json_text import parse, write
-from verifier.documents.mistakes import MalformedSubmission, UnreadableSubmission
+from verifier.documents.mistakes import MalformedSubmission
 from verifier.pipeline import verify
 from verifier.report import Audience, Report
 
@@ -30,7 +31,7 @@ def judge(task: Task) -> Outcome:
         report = verify(_document(task), oracles=task.oracles, entries=task.entries)
         return _judged(task, report)
     except MalformedSubmission as error:
-        return Refused(error.mistakes, isinstance(error, UnreadableSubmission))
+        return refused(error)
     except MemoryError:
         return Stopped("it needs more memory than one submission may use here")
 
@@ -72,7 +73,8 @@ def _json(report: Report) -> bytes:
 
 def _document(task: Task) -> Any:
     read = parse_bytes if task.problem is None else parse_gradients
-    document = read(task.content, task.largest_inflated, task.declared)
+    document = read(task.content, task.bounds, task.declared)
+    check_document(document, task.bounds)
     if task.problem is not None:
         document = submission_document(parse(task.problem), document)
     if task.name is not None and isinstance(document, dict):

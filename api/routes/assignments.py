@@ -17,6 +17,7 @@ from api.storage.records import Role, StoredAssignment, Token
 from api.submitting import problem_for
 from verifier.assignment import Assignment
 from verifier.documents.assignment_reading import document_of_assignment, read_assignment
+from verifier.documents.bounds import check_document
 from verifier.documents.json_text import parse
 
 router = APIRouter(tags=["assignments"])
@@ -106,8 +107,12 @@ def graded(service: Service, caller: Token, assignment_id: str) -> StoredAssignm
 async def _read(request: Request, service: Service) -> Assignment:
     content = await read_bounded(request, service.settings.largest_body)
 
+    bounds = service.settings.bounds
+
     def work() -> Assignment:
-        return read_assignment(parse(content))
+        document = parse(content, bounds)
+        check_document(document.get("problem") if isinstance(document, dict) else None, bounds)
+        return read_assignment(document)
 
     return await run_sync(work)
 

@@ -67,7 +67,7 @@ async def check(
         entries=entries,
         audience=audience,
         media_type=media_type,
-        largest_inflated=service.settings.largest_inflated,
+        bounds=service.settings.bounds,
     )
     outcome = await judged(service, task)
     return Response(outcome.answer, media_type=media_type)

@@ -9,6 +9,7 @@ from pathlib import Path
 from verifier.audience import for_student
 from verifier.bundles.result import Result
 from verifier.documents.assignment_reading import read_assignment
+from verifier.documents.bounds import GENEROUS
 from verifier.documents.files import parse_bytes
 from verifier.exporters import ExportChoices
 from verifier.exporters.classroom50 import VARIABLES
@@ -22,7 +23,8 @@ def grade(question: Path, results: Path, name: str, content: bytes) -> None:
     """
     settings = json.loads((question / "settings.json").read_text(encoding="utf-8"))
     assignment = read_assignment(parse_bytes((question / "assignment.json").read_bytes()))
-    own = judge(name, Manner(problem=assignment.problem, largest_inflated=settings["largest"]), content)
+    bounds = replace(GENEROUS, inflated=settings["largest"])
+    own = judge(name, Manner(problem=assignment.problem, bounds=bounds), content)
     if own.report is not None:
         own = replace(own, report=for_student(own.report, assignment.allowed))
     environment = {variable: os.environ[variable] for variable in VARIABLES if variable in os.environ}

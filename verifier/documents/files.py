@@ -6,9 +6,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.json_text import parse, write
 from verifier.documents.mistakes import UnreadableSubmission
-from verifier.documents.npz import LARGEST_INFLATED, parse_npz, write_npz
+from verifier.documents.npz import parse_npz, write_npz
 from verifier.documents.reading import read_submission
 from verifier.documents.safetensors import parse_safetensors, write_safetensors
 from verifier.documents.submission_document import with_lists
@@ -24,19 +25,20 @@ def load(path: str | Path) -> Submission:
     return read_submission(parse_bytes(Path(path).read_bytes()))
 
 
-def parse_bytes(content: bytes, largest_inflated: int = LARGEST_INFLATED, declared: str | None = None) -> Any:
+def parse_bytes(content: bytes, bounds: Bounds = GENEROUS, declared: str | None = None) -> Any:
     """Give the document in a file's bytes, arrays in place of lists where the format has arrays.
 
     declared: the format that its sender names; None to tell it from the first bytes.
-    Raises: UnreadableSubmission for bytes in none of the formats, or in another than declared.
+    Raises: UnreadableSubmission for bytes in none of the formats, or in another than declared;
+    OversizedSubmission for what is beyond the bounds.
     """
     found = settled_format(content, declared)
     if found == "npz":
-        return parse_npz(content, largest_inflated)
+        return parse_npz(content, bounds)
     if found == "safetensors":
-        return parse_safetensors(content)
+        return parse_safetensors(content, bounds)
     if found == "json":
-        return parse(content)
+        return parse(content, bounds)
     if not content.strip():
         raise UnreadableSubmission("a submission", "an empty file")
     kind = next((kind for magic, kind in _STRANGERS.items() if content.startswith(magic)), "none of them")

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.files import parse_bytes, settled_format
 from verifier.documents.json_text import parse
 from verifier.documents.mistakes import Mistakes, at, shown
-from verifier.documents.npz import LARGEST_INFLATED, read_members_and_text
+from verifier.documents.npz import read_members_and_text
 from verifier.documents.safetensors import BFLOAT16, read_tensors_and_text
 from verifier.documents.tensor_document import TEXT
 
@@ -14,9 +15,7 @@ FIELDS = ("gradients", "reported_loss", "precision")
 _OF_ASSIGNMENT = ("network", "loss", "parameters", "inputs", "targets", "masks", "tolerance", "name")
 
 
-def parse_gradients(
-    content: bytes, largest_inflated: int = LARGEST_INFLATED, declared: str | None = None
-) -> Any:
+def parse_gradients(content: bytes, bounds: Bounds = GENEROUS, declared: str | None = None) -> Any:
     """Give the document in a student's file: JSON, npz or safetensors.
 
     Gradients may stand under `gradients` (in binary files as `gradients.layers.0.weight`), or by themselves.
@@ -24,12 +23,12 @@ def parse_gradients(
     """
     found = settled_format(content, declared)
     if found == "npz":
-        return _assembled(*read_members_and_text(content, largest_inflated))
+        return _assembled(*read_members_and_text(content, bounds), bounds)
     if found == "safetensors":
-        tensors, text, formats = read_tensors_and_text(content)
-        document = _assembled(tensors, text)
+        tensors, text, formats = read_tensors_and_text(content, bounds)
+        document = _assembled(tensors, text, bounds)
         return {"precision": "bfloat16", **document} if set(formats.values()) == {BFLOAT16} else document
-    document = parse_bytes(content, largest_inflated, declared)
+    document = parse_bytes(content, bounds, declared)
     if isinstance(document, dict) and document and all(name.startswith("layers.") for name in document):
         return {"gradients": document}
     return document
@@ -65,8 +64,8 @@ def submission_document(problem: Mapping[str, Any], handed_in: Any) -> dict[str,
     }
 
 
-def _assembled(tensors: Mapping[str, Any], text: str | None) -> dict[str, Any]:
-    rest = {} if text is None else parse(text)
+def _assembled(tensors: Mapping[str, Any], text: str | None, bounds: Bounds) -> dict[str, Any]:
+    rest = {} if text is None else parse(text, bounds)
     mistakes = Mistakes()
     if not isinstance(rest, dict):
         mistakes.add("", f"one JSON object named {TEXT!r}", shown(rest))

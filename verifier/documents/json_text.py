@@ -4,13 +4,19 @@ import json
 from math import isfinite
 from typing import Any
 
+from verifier.documents.bounds import Bounds, check_text
 from verifier.documents.mistakes import MalformedSubmission, Mistake, UnreadableSubmission
 
 _WORDS = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 
 
-def parse(text: str | bytes) -> Any:
-    """Parse JSON. Raises: MalformedSubmission for broken text, duplicate keys, or nesting beyond all use."""
+def parse(text: str | bytes, bounds: Bounds | None = None) -> Any:
+    """Parse JSON, held to bounds before where some are given.
+
+    Raises: MalformedSubmission for broken text, duplicate keys, or nesting beyond all use.
+    """
+    if bounds is not None:
+        check_text(text, bounds)
     duplicates: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 MalformedSubmission (ValueError)    the document cannot be a submission
 └── UnreadableSubmission            it cannot even be read: broken JSON, a damaged archive, a pickle
+    └── OversizedSubmission         it is beyond a bound on its size
 """
 
 import math
@@ -50,6 +51,13 @@ class UnreadableSubmission(MalformedSubmission):
 
     def __init__(self, expected: str, found: str, remedy: str = "") -> None:
         super().__init__([Mistake("", expected, found, remedy)])
+
+
+class OversizedSubmission(UnreadableSubmission):
+    """Beyond a bound on its size, which was told before its numbers were read."""
+
+    def __init__(self, expected: str, found: str, remedy: str = "", pointer: str = "") -> None:
+        MalformedSubmission.__init__(self, [Mistake(pointer, expected, found, remedy)])
 
 
 class Mistakes:

@@ -8,24 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from verifier.documents.bounds import GENEROUS, Bounds, check_arrays, check_numbers
 from verifier.documents.json_text import write
-from verifier.documents.mistakes import UnreadableSubmission
+from verifier.documents.mistakes import OversizedSubmission, UnreadableSubmission
 from verifier.documents.tensor_document import TEXT, assemble, take_apart
 
-MOST_MEMBERS = 10_000
-LARGEST_INFLATED = 1 << 30  # bytes; 134 million float64 numbers
 
-
-def parse_npz(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> dict[str, Any]:
+def parse_npz(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
     """Give the document. Raises: UnreadableSubmission for pickles, duplicates, damage, and bombs."""
-    return assemble(*read_members_and_text(content, largest_inflated))
+    return assemble(*read_members_and_text(content, bounds), bounds)
 
 
-def read_members_and_text(
-    content: bytes, largest_inflated: int = LARGEST_INFLATED
-) -> tuple[dict[str, Any], str | None]:
+def read_members_and_text(content: bytes, bounds: Bounds = GENEROUS) -> tuple[dict[str, Any], str | None]:
     """Give an archive's arrays by name, and the text beside them. Raises: UnreadableSubmission."""
-    arrays = read_members(content, largest_inflated)
+    arrays = read_members(content, bounds)
     text = arrays.pop(TEXT, None)
     if text is None:
         return arrays, None
@@ -35,21 +31,25 @@ def read_members_and_text(
     return arrays, value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def read_members(content: bytes, largest_inflated: int = LARGEST_INFLATED) -> dict[str, Any]:
+def read_members(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
     """Give an archive's arrays by name. Raises: UnreadableSubmission as `parse_npz`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
-            if len(members) > MOST_MEMBERS:
-                raise UnreadableSubmission(f"at most {MOST_MEMBERS} members", f"{len(members)}")
+            check_arrays(len(members), bounds)
             counts = Counter(member.filename.removesuffix(".npy") for member in members)
             name, count = counts.most_common(1)[0] if counts else ("", 0)
             if count > 1:
                 raise UnreadableSubmission("every member once", f"{name[:60]!r} more than once")
             inflated = sum(member.file_size for member in members)
-            if inflated > largest_inflated:
-                raise UnreadableSubmission(f"at most {largest_inflated} bytes inflated", f"{inflated} bytes")
-            return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
+            if inflated > bounds.inflated:
+                raise OversizedSubmission(f"at most {bounds.inflated} bytes inflated", f"{inflated} bytes")
+            arrays, count = {}, 0
+            for member in members:
+                array = _read_member(archive, member, bounds, count)
+                arrays[member.filename.removesuffix(".npy")] = array
+                count += array.size
+            return arrays
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise UnreadableSubmission("a numpy archive (npz)", f"a damaged one: {error}") from None
 
@@ -62,7 +62,8 @@ def write_npz(document: dict[str, Any]) -> bytes:
     return stream.getvalue()
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, bounds: Bounds, before: int) -> Any:
+    """Read one array; `before`: how many numbers the earlier ones hold."""
     name = member.filename
     try:
         with archive.open(member) as stream:
@@ -77,7 +78,9 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
                 raise UnreadableSubmission(
                     "arrays of numbers", f"a pickle in {name[:60]!r}", "save plain arrays"
                 )
-            size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+            count = int(np.prod(shape, dtype=object))
+            check_numbers(before + count, bounds)
+            size = count * dtype.itemsize
             if size > member.file_size:
                 raise UnreadableSubmission(
                     f"{size} bytes of data in {name[:60]!r}", f"{member.file_size} bytes"

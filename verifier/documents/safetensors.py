@@ -1,6 +1,7 @@
 """Submissions as safetensors; everything but the tensors in the metadata key `submission`."""
 
 import json
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from reference_impl.array import Array
+from verifier.documents.bounds import GENEROUS, Bounds, check_arrays, check_numbers, check_text
 from verifier.documents.json_text import write
 from verifier.documents.mistakes import UnreadableSubmission
 from verifier.documents.tensor_document import TEXT, assemble, take_apart
@@ -15,6 +17,7 @@ from verifier.documents.tensor_document import TEXT, assemble, take_apart
 LARGEST_HEADER = 1 << 20
 LARGEST_SIZE = 1 << 40  # of one dimension
 BFLOAT16 = "BF16"
+_MOST_DIMENSIONS = 8
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
@@ -22,45 +25,60 @@ _DTYPES = {
 }  # fmt: skip
 
 
-def parse_safetensors(content: bytes) -> dict[str, Any]:
+def parse_safetensors(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
     """Give the document. Raises: UnreadableSubmission for a broken or oversized header."""
-    tensors, text, formats = read_tensors_and_text(content)
-    document = assemble(tensors, text)
+    tensors, text, formats = read_tensors_and_text(content, bounds)
+    document = assemble(tensors, text, bounds)
     of_gradients = {each for name, each in formats.items() if name.startswith("gradients.")}
     if of_gradients == {BFLOAT16}:  # numpy has no bfloat16 that could tell the reader
         document.setdefault("precision", "bfloat16")
     return document
 
 
-def read_tensors_and_text(content: bytes) -> tuple[dict[str, Array], str | None, dict[str, str]]:
+def read_tensors_and_text(
+    content: bytes, bounds: Bounds = GENEROUS
+) -> tuple[dict[str, Array], str | None, dict[str, str]]:
     """Give a file's tensors by name, the text beside them, and the tensors' formats (`BF16`).
 
     Raises: UnreadableSubmission.
     """
-    tensors, header = _read(content)
+    tensors, header = _read(content, bounds)
     text = (header.get("__metadata__") or {}).get(TEXT)
     return tensors, text, {name: header[name]["dtype"] for name in tensors}
 
 
 def read_tensors(content: bytes) -> dict[str, Array]:
     """Give a file's tensors by name; bfloat16 as float32. Raises: UnreadableSubmission."""
-    return _read(content)[0]
+    return _read(content, GENEROUS)[0]
 
 
-def _read(content: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
+def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, Any]]:
     """Give the tensors and the header."""
     length = int.from_bytes(content[:8], "little")
     if length > min(LARGEST_HEADER, len(content) - 8):
         raise UnreadableSubmission(
             f"a header of at most {LARGEST_HEADER} bytes within the file", f"{length} bytes"
         )
+    check_text(content[8 : 8 + length], bounds)
     try:
-        tensors = {name: _array(name, view) for name, view in deserialize(content)}  # type: ignore[no-untyped-call]
         header = json.loads(content[8 : 8 + length])
         (header.get("__metadata__") or {}).get(TEXT)
+        _check_sizes(header, bounds)
+        tensors = {name: _array(name, view) for name, view in deserialize(content)}  # type: ignore[no-untyped-call]
+    except UnreadableSubmission:
+        raise
     except (SafetensorError, RecursionError, ValueError, AttributeError, OverflowError) as error:
         raise UnreadableSubmission("a safetensors file", f"a damaged one: {str(error)[:200]}") from None
     return tensors, header
+
+
+def _check_sizes(header: dict[str, Any], bounds: Bounds) -> None:
+    """Hold what a header promises to the bounds; whether it keeps it is seen when it is read."""
+    tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+    shapes = [entry.get("shape") for entry in tensors if isinstance(entry, dict)]
+    plain = [shape for shape in shapes if isinstance(shape, list) and {*map(type, shape)} <= {int}]
+    check_arrays(len(shapes), bounds)
+    check_numbers(sum(prod(shape[:_MOST_DIMENSIONS]) for shape in plain), bounds)
 
 
 def write_safetensors(document: dict[str, Any]) -> bytes:
@@ -71,7 +89,7 @@ def write_safetensors(document: dict[str, Any]) -> bytes:
 
 
 def _array(name: str, view: dict[str, Any]) -> Array:
-    if len(view["shape"]) > 8 or any(size > LARGEST_SIZE for size in view["shape"]):
+    if len(view["shape"]) > _MOST_DIMENSIONS or any(size > LARGEST_SIZE for size in view["shape"]):
         raise UnreadableSubmission("tensors of few dimensions", f"{name[:60]!r} of more than the file holds")
     if view["dtype"] == BFLOAT16:  # the upper half of a float32
         upper = np.frombuffer(view["data"], dtype="<u2").astype("<u4") << 16

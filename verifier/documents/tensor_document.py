@@ -11,6 +11,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.documents.arrays import read_array, without_tensors
+from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.json_text import parse
 from verifier.documents.mistakes import MalformedSubmission, Mistake, Mistakes, shown
 from verifier.documents.submission_document import with_lists
@@ -20,13 +21,13 @@ GROUPS = ("parameters", "gradients", "masks")
 SINGLES = ("inputs", "targets")
 
 
-def assemble(tensors: Mapping[str, Any], text: str | None) -> dict[str, Any]:
+def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENEROUS) -> dict[str, Any]:
     """Put tensors and text together. Raises: MalformedSubmission for names without a place."""
     if text is None:
         rule = f"everything but the tensors as one JSON text named {TEXT!r}"
         raise MalformedSubmission([Mistake("", rule, "none")])
     mistakes = Mistakes()
-    document = parse(text)
+    document = parse(text, bounds)
     if not isinstance(document, dict):
         raise MalformedSubmission([Mistake("", f"one JSON object named {TEXT!r}", shown(document))])
     for group in GROUPS:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.documents.bounds import GENEROUS
 from verifier.documents.mistakes import UnreadableSubmission
-from verifier.documents.npz import LARGEST_INFLATED
 from verifier.importers.keras_layers import KerasLayer
 from verifier.importers.refusal import library, refused
 
@@ -22,8 +22,8 @@ def opened_archive(content: bytes) -> tuple[bytes, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [archive.getinfo(name) for name in _MEMBERS]
-            if sum(member.file_size for member in members) > LARGEST_INFLATED:
-                raise UnreadableSubmission(f"at most {LARGEST_INFLATED} bytes inflated", "more")
+            if sum(member.file_size for member in members) > GENEROUS.inflated:
+                raise UnreadableSubmission(f"at most {GENEROUS.inflated} bytes inflated", "more")
             config, weights = (archive.read(member) for member in members)
             return config, weights
     except KeyError:
@@ -76,7 +76,7 @@ class WeightsFile:
     def _numbers(self, group: Any, name: str) -> Array:
         data = self._member(group, name)
         plain = isinstance(data, self._h5py.Dataset) and not data.external and not data.is_virtual
-        if not plain or data.dtype.kind not in "fiu" or data.nbytes > LARGEST_INFLATED:
+        if not plain or data.dtype.kind not in "fiu" or data.nbytes > GENEROUS.inflated:
             raise UnreadableSubmission("plain arrays of numbers", f"something else, {data.name[:60]!r}")
         return np.asarray(data)
 

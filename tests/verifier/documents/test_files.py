@@ -16,6 +16,7 @@ from reference_impl.network import named
 from tests.drawing import draw_problem
 from tests.verifier.documenting import document_of_problem, listed, small_document
 from verifier import MalformedSubmission, Verdict, load, verify
+from verifier.documents.bounds import Bounds
 from verifier.documents.files import SUFFIXES, parse_bytes, write_document
 from verifier.documents.mistakes import UnreadableSubmission
 from verifier.documents.npz import MOST_MEMBERS
@@ -236,7 +237,7 @@ class TestNpz:
             archive.writestr("inputs.npy", bytes(50_000_000))
         assert len(stream.getvalue()) < 100_000
         with pytest.raises(UnreadableSubmission, match="at most 1000000 bytes inflated"):
-            parse_bytes(stream.getvalue(), largest_inflated=1_000_000)
+            parse_bytes(stream.getvalue(), Bounds(inflated=1_000_000))
 
     def test_an_array_header_that_promises_more_than_the_member_holds_is_refused(self):
         content = io.BytesIO()
@@ -245,7 +246,7 @@ class TestNpz:
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
             archive.writestr("inputs.npy", content.getvalue() + bytes(64))
-        with pytest.raises(UnreadableSubmission, match=r"inputs\.npy"):
+        with pytest.raises(UnreadableSubmission, match="at most 134217728 numbers"):
             parse_bytes(stream.getvalue())
 
     @pytest.mark.parametrize("shape", [(-1, 3), (2**63, 0), (True, 2), ("2", 2), (1,) * 65, 3], ids=str)
@@ -320,7 +321,7 @@ class TestSafetensors:
             (safetensors(one_tensor("F64", [2], 16)), "a damaged one"),
             (safetensors(one_tensor("F64", [3], 16), bytes(16)), "a damaged one"),
             (safetensors(one_tensor("F64", [-1], 8), bytes(8)), "a damaged one"),
-            (safetensors(one_tensor("F64", [2**62, 2**62], 8), bytes(8)), "a damaged one"),
+            (safetensors(one_tensor("F64", [2**62, 2**62], 8), bytes(8)), "at most 134217728 numbers"),
             (safetensors(one_tensor("F64", [1], 8), bytes(16)), "a damaged one"),
             (safetensors(one_tensor("BOOL", [1], 1), bytes(1)), "of type BOOL"),
             (safetensors(one_tensor("F7", [1], 1), bytes(1)), "a damaged one"),
@@ -329,7 +330,7 @@ class TestSafetensors:
             (safetensors({"__metadata__": {"submission": 3}}), "a damaged one"),
             (safetensors(one_tensor("F64", [1] * 65, 8), bytes(8)), "inputs"),
             (safetensors(one_tensor("F64", [0, 2**62, 2**62], 0)), "inputs"),
-            (safetensors(b'{"__metadata__": ' + b"[" * 100_000), "a damaged one"),
+            (safetensors(b'{"__metadata__": ' + b"[" * 100_000), "nested at most 64 deep"),
         ],
         ids=[
             "header longer than allowed",

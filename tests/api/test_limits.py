@@ -1,0 +1,105 @@
+"""Bounds of documents, and limits of time and memory that really stop a judging process."""
+
+import io
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.conftest import Serve
+from tests.api.test_checks import problem_of
+from verifier.documents.files import write_document
+from verifier.examples import example_document
+
+EXAMPLE = example_document("wrong-layer")  # two layers
+BOUNDS = {"most_arrays": 16, "most_numbers": 1000, "most_layers": 3, "deepest": 8, "largest_inflated": 20_000}
+
+
+@pytest.fixture(scope="module")
+def bounded(serve: Serve) -> TestClient:
+    return serve(oracles="backpropagation", **BOUNDS)
+
+
+def network(sizes: list[int], examples: int) -> dict[str, Any]:
+    """Give a submission of zeros, written quickly however large."""
+    layers = [{"in": a, "out": b, "activation": "tanh"} for a, b in pairwise(sizes)]
+    arrays = {}
+    for index, (a, b) in enumerate(pairwise(sizes)):
+        arrays |= {f"layers.{index}.weight": np.full((a, b), 0.01), f"layers.{index}.bias": np.zeros(b)}
+    return {
+        "network": {"layers": layers},
+        "loss": "mse",
+        "parameters": arrays,
+        "inputs": np.full((examples, sizes[0]), 0.5),
+        "targets": np.zeros((examples, sizes[-1])),
+        "gradients": arrays,
+    }
+
+
+def bomb() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inputs.npy", bytes(20_001))
+    return stream.getvalue()
+
+
+def post(client: TestClient, content: bytes, name: str) -> Any:
+    kinds = {
+        "json": "application/json",
+        "npz": "application/x-npz",
+        "safetensors": "application/x-safetensors",
+    }
+    return client.post("/v1/checks", content=content, headers={"content-type": kinds[name]})
+
+
+BEYOND = {
+    "numbers in JSON": (network([20, 20, 20], 2), "json", 413, "at most 1000 numbers, got"),
+    "numbers in npz": (network([20, 20, 20], 2), "npz", 413, "at most 1000 numbers, got"),
+    "numbers in safetensors": (network([20, 20, 20], 2), "safetensors", 413, "at most 1000 numbers, got"),
+    "layers in JSON": (network([1] * 5, 1), "json", 413, "at most 3 layers, got 4"),
+    "arrays in npz": (network([1] * 9, 1), "npz", 413, "at most 16 arrays, got 35"),
+    "arrays in safetensors": (network([1] * 9, 1), "safetensors", 413, "at most 16 arrays, got 34"),
+    "nesting": (b"[" * 9, "json", 400, "at most 8 deep, got nesting 9 deep"),
+    "a bomb": (bomb(), "npz", 413, "at most 20000 bytes inflated, got 20001 bytes"),
+}
+
+
+@pytest.mark.parametrize("case", BEYOND)
+def test_what_is_beyond_a_bound_is_refused_with_the_figure_and_the_bound(
+    bounded: TestClient, case: str
+) -> None:
+    given, name, status, words = BEYOND[case]
+    content = given if isinstance(given, bytes) else write_document(given, name)
+    answer = post(bounded, content, name)
+    assert answer.status_code == status
+    assert words in problem_of(answer)["errors"][0]["detail"]
+
+
+def test_what_is_within_the_bounds_is_judged(bounded: TestClient) -> None:
+    assert bounded.post("/v1/checks", json=EXAMPLE).status_code == 200
+
+
+def test_a_submission_that_takes_too_long_is_stopped_and_others_are_answered(serve: Serve) -> None:
+    client = serve(seconds_each=2, processes=2)
+    slow = write_document(network([400, 400, 400, 400], 64), "npz")
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(post, client, slow, "npz")
+        meanwhile = [client.post("/v1/checks", json=EXAMPLE), client.get("/health/live")]
+        stopped = waiting.result()
+    assert [answer.status_code for answer in meanwhile] == [200, 200]
+    assert stopped.status_code == 413
+    assert "longer than the 2 seconds" in problem_of(stopped)["detail"]
+    assert [client.post("/v1/checks", json=EXAMPLE).status_code for _ in range(3)] == [200] * 3
+
+
+def test_a_submission_that_needs_too_much_memory_is_stopped_and_others_are_answered(serve: Serve) -> None:
+    client = serve(memory_each=2**29, processes=1)
+    large = write_document(network([1200, 1200, 1200], 64), "npz")
+    stopped = post(client, large, "npz")
+    assert stopped.status_code == 413
+    assert "memory" in problem_of(stopped)["detail"]
+    assert [client.post("/v1/checks", json=EXAMPLE).status_code for _ in range(3)] == [200] * 3

@@ -1,0 +1,85 @@
+"""How large a document may be, checked before its numbers are read: from bytes, headers and lengths."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from verifier.documents.mistakes import OversizedSubmission, UnreadableSubmission
+
+_GROUPS = ("parameters", "gradients", "masks")
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: linear in any text
+_BRACKETS = b"[]{}"
+_ALL_ELSE = bytes(set(range(256)) - set(_BRACKETS))
+_STEP = 1 << 20  # brackets looked at in one go
+_SMALLER = "send a smaller network or batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """inflated: bytes of an npz's members. arrays, numbers, layers: of one document. depth: of JSON text."""
+
+    inflated: int = 1 << 30
+    arrays: int = 10_000
+    numbers: int = 1 << 27
+    layers: int = 5_000
+    depth: int = 64
+
+
+GENEROUS = Bounds()
+
+
+def check_text(text: str | bytes, bounds: Bounds) -> None:
+    """Hold JSON text to the bounds without reading it. Raises: OversizedSubmission, UnreadableSubmission."""
+    bare = _STRINGS.sub(b"", _in_utf8(text))
+    check_numbers(bare.count(b",") + 1, bounds)
+    level = 0
+    brackets = bare.translate(None, _ALL_ELSE)
+    for start in range(0, len(brackets), _STEP):
+        codes = np.frombuffer(brackets, np.uint8, min(_STEP, len(brackets) - start), start)
+        levels = level + np.cumsum(np.where((codes == ord("[")) | (codes == ord("{")), 1, -1))
+        if (deepest := int(levels.max())) > bounds.depth:
+            rule = f"lists and objects nested at most {bounds.depth} deep"
+            raise UnreadableSubmission(rule, f"nesting {deepest} deep", "a matrix is a list of lists")
+        level = int(levels[-1])
+
+
+def check_numbers(count: int, bounds: Bounds) -> None:
+    """Raises: OversizedSubmission."""
+    if count > bounds.numbers:
+        raise OversizedSubmission(f"at most {bounds.numbers} numbers", _figure(count), _SMALLER)
+
+
+def check_arrays(count: int, bounds: Bounds) -> None:
+    """Raises: OversizedSubmission."""
+    if count > bounds.arrays:
+        raise OversizedSubmission(f"at most {bounds.arrays} arrays", str(count), _SMALLER)
+
+
+def check_document(document: Any, bounds: Bounds) -> None:
+    """Hold a parsed document to the bounds, whatever it holds. Raises: OversizedSubmission."""
+    if not isinstance(document, Mapping):
+        return
+    groups = [document.get(group) for group in _GROUPS]
+    check_arrays(sum(len(group) for group in groups if isinstance(group, Mapping)), bounds)
+    network = document.get("network")
+    layers = network.get("layers") if isinstance(network, Mapping) else None
+    if isinstance(layers, list) and len(layers) > bounds.layers:
+        rule, found = f"at most {bounds.layers} layers", str(len(layers))
+        raise OversizedSubmission(rule, found, _SMALLER, "/network/layers")
+
+
+def _figure(count: int) -> str:
+    return str(count) if count < 10**15 else "more than memory could hold"
+
+
+def _in_utf8(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        encoding = json.detect_encoding(text)
+        if encoding in ("utf-8", "utf-8-sig"):
+            return text
+        text = text.decode(encoding, "replace")
+    return text.encode("utf-8", "replace")
