@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from api.problems import ProblemError
 
@@ -62,11 +63,14 @@ async def read_bounded(request: Request, largest: int) -> bytes:
         raise too_large
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > largest:
-            raise too_large
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > largest:
+                raise too_large
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the body broke off") from None
     return b"".join(chunks)
 
 

@@ -4,6 +4,7 @@ import os
 
 import uvicorn
 
+from api.http_protocol import ProblemProtocol
 from api.settings import Settings
 
 
@@ -16,4 +17,12 @@ def run_service(host: str, port: int, workers: int, database_url: str | None, wo
     os.environ.setdefault("GRADJURY_WORKER", "true")
     if workers > 1:  # the judging processes are shared out among those that answer
         os.environ.setdefault("GRADJURY_PROCESSES", str(max(1, Settings().processes // workers)))
-    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False)
+    uvicorn.run(
+        "api.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http=ProblemProtocol,
+        access_log=False,
+    )

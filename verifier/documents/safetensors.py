@@ -61,7 +61,7 @@ def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, A
         )
     check_text(content[8 : 8 + length], bounds)
     try:
-        header = json.loads(content[8 : 8 + length])
+        header = json.loads(content[8 : 8 + length], object_pairs_hook=_once)
         (header.get("__metadata__") or {}).get(TEXT)
         _check_sizes(header, bounds)
         tensors = {name: _array(name, view) for name, view in deserialize(content)}  # type: ignore[no-untyped-call]
@@ -70,6 +70,13 @@ def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, A
     except (SafetensorError, RecursionError, ValueError, AttributeError, OverflowError) as error:
         raise UnreadableSubmission("a safetensors file", f"a damaged one: {str(error)[:200]}") from None
     return tensors, header
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UnreadableSubmission("every tensor once", "a name more than once", "remove all but one")
+    return found
 
 
 def _check_sizes(header: dict[str, Any], bounds: Bounds) -> None:

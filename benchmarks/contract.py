@@ -1,0 +1,100 @@
+"""Whether the service keeps to its own OpenAPI document, asked by schemathesis with tokens of every role.
+
+    python -m benchmarks.contract [EXAMPLES]
+
+Requests that fit the document and requests that do not, with ids that exist and that do not: no answer may be
+an error of the service, have a status or a media type that the document does not name, or break its schema.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import GenerationMode, openapi
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from benchmarks.running import Running, ask, running
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+_BINARY = ("application/x-npz", "application/x-safetensors", "application/vnd.safetensors")
+
+
+@schemathesis.serializer(*_BINARY)
+def _as_it_is(context: Any, value: Any) -> Any:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
+def hold(service: Running, role: str, examples: int) -> Counter[tuple[str, int]]:
+    """Ask each operation so often in each way; count what it answered. Raises when it breaks."""
+    _, _, document = ask(service.port, "GET", "/openapi.json", {})
+    schema = openapi.from_dict(document)
+    schema.config.update(base_url=service.url)
+    answers: Counter[tuple[str, int]] = Counter()
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            for ids in (service.ids, {}):
+                _hold_one(operation, mode, service.tokens[role], ids, examples, answers)
+    return answers
+
+
+def _hold_one(
+    operation: Any,
+    mode: GenerationMode,
+    token: Mapping[str, str],
+    ids: Mapping[str, str],
+    examples: int,
+    answers: Counter[tuple[str, int]],
+) -> None:
+    @seed(0)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def holds(case: Any) -> None:
+        known = {name: ids[name] for name in case.path_parameters or {} if name in ids}
+        case.path_parameters = {**(case.path_parameters or {}), **known}
+        case.headers = {k: v for k, v in (case.headers or {}).items() if k.lower() != "authorization"}
+        response = case.call(headers=dict(token), timeout=60)
+        answers[operation.definition.raw["operationId"], response.status_code] += 1
+        case.validate_response(response, checks=CHECKS, headers=dict(token))
+
+    try:
+        holds()
+    except Exception as error:
+        if type(error).__name__ != "Unsatisfiable":  # an operation that takes nothing cannot be asked wrongly
+            raise
+
+
+def main() -> None:
+    examples = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    with running(oracles="backpropagation") as service:
+        totals: Counter[tuple[str, int]] = Counter()
+        for role in service.tokens:
+            totals += hold(service, role, examples)
+    for (operation, status), count in sorted(totals.items()):
+        print(f"{operation:20} {status} {count:8}")
+    print(f"{totals.total()} requests, every answer as the document says")
+
+
+if __name__ == "__main__":
+    main()

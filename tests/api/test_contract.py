@@ -1,0 +1,85 @@
+"""The service keeps to its OpenAPI document, and answers what is malformed with its reason.
+
+A slice of what `benchmarks/contract.py` and `benchmarks/hostility.py` ask in full.
+"""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from schemathesis import openapi
+
+from benchmarks.contract import hold
+from benchmarks.hostility import SETTINGS, attack, kinds
+from benchmarks.running import EXAMPLE, Running, ask, running
+from tests.api.conftest import Serve
+
+ROLES = ("none", "ci", "student", "grader")
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Running]:
+    with running(**SETTINGS) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(serve: Serve) -> TestClient:
+    return serve(oracles="backpropagation")
+
+
+def test_the_document_is_valid_openapi_3_1(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    openapi.from_dict(document).validate()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_answer_has_a_status_and_a_form_that_the_document_names(service: Running, role: str) -> None:
+    answers = hold(service, role, examples=2)
+    assert {status for _, status in answers} >= {200, 404, 422}
+
+
+def test_every_malformed_request_is_answered_with_its_reason_and_the_service_goes_on(
+    service: Running,
+) -> None:
+    requests = 5 * len(kinds(service))
+    outcomes = attack(service, requests)
+    assert len(outcomes) == requests
+    assert [outcome for outcome in outcomes if outcome.fault] == []
+    assert ask(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
+    assert "unforeseen" not in service.log.read_text()
+
+
+def test_a_body_that_breaks_off_leaves_the_service_well(service: Running) -> None:
+    with socket.create_connection(("127.0.0.1", service.port)) as connection:
+        connection.sendall(b"POST /v1/checks HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{")
+    assert ask(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
+    assert "Traceback" not in service.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/checks", "POST"),
+        ("PATCH", "/v1/assignments", "GET, POST"),
+        ("DELETE", "/v1/assignments/x", "GET, PUT"),
+        ("PUT", "/v1/assignments/x/submissions", "GET, POST"),
+        ("POST", "/v1/reports/x", "GET"),
+        ("POST", "/health/live", "GET"),
+    ],
+)
+def test_a_method_that_there_is_not_is_told_all_that_there_are(
+    client: TestClient, method: str, path: str, allowed: str
+) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/checks/", "/nothing", "/v1/assignments/x/y", "/v1/examples/"])
+def test_a_path_that_there_is_not_is_a_problem_document(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
