@@ -26,7 +26,7 @@ SETTINGS = {"oracles": "backpropagation", "largest_body": LARGEST_BODY, "largest
 SETTINGS |= {"processes": 2, "memory_each": 2**30}
 _SEED = 20261123
 _AT_ONCE = 4
-_WARMING = 2_000  # until then threads are started and the allocator sets aside what it keeps
+_WARMING = 3_000  # until then threads are started and the allocator sets aside what it keeps
 _TYPES = {"json": "application/json", "npz": "application/x-npz", "safetensors": "application/x-safetensors"}
 
 

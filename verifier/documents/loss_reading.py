@@ -81,7 +81,7 @@ def _read_penalty(
     norm: str, document: Any, defaults: dict[str, Any], pointer: str, mistakes: Mistakes
 ) -> Penalty | None:
     if not isinstance(document, dict):
-        remedy = f'write {{"strength": {shown(document)}}}' if isinstance(document, int | float) else ""
+        remedy = 'write {"strength": …}' if isinstance(document, int | float) else ""
         mistakes.add(pointer, 'a penalty, such as {"strength": 0.1}', shown(document), remedy)
         return None
     check_fields(document, _PENALTY_FIELDS, pointer, mistakes)

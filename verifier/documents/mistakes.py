@@ -6,6 +6,7 @@ MalformedSubmission (ValueError)    the document cannot be a submission
 """
 
 import math
+import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,6 +15,8 @@ from typing import Any
 SHOWN = 5  # mistakes of one kind within one array
 MOST = 200  # mistakes in one document
 _COMPARED = 60  # names that a misspelt one is held against
+_LARGE = 10**15
+_NUMBER = re.compile(r"[-+]?[0-9]*\.[0-9]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
 _LONGEST = 60  # characters of a misspelt name that are looked at
 
 
@@ -88,22 +91,33 @@ def encodable(text: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Describe a JSON value shortly, without echoing arrays."""
+    """Describe a JSON value shortly, without echoing arrays, or numbers that are no sizes or indices."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
+        if _NUMBER.fullmatch(value.strip()):
+            return "a number in quotes"
         short = len(value) <= 40
         return f'the string "{encodable(value)}"' if short else f"a string of {len(value)} characters"
     if isinstance(value, int | float):
-        short = isinstance(value, float) or abs(value) < 10**15
-        return f"{value:.6g}" if short else "a very large integer"
+        return _number_shown(value)
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
     if isinstance(value, dict):
         return f"an object with {', '.join(map(repr, list(value)[:5]))}" if value else "an empty object"
     return f"a value of type {type(value).__name__}"
+
+
+def _number_shown(value: int | float) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value:g}"
+    if abs(value) >= _LARGE:
+        return "a very large number" if isinstance(value, float) else "a very large integer"
+    if value == int(value):
+        return f"{int(value)}"
+    return "a negative number" if value < 0 else "a number that is not whole"
 
 
 def nearest(name: str, known: Iterable[str], taken: Container[str] = ()) -> str:

@@ -9,7 +9,7 @@ from reference_impl.loss import Loss
 from reference_impl.network import Network
 from verifier.convention import Convention, internal_examples
 from verifier.documents.arrays import read_array
-from verifier.documents.mistakes import SHOWN, Mistakes, at
+from verifier.documents.mistakes import SHOWN, Mistakes, at, shown
 
 
 def read_targets(
@@ -63,7 +63,10 @@ def _read_classes(
     for index in wrong[:SHOWN]:
         remedy = "class indices start at 0" if array[index] == outputs else ""
         mistakes.add(
-            at("/targets", int(index)), f"a class index from 0 to {outputs - 1}", f"{array[index]:g}", remedy
+            at("/targets", int(index)),
+            f"a class index from 0 to {outputs - 1}",
+            shown(float(array[index])),
+            remedy,
         )
     if wrong.size > SHOWN:
         mistakes.add("/targets", "class indices everywhere", f"{wrong.size - SHOWN} more that are none")
