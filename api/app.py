@@ -28,6 +28,7 @@ from api.schemas import AssignmentDocument, GradientsDocument, ProblemDocument, 
 from api.service import Service
 from api.settings import Settings
 from api.stopping import told_to_stop
+from api.unforeseen import AnswerUnforeseen
 
 _DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
 
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         redirect_slashes=False,
         responses=problems.documented(500),
     )
+    app.add_middleware(AnswerUnforeseen)
     app.add_middleware(RateLimitHeaders)
     app.state.service = service or Service(settings or Settings())
     problems.install(app)

@@ -1,6 +1,6 @@
 """A request's body: bounded while it is read, and the format that its content type declares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from api.media_types import JSON
 from api.problems import ProblemError
 
 FORMATS: Mapping[str, str] = MappingProxyType(
@@ -39,17 +40,21 @@ async def read_body(request: Request, largest: int) -> Body:
     Raises: ProblemError 413 for a body over the limit, 415 for a content type that is none of ours, 400 for
     broken multipart.
     """
-    content_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
-    if content_type not in CONTENT_TYPES:
-        raise ProblemError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"expected one of {', '.join(CONTENT_TYPES)}, got {content_type[:60]!r}",
-            headers={"Accept": ", ".join(CONTENT_TYPES)},
-        )
+    content_type = declared_type(request, CONTENT_TYPES)
     content = await read_bounded(request, largest)
     if content_type == _FORM:
         return Body(await _single_file(request, content), None)
     return Body(content, FORMATS[content_type])
+
+
+def declared_type(request: Request, known: Sequence[str]) -> str:
+    """Give the content type of a body, JSON where none is declared. Raises: ProblemError 415."""
+    content_type = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
+    if content_type in known:
+        return content_type
+    rule = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
+    detail = f"expected {rule}, got {content_type[:60]!r}"
+    raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept": ", ".join(known)})
 
 
 async def read_bounded(request: Request, largest: int) -> bytes:

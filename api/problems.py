@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem documents. Nothing that a client submitted is echoed beyond names and shapes."""
 
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +14,6 @@ from api.openapi import methods_of
 from verifier.documents.mistakes import MalformedSubmission
 
 MEDIA_TYPE = "application/problem+json"
-_LOG = logging.getLogger("gradjury")
 
 
 class RefusedError(Exception):
@@ -73,7 +71,7 @@ def _malformed(found: Refused) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document."""
+    """Answer every error that is foreseen with a problem document; see `unforeseen.py` for the rest."""
 
     @app.exception_handler(MalformedSubmission)
     async def malformed(request: Request, error: MalformedSubmission) -> JSONResponse:
@@ -101,8 +99,3 @@ def install(app: FastAPI) -> None:
             for item in error.errors()
         ]
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is malformed; see errors", errors=errors)
-
-    @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        _LOG.error("unforeseen %s at %s", type(error).__name__, request.url.path)
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of the service, not of the request")

@@ -124,6 +124,12 @@ class StoredAssignmentDocument(AssignmentDocument):
     attempts_left: int | None = Field(None, description="for students, where attempts are limited")
 
 
+class Readiness(BaseModel):
+    status: Literal["ready", "not ready"]
+    storage: bool = Field(description="whether the database answers")
+    oracles: dict[str, bool | None] = Field(description="whether it agrees; null where it gave no answer")
+
+
 class AssignmentRow(BaseModel):
     id: str
     title: str

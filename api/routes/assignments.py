@@ -7,8 +7,9 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from api.access import grades, not_found, opens, require_role
-from api.bodies import read_bounded
+from api.bodies import declared_type, read_bounded
 from api.dependencies import Caller, TheService
+from api.media_types import JSON
 from api.openapi import reference
 from api.problems import ProblemError, documented
 from api.schemas import AssignmentDocument, AssignmentRow, StoredAssignmentDocument
@@ -105,6 +106,7 @@ def graded(service: Service, caller: Token, assignment_id: str) -> StoredAssignm
 
 
 async def _read(request: Request, service: Service) -> Assignment:
+    declared_type(request, (JSON,))
     content = await read_bounded(request, service.settings.largest_body)
 
     bounds = service.settings.bounds

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.dependencies import TheService
 from api.judging.task import Judged, Task
+from api.schemas import Readiness
 from api.service import Service
 from verifier.documents.json_text import write
 from verifier.examples import example_document
@@ -24,12 +25,14 @@ async def live() -> dict[str, str]:
 
 @router.get(
     "/ready",
+    response_model=Readiness,
     operation_id="ready",
     summary="Whether the storage answers, the oracles answer a known problem, and they agree",
     responses={
         503: {
+            "model": Readiness,
             "description": "The storage is away; or an oracle contradicts the others; or one named in "
-            "GRADJURY_ORACLES cannot be asked. Unnamed, one without its package is null and the rest judge."
+            "GRADJURY_ORACLES cannot be asked. Unnamed, one without its package is null and the rest judge.",
         }
     },
 )

@@ -192,6 +192,29 @@ def test_lists_hold_only_what_the_token_opens(world: World) -> None:
     assert {row["student"] for row in listed("list_submissions", "owner")} == {"ada"}
 
 
+def test_a_ci_token_that_names_an_assignment_reads_its_problem_and_nothing_else_of_it(
+    world: World,
+) -> None:
+    service: Service = world.client.app.state.service
+    named = frozenset({world.ids["homework"]})
+    _, text = issue(service.repository.tokens, Role.CI, "runner", named, service.now(), None)
+    runner = World(world.client, {"ci": {"authorization": f"Bearer {text}"}}, world.ids)
+    asked = ("read_assignment", "change_assignment", "submit", "list_submissions", "read_submission",
+             "read_report")  # fmt: skip
+    statuses = [runner.ask(TABLE[operation], "ci").status_code for operation in asked]
+    assert statuses == [200, 403, 403, 403, 404, 404]
+
+
+@pytest.mark.parametrize("operation", ["create_assignment", "change_assignment", "submit", "check"])
+def test_a_content_type_that_is_not_taken_is_told_which_are(world: World, operation: str) -> None:
+    row = TABLE[operation]
+    headers = {**world.headers["owner"], "content-type": "text/plain"}
+    answer = world.client.request(row.method, row.path.format(**world.ids), content="x", headers=headers)
+    assert answer.status_code == 415
+    assert "application/json" in answer.headers["accept"]
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 def test_a_students_report_tells_no_expected_values_and_a_graders_does(world: World) -> None:
     student, grader = (world.ask(TABLE["read_report"], caller).text for caller in ("student", "owner"))
     assert "expected" in grader
