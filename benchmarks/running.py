@@ -49,7 +49,13 @@ def running(**settings: object) -> Iterator[Running]:
         database = f"sqlite:///{Path(folder) / 'gradjury.sqlite'}"
         limits = ("checks", "submissions", "requests", "refused")
         chosen = {"database_url": database} | {f"{name}_per_minute": _UNLIMITED for name in limits} | settings
-        environment = os.environ | {f"GRADJURY_{name.upper()}": str(value) for name, value in chosen.items()}
+        environment = (
+            {"MALLOC_ARENA_MAX": "2"}
+            | os.environ
+            | {  # as docs/service.md advises
+                f"GRADJURY_{name.upper()}": str(value) for name, value in chosen.items()
+            }
+        )
         port, log = _free_port(), Path(folder) / "log"
         command = [sys.executable, "-c", "from api.command_line import main; main()", "serve"]
         with log.open("w") as stream:
