@@ -48,8 +48,8 @@ def with_value(pointer: str, value: Any) -> dict[str, Any]:
 
 
 def told(text: str) -> bool:
-    """Whether a text holds one of the numbers, in whatever way it may be written."""
-    return bool(re.search(r"0\.73|731864|4\.8|e-05|481516", text))
+    """Whether a text holds one of the numbers, to three digits or more; fewer may be a duration in a log."""
+    return bool(re.search(r"0\.731[89]|0\.732\b|731864|4\.815|4\.82e|481516", text))
 
 
 @pytest.mark.parametrize("form", FORMS)
