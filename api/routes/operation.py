@@ -5,7 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api import metrics
-from api.dependencies import TheService
+from api.dependencies import Anyone, TheService
+from api.storage.records import Role
 
 router = APIRouter(tags=["operation"])
 
@@ -13,13 +14,15 @@ router = APIRouter(tags=["operation"])
 @router.get(
     "/metrics",
     operation_id="metrics",
-    summary="Counters in Prometheus's format",
+    summary="Counters in Prometheus's format; of judging, where checks are not open, to graders alone",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Metrics"}},
 )
-def get_metrics(service: TheService) -> Response:
+def get_metrics(service: TheService, anyone: Anyone) -> Response:
     service.metrics.waiting.set(service.pool.standing)
-    return Response(service.metrics.text(), media_type=metrics.MEDIA_TYPE)
+    grader = anyone is not None and anyone.role is Role.GRADER
+    text = service.metrics.text(of_judging=grader or service.settings.open_checks)
+    return Response(text, media_type=metrics.MEDIA_TYPE)
 
 
 @router.get(
