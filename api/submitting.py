@@ -1,6 +1,7 @@
 """A student's gradients judged, scored and kept; and judged again under changed rules."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
 
@@ -86,9 +87,12 @@ def task_for(service: Service, stored: StoredAssignment, submission: StoredSubmi
 
 
 def records_of(
-    service: Service, stored: StoredAssignment, submission: StoredSubmission, outcome: Judged
+    stored: StoredAssignment, submission: StoredSubmission, outcome: Judged, begun: datetime
 ) -> tuple[Result, StoredReport]:
-    """Give what is kept of a judged submission."""
+    """Give what is kept of a judged submission.
+
+    begun: when judging began, which the report tells; its end would tell how long it took.
+    """
     report = StoredReport(
         new_id(),
         holder(Role.STUDENT, submission.student),
@@ -97,7 +101,7 @@ def records_of(
         outcome.document,
         outcome.student if stored.assignment.allowed.verdict else b"",
         sha256(outcome.document).hexdigest(),
-        service.now(),
+        begun,
     )
     return _result(stored, outcome, report.id), report
 
@@ -117,8 +121,9 @@ def no_attempt_left(attempts: int) -> str:
 async def _judge(
     service: Service, stored: StoredAssignment, submission: StoredSubmission
 ) -> tuple[Result, StoredReport]:
+    begun = service.now()
     task = await run_sync(task_for, service, stored, submission)
-    return records_of(service, stored, submission, await judged(service, task))
+    return records_of(stored, submission, await judged(service, task), begun)
 
 
 def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> Result:

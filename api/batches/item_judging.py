@@ -67,10 +67,11 @@ def _submitted(service: Service, batch: Batch, stored: StoredAssignment, item: B
     if assignment.attempts is not None and made >= assignment.attempts:
         return refused(item, no_attempt_left(assignment.attempts))
     submission = StoredSubmission(name, stored.id, item.source, 0, batch.created, item.declared, item.content)
+    begun = service.now()
     outcome = service.pool.judge_now(task_for(service, stored, submission))
     if not isinstance(outcome, Judged):
         return refused(item, _reason(outcome))
-    result, report = records_of(service, stored, submission, outcome)
+    result, report = records_of(stored, submission, outcome, begun)
     try:
         attempt = store.add(replace(submission, result=result), report, assignment.attempts)
     except IntegrityError:
