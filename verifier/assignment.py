@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from verifier.audience import DEFAULT, Allowed
+from verifier.allowed import DEFAULT, Allowed
 from verifier.points import ONE_EACH, Points
 
 

@@ -1,18 +1,17 @@
 """What a student may see of a report: built from nothing, field by field, so that what is new stays hidden.
 
 A figure with many digits tells the hidden gradient: the expected values at once, a norm of the error after as
-many submissions as there are entries. Verdicts and sentences do not.
+many submissions as there are entries. What a verdict or a name tells is counted in docs/leaks.md.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import nan
 from types import MappingProxyType
 
+from verifier.allowed import DEFAULT, Allowed
 from verifier.caution import Caution
-from verifier.diagnosis.bugs import BUGS
-from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.report import Audience, LossReport, ParameterReport, Report
+from verifier.student_diagnosis import diagnosis_for_students
 
 # What may be said of the problem itself, in words that hold none of its numbers; other codes are withheld.
 _WARNINGS: Mapping[str, str] = MappingProxyType(
@@ -24,25 +23,6 @@ _WARNINGS: Mapping[str, str] = MappingProxyType(
         "precision-inferred": "the precision was told from the submitted numbers; declare it to be sure",
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """What an assignment lets students see of their reports.
-
-    verdict: of the whole; who may not see that sees no report at all. parameters: each one's name, shape and
-    verdict. layer: where a mistake enters, and in which equation. bug: its id, title, explanation (which may
-    name a factor) and formulas. hint: a question that helps.
-    """
-
-    verdict: bool = True
-    parameters: bool = True
-    layer: bool = True
-    bug: bool = False
-    hint: bool = True
-
-
-DEFAULT = Allowed()
 
 
 def for_student(report: Report, allowed: Allowed = DEFAULT) -> Report:
@@ -58,7 +38,7 @@ def for_student(report: Report, allowed: Allowed = DEFAULT) -> Report:
         seconds=0.0,
         name=report.name,
         precision=report.precision,  # as submitted
-        diagnosis=tuple(_diagnosis(report, allowed)),
+        diagnosis=tuple(diagnosis_for_students(report, allowed)),
         audience=Audience.STUDENT,
     )
 
@@ -71,32 +51,3 @@ def as_students_see(report: Report) -> Report:
 def _warnings(report: Report) -> Iterator[Caution]:
     codes = {caution.code for caution in report.warnings}
     yield from (Caution(code, detail) for code, detail in _WARNINGS.items() if code in codes)
-
-
-def _diagnosis(report: Report, allowed: Allowed) -> Iterator[Diagnosis]:
-    given: list[Diagnosis] = []
-    for row in report.diagnosis:
-        seen = Diagnosis(
-            bug=row.bug if allowed.bug else "",
-            layer=row.layer if allowed.layer else None,
-            equation=row.equation if allowed.layer else "",
-            parameters=(),
-            factor=None,
-            residual=None,
-            also_consistent=(),
-            title=row.title if allowed.bug else "",
-            explanation=row.explanation if allowed.bug and allowed.layer else "",  # it names the place
-            right=row.right if allowed.bug else "",
-            wrong=row.wrong if allowed.bug else "",
-            hint=_hint(row, allowed),
-        )
-        if seen not in given and (seen.bug or seen.equation or seen.hint):
-            given.append(seen)
-            yield seen
-
-
-def _hint(row: Diagnosis, allowed: Allowed) -> str:
-    """Give the hint, without the place that it names where that is withheld."""
-    if not allowed.hint or allowed.layer:
-        return row.hint if allowed.hint else ""
-    return BUGS[row.bug].words.hint.format(place="the layer") if row.bug in BUGS else ""

@@ -12,7 +12,8 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import track
 
-from verifier.audience import DEFAULT, Allowed, for_student
+from verifier.allowed import DEFAULT, Allowed
+from verifier.audience import for_student
 from verifier.documents.assignment_reading import read_assignment_file
 from verifier.documents.mistakes import MalformedSubmission, Mistakes
 from verifier.documents.tolerance_reading import read_tolerance

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from verifier.audience import Allowed
+from verifier.allowed import Allowed
 from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.mistakes import (
     MalformedSubmission,

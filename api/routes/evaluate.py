@@ -23,8 +23,8 @@ from api.problems import ProblemError, documented, unauthorized
 from api.routes.assignments import graded
 from api.routes.health import self_check
 from api.storage.records import Role
+from verifier.allowed import DEFAULT
 from verifier.assignment import Assignment
-from verifier.audience import DEFAULT
 from verifier.documents.json_text import parse, write
 from verifier.documents.report_reading import read_report
 from verifier.report import Audience

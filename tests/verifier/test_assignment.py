@@ -11,8 +11,8 @@ from safetensors.numpy import save
 
 from tests.verifier.documenting import small_document
 from verifier import verify
+from verifier.allowed import Allowed
 from verifier.assignment import Assignment
-from verifier.audience import Allowed
 from verifier.documents.assignment_reading import (
     assignment_around,
     document_of_assignment,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.verifier.documenting import changed, small_document
 from verifier import verify
-from verifier.audience import Allowed, for_student
+from verifier.allowed import Allowed
+from verifier.audience import for_student
 from verifier.caution import Caution
 from verifier.consensus import Evidence
 from verifier.diagnosis.diagnosis import Diagnosis

@@ -27,6 +27,8 @@ PRODUCTS: Mapping[str, str] = MappingProxyType({"weight": "weight_gradient", "bi
 class Words:
     """A bug for people. `explanation` and `hint` are filled in by str.format; a hint never gives the answer.
 
+    for_students: the explanation where graders' has an index, or numbers estimated from the right gradient;
+    it may name what the problem itself says: places, N, C.
     right, wrong: the formula that belongs there, and the one that was used; primes mark what is wrong.
     looks_like, why, see, fix: the bug's page. seen_in: public code and courses that made it.
     """
@@ -41,6 +43,7 @@ class Words:
     see: str
     fix: str
     seen_in: tuple[str, ...] = ()
+    for_students: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,7 @@ class Diagnosis:
     None where nothing is explained but only noticed (an overflow, printing, a penalty beside another bug).
     For whole gradients changed, relative to the largest entry; 0, unmeasured, for penalties, overflow and how
     the numbers were come by.
+    for_students: the explanation in words of the problem and the catalogue alone; not part of documents.
     also_consistent: bugs that give the same numbers on this problem. estimates: what was estimated.
     """
 
@@ -32,6 +33,7 @@ class Diagnosis:
     wrong: str
     hint: str
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    for_students: str = ""
 
     @property
     def formula(self) -> str:

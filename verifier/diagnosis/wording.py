@@ -27,6 +27,11 @@ _BESIDE = {
     "rounded": "Besides, the numbers were printed to {digits} digits.",
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
 }
+_BESIDE_FOR_STUDENTS = {
+    "rounded": "Besides, the numbers were rounded in print.",
+    "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
+}
+_PUBLIC = ("place", "above", "examples", "outputs")  # what a sentence for students may be filled in with
 _NO_PLAIN_OVERFLOW = (
     "NaN or infinity was handed in for {parameters}, first in {place}. Plain formulas stay within the range "
     "of the numbers on this problem, so look for a 0/0, a log(0) or an entry that was never set."
@@ -45,8 +50,10 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full:
     words = BUGS[finding.bug].words
     filled = _filled(evidence.problem, finding)
     explanation = words.explanation.format(**filled)
+    told = words.for_students.format(**{name: filled[name] for name in _PUBLIC}) or None
     if not alone and finding.bug in _BESIDE:
         explanation = _BESIDE[finding.bug].format(**filled)
+        told = _BESIDE_FOR_STUDENTS[finding.bug]
     if finding.estimates.get("in_plain_arithmetic") is False:
         explanation = _NO_PLAIN_OVERFLOW.format(
             parameters=", ".join(finding.parameters), place=filled["place"]
@@ -56,7 +63,6 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full:
         explanation += f" The first error is in {where}."
         if not in_full:
             explanation = _CUT.format(where=where)
-    explanation += _units(evidence, finding)
     return Diagnosis(
         bug=finding.bug,
         layer=finding.layer,
@@ -66,11 +72,12 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full:
         residual=finding.residual,
         also_consistent=finding.also,
         title=words.title,
-        explanation=explanation,
+        explanation=explanation + _units(evidence, finding),
         right=words.right,
         wrong=words.wrong,
         hint=words.hint.format(place=filled["place"]),
         estimates=finding.estimates,
+        for_students=explanation if told is None else told,
     )
 
 

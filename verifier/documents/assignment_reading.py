@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from reference_impl.network import named
+from verifier.allowed import DEFAULT, Allowed
 from verifier.assignment import Assignment
-from verifier.audience import DEFAULT, Allowed
 from verifier.documents.files import parse_bytes
 from verifier.documents.mistakes import (
     MalformedSubmission,

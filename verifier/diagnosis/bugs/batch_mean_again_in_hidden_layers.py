@@ -15,6 +15,10 @@ BUG = Bug(
             "mean over the N = {examples} examples, and in the hidden layers it was divided by N once "
             "more."
         ),
+        for_students=(
+            "The output layer is right. δ already held the mean over the N = {examples} examples, and in "
+            "the hidden layers it was divided by N once more."
+        ),
         hint=(
             "The mean over the examples belongs into one place of the chain: where does it stand, and "
             "is it still needed in {place}?"

@@ -14,6 +14,7 @@ BUG = Bug(
             "The gradient that was handed in is {factor} times the right one. It was divided by N = "
             "{examples} once more than the declared loss is."
         ),
+        for_students="The gradient was divided by N = {examples} once more than the declared loss is.",
         hint=(
             "Count how often the number of examples enters the declared loss, and how often it enters "
             "your gradient."

@@ -15,6 +15,10 @@ BUG = Bug(
             "mean over the N = {examples} examples, but the gradient was summed over them and never "
             "divided by N."
         ),
+        for_students=(
+            "The declared loss is a mean over the N = {examples} examples, but the gradient was summed over "
+            "them and never divided by N."
+        ),
         hint=(
             "The loss and its gradient both put the examples of a batch together: do they do it in the "
             "same way?"

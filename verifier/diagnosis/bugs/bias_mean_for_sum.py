@@ -15,6 +15,10 @@ BUG = Bug(
             "right. Over the N = {examples} examples δ was averaged for the one and summed for the "
             "other."
         ),
+        for_students=(
+            "The bias gradient of {place} is wrong while the weight gradient is right. Over the N = "
+            "{examples} examples δ was averaged for the one and summed for the other."
+        ),
         hint=(
             "Does your code put the examples together in the same way for the biases and for the "
             "weights of {place}?"

@@ -14,6 +14,10 @@ BUG = Bug(
             "The bias gradient of {place} is δ of example {example} alone. It has to be summed over all "
             "examples of the batch."
         ),
+        for_students=(
+            "The bias gradient of {place} is δ of one example alone. It has to be summed over all examples "
+            "of the batch."
+        ),
         hint="From how many examples of the batch does your bias gradient of {place} come?",
         looks_like=(
             "All weight gradients are right and one or all bias gradients are wrong, with a ratio that "

@@ -14,6 +14,10 @@ BUG = Bug(
             "The gradient that was handed in for {place} was cut down to the threshold {threshold}, "
             "entry by entry or in its norm. A clipped gradient is no longer the gradient of the loss."
         ),
+        for_students=(
+            "The gradient of {place} was cut down, entry by entry or in its norm. A clipped gradient is no "
+            "longer the gradient of the loss."
+        ),
         hint="Is what you handed in for {place} the gradient itself, or what an optimiser makes of it?",
         looks_like=(
             "By element: small entries are right and all large ones have the same size. By norm: the "

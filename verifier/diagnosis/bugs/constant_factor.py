@@ -14,6 +14,10 @@ BUG = Bug(
             "is right, but a constant has come in or has been left out, such as a learning rate or a "
             "factor of the loss."
         ),
+        for_students=(
+            "In {place} the direction is right, but a constant has come in or has been left out, such as a "
+            "learning rate or a factor of the loss."
+        ),
         hint=(
             "Which constants stand in the declared loss, and which ones does your code use on the way "
             "to the gradient of {place}?"

@@ -16,6 +16,10 @@ BUG = Bug(
             "is a sum in which the N = {examples} examples have the weights {weights}. A weight of 0 is "
             "an example that was left out."
         ),
+        for_students=(
+            "In {place} the examples of the batch do not count alike. Every one of the N = {examples} "
+            "examples has to, and none may be left out."
+        ),
         hint=(
             "Does every example of the batch enter the gradient of {place}, and every one as often as "
             "the others?"

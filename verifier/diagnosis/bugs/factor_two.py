@@ -15,6 +15,10 @@ BUG = Bug(
             "the 2 from the derivative of a square and the ½ of the loss do not match, or the same pass "
             "was added up twice."
         ),
+        for_students=(
+            "The gradient is twice or half the right one, everywhere alike. Either the 2 from the "
+            "derivative of a square and the ½ of the loss do not match, or the same pass was added up twice."
+        ),
         hint=(
             "Write down the declared loss with all its constants and differentiate it by f once more: "
             "do all of them come out as in your code?"

@@ -14,6 +14,10 @@ BUG = Bug(
             "The gradient that was handed in is {factor} times the right one. The network has C = "
             "{outputs} outputs, and loss and gradient disagree on whether they are summed or averaged."
         ),
+        for_students=(
+            "The network has C = {outputs} outputs, and loss and gradient disagree on whether they are "
+            "summed or averaged."
+        ),
         hint=(
             "The loss and its gradient both put the outputs of one example together: do they do it in "
             "the same way?"

@@ -15,6 +15,10 @@ BUG = Bug(
             "the data's part is right. Its ½, its 2 or its division by N = {examples} differs from the "
             "declared loss."
         ),
+        for_students=(
+            "In the gradient of {place} the data's part is right, and the penalty's part is off by a "
+            "factor. Its ½, its 2 or its division by N = {examples} differs from the declared loss."
+        ),
         hint=(
             "Write down the declared penalty with all its constants and differentiate it by one weight "
             "of {place}: does your code have the same?"

@@ -15,6 +15,10 @@ BUG = Bug(
             "weights do not appear in it. The strength of the penalty was multiplied by the gradient "
             "where it should have been multiplied by the weights."
         ),
+        for_students=(
+            "In the gradient of {place} the strength of the penalty was multiplied by the gradient where it "
+            "should have been multiplied by the weights."
+        ),
         hint=(
             "Which array does the penalty's strength multiply in {place}, and by what is the penalty "
             "differentiated?"

@@ -14,6 +14,7 @@ BUG = Bug(
             "The gradient that was handed in for {place} is right as far as its digits go, but it was "
             "rounded before. Digits that were kept: {digits}."
         ),
+        for_students="The gradient of {place} is right as far as its digits go, but it was rounded before.",
         hint=(
             "How did the numbers of {place} get from your program into the file, and were digits lost "
             "on that way?"

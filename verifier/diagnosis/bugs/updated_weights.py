@@ -14,6 +14,10 @@ BUG = Bug(
             "δ was brought down to {place} through weights of {above} that had already made a step with "
             "learning rate {learning_rate}. All gradients belong to the weights of the forward pass."
         ),
+        for_students=(
+            "δ was brought down to {place} through weights of {above} that had already made a step. All "
+            "gradients belong to the weights of the forward pass."
+        ),
         hint=(
             "In which order does your loop change the weights and use them, and which weights does "
             "{place} see?"

@@ -1,0 +1,119 @@
+"""What students may see of a diagnosis: no number of it, and no name that would confirm a guess.
+
+A diagnosis is itself a test of numbers, and some of its tests are coarse: what was rounded in print is right
+to the digits that are left, and what was clipped is no smaller than the threshold. Of a single number that is
+a digit for every ten submissions, where a verdict asks for a million. So a coarse diagnosis is told only where
+it rests on many numbers at once, which nobody guesses together. Where it does not, and where no bug is known,
+the place is told by the parameters' verdicts alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+
+from verifier.allowed import Allowed
+from verifier.diagnosis.bugs import BUGS
+from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.diagnosis.finding import UNEXPLAINED_ID
+from verifier.report import ParameterReport, Report
+from verifier.verdict import Verdict
+
+ENOUGH = 8  # wrong numbers at once
+_COARSE = "numbers"  # the equation of those that compare fewer digits than the verdict
+_SUBMITTED = "overflow"  # told by NaN among the submitted numbers, whatever else is wrong
+
+
+def diagnosis_for_students(report: Report, allowed: Allowed) -> Iterator[Diagnosis]:
+    """Give each row with what is allowed of it, and none twice."""
+    given: list[Diagnosis] = []
+    for row in _tellable(report):
+        seen = _allowed(row, allowed)
+        if seen not in given and (seen.bug or seen.equation or seen.hint):
+            given.append(seen)
+            yield seen
+
+
+def _tellable(report: Report) -> Iterator[Diagnosis]:
+    rows = report.diagnosis
+    broken = [row for row in rows if row.bug == _SUBMITTED]
+    if broken:
+        yield from broken
+        return
+    named = [row for row in rows if row.bug != UNEXPLAINED_ID]
+    if not _rests_on_enough(report.parameters, named):
+        named = []
+    yield from named
+    if len(named) < len(rows) and any(map(_is_wrong, report.parameters.values())):
+        yield _unnamed(report.parameters, named)
+
+
+def _rests_on_enough(parameters: Mapping[str, ParameterReport], rows: Sequence[Diagnosis]) -> bool:
+    """Say whether a coarse row, if there is one, explains many numbers that no other row accounts for.
+
+    Numbers of other rows do not count: zeros are a known bug whatever is right, and would make up for them.
+    """
+    if not any(row.equation == _COARSE for row in rows):
+        return True
+    others = {name for row in rows if row.equation != _COARSE for name in row.parameters}
+    wrong = (row for name, row in parameters.items() if _is_wrong(row) and name not in others)
+    return sum(prod(row.shape) for row in wrong) >= ENOUGH
+
+
+def _unnamed(parameters: Mapping[str, ParameterReport], named: Sequence[Diagnosis]) -> Diagnosis:
+    """Give the row of an unknown mistake, in the last layer that is wrong and not spoken of already."""
+    wrong = [name for name, row in parameters.items() if _is_wrong(row)]
+    spoken_of = {name for row in named for name in row.parameters}
+    open_ones = [name for name in wrong if name not in spoken_of] or wrong
+    layer = max(map(_layer, open_ones))
+    own = [name for name in open_ones if _layer(name) == layer]
+    last = max(map(_layer, parameters))
+    equation = "bias_gradient" if own[0].endswith(".bias") else "weight_gradient"
+    if len(own) > 1:
+        equation = "output_delta" if layer == last else "hidden_delta"
+    words, place = BUGS[UNEXPLAINED_ID].words, f"layer {layer}"
+    return Diagnosis(
+        bug=UNEXPLAINED_ID,
+        layer=layer,
+        equation=equation,
+        parameters=(),
+        factor=None,
+        residual=None,
+        also_consistent=(),
+        title=words.title,
+        explanation="",
+        right=words.right,
+        wrong=words.wrong,
+        hint=words.hint.format(place=place),
+        for_students=words.explanation.format(place=place),
+    )
+
+
+def _is_wrong(row: ParameterReport) -> bool:
+    return row.verdict is Verdict.INCORRECT
+
+
+def _layer(name: str) -> int:
+    return int(name.split(".")[1])
+
+
+def _allowed(row: Diagnosis, allowed: Allowed) -> Diagnosis:
+    return Diagnosis(
+        bug=row.bug if allowed.bug else "",
+        layer=row.layer if allowed.layer else None,
+        equation=row.equation if allowed.layer else "",
+        parameters=(),
+        factor=None,
+        residual=None,
+        also_consistent=(),
+        title=row.title if allowed.bug else "",
+        explanation=row.for_students if allowed.bug and allowed.layer else "",  # it names the place
+        right=row.right if allowed.bug else "",
+        wrong=row.wrong if allowed.bug else "",
+        hint=_hint(row, allowed),
+    )
+
+
+def _hint(row: Diagnosis, allowed: Allowed) -> str:
+    """Give the hint, without the place that it names where that is withheld."""
+    if not allowed.hint or allowed.layer:
+        return row.hint if allowed.hint else ""
+    return BUGS[row.bug].words.hint.format(place="the layer") if row.bug in BUGS else ""
