@@ -38,6 +38,7 @@ def report_parameter(
         uninformative=int(comparison.uninformative.sum()),
         to_rounding=int(comparison.to_rounding.sum()),
         subgradients=int(comparison.subgradient.sum()),
+        zeros=int((submitted == 0).sum()),
         worst=_worst(comparison, laid_out),
         entries=entries,
         **_measures(comparison),

@@ -54,7 +54,7 @@ class ParameterReport:
     """One parameter's findings.
 
     to_rounding: entries correct to rounding; the other correct ones are so only within rtol.
-    subgradients: entries at which a kink makes several slopes right.
+    subgradients: entries at which a kink makes several slopes right. zeros: entries handed in as 0.
     relative_norm_error: ‖submitted − expected‖ / (‖submitted‖ + ‖expected‖).
     max_rel_error: over the entries that can be told from 0; None where there is none.
     ratio: ‖submitted‖ / ‖expected‖. cosine: of the angle between the two. None where a quotient is 0/0.
@@ -70,6 +70,7 @@ class ParameterReport:
     uninformative: int = 0
     to_rounding: int = 0
     subgradients: int = 0
+    zeros: int = 0
     max_abs_error: float | None = None
     max_rel_error: float | None = None
     relative_norm_error: float | None = None

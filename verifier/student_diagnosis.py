@@ -2,9 +2,10 @@
 
 A diagnosis is itself a test of numbers, and some of its tests are coarse: what was rounded in print is right
 to the digits that are left, and what was clipped is no smaller than the threshold. Of a single number that is
-a digit for every ten submissions, where a verdict asks for a million. So a coarse diagnosis is told only where
-it rests on many numbers at once, which nobody guesses together. Where it does not, and where no bug is known,
-the place is told by the parameters' verdicts alone.
+a digit for every ten submissions, where a verdict asks for a million. So a coarse diagnosis is told only
+where it rests on many numbers at once, which nobody guesses together. And bugs are named only where they
+explain everything that is wrong: elsewhere the names beside a guess would tell how good it was. What is not
+named is placed by the parameters' verdicts alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from verifier.verdict import Verdict
 
 ENOUGH = 8  # wrong numbers at once
 _COARSE = "numbers"  # the equation of those that compare fewer digits than the verdict
-_SUBMITTED = "overflow"  # told by NaN among the submitted numbers, whatever else is wrong
+_BROKEN, _ZERO = "overflow", "zero-gradient"  # told by what was handed in, whatever is right
 
 
 def diagnosis_for_students(report: Report, allowed: Allowed) -> Iterator[Diagnosis]:
@@ -34,37 +35,34 @@ def diagnosis_for_students(report: Report, allowed: Allowed) -> Iterator[Diagnos
 
 def _tellable(report: Report) -> Iterator[Diagnosis]:
     rows = report.diagnosis
-    broken = [row for row in rows if row.bug == _SUBMITTED]
+    broken = [row for row in rows if row.bug == _BROKEN]
     if broken:
         yield from broken
         return
-    named = [row for row in rows if row.bug != UNEXPLAINED_ID]
-    if not _rests_on_enough(report.parameters, named):
-        named = []
-    yield from named
-    if len(named) < len(rows) and any(map(_is_wrong, report.parameters.values())):
-        yield _unnamed(report.parameters, named)
+    explained = all(row.bug != UNEXPLAINED_ID for row in rows)
+    if explained and _rests_on_enough(report.parameters, rows):
+        yield from rows
+    elif any(map(_is_wrong, report.parameters.values())):
+        yield _unnamed(report.parameters)
 
 
 def _rests_on_enough(parameters: Mapping[str, ParameterReport], rows: Sequence[Diagnosis]) -> bool:
     """Say whether a coarse row, if there is one, explains many numbers that no other row accounts for.
 
-    Numbers of other rows do not count: zeros are a known bug whatever is right, and would make up for them.
+    Zeros, and what other rows account for, are no guesses: anybody can put them beside one.
     """
-    if not any(row.equation == _COARSE for row in rows):
+    if not any(row.equation == _COARSE and row.bug != _ZERO for row in rows):
         return True
     others = {name for row in rows if row.equation != _COARSE for name in row.parameters}
     wrong = (row for name, row in parameters.items() if _is_wrong(row) and name not in others)
-    return sum(prod(row.shape) for row in wrong) >= ENOUGH
+    return sum(prod(row.shape) - row.zeros for row in wrong) >= ENOUGH
 
 
-def _unnamed(parameters: Mapping[str, ParameterReport], named: Sequence[Diagnosis]) -> Diagnosis:
-    """Give the row of an unknown mistake, in the last layer that is wrong and not spoken of already."""
+def _unnamed(parameters: Mapping[str, ParameterReport]) -> Diagnosis:
+    """Give the row of an unknown mistake, in the last layer that is wrong."""
     wrong = [name for name, row in parameters.items() if _is_wrong(row)]
-    spoken_of = {name for row in named for name in row.parameters}
-    open_ones = [name for name in wrong if name not in spoken_of] or wrong
-    layer = max(map(_layer, open_ones))
-    own = [name for name in open_ones if _layer(name) == layer]
+    layer = max(map(_layer, wrong))
+    own = [name for name in wrong if _layer(name) == layer]
     last = max(map(_layer, parameters))
     equation = "bias_gradient" if own[0].endswith(".bias") else "weight_gradient"
     if len(own) > 1:

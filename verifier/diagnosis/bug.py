@@ -27,7 +27,7 @@ PRODUCTS: Mapping[str, str] = MappingProxyType({"weight": "weight_gradient", "bi
 class Words:
     """A bug for people. `explanation` and `hint` are filled in by str.format; a hint never gives the answer.
 
-    for_students: the explanation where graders' has an index, or numbers estimated from the right gradient;
+    for_students: the explanation where graders' says what was estimated from the right gradient, or an index;
     it may name what the problem itself says: places, N, C.
     right, wrong: the formula that belongs there, and the one that was used; primes mark what is wrong.
     looks_like, why, see, fix: the bug's page. seen_in: public code and courses that made it.

@@ -40,6 +40,10 @@ _CUT = (
     "The gradient that was handed in is wrong, and the error first shows in {where}. The search for mistakes "
     "that reproduce the numbers ended at its budget, before all were tried: it may still be a known one."
 )
+_NO_PLAIN_OVERFLOW_FOR_STUDENTS = (
+    "NaN or infinity was handed in. Plain formulas stay within the range of the numbers on this problem, so "
+    "look for a 0/0, a log(0) or an entry that was never set."
+)
 
 
 def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full: bool = True) -> Diagnosis:
@@ -50,7 +54,7 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full:
     words = BUGS[finding.bug].words
     filled = _filled(evidence.problem, finding)
     explanation = words.explanation.format(**filled)
-    told = words.for_students.format(**{name: filled[name] for name in _PUBLIC}) or None
+    told = (words.for_students or words.explanation).format(**{name: filled[name] for name in _PUBLIC})
     if not alone and finding.bug in _BESIDE:
         explanation = _BESIDE[finding.bug].format(**filled)
         told = _BESIDE_FOR_STUDENTS[finding.bug]
@@ -58,6 +62,7 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full:
         explanation = _NO_PLAIN_OVERFLOW.format(
             parameters=", ".join(finding.parameters), place=filled["place"]
         )
+        told = _NO_PLAIN_OVERFLOW_FOR_STUDENTS
     if finding.bug == UNEXPLAINED_ID:
         where = _EQUATIONS[finding.equation].format(**filled)
         explanation += f" The first error is in {where}."
@@ -77,7 +82,7 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full:
         wrong=words.wrong,
         hint=words.hint.format(place=filled["place"]),
         estimates=finding.estimates,
-        for_students=explanation if told is None else told,
+        for_students=told,
     )
 
 

@@ -14,6 +14,10 @@ BUG = Bug(
             "For the weight gradient of {place}, the layer's input was put through {used} once more. "
             "The weights were multiplied by the input as it is."
         ),
+        for_students=(
+            "For the weight gradient of {place}, the layer's input was put through an activation once more. "
+            "The weights were multiplied by the input as it is."
+        ),
         hint=(
             "Which array were the weights of {place} multiplied by in the forward pass, and is it that "
             "very array in the weight gradient?"

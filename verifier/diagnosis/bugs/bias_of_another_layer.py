@@ -14,6 +14,10 @@ BUG = Bug(
             "The bias gradient that was handed in for {place} is that of {other}. It has to be made "
             "from the layer's own δ."
         ),
+        for_students=(
+            "The bias gradient that was handed in for {place} is that of another layer. It has to be made "
+            "from the layer's own δ."
+        ),
         hint="Whose δ is summed for the biases of {place}?",
         looks_like=(
             "All weight gradients are right, and one bias gradient is exactly what another layer should "

@@ -15,6 +15,7 @@ BUG = Bug(
             "The backward pass is right, but it differentiates a loss other than the declared one. The "
             "numbers are exactly the gradient of {alternative}."
         ),
+        for_students="The backward pass is right, but it differentiates a loss other than the declared one.",
         hint=(
             "Which loss does the first line of your backward pass belong to, and is it the one that was "
             "declared?"

@@ -15,6 +15,10 @@ BUG = Bug(
             "In {place} δ was multiplied by a derivative that does not belong to the activation of this "
             "layer. The numbers fit {used}."
         ),
+        for_students=(
+            "In {place} δ was multiplied by a derivative that does not belong to the activation of this "
+            "layer."
+        ),
         hint=(
             "Write down the activation of {place} and differentiate it: is that what your code multiplies by?"
         ),

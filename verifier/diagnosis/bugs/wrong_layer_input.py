@@ -14,6 +14,10 @@ BUG = Bug(
             "The weight gradient of {place} was made from the activations of {other}. It has to be made "
             "from the layer's own input."
         ),
+        for_students=(
+            "The weight gradient of {place} was made from the activations of another layer. It has to be "
+            "made from the layer's own input."
+        ),
         hint=(
             "Which array were the weights of {place} multiplied by in the forward pass, and is it that "
             "very array in the weight gradient?"

@@ -14,6 +14,10 @@ BUG = Bug(
             "On the way down to {place}, δ was multiplied by the weights of {other}. It has to go back "
             "through the weights of {above}, which brought the activations up."
         ),
+        for_students=(
+            "On the way down to {place}, δ was multiplied by weights of another layer. It has to go back "
+            "through the weights of {above}, which brought the activations up."
+        ),
         hint=(
             "Through which weights did the output of {place} go in the forward pass, and through which "
             "does δ come back?"
