@@ -1,0 +1,181 @@
+"""What answers over HTTP tell students beside the document: headers, times, counters, doors beside the door."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from api.media_types import MEDIA_TYPES
+from api.storage.records import Role
+from tests.api.conftest import Serve
+from tests.api.people import WRONG, Person, person, problem_of, service_of
+from tests.api.test_submissions import right_gradients
+
+ALL = ["verdict", "parameters", "layer", "bug", "hint"]
+PROBLEM = problem_of(WRONG)
+OTHER = PROBLEM | {"inputs": [[1.5 * x for x in row] for row in PROBLEM["inputs"]]}
+RIGHT = {name: right_gradients(problem)["gradients"] for name, problem in (("one", PROBLEM), ("two", OTHER))}
+JOSE = "application/jose"
+
+
+@pytest.fixture(scope="module")
+def client(serve: Serve) -> TestClient:
+    return serve(oracles="backpropagation,complex_step", answer_grid=0, open_checks=False)
+
+
+@pytest.fixture(scope="module")
+def grader(client: TestClient) -> Person:
+    return person(client, Role.GRADER, "prof")
+
+
+def wrong(right: dict[str, Any], how: str) -> dict[str, Any]:
+    made = {name: np.array(array) for name, array in right.items()}
+    if how == "sign":
+        made = {name: -array for name, array in made.items()}
+    if how == "constant":
+        made = {name: 0.37 * array for name, array in made.items()}
+    if how == "entry":
+        made["layers.0.weight"][1, 2] += 0.25
+    if how == "part":
+        made = {"layers.1.bias": made["layers.1.bias"] + 0.1}
+    if how == "nan":
+        made["layers.0.bias"][0] = np.nan
+        return {
+            n: [["NaN" if x != x else x for x in np.ravel(a)], a.tolist()][a.ndim > 1]
+            for n, a in made.items()
+        }
+    return {name: array.tolist() for name, array in made.items()}
+
+
+def anonymous(answer: Response) -> tuple[int, dict[str, str], str]:
+    """Give an answer without ids, times and request ids."""
+
+    def bare(text: str) -> str:
+        text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.+]+", "MOMENT", text)
+        return re.sub(r"[0-9a-f]{32}(?![0-9a-f-])|(?<=/)[A-Za-z0-9_-]{16,}", "ID", text)
+
+    headers = {name: bare(value) for name, value in answer.headers.items() if name != "x-request-id"}
+    return answer.status_code, headers, bare(answer.text)
+
+
+@pytest.mark.parametrize("how", ["right", "sign", "constant", "entry", "part", "nan"])
+@pytest.mark.parametrize("seen", [[], ALL[:1], ALL[:2], ["verdict", "hint"], ALL])
+def test_the_same_mistake_on_two_problems_is_answered_alike_to_the_last_header(
+    client: TestClient, grader: Person, seen: list[str], how: str
+) -> None:
+    answers = []
+    for problem, right in ((PROBLEM, RIGHT["one"]), (OTHER, RIGHT["two"])):
+        rules = {"problem": problem, "title": "Homework", "students_see": seen}
+        hw = grader.post("/v1/assignments", rules).json()["id"]
+        ada = person(client, Role.STUDENT, "ada", hw)
+        path = f"/v1/assignments/{hw}/submissions"
+        told = [ada.post(path, {"gradients": wrong(right, how)})]
+        where = told[0].headers["location"]
+        told += [ada.get(where, accept=media_type) for media_type in MEDIA_TYPES]
+        told += [ada.get(path), ada.get(f"{path}/{ada.get(path).json()[0]['id']}")]
+        answers.append([anonymous(each) for each in told])
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("seen", [[], ALL[:1]])
+def test_what_is_hidden_does_not_show_in_lengths(client: TestClient, grader: Person, seen: list[str]) -> None:
+    rules = {"problem": PROBLEM, "students_see": seen}
+    hw = grader.post("/v1/assignments", rules).json()["id"]
+    ada = person(client, Role.STUDENT, "ada", hw)
+    path = f"/v1/assignments/{hw}/submissions"
+    hows = ("sign", "constant", "entry", "part") if seen else ("right", "sign", "entry", "part")
+    answers = [anonymous(ada.post(path, {"gradients": wrong(RIGHT["one"], how)})) for how in hows]
+    if not seen:
+        answers = [
+            (status, headers, re.sub(r'"attempt": ?\d', "", text)) for status, headers, text in answers
+        ]
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_no_moment_tells_how_long_judging_took(
+    client: TestClient, grader: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hw = grader.post("/v1/assignments", {"problem": PROBLEM, "title": "Homework"}).json()["id"]
+    ada = person(client, Role.STUDENT, "ada", hw)
+    service = service_of(client)
+    start, judging = datetime(2026, 12, 1, tzinfo=UTC), timedelta(seconds=0)
+    pool_judge = service.pool.judge
+
+    async def slow(task: Any) -> Any:
+        nonlocal judging
+        judging = timedelta(seconds=1.2345)
+        return await pool_judge(task)
+
+    monkeypatch.setattr(service.pool, "judge", slow)
+    monkeypatch.setattr(service, "now", lambda: start + judging)
+    answer = ada.post(f"/v1/assignments/{hw}/submissions", {"gradients": WRONG["gradients"]})
+    report = service.repository.reports.find(answer.headers["location"].rsplit("/", 1)[1])
+    assert report is not None
+    assert report.created == start
+
+
+@pytest.mark.parametrize("reading", [0.0, 0.1, 0.7])
+def test_answers_keep_to_the_grid_however_slowly_the_body_comes(
+    client: TestClient, grader: Person, monkeypatch: pytest.MonkeyPatch, reading: float
+) -> None:
+    from api.routes import submissions
+
+    hw = grader.post("/v1/assignments", {"problem": PROBLEM}).json()["id"]
+    ada = person(client, Role.STUDENT, "ada", hw)
+    clock, waited = [100.0], []
+    read_body, submit = submissions.read_body, submissions.submit
+
+    async def slow_body(*arguments: Any) -> Any:
+        clock[0] += reading
+        return await read_body(*arguments)
+
+    async def slow_judging(*arguments: Any) -> Any:
+        clock[0] += 0.3
+        return await submit(*arguments)
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(submissions, "read_body", slow_body)
+    monkeypatch.setattr(submissions, "submit", slow_judging)
+    monkeypatch.setattr(submissions, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(submissions.anyio, "sleep", sleep)
+    monkeypatch.setattr(
+        service_of(client), "settings", service_of(client).settings.model_copy(update={"answer_grid": 0.25})
+    )
+    ada.post(f"/v1/assignments/{hw}/submissions", {"gradients": WRONG["gradients"]})
+    assert waited == [pytest.approx(0.2)]
+
+
+def test_checks_and_the_counters_of_judging_are_for_graders_where_checks_are_not_open(
+    client: TestClient, grader: Person
+) -> None:
+    ada = person(client, Role.STUDENT, "ada")
+    submission = {"submission": {"type": "MODEL", "content": WRONG}, "user": {"type": "TEACHER"}}
+    assert [ada.post("/v1/checks", WRONG).status_code, ada.post("/evaluate", submission).status_code] == [
+        403,
+        403,
+    ]
+    assert [client.post(path, json=WRONG).status_code for path in ("/v1/checks",)] == [401]
+    assert grader.post("/v1/checks", WRONG).status_code == 200
+    everything = grader.get("/metrics").text
+    for counted in ("gradjury_verdicts", "gradjury_bugs", "gradjury_judging", "gradjury_waiting"):
+        assert counted in everything
+        assert counted not in ada.get("/metrics").text + client.get("/metrics").text
+    assert "gradjury_request_seconds" in client.get("/metrics").text
+
+
+def test_an_answer_is_judged_against_nothing_but_its_own_numbers(client: TestClient, grader: Person) -> None:
+    """A second attempt with the same numbers reads like the first: nothing is remembered between attempts."""
+    hw = grader.post("/v1/assignments", {"problem": PROBLEM, "students_see": ALL}).json()["id"]
+    ada = person(client, Role.STUDENT, "ada", hw)
+    hows = ["entry", "right", "entry", "sign", "entry"]
+    texts = [
+        ada.post(f"/v1/assignments/{hw}/submissions", {"gradients": wrong(RIGHT["one"], how)}).text
+        for how in hows
+    ]
+    assert len({text for how, text in zip(hows, texts, strict=True) if how == "entry"}) == 1
