@@ -1,0 +1,87 @@
+"""How much of a hidden gradient do answers tell a student? Seeded; prints its tables. Tests run a slice.
+
+python -m benchmarks.leaks                about 3 minutes on 2 cores
+python -m benchmarks.leaks --part bits --size 500
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from benchmarks.leaking.counting import bound
+from benchmarks.leaking.guessing import RANGE, digit_by_digit, scan
+from benchmarks.leaking.question import GUESSED, LAYERS, LEVELS, PARAMETERS
+from benchmarks.leaking.telling import measured
+from benchmarks.leaking.timing import BINS, in_process, information, through_service
+
+
+def print_bits(size: int) -> None:
+    print(f"\nbits that one submission tells: at most, by count; and of {size} different submissions")
+    print(f"{'students see':28} {'bound':>7} {'documents':>10} {'entropy':>8}")
+    for level, (distinct, bits) in measured(size).items():
+        most = bound(LEVELS[level], LAYERS, PARAMETERS)
+        print(f"{level:28} {most:7.2f} {distinct:10} {bits:8.2f}")
+
+
+def print_guessing(size: int) -> None:
+    print(f"\nguessing one number ({GUESSED}) by its verdict, known to lie between -{RANGE:g} and {RANGE:g}")
+    print("after the first hit, both edges of what passes are bisected")
+    columns = ("tolerance", "precision", "radius", "expected", "made", "then", "digits more")
+    print("{:10} {:10} {:>8} {:>9} {:>6} {:>5} {:>12}".format(*columns))
+    for tolerance, precision in (
+        ("standard", "float64"),
+        ("lenient", "float64"),
+        ("standard", "float32"),
+        ("standard", "float16"),
+        ("standard", "bfloat16"),
+    ):
+        own = scan(tolerance, precision)
+        made = "" if own.made is None else own.made
+        print(
+            f"{tolerance:10} {precision:10} {own.radius:8.1e} {own.expected:9.0f} {made:>6} "
+            f"{own.bisecting:5} {own.digits:12.1f}"
+        )
+    print("\nguessing it decimal by decimal, by whatever a guess is told otherwise than a wild one")
+    for level in list(LEVELS)[2:]:
+        for enough, when in ((1, "names told of one number, as before"), (8, "as it is")):
+            made, digits = digit_by_digit(level, enough)
+            print(f"{level:28} {when:36} {made:4} submissions, {digits} right decimals")
+
+
+def print_timing(size: int) -> None:
+    print("\nseconds until the answer: median and tenths; what they tell, in bits (+- what chance would)")
+    print(f"plug-in over {BINS} bins of equal counts, less its mean over permutations")
+    for where, (names, seconds) in (
+        ("in process", in_process(size)),
+        ("service, grid 0", through_service(size, 0.0)),
+        ("service, grid 0.25", through_service(max(4, size // 3), 0.25)),
+    ):
+        times = np.array(seconds)
+        print(f"{where}, {len(names)} submissions")
+        for name in dict.fromkeys(names):
+            low, middle, high = np.quantile(times[np.array(names) == name], (0.1, 0.5, 0.9))
+            print(f"  {name:10} {middle:7.4f}  ({low:.4f} to {high:.4f})")
+        verdicts = ["right" if name == "right" else "wrong" for name in names]
+        for what, classes in (("verdict", verdicts), ("kind", names)):
+            bits, chance = information(classes, seconds)
+            print(f"  time tells of the {what}: {bits:.2f} bits (+- {chance:.2f})")
+
+
+PARTS = {"bits": (print_bits, 2000), "guessing": (print_guessing, 1), "timing": (print_timing, 60)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--part", choices=PARTS)
+    parser.add_argument("--size", type=int)
+    arguments = parser.parse_args()
+    for name, (part, size) in PARTS.items():
+        if arguments.part in (None, name):
+            part(arguments.size or size)
+
+
+if __name__ == "__main__":
+    main()
