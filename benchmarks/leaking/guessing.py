@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.leaking.question import GUESSED, LEVELS, judged, right, told
+from benchmarks.leaking.question import GUESSED, judged, right, told
 from verifier import student_diagnosis
+from verifier.allowed import DEFAULT
+from verifier.diagnosis.bugs import BUGS
 
 RANGE = 1.0  # what the student knows at the start: the number is between −1 and 1
 AFFORDABLE = 3000  # submissions that a scan really makes; beyond, it is extrapolated
@@ -66,23 +68,22 @@ def scan(tolerance: str, precision: str) -> Scan:
     return Scan(tolerance, precision, radius, expected, made, 2 * _BISECTIONS, digits)
 
 
-def digit_by_digit(level: str, enough: int = student_diagnosis.ENOUGH, digits: int = 6) -> tuple[int, int]:
-    """Search decimal by decimal, believing what is not told as a wild guess is: (made, right decimals).
+def digit_by_digit(enough: int = student_diagnosis.ENOUGH, digits: int = 5) -> tuple[int, int]:
+    """Search decimal by decimal for what is told to be rounded: (submissions, right decimals).
 
     enough: with 1, names are told of single numbers, as they were before that was mended.
     """
     kept, student_diagnosis.ENOUGH = student_diagnosis.ENOUGH, enough
     try:
-        truth, found, made, believed = float(right()[GUESSED][0]), 0.0, 1, 0
-        wild = told(judged({GUESSED: [-12.345678912345]}), LEVELS[level])
+        truth, found, made, decimals = float(right()[GUESSED][0]), 0.0, 0, 0
+        hint = BUGS["rounded"].words.hint.format(place="the whole network")
         for digit in range(1, digits + 1):
-            step = 10.0**-digit
-            near = {round(found + k * step, digit) for k in range(-10, 11)} - {0.0}  # 0 is told by itself
-            made += len(near)
-            telling = [g for g in near if told(judged({GUESSED: [g]}), LEVELS[level]) != wild]
+            near = {round(found + k * 10.0**-digit, digit) for k in range(-10, 11)}
+            fresh = sorted(guess for guess in near if guess != found)
+            made += len(fresh)
+            telling = [g for g in fresh if hint in told(judged({GUESSED: [g]}), DEFAULT)]
             if telling:
-                found, believed = max(telling, key=abs), digit
-        right_ones = [d for d in range(1, believed + 1) if abs(found - truth) <= 0.5 * 10.0**-d]
-        return made, max(right_ones, default=0)
+                found, decimals = telling[0], digit
+        return made, decimals if abs(found - truth) <= 0.5001 * 10.0**-decimals and found else 0
     finally:
         student_diagnosis.ENOUGH = kept

@@ -1,0 +1,40 @@
+"""A slice of the benchmark of leaks: what it measures in full holds in small."""
+
+import numpy as np
+import pytest
+
+from benchmarks.leaking.counting import bound
+from benchmarks.leaking.guessing import digit_by_digit, scan
+from benchmarks.leaking.question import LAYERS, LEVELS, PARAMETERS
+from benchmarks.leaking.telling import measured
+from benchmarks.leaking.timing import information
+
+
+def test_a_level_tells_no_more_than_its_bound_and_never_less_than_the_level_below():
+    found = measured(60, workers=1)
+    bits = [entropy for _, entropy in found.values()]
+    assert bits == sorted(bits)
+    assert all(found[level][1] <= bound(LEVELS[level], LAYERS, PARAMETERS) for level in LEVELS)
+    assert found["nothing"] == (1, 0.0)
+
+
+def test_a_coarse_precision_passes_what_a_few_guesses_find_and_a_fine_one_does_not():
+    coarse, fine = scan("standard", "bfloat16"), scan("standard", "float64")
+    assert coarse.made is not None
+    assert coarse.made < 100
+    assert fine.expected > 1e5
+
+
+@pytest.mark.parametrize(("enough", "decimals"), [(1, 2), (8, 0)])
+def test_one_number_is_not_told_digit_by_digit(enough, decimals):
+    _, found = digit_by_digit(enough, digits=3)
+    assert found >= decimals if decimals else found == 0
+
+
+@pytest.mark.parametrize(("apart", "least", "most"), [(0.0, -0.1, 0.1), (100.0, 0.9, 1.1)])
+def test_the_estimate_of_information_is_0_for_nothing_and_1_for_one_bit(apart, least, most):
+    rng = np.random.default_rng(0)
+    classes = ["right", "wrong"] * 100
+    seconds = rng.normal(size=200) + apart * np.array([name == "right" for name in classes])
+    bits, _ = information(classes, seconds)
+    assert least < bits < most
