@@ -83,7 +83,7 @@ def digit_by_digit(enough: int = student_diagnosis.ENOUGH, digits: int = 5) -> t
             made += len(fresh)
             telling = [g for g in fresh if hint in told(judged({GUESSED: [g]}), DEFAULT)]
             if telling:
-                found, decimals = telling[0], digit
+                found, decimals = max(telling, key=lambda guess: len(str(guess))), digit  # the finest
         return made, decimals if abs(found - truth) <= 0.5001 * 10.0**-decimals and found else 0
     finally:
         student_diagnosis.ENOUGH = kept
