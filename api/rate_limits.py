@@ -32,7 +32,7 @@ class Policy:
 
 DEFAULT = Policy("default", lambda settings: settings.requests_per_minute)
 _NAMED = (
-    Policy("checks", lambda settings: settings.checks_per_minute, frozenset({"check"})),
+    Policy("checks", lambda settings: settings.checks_per_minute, frozenset({"check", "evaluate"})),
     Policy("submissions", lambda settings: settings.submissions_per_minute, frozenset({"submit"})),
 )
 REFUSED = Policy("refused", lambda settings: settings.refused_per_minute)  # bad tokens, by address

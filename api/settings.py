@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     largest_batch: int = Field(default=256 * 2**20, ge=1)
     most_in_batch: int = Field(default=10_000, ge=1)
     worker: bool = False
-    checks_per_minute: int = Field(default=120, ge=1)
+    checks_per_minute: int = Field(default=1200, ge=1)
     submissions_per_minute: int = Field(default=60, ge=1)
     requests_per_minute: int = Field(default=1200, ge=1)
     refused_per_minute: int = Field(default=60, ge=1)

@@ -58,7 +58,7 @@ def running_service(workers: int, folder: Path) -> Iterator[tuple[str, int]]:
     environment = os.environ | {
         "GRADJURY_DATABASE_URL": f"sqlite:///{folder / 'gradjury.sqlite'}",
         "GRADJURY_LOG_LEVEL": "warning",
-        "GRADJURY_REQUESTS_PER_MINUTE": "1000000000",
+        "GRADJURY_CHECKS_PER_MINUTE": "1000000000",
         "PYTHONUNBUFFERED": "1",
     }
     gradjury = Path(sys.executable).with_name("gradjury")

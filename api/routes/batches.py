@@ -18,7 +18,7 @@ from api.dependencies import Caller, TheService
 from api.problems import ProblemError, documented
 from api.routes.assignments import graded
 from api.schemas import BatchDocument
-from api.service import Service
+from api.service import Service, is_id
 from api.storage.records import Batch, BatchItem, Role, Token
 from verifier.documents.json_text import write
 
@@ -48,7 +48,7 @@ Sender = Annotated[Token, Depends(_sender)]
 
 def _opened(batch_id: str, service: TheService, caller: Sender) -> Batch:
     """Give a batch of the caller's own. Raises: ProblemError 404."""
-    batch = service.repository.batches.find(batch_id)
+    batch = service.repository.batches.find(batch_id) if is_id(batch_id) else None
     if batch is None or batch.owner != owner_of(caller):
         raise not_found("batch")
     return batch

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.access import require_role
-from api.dependencies import Checker, TheService
+from api.dependencies import COUNTED, Checker, TheService
 from api.feedback import feedback_of
 from api.judging.judging import judged
 from api.judging.task import Task
@@ -30,7 +30,7 @@ from verifier.documents.report_reading import read_report
 from verifier.report import Audience
 
 VERSION = "0.1.0"
-router = APIRouter(prefix="/evaluate", tags=["uEd"])
+router = APIRouter(prefix="/evaluate", tags=["uEd"], dependencies=[COUNTED])
 ArtefactType = Literal["TEXT", "CODE", "MODEL", "MATH", "OTHER"]
 
 
@@ -118,7 +118,7 @@ async def evaluate(
     "/health",
     operation_id="evaluate_health",
     summary="What the uEd API asks of health and capabilities",
-    responses=documented(406, 429),
+    responses=documented(401, 406, 429),
 )
 async def health(service: TheService, x_api_version: Annotated[str | None, Header()] = None) -> JSONResponse:
     _check_version(x_api_version)

@@ -5,10 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api import metrics
-from api.dependencies import Anyone, TheService
+from api.dependencies import COUNTED, Anyone, TheService
+from api.problems import documented
 from api.storage.records import Role
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], dependencies=[COUNTED])
 
 
 @router.get(
@@ -16,7 +17,10 @@ router = APIRouter(tags=["operation"])
     operation_id="metrics",
     summary="Counters in Prometheus's format; of judging, where checks are not open, to graders alone",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Metrics"}},
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Metrics"},
+        **documented(401, 429),
+    },
 )
 def get_metrics(service: TheService, anyone: Anyone) -> Response:
     service.metrics.waiting.set(service.pool.standing)
@@ -29,6 +33,7 @@ def get_metrics(service: TheService, anyone: Anyone) -> Response:
     "/.well-known/jwks.json",
     operation_id="keys",
     summary="The public key of signed reports, for `gradjury verify-report`",
+    responses=documented(401, 429),
 )
 def get_keys(service: TheService) -> dict[str, Any]:
     return service.signer().key_set()

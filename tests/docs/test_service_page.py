@@ -31,7 +31,7 @@ def test_every_setting_has_its_row_with_its_default(monkeypatch: pytest.MonkeyPa
         plain = (
             str(value).lower()
             if isinstance(value, bool)
-            else f"{value:.0f}"
+            else f"{value:g}"
             if isinstance(value, float)
             else str(value)
         )
@@ -42,11 +42,12 @@ def test_every_setting_has_its_row_with_its_default(monkeypatch: pytest.MonkeyPa
 def test_every_call_has_its_row_as_the_table_of_access_has_it() -> None:
     found = {}
     for call, *cells in rows("Tokens and who may do what"):
-        found[call.strip("`")] = [cell.rstrip("¹²³") for cell in cells]
+        found[call.strip("`")] = [cell.rstrip("¹²³⁴") for cell in cells]
     wanted = {}
     for operation, row in TABLE.items():
         path = row.path.partition("?")[0].replace("homework", "assignment_id")
         path = path.replace("{submission}", "{submission_id}").replace("{report}", "{report_id}")
+        path = path.replace("{batch}", "{batch_id}")
         path = path.replace("pytorch", "{name}")
         statuses = [row.status(caller) for caller in COLUMNS]
         if operation == "submit":  # the table's row names a student, whom a classmate may not submit for
