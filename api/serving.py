@@ -1,6 +1,8 @@
 """`gradjury serve`: uvicorn with the application of this package."""
 
 import os
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 import uvicorn
 
@@ -15,14 +17,19 @@ def run_service(host: str, port: int, workers: int, database_url: str | None, wo
     if worker is not None:
         os.environ["GRADJURY_WORKER"] = str(worker).lower()
     os.environ.setdefault("GRADJURY_WORKER", "true")
-    if workers > 1:  # the judging processes are shared out among those that answer
-        os.environ.setdefault("GRADJURY_PROCESSES", str(max(1, Settings().processes // workers)))
-    uvicorn.run(
-        "api.app:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        http=ProblemProtocol,
-        access_log=False,
-    )
+    with ExitStack() as shared:
+        if (
+            workers > 1
+        ):  # the judging processes are shared out among those that answer, their counts are joined
+            os.environ.setdefault("GRADJURY_PROCESSES", str(max(1, Settings().processes // workers)))
+            counts = shared.enter_context(TemporaryDirectory(prefix="gradjury-metrics-"))
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", counts)
+        uvicorn.run(
+            "api.app:create_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            http=ProblemProtocol,
+            access_log=False,
+        )

@@ -59,10 +59,8 @@ def compare(
 ) -> Comparison:
     """Judge every entry. NaN and infinities are incorrect wherever the reference is known."""
     with np.errstate(all="ignore"):
-        slopes = np.zeros(submitted.shape) if reference.slopes is None else reference.slopes
-        low, high = reference.value - slopes, reference.value + slopes
-        expected = np.clip(submitted, low, high)
-        expected = np.where(np.isnan(submitted) | (slopes == 0), reference.value, expected)
+        low, high, expected = _nearest_right(submitted, reference)
+        slopes: Array | float = 0.0 if reference.slopes is None else reference.slopes
         uncertainty = reference.error
         slack = rounding + tolerance.rtol * scale
         allowed = uncertainty + slack + tolerance.atol
@@ -88,9 +86,19 @@ def compare(
             vague=vague | (~known & ~disputed),
             excused=excused,
             to_rounding=~undecided & (error <= uncertainty + rounding),
-            subgradient=slopes > 0,
+            subgradient=np.broadcast_to(slopes, submitted.shape) > 0,
             low=low,
             high=high,
             nonzero=np.abs(expected) > uncertainty + END * slopes,
             uninformative=known & (reference.value == 0) & (slopes == 0),
         )
+
+
+def _nearest_right(submitted: Array, reference: Estimate) -> tuple[Array, Array, Array]:
+    """Give the least and the largest right value of each entry, and the one nearest to the submitted."""
+    value, slopes = reference.value, reference.slopes
+    if slopes is None:
+        return value, value, value
+    low, high = value - slopes, value + slopes
+    nearest = np.clip(submitted, low, high)
+    return low, high, np.where(np.isnan(submitted) | (slopes == 0), value, nearest)

@@ -85,16 +85,18 @@ def _all_meet(answers: Iterable[Answer], name: str) -> bool:
 
     A miss within rounding says no, as does what is unknown beside an infinite value: pairs then tell.
     """
-    low: Array | float = -np.inf
-    high: Array | float = np.inf
+    owns = [answer.gradient[name] for answer in answers if name in answer.gradient]
+    if not owns:
+        return True
     with np.errstate(all="ignore"):
-        for answer in answers:
-            if name in answer.gradient:
-                own = answer.gradient[name]
-                reach = own.reach
-                low, high = np.fmax(low, own.value - reach), np.fmin(high, own.value + reach)
-        room = high - low
-        return bool((room > _ROUNDING * np.abs(low)).all())
+        low, high = owns[0].value - owns[0].reach, owns[0].value + owns[0].reach
+        end = np.empty_like(low)  # one for all: fresh memory costs more than the arithmetic
+        for own in owns[1:]:
+            reach = own.reach
+            np.maximum(low, np.subtract(own.value, reach, out=end), out=low)
+            np.minimum(high, np.add(own.value, reach, out=end), out=high)
+        room = np.subtract(high, low, out=high)
+        return bool((room > np.multiply(np.abs(low, out=end), _ROUNDING, out=end)).all())
 
 
 def _evidence(oracle: str, answer: Answer, reference: Mapping[str, Estimate]) -> Evidence:
@@ -104,7 +106,7 @@ def _evidence(oracle: str, answer: Answer, reference: Mapping[str, Estimate]) ->
             entries += estimate.value.size
             continue
         distance, conflict = _conflict(estimate, reference[name])
-        entries += int(_known(estimate).sum())
+        entries += int(np.count_nonzero(_known(estimate)))
         largest = max(largest, float(distance.max(initial=0.0)))
         agrees = agrees and not conflict.any()
     told = entries > 0

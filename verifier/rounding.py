@@ -196,18 +196,19 @@ def _of_product(
     size_z, size_delta = np.abs(z).T, np.abs(delta)
     alike = size_z @ of_delta
     parts = [
-        root_of_squares(z.T, of_delta),
-        arithmetic.summed(z.shape[0], root_of_squares(z.T, delta), product),
-        1.5 * arithmetic.stored(product + penalty),
+        (1.0, root_of_squares(z.T, of_delta)),
+        (1.0, arithmetic.summed(z.shape[0], root_of_squares(z.T, delta), product)),
     ]
     if of_z.any():
-        parts.append(root_of_squares(of_z.T, delta))
+        parts.append((1.0, root_of_squares(of_z.T, delta)))
         alike += of_z.T @ size_delta
     size = size_z @ size_delta
     if penalty.any():
-        parts.append(2.0 * arithmetic.stored(penalty))
+        parts.append((2.0, arithmetic.stored(penalty)))
         size += np.abs(penalty)
-    return joined(ALIKE * alike, *parts), size
+        product += penalty
+    parts.append((1.5, arithmetic.stored(product)))
+    return joined((ALIKE, alike), *parts), size
 
 
 def _of_losses(

@@ -1,6 +1,6 @@
 """Standard deviations made by single operations of one precision, and norms whose squares do not overflow."""
 
-from math import frexp, isfinite, ldexp, log, sqrt
+from math import frexp, inf, isfinite, ldexp, log, sqrt
 
 import numpy as np
 
@@ -28,9 +28,10 @@ class RoundingArithmetic:
 
     def stored(self, values: Array) -> Array:
         """One rounding of each value, uniform within half a unit in the last place; infinite on overflow."""
-        size = np.abs(values)
-        deviation = size * (self._unit / sqrt(3.0)) + self._underflow / sqrt(3.0)
-        return self._infinite_on_overflow(deviation, size)
+        deviation = np.abs(values)
+        deviation *= self._unit / sqrt(3.0)
+        deviation += self._underflow / sqrt(3.0)
+        return self._infinite_on_overflow(deviation, values)
 
     def lost(self, units: Array) -> Array:
         """A formula that loses so many units; 1 / (1 + eˣ) vanishes once eˣ overflows."""
@@ -39,19 +40,20 @@ class RoundingArithmetic:
     def summed(self, terms: int, squares: Array, total: Array) -> Array:
         """A sum of so many products; `squares`: the root of the sum of their squares."""
         unit = self._unit / sqrt(3.0)
-        partial = joined(unit * sqrt(1.0 + terms / 6.0) * squares, unit * sqrt(terms / 3.0) * total)
-        deviation = partial + sqrt(terms / 3.0) * self._underflow
-        return self._infinite_on_overflow(deviation, np.abs(total))
+        deviation = joined((unit * sqrt(1.0 + terms / 6.0), squares), (unit * sqrt(terms / 3.0), total))
+        deviation += sqrt(terms / 3.0) * self._underflow
+        return self._infinite_on_overflow(deviation, total)
 
-    def _infinite_on_overflow(self, deviation: Array, size: Array) -> Array:
-        if size.max(initial=0.0) <= self._precision.largest:
+    def _infinite_on_overflow(self, deviation: Array, values: Array) -> Array:
+        largest = self._precision.largest
+        if values.max(initial=0.0) <= largest and values.min(initial=0.0) >= -largest:
             return np.asarray(deviation)
-        return np.asarray(np.where(size > self._precision.largest, np.inf, deviation))
+        return np.asarray(np.where(np.abs(values) > largest, np.inf, deviation))
 
 
 def scale_of(values: Array) -> float:
     """Give a power of two near the largest finite absolute value; 1 where there is none but 0."""
-    largest = float(np.abs(values).max(initial=0.0))
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if not isfinite(largest):
         largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
     return ldexp(1.0, min(max(frexp(largest)[1], -1000), 1000)) if largest > 0 else 1.0
@@ -62,20 +64,35 @@ def root_of_squares(x: Array, y: Array) -> Array:
     if not (x.any() and y.any()):
         return np.zeros((x.shape[0], y.shape[1]))
     unit_x, unit_y = scale_of(x), scale_of(y)
-    root = np.sqrt(np.square(x * (1.0 / unit_x)) @ np.square(y * (1.0 / unit_y)))
+    root = _squared(x, 1.0 / unit_x) @ _squared(y, 1.0 / unit_y)
+    np.sqrt(root, out=root)
     if root.min() < _SQUARES_VANISH:
         root = np.where(root < _SQUARES_VANISH, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
-    return np.asarray(root * unit_x * unit_y)
+    root *= unit_x
+    root *= unit_y
+    return np.asarray(root)
 
 
-def joined(*parts: Array) -> Array:
-    """Give √(Σ part²), entry by entry, without overflow; where squares would vanish, Σ|part|, no smaller."""
-    unit = max(map(scale_of, parts))
-    total = np.square(parts[0] * (1.0 / unit))
-    for part in parts[1:]:
-        total = total + np.square(part * (1.0 / unit))
-    root = np.sqrt(total)
-    if root.min(initial=1.0) < _SQUARES_VANISH:
-        size = sum((np.abs(part) for part in parts[1:]), np.abs(parts[0])) * (1.0 / unit)
-        root = np.where(root < _SQUARES_VANISH, size, root)
-    return np.asarray(root * unit)
+def joined(*parts: tuple[float, Array]) -> Array:
+    """Give √(Σ (factor · part)²), entry by entry, for factors of 0 or more, without overflow.
+
+    Where squares would vanish, the sum of the absolute values, which is no smaller.
+    """
+    unit = max(factor * scale_of(part) for factor, part in parts)
+    if not 0 < unit < inf:
+        unit = 1.0
+    total, square = _squared(parts[0][1], parts[0][0] / unit), None
+    for factor, part in parts[1:]:
+        square = _squared(part, factor / unit, out=square)  # one for all: fresh memory costs more than they
+        total += square
+    np.sqrt(total, out=total)
+    if total.min(initial=1.0) < _SQUARES_VANISH:
+        size = sum((factor / unit * np.abs(part) for factor, part in parts), np.zeros_like(total))
+        total = np.where(total < _SQUARES_VANISH, size, total)
+    total *= unit
+    return np.asarray(total)
+
+
+def _squared(values: Array, factor: float, out: Array | None = None) -> Array:
+    scaled = np.asarray(np.multiply(values, factor, out=out))
+    return np.asarray(np.multiply(scaled, scaled, out=scaled))

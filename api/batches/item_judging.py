@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from sqlalchemy.exc import IntegrityError
 
-from api.judging.task import Judged, Refused, Stopped, Task
+from api.judging.task import Judged, Outcome, Refused, Stopped, Task
 from api.service import Service, new_id
 from api.storage.records import (
     Batch,
@@ -35,7 +35,7 @@ def judge_item(
         keep=True,
         bounds=service.settings.bounds,
     )
-    outcome = service.pool.judge_now(task)
+    outcome = _outcome(service, task)
     if not isinstance(outcome, Judged):
         return refused(item, _reason(outcome)), None
     digest = sha256(outcome.document).hexdigest()
@@ -68,7 +68,7 @@ def _submitted(service: Service, batch: Batch, stored: StoredAssignment, item: B
         return refused(item, no_attempt_left(assignment.attempts))
     submission = StoredSubmission(name, stored.id, item.source, 0, batch.created, item.declared, item.content)
     begun = service.now()
-    outcome = service.pool.judge_now(task_for(service, stored, submission))
+    outcome = _outcome(service, task_for(service, stored, submission))
     if not isinstance(outcome, Judged):
         return refused(item, _reason(outcome))
     result, report = records_of(stored, submission, outcome, begun)
@@ -82,6 +82,12 @@ def _submitted(service: Service, batch: Batch, stored: StoredAssignment, item: B
     if found is not None and found.result is not None:
         return _judged(item, found.result)
     return refused(item, no_attempt_left(assignment.attempts or 0))
+
+
+def _outcome(service: Service, task: Task) -> Outcome:
+    outcome = service.pool.judge_now(task)
+    service.metrics.judged(outcome)
+    return outcome
 
 
 def _judged(item: BatchItem, result: Result) -> BatchItem:
