@@ -8,12 +8,13 @@ from typing import Any
 
 from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.files import parse_bytes
-from verifier.documents.gradients_reading import parse_gradients, submission_document
+from verifier.documents.gradients_reading import parse_gradients, read_handed_in
 from verifier.documents.mistakes import MalformedSubmission, encodable
 from verifier.documents.reading import read_submission
 from verifier.pipeline import verify
 from verifier.sourced import Sourced
 from verifier.sources import STANDARD_INPUT, content_of
+from verifier.submission import Submission
 from verifier.tolerance import Tolerance
 
 
@@ -39,7 +40,7 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
     """
     shown = encodable(source)
     try:
-        submission = read_submission(_document(content_of(source) if content is None else content, manner))
+        submission = _read(content_of(source) if content is None else content, manner)
         if submission.name is None and source != STANDARD_INPUT:
             submission = replace(submission, name=Path(shown).name)
         if manner.tolerance is not None:
@@ -54,7 +55,7 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
         return Sourced(shown, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
 
 
-def _document(content: bytes, manner: Manner) -> Any:
+def _read(content: bytes, manner: Manner) -> Submission:
     if manner.problem is None:
-        return parse_bytes(content, manner.bounds)
-    return submission_document(manner.problem, parse_gradients(content, manner.bounds))
+        return read_submission(parse_bytes(content, manner.bounds))
+    return read_handed_in(manner.problem, parse_gradients(content, manner.bounds))

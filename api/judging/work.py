@@ -2,18 +2,20 @@
 
 import resource
 import signal
-from typing import Any
+from dataclasses import replace
 
 from api.judging.task import Findings, Judged, Outcome, Stopped, Task, refused
 from api.media_types import MEDIA_TYPES
 from verifier.audience import for_student
 from verifier.documents.bounds import check_document
 from verifier.documents.files import parse_bytes
-from verifier.documents.gradients_reading import parse_gradients, submission_document
+from verifier.documents.gradients_reading import parse_gradients, read_handed_in
 from verifier.documents.json_text import parse, write
 from verifier.documents.mistakes import MalformedSubmission
+from verifier.documents.reading import read_submission
 from verifier.pipeline import verify
 from verifier.report import Audience, Report
+from verifier.submission import Submission
 
 
 def prepare(size: int) -> None:
@@ -28,7 +30,7 @@ def prepare(size: int) -> None:
 def judge(task: Task) -> Outcome:
     """Parse, verify, and render what is wanted. Whatever the content holds, this returns."""
     try:
-        report = verify(_document(task), oracles=task.oracles, entries=task.entries)
+        report = verify(_submission(task), oracles=task.oracles, entries=task.entries)
         return _judged(task, report)
     except MalformedSubmission as error:
         return refused(error)
@@ -71,12 +73,12 @@ def _json(report: Report) -> bytes:
     return write(report.to_dict()).encode()
 
 
-def _document(task: Task) -> Any:
+def _submission(task: Task) -> Submission:
     read = parse_bytes if task.problem is None else parse_gradients
     document = read(task.content, task.bounds, task.declared)
     check_document(document, task.bounds)
-    if task.problem is not None:
-        document = submission_document(parse(task.problem), document)
-    if task.name is not None and isinstance(document, dict):
-        document = {**document, "name": task.name}
-    return document
+    if task.problem is None:
+        submission = read_submission(document)
+    else:
+        submission = read_handed_in(parse(task.problem), document)
+    return submission if task.name is None else replace(submission, name=task.name)

@@ -18,7 +18,7 @@ from verifier.documents.assignment_reading import (
     document_of_assignment,
     read_assignment,
 )
-from verifier.documents.gradients_reading import parse_gradients, submission_document
+from verifier.documents.gradients_reading import parse_gradients, read_handed_in, submission_document
 from verifier.documents.mistakes import MalformedSubmission
 from verifier.points import Points
 
@@ -77,6 +77,38 @@ def test_a_student_cannot_loosen_the_precision_that_the_assignment_sets() -> Non
     with pytest.raises(MalformedSubmission, match="which the assignment asks for"):
         submission_document(strict, {"gradients": GRADIENTS, "precision": "bfloat16"})
     assert submission_document(strict, {"gradients": GRADIENTS, "precision": None})["precision"] == "float64"
+
+
+@pytest.mark.parametrize(
+    ("asked", "handed_in", "taken"),
+    [
+        (None, {"precision": "float32"}, "float32"),
+        (None, {"precision": "float64"}, "float64"),
+        (None, {}, "float64"),
+        (None, {"precision": "bfloat16"}, None),
+        (None, {"precision": "float16"}, None),
+        ("float16", {}, "float16"),
+        ("float16", {"precision": "float16"}, "float16"),
+        ("float16", {"precision": "bfloat16"}, None),
+    ],
+)
+def test_a_narrow_precision_is_taken_only_where_the_problem_names_it(
+    asked: str | None, handed_in: dict[str, Any], taken: str | None
+) -> None:
+    problem = PROBLEM if asked is None else PROBLEM | {"precision": asked}
+    if taken is None:
+        with pytest.raises(MalformedSubmission) as caught:
+            read_handed_in(problem, {"gradients": GRADIENTS} | handed_in)
+        assert [mistake.pointer for mistake in caught.value.mistakes] == ["/precision"]
+    else:
+        assert read_handed_in(problem, {"gradients": GRADIENTS} | handed_in).precision.name == taken
+
+
+def test_numbers_that_were_rounded_narrowly_are_told_so_and_refused() -> None:
+    rng = np.random.default_rng(5)
+    rounded = {n: rng.normal(size=a.shape).astype(np.float16).astype(float) for n, a in ARRAYS.items()}
+    with pytest.raises(MalformedSubmission, match="float64 or float32, got float16"):
+        read_handed_in(PROBLEM, {"gradients": {n: a.astype(np.float16) for n, a in rounded.items()}})
 
 
 def test_an_assignment_is_what_its_document_says() -> None:

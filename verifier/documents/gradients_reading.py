@@ -6,11 +6,14 @@ from typing import Any
 from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.files import parse_bytes, settled_format
 from verifier.documents.json_text import parse
-from verifier.documents.mistakes import Mistakes, at, shown
+from verifier.documents.mistakes import MalformedSubmission, Mistake, Mistakes, at, shown
 from verifier.documents.npz import read_members_and_text
+from verifier.documents.reading import read_submission
 from verifier.documents.safetensors import BFLOAT16, read_tensors_and_text
 from verifier.documents.tensor_document import TEXT
+from verifier.submission import Submission
 
+_UNASKED = ("float64", "float32")
 FIELDS = ("gradients", "reported_loss", "precision")
 _OF_ASSIGNMENT = ("network", "loss", "parameters", "inputs", "targets", "masks", "tolerance", "name")
 
@@ -32,6 +35,20 @@ def parse_gradients(content: bytes, bounds: Bounds = GENEROUS, declared: str | N
     if isinstance(document, dict) and document and all(name.startswith("layers.") for name in document):
         return {"gradients": document}
     return document
+
+
+def read_handed_in(problem: Mapping[str, Any], handed_in: Any) -> Submission:
+    """Read what was handed in as an answer to a problem's document.
+
+    Where the problem names no precision, narrow ones are refused: what they round away would be excused, and
+    whoever guesses would declare them. Raises: MalformedSubmission with everything that is wrong.
+    """
+    submission = read_submission(submission_document(problem, handed_in))
+    if problem.get("precision") is None and submission.precision.name not in _UNASKED:
+        rule = f"gradients in {' or '.join(_UNASKED)}"
+        remedy = "compute in one of them; narrower ones only where the assignment's problem names them"
+        raise MalformedSubmission([Mistake("/precision", rule, submission.precision.name, remedy)])
+    return submission
 
 
 def submission_document(problem: Mapping[str, Any], handed_in: Any) -> dict[str, Any]:
