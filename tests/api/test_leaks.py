@@ -47,13 +47,14 @@ def wrong(right: dict[str, Any], how: str) -> dict[str, Any]:
 
 
 def anonymous(answer: Response) -> tuple[int, dict[str, str], str]:
-    """Give an answer without ids, times and request ids."""
+    """Give an answer without ids, times, request ids, and the count of requests."""
 
     def bare(text: str) -> str:
         text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.+]+", "MOMENT", text)
         return re.sub(r"[0-9a-f]{32}(?![0-9a-f-])|(?<=/)[A-Za-z0-9_-]{16,}", "ID", text)
 
-    headers = {name: bare(value) for name, value in answer.headers.items() if name != "x-request-id"}
+    own = ("x-request-id", "ratelimit")
+    headers = {name: bare(value) for name, value in answer.headers.items() if name not in own}
     return answer.status_code, headers, bare(answer.text)
 
 
