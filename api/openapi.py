@@ -55,6 +55,9 @@ def _complete(document: dict[str, Any], models: tuple[type[BaseModel], ...]) -> 
 
 def _complete_operation(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
+    for content in (response.get("content", {}) for response in responses.values()):
+        if content.get("text/event-stream", {}).pop("itemSchema", None):  # a word of OpenAPI 3.2
+            content["text/event-stream"]["schema"] = {"type": "string"}
     if "HTTPValidationError" in str(responses.get("422", "")):
         del responses["422"]  # nothing of such an operation can be malformed
     if "429" in responses:

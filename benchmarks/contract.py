@@ -31,7 +31,13 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-_BINARY = ("application/x-npz", "application/x-safetensors", "application/vnd.safetensors")
+_BINARY = (
+    "application/x-npz",
+    "application/x-safetensors",
+    "application/vnd.safetensors",
+    "application/x-ndjson",
+    "application/zip",
+)
 
 
 @schemathesis.serializer(*_BINARY)

@@ -23,7 +23,7 @@ Counting = Annotated[Counts, Query(description="which of a student's attempts co
     operation_id="overview",
     summary="How the class does: verdicts, bugs counted, identical mistakes, students by parameters",
     response_model=OverviewDocument,
-    responses=documented(401, 403, 404, 429),
+    responses=documented(401, 403, 404, 422, 429),
 )
 def get_overview(
     assignment_id: str, service: TheService, caller: Caller, counts: Counting = Counts.LATEST
@@ -71,7 +71,7 @@ def get_overview(
     response_class=Response,
     responses={
         200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The table"},
-        **documented(401, 403, 404, 429),
+        **documented(401, 403, 404, 422, 429),
     },
 )
 def get_grades(

@@ -3,14 +3,13 @@
 import io
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.conftest import Serve
+from tests.api.large import network
 from tests.api.test_checks import problem_of
 from verifier.documents.files import write_document
 from verifier.examples import example_document
@@ -22,22 +21,6 @@ BOUNDS = {"most_arrays": 16, "most_numbers": 1000, "most_layers": 3, "deepest": 
 @pytest.fixture(scope="module")
 def bounded(serve: Serve) -> TestClient:
     return serve(oracles="backpropagation", **BOUNDS)
-
-
-def network(sizes: list[int], examples: int) -> dict[str, Any]:
-    """Give a submission of zeros, written quickly however large."""
-    layers = [{"in": a, "out": b, "activation": "tanh"} for a, b in pairwise(sizes)]
-    arrays = {}
-    for index, (a, b) in enumerate(pairwise(sizes)):
-        arrays |= {f"layers.{index}.weight": np.full((a, b), 0.01), f"layers.{index}.bias": np.zeros(b)}
-    return {
-        "network": {"layers": layers},
-        "loss": "mse",
-        "parameters": arrays,
-        "inputs": np.full((examples, sizes[0]), 0.5),
-        "targets": np.zeros((examples, sizes[-1])),
-        "gradients": arrays,
-    }
 
 
 def bomb() -> bytes:

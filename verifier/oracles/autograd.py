@@ -14,13 +14,19 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     """Build the network from `torch.nn.functional`, run it, and call `backward`.
 
     Error: an estimate, the rounding of honest float64 arithmetic on this problem (see `rounding.py`).
+    Raises: MemoryError.
     """
     try:
         import torch
     except (ImportError, OSError) as error:  # OSError: a PyTorch whose own libraries do not load
         return Answer({}, Uncertainty.UNKNOWN, reason=f"PyTorch cannot be imported: {error}")
-    leaves = _leaves(torch, problem)
-    _risk(torch, problem, leaves).backward()
+    try:
+        leaves = _leaves(torch, problem)
+        _risk(torch, problem, leaves).backward()
+    except RuntimeError as error:
+        if "allocate memory" in str(error):  # PyTorch has no class of its own for it on the CPU
+            raise MemoryError("PyTorch ran out of memory") from error
+        raise
     return Answer(
         {name: Estimate(_in_layout(leaf), honest.allowance[name]) for name, leaf in leaves.items()},
         Uncertainty.ESTIMATE,

@@ -21,6 +21,8 @@ from tests.api.batches.conftest import (
     problem_of_example,
     reports,
 )
+from tests.api.large import network
+from verifier.documents.files import write_document
 
 LINES = [
     WRONG,
@@ -162,12 +164,12 @@ def test_what_was_stored_while_no_worker_ran_is_judged_by_the_next(start: Start,
 
 
 def test_a_submission_beyond_a_limit_is_refused_and_not_tried_for_ever(start: Start, database: str) -> None:
-    client = start(database, seconds_each=0.001)
+    client = start(database, seconds_each=0.2, oracles="finite_differences_per_weight")
     headers = bearer(client)
-    body = b"\n".join([WRONG] * 2)
+    body = write_document(network([64, 64, 64], 16), "json") * 2
     location = client.post("/v1/batches", content=body, headers=headers | NDJSON).headers["location"]
     assert finished(client, location, headers)["states"]["refused"] == 2
-    assert all("0.001 seconds" in row["refusal"] for row in reports(client, location, headers))
+    assert all("0.2 seconds" in row["refusal"] for row in reports(client, location, headers))
 
 
 def test_the_report_of_a_batch_is_the_report_of_a_check(start: Start, database: str) -> None:

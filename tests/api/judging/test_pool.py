@@ -9,6 +9,7 @@ import pytest
 
 from api.judging.pool import JudgingPool, Limits
 from api.judging.task import Judged, Stopped, Task
+from tests.api.large import network
 from verifier.documents.files import write_document
 from verifier.examples import example_document
 
@@ -42,7 +43,10 @@ def test_a_submission_whose_process_was_killed_from_outside_is_judged_by_another
 
 
 def test_a_submission_that_takes_too_long_is_stopped_and_the_next_is_judged() -> None:
-    short = JudgingPool(1, Limits(seconds=0.001))
+    short = JudgingPool(1, Limits(seconds=0.2))
     short.warm_up()
-    assert isinstance(short.judge_now(TASK), Stopped)
+    content = write_document(network([64, 64, 64], 16), "json")
+    slow = Task(content, oracles=("finite_differences_per_weight",))  # seconds
+    assert isinstance(short.judge_now(slow), Stopped)
+    assert isinstance(short.judge_now(TASK), Judged)
     short.stop()

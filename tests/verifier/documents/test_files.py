@@ -16,10 +16,9 @@ from reference_impl.network import named
 from tests.drawing import draw_problem
 from tests.verifier.documenting import document_of_problem, listed, small_document
 from verifier import MalformedSubmission, Verdict, load, verify
-from verifier.documents.bounds import Bounds
+from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.files import SUFFIXES, parse_bytes, write_document
 from verifier.documents.mistakes import UnreadableSubmission
-from verifier.documents.npz import MOST_MEMBERS
 from verifier.documents.reading import read_submission
 from verifier.documents.submission_document import document_of
 
@@ -228,7 +227,7 @@ class TestNpz:
         with zipfile.ZipFile(stream, "w") as archive:
             for index in range(15_000):
                 archive.writestr(f"gradients.{index}.npy", b"")
-        with pytest.raises(UnreadableSubmission, match=f"at most {MOST_MEMBERS} members, got 15000"):
+        with pytest.raises(UnreadableSubmission, match=f"at most {GENEROUS.arrays} arrays, got 15000"):
             parse_bytes(stream.getvalue())
 
     def test_a_bomb_is_refused_before_it_is_inflated(self):
