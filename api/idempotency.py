@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from api.problems import ProblemError
-from api.storage.repository import AnswerStore
+from api.storage.repository import ReplyStore
 
 KEPT = timedelta(hours=24)
 STALE = timedelta(seconds=60)  # a request takes no longer; its process died
@@ -14,7 +14,7 @@ _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -28,14 +28,14 @@ def check_key(key: str) -> None:
 
 
 def answered_once(
-    store: AnswerStore,
+    store: ReplyStore,
     caller: str,
     key: str,
     fingerprint: bytes,
     now: datetime,
-    made: Callable[[datetime], Answer | None],
-    make: Callable[[datetime], Answer],
-) -> Answer:
+    made: Callable[[datetime], Reply | None],
+    make: Callable[[datetime], Reply],
+) -> Reply:
     """Answer a request, or give the answer to the one that came before with the same key.
 
     made and make are given when the first of them came. made: gives the answer if the work of that moment is
@@ -51,7 +51,7 @@ def answered_once(
             detail = "the Idempotency-Key was used for another request; use a key for one request alone"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
         if known.status is not None:
-            return Answer(known.status, known.headers, known.body)
+            return Reply(known.status, known.headers, known.body)
         begun = known.created or now
         done = made(begun)
         if done is not None:

@@ -13,7 +13,7 @@ from api.batches.archive import read_archive
 from api.batches.lines import read_lines
 from api.batches.progress import document_of
 from api.batches.sent import Sent, of_students
-from api.idempotency import Answer, answered_once, check_key
+from api.idempotency import Reply, answered_once, check_key
 from api.problems import ProblemError
 from api.service import Service, new_id
 from api.storage.records import Batch, BatchItem, ItemState, StoredAssignment, Token
@@ -30,7 +30,7 @@ def accept(
     media_type: str,
     content: bytes,
     key: str | None,
-) -> Answer:
+) -> Reply:
     """Store a batch and answer for it; nothing is judged yet. It blocks.
 
     Raises: ProblemError for a body that is no batch, and as `answered_once`.
@@ -45,14 +45,14 @@ def accept(
         text = f"batch {caller.id} {begun.isoformat()} {key}".encode()
         return hmac.new(service.instance_secret(), text, sha256).hexdigest()[:32]
 
-    def made(begun: datetime) -> Answer | None:
+    def made(begun: datetime) -> Reply | None:
         found = service.repository.batches.find(named(begun))
         return None if found is None else _answer(service, found)
 
-    def make(begun: datetime) -> Answer:
+    def make(begun: datetime) -> Reply:
         return _answer(service, _keep(service, caller, assignment, media_type, content, named(begun)))
 
-    return answered_once(service.repository.answers, caller.id, key, fingerprint, service.now(), made, make)
+    return answered_once(service.repository.replies, caller.id, key, fingerprint, service.now(), made, make)
 
 
 def enqueue(service: Service, batch_id: str) -> None:
@@ -100,6 +100,6 @@ def _item(batch_id: str, index: int, sent: Sent) -> BatchItem:
     return BatchItem(batch_id, index, sent.source, sent.declared, sent.content, state, refusal=sent.refusal)
 
 
-def _answer(service: Service, batch: Batch) -> Answer:
+def _answer(service: Service, batch: Batch) -> Reply:
     document = document_of(batch, service.repository.batches.progress(batch.id))
-    return Answer(HTTPStatus.ACCEPTED, {"Location": f"/v1/batches/{batch.id}"}, write(document).encode())
+    return Reply(HTTPStatus.ACCEPTED, {"Location": f"/v1/batches/{batch.id}"}, write(document).encode())

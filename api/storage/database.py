@@ -11,9 +11,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from api.storage.answers import SqlAnswers
 from api.storage.assignments import SqlAssignments
 from api.storage.batches import SqlBatches
+from api.storage.replies import SqlReplies
 from api.storage.reports import SqlReports
 from api.storage.secrets import SqlSecrets
 from api.storage.submissions import SqlSubmissions
@@ -40,7 +40,7 @@ class SqlRepository:
     submissions: SqlSubmissions
     reports: SqlReports
     batches: SqlBatches
-    answers: SqlAnswers
+    replies: SqlReplies
     secrets: SqlSecrets
     workers: SqlWorkers
 
@@ -84,7 +84,7 @@ def open_repository(url: str) -> SqlRepository:
         SqlSubmissions(engine),
         SqlReports(engine),
         SqlBatches(engine),
-        SqlAnswers(engine),
+        SqlReplies(engine),
         SqlSecrets(engine),
         SqlWorkers(engine),
     )

@@ -140,7 +140,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class KeptReply:
     """The answer to an earlier request with the same key; status None while it is still being made.
 
     created: when that request came.

@@ -7,7 +7,7 @@ from typing import Protocol
 from api.storage.records import (
     Batch,
     BatchItem,
-    KeptAnswer,
+    KeptReply,
     Progress,
     Result,
     StoredAssignment,
@@ -95,10 +95,10 @@ class BatchStore(Protocol):
         """Let what is not judged yet be; what is finished stays."""
 
 
-class AnswerStore(Protocol):
+class ReplyStore(Protocol):
     """Answers to requests that carried an Idempotency-Key."""
 
-    def claim(self, caller: str, key: str, fingerprint: bytes, moment: datetime) -> KeptAnswer | None:
+    def claim(self, caller: str, key: str, fingerprint: bytes, moment: datetime) -> KeptReply | None:
         """Note that a request is being answered; None for a new one, else what is known of the first."""
 
     def keep(self, caller: str, key: str, status: int, headers: Mapping[str, str], body: bytes) -> None: ...
@@ -143,7 +143,7 @@ class Repository(Protocol):
     def batches(self) -> BatchStore: ...
 
     @property
-    def answers(self) -> AnswerStore: ...
+    def replies(self) -> ReplyStore: ...
 
     @property
     def secrets(self) -> SecretStore: ...

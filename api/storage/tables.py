@@ -135,8 +135,8 @@ batch_items = Table(
     Index(None, "batch", "state"),
 )
 
-answers = Table(
-    "answers",
+replies = Table(
+    "replies",
     metadata,
     Column("caller", _NAME, nullable=False),
     Column("key", String(300), nullable=False),

@@ -243,7 +243,7 @@ def test_a_request_whose_process_died_after_storing_is_answered_with_its_batch(
     headers = bearer(client) | NDJSON | {"idempotency-key": "k3"}
     owned = len(client.get("/v1/batches", headers=headers).json())
     with monkeypatch.context() as patch:
-        patch.setattr("api.storage.answers.SqlAnswers.keep", dies)
+        patch.setattr("api.storage.replies.SqlReplies.keep", dies)
         assert client.post("/v1/batches", content=WRONG, headers=headers).status_code == 500
     first, second = (client.post("/v1/batches", content=WRONG, headers=headers) for _ in range(2))
     assert first.status_code == 202

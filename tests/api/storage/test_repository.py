@@ -191,14 +191,14 @@ def test_progress_counts_states_and_verdicts_until_nothing_is_left(repository: R
 
 
 def test_a_key_is_claimed_once_and_its_answer_given_to_whoever_comes_later(repository: Repository) -> None:
-    answers = repository.answers
-    assert answers.claim("t1", "key", b"f", NOON) is None
-    in_work = answers.claim("t1", "key", b"f", NOON)
+    replies = repository.replies
+    assert replies.claim("t1", "key", b"f", NOON) is None
+    in_work = replies.claim("t1", "key", b"f", NOON)
     assert in_work is not None
     assert in_work.status is None
-    assert answers.claim("t2", "key", b"f", NOON) is None
-    answers.keep("t1", "key", 202, {"Location": "/v1/batches/1"}, b"{}")
-    kept = answers.claim("t1", "key", b"other", NOON)
+    assert replies.claim("t2", "key", b"f", NOON) is None
+    replies.keep("t1", "key", 202, {"Location": "/v1/batches/1"}, b"{}")
+    kept = replies.claim("t1", "key", b"other", NOON)
     assert kept is not None
     assert (kept.fingerprint, kept.status, kept.headers, kept.body) == (
         b"f",
@@ -206,10 +206,10 @@ def test_a_key_is_claimed_once_and_its_answer_given_to_whoever_comes_later(repos
         {"Location": "/v1/batches/1"},
         b"{}",
     )
-    answers.release("t2", "key")
-    assert answers.claim("t2", "key", b"f", NOON) is None
-    answers.forget_before(NOON + timedelta(seconds=1))
-    assert answers.claim("t1", "key", b"f", NOON) is None
+    replies.release("t2", "key")
+    assert replies.claim("t2", "key", b"f", NOON) is None
+    replies.forget_before(NOON + timedelta(seconds=1))
+    assert replies.claim("t1", "key", b"f", NOON) is None
 
 
 def test_all_processes_share_the_first_secret_of_a_name(repository: Repository) -> None:

@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
-        "answers",
+        "replies",
         sa.Column("caller", sa.String(length=200), nullable=False),
         sa.Column("key", sa.String(length=300), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
@@ -19,9 +19,9 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("headers", sa.JSON(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("caller", "key", name=op.f("pk_answers")),
+        sa.PrimaryKeyConstraint("caller", "key", name=op.f("pk_replies")),
     )
-    op.create_index(op.f("ix_answers_created"), "answers", ["created"], unique=False)
+    op.create_index(op.f("ix_replies_created"), "replies", ["created"], unique=False)
     op.create_table(
         "assignments",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -134,5 +134,5 @@ def downgrade() -> None:
     op.drop_table("tokens")
     op.drop_table("secrets")
     op.drop_table("assignments")
-    op.drop_index(op.f("ix_answers_created"), table_name="answers")
-    op.drop_table("answers")
+    op.drop_index(op.f("ix_replies_created"), table_name="replies")
+    op.drop_table("replies")
