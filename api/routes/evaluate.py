@@ -78,7 +78,7 @@ class Feedback(BaseModel):
     operation_id="evaluate",
     summary="Judge a submission as the uEd API asks: a list of feedback",
     response_model=list[Feedback],
-    responses=documented(400, 401, 403, 404, 406, 413, 422, 429, 501),
+    responses=documented(400, 401, 403, 404, 406, 413, 422, 429),
 )
 async def evaluate(
     request: EvaluationRequest,
@@ -88,7 +88,7 @@ async def evaluate(
 ) -> JSONResponse:
     _check_version(x_api_version)
     if request.callbackUrl is not None:
-        raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, "the answer comes at once; leave callbackUrl out")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the answer comes at once; leave callbackUrl out")
     assignment: Assignment | None = None
     if request.task is not None and request.task.taskId is not None:
         if checker is None:

@@ -66,7 +66,7 @@ def test_a_task_is_an_assignment_whose_points_are_awarded(client: TestClient, gr
     [
         ({}, {}, 422),
         (request_for({}), {}, 422),
-        (request_for(WRONG, callbackUrl="https://example.org"), {}, 501),
+        (request_for(WRONG, callbackUrl="https://example.org"), {}, 422),
         (request_for(WRONG), {"x-api-version": "9.9"}, 406),
     ],
 )
