@@ -6,11 +6,14 @@ They are forked from a server that has imported the numerics already, so a stopp
 import asyncio
 import multiprocessing
 import os
+from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as OutOfTime
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from multiprocessing import forkserver
 from threading import Lock, Thread
 
 from pebble import ProcessExpired, ProcessPool
@@ -126,14 +129,26 @@ class JudgingPool:
                 Thread(target=_end, args=(self._pool,), daemon=True).start()
                 self._pool = None
             if self._pool is None:
-                for variable in (*_THREADS, "PYTHONSAFEPATH"):  # one thread a process; no folder's own `api`
-                    os.environ.setdefault(variable, "1")
                 context = multiprocessing.get_context("forkserver")
                 context.set_forkserver_preload(["api.judging.work", "torch"])  # torch: if it is there
+                with _environment_of_judges():
+                    forkserver.ensure_running()
                 self._pool = ProcessPool(
                     self._processes, context=context, initializer=prepare, initargs=(self.limits.memory,)
                 )
             return self._pool
+
+
+@contextmanager
+def _environment_of_judges() -> Iterator[None]:
+    """Give what starts here one thread a process, and no folder's own `api`; this process stays as it was."""
+    absent = [name for name in (*_THREADS, "PYTHONSAFEPATH") if name not in os.environ]
+    os.environ.update(dict.fromkeys(absent, "1"))
+    try:
+        yield
+    finally:
+        for name in absent:
+            del os.environ[name]
 
 
 def _end(pool: ProcessPool) -> None:

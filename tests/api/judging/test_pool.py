@@ -50,3 +50,11 @@ def test_a_submission_that_takes_too_long_is_stopped_and_the_next_is_judged() ->
     assert isinstance(short.judge_now(slow), Stopped)
     assert isinstance(short.judge_now(TASK), Judged)
     short.stop()
+
+
+def test_starting_it_leaves_the_environment_of_its_process_as_it_was() -> None:
+    before = dict(os.environ)
+    own = JudgingPool(1, Limits())
+    own.warm_up()
+    own.stop()
+    assert dict(os.environ) == before
