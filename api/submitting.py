@@ -57,7 +57,7 @@ async def judge_again(service: Service, stored: StoredAssignment, submission: St
         result, report = await _judge(service, stored, submission)
     except RefusedError as error:  # the problem has another shape now
         report = None
-        refusal = "\n".join(f"{m.pointer or '(document)'}: {m.detail}" for m in error.refused.mistakes)
+        refusal = "\n".join(mistake.sentence for mistake in error.refused.mistakes)
         nothing = scores(Sourced("", None), stored.assignment.points)
         result = Result(None, stored.revision, None, 0.0, worth(nothing), {}, (), refusal)
     await run_sync(service.repository.submissions.judged_again, submission.id, result, report)

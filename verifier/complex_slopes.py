@@ -114,11 +114,9 @@ def _respond(problem: Problem, found: Linearised, layer: int, units: slice) -> t
     last = len(problem.parameters) - 1
     own = found.layers[layer]
     smooth = ~own.at_kink[:, units].T
-    index = layer
     if own.of_units is not None and layer < last:  # the next layer moves along one row of its weights
         rows = problem.parameters[layer + 1].weight[units]
         tangents = own.of_units.T[units][..., None] * rows[:, None, :]
-        index = layer + 1
     elif layer == last and found.of_preactivation:
         return found.loss[:, units], smooth.T
     else:
@@ -126,7 +124,7 @@ def _respond(problem: Problem, found: Linearised, layer: int, units: slice) -> t
         if layer == last:
             return (moved * found.loss).sum(axis=-1).T, smooth.T
         tangents = _through_weights(moved, problem.parameters[layer + 1].weight)
-        index = layer + 1
+    index = layer + 1
     while True:
         slopes = found.layers[index]
         if slopes.at_kink.any():

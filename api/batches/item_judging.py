@@ -98,6 +98,6 @@ def _reason(outcome: Refused | Stopped) -> str:
     if isinstance(outcome, Stopped):
         return f"judging was stopped: {outcome.reason}"
     shown = outcome.mistakes[:_MOST_MISTAKES]
-    lines = [f"{mistake.pointer or '(document)'}: {mistake.detail}" for mistake in shown]
+    lines = [mistake.sentence for mistake in shown]
     rest = len(outcome.mistakes) - len(shown)
     return "\n".join(lines + ([f"and {rest} more mistakes"] if rest else []))

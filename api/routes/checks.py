@@ -1,34 +1,23 @@
 """POST /v1/checks: a submission in, its report out; nothing is stored."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from api.bodies import CONTENT_TYPES, read_body
+from api.bodies import read_body
+from api.contents import REPORT_CONTENT, submission_content
 from api.dependencies import Checker, TheService
 from api.judging.judging import judged
 from api.judging.task import Task
-from api.media_types import MEDIA_TYPES
 from api.negotiation import accepted
-from api.openapi import reference
 from api.problems import documented
 from api.schemas import ReportDocument, SubmissionDocument
 from verifier.report import Audience
 
 router = APIRouter(tags=["checks"])
 
-_SCHEMAS: dict[str, dict[str, Any]] = {
-    "application/json": reference(SubmissionDocument),
-    "multipart/form-data": {
-        "type": "object",
-        "properties": {"file": {"type": "string", "format": "binary"}},
-        "required": ["file"],
-    },
-}
-_BINARY = {"type": "string", "format": "binary"}
-_REQUEST = {name: {"schema": _SCHEMAS.get(name, _BINARY)} for name in CONTENT_TYPES}
-_REPORT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"}
+_REQUEST = submission_content(SubmissionDocument)
 
 
 @router.post(
@@ -40,7 +29,7 @@ _REPORT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name 
         200: {
             "model": ReportDocument,
             "description": "The report; a wrong gradient is a finding, not an error",
-            "content": _REPORT,
+            "content": REPORT_CONTENT,
         },
         **documented(400, 401, 403, 406, 413, 415, 422, 429),
     },

@@ -9,11 +9,10 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
 from api.access import grades, not_found, require_role
-from api.bodies import CONTENT_TYPES, read_body
+from api.bodies import read_body
+from api.contents import REPORT_CONTENT, submission_content
 from api.dependencies import Caller, TheService
-from api.media_types import MEDIA_TYPES
 from api.negotiation import accepted
-from api.openapi import reference
 from api.problems import ProblemError, documented
 from api.rendering import rendered
 from api.routes.assignments import opened
@@ -26,11 +25,7 @@ from verifier.documents.json_text import write
 
 router = APIRouter(tags=["submissions"])
 
-_BINARY = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "properties": {"file": _BINARY}, "required": ["file"]}
-_SCHEMAS = {"application/json": reference(GradientsDocument), "multipart/form-data": _FORM}
-_REQUEST = {name: {"schema": _SCHEMAS.get(name, _BINARY)} for name in CONTENT_TYPES}
-_REPORT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"}
+_REQUEST = submission_content(GradientsDocument)
 
 
 @router.post(
@@ -43,7 +38,7 @@ _REPORT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name 
         201: {
             "model": ReportDocument,
             "description": "The report as the student may see it; where that is nothing, a receipt",
-            "content": _REPORT,
+            "content": REPORT_CONTENT,
         },
         **documented(400, 401, 403, 404, 406, 409, 413, 415, 422, 429),
     },
