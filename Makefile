@@ -9,7 +9,7 @@ run: .venv/run
 	@$(BIN)/gradjury serve --port $(PORT)
 
 test: .venv/test lint
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n 3
 
 lint: .venv/test
 	$(BIN)/ruff check .

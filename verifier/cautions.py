@@ -27,7 +27,8 @@ def cautions(
 ) -> Iterator[Caution]:
     """Give the report's warnings but those that reading the document already gave."""
     problem = submission.problem
-    yield from _undecided(problem, trace, comparisons)
+    yield from _of_forward_pass(problem, trace)
+    yield from _undecided(comparisons)
     yield from _disputes(consensus)
     if any(comparison.subgradient.any() for comparison in comparisons.values()):
         yield from _kinks(problem, allowed)
@@ -35,11 +36,21 @@ def cautions(
     if provenance is not None:
         yield provenance
     uninformative = any(comparison.uninformative.any() for comparison in comparisons.values())
+    yield from _of_entries_at_zero(problem, trace, uninformative)
+
+
+def cautions_of_screened(problem: Problem, trace: Trace, uninformative: bool) -> Iterator[Caution]:
+    """Give the same of a submission that is correct to rounding throughout."""
+    yield from _of_forward_pass(problem, trace)
+    yield from _of_entries_at_zero(problem, trace, uninformative)
+
+
+def _of_entries_at_zero(problem: Problem, trace: Trace, uninformative: bool) -> Iterator[Caution]:
     if uninformative or problem.batch.size == 1:
         yield from uninformative_parts(problem, trace)
 
 
-def _undecided(problem: Problem, trace: Trace, comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
+def _of_forward_pass(problem: Problem, trace: Trace) -> Iterator[Caution]:
     with np.errstate(all="ignore"):
         for index, (a, z) in enumerate(zip(trace.a, trace.z[1:], strict=True)):
             if not (np.isfinite(a).all() and np.isfinite(z).all()):
@@ -55,6 +66,9 @@ def _undecided(problem: Problem, trace: Trace, comparisons: Mapping[str, Compari
                 "loss-not-finite",
                 "the loss of this problem is not a finite number, so it has no gradient to compare with",
             )
+
+
+def _undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
     vague = {name: int(c.vague.sum()) for name, c in comparisons.items() if c.vague.any()}
     if vague:
         yield Caution(

@@ -9,7 +9,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.estimate import Answer, Estimate, Uncertainty
 
-_ROUNDING = 2.0**-48  # relative; far more than two subtractions lose
+MEETING = 2.0**-50  # relative; twice what the four subtractions lose
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _all_meet(answers: Iterable[Answer], name: str) -> bool:
             np.maximum(low, np.subtract(own.value, reach, out=end), out=low)
             np.minimum(high, np.add(own.value, reach, out=end), out=high)
         room = np.subtract(high, low, out=high)
-        return bool((room > np.multiply(np.abs(low, out=end), _ROUNDING, out=end)).all())
+        return bool((room >= np.multiply(np.abs(low, out=end), MEETING, out=end)).all())
 
 
 def _evidence(oracle: str, answer: Answer, reference: Mapping[str, Estimate]) -> Evidence:

@@ -2,6 +2,8 @@
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from time import perf_counter
@@ -12,9 +14,9 @@ import numpy as np
 from reference_impl.network import Trace, forward, named
 from reference_impl.problem import Problem, risk_value
 from verifier.caution import Caution
-from verifier.cautions import cautions
+from verifier.cautions import cautions, cautions_of_screened
 from verifier.comparison import Comparison, compare
-from verifier.consensus import Consensus, consult
+from verifier.consensus import Consensus, Evidence, consult
 from verifier.convention import as_submitted
 from verifier.diagnosis.diagnosing import diagnose
 from verifier.diagnosis.diagnosis import Diagnosis
@@ -26,10 +28,14 @@ from verifier.parameter_report import report_parameter
 from verifier.precision import PRECISIONS
 from verifier.report import LossReport, ParameterReport, Report
 from verifier.rounding import Rounding, rounding
+from verifier.screening import screen
 from verifier.submission import Submission
 from verifier.verdict import Verdict, of_whole
 
 JUDGE = "high_precision"  # settles what other oracles dispute
+LEAST_WORK_FOR_THREADS = (
+    1_000_000  # multiplications of one forward pass; below, threads cost more than they save
+)
 MOST_WORK_OF_JUDGE = 5_000_000  # multiplications of one forward pass; about 10 s of ball arithmetic
 
 
@@ -60,33 +66,36 @@ def verify(
         allowed = rounding(problem, trace, submission.precision)
 
     loss = _judge_loss(submission, trace, honest, allowed)
-    consensus = _agree(problem, ask(problem, honest, oracles), honest)
-    reference = _with_kinks_of(submission, consensus.reference, allowed)
-    comparisons = {
-        name: compare(
-            submitted,
-            reference[name],
-            allowed.allowance[name],
-            allowed.scale[name],
-            consensus.disputed[name],
-            submission.tolerance,
-        )
-        for name, submitted in submission.gradients.items()
-    }
-    parameters = _report_parameters(submission, comparisons, whole_arrays=entries == "all")
-    warnings = tuple(cautions(submission, trace, comparisons, consensus, allowed))
-    mistakes: tuple[Diagnosis, ...] = ()
-    if diagnosis:
-        right = {name: estimate.value for name, estimate in reference.items()}
-        codes = {caution.code for caution in warnings}
-        mistakes = diagnose(problem, trace, comparisons, right, allowed, submission.precision, codes)
+    answers = ask(problem, honest, oracles)
+    whole_arrays = entries == "all"
+    finite = bool(np.isfinite(loss.value))
+    plain = finite and not whole_arrays and not _widened(submission)
+    screened = screen(submission, answers, allowed) if plain else None
+    if screened is not None:
+        parameters, evidence = screened.parameters, screened.evidence
+        warnings = tuple(cautions_of_screened(problem, trace, screened.uninformative))
+        mistakes: tuple[Diagnosis, ...] = ()
+    else:
+        consensus = _agree(problem, answers, honest)
+        if not finite:  # a formula may have slopes where there is no loss: −y/x, for the log of a negative
+            everything = {name: np.ones_like(own) for name, own in consensus.disputed.items()}
+            consensus = replace(consensus, disputed=everything)
+        reference = _with_kinks_of(submission, consensus.reference, allowed)
+        comparisons = _compare(submission, reference, allowed, consensus)
+        parameters, evidence = _report_parameters(submission, comparisons, whole_arrays), consensus.evidence
+        warnings = tuple(cautions(submission, trace, comparisons, consensus, allowed))
+        mistakes = ()
+        if diagnosis:
+            right = {name: estimate.value for name, estimate in reference.items()}
+            codes = {caution.code for caution in warnings}
+            mistakes = diagnose(problem, trace, comparisons, right, allowed, submission.precision, codes)
     return Report(
         verdict=of_whole(parameter.verdict for parameter in parameters.values()),
         loss=loss,
         parameters=parameters,
         warnings=(*submission.cautions, *_of_loss(loss), *warnings),
-        evidence=consensus.evidence,
-        versions=_versions(consensus),
+        evidence=evidence,
+        versions=_versions(evidence),
         seconds=perf_counter() - started,
         name=submission.name,
         convention={"weights": submission.convention.weights, "examples": submission.convention.examples},
@@ -108,15 +117,40 @@ def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None
     if unknown or not oracles:
         found = ", ".join(map(repr, unknown)) or "none"
         raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {found}")
-    return {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
+    asked = {name: row.gradient for name, row in ORACLES.items() if name in oracles}
+    if len(asked) == 1 or _work(problem) < LEAST_WORK_FOR_THREADS:
+        return {name: gradient(problem, honest) for name, gradient in asked.items()}
+    with ThreadPoolExecutor(len(asked)) as threads:  # numpy and torch let others work while they do
+        answers = {name: threads.submit(gradient, problem, honest) for name, gradient in asked.items()}
+        return {name: answer.result() for name, answer in answers.items()}
+
+
+def _work(problem: Problem) -> int:
+    """Count multiplications of one forward pass."""
+    return problem.batch.size * sum(layer.weight.size for layer in problem.parameters)
+
+
+def _compare(
+    submission: Submission, reference: Mapping[str, Estimate], allowed: Rounding, consensus: Consensus
+) -> dict[str, Comparison]:
+    return {
+        name: compare(
+            submitted,
+            reference[name],
+            allowed.allowance[name],
+            allowed.scale[name],
+            consensus.disputed[name],
+            submission.tolerance,
+        )
+        for name, submitted in submission.gradients.items()
+    }
 
 
 def _agree(problem: Problem, answers: dict[str, Answer], honest: Rounding) -> Consensus:
     """Hold the oracles against each other; where two contradict each other, let 77 digits settle it."""
     shapes = {name: array.shape for name, array in named(problem.parameters)}
     consensus = consult(answers, shapes, judge=JUDGE)
-    work = problem.batch.size * sum(layer.weight.size for layer in problem.parameters)
-    if not consensus.disputes or JUDGE in answers or work > MOST_WORK_OF_JUDGE:
+    if not consensus.disputes or JUDGE in answers or _work(problem) > MOST_WORK_OF_JUDGE:
         return consensus
     answers = {JUDGE: ORACLES[JUDGE].gradient(problem, honest), **answers}
     return consult(answers, shapes, judge=JUDGE)
@@ -126,7 +160,7 @@ def _with_kinks_of(
     submission: Submission, reference: Mapping[str, Estimate], allowed: Rounding
 ) -> Mapping[str, Estimate]:
     """Add the slopes that a precision narrower than float64 cannot tell apart."""
-    if submission.precision.name == "float64" or not _has_kinks(submission.problem):
+    if not _widened(submission):
         return reference
     wider = enclosed(submission.problem, allowed.kinks, submission.precision)
     found: dict[str, Estimate] = {}
@@ -144,7 +178,11 @@ def _with_kinks_of(
     return found
 
 
-def _has_kinks(problem: Problem) -> bool:
+def _widened(submission: Submission) -> bool:
+    """Whether the precision is narrower than the reference's, and kinks may so reach farther."""
+    problem = submission.problem
+    if submission.precision.name == "float64":
+        return False
     norms = {penalty.norm for penalty in problem.risk.penalties}
     return "l1" in norms or any(layer.activation.kinks for layer in problem.network.layers)
 
@@ -191,9 +229,9 @@ def _of_loss(loss: LossReport) -> Iterator[Caution]:
         )
 
 
-def _versions(consensus: Consensus) -> dict[str, str]:
+def _versions(evidence: tuple[Evidence, ...]) -> dict[str, str]:
     packages = ["gradjury", "numpy"]
-    packages += [need for item in consensus.evidence if item.entries for need in ORACLES[item.oracle].needs]
+    packages += [need for item in evidence if item.entries for need in ORACLES[item.oracle].needs]
     return {"python": platform.python_version()} | {name: _version(name) for name in packages}
 
 

@@ -18,13 +18,14 @@ import numpy as np
 from reference_impl.activation import Kink
 from reference_impl.array import Array
 from reference_impl.backpropagation import deltas, penalty_gradient
-from reference_impl.network import Trace
+from reference_impl.network import LayerParameters, Trace
 from reference_impl.problem import Problem, example_losses, penalised, risk_value, terms_of_last_layer
 from reference_impl.risk import NORMS
 from verifier.precision import Precision
 from verifier.rounding_arithmetic import RoundingArithmetic, joined, root_of_squares, scale_of
 
 DEVIATIONS = 6.0
+STORED = 1.5  # roundings of a finished entry: it may be divided by N, or added to another
 ALIKE = 0.4  # of the errors of all examples together, were they equal: weights are rounded once for all
 
 
@@ -80,16 +81,26 @@ def _on_one_side(problem: Problem, trace: Trace, precision: Precision) -> Roundi
     of_delta = _backward(problem, trace, arithmetic, of_weights, of_a, of_z[-1], delta)
     allowance: dict[str, Array] = {}
     scale: dict[str, Array] = {}
-    for index in range(len(problem.parameters)):
-        z, penalty = trace.z[index], penalty_gradient(problem, trace, index)
-        ones = np.ones((problem.batch.size, 1))
-        parts = {"weight": (z, of_z[index], penalty.weight)}
-        if penalty.bias is not None:
-            parts["bias"] = (ones, np.zeros_like(ones), penalty.bias)
-        for kind, (left, of_left, extra) in parts.items():
-            deviation, size = _of_product(arithmetic, left, of_left, delta[index], of_delta[index], extra)
-            allowance[f"layers.{index}.{kind}"] = DEVIATIONS * deviation.reshape(extra.shape)
-            scale[f"layers.{index}.{kind}"] = size.reshape(extra.shape)
+    for index, own in enumerate(problem.parameters):
+        extra = penalty_gradient(problem, trace, index) if problem.risk.penalties else None
+        deviation, size = _of_gradient(
+            arithmetic,
+            trace.z[index],
+            of_z[index],
+            delta[index],
+            of_delta[index],
+            own.bias is not None,
+            extra,
+        )
+        deviation *= DEVIATIONS
+        inputs = own.weight.shape[0]
+        allowance[f"layers.{index}.weight"], scale[f"layers.{index}.weight"] = (
+            deviation[:inputs],
+            size[:inputs],
+        )
+        if own.bias is not None:
+            allowance[f"layers.{index}.bias"] = deviation[inputs:].reshape(own.bias.shape)
+            scale[f"layers.{index}.bias"] = size[inputs:].reshape(own.bias.shape)
     return Rounding(
         allowance,
         scale,
@@ -188,27 +199,28 @@ def _through(
     return np.asarray(np.hypot(np.hypot(np.sqrt(spread), own) * unit, arithmetic.stored(delta)))
 
 
-def _of_product(
-    arithmetic: RoundingArithmetic, z: Array, of_z: Array, delta: Array, of_delta: Array, penalty: Array
+def _of_gradient(
+    arithmetic: RoundingArithmetic,
+    z: Array,
+    of_z: Array,
+    delta: Array,
+    of_delta: Array,
+    with_bias: bool,
+    penalty: LayerParameters | None,
 ) -> tuple[Array, Array]:
-    """Give the deviation of zᵀδ + penalty, and its scale."""
-    product = z.T @ delta
-    size_z, size_delta = np.abs(z).T, np.abs(delta)
-    alike = size_z @ of_delta
-    parts = [
-        (1.0, root_of_squares(z.T, of_delta)),
-        (1.0, arithmetic.summed(z.shape[0], root_of_squares(z.T, delta), product)),
-    ]
-    if of_z.any():
-        parts.append((1.0, root_of_squares(of_z.T, delta)))
-        alike += of_z.T @ size_delta
-    size = size_z @ size_delta
-    if penalty.any():
-        parts.append((2.0, arithmetic.stored(penalty)))
-        size += np.abs(penalty)
-        product += penalty
-    parts.append((1.5, arithmetic.stored(product)))
-    return joined((ALIKE, alike), *parts), size
+    """Give the deviation and the scale of zᵀδ + penalty; a bias, whose z is 1, is the last row."""
+    if with_bias:
+        z = np.hstack([z, np.ones((len(z), 1))])
+        of_z = np.hstack([of_z, np.zeros((len(z), 1))])
+    size = np.abs(z).T @ np.abs(delta)
+    if penalty is None:
+        return arithmetic.of_product(z, of_z, delta, of_delta, ALIKE, STORED), size
+    parts = [penalty.weight] if penalty.bias is None else [penalty.weight, penalty.bias.reshape(1, -1)]
+    extra = np.vstack(parts)
+    own = arithmetic.of_product(z, of_z, delta, of_delta, ALIKE, 0.0)
+    total = z.T @ delta + extra
+    size += np.abs(extra)
+    return joined((1.0, own), (2.0, arithmetic.stored(extra)), (STORED, arithmetic.stored(total))), size
 
 
 def _of_losses(

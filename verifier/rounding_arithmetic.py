@@ -44,6 +44,45 @@ class RoundingArithmetic:
         deviation += sqrt(terms / 3.0) * self._underflow
         return self._infinite_on_overflow(deviation, total)
 
+    def of_product(self, x: Array, of_x: Array, y: Array, of_y: Array, alike: float, storing: float) -> Array:
+        """Give the deviation of xᵀy, summed over rows, where x and y deviate by `of_x` and `of_y`.
+
+        alike: the share of their errors that all rows have in common. storing: how many roundings of the
+        finished sum. Squares vanish only where the sum of absolute values takes their place.
+        """
+        unit_x, unit_y = scale_of(x), scale_of(y)
+        inherits = bool(of_x.any())
+        relative = max(self._unit, scale_of(of_y) / unit_y, scale_of(of_x) / unit_x if inherits else 0.0)
+        rows, unit = x.shape[0], self._unit / sqrt(3.0) / relative
+        each, finished = unit * sqrt(1.0 + rows / 6.0), unit * sqrt(rows / 3.0 + storing * storing)
+        x, y, of_y = x / unit_x, y / unit_y, of_y / unit_y / relative
+        left, right = np.abs(x), of_y
+        squares_left, squares_right = x * x, of_y * of_y + np.square(each * y)
+        if inherits:
+            of_x, size_y = of_x / unit_x / relative, np.abs(y)
+            left, right = np.vstack([left, of_x]), np.vstack([right, size_y])
+            squares_left = np.vstack([squares_left, of_x * of_x])
+            squares_right = np.vstack([squares_right, size_y * size_y])
+        deviation = squares_left.T @ squares_right
+        part = left.T @ (alike * right)
+        deviation += np.multiply(part, part, out=part)
+        total = np.matmul(x.T, y, out=part)
+        largest = max(float(total.max(initial=0.0)), -float(total.min(initial=0.0))) * unit_x * unit_y
+        overflown = None if largest <= self._precision.largest else np.abs(total)
+        np.multiply(total, finished, out=total)
+        deviation += np.multiply(total, total, out=total)
+        np.sqrt(deviation, out=deviation)
+        if deviation.min(initial=1.0) < _SQUARES_VANISH:
+            used = np.flatnonzero(left.any(axis=0) & (deviation < _SQUARES_VANISH).any(axis=1))
+            size = left[:, used].T @ right + (each + finished) * (np.abs(x[:, used]).T @ np.abs(y))
+            deviation[used] = np.where(deviation[used] < _SQUARES_VANISH, size, deviation[used])
+        deviation *= unit_x * relative
+        deviation *= unit_y
+        deviation += (sqrt(rows / 3.0) + storing / sqrt(3.0)) * self._underflow
+        if overflown is not None:
+            deviation[~(overflown <= self._precision.largest / unit_x / unit_y)] = np.inf
+        return np.asarray(deviation)
+
     def _infinite_on_overflow(self, deviation: Array, values: Array) -> Array:
         largest = self._precision.largest
         if values.max(initial=0.0) <= largest and values.min(initial=0.0) >= -largest:

@@ -52,7 +52,8 @@ ORACLES: Mapping[str, Oracle] = MappingProxyType(
             Oracle(
                 "computation_graph",
                 computation_graph.gradient,
-                "reverse mode over a graph of primitive operations",
+                "reverse mode over a graph of primitive operations; asked by name",
+                by_default=False,
             ),
             Oracle(
                 "finite_differences",
@@ -68,7 +69,8 @@ ORACLES: Mapping[str, Oracle] = MappingProxyType(
             Oracle(
                 "complex_step",
                 complex_step.gradient,
-                "imaginary steps through the textbook formulas, at every unit",
+                "imaginary steps through the textbook formulas, at every unit; asked by name",
+                by_default=False,
             ),
             Oracle(
                 "autograd",

@@ -1,0 +1,118 @@
+"""The short way for right submissions says what the long way says, and leaves all others to it.
+
+`entries="all"` goes the long way.
+"""
+
+import numpy as np
+import pytest
+
+from reference_impl import backpropagate, forward, named
+from tests.drawing import draw_problem
+from tests.verifier.documenting import document_of_problem
+from verifier import Report, verify
+from verifier.documents.reading import read_submission
+from verifier.pipeline import ask
+from verifier.precision import PRECISIONS
+from verifier.rounding import rounding
+from verifier.screening import BLOCK, screen
+
+FIGURES = ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio")
+SUMMED_OTHERWISE = 1e-14  # relative: 110,000 squares in another order
+
+
+def right_submission(problem, **more) -> dict:
+    answer = {name: np.array(value) for name, value in named(backpropagate(problem))}
+    return document_of_problem(problem, gradients=answer) | more
+
+
+def screened(document: dict):
+    submission = read_submission(document)
+    problem = submission.problem
+    trace = forward(problem.network, problem.parameters, problem.batch)
+    honest = rounding(problem, trace, PRECISIONS["float64"])
+    return screen(submission, ask(problem, honest), rounding(problem, trace, submission.precision))
+
+
+def hold_equal(short: Report, long: Report) -> None:
+    assert short.verdict is long.verdict
+    assert short.warnings == long.warnings
+    for one, other in zip(short.evidence, long.evidence, strict=True):
+        assert one == other
+    for name, one in short.parameters.items():
+        other = long.parameters[name]
+        for field in ("shape", "verdict", "correct", "incorrect", "undecided", "uninformative", "to_rounding",
+                      "subgradients", "zeros", "worst"):  # fmt: skip
+            assert getattr(one, field) == getattr(other, field), (name, field)
+        for figure in FIGURES:
+            expected = getattr(other, figure)
+            close = None if expected is None else pytest.approx(expected, rel=SUMMED_OTHERWISE, abs=0)
+            assert getattr(one, figure) == close
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_short_way_says_what_the_long_way_says(seed):
+    rng = np.random.default_rng([seed, 7])
+    problem = draw_problem(
+        rng,
+        activation_name=["tanh", "sigmoid", "softplus", "relu", "identity"][seed % 5],
+        loss=["mse", "cross_entropy"][seed % 2],
+        widths=[int(n) for n in rng.integers(1, 9, size=3 + seed % 3)],
+        examples=1 + seed % 6,
+        bias=seed % 7 != 0,
+        masked=seed % 4 == 0,
+        scale=[1.0, 0.01, 3.0][seed % 3],
+    )
+    document = right_submission(problem)
+    hold_equal(verify(document), verify(document, entries="all"))
+
+
+def test_parameters_larger_than_a_block_are_judged_in_rows():
+    problem = draw_problem(np.random.default_rng(1), widths=[300, 130, 5], examples=6, loss="mse")
+    assert problem.parameters[0].weight.size > 2 * BLOCK
+    document = right_submission(problem)
+    assert screened(document) is not None
+    hold_equal(verify(document), verify(document, entries="all"))
+
+
+def test_inputs_that_are_zero_throughout_are_no_reason_for_the_long_way():
+    problem = draw_problem(np.random.default_rng(2), widths=[8, 5, 3], examples=4)
+    inputs = np.array(problem.batch.inputs)
+    inputs[:, ::2] = 0.0
+    document = right_submission(problem) | {"inputs": inputs}
+    answer = backpropagate(read_submission(document).problem)
+    document["gradients"] = {name: np.array(value) for name, value in named(answer)}
+    found = screened(document)
+    assert found is not None
+    assert found.uninformative
+    assert found.parameters["layers.0.weight"].uninformative == 20
+    assert "zero-input" in {caution.code for caution in verify(document).warnings}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda g: g["layers.1.bias"].__setitem__(0, np.nan),
+        lambda g: g["layers.0.weight"].__setitem__((0, 0), np.inf),
+        lambda g: g["layers.0.weight"].__imul__(1.0 + 1e-9),
+        lambda g: g["layers.1.weight"].__imul__(0.0),
+        lambda g: g.pop("layers.1.bias"),
+    ],
+    ids=["NaN", "infinity", "1e-9 too large", "zero", "missing"],
+)
+def test_what_is_not_right_to_rounding_goes_the_long_way(change):
+    problem = draw_problem(np.random.default_rng(3), widths=[4, 5, 3], examples=4)
+    document = right_submission(problem)
+    assert screened(document) is not None
+    change(document["gradients"])
+    assert screened(document) is None
+
+
+def test_a_unit_at_its_kink_goes_the_long_way():
+    problem = draw_problem(np.random.default_rng(4), activation_name="relu", widths=[3, 4, 2], examples=2)
+    document = right_submission(problem)
+    for name in ("layers.0.weight", "layers.0.bias"):
+        document["parameters"][name] = np.zeros_like(document["parameters"][name])
+    answer = backpropagate(read_submission(document).problem)
+    document["gradients"] = {name: np.array(value) for name, value in named(answer)}
+    assert screened(document) is None
+    assert "kink" in {caution.code for caution in verify(document).warnings}

@@ -1,0 +1,251 @@
+"""The short way for what is right: one pass over all numbers says so, or says nothing.
+
+It asks for more than correctness does: every gradient is there, every entry is correct to rounding beside
+a reference that is known and sharp, no kink is near, and all oracles meet. What passes has nothing else to
+be said of it, so that what tells a wrong entry from an undecided one need not be worked out. Small
+parameters are judged together, large ones in blocks that stay in cache.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, sqrt
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.comparison import RESOLUTION, UNDERFLOWN
+from verifier.consensus import MEETING, Evidence
+from verifier.convention import as_submitted
+from verifier.estimate import Answer, Estimate
+from verifier.report import ParameterReport
+from verifier.rounding import Rounding
+from verifier.submission import Submission
+from verifier.verdict import Verdict
+
+BLOCK = 1 << 14  # entries: 128 kB an array, a dozen of which stay in one core's cache
+_LARGEST_SQUARED = 1e100  # squares of larger entries, or of all smaller ones, might leave float64's range
+_SMALLEST_SQUARED = 1e-100
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """The reports of a submission that is correct to rounding. uninformative: some true entries are 0."""
+
+    parameters: Mapping[str, ParameterReport]
+    evidence: tuple[Evidence, ...]
+    uninformative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of one parameter."""
+
+    name: str
+    rows: slice
+
+
+class _Block:
+    """Some parts as one flat array after the other; what is reduced is reduced part by part."""
+
+    def __init__(self, parts: Sequence[_Part], sizes: Sequence[int], owners: Sequence[int]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *sizes[:-1]]) if len(parts) > 1 else None
+        self.owners = np.array(owners)
+
+    def of(self, arrays: Mapping[str, Array]) -> Array:
+        if self._starts is None:
+            return arrays[self._parts[0].name][self._parts[0].rows]
+        return np.concatenate([arrays[part.name][part.rows].ravel() for part in self._parts])
+
+    def largest(self, values: Array) -> Array:
+        return self._reduced(np.maximum, values)
+
+    def total(self, values: Array) -> Array:
+        return self._reduced(np.add, values)
+
+    def products(self, x: Array, y: Array) -> Array:
+        if self._starts is None:
+            return np.asarray([np.vdot(x, y)])
+        return self._reduced(np.add, x * y)
+
+    def count(self, which: Array) -> Array:
+        if self._starts is None:
+            return np.asarray([np.count_nonzero(which)])
+        return self._reduced(np.add, which.astype(np.int64))
+
+    def _reduced(self, operation: np.ufunc, values: Array) -> Array:
+        if self._starts is None:
+            return np.asarray([operation.reduce(values, axis=None)])
+        return np.asarray(operation.reduceat(values, self._starts))
+
+
+class _Measures:
+    """Figures of every parameter, gathered block by block."""
+
+    def __init__(self, count: int) -> None:
+        self.error, self.relative = np.zeros(count), np.full(count, -1.0)
+        self.of_submitted, self.of_expected = np.zeros(count), np.zeros(count)  # largest absolute values
+        self.submitted_squared, self.expected_squared = np.zeros(count), np.zeros(count)
+        self.difference_squared, self.product = np.zeros(count), np.zeros(count)
+        self.zeros, self.uninformative = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        self.vagueness, self.scale = np.zeros(count), np.zeros(count)
+
+
+@np.errstate(all="ignore")  # NaN and infinities are not clean
+def screen(submission: Submission, answers: Mapping[str, Answer], allowed: Rounding) -> Screened | None:
+    """Give the reports of a submission that is correct to rounding throughout; None where it may not be."""
+    names = list(allowed.scale)
+    told = {oracle: answer for oracle, answer in answers.items() if answer.gradient}
+    if set(submission.gradients) != set(names) or not told:
+        return None
+    submitted = {name: submission.gradients[name] for name in names}
+    if any(estimate.slopes is not None for own in told.values() for estimate in own.gradient.values()):
+        return None
+    first, *others = told.values()
+    distances = np.zeros(len(others))
+    unknown = np.zeros(len(others), dtype=np.int64)
+    measures = _Measures(len(names))
+    for block in _blocks(submitted):
+        value, error = _estimates(block, first.gradient)
+        if not _is_clean(block, block.of(submitted), value, error, allowed, measures):
+            return None
+        if not _all_meet(block, value, error, others, distances, unknown):
+            return None
+    # where rounding may change more than there is in the whole parameter, only equality tells anything
+    if not ((measures.vagueness <= measures.scale) | (measures.error == 0)).all():
+        return None
+    sizes = np.maximum(measures.of_submitted, measures.of_expected)
+    if not ((sizes < _LARGEST_SQUARED) & ((sizes > _SMALLEST_SQUARED) | (sizes == 0))).all():
+        return None
+    count = sum(array.size for array in submitted.values())
+    farthest = iter(zip(distances.tolist(), unknown.tolist(), strict=True))
+    evidence = tuple(
+        _evidence(oracle, answer, count, answer is first, farthest) for oracle, answer in answers.items()
+    )
+    parameters = {name: _report(submission, name, i, measures) for i, name in enumerate(names)}
+    return Screened(parameters, evidence, bool(measures.uninformative.any()))
+
+
+def _blocks(arrays: Mapping[str, Array]) -> Iterator[_Block]:
+    """Put small parameters together, and cut large ones into rows."""
+    parts: list[_Part] = []
+    sizes: list[int] = []
+    owners: list[int] = []
+    for owner, (name, array) in enumerate(arrays.items()):
+        if sum(sizes) + array.size > BLOCK and parts:
+            yield _Block(parts, sizes, owners)
+            parts, sizes, owners = [], [], []
+        if array.size <= BLOCK:
+            parts.append(_Part(name, slice(None)))
+            sizes.append(array.size)
+            owners.append(owner)
+            continue
+        rows = max(1, BLOCK // (array.size // len(array)))
+        for start in range(0, len(array), rows):
+            yield _Block([_Part(name, slice(start, start + rows))], [0], [owner])
+    if parts:
+        yield _Block(parts, sizes, owners)
+
+
+def _estimates(block: _Block, gradient: Mapping[str, Estimate]) -> tuple[Array, Array]:
+    return (
+        block.of({name: estimate.value for name, estimate in gradient.items()}),
+        block.of({name: estimate.error for name, estimate in gradient.items()}),
+    )
+
+
+def _is_clean(
+    block: _Block, submitted: Array, expected: Array, uncertainty: Array, allowed: Rounding, found: _Measures
+) -> bool:
+    """Say whether all entries are correct to rounding beyond doubt, and add to the figures."""
+    rounding, scale = block.of(allowed.allowance), block.of(allowed.scale)
+    difference = submitted - expected
+    error = np.abs(difference)
+    slack = uncertainty + rounding
+    if not (error <= slack).all() or not isfinite(float(slack.max())) or not isfinite(float(scale.max())):
+        return False
+    sharp = uncertainty <= RESOLUTION * scale
+    if not sharp.all() and not (sharp | ((error == 0) & (uncertainty <= UNDERFLOWN))).all():
+        return False
+    own = block.owners
+    size = np.abs(expected)
+    relative = np.divide(error, size, out=slack)
+    np.copyto(relative, -1.0, where=size <= uncertainty)
+    np.copyto(relative, 0.0, where=error == 0)
+    for figure, largest in (
+        (found.error, error),
+        (found.relative, relative),
+        (found.of_expected, size),
+        (found.of_submitted, np.abs(submitted)),
+        (found.vagueness, np.maximum(uncertainty, rounding)),
+        (found.scale, scale),
+    ):
+        figure[own] = np.maximum(figure[own], block.largest(largest))
+    found.submitted_squared[own] += block.products(submitted, submitted)
+    found.expected_squared[own] += block.products(expected, expected)
+    found.difference_squared[own] += block.products(difference, difference)
+    found.product[own] += block.products(submitted, expected)
+    found.zeros[own] += block.count(submitted == 0)
+    found.uninformative[own] += block.count(expected == 0)
+    return True
+
+
+def _all_meet(
+    block: _Block,
+    value: Array,
+    error: Array,
+    others: Sequence[Answer],
+    distances: Array,
+    unknown: Array,
+) -> bool:
+    """Say whether all oracles' intervals have a point in common in every entry; see `consensus`."""
+    low, high = value - error, value + error
+    for index, other in enumerate(others):
+        own, reach = _estimates(block, other.gradient)
+        distance = np.abs(own - value)
+        farthest = float(distance.max())
+        if not isfinite(farthest) or not isfinite(float(reach.max())):
+            known = np.isfinite(own) & np.isfinite(reach)
+            unknown[index] += known.size - np.count_nonzero(known)
+            own, reach = np.where(known, own, value), np.where(known, reach, np.inf)
+            farthest = float(np.where(known, distance, 0.0).max())
+        distances[index] = max(distances[index], farthest)
+        np.maximum(low, own - reach, out=low)
+        np.minimum(high, own + reach, out=high)
+    room = np.subtract(high, low, out=high)
+    return bool((room >= np.multiply(np.abs(low, out=low), MEETING, out=low)).all())
+
+
+def _evidence(
+    oracle: str, answer: Answer, count: int, is_reference: bool, farthest: Iterator[tuple[float, int]]
+) -> Evidence:
+    if not answer.gradient:
+        return Evidence(oracle, 0, None, None, answer.uncertainty, answer.reason)
+    distance, unknown = (0.0, 0) if is_reference else next(farthest)
+    if unknown == count:
+        return Evidence(oracle, 0, None, None, answer.uncertainty, answer.reason)
+    return Evidence(oracle, count - unknown, True, distance, answer.uncertainty, answer.reason)
+
+
+def _report(submission: Submission, name: str, index: int, found: _Measures) -> ParameterReport:
+    array = submission.gradients[name]
+    of_submitted, of_expected = sqrt(found.submitted_squared[index]), sqrt(found.expected_squared[index])
+    relative, product = float(found.relative[index]), float(found.product[index])
+    return ParameterReport(
+        name=name,
+        shape=tuple(as_submitted(name, array, submission.convention).shape),
+        verdict=Verdict.CORRECT,
+        correct=array.size,
+        uninformative=int(found.uninformative[index]),
+        to_rounding=array.size,
+        zeros=int(found.zeros[index]),
+        max_abs_error=float(found.error[index]),
+        max_rel_error=relative if relative >= 0 else None,
+        relative_norm_error=_quotient(sqrt(found.difference_squared[index]), of_submitted + of_expected),
+        cosine=_quotient(product, of_submitted * of_expected),
+        ratio=_quotient(of_submitted, of_expected),
+    )
+
+
+def _quotient(numerator: float, denominator: float) -> float | None:
+    return numerator / denominator if denominator else None
