@@ -25,7 +25,7 @@ def check(
     preset: Annotated[str | None, typer.Option(help="Tolerance: strict, standard or lenient.")] = None,
     rtol: Annotated[float | None, typer.Option(help="Tolerance relative to each entry's scale.")] = None,
     atol: Annotated[float | None, typer.Option(help="Tolerance added as it is.")] = None,
-    oracles: Annotated[str | None, typer.Option(help="Names separated by commas; all by default.")] = None,
+    oracles: Annotated[str | None, typer.Option(help="Names separated by commas; see catalogue.")] = None,
     entries: Annotated[str, typer.Option(help="'all' puts the whole arrays into json.")] = "worst",
     points: Annotated[
         str | None,

@@ -64,14 +64,18 @@ def compare(
         uncertainty = reference.error
         slack = rounding + tolerance.rtol * scale
         allowed = uncertainty + slack + tolerance.atol
-        known = np.isfinite(expected) & np.isfinite(allowed) & ~disputed
         error = np.abs(submitted - expected)
-        within = error <= allowed  # False for NaN
+        sharply = error <= uncertainty  # whatever rounding may lose here, this is right; False for NaN
+        known = (
+            np.isfinite(expected) & np.isfinite(uncertainty) & ~disputed & (sharply | np.isfinite(allowed))
+        )
+        within = sharply | (error <= allowed)
         underflown = (error == 0) & (uncertainty <= UNDERFLOWN * max(1.0, float(scale.max(initial=0.0))))
-        enough = np.maximum(np.maximum(slack, LOOSE * rounding), RESOLUTION * (scale + slopes))
-        # where rounding may change more than there is in the whole parameter, only equality tells anything
-        drowned = (error > 0) & (np.maximum(uncertainty, rounding) > (scale + slopes).max(initial=0.0))
-        vague = known & within & ((~underflown & (uncertainty > enough)) | drowned)
+        enough = np.fmax(np.fmax(slack, LOOSE * rounding), RESOLUTION * (scale + slopes))
+        # where rounding may change more than there is in the whole parameter, it excuses nothing
+        largest = np.fmax.reduce(scale + slopes, axis=None, initial=0.0)
+        drowned = ((error > 0) & (uncertainty > largest)) | (~sharply & (rounding > largest))
+        vague = known & within & ((~underflown & ~(uncertainty <= enough)) | drowned)
         excused = within & (error > uncertainty + slack) & (np.abs(expected) <= allowed)
         undecided = ~known | vague | excused
         return Comparison(
@@ -85,7 +89,7 @@ def compare(
             undecided=undecided,
             vague=vague | (~known & ~disputed),
             excused=excused,
-            to_rounding=~undecided & (error <= uncertainty + rounding),
+            to_rounding=~undecided & (sharply | (error <= uncertainty + rounding)),
             subgradient=np.broadcast_to(slopes, submitted.shape) > 0,
             low=low,
             high=high,

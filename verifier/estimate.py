@@ -1,10 +1,11 @@
 """A number never travels without its error, and the error says what it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reference_impl.array import Array
+from verifier.rounding import Rounding
 
 
 class Uncertainty(StrEnum):
@@ -31,6 +32,26 @@ class Estimate:
     def reach(self) -> Array:
         """How far from `value` a right answer may be."""
         return self.error if self.slopes is None else self.error + self.slopes
+
+
+class WithinRounding(Mapping[str, Estimate]):
+    """Values whose errors are what honest arithmetic loses on the problem, worked out for whom they matter.
+
+    The values `by_name` alone say enough where they lie within a bound that is known already.
+    """
+
+    def __init__(self, values: Mapping[str, Array], honest: Rounding) -> None:
+        self.by_name = values
+        self._honest = honest
+
+    def __getitem__(self, name: str) -> Estimate:
+        return Estimate(self.by_name[name], self._honest.allowance[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_name)
+
+    def __len__(self) -> int:
+        return len(self.by_name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

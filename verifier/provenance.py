@@ -12,7 +12,8 @@ from verifier.caution import Caution
 from verifier.comparison import Comparison
 from verifier.enclosure.estimates import enclosed
 from verifier.precision import PRECISIONS, Precision, rounded
-from verifier.rounding import DEVIATIONS, rounding
+from verifier.rounding import rounding
+from verifier.rounding_passes import DEVIATIONS
 
 _STEPS = sorted(
     [m * 10.0**-k for k in range(3, 11) for m in (1, 2, 3, 5)]

@@ -13,10 +13,11 @@ from math import isfinite, sqrt
 import numpy as np
 
 from reference_impl.array import Array
+from reference_impl.network import named
 from verifier.comparison import RESOLUTION, UNDERFLOWN
 from verifier.consensus import MEETING, Evidence
 from verifier.convention import as_submitted
-from verifier.estimate import Answer, Estimate
+from verifier.estimate import Answer, Estimate, WithinRounding
 from verifier.report import ParameterReport
 from verifier.rounding import Rounding
 from verifier.submission import Submission
@@ -88,20 +89,20 @@ class _Measures:
         self.submitted_squared, self.expected_squared = np.zeros(count), np.zeros(count)
         self.difference_squared, self.product = np.zeros(count), np.zeros(count)
         self.zeros, self.uninformative = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-        self.vagueness, self.scale = np.zeros(count), np.zeros(count)
+        self.rounding = np.zeros(count)  # the largest that was asked
 
 
 @np.errstate(all="ignore")  # NaN and infinities are not clean
 def screen(submission: Submission, answers: Mapping[str, Answer], allowed: Rounding) -> Screened | None:
     """Give the reports of a submission that is correct to rounding throughout; None where it may not be."""
-    names = list(allowed.scale)
-    told = {oracle: answer for oracle, answer in answers.items() if answer.gradient}
+    names = [name for name, _ in named(submission.problem.parameters)]
+    told = [answer for answer in answers.values() if answer.gradient]
     if set(submission.gradients) != set(names) or not told:
         return None
     submitted = {name: submission.gradients[name] for name in names}
-    if any(estimate.slopes is not None for own in told.values() for estimate in own.gradient.values()):
+    first, *others = told
+    if isinstance(first.gradient, WithinRounding) or _has_slopes(told):
         return None
-    first, *others = told.values()
     distances = np.zeros(len(others))
     unknown = np.zeros(len(others), dtype=np.int64)
     measures = _Measures(len(names))
@@ -111,8 +112,8 @@ def screen(submission: Submission, answers: Mapping[str, Answer], allowed: Round
             return None
         if not _all_meet(block, value, error, others, distances, unknown):
             return None
-    # where rounding may change more than there is in the whole parameter, only equality tells anything
-    if not ((measures.vagueness <= measures.scale) | (measures.error == 0)).all():
+    # where rounding may change more than there is in the whole parameter, it excuses nothing
+    if not (measures.rounding <= measures.of_expected).all():
         return None
     sizes = np.maximum(measures.of_submitted, measures.of_expected)
     if not ((sizes < _LARGEST_SQUARED) & ((sizes > _SMALLEST_SQUARED) | (sizes == 0))).all():
@@ -147,6 +148,11 @@ def _blocks(arrays: Mapping[str, Array]) -> Iterator[_Block]:
         yield _Block(parts, sizes, owners)
 
 
+def _has_slopes(answers: Sequence[Answer]) -> bool:
+    estimates = (own.gradient for own in answers if not isinstance(own.gradient, WithinRounding))
+    return any(estimate.slopes is not None for gradient in estimates for estimate in gradient.values())
+
+
 def _estimates(block: _Block, gradient: Mapping[str, Estimate]) -> tuple[Array, Array]:
     return (
         block.of({name: estimate.value for name, estimate in gradient.items()}),
@@ -158,18 +164,21 @@ def _is_clean(
     block: _Block, submitted: Array, expected: Array, uncertainty: Array, allowed: Rounding, found: _Measures
 ) -> bool:
     """Say whether all entries are correct to rounding beyond doubt, and add to the figures."""
-    rounding, scale = block.of(allowed.allowance), block.of(allowed.scale)
-    difference = submitted - expected
-    error = np.abs(difference)
-    slack = uncertainty + rounding
-    if not (error <= slack).all() or not isfinite(float(slack.max())) or not isfinite(float(scale.max())):
-        return False
-    sharp = uncertainty <= RESOLUTION * scale
-    if not sharp.all() and not (sharp | ((error == 0) & (uncertainty <= UNDERFLOWN))).all():
-        return False
     own = block.owners
-    size = np.abs(expected)
-    relative = np.divide(error, size, out=slack)
+    difference = submitted - expected
+    error, size = np.abs(difference), np.abs(expected)
+    sharply = error <= uncertainty
+    if not sharply.all():
+        rounding = block.of(allowed.allowance)
+        if not (sharply | (error <= uncertainty + rounding)).all():
+            return False
+        found.rounding[own] = np.maximum(found.rounding[own], block.largest(rounding))
+    known_well = uncertainty <= RESOLUTION * size
+    if not known_well.all():
+        known_well |= uncertainty <= RESOLUTION * block.of(allowed.scale)
+        if not (known_well | ((error == 0) & (uncertainty <= UNDERFLOWN))).all():
+            return False
+    relative = error / size
     np.copyto(relative, -1.0, where=size <= uncertainty)
     np.copyto(relative, 0.0, where=error == 0)
     for figure, largest in (
@@ -177,8 +186,6 @@ def _is_clean(
         (found.relative, relative),
         (found.of_expected, size),
         (found.of_submitted, np.abs(submitted)),
-        (found.vagueness, np.maximum(uncertainty, rounding)),
-        (found.scale, scale),
     ):
         figure[own] = np.maximum(figure[own], block.largest(largest))
     found.submitted_squared[own] += block.products(submitted, submitted)
@@ -191,16 +198,21 @@ def _is_clean(
 
 
 def _all_meet(
-    block: _Block,
-    value: Array,
-    error: Array,
-    others: Sequence[Answer],
-    distances: Array,
-    unknown: Array,
+    block: _Block, value: Array, error: Array, others: Sequence[Answer], distances: Array, unknown: Array
 ) -> bool:
-    """Say whether all oracles' intervals have a point in common in every entry; see `consensus`."""
+    """Say whether all oracles' intervals have a point in common in every entry; see `consensus`.
+
+    Of the last answer within rounding it is enough that its values lie in all other intervals.
+    """
     low, high = value - error, value + error
-    for index, other in enumerate(others):
+    order = sorted(range(len(others)), key=lambda index: isinstance(others[index].gradient, WithinRounding))
+    for index in order:
+        other = others[index]
+        if index == order[-1] and isinstance(other.gradient, WithinRounding):
+            own = block.of(other.gradient.by_name)
+            distances[index] = max(distances[index], float(np.abs(own - value).max()))
+            if ((low <= own) & (own <= high)).all():
+                continue
         own, reach = _estimates(block, other.gradient)
         distance = np.abs(own - value)
         farthest = float(distance.max())

@@ -39,7 +39,11 @@ def scaled(arrays: Mapping[str, Array], power: int) -> dict[str, Array]:
 
 
 def scaled_rounding(rounding: Rounding, power: int) -> Rounding:
-    return replace(rounding, allowance=scaled(rounding.allowance, power), scale=scaled(rounding.scale, power))
+    return replace(
+        rounding,
+        allowances=lambda: scaled(rounding.allowance, power),
+        scales=lambda: scaled(rounding.scale, power),
+    )
 
 
 def unscaled(finding: Finding, power: int) -> Finding:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.problem import Problem, terms_of_last_layer
-from verifier.estimate import Answer, Estimate, Uncertainty
+from verifier.estimate import Answer, Uncertainty, WithinRounding
 from verifier.rounding import Rounding
 
 
@@ -27,10 +27,8 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
         if "allocate memory" in str(error):  # PyTorch has no class of its own for it on the CPU
             raise MemoryError("PyTorch ran out of memory") from error
         raise
-    return Answer(
-        {name: Estimate(_in_layout(leaf), honest.allowance[name]) for name, leaf in leaves.items()},
-        Uncertainty.ESTIMATE,
-    )
+    values = {name: _in_layout(leaf) for name, leaf in leaves.items()}
+    return Answer(WithinRounding(values, honest), Uncertainty.ESTIMATE)
 
 
 def _leaves(torch: ModuleType, problem: Problem) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import numpy as np
 from reference_impl.network import named
 from reference_impl.problem import Problem
 from reference_impl.problem_graph import graph_of
-from verifier.estimate import Answer, Estimate, Uncertainty
+from verifier.estimate import Answer, Uncertainty, WithinRounding
 from verifier.rounding import Rounding
 
 
@@ -18,10 +18,5 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     with np.errstate(all="ignore"):
         graph.forward()
         graph.backward()
-    return Answer(
-        {
-            name: Estimate(graph.gradient(name), honest.allowance[name])
-            for name, _ in named(problem.parameters)
-        },
-        Uncertainty.ESTIMATE,
-    )
+    values = {name: graph.gradient(name) for name, _ in named(problem.parameters)}
+    return Answer(WithinRounding(values, honest), Uncertainty.ESTIMATE)

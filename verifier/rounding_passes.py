@@ -1,0 +1,128 @@
+"""Standard deviations of rounding errors, carried forward and backward; see `rounding.py`."""
+
+import numpy as np
+
+from reference_impl.activation import Kink
+from reference_impl.array import Array
+from reference_impl.network import LayerParameters, Trace
+from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.rounding_arithmetic import RoundingArithmetic, joined, root_of_squares, scale_of
+
+DEVIATIONS = 6.0
+STORED = 1.5  # roundings of a finished entry: it may be divided by N, or added to another
+ALIKE = 0.4  # of the errors of all examples together, were they equal: weights are rounded once for all
+
+
+def forward_deviations(
+    problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, of_weights: list[Array]
+) -> tuple[list[Array], list[Array]]:
+    """Give the deviations of a and z of every layer; z starts with the inputs."""
+    of_a: list[Array] = []
+    of_z = [arithmetic.converted(problem.batch.inputs)]
+    for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
+        z, a, activation = trace.z[index], trace.a[index], layer.activation
+        squares = root_of_squares(z, own.weight)
+        inherited = np.hypot(root_of_squares(of_z[-1], own.weight), root_of_squares(z, of_weights[index]))
+        if own.bias is not None:
+            squares = np.hypot(squares, own.bias)
+            inherited = np.hypot(inherited, arithmetic.converted(own.bias))
+        of_a.append(np.hypot(inherited, arithmetic.summed(layer.inputs + 1, squares, a)))
+        unit = scale_of(of_a[-1])
+        deviation = np.sqrt(activation.spread(a, np.square(of_a[-1] / unit))) * unit
+        for kink in activation.kinks:  # z may have moved along either side's slope
+            steepest = max(abs(kink.left), abs(kink.right)) * of_a[-1]
+            deviation = np.where(near(kink, a, of_a[-1]), np.maximum(deviation, steepest), deviation)
+        deviation = np.hypot(deviation, arithmetic.lost(activation.roundoff(a)))
+        deviation = np.hypot(deviation, activation.library_error(a))
+        if index in problem.batch.masks:
+            deviation = deviation * np.abs(problem.batch.masks[index])
+        of_z.append(np.hypot(deviation, arithmetic.stored(trace.z[index + 1])))
+    return of_a, of_z
+
+
+def backward_deviations(
+    problem: Problem,
+    trace: Trace,
+    arithmetic: RoundingArithmetic,
+    of_weights: list[Array],
+    of_a: list[Array],
+    of_outputs: Array,
+    delta: tuple[Array, ...],
+) -> list[Array]:
+    """Give the deviation of every layer's δ."""
+    terms, of_preactivation = terms_of_last_layer(problem)
+    targets, last = problem.batch.targets, len(delta) - 1
+    at, of_at = (trace.a[-1], of_a[-1]) if of_preactivation else (trace.outputs, of_outputs)
+    scale = problem.risk.output_scale(targets.shape[-1]) * problem.risk.example_scale(problem.batch.size)
+    unit = scale_of(of_at)
+    of_slope = np.sqrt(terms.gradient_spread(at, targets, np.square(of_at / unit))) * unit
+    own = arithmetic.lost(terms.gradient_roundoff(at, targets))
+    of_slope = np.hypot(np.hypot(of_slope, own), arithmetic.converted(targets)) * abs(scale)
+    if of_preactivation:
+        found = [np.hypot(of_slope, arithmetic.stored(delta[last]))]
+    else:
+        upstream = terms.gradient(at, targets) * scale
+        of_upstream = np.hypot(of_slope, arithmetic.stored(upstream))
+        found = [_through(problem, trace, arithmetic, last, upstream, of_upstream, of_a[last], delta[last])]
+    for index in reversed(range(last)):
+        above = problem.parameters[index + 1].weight.T
+        upstream = delta[index + 1] @ above
+        squares = root_of_squares(delta[index + 1], above)
+        of_upstream = np.hypot(
+            np.hypot(
+                root_of_squares(found[-1], above), root_of_squares(delta[index + 1], of_weights[index + 1].T)
+            ),
+            arithmetic.summed(above.shape[0], squares, upstream),
+        )
+        found.append(
+            _through(problem, trace, arithmetic, index, upstream, of_upstream, of_a[index], delta[index])
+        )
+    return found[::-1]
+
+
+def _through(
+    problem: Problem,
+    trace: Trace,
+    arithmetic: RoundingArithmetic,
+    index: int,
+    upstream: Array,
+    of_upstream: Array,
+    of_a: Array,
+    delta: Array,
+) -> Array:
+    """Carry a deviation from ∂R/∂z of a layer to its δ."""
+    masks, a = problem.batch.masks, trace.a[index]
+    if index in masks:
+        upstream, of_upstream = upstream * masks[index], of_upstream * np.abs(masks[index])
+    activation = problem.network.layers[index].activation
+    unit = np.maximum(scale_of(upstream), scale_of(of_upstream))
+    spread = activation.pull_back_spread(a, upstream / unit, np.square(of_upstream / unit), np.square(of_a))
+    own = arithmetic.lost(activation.pull_back_roundoff(a, upstream / unit))
+    own = np.hypot(own, np.abs(upstream / unit) * activation.derivative_library_error(a))
+    return np.asarray(np.hypot(np.hypot(np.sqrt(spread), own) * unit, arithmetic.stored(delta)))
+
+
+def gradient_deviations(
+    arithmetic: RoundingArithmetic,
+    z: Array,
+    of_z: Array,
+    delta: Array,
+    of_delta: Array,
+    with_bias: bool,
+    penalty: LayerParameters | None,
+) -> Array:
+    """Give the deviation of zᵀδ + penalty; a bias, whose z is 1, is the last row."""
+    if with_bias:
+        z = np.hstack([z, np.ones((len(z), 1))])
+        of_z = np.hstack([of_z, np.zeros((len(z), 1))])
+    if penalty is None:
+        return arithmetic.of_product(z, of_z, delta, of_delta, ALIKE, STORED)
+    parts = [penalty.weight] if penalty.bias is None else [penalty.weight, penalty.bias.reshape(1, -1)]
+    extra = np.vstack(parts)
+    own = arithmetic.of_product(z, of_z, delta, of_delta, ALIKE, 0.0)
+    total = z.T @ delta + extra
+    return joined((1.0, own), (2.0, arithmetic.stored(extra)), (STORED, arithmetic.stored(total)))
+
+
+def near(kink: Kink, a: Array, deviation: Array) -> Array:
+    return np.asarray(np.abs(a - kink.at) <= DEVIATIONS * deviation)
