@@ -9,11 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from rich.console import Console
-from rich.progress import track
-
 from verifier.allowed import DEFAULT, Allowed
-from verifier.audience import for_student
 from verifier.documents.assignment_reading import read_assignment_file
 from verifier.documents.mistakes import MalformedSubmission, Mistakes
 from verifier.documents.tolerance_reading import read_tolerance
@@ -22,10 +18,10 @@ from verifier.exporters import EXPORTERS, ExportChoices
 from verifier.exporters.classroom50 import VARIABLES
 from verifier.exporters.junit import DIALECTS
 from verifier.judging import Manner, judge
-from verifier.judging_processes import judged_by_processes, processes_for
 from verifier.oracles import ORACLES
 from verifier.output import opened
 from verifier.points import Points, read_points
+from verifier.process_count import processes_for
 from verifier.report import Audience
 from verifier.report_writer import ReportWriter
 from verifier.sourced import Sourced
@@ -81,6 +77,8 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
 def _judged(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generator[Sourced, None, None]:
     processes = processes_for(sources, jobs)
     if processes > 1 and STANDARD_INPUT not in sources:
+        from verifier.judging_processes import judged_by_processes
+
         yield from judged_by_processes(sources, manner, processes)
         return
     for source in sources:
@@ -90,6 +88,8 @@ def _judged(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generat
 def _for(audience: str, own: Sourced, allowed: Allowed) -> Sourced:
     if own.report is None or audience == Audience.GRADER:
         return own
+    from verifier.audience import for_student
+
     return replace(own, report=for_student(own.report, allowed))
 
 
@@ -130,4 +130,7 @@ def _checked(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
 def _with_progress(judged: Iterable[Sourced], total: int) -> Iterable[Sourced]:
     if total < _MANY or not sys.stderr.isatty():
         return judged
+    from rich.console import Console
+    from rich.progress import track
+
     return track(judged, "judging", total=total, console=Console(stderr=True), transient=True)

@@ -12,7 +12,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
 from threading import current_thread, main_thread
 from types import MappingProxyType
@@ -24,34 +23,10 @@ if TYPE_CHECKING:
     from verifier.judging import Manner
     from verifier.sourced import Sourced
 
-# A process takes two seconds to start, in which so much JSON is judged; a file counts as this much more.
-_BYTES_A_PROCESS = 1_500_000
-_BYTES_A_FILE = 12_000
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 Frozen = MappingProxyType[object, object]
 Judge = Callable[[str, "Manner"], "Sourced"]
-
-
-def cores() -> int:
-    """Give how many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def processes_for(sources: Sequence[str], asked: int | None) -> int:
-    """Give how many processes judge these files: 1 means this one, which is what few and small ones need."""
-    if asked is not None:
-        return max(1, min(asked, len(sources)))
-    work = sum(_BYTES_A_FILE + _size(source) for source in sources)
-    return max(1, min(cores(), len(sources), work // _BYTES_A_PROCESS))
-
-
-def _size(source: str) -> int:
-    try:
-        return Path(source).stat().st_size
-    except OSError:  # absent, or gone since it was listed: told when it is judged
-        return 0
 
 
 def judged_by_processes(

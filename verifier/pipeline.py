@@ -18,7 +18,6 @@ from verifier.cautions import cautions, cautions_of_screened
 from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, Evidence, consult
 from verifier.convention import as_submitted
-from verifier.diagnosis.diagnosing import diagnose
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.documents.reading import read_submission
 from verifier.enclosure.estimates import enclosed
@@ -86,6 +85,8 @@ def verify(
         warnings = tuple(cautions(submission, trace, comparisons, consensus, allowed))
         mistakes = ()
         if diagnosis:
+            from verifier.diagnosis.diagnosing import diagnose  # with every rule; what is right needs none
+
             right = {name: estimate.value for name, estimate in reference.items()}
             codes = {caution.code for caution in warnings}
             mistakes = diagnose(problem, trace, comparisons, right, allowed, submission.precision, codes)

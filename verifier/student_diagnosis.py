@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from verifier.allowed import Allowed
-from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.diagnosis.finding import UNEXPLAINED_ID
 from verifier.report import ParameterReport, Report
@@ -67,6 +66,8 @@ def _unnamed(parameters: Mapping[str, ParameterReport]) -> Diagnosis:
     equation = "bias_gradient" if own[0].endswith(".bias") else "weight_gradient"
     if len(own) > 1:
         equation = "output_delta" if layer == last else "hidden_delta"
+    from verifier.diagnosis.bugs import BUGS
+
     words, place = BUGS[UNEXPLAINED_ID].words, f"layer {layer}"
     return Diagnosis(
         bug=UNEXPLAINED_ID,
@@ -114,4 +115,6 @@ def _hint(row: Diagnosis, allowed: Allowed) -> str:
     """Give the hint, without the place that it names where that is withheld."""
     if not allowed.hint or allowed.layer:
         return row.hint if allowed.hint else ""
+    from verifier.diagnosis.bugs import BUGS
+
     return BUGS[row.bug].words.hint.format(place="the layer") if row.bug in BUGS else ""

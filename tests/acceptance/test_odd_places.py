@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.doors import GRADJURY
 from tests.acceptance.test_command_line import FAST, run, write_example
-from verifier.judging_processes import processes_for
+from verifier.process_count import processes_for
 from verifier.sources import sources_of
 
 ONE = ("--oracles", "backpropagation")

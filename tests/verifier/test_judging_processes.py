@@ -10,7 +10,8 @@ from verifier.documents.files import write_document
 from verifier.examples import example_document
 from verifier.exit_status import ExitStatus
 from verifier.judging import Manner, judge
-from verifier.judging_processes import cores, judged_by_processes, processes_for
+from verifier.judging_processes import judged_by_processes
+from verifier.process_count import cores, processes_for
 from verifier.sourced import Sourced
 
 MANNER = Manner(oracles=("backpropagation", "finite_differences"))

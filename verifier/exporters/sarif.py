@@ -8,7 +8,6 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from verifier.diagnosis.bugs import BUGS
 from verifier.documents.json_text import write
 from verifier.exporters.exporter import ExportChoices
 from verifier.exporters.finding import BROKEN, MALFORMED, Finding, of_each, rule_of, worst_first
@@ -46,6 +45,8 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 def _rule(name: str) -> dict[str, Any]:
     rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
+    from verifier.diagnosis.bugs import BUGS
+
     if name in BUGS:
         words = BUGS[name].words
         rule["shortDescription"] = {"text": words.title[:1024]}
