@@ -39,6 +39,12 @@ def gradient_of_nodes(
 
 def _product(z: Array, delta: Estimate, scale: float) -> Estimate:
     known = np.isfinite(delta.error) & np.isfinite(delta.value)
+    told = known.any(axis=0)
+    if 2 * np.count_nonzero(told) < told.size:  # few units were looked at
+        few = _product(z, Estimate(delta.value[:, told], delta.error[:, told]), scale)
+        found = Estimate(np.zeros((z.shape[1], told.size)), np.full((z.shape[1], told.size), np.inf))
+        found.value[:, told], found.error[:, told] = few.value, few.error
+        return found
     value = np.where(known, delta.value, 0.0)
     error = np.where(known, delta.error, 0.0)
     size = np.abs(z).T

@@ -43,16 +43,23 @@ def responses(
     moves: Callable[[slice], Moves],
 ) -> Iterator[Responses]:
     """Make `count` moves in `layer`, each from the unmoved network, in chunks that fit the cache."""
-    widest = max(own.weight.shape[1] for own in problem.parameters[layer:])
+    first = layer + _passes_on_alone(problem, layer)  # whose pre-activations are held for every move
+    widest = max(own.weight.shape[1] for own in problem.parameters[first:])
     width = max(1, CHUNK // (sides * problem.batch.size * widest))
-    for first in range(0, count, width):
-        chunk = slice(first, min(first + width, count))
+    for start in range(0, count, width):
+        chunk = slice(start, min(start + width, count))
         yield _responses(problem, a, z, layer, chunk, moves(chunk))
 
 
-def every_unit(steps: Array) -> Callable[[slice], Moves]:
-    """Move each unit of a layer in every example. Shapes: steps (sides, N, units)."""
-    return lambda chunk: Moves(np.arange(chunk.start, chunk.stop), np.moveaxis(steps[:, :, chunk], -1, 1))
+def moves_of(steps: Array, units: Array) -> Callable[[slice], Moves]:
+    """Move each of some units of a layer in every example. Shapes: steps (sides, N, all units)."""
+    return lambda chunk: Moves(units[chunk], np.moveaxis(steps[:, :, units[chunk]], -1, 1))
+
+
+def _passes_on_alone(problem: Problem, layer: int) -> bool:
+    """Whether a unit that moves changes the next layer by one row of its weights."""
+    derivative = problem.network.layers[layer].activation.derivative
+    return derivative is not None and layer < len(problem.parameters) - 1
 
 
 def _activated(problem: Problem, index: int, a: Array) -> Array:
@@ -81,7 +88,7 @@ def _responses(
     own = a[layer].T[which] + moved  # (sides, moves, N)
     smooth = np.ones((count, examples), dtype=bool)
 
-    if activation.derivative is not None and layer < last:
+    if _passes_on_alone(problem, layer):
         for kink in activation.kinks:
             smooth &= ~_crosses(kink, own[..., None])
         mask = problem.batch.masks[layer].T[which] if layer in problem.batch.masks else 1.0

@@ -85,11 +85,17 @@ def matmul(x: Ball, y: Ball) -> Ball:
     terms = x.middle.shape[1]
     gamma = _gamma(terms)
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
-    if y.radius.any():
-        radius = x.radius @ (size_y + y.radius) + size_x @ (y.radius + _lost(gamma, size_y))
-    else:
+    if not y.radius.any():
         radius = (x.radius + _lost(gamma, size_x)) @ size_y
-    return Ball(x.middle @ y.middle, inflated(radius, 2 * terms + 4))
+    else:
+        own = y.radius + _lost(gamma, size_y)
+        if x.radius.any():  # r_x (|y| + r_y) + |x| (r_y + γ|y|), as one product
+            size_x = np.hstack([x.radius, size_x])
+            own = np.vstack([size_y + y.radius, own])
+        radius = size_x @ own
+    radius *= 1.0 + (4 * terms + 24) * UNIT  # inflated, as a sum of so many products, where it stands
+    radius += (2 * terms + 8) * SMALLEST
+    return Ball(x.middle @ y.middle, radius)
 
 
 def transpose(x: Ball) -> Ball:

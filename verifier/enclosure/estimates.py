@@ -25,7 +25,8 @@ def enclosed(
         a, z = enclose_forward(problem)
         found = enclose_gradient(problem, a, z)
         reached = [near | far for near, far in zip(reached_kinks(problem, a), kinks, strict=True)]
-        widened = enclose_gradient(problem, a, z, reached) if any(map(np.any, reached)) else found
+        at_kinks = any(own.any() for own in reached)
+        widened = enclose_gradient(problem, a, z, reached) if at_kinks else found
         return {
             name: _estimate(problem, name, found[name], widened[name], precision)
             for name, _ in named(problem.parameters)
@@ -40,6 +41,8 @@ def _estimate(
     w = own.weight if kind == "weight" else own.bias
     assert w is not None
     penalties = [p for p in problem.risk.penalties if p.biases or kind == "weight"]
+    if widened is ball and not penalties and _is_finite(ball):
+        return Estimate(ball.middle, ball.radius)
     slopes = np.zeros(w.shape)
     for penalty in penalties:
         part, width = _slope_of_penalty(problem, penalty, w, precision)
@@ -56,6 +59,10 @@ def _estimate(
     known = np.isfinite(ball.middle) & np.isfinite(ball.radius) & np.isfinite(slopes)
     error = np.where(known, ball.radius, np.inf)
     return Estimate(ball.middle, error, slopes if slopes.any() else None)
+
+
+def _is_finite(ball: Ball) -> bool:
+    return bool(np.isfinite(ball.middle).all() and np.isfinite(ball.radius).all())
 
 
 def _slope_of_penalty(

@@ -96,7 +96,8 @@ def oracles(report: Report) -> Iterator[str]:
         else:
             word = "agrees" if item.agrees else "CONTRADICTS"
             within = figure(item.max_disagreement or 0.0, ".1g")
-            yield f"{item.oracle} {word} ({item.entries} entries, within {within})"
+            looked_at = f"; {item.reason}" if item.reason else ""
+            yield f"{item.oracle} {word} ({item.entries} entries, within {within}{looked_at})"
 
 
 def entry(own: Entry) -> str:
