@@ -9,12 +9,21 @@ from verifier.estimate import Estimate
 from verifier.precision import PRECISIONS
 
 RELATIVE_STEP = 2.0**-17  # the cube root of 2**-52, a power of two so that a ± h loses little
+SIDES = (1.0, -1.0, 2.0)  # multiples of the step
 SIDES_LOSE = 2.0**-50  # of the losses on both sides: their own rounding, where the unmoved loss is 0
 
 
-def difference(losses: Array, steps: Array) -> Array:
-    """Give (ℓ₊ − ℓ₋) / (step₊ − step₋); the first axis has the two sides."""
-    return np.asarray((losses[0] - losses[1]) / (steps[0] - steps[1]))
+def slopes(losses: Array, middle: Array | float, steps: Array, noise: Array | float) -> tuple[Array, Array]:
+    """Give (ℓ(h) − ℓ(−h)) / 2h and its error; the first axis of losses and steps has the sides `SIDES`.
+
+    middle: ℓ(0). noise: what each loss may be off by. Truncation is ℓ‴ h²/6 to leading order; the error takes
+    three times that, h³ ℓ‴ being the third difference ℓ(2h) − 3 ℓ(h) + 3 ℓ(0) − ℓ(−h).
+    """
+    above, below, beyond = losses
+    width = steps[0] - steps[1]
+    bent = np.abs(beyond - 3.0 * (above - middle) - below)
+    rounded = 2.0 * noise + SIDES_LOSE * (np.abs(above) + np.abs(below))
+    return np.asarray((above - below) / width), np.asarray((bent + rounded) / width)
 
 
 def penalty_differences(problem: Problem, penalty: Penalty) -> dict[str, Estimate]:

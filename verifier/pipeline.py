@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -28,6 +27,7 @@ from verifier.precision import PRECISIONS
 from verifier.report import LossReport, ParameterReport, Report
 from verifier.rounding import Rounding, rounding
 from verifier.screening import screen
+from verifier.side_by_side import side_by_side
 from verifier.submission import Submission
 from verifier.verdict import Verdict, of_whole
 
@@ -121,9 +121,8 @@ def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None
     asked = {name: row.gradient for name, row in ORACLES.items() if name in oracles}
     if len(asked) == 1 or _work(problem) < LEAST_WORK_FOR_THREADS:
         return {name: gradient(problem, honest) for name, gradient in asked.items()}
-    with ThreadPoolExecutor(len(asked)) as threads:  # numpy and torch let others work while they do
-        answers = {name: threads.submit(gradient, problem, honest) for name, gradient in asked.items()}
-        return {name: answer.result() for name, answer in answers.items()}
+    answers = side_by_side(lambda gradient: gradient(problem, honest), asked.values())
+    return dict(zip(asked, answers, strict=True))
 
 
 def _work(problem: Problem) -> int:

@@ -10,20 +10,18 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import forward
-from reference_impl.problem import Problem
-from verifier.differences import RELATIVE_STEP, SIDES_LOSE, difference, penalty_differences
+from reference_impl.problem import Problem, example_losses
+from verifier.differences import RELATIVE_STEP, SIDES, penalty_differences, slopes
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.node_perturbation import Moves, responses
 from verifier.rounding import Rounding
-
-_SIDES = np.array([1.0, -1.0, 2.0, -2.0])
 
 
 def gradient(problem: Problem, honest: Rounding) -> Answer:
     """Differentiate the risk along every weight and bias.
 
-    Error: an estimate. Truncation: the whole change between the steps h and 2h. Rounding: the risk's own, on
-    both sides, over 2h. Left out (infinite error) are weights for which some unit's sign differs between the
+    Error: an estimate of truncation and of both risks' rounding (see `differences.py`). Left out (infinite
+    error) are weights for which some unit's sign differs between the
     sides, in any example.
     """
     trace = forward(problem.network, problem.parameters, problem.batch)
@@ -50,19 +48,16 @@ def _of_matrix(
 ) -> Estimate:
     """Shapes: w (in, out), inputs (N, in); a bias is a row of weights on inputs of 1."""
     flat = w.ravel()
-    steps = (flat + _SIDES[:, None] * RELATIVE_STEP * np.maximum(np.abs(flat), 1.0)) - flat
+    steps = (flat + np.array(SIDES)[:, None] * RELATIVE_STEP * np.maximum(np.abs(flat), 1.0)) - flat
     value, error = np.empty(flat.size), np.empty(flat.size)
     moves = partial(_moves, steps, inputs, w.shape[1])
     scale = problem.risk.example_scale(problem.batch.size)
-    for found in responses(problem, a, z, layer, flat.size, len(_SIDES), moves):
+    middle = float(example_losses(problem, a[-1], z[-1]).sum()) * scale
+    for found in responses(problem, a, z, layer, flat.size, len(SIDES), moves):
         chunk = found.moves
         risks = found.losses.sum(axis=-1) * scale
-        near = difference(risks[0:2], steps[0:2, chunk])
-        far = difference(risks[2:4], steps[2:4, chunk])
-        own = SIDES_LOSE * np.abs(risks[0:2]).sum(axis=0)
-        rounded = (2.0 * noise + own) / (steps[0] - steps[1])[chunk]
-        value[chunk] = near
-        error[chunk] = np.where(found.smooth.all(axis=-1), np.abs(far - near) + rounded, np.inf)
+        value[chunk], lost = slopes(risks, middle, steps[:, chunk], noise)
+        error[chunk] = np.where(found.smooth.all(axis=-1), lost, np.inf)
     return Estimate(value, error)
 
 
