@@ -1,0 +1,142 @@
+"""Requests a second of the service, beside what its framework reaches echoing the same JSON.
+
+    python -m benchmarks.throughput [--seconds 15] [--connections 16]
+
+Needs `wrk`. The submission is a right one of 4-8-3, N = 8. The client and all processes share the machine.
+With one worker one process answers and one judges, with two, two and two. Then one submission of 109,386
+parameters as safetensors, asked for in turn over HTTP and in this process.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from benchmarks.judging import document
+from benchmarks.load import run_wrk, running_service
+from verifier.documents.files import parse_bytes
+from verifier.pipeline import verify
+
+_LUA = """
+wrk.method = "POST"
+wrk.path = "/v1/checks"
+wrk.headers["Content-Type"] = "application/json"
+local file = io.open("{file}", "rb")
+wrk.body = file:read("*a")
+file:close()
+done = function(summary, latency)
+  local fields = {{
+    requests = summary.requests, microseconds = summary.duration, p50 = latency:percentile(50) / 1000,
+    p99 = latency:percentile(99) / 1000, status = summary.errors.status + summary.errors.timeout,
+  }}
+  local written = {{}}
+  for name, value in pairs(fields) do written[#written + 1] = string.format('"%s": %.3f', name, value) end
+  io.stderr:write("{{" .. table.concat(written, ", ") .. "}}\\n")
+end
+"""
+_LARGE = ([784, 128, 64, 10], 32)
+
+
+def plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+@contextmanager
+def echoing(port: int = 8999) -> Iterator[str]:
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.echo:app", "--port", str(port), "--no-access-log",
+               "--http", "h11", "--log-level", "warning"]  # fmt: skip
+    server = subprocess.Popen(command)
+    try:
+        time.sleep(3)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def rate(url: str, script: Path, connections: int, seconds: int) -> float:
+    run_wrk(url, script, connections, 5)
+    found = run_wrk(url, script, connections, seconds)
+    assert found["status"] == 0, f"{found['status']} requests failed"
+    persecond = found["requests"] / found["microseconds"] * 1e6
+    print(f"    {persecond:7.0f} a second; median {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms")
+    return persecond
+
+
+def safetensors_of(submission: dict) -> bytes:
+    from safetensors.numpy import save
+
+    tensors = {
+        f"{kind}.{name}": np.ascontiguousarray(array)
+        for kind in ("parameters", "gradients")
+        for name, array in submission[kind].items()
+    }
+    tensors |= {"inputs": submission["inputs"], "targets": submission["targets"]}
+    rest = {key: submission[key] for key in ("network", "loss")}
+    return save(tensors, {"submission": json.dumps(rest)})
+
+
+def large(url: str) -> None:
+    content = safetensors_of(document(*_LARGE))
+    connection = HTTPConnection(url.removeprefix("http://"))
+    headers = {"Content-Type": "application/x-safetensors"}
+    asked, here = [], []
+    for _ in range(25):
+        started = time.perf_counter()
+        connection.request("POST", "/v1/checks", content, headers)
+        answer = connection.getresponse()
+        found = json.loads(answer.read())
+        asked.append(time.perf_counter() - started)
+        assert (answer.status, found["verdict"]) == (200, "correct")
+        started = time.perf_counter()
+        report = verify(parse_bytes(content, declared="safetensors"))
+        json.dumps(report.to_dict())
+        here.append(time.perf_counter() - started)
+    a, b = median(asked) * 1e3, median(here) * 1e3
+    print(f"109,386 parameters as safetensors ({len(content) / 1e6:.1f} MB)")
+    print(f"    {a:.1f} ms over HTTP, {b:.1f} ms here: {a / b:.2f} x")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=int, default=15)
+    options.add_argument("--connections", type=int, default=16)
+    chosen = options.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("this needs wrk: apt-get install wrk")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "submission.json").write_text(json.dumps(plain(document([4, 8, 3], 8))))
+        script = folder / "requests.lua"
+        script.write_text(_LUA.format(file=folder / "submission.json"))
+        print("echo, one process")
+        with echoing() as url:
+            echo = rate(url, script, chosen.connections, chosen.seconds)
+        rates = {}
+        for workers in (1, 2):
+            os.environ["GRADJURY_PROCESSES"] = "1"  # that judge, for each worker
+            print(f"the service, {workers} worker{'s' if workers > 1 else ''}")
+            with running_service(workers, folder) as (url, _):
+                rates[workers] = rate(url, script, chosen.connections, chosen.seconds)
+                if workers == 1:
+                    large(url)
+        print(f"one worker: {100 * rates[1] / echo:.0f} % of echo; two: {rates[2] / rates[1]:.2f} x one")
+
+
+if __name__ == "__main__":
+    main()
