@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from reference_impl.network import Trace
-from reference_impl.problem import Problem, risk_value
+from reference_impl.problem import Problem
 from verifier.caution import Caution
 from verifier.comparison import Comparison
 from verifier.consensus import Consensus
@@ -21,13 +21,14 @@ _KINKS_NAMED = 10
 def cautions(
     submission: Submission,
     trace: Trace,
+    loss: float,
     comparisons: Mapping[str, Comparison],
     consensus: Consensus,
     allowed: Rounding,
 ) -> Iterator[Caution]:
     """Give the report's warnings but those that reading the document already gave."""
     problem = submission.problem
-    yield from _of_forward_pass(problem, trace)
+    yield from _of_forward_pass(trace, loss)
     yield from _undecided(comparisons)
     yield from _disputes(consensus)
     if any(comparison.subgradient.any() for comparison in comparisons.values()):
@@ -39,9 +40,11 @@ def cautions(
     yield from _of_entries_at_zero(problem, trace, uninformative)
 
 
-def cautions_of_screened(problem: Problem, trace: Trace, uninformative: bool) -> Iterator[Caution]:
+def cautions_of_screened(
+    problem: Problem, trace: Trace, loss: float, uninformative: bool
+) -> Iterator[Caution]:
     """Give the same of a submission that is correct to rounding throughout."""
-    yield from _of_forward_pass(problem, trace)
+    yield from _of_forward_pass(trace, loss)
     yield from _of_entries_at_zero(problem, trace, uninformative)
 
 
@@ -50,7 +53,7 @@ def _of_entries_at_zero(problem: Problem, trace: Trace, uninformative: bool) -> 
         yield from uninformative_parts(problem, trace)
 
 
-def _of_forward_pass(problem: Problem, trace: Trace) -> Iterator[Caution]:
+def _of_forward_pass(trace: Trace, loss: float) -> Iterator[Caution]:
     with np.errstate(all="ignore"):
         for index, (a, z) in enumerate(zip(trace.a, trace.z[1:], strict=True)):
             if not (np.isfinite(a).all() and np.isfinite(z).all()):
@@ -61,7 +64,7 @@ def _of_forward_pass(problem: Problem, trace: Trace) -> Iterator[Caution]:
                     layer=index,
                 )
                 break
-        if not np.isfinite(risk_value(problem, trace)):
+        if not np.isfinite(loss):
             yield Caution(
                 "loss-not-finite",
                 "the loss of this problem is not a finite number, so it has no gradient to compare with",

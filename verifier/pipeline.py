@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.network import Trace, forward, named
-from reference_impl.problem import Problem, risk_value
+from reference_impl.network import forward, named
+from reference_impl.problem import Problem
 from verifier.caution import Caution
 from verifier.cautions import cautions, cautions_of_screened
 from verifier.comparison import Comparison, compare
@@ -64,7 +64,7 @@ def verify(
     if submission.precision.name != "float64":
         allowed = rounding(problem, trace, submission.precision)
 
-    loss = _judge_loss(submission, trace, honest, allowed)
+    loss = _judge_loss(submission, honest, allowed)
     answers = ask(problem, honest, oracles)
     whole_arrays = entries == "all"
     finite = bool(np.isfinite(loss.value))
@@ -72,7 +72,7 @@ def verify(
     screened = screen(submission, answers, allowed) if plain else None
     if screened is not None:
         parameters, evidence = screened.parameters, screened.evidence
-        warnings = tuple(cautions_of_screened(problem, trace, screened.uninformative))
+        warnings = tuple(cautions_of_screened(problem, trace, loss.value, screened.uninformative))
         mistakes: tuple[Diagnosis, ...] = ()
     else:
         consensus = _agree(problem, answers, honest)
@@ -82,7 +82,7 @@ def verify(
         reference = _with_kinks_of(submission, consensus.reference, allowed)
         comparisons = _compare(submission, reference, allowed, consensus)
         parameters, evidence = _report_parameters(submission, comparisons, whole_arrays), consensus.evidence
-        warnings = tuple(cautions(submission, trace, comparisons, consensus, allowed))
+        warnings = tuple(cautions(submission, trace, loss.value, comparisons, consensus, allowed))
         mistakes = ()
         if diagnosis:
             from verifier.diagnosis.diagnosing import diagnose  # with every rule; what is right needs none
@@ -200,8 +200,8 @@ def _report_parameters(
     return reports
 
 
-def _judge_loss(submission: Submission, trace: Trace, honest: Rounding, allowed: Rounding) -> LossReport:
-    value, uncertainty = risk_value(submission.problem, trace), honest.loss
+def _judge_loss(submission: Submission, honest: Rounding, allowed: Rounding) -> LossReport:
+    value, uncertainty = honest.risk, honest.loss
     verdict = None
     if submission.reported_loss is not None:
         slack = uncertainty + allowed.loss

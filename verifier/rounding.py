@@ -38,13 +38,14 @@ ByParameter = Mapping[str, Array]
 class Rounding:
     """What rounding may cost, `DEVIATIONS` standard deviations.
 
-    example_losses: (N,), each example's loss. loss: the risk.
+    example_losses: (N,), each example's loss. loss: of the risk, whose value is `risk`.
     kinks: by layer, (N, out), where rounding may carry a pre-activation over a kink.
     allowances, scales: how to work out, when first asked, what `allowance` and `scale` hold.
     """
 
     example_losses: Array
     loss: float
+    risk: float
     kinks: tuple[Array, ...]
     allowances: Callable[[], ByParameter]
     scales: Callable[[], ByParameter]
@@ -82,8 +83,9 @@ def rounding(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
         return _largest([_scales(problem, side) for side in sides])
 
     of_losses = _of_losses(problem, trace, arithmetic, own.of_a[-1], own.of_z[-1])
-    of_risk = _of_risk(problem, trace, arithmetic, of_losses)
-    return Rounding(DEVIATIONS * of_losses, DEVIATIONS * of_risk, kinks, allowances, scales)
+    risk = risk_value(problem, trace)
+    of_risk = _of_risk(problem, trace, arithmetic, of_losses, risk)
+    return Rounding(DEVIATIONS * of_losses, DEVIATIONS * of_risk, risk, kinks, allowances, scales)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +181,9 @@ def _of_losses(
     return np.asarray(deviation * abs(problem.risk.output_scale(targets.shape[-1])))
 
 
-def _of_risk(problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, of_losses: Array) -> float:
+def _of_risk(
+    problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, of_losses: Array, risk: float
+) -> float:
     losses = example_losses(problem, trace.a[-1], trace.outputs)
     data = np.hypot(_norm(of_losses), arithmetic.summed(losses.size, _norm(losses), losses.sum()))
     data = data * problem.risk.example_scale(losses.size)
@@ -188,7 +192,7 @@ def _of_risk(problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, of_
         values = np.concatenate([NORMS[penalty.norm].value(w).ravel() for w in arrays])
         values = values * penalty.coefficient(losses.size)
         data = np.hypot(data, arithmetic.summed(values.size, 2.0 * _norm(values), values.sum()))
-    return float(np.hypot(data, sqrt(2.0) * arithmetic.stored(np.asarray(risk_value(problem, trace)))))
+    return float(np.hypot(data, sqrt(2.0) * arithmetic.stored(np.asarray(risk))))
 
 
 def _norm(values: Array) -> Array:

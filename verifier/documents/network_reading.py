@@ -1,6 +1,7 @@
 """The document's `network` as layers and conventions."""
 
 import inspect
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -89,9 +90,14 @@ def read_activation(document: Any, pointer: str, mistakes: Mistakes) -> Activati
     if name is None:
         return None
     before = len(mistakes.found)
-    check_fields(options, inspect.signature(ACTIVATIONS[name]).parameters, pointer, mistakes)
+    check_fields(options, _options_of(name), pointer, mistakes)
     numbers = {key: read_number(value, at(pointer, key), mistakes) for key, value in options.items()}
     return None if len(mistakes.found) > before else activation(name, **numbers)
+
+
+@cache
+def _options_of(name: str) -> tuple[str, ...]:
+    return tuple(inspect.signature(ACTIVATIONS[name]).parameters)
 
 
 def activation_document(row: Activation) -> str | dict[str, Any]:
