@@ -27,7 +27,8 @@ def report_parameter(
     entries = None
     if whole_arrays:
         with np.errstate(all="ignore"):
-            entries = Entries(expected, submitted, submitted - expected)
+            tolerance = laid_out(np.where(comparison.undecided, np.nan, comparison.tolerance))
+            entries = Entries(expected, submitted, submitted - expected, tolerance)
     return ParameterReport(
         name=name,
         shape=tuple(submitted.shape),

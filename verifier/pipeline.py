@@ -21,6 +21,7 @@ from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.documents.reading import read_submission
 from verifier.enclosure.estimates import enclosed
 from verifier.estimate import Answer, Estimate
+from verifier.layer_outline import outlined
 from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
 from verifier.precision import PRECISIONS
@@ -107,6 +108,7 @@ def verify(
             "atol": submission.tolerance.atol,
         },
         diagnosis=mistakes,
+        network=outlined(problem.network),
     )
 
 

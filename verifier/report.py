@@ -9,6 +9,7 @@ from reference_impl.array import Array
 from verifier.caution import Caution
 from verifier.consensus import Evidence
 from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.layer_outline import LayerOutline
 from verifier.verdict import Verdict
 
 SCHEMA = "gradjury.report/1"
@@ -42,11 +43,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
-    """The whole arrays, in the submission's own layout."""
+    """The whole arrays, in the submission's own layout.
+
+    tolerance: the distance up to which each is correct, NaN for what is undecided.
+    """
 
     expected: Array
     submitted: Array
     difference: Array
+    tolerance: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class Report:
     """The verdict on a submission's gradients and everything behind it.
 
     seconds: what judging took; the only field that differs between two runs.
+    network: its layers without their numbers; empty in reports of before, and in students'.
     audience: whom it was written for. In a student's, what is withheld is NaN, 0 or empty: see `audience.py`.
     """
 
@@ -117,6 +123,7 @@ class Report:
     tolerance: Mapping[str, Any] | None = None
     diagnosis: tuple[Diagnosis, ...] = ()
     audience: Audience = Audience.GRADER
+    network: tuple[LayerOutline, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report's document, ready for JSON (see `documents/report_document.py`)."""
@@ -128,6 +135,12 @@ class Report:
         from verifier.exporters.text import brief
 
         return f"<Report {brief(self)}>"
+
+    def _repr_html_(self) -> str:
+        """Show itself in a notebook."""
+        from verifier.report_page.notebook import in_notebook
+
+        return in_notebook(self)
 
     def __str__(self) -> str:
         from verifier.exporters.text import of_report

@@ -50,7 +50,9 @@ def references(draw: st.DrawFn, verdicts: tuple[Verdict, ...], places: tuple[Any
         measures = [draw(st.none() | NUMBERS) for _ in range(5)]
         array = np.array([draw(NUMBERS)])
         worst = tuple(entry() for _ in range(draw(st.integers(0, 2))))
-        return ParameterReport(name, (3,), verdict, *counts, *measures, worst, Entries(array, array, array))
+        return ParameterReport(
+            name, (3,), verdict, *counts, *measures, worst, Entries(array, array, array, array)
+        )
 
     diagnosis = tuple(
         Diagnosis(
@@ -164,12 +166,13 @@ def test_the_same_gradients_for_two_hidden_problems_read_alike():
 def test_every_field_of_a_report_is_passed_on_or_withheld_on_purpose():
     report = for_student(verify(example_document("wrong-layer")))
     passed_on = {"verdict", "parameters", "warnings", "name", "precision", "diagnosis", "audience"}
-    withheld = {"loss", "evidence", "versions", "seconds", "convention", "tolerance"}
+    withheld = {"loss", "evidence", "versions", "seconds", "convention", "tolerance", "network"}
     assert {field.name for field in fields(Report)} == passed_on | withheld
     assert not report.evidence
     assert not report.versions
     assert report.seconds == 0
     assert report.convention is report.tolerance is None
+    assert report.network == ()
     assert np.isnan(report.loss.value)
     assert report.audience is Audience.STUDENT
 

@@ -32,6 +32,7 @@ def document_of(report: Report) -> dict[str, Any]:
         "convention": dict(report.convention or {}),
         "precision": report.precision,
         "tolerance": {key: value for key, value in (report.tolerance or {}).items() if value is not None},
+        **({"network": _network(report)} if report.network else {}),
         "versions": dict(report.versions),
         "seconds": report.seconds,
     }
@@ -94,7 +95,18 @@ def _entries(entries: Entries) -> dict[str, Any]:
         values = array.tolist()
         return values if np.isfinite(array).all() else numbers(values)
 
-    return {field: nested(getattr(entries, field)) for field in ("expected", "submitted", "difference")}
+    return {
+        field: nested(getattr(entries, field))
+        for field in ("expected", "submitted", "difference", "tolerance")
+    }
+
+
+def _network(report: Report) -> dict[str, Any]:
+    layers = [
+        {"in": layer.inputs, "out": layer.outputs, "activation": layer.activation, "bias": layer.bias}
+        for layer in report.network
+    ]
+    return {"layers": layers}
 
 
 def _diagnosis(row: Diagnosis) -> dict[str, Any]:

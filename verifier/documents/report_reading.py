@@ -10,6 +10,7 @@ from verifier.consensus import Evidence
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.documents.student_document import read_student_report
 from verifier.estimate import Uncertainty
+from verifier.layer_outline import LayerOutline
 from verifier.report import SCHEMA, Audience, Entries, Entry, LossReport, ParameterReport, Report
 from verifier.verdict import Verdict
 
@@ -43,6 +44,7 @@ def read_report(document: Mapping[str, Any]) -> Report:
         precision=document["precision"],
         tolerance={"preset": None} | document["tolerance"],
         diagnosis=tuple(_diagnosis(row) for row in document["diagnosis"]),
+        network=tuple(_layer(row) for row in document.get("network", {}).get("layers", ())),
     )
 
 
@@ -68,8 +70,18 @@ def _parameter(row: Mapping[str, Any]) -> ParameterReport:
         cosine=_float(row.get("cosine")),
         ratio=_float(row.get("ratio")),
         worst=tuple(_entry(entry) for entry in row.get("worst", ())),
-        entries=None if entries is None else Entries(**{k: np.asarray(v, float) for k, v in entries.items()}),
+        entries=None if entries is None else _entries(entries),
     )
+
+
+def _entries(row: Mapping[str, Any]) -> Entries:
+    arrays = {name: np.asarray(values, float) for name, values in row.items()}
+    arrays.setdefault("tolerance", np.full_like(arrays["expected"], np.nan))  # documents of before
+    return Entries(**arrays)
+
+
+def _layer(row: Mapping[str, Any]) -> LayerOutline:
+    return LayerOutline(row["in"], row["out"], row["activation"], row["bias"])
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

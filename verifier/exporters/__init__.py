@@ -35,7 +35,7 @@ EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
             Exporter("text", text.render, "text/plain", between="\n", closing=sentences.totals),
             Exporter("json", json.render, "application/json", between=""),
             Exporter("markdown", markdown.render, "text/markdown"),
-            Exporter("html", html.render, "text/html"),
+            Exporter("html", html.render, "text/html", whole_arrays=True),
             Exporter("csv", csv.render, "text/csv"),
             Exporter("junit", junit.render, "application/xml", aliases=("application/junit+xml", "text/xml")),
             Exporter("sarif", sarif.render, "application/sarif+json"),

@@ -35,7 +35,8 @@ class Exporter:
     name: on the command line. render: a pure function, without a final newline. media_type: in HTTP;
     aliases: others that ask for it. between: what stands between submissions where each is rendered alone, as
     soon as it is judged; None for a format that is one document of all. closing: what ends many submissions.
-    beside: other files to append to, by the environment variable that names them.
+    beside: other files to append to, by the environment variable that names them. whole_arrays: whether it
+    shows more where the reports have them; which is not asked for a student, whose report has none.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Exporter:
     between: str | None = None
     closing: Callable[[Sequence[ExitStatus]], str] | None = None
     beside: Mapping[str, Render] = field(default_factory=lambda: MappingProxyType({}))
+    whole_arrays: bool = False
 
     def export(self, report: Report, choices: ExportChoices = DEFAULT) -> str:
         """Render one report that came from no file."""

@@ -102,11 +102,12 @@ def oracles(report: Report) -> Iterator[str]:
 
 def entry(own: Entry) -> str:
     """Say what was submitted and what is right: a number (0 if nothing tells it from 0) or an interval."""
-    found = f"submitted {figure(own.submitted)}, expected {_expected(own)}"
+    found = f"submitted {figure(own.submitted)}, expected {expected(own)}"
     return found if isnan(own.submitted) else f"{found}, allowed {figure(own.tolerance, '.1g')}"
 
 
-def _expected(own: Entry) -> str:
+def expected(own: Entry) -> str:
+    """Say what is right of an entry: a number, an interval of slopes, or that nobody knows."""
     if own.slopes is not None:
         low, high = own.slopes
         nothing = 2.0**-40 * (high - low)

@@ -173,7 +173,7 @@ def test_the_page_holds_every_report_and_escapes_what_tests_are_called(pytester:
     )
     run(pytester, "--gradients-report=found.html")
     page = (pytester.path / "found.html").read_text()
-    assert "<dt>batch-sum-for-mean in the whole network (loss)</dt>" in page
+    assert "batch-sum-for-mean in the whole network (loss)</p>" in page
     assert "::test_wrong[&lt;b&gt;]" in page
     assert "<b>" not in page
 

@@ -1,0 +1,96 @@
+"""One real browser for all tests; a page that fails its test on any error or failed request."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
+ASSETS = Path(__file__).parent / "assets"
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+_HARMLESS = ("net::ERR_ABORTED",)  # a download, or a page that was left
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.fail(
+            "expected Chromium on the path, found none; `apt-get install -y chromium` as root installs it",
+            pytrace=False,
+        )
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open pages with contexts of their own: `new_page(color_scheme="dark", viewport=…)`.
+
+    foreseen: parts of the errors that a test provokes, such as `status of 404`.
+    """
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def opened(foreseen: tuple[str, ...] = (), **options: object) -> Page:
+        def note(text: str) -> None:
+            if not any(part in text for part in (*_HARMLESS, *foreseen)):
+                wrong.append(text)
+
+        def console(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning"):
+                note(f"console: {message.text}")
+
+        def failed(request: Request) -> None:
+            note(f"failed: {request.url[:200]}: {request.failure}")
+
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", console)
+        page.on("pageerror", lambda error: note(f"error: {error}"))
+        page.on("requestfailed", failed)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    return new_page()
+
+
+@pytest.fixture(scope="session")
+def violations() -> Callable[[Page], list[str]]:
+    """Ask axe-core what in a page keeps people out, a line each with where."""
+    source = (ASSETS / "axe.min.js").read_text()
+
+    def asked(page: Page) -> list[str]:
+        page.evaluate(source)  # not as an element, which the page's policy would refuse
+        found = page.evaluate("axe.run().then(result => result.violations)")
+        return [
+            f"{row['id']} ({row['impact']}): {node['html'][:200]}" for row in found for node in row["nodes"]
+        ]
+
+    return asked
+
+
+@pytest.fixture(scope="session")
+def pictured() -> Callable[[Page, str], None]:
+    """Write a picture for the documentation, where GRADJURY_SCREENSHOTS is set."""
+
+    def written(page: Page, name: str) -> None:
+        if os.environ.get("GRADJURY_SCREENSHOTS"):
+            PICTURES.mkdir(exist_ok=True)
+            page.screenshot(path=PICTURES / f"{name}.png")
+
+    return written

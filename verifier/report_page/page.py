@@ -1,0 +1,77 @@
+"""Reports as one file that stands alone: styles, scripts and data are in it, and it loads nothing."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+
+from markupsafe import Markup
+
+from verifier.exit_status import ExitStatus
+from verifier.exporters import sentences
+from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.harmless import shortened
+from verifier.report_page.drawn_figures import Budget
+from verifier.report_page.section import fragment
+from verifier.report_page.templating import asset, rendered
+from verifier.sourced import Sourced
+
+PLOTLY = "plotly/plotly-cartesian.min.js"
+
+
+def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+    """Give one page of all submissions; figures go to what is wrong first, as far as there is room."""
+    budget = Budget()
+    by_need = sorted(range(len(reports)), key=lambda index: reports[index].status is ExitStatus.CORRECT)
+    sections = {index: fragment(reports[index], f"s{index + 1}", budget) for index in by_need}
+    totals = sentences.totals([own.status for own in reports])
+    body = rendered(
+        "overview",
+        reports=reports,
+        totals=totals,
+        sentences=sentences,
+        shortened=shortened,
+        left_out=_left_out(budget),
+        sections=Markup("\n".join(sections[index] for index in range(len(reports)))),
+    )
+    return standing_alone(
+        title=shortened(reports[0].title) if len(reports) == 1 else totals,
+        heading="Gradient report" if len(reports) == 1 else "Gradient reports",
+        body=body,
+        with_figures='<div class="figures"' in body,
+    )
+
+
+def standing_alone(title: str, heading: str, body: str, with_figures: bool = False) -> str:
+    """Give a page with all that it needs; its policy names by their hashes what may run, and no address.
+
+    Plotly waits as text until the first figure is drawn: thus the page can be used before it is parsed.
+    """
+    style, script, library = asset("report.css"), asset("report.js"), asset(PLOTLY)
+    scripts = [("text/plain", Markup(library))] if with_figures else []
+    allowed = [_hash(script), _hash(library)] if with_figures else [_hash(script)]
+    policy = (
+        f"default-src 'none'; script-src {' '.join(allowed)}; style-src {_hash(style)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return rendered(
+        "page",
+        policy=Markup(policy),
+        title=title,
+        heading=heading,
+        style=Markup(style),
+        body=Markup(body),
+        scripts=[*scripts, ("", Markup(script))],
+    ).rstrip("\n")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def _left_out(budget: Budget) -> str:
+    if not budget.left_out:
+        return ""
+    return (
+        f"The figures of {budget.left_out} parameters are left out, so that this page stays quick to load; "
+        "what is wrong has its figures first. Where they are missing, a command gives them."
+    )

@@ -1,0 +1,93 @@
+"""A report's verdict in plain words, and what figures show, for who does not see them."""
+
+from typing import Any
+
+from verifier.documents.report_document import summary_of
+from verifier.exporters.sentences import figure
+from verifier.report import Audience, ParameterReport, Report
+from verifier.report_page.layer_states import LayerState, State
+from verifier.verdict import Verdict
+
+_OPENING = {
+    Verdict.CORRECT: "The gradient is right",
+    Verdict.INCORRECT: "The gradient is wrong",
+    Verdict.UNDECIDED: "It cannot honestly be told whether the gradient is right",
+    Verdict.MISSING: "The gradient is missing",
+}
+_BAD = (Verdict.INCORRECT, Verdict.MISSING, Verdict.UNDECIDED)
+
+
+def verdict_line(report: Report) -> str:
+    """Say in one line how it went: to a student in parameters, to others in numbers."""
+    opening = _OPENING[report.verdict]
+    rows = list(report.parameters.values())
+    if not rows:
+        return f"{opening}."
+    if report.audience is Audience.STUDENT:
+        parts = [(sum(row.verdict is bad for row in rows), len(rows), bad) for bad in _BAD]
+        unit = "parameter"
+    else:
+        summary = summary_of(report)
+        parts = [(summary[str(bad)], summary["parameters"], bad) for bad in _BAD]
+        unit = "number"
+    found = [f"{count:,} of {total:,} {unit}s {_is(count)} {bad}" for count, total, bad in parts if count]
+    return f"{opening}: {', '.join(found) or f'every {unit} agrees with the reference'}."
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def network_line(layers: list[LayerState]) -> str:
+    """Say what the drawing shows."""
+    named = {
+        state: [str(layer.index) for layer in layers if layer.state is state]
+        for state in (State.FIRST_WRONG, State.WRONG, State.INHERITED, State.MISSING, State.UNDECIDED)
+    }
+    said = {
+        State.FIRST_WRONG: "the error begins in {}",
+        State.WRONG: "{} is wrong",
+        State.INHERITED: "{} inherits the error from above",
+        State.MISSING: "of {} a gradient is missing",
+        State.UNDECIDED: "{} is undecided",
+    }
+    parts = [said[state].format(_layers(indices)) for state, indices in named.items() if indices]
+    line = "; ".join(parts) or "every layer is right"
+    return line[0].upper() + line[1:] + "."
+
+
+def _layers(indices: list[str]) -> str:
+    shown = indices if len(indices) <= 8 else [*indices[:7], f"{len(indices) - 7} more"]
+    return f"layer {shown[0]}" if len(shown) == 1 else f"layers {', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def heatmap_line(row: ParameterReport, heatmap: dict[str, Any]) -> str:
+    """Say what the heatmap's cells are, and where the worst is."""
+    rows, columns = heatmap["block"]
+    cells = "Each cell is one number"
+    if rows * columns > 1:
+        cells = f"Each cell is the worst of a block of {rows} × {columns} numbers"
+    worst = row.worst[0] if row.worst else None
+    where = f" The worst number is at {list(worst.index)}." if worst is not None else ""
+    colours = "blue within the threshold, orange beyond it, grey where undecided"
+    return f"{cells}; its colour is the error over the threshold: {colours}.{where}"
+
+
+def histogram_line(histogram: dict[str, Any]) -> str:
+    """Say how many numbers lie on which side of the threshold."""
+    parts = [f"{histogram['within']:,} within the threshold ({histogram['exact']:,} of them exact)"]
+    parts += [f"{histogram[side]:,} {side}" for side in ("beyond", "undecided") if histogram[side]]
+    return f"How many numbers are how far off: {', '.join(parts)}."
+
+
+def scatter_line(scatter: dict[str, Any]) -> str:
+    """Say what is drawn, and whether all of it lies on a line."""
+    shown, total = len(scatter["index"]), scatter["of"]
+    line = "The one number" if total == 1 else f"All {total:,} numbers"
+    if shown < total:
+        line = f"{shown:,} of {total:,} numbers, the worst among them"
+    line += ", submitted against expected; right ones lie on the dotted diagonal."
+    if scatter["slope"] is not None:
+        factor = figure(scatter["slope"], ".6g")
+        line += f" These lie on a line of slope {factor}: the right gradient times a constant."
+    return line
