@@ -124,7 +124,12 @@ def _checked(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
     export = ExportChoices(points, choices.junit_dialect, environment, datetime.now(UTC))
     problem = None if assignment is None else assignment.problem
     allowed = DEFAULT if assignment is None else assignment.allowed
-    return Manner(tolerance, choices.oracles, choices.entries, problem), export, allowed
+    entries = "all" if _shows_arrays(choices) else choices.entries
+    return Manner(tolerance, choices.oracles, entries, problem), export, allowed
+
+
+def _shows_arrays(choices: Choices) -> bool:
+    return EXPORTERS[choices.format_name].whole_arrays and choices.audience == Audience.GRADER
 
 
 def _with_progress(judged: Iterable[Sourced], total: int) -> Iterable[Sourced]:

@@ -7,6 +7,7 @@ from typing import IO
 from verifier.exit_status import ExitStatus
 from verifier.exporters.exporter import ExportChoices, Exporter
 from verifier.sourced import Sourced
+from verifier.whole_arrays import KeptReports
 
 
 class ReportWriter:
@@ -22,13 +23,13 @@ class ReportWriter:
         self._quiet = quiet
         self._written = 0
         self._statuses: list[ExitStatus] = []
-        self._kept: list[Sourced] = []
+        self._kept = KeptReports()
 
     def add(self, own: Sourced) -> None:
         """Write a submission, or keep it for the document."""
         self._statuses.append(own.status)
         if self._exporter.between is None or self._exporter.beside:
-            self._kept.append(own)
+            self._kept.add(own)
         unwanted = own.report is None or (self._quiet and own.status is ExitStatus.CORRECT)
         if self._exporter.between is not None and not unwanted:
             self._write(self._exporter.render((own,), self._choices))
@@ -40,14 +41,14 @@ class ReportWriter:
         """
         silent = self._quiet and all(status is ExitStatus.CORRECT for status in self._statuses)
         if self._exporter.between is None and not silent:
-            self._write(self._exporter.render(self._kept, self._choices))
+            self._write(self._exporter.render(self._kept.reports, self._choices))
         if self._exporter.closing is not None and self._total > 1 and not silent:
             self._write(self._exporter.closing(self._statuses))
         self._stream.flush()
         failures = []
         for variable, render in self._exporter.beside.items():
             if path := environment.get(variable):
-                text = render(self._kept, self._choices) + "\n"
+                text = render(self._kept.reports, self._choices) + "\n"
                 try:
                     with Path(path).open("a", encoding="utf-8") as stream:
                         stream.write(text)

@@ -16,6 +16,7 @@ from verifier.documents.reading import read_submission
 from verifier.pipeline import verify
 from verifier.report import Audience, Report
 from verifier.submission import Submission
+from verifier.whole_arrays import without_arrays
 
 
 def prepare(size: int) -> None:
@@ -30,8 +31,8 @@ def prepare(size: int) -> None:
 def judge(task: Task) -> Outcome:
     """Parse, verify, and render what is wanted. Whatever the content holds, this returns."""
     try:
-        report = verify(_submission(task), oracles=task.oracles, entries=task.entries)
-        return _judged(task, report)
+        entries = "all" if _shows_arrays(task) else task.entries
+        return _judged(task, verify(_submission(task), oracles=task.oracles, entries=entries))
     except MalformedSubmission as error:
         return refused(error)
     except MemoryError:
@@ -58,9 +59,15 @@ def _judged(task: Task, report: Report) -> Judged:
         findings_of(report),
         report.seconds,
         _rendered(shown, task.media_type),
-        _json(report) if task.keep else b"",
+        _json(without_arrays(report)) if task.keep else b"",
         b"" if student is None or not task.keep else _json(student),
     )
+
+
+def _shows_arrays(task: Task) -> bool:
+    """Say whether the answer draws whole arrays, which is never stored."""
+    exporter = None if task.media_type is None else MEDIA_TYPES[task.media_type]
+    return exporter is not None and exporter.whole_arrays and task.audience is Audience.GRADER
 
 
 def _rendered(report: Report, media_type: str | None) -> bytes:

@@ -118,7 +118,7 @@ def test_whole_arrays_come_on_request(client: TestClient) -> None:
     for parameter in report["parameters"]:
         entries = parameter["entries"]
         assert entries["submitted"] == document["gradients"][parameter["name"]]
-        assert set(entries) == {"expected", "submitted", "difference"}
+        assert set(entries) == {"expected", "submitted", "difference", "tolerance"}
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,11 @@ _MEANING = MappingProxyType(
 )
 
 
-def fragment(own: Sourced, identity: str = "report", budget: Budget | None = None) -> str:
+def fragment(own: Sourced, identity: str = "report", budget: Budget | None = None, remedy: str = "") -> str:
     """Give a report's HTML section; its figures are data that `report.js` draws where arrays were kept.
 
-    identity: what its anchors begin with, its own where a page has several.
+    identity: what its anchors begin with, its own where a page has several. budget: room for figures, which
+    a page's sections share. remedy: what gives the figures that are not here; the command line by default.
     """
     report = own.report
     parts = {} if report is None else _parts_of(report, Budget() if budget is None else budget)
@@ -41,6 +42,7 @@ def fragment(own: Sourced, identity: str = "report", budget: Budget | None = Non
         status=sentences.status(own.status),
         complaints=own.complaints,
         command=command(own),
+        remedy=remedy or f"{command(own)} --format html --output report.html",
         sentences=sentences,
         diagnosis=diagnosis,
         drawn=network_drawing,
@@ -67,6 +69,7 @@ def _parts_of(report: Report, budget: Budget) -> dict[str, object]:
         "drawing": network_drawing.drawing(layers),
         "ordered": ordered,
         "detailed": [drawn_parameter(row, budget) for row in detailed],
+        "unkept": any(row.counted and row.entries is None for row in detailed),
         "undetailed": len(ordered) - len(detailed) if full else 0,
     }
 
