@@ -35,6 +35,7 @@ class CatalogueFormat(StrEnum):
 class InspectionFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
+    HTML = "html"
 
 
 class FileFormat(StrEnum):

@@ -9,7 +9,8 @@ from verifier.diagnosis.inspection import Inspection
 from verifier.documents.files import parse_bytes
 from verifier.documents.json_text import write
 from verifier.documents.mistakes import MalformedSubmission, encodable
-from verifier.exit_status import ExitStatus, of_all
+from verifier.exit_status import ExitStatus
+from verifier.inspected import Inspected
 from verifier.inspecting import inspect
 from verifier.output import opened
 from verifier.sources import content_of, sources_of
@@ -31,17 +32,28 @@ def inspect_files(arguments: Sequence[str], format_name: str, output: Path | Non
 
 
 def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> ExitStatus:
-    statuses = []
+    inspected = []
     for source in sources:
         try:
             inspection = inspect(parse_bytes(content_of(source)))
         except MalformedSubmission as error:
             tell_mistakes(error.mistakes, source)
-            statuses.append(ExitStatus.MALFORMED)
+            sentences = tuple(mistake.sentence for mistake in error.mistakes)
+            inspected.append(Inspected(encodable(source), None, sentences))
             continue
-        statuses.append(ExitStatus.CORRECT)
-        stream.write(_rendered(inspection, source, format_name, first=len(statuses) == 1))
-    return of_all(statuses)
+        if format_name != "html":
+            stream.write(_rendered(inspection, source, format_name, first=not inspected))
+        inspected.append(Inspected(encodable(source), inspection))
+    if format_name == "html":
+        stream.write(_page(inspected) + "\n")
+    unread = any(own.inspection is None for own in inspected)
+    return ExitStatus.MALFORMED if unread or not inspected else ExitStatus.CORRECT
+
+
+def _page(inspected: Sequence[Inspected]) -> str:
+    from verifier.report_page.inspection_page import render
+
+    return render(inspected)
 
 
 def _rendered(inspection: Inspection, source: str, format_name: str, *, first: bool) -> str:

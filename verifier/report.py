@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reference_impl.array import Array
 from verifier.caution import Caution
@@ -11,6 +11,9 @@ from verifier.consensus import Evidence
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.layer_outline import LayerOutline
 from verifier.verdict import Verdict
+
+if TYPE_CHECKING:
+    from verifier.report_picture import ReportPicture
 
 SCHEMA = "gradjury.report/1"
 
@@ -130,6 +133,16 @@ class Report:
         from verifier.documents.report_document import document_of
 
         return document_of(self)
+
+    def plot(self) -> "ReportPicture":
+        """Draw heatmaps and scatters of the worst parameters, as a figure of matplotlib.
+
+        Needs the whole arrays (`verify(…, entries="all")`) and the extra `plot`.
+        Raises: PlotRefused, MissingMatplotlib, saying what mends it.
+        """
+        from verifier.plotting import plot
+
+        return plot(self)
 
     def __repr__(self) -> str:
         from verifier.exporters.text import brief

@@ -50,11 +50,11 @@ def _section(title: str, rows: list[BugPower], described: Callable[[BugPower], s
 
 
 def _missed(row: BugPower) -> str:
-    return f"{row.caught} of {row.caught + row.missed}, missed at {_places(row.missed_at)}"
+    return f"{row.caught} of {row.caught + row.missed}, missed at {places(row.missed_at)}"
 
 
 def _hidden(row: BugPower) -> str:
-    return f"{row.hidden} of {row.made}, at {_places(row.hidden_at)}"
+    return f"{row.hidden} of {row.made}, at {places(row.hidden_at)}"
 
 
 def _confused(row: BugPower) -> str:
@@ -65,7 +65,8 @@ def _same(row: BugPower) -> str:
     return ", ".join(row.same_here_as)
 
 
-def _places(places: tuple[Place, ...]) -> str:
+def places(found: tuple[Place, ...]) -> str:
+    """Say where: `layer 0 (hidden_delta); the whole network (loss)`."""
     return "; ".join(
-        f"{'the whole network' if at.layer is None else f'layer {at.layer}'} ({at.equation})" for at in places
+        f"{'the whole network' if at.layer is None else f'layer {at.layer}'} ({at.equation})" for at in found
     )

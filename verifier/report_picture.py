@@ -1,0 +1,85 @@
+"""A report's heatmaps and scatters as a picture by matplotlib; the one module that needs it."""
+
+from io import BytesIO
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from verifier.exporters.harmless import shortened
+from verifier.report import Entries, ParameterReport, Report
+from verifier.report_page.blocks import as_matrix, in_blocks
+from verifier.report_page.scatter import chosen, slope
+from verifier.report_page.severity import END, on_scale, ranks, severities
+
+_WITHIN, _BEYOND, _UNDECIDED = "#2f6db1", "#d9670d", "#8a8f98"
+_SCALE = (  # two hues, and a jump of lightness at the threshold
+    (0.0, "#08306b"),
+    (0.25, _WITHIN),
+    (0.5, "#b8d6ee"),
+    (0.5, "#fdd9a6"),
+    (0.75, _BEYOND),
+    (1.0, "#6b2500"),
+)
+
+
+class ReportPicture(Figure):
+    """A figure that belongs to no window, and that a notebook shows by itself."""
+
+    def _repr_png_(self) -> bytes:
+        stream = BytesIO()
+        self.savefig(stream, format="png")
+        return stream.getvalue()
+
+
+def picture(report: Report, rows: list[tuple[ParameterReport, Entries]]) -> ReportPicture:
+    """Draw a heatmap and a scatter of each parameter given."""
+    figure = ReportPicture(figsize=(10.0, 0.4 + 2.8 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(2, 1))
+    figure.suptitle(shortened(f"{report.name or 'submission'}: {report.verdict}", 80), parse_math=False)
+    for (row, entries), (left, right) in zip(rows, axes, strict=True):
+        image = _heatmap(left, row, entries)
+        _scatter(right, entries)
+        bar = figure.colorbar(image, ax=left, ticks=[-END, 0, END])
+        bar.ax.set_yticklabels(["≤ 1e-8", "threshold", "≥ 1e8"])
+    return figure
+
+
+def _heatmap(axes: Axes, row: ParameterReport, entries: Entries) -> AxesImage:
+    matrix = as_matrix(severities(entries))
+    height, width = matrix.shape
+    worst = matrix.ravel()[in_blocks(ranks(matrix)).worst]
+    colours = LinearSegmentedColormap.from_list("error over threshold", _SCALE).with_extremes(bad=_UNDECIDED)
+    title = f"{shortened(row.name, 40)}: {row.verdict}"
+    axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
+    axes.set(xlabel="column", ylabel="row" if height > 1 else "")
+    if height == 1:
+        axes.set_yticks([])
+    return axes.imshow(
+        on_scale(worst),
+        cmap=colours,
+        vmin=-END,
+        vmax=END,
+        aspect="auto",
+        interpolation="nearest",
+        extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+    )
+
+
+def _scatter(axes: Axes, entries: Entries) -> None:
+    severity = severities(entries)
+    points = chosen(ranks(severity), entries.expected)
+    x, y, beyond = (a.ravel()[points] for a in (entries.expected, entries.submitted, severity > 0))
+    told = np.isfinite(x) & np.isfinite(y)
+    for side, colour, marker in ((~beyond, _WITHIN, "o"), (beyond, _BEYOND, "x")):
+        axes.scatter(x[told & side], y[told & side], s=12, c=colour, marker=marker)
+    axes.set(xlabel="expected", ylabel="submitted")
+    if told.any():
+        ends = np.array([x[told].min(), x[told].max()])
+        axes.plot(ends, ends, color="grey", linestyle="dotted", label="right")
+        factor = slope(entries.submitted, entries.expected)
+        if factor is not None:
+            axes.plot(ends, factor * ends, color="black", linewidth=1, label=f"slope {factor:.6g}")
+        axes.legend(fontsize="small")
