@@ -11,7 +11,7 @@ from matplotlib.image import AxesImage
 from verifier.exporters.harmless import shortened
 from verifier.report import Entries, ParameterReport, Report
 from verifier.report_page.blocks import as_matrix, in_blocks
-from verifier.report_page.scatter import chosen, slope
+from verifier.report_page.scatter import DRAWN, chosen, slope
 from verifier.report_page.severity import END, on_scale, ranks, severities
 
 _WITHIN, _BEYOND, _UNDECIDED = "#2f6db1", "#d9670d", "#8a8f98"
@@ -72,7 +72,7 @@ def _scatter(axes: Axes, entries: Entries) -> None:
     severity = severities(entries)
     points = chosen(ranks(severity), entries.expected)
     x, y, beyond = (a.ravel()[points] for a in (entries.expected, entries.submitted, severity > 0))
-    told = np.isfinite(x) & np.isfinite(y)
+    told = (np.abs(x) < DRAWN) & (np.abs(y) < DRAWN)  # False for NaN
     for side, colour, marker in ((~beyond, _WITHIN, "o"), (beyond, _BEYOND, "x")):
         axes.scatter(x[told & side], y[told & side], s=12, c=colour, marker=marker)
     axes.set(xlabel="expected", ylabel="submitted")

@@ -1,74 +1,293 @@
 """A report in a real browser: its figures, its policy, its colours, on a phone, by keyboard."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.verifier.documenting import changed, small_document
-from verifier import verify
+from tests.verifier.exporters.reporting import CASES, HOSTILE, parameter, report
+from verifier import inspect, verify
+from verifier.audience import for_student
+from verifier.examples import example_document
 from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.inspected import Inspected
+from verifier.report import Entries, Report
+from verifier.report_page.inspection_page import render as inspection_page
 from verifier.sourced import Sourced
+from verifier.verdict import Verdict
 
 PHONE = {"width": 375, "height": 812}
+Write = Callable[[str], str]
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[Sourced]], str]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> Write:
     folder = tmp_path_factory.mktemp("pages")
     count = iter(range(1000))
 
-    def write(reports: list[Sourced]) -> str:
+    def write(text: str) -> str:
         path = Path(folder) / f"{next(count)}.html"
-        path.write_text(EXPORTERS["html"].render(reports, ExportChoices()), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         return path.as_uri()
 
     return write
 
 
-@pytest.fixture(scope="session")
-def wrong(written: Callable[[list[Sourced]], str]) -> str:
+def page_of(*reports: Sourced) -> str:
+    return EXPORTERS["html"].render(reports, ExportChoices())
+
+
+def tripled() -> Report:
     document = small_document(name="hw3-q2")
     gradient = np.asarray(document["gradients"]["layers.0.weight"])
     document = changed(document, ["gradients", "layers.0.weight"], (3 * gradient).tolist())
-    return written([Sourced("wrong.json", verify(document, entries="all"))])
+    return verify(document, entries="all")
+
+
+def handwritten_digits() -> Report:
+    """784-128-64-10, of which the first layer forgot relu's derivative."""
+    generator = np.random.default_rng(0)
+    sizes = (784, 128, 64, 10)
+    shapes = list(pairwise(sizes))
+    weights = [generator.normal(size=shape) * np.sqrt(2 / shape[0]) for shape in shapes]
+    biases = [0.1 * generator.normal(size=outputs) for _, outputs in shapes]
+    inputs, targets = generator.uniform(size=(32, 784)), generator.integers(0, 10, size=32)
+    z, a = [inputs], []
+    for weight, bias in zip(weights, biases, strict=True):
+        a.append(z[-1] @ weight + bias)
+        z.append(np.maximum(a[-1], 0.0))
+    chances = np.exp(a[-1] - a[-1].max(axis=1, keepdims=True))
+    delta = (chances / chances.sum(axis=1, keepdims=True) - np.eye(10)[targets]) / 32
+    gradients = {}
+    for layer in (2, 1, 0):
+        gradients |= {f"layers.{layer}.weight": z[layer].T @ delta, f"layers.{layer}.bias": delta.sum(axis=0)}
+        delta = delta @ weights[layer].T
+        if layer == 2:
+            delta = delta * (a[1] > 0)
+    parameters = {f"layers.{i}.weight": own for i, own in enumerate(weights)}
+    parameters |= {f"layers.{i}.bias": own for i, own in enumerate(biases)}
+    layers = [
+        {"in": a, "out": b, "activation": "relu" if b != 10 else "identity"} for a, b in shapes
+    ]  # fmt: skip
+    document: dict[str, Any] = {
+        "name": "784-128-64-10", "network": {"layers": layers}, "loss": "cross_entropy",
+        "parameters": parameters, "inputs": inputs, "targets": targets, "gradients": gradients,
+    }  # fmt: skip
+    return verify(document, entries="all")
+
+
+@pytest.fixture(scope="session")
+def wrong(written: Write) -> str:
+    return written(page_of(Sourced("wrong.json", tripled())))
+
+
+@pytest.fixture(scope="session")
+def digits(written: Write) -> str:
+    return written(page_of(Sourced("digits.npz", handwritten_digits())))
 
 
 def drawn(page: Page) -> Page:
+    """Look at the first parameter's figures, as a reader who scrolls down."""
     page.locator(".figures").first.scroll_into_view_if_needed()
     page.locator('.figures[data-drawn="done"]').first.wait_for()
     return page
 
 
-def test_a_wrong_parameter_shows_its_figures_and_hovering_tells_index_and_values(
-    page: Page, wrong: str
-) -> None:
+def hovered(page: Page, figure: str, x: int, y: int) -> str:
+    place = page.locator(f'[data-figure="{figure}"] .nsewdrag').first
+    place.hover(position={"x": x, "y": y})
+    place.hover(position={"x": x + 2, "y": y})  # Plotly tells nothing at the first move onto a figure
+    found = page.locator(".hoverlayer .hovertext").first
+    found.wait_for()
+    return found.text_content() or ""
+
+
+def test_hovering_over_a_wrong_number_tells_its_index_and_values(page: Page, wrong: str) -> None:
     page.goto(wrong)
     drawn(page)
-    heatmap = page.locator('[data-figure="heatmap"] .nsewdrag').first
-    heatmap.hover(position={"x": 10, "y": 10})
-    heatmap.hover(position={"x": 14, "y": 14})  # Plotly tells nothing at the first move onto a figure
-    hover = page.locator(".hoverlayer .hovertext")
-    hover.wait_for()
-    text = hover.text_content() or ""
-    assert all(word in text for word in ("index [0, 0]", "submitted", "expected", "error"))
+    told = hovered(page, "heatmap", 10, 10)
+    assert told.startswith("index [0, 0]")
+    assert all(word in told for word in ("submitted", "expected", "error"))
     assert page.locator('[data-figure="scatter"] .annotation-text').text_content() == "slope 3"
 
 
-def test_a_page_under_its_policy_draws_without_a_word_in_the_console_light_and_dark(
-    new_page: Callable[..., Page], violations: Callable[[Page], list[str]], wrong: str
+def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(page: Page, digits: str) -> None:
+    page.goto(digits)
+    drawn(page)
+    assert "index [" in hovered(page, "heatmap", 200, 100)
+    expect(page.locator('[data-figure="heatmap"] image').first).to_have_css("image-rendering", "pixelated")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_keeps_nobody_out(
+    new_page: Callable[..., Page],
+    violations: Callable[[Page], list[str]],
+    pictured: Callable[[Page, str], None],
+    wrong: str,
+    digits: str,
+    scheme: str,
 ) -> None:
-    for scheme in ("light", "dark"):
-        page = new_page(color_scheme=scheme)
-        page.goto(wrong)
+    for name, address in (("wrong", wrong), ("digits", digits)):
+        page = new_page(color_scheme=scheme, viewport={"width": 1000, "height": 900})
+        page.goto(address)
+        pictured(page, f"report-{name}-{scheme}")
         drawn(page)
+        pictured(page, f"report-{name}-figures-{scheme}")
         assert violations(page) == []
 
 
-def test_on_a_phone_only_tables_scroll_sideways(new_page: Callable[..., Page], wrong: str) -> None:
-    page = new_page(viewport=PHONE)
+def test_on_a_phone_only_tables_scroll_sideways(
+    new_page: Callable[..., Page], pictured: Callable[[Page, str], None], wrong: str, digits: str
+) -> None:
+    for address in (wrong, digits):
+        page = new_page(viewport=PHONE)
+        page.goto(address)
+        pictured(page, "report-phone")
+        drawn(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_everything_is_reached_by_keyboard(page: Page, wrong: str) -> None:
+    page.goto(wrong)
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.tagName + '.' + document.activeElement.className"))
+    assert {"BUTTON.", "SUMMARY.", "DIV.scroll", "PRE.command"} <= reached
+    second = page.locator("details.parameter").nth(1)
+    second.locator("summary").focus()
+    page.keyboard.press("Enter")
+    second.locator('.figures[data-drawn="done"]').wait_for()
+    assert second.locator(".main-svg").count() > 0
+
+
+def test_a_table_is_sorted_by_the_column_that_is_asked_for(page: Page, digits: str) -> None:
+    page.goto(digits)
+    table = page.locator("table.sortable")
+
+    def column(number: int) -> list[str]:
+        return [text.strip() for text in table.locator(f"tbody tr > :nth-child({number})").all_inner_texts()]
+
+    sizes = sorted(float(text) for text in column(5))
+    for order, expected in (("descending", sizes[::-1]), ("ascending", sizes)):
+        table.get_by_role("button", name="max error").click()
+        assert [float(text) for text in column(5)] == expected
+        assert table.locator(f'th[aria-sort="{order}"]').inner_text().startswith("max error")
+    table.get_by_role("button", name="verdict").click()
+    assert column(3)[0] == "incorrect"
+
+
+def test_a_large_report_is_light_and_quick(page: Page, digits: str) -> None:
+    page.goto(digits)
+    timing = page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
+    assert timing["transferSize"] < 5_000_000
+    assert timing["domContentLoadedEventEnd"] < 2000
+    drawn(page)
+    assert page.evaluate("performance.now()") < 5000
+
+
+def test_figures_take_the_colours_of_the_reader_when_they_change(page: Page, wrong: str) -> None:
+    page.emulate_media(color_scheme="light")
     page.goto(wrong)
     drawn(page)
+    title = page.locator('[data-figure="histogram"] .xtitle')
+    expect(title).to_have_css("fill", "rgb(26, 28, 31)")
+    page.emulate_media(color_scheme="dark")
+    expect(title).to_have_css("fill", "rgb(232, 234, 237)")
+
+
+@pytest.mark.parametrize(
+    "words", [*HOSTILE, "</script><img src=x onerror=alert(1)>"], ids=range(len(HOSTILE) + 1)
+)
+def test_no_word_of_a_submitter_runs_or_breaks_the_page(page: Page, written: Write, words: str) -> None:
+    arrays = Entries(*(np.full((2, 3), value) for value in (0.25, 0.5, 0.25, 1e-9)))
+    made = report([parameter(words, Verdict.INCORRECT, entries=arrays)], name=words)
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto(written(page_of(Sourced(words, made), Sourced(words, None, broken=words))))
+    drawn(page)
+    assert page.locator("main img, main failure, main b").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+ODD = {
+    "not finite": ["NaN", "Infinity", "-Infinity"],
+    "huge": [1e308, -1e308, 1e300],
+    "tiny": [5e-324, 1e-300, 0.0],
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_whatever_numbers_are_handed_in_are_drawn(page: Page, written: Write, case: str) -> None:
+    document = small_document()
+    row = document["gradients"]["layers.0.weight"][0]
+    document = changed(document, ["gradients", "layers.0.weight", 0], [*ODD[case], *row][: len(row)])
+    page.goto(written(page_of(Sourced("odd.json", verify(document, entries="all")))))
+    drawn(page)
+    assert "index [0, 0]" in hovered(page, "heatmap", 10, 10)
+    assert page.locator("[data-figure] .main-svg").count() >= 3
+
+
+def test_many_reports_are_listed_and_led_to(
+    page: Page, violations: Callable[[Page], list[str]], written: Write
+) -> None:
+    page.goto(written(page_of(*CASES["several"])))
+    assert violations(page) == []
+    page.get_by_role("link", name="wrong.json").click()
+    assert page.url.endswith("#s2")
+    assert page.locator("#s2").is_visible()
+
+
+def test_a_student_sees_verdicts_and_hints_and_no_number_that_tells_the_gradient(
+    page: Page, violations: Callable[[Page], list[str]], written: Write
+) -> None:
+    graded = tripled()
+    page.goto(written(page_of(Sourced("wrong.json", for_student(graded)))))
+    assert "The gradient is wrong" in page.locator("main").inner_text()
+    assert page.locator("[data-figure], script[type]").count() == 0
+    held = page.content()
+    for row in graded.parameters.values():
+        assert row.entries is not None
+        for array in (row.entries.expected, row.entries.difference):
+            assert not [value for value in array.ravel() if value and f"{abs(value):.10g}"[:7] in held]
+    assert violations(page) == []
+
+
+def test_a_notebooks_report_needs_no_script_and_leaves_the_notebook_as_it_was(
+    new_page: Callable[..., Page], violations: Callable[[Page], list[str]]
+) -> None:
+    cell = "<main><h1 class='word'>Mine</h1><div id='output'></div></main>"
+    look = """JSON.stringify([...getComputedStyle(document.querySelector('h1'))].map(
+        name => [name, getComputedStyle(document.querySelector('h1')).getPropertyValue(name)]))"""
+    for scheme in ("light", "dark"):
+        page = new_page(color_scheme=scheme)
+        page.set_content(f"<!doctype html><html lang='en'><title>Notebook</title>{cell}")
+        before = page.evaluate(look)
+        page.evaluate("html => document.querySelector('#output').innerHTML = html", tripled()._repr_html_())
+        assert "The gradient is wrong" in page.locator("#output").inner_text()
+        assert page.evaluate(look) == before
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_inspection_keeps_nobody_out(
+    new_page: Callable[..., Page],
+    violations: Callable[[Page], list[str]],
+    pictured: Callable[[Page, str], None],
+    written: Write,
+    scheme: str,
+) -> None:
+    found = inspect(example_document("pytorch"))
+    viewport = PHONE if scheme == "dark" else {"width": 1000, "height": 900}
+    page = new_page(color_scheme=scheme, viewport=viewport)
+    page.goto(written(inspection_page([Inspected("weak.json", found)])))
+    pictured(page, f"inspection-{scheme}")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    page.get_by_role("button", name="caught").click()
+    assert page.locator('th[aria-sort="ascending"]').count() == 1

@@ -5,6 +5,7 @@ import numpy as np
 from reference_impl.array import Array
 
 MOST_POINTS = 1200
+DRAWN = 1e290  # numbers beyond it overflow in axes; the tables tell them
 _WORST = 300  # of them, those that stay whatever they are
 _ON_A_LINE = 1e-3  # of the norm: how far points may be from a line that is drawn
 

@@ -45,13 +45,15 @@ def network_line(layers: list[LayerState]) -> str:
         for state in (State.FIRST_WRONG, State.WRONG, State.INHERITED, State.MISSING, State.UNDECIDED)
     }
     said = {
-        State.FIRST_WRONG: "the error begins in {}",
-        State.WRONG: "{} is wrong",
-        State.INHERITED: "{} inherits the error from above",
-        State.MISSING: "of {} a gradient is missing",
-        State.UNDECIDED: "{} is undecided",
+        State.FIRST_WRONG: ("the error begins in {}",) * 2,
+        State.WRONG: ("{} is wrong", "{} are wrong"),
+        State.INHERITED: ("{} inherits the error from above", "{} inherit the error from above"),
+        State.MISSING: ("a gradient of {} is missing",) * 2,
+        State.UNDECIDED: ("{} is undecided", "{} are undecided"),
     }
-    parts = [said[state].format(_layers(indices)) for state, indices in named.items() if indices]
+    parts = [
+        said[state][len(indices) > 1].format(_layers(indices)) for state, indices in named.items() if indices
+    ]
     line = "; ".join(parts) or "every layer is right"
     return line[0].upper() + line[1:] + "."
 

@@ -66,7 +66,9 @@
     const z = data.severity.map((line) => line.map((value) => typeof value === "number" ? value : null));
     const trace = {
       type: "heatmap", z, customdata: cells, hovertemplate: HOVER, hoverongaps: true,
-      x0: (columns - 1) / 2, dx: columns, y0: (rows - 1) / 2, dy: rows, xgap: data.across <= 48 ? 1 : 0, ygap: data.down <= 32 ? 1 : 0,
+      x0: (columns - 1) / 2, dx: columns, y0: (rows - 1) / 2, dy: rows,
+      // drawn as a picture of a pixel a cell, which report.css keeps from being smoothed; small ones with lines
+      ...(data.across <= 48 && data.down <= 32 ? { xgap: 1, ygap: 1 } : { zsmooth: "fast" }),
       zmin: -END, zmax: END, colorscale: SCALE, showscale: false, // the page has a legend of its own
     };
     return [[trace], layout(element, {
@@ -95,8 +97,8 @@
   }
 
   function scatter(element, data) {
-    const finite = data.index.map((_, i) => i).filter((i) =>
-      typeof data.submitted[i] === "number" && typeof data.expected[i] === "number");
+    const drawable = (value) => typeof value === "number" && Math.abs(value) < 1e290; // beyond it axes overflow
+    const finite = data.index.map((_, i) => i).filter((i) => drawable(data.submitted[i]) && drawable(data.expected[i]));
     const points = (beyond) => {
       const chosen = finite.filter((i) => data.beyond[i] === beyond);
       return {
@@ -168,8 +170,9 @@
   }
 
   function sort(table, column, head) {
-    const falling = head.getAttribute("aria-sort") === "descending";
-    const order = falling ? "ascending" : "descending", sign = falling ? 1 : -1;
+    const now = head.getAttribute("aria-sort"), first = head.classList.contains("number") ? "descending" : "ascending";
+    const order = now === null ? first : now === "ascending" ? "descending" : "ascending";
+    const sign = order === "ascending" ? 1 : -1;
     table.querySelectorAll("th[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", order);
     const rows = [...table.tBodies[0].rows].map((row) => [key(row, column), row]);
