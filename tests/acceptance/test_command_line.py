@@ -168,6 +168,17 @@ def test_reports_go_to_a_file_when_asked(tmp_path: Path) -> None:
     assert (tmp_path / "report.txt").read_text().startswith("pytorch: correct")
 
 
+def test_a_page_draws_the_figures_of_every_parameter_and_a_students_draws_none(tmp_path: Path) -> None:
+    names = [write_example(tmp_path, name) for name in ("wrong-layer", "pytorch")]
+    for audience, figures in (("grader", 8), ("student", 0)):
+        arguments = ("--format", "html", "--output", "report.html", "--audience", audience, "--jobs", "2")
+        result = run("check", *names, *arguments, *FAST, folder=tmp_path)
+        assert (result.returncode, result.stdout, result.stderr) == (1, "", "")
+        page = (tmp_path / "report.html").read_text()
+        assert page.count('<figure data-figure="heatmap">') == figures
+        assert page.count("<section") == 2
+
+
 @pytest.mark.parametrize("example", list(EXAMPLES))
 def test_every_example_can_be_printed_and_checked(example: str, tmp_path: Path) -> None:
     printed = run("example", example, folder=tmp_path).stdout

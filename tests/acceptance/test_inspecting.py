@@ -30,6 +30,18 @@ def test_json_has_a_line_a_problem(tmp_path: Path) -> None:
     assert all(0 < own["mutation_score"] <= 1 for own in documents)
 
 
+def test_a_page_holds_all_problems_and_what_could_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "malformed.json").write_text('{"network": 3}')
+    names = [write_example(tmp_path, name) for name in ("pytorch", "columns")]
+    result = run("inspect", *names, "malformed.json", "--format", "html", folder=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout.startswith("<!doctype html>")
+    assert result.stdout.count("<section") == 3
+    assert result.stdout.count("mutation score") == 2
+    assert "/network: " in result.stdout
+    assert "malformed.json: /network: " in result.stderr
+
+
 @pytest.mark.parametrize("format_name", ["json", "npz", "safetensors"])
 def test_standard_input_in_any_format_needs_no_gradients(format_name: str, tmp_path: Path) -> None:
     document = example_document("relu-cross-entropy")

@@ -62,6 +62,12 @@ def test_students_get_verdicts_and_hints_alone(client: TestClient, accept: str) 
         assert word not in text
 
 
+def test_a_page_has_figures_of_whole_arrays_but_a_students_has_none(client: TestClient) -> None:
+    assert post(client, "text/html").text.count('<figure data-figure="heatmap">') == 4
+    assert "<figure data-figure=" not in post(client, "text/html", "?audience=student&entries=all").text
+    assert "entries" not in post(client, "application/json").json()["parameters"][0]
+
+
 def test_an_audience_that_is_none_is_refused(client: TestClient) -> None:
     answer = client.post(
         "/v1/checks?audience=teacher", content=BODY, headers={"content-type": "application/json"}

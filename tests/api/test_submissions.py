@@ -166,6 +166,18 @@ def test_a_report_can_be_had_in_other_formats_and_is_not_sent_twice(
     assert grader.get(where, **{"if-none-match": etag}).status_code == 200  # JSON is another representation
 
 
+def test_a_stored_report_keeps_no_whole_arrays_and_its_page_says_what_draws_them(
+    client: TestClient, grader: Person
+) -> None:
+    hw = assignment_by(grader)
+    path = f"/v1/assignments/{hw}/submissions?student=ada"
+    where = grader.post(path, WRONG_GRADIENTS, accept="text/html").headers["location"]
+    assert "entries" not in grader.get(where).json()["parameters"][0]
+    page = grader.get(where, accept="text/html").text
+    assert "<figure data-figure=" not in page
+    assert "Figures need the whole arrays" in page
+
+
 def test_a_grader_names_whose_submission_it_is(client: TestClient, grader: Person) -> None:
     hw = assignment_by(grader)
     unnamed = grader.post(f"/v1/assignments/{hw}/submissions", WRONG_GRADIENTS)
