@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from verifier.exporters.harmless import shortened
 from verifier.report import Entries, ParameterReport, Report
@@ -55,8 +56,8 @@ def _heatmap(axes: Axes, row: ParameterReport, entries: Entries) -> AxesImage:
     title = f"{shortened(row.name, 40)}: {row.verdict}"
     axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
     axes.set(xlabel="column", ylabel="row" if height > 1 else "")
-    if height == 1:
-        axes.set_yticks([])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True) if height > 1 else NullLocator())
     return axes.imshow(
         on_scale(worst),
         cmap=colours,

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.verifier.documenting import changed, small_document
 from tests.verifier.exporters.reporting import CASES, HOSTILE, parameter, report
@@ -17,6 +18,7 @@ from verifier.examples import example_document
 from verifier.exporters import EXPORTERS, ExportChoices
 from verifier.inspected import Inspected
 from verifier.report import Entries, Report
+from verifier.report_page import ASSETS, fragment
 from verifier.report_page.inspection_page import render as inspection_page
 from verifier.sourced import Sourced
 from verifier.verdict import Verdict
@@ -114,6 +116,27 @@ def test_hovering_over_a_wrong_number_tells_its_index_and_values(page: Page, wro
     assert told.startswith("index [0, 0]")
     assert all(word in told for word in ("submitted", "expected", "error"))
     assert page.locator('[data-figure="scatter"] .annotation-text').text_content() == "slope 3"
+
+
+def test_a_site_embeds_a_section_under_a_policy_of_its_own_files_alone(page: Page) -> None:
+    head = "<link rel='stylesheet' href='/report/report.css'><script src='/report/report.js' defer></script>"
+    section = fragment(Sourced("wrong.json", tripled()))
+    site = f"<!doctype html><html lang='en'><title>Site</title>{head}<main>{section}</main>"
+    policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
+
+    def answer(route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        if path == "/":
+            route.fulfill(body=site, content_type="text/html", headers={"content-security-policy": policy})
+        elif path == "/favicon.ico":
+            route.fulfill(status=204)
+        else:
+            route.fulfill(path=ASSETS / path.removeprefix("/report/"))
+
+    page.route("**/*", answer)
+    page.goto("http://site.test/")
+    drawn(page)
+    assert hovered(page, "heatmap", 10, 10).startswith("index [0, 0]")
 
 
 def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(

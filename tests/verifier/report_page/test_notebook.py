@@ -17,6 +17,8 @@ def test_a_notebook_runs_nothing_and_says_what_draws_figures():
     assert "<script" not in text
     assert "hw3-q2" in text
     assert "<code>report.plot()</code>" in text
+    worst_alone = verify(small_document())._repr_html_()
+    assert "<code>verify(…, entries=&#34;all&#34;).plot()</code>" in worst_alone
 
 
 def test_a_students_report_shows_itself_too():

@@ -142,6 +142,7 @@
         }
         const [traces, drawn] = KINDS[figure.dataset.figure](place, data[figure.dataset.figure]);
         await Plotly.react(place, traces, drawn, CONFIG);
+        await new Promise((resolve) => setTimeout(resolve)); // let the reader in between two figures
       }
       group.dataset.drawn = "done";
     } catch (error) {
