@@ -6,11 +6,11 @@ from importlib.metadata import version
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from api import openapi, problems
 from api.observing import Observing, log_as_json
+from api.pages import site
 from api.rate_limit_headers import RateLimitHeaders
 from api.routes import (
     assignments,
@@ -91,8 +91,5 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         app.include_router(routes.router)
     openapi.install(app, SubmissionDocument, AssignmentDocument, GradientsDocument, ProblemDocument)
 
-    @app.get("/", include_in_schema=False)
-    async def home() -> RedirectResponse:
-        return RedirectResponse("docs")
-
+    site.install(app)
     return app

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
@@ -22,8 +22,8 @@ FORMATS: Mapping[str, str] = MappingProxyType(
         "application/vnd.safetensors": "safetensors",
     }
 )
-_FORM = "multipart/form-data"
-CONTENT_TYPES = (*FORMATS, _FORM)
+FORM = "multipart/form-data"
+CONTENT_TYPES = (*FORMATS, FORM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def read_body(request: Request, largest: int) -> Body:
     """
     content_type = declared_type(request, CONTENT_TYPES)
     content = await read_bounded(request, largest)
-    if content_type == _FORM:
+    if content_type == FORM:
         return Body(await _single_file(request, content), None)
     return Body(content, FORMATS[content_type])
 
@@ -79,15 +79,24 @@ async def read_bounded(request: Request, largest: int) -> bytes:
     return b"".join(chunks)
 
 
-async def _single_file(request: Request, body: bytes) -> bytes:
+async def parse_form(request: Request, body: bytes) -> FormData:
+    """Give a form's fields and files; none of them is larger than the body. Raises: ProblemError 400."""
+
     async def once() -> Any:
         yield body
 
+    parser = MultiPartParser(
+        request.headers, once(), max_files=2, max_fields=20, max_part_size=max(1, len(body))
+    )
     try:
-        form = await MultiPartParser(request.headers, once(), max_files=2, max_fields=20).parse()
+        return await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
         message = getattr(error, "message", "the boundary is missing or broken")
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"broken multipart: {message}") from None
+
+
+async def _single_file(request: Request, body: bytes) -> bytes:
+    form = await parse_form(request, body)
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     if len(files) != 1:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"expected one file in the form, got {len(files)}")

@@ -34,9 +34,17 @@ async def _anyone(request: Request, service: TheService) -> Token | None:
 
     Raises: ProblemError 401 for a bad token, 429 for one request too many.
     """
+    return await counted(request, service, _bearer(request))
+
+
+async def counted(request: Request, service: Service, shown: str | None) -> Token | None:
+    """Give the token that the text a caller shows proves, None where none is shown; count the request.
+
+    Raises: ProblemError 401 for a bad token, 429 for one request too many.
+    """
     address = address_key(request.client.host if request.client else None)
     try:
-        token = await _authenticated(request, service)
+        token = await _authenticated(service, shown)
     except ProblemError:
         _count(request, service, REFUSED, address)
         raise
@@ -50,14 +58,21 @@ def _count(request: Request, service: Service, policy: Policy, caller: str) -> N
     request.scope["state"][STATE] = service.rate_limits.count(policy, caller)
 
 
-async def _authenticated(request: Request, service: Service) -> Token | None:
+def _bearer(request: Request) -> str | None:
+    """Give what follows `Bearer`: None without the header, empty for any other."""
     header = request.headers.get("authorization")
     if header is None:
         return None
     scheme, _, text = header.partition(" ")
-    if scheme.lower() != "bearer" or not text.strip():
+    return text.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _authenticated(service: Service, shown: str | None) -> Token | None:
+    if shown is None:
+        return None
+    if not shown:
         raise unauthorized("expected 'Authorization: Bearer TOKEN'")
-    token = await run_sync(authenticate, service.repository.tokens, text.strip(), service.now())
+    token = await run_sync(authenticate, service.repository.tokens, shown, service.now())
     if token is None:
         raise unauthorized("the token is unknown, expired or revoked")
     return token
@@ -77,6 +92,11 @@ Caller = Annotated[Token, Depends(_caller)]
 
 
 def _checker(anyone: Anyone, service: TheService, _: _Declared) -> Token | None:
+    return may_check(service, anyone)
+
+
+def may_check(service: Service, anyone: Token | None) -> Token | None:
+    """Give back who may have a submission checked. Raises: ProblemError 401, 403."""
     if service.settings.open_checks:
         return anyone
     if anyone is None:

@@ -65,9 +65,14 @@ def _malformed(found: Refused) -> JSONResponse:
     errors = [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in found.mistakes]
     count = len(errors)
     detail = f"the document has {count} mistake{'s' if count > 1 else ''}; see errors"
-    status = HTTPStatus.BAD_REQUEST if found.unreadable else HTTPStatus.UNPROCESSABLE_ENTITY
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if found.oversized else status
-    return problem(status, detail, errors=errors)
+    return problem(status_of(found), detail, errors=errors)
+
+
+def status_of(found: Refused) -> HTTPStatus:
+    """Give the status of an answer to what could not be judged."""
+    if found.oversized:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return HTTPStatus.BAD_REQUEST if found.unreadable else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def install(app: FastAPI) -> None:

@@ -31,9 +31,17 @@ class Policy:
 
 
 DEFAULT = Policy("default", lambda settings: settings.requests_per_minute)
+_CHECKS = frozenset({"check", "evaluate", "check_page", "example_page", "submission_page"})
+_SUBMISSIONS = frozenset({"submit", "submit_page"})
 _NAMED = (
-    Policy("checks", lambda settings: settings.checks_per_minute, frozenset({"check", "evaluate"})),
-    Policy("submissions", lambda settings: settings.submissions_per_minute, frozenset({"submit"})),
+    Policy(
+        "checks",
+        lambda settings: settings.checks_per_minute,
+        _CHECKS,
+    ),
+    Policy(
+        "submissions", lambda settings: settings.submissions_per_minute, frozenset({"submit", "submit_page"})
+    ),
 )
 REFUSED = Policy("refused", lambda settings: settings.refused_per_minute)  # bad tokens, by address
 

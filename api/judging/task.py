@@ -21,7 +21,8 @@ class Task:
     content: the file. declared: `json`, `npz` or `safetensors`; None to tell it from the first bytes.
     problem: JSON of the problem that gradients alone answer; None where the file brings its own.
     allowed: what students may see; None where no student's report is asked for.
-    media_type: of the answer to render for `audience`; None for none.
+    media_type: of the answer to render for `audience`; None for none. section: the answer is a section of a
+    web page instead.
     keep: whether the grader's JSON document is wanted, to be stored.
     bounds: of the content's size.
     """
@@ -35,6 +36,7 @@ class Task:
     allowed: Allowed | None = None
     audience: Audience = Audience.GRADER
     media_type: str | None = None
+    section: bool = False
     keep: bool = False
     bounds: Bounds = GENEROUS
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from api.judging.task import Findings, Judged, Outcome, Stopped, Task, refused
 from api.media_types import MEDIA_TYPES
+from api.rendering import section
 from verifier.audience import for_student
 from verifier.documents.bounds import check_document
 from verifier.documents.files import parse_bytes
@@ -58,7 +59,7 @@ def _judged(task: Task, report: Report) -> Judged:
     return Judged(
         findings_of(report),
         report.seconds,
-        _rendered(shown, task.media_type),
+        section(shown).encode() if task.section else _rendered(shown, task.media_type),
         _json(without_arrays(report)) if task.keep else b"",
         b"" if student is None or not task.keep else _json(student),
     )

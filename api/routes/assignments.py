@@ -42,11 +42,9 @@ _REQUEST = {
 )
 async def create(request: Request, response: Response, service: TheService, caller: Caller) -> dict[str, Any]:
     require_role(caller, Role.GRADER)
-    assignment = await _read(request, service)
-    stored = StoredAssignment(new_id(), caller.subject, assignment, 1, service.now())
-    await run_sync(service.repository.assignments.add, stored)
+    stored = await run_sync(keep, service, caller, await _sent(request, service))
     response.headers["Location"] = f"/v1/assignments/{stored.id}"
-    return await run_sync(_shown, service, stored, caller)
+    return await run_sync(shown, service, stored, caller)
 
 
 @router.get(
@@ -57,8 +55,7 @@ async def create(request: Request, response: Response, service: TheService, call
     responses=documented(401, 429),
 )
 def list_assignments(service: TheService, caller: Caller) -> list[dict[str, Any]]:
-    found = [stored for stored in service.repository.assignments.list() if opens(caller, stored)]
-    return [{"id": stored.id, "title": stored.assignment.title} for stored in found]
+    return [{"id": stored.id, "title": stored.assignment.title} for stored in listed(service, caller)]
 
 
 @router.get(
@@ -69,7 +66,7 @@ def list_assignments(service: TheService, caller: Caller) -> list[dict[str, Any]
     responses=documented(401, 403, 404, 429),
 )
 def read(assignment_id: str, service: TheService, caller: Caller) -> dict[str, Any]:
-    return _shown(service, opened(service, caller, assignment_id), caller)
+    return shown(service, opened(service, caller, assignment_id), caller)
 
 
 @router.put(
@@ -82,11 +79,16 @@ def read(assignment_id: str, service: TheService, caller: Caller) -> dict[str, A
 )
 async def change(assignment_id: str, request: Request, service: TheService, caller: Caller) -> dict[str, Any]:
     stored = await run_sync(graded, service, caller, assignment_id)
-    assignment = await _read(request, service)
+    assignment = await run_sync(read_content, service, await _sent(request, service))
     changed = await run_sync(service.repository.assignments.change, stored.id, assignment, stored.revision)
     if changed is None:
         raise ProblemError(HTTPStatus.CONFLICT, "somebody else changed the assignment meanwhile; try again")
-    return await run_sync(_shown, service, changed, caller)
+    return await run_sync(shown, service, changed, caller)
+
+
+def listed(service: Service, caller: Token) -> list[StoredAssignment]:
+    """Give the assignments that a token opens, newest first."""
+    return [stored for stored in service.repository.assignments.list() if opens(caller, stored)]
 
 
 def opened(service: Service, caller: Token, assignment_id: str) -> StoredAssignment:
@@ -105,21 +107,29 @@ def graded(service: Service, caller: Token, assignment_id: str) -> StoredAssignm
     return stored
 
 
-async def _read(request: Request, service: Service) -> Assignment:
+async def _sent(request: Request, service: Service) -> bytes:
     declared_type(request, (JSON,))
-    content = await read_bounded(request, service.settings.largest_body)
+    return await read_bounded(request, service.settings.largest_body)
 
+
+def read_content(service: Service, content: bytes) -> Assignment:
+    """Read an assignment's JSON. Raises: MalformedSubmission with everything that is wrong."""
     bounds = service.settings.bounds
-
-    def work() -> Assignment:
-        document = parse(content, bounds)
-        check_document(document.get("problem") if isinstance(document, dict) else None, bounds)
-        return read_assignment(document)
-
-    return await run_sync(work)
+    document = parse(content, bounds)
+    check_document(document.get("problem") if isinstance(document, dict) else None, bounds)
+    return read_assignment(document)
 
 
-def _shown(service: Service, stored: StoredAssignment, caller: Token) -> dict[str, Any]:
+def keep(service: Service, caller: Token, content: bytes) -> StoredAssignment:
+    """Read and keep a grader's new assignment. Raises: MalformedSubmission."""
+    assignment = read_content(service, content)
+    stored = StoredAssignment(new_id(), caller.subject, assignment, 1, service.now())
+    service.repository.assignments.add(stored)
+    return stored
+
+
+def shown(service: Service, stored: StoredAssignment, caller: Token) -> dict[str, Any]:
+    """Give an assignment's document as a caller may see it. Raises: ProblemError 403 before it opens."""
     document = document_of_assignment(stored.assignment)
     own = {"id": stored.id, "revision": stored.revision, "created": stored.created.isoformat()}
     if grades(caller, stored):

@@ -38,15 +38,20 @@ _RETRY_AFTER = {"Retry-After": "2"}
 _LOOK = 0.5  # seconds between two looks at the progress
 
 
-def _sender(caller: Caller) -> Token:
+def sender(caller: Caller) -> Token:
+    """Give back who may send batches. Raises: ProblemError 403."""
     require_role(caller, Role.GRADER, Role.CI)
     return caller
 
 
-Sender = Annotated[Token, Depends(_sender)]
+Sender = Annotated[Token, Depends(sender)]
 
 
 def _opened(batch_id: str, service: TheService, caller: Sender) -> Batch:
+    return own_batch(service, caller, batch_id)
+
+
+def own_batch(service: Service, caller: Token, batch_id: str) -> Batch:
     """Give a batch of the caller's own. Raises: ProblemError 404."""
     batch = service.repository.batches.find(batch_id) if is_id(batch_id) else None
     if batch is None or batch.owner != owner_of(caller):
@@ -98,7 +103,7 @@ async def create(
     responses=documented(401, 403, 429),
 )
 def list_batches(service: TheService, caller: Sender) -> list[dict[str, Any]]:
-    return [_shown(service, batch) for batch in service.repository.batches.list(owner_of(caller))[:_LISTED]]
+    return listed(service, caller)
 
 
 @router.get(
@@ -109,7 +114,7 @@ def list_batches(service: TheService, caller: Sender) -> list[dict[str, Any]]:
     responses=documented(401, 403, 404, 429),
 )
 def read(batch: Opened, service: TheService, response: Response) -> dict[str, Any]:
-    document = _shown(service, batch)
+    document = shown(service, batch)
     if not BatchState(document["state"]).over:
         response.headers.update(_RETRY_AFTER)
     return document
@@ -123,11 +128,7 @@ def read(batch: Opened, service: TheService, response: Response) -> dict[str, An
     responses=documented(401, 403, 404, 429),
 )
 def cancel(batch: Opened, service: TheService) -> dict[str, Any]:
-    document = _shown(service, batch)
-    if BatchState(document["state"]).over:
-        return document
-    service.repository.batches.cancel(batch.id, service.now())
-    return _shown(service, batch)
+    return cancelled(service, batch)
 
 
 @router.get(
@@ -143,10 +144,7 @@ def read_reports(
     after: Annotated[int, Query(ge=-1, description="the index of the last item read")] = -1,
     most: Annotated[int, Query(ge=1, le=_MOST)] = 100,
 ) -> Response:
-    found = service.repository.batches.items(batch.id, after, most)
-    # without gaps, so that whoever reads on after the last index misses none that finishes later
-    items = [item for place, item in enumerate(found) if item.index == after + 1 + place]
-    return StreamingResponse(_lines(service, items), media_type=NDJSON)
+    return StreamingResponse(_lines(service, finished_items(service, batch, after, most)), media_type=NDJSON)
 
 
 @router.get(
@@ -159,9 +157,15 @@ def read_reports(
 async def follow(
     batch: Opened, service: TheService, last_event_id: Annotated[str | None, Header()] = None
 ) -> AsyncIterator[ServerSentEvent]:
-    told = last_event_id
+    async for event in events(service, batch, last_event_id):
+        yield event
+
+
+async def events(service: Service, batch: Batch, last: str | None) -> AsyncIterator[ServerSentEvent]:
+    """Tell how far a batch is whenever that changes, to who was told up to an event last."""
+    told = last
     while not service.stopping.is_set():
-        document = await run_sync(_shown, service, batch)
+        document = await run_sync(shown, service, batch)
         done = str(document["total"] - document["states"]["pending"])
         if BatchState(document["state"]).over:
             yield ServerSentEvent(event="finished", data=document, id=done)
@@ -172,7 +176,28 @@ async def follow(
         await sleep(_LOOK)
 
 
-def _shown(service: Service, batch: Batch) -> dict[str, Any]:
+def listed(service: Service, caller: Token) -> list[dict[str, Any]]:
+    """Give the documents of the caller's newest batches."""
+    return [shown(service, batch) for batch in service.repository.batches.list(owner_of(caller))[:_LISTED]]
+
+
+def cancelled(service: Service, batch: Batch) -> dict[str, Any]:
+    """Let what is not judged yet be; give the document of what then is."""
+    document = shown(service, batch)
+    if BatchState(document["state"]).over:
+        return document
+    service.repository.batches.cancel(batch.id, service.now())
+    return shown(service, batch)
+
+
+def finished_items(service: Service, batch: Batch, after: int, most: int) -> list[BatchItem]:
+    """Give finished items by index, up to the first that is not, so that reading on misses none."""
+    found = service.repository.batches.items(batch.id, after, most)
+    return [item for place, item in enumerate(found) if item.index == after + 1 + place]
+
+
+def shown(service: Service, batch: Batch) -> dict[str, Any]:
+    """Give a batch's document."""
     return document_of(batch, service.repository.batches.progress(batch.id))
 
 

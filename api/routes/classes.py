@@ -12,6 +12,8 @@ from api.problems import documented
 from api.regrading import regrade
 from api.routes.assignments import graded
 from api.schemas import OverviewDocument, RegradeDocument
+from api.service import Service
+from api.storage.records import StoredAssignment
 from verifier.diagnosis.bugs import BUGS
 
 router = APIRouter(tags=["classes"])
@@ -77,7 +79,11 @@ def get_overview(
 def get_grades(
     assignment_id: str, service: TheService, caller: Caller, counts: Counting = Counts.LATEST
 ) -> Response:
-    stored = graded(service, caller, assignment_id)
+    return grades_file(service, graded(service, caller, assignment_id), counts)
+
+
+def grades_file(service: Service, stored: StoredAssignment, counts: Counts) -> Response:
+    """Give an assignment's grades as a file to save."""
     table = grades_csv(standings(service.repository.submissions.list(stored.id), counts))
     headers = {"Content-Disposition": f'attachment; filename="grades-{stored.id}.csv"'}
     return Response(table, 200, headers, "text/csv")

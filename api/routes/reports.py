@@ -36,7 +36,7 @@ _FORMATS = {name: {"schema": {"type": "string"}} for name in _OTHERS}
 )
 async def read(report_id: str, request: Request, service: TheService, caller: Caller) -> Response:
     media_type = accepted(request.headers.get("accept"), (signing.MEDIA_TYPE,))
-    report, document = await run_sync(_readable, service, caller, report_id)
+    report, document = await run_sync(readable, service, caller, report_id)
     whole = document is report.document
     digest = report.etag if whole else sha256(document).hexdigest()  # of nothing that is withheld
     etag = f'"{digest[:32]}-{media_type}"'
@@ -61,7 +61,7 @@ def _signed(service: Service, report: StoredReport, document: bytes) -> bytes:
     return service.signer().sign(document, named | {key: value for key, value in rest.items() if value})
 
 
-def _readable(service: Service, caller: Token, report_id: str) -> tuple[StoredReport, bytes]:
+def readable(service: Service, caller: Token, report_id: str) -> tuple[StoredReport, bytes]:
     """Give a report, and of its documents the one that the caller may read. Raises: ProblemError 404, 403."""
     report = service.repository.reports.find(report_id) if is_id(report_id) else None
     stored = None

@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
 from api.access import grades, not_found, require_role
-from api.bodies import read_body
+from api.bodies import Body, read_body
 from api.contents import REPORT_CONTENT, submission_content
 from api.dependencies import Caller, TheService
 from api.negotiation import accepted
@@ -17,9 +17,9 @@ from api.problems import ProblemError, documented
 from api.rendering import rendered
 from api.routes.assignments import opened
 from api.schemas import GradientsDocument, ReportDocument, SubmissionRow
-from api.service import is_id
+from api.service import Service, is_id
 from api.storage.records import Role, StoredAssignment, StoredSubmission, Token
-from api.submitting import submit
+from api.submitting import Kept, submit
 from api.token_requests import LONGEST_SUBJECT
 from verifier.documents.json_text import write
 
@@ -61,12 +61,9 @@ async def create(
 ) -> Response:
     media_type = accepted(request.headers.get("accept"))
     stored = await run_sync(opened, service, caller, assignment_id)
-    whose = _student(caller, stored, student)
+    whose = student_of(caller, stored, student)
     body = await read_body(request, service.settings.largest_body)
-    begun = monotonic()  # a body sent slowly would shift the grid, and so measure between its lines
-    kept = await submit(service, stored, whose, body)
-    if not grades(caller, stored):
-        await _hide_the_time(begun, service.settings.answer_grid)
+    kept = await hand_in(service, caller, stored, whose, body)
     headers = {
         "Location": f"/v1/reports/{kept.report.id}",
         "Link": f'</v1/assignments/{stored.id}/submissions/{kept.submission.id}>; rel="describedby"',
@@ -87,9 +84,7 @@ async def create(
     responses=documented(401, 403, 404, 429),
 )
 def list_submissions(assignment_id: str, service: TheService, caller: Caller) -> list[dict[str, Any]]:
-    stored = opened(service, caller, assignment_id)
-    only = None if grades(caller, stored) else _student(caller, stored, None)
-    return [row(stored, each, caller) for each in service.repository.submissions.list(stored.id, only)]
+    return rows(service, opened(service, caller, assignment_id), caller)
 
 
 @router.get(
@@ -102,11 +97,38 @@ def list_submissions(assignment_id: str, service: TheService, caller: Caller) ->
 )
 def read(assignment_id: str, submission_id: str, service: TheService, caller: Caller) -> dict[str, Any]:
     stored = opened(service, caller, assignment_id)
+    return row(stored, opened_submission(service, caller, stored, submission_id), caller)
+
+
+async def hand_in(
+    service: Service, caller: Token, stored: StoredAssignment, student: str, body: Body
+) -> Kept:
+    """Judge and keep a submission whose body was read; a student is answered at a multiple of the grid.
+
+    Raises: as `submit`.
+    """
+    begun = monotonic()  # a body sent slowly would shift the grid, and so measure between its lines
+    kept = await submit(service, stored, student, body)
+    if not grades(caller, stored):
+        await _hide_the_time(begun, service.settings.answer_grid)
+    return kept
+
+
+def opened_submission(
+    service: Service, caller: Token, stored: StoredAssignment, submission_id: str
+) -> StoredSubmission:
+    """Give a submission that a grader of the assignment reads, or whose it is. Raises: ProblemError 404."""
     found = service.repository.submissions.find(submission_id) if is_id(submission_id) else None
     theirs = grades(caller, stored) or (found is not None and found.student == _own(caller))
     if found is None or found.assignment != stored.id or not theirs:
         raise not_found("submission")
-    return row(stored, found, caller)
+    return found
+
+
+def rows(service: Service, stored: StoredAssignment, caller: Token) -> list[dict[str, Any]]:
+    """Give the submissions that a caller may see, oldest first. Raises: ProblemError 403."""
+    only = None if grades(caller, stored) else student_of(caller, stored, None)
+    return [row(stored, each, caller) for each in service.repository.submissions.list(stored.id, only)]
 
 
 def row(stored: StoredAssignment, submission: StoredSubmission, caller: Token) -> dict[str, Any]:
@@ -135,7 +157,7 @@ def _own(caller: Token) -> str | None:
     return caller.subject if caller.role is Role.STUDENT else None
 
 
-def _student(caller: Token, stored: StoredAssignment, named: str | None) -> str:
+def student_of(caller: Token, stored: StoredAssignment, named: str | None) -> str:
     """Give whose submission it is. Raises: ProblemError 403, 422."""
     if grades(caller, stored):
         if named is None:

@@ -1,5 +1,6 @@
 """Reports in SQL: written once, never changed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -31,6 +32,11 @@ class SqlReports:
             row.etag,
             row.created,
         )
+
+    def documents(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        wanted = select(tables.reports.c.id, tables.reports.c.document).where(tables.reports.c.id.in_(ids))
+        with self.engine.connect() as connection:
+            return {row.id: bytes(row.document) for row in connection.execute(wanted)}
 
 
 def add_report(connection: Connection, report: StoredReport) -> None:

@@ -68,6 +68,9 @@ class ReportStore(Protocol):
 
     def find(self, report_id: str) -> StoredReport | None: ...
 
+    def documents(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """Give the graders' documents of reports, by id, of those that there are."""
+
 
 class BatchStore(Protocol):
     def add(self, batch: Batch, items: Sequence[BatchItem]) -> None: ...

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
+from api.pages.site import PAGES
 from api.rate_limits import POLICIES, address_key
 from api.storage.records import Role
 from api.tokens import issue
@@ -75,6 +76,7 @@ def test_health_is_never_limited(client: TestClient) -> None:
 def test_policies_name_operations_that_exist(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"].values()
     operations = {each["operationId"] for path in paths for each in path.values()}
+    operations |= {str(route.operation_id) for pages in PAGES for route in pages.router.routes}  # type: ignore[attr-defined]
     assert POLICIES.keys() <= operations
 
 

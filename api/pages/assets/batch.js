@@ -1,0 +1,23 @@
+// Follows a batch while it is judged; without this script the page is loaded again and again.
+
+const batch = document.querySelector("#batch");
+const progress = document.querySelector("#progress");
+
+function tell(event) {
+  const told = JSON.parse(event.data);
+  const counts = { ...told, finished: told.total - told.states.pending };
+  for (const place of batch.querySelectorAll("[data-count]")) {
+    place.textContent = place.dataset.count.split(".").reduce((value, key) => value[key], counts);
+  }
+  progress.value = counts.finished;
+}
+
+if (batch.dataset.over === "false") {
+  const events = new EventSource(batch.dataset.events);
+  events.addEventListener("progress", tell);
+  events.addEventListener("finished", (event) => {
+    events.close();
+    tell(event);
+    location.reload();
+  });
+}

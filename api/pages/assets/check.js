@@ -1,0 +1,60 @@
+// Checks without leaving the page, so that what was chosen and typed stays; without this script the form is
+// sent as forms are.
+
+const form = document.querySelector("#check");
+const state = document.querySelector("#state");
+const drop = form?.querySelector(".drop");
+const file = form?.querySelector("#file");
+const text = form?.querySelector("#text");
+
+async function check() {
+  const button = form.querySelector("button.main");
+  button.disabled = true;
+  state.textContent = "Judging…";
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      body: new FormData(form),
+      headers: { "X-Part": "outcome" },
+    });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    show(page.querySelector("#outcome") ?? page.querySelector("main"));
+    state.textContent = answer.ok ? "Judged." : "Not judged.";
+  } catch {
+    state.textContent = "The service could not be reached. Try again.";
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function show(found) {
+  const outcome = document.querySelector("#outcome");
+  outcome.replaceChildren(...found.childNodes);
+  document.dispatchEvent(new CustomEvent("gradjury:report", { detail: outcome }));
+  outcome.focus({ preventScroll: true });
+  outcome.scrollIntoView({ block: "start" });
+}
+
+form?.addEventListener("submit", (event) => {
+  if (event.submitter?.name === "download") return; // a file to save: the browser's own affair
+  event.preventDefault();
+  check();
+});
+form?.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  drop.classList.add("over");
+});
+form?.addEventListener("dragleave", () => drop.classList.remove("over"));
+form?.addEventListener("drop", (event) => {
+  drop.classList.remove("over");
+  if (!event.dataTransfer.files.length) return;
+  event.preventDefault();
+  file.files = event.dataTransfer.files;
+  check();
+});
+file?.addEventListener("change", () => {
+  state.textContent = file.files.length ? `${file.files[0].name} is checked, not the text below.` : "";
+});
+text?.addEventListener("input", () => {
+  file.value = ""; // what was typed last is meant
+});

@@ -1,0 +1,162 @@
+"""Assignments: the list, a new one, and for a student one to answer."""
+
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+from anyio.to_thread import run_sync
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.access import grades, require_role
+from api.bodies import Body
+from api.dependencies import TheService
+from api.judging.task import refused
+from api.overview import Counts
+from api.pages import class_pages
+from api.pages.forms import Kept, keep, read_form
+from api.pages.page_route import pages_router
+from api.pages.templating import page
+from api.pages.visitors import SENT_FROM_HERE, Member
+from api.problems import ProblemError, RefusedError, status_of
+from api.routes.assignments import keep as keep_assignment
+from api.routes.assignments import listed, opened, shown
+from api.routes.submissions import hand_in, rows, student_of
+from api.service import Service
+from api.storage.records import Role, StoredAssignment, Token
+from verifier.documents.json_text import write
+from verifier.documents.mistakes import MalformedSubmission, Mistake
+
+router = pages_router()
+
+
+@router.get("/assignments", operation_id="assignments_page")
+def assignments(request: Request, service: TheService, member: Member) -> Response:
+    return _list(request, service, member)
+
+
+@router.post("/assignments", operation_id="create_assignment_page", dependencies=[SENT_FROM_HERE])
+async def create(request: Request, service: TheService, member: Member) -> Response:
+    require_role(member, Role.GRADER)
+    form = await read_form(request, service.settings.largest_body)
+    try:
+        stored = await run_sync(keep_assignment, service, member, form.document().content)
+    except MalformedSubmission as error:
+        status = status_of(refused(error))
+        return await run_sync(_list, request, service, member, status, keep(form), error.mistakes)
+    except ProblemError as error:
+        trouble = (Mistake("", "an assignment's document", "neither a file nor text"),)
+        return await run_sync(_list, request, service, member, error.status, keep(form), trouble)
+    return RedirectResponse(f"/assignments/{stored.id}", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/assignments/{assignment_id}", operation_id="assignment_page")
+def assignment(
+    assignment_id: str,
+    request: Request,
+    service: TheService,
+    member: Member,
+    counts: Counts = Counts.LATEST,
+    sort: str = "student",
+    down: bool = False,
+) -> Response:
+    """Show a grader the class, and anybody else what is to be answered."""
+    stored = opened(service, member, assignment_id)
+    if grades(member, stored):
+        return class_pages.overview_page(request, service, stored, counts, sort, down)
+    return _to_answer(request, service, member, stored)
+
+
+@router.get("/assignments/{assignment_id}/problem.json", operation_id="problem_file")
+def problem(assignment_id: str, service: TheService, member: Member) -> Response:
+    """Give the problem as its student has it, for `gradjury` and for notebooks."""
+    stored = opened(service, member, assignment_id)
+    document = shown(service, stored, member)["problem"]
+    headers = {"Content-Disposition": f'attachment; filename="problem-{stored.id}.json"'}
+    return Response(write(document, indent=1), HTTPStatus.OK, headers, "application/json")
+
+
+@router.post(
+    "/assignments/{assignment_id}/submissions", operation_id="submit_page", dependencies=[SENT_FROM_HERE]
+)
+async def submit(assignment_id: str, request: Request, service: TheService, member: Member) -> Response:
+    stored = await run_sync(opened, service, member, assignment_id)
+    form = await read_form(request, service.settings.largest_body)
+    whose = student_of(member, stored, form.field("student").strip() or None)
+    try:
+        kept = await hand_in(service, member, stored, whose, Body(form.document().content, None))
+    except RefusedError as error:
+        status = status_of(error.refused)
+        return await run_sync(
+            _again, request, service, member, stored, status, keep(form), error.refused.mistakes
+        )
+    return RedirectResponse(
+        f"/assignments/{stored.id}/submissions/{kept.submission.id}", HTTPStatus.SEE_OTHER
+    )
+
+
+def _again(
+    request: Request,
+    service: Service,
+    member: Token,
+    stored: StoredAssignment,
+    status: HTTPStatus,
+    kept: Kept,
+    mistakes: tuple[Mistake, ...],
+) -> Response:
+    if grades(member, stored):
+        return class_pages.overview_page(
+            request, service, stored, Counts.LATEST, "student", False, status, kept, mistakes
+        )
+    return _to_answer(request, service, member, stored, status, kept, mistakes)
+
+
+def _list(
+    request: Request,
+    service: Service,
+    member: Token,
+    status: HTTPStatus = HTTPStatus.OK,
+    kept: Kept | None = None,
+    mistakes: tuple[Mistake, ...] = (),
+) -> Response:
+    found = listed(service, member)
+    return page(
+        request,
+        "assignments.html.jinja",
+        status,
+        assignments=found,
+        now=service.now(),
+        kept=kept or Kept(),
+        mistakes=mistakes,
+        creates=member.role is Role.GRADER,
+    )
+
+
+def _to_answer(
+    request: Request,
+    service: Service,
+    member: Token,
+    stored: StoredAssignment,
+    status: HTTPStatus = HTTPStatus.OK,
+    kept: Kept | None = None,
+    mistakes: tuple[Mistake, ...] = (),
+) -> Response:
+    document = shown(service, stored, member)
+    student = member.role is Role.STUDENT
+    return page(
+        request,
+        "to_answer.html.jinja",
+        status,
+        stored=stored,
+        left=document.get("attempts_left"),
+        open=stored.assignment.open_at(service.now()),
+        shapes=_shapes(document["problem"]),
+        attempts=rows(service, stored, member)[::-1] if student else (),
+        submits=student,
+        kept=kept or Kept(),
+        mistakes=mistakes,
+    )
+
+
+def _shapes(problem: dict[str, Any]) -> list[tuple[str, tuple[int, ...]]]:
+    return [(name, np.shape(value)) for name, value in problem["parameters"].items()]

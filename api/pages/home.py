@@ -1,0 +1,108 @@
+"""The first page: a submission in, its report below; nothing is stored."""
+
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from fastapi import Request, Response
+
+from api.dependencies import TheService
+from api.judging.judging import judged
+from api.judging.task import Task
+from api.pages.forms import Kept, keep, read_form
+from api.pages.page_route import pages_router
+from api.pages.templating import page
+from api.pages.visitors import SENT_FROM_HERE, PageChecker, Visitor
+from api.problems import ProblemError, RefusedError, status_of
+from api.service import Service
+from api.storage.records import Role, Token
+from verifier.documents.json_text import write
+from verifier.documents.mistakes import Mistake
+from verifier.examples import EXAMPLES, example_document
+
+router = pages_router()
+
+_PART = "x-part"  # what the page's script asks for: what came of it alone
+_HTML = "text/html"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """section: the report. source: its file. mistakes: of what is malformed. trouble: what else is wrong."""
+
+    section: str = ""
+    source: str = ""
+    mistakes: tuple[Mistake, ...] = ()
+    trouble: str = ""
+
+
+@router.get("/", operation_id="home_page")
+async def home(request: Request, service: TheService, visitor: Visitor) -> Response:
+    return _page(request, service, visitor, Kept(), Outcome())
+
+
+@router.get("/examples/{name}", operation_id="example_page")
+async def example(name: str, request: Request, service: TheService, visitor: PageChecker) -> Response:
+    if name not in EXAMPLES:
+        detail = f"there is no example of that name; there are {', '.join(EXAMPLES)}"
+        raise ProblemError(HTTPStatus.NOT_FOUND, detail)
+    text = write(example_document(name), indent=1)
+    found = await judged(service, _task(service, text.encode()))
+    outcome = Outcome(found.answer.decode())
+    return _page(request, service, visitor, Kept(text), outcome, example=name)
+
+
+@router.post("/", operation_id="check_page", dependencies=[SENT_FROM_HERE])
+async def check(request: Request, service: TheService, visitor: PageChecker) -> Response:
+    form = await read_form(request, service.settings.largest_body)
+    status = HTTPStatus.OK
+    try:
+        document = form.document()
+        if form.field("download"):
+            return await _download(service, document.content)
+        found = await judged(service, _task(service, document.content))
+        outcome = Outcome(found.answer.decode(), document.name)
+    except RefusedError as error:
+        status, outcome = status_of(error.refused), Outcome(mistakes=error.refused.mistakes)
+    except ProblemError as error:
+        status, outcome = error.status, Outcome(trouble=error.detail)
+    if _PART in request.headers:
+        return page(request, "outcome.html.jinja", status, outcome=outcome)
+    return _page(request, service, visitor, keep(form), outcome, status=status)
+
+
+async def _download(service: Service, content: bytes) -> Response:
+    """Give the report as a file that needs nothing else."""
+    outcome = await judged(service, replace(_task(service, content), section=False, media_type=_HTML))
+    headers = {"Content-Disposition": 'attachment; filename="report.html"'}
+    return Response(outcome.answer, HTTPStatus.OK, headers, _HTML)
+
+
+def _task(service: Service, content: bytes) -> Task:
+    return Task(
+        content,
+        oracles=service.settings.oracle_names,
+        entries="all",
+        section=True,
+        bounds=service.settings.bounds,
+    )
+
+
+def _page(
+    request: Request,
+    service: Service,
+    visitor: Token | None,
+    kept: Kept,
+    outcome: Outcome,
+    example: str = "",
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Response:
+    return page(
+        request,
+        "home.html.jinja",
+        status,
+        examples=EXAMPLES.values(),
+        example=example,
+        kept=kept,
+        outcome=outcome,
+        may_check=service.settings.open_checks or (visitor is not None and visitor.role is not Role.STUDENT),
+    )

@@ -1,0 +1,133 @@
+"""Who may see which page: every page, every caller, every outcome."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from api.pages.page_route import PageRoute
+from api.pages.site import PAGES
+from tests.api.conftest import Serve
+from tests.api.pages.visiting import Visitor, as_text, token_of
+from tests.api.test_access import ASSIGNMENT, CALLERS, EXAMPLE, HANDED_IN, World, world_of
+from tests.api.test_access import TABLE as API
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """outcomes: statuses for no cookie, for a bad one, and for each of CALLERS with a valid one."""
+
+    method: str
+    path: str
+    outcomes: str
+    fields: Mapping[str, str] | None = None
+
+    def status(self, caller: str) -> int:
+        without, bad, *rest = self.outcomes.split()
+        return int(dict(zip(CALLERS, [without, *[bad] * 4, *rest], strict=True))[caller])
+
+
+HOMEWORK = "/assignments/{homework}"
+BATCH = "/batches/{batch}"
+#                                                  none bad | ci  stu cla els nam own named stranger
+TABLE: Mapping[str, Row] = {
+    "home_page": Row("GET", "/", "200 401 200 200 200 200 200 200 200 200"),
+    "example_page": Row("GET", "/examples/pytorch", "200 401 200 200 200 200 200 200 200 200"),
+    "check_page": Row("POST", "/", "200 401 200 200 200 200 200 200 200 200", {"text": as_text(EXAMPLE)}),
+    "login_page": Row("GET", "/login", "200 200 200 200 200 200 200 200 200 200"),
+    "log_in": Row("POST", "/login", "401 401 401 401 401 401 401 401 401 401", {"token": "gradjury_no"}),
+    "log_out": Row("POST", "/logout", "303 303 303 303 303 303 303 303 303 303"),
+    "assignments_page": Row("GET", "/assignments", "401 401 200 200 200 200 200 200 200 200"),
+    "create_assignment_page": Row("POST", "/assignments", "401 401 403 403 403 403 403 303 303 303",
+                                  {"text": as_text(ASSIGNMENT)}),
+    "assignment_page": Row("GET", HOMEWORK, "401 401 404 200 200 404 404 200 200 404"),
+    "problem_file": Row("GET", HOMEWORK + "/problem.json", "401 401 404 200 200 404 404 200 200 404"),
+    "submit_page": Row("POST", HOMEWORK + "/submissions", "401 401 404 303 403 404 404 303 303 404",
+                       {"student": "ada", "text": as_text(HANDED_IN)}),
+    "submission_page": Row("GET", HOMEWORK + "/submissions/{submission}",
+                           "401 401 404 200 404 404 404 200 200 404"),
+    "grades_page": Row("GET", HOMEWORK + "/grades.csv", "401 401 404 403 403 404 404 200 200 404"),
+    "regrade_page": Row("POST", HOMEWORK + "/regrades", "401 401 404 403 403 404 404 200 200 404"),
+    "report_page": Row("GET", "/reports/{report}", "401 401 404 200 404 404 404 200 200 404"),
+    "report_file": Row("GET", "/reports/{report}/file", "401 401 404 200 404 404 404 200 200 404"),
+    "batches_page": Row("GET", "/batches", "401 401 200 403 403 403 403 200 200 200"),
+    "create_batch_page": Row("POST", "/batches", "401 401 303 403 403 403 403 303 303 303",
+                             {"text": as_text(EXAMPLE)}),
+    "batch_page": Row("GET", BATCH, "401 401 404 403 403 403 403 200 404 404"),
+    "cancel_batch_page": Row("POST", BATCH + "/cancel", "401 401 404 403 403 403 403 303 404 404"),
+    "follow_batch_page": Row("GET", BATCH + "/events", "401 401 404 403 403 403 403 200 404 404"),
+}  # fmt: skip
+ROUTES = [route for pages in PAGES for route in pages.router.routes if isinstance(route, PageRoute)]
+
+
+def ask(world: World, row: Row, caller: str) -> object:
+    token = token_of(world.headers[caller]) or ("nonsense" if caller == "malformed" else "")
+    visitor = Visitor(world.client, token)
+    path = row.path.format(**world.ids)
+    if row.method == "GET":
+        return visitor.get(path)
+    return visitor.send(path, **(row.fields or {}))
+
+
+@pytest.fixture(scope="module")
+def world(serve: Serve) -> World:
+    return world_of(serve(oracles="backpropagation"))
+
+
+def test_the_table_names_every_page_and_no_other() -> None:
+    found = {str(route.operation_id): (route.path, route.methods) for route in ROUTES}
+    assert TABLE.keys() == found.keys(), "give every page its row"
+    assert all(TABLE[name].method in (methods or ()) for name, (_, methods) in found.items())
+
+
+def test_no_page_is_in_the_openapi_document(world: World) -> None:
+    paths = world.client.get("/openapi.json").json()["paths"]
+    assert not paths.keys() & {route.path for route in ROUTES}
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("name", TABLE)
+def test_each_visitor_gets_what_the_table_says(world: World, name: str, caller: str) -> None:
+    row = TABLE[name]
+    answer = ask(world, row, caller)
+    assert answer.status_code == row.status(caller), answer.text
+    assert "'unsafe" not in answer.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "<h1>" in answer.text
+    if caller not in ("none", "malformed", "unknown", "expired", "revoked") and name != "login_page":
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("operation", API)
+def test_the_cookie_opens_nothing_of_the_api(world: World, operation: str) -> None:
+    row = API[operation]
+    visitor = Visitor(world.client, token_of(world.headers["owner"]))
+    answer = visitor.ask(row.method, row.path.format(**world.ids), {}, json=row.body)
+    assert answer.status_code == row.status("none")
+
+
+CLOSED = {"none": 401, "malformed": 401, "unknown": 401, "expired": 401, "revoked": 401}
+CLOSED |= dict.fromkeys(("student", "classmate", "elsewhere", "namesake"), 403)
+
+
+@pytest.fixture(scope="module")
+def closed(serve: Serve) -> World:
+    return world_of(serve(oracles="backpropagation", open_checks=False))
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("name", ["check_page", "example_page"])
+def test_closed_checks_are_closed_on_the_page_too(closed: World, name: str, caller: str) -> None:
+    assert ask(closed, TABLE[name], caller).status_code == CLOSED.get(caller, 200)
+
+
+def test_what_a_token_does_not_open_looks_like_what_does_not_exist(world: World) -> None:
+    visitor = Visitor(world.client, token_of(world.headers["elsewhere"]))
+    for name in ("assignment_page", "submission_page", "report_page"):
+        path = TABLE[name].path
+        there, nowhere = path.format(**world.ids), path.format(**dict.fromkeys(world.ids, "0" * 32))
+        assert visitor.get(there).text.replace(there, "") == visitor.get(nowhere).text.replace(nowhere, "")
