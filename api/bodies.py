@@ -98,6 +98,9 @@ async def parse_form(request: Request, body: bytes) -> FormData:
 async def _single_file(request: Request, body: bytes) -> bytes:
     form = await parse_form(request, body)
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    if len(files) != 1:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"expected one file in the form, got {len(files)}")
-    return await files[0].read()
+    try:
+        if len(files) != 1:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, f"expected one file in the form, got {len(files)}")
+        return await files[0].read()
+    finally:
+        await form.close()

@@ -4,6 +4,7 @@ import os
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 
+import typer
 import uvicorn
 
 from api.http_protocol import ProblemProtocol
@@ -24,6 +25,7 @@ def run_service(host: str, port: int, workers: int, database_url: str | None, wo
             os.environ.setdefault("GRADJURY_PROCESSES", str(max(1, Settings().processes // workers)))
             counts = shared.enter_context(TemporaryDirectory(prefix="gradjury-metrics-"))
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", counts)
+        typer.echo(f"GradJury's page will be at {_address(host, port)}")
         uvicorn.run(
             "api.app:create_app",
             factory=True,
@@ -33,3 +35,9 @@ def run_service(host: str, port: int, workers: int, database_url: str | None, wo
             http=ProblemProtocol,
             access_log=False,
         )
+
+
+def _address(host: str, port: int) -> str:
+    """Give what to open in a browser of this machine."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}/"

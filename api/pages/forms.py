@@ -80,6 +80,7 @@ async def read_form(request: Request, largest: int) -> Form:
                 files[name] = Handed(content, value.filename or "")
         else:
             fields[name] = value
+    await form.close()
     found = Form(fields, files)
     for handed in files.values():
         _hold(len(handed.content), largest)
