@@ -15,11 +15,11 @@ def rendered(document: bytes, media_type: str) -> bytes:
     return (MEDIA_TYPES[media_type].export(read_report(parse(document))) + "\n").encode()
 
 
-def section(report: Report, remedy: str = "") -> str:
-    """Render a report as a section of a web page. remedy: what gives the figures that it lacks."""
-    return fragment(Sourced("", report), remedy=remedy)
+def section(report: Report) -> str:
+    """Render a report as a section of a web page."""
+    return fragment(Sourced("", report))
 
 
-def stored_section(document: bytes, remedy: str) -> str:
+def stored_section(document: bytes) -> str:
     """Render a stored report's JSON document, which has its worst entries alone, as a section of a page."""
-    return section(read_report(parse(document)), remedy)
+    return section(read_report(parse(document)))

@@ -25,7 +25,8 @@ def run_service(host: str, port: int, workers: int, database_url: str | None, wo
             os.environ.setdefault("GRADJURY_PROCESSES", str(max(1, Settings().processes // workers)))
             counts = shared.enter_context(TemporaryDirectory(prefix="gradjury-metrics-"))
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", counts)
-        typer.echo(f"GradJury's page will be at {_address(host, port)}")
+        if port:  # else uvicorn says which one it was given
+            typer.echo(f"GradJury's page will be at {_address(host, port)}")
         uvicorn.run(
             "api.app:create_app",
             factory=True,

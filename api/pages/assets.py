@@ -2,13 +2,14 @@
 
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from verifier.report_page import ASSETS
 
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -24,7 +25,7 @@ class _Unchanging(StaticFiles):
 
 
 def _folders() -> dict[str, Path]:
-    return {"site": Path(str(files("api.pages") / "assets"))}
+    return {"site": Path(__file__).parent / "assets", "report": ASSETS}
 
 
 @cache

@@ -30,7 +30,7 @@ async function check() {
 function show(found) {
   const outcome = document.querySelector("#outcome");
   outcome.replaceChildren(...found.childNodes);
-  document.dispatchEvent(new CustomEvent("gradjury:report", { detail: outcome }));
+  window.GradJury?.enliven(outcome);
   outcome.focus({ preventScroll: true });
   outcome.scrollIntoView({ block: "start" });
 }
