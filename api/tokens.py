@@ -33,7 +33,8 @@ def authenticate(store: TokenStore, text: str, now: datetime) -> Token | None:
     """Give the token that a text proves; None for unknown, wrong, expired and revoked ones alike."""
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
-    found = store.find(token_id) if prefix == _PREFIX and len(token_id) == 16 else None
+    possible = prefix == _PREFIX and len(token_id) == 16 and token_id.isascii() and token_id.isalnum()
+    found = store.find(token_id) if possible else None
     token, digest = found if found is not None else (None, _NO_DIGEST)
     proved = compare_digest(digest, _digest(secret))
     return token if proved and token is not None and token.valid_at(now) else None

@@ -11,21 +11,21 @@ from fastapi.responses import RedirectResponse
 from api.access import grades, require_role
 from api.bodies import Body
 from api.dependencies import TheService
-from api.judging.task import refused
 from api.overview import Counts
 from api.pages import class_pages
-from api.pages.forms import Kept, keep, read_form
+from api.pages.forms import read_form
 from api.pages.page_route import pages_router
+from api.pages.returned import FRESH, Returned, returned
 from api.pages.templating import page
 from api.pages.visitors import SENT_FROM_HERE, Member
-from api.problems import ProblemError, RefusedError, status_of
+from api.problems import ProblemError, RefusedError
 from api.routes.assignments import keep as keep_assignment
 from api.routes.assignments import listed, opened, shown
 from api.routes.submissions import hand_in, rows, student_of
 from api.service import Service
 from api.storage.records import Role, StoredAssignment, Token
 from verifier.documents.json_text import write
-from verifier.documents.mistakes import MalformedSubmission, Mistake
+from verifier.documents.mistakes import MalformedSubmission
 
 router = pages_router()
 
@@ -41,12 +41,8 @@ async def create(request: Request, service: TheService, member: Member) -> Respo
     form = await read_form(request, service.settings.largest_body)
     try:
         stored = await run_sync(keep_assignment, service, member, form.document().content)
-    except MalformedSubmission as error:
-        status = status_of(refused(error))
-        return await run_sync(_list, request, service, member, status, keep(form), error.mistakes)
-    except ProblemError as error:
-        trouble = (Mistake("", "an assignment's document", "neither a file nor text"),)
-        return await run_sync(_list, request, service, member, error.status, keep(form), trouble)
+    except (MalformedSubmission, ProblemError) as error:
+        return await run_sync(_list, request, service, member, returned(form, error))
     return RedirectResponse(f"/assignments/{stored.id}", HTTPStatus.SEE_OTHER)
 
 
@@ -82,79 +78,51 @@ def problem(assignment_id: str, service: TheService, member: Member) -> Response
 async def submit(assignment_id: str, request: Request, service: TheService, member: Member) -> Response:
     stored = await run_sync(opened, service, member, assignment_id)
     form = await read_form(request, service.settings.largest_body)
-    whose = student_of(member, stored, form.field("student").strip() or None)
     try:
+        whose = student_of(member, stored, form.field("student").strip() or None)
         kept = await hand_in(service, member, stored, whose, Body(form.document().content, None))
-    except RefusedError as error:
-        status = status_of(error.refused)
-        return await run_sync(
-            _again, request, service, member, stored, status, keep(form), error.refused.mistakes
-        )
-    return RedirectResponse(
-        f"/assignments/{stored.id}/submissions/{kept.submission.id}", HTTPStatus.SEE_OTHER
-    )
+    except (RefusedError, ProblemError) as error:
+        return await run_sync(_again, request, service, member, stored, returned(form, error))
+    where = f"/assignments/{stored.id}/submissions/{kept.submission.id}"
+    return RedirectResponse(where, HTTPStatus.SEE_OTHER)
 
 
 def _again(
-    request: Request,
-    service: Service,
-    member: Token,
-    stored: StoredAssignment,
-    status: HTTPStatus,
-    kept: Kept,
-    mistakes: tuple[Mistake, ...],
+    request: Request, service: Service, member: Token, stored: StoredAssignment, form: Returned
 ) -> Response:
     if grades(member, stored):
-        return class_pages.overview_page(
-            request, service, stored, Counts.LATEST, "student", False, status, kept, mistakes
-        )
-    return _to_answer(request, service, member, stored, status, kept, mistakes)
+        return class_pages.overview_page(request, service, stored, Counts.LATEST, "student", False, form)
+    return _to_answer(request, service, member, stored, form)
 
 
-def _list(
-    request: Request,
-    service: Service,
-    member: Token,
-    status: HTTPStatus = HTTPStatus.OK,
-    kept: Kept | None = None,
-    mistakes: tuple[Mistake, ...] = (),
-) -> Response:
-    found = listed(service, member)
+def _list(request: Request, service: Service, member: Token, form: Returned = FRESH) -> Response:
     return page(
         request,
         "assignments.html.jinja",
-        status,
-        assignments=found,
+        form.status,
+        assignments=listed(service, member),
         now=service.now(),
-        kept=kept or Kept(),
-        mistakes=mistakes,
+        form=form,
         creates=member.role is Role.GRADER,
     )
 
 
 def _to_answer(
-    request: Request,
-    service: Service,
-    member: Token,
-    stored: StoredAssignment,
-    status: HTTPStatus = HTTPStatus.OK,
-    kept: Kept | None = None,
-    mistakes: tuple[Mistake, ...] = (),
+    request: Request, service: Service, member: Token, stored: StoredAssignment, form: Returned = FRESH
 ) -> Response:
     document = shown(service, stored, member)
     student = member.role is Role.STUDENT
     return page(
         request,
         "to_answer.html.jinja",
-        status,
+        form.status,
         stored=stored,
         left=document.get("attempts_left"),
         open=stored.assignment.open_at(service.now()),
         shapes=_shapes(document["problem"]),
         attempts=rows(service, stored, member)[::-1] if student else (),
         submits=student,
-        kept=kept or Kept(),
-        mistakes=mistakes,
+        form=form,
     )
 
 

@@ -1,7 +1,6 @@
 """What a grader sees of a class: students by parameters, groups, grades; and judging again."""
 
 from collections.abc import Iterator, Sequence
-from http import HTTPStatus
 
 from anyio.to_thread import run_sync
 from fastapi import Request, Response
@@ -9,8 +8,8 @@ from fastapi import Request, Response
 from api.dependencies import TheService
 from api.overview import Counts, Standing, overview
 from api.pages.class_table import Digest, class_table, digest
-from api.pages.forms import Kept
 from api.pages.page_route import pages_router
+from api.pages.returned import FRESH, Returned
 from api.pages.templating import page
 from api.pages.visitors import SENT_FROM_HERE, Member
 from api.regrading import regrade
@@ -18,7 +17,6 @@ from api.routes.assignments import graded
 from api.routes.classes import grades_file
 from api.service import Service
 from api.storage.records import StoredAssignment
-from verifier.documents.mistakes import Mistake
 
 router = pages_router()
 
@@ -47,9 +45,7 @@ def overview_page(
     counts: Counts,
     sort: str,
     down: bool,
-    status: HTTPStatus = HTTPStatus.OK,
-    kept: Kept | None = None,
-    mistakes: Sequence[Mistake] = (),
+    form: Returned = FRESH,
 ) -> Response:
     """Show a class to a grader."""
     found = overview(service.repository.submissions.list(stored.id), counts)
@@ -57,7 +53,7 @@ def overview_page(
     return page(
         request,
         "class.html.jinja",
-        status,
+        form.status,
         stored=stored,
         found=found,
         table=class_table(found.standings, dict(_digests(service, found.standings)), sort, down),
@@ -65,8 +61,7 @@ def overview_page(
         sort=sort,
         down=down,
         old=len(old),
-        kept=kept or Kept(),
-        mistakes=mistakes,
+        form=form,
     )
 
 

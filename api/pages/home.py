@@ -10,9 +10,10 @@ from api.judging.judging import judged
 from api.judging.task import Task
 from api.pages.forms import Kept, keep, read_form
 from api.pages.page_route import pages_router
+from api.pages.returned import FRESH, Returned, returned
 from api.pages.templating import page
 from api.pages.visitors import SENT_FROM_HERE, PageChecker, Visitor
-from api.problems import ProblemError, RefusedError, status_of
+from api.problems import ProblemError, RefusedError
 from api.service import Service
 from api.storage.records import Role, Token
 from verifier.documents.json_text import write
@@ -37,7 +38,7 @@ class Outcome:
 
 @router.get("/", operation_id="home_page")
 async def home(request: Request, service: TheService, visitor: Visitor) -> Response:
-    return _page(request, service, visitor, Kept(), Outcome())
+    return _page(request, service, visitor, Outcome(), FRESH)
 
 
 @router.get("/examples/{name}", operation_id="example_page")
@@ -48,26 +49,24 @@ async def example(name: str, request: Request, service: TheService, visitor: Pag
     text = write(example_document(name), indent=1)
     found = await judged(service, _task(service, text.encode()))
     outcome = Outcome(found.answer.decode())
-    return _page(request, service, visitor, Kept(text), outcome, example=name)
+    return _page(request, service, visitor, outcome, Returned(kept=Kept(text)), name)
 
 
 @router.post("/", operation_id="check_page", dependencies=[SENT_FROM_HERE])
 async def check(request: Request, service: TheService, visitor: PageChecker) -> Response:
-    form = await read_form(request, service.settings.largest_body)
-    status = HTTPStatus.OK
+    sent = await read_form(request, service.settings.largest_body)
     try:
-        document = form.document()
-        if form.field("download"):
+        document = sent.document()
+        if sent.field("download"):
             return await _download(service, document.content)
         found = await judged(service, _task(service, document.content))
-        outcome = Outcome(found.answer.decode(), document.name)
-    except RefusedError as error:
-        status, outcome = status_of(error.refused), Outcome(mistakes=error.refused.mistakes)
-    except ProblemError as error:
-        status, outcome = error.status, Outcome(trouble=error.detail)
+        outcome, form = Outcome(found.answer.decode(), document.name), Returned(kept=keep(sent))
+    except (RefusedError, ProblemError) as error:
+        form = returned(sent, error)
+        outcome = Outcome(mistakes=form.mistakes, trouble=form.trouble)
     if _PART in request.headers:
-        return page(request, "outcome.html.jinja", status, outcome=outcome)
-    return _page(request, service, visitor, keep(form), outcome, status=status)
+        return page(request, "outcome.html.jinja", form.status, outcome=outcome)
+    return _page(request, service, visitor, outcome, form)
 
 
 async def _download(service: Service, content: bytes) -> Response:
@@ -91,18 +90,17 @@ def _page(
     request: Request,
     service: Service,
     visitor: Token | None,
-    kept: Kept,
     outcome: Outcome,
+    form: Returned,
     example: str = "",
-    status: HTTPStatus = HTTPStatus.OK,
 ) -> Response:
     return page(
         request,
         "home.html.jinja",
-        status,
+        form.status,
         examples=EXAMPLES.values(),
         example=example,
-        kept=kept,
+        form=form,
         outcome=outcome,
         may_check=service.settings.open_checks or (visitor is not None and visitor.role is not Role.STUDENT),
     )

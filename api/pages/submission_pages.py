@@ -80,5 +80,8 @@ async def _with_figures(
 def _stored(service: Service, member: Token, found: StoredSubmission) -> str:
     if found.result is None or found.result.report is None:
         return ""
-    _, document = readable(service, member, found.result.report)
+    try:
+        _, document = readable(service, member, found.result.report)
+    except ProblemError:  # judged while the assignment showed its students nothing
+        return ""
     return stored_section(document)

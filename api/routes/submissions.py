@@ -1,5 +1,6 @@
 """/v1/assignments/{id}/submissions: students' gradients, judged and kept."""
 
+import re
 from http import HTTPStatus
 from time import monotonic
 from typing import Annotated, Any
@@ -25,6 +26,7 @@ from verifier.documents.json_text import write
 
 router = APIRouter(tags=["submissions"])
 
+_NAME = r"^[^\x00-\x1f\x7f]+$"  # of a student
 _REQUEST = submission_content(GradientsDocument)
 
 
@@ -55,7 +57,7 @@ async def create(
             description="for graders: whose it is",
             min_length=1,
             max_length=LONGEST_SUBJECT,
-            pattern=r"^[^\x00-\x1f\x7f]+$",
+            pattern=_NAME,
         ),
     ] = None,
 ) -> Response:
@@ -163,6 +165,11 @@ def student_of(caller: Token, stored: StoredAssignment, named: str | None) -> st
         if named is None:
             detail = "a grader's token submits for somebody: name the student with ?student="
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+        if not re.fullmatch(_NAME, named) or len(named) > LONGEST_SUBJECT:
+            rule = (
+                f"expected a student's name of 1 to {LONGEST_SUBJECT} characters, none of them a control one"
+            )
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, rule)
         return named
     require_role(caller, Role.STUDENT)
     if named is not None and named != caller.subject:

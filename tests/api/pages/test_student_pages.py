@@ -146,3 +146,15 @@ def test_after_it_closes_attempts_are_shown_and_none_is_taken(client: TestClient
     assert "Answers are taken no more" in student.get(f"/assignments/{homework}").text
     late = student.send(f"/assignments/{homework}/submissions", text=as_text(GRADIENTS))
     assert late.status_code == 403
+
+
+def test_rules_that_come_later_show_no_report_that_was_made_for_nobody(
+    client: TestClient, grader: Person
+) -> None:
+    homework = assignment_by(grader, students_see=[])
+    student = student_of(client, homework)
+    made = student.send(f"/assignments/{homework}/submissions", text=as_text(GRADIENTS))
+    assert grader.put(f"/v1/assignments/{homework}", {"problem": PROBLEM}).status_code == 200
+    page = student.get(made.headers["location"])
+    assert page.status_code == 200
+    assert "shows its students no report" in page.text

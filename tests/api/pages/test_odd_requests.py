@@ -1,0 +1,87 @@
+"""Requests that no page sends: an answer in words for each, and never a traceback."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.storage.records import Role
+from tests.api.conftest import Serve
+from tests.api.pages.visiting import COOKIE, HERE, token_of
+from tests.api.people import assignment_by, person
+
+FORM = {"content-type": "multipart/form-data; boundary=b"}
+
+
+def part(name: str, value: bytes) -> bytes:
+    return b'--b\r\ncontent-disposition: form-data; name="' + name.encode() + b'"\r\n\r\n' + value + b"\r\n"
+
+
+GRADIENTS = part("text", b'{"gradients": {"layers.0.bias": [1, 2, 3, 4]}}')
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    path: str
+    status: int
+    content: bytes | None = None
+    headers: dict[str, str] = field(default_factory=lambda: FORM)
+
+
+REQUESTS = {
+    "a count that is none": Odd("/assignments/{homework}?counts=worst", 422),
+    "a direction that is none": Odd("/assignments/{homework}?down=sideways", 422),
+    "an order that is none": Odd("/assignments/{homework}?sort=%00%ff", 200),
+    "a place that is no number": Odd("/batches/{homework}?after=x", 422),
+    "an id that can be none": Odd("/reports/%00", 404),
+    "a long id": Odd("/assignments/" + "x" * 500, 404),
+    "another content type": Odd("/", 415, b"{}", {"content-type": "application/json"}),
+    "no boundary": Odd("/", 400, b"x", {"content-type": "multipart/form-data"}),
+    "a form cut short": Odd("/", 422, part("text", b"{}")[:20]),
+    "too many fields": Odd("/", 400, b"".join(part(f"f{i}", b"x") for i in range(99)) + b"--b--"),
+    "bytes for text": Odd("/", 400, part("text", b"\xff\xfe\x00") + b"--b--"),
+    "nothing at all": Odd("/batches", 422, b"--b--"),
+    "no token": Odd("/login", 401, b"--b--"),
+    "a token of another alphabet": Odd("/login", 401, part("token", "gradjury_é_ü".encode()) + b"--b--"),
+    "a token that no database takes": Odd(
+        "/login", 401, part("token", b"gradjury_" + b"\x00" * 16) + b"--b--"
+    ),
+    "a student's name of control characters": Odd(
+        "/assignments/{homework}/submissions",
+        422,
+        part("student", b"a\x00b") + GRADIENTS + b"--b--",
+    ),
+    "a student's name too long": Odd(
+        "/assignments/{homework}/submissions",
+        422,
+        part("student", b"x" * 201) + GRADIENTS + b"--b--",
+    ),
+    "an endless key": Odd("/batches", 422, part("key", b"k" * 300) + part("text", b"{}") + b"--b--"),
+}
+
+
+@pytest.fixture(scope="module")
+def grader(serve: Serve) -> Any:
+    return person(serve(oracles="backpropagation"), Role.GRADER, "prof")
+
+
+@pytest.fixture(scope="module")
+def homework(grader: Any) -> str:
+    return assignment_by(grader)
+
+
+@pytest.mark.parametrize("case", REQUESTS)
+def test_an_odd_request_is_answered_by_a_page_in_words(grader: Any, homework: str, case: str) -> None:
+    odd = REQUESTS[case]
+    client: TestClient = grader.client
+    headers = {"cookie": f"{COOKIE}={token_of(grader.headers)}", "origin": HERE}
+    path = odd.path.format(homework=homework)
+    if odd.content is None:
+        answer = client.get(path, headers=headers)
+    else:
+        answer = client.post(path, content=odd.content, headers=headers | odd.headers)
+    assert answer.status_code == odd.status, answer.text
+    assert "<h1>" in answer.text
+    assert "Traceback" not in answer.text
+    assert "content-security-policy" in answer.headers
