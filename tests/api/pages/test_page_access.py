@@ -1,7 +1,9 @@
 """Who may see which page: every page, every caller, every outcome."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +102,19 @@ def test_each_visitor_gets_what_the_table_says(world: World, name: str, caller: 
         assert "<h1>" in answer.text
     if caller not in ("none", "malformed", "unknown", "expired", "revoked") and name != "login_page":
         assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    lines = (Path(__file__).parents[3] / "docs" / "site.md").read_text(encoding="utf-8").splitlines()
+    documented = {line.split("|")[1].strip(): line for line in lines if re.match(r"\| `(GET|POST) ", line)}
+    for name, row in TABLE.items():
+        if name in ("log_in", "log_out"):  # what these answer depends on what is sent, not on who sends it
+            continue
+        path = re.sub(r"\{\w+\}", "ID", row.path).replace("pytorch", "NAME")
+        cells = [cell.strip(" ¹") for cell in documented[f"`{row.method} {path}`"].split("|")[2:-1]]
+        none, bad, ci, student, classmate, elsewhere, _, owner, _, stranger = row.outcomes.split()
+        told = [none, bad, ci, student, classmate, elsewhere, owner, stranger]
+        assert cells == [status.replace("200", "yes") for status in told], name
 
 
 @pytest.mark.parametrize("operation", API)

@@ -143,6 +143,16 @@ def test_judging_again_replaces_the_result_and_keeps_the_first_report(repository
     assert repository.reports.find("r1") == report("r1")
 
 
+def test_documents_of_reports_are_given_by_id_and_of_none_that_there_are_not(
+    repository: SqlRepository,
+) -> None:
+    for name in ("r1", "r2", "r3"):
+        repository.reports.add(report(name))
+    document = report("r1").document
+    assert repository.reports.documents(["r1", "r3", "r9"]) == {"r1": document, "r3": document}
+    assert repository.reports.documents([]) == {}
+
+
 def batch_of(repository: Repository, total: int) -> Batch:
     batch = Batch("b1", "prof", None, total, NOON)
     items = [BatchItem("b1", index, f"{index}.json", "json", b"{}") for index in range(total)]
