@@ -48,6 +48,7 @@ async def counted(request: Request, service: Service, shown: str | None) -> Toke
     except ProblemError:
         _count(request, service, REFUSED, address)
         raise
+    request.state.token = token  # whose id the log tells
     operation = getattr(request.scope.get("route"), "operation_id", None)
     caller = address if token is None else f"token:{token.id}"
     _count(request, service, POLICIES.get(operation or "", DEFAULT), caller)

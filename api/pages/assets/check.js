@@ -3,7 +3,6 @@
 
 const form = document.querySelector("#check");
 const state = document.querySelector("#state");
-const drop = form?.querySelector(".drop");
 const file = form?.querySelector("#file");
 const text = form?.querySelector("#text");
 
@@ -40,18 +39,7 @@ form?.addEventListener("submit", (event) => {
   event.preventDefault();
   check();
 });
-form?.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  drop.classList.add("over");
-});
-form?.addEventListener("dragleave", () => drop.classList.remove("over"));
-form?.addEventListener("drop", (event) => {
-  drop.classList.remove("over");
-  if (!event.dataTransfer.files.length) return;
-  event.preventDefault();
-  file.files = event.dataTransfer.files;
-  check();
-});
+form?.addEventListener("dropped", check);
 file?.addEventListener("change", () => {
   state.textContent = file.files.length ? `${file.files[0].name} is checked, not the text below.` : "";
 });

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
+from tests.api.large import network
 from tests.browser.site.conftest import Site
 from verifier.documents.files import write_document
 from verifier.examples import example_document
@@ -48,18 +51,23 @@ def test_a_chosen_file_becomes_a_report_whose_heatmap_tells_values(
     assert page.input_value("#file").endswith(f"wrong.{name}"), "what was chosen stays chosen"
 
 
-def test_a_dropped_file_is_checked_at_once(page: Page, site: Site, files: dict[str, Path]) -> None:
-    page.goto(site.address)
+def drop(page: Page, where: str, content: str) -> None:
+    """Drop a file as a hand does."""
     data = page.evaluate_handle(
         """content => {
             const data = new DataTransfer();
             data.items.add(new File([content], "wrong.json", { type: "application/json" }));
             return data;
         }""",
-        files["json"].read_text(),
+        content,
     )
-    page.dispatch_event("#check", "dragover", {"dataTransfer": data})
-    page.dispatch_event("#check", "drop", {"dataTransfer": data})
+    page.dispatch_event(where, "dragover", {"dataTransfer": data})
+    page.dispatch_event(where, "drop", {"dataTransfer": data})
+
+
+def test_a_dropped_file_is_checked_at_once(page: Page, site: Site, files: dict[str, Path]) -> None:
+    page.goto(site.address)
+    drop(page, "#text", files["json"].read_text())
     expect(page.locator("#outcome .gradjury-report")).to_contain_text("wrong-layer")
 
 
@@ -136,3 +144,29 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page, site:
     page.locator("a >> text=columns").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".gradjury-report")).to_be_visible()
+
+
+def large() -> dict[str, Any]:
+    """A network of 784-128-64-10 whose numbers differ, so that none of its figures is empty."""
+    document = network([784, 128, 64, 10], examples=16)
+    rng = np.random.default_rng(0)
+    for arrays in (document["parameters"], document["gradients"]):
+        for name, array in arrays.items():
+            arrays[name] = 0.05 * rng.normal(size=array.shape)
+    return document
+
+
+def test_a_large_network_is_light_to_load(page: Page, site: Site, tmp_path: Path) -> None:
+    weights: list[int] = []
+
+    def weighed(request: Request) -> None:
+        sizes = request.sizes()
+        weights.append(sizes["responseBodySize"] + sizes["responseHeadersSize"])
+
+    page.on("requestfinished", weighed)
+    (tmp_path / "large.npz").write_bytes(write_document(large(), "npz"))
+    page.goto(site.address)
+    page.set_input_files("#file", tmp_path / "large.npz")
+    page.click("text=Check it")
+    assert "expected" in hovered(page)
+    assert 10_000 < sum(weights) < 5_000_000

@@ -8,7 +8,7 @@ import httpx2
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser.site.conftest import CLASS, EXAMPLE, Site, times
-from tests.browser.site.test_checking import hovered
+from tests.browser.site.test_checking import drop, hovered
 from verifier.examples import example_document
 
 
@@ -95,6 +95,13 @@ def test_a_student_hands_in_and_nothing_in_any_answer_holds_what_is_expected(
     assert len(answers) >= 6  # and that of the redirect, whose page is in `seen`
     for text in seen:
         assert not [digits for digits in secret if digits in text]
+
+
+def test_a_file_dropped_on_a_form_is_chosen_and_nothing_else_happens(graders_page: Page, site: Site) -> None:
+    graders_page.goto(f"{site.address}/batches")
+    drop(graders_page, ".drop label", "{}")
+    assert graders_page.input_value("#file").endswith("wrong.json")
+    assert graders_page.url == f"{site.address}/batches"
 
 
 def test_a_student_is_shown_no_page_of_a_classmate_or_of_graders(
