@@ -71,6 +71,20 @@ def test_a_request_keeps_its_id_and_a_line_in_the_log_without_its_content(
     assert "0.1234" not in str(lines)
 
 
+def test_the_log_says_whose_token_it_was_by_its_id(
+    client: TestClient, grader: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, headers in (
+        ("/v1/assignments", grader.headers),
+        ("/assignments", {"cookie": f"gradjury-token={grader.headers['authorization'].split()[1]}"}),
+        ("/v1/catalogue", {}),
+    ):
+        client.get(path, headers=headers)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    token = grader.headers["authorization"].split("_")[1]
+    assert [line["token"] for line in lines] == [token, token, None]
+
+
 @pytest.mark.parametrize("sent", ["two words", "a" * 65, "semi;colon", ""])
 def test_an_id_that_is_no_plain_word_is_replaced(client: TestClient, sent: str) -> None:
     assert client.get("/health/live", headers={"x-request-id": sent}).headers["x-request-id"] != sent

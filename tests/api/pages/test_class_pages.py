@@ -1,6 +1,7 @@
 """What a grader sees: assignments, the class as a table, groups with the same mistake, judging again."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,3 +182,15 @@ def test_a_grader_hands_in_for_a_student_and_keeps_what_was_typed_of_a_mistake(s
     assert school.visitor.send(path, text=as_text(times(1.0))).status_code == 422
     made = school.visitor.send(path, student="fay", text=as_text(times(1.0)))
     assert "fay, attempt 1" in school.visitor.get(made.headers["location"]).text
+
+
+def test_a_class_is_the_same_from_postgres(
+    serve: Serve, school: School, module_database: Callable[[str], str]
+) -> None:
+    other = school_of(serve(oracles="backpropagation", database_url=module_database("postgres")))
+    cells = [
+        re.findall(r'<td class="band (\w+)">([^<]+)</td>', own.visitor.get(own.path).text)[: len(CLASS)]
+        for own in (school, other)
+    ]
+    assert cells[0] == cells[1]
+    assert students(other.visitor.get(other.path).text) == sorted(CLASS)

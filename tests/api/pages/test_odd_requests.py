@@ -1,5 +1,6 @@
 """Requests that no page sends: an answer in words for each, and never a traceback."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,8 +63,9 @@ REQUESTS = {
 
 
 @pytest.fixture(scope="module")
-def grader(serve: Serve) -> Any:
-    return person(serve(oracles="backpropagation"), Role.GRADER, "prof")
+def grader(serve: Serve, module_database: Callable[[str], str]) -> Any:
+    database = module_database("postgres")  # which takes less in a text than SQLite
+    return person(serve(oracles="backpropagation", database_url=database), Role.GRADER, "prof")
 
 
 @pytest.fixture(scope="module")
