@@ -22,6 +22,7 @@ bench: .venv/test
 
 docs: .venv/run
 	$(BIN)/python -m verifier.bug_pages docs/bugs
+	$(BIN)/python -m verifier.gallery_pages examples/gallery
 
 # compat: a folder named like a package, where a command is run, must not hide the package
 .venv/run: pyproject.toml constraints.txt

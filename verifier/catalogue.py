@@ -8,8 +8,8 @@ from reference_impl.losses import LOSSES
 from verifier.diagnosis.bugs import BUGS
 from verifier.documents.loss_reading import REDUCTIONS
 from verifier.documents.presets import PRESETS
-from verifier.examples import EXAMPLES
 from verifier.exporters import EXPORTERS
+from verifier.offered import offered
 from verifier.oracles import ORACLES
 from verifier.precision import PRECISIONS
 from verifier.tolerance import TOLERANCES
@@ -52,7 +52,7 @@ def catalogue() -> dict[str, Any]:
         "tolerances": [
             {"preset": row.preset, "rtol": row.rtol, "atol": row.atol} for row in TOLERANCES.values()
         ],
-        "examples": [{"name": row.name, "description": row.description} for row in EXAMPLES.values()],
+        "examples": [{"name": name, "description": what} for name, what in offered().items()],
     }
 
 

@@ -75,18 +75,19 @@ def example(
     from verifier.documents.files import write_document
     from verifier.documents.json_text import write
     from verifier.documents.mistakes import MalformedSubmission
-    from verifier.examples import EXAMPLES, STRONGEST, example_document
+    from verifier.examples import STRONGEST
+    from verifier.offered import offered, offered_document
     from verifier.output import opened
 
     if like is not None and (name is not None or not strong):
         _refuse("--like takes the place of a name, and goes with --strong")
     if name is None and not strong:
-        for row in EXAMPLES.values():
-            typer.echo(f"{row.name:20} {row.description}")
+        for known, description in offered().items():
+            typer.echo(f"{known:33} {description}")
         return
-    if name is not None and name not in EXAMPLES:
-        _refuse(f"expected one of {', '.join(EXAMPLES)}, got {name!r}")
-    document = example_document(name or STRONGEST) if like is None else _read_document(like)
+    if name is not None and name not in offered():
+        _refuse(f"expected one of {', '.join(offered())}, got {name!r}")
+    document = offered_document(name or STRONGEST) if like is None else _read_document(like)
     if strong:
         from verifier.strong_example import strong_document
 

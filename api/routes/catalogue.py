@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from api.dependencies import COUNTED
 from api.problems import ProblemError, documented
 from verifier.catalogue import catalogue
-from verifier.examples import EXAMPLES, example_document
+from verifier.offered import offered, offered_document
 
 router = APIRouter(tags=["catalogue"], dependencies=[COUNTED])
 
@@ -24,12 +24,12 @@ def get_catalogue() -> dict[str, Any]:
 
 
 @router.get(
-    "/v1/examples/{name}",
+    "/v1/examples/{name:path}",
     operation_id="example",
     summary="Give a submission to start from",
     responses=documented(401, 404, 429),
 )
 def get_example(name: str) -> dict[str, Any]:
-    if name not in EXAMPLES:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"no such example; there are {', '.join(EXAMPLES)}")
-    return example_document(name)
+    if name not in offered():
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"no such example; there are {', '.join(offered())}")
+    return offered_document(name)

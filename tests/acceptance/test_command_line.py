@@ -11,6 +11,7 @@ from tests.acceptance.doors import GRADJURY
 from verifier.cli import main
 from verifier.documents.files import write_document
 from verifier.examples import EXAMPLES, example_document
+from verifier.gallery import GALLERY
 
 FAST = ("--oracles", "backpropagation,finite_differences")  # torch costs a second a process
 
@@ -186,10 +187,20 @@ def test_every_example_can_be_printed_and_checked(example: str, tmp_path: Path) 
     assert result.returncode == (1 if example == "wrong-layer" else 0)
 
 
-def test_an_unknown_example_is_answered_with_those_that_exist(tmp_path: Path) -> None:
-    result = run("example", "nothing", folder=tmp_path)
+@pytest.mark.parametrize("entry", ["scikit-learn", "nn-from-scratch"])
+def test_the_gallery_is_printed_and_checked_as_examples_are(entry: str, tmp_path: Path) -> None:
+    printed = run("example", f"gallery/{entry}", folder=tmp_path).stdout
+    result = run("check", "-", *FAST, folder=tmp_path, stdin=printed)
+    assert result.returncode == 1
+    assert GALLERY[entry].claims[0].bug in result.stdout
+
+
+@pytest.mark.parametrize("name", ["nothing", "gallery/nothing", "gallery/"])
+def test_an_unknown_example_is_answered_with_those_that_exist(name: str, tmp_path: Path) -> None:
+    result = run("example", name, folder=tmp_path)
     assert result.returncode == 2
     assert all(example in result.stderr for example in EXAMPLES)
+    assert all(f"gallery/{entry}" in result.stderr for entry in GALLERY)
 
 
 def test_the_catalogue_is_the_same_as_text_and_as_json(tmp_path: Path) -> None:

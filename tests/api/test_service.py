@@ -11,6 +11,7 @@ from api.settings import Settings
 from tests.api.conftest import Serve
 from verifier.catalogue import catalogue
 from verifier.examples import EXAMPLES
+from verifier.gallery import GALLERY
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,17 @@ def test_the_catalogue_is_the_verifiers_own(client: TestClient) -> None:
 def test_an_example_can_be_posted_back(client: TestClient, name: str) -> None:
     report = client.post("/v1/checks", json=client.get(f"/v1/examples/{name}").json()).json()
     assert report["verdict"] == ("incorrect" if name == "wrong-layer" else "correct")
+
+
+def test_the_gallery_is_among_the_examples(client: TestClient) -> None:
+    names = [row["name"] for row in client.get("/v1/catalogue").json()["examples"]]
+    assert {f"gallery/{name}" for name in GALLERY} < set(names)
+    document = client.get("/v1/examples/gallery/scikit-learn").json()
+    report = client.post("/v1/checks", json=document).json()
+    assert [row["bug"] for row in report["diagnosis"]] == ["output-count-factor"]
+    unknown = client.get("/v1/examples/gallery/nothing")
+    assert unknown.status_code == 404
+    assert "gallery/scikit-learn" in unknown.json()["detail"]
 
 
 def test_it_is_live_and_ready_when_every_oracle_agrees(client: TestClient) -> None:

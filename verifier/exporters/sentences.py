@@ -72,8 +72,12 @@ def state(row: ParameterReport) -> str:
 
 
 def graded_under(report: Report) -> str:
-    fields = ", ".join(f"{key} {_plain(value)}" for key, value in report.loss.graded_under.items())
-    return f"graded under: {fields}; {report.precision}"
+    return f"graded under: {declared_loss(report)}; {report.precision}"
+
+
+def declared_loss(report: Report) -> str:
+    """Give every field of the loss, presets expanded."""
+    return ", ".join(f"{key} {_plain(value)}" for key, value in report.loss.graded_under.items())
 
 
 def loss(report: Report) -> str:

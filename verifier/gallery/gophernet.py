@@ -1,0 +1,63 @@
+"""A derivative taken at the activation: dwhitena/gophernet."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.backpropagation import (
+    CORRECT,
+    backpropagate,
+)
+from reference_impl.logistic import sigmoid_of
+from reference_impl.network import Trace
+from reference_impl.problem import Problem
+from verifier.drawn_questions import draw_question, layers
+from verifier.gallery.entry import Citation, Claim, Entry, Replay
+
+
+def _question() -> dict[str, Any]:
+    shape = layers(4, 3, 3, hidden="sigmoid", output="sigmoid")
+    return draw_question(
+        np.random.default_rng(7),
+        "gallery/gophernet",
+        shape,
+        {"name": "mse", "factor": 0.5, "batch": "sum", "outputs": "sum"},
+        examples=7,
+    )
+
+
+def _slope(of_output: Array) -> Array:
+    again = sigmoid_of(of_output)
+    return np.asarray(again * (1 - again))
+
+
+def _at_output(problem: Problem, trace: Trace) -> Array:
+    return (trace.outputs - problem.batch.targets) * _slope(trace.outputs)
+
+
+def _at_hidden(problem: Problem, trace: Trace, layer: int, above: Array) -> Array:
+    return above @ problem.parameters[layer + 1].weight.T * _slope(trace.z[layer + 1])
+
+
+ENTRY = Entry(
+    name="gophernet",
+    title="The sigmoid's derivative, taken at the sigmoid's own value",
+    story=(
+        "The derivative of the sigmoid was applied to the layers' outputs, which are sigmoids "
+        "already, and not to what goes into them: the sigmoid is taken twice. It is so at the "
+        "output and in the hidden layer."
+    ),
+    citation=Citation(
+        "Calculating slope using sigmoid prime in training",
+        "https://github.com/dwhitena/gophernet/issues/6",
+        2020,
+    ),
+    claims=(Claim("derivative-at-activation", 1), Claim("derivative-at-activation", 0)),
+    made=Replay(
+        _question,
+        partial(backpropagate, equations=replace(CORRECT, output_delta=_at_output, hidden_delta=_at_hidden)),
+    ),
+)

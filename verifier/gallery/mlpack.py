@@ -1,0 +1,54 @@
+"""A bias gradient that is not summed over the batch: mlpack's Add layer."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.backpropagation import (
+    CORRECT,
+    backpropagate,
+    bias_gradient,
+)
+from reference_impl.network import Trace
+from reference_impl.problem import Problem
+from verifier.drawn_questions import draw_question, layers
+from verifier.gallery.entry import Citation, Claim, Entry, Replay
+
+
+def _question() -> dict[str, Any]:
+    shape = layers(3, 4, 2, hidden="tanh", output="identity")
+    return draw_question(
+        np.random.default_rng(7),
+        "gallery/mlpack",
+        shape,
+        {"name": "mse", "factor": 1.0, "batch": "mean", "outputs": "sum"},
+        examples=5,
+    )
+
+
+def _first_example_alone(problem: Problem, trace: Trace, layer: int, delta: Array) -> Array:
+    last = layer == len(problem.parameters) - 1
+    return delta[0] if last else bias_gradient(problem, trace, layer, delta)
+
+
+ENTRY = Entry(
+    name="mlpack",
+    title="The bias gradient of a batch is that of one example",
+    story=(
+        "The Add layer, which only adds a bias, gave the error itself as its gradient. That is "
+        "right for a batch of one; for more, the errors of all examples have to be summed. The "
+        "layer had no test. Replayed with the first example's error in the last layer."
+    ),
+    citation=Citation(
+        "Fix batch handling for `Add::Gradient()`",
+        "https://github.com/mlpack/mlpack/pull/3679",
+        2024,
+    ),
+    claims=(Claim("bias-not-summed", 1),),
+    made=Replay(
+        _question, partial(backpropagate, equations=replace(CORRECT, bias_gradient=_first_example_alone))
+    ),
+)

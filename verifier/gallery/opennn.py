@@ -1,0 +1,55 @@
+"""A penalty that never arrives: OpenNN 6.0."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from reference_impl.backpropagation import (
+    CORRECT,
+    backpropagate,
+)
+from reference_impl.network import LayerParameters, Trace
+from reference_impl.problem import Problem
+from verifier.drawn_questions import draw_question, layers
+from verifier.gallery.entry import Citation, Claim, Entry, Replay
+
+
+def _question() -> dict[str, Any]:
+    shape = layers(3, 4, 2, hidden="tanh", output="identity")
+    return draw_question(
+        np.random.default_rng(7),
+        "gallery/opennn",
+        shape,
+        {
+            "name": "mse",
+            "factor": 1.0,
+            "batch": "mean",
+            "outputs": "sum",
+            "l2": {"strength": 0.05, "factor": 1.0, "biases": True},
+        },
+        examples=5,
+    )
+
+
+def _none(problem: Problem, trace: Trace, layer: int) -> LayerParameters:
+    own = problem.parameters[layer]
+    return LayerParameters(np.zeros_like(own.weight), None if own.bias is None else np.zeros_like(own.bias))
+
+
+ENTRY = Entry(
+    name="opennn",
+    title="The penalty is in the loss but not in the gradient",
+    story=(
+        "The layers' gradients were assembled before the regularization was added to them, so "
+        "that training went the same way under every regularization and strength."
+    ),
+    citation=Citation(
+        "Problems with Regularization Methods",
+        "https://github.com/Artelnics/opennn/issues/241",
+        2022,
+    ),
+    claims=(Claim("penalty-missing"),),
+    made=Replay(_question, partial(backpropagate, equations=replace(CORRECT, penalty_gradient=_none))),
+)

@@ -1,0 +1,47 @@
+"""scikit-learn's own `MLPRegressor`, run as it is installed: its gradient against its own squared error."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from verifier.documents.submission_document import with_lists
+from verifier.gallery.entry import Citation, Claim, Entry, Live
+from verifier.importers import from_sklearn
+from verifier.importers.refusal import library
+
+
+def _computed() -> dict[str, Any]:
+    """What scikit-learn computes, loss and gradient both, after one step of training on short decimals."""
+    neural_network = library("sklearn.neural_network", "gradjury[sklearn]")
+    rng = np.random.default_rng(7)
+    inputs, targets = np.round(rng.normal(size=(5, 4)), 1), np.round(rng.normal(size=(5, 3)), 1)
+    model = neural_network.MLPRegressor(
+        hidden_layer_sizes=(4,), activation="tanh", alpha=0.0, max_iter=1, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one step does not converge: it makes the parameters
+        model.fit(inputs, targets)
+    count = len(model.coefs_)
+    places: list[list[Any]] = [[None] * count for _ in range(3)]
+    loss, *gradients = model._backprop(inputs, targets, None, [inputs] + [None] * count, *places)
+    document = from_sklearn(model, inputs, targets, gradients=gradients, reported_loss=float(loss))
+    return with_lists({"name": "gallery/scikit-learn", **document})
+
+
+ENTRY = Entry(
+    name="scikit-learn",
+    title="MLPRegressor's loss is a mean over outputs, its gradient a sum",
+    story=(
+        "squared_loss divides by the number of outputs, and the gradient does not: with three outputs it is "
+        "three times that of the loss which scikit-learn itself reports. lbfgs is given both. Run live: "
+        "loss, parameters and gradients are what the library computed."
+    ),
+    citation=Citation(
+        "Bug in bfgs gradient computation of MLPRegressor with multiple output neurons",
+        "https://github.com/scikit-learn/scikit-learn/issues/8349",
+        2017,
+    ),
+    claims=(Claim("output-count-factor"),),
+    made=Live("scikit-learn 1.9.1", _computed),
+)
