@@ -19,7 +19,7 @@ BUNDLES_PAGE = (DOCS / "bundles.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}(?: \S+)?\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
 
 
 def shown() -> Assignment:
@@ -50,5 +50,5 @@ def test_the_files_shown_answer_the_assignment_shown(tmp_path: Path, monkeypatch
 
 def test_every_platform_has_its_command() -> None:
     for platform, row in BUNDLES.items():
-        assert re.search(rf"^gradjury bundle {platform} ", BUNDLES_PAGE, re.MULTILINE)
+        assert re.search(rf"^\$ gradjury bundle {platform} ", BUNDLES_PAGE, re.MULTILINE)
         assert all(f"`--{option} " in BUNDLES_PAGE for option in row.options)

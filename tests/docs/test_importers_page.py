@@ -42,5 +42,7 @@ def test_every_importer_has_its_row_and_its_extra() -> None:
 
 
 def test_commands_shown_are_those_of_sources_of_files() -> None:
-    commands = {name for text in blocks("sh") for name in re.findall(r"^gradjury import (\w+)", text, re.M)}
+    commands = {
+        name for text in blocks("console") for name in re.findall(r"^\$ gradjury import (\w+)", text, re.M)
+    }
     assert commands == {name for name, row in IMPORTERS.items() if row.from_files}
