@@ -18,7 +18,8 @@ from api.service import Service
 from api.storage.records import Role, Token
 from verifier.documents.json_text import write
 from verifier.documents.mistakes import Mistake
-from verifier.examples import EXAMPLES, example_document
+from verifier.examples import EXAMPLES
+from verifier.offered import offered, offered_document
 
 router = pages_router()
 
@@ -41,12 +42,12 @@ async def home(request: Request, service: TheService, visitor: Visitor) -> Respo
     return _page(request, service, visitor, Outcome(), FRESH)
 
 
-@router.get("/examples/{name}", operation_id="example_page")
+@router.get("/examples/{name:path}", operation_id="example_page")
 async def example(name: str, request: Request, service: TheService, visitor: PageChecker) -> Response:
-    if name not in EXAMPLES:
-        detail = f"there is no example of that name; there are {', '.join(EXAMPLES)}"
+    if name not in offered():
+        detail = f"there is no example of that name; there are {', '.join(offered())}"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)
-    text = write(example_document(name), indent=1)
+    text = write(offered_document(name), indent=1)
     found = await judged(service, _task(service, text.encode()))
     outcome = Outcome(found.answer.decode())
     return _page(request, service, visitor, outcome, Returned(kept=Kept(text)), name)

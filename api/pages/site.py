@@ -10,6 +10,7 @@ from api.pages import (
     assignment_pages,
     batch_pages,
     class_pages,
+    gallery_page,
     home,
     login,
     report_pages,
@@ -19,7 +20,16 @@ from api.pages.assets import served_assets
 from api.pages.error_pages import error_page
 from api.pages.page_route import protected
 
-PAGES = (home, login, assignment_pages, class_pages, submission_pages, report_pages, batch_pages)
+PAGES = (
+    home,
+    gallery_page,
+    login,
+    assignment_pages,
+    class_pages,
+    submission_pages,
+    report_pages,
+    batch_pages,
+)
 _NO_PAGES = ("/v1/", "/evaluate", "/health", "/metrics", "/.well-known/", "/assets/", "/openapi.json")
 
 

@@ -77,7 +77,7 @@ def graded_under(report: Report) -> str:
 
 def declared_loss(report: Report) -> str:
     """Give every field of the loss, presets expanded."""
-    return ", ".join(f"{key} {_plain(value)}" for key, value in report.loss.graded_under.items())
+    return ", ".join(f"{key} {plain(value)}" for key, value in report.loss.graded_under.items())
 
 
 def loss(report: Report) -> str:
@@ -90,7 +90,7 @@ def loss(report: Report) -> str:
 def tolerance(report: Report) -> str:
     own = report.tolerance or {}
     named = f"{own['preset']}: " if own.get("preset") else ""
-    return f"tolerance: {named}rtol {_plain(own.get('rtol'))}, atol {_plain(own.get('atol'))}"
+    return f"tolerance: {named}rtol {plain(own.get('rtol'))}, atol {plain(own.get('atol'))}"
 
 
 def oracles(report: Report) -> Iterator[str]:
@@ -123,7 +123,7 @@ def expected(own: Entry) -> str:
     return f"{figure(value)} (± {figure(own.uncertainty, '.1g')})"
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     if isinstance(value, dict):
-        return "(" + ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items()) + ")"
+        return "(" + ", ".join(f"{key} {plain(inner)}" for key, inner in value.items()) + ")"
     return f"{value:g}" if isinstance(value, float) else str(value)

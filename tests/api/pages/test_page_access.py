@@ -34,6 +34,7 @@ BATCH = "/batches/{batch}"
 #                                                  none bad | ci  stu cla els nam own named stranger
 TABLE: Mapping[str, Row] = {
     "home_page": Row("GET", "/", "200 401 200 200 200 200 200 200 200 200"),
+    "gallery_page": Row("GET", "/gallery", "200 401 200 200 200 200 200 200 200 200"),
     "example_page": Row("GET", "/examples/pytorch", "200 401 200 200 200 200 200 200 200 200"),
     "check_page": Row("POST", "/", "200 401 200 200 200 200 200 200 200 200", {"text": as_text(EXAMPLE)}),
     "login_page": Row("GET", "/login", "200 200 200 200 200 200 200 200 200 200"),

@@ -19,7 +19,15 @@ def pages(site: Site) -> dict[str, list[str]]:
     homework, ada = f"/assignments/{site.homework}", site.submissions["ada"]
     batch = site.batch([json.dumps(example_document("wrong-layer")), "{}"])
     return {
-        "": ["/", "/examples/wrong-layer", "/login", "/nowhere", "/assignments"],
+        "": [
+            "/",
+            "/gallery",
+            "/examples/gallery/neuroph",
+            "/examples/wrong-layer",
+            "/login",
+            "/nowhere",
+            "/assignments",
+        ],
         site.student: ["/", "/assignments", homework, ada, "/batches"],
         site.grader: ["/assignments", homework, ada, site.submissions["bob"], "/batches", batch],
     }
