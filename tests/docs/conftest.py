@@ -16,7 +16,7 @@ __all__ = ["module_database", "postgres"]
 def service_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which the service and its tokens share a database."""
     database = tmp_path_factory.mktemp("database") / "gradjury.sqlite"
-    return environment(GRADJURY_DATABASE_URL=f"sqlite:///{database}")
+    return environment(GRADJURY_DATABASE_URL=f"sqlite:///{database}", GRADJURY_PROCESSES="1")
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def surroundings(text: str, request: pytest.FixtureRequest) -> tuple[dict[str, s
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         programs = request.getfixturevalue("postgres_programs")
-        variables = environment()
+        variables = environment(GRADJURY_PROCESSES="1")
         variables["PATH"] = f"{programs}:{variables['PATH']}"
         address = f"http://127.0.0.1:{port}"
         return variables, {POSTGRES: database, SERVICE: address, "--port 8000": f"--port {port}"}
