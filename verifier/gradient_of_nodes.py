@@ -47,10 +47,9 @@ def _product(z: Array, delta: Estimate, scale: float) -> Estimate:
         return found
     value = np.where(known, delta.value, 0.0)
     error = np.where(known, delta.error, 0.0)
-    size = np.abs(z).T
-    own_rounding = PRECISIONS["float64"].unit_roundoff * (z.shape[0] + 2) * (size @ np.abs(value))
-    total = scale * (size @ error + own_rounding)
+    own_rounding = PRECISIONS["float64"].unit_roundoff * (z.shape[0] + 4) * np.abs(value)
+    total = np.abs(z).T @ (scale * (error + own_rounding))
     if not known.all():
         used = (z != 0).T.astype(np.float64) @ (~known).astype(np.float64)
         total = np.where(used > 0, np.inf, total)
-    return Estimate(scale * (z.T @ value), total)
+    return Estimate(z.T @ (scale * value), total)

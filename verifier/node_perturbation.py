@@ -12,10 +12,8 @@ import numpy as np
 from reference_impl.activation import Kink
 from reference_impl.array import Array
 from reference_impl.problem import Problem, example_losses
-from verifier.side_by_side import side_by_side
 
 CHUNK = 1 << 16  # numbers in one intermediate array: 512 kB of float64, half a core's cache
-_LEAST_CHUNKS_FOR_THREADS = 4  # two threads are started in the time that one chunk takes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,16 +46,9 @@ def responses(
     first = layer + _passes_on_alone(problem, layer)  # whose pre-activations are held for every move
     widest = max(own.weight.shape[1] for own in problem.parameters[first:])
     width = max(1, CHUNK // (sides * problem.batch.size * widest))
-    chunks = [slice(start, min(start + width, count)) for start in range(0, count, width)]
-
-    @np.errstate(all="ignore")  # of each thread's own: overflowing sides are told by what they give
-    def respond(chunk: slice) -> Responses:
-        return _responses(problem, a, z, layer, chunk, moves(chunk))
-
-    if len(chunks) < _LEAST_CHUNKS_FOR_THREADS:
-        yield from map(respond, chunks)
-        return
-    yield from side_by_side(respond, chunks)
+    for start in range(0, count, width):
+        chunk = slice(start, min(start + width, count))
+        yield _responses(problem, a, z, layer, chunk, moves(chunk))
 
 
 def moves_of(steps: Array, units: Array) -> Callable[[slice], Moves]:

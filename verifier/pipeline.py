@@ -33,10 +33,8 @@ from verifier.submission import Submission
 from verifier.verdict import Verdict, of_whole
 
 JUDGE = "high_precision"  # settles what other oracles dispute
-LEAST_WORK_FOR_THREADS = (
-    1_000_000  # multiplications of one forward pass; below, threads cost more than they save
-)
 MOST_WORK_OF_JUDGE = 5_000_000  # multiplications of one forward pass; about 10 s of ball arithmetic
+LEAST_WORK_FOR_THREADS = 20_000_000  # the same; below, threads wait for one another
 
 
 def verify(

@@ -27,22 +27,22 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
         if "allocate memory" in str(error):  # PyTorch has no class of its own for it on the CPU
             raise MemoryError("PyTorch ran out of memory") from error
         raise
-    values = {name: _in_layout(leaf) for name, leaf in leaves.items()}
+    values = {name: _gradient_of(leaf) for name, leaf in leaves.items()}
     return Answer(WithinRounding(values, honest), Uncertainty.ESTIMATE)
 
 
 def _leaves(torch: ModuleType, problem: Problem) -> dict[str, Any]:
-    """Give every parameter as a tensor that requires a gradient; weights in PyTorch's (out, in)."""
+    """Give every parameter as a tensor that requires a gradient; weights (in, out)."""
     leaves: dict[str, Any] = {}
     for index, layer in enumerate(problem.parameters):
-        leaves[f"layers.{index}.weight"] = torch.tensor(layer.weight.T.copy(), requires_grad=True)
+        leaves[f"layers.{index}.weight"] = torch.tensor(layer.weight.copy(), requires_grad=True)
         if layer.bias is not None:
             leaves[f"layers.{index}.bias"] = torch.tensor(layer.bias.copy(), requires_grad=True)
     return leaves
 
 
-def _in_layout(leaf: Any) -> Any:
-    return np.zeros(tuple(leaf.shape)).T if leaf.grad is None else leaf.grad.numpy().T
+def _gradient_of(leaf: Any) -> Any:
+    return np.zeros(tuple(leaf.shape)) if leaf.grad is None else leaf.grad.numpy()
 
 
 def _risk(torch: ModuleType, problem: Problem, leaves: dict[str, Any]) -> Any:
@@ -52,7 +52,7 @@ def _risk(torch: ModuleType, problem: Problem, leaves: dict[str, Any]) -> Any:
     a = z
     for index, layer in enumerate(problem.network.layers):
         a = torch.nn.functional.linear(
-            z, leaves[f"layers.{index}.weight"], leaves.get(f"layers.{index}.bias")
+            z, leaves[f"layers.{index}.weight"].T, leaves.get(f"layers.{index}.bias")
         )
         z = layer.activation.in_torch(torch, a)
         if index in batch.masks:
