@@ -28,13 +28,11 @@ from verifier.precision import PRECISIONS
 from verifier.report import LossReport, ParameterReport, Report
 from verifier.rounding import Rounding, rounding
 from verifier.screening import screen
-from verifier.side_by_side import side_by_side
 from verifier.submission import Submission
 from verifier.verdict import Verdict, of_whole
 
 JUDGE = "high_precision"  # settles what other oracles dispute
 MOST_WORK_OF_JUDGE = 5_000_000  # multiplications of one forward pass; about 10 s of ball arithmetic
-LEAST_WORK_FOR_THREADS = 20_000_000  # the same; below, threads wait for one another
 
 
 def verify(
@@ -118,11 +116,7 @@ def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None
     if unknown or not oracles:
         found = ", ".join(map(repr, unknown)) or "none"
         raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {found}")
-    asked = {name: row.gradient for name, row in ORACLES.items() if name in oracles}
-    if len(asked) == 1 or _work(problem) < LEAST_WORK_FOR_THREADS:
-        return {name: gradient(problem, honest) for name, gradient in asked.items()}
-    answers = side_by_side(lambda gradient: gradient(problem, honest), asked.values())
-    return dict(zip(asked, answers, strict=True))
+    return {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
 
 
 def _work(problem: Problem) -> int:
