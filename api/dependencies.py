@@ -21,7 +21,7 @@ _BEARER = HTTPBearer(
 _Declared = Annotated[object, Security(_BEARER)]
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
@@ -83,7 +83,7 @@ Anyone = Annotated[Token | None, Depends(_anyone)]
 COUNTED = Depends(_anyone)  # for routes that do not ask who calls; a bad token is refused there too
 
 
-def _caller(anyone: Anyone, _: _Declared) -> Token:
+async def _caller(anyone: Anyone, _: _Declared) -> Token:
     if anyone is None:
         raise unauthorized("this needs a token: send 'Authorization: Bearer TOKEN'")
     return anyone
@@ -92,7 +92,7 @@ def _caller(anyone: Anyone, _: _Declared) -> Token:
 Caller = Annotated[Token, Depends(_caller)]
 
 
-def _checker(anyone: Anyone, service: TheService, _: _Declared) -> Token | None:
+async def _checker(anyone: Anyone, service: TheService, _: _Declared) -> Token | None:
     return may_check(service, anyone)
 
 

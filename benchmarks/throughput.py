@@ -3,8 +3,8 @@
     python -m benchmarks.throughput [--seconds 15] [--connections 16]
 
 Needs `wrk`. The submission is a right one of 4-8-3, N = 8. The client and all processes share the machine.
-With one worker one process answers and one judges, with two, two and two. Then one submission of 109,386
-parameters as safetensors, asked for in turn over HTTP and in this process.
+`gradjury serve` as it comes has one process that answers and one judge a core; beside it, one worker of one
+judge, and two of one each. Then one submission of 109,386 parameters as safetensors, over HTTP and here.
 """
 
 import argparse
@@ -48,6 +48,11 @@ done = function(summary, latency)
 end
 """
 _LARGE = ([784, 128, 64, 10], 32)
+_SERVICES = (
+    ("as it comes", 1, None),
+    ("one and one", 1, "1"),
+    ("two and two", 2, "1"),
+)  # workers, judges of each
 
 
 def plain(value: object) -> object:
@@ -91,6 +96,20 @@ def safetensors_of(submission: dict) -> bytes:
     return save(tensors, {"submission": json.dumps(rest)})
 
 
+def wait_for(url: str) -> None:
+    """Wait until workers listen, which several do some time after the address is told."""
+    for _ in range(300):
+        try:
+            connection = HTTPConnection(url.removeprefix("http://"), timeout=5)
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit(f"{url} does not answer")
+
+
 def large(url: str) -> None:
     content = safetensors_of(document(*_LARGE))
     connection = HTTPConnection(url.removeprefix("http://"))
@@ -128,14 +147,23 @@ def main() -> None:
         with echoing() as url:
             echo = rate(url, script, chosen.connections, chosen.seconds)
         rates = {}
-        for workers in (1, 2):
-            os.environ["GRADJURY_PROCESSES"] = "1"  # that judge, for each worker
-            print(f"the service, {workers} worker{'s' if workers > 1 else ''}")
+        for label, workers, judges in (
+            ("as it comes", 1, None),
+            ("one and one", 1, "1"),
+            ("two and two", 2, "1"),
+        ):
+            os.environ.pop("GRADJURY_PROCESSES", None)
+            if judges:
+                os.environ["GRADJURY_PROCESSES"] = judges  # of each worker
+            print(f"the service, {label}")
             with running_service(workers, folder) as (url, _):
-                rates[workers] = rate(url, script, chosen.connections, chosen.seconds)
-                if workers == 1:
+                wait_for(url)
+                rates[label] = rate(url, script, chosen.connections, chosen.seconds)
+                if judges is None:
                     large(url)
-        print(f"one worker: {100 * rates[1] / echo:.0f} % of echo; two: {rates[2] / rates[1]:.2f} x one")
+        for label, found in rates.items():
+            print(f"{label}: {100 * found / echo:.0f} % of echo")
+        print(f"two and two: {rates['two and two'] / rates['one and one']:.2f} x one and one")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ async def _visitor(request: Request, service: TheService) -> Token | None:
 Visitor = Annotated[Token | None, Depends(_visitor)]
 
 
-def _member(visitor: Visitor) -> Token:
+async def _member(visitor: Visitor) -> Token:
     if visitor is None:
         raise unauthorized("this page is for holders of a token; log in with yours")
     return visitor
@@ -39,7 +39,7 @@ def _member(visitor: Visitor) -> Token:
 Member = Annotated[Token, Depends(_member)]
 
 
-def _page_checker(visitor: Visitor, service: TheService) -> Token | None:
+async def _page_checker(visitor: Visitor, service: TheService) -> Token | None:
     if visitor is None and not service.settings.open_checks:
         raise unauthorized("this service checks for graders alone; log in with a grader's token")
     return may_check(service, visitor)
@@ -48,14 +48,14 @@ def _page_checker(visitor: Visitor, service: TheService) -> Token | None:
 PageChecker = Annotated[Token | None, Depends(_page_checker)]
 
 
-def _page_sender(member: Member) -> Token:
+async def _page_sender(member: Member) -> Token:
     return sender(member)
 
 
 PageSender = Annotated[Token, Depends(_page_sender)]
 
 
-def _sent_from_here(request: Request) -> None:
+async def _sent_from_here(request: Request) -> None:
     """Refuse what another site's page sends. Raises: ProblemError 403.
 
     Browsers say in Sec-Fetch-Site where a form stands, and those that do not, in Origin.
