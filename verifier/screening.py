@@ -14,6 +14,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import named
+from verifier.blocks import Block, blocks
 from verifier.comparison import RESOLUTION, UNDERFLOWN
 from verifier.consensus import MEETING, Evidence
 from verifier.convention import as_submitted
@@ -23,7 +24,6 @@ from verifier.rounding import Rounding
 from verifier.submission import Submission
 from verifier.verdict import Verdict
 
-BLOCK = 1 << 14  # entries: 128 kB an array, a dozen of which stay in one core's cache
 _LARGEST_SQUARED = 1e100  # squares of larger entries, or of all smaller ones, might leave float64's range
 _SMALLEST_SQUARED = 1e-100
 
@@ -35,49 +35,6 @@ class Screened:
     parameters: Mapping[str, ParameterReport]
     evidence: tuple[Evidence, ...]
     uninformative: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Rows of one parameter."""
-
-    name: str
-    rows: slice
-
-
-class _Block:
-    """Some parts as one flat array after the other; what is reduced is reduced part by part."""
-
-    def __init__(self, parts: Sequence[_Part], sizes: Sequence[int], owners: Sequence[int]) -> None:
-        self._parts = parts
-        self._starts = np.cumsum([0, *sizes[:-1]]) if len(parts) > 1 else None
-        self.owners = np.array(owners)
-
-    def of(self, arrays: Mapping[str, Array]) -> Array:
-        if self._starts is None:
-            return arrays[self._parts[0].name][self._parts[0].rows]
-        return np.concatenate([arrays[part.name][part.rows].ravel() for part in self._parts])
-
-    def largest(self, values: Array) -> Array:
-        return self._reduced(np.maximum, values)
-
-    def total(self, values: Array) -> Array:
-        return self._reduced(np.add, values)
-
-    def products(self, x: Array, y: Array) -> Array:
-        if self._starts is None:
-            return np.asarray([np.vdot(x, y)])
-        return self._reduced(np.add, x * y)
-
-    def count(self, which: Array) -> Array:
-        if self._starts is None:
-            return np.asarray([np.count_nonzero(which)])
-        return self._reduced(np.add, which.astype(np.int64))
-
-    def _reduced(self, operation: np.ufunc, values: Array) -> Array:
-        if self._starts is None:
-            return np.asarray([operation.reduce(values, axis=None)])
-        return np.asarray(operation.reduceat(values, self._starts))
 
 
 class _Measures:
@@ -106,7 +63,7 @@ def screen(submission: Submission, answers: Mapping[str, Answer], allowed: Round
     distances = np.zeros(len(others))
     unknown = np.zeros(len(others), dtype=np.int64)
     measures = _Measures(len(names))
-    for block in _blocks(submitted):
+    for block in blocks(submitted):
         value, error = _estimates(block, first.gradient)
         if not _is_clean(block, block.of(submitted), value, error, allowed, measures):
             return None
@@ -127,33 +84,12 @@ def screen(submission: Submission, answers: Mapping[str, Answer], allowed: Round
     return Screened(parameters, evidence, bool(measures.uninformative.any()))
 
 
-def _blocks(arrays: Mapping[str, Array]) -> Iterator[_Block]:
-    """Put small parameters together, and cut large ones into rows."""
-    parts: list[_Part] = []
-    sizes: list[int] = []
-    owners: list[int] = []
-    for owner, (name, array) in enumerate(arrays.items()):
-        if sum(sizes) + array.size > BLOCK and parts:
-            yield _Block(parts, sizes, owners)
-            parts, sizes, owners = [], [], []
-        if array.size <= BLOCK:
-            parts.append(_Part(name, slice(None)))
-            sizes.append(array.size)
-            owners.append(owner)
-            continue
-        rows = max(1, BLOCK // (array.size // len(array)))
-        for start in range(0, len(array), rows):
-            yield _Block([_Part(name, slice(start, start + rows))], [0], [owner])
-    if parts:
-        yield _Block(parts, sizes, owners)
-
-
 def _has_slopes(answers: Sequence[Answer]) -> bool:
     estimates = (own.gradient for own in answers if not isinstance(own.gradient, WithinRounding))
     return any(estimate.slopes is not None for gradient in estimates for estimate in gradient.values())
 
 
-def _estimates(block: _Block, gradient: Mapping[str, Estimate]) -> tuple[Array, Array]:
+def _estimates(block: Block, gradient: Mapping[str, Estimate]) -> tuple[Array, Array]:
     return (
         block.of({name: estimate.value for name, estimate in gradient.items()}),
         block.of({name: estimate.error for name, estimate in gradient.items()}),
@@ -161,7 +97,7 @@ def _estimates(block: _Block, gradient: Mapping[str, Estimate]) -> tuple[Array, 
 
 
 def _is_clean(
-    block: _Block, submitted: Array, expected: Array, uncertainty: Array, allowed: Rounding, found: _Measures
+    block: Block, submitted: Array, expected: Array, uncertainty: Array, allowed: Rounding, found: _Measures
 ) -> bool:
     """Say whether all entries are correct to rounding beyond doubt, and add to the figures."""
     own = block.owners
@@ -198,7 +134,7 @@ def _is_clean(
 
 
 def _all_meet(
-    block: _Block, value: Array, error: Array, others: Sequence[Answer], distances: Array, unknown: Array
+    block: Block, value: Array, error: Array, others: Sequence[Answer], distances: Array, unknown: Array
 ) -> bool:
     """Say whether all oracles' intervals have a point in common in every entry; see `consensus`.
 

@@ -10,11 +10,12 @@ from reference_impl import backpropagate, forward, named
 from tests.drawing import draw_problem
 from tests.verifier.documenting import document_of_problem
 from verifier import Report, verify
+from verifier.blocks import BLOCK
 from verifier.documents.reading import read_submission
 from verifier.pipeline import ask
 from verifier.precision import PRECISIONS
 from verifier.rounding import rounding
-from verifier.screening import BLOCK, screen
+from verifier.screening import screen
 
 FIGURES = ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio")
 SUMMED_OTHERWISE = 1e-14  # relative: 110,000 squares in another order

@@ -1,0 +1,74 @@
+"""Arrays by name looked at in blocks: small ones together, large ones in rows that stay in cache."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_impl.array import Array
+
+BLOCK = 1 << 14  # entries: 128 kB an array, a dozen of which stay in one core's cache
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of one parameter."""
+
+    name: str
+    rows: slice
+
+
+class Block:
+    """Some parts as one flat array after the other; what is reduced is reduced part by part."""
+
+    def __init__(self, parts: Sequence[_Part], sizes: Sequence[int], owners: Sequence[int]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *sizes[:-1]]) if len(parts) > 1 else None
+        self.owners = np.array(owners)
+
+    def of(self, arrays: Mapping[str, Array]) -> Array:
+        if self._starts is None:
+            return arrays[self._parts[0].name][self._parts[0].rows]
+        return np.concatenate([arrays[part.name][part.rows].ravel() for part in self._parts])
+
+    def largest(self, values: Array) -> Array:
+        return self._reduced(np.maximum, values)
+
+    def total(self, values: Array) -> Array:
+        return self._reduced(np.add, values)
+
+    def products(self, x: Array, y: Array) -> Array:
+        if self._starts is None:
+            return np.asarray([np.vdot(x, y)])
+        return self._reduced(np.add, x * y)
+
+    def count(self, which: Array) -> Array:
+        if self._starts is None:
+            return np.asarray([np.count_nonzero(which)])
+        return self._reduced(np.add, which.astype(np.int64))
+
+    def _reduced(self, operation: np.ufunc, values: Array) -> Array:
+        if self._starts is None:
+            return np.asarray([operation.reduce(values, axis=None)])
+        return np.asarray(operation.reduceat(values, self._starts))
+
+
+def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
+    """Put small parameters together, and cut large ones into rows."""
+    parts: list[_Part] = []
+    sizes: list[int] = []
+    owners: list[int] = []
+    for owner, (name, array) in enumerate(arrays.items()):
+        if sum(sizes) + array.size > BLOCK and parts:
+            yield Block(parts, sizes, owners)
+            parts, sizes, owners = [], [], []
+        if array.size <= BLOCK:
+            parts.append(_Part(name, slice(None)))
+            sizes.append(array.size)
+            owners.append(owner)
+            continue
+        rows = max(1, BLOCK // (array.size // len(array)))
+        for start in range(0, len(array), rows):
+            yield Block([_Part(name, slice(start, start + rows))], [0], [owner])
+    if parts:
+        yield Block(parts, sizes, owners)
