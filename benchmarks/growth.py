@@ -3,7 +3,8 @@
     python -m benchmarks.growth [--picture docs/pictures/growth.svg]
 
 Square networks w-w-w-10. Prints milliseconds a check, microseconds a parameter, and the slope on log-log axes
-from one size to the next (1 is linear); with --picture draws it (needs matplotlib).
+from one size to the next (1 is linear); with --picture draws it (needs matplotlib). The submissions are
+right; where the proved bound of a wide network is too vague for some entries, their number is told.
 """
 
 import os
@@ -26,8 +27,12 @@ WIDTH, BATCH = 200, 32
 
 def milliseconds(width: int, examples: int) -> tuple[int, float]:
     submission = document([width, width, width, 10], examples)
-    assert verify(submission).verdict == "correct"
+    report = verify(submission)
+    assert report.verdict != "incorrect"
     count = sum(array.size for array in submission["parameters"].values())
+    undecided = sum(row.undecided for row in report.parameters.values())
+    if undecided:
+        print(f"    {width}-{width}-{width}-10, N = {examples}: {undecided} of {count} entries undecided")
     return count, median(timed(lambda: verify(submission)) for _ in range(5 if count < 1e6 else 3))
 
 

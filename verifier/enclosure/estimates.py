@@ -8,25 +8,28 @@ from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem
 from reference_impl.risk import NORMS, Penalty
-from verifier.enclosure.ball import Ball, exact, plus, times
-from verifier.enclosure.gradient import enclose_forward, enclose_gradient, reached_kinks
+from verifier.enclosure.ball import Ball, exact, matmul, plus, times
+from verifier.enclosure.gradient import Product, enclose_forward, enclose_gradient, reached_kinks
 from verifier.estimate import Estimate
 from verifier.precision import Precision, rounded
 
 
 def enclosed(
-    problem: Problem, kinks: Sequence[Array], precision: Precision | None = None
+    problem: Problem,
+    kinks: Sequence[Array],
+    precision: Precision | None = None,
+    product: Product = matmul,
 ) -> dict[str, Estimate]:
     """Enclose the gradient, with every slope at `kinks` and at whatever kink a pre-activation reaches.
 
-    precision: weights that it takes for 0 are at the kink of an l1 penalty.
+    precision: weights that it takes for 0 are at the kink of an l1 penalty. product: see `enclose_forward`.
     """
     with np.errstate(all="ignore"):
-        a, z = enclose_forward(problem)
-        found = enclose_gradient(problem, a, z)
+        a, z = enclose_forward(problem, product)
+        found = enclose_gradient(problem, a, z, None, product)
         reached = [near | far for near, far in zip(reached_kinks(problem, a), kinks, strict=True)]
         at_kinks = any(own.any() for own in reached)
-        widened = enclose_gradient(problem, a, z, reached) if at_kinks else found
+        widened = enclose_gradient(problem, a, z, reached, product) if at_kinks else found
         return {
             name: _estimate(problem, name, found[name], widened[name], precision)
             for name, _ in named(problem.parameters)

@@ -1,6 +1,6 @@
 """The δ recursion in midpoint–radius arithmetic: an enclosure of the true gradient, entry by entry."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,15 +11,19 @@ from verifier.enclosure.ball import Ball, exact, matmul, plus, times, total, tra
 from verifier.enclosure.functions import pull_back, value
 
 Kinks = Sequence[Array]
+Product = Callable[[Ball, Ball], Ball]
 
 
 @np.errstate(all="ignore")
-def enclose_forward(problem: Problem) -> tuple[list[Ball], list[Ball]]:
-    """Enclose a and z of every layer; z starts with the inputs, which are exact."""
+def enclose_forward(problem: Problem, product: Product = matmul) -> tuple[list[Ball], list[Ball]]:
+    """Enclose a and z of every layer; z starts with the inputs, which are exact.
+
+    product: of matrices; `matmul`, or `sharp_matmul` where that is too vague.
+    """
     a: list[Ball] = []
     z: list[Ball] = [exact(problem.batch.inputs)]
     for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
-        preactivation = matmul(z[-1], exact(own.weight))
+        preactivation = product(z[-1], exact(own.weight))
         if own.bias is not None:
             preactivation = plus(preactivation, exact(own.bias))
         a.append(preactivation)
@@ -43,7 +47,11 @@ def reached_kinks(problem: Problem, a: Sequence[Ball]) -> list[Array]:
 
 @np.errstate(all="ignore")
 def enclose_gradient(
-    problem: Problem, a: Sequence[Ball], z: Sequence[Ball], kinks: Kinks | None = None
+    problem: Problem,
+    a: Sequence[Ball],
+    z: Sequence[Ball],
+    kinks: Kinks | None = None,
+    product: Product = matmul,
 ) -> dict[str, Ball]:
     """Enclose ∂R/∂w of the data's loss (penalties not included), by parameter.
 
@@ -55,9 +63,9 @@ def enclose_gradient(
     for index in reversed(range(len(problem.parameters))):
         if index < len(problem.parameters) - 1:
             weight = problem.parameters[index + 1].weight
-            upstream = matmul(delta, exact(weight.T))
+            upstream = product(delta, exact(weight.T))
             delta = _through(problem, index, a, upstream, kinks)
-        found[f"layers.{index}.weight"] = matmul(transpose(z[index]), delta)
+        found[f"layers.{index}.weight"] = product(transpose(z[index]), delta)
         if problem.parameters[index].bias is not None:
             found[f"layers.{index}.bias"] = total(delta, axis=0)
     return found
