@@ -29,8 +29,8 @@ def cautions(
     """Give the report's warnings but those that reading the document already gave."""
     problem = submission.problem
     yield from _of_forward_pass(trace, loss)
-    yield from _undecided(comparisons)
-    yield from _disputes(consensus)
+    yield from of_undecided(comparisons)
+    yield from of_disputes(consensus)
     if any(comparison.subgradient.any() for comparison in comparisons.values()):
         yield from _kinks(problem, allowed)
     provenance = notice_provenance(problem, trace, comparisons, allowed.scale, submission.precision)
@@ -71,7 +71,8 @@ def _of_forward_pass(trace: Trace, loss: float) -> Iterator[Caution]:
             )
 
 
-def _undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
+def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
+    """Say what could not be judged, and why."""
     vague = {name: int(c.vague.sum()) for name, c in comparisons.items() if c.vague.any()}
     if vague:
         yield Caution(
@@ -88,7 +89,8 @@ def _undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
         )
 
 
-def _disputes(consensus: Consensus) -> Iterator[Caution]:
+def of_disputes(consensus: Consensus) -> Iterator[Caution]:
+    """Name oracles that contradict each other, and what came of it."""
     for dispute in consensus.disputes:
         settled = not consensus.disputed[dispute.parameter].any()
         outcome = (

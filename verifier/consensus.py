@@ -89,7 +89,8 @@ def _all_meet(answers: Iterable[Answer], name: str) -> bool:
     if not owns:
         return True
     with np.errstate(all="ignore"):
-        low, high = owns[0].value - owns[0].reach, owns[0].value + owns[0].reach
+        low = np.asarray(owns[0].value - owns[0].reach)
+        high = np.asarray(owns[0].value + owns[0].reach)
         end = np.empty_like(low)  # one for all: fresh memory costs more than the arithmetic
         for own in owns[1:]:
             reach = own.reach

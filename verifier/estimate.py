@@ -3,9 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from reference_impl.array import Array
-from verifier.rounding import Rounding
+
+
+class Allowing(Protocol):
+    """What says how much honest arithmetic may lose, by the names of gradients."""
+
+    @property
+    def allowance(self) -> Mapping[str, Array]: ...
 
 
 class Uncertainty(StrEnum):
@@ -40,7 +47,7 @@ class WithinRounding(Mapping[str, Estimate]):
     The values `by_name` alone say enough where they lie within a bound that is known already.
     """
 
-    def __init__(self, values: Mapping[str, Array], honest: Rounding) -> None:
+    def __init__(self, values: Mapping[str, Array], honest: Allowing) -> None:
         self.by_name = values
         self._honest = honest
 

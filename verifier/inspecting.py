@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from reference_impl.problem import Problem
+from verifier.claim import Claim
 from verifier.diagnosis.inspection import Inspection
 from verifier.diagnosis.power import inspect_problem
 from verifier.documents.reading import read_question
 from verifier.submission import Submission
 
 
-def inspect(problem: Problem | Submission | Mapping[str, Any]) -> Inspection:
+def inspect(problem: Problem | Claim | Mapping[str, Any]) -> Inspection:
     """Make every bug of the catalogue on a problem, and say which would be caught.
 
     problem: as `load` gave it, or the contract's document; its gradients, if it has any, play no part, its

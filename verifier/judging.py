@@ -6,15 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from verifier.claim import Claim, read_claim
 from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.files import parse_bytes
 from verifier.documents.gradients_reading import parse_gradients, read_handed_in
 from verifier.documents.mistakes import MalformedSubmission, encodable
-from verifier.documents.reading import read_submission
 from verifier.pipeline import verify
 from verifier.sourced import Sourced
 from verifier.sources import STANDARD_INPUT, content_of
-from verifier.submission import Submission
 from verifier.tolerance import Tolerance
 
 
@@ -55,7 +54,7 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
         return Sourced(shown, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
 
 
-def _read(content: bytes, manner: Manner) -> Submission:
+def _read(content: bytes, manner: Manner) -> Claim:
     if manner.problem is None:
-        return read_submission(parse_bytes(content, manner.bounds))
+        return read_claim(parse_bytes(content, manner.bounds))
     return read_handed_in(manner.problem, parse_gradients(content, manner.bounds))

@@ -14,11 +14,11 @@ from reference_impl.network import forward, named
 from reference_impl.problem import Problem
 from verifier.caution import Caution
 from verifier.cautions import cautions, cautions_of_screened
+from verifier.claim import Claim, read_claim
 from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, Evidence, consult
 from verifier.convention import as_submitted
 from verifier.diagnosis.diagnosis import Diagnosis
-from verifier.documents.reading import read_submission
 from verifier.enclosure.estimates import enclosed
 from verifier.estimate import Answer, Estimate
 from verifier.layer_outline import outlined
@@ -36,7 +36,7 @@ MOST_WORK_OF_JUDGE = 5_000_000  # multiplications of one forward pass; about 10 
 
 
 def verify(
-    submission: Submission | Mapping[str, Any],
+    submission: Claim | Mapping[str, Any],
     *,
     oracles: Sequence[str] | None = None,
     entries: str = "worst",
@@ -50,10 +50,14 @@ def verify(
     Raises: MalformedSubmission listing every mistake of the document; ValueError for an unknown oracle.
     """
     started = perf_counter()
-    if not isinstance(submission, Submission):
-        submission = read_submission(submission)
+    if isinstance(submission, Mapping):
+        submission = read_claim(submission)
     if entries not in ("worst", "all"):
         raise ValueError(f"entries is 'worst' or 'all', got {entries!r}")
+    if not isinstance(submission, Submission):
+        from verifier.graphs.judging import judge_graph  # which layers need not
+
+        return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
     problem = submission.problem
     trace = forward(problem.network, problem.parameters, problem.batch)
     honest = rounding(problem, trace, PRECISIONS["float64"])

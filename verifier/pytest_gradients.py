@@ -40,9 +40,9 @@ class Gradients:
     def check(
         self,
         network: Any,
-        loss: Any,
-        inputs: Any,
-        targets: Any,
+        loss: Any = None,
+        inputs: Any = None,
+        targets: Any = None,
         my_gradients: Any = None,
         *,
         parameters: Mapping[str, Any] | None = None,
@@ -52,17 +52,19 @@ class Gradients:
         """Check gradients against a network's own.
 
         network: a list of layers, or the document's `network`, with `parameters`; or a live torch module,
-        which has its own, and by default its gradients in `.grad`. my_gradients: by parameter, a module's by
-        its own names. fields: any other field of a submission, such as precision or masks.
+        which has its own, and by default its gradients in `.grad`. A graph has its loss among its nodes.
+        my_gradients: by parameter, a module's by its own names. fields: any other field of a submission,
+        such as precision or masks.
         Raises: MalformedSubmission.
         """
         if name is not None:
             fields["name"] = name
         if self._tolerance:
             fields["tolerance"] = self._tolerance
-        question = {"loss": loss, "inputs": inputs, "targets": targets}
+        given = {"loss": loss, "inputs": inputs, "targets": targets}
+        question = {field: value for field, value in given.items() if value is not None}
         if hasattr(network, "named_parameters"):
-            document = _of_module(network, parameters, gradients=my_gradients, **question, **fields)
+            document = _of_module(network, parameters, gradients=my_gradients, **given, **fields)
         else:
             document = {**_of_layers(network, parameters), "gradients": my_gradients, **question, **fields}
         report = verify(document, oracles=self._options.get("oracles"))

@@ -8,15 +8,14 @@ from api.judging.task import Findings, Judged, Outcome, Stopped, Task, refused
 from api.media_types import MEDIA_TYPES
 from api.rendering import section
 from verifier.audience import for_student
+from verifier.claim import Claim, read_claim
 from verifier.documents.bounds import check_document
 from verifier.documents.files import parse_bytes
 from verifier.documents.gradients_reading import parse_gradients, read_handed_in
 from verifier.documents.json_text import parse, write
 from verifier.documents.mistakes import MalformedSubmission
-from verifier.documents.reading import read_submission
 from verifier.pipeline import verify
 from verifier.report import Audience, Report
-from verifier.submission import Submission
 from verifier.whole_arrays import without_arrays
 
 
@@ -81,12 +80,12 @@ def _json(report: Report) -> bytes:
     return write(report.to_dict()).encode()
 
 
-def _submission(task: Task) -> Submission:
+def _submission(task: Task) -> Claim:
     read = parse_bytes if task.problem is None else parse_gradients
     document = read(task.content, task.bounds, task.declared)
     check_document(document, task.bounds)
     if task.problem is None:
-        submission = read_submission(document)
+        submission = read_claim(document)
     else:
         submission = read_handed_in(parse(task.problem), document)
     return submission if task.name is None else replace(submission, name=task.name)

@@ -16,7 +16,7 @@ from reference_impl.graph.errors import (
     UnknownNodeError,
     WiringError,
 )
-from reference_impl.graph.forward_mode import directional_derivative
+from reference_impl.graph.forward_mode import directional_derivative, tangents_of
 from reference_impl.graph.functions import Absolute, Exp, Log, Log1p, Sqrt, WeightedLog, WeightedLog1p
 from reference_impl.graph.leaves import Constant, Input, Leaf, Parameter
 from reference_impl.graph.losses import (
@@ -30,7 +30,8 @@ from reference_impl.graph.matrix import MatMul, Transpose
 from reference_impl.graph.operation import Operation
 from reference_impl.graph.order import topological_order
 from reference_impl.graph.rectifiers import Elu, Gelu, LeakyRelu, Relu, Silu, Softplus
-from reference_impl.graph.reductions import Mean, Sum
+from reference_impl.graph.reductions import Max, Mean, Sum
+from reference_impl.graph.shaping import Concatenate, Embedding, Reshape, Slice
 from reference_impl.graph.squashing import LogSoftmax, Sigmoid, Softmax, Tanh
 from reference_impl.graph.static_graph import StaticGraph
 
@@ -39,6 +40,7 @@ __all__ = [
     "Add",
     "Array",
     "BrokenBackwardError",
+    "Concatenate",
     "Constant",
     "CycleError",
     "Divide",
@@ -46,6 +48,7 @@ __all__ = [
     "DynamicGraph",
     "Elementwise",
     "Elu",
+    "Embedding",
     "Exp",
     "FeedError",
     "Gelu",
@@ -57,6 +60,7 @@ __all__ = [
     "Log1p",
     "LogSoftmax",
     "MatMul",
+    "Max",
     "Mean",
     "Multiply",
     "Negate",
@@ -67,8 +71,10 @@ __all__ = [
     "Parameter",
     "Power",
     "Relu",
+    "Reshape",
     "Sigmoid",
     "Silu",
+    "Slice",
     "Softmax",
     "Softplus",
     "Sqrt",
@@ -87,5 +93,6 @@ __all__ = [
     "cross_entropy_on_probabilities",
     "directional_derivative",
     "squared_error",
+    "tangents_of",
     "topological_order",
 ]

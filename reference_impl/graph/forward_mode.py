@@ -1,5 +1,7 @@
 """The other variant: derivatives propagated forwards, beside the values, one direction at a time."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from reference_impl.graph.arrays import Array, as_array
@@ -27,8 +29,17 @@ def directional_derivative(graph: StaticGraph, feeds: Feeds, direction: Feeds) -
     ]
     if misfits:
         raise FeedError(f"{'; '.join(misfits)}: give each tangent the shape of the value that it moves")
+    return value, tangents_of(graph.order, moved)[graph.output]
+
+
+@np.errstate(all="ignore")  # infinity and NaN are results here, not accidents
+def tangents_of(order: Sequence[Operation], moved: Mapping[Operation, Array]) -> dict[Operation, Array]:
+    """Tell how every node changes as those of `moved`, leaves or not, are moved by hand along tangents.
+
+    Shapes: `order` lists operands before the operations on them; each tangent has its node's shape.
+    """
     tangents: dict[Operation, Array] = {}
-    for node in graph.order:
+    for node in order:
         along_operands = [tangents[operand] for operand in node.operands]
         tangents[node] = moved[node] if node in moved else as_array(node.push_forward(*along_operands))
-    return value, tangents[graph.output]
+    return tangents

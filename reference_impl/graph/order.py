@@ -39,6 +39,13 @@ def reachable(
     return _depth_first(outputs, operands_of)[0]
 
 
+def first_cycle(
+    outputs: Iterable[Node], operands_of: Callable[[Node], Iterable[Node]] = attrgetter("operands")
+) -> list[Node]:
+    """List the nodes of one cycle, each feeding the next, the first once more last; empty without one."""
+    return _depth_first(outputs, operands_of)[1]
+
+
 def _depth_first(
     outputs: Iterable[Node], operands_of: Callable[[Node], Iterable[Node]]
 ) -> tuple[list[Node], list[Node]]:

@@ -1,4 +1,4 @@
-"""Sum and mean, over all entries or along some axes."""
+"""Sum, mean and largest entry, over all entries or along some axes."""
 
 import numpy as np
 
@@ -45,3 +45,32 @@ class Mean(Sum):
 
     def push_forward(self, operand_tangent: Array) -> Array:
         return np.asarray(operand_tangent.mean(axis=self.axis, keepdims=self.keepdims))
+
+
+class Max(Sum):
+    """The largest entry: it alone gets the gradient; several largest ones share it evenly."""
+
+    def forward(self, operand: Array) -> Array:
+        return np.asarray(np.take_along_axis(*self._chosen(operand), axis=-1)[..., 0]).reshape(
+            np.sum(operand.real, axis=self.axis, keepdims=self.keepdims).shape
+        )
+
+    def backward(self, output_grad: Array) -> tuple[Array, ...]:
+        (operand,) = self.operand_values
+        (grad,) = super().backward(output_grad)
+        return (grad * self._shares(operand),)
+
+    def push_forward(self, operand_tangent: Array) -> Array:
+        (operand,) = self.operand_values
+        return super().push_forward(np.asarray(self._shares(operand) * operand_tangent))
+
+    def _shares(self, operand: Array) -> Array:
+        largest = operand.real == operand.real.max(axis=self.axis, keepdims=True)
+        return np.asarray(largest / largest.sum(axis=self.axis, keepdims=True))
+
+    def _chosen(self, operand: Array) -> tuple[Array, Array]:
+        """Lay the reduced axes out as one, the last, and say where in it the largest real part stands."""
+        axes = range(operand.ndim) if self.axis is None else np.atleast_1d(self.axis) % operand.ndim
+        kept = [axis for axis in range(operand.ndim) if axis not in axes]
+        rows = operand.transpose(*kept, *axes).reshape(*(operand.shape[axis] for axis in kept), -1)
+        return rows, rows.real.argmax(axis=-1)[..., np.newaxis]

@@ -7,15 +7,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
-from reference_impl.network import named
 from verifier.assignment import Assignment
 from verifier.bundles.bundle import Bundle, File, Order
 from verifier.bundles.packages import packages
 from verifier.bundles.plain_results import plain_results
+from verifier.claim import question_of, sizes_of
 from verifier.documents.assignment_reading import document_of_assignment
 from verifier.documents.files import SUFFIXES
 from verifier.documents.json_text import write
-from verifier.documents.reading import read_submission
 from verifier.documents.submission_document import with_lists
 from verifier.exporters.harmless import one_line
 from verifier.points import Points, rounded
@@ -55,8 +54,7 @@ def contents(bundle: Bundle, order: Order) -> Mapping[str, File]:
 
 
 def _sizes(assignment: Assignment) -> list[int]:
-    problem = read_submission({**assignment.problem, "gradients": {}}).problem
-    return [values.size for _, values in named(problem.parameters)]
+    return sizes_of(question_of(assignment.problem))
 
 
 def _with_total(assignment: Assignment, parameters: int) -> Assignment:

@@ -13,25 +13,26 @@ from reference_impl.array import Array
 from verifier.documents.mistakes import SHOWN, Mistakes, at, shown
 
 NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
-_DEEPEST = 3
 _LARGEST_INTEGER = 2**1024 - 2**970  # from here on float() overflows
 
 
-def read_array(value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = True) -> Array | None:
-    """Read an array of any rank up to 2; None, with mistakes noted, where there is none.
+def read_array(
+    value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = True, axes: int = 2
+) -> Array | None:
+    """Read an array of any rank up to `axes`; None, with mistakes noted, where there is none.
 
     finite: whether NaN and infinities are mistakes. Otherwise the strings of the contract stand for them.
     """
     array = (
-        _from_lists(value, pointer, mistakes, finite)
+        _from_lists(value, pointer, mistakes, finite, axes + 1)
         if isinstance(value, list | tuple)
         else _from_numbers(value, pointer, mistakes)
     )
     if array is None:
         return None
-    if array.ndim > 2:
-        rank = "3" if array.ndim == _DEEPEST else "more than 2"
-        mistakes.add(pointer, "a list of numbers or a list of such lists", f"nesting of depth {rank}")
+    if array.ndim > axes:
+        rank = str(array.ndim) if array.ndim == axes + 1 else f"more than {axes}"
+        mistakes.add(pointer, _rule(axes), f"nesting of depth {rank}")
         return None
     if finite and not np.isfinite(array).all():
         places = np.argwhere(~np.isfinite(array))
@@ -78,7 +79,11 @@ def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
     return None
 
 
-def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool) -> Array | None:
+def _rule(axes: int) -> str:
+    return "a list of numbers or a list of such lists" if axes == 2 else f"lists nested at most {axes} deep"
+
+
+def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool, deepest: int) -> Array | None:
     value = [item.tolist() if hasattr(item, "tolist") else item for item in value]  # rows may be arrays
     shape: list[int] = []
     level: list[Any] = [value]
@@ -94,10 +99,8 @@ def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool) -> A
             )
             return None
         shape.append(len(level[0]))
-        if len(shape) > _DEEPEST:
-            mistakes.add(
-                pointer, "a list of numbers or a list of such lists", f"nesting of depth {len(shape)} or more"
-            )
+        if len(shape) > deepest:
+            mistakes.add(pointer, _rule(deepest - 1), f"nesting of depth {len(shape)} or more")
             return None
         level = list(chain.from_iterable(level))
     return _from_flat(level, tuple(shape), pointer, mistakes, finite)

@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from reference_impl.network import named
 from verifier.allowed import DEFAULT, Allowed
 from verifier.assignment import Assignment
+from verifier.claim import Claim, names_of, read_claim
 from verifier.documents.files import parse_bytes
 from verifier.documents.mistakes import (
     MalformedSubmission,
@@ -21,9 +21,8 @@ from verifier.documents.mistakes import (
     read_number,
     shown,
 )
-from verifier.documents.reading import read_submission
+from verifier.graphs.submission import GraphSubmission
 from verifier.points import ONE_EACH, Points
-from verifier.submission import Submission
 
 FIELDS = ("title", "problem", "points", "students_see", "attempts", "opens", "closes", "instances")
 SEEN = tuple(field.name for field in fields(Allowed))
@@ -50,6 +49,9 @@ def read_assignment(document: Any) -> Assignment:
     if opens is not None and closes is not None and opens >= closes:
         mistakes.add("/closes", f"a moment after opens, {opens.isoformat()}", closes.isoformat())
     instances = read_choice(document.get("instances", INSTANCES[0]), INSTANCES, "/instances", mistakes)
+    if instances == "per_student" and isinstance(question, GraphSubmission):
+        remedy = "numbers of one's own are drawn for networks of layers alone"
+        mistakes.add("/instances", "shared, where the problem is a graph", 'the string "per_student"', remedy)
     mistakes.raise_if_any()
     return Assignment(
         title, document["problem"], points, allowed, attempts, opens, closes, instances == "per_student"
@@ -94,7 +96,7 @@ def document_of_assignment(assignment: Assignment) -> dict[str, Any]:
     }
 
 
-def _read_problem(value: Any, mistakes: Mistakes) -> Submission | None:
+def _read_problem(value: Any, mistakes: Mistakes) -> Claim | None:
     if not isinstance(value, Mapping):
         rule = "a submission without gradients, one JSON object"
         mistakes.add("/problem", rule, "nothing" if value is None else shown(value), "see gradjury example")
@@ -103,14 +105,14 @@ def _read_problem(value: Any, mistakes: Mistakes) -> Submission | None:
         if field in value:
             mistakes.add(at("/problem", field), "no answer", "one", "leave it out: students hand it in")
     try:
-        return read_submission({**value, "gradients": {}, "reported_loss": None})
+        return read_claim({**value, "gradients": {}, "reported_loss": None})
     except MalformedSubmission as error:
         for one in error.mistakes:
             mistakes.add(f"/problem{one.pointer}", one.expected, one.found, one.remedy)
         return None
 
 
-def _read_title(value: Any, question: Submission | None, mistakes: Mistakes) -> str:
+def _read_title(value: Any, question: Claim | None, mistakes: Mistakes) -> str:
     if value is None:
         return (question.name if question else None) or "assignment"
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TITLE or value != encodable(value):
@@ -119,7 +121,7 @@ def _read_title(value: Any, question: Submission | None, mistakes: Mistakes) -> 
     return value
 
 
-def _read_points(value: Any, question: Submission | None, mistakes: Mistakes) -> Points:
+def _read_points(value: Any, question: Claim | None, mistakes: Mistakes) -> Points:
     if value is None:
         return ONE_EACH
     if not isinstance(value, Mapping):
@@ -127,7 +129,7 @@ def _read_points(value: Any, question: Submission | None, mistakes: Mistakes) ->
         return ONE_EACH if total is None else Points(total=total)
     if not value:
         mistakes.add("/points", "points for at least one parameter, or one number for all", "an empty object")
-    names = [] if question is None else [name for name, _ in named(question.problem.parameters)]
+    names = [] if question is None else names_of(question)
     by_name = {}
     for name, each in value.items():
         pointer = at("/points", name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from verifier.documents.mistakes import OversizedSubmission, UnreadableSubmission
 
-_GROUPS = ("parameters", "gradients", "masks")
+_GROUPS = ("parameters", "gradients", "masks", "inputs")
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: linear in any text
 _BRACKETS = b"[]{}"
 _ALL_ELSE = bytes(set(range(256)) - set(_BRACKETS))
@@ -20,12 +20,13 @@ _SMALLER = "send a smaller network or batch"
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """inflated: bytes of an npz's members. arrays, numbers, layers: of one document. depth: of JSON text."""
+    """inflated: bytes of an npz's members. arrays, numbers, layers, nodes: of a document. depth: of JSON."""
 
     inflated: int = 1 << 30
     arrays: int = 10_000
     numbers: int = 1 << 27
     layers: int = 5_000
+    nodes: int = 50_000
     depth: int = 64
 
 
@@ -66,10 +67,12 @@ def check_document(document: Any, bounds: Bounds) -> None:
     groups = [document.get(group) for group in _GROUPS]
     check_arrays(sum(len(group) for group in groups if isinstance(group, Mapping)), bounds)
     network = document.get("network")
-    layers = network.get("layers") if isinstance(network, Mapping) else None
-    if isinstance(layers, list) and len(layers) > bounds.layers:
-        rule, found = f"at most {bounds.layers} layers", str(len(layers))
-        raise OversizedSubmission(rule, found, _SMALLER, "/network/layers")
+    for field, most in (("layers", bounds.layers), ("nodes", bounds.nodes)):
+        items = network.get(field) if isinstance(network, Mapping) else None
+        if isinstance(items, list) and len(items) > most:
+            raise OversizedSubmission(
+                f"at most {most} {field}", str(len(items)), _SMALLER, f"/network/{field}"
+            )
 
 
 def _figure(count: int) -> str:

@@ -6,23 +6,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from verifier.claim import Claim, read_claim
 from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.json_text import parse, write
 from verifier.documents.mistakes import UnreadableSubmission
 from verifier.documents.npz import parse_npz, write_npz
-from verifier.documents.reading import read_submission
 from verifier.documents.safetensors import parse_safetensors, write_safetensors
 from verifier.documents.submission_document import with_lists
-from verifier.submission import Submission
 
 _JSON = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*(?:[-{\[\"0-9]|true|false|null|NaN|Infinity)")
 _STRANGERS = {b"\x80": "a pickle", b"\x93NUMPY": "a single numpy array"}
 SUFFIXES = (".json", ".npz", ".safetensors")
 
 
-def load(path: str | Path) -> Submission:
+def load(path: str | Path) -> Claim:
     """Read a submission's file. Raises: OSError; MalformedSubmission with everything that is wrong."""
-    return read_submission(parse_bytes(Path(path).read_bytes()))
+    return read_claim(parse_bytes(Path(path).read_bytes()))
 
 
 def parse_bytes(content: bytes, bounds: Bounds = GENEROUS, declared: str | None = None) -> Any:

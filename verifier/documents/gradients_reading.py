@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from verifier.claim import Claim, read_claim
 from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.files import parse_bytes, settled_format
 from verifier.documents.json_text import parse
 from verifier.documents.mistakes import MalformedSubmission, Mistake, Mistakes, at, shown
 from verifier.documents.npz import read_members_and_text
-from verifier.documents.reading import read_submission
 from verifier.documents.safetensors import BFLOAT16, read_tensors_and_text
 from verifier.documents.tensor_document import TEXT
-from verifier.submission import Submission
 
 _UNASKED = ("float64", "float32")
 FIELDS = ("gradients", "reported_loss", "precision")
@@ -37,13 +36,13 @@ def parse_gradients(content: bytes, bounds: Bounds = GENEROUS, declared: str | N
     return document
 
 
-def read_handed_in(problem: Mapping[str, Any], handed_in: Any) -> Submission:
+def read_handed_in(problem: Mapping[str, Any], handed_in: Any) -> Claim:
     """Read what was handed in as an answer to a problem's document.
 
     Where the problem names no precision, narrow ones are refused: what they round away would be excused, and
     whoever guesses would declare them. Raises: MalformedSubmission with everything that is wrong.
     """
-    submission = read_submission(submission_document(problem, handed_in))
+    submission = read_claim(submission_document(problem, handed_in))
     if problem.get("precision") is None and submission.precision.name not in _UNASKED:
         rule = f"gradients in {' or '.join(_UNASKED)}"
         remedy = "compute in one of them; narrower ones only where the assignment's problem names them"

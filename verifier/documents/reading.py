@@ -27,12 +27,16 @@ _REQUIRED = ("network", "loss", "parameters", "inputs", "targets", "gradients")
 
 
 def read_submission(document: Any) -> Submission:
-    """Read a submission. Raises: MalformedSubmission with everything that is wrong."""
+    """Read a submission of layers. Raises: MalformedSubmission with everything that is wrong."""
     mistakes = Mistakes()
     if not isinstance(document, Mapping):
         mistakes.add("", "a submission, one JSON object", shown(document))
         mistakes.raise_if_any()
     document = dict(document)
+    if is_graph(document):
+        remedy = "graphs are judged, and not yet inspected, imported or drawn anew"
+        mistakes.add("/network", "a network of layers", "a graph of nodes", remedy)
+        mistakes.raise_if_any()
     check_fields(document, FIELDS, "", mistakes)
     for field in _REQUIRED:
         if field not in document:
@@ -77,6 +81,12 @@ def read_submission(document: Any) -> Submission:
     return Submission(
         name, problem, internal, precision, reported, tolerance, convention, loss[1], tuple(cautions)
     )
+
+
+def is_graph(document: Any) -> bool:
+    """Whether a document's network is written as nodes."""
+    network = document.get("network") if isinstance(document, Mapping) else None
+    return isinstance(network, Mapping) and "nodes" in network
 
 
 def read_question(document: Any) -> Submission:

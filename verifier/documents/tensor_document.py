@@ -1,7 +1,8 @@
 """A document out of named tensors and a JSON text, and back: what npz and safetensors share.
 
 Tensors are named `inputs`, `targets`, `masks.layers.0`, `parameters.layers.0.weight`,
-`gradients.layers.0.weight`; everything else is one JSON text under the name `submission`.
+`gradients.layers.0.weight`, and of a graph `inputs.x`; everything else is one JSON text under the name
+`submission`.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from verifier.documents.mistakes import MalformedSubmission, Mistake, Mistakes, 
 from verifier.documents.submission_document import with_lists
 
 TEXT = "submission"
-GROUPS = ("parameters", "gradients", "masks")
+GROUPS = ("parameters", "gradients", "masks", "inputs")  # a graph has several inputs, by name
 SINGLES = ("inputs", "targets")
 
 
@@ -31,16 +32,17 @@ def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENE
     if not isinstance(document, dict):
         raise MalformedSubmission([Mistake("", f"one JSON object named {TEXT!r}", shown(document))])
     for group in GROUPS:
-        if group in document and not isinstance(document[group], dict):
+        if group in document and group not in SINGLES and not isinstance(document[group], dict):
             mistakes.add(f"/{group}", "an object of arrays by name", shown(document[group]))
     mistakes.raise_if_any()
     for name, tensor in tensors.items():
         group, _, member = name.partition(".")
-        if name in document or (group in GROUPS and member in document.get(group, {})):
+        within = document.get(group)
+        if name in document or (group in GROUPS and isinstance(within, dict) and member in within):
             mistakes.add("", "every field once", f"{name[:60]!r} both as a tensor and in the text")
         elif name in SINGLES:
             document[name] = tensor
-        elif group in GROUPS and member:
+        elif group in GROUPS and member and isinstance(within, dict | None):
             document.setdefault(group, {})[member] = tensor
         else:
             mistakes.add(
@@ -56,10 +58,13 @@ def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENE
 
 def take_apart(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give (tensors by name, the rest), the inverse of `assemble`."""
-    tensors = {name: _tensor(document[name]) for name in SINGLES if name in document}
-    for group in GROUPS:
-        for member, tensor in (document.get(group) or {}).items():
-            tensors[f"{group}.{member}"] = _tensor(tensor)
+    tensors: dict[str, Any] = {}
+    for name in (*SINGLES, *(group for group in GROUPS if group not in SINGLES)):
+        value = document.get(name)
+        if isinstance(value, Mapping):
+            tensors |= {f"{name}.{member}": _tensor(tensor) for member, tensor in value.items()}
+        elif value is not None:
+            tensors[name] = _tensor(value)
     rest = {key: value for key, value in document.items() if key not in (*SINGLES, *GROUPS)}
     return tensors, with_lists(rest)
 

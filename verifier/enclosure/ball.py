@@ -98,6 +98,15 @@ def matmul(x: Ball, y: Ball) -> Ball:
     return Ball(x.middle @ y.middle, radius)
 
 
+def matmul_of_stacks(x: Ball, y: Ball) -> Ball:
+    """Multiply stacks of matrices, whose leading axes broadcast."""
+    terms = x.middle.shape[-1]
+    size_x, size_y = np.abs(x.middle), np.abs(y.middle)
+    own = y.radius + _lost(_gamma(terms), size_y)
+    radius = x.radius @ (size_y + y.radius) + size_x @ own
+    return Ball(x.middle @ y.middle, inflated(radius, 2 * terms + 2))
+
+
 def transpose(x: Ball) -> Ball:
     return Ball(x.middle.T, x.radius.T)
 

@@ -115,6 +115,13 @@ def one_minus_softmax(a: Ball) -> Ball:
     return Ball(complement, inflated((complement + _UNDERFLOW) * 3.0 * relative + _UNDERFLOW, 2))
 
 
+def log_softmax(a: Ball) -> Ball:
+    """Enclose each row's log softmax: it moves by at most twice what the logits move."""
+    logarithm = softmax_module.log_softmax(a.middle)
+    _, relative = _probabilities(a)  # absolute, of a logarithm
+    return Ball(logarithm, inflated(relative + 4 * ULPS * UNIT * np.abs(logarithm) + _UNDERFLOW, 2))
+
+
 def softmax_pull_back(a: Ball, upstream: Ball) -> Ball:
     """Enclose p_k (w_k − Σⱼ w_j p_j), w_j = u_j − u_top, which is exactly 0 for the likeliest unit."""
     p = softmax(a)

@@ -5,7 +5,6 @@ neither the reference's derivatives nor its stable forms are used; sums and prod
 """
 
 from contextlib import suppress
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem, terms_of_last_layer
 from verifier.estimate import Answer, Estimate, Uncertainty
+from verifier.power_series import PRECISION_IS_GLOBAL, PowerSeries
 from verifier.rounding import Rounding
 
 BITS = 256  # 77 digits
 MOST_BITS = 4096
-_PRECISION_IS_GLOBAL = Lock()  # FLINT's working precision belongs to the process, not to the thread
 
 
 def gradient(problem: Problem, honest: Rounding) -> Answer:
@@ -33,7 +32,7 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     except ImportError as error:
         return Answer({}, Uncertainty.UNKNOWN, reason=f"python-flint cannot be imported: {error}")
     bits = BITS
-    with _PRECISION_IS_GLOBAL:
+    with PRECISION_IS_GLOBAL:
         while True:
             found = {}
             with flint.ctx.workprec(bits), suppress(ValueError, ZeroDivisionError):
@@ -54,46 +53,12 @@ def _sharp(estimate: Estimate) -> Array:
     return np.asarray(estimate.error <= 2.0**-50 * np.abs(estimate.value) + 1e-320)
 
 
-class _Series:
-    """The field of formulas: arrays of power series a + ε, whose second coefficient is the derivative."""
-
-    def __init__(self, flint: Any) -> None:
-        self._flint = flint
-        self.exp = np.frompyfunc(lambda x: x.exp(), 1, 1)
-        self.log = np.frompyfunc(lambda x: x.log(), 1, 1)
-        self.erfc = np.frompyfunc(lambda x: x.erfc(), 1, 1)
-        self.expm1 = np.frompyfunc(lambda x: x.exp() - 1, 1, 1)
-        self.log1p = np.frompyfunc(lambda x: (1 + x).log(), 1, 1)
-        self.tanh = np.frompyfunc(self._tanh, 1, 1)
-
-    def where_positive(self, x: Array, then: Array, otherwise: Array) -> Array:
-        """Choose by the sign of the constant term; where its ball holds 0 inside, enclose both branches."""
-        return np.asarray(np.frompyfunc(self._choose, 3, 1)(x, then, otherwise))
-
-    def _choose(self, x: Any, then: Any, otherwise: Any) -> Any:
-        if x[0] > 0:
-            return then
-        if x[0] < 0 or x[0].is_zero():
-            return otherwise
-        return self._flint.arb_series([then[i].union(otherwise[i]) for i in (0, 1)], prec=2)
-
-    def row_maximum(self, x: Array) -> Array:
-        middles = np.frompyfunc(lambda s: float(s[0].mid()), 1, 1)(x).astype(float)
-        return np.asarray(np.frompyfunc(self._flint.arb, 1, 1)(middles.max(axis=-1, keepdims=True)))
-
-    def _tanh(self, x: Any) -> Any:
-        negative = x[0].mid() < 0  # either form is right on both sides; this one keeps the exponential small
-        decay = (2 * x if negative else -2 * x).exp()
-        size = (1 - decay) / (1 + decay)
-        return -size if negative else size
-
-
 class _Recursion:
     """One run at FLINT's current precision. Arrays hold arb numbers; matrices are FLINT's."""
 
     def __init__(self, flint: Any, problem: Problem) -> None:
         self._flint, self._problem = flint, problem
-        self._field = _Series(flint)
+        self._field = PowerSeries(flint)
         self._arb = np.frompyfunc(flint.arb, 1, 1)
 
     def gradient(self) -> dict[str, Estimate]:

@@ -1,0 +1,46 @@
+"""Textbook formulas over any field: complex numbers and power series, forward alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reference_impl.activation import Activation
+from reference_impl.activations import activation
+from reference_impl.array import Array
+from reference_impl.field import Field
+from reference_impl.loss import Terms
+from verifier.complex_field import COMPLEX
+from verifier.graphs.arithmetic.numbers import Numbers
+
+_LOG_SOFTMAX = activation("softmax").log
+
+
+class Formulas(Numbers):
+    """Evaluates formulas. real_part: what says which of several numbers is the largest."""
+
+    def __init__(self, field: Field, real_part: Callable[[Array], Array]) -> None:
+        self._field, self._real_part = field, real_part
+
+    def scaled(self, x: Any, factor: float, divisor: int = 1) -> Any:
+        return x * factor / divisor
+
+    def applied(self, function: Activation, x: Any) -> Any:
+        return function.formula(self._field, x)
+
+    def log_softmax(self, x: Any) -> Any:
+        assert _LOG_SOFTMAX is not None  # a row of this very project
+        return _LOG_SOFTMAX.formula(self._field, x)
+
+    def maximum(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+        kept = [axis for axis in range(-x.ndim, 0) if axis not in axes]
+        rows = x.transpose(*kept, *axes).reshape(*(x.shape[axis] for axis in kept), -1)
+        where = self._real_part(rows).argmax(axis=-1)[..., None]
+        found = np.take_along_axis(rows, where, axis=-1)[..., 0]
+        return np.expand_dims(found, axes) if keepdims else found
+
+    def losses(self, terms: Terms, f: Any, y: Array) -> Any:
+        return terms.formula(self._field, f, y).sum(axis=-1)
+
+
+COMPLEX_NUMBERS = Formulas(COMPLEX, np.real)

@@ -1,0 +1,195 @@
+"""Numbers that carry what rounding did to them: the standard deviation of honest arithmetic's error.
+
+To first order, as in `verifier/rounding.py`. Errors of the two operands of one operation are added and not
+squared, since both may come from the same place: x + x errs twice as x does. Within sums of many terms they
+are squared, with the share ALIKE taken as common to all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from reference_impl.activation import Activation
+from reference_impl.activations import activation
+from reference_impl.array import Array
+from reference_impl.loss import Terms
+from reference_impl.softmax import softmax
+from verifier.graphs.arithmetic.numbers import FLOATS, Numbers, largest_shares
+from verifier.graphs.shapes import Shape
+from verifier.precision import Precision
+from verifier.rounding_arithmetic import RoundingArithmetic, scale_of
+from verifier.rounding_passes import ALIKE, DEVIATIONS, STORED, near
+
+_LOG_SOFTMAX = activation("softmax").log
+_TINY = 1e-140  # below it a square may have vanished
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Honest:
+    """value, its error's standard deviation, and the sum of the absolute values that were added up to it."""
+
+    value: Array
+    deviation: Array
+    size: Array
+
+
+class HonestNumbers(Numbers):
+    """Computes, and says how far a computation in `precision` may be off."""
+
+    def __init__(self, precision: Precision) -> None:
+        self._rounding = RoundingArithmetic(precision)
+
+    def constant(self, values: Array) -> Honest:
+        return Honest(values, self._rounding.converted(values), np.abs(values))
+
+    def shape(self, x: Honest) -> Shape:
+        return tuple(x.value.shape)
+
+    def settled(self, x: Honest) -> Honest:
+        deviation = np.hypot(x.deviation, (STORED - 1.0) * self._rounding.stored(x.value))
+        return Honest(x.value, deviation, np.abs(x.value))
+
+    def plus(self, x: Honest, y: Honest) -> Honest:
+        return self._stored(x.value + y.value, x.deviation + y.deviation, x.size + y.size)
+
+    def negative(self, x: Honest) -> Honest:
+        return Honest(-x.value, x.deviation, x.size)
+
+    def times(self, x: Honest, y: Honest) -> Honest:
+        deviation = np.abs(x.value) * y.deviation + np.abs(y.value) * x.deviation
+        return self._stored(x.value * y.value, deviation, x.size * y.size)
+
+    def divided(self, x: Honest, y: Honest) -> Honest:
+        value, divisor = x.value / y.value, np.abs(y.value)
+        deviation = x.deviation / divisor + np.abs(value) * (y.deviation / divisor)
+        return self._stored(value, deviation, x.size / divisor)
+
+    def scaled(self, x: Honest, factor: float, divisor: int = 1) -> Honest:
+        by = factor / divisor
+        return self._stored(x.value * by, x.deviation * abs(by), x.size * abs(by))
+
+    def matmul(self, x: Honest, y: Honest) -> Honest:
+        value = x.value @ y.value
+        terms = x.value.shape[-1]
+        size_x, size_y = np.abs(x.value), np.abs(y.value)
+        inherited = _norm_of_products(x.value, y.deviation) + _norm_of_products(x.deviation, y.value)
+        alike = ALIKE * (size_x @ y.deviation + x.deviation @ size_y)
+        own = self._rounding.summed(terms, _norm_of_products(x.value, y.value), value)
+        return Honest(value, np.hypot(np.hypot(inherited, alike), own), x.size @ y.size)
+
+    def total(self, x: Honest, axes: tuple[int, ...], keepdims: bool = False) -> Honest:
+        if not axes:
+            return x
+
+        def summed(values: Array) -> Array:
+            return np.asarray(values.sum(axis=axes, keepdims=keepdims))
+
+        def norm(values: Array) -> Array:
+            unit = scale_of(values)
+            return np.asarray(np.sqrt(summed(np.square(values / unit))) * unit)
+
+        value = summed(x.value)
+        own = self._rounding.summed(prod(x.value.shape[axis] for axis in axes), norm(x.value), value)
+        inherited = np.hypot(norm(x.deviation), ALIKE * summed(x.deviation))
+        return Honest(value, np.hypot(inherited, own), summed(x.size))
+
+    def move(self, function: Callable[..., Array], *x: Honest) -> Honest:
+        parts = ("value", "deviation", "size")
+        return Honest(*(np.asarray(function(*(getattr(each, part) for each in x))) for part in parts))
+
+    def gathered(self, u: Honest, places: Array, rows: int) -> Honest:
+        def added(values: Array) -> Array:
+            return np.asarray(FLOATS.gathered(values, places, rows))
+
+        unit = scale_of(u.value)
+        terms = int(added(np.ones_like(u.value)).max(initial=1.0))
+        norm = np.sqrt(added(np.square(u.value / unit))) * unit
+        own = self._rounding.summed(terms, norm, added(u.value))
+        return Honest(added(u.value), np.hypot(added(u.deviation), own), added(u.size))
+
+    def applied(self, function: Activation, x: Honest) -> Honest:
+        value, unit = function.forward(x.value), scale_of(x.deviation)
+        deviation = np.sqrt(function.spread(x.value, np.square(x.deviation / unit))) * unit
+        for kink in function.kinks:  # the value may have moved along either side's slope
+            steepest = max(abs(kink.left), abs(kink.right)) * x.deviation
+            at_kink = near(kink, x.value, x.deviation)
+            deviation = np.where(at_kink, np.maximum(deviation, steepest), deviation)
+        deviation = np.hypot(deviation, self._rounding.lost(function.roundoff(x.value)))
+        return self._stored(value, np.hypot(deviation, function.library_error(x.value)), np.abs(value))
+
+    def pulled(self, function: Activation, x: Honest, u: Honest, kinks: Array | None) -> Honest:
+        value = function.pull_back(x.value, u.value)
+        unit = max(scale_of(u.value), scale_of(u.deviation))
+        of_u, size = u.deviation / unit, np.abs(u.value / unit)
+        spread = function.pull_back_spread(x.value, u.value / unit, np.square(of_u), np.square(x.deviation))
+        own = self._rounding.lost(function.pull_back_roundoff(x.value, u.value / unit))
+        own = np.hypot(own, size * function.derivative_library_error(x.value))
+        deviation, scale = np.hypot(np.sqrt(spread), own) * unit, np.abs(value)
+        if kinks is not None:
+            steepest = max(max(abs(kink.left), abs(kink.right)) for kink in function.kinks)
+            deviation = np.where(kinks, np.maximum(deviation, steepest * u.deviation), deviation)
+            scale = np.where(kinks, np.maximum(scale, steepest * np.abs(u.value)), scale)
+        return self._stored(value, deviation, scale)
+
+    def log_softmax(self, x: Honest) -> Honest:
+        assert _LOG_SOFTMAX is not None  # a row of this very project
+        value, p = _LOG_SOFTMAX.forward(x.value), softmax(x.value)
+        inherited = x.deviation + (p * x.deviation).sum(axis=-1, keepdims=True)
+        largest = np.abs(x.value).max(axis=-1, keepdims=True)
+        own = self._rounding.lost(np.abs(value) + 1.0 + largest)
+        return self._stored(value, np.hypot(inherited, own), np.abs(value))
+
+    def log_softmax_pulled(self, x: Honest, u: Honest) -> Honest:
+        assert _LOG_SOFTMAX is not None
+        value, p = _LOG_SOFTMAX.pull_back(x.value, u.value), softmax(x.value)
+        summed = np.abs(u.value.sum(axis=-1, keepdims=True))
+        through_x = np.sqrt(_LOG_SOFTMAX.pull_back_spread(x.value, u.value, np.square(x.deviation)))
+        through_u = u.deviation + p * u.deviation.sum(axis=-1, keepdims=True)
+        own = self._rounding.lost(np.abs(u.value) + p * summed * (2.0 + _LOG_SOFTMAX.magnified(x.value)))
+        size = u.size + p * u.size.sum(axis=-1, keepdims=True)
+        return self._stored(value, np.hypot(through_x + through_u, own), size)
+
+    def maximum(self, x: Honest, axes: tuple[int, ...], keepdims: bool) -> Honest:
+        reach = DEVIATIONS * x.deviation
+        least = (x.value - reach).max(axis=axes, keepdims=True)
+        of_rivals = np.where(x.value + reach >= least, x.deviation, 0.0)
+        value = np.asarray(x.value.max(axis=axes, keepdims=keepdims))
+        return Honest(value, np.asarray(of_rivals.max(axis=axes, keepdims=keepdims)), np.abs(value))
+
+    def maximum_pulled(self, x: Honest, u: Honest, axes: tuple[int, ...], kinks: Array | None) -> Honest:
+        shares = largest_shares(x.value, axes)
+        reached = shares if kinks is None else np.where(kinks, 1.0, shares)
+        return self._stored(u.value * shares, u.deviation * reached, u.size * reached)
+
+    def losses(self, terms: Terms, f: Honest, y: Array) -> Honest:
+        values = terms.value(f.value, y)
+        inherited = np.abs(terms.gradient(f.value, y)) * f.deviation
+        own = self._rounding.lost(terms.value_roundoff(f.value, y))
+        rows = Honest(values, np.hypot(inherited, own), np.abs(values))
+        return self.total(rows, (-1,))
+
+    def loss_slopes(self, terms: Terms, f: Honest, y: Array) -> Honest:
+        value, unit = terms.gradient(f.value, y), scale_of(f.deviation)
+        spread = np.sqrt(terms.gradient_spread(f.value, y, np.square(f.deviation / unit))) * unit
+        own = np.hypot(self._rounding.lost(terms.gradient_roundoff(f.value, y)), self._rounding.converted(y))
+        return self._stored(value, np.hypot(spread, own), np.abs(value))
+
+    def _stored(self, value: Any, inherited: Any, size: Any) -> Honest:
+        value = np.asarray(value)
+        shape = value.shape
+        deviation = np.hypot(inherited, self._rounding.stored(value))
+        return Honest(value, np.broadcast_to(deviation, shape), np.broadcast_to(size, shape))
+
+
+def _norm_of_products(x: Array, y: Array) -> Array:
+    """Give √(x² @ y²) without overflow; where squares would vanish, |x| @ |y|, which is no smaller."""
+    if not (x.any() and y.any()):
+        return np.zeros((x @ y).shape)
+    unit_x, unit_y = scale_of(x), scale_of(y)
+    root = np.sqrt(np.square(x / unit_x) @ np.square(y / unit_y))
+    if root.min(initial=1.0) < _TINY:
+        root = np.where(root < _TINY, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
+    return np.asarray(root * unit_x * unit_y)

@@ -1,0 +1,169 @@
+"""A graph's submission in, a report out: the recipe of `verifier/pipeline.py` with a graph's own oracles."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib import metadata
+from time import perf_counter
+
+import numpy as np
+
+from verifier.comparison import Comparison, compare
+from verifier.consensus import Consensus, Evidence, consult
+from verifier.convention import Convention
+from verifier.estimate import Answer, Estimate
+from verifier.graphs.cautions import cautions
+from verifier.graphs.enclosure import enclosed
+from verifier.graphs.oracles import GRAPH_ORACLES
+from verifier.graphs.problem import GraphProblem, plain
+from verifier.graphs.rounding import GraphRounding, rounding
+from verifier.graphs.submission import GraphSubmission
+from verifier.parameter_report import report_parameter
+from verifier.precision import PRECISIONS
+from verifier.report import LossReport, ParameterReport, Report
+from verifier.verdict import Verdict, of_whole
+
+JUDGE = "high_precision"  # settles what other oracles dispute
+
+
+def judge_graph(
+    submission: GraphSubmission,
+    *,
+    oracles: Sequence[str] | None = None,
+    whole_arrays: bool = False,
+    diagnosis: bool = True,
+) -> Report:
+    """Judge every gradient that was submitted, and say which parameters' are missing.
+
+    Raises: ValueError naming the known oracles for a name that is none.
+    """
+    started = perf_counter()
+    problem = submission.problem
+    honest = rounding(problem, PRECISIONS["float64"])
+    allowed = honest
+    if submission.precision.name != "float64":
+        allowed = rounding(problem, submission.precision)
+    loss = _judge_loss(submission, honest, allowed)
+    consensus = _agree(problem, ask(problem, honest, oracles), honest)
+    if not np.isfinite(loss.value):  # formulas may have slopes where there is no output
+        everything = {name: np.ones_like(own) for name, own in consensus.disputed.items()}
+        consensus = replace(consensus, disputed=everything)
+    reference = _with_kinks_of(submission, consensus.reference, allowed)
+    comparisons = {
+        key: compare(
+            submission.gradients[key],
+            reference[key],
+            allowed.allowance[key],
+            allowed.scale[key],
+            consensus.disputed[key],
+            submission.tolerance,
+        )
+        for key in problem.asked
+        if key in submission.gradients
+    }
+    parameters = _report(problem, comparisons, whole_arrays)
+    return Report(
+        verdict=of_whole(parameter.verdict for parameter in parameters.values()),
+        loss=loss,
+        parameters=parameters,
+        warnings=(*submission.cautions, *cautions(submission, loss, comparisons, consensus, allowed)),
+        evidence=consensus.evidence,
+        versions=_versions(consensus.evidence),
+        seconds=perf_counter() - started,
+        name=submission.name,
+        precision=submission.precision.name,
+        tolerance={
+            "preset": submission.tolerance.preset,
+            "rtol": submission.tolerance.rtol,
+            "atol": submission.tolerance.atol,
+        },
+    )
+
+
+def ask(
+    problem: GraphProblem, honest: GraphRounding, oracles: Sequence[str] | None = None
+) -> dict[str, Answer]:
+    """Put the problem to each oracle. Raises: ValueError naming the known ones for a name that is none."""
+    if oracles is None:
+        oracles = [name for name, row in GRAPH_ORACLES.items() if row.by_default]
+    unknown = [name for name in oracles if name not in GRAPH_ORACLES]
+    if unknown or not oracles:
+        found = ", ".join(map(repr, unknown)) or "none"
+        raise ValueError(f"expected oracles of graphs among {', '.join(GRAPH_ORACLES)}, got {found}")
+    return {name: row.gradient(problem, honest) for name, row in GRAPH_ORACLES.items() if name in oracles}
+
+
+def _agree(problem: GraphProblem, answers: dict[str, Answer], honest: GraphRounding) -> Consensus:
+    """Hold the oracles against each other; where two contradict each other, let 77 digits settle it."""
+    all_shapes = problem.shapes()
+    shapes = {key: all_shapes[plain(key)] for key in problem.asked}
+    consensus = consult(answers, shapes, judge=JUDGE)
+    if not consensus.disputes or JUDGE in answers:
+        return consensus
+    answers = {JUDGE: GRAPH_ORACLES[JUDGE].gradient(problem, honest), **answers}
+    return consult(answers, shapes, judge=JUDGE)
+
+
+def _with_kinks_of(
+    submission: GraphSubmission, reference: Mapping[str, Estimate], allowed: GraphRounding
+) -> Mapping[str, Estimate]:
+    """Add the slopes that a precision narrower than float64 cannot tell apart."""
+    if submission.precision.name == "float64" or not allowed.kinks:
+        return reference
+    wider = enclosed(submission.problem, allowed.kinks)
+    found: dict[str, Estimate] = {}
+    for key, estimate in reference.items():
+        slopes = wider[key].slopes
+        if slopes is None:
+            found[key] = estimate
+            continue
+        kinked = slopes > 0
+        found[key] = Estimate(
+            np.where(kinked, wider[key].value, estimate.value),
+            np.where(kinked, wider[key].error, estimate.error),
+            slopes,
+        )
+    return found
+
+
+def _report(
+    problem: GraphProblem, comparisons: Mapping[str, Comparison], whole_arrays: bool
+) -> dict[str, ParameterReport]:
+    shapes, convention = problem.shapes(), Convention()
+    return {
+        key: report_parameter(key, comparisons[key], convention, whole_arrays)
+        if key in comparisons
+        else ParameterReport(name=key, shape=shapes[plain(key)], verdict=Verdict.MISSING)
+        for key in problem.asked
+    }
+
+
+def _judge_loss(submission: GraphSubmission, honest: GraphRounding, allowed: GraphRounding) -> LossReport:
+    value, uncertainty, reported = honest.risk, honest.loss, submission.reported_loss
+    verdict = None
+    if reported is not None:
+        slack = uncertainty + allowed.loss
+        slack += submission.tolerance.rtol * abs(value) + submission.tolerance.atol
+        if not np.isfinite(value) or not np.isfinite(slack):
+            verdict = Verdict.UNDECIDED
+        else:
+            verdict = Verdict.CORRECT if abs(reported - value) <= slack else Verdict.INCORRECT
+    return LossReport(
+        value=value,
+        uncertainty=uncertainty,
+        graded_under=submission.graded_under,
+        reported=reported,
+        verdict=verdict,
+    )
+
+
+def _versions(evidence: tuple[Evidence, ...]) -> dict[str, str]:
+    packages = ["gradjury", "numpy"]
+    packages += [need for item in evidence if item.entries for need in GRAPH_ORACLES[item.oracle].needs]
+    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
+
+
+@cache
+def _version(package: str) -> str:
+    return metadata.version(package)

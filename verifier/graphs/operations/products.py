@@ -1,0 +1,78 @@
+"""The matrix product, as numpy has it: vectors on either side, and leading axes that broadcast."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.graphs.broadcasting import aligned
+from verifier.graphs.operation import Fit, GraphOperation, Node
+from verifier.graphs.shapes import MisfitError, Shape, broadcast
+
+
+def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+    x, y = shapes
+    if not x or not y:
+        raise MisfitError("vectors or matrices", " and ".join(map(str, shapes)), "multiply numbers instead")
+    rows, columns = x[:-1][-1:], y[-1:] if len(y) > 1 else ()
+    if x[-1] != y[-2 if len(y) > 1 else 0]:
+        remedy = "transpose one of them" if x[-1] == y[-1] or x[0] == y[0] else ""
+        raise MisfitError("as many columns on the left as rows on the right", f"{x} and {y}", remedy)
+    return Fit((*broadcast((x[:-2], y[:-2])), *rows, *columns))
+
+
+def _matrices(A: Any, node: Node, operands: Sequence[Any]) -> tuple[Any, Any]:
+    """Make a row of a vector on the left, a column of one on the right."""
+    x, y = operands
+    of_x, of_y = node.operand_shapes
+    if len(of_x) == 1:
+        x = A.move(lambda part: part[..., np.newaxis, :], x)
+    if len(of_y) == 1:
+        y = A.move(lambda part: part[..., np.newaxis], y)
+    return x, y
+
+
+def _value(A: Any, node: Node, operands: Sequence[Any]) -> Any:
+    of_x, of_y = node.operand_shapes
+    x, y = aligned(A, _matrices(A, node, operands), [max(len(of_x), 2), max(len(of_y), 2)])
+    product = A.matmul(x, y)
+    if len(of_y) == 1:
+        product = A.move(lambda part: part[..., 0], product)
+    if len(of_x) == 1:
+        last = -1 if len(of_y) == 1 else -2
+        product = A.move(lambda part: np.take(part, 0, axis=last), product)
+    return product
+
+
+def _pull_back(
+    A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
+) -> tuple[Any, ...]:
+    of_x, of_y = node.operand_shapes
+    x, y = _matrices(A, node, operands)
+    if len(of_y) == 1:
+        upstream = A.move(lambda part: part[..., np.newaxis], upstream)
+    if len(of_x) == 1:
+        upstream = A.move(lambda part: np.expand_dims(part, -2), upstream)
+    left, right = A.matmul(upstream, _turned(A, y)), A.matmul(_turned(A, x), upstream)
+    if len(of_x) == 1:
+        left = A.move(lambda part: part[..., 0, :], left)
+    if len(of_y) == 1:
+        right = A.move(lambda part: part[..., 0], right)
+    return left, right
+
+
+def _turned(A: Any, x: Any) -> Any:
+    return A.move(lambda part: part.swapaxes(-1, -2), x)
+
+
+MATMUL = GraphOperation(
+    name="matmul",
+    description="the matrix product x y",
+    operands=(2, 2),
+    fit=_fit,
+    value=_value,
+    pull_back=_pull_back,
+    in_torch=lambda torch, node, operands: torch.matmul(*operands),
+    in_graph=lambda graph, node, operands: operands[0] @ operands[1],
+)

@@ -1,0 +1,1 @@
+"""A graph's document to a GraphSubmission, every mistake at once."""

@@ -1,0 +1,27 @@
+"""The way forward: every node's value, in any arithmetic, or the output's for many moves at once."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from verifier.graphs.operation import Node
+from verifier.graphs.problem import GraphProblem
+
+
+@np.errstate(all="ignore")  # what overflows or is not defined is judged as such later
+def values_of(problem: GraphProblem, arithmetic: Any) -> dict[str, Any]:
+    """Give every value by plain name, leaves included."""
+    values = {name: arithmetic.constant(array) for name, array in problem.leaves()}
+    return continued(values, problem.nodes, arithmetic)
+
+
+@np.errstate(all="ignore")
+def continued(values: Mapping[str, Any], nodes: Iterable[Node], arithmetic: Any) -> dict[str, Any]:
+    """Compute `nodes` from values that are there already, and give all."""
+    found = dict(values)
+    for node in nodes:
+        found[node.name] = node.operation.value(
+            arithmetic, node, [found[operand] for operand in node.operands]
+        )
+    return found
