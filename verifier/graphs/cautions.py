@@ -9,7 +9,7 @@ from verifier.cautions import of_disputes, of_undecided
 from verifier.comparison import Comparison
 from verifier.consensus import Consensus
 from verifier.graphs.chain import first_breaks, place
-from verifier.graphs.problem import GraphProblem, downstream, plain
+from verifier.graphs.problem import GraphProblem, plain, upstream_of_output
 from verifier.graphs.rounding import GraphRounding, reached_kinks
 from verifier.graphs.submission import GraphSubmission
 from verifier.report import LossReport
@@ -92,14 +92,13 @@ def _kinks(problem: GraphProblem, allowed: GraphRounding) -> Iterator[Caution]:
 
 
 def _without_influence(problem: GraphProblem, comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
-    found = [key for key in comparisons if not _reaches_output(problem, plain(key))]
+    used = {problem.output}
+    for node in upstream_of_output(problem):
+        used.update(node.operands)
+    found = [key for key in comparisons if plain(key) not in used]
     if found:
         yield Caution(
             "no-influence",
             f"the output does not depend on {', '.join(found[:_NAMED])}: the gradient is zero whatever the "
             "code does",
         )
-
-
-def _reaches_output(problem: GraphProblem, name: str) -> bool:
-    return name == problem.output or any(node.name == problem.output for node in downstream(problem, name))

@@ -8,7 +8,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.graphs.operation import Node
-from verifier.graphs.problem import GraphProblem, downstream, plain
+from verifier.graphs.problem import GraphProblem, downstream, plain, upstream_of_output
 
 MOST_NUMBERS = 1 << 27  # numbers computed for all moves of a problem; about a second
 _AT_ONCE = 1 << 20  # numbers in one pass
@@ -16,7 +16,7 @@ _AT_ONCE = 1 << 20  # numbers in one pass
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """One name whose entries are moved. entries: which of them, flat. nodes: what depends on it."""
+    """A name whose entries are moved. entries: which, flat. nodes: what leads from it to the output."""
 
     key: str
     name: str
@@ -42,9 +42,9 @@ def asked_entries(
 
     most: numbers, or nodes where every move sweeps the whole graph node by node.
     """
-    shapes = problem.shapes()
+    shapes, nodes = problem.shapes(), upstream_of_output(problem)
     found = [
-        Asked(key, plain(key), np.arange(prod(shapes[plain(key)])), downstream(problem, plain(key)))
+        Asked(key, plain(key), np.arange(prod(shapes[plain(key)])), downstream(nodes, plain(key)))
         for key in problem.asked
     ]
     costs = [len(problem.nodes) if whole_sweeps else own.cost for own in found]

@@ -1,6 +1,6 @@
 """A graph as a problem: named inputs, named parameters, nodes in order, one number at its end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reference_impl.array import Array
@@ -46,11 +46,22 @@ def plain(key: str) -> str:
     return key.removeprefix(INPUT).removeprefix(NODE)
 
 
-def downstream(problem: GraphProblem, name: str) -> tuple[Node, ...]:
-    """Give the nodes that depend on one, in order."""
+def upstream_of_output(problem: GraphProblem) -> tuple[Node, ...]:
+    """Give the nodes that the output depends on, itself included, in order."""
+    needed = {problem.output}
+    found = []
+    for node in reversed(problem.nodes):
+        if node.name in needed:
+            needed.update(node.operands)
+            found.append(node)
+    return tuple(reversed(found))
+
+
+def downstream(nodes: Iterable[Node], name: str) -> tuple[Node, ...]:
+    """Give those of some nodes that depend on one, in order."""
     reached = {name}
     found = []
-    for node in problem.nodes:
+    for node in nodes:
         if not reached.isdisjoint(node.operands):
             reached.add(node.name)
             found.append(node)

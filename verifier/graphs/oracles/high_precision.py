@@ -20,6 +20,7 @@ from verifier.power_series import PRECISION_IS_GLOBAL, PowerSeries
 
 BITS = 256  # 77 digits
 MOST_BITS = 4096
+_VANISHED = 2.0**-150  # terms that cancel so far add up to nothing
 MOST_SERIES = 1 << 20  # series computed for all moves; some ten seconds
 
 
@@ -65,7 +66,7 @@ def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
         while True:
             with flint.ctx.workprec(bits), suppress(ValueError, ZeroDivisionError):
                 found = _gradient(flint, problem, asked)  # a ball over 0 cannot divide: more bits
-            sharp = {name: _sharp(estimate) for name, estimate in found.items()}
+            sharp = {name: _sharp(estimate, honest.scale[name]) for name, estimate in found.items()}
             looked_at = {own.key: own.entries for own in asked}
             if bits >= MOST_BITS or (
                 found and all(sharp[key].ravel()[entries].all() for key, entries in looked_at.items())
@@ -80,11 +81,10 @@ def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
     return Answer(answer, Uncertainty.BOUND, reason)
 
 
-def _sharp(estimate: Estimate) -> Array:
-    """Say which entries are known to the last digit of a float64."""
-    return np.asarray(
-        ~(estimate.error > 2.0**-50 * np.abs(estimate.value) + 1e-320) & ~np.isnan(estimate.error)
-    )
+def _sharp(estimate: Estimate, scale: Array) -> Array:
+    """Say which entries are known to the last digit of a float64, or to vanish beside their own terms."""
+    enough = 2.0**-50 * np.abs(estimate.value) + _VANISHED * scale + 1e-320
+    return np.asarray(estimate.error <= enough)
 
 
 def _gradient(flint: Any, problem: GraphProblem, asked: list[Asked]) -> dict[str, Estimate]:
