@@ -70,7 +70,7 @@ def absolute() -> Activation:
     return elementwise(
         "absolute",
         forward=np.abs,
-        derivative=np.sign,
+        derivative=lambda a: np.where(np.isnan(a), np.nan, np.where(a > 0, 1.0, -1.0)),
         second_derivative=np.zeros_like,
         roundoff=np.zeros_like,
         derivative_roundoff=np.zeros_like,

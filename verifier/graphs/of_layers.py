@@ -1,0 +1,97 @@
+"""A submission of layers, written as a graph: the same numbers, and the same verdicts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from reference_impl.network import named
+from reference_impl.problem import Problem
+from verifier.submission import Submission
+
+Nodes = list[dict[str, Any]]
+
+
+def graph_document(submission: Submission) -> dict[str, Any]:
+    """Give the document: weights (in, out), examples as rows, a node for every a and z, the risk last."""
+    problem = submission.problem
+    inputs = {"inputs": problem.batch.inputs, "targets": problem.batch.targets}
+    inputs |= {f"masks.layers.{index}": mask for index, mask in problem.batch.masks.items()}
+    nodes = [*_layers(problem)]
+    nodes += _risk(problem, nodes[-1]["name"])
+    document: dict[str, Any] = {} if submission.name is None else {"name": submission.name}
+    document |= {
+        "network": {"inputs": list(inputs), "nodes": nodes, "output": nodes[-1]["name"]},
+        "inputs": inputs,
+        "parameters": dict(named(problem.parameters)),
+        "gradients": dict(submission.gradients),
+        "precision": submission.precision.name,
+        "tolerance": {"rtol": submission.tolerance.rtol, "atol": submission.tolerance.atol},
+    }
+    if submission.reported_loss is not None:
+        document["reported_loss"] = submission.reported_loss
+    return document
+
+
+def _layers(problem: Problem) -> Iterator[dict[str, Any]]:
+    below = "inputs"
+    for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
+        name = f"layers.{index}"
+        yield _node(f"a{index}" if own.bias is None else f"product{index}", "matmul", below, f"{name}.weight")
+        if own.bias is not None:
+            yield _node(f"a{index}", "add", f"product{index}", f"{name}.bias")
+        activation = layer.activation
+        yield _node(f"z{index}", activation.name, f"a{index}", **activation.options)
+        below = f"z{index}"
+        if index in problem.batch.masks:
+            yield _node(f"masked{index}", "multiply", below, f"masks.layers.{index}")
+            below = f"masked{index}"
+
+
+def _risk(problem: Problem, outputs: str) -> Nodes:
+    risk, last = problem.risk, len(problem.network.layers) - 1
+    options: dict[str, Any] = {"factor": risk.factor, "batch": risk.batch}
+    if risk.loss.reduces_outputs:
+        options["outputs"] = risk.outputs
+    on, loss = risk.on, risk.loss.name
+    fused = on == "probabilities" and outputs == f"z{last}"
+    nodes: Nodes = []
+    pair = (loss, problem.network.layers[last].activation.name)
+    if fused and pair in _OF_PREACTIVATION:  # the logarithm of what squashes is one function, as for layers
+        outputs, on = f"a{last}", "logits"
+    if fused and pair == ("cross_entropy", "sigmoid"):
+        scale = risk.output_scale(problem.batch.targets.shape[-1]) * risk.example_scale(problem.batch.size)
+        nodes += [
+            _node("opposite", "negate", f"a{last}"),
+            _node("terms", "softplus", "opposite"),
+            _node("weighed", "multiply", "terms", "targets"),
+            _node("total", "sum", "weighed"),
+            _node("loss", "multiply", "total", scale),
+        ]
+    else:
+        options |= {"on": on} if len(risk.loss.on) > 1 else {}
+        nodes.append(_node("loss", loss, outputs, "targets", **options))
+    total = "loss"
+    for place, (coefficient, norm, name) in enumerate(_penalised(problem)):
+        sizes = _node(f"sizes{place}", "absolute", name)
+        squares = _node(f"sizes{place}", "power", name, exponent=2)
+        nodes += [
+            squares if norm == "l2" else sizes,
+            _node(f"norm{place}", "sum", f"sizes{place}"),
+            _node(f"penalty{place}", "multiply", f"norm{place}", coefficient),
+            _node(f"risk{place}", "add", total, f"penalty{place}"),
+        ]
+        total = f"risk{place}"
+    return nodes
+
+
+def _penalised(problem: Problem) -> Iterator[tuple[float, str, str]]:
+    for penalty in problem.risk.penalties:
+        for name, _ in named(problem.parameters):
+            if penalty.biases or name.endswith(".weight"):
+                yield penalty.coefficient(problem.batch.size), penalty.norm, name
+
+
+def _node(name: str, op: str, *args: str | float, **options: Any) -> dict[str, Any]:
+    return {"name": name, "op": op, "args": list(args), **options}
+
+
+_OF_PREACTIVATION = frozenset({("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")})
