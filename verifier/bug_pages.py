@@ -5,7 +5,7 @@ from pathlib import Path
 
 from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.pages import pages
-from verifier.examples import EXAMPLES, example_document
+from verifier.examples import LAYER_EXAMPLES, example_document
 from verifier.inspecting import inspect
 
 
@@ -17,7 +17,7 @@ def bug_pages() -> dict[str, str]:
 def coincidences() -> dict[str, dict[str, tuple[str, ...]]]:
     """Give, by bug, others of the same numbers, and the examples in whose shape no numbers part the two."""
     found: dict[str, dict[str, tuple[str, ...]]] = {bug: {} for bug in BUGS}
-    for name in EXAMPLES:
+    for name in LAYER_EXAMPLES:
         for row in inspect(example_document(name)).bugs:
             for other in row.same_here_as:
                 found[row.bug][other] = (*found[row.bug].get(other, ()), name)

@@ -13,6 +13,7 @@ from reference_impl.backpropagation import CORRECT, Equations, backpropagate, we
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.drawn_questions import answered, draw_question, layers
+from verifier.graphs.examples import GRAPH_EXAMPLES, GraphExample
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Example:
     question: Callable[[np.random.Generator], dict[str, Any]]
     equations: Equations = CORRECT
 
+    def document(self) -> dict[str, Any]:
+        """Give the submission's document, ready for JSON."""
+        question = self.question(np.random.default_rng(7))
+        return answered(question, partial(backpropagate, equations=self.equations))
+
 
 def _forgets_the_activation(problem: Problem, trace: Trace, layer: int, delta: Array) -> Array:
     """∂R/∂W of the last layer from its pre-activated input a instead of z = g(a)."""
@@ -32,7 +38,7 @@ def _forgets_the_activation(problem: Problem, trace: Trace, layer: int, delta: A
     return np.asarray(trace.a[layer - 1].T @ delta)
 
 
-EXAMPLES: Mapping[str, Example] = MappingProxyType(
+LAYER_EXAMPLES: Mapping[str, Example] = MappingProxyType(
     {
         row.name: row
         for row in (
@@ -110,11 +116,11 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
 )
 
 
+EXAMPLES: Mapping[str, Example | GraphExample] = MappingProxyType({**LAYER_EXAMPLES, **GRAPH_EXAMPLES})
+
 STRONGEST = "every-equation"  # the shape that allows most bugs
 
 
 def example_document(name: str) -> dict[str, Any]:
     """Give an example's document, ready for JSON. Raises: KeyError for a name that is none."""
-    row = EXAMPLES[name]
-    question = row.question(np.random.default_rng(7))
-    return answered(question, partial(backpropagate, equations=row.equations))
+    return EXAMPLES[name].document()

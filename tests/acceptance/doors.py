@@ -27,11 +27,13 @@ def through_python(document: dict[str, Any], folder: Path, url: str) -> dict[str
 
 
 def through_python_with_arrays(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
-    arrays = {
-        group: {name: np.array(value, dtype=float) for name, value in document[group].items()}
-        for group in ("parameters", "gradients")
-    }
-    return verify(document | arrays | {"inputs": np.array(document["inputs"])}).to_dict()
+    def as_arrays(value: Any) -> Any:  # a graph has several inputs
+        if isinstance(value, dict):
+            return {name: as_arrays(each) for name, each in value.items()}
+        return np.array(value, dtype=float)
+
+    arrays = {group: as_arrays(document[group]) for group in ("parameters", "gradients", "inputs")}
+    return verify(document | arrays).to_dict()
 
 
 def through_the_command_line(format_name: str) -> Door:

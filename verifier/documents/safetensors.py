@@ -91,7 +91,7 @@ def _check_sizes(header: dict[str, Any], bounds: Bounds) -> None:
 def write_safetensors(document: dict[str, Any]) -> bytes:
     """Write a document whose arrays are numpy arrays."""
     tensors, rest = take_apart(document)
-    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     return bytes(save(arrays, metadata={TEXT: write(rest)}))
 
 

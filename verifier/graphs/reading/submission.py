@@ -147,9 +147,9 @@ def _read_gradients(
     shapes = {name: own.shape for name, own in leaves.parameters.items() if own is not None}
     shapes |= {INPUT + name: own.shape for name, own in leaves.inputs.items() if own is not None}
     shapes |= {NODE + node.name: node.shape for node in nodes}
-    known = {*leaves.parameters, *shapes}
+    known = list(dict.fromkeys([*leaves.parameters, *shapes]))
     broken = bool(mistakes.found)
-    for name in [name for name in arrays if name not in known][:MOST]:
+    for name in [name for name in arrays if name not in shapes and name not in leaves.parameters][:MOST]:
         if not (broken and str(name).startswith((INPUT, NODE))):  # its node may hold a mistake
             rule = f"the name of a parameter, {INPUT}NAME or {NODE}NAME"
             mistakes.add(
