@@ -41,7 +41,7 @@ def _tellable(report: Report) -> Iterator[Diagnosis]:
     explained = all(row.bug != UNEXPLAINED_ID for row in rows)
     if explained and _rests_on_enough(report.parameters, rows):
         yield from rows
-    elif any(map(_is_wrong, report.parameters.values())):
+    elif any(map(_is_wrong, report.parameters.values())) and not any(row.node for row in rows):
         yield _unnamed(report.parameters)
 
 
@@ -98,6 +98,7 @@ def _allowed(row: Diagnosis, allowed: Allowed) -> Diagnosis:
     return Diagnosis(
         bug=row.bug if allowed.bug else "",
         layer=row.layer if allowed.layer else None,
+        node=row.node if allowed.layer else None,
         equation=row.equation if allowed.layer else "",
         parameters=(),
         factor=None,

@@ -17,6 +17,7 @@ class Diagnosis:
     For whole gradients changed, relative to the largest entry; 0, unmeasured, for penalties, overflow and how
     the numbers were come by.
     for_students: the explanation in words of the problem and the catalogue alone; not part of documents.
+    node: in a graph, the gradient at which the mistake enters, by its name.
     also_consistent: bugs that give the same numbers on this problem. estimates: what was estimated.
     """
 
@@ -34,6 +35,7 @@ class Diagnosis:
     hint: str
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     for_students: str = ""
+    node: str | None = None
 
     @property
     def formula(self) -> str:

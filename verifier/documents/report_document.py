@@ -114,6 +114,7 @@ def _diagnosis(row: Diagnosis) -> dict[str, Any]:
         "bug": row.bug,
         "title": row.title,
         "layer": row.layer,
+        **({} if row.node is None else {"node": row.node}),
         "equation": row.equation,
         "parameters": list(row.parameters),
         "factor": _optional(row.factor),

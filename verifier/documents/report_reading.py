@@ -108,6 +108,7 @@ def _diagnosis(row: Mapping[str, Any]) -> Diagnosis:
         also_consistent=tuple(row["also_consistent"]),
         right=row["right_formula"],
         wrong=row["used_formula"],
+        node=row.get("node"),
         estimates={key: value for key, value in row.items() if key not in (*_ROW, *_WORDS)},
     )
 

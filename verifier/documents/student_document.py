@@ -52,6 +52,7 @@ def read_student_report(document: Mapping[str, Any]) -> Report:
 
 def _diagnosis(row: Diagnosis) -> dict[str, Any]:
     place = {"layer": row.layer, "equation": row.equation} if row.equation else {}
+    place |= {"node": row.node} if row.node else {}
     words = {word: getattr(row, word) for word in _WORDS if getattr(row, word)}
     return words | place | ({"hint": row.hint} if row.hint else {})
 
@@ -60,6 +61,7 @@ def _read_diagnosis(row: Mapping[str, Any]) -> Diagnosis:
     return Diagnosis(
         **{word: row.get(word, "") for word in (*_WORDS, "equation", "hint")},
         layer=row.get("layer"),
+        node=row.get("node"),
         parameters=(),
         factor=None,
         residual=None,

@@ -10,7 +10,7 @@ def heading(row: Diagnosis) -> str:
     """Give the bug and its place: `missing-activation-derivative in layer 0 (hidden_delta)`."""
     if not row.equation:  # the place is withheld from this reader
         return row.bug or "a hint"
-    where = "the whole network" if row.layer is None else f"layer {row.layer}"
+    where = row.node or ("the whole network" if row.layer is None else f"layer {row.layer}")
     return f"{row.bug or 'first wrong'} in {where} ({row.equation})"
 
 

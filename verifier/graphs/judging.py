@@ -14,6 +14,7 @@ from verifier.consensus import Consensus, Evidence, consult
 from verifier.convention import Convention
 from verifier.estimate import Answer, Estimate
 from verifier.graphs.cautions import cautions
+from verifier.graphs.diagnosis.diagnosing import diagnose
 from verifier.graphs.enclosure import enclosed
 from verifier.graphs.oracles import GRAPH_ORACLES
 from verifier.graphs.problem import GraphProblem, plain
@@ -63,6 +64,8 @@ def judge_graph(
         if key in submission.gradients
     }
     parameters = _report(problem, comparisons, whole_arrays)
+    wrong = any(comparison.incorrect.any() for comparison in comparisons.values())
+    mistakes = diagnose(problem, honest.values, comparisons, allowed.allowance) if diagnosis and wrong else ()
     return Report(
         verdict=of_whole(parameter.verdict for parameter in parameters.values()),
         loss=loss,
@@ -78,6 +81,7 @@ def judge_graph(
             "rtol": submission.tolerance.rtol,
             "atol": submission.tolerance.atol,
         },
+        diagnosis=mistakes,
     )
 
 
