@@ -40,7 +40,8 @@ def _estimate(ball: Ball, widened: Ball) -> Estimate:
     if widened is not ball:
         low = np.minimum(ball.middle - ball.radius, widened.middle - widened.radius)
         high = np.maximum(ball.middle + ball.radius, widened.middle + widened.radius)
-        kinked = (high - low) > 4.0 * ball.radius
+        noise = 2.0**-48 * np.maximum(np.abs(low), np.abs(high))  # of multiplying by ends instead of middles
+        kinked = (high - low) > 4.0 * ball.radius + noise
         middle = np.where(kinked, 0.5 * (low + high), ball.middle)
         slopes = np.where(kinked, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
     return Estimate(middle, _known(middle, ball.radius, slopes), slopes if slopes.any() else None)

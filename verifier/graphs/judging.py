@@ -12,7 +12,7 @@ import numpy as np
 from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, Evidence, consult
 from verifier.convention import Convention
-from verifier.estimate import Answer, Estimate
+from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.graphs.cautions import cautions
 from verifier.graphs.diagnosis.diagnosing import diagnose
 from verifier.graphs.enclosure import enclosed
@@ -20,6 +20,7 @@ from verifier.graphs.oracles import GRAPH_ORACLES
 from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.rounding import GraphRounding, rounding
 from verifier.graphs.submission import GraphSubmission
+from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
 from verifier.precision import PRECISIONS
 from verifier.report import LossReport, ParameterReport, Report
@@ -91,11 +92,13 @@ def ask(
     """Put the problem to each oracle. Raises: ValueError naming the known ones for a name that is none."""
     if oracles is None:
         oracles = [name for name, row in GRAPH_ORACLES.items() if row.by_default]
-    unknown = [name for name in oracles if name not in GRAPH_ORACLES]
+    unknown = [name for name in oracles if name not in {**GRAPH_ORACLES, **ORACLES}]
     if unknown or not oracles:
         found = ", ".join(map(repr, unknown)) or "none"
         raise ValueError(f"expected oracles of graphs among {', '.join(GRAPH_ORACLES)}, got {found}")
-    return {name: row.gradient(problem, honest) for name, row in GRAPH_ORACLES.items() if name in oracles}
+    answers = {name: row.gradient(problem, honest) for name, row in GRAPH_ORACLES.items() if name in oracles}
+    of_layers = Answer({}, Uncertainty.UNKNOWN, "it knows layers alone; finite_differences moves every entry")
+    return answers | {name: of_layers for name in oracles if name not in GRAPH_ORACLES}
 
 
 def _agree(problem: GraphProblem, answers: dict[str, Answer], honest: GraphRounding) -> Consensus:
