@@ -9,6 +9,8 @@ from verifier.diagnosis.bugs import BUGS
 from verifier.documents.loss_reading import REDUCTIONS
 from verifier.documents.presets import PRESETS
 from verifier.exporters import EXPORTERS
+from verifier.graphs.operations import OPERATIONS
+from verifier.graphs.oracles import GRAPH_ORACLES
 from verifier.offered import offered
 from verifier.oracles import ORACLES
 from verifier.precision import PRECISIONS
@@ -16,7 +18,7 @@ from verifier.tolerance import TOLERANCES
 
 
 def catalogue() -> dict[str, Any]:
-    """Give activations, losses, presets, oracles, bugs, formats, precisions, tolerances and examples."""
+    """Give every table that there is to choose from, examples included."""
     return {
         "activations": [_activation(name) for name in ACTIVATIONS],
         "losses": [
@@ -34,6 +36,14 @@ def catalogue() -> dict[str, Any]:
         "oracles": [
             {"name": row.name, "description": row.description, "needs": list(row.needs)}
             for row in ORACLES.values()
+        ],
+        "operations": [
+            {"name": row.name, "description": row.description, "options": list(row.options)}
+            for row in OPERATIONS.values()
+        ],
+        "oracles_of_graphs": [
+            {"name": row.name, "description": row.description, "needs": list(row.needs)}
+            for row in GRAPH_ORACLES.values()
         ],
         "bugs": [
             {
