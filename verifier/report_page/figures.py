@@ -38,8 +38,15 @@ def _heatmap(row: ParameterReport, entries: Entries, severity: Array) -> dict[st
         "block": [blocks.rows, blocks.columns],
         "severity": [[_short(value, 3) for value in line] for line in scaled.tolist()],
         **_values(entries, worst),
-        "index": [list(map(int, index)) for index in zip(*np.unravel_index(worst, row.shape), strict=True)],
+        "index": _indices(worst, row.shape),
     }
+
+
+def _indices(places: Array, shape: tuple[int, ...]) -> list[list[int]]:
+    """Give the index of each flat place; of one number alone, which has no axes, an empty one."""
+    if not shape:
+        return [[] for _ in places]
+    return [list(map(int, index)) for index in zip(*np.unravel_index(places, shape), strict=True)]
 
 
 def _histogram(severity: Array) -> dict[str, Any]:
@@ -63,10 +70,7 @@ def _scatter(entries: Entries, severity: Array) -> dict[str, Any]:
     shown = severity.ravel()[points]
     return {
         **_values(entries, points),
-        "index": [
-            list(map(int, index))
-            for index in zip(*np.unravel_index(points, entries.submitted.shape), strict=True)
-        ],
+        "index": _indices(points, entries.submitted.shape),
         "beyond": [int(value) for value in shown > 0],
         "of": int(severity.size),
         "slope": slope(entries.submitted, entries.expected),

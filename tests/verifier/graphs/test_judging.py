@@ -7,10 +7,13 @@ import pytest
 
 from tests.verifier.graphs.drawing import random_graph
 from verifier import verify
+from verifier.audience import for_student
 from verifier.examples import example_document
+from verifier.exporters import EXPORTERS, ExportChoices
 from verifier.graphs.examples import GRAPH_EXAMPLES, right_gradients
 from verifier.graphs.oracles import GRAPH_ORACLES
 from verifier.report import Report
+from verifier.sourced import Sourced
 
 
 def with_right_gradients(nodes: list[dict[str, Any]], **parameters: Any) -> dict[str, Any]:
@@ -146,3 +149,17 @@ def test_a_long_chain_is_judged_without_recursion_and_in_little_time() -> None:
     ]
     report = verify(with_right_gradients(nodes, x=0.5) | {"gradients": {"x": 0.0}})
     assert report.parameters["x"].verdict in ("incorrect", "undecided")
+
+
+@pytest.mark.parametrize("name", ["cbow", "power-of-four"])
+@pytest.mark.parametrize("format_name", EXPORTERS)
+def test_every_format_shows_gradients_of_any_rank_to_everybody(name: str, format_name: str) -> None:
+    document = example_document(name)
+    for key, own in document["gradients"].items():
+        document["gradients"][key] = (2.0 * np.asarray(own)).tolist()
+    report = verify(document, entries="all")
+    assert report.diagnosis
+    for shown in (report, for_student(report)):
+        text = EXPORTERS[format_name].render([Sourced("graph", shown)], ExportChoices())
+        assert text
+        assert "Traceback" not in text

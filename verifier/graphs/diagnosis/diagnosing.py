@@ -15,6 +15,7 @@ UNEXPLAINED = "unexplained"
 CLOSE = 1e-6  # relative, by norm: how near a rule must come beside rounding
 
 
+@np.errstate(all="ignore")  # what overflows matches no rule
 def diagnose(
     problem: GraphProblem,
     values: Mapping[str, Array],
