@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from verifier.bundles import BUNDLES
 
-PACKAGES = ("numpy", "numpy[.-]*", "flint", "python_flint[.-]*", "safetensors", "safetensors-*")
+PACKAGES = ("numpy", "numpy[.-]*", "orjson*", "flint", "python_flint[.-]*", "safetensors", "safetensors-*")
 CLASSROOM = {
     "CLASSROOM": "ml",
     "ASSIGNMENT": "gradients",
