@@ -58,7 +58,11 @@ class Settings(BaseSettings):
     def bounds(self) -> Bounds:
         """How large a document may be, whatever its format."""
         return Bounds(
-            self.largest_inflated, self.most_arrays, self.most_numbers, self.most_layers, self.deepest
+            inflated=self.largest_inflated,
+            arrays=self.most_arrays,
+            numbers=self.most_numbers,
+            layers=self.most_layers,
+            depth=self.deepest,
         )
 
     @property
