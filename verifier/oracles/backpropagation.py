@@ -10,7 +10,7 @@ from verifier.enclosure.sharp_product import sharp_matmul
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.rounding import Rounding
 
-VAGUE = 1e-7  # of an entry's scale: an error beyond it is worth a sharper run
+VAGUE = 1e-6  # of an entry's scale: an error beyond it decides nothing, and is worth a sharper run
 UNDERFLOW = 2.0**-1000  # what underflow leaves is no vagueness
 
 
