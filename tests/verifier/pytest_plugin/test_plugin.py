@@ -243,15 +243,15 @@ def test_runs_without_gradients_show_no_table(pytester: pytest.Pytester) -> None
     result.stdout.no_fnmatch_line("*= gradients =*")
 
 
-def test_the_plugin_costs_pytest_less_than_5_ms_and_imports_neither_numpy_nor_torch() -> None:
-    code = "import pytest, verifier.pytest_plugin, sys; print('numpy' in sys.modules, 'torch' in sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.split() == ["False", "False"]
-    found = re.search(r"\|\s*(\d+) \| *verifier\.pytest_plugin$", result.stderr, flags=re.MULTILINE)
-    assert found is not None
-    assert int(found[1]) < 5_000  # microseconds, with all that it imports itself
+def test_the_plugin_imports_nothing_beyond_itself_and_what_pytest_has_loaded() -> None:
+    code = """
+import pytest, sys
+before = set(sys.modules)
+import verifier.pytest_plugin
+print(*sorted(set(sys.modules) - before))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["verifier", "verifier.pytest_plugin"]
 
 
 def test_the_students_example_fails_as_the_readme_shows() -> None:
