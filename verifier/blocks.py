@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 
 import numpy as np
 
@@ -15,7 +16,7 @@ class _Part:
     """Rows of one parameter."""
 
     name: str
-    rows: slice
+    rows: slice | EllipsisType
 
 
 class Block:
@@ -28,7 +29,7 @@ class Block:
 
     def of(self, arrays: Mapping[str, Array]) -> Array:
         if self._starts is None:
-            return arrays[self._parts[0].name][self._parts[0].rows]
+            return np.atleast_1d(arrays[self._parts[0].name][self._parts[0].rows])
         return np.concatenate([arrays[part.name][part.rows].ravel() for part in self._parts])
 
     def largest(self, values: Array) -> Array:
@@ -58,14 +59,16 @@ def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
     parts: list[_Part] = []
     sizes: list[int] = []
     owners: list[int] = []
+    entries = 0
     for owner, (name, array) in enumerate(arrays.items()):
-        if sum(sizes) + array.size > BLOCK and parts:
+        if entries + array.size > BLOCK and parts:
             yield Block(parts, sizes, owners)
-            parts, sizes, owners = [], [], []
+            parts, sizes, owners, entries = [], [], [], 0
         if array.size <= BLOCK:
-            parts.append(_Part(name, slice(None)))
+            parts.append(_Part(name, ...))
             sizes.append(array.size)
             owners.append(owner)
+            entries += array.size
             continue
         rows = max(1, BLOCK // (array.size // len(array)))
         for start in range(0, len(array), rows):

@@ -9,10 +9,13 @@ from reference_impl.array import Array
 
 
 class Allowing(Protocol):
-    """What says how much honest arithmetic may lose, by the names of gradients."""
+    """What says how much honest arithmetic may lose, and of what, by the names of gradients."""
 
     @property
     def allowance(self) -> Mapping[str, Array]: ...
+
+    @property
+    def scale(self) -> Mapping[str, Array]: ...
 
 
 class Uncertainty(StrEnum):

@@ -70,7 +70,8 @@ def verify(
     whole_arrays = entries == "all"
     finite = bool(np.isfinite(loss.value))
     plain = finite and not whole_arrays and not _widened(submission)
-    screened = screen(submission, answers, allowed) if plain else None
+    names = [name for name, _ in named(problem.parameters)]
+    screened = screen(names, submission.gradients, answers, allowed, submission.convention) if plain else None
     if screened is not None:
         parameters, evidence = screened.parameters, screened.evidence
         warnings = tuple(cautions_of_screened(problem, trace, loss.value, screened.uninformative))

@@ -13,15 +13,12 @@ from math import isfinite, sqrt
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import named
 from verifier.blocks import Block, blocks
 from verifier.comparison import RESOLUTION, UNDERFLOWN
 from verifier.consensus import MEETING, Evidence
-from verifier.convention import as_submitted
-from verifier.estimate import Answer, Estimate, WithinRounding
+from verifier.convention import Convention, as_submitted
+from verifier.estimate import Allowing, Answer, Estimate, WithinRounding
 from verifier.report import ParameterReport
-from verifier.rounding import Rounding
-from verifier.submission import Submission
 from verifier.verdict import Verdict
 
 _LARGEST_SQUARED = 1e100  # squares of larger entries, or of all smaller ones, might leave float64's range
@@ -50,19 +47,27 @@ class _Measures:
 
 
 @np.errstate(all="ignore")  # NaN and infinities are not clean
-def screen(submission: Submission, answers: Mapping[str, Answer], allowed: Rounding) -> Screened | None:
-    """Give the reports of a submission that is correct to rounding throughout; None where it may not be."""
-    names = [name for name, _ in named(submission.problem.parameters)]
+def screen(
+    asked: Sequence[str],
+    gradients: Mapping[str, Array],
+    answers: Mapping[str, Answer],
+    allowed: Allowing,
+    convention: Convention,
+) -> Screened | None:
+    """Give the reports of a submission that is correct to rounding throughout; None where it may not be.
+
+    asked: the names of all gradients, in the order of the report.
+    """
     told = [answer for answer in answers.values() if answer.gradient]
-    if set(submission.gradients) != set(names) or not told:
+    if set(gradients) != set(asked) or not told or not all(own.size for own in gradients.values()):
         return None
-    submitted = {name: submission.gradients[name] for name in names}
+    submitted = {name: gradients[name] for name in asked}
     first, *others = told
     if isinstance(first.gradient, WithinRounding) or _has_slopes(told):
         return None
     distances = np.zeros(len(others))
     unknown = np.zeros(len(others), dtype=np.int64)
-    measures = _Measures(len(names))
+    measures = _Measures(len(asked))
     for block in blocks(submitted):
         value, error = _estimates(block, first.gradient)
         if not _is_clean(block, block.of(submitted), value, error, allowed, measures):
@@ -80,7 +85,9 @@ def screen(submission: Submission, answers: Mapping[str, Answer], allowed: Round
     evidence = tuple(
         _evidence(oracle, answer, count, answer is first, farthest) for oracle, answer in answers.items()
     )
-    parameters = {name: _report(submission, name, i, measures) for i, name in enumerate(names)}
+    parameters = {
+        name: _report(name, submitted[name], convention, i, measures) for i, name in enumerate(asked)
+    }
     return Screened(parameters, evidence, bool(measures.uninformative.any()))
 
 
@@ -97,7 +104,7 @@ def _estimates(block: Block, gradient: Mapping[str, Estimate]) -> tuple[Array, A
 
 
 def _is_clean(
-    block: Block, submitted: Array, expected: Array, uncertainty: Array, allowed: Rounding, found: _Measures
+    block: Block, submitted: Array, expected: Array, uncertainty: Array, allowed: Allowing, found: _Measures
 ) -> bool:
     """Say whether all entries are correct to rounding beyond doubt, and add to the figures."""
     own = block.owners
@@ -158,10 +165,10 @@ def _all_meet(
             own, reach = np.where(known, own, value), np.where(known, reach, np.inf)
             farthest = float(np.where(known, distance, 0.0).max())
         distances[index] = max(distances[index], farthest)
+        reach = reach - MEETING * np.abs(own)  # what the subtractions lose
         np.maximum(low, own - reach, out=low)
         np.minimum(high, own + reach, out=high)
-    room = np.subtract(high, low, out=high)
-    return bool((room >= np.multiply(np.abs(low, out=low), MEETING, out=low)).all())
+    return bool((low <= high).all())
 
 
 def _evidence(
@@ -175,13 +182,12 @@ def _evidence(
     return Evidence(oracle, count - unknown, True, distance, answer.uncertainty, answer.reason)
 
 
-def _report(submission: Submission, name: str, index: int, found: _Measures) -> ParameterReport:
-    array = submission.gradients[name]
+def _report(name: str, array: Array, convention: Convention, index: int, found: _Measures) -> ParameterReport:
     of_submitted, of_expected = sqrt(found.submitted_squared[index]), sqrt(found.expected_squared[index])
     relative, product = float(found.relative[index]), float(found.product[index])
     return ParameterReport(
         name=name,
-        shape=tuple(as_submitted(name, array, submission.convention).shape),
+        shape=tuple(as_submitted(name, array, convention).shape),
         verdict=Verdict.CORRECT,
         correct=array.size,
         uninformative=int(found.uninformative[index]),

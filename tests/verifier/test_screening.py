@@ -31,7 +31,9 @@ def screened(document: dict):
     problem = submission.problem
     trace = forward(problem.network, problem.parameters, problem.batch)
     honest = rounding(problem, trace, PRECISIONS["float64"])
-    return screen(submission, ask(problem, honest), rounding(problem, trace, submission.precision))
+    names = [name for name, _ in named(problem.parameters)]
+    allowed = rounding(problem, trace, submission.precision)
+    return screen(names, submission.gradients, ask(problem, honest), allowed, submission.convention)
 
 
 def hold_equal(short: Report, long: Report) -> None:

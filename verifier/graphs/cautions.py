@@ -1,6 +1,6 @@
 """Everything worth knowing beside a graph's verdict."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from verifier.cautions import of_disputes, of_undecided
 from verifier.comparison import Comparison
 from verifier.consensus import Consensus
 from verifier.graphs.chain import first_breaks, place
-from verifier.graphs.problem import GraphProblem, plain, upstream_of_output
+from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.rounding import GraphRounding, reached_kinks
 from verifier.graphs.submission import GraphSubmission
 from verifier.report import LossReport
@@ -37,6 +37,16 @@ def cautions(
     yield from _without_influence(problem, comparisons)
 
 
+def cautions_of_screened(
+    submission: GraphSubmission, loss: LossReport, allowed: GraphRounding
+) -> Iterator[Caution]:
+    """Give the warnings that a submission without any wrong or doubtful entry can have."""
+    yield from _of_loss(loss)
+    yield from _of_values(submission.problem, allowed, loss)
+    submitted = [key for key in submission.problem.asked if key in submission.gradients]
+    yield from _without_influence(submission.problem, submitted)
+
+
 def _of_loss(loss: LossReport) -> Iterator[Caution]:
     if loss.verdict is Verdict.INCORRECT:
         yield Caution(
@@ -47,7 +57,8 @@ def _of_loss(loss: LossReport) -> Iterator[Caution]:
 
 
 def _of_values(problem: GraphProblem, allowed: GraphRounding, loss: LossReport) -> Iterator[Caution]:
-    for node in problem.nodes:
+    finite = all(np.isfinite(whole).all() for whole in allowed.values.wholes())
+    for node in problem.nodes if not finite else ():
         if not np.isfinite(allowed.values[node.name]).all():
             yield Caution(
                 "overflow",
@@ -64,7 +75,7 @@ def _of_values(problem: GraphProblem, allowed: GraphRounding, loss: LossReport) 
 
 def _breaks(problem: GraphProblem, comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
     wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
-    if found := first_breaks(problem, wrong):
+    if any(wrong.values()) and (found := first_breaks(problem, wrong)):
         named = ", ".join(place(problem, key) for key in found[:_NAMED])
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         yield Caution(
@@ -75,13 +86,11 @@ def _breaks(problem: GraphProblem, comparisons: Mapping[str, Comparison]) -> Ite
 
 
 def _kinks(problem: GraphProblem, allowed: GraphRounding) -> Iterator[Caution]:
-    nothing = {name: np.zeros(values.shape) for name, values in allowed.values.items()}
-    reached = reached_kinks(problem, allowed.values, nothing)
+    reached = reached_kinks(problem, allowed.values, lambda own: (own, np.zeros(own.shape)))
     for node in problem.nodes:
-        own = reached.get(node.name)
-        if own is not None and node.name in allowed.kinks:
-            own = own | allowed.kinks[node.name]
-        if own is not None and own.any():
+        own = reached.get(node.name, allowed.kinks.get(node.name))
+        if own is not None:
+            own = own | allowed.kinks.get(node.name, own)
             entries = [tuple(map(int, entry)) for entry in np.argwhere(own)[:_NAMED]]
             shown = ", ".join(str(list(entry)) for entry in entries) if own.ndim else "its operand"
             yield Caution(
@@ -91,11 +100,11 @@ def _kinks(problem: GraphProblem, allowed: GraphRounding) -> Iterator[Caution]:
             )
 
 
-def _without_influence(problem: GraphProblem, comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
+def _without_influence(problem: GraphProblem, submitted: Iterable[str]) -> Iterator[Caution]:
     used = {problem.output}
-    for node in upstream_of_output(problem):
+    for node in problem.upstream_of_output:
         used.update(node.operands)
-    found = [key for key in comparisons if plain(key) not in used]
+    found = [key for key in submitted if plain(key) not in used]
     if found:
         yield Caution(
             "no-influence",

@@ -9,6 +9,7 @@ from verifier.graphs.arithmetic.balls import BALLS
 from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.reverse import Kinks, gradients_of
 from verifier.graphs.rounding import reached_kinks
+from verifier.graphs.stacked import Stacked
 from verifier.graphs.values import values_of
 
 
@@ -16,22 +17,19 @@ from verifier.graphs.values import values_of
 def enclosed(problem: GraphProblem, kinks: Kinks) -> dict[str, Estimate]:
     """Enclose what is asked, with every slope at `kinks` and at whatever kink a value reaches."""
     values = values_of(problem, BALLS)
-    reached = reached_kinks(
-        problem,
-        {name: own.middle for name, own in values.items()},
-        {name: own.radius for name, own in values.items()},
-    )
-    reached = {name: own | kinks[name] if name in kinks else own for name, own in reached.items()}
-    reached = {name: own for name, own in reached.items() if own.any()}
+    reached = reached_kinks(problem, values, lambda own: (own.middle, own.radius))
+    reached |= {name: own | reached.get(name, own) for name, own in kinks.items()}
     found = gradients_of(problem, values, BALLS)
     widened = gradients_of(problem, values, BALLS, reached) if reached else found
-    nothing = {name: BALLS.constant(np.zeros(shape)) for name, shape in problem.shapes().items()}
-    return {
-        key: _estimate(
-            found.get(plain(key), nothing[plain(key)]), widened.get(plain(key), nothing[plain(key)])
-        )
-        for key in problem.asked
-    }
+    return {key: _estimate_of(plain(key), values, found, widened) for key in problem.asked}
+
+
+def _estimate_of(name: str, values: Stacked, found: Stacked, widened: Stacked) -> Estimate:
+    if name not in found:  # the output does not depend on it
+        nothing = np.zeros(values[name].middle.shape)
+        return Estimate(nothing, nothing)
+    own = found[name]
+    return _estimate(own, own if widened is found else widened[name])
 
 
 def _estimate(ball: Ball, widened: Ball) -> Estimate:

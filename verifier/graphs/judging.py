@@ -12,8 +12,9 @@ import numpy as np
 from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, Evidence, consult
 from verifier.convention import Convention
+from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.estimate import Answer, Estimate, Uncertainty
-from verifier.graphs.cautions import cautions
+from verifier.graphs.cautions import cautions, cautions_of_screened
 from verifier.graphs.diagnosis.diagnosing import diagnose
 from verifier.graphs.enclosure import enclosed
 from verifier.graphs.oracles import GRAPH_ORACLES
@@ -24,6 +25,7 @@ from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
 from verifier.precision import PRECISIONS
 from verifier.report import LossReport, ParameterReport, Report
+from verifier.screening import screen
 from verifier.verdict import Verdict, of_whole
 
 JUDGE = "high_precision"  # settles what other oracles dispute
@@ -47,33 +49,32 @@ def judge_graph(
     if submission.precision.name != "float64":
         allowed = rounding(problem, submission.precision)
     loss = _judge_loss(submission, honest, allowed)
-    consensus = _agree(problem, ask(problem, honest, oracles), honest)
-    if not np.isfinite(loss.value):  # formulas may have slopes where there is no output
-        everything = {name: np.ones_like(own) for name, own in consensus.disputed.items()}
-        consensus = replace(consensus, disputed=everything)
-    reference = _with_kinks_of(submission, consensus.reference, allowed)
-    comparisons = {
-        key: compare(
-            submission.gradients[key],
-            reference[key],
-            allowed.allowance[key],
-            allowed.scale[key],
-            consensus.disputed[key],
-            submission.tolerance,
+    answers = ask(problem, honest, oracles)
+    plain = bool(np.isfinite(loss.value)) and not whole_arrays and not allowed.kinks
+    screened = screen(problem.asked, submission.gradients, answers, allowed, Convention()) if plain else None
+    mistakes: tuple[Diagnosis, ...] = ()
+    if screened is not None:
+        parameters, evidence = screened.parameters, screened.evidence
+        warnings = tuple(cautions_of_screened(submission, loss, allowed))
+    else:
+        consensus = _agree(problem, answers, honest)
+        if not np.isfinite(loss.value):  # formulas may have slopes where there is no output
+            everything = {name: np.ones_like(own) for name, own in consensus.disputed.items()}
+            consensus = replace(consensus, disputed=everything)
+        comparisons = _compare(
+            submission, _with_kinks_of(submission, consensus.reference, allowed), allowed, consensus
         )
-        for key in problem.asked
-        if key in submission.gradients
-    }
-    parameters = _report(problem, comparisons, whole_arrays)
-    wrong = any(comparison.incorrect.any() for comparison in comparisons.values())
-    mistakes = diagnose(problem, honest.values, comparisons, allowed.allowance) if diagnosis and wrong else ()
+        parameters, evidence = _report(problem, comparisons, whole_arrays), consensus.evidence
+        warnings = tuple(cautions(submission, loss, comparisons, consensus, allowed))
+        if diagnosis and any(comparison.incorrect.any() for comparison in comparisons.values()):
+            mistakes = diagnose(problem, honest.values, comparisons, allowed.allowance)
     return Report(
         verdict=of_whole(parameter.verdict for parameter in parameters.values()),
         loss=loss,
         parameters=parameters,
-        warnings=(*submission.cautions, *cautions(submission, loss, comparisons, consensus, allowed)),
-        evidence=consensus.evidence,
-        versions=_versions(consensus.evidence),
+        warnings=(*submission.cautions, *warnings),
+        evidence=evidence,
+        versions=_versions(evidence),
         seconds=perf_counter() - started,
         name=submission.name,
         precision=submission.precision.name,
@@ -132,6 +133,26 @@ def _with_kinks_of(
             slopes,
         )
     return found
+
+
+def _compare(
+    submission: GraphSubmission,
+    reference: Mapping[str, Estimate],
+    allowed: GraphRounding,
+    consensus: Consensus,
+) -> dict[str, Comparison]:
+    return {
+        key: compare(
+            submission.gradients[key],
+            reference[key],
+            allowed.allowance[key],
+            allowed.scale[key],
+            consensus.disputed[key],
+            submission.tolerance,
+        )
+        for key in submission.problem.asked
+        if key in submission.gradients
+    }
 
 
 def _report(

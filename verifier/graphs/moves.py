@@ -1,36 +1,30 @@
 """Single entries moved one at a time, many at once: which are looked at, and what may cost too much."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.graphs.operation import Node
-from verifier.graphs.problem import GraphProblem, downstream, plain, upstream_of_output
+from verifier.graphs.problem import GraphProblem, plain
 
-MOST_NUMBERS = 1 << 27  # numbers computed for all moves of a problem; about a second
-_AT_ONCE = 1 << 20  # numbers in one pass
+MOST_NUMBERS = 1 << 25  # numbers computed for all moves of a problem; about a quarter of a second
+AT_ONCE = 1 << 22  # numbers in one pass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A name whose entries are moved. entries: which, flat. nodes: what leads from it to the output."""
+    """A name whose entries are moved. entries: which, flat. cost: numbers that one move computes, at most."""
 
     key: str
     name: str
     entries: Array
-    nodes: tuple[Node, ...]
-
-    @property
-    def cost(self) -> int:
-        """How many numbers one move computes."""
-        return max(1, sum(prod(node.shape) for node in self.nodes))
+    cost: int
 
     def chunks(self, sides: int) -> Iterator[Array]:
         """Give the entries so many at a time that a pass stays small."""
-        width = max(1, _AT_ONCE // (self.cost * sides))
+        width = max(1, AT_ONCE // (self.cost * sides))
         for first in range(0, len(self.entries), width):
             yield self.entries[first : first + width]
 
@@ -42,9 +36,9 @@ def asked_entries(
 
     most: numbers, or nodes where every move sweeps the whole graph node by node.
     """
-    shapes, nodes = problem.shapes(), upstream_of_output(problem)
+    shapes, later = problem.shapes(), _numbers_from(problem)
     found = [
-        Asked(key, plain(key), np.arange(prod(shapes[plain(key)])), downstream(nodes, plain(key)))
+        Asked(key, plain(key), np.arange(prod(shapes[plain(key)])), max(1, later.get(plain(key), 0)))
         for key in problem.asked
     ]
     costs = [len(problem.nodes) if whole_sweeps else own.cost for own in found]
@@ -52,12 +46,24 @@ def asked_entries(
     if cost <= most:
         return found
     generator = np.random.default_rng(0)  # the same entries for the same problem
+    least = 1 if sides * sum(costs) <= most else 0  # of names too many for that, some are left out
     drawn = []
-    for own in found:
-        share = max(1, int(len(own.entries) * most / cost))
+    for own, luck in zip(found, generator.random(len(found)), strict=True):
+        share = max(least, int(len(own.entries) * most / cost + luck))
         entries = np.sort(generator.choice(len(own.entries), min(share, len(own.entries)), replace=False))
-        drawn.append(Asked(own.key, own.name, entries, own.nodes))
+        drawn.append(replace(own, entries=entries))
     return drawn
+
+
+def _numbers_from(problem: GraphProblem) -> dict[str, int]:
+    """Say how many numbers are computed from the first use of each name on."""
+    found: dict[str, int] = {}
+    behind = 0
+    for node in reversed(problem.upstream_of_output):
+        found.setdefault(node.name, 0)
+        behind += prod(node.shape)
+        found.update(dict.fromkeys(node.operands, behind))
+    return found
 
 
 def told(asked: list[Asked], problem: GraphProblem) -> str:

@@ -40,7 +40,7 @@ class Fit:
     options: Options = field(default_factory=lambda: MappingProxyType({}))
 
 
-def _no_kinks(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array | None:
+def no_kinks(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array | None:
     return None
 
 
@@ -57,6 +57,8 @@ class GraphOperation:
         that broadcasting copied are summed by whoever asks.
     kinks: (node, operands, by how much each may be off) -> where, in the shape of the first operand, several
         slopes are right; None for an operation without kinks.
+    stacks: operands of one shape may stand in a stack of many, back as well as forward: every entry, or every
+        row along the last axis, is worked on by itself.
     in_torch: (torch, node, tensors) -> the same by PyTorch. in_graph: likewise by `reference_impl.graph`.
     """
 
@@ -72,4 +74,5 @@ class GraphOperation:
     needed: tuple[str, ...] = ()
     data: tuple[int, ...] = ()
     check_data: Callable[[Options, tuple[Shape, ...], Array], str] = lambda options, shapes, values: ""
-    kinks: Callable[[Node, Sequence[Array], Sequence[Array]], Array | None] = _no_kinks
+    kinks: Callable[[Node, Sequence[Array], Sequence[Array]], Array | None] = no_kinks
+    stacks: bool = False

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from reference_impl.array import Array
+from verifier.graphs.bands import Bands, in_bands
 from verifier.graphs.operation import Node
 from verifier.graphs.shapes import Shape
 
 INPUT, NODE = "inputs.", "nodes."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class GraphProblem:
     """What is the derivative of `output` with respect to each of `asked`?
 
@@ -32,10 +34,30 @@ class GraphProblem:
         yield from self.parameters.items()
         yield from self.constants.items()
 
-    def shapes(self) -> dict[str, Shape]:
+    def shapes(self) -> Mapping[str, Shape]:
         """Give every shape, by plain name."""
+        return self._shapes
+
+    @cached_property
+    def _shapes(self) -> dict[str, Shape]:
         found = {name: tuple(values.shape) for name, values in self.leaves()}
         return found | {node.name: node.shape for node in self.nodes}
+
+    @cached_property
+    def upstream_of_output(self) -> tuple[Node, ...]:
+        """The nodes that the output depends on, itself included, in order."""
+        needed = {self.output}
+        found = []
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed.update(node.operands)
+                found.append(node)
+        return tuple(reversed(found))
+
+    @cached_property
+    def bands(self) -> Bands:
+        """All nodes, those that are alike together."""
+        return in_bands(self.nodes, self.upstream_of_output)
 
     def asking(self, asked: tuple[str, ...]) -> "GraphProblem":
         return replace(self, asked=asked)
@@ -46,22 +68,11 @@ def plain(key: str) -> str:
     return key.removeprefix(INPUT).removeprefix(NODE)
 
 
-def upstream_of_output(problem: GraphProblem) -> tuple[Node, ...]:
-    """Give the nodes that the output depends on, itself included, in order."""
-    needed = {problem.output}
+def downstream(problem: GraphProblem, names: Iterable[str]) -> tuple[Node, ...]:
+    """Give the nodes on the way from some names to the output, in order."""
+    reached = set(names)
     found = []
-    for node in reversed(problem.nodes):
-        if node.name in needed:
-            needed.update(node.operands)
-            found.append(node)
-    return tuple(reversed(found))
-
-
-def downstream(nodes: Iterable[Node], name: str) -> tuple[Node, ...]:
-    """Give those of some nodes that depend on one, in order."""
-    reached = {name}
-    found = []
-    for node in nodes:
+    for node in problem.upstream_of_output:
         if not reached.isdisjoint(node.operands):
             reached.add(node.name)
             found.append(node)

@@ -3,13 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from reference_impl.array import Array
 from verifier.graphs.arithmetic.honest import Honest, HonestNumbers
+from verifier.graphs.arithmetic.numbers import FLOATS
+from verifier.graphs.operation import no_kinks
 from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.reverse import Kinks, gradients_of
+from verifier.graphs.stacked import Stacked
 from verifier.graphs.values import values_of
 from verifier.precision import Precision
 from verifier.rounding_passes import DEVIATIONS
@@ -28,7 +32,7 @@ class GraphRounding:
     risk: float
     loss: float
     kinks: Kinks
-    values: ByName
+    values: Stacked
     bounds: Callable[[], tuple[ByName, ByName]]
 
     @cached_property
@@ -50,15 +54,7 @@ def rounding(problem: GraphProblem, precision: Precision) -> GraphRounding:
     """Estimate the rounding of a backpropagation in `precision`, entry by entry."""
     arithmetic = HonestNumbers(precision)
     values = values_of(problem, arithmetic)
-    kinks = {
-        name: found
-        for name, found in reached_kinks(
-            problem,
-            {name: own.value for name, own in values.items()},
-            {name: DEVIATIONS * own.deviation for name, own in values.items()},
-        ).items()
-        if found.any()
-    }
+    kinks = reached_kinks(problem, values, lambda own: (own.value, DEVIATIONS * own.deviation))
 
     @np.errstate(all="ignore")
     def bounds() -> tuple[ByName, ByName]:
@@ -78,19 +74,27 @@ def rounding(problem: GraphProblem, precision: Precision) -> GraphRounding:
         risk=float(output.value.reshape(())),
         loss=float(DEVIATIONS * output.deviation.reshape(())),
         kinks=kinks,
-        values={name: own.value for name, own in values.items()},
+        values=values.map(lambda own: own.value, FLOATS),
         bounds=bounds,
     )
 
 
 @np.errstate(all="ignore")
-def reached_kinks(problem: GraphProblem, values: ByName, reach: ByName) -> dict[str, Array]:
-    """Say by node where an operand that may be off by `reach` reaches a kink, for operations with kinks."""
-    found = {}
-    for node in problem.nodes:
-        at_kinks = node.operation.kinks(
-            node, [values[own] for own in node.operands], [reach[own] for own in node.operands]
-        )
-        if at_kinks is not None:
-            found[node.name] = at_kinks
+def reached_kinks(
+    problem: GraphProblem, values: Stacked, told: Callable[[Any], tuple[Array, Array]]
+) -> dict[str, Array]:
+    """Say by node where an operand reaches a kink; nodes that reach none are absent.
+
+    told: a number's value, and by how much it may be off.
+    """
+    found: dict[str, Array] = {}
+    for band in problem.bands.all:
+        if band.node.operation.kinks is no_kinks:
+            continue
+        own, reach = zip(*map(told, values.operands(band)), strict=True)
+        at_kinks = band.node.operation.kinks(band.node, own, reach)
+        if at_kinks is None or not at_kinks.any():
+            continue
+        of_nodes = at_kinks[np.newaxis] if band.rows is None else at_kinks
+        found |= {name: each for name, each in zip(band.names, of_nodes, strict=True) if each.any()}
     return found

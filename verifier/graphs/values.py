@@ -7,13 +7,19 @@ import numpy as np
 
 from verifier.graphs.operation import Node
 from verifier.graphs.problem import GraphProblem
+from verifier.graphs.stacked import Stacked
 
 
 @np.errstate(all="ignore")  # what overflows or is not defined is judged as such later
-def values_of(problem: GraphProblem, arithmetic: Any) -> dict[str, Any]:
+def values_of(problem: GraphProblem, arithmetic: Any) -> Stacked:
     """Give every value by plain name, leaves included."""
-    values = {name: arithmetic.constant(array) for name, array in problem.leaves()}
-    return continued(values, problem.nodes, arithmetic)
+    values = Stacked(problem.bands, arithmetic)
+    for name, array in problem.leaves():
+        values.put(name, arithmetic.constant(array))
+    for band in problem.bands.all:
+        node = band.node
+        values.put_band(band, node.operation.value(arithmetic, node, values.operands(band)))
+    return values
 
 
 @np.errstate(all="ignore")

@@ -39,6 +39,7 @@ def _binary(
         pull_back=back,
         in_torch=lambda torch, node, operands: applied(*operands),
         in_graph=lambda graph, node, operands: applied(*operands),
+        stacks=True,
     )
 
 
@@ -83,4 +84,5 @@ NEGATE = GraphOperation(
     pull_back=lambda A, node, operands, value, upstream, kinks: (A.negative(upstream),),
     in_torch=lambda torch, node, operands: -operands[0],
     in_graph=lambda graph, node, operands: -operands[0],
+    stacks=True,
 )

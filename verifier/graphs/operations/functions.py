@@ -52,6 +52,7 @@ def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
         options=tuple(parameters),
         needed=tuple(field for field, own in parameters.items() if own.default is inspect.Parameter.empty),
         kinks=_kinks,
+        stacks=True,
     )
 
 

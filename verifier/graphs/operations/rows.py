@@ -27,6 +27,7 @@ LOG_SOFTMAX = GraphOperation(
     ),
     in_torch=lambda torch, node, operands: torch.log_softmax(operands[0], dim=-1),
     in_graph=lambda graph, node, operands: graph.LogSoftmax()(operands[0]),
+    stacks=True,
 )
 
 

@@ -13,9 +13,10 @@ from reference_impl.array import Array
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.graphs.arithmetic.formulas import Formulas
 from verifier.graphs.moves import Asked, asked_entries, moved, told
-from verifier.graphs.problem import GraphProblem
+from verifier.graphs.operation import Node
+from verifier.graphs.problem import GraphProblem, downstream
 from verifier.graphs.rounding import GraphRounding
-from verifier.graphs.values import continued, values_of
+from verifier.graphs.values import continued
 from verifier.power_series import PRECISION_IS_GLOBAL, PowerSeries
 
 BITS = 256  # 77 digits
@@ -89,7 +90,8 @@ def _sharp(estimate: Estimate, scale: Array) -> Array:
 
 def _gradient(flint: Any, problem: GraphProblem, asked: list[Asked]) -> dict[str, Estimate]:
     arithmetic = _Series(flint)
-    base = values_of(problem, arithmetic)
+    leaves = {name: arithmetic.constant(array) for name, array in problem.leaves()}
+    base = continued(leaves, problem.nodes, arithmetic)
     floats = {name: middles(values)[0] for name, values in base.items()}
     return {own.key: _of_name(arithmetic, problem, base, floats, own) for own in asked}
 
@@ -99,17 +101,18 @@ def _of_name(
 ) -> Estimate:
     at = base[own.name]
     shape = at.shape[1:]
-    if not own.nodes and own.name != problem.output:
+    nodes = downstream(problem, [own.name])
+    if not nodes and own.name != problem.output:
         return Estimate(np.zeros(shape), np.zeros(shape))
     value, error = np.full(at.size, np.nan), np.full(at.size, np.inf)
     for entries in own.chunks(sides=16):  # an object is larger than a number
         steps = np.empty(len(entries), dtype=object)
         steps[:] = [arithmetic.moved] * len(entries)
         values = continued(
-            base | {own.name: moved(at, entries, steps).reshape(-1, *shape)}, own.nodes, arithmetic
+            base | {own.name: moved(at, entries, steps).reshape(-1, *shape)}, nodes, arithmetic
         )
         slopes = [series[1] for series in values[problem.output].reshape(-1)]
-        smooth = _smooth(floats, values, own, len(entries))
+        smooth = _smooth(floats, values, nodes, len(entries))
         for place, slope in enumerate(slopes):
             middle, radius = float(slope.mid()), float(slope.rad().upper())
             if smooth[place] and np.isfinite(middle):
@@ -118,10 +121,10 @@ def _of_name(
     return Estimate(value.reshape(shape), error.reshape(shape))
 
 
-def _smooth(floats: dict[str, Array], values: dict[str, Any], own: Asked, count: int) -> Array:
+def _smooth(floats: dict[str, Array], values: dict[str, Any], nodes: tuple[Node, ...], count: int) -> Array:
     """Say which moves move nothing that stands exactly at a kink."""
     smooth = np.ones(count, dtype=bool)
-    for node in own.nodes:
+    for node in nodes:
         operands = [floats[name] for name in node.operands]
         at_kink = node.operation.kinks(node, operands, [np.zeros(each.shape) for each in operands])
         if at_kink is not None and at_kink.any():

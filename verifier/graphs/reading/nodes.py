@@ -10,7 +10,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.graph.order import first_cycle, topological_order
 from verifier.documents.mistakes import MOST, Mistakes, at, check_fields, nearest, read_choice, shown
-from verifier.graphs.operation import GraphOperation, Node
+from verifier.graphs.operation import Fit, GraphOperation, Node
 from verifier.graphs.operations import OPERATIONS
 from verifier.graphs.reading.leaves import read_name
 from verifier.graphs.shapes import MisfitError, Shape
@@ -155,6 +155,7 @@ def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[
     shapes: dict[str, Shape] = {name: tuple(own.shape) for name, own in values.items() if own is not None}
     constants: dict[str, Array] = {}
     nodes: list[Node] = []
+    fits: dict[tuple[object, ...], Fit] = {}
     total = 0
     for written in ordered:
         if len(mistakes.found) > MOST:
@@ -167,7 +168,7 @@ def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[
         if data is None:
             continue
         try:
-            fit = written.operation.fit(written.options, own_shapes)
+            fit = _fit(written, own_shapes, fits)
             total += prod(fit.shape)
             if total > MOST_NUMBERS:
                 rule = f"at most {MOST_NUMBERS} numbers in all nodes"
@@ -194,6 +195,14 @@ def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[
             Node(written.name, written.operation, operands, fit.options, own_shapes, fit.shape, data)
         )
     return nodes, constants
+
+
+def _fit(written: Written, shapes: tuple[Shape, ...], known: dict[tuple[object, ...], Fit]) -> Fit:
+    """Fit what is alike once: nodes that share options may be computed together. Raises: MisfitError."""
+    key = (written.operation.name, shapes, repr(sorted(written.options.items())))
+    if key not in known:
+        known[key] = written.operation.fit(written.options, shapes)
+    return known[key]
 
 
 def _operands(written: Written, shapes: dict[str, Shape], constants: dict[str, Array]) -> tuple[str, ...]:
