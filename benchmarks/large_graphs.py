@@ -2,9 +2,9 @@
 
     python -m benchmarks.large_graphs
 
-Three graphs: a network of single neurons over many examples, every node one number (what a scalar autograd engine
-such as micrograd builds); the same with the gradient of every node handed in; one chain, each node needing the
-one before. Reading the document is timed apart. Prints the median of several rounds, each in turn.
+Three graphs: a network of single neurons over many examples, every node one number (what a scalar autograd
+engine such as micrograd builds); the same with the gradient of every node handed in; one chain, each node
+needing the one before. Reading the document is timed apart. Prints the median of several rounds, in turn.
 """
 
 import os
@@ -150,9 +150,8 @@ def measure(label: str, document: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    print(
-        f"{'':32} {'nodes':>7} {'asked':>7} {'reading':>8} {'judging':>8} {'PyTorch':>8} {'ratio':>6}  (ms)"
-    )
+    columns = f"{'nodes':>7} {'asked':>7} {'reading':>8} {'judging':>8} {'PyTorch':>8} {'ratio':>6}  (ms)"
+    print(f"{'':32} {columns}")
     document = micrograd(NODES)
     measure("single neurons", document)
     everything = [f"nodes.{node['name']}" for node in document["network"]["nodes"]]
