@@ -143,10 +143,8 @@ def measure(label: str, document: dict[str, Any]) -> None:
         assert report.verdict == "correct", report
     ours, theirs = median(judging), median(passes)
     count, asked = len(document["network"]["nodes"]), len(document["gradients"])
-    print(
-        f"{label:32} {count:7,} {asked:7,} {1e3 * median(reading):8.0f} {1e3 * ours:8.0f} {1e3 * theirs:8.0f} "
-        f"{ours / theirs:6.1f}"
-    )
+    figures = f"{1e3 * median(reading):8.0f} {1e3 * ours:8.0f} {1e3 * theirs:8.0f} {ours / theirs:6.1f}"
+    print(f"{label:32} {count:7,} {asked:7,} {figures}")
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ def softplus() -> Activation:
 
 
 def _normal_density(a: Array) -> Array:
-    return np.asarray(np.exp(-0.5 * np.square(np.clip(a, -40.0, 40.0))) / sqrt(2.0 * pi))
+    return np.asarray(np.exp(-0.5 * np.square(np.minimum(np.maximum(a, -40.0), 40.0))) / sqrt(2.0 * pi))
 
 
 def _normal_distribution(a: Array) -> Array:
@@ -59,7 +59,9 @@ def gelu() -> Activation:
         "gelu",
         forward=lambda a: a * _normal_distribution(a),
         derivative=lambda a: _normal_distribution(a) + a * _normal_density(a),
-        second_derivative=lambda a: _normal_density(a) * (2.0 - np.square(np.clip(a, -40.0, 40.0))),
+        second_derivative=lambda a: (
+            _normal_density(a) * (2.0 - np.square(np.minimum(np.maximum(a, -40.0), 40.0)))
+        ),
         roundoff=lambda a: np.abs(a),  # a (1 + erf) / 2: the sum is rounded near 1
         derivative_roundoff=lambda a: 1.0 + np.abs(a**3) * _normal_density(a),
         formula=lambda field, a: (

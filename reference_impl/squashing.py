@@ -49,7 +49,7 @@ def sigmoid() -> Activation:
 
 def tanh() -> Activation:
     def slope(a: Array) -> Array:  # 1 − tanh² loses its digits from a = 10 on
-        return 4.0 * sigmoid_slope(2.0 * np.clip(a, -400.0, 400.0))
+        return 4.0 * sigmoid_slope(2.0 * np.minimum(np.maximum(a, -400.0), 400.0))
 
     return elementwise(
         "tanh",

@@ -83,19 +83,14 @@ def _over(
     elementary: bool,
 ) -> Ball:
     """Enclose a function that is monotone between its turning points."""
-    middle = function(at_middle)
     lower, upper = ends
-    radius = np.zeros_like(middle)
-
-    def error_at(x: Array) -> Array:
-        return accuracy(x) * UNIT + (_UNDERFLOW if elementary else 0.0)
-
-    error = error_at(at_middle)
-    for end in ends:
-        radius = np.maximum(radius, np.abs(function(end) - middle) + error_at(end))
-    for point in turning_points:
-        at = np.full_like(middle, point)
-        reach = np.abs(function(at) - middle) + error_at(at)
+    # all points at once: on small arrays a call costs more than what it computes
+    points = np.stack([at_middle, lower, upper, *(np.full_like(at_middle, own) for own in turning_points)])
+    values, errors = function(points), accuracy(points) * UNIT + (_UNDERFLOW if elementary else 0.0)
+    middle, error = values[0], errors[0]
+    reaches = np.abs(values[1:] - middle) + errors[1:]
+    radius = np.maximum(reaches[0], reaches[1])
+    for point, reach in zip(turning_points, reaches[2:], strict=True):
         # a turning point is known to a unit in the last place only
         inside = (lower <= point + 1e-15) & (upper >= point - 1e-15)
         radius = np.maximum(radius, np.where(inside, reach, 0.0))

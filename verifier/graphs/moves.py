@@ -15,7 +15,7 @@ AT_ONCE = 1 << 22  # numbers in one pass
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A name whose entries are moved. entries: which, flat. cost: numbers that one move computes, at most."""
+    """A name whose entries are moved. entries: which, flat. cost: numbers that a move copies or computes."""
 
     key: str
     name: str
@@ -37,10 +37,11 @@ def asked_entries(
     most: numbers, or nodes where every move sweeps the whole graph node by node.
     """
     shapes, later = problem.shapes(), _numbers_from(problem)
-    found = [
-        Asked(key, plain(key), np.arange(prod(shapes[plain(key)])), max(1, later.get(plain(key), 0)))
-        for key in problem.asked
-    ]
+    found = []
+    for key in problem.asked:
+        name = plain(key)
+        size = prod(shapes[name])
+        found.append(Asked(key, name, np.arange(size), max(1, size, later.get(name, 0))))
     costs = [len(problem.nodes) if whole_sweeps else own.cost for own in found]
     cost = sides * sum(each * len(own.entries) for each, own in zip(costs, found, strict=True))
     if cost <= most:

@@ -181,7 +181,11 @@ class HonestNumbers(Numbers):
         value = np.asarray(value)
         shape = value.shape
         deviation = np.hypot(inherited, self._rounding.stored(value))
-        return Honest(value, np.broadcast_to(deviation, shape), np.broadcast_to(size, shape))
+        return Honest(value, _in_shape(deviation, shape), _in_shape(size, shape))
+
+
+def _in_shape(values: Any, shape: Shape) -> Array:
+    return values if np.shape(values) == shape else np.broadcast_to(values, shape)
 
 
 def _norm_of_products(x: Array, y: Array) -> Array:

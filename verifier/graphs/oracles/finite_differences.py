@@ -6,6 +6,7 @@ by differences alone. Entries of many names are moved in one sweep, each in a co
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -32,7 +33,8 @@ def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
     asked = asked_entries(problem, len(SIDES))
     value = {own.key: np.full(base[own.name].shape, np.nan) for own in asked}
     error = {own.key: np.full(base[own.name].shape, np.inf) for own in asked}
-    for sweep in _sweeps(asked):
+    stacked = sum(rows * prod(shape) for shape, rows in problem.bands.sizes.items())
+    for sweep in _sweeps(asked, stacked):
         found, lost = _differences(problem, base, sweep, honest.loss)
         for own, columns in sweep:
             known = np.isfinite(found[columns]) & np.isfinite(lost[columns])
@@ -45,10 +47,14 @@ def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
 Sweep = list[tuple[Asked, slice]]  # whose entries are moved, and in which columns
 
 
-def _sweeps(asked: list[Asked]) -> Iterator[Sweep]:
-    """Put so many entries into a sweep that it stays small; names stand in the order of the graph."""
+def _sweeps(asked: list[Asked], stacked: int) -> Iterator[Sweep]:
+    """Put so many entries into a sweep that it stays small; names stand in the order of the graph.
+
+    stacked: numbers that every sweep copies for every move.
+    """
     sweep: Sweep = []
-    width, cost = 0, 1
+    least = max(1, stacked)
+    width, cost = 0, least
     for own in asked:
         left = own.entries
         while len(left):
@@ -56,7 +62,7 @@ def _sweeps(asked: list[Asked]) -> Iterator[Sweep]:
             room = AT_ONCE // (cost * len(SIDES)) - width
             if sweep and room < min(len(left), 16):
                 yield sweep
-                sweep, width, cost = [], 0, 1
+                sweep, width, cost = [], 0, least
                 continue
             part, left = left[: max(room, 1)], left[max(room, 1) :]
             sweep.append((Asked(own.key, own.name, part, own.cost), slice(width, width + len(part))))
