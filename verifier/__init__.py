@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from verifier.documents.files import load
     from verifier.documents.mistakes import MalformedSubmission, Mistake
     from verifier.inspecting import inspect
+    from verifier.operation_check.checking import check_operation
     from verifier.pipeline import verify
     from verifier.report import Report
     from verifier.submission import Submission
@@ -23,6 +24,7 @@ _HOMES = {
     "Report": "verifier.report",
     "Submission": "verifier.submission",
     "Verdict": "verifier.verdict",
+    "check_operation": "verifier.operation_check.checking",
     "inspect": "verifier.inspecting",
     "load": "verifier.documents.files",
     "verify": "verifier.pipeline",
@@ -35,6 +37,7 @@ __all__ = [
     "Report",
     "Submission",
     "Verdict",
+    "check_operation",
     "inspect",
     "load",
     "verify",

@@ -14,6 +14,7 @@ from verifier.documents.report_document import summary_of
 from verifier.documents.report_reading import read_report
 from verifier.exporters import EXPORTERS, ExportChoices, diagnosis, sentences
 from verifier.importers.refusal import refused
+from verifier.operation_check.check import OperationCheck
 from verifier.output import opened
 from verifier.pipeline import verify
 from verifier.report import ParameterReport, Report
@@ -89,6 +90,22 @@ class Gradients:
         if failure.report is not None:
             self._record(_recorded(failure.report))
         pytest.fail("\n".join(told(failure)), pytrace=False)
+
+    def check_operation(self, operation: Any, **question: Any) -> OperationCheck:
+        """Check one operation, forward and backward; fail with the smallest input on which it is wrong.
+
+        operation: a class or an object with forward and backward, in the lecture's form or edugrad's.
+        question: see `verifier.check_operation`. Raises: MalformedSubmission.
+        """
+        from verifier.operation_check.checking import check_operation
+        from verifier.operation_check.wording import in_brief
+
+        check = check_operation(operation, **question)
+        if check.report is not None:
+            self._record(_recorded(check.report))
+        if check.verdict is not Verdict.CORRECT:
+            pytest.fail("\n".join(in_brief(check)), pytrace=False)
+        return check
 
     @property
     def _tolerance(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def gradients(request: pytest.FixtureRequest, subtests: pytest.Subtests) -> Gradients:
-    """Check gradients: `gradients.check(…)` one set of them, `gradients.check_backprop(…)` a function."""
+    """Check gradients: `check` one set of them, `check_backprop` a function, `check_operation` a node's."""
     from verifier.pytest_gradients import Gradients, marked
 
     checked = request.node.stash.setdefault(_CHECKED, [])

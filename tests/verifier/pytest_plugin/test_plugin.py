@@ -270,3 +270,49 @@ def test_the_students_example_fails_as_the_readme_shows() -> None:
     for line in block.splitlines():
         if line.strip() and line.strip() != "…":
             assert line in result.stdout.splitlines(), line
+
+
+OPERATION = """
+import numpy as np
+
+
+class Multiply:
+    def forward(self, a, b):
+        self.a, self.b = a, b
+        return a * b
+
+    def backward(self, output_grad):
+        return output_grad * self.b, output_grad * self.a
+
+
+def test_wrong(gradients):
+    gradients.check_operation(Multiply, like="multiply")
+
+
+def test_right_on_one_shape(gradients):
+    check = gradients.check_operation(Multiply, like="multiply", shapes=[((2, 3), (2, 3))])
+    assert check.verdict == "correct"
+"""
+
+
+def test_an_operation_that_is_wrong_fails_with_the_rule_and_the_smallest_input(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(OPERATION)
+    result = run(pytester, "--gradients-report=found.html")
+    outcomes = result.parseoutcomes()
+    assert (outcomes["passed"], outcomes["failed"]) == (1, 1)
+    result.stdout.fnmatch_lines(
+        [
+            "Multiply is wrong, held against multiply",
+            "  broadcast-not-summed in backward, the gradient of b",
+            "  the smallest input found that shows it:",
+            "    a = np.array([[]1.0[]])",
+            "    b = np.array(1.0)",
+            "*= gradients =*",
+            "incorrect*test_wrong*",
+            "correct*test_right_on_one_shape*",
+        ]
+    )
+    assert "Traceback" not in result.stdout.str()
+    assert "broadcast-not-summed" in (pytester.path / "found.html").read_text()
