@@ -93,7 +93,7 @@ def _judged_all(question: Question) -> tuple[list[Judged], dict[Shapes, Operatio
             refused[case.shapes] = raised
             continue
         judged.append(own)
-    if not judged and misfits:
+    if misfits and all(own.case.empty for own in judged):
         raise malformed("like", "a function that takes such arguments", str(misfits[0]), "give shapes=[…]")
     if not judged and refused:
         raised = next(iter(refused.values()))
