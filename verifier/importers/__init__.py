@@ -11,22 +11,26 @@ from verifier.importers.importer import Importer
 from verifier.importers.table import IMPORTERS
 
 if TYPE_CHECKING:
+    from verifier.importers.edugrad_tensor import from_edugrad
     from verifier.importers.keras_model import from_keras
     from verifier.importers.nielsen import from_nielsen
     from verifier.importers.onnx_model import from_onnx
     from verifier.importers.scikit_learn import from_sklearn
     from verifier.importers.state_dict import from_state_dict
     from verifier.importers.torch_module import from_torch
+    from verifier.importers.torch_tensor import from_torch_tensor
 
 __all__ = [
     "IMPORTERS",
     "Importer",
+    "from_edugrad",
     "from_keras",
     "from_nielsen",
     "from_onnx",
     "from_sklearn",
     "from_state_dict",
     "from_torch",
+    "from_torch_tensor",
 ]
 
 

@@ -19,6 +19,18 @@ IMPORTERS: Mapping[str, Importer] = MappingProxyType(
                 "a live torch.nn.Module of Linear layers and activations",
             ),
             Importer(
+                "torch_tensor",
+                "verifier.importers.torch_tensor",
+                "from_torch_tensor",
+                "a live scalar tensor of PyTorch, its graph and the gradients in .grad",
+            ),
+            Importer(
+                "edugrad",
+                "verifier.importers.edugrad_tensor",
+                "from_edugrad",
+                "a live scalar edugrad.Tensor, its graph and the gradients in .grad",
+            ),
+            Importer(
                 "state_dict",
                 "verifier.importers.state_dict",
                 "from_state_dict",
