@@ -53,7 +53,8 @@ class Gradients:
         """Check gradients against a network's own.
 
         network: a list of layers, or the document's `network`, with `parameters`; or a live torch module,
-        which has its own, and by default its gradients in `.grad`. A graph has its loss among its nodes.
+        which has its own, and by default its gradients in `.grad`. A graph has its loss among its nodes; it
+        may be the live tensor of PyTorch or of edugrad in which it ends (see `verifier.importers`).
         my_gradients: by parameter, a module's by its own names. fields: any other field of a submission,
         such as precision or masks.
         Raises: MalformedSubmission.
@@ -64,7 +65,9 @@ class Gradients:
             fields["tolerance"] = self._tolerance
         given = {"loss": loss, "inputs": inputs, "targets": targets}
         question = {field: value for field, value in given.items() if value is not None}
-        if hasattr(network, "named_parameters"):
+        if hasattr(network, "grad_fn") or hasattr(network, "parents"):
+            document = _of_tensor(network, parameters, my_gradients, question, fields)
+        elif hasattr(network, "named_parameters"):
             document = _of_module(network, parameters, gradients=my_gradients, **given, **fields)
         else:
             document = {**_of_layers(network, parameters), "gradients": my_gradients, **question, **fields}
@@ -118,6 +121,20 @@ def _of_layers(network: Any, parameters: Mapping[str, Any] | None) -> dict[str, 
         "network": {key: value for key, value in shape.items() if key != "parameters"},
         "parameters": parameters if parameters is not None else shape.get("parameters", {}),
     }
+
+
+def _of_tensor(
+    tensor: Any, parameters: Any, gradients: Any, question: Mapping[str, Any], fields: dict[str, Any]
+) -> dict[str, Any]:
+    from verifier.importers import from_edugrad, from_torch_tensor
+
+    given = {"parameters": parameters, "my_gradients": gradients, **question}
+    for field, value in given.items():
+        if value is not None:
+            remedy = "leave it out: the graph has it, and gradients stand in .grad"
+            raise refused(field, "nothing beside a live tensor", "some", remedy)
+    read = from_torch_tensor if hasattr(tensor, "grad_fn") else from_edugrad
+    return read(tensor, **fields)
 
 
 def _of_module(module: Any, parameters: Mapping[str, Any] | None, **question: Any) -> dict[str, Any]:

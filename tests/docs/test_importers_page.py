@@ -18,11 +18,15 @@ def blocks(language: str) -> list[str]:
     return [text for fence, text in found if fence == language]
 
 
-def test_the_example_judges_pytorchs_own_gradients_correct() -> None:
-    (example,) = blocks("python")
+@pytest.mark.parametrize(("place", "verdict"), [(0, "correct"), (1, "incorrect")])
+def test_the_examples_judge_pytorchs_own_gradients_correct_and_changed_ones_incorrect(
+    place: int, verdict: str
+) -> None:
+    examples = blocks("python")
+    assert len(examples) == 2
     names: dict[str, Any] = {}
-    exec(example, names)
-    assert names["report"].verdict == "correct"
+    exec(examples[place], names)
+    assert names["report"].verdict == verdict
     assert names["report"].precision == "float32"
 
 

@@ -316,3 +316,45 @@ def test_an_operation_that_is_wrong_fails_with_the_rule_and_the_smallest_input(
     )
     assert "Traceback" not in result.stdout.str()
     assert "broadcast-not-summed" in (pytester.path / "found.html").read_text()
+
+
+def test_a_live_graph_is_checked_by_the_tensor_in_which_it_ends(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import numpy as np, pytest, torch
+from edugrad import Tensor, ops
+from verifier import MalformedSubmission
+
+
+def backward(scale):
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    hidden = w.tanh()
+    hidden.retain_grad()
+    loss = (hidden * w).sum()
+    loss.backward(retain_graph=True)
+    hidden.grad *= scale
+    return loss, {"w": w, "hidden": hidden}
+
+
+def test_right(gradients):
+    loss, names = backward(1.0)
+    assert gradients.check(loss, names=names).verdict == "correct"
+    with pytest.raises(MalformedSubmission, match="nothing beside a live tensor"):
+        gradients.check(loss, "mse", names=names)
+
+
+def test_wrong(gradients):
+    loss, names = backward(3.0)
+    gradients.check(loss, names=names, name="hw1")
+
+
+def test_of_edugrad(gradients):
+    loss = ops.reduce_sum(Tensor(np.array([1.0, 2.0]), name="w") ** 2)
+    loss.backward()
+    assert gradients.check(loss).verdict == "correct"
+"""
+    )
+    result = run(pytester)
+    outcomes = result.parseoutcomes()
+    assert (outcomes["passed"], outcomes["failed"]) == (2, 2)  # the wrong test, and its one subtest
+    assert "nodes.hidden: 2 of 2 numbers are wrong" in result.stdout.str()
