@@ -11,6 +11,7 @@ from verifier.graphs.arithmetic.balls import BALLS
 from verifier.graphs.arithmetic.honest import HonestNumbers
 from verifier.graphs.judging import ask
 from verifier.graphs.operation import Fit, GraphOperation
+from verifier.graphs.oracles import GRAPH_ORACLES
 from verifier.graphs.problem import GraphProblem
 from verifier.graphs.rounding import rounding
 from verifier.graphs.values import values_of
@@ -22,14 +23,15 @@ from verifier.rounding_passes import DEVIATIONS
 
 FORWARD = "forward"  # the value, among the names of gradients
 QUICK = ("backpropagation",)
+EVERY = tuple(GRAPH_ORACLES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """problem: the use as a graph. answers: to its gradients, and to the value as FORWARD where it is known.
 
-    allowance, scale: as of any problem. values: of the problem's nodes. of_row: whether there are formulas to
-    compute with more digits.
+    allowance, scale: as of any problem. values: of the problem's nodes. of_row: whether a row of the table is
+    differentiated.
     """
 
     problem: GraphProblem
@@ -46,9 +48,9 @@ def of_row(
     fit: Fit,
     arguments: Sequence[Array],
     tried: Tried,
-    oracles: Sequence[str] | None,
+    oracles: Sequence[str],
 ) -> Asked:
-    """Ask the oracles of graphs, and differentiate forward itself. oracles: by default all usual ones."""
+    """Ask the oracles of graphs, by name; the value is enclosed, and PyTorch's beside it."""
     assert reference.row is not None
     assert tried.upstream is not None
     floats = [own.astype(np.float64) for own in arguments]

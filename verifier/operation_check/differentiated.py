@@ -85,6 +85,7 @@ def by_complex_steps(
 ) -> PullBack | None:
     """Step along the imaginary axis; None where the function does not take, or keep, complex numbers."""
     middle = np.asarray(function(*arguments), dtype=np.float64)
+    inner = np.abs(upstream).sum() * max(1.0, float(np.abs(middle).max(initial=0.0)))  # terms that may cancel
     estimates, scale = {}, {}
     for place in places:
         value, sizes = np.zeros(arguments[place].size), np.zeros(arguments[place].size)
@@ -98,7 +99,8 @@ def by_complex_steps(
             slope = np.where(np.abs(slope) < _TRUNCATED, 0.0, slope)
             value[entry], sizes[entry] = (upstream * slope).sum(), np.abs(upstream * slope).sum()
         shape = arguments[place].shape
-        error = (_ROUNDINGS * sizes).reshape(shape)
+        lost = np.where(sizes > 0, sizes + inner, 0.0)  # what does not move at all loses nothing
+        error = (_ROUNDINGS * lost).reshape(shape)
         estimates[place] = Estimate(value.reshape(shape), error)
         scale[place] = sizes.reshape(shape)
     return PullBack(estimates, scale)

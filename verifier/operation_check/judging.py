@@ -10,9 +10,7 @@ from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, consult
 from verifier.graphs.arithmetic.numbers import FLOATS
 from verifier.graphs.judging import JUDGE
-from verifier.graphs.oracles import GRAPH_ORACLES
-from verifier.graphs.rounding import rounding
-from verifier.operation_check.answers import FORWARD, QUICK, Asked, of_row
+from verifier.operation_check.answers import EVERY, FORWARD, QUICK, Asked, of_row
 from verifier.operation_check.cases import Case
 from verifier.operation_check.finding import Finding, seen
 from verifier.operation_check.function_answers import of_forward, of_functions
@@ -20,7 +18,6 @@ from verifier.operation_check.naming import of_values, of_wrong_shape
 from verifier.operation_check.references import Reference, problem_of
 from verifier.operation_check.trying import OperationRaised, Tried, tried
 from verifier.operation_check.written import WrittenOperation
-from verifier.precision import PRECISIONS
 from verifier.tolerance import TOLERANCES
 
 
@@ -55,8 +52,7 @@ def judge(operation: WrittenOperation, reference: Reference, case: Case, *, quic
         return Judged(case, found, (*found.findings, *_of_nothing(operation, reference, case, found)))
     try:
         if fit is not None:
-            oracles = QUICK if quick else None
-            asked = of_row(operation, reference, fit, case.arguments, found, oracles)
+            asked = of_row(operation, reference, fit, case.arguments, found, QUICK if quick else EVERY)
         else:
             asked = of_functions(operation, reference, case.arguments, found, quick)
         return _held_against(operation, reference, found, case, asked, quick)
@@ -72,7 +68,7 @@ def _held_against(
     shapes = {name: tuple(own.shape) for name, own in asked.allowance.items()}
     if shapes.get(FORWARD, found.value.shape) != found.value.shape:
         return Judged(case, found, (_wrong_forward_shape(found.value, reference, shapes[FORWARD]),))
-    consensus = _agree(asked, shapes)
+    consensus = consult(asked.answers, shapes, judge=JUDGE)
     comparisons: dict[str, Comparison] = {}
     findings = list(found.findings)
     if FORWARD in shapes:
@@ -82,7 +78,7 @@ def _held_against(
         elif not quick:  # a right forward is one more way to its gradient
             own = of_forward(operation, case.arguments, found, reference.data)
             asked = replace(asked, answers={**asked.answers, **own})
-            consensus = _agree(asked, shapes)
+            consensus = consult(asked.answers, shapes, judge=JUDGE)
     for name, gradient, argument in zip(names, found.gradients, case.arguments, strict=True):
         if gradient is None:
             continue
@@ -99,16 +95,6 @@ def _held_against(
         findings += of_values(operation, reference, case, found, asked, wrong, expected)
     total = float(asked.values[asked.problem.output].reshape(()))
     return Judged(case, found, tuple(findings), comparisons, consensus, total)
-
-
-def _agree(asked: Asked, shapes: Mapping[str, tuple[int, ...]]) -> Consensus:
-    """Hold the answers against each other; where two contradict each other, let 77 digits settle it."""
-    consensus = consult(asked.answers, shapes, judge=JUDGE)
-    if not consensus.disputes or not asked.of_row:
-        return consensus
-    honest = rounding(asked.problem, PRECISIONS["float64"])
-    settled = {JUDGE: GRAPH_ORACLES[JUDGE].gradient(asked.problem, honest), **asked.answers}
-    return consult(settled, shapes, judge=JUDGE)
 
 
 def _compared(submitted: Array, name: str, consensus: Consensus, asked: Asked) -> Comparison:
