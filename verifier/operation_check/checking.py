@@ -89,7 +89,7 @@ def _judged_all(question: Question) -> tuple[list[Judged], dict[Shapes, Operatio
             misfits.append(error)
             continue
         raised = own.tried.refused
-        if raised is not None and raised.refuses and (unknown or not case.plain):
+        if raised is not None and (unknown or (raised.refuses and not case.plain)):
             refused[case.shapes] = raised
             continue
         judged.append(own)
@@ -125,9 +125,8 @@ def _conduct(question: Question) -> Iterator[Finding]:
 def _smallest(question: Question, finding: Finding, judged: Sequence[Judged]) -> str:
     try:
         from verifier.operation_check.smallest import other_numbers, seen_again, smallest_failure
-    except ImportError:  # without hypothesis it is the input on which it was found
-        shown = [own for own in judged if finding.place in {each.place for each in own.findings}]
-        return pasted(question.operation, shown[0], finding) if shown else ""
+    except ImportError:  # without hypothesis
+        return _as_found(question, finding, judged)
 
     wrong = seen_again(question.operation, question.reference, finding.kind, finding.place)
 
@@ -147,4 +146,12 @@ def _smallest(question: Question, finding: Finding, judged: Sequence[Judged]) ->
             if finding.kind in OF_TWO_USES:
                 return pasted_twice(question.operation, case, other_numbers(case), finding)
             return pasted(question.operation, judge(question.operation, question.reference, case), finding)
+    return _as_found(question, finding, judged)
+
+
+def _as_found(question: Question, finding: Finding, judged: Sequence[Judged]) -> str:
+    """Give the first input on which it was found; empty for what took two uses."""
+    for own in judged:
+        if (finding.kind, finding.place) in {(each.kind, each.place) for each in own.findings}:
+            return pasted(question.operation, own, finding)
     return ""

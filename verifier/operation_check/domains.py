@@ -28,7 +28,7 @@ class Domain:
 
 def _between(least: float, most: float, signed: bool) -> Draw:
     def draw(rng: np.random.Generator, shape: Shape, shapes: Sequence[Shape]) -> Array:
-        found = np.round(rng.uniform(least, most, size=shape), 3)
+        found = rng.uniform(least, most, size=shape)  # no short decimals, which rounding would keep
         return np.asarray(found * rng.choice([-1.0, 1.0], size=shape) if signed else found)
 
     return draw
