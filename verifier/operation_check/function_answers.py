@@ -9,6 +9,7 @@ from reference_impl.array import Array
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.graphs.operation import Fit
 from verifier.graphs.problem import GraphProblem
+from verifier.graphs.shapes import Shape
 from verifier.operation_check.answers import FORWARD, Asked, with_answer
 from verifier.operation_check.differentiated import PullBack, by_complex_steps, by_differences
 from verifier.operation_check.references import Reference, problem_of, taken_at_its_word
@@ -58,6 +59,15 @@ def of_functions(
         size = np.abs(known)
         allowance[FORWARD], scale[FORWARD] = _ROUNDINGS * size, size
     return Asked(problem, answers, allowance, scale, _values(problem, arguments, tried), of_row=False)
+
+
+def shape_of_given(
+    operation: WrittenOperation, reference: Reference, arguments: Sequence[Array]
+) -> Shape | None:
+    """Give the shape of what a given function of numpy gives; None without one. Raises: GivenRaised."""
+    if reference.in_numpy is None:
+        return None
+    return tuple(np.shape(_function(operation, reference)(*arguments)))
 
 
 def of_forward(

@@ -13,7 +13,7 @@ from verifier.graphs.judging import JUDGE
 from verifier.operation_check.answers import EVERY, FORWARD, QUICK, Asked, of_row
 from verifier.operation_check.cases import Case
 from verifier.operation_check.finding import Finding, seen
-from verifier.operation_check.function_answers import of_forward, of_functions
+from verifier.operation_check.function_answers import of_forward, of_functions, shape_of_given
 from verifier.operation_check.naming import of_values, of_wrong_shape
 from verifier.operation_check.references import Reference, problem_of
 from verifier.operation_check.trying import OperationRaised, Tried, tried
@@ -46,8 +46,11 @@ def judge(operation: WrittenOperation, reference: Reference, case: Case, *, quic
     found = tried(operation, case.arguments, case.upstream, reference.data)
     if found.value is None or found.upstream is None:
         return Judged(case, found, found.findings)
-    if fit is not None and found.value.shape != fit.shape:
-        return Judged(case, found, (_wrong_forward_shape(found.value, reference, fit.shape),))
+    right = fit.shape if fit is not None else None
+    if fit is None and not case.empty:
+        right = shape_of_given(operation, reference, case.arguments)
+    if right is not None and found.value.shape != right:
+        return Judged(case, found, (_wrong_forward_shape(found.value, reference, right),))
     if case.empty:
         return Judged(case, found, (*found.findings, *_of_nothing(operation, reference, case, found)))
     try:

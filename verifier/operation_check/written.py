@@ -5,6 +5,7 @@ The lecture's form: `forward(*args)`, `backward(output_grad)`. That of edugrad: 
 """
 
 import copy
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, getclosurevars, signature
@@ -62,7 +63,11 @@ def read_operation(
     if form is not None and form not in FORMS:
         raise malformed("form", f"one of {', '.join(FORMS)}", repr(form))
     source = _undecorated(operation)
-    if not all(callable(getattr(source, method, None)) for method in ("forward", "backward")):
+    try:
+        fits = all(callable(getattr(source, method, None)) for method in ("forward", "backward"))
+    except Exception:  # of an object whose attributes raise
+        fits = False
+    if not fits:
         raise malformed("operation", _RULE, f"{type(operation).__name__} {_name(operation)!r}")
     make = _maker(source, options)
     parameters = _parameters(make(), source)
@@ -100,7 +105,7 @@ def malformed(place: str, expected: str, found: str, remedy: str = "") -> Malfor
 
 def _undecorated(operation: Any) -> Any:
     """Give the class behind a function that a decorator made of it, as edugrad's `tensor_op` does."""
-    if hasattr(operation, "forward") or not hasattr(operation, "__closure__"):
+    if not inspect.isfunction(operation):
         return operation
     held = getclosurevars(operation).nonlocals.values()
     return next((own for own in held if isinstance(own, type) and hasattr(own, "backward")), operation)
@@ -164,7 +169,7 @@ def _starter(make: Callable[[], Any], form: str, keywords: Mapping[str, Any]) ->
 
 
 def _name(operation: Any) -> str:
-    if hasattr(operation, "__closure__"):
+    if inspect.isfunction(operation):
         source = _undecorated(operation)
         return str(getattr(source, "__name__", "operation"))
     return operation.__name__ if isinstance(operation, type) else type(operation).__name__

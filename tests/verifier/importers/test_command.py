@@ -80,7 +80,11 @@ def test_without_output_it_is_printed_as_json(capsys: pytest.CaptureFixture[str]
 
 ACTIVATIONS = ("--activations", "tanh", "--loss", "mse")
 REFUSED = [
-    ("an unknown source", ("caffe", "model.onnx"), "SOURCE: expected one of torch, state_dict"),
+    (
+        "an unknown source",
+        ("caffe", "model.onnx"),
+        "SOURCE: expected one of torch, torch_tensor, edugrad, state_dict",
+    ),
     ("a live source", ("sklearn", "model.pt"), "call verifier.importers.from_sklearn in Python"),
     ("torch live", ("torch", "model.pt"), "call verifier.importers.from_torch in Python"),
     ("a pickle", ("state_dict", "model.pt", *BATCH, *ACTIVATIONS), "got a pickle"),

@@ -78,8 +78,16 @@ class Complaining:
         return output_grad * 2
 
 
+class Unruly:
+    """Its attributes raise."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("no")
+
+
 REFUSALS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no operation": (np.exp, {}, "operation: expected an operation: a class or an object with the methods"),
+    "attributes that raise": (Unruly(), {}, "operation: expected an operation: a class or an object with"),
     "no arguments": (
         WithoutArguments,
         {},

@@ -354,6 +354,7 @@ PLANTED: list[tuple[Any, dict[str, Any], str, str, tuple[str, ...]]] = [
     (ExpOfWrongValue, {"like": "exp"}, "forward-value", "forward", ("x = np.array(1.0)",)),
     (ExpOfWrongValue, {"like": np.exp}, "forward-value", "forward", ("x = np.array(1.0)",)),
     (SumOfRows, {"like": "sum"}, "forward-shape", "forward", ("x = np.array([1.0])",)),
+    (SumOfRows, {"like": np.sum}, "forward-shape", "forward", ("x = np.array([1.0])",)),
     (
         EmbeddingOfUniqueRows,
         {"like": "embedding"},
