@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from verifier.allowed import DEFAULT, Allowed
 from verifier.caution import Caution
+from verifier.graph_outline import GraphOutline, NodeOutline
 from verifier.report import Audience, LossReport, ParameterReport, Report
 from verifier.student_diagnosis import diagnosis_for_students
 
@@ -40,12 +41,35 @@ def for_student(report: Report, allowed: Allowed = DEFAULT) -> Report:
         precision=report.precision,  # as submitted
         diagnosis=tuple(diagnosis_for_students(report, allowed)),
         audience=Audience.STUDENT,
+        graph=_graph(report, allowed),
     )
 
 
 def as_students_see(report: Report) -> Report:
     """Give a student's report as it is, and of a grader's what students may see."""
     return report if report.audience is Audience.STUDENT else for_student(report)
+
+
+def _graph(report: Report, allowed: Allowed) -> GraphOutline | None:
+    """Give the graph as the problem has it, with the student's own gradients; where it is first wrong follows
+    from the verdicts. Values stay out, since the loss is one of them.
+    """
+    own = report.graph
+    if own is None or not allowed.parameters or not allowed.layer:
+        return None
+    nodes = (
+        NodeOutline(
+            name=node.name,
+            operation=node.operation,
+            shape=node.shape,
+            operands=node.operands,
+            options=node.options,
+            gradient=node.gradient,
+            continues=node.continues,
+        )
+        for node in own.nodes
+    )
+    return GraphOutline(tuple(nodes), own.output, own.first_wrong, own.count)
 
 
 def _warnings(report: Report) -> Iterator[Caution]:

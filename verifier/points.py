@@ -6,6 +6,7 @@ from math import fsum
 from types import MappingProxyType
 
 from verifier.documents.mistakes import Mistakes, read_number
+from verifier.graphs.problem import INPUT, NODE
 from verifier.sourced import Sourced
 from verifier.verdict import Verdict
 
@@ -16,7 +17,8 @@ _DIGITS = 5  # points are rounded to so many decimals
 class Points:
     """total: of a submission, split evenly. by_name: of each parameter; others are worth nothing.
 
-    With neither, each parameter is worth 1.
+    With neither, each parameter is worth 1. Of a graph, inputs and nodes are worth something only by name, or
+    where nothing else was handed in: who hands in more of them may not earn more.
     """
 
     total: float | None = None
@@ -79,8 +81,9 @@ def scores_of(verdicts: Mapping[str, Verdict], points: Points) -> tuple[Score, .
         found |= {name: None for name in points.by_name if name not in found}
         worths = {name: points.by_name.get(name, 0.0) for name in found}
     else:
-        each = 1.0 if points.total is None else points.total / len(found)
-        worths = dict.fromkeys(found, each)
+        paid = [name for name in found if not name.startswith((INPUT, NODE))] or list(found)
+        each = 1.0 if points.total is None else points.total / len(paid)
+        worths = dict.fromkeys(found, 0.0) | dict.fromkeys(paid, each)
     return tuple(
         Score(name, verdict, worths[name] if verdict is Verdict.CORRECT else 0.0, worths[name])
         for name, verdict in found.items()

@@ -9,6 +9,7 @@ from reference_impl.array import Array
 from verifier.caution import Caution
 from verifier.consensus import Evidence
 from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.graph_outline import GraphOutline
 from verifier.layer_outline import LayerOutline
 from verifier.verdict import Verdict
 
@@ -110,6 +111,7 @@ class Report:
 
     seconds: what judging took; the only field that differs between two runs.
     network: its layers without their numbers; empty in reports of before, and in students'.
+    graph: in place of layers, where the network is one.
     audience: whom it was written for. In a student's, what is withheld is NaN, 0 or empty: see `audience.py`.
     """
 
@@ -127,6 +129,7 @@ class Report:
     diagnosis: tuple[Diagnosis, ...] = ()
     audience: Audience = Audience.GRADER
     network: tuple[LayerOutline, ...] = ()
+    graph: GraphOutline | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report's document, ready for JSON (see `documents/report_document.py`)."""

@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 ASSETS = Path(__file__).parent / "assets"
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+PHONE = {"width": 375, "height": 812}
+Write = Callable[[str], str]
 _HARMLESS = ("net::ERR_ABORTED",)  # a download, or a page that was left
 
 
@@ -27,6 +29,20 @@ def browser() -> Iterator[Browser]:
         )
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Write:
+    """Write a page to a file, and give its address."""
+    folder = tmp_path_factory.mktemp("pages")
+    count = iter(range(1000))
+
+    def write(text: str) -> str:
+        path = Path(folder) / f"{next(count)}.html"
+        path.write_text(text, encoding="utf-8")
+        return path.as_uri()
+
+    return write
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.conftest import PHONE, Write
 from tests.verifier.documenting import changed, small_document
 from tests.verifier.exporters.reporting import CASES, HOSTILE, parameter, report
 from verifier import inspect, verify
@@ -22,22 +22,6 @@ from verifier.report_page import ASSETS, fragment
 from verifier.report_page.inspection_page import render as inspection_page
 from verifier.sourced import Sourced
 from verifier.verdict import Verdict
-
-PHONE = {"width": 375, "height": 812}
-Write = Callable[[str], str]
-
-
-@pytest.fixture(scope="session")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Write:
-    folder = tmp_path_factory.mktemp("pages")
-    count = iter(range(1000))
-
-    def write(text: str) -> str:
-        path = Path(folder) / f"{next(count)}.html"
-        path.write_text(text, encoding="utf-8")
-        return path.as_uri()
-
-    return write
 
 
 def page_of(*reports: Sourced) -> str:

@@ -165,7 +165,7 @@ def test_the_same_gradients_for_two_hidden_problems_read_alike():
 
 def test_every_field_of_a_report_is_passed_on_or_withheld_on_purpose():
     report = for_student(verify(example_document("wrong-layer")))
-    passed_on = {"verdict", "parameters", "warnings", "name", "precision", "diagnosis", "audience"}
+    passed_on = {"verdict", "parameters", "warnings", "name", "precision", "diagnosis", "audience", "graph"}
     withheld = {"loss", "evidence", "versions", "seconds", "convention", "tolerance", "network"}
     assert {field.name for field in fields(Report)} == passed_on | withheld
     assert not report.evidence

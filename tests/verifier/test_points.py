@@ -41,6 +41,20 @@ def test_a_parameter_earns_its_points_whole_or_not_at_all(sourced, points, point
     assert worth(rows) == points_worth
 
 
+@pytest.mark.parametrize(
+    ("names", "points", "points_earned", "points_worth"),
+    [
+        (["W", "b", "nodes.h", "inputs.x"], Points(), 2, 2),
+        (["W", "b", "nodes.h", "inputs.x"], Points(10.0), 10, 10),
+        (["W", "nodes.h"], Points(by_name={"nodes.h": 3}), 3, 3),
+        (["nodes.h", "inputs.x"], Points(10.0), 10, 10),  # a graph without parameters
+    ],
+)
+def test_nobody_earns_more_by_handing_in_more_nodes(names, points, points_earned, points_worth):
+    rows = scores(Sourced("a", report(parameter(name, Verdict.CORRECT) for name in names)), points)
+    assert (earned(rows), worth(rows)) == (points_earned, points_worth)
+
+
 @pytest.mark.parametrize("verdict", [Verdict.MISSING, Verdict.UNDECIDED, Verdict.INCORRECT])
 def test_only_what_is_correct_earns(verdict):
     assert earned(scores(Sourced("a", report([parameter("layers.0.bias", verdict)])), Points(5.0))) == 0

@@ -8,6 +8,7 @@ from reference_impl.array import Array
 from verifier.caution import Caution
 from verifier.consensus import Evidence
 from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.documents.graph_outline_document import graph_document
 from verifier.documents.json_text import number, numbers
 from verifier.documents.student_document import student_document
 from verifier.report import SCHEMA, Audience, Entries, Entry, LossReport, ParameterReport, Report
@@ -32,7 +33,7 @@ def document_of(report: Report) -> dict[str, Any]:
         "convention": dict(report.convention or {}),
         "precision": report.precision,
         "tolerance": {key: value for key, value in (report.tolerance or {}).items() if value is not None},
-        **({"network": _network(report)} if report.network else {}),
+        **_network(report),
         "versions": dict(report.versions),
         "seconds": report.seconds,
     }
@@ -102,11 +103,13 @@ def _entries(entries: Entries) -> dict[str, Any]:
 
 
 def _network(report: Report) -> dict[str, Any]:
+    if report.graph is not None:
+        return {"network": graph_document(report.graph)}
     layers = [
         {"in": layer.inputs, "out": layer.outputs, "activation": layer.activation, "bias": layer.bias}
         for layer in report.network
     ]
-    return {"layers": layers}
+    return {"network": {"layers": layers}} if layers else {}
 
 
 def _diagnosis(row: Diagnosis) -> dict[str, Any]:

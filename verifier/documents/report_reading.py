@@ -8,6 +8,7 @@ import numpy as np
 from verifier.caution import Caution
 from verifier.consensus import Evidence
 from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.documents.graph_outline_document import read_graph_outline
 from verifier.documents.student_document import read_student_report
 from verifier.estimate import Uncertainty
 from verifier.layer_outline import LayerOutline
@@ -45,6 +46,7 @@ def read_report(document: Mapping[str, Any]) -> Report:
         tolerance={"preset": None} | document["tolerance"],
         diagnosis=tuple(_diagnosis(row) for row in document["diagnosis"]),
         network=tuple(_layer(row) for row in document.get("network", {}).get("layers", ())),
+        graph=read_graph_outline(document.get("network", {})),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from verifier.caution import Caution
 from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.documents.graph_outline_document import graph_document, read_graph_outline
 from verifier.report import SCHEMA, Audience, LossReport, ParameterReport, Report
 from verifier.verdict import Verdict
 
@@ -26,6 +27,7 @@ def student_document(report: Report) -> dict[str, Any]:
         "diagnosis": [_diagnosis(row) for row in report.diagnosis],
         "warnings": [{"code": row.code, "detail": row.detail} for row in report.warnings],
         "precision": report.precision,
+        **({} if report.graph is None else {"network": graph_document(report.graph)}),
     }
 
 
@@ -47,6 +49,7 @@ def read_student_report(document: Mapping[str, Any]) -> Report:
         precision=document["precision"],
         diagnosis=tuple(_read_diagnosis(row) for row in document["diagnosis"]),
         audience=Audience.STUDENT,
+        graph=read_graph_outline(document.get("network", {})),
     )
 
 

@@ -3,25 +3,28 @@
 from collections.abc import Iterator
 
 from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.exporters.harmless import one_line
 from verifier.report import Report
 
 
 def heading(row: Diagnosis) -> str:
-    """Give the bug and its place: `missing-activation-derivative in layer 0 (hidden_delta)`."""
+    """Give the bug and its place: `missing-activation-derivative in layer 0 (hidden_delta)`, or a node."""
     if not row.equation:  # the place is withheld from this reader
         return row.bug or "a hint"
-    where = row.node or ("the whole network" if row.layer is None else f"layer {row.layer}")
+    if row.node:
+        return f"{row.bug or 'first wrong'} in {one_line(row.node)}"
+    where = "the whole network" if row.layer is None else f"layer {row.layer}"
     return f"{row.bug or 'first wrong'} in {where} ({row.equation})"
 
 
 def in_brief(row: Diagnosis) -> Iterator[str]:
     """Give the bug, both formulas and what to do next: what a failing test has room for."""
     yield f"bug: {heading(row)}"
-    yield f"  {row.explanation}"
+    yield f"  {one_line(row.explanation)}"
     if row.right:
         yield f"  right: {row.right}"
         yield f"  used:  {row.wrong}"
-    yield f"next: {row.hint}"
+    yield f"next: {one_line(row.hint)}"
 
 
 def of_parameter(report: Report, name: str) -> Iterator[Diagnosis]:
@@ -35,7 +38,7 @@ def of_parameter(report: Report, name: str) -> Iterator[Diagnosis]:
 def sentences(row: Diagnosis) -> Iterator[str]:
     """Give what there is to say, one sentence or formula a line."""
     if row.explanation:
-        yield row.explanation
+        yield one_line(row.explanation)
     if row.right:
         yield f"right: {row.right}"
         yield f"used:  {row.wrong}"
@@ -45,4 +48,4 @@ def sentences(row: Diagnosis) -> Iterator[str]:
     if row.also_consistent:
         yield f"the same numbers here would come from: {', '.join(row.also_consistent)}"
     if row.hint:
-        yield f"hint: {row.hint}"
+        yield f"hint: {one_line(row.hint)}"

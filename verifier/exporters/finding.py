@@ -22,6 +22,7 @@ class Finding:
     """path: the submission's. parameter: empty for the whole. verdict: None for what could not be judged.
 
     rule: the bug that was diagnosed, or what was found. severity: relative error, to put the worst first.
+    of_graph: whether the rule is broken in a graph, whose rules are others than those of layers.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Finding:
     message: str
     detail: str = ""
     severity: float = 0.0
+    of_graph: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -85,4 +87,4 @@ def _of_parameter(path: str, report: Report, row: ParameterReport) -> Finding:
     message = f"{name}: {sentences.state(row)}"
     rule = bug or rule_of(row.verdict)
     detail = clipped("\n".join(lines), _LONGEST_DETAIL)
-    return Finding(path, name, row.verdict, rule, message, detail, severity)
+    return Finding(path, name, row.verdict, rule, message, detail, severity, report.graph is not None)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from verifier.caution import Caution
 from verifier.documents.report_document import summary_of
-from verifier.exporters import diagnosis, sentences
+from verifier.exporters import diagnosis, graph, sentences
 from verifier.exporters.exporter import ExportChoices
 from verifier.exporters.harmless import one_line, shortened
 from verifier.report import Audience, ParameterReport, Report
@@ -47,6 +47,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"{sentences.counts(report)}."
     else:
         yield from _for_graders(report)
+    if wrong := [f"- {line.translate(_SPECIAL)}" for line in graph.first_wrong(report)]:
+        yield from ("", *wrong) if report.audience is Audience.STUDENT else wrong
     for row in report.diagnosis:
         yield ""
         yield f"### {diagnosis.heading(row).translate(_SPECIAL)}"
@@ -54,7 +56,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in diagnosis.sentences(row))
     yield ""
     shown = _COLUMNS if report.audience is Audience.GRADER else _COLUMNS[:3]
-    yield "| " + " | ".join(shown) + " |"
+    yield f"| {' | '.join((sentences.unit(report), *shown[1:]))} |"
     yield "|" + "---|" * len(shown)
     for parameter in report.parameters.values():
         yield "| " + " | ".join(_row(parameter)[: len(shown)]) + " |"
@@ -67,7 +69,7 @@ def _lines(report: Report) -> Iterator[str]:
                 yield f"- {list(entry.index)}: {sentences.entry(entry)}: {entry.verdict}"
     if report.warnings:
         yield ""
-        yield from (f"> - {caution.code}{_place(caution)}: {caution.detail}" for caution in report.warnings)
+        yield from (f"> - {caution.code}{_place(caution)}: {_told(caution)}" for caution in report.warnings)
     if report.evidence:
         yield ""
         yield "Oracles:"
@@ -82,13 +84,22 @@ def _for_graders(report: Report) -> Iterator[str]:
         yield f"The reported loss is {report.loss.verdict}."
     yield ""
     yield f"- {sentences.loss(report)}"
-    yield f"- {sentences.graded_under(report)}"
+    yield f"- {_graded_under(report)}"
     yield f"- {sentences.tolerance(report)}"
+
+
+def _graded_under(report: Report) -> str:
+    told = sentences.graded_under(report)
+    return told if report.graph is None else told.translate(_SPECIAL)  # the output's name is the submitter's
 
 
 def _place(caution: Caution) -> str:
     units = f", units {', '.join(map(str, caution.units))}" if caution.units else ""
     return "" if caution.layer is None else f" (layer {caution.layer}{units})"
+
+
+def _told(caution: Caution) -> str:
+    return one_line(caution.detail).translate(_SPECIAL)
 
 
 def _code(name: str) -> str:

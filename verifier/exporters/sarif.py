@@ -30,7 +30,9 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
     found = worst_first(finding for own in of_each(reports) for finding in own)
     shown = found[:_MOST]
     rules = sorted({finding.rule for finding in shown})
-    driver = {"name": "GradJury", "version": version("gradjury"), "rules": [_rule(name) for name in rules]}
+    of_layers = {finding.rule for finding in shown if not finding.of_graph}
+    described = [_rule(name) if name in of_layers else _rule_of_graphs(name) for name in rules]
+    driver = {"name": "GradJury", "version": version("gradjury"), "rules": described}
     run: dict[str, Any] = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -52,6 +54,18 @@ def _rule(name: str) -> dict[str, Any]:
         rule["shortDescription"] = {"text": words.title[:1024]}
         rule["fullDescription"] = {"text": f"right: {words.right}; used: {words.wrong}"[:1024]}
         rule["help"] = {"text": words.hint.format(place="the layer")}
+    return rule
+
+
+def _rule_of_graphs(name: str) -> dict[str, Any]:
+    rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
+    from verifier.graphs.diagnosis.rules import LOCAL_RULES
+
+    for own in LOCAL_RULES:
+        if own.id == name:
+            rule["shortDescription"] = {"text": own.title}
+            rule["fullDescription"] = {"text": f"right: {own.right}; used: {own.wrong}"}
+            rule["help"] = {"text": own.hint.format(place="the value", use="the node that uses it")}
     return rule
 
 

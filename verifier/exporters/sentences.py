@@ -7,6 +7,7 @@ from math import isfinite, isnan
 from verifier.documents.json_text import number
 from verifier.documents.report_document import summary_of
 from verifier.exit_status import ExitStatus
+from verifier.exporters.harmless import one_line
 from verifier.report import Audience, Entry, ParameterReport, Report
 from verifier.verdict import Verdict
 
@@ -47,13 +48,19 @@ def status(own: ExitStatus) -> str:
     return _STATUSES[own]
 
 
+def unit(report: Report) -> str:
+    """Say what a report has a row of: of a graph, gradients of inputs and nodes too."""
+    return "parameter" if report.graph is None else "gradient"
+
+
 def counts(report: Report) -> str:
-    """Say how many numbers are right; to a student, how many parameters."""
+    """Say how many numbers are right; to a student, how many rows."""
     if report.audience is Audience.STUDENT:
         rows = list(report.parameters.values())
         verdicts = Counter(row.verdict for row in rows)
         found = [f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict]]
-        return f"{len(rows)} parameter{'' if len(rows) == 1 else 's'}: {', '.join(found)}" if rows else ""
+        named = f"{unit(report)}{'' if len(rows) == 1 else 's'}"
+        return f"{len(rows)} {named}: {', '.join(found)}" if rows else ""
     summary = summary_of(report)
     kinds = ("correct", "incorrect", "undecided", "missing")
     return f"{summary['parameters']} numbers: " + ", ".join(
@@ -126,4 +133,4 @@ def expected(own: Entry) -> str:
 def plain(value: object) -> str:
     if isinstance(value, dict):
         return "(" + ", ".join(f"{key} {plain(inner)}" for key, inner in value.items()) + ")"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else one_line(str(value))

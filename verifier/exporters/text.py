@@ -10,7 +10,7 @@ hw3-q2: incorrect
 from collections.abc import Iterator, Sequence
 from math import isnan
 
-from verifier.exporters import diagnosis, sentences
+from verifier.exporters import diagnosis, graph, sentences
 from verifier.exporters.exporter import ExportChoices
 from verifier.exporters.harmless import one_line
 from verifier.report import Audience, ParameterReport, Report
@@ -61,6 +61,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.audience is Audience.GRADER:
         yield f"  {sentences.graded_under(report)}"
         yield f"  {sentences.loss(report)}"
+    yield from (f"  {line}" for line in graph.first_wrong(report))
     for row in report.diagnosis:
         yield ""
         yield f"  diagnosis: {diagnosis.heading(row)}"
@@ -71,7 +72,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _worst(report)
     if report.warnings:
         yield ""
-        yield from (f"  note ({caution.code}): {caution.detail}" for caution in report.warnings)
+        yield from (f"  note ({caution.code}): {one_line(caution.detail)}" for caution in report.warnings)
     if report.evidence:
         yield ""
         yield "  oracles:"
@@ -80,7 +81,8 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _table(report: Report) -> Iterator[str]:
     shown = len(_COLUMNS) if report.audience is Audience.GRADER else _STUDENTS_COLUMNS
-    rows = [_COLUMNS[:shown], *(_row(parameter)[:shown] for parameter in report.parameters.values())]
+    head = (sentences.unit(report), *_COLUMNS[1:])
+    rows = [head[:shown], *(_row(parameter)[:shown] for parameter in report.parameters.values())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

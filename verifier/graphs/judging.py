@@ -18,6 +18,7 @@ from verifier.graphs.cautions import cautions, cautions_of_screened
 from verifier.graphs.diagnosis.diagnosing import diagnose
 from verifier.graphs.enclosure import enclosed
 from verifier.graphs.oracles import GRAPH_ORACLES
+from verifier.graphs.outlining import outlined
 from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.rounding import GraphRounding, rounding
 from verifier.graphs.submission import GraphSubmission
@@ -53,6 +54,7 @@ def judge_graph(
     plain = bool(np.isfinite(loss.value)) and not whole_arrays and not allowed.kinks
     screened = screen(problem.asked, submission.gradients, answers, allowed, Convention()) if plain else None
     mistakes: tuple[Diagnosis, ...] = ()
+    wrong: dict[str, bool] = {}
     if screened is not None:
         parameters, evidence = screened.parameters, screened.evidence
         warnings = tuple(cautions_of_screened(submission, loss, allowed))
@@ -66,7 +68,8 @@ def judge_graph(
         )
         parameters, evidence = _report(problem, comparisons, whole_arrays), consensus.evidence
         warnings = tuple(cautions(submission, loss, comparisons, consensus, allowed))
-        if diagnosis and any(comparison.incorrect.any() for comparison in comparisons.values()):
+        wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
+        if diagnosis and any(wrong.values()):
             mistakes = diagnose(problem, honest.values, comparisons, allowed.allowance)
     return Report(
         verdict=of_whole(parameter.verdict for parameter in parameters.values()),
@@ -84,6 +87,7 @@ def judge_graph(
             "atol": submission.tolerance.atol,
         },
         diagnosis=mistakes,
+        graph=outlined(submission, honest.values, wrong),
     )
 
 

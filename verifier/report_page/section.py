@@ -4,10 +4,12 @@ from math import isnan
 from types import MappingProxyType
 
 from verifier.exporters import diagnosis, sentences
+from verifier.exporters.graph import expression
 from verifier.exporters.harmless import one_line, shortened
 from verifier.report import Audience, ParameterReport, Report
-from verifier.report_page import network_drawing, wording
+from verifier.report_page import graph_drawing, graph_wording, network_drawing, wording
 from verifier.report_page.drawn_figures import Budget, drawn_parameter
+from verifier.report_page.graph_states import SIGNS, node_states
 from verifier.report_page.layer_states import layer_states
 from verifier.report_page.reproducing import command
 from verifier.report_page.templating import rendered
@@ -46,6 +48,9 @@ def fragment(own: Sourced, identity: str = "report", budget: Budget | None = Non
         sentences=sentences,
         diagnosis=diagnosis,
         drawn=network_drawing,
+        painted=graph_drawing,
+        signs=SIGNS,
+        expression=expression,
         meaning=_MEANING,
         shortened=shortened,
         one_line=one_line,
@@ -57,7 +62,7 @@ def fragment(own: Sourced, identity: str = "report", budget: Budget | None = Non
 def _parts_of(report: Report, budget: Budget) -> dict[str, object]:
     full = report.audience is Audience.GRADER
     ordered = sorted(report.parameters.values(), key=_badness)
-    layers = layer_states(report) if _may_be_placed(report) else []
+    layers = layer_states(report) if report.graph is None and _may_be_placed(report) else []
     loss = report.loss.graded_under.get("name")
     detailed = ordered[:MOST_DETAILED] if full else []
     return {
@@ -71,6 +76,17 @@ def _parts_of(report: Report, budget: Budget) -> dict[str, object]:
         "detailed": [drawn_parameter(row, budget) for row in detailed],
         "unkept": any(row.counted and row.entries is None for row in detailed),
         "undetailed": len(ordered) - len(detailed) if full else 0,
+        **_graph_of(report),
+    }
+
+
+def _graph_of(report: Report) -> dict[str, object]:
+    if report.graph is None or not report.graph.nodes:
+        return {"picture": None}
+    states = node_states(report, report.graph)
+    return {
+        "picture": graph_drawing.graph_drawing(report.graph, states),
+        "graph_line": graph_wording.graph_line(report.graph, states),
     }
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from verifier.documents.report_document import summary_of
+from verifier.exporters import sentences
 from verifier.exporters.sentences import figure
 from verifier.report import Audience, ParameterReport, Report
 from verifier.report_page.layer_states import LayerState, State
@@ -25,7 +26,7 @@ def verdict_line(report: Report) -> str:
         return f"{opening}."
     if report.audience is Audience.STUDENT:
         parts = [(sum(row.verdict is bad for row in rows), len(rows), bad) for bad in _BAD]
-        unit = "parameter"
+        unit = sentences.unit(report)
     else:
         summary = summary_of(report)
         parts = [(summary[str(bad)], summary["parameters"], bad) for bad in _BAD]

@@ -8,17 +8,17 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.documents.arrays import NON_FINITE, read_array
-from verifier.documents.mistakes import Mistakes, at, encodable, read_number, shown
+from verifier.documents.mistakes import Mistakes, at, read_number, shown
 from verifier.graphs.problem import INPUT, NODE
 
 AXES = 8  # of one array
 _NAME = re.compile(r"[^\s\[\]]{1,100}")
-_RULE = "a name of 1 to 100 characters, without spaces and [ ]"
+_RULE = "a name of 1 to 100 characters that print, without spaces and [ ]"
 
 
 def read_name(value: Any, pointer: str, mistakes: Mistakes) -> str | None:
     """Read a name that an operand may be called by."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value) or value != encodable(value):
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or not value.isprintable():
         mistakes.add(pointer, _RULE, shown(value))
         return None
     if value.startswith((INPUT, NODE)):

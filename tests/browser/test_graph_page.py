@@ -1,0 +1,169 @@
+"""The drawing of a graph in a real browser: light, dark, on a phone, on paper, without scripts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, Write
+from tests.verifier.graphs.drawing import random_graph
+from verifier import verify
+from verifier.audience import for_student
+from verifier.examples import example_document
+from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.graphs.examples import GRAPH_EXAMPLES, right_gradients
+from verifier.report import Report
+from verifier.sourced import Sourced
+
+
+def page_of(report: Report) -> str:
+    return EXPORTERS["html"].render([Sourced("graph.json", report)], ExportChoices())
+
+
+def forgotten_path() -> Report:
+    """The residual block whose skip connection was forgotten on the way back."""
+    document = example_document("residual-block")
+    wrong = np.asarray(document["gradients"]["inputs.x"]) - np.asarray(document["gradients"]["nodes.z"])
+    document["gradients"]["inputs.x"] = wrong.tolist()
+    return verify(document)
+
+
+def of_sixty_nodes() -> Report:
+    document = random_graph(3, most=50)
+    gradients = right_gradients(document)
+    gradients["nodes.n10"] = np.asarray(gradients["nodes.n10"]) + 1.0
+    return verify({**document, "gradients": gradients})
+
+
+@pytest.fixture(scope="session")
+def wrong(written: Write) -> str:
+    return written(page_of(forgotten_path()))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_graph_keeps_nobody_out_and_marks_the_first_wrong_gradient(
+    new_page: Callable[..., Page],
+    violations: Callable[[Page], list[str]],
+    pictured: Callable[[Page, str], None],
+    wrong: str,
+    scheme: str,
+) -> None:
+    page = new_page(color_scheme=scheme, viewport={"width": 1180, "height": 560})
+    page.goto(wrong)
+    marked = page.locator(".graph .first-wrong")
+    expect(marked).to_have_count(1)
+    expect(marked).to_contain_text("✗ x")
+    expect(marked).to_contain_text("first wrong")
+    expect(page.locator(".graph svg")).to_have_accessible_name(
+        "From the output back, the error begins at inputs.x. A table below says the same."
+    )
+    page.locator(".graph details.nodes summary").click()
+    assert violations(page) == []
+    page.locator(".graph details.nodes summary").click()
+    page.locator(".graph h3").evaluate("head => head.scrollIntoView()")
+    pictured(page, f"graph-{scheme}")
+
+
+def test_on_a_phone_the_graph_scrolls_in_its_own_box_and_a_link_leads_to_the_first_wrong_node(
+    new_page: Callable[..., Page], written: Write
+) -> None:
+    document = example_document("elman-5-steps")
+    document["gradients"]["nodes.h4"] = (2 * np.asarray(document["gradients"]["nodes.h4"])).tolist()
+    page = new_page(viewport=PHONE)
+    page.goto(written(page_of(verify(document))))
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    marked = page.locator(".graph .first-wrong rect")
+    expect(marked).not_to_be_in_viewport()
+    page.get_by_role("link", name="Show nodes.h4").click()
+    expect(marked).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("name", GRAPH_EXAMPLES)
+def test_every_node_of_an_example_is_drawn_and_stands_in_the_table(
+    page: Page, written: Write, name: str
+) -> None:
+    document = example_document(name)
+    page.goto(written(page_of(verify(document))))
+    drawn = page.locator(".graph svg .name").all_text_contents()
+    nodes = [node["name"] for node in document["network"]["nodes"]]
+    assert {text.split()[-1] for text in drawn} == {*nodes, *document["inputs"], *document["parameters"]}
+    page.locator(".graph details.nodes summary").click()
+    expect(page.locator(".graph details.nodes tbody tr")).to_have_count(len(drawn))
+
+
+def test_of_sixty_nodes_no_text_overlaps_another(page: Page, written: Write) -> None:
+    page.goto(written(page_of(of_sixty_nodes())))
+    overlapping: list[Any] = page.evaluate(
+        """() => {
+            const texts = [...document.querySelectorAll('.graph svg text')].filter(text => text.textContent);
+            const boxes = texts.map(text => text.getBoundingClientRect());
+            const apart = (a, b) => a.right <= b.left || b.right <= a.left
+                || a.bottom <= b.top + 4 || b.bottom <= a.top + 4;
+            return texts.flatMap((text, at) => texts.slice(0, at)
+                .filter((other, index) => !apart(boxes[at], boxes[index]))
+                .map(other => [text.textContent, other.textContent]));
+        }"""
+    )
+    assert overlapping == []
+
+
+def test_texts_fit_into_their_boxes(page: Page, written: Write) -> None:
+    page.goto(written(page_of(of_sixty_nodes())))
+    beyond: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('.graph svg g.box')].flatMap(group => {
+            const box = group.querySelector('rect').getBoundingClientRect();
+            return [...group.querySelectorAll('.name, .operation')]
+                .filter(text => text.getBoundingClientRect().width > box.width - 4)
+                .map(text => text.textContent);
+        })"""
+    )
+    assert beyond == []
+
+
+def test_what_is_printed_fits_the_paper(page: Page, wrong: str) -> None:
+    page.goto(wrong)
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 794, "height": 1123})
+    width = page.evaluate("document.querySelector('.graph svg').getBoundingClientRect().width")
+    assert 0 < width <= 794
+
+
+def test_a_notebook_draws_the_graph_without_a_script(page: Page) -> None:
+    page.set_content(
+        f"<!doctype html><html lang='en'><title>n</title><main>{forgotten_path()._repr_html_()}</main>"
+    )
+    expect(page.locator(".graph .first-wrong")).to_contain_text("first wrong")
+    assert page.locator("script").count() == 0
+
+
+def test_a_student_s_graph_has_no_number_but_the_student_s_own(
+    page: Page, violations: Callable[[Page], list[str]], written: Write
+) -> None:
+    document = example_document("cs231n-circuit")
+    document["gradients"]["nodes.below"] = 0.0123
+    report = verify(document)
+    page.goto(written(page_of(for_student(report))))
+    drawn = page.locator(".graph svg").text_content() or ""
+    assert "∂ 0.0123" in drawn
+    assert "first wrong" in drawn
+    assert "0.7311" not in page.content()  # the output's value
+    assert "0.5344" not in (page.locator(".graph g", has_text="below").text_content() or "")  # what was asked
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("words", ["</svg><img/src=x/onerror=alert(1)>", "&lt;b&gt;", "“層”", "x" * 100])
+def test_no_name_of_a_node_runs_or_breaks_the_drawing(page: Page, written: Write, words: str) -> None:
+    nodes = [{"name": words, "op": "tanh", "args": ["x"]}]
+    document = {
+        "network": {"nodes": nodes, "output": words},
+        "parameters": {"x": 0.5},
+        "gradients": {"x": 1.0, f"nodes.{words}": 1.0},
+    }
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto(written(page_of(verify(document))))
+    assert page.locator("main img, main b").count() == 0
+    assert page.locator(".graph svg g.box").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

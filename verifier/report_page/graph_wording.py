@@ -1,0 +1,58 @@
+"""What the drawing of a graph shows, in words."""
+
+from collections.abc import Mapping
+
+from verifier.exporters.harmless import shortened
+from verifier.graph_outline import GraphOutline
+from verifier.report_page.graph_states import NodeState
+
+_MOST_NAMED = 8
+_SAID = (
+    (NodeState.FIRST_WRONG, "from the output back, the error begins at {}"),
+    (NodeState.WRONG_AGAIN, "{} does not follow from the gradients behind it either"),
+    (NodeState.INHERITED, "{} only inherits the error"),
+    (NodeState.MISSING, "no gradient was given of {}"),
+    (NodeState.UNDECIDED, "{} is undecided"),
+)
+_SAID_OF_SEVERAL = {
+    NodeState.WRONG_AGAIN: "{} do not follow from the gradients behind them either",
+    NodeState.INHERITED: "{} only inherit the error",
+    NodeState.UNDECIDED: "{} are undecided",
+}
+
+
+def graph_line(outline: GraphOutline, states: Mapping[str, NodeState]) -> str:
+    """Say what the drawing shows, and how much of the graph that is."""
+    operations = {node.name: node.operation for node in outline.nodes if node.computed}
+    parts = []
+    for state, words in _SAID:
+        names = [name for name, own in states.items() if own is state]
+        if state is NodeState.FIRST_WRONG:
+            names = [name for name in outline.first_wrong if name in states]
+        if names:
+            told = _SAID_OF_SEVERAL.get(state, words) if len(names) > 1 else words
+            parts.append(told.format(_listed([_named(name, operations) for name in names])))
+    line = "; ".join(parts) or "every gradient that was handed in is right"
+    return f"{line[0].upper()}{line[1:]}.{_drawn_part(outline)}"
+
+
+def _drawn_part(outline: GraphOutline) -> str:
+    if outline.whole:
+        return ""
+    shown = sum(node.computed for node in outline.nodes)
+    around = outline.first_wrong[0] if outline.first_wrong else outline.output
+    return (
+        f" Of {outline.count:,} operations the {shown:,} nearest to {shortened(around, 40)} are drawn; "
+        "dotted arcs lead on."
+    )
+
+
+def _named(name: str, operations: Mapping[str, str]) -> str:
+    operation = operations.get(name)
+    short = shortened(name, 40)
+    return f"{short} ({operation})" if operation else short
+
+
+def _listed(names: list[str]) -> str:
+    shown = names if len(names) <= _MOST_NAMED else [*names[: _MOST_NAMED - 1], f"{len(names) - 7} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
