@@ -19,6 +19,7 @@ from api.storage.records import Role, Token
 from verifier.documents.json_text import write
 from verifier.documents.mistakes import Mistake
 from verifier.examples import EXAMPLES
+from verifier.graphs.planted import PLANTED_MISTAKES
 from verifier.offered import offered, offered_document
 
 router = pages_router()
@@ -99,7 +100,7 @@ def _page(
         request,
         "home.html.jinja",
         form.status,
-        examples=EXAMPLES.values(),
+        examples=(*EXAMPLES.values(), *PLANTED_MISTAKES.values()),
         example=example,
         form=form,
         outcome=outcome,

@@ -29,7 +29,7 @@ def outlined(
     breaks = first_breaks(problem, wrong)[:_BREAKS] if any(wrong.values()) else []
     nodes: Sequence[Node] = problem.nodes
     if len(nodes) > MOST_WHOLE:
-        nodes = _around(problem, plain(breaks[0]) if breaks else problem.output)
+        nodes = _around(problem, plain(breaks[0])) if breaks else _before_the_output(problem)
     leaves = _leaves(problem, nodes, [plain(key) for key in breaks])
     shown = {*leaves, *(node.name for node in nodes)}
     left_out = _used_beyond(problem, shown) if len(nodes) < len(problem.nodes) else frozenset()
@@ -54,6 +54,18 @@ def outlined(
     ]
     computed = [outline(node.name, NODE + node.name, node.operation.name, node) for node in nodes]
     return GraphOutline((*given, *computed), NODE + problem.output, tuple(breaks), len(problem.nodes))
+
+
+def _before_the_output(problem: GraphProblem) -> list[Node]:
+    """Give the last nodes that the output depends on."""
+    needed, found = {problem.output}, []
+    for node in reversed(problem.nodes):
+        if node.name in needed:
+            needed.update(node.operands)
+            found.append(node)
+            if len(found) == NEIGHBOURHOOD:
+                break
+    return found[::-1]
 
 
 def _around(problem: GraphProblem, name: str) -> list[Node]:
@@ -90,11 +102,10 @@ def _leaves(problem: GraphProblem, nodes: Sequence[Node], breaks: Sequence[str])
 
 def _used_beyond(problem: GraphProblem, shown: set[str]) -> frozenset[str]:
     return frozenset(
-        operand
+        name
         for node in problem.nodes
-        if node.name not in shown
-        for operand in node.operands
-        if operand in shown
+        if not shown.isdisjoint(node.operands) and node.name not in shown
+        for name in shown.intersection(node.operands)
     )
 
 

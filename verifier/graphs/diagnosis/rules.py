@@ -84,6 +84,22 @@ def _exchanged(arc: Arc) -> Iterator[Array]:
                 yield product
 
 
+def _own_operand(arc: Arc) -> Iterator[Array]:
+    """Multiply by the operand itself, not by the other one."""
+    if arc.node.operation.name == "multiply":
+        yield np.asarray(summed_back(FLOATS, arc.upstream * arc.operands[arc.place], arc.share.shape))
+
+
+def _rows_assigned(arc: Arc) -> Iterator[Array]:
+    """Write rows to their places one after the other: of a row that was looked up twice the last one stays."""
+    if arc.node.operation.name == "embedding":
+        places = arc.node.data[1].astype(np.intp).ravel()
+        rows, width = arc.node.operand_shapes[0]
+        found = np.zeros((rows, width))
+        found[places] = arc.upstream.reshape(places.size, width)
+        yield found
+
+
 def _upstream_alone(arc: Arc) -> Iterator[Array]:
     """Hand the gradient on as it comes, the operation's own derivative forgotten."""
     try:
@@ -149,6 +165,15 @@ LOCAL_RULES = (
         _one_alone,
     ),
     LocalRule(
+        "repeated-rows-assigned",
+        "Rows that were looked up twice are assigned, not added up",
+        "Ē[i] = Σ over all uses of row i",
+        "Ē[i] = the last use's",
+        "Where {use} looks up a row of {place} more than once, the gradient has the last use alone.",
+        "What does `gradient[indices] = …`, or `+=`, do with an index that stands there twice?",
+        _each(_rows_assigned),
+    ),
+    LocalRule(
         "broadcast-not-summed",
         "Broadcasting is not summed back",
         "v̄ = Σ over the copies of v",
@@ -165,6 +190,15 @@ LOCAL_RULES = (
         "The gradient of {place} is another product of the same two matrices than the one {use} asks for.",
         "Which of the two matrices is transposed on the way back through {use}, and which stands first?",
         _each(_exchanged),
+    ),
+    LocalRule(
+        "multiply-operands-exchanged",
+        "A product is differentiated to its own operand",
+        "for u = x y: x̄ = ū y, ȳ = ū x",
+        "x̄′ = ū x, ȳ′ = ū y",
+        "The gradient of {place} is that of {use} times {place} itself, not times the other factor.",
+        "How much does {use} grow when {place} grows by one?",
+        _each(_own_operand),
     ),
     LocalRule(
         "wrong-sign",
