@@ -2,10 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from verifier.examples import example_document
+from verifier.graphs.operations import OPERATIONS
+from verifier.graphs.planted import PLANTED_MISTAKES
 
+Precision = Literal["float64", "float32", "float16", "bfloat16"]
 Numbers = list[float | str] | list[list[float | str]]
 
 
@@ -28,12 +31,10 @@ class NetworkDocument(BaseModel):
     examples: Literal["rows", "columns"] = "rows"
 
 
-class SubmissionDocument(BaseModel):
-    """A problem, and the gradients that somebody says are its answer."""
+class LayersSubmissionDocument(BaseModel):
+    """A network of layers, its problem, and the gradients that somebody says are its answer."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [example_document("wrong-layer")]}
-    )
+    model_config = ConfigDict(extra="forbid")
 
     name: str | None = None
     network: NetworkDocument
@@ -43,9 +44,70 @@ class SubmissionDocument(BaseModel):
     targets: list[int] | list[list[float]]
     gradients: dict[str, Numbers]
     masks: dict[str, list[list[float]]] | None = None
-    precision: Literal["float64", "float32", "float16", "bfloat16"] | None = None
+    precision: Precision | None = None
     reported_loss: float | str | None = None
     tolerance: str | dict[str, Any] | None = None
+
+
+class TensorDocument(RootModel["float | str | list[TensorDocument]"]):
+    """An array of up to 8 axes, as lists of lists; one number is written as such."""
+
+
+class NodeDocument(BaseModel):
+    """An operation applied to inputs, parameters, other nodes and numbers; each takes options of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    op: str = Field(json_schema_extra={"enum": list(OPERATIONS)})
+    args: list[str | float] = Field(min_length=1)
+    exponent: float | None = Field(None, description="of power")
+    slope: float | None = Field(None, description="of leaky_relu")
+    alpha: float | None = Field(None, description="of elu")
+    axes: list[int] | None = Field(None, description="of transpose")
+    shape: list[int] | None = Field(None, description="of reshape")
+    axis: int | list[int] | None = Field(None, description="of sum, mean, max and concatenate")
+    keepdims: bool | None = Field(None, description="of sum, mean and max")
+    index: int | list[int | list[int | None] | None] | None = Field(None, description="of slice")
+    factor: float | None = Field(None, description="of a loss")
+    batch: Literal["mean", "sum"] | None = Field(None, description="of a loss")
+    outputs: Literal["sum", "mean"] | None = Field(None, description="of mse and binary_cross_entropy")
+    on: Literal["logits", "probabilities"] | None = Field(None, description="of the cross entropies")
+
+
+class GraphDocument(BaseModel):
+    """Any directed acyclic graph of operations, with one number at its end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    inputs: list[str] = Field([], description="names of what is given and not learnt")
+    nodes: list[NodeDocument] = Field(min_length=1)
+    output: str = Field(description="the node that is differentiated")
+
+
+class GraphSubmissionDocument(BaseModel):
+    """A graph, its problem, and gradients: of a parameter by its name, `inputs.x`, `nodes.h`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    network: GraphDocument
+    parameters: dict[str, TensorDocument] = {}
+    inputs: dict[str, TensorDocument] = {}
+    gradients: dict[str, TensorDocument]
+    precision: Precision | None = None
+    reported_loss: float | str | None = None
+    tolerance: str | dict[str, Any] | None = None
+
+
+class SubmissionDocument(RootModel[LayersSubmissionDocument | GraphSubmissionDocument]):
+    """A problem, and the gradients that somebody says are its answer: of layers, or of a graph."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [example_document("wrong-layer"), PLANTED_MISTAKES["two-path-diamond"].document()]
+        }
+    )
 
 
 class Summary(BaseModel):
@@ -96,9 +158,9 @@ class GradientsDocument(BaseModel):
         json_schema_extra={"examples": [{"gradients": example_document("wrong-layer")["gradients"]}]},
     )
 
-    gradients: dict[str, Numbers]
+    gradients: dict[str, TensorDocument] = Field(description="of a graph also of `inputs.x` and `nodes.h`")
     reported_loss: float | str | None = None
-    precision: Literal["float64", "float32", "float16", "bfloat16"] | None = None
+    precision: Precision | None = None
 
 
 class AssignmentDocument(BaseModel):

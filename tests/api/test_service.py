@@ -7,11 +7,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.routes.health import agree
+from api.schemas import SubmissionDocument
 from api.settings import Settings
 from tests.api.conftest import Serve
 from verifier.catalogue import catalogue
 from verifier.examples import EXAMPLES
 from verifier.gallery import GALLERY
+from verifier.graphs.operations import OPERATIONS
+from verifier.offered import offered, offered_document
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,18 @@ def test_the_openapi_document_describes_the_submission_and_resolves_every_refere
     assert body["application/json"]["schema"] == {"$ref": "#/components/schemas/SubmissionDocument"}
     for reference in references(document):
         assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize("name", offered())
+def test_the_openapi_document_describes_every_submission_that_is_offered(name: str) -> None:
+    SubmissionDocument.model_validate(offered_document(name))
+
+
+def test_the_openapi_document_knows_every_operation_and_option_of_graphs(client: TestClient) -> None:
+    schema = client.get("/openapi.json").json()["components"]["schemas"]["NodeDocument"]
+    assert schema["properties"]["op"]["enum"] == list(OPERATIONS)
+    options = {option for operation in OPERATIONS.values() for option in operation.options}
+    assert set(schema["properties"]) == {"name", "op", "args"} | options
 
 
 def test_the_documentation_page_needs_no_other_host(client: TestClient) -> None:
