@@ -17,7 +17,8 @@ class Settings(BaseSettings):
     """database_url: sqlite:///FILE or postgresql://…; brought up to date when the service starts.
 
     largest_body: bytes of one request. largest_inflated: bytes that an npz may inflate to.
-    most_arrays, most_numbers, most_layers: of one document. deepest: its lists and objects within others.
+    most_arrays, most_numbers, most_layers, most_nodes: of one document.
+    deepest: its lists and objects within others.
     oracles: names separated by commas; empty for all. open_checks: whether checks, and metrics of
     judging, need no token; else a grader's or ci's, since they tell what assignments hide from students.
     processes: that judge. seconds_each, memory_each: what one submission may take, in seconds and bytes.
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     most_arrays: int = Field(default=2_000, ge=1)
     most_numbers: int = Field(default=2**25, ge=1)
     most_layers: int = Field(default=500, ge=1)
+    most_nodes: int = Field(default=20_000, ge=1)
     deepest: int = Field(default=32, ge=8)
     oracles: str = ""
     open_checks: bool = True
@@ -62,6 +64,7 @@ class Settings(BaseSettings):
             arrays=self.most_arrays,
             numbers=self.most_numbers,
             layers=self.most_layers,
+            nodes=self.most_nodes,
             depth=self.deepest,
         )
 

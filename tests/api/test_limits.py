@@ -15,12 +15,30 @@ from verifier.documents.files import write_document
 from verifier.examples import example_document
 
 EXAMPLE = example_document("wrong-layer")  # two layers
-BOUNDS = {"most_arrays": 16, "most_numbers": 1000, "most_layers": 3, "deepest": 8, "largest_inflated": 20_000}
+BOUNDS = {
+    "most_arrays": 16,
+    "most_numbers": 1000,
+    "most_layers": 3,
+    "most_nodes": 5,
+    "deepest": 8,
+    "largest_inflated": 20_000,
+}
 
 
 @pytest.fixture(scope="module")
 def bounded(serve: Serve) -> TestClient:
     return serve(oracles="backpropagation", **BOUNDS)
+
+
+def chain(length: int, width: int = 1) -> dict[str, Any]:
+    """x, tanh of it, tanh of that, …, and the sum of it all."""
+    nodes = [{"name": f"n{at}", "op": "tanh", "args": [f"n{at - 1}" if at else "x"]} for at in range(length)]
+    nodes.append({"name": "z", "op": "sum", "args": [nodes[-1]["name"]]})
+    return {
+        "network": {"nodes": nodes, "output": "z"},
+        "parameters": {"x": [0.5] * width},
+        "gradients": {"x": [1.0] * width},
+    }
 
 
 def bomb() -> bytes:
@@ -44,6 +62,8 @@ BEYOND = {
     "numbers in npz": (network([20, 20, 20], 2), "npz", 413, "at most 1000 numbers, got"),
     "numbers in safetensors": (network([20, 20, 20], 2), "safetensors", 413, "at most 1000 numbers, got"),
     "layers in JSON": (network([1] * 5, 1), "json", 413, "at most 3 layers, got 4"),
+    "nodes in JSON": (chain(5), "json", 413, "at most 5 nodes, got 6"),
+    "nodes in npz": (chain(5), "npz", 413, "at most 5 nodes, got 6"),
     "arrays in npz": (network([1] * 9, 1), "npz", 413, "at most 16 arrays, got 35"),
     "arrays in safetensors": (network([1] * 9, 1), "safetensors", 413, "at most 16 arrays, got 34"),
     "nesting": (b"[" * 9, "json", 400, "at most 8 deep, got nesting 9 deep"),
@@ -64,6 +84,7 @@ def test_what_is_beyond_a_bound_is_refused_with_the_figure_and_the_bound(
 
 def test_what_is_within_the_bounds_is_judged(bounded: TestClient) -> None:
     assert bounded.post("/v1/checks", json=EXAMPLE).status_code == 200
+    assert bounded.post("/v1/checks", json=chain(4)).status_code == 200
 
 
 def test_a_submission_that_takes_too_long_is_stopped_and_others_are_answered(serve: Serve) -> None:
@@ -77,6 +98,19 @@ def test_a_submission_that_takes_too_long_is_stopped_and_others_are_answered(ser
     assert stopped.status_code == 413
     assert "longer than the 2 seconds" in problem_of(stopped)["detail"]
     assert [client.post("/v1/checks", json=EXAMPLE).status_code for _ in range(3)] == [200] * 3
+
+
+def test_a_graph_that_takes_too_long_or_too_much_memory_is_stopped_likewise(serve: Serve) -> None:
+    wide = chain(15, 2**20)
+    for limit, words in (
+        ({"seconds_each": 1}, "longer than the 1 seconds"),
+        ({"memory_each": 2**29}, "more memory than one submission may use"),
+    ):
+        client = serve(processes=1, **limit)
+        stopped = post(client, write_document(wide, "npz"), "npz")
+        assert stopped.status_code == 413
+        assert words in problem_of(stopped)["detail"]
+        assert client.post("/v1/checks", json=chain(4)).status_code == 200
 
 
 def test_a_submission_that_needs_too_much_memory_is_stopped_and_others_are_answered(serve: Serve) -> None:
