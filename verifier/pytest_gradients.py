@@ -13,6 +13,8 @@ from verifier.documents.mistakes import encodable
 from verifier.documents.report_document import summary_of
 from verifier.documents.report_reading import read_report
 from verifier.exporters import EXPORTERS, ExportChoices, diagnosis, sentences
+from verifier.exporters.graph import written
+from verifier.graphs.problem import NODE
 from verifier.importers.refusal import refused
 from verifier.operation_check.check import OperationCheck
 from verifier.output import opened
@@ -46,6 +48,7 @@ class Gradients:
         targets: Any = None,
         my_gradients: Any = None,
         *,
+        gradients: Any = None,
         parameters: Mapping[str, Any] | None = None,
         name: str | None = None,
         **fields: Any,
@@ -53,12 +56,15 @@ class Gradients:
         """Check gradients against a network's own.
 
         network: a list of layers, or the document's `network`, with `parameters`; or a live torch module,
-        which has its own, and by default its gradients in `.grad`. A graph has its loss among its nodes; it
-        may be the live tensor of PyTorch or of edugrad in which it ends (see `verifier.importers`).
-        my_gradients: by parameter, a module's by its own names. fields: any other field of a submission,
-        such as precision or masks.
+        which has its own, and by default its gradients in `.grad`; or a whole submission, of which other
+        fields may be given beside it. A graph has its loss among its nodes, its inputs by name; it may be
+        the live tensor of PyTorch or of edugrad in which it ends (see `verifier.importers`).
+        my_gradients: by parameter, a module's by its own names; also given as `gradients`. fields: any other
+        field of a submission, such as precision or masks.
         Raises: MalformedSubmission.
         """
+        if my_gradients is None:
+            my_gradients = gradients
         if name is not None:
             fields["name"] = name
         if self._tolerance:
@@ -67,6 +73,9 @@ class Gradients:
         question = {field: value for field, value in given.items() if value is not None}
         if hasattr(network, "grad_fn") or hasattr(network, "parents"):
             document = _of_tensor(network, parameters, my_gradients, question, fields)
+        elif isinstance(network, Mapping) and "network" in network:
+            more = {"parameters": parameters, "gradients": my_gradients, **question}
+            document = {**network, **{field: own for field, own in more.items() if own is not None}, **fields}
         elif hasattr(network, "named_parameters"):
             document = _of_module(network, parameters, gradients=my_gradients, **given, **fields)
         else:
@@ -192,6 +201,9 @@ def _lines(report: Report, parameter: ParameterReport) -> Iterator[str]:
     state = "wrong" if parameter.verdict is Verdict.INCORRECT else "undecided"
     count = parameter.incorrect or parameter.undecided
     yield f"{parameter.name}: {count} of {total} numbers {'is' if count == 1 else 'are'} {state}"
+    if parameter.name.startswith(NODE) and report.graph is not None:
+        made = [node for node in report.graph.nodes if node.name == parameter.name]
+        yield from (f"  {written(node)}" for node in made)
     if parameter.worst:
         entry = parameter.worst[0]
         yield f"  worst at {list(entry.index)}: {sentences.entry(entry)}"

@@ -21,7 +21,7 @@ _RULES = MappingProxyType({rule.id: rule for rule in LOCAL_RULES})
 
 @dataclass(frozen=True, slots=True)
 class PlantedMistake:
-    """example: whose graph it is. bug: the local rule. places: at which gradients, by the use that is concerned.
+    """example: whose graph it is. bug: the local rule. places: at which gradients, and the use concerned.
 
     What comes before such a place on the way back follows from the wrong gradient, as in code that runs.
     """

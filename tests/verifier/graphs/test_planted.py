@@ -1,4 +1,4 @@
-"""Every graph example has a twin with a planted mistake: what it is by hand, and that it is named where it is."""
+"""Every graph example has a twin with a planted mistake: the same by hand, and named where it is."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -91,7 +91,7 @@ def _own_operand(arc: Arc) -> Iterator[Array]:
 
 
 def _rows_assigned(arc: Arc) -> Iterator[Array]:
-    """Write rows to their places one after the other: of a row that was looked up twice the last one stays."""
+    """Write rows to their places one after the other: of a row looked up twice the last use stays."""
     if arc.node.operation.name == "embedding":
         places = arc.node.data[1].astype(np.intp).ravel()
         rows, width = arc.node.operand_shapes[0]
