@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from benchmarks.leaking import graph
 from benchmarks.leaking.counting import bound
 from benchmarks.leaking.guessing import RANGE, digit_by_digit, scan
 from benchmarks.leaking.question import GUESSED, LAYERS, LEVELS, PARAMETERS
@@ -25,6 +26,15 @@ def print_bits(size: int) -> None:
     for level, (distinct, bits) in measured(size).items():
         most = bound(LEVELS[level], LAYERS, PARAMETERS)
         print(f"{level:28} {most:7.2f} {distinct:10} {bits:8.2f}")
+
+
+def print_graph(size: int) -> None:
+    print(f"\nthe same of a graph, CS231n's circuit: 13 gradients of one number each, {size} submissions")
+    print(f"{'students see':28} {'bound':>7} {'documents':>10} {'entropy':>8}")
+    for level, (distinct, bits) in graph.measured(size).items():
+        print(f"{level:28} {graph.bound(LEVELS[level]):7.2f} {distinct:10} {bits:8.2f}")
+    targets = graph.targets_of_a_guess()
+    print(f"wrong numbers that a name is told of: {min(targets)} to {max(targets)} of each gradient")
 
 
 def print_guessing(size: int) -> None:
@@ -70,7 +80,12 @@ def print_timing(size: int) -> None:
             print(f"  time tells of the {what}: {bits:.2f} bits (+- {chance:.2f})")
 
 
-PARTS = {"bits": (print_bits, 2000), "guessing": (print_guessing, 1), "timing": (print_timing, 40)}
+PARTS = {
+    "bits": (print_bits, 2000),
+    "graph": (print_graph, 2000),
+    "guessing": (print_guessing, 1),
+    "timing": (print_timing, 40),
+}
 
 
 def main() -> None:

@@ -14,10 +14,18 @@ from math import prod
 from verifier.allowed import Allowed
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.diagnosis.finding import UNEXPLAINED_ID
+from verifier.graphs.diagnosis.words import (
+    LOCAL_RULE,
+    UNEXPLAINED_HINT,
+    UNEXPLAINED_TITLE,
+    UNEXPLAINED_WORDS,
+    hint_without_place,
+)
 from verifier.report import ParameterReport, Report
 from verifier.verdict import Verdict
 
 ENOUGH = 8  # wrong numbers at once
+MOST_PLACES = 5  # of a graph
 _COARSE = "numbers"  # the equation of those that compare fewer digits than the verdict
 _BROKEN, _ZERO = "overflow", "zero-gradient"  # told by what was handed in, whatever is right
 
@@ -34,6 +42,9 @@ def diagnosis_for_students(report: Report, allowed: Allowed) -> Iterator[Diagnos
 
 def _tellable(report: Report) -> Iterator[Diagnosis]:
     rows = report.diagnosis
+    if report.graph is not None:
+        yield from _tellable_of_graph(report, report.graph.first_wrong)
+        return
     broken = [row for row in rows if row.bug == _BROKEN]
     if broken:
         yield from broken
@@ -41,8 +52,36 @@ def _tellable(report: Report) -> Iterator[Diagnosis]:
     explained = all(row.bug != UNEXPLAINED_ID for row in rows)
     if explained and _rests_on_enough(report.parameters, rows):
         yield from rows
-    elif any(map(_is_wrong, report.parameters.values())) and not any(row.node for row in rows):
+    elif any(map(_is_wrong, report.parameters.values())):
         yield _unnamed(report.parameters)
+
+
+def _tellable_of_graph(report: Report, first_wrong: Sequence[str]) -> Iterator[Diagnosis]:
+    """Give rows where they explain whatever is first wrong; else places alone, which follow from verdicts.
+
+    A number that is wrong by so little that it has no row is placed like one that is far off.
+    """
+    rows = report.diagnosis
+    if all(row.bug != UNEXPLAINED_ID for row in rows) and {row.node for row in rows} >= set(first_wrong):
+        yield from rows
+        return
+    for name in first_wrong[:MOST_PLACES]:
+        yield Diagnosis(
+            bug=UNEXPLAINED_ID,
+            layer=None,
+            equation=LOCAL_RULE,
+            parameters=(),
+            factor=None,
+            residual=None,
+            also_consistent=(),
+            title=UNEXPLAINED_TITLE,
+            explanation="",
+            right="",
+            wrong="",
+            hint=UNEXPLAINED_HINT.format(place=name),
+            for_students=UNEXPLAINED_WORDS.format(place=name),
+            node=name,
+        )
 
 
 def _rests_on_enough(parameters: Mapping[str, ParameterReport], rows: Sequence[Diagnosis]) -> bool:
@@ -116,6 +155,8 @@ def _hint(row: Diagnosis, allowed: Allowed) -> str:
     """Give the hint, without the place that it names where that is withheld."""
     if not allowed.hint or allowed.layer:
         return row.hint if allowed.hint else ""
+    if row.node is not None:
+        return hint_without_place(row.bug)
     from verifier.diagnosis.bugs import BUGS
 
     return BUGS[row.bug].words.hint.format(place="the layer") if row.bug in BUGS else ""

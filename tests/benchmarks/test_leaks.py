@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks.leaking import graph
 from benchmarks.leaking.counting import bound
 from benchmarks.leaking.guessing import digit_by_digit, scan
 from benchmarks.leaking.question import LAYERS, LEVELS, PARAMETERS
@@ -15,6 +16,14 @@ def test_a_level_tells_no_more_than_its_bound_and_never_less_than_the_level_belo
     bits = [entropy for _, entropy in found.values()]
     assert bits == sorted(bits)
     assert all(found[level][1] <= bound(LEVELS[level], LAYERS, PARAMETERS) for level in LEVELS)
+    assert found["nothing"] == (1, 0.0)
+
+
+def test_of_a_graph_a_level_tells_no_more_than_its_bound_and_never_less_than_the_level_below():
+    found = graph.measured(150)
+    bits = [entropy for _, entropy in found.values()]
+    assert bits == sorted(bits)
+    assert all(found[level][1] <= graph.bound(LEVELS[level]) for level in LEVELS)
     assert found["nothing"] == (1, 0.0)
 
 

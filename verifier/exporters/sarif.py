@@ -11,6 +11,7 @@ from urllib.parse import quote
 from verifier.documents.json_text import write
 from verifier.exporters.exporter import ExportChoices
 from verifier.exporters.finding import BROKEN, MALFORMED, Finding, of_each, rule_of, worst_first
+from verifier.graphs.diagnosis.words import hint_without_place
 from verifier.sourced import Sourced
 from verifier.verdict import Verdict
 
@@ -65,7 +66,7 @@ def _rule_of_graphs(name: str) -> dict[str, Any]:
         if own.id == name:
             rule["shortDescription"] = {"text": own.title}
             rule["fullDescription"] = {"text": f"right: {own.right}; used: {own.wrong}"}
-            rule["help"] = {"text": own.hint.format(place="the value", use="the node that uses it")}
+            rule["help"] = {"text": hint_without_place(name)}
     return rule
 
 

@@ -26,11 +26,11 @@ def outlined(
 ) -> GraphOutline:
     """Give the outline. values: by plain name. wrong: by the names of gradients that were submitted."""
     problem = submission.problem
-    breaks = first_breaks(problem, wrong)[:_BREAKS] if any(wrong.values()) else []
+    breaks = first_breaks(problem, wrong) if any(wrong.values()) else []
     nodes: Sequence[Node] = problem.nodes
     if len(nodes) > MOST_WHOLE:
         nodes = _around(problem, plain(breaks[0])) if breaks else _before_the_output(problem)
-    leaves = _leaves(problem, nodes, [plain(key) for key in breaks])
+    leaves = _leaves(problem, nodes, [plain(key) for key in breaks[:_BREAKS]])
     shown = {*leaves, *(node.name for node in nodes)}
     left_out = _used_beyond(problem, shown) if len(nodes) < len(problem.nodes) else frozenset()
     written = _written(submission.network, shown)

@@ -7,11 +7,17 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.comparison import Comparison
 from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.diagnosis.finding import UNEXPLAINED_ID
 from verifier.graphs.diagnosis.arcs import Arcs, swept
 from verifier.graphs.diagnosis.rules import LOCAL_RULES, LocalRule
+from verifier.graphs.diagnosis.words import (
+    LOCAL_RULE,
+    UNEXPLAINED_HINT,
+    UNEXPLAINED_TITLE,
+    UNEXPLAINED_WORDS,
+)
 from verifier.graphs.problem import GraphProblem, plain
 
-UNEXPLAINED = "unexplained"
 CLOSE = 1e-6  # relative, by norm: how near a rule must come beside rounding
 
 
@@ -59,7 +65,7 @@ def _explained(key: str, submitted: Array, arcs: Arcs, rounding: float) -> Diagn
     return Diagnosis(
         bug=rule.id,
         layer=None,
-        equation="local_rule",
+        equation=LOCAL_RULE,
         parameters=(key,),
         factor=None,
         residual=left,
@@ -76,18 +82,18 @@ def _explained(key: str, submitted: Array, arcs: Arcs, rounding: float) -> Diagn
 
 def _unexplained(key: str) -> Diagnosis:
     return Diagnosis(
-        bug=UNEXPLAINED,
+        bug=UNEXPLAINED_ID,
         layer=None,
-        equation="local_rule",
+        equation=LOCAL_RULE,
         parameters=(key,),
         factor=None,
         residual=1.0,
         also_consistent=(),
-        title="No known wrong rule gives these numbers",
-        explanation=f"The error starts at {key}: it does not follow from the gradients of what uses it.",
+        title=UNEXPLAINED_TITLE,
+        explanation=UNEXPLAINED_WORDS.format(place=key),
         right="",
         wrong="",
-        hint=f"Write down which nodes use {key}, and what each hands back.",
+        hint=UNEXPLAINED_HINT.format(place=key),
         node=key,
     )
 
