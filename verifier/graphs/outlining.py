@@ -90,10 +90,16 @@ def _around(problem: GraphProblem, name: str) -> list[Node]:
 
 
 def _leaves(problem: GraphProblem, nodes: Sequence[Node], breaks: Sequence[str]) -> list[str]:
-    """Give what is given to some nodes, constants apart; of very much, what is first wrong and the first."""
-    used = {operand for node in nodes for operand in node.operands} | set(breaks)
-    everything = len(nodes) == len(problem.nodes)
-    found = [name for name in (*problem.inputs, *problem.parameters) if everything or name in used]
+    """Give what is given to some nodes, constants apart; of very much, what is first wrong and the first.
+
+    In the order of their first use, which no file format changes; of all nodes, also what nobody uses.
+    """
+    given = {*problem.inputs, *problem.parameters}
+    found = [
+        name for name in dict.fromkeys(each for node in nodes for each in node.operands) if name in given
+    ]
+    unused = given if len(nodes) == len(problem.nodes) else given.intersection(breaks)
+    found += sorted(unused.difference(found))
     if len(found) <= MOST_GIVEN:
         return found
     kept = {*(name for name in found if name in breaks), *found[: MOST_GIVEN - _BREAKS]}
