@@ -1,4 +1,4 @@
-"""One graph for every operation, on seeded numbers of several shapes; and graphs drawn at random."""
+"""One graph for every operation, on seeded numbers of several shapes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -137,73 +137,3 @@ CASES: dict[str, Callable[[int], dict[str, Any]]] = {
         on="probabilities",
     ),
 }  # fmt: skip
-
-
-_UNARY = (
-    "tanh",
-    "sigmoid",
-    "softplus",
-    "gelu",
-    "silu",
-    "negate",
-    "relu",
-    "elu",
-    "log_softmax",
-    "softmax",
-    "exp",
-)
-_SHAPES = ((3, 3), (3,), (1, 3), (3, 1), ())
-
-
-def random_graph(seed: int, most: int = 12) -> dict[str, Any]:
-    """Draw a graph with shared operands, several paths, and nodes that lead nowhere, ending in one number."""
-    rng = np.random.default_rng(seed)
-    shapes: dict[str, tuple[int, ...]] = {}
-    arrays: dict[str, dict[str, Any]] = {"inputs": {}, "parameters": {}}
-    for place in range(int(rng.integers(2, 5))):
-        field = "inputs" if place == 0 else "parameters"
-        shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
-        name = f"{field[0]}{place}"
-        arrays[field][name], shapes[name] = rng.normal(size=shape), shape
-    nodes: list[dict[str, Any]] = []
-
-    def node(op: str, args: list[str], shape: tuple[int, ...], **options: Any) -> str:
-        name = f"n{len(nodes)}"
-        nodes.append({"name": name, "op": op, "args": args, **options})
-        shapes[name] = shape
-        return name
-
-    for _ in range(int(rng.integers(3, most + 1))):
-        x, y = (list(shapes)[int(at)] for at in rng.integers(len(shapes), size=2))
-        kind = rng.random()
-        if kind < 0.35:
-            op = str(rng.choice(["add", "subtract", "multiply"]))
-            node(op, [x, y], np.broadcast_shapes(shapes[x], shapes[y]))
-        elif kind < 0.45:
-            below = node("softplus", [y], shapes[y])
-            node(
-                "divide",
-                [x, node("add", [below, below], shapes[y])],
-                np.broadcast_shapes(shapes[x], shapes[y]),
-            )
-        elif kind < 0.6 and shapes[x] == shapes[y] == (3, 3):
-            node("matmul", [x, y], (3, 3))
-        elif kind < 0.7 and shapes[x]:
-            op = str(rng.choice(["sum", "mean", "max"]))
-            node(op, [x], (*shapes[x][:-1], 1), axis=-1, keepdims=True)
-        elif kind < 0.78:
-            node("transpose", [x], shapes[x][::-1])
-        elif shapes[x] or kind < 0.9:
-            usable = _UNARY if shapes[x] else _UNARY[:5]
-            squashed = node("tanh", [x], shapes[x])
-            node(str(rng.choice(usable)), [squashed], shapes[x])
-    last = [own["name"] for own in nodes][-3:]
-    ends = [node("mean", [name], ()) for name in last]
-    total = ends[0]
-    for end in ends[1:]:
-        total = node("add", [total, end], ())
-    return {
-        "network": {"inputs": list(arrays["inputs"]), "nodes": nodes, "output": total},
-        **arrays,
-        "gradients": {},
-    }

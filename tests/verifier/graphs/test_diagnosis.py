@@ -8,12 +8,12 @@ import pytest
 
 from reference_impl.array import Array
 from tests.verifier.graphs.asking import problem_of
-from tests.verifier.graphs.drawing import random_graph
 from verifier import verify
 from verifier.examples import example_document
 from verifier.graphs.arithmetic.numbers import FLOATS
 from verifier.graphs.diagnosis.arcs import Arcs, swept
 from verifier.graphs.diagnosis.rules import LOCAL_RULES
+from verifier.graphs.drawing.seeded import seeded_graph
 from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.values import values_of
 
@@ -130,7 +130,7 @@ def test_what_no_rule_gives_is_unexplained_and_still_placed() -> None:
 def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed() -> None:
     made = placed = named = 0
     for seed in range(120):
-        document = random_graph(seed)
+        document = seeded_graph(seed, 16)
         problem = problem_of(document)
         right = planted(problem, "", np.zeros(()))
         rule = LOCAL_RULES[seed % len(LOCAL_RULES)]

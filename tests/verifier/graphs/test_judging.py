@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.verifier.graphs.drawing import random_graph
 from verifier import verify
 from verifier.audience import for_student
 from verifier.examples import example_document
 from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.graphs.drawing.seeded import seeded_graph
 from verifier.graphs.examples import GRAPH_EXAMPLES, right_gradients
 from verifier.graphs.oracles import GRAPH_ORACLES
 from verifier.report import Report
@@ -129,7 +129,7 @@ def test_what_has_no_gradient_is_undecided(case: str) -> None:
 
 
 def test_not_a_number_is_incorrect_and_what_leads_nowhere_is_said() -> None:
-    document = random_graph(3)
+    document = seeded_graph(3, 16)
     document["parameters"]["idle"] = [1.0, 2.0]
     document["gradients"] = {"idle": ["NaN", 0.0]}
     report = verify(document)

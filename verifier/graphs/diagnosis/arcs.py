@@ -30,7 +30,6 @@ class Arc:
 Arcs = Sequence[Arc]
 
 
-@np.errstate(all="ignore")
 def swept(
     problem: GraphProblem,
     values: Mapping[str, Array],
@@ -54,9 +53,18 @@ def swept(
         node = by_name.get(name)
         if node is None:
             continue
-        operands = tuple(values[operand] for operand in node.operands)
-        shares = node.operation.pull_back(FLOATS, node, operands, values[name], np.asarray(gradient), None)
-        for place, (operand, raw) in enumerate(zip(node.operands, shares, strict=True)):
-            if raw is not None:
-                share = summed_back(FLOATS, raw, node.operand_shapes[place])
-                uses[operand].append(Arc(node, place, operands, np.asarray(gradient), raw, share))
+        for operand, arc in _handed_back(node, values, np.asarray(gradient)):
+            uses[operand].append(arc)
+
+
+@np.errstate(all="ignore")
+def _handed_back(node: Node, values: Mapping[str, Array], gradient: Array) -> list[tuple[str, Arc]]:
+    operands = tuple(values[operand] for operand in node.operands)
+    shares = node.operation.pull_back(FLOATS, node, operands, values[node.name], gradient, None)
+    return [
+        (operand, Arc(node, place, operands, gradient, raw, summed_back(FLOATS, raw, shape)))
+        for place, (operand, raw, shape) in enumerate(
+            zip(node.operands, shares, node.operand_shapes, strict=True)
+        )
+        if raw is not None
+    ]

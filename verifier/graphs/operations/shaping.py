@@ -69,7 +69,7 @@ def _fit_reshape(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
 
 
 def _reshaped(A: Any, operand: Any, old: Shape, new: Shape) -> Any:
-    return A.move(lambda part: part.reshape(*part.shape[: part.ndim - len(old)], *new), operand)
+    return A.move(lambda part: part.reshape((*part.shape[: part.ndim - len(old)], *new)), operand)
 
 
 RESHAPE = GraphOperation(
