@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 
@@ -115,7 +116,10 @@ def _operand_for_value(arc: Arc) -> Iterator[Array]:
     function = arc.node.options.get("function")
     if function is not None:
         value = function.forward(arc.operands[0])
-        yield np.asarray(function.pull_back(value, arc.upstream))
+        if function.name == "log":  # 1/x has a value where log has none
+            yield np.asarray(arc.upstream / value)
+        else:
+            yield np.asarray(function.pull_back(value, arc.upstream))
 
 
 def _scaled_by(arcs: Arcs) -> Iterator[tuple[str, Array]]:
@@ -130,10 +134,13 @@ def _scaled_by(arcs: Arcs) -> Iterator[tuple[str, Array]]:
             yield arc.node.name, _with(arcs, arc, arc.share / 2.0)
 
 
-def _first_pair(arcs: Arcs) -> Iterator[tuple[str, Array]]:
-    """Multiply shares where they add."""
-    for one, other in pairwise(arcs[:_MOST_ARCS]):
+def _products(arcs: Arcs) -> Iterator[tuple[str, Array]]:
+    """Multiply shares where they add: all, or neighbours alone; what hands back nothing is no path."""
+    carrying = [arc for arc in arcs[:_MOST_ARCS] if arc.share.any()]
+    for one, other in pairwise(carrying):
         yield other.node.name, one.share * other.share
+    if len(carrying) > 2:
+        yield carrying[-1].node.name, np.asarray(prod((arc.share for arc in carrying), start=1.0))
 
 
 LOCAL_RULES = (
@@ -234,6 +241,6 @@ LOCAL_RULES = (
         "v̄′ = Π over all uses",
         "The gradient of {place} is the product of what comes back by its paths, not their sum.",
         "What does the chain rule do with several paths?",
-        _first_pair,
+        _products,
     ),
 )

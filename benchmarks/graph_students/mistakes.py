@@ -1,0 +1,138 @@
+"""Wrong local rules that a student writes: those of the catalogue, and others that no catalogue lists."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.graph_students.rules import RULES, Array, scale_of
+from benchmarks.graph_students.student import Use, summed
+
+Wrong = Callable[[Use], Array | None]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """made: (uses, which of them) -> the wrong gradient; None where it cannot be made.
+
+    catalogued: whether the name is that of a row of the table of wrong local rules.
+    """
+
+    name: str
+    made: Callable[[Sequence[Use], int], Array | None]
+    catalogued: bool = False
+
+
+def _of_share(wrong: Wrong) -> Callable[[Sequence[Use], int], Array | None]:
+    def made(uses: Sequence[Use], which: int) -> Array | None:
+        with np.errstate(all="ignore"):
+            share = wrong(uses[which])
+            if share is None or np.shape(share) != uses[which].share.shape:
+                return None
+            return share + sum(use.share for place, use in enumerate(uses) if place != which)
+
+    return made
+
+
+def _upstream(use: Use) -> Array | None:
+    try:
+        copied = np.broadcast_to(use.upstream, np.broadcast_shapes(use.upstream.shape, use.share.shape))
+    except ValueError:
+        return None
+    return summed(copied, use.share.shape)
+
+
+def _one_copy(use: Use) -> Array | None:
+    shape = use.share.shape
+    if use.raw.shape == shape:
+        return None
+    found = use.raw[(0,) * (use.raw.ndim - len(shape))]
+    return found[tuple(slice(1) if size == 1 else slice(None) for size in shape)]
+
+
+def _turned(use: Use) -> Array | None:
+    """xᵀ ū and ū yᵀ with a factor not transposed, or the other way round and transposed back."""
+    if use.node["op"] != "matmul" or any(own.ndim != 2 for own in use.operands):
+        return None
+    other = use.operands[1 - use.place]
+    for x, y in ((use.upstream, other), (other, use.upstream), (other.T, use.upstream)):
+        if (
+            x.shape[1] == y.shape[0]
+            and (x @ y).shape == use.share.shape
+            and not np.allclose(x @ y, use.share)
+        ):
+            return x @ y
+    return None
+
+
+def _at_value(use: Use) -> Array | None:
+    rule = RULES[use.node["op"]]
+    if len(use.operands) != 1 or use.operands[0].shape != use.value.shape or use.node["op"] in _NO_FUNCTION:
+        return None
+    moved = np.asarray(rule.forward([use.value], use.node))
+    return rule.back(use.upstream, [use.value], moved, use.node)[0]
+
+
+def _count_forgotten(use: Use) -> Array | None:
+    op = use.node["op"]
+    if op == "mean":
+        return use.share * (use.operands[0].size / max(use.value.size, 1))
+    if op in ("mse", "cross_entropy", "binary_cross_entropy"):
+        return use.share / (scale_of(use.operands, {**use.node, "factor": 1.0}, 1.0))
+    return None
+
+
+def _without(uses: Sequence[Use], which: int) -> Array | None:
+    if len(uses) < 2:
+        return None
+    return sum(use.share for place, use in enumerate(uses) if place != which)
+
+
+def _alone(uses: Sequence[Use], which: int) -> Array | None:
+    return uses[which].share if len(uses) > 1 else None
+
+
+def _multiplied(uses: Sequence[Use], which: int) -> Array | None:
+    return uses[0].share * uses[1].share if len(uses) == 2 else None
+
+
+def _noise(array: Array) -> Array:
+    """Ten per cent, always the same for the same shape."""
+    return 1.0 + np.random.default_rng([7, array.size]).normal(scale=0.1, size=array.shape)
+
+
+def _one_entry_lost(use: Use) -> Array:
+    found = use.share.copy()
+    found.flat[int(np.abs(found).argmax())] = 0.0
+    return found
+
+
+_NO_FUNCTION = ("negate", "transpose", "reshape", "concatenate", "slice", "sum", "mean", "max", "log_softmax")
+
+CATALOGUED = (
+    Mistake("missing-local-derivative", _of_share(_upstream), True),
+    Mistake("missing-path", _without, True),
+    Mistake("assigned-for-accumulated", _alone, True),
+    Mistake("broadcast-not-summed", _of_share(_one_copy), True),
+    Mistake("matmul-operands-exchanged", _of_share(_turned), True),
+    Mistake("wrong-sign", _of_share(lambda use: -use.share), True),
+    Mistake("derivative-of-value", _of_share(_at_value), True),
+    Mistake("count-factor", _of_share(_count_forgotten), True),
+    Mistake("paths-multiplied", _multiplied, True),
+)
+UNCATALOGUED = (
+    Mistake("a factor of 0.7", _of_share(lambda use: 0.7 * use.share)),
+    Mistake("a factor of 1.01", _of_share(lambda use: 1.01 * use.share)),
+    Mistake("squared", _of_share(lambda use: use.share**2)),
+    Mistake("its square root", _of_share(lambda use: np.sqrt(np.abs(use.share)))),
+    Mistake("its absolute value", _of_share(lambda use: np.abs(use.share))),
+    Mistake("a constant added", _of_share(lambda use: use.share + 0.1)),
+    Mistake("noise", _of_share(lambda use: use.share * _noise(use.share))),
+    Mistake("rolled by an entry", _of_share(lambda use: np.roll(use.share, 1))),
+    Mistake("the largest entry lost", _of_share(_one_entry_lost)),
+    Mistake("times the operand", _of_share(lambda use: use.share * use.operands[use.place])),
+    Mistake(
+        "half of a small part", _of_share(lambda use: np.where(np.abs(use.share) < 0.1, 0.5, 1.0) * use.share)
+    ),
+)
+MISTAKES: Mapping[str, Mistake] = {mistake.name: mistake for mistake in (*CATALOGUED, *UNCATALOGUED)}

@@ -1,0 +1,268 @@
+"""Are graphs judged right, and mistakes located? Seeded, on random graphs; prints its tables.
+
+python -m benchmarks.graphs                  2,000 graphs of up to 60 nodes
+python -m benchmarks.graphs --graphs 200 --first 5000
+"""
+
+import argparse
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from benchmarks.graph_students.mistakes import CATALOGUED, MISTAKES, UNCATALOGUED, Mistake
+from benchmarks.graph_students.student import Array, Use, backward, forward
+from verifier.consensus import consult
+from verifier.estimate import Estimate
+from verifier.graphs.drawing.seeded import seeded_graph
+from verifier.graphs.judging import ask, judge_graph
+from verifier.graphs.oracles import GRAPH_ORACLES
+from verifier.graphs.problem import INPUT, NODE, GraphProblem, plain
+from verifier.graphs.reading.submission import read_graph
+from verifier.graphs.rounding import rounding
+from verifier.precision import PRECISIONS
+
+MOST_NODES = 60
+TARGET = 0.99
+FAR = 1e-3  # of the gradient's own size: what is planted is no rounding
+SLICES = ("parameters alone", "every third")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One mistake in one graph. located: a row at its place alone; named: by the row of the catalogue.
+
+    stretch: for gradients handed in in part, whether every row is at a gradient next before the place; None
+    where none of them is wrong.
+    """
+
+    seed: int
+    mistake: str
+    at: str
+    located: bool
+    named: bool
+    stretch: Mapping[str, bool | None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """disputes, outside: oracles and entries that contradict; unanswered: oracles that gave nothing.
+
+    wrong: of a right student's gradients, those called incorrect; undecided likewise.
+    """
+
+    seed: int
+    nodes: int
+    entries: int
+    kinks: bool
+    disputes: tuple[str, ...]
+    unanswered: tuple[str, ...]
+    outside: int
+    wrong: tuple[str, ...]
+    undecided: int
+    planted: tuple[Planted, ...] = field(default=())
+
+
+def nodes_of(seed: int) -> int:
+    return int(np.random.default_rng([seed, 1]).integers(3, MOST_NODES + 1))
+
+
+def judged(seed: int) -> Judged:
+    """Draw a graph; ask all oracles; judge a right student, and one with a mistake of either kind."""
+    document = seeded_graph(seed, nodes_of(seed))
+    problem = everything_of(document)
+    honest = rounding(problem, PRECISIONS["float64"])
+    answers = ask(problem, honest, list(GRAPH_ORACLES))
+    shapes = {key: problem.shapes()[plain(key)] for key in problem.asked}
+    consensus = consult(answers, shapes)
+    values = forward(document)
+    right, uses = backward(document, values)
+    report = judge_graph(_submitted(document, problem, right))
+    truth, bounds = answers["high_precision"].gradient, answers["backpropagation"].gradient
+    return Judged(
+        seed=seed,
+        nodes=len(problem.nodes),
+        entries=sum(int(np.prod(shape)) for shape in shapes.values()),
+        kinks=bool(honest.kinks),
+        disputes=tuple(map(str, consensus.disputes)),
+        unanswered=tuple(name for name, answer in answers.items() if not answer.gradient),
+        outside=sum(_outside(bounds[key], truth[key]) for key in truth),
+        wrong=tuple(name for name, row in report.parameters.items() if row.incorrect),
+        undecided=sum(row.undecided for row in report.parameters.values()),
+        planted=tuple(_planted(seed, document, problem, values, right, uses)),
+    )
+
+
+def everything_of(document: Mapping[str, Any]) -> GraphProblem:
+    problem = read_graph({**document, "gradients": {}}).problem
+    data = {node.operands[place] for node in problem.nodes for place in node.data}
+    inputs = [INPUT + name for name in problem.inputs if name not in data]
+    return problem.asking((*inputs, *problem.parameters, *(NODE + node.name for node in problem.nodes)))
+
+
+def _outside(bound: Estimate, truth: Estimate) -> int:
+    """Count entries of which the bound of the one and that of the other have nothing in common."""
+    slopes = 0.0 if bound.slopes is None else bound.slopes
+    far = np.abs(bound.value - truth.value) > bound.error + slopes + truth.error
+    return int((far & np.isfinite(bound.error) & np.isfinite(truth.error)).sum())
+
+
+def _submitted(document: Mapping[str, Any], problem: GraphProblem, gradients: Mapping[str, Array]) -> Any:
+    return read_graph({**document, "gradients": {key: gradients[plain(key)] for key in problem.asked}})
+
+
+def _planted(
+    seed: int,
+    document: Mapping[str, Any],
+    problem: GraphProblem,
+    values: Mapping[str, Array],
+    right: Mapping[str, Array],
+    uses: Mapping[str, list[Use]],
+) -> Iterable[Planted]:
+    rng = np.random.default_rng([seed, 2])
+    for mistakes in (CATALOGUED, UNCATALOGUED):
+        chosen = _chosen(rng, mistakes, seed, problem, right, uses)
+        if chosen is None:
+            continue
+        mistake, at, wrong = chosen
+        found, _ = backward(document, values, at, lambda own, wrong=wrong: wrong)
+        if not all(np.isfinite(own).all() for own in found.values()):
+            continue
+        report = judge_graph(_submitted(document, problem, found), oracles=("backpropagation",))
+        key = next(own for own in problem.asked if plain(own) == at)
+        if report.parameters[key].subgradients or not report.parameters[key].incorrect:
+            continue  # at a kink it may be right
+        rows = [row.node for row in report.diagnosis]
+        named = any(mistake.name in (row.bug, *row.also_consistent) for row in report.diagnosis)
+        stretch = {
+            name: _in_stretch(document, problem, found, at, handed_in(problem, name)) for name in SLICES
+        }
+        yield Planted(seed, mistake.name, key, rows == [key], named, stretch)
+
+
+def _chosen(
+    rng: np.random.Generator,
+    mistakes: tuple[Mistake, ...],
+    seed: int,
+    problem: GraphProblem,
+    right: Mapping[str, Array],
+    uses: Mapping[str, list[Use]],
+) -> tuple[Mistake, str, Array] | None:
+    """Take mistakes in turn, and the first place, at random, where one can be made and changes something."""
+    for turn in range(len(mistakes)):
+        mistake = mistakes[(seed + turn) % len(mistakes)]
+        for place in rng.permutation(len(problem.asked)):
+            at = plain(problem.asked[place])
+            carrying = [use for use in uses[at] if np.any(use.share)]
+            if not carrying:
+                continue
+            wrong = mistake.made(carrying, int(rng.integers(len(carrying))))
+            if wrong is None or not np.isfinite(wrong).all():
+                continue
+            size = sum(np.abs(use.share).max() for use in carrying)
+            if np.abs(wrong - right[at]).max() > FAR * size:
+                return mistake, at, np.asarray(wrong)
+    return None
+
+
+def handed_in(problem: GraphProblem, name: str) -> tuple[str, ...]:
+    """Give what a submission in part holds."""
+    parameters = [key for key in problem.asked if key in problem.parameters]
+    if name == "parameters alone":
+        return tuple(parameters)
+    others = [key for key in problem.asked if key not in problem.parameters]
+    return (*parameters, *others[::3])
+
+
+def _in_stretch(
+    document: Mapping[str, Any],
+    problem: GraphProblem,
+    gradients: Mapping[str, Array],
+    at: str,
+    handed: tuple[str, ...],
+) -> bool | None:
+    submission = read_graph({**document, "gradients": {key: gradients[plain(key)] for key in handed}})
+    report = judge_graph(submission, oracles=("backpropagation",))
+    if not any(row.incorrect for row in report.parameters.values()):
+        return None
+    allowed = next_before(problem, at, {plain(key) for key in handed})
+    rows = [plain(str(row.node)) for row in report.diagnosis]
+    return bool(rows) and set(rows) <= allowed
+
+
+def next_before(problem: GraphProblem, at: str, known: set[str]) -> set[str]:
+    """Give the known names that a mistake at one place reaches first, itself or what it is computed from."""
+    operands = {node.name: node.operands for node in problem.nodes}
+    found, open_names, seen = set(), [at], set()
+    while open_names:
+        name = open_names.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in known:
+            found.add(name)
+        else:
+            open_names.extend(operands.get(name, ()))
+    return found
+
+
+def _tables(found: list[Judged]) -> None:
+    nodes = [own.nodes for own in found]
+    print(f"{len(found)} graphs of {min(nodes)} to {max(nodes)} nodes, {sum(nodes)} nodes in all,")
+    entries, kinks = sum(own.entries for own in found), sum(own.kinks for own in found)
+    print(f"  {entries} entries of gradients; at a kink: {kinks}")
+    print(f"  oracles asked: {', '.join(GRAPH_ORACLES)}")
+    print(f"  graphs with a dispute: {sum(bool(own.disputes) for own in found)}")
+    unanswered = Counter(name for own in found for name in own.unanswered)
+    print(f"  graphs that an oracle gave no answer to: {dict(unanswered) or 'none'}")
+    print(f"  entries whose bound misses the truth at 77 digits: {sum(own.outside for own in found)}")
+    wrong = sum(bool(own.wrong) for own in found)
+    print(f"  right gradients of another reverse mode: {wrong} graphs with an incorrect one,")
+    print(f"    {sum(own.undecided for own in found)} entries undecided")
+    planted = [own for graph in found for own in graph.planted]
+    print(f"\n{'planted':28} made  located  named")
+    for name, mistake in MISTAKES.items():
+        rows = [own for own in planted if own.mistake == name]
+        named = f"{sum(own.named for own in rows):6}" if mistake.catalogued else ""
+        print(f"{name:28} {len(rows):4} {sum(own.located for own in rows):8} {named}".rstrip())
+    print()
+    print(f"located at its node: {_share([own.located for own in planted])} (target {TARGET:.0%})")
+    of_catalogue = [own for own in planted if MISTAKES[own.mistake].catalogued]
+    print(f"named, of those in the table: {_share([own.named for own in of_catalogue])}")
+    for name in SLICES:
+        told = [bool(own.stretch[name]) for own in planted if own.stretch[name] is not None]
+        print(f"handed in {name}, and visible: in the right stretch {_share(told)}")
+    missed = [f"{own.mistake} at {own.at} of graph {own.seed}" for own in planted if not own.located]
+    if missed:
+        print("\nnot located:", ", ".join(missed[:20]))
+
+
+def _share(found: list[bool]) -> str:
+    return f"{sum(found)} of {len(found)} = {np.mean(found):.2%}" if found else "none"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--graphs", type=int, default=2000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    chosen = parser.parse_args()
+    started = perf_counter()
+    seeds = range(chosen.first, chosen.first + chosen.graphs)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(chosen.workers, mp_context=context) as pool:
+        found = list(pool.map(judged, seeds, chunksize=10))
+    _tables(found)
+    print(f"\n{perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
