@@ -18,6 +18,7 @@ from verifier.exporters import EXPORTERS, ExportChoices
 from verifier.exporters.classroom50 import VARIABLES
 from verifier.exporters.junit import DIALECTS
 from verifier.judging import Manner, judge
+from verifier.oracle_names import all_names
 from verifier.oracles import ORACLES
 from verifier.output import opened
 from verifier.points import Points, read_points
@@ -105,8 +106,8 @@ def _checked(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
         if value not in known:
             mistakes.add(option, f"one of {', '.join(known)}", repr(value))
     for name in choices.oracles or ():
-        if name not in ORACLES:
-            mistakes.add("--oracles", f"names among {', '.join(ORACLES)}", repr(name))
+        if name not in ORACLES and name not in all_names():
+            mistakes.add("--oracles", f"names among {', '.join(all_names())}", repr(name))
     if choices.jobs is not None and choices.jobs < 1:
         mistakes.add("--jobs", "a number of processes, 1 or more", str(choices.jobs))
     tolerance = None

@@ -20,8 +20,9 @@ from verifier.consensus import Consensus, Evidence, consult
 from verifier.convention import as_submitted
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.enclosure.estimates import enclosed
-from verifier.estimate import Answer, Estimate
+from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.layer_outline import outlined
+from verifier.oracle_names import is_of_graphs
 from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
 from verifier.precision import PRECISIONS
@@ -44,7 +45,7 @@ def verify(
 ) -> Report:
     """Judge a submission, given as `load` gave it or as the contract's document (arrays allowed for lists).
 
-    oracles: names out of ORACLES; by default all but those that ask much time.
+    oracles: names out of ORACLES, for graphs out of GRAPH_ORACLES; by default those that ask little time.
     entries: `worst`, or `all` for the whole arrays beside them.
     diagnosis: whether to search for the mistakes behind a wrong gradient.
     Raises: MalformedSubmission listing every mistake of the document; ValueError for an unknown oracle.
@@ -114,14 +115,20 @@ def verify(
 
 
 def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None) -> dict[str, Answer]:
-    """Put the problem to each oracle. Raises: ValueError naming the known ones for a name that is none."""
+    """Put the problem to each oracle; those of graphs alone give no answer.
+
+    Raises: ValueError naming the known ones for a name that is none.
+    """
     if oracles is None:
         oracles = [name for name, row in ORACLES.items() if row.by_default]
-    unknown = [name for name in oracles if name not in ORACLES]
+    others = [name for name in oracles if name not in ORACLES]
+    unknown = [name for name in others if not is_of_graphs(name)]
     if unknown or not oracles:
         found = ", ".join(map(repr, unknown)) or "none"
         raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {found}")
-    return {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
+    answers = {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
+    of_graphs = Answer({}, Uncertainty.UNKNOWN, "it knows graphs alone")
+    return answers | dict.fromkeys(others, of_graphs)
 
 
 def _work(problem: Problem) -> int:

@@ -53,8 +53,9 @@ async def self_check(service: Service) -> dict[str, bool | None]:
 
 def agree(oracles: Mapping[str, bool | None], named: Sequence[str]) -> bool:
     """Whether all agree but those without their package, unless somebody asked for them by name."""
-    absent = {name for name, agrees in oracles.items() if agrees is None and ORACLES[name].needs}
-    asked = oracles.keys() - (absent - set(named))
+    known = oracles.keys() & ORACLES.keys()  # those of graphs alone say nothing of a problem of layers
+    absent = {name for name in known if oracles[name] is None and ORACLES[name].needs}
+    asked = known - (absent - set(named))
     return bool(asked) and all(oracles[name] for name in asked)
 
 

@@ -141,6 +141,16 @@ def test_wrong_options_are_all_named_at_once(tmp_path: Path) -> None:
     assert all(word in result.stderr for word in ("'pdf'", "'delphi'", "rtol"))
 
 
+def test_oracles_of_graphs_and_of_layers_may_both_be_asked_and_those_that_do_not_apply_say_so(
+    tmp_path: Path,
+) -> None:
+    names = [write_example(tmp_path, "sigmoid-mse"), write_example(tmp_path, "olah")]
+    result = run("check", *names, "--oracles", "backpropagation,forward_mode", folder=tmp_path)
+    assert result.returncode == 0
+    assert "forward_mode not asked (it knows graphs alone)" in result.stdout
+    assert "forward_mode agrees" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "status"),
     [

@@ -65,6 +65,8 @@ def test_it_is_live_and_ready_when_every_oracle_agrees(client: TestClient) -> No
         ({"backpropagation": True, "autograd": False}, (), False),
         ({"backpropagation": None, "autograd": True}, (), False),
         ({"autograd": None}, (), False),
+        ({"backpropagation": True, "forward_mode": None}, ("backpropagation", "forward_mode"), True),
+        ({"forward_mode": None}, ("forward_mode",), False),
         ({}, (), False),
     ],
 )

@@ -104,6 +104,13 @@ def test_an_oracle_of_layers_alone_says_so_and_an_unknown_one_is_refused() -> No
         verify(document, oracles=["nobody"])
 
 
+def test_an_oracle_of_graphs_alone_says_so_for_layers() -> None:
+    report = verify(example_document("sigmoid-mse"), oracles=["backpropagation", "forward_mode"])
+    assert report.verdict == "correct"
+    assert (report.evidence[-1].agrees, report.evidence[-1].reason) == (None, "it knows graphs alone")
+    assert verify(example_document("sigmoid-mse"), oracles=["dynamic_graph"]).verdict == "undecided"
+
+
 @pytest.mark.parametrize(("reported", "verdict"), [(6.0, "correct"), (6.1, "incorrect")])
 def test_a_reported_loss_is_the_outputs_value(reported: float, verdict: str) -> None:
     report = verify(example_document("olah") | {"reported_loss": reported})

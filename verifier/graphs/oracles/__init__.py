@@ -14,6 +14,7 @@ from verifier.graphs.oracles import (
     backpropagation,
     complex_step,
     computation_graph,
+    dynamic_graph,
     finite_differences,
     forward_mode,
     high_precision,
@@ -52,7 +53,13 @@ GRAPH_ORACLES: Mapping[str, GraphOracle] = MappingProxyType(
             GraphOracle(
                 "computation_graph",
                 computation_graph.gradient,
-                "reverse mode over the reference's operations; asked by name",
+                "reverse mode over the reference's operations, defined first and then run; asked by name",
+                by_default=False,
+            ),
+            GraphOracle(
+                "dynamic_graph",
+                dynamic_graph.gradient,
+                "reverse mode over the reference's operations, recorded while they run; asked by name",
                 by_default=False,
             ),
             GraphOracle(
