@@ -11,10 +11,11 @@ SCHEMA = "gradjury.inspection/1"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a bug was made: layer, None for the whole network, and equation."""
+    """Where a bug was made: layer, None for the whole network, and equation; node: a gradient of a graph."""
 
     layer: int | None
     equation: str
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Inspection:
     mutation_score: of each bug the share of places and forms caught, of those that numbers of this shape can
     catch; the mean of these over the bugs that have any, from 0 to 1.
     uninformative: by parameter, entries of the right gradient that are zero, so that wrong code could pass.
-    advice: what to change.
+    advice: what to change. of_graph: whether the problem is a graph, and bugs are wrong local rules.
     """
 
     mutation_score: float
@@ -55,6 +56,7 @@ class Inspection:
     warnings: tuple[Caution, ...] = ()
     advice: tuple[str, ...] = ()
     name: str | None = None
+    of_graph: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Give the document, ready for JSON."""
@@ -85,8 +87,16 @@ def _row(row: BugPower) -> dict[str, Any]:
         "caught": row.caught,
         "missed": row.missed,
         "hidden": row.hidden,
-        "missed_at": [{"layer": at.layer, "equation": at.equation} for at in row.missed_at],
-        "hidden_at": [{"layer": at.layer, "equation": at.equation} for at in row.hidden_at],
+        "missed_at": [_place(at) for at in row.missed_at],
+        "hidden_at": [_place(at) for at in row.hidden_at],
         "confused_with": list(row.confused_with),
         "same_here_as": list(row.same_here_as),
+    }
+
+
+def _place(at: Place) -> dict[str, Any]:
+    return {
+        "layer": at.layer,
+        "equation": at.equation,
+        **({"node": at.node} if at.node is not None else {}),
     }

@@ -72,7 +72,7 @@ def inspect_problem(
     right = dict(named(gradients(problem, trace)))
     cautions = tuple(uninformative_parts(problem, trace))
     return Inspection(
-        mutation_score=_score(rows),
+        mutation_score=score(rows),
         bugs=rows,
         uninformative={name: int((array == 0).sum()) for name, array in right.items()},
         entries=sum(array.size for array in right.values()),
@@ -170,7 +170,7 @@ def _places(keys: list[Key]) -> tuple[Place, ...]:
     return tuple(Place(layer, equation) for layer, equation in dict.fromkeys((k[1], k[2]) for k in keys))
 
 
-def _score(rows: tuple[BugPower, ...]) -> float:
+def score(rows: tuple[BugPower, ...]) -> float:
     """Give the mean over bugs of the share that is caught, of what numbers of this shape can catch."""
     shares = [row.caught / (row.caught + row.missed) for row in rows if row.caught + row.missed]
     return float(np.mean(shares)) if shares else 1.0

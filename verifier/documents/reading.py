@@ -34,7 +34,7 @@ def read_submission(document: Any) -> Submission:
         mistakes.raise_if_any()
     document = dict(document)
     if is_graph(document):
-        remedy = "graphs are judged, and not yet inspected, imported or drawn anew"
+        remedy = "graphs are judged and inspected; this asks for layers"
         mistakes.add("/network", "a network of layers", "a graph of nodes", remedy)
         mistakes.raise_if_any()
     check_fields(document, FIELDS, "", mistakes)

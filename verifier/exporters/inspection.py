@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from verifier.diagnosis.inspection import BugPower, Inspection, Place
 from verifier.exporters.harmless import one_line
 
+_MOST_PLACES = 12  # named in a line
+
 
 def export(inspection: Inspection) -> str:
     """Give the inspection's text, without a final newline."""
@@ -18,7 +20,7 @@ def _lines(inspection: Inspection) -> Iterator[str]:
     if inspection.name:
         yield one_line(inspection.name)
     yield (
-        f"  {len(possible)} bugs of the catalogue can show in a network of this shape; "
+        f"  {len(possible)} {made(inspection)} can show in a {shape(inspection)} of this shape; "
         f"this problem catches {len(caught)} of them wherever they can"
     )
     yield from _section(
@@ -26,7 +28,9 @@ def _lines(inspection: Inspection) -> Iterator[str]:
     )
     yield from _section("not told apart here:", [r for r in rows if r.confused_with], _confused)
     yield from _section("the same in any problem of this shape:", [r for r in rows if r.same_here_as], _same)
-    yield from _section("hidden by the network's shape itself:", [r for r in rows if r.hidden], _hidden)
+    yield from _section(
+        f"hidden by the {shape(inspection)}'s shape itself:", [r for r in rows if r.hidden], _hidden
+    )
     zero = {name: count for name, count in inspection.uninformative.items() if count}
     if zero:
         yield ""
@@ -66,7 +70,23 @@ def _same(row: BugPower) -> str:
 
 
 def places(found: tuple[Place, ...]) -> str:
-    """Say where: `layer 0 (hidden_delta); the whole network (loss)`."""
-    return "; ".join(
-        f"{'the whole network' if at.layer is None else f'layer {at.layer}'} ({at.equation})" for at in found
-    )
+    """Say where: `layer 0 (hidden_delta); the whole network (loss)`; in a graph `nodes.h`."""
+    shown = [_place(at) for at in found[:_MOST_PLACES]]
+    more = [f"{len(found) - _MOST_PLACES} more"] if len(found) > _MOST_PLACES else []
+    return "; ".join([*shown, *more])
+
+
+def made(inspection: Inspection) -> str:
+    """Say what was made on purpose, many of them."""
+    return "wrong local rules" if inspection.of_graph else "bugs of the catalogue"
+
+
+def shape(inspection: Inspection) -> str:
+    """Say what the problem is."""
+    return "graph" if inspection.of_graph else "network"
+
+
+def _place(at: Place) -> str:
+    if at.node is not None:
+        return one_line(at.node)
+    return f"{'the whole network' if at.layer is None else f'layer {at.layer}'} ({at.equation})"

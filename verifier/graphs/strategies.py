@@ -91,6 +91,10 @@ def graph_submissions(draw: st.DrawFn, /, rule: str | None = None, **choices: An
     if rule is None:
         return read_graph(with_lists({**document, "gradients": right}))
     problem = read_graph({**document, "gradients": right}).problem
-    made = list(graph_mutants(problem, [rule]))
+    made = [
+        mutant
+        for mutant in graph_mutants(problem, [rule])
+        if any(not np.array_equal(own, right[key]) for key, own in mutant.gradients.items())
+    ]
     assume(made)
     return read_graph(with_lists({**document, "gradients": dict(made[draw(_below(len(made)))].gradients)}))

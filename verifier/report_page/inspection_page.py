@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.inspection import BugPower, Inspection
 from verifier.exporters.harmless import one_line, shortened
-from verifier.exporters.inspection import places
+from verifier.exporters.inspection import made, places, shape
+from verifier.graphs.diagnosis.rules import LOCAL_RULES
 from verifier.inspected import Inspected
 from verifier.report_page.page import standing_alone
 from verifier.report_page.templating import rendered
@@ -16,8 +17,11 @@ def render(problems: Sequence[Inspected]) -> str:
     body = rendered(
         "inspection",
         problems=[(own, _ordered(own.inspection)) for own in problems],
-        titles={name: row.words.title for name, row in BUGS.items()},
+        titles={name: row.words.title for name, row in BUGS.items()}
+        | {rule.id: rule.title for rule in LOCAL_RULES},
         places=places,
+        made=made,
+        shape=shape,
         shortened=shortened,
         one_line=one_line,
     )

@@ -32,8 +32,7 @@ class GraphMutant:
 def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) -> Iterator[GraphMutant]:
     """Make every row of `LOCAL_RULES`, or of some only, at every place in every form that the graph allows.
 
-    Beyond a budget of work, at places drawn at random. Left out is what changes nothing, or is not
-    finite.
+    Beyond a budget of work, at places drawn at random. Some change nothing; what is not finite is left out.
     """
     values = values_of(problem, FLOATS)
     places = {name: (arcs, gradient) for name, arcs, gradient in swept(problem, values, lambda *_: None)}
@@ -46,9 +45,7 @@ def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) ->
             with np.errstate(all="ignore"):  # not around a yield, which would leave it to whoever asks
                 candidates = list(rule.candidates(arcs))
             for use, wrong in candidates:
-                if wrong.shape != gradient.shape or not np.isfinite(wrong).all():
-                    continue
-                if not np.array_equal(wrong, gradient):
+                if wrong.shape == gradient.shape and np.isfinite(wrong).all():
                     off = carried(problem, values, name, wrong - gradient)
                     made = {key: own + off.get(plain(key), 0.0) for key, own in right.items()}
                     yield GraphMutant(rule, name, use, made)

@@ -1,0 +1,217 @@
+"""inspect() for graphs: what one instance could reveal, told by making every wrong local rule on it.
+
+As for layers: a rule that leaves every number within its tolerance is invisible here, and whether that is the
+fault of the numbers or of the graph's shape is told by other numbers of the same graph.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.caution import Caution
+from verifier.diagnosis.inspection import BugPower, Inspection, Place
+from verifier.diagnosis.power import score
+from verifier.estimate import Estimate
+from verifier.graphs.diagnosis.mutation import graph_mutants
+from verifier.graphs.diagnosis.rules import LOCAL_RULES
+from verifier.graphs.diagnosis.strong_graph import strong_numbers_of_graph
+from verifier.graphs.enclosure import enclosed
+from verifier.graphs.problem import INPUT, NODE, GraphProblem, plain, upstream_of_output
+from verifier.graphs.rounding import GraphRounding, rounding
+from verifier.precision import PRECISIONS, Precision
+from verifier.tolerance import TOLERANCES, Tolerance
+
+PROBES = 4  # other numbers of the same graph
+MOST_COMPARED = 512  # entries by which two rules are told apart
+_FAR = 1e9  # tolerances; what is that far off is no nearer for being farther
+_APART = 2.0  # tolerances between two rules that can be told apart
+EQUATION = "local_rule"
+
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """caught: some entry is out of tolerance. signature: errors of sampled entries, in tolerances."""
+
+    caught: bool
+    signature: Array
+
+
+def inspect_graph(
+    problem: GraphProblem,
+    precision: Precision = PRECISIONS["float64"],
+    tolerance: Tolerance = TOLERANCES["standard"],
+) -> Inspection:
+    """Say which wrong local rules a graph with these numbers reveals, hides, and cannot tell apart.
+
+    What is handed in is `problem.asked`. precision, tolerance: those of the check that is to catch them.
+    """
+    seen = dict(_seen(problem, precision, tolerance))
+    made = set(seen)
+    possible = {key for key, item in seen.items() if item.caught}
+    separable: set[frozenset[str]] = set()
+    for seed in range(PROBES):
+        other = dict(_seen(strong_numbers_of_graph(problem, seed), precision, tolerance))
+        caught = {key: item for key, item in other.items() if item.caught}
+        made |= other.keys()
+        possible |= caught.keys()
+        separable |= _pairs(caught) - _alike(caught)
+    alike = _alike({key: item for key, item in seen.items() if item.caught})
+    rows = tuple(_row(rule.id, problem, seen, made, possible, alike, separable) for rule in LOCAL_RULES)
+    rows = tuple(row for row in rows if row.made)
+    honest = rounding(problem, precision)
+    reference = enclosed(problem, honest.kinks)
+    zeros = {key: int((own.value == 0).sum()) for key, own in reference.items()}
+    warnings = tuple(_cautions(problem, honest))
+    return Inspection(
+        mutation_score=score(rows),
+        bugs=rows,
+        uninformative=zeros,
+        entries=sum(own.value.size for own in reference.values()),
+        warnings=warnings,
+        advice=tuple(_advice(problem, warnings, rows)),
+        of_graph=True,
+    )
+
+
+def _seen(problem: GraphProblem, precision: Precision, tolerance: Tolerance) -> Iterator[tuple[Key, _Seen]]:
+    honest = rounding(problem, precision)
+    reference = enclosed(problem, honest.kinks)
+    right = _flat({key: own.value for key, own in reference.items()}, problem)
+    allowed = _flat(_allowed(reference, honest, tolerance), problem)
+    sample = _sample(right.size)
+    counts: dict[tuple[str, str], int] = {}
+    for mutant in graph_mutants(problem):
+        place = (mutant.rule.id, mutant.at)
+        form = counts[place] = counts.get(place, -1) + 1
+        with np.errstate(all="ignore"):
+            error = (_flat(mutant.gradients, problem) - right) / allowed
+        caught = not bool((np.abs(error) <= 1.0).all())
+        yield (*place, form), _Seen(caught, np.nan_to_num(error[sample], nan=_FAR).clip(-_FAR, _FAR))
+
+
+def _allowed(
+    reference: Mapping[str, Estimate], honest: GraphRounding, tolerance: Tolerance
+) -> dict[str, Array]:
+    """Say how far each entry may be off, every slope of a kink included."""
+    tiny = np.finfo(np.float64).tiny
+    return {
+        key: own.error
+        + (0.0 if own.slopes is None else own.slopes)
+        + honest.allowance[key]
+        + tolerance.rtol * honest.scale[key]
+        + max(tolerance.atol, tiny)
+        for key, own in reference.items()
+    }
+
+
+def _flat(arrays: Mapping[str, Array], problem: GraphProblem) -> Array:
+    return np.concatenate([np.ravel(arrays[key]) for key in problem.asked] or [np.zeros(0)])
+
+
+def _sample(size: int) -> Array:
+    if size <= MOST_COMPARED:
+        return np.arange(size)
+    return np.sort(np.random.default_rng(0).choice(size, MOST_COMPARED, replace=False))
+
+
+def _alike(seen: Mapping[Key, _Seen]) -> set[frozenset[str]]:
+    """Give pairs of rules of which some two forms give the same numbers."""
+    keys = list(seen)
+    found: set[frozenset[str]] = set()
+    if not keys:
+        return found
+    signatures = np.stack([item.signature for item in seen.values()])
+    for index, key in enumerate(keys):
+        distance = np.abs(signatures[index + 1 :] - signatures[index]).max(axis=1, initial=0.0)
+        for other in np.flatnonzero(distance <= _APART):
+            rule = keys[index + 1 + int(other)][0]
+            if rule != key[0]:
+                found.add(frozenset((key[0], rule)))
+    return found
+
+
+def _pairs(seen: Mapping[Key, _Seen]) -> set[frozenset[str]]:
+    rules = sorted({key[0] for key in seen})
+    return {frozenset((first, second)) for first in rules for second in rules if first < second}
+
+
+def _row(
+    rule: str,
+    problem: GraphProblem,
+    seen: Mapping[Key, _Seen],
+    made: set[Key],
+    possible: set[Key],
+    alike: set[frozenset[str]],
+    separable: set[frozenset[str]],
+) -> BugPower:
+    own = sorted(key for key in made if key[0] == rule)
+    caught = [key for key in own if key in seen and seen[key].caught]
+    missed = [key for key in own if key not in caught and key in possible]
+    hidden = [key for key in own if key not in possible]
+    others = [(pair, other) for pair in alike if rule in pair for other in pair - {rule}]
+    return BugPower(
+        bug=rule,
+        made=len(own),
+        caught=len(caught),
+        missed=len(missed),
+        hidden=len(hidden),
+        missed_at=_places(problem, missed),
+        hidden_at=_places(problem, hidden),
+        confused_with=tuple(sorted(other for pair, other in others if pair in separable)),
+        same_here_as=tuple(sorted(other for pair, other in others if pair not in separable)),
+    )
+
+
+def _places(problem: GraphProblem, keys: list[Key]) -> tuple[Place, ...]:
+    return tuple(
+        Place(None, EQUATION, _named(problem, name)) for name in dict.fromkeys(key[1] for key in keys)
+    )
+
+
+def _named(problem: GraphProblem, name: str) -> str:
+    """Give the gradient's name of a plain one."""
+    if name in problem.parameters:
+        return name
+    return f"{INPUT if name in problem.inputs else NODE}{name}"
+
+
+def _cautions(problem: GraphProblem, honest: GraphRounding) -> Iterator[Caution]:
+    reached = {name for node in upstream_of_output(problem) for name in (node.name, *node.operands)}
+    if idle := [key for key in problem.asked if plain(key) not in reached]:
+        yield Caution(
+            "no-influence",
+            f"the output does not depend on {_some(idle)}: the gradient is 0 whatever the code does; leave "
+            "it out, or let it lead to the output",
+        )
+    if honest.kinks:
+        kinked = [f"{NODE}{name}" for name in honest.kinks]
+        yield Caution(
+            "kink",
+            f"{_some(kinked)}: exactly at a kink several slopes are right, and wrong rules pass; move the "
+            "numbers",
+        )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+def _advice(
+    problem: GraphProblem, warnings: tuple[Caution, ...], rows: tuple[BugPower, ...]
+) -> Iterator[str]:
+    if not any(key.startswith(NODE) for key in problem.asked) and len(problem.nodes) > 1:
+        yield (
+            "no node's gradient is asked: a mistake is placed only where a parameter shows it; name inner "
+            "nodes in `gradients` as well"
+        )
+    yield from (caution.detail for caution in warnings)
+    if any(row.missed or row.confused_with for row in rows):
+        yield (
+            "take other numbers for the same graph: `gradjury example --strong --like FILE` draws some that "
+            "reveal and separate all that the graph allows"
+        )
