@@ -1,0 +1,48 @@
+"""A slice of the benchmark of graphs: what it measures in full holds in small."""
+
+import numpy as np
+import pytest
+
+from benchmarks import graphs
+from benchmarks.graph_students.mistakes import CATALOGUED, MISTAKES
+from benchmarks.graph_students.rules import RULES
+from benchmarks.graph_students.student import forward
+from verifier.graphs.arithmetic.numbers import FLOATS
+from verifier.graphs.diagnosis.rules import LOCAL_RULES
+from verifier.graphs.drawing.seeded import seeded_graph
+from verifier.graphs.operations import OPERATIONS
+from verifier.graphs.oracles import GRAPH_ORACLES
+from verifier.graphs.values import values_of
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_oracles_agree_right_gradients_pass_and_planted_rules_are_located_and_named(block: int) -> None:
+    found = [graphs.judged(seed) for seed in range(10_000 + 8 * block, 10_008 + 8 * block)]
+    for own in found:
+        assert (own.disputes, own.unanswered, own.outside, own.wrong) == ((), (), 0, ()), own.seed
+    planted = [own for graph in found for own in graph.planted]
+    assert len(planted) >= 14
+    assert [own for own in planted if not own.located] == []
+    assert [own for own in planted if MISTAKES[own.mistake].catalogued and not own.named] == []
+    assert [own for own in planted if False in own.stretch.values()] == []
+
+
+def test_every_oracle_is_asked_every_rule_is_planted_and_the_student_knows_every_operation() -> None:
+    assert len(GRAPH_ORACLES) == 8
+    assert {mistake.name for mistake in CATALOGUED} == {rule.id for rule in LOCAL_RULES}
+    assert set(RULES) == set(OPERATIONS)
+
+
+def test_graphs_have_up_to_sixty_nodes() -> None:
+    sizes = [graphs.nodes_of(seed) for seed in range(200)]
+    assert max(sizes) == graphs.MOST_NODES == 60
+    assert len(seeded_graph(7, 60)["network"]["nodes"]) <= 60
+
+
+def test_the_students_values_are_those_of_the_graph() -> None:
+    document = seeded_graph(11, 30)
+    values = forward(document)
+    problem = graphs.everything_of(document)
+    for name, expected in values_of(problem, FLOATS).items():
+        if name in values:
+            assert np.allclose(values[name], expected, rtol=1e-12, atol=1e-15)
