@@ -32,7 +32,8 @@ from verifier.precision import PRECISIONS
 
 MOST_NODES = 60
 TARGET = 0.99
-FAR = 1e-3  # of the gradient's own size: what is planted is no rounding
+FAR = 1e-3  # of what adds up to an entry: what is planted is no rounding
+TINY = 1e-12
 SLICES = ("parameters alone", "every third")
 
 
@@ -167,8 +168,8 @@ def _chosen(
             wrong = mistake.made(carrying, int(rng.integers(len(carrying))))
             if wrong is None or not np.isfinite(wrong).all():
                 continue
-            size = sum(np.abs(use.share).max() for use in carrying)
-            if np.abs(wrong - right[at]).max() > FAR * size:
+            size = sum(np.abs(use.share) for use in carrying)
+            if (np.abs(wrong - right[at]) > FAR * size + TINY).any():
                 return mistake, at, np.asarray(wrong)
     return None
 

@@ -101,6 +101,15 @@ def _noise(array: Array) -> Array:
     return 1.0 + np.random.default_rng([7, array.size]).normal(scale=0.1, size=array.shape)
 
 
+def _small_entry_doubled(use: Use) -> Array | None:
+    sizes = np.where(use.share == 0, np.inf, np.abs(use.share))
+    if use.share.size < 2 or not np.isfinite(sizes.min()):
+        return None
+    found = use.share.copy()
+    found.flat[int(sizes.argmin())] *= 2.0
+    return found
+
+
 def _one_entry_lost(use: Use) -> Array:
     found = use.share.copy()
     found.flat[int(np.abs(found).argmax())] = 0.0
@@ -130,6 +139,7 @@ UNCATALOGUED = (
     Mistake("noise", _of_share(lambda use: use.share * _noise(use.share))),
     Mistake("rolled by an entry", _of_share(lambda use: np.roll(use.share, 1))),
     Mistake("the largest entry lost", _of_share(_one_entry_lost)),
+    Mistake("the smallest entry doubled", _of_share(_small_entry_doubled)),
     Mistake("times the operand", _of_share(lambda use: use.share * use.operands[use.place])),
     Mistake(
         "half of a small part", _of_share(lambda use: np.where(np.abs(use.share) < 0.1, 0.5, 1.0) * use.share)

@@ -67,6 +67,14 @@ def test_a_planted_mistake_of_an_example_is_named_at_its_node(name: str) -> None
     assert bug in (row.bug, *row.also_consistent)
 
 
+def test_a_logarithms_derivative_at_its_value_is_named_where_that_is_negative_too() -> None:
+    nodes = [{"name": "l", "op": "log", "args": ["x"]}, {"name": "z", "op": "sum", "args": ["l"]}]
+    document = {"network": {"nodes": nodes, "output": "z"}, "parameters": {"x": [0.3, 0.5, 2.0]}}
+    problem = problem_of(document)
+    (row,) = judged(document, planted(problem, "x", 1.0 / np.log([0.3, 0.5, 2.0]))).diagnosis
+    assert (row.node, row.bug) == ("x", "derivative-of-value")
+
+
 def test_matrix_products_the_wrong_way_round_are_named() -> None:
     rng = np.random.default_rng(5)
     nodes = [
@@ -125,6 +133,31 @@ def test_what_no_rule_gives_is_unexplained_and_still_placed() -> None:
     right = planted(problem, "", np.zeros(()))
     report = judged(document, right | {"nodes.h": right["nodes.h"] + 0.3})
     assert (report.diagnosis[0].bug, report.diagnosis[0].node) == ("unexplained", "nodes.h")
+
+
+def test_a_small_entry_that_is_wrong_beside_a_large_one_is_placed() -> None:
+    nodes = [
+        {"name": "h", "op": "tanh", "args": ["x"]},
+        {"name": "m", "op": "multiply", "args": ["h", "w"]},
+        {"name": "z", "op": "sum", "args": ["m"]},
+    ]
+    document = {
+        "network": {"inputs": ["w"], "nodes": nodes, "output": "z"},
+        "inputs": {"w": [1e7, 1e-3]},
+        "parameters": {"x": [0.5, 0.3]},
+    }
+    right = planted(problem_of(document), "", np.zeros(()))
+    report = judged(document, right | {"x": right["x"] * np.array([1.0, 2.0])})
+    assert [row.node for row in report.diagnosis] == ["x"]
+
+
+def test_a_path_that_should_cancel_is_placed() -> None:
+    nodes = [{"name": "q", "op": "divide", "args": ["x", "x"]}, {"name": "z", "op": "sum", "args": ["q"]}]
+    document = {"network": {"nodes": nodes, "output": "z"}, "parameters": {"x": [0.3, 0.7, 1.1]}}
+    problem = problem_of(document)
+    wrong = next(iter(RULES["missing-path"].candidates(arcs_into(problem, "x"))))[1]
+    (row,) = judged(document, planted(problem, "x", wrong)).diagnosis
+    assert (row.node, row.bug) == ("x", "missing-path")
 
 
 def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed() -> None:

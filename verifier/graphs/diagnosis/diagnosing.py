@@ -18,6 +18,7 @@ from verifier.graphs.diagnosis.words import (
 )
 from verifier.graphs.problem import GraphProblem, plain
 
+MOST_GROWN = 1e3  # times: how much more rounding may be excused where gradients are larger than right ones
 CLOSE = 1e-6  # relative, by norm: how near a rule must come beside rounding
 
 
@@ -43,12 +44,24 @@ def diagnose(
         key = keys.get(name)
         if key is None or not comparisons[key].incorrect.any():
             continue
-        follows = sum((arc.share for arc in arcs), np.zeros(gradient.shape))
         rounding = float(np.linalg.norm(np.ravel(allowance[key])))
-        if arcs and _left(comparisons[key].submitted, np.asarray(follows), rounding) <= CLOSE:
+        if arcs and _follows(comparisons[key], arcs):
             continue  # it only inherits
         found.append(_explained(key, comparisons[key].submitted, arcs, rounding))
     return tuple(found)
+
+
+def _follows(comparison: Comparison, arcs: Arcs) -> bool:
+    """Say whether a gradient is the sum of what its uses hand back, entry by entry as it is judged.
+
+    What they hand back may be larger than it should be, and then rounding is too.
+    """
+    follows = np.asarray(sum(arc.share for arc in arcs))
+    size = np.asarray(sum(np.abs(arc.share) for arc in arcs))
+    largest = float(np.max(np.abs(comparison.expected), initial=0.0))
+    grown = float(np.clip(np.max(size, initial=0.0) / largest, 1.0, MOST_GROWN)) if largest else 1.0
+    off = np.abs(comparison.submitted - follows)
+    return bool((off <= grown * comparison.tolerance + CLOSE * size).all())
 
 
 def _explained(key: str, submitted: Array, arcs: Arcs, rounding: float) -> Diagnosis:
