@@ -40,7 +40,7 @@ def diagnose(
         submitted = comparisons[key].submitted
         return submitted if np.isfinite(submitted).all() else comparisons[key].expected
 
-    for name, arcs, gradient in swept(problem, values, theirs):
+    for name, arcs, _ in swept(problem, values, theirs):
         key = keys.get(name)
         if key is None or not comparisons[key].incorrect.any():
             continue
