@@ -9,10 +9,10 @@ import pytest
 from benchmarks.large_graphs import chain, neurons
 from reference_impl.array import Array
 from tests.verifier.graphs.asking import problem_of
-from tests.verifier.graphs.drawing import random_graph
 from verifier import verify
 from verifier.consensus import consult
 from verifier.graphs.arithmetic.numbers import FLOATS
+from verifier.graphs.drawing.seeded import seeded_graph
 from verifier.graphs.judging import ask
 from verifier.graphs.oracles import GRAPH_ORACLES
 from verifier.graphs.problem import plain
@@ -171,7 +171,7 @@ def test_what_many_alike_nodes_use_adds_up_over_all_uses(times: int) -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_the_short_way_says_of_a_right_graph_what_the_long_way_says(seed: int) -> None:
-    document = random_graph(seed)
+    document = seeded_graph(seed, 16)
     document["gradients"] = everything(document)
     short, long = verify(document), verify(document, entries="all")
     assert short.verdict is long.verdict

@@ -13,7 +13,6 @@ from verifier.graphs.diagnosis.rules import LOCAL_RULES
 from verifier.graphs.drawing.forms import FORMS
 from verifier.graphs.drawing.seeded import seeded_graph
 from verifier.graphs.operations import OPERATIONS
-from verifier.graphs.problem import upstream_of_output
 from verifier.graphs.reading.submission import read_graph
 from verifier.graphs.strategies import graph_submissions, graphs
 from verifier.graphs.submission import GraphSubmission
@@ -56,7 +55,7 @@ def test_broadcasting_shared_parameters_several_paths_and_unused_nodes_are_drawn
         uses = Counter(operand for node in problem.nodes for operand in node.operands)
         found["shared"] += any(uses[name] > 1 for name in problem.parameters)
         found["paths"] += any(uses[node.name] > 1 for node in problem.nodes)
-        found["unused"] += len(upstream_of_output(problem)) < len(problem.nodes)
+        found["unused"] += len(problem.upstream_of_output) < len(problem.nodes)
         found["broadcast"] += any(
             len(set(node.operand_shapes)) > 1 and node.operation.name in ("add", "multiply", "divide")
             for node in problem.nodes

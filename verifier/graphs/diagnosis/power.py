@@ -18,7 +18,7 @@ from verifier.graphs.diagnosis.mutation import graph_mutants
 from verifier.graphs.diagnosis.rules import LOCAL_RULES
 from verifier.graphs.diagnosis.strong_graph import strong_numbers_of_graph
 from verifier.graphs.enclosure import enclosed
-from verifier.graphs.problem import INPUT, NODE, GraphProblem, plain, upstream_of_output
+from verifier.graphs.problem import INPUT, NODE, GraphProblem, plain
 from verifier.graphs.rounding import GraphRounding, rounding
 from verifier.precision import PRECISIONS, Precision
 from verifier.tolerance import TOLERANCES, Tolerance
@@ -180,7 +180,7 @@ def _named(problem: GraphProblem, name: str) -> str:
 
 
 def _cautions(problem: GraphProblem, honest: GraphRounding) -> Iterator[Caution]:
-    reached = {name for node in upstream_of_output(problem) for name in (node.name, *node.operands)}
+    reached = {name for node in problem.upstream_of_output for name in (node.name, *node.operands)}
     if idle := [key for key in problem.asked if plain(key) not in reached]:
         yield Caution(
             "no-influence",
