@@ -23,6 +23,8 @@ from verifier.report import ParameterReport, Report
 from verifier.sourced import Sourced
 from verifier.verdict import Verdict
 
+GraphBackward = Callable[[dict[str, Any]], Mapping[str, Any]]
+
 _TOLERANCE = ("preset", "rtol", "atol")
 
 
@@ -118,6 +120,21 @@ class Gradients:
         if check.verdict is not Verdict.CORRECT:
             pytest.fail("\n".join(in_brief(check)), pytrace=False)
         return check
+
+    def check_graph_backprop(self, my_function: GraphBackward, **question: Any) -> None:
+        """Check a backward function on generated graphs; fail with the smallest graph it is wrong on.
+
+        my_function: takes a graph's document, and gives gradients by name. question: see
+        `verifier.graphs.backward_check.check_graph_backward`.
+        """
+        from verifier.graphs.backward_check import check_graph_backward, told_of_graph
+
+        failure = check_graph_backward(my_function, **question)
+        if failure is None:
+            return
+        if failure.report is not None:
+            self._record(_recorded(failure.report))
+        pytest.fail("\n".join(told_of_graph(failure)), pytrace=False)
 
     @property
     def _tolerance(self) -> dict[str, Any]:
