@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
+from verifier.diagnosis.finding import UNEXPLAINED_ID
 from verifier.documents.json_text import write
 from verifier.documents.submission_document import with_lists
 from verifier.exporters import diagnosis, sentences
-from verifier.graphs.diagnosis.diagnosing import UNEXPLAINED
 from verifier.graphs.drawing.forms import FORMS
 from verifier.graphs.drawing.seeded import seeded_graph
 from verifier.graphs.judging import judge_graph
@@ -100,7 +100,7 @@ def told_of_graph(failure: GraphFailure) -> Iterator[str]:
             yield f"  {gradient.name}: no gradient was given"
             break
     rows = failure.diagnosed.diagnosis if failure.diagnosed is not None else ()
-    if rows and rows[0].bug != UNEXPLAINED:
+    if rows and rows[0].bug != UNEXPLAINED_ID:
         yield "  on a graph whose numbers tell mistakes apart:"
     elif failure.report is not None:
         rows = failure.report.diagnosis

@@ -7,9 +7,10 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.comparison import Comparison
+from verifier.diagnosis.finding import UNEXPLAINED_ID
 from verifier.graphs.arithmetic.numbers import FLOATS
 from verifier.graphs.broadcasting import summed_back
-from verifier.graphs.diagnosis.diagnosing import UNEXPLAINED, diagnose
+from verifier.graphs.diagnosis.diagnosing import diagnose
 from verifier.graphs.diagnosis.rules import LOCAL_RULES
 from verifier.graphs.shapes import Shape
 from verifier.operation_check.answers import Asked, pulled_row
@@ -60,7 +61,7 @@ def of_values(
             findings.append(replace(seen("missing-upstream-gradient", name), kind="gradient-value"))
         elif _overwritten(asked, comparison):
             findings.append(replace(seen("repeated-rows-assigned", name), kind="gradient-value"))
-        elif row is None or row.bug == UNEXPLAINED:
+        elif row is None or row.bug == UNEXPLAINED_ID:
             findings.append(seen("gradient-value", name))
         else:
             own = _plain(row.explanation), _plain(row.hint), row.right, row.wrong

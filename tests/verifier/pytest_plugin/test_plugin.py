@@ -358,3 +358,35 @@ def test_of_edugrad(gradients):
     outcomes = result.parseoutcomes()
     assert (outcomes["passed"], outcomes["failed"]) == (2, 2)  # the wrong test, and its one subtest
     assert "nodes.hidden: 2 of 2 numbers are wrong" in result.stdout.str()
+
+
+# products of numbers: right gradients, and their opposites
+GRAPH_BACKWARD = """
+from verifier.graphs.examples import right_gradients
+
+
+def right(document):
+    return right_gradients(document)
+
+
+def opposite(document):
+    return {name: -own for name, own in right_gradients(document).items()}
+
+
+def test_right(gradients):
+    gradients.check_graph_backprop(right, operations=["multiply"], most_nodes=4, graphs=10)
+
+
+def test_opposite(gradients):
+    gradients.check_graph_backprop(opposite, operations=["multiply"], most_nodes=4, graphs=10)
+"""
+
+
+def test_a_backward_function_over_graphs_is_checked_and_the_smallest_graph_is_shown(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(GRAPH_BACKWARD)
+    result = run(pytester)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*opposite is wrong; the smallest graph that shows it: 1 node*"])
+    result.stdout.fnmatch_lines(["*n1 = multiply(*"])
