@@ -18,7 +18,7 @@ lint: .venv/test
 	$(BIN)/lint-imports --no-cache
 
 bench: .venv/test
-	for question in judging exhaustive large growth command_line throughput soundness graphs diagnosis diagnosis_cost shrinking leaks contract hostility durability load; do $(BIN)/python -m benchmarks.$$question || exit 1; done
+	for question in judging exhaustive large large_graphs growth command_line throughput soundness graphs diagnosis diagnosis_cost shrinking leaks contract hostility durability load; do $(BIN)/python -m benchmarks.$$question || exit 1; done
 
 docs: .venv/run
 	$(BIN)/python -m verifier.bug_pages docs/bugs

@@ -32,10 +32,17 @@ def spoilt(written: Any, change: Callable[[Array], Array]) -> Any:
     return Spoilt
 
 
-@pytest.mark.parametrize("like", RIGHT)
-def test_whatever_spoils_a_gradient_is_found(like: str) -> None:
+def ways(place: int) -> list[str]:
+    """Give two ways of the six, others for every operation; all of them cost a minute."""
+    names = list(SPOILT)
+    return [names[place % len(names)], names[(place + 3) % len(names)]]
+
+
+@pytest.mark.parametrize(("like", "names"), [(like, ways(place)) for place, like in enumerate(RIGHT)])
+def test_whatever_spoils_a_gradient_is_found(like: str, names: list[str]) -> None:
     written, options = RIGHT[like][0]
-    for name, change in SPOILT.items():
+    for name in names:
+        change = SPOILT[name]
         check = check_operation(spoilt(written, change), like=like, options=options)
         assert check.verdict == "incorrect", (name, str(check))
         assert {finding.kind for finding in check.findings} == {"gradient-value"}, (name, str(check))
