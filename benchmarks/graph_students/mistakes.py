@@ -82,6 +82,23 @@ def _count_forgotten(use: Use) -> Array | None:
     return None
 
 
+def _own_factor(use: Use) -> Array | None:
+    if use.node["op"] != "multiply":
+        return None
+    return summed(use.upstream * use.operands[use.place], use.share.shape)
+
+
+def _rows_assigned(use: Use) -> Array | None:
+    """What `gradient[indices] = upstream` leaves: of a row that stands there twice, the last."""
+    if use.node["op"] != "embedding":
+        return None
+    found = np.zeros_like(use.share)
+    rows = use.upstream.reshape(-1, found.shape[1])
+    for row, place in zip(rows, use.operands[1].astype(int).ravel(), strict=True):
+        found[place] = row
+    return found
+
+
 def _without(uses: Sequence[Use], which: int) -> Array | None:
     if len(uses) < 2:
         return None
@@ -124,6 +141,8 @@ CATALOGUED = (
     Mistake("assigned-for-accumulated", _alone, True),
     Mistake("broadcast-not-summed", _of_share(_one_copy), True),
     Mistake("matmul-operands-exchanged", _of_share(_turned), True),
+    Mistake("multiply-operands-exchanged", _of_share(_own_factor), True),
+    Mistake("repeated-rows-assigned", _of_share(_rows_assigned), True),
     Mistake("wrong-sign", _of_share(lambda use: -use.share), True),
     Mistake("derivative-of-value", _of_share(_at_value), True),
     Mistake("count-factor", _of_share(_count_forgotten), True),

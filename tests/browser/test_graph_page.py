@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Write
-from tests.verifier.graphs.drawing import random_graph
 from verifier import verify
 from verifier.audience import for_student
 from verifier.examples import example_document
 from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.graphs.drawing.seeded import seeded_graph
 from verifier.graphs.examples import GRAPH_EXAMPLES, right_gradients
 from verifier.report import Report
 from verifier.sourced import Sourced
@@ -31,9 +31,10 @@ def forgotten_path() -> Report:
 
 
 def of_sixty_nodes() -> Report:
-    document = random_graph(3, most=50)
+    document = seeded_graph(7, 60)
     gradients = right_gradients(document)
-    gradients["nodes.n10"] = np.asarray(gradients["nodes.n10"]) + 1.0
+    name = f"nodes.{document['network']['nodes'][10]['name']}"
+    gradients[name] = np.asarray(gradients[name]) + 1.0
     return verify({**document, "gradients": gradients})
 
 

@@ -4,7 +4,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from tests.verifier.graphs.drawing import random_graph
+from verifier.graphs.drawing.seeded import seeded_graph
 from verifier.report_page.layered_layout import Layout, laid_out
 
 GRAPHS = {
@@ -34,7 +34,7 @@ def crossings(operands: dict[str, list[str]], layout: Layout) -> int:
 
 
 def of_random_graph(seed: int, most: int) -> dict[str, list[str]]:
-    document = random_graph(seed, most=most)
+    document = seeded_graph(seed, most)
     operands: dict[str, list[str]] = {name: [] for name in (*document["inputs"], *document["parameters"])}
     return operands | {node["name"]: node["args"] for node in document["network"]["nodes"]}
 
