@@ -36,7 +36,8 @@ def crossings(operands: dict[str, list[str]], layout: Layout) -> int:
 def of_random_graph(seed: int, most: int) -> dict[str, list[str]]:
     document = seeded_graph(seed, most)
     operands: dict[str, list[str]] = {name: [] for name in (*document["inputs"], *document["parameters"])}
-    return operands | {node["name"]: node["args"] for node in document["network"]["nodes"]}
+    nodes = document["network"]["nodes"]  # numbers among operands are no boxes
+    return operands | {node["name"]: [own for own in node["args"] if isinstance(own, str)] for node in nodes}
 
 
 ALL = GRAPHS | {f"random, seed {seed}": of_random_graph(seed, most=60) for seed in range(20)}

@@ -128,6 +128,9 @@ class HonestNumbers(Numbers):
         own = self._rounding.lost(function.pull_back_roundoff(x.value, u.value / unit))
         own = np.hypot(own, size * function.derivative_library_error(x.value))
         deviation, scale = np.hypot(np.sqrt(spread), own) * unit, np.abs(value)
+        if function.derivative is None:  # rows: shares of the same upstream may cancel
+            p = softmax(x.value)
+            scale = p * (u.size + (p * u.size).sum(axis=-1, keepdims=True))
         if kinks is not None:
             steepest = max(max(abs(kink.left), abs(kink.right)) for kink in function.kinks)
             deviation = np.where(kinks, np.maximum(deviation, steepest * u.deviation), deviation)
