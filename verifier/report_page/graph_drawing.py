@@ -10,7 +10,7 @@ from verifier.report_page.graph_states import NodeState
 from verifier.report_page.layered_layout import Layout, laid_out
 
 BOX_WIDTH, BOX_HEIGHT = 124, 44
-_COLUMN, _ROW, _MARGIN, _ABOVE, _BELOW = 171, 112, 18, 26, 50
+_COLUMN, _ROW, _MARGIN, _ABOVE, _BELOW = 162, 112, 18, 26, 50
 _PASSING = 0.28  # of a row, for an arc that passes a column
 _LONGEST = 19  # characters beside a box
 _SPOILED = (NodeState.INHERITED, NodeState.WRONG_AGAIN)
