@@ -1,10 +1,7 @@
 """verify(): a submission in, a report out. It reads as the recipe."""
 
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-from importlib import metadata
 from time import perf_counter
 from typing import Any
 
@@ -16,12 +13,13 @@ from verifier.caution import Caution
 from verifier.cautions import cautions, cautions_of_screened
 from verifier.claim import Claim, read_claim
 from verifier.comparison import Comparison, compare
-from verifier.consensus import Consensus, Evidence, consult
+from verifier.consensus import Consensus, consult
 from verifier.convention import as_submitted
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.enclosure.estimates import enclosed
-from verifier.estimate import Answer, Estimate, Uncertainty
+from verifier.estimate import Answer, Estimate, Uncertainty, with_slopes_of
 from verifier.layer_outline import outlined
+from verifier.loss_judging import judge_loss
 from verifier.oracle_names import is_of_graphs
 from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
@@ -31,6 +29,7 @@ from verifier.rounding import Rounding, rounding
 from verifier.screening import screen
 from verifier.submission import Submission
 from verifier.verdict import Verdict, of_whole
+from verifier.versions import versions_of
 
 JUDGE = "high_precision"  # settles what other oracles dispute
 MOST_WORK_OF_JUDGE = 5_000_000  # multiplications of one forward pass; about 10 s of ball arithmetic
@@ -66,7 +65,14 @@ def verify(
     if submission.precision.name != "float64":
         allowed = rounding(problem, trace, submission.precision)
 
-    loss = _judge_loss(submission, honest, allowed)
+    loss = judge_loss(
+        honest.risk,
+        honest.loss,
+        allowed.loss,
+        submission.reported_loss,
+        submission.tolerance,
+        submission.graded_under,
+    )
     answers = ask(problem, honest, oracles)
     whole_arrays = entries == "all"
     finite = bool(np.isfinite(loss.value))
@@ -99,7 +105,7 @@ def verify(
         parameters=parameters,
         warnings=(*submission.cautions, *_of_loss(loss), *warnings),
         evidence=evidence,
-        versions=_versions(evidence),
+        versions=versions_of(need for own in evidence if own.entries for need in ORACLES[own.oracle].needs),
         seconds=perf_counter() - started,
         name=submission.name,
         convention={"weights": submission.convention.weights, "examples": submission.convention.examples},
@@ -168,20 +174,7 @@ def _with_kinks_of(
     """Add the slopes that a precision narrower than float64 cannot tell apart."""
     if not _widened(submission):
         return reference
-    wider = enclosed(submission.problem, allowed.kinks, submission.precision)
-    found: dict[str, Estimate] = {}
-    for name, estimate in reference.items():
-        slopes = wider[name].slopes
-        if slopes is None:
-            found[name] = estimate
-            continue
-        kinked = slopes > 0
-        found[name] = Estimate(
-            np.where(kinked, wider[name].value, estimate.value),
-            np.where(kinked, wider[name].error, estimate.error),
-            slopes,
-        )
-    return found
+    return with_slopes_of(enclosed(submission.problem, allowed.kinks, submission.precision), reference)
 
 
 def _widened(submission: Submission) -> bool:
@@ -206,26 +199,6 @@ def _report_parameters(
     return reports
 
 
-def _judge_loss(submission: Submission, honest: Rounding, allowed: Rounding) -> LossReport:
-    value, uncertainty = honest.risk, honest.loss
-    verdict = None
-    if submission.reported_loss is not None:
-        slack = uncertainty + allowed.loss
-        slack += submission.tolerance.rtol * abs(value) + submission.tolerance.atol
-        if not np.isfinite(value) or not np.isfinite(slack):
-            verdict = Verdict.UNDECIDED
-        else:
-            within = abs(submission.reported_loss - value) <= slack
-            verdict = Verdict.CORRECT if within else Verdict.INCORRECT
-    return LossReport(
-        value=value,
-        uncertainty=uncertainty,
-        graded_under=submission.graded_under,
-        reported=submission.reported_loss,
-        verdict=verdict,
-    )
-
-
 def _of_loss(loss: LossReport) -> Iterator[Caution]:
     if loss.verdict is Verdict.INCORRECT:
         yield Caution(
@@ -233,14 +206,3 @@ def _of_loss(loss: LossReport) -> Iterator[Caution]:
             "the reported loss is not the declared one, so the gradients may be right ones of another loss: "
             "compare factor, reductions and penalties with what the report says it is graded under",
         )
-
-
-def _versions(evidence: tuple[Evidence, ...]) -> dict[str, str]:
-    packages = ["gradjury", "numpy"]
-    packages += [need for item in evidence if item.entries for need in ORACLES[item.oracle].needs]
-    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
-
-
-@cache
-def _version(package: str) -> str:
-    return metadata.version(package)

@@ -3,18 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from reference_impl.network import Batch
 from reference_impl.problem import Problem
 from verifier.convention import Convention, internal_weight
-from verifier.documents.arrays import NON_FINITE
 from verifier.documents.batch_reading import read_inputs, read_masks
 from verifier.documents.loss_reading import read_loss
-from verifier.documents.mistakes import Mistakes, at, check_fields, encodable, read_number, shown
+from verifier.documents.mistakes import Mistakes, at, check_fields, encodable, shown
 from verifier.documents.network_reading import read_network
 from verifier.documents.parameters_reading import read_gradients, read_parameters
 from verifier.documents.precision_reading import read_precision
+from verifier.documents.reported_loss_reading import read_reported_loss
 from verifier.documents.targets_reading import read_targets
 from verifier.documents.tolerance_reading import read_tolerance
 from verifier.submission import Submission
@@ -63,7 +61,7 @@ def read_submission(document: Any) -> Submission:
     masks = read_masks(document.get("masks"), network, size, convention, mistakes)
     gradients = read_gradients(document, network, convention, shapes, mistakes)
     precision, cautions = read_precision(document, gradients, mistakes)
-    reported = _read_reported_loss(document.get("reported_loss"), mistakes)
+    reported = read_reported_loss(document.get("reported_loss"), mistakes)
     tolerance = read_tolerance(document.get("tolerance"), "/tolerance", mistakes)
 
     mistakes.raise_if_any()
@@ -92,13 +90,3 @@ def is_graph(document: Any) -> bool:
 def read_question(document: Any) -> Submission:
     """Read a submission whose gradients may be absent. Raises: MalformedSubmission as `read_submission`."""
     return read_submission({"gradients": {}, **document} if isinstance(document, Mapping) else document)
-
-
-def _read_reported_loss(value: Any, mistakes: Mistakes) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, str) and value in NON_FINITE:
-        return NON_FINITE[value]
-    if isinstance(value, float | np.floating) and not np.isfinite(value):
-        return float(value)
-    return read_number(value, "/reported_loss", mistakes)

@@ -1,19 +1,16 @@
 """A graph's submission in, a report out: the recipe of `verifier/pipeline.py` with a graph's own oracles."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-from importlib import metadata
 from time import perf_counter
 
 import numpy as np
 
 from verifier.comparison import Comparison, compare
-from verifier.consensus import Consensus, Evidence, consult
+from verifier.consensus import Consensus, consult
 from verifier.convention import Convention
 from verifier.diagnosis.diagnosis import Diagnosis
-from verifier.estimate import Answer, Estimate, Uncertainty
+from verifier.estimate import Answer, Estimate, Uncertainty, with_slopes_of
 from verifier.graphs.cautions import cautions, cautions_of_screened
 from verifier.graphs.diagnosis.diagnosing import diagnose
 from verifier.graphs.enclosure import enclosed
@@ -22,12 +19,14 @@ from verifier.graphs.outlining import outlined
 from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.rounding import GraphRounding, rounding
 from verifier.graphs.submission import GraphSubmission
+from verifier.loss_judging import judge_loss
 from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
 from verifier.precision import PRECISIONS
-from verifier.report import LossReport, ParameterReport, Report
+from verifier.report import ParameterReport, Report
 from verifier.screening import screen
 from verifier.verdict import Verdict, of_whole
+from verifier.versions import versions_of
 
 JUDGE = "high_precision"  # settles what other oracles dispute
 
@@ -49,7 +48,14 @@ def judge_graph(
     allowed = honest
     if submission.precision.name != "float64":
         allowed = rounding(problem, submission.precision)
-    loss = _judge_loss(submission, honest, allowed)
+    loss = judge_loss(
+        honest.risk,
+        honest.loss,
+        allowed.loss,
+        submission.reported_loss,
+        submission.tolerance,
+        submission.graded_under,
+    )
     answers = ask(problem, honest, oracles)
     plain = bool(np.isfinite(loss.value)) and not whole_arrays and not allowed.kinks
     screened = screen(problem.asked, submission.gradients, answers, allowed, Convention()) if plain else None
@@ -77,7 +83,9 @@ def judge_graph(
         parameters=parameters,
         warnings=(*submission.cautions, *warnings),
         evidence=evidence,
-        versions=_versions(evidence),
+        versions=versions_of(
+            need for own in evidence if own.entries for need in GRAPH_ORACLES[own.oracle].needs
+        ),
         seconds=perf_counter() - started,
         name=submission.name,
         precision=submission.precision.name,
@@ -123,20 +131,7 @@ def _with_kinks_of(
     """Add the slopes that a precision narrower than float64 cannot tell apart."""
     if submission.precision.name == "float64" or not allowed.kinks:
         return reference
-    wider = enclosed(submission.problem, allowed.kinks)
-    found: dict[str, Estimate] = {}
-    for key, estimate in reference.items():
-        slopes = wider[key].slopes
-        if slopes is None:
-            found[key] = estimate
-            continue
-        kinked = slopes > 0
-        found[key] = Estimate(
-            np.where(kinked, wider[key].value, estimate.value),
-            np.where(kinked, wider[key].error, estimate.error),
-            slopes,
-        )
-    return found
+    return with_slopes_of(enclosed(submission.problem, allowed.kinks), reference)
 
 
 def _compare(
@@ -169,33 +164,3 @@ def _report(
         else ParameterReport(name=key, shape=shapes[plain(key)], verdict=Verdict.MISSING)
         for key in problem.asked
     }
-
-
-def _judge_loss(submission: GraphSubmission, honest: GraphRounding, allowed: GraphRounding) -> LossReport:
-    value, uncertainty, reported = honest.risk, honest.loss, submission.reported_loss
-    verdict = None
-    if reported is not None:
-        slack = uncertainty + allowed.loss
-        slack += submission.tolerance.rtol * abs(value) + submission.tolerance.atol
-        if not np.isfinite(value) or not np.isfinite(slack):
-            verdict = Verdict.UNDECIDED
-        else:
-            verdict = Verdict.CORRECT if abs(reported - value) <= slack else Verdict.INCORRECT
-    return LossReport(
-        value=value,
-        uncertainty=uncertainty,
-        graded_under=submission.graded_under,
-        reported=reported,
-        verdict=verdict,
-    )
-
-
-def _versions(evidence: tuple[Evidence, ...]) -> dict[str, str]:
-    packages = ["gradjury", "numpy"]
-    packages += [need for item in evidence if item.entries for need in GRAPH_ORACLES[item.oracle].needs]
-    return {"python": platform.python_version()} | {name: _version(name) for name in packages}
-
-
-@cache
-def _version(package: str) -> str:
-    return metadata.version(package)

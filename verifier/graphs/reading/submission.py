@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from reference_impl.array import Array
-from verifier.documents.arrays import NON_FINITE
 from verifier.documents.mistakes import (
     MOST,
     Mistakes,
@@ -15,10 +12,10 @@ from verifier.documents.mistakes import (
     check_fields,
     encodable,
     nearest,
-    read_number,
     shown,
 )
 from verifier.documents.precision_reading import read_precision
+from verifier.documents.reported_loss_reading import read_reported_loss
 from verifier.documents.tolerance_reading import read_tolerance
 from verifier.graphs.operation import Node
 from verifier.graphs.problem import INPUT, NODE, GraphProblem, plain
@@ -50,7 +47,7 @@ def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
     output = _read_output(network, nodes, mistakes)
     gradients = _read_gradients(document, leaves, nodes, mistakes)
     precision, cautions = read_precision(document, gradients, mistakes)
-    reported = _read_reported(document.get("reported_loss"), mistakes)
+    reported = read_reported_loss(document.get("reported_loss"), mistakes)
     tolerance = read_tolerance(document.get("tolerance"), "/tolerance", mistakes)
     mistakes.raise_if_any()
     assert output is not None
@@ -177,13 +174,3 @@ def _asked(nodes: Sequence[Node], leaves: Leaves, gradients: Mapping[str, Array]
         order[NODE + node.name] = None
     order |= dict.fromkeys([*leaves.parameters, *(INPUT + name for name in leaves.inputs)])
     return tuple(key for key in order if key in leaves.parameters or key in gradients)
-
-
-def _read_reported(value: Any, mistakes: Mistakes) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, str) and value in NON_FINITE:
-        return NON_FINITE[value]
-    if isinstance(value, float | np.floating) and not np.isfinite(value):
-        return float(value)
-    return read_number(value, "/reported_loss", mistakes)
