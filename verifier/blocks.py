@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import EllipsisType
 
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.by_rows import ALL, ArraysByRows, EstimatesByRows, Rows
+from verifier.estimate import Estimate
 
 BLOCK = 1 << 14  # entries: 128 kB an array, a dozen of which stay in one core's cache
 
@@ -16,7 +17,7 @@ class _Part:
     """Rows of one parameter."""
 
     name: str
-    rows: slice | EllipsisType
+    rows: slice
 
 
 class Block:
@@ -29,8 +30,21 @@ class Block:
 
     def of(self, arrays: Mapping[str, Array]) -> Array:
         if self._starts is None:
-            return np.atleast_1d(arrays[self._parts[0].name][self._parts[0].rows])
+            name, rows = self._parts[0].name, self._parts[0].rows
+            if isinstance(arrays, ArraysByRows):
+                return arrays.rows(name, rows)
+            return np.atleast_1d(arrays[name][rows])
         return np.concatenate([arrays[part.name][part.rows].ravel() for part in self._parts])
+
+    def of_estimates(self, estimates: Mapping[str, Estimate]) -> Rows:
+        """Give values and errors; slopes are not asked."""
+        if self._starts is None:
+            return _rows(estimates, self._parts[0])
+        own = [_in_all_columns(estimates, part) for part in self._parts]
+        return Rows(
+            np.concatenate([part.value.ravel() for part in own]),
+            np.concatenate([part.error.ravel() for part in own]),
+        )
 
     def largest(self, values: Array) -> Array:
         return self._reduced(np.maximum, values)
@@ -54,6 +68,21 @@ class Block:
         return np.asarray(operation.reduceat(values, self._starts))
 
 
+def _rows(estimates: Mapping[str, Estimate], part: _Part) -> Rows:
+    if isinstance(estimates, EstimatesByRows):
+        return estimates.rows(part.name, part.rows)
+    own = estimates[part.name]
+    return Rows(np.atleast_1d(own.value[part.rows]), np.atleast_1d(own.error[part.rows]))
+
+
+def _in_all_columns(estimates: Mapping[str, Estimate], part: _Part) -> Rows:
+    found = _rows(estimates, part)
+    if found.columns is None:
+        return found
+    whole = estimates[part.name]
+    return Rows(whole.value[part.rows], whole.error[part.rows])
+
+
 def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
     """Put small parameters together, and cut large ones into rows."""
     parts: list[_Part] = []
@@ -65,7 +94,7 @@ def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
             yield Block(parts, sizes, owners)
             parts, sizes, owners, entries = [], [], [], 0
         if array.size <= BLOCK:
-            parts.append(_Part(name, ...))
+            parts.append(_Part(name, ALL))
             sizes.append(array.size)
             owners.append(owner)
             entries += array.size

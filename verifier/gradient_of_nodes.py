@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from reference_impl.array import Array
+from reference_impl.network import named
 from reference_impl.problem import Problem
+from verifier.by_rows import ALL, EstimatesByRows, Rows
 from verifier.estimate import Estimate
 from verifier.precision import PRECISIONS
 
@@ -15,41 +17,82 @@ def gradient_of_nodes(
     z: Sequence[Array],
     deltas: Sequence[Estimate],
     penalties: Sequence[Mapping[str, Estimate]],
-) -> dict[str, Estimate]:
+) -> Mapping[str, Estimate]:
     """Give zᵀδ and Σδ, scaled to the risk, with the penalties' gradients added.
 
     Shapes: deltas of layer l (N, out), of each example's own loss. An infinite error of one δ makes infinite
     those entries that use it, and no others.
     """
-    scale = problem.risk.example_scale(problem.batch.size)
-    examples = np.ones((problem.batch.size, 1))
-    found: dict[str, Estimate] = {}
-    with np.errstate(all="ignore"):
-        for index, (own, delta) in enumerate(zip(problem.parameters, deltas, strict=True)):
-            found[f"layers.{index}.weight"] = _product(z[index], delta, scale)
-            if own.bias is not None:
-                summed = _product(examples, delta, scale)
-                found[f"layers.{index}.bias"] = Estimate(summed.value[0], summed.error[0])
-        for penalty in penalties:
-            for name, part in penalty.items():
-                base = found[name]
-                found[name] = Estimate(base.value + part.value, base.error + part.error)
-    return found
+    return _GradientOfNodes(problem, z, deltas, penalties)
 
 
-def _product(z: Array, delta: Estimate, scale: float) -> Estimate:
-    known = np.isfinite(delta.error) & np.isfinite(delta.value)
-    told = known.any(axis=0)
-    if 2 * np.count_nonzero(told) < told.size:  # few units were looked at
-        few = _product(z, Estimate(delta.value[:, told], delta.error[:, told]), scale)
-        found = Estimate(np.zeros((z.shape[1], told.size)), np.full((z.shape[1], told.size), np.inf))
-        found.value[:, told], found.error[:, told] = few.value, few.error
+class _GradientOfNodes(EstimatesByRows):
+    def __init__(
+        self,
+        problem: Problem,
+        z: Sequence[Array],
+        deltas: Sequence[Estimate],
+        penalties: Sequence[Mapping[str, Estimate]],
+    ) -> None:
+        super().__init__([name for name, _ in named(problem.parameters)])
+        self._problem, self._z, self._deltas, self._penalties = problem, z, deltas, penalties
+        self._products: dict[str, _Product] = {}
+
+    def rows(self, name: str, which: slice) -> Rows:
+        product = self._product(name)
+        found = product.rows(which)
+        if name.endswith(".bias"):  # the one row of weights on inputs of 1
+            found = Rows(found.value[0], found.error[0], found.columns)
+        columns = ALL if found.columns is None else found.columns
+        for penalty in self._penalties:
+            if name in penalty:
+                value, error = penalty[name].value[which], penalty[name].error[which]
+                found = Rows(
+                    found.value + value[..., columns], found.error + error[..., columns], found.columns
+                )
         return found
-    value = np.where(known, delta.value, 0.0)
-    error = np.where(known, delta.error, 0.0)
-    own_rounding = PRECISIONS["float64"].unit_roundoff * (z.shape[0] + 4) * np.abs(value)
-    total = np.abs(z).T @ (scale * (error + own_rounding))
-    if not known.all():
-        used = (z != 0).T.astype(np.float64) @ (~known).astype(np.float64)
-        total = np.where(used > 0, np.inf, total)
-    return Estimate(z.T @ (scale * value), total)
+
+    def _whole(self, name: str) -> Estimate:
+        found = self.rows(name, ALL)
+        if found.columns is None:
+            return Estimate(found.value, found.error)
+        shape = *found.value.shape[:-1], self._deltas[int(name.split(".")[1])].value.shape[-1]
+        whole = Estimate(np.zeros(shape), np.full(shape, np.inf))
+        whole.value[..., found.columns], whole.error[..., found.columns] = found.value, found.error
+        return whole
+
+    def _product(self, name: str) -> "_Product":
+        if name not in self._products:
+            _, index, kind = name.split(".")
+            size = self._problem.batch.size
+            z = self._z[int(index)] if kind == "weight" else np.ones((size, 1))
+            scale = self._problem.risk.example_scale(size)
+            self._products[name] = _Product(z, self._deltas[int(index)], scale)
+        return self._products[name]
+
+
+class _Product:
+    """zᵀδ, of shape (in, out), with its error. columns: the units that are known, where these are few."""
+
+    def __init__(self, z: Array, delta: Estimate, scale: float) -> None:
+        self.columns: Array | None = None
+        known = np.isfinite(delta.error + delta.value)
+        if not known.all():
+            told = known.any(axis=0)
+            if 2 * np.count_nonzero(told) < told.size:  # few units were looked at
+                self.columns = np.flatnonzero(told)
+                delta = Estimate(delta.value[:, told], delta.error[:, told])
+                known = known[:, told]
+            delta = Estimate(np.where(known, delta.value, 0.0), np.where(known, delta.error, 0.0))
+        own_rounding = PRECISIONS["float64"].unit_roundoff * (z.shape[0] + 4) * np.abs(delta.value)
+        self._z, self._size = z.T, np.abs(z).T
+        self._value, self._error = scale * delta.value, scale * (delta.error + own_rounding)
+        self._unknown = None if known.all() else (~known).astype(np.float64)
+
+    def rows(self, which: slice) -> Rows:
+        """Give some rows, of the known columns."""
+        error = self._size[which] @ self._error
+        if self._unknown is not None:
+            used = (self._z[which] != 0).astype(np.float64) @ self._unknown
+            error = np.where(used > 0, np.inf, error)
+        return Rows(self._z[which] @ self._value, error, self.columns)

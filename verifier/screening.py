@@ -14,6 +14,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.blocks import Block, blocks
+from verifier.by_rows import EstimatesByRows, Rows
 from verifier.comparison import RESOLUTION, UNDERFLOWN
 from verifier.consensus import MEETING, Evidence
 from verifier.convention import Convention, as_submitted
@@ -39,7 +40,7 @@ class _Measures:
 
     def __init__(self, count: int) -> None:
         self.error, self.relative = np.zeros(count), np.full(count, -1.0)
-        self.of_submitted, self.of_expected = np.zeros(count), np.zeros(count)  # largest absolute values
+        self.of_expected = np.zeros(count)  # the largest absolute value
         self.submitted_squared, self.expected_squared = np.zeros(count), np.zeros(count)
         self.difference_squared, self.product = np.zeros(count), np.zeros(count)
         self.zeros, self.uninformative = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
@@ -69,15 +70,15 @@ def screen(
     unknown = np.zeros(len(others), dtype=np.int64)
     measures = _Measures(len(asked))
     for block in blocks(submitted):
-        value, error = _estimates(block, first.gradient)
-        if not _is_clean(block, block.of(submitted), value, error, allowed, measures):
+        found = _sharp_reference(block, first.gradient, block.of(submitted), allowed)
+        if found is None or not _is_clean(block, block.of(submitted), found, allowed, measures):
             return None
-        if not _all_meet(block, value, error, others, distances, unknown):
+        if not _all_meet(block, found, others, distances, unknown):
             return None
     # where rounding may change more than there is in the whole parameter, it excuses nothing
     if not (measures.rounding <= measures.of_expected).all():
         return None
-    sizes = np.maximum(measures.of_submitted, measures.of_expected)
+    sizes = measures.of_expected + measures.error  # the submitted ones are no larger
     if not ((sizes < _LARGEST_SQUARED) & ((sizes > _SMALLEST_SQUARED) | (sizes == 0))).all():
         return None
     count = sum(array.size for array in submitted.values())
@@ -92,22 +93,39 @@ def screen(
 
 
 def _has_slopes(answers: Sequence[Answer]) -> bool:
-    estimates = (own.gradient for own in answers if not isinstance(own.gradient, WithinRounding))
-    return any(estimate.slopes is not None for gradient in estimates for estimate in gradient.values())
+    none = WithinRounding, EstimatesByRows
+    told = (own.gradient for own in answers if not isinstance(own.gradient, none))
+    return any(estimate.slopes is not None for gradient in told for estimate in gradient.values())
 
 
-def _estimates(block: Block, gradient: Mapping[str, Estimate]) -> tuple[Array, Array]:
-    return (
-        block.of({name: estimate.value for name, estimate in gradient.items()}),
-        block.of({name: estimate.error for name, estimate in gradient.items()}),
-    )
+def _sharp_reference(
+    block: Block, gradient: Mapping[str, Estimate], submitted: Array, allowed: Allowing
+) -> Rows | None:
+    """Give the reference where it is known well throughout, and more sharply if that is what it takes."""
+    found = block.of_estimates(gradient)
+    if _is_sharp(block, found, submitted, allowed):
+        return found
+    if not (isinstance(gradient, EstimatesByRows) and gradient.sharpened()):
+        return None
+    found = block.of_estimates(gradient)
+    return found if _is_sharp(block, found, submitted, allowed) else None
 
 
-def _is_clean(
-    block: Block, submitted: Array, expected: Array, uncertainty: Array, allowed: Allowing, found: _Measures
-) -> bool:
-    """Say whether all entries are correct to rounding beyond doubt, and add to the figures."""
-    own = block.owners
+def _is_sharp(block: Block, found: Rows, submitted: Array, allowed: Allowing) -> bool:
+    if found.columns is not None:
+        return False
+    known_well = found.error <= RESOLUTION * np.abs(found.value)
+    if known_well.all():
+        return True
+    known_well |= found.error <= RESOLUTION * block.of(allowed.scale)
+    if known_well.all():
+        return True
+    return bool((known_well | ((submitted == found.value) & (found.error <= UNDERFLOWN))).all())
+
+
+def _is_clean(block: Block, submitted: Array, reference: Rows, allowed: Allowing, found: _Measures) -> bool:
+    """Say whether all entries are correct to rounding, and add to the figures."""
+    own, expected, uncertainty = block.owners, reference.value, reference.error
     difference = submitted - expected
     error, size = np.abs(difference), np.abs(expected)
     sharply = error <= uncertainty
@@ -116,20 +134,11 @@ def _is_clean(
         if not (sharply | (error <= uncertainty + rounding)).all():
             return False
         found.rounding[own] = np.maximum(found.rounding[own], block.largest(rounding))
-    known_well = uncertainty <= RESOLUTION * size
-    if not known_well.all():
-        known_well |= uncertainty <= RESOLUTION * block.of(allowed.scale)
-        if not (known_well | ((error == 0) & (uncertainty <= UNDERFLOWN))).all():
-            return False
     relative = error / size
-    np.copyto(relative, -1.0, where=size <= uncertainty)
-    np.copyto(relative, 0.0, where=error == 0)
-    for figure, largest in (
-        (found.error, error),
-        (found.relative, relative),
-        (found.of_expected, size),
-        (found.of_submitted, np.abs(submitted)),
-    ):
+    if not (size > uncertainty).all():
+        np.copyto(relative, -1.0, where=size <= uncertainty)
+        np.copyto(relative, 0.0, where=error == 0)
+    for figure, largest in ((found.error, error), (found.relative, relative), (found.of_expected, size)):
         figure[own] = np.maximum(figure[own], block.largest(largest))
     found.submitted_squared[own] += block.products(submitted, submitted)
     found.expected_squared[own] += block.products(expected, expected)
@@ -140,35 +149,52 @@ def _is_clean(
     return True
 
 
-def _all_meet(
-    block: Block, value: Array, error: Array, others: Sequence[Answer], distances: Array, unknown: Array
-) -> bool:
+def _all_meet(block: Block, first: Rows, others: Sequence[Answer], distances: Array, unknown: Array) -> bool:
     """Say whether all oracles' intervals have a point in common in every entry; see `consensus`.
 
     Of the last answer within rounding it is enough that its values lie in all other intervals.
     """
-    low, high = value - error, value + error
+    value = first.value
+    low: Array | None = None  # of what all so far have in common, where it is less than the first's interval
+    high = value
     order = sorted(range(len(others)), key=lambda index: isinstance(others[index].gradient, WithinRounding))
     for index in order:
         other = others[index]
         if index == order[-1] and isinstance(other.gradient, WithinRounding):
             own = block.of(other.gradient.by_name)
-            distances[index] = max(distances[index], float(np.abs(own - value).max()))
-            if ((low <= own) & (own <= high)).all():
+            distance = np.abs(own - value)
+            distances[index] = max(distances[index], float(distance.max()))
+            if low is None and (distance <= first.error).all():
                 continue
-        own, reach = _estimates(block, other.gradient)
-        distance = np.abs(own - value)
+            if low is not None and ((low <= own) & (own <= high)).all():
+                continue
+        estimate = block.of_estimates(other.gradient)
+        own, reach, columns = estimate.value, estimate.error, estimate.columns
+        seen, error = (
+            (value, first.error) if columns is None else (value[..., columns], first.error[..., columns])
+        )
+        unknown[index] += value.size - seen.size
+        distance = np.abs(own - seen)
         farthest = float(distance.max())
         if not isfinite(farthest) or not isfinite(float(reach.max())):
             known = np.isfinite(own) & np.isfinite(reach)
             unknown[index] += known.size - np.count_nonzero(known)
-            own, reach = np.where(known, own, value), np.where(known, reach, np.inf)
-            farthest = float(np.where(known, distance, 0.0).max())
+            own, reach = np.where(known, own, seen), np.where(known, reach, np.inf)
+            distance = np.where(known, distance, 0.0)
+            farthest = float(distance.max())
         distances[index] = max(distances[index], farthest)
         reach = reach - MEETING * np.abs(own)  # what the subtractions lose
-        np.maximum(low, own - reach, out=low)
-        np.minimum(high, own + reach, out=high)
-    return bool((low <= high).all())
+        if (distance + error <= reach).all():
+            continue  # the first's interval lies within it
+        if low is None:
+            low, high = value - first.error, value + first.error
+        if columns is None:
+            np.maximum(low, own - reach, out=low)
+            np.minimum(high, own + reach, out=high)
+        else:
+            low[..., columns] = np.maximum(low[..., columns], own - reach)
+            high[..., columns] = np.minimum(high[..., columns], own + reach)
+    return low is None or bool((low <= high).all())
 
 
 def _evidence(

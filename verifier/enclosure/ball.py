@@ -14,6 +14,7 @@ from reference_impl.array import Array
 
 UNIT = 2.0**-53
 SMALLEST = 2.0**-1074
+_NOTHING = bytes(8)  # 0.0, read-only: zeros of every shape are views of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +23,11 @@ class Ball:
 
     middle: Array
     radius: Array
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is in doubt."""
+        return not any(self.radius.strides or (1,)) or not self.radius.any()
 
     @property
     def lower(self) -> Array:
@@ -38,8 +44,9 @@ class Ball:
 
 
 def exact(values: Array) -> Ball:
-    """Give numbers that are what they are."""
-    return Ball(values, np.zeros(np.shape(values)))
+    """Give numbers that are what they are. The radius takes no memory, however large they are."""
+    shape = np.shape(values)
+    return Ball(values, np.ndarray(shape, buffer=_NOTHING, strides=(0,) * len(shape)))
 
 
 def inflated(radius: Array, terms: int = 1) -> Array:
@@ -51,7 +58,7 @@ def _gamma(terms: int) -> float:
     return terms * UNIT / (1.0 - terms * UNIT) * (1.0 + 4 * UNIT)
 
 
-def _lost(gamma: float, size: Array) -> Array:
+def lost(gamma: float, size: Array) -> Array:
     """gamma · size, never 0 where size is not: what vanishes here may be multiplied by something huge."""
     return np.asarray(np.where(size > 0, gamma * size + SMALLEST, 0.0))
 
@@ -80,29 +87,61 @@ def wide_times(x: Ball, y: Ball) -> Ball:
     return Ball(middle, inflated(radius, 2))
 
 
-def matmul(x: Ball, y: Ball) -> Ball:
-    """Multiply matrices, x of shape (m, n) and y of shape (n, k)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Factors:
+    """A product of matrices before it is worked out: the sums of `middle` ± the sum of `radius`, inflated.
+
+    middle, radius: pairs of matrices, each to be multiplied. terms: of all the sums in `radius` together.
+    added: units of the roundoff that the sum of several products in `middle` loses.
+    """
+
+    middle: tuple[tuple[Array, Array], ...]
+    radius: tuple[Array, Array]
+    terms: int
+    added: float = 0.0
+
+    def rows(self, which: slice) -> Ball:
+        """Give some rows of the product."""
+        left, right = self.middle[0]
+        middle = left[which] @ right
+        for left, right in self.middle[1:]:
+            middle += left[which] @ right
+        left, right = self.radius
+        radius = left[which] @ right
+        if self.added:
+            radius += self.added * UNIT * np.abs(middle)
+        radius *= (
+            1.0 + (2 * self.terms + 24) * UNIT
+        )  # inflated, as a sum of so many products, where it stands
+        radius += (self.terms + 8) * SMALLEST
+        return Ball(middle, radius)
+
+
+def factors(x: Ball, y: Ball) -> Factors:
+    """Make ready to multiply matrices, x of shape (m, n) and y of shape (n, k)."""
     terms = x.middle.shape[1]
     gamma = _gamma(terms)
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
-    if not y.radius.any():
-        radius = (x.radius + _lost(gamma, size_x)) @ size_y
-    else:
-        own = y.radius + _lost(gamma, size_y)
-        if x.radius.any():  # r_x (|y| + r_y) + |x| (r_y + γ|y|), as one product
-            size_x = np.hstack([x.radius, size_x])
-            own = np.vstack([size_y + y.radius, own])
-        radius = size_x @ own
-    radius *= 1.0 + (4 * terms + 24) * UNIT  # inflated, as a sum of so many products, where it stands
-    radius += (2 * terms + 8) * SMALLEST
-    return Ball(x.middle @ y.middle, radius)
+    if y.is_exact:
+        return Factors(((x.middle, y.middle),), (x.radius + lost(gamma, size_x), size_y), 2 * terms)
+    own = y.radius + lost(gamma, size_y)
+    if x.is_exact:
+        return Factors(((x.middle, y.middle),), (size_x, own), 2 * terms)
+    # r_x (|y| + r_y) + |x| (r_y + γ|y|), as one product
+    left, right = np.hstack([x.radius, size_x]), np.vstack([size_y + y.radius, own])
+    return Factors(((x.middle, y.middle),), (left, right), 2 * terms)
+
+
+def matmul(x: Ball, y: Ball) -> Ball:
+    """Multiply matrices, x of shape (m, n) and y of shape (n, k)."""
+    return factors(x, y).rows(slice(None))
 
 
 def matmul_of_stacks(x: Ball, y: Ball) -> Ball:
     """Multiply stacks of matrices, whose leading axes broadcast."""
     terms = x.middle.shape[-1]
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
-    own = y.radius + _lost(_gamma(terms), size_y)
+    own = y.radius + lost(_gamma(terms), size_y)
     radius = x.radius @ (size_y + y.radius) + size_x @ own
     return Ball(x.middle @ y.middle, inflated(radius, 2 * terms + 2))
 

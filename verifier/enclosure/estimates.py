@@ -1,6 +1,6 @@
 """Enclosures as estimates: a value, its bound, and the set of slopes that a kink makes right."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,8 +8,15 @@ from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem
 from reference_impl.risk import NORMS, Penalty
-from verifier.enclosure.ball import Ball, exact, matmul, plus, times
-from verifier.enclosure.gradient import Product, enclose_forward, enclose_gradient, reached_kinks
+from verifier.by_rows import ALL, EstimatesByRows, Rows
+from verifier.enclosure.ball import Ball, Factors, exact, factors, plus, times, total, transpose
+from verifier.enclosure.gradient import (
+    Ready,
+    enclose_deltas,
+    enclose_forward,
+    enclose_gradient,
+    reached_kinks,
+)
 from verifier.estimate import Estimate
 from verifier.precision import Precision, rounded
 
@@ -18,22 +25,66 @@ def enclosed(
     problem: Problem,
     kinks: Sequence[Array],
     precision: Precision | None = None,
-    product: Product = matmul,
-) -> dict[str, Estimate]:
+    ready: Ready = factors,
+) -> Mapping[str, Estimate]:
     """Enclose the gradient, with every slope at `kinks` and at whatever kink a pre-activation reaches.
 
-    precision: weights that it takes for 0 are at the kink of an l1 penalty. product: see `enclose_forward`.
+    precision: weights that it takes for 0 are at the kink of an l1 penalty. ready: see `enclose_forward`.
     """
     with np.errstate(all="ignore"):
-        a, z = enclose_forward(problem, product)
-        found = enclose_gradient(problem, a, z, None, product)
+        a, z = enclose_forward(problem, ready)
         reached = [near | far for near, far in zip(reached_kinks(problem, a), kinks, strict=True)]
         at_kinks = any(own.any() for own in reached)
-        widened = enclose_gradient(problem, a, z, reached, product) if at_kinks else found
+        if not at_kinks and all(penalty.norm != "l1" for penalty in problem.risk.penalties):
+            return _Enclosed(problem, z, enclose_deltas(problem, a, z, None, ready), ready)
+        found = enclose_gradient(problem, a, z, None, ready)
+        widened = enclose_gradient(problem, a, z, reached, ready) if at_kinks else found
         return {
             name: _estimate(problem, name, found[name], widened[name], precision)
             for name, _ in named(problem.parameters)
         }
+
+
+class _Enclosed(EstimatesByRows):
+    """The gradient of a risk near no kink, and without one in its penalties."""
+
+    def __init__(self, problem: Problem, z: Sequence[Ball], deltas: Sequence[Ball], ready: Ready) -> None:
+        super().__init__([name for name, _ in named(problem.parameters)])
+        self._problem, self._z, self._deltas, self._ready = problem, z, deltas, ready
+        self._factors: dict[str, Factors] = {}
+
+    def _whole(self, name: str) -> Estimate:
+        return _known(self._ball(name, ALL))
+
+    def rows(self, name: str, which: slice) -> Rows:
+        found = self._ball(name, which)
+        return Rows(found.middle, found.radius)
+
+    def _ball(self, name: str, which: slice) -> Ball:
+        _, index, kind = name.split(".")
+        weight = kind == "weight"
+        ball = self._product(name).rows(which) if weight else total(self._deltas[int(index)], axis=0)
+        for penalty in self._problem.risk.penalties:
+            if weight or penalty.biases:
+                own = self._problem.parameters[int(index)]
+                w = own.weight if weight else own.bias
+                assert w is not None
+                ball = plus(ball, _slope_of_penalty(self._problem, penalty, w[which], None)[0])
+        return ball
+
+    def _product(self, name: str) -> Factors:
+        if name not in self._factors:
+            index = int(name.split(".")[1])
+            self._factors[name] = self._ready(transpose(self._z[index]), self._deltas[index])
+        return self._factors[name]
+
+
+def _known(ball: Ball) -> Estimate:
+    """Give the middle and its error, infinite where either is not finite."""
+    if _is_finite(ball):
+        return Estimate(ball.middle, ball.radius)
+    known = np.isfinite(ball.middle) & np.isfinite(ball.radius)
+    return Estimate(ball.middle, np.where(known, ball.radius, np.inf))
 
 
 def _estimate(
@@ -43,11 +94,8 @@ def _estimate(
     own = problem.parameters[int(index)]
     w = own.weight if kind == "weight" else own.bias
     assert w is not None
-    penalties = [p for p in problem.risk.penalties if p.biases or kind == "weight"]
-    if widened is ball and not penalties and _is_finite(ball):
-        return Estimate(ball.middle, ball.radius)
     slopes = np.zeros(w.shape)
-    for penalty in penalties:
+    for penalty in (p for p in problem.risk.penalties if p.biases or kind == "weight"):
         part, width = _slope_of_penalty(problem, penalty, w, precision)
         ball, widened = plus(ball, part), plus(widened, part)
         slopes = slopes + width

@@ -6,24 +6,25 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.by_rows import ALL
 from verifier.enclosure import balls
-from verifier.enclosure.ball import Ball, exact, matmul, plus, times, total, transpose
+from verifier.enclosure.ball import Ball, Factors, exact, factors, plus, times, total, transpose
 from verifier.enclosure.functions import pull_back, value
 
 Kinks = Sequence[Array]
-Product = Callable[[Ball, Ball], Ball]
+Ready = Callable[[Ball, Ball], Factors]
 
 
 @np.errstate(all="ignore")
-def enclose_forward(problem: Problem, product: Product = matmul) -> tuple[list[Ball], list[Ball]]:
+def enclose_forward(problem: Problem, ready: Ready = factors) -> tuple[list[Ball], list[Ball]]:
     """Enclose a and z of every layer; z starts with the inputs, which are exact.
 
-    product: of matrices; `matmul`, or `sharp_matmul` where that is too vague.
+    ready: how matrices are multiplied; `factors`, or `sharp_factors` where that is too vague.
     """
     a: list[Ball] = []
     z: list[Ball] = [exact(problem.batch.inputs)]
     for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
-        preactivation = product(z[-1], exact(own.weight))
+        preactivation = ready(z[-1], exact(own.weight)).rows(ALL)
         if own.bias is not None:
             preactivation = plus(preactivation, exact(own.bias))
         a.append(preactivation)
@@ -46,26 +47,37 @@ def reached_kinks(problem: Problem, a: Sequence[Ball]) -> list[Array]:
 
 
 @np.errstate(all="ignore")
+def enclose_deltas(
+    problem: Problem,
+    a: Sequence[Ball],
+    z: Sequence[Ball],
+    kinks: Kinks | None = None,
+    ready: Ready = factors,
+) -> list[Ball]:
+    """Enclose δ = ∂R/∂a of every layer, of the data's loss (penalties not included).
+
+    kinks: units and examples at which every slope of the subdifferential counts; the result then encloses
+    the Clarke subdifferential. Without it each unit is taken on the side that float64 saw it on.
+    """
+    found = [_output_delta(problem, a, z, kinks)]
+    for index in reversed(range(len(problem.parameters) - 1)):
+        upstream = ready(found[-1], exact(problem.parameters[index + 1].weight.T)).rows(ALL)
+        found.append(_through(problem, index, a, upstream, kinks))
+    return found[::-1]
+
+
+@np.errstate(all="ignore")
 def enclose_gradient(
     problem: Problem,
     a: Sequence[Ball],
     z: Sequence[Ball],
     kinks: Kinks | None = None,
-    product: Product = matmul,
+    ready: Ready = factors,
 ) -> dict[str, Ball]:
-    """Enclose ∂R/∂w of the data's loss (penalties not included), by parameter.
-
-    kinks: units and examples at which every slope of the subdifferential counts; the result then encloses
-    the Clarke subdifferential. Without it each unit is taken on the side that float64 saw it on.
-    """
+    """Enclose ∂R/∂w of the data's loss, by parameter; see `enclose_deltas`."""
     found: dict[str, Ball] = {}
-    delta = _output_delta(problem, a, z, kinks)
-    for index in reversed(range(len(problem.parameters))):
-        if index < len(problem.parameters) - 1:
-            weight = problem.parameters[index + 1].weight
-            upstream = product(delta, exact(weight.T))
-            delta = _through(problem, index, a, upstream, kinks)
-        found[f"layers.{index}.weight"] = product(transpose(z[index]), delta)
+    for index, delta in enumerate(enclose_deltas(problem, a, z, kinks, ready)):
+        found[f"layers.{index}.weight"] = ready(transpose(z[index]), delta).rows(ALL)
         if problem.parameters[index].bias is not None:
             found[f"layers.{index}.bias"] = total(delta, axis=0)
     return found

@@ -11,31 +11,36 @@ from math import ceil, log2
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.enclosure.ball import UNIT, Ball, inflated, matmul
+from verifier.enclosure.ball import UNIT, Ball, Factors, factors, lost
 
 _EXTREME = 400  # exponents beyond it might leave float64's range within a product
 
 
-def sharp_matmul(x: Ball, y: Ball) -> Ball:
-    """Multiply matrices, x of shape (m, n) and y of shape (n, k); extreme numbers as `matmul` does."""
+def sharp_factors(x: Ball, y: Ball) -> Factors:
+    """Make ready to multiply x of shape (m, n) and y of shape (n, k); extreme numbers as `factors` does."""
     terms = x.middle.shape[1]
     bits = (53 - ceil(log2(max(terms, 2)))) // 2
     rows = _exponents(x.middle, axis=1)
     columns = _exponents(y.middle, axis=0)
     if rows is None or columns is None:
-        return matmul(x, y)
+        return factors(x, y)
     x_leading, x_rest = _cut(x.middle, rows, bits)
     y_leading, y_rest = _cut(y.middle, columns, bits)
     left, right = np.hstack([x_leading, x_rest]), np.vstack([y_rest, y.middle])
-    middle = x_leading @ y_leading + left @ right
-    size = np.abs(left) @ np.abs(right)  # what is rounded: |leading| |rest| + |rest| |B|
+    middle = (x_leading, y_leading), (left, right)
     gamma = (2 * terms + 1) * UNIT / (1.0 - (2 * terms + 1) * UNIT)
-    radius = inflated(gamma * size + UNIT * np.abs(middle), 2 * terms + 4)
-    if x.radius.any() or y.radius.any():
-        size_x, size_y = np.abs(x.middle), np.abs(y.middle)
-        inherited = np.hstack([x.radius, size_x]) @ np.vstack([size_y + y.radius, y.radius])
-        radius = inflated(radius + inflated(inherited, 2 * terms + 4))
-    return Ball(middle, radius)
+    # what is rounded: |leading| |rest| + |rest| |B|
+    rounded, factor = lost(gamma * (1.0 + 4 * UNIT), np.abs(left)), np.abs(right)
+    if not (x.is_exact and y.is_exact):
+        size_y = np.abs(y.middle)
+        rounded = np.hstack([rounded, x.radius, np.abs(x.middle)])
+        factor = np.vstack([factor, size_y + y.radius, y.radius])
+    return Factors(middle, (rounded, factor), 4 * terms, added=1.0)
+
+
+def sharp_matmul(x: Ball, y: Ball) -> Ball:
+    """Multiply matrices, x of shape (m, n) and y of shape (n, k); extreme numbers as `matmul` does."""
+    return sharp_factors(x, y).rows(slice(None))
 
 
 def _exponents(values: Array, axis: int) -> Array | None:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from reference_impl.problem import Problem
+from verifier.by_rows import EstimatesByRows, Rows
 from verifier.enclosure.estimates import enclosed
-from verifier.enclosure.sharp_product import sharp_matmul
+from verifier.enclosure.sharp_product import sharp_factors
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.rounding import Rounding
 
@@ -22,9 +23,43 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     Clarke subdifferential.
     """
     found = enclosed(problem, honest.kinks)
+    if isinstance(found, EstimatesByRows):
+        return Answer(_SharpWhereVague(problem, honest, found), Uncertainty.BOUND)
     if _is_vague(found, honest):
-        found = enclosed(problem, honest.kinks, product=sharp_matmul)
+        found = _sharply(problem, honest)
     return Answer(found, Uncertainty.BOUND)
+
+
+class _SharpWhereVague(EstimatesByRows):
+    """Plain products until one is found to be vague, or whoever looks at rows says so."""
+
+    def __init__(self, problem: Problem, honest: Rounding, plain: EstimatesByRows) -> None:
+        super().__init__(list(plain))
+        self._problem, self._honest = problem, honest
+        self._found: Mapping[str, Estimate] = plain
+        self._is_settled = False
+
+    def _whole(self, name: str) -> Estimate:
+        if not self._is_settled:
+            self._is_settled = True
+            if _is_vague(self._found, self._honest):
+                self._found = _sharply(self._problem, self._honest)
+        return self._found[name]
+
+    def rows(self, name: str, which: slice) -> Rows:
+        if isinstance(self._found, EstimatesByRows):
+            return self._found.rows(name, which)
+        return Rows(self._found[name].value[which], self._found[name].error[which])
+
+    def sharpened(self) -> bool:
+        if self._is_settled:
+            return False
+        self._found, self._is_settled = _sharply(self._problem, self._honest), True
+        return True
+
+
+def _sharply(problem: Problem, honest: Rounding) -> Mapping[str, Estimate]:
+    return enclosed(problem, honest.kinks, ready=sharp_factors)
 
 
 @np.errstate(all="ignore")
