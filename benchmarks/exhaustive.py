@@ -24,7 +24,7 @@ from benchmarks.judging import document, gradcheck, torch_loss
 from reference_impl import forward, named
 from reference_impl.problem import Problem, risk_value
 from verifier.documents.reading import read_submission
-from verifier.pipeline import ask
+from verifier.expected import ask
 from verifier.precision import PRECISIONS
 from verifier.rounding import rounding
 

@@ -23,8 +23,8 @@ import torch
 from reference_impl import backpropagate, forward, named
 from verifier import verify
 from verifier.documents.reading import read_submission
+from verifier.expected import ask
 from verifier.oracles import ORACLES
-from verifier.pipeline import ask
 from verifier.precision import PRECISIONS
 from verifier.rounding import rounding
 

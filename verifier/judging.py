@@ -11,10 +11,13 @@ from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.files import parse_bytes
 from verifier.documents.gradients_reading import parse_gradients, read_handed_in
 from verifier.documents.mistakes import MalformedSubmission, encodable
+from verifier.expected import Expectations
 from verifier.pipeline import verify
 from verifier.sourced import Sourced
 from verifier.sources import STANDARD_INPUT, content_of
 from verifier.tolerance import Tolerance
+
+_EXPECTATIONS = Expectations()  # of this process: files of one class answer one problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
             submission = replace(submission, name=Path(shown).name)
         if manner.tolerance is not None:
             submission = replace(submission, tolerance=manner.tolerance)
-        return Sourced(shown, verify(submission, oracles=manner.oracles, entries=manner.entries))
+        report = verify(
+            submission, oracles=manner.oracles, entries=manner.entries, expectations=_EXPECTATIONS
+        )
+        return Sourced(shown, report)
     except MalformedSubmission as error:
         return Sourced(shown, None, error.mistakes)
     except Exception as error:

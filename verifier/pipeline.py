@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.network import forward, named
+from reference_impl.network import named
 from reference_impl.problem import Problem
 from verifier.caution import Caution
 from verifier.cautions import cautions, cautions_of_screened
@@ -17,21 +17,19 @@ from verifier.consensus import Consensus, consult
 from verifier.convention import as_submitted
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.enclosure.estimates import enclosed
-from verifier.estimate import Answer, Estimate, Uncertainty, with_slopes_of
+from verifier.estimate import Estimate, with_slopes_of
+from verifier.expected import JUDGE, Expectations, Expected
 from verifier.layer_outline import outlined
 from verifier.loss_judging import judge_loss
-from verifier.oracle_names import is_of_graphs
 from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
-from verifier.precision import PRECISIONS
 from verifier.report import LossReport, ParameterReport, Report
-from verifier.rounding import Rounding, rounding
+from verifier.rounding import Rounding
 from verifier.screening import screen
 from verifier.submission import Submission
 from verifier.verdict import Verdict, of_whole
 from verifier.versions import versions_of
 
-JUDGE = "high_precision"  # settles what other oracles dispute
 MOST_WORK_OF_JUDGE = 5_000_000  # multiplications of one forward pass; about 10 s of ball arithmetic
 
 
@@ -41,12 +39,14 @@ def verify(
     oracles: Sequence[str] | None = None,
     entries: str = "worst",
     diagnosis: bool = True,
+    expectations: Expectations | None = None,
 ) -> Report:
     """Judge a submission, given as `load` gave it or as the contract's document (arrays allowed for lists).
 
     oracles: names out of ORACLES, for graphs out of GRAPH_ORACLES; by default those that ask little time.
     entries: `worst`, or `all` for the whole arrays beside them.
     diagnosis: whether to search for the mistakes behind a wrong gradient.
+    expectations: keeps what is true of a problem, for the next answer to it.
     Raises: MalformedSubmission listing every mistake of the document; ValueError for an unknown oracle.
     """
     started = perf_counter()
@@ -59,11 +59,8 @@ def verify(
 
         return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
     problem = submission.problem
-    trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, PRECISIONS["float64"])
-    allowed = honest
-    if submission.precision.name != "float64":
-        allowed = rounding(problem, trace, submission.precision)
+    expected = Expected(problem, oracles) if expectations is None else expectations.of(problem, oracles)
+    trace, honest, allowed = expected.trace, expected.honest, expected.rounding(submission.precision)
 
     loss = judge_loss(
         honest.risk,
@@ -73,7 +70,7 @@ def verify(
         submission.tolerance,
         submission.graded_under,
     )
-    answers = ask(problem, honest, oracles)
+    answers = expected.answers
     whole_arrays = entries == "all"
     finite = bool(np.isfinite(loss.value))
     plain = finite and not whole_arrays and not _widened(submission)
@@ -84,7 +81,7 @@ def verify(
         warnings = tuple(cautions_of_screened(problem, trace, loss.value, screened.uninformative))
         mistakes: tuple[Diagnosis, ...] = ()
     else:
-        consensus = _agree(problem, answers, honest)
+        consensus = _agree(expected)
         if not finite:  # a formula may have slopes where there is no loss: −y/x, for the log of a negative
             everything = {name: np.ones_like(own) for name, own in consensus.disputed.items()}
             consensus = replace(consensus, disputed=everything)
@@ -120,23 +117,6 @@ def verify(
     )
 
 
-def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None) -> dict[str, Answer]:
-    """Put the problem to each oracle; those of graphs alone give no answer.
-
-    Raises: ValueError naming the known ones for a name that is none.
-    """
-    if oracles is None:
-        oracles = [name for name, row in ORACLES.items() if row.by_default]
-    others = [name for name in oracles if name not in ORACLES]
-    unknown = [name for name in others if not is_of_graphs(name)]
-    if unknown or not oracles:
-        found = ", ".join(map(repr, unknown)) or "none"
-        raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {found}")
-    answers = {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
-    of_graphs = Answer({}, Uncertainty.UNKNOWN, "it knows graphs alone")
-    return answers | dict.fromkeys(others, of_graphs)
-
-
 def _work(problem: Problem) -> int:
     """Count multiplications of one forward pass."""
     return problem.batch.size * sum(layer.weight.size for layer in problem.parameters)
@@ -158,14 +138,14 @@ def _compare(
     }
 
 
-def _agree(problem: Problem, answers: dict[str, Answer], honest: Rounding) -> Consensus:
+def _agree(expected: Expected) -> Consensus:
     """Hold the oracles against each other; where two contradict each other, let 77 digits settle it."""
+    problem, answers = expected.problem, expected.answers
     shapes = {name: array.shape for name, array in named(problem.parameters)}
     consensus = consult(answers, shapes, judge=JUDGE)
     if not consensus.disputes or JUDGE in answers or _work(problem) > MOST_WORK_OF_JUDGE:
         return consensus
-    answers = {JUDGE: ORACLES[JUDGE].gradient(problem, honest), **answers}
-    return consult(answers, shapes, judge=JUDGE)
+    return consult({JUDGE: expected.judgement, **answers}, shapes, judge=JUDGE)
 
 
 def _with_kinks_of(

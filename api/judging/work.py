@@ -14,9 +14,12 @@ from verifier.documents.files import parse_bytes
 from verifier.documents.gradients_reading import parse_gradients, read_handed_in
 from verifier.documents.json_text import parse, write
 from verifier.documents.mistakes import MalformedSubmission
+from verifier.expected import Expectations
 from verifier.pipeline import verify
 from verifier.report import Audience, Report
 from verifier.whole_arrays import without_arrays
+
+_EXPECTATIONS = Expectations()  # of this process: a class answers one problem
 
 
 def prepare(size: int) -> None:
@@ -32,7 +35,8 @@ def judge(task: Task) -> Outcome:
     """Parse, verify, and render what is wanted. Whatever the content holds, this returns."""
     try:
         entries = "all" if _shows_arrays(task) else task.entries
-        return _judged(task, verify(_submission(task), oracles=task.oracles, entries=entries))
+        report = verify(_submission(task), oracles=task.oracles, entries=entries, expectations=_EXPECTATIONS)
+        return _judged(task, report)
     except MalformedSubmission as error:
         return refused(error)
     except MemoryError:

@@ -287,7 +287,7 @@ def test_a_disputed_entry_blames_nobody_and_the_warning_says_who_contradicts_who
 ):
     from dataclasses import replace
 
-    from verifier import oracles, pipeline
+    from verifier import expected, oracles, pipeline
     from verifier.estimate import Answer, Estimate, Uncertainty
 
     def liar(problem, honest):
@@ -298,7 +298,7 @@ def test_a_disputed_entry_blames_nobody_and_the_warning_says_who_contradicts_who
         return Answer(gradient, Uncertainty.ESTIMATE)
 
     table = dict(oracles.ORACLES) | {"autograd": replace(oracles.ORACLES["autograd"], gradient=liar)}
-    monkeypatch.setattr(pipeline, "ORACLES", table)
+    monkeypatch.setattr(expected, "ORACLES", table)
     monkeypatch.setattr(pipeline, "MOST_WORK_OF_JUDGE", most_work)
     report = verify(small_document())
     assert report.verdict is verdict

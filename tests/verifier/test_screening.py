@@ -12,7 +12,7 @@ from tests.verifier.documenting import document_of_problem
 from verifier import Report, verify
 from verifier.blocks import BLOCK
 from verifier.documents.reading import read_submission
-from verifier.pipeline import ask
+from verifier.expected import ask
 from verifier.precision import PRECISIONS
 from verifier.rounding import rounding
 from verifier.screening import screen

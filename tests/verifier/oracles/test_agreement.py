@@ -10,8 +10,8 @@ from tests.drawing import draw_problem
 from tests.verifier.documenting import document_of_problem
 from verifier.consensus import consult
 from verifier.documents.reading import read_submission
+from verifier.expected import ask
 from verifier.oracles import ORACLES
-from verifier.pipeline import ask
 from verifier.precision import PRECISIONS
 from verifier.rounding import rounding
 

@@ -1,0 +1,114 @@
+"""What is true of a problem, whoever answers it: worked out once, however many answers it gets."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from hashlib import blake2b
+
+from reference_impl.network import Trace, forward, named
+from reference_impl.problem import Problem
+from verifier.estimate import Answer, Uncertainty
+from verifier.oracle_names import is_of_graphs
+from verifier.oracles import ORACLES
+from verifier.precision import PRECISIONS, Precision
+from verifier.rounding import Rounding, rounding
+
+JUDGE = "high_precision"  # settles what other oracles dispute
+
+
+class Expected:
+    """Each part is worked out when it is first asked."""
+
+    def __init__(self, problem: Problem, oracles: Sequence[str] | None) -> None:
+        self.problem = problem
+        self._oracles = oracles
+        self._roundings: dict[str, Rounding] = {}
+
+    @cached_property
+    def trace(self) -> Trace:
+        return forward(self.problem.network, self.problem.parameters, self.problem.batch)
+
+    @property
+    def honest(self) -> Rounding:
+        return self.rounding(PRECISIONS["float64"])
+
+    def rounding(self, precision: Precision) -> Rounding:
+        """Say what honest arithmetic of a precision loses."""
+        if precision.name not in self._roundings:
+            self._roundings[precision.name] = rounding(self.problem, self.trace, precision)
+        return self._roundings[precision.name]
+
+    @cached_property
+    def answers(self) -> dict[str, Answer]:
+        """What each oracle says. Raises: ValueError as `ask` does."""
+        return ask(self.problem, self.honest, self._oracles)
+
+    @cached_property
+    def judgement(self) -> Answer:
+        """What the judge of disputes says, which may take seconds."""
+        return ORACLES[JUDGE].gradient(self.problem, self.honest)
+
+
+class Expectations:
+    """The problems asked last, for many answers to few of them. Not for several threads at once.
+
+    numbers: how many weights and inputs all that are kept may have together; what is kept of them takes some
+    twenty times their memory.
+    """
+
+    def __init__(self, numbers: int = 200_000) -> None:
+        self._most = self._room = numbers
+        self._kept: OrderedDict[tuple[bytes, tuple[str, ...] | None], Expected] = OrderedDict()
+
+    def of(self, problem: Problem, oracles: Sequence[str] | None = None) -> Expected:
+        """Give what is kept of this problem, or begin with it."""
+        size = _numbers(problem)
+        key = fingerprint(problem), None if oracles is None else tuple(oracles)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        found = Expected(problem, oracles)
+        if size <= self._most:
+            while self._room < size:
+                self._room += _numbers(self._kept.popitem(last=False)[1].problem)
+            self._kept[key] = found
+            self._room -= size
+        return found
+
+
+def fingerprint(problem: Problem) -> bytes:
+    """Give 32 bytes that no other problem has: a cryptographic digest of everything that it is made of."""
+    risk, batch = problem.risk, problem.batch
+    layers = [
+        (own.inputs, own.outputs, own.bias, own.activation.name, sorted(own.activation.options.items()))
+        for own in problem.network.layers
+    ]
+    of_risk = (risk.loss.name, risk.factor, risk.batch, risk.outputs, risk.on, risk.penalties)
+    masks = sorted(batch.masks.items())
+    written = repr((layers, of_risk, batch.inputs.shape, batch.targets.shape, [index for index, _ in masks]))
+    digest = blake2b(written.encode(), digest_size=32)
+    arrays = [array for _, array in named(problem.parameters)]
+    for array in (*arrays, batch.inputs, batch.targets, *(mask for _, mask in masks)):
+        digest.update(array.tobytes())
+    return digest.digest()
+
+
+def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None) -> dict[str, Answer]:
+    """Put the problem to each oracle; those of graphs alone give no answer.
+
+    Raises: ValueError naming the known ones for a name that is none.
+    """
+    if oracles is None:
+        oracles = [name for name, row in ORACLES.items() if row.by_default]
+    others = [name for name in oracles if name not in ORACLES]
+    unknown = [name for name in others if not is_of_graphs(name)]
+    if unknown or not oracles:
+        found = ", ".join(map(repr, unknown)) or "none"
+        raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {found}")
+    answers = {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
+    of_graphs = Answer({}, Uncertainty.UNKNOWN, "it knows graphs alone")
+    return answers | dict.fromkeys(others, of_graphs)
+
+
+def _numbers(problem: Problem) -> int:
+    return problem.batch.inputs.size + sum(array.size for _, array in named(problem.parameters))
