@@ -11,9 +11,13 @@ import numpy as np
 
 from reference_impl.activation import Kink
 from reference_impl.array import Array
+from reference_impl.network import Trace
 from reference_impl.problem import Problem, example_losses
 
 CHUNK = 1 << 16  # numbers in one intermediate array: 512 kB of float64, half a core's cache
+
+_FEW_ROWS = 8  # of fewer, a product costs its call
+_SMALL_PRODUCT = 1 << 18  # multiplications, up to which OpenBLAS starts no threads to be waited for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,21 +38,20 @@ class Responses:
 
 
 def responses(
-    problem: Problem,
-    a: list[Array],
-    z: list[Array],
-    layer: int,
-    count: int,
-    sides: int,
-    moves: Callable[[slice], Moves],
+    problem: Problem, trace: Trace, layer: int, count: int, sides: int, moves: Callable[[slice], Moves]
 ) -> Iterator[Responses]:
     """Make `count` moves in `layer`, each from the unmoved network, in chunks that fit the cache."""
+    for chunk in chunks_of(problem, layer, count, sides, CHUNK):
+        yield responded(problem, trace, layer, chunk, moves(chunk))
+
+
+def chunks_of(problem: Problem, layer: int, count: int, sides: int, numbers: int) -> Iterator[slice]:
+    """Cut moves into chunks of which no intermediate array has more than so many numbers."""
     first = layer + _passes_on_alone(problem, layer)  # whose pre-activations are held for every move
     widest = max(own.weight.shape[1] for own in problem.parameters[first:])
-    width = max(1, CHUNK // (sides * problem.batch.size * widest))
+    width = max(1, numbers // (sides * problem.batch.size * widest))
     for start in range(0, count, width):
-        chunk = slice(start, min(start + width, count))
-        yield _responses(problem, a, z, layer, chunk, moves(chunk))
+        yield slice(start, min(start + width, count))
 
 
 def moves_of(steps: Array, units: Array) -> Callable[[slice], Moves]:
@@ -67,20 +70,24 @@ def _activated(problem: Problem, index: int, a: Array) -> Array:
     return z * problem.batch.masks[index] if index in problem.batch.masks else z
 
 
+def _times(outputs: Array, weight: Array) -> Array:
+    """Multiply (sides, moves, N, in) by (in, out), in one thread of BLAS where products are small."""
+    examples = outputs.shape[-2]
+    if examples >= _FEW_ROWS and examples * weight.size <= _SMALL_PRODUCT:
+        return np.asarray(outputs @ weight)
+    found = outputs.reshape(-1, outputs.shape[-1]) @ weight
+    return np.asarray(found.reshape(*outputs.shape[:-1], -1))
+
+
 def _crosses(kink: Kink, a: Array) -> Array:
     """Whether a sign about a kink differs between the sides: (sides, moves, N, out) -> (moves, N)."""
     side = np.sign(a - kink.at)
     return np.asarray((side != side[:1]).any(axis=(0, -1)))
 
 
-def _responses(
-    problem: Problem,
-    a: list[Array],
-    z: list[Array],
-    layer: int,
-    chunk: slice,
-    moves: Moves,
-) -> Responses:
+def responded(problem: Problem, trace: Trace, layer: int, chunk: slice, moves: Moves) -> Responses:
+    """Make one chunk of moves."""
+    a, z = trace.a, trace.z
     moved, which = moves.steps, moves.units
     sides, count, examples = moved.shape
     last = len(problem.parameters) - 1
@@ -111,7 +118,6 @@ def _responses(
             return Responses(chunk, losses, smooth)
         index += 1
         parameters = problem.parameters[index]
-        current = outputs.reshape(-1, outputs.shape[-1]) @ parameters.weight
-        current = current.reshape(*outputs.shape[:-1], -1)
+        current = _times(outputs, parameters.weight)
         if parameters.bias is not None:
             current += parameters.bias

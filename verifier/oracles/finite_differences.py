@@ -25,23 +25,22 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     """
     trace = forward(problem.network, problem.parameters, problem.batch)
     middle = example_losses(problem, trace.a[-1], trace.outputs)[:, None]
-    preactivations, activations = list(trace.a), list(trace.z)
     samples = sampled_units(problem, len(SIDES))
     deltas: list[Estimate] = []
     with np.errstate(all="ignore"):  # overflowing sides end in an infinite error
-        for layer, a in enumerate(preactivations):
+        for layer, a in enumerate(trace.a):
             h = RELATIVE_STEP * np.maximum(np.abs(a), 1.0)
             sides = np.stack([side * h for side in SIDES])
             steps = (a + sides) - a  # what is really added
             value, error = np.zeros_like(a), np.full_like(a, np.inf)
             looked_at = samples[layer].units
             moves, count = moves_of(steps, looked_at), len(looked_at)
-            for found in responses(problem, preactivations, activations, layer, count, len(SIDES), moves):
+            for found in responses(problem, trace, layer, count, len(SIDES), moves):
                 units = looked_at[found.moves]
                 losses, own = found.losses.swapaxes(1, 2), steps[:, :, units]
                 value[:, units], lost = slopes(losses, middle, own, honest.example_losses[:, None])
                 error[:, units] = np.where(found.smooth.T, lost, np.inf)
             deltas.append(Estimate(value, error))
         penalties = [penalty_differences(problem, penalty) for penalty in problem.risk.penalties]
-    found_gradient = gradient_of_nodes(problem, activations, deltas, penalties)
+    found_gradient = gradient_of_nodes(problem, trace.z, deltas, penalties)
     return Answer(found_gradient, Uncertainty.ESTIMATE, told(samples))

@@ -128,13 +128,13 @@ def with_bias(bias: float, inputs: Any = ((1, -1), (2, 3))) -> Problem:
     )
 
 
-# weights up to 1 move by so much upwards and by half of it downwards; a weight of 2 moves by twice as much
+# weights up to 1 move by half of it, upwards and downwards; a weight of 2 moves by all of it
 STEP = 2.0**-16
 FIRST = {"layers.0.weight": [[0, 1], [1, 1]], "layers.0.bias": [[1]]}
 KINKS: dict[str, tuple[Problem, dict[str, list[list[int]]]]] = {
     "exactly at it": (with_bias(1.0), FIRST),
     "within a step above": (with_bias(1.0 + 0.45 * STEP), FIRST),
-    "within a step below": (with_bias(1.0 - 0.9 * STEP), FIRST),
+    "within a step below": (with_bias(1.0 - 0.45 * STEP), FIRST),
     "within the step of the larger weight alone": (
         with_bias(1.0 + 0.9 * STEP),
         {"layers.0.weight": [[1, 1]]},
