@@ -66,7 +66,9 @@ class Activation:
         amount in units of the unit roundoff (1 − tanh² loses a whole unit where it is nearly 0).
     smoothness: for enclosures; None for softmax, which acts on a whole row.
     kinks: where g′ jumps.
-    library_error, derivative_library_error: by how much libraries in wide use err on purpose, absolutely.
+    library_error, derivative_library_error: by how much libraries in wide use err on purpose, absolutely;
+        None where they do not.
+    is_identity: whether z is a itself, so that nothing is lost on the way.
     formula: g written over any field (see `field.py`).
     in_torch: the same function as PyTorch has it, called with the module and a tensor.
     in_graph: the same as an operation, called with `reference_impl.graph` and a node.
@@ -85,12 +87,13 @@ class Activation:
     in_torch: Callable[[Any, Any], Any]
     in_graph: Callable[[Any, Any], Any]
     smoothness: Smoothness | None = None
-    library_error: Callable[[Array], Array] = np.zeros_like
-    derivative_library_error: Callable[[Array], Array] = np.zeros_like
+    library_error: Callable[[Array], Array] | None = None
+    derivative_library_error: Callable[[Array], Array] | None = None
     kinks: tuple[Kink, ...] = ()
     options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     log: LogForm | None = None
     log_complement: LogForm | None = None
+    is_identity: bool = False
 
 
 def elementwise(
@@ -105,12 +108,13 @@ def elementwise(
     in_torch: Callable[[Any, Any], Any],
     in_graph: Callable[[Any, Any], Any],
     smoothness: Smoothness,
-    library_error: Callable[[Array], Array] = np.zeros_like,
-    derivative_library_error: Callable[[Array], Array] = np.zeros_like,
+    library_error: Callable[[Array], Array] | None = None,
+    derivative_library_error: Callable[[Array], Array] | None = None,
     kinks: tuple[Kink, ...] = (),
     options: Mapping[str, float] | None = None,
     log: LogForm | None = None,
     log_complement: LogForm | None = None,
+    is_identity: bool = False,
 ) -> Activation:
     """Make the row of an activation that acts on each unit alone; all else follows from g′ and g″."""
 
@@ -136,4 +140,5 @@ def elementwise(
         options=MappingProxyType(dict(options or {})),
         log=log,
         log_complement=log_complement,
+        is_identity=is_identity,
     )

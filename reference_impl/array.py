@@ -11,7 +11,7 @@ Array = npt.NDArray[Any]
 def row_sums(values: Array) -> Array:
     """Sum along the last axis, by a product with ones: rows are many and short."""
     width = values.shape[-1]
-    return np.asarray((values.reshape(-1, width) @ np.ones(width)).reshape(values.shape[:-1]))
+    return np.asarray(values.reshape(-1, width).dot(np.ones(width)).reshape(values.shape[:-1]))
 
 
 def frozen(values: npt.ArrayLike) -> Array:

@@ -19,14 +19,15 @@ class Terms:
     in_torch: (torch, f, y) -> the terms by PyTorch's own loss.
     in_graph: (reference_impl.graph, node of f, y) -> the node of the terms' sum over the batch.
     gradient_in_balls: (verifier's ball arithmetic, f, y) -> an enclosure of the gradient.
-    value_roundoff, gradient_roundoff: rounding of the textbook formula in units of the unit roundoff.
+    value_roundoff: (f, y, what `value` gave) -> its textbook formula's rounding in units of the unit roundoff.
+    gradient_roundoff: (f, y) -> likewise of the gradient.
     """
 
     value: Callable[[Array, Array], Array]
     gradient: Callable[[Array, Array], Array]
     gradient_spread: Callable[[Array, Array, Array], Array]
     formula: Callable[[Field, Array, Array], Array]
-    value_roundoff: Callable[[Array, Array], Array]
+    value_roundoff: Callable[[Array, Array, Array], Array]
     gradient_roundoff: Callable[[Array, Array], Array]
     in_torch: Callable[[Any, Any, Any], Any]
     in_graph: Callable[[Any, Any, Array], Any]

@@ -21,11 +21,10 @@ _SOFTMAX = activation("softmax")
 
 def _weighted(weights: Array, values: Array) -> Array:
     """weights · values with 0 · ±∞ = 0, as 0 · log 0 is meant in an entropy; NaN stays NaN."""
+    if np.isfinite(values).all():
+        return np.asarray(weights * values)
     with np.errstate(invalid="ignore"):
-        product = weights * values
-        if np.isfinite(product).all():
-            return np.asarray(product)
-        return np.asarray(np.where((weights == 0) & ~np.isnan(values), 0.0, product))
+        return np.asarray(np.where((weights == 0) & ~np.isnan(values), 0.0, weights * values))
 
 
 def _quotient(weights: Array, values: Array) -> Array:
@@ -96,10 +95,10 @@ def _entropy(
         terms = weighted(-y, log)
         return terms if log_complement is None else terms + weighted(y - 1, log_complement)
 
-    def value_roundoff(x: Array, y: Array) -> Array:
+    def value_roundoff(x: Array, y: Array, terms: Array) -> Array:
         # log of a sum of exponentials of numbers of size |x|: each is rounded before the exponential
         size = np.abs(x) if log_complement is not None else _row_size(x)
-        return np.asarray(np.abs(value(x, y)) + (np.abs(y) + 1.0) * (1.0 + size))
+        return np.asarray(np.abs(terms) + (np.abs(y) + 1.0) * (1.0 + size))
 
     def gradient_roundoff(x: Array, y: Array) -> Array:
         if log is _PLAIN_LOG:
@@ -141,7 +140,7 @@ _MSE = Loss(
             gradient=lambda f, y: 2.0 * (f - y),
             gradient_spread=lambda f, y, variance: 4.0 * variance,
             formula=lambda field, f, y: (f - y) * (f - y),
-            value_roundoff=lambda f, y: 3.0 * np.square(f - y),
+            value_roundoff=lambda f, y, terms: 3.0 * terms,
             gradient_roundoff=lambda f, y: 4.0 * np.abs(f - y),
             in_torch=lambda torch, f, y: torch.nn.functional.mse_loss(f, y, reduction="none"),
             in_graph=lambda graph, f, y: graph.squared_error(f, y),

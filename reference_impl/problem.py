@@ -39,17 +39,27 @@ def example_losses(problem: Problem, a: Array, outputs: Array) -> Array:
     Shapes: a and outputs (…, N, out), the last layer's pre-activation and output -> (…, N).
     """
     terms, of_preactivation = terms_of_last_layer(problem)
-    targets = problem.batch.targets
     with np.errstate(over="ignore", invalid="ignore"):
-        values = terms.value(a if of_preactivation else outputs, targets)
-        return np.asarray(row_sums(values) * problem.risk.output_scale(targets.shape[-1]))
+        return losses_of_terms(
+            problem, terms.value(a if of_preactivation else outputs, problem.batch.targets)
+        )
+
+
+def losses_of_terms(problem: Problem, values: Array) -> Array:
+    """Take the terms of every output to each example's loss."""
+    return np.asarray(row_sums(values) * problem.risk.output_scale(values.shape[-1]))
 
 
 def risk_value(problem: Problem, trace: Trace) -> float:
     """Give R, penalties included."""
+    return risk_of_losses(problem, example_losses(problem, trace.a[-1], trace.outputs))
+
+
+def risk_of_losses(problem: Problem, losses: Array) -> float:
+    """Take each example's loss to R, penalties included."""
     risk, size = problem.risk, problem.batch.size
     with np.errstate(over="ignore", invalid="ignore"):
-        data = float(example_losses(problem, trace.a[-1], trace.outputs).sum()) * risk.example_scale(size)
+        data = float(losses.sum()) * risk.example_scale(size)
         return data + sum(penalty_value(penalty, problem.parameters, size) for penalty in risk.penalties)
 
 

@@ -19,6 +19,7 @@ def identity() -> Activation:
         in_torch=lambda torch, a: a,
         in_graph=lambda graph, a: a,
         smoothness=Smoothness(accuracy=np.zeros_like, derivative_accuracy=np.zeros_like, elementary=False),
+        is_identity=True,
     )
 
 

@@ -13,16 +13,27 @@ def softmax(a: Array) -> Array:
 
 def log_softmax(a: Array) -> Array:
     """Give a_k − log Σⱼ exp(a_j) along each row, finite for logits of any finite size."""
-    shifted, _, others = _shifted(a)
-    return np.asarray(shifted - np.log1p(others))
+    shifted, exponentials, top = _shifted(a)
+    shifted.put(top, 0.0)  # also where the maximum is infinite
+    exponentials.put(top, 0.0)
+    shifted -= np.log1p(row_sums(exponentials)[..., None])
+    return shifted
 
 
 def one_minus_softmax(a: Array) -> Array:
     """Give 1 − softmax(a) to full relative accuracy, also where softmax rounds to 1."""
-    shifted, top, others = _shifted(a)
-    largest = np.arange(a.shape[-1]) == top[..., None]
-    probabilities = np.exp(shifted) / (1.0 + others)
-    return np.where(largest, others / (1.0 + others), 1.0 - probabilities)
+    return softmax_and_complement(a)[1]
+
+
+def softmax_and_complement(a: Array) -> tuple[Array, Array]:
+    """Give softmax(a), and 1 − softmax(a) to full relative accuracy."""
+    _, exponentials, top = _shifted(a)
+    total = row_sums(exponentials)[..., None]
+    probabilities = exponentials / total
+    exponentials.put(top, 0.0)
+    complement = 1.0 - probabilities
+    complement.put(top, row_sums(exponentials)[..., None] / total)
+    return probabilities, complement
 
 
 def softmax_pull_back(a: Array, upstream: Array) -> Array:
@@ -36,18 +47,12 @@ def softmax_pull_back(a: Array, upstream: Array) -> Array:
 
 def log_softmax_pull_back(a: Array, upstream: Array) -> Array:
     """Give δ_k = u_k − p_k Σⱼ u_j, written u_k (1 − p_k) − p_k Σ_{j≠k} u_j so that nothing cancels."""
-    return np.asarray(
-        upstream * one_minus_softmax(a) - softmax(a) * (upstream.sum(axis=-1, keepdims=True) - upstream)
-    )
+    p, complement = softmax_and_complement(a)
+    return np.asarray(upstream * complement - p * (upstream.sum(axis=-1, keepdims=True) - upstream))
 
 
 def _shifted(a: Array) -> tuple[Array, Array, Array]:
-    """Give a − max(a), 0 at the (first) maximum; the unit where that is; the sum of other exponentials."""
-    top = a.argmax(axis=-1)
-    rows, units = np.arange(top.size), top.ravel()
-    flat = a.reshape(-1, a.shape[-1])
-    shifted = flat - flat[rows, units][:, None]
-    shifted[rows, units] = 0.0  # also where the maximum is infinite
-    exponentials = np.exp(shifted)
-    exponentials[rows, units] = 0.0
-    return shifted.reshape(a.shape), top, row_sums(exponentials).reshape(*top.shape, 1)
+    """Give a − max(a), 0 at the maximum; its exponentials; the flat index of each row's (first) maximum."""
+    top = np.arange(0, a.size, a.shape[-1]) + a.argmax(axis=-1).ravel()
+    shifted = a - a.take(top).reshape(*a.shape[:-1], 1)
+    return shifted, np.exp(shifted), top

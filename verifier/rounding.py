@@ -19,7 +19,13 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.backpropagation import deltas, penalty_gradient
 from reference_impl.network import Trace
-from reference_impl.problem import Problem, example_losses, penalised, risk_value, terms_of_last_layer
+from reference_impl.problem import (
+    Problem,
+    losses_of_terms,
+    penalised,
+    risk_of_losses,
+    terms_of_last_layer,
+)
 from reference_impl.risk import NORMS
 from verifier.precision import Precision
 from verifier.rounding_arithmetic import RoundingArithmetic, scale_of
@@ -68,7 +74,8 @@ def rounding(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
     own = _Forward.of(problem, trace, arithmetic)
     kinks = tuple(_near_kinks(problem, trace, own.of_a))
     sides = [trace]
-    if any(reached.any() for reached in kinks):
+    with_kinks = zip(problem.network.layers, kinks, strict=True)
+    if any(reached.any() for layer, reached in with_kinks if layer.activation.kinks):
         sides.append(_on_the_steeper_side(problem, trace, kinks))
 
     def allowances() -> ByParameter:
@@ -82,9 +89,12 @@ def rounding(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
     def scales() -> ByParameter:
         return _largest([_scales(problem, side) for side in sides])
 
-    of_losses = _of_losses(problem, trace, arithmetic, own.of_a[-1], own.of_z[-1])
-    risk = risk_value(problem, trace)
-    of_risk = _of_risk(problem, trace, arithmetic, of_losses, risk)
+    terms, of_preactivation = terms_of_last_layer(problem)
+    values = terms.value(trace.a[-1] if of_preactivation else trace.outputs, problem.batch.targets)
+    losses = losses_of_terms(problem, values)
+    risk = risk_of_losses(problem, losses)
+    of_losses = _of_losses(problem, trace, arithmetic, own.of_a[-1], own.of_z[-1], values)
+    of_risk = _of_risk(problem, arithmetic, losses, of_losses, risk)
     return Rounding(DEVIATIONS * of_losses, DEVIATIONS * of_risk, risk, kinks, allowances, scales)
 
 
@@ -167,24 +177,27 @@ def _on_the_steeper_side(problem: Problem, trace: Trace, kinks: tuple[Array, ...
 
 
 def _of_losses(
-    problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, of_a: Array, of_outputs: Array
+    problem: Problem,
+    trace: Trace,
+    arithmetic: RoundingArithmetic,
+    of_a: Array,
+    of_outputs: Array,
+    values: Array,
 ) -> Array:
-    """Give the deviation of each example's loss."""
+    """Give the deviation of each example's loss, whose terms are `values`."""
     terms, of_preactivation = terms_of_last_layer(problem)
     at, of_at = (trace.a[-1], of_a) if of_preactivation else (trace.outputs, of_outputs)
     targets = problem.batch.targets
-    values = terms.value(at, targets)
-    inherited = _norm(terms.gradient(at, targets) * of_at)
-    own = _norm(arithmetic.lost(terms.value_roundoff(at, targets)))
-    summing = arithmetic.summed(targets.shape[-1], _norm(values), values.sum(axis=-1))
-    deviation = np.hypot(np.hypot(inherited, own), summing)
-    return np.asarray(deviation * abs(problem.risk.output_scale(targets.shape[-1])))
+    own = arithmetic.lost(terms.value_roundoff(at, targets, values))
+    inherited = _norm(np.hypot(terms.gradient(at, targets) * of_at, own))
+    summing = arithmetic.summed(values.shape[-1], _norm(values), values.sum(axis=-1))
+    return np.asarray(np.hypot(inherited, summing) * abs(problem.risk.output_scale(values.shape[-1])))
 
 
 def _of_risk(
-    problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, of_losses: Array, risk: float
+    problem: Problem, arithmetic: RoundingArithmetic, losses: Array, of_losses: Array, risk: float
 ) -> float:
-    losses = example_losses(problem, trace.a[-1], trace.outputs)
+    """Give the deviation of the risk, of whose examples each has a loss and its deviation."""
     data = np.hypot(_norm(of_losses), arithmetic.summed(losses.size, _norm(losses), losses.sum()))
     data = data * problem.risk.example_scale(losses.size)
     for penalty in problem.risk.penalties:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference_impl.activation import Kink
+from reference_impl.activation import Activation, Kink
 from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Trace
 from reference_impl.problem import Problem, terms_of_last_layer
@@ -19,25 +19,42 @@ def forward_deviations(
     """Give the deviations of a and z of every layer; z starts with the inputs."""
     of_a: list[Array] = []
     of_z = [arithmetic.converted(problem.batch.inputs)]
+    exact = arithmetic.holds_given_numbers
     for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
         z, a, activation = trace.z[index], trace.a[index], layer.activation
         squares = root_of_squares(z, own.weight)
-        inherited = np.hypot(root_of_squares(of_z[-1], own.weight), root_of_squares(z, of_weights[index]))
         if own.bias is not None:
             squares = np.hypot(squares, own.bias)
-            inherited = np.hypot(inherited, arithmetic.converted(own.bias))
-        of_a.append(np.hypot(inherited, arithmetic.summed(layer.inputs + 1, squares, a)))
-        unit = scale_of(of_a[-1])
-        deviation = np.sqrt(activation.spread(a, np.square(of_a[-1] / unit))) * unit
-        for kink in activation.kinks:  # z may have moved along either side's slope
-            steepest = max(abs(kink.left), abs(kink.right)) * of_a[-1]
-            deviation = np.where(near(kink, a, of_a[-1]), np.maximum(deviation, steepest), deviation)
-        deviation = np.hypot(deviation, arithmetic.lost(activation.roundoff(a)))
-        deviation = np.hypot(deviation, activation.library_error(a))
+        deviation = arithmetic.summed(layer.inputs + 1, squares, a)
+        if not (exact and index == 0):
+            deviation = np.hypot(deviation, root_of_squares(of_z[-1], own.weight))
+        if not exact:
+            deviation = np.hypot(deviation, root_of_squares(z, of_weights[index]))
+            if own.bias is not None:
+                deviation = np.hypot(deviation, arithmetic.converted(own.bias))
+        of_a.append(deviation)
+        deviation = _through_activation(activation, a, of_a[-1], arithmetic)
         if index in problem.batch.masks:
             deviation = deviation * np.abs(problem.batch.masks[index])
         of_z.append(np.hypot(deviation, arithmetic.stored(trace.z[index + 1])))
     return of_a, of_z
+
+
+def _through_activation(
+    activation: Activation, a: Array, of_a: Array, arithmetic: RoundingArithmetic
+) -> Array:
+    """Carry a deviation from a to g(a), the result's own rounding not included."""
+    if activation.is_identity:
+        return of_a
+    unit = scale_of(of_a)
+    deviation = np.sqrt(activation.spread(a, np.square(of_a / unit))) * unit
+    for kink in activation.kinks:  # z may have moved along either side's slope
+        steepest = max(abs(kink.left), abs(kink.right)) * of_a
+        deviation = np.where(near(kink, a, of_a), np.maximum(deviation, steepest), deviation)
+    deviation = np.hypot(deviation, arithmetic.lost(activation.roundoff(a)))
+    if activation.library_error is not None:
+        deviation = np.hypot(deviation, activation.library_error(a))
+    return np.asarray(deviation)
 
 
 def backward_deviations(
@@ -69,11 +86,11 @@ def backward_deviations(
         upstream = delta[index + 1] @ above
         squares = root_of_squares(delta[index + 1], above)
         of_upstream = np.hypot(
-            np.hypot(
-                root_of_squares(found[-1], above), root_of_squares(delta[index + 1], of_weights[index + 1].T)
-            ),
-            arithmetic.summed(above.shape[0], squares, upstream),
+            root_of_squares(found[-1], above), arithmetic.summed(above.shape[0], squares, upstream)
         )
+        if not arithmetic.holds_given_numbers:
+            inherited = root_of_squares(delta[index + 1], of_weights[index + 1].T)
+            of_upstream = np.hypot(of_upstream, inherited)
         found.append(
             _through(problem, trace, arithmetic, index, upstream, of_upstream, of_a[index], delta[index])
         )
@@ -98,7 +115,8 @@ def _through(
     unit = np.maximum(scale_of(upstream), scale_of(of_upstream))
     spread = activation.pull_back_spread(a, upstream / unit, np.square(of_upstream / unit), np.square(of_a))
     own = arithmetic.lost(activation.pull_back_roundoff(a, upstream / unit))
-    own = np.hypot(own, np.abs(upstream / unit) * activation.derivative_library_error(a))
+    if activation.derivative_library_error is not None:
+        own = np.hypot(own, np.abs(upstream / unit) * activation.derivative_library_error(a))
     return np.asarray(np.hypot(np.hypot(np.sqrt(spread), own) * unit, arithmetic.stored(delta)))
 
 

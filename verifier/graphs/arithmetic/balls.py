@@ -102,8 +102,9 @@ class Balls(Numbers):
         """By the mean value theorem: no row's loss moves farther than its steepest slopes carry it."""
         outputs = f.middle.shape[-1]
         moved = (self.loss_slopes(terms, f, y).magnitude * f.radius).sum(axis=-1)
-        lost = (32 + outputs) * UNIT * terms.value_roundoff(f.middle, y).sum(axis=-1)
-        return Ball(terms.value(f.middle, y).sum(axis=-1), inflated(moved + lost, outputs + 2))
+        values = terms.value(f.middle, y)
+        lost = (32 + outputs) * UNIT * terms.value_roundoff(f.middle, y, values).sum(axis=-1)
+        return Ball(values.sum(axis=-1), inflated(moved + lost, outputs + 2))
 
     def loss_slopes(self, terms: Terms, f: Ball, y: Array) -> Ball:
         found: Ball = terms.gradient_in_balls(balls, f, y)

@@ -118,7 +118,9 @@ class HonestNumbers(Numbers):
             at_kink = near(kink, x.value, x.deviation)
             deviation = np.where(at_kink, np.maximum(deviation, steepest), deviation)
         deviation = np.hypot(deviation, self._rounding.lost(function.roundoff(x.value)))
-        return self._stored(value, np.hypot(deviation, function.library_error(x.value)), np.abs(value))
+        if function.library_error is not None:
+            deviation = np.hypot(deviation, function.library_error(x.value))
+        return self._stored(value, deviation, np.abs(value))
 
     def pulled(self, function: Activation, x: Honest, u: Honest, kinks: Array | None) -> Honest:
         value = function.pull_back(x.value, u.value)
@@ -126,7 +128,8 @@ class HonestNumbers(Numbers):
         of_u, size = u.deviation / unit, np.abs(u.value / unit)
         spread = function.pull_back_spread(x.value, u.value / unit, np.square(of_u), np.square(x.deviation))
         own = self._rounding.lost(function.pull_back_roundoff(x.value, u.value / unit))
-        own = np.hypot(own, size * function.derivative_library_error(x.value))
+        if function.derivative_library_error is not None:
+            own = np.hypot(own, size * function.derivative_library_error(x.value))
         deviation, scale = np.hypot(np.sqrt(spread), own) * unit, np.abs(value)
         if function.derivative is None:  # rows: shares of the same upstream may cancel
             p = softmax(x.value)
@@ -170,7 +173,7 @@ class HonestNumbers(Numbers):
     def losses(self, terms: Terms, f: Honest, y: Array) -> Honest:
         values = terms.value(f.value, y)
         inherited = np.abs(terms.gradient(f.value, y)) * f.deviation
-        own = self._rounding.lost(terms.value_roundoff(f.value, y))
+        own = self._rounding.lost(terms.value_roundoff(f.value, y, values))
         rows = Honest(values, np.hypot(inherited, own), np.abs(values))
         return self.total(rows, (-1,))
 
