@@ -25,13 +25,14 @@ class Smoothness:
     """What an enclosure of g and g′ over an interval needs, where g acts on each unit alone.
 
     turning_points, derivative_turning_points: where g, and g′, change between rising and falling.
-    accuracy, derivative_accuracy: by how much `forward` and `derivative` may err at a, as an absolute amount
-        in units of the unit roundoff, when elementary functions err by 4 units in the last place.
+    accuracy, derivative_accuracy: (a, what `forward` or `derivative` gave) -> by how much that may err, as an
+        absolute amount in units of the unit roundoff, when elementary functions err by 4 units in the last
+        place; None where it is exact.
     elementary: whether exponentials are involved, which underflow.
     """
 
-    accuracy: Callable[[Array], Array]
-    derivative_accuracy: Callable[[Array], Array]
+    accuracy: Callable[[Array, Array], Array] | None
+    derivative_accuracy: Callable[[Array, Array], Array] | None
     turning_points: tuple[float, ...] = ()
     derivative_turning_points: tuple[float, ...] = ()
     elementary: bool = True

@@ -24,7 +24,7 @@ def exp() -> Activation:
         in_torch=lambda torch, a: torch.exp(a),
         in_graph=lambda graph, a: graph.Exp()(a),
         smoothness=Smoothness(
-            accuracy=lambda a: 10.0 * np.exp(a), derivative_accuracy=lambda a: 10.0 * np.exp(a)
+            accuracy=lambda a, z: 10.0 * z, derivative_accuracy=lambda a, found: 10.0 * found
         ),
     )
 
@@ -44,7 +44,7 @@ def log() -> Activation:
         in_torch=lambda torch, a: torch.log(a),
         in_graph=lambda graph, a: graph.Log()(a),
         smoothness=Smoothness(
-            accuracy=lambda a: 10.0 * np.abs(np.log(a)), derivative_accuracy=lambda a: 2.0 / np.abs(a)
+            accuracy=lambda a, z: 10.0 * np.abs(z), derivative_accuracy=lambda a, found: 2.0 / np.abs(a)
         ),
     )
 
@@ -61,7 +61,7 @@ def sqrt() -> Activation:
         in_torch=lambda torch, a: torch.sqrt(a),
         in_graph=lambda graph, a: graph.Sqrt()(a),
         smoothness=Smoothness(
-            accuracy=lambda a: 2.0 * np.sqrt(a), derivative_accuracy=lambda a: 2.0 / np.sqrt(a)
+            accuracy=lambda a, z: 2.0 * z, derivative_accuracy=lambda a, found: 2.0 / np.sqrt(a)
         ),
     )
 
@@ -78,8 +78,8 @@ def absolute() -> Activation:
         in_torch=lambda torch, a: torch.abs(a),
         in_graph=lambda graph, a: graph.Absolute()(a),
         smoothness=Smoothness(
-            accuracy=np.zeros_like,
-            derivative_accuracy=np.zeros_like,
+            accuracy=None,
+            derivative_accuracy=None,
             turning_points=(0.0,),
             elementary=False,
         ),
@@ -115,8 +115,8 @@ def power(exponent: float) -> Activation:
         in_torch=lambda torch, a: torch.pow(a, exponent),
         in_graph=lambda graph, a: graph.Power(exponent)(a),
         smoothness=Smoothness(
-            accuracy=lambda a: 24.0 * np.abs(raised(a, exponent)),
-            derivative_accuracy=lambda a: 26.0 * np.abs(derivative(a)),
+            accuracy=lambda a, z: 24.0 * np.abs(z),
+            derivative_accuracy=lambda a, found: 26.0 * np.abs(found),
             turning_points=(0.0,),
             derivative_turning_points=(0.0,),
         ),

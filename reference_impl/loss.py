@@ -19,7 +19,7 @@ class Terms:
     in_torch: (torch, f, y) -> the terms by PyTorch's own loss.
     in_graph: (reference_impl.graph, node of f, y) -> the node of the terms' sum over the batch.
     gradient_in_balls: (verifier's ball arithmetic, f, y) -> an enclosure of the gradient.
-    value_roundoff: (f, y, what `value` gave) -> its textbook formula's rounding in units of the unit roundoff.
+    value_roundoff: (f, y, terms) -> rounding of the terms' textbook formula in units of the unit roundoff.
     gradient_roundoff: (f, y) -> likewise of the gradient.
     """
 

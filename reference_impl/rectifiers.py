@@ -18,7 +18,7 @@ def identity() -> Activation:
         formula=lambda field, a: a,
         in_torch=lambda torch, a: a,
         in_graph=lambda graph, a: a,
-        smoothness=Smoothness(accuracy=np.zeros_like, derivative_accuracy=np.zeros_like, elementary=False),
+        smoothness=Smoothness(accuracy=None, derivative_accuracy=None, elementary=False),
         is_identity=True,
     )
 
@@ -34,7 +34,7 @@ def relu() -> Activation:
         formula=lambda field, a: field.where_positive(a, a, 0 * a),
         in_torch=lambda torch, a: torch.relu(a),
         in_graph=lambda graph, a: graph.Relu()(a),
-        smoothness=Smoothness(accuracy=np.zeros_like, derivative_accuracy=np.zeros_like, elementary=False),
+        smoothness=Smoothness(accuracy=None, derivative_accuracy=None, elementary=False),
         kinks=(Kink(at=0.0, left=0.0, right=1.0),),
     )
 
@@ -51,8 +51,8 @@ def leaky_relu(slope: float = 0.01) -> Activation:
         in_torch=lambda torch, a: torch.nn.functional.leaky_relu(a, negative_slope=slope),
         in_graph=lambda graph, a: graph.LeakyRelu(slope)(a),
         smoothness=Smoothness(
-            accuracy=lambda a: np.abs(slope * a),
-            derivative_accuracy=np.zeros_like,
+            accuracy=lambda a, z: np.abs(slope * a),
+            derivative_accuracy=None,
             turning_points=(0.0,),
             elementary=False,
         ),
@@ -76,8 +76,8 @@ def elu(alpha: float = 1.0) -> Activation:
         in_torch=lambda torch, a: torch.nn.functional.elu(a, alpha=alpha),
         in_graph=lambda graph, a: graph.Elu(alpha)(a),
         smoothness=Smoothness(
-            accuracy=lambda a: np.where(a > 0, 0.0, 12.0 * np.abs(alpha * np.expm1(np.minimum(a, 0.0)))),
-            derivative_accuracy=lambda a: np.where(a > 0, 0.0, 12.0 * np.abs(exponential(a))),
+            accuracy=lambda a, z: np.where(a > 0, 0.0, 12.0 * np.abs(z)),
+            derivative_accuracy=lambda a, found: np.where(a > 0, 0.0, 12.0 * np.abs(found)),
             turning_points=(0.0,),
         ),
         kinks=(Kink(at=0.0, left=alpha, right=1.0),) if alpha != 1 else (),

@@ -35,8 +35,8 @@ def softplus() -> Activation:
         in_torch=lambda torch, a: torch.nn.functional.softplus(a, threshold=40.0),  # 20 would cost 2e-9
         in_graph=lambda graph, a: graph.Softplus()(a),
         smoothness=Smoothness(
-            accuracy=lambda a: 24.0 * softplus_of(a),
-            derivative_accuracy=lambda a: 20.0 * sigmoid_of(a),
+            accuracy=lambda a, z: 24.0 * z,
+            derivative_accuracy=lambda a, found: 20.0 * found,
         ),
     )
 
@@ -70,8 +70,8 @@ def gelu() -> Activation:
         in_torch=lambda torch, a: torch.nn.functional.gelu(a),
         in_graph=lambda graph, a: graph.Gelu()(a),
         smoothness=Smoothness(
-            accuracy=lambda a: tail(a) * np.abs(a * _normal_distribution(a)),
-            derivative_accuracy=lambda a: (
+            accuracy=lambda a, z: tail(a) * np.abs(z),
+            derivative_accuracy=lambda a, found: (
                 tail(a) * _normal_distribution(a) + (40.0 + 3.0 * a * a) * np.abs(a) * _normal_density(a)
             ),
             turning_points=(-0.7517915246935645,),
@@ -92,8 +92,8 @@ def silu() -> Activation:
         in_torch=lambda torch, a: torch.nn.functional.silu(a),
         in_graph=lambda graph, a: graph.Silu()(a),
         smoothness=Smoothness(
-            accuracy=lambda a: 24.0 * np.abs(a) * sigmoid_of(a),
-            derivative_accuracy=lambda a: 64.0 * sigmoid_of(a) * (1.0 + np.abs(a) * sigmoid_of(-a)),
+            accuracy=lambda a, z: 24.0 * np.abs(z),
+            derivative_accuracy=lambda a, found: 64.0 * sigmoid_of(a) * (1.0 + np.abs(a) * sigmoid_of(-a)),
             turning_points=(-1.2784645427610738,),
             derivative_turning_points=(-2.3993572805154677, 2.3993572805154677),
         ),

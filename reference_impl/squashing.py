@@ -26,8 +26,8 @@ def sigmoid() -> Activation:
         in_torch=lambda torch, a: torch.sigmoid(a),
         in_graph=lambda graph, a: graph.Sigmoid()(a),
         smoothness=Smoothness(
-            accuracy=lambda a: 20.0 * sigmoid_of(a),
-            derivative_accuracy=lambda a: 32.0 * sigmoid_slope(a),
+            accuracy=lambda a, z: 20.0 * z,
+            derivative_accuracy=lambda a, found: 32.0 * found,
             derivative_turning_points=(0.0,),
         ),
         log=LogForm(
@@ -49,7 +49,7 @@ def sigmoid() -> Activation:
 
 def tanh() -> Activation:
     def slope(a: Array) -> Array:  # 1 − tanh² loses its digits from a = 10 on
-        return 4.0 * sigmoid_slope(2.0 * np.minimum(np.maximum(a, -400.0), 400.0))
+        return 4.0 * sigmoid_slope(2.0 * np.minimum(np.abs(a), 400.0))
 
     return elementwise(
         "tanh",
@@ -62,8 +62,8 @@ def tanh() -> Activation:
         in_torch=lambda torch, a: torch.tanh(a),
         in_graph=lambda graph, a: graph.Tanh()(a),
         smoothness=Smoothness(
-            accuracy=lambda a: 10.0 * np.abs(np.tanh(a)),
-            derivative_accuracy=lambda a: 32.0 * slope(a),
+            accuracy=lambda a, z: 10.0 * np.abs(z),
+            derivative_accuracy=lambda a, found: 32.0 * found,
             derivative_turning_points=(0.0,),
         ),
     )

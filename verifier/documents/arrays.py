@@ -13,6 +13,7 @@ from reference_impl.array import Array
 from verifier.documents.mistakes import SHOWN, Mistakes, at, shown
 
 NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+_LISTS = (list, tuple)
 _LARGEST_INTEGER = 2**1024 - 2**970  # from here on float() overflows
 
 
@@ -25,7 +26,7 @@ def read_array(
     """
     array = (
         _from_lists(value, pointer, mistakes, finite, axes + 1)
-        if isinstance(value, list | tuple)
+        if isinstance(value, _LISTS)
         else _from_numbers(value, pointer, mistakes)
     )
     if array is None:
@@ -60,7 +61,11 @@ def without_tensors(value: Any) -> Any:
 
 def dtype_of(value: Any) -> str | None:
     """Name the floating format of an array or tensor; None for lists and for integers."""
-    dtype = getattr(value, "dtype", None)
+    return format_of(getattr(value, "dtype", None))
+
+
+def format_of(dtype: Any) -> str | None:
+    """Name the floating format of a dtype of numpy or PyTorch; None for those of integers, and for None."""
     if dtype is None:
         return None
     name = getattr(dtype, "name", None) or str(dtype).removeprefix("torch.")  # numpy's has no byte order
@@ -69,6 +74,8 @@ def dtype_of(value: Any) -> str | None:
 
 def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
     value = without_tensors(value)
+    if isinstance(value, np.ndarray) and value.dtype == np.float64:
+        return np.asarray(value)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiu":
         with np.errstate(over="ignore"):
             return np.asarray(value, dtype=np.float64)
@@ -84,11 +91,12 @@ def _rule(axes: int) -> str:
 
 
 def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool, deepest: int) -> Array | None:
-    value = [item.tolist() if hasattr(item, "tolist") else item for item in value]  # rows may be arrays
+    if any(hasattr(kind, "tolist") for kind in set(map(type, value))):  # rows may be arrays
+        value = [item.tolist() if hasattr(item, "tolist") else item for item in value]
     shape: list[int] = []
     level: list[Any] = [value]
-    while level and all(isinstance(item, list | tuple) for item in level):
-        lengths = {len(item) for item in level}
+    while level and all(issubclass(kind, _LISTS) for kind in set(map(type, level))):
+        lengths = set(map(len, level))
         if len(lengths) > 1:
             odd = next(i for i, item in enumerate(level) if len(item) != len(level[0]))
             mistakes.add(

@@ -82,12 +82,15 @@ class Mistakes:
 
 def at(pointer: str, *steps: str | int) -> str:
     """Extend a JSON pointer, escaping as RFC 6901 section 3 says; what UTF-8 cannot hold is replaced."""
-    return pointer + "".join("/" + encodable(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    for step in steps:
+        pointer += "/" + encodable(step).replace("~", "~0").replace("/", "~1")
+    return pointer
 
 
 def encodable(text: Any) -> str:
     """Give text that can be written as UTF-8: a lone surrogate becomes a question mark."""
-    return str(text).encode("utf-8", "replace").decode("utf-8")
+    written = str(text)
+    return written if written.isascii() else written.encode("utf-8", "replace").decode("utf-8")
 
 
 def shown(value: Any) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.caution import Caution
-from verifier.documents.arrays import dtype_of
+from verifier.documents.arrays import format_of
 from verifier.documents.mistakes import Mistakes, read_choice
 from verifier.precision import PRECISIONS, Precision, rounded
 
@@ -22,7 +22,8 @@ def read_precision(
         name = read_choice(document["precision"], PRECISIONS, "/precision", mistakes)
         return PRECISIONS[name or "float64"], []
     submitted = document.get("gradients")
-    formats = {dtype_of(value) for value in submitted.values()} if isinstance(submitted, Mapping) else set()
+    values = submitted.values() if isinstance(submitted, Mapping) else ()
+    formats = {format_of(dtype) for dtype in {getattr(value, "dtype", None) for value in values}}
     if len(formats) == 1 and (only := formats.pop()) is not None:
         return PRECISIONS[only], []
     narrower = narrowest_format(gradients)
@@ -45,12 +46,16 @@ def narrowest_format(gradients: Mapping[str, Array]) -> Precision:
     """
     flat = np.concatenate([array.ravel() for array in gradients.values()] or [np.zeros(0)])
     finite = flat[np.isfinite(flat)]
-    if (finite != np.rint(finite)).any():
+    if (finite != np.rint(finite)).any() and _fit(finite, "float32"):  # which holds what the others hold
         for name in ("bfloat16", "float16", "float32"):
-            if (rounded(finite, PRECISIONS[name]) == finite).all():
+            if _fit(finite, name):
                 told = _evidence_of_rounding(finite, PRECISIONS[name]) >= _CONVINCING
                 return PRECISIONS[name if told else "float64"]
     return PRECISIONS["float64"]
+
+
+def _fit(values: Array, name: str) -> bool:
+    return bool((rounded(values, PRECISIONS[name]) == values).all())
 
 
 def _evidence_of_rounding(values: Array, precision: Precision) -> float:

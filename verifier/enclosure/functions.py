@@ -12,7 +12,7 @@ import numpy as np
 import reference_impl.softmax as softmax_module
 from reference_impl.activation import Activation
 from reference_impl.array import Array
-from verifier.enclosure.ball import UNIT, Ball, exact, inflated, minus, plus, times, total, wide_times
+from verifier.enclosure.ball import UNIT, Ball, exact, inflated, minus, times, total, wide_times
 
 ULPS = 4
 _UNDERFLOW = 2.0**-1020  # what an exponential may lose where it leaves the normal numbers
@@ -20,6 +20,8 @@ _UNDERFLOW = 2.0**-1020  # what an exponential may lose where it leaves the norm
 
 def value(activation: Activation, a: Ball) -> Ball:
     """Enclose g over a ball, unit by unit or row by row."""
+    if activation.is_identity:
+        return a
     if activation.smoothness is None:
         return softmax(a)
     smoothness = activation.smoothness
@@ -68,6 +70,8 @@ def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
 
 def pull_back(activation: Activation, a: Ball, upstream: Ball, kinks: Array | None) -> Ball:
     """Enclose ∂R/∂a given ∂R/∂z."""
+    if activation.is_identity:
+        return upstream
     if activation.smoothness is None:
         return softmax_pull_back(a, upstream)
     product = times if kinks is None else wide_times
@@ -78,42 +82,51 @@ def _over(
     at_middle: Array,
     ends: tuple[Array, Array],
     function: Callable[[Array], Array],
-    accuracy: Callable[[Array], Array],
+    accuracy: Callable[[Array, Array], Array] | None,
     turning_points: tuple[float, ...],
     elementary: bool,
 ) -> Ball:
     """Enclose a function that is monotone between its turning points."""
     lower, upper = ends
     # all points at once: on small arrays a call costs more than what it computes
-    points = np.stack([at_middle, lower, upper, *(np.full_like(at_middle, own) for own in turning_points)])
-    values, errors = function(points), accuracy(points) * UNIT + (_UNDERFLOW if elementary else 0.0)
-    middle, error = values[0], errors[0]
-    reaches = np.abs(values[1:] - middle) + errors[1:]
-    radius = np.maximum(reaches[0], reaches[1])
-    for point, reach in zip(turning_points, reaches[2:], strict=True):
-        # a turning point is known to a unit in the last place only
-        inside = (lower <= point + 1e-15) & (upper >= point - 1e-15)
-        radius = np.maximum(radius, np.where(inside, reach, 0.0))
-    return Ball(middle, inflated(radius + error, 2))
+    points = np.empty((3 + len(turning_points), *at_middle.shape))
+    points[0], points[1], points[2] = at_middle, lower, upper
+    # a turning point beyond an end counts as that end; in its last place g is as flat as it is there
+    for index, point in enumerate(turning_points):
+        np.minimum(np.maximum(lower, point, out=points[3 + index]), upper, out=points[3 + index])
+    values = function(points)
+    middle = values[0]
+    reaches = np.abs(values[1:] - middle)
+    if accuracy is None:
+        return Ball(middle, inflated(np.maximum.reduce(reaches, axis=0), 2))
+    errors = accuracy(points, values) * UNIT + (_UNDERFLOW if elementary else 0.0)
+    reaches += errors[1:]
+    return Ball(middle, inflated(np.maximum.reduce(reaches, axis=0) + errors[0], 2))
 
 
 def softmax(a: Ball) -> Ball:
     """Enclose each row's softmax: moving every logit by at most r moves a probability by e^{±2r} at most."""
-    probabilities, relative = _probabilities(a)
-    return Ball(probabilities, inflated((probabilities + _UNDERFLOW) * relative + _UNDERFLOW, 2))
+    return softmax_and_complement(a)[0]
 
 
 def one_minus_softmax(a: Ball) -> Ball:
     """Enclose 1 − softmax; the odds against move by e^{±2r} at most too."""
-    complement = softmax_module.one_minus_softmax(a.middle)
-    _, relative = _probabilities(a)
-    return Ball(complement, inflated((complement + _UNDERFLOW) * 3.0 * relative + _UNDERFLOW, 2))
+    return softmax_and_complement(a)[1]
+
+
+def softmax_and_complement(a: Ball) -> tuple[Ball, Ball]:
+    probabilities, complement = softmax_module.softmax_and_complement(a.middle)
+    relative = _relative_radius(a, probabilities)
+    return (
+        Ball(probabilities, inflated((probabilities + _UNDERFLOW) * relative + _UNDERFLOW, 2)),
+        Ball(complement, inflated((complement + _UNDERFLOW) * 3.0 * relative + _UNDERFLOW, 2)),
+    )
 
 
 def log_softmax(a: Ball) -> Ball:
     """Enclose each row's log softmax: it moves by at most twice what the logits move."""
     logarithm = softmax_module.log_softmax(a.middle)
-    _, relative = _probabilities(a)  # absolute, of a logarithm
+    relative = _relative_radius(a, softmax_module.softmax(a.middle))  # absolute, of a logarithm
     return Ball(logarithm, inflated(relative + 4 * ULPS * UNIT * np.abs(logarithm) + _UNDERFLOW, 2))
 
 
@@ -132,20 +145,24 @@ def softmax_pull_back(a: Ball, upstream: Ball) -> Ball:
 
 def cross_entropy_delta(a: Ball, targets: Array) -> Ball:
     """Enclose p_k Σ_{j≠k} y_j − y_k (1 − p_k), the gradient of −Σ y log softmax(a)."""
-    others = plus(exact(targets.sum(axis=-1, keepdims=True) + 0.0 * targets), exact(-targets))
-    others = Ball(
-        others.middle, others.radius + UNIT * targets.shape[-1] * np.abs(targets).sum(axis=-1, keepdims=True)
-    )
-    one_hot = (np.count_nonzero(targets, axis=-1) <= 1)[..., None]
-    others = Ball(others.middle, np.where(one_hot, 0.0, others.radius))  # sums of one term are exact
-    return minus(times(softmax(a), others), times(exact(targets), one_minus_softmax(a)))
+    p, complement = softmax_and_complement(a)
+    return minus(times(p, _sum_of_others(targets)), times(exact(targets), complement))
 
 
-def _probabilities(a: Ball) -> tuple[Array, Array]:
-    """Give softmax of the middle, and the relative radius that covers the ball and the evaluation."""
-    probabilities = softmax_module.softmax(a.middle)
+def _sum_of_others(targets: Array) -> Ball:
+    """Enclose Σ_{j≠k} y_j along each row; sums of one term are exact."""
+    middle = targets.sum(axis=-1, keepdims=True) - targets
+    one_hot = np.count_nonzero(targets, axis=-1) <= 1
+    if one_hot.all():
+        return exact(middle)
+    summed = UNIT * targets.shape[-1] * np.abs(targets).sum(axis=-1, keepdims=True)
+    return Ball(middle, np.where(one_hot[..., None], 0.0, inflated(UNIT * np.abs(middle)) + summed))
+
+
+def _relative_radius(a: Ball, probabilities: Array) -> Array:
+    """Give the relative radius of probabilities that covers the ball and the evaluation at its middle."""
     shift = a.middle.max(axis=-1, keepdims=True) - a.middle
     outcomes = a.middle.shape[-1]
     evaluation = shift + (probabilities * shift).sum(axis=-1, keepdims=True) + outcomes + 4 * ULPS + 8
     spread = np.expm1(2.0 * a.radius.max(axis=-1, keepdims=True))
-    return probabilities, np.asarray((spread + 2.0 * UNIT * evaluation) * (1.0 + 1e-12))
+    return np.asarray((spread + 2.0 * UNIT * evaluation) * (1.0 + 1e-12))
