@@ -16,7 +16,7 @@ class Terms:
     gradient: (f, y) -> derivative of the row's sum by f.
     gradient_spread: (f, y, variance of f) -> variance of the gradient, to first order.
     formula: the terms over any field.
-    in_torch: (torch, f, y) -> the terms by PyTorch's own loss.
+    in_torch: (torch, f, y) -> the terms by PyTorch's own loss, or their sum by row where it gives no other.
     in_graph: (reference_impl.graph, node of f, y) -> the node of the terms' sum over the batch.
     gradient_in_balls: (verifier's ball arithmetic, f, y) -> an enclosure of the gradient.
     value_roundoff: (f, y, terms) -> rounding of the terms' textbook formula in units of the unit roundoff.

@@ -157,7 +157,7 @@ assert _SIGMOID.log is not None
 
 _CROSS_ENTROPY_OF_LOGITS = _entropy(
     _SOFTMAX.log,
-    in_torch=lambda torch, f, y: torch.nn.functional.cross_entropy(f, y, reduction="none")[:, None],
+    in_torch=lambda torch, f, y: torch.nn.functional.cross_entropy(f, y, reduction="none"),
     in_graph=lambda graph, f, y: graph.cross_entropy_on_logits(f, y),
     gradient_in_balls=lambda balls, f, y: balls.cross_entropy_delta(f, y),
 )

@@ -54,21 +54,20 @@ def _of_entries_at_zero(problem: Problem, trace: Trace, uninformative: bool) -> 
 
 
 def _of_forward_pass(trace: Trace, loss: float) -> Iterator[Caution]:
-    with np.errstate(all="ignore"):
-        for index, (a, z) in enumerate(zip(trace.a, trace.z[1:], strict=True)):
-            if not (np.isfinite(a).all() and np.isfinite(z).all()):
-                yield Caution(
-                    "overflow",
-                    f"numbers overflow float64 in the forward pass from layer {index} on; "
-                    "nothing that depends on them can be judged, use smaller parameters or inputs",
-                    layer=index,
-                )
-                break
-        if not np.isfinite(loss):
+    for index, (a, z) in enumerate(zip(trace.a, trace.z[1:], strict=True)):
+        if not (np.isfinite(a).all() and (z is a or np.isfinite(z).all())):
             yield Caution(
-                "loss-not-finite",
-                "the loss of this problem is not a finite number, so it has no gradient to compare with",
+                "overflow",
+                f"numbers overflow float64 in the forward pass from layer {index} on; "
+                "nothing that depends on them can be judged, use smaller parameters or inputs",
+                layer=index,
             )
+            break
+    if not np.isfinite(loss):
+        yield Caution(
+            "loss-not-finite",
+            "the loss of this problem is not a finite number, so it has no gradient to compare with",
+        )
 
 
 def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:

@@ -28,7 +28,7 @@ from reference_impl.problem import (
 )
 from reference_impl.risk import NORMS
 from verifier.precision import Precision
-from verifier.rounding_arithmetic import RoundingArithmetic, scale_of
+from verifier.rounding_arithmetic import RoundingArithmetic, root_of_squares
 from verifier.rounding_passes import (
     DEVIATIONS,
     backward_deviations,
@@ -189,29 +189,28 @@ def _of_losses(
     at, of_at = (trace.a[-1], of_a) if of_preactivation else (trace.outputs, of_outputs)
     targets = problem.batch.targets
     own = arithmetic.lost(terms.value_roundoff(at, targets, values))
-    inherited = _norm(np.hypot(terms.gradient(at, targets) * of_at, own))
-    summing = arithmetic.summed(values.shape[-1], _norm(values), values.sum(axis=-1))
-    return np.asarray(np.hypot(inherited, summing) * abs(problem.risk.output_scale(values.shape[-1])))
+    of_values = np.hypot(terms.gradient(at, targets) * of_at, own)
+    return _of_sums(arithmetic, values, of_values) * abs(problem.risk.output_scale(values.shape[-1]))
+
+
+def _of_sums(arithmetic: RoundingArithmetic, terms: Array, of_terms: Array) -> Array:
+    """Give the deviation of the sums along the last axis."""
+    squares, inherited = np.hypot.reduce(terms, axis=-1), np.hypot.reduce(of_terms, axis=-1)
+    return np.asarray(np.hypot(inherited, arithmetic.summed(terms.shape[-1], squares, terms.sum(axis=-1))))
 
 
 def _of_risk(
     problem: Problem, arithmetic: RoundingArithmetic, losses: Array, of_losses: Array, risk: float
 ) -> float:
     """Give the deviation of the risk, of whose examples each has a loss and its deviation."""
-    data = np.hypot(_norm(of_losses), arithmetic.summed(losses.size, _norm(losses), losses.sum()))
-    data = data * problem.risk.example_scale(losses.size)
+    (data,) = _of_sums(arithmetic, losses[None], of_losses[None]) * problem.risk.example_scale(losses.size)
     for penalty in problem.risk.penalties:
         arrays = [w for layer in problem.parameters for w in penalised(penalty, layer)]
         values = np.concatenate([NORMS[penalty.norm].value(w).ravel() for w in arrays])
         values = values * penalty.coefficient(losses.size)
-        data = np.hypot(data, arithmetic.summed(values.size, 2.0 * _norm(values), values.sum()))
+        squares = root_of_squares(values[None], np.ones((values.size, 1)))[0, 0]
+        data = np.hypot(data, arithmetic.summed(values.size, 2.0 * squares, values.sum()))
     return float(np.hypot(data, sqrt(2.0) * arithmetic.stored(np.asarray(risk))))
-
-
-def _norm(values: Array) -> Array:
-    """Give the Euclidean norm along the last axis, without overflow or underflow of the squares."""
-    unit = scale_of(values)
-    return np.asarray(np.sqrt(np.square(values / unit).sum(axis=-1)) * unit)
 
 
 def _near_kinks(problem: Problem, trace: Trace, of_a: list[Array]) -> list[Array]:

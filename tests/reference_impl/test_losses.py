@@ -208,7 +208,7 @@ class TestTheTwins:
     def test_torch_agrees(self, row):
         f, y = self.moderate(row)
         leaf = torch.tensor(f, requires_grad=True)
-        found = row.ours.in_torch(torch, leaf, torch.tensor(y)).sum(dim=1)
+        found = row.ours.in_torch(torch, leaf, torch.tensor(y)).reshape(len(f), -1).sum(dim=1)
         (slope,) = torch.autograd.grad(found.sum(), leaf)
         of_rows, roundoff = row.ours.value(f, y).sum(axis=1), self.of_value(row.ours, f, y).sum(axis=1)
         self.assert_within(found.detach().numpy(), of_rows, roundoff)

@@ -39,15 +39,15 @@ def read_parameters(
     _check_names(arrays, names, "/parameters", mistakes)
     fits = True
     for name in names:
-        pointer = at("/parameters", name)
         shape = _shape_of(network, name, convention)
         if name not in document["parameters"]:
-            mistakes.add(pointer, f"an array of shape {shape}", "nothing", "add it")
+            mistakes.add(at("/parameters", name), f"an array of shape {shape}", "nothing", "add it")
         array = arrays.get(name)
         allowed: list[tuple[int, ...]] = [shape]
         if len(shape) == 1:  # a bias may be a row or a column as well
             allowed += [(1, *shape), (*shape, 1)]
-        if array is None or not _check_shape(array, allowed, pointer, _layout_for(convention), mistakes):
+        place = ("/parameters", name)
+        if array is None or not _check_shape(array, allowed, place, _layout_for(convention), mistakes):
             fits = False
         else:
             shapes[name] = tuple(array.shape)
@@ -100,7 +100,7 @@ def _layout_for(convention: Convention) -> str:
 def _check_shape(
     array: Array,
     allowed: list[tuple[int, ...]],
-    pointer: str,
+    place: tuple[str, str],
     if_transposed: str,
     mistakes: Mistakes,
 ) -> bool:
@@ -108,7 +108,7 @@ def _check_shape(
     if shape in allowed:
         return True
     remedy = if_transposed if len(allowed[0]) == 2 and shape == allowed[0][::-1] else ""
-    mistakes.add(pointer, f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
+    mistakes.add(at(*place), f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
     return False
 
 
@@ -125,7 +125,7 @@ def read_gradients(
         _check_names(arrays, names, "/gradients", mistakes)
         for name, array in arrays.items():
             if array is not None and name in names:
-                shape = shapes.get(name, _shape_of(network, name, convention))
+                shape = shapes.get(name) or _shape_of(network, name, convention)
                 remedy = _TURN_IT if name in shapes else _layout_for(convention)
-                _check_shape(array, [shape], at("/gradients", name), remedy, mistakes)
+                _check_shape(array, [shape], ("/gradients", name), remedy, mistakes)
     return {name: array for name, array in arrays.items() if array is not None}

@@ -92,8 +92,8 @@ def _over(
     points = np.empty((3 + len(turning_points), *at_middle.shape))
     points[0], points[1], points[2] = at_middle, lower, upper
     # a turning point beyond an end counts as that end; in its last place g is as flat as it is there
-    for index, point in enumerate(turning_points):
-        np.minimum(np.maximum(lower, point, out=points[3 + index]), upper, out=points[3 + index])
+    for index, point in enumerate(turning_points, start=3):
+        points[index] = np.minimum(np.maximum(lower, point), upper)
     values = function(points)
     middle = values[0]
     reaches = np.abs(values[1:] - middle)

@@ -35,9 +35,9 @@ def _leaves(torch: ModuleType, problem: Problem) -> dict[str, Any]:
     """Give every parameter as a tensor that requires a gradient; weights (in, out)."""
     leaves: dict[str, Any] = {}
     for index, layer in enumerate(problem.parameters):
-        leaves[f"layers.{index}.weight"] = torch.tensor(layer.weight.copy(), requires_grad=True)
+        leaves[f"layers.{index}.weight"] = torch.from_numpy(layer.weight.copy()).requires_grad_()
         if layer.bias is not None:
-            leaves[f"layers.{index}.bias"] = torch.tensor(layer.bias.copy(), requires_grad=True)
+            leaves[f"layers.{index}.bias"] = torch.from_numpy(layer.bias.copy()).requires_grad_()
     return leaves
 
 
@@ -47,19 +47,20 @@ def _gradient_of(leaf: Any) -> Any:
 
 def _risk(torch: ModuleType, problem: Problem, leaves: dict[str, Any]) -> Any:
     risk, batch = problem.risk, problem.batch
-    targets = torch.tensor(batch.targets.copy())
-    z = torch.tensor(batch.inputs.copy())
+    targets = torch.from_numpy(batch.targets.copy())
+    z = torch.from_numpy(batch.inputs.copy())
     a = z
     for index, layer in enumerate(problem.network.layers):
-        a = torch.nn.functional.linear(
-            z, leaves[f"layers.{index}.weight"].T, leaves.get(f"layers.{index}.bias")
-        )
+        weight, bias = leaves[f"layers.{index}.weight"], leaves.get(f"layers.{index}.bias")
+        a = z @ weight if bias is None else torch.addmm(bias, z, weight)
         z = layer.activation.in_torch(torch, a)
         if index in batch.masks:
-            z = z * torch.tensor(batch.masks[index].copy())
+            z = z * torch.from_numpy(batch.masks[index].copy())
     form, of_preactivation = terms_of_last_layer(problem)
     terms = form.in_torch(torch, a if of_preactivation else z, targets)
-    rows = terms.mean(dim=-1) if risk.outputs == "mean" else terms.sum(dim=-1)
+    rows = terms
+    if terms.dim() > 1:
+        rows = terms.mean(dim=-1) if risk.outputs == "mean" else terms.sum(dim=-1)
     total = risk.factor * (rows.mean() if risk.batch == "mean" else rows.sum())
     for penalty in risk.penalties:
         order = {"l2": 2, "l1": 1}[penalty.norm]
