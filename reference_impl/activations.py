@@ -1,7 +1,8 @@
 """The table of activations: one row each, holding everything the project knows of it.
 
 To add one, write a function that gives its row and name it in ACTIVATIONS. The function's arguments are the
-activation's options. Derivatives are written so that they keep their digits where the unit saturates.
+activation's options; without any it is one row, made once. Derivatives are written so that they keep their
+digits where the unit saturates.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,18 +15,24 @@ from reference_impl.smooth_rectifiers import gelu, silu, softplus
 from reference_impl.softmax_activation import softmax_activation
 from reference_impl.squashing import sigmoid, tanh
 
+
+def _one_row(make: Callable[[], Activation]) -> Callable[[], Activation]:
+    row = make()
+    return lambda: row
+
+
 ACTIVATIONS: Mapping[str, Callable[..., Activation]] = MappingProxyType(
     {
-        "identity": identity,
-        "sigmoid": sigmoid,
-        "tanh": tanh,
-        "relu": relu,
+        "identity": _one_row(identity),
+        "sigmoid": _one_row(sigmoid),
+        "tanh": _one_row(tanh),
+        "relu": _one_row(relu),
         "leaky_relu": leaky_relu,
         "elu": elu,
-        "softplus": softplus,
-        "gelu": gelu,
-        "silu": silu,
-        "softmax": softmax_activation,
+        "softplus": _one_row(softplus),
+        "gelu": _one_row(gelu),
+        "silu": _one_row(silu),
+        "softmax": _one_row(softmax_activation),
     }
 )
 

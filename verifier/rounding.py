@@ -80,14 +80,17 @@ def rounding(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
 
     def allowances() -> ByParameter:
         first, *others = sides
-        found = [_allowances(problem, first, arithmetic, own)]
-        found += [
-            _allowances(problem, side, arithmetic, _Forward.of(problem, side, arithmetic)) for side in others
-        ]
-        return _largest(found)
+        with np.errstate(all="ignore"):
+            found = [_allowances(problem, first, arithmetic, own)]
+            found += [
+                _allowances(problem, side, arithmetic, _Forward.of(problem, side, arithmetic))
+                for side in others
+            ]
+            return _largest(found)
 
     def scales() -> ByParameter:
-        return _largest([_scales(problem, side) for side in sides])
+        with np.errstate(all="ignore"):
+            return _largest([_scales(problem, side) for side in sides])
 
     terms, of_preactivation = terms_of_last_layer(problem)
     values = terms.value(trace.a[-1] if of_preactivation else trace.outputs, problem.batch.targets)
@@ -107,13 +110,11 @@ class _Forward:
     of_z: list[Array]
 
     @classmethod
-    @np.errstate(all="ignore")
     def of(cls, problem: Problem, trace: Trace, arithmetic: RoundingArithmetic) -> "_Forward":
         of_weights = [arithmetic.converted(own.weight) for own in problem.parameters]
         return cls(of_weights, *forward_deviations(problem, trace, arithmetic, of_weights))
 
 
-@np.errstate(all="ignore")
 def _allowances(
     problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, forward: _Forward
 ) -> ByParameter:
@@ -141,7 +142,6 @@ def _allowances(
     return found
 
 
-@np.errstate(all="ignore")
 def _scales(problem: Problem, trace: Trace) -> ByParameter:
     found: dict[str, Array] = {}
     for index, (own, delta) in enumerate(zip(problem.parameters, deltas(problem, trace), strict=True)):

@@ -50,7 +50,7 @@ class RoundingArithmetic:
     def summed(self, terms: int, squares: Array, total: Array) -> Array:
         """A sum of so many products; `squares`: the root of the sum of their squares."""
         unit = self._unit / sqrt(3.0)
-        deviation = joined((unit * sqrt(1.0 + terms / 6.0), squares), (unit * sqrt(terms / 3.0), total))
+        deviation = np.hypot(unit * sqrt(1.0 + terms / 6.0) * squares, unit * sqrt(terms / 3.0) * total)
         deviation += sqrt(terms / 3.0) * self._underflow
         return self._infinite_on_overflow(deviation, total)
 
