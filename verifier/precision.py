@@ -49,11 +49,16 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
 )
 
 
+_OF_NUMPY = ("float32", "float16")
+
+
 def rounded(values: Array, precision: Precision) -> Array:
     """Round to the nearest number of the format, ties to even; overflow gives infinity."""
     if precision.name == "float64":
         return values
     with np.errstate(all="ignore"):
+        if precision.name in _OF_NUMPY:
+            return values.astype(precision.name).astype(np.float64)
         return _nearest(values, precision)
 
 
