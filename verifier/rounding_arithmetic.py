@@ -94,7 +94,8 @@ class RoundingArithmetic:
         return np.asarray(deviation)
 
     def _infinite_on_overflow(self, deviation: Array, values: Array) -> Array:
-        if largest_of(values) <= self._largest:
+        # what overflows float64 is infinite, and so is its deviation already
+        if self.holds_given_numbers or largest_of(values) <= self._largest:
             return np.asarray(deviation)
         return np.asarray(np.where(np.abs(values) > self._largest, np.inf, deviation))
 

@@ -152,9 +152,9 @@ def cross_entropy_delta(a: Ball, targets: Array) -> Ball:
 def _sum_of_others(targets: Array) -> Ball:
     """Enclose Σ_{j≠k} y_j along each row; sums of one term are exact."""
     middle = targets.sum(axis=-1, keepdims=True) - targets
-    one_hot = np.count_nonzero(targets, axis=-1) <= 1
-    if one_hot.all():
+    if np.count_nonzero(targets) == np.count_nonzero(targets.any(axis=-1)):
         return exact(middle)
+    one_hot = np.count_nonzero(targets, axis=-1) <= 1
     summed = UNIT * targets.shape[-1] * np.abs(targets).sum(axis=-1, keepdims=True)
     return Ball(middle, np.where(one_hot[..., None], 0.0, inflated(UNIT * np.abs(middle)) + summed))
 
