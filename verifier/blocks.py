@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.by_rows import ALL, ArraysByRows, EstimatesByRows, Rows
+from verifier.by_rows import ALL, ArraysByRows, EstimatesByRows, Rows, Which
 from verifier.estimate import Estimate
 
 BLOCK = 1 << 14  # entries: 128 kB an array, a dozen of which stay in one core's cache
@@ -17,7 +17,7 @@ class _Part:
     """Rows of one parameter."""
 
     name: str
-    rows: slice
+    rows: Which
 
 
 class Block:

@@ -7,6 +7,7 @@ memory costs more than the product.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -14,7 +15,8 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.estimate import Estimate
 
-ALL = slice(None)
+Which = slice | EllipsisType
+ALL: Which = ...  # of an array of no axis too
 Whole = TypeVar("Whole")
 
 
@@ -56,7 +58,7 @@ class ArraysByRows(_Named[Array]):
     """Arrays of two axes, or one."""
 
     @abstractmethod
-    def rows(self, name: str, which: slice) -> Array:
+    def rows(self, name: str, which: Which) -> Array:
         """Give some rows of an array of two axes."""
 
 
@@ -64,7 +66,7 @@ class EstimatesByRows(_Named[Estimate]):
     """Estimates of parameters near no kink: none has slopes."""
 
     @abstractmethod
-    def rows(self, name: str, which: slice) -> Rows:
+    def rows(self, name: str, which: Which) -> Rows:
         """Give some rows of an estimate. A value or an error that is not finite: nothing is known.
 
         Whoever asks keeps numpy quiet about overflow.

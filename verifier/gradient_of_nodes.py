@@ -7,7 +7,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem
-from verifier.by_rows import ALL, EstimatesByRows, Rows
+from verifier.by_rows import ALL, EstimatesByRows, Rows, Which
 from verifier.estimate import Estimate
 from verifier.precision import PRECISIONS
 
@@ -38,12 +38,12 @@ class _GradientOfNodes(EstimatesByRows):
         self._problem, self._z, self._deltas, self._penalties = problem, z, deltas, penalties
         self._products: dict[str, _Product] = {}
 
-    def rows(self, name: str, which: slice) -> Rows:
+    def rows(self, name: str, which: Which) -> Rows:
         product = self._product(name)
         found = product.rows(which)
         if name.endswith(".bias"):  # the one row of weights on inputs of 1
             found = Rows(found.value[0], found.error[0], found.columns)
-        columns = ALL if found.columns is None else found.columns
+        columns = slice(None) if found.columns is None else found.columns
         for penalty in self._penalties:
             if name in penalty:
                 value, error = penalty[name].value[which], penalty[name].error[which]
@@ -89,7 +89,7 @@ class _Product:
         self._value, self._error = scale * delta.value, scale * (delta.error + own_rounding)
         self._unknown = None if known.all() else (~known).astype(np.float64)
 
-    def rows(self, which: slice) -> Rows:
+    def rows(self, which: Which) -> Rows:
         """Give some rows, of the known columns."""
         error = self._size[which] @ self._error
         if self._unknown is not None:

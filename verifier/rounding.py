@@ -36,6 +36,7 @@ from verifier.rounding_passes import (
     gradient_deviations,
     near,
 )
+from verifier.scales import Scales
 
 ByParameter = Mapping[str, Array]
 
@@ -44,27 +45,25 @@ ByParameter = Mapping[str, Array]
 class Rounding:
     """What rounding may cost, `DEVIATIONS` standard deviations.
 
+    trace: the forward pass whose rounding this is, for oracles that start from it.
     example_losses: (N,), each example's loss. loss: of the risk, whose value is `risk`.
     kinks: by layer, (N, out), where rounding may carry a pre-activation over a kink.
-    allowances, scales: how to work out, when first asked, what `allowance` and `scale` hold.
+    scale: Σ of |contributions| to each entry, by parameter.
+    allowances: how to work out, when first asked, what `allowance` holds.
     """
 
+    trace: Trace
     example_losses: Array
     loss: float
     risk: float
     kinks: tuple[Array, ...]
+    scale: ByParameter
     allowances: Callable[[], ByParameter]
-    scales: Callable[[], ByParameter]
 
     @cached_property
     def allowance(self) -> ByParameter:
         """What each entry may lose, by parameter."""
         return self.allowances()
-
-    @cached_property
-    def scale(self) -> ByParameter:
-        """Σ of |contributions| to each entry, by parameter."""
-        return self.scales()
 
 
 @np.errstate(all="ignore")  # what overflows is unknown, and judged so by whoever compares
@@ -88,17 +87,15 @@ def rounding(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
             ]
             return _largest(found)
 
-    def scales() -> ByParameter:
-        with np.errstate(all="ignore"):
-            return _largest([_scales(problem, side) for side in sides])
-
     terms, of_preactivation = terms_of_last_layer(problem)
     values = terms.value(trace.a[-1] if of_preactivation else trace.outputs, problem.batch.targets)
     losses = losses_of_terms(problem, values)
     risk = risk_of_losses(problem, losses)
     of_losses = _of_losses(problem, trace, arithmetic, own.of_a[-1], own.of_z[-1], values)
     of_risk = _of_risk(problem, arithmetic, losses, of_losses, risk)
-    return Rounding(DEVIATIONS * of_losses, DEVIATIONS * of_risk, risk, kinks, allowances, scales)
+    return Rounding(
+        trace, DEVIATIONS * of_losses, DEVIATIONS * of_risk, risk, kinks, Scales(problem, sides), allowances
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,21 +136,6 @@ def _allowances(
         found[f"layers.{index}.weight"] = deviation[:inputs]
         if own.bias is not None:
             found[f"layers.{index}.bias"] = deviation[inputs:].reshape(own.bias.shape)
-    return found
-
-
-def _scales(problem: Problem, trace: Trace) -> ByParameter:
-    found: dict[str, Array] = {}
-    for index, (own, delta) in enumerate(zip(problem.parameters, deltas(problem, trace), strict=True)):
-        size = np.abs(delta)
-        found[f"layers.{index}.weight"] = np.abs(trace.z[index]).T @ size
-        if own.bias is not None:
-            found[f"layers.{index}.bias"] = size.sum(axis=0).reshape(own.bias.shape)
-        if problem.risk.penalties:
-            extra = penalty_gradient(problem, trace, index)
-            found[f"layers.{index}.weight"] += np.abs(extra.weight)
-            if extra.bias is not None:
-                found[f"layers.{index}.bias"] += np.abs(extra.bias)
     return found
 
 

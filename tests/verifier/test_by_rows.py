@@ -43,7 +43,7 @@ def test_rows_are_those_of_the_whole(oracle, penalties, budget, monkeypatch):
         for which in [ALL, slice(2, 4)] if array.ndim == 2 else [ALL]:
             rows, whole = found.rows(name, which), found[name]
             assert whole.value.shape == array.shape
-            columns = ALL if rows.columns is None else rows.columns
+            columns = slice(None) if rows.columns is None else rows.columns
             hold_equal(rows.value, whole.value[which][..., columns])
             hold_equal(rows.error, whole.error[which][..., columns])
             others = np.ones(array.shape[-1], dtype=bool)

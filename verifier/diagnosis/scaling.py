@@ -42,7 +42,7 @@ def scaled_rounding(rounding: Rounding, power: int) -> Rounding:
     return replace(
         rounding,
         allowances=lambda: scaled(rounding.allowance, power),
-        scales=lambda: scaled(rounding.scale, power),
+        scale=scaled(rounding.scale, power),
     )
 
 

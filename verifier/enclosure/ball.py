@@ -7,6 +7,7 @@ multiply-add; an underflowing product loses at most half the smallest number bes
 """
 
 from dataclasses import dataclass
+from types import EllipsisType
 
 import numpy as np
 
@@ -100,7 +101,7 @@ class Factors:
     terms: int
     added: float = 0.0
 
-    def rows(self, which: slice) -> Ball:
+    def rows(self, which: slice | EllipsisType) -> Ball:
         """Give some rows of the product."""
         left, right = self.middle[0]
         middle = left[which] @ right

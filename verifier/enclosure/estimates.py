@@ -8,7 +8,7 @@ from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem
 from reference_impl.risk import NORMS, Penalty
-from verifier.by_rows import ALL, EstimatesByRows, Rows
+from verifier.by_rows import ALL, EstimatesByRows, Rows, Which
 from verifier.enclosure.ball import Ball, Factors, exact, factors, plus, times, total, transpose
 from verifier.enclosure.gradient import (
     Ready,
@@ -56,11 +56,11 @@ class _Enclosed(EstimatesByRows):
     def _whole(self, name: str) -> Estimate:
         return _known(self._ball(name, ALL))
 
-    def rows(self, name: str, which: slice) -> Rows:
+    def rows(self, name: str, which: Which) -> Rows:
         found = self._ball(name, which)
         return Rows(found.middle, found.radius)
 
-    def _ball(self, name: str, which: slice) -> Ball:
+    def _ball(self, name: str, which: Which) -> Ball:
         _, index, kind = name.split(".")
         weight = kind == "weight"
         ball = self._product(name).rows(which) if weight else total(self._deltas[int(index)], axis=0)

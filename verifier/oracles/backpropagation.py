@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from reference_impl.problem import Problem
-from verifier.by_rows import EstimatesByRows, Rows
+from verifier.by_rows import EstimatesByRows, Rows, Which
 from verifier.enclosure.estimates import enclosed
 from verifier.enclosure.sharp_product import sharp_factors
 from verifier.estimate import Answer, Estimate, Uncertainty
@@ -46,7 +46,7 @@ class _SharpWhereVague(EstimatesByRows):
                 self._found = _sharply(self._problem, self._honest)
         return self._found[name]
 
-    def rows(self, name: str, which: slice) -> Rows:
+    def rows(self, name: str, which: Which) -> Rows:
         if isinstance(self._found, EstimatesByRows):
             return self._found.rows(name, which)
         return Rows(self._found[name].value[which], self._found[name].error[which])

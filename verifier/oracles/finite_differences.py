@@ -6,7 +6,6 @@ where truncation and rounding balance (Press et al., Numerical Recipes, 3rd ed.,
 
 import numpy as np
 
-from reference_impl.network import forward
 from reference_impl.problem import Problem, example_losses
 from verifier.differences import RELATIVE_STEP, SIDES, penalty_differences, slopes
 from verifier.estimate import Answer, Estimate, Uncertainty
@@ -23,7 +22,7 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     (infinite error) where a unit's sign differs between the sides, since a kink may lie between them, and
     beyond a budget at units that were not drawn (see `sampled_units.py`).
     """
-    trace = forward(problem.network, problem.parameters, problem.batch)
+    trace = honest.trace
     middle = example_losses(problem, trace.a[-1], trace.outputs)[:, None]
     samples = sampled_units(problem, len(SIDES))
     deltas: list[Estimate] = []

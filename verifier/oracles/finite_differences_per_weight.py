@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import Trace, forward
+from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.differences import RELATIVE_STEP, SIDES_LOSE, penalty_differences
 from verifier.estimate import Answer, Estimate, Uncertainty
@@ -32,7 +32,7 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     along a unit times the cube of what the weight moves it by. Left out (infinite error) are weights for
     which some unit's sign differs between the sides, in any example.
     """
-    trace = forward(problem.network, problem.parameters, problem.batch)
+    trace = honest.trace
     found: dict[str, Estimate] = {}
     with np.errstate(all="ignore"):
         for layer, own in enumerate(problem.parameters):
