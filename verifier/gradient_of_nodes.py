@@ -36,13 +36,12 @@ class _GradientOfNodes(EstimatesByRows):
     ) -> None:
         super().__init__([name for name, _ in named(problem.parameters)])
         self._problem, self._z, self._deltas, self._penalties = problem, z, deltas, penalties
-        self._products: dict[str, _Product] = {}
+        self._products: dict[int, _Product] = {}
 
     def rows(self, name: str, which: Which) -> Rows:
-        product = self._product(name)
-        found = product.rows(which)
-        if name.endswith(".bias"):  # the one row of weights on inputs of 1
-            found = Rows(found.value[0], found.error[0], found.columns)
+        _, index, kind = name.split(".")
+        product = self._product(int(index))
+        found = product.of_weight(which) if kind == "weight" else product.of_bias()
         columns = slice(None) if found.columns is None else found.columns
         for penalty in self._penalties:
             if name in penalty:
@@ -61,18 +60,15 @@ class _GradientOfNodes(EstimatesByRows):
         whole.value[..., found.columns], whole.error[..., found.columns] = found.value, found.error
         return whole
 
-    def _product(self, name: str) -> "_Product":
-        if name not in self._products:
-            _, index, kind = name.split(".")
-            size = self._problem.batch.size
-            z = self._z[int(index)] if kind == "weight" else np.ones((size, 1))
-            scale = self._problem.risk.example_scale(size)
-            self._products[name] = _Product(z, self._deltas[int(index)], scale)
-        return self._products[name]
+    def _product(self, index: int) -> "_Product":
+        if index not in self._products:
+            scale = self._problem.risk.example_scale(self._problem.batch.size)
+            self._products[index] = _Product(self._z[index], self._deltas[index], scale)
+        return self._products[index]
 
 
 class _Product:
-    """zᵀδ, of shape (in, out), with its error. columns: the units that are known, where these are few."""
+    """zᵀδ and Σδ with their errors. columns: the units that are known, where these are few."""
 
     def __init__(self, z: Array, delta: Estimate, scale: float) -> None:
         self.columns: Array | None = None
@@ -89,10 +85,16 @@ class _Product:
         self._value, self._error = scale * delta.value, scale * (delta.error + own_rounding)
         self._unknown = None if known.all() else (~known).astype(np.float64)
 
-    def rows(self, which: Which) -> Rows:
+    def of_weight(self, which: Which) -> Rows:
         """Give some rows, of the known columns."""
         error = self._size[which] @ self._error
         if self._unknown is not None:
             used = (self._z[which] != 0).astype(np.float64) @ self._unknown
             error = np.where(used > 0, np.inf, error)
         return Rows(self._z[which] @ self._value, error, self.columns)
+
+    def of_bias(self) -> Rows:
+        error = self._error.sum(axis=0)
+        if self._unknown is not None:
+            error = np.where(self._unknown.any(axis=0), np.inf, error)
+        return Rows(self._value.sum(axis=0), error, self.columns)

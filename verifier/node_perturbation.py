@@ -56,7 +56,7 @@ def chunks_of(problem: Problem, layer: int, count: int, sides: int, numbers: int
 
 def moves_of(steps: Array, units: Array) -> Callable[[slice], Moves]:
     """Move each of some units of a layer in every example. Shapes: steps (sides, N, all units)."""
-    return lambda chunk: Moves(units[chunk], np.moveaxis(steps[:, :, units[chunk]], -1, 1))
+    return lambda chunk: Moves(units[chunk], steps[:, :, units[chunk]].transpose(0, 2, 1))
 
 
 def _passes_on_alone(problem: Problem, layer: int) -> bool:

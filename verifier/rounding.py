@@ -46,13 +46,14 @@ class Rounding:
     """What rounding may cost, `DEVIATIONS` standard deviations.
 
     trace: the forward pass whose rounding this is, for oracles that start from it.
-    example_losses: (N,), each example's loss. loss: of the risk, whose value is `risk`.
+    example_losses: (N,), of each example's loss, whose values are `losses`. loss: of the risk, `risk`.
     kinks: by layer, (N, out), where rounding may carry a pre-activation over a kink.
     scale: Σ of |contributions| to each entry, by parameter.
     allowances: how to work out, when first asked, what `allowance` holds.
     """
 
     trace: Trace
+    losses: Array
     example_losses: Array
     loss: float
     risk: float
@@ -94,7 +95,14 @@ def rounding(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
     of_losses = _of_losses(problem, trace, arithmetic, own.of_a[-1], own.of_z[-1], values)
     of_risk = _of_risk(problem, arithmetic, losses, of_losses, risk)
     return Rounding(
-        trace, DEVIATIONS * of_losses, DEVIATIONS * of_risk, risk, kinks, Scales(problem, sides), allowances
+        trace,
+        losses,
+        DEVIATIONS * of_losses,
+        DEVIATIONS * of_risk,
+        risk,
+        kinks,
+        Scales(problem, sides),
+        allowances,
     )
 
 

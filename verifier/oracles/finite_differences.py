@@ -6,13 +6,15 @@ where truncation and rounding balance (Press et al., Numerical Recipes, 3rd ed.,
 
 import numpy as np
 
-from reference_impl.problem import Problem, example_losses
+from reference_impl.problem import Problem
 from verifier.differences import RELATIVE_STEP, SIDES, penalty_differences, slopes
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.gradient_of_nodes import gradient_of_nodes
 from verifier.node_perturbation import moves_of, responses
 from verifier.rounding import Rounding
 from verifier.sampled_units import sampled_units, told
+
+_SIDES = np.array(SIDES)[:, None, None]
 
 
 def gradient(problem: Problem, honest: Rounding) -> Answer:
@@ -23,21 +25,20 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     beyond a budget at units that were not drawn (see `sampled_units.py`).
     """
     trace = honest.trace
-    middle = example_losses(problem, trace.a[-1], trace.outputs)[:, None]
+    middle, noise = honest.losses[:, None], honest.example_losses[:, None]
     samples = sampled_units(problem, len(SIDES))
     deltas: list[Estimate] = []
     with np.errstate(all="ignore"):  # overflowing sides end in an infinite error
         for layer, a in enumerate(trace.a):
             h = RELATIVE_STEP * np.maximum(np.abs(a), 1.0)
-            sides = np.stack([side * h for side in SIDES])
-            steps = (a + sides) - a  # what is really added
+            steps = (a + _SIDES * h) - a  # what is really added
             value, error = np.zeros_like(a), np.full_like(a, np.inf)
             looked_at = samples[layer].units
             moves, count = moves_of(steps, looked_at), len(looked_at)
             for found in responses(problem, trace, layer, count, len(SIDES), moves):
                 units = looked_at[found.moves]
                 losses, own = found.losses.swapaxes(1, 2), steps[:, :, units]
-                value[:, units], lost = slopes(losses, middle, own, honest.example_losses[:, None])
+                value[:, units], lost = slopes(losses, middle, own, noise)
                 error[:, units] = np.where(found.smooth.T, lost, np.inf)
             deltas.append(Estimate(value, error))
         penalties = [penalty_differences(problem, penalty) for penalty in problem.risk.penalties]
