@@ -4,9 +4,6 @@
 there on the network runs again. Costs two forward passes a weight, so it is asked by name only.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
 from reference_impl.array import Array
@@ -15,17 +12,16 @@ from reference_impl.problem import Problem
 from verifier.differences import RELATIVE_STEP, SIDES_LOSE, penalty_differences
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.node_perturbation import Moves, chunks_of, moves_of, responded, responses
-from verifier.process_count import cores
 from verifier.rounding import Rounding
+from verifier.side_by_side import side_by_side
 
 _SIDES = np.array([1.0, -1.0])
 _SIDES_OF_UNITS = np.array([1.0, -1.0, 0.5, -0.5])
 _CHUNK = 1 << 18  # numbers in one intermediate array: threads wait for each other's Python less often
-_KEPT = (1 << 22) - (1 << 12)  # numbers, 32 MB: what glibc has been given back once, it keeps for the next
 
 
 def gradient(problem: Problem, honest: Rounding) -> Answer:
-    """Differentiate the risk along every weight and bias, on all cores.
+    """Differentiate the risk along every weight and bias, on as many cores as BLAS may use.
 
     Error: an estimate of both risks' rounding, and of truncation, h² R‴ / 6 to leading order, of which it
     takes three times. R‴ along a weight is put together from the units': each example's third derivative
@@ -59,14 +55,13 @@ def _of_matrix(problem: Problem, trace: Trace, layer: int, w: Array, inputs: Arr
     def differentiate(chunk: slice) -> None:
         weights = np.arange(chunk.start, chunk.stop)
         moved = steps[:, chunk, None] * inputs.T[weights // w.shape[1]]
-        with np.errstate(all="ignore"):  # each thread has its own
-            found = responded(problem, trace, layer, chunk, Moves(weights % w.shape[1], moved))
-            above, below = found.losses.sum(axis=-1) * scale
-            value[chunk] = (above - below) / width[chunk]
-            rounded = 2.0 * noise + SIDES_LOSE * (np.abs(above) + np.abs(below))
-            error[chunk] = np.where(found.smooth.all(axis=-1), rounded / width[chunk], np.inf)
+        found = responded(problem, trace, layer, chunk, Moves(weights % w.shape[1], moved))
+        above, below = found.losses.sum(axis=-1) * scale
+        value[chunk] = (above - below) / width[chunk]
+        rounded = 2.0 * noise + SIDES_LOSE * (np.abs(above) + np.abs(below))
+        error[chunk] = np.where(found.smooth.all(axis=-1), rounded / width[chunk], np.inf)
 
-    _side_by_side(differentiate, list(chunks_of(problem, layer, flat.size, len(_SIDES), _CHUNK)))
+    side_by_side(differentiate, list(chunks_of(problem, layer, flat.size, len(_SIDES), _CHUNK)))
     lost = _truncated(problem, trace, layer, inputs) * np.maximum(np.abs(w), 1.0) ** 2
     return Estimate(value.reshape(w.shape), error.reshape(w.shape) + scale * lost)
 
@@ -90,16 +85,3 @@ def _truncated(problem: Problem, trace: Trace, layer: int, inputs: Array) -> Arr
     known = np.where(unknown > 0, 0.0, cubes)
     lost = (share**3).T @ known / (2.0 * RELATIVE_STEP)
     return np.where((share > 0).T.astype(np.float64) @ unknown > 0, np.inf, lost)
-
-
-def _side_by_side(work: Callable[[slice], None], chunks: Sequence[slice]) -> None:
-    """Do the work on all cores; numpy lets go of Python's lock in between."""
-    threads = min(cores(), len(chunks) // 4)
-    if threads < 2:
-        for chunk in chunks:
-            work(chunk)
-        return
-    np.empty(_KEPT)
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, chunks):
-            pass

@@ -1,0 +1,36 @@
+"""Pieces of one computation on as many cores as BLAS may use; numpy lets go of Python's lock in between."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+from verifier.process_count import cores
+
+Piece = TypeVar("Piece")
+Found = TypeVar("Found")
+_FEWEST = 2  # pieces a thread, of which one costs more than the thread
+_KEPT = (1 << 22) - (1 << 12)  # numbers, 32 MB: what glibc has been given back once, it keeps for the next
+
+
+def threads() -> int:
+    """Give how many threads numerics may use: OMP_NUM_THREADS where it is set, which BLAS heeds too."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores(), int(asked)) if asked.isdecimal() and int(asked) > 0 else cores()
+
+
+def side_by_side(work: Callable[[Piece], Found], pieces: Sequence[Piece]) -> list[Found]:
+    """Give what the work makes of each piece, in order. numpy stays quiet about overflow."""
+
+    def quietly(piece: Piece) -> Found:
+        with np.errstate(all="ignore"):  # each thread has its own
+            return work(piece)
+
+    count = min(threads(), len(pieces) // _FEWEST)
+    if count < 2:
+        return [quietly(piece) for piece in pieces]
+    np.empty(_KEPT)  # fresh memory for each array would have threads wait for the kernel
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(quietly, pieces))
