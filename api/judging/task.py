@@ -82,6 +82,14 @@ class Stopped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An error of our own while judging: its kind, and where it rose. What it says may hold numbers."""
+
+    kind: str
+    where: str
+
+
 def refused(error: MalformedSubmission) -> Refused:
     """Give what a submission's mistakes come to."""
     oversized, unreadable = (isinstance(error, kind) for kind in (OversizedSubmission, UnreadableSubmission))

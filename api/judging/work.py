@@ -3,8 +3,11 @@
 import resource
 import signal
 from dataclasses import replace
+from socket import socket
+from traceback import format_tb
 
-from api.judging.task import Findings, Judged, Outcome, Stopped, Task, refused
+from api.judging.frames import framed, next_frame
+from api.judging.task import Failed, Findings, Judged, Outcome, Stopped, Task, refused
 from api.media_types import MEDIA_TYPES
 from api.rendering import section
 from verifier.audience import for_student
@@ -22,13 +25,29 @@ from verifier.whole_arrays import without_arrays
 _EXPECTATIONS = Expectations()  # of this process: a class answers one problem
 
 
-def prepare(size: int) -> None:
-    """Let this process have so many bytes of data; beyond, Python raises MemoryError.
+def work(end: socket, memory: int) -> None:
+    """Judge what comes through a socket until nobody is at its other end.
 
+    memory: bytes of data that this process may have; beyond, Python raises MemoryError.
     An interrupt from a terminal reaches all processes: this one goes on with what was accepted.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    with end:
+        try:
+            while isinstance(task := next_frame(end), Task):
+                end.sendall(_answer(task))
+        except (EOFError, OSError, MemoryError):  # nobody is there, or a frame is too large to be held
+            return
+
+
+def _answer(task: Task) -> bytes:
+    try:
+        return framed(judge(task))
+    except MemoryError:
+        raise
+    except Exception as error:
+        return framed(Failed(type(error).__name__, "".join(format_tb(error.__traceback__))))
 
 
 def judge(task: Task) -> Outcome:

@@ -1,0 +1,134 @@
+"""One process that judges, killed for good when a submission goes beyond a limit.
+
+It is forked from a server that has imported the numerics already, so a killed one is replaced at once.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from socket import MSG_DONTWAIT, MSG_PEEK, SHUT_RDWR, socket, socketpair
+from threading import Lock
+
+from api.judging.frames import awaited_frame, framed
+from api.judging.task import Failed, Outcome, Stopped, Task
+from api.judging.work import work
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_STARTING = Lock()  # one at a time: starting passes through the environment
+_ENDING = 10.0  # seconds that a killed process may take to be gone
+_LOG = logging.getLogger("gradjury")
+
+
+class JudgingError(Exception):
+    """An error of our own while judging, by its kind; the log says where it rose."""
+
+
+class JudgingProcess:
+    """Judges one task at a time; started by the first, and again by the first after it has died."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._socket: socket | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    async def judge(self, task: Task, seconds: float) -> Outcome | None:
+        """Judge a task without blocking the event loop. Gives None where its process died.
+
+        Raises: BrokenProcessPool where no process could be had, JudgingError where judging itself failed.
+        """
+        loop = asyncio.get_running_loop()
+        if (end := self._living()) is None:
+            end = await loop.run_in_executor(None, self.start)
+        expired = False
+
+        def expire() -> None:
+            nonlocal expired
+            expired = True
+            self.kill()
+
+        deadline = loop.call_later(seconds, expire)
+        try:
+            await loop.sock_sendall(end, framed(task))
+            outcome = await awaited_frame(end)
+        except (EOFError, OSError):
+            self.kill()
+            too_long = f"it took longer than the {seconds:g} seconds that one may take here"
+            return Stopped(too_long) if expired else None
+        except BaseException:
+            self.kill()  # else its answer would be taken for another's
+            raise
+        finally:
+            deadline.cancel()
+        if isinstance(outcome, Failed):
+            _LOG.error("unforeseen %s while judging\n%s", outcome.kind, outcome.where)
+            raise JudgingError(outcome.kind)
+        assert not isinstance(outcome, Task)
+        return outcome
+
+    def start(self) -> socket:
+        """Start it in place of the one that died, if one did. Raises: BrokenProcessPool."""
+        with _STARTING:
+            self.end()
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(["api.judging.work", "torch"])  # torch: if it is there
+            ours, theirs = socketpair()
+            process = context.Process(target=work, args=(theirs, self._memory), daemon=True)
+            try:
+                with theirs, _environment_of_judges():
+                    process.start()
+            except (OSError, EOFError) as error:
+                ours.close()
+                raise BrokenProcessPool(f"no process could be started to judge: {error}") from None
+            ours.setblocking(False)
+            self._process, self._socket = process, ours
+            return ours
+
+    def kill(self) -> None:
+        """Let nothing more come of it, at once: who waits for its answer is told that there is none."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(SHUT_RDWR)
+        if self._process is not None and self._process.is_alive():
+            self._process.kill()
+
+    def end(self) -> None:
+        """Kill it, and wait until it is gone."""
+        self.kill()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._process is not None:
+            self._process.join(_ENDING)
+            self._process = None
+
+    def _living(self) -> socket | None:
+        """Give its socket; None when it has not been started, or has died."""
+        if self._socket is None:
+            return None
+        try:
+            self._socket.recv(1, MSG_PEEK | MSG_DONTWAIT)
+        except BlockingIOError:
+            return self._socket  # open, and silent as it should be
+        except OSError:
+            return None
+        return None
+
+
+@contextmanager
+def _environment_of_judges() -> Iterator[None]:
+    """Give what starts here one thread a process, and no folder's own `api`; this process stays as it was."""
+    absent = [name for name in (*_THREADS, "PYTHONSAFEPATH") if name not in os.environ]
+    os.environ.update(dict.fromkeys(absent, "1"))
+    try:
+        yield
+    finally:
+        for name in absent:
+            del os.environ[name]

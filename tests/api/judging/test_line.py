@@ -1,0 +1,65 @@
+"""Of things that only one may have at a time, each is given in the order that it was asked for."""
+
+import asyncio
+from threading import Thread
+
+import pytest
+
+from api.judging.line import Line
+
+
+def test_who_asked_first_has_it_first() -> None:
+    line = Line(["it"])
+    order = []
+
+    async def ask(name: str) -> None:
+        thing = await line.take()
+        await asyncio.sleep(0)
+        order.append((name, thing))
+        line.give_back(thing)
+
+    async def all_ask() -> None:
+        await asyncio.gather(*[ask(name) for name in "abc"])
+
+    asyncio.run(all_ask())
+    assert order == [("a", "it"), ("b", "it"), ("c", "it")]
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_who_leaves_the_line_keeps_nothing(given: bool) -> None:
+    line = Line(["it"])
+
+    async def leave() -> str:
+        thing = await line.take()
+        waiting = asyncio.ensure_future(line.take())
+        await asyncio.sleep(0)
+        if given:
+            line.give_back(thing)  # its turn comes in the moment in which it leaves
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        if not given:
+            line.give_back(thing)
+        return await asyncio.wait_for(line.take(), 5)
+
+    assert asyncio.run(leave()) == "it"
+
+
+def test_threads_with_event_loops_of_their_own_stand_in_one_line() -> None:
+    line, in_use, had = Line([1, 2]), set(), []
+
+    async def ask() -> None:
+        for _ in range(50):
+            thing = await line.take()
+            had.append(thing not in in_use)
+            in_use.add(thing)
+            await asyncio.sleep(0)
+            in_use.remove(thing)
+            line.give_back(thing)
+
+    threads = [Thread(target=lambda: asyncio.run(ask())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert had == [True] * 200
