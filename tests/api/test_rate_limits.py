@@ -6,8 +6,11 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
+from api import rate_limits
 from api.pages.site import PAGES
-from api.rate_limits import POLICIES, address_key
+from api.problems import ProblemError
+from api.rate_limits import DEFAULT, POLICIES, RateLimits, address_key
+from api.settings import Settings
 from api.storage.records import Role
 from api.tokens import issue
 from tests.api.conftest import Serve
@@ -67,6 +70,29 @@ def test_bad_tokens_are_counted_by_address_and_stop_no_good_one(client: TestClie
     answers = [client.get("/v1/assignments", headers=bad) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [401, 401, 429]
     assert client.get("/v1/assignments", headers=holder(client)).status_code == 200
+
+
+def test_a_minute_after_its_first_request_a_caller_begins_anew_and_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(rate_limits, "monotonic", lambda: now)
+    limits = RateLimits(Settings(requests_per_minute=2))
+
+    def left(caller: str) -> str:
+        return limits.count(DEFAULT, caller)["RateLimit"]
+
+    assert [left("ada"), left("ada")] == ['"default";r=1;t=60', '"default";r=0;t=60']
+    now = 1059.5
+    assert left("bob") == '"default";r=1;t=60'
+    with pytest.raises(ProblemError) as refused:
+        left("ada")
+    assert refused.value.headers["Retry-After"] == "1"
+    now = 1060.0
+    assert [left("ada"), left("bob")] == ['"default";r=1;t=60', '"default";r=0;t=60']
+    now = 1200.0
+    left("cleo")
+    assert len(limits._windows) == 1
 
 
 def test_health_is_never_limited(client: TestClient) -> None:
