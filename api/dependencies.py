@@ -1,10 +1,15 @@
-"""What routes are given: the service, and who calls, counted."""
+"""What routes are given: the service, and who calls, counted.
 
+FastAPI solves each dependency anew for each request, at a cost; so none of these asks for another.
+"""
+
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPBearer
+from fastapi import Depends, Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from api.access import require_role
 from api.problems import ProblemError, unauthorized
@@ -14,27 +19,40 @@ from api.service import Service
 from api.storage.records import Role, Token
 from api.tokens import authenticate
 
-# Declares in the OpenAPI document that an operation takes a token; `_anyone` reads it.
-_BEARER = HTTPBearer(
-    auto_error=False, scheme_name="token", description="A token made by `gradjury token create`"
-)
-_Declared = Annotated[object, Security(_BEARER)]
+_TOKEN = "token"  # in a request's state
 
 
-async def _service(request: Request) -> Service:
+class _Asked(SecurityBase):
+    """A dependency of which the OpenAPI document says that the operation takes a token."""
+
+    scheme_name = "token"
+    model = HTTPBearer(description="A token made by `gradjury token create`")
+
+    def __init__(self, give: Callable[[Request], Awaitable[Token | None]]) -> None:
+        self._give = give
+
+    async def __call__(self, request: Request) -> Token | None:
+        return await self._give(request)
+
+
+async def service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-TheService = Annotated[Service, Depends(_service)]
+TheService = Annotated[Service, Depends(service_of)]
 
 
-async def _anyone(request: Request, service: TheService) -> Token | None:
-    """Give the caller's token, None for a request without one, and count the request.
+async def _anyone(request: Request) -> Token | None:
+    """Give the caller's token, None for a request without one, and count the request, once.
 
     Raises: ProblemError 401 for a bad token, 429 for one request too many.
     """
-    return await counted(request, service, _bearer(request))
+    state = request.scope["state"]
+    if _TOKEN not in state:
+        await counted(request, await service_of(request), _bearer(request))
+    token: Token | None = state[_TOKEN]
+    return token
 
 
 async def counted(request: Request, service: Service, shown: str | None) -> Token | None:
@@ -48,7 +66,7 @@ async def counted(request: Request, service: Service, shown: str | None) -> Toke
     except ProblemError:
         _count(request, service, REFUSED, address)
         raise
-    request.state.token = token  # whose id the log tells
+    request.scope["state"][_TOKEN] = token  # whose id the log tells
     operation = getattr(request.scope.get("route"), "operation_id", None)
     caller = address if token is None else f"token:{token.id}"
     _count(request, service, POLICIES.get(operation or "", DEFAULT), caller)
@@ -83,17 +101,18 @@ Anyone = Annotated[Token | None, Depends(_anyone)]
 COUNTED = Depends(_anyone)  # for routes that do not ask who calls; a bad token is refused there too
 
 
-async def _caller(anyone: Anyone, _: _Declared) -> Token:
-    if anyone is None:
+async def _caller(request: Request) -> Token:
+    token = await _anyone(request)
+    if token is None:
         raise unauthorized("this needs a token: send 'Authorization: Bearer TOKEN'")
-    return anyone
+    return token
 
 
-Caller = Annotated[Token, Depends(_caller)]
+Caller = Annotated[Token, Depends(_Asked(_caller))]
 
 
-async def _checker(anyone: Anyone, service: TheService, _: _Declared) -> Token | None:
-    return may_check(service, anyone)
+async def _checker(request: Request) -> Token | None:
+    return may_check(await service_of(request), await _anyone(request))
 
 
 def may_check(service: Service, anyone: Token | None) -> Token | None:
@@ -106,4 +125,4 @@ def may_check(service: Service, anyone: Token | None) -> Token | None:
     return anyone
 
 
-Checker = Annotated[Token | None, Depends(_checker)]
+Checker = Annotated[Token | None, Depends(_Asked(_checker))]

@@ -3,8 +3,8 @@
 import logging
 import re
 import sys
+from secrets import token_hex
 from time import perf_counter
-from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,7 +28,7 @@ class Observing:
             await self._app(scope, receive, send)
             return
         sent = next((value for name, value in scope["headers"] if name == _HEADER), b"")
-        request_id = sent.decode() if _ID.fullmatch(sent) else uuid4().hex
+        request_id = sent.decode() if _ID.fullmatch(sent) else token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
         started, status = perf_counter(), 500
 
