@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from api.bodies import read_body
 from api.contents import REPORT_CONTENT, submission_content
-from api.dependencies import Checker, TheService
+from api.dependencies import Checker, service_of
 from api.judging.judging import judged
 from api.judging.task import Task
 from api.negotiation import accepted
@@ -37,7 +37,6 @@ _REQUEST = submission_content(SubmissionDocument)
 )
 async def check(
     request: Request,
-    service: TheService,
     checker: Checker,
     entries: Annotated[
         Literal["worst", "all"], Query(description="`all` puts the whole arrays beside the worst entries")
@@ -47,6 +46,7 @@ async def check(
         Query(description="`student` gives verdicts and hints alone, nothing that tells the gradient"),
     ] = Audience.GRADER,
 ) -> Response:
+    service = await service_of(request)
     media_type = accepted(request.headers.get("accept"))
     body = await read_body(request, service.settings.largest_body)
     task = Task(
