@@ -29,8 +29,9 @@ def side_by_side(work: Callable[[Piece], Found], pieces: Sequence[Piece]) -> lis
             return work(piece)
 
     count = min(threads(), len(pieces) // _FEWEST)
+    if len(pieces) > 1:
+        np.empty(_KEPT)  # fresh memory for each array costs more than the arithmetic, and threads wait for it
     if count < 2:
         return [quietly(piece) for piece in pieces]
-    np.empty(_KEPT)  # fresh memory for each array would have threads wait for the kernel
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(quietly, pieces))

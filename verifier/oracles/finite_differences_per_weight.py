@@ -28,25 +28,27 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     along a unit times the cube of what the weight moves it by. Left out (infinite error) are weights for
     which some unit's sign differs between the sides, in any example.
     """
-    trace = honest.trace
     found: dict[str, Estimate] = {}
     with np.errstate(all="ignore"):
         for layer, own in enumerate(problem.parameters):
-            z = trace.z[layer]
-            found[f"layers.{layer}.weight"] = _of_matrix(problem, trace, layer, own.weight, z, honest.loss)
+            of_layer = _of_layer(problem, honest, layer)
+            rows = own.weight.shape[0]
+            found[f"layers.{layer}.weight"] = Estimate(of_layer.value[:rows], of_layer.error[:rows])
             if own.bias is not None:
-                ones = np.ones((problem.batch.size, 1))
-                bias = _of_matrix(problem, trace, layer, own.bias[None, :], ones, honest.loss)
-                found[f"layers.{layer}.bias"] = Estimate(bias.value[0], bias.error[0])
+                found[f"layers.{layer}.bias"] = Estimate(of_layer.value[rows], of_layer.error[rows])
         for penalty in problem.risk.penalties:
             for name, part in penalty_differences(problem, penalty).items():
                 found[name] = Estimate(found[name].value + part.value, found[name].error + part.error)
     return Answer(found, Uncertainty.ESTIMATE)
 
 
-def _of_matrix(problem: Problem, trace: Trace, layer: int, w: Array, inputs: Array, noise: float) -> Estimate:
-    """Shapes: w (in, out), inputs (N, in); a bias is a row of weights on inputs of 1."""
-    flat = w.ravel()
+def _of_layer(problem: Problem, honest: Rounding, layer: int) -> Estimate:
+    """Give (in, out) weights; a bias is a last row of weights, on inputs of 1."""
+    own, trace = problem.parameters[layer], honest.trace
+    w, inputs = own.weight, trace.z[layer]
+    if own.bias is not None:
+        w, inputs = np.vstack([w, own.bias]), np.hstack([inputs, np.ones((len(inputs), 1))])
+    flat, units = w.ravel(), w.shape[1]
     steps = (flat + _SIDES[:, None] * RELATIVE_STEP * np.maximum(np.abs(flat), 1.0)) - flat
     width = steps[0] - steps[1]
     value, error = np.empty(flat.size), np.empty(flat.size)
@@ -54,11 +56,11 @@ def _of_matrix(problem: Problem, trace: Trace, layer: int, w: Array, inputs: Arr
 
     def differentiate(chunk: slice) -> None:
         weights = np.arange(chunk.start, chunk.stop)
-        moved = steps[:, chunk, None] * inputs.T[weights // w.shape[1]]
-        found = responded(problem, trace, layer, chunk, Moves(weights % w.shape[1], moved))
+        moved = steps[:, chunk, None] * inputs.T[weights // units]
+        found = responded(problem, trace, layer, chunk, Moves(weights % units, moved))
         above, below = found.losses.sum(axis=-1) * scale
         value[chunk] = (above - below) / width[chunk]
-        rounded = 2.0 * noise + SIDES_LOSE * (np.abs(above) + np.abs(below))
+        rounded = 2.0 * honest.loss + SIDES_LOSE * (np.abs(above) + np.abs(below))
         error[chunk] = np.where(found.smooth.all(axis=-1), rounded / width[chunk], np.inf)
 
     side_by_side(differentiate, list(chunks_of(problem, layer, flat.size, len(_SIDES), _CHUNK)))
