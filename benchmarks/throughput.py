@@ -2,11 +2,13 @@
 
     python -m benchmarks.throughput [--seconds 15] [--connections 16]
 
-Needs `wrk`. The submission is a right one of 4-8-3, N = 8. The client and all processes share the machine; so
+Needs `wrk`. Submissions are right ones of 4-8-3, N = 8: of a class, which answers one problem, and each of a
+problem of its own, more of them than a judging process keeps. The client and all processes share the machine; so
 beside requests a second stands the processor time that one costs the process that answers, all its threads
 together, and the least of three runs: what else the machine does adds to it.
 `gradjury serve` as it comes has one process that answers and one judge a core; beside it, one worker of one
-judge, and two of one each. Then one submission of 109,386 parameters as safetensors, over HTTP and here.
+judge, and two of one each. Then submissions of 109,386 parameters as safetensors, over HTTP and here, each of
+another problem than the one before.
 """
 
 import argparse
@@ -37,9 +39,12 @@ _LUA = """
 wrk.method = "POST"
 wrk.path = "/v1/checks"
 wrk.headers["Content-Type"] = "application/json"
-local file = io.open("{file}", "rb")
-wrk.body = file:read("*a")
-file:close()
+local bodies, next = {{}}, 0
+for line in io.lines("{file}") do bodies[#bodies + 1] = line end
+request = function()
+  next = next % #bodies + 1
+  return wrk.format(nil, nil, nil, bodies[next])
+end
 done = function(summary, latency)
   local fields = {{
     requests = summary.requests, microseconds = summary.duration, p50 = latency:percentile(50) / 1000,
@@ -51,6 +56,7 @@ done = function(summary, latency)
 end
 """
 _LARGE = ([784, 128, 64, 10], 32)
+_PROBLEMS = 12_000  # each judging process keeps some 2,000
 _RUNS = 3
 _SERVICES = (
     ("as it comes", 1, None),
@@ -122,11 +128,12 @@ def wait_for(url: str) -> None:
 
 
 def large(url: str) -> None:
-    content = safetensors_of(document(*_LARGE))
+    contents = [safetensors_of(document(*_LARGE, seed)) for seed in range(8)]  # of which one alone is kept
     connection = HTTPConnection(url.removeprefix("http://"))
     headers = {"Content-Type": "application/x-safetensors"}
     asked, here = [], []
-    for _ in range(25):
+    for i in range(32):
+        content = contents[i % len(contents)]
         started = time.perf_counter()
         connection.request("POST", "/v1/checks", content, headers)
         answer = connection.getresponse()
@@ -138,8 +145,18 @@ def large(url: str) -> None:
         json.dumps(report.to_dict())
         here.append(time.perf_counter() - started)
     a, b = median(asked) * 1e3, median(here) * 1e3
-    print(f"109,386 parameters as safetensors ({len(content) / 1e6:.1f} MB)")
+    print(f"109,386 parameters as safetensors ({len(contents[0]) / 1e6:.1f} MB)")
     print(f"    {a:.1f} ms over HTTP, {b:.1f} ms here: {a / b:.2f} x")
+
+
+def script_of(folder: Path, name: str, problems: int) -> Path:
+    """Write what wrk sends, one submission a line, each of another problem."""
+    with (folder / f"{name}.jsonl").open("w") as file:
+        for seed in range(problems):
+            file.write(json.dumps(plain(document([4, 8, 3], 8, seed))) + "\n")
+    script = folder / f"{name}.lua"
+    script.write_text(_LUA.format(file=folder / f"{name}.jsonl"))
+    return script
 
 
 def main() -> None:
@@ -151,26 +168,31 @@ def main() -> None:
         raise SystemExit("this needs wrk: apt-get install wrk")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "submission.json").write_text(json.dumps(plain(document([4, 8, 3], 8))))
-        script = folder / "requests.lua"
-        script.write_text(_LUA.format(file=folder / "submission.json"))
+        scripts = {
+            "a class": script_of(folder, "class", 1),
+            "each its own": script_of(folder, "own", _PROBLEMS),
+        }
         print("echo, one process")
         with echoing() as (url, pid):
-            echo = rate(url, pid, script, chosen.connections, chosen.seconds)
+            echo = rate(url, pid, scripts["a class"], chosen.connections, chosen.seconds)
         rates = {}
         for label, workers, judges in _SERVICES:
             os.environ.pop("GRADJURY_PROCESSES", None)
             if judges:
                 os.environ["GRADJURY_PROCESSES"] = judges  # of each worker
-            print(f"the service, {label}")
             with running_service(workers, folder) as (url, pid):
                 wait_for(url)
-                rates[label] = rate(url, pid, script, chosen.connections, chosen.seconds)
+                for problems, script in scripts.items():
+                    print(f"the service, {label}, {problems}")
+                    found = rate(url, pid, script, chosen.connections, chosen.seconds)
+                    rates[label, problems] = found
                 if judges is None:
                     large(url)
-        for label, found in rates.items():
-            print(f"{label}: {100 * found / echo:.0f} % of echo")
-        print(f"two and two: {rates['two and two'] / rates['one and one']:.2f} x one and one")
+        for (label, problems), found in rates.items():
+            print(f"{label}, {problems}: {100 * found / echo:.0f} % of echo")
+        for problems in scripts:
+            ratio = rates["two and two", problems] / rates["one and one", problems]
+            print(f"two and two, {problems}: {ratio:.2f} x one and one")
 
 
 if __name__ == "__main__":
