@@ -3,8 +3,8 @@
     python -m benchmarks.throughput [--seconds 15] [--connections 16]
 
 Needs `wrk`. Submissions are right ones of 4-8-3, N = 8: of a class, which answers one problem, and each of a
-problem of its own, more of them than a judging process keeps. The client and all processes share the machine; so
-beside requests a second stands the processor time that one costs the process that answers, all its threads
+problem of its own, more of them than a judging process keeps. The client and all processes share the machine;
+so beside requests a second stands the processor time that one costs the process that answers, all its threads
 together, and the least of three runs: what else the machine does adds to it.
 `gradjury serve` as it comes has one process that answers and one judge a core; beside it, one worker of one
 judge, and two of one each. Then submissions of 109,386 parameters as safetensors, over HTTP and here, each of

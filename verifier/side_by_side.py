@@ -7,12 +7,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from verifier.memory import keep_freed_memory
 from verifier.process_count import cores
 
 Piece = TypeVar("Piece")
 Found = TypeVar("Found")
 _FEWEST = 2  # pieces a thread, of which one costs more than the thread
-_KEPT = (1 << 22) - (1 << 12)  # numbers, 32 MB: what glibc has been given back once, it keeps for the next
 
 
 def threads() -> int:
@@ -30,7 +30,7 @@ def side_by_side(work: Callable[[Piece], Found], pieces: Sequence[Piece]) -> lis
 
     count = min(threads(), len(pieces) // _FEWEST)
     if len(pieces) > 1:
-        np.empty(_KEPT)  # fresh memory for each array costs more than the arithmetic, and threads wait for it
+        keep_freed_memory()  # else threads wait for the kernel, one after the other
     if count < 2:
         return [quietly(piece) for piece in pieces]
     with ThreadPoolExecutor(count) as pool:

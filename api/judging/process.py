@@ -56,7 +56,8 @@ class JudgingProcess:
 
         deadline = loop.call_later(seconds, expire)
         try:
-            await loop.sock_sendall(end, framed(task))
+            for piece in framed(task):
+                await loop.sock_sendall(end, piece)
             outcome = await awaited_frame(end)
         except (EOFError, OSError):
             self.kill()

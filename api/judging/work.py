@@ -18,6 +18,7 @@ from verifier.documents.gradients_reading import parse_gradients, read_handed_in
 from verifier.documents.json_text import parse, write
 from verifier.documents.mistakes import MalformedSubmission
 from verifier.expected import Expectations
+from verifier.memory import keep_freed_memory
 from verifier.pipeline import verify
 from verifier.report import Audience, Report
 from verifier.whole_arrays import without_arrays
@@ -33,15 +34,17 @@ def work(end: socket, memory: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    keep_freed_memory()
     with end:
         try:
             while isinstance(task := next_frame(end), Task):
-                end.sendall(_answer(task))
+                for piece in _answer(task):
+                    end.sendall(piece)
         except (EOFError, OSError, MemoryError):  # nobody is there, or a frame is too large to be held
             return
 
 
-def _answer(task: Task) -> bytes:
+def _answer(task: Task) -> tuple[bytes, bytes]:
     try:
         return framed(judge(task))
     except MemoryError:
