@@ -1,7 +1,8 @@
 """What crosses the socket between the service and a judging process: frames of data, never of objects.
 
 A frame is its lengths and kind, the value as MessagePack, whose fields are held to their types when read, and
-a task's file as it came: a process that judges what strangers sent can tell the service nothing but an outcome.
+a task's file as it came. So a process that judges what strangers sent can tell the service nothing but an
+outcome.
 """
 
 import asyncio
