@@ -29,6 +29,7 @@ from api.service import Service
 from api.settings import Settings
 from api.stopping import told_to_stop
 from api.unforeseen import AnswerUnforeseen
+from verifier.memory import keep_freed_memory
 
 _DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
 
@@ -53,6 +54,7 @@ _ROUTES = (
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     log_as_json(service.settings.log_level)
+    keep_freed_memory()  # bodies of megabytes come and go
     await run_sync(service.start)
     try:
         worker = None

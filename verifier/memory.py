@@ -1,8 +1,6 @@
-"""Memory that was freed, kept for the next array: fresh pages cost more than the arithmetic on them."""
+"""Memory that was freed, kept for what comes next: fresh pages cost more than the arithmetic on them."""
 
-import numpy as np
-
-_NUMBERS = (1 << 22) - (1 << 12)  # just under 32 MB, beyond which glibc adapts no more
+_BYTES = (1 << 25) - (1 << 15)  # just under 32 MB, beyond which glibc adapts no more
 
 
 def keep_freed_memory() -> None:
@@ -11,4 +9,4 @@ def keep_freed_memory() -> None:
     It raises its thresholds to the largest block that was ever given back (mallopt(3), M_MMAP_THRESHOLD); so
     one is taken, not touched, and given back. Elsewhere this does nothing.
     """
-    np.empty(_NUMBERS)
+    bytes(_BYTES)

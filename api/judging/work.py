@@ -1,5 +1,6 @@
 """What a judging process does with a task. It imports the numerics once, before it is forked."""
 
+import gc
 import resource
 import signal
 from dataclasses import replace
@@ -35,6 +36,7 @@ def work(end: socket, memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     keep_freed_memory()
+    gc.freeze()  # what is imported stays, and need not be looked at again
     with end:
         try:
             while isinstance(task := next_frame(end), Task):
