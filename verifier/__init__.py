@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from verifier.diagnosis.inspection import Inspection
     from verifier.documents.files import load
     from verifier.documents.mistakes import MalformedSubmission, Mistake
+    from verifier.expected import Expectations
     from verifier.inspecting import inspect
     from verifier.operation_check.checking import check_operation
     from verifier.pipeline import verify
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from verifier.verdict import Verdict
 
 _HOMES = {
+    "Expectations": "verifier.expected",
     "Inspection": "verifier.diagnosis.inspection",
     "MalformedSubmission": "verifier.documents.mistakes",
     "Mistake": "verifier.documents.mistakes",
@@ -31,6 +33,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Expectations",
     "Inspection",
     "MalformedSubmission",
     "Mistake",
