@@ -27,8 +27,9 @@ class Ball:
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing is in doubt."""
-        return not any(self.radius.strides or (1,)) or not self.radius.any()
+        """Whether nothing is in doubt; one number seen from everywhere, as in `exact`, is asked once."""
+        everywhere = self.radius.size > 0 and not any(self.radius.strides)
+        return not (self.radius.item(0) if everywhere else self.radius.any())
 
     @property
     def lower(self) -> Array:
@@ -111,9 +112,7 @@ class Factors:
         radius = left[which] @ right
         if self.added:
             radius += self.added * UNIT * np.abs(middle)
-        radius *= (
-            1.0 + (2 * self.terms + 24) * UNIT
-        )  # inflated, as a sum of so many products, where it stands
+        radius *= 1.0 + (2 * self.terms + 24) * UNIT  # inflated where it stands, as a sum of so many products
         radius += (self.terms + 8) * SMALLEST
         return Ball(middle, radius)
 

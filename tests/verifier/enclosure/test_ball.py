@@ -7,6 +7,7 @@ import pytest
 
 from verifier.enclosure import ball as arithmetic
 from verifier.enclosure.ball import SMALLEST, UNIT, Ball, exact, inflated
+from verifier.enclosure.sharp_product import sharp_matmul
 
 TRIES = 400
 SPAN = 996  # powers of two up to about 1e300
@@ -282,3 +283,17 @@ def test_exact_numbers_have_no_radius_and_sums_of_them_little():
     x = exact(np.array([1.0, 2.0]))
     assert x.radius.tolist() == [0.0, 0.0]
     assert (arithmetic.plus(x, x).radius <= 4 * UNIT * 4).all()
+
+
+def test_one_number_seen_from_everywhere_is_in_doubt_all_the_same():
+    """A sum's gradient goes back to all its terms, as a view of one number and of its radius."""
+    copied = Ball(np.broadcast_to(3.0, (2, 4)), np.broadcast_to(0.5, (2, 4)))
+    assert not copied.is_exact
+    assert exact(np.ones((2, 4))).is_exact
+    assert exact(np.ones((0, 4))).is_exact
+    doubtful = Ball(np.ones((4, 3)), np.full((4, 3), UNIT))
+    for multiply in (arithmetic.matmul, sharp_matmul):
+        assert (multiply(copied, doubtful).radius >= 4 * 0.5).all()
+        assert (
+            multiply(arithmetic.transpose(doubtful), arithmetic.transpose(copied)).radius >= 4 * 0.5
+        ).all()

@@ -170,3 +170,18 @@ def test_every_format_shows_gradients_of_any_rank_to_everybody(name: str, format
         text = EXPORTERS[format_name].render([Sourced("graph", shown)], ExportChoices())
         assert text
         assert "Traceback" not in text
+
+
+def test_the_bound_holds_where_one_doubtful_number_goes_back_to_many() -> None:
+    nodes = [
+        {"name": "h", "op": "exp", "args": ["x"]},
+        {"name": "product", "op": "matmul", "args": ["h", "V"]},
+        {"name": "sum", "op": "sum", "args": ["product"]},
+        {"name": "z", "op": "exp", "args": ["sum"]},
+    ]
+    rng = np.random.default_rng(0)
+    x, weights = np.round(rng.normal(size=(3, 4)) * 2, 2), np.round(rng.normal(size=(4, 2)) * 5, 2)
+    document = with_right_gradients(nodes, x=x, V=weights)
+    report = verify(document, oracles=["high_precision", "backpropagation"])
+    assert [row.agrees for row in report.evidence] == [True, True]
+    assert report.verdict == "correct"
