@@ -73,5 +73,5 @@ class EstimatesByRows(_Named[Estimate]):
         """
 
     def sharpened(self) -> bool:
-        """Take sharper, dearer ways from now on; say False where there are none, or none left."""
+        """Take sharper, dearer ways from now on where values are vague; say whether anything changed."""
         return False

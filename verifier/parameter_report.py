@@ -8,6 +8,7 @@ from reference_impl.array import Array
 from verifier.comparison import Comparison
 from verifier.convention import Convention, as_submitted
 from verifier.report import Entries, Entry, ParameterReport
+from verifier.rounding_arithmetic import scale_of
 from verifier.verdict import Verdict, of_parameter
 
 MOST_WORST = 10
@@ -53,11 +54,8 @@ def _measures(comparison: Comparison) -> dict[str, float | None]:
         relative = comparison.error / np.abs(comparison.expected)
         relative = np.where(comparison.error == 0, 0.0, relative)
         relative = relative[comparison.nonzero | (comparison.error == 0)]
-        # scaled to 1 first, so that squares of huge or tiny entries neither overflow nor vanish
-        size = float(np.max(np.abs(expected), initial=0.0))
-        unit = size if 0 < size < np.inf else 1.0
-        largest = float(np.max(np.abs(submitted), initial=0.0))
-        own = largest if 0 < largest < np.inf else 1.0
+        # scaled to about 1 first, so that squares of huge or tiny entries neither overflow nor vanish
+        own, unit = scale_of(submitted), scale_of(expected)
         both = max(unit, own)
         s, e = submitted / own, expected / unit
         norm_s, norm_e = float(np.linalg.norm(s)), float(np.linalg.norm(e))

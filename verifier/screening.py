@@ -18,7 +18,7 @@ from verifier.by_rows import EstimatesByRows, Rows
 from verifier.comparison import RESOLUTION, UNDERFLOWN
 from verifier.consensus import MEETING, Evidence
 from verifier.convention import Convention, as_submitted
-from verifier.estimate import Allowing, Answer, Estimate, WithinRounding
+from verifier.estimate import Allowing, Answer, WithinRounding
 from verifier.report import ParameterReport
 from verifier.verdict import Verdict
 
@@ -70,8 +70,12 @@ def screen(
     unknown = np.zeros(len(others), dtype=np.int64)
     measures = _Measures(len(asked))
     for block in blocks(submitted):
-        found = _sharp_reference(block, first.gradient, block.of(submitted), allowed)
-        if found is None or not _is_clean(block, block.of(submitted), found, allowed, measures):
+        found, own = block.of_estimates(first.gradient), block.of(submitted)
+        if not _is_sharp(block, found, own, allowed):
+            if not (isinstance(first.gradient, EstimatesByRows) and first.gradient.sharpened()):
+                return None
+            return screen(asked, gradients, answers, allowed, convention)  # all by one reference
+        if not _is_clean(block, own, found, allowed, measures):
             return None
         if not _all_meet(block, found, others, distances, unknown):
             return None
@@ -96,19 +100,6 @@ def _has_slopes(answers: Sequence[Answer]) -> bool:
     none = WithinRounding, EstimatesByRows
     told = (own.gradient for own in answers if not isinstance(own.gradient, none))
     return any(estimate.slopes is not None for gradient in told for estimate in gradient.values())
-
-
-def _sharp_reference(
-    block: Block, gradient: Mapping[str, Estimate], submitted: Array, allowed: Allowing
-) -> Rows | None:
-    """Give the reference where it is known well throughout, and more sharply if that is what it takes."""
-    found = block.of_estimates(gradient)
-    if _is_sharp(block, found, submitted, allowed):
-        return found
-    if not (isinstance(gradient, EstimatesByRows) and gradient.sharpened()):
-        return None
-    found = block.of_estimates(gradient)
-    return found if _is_sharp(block, found, submitted, allowed) else None
 
 
 def _is_sharp(block: Block, found: Rows, submitted: Array, allowed: Allowing) -> bool:
@@ -175,8 +166,8 @@ def _all_meet(block: Block, first: Rows, others: Sequence[Answer], distances: Ar
         )
         unknown[index] += value.size - seen.size
         distance = np.abs(own - seen)
-        farthest = float(distance.max())
-        if not isfinite(farthest) or not isfinite(float(reach.max())):
+        farthest = float(distance.max(initial=0.0))  # it may have seen no column at all
+        if not isfinite(farthest) or not isfinite(float(reach.max(initial=0.0))):
             known = np.isfinite(own) & np.isfinite(reach)
             unknown[index] += known.size - np.count_nonzero(known)
             own, reach = np.where(known, own, seen), np.where(known, reach, np.inf)

@@ -1,13 +1,16 @@
 """Gradients looked at row by row are the whole ones, whoever gives them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from reference_impl import backpropagate, forward, named
+from reference_impl import Batch, LayerParameters, backpropagate, forward, named
 from reference_impl.risk import Penalty
 from tests.drawing import draw_problem
 from tests.verifier.documenting import document_of_problem
 from verifier import sampled_units, verify
+from verifier.blocks import BLOCK
 from verifier.by_rows import ALL, EstimatesByRows
 from verifier.convention import Convention
 from verifier.oracles import ORACLES
@@ -82,5 +85,48 @@ def test_rows_too_vague_to_judge_by_are_worked_out_more_sharply():
 
     answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, honest)}
     assert screen(list(right), right, answers, honest, Convention()) is not None
+    document = document_of_problem(problem, gradients=right)
+    short, long = verify(document), verify(document, entries="all")
+    assert short.verdict == "correct"
+    for name, own in short.parameters.items():
+        assert own.max_abs_error == long.parameters[name].max_abs_error  # one reference for all of them
+
+
+def test_a_bias_larger_than_a_block_is_looked_at_whole():
+    problem = draw_problem(np.random.default_rng(0), widths=[2, BLOCK + 3], examples=2)
+    right = {name: np.array(value) for name, value in named(backpropagate(problem))}
+    report = verify(document_of_problem(problem, gradients=right))
+    assert {name: row.correct for name, row in report.parameters.items()} == {
+        name: array.size for name, array in right.items()
+    }
+    right["layers.0.bias"][-1] += 1.0
+    report = verify(document_of_problem(problem, gradients=right))
+    assert report.parameters["layers.0.bias"].incorrect == 1
+
+
+def test_differences_that_cross_a_kink_everywhere_tell_nothing():
+    drawn = draw_problem(np.random.default_rng(0), widths=[3, 1], output="relu", examples=1, bias=False)
+    batch = Batch(np.abs(drawn.batch.inputs) * 1e-7, drawn.batch.targets)  # closer to 0 than a step
+    weight = np.abs(drawn.parameters[0].weight)
+    problem = replace(drawn, batch=batch, parameters=(LayerParameters(weight, None),))
+    right = {name: np.array(value) for name, value in named(backpropagate(problem))}
     report = verify(document_of_problem(problem, gradients=right))
     assert report.verdict == "correct"
+    assert {row.oracle: row.entries for row in report.evidence}["finite_differences"] == 0
+
+
+def test_what_underflow_leaves_is_no_reason_for_sharper_products():
+    """Units that are off have gradients of 0, known to the smallest number, which NaN does not meet."""
+    problem = draw_problem(np.random.default_rng(5), activation_name="relu", widths=[3, 6, 2], examples=1)
+    found = asked(problem, "backpropagation")
+    assert ((found["layers.1.weight"].value == 0) & (found["layers.1.weight"].error > 0)).any()
+    before = {name: own.value.tobytes() for name, own in found.items()}
+    right = {name: np.array(value) for name, value in named(backpropagate(problem))}
+    right["layers.1.weight"][found["layers.1.weight"].value == 0] = np.nan
+    trace = forward(problem.network, problem.parameters, problem.batch)
+    honest = rounding(problem, trace, PRECISIONS["float64"])
+    answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, honest)}
+    assert screen(list(right), right, answers, honest, Convention()) is None
+    after = {name: own.value.tobytes() for name, own in answers["backpropagation"].gradient.items()}
+    assert after == before
+    assert not asked(problem, "backpropagation").sharpened()

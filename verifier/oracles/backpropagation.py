@@ -31,30 +31,30 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
 
 
 class _SharpWhereVague(EstimatesByRows):
-    """Plain products until one is found to be vague, or whoever looks at rows says so."""
+    """Plain products until somebody needs to know whether they are vague, and sharper ones if they are."""
 
     def __init__(self, problem: Problem, honest: Rounding, plain: EstimatesByRows) -> None:
         super().__init__(list(plain))
-        self._problem, self._honest = problem, honest
-        self._found: Mapping[str, Estimate] = plain
+        self._problem, self._honest, self._found = problem, honest, plain
         self._is_settled = False
 
     def _whole(self, name: str) -> Estimate:
-        if not self._is_settled:
-            self._is_settled = True
-            if _is_vague(self._found, self._honest):
-                self._found = _sharply(self._problem, self._honest)
+        self.sharpened()
         return self._found[name]
 
     def rows(self, name: str, which: Which) -> Rows:
-        if isinstance(self._found, EstimatesByRows):
-            return self._found.rows(name, which)
-        return Rows(self._found[name].value[which], self._found[name].error[which])
+        return self._found.rows(name, which)
 
     def sharpened(self) -> bool:
         if self._is_settled:
             return False
-        self._found, self._is_settled = _sharply(self._problem, self._honest), True
+        self._is_settled = True
+        if not _is_vague(self._found, self._honest):
+            return False
+        sharp = _sharply(self._problem, self._honest)
+        if not isinstance(sharp, EstimatesByRows):
+            return False  # it reaches a kink that plain products tell apart
+        self._found = sharp
         return True
 
 
