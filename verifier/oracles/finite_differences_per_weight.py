@@ -7,7 +7,6 @@ there on the network runs again. Costs two forward passes a weight, so it is ask
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.differences import RELATIVE_STEP, SIDES_LOSE, penalty_differences
 from verifier.estimate import Answer, Estimate, Uncertainty
@@ -17,6 +16,7 @@ from verifier.side_by_side import side_by_side
 
 _SIDES = np.array([1.0, -1.0])
 _SIDES_OF_UNITS = np.array([1.0, -1.0, 0.5, -0.5])
+_LEADS = 0.1  # of differences: what all orders but the lowest may make of them
 _CHUNK = 1 << 18  # numbers in one intermediate array: threads wait for each other's Python less often
 
 
@@ -25,8 +25,8 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
 
     Error: an estimate of both risks' rounding, and of truncation, h² R‴ / 6 to leading order, of which it
     takes three times. R‴ along a weight is put together from the units': each example's third derivative
-    along a unit times the cube of what the weight moves it by. Left out (infinite error) are weights for
-    which some unit's sign differs between the sides, in any example.
+    along a unit, times what the weight moves it by. Left out (infinite error) are weights for
+    which some unit's sign differs between the sides, in any example, or which may move it too far to tell.
     """
     found: dict[str, Estimate] = {}
     with np.errstate(all="ignore"):
@@ -64,26 +64,33 @@ def _of_layer(problem: Problem, honest: Rounding, layer: int) -> Estimate:
         error[chunk] = np.where(found.smooth.all(axis=-1), rounded / width[chunk], np.inf)
 
     side_by_side(differentiate, list(chunks_of(problem, layer, flat.size, len(_SIDES), _CHUNK)))
-    lost = _truncated(problem, trace, layer, inputs) * np.maximum(np.abs(w), 1.0) ** 2
+    lost = _truncated(problem, honest, layer, inputs, w)
     return Estimate(value.reshape(w.shape), error.reshape(w.shape) + scale * lost)
 
 
-def _truncated(problem: Problem, trace: Trace, layer: int, inputs: Array) -> Array:
-    """Give h² Σₙ |ℓₙ‴| / 2 along each weight, for the step h = RELATIVE_STEP. Shape: (in, out).
+def _truncated(problem: Problem, honest: Rounding, layer: int, inputs: Array, w: Array) -> Array:
+    """Give h² Σₙ |ℓₙ‴| / 2 along each weight, for its step h. Shape: (in, out).
 
-    By a third difference at every unit of every example, over what the largest of its inputs moves it by:
-    f(s) − f(−s) − 2 (f(s/2) − f(−s/2)) = s³ f‴ / 4 to leading order.
+    By a third difference at every unit of every example, over the most that any of its weights may move it:
+    f(s) − f(−s) − 2 (f(s/2) − f(−s/2)) = s³ f‴ / 4 to leading order. A smaller move takes the square of its
+    share of that, in place of the cube, since f″ may jump (elu at 0). Where differences of s are so far from
+    twice, or four times, those of s/2 that other orders lead, nothing is known of smaller moves (infinite).
     """
-    largest = np.abs(inputs).max(axis=1, keepdims=True)
-    a = trace.a[layer]
-    steps = (_SIDES_OF_UNITS[:, None, None] * RELATIVE_STEP * largest) * np.ones_like(a)
-    cubes, unknown = np.zeros_like(a), np.zeros_like(a)
+    largest, heaviness = np.abs(inputs).max(axis=1, keepdims=True), np.maximum(np.abs(w), 1.0)
+    heaviest = heaviness.max(axis=0)
+    a, middle = honest.trace.a[layer], honest.losses
+    steps = _SIDES_OF_UNITS[:, None, None] * (RELATIVE_STEP * largest * heaviest)
+    bends, unknown = np.zeros_like(a), np.zeros_like(a)
     moves = moves_of(steps, np.arange(a.shape[1]))
-    for found in responses(problem, trace, layer, a.shape[1], len(_SIDES_OF_UNITS), moves):
+    for found in responses(problem, honest.trace, layer, a.shape[1], len(_SIDES_OF_UNITS), moves):
         above, below, half_above, half_below = found.losses
-        cubes[:, found.moves] = 4.0 * np.abs(above - below - 2.0 * (half_above - half_below)).T
-        unknown[:, found.moves] = ~found.smooth.T
+        odd, even = above - below, above + below - 2.0 * middle
+        bent = np.abs(odd - 2.0 * (half_above - half_below))
+        other = np.abs(even - 4.0 * (half_above + half_below - 2.0 * middle))
+        rounded = 8.0 * SIDES_LOSE * (np.abs(above) + np.abs(below))
+        leads = found.smooth & (bent + other <= _LEADS * (np.abs(odd) + np.abs(even)) + rounded)
+        bends[:, found.moves], unknown[:, found.moves] = 4.0 * bent.T, ~leads.T
     share = np.divide(np.abs(inputs), largest, out=np.zeros_like(inputs), where=largest > 0)
-    known = np.where(unknown > 0, 0.0, cubes)
-    lost = (share**3).T @ known / (2.0 * RELATIVE_STEP)
+    known = np.where(unknown > 0, 0.0, bends)
+    lost = np.square(share).T @ known * np.square(heaviness / heaviest) / (2.0 * RELATIVE_STEP * heaviness)
     return np.where((share > 0).T.astype(np.float64) @ unknown > 0, np.inf, lost)
