@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
 
-from reference_impl.network import Trace, forward, named
+from reference_impl.network import Batch, LayerParameters, Trace, forward, named
 from reference_impl.problem import Problem
 from verifier.estimate import Answer, Uncertainty
 from verifier.oracle_names import is_of_graphs
@@ -69,13 +70,13 @@ class Expectations:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        found = Expected(problem, oracles)
-        if size <= self._most:
-            while self._room < size:
-                self._room += _numbers(self._kept.popitem(last=False)[1].problem)
-            self._kept[key] = found
-            self._room -= size
-        return found
+        if size > self._most:
+            return Expected(problem, oracles)
+        while self._room < size:
+            self._room += _numbers(self._kept.popitem(last=False)[1].problem)
+        self._room -= size
+        self._kept[key] = Expected(_copied(problem), oracles)
+        return self._kept[key]
 
 
 def fingerprint(problem: Problem) -> bytes:
@@ -110,6 +111,18 @@ def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None
     answers = {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
     of_graphs = Answer({}, Uncertainty.UNKNOWN, "it knows graphs alone")
     return answers | dict.fromkeys(others, of_graphs)
+
+
+def _copied(problem: Problem) -> Problem:
+    """Give a problem of arrays that nobody else can change: whoever asked may train on with its own."""
+    parameters = tuple(
+        LayerParameters(own.weight.copy("K"), None if own.bias is None else own.bias.copy("K"))
+        for own in problem.parameters
+    )
+    batch = problem.batch
+    masks = {index: mask.copy("K") for index, mask in batch.masks.items()}
+    batch = Batch(batch.inputs.copy("K"), batch.targets.copy("K"), masks)
+    return replace(problem, parameters=parameters, batch=batch)
 
 
 def _numbers(problem: Problem) -> int:

@@ -1,5 +1,6 @@
 """Many answers to one problem cost what is true of it once, and say what each would say alone."""
 
+import copy
 from dataclasses import fields, replace
 
 import numpy as np
@@ -62,6 +63,24 @@ def test_an_oracle_that_is_none_is_refused_each_time():
     for _ in range(2):
         with pytest.raises(ValueError, match="'guess'"):
             verify(answered(drawn()), oracles=["guess"], expectations=expectations)
+
+
+def test_arrays_that_are_changed_after_they_were_asked_change_nothing_that_is_kept():
+    """As where one trains on, in place, and asks again about where one was."""
+    expectations = Expectations()
+    document = answered(drawn(penalties=(Penalty("l2", 0.1, 0.5),)))
+    for field in ("parameters", "masks"):
+        document[field] = {name: np.array(array) for name, array in document[field].items()}
+    document |= {field: np.array(document[field]) for field in ("inputs", "targets")}
+    before = copy.deepcopy(document)
+    verify(document, expectations=expectations)
+    for array in (*document["parameters"].values(), *document["masks"].values()):
+        array *= 1.5
+    document["inputs"] *= 3.0
+    document["targets"] += 1.0
+    for precision in ("float64", "float32"):
+        asked = before | {"precision": precision}
+        assert_say_the_same(verify(asked, expectations=expectations), verify(asked))
 
 
 def with_weight(problem: Problem, change) -> Problem:
