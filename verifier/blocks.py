@@ -93,7 +93,7 @@ def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
         if entries + array.size > BLOCK and parts:
             yield Block(parts, sizes, owners)
             parts, sizes, owners, entries = [], [], [], 0
-        if array.size <= BLOCK or array.ndim < 2:  # which has no rows, and is never large beside a weight
+        if array.size <= BLOCK or array.ndim < 2:  # one axis has no rows
             parts.append(_Part(name, ALL))
             sizes.append(array.size)
             owners.append(owner)

@@ -69,6 +69,14 @@ def test_the_short_way_says_what_the_long_way_says(seed):
     hold_equal(verify(document), verify(document, entries="all"))
 
 
+def test_an_answer_off_in_its_last_digits_is_measured_alike_both_ways():
+    document = right_submission(draw_problem(np.random.default_rng(7), widths=[3, 5, 2], scale=3.0))
+    for gradient in document["gradients"].values():
+        gradient[...] = np.nextafter(gradient, np.inf)
+    assert screened(document) is not None
+    hold_equal(verify(document), verify(document, entries="all"))
+
+
 def test_parameters_larger_than_a_block_are_judged_in_rows():
     problem = draw_problem(np.random.default_rng(1), widths=[300, 130, 5], examples=6, loss="mse")
     assert problem.parameters[0].weight.size > 2 * BLOCK
