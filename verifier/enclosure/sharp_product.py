@@ -38,11 +38,6 @@ def sharp_factors(x: Ball, y: Ball) -> Factors:
     return Factors(middle, (rounded, factor), 4 * terms, added=1.0)
 
 
-def sharp_matmul(x: Ball, y: Ball) -> Ball:
-    """Multiply matrices, x of shape (m, n) and y of shape (n, k); extreme numbers as `matmul` does."""
-    return sharp_factors(x, y).rows(slice(None))
-
-
 def _exponents(values: Array, axis: int) -> Array | None:
     """Give e with |values| < 2ᵉ along an axis, kept as one; None where some are extreme or not finite."""
     largest = np.abs(values).max(axis=axis, keepdims=True, initial=0.0)

@@ -5,9 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from verifier.by_rows import ALL
 from verifier.enclosure import ball as arithmetic
-from verifier.enclosure.ball import SMALLEST, UNIT, Ball, exact, inflated
-from verifier.enclosure.sharp_product import sharp_matmul
+from verifier.enclosure.ball import SMALLEST, UNIT, Ball, exact, factors, inflated
+from verifier.enclosure.sharp_product import sharp_factors
 
 TRIES = 400
 SPAN = 996  # powers of two up to about 1e300
@@ -292,8 +293,7 @@ def test_one_number_seen_from_everywhere_is_in_doubt_all_the_same():
     assert exact(np.ones((2, 4))).is_exact
     assert exact(np.ones((0, 4))).is_exact
     doubtful = Ball(np.ones((4, 3)), np.full((4, 3), UNIT))
-    for multiply in (arithmetic.matmul, sharp_matmul):
-        assert (multiply(copied, doubtful).radius >= 4 * 0.5).all()
-        assert (
-            multiply(arithmetic.transpose(doubtful), arithmetic.transpose(copied)).radius >= 4 * 0.5
-        ).all()
+    for ready in (factors, sharp_factors):
+        assert (ready(copied, doubtful).rows(ALL).radius >= 4 * 0.5).all()
+        turned = ready(arithmetic.transpose(doubtful), arithmetic.transpose(copied))
+        assert (turned.rows(ALL).radius >= 4 * 0.5).all()
