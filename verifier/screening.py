@@ -8,7 +8,7 @@ parameters are judged together, large ones in blocks that stay in cache.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, sqrt
+from math import sqrt
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from reference_impl.array import Array
 from verifier.blocks import Block, blocks
 from verifier.by_rows import EstimatesByRows, Rows
 from verifier.comparison import RESOLUTION, UNDERFLOWN
-from verifier.consensus import MEETING, Evidence
+from verifier.consensus import Evidence
 from verifier.convention import Convention, as_submitted
 from verifier.estimate import Allowing, Answer, WithinRounding
+from verifier.meeting import all_meet
 from verifier.report import ParameterReport
 from verifier.verdict import Verdict
 
@@ -77,7 +78,7 @@ def screen(
             return screen(asked, gradients, answers, allowed, convention)  # all by one reference
         if not _is_clean(block, own, found, allowed, measures):
             return None
-        if not _all_meet(block, found, others, distances, unknown):
+        if not all_meet(block, found, others, distances, unknown):
             return None
     # where rounding may change more than there is in the whole parameter, it excuses nothing
     if not (measures.rounding <= measures.of_expected).all():
@@ -138,54 +139,6 @@ def _is_clean(block: Block, submitted: Array, reference: Rows, allowed: Allowing
     found.zeros[own] += block.count(submitted == 0)
     found.uninformative[own] += block.count(expected == 0)
     return True
-
-
-def _all_meet(block: Block, first: Rows, others: Sequence[Answer], distances: Array, unknown: Array) -> bool:
-    """Say whether all oracles' intervals have a point in common in every entry; see `consensus`.
-
-    Of the last answer within rounding it is enough that its values lie in all other intervals.
-    """
-    value = first.value
-    low: Array | None = None  # of what all so far have in common, where it is less than the first's interval
-    high = value
-    order = sorted(range(len(others)), key=lambda index: isinstance(others[index].gradient, WithinRounding))
-    for index in order:
-        other = others[index]
-        if index == order[-1] and isinstance(other.gradient, WithinRounding):
-            own = block.of(other.gradient.by_name)
-            distance = np.abs(own - value)
-            distances[index] = max(distances[index], float(distance.max()))
-            if low is None and (distance <= first.error).all():
-                continue
-            if low is not None and ((low <= own) & (own <= high)).all():
-                continue
-        estimate = block.of_estimates(other.gradient)
-        own, reach, columns = estimate.value, estimate.error, estimate.columns
-        seen, error = (
-            (value, first.error) if columns is None else (value[..., columns], first.error[..., columns])
-        )
-        unknown[index] += value.size - seen.size
-        distance = np.abs(own - seen)
-        farthest = float(distance.max(initial=0.0))  # it may have seen no column at all
-        if not isfinite(farthest) or not isfinite(float(reach.max(initial=0.0))):
-            known = np.isfinite(own) & np.isfinite(reach)
-            unknown[index] += known.size - np.count_nonzero(known)
-            own, reach = np.where(known, own, seen), np.where(known, reach, np.inf)
-            distance = np.where(known, distance, 0.0)
-            farthest = float(distance.max())
-        distances[index] = max(distances[index], farthest)
-        reach = reach - MEETING * np.abs(own)  # what the subtractions lose
-        if (distance + error <= reach).all():
-            continue  # the first's interval lies within it
-        if low is None:
-            low, high = value - first.error, value + first.error
-        if columns is None:
-            np.maximum(low, own - reach, out=low)
-            np.minimum(high, own + reach, out=high)
-        else:
-            low[..., columns] = np.maximum(low[..., columns], own - reach)
-            high[..., columns] = np.minimum(high[..., columns], own + reach)
-    return low is None or bool((low <= high).all())
 
 
 def _evidence(
