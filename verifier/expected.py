@@ -55,12 +55,17 @@ class Expected:
 class Expectations:
     """The problems asked last, for many answers to few of them. Not for several threads at once.
 
-    numbers: how many weights and inputs all that are kept may have together; what is kept of them takes some
-    twenty times their memory.
+    numbers: how many weights, inputs and pre-activations all that are kept may have together; what is kept of
+    them takes some twenty times their memory.
     """
 
-    def __init__(self, numbers: int = 200_000) -> None:
-        self._most = self._room = numbers
+    def __init__(self, numbers: int = 400_000) -> None:
+        self._most = numbers
+        self.forget()
+
+    def forget(self) -> None:
+        """Keep none of them, where memory is short."""
+        self._room = self._most
         self._kept: OrderedDict[tuple[bytes, tuple[str, ...] | None], Expected] = OrderedDict()
 
     def of(self, problem: Problem, oracles: Sequence[str] | None = None) -> Expected:
@@ -126,4 +131,6 @@ def _copied(problem: Problem) -> Problem:
 
 
 def _numbers(problem: Problem) -> int:
-    return problem.batch.inputs.size + sum(array.size for _, array in named(problem.parameters))
+    inputs = problem.batch.inputs
+    activations = len(inputs) * sum(layer.outputs for layer in problem.network.layers)
+    return inputs.size + activations + sum(array.size for _, array in named(problem.parameters))
