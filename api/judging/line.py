@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -31,15 +32,23 @@ class Line(Generic[_T]):
 
     def give_back(self, thing: _T) -> None:
         """Let the next in line have it."""
-        with self._lock:
-            if not self._waiting:
-                self._free.append(thing)
+        here = asyncio.get_running_loop()
+        while (turn := self._next(thing)) is not None:
+            if turn.get_loop() is not here:
+                with suppress(RuntimeError):  # that event loop has been closed, and nobody waits there
+                    turn.get_loop().call_soon_threadsafe(self._hand, turn, thing)
+                    return
+            elif not turn.cancelled():
+                turn.set_result(thing)
                 return
-            turn = self._waiting.popleft()
-        if turn.get_loop() is asyncio.get_running_loop():
-            self._hand(turn, thing)
-        else:
-            turn.get_loop().call_soon_threadsafe(self._hand, turn, thing)
+
+    def _next(self, thing: _T) -> "asyncio.Future[_T] | None":
+        """Give whose turn it is; keep the thing where nobody waits."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._free.append(thing)
+            return None
 
     def _hand(self, turn: "asyncio.Future[_T]", thing: _T) -> None:
         if turn.cancelled():

@@ -63,3 +63,32 @@ def test_threads_with_event_loops_of_their_own_stand_in_one_line() -> None:
     for thread in threads:
         thread.join(20)
     assert had == [True] * 200
+
+
+def test_however_many_leave_at_once_the_thing_is_there_for_who_comes_after() -> None:
+    line = Line(["it"])
+
+    async def leave() -> str:
+        thing = await line.take()
+        waiting = [asyncio.ensure_future(line.take()) for _ in range(5000)]
+        await asyncio.sleep(0)
+        for each in waiting:
+            each.cancel()
+        line.give_back(thing)
+        return await asyncio.wait_for(line.take(), 5)
+
+    assert asyncio.run(leave()) == "it"
+
+
+def test_a_thing_is_not_lost_to_who_waited_in_an_event_loop_that_is_closed() -> None:
+    line = Line(["it"])
+
+    async def take_over() -> str:
+        thing = await line.take()
+        gone = asyncio.new_event_loop()
+        line._waiting.append(gone.create_future())
+        gone.close()
+        line.give_back(thing)
+        return await asyncio.wait_for(line.take(), 5)
+
+    assert asyncio.run(take_over()) == "it"
