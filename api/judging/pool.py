@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -11,6 +12,7 @@ from api.judging.task import Outcome, Stopped, Task
 from api.problems import ProblemError
 
 _TRIES = 3  # a process killed from outside says nothing of its submission; one that dies each time does
+_LEAVING = 10.0  # seconds that those who wait may take to hear that nothing more comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class JudgingPool:
 
     def __init__(self, processes: int, limits: Limits) -> None:
         self.limits = limits
-        self._processes = [JudgingProcess(limits.memory) for _ in range(processes)]
+        self._processes = [JudgingProcess(limits.memory, limits.seconds) for _ in range(processes)]
         self._line = Line(self._processes)
         self._standing = 0
         self._stopped = False
@@ -72,15 +74,34 @@ class JudgingPool:
         """End the processes; what they are at is lost, so wait for it first."""
         self._stopped = True
         for process in self._processes:
+            process.kill()
+        asyncio.run(self._left())
+        for process in self._processes:
             process.end()
 
+    async def _left(self) -> None:
+        """Wait until nobody awaits an answer: a socket closed under an event loop is heard of no more."""
+        taken = []
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LEAVING):
+                    for _ in self._processes:
+                        taken.append(await self._line.take())
+        finally:
+            for process in taken:
+                self._line.give_back(process)
+
     async def _judged(self, task: Task) -> Outcome:
-        for _ in range(_TRIES):
+        for tried in range(1, _TRIES + 1):
             process = await self._line.take()
             try:
                 if self._stopped:
                     raise BrokenProcessPool("the processes that judge have been ended")
-                outcome = await process.judge(task, self.limits.seconds)
+                outcome = await process.judge(task)
+            except BrokenProcessPool:
+                if self._stopped or tried == _TRIES:
+                    raise
+                outcome = None
             finally:
                 self._line.give_back(process)
             if outcome is not None:

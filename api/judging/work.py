@@ -27,21 +27,26 @@ from verifier.whole_arrays import without_arrays
 _EXPECTATIONS = Expectations()  # of this process: a class answers one problem
 
 
-def work(end: socket, memory: int) -> None:
+def work(end: socket, memory: int, seconds: float) -> None:
     """Judge what comes through a socket until nobody is at its other end.
 
     memory: bytes of data that this process may have; beyond, Python raises MemoryError.
+    seconds: that one task may take. The service kills a process that takes longer; one whose service is gone
+    dies by itself, at twice the time.
     An interrupt from a terminal reaches all processes: this one goes on with what was accepted.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     keep_freed_memory()
     gc.freeze()  # what is imported stays, and need not be looked at again
     with end:
         try:
             while isinstance(task := next_frame(end), Task):
+                signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
                 for piece in _answer(task):
                     end.sendall(piece)
+                signal.setitimer(signal.ITIMER_REAL, 0)
         except (EOFError, OSError, MemoryError):  # nobody is there, or a frame is too large to be held
             return
 
@@ -64,6 +69,7 @@ def judge(task: Task) -> Outcome:
     except MalformedSubmission as error:
         return refused(error)
     except MemoryError:
+        _EXPECTATIONS.forget()  # the next one is to have all of it
         return Stopped("it needs more memory than one submission may use here")
 
 

@@ -1,17 +1,23 @@
 """The judging processes survive what is done to them from outside, and stop what goes beyond a limit."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import ForkServerProcess
 from threading import Timer
+from time import sleep
 
 import pytest
+import uvloop
 
+from api.judging import work
+from api.judging.frames import framed
 from api.judging.pool import JudgingPool, Limits
-from api.judging.process import JudgingError
+from api.judging.process import JudgingError, JudgingProcess
 from api.judging.task import Judged, Stopped, Task
 from tests.api.large import network
 from verifier.documents.files import write_document
@@ -100,3 +106,87 @@ def test_starting_it_leaves_the_environment_of_its_process_as_it_was() -> None:
     own.warm_up()
     own.stop()
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_pool_that_is_stopped_at_work_tells_all_who_wait(run: Callable[..., list[object]]) -> None:
+    busy = JudgingPool(1, Limits())
+    busy.warm_up()
+
+    async def stopped() -> list[object]:
+        waiting = [asyncio.ensure_future(busy.judge(SLOW)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        stopping = asyncio.get_running_loop().run_in_executor(None, busy.stop)
+        sleep(0.3)  # the event loop has other things to do just then
+        await stopping
+        return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+
+    assert [type(each) for each in run(stopped())] == [BrokenProcessPool] * 3
+
+
+def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, start = [], ForkServerProcess.start
+
+    def slowly(process: ForkServerProcess) -> None:
+        sleep(0.2)
+        start(process)
+        started.append(process)
+
+    monkeypatch.setattr(ForkServerProcess, "start", slowly)
+    own = JudgingPool(1, Limits())
+
+    async def left() -> object:
+        first = asyncio.ensure_future(own.judge(TASK))
+        await asyncio.sleep(0.1)
+        first.cancel()
+        return await own.judge(TASK)
+
+    assert isinstance(asyncio.run(left()), Judged)
+    assert len(started) == 1
+    own.stop()
+
+
+@pytest.mark.parametrize(("failures", "told"), [(2, Judged), (3, BrokenProcessPool)])
+def test_a_process_that_cannot_be_started_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, failures: int, told: type
+) -> None:
+    start, failing = ForkServerProcess.start, iter(range(failures))
+
+    def scarcely(process: ForkServerProcess) -> None:
+        if next(failing, None) is not None:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        start(process)
+
+    monkeypatch.setattr(ForkServerProcess, "start", scarcely)
+    own = JudgingPool(1, Limits())
+    if told is Judged:
+        assert isinstance(own.judge_now(TASK), Judged)
+    else:
+        with pytest.raises(BrokenProcessPool, match="temporarily unavailable"):
+            own.judge_now(TASK)
+    own.stop()
+
+
+def test_a_process_whose_service_is_gone_ends_its_task_by_itself() -> None:
+    process = JudgingProcess(memory=2**32, seconds=0.3)
+    process.start()
+    process._socket.setblocking(True)
+    for piece in framed(SLOW):
+        process._socket.sendall(piece)
+    process._process.join(20)
+    assert process._process.exitcode == -signal.SIGALRM
+    process.end()
+
+
+def test_a_submission_beyond_memory_takes_what_was_kept_of_others_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert isinstance(work.judge(TASK), Judged)
+    assert work._EXPECTATIONS._kept
+
+    def too_large(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(work, "verify", too_large)
+    assert isinstance(work.judge(TASK), Stopped)
+    assert not work._EXPECTATIONS._kept
