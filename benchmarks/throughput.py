@@ -56,7 +56,7 @@ done = function(summary, latency)
 end
 """
 _LARGE = ([784, 128, 64, 10], 32)
-_PROBLEMS = 12_000  # each judging process keeps some 2,000
+_PROBLEMS = 12_000  # each judging process keeps some 1,400
 _RUNS = 3
 _SERVICES = (
     ("as it comes", 1, None),

@@ -17,6 +17,7 @@ from verifier.precision import PRECISIONS, Precision
 from verifier.rounding import Rounding, rounding
 
 JUDGE = "high_precision"  # settles what other oracles dispute
+_OF_A_LAYER = 50  # numbers whose memory what holds a layer's arrays takes, some 8 KB
 
 
 class Expected:
@@ -55,8 +56,8 @@ class Expected:
 class Expectations:
     """The problems asked last, for many answers to few of them. Not for several threads at once.
 
-    numbers: how many weights, inputs and pre-activations all that are kept may have together; what is kept of
-    them takes some twenty times their memory.
+    numbers: how many weights, inputs and pre-activations all that are kept may have together, a layer
+    counting for 50 more; what is kept of them takes some twenty times their memory.
     """
 
     def __init__(self, numbers: int = 400_000) -> None:
@@ -131,6 +132,7 @@ def _copied(problem: Problem) -> Problem:
 
 
 def _numbers(problem: Problem) -> int:
-    inputs = problem.batch.inputs
-    activations = len(inputs) * sum(layer.outputs for layer in problem.network.layers)
-    return inputs.size + activations + sum(array.size for _, array in named(problem.parameters))
+    inputs, layers = problem.batch.inputs, problem.network.layers
+    pre_activations = len(inputs) * sum(layer.outputs for layer in layers)
+    weights = sum(array.size for _, array in named(problem.parameters))
+    return inputs.size + pre_activations + weights + _OF_A_LAYER * len(layers)

@@ -131,7 +131,7 @@ def test_numbers_laid_out_otherwise_are_the_same_problem():
 
 
 def test_the_problem_asked_longest_ago_makes_room_and_one_too_large_is_not_kept():
-    size = 3 * 4 + 4 + 4 * 2 + 2 + 4 * (3 + 4 + 2)
+    size = 3 * 4 + 4 + 4 * 2 + 2 + 4 * (3 + 4 + 2) + 2 * 50
     expectations = Expectations(numbers=2 * size)
     first, second, third = (drawn(seed) for seed in range(3))
     kept = expectations.of(first), expectations.of(second)
@@ -144,14 +144,17 @@ def test_the_problem_asked_longest_ago_makes_room_and_one_too_large_is_not_kept(
     assert Expectations(numbers=0).of(first).trace.outputs.shape == (4, 2)
 
 
-def test_what_is_kept_of_a_problem_counts_with_it():
-    wide = drawn(widths=[1, 2000, 1], examples=60)
-    expectations = Expectations(numbers=100_000)  # its weights and inputs are 6,061
-    assert expectations.of(wide) is not expectations.of(wide)
+@pytest.mark.parametrize(
+    ("widths", "examples"), [([1, 200, 1], 60), ([1] * 50, 1)], ids=["pre-activations", "layers"]
+)
+def test_what_is_kept_of_a_problem_counts_beside_its_few_weights(widths, examples):
+    expectations = Expectations(numbers=2_000)
+    problem = drawn(widths=widths, examples=examples, masked=False)
+    assert expectations.of(problem) is not expectations.of(problem)
 
 
 def test_what_is_forgotten_makes_room():
-    expectations = Expectations(numbers=200)
+    expectations = Expectations(numbers=300)
     first = expectations.of(drawn())
     expectations.forget()
     assert expectations.of(drawn()) is not first
