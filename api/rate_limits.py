@@ -4,6 +4,7 @@ Counts are kept in this process's memory: each process of a service counts for i
 """
 
 import ipaddress
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ from api.problems import ProblemError
 from api.settings import Settings
 
 _WINDOW = 60  # seconds
+_FORGOTTEN = 2  # windows past, for each that begins: no request pays for a crowd's
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,8 @@ DEFAULT = Policy("default", lambda settings: settings.requests_per_minute)
 _CHECKS = frozenset({"check", "evaluate", "check_page", "example_page", "submission_page"})
 _SUBMISSIONS = frozenset({"submit", "submit_page"})
 _NAMED = (
-    Policy(
-        "checks",
-        lambda settings: settings.checks_per_minute,
-        _CHECKS,
-    ),
-    Policy(
-        "submissions", lambda settings: settings.submissions_per_minute, frozenset({"submit", "submit_page"})
-    ),
+    Policy("checks", lambda settings: settings.checks_per_minute, _CHECKS),
+    Policy("submissions", lambda settings: settings.submissions_per_minute, _SUBMISSIONS),
 )
 REFUSED = Policy("refused", lambda settings: settings.refused_per_minute)  # bad tokens, by address
 
@@ -63,7 +59,7 @@ class RateLimits:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._windows: dict[tuple[str, str], _Window] = {}  # in the order of their ends
+        self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()  # in the order of their ends
 
     def count(self, policy: Policy, caller: str) -> dict[str, str]:
         """Count a request; give the headers that say what is left. Raises: ProblemError 429."""
@@ -86,8 +82,11 @@ class RateLimits:
         window = self._windows.get((policy, caller))
         if window is not None and window.ends > now:
             return window
-        while self._windows and (oldest := next(iter(self._windows.items())))[1].ends <= now:
-            del self._windows[oldest[0]]
+        self._windows.pop((policy, caller), None)
+        for _ in range(_FORGOTTEN):
+            if not self._windows or next(iter(self._windows.values())).ends > now:
+                break
+            self._windows.popitem(last=False)
         window = self._windows[policy, caller] = _Window(now + _WINDOW)
         return window
 

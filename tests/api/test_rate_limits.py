@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from fastapi.testclient import TestClient
@@ -93,6 +94,20 @@ def test_a_minute_after_its_first_request_a_caller_begins_anew_and_is_forgotten(
     now = 1200.0
     left("cleo")
     assert len(limits._windows) == 1
+
+
+def test_a_crowd_of_callers_is_forgotten_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(rate_limits, "monotonic", lambda: now)
+    limits = RateLimits(Settings())
+    kept = []
+    for crowd in range(3):
+        for caller in range(1000):
+            limits.count(DEFAULT, f"{crowd}.{caller}")
+            kept.append(len(limits._windows))
+        now += 60
+    assert max(kept) <= 1001
+    assert max(abs(one - other) for one, other in pairwise(kept)) == 1
 
 
 def test_health_is_never_limited(client: TestClient) -> None:
