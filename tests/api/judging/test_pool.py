@@ -67,7 +67,10 @@ def test_many_idle_processes_killed_are_no_tries_of_a_submission() -> None:
     many.stop()
 
 
-def test_an_answer_that_nobody_waits_for_any_more_is_given_to_nobody_else(pool: JudgingPool) -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_an_answer_that_nobody_waits_for_any_more_is_given_to_nobody_else(
+    pool: JudgingPool, run: Callable[..., list[object]]
+) -> None:
     async def left() -> list[object]:
         waiting = [asyncio.ensure_future(pool.judge(SLOW)) for _ in range(2)]  # one in work, one in line
         await asyncio.sleep(0.1)
@@ -76,7 +79,7 @@ def test_an_answer_that_nobody_waits_for_any_more_is_given_to_nobody_else(pool: 
         await asyncio.wait(waiting)
         return list(await asyncio.gather(*[pool.judge(TASK) for _ in range(3)]))
 
-    outcomes = asyncio.run(left())
+    outcomes = run(left())
     assert [type(outcome) for outcome in outcomes] == [Judged] * 3
     assert {outcome.findings.bugs[0][0] for outcome in outcomes} == {"preactivation-as-input"}  # type: ignore[attr-defined]
     assert pool.standing == 0
