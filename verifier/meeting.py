@@ -1,4 +1,4 @@
-"""Whether all oracles' intervals have a point in common: of a block what `consensus.py` says of whole arrays."""
+"""Whether all intervals have a point in common: of a block what `consensus.py` says of whole arrays."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -15,7 +15,7 @@ from verifier.estimate import Answer, WithinRounding
 def all_meet(block: Block, first: Rows, others: Sequence[Answer], distances: Array, unknown: Array) -> bool:
     """Say whether they have, in every entry of a block.
 
-    distances, unknown: of each other oracle, the farthest value and how many entries it cannot tell; added to.
+    distances, unknown: of each other oracle, the farthest value, and how many entries it cannot tell.
     Of the last answer within rounding it is enough that its values lie in all other intervals.
     """
     value = first.value
