@@ -11,12 +11,11 @@ import numpy as np
 from reference_impl.network import Batch, LayerParameters, Trace, forward, named
 from reference_impl.problem import Problem
 from verifier.estimate import Answer, Uncertainty
-from verifier.oracle_names import is_of_graphs
+from verifier.oracle_names import JUDGE, is_of_graphs
 from verifier.oracles import ORACLES
 from verifier.precision import PRECISIONS, Precision
 from verifier.rounding import Rounding, rounding
 
-JUDGE = "high_precision"  # settles what other oracles dispute
 _OF_A_LAYER = 50  # numbers whose memory what holds a layer's arrays takes, some 8 KB
 
 
@@ -72,12 +71,12 @@ class Expectations:
     def of(self, problem: Problem, oracles: Sequence[str] | None = None) -> Expected:
         """Give what is kept of this problem, or begin with it."""
         size = _numbers(problem)
+        if size > self._most:
+            return Expected(problem, oracles)
         key = fingerprint(problem), None if oracles is None else tuple(oracles)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        if size > self._most:
-            return Expected(problem, oracles)
         while self._room < size:
             self._room += _numbers(self._kept.popitem(last=False)[1].problem)
         self._room -= size

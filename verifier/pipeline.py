@@ -18,9 +18,10 @@ from verifier.convention import as_submitted
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.enclosure.estimates import enclosed
 from verifier.estimate import Estimate, with_slopes_of
-from verifier.expected import JUDGE, Expectations, Expected
+from verifier.expected import Expectations, Expected
 from verifier.layer_outline import outlined
 from verifier.loss_judging import judge_loss
+from verifier.oracle_names import JUDGE
 from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
 from verifier.report import LossReport, ParameterReport, Report
@@ -62,14 +63,7 @@ def verify(
     expected = Expected(problem, oracles) if expectations is None else expectations.of(problem, oracles)
     trace, honest, allowed = expected.trace, expected.honest, expected.rounding(submission.precision)
 
-    loss = judge_loss(
-        honest.risk,
-        honest.loss,
-        allowed.loss,
-        submission.reported_loss,
-        submission.tolerance,
-        submission.graded_under,
-    )
+    loss = judge_loss(submission, honest, allowed)
     answers = expected.answers
     whole_arrays = entries == "all"
     finite = bool(np.isfinite(loss.value))

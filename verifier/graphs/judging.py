@@ -20,6 +20,7 @@ from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.rounding import GraphRounding, rounding
 from verifier.graphs.submission import GraphSubmission
 from verifier.loss_judging import judge_loss
+from verifier.oracle_names import JUDGE
 from verifier.oracles import ORACLES
 from verifier.parameter_report import report_parameter
 from verifier.precision import PRECISIONS
@@ -27,8 +28,6 @@ from verifier.report import ParameterReport, Report
 from verifier.screening import screen
 from verifier.verdict import Verdict, of_whole
 from verifier.versions import versions_of
-
-JUDGE = "high_precision"  # settles what other oracles dispute
 
 
 def judge_graph(
@@ -48,14 +47,7 @@ def judge_graph(
     allowed = honest
     if submission.precision.name != "float64":
         allowed = rounding(problem, submission.precision)
-    loss = judge_loss(
-        honest.risk,
-        honest.loss,
-        allowed.loss,
-        submission.reported_loss,
-        submission.tolerance,
-        submission.graded_under,
-    )
+    loss = judge_loss(submission, honest, allowed)
     answers = ask(problem, honest, oracles)
     plain = bool(np.isfinite(loss.value)) and not whole_arrays and not allowed.kinks
     screened = screen(problem.asked, submission.gradients, answers, allowed, Convention()) if plain else None

@@ -9,7 +9,6 @@ from reference_impl.array import Array
 from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, consult
 from verifier.graphs.arithmetic.numbers import FLOATS
-from verifier.graphs.judging import JUDGE
 from verifier.operation_check.answers import EVERY, FORWARD, QUICK, Asked, of_row
 from verifier.operation_check.cases import Case
 from verifier.operation_check.finding import Finding, seen
@@ -18,6 +17,7 @@ from verifier.operation_check.naming import of_values, of_wrong_shape
 from verifier.operation_check.references import Reference, problem_of
 from verifier.operation_check.trying import OperationRaised, Tried, tried
 from verifier.operation_check.written import WrittenOperation
+from verifier.oracle_names import JUDGE
 from verifier.tolerance import TOLERANCES
 
 
