@@ -11,7 +11,6 @@ from verifier.memory import keep_freed_memory
 from verifier.process_count import cores
 
 Piece = TypeVar("Piece")
-Found = TypeVar("Found")
 _FEWEST = 2  # pieces a thread, of which one costs more than the thread
 
 
@@ -21,17 +20,20 @@ def threads() -> int:
     return min(cores(), int(asked)) if asked.isdecimal() and int(asked) > 0 else cores()
 
 
-def side_by_side(work: Callable[[Piece], Found], pieces: Sequence[Piece]) -> list[Found]:
-    """Give what the work makes of each piece, in order. numpy stays quiet about overflow."""
+def side_by_side(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None:
+    """Do the work on every piece. numpy stays quiet about overflow."""
 
-    def quietly(piece: Piece) -> Found:
+    def quietly(piece: Piece) -> None:
         with np.errstate(all="ignore"):  # each thread has its own
-            return work(piece)
+            work(piece)
 
     count = min(threads(), len(pieces) // _FEWEST)
     if len(pieces) > 1:
         keep_freed_memory()  # else threads wait for the kernel, one after the other
     if count < 2:
-        return [quietly(piece) for piece in pieces]
+        for piece in pieces:
+            quietly(piece)
+        return
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(quietly, pieces))
+        for _ in pool.map(quietly, pieces):  # which raises what a piece raised
+            pass
