@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.cases import Case, seventeen
 from benchmarks.drawing import draw
 from benchmarks.peers import installed, outcome
-from benchmarks.students import numpy_student, torch_student
+from benchmarks.students import DTYPES, ORDERS, numpy_student, torch_student
 from reference_impl import Problem, forward, named
 from verifier import verify
 from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention
@@ -35,8 +35,6 @@ from verifier.rounding import rounding
 from verifier.submission import Submission
 from verifier.tolerance import TOLERANCES
 
-DTYPES = {"float64": np.float64, "float32": np.float32, "float16": np.float16}
-ORDERS = ("blas", "permuted", "reversed")
 SIZES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12)
 # the oracles that decide; the others are held against them elsewhere, and are most of the time
 ASKED = ("backpropagation", "finite_differences")
@@ -66,9 +64,8 @@ def honest_submissions(problem: Problem, rng: np.random.Generator) -> Iterator[t
         warnings.simplefilter("ignore")
         for precision in PRECISIONS:
             found = {}
-            if precision in DTYPES:
-                order = str(rng.choice(ORDERS))
-                found[f"numpy {order}"] = numpy_student(problem, DTYPES[precision], order, rng)
+            order = str(rng.choice(ORDERS))
+            found[f"numpy {order}"] = numpy_student(problem, precision, order, rng)
             if not problem.risk.penalties:
                 found["torch"] = torch_student(problem, precision)
             for who, gradients in found.items():
@@ -103,8 +100,7 @@ def planted_errors(seed: int) -> list[Planted]:
     problem = draw(rng)
     trace = forward(problem.network, problem.parameters, problem.batch)
     right = {
-        "float64": numpy_student(problem, np.float64, "blas", rng),
-        "float32": numpy_student(problem, np.float32, "blas", rng),
+        name: numpy_student(problem, name, "blas", rng) for name in ("float64", "float32")
     }
     allowed = {name: rounding(problem, trace, PRECISIONS[name]) for name in right}
     kinks = enclosed(problem, allowed["float64"].kinks)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import erf, pi, sqrt
 
+import ml_dtypes
 import numpy as np
 
 from reference_impl import Problem, named
@@ -14,6 +15,12 @@ from reference_impl import Problem, named
 Array = np.ndarray
 Matmul = Callable[[Array, Array], Array]
 
+DTYPES = {
+    "float64": np.float64,
+    "float32": np.float32,
+    "float16": np.float16,
+    "bfloat16": ml_dtypes.bfloat16,
+}
 _ERF = np.frompyfunc(erf, 1, 1)
 
 
@@ -21,10 +28,18 @@ def _erf(x: Array) -> Array:
     return _ERF(x.astype(np.float64)).astype(x.dtype)
 
 
+ORDERS = ("blas", "sequential", "reversed", "permuted", "pairwise", "blocked", "fused")
+_BLOCK = 32  # terms that a blocked product sums on their own
+
+
 def in_order(order: str, rng: np.random.Generator) -> Matmul:
-    """A matrix product whose sums run in the given order."""
+    """Return a matrix product whose sums run in one of `ORDERS`, every sum rounded to the operands' format."""
     if order == "blas":
-        return lambda a, b: a @ b
+        return lambda a, b: (a @ b).astype(a.dtype)
+    if order == "pairwise":
+        return lambda a, b: _pairwise(a, b, np.arange(a.shape[1]))
+    if order == "fused":
+        return _fused
 
     def matmul(a: Array, b: Array) -> Array:
         terms = np.arange(a.shape[1])
@@ -32,12 +47,38 @@ def in_order(order: str, rng: np.random.Generator) -> Matmul:
             terms = terms[::-1]
         elif order == "permuted":
             terms = rng.permutation(terms)
+        if order != "blocked":
+            return _sequential(a, b, terms)
+        blocks = [_sequential(a, b, terms[i : i + _BLOCK]) for i in range(0, len(terms), _BLOCK)]
         total = np.zeros((a.shape[0], b.shape[1]), dtype=a.dtype)
-        for k in terms:
-            total = total + a[:, k : k + 1] * b[k : k + 1, :]
+        for block in blocks:
+            total = total + block
         return total
 
     return matmul
+
+
+def _sequential(a: Array, b: Array, terms: Array) -> Array:
+    total = np.zeros((a.shape[0], b.shape[1]), dtype=a.dtype)
+    for k in terms:
+        total = total + a[:, k : k + 1] * b[k : k + 1, :]
+    return total
+
+
+def _pairwise(a: Array, b: Array, terms: Array) -> Array:
+    if len(terms) <= 2:
+        return _sequential(a, b, terms)
+    half = len(terms) // 2
+    return _pairwise(a, b, terms[:half]) + _pairwise(a, b, terms[half:])
+
+
+def _fused(a: Array, b: Array) -> Array:
+    """Multiply and add with one rounding; exact products of narrow formats fit into float64."""
+    total = np.zeros((a.shape[0], b.shape[1]), dtype=a.dtype)
+    for k in range(a.shape[1]):
+        term = a[:, k : k + 1].astype(np.float64) * b[k : k + 1, :].astype(np.float64)
+        total = (total.astype(np.float64) + term).astype(a.dtype)
+    return total
 
 
 @dataclass(frozen=True)
@@ -88,9 +129,14 @@ def _softmax(a: Array) -> Array:
     return e / e.sum(axis=1, keepdims=True)
 
 
-def numpy_student(problem: Problem, dtype: type, order: str, rng: np.random.Generator) -> dict[str, Array]:
-    """Backpropagate in `dtype` throughout; gradients in the internal layout."""
-    matmul = in_order(order, rng)
+def numpy_student(
+    problem: Problem, precision: str, order: str, rng: np.random.Generator, *, scale_last: bool = False
+) -> dict[str, Array]:
+    """Backpropagate in one precision throughout; gradients in the internal layout.
+
+    scale_last: divide by the batch size after the sum over examples, as most loops do.
+    """
+    matmul, dtype = in_order(order, rng), DTYPES[precision]
     weights = [layer.weight.astype(dtype) for layer in problem.parameters]
     biases = [None if layer.bias is None else layer.bias.astype(dtype) for layer in problem.parameters]
     batch, risk = problem.batch, problem.risk
@@ -115,13 +161,15 @@ def numpy_student(problem: Problem, dtype: type, order: str, rng: np.random.Gene
         delta = _through(last, pre[-1], f, p - y)
     else:
         delta = f * y.sum(axis=1, keepdims=True) - y if risk.loss.name == "cross_entropy" else f - y
-    delta = delta * scale
+    if not scale_last:
+        delta = delta * scale
     found: dict[str, Array] = {}
     for index in reversed(range(len(weights))):
         if index < len(weights) - 1:
             name = problem.network.layers[index].activation.name
             delta = _through(name, pre[index], zs[index + 1], matmul(delta, weights[index + 1].T))
         gradient = matmul(zs[index].T, delta)
+        gradient = gradient * scale if scale_last else gradient
         for penalty in risk.penalties:
             size = batch.size if penalty.batch == "mean" else 1
             c = dtype(penalty.factor * penalty.strength / size)
@@ -129,7 +177,8 @@ def numpy_student(problem: Problem, dtype: type, order: str, rng: np.random.Gene
             gradient = gradient + c * (dtype(2) * w if penalty.norm == "l2" else np.sign(w))
         found[f"layers.{index}.weight"] = gradient
         if biases[index] is not None:
-            found[f"layers.{index}.bias"] = matmul(np.ones((1, batch.size), dtype), delta)[0]
+            bias = matmul(np.ones((1, batch.size), dtype), delta)[0]
+            found[f"layers.{index}.bias"] = bias * scale if scale_last else bias
     return found
 
 

@@ -28,7 +28,7 @@ from reference_impl.problem import (
 )
 from reference_impl.risk import NORMS
 from verifier.precision import Precision
-from verifier.rounding_arithmetic import RoundingArithmetic, root_of_squares
+from verifier.rounding_arithmetic import RoundingArithmetic
 from verifier.rounding_passes import (
     DEVIATIONS,
     backward_deviations,
@@ -180,26 +180,20 @@ def _of_losses(
     targets = problem.batch.targets
     own = arithmetic.lost(terms.value_roundoff(at, targets, values))
     of_values = np.hypot(terms.gradient(at, targets) * of_at, own)
-    return _of_sums(arithmetic, values, of_values) * abs(problem.risk.output_scale(values.shape[-1]))
-
-
-def _of_sums(arithmetic: RoundingArithmetic, terms: Array, of_terms: Array) -> Array:
-    """Give the deviation of the sums along the last axis."""
-    squares, inherited = np.hypot.reduce(terms, axis=-1), np.hypot.reduce(of_terms, axis=-1)
-    return np.asarray(np.hypot(inherited, arithmetic.summed(terms.shape[-1], squares, terms.sum(axis=-1))))
+    return arithmetic.of_row_sums(values, of_values) * abs(problem.risk.output_scale(values.shape[-1]))
 
 
 def _of_risk(
     problem: Problem, arithmetic: RoundingArithmetic, losses: Array, of_losses: Array, risk: float
 ) -> float:
     """Give the deviation of the risk, of whose examples each has a loss and its deviation."""
-    (data,) = _of_sums(arithmetic, losses[None], of_losses[None]) * problem.risk.example_scale(losses.size)
+    (data,) = arithmetic.of_row_sums(losses[None], of_losses[None]) * problem.risk.example_scale(losses.size)
     for penalty in problem.risk.penalties:
         arrays = [w for layer in problem.parameters for w in penalised(penalty, layer)]
         values = np.concatenate([NORMS[penalty.norm].value(w).ravel() for w in arrays])
         values = values * penalty.coefficient(losses.size)
-        squares = root_of_squares(values[None], np.ones((values.size, 1)))[0, 0]
-        data = np.hypot(data, arithmetic.summed(values.size, 2.0 * squares, values.sum()))
+        (of_sum,) = arithmetic.of_row_sums(values[None], arithmetic.stored(values)[None])
+        data = np.hypot(data, of_sum)
     return float(np.hypot(data, sqrt(2.0) * arithmetic.stored(np.asarray(risk))))
 
 

@@ -1,6 +1,7 @@
 """Standard deviations made by single operations of one precision, and norms whose squares do not overflow."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import frexp, inf, isfinite, ldexp, log, sqrt
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.precision import Precision, rounded
 
+DEVIATIONS = 6.0  # standard deviations that honest arithmetic may err by
+_BLOCKS = 16  # of rows, between which partial sums are taken
 _SQUARES_VANISH = 1e-140  # below it, relative to the largest, a square may have underflowed
 _LEAST_SUM = 1e-280  # of squares: what underflows, below 1e-307, is nothing beside it
 _MODERATE = 1e120  # squares up to it: what underflows of a product with one, below 1e-187, is nothing …
@@ -54,12 +57,72 @@ class RoundingArithmetic:
         deviation += sqrt(terms / 3.0) * self._underflow
         return self._infinite_on_overflow(deviation, total)
 
+    def summed_products(
+        self, x: Array, y: Array, squares: Array, total: Array, repeated: "Repetition"
+    ) -> Array:
+        """Return what summing xᵀy over its rows loses, of shape (columns of x, columns of y).
+
+        squares: √(x²ᵀ y²). total: xᵀy. In formats narrower than float64 terms may be so alike that sums round
+        them alike (`repetition`), and rows may be sorted; nothing exceeds u Σ|terms| for each addition.
+        """
+        rows = len(x)
+        if self.holds_given_numbers or rows < 3:
+            return self.summed(rows, squares, total)
+        unit, largest = self._unit / sqrt(3.0), largest_of(squares) or 1.0
+        scaled_squares = np.square(squares / largest)
+        in_order = _squares_of_partial_sums(x, y) / largest / largest
+        partial = np.maximum(in_order, rows / 6.0 * scaled_squares + rows / 3.0 * np.square(total / largest))
+        deviation = unit * largest * repeated.of_sums * np.sqrt(scaled_squares + partial)
+        most = self._unit * rows / DEVIATIONS * (np.abs(x).T @ np.abs(y))
+        deviation = np.minimum(deviation, most) + sqrt(rows / 3.0) * self._underflow
+        return self._infinite_on_overflow(deviation, total)
+
+    def of_product_sums(self, x: Array, y: Array) -> tuple[Array, "Repetition"]:
+        """Return what summing x @ y over its inner axis loses, and how often its terms repeat."""
+        repeated = self.repetition(x.T, y)
+        return self.summed_products(x.T, y, root_of_squares(x, y), x @ y, repeated), repeated
+
+    def of_row_sums(self, terms: Array, of_terms: Array) -> Array:
+        """Return the deviation of sums along the last axis, whose terms deviate by `of_terms`. Shape: (rows, n)."""
+        own, repeated = self.of_product_sums(terms, np.ones((terms.shape[-1], 1)))
+        inherited = np.hypot.reduce(of_terms, axis=-1)[:, np.newaxis] * repeated.of_terms
+        return np.asarray(np.hypot(inherited, own)[:, 0])
+
+    def repetition(self, x: Array, y: Array) -> "Repetition":
+        """Return how many terms of each sum xᵀy, summed over rows, round alike.
+
+        Terms are alike where both factors are, so the smaller of the two columns' means bounds it.
+        """
+        of_y = None if self.holds_given_numbers or len(x) < 3 else _alike(y, self._unit)
+        of_x = None if of_y is None else _alike(x, self._unit)
+        if of_x is None or of_y is None:
+            return Repetition(1.0, 1.0)
+        there_x, there_y = (x != 0).astype(float), (y != 0).astype(float)
+        return Repetition(
+            _root_of_mean(of_x, there_x, of_y, there_y),
+            _root_of_mean(of_x, np.square(x / scale_of(x)), of_y, np.square(y / scale_of(y))),
+        )
+
+    def repetition_of_rows(self, values: Array, places: Array, rows: int) -> Array | float:
+        """Return √(how many terms round alike) where rows of `values` are added up by place. Shape: (rows, columns)."""
+        flat = values.reshape(-1, values.shape[-1])
+        alike = None if self.holds_given_numbers or len(flat) < 3 else _alike(flat, self._unit)
+        if alike is None:
+            return 1.0
+        totals, counts = np.zeros((2, rows, flat.shape[1]))
+        np.add.at(totals, places.ravel(), alike)
+        np.add.at(counts, places.ravel(), 1.0)
+        most = np.minimum(totals / np.maximum(counts, 1.0), counts)  # no more than there are
+        return np.asarray(np.sqrt(np.maximum(most, 1.0)))
+
     def of_product(self, x: Array, of_x: Array, y: Array, of_y: Array, alike: float, storing: float) -> Array:
         """Give the deviation of xᵀy, summed over rows, where x and y deviate by `of_x` and `of_y`.
 
         alike: the share of their errors that all rows have in common. storing: how many roundings of the
         finished sum. Squares vanish only where the sum of absolute values takes their place.
         """
+        if not self.holds_given_numbers:
+            return self._of_narrow_product(x, of_x, y, of_y, alike, storing)
         unit_x, unit_y = scale_of(x), scale_of(y)
         inherits = bool(of_x.any())
         relative = max(self._unit, scale_of(of_y) / unit_y, scale_of(of_x) / unit_x if inherits else 0.0)
@@ -93,11 +156,80 @@ class RoundingArithmetic:
             deviation[~(overflown <= self._largest / unit_x / unit_y)] = np.inf
         return np.asarray(deviation)
 
+    def _of_narrow_product(
+        self, x: Array, of_x: Array, y: Array, of_y: Array, alike: float, storing: float
+    ) -> Array:
+        total = x.T @ y
+        repeated = self.repetition(x, y)
+        parts = [
+            (1.0, self.summed_products(x, y, root_of_squares(x.T, y), total, repeated)),
+            (1.0, repeated.of_terms * root_of_squares(x.T, of_y)),
+            (storing, self.stored(total)),
+        ]
+        together = np.abs(x).T @ of_y
+        if of_x.any():
+            parts.append((1.0, repeated.of_terms * root_of_squares(of_x.T, y)))
+            together += of_x.T @ np.abs(y)
+        return joined(*parts, (alike, together))
+
     def _infinite_on_overflow(self, deviation: Array, values: Array) -> Array:
         # what overflows float64 is infinite, and so is its deviation already
         if self.holds_given_numbers or largest_of(values) <= self._largest:
             return np.asarray(deviation)
         return np.asarray(np.where(np.abs(values) > self._largest, np.inf, deviation))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repetition:
+    """√(how many terms of a sum round alike), the mean over its terms, of shape (columns, columns) or 1.
+
+    of_sums: every term counts once, since each addition rounds. of_terms: weighed by the terms' squares, for
+    the errors that terms bring along.
+    """
+
+    of_sums: Array | float
+    of_terms: Array | float
+
+
+def _root_of_mean(of_x: Array, weights_x: Array, of_y: Array, weights_y: Array) -> Array:
+    with np.errstate(all="ignore"):
+        fewest = np.minimum((of_x * weights_x).T @ weights_y, weights_x.T @ (of_y * weights_y))
+        return np.asarray(np.sqrt(np.fmax(fewest / (weights_x.T @ weights_y), 1.0)))
+
+
+def _alike(values: Array, unit: float) -> Array | None:
+    """Return how many numbers of its column lie within a rounding of the column's sum of each; None if none do.
+
+    Shape: (rows, columns), as `values`. A running sum s rounds terms alike that differ by less than its unit in
+    the last place, which is at most 2 u Σ|values|.
+    """
+    window = unit * np.abs(values).sum(axis=0)
+    scaled = values / np.where(window > 0, window, 1.0)
+    order = np.argsort(scaled, axis=0)
+    ordered = np.take_along_axis(scaled, order, axis=0)
+    if not ((np.diff(ordered, axis=0) <= 1.0) & (ordered[1:] != 0)).any():
+        return None
+    # one ascending row of all columns, each far above the one before
+    apart = 4.0 * np.abs(scaled).max() + 4.0
+    keys = (ordered + apart * np.arange(values.shape[1])).T.ravel()
+    counts = np.searchsorted(keys, keys + 1.0, side="right") - np.searchsorted(keys, keys - 1.0)
+    found = np.empty(values.shape)
+    np.put_along_axis(found, order, counts.reshape(values.shape[::-1]).T.astype(float), axis=0)
+    return found
+
+
+def _squares_of_partial_sums(x: Array, y: Array) -> Array:
+    """Return Σ s², s the partial sums of xᵀy in the order of the rows, or backwards, whichever is more."""
+    rows = len(x)
+    ends = np.unique(np.linspace(0, rows, min(rows, _BLOCKS) + 1).astype(int))
+    running = np.zeros((x.shape[1], y.shape[1]))
+    first, second = np.zeros_like(running), np.zeros_like(running)
+    for start, end in zip(ends[:-1], ends[1:], strict=True):
+        running += x[start:end].T @ y[start:end]
+        first += (end - start) * running
+        second += (end - start) * np.square(running)
+    backwards = rows * np.square(running) - 2.0 * running * first + second
+    return np.asarray(np.maximum(second, backwards))
 
 
 def largest_of(values: Array) -> float:

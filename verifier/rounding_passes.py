@@ -6,9 +6,8 @@ from reference_impl.activation import Activation, Kink
 from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Trace
 from reference_impl.problem import Problem, terms_of_last_layer
-from verifier.rounding_arithmetic import RoundingArithmetic, joined, root_of_squares, scale_of
+from verifier.rounding_arithmetic import DEVIATIONS, RoundingArithmetic, joined, root_of_squares, scale_of
 
-DEVIATIONS = 6.0
 STORED = 1.5  # roundings of a finished entry: it may be divided by N, or added to another
 ALIKE = 0.4  # of the errors of all examples together, were they equal: weights are rounded once for all
 
@@ -22,14 +21,14 @@ def forward_deviations(
     exact = arithmetic.holds_given_numbers
     for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
         z, a, activation = trace.z[index], trace.a[index], layer.activation
-        squares = root_of_squares(z, own.weight)
+        terms, factors, repeated = z, own.weight, arithmetic.repetition(z.T, own.weight)
         if own.bias is not None:
-            squares = np.hypot(squares, own.bias)
-        deviation = arithmetic.summed(layer.inputs + 1, squares, a)
+            terms, factors = with_ones(z), np.vstack([own.weight, own.bias.reshape(1, -1)])
+        deviation = arithmetic.summed_products(terms.T, factors, root_of_squares(terms, factors), a, repeated)
         if not (exact and index == 0):
-            deviation = np.hypot(deviation, root_of_squares(of_z[-1], own.weight))
+            deviation = np.hypot(deviation, repeated.of_terms * root_of_squares(of_z[-1], own.weight))
         if not exact:
-            deviation = np.hypot(deviation, root_of_squares(z, of_weights[index]))
+            deviation = np.hypot(deviation, repeated.of_terms * root_of_squares(z, of_weights[index]))
             if own.bias is not None:
                 deviation = np.hypot(deviation, arithmetic.converted(own.bias))
         of_a.append(deviation)
@@ -85,12 +84,14 @@ def backward_deviations(
         above = problem.parameters[index + 1].weight.T
         upstream = delta[index + 1] @ above
         squares = root_of_squares(delta[index + 1], above)
+        repeated = arithmetic.repetition(delta[index + 1].T, above)
         of_upstream = np.hypot(
-            root_of_squares(found[-1], above), arithmetic.summed(above.shape[0], squares, upstream)
+            repeated.of_terms * root_of_squares(found[-1], above),
+            arithmetic.summed_products(delta[index + 1].T, above, squares, upstream, repeated),
         )
         if not arithmetic.holds_given_numbers:
             inherited = root_of_squares(delta[index + 1], of_weights[index + 1].T)
-            of_upstream = np.hypot(of_upstream, inherited)
+            of_upstream = np.hypot(of_upstream, repeated.of_terms * inherited)
         found.append(
             _through(problem, trace, arithmetic, index, upstream, of_upstream, of_a[index], delta[index])
         )
@@ -131,7 +132,7 @@ def gradient_deviations(
 ) -> Array:
     """Give the deviation of zᵀδ + penalty; a bias, whose z is 1, is the last row."""
     if with_bias:
-        z = np.hstack([z, np.ones((len(z), 1))])
+        z = with_ones(z)
         of_z = np.hstack([of_z, np.zeros((len(z), 1))])
     if penalty is None:
         return arithmetic.of_product(z, of_z, delta, of_delta, ALIKE, STORED)
@@ -140,6 +141,11 @@ def gradient_deviations(
     own = arithmetic.of_product(z, of_z, delta, of_delta, ALIKE, 0.0)
     total = z.T @ delta + extra
     return joined((1.0, own), (2.0, arithmetic.stored(extra)), (STORED, arithmetic.stored(total)))
+
+
+def with_ones(z: Array) -> Array:
+    """Return z with a last column of ones, which the bias multiplies."""
+    return np.hstack([z, np.ones((len(z), 1))])
 
 
 def near(kink: Kink, a: Array, deviation: Array) -> Array:

@@ -275,7 +275,7 @@ class TestNarrowPrecision:
     def test_masks_that_a_narrow_precision_flipped_are_right_in_it(self, precision, activation, seed):
         problem = near_kinks(seed, activation)
         gradients = (
-            numpy_student(problem, np.float16, "permuted", np.random.default_rng(seed))
+            numpy_student(problem, "float16", "permuted", np.random.default_rng(seed))
             if precision == "float16"
             else torch_student(problem, "bfloat16")
         )
@@ -285,7 +285,7 @@ class TestNarrowPrecision:
 
     def test_all_masks_flipped_are_right_in_it_and_wrong_in_float64(self, precision, activation, seed):
         problem = near_kinks(seed, activation)
-        right = numpy_student(problem, np.float64, "blas", np.random.default_rng(seed))
+        right = numpy_student(problem, "float64", "blas", np.random.default_rng(seed))
         other = flipped(problem)
         assert np.abs(other["layers.0.weight"] - right["layers.0.weight"]).max() > 1e-2
         assert judged(problem, right, "float64").verdict == "correct"

@@ -100,7 +100,7 @@ def test_differences_are_recognised_and_their_step_named(central, step, kind):
 )
 def test_a_lower_precision_than_declared_is_named(computed, declared, kind, seed):
     problem = problem_of(kind, seed)
-    gradients = numpy_student(problem, np.dtype(computed).type, "blas", np.random.default_rng(seed))
+    gradients = numpy_student(problem, np.dtype(computed).name, "blas", np.random.default_rng(seed))
     found = said(judged(problem, gradients, declared))
     assert set(found) == {"lower-precision-than-declared"}
     assert f"correct to {computed}, but {declared} was declared" in found["lower-precision-than-declared"]
@@ -110,7 +110,7 @@ def test_a_lower_precision_than_declared_is_named(computed, declared, kind, seed
 @pytest.mark.parametrize("kind", PROBLEMS)
 def test_the_precision_that_was_declared_needs_no_warning(kind, precision):
     problem = problem_of(kind)
-    gradients = numpy_student(problem, np.dtype(precision).type, "permuted", np.random.default_rng(1))
+    gradients = numpy_student(problem, np.dtype(precision).name, "permuted", np.random.default_rng(1))
     report = judged(problem, gradients, precision)
     assert report.verdict == "correct"
     assert said(report) == {}
@@ -135,7 +135,7 @@ def by_torch(problem: Problem) -> dict[str, np.ndarray]:
 
 
 def in_order(order: str) -> Callable[[Problem], dict[str, Any]]:
-    return lambda problem: numpy_student(problem, np.float64, order, np.random.default_rng(7))
+    return lambda problem: numpy_student(problem, "float64", order, np.random.default_rng(7))
 
 
 HONEST: dict[str, Callable[[Problem], dict[str, Any]]] = {

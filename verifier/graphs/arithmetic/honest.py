@@ -73,28 +73,44 @@ class HonestNumbers(Numbers):
 
     def matmul(self, x: Honest, y: Honest) -> Honest:
         value = x.value @ y.value
-        terms = x.value.shape[-1]
         size_x, size_y = np.abs(x.value), np.abs(y.value)
+        own, repeated = self._of_product_sums(x.value, y.value)
         inherited = _norm_of_products(x.value, y.deviation) + _norm_of_products(x.deviation, y.value)
         alike = ALIKE * (size_x @ y.deviation + x.deviation @ size_y)
-        own = self._rounding.summed(terms, _norm_of_products(x.value, y.value), value)
-        return Honest(value, np.hypot(np.hypot(inherited, alike), own), x.size @ y.size)
+        return Honest(value, np.hypot(np.hypot(inherited * repeated, alike), own), x.size @ y.size)
+
+    def _of_product_sums(self, x: Array, y: Array) -> tuple[Array, Array | float]:
+        """Return what the sums of x @ y lose, and √(how many of their terms are alike)."""
+        if x.ndim == 2 and y.ndim == 2:
+            own, repeated = self._rounding.of_product_sums(x, y)
+            return own, repeated.of_terms
+        if self._rounding.holds_given_numbers:
+            return self._rounding.summed(x.shape[-1], _norm_of_products(x, y), x @ y), 1.0
+        stacks = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        shape = (*stacks, x.shape[-2], y.shape[-1])
+        x, y = (np.broadcast_to(each, (*stacks, *each.shape[-2:])) for each in (x, y))
+        own, alike = np.empty(shape), np.empty(shape)
+        for at in np.ndindex(stacks):
+            own[at], repeated = self._rounding.of_product_sums(x[at], y[at])
+            alike[at] = repeated.of_terms
+        return own, alike
 
     def total(self, x: Honest, axes: tuple[int, ...], keepdims: bool = False) -> Honest:
         if not axes:
             return x
+        rank = x.value.ndim
+        kept = [axis for axis in range(-rank, 0) if axis not in axes]
+        terms = prod(x.value.shape[axis] for axis in axes)
+
+        def rows(values: Array) -> Array:
+            return np.asarray(values.transpose(*kept, *axes).reshape(-1, terms))
 
         def summed(values: Array) -> Array:
             return np.asarray(values.sum(axis=axes, keepdims=keepdims))
 
-        def norm(values: Array) -> Array:
-            unit = scale_of(values)
-            return np.asarray(np.sqrt(summed(np.square(values / unit))) * unit)
-
         value = summed(x.value)
-        own = self._rounding.summed(prod(x.value.shape[axis] for axis in axes), norm(x.value), value)
-        inherited = np.hypot(norm(x.deviation), ALIKE * summed(x.deviation))
-        return Honest(value, np.hypot(inherited, own), summed(x.size))
+        deviation = self._rounding.of_row_sums(rows(x.value), rows(x.deviation)).reshape(value.shape)
+        return Honest(value, np.hypot(deviation, ALIKE * summed(x.deviation)), summed(x.size))
 
     def move(self, function: Callable[..., Array], *x: Honest) -> Honest:
         parts = ("value", "deviation", "size")
@@ -108,6 +124,7 @@ class HonestNumbers(Numbers):
         terms = int(added(np.ones_like(u.value)).max(initial=1.0))
         norm = np.sqrt(added(np.square(u.value / unit))) * unit
         own = self._rounding.summed(terms, norm, added(u.value))
+        own = own * self._rounding.repetition_of_rows(u.value, places, rows)
         return Honest(added(u.value), np.hypot(added(u.deviation), own), added(u.size))
 
     def applied(self, function: Activation, x: Honest) -> Honest:
