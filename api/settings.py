@@ -19,8 +19,10 @@ class Settings(BaseSettings):
     largest_body: bytes of one request. largest_inflated: bytes that an npz may inflate to.
     most_arrays, most_numbers, most_layers, most_nodes: of one document.
     deepest: its lists and objects within others.
-    oracles: names separated by commas; empty for all. open_checks: whether checks, and metrics of
-    judging, need no token; else a grader's or ci's, since they tell what assignments hide from students.
+    tolerance: the preset that every check is judged by, whatever its document says; empty for the document's.
+    An assignment's own stays.
+    oracles: names separated by commas; empty for all.
+    open_checks: whether checks, and metrics of judging, need no token; else a grader's or ci's, since they tell what assignments hide from students.
     processes: that judge. seconds_each, memory_each: what one submission may take, in seconds and bytes.
     answer_grid: seconds; students are answered at multiples of it, so that the time of judging tells little.
     most_waiting: submissions that may wait to be judged. log_level: from which on lines are logged.
@@ -40,6 +42,7 @@ class Settings(BaseSettings):
     most_layers: int = Field(default=500, ge=1)
     most_nodes: int = Field(default=20_000, ge=1)
     deepest: int = Field(default=32, ge=8)
+    tolerance: Literal["", "strict", "standard", "lenient"] = ""
     oracles: str = ""
     open_checks: bool = True
     processes: int = Field(default_factory=_cores, ge=1)
@@ -67,6 +70,11 @@ class Settings(BaseSettings):
             nodes=self.most_nodes,
             depth=self.deepest,
         )
+
+    @property
+    def preset(self) -> str | None:
+        """The tolerance that replaces a document's own; None where that counts."""
+        return self.tolerance or None
 
     @property
     def oracle_names(self) -> tuple[str, ...] | None:

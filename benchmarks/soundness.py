@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.cases import Case, seventeen
 from benchmarks.drawing import draw
 from benchmarks.peers import installed, outcome
-from benchmarks.students import DTYPES, ORDERS, numpy_student, torch_student
+from benchmarks.students import ORDERS, numpy_student, torch_student
 from reference_impl import Problem, forward, named
 from verifier import verify
 from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention
@@ -99,9 +99,7 @@ def planted_errors(seed: int) -> list[Planted]:
     rng = np.random.default_rng([seed, 2])
     problem = draw(rng)
     trace = forward(problem.network, problem.parameters, problem.batch)
-    right = {
-        name: numpy_student(problem, name, "blas", rng) for name in ("float64", "float32")
-    }
+    right = {name: numpy_student(problem, name, "blas", rng) for name in ("float64", "float32")}
     allowed = {name: rounding(problem, trace, PRECISIONS[name]) for name in right}
     kinks = enclosed(problem, allowed["float64"].kinks)
     places = [

@@ -1,11 +1,11 @@
 """Batches with structure, and honest backward passes over them: repeated rows, few values, sorted classes.
 
-Roundings of equal terms are equal, so sums over such batches err systematically. Every kind here is what people
-really train on: truth tables, one-hot words, pixels with two values, data sorted by class.
+Roundings of equal terms are equal, so sums over such batches err systematically. Every kind here is what
+people really train on: truth tables, one-hot words, pixels with two values, data sorted by class.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -89,7 +89,7 @@ def draw_structured(rng: np.random.Generator, kind: str, precision: str) -> Prob
         inputs, targets = inputs[order], targets[order]
     layers = tuple(
         Layer(a, b, activation("identity" if i == depth - 1 else hidden), True)
-        for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False))
+        for i, (a, b) in enumerate(pairwise(sizes))
     )
     gain = float(rng.choice([0.5, 1.0, 1.5]))
     constant = rng.random() < 0.1  # every weight alike, as some initialise
@@ -106,7 +106,10 @@ def draw_structured(rng: np.random.Generator, kind: str, precision: str) -> Prob
     on = "values" if loss == "mse" else "logits"
     batch = str(rng.choice(["mean", "mean", "sum"]))
     return Problem(
-        Network(layers), parameters, Batch(inputs, targets), Risk(row, row.default_factor, batch, "sum", on, ())
+        Network(layers),
+        parameters,
+        Batch(inputs, targets),
+        Risk(row, row.default_factor, batch, "sum", on, ()),
     )
 
 

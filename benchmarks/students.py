@@ -33,7 +33,7 @@ _BLOCK = 32  # terms that a blocked product sums on their own
 
 
 def in_order(order: str, rng: np.random.Generator) -> Matmul:
-    """Return a matrix product whose sums run in one of `ORDERS`, every sum rounded to the operands' format."""
+    """Return a matrix product that sums in one of `ORDERS`, every sum rounded to the operands' format."""
     if order == "blas":
         return lambda a, b: (a @ b).astype(a.dtype)
     if order == "pairwise":

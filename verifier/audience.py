@@ -17,7 +17,8 @@ from verifier.student_diagnosis import diagnosis_for_students
 # What may be said of the problem itself, in words that hold none of its numbers; other codes are withheld.
 _WARNINGS: Mapping[str, str] = MappingProxyType(
     {
-        "kink": "the network is at a kink here: every slope of the subdifferential is right",
+        "kink": "the network is at a kink here: any slopes between both sides are right, if they give all "
+        "entries together",
         "loss-not-finite": "the loss of this problem is not a finite number, so it has no gradient",
         "one-example": "the batch has one example: a mean and a sum over examples are the same here",
         "overflow": "numbers overflow float64 in the forward pass of this problem",

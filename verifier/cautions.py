@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from reference_impl.array import Array
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.caution import Caution
@@ -79,13 +80,35 @@ def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
             f"the true gradient is not known well enough to judge {_counted(vague)}: they overflow, or "
             "rounding could change them by more than the tolerance",
         )
-    excused = {name: int(c.excused.sum()) for name, c in comparisons.items() if c.excused.any()}
-    if excused:
+    if comparisons and all(c.uninformative.all() and c.undecided.all() for c in comparisons.values()):
         yield Caution(
-            "additive-tolerance",
-            f"only atol would pass {_counted(excused)}, and it would pass 0 there as well; "
-            "use rtol, or a smaller atol",
+            "no-gradient",
+            "the true gradient of every parameter is zero here, so zeros would pass whatever the code does; "
+            "use other parameters, inputs or targets",
         )
+    doubtful = {name: int(c.doubtful.sum()) for name, c in comparisons.items() if c.doubtful.any()}
+    if doubtful:
+        yield Caution(
+            "near-rounding",
+            f"{_counted(doubtful)} differ from the true gradient by a little more than rounding in this "
+            "precision is estimated to cost; compute in float64 to decide",
+        )
+    yield from _excused(
+        "relative-tolerance",
+        {name: c.excused & ~c.by_atol for name, c in comparisons.items()},
+        "only rtol would pass {}, and it would pass 0 there as well; use a smaller rtol, or strict",
+    )
+    yield from _excused(
+        "additive-tolerance",
+        {name: c.by_atol for name, c in comparisons.items()},
+        "only atol would pass {}, and it would pass 0 there as well; use rtol, or a smaller atol",
+    )
+
+
+def _excused(code: str, entries: Mapping[str, Array], detail: str) -> Iterator[Caution]:
+    counts = {name: int(which.sum()) for name, which in entries.items() if which.any()}
+    if counts:
+        yield Caution(code, detail.format(_counted(counts)))
 
 
 def of_disputes(consensus: Consensus) -> Iterator[Caution]:
@@ -116,7 +139,7 @@ def _kinks(problem: Problem, allowed: Rounding) -> Iterator[Caution]:
         yield Caution(
             "kink",
             f"layer {index} is at the kink of {name}, as far as the precision can tell: {shown}{more}; "
-            "every slope of the subdifferential is right there",
+            "any slopes between both sides are right there, if they give all entries together",
             layer=index,
             units=units,
         )
@@ -127,7 +150,7 @@ def _kinks(problem: Problem, allowed: Rounding) -> Iterator[Caution]:
                 yield Caution(
                     "kink",
                     f"weights of {named_indices(tuple(zeros), 'layer', 'layers')} are exactly 0, the kink of "
-                    "the l1 penalty: every slope of the subdifferential is right there",
+                    "the l1 penalty: any slopes between both sides are right there",
                     layer=zeros[0],
                 )
 

@@ -1,22 +1,26 @@
-"""One parameter's submitted gradient held against the reference, entry by entry.
+"""One parameter's submitted gradient compared with the reference, entry by entry.
 
 An entry is correct when |submitted − expected| ≤ uncertainty + rounding + rtol · scale + atol, where at a
-kink `expected` is the nearest slope of the subdifferential. Two guards keep slack from certifying anything:
-an entry that only atol would pass, and that 0 would pass as well, is undecided; and a reference that is
-itself vaguer than the tolerance decides nothing.
+kink `expected` is the nearest slope of the subdifferential. Three guards keep slack from certifying
+anything. An entry that passes only by rtol or atol is undecided where they would also pass 0. So is one
+that is farther off than rounding, but not by `DOUBTFUL` times, in a format narrower than float64: rounding
+there is estimated. A reference that is itself vaguer than the tolerance decides nothing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from reference_impl.array import Array
 from verifier.estimate import Estimate
+from verifier.precision import Precision
 from verifier.tolerance import Tolerance
 
 UNDERFLOWN = 2.0**-1000  # an uncertainty of underflow alone decides for what equals the reference
 LOOSE = 1e3  # a bound may exceed the rounding expected by so much; it is a bound
 RESOLUTION = 1e-6  # of an entry's scale: an uncertainty up to it decides, whatever the tolerance
+DOUBTFUL = 2.0  # times the rounding allowance of a narrow format: an error up to it may still be rounding
 END = 2.0**-40  # of a kink's slopes: what their ends may be off by
 
 
@@ -25,7 +29,9 @@ class Comparison:
     """All arrays have the parameter's shape. expected: the right value nearest to the submitted one.
 
     tolerance: the right side of the inequality above. vague: undecided since the uncertainty is too large.
-    excused: undecided since only atol would pass it, and 0 as well.
+    excused: undecided since only rtol or atol would pass it, and 0 as well. by_atol: those that need atol.
+    doubtful: undecided since it is little more than rounding away. inconsistent: undecided since no choice of
+    slopes at kinks was found that gives it along with the others.
     to_rounding: correct within uncertainty and rounding alone.
     subgradient: a kink makes several slopes right, all from `low` to `high`; both are `expected` elsewhere.
     nonzero: `expected` can be told from 0. uninformative: the true gradient is zero.
@@ -41,6 +47,9 @@ class Comparison:
     undecided: Array
     vague: Array
     excused: Array
+    by_atol: Array
+    doubtful: Array
+    inconsistent: Array
     to_rounding: Array
     subgradient: Array
     low: Array
@@ -56,8 +65,12 @@ def compare(
     scale: Array,
     disputed: Array,
     tolerance: Tolerance,
+    doubt: float = 1.0,
 ) -> Comparison:
-    """Judge every entry. NaN and infinities are incorrect wherever the reference is known."""
+    """Judge every entry. NaN and infinities are incorrect wherever the reference is known.
+
+    doubt: up to how many times `rounding` an error may still be rounding; `DOUBTFUL` for narrow formats.
+    """
     with np.errstate(all="ignore"):
         low, high, expected = _nearest_right(submitted, reference)
         slopes: Array | float = 0.0 if reference.slopes is None else reference.slopes
@@ -76,8 +89,9 @@ def compare(
         largest = np.fmax.reduce(scale + slopes, axis=None, initial=0.0)
         drowned = ((error > 0) & (uncertainty > largest)) | (~sharply & (rounding > largest))
         vague = known & within & ((~underflown & ~(uncertainty <= enough)) | drowned)
-        excused = within & (error > uncertainty + slack) & (np.abs(expected) <= allowed)
-        undecided = ~known | vague | excused
+        excused = within & (error > uncertainty + rounding) & (np.abs(expected) <= allowed)
+        doubtful = known & ~within & (error <= allowed + (doubt - 1.0) * rounding)
+        undecided = ~known | vague | excused | doubtful
         return Comparison(
             submitted=submitted,
             expected=expected,
@@ -89,6 +103,9 @@ def compare(
             undecided=undecided,
             vague=vague | (~known & ~disputed),
             excused=excused,
+            by_atol=excused & (error > uncertainty + slack),
+            doubtful=doubtful,
+            inconsistent=np.zeros_like(within),
             to_rounding=~undecided & (sharply | (error <= uncertainty + rounding)),
             subgradient=np.broadcast_to(slopes, submitted.shape) > 0,
             low=low,
@@ -96,6 +113,27 @@ def compare(
             nonzero=np.abs(expected) > uncertainty + END * slopes,
             uninformative=known & (reference.value == 0) & (slopes == 0),
         )
+
+
+def doubt_in(precision: Precision) -> float:
+    """Return how many times the rounding allowance an error may have and still be rounding."""
+    return 1.0 if precision.name == "float64" else DOUBTFUL
+
+
+def undecided_where_all_is_zero(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
+    """Return the comparisons, all undecided if the whole true gradient is zero: zeros prove nothing."""
+    rows = comparisons.values()
+    if not comparisons or not all(row.uninformative.all() and not row.incorrect.any() for row in rows):
+        return dict(comparisons)
+    return {
+        name: replace(
+            row,
+            correct=np.zeros_like(row.correct),
+            to_rounding=np.zeros_like(row.to_rounding),
+            undecided=np.ones_like(row.undecided),
+        )
+        for name, row in comparisons.items()
+    }
 
 
 def _nearest_right(submitted: Array, reference: Estimate) -> tuple[Array, Array, Array]:

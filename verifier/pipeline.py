@@ -12,7 +12,7 @@ from reference_impl.problem import Problem
 from verifier.caution import Caution
 from verifier.cautions import cautions, cautions_of_screened
 from verifier.claim import Claim, read_claim
-from verifier.comparison import Comparison, compare
+from verifier.comparison import Comparison, compare, doubt_in, undecided_where_all_is_zero
 from verifier.consensus import Consensus, consult
 from verifier.convention import as_submitted
 from verifier.diagnosis.diagnosis import Diagnosis
@@ -81,8 +81,18 @@ def verify(
             consensus = replace(consensus, disputed=everything)
         reference = _with_kinks_of(submission, consensus.reference, allowed)
         comparisons = _compare(submission, reference, allowed, consensus)
+        at_kinks: tuple[Caution, ...] = ()
+        if any(row.subgradient.any() for row in comparisons.values()):
+            from verifier.graphs.of_layers import judge_layers_jointly  # with every operation of graphs
+            from verifier.graphs.subgradients import cautions_of
+
+            joint = judge_layers_jointly(submission, allowed.kinks, comparisons)
+            comparisons, at_kinks = dict(joint.comparisons), tuple(cautions_of(joint.outcome))
         parameters, evidence = _report_parameters(submission, comparisons, whole_arrays), consensus.evidence
-        warnings = tuple(cautions(submission, trace, loss.value, comparisons, consensus, allowed))
+        warnings = (
+            *cautions(submission, trace, loss.value, comparisons, consensus, allowed),
+            *at_kinks,
+        )
         mistakes = ()
         if diagnosis:
             from verifier.diagnosis.diagnosing import diagnose  # with every rule; what is right needs none
@@ -119,7 +129,7 @@ def _work(problem: Problem) -> int:
 def _compare(
     submission: Submission, reference: Mapping[str, Estimate], allowed: Rounding, consensus: Consensus
 ) -> dict[str, Comparison]:
-    return {
+    found = {
         name: compare(
             submitted,
             reference[name],
@@ -127,9 +137,11 @@ def _compare(
             allowed.scale[name],
             consensus.disputed[name],
             submission.tolerance,
+            doubt_in(submission.precision),
         )
         for name, submitted in submission.gradients.items()
     }
+    return undecided_where_all_is_zero(found)
 
 
 def _agree(expected: Expected) -> Consensus:

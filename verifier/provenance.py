@@ -13,7 +13,7 @@ from verifier.comparison import Comparison
 from verifier.enclosure.estimates import enclosed
 from verifier.precision import PRECISIONS, Precision, rounded
 from verifier.rounding import rounding
-from verifier.rounding_passes import DEVIATIONS
+from verifier.rounding_arithmetic import DEVIATIONS
 
 _STEPS = sorted(
     [m * 10.0**-k for k in range(3, 11) for m in (1, 2, 3, 5)]

@@ -28,9 +28,8 @@ from reference_impl.problem import (
 )
 from reference_impl.risk import NORMS
 from verifier.precision import Precision
-from verifier.rounding_arithmetic import RoundingArithmetic
+from verifier.rounding_arithmetic import DEVIATIONS, RoundingArithmetic
 from verifier.rounding_passes import (
-    DEVIATIONS,
     backward_deviations,
     forward_deviations,
     gradient_deviations,

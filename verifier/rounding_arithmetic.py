@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import frexp, inf, isfinite, ldexp, log, sqrt
 
 import numpy as np
@@ -83,7 +84,7 @@ class RoundingArithmetic:
         return self.summed_products(x.T, y, root_of_squares(x, y), x @ y, repeated), repeated
 
     def of_row_sums(self, terms: Array, of_terms: Array) -> Array:
-        """Return the deviation of sums along the last axis, whose terms deviate by `of_terms`. Shape: (rows, n)."""
+        """Return the deviation of sums along the last axis, whose terms deviate by `of_terms`: (rows, n)."""
         own, repeated = self.of_product_sums(terms, np.ones((terms.shape[-1], 1)))
         inherited = np.hypot.reduce(of_terms, axis=-1)[:, np.newaxis] * repeated.of_terms
         return np.asarray(np.hypot(inherited, own)[:, 0])
@@ -104,7 +105,10 @@ class RoundingArithmetic:
         )
 
     def repetition_of_rows(self, values: Array, places: Array, rows: int) -> Array | float:
-        """Return √(how many terms round alike) where rows of `values` are added up by place. Shape: (rows, columns)."""
+        """Return √(how many terms round alike) where rows of `values` are added up by place.
+
+        Shape: (rows, columns of values), or 1.
+        """
         flat = values.reshape(-1, values.shape[-1])
         alike = None if self.holds_given_numbers or len(flat) < 3 else _alike(flat, self._unit)
         if alike is None:
@@ -198,9 +202,9 @@ def _root_of_mean(of_x: Array, weights_x: Array, of_y: Array, weights_y: Array) 
 
 
 def _alike(values: Array, unit: float) -> Array | None:
-    """Return how many numbers of its column lie within a rounding of the column's sum of each; None if none do.
+    """Return how many numbers of its column lie within a rounding of the column's sum of each; None if none.
 
-    Shape: (rows, columns), as `values`. A running sum s rounds terms alike that differ by less than its unit in
+    Shape: (rows, columns), as `values`. A running sum rounds terms alike that differ by less than its unit in
     the last place, which is at most 2 u Σ|values|.
     """
     window = unit * np.abs(values).sum(axis=0)
@@ -224,7 +228,7 @@ def _squares_of_partial_sums(x: Array, y: Array) -> Array:
     ends = np.unique(np.linspace(0, rows, min(rows, _BLOCKS) + 1).astype(int))
     running = np.zeros((x.shape[1], y.shape[1]))
     first, second = np.zeros_like(running), np.zeros_like(running)
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
+    for start, end in pairwise(ends):
         running += x[start:end].T @ y[start:end]
         first += (end - start) * running
         second += (end - start) * np.square(running)

@@ -80,6 +80,8 @@ def screen(
             return None
         if not all_meet(block, found, others, distances, unknown):
             return None
+    if not measures.of_expected.any():  # zeros would pass whatever the code does
+        return None
     # where rounding may change more than there is in the whole parameter, it excuses nothing
     if not (measures.rounding <= measures.of_expected).all():
         return None

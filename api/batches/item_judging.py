@@ -34,6 +34,7 @@ def judge_item(
         oracles=service.settings.oracle_names,
         keep=True,
         bounds=service.settings.bounds,
+        tolerance=service.settings.preset,
     )
     outcome = _outcome(service, task)
     if not isinstance(outcome, Judged):

@@ -23,6 +23,7 @@ class Task:
     allowed: what students may see; None where no student's report is asked for.
     media_type: of the answer to render for `audience`; None for none. section: the answer is a section of a
     web page instead.
+    tolerance: the preset that replaces the document's tolerance; None to keep that, and for assignments.
     keep: whether the grader's JSON document is wanted, to be stored.
     bounds: of the content's size.
     """
@@ -39,6 +40,7 @@ class Task:
     section: bool = False
     keep: bool = False
     bounds: Bounds = GENEROUS
+    tolerance: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from verifier.expected import Expectations
 from verifier.memory import keep_freed_memory
 from verifier.pipeline import verify
 from verifier.report import Audience, Report
+from verifier.tolerance import TOLERANCES
 from verifier.whole_arrays import without_arrays
 
 _EXPECTATIONS = Expectations()  # of this process: a class answers one problem
@@ -118,8 +119,10 @@ def _submission(task: Task) -> Claim:
     read = parse_bytes if task.problem is None else parse_gradients
     document = read(task.content, task.bounds, task.declared)
     check_document(document, task.bounds)
-    if task.problem is None:
-        submission = read_claim(document)
-    else:
+    if task.problem is not None:
         submission = read_handed_in(parse(task.problem), document)
+    else:
+        submission = read_claim(document)
+        if task.tolerance is not None:
+            submission = replace(submission, tolerance=TOLERANCES[task.tolerance])
     return submission if task.name is None else replace(submission, name=task.name)

@@ -85,6 +85,7 @@ def _task(service: Service, content: bytes) -> Task:
         entries="all",
         section=True,
         bounds=service.settings.bounds,
+        tolerance=service.settings.preset,
     )
 
 

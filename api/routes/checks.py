@@ -57,6 +57,7 @@ async def check(
         audience=audience,
         media_type=media_type,
         bounds=service.settings.bounds,
+        tolerance=service.settings.preset,
     )
     outcome = await judged(service, task)
     return Response(outcome.answer, media_type=media_type)

@@ -107,6 +107,7 @@ async def evaluate(
         allowed=allowed,
         audience=Audience.STUDENT if for_learner else Audience.GRADER,
         media_type="application/json",
+        tolerance=service.settings.preset,
     )
     outcome = await judged(service, task)
     report = read_report(parse(outcome.answer))

@@ -1,4 +1,4 @@
-"""At a kink every slope of the subdifferential is right, entry by entry, and nothing outside it is."""
+"""At a kink every slope of the subdifferential is right, if one choice gives all entries; nothing else is."""
 
 import json
 from typing import Any
@@ -110,18 +110,26 @@ def test_the_text_of_a_wrong_slope_shows_the_interval_of_right_ones_and_no_error
 @pytest.mark.parametrize(
     ("slopes", "incorrect"),
     [
-        ((0.0, 1.0, 0.5), [0, 0]),
-        ((1.0, 0.0, 0.0), [0, 0]),
-        ((0.0, 1.5, 0.5), [1, 0]),
-        ((-0.1, 1.5, 0.5), [2, 0]),
-        ((0.0, 1.0, -0.1), [0, 1]),
-        ((float("nan"), 1.0, 1.0), [1, 0]),
+        ((0.5, 0.5, 0.5), 0),
+        ((1.0, 1.0, 0.0), 1),  # weights as on one side, the bias as on the other
+        ((0.0, 1.0, 0.5), 2),
+        ((0.0, 1.5, 0.5), 1),
+        ((-0.1, 1.5, 0.5), 2),
+        ((float("nan"), 1.0, 1.0), 1),
     ],
-    ids=["three slopes", "three others", "one too steep", "two wrong", "the bias falling", "NaN"],
+    ids=["one slope", "the bias on the other side", "three slopes", "one too steep", "two too steep", "NaN"],
 )
-def test_each_entry_may_have_a_slope_of_its_own(slopes, incorrect):
+def test_all_entries_of_a_unit_share_one_slope(slopes, incorrect):
     report = verify(one_unit("relu", slopes))
-    assert [report.parameters[f"layers.0.{kind}"].incorrect for kind in ("weight", "bias")] == incorrect
+    assert sum(row.incorrect for row in report.parameters.values()) == incorrect
+    assert report.verdict == ("incorrect" if incorrect else "correct")
+
+
+def test_a_mixture_of_slopes_is_explained():
+    report = verify(one_unit("relu", (1.0, 1.0, 0.0)))
+    assert "inconsistent-slopes" in {caution.code for caution in report.warnings}
+    (entry,) = report.parameters["layers.0.bias"].worst
+    assert entry.expected == pytest.approx(6)  # what the slope of the weights gives
 
 
 def test_a_warning_names_unit_and_example():
@@ -155,6 +163,9 @@ def test_away_from_kinks_there_is_neither_warning_nor_subgradient():
      (3.1, "incorrect"), (-10.1, "incorrect")],
 )  # fmt: skip
 def test_through_later_layers_every_sum_of_slopes_is_right(first, verdict):
+    # 3 s₁ − 10 s₂: any s₁ and s₂ that give the sum
+    s2 = np.clip(-first / 10, 0, 1) if first < 0 else 0.0
+    s1 = np.clip((first + 10 * s2) / 3, 0, 1)
     found = document(
         [[[1]], [[1, -2]], [[3], [5]]],
         [[0], [-1, 2], [0]],
@@ -165,8 +176,8 @@ def test_through_later_layers_every_sum_of_slopes_is_right(first, verdict):
     found["gradients"] = {
         "layers.0.weight": [[first]],
         "layers.0.bias": [first],
-        "layers.1.weight": [[3, 0]],
-        "layers.1.bias": [0, 2.5],
+        "layers.1.weight": [[3 * s1, 5 * s2]],
+        "layers.1.bias": [3 * s1, 5 * s2],
         "layers.2.weight": [[0], [0]],
         "layers.2.bias": [1],
     }
@@ -188,11 +199,20 @@ def test_of_two_kinks_in_a_row_every_product_of_slopes_is_right_and_no_other(fir
         "layers.0.weight": [[first]],
         "layers.0.bias": [first],
         "layers.1.weight": [[0]],
-        "layers.1.bias": [0.5],
+        "layers.1.bias": [1],
         "layers.2.weight": [[0]],
         "layers.2.bias": [1],
     }
     assert verify(found).parameters["layers.0.weight"].verdict == verdict
+
+
+def test_a_kink_behind_another_is_limited_by_the_one_in_front_of_it():
+    found = document([[[1]], [[2]], [[1]]], [[-1], [0], [0]], ["relu", "relu", "identity"], [[1]], [[-1]])
+    zero = {"layers.1.weight": [[0]], "layers.2.weight": [[0]], "layers.2.bias": [1]}
+    for first, verdict in ((0.9, "correct"), (1.5, "undecided")):  # 2 s₀ s₁ with s₁ = 0.5
+        own = {"layers.0.weight": [[first]], "layers.0.bias": [first], "layers.1.bias": [0.5]}
+        report = verify({**found, "gradients": {**zero, **own}})
+        assert report.verdict == verdict
 
 
 class TestL1:

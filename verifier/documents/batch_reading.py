@@ -57,7 +57,10 @@ def read_masks(
         elif mask is not None and size is not None:
             shape = (size, network.layers[known[name]].outputs)
             shape = shape[::-1] if convention.examples == "columns" else shape
-            if tuple(mask.shape) == shape:
+            if mask.size and not mask.any():
+                remedy = "zeros alone drop every unit, so that any code passes"
+                mistakes.add(pointer, "a mask that keeps at least one unit", "zeros alone", remedy)
+            elif tuple(mask.shape) == shape:
                 masks[known[name]] = internal_examples(mask, convention)
             else:
                 mistakes.add(pointer, f"shape {shape}", str(tuple(mask.shape)))

@@ -38,6 +38,9 @@ def read_loss(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Risk, di
     loss = LOSSES[name]
     before = len(mistakes.found)
     factor = read_number(document.get("factor", loss.default_factor), at(pointer, "factor"), mistakes)
+    if factor == 0:
+        remedy = "a factor of 0 makes every gradient zero, so that any code passes"
+        mistakes.add(at(pointer, "factor"), "a number other than 0", "0", remedy)
     batch = read_choice(document.get("batch", "mean"), REDUCTIONS, at(pointer, "batch"), mistakes)
     outputs: str | None = "sum"
     if "outputs" in document and not loss.reduces_outputs and document["outputs"] != "sum":

@@ -152,9 +152,16 @@ def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mist
     return None
 
 
-def read_number(value: Any, pointer: str, mistakes: Mistakes, at_least: float | None = None) -> float | None:
-    """Read one finite number, no smaller than `at_least`."""
+def read_number(
+    value: Any,
+    pointer: str,
+    mistakes: Mistakes,
+    at_least: float | None = None,
+    below: float | None = None,
+) -> float | None:
+    """Return one finite number, no smaller than `at_least` and smaller than `below`; None after a mistake."""
     rule = "a finite number" if at_least is None else f"a finite number of at least {at_least:g}"
+    rule += "" if below is None else f" and below {below:g}"
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a number of numpy or PyTorch
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -165,7 +172,8 @@ def read_number(value: Any, pointer: str, mistakes: Mistakes, at_least: float | 
         number = float(value)
     except OverflowError:
         number = math.inf
-    if not math.isfinite(number) or (at_least is not None and number < at_least):
+    too_small = at_least is not None and number < at_least
+    if not math.isfinite(number) or too_small or (below is not None and number >= below):
         mistakes.add(pointer, rule, shown(value))
         return None
     return number

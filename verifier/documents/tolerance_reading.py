@@ -21,6 +21,6 @@ def read_tolerance(document: Any, pointer: str, mistakes: Mistakes) -> Tolerance
             mistakes.add(pointer, "a preset, or rtol and atol", "both", "leave one of them out")
         preset = read_choice(document["preset"], TOLERANCES, at(pointer, "preset"), mistakes)
         return None if preset is None else TOLERANCES[preset]
-    rtol = read_number(document.get("rtol", 0.0), at(pointer, "rtol"), mistakes, at_least=0.0)
+    rtol = read_number(document.get("rtol", 0.0), at(pointer, "rtol"), mistakes, at_least=0.0, below=1.0)
     atol = read_number(document.get("atol", 0.0), at(pointer, "atol"), mistakes, at_least=0.0)
     return None if rtol is None or atol is None else Tolerance(rtol, atol)

@@ -96,7 +96,8 @@ def _kinks(problem: GraphProblem, allowed: GraphRounding) -> Iterator[Caution]:
             yield Caution(
                 "kink",
                 f"{node.name} is at the kink of {node.operation.name}, as far as the precision can tell, in "
-                f"{node.operands[0]}: {shown}; every slope of the subdifferential is right there",
+                f"{node.operands[0]}: {shown}; any slopes between both sides are right "
+                "there, if they give all entries together",
             )
 
 

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from verifier.comparison import Comparison, compare
+from verifier.comparison import Comparison, compare, doubt_in, undecided_where_all_is_zero
 from verifier.consensus import Consensus, consult
 from verifier.convention import Convention
 from verifier.diagnosis.diagnosis import Diagnosis
@@ -18,6 +18,7 @@ from verifier.graphs.oracles import GRAPH_ORACLES
 from verifier.graphs.outlining import outlined
 from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.rounding import GraphRounding, rounding
+from verifier.graphs.subgradients import cautions_of, judge_jointly
 from verifier.graphs.submission import GraphSubmission
 from verifier.loss_judging import judge_loss
 from verifier.oracle_names import JUDGE
@@ -61,11 +62,14 @@ def judge_graph(
         if not np.isfinite(loss.value):  # formulas may have slopes where there is no output
             everything = {name: np.ones_like(own) for name, own in consensus.disputed.items()}
             consensus = replace(consensus, disputed=everything)
-        comparisons = _compare(
-            submission, _with_kinks_of(submission, consensus.reference, allowed), allowed, consensus
-        )
+        reference = _with_kinks_of(submission, consensus.reference, allowed)
+        joint = judge_jointly(problem, allowed.kinks, _compare(submission, reference, allowed, consensus))
+        comparisons = joint.comparisons
         parameters, evidence = _report(problem, comparisons, whole_arrays), consensus.evidence
-        warnings = tuple(cautions(submission, loss, comparisons, consensus, allowed))
+        warnings = (
+            *cautions(submission, loss, comparisons, consensus, allowed),
+            *cautions_of(joint.outcome),
+        )
         wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
         if diagnosis and any(wrong.values()):
             mistakes = diagnose(problem, honest.values, comparisons, allowed.allowance)
@@ -132,7 +136,7 @@ def _compare(
     allowed: GraphRounding,
     consensus: Consensus,
 ) -> dict[str, Comparison]:
-    return {
+    found = {
         key: compare(
             submission.gradients[key],
             reference[key],
@@ -140,10 +144,12 @@ def _compare(
             allowed.scale[key],
             consensus.disputed[key],
             submission.tolerance,
+            doubt_in(submission.precision),
         )
         for key in submission.problem.asked
         if key in submission.gradients
     }
+    return undecided_where_all_is_zero(found)
 
 
 def _report(

@@ -1,10 +1,15 @@
 """A submission of layers, written as a graph: the same numbers, and the same verdicts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem
+from verifier.comparison import Comparison
+from verifier.graphs.reading.submission import read_graph
+from verifier.graphs.subgradients import JointResult, judge_jointly
+from verifier.precision import rounded
 from verifier.submission import Submission
 
 Nodes = list[dict[str, Any]]
@@ -29,6 +34,24 @@ def graph_document(submission: Submission) -> dict[str, Any]:
     if submission.reported_loss is not None:
         document["reported_loss"] = submission.reported_loss
     return document
+
+
+def judge_layers_jointly(
+    submission: Submission, kinks: Sequence[Array], comparisons: Mapping[str, Comparison]
+) -> JointResult:
+    """Return the comparisons of layers, judged under one choice of slopes.
+
+    kinks: by layer, (N, out), where the submission's precision cannot tell on which side a unit is.
+    """
+    problem = submission.problem
+    reached = {f"z{index}": own for index, own in enumerate(kinks) if own.any()}
+    arrays = dict(named(problem.parameters))
+    for place, (_, norm, name) in enumerate(_penalised(problem)):
+        at_zero = rounded(arrays[name], submission.precision) == 0
+        if norm == "l1" and at_zero.any():
+            reached[f"sizes{place}"] = at_zero
+    graph = read_graph(graph_document(submission)).problem
+    return judge_jointly(graph, reached, comparisons)
 
 
 def _layers(problem: Problem) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from verifier.graphs.reverse import Kinks, gradients_of
 from verifier.graphs.stacked import Stacked
 from verifier.graphs.values import values_of
 from verifier.precision import Precision
-from verifier.rounding_passes import DEVIATIONS
+from verifier.rounding_arithmetic import DEVIATIONS
 
 ByName = Mapping[str, Array]
 

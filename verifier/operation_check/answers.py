@@ -19,7 +19,7 @@ from verifier.operation_check.references import Reference, problem_of, taken_at_
 from verifier.operation_check.trying import Tried
 from verifier.operation_check.written import WrittenOperation
 from verifier.precision import PRECISIONS
-from verifier.rounding_passes import DEVIATIONS
+from verifier.rounding_arithmetic import DEVIATIONS
 
 FORWARD = "forward"  # the value, among the names of gradients
 QUICK = ("backpropagation",)

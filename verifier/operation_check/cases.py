@@ -1,4 +1,4 @@
-"""The numbers that an operation is tried on: every shape, apart from kinks, then repeated and at kinks."""
+"""The numbers an operation is tried on: every shape, apart from kinks, then repeated, tied, and at kinks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,10 +33,29 @@ class Case:
 
 def cases_of(shapes: Sequence[Shapes], domains: Sequence[str], plain: int) -> Iterator[Case]:
     """Draw numbers for each of some shapes, the first `plain` of which are plain ones; seeded."""
+    tied = False
     for place, own in enumerate(shapes):
         kinds = ["draw"] * _DRAWS + ["repeated"]
         for seed, kind in enumerate(kinds[:1] if 0 in map(prod, own) else kinds):
             yield drawn(own, domains, seed, kind == "repeated", place < plain)
+        if (
+            not tied
+            and all(0 not in shape for shape in own)
+            and any(max(shape, default=0) > 1 for shape in own)
+        ):
+            tied = True
+            yield _with_ties(drawn(own, domains, len(kinds), True, place < plain))
+
+
+def _with_ties(case: Case) -> Case:
+    """Return the case with the largest number along the first and the last axis standing there twice."""
+    arguments = tuple(own.copy() for own in case.arguments)
+    for own in arguments:
+        for axis in {0, own.ndim - 1} if own.ndim and own.dtype.kind == "f" else ():
+            along = np.moveaxis(own, axis, 0)
+            if len(along) > 1:
+                along[-1] = along[:-1].max(axis=0)
+    return Case(arguments, case.upstream, case.plain)
 
 
 def drawn(shapes: Shapes, domains: Sequence[str], seed: int, repeated: bool, plain: bool) -> Case:

@@ -15,7 +15,7 @@ from verifier.operation_check.judging import Judged, judge
 from verifier.operation_check.pasted import pasted, pasted_twice
 from verifier.operation_check.question import Question, question_of
 from verifier.operation_check.references import read_reference
-from verifier.operation_check.remarks import remarks, untold
+from verifier.operation_check.remarks import is_decided, remarks
 from verifier.operation_check.reporting import merged, report_of
 from verifier.operation_check.trying import OperationRaised, called, numbers
 from verifier.operation_check.written import malformed, read_operation
@@ -54,7 +54,7 @@ def check_operation(
     if conduct:  # then the numbers of further uses say nothing of the rules
         findings = [*conduct, *(own for own in findings if own.kind == "argument-changed")]
     evidence = merged([own.consensus.evidence for own in judged if own.consensus is not None])
-    undecided = not evidence or untold(question.reference, judged)
+    undecided = not evidence or not is_decided(question.reference, judged)
     verdict = Verdict.UNDECIDED if undecided else Verdict.CORRECT
     warnings = tuple(remarks(question, judged, refused))
     verdict = Verdict.INCORRECT if findings else verdict

@@ -35,7 +35,7 @@ def of_functions(
     names = operation.arguments[: len(arguments)]
     places = range(len(arguments))
     answers: dict[str, Answer] = {}
-    function = _function(operation, reference)
+    function = function_of(operation, reference)
     differences = by_differences(function, arguments, places, tried.upstream)
     allowance = {names[place]: _ROUNDINGS * scale for place, scale in differences.scale.items()}
     scale = {names[place]: own for place, own in differences.scale.items()}
@@ -67,7 +67,7 @@ def shape_of_given(
     """Give the shape of what a given function of numpy gives; None without one. Raises: GivenRaised."""
     if reference.in_numpy is None:
         return None
-    return tuple(np.shape(_function(operation, reference)(*arguments)))
+    return tuple(np.shape(function_of(operation, reference)(*arguments)))
 
 
 def of_forward(
@@ -97,7 +97,7 @@ def own_forward(operation: WrittenOperation) -> Callable[..., Any]:
     return forward
 
 
-def _function(operation: WrittenOperation, reference: Reference) -> Callable[..., Any]:
+def function_of(operation: WrittenOperation, reference: Reference) -> Callable[..., Any]:
     if reference.in_numpy is None:
         return own_forward(operation)
     given = reference.in_numpy

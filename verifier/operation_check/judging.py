@@ -9,12 +9,19 @@ from reference_impl.array import Array
 from verifier.comparison import Comparison, compare
 from verifier.consensus import Consensus, consult
 from verifier.graphs.arithmetic.numbers import FLOATS
+from verifier.graphs.subgradients import judge_jointly
 from verifier.operation_check.answers import EVERY, FORWARD, QUICK, Asked, of_row
 from verifier.operation_check.cases import Case
 from verifier.operation_check.finding import Finding, seen
-from verifier.operation_check.function_answers import of_forward, of_functions, shape_of_given
+from verifier.operation_check.function_answers import (
+    function_of,
+    of_forward,
+    of_functions,
+    shape_of_given,
+)
 from verifier.operation_check.naming import of_values, of_wrong_shape
 from verifier.operation_check.references import Reference, problem_of
+from verifier.operation_check.ties import broken_ties
 from verifier.operation_check.trying import OperationRaised, Tried, tried
 from verifier.operation_check.written import WrittenOperation
 from verifier.oracle_names import JUDGE
@@ -90,6 +97,7 @@ def _held_against(
         else:
             right = consensus.reference[name].value
             findings.append(of_wrong_shape(name, gradient, right, found.value.shape, operation.name))
+    comparisons |= _at_kinks(operation, reference, case, found, asked, comparisons)
     wrong = {name: own for name, own in comparisons.items() if name in names and own.incorrect.any()}
     if quick:
         findings += [seen("gradient-value", name) for name in wrong]
@@ -108,6 +116,40 @@ def _compared(submitted: Array, name: str, consensus: Consensus, asked: Asked) -
         asked.scale[name],
         consensus.disputed[name],
         TOLERANCES["standard"],
+    )
+
+
+def _at_kinks(
+    operation: WrittenOperation,
+    reference: Reference,
+    case: Case,
+    found: Tried,
+    asked: Asked,
+    comparisons: Mapping[str, Comparison],
+) -> dict[str, Comparison]:
+    """Return the comparisons of gradients, those at kinks and ties judged together."""
+    rows = {name: row for name, row in comparisons.items() if name != FORWARD}
+    if not any(row.subgradient.any() for row in rows.values()):
+        return rows
+    if asked.of_row:
+        return dict(judge_jointly(asked.problem, {}, rows).comparisons)
+    places = {name: place for place, name in enumerate(operation.arguments[: len(case.arguments)])}
+    at_kinks = {places[name]: row.subgradient & row.correct for name, row in rows.items()}
+    gradients = {places[name]: row.submitted for name, row in rows.items()}
+    assert found.upstream is not None
+    function = function_of(operation, reference)
+    broken = broken_ties(function, case.arguments, found.upstream, at_kinks, gradients)
+    for name, place in places.items():
+        entries = [entry for own, entry in broken if own == place]
+        if entries:
+            rows[name] = _made_incorrect(rows[name], entries)
+    return rows
+
+
+def _made_incorrect(row: Comparison, entries: list[int]) -> Comparison:
+    out = np.isin(np.arange(row.submitted.size), entries).reshape(row.submitted.shape)
+    return replace(
+        row, correct=row.correct & ~out, incorrect=row.incorrect | out, to_rounding=row.to_rounding & ~out
     )
 
 

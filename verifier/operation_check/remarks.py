@@ -12,15 +12,18 @@ from verifier.operation_check.trying import OperationRaised
 _NAMED = 6  # shapes in one sentence
 
 
-def untold(reference: Reference, judged: Sequence[Judged]) -> set[str]:
-    """Give what could not be told; without formulas, slopes near 0 may remain so, not all of an argument."""
-    open_in: set[str] = set()
-    told: set[str] = set()
-    for own in judged:
-        for name, row in own.comparisons.items():
-            open_in |= {name} if row.undecided.any() else set()
-            told |= {name} if row.correct.any() else set()
-    return open_in if reference.row is not None else open_in - told
+def is_decided(reference: Reference, judged: Sequence[Judged]) -> bool:
+    """True if what was compared is decided: on every input, or without formulas on one input at least.
+
+    Differences cannot tell a slope from 0 on some inputs, such as a normalisation of two equal numbers.
+    """
+    decided = [not any(row.undecided.any() for row in own.comparisons.values()) for own in compared(judged)]
+    return all(decided) if reference.row is not None else any(decided)
+
+
+def compared(judged: Sequence[Judged]) -> list[Judged]:
+    """Return the uses of which numbers were compared."""
+    return [own for own in judged if any(row.submitted.size for row in own.comparisons.values())]
 
 
 def remarks(
@@ -46,6 +49,7 @@ def remarks(
     if kinked:
         named = ", ".join(dict.fromkeys(kinked))
         yield Caution("kink", f"where several slopes are right, any of them is accepted in {named}")
+    yield from _undecided(judged)
     if (
         question.reference.row is None
         and question.reference.in_numpy is None
@@ -57,3 +61,20 @@ def remarks(
         )
     if not any(own.consensus is not None for own in judged):
         yield Caution("nothing-compared", "no numbers could be compared")
+
+
+def _undecided(judged: Sequence[Judged]) -> Iterator[Caution]:
+    inputs = compared(judged)
+    counts = [
+        {name: int(row.undecided.sum()) for name, row in own.comparisons.items() if row.undecided.any()}
+        for own in inputs
+    ]
+    entries = sum(sum(own.values()) for own in counts)
+    if entries:
+        named = ", ".join(dict.fromkeys(name for own in counts for name in own))
+        yield Caution(
+            "undecided-entries",
+            f"on {sum(map(bool, counts))} of {len(inputs)} inputs, {entries} "
+            f"{'entry' if entries == 1 else 'entries'} of {named} could not be decided: the slope there is "
+            "known less well than its size; the verdict is that of the other entries",
+        )

@@ -47,11 +47,15 @@ def report_of(
     warnings: Sequence[Caution],
     evidence: tuple[Evidence, ...],
 ) -> Report | None:
-    """Report on the first use that shows something wrong, or the first of all; None without comparisons."""
+    """Return the report on one use: the first with a mistake, else the first that is decided throughout.
+
+    None without comparisons.
+    """
     compared = [own for own in judged if own.comparisons]
     if not compared:
         return None
-    shown = next((own for own in compared if own.findings), compared[0])
+    decided = (own for own in compared if not any(row.undecided.any() for row in own.comparisons.values()))
+    shown = next((own for own in compared if own.findings), next(decided, compared[0]))
     convention, tolerance = Convention(), TOLERANCES["standard"]
     parameters: Mapping[str, ParameterReport] = {
         name: report_parameter(name, row, convention, False) for name, row in shown.comparisons.items()

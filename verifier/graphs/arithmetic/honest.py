@@ -20,8 +20,8 @@ from reference_impl.softmax import softmax
 from verifier.graphs.arithmetic.numbers import FLOATS, Numbers, largest_shares
 from verifier.graphs.shapes import Shape
 from verifier.precision import Precision
-from verifier.rounding_arithmetic import RoundingArithmetic, scale_of
-from verifier.rounding_passes import ALIKE, DEVIATIONS, STORED, near
+from verifier.rounding_arithmetic import DEVIATIONS, RoundingArithmetic, scale_of
+from verifier.rounding_passes import ALIKE, STORED, near
 
 _LOG_SOFTMAX = activation("softmax").log
 _TINY = 1e-140  # below it a square may have vanished
