@@ -22,7 +22,8 @@ class Settings(BaseSettings):
     tolerance: the preset that every check is judged by, whatever its document says; empty for the document's.
     An assignment's own stays.
     oracles: names separated by commas; empty for all.
-    open_checks: whether checks, and metrics of judging, need no token; else a grader's or ci's, since they tell what assignments hide from students.
+    open_checks: whether checks, and metrics of judging, need no token; else a grader's or ci's, since they
+    tell what assignments hide from students.
     processes: that judge. seconds_each, memory_each: what one submission may take, in seconds and bytes.
     answer_grid: seconds; students are answered at multiples of it, so that the time of judging tells little.
     most_waiting: submissions that may wait to be judged. log_level: from which on lines are logged.

@@ -25,7 +25,7 @@ class Expected:
     def __init__(self, problem: Problem, oracles: Sequence[str] | None) -> None:
         self.problem = problem
         self._oracles = oracles
-        self._roundings: dict[str, Rounding] = {}
+        self._roundings: dict[tuple[str, bool], Rounding] = {}
 
     @cached_property
     def trace(self) -> Trace:
@@ -35,11 +35,12 @@ class Expected:
     def honest(self) -> Rounding:
         return self.rounding(PRECISIONS["float64"])
 
-    def rounding(self, precision: Precision) -> Rounding:
-        """Say what honest arithmetic of a precision loses."""
-        if precision.name not in self._roundings:
-            self._roundings[precision.name] = rounding(self.problem, self.trace, precision)
-        return self._roundings[precision.name]
+    def rounding(self, precision: Precision, *, independent: bool = False) -> Rounding:
+        """Return what honest arithmetic of a precision loses. independent: see `RoundingArithmetic`."""
+        key = precision.name, independent or precision.name == "float64"
+        if key not in self._roundings:
+            self._roundings[key] = rounding(self.problem, self.trace, precision, independent=key[1])
+        return self._roundings[key]
 
     @cached_property
     def answers(self) -> dict[str, Answer]:

@@ -61,9 +61,11 @@ def verify(
         return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
     problem = submission.problem
     expected = Expected(problem, oracles) if expectations is None else expectations.of(problem, oracles)
-    trace, honest, allowed = expected.trace, expected.honest, expected.rounding(submission.precision)
-
+    trace, honest = expected.trace, expected.honest
+    allowed = expected.rounding(submission.precision, independent=True)
     loss = judge_loss(submission, honest, allowed)
+    if loss.verdict is Verdict.INCORRECT:
+        loss = judge_loss(submission, honest, expected.rounding(submission.precision))
     answers = expected.answers
     whole_arrays = entries == "all"
     finite = bool(np.isfinite(loss.value))
@@ -75,6 +77,7 @@ def verify(
         warnings = tuple(cautions_of_screened(problem, trace, loss.value, screened.uninformative))
         mistakes: tuple[Diagnosis, ...] = ()
     else:
+        allowed = expected.rounding(submission.precision)
         consensus = _agree(expected)
         if not finite:  # a formula may have slopes where there is no loss: −y/x, for the log of a negative
             everything = {name: np.ones_like(own) for name, own in consensus.disputed.items()}

@@ -67,9 +67,14 @@ class Rounding:
 
 
 @np.errstate(all="ignore")  # what overflows is unknown, and judged so by whoever compares
-def rounding(problem: Problem, trace: Trace, precision: Precision) -> Rounding:
-    """Estimate the rounding of a backpropagation in `precision`, entry by entry, on either side of a kink."""
-    arithmetic = RoundingArithmetic(precision)
+def rounding(
+    problem: Problem, trace: Trace, precision: Precision, *, independent: bool = False
+) -> Rounding:
+    """Estimate the rounding of a backpropagation in `precision`, entry by entry, on either side of a kink.
+
+    independent: see `RoundingArithmetic`. What passes then passes without it, too.
+    """
+    arithmetic = RoundingArithmetic(precision, independent)
     own = _Forward.of(problem, trace, arithmetic)
     kinks = tuple(_near_kinks(problem, trace, own.of_a))
     sides = [trace]

@@ -11,7 +11,8 @@ from reference_impl.array import Array
 from verifier.precision import Precision, rounded
 
 DEVIATIONS = 6.0  # standard deviations that honest arithmetic may err by
-_BLOCKS = 16  # of rows, between which partial sums are taken
+_BLOCKS = 8  # of rows, between which partial sums are taken
+_FEW = 8  # rows: up to so many, a random order's partial sums are as good as any
 _SQUARES_VANISH = 1e-140  # below it, relative to the largest, a square may have underflowed
 _LEAST_SUM = 1e-280  # of squares: what underflows, below 1e-307, is nothing beside it
 _MODERATE = 1e120  # squares up to it: what underflows of a product with one, below 1e-187, is nothing …
@@ -19,15 +20,25 @@ _LEAST_PRODUCT = 1e-160  # … beside such a sum of products
 
 
 class RoundingArithmetic:
-    """What storing, summing, and textbook formulas lose in one precision."""
+    """What storing, summing, and textbook formulas lose in one precision.
 
-    def __init__(self, precision: Precision) -> None:
+    independent: whether the roundings of a sum's terms are taken for independent, in a random order. That is
+    less than what structured batches lose, and quicker; float64's bounds cover them anyway.
+    """
+
+    def __init__(self, precision: Precision, independent: bool = False) -> None:
         self._precision = precision
+        self._independent = independent or precision.name == "float64"
         self._unit = precision.unit_roundoff
         self._underflow = precision.underflow
         self._largest = precision.largest
         # a σ(a) has size log(largest) / largest where e^{−a} overflows and σ(a) is taken for 0
         self._vanished = (1.0 + log(precision.largest)) / precision.largest
+
+    @property
+    def independent(self) -> bool:
+        """Whether the roundings of a sum's terms are taken for independent."""
+        return self._independent
 
     @property
     def holds_given_numbers(self) -> bool:
@@ -67,12 +78,13 @@ class RoundingArithmetic:
         them alike (`repetition`), and rows may be sorted; nothing exceeds u Σ|terms| for each addition.
         """
         rows = len(x)
-        if self.holds_given_numbers or rows < 3:
+        if self._independent or rows < 3:
             return self.summed(rows, squares, total)
         unit, largest = self._unit / sqrt(3.0), largest_of(squares) or 1.0
         scaled_squares = np.square(squares / largest)
-        in_order = _squares_of_partial_sums(x, y) / largest / largest
-        partial = np.maximum(in_order, rows / 6.0 * scaled_squares + rows / 3.0 * np.square(total / largest))
+        partial = rows / 6.0 * scaled_squares + rows / 3.0 * np.square(total / largest)
+        if rows > _FEW:
+            np.maximum(partial, _squares_of_partial_sums(x, y) / largest / largest, out=partial)
         deviation = unit * largest * repeated.of_sums * np.sqrt(scaled_squares + partial)
         most = self._unit * rows / DEVIATIONS * (np.abs(x).T @ np.abs(y))
         deviation = np.minimum(deviation, most) + sqrt(rows / 3.0) * self._underflow
@@ -94,7 +106,7 @@ class RoundingArithmetic:
 
         Terms are alike where both factors are, so the smaller of the two columns' means bounds it.
         """
-        of_y = None if self.holds_given_numbers or len(x) < 3 else _alike(y, self._unit)
+        of_y = None if self._independent or len(x) < 3 else _alike(y, self._unit)
         of_x = None if of_y is None else _alike(x, self._unit)
         if of_x is None or of_y is None:
             return Repetition(1.0, 1.0)
@@ -110,7 +122,7 @@ class RoundingArithmetic:
         Shape: (rows, columns of values), or 1.
         """
         flat = values.reshape(-1, values.shape[-1])
-        alike = None if self.holds_given_numbers or len(flat) < 3 else _alike(flat, self._unit)
+        alike = None if self._independent or len(flat) < 3 else _alike(flat, self._unit)
         if alike is None:
             return 1.0
         totals, counts = np.zeros((2, rows, flat.shape[1]))
@@ -125,8 +137,8 @@ class RoundingArithmetic:
         alike: the share of their errors that all rows have in common. storing: how many roundings of the
         finished sum. Squares vanish only where the sum of absolute values takes their place.
         """
-        if not self.holds_given_numbers:
-            return self._of_narrow_product(x, of_x, y, of_y, alike, storing)
+        if not self._independent:
+            return self._of_repeated_product(x, of_x, y, of_y, alike, storing)
         unit_x, unit_y = scale_of(x), scale_of(y)
         inherits = bool(of_x.any())
         relative = max(self._unit, scale_of(of_y) / unit_y, scale_of(of_x) / unit_x if inherits else 0.0)
@@ -160,7 +172,7 @@ class RoundingArithmetic:
             deviation[~(overflown <= self._largest / unit_x / unit_y)] = np.inf
         return np.asarray(deviation)
 
-    def _of_narrow_product(
+    def _of_repeated_product(
         self, x: Array, of_x: Array, y: Array, of_y: Array, alike: float, storing: float
     ) -> Array:
         total = x.T @ y

@@ -45,15 +45,18 @@ def judge_graph(
     started = perf_counter()
     problem = submission.problem
     honest = rounding(problem, PRECISIONS["float64"])
-    allowed = honest
-    if submission.precision.name != "float64":
-        allowed = rounding(problem, submission.precision)
+    narrow, allowed = submission.precision.name != "float64", honest
+    if narrow:
+        allowed = rounding(problem, submission.precision, independent=True)
     loss = judge_loss(submission, honest, allowed)
     answers = ask(problem, honest, oracles)
     plain = bool(np.isfinite(loss.value)) and not whole_arrays and not allowed.kinks
     screened = screen(problem.asked, submission.gradients, answers, allowed, Convention()) if plain else None
     mistakes: tuple[Diagnosis, ...] = ()
     wrong: dict[str, bool] = {}
+    if narrow and (screened is None or loss.verdict is Verdict.INCORRECT):
+        allowed = rounding(problem, submission.precision)
+        loss = judge_loss(submission, honest, allowed)
     if screened is not None:
         parameters, evidence = screened.parameters, screened.evidence
         warnings = tuple(cautions_of_screened(submission, loss, allowed))

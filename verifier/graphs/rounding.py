@@ -50,9 +50,12 @@ class GraphRounding:
         return self._bounds[1]
 
 
-def rounding(problem: GraphProblem, precision: Precision) -> GraphRounding:
-    """Estimate the rounding of a backpropagation in `precision`, entry by entry."""
-    arithmetic = HonestNumbers(precision)
+def rounding(problem: GraphProblem, precision: Precision, *, independent: bool = False) -> GraphRounding:
+    """Estimate the rounding of a backpropagation in `precision`, entry by entry.
+
+    independent: see `RoundingArithmetic`. What passes then passes without it, too.
+    """
+    arithmetic = HonestNumbers(precision, independent)
     values = values_of(problem, arithmetic)
     kinks = reached_kinks(problem, values, lambda own: (own.value, DEVIATIONS * own.deviation))
 

@@ -30,7 +30,10 @@ from verifier.graphs.values import values_of
 
 MOST_CHOICES = 128  # extreme choices of all kinks together; beyond, entries are judged one by one
 MOST_NUMBERS = 20_000_000  # entries times choices, which are held at once
-_STEPS = 12  # of improving a choice, where kinks stand behind kinks
+MOST_PASSES = 6_000  # backward passes, where kinks stand behind kinks
+_STEPS = 20  # of improving a choice, where kinks stand behind kinks
+_TRIES = 8  # of damping a step
+_DRAWN = 6  # random choices to start from, there
 _NOISE = 2.0**-46  # of an entry's size: what computing its gradient in float64 may cost
 _ROUNDS = 10  # of reweighting, to find the choice that leaves fewest entries wrong
 
@@ -163,6 +166,12 @@ class _Choices:
             changes[point.node][point.places] = own if point.places else own[0]
         return gradients_of(self.problem, self.values, _SLOPES, changes)
 
+    def drawn(self, count: int) -> Iterator[Array]:
+        """Return seeded random weights."""
+        for seed in range(count):
+            weights = np.random.default_rng(seed).exponential(size=self.count)
+            yield weights / np.bincount(self.groups, weights)[self.groups]
+
     def uniform(self) -> Iterator[Array]:
         """Return what programs take: the same choice at every kink, and the middle."""
         most = max(len(point.changes) for point in self.points)
@@ -255,7 +264,9 @@ def _solve(choices: _Choices, target: _Target) -> tuple[Joint, Array]:
         return outcome, target.flat(choices.gradient(weights))
     starts.sort(key=lambda pair: pair[0])
     nearest, least = even, np.inf
-    for start in (weights, even, *(own for _, own in starts[:2])):
+    most = max(2, MOST_PASSES // (choices.count * _STEPS))
+    tried = (even, weights, *(own for _, own in starts[:2]), *choices.drawn(_DRAWN))
+    for start in tried[:most]:
         weights, misses = _improved(choices, target, start)
         size = float(np.abs(misses).max())
         if size < least:
@@ -266,18 +277,21 @@ def _solve(choices: _Choices, target: _Target) -> tuple[Joint, Array]:
 
 
 def _improved(choices: _Choices, target: _Target, weights: Array) -> tuple[Array, Array]:
-    """Return weights of fewer misses, by Gauss and Newton's method with shortened steps; and the misses."""
+    """Return weights of fewer misses, by the method of Levenberg and Marquardt; and the misses."""
     misses = target.misses(choices.gradient(weights))
+    damping, entries = 1e-3, np.ones(len(misses))
     for _ in range(_STEPS):
-        found, _ = _Affine.of(choices, target, weights).least_squares(np.ones(len(misses)))
-        step, squares = found - weights, float(np.sum(np.square(misses)))
-        for shortened in (1.0, 0.5, 0.25, 0.1, 0.02):
-            now = target.misses(choices.gradient(weights + shortened * step))
+        affine, squares = _Affine.of(choices, target, weights), float(np.sum(np.square(misses)))
+        for _ in range(_TRIES):
+            found, _ = affine.least_squares(entries, damping)
+            now = target.misses(choices.gradient(found))
             if np.sum(np.square(now)) < squares:
-                weights, misses = weights + shortened * step, now
+                damping *= 0.03
                 break
+            damping *= 10.0
         else:
             break
+        weights, misses = found, now
         if np.abs(misses).max() <= 1.0:
             break
     return weights, misses
@@ -306,9 +320,7 @@ class _Affine:
     def straight_entries(self, choices: _Choices, target: _Target) -> Array:
         """True for entries affine in all weights together: no kink they depend on is behind another."""
         straight = np.ones(len(self.right), dtype=bool)
-        for seed in range(2):
-            drawn = np.random.default_rng(seed).exponential(size=choices.count)
-            drawn /= np.bincount(self.groups, drawn)[self.groups]
+        for drawn in choices.drawn(2):
             off = np.abs(self.matrix @ drawn - self.right - target.misses(choices.gradient(drawn)))
             straight &= off <= 0.1 + 1e-10 * np.abs(self.matrix).max(axis=1, initial=0.0)
         return straight
@@ -343,9 +355,15 @@ class _Affine:
     def _largest(self, weights: Array, entries: Array) -> float:
         return float(np.abs(self.matrix @ weights - self.right)[entries].max(initial=0.0))
 
-    def least_squares(self, own: Array) -> tuple[Array, float]:
-        """Return the weights, on a simplex a kink, that minimise Σ (own · miss)²; and the minimum."""
+    def least_squares(self, own: Array, damping: float = 0.0) -> tuple[Array, float]:
+        """Return the weights, on a simplex a kink, that minimise Σ (own · miss)²; and the minimum.
+
+        damping: how much it costs to leave the weights that this is about, relative to the matrix.
+        """
         matrix, right = own[:, np.newaxis] * self.matrix, own * self.right
+        if damping:
+            costs = damping * np.abs(matrix).max(initial=0.0) * np.eye(matrix.shape[1])
+            matrix, right = np.vstack([matrix, costs]), np.concatenate([right, costs @ self.weights])
         if len(matrix) > matrix.shape[1] + 1:  # the same minimum, of as many rows as columns
             both = np.asarray(np.linalg.qr(np.column_stack([matrix, right]), mode="r"))
             matrix, right = both[:, :-1], both[:, -1]
@@ -354,37 +372,46 @@ class _Affine:
 
 
 def _on_simplices(matrix: Array, right: Array, groups: Array, start: Array) -> Array:
-    """Return x that minimises |matrix x − right|² with x ≥ 0 and a sum of 1 in each group, by active sets."""
-    first = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
-    x = np.zeros(len(groups))
-    x[first] = 1.0
-    x = np.where(start > 0, start, 0.0) / np.bincount(groups, np.where(start > 0, start, 0.0))[groups]
+    """Return x that minimises |matrix x − right|² with x ≥ 0 and a sum of 1 in each group, by active sets.
+
+    start: such an x, though perhaps not the best.
+    """
+    x = np.maximum(start, 0.0)
+    x = x / np.bincount(groups, x)[groups]
     free = x > 0
-    for _ in range(20 * len(groups)):
-        while True:
-            z = _on_planes(matrix, right, groups, free, x)
-            if (z >= -1e-13).all():
-                x = np.maximum(z, 0.0)
-                break
-            going = free & (z < -1e-13)
-            step = np.min(x[going] / (x[going] - z[going]))
-            x = np.where(free, x + step * (z - x), 0.0)
-            out = going & (x <= 1e-13)
-            out[np.flatnonzero(going)[np.argmin(x[going])]] = True
-            free &= ~out
-            x = np.where(free, np.maximum(x, 0.0), 0.0)
-        slope = matrix.T @ (matrix @ x - right)
+    barred = np.zeros(len(x), dtype=bool)  # choices that were let in without any gain
+    least = np.inf
+    for _ in range(4 * len(groups)):
+        x, free = _within(matrix, right, groups, free, x)
+        residual = matrix @ x - right
+        squares = float(residual @ residual)
+        if squares < least * (1.0 - 1e-12):
+            least = squares
+            barred[:] = False
+        slope = matrix.T @ residual
         # at the minimum the slopes of all free choices of a kink are alike, and no other is below them
-        level = np.bincount(groups, np.where(free, x * slope, 0.0)) / np.bincount(
-            groups, np.where(free, x, 0.0)
-        )
-        gain = np.where(free, 0.0, level[groups] - slope)
-        scale = np.abs(matrix).max(initial=0.0) * np.linalg.norm(matrix @ x - right) + 1e-300
+        level = np.bincount(groups, x * slope)
+        gain = np.where(free | barred, 0.0, level[groups] - slope)
         best = int(np.argmax(gain))
-        if gain[best] <= 1e-12 * scale:
+        if gain[best] <= 1e-12 * np.linalg.norm(matrix[:, best]) * np.sqrt(squares):
             break
-        free[best] = True
+        free[best] = barred[best] = True
     return x
+
+
+def _within(matrix: Array, right: Array, groups: Array, free: Array, x: Array) -> tuple[Array, Array]:
+    """Return the minimum over free choices that keeps all of them at 0 or more, and those that stay free."""
+    while True:
+        z = _on_planes(matrix, right, groups, free, x)
+        going = free & (z < 0.0)
+        if not going.any():
+            return z, free
+        steps = np.where(going, x / np.where(going, x - z, 1.0), np.inf)
+        x = np.where(free, np.maximum(x + steps.min() * (z - x), 0.0), 0.0)
+        out = going & (steps <= steps.min())
+        x[out] = 0.0
+        x = x / np.bincount(groups, x)[groups]
+        free = free & ~out
 
 
 def _on_planes(matrix: Array, right: Array, groups: Array, free: Array, x: Array) -> Array:

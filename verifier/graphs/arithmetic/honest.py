@@ -39,8 +39,8 @@ class Honest:
 class HonestNumbers(Numbers):
     """Computes, and says how far a computation in `precision` may be off."""
 
-    def __init__(self, precision: Precision) -> None:
-        self._rounding = RoundingArithmetic(precision)
+    def __init__(self, precision: Precision, independent: bool = False) -> None:
+        self._rounding = RoundingArithmetic(precision, independent)
 
     def constant(self, values: Array) -> Honest:
         return Honest(values, self._rounding.converted(values), np.abs(values))
@@ -84,7 +84,7 @@ class HonestNumbers(Numbers):
         if x.ndim == 2 and y.ndim == 2:
             own, repeated = self._rounding.of_product_sums(x, y)
             return own, repeated.of_terms
-        if self._rounding.holds_given_numbers:
+        if self._rounding.independent:
             return self._rounding.summed(x.shape[-1], _norm_of_products(x, y), x @ y), 1.0
         stacks = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         shape = (*stacks, x.shape[-2], y.shape[-1])
