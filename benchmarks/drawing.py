@@ -32,6 +32,8 @@ def draw(rng: np.random.Generator, *, widest: int = 64, most: int = 64, deepest:
     examples = int(np.exp(rng.uniform(0, np.log(most + 0.99))))
     hidden = str(rng.choice(list(ACTIVATIONS)))
     loss, on = LOSSES_ON[rng.integers(len(LOSSES_ON))]
+    if loss == "cross_entropy":
+        sizes[-1] = max(2, sizes[-1])  # a softmax of one output is constant: no gradient
     output = PROBABILITIES[loss] if on == "probabilities" else str(rng.choice(["identity", hidden]))
     gain = float(rng.choice([0.5, 1.0, 2.0]))
     bias = bool(rng.random() < 0.8)

@@ -9,10 +9,11 @@ import multiprocessing
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -20,7 +21,9 @@ import numpy as np
 
 from benchmarks.cases import Case, seventeen
 from benchmarks.drawing import draw
+from benchmarks.kinked import consistent, draw_kinked, draw_tied, mixed
 from benchmarks.peers import installed, outcome
+from benchmarks.structured import INPUTS, draw_structured, honest_gradients
 from benchmarks.students import ORDERS, numpy_student, torch_student
 from reference_impl import Problem, forward, named
 from verifier import verify
@@ -35,6 +38,7 @@ from verifier.rounding import rounding
 from verifier.submission import Submission
 from verifier.tolerance import TOLERANCES
 
+COMMITTED = (10.0, 20.0, 40.0)  # times the rounding really committed
 SIZES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12)
 # the oracles that decide; the others are held against them elsewhere, and are most of the time
 ASKED = ("backpropagation", "finite_differences")
@@ -130,6 +134,112 @@ def planted_errors(seed: int) -> list[Planted]:
     return found
 
 
+def honest_on_structure(seed: int) -> list[tuple[str, str, str, str]]:
+    """Judge right gradients of a batch of every kind and precision: (kind, precision, who, verdict)."""
+    found = []
+    for (number, kind), precision in product(enumerate(INPUTS), PRECISIONS):
+        rng = np.random.default_rng([seed, number, list(PRECISIONS).index(precision)])
+        problem = draw_structured(rng, kind)
+        for who, gradients in finite(honest_gradients(problem, precision, rng)):
+            report = verify(submission(problem, gradients, precision, "strict"), oracles=ASKED[:1])
+            found.append((kind, precision, who, str(report.verdict)))
+    return found
+
+
+def finite(gradients: Iterable[tuple[str, dict]]) -> Iterator[tuple[str, dict]]:
+    """Leave out what overflowed, as narrow formats do."""
+    for who, arrays in gradients:
+        if all(np.isfinite(np.asarray(array, float)).all() for array in arrays.values()):
+            yield who, arrays
+
+
+@dataclass(frozen=True)
+class Committed:
+    """An error planted in float32, in times the rounding that honest programs commit on the same problem.
+
+    allowance: over the rounding of each program and parameter, root mean squares.
+    """
+
+    kind: str
+    verdicts: tuple[tuple[float, str], ...]
+    allowance: tuple[float, ...]
+
+
+def planted_on_structure(seed: int) -> list[Committed]:
+    """Plant an error of 10, 20 and 40 times the rounding really committed.
+
+    That is the largest, relative to entries' scales, that any program commits in any order of summation.
+    """
+    found = []
+    for number, kind in enumerate(INPUTS):
+        rng = np.random.default_rng([seed, number, 9])
+        problem = draw_structured(rng, kind)
+        trace = forward(problem.network, problem.parameters, problem.batch)
+        allowed = rounding(problem, trace, PRECISIONS["float32"])
+        truth = enclosed(problem, allowed.kinks, PRECISIONS["float32"])
+        judged_ones = [name for name, own in truth.items() if own.slopes is None]
+        programs = [gradients for _, gradients in finite(honest_gradients(problem, "float32", rng))]
+        # where rounding changes all that there is, any error is undecided
+        judged_ones = [n for n in judged_ones if allowed.allowance[n].max() < 0.01 * allowed.scale[n].max()]
+        if not judged_ones or not programs:
+            continue
+        lost = {n: [np.abs(own[n].astype(float) - truth[n].value) for own in programs] for n in judged_ones}
+        with np.errstate(all="ignore"):
+            committed = max(
+                float(np.nanmax(np.where(allowed.scale[n] > 0, error / allowed.scale[n], 0.0)))
+                for n, errors in lost.items()
+                for error in errors
+            )
+        name = judged_ones[rng.integers(len(judged_ones))]
+        scale = allowed.scale[name]
+        index = np.unravel_index(int(rng.choice(np.flatnonzero(scale > 0.01 * scale.max()))), scale.shape)
+        verdicts = []
+        for times in COMMITTED:
+            gradients = {key: array.astype(float) for key, array in programs[0].items()}
+            gradients[name][index] += rng.choice([-1.0, 1.0]) * times * committed * scale[index]
+            report = verify(submission(problem, gradients, "float32", "strict"), oracles=ASKED[:1])
+            verdicts.append((times, str(report.parameters[name].verdict)))
+        ratios = [
+            _root_mean_square(allowed.allowance[n]) / _root_mean_square(error)
+            for n, errors in lost.items()
+            for error in errors
+            if error.any()
+        ]
+        found.append(Committed(kind, tuple(verdicts), tuple(ratios)))
+    return found
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+@dataclass(frozen=True)
+class AtKinks:
+    """Verdicts on gradients of one choice of slopes, and of two; None where one choice may give both."""
+
+    consistent: str
+    mixed: str | None
+    shared: str
+    unshared: str
+
+
+def at_kinks(seed: int) -> AtKinks:
+    """Judge a network at 1 to 20 kinks, and a graph of tied maxima."""
+    rng = np.random.default_rng([seed, 7])
+    problem = draw_kinked(rng)
+
+    def judge(gradients: dict) -> str:
+        return str(verify({**problem.document, "gradients": gradients}, oracles=ASKED[:1]).verdict)
+
+    right, wrong = consistent(problem, rng), mixed(problem, rng)
+    ties = [draw_tied(rng, consistent=own) for own in (True, False)]
+    return AtKinks(
+        judge(right),
+        None if wrong is None else judge(wrong),
+        *(str(verify(document, oracles=ASKED[:1]).verdict) for document in ties),
+    )
+
+
 def containment(seed: int) -> tuple[int, bool, float]:
     """Hold the enclosure against 77 digits: (entries in the network, contained, median relative radius)."""
     rng = np.random.default_rng([seed, 3])
@@ -167,9 +277,9 @@ def tightness(seed: int) -> list[tuple[str, float]]:
     return found
 
 
-def in_parallel(work, seeds: range) -> list:
+def in_parallel(work, seeds: range, chunk: int = 20) -> list:
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(work, seeds, chunksize=20))
+        return list(pool.map(work, seeds, chunksize=chunk))
 
 
 def print_cases(size: int) -> None:
@@ -248,12 +358,48 @@ def print_tightness(size: int) -> None:
         print(f"  {precision:9} {np.median(values):6.1f} {np.quantile(values, 0.01):6.1f}")
 
 
+def print_structure(size: int) -> None:
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for results in in_parallel(honest_on_structure, range(size), chunk=1):
+        for _, precision, _, verdict in results:
+            counts[precision][verdict] += 1
+    total = sum(sum(verdicts.values()) for verdicts in counts.values())
+    print(f"\n{total} honest gradients on batches with structure: {', '.join(INPUTS)}")
+    print(f"{'precision':10} {'correct':>8} {'undecided':>10} {'incorrect':>10}")
+    for precision, verdicts in counts.items():
+        row = [verdicts[v] for v in ("correct", "undecided", "incorrect")]
+        print(f"{precision:10} {row[0]:8} {row[1]:10} {row[2]:10}")
+
+
+def print_committed(size: int) -> None:
+    rows = [row for results in in_parallel(planted_on_structure, range(size), chunk=1) for row in results]
+    print(f"\n{len(rows)} batches with structure, float32 strict: an error in times the rounding committed")
+    for times in COMMITTED:
+        verdicts = [verdict for row in rows for own, verdict in row.verdicts if own == times]
+        shares = {v: verdicts.count(v) for v in ("incorrect", "undecided", "correct")}
+        print(f"  {times:g} times: " + ", ".join(f"{count} {verdict}" for verdict, count in shares.items()))
+    ratios = [ratio for row in rows for ratio in row.allowance]
+    print(f"  allowance over rounding really lost, median: {np.median(ratios):.1f}")
+
+
+def print_kinks(size: int) -> None:
+    rows = list(in_parallel(at_kinks, range(size)))
+    print(f"\n{size} networks at 1 to 20 kinks, and as many graphs with ties of max")
+    for field in ("consistent", "mixed", "shared", "unshared"):
+        verdicts = [getattr(row, field) for row in rows if getattr(row, field) is not None]
+        counts = {v: verdicts.count(v) for v in ("correct", "undecided", "incorrect")}
+        print(f"  {field:11}" + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+
+
 PARTS = {
     "cases": (print_cases, 1),
     "correct": (print_correct, 2000),
     "planted": (print_planted, 520),
     "containment": (print_containment, 2000),
     "tightness": (print_tightness, 1000),
+    "structure": (print_structure, 36),
+    "committed": (print_committed, 60),
+    "kinks": (print_kinks, 1000),
 }
 
 

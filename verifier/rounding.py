@@ -30,6 +30,7 @@ from reference_impl.risk import NORMS
 from verifier.precision import Precision
 from verifier.rounding_arithmetic import DEVIATIONS, RoundingArithmetic
 from verifier.rounding_passes import (
+    ALIKE,
     backward_deviations,
     forward_deviations,
     gradient_deviations,
@@ -67,9 +68,7 @@ class Rounding:
 
 
 @np.errstate(all="ignore")  # what overflows is unknown, and judged so by whoever compares
-def rounding(
-    problem: Problem, trace: Trace, precision: Precision, *, independent: bool = False
-) -> Rounding:
+def rounding(problem: Problem, trace: Trace, precision: Precision, *, independent: bool = False) -> Rounding:
     """Estimate the rounding of a backpropagation in `precision`, entry by entry, on either side of a kink.
 
     independent: see `RoundingArithmetic`. What passes then passes without it, too.
@@ -128,6 +127,8 @@ def _allowances(
     problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, forward: _Forward
 ) -> ByParameter:
     delta = deltas(problem, trace)
+    # examples whose outputs are alike have the output's errors in common, whatever their targets
+    alike = max(ALIKE, arithmetic.share_alike(trace.a[-1]))
     of_delta = backward_deviations(
         problem, trace, arithmetic, forward.of_weights, forward.of_a, forward.of_z[-1], delta
     )
@@ -142,6 +143,7 @@ def _allowances(
             of_delta[index],
             own.bias is not None,
             extra,
+            alike,
         )
         deviation *= DEVIATIONS
         inputs = own.weight.shape[0]

@@ -12,6 +12,7 @@ from verifier.precision import Precision, rounded
 
 DEVIATIONS = 6.0  # standard deviations that honest arithmetic may err by
 _BLOCKS = 8  # of rows, between which partial sums are taken
+_MOST = 1.5  # times u Σ|partial sums|: the terms' own roundings, and orders that are worse than those seen
 _FEW = 8  # rows: up to so many, a random order's partial sums are as good as any
 _SQUARES_VANISH = 1e-140  # below it, relative to the largest, a square may have underflowed
 _LEAST_SUM = 1e-280  # of squares: what underflows, below 1e-307, is nothing beside it
@@ -75,7 +76,7 @@ class RoundingArithmetic:
         """Return what summing xᵀy over its rows loses, of shape (columns of x, columns of y).
 
         squares: √(x²ᵀ y²). total: xᵀy. In formats narrower than float64 terms may be so alike that sums round
-        them alike (`repetition`), and rows may be sorted; nothing exceeds u Σ|terms| for each addition.
+        them alike (`repetition`), and rows may be sorted, so that partial sums are larger than at random.
         """
         rows = len(x)
         if self._independent or rows < 3:
@@ -85,9 +86,9 @@ class RoundingArithmetic:
         partial = rows / 6.0 * scaled_squares + rows / 3.0 * np.square(total / largest)
         if rows > _FEW:
             np.maximum(partial, _squares_of_partial_sums(x, y) / largest / largest, out=partial)
-        deviation = unit * largest * repeated.of_sums * np.sqrt(scaled_squares + partial)
-        most = self._unit * rows / DEVIATIONS * (np.abs(x).T @ np.abs(y))
-        deviation = np.minimum(deviation, most) + sqrt(rows / 3.0) * self._underflow
+        # roundings that are all alike add up to u Σ|s| at most, s the partial sums
+        each = np.minimum(unit * repeated.of_sums, _MOST * self._unit / DEVIATIONS * sqrt(rows))
+        deviation = largest * each * np.sqrt(scaled_squares + partial) + sqrt(rows / 3.0) * self._underflow
         return self._infinite_on_overflow(deviation, total)
 
     def of_product_sums(self, x: Array, y: Array) -> tuple[Array, "Repetition"]:
@@ -106,7 +107,7 @@ class RoundingArithmetic:
 
         Terms are alike where both factors are, so the smaller of the two columns' means bounds it.
         """
-        of_y = None if self._independent or len(x) < 3 else _alike(y, self._unit)
+        of_y = None if self._independent or len(x) < 2 else _alike(y, self._unit)
         of_x = None if of_y is None else _alike(x, self._unit)
         if of_x is None or of_y is None:
             return Repetition(1.0, 1.0)
@@ -115,6 +116,19 @@ class RoundingArithmetic:
             _root_of_mean(of_x, there_x, of_y, there_y),
             _root_of_mean(of_x, np.square(x / scale_of(x)), of_y, np.square(y / scale_of(y))),
         )
+
+    def twins(self, rows: Array) -> Array | None:
+        """Return √(how many rows are like each), (rows,): units of the same weights err alike.
+
+        None if there are none, or if roundings are taken for independent.
+        """
+        alike = None if self._independent or len(rows) < 2 else _alike(rows, self._unit)
+        return None if alike is None else np.asarray(np.sqrt(alike.min(axis=1, initial=np.inf)))
+
+    def share_alike(self, rows: Array) -> float:
+        """Return √ of the share of rows that are like another, a mean over rows; 0 if none are."""
+        twins = self.twins(rows)
+        return 0.0 if twins is None else sqrt(float(np.mean(np.square(twins))) / len(rows))
 
     def repetition_of_rows(self, values: Array, places: Array, rows: int) -> Array | float:
         """Return √(how many terms round alike) where rows of `values` are added up by place.

@@ -26,7 +26,11 @@ def forward_deviations(
             terms, factors = with_ones(z), np.vstack([own.weight, own.bias.reshape(1, -1)])
         deviation = arithmetic.summed_products(terms.T, factors, root_of_squares(terms, factors), a, repeated)
         if not (exact and index == 0):
-            deviation = np.hypot(deviation, repeated.of_terms * root_of_squares(of_z[-1], own.weight))
+            inherited = repeated.of_terms * root_of_squares(of_z[-1], own.weight)
+            twins = None if index == 0 else arithmetic.twins(problem.parameters[index - 1].weight.T)
+            if twins is not None:
+                inherited = np.maximum(inherited, root_of_squares(of_z[-1] * twins, own.weight))
+            deviation = np.hypot(deviation, inherited)
         if not exact:
             deviation = np.hypot(deviation, repeated.of_terms * root_of_squares(z, of_weights[index]))
             if own.bias is not None:
@@ -85,9 +89,12 @@ def backward_deviations(
         upstream = delta[index + 1] @ above
         squares = root_of_squares(delta[index + 1], above)
         repeated = arithmetic.repetition(delta[index + 1].T, above)
+        inherited = repeated.of_terms * root_of_squares(found[-1], above)
+        twins = arithmetic.twins(problem.parameters[index + 2].weight) if index + 2 <= last else None
+        if twins is not None:
+            inherited = np.maximum(inherited, root_of_squares(found[-1] * twins, above))
         of_upstream = np.hypot(
-            repeated.of_terms * root_of_squares(found[-1], above),
-            arithmetic.summed_products(delta[index + 1].T, above, squares, upstream, repeated),
+            inherited, arithmetic.summed_products(delta[index + 1].T, above, squares, upstream, repeated)
         )
         if not arithmetic.holds_given_numbers:
             inherited = root_of_squares(delta[index + 1], of_weights[index + 1].T)
@@ -129,16 +136,20 @@ def gradient_deviations(
     of_delta: Array,
     with_bias: bool,
     penalty: LayerParameters | None,
+    alike: float = ALIKE,
 ) -> Array:
-    """Give the deviation of zᵀδ + penalty; a bias, whose z is 1, is the last row."""
+    """Give the deviation of zᵀδ + penalty; a bias, whose z is 1, is the last row.
+
+    alike: the share of their errors that all examples have in common.
+    """
     if with_bias:
         z = with_ones(z)
         of_z = np.hstack([of_z, np.zeros((len(z), 1))])
     if penalty is None:
-        return arithmetic.of_product(z, of_z, delta, of_delta, ALIKE, STORED)
+        return arithmetic.of_product(z, of_z, delta, of_delta, alike, STORED)
     parts = [penalty.weight] if penalty.bias is None else [penalty.weight, penalty.bias.reshape(1, -1)]
     extra = np.vstack(parts)
-    own = arithmetic.of_product(z, of_z, delta, of_delta, ALIKE, 0.0)
+    own = arithmetic.of_product(z, of_z, delta, of_delta, alike, 0.0)
     total = z.T @ delta + extra
     return joined((1.0, own), (2.0, arithmetic.stored(extra)), (STORED, arithmetic.stored(total)))
 

@@ -57,3 +57,17 @@ def test_the_allowance_is_at_most_100_times_what_rounding_loses():
     assert {
         precision: 1 <= np.median(values) <= 100 for precision, values in ratios.items()
     } == dict.fromkeys(ratios, True)
+
+
+def test_no_honest_gradient_of_a_structured_batch_is_called_incorrect():
+    verdicts = Counter((row[1], row[3]) for row in soundness.honest_on_structure(0))
+    assert sum(verdicts.values()) > 200
+    assert {verdict for _, verdict in verdicts} <= {"correct", "undecided"}
+    assert verdicts["float32", "undecided"] == 0
+
+
+def test_a_planted_error_is_found_on_structured_batches():
+    found = soundness.planted_on_structure(0)
+    assert len(found) >= 5
+    assert all(dict(row.verdicts)[40.0] == "incorrect" for row in found)
+    assert np.median([ratio for row in found for ratio in row.allowance]) <= 100
