@@ -19,8 +19,13 @@ def of_parameter(incorrect: int, undecided: int) -> Verdict:
 
 
 def of_whole(parameters: Iterable[Verdict]) -> Verdict:
-    """One incorrect or missing parameter makes the whole incorrect; with none, one undecided decides."""
+    """Return the verdict of the whole: one incorrect or missing parameter makes it incorrect.
+
+    With none of these, one undecided parameter makes it undecided, and so do no parameters at all.
+    """
     verdicts = set(parameters)
+    if not verdicts:
+        return Verdict.UNDECIDED
     if verdicts & {Verdict.INCORRECT, Verdict.MISSING}:
         return Verdict.INCORRECT
     return Verdict.UNDECIDED if Verdict.UNDECIDED in verdicts else Verdict.CORRECT

@@ -92,6 +92,19 @@ def test_a_gradient_that_is_zero_throughout_is_undecided():
     assert other.verdict == "incorrect"
 
 
+def test_a_graph_of_which_no_gradient_is_asked_is_undecided():
+    nodes = [{"name": "s", "op": "sum", "args": ["x"]}]
+    report = verify(
+        {
+            "network": {"inputs": ["x"], "nodes": nodes, "output": "s"},
+            "parameters": {},
+            "inputs": {"x": [1.0, 2.0]},
+            "gradients": {},
+        }
+    )
+    assert report.verdict == "undecided"
+
+
 def test_a_graph_that_multiplies_by_zero_certifies_nothing():
     nodes = [
         {"name": "m", "op": "multiply", "args": ["p", 0.0]},

@@ -30,7 +30,7 @@ def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
             tensors[node.name] = own if own.requires_grad else own.requires_grad_()
         asked = [tensors[plain(key)] for key in problem.asked]
         output = tensors[problem.output].reshape(())
-        found = torch.autograd.grad(output, asked, allow_unused=True)
+        found = torch.autograd.grad(output, asked, allow_unused=True) if asked else ()
     except RuntimeError as error:
         if "allocate memory" in str(error):  # PyTorch has no class of its own for it on the CPU
             raise MemoryError("PyTorch ran out of memory") from error

@@ -1,0 +1,1 @@
+"""Golden reports: what the product said of many submissions, to hold a restructured product against."""
