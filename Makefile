@@ -3,13 +3,16 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: run test lint bench docs clean
+.PHONY: run test test-nightly lint bench docs clean
 
 run: .venv/run
 	@$(BIN)/gradjury serve --port $(PORT)
 
 test: .venv/test lint
 	$(BIN)/python -m pytest -n 3
+
+test-nightly: .venv/test lint
+	$(BIN)/python -m pytest -n 2 -m "" --hypothesis-profile=nightly
 
 lint: .venv/test
 	$(BIN)/ruff check .
