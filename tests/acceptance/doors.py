@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import httpx2
 import numpy as np
 
+from tests.prefork.programs import warm_gradjury
 from verifier import verify
 from verifier.documents.files import write_document
 
-GRADJURY = Path(sys.executable).with_name("gradjury")
 Door = Callable[[dict[str, Any], Path, str], dict[str, Any]]
 MEDIA_TYPES = {
     "json": "application/json",
@@ -41,7 +40,7 @@ def through_the_command_line(format_name: str) -> Door:
         path = folder / f"submission.{format_name}"
         path.write_bytes(write_document(document, format_name))
         run = subprocess.run(
-            [GRADJURY, "check", path, "--format", "json"], cwd=folder, capture_output=True, text=True
+            [warm_gradjury(), "check", path, "--format", "json"], cwd=folder, capture_output=True, text=True
         )
         assert run.stderr == "", run.stderr
         report = json.loads(run.stdout)

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.doors import GRADJURY
+from tests.prefork.programs import COLD
 
 
 @contextmanager
 def running_service(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """The address of a service on a free port; it must stop cleanly on an interrupt."""
+    """The address of a service on a free port; it must stop cleanly on an interrupt.
+
+    The program is the one that is installed: its judges must not be forks of forks.
+    """
     service = subprocess.Popen(
-        [GRADJURY, "serve", "--port", "0"],
+        [COLD, "serve", "--port", "0"],
         cwd=folder,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
