@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 from tests.prefork.client import MOST
 
 Request = dict[str, Any]
+MODULES = ("torch", "pytest", "api.command_line", "api.token_requests", "api.service", "api.storage.database")
 
 
 def main(address: str) -> None:
@@ -44,17 +45,15 @@ def main(address: str) -> None:
 
 
 def _import_everything() -> None:
-    for name in ("pytest", "_hypothesis_globals", "hypothesis", "torch", "numpy", "flint", "api", "verifier"):
-        try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError:  # as in the tests without torch
-            continue
+    verifier = importlib.import_module("verifier")
+    modules = [found.name for found in pkgutil.walk_packages(verifier.__path__, "verifier.")]
+    modules.remove("verifier.plotting")  # Matplotlib, for one command
+    for name in (*MODULES, *modules):
+        with suppress(ModuleNotFoundError):  # in the tests without torch
+            importlib.import_module(name)
+    for name in sys.modules.keys() & {"verifier", "api", "hypothesis", "_hypothesis_globals"}:
         # pytest warns of what it cannot rewrite any more, unless it is asked not to
-        module.__doc__ = f"{module.__doc__} PYTEST_DONT_REWRITE"
-    for package in (sys.modules["api"], sys.modules["verifier"]):
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            with suppress(ImportError):
-                importlib.import_module(found.name)
+        sys.modules[name].__doc__ = f"{sys.modules[name].__doc__} PYTEST_DONT_REWRITE"
 
 
 def _serve(address: str) -> Request | None:
