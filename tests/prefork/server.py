@@ -30,6 +30,7 @@ from tests.prefork.client import MOST
 
 Request = dict[str, Any]
 MODULES = ("torch", "pytest", "api.command_line", "api.token_requests", "api.service", "api.storage.database")
+OF_MATPLOTLIB = {"verifier.plotting", "verifier.report_picture"}
 
 
 def main(address: str) -> None:
@@ -46,9 +47,8 @@ def main(address: str) -> None:
 
 def _import_everything() -> None:
     verifier = importlib.import_module("verifier")
-    modules = [found.name for found in pkgutil.walk_packages(verifier.__path__, "verifier.")]
-    modules.remove("verifier.plotting")  # Matplotlib, for one command
-    for name in (*MODULES, *modules):
+    modules = {found.name for found in pkgutil.walk_packages(verifier.__path__, "verifier.")}
+    for name in (*MODULES, *sorted(modules - OF_MATPLOTLIB)):
         with suppress(ModuleNotFoundError):  # in the tests without torch
             importlib.import_module(name)
     for name in sys.modules.keys() & {"verifier", "api", "hypothesis", "_hypothesis_globals"}:
