@@ -30,6 +30,7 @@ from tests.prefork.client import MOST
 
 Request = dict[str, Any]
 MODULES = ("torch", "pytest", "api.command_line", "api.token_requests", "api.service", "api.storage.database")
+OF_PLUGINS = {"reference_impl", "verifier", "api", "hypothesis", "_hypothesis_globals", "anyio"}
 OF_MATPLOTLIB = {"verifier.plotting", "verifier.report_picture"}
 
 
@@ -51,8 +52,7 @@ def _import_everything() -> None:
     for name in (*MODULES, *sorted(modules - OF_MATPLOTLIB)):
         with suppress(ModuleNotFoundError):  # in the tests without torch
             importlib.import_module(name)
-    for name in sys.modules.keys() & {"verifier", "api", "hypothesis", "_hypothesis_globals"}:
-        # pytest warns of what it cannot rewrite any more, unless it is asked not to
+    for name in sys.modules.keys() & OF_PLUGINS:  # pytest warns where it cannot rewrite them any more
         sys.modules[name].__doc__ = f"{sys.modules[name].__doc__} PYTEST_DONT_REWRITE"
 
 
