@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.verifier.bundles.handing_in import REFUSED, RIGHT, WRONG, Handing, expected_digits, file
 from tests.verifier.bundles.simulation import CLASSROOM, PLATFORMS, Outcome, Place
@@ -18,18 +19,24 @@ from tests.verifier.exporters.test_schemas import JUNIT, VALIDATORS
 
 Placed = Callable[[str], Place]
 GATES = ("github", "gitlab")
-FEW = {"nothing", "two files", "broken JSON", "the child is killed", "the assignment is corrupted",
-       "the settings are corrupted", "JSON"}  # fmt: skip
+EVERYWHERE = {"JSON", "nothing", "the child is killed"}
+EVERYWHERE_AT_NIGHT = {
+    "two files",
+    "broken JSON",
+    "the assignment is corrupted",
+    "the settings are corrupted",
+}
 NOT_JUDGED = "it could not be judged, which is not its fault: tell your instructor"
 
 
-def on_platforms(cases: Iterable[str]) -> list[tuple[str, str]]:
+def on_platforms(cases: Iterable[str]) -> list[ParameterSet]:
     """Pair every case with Gradescope, and a few with every platform: the program that grades is the same."""
     return [
-        (case, platform)
+        pytest.param(case, platform, marks=pytest.mark.nightly if at_night else ())
         for case in cases
         for platform in PLATFORMS
-        if platform == "gradescope" or case in FEW
+        if platform == "gradescope" or case in EVERYWHERE | EVERYWHERE_AT_NIGHT
+        for at_night in [platform != "gradescope" and case in EVERYWHERE_AT_NIGHT]
     ]
 
 
