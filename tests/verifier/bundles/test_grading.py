@@ -156,10 +156,10 @@ def _without_grade(place: Place) -> None:
 
 CHILD = "packages/verifier/bundles/grading.py"
 INJURIES = {
-    "the child is killed": replaced(CHILD, "import os; os.kill(os.getpid(), 9)"),
-    "the child has no memory": replaced(CHILD, "bytearray(1 << 60)"),
+    "the child is killed": replaced(CHILD, "import os\ndef grade(*_): os.kill(os.getpid(), 9)"),
+    "the child has no memory": replaced(CHILD, "def grade(*_): bytearray(1 << 60)"),
     "the child raises": replaced("packages/verifier/pipeline.py", "raise RuntimeError('secret 0.12345')"),
-    "the child says all is well": replaced(CHILD, "import sys; sys.exit(0)"),
+    "the child says all is well": replaced(CHILD, "def grade(*_): raise SystemExit(0)"),
     "the child is too slow": _too_slow,
     "the assignment is corrupted": _corrupted_assignment,
     "the settings are corrupted": _corrupted_settings,
@@ -232,7 +232,8 @@ def test_students_see_no_more_than_the_assignment_lets_them(placed: Placed) -> N
     assert "layer" not in outcome.files["results.json"]
 
 
-def test_a_runner_without_the_packages_and_without_network_is_told_of_plainly(
+@pytest.mark.nightly  # it makes an environment with pip, which takes long
+def test_a_runner_without_packages_and_network_is_told_of_plainly(
     placed: Placed, tmp_path: Path
 ) -> None:
     place = placed("classroom50")
