@@ -233,9 +233,7 @@ def test_students_see_no_more_than_the_assignment_lets_them(placed: Placed) -> N
 
 
 @pytest.mark.nightly  # it makes an environment with pip, which takes long
-def test_a_runner_without_packages_and_network_is_told_of_plainly(
-    placed: Placed, tmp_path: Path
-) -> None:
+def test_a_runner_without_packages_and_network_is_told_of_plainly(placed: Placed, tmp_path: Path) -> None:
     place = placed("classroom50")
     RIGHT["JSON"](place.submission)
     venv.create(tmp_path / "empty", symlinks=True, with_pip=False)
