@@ -34,6 +34,6 @@ def running_service(folder: Path, environment: Mapping[str, str]) -> Iterator[st
         raise AssertionError("the service did not start:\n" + "".join(lines))
     yield found.group()
     service.send_signal(signal.SIGINT)
-    _, rest = service.communicate(timeout=20)
+    _, rest = service.communicate(timeout=300)
     assert service.returncode == 0, rest
     assert "Traceback" not in rest

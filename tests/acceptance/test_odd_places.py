@@ -79,7 +79,7 @@ def test_an_interrupt_ends_a_check_quietly_as_a_shell_expects(jobs: str, tmp_pat
     assert check.stdout is not None
     assert check.stdout.readline().startswith("wrong-layer")
     os.killpg(check.pid, signal.SIGINT)  # as a terminal does: to all its processes
-    _, told = check.communicate(timeout=60)
+    _, told = check.communicate(timeout=300)
     assert (check.returncode, told.strip()) == (130, "")
 
 

@@ -16,7 +16,7 @@ from tests.docs.pages import ROOT, Command
 from tests.prefork.programs import BIN, programs, warm_gradjury
 
 SERVICE = "http://127.0.0.1:8000"  # where pages say that it is
-PATIENCE = 120  # seconds that a page may take
+PATIENCE = 600  # seconds that a page may take
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,12 +86,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
         )
     yield _started(service, log), database
     service.send_signal(signal.SIGINT)
-    assert service.wait(timeout=30) == 0, log.read_text()
+    assert service.wait(timeout=300) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
 
 
 def _started(service: "subprocess.Popen[bytes]", log: Path) -> str:
-    deadline = monotonic() + 60
+    deadline = monotonic() + 300
     while monotonic() < deadline and service.poll() is None:
         if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
             return found.group()
