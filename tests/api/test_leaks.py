@@ -31,6 +31,17 @@ def grader(client: TestClient) -> Person:
     return person(client, Role.GRADER, "prof")
 
 
+def mistakes_seen(*shown: list[str]) -> list[Any]:
+    """Pair what students see with mistakes: by day each with a few, and what shows most, the last, with all."""
+    hows = ["right", "sign", "constant", "entry", "part", "nan"]
+    return [
+        pytest.param(seen, how, marks=() if by_day else pytest.mark.nightly)
+        for row, seen in enumerate(shown)
+        for column, how in enumerate(hows)
+        for by_day in [seen is shown[-1] or column % len(shown) == row]
+    ]
+
+
 def wrong(right: dict[str, Any], how: str) -> dict[str, Any]:
     made = {name: np.array(array) for name, array in right.items()}
     if how == "sign":
@@ -58,9 +69,8 @@ def anonymous(answer: Response) -> tuple[int, dict[str, str], str]:
     return answer.status_code, headers, bare(answer.text)
 
 
-@pytest.mark.parametrize("how", ["right", "sign", "constant", "entry", "part", "nan"])
-@pytest.mark.parametrize("seen", [[], ALL[:1], ALL[:2], ["verdict", "hint"], ALL])
-def test_the_same_mistake_on_two_problems_is_answered_alike_to_the_last_header(
+@pytest.mark.parametrize(("seen", "how"), mistakes_seen([], ALL[:1], ALL[:2], ["verdict", "hint"], ALL))
+def test_the_same_mistake_on_two_problems_is_answered_alike(
     client: TestClient, grader: Person, seen: list[str], how: str
 ) -> None:
     answers = []
