@@ -145,7 +145,7 @@ def test_wrong_options_are_all_named_at_once(tmp_path: Path) -> None:
     assert all(word in result.stderr for word in ("'pdf'", "'delphi'", "rtol"))
 
 
-def test_oracles_of_graphs_and_of_layers_may_both_be_asked_and_those_that_do_not_apply_say_so(
+def test_oracles_of_graphs_and_layers_may_be_asked_and_say_if_they_apply(
     tmp_path: Path,
 ) -> None:
     names = [write_example(tmp_path, "sigmoid-mse"), write_example(tmp_path, "olah")]

@@ -32,7 +32,7 @@ def grader(client: TestClient) -> Person:
 
 
 def mistakes_seen(*shown: list[str]) -> list[Any]:
-    """Pair what students see with mistakes: by day each with a few, and what shows most, the last, with all."""
+    """Pair what students see with mistakes: by day each with a few, and the last, which shows most, with all."""
     hows = ["right", "sign", "constant", "entry", "part", "nan"]
     return [
         pytest.param(seen, how, marks=() if by_day else pytest.mark.nightly)
@@ -154,7 +154,7 @@ def test_answers_keep_to_the_grid_however_slowly_the_body_comes(
     assert waited == [pytest.approx(0.2)]
 
 
-def test_checks_and_the_counters_of_judging_are_for_graders_where_checks_are_not_open(
+def test_where_checks_are_closed_they_and_their_counters_are_for_graders(
     client: TestClient, grader: Person
 ) -> None:
     ada = person(client, Role.STUDENT, "ada")

@@ -118,7 +118,7 @@ def test_a_graph_that_takes_too_long_or_too_much_memory_is_stopped_likewise(serv
         assert_answered(client, chain(4))
 
 
-def test_a_submission_that_needs_too_much_memory_is_stopped_and_others_are_answered(serve: Serve) -> None:
+def test_a_submission_beyond_memory_is_stopped_and_others_are_answered(serve: Serve) -> None:
     client = serve(memory_each=2**29, processes=1)
     large = write_document(network([1200, 1200, 1200], 64), "npz")
     stopped = post(client, large, "npz")

@@ -166,7 +166,7 @@ def test_a_report_can_be_had_in_other_formats_and_is_not_sent_twice(
     assert grader.get(where, **{"if-none-match": etag}).status_code == 200  # JSON is another representation
 
 
-def test_a_stored_report_keeps_no_whole_arrays_and_its_page_says_what_draws_them(
+def test_a_stored_report_keeps_no_arrays_and_its_page_says_what_draws_them(
     client: TestClient, grader: Person
 ) -> None:
     hw = assignment_by(grader)

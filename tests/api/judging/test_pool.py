@@ -45,7 +45,7 @@ def test_a_pool_whose_idle_process_was_killed_judges_the_next_submission(pool: J
         assert isinstance(pool.judge_now(TASK), Judged)
 
 
-def test_a_submission_whose_process_was_killed_from_outside_is_judged_by_another(pool: JudgingPool) -> None:
+def test_a_submission_whose_process_was_killed_is_judged_by_another(pool: JudgingPool) -> None:
     Timer(0.01, os.kill, (pool.process_ids[0], signal.SIGKILL)).start()
     outcomes = [pool.judge_now(TASK) for _ in range(3)]
     assert {type(outcome) for outcome in outcomes} == {Judged}

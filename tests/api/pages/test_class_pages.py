@@ -107,7 +107,7 @@ def test_a_column_says_what_most_did(school: School) -> None:
     assert "(factor 2)" in words
 
 
-def test_who_made_the_same_mistake_stands_together_and_who_made_it_by_another_factor_does_not(
+def test_who_made_the_same_mistake_by_the_same_factor_stands_together(
     school: School,
 ) -> None:
     html = school.visitor.get(school.path).text

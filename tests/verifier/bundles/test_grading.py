@@ -205,7 +205,7 @@ def in_a_folder(hand_in: Handing, name: str) -> Handing:
     return hand_it_in
 
 
-def test_on_gradescope_any_name_in_any_folder_will_do_and_what_macos_adds_is_no_file(placed: Placed) -> None:
+def test_gradescope_takes_any_name_in_any_folder_but_not_what_macos_adds(placed: Placed) -> None:
     place = placed("gradescope")
     in_a_folder(file("My answer.JSON", json.dumps({"gradients": WRONG})), "homework")(place.submission)
     in_a_folder(file("._My answer.JSON", "\0"), "__MACOSX")(place.submission)

@@ -385,7 +385,7 @@ def test_opposite(gradients):
 """
 
 
-def test_a_backward_function_over_graphs_is_checked_and_the_smallest_graph_is_shown(
+def test_a_backward_function_over_graphs_fails_with_the_smallest_graph(
     pytester: pytest.Pytester,
 ) -> None:
     pytester.makepyfile(GRAPH_BACKWARD)
