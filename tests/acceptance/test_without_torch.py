@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from tests.acceptance.service import running_service
+from tests.acceptance.server import running_service
 from tests.prefork.programs import COLD, programs, start_programs
 from tests.verifier.importers.test_nielsen import Nielsen
 from tests.verifier.importers.test_onnx_model import GOOD

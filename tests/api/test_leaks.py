@@ -11,8 +11,8 @@ from httpx2 import Response
 
 from api.media_types import MEDIA_TYPES
 from api.storage.records import Role
+from tests.api.clients import WRONG, Person, person, problem_of, service_of
 from tests.api.conftest import Serve
-from tests.api.people import WRONG, Person, person, problem_of, service_of
 from tests.api.test_submissions import right_gradients
 
 ALL = ["verdict", "parameters", "layer", "bug", "hint"]
@@ -32,7 +32,7 @@ def grader(client: TestClient) -> Person:
 
 
 def mistakes_seen(*shown: list[str]) -> list[Any]:
-    """Pair what students see with mistakes: by day each with a few, and the last, which shows most, with all."""
+    """Pair what students see with mistakes: by day each with a few, and the last, the most, with all."""
     hows = ["right", "sign", "constant", "entry", "part", "nan"]
     return [
         pytest.param(seen, how, marks=() if by_day else pytest.mark.nightly)

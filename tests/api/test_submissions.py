@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import WRONG, Person, assignment_by, person, problem_of, service_of
 from tests.api.conftest import DATABASES, Serve
-from tests.api.people import WRONG, Person, assignment_by, person, problem_of, service_of
 from verifier import verify
 from verifier.documents.files import write_document
 

@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import Person, person, problem_of
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import Page, Visitor, as_text, token_of
-from tests.api.people import Person, person, problem_of
+from tests.api.pages.clients import Page, Visitor, as_text, token_of
 from verifier.examples import example_document
 
 EXAMPLE = example_document("every-equation")

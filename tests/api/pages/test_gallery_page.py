@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import Page, Visitor
+from tests.api.pages.clients import Page, Visitor
 from verifier.gallery import GALLERY
 from verifier.gallery.entry import Live
 

@@ -11,9 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import WRONG, Person, assignment_by, person
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import Page, Visitor, as_text, token_of
-from tests.api.people import WRONG, Person, assignment_by, person
+from tests.api.pages.clients import Page, Visitor, as_text, token_of
 from tests.api.test_leaks import OTHER, PROBLEM, RIGHT, anonymous, mistakes_seen, wrong
 
 ALL = ["verdict", "parameters", "layer", "bug", "hint"]

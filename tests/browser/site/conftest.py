@@ -19,7 +19,7 @@ from playwright.sync_api import Page
 from api.storage.database import open_repository
 from api.storage.records import Role
 from api.tokens import issue
-from tests.api.people import problem_of
+from tests.api.clients import problem_of
 from tests.prefork.programs import COLD
 from verifier.examples import example_document
 

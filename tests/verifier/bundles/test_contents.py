@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 import yaml
 
-from tests.verifier.bundles.handing_in import ASSIGNMENT, expected_digits
+from tests.verifier.bundles.submissions import ASSIGNMENT, expected_digits
 from verifier.bundles import BUNDLES
 from verifier.bundling import BundleChoices, write_bundle
 from verifier.documents.assignment_reading import read_assignment

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 import pytest
 from _pytest.mark import ParameterSet
 
-from tests.verifier.bundles.handing_in import REFUSED, RIGHT, WRONG, Handing, expected_digits, file
-from tests.verifier.bundles.simulation import CLASSROOM, PLATFORMS, Outcome, Place
+from tests.verifier.bundles.platforms import CLASSROOM, PLATFORMS, Outcome, Place
+from tests.verifier.bundles.submissions import REFUSED, RIGHT, WRONG, Handing, expected_digits, file
 from tests.verifier.exporters.test_schemas import JUNIT, VALIDATORS
 
 Placed = Callable[[str], Place]
