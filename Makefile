@@ -2,20 +2,48 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
+# compat: a folder named like a package, where a command is run, must not hide the package
+INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt \
+  --config-settings editable_mode=compat --editable
 
-.PHONY: run test lint bench docs clean
+.PHONY: run test test-nightly needs lint bench docs clean
 
 run: .venv/run
 	@$(BIN)/gradjury serve --port $(PORT)
 
-test: .venv/test lint
-	$(BIN)/python -m pytest -n 3
+# the linters run beside the tests, and yield to them; what they say comes last
+test test-nightly: needs
+	@$(MAKE) --no-print-directory .venv/test
+	@{ nice $(MAKE) --no-print-directory lint > .venv/lint.txt 2>&1; } & lint=$$!; \
+	start=$$(date +%s); \
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS); tests=$$?; \
+	echo "tests: $$(($$(date +%s) - start)) s"; \
+	wait $$lint; lint=$$?; \
+	cat .venv/lint.txt; \
+	test $$tests -eq 0 && test $$lint -eq 0
+
+test-nightly: TESTS := -m "" --hypothesis-profile=nightly
 
 lint: .venv/test
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	@start=$$(date +%s); \
+	for tool in "ruff check ." "ruff format --check ." "mypy" "lint-imports --no-cache"; do \
+	  echo "$$tool"; $(BIN)/$$tool || failed=yes; \
+	done; \
+	echo "lint: $$(($$(date +%s) - start)) s"; \
+	test -z "$$failed"
+
+# what no virtual environment holds: a Python for it, and a browser for the tests of pages
+needs:
+	@$(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
+	  echo "make test: missing Python 3.11 or later with venv; install python3 and python3-venv, or set PYTHON" >&2; \
+	  exit 1; }
+	@command -v chromium > /dev/null || { \
+	  start=$$(date +%s); \
+	  command -v apt-get > /dev/null && test "$$(id -u)" = 0 && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium > /dev/null && \
+	  echo "installation of Chromium: $$(($$(date +%s) - start)) s" || { \
+	  echo "make test: missing Chromium, for the tests of pages; as root: apt-get install chromium" >&2; \
+	  exit 1; }; }
 
 bench: .venv/test
 	for question in judging exhaustive large large_graphs growth command_line throughput soundness graphs diagnosis diagnosis_cost shrinking leaks contract hostility durability load; do $(BIN)/python -m benchmarks.$$question || exit 1; done
@@ -24,15 +52,13 @@ docs: .venv/run
 	$(BIN)/python -m verifier.bug_pages docs/bugs
 	$(BIN)/python -m verifier.gallery_pages examples/gallery
 
-# compat: a folder named like a package, where a command is run, must not hide the package
 .venv/run: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat --editable ".[service]"
-	@touch $@
+	@start=$$(date +%s); $(PYTHON) -m venv .venv && $(INSTALL) ".[service]" && \
+	touch $@ && echo "installation: $$(($$(date +%s) - start)) s"
 
 .venv/test: .venv/run
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --config-settings editable_mode=compat --editable ".[test,lint]"
-	@touch $@
+	@start=$$(date +%s); $(INSTALL) ".[test,lint]" && \
+	touch $@ && echo "installation for tests: $$(($$(date +%s) - start)) s"
 
 clean:
 	rm -rf .venv

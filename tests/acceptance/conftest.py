@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.service import running_service
+from tests.acceptance.server import running_service
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,16 @@ from typing import Any
 import httpx2
 import numpy as np
 
+from tests.prefork.programs import COLD, warm_gradjury
 from verifier import verify
 from verifier.documents.files import write_document
 
-GRADJURY = Path(sys.executable).with_name("gradjury")
 Door = Callable[[dict[str, Any], Path, str], dict[str, Any]]
 MEDIA_TYPES = {
     "json": "application/json",
     "npz": "application/x-npz",
     "safetensors": "application/x-safetensors",
 }
-
-
-def through_python(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
-    return verify(document).to_dict()
 
 
 def through_python_with_arrays(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
@@ -36,12 +31,12 @@ def through_python_with_arrays(document: dict[str, Any], folder: Path, url: str)
     return verify(document | arrays).to_dict()
 
 
-def through_the_command_line(format_name: str) -> Door:
+def through_the_command_line(format_name: str, program: Callable[[], Path] = warm_gradjury) -> Door:
     def door(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
         path = folder / f"submission.{format_name}"
         path.write_bytes(write_document(document, format_name))
         run = subprocess.run(
-            [GRADJURY, "check", path, "--format", "json"], cwd=folder, capture_output=True, text=True
+            [program(), "check", path, "--format", "json"], cwd=folder, capture_output=True, text=True
         )
         assert run.stderr == "", run.stderr
         report = json.loads(run.stdout)
@@ -72,9 +67,9 @@ def through_a_form(document: dict[str, Any], folder: Path, url: str) -> dict[str
 
 
 DOORS: dict[str, Door] = {
-    "python": through_python,
     "python-arrays": through_python_with_arrays,
     **{f"cli-{name}": through_the_command_line(name) for name in MEDIA_TYPES},
+    "cli-cold": through_the_command_line("json", lambda: COLD),
     **{f"http-{name}": through_http(name) for name in MEDIA_TYPES},
     "http-form": through_a_form,
 }

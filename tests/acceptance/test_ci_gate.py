@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.acceptance.doors import GRADJURY
 from tests.acceptance.test_command_line import FAST, run, write_example
+from tests.prefork.programs import warm_gradjury
 from verifier.exporters import EXPORTERS
 
 ROOT = Path(__file__).parents[2]
@@ -99,12 +99,10 @@ def test_students_and_points_are_options(folder: Path) -> None:
 def test_the_step_summary_is_appended_where_github_says(folder: Path) -> None:
     summary = folder / "summary.md"
     summary.write_text("before\n")
-    result = subprocess.run(
-        [GRADJURY, "check", "class", "--format", "github", *FAST],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"GITHUB_STEP_SUMMARY": str(summary)},
+    result = run(
+        *("check", "class", "--format", "github", *FAST),
+        folder=folder,
+        variables=os.environ | {"GITHUB_STEP_SUMMARY": str(summary)},
     )
     assert all(line.startswith("::") for line in result.stdout.splitlines())
     text = summary.read_text()
@@ -112,12 +110,10 @@ def test_the_step_summary_is_appended_where_github_says(folder: Path) -> None:
 
 
 def test_a_step_summary_that_cannot_be_written_is_told_and_changes_no_status(folder: Path) -> None:
-    result = subprocess.run(
-        [GRADJURY, "check", "class/b.json", "--format", "github", *FAST],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"GITHUB_STEP_SUMMARY": str(folder / "absent" / "summary.md")},
+    result = run(
+        *("check", "class/b.json", "--format", "github", *FAST),
+        folder=folder,
+        variables=os.environ | {"GITHUB_STEP_SUMMARY": str(folder / "absent" / "summary.md")},
     )
     assert result.returncode == 0
     assert result.stderr.startswith("GITHUB_STEP_SUMMARY: expected a file that can be written, got ")
@@ -170,7 +166,7 @@ def test_a_file_in_which_we_fail_is_named_and_the_others_are_judged(
 def test_a_progress_bar_is_for_terminals_alone(folder: Path) -> None:
     for index in range(12):
         write_example(folder, "pytorch", f"many{index}.json")
-    arguments = [GRADJURY, "check", "many*.json", "--quiet", *FAST]
+    arguments = [warm_gradjury(), "check", "many*.json", "--quiet", *FAST]
     terminal, end = pty.openpty()
     shown = subprocess.run(arguments, cwd=folder, stderr=end, stdout=subprocess.PIPE)
     os.close(end)

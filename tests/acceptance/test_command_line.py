@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.doors import GRADJURY
+from tests.prefork.programs import warm_gradjury
 from verifier.cli import main
 from verifier.documents.files import write_document
 from verifier.examples import EXAMPLES, example_document
@@ -16,8 +17,11 @@ from verifier.gallery import GALLERY
 FAST = ("--oracles", "backpropagation,finite_differences")  # torch costs a second a process
 
 
-def run(*arguments: str, folder: Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([GRADJURY, *arguments], cwd=folder, capture_output=True, text=True, input=stdin)
+def run(
+    *arguments: str, folder: Path, stdin: str | None = None, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [warm_gradjury(), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, input=stdin, env=variables)
 
 
 def write_example(folder: Path, example: str, name: str | None = None, **changes: Any) -> str:
@@ -141,7 +145,7 @@ def test_wrong_options_are_all_named_at_once(tmp_path: Path) -> None:
     assert all(word in result.stderr for word in ("'pdf'", "'delphi'", "rtol"))
 
 
-def test_oracles_of_graphs_and_of_layers_may_both_be_asked_and_those_that_do_not_apply_say_so(
+def test_oracles_of_graphs_and_layers_may_be_asked_and_say_if_they_apply(
     tmp_path: Path,
 ) -> None:
     names = [write_example(tmp_path, "sigmoid-mse"), write_example(tmp_path, "olah")]

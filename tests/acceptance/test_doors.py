@@ -1,12 +1,14 @@
 """The same submission gets the same report through every door."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.acceptance.doors import DOORS
+from verifier import verify
 from verifier.examples import EXAMPLES, example_document
 
 Change = Callable[[dict[str, Any]], None]
@@ -36,46 +38,60 @@ def _zero_everything_under_a_tiny_loss(document: dict[str, Any]) -> None:
         document["gradients"][name] = [0.0 for _ in gradient] if flat else [[0.0] * len(r) for r in gradient]
 
 
-CASES: list[tuple[str, str, Change, str, dict[str, str]]] = [
-    *[(name, name, _leave_as_it_is, "correct", {}) for name in EXAMPLES if name != "wrong-layer"],
-    ("one wrong layer", "wrong-layer", _leave_as_it_is, "incorrect", {"layers.1.weight": "incorrect"}),
-    ("one wrong bias", "relu-cross-entropy", _double_a_bias, "incorrect", {"layers.0.bias": "incorrect"}),
-    ("one missing", "sigmoid-mse", _leave_out_a_gradient, "incorrect", {"layers.1.weight": "missing"}),
-    ("one NaN", "sigmoid-mse", _submit_nan, "incorrect", {"layers.1.bias": "incorrect"}),
-    (
-        "all zero, loss of 1e-9",
+CASES: dict[str, tuple[str, Change, str, dict[str, str]]] = {
+    **{name: (name, _leave_as_it_is, "correct", {}) for name in EXAMPLES if name != "wrong-layer"},
+    "one wrong layer": ("wrong-layer", _leave_as_it_is, "incorrect", {"layers.1.weight": "incorrect"}),
+    "one wrong bias": ("relu-cross-entropy", _double_a_bias, "incorrect", {"layers.0.bias": "incorrect"}),
+    "one missing": ("sigmoid-mse", _leave_out_a_gradient, "incorrect", {"layers.1.weight": "missing"}),
+    "one NaN": ("sigmoid-mse", _submit_nan, "incorrect", {"layers.1.bias": "incorrect"}),
+    "all zero, loss of 1e-9": (
         "sigmoid-mse",
         _zero_everything_under_a_tiny_loss,
         "incorrect",
         {f"layers.{i}.{kind}": "incorrect" for i in (0, 1) for kind in ("weight", "bias")},
     ),
+}
+EVERY_DAY = {("pytorch", door) for door in DOORS} | {
+    (case, door)
+    for case in ("elman-5-steps", "one wrong layer", "one NaN")
+    for door in DOORS
+    if door != "cli-cold"
+}
+THROUGH_DOORS = [
+    pytest.param(case, door, marks=() if (case, door) in EVERY_DAY else pytest.mark.nightly)
+    for case in CASES
+    for door in DOORS
 ]
 
 
-@pytest.mark.parametrize("door", list(DOORS))
-@pytest.mark.parametrize(
-    ("example", "change", "verdict", "wrong"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
-)
-def test_every_door_gives_the_report_that_python_gives(
-    example: str,
-    change: Change,
-    verdict: str,
-    wrong: dict[str, str],
-    door: str,
-    foreign_folder: Path,
-    url: str,
-) -> None:
+@cache
+def python_report(case: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a case's document, and the report that Python gives of it."""
+    example, change, _, _ = CASES[case]
     document = example_document(example)
     change(document)
-    report = DOORS[door](document, foreign_folder, url)
+    return document, verify(document).to_dict()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_python_reports_what_is_wrong_and_nothing_else(case: str) -> None:
+    _, _, verdict, wrong = CASES[case]
+    _, report = python_report(case)
     assert report["verdict"] == verdict
     assert {p["name"]: p["verdict"] for p in report["parameters"] if p["verdict"] != "correct"} == wrong
-    same = DOORS["python"](document, foreign_folder, url)
-    assert report | {"seconds": 0} == same | {"seconds": 0}
 
 
-def test_a_wrong_layer_is_named_with_its_worst_entries(foreign_folder: Path, url: str) -> None:
-    report = DOORS["http-json"](example_document("wrong-layer"), foreign_folder, url)
+@pytest.mark.parametrize(("case", "door"), THROUGH_DOORS)
+def test_every_door_gives_the_report_that_python_gives(
+    case: str, door: str, foreign_folder: Path, url: str
+) -> None:
+    document, expected = python_report(case)
+    report = DOORS[door](document, foreign_folder, url)
+    assert report | {"seconds": 0} == expected | {"seconds": 0}
+
+
+def test_a_wrong_layer_is_named_with_its_worst_entries() -> None:
+    _, report = python_report("one wrong layer")
     (wrong,) = [p for p in report["parameters"] if p["verdict"] == "incorrect"]
     assert wrong["name"] == "layers.1.weight"
     assert len(wrong["worst"]) == wrong["incorrect"] == 8

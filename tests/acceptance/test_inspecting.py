@@ -54,7 +54,7 @@ def test_standard_input_in_any_format_needs_no_gradients(format_name: str, tmp_p
         assert run("inspect", "-", folder=tmp_path, stdin=path.read_text()).stdout == from_file.stdout
 
 
-def test_malformed_and_missing_problems_exit_2_with_file_and_pointer_and_hide_no_other(
+def test_malformed_and_missing_problems_exit_2_and_hide_no_other(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "malformed.json").write_text('{"network": 3}')

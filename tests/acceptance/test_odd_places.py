@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.acceptance.doors import GRADJURY
 from tests.acceptance.test_command_line import FAST, run, write_example
+from tests.prefork.programs import COLD, warm_gradjury
 from verifier.process_count import processes_for
 from verifier.sources import sources_of
 
@@ -21,7 +21,7 @@ HOSTILE = '{"network": 3, "x\\n::error::y\\u001b[31m\\u202e": 1}'
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a line of a shell in which `gradjury` is ours; its status is that of the last or failing part."""
-    script = f'set -o pipefail; gradjury() {{ "{GRADJURY}" "$@"; }}; {command}'
+    script = f'set -o pipefail; gradjury() {{ "{warm_gradjury()}" "$@"; }}; {command}'
     return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True)
 
 
@@ -67,7 +67,7 @@ def test_closed_and_full_streams_are_no_internal_errors(
 def test_an_interrupt_ends_a_check_quietly_as_a_shell_expects(jobs: str, tmp_path: Path) -> None:
     name = write_example(tmp_path, "wrong-layer")
     check = subprocess.Popen(
-        [GRADJURY, "check", *[name] * 2000, "--jobs", jobs, *ONE],
+        [COLD, "check", *[name] * 2000, "--jobs", jobs, *ONE],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -79,7 +79,7 @@ def test_an_interrupt_ends_a_check_quietly_as_a_shell_expects(jobs: str, tmp_pat
     assert check.stdout is not None
     assert check.stdout.readline().startswith("wrong-layer")
     os.killpg(check.pid, signal.SIGINT)  # as a terminal does: to all its processes
-    _, told = check.communicate(timeout=60)
+    _, told = check.communicate(timeout=300)
     assert (check.returncode, told.strip()) == (130, "")
 
 
@@ -112,10 +112,7 @@ def nobody() -> list[str]:
     if os.geteuid() != 0:
         return []
     prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    if (
-        shutil.which("setpriv") is None
-        or subprocess.run([*prefix, GRADJURY, "--version"], cwd="/").returncode
-    ):
+    if shutil.which("setpriv") is None or subprocess.run([*prefix, COLD, "--version"], cwd="/").returncode:
         pytest.skip("nobody but root may run this installation")
     return prefix
 
@@ -131,7 +128,7 @@ def test_what_may_not_be_read_fails_beside_what_is_right(nobody: list[str]) -> N
             (tree / name).chmod(mode)  # of `listed` the names may be read, the files not
         files = (".", "listed/a.json")
         result = subprocess.run(
-            [*nobody, GRADJURY, "check", *files, *ONE], cwd=tree, capture_output=True, text=True
+            [*nobody, COLD, "check", *files, *ONE], cwd=tree, capture_output=True, text=True
         )
         for name in ("closed", "listed"):
             (tree / name).chmod(0o755)

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from tests.acceptance.doors import GRADJURY
-from tests.acceptance.service import running_service
+from tests.acceptance.server import running_service
+from tests.prefork.programs import COLD, programs, start_programs
 from tests.verifier.importers.test_nielsen import Nielsen
 from tests.verifier.importers.test_onnx_model import GOOD
 from verifier import verify
@@ -48,6 +48,12 @@ def no_torch(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     (folder / "sitecustomize.py").write_text(ABSENT)  # what Python imports at its start
     before = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), before)))}
+
+
+@pytest.fixture(scope="session")
+def bare_programs(no_torch: Environment) -> Path:
+    """The folder of programs that are forked from a process in which importing torch fails."""
+    return start_programs(no_torch)
 
 
 def run(
@@ -82,9 +88,9 @@ def test_a_check_judges_as_with_torch_and_says_that_it_is_absent(
         suffix = ("json", "npz", "safetensors")[position % 3]
         document = example_document(name)
         (tmp_path / f"{name}.{suffix}").write_bytes(write_document(document, suffix))
-    arguments = (GRADJURY, "check", ".", "--format", "json")
-    whole = run(*arguments, folder=tmp_path)
-    bare = run(*arguments, "--jobs", 2, folder=tmp_path, environment=no_torch)
+    arguments = ("check", ".", "--format", "json")
+    whole = run(programs() / "gradjury", *arguments, folder=tmp_path)
+    bare = run(COLD, *arguments, "--jobs", 2, folder=tmp_path, environment=no_torch)
     assert (whole.stderr, bare.stderr) == ("", "")
     assert whole.returncode == bare.returncode == 1
     reports = [[json.loads(line) for line in one.stdout.splitlines()] for one in (whole, bare)]
@@ -108,12 +114,12 @@ def test_a_check_judges_as_with_torch_and_says_that_it_is_absent(
     ids=lambda command: " ".join(command[:2]),
 )
 def test_what_needs_no_oracle_prints_the_same(
-    command: tuple[str, ...], no_torch: Environment, tmp_path: Path
+    command: tuple[str, ...], no_torch: Environment, bare_programs: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "pytorch.json").write_bytes(write_document(example_document("pytorch"), "json"))
-    bare = run(GRADJURY, *command, folder=tmp_path, environment=no_torch)
+    bare = run(bare_programs / "gradjury", *command, folder=tmp_path, environment=no_torch)
     assert (bare.returncode, bare.stderr) == (0, "")
-    assert bare.stdout == run(GRADJURY, *command, folder=tmp_path).stdout
+    assert bare.stdout == run(programs() / "gradjury", *command, folder=tmp_path).stdout
 
 
 @pytest.fixture(scope="module")
@@ -152,17 +158,20 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_networks_of_files_are_imported_the_same(source: str, no_torch: Environment, networks: Path) -> None:
-    command = (GRADJURY, "import", source, *SOURCES[source])
-    bare = run(*command, folder=networks, environment=no_torch)
+def test_networks_of_files_are_imported_the_same(
+    source: str, no_torch: Environment, bare_programs: Path, networks: Path
+) -> None:
+    command = ("import", source, *SOURCES[source])
+    bare = run(bare_programs / "gradjury", *command, folder=networks, environment=no_torch)
     assert (bare.returncode, bare.stderr) == (0, "")
-    assert bare.stdout == run(*command, folder=networks).stdout
-    judged = run(GRADJURY, "check", "-", folder=networks, environment=no_torch, stdin=bare.stdout)
+    assert bare.stdout == run(programs() / "gradjury", *command, folder=networks).stdout
+    check = (bare_programs / "gradjury", "check", "-")
+    judged = run(*check, folder=networks, environment=no_torch, stdin=bare.stdout)
     assert judged.returncode == (0 if source == "keras" else 1), judged.stderr  # only Keras's are right
 
 
-def test_importing_a_module_of_torch_is_refused_with_the_reason_and_the_remedy(
-    no_torch: Environment, tmp_path: Path
+def test_importing_a_module_of_torch_is_refused_with_its_remedy(
+    no_torch: Environment, bare_programs: Path, tmp_path: Path
 ) -> None:
     program = (
         "from verifier.importers import from_torch\n"
@@ -173,13 +182,16 @@ def test_importing_a_module_of_torch_is_refused_with_the_reason_and_the_remedy(
     assert answer.stdout == (
         "expected the package 'torch' for this source, got none (No module named 'torch'); install torch\n"
     )
-    command = run(GRADJURY, "import", "torch", "model.pt", *BATCH, folder=tmp_path, environment=no_torch)
+    arguments = ("import", "torch", "model.pt", *BATCH)
+    command = run(bare_programs / "gradjury", *arguments, folder=tmp_path, environment=no_torch)
     assert command.returncode == 2
     assert command.stderr.startswith("SOURCE: expected a source of files, got torch: a live torch.nn.Module")
     assert command.stderr.endswith("; call verifier.importers.from_torch in Python\n")
 
 
-def test_the_pytest_fixture_names_the_same_mistake(no_torch: Environment, tmp_path: Path) -> None:
+def test_the_pytest_fixture_names_the_same_mistake(
+    no_torch: Environment, bare_programs: Path, tmp_path: Path
+) -> None:
     student = shutil.copytree(ROOT / "examples" / "student", tmp_path / "student")
     (student / "test_check.py").write_text(
         "import numpy as np\n"
@@ -191,7 +203,17 @@ def test_the_pytest_fixture_names_the_same_mistake(no_torch: Environment, tmp_pa
         "    (row,) = [row for row in report.evidence if row.oracle == 'autograd']\n"
         "    assert row.reason.startswith('PyTorch cannot be imported')\n"
     )
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", ".")
+    command = (
+        bare_programs / "python3",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        ".",
+    )
     bare = run(*command, folder=student, environment=no_torch)
     assert "bug: wrong-activation-derivative in layer 0 (hidden_delta)" in bare.stdout
     assert bare.stdout.splitlines()[-1].startswith("1 failed, 1 passed")

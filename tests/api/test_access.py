@@ -213,7 +213,7 @@ def test_lists_hold_only_what_the_token_opens(world: World) -> None:
     assert {row["student"] for row in listed("list_submissions", "owner")} == {"ada"}
 
 
-def test_a_ci_token_that_names_an_assignment_reads_its_problem_and_nothing_else_of_it(
+def test_a_ci_token_of_an_assignment_reads_its_problem_and_nothing_else(
     world: World,
 ) -> None:
     service: Service = world.client.app.state.service

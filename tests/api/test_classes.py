@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import WRONG, Person, assignment_by, person, problem_of
 from tests.api.conftest import Serve
-from tests.api.people import WRONG, Person, assignment_by, person, problem_of
 from tests.api.test_submissions import right_gradients
 
 PREACTIVATION = WRONG["gradients"]

@@ -9,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import RIGHT, WRONG, Person, assignment_by, person
 from tests.api.conftest import Serve
-from tests.api.people import RIGHT, WRONG, Person, assignment_by, person
 
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "mued-feedback-list.schema.json").read_text())
 

@@ -11,8 +11,8 @@ from httpx2 import Response
 
 from api.media_types import MEDIA_TYPES
 from api.storage.records import Role
+from tests.api.clients import WRONG, Person, person, problem_of, service_of
 from tests.api.conftest import Serve
-from tests.api.people import WRONG, Person, person, problem_of, service_of
 from tests.api.test_submissions import right_gradients
 
 ALL = ["verdict", "parameters", "layer", "bug", "hint"]
@@ -29,6 +29,17 @@ def client(serve: Serve) -> TestClient:
 @pytest.fixture(scope="module")
 def grader(client: TestClient) -> Person:
     return person(client, Role.GRADER, "prof")
+
+
+def mistakes_seen(*shown: list[str]) -> list[Any]:
+    """Pair what students see with mistakes: by day each with a few, and the last, the most, with all."""
+    hows = ["right", "sign", "constant", "entry", "part", "nan"]
+    return [
+        pytest.param(seen, how, marks=() if by_day else pytest.mark.nightly)
+        for row, seen in enumerate(shown)
+        for column, how in enumerate(hows)
+        for by_day in [seen is shown[-1] or column % len(shown) == row]
+    ]
 
 
 def wrong(right: dict[str, Any], how: str) -> dict[str, Any]:
@@ -58,9 +69,8 @@ def anonymous(answer: Response) -> tuple[int, dict[str, str], str]:
     return answer.status_code, headers, bare(answer.text)
 
 
-@pytest.mark.parametrize("how", ["right", "sign", "constant", "entry", "part", "nan"])
-@pytest.mark.parametrize("seen", [[], ALL[:1], ALL[:2], ["verdict", "hint"], ALL])
-def test_the_same_mistake_on_two_problems_is_answered_alike_to_the_last_header(
+@pytest.mark.parametrize(("seen", "how"), mistakes_seen([], ALL[:1], ALL[:2], ["verdict", "hint"], ALL))
+def test_the_same_mistake_on_two_problems_is_answered_alike(
     client: TestClient, grader: Person, seen: list[str], how: str
 ) -> None:
     answers = []
@@ -144,7 +154,7 @@ def test_answers_keep_to_the_grid_however_slowly_the_body_comes(
     assert waited == [pytest.approx(0.2)]
 
 
-def test_checks_and_the_counters_of_judging_are_for_graders_where_checks_are_not_open(
+def test_where_checks_are_closed_they_and_their_counters_are_for_graders(
     client: TestClient, grader: Person
 ) -> None:
     ada = person(client, Role.STUDENT, "ada")

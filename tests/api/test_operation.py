@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from api.command_line import cli
 from api.signing import Signer, UnverifiedError, verify_signature
 from api.storage.records import Role
+from tests.api.clients import WRONG, Person, assignment_by, person, service_of
 from tests.api.conftest import Serve
-from tests.api.people import WRONG, Person, assignment_by, person, service_of
 
 
 @pytest.fixture(scope="module")

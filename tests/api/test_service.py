@@ -76,7 +76,7 @@ def test_an_oracle_without_its_package_keeps_it_unready_only_if_it_was_named(
     assert agree(oracles, named) is well
 
 
-def test_the_openapi_document_describes_the_submission_and_resolves_every_reference(
+def test_the_openapi_document_resolves_every_reference_of_a_submission(
     client: TestClient,
 ) -> None:
     document = client.get("/openapi.json").json()

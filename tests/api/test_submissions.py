@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import WRONG, Person, assignment_by, person, problem_of, service_of
 from tests.api.conftest import DATABASES, Serve
-from tests.api.people import WRONG, Person, assignment_by, person, problem_of, service_of
 from verifier import verify
 from verifier.documents.files import write_document
 
@@ -166,7 +166,7 @@ def test_a_report_can_be_had_in_other_formats_and_is_not_sent_twice(
     assert grader.get(where, **{"if-none-match": etag}).status_code == 200  # JSON is another representation
 
 
-def test_a_stored_report_keeps_no_whole_arrays_and_its_page_says_what_draws_them(
+def test_a_stored_report_keeps_no_arrays_and_its_page_says_what_draws_them(
     client: TestClient, grader: Person
 ) -> None:
     hw = assignment_by(grader)

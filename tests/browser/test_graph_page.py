@@ -67,7 +67,7 @@ def test_a_graph_keeps_nobody_out_and_marks_the_first_wrong_gradient(
     pictured(page, f"graph-{scheme}")
 
 
-def test_on_a_phone_the_graph_scrolls_in_its_own_box_and_a_link_leads_to_the_first_wrong_node(
+def test_on_a_phone_the_graph_scrolls_and_a_link_leads_to_the_wrong_node(
     new_page: Callable[..., Page], written: Write
 ) -> None:
     document = example_document("elman-5-steps")

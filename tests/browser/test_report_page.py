@@ -265,7 +265,7 @@ def test_many_reports_are_listed_and_led_to(
     assert page.locator("#s2").is_visible()
 
 
-def test_a_student_sees_verdicts_and_hints_and_no_number_that_tells_the_gradient(
+def test_a_student_sees_verdicts_and_hints_and_no_telling_number(
     page: Page, violations: Callable[[Page], list[str]], written: Write
 ) -> None:
     graded = tripled()

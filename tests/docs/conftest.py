@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.service import running_service
+from tests.acceptance.server import running_service
 from tests.api.conftest import module_database, postgres
-from tests.docs.running import environment
+from tests.docs.shell import environment
 
 __all__ = ["module_database", "postgres"]
 

@@ -9,9 +9,9 @@ from types import MappingProxyType
 import pytest
 import yaml
 
-from tests.docs.materials import MATERIALS
+from tests.docs.builders import MATERIALS
 from tests.docs.pages import PAGES, Block, Command, blocks_of, commands_of, looks_like
-from tests.docs.running import SERVICE, environment, new_folder, run_in_order
+from tests.docs.shell import SERVICE, environment, new_folder, run_in_order
 
 POSTGRES = "postgresql://gradjury:secret@localhost/gradjury"  # as pages write it
 NOT_RUN = MappingProxyType(

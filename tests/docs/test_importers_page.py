@@ -19,9 +19,7 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("place", "verdict"), [(0, "correct"), (1, "incorrect")])
-def test_the_examples_judge_pytorchs_own_gradients_correct_and_changed_ones_incorrect(
-    place: int, verdict: str
-) -> None:
+def test_the_examples_judge_pytorchs_gradients_and_changed_ones_right(place: int, verdict: str) -> None:
     examples = blocks("python")
     assert len(examples) == 2
     names: dict[str, Any] = {}

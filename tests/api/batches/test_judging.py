@@ -43,9 +43,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def test_every_line_has_its_outcome_in_order_and_what_is_malformed_fails_no_other(
-    start: Start, database: str
-) -> None:
+def test_every_line_has_its_outcome_and_a_malformed_one_fails_no_other(start: Start, database: str) -> None:
     client = start(database)
     headers = bearer(client)
     answer = client.post("/v1/batches", content=b"\n".join(LINES) + b"\n", headers=headers | NDJSON)

@@ -255,7 +255,7 @@ def test_a_request_whose_process_died_after_storing_is_answered_with_its_batch(
     assert later.headers["location"] != first.headers["location"]
 
 
-def test_a_request_whose_process_died_before_storing_blocks_its_key_for_a_minute(
+def test_a_request_that_died_before_storing_blocks_its_key_for_a_minute(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = bearer(client) | NDJSON | {"idempotency-key": "k4"}

@@ -46,7 +46,7 @@ def stored(service: Service, *contents: bytes) -> Batch:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.05)
@@ -72,7 +72,7 @@ def worker_process(database: str) -> Iterator[Callable[[], subprocess.Popen[byte
         process.communicate()
 
 
-def test_after_a_worker_is_killed_another_finishes_its_batch_with_one_report_each(
+def test_after_a_worker_is_killed_another_finishes_with_one_report_each(
     service: Service, worker_process: Callable[[], subprocess.Popen[bytes]]
 ) -> None:
     batch = stored(service, *[WRONG, RIGHT] * 20)
@@ -85,7 +85,7 @@ def test_after_a_worker_is_killed_another_finishes_its_batch_with_one_report_eac
     second = worker_process()
     wait_until(lambda: not service.repository.batches.unfinished())
     second.send_signal(signal.SIGTERM)
-    output, errors = second.communicate(timeout=60)
+    output, errors = second.communicate(timeout=300)
     assert (second.returncode, output, errors) == (0, b"", b"")
     items = service.repository.batches.items(batch.id, -1, 100)
     assert [str(item.verdict) for item in items] == ["incorrect", "correct"] * 20
@@ -95,7 +95,7 @@ def test_after_a_worker_is_killed_another_finishes_its_batch_with_one_report_eac
     assert all(service.repository.reports.find(item.report or "") for item in items)
 
 
-def test_a_worker_told_to_stop_finishes_what_is_in_work_and_the_next_takes_up_the_rest(
+def test_a_worker_told_to_stop_finishes_its_work_and_the_next_goes_on(
     service: Service,
 ) -> None:
     service.start()
@@ -150,7 +150,7 @@ def test_a_worker_that_stops_while_the_database_is_away_leaves_its_items(
     assert service.repository.batches.progress(batch.id).states[ItemState.PENDING] == 1
 
 
-def test_an_error_of_the_service_is_an_outcome_too_and_does_not_hold_up_the_rest(
+def test_an_error_of_the_service_is_an_outcome_and_holds_up_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = stored(service, WRONG, RIGHT)
@@ -196,7 +196,7 @@ def test_a_cancelled_chunk_is_left_at_once(service: Service, monkeypatch: pytest
     assert service.repository.batches.progress(batch.id).states[ItemState.CANCELLED] == 10
 
 
-def test_a_round_has_recovered_what_workers_that_are_gone_had_in_work_and_forgets_them(
+def test_a_round_recovers_the_work_of_workers_that_are_gone(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = stored(service, *[WRONG] * 3)

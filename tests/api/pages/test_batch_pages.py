@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from api.storage.records import Role
+from tests.api.clients import WRONG, Person, assignment_by, person
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import Page, Visitor, as_text, token_of
-from tests.api.people import WRONG, Person, assignment_by, person
+from tests.api.pages.clients import Page, Visitor, as_text, token_of
 from verifier.examples import example_document
 
 LINES = "\n".join([as_text(WRONG), as_text(example_document("pytorch")), "{}"]).encode()
@@ -37,7 +37,7 @@ def visitor(grader: Person) -> Visitor:
 
 
 def finished(visitor: Visitor, path: str) -> str:
-    deadline = monotonic() + 60
+    deadline = monotonic() + 300
     while monotonic() < deadline:
         html: str = visitor.get(path).text
         if 'data-over="true"' in html:

@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import Page, Visitor, as_text
+from tests.api.pages.clients import Page, Visitor, as_text
 from verifier.documents.files import write_document
 from verifier.examples import EXAMPLES, example_document
 

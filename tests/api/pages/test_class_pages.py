@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import Person, person, problem_of
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import Page, Visitor, as_text, token_of
-from tests.api.people import Person, person, problem_of
+from tests.api.pages.clients import Page, Visitor, as_text, token_of
 from verifier.examples import example_document
 
 EXAMPLE = example_document("every-equation")
@@ -107,7 +107,7 @@ def test_a_column_says_what_most_did(school: School) -> None:
     assert "(factor 2)" in words
 
 
-def test_who_made_the_same_mistake_stands_together_and_who_made_it_by_another_factor_does_not(
+def test_who_made_the_same_mistake_by_the_same_factor_stands_together(
     school: School,
 ) -> None:
     html = school.visitor.get(school.path).text

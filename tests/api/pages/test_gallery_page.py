@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import Page, Visitor
+from tests.api.pages.clients import Page, Visitor
 from verifier.gallery import GALLERY
 from verifier.gallery.entry import Live
 
@@ -23,9 +23,7 @@ def html(visitor: Visitor) -> str:
 
 
 @pytest.mark.parametrize("name", GALLERY)
-def test_an_entry_stands_there_with_its_citation_its_maker_and_the_bug_that_it_claims(
-    html: str, name: str
-) -> None:
+def test_an_entry_names_its_citation_its_maker_and_the_bug_it_claims(html: str, name: str) -> None:
     entry = GALLERY[name]
     section = html.split(f'aria-labelledby="{name}"')[1].split("</article>")[0]
     assert entry.citation.url in Page(section).links

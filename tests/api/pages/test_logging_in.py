@@ -6,9 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import person
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import COOKIE, HERE, Page, Visitor, token_of
-from tests.api.people import person
+from tests.api.pages.clients import COOKIE, HERE, Page, Visitor, token_of
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import assignment_by, person
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import COOKIE, HERE, token_of
-from tests.api.people import assignment_by, person
+from tests.api.pages.clients import COOKIE, HERE, token_of
 
 FORM = {"content-type": "multipart/form-data; boundary=b"}
 

@@ -10,7 +10,7 @@ import pytest
 from api.pages.page_route import PageRoute
 from api.pages.site import PAGES
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import Visitor, as_text, token_of
+from tests.api.pages.clients import Visitor, as_text, token_of
 from tests.api.test_access import ASSIGNMENT, CALLERS, EXAMPLE, HANDED_IN, World, world_of
 from tests.api.test_access import TABLE as API
 

@@ -11,10 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.storage.records import Role
+from tests.api.clients import WRONG, Person, assignment_by, person
 from tests.api.conftest import Serve
-from tests.api.pages.visiting import Page, Visitor, as_text, token_of
-from tests.api.people import WRONG, Person, assignment_by, person
-from tests.api.test_leaks import OTHER, PROBLEM, RIGHT, anonymous, wrong
+from tests.api.pages.clients import Page, Visitor, as_text, token_of
+from tests.api.test_leaks import OTHER, PROBLEM, RIGHT, anonymous, mistakes_seen, wrong
 
 ALL = ["verdict", "parameters", "layer", "bug", "hint"]
 GRADIENTS = {"gradients": WRONG["gradients"]}
@@ -48,8 +48,9 @@ def pages_of(student: Visitor, homework: str, gradients: Any) -> Iterator[Any]:
     yield student.get("/assignments")
 
 
-@pytest.mark.parametrize("how", ["right", "sign", "constant", "entry", "part", "nan"])
-@pytest.mark.parametrize("seen", [["verdict"], ["verdict", "parameters", "layer", "hint"], ALL, []], ids=str)
+@pytest.mark.parametrize(
+    ("seen", "how"), mistakes_seen(["verdict"], ["verdict", "parameters", "layer", "hint"], [], ALL)
+)
 def test_the_same_mistake_on_two_problems_looks_alike_on_every_page(
     client: TestClient, grader: Person, seen: list[str], how: str
 ) -> None:

@@ -82,7 +82,7 @@ def test_several_processes_may_open_a_new_database_at_once(database: str) -> Non
         each.close()
 
 
-def test_a_token_is_found_by_its_id_with_its_digest_until_and_after_it_is_revoked(
+def test_a_token_is_found_by_its_id_before_and_after_it_is_revoked(
     repository: Repository,
 ) -> None:
     token = Token("t1", Role.STUDENT, "ada", frozenset({"hw1", "hw2"}), NOON, NOON + timedelta(days=1))

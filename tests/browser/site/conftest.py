@@ -19,8 +19,8 @@ from playwright.sync_api import Page
 from api.storage.database import open_repository
 from api.storage.records import Role
 from api.tokens import issue
-from tests.acceptance.doors import GRADJURY
-from tests.api.people import problem_of
+from tests.api.clients import problem_of
+from tests.prefork.programs import COLD
 from verifier.examples import example_document
 
 EXAMPLE = example_document("every-equation")
@@ -78,7 +78,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
     log = folder / "log"
     with log.open("wb") as stream:
         service = subprocess.Popen(
-            [GRADJURY, "serve", "--port", "0", "--database-url", database],
+            [COLD, "serve", "--port", "0", "--database-url", database],
             cwd=folder,
             stdout=subprocess.DEVNULL,
             stderr=stream,
@@ -86,12 +86,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
         )
     yield _started(service, log), database
     service.send_signal(signal.SIGINT)
-    assert service.wait(timeout=30) == 0, log.read_text()
+    assert service.wait(timeout=300) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
 
 
 def _started(service: "subprocess.Popen[bytes]", log: Path) -> str:
-    deadline = monotonic() + 60
+    deadline = monotonic() + 300
     while monotonic() < deadline and service.poll() is None:
         if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
             return found.group()

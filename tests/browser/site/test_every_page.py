@@ -33,7 +33,7 @@ def pages(site: Site) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.nightly)])
 def test_every_page_is_open_to_everybody_and_fits_a_phone(
     new_page: Callable[..., Page], violations: Callable[[Page], list[str]], site: Site, scheme: str
 ) -> None:

@@ -129,7 +129,7 @@ def test_the_progress_of_a_batch_moves_by_itself_until_it_is_over(
     )
     lines = [json.dumps(example_document("every-equation")), json.dumps(example_document("wrong-layer"))] * 40
     page.goto(site.address + site.batch(lines))
-    expect(page.locator("#batch[data-over='true']")).to_be_visible(timeout=60_000)
+    expect(page.locator("#batch[data-over='true']")).to_be_visible(timeout=300_000)
     assert len(set(values)) >= 2, values
     assert values == sorted(values)
     expect(page.locator("#batch")).to_contain_text("80 of 80 finished")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.verifier.bundles.handing_in import ASSIGNMENT
-from tests.verifier.bundles.simulation import PLATFORMS, Place, python_without_gradjury
+from tests.verifier.bundles.platforms import PLATFORMS, Place, python_without_gradjury
+from tests.verifier.bundles.submissions import ASSIGNMENT
 from verifier.bundles import BUNDLES
 from verifier.bundling import BundleChoices, write_bundle
 from verifier.documents.json_text import write

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 import yaml
 
-from tests.verifier.bundles.handing_in import ASSIGNMENT, expected_digits
+from tests.verifier.bundles.submissions import ASSIGNMENT, expected_digits
 from verifier.bundles import BUNDLES
 from verifier.bundling import BundleChoices, write_bundle
 from verifier.documents.assignment_reading import read_assignment
@@ -93,7 +93,7 @@ def test_requirements_are_the_pinned_ones_and_need_nothing_else(bundles: dict[st
         assert {re.split(r"[^\w-]", each)[0] for each in further} <= names
 
 
-def test_gradescopes_zip_has_its_two_scripts_at_the_root_and_keeps_them_executable(
+def test_gradescopes_zip_has_two_executable_scripts_at_its_root(
     bundles: dict[str, Path],
 ) -> None:
     with zipfile.ZipFile(bundles["gradescope"] / "autograder.zip") as archive:

@@ -11,25 +11,32 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from _pytest.mark import ParameterSet
 
-from tests.verifier.bundles.handing_in import REFUSED, RIGHT, WRONG, Handing, expected_digits, file
-from tests.verifier.bundles.simulation import CLASSROOM, PLATFORMS, Outcome, Place
+from tests.verifier.bundles.platforms import CLASSROOM, PLATFORMS, Outcome, Place
+from tests.verifier.bundles.submissions import REFUSED, RIGHT, WRONG, Handing, expected_digits, file
 from tests.verifier.exporters.test_schemas import JUNIT, VALIDATORS
 
 Placed = Callable[[str], Place]
 GATES = ("github", "gitlab")
-FEW = {"nothing", "two files", "broken JSON", "the child is killed", "the assignment is corrupted",
-       "the settings are corrupted", "JSON"}  # fmt: skip
+EVERYWHERE = {"JSON", "nothing", "the child is killed"}
+EVERYWHERE_AT_NIGHT = {
+    "two files",
+    "broken JSON",
+    "the assignment is corrupted",
+    "the settings are corrupted",
+}
 NOT_JUDGED = "it could not be judged, which is not its fault: tell your instructor"
 
 
-def on_platforms(cases: Iterable[str]) -> list[tuple[str, str]]:
+def on_platforms(cases: Iterable[str]) -> list[ParameterSet]:
     """Pair every case with Gradescope, and a few with every platform: the program that grades is the same."""
     return [
-        (case, platform)
+        pytest.param(case, platform, marks=pytest.mark.nightly if at_night else ())
         for case in cases
         for platform in PLATFORMS
-        if platform == "gradescope" or case in FEW
+        if platform == "gradescope" or case in EVERYWHERE | EVERYWHERE_AT_NIGHT
+        for at_night in [platform != "gradescope" and case in EVERYWHERE_AT_NIGHT]
     ]
 
 
@@ -149,10 +156,10 @@ def _without_grade(place: Place) -> None:
 
 CHILD = "packages/verifier/bundles/grading.py"
 INJURIES = {
-    "the child is killed": replaced(CHILD, "import os; os.kill(os.getpid(), 9)"),
-    "the child has no memory": replaced(CHILD, "bytearray(1 << 60)"),
+    "the child is killed": replaced(CHILD, "import os\ndef grade(*_): os.kill(os.getpid(), 9)"),
+    "the child has no memory": replaced(CHILD, "def grade(*_): bytearray(1 << 60)"),
     "the child raises": replaced("packages/verifier/pipeline.py", "raise RuntimeError('secret 0.12345')"),
-    "the child says all is well": replaced(CHILD, "import sys; sys.exit(0)"),
+    "the child says all is well": replaced(CHILD, "def grade(*_): raise SystemExit(0)"),
     "the child is too slow": _too_slow,
     "the assignment is corrupted": _corrupted_assignment,
     "the settings are corrupted": _corrupted_settings,
@@ -198,7 +205,7 @@ def in_a_folder(hand_in: Handing, name: str) -> Handing:
     return hand_it_in
 
 
-def test_on_gradescope_any_name_in_any_folder_will_do_and_what_macos_adds_is_no_file(placed: Placed) -> None:
+def test_gradescope_takes_any_name_in_any_folder_but_not_what_macos_adds(placed: Placed) -> None:
     place = placed("gradescope")
     in_a_folder(file("My answer.JSON", json.dumps({"gradients": WRONG})), "homework")(place.submission)
     in_a_folder(file("._My answer.JSON", "\0"), "__MACOSX")(place.submission)
@@ -225,9 +232,8 @@ def test_students_see_no_more_than_the_assignment_lets_them(placed: Placed) -> N
     assert "layer" not in outcome.files["results.json"]
 
 
-def test_a_runner_without_the_packages_and_without_network_is_told_of_plainly(
-    placed: Placed, tmp_path: Path
-) -> None:
+@pytest.mark.nightly  # it makes an environment with pip, which takes long
+def test_a_runner_without_packages_and_network_is_told_of_plainly(placed: Placed, tmp_path: Path) -> None:
     place = placed("classroom50")
     RIGHT["JSON"](place.submission)
     venv.create(tmp_path / "empty", symlinks=True, with_pip=False)

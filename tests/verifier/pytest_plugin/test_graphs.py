@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.verifier.pytest_plugin.running import run
+
 pytest_plugins = ["pytester"]
 
 # z = Σ tanh(x W) · x W, by hand: the product a is used twice
@@ -53,7 +55,7 @@ def test_missing(gradients):
 @pytest.fixture
 def judged(pytester: pytest.Pytester) -> pytest.RunResult:
     pytester.makepyfile(ALL)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--gradients-report=report.json")
+    return run(pytester, "--gradients-report=report.json")
 
 
 def test_a_graph_is_checked_by_keywords_or_as_a_document(
@@ -82,8 +84,7 @@ def test_a_graph_is_checked_by_keywords_or_as_a_document(
 
 def test_the_page_of_a_run_draws_its_graphs(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(ALL)
-    arguments = ("-p", "no:cacheprovider", "-k", "wrong", "--gradients-report=report.html")
-    pytester.runpytest_subprocess(*arguments)
+    run(pytester, "-k", "wrong", "--gradients-report=report.html")
     page = (pytester.path / "report.html").read_text()
     assert page.count('<figure class="network graph">') == 1
     assert "first-wrong" in page
@@ -97,6 +98,6 @@ def test_it(gradients):
     gradients.check(GRAPH, inputs={{"y": X}}, parameters={{"W": W}}, gradients=by_hand())
 """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = run(pytester)
     assert result.ret == 1
     assert "/network/inputs/0" in result.stdout.str()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefork.programs import programs
+from tests.verifier.pytest_plugin.running import run, run_cold
+
 pytest_plugins = ["pytester"]
 
 # a linear layer, R = 1/N Σ ½(y - f)², by hand
@@ -53,13 +56,9 @@ def backward(reduction="mean"):
 """
 
 
-def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
-
-
 def test_right_gradients_pass_and_the_summary_says_so(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(RIGHT)
-    result = run(pytester)
+    result = run_cold(pytester)
     assert result.parseoutcomes()["passed"] == 1
     result.stdout.fnmatch_lines(["*= gradients =*", "correct*6 of 6 numbers correct*test_right"])
 
@@ -156,7 +155,11 @@ def test_a_failure_is_told_in_at_most_a_dozen_lines(pytester: pytest.Pytester) -
 
 
 def test_checks_of_all_workers_reach_the_summary_and_the_report(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(test_one=RIGHT, test_two=WRONG)
+    without_torch = """
+import pytest
+pytestmark = pytest.mark.gradients(oracles=["backpropagation", "finite_differences"])
+"""  # which every worker would import
+    pytester.makepyfile(test_one=without_torch + RIGHT, test_two=without_torch + WRONG)
     result = run(pytester, "-n", "2", "--gradients-report=found.json")
     assert result.ret == 1
     result.stdout.fnmatch_lines_random(["correct*test_one*", "incorrect*test_two*"])
@@ -257,7 +260,7 @@ print(*sorted(set(sys.modules) - before))
 def test_the_students_example_fails_as_the_readme_shows() -> None:
     folder = Path(__file__).parents[3] / "examples" / "student"
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "."],
+        [programs() / "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "."],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -382,7 +385,7 @@ def test_opposite(gradients):
 """
 
 
-def test_a_backward_function_over_graphs_is_checked_and_the_smallest_graph_is_shown(
+def test_a_backward_function_over_graphs_fails_with_the_smallest_graph(
     pytester: pytest.Pytester,
 ) -> None:
     pytester.makepyfile(GRAPH_BACKWARD)

@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 
 from tests.docs.pages import PAGES, ROOT, blocks_of
-from tests.docs.running import gradjury
+from tests.docs.shell import gradjury
 from verifier.examples import example_document
 
 KERAS = ROOT / "tests" / "data" / "keras"

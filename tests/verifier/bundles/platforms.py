@@ -52,7 +52,7 @@ class Place:
     def grade(self) -> Outcome:
         command = (*without_network(), *self.command)
         ended = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600
         )
         names = [result.file for result in BUNDLES[self.platform].result_files]
         files = {name: (self.results / name).read_text() for name in names if (self.results / name).exists()}

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.doors import GRADJURY
+from tests.prefork.programs import COLD
 
 
 @contextmanager
 def running_service(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
-    """The address of a service on a free port; it must stop cleanly on an interrupt."""
+    """The address of a service on a free port; it must stop cleanly on an interrupt.
+
+    The program is the one that is installed: its judges must not be forks of forks.
+    """
     service = subprocess.Popen(
-        [GRADJURY, "serve", "--port", "0"],
+        [COLD, "serve", "--port", "0"],
         cwd=folder,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -31,6 +34,6 @@ def running_service(folder: Path, environment: Mapping[str, str]) -> Iterator[st
         raise AssertionError("the service did not start:\n" + "".join(lines))
     yield found.group()
     service.send_signal(signal.SIGINT)
-    _, rest = service.communicate(timeout=20)
+    _, rest = service.communicate(timeout=300)
     assert service.returncode == 0, rest
     assert "Traceback" not in rest

@@ -13,9 +13,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.docs.pages import ROOT, Command
+from tests.prefork.programs import BIN, programs, warm_gradjury
 
 SERVICE = "http://127.0.0.1:8000"  # where pages say that it is
-PATIENCE = 120  # seconds that a page may take
+PATIENCE = 600  # seconds that a page may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,14 @@ def new_folder(folder: Path) -> Path:
 def environment(**further: str) -> dict[str, str]:
     """Give the environment of a reader: GradJury's programs on the path, none of its settings."""
     own = {name: value for name, value in os.environ.items() if not re.match("GRADJURY_|PYTEST_|COV", name)}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{own['PATH']}"
+    path = os.pathsep.join([str(programs()), str(BIN), own["PATH"]])
     return own | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)} | further
 
 
 def gradjury(variables: Mapping[str, str], *arguments: str) -> str:
     """Run the command once, by itself; give what it prints."""
-    program = Path(sys.executable).with_name("gradjury")
-    done = subprocess.run(
-        [program, *arguments], env=dict(variables), capture_output=True, text=True, check=True
-    )
+    command = [warm_gradjury(), *arguments]
+    done = subprocess.run(command, env=dict(variables), capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
