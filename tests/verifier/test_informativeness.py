@@ -96,7 +96,7 @@ ROWS = [
 def test_zeros_of_the_true_gradient_are_counted_and_a_warning_says_why(document, code, layer, units):
     _, gradients = loss_and_gradients(document)
     report = verify(document)
-    assert report.verdict == "correct"
+    assert report.verdict == ("correct" if any(own.any() for own in gradients.values()) else "undecided")
     for name, gradient in gradients.items():
         assert report.parameters[name].uninformative == (gradient == 0).sum()
     found = [(caution.layer, caution.units) for caution in report.warnings if code in (None, caution.code)]

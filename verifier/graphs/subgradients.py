@@ -92,7 +92,10 @@ def judge_jointly(problem: GraphProblem, kinks: Kinks, comparisons: Mapping[str,
     count = sum(int(which.sum()) for which in at_kinks.values())
     if not count:
         return JointResult(Joint.CONSISTENT, comparisons)
-    choices = _Choices.of(problem, kinks)
+    reached = _reached(problem, kinks)
+    if sum(int(mask.sum()) for mask in reached.values()) > MOST_CHOICES:  # each entry is one choice at least
+        return JointResult(Joint.TOO_MANY, comparisons)
+    choices = _Choices(problem, tuple(_points(problem, reached)))
     if choices.count > MOST_CHOICES or choices.count * count > MOST_NUMBERS:
         return JointResult(Joint.TOO_MANY, comparisons)
     target = _Target.of(at_kinks, comparisons)
@@ -132,14 +135,6 @@ class _Choices:
 
     problem: GraphProblem
     points: tuple[_Point, ...]
-
-    @classmethod
-    def of(cls, problem: GraphProblem, kinks: Kinks) -> "_Choices":
-        with np.errstate(all="ignore"):
-            values = values_of(problem, BALLS)
-            reached = reached_kinks(problem, values, lambda own: (own.middle, own.radius))
-        reached |= {name: own | reached.get(name, own) for name, own in kinks.items()}
-        return cls(problem, tuple(_points(problem, reached)))
 
     @cached_property
     def values(self) -> Any:
@@ -186,6 +181,12 @@ class _Choices:
             )
 
 
+def _reached(problem: GraphProblem, kinks: Kinks) -> dict[str, Array]:
+    """Return by node where float64 cannot tell the slope, and where `kinks` says that a submission cannot."""
+    reached = reached_kinks(problem, values_of(problem, BALLS), lambda own: (own.middle, own.radius))
+    return reached | {name: own | reached.get(name, own) for name, own in kinks.items()}
+
+
 def _points(problem: GraphProblem, reached: Kinks) -> Iterator[_Point]:
     values = values_of(problem, FLOATS)
     for node in problem.upstream_of_output:
@@ -212,10 +213,8 @@ def _sides(kink: Kink, usual: float) -> Array:
 
 def _ties(name: str, mask: Array, x: Array, axes: tuple[int, ...]) -> Iterator[_Point]:
     shares = largest_shares(x, axes)
-    groups = np.arange(mask.max(axis=axes, keepdims=True).size).reshape(
-        mask.max(axis=axes, keepdims=True).shape
-    )
-    group = np.broadcast_to(groups, mask.shape)
+    kept = mask.any(axis=axes, keepdims=True).shape
+    group = np.broadcast_to(np.arange(int(np.prod(kept))).reshape(kept), mask.shape)
     for index in np.unique(group[mask]):
         places = np.nonzero(mask & (group == index))
         yield _Point(name, places, np.eye(len(places[0])) - shares[places])
