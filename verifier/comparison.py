@@ -9,6 +9,7 @@ there is estimated. A reference that is itself vaguer than the tolerance decides
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -20,7 +21,9 @@ from verifier.tolerance import Tolerance
 UNDERFLOWN = 2.0**-1000  # an uncertainty of underflow alone decides for what equals the reference
 LOOSE = 1e3  # a bound may exceed the rounding expected by so much; it is a bound
 RESOLUTION = 1e-6  # of an entry's scale: an uncertainty up to it decides, whatever the tolerance
-DOUBTFUL = 2.0  # times the rounding allowance of a narrow format: an error up to it may still be rounding
+# Times the rounding allowance: an error up to it may still be rounding. On structured batches of up to 4,096
+# examples and 12 layers it reached 0.6 in float32, and 2.0 in float16, where errors are not small any more.
+DOUBTFUL = MappingProxyType({"float64": 1.0, "float32": 1.5, "float16": 8.0, "bfloat16": 8.0})
 END = 2.0**-40  # of a kink's slopes: what their ends may be off by
 
 
@@ -117,7 +120,7 @@ def compare(
 
 def doubt_in(precision: Precision) -> float:
     """Return how many times the rounding allowance an error may have and still be rounding."""
-    return 1.0 if precision.name == "float64" else DOUBTFUL
+    return DOUBTFUL[precision.name]
 
 
 def undecided_where_all_is_zero(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
