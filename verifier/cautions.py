@@ -73,39 +73,37 @@ def _of_forward_pass(trace: Trace, loss: float) -> Iterator[Caution]:
 
 def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
     """Say what could not be judged, and why."""
-    vague = {name: int(c.vague.sum()) for name, c in comparisons.items() if c.vague.any()}
-    if vague:
-        yield Caution(
-            "uncertain-reference",
-            f"the true gradient is not known well enough to judge {_counted(vague)}: they overflow, or "
-            "rounding could change them by more than the tolerance",
-        )
+    yield from _of_entries(
+        "uncertain-reference",
+        {name: c.vague for name, c in comparisons.items()},
+        "the true gradient is not known well enough to judge {}: they overflow, or rounding could change "
+        "them by more than the tolerance",
+    )
     if comparisons and all(c.uninformative.all() and c.undecided.all() for c in comparisons.values()):
         yield Caution(
             "no-gradient",
             "the true gradient of every parameter is zero here, so zeros would pass whatever the code does; "
             "use other parameters, inputs or targets",
         )
-    doubtful = {name: int(c.doubtful.sum()) for name, c in comparisons.items() if c.doubtful.any()}
-    if doubtful:
-        yield Caution(
-            "near-rounding",
-            f"{_counted(doubtful)} differ from the true gradient by a little more than rounding in this "
-            "precision is estimated to cost; compute in float64 to decide",
-        )
-    yield from _excused(
+    yield from _of_entries(
+        "near-rounding",
+        {name: c.doubtful for name, c in comparisons.items()},
+        "{} differ from the true gradient by a little more than rounding in this precision is estimated to "
+        "cost; compute in float64 to decide",
+    )
+    yield from _of_entries(
         "relative-tolerance",
         {name: c.excused & ~c.by_atol for name, c in comparisons.items()},
         "only rtol would pass {}, and it would pass 0 there as well; use a smaller rtol, or strict",
     )
-    yield from _excused(
+    yield from _of_entries(
         "additive-tolerance",
         {name: c.by_atol for name, c in comparisons.items()},
         "only atol would pass {}, and it would pass 0 there as well; use rtol, or a smaller atol",
     )
 
 
-def _excused(code: str, entries: Mapping[str, Array], detail: str) -> Iterator[Caution]:
+def _of_entries(code: str, entries: Mapping[str, Array], detail: str) -> Iterator[Caution]:
     counts = {name: int(which.sum()) for name, which in entries.items() if which.any()}
     if counts:
         yield Caution(code, detail.format(_counted(counts)))

@@ -26,6 +26,7 @@ from verifier.graphs.arithmetic.numbers import FLOATS, Numbers, largest_shares
 from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.reverse import Kinks, gradients_of
 from verifier.graphs.rounding import reached_kinks
+from verifier.graphs.stacked import Stacked
 from verifier.graphs.values import values_of
 
 MOST_CHOICES = 128  # extreme choices of all kinks together; beyond, entries are judged one by one
@@ -95,7 +96,8 @@ def judge_jointly(problem: GraphProblem, kinks: Kinks, comparisons: Mapping[str,
     reached = _reached(problem, kinks)
     if sum(int(mask.sum()) for mask in reached.values()) > MOST_CHOICES:  # each entry is one choice at least
         return JointResult(Joint.TOO_MANY, comparisons)
-    choices = _Choices(problem, tuple(_points(problem, reached)))
+    values = values_of(problem, FLOATS)
+    choices = _Choices(problem, values, tuple(_points(problem, values, reached)))
     if choices.count > MOST_CHOICES or choices.count * count > MOST_NUMBERS:
         return JointResult(Joint.TOO_MANY, comparisons)
     target = _Target.of(at_kinks, comparisons)
@@ -134,11 +136,8 @@ class _Choices:
     """All kinks of a problem, and the gradient for any mixture of their choices."""
 
     problem: GraphProblem
+    values: Stacked
     points: tuple[_Point, ...]
-
-    @cached_property
-    def values(self) -> Any:
-        return values_of(self.problem, FLOATS)
 
     @cached_property
     def groups(self) -> Array:
@@ -187,8 +186,7 @@ def _reached(problem: GraphProblem, kinks: Kinks) -> dict[str, Array]:
     return reached | {name: own | reached.get(name, own) for name, own in kinks.items()}
 
 
-def _points(problem: GraphProblem, reached: Kinks) -> Iterator[_Point]:
-    values = values_of(problem, FLOATS)
+def _points(problem: GraphProblem, values: Stacked, reached: Kinks) -> Iterator[_Point]:
     for node in problem.upstream_of_output:
         if node.name not in reached:
             continue
@@ -401,7 +399,7 @@ def _on_simplices(matrix: Array, right: Array, groups: Array, start: Array) -> A
 def _within(matrix: Array, right: Array, groups: Array, free: Array, x: Array) -> tuple[Array, Array]:
     """Return the minimum over free choices that keeps all of them at 0 or more, and those that stay free."""
     while True:
-        z = _on_planes(matrix, right, groups, free, x)
+        z = _on_planes(matrix, right, groups, free)
         going = free & (z < 0.0)
         if not going.any():
             return z, free
@@ -413,7 +411,7 @@ def _within(matrix: Array, right: Array, groups: Array, free: Array, x: Array) -
         free = free & ~out
 
 
-def _on_planes(matrix: Array, right: Array, groups: Array, free: Array, x: Array) -> Array:
+def _on_planes(matrix: Array, right: Array, groups: Array, free: Array) -> Array:
     """Return the minimum with a sum of 1 in each group, where only free choices differ from 0."""
     columns, base = [], np.zeros(len(groups))
     for group in range(int(groups.max()) + 1):

@@ -42,6 +42,11 @@ class Judged:
     consensus: Consensus | None = None
     total: float = float("nan")
 
+    @property
+    def is_decided(self) -> bool:
+        """True if no entry that was compared is undecided."""
+        return not any(row.undecided.any() for row in self.comparisons.values())
+
 
 @np.errstate(all="ignore")  # what is not finite is judged as such
 def judge(operation: WrittenOperation, reference: Reference, case: Case, *, quick: bool = False) -> Judged:

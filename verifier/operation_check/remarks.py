@@ -17,7 +17,7 @@ def is_decided(reference: Reference, judged: Sequence[Judged]) -> bool:
 
     Differences cannot tell a slope from 0 on some inputs, such as a normalisation of two equal numbers.
     """
-    decided = [not any(row.undecided.any() for row in own.comparisons.values()) for own in compared(judged)]
+    decided = [own.is_decided for own in compared(judged)]
     return all(decided) if reference.row is not None else any(decided)
 
 

@@ -54,7 +54,7 @@ def report_of(
     compared = [own for own in judged if own.comparisons]
     if not compared:
         return None
-    decided = (own for own in compared if not any(row.undecided.any() for row in own.comparisons.values()))
+    decided = (own for own in compared if own.is_decided)
     shown = next((own for own in compared if own.findings), next(decided, compared[0]))
     convention, tolerance = Convention(), TOLERANCES["standard"]
     parameters: Mapping[str, ParameterReport] = {
