@@ -6,11 +6,13 @@ A band's operands and values stand in stacks, one for each shape; everything els
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from reference_impl.array import Array
 from verifier.graphs.operation import Node
+from verifier.graphs.problem import GraphProblem
 from verifier.graphs.shapes import Shape
 
 LARGEST = 64  # numbers of a node that is worth stacking
@@ -69,8 +71,19 @@ class _Stacks:
         return slice(first, stop)
 
 
-def in_bands(nodes: Iterable[Node], needed: Iterable[Node]) -> Bands:
-    """Group what is alike and equally deep. needed: what the output needs."""
+_BANDS: WeakKeyDictionary[GraphProblem, Bands] = WeakKeyDictionary()  # a pass asks for them many times
+
+
+def bands_of(problem: GraphProblem) -> Bands:
+    """Return the bands of a problem, computed once for as long as the problem lives."""
+    bands = _BANDS.get(problem)
+    if bands is None:
+        bands = _BANDS[problem] = _in_bands(problem.nodes, problem.upstream_of_output)
+    return bands
+
+
+def _in_bands(nodes: Iterable[Node], needed: Iterable[Node]) -> Bands:
+    """Group nodes that are alike and equally deep. needed: the nodes that the output depends on."""
     groups: dict[tuple[object, ...], list[Node]] = {}
     depths: dict[str, int] = {}
     wanted = {id(node) for node in needed}

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from reference_impl.array import Array
-from verifier.graphs.bands import Bands, in_bands
 from verifier.graphs.operation import Node
 from verifier.graphs.shapes import Shape
 
@@ -53,11 +52,6 @@ class GraphProblem:
                 needed.update(node.operands)
                 found.append(node)
         return tuple(reversed(found))
-
-    @cached_property
-    def bands(self) -> Bands:
-        """All nodes, those that are alike together."""
-        return in_bands(self.nodes, self.upstream_of_output)
 
     def asking(self, asked: tuple[str, ...]) -> "GraphProblem":
         return replace(self, asked=asked)

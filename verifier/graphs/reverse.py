@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.graphs.bands import Band
+from verifier.graphs.bands import Band, bands_of
 from verifier.graphs.broadcasting import summed_back
 from verifier.graphs.problem import GraphProblem
 from verifier.graphs.stacked import Stacked
@@ -24,10 +24,10 @@ def gradients_of(
     """
     kinks = kinks or {}
     shape = problem.shapes()[problem.output]
-    gradients = Stacked(problem.bands, arithmetic)
+    gradients = Stacked(bands_of(problem), arithmetic)
     gradients.put(problem.output, arithmetic.constant(np.ones(shape)))
     needed = {node.name for node in problem.upstream_of_output}
-    for band in reversed(problem.bands.all):
+    for band in reversed(bands_of(problem).all):
         if band.node.name not in needed:  # a band is needed or not as one
             continue
         node, value = band.node, values.of_band(band)

@@ -10,6 +10,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.graphs.arithmetic.honest import Honest, HonestNumbers
 from verifier.graphs.arithmetic.numbers import FLOATS
+from verifier.graphs.bands import bands_of
 from verifier.graphs.operation import no_kinks
 from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.reverse import Kinks, gradients_of
@@ -91,7 +92,7 @@ def reached_kinks(
     told: a number's value, and by how much it may be off.
     """
     found: dict[str, Array] = {}
-    for band in problem.bands.all:
+    for band in bands_of(problem).all:
         if band.node.operation.kinks is no_kinks:
             continue
         own, reach = zip(*map(told, values.operands(band)), strict=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from verifier.graphs.bands import bands_of
 from verifier.graphs.operation import Node
 from verifier.graphs.problem import GraphProblem
 from verifier.graphs.stacked import Stacked
@@ -13,10 +14,10 @@ from verifier.graphs.stacked import Stacked
 @np.errstate(all="ignore")  # what overflows or is not defined is judged as such later
 def values_of(problem: GraphProblem, arithmetic: Any) -> Stacked:
     """Give every value by plain name, leaves included."""
-    values = Stacked(problem.bands, arithmetic)
+    values = Stacked(bands_of(problem), arithmetic)
     for name, array in problem.leaves():
         values.put(name, arithmetic.constant(array))
-    for band in problem.bands.all:
+    for band in bands_of(problem).all:
         node = band.node
         values.put_band(band, node.operation.value(arithmetic, node, values.operands(band)))
     return values

@@ -12,6 +12,7 @@ from tests.verifier.graphs.asking import problem_of
 from verifier import verify
 from verifier.consensus import consult
 from verifier.graphs.arithmetic.numbers import FLOATS
+from verifier.graphs.bands import bands_of
 from verifier.graphs.drawing.seeded import seeded_graph
 from verifier.graphs.judging import ask
 from verifier.graphs.oracles import GRAPH_ORACLES
@@ -92,9 +93,9 @@ def test_its_nodes_are_computed_a_layer_of_them_at_a_time() -> None:
     graph, _ = drawn(1, "tanh")
     problem = read_graph(graph).problem
     assert len(problem.nodes) > 300
-    assert len(problem.bands.all) < 50
+    assert len(bands_of(problem).all) < 50
     known = {name for name, _ in problem.leaves()}
-    for band in problem.bands.all:
+    for band in bands_of(problem).all:
         nodes = [node for node in problem.nodes if node.name in band.names]
         assert all(known.issuperset(node.operands) for node in nodes)
         known.update(band.names)

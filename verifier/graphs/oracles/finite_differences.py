@@ -14,7 +14,7 @@ from reference_impl.array import Array
 from verifier.differences import RELATIVE_STEP, SIDES, slopes
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.graphs.arithmetic.numbers import FLOATS
-from verifier.graphs.bands import Band
+from verifier.graphs.bands import Band, bands_of
 from verifier.graphs.moves import AT_ONCE, Asked, asked_entries, told
 from verifier.graphs.operation import no_kinks
 from verifier.graphs.problem import GraphProblem, downstream
@@ -33,7 +33,7 @@ def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
     asked = asked_entries(problem, len(SIDES))
     value = {own.key: np.full(base[own.name].shape, np.nan) for own in asked}
     error = {own.key: np.full(base[own.name].shape, np.inf) for own in asked}
-    stacked = sum(rows * prod(shape) for shape, rows in problem.bands.sizes.items())
+    stacked = sum(rows * prod(shape) for shape, rows in bands_of(problem).sizes.items())
     for sweep in _sweeps(asked, stacked):
         found, lost = _differences(problem, base, sweep, honest.loss)
         for own, columns in sweep:
@@ -106,7 +106,7 @@ def _differences(problem: GraphProblem, base: Stacked, sweep: Sweep, noise: floa
         if name in moves.columns:
             values.put(name, moves.applied(name, values[name], base[name]))
     smooth = np.ones(len(at), dtype=bool)
-    for band in problem.bands.all:
+    for band in bands_of(problem).all:
         if moving.isdisjoint(band.names):
             continue
         operands = values.operands(band)
