@@ -28,6 +28,11 @@ class Block:
         self._starts = np.cumsum([0, *sizes[:-1]]) if len(parts) > 1 else None
         self.owners = np.array(owners)
 
+    @classmethod
+    def of_one(cls, array: Array) -> "Block":
+        """Return the block of one whole array, whose owner is 0."""
+        return cls([_Part("", ALL)], [array.size], [0])
+
     def of(self, arrays: Mapping[str, Array]) -> Array:
         if self._starts is None:
             name, rows = self._parts[0].name, self._parts[0].rows

@@ -41,7 +41,7 @@ def cautions(
     yield from _of_entries_at_zero(problem, trace, uninformative)
 
 
-def cautions_of_screened(
+def cautions_of_accepted(
     problem: Problem, trace: Trace, loss: float, uninformative: bool
 ) -> Iterator[Caution]:
     """Give the same of a submission that is correct to rounding throughout."""

@@ -109,13 +109,18 @@ def compare(
             by_atol=excused & (error > uncertainty + slack),
             doubtful=doubtful,
             inconsistent=np.zeros_like(within),
-            to_rounding=~undecided & (sharply | (error <= uncertainty + rounding)),
+            to_rounding=~undecided & is_within(error, uncertainty, rounding),
             subgradient=np.broadcast_to(slopes, submitted.shape) > 0,
             low=low,
             high=high,
             nonzero=np.abs(expected) > uncertainty + END * slopes,
             uninformative=known & (reference.value == 0) & (slopes == 0),
         )
+
+
+def is_within(error: Array, uncertainty: Array, slack: Array) -> Array:
+    """True where an error is at most its uncertainty, or uncertainty and slack, which may be unknown."""
+    return np.asarray((error <= uncertainty) | (error <= uncertainty + slack))
 
 
 def doubt_in(precision: Precision) -> float:

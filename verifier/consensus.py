@@ -9,7 +9,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.estimate import Answer, Estimate, Uncertainty
 
-MEETING = 2.0**-50  # relative; twice what the four subtractions lose
+INTERSECTION_RTOL = 2.0**-50  # twice the rounding errors of the four subtractions
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def consult(
     }
     disputed = {name: np.zeros(shape, dtype=bool) for name, shape in shapes.items()}
     disputes: list[Dispute] = []
-    suspicious = [name for name in shapes if not _all_meet(answers.values(), name)]
+    suspicious = [name for name in shapes if not _all_intersect(answers.values(), name)]
     for (first, one), (second, other) in combinations(answers.items(), 2):
         for name in suspicious:
             if name not in one.gradient or name not in other.gradient:
@@ -80,24 +80,57 @@ def consult(
     return Consensus(reference, disputed, tuple(disputes), evidence)
 
 
-def _all_meet(answers: Iterable[Answer], name: str) -> bool:
-    """Whether all intervals value ± reach of every entry have a point in common, and so do any two (Helly).
+class Intersection:
+    """The intersection of intervals value ± reach, entry by entry."""
 
-    A miss within rounding says no, as does what is unknown beside an infinite value: pairs then tell.
-    """
-    owns = [answer.gradient[name] for answer in answers if name in answer.gradient]
-    if not owns:
+    def __init__(self, value: Array, reach: Array) -> None:
+        self._value, self._reach = value, reach
+        self._low: Array | None = None  # None while it is the first interval
+        self._high = value
+
+    def narrow(self, value: Array, reach: Array, distance: Array, columns: Array | None = None) -> None:
+        """Intersect with another interval.
+
+        distance: of its values from the first interval's. columns: where it is known; None if in all.
+        """
+        reach = reach - INTERSECTION_RTOL * np.abs(value)  # the rounding errors of the subtractions
+        first = self._reach if columns is None else self._reach[..., columns]
+        if (distance + first <= reach).all():
+            return  # the first interval lies within it
+        if self._low is None:
+            self._low, self._high = (
+                np.asarray(self._value - self._reach),
+                np.asarray(self._value + self._reach),
+            )
+        if columns is None:
+            np.maximum(self._low, value - reach, out=self._low)
+            np.minimum(self._high, value + reach, out=self._high)
+        else:
+            self._low[..., columns] = np.maximum(self._low[..., columns], value - reach)
+            self._high[..., columns] = np.minimum(self._high[..., columns], value + reach)
+
+    def contains(self, value: Array, distance: Array) -> bool:
+        """True if it contains all values. distance: of the values from the first interval's."""
+        if self._low is None:
+            return bool((distance <= self._reach).all())
+        return bool(((self._low <= value) & (value <= self._high)).all())
+
+    def is_empty(self) -> bool:
+        """True if it is empty in some entry, or not known; then two of the intervals are disjoint (Helly)."""
+        return self._low is not None and not bool((self._low <= self._high).all())
+
+
+def _all_intersect(answers: Iterable[Answer], name: str) -> bool:
+    """True if the intervals of all oracles certainly intersect in every entry of a parameter."""
+    estimates = [answer.gradient[name] for answer in answers if name in answer.gradient]
+    if not estimates:
         return True
+    first, *others = estimates
     with np.errstate(all="ignore"):
-        low = np.asarray(owns[0].value - owns[0].reach)
-        high = np.asarray(owns[0].value + owns[0].reach)
-        end = np.empty_like(low)  # one for all: fresh memory costs more than the arithmetic
-        for own in owns[1:]:
-            reach = own.reach
-            np.maximum(low, np.subtract(own.value, reach, out=end), out=low)
-            np.minimum(high, np.add(own.value, reach, out=end), out=high)
-        room = np.subtract(high, low, out=high)
-        return bool((room >= np.multiply(np.abs(low, out=end), MEETING, out=end)).all())
+        common = Intersection(first.value, first.reach)
+        for other in others:
+            common.narrow(other.value, other.reach, np.abs(other.value - first.value))
+        return not common.is_empty()
 
 
 def _evidence(oracle: str, answer: Answer, reference: Mapping[str, Estimate]) -> Evidence:

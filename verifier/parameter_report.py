@@ -1,5 +1,6 @@
 """From a comparison's arrays to one parameter's findings, in the submission's own layout."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from reference_impl.array import Array
 from verifier.comparison import Comparison
 from verifier.convention import Convention, as_submitted
 from verifier.report import Entries, Entry, ParameterReport
-from verifier.rounding_arithmetic import scale_of
+from verifier.statistics import Summary, summarize
 from verifier.verdict import Verdict, of_parameter
 
 MOST_WORST = 10
@@ -17,60 +18,36 @@ MOST_WORST = 10
 def report_parameter(
     name: str, comparison: Comparison, convention: Convention, whole_arrays: bool
 ) -> ParameterReport:
-    """Count, measure, and pick the worst entries that are not correct to rounding."""
+    """Return a parameter's counts, figures, and the worst entries that are not correct to rounding."""
 
     def laid_out(array: Array) -> Array:
         return as_submitted(name, array, convention)
 
-    submitted = laid_out(comparison.submitted)
-    expected = laid_out(comparison.expected)
-    incorrect, undecided = int(comparison.incorrect.sum()), int(comparison.undecided.sum())
     entries = None
     if whole_arrays:
+        submitted, expected = laid_out(comparison.submitted), laid_out(comparison.expected)
         with np.errstate(all="ignore"):
             tolerance = laid_out(np.where(comparison.undecided, np.nan, comparison.tolerance))
             entries = Entries(expected, submitted, submitted - expected, tolerance)
-    return ParameterReport(
-        name=name,
-        shape=tuple(submitted.shape),
-        verdict=of_parameter(incorrect, undecided),
-        correct=int(comparison.correct.sum()),
-        incorrect=incorrect,
-        undecided=undecided,
-        uninformative=int(comparison.uninformative.sum()),
-        to_rounding=int(comparison.to_rounding.sum()),
-        subgradients=int(comparison.subgradient.sum()),
-        zeros=int((submitted == 0).sum()),
-        worst=_worst(comparison, laid_out),
-        entries=entries,
-        **_measures(comparison),
+    return report_summary(
+        name,
+        summarize(comparison),
+        tuple(laid_out(comparison.submitted).shape),
+        _worst(comparison, laid_out),
+        entries,
     )
 
 
-def _measures(comparison: Comparison) -> dict[str, float | None]:
-    """Give the figures that people know, over the whole parameter; None where a quotient is 0/0."""
-    submitted, expected = comparison.submitted.ravel(), comparison.expected.ravel()
-    with np.errstate(all="ignore"):
-        relative = comparison.error / np.abs(comparison.expected)
-        relative = np.where(comparison.error == 0, 0.0, relative)
-        relative = relative[comparison.nonzero | (comparison.error == 0)]
-        # scaled to about 1 first, so that squares of huge or tiny entries neither overflow nor vanish
-        own, unit = scale_of(submitted), scale_of(expected)
-        both = max(unit, own)
-        s, e = submitted / own, expected / unit
-        norm_s, norm_e = float(np.linalg.norm(s)), float(np.linalg.norm(e))
-        difference = float(np.linalg.norm(submitted / both - expected / both))
-        return {
-            "max_abs_error": float(np.max(comparison.error, initial=0.0)),
-            "max_rel_error": float(np.max(relative)) if relative.size else None,
-            "relative_norm_error": _quotient(difference, norm_s * (own / both) + norm_e * (unit / both)),
-            "cosine": _quotient(float(s @ e), norm_s * norm_e),
-            "ratio": _quotient(norm_s * (own / unit), norm_e),
-        }
-
-
-def _quotient(numerator: float, denominator: float) -> float | None:
-    return numerator / denominator if denominator else None
+def report_summary(
+    name: str,
+    summary: Summary,
+    shape: tuple[int, ...],
+    worst: tuple[Entry, ...] = (),
+    entries: Entries | None = None,
+) -> ParameterReport:
+    """Return the report of a parameter. shape: in the submission's own layout."""
+    verdict = of_parameter(summary.incorrect, summary.undecided)
+    return ParameterReport(name, shape, verdict, **asdict(summary), worst=worst, entries=entries)
 
 
 def _worst(comparison: Comparison, laid_out: Any) -> tuple[Entry, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from reference_impl.network import named
 from reference_impl.problem import Problem
 from verifier.caution import Caution
-from verifier.cautions import cautions, cautions_of_screened
+from verifier.cautions import cautions, cautions_of_accepted
 from verifier.claim import Claim, read_claim
 from verifier.comparison import Comparison, compare, doubt_in, undecided_where_all_is_zero
 from verifier.consensus import Consensus, consult
@@ -19,14 +19,14 @@ from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.enclosure.estimates import enclosed
 from verifier.estimate import Estimate, with_slopes_of
 from verifier.expected import Expectations, Expected
+from verifier.fast_path import Accepted, accept_if_correct
 from verifier.layer_outline import outlined
 from verifier.loss_judging import judge_loss
 from verifier.oracle_names import JUDGE
 from verifier.oracles import ORACLES
-from verifier.parameter_report import report_parameter
+from verifier.parameter_report import report_parameter, report_summary
 from verifier.report import LossReport, ParameterReport, Report
 from verifier.rounding import Rounding
-from verifier.screening import screen
 from verifier.submission import Submission
 from verifier.verdict import Verdict, of_whole
 from verifier.versions import versions_of
@@ -71,10 +71,10 @@ def verify(
     finite = bool(np.isfinite(loss.value))
     plain = finite and not whole_arrays and not _widened(submission)
     names = [name for name, _ in named(problem.parameters)]
-    screened = screen(names, submission.gradients, answers, allowed, submission.convention) if plain else None
-    if screened is not None:
-        parameters, evidence = screened.parameters, screened.evidence
-        warnings = tuple(cautions_of_screened(problem, trace, loss.value, screened.uninformative))
+    accepted = accept_if_correct(names, submission.gradients, answers, allowed) if plain else None
+    if accepted is not None:
+        parameters, evidence = _report_accepted(submission, accepted), accepted.evidence
+        warnings = tuple(cautions_of_accepted(problem, trace, loss.value, accepted.has_zeros))
         mistakes: tuple[Diagnosis, ...] = ()
     else:
         allowed = expected.rounding(submission.precision)
@@ -186,6 +186,15 @@ def _report_parameters(
             shape = tuple(as_submitted(name, array, submission.convention).shape)
             reports[name] = ParameterReport(name=name, shape=shape, verdict=Verdict.MISSING)
     return reports
+
+
+def _report_accepted(submission: Submission, accepted: Accepted) -> dict[str, ParameterReport]:
+    return {
+        name: report_summary(
+            name, summary, tuple(as_submitted(name, submission.gradients[name], submission.convention).shape)
+        )
+        for name, summary in accepted.summaries.items()
+    }
 
 
 def _of_loss(loss: LossReport) -> Iterator[Caution]:

@@ -12,11 +12,10 @@ from tests.verifier.documenting import document_of_problem
 from verifier import sampled_units, verify
 from verifier.blocks import BLOCK
 from verifier.by_rows import ALL, EstimatesByRows
-from verifier.convention import Convention
+from verifier.fast_path import accept_if_correct
 from verifier.oracles import ORACLES
 from verifier.precision import PRECISIONS
 from verifier.rounding import rounding
-from verifier.screening import screen
 
 SUMMED_OTHERWISE = 1e-13  # relative to the largest: a product of few rows may add in another order
 L2 = Penalty("l2", strength=0.1, factor=0.5, biases=True)
@@ -84,12 +83,12 @@ def test_rows_too_vague_to_judge_by_are_worked_out_more_sharply():
     assert not plain.sharpened()
 
     answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, honest)}
-    assert screen(list(right), right, answers, honest, Convention()) is not None
+    assert accept_if_correct(list(right), right, answers, honest) is not None
     document = document_of_problem(problem, gradients=right)
-    short, long = verify(document), verify(document, entries="all")
-    assert short.verdict == "correct"
-    for name, own in short.parameters.items():
-        assert own.max_abs_error == long.parameters[name].max_abs_error  # one reference for all of them
+    fast, full = verify(document), verify(document, entries="all")
+    assert fast.verdict == "correct"
+    for name, own in fast.parameters.items():
+        assert own.max_abs_error == full.parameters[name].max_abs_error  # one reference for all of them
 
 
 def test_a_bias_larger_than_a_block_is_looked_at_whole():
@@ -126,7 +125,7 @@ def test_what_underflow_leaves_is_no_reason_for_sharper_products():
     trace = forward(problem.network, problem.parameters, problem.batch)
     honest = rounding(problem, trace, PRECISIONS["float64"])
     answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, honest)}
-    assert screen(list(right), right, answers, honest, Convention()) is None
+    assert accept_if_correct(list(right), right, answers, honest) is None
     after = {name: own.value.tobytes() for name, own in answers["backpropagation"].gradient.items()}
     assert after == before
     assert not asked(problem, "backpropagation").sharpened()

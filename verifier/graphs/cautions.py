@@ -37,7 +37,7 @@ def cautions(
     yield from _without_influence(problem, comparisons)
 
 
-def cautions_of_screened(
+def cautions_of_accepted(
     submission: GraphSubmission, loss: LossReport, allowed: GraphRounding
 ) -> Iterator[Caution]:
     """Give the warnings that a submission without any wrong or doubtful entry can have."""

@@ -11,7 +11,8 @@ from verifier.consensus import Consensus, consult
 from verifier.convention import Convention
 from verifier.diagnosis.diagnosis import Diagnosis
 from verifier.estimate import Answer, Estimate, Uncertainty, with_slopes_of
-from verifier.graphs.cautions import cautions, cautions_of_screened
+from verifier.fast_path import accept_if_correct
+from verifier.graphs.cautions import cautions, cautions_of_accepted
 from verifier.graphs.diagnosis.diagnosing import diagnose
 from verifier.graphs.enclosure import enclosed
 from verifier.graphs.oracles import GRAPH_ORACLES
@@ -23,10 +24,9 @@ from verifier.graphs.submission import GraphSubmission
 from verifier.loss_judging import judge_loss
 from verifier.oracle_names import JUDGE
 from verifier.oracles import ORACLES
-from verifier.parameter_report import report_parameter
+from verifier.parameter_report import report_parameter, report_summary
 from verifier.precision import PRECISIONS
 from verifier.report import ParameterReport, Report
-from verifier.screening import screen
 from verifier.verdict import Verdict, of_whole
 from verifier.versions import versions_of
 
@@ -51,15 +51,19 @@ def judge_graph(
     loss = judge_loss(submission, honest, allowed)
     answers = ask(problem, honest, oracles)
     plain = bool(np.isfinite(loss.value)) and not whole_arrays and not allowed.kinks
-    screened = screen(problem.asked, submission.gradients, answers, allowed, Convention()) if plain else None
+    accepted = accept_if_correct(problem.asked, submission.gradients, answers, allowed) if plain else None
     mistakes: tuple[Diagnosis, ...] = ()
     wrong: dict[str, bool] = {}
-    if narrow and (screened is None or loss.verdict is Verdict.INCORRECT):
+    if narrow and (accepted is None or loss.verdict is Verdict.INCORRECT):
         allowed = rounding(problem, submission.precision)
         loss = judge_loss(submission, honest, allowed)
-    if screened is not None:
-        parameters, evidence = screened.parameters, screened.evidence
-        warnings = tuple(cautions_of_screened(submission, loss, allowed))
+    if accepted is not None:
+        parameters = {
+            key: report_summary(key, summary, submission.gradients[key].shape)
+            for key, summary in accepted.summaries.items()
+        }
+        evidence = accepted.evidence
+        warnings = tuple(cautions_of_accepted(submission, loss, allowed))
     else:
         consensus = _agree(problem, answers, honest)
         if not np.isfinite(loss.value):  # formulas may have slopes where there is no output

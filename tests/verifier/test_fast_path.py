@@ -1,6 +1,6 @@
-"""The short way for right submissions says what the long way says, and leaves all others to it.
+"""The fast path reports of right submissions what the full comparison reports, and accepts no others.
 
-`entries="all"` goes the long way.
+`entries="all"` asks for the full comparison.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from verifier import Report, verify
 from verifier.blocks import BLOCK
 from verifier.documents.reading import read_submission
 from verifier.expected import ask
+from verifier.fast_path import accept_if_correct
 from verifier.precision import PRECISIONS
 from verifier.rounding import rounding
-from verifier.screening import screen
 
 FIGURES = ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio")
 SUMMED_OTHERWISE = 1e-14  # relative: 110,000 squares in another order
@@ -26,23 +26,23 @@ def right_submission(problem, **more) -> dict:
     return document_of_problem(problem, gradients=answer) | more
 
 
-def screened(document: dict):
+def accepted(document: dict):
     submission = read_submission(document)
     problem = submission.problem
     trace = forward(problem.network, problem.parameters, problem.batch)
     honest = rounding(problem, trace, PRECISIONS["float64"])
     names = [name for name, _ in named(problem.parameters)]
     allowed = rounding(problem, trace, submission.precision)
-    return screen(names, submission.gradients, ask(problem, honest), allowed, submission.convention)
+    return accept_if_correct(names, submission.gradients, ask(problem, honest), allowed)
 
 
-def hold_equal(short: Report, long: Report) -> None:
-    assert short.verdict is long.verdict
-    assert short.warnings == long.warnings
-    for one, other in zip(short.evidence, long.evidence, strict=True):
+def hold_equal(fast: Report, full: Report) -> None:
+    assert fast.verdict is full.verdict
+    assert fast.warnings == full.warnings
+    for one, other in zip(fast.evidence, full.evidence, strict=True):
         assert one == other
-    for name, one in short.parameters.items():
-        other = long.parameters[name]
+    for name, one in fast.parameters.items():
+        other = full.parameters[name]
         for field in ("shape", "verdict", "correct", "incorrect", "undecided", "uninformative", "to_rounding",
                       "subgradients", "zeros", "worst"):  # fmt: skip
             assert getattr(one, field) == getattr(other, field), (name, field)
@@ -53,7 +53,7 @@ def hold_equal(short: Report, long: Report) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_short_way_says_what_the_long_way_says(seed):
+def test_both_paths_give_the_same_report(seed):
     rng = np.random.default_rng([seed, 7])
     problem = draw_problem(
         rng,
@@ -69,11 +69,11 @@ def test_the_short_way_says_what_the_long_way_says(seed):
     hold_equal(verify(document), verify(document, entries="all"))
 
 
-def test_an_answer_off_in_its_last_digits_is_measured_alike_both_ways():
+def test_both_paths_measure_an_answer_off_in_its_last_digits_alike():
     document = right_submission(draw_problem(np.random.default_rng(7), widths=[3, 5, 2], scale=3.0))
     for gradient in document["gradients"].values():
         gradient[...] = np.nextafter(gradient, np.inf)
-    assert screened(document) is not None
+    assert accepted(document) is not None
     hold_equal(verify(document), verify(document, entries="all"))
 
 
@@ -81,21 +81,21 @@ def test_parameters_larger_than_a_block_are_judged_in_rows():
     problem = draw_problem(np.random.default_rng(1), widths=[300, 130, 5], examples=6, loss="mse")
     assert problem.parameters[0].weight.size > 2 * BLOCK
     document = right_submission(problem)
-    assert screened(document) is not None
+    assert accepted(document) is not None
     hold_equal(verify(document), verify(document, entries="all"))
 
 
-def test_inputs_that_are_zero_throughout_are_no_reason_for_the_long_way():
+def test_the_fast_path_accepts_inputs_that_are_zero():
     problem = draw_problem(np.random.default_rng(2), widths=[8, 5, 3], examples=4)
     inputs = np.array(problem.batch.inputs)
     inputs[:, ::2] = 0.0
     document = right_submission(problem) | {"inputs": inputs}
     answer = backpropagate(read_submission(document).problem)
     document["gradients"] = {name: np.array(value) for name, value in named(answer)}
-    found = screened(document)
+    found = accepted(document)
     assert found is not None
-    assert found.uninformative
-    assert found.parameters["layers.0.weight"].uninformative == 20
+    assert found.has_zeros
+    assert found.summaries["layers.0.weight"].uninformative == 20
     assert "zero-input" in {caution.code for caution in verify(document).warnings}
 
 
@@ -110,20 +110,20 @@ def test_inputs_that_are_zero_throughout_are_no_reason_for_the_long_way():
     ],
     ids=["NaN", "infinity", "1e-9 too large", "zero", "missing"],
 )
-def test_what_is_not_right_to_rounding_goes_the_long_way(change):
+def test_the_fast_path_accepts_nothing_that_is_off(change):
     problem = draw_problem(np.random.default_rng(3), widths=[4, 5, 3], examples=4)
     document = right_submission(problem)
-    assert screened(document) is not None
+    assert accepted(document) is not None
     change(document["gradients"])
-    assert screened(document) is None
+    assert accepted(document) is None
 
 
-def test_a_unit_at_its_kink_goes_the_long_way():
+def test_the_fast_path_accepts_no_unit_at_its_kink():
     problem = draw_problem(np.random.default_rng(4), activation_name="relu", widths=[3, 4, 2], examples=2)
     document = right_submission(problem)
     for name in ("layers.0.weight", "layers.0.bias"):
         document["parameters"][name] = np.zeros_like(document["parameters"][name])
     answer = backpropagate(read_submission(document).problem)
     document["gradients"] = {name: np.array(value) for name, value in named(answer)}
-    assert screened(document) is None
+    assert accepted(document) is None
     assert "kink" in {caution.code for caution in verify(document).warnings}
