@@ -1,4 +1,4 @@
-"""Questions of short decimals, drawn: documents without gradients, which can be redone by hand."""
+"""Random problem documents with short decimals that can be recomputed by hand."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from verifier.documents.submission_document import with_lists
 
 
 def layers(*sizes: int, hidden: str, output: str = "identity") -> list[dict[str, Any]]:
-    """Give the document's layers between `sizes`, `output` the last one's activation."""
+    """Return the document's layers between `sizes`. output: the activation of the last layer."""
     last = len(sizes) - 2
     return [
         {"in": sizes[i], "out": sizes[i + 1], "activation": output if i == last else hidden}
@@ -34,15 +34,16 @@ def draw_question(
     axis: str = "rows",
     dropout: float | None = None,
 ) -> dict[str, Any]:
-    """Draw every number, in the layout that `weights` and `axis` name.
+    """Return a document with random parameters, inputs and targets, without gradients.
 
-    shape: the layers. classes: targets are class indices, else rows of 0 and 1.
-    dropout: by which chance units of the first layer are dropped; the others are scaled up in turn.
+    shape: the layers, see `layers`. weights, axis: layout of weights and examples, as in the document.
+    classes: targets are class indices, otherwise rows of 0 and 1.
+    dropout: drop probability of the first layer's units; the others are scaled up.
     """
-    turned, columns = weights == "out_in", axis == "columns"
+    transposed, columns = weights == "out_in", axis == "columns"
     parameters: dict[str, Array] = {}
     for index, layer in enumerate(shape):
-        size = (layer["out"], layer["in"]) if turned else (layer["in"], layer["out"])
+        size = (layer["out"], layer["in"]) if transposed else (layer["in"], layer["out"])
         parameters[f"layers.{index}.weight"] = np.round(rng.normal(scale=0.5, size=size), 2)
         bias_size = (layer["out"], 1) if columns else (layer["out"],)
         parameters[f"layers.{index}.bias"] = np.round(rng.normal(scale=0.2, size=bias_size), 2)
@@ -66,7 +67,7 @@ def draw_question(
 
 
 def answered(question: dict[str, Any], backward: Callable[[Problem], Parameters]) -> dict[str, Any]:
-    """Give the submission of what `backward` makes of a question, ready for JSON."""
+    """Return a question with the gradients of `backward` as a submission, ready for JSON."""
     submission = read_question(question)
     gradients = {
         name: as_submitted(name, array, submission.convention)

@@ -1,4 +1,4 @@
-"""Why entries of the true gradient are zero here, so that wrong code could pass."""
+"""Warn about zero entries of the true gradient, which wrong code can pass."""
 
 from collections.abc import Iterator
 
@@ -12,12 +12,12 @@ from verifier.caution import Caution
 
 
 def uninformative_parts(problem: Problem, trace: Trace) -> Iterator[Caution]:
-    """Name units that no example reaches, units that send nothing on, and batches of one example."""
+    """Yield warnings about dead and saturated units, zero inputs, and batches of one example."""
     for index, delta in enumerate(deltas(problem, trace)):
         a = trace.a[index]
         activation = problem.network.layers[index].activation
         dead = _indices((a <= 0).all(axis=0) & (delta == 0).all(axis=0)) if activation.kinks else ()
-        flat = tuple(i for i in _indices((delta == 0).all(axis=0)) if i not in dead)
+        saturated = tuple(i for i in _indices((delta == 0).all(axis=0)) if i not in dead)
         if dead:
             yield Caution(
                 "dead-unit",
@@ -27,23 +27,24 @@ def uninformative_parts(problem: Problem, trace: Trace) -> Iterator[Caution]:
                 layer=index,
                 units=dead,
             )
-        if flat:
+        if saturated:
             yield Caution(
                 "saturated-unit",
-                f"{named_indices(flat)} of layer {index} {_are(flat)} without influence on the loss in every "
-                f"example (saturated, masked, or leading on to nothing): the gradients of {_their(flat)} "
-                "weights are zero whatever the code does; use smaller parameters",
+                f"{named_indices(saturated)} of layer {index} {_are(saturated)} without influence on the "
+                "loss in every example (saturated, masked, or leading on to nothing): "
+                f"the gradients of {_their(saturated)} weights are zero whatever the code does; "
+                "use smaller parameters",
                 layer=index,
-                units=flat,
+                units=saturated,
             )
-        if silent := _indices((trace.z[index] == 0).all(axis=0)):
+        if zero_inputs := _indices((trace.z[index] == 0).all(axis=0)):
             yield Caution(
                 "zero-input",
-                f"{named_indices(silent, 'input', 'inputs')} of layer {index} {_are(silent)} 0 "
+                f"{named_indices(zero_inputs, 'input', 'inputs')} of layer {index} {_are(zero_inputs)} 0 "
                 "in every example: "
-                f"the gradients of {_their(silent)} outgoing weights are zero whatever the code does",
+                f"the gradients of {_their(zero_inputs)} outgoing weights are zero whatever the code does",
                 layer=index,
-                units=silent,
+                units=zero_inputs,
             )
     if problem.batch.size == 1:
         yield Caution(
@@ -52,12 +53,12 @@ def uninformative_parts(problem: Problem, trace: Trace) -> Iterator[Caution]:
         )
 
 
-def _indices(found: Array) -> tuple[int, ...]:
-    return tuple(int(index) for index in np.flatnonzero(found))
+def _indices(condition: Array) -> tuple[int, ...]:
+    return tuple(int(index) for index in np.flatnonzero(condition))
 
 
 def named_indices(which: tuple[int, ...], singular: str = "unit", plural: str = "units") -> str:
-    """Give `unit 3`, or `units 3, 5 and 7 more`."""
+    """Return `unit 3`, or `units 3, 5 and 7 more`."""
     shown = ", ".join(map(str, which[:10])) + (f" and {len(which) - 10} more" if len(which) > 10 else "")
     return f"{singular if len(which) == 1 else plural} {shown}"
 

@@ -1,4 +1,4 @@
-"""How a gradient was come by, told from its errors: differences, or a lower precision than declared."""
+"""Detect from its errors that a gradient was computed by finite differences or in a lower precision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ _STEPS = sorted(
     + [2.0**-k for k in range(7, 31)]
     + [2.0 ** (-52 / 3)]
 )
-_COARSER = 16.0  # multiples of so many digits as well are dyadic numbers, not differences
-_TELLING = 6  # entries that must be multiples of the loss's last digit over the step
-_NEAR = 0.05  # of one such digit
-_TRUNCATED = 0.1  # of an entry's scale: what too large a step may cost
-_NOISE = 1e-3  # of an entry's scale: a step's noise is smaller
-_SHARE = 0.02  # of a precision's expected rounding: most entries lose more
+_COARSER = 16.0  # multiples of this many digits are short binary numbers, not differences
+_MIN_MULTIPLES = 6  # nonzero entries that must be multiples of the loss's last digit over the step
+_MULTIPLE_TOLERANCE = 0.05  # in such digits
+_MAX_TRUNCATION_ERROR = 0.1  # of an entry's scale, for a large step
+_MAX_NOISE = 1e-3  # of an entry's scale: finite differences with a usual step are more accurate
+_MIN_ROUNDING_SHARE = 0.02  # of a precision's expected rounding: the median error is larger
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Errors:
-    """Flat arrays over all entries that were submitted and decided."""
+    """Flat arrays over all submitted entries with a decided verdict."""
 
     submitted: Array
     expected: Array
@@ -39,7 +39,7 @@ class _Errors:
     to_rounding: Array
 
 
-@np.errstate(all="ignore")  # what overflows is explained by nothing
+@np.errstate(all="ignore")  # an error that overflows is not explained
 def notice_provenance(
     problem: Problem,
     trace: Trace,
@@ -47,7 +47,10 @@ def notice_provenance(
     scales: Mapping[str, Array],
     declared: Precision,
 ) -> Caution | None:
-    """Say what the errors look like, if they are neither rounding as declared nor a real mistake."""
+    """Return a warning if finite differences or a lower precision explain the errors, else None.
+
+    scales: by parameter, the scale of each entry's rounding error. declared: the declared precision.
+    """
     if not comparisons:
         return None
     decided = {name: c.correct | c.incorrect for name, c in comparisons.items()}
@@ -84,7 +87,7 @@ def notice_provenance(
             f"the gradient is correct to {narrower.name}, but {declared.name} was declared; "
             f"declare precision {narrower.name}, or compute in {declared.name} throughout",
         )
-    if (errors.error <= _NOISE * errors.scale).all() and declared.name == "float64":
+    if (errors.error <= _MAX_NOISE * errors.scale).all() and declared.name == "float64":
         return Caution(
             "numerical-gradient",
             "most entries are off by a little, all over the gradient, more than rounding explains: as if "
@@ -94,35 +97,39 @@ def notice_provenance(
 
 
 def _by_one_factor(errors: _Errors) -> bool:
-    """Say whether all entries are off by nearly the same factor, which is a mistake and no noise."""
-    told = (errors.expected != 0) & ~errors.to_rounding
-    ratios = errors.submitted[told] / errors.expected[told] - 1.0
+    """True if all entries have nearly the same relative error: a wrong factor, not noise."""
+    informative = (errors.expected != 0) & ~errors.to_rounding
+    ratios = errors.submitted[informative] / errors.expected[informative] - 1.0
     return bool(np.ptp(ratios) < 0.2 * abs(np.mean(ratios))) if ratios.size > 1 else True
 
 
 def _step_of_differences(problem: Problem, trace: Trace, errors: _Errors) -> float | None:
-    """Find a step h for which every entry is a whole multiple of the loss's last digit over h or 2h.
+    """Return a step h such that every entry is a multiple of the loss's last digit over h or 2h, or None.
 
-    Two nearby losses differ by a multiple of the last digit of the smaller; half a digit allows for a binade.
+    Two nearby losses differ by a multiple of the smaller one's last digit, which may be half of this loss's.
     """
     digit = 0.5 * float(np.spacing(abs(risk_value(problem, trace))))
     if (
         digit == 0
         or not np.isfinite(digit)
-        or not (errors.error <= _TRUNCATED * errors.scale + digit / min(_STEPS)).all()
+        or not (errors.error <= _MAX_TRUNCATION_ERROR * errors.scale + digit / min(_STEPS)).all()
     ):
         return None
     for step in _STEPS:
         for width in (2.0 * step, step):
             multiples = errors.submitted * (width / digit)
-            telling = np.rint(multiples) != 0
-            blurred = np.abs(multiples) * 2.0**-50
-            off = np.abs(multiples - np.rint(multiples))
-            fits = off <= np.maximum(_NEAR, blurred)
-            if not ((blurred < _NEAR).all() and fits.all() and telling.sum() >= _TELLING):
+            nonzero = np.rint(multiples) != 0
+            rounding_error = np.abs(multiples) * 2.0**-50
+            distance = np.abs(multiples - np.rint(multiples))
+            fits = distance <= np.maximum(_MULTIPLE_TOLERANCE, rounding_error)
+            if not (
+                (rounding_error < _MULTIPLE_TOLERANCE).all()
+                and fits.all()
+                and nonzero.sum() >= _MIN_MULTIPLES
+            ):
                 continue
-            coarse = multiples / _COARSER
-            if (np.abs(coarse - np.rint(coarse)) > _NEAR).any():
+            coarse_multiples = multiples / _COARSER
+            if (np.abs(coarse_multiples - np.rint(coarse_multiples)) > _MULTIPLE_TOLERANCE).any():
                 return float(step)
     return None
 
@@ -130,21 +137,24 @@ def _step_of_differences(problem: Problem, trace: Trace, errors: _Errors) -> flo
 def _narrower_precision(
     problem: Problem, trace: Trace, comparisons: Mapping[str, Comparison], declared: Precision
 ) -> Precision | None:
+    """Return a lower precision whose rounding explains all errors, or None."""
     for precision in PRECISIONS.values():
         if precision.unit_roundoff <= declared.unit_roundoff:
             continue
         expected = rounding(problem, trace, precision)
         truth = enclosed(problem, expected.kinks, precision)
-        explained, exact, shares = True, True, []
+        within_rounding, representable, shares = True, True, []
         for name, comparison in comparisons.items():
             error = np.abs(comparison.submitted - truth[name].value)
             allowance = expected.allowance[name]
-            explained = explained and bool((error <= truth[name].reach + allowance).all())
+            within_rounding = within_rounding and bool((error <= truth[name].reach + allowance).all())
             shares.append(np.ravel(comparison.error / (allowance / DEVIATIONS)))
-            exact = exact and bool((rounded(comparison.submitted, precision) == comparison.submitted).all())
-        if explained and exact:
+            representable = representable and bool(
+                (rounded(comparison.submitted, precision) == comparison.submitted).all()
+            )
+        if within_rounding and representable:
             return precision
-        if explained and precision.name == "float32":  # narrower ones explain nearly anything
-            # rounding is everywhere: one wrong entry among exact ones is no lower precision
-            return precision if np.nanmedian(np.concatenate(shares)) >= _SHARE else None
+        if within_rounding and precision.name == "float32":  # lower precisions explain almost any error
+            # a lower precision affects most entries, not one among exact ones
+            return precision if np.nanmedian(np.concatenate(shares)) >= _MIN_ROUNDING_SHARE else None
     return None

@@ -1,4 +1,4 @@
-"""A submission with numbers that hide no bug, drawn for a given shape; its gradients are right."""
+"""Draw a correct submission with informative numbers for a given shape."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,17 +13,17 @@ from verifier.submission import Submission
 
 
 def strong_document(like: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a document of the same network, loss and conventions, or of the same graph, numbers drawn anew.
+    """Return a document with new numbers for the network, loss and conventions, or the graph, of `like`.
 
-    Raises: MalformedSubmission listing every mistake of `like`.
+    Raise MalformedSubmission with every mistake in `like`.
     """
-    asked = question_of(like)
-    if not isinstance(asked, Submission):
-        from verifier.graphs.strong_example import strong_graph_document  # which layers need not
+    question = question_of(like)
+    if not isinstance(question, Submission):
+        from verifier.graphs.strong_example import strong_graph_document  # deferred import: not for layers
 
-        return strong_graph_document(asked)
-    problem = strongest(asked.problem)
+        return strong_graph_document(question)
+    problem = strongest(question.problem)
     gradients = dict(named(backpropagate(problem)))
-    name = None if asked.name is None else f"{asked.name}-strong"
-    drawn = replace(asked, name=name, problem=problem, gradients=gradients, reported_loss=None)
+    name = None if question.name is None else f"{question.name}-strong"
+    drawn = replace(question, name=name, problem=problem, gradients=gradients, reported_loss=None)
     return with_lists(document_of(drawn))

@@ -1,1 +1,1 @@
-"""Which mistake is it? The catalogue of bugs, and the search for those that reproduce a submission."""
+"""The catalogue of backpropagation bugs and the search for those that reproduce a submission."""

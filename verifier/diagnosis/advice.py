@@ -1,4 +1,4 @@
-"""What in a problem's shape hides bugs, and what to take instead; one row each."""
+"""Table of weaknesses in a problem's shape that hide bugs, each with its remedy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reference_impl.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """applies: whether the problem has this weakness. text: what it hides, and the remedy."""
+    """A weakness of a problem. text: the bugs that it hides, and the remedy."""
 
     applies: Callable[[Problem], bool]
     text: str
@@ -67,4 +67,5 @@ ADVICE: tuple[Advice, ...] = (
 
 
 def advise(problem: Problem) -> Iterator[str]:
+    """Yield the advice that applies to a problem."""
     return (row.text for row in ADVICE if row.applies(problem))

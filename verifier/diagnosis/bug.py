@@ -1,4 +1,4 @@
-"""What the project knows of one backpropagation mistake: the columns of the table `BUGS`."""
+"""Data types of the bug catalogue: the columns of the table `BUGS`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,18 +19,20 @@ EQUATIONS = (
     "penalty",
     "numbers",
 )
-# the equation of each kind of parameter
+# equation by kind of parameter
 PRODUCTS: Mapping[str, str] = MappingProxyType({"weight": "weight_gradient", "bias": "bias_gradient"})
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A bug for people. `explanation` and `hint` are filled in by str.format; a hint never gives the answer.
+    """Texts about one bug. `explanation` and `hint` are templates for str.format.
 
-    for_students: the explanation where graders' says what was estimated from the right gradient, or an index;
-    it may name what the problem itself says: places, N, C.
-    right, wrong: the formula that belongs there, and the one that was used; primes mark what is wrong.
-    looks_like, why, see, fix: the bug's page. seen_in: public code and courses that made it.
+    hint: a question that does not reveal the answer.
+    for_students: replaces `explanation` where that contains estimates from the right gradient, or an index.
+    It may contain only facts of the problem: the layer, N, C.
+    right, wrong: the correct formula and the one that was used. Primes mark wrong quantities.
+    looks_like, why, see, fix: sections of the bug's page.
+    seen_in: public code and courses that contain the bug.
     """
 
     title: str
@@ -48,9 +50,9 @@ class Words:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Flow:
-    """What the recursion has brought to a layer.
+    """Gradients of the risk at one layer.
 
-    delta: δ, (N, out). upstream: ∂R/∂z, (N, out), None where δ was recovered from a submission.
+    delta: δ = ∂R/∂a, (N, out). upstream: ∂R/∂z, (N, out); None if δ was recovered from a submission.
     """
 
     delta: Array
@@ -59,15 +61,15 @@ class Flow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where an equation is used, and what a wrong program could take hold of there.
+    """Context of one equation in one layer: every quantity that a wrong formula may use.
 
     above: δ and ∂R/∂z of the layer above, for a hidden δ. delta: δ of this layer, for the two products.
     step: the gradient of the weights above, as the program computed it.
-    penalties: what they add to the gradients of every layer.
-    gradients: the right gradients of all layers, penalties included, which a program may confuse.
-    others: those that were handed in.
-    submitted: the gradient handed in, penalties taken off; None when a bug is made, not sought.
-    handed_in: the same of weight and bias, for rules of δ.
+    penalties: the gradients of the penalties in every layer.
+    gradients: the right gradients of all layers, penalties included.
+    submitted_gradients: the submitted gradients of all layers, penalties included.
+    submitted: the submitted gradient without penalties; None where a mutant is made.
+    submitted_by_kind: the same for weight and bias of the layer, for rules of δ.
     """
 
     problem: Problem
@@ -78,9 +80,9 @@ class Place:
     step: Array | None = None
     penalties: Parameters = ()
     gradients: Parameters = ()
-    others: Parameters = ()
+    submitted_gradients: Parameters = ()
     submitted: Array | None = None
-    handed_in: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
+    submitted_by_kind: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def a(self) -> Array:
@@ -91,7 +93,7 @@ class Place:
         return self.penalties[self.layer]
 
     @property
-    def own(self) -> LayerParameters:
+    def parameters(self) -> LayerParameters:
         return self.problem.parameters[self.layer]
 
     @property
@@ -105,12 +107,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replacement:
-    """What a wrong equation gives. With a `direction` it gives value + t · direction, t unknown.
+    """Result of a wrong equation: value, or value + t · direction with an unknown t.
 
-    upstream: ∂R/∂z that goes with a δ, where the bug changes that too.
-    unknown: the name of t in reports. usual: values of t to make the bug with.
-    whole: it stands for the whole gradient, nothing of a penalty is added any more.
-    unknowns: how many of its numbers were estimated from the gradient itself.
+    upstream: ∂R/∂z that belongs to a wrong δ, if the bug changes it too.
+    unknown: the name of t in reports. usual: values of t for mutants.
+    whole: the value includes the penalty's part.
+    unknowns: the count of its numbers that were estimated from the submission.
     """
 
     value: Array
@@ -128,11 +130,11 @@ Rule = Callable[[Place], Iterator[Replacement]]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Penalties taken for the declared ones.
+    """Penalties that a program uses in place of the declared ones.
 
-    data_factor: what the gradient of the loss proper is multiplied by, of weights alone or `of_biases` too.
-    scaled: penalties that come on top times a factor, `unknown`, that has to be estimated.
-    usual: values of it to make the bug with.
+    data_factor: factor of the loss's own gradient, for weights, and for biases if `of_biases`.
+    scaled: further penalties, multiplied by a factor to be estimated.
+    unknown: the name of that factor in reports. usual: values of it for mutants.
     """
 
     penalties: tuple[Penalty, ...]
@@ -146,10 +148,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A gradient changed as a whole after it was computed: by parameter, and what was estimated.
+    """Gradients of all parameters, transformed after they were computed correctly.
 
-    slack: by how much entries may be off, by parameter.
-    unknowns: how many numbers were read off the submission to make it.
+    slack: largest deviation of each entry, by parameter.
+    unknowns: the count of numbers that were taken from the submission.
     """
 
     gradients: Mapping[str, Array]
@@ -160,14 +162,14 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """One mistake. It says itself how it is made, in one or more of these ways.
+    """One bug of the catalogue with the formulas that produce it, in one or more forms.
 
-    equation: the one under which the catalogue lists it.
-    replaces: by equation, what is used in its place.
-    in_whole_network: it is no mistake of a single layer, wherever it shows.
-    factors: by what it multiplies the loss; `any_factor` where by anything.
-    penalties: what is taken for the declared penalties.
-    changes: (right gradients, submitted ones or None) -> what the numbers became.
+    equation: the section of the catalogue that lists it.
+    replaces: wrong formulas by the equation that they replace.
+    in_whole_network: the bug affects all layers alike.
+    factors: possible factors of the loss. any_factor: any other factor is possible too.
+    penalties: penalties used in place of the declared ones.
+    changes: (right gradients, submitted ones or None) -> the transformed gradients.
     """
 
     id: str

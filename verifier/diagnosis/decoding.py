@@ -1,8 +1,8 @@
-"""Which mistakes reproduce a submission: layer by layer, from the output to the input.
+"""Beam search for the bugs that reproduce a submission, layer by layer from the output to the input.
 
-At each layer every candidate for δ is tried on what was handed in, given the δ that came from above; several
-mistakes in several layers so cost layers times bugs, not bugs to the power of layers. Of explanations that
-fit, the one with the fewest mistakes is taken.
+In each layer every candidate for δ is compared with the submitted gradients, given δ of the layer above. The
+cost of several bugs in several layers is therefore linear in the number of layers. Explanations with fewer
+bugs are preferred.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,37 +15,42 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.diagnosis.budget import Budget
 from verifier.diagnosis.bug import PRODUCTS, Bug, Flow
+from verifier.diagnosis.costs import (
+    BEAM_MARGIN,
+    BEAM_WIDTH,
+    BEAM_WIDTH_UNSEEN,
+    COST_NEW_BUG,
+    COST_PER_RANK,
+    COST_RECOVERED_DELTA,
+    COST_SECOND_WRONG_PRODUCT,
+    COST_UNEXPLAINED,
+    COST_UNJUDGED_LAYER,
+    COST_UNKNOWN_DELTA,
+    COST_UNTESTED_DELTA,
+    SAME_DELTA_ROUNDINGS,
+    SAME_STATE_RTOL,
+)
 from verifier.diagnosis.delta_candidates import right_delta, wrong_deltas
 from verifier.diagnosis.evidence import Evidence
-from verifier.diagnosis.finding import RARE, UNEXPLAINED, UNEXPLAINED_ID, Finding
+from verifier.diagnosis.finding import UNEXPLAINED_ID, Finding
 from verifier.diagnosis.layer import Delta, Layer, LayerExplanation, targets_of
 from verifier.diagnosis.layer_explanation import explain, is_right
 from verifier.diagnosis.penalty_hypotheses import PenaltyHypothesis
 from verifier.diagnosis.recovery import Recovered, recover_delta
 
-_KEPT = 8  # explanations carried on to the next layer
-_KEPT_UNSEEN = 12  # where nothing of a layer was handed in, so that only the layers below can tell
-_MARGIN = 2.5  # of cost above the cheapest, up to which an explanation is carried on
-_BOTH_PRODUCTS = 2.0  # two wrong products are less likely than one wrong δ
-_UNKNOWN_DELTA = 1.5
-_UNJUDGED = 0.75  # a layer that cannot be judged, as what comes to it is not known
-_RECOVERED = 0.2
-_UNTESTED = 0.5
-_ALIKE = 1e-9  # of the largest entry, within which two states send down the same
-_SAME_DELTA = 6.0  # times the relative rounding, within which two δ are the same
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """What explains the layers so far. delta: None where it is not known."""
+    """An explanation of the layers so far. delta: of the last layer; None if unknown."""
 
     cost: float
     delta: Delta | None
-    blur: float = 1.0
+    noise_factor: float = 1.0
     findings: tuple[Finding, ...] = ()
 
     @property
     def known(self) -> frozenset[str]:
+        """Ids of the bugs."""
         return frozenset(finding.bug for finding in self.findings)
 
     @property
@@ -56,10 +61,10 @@ class State:
 def decode(
     evidence: Evidence, hypothesis: PenaltyHypothesis, budget: Budget, most: float = inf
 ) -> list[State]:
-    """Give explanations of the whole submission, cheapest first; the last, if need be, is `unexplained`.
+    """Return explanations of the whole submission, cheapest first; without a fit they contain `unexplained`.
 
-    most: of cost, beyond which nobody asks. Where the budget is used up on the way, the cheapest explanation
-    so far goes on by the right rules alone; under mistaken penalties nothing is given.
+    most: largest cost of interest, under wrong penalties. If the budget is used up, the cheapest explanation
+    so far is continued by the right rules; under wrong penalties the result is empty.
     """
     declared = hypothesis.bug is None
     states = [State(0.0, None)]
@@ -69,25 +74,25 @@ def decode(
         targets = targets_of(evidence, index, penalty, hypothesis.data_factors)
         layer = Layer(evidence, index, declared, hypothesis.penalties, targets, budget)
         recovered = cache(partial(recover_delta, evidence, index, penalty))
-        grown: list[State] = []
+        extended: list[State] = []
         for state in states:
-            if grown and budget.is_used_up:
+            if extended and budget.is_used_up:
                 break
-            own = replace(layer, known=state.known, blur=state.blur)
-            grown += _grow(own, state, recovered, top=index == last)
-        states = _fewest(grown, _KEPT if targets else _KEPT_UNSEEN)
+            layer_of_state = replace(layer, known=state.known, noise_factor=state.noise_factor)
+            extended += _extend(layer_of_state, state, recovered, top=index == last)
+        states = _prune(extended, BEAM_WIDTH if targets else BEAM_WIDTH_UNSEEN)
         if declared:
             continue
         states = [state for state in states if state.cost <= most]
-        if not states or states[0].cost >= UNEXPLAINED or budget.is_used_up:
-            return []  # penalties are mistaken only where that explains what they are part of
+        if not states or states[0].cost >= COST_UNEXPLAINED or budget.is_used_up:
+            return []  # wrong penalties must explain the gradients that contain them
     return states
 
 
-def _grow(
+def _extend(
     layer: Layer, state: State, recovered: Callable[[], Recovered | None], top: bool
 ) -> Iterator[State]:
-    """Explain one layer more. recovered: the submitter's own δ, where it can be read off."""
+    """Yield extensions of a state by one layer. recovered: computes the submitted program's δ if possible."""
     if state.delta is None and not top:
         yield _after_unknown(state, recovered())
         return
@@ -99,7 +104,7 @@ def _grow(
     if not layer.targets:
         yield replace(state, delta=right)
     if not layer.targets and (state.findings or not layer.declared):
-        return  # one bug may hide in layers that nobody saw; not a chain, nor one beside mistaken penalties
+        return  # layers without gradients: at most one bug is assumed, and none beside wrong penalties
     wrong = [
         (delta, delta.bug)
         for delta in (() if layer.budget.is_used_up else wrong_deltas(layer, None if top else state.delta))
@@ -112,73 +117,81 @@ def _grow(
     explanations = [e for delta in deltas for e in explain(layer, delta, len(deltas))]
     for explanation in explanations:
         yield _extended(state, explanation)
-    if min((e.cost for e in explanations), default=UNEXPLAINED) >= UNEXPLAINED:
+    if min((e.cost for e in explanations), default=COST_UNEXPLAINED) >= COST_UNEXPLAINED:
         yield from _unexplained(layer, state, right, recovered(), "output_delta" if top else "hidden_delta")
 
 
 def _is_twin(layer: Layer, delta: Delta, right: Delta) -> bool:
-    """Say whether a wrong rule gives the right δ here, as where the derivative that it misses is 1."""
+    """True if a wrong rule gives the right δ on this problem, for instance if a missing derivative is 1."""
     distance = np.abs(delta.flow.delta - right.flow.delta)
-    if not (distance <= _SAME_DELTA * layer.evidence.blur * right.size).all():
+    if not (distance <= SAME_DELTA_ROUNDINGS * layer.evidence.relative_rounding * right.size).all():
         return False
-    mine, its = delta.flow.upstream, right.flow.upstream
-    return layer.index == 0 or (mine is not None and its is not None and np.array_equal(mine, its))
+    wrong_upstream, right_upstream = delta.flow.upstream, right.flow.upstream
+    return layer.index == 0 or (
+        wrong_upstream is not None
+        and right_upstream is not None
+        and np.array_equal(wrong_upstream, right_upstream)
+    )
 
 
 def _extended(state: State, explanation: LayerExplanation) -> State:
     delta = Delta(explanation.flow, right=explanation.right)
-    blur = max(state.blur, explanation.blur)
-    return State(state.cost + explanation.cost, delta, blur, (*state.findings, *explanation.findings))
+    noise_factor = max(state.noise_factor, explanation.noise_factor)
+    return State(state.cost + explanation.cost, delta, noise_factor, (*state.findings, *explanation.findings))
 
 
 def _unseen(layer: Layer, state: State, delta: Delta, bug: Bug) -> State:
-    """Suppose a bug in a layer of which nothing was handed in; the layers below will tell."""
+    """Return a state with a bug in a layer without submitted gradients, to be tested in the layers below."""
     where = None if delta.whole else layer.index
     factor = delta.estimates.get("factor")
     finding = Finding(bug.id, where, delta.equation, (), factor=factor, estimates=delta.estimates)
     cost = state.cost + layer.price(bug.id)
-    return State(cost, Delta(delta.flow), state.blur, (*state.findings, finding))
+    return State(cost, Delta(delta.flow), state.noise_factor, (*state.findings, finding))
 
 
 def _unexplained(
     layer: Layer, state: State, right: Delta, recovered: Recovered | None, equation: str
 ) -> Iterator[State]:
-    """No row of the table fits: δ is wrong, and perhaps recovered, or the products of a right δ are."""
-    given = layer.evidence.given(layer.index)
-    names = tuple(part.name for part in given)
+    """Yield states for a layer without a known bug: δ is wrong (recovered or not), or its products are."""
+    parts = layer.evidence.submitted_parts(layer.index)
+    names = tuple(part.name for part in parts)
     of_delta = Finding(UNEXPLAINED_ID, layer.index, equation, names, residual=1.0)
     if recovered is not None:
-        cost = state.cost + UNEXPLAINED + (_RECOVERED if recovered.tested else _UNTESTED)
-        if recovered.tested and not any(part.kind == "bias" for part in given):
-            cost -= 2 * _RECOVERED  # a wrong product would hardly be one of the inputs with any δ
+        cost = (
+            state.cost
+            + COST_UNEXPLAINED
+            + (COST_RECOVERED_DELTA if recovered.tested else COST_UNTESTED_DELTA)
+        )
+        if recovered.tested and not any(part.kind == "bias" for part in parts):
+            cost -= 2 * COST_RECOVERED_DELTA  # a wrong product hardly equals the inputs times some δ
         delta = Delta(Flow(recovered.delta, None))
-        yield State(cost, delta, max(state.blur, recovered.blur), (*state.findings, of_delta))
+        yield State(cost, delta, max(state.noise_factor, recovered.noise_factor), (*state.findings, of_delta))
     products = tuple(
         Finding(UNEXPLAINED_ID, layer.index, PRODUCTS[part.kind], (part.name,), residual=1.0)
-        for part in given
+        for part in parts
         if not part.right
     )
     if products:
-        cost = state.cost + UNEXPLAINED + (_BOTH_PRODUCTS if len(products) > 1 else 0.0)
-        yield State(cost, right, state.blur, (*state.findings, *products))
-    cost = state.cost + UNEXPLAINED + _UNKNOWN_DELTA
-    yield State(cost, None, state.blur, (*state.findings, of_delta))
+        cost = state.cost + COST_UNEXPLAINED + (COST_SECOND_WRONG_PRODUCT if len(products) > 1 else 0.0)
+        yield State(cost, right, state.noise_factor, (*state.findings, *products))
+    cost = state.cost + COST_UNEXPLAINED + COST_UNKNOWN_DELTA
+    yield State(cost, None, state.noise_factor, (*state.findings, of_delta))
 
 
 def _after_unknown(state: State, recovered: Recovered | None) -> State:
-    """Below an unknown δ: take up the submitter's own where it can be recovered; blame nothing."""
-    cost = state.cost + _UNJUDGED
+    """Return the state below an unknown δ: with the recovered δ if possible, and no finding."""
+    cost = state.cost + COST_UNJUDGED_LAYER
     if recovered is not None and recovered.tested:
-        return State(cost, Delta(Flow(recovered.delta, None)), recovered.blur, state.findings)
-    return State(cost, None, state.blur, state.findings)
+        return State(cost, Delta(Flow(recovered.delta, None)), recovered.noise_factor, state.findings)
+    return State(cost, None, state.noise_factor, state.findings)
 
 
-def _fewest(states: list[State], most: int) -> list[State]:
-    """Keep the cheapest; of those that send down the same δ only one, with the others' bugs noted on it."""
+def _prune(states: list[State], most: int) -> list[State]:
+    """Return the cheapest states, one for each δ, with the bugs of equivalent states noted on it."""
     kept: list[State] = []
     ordered = sorted(states, key=lambda state: state.cost)
     for state in ordered:
-        if state.cost > ordered[0].cost + _MARGIN:
+        if state.cost > ordered[0].cost + BEAM_MARGIN:
             break
         same = next((i for i, other in enumerate(kept) if _same_delta(state, other)), None)
         if same is None:
@@ -192,31 +205,35 @@ def _fewest(states: list[State], most: int) -> list[State]:
 def _same_delta(state: State, other: State) -> bool:
     if state.delta is None or other.delta is None:
         return state.delta is other.delta
-    mine, theirs = state.delta.flow, other.delta.flow
-    return _alike(mine.delta, theirs.delta) and _alike(mine.upstream, theirs.upstream)
+    flow, other_flow = state.delta.flow, other.delta.flow
+    return _alike(flow.delta, other_flow.delta) and _alike(flow.upstream, other_flow.upstream)
 
 
 @np.errstate(all="ignore")
-def _alike(mine: Array | None, theirs: Array | None) -> bool:
-    if mine is None or theirs is None:
-        return mine is theirs
-    return bool(np.abs(mine - theirs).max() <= _ALIKE * np.abs(theirs).max())
+def _alike(first: Array | None, second: Array | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return bool(np.abs(first - second).max() <= SAME_STATE_RTOL * np.abs(second).max())
 
 
 def with_equals(best: State, other: State) -> State:
-    """Note on the findings of one state those of another that explains as much with as few."""
+    """Return the better state, with the bug of another noted on it if they differ in one bug only."""
     if best.bugs != other.bugs or UNEXPLAINED_ID in best.known | other.known:
         return best
-    if other.cost - best.cost >= 1.0 - RARE:
+    if other.cost - best.cost >= COST_NEW_BUG - COST_PER_RANK:
         return best
     differing = [
-        (i, mine, theirs)
-        for i, (mine, theirs) in enumerate(zip(best.findings, other.findings, strict=True))
-        if mine.bug != theirs.bug
+        (i, finding, other_finding)
+        for i, (finding, other_finding) in enumerate(zip(best.findings, other.findings, strict=True))
+        if finding.bug != other_finding.bug
     ]
     if len(differing) != 1:
         return best
-    i, mine, theirs = differing[0]
-    also = tuple(bug for bug in dict.fromkeys((*mine.also, theirs.bug, *theirs.also)) if bug != mine.bug)
-    findings = (*best.findings[:i], replace(mine, also=also), *best.findings[i + 1 :])
+    i, finding, other_finding = differing[0]
+    also = tuple(
+        bug
+        for bug in dict.fromkeys((*finding.also, other_finding.bug, *other_finding.also))
+        if bug != finding.bug
+    )
+    findings = (*best.findings[:i], replace(finding, also=also), *best.findings[i + 1 :])
     return replace(best, findings=findings)

@@ -1,4 +1,4 @@
-"""Every δ that a layer's program may have computed, given what came from above."""
+"""Enumerate the δ that a program may have computed in a layer, given δ of the layer above."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ from verifier.diagnosis.rules.output_delta import of_output
 
 
 def right_delta(layer: Layer, above: Delta | None) -> Delta:
-    """Apply the right rule to what came from above; to the loss, where nothing is above."""
+    """Return δ by the right rule. above: None in the last layer."""
     evidence = layer.evidence
     if above is None:
         flow = Flow(output_delta(evidence.problem, evidence.trace), of_output(_place(layer, None)))
@@ -27,38 +27,47 @@ def right_delta(layer: Layer, above: Delta | None) -> Delta:
 
 
 def wrong_deltas(layer: Layer, above: Delta | None) -> Iterator[Delta]:
-    """Apply every row of the table that replaces this δ; unknowns estimated from the layer's gradients."""
+    """Yield δ by every wrong rule, with unknowns estimated from the layer's gradients."""
     place = _place(layer, None if above is None else above.flow)
     equation = "output_delta" if above is None else "hidden_delta"
     with np.errstate(all="ignore"):
-        usual = of_output(place) if above is None else sent_down(place)
-        of_trial = numbers_of_trial(layer.evidence.problem, layer.index)
+        upstream = of_output(place) if above is None else sent_down(place)
+        trial_work = numbers_of_trial(layer.evidence.problem, layer.index)
         for bug in BUGS.values():
             rule = bug.replaces.get(equation)
             if rule is None:
                 continue
-            moved = rule(_moved(layer, place)) if above is None else repeat(None)
-            for candidate, other in zip(rule(place), moved, strict=False):
-                layer.budget.spend(of_trial)
-                found = _estimated(layer, bug, candidate, usual, equation)
-                if found is None or not np.isfinite(found.flow.delta).all():
+            perturbed = rule(_perturbed(layer, place)) if above is None else repeat(None)
+            for candidate, perturbed_candidate in zip(rule(place), perturbed, strict=False):
+                layer.budget.spend(trial_work)
+                delta = _estimated(layer, bug, candidate, upstream, equation)
+                if delta is None or not np.isfinite(delta.flow.delta).all():
                     continue
-                if other is not None and dict(other.estimates) == dict(candidate.estimates):
-                    distance = np.abs(other.value - candidate.value) / layer.evidence.blur
-                    found = replace(found, sensitivity=np.where(np.isfinite(distance), distance, 0.0))
-                yield found
+                if perturbed_candidate is not None and dict(perturbed_candidate.estimates) == dict(
+                    candidate.estimates
+                ):
+                    distance = (
+                        np.abs(perturbed_candidate.value - candidate.value) / layer.evidence.relative_rounding
+                    )
+                    delta = replace(delta, sensitivity=np.where(np.isfinite(distance), distance, 0.0))
+                yield delta
 
 
-def _moved(layer: Layer, place: Place) -> Place:
-    """Move the network's outputs by their rounding, up and down in turn: −y/p magnifies that of p."""
+def _perturbed(layer: Layer, place: Place) -> Place:
+    """Perturb the network's outputs by their rounding error, with alternating sign, as −y/p magnifies it."""
     trace = place.trace
     sign = np.where(np.arange(trace.outputs.size).reshape(trace.outputs.shape) % 2, 1.0, -1.0)
-    by = 1.0 + layer.evidence.blur * sign
-    moved = replace(trace, a=(*trace.a[:-1], trace.a[-1] * by), z=(*trace.z[:-1], trace.z[-1] * by))
-    return replace(place, trace=moved)
+    factor = 1.0 + layer.evidence.relative_rounding * sign
+    perturbed = replace(
+        trace, a=(*trace.a[:-1], trace.a[-1] * factor), z=(*trace.z[:-1], trace.z[-1] * factor)
+    )
+    return replace(place, trace=perturbed)
 
 
-def _estimated(layer: Layer, bug: Bug, candidate: Replacement, usual: Array, equation: str) -> Delta | None:
+def _estimated(
+    layer: Layer, bug: Bug, candidate: Replacement, right_upstream: Array, equation: str
+) -> Delta | None:
+    """Return a candidate with its unknown estimated; None if that is impossible. right_upstream: ∂R/∂z."""
     value, estimates, unknowns = candidate.value, dict(candidate.estimates), 0
     if candidate.direction is not None:
         amount = _amount(layer, value, candidate.direction)
@@ -67,16 +76,21 @@ def _estimated(layer: Layer, bug: Bug, candidate: Replacement, usual: Array, equ
         value, unknowns = value + amount * candidate.direction, 1
         estimates[candidate.unknown] = amount
     unknowns += candidate.unknowns
-    upstream = usual if candidate.upstream is None else candidate.upstream
+    upstream = right_upstream if candidate.upstream is None else candidate.upstream
     whole = is_of_whole_network(bug, equation)
-    named = bug.equation if whole else equation
+    listed_equation = bug.equation if whole else equation
     return Delta(
-        Flow(value, upstream), bug, estimates=estimates, unknowns=unknowns, equation=named, whole=whole
+        Flow(value, upstream),
+        bug,
+        estimates=estimates,
+        unknowns=unknowns,
+        equation=listed_equation,
+        whole=whole,
     )
 
 
 def _amount(layer: Layer, value: Array, direction: Array) -> float | None:
-    """Estimate t in δ = value + t · direction by least squares over the layer's gradients."""
+    """Return t in δ = value + t · direction by least squares over the layer's gradients, or None."""
     z = layer.evidence.trace.z[layer.index]
     numerator = denominator = 0.0
     for kind, target in layer.targets.items():
@@ -103,6 +117,6 @@ def _place(layer: Layer, above: Flow | None) -> Place:
     if above is None:
         targets = layer.targets
         data = {kind: target.data for kind, target in targets.items()}
-        return replace(place, handed_in=data)
+        return replace(place, submitted_by_kind=data)
     step = evidence.parts[layer.index + 1]["weight"].submitted
     return replace(place, step=evidence.reference[layer.index + 1].weight if step is None else step)

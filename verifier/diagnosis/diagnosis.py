@@ -1,4 +1,4 @@
-"""A mistake that was found, in words; one row of a report's diagnosis."""
+"""A diagnosed bug with its explanation: one row of a report's diagnosis."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,17 +8,35 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """bug: an id of the catalogue. layer: where it enters, None for the whole network.
+    """One bug that reproduces the wrong gradients of a submission.
 
-    equation: the part of backpropagation that is wrong. parameters: whose gradients it spoils first; what
-    only inherits the error is not listed. factor: by which a gradient is off, where it is a mere factor.
-    residual: what the explanation leaves of the gradient, relative, by norm; rounding, or 1 for unexplained,
-    None where nothing is explained but only noticed (an overflow, printing, a penalty beside another bug).
-    For whole gradients changed, relative to the largest entry; 0, unmeasured, for penalties, overflow and how
-    the numbers were come by.
-    for_students: the explanation in words of the problem and the catalogue alone; not part of documents.
-    node: in a graph, the gradient at which the mistake enters, by its name.
-    also_consistent: bugs that give the same numbers on this problem. estimates: what was estimated.
+    Attributes
+    ----------
+    bug
+        Id in the catalogue.
+    layer
+        Index of the layer that contains the bug; None for the whole network.
+    equation
+        The equation of backpropagation that is wrong.
+    parameters
+        Parameters whose gradients are wrong because of this bug directly. Gradients that only inherit the
+        error are not listed.
+    factor
+        Ratio of the submitted to the right gradient, if the bug is a constant factor.
+    residual
+        Norm of the difference between the submitted gradient and the one that the bug produces, relative to
+        the gradient; 1 for an unexplained gradient. Relative to the largest entry where a whole
+        gradient was changed. None if not measured, as for an overflow or rounding in print.
+    also_consistent
+        Ids of other bugs that give the same numbers on this problem.
+    title, explanation, right, wrong, hint
+        Texts of the catalogue, filled in for this problem.
+    estimates
+        Quantities estimated from the submission, by name.
+    for_students
+        Explanation that uses only the problem and the catalogue; not part of documents.
+    node
+        Name of the wrong gradient in a graph.
     """
 
     bug: str
@@ -39,5 +57,5 @@ class Diagnosis:
 
     @property
     def formula(self) -> str:
-        """The right formula and the one that was used."""
+        """Correct and used formula in one line."""
         return f"right: {self.right}; used: {self.wrong}"

@@ -1,4 +1,4 @@
-"""What a problem could reveal, frozen, as data; and its document (`gradjury.inspection/1`)."""
+"""Result of mutation testing a problem, as data and as a document (`gradjury.inspection/1`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SCHEMA = "gradjury.inspection/1"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a bug was made: layer, None for the whole network, and equation; node: a gradient of a graph."""
+    """Location of a mutant. layer: None for the whole network or a graph. node: a gradient of a graph."""
 
     layer: int | None
     equation: str
@@ -20,12 +20,26 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class BugPower:
-    """One bug of the catalogue, made in `made` places and forms.
+    """Counts of the mutants of one bug.
 
-    caught: of them, those that leave a number out of tolerance. missed: those that other numbers of the same
-    shape would catch. hidden: those that no numbers of this shape were seen to catch.
-    confused_with: bugs that give the same numbers here, but not with other numbers of this shape.
-    same_here_as: bugs that give the same numbers here, and did with all others.
+    Attributes
+    ----------
+    bug
+        Id in the catalogue.
+    made
+        All mutants: places in the problem times forms of the bug.
+    caught
+        Mutants with an entry out of tolerance.
+    missed
+        Mutants not caught here, but with other numbers of the same shape.
+    hidden
+        Mutants not caught with any numbers that were tried.
+    missed_at, hidden_at
+        Their locations.
+    confused_with
+        Bugs with the same gradients here, but not with other numbers of the same shape.
+    same_here_as
+        Bugs with the same gradients here and with all other numbers that were tried.
     """
 
     bug: str
@@ -41,12 +55,25 @@ class BugPower:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a problem could reveal.
+    """Result of `inspect`: the bugs that a problem can detect.
 
-    mutation_score: of each bug the share of places and forms caught, of those that numbers of this shape can
-    catch; the mean of these over the bugs that have any, from 0 to 1.
-    uninformative: by parameter, entries of the right gradient that are zero, so that wrong code could pass.
-    advice: what to change. of_graph: whether the problem is a graph, and bugs are wrong local rules.
+    Attributes
+    ----------
+    mutation_score
+        Share of mutants caught, among those that some numbers of this shape catch: the mean over bugs, in
+        [0, 1].
+    bugs
+        Counts for each bug.
+    uninformative
+        Number of zero entries of the right gradient by parameter. Wrong code can pass them.
+    entries
+        Number of entries of all gradients.
+    warnings, advice
+        Weaknesses of the problem, and suggested changes.
+    name
+        Name of the problem, if it has one.
+    of_graph
+        True if the problem is a graph; the bugs are then wrong local rules.
     """
 
     mutation_score: float
@@ -59,7 +86,7 @@ class Inspection:
     of_graph: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the document, ready for JSON."""
+        """Return the document, ready for JSON."""
         return {
             "schema": SCHEMA,
             **({"name": self.name} if self.name is not None else {}),
@@ -68,8 +95,8 @@ class Inspection:
             "uninformative": dict(self.uninformative),
             "entries": self.entries,
             "warnings": [
-                {"code": own.code, "layer": own.layer, "units": list(own.units), "detail": own.detail}
-                for own in self.warnings
+                {"code": w.code, "layer": w.layer, "units": list(w.units), "detail": w.detail}
+                for w in self.warnings
             ],
             "advice": list(self.advice),
         }

@@ -1,4 +1,4 @@
-"""One layer under a hypothesis, a candidate for its δ, and an explanation of its gradients."""
+"""Data types of the search in one layer: layer, candidate for δ, explanation of the gradients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,20 +13,25 @@ from reference_impl.network import LayerParameters, Parameters
 from verifier.diagnosis.budget import Budget
 from verifier.diagnosis.bug import Bug, Flow
 from verifier.diagnosis.bugs import ORDER
+from verifier.diagnosis.costs import (
+    COST_NEW_BUG,
+    COST_PER_RANK,
+    COST_REPEATED_BUG,
+    SENSITIVITY_QUANTILE,
+)
 from verifier.diagnosis.evidence import Evidence
-from verifier.diagnosis.finding import AGAIN, NEW, RARE, Finding
+from verifier.diagnosis.finding import Finding
 from verifier.diagnosis.fitting import size_of_delta
 from verifier.diagnosis.part_explanation import Target
-
-_MOST = 0.9  # of the entries of a δ
 
 
 @dataclass(frozen=True, eq=False)
 class Delta:
     """A candidate for a layer's δ. bug: None for the right rule. right: it is the true δ of this problem.
 
-    whole: the bug is of the whole network, though it shows in the last δ first.
-    sensitivity: by how much δ moves, over the relative rounding of what it is computed from.
+    unknowns: the count of numbers estimated from the submission.
+    whole: the bug affects the whole network; the last δ shows it first.
+    sensitivity: change of δ over the relative rounding of the network's outputs, entry by entry.
     """
 
     flow: Flow
@@ -40,40 +45,41 @@ class Delta:
 
     @cached_property
     def size(self) -> Array:
-        """What the rounding of δ is relative to, (N, out)."""
+        """Magnitude that the rounding error of δ is relative to, (N, out)."""
         size = size_of_delta(self.flow.delta)
         return size if self.sensitivity is None else size + self.sensitivity
 
     @property
-    def blur(self) -> float:
-        """By how much most of δ is more sensitive than by its own size."""
+    def noise_factor(self) -> float:
+        """Rounding error of δ over that of a well-conditioned δ, for most entries."""
         if self.sensitivity is None:
             return 1.0
         with np.errstate(all="ignore"):
             share = self.sensitivity / size_of_delta(self.flow.delta)
-        return 1.0 + float(np.quantile(np.nan_to_num(share, posinf=0.0), _MOST))
+        return 1.0 + float(np.quantile(np.nan_to_num(share, posinf=0.0), SENSITIVITY_QUANTILE))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerExplanation:
-    """One way to explain a layer.
+    """One explanation of a layer's gradients.
 
-    flow: δ that goes on down, its factor included. blur: see `Delta`.
+    flow: δ for the layer below, its factor included. noise_factor: see `Delta`.
     """
 
     cost: float
     flow: Flow
     right: bool
     findings: tuple[Finding, ...]
-    blur: float = 1.0
+    noise_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """A layer under a hypothesis.
 
-    declared: the declared penalties are believed, so that a right verdict counts. penalties: what they add.
-    targets: what was handed in, by kind. known, blur: which bugs were found above, and how they blur δ.
+    declared: the penalties are the declared ones, so correct gradients need no explanation.
+    penalties: the gradients of the penalties, of all layers. targets: the submitted gradients by kind.
+    known: ids of the bugs in the layers above. noise_factor: their effect on the rounding error of δ.
     """
 
     evidence: Evidence
@@ -83,7 +89,7 @@ class Layer:
     targets: Mapping[str, Target]
     budget: Budget
     known: frozenset[str] = frozenset()
-    blur: float = 1.0
+    noise_factor: float = 1.0
     right_delta: Array | None = None
 
     @property
@@ -92,29 +98,30 @@ class Layer:
 
     @property
     def is_first_seen(self) -> bool:
-        """Whether it is the last layer, or nothing of those above was handed in."""
+        """True for the last layer, or if no gradient of the layers above was submitted."""
         above = range(self.index + 1, len(self.evidence.parts))
-        return not any(self.evidence.given(index) for index in above)
+        return not any(self.evidence.submitted_parts(index) for index in above)
 
     @property
     def scale_equation(self) -> str:
-        """What a factor of this layer's δ is a factor of."""
+        """The equation that contains a factor of this layer's δ."""
         return "loss" if self.is_first_seen else "hidden_delta"
 
     def price(self, bug: str) -> float:
-        return (AGAIN if bug in self.known else NEW) + RARE * ORDER[bug]
+        """Return the cost of a bug in this layer."""
+        return (COST_REPEATED_BUG if bug in self.known else COST_NEW_BUG) + COST_PER_RANK * ORDER[bug]
 
 
 def targets_of(
     evidence: Evidence, index: int, penalty: LayerParameters, data_factors: Mapping[str, float]
 ) -> dict[str, Target]:
-    """Give what was handed in of a layer. penalty, data_factors: see `PenaltyHypothesis`."""
+    """Return the submitted gradients of a layer by kind. penalty, data_factors: see `PenaltyHypothesis`."""
     return {
         part.kind: Target(part, getattr(penalty, part.kind), evidence, data_factors.get(part.kind, 1.0))
-        for part in evidence.given(index)
+        for part in evidence.submitted_parts(index)
     }
 
 
 def is_of_whole_network(bug: Bug, equation: str) -> bool:
-    """Say whether a bug, made in this equation, is no single layer's: all are affected alike."""
+    """True if a bug in this equation affects all layers alike."""
     return bug.in_whole_network or (bug.equation == "weight_gradient" and equation == "output_delta")

@@ -1,4 +1,4 @@
-"""The catalogue's bugs made on purpose: what a program with one of them hands in for a problem."""
+"""Compute mutants: the gradients that a program with one bug of the catalogue returns for a problem."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,13 +23,13 @@ from verifier.diagnosis.layer import is_of_whole_network
 from verifier.diagnosis.rules.hidden_delta import sent_down
 from verifier.diagnosis.rules.output_delta import of_output
 
-_CONSTANT = 0.7
+_CONSTANT = 0.7  # example of a factor that no other bug has
 _KINDS = {equation: kind for kind, equation in PRODUCTS.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mutant:
-    """bug, made in one place in one of its forms. layer: None where the whole network has it."""
+    """Gradients of a program with one form of a bug. layer: None if the bug affects the whole network."""
 
     bug: Bug
     layer: int | None
@@ -39,9 +39,9 @@ class Mutant:
 
 
 def mutants(problem: Problem, trace: Trace) -> Iterator[Mutant]:
-    """Make every bug of the table in every place and form that this network allows, all else being right.
+    """Yield every bug in every layer and form that the network allows, with all other equations right.
 
-    trace: the forward pass of this problem. Gradients hold the penalties' part; they may overflow.
+    trace: the forward pass of this problem. Gradients include the penalties and may overflow.
     """
     right = gradients(problem, trace)
     with np.errstate(all="ignore"):
@@ -56,9 +56,11 @@ def mutants(problem: Problem, trace: Trace) -> Iterator[Mutant]:
                     ):
                         continue
                     for replacement, flow in _replacements(bug, equation, problem, trace, layer, right):
-                        made = _made(problem, trace, equation, layer, replacement, flow)
-                        where = None if is_of_whole_network(bug, equation) else layer
-                        yield Mutant(bug, where, equation, replacement.estimates, made)
+                        gradients_with_bug = _gradients_with(
+                            problem, trace, equation, layer, replacement, flow
+                        )
+                        mutant_layer = None if is_of_whole_network(bug, equation) else layer
+                        yield Mutant(bug, mutant_layer, equation, replacement.estimates, gradients_with_bug)
 
 
 def _of_factors(bug: Bug, problem: Problem, trace: Trace, right: Parameters) -> Iterator[Mutant]:
@@ -66,24 +68,27 @@ def _of_factors(bug: Bug, problem: Problem, trace: Trace, right: Parameters) -> 
     last = len(problem.network.layers) - 1
     for factor in values:
         if bug.equation == "loss":
-            made = _with_penalties(problem, trace, [factor] * (last + 1))
-            yield Mutant(bug, None, "loss", {"factor": factor}, made)
+            wrong = _with_penalties(problem, trace, [factor] * (last + 1))
+            yield Mutant(bug, None, "loss", {"factor": factor}, wrong)
         elif last > 0:
-            made = _with_penalties(problem, trace, [factor] * last + [1.0])
-            yield Mutant(bug, last - 1, "hidden_delta", {"factor": factor}, made)
+            wrong = _with_penalties(problem, trace, [factor] * last + [1.0])
+            yield Mutant(bug, last - 1, "hidden_delta", {"factor": factor}, wrong)
     if bug.any_factor:
-        for layer, own in enumerate(right):
-            scaled = LayerParameters(_CONSTANT * own.weight, own.bias)
-            made = (*right[:layer], scaled, *right[layer + 1 :])
-            yield Mutant(bug, layer, "weight_gradient", {"factor": _CONSTANT}, made)
+        for layer, layer_gradients in enumerate(right):
+            scaled = LayerParameters(_CONSTANT * layer_gradients.weight, layer_gradients.bias)
+            wrong = (*right[:layer], scaled, *right[layer + 1 :])
+            yield Mutant(bug, layer, "weight_gradient", {"factor": _CONSTANT}, wrong)
 
 
 def _with_penalties(problem: Problem, trace: Trace, factors: list[float]) -> Parameters:
-    """Multiply the loss's part of each layer's gradients; that of the penalties stays."""
+    """Return the gradients with the loss's part of each layer multiplied by a factor."""
     bare = replace(problem, risk=replace(problem.risk, penalties=()))
     data = gradients(bare, trace)
-    extra = [penalty_gradient(problem, trace, index) for index in range(len(data))]
-    return tuple(_added(own, more, factor) for own, more, factor in zip(data, extra, factors, strict=True))
+    penalty_gradients = [penalty_gradient(problem, trace, index) for index in range(len(data))]
+    return tuple(
+        _added(loss_part, penalty, factor)
+        for loss_part, penalty, factor in zip(data, penalty_gradients, factors, strict=True)
+    )
 
 
 def _added(data: LayerParameters, penalty: LayerParameters, factor: float = 1.0) -> LayerParameters:
@@ -99,41 +104,41 @@ def _of_penalties(bug: Bug, problem: Problem, trace: Trace) -> Iterator[Mutant]:
     data = gradients(replace(problem, risk=replace(problem.risk, penalties=())), trace)
     for taken in bug.penalties(problem):
         for strength in taken.usual or (1.0,):
-            scaled = tuple(replace(own, strength=own.strength * strength) for own in taken.scaled)
+            scaled = tuple(replace(p, strength=p.strength * strength) for p in taken.scaled)
             risk = replace(problem.risk, penalties=(*taken.penalties, *scaled))
-            wrong = replace(problem, risk=risk)
-            made = tuple(
+            wrong_problem = replace(problem, risk=risk)
+            gradients_with_bug = tuple(
                 _added(
                     LayerParameters(
-                        taken.data_factor * own.weight,
+                        taken.data_factor * layer_gradients.weight,
                         None
-                        if own.bias is None
-                        else (taken.data_factor if taken.of_biases else 1.0) * own.bias,
+                        if layer_gradients.bias is None
+                        else (taken.data_factor if taken.of_biases else 1.0) * layer_gradients.bias,
                     ),
-                    penalty_gradient(wrong, trace, index),
+                    penalty_gradient(wrong_problem, trace, index),
                 )
-                for index, own in enumerate(data)
+                for index, layer_gradients in enumerate(data)
             )
             estimates = {**taken.estimates, **({taken.unknown: strength} if taken.unknown else {})}
-            yield Mutant(bug, None, bug.equation, estimates, made)
+            yield Mutant(bug, None, bug.equation, estimates, gradients_with_bug)
 
 
 def _of_changes(bug: Bug, right: Parameters) -> Iterator[Mutant]:
     for changed in bug.changes(dict(named(right)), None) if bug.changes is not None else ():
-        made = tuple(
+        transformed = tuple(
             LayerParameters(
                 changed.gradients[f"layers.{index}.weight"],
-                None if own.bias is None else changed.gradients[f"layers.{index}.bias"],
+                None if layer_gradients.bias is None else changed.gradients[f"layers.{index}.bias"],
             )
-            for index, own in enumerate(right)
+            for index, layer_gradients in enumerate(right)
         )
-        yield Mutant(bug, None, "numbers", changed.estimates, made)
+        yield Mutant(bug, None, "numbers", changed.estimates, transformed)
 
 
 def _replacements(
     bug: Bug, equation: str, problem: Problem, trace: Trace, layer: int, right: Parameters
 ) -> Iterator[tuple[Replacement, Flow | None]]:
-    """Give what the rule makes at one layer, everything above it being right."""
+    """Yield the results of a wrong rule in one layer, given a right δ from above."""
     if equation == "bias_gradient" and problem.parameters[layer].bias is None:
         return
     flow = _flow_to(problem, trace, layer if equation in _KINDS else layer + 1)
@@ -158,7 +163,7 @@ def _replacements(
 
 
 def _flow_to(problem: Problem, trace: Trace, layer: int) -> Flow | None:
-    """Run the right recursion down to a layer; None above the last."""
+    """Return the right δ and ∂R/∂z of a layer; None above the last layer."""
     last = len(problem.network.layers) - 1
     if layer > last:
         return None
@@ -169,7 +174,7 @@ def _flow_to(problem: Problem, trace: Trace, layer: int) -> Flow | None:
     return flow
 
 
-def _made(
+def _gradients_with(
     problem: Problem,
     trace: Trace,
     equation: str,
@@ -177,23 +182,25 @@ def _made(
     replacement: Replacement,
     flow: Flow | None,
 ) -> Parameters:
-    """Run the recursion with one equation of one layer replaced."""
+    """Return all gradients with one equation of one layer replaced."""
     right = gradients(problem, trace)
     if equation in _KINDS:
         penalty = penalty_gradient(problem, trace, layer)
         return tuple(
-            _with_product(own, penalty, _KINDS[equation], replacement) if index == layer else own
-            for index, own in enumerate(right)
+            _with_product(layer_gradients, penalty, _KINDS[equation], replacement)
+            if index == layer
+            else layer_gradients
+            for index, layer_gradients in enumerate(right)
         )
-    made, delta = list(right), replacement.value
+    results, delta = list(right), replacement.value
     for index in reversed(range(layer + 1)):
         if index < layer:
             delta = hidden_delta(problem, trace, index, delta)
-        made[index] = _products(problem, trace, index, delta)
-    return tuple(made)
+        results[index] = _layer_gradients(problem, trace, index, delta)
+    return tuple(results)
 
 
-def _products(problem: Problem, trace: Trace, layer: int, delta: Array) -> LayerParameters:
+def _layer_gradients(problem: Problem, trace: Trace, layer: int, delta: Array) -> LayerParameters:
     penalty = penalty_gradient(problem, trace, layer)
     weight = weight_gradient(problem, trace, layer, delta)
     bias = None if penalty.bias is None else bias_gradient(problem, trace, layer, delta)
@@ -201,7 +208,7 @@ def _products(problem: Problem, trace: Trace, layer: int, delta: Array) -> Layer
 
 
 def _with_product(
-    own: LayerParameters, penalty: LayerParameters, kind: str, replacement: Replacement
+    right: LayerParameters, penalty: LayerParameters, kind: str, replacement: Replacement
 ) -> LayerParameters:
     added = 0.0 if replacement.whole else getattr(penalty, kind)
-    return replace(own, **{kind: replacement.value + added})
+    return replace(right, **{kind: replacement.value + added})

@@ -1,4 +1,4 @@
-"""NaN and infinities among the numbers handed in, and the first layer where naive arithmetic makes them."""
+"""Find NaN and infinity in submitted gradients, and the first layer where naive formulas produce them."""
 
 from collections.abc import Mapping
 
@@ -10,31 +10,33 @@ from verifier.diagnosis.evidence import Evidence
 from verifier.diagnosis.finding import Finding
 from verifier.precision import Precision
 
-# activations whose textbook formula becomes infinite, or infinite over infinite, at large a
+# activations whose textbook formula gives inf or inf/inf at large a
 _OVERFLOWING = ("softmax", "softplus")
-_OVERFLOWING_BY_HAND = ("tanh",)  # written out in exponentials, which no library does
+_OVERFLOWING_BY_HAND = ("tanh",)  # only if written out in exponentials
 
 
 def overflow(evidence: Evidence, submitted: Mapping[str, Array], precision: Precision) -> Finding | None:
-    """Give the finding where a submitted number is not finite."""
-    broken = tuple(name for name, values in submitted.items() if not np.isfinite(values).all())
-    if not broken:
+    """Return a finding if a submitted number is not finite, else None."""
+    not_finite = tuple(name for name, values in submitted.items() if not np.isfinite(values).all())
+    if not not_finite:
         return None
     layer = _first_naive_overflow(evidence, precision, _OVERFLOWING)
     if layer is None:
         layer = _first_naive_overflow(evidence, precision, _OVERFLOWING_BY_HAND)
-    plain = layer is not None
+    in_plain_arithmetic = layer is not None
     if layer is None:
-        layer = max(int(name.split(".")[1]) for name in broken)
-    return Finding("overflow", layer, "numbers", broken, estimates={"in_plain_arithmetic": plain})
+        layer = max(int(name.split(".")[1]) for name in not_finite)
+    return Finding(
+        "overflow", layer, "numbers", not_finite, estimates={"in_plain_arithmetic": in_plain_arithmetic}
+    )
 
 
 def _first_naive_overflow(
     evidence: Evidence, precision: Precision, overflowing: tuple[str, ...]
 ) -> int | None:
-    """Go forward as a naive program does, until exp(a) overflows where that is no longer harmless.
+    """Return the first layer where a naive formula overflows; None if there is none.
 
-    At the last layer a probability that is 0 counts as well, as log(0) or 1/0.
+    In the last layer a probability of 0 counts too, as log(0) or 1/0.
     """
     problem, trace = evidence.problem, evidence.trace
     largest, smallest = np.log(precision.largest), np.log(precision.smallest)
@@ -42,16 +44,16 @@ def _first_naive_overflow(
     for index, (layer, a) in enumerate(zip(layers, trace.a, strict=True)):
         if layer.activation.name not in overflowing:
             continue
-        vanished = layer.activation.name == "softmax" and bool((a.max(axis=-1) < smallest).any())
-        reached = np.abs(a) if layer.activation.name == "tanh" else a
-        if bool((reached > largest).any()) or vanished:
+        underflows = layer.activation.name == "softmax" and bool((a.max(axis=-1) < smallest).any())
+        exponent = np.abs(a) if layer.activation.name == "tanh" else a
+        if bool((exponent > largest).any()) or underflows:
             return index
     if problem.risk.on == "logits":
-        out_of_reach = np.abs(trace.outputs) > largest
+        overflows = np.abs(trace.outputs) > largest
     elif problem.risk.on == "probabilities":
         terms = LOSSES[problem.risk.loss.name].on["probabilities"]
-        naive = terms.gradient(trace.outputs, problem.batch.targets)
-        out_of_reach = ~np.isfinite(naive)
+        gradient = terms.gradient(trace.outputs, problem.batch.targets)
+        overflows = ~np.isfinite(gradient)
     else:
         return None
-    return len(layers) - 1 if bool(out_of_reach.any()) else None
+    return len(layers) - 1 if bool(overflows.any()) else None

@@ -1,4 +1,4 @@
-"""The catalogue as pages, one a bug, and their index; written from the table and from nothing else."""
+"""Write the catalogue of bugs as Markdown pages, one for each bug, and an index."""
 
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
@@ -28,12 +28,12 @@ _SYMBOLS = (
 
 
 def pages(bugs: Collection[Bug], coincidences: Coincidences) -> dict[str, str]:
-    """Give the text of each page by its file's name: one a bug, and the index.
+    """Return the text of each page by file name: one for each bug, and the index.
 
-    coincidences: by bug, others that give the same numbers, each with the problems whose shape makes them.
+    coincidences: by bug, the bugs that give the same gradients, each with the problems where they do.
     """
-    found = {f"{bug.id}.md": _joined(_page(bug, coincidences.get(bug.id, {}))) for bug in bugs}
-    return {INDEX: _joined(_index(bugs)), **found}
+    bug_pages = {f"{bug.id}.md": _joined(_page(bug, coincidences.get(bug.id, {}))) for bug in bugs}
+    return {INDEX: _joined(_index(bugs)), **bug_pages}
 
 
 def _joined(paragraphs: Iterator[str]) -> str:
@@ -89,7 +89,7 @@ def _page(bug: Bug, coincident: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
 
 
 def _sought(bug: Bug) -> str:
-    """Say in how many ways the row makes itself, each of which a diagnosis tries."""
+    """Return a sentence that lists the forms of a bug that the search tries."""
     ways = [f"in place of {_ABOUT[equation]} (`{equation}`)" for equation in bug.replaces]
     if bug.factors is not None:
         ways.append("as a factor of one of the values that this problem gives it")
@@ -105,7 +105,7 @@ def _sought(bug: Bug) -> str:
 
 
 def _wrapped(text: str) -> str:
-    """Break lines between words, but never within `code`, where a line could begin with Markdown's signs."""
+    """Return wrapped text without breaks inside `code`: a line could start with Markdown syntax."""
     pieces = text.split("`")
     pieces[1::2] = [code.replace(" ", _SPACE_IN_CODE) for code in pieces[1::2]]
     lines = textwrap.fill("`".join(pieces), _WIDTH, break_long_words=False, break_on_hyphens=False)

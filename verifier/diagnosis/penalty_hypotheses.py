@@ -1,4 +1,4 @@
-"""What the program may have taken for the penalties; a strength is read off the layers that show it."""
+"""Hypotheses about wrong penalties. An unknown strength is estimated from each layer."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,18 +13,22 @@ from reference_impl.network import LayerParameters, Parameters
 from reference_impl.risk import Penalty
 from verifier.diagnosis.bug import Bug, Taken
 from verifier.diagnosis.bugs import BUGS
-from verifier.diagnosis.evidence import SLACK, Evidence
-from verifier.diagnosis.fitting import RULES, is_beyond_chance
-
-_STRONGEST = 1e6  # a factor or strength that somebody may have written
-_ALIKE = 1e-6  # relative distance of two estimates of one strength
+from verifier.diagnosis.costs import (
+    MAX_STRENGTH,
+    ROUNDING_SLACK,
+    RULES_PER_GRADIENT,
+    SAME_STRENGTH_RTOL,
+)
+from verifier.diagnosis.evidence import Evidence
+from verifier.diagnosis.fitting import is_beyond_chance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PenaltyHypothesis:
-    """bug: None for the declared penalties. penalties: what they add to every gradient.
+    """Penalties that the program may have used. bug: None for the declared ones.
 
-    data_factors: of weights' and biases' gradients, what the loss's own part is multiplied by.
+    penalties: their gradients, of all layers. data_factors: factor of the loss's own gradient by kind.
+    unknowns: the count of estimated numbers.
     """
 
     penalties: Parameters
@@ -35,11 +39,12 @@ class PenaltyHypothesis:
 
 
 def declared(evidence: Evidence) -> PenaltyHypothesis:
+    """Return the hypothesis that the declared penalties were used."""
     return PenaltyHypothesis(_gradients(evidence, evidence.problem.risk.penalties))
 
 
 def mistaken(evidence: Evidence) -> Iterator[PenaltyHypothesis]:
-    """Give every row of the table about penalties, each strength estimated."""
+    """Yield a hypothesis for every penalty bug, with its strength estimated where it is unknown."""
     for bug in BUGS.values():
         for taken in bug.penalties(evidence.problem) if bug.penalties is not None else ():
             base = _gradients(evidence, taken.penalties)
@@ -68,37 +73,39 @@ def _gradients(evidence: Evidence, penalties: tuple[Penalty, ...]) -> Parameters
 def _sum(base: Parameters, extra: Parameters, strength: float) -> Parameters:
     return tuple(
         LayerParameters(
-            own.weight + strength * other.weight,
-            None if own.bias is None or other.bias is None else own.bias + strength * other.bias,
+            first.weight + strength * second.weight,
+            None if first.bias is None or second.bias is None else first.bias + strength * second.bias,
         )
-        for own, other in zip(base, extra, strict=True)
+        for first, second in zip(base, extra, strict=True)
     )
 
 
 def _strengths(evidence: Evidence, base: Parameters, extra: Parameters) -> Iterator[float]:
-    """Estimate t in S = s · data + base + t · extra, s = 1 or free, from every layer that it explains."""
-    found: list[float] = []
+    """Yield estimates of t in S = s · data + base + t · extra, s = 1 or free, from each layer that fits."""
+    strengths: list[float] = []
     right = _gradients(evidence, evidence.problem.risk.penalties)
     for index, parts in enumerate(evidence.parts):
         part = parts["weight"]
         if part.submitted is None:
             continue
         data = evidence.reference[index].weight - right[index].weight
-        allowed = SLACK * part.allowance + evidence.quantum
+        tolerance = ROUNDING_SLACK * part.allowance + evidence.quantum
         rest = part.submitted - base[index].weight
         for columns, target in (
             ([extra[index].weight], rest - data),
             ([extra[index].weight, data], rest),
         ):
-            strength = _solved(columns, target, allowed, SLACK * part.relative)
-            if strength is None or any(abs(strength - t) <= _ALIKE * abs(t) for t in found):
+            strength = _solve_coefficient(columns, target, tolerance, ROUNDING_SLACK * part.relative)
+            if strength is None or any(abs(strength - t) <= SAME_STRENGTH_RTOL * abs(t) for t in strengths):
                 continue
-            found.append(strength)
+            strengths.append(strength)
             yield strength
 
 
-def _solved(columns: list[Array], target: Array, allowed: Array, relative: Array) -> float | None:
-    """Give the first column's coefficient where the columns explain the target."""
+def _solve_coefficient(
+    columns: list[Array], target: Array, base_tolerance: Array, relative: Array
+) -> float | None:
+    """Return the first column's coefficient if the columns explain the target, else None."""
     stacked = np.stack([column.ravel() for column in columns], axis=1)
     if stacked.shape[0] <= stacked.shape[1] or not stacked[:, 0].any():
         return None
@@ -107,14 +114,21 @@ def _solved(columns: list[Array], target: Array, allowed: Array, relative: Array
     coefficients, _, rank, _ = np.linalg.lstsq(stacked, target.ravel(), rcond=None)
     if rank < stacked.shape[1]:
         return None
-    left = np.abs(stacked @ coefficients - target.ravel())
-    reach = allowed.ravel() + relative.ravel() * np.abs(coefficients[0] * stacked[:, 0])
+    residual = np.abs(stacked @ coefficients - target.ravel())
+    tolerance = base_tolerance.ravel() + relative.ravel() * np.abs(coefficients[0] * stacked[:, 0])
     if len(columns) > 1:
-        reach = reach + (abs(coefficients[1]) - 1.0 if abs(coefficients[1]) > 1.0 else 0.0) * allowed.ravel()
-    if not (np.isfinite(coefficients).all() and abs(coefficients[0]) < _STRONGEST):
+        tolerance = (
+            tolerance
+            + (abs(coefficients[1]) - 1.0 if abs(coefficients[1]) > 1.0 else 0.0) * base_tolerance.ravel()
+        )
+    if not (np.isfinite(coefficients).all() and abs(coefficients[0]) < MAX_STRENGTH):
         return None
-    fits = bool((left <= reach).all())
-    share = np.abs(coefficients[0] * stacked[:, 0]) / np.maximum(allowed.ravel(), 5e-324)
-    told = share > 1.0
-    bits = (int(told.sum()) - len(columns)) * float(np.median(np.log2(share[told]))) if told.any() else 0.0
-    return float(coefficients[0]) if fits and is_beyond_chance(bits, RULES) else None
+    fits = bool((residual <= tolerance).all())
+    share = np.abs(coefficients[0] * stacked[:, 0]) / np.maximum(base_tolerance.ravel(), 5e-324)
+    significant = share > 1.0
+    bits = (
+        (int(significant.sum()) - len(columns)) * float(np.median(np.log2(share[significant])))
+        if significant.any()
+        else 0.0
+    )
+    return float(coefficients[0]) if fits and is_beyond_chance(bits, RULES_PER_GRADIENT) else None

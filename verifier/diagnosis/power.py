@@ -1,8 +1,7 @@
-"""inspect(): what a problem could reveal, told by making every bug of the catalogue on it.
+"""Mutation testing of a problem: make every bug of the catalogue and check whether it would be caught.
 
-A bug that leaves every number within its tolerance is invisible here. Whether that is the fault of the
-numbers or of the network's shape is told by other numbers of the same shape: what no numbers reveal (a linear
-layer hides g′, whatever its weights) is not counted against the problem.
+A mutant with every entry within its tolerance is not caught. It counts as missed only if other numbers of the
+same shape catch it; a mutant that no numbers catch (a linear layer hides g′) is hidden by the shape.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,17 +24,17 @@ from verifier.precision import PRECISIONS, Precision
 from verifier.rounding import rounding
 from verifier.tolerance import TOLERANCES, Tolerance
 
-PROBES = 4  # other numbers of the same shape
-MOST_COMPARED = 4096  # entries by which two bugs are told apart
-_FAR = 1e9  # tolerances; what is that far off is no nearer for being farther
-_APART = 2.0  # tolerances between two bugs that can be told apart
+PROBES = 4  # draws of other numbers of the same shape
+MOST_COMPARED = 4096  # entries in which two bugs are compared
+_MAX_ERROR = 1e9  # in tolerances: larger errors are clipped before they are compared
+_SEPARATION = 2.0  # in tolerances: bugs that differ by less in every entry are the same
 
 Key = tuple[str, int | None, str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """key: bug, layer, equation, form. caught: some entry is out of tolerance.
+class _MutantOutcome:
+    """Outcome of one mutant. key: bug, layer, equation, form. caught: some entry is out of tolerance.
 
     signature: errors of sampled entries, in tolerances.
     """
@@ -50,21 +49,23 @@ def inspect_problem(
     precision: Precision = PRECISIONS["float64"],
     tolerance: Tolerance = TOLERANCES["standard"],
 ) -> Inspection:
-    """Say which bugs a problem reveals, which it hides, and which it cannot tell apart.
+    """Return which bugs a problem catches, misses and hides, and which of them give the same gradients.
 
-    precision, tolerance: those of the check that is to catch them: a bug is caught where an entry is off by
-    more than rounding in that precision and rtol · scale + atol. Work: a backward
-    pass or two for each bug, place and form, on this problem and on `PROBES` draws of other numbers.
+    precision, tolerance: of the later check. A mutant is caught if the error of an entry exceeds the rounding
+    error in that precision plus rtol · scale + atol. The work is one or two backward passes for each bug,
+    layer and form, on this problem and on `PROBES` draws of other numbers.
     """
-    seen = {item.key: item for item in _seen(problem, precision, tolerance)}
+    seen = {item.key: item for item in _mutant_outcomes(problem, precision, tolerance)}
     possible: set[Key] = set()
     separable: set[frozenset[str]] = set()
     for seed in range(PROBES):
-        other = {item.key: item for item in _seen(strong_numbers(problem, seed), precision, tolerance)}
+        other = {
+            item.key: item for item in _mutant_outcomes(strong_numbers(problem, seed), precision, tolerance)
+        }
         caught = {key: item for key, item in other.items() if item.caught}
         possible |= caught.keys()
-        apart = {frozenset(pair) for pair in _bugs_of(caught)} - _alike(caught)
-        separable |= apart
+        separated = {frozenset(pair) for pair in _bugs_of(caught)} - _alike(caught)
+        separable |= separated
     possible |= {key for key, item in seen.items() if item.caught}
     alike = _alike({key: item for key, item in seen.items() if item.caught})
     rows = tuple(_row(bug, seen, possible, alike, separable) for bug in _made_bugs(seen))
@@ -81,14 +82,20 @@ def inspect_problem(
     )
 
 
-def _seen(problem: Problem, precision: Precision, tolerance: Tolerance) -> Iterator[_Seen]:
+def _mutant_outcomes(
+    problem: Problem, precision: Precision, tolerance: Tolerance
+) -> Iterator[_MutantOutcome]:
     trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, precision)
+    rounding_errors = rounding(problem, trace, precision)
     right = _flat(gradients(problem, trace))
     allowed = np.concatenate(
         [
-            (honest.allowance[name] + tolerance.rtol * honest.scale[name] + tolerance.atol).ravel()
-            for name in honest.allowance
+            (
+                rounding_errors.allowance[name]
+                + tolerance.rtol * rounding_errors.scale[name]
+                + tolerance.atol
+            ).ravel()
+            for name in rounding_errors.allowance
         ]
     )
     allowed = np.maximum(allowed, np.finfo(np.float64).tiny)
@@ -99,8 +106,12 @@ def _seen(problem: Problem, precision: Precision, tolerance: Tolerance) -> Itera
             error = (_flat(mutant.gradients) - right) / allowed
             place = (mutant.bug.id, mutant.layer, mutant.equation)
             form = counts[place] = counts.get(place, -1) + 1
-            caught = not bool((np.abs(error) <= 1.0).all())  # NaN is no right number
-            yield _Seen((*place, form), caught, np.nan_to_num(error[sample], nan=_FAR).clip(-_FAR, _FAR))
+            caught = not bool((np.abs(error) <= 1.0).all())  # NaN counts as caught
+            yield _MutantOutcome(
+                (*place, form),
+                caught,
+                np.nan_to_num(error[sample], nan=_MAX_ERROR).clip(-_MAX_ERROR, _MAX_ERROR),
+            )
 
 
 def _flat(parameters: Parameters) -> Array:
@@ -113,56 +124,56 @@ def _sample(size: int) -> Array:
     return np.sort(np.random.default_rng(0).choice(size, MOST_COMPARED, replace=False))
 
 
-def _alike(seen: Mapping[Key, _Seen]) -> set[frozenset[str]]:
-    """Give pairs of bugs of which some two forms give the same numbers."""
+def _alike(seen: Mapping[Key, _MutantOutcome]) -> set[frozenset[str]]:
+    """Return the pairs of bugs that have two mutants with the same gradients."""
     keys = list(seen)
     if not keys:
         return set()
-    found: set[frozenset[str]] = set()
+    pairs: set[frozenset[str]] = set()
     signatures = np.stack([item.signature for item in seen.values()])
     for index, key in enumerate(keys):
         distance = np.abs(signatures[index + 1 :] - signatures[index]).max(axis=1)
-        for other in np.flatnonzero(distance <= _APART):
+        for other in np.flatnonzero(distance <= _SEPARATION):
             bug = keys[index + 1 + int(other)][0]
             if bug != key[0]:
-                found.add(frozenset((key[0], bug)))
-    return found
+                pairs.add(frozenset((key[0], bug)))
+    return pairs
 
 
-def _bugs_of(seen: Mapping[Key, _Seen]) -> Iterator[tuple[str, str]]:
+def _bugs_of(seen: Mapping[Key, _MutantOutcome]) -> Iterator[tuple[str, str]]:
     bugs = sorted({key[0] for key in seen})
     for index, first in enumerate(bugs):
         yield from ((first, second) for second in bugs[index + 1 :])
 
 
-def _made_bugs(seen: Mapping[Key, _Seen]) -> list[str]:
+def _made_bugs(seen: Mapping[Key, _MutantOutcome]) -> list[str]:
     made = {key[0] for key in seen}
     return [bug for bug in BUGS if bug in made]
 
 
 def _row(
     bug: str,
-    seen: Mapping[Key, _Seen],
+    seen: Mapping[Key, _MutantOutcome],
     possible: set[Key],
     alike: set[frozenset[str]],
     separable: set[frozenset[str]],
 ) -> BugPower:
-    own = {key: item for key, item in seen.items() if key[0] == bug}
-    missed = [key for key, item in own.items() if not item.caught and key in possible]
-    hidden = [key for key, item in own.items() if not item.caught and key not in possible]
+    of_bug = {key: item for key, item in seen.items() if key[0] == bug}
+    missed = [key for key, item in of_bug.items() if not item.caught and key in possible]
+    hidden = [key for key, item in of_bug.items() if not item.caught and key not in possible]
     pairs = [pair for pair in alike if bug in pair]
     confused = sorted(other for pair in pairs for other in pair - {bug} if pair in separable)
-    always = sorted(other for pair in pairs for other in pair - {bug} if pair not in separable)
+    always_same = sorted(other for pair in pairs for other in pair - {bug} if pair not in separable)
     return BugPower(
         bug=bug,
-        made=len(own),
-        caught=sum(item.caught for item in own.values()),
+        made=len(of_bug),
+        caught=sum(item.caught for item in of_bug.values()),
         missed=len(missed),
         hidden=len(hidden),
         missed_at=_places(missed),
         hidden_at=_places(hidden),
         confused_with=tuple(confused),
-        same_here_as=tuple(always),
+        same_here_as=tuple(always_same),
     )
 
 
@@ -171,7 +182,7 @@ def _places(keys: list[Key]) -> tuple[Place, ...]:
 
 
 def score(rows: tuple[BugPower, ...]) -> float:
-    """Give the mean over bugs of the share that is caught, of what numbers of this shape can catch."""
+    """Return the mean over bugs of caught / (caught + missed); 1 if nothing can be caught."""
     shares = [row.caught / (row.caught + row.missed) for row in rows if row.caught + row.missed]
     return float(np.mean(shares)) if shares else 1.0
 

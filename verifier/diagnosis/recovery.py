@@ -1,7 +1,8 @@
-"""The submitter's δ, read off the weight and bias gradient of a layer.
+"""Recover δ of the submitted program from the weight and bias gradient of a layer.
 
-Both are Zᵀδ with Z = [z, 1]. Where Z's rows are independent (N ≤ in + 1) least squares gives δ back; what it
-leaves says that the outer product itself is wrong.
+Both gradients are Zᵀδ with Z = [z, 1]. If the rows of Z are independent (N ≤ in + 1), δ is a least-squares
+solution.
+A residual larger than rounding shows that the product itself is wrong.
 """
 
 from dataclasses import dataclass
@@ -10,36 +11,39 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import LayerParameters
-from verifier.diagnosis.evidence import SLACK, Evidence
-from verifier.diagnosis.fitting import CANCELLED
-
-_WORST_CONDITION = 1e7
+from verifier.diagnosis.costs import CANCELLATION_FRACTION, MAX_CONDITION, ROUNDING_SLACK
+from verifier.diagnosis.evidence import Evidence
+from verifier.diagnosis.fitting import size_of_delta
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recovered:
-    """delta: (N, out). blur: its error over that of a δ by the rules. tested: there were more equations."""
+    """A recovered δ, (N, out).
+
+    noise_factor: its rounding error over that of a δ computed by a rule.
+    tested: there were more equations than unknowns.
+    """
 
     delta: Array
-    blur: float
+    noise_factor: float
     tested: bool
 
 
 @np.errstate(all="ignore")
 def recover_delta(evidence: Evidence, layer: int, penalty: LayerParameters) -> Recovered | None:
-    """Give the δ that explains the layer's gradients as products; None where none does, or more than one.
+    """Return the δ whose products are the submitted gradients of a layer; None if there is none or several.
 
-    penalty: what the penalties add to the gradients handed in.
+    penalty: the gradients of the penalties.
     """
-    given = evidence.given(layer)
+    parts = evidence.submitted_parts(layer)
     examples = evidence.problem.batch.size
     rows, targets, errors = [], [], []
-    for part in given:
+    for part in parts:
         left = evidence.trace.z[layer].T if part.kind == "weight" else np.ones((1, examples))
         values = np.atleast_2d(part.submitted - getattr(penalty, part.kind))
         rows.append(left)
         targets.append(values)
-        size = np.atleast_2d(np.abs(values) + CANCELLED * np.sqrt(np.mean(np.square(values))))
+        size = np.atleast_2d(np.abs(values) + CANCELLATION_FRACTION * np.sqrt(np.mean(np.square(values))))
         errors.append(np.atleast_2d(part.relative) * size + evidence.quantum)
     if not rows:
         return None
@@ -47,15 +51,15 @@ def recover_delta(evidence: Evidence, layer: int, penalty: LayerParameters) -> R
     if z.shape[0] < examples or not (np.isfinite(z).all() and np.isfinite(target).all()):
         return None
     singular = np.linalg.svd(z, compute_uv=False)
-    if singular[-1] * _WORST_CONDITION < singular[0]:
+    if singular[-1] * MAX_CONDITION < singular[0]:
         return None
     inverse = np.linalg.pinv(z)
     delta = inverse @ target
-    spread = np.abs(inverse) @ error
-    reach = np.abs(z) @ spread + error
-    if not (np.abs(z @ delta - target) <= SLACK * reach).all():
+    delta_error = np.abs(inverse) @ error
+    target_error = np.abs(z) @ delta_error + error
+    if not (np.abs(z @ delta - target) <= ROUNDING_SLACK * target_error).all():
         return None
-    relative = float(np.median(np.concatenate([part.relative.ravel() for part in given])))
-    size = np.abs(delta) + CANCELLED * np.sqrt(np.mean(np.square(delta), axis=1, keepdims=True))
-    blur = max(1.0, float(np.max(spread / np.maximum(size, 5e-324))) / relative)
-    return Recovered(delta, blur, z.shape[0] > examples)
+    relative = float(np.median(np.concatenate([part.relative.ravel() for part in parts])))
+    size = size_of_delta(delta)
+    noise_factor = max(1.0, float(np.max(delta_error / np.maximum(size, 5e-324))) / relative)
+    return Recovered(delta, noise_factor, z.shape[0] > examples)

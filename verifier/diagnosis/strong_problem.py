@@ -1,4 +1,4 @@
-"""Numbers that hide nothing: parameters, inputs and targets drawn anew for a problem's shape."""
+"""Draw informative parameters, inputs and targets for a problem's shape."""
 
 from dataclasses import replace
 
@@ -9,31 +9,31 @@ from reference_impl.backpropagation import deltas
 from reference_impl.network import Batch, LayerParameters, forward
 from reference_impl.problem import Problem
 
-_TRIES = 40
-_LEAST_EXAMPLES = 5
+_ATTEMPTS = 40
+_MIN_EXAMPLES = 5
 
 
 def strong_numbers(problem: Problem, seed: int) -> Problem:
-    """Draw short decimals in general position; of several draws take the one with the fewest zero δ's.
+    """Return the problem with random short decimals; of several draws the one with the fewest zero δ.
 
-    Network, loss, reductions and penalties stay; N is at least 5 and, with several
-    outputs, no multiple of their number C. The same seed gives the same numbers.
+    Network, loss, reductions and penalties stay. N is at least 5 and, with several outputs, not a multiple of
+    their count C. The result depends on the seed only.
     """
-    best, most = None, -1.0
-    for attempt in range(_TRIES):
+    best, best_share = None, -1.0
+    for attempt in range(_ATTEMPTS):
         drawn = _draw(problem, np.random.default_rng([seed, attempt]))
-        share = _share_alive(drawn)
-        if share > most:
-            best, most = drawn, share
+        share = _informative_share(drawn)
+        if share > best_share:
+            best, best_share = drawn, share
         if share == 1.0:
             break
-    assert best is not None  # there is at least one try
+    assert best is not None  # there is at least one attempt
     return best
 
 
 def examples_for(outputs: int) -> int:
-    """Give an N that no factor of the loss can be taken for."""
-    number = _LEAST_EXAMPLES
+    """Return a batch size that is not a multiple of the number of outputs."""
+    number = _MIN_EXAMPLES
     while outputs > 1 and number % outputs == 0:
         number += 1
     return number
@@ -43,12 +43,12 @@ def _draw(problem: Problem, rng: np.random.Generator) -> Problem:
     examples = examples_for(problem.network.layers[-1].outputs)
     parameters = tuple(
         LayerParameters(
-            _short(rng.normal(scale=1.2 / np.sqrt(layer.inputs), size=(layer.inputs, layer.outputs)), 0.05),
-            _short(rng.normal(scale=0.4, size=layer.outputs), 0.05) if layer.bias else None,
+            _round(rng.normal(scale=1.2 / np.sqrt(layer.inputs), size=(layer.inputs, layer.outputs)), 0.05),
+            _round(rng.normal(scale=0.4, size=layer.outputs), 0.05) if layer.bias else None,
         )
         for layer in problem.network.layers
     )
-    inputs = _short(rng.normal(size=(examples, problem.network.layers[0].inputs)), 0.1)
+    inputs = _round(rng.normal(size=(examples, problem.network.layers[0].inputs)), 0.1)
     masks = {
         index: np.where(rng.random((examples, mask.shape[1])) < 0.75, _scale_of(mask), 0.0)
         for index, mask in problem.batch.masks.items()
@@ -58,8 +58,8 @@ def _draw(problem: Problem, rng: np.random.Generator) -> Problem:
     )
 
 
-def _short(values: Array, least: float) -> Array:
-    """Round to hundredths, none of them 0."""
+def _round(values: Array, least: float) -> Array:
+    """Return values rounded to hundredths, with a least magnitude."""
     rounded = np.round(values, 2)
     return np.where(np.abs(rounded) < least, np.where(values < 0, -least, least), rounded)
 
@@ -80,13 +80,13 @@ def _targets(problem: Problem, rng: np.random.Generator, examples: int) -> Array
     return rng.integers(2, size=(examples, outputs)).astype(float)
 
 
-def _share_alive(problem: Problem) -> float:
-    """Give the share of units, over all layers, that some example reaches, and some does not where it may."""
+def _informative_share(problem: Problem) -> float:
+    """Return the mean share of units with a nonzero δ, and with examples on both sides of each kink."""
     trace = forward(problem.network, problem.parameters, problem.batch)
     shares = []
     for layer, a, delta in zip(problem.network.layers, trace.a, deltas(problem, trace), strict=True):
-        alive = (delta != 0).any(axis=0) & np.isfinite(a).all(axis=0)
+        informative = (delta != 0).any(axis=0) & np.isfinite(a).all(axis=0)
         for kink in layer.activation.kinks:
-            alive &= (a > kink.at).any(axis=0) & (a < kink.at).any(axis=0)
-        shares.append(alive.mean())
+            informative &= (a > kink.at).any(axis=0) & (a < kink.at).any(axis=0)
+        shares.append(informative.mean())
     return float(np.mean(shares))

@@ -1,4 +1,4 @@
-"""A finding in words: the table's sentences with this network's layers, units and numbers filled in."""
+"""Describe a finding in words: fill the catalogue's templates with layers, units and numbers."""
 
 from typing import Any
 
@@ -21,8 +21,7 @@ _EQUATIONS = {
 }
 _WEIGHTS_SHOWN = 8
 
-
-# what is noticed beside another mistake
+# explanations of a bug that is reported together with another one
 _BESIDE = {
     "rounded": "Besides, the numbers were printed to {digits} digits.",
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
@@ -31,7 +30,7 @@ _BESIDE_FOR_STUDENTS = {
     "rounded": "Besides, the numbers were rounded in print.",
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
 }
-_PUBLIC = ("place", "above", "examples", "outputs")  # what a sentence for students may be filled in with
+_PUBLIC = ("place", "above", "examples", "outputs")  # placeholders of explanations for students
 _NO_PLAIN_OVERFLOW = (
     "NaN or infinity was handed in for {parameters}, first in {place}. Plain formulas stay within the range "
     "of the numbers on this problem, so look for a 0/0, a log(0) or an entry that was never set."
@@ -47,22 +46,24 @@ _NO_PLAIN_OVERFLOW_FOR_STUDENTS = (
 
 
 def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full: bool = True) -> Diagnosis:
-    """Put a finding into words.
+    """Return a finding in words.
 
-    alone: no other mistake stands beside it. in_full: the search came to its end before its budget did.
+    alone: it is the only finding. in_full: the search ended before its budget was used up.
     """
     words = BUGS[finding.bug].words
     filled = _filled(evidence.problem, finding)
     explanation = words.explanation.format(**filled)
-    told = (words.for_students or words.explanation).format(**{name: filled[name] for name in _PUBLIC})
+    for_students = (words.for_students or words.explanation).format(
+        **{name: filled[name] for name in _PUBLIC}
+    )
     if not alone and finding.bug in _BESIDE:
         explanation = _BESIDE[finding.bug].format(**filled)
-        told = _BESIDE_FOR_STUDENTS[finding.bug]
+        for_students = _BESIDE_FOR_STUDENTS[finding.bug]
     if finding.estimates.get("in_plain_arithmetic") is False:
         explanation = _NO_PLAIN_OVERFLOW.format(
             parameters=", ".join(finding.parameters), place=filled["place"]
         )
-        told = _NO_PLAIN_OVERFLOW_FOR_STUDENTS
+        for_students = _NO_PLAIN_OVERFLOW_FOR_STUDENTS
     if finding.bug == UNEXPLAINED_ID:
         where = _EQUATIONS[finding.equation].format(**filled)
         explanation += f" The first error is in {where}."
@@ -82,12 +83,12 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full:
         wrong=words.wrong,
         hint=words.hint.format(place=filled["place"]),
         estimates=finding.estimates,
-        for_students=told,
+        for_students=for_students,
     )
 
 
 def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
-    """Give a value for every placeholder that the table's words may use."""
+    """Return the values of all placeholders in the catalogue's templates."""
     layers = problem.network.layers
     place = "the whole network"
     above = "the loss"
@@ -124,10 +125,12 @@ def _shown(value: Any) -> str:
 
 
 def _units(evidence: Evidence, finding: Finding) -> str:
-    """Name the units of the layer in which the error shows, the one that shows it most at the end."""
+    """Return a sentence that names the affected units of the layer, the worst one last."""
     if finding.layer is None or not finding.parameters:
         return ""
-    parts = [p for p in evidence.parts[finding.layer].values() if p.name in finding.parameters and p.given]
+    parts = [
+        p for p in evidence.parts[finding.layer].values() if p.name in finding.parameters and p.is_submitted
+    ]
     error = np.zeros(evidence.problem.network.layers[finding.layer].outputs)
     allowed = np.zeros_like(error)
     for part in parts:

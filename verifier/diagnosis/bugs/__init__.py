@@ -1,6 +1,6 @@
-"""The catalogue of known backpropagation bugs: one row each, a file beside this one. Ids are fixed.
+"""Table of known backpropagation bugs, one module for each. Ids never change.
 
-The order is that in which bugs are believed where they give the same numbers.
+The order is the order of preference among bugs with the same gradients.
 """
 
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""What wrong programs compute in place of each equation; the table in `bugs/` says which bug is which."""
+"""Wrong formulas for each equation of backpropagation, used by the table in `bugs/`."""

@@ -1,4 +1,4 @@
-"""Derivatives that programs take for the right one."""
+"""Wrong activation derivatives that occur in programs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -10,12 +10,12 @@ from reference_impl.activations import ACTIVATIONS
 from reference_impl.array import Array
 from verifier.diagnosis.bug import Place
 
-# g′ written with what g puts out: right at z, wrong at a
+# g′ as a function of the output z = g(a): right at z, wrong at a
 FORMS_AT_OUTPUT: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
     {"sigmoid": lambda v: v * (1.0 - v), "tanh": lambda v: 1.0 - np.square(v)}
 )
 
-# slips of the pen, as functions of z
+# miswritten formulas, as functions of z
 FORMULAS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
     {
         "1 + z²": lambda z: 1.0 + np.square(z),
@@ -29,7 +29,7 @@ FORMULAS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
     }
 )
 
-# activations whose g′ is taken for another's, with options that people write
+# activations whose g′ is used for another one's, with common options
 TAKEN_FOR_ANOTHER: tuple[tuple[str, Mapping[str, Any]], ...] = (
     *((name, {}) for name in ACTIVATIONS if name not in ("identity", "softmax")),
     ("leaky_relu", {"slope": 0.1}),
@@ -39,16 +39,16 @@ TAKEN_FOR_ANOTHER: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 
 def taken_for_derivative(place: Place) -> Iterator[tuple[Array, str]]:
-    """Give every derivative that a program may take for the layer's own, with its name."""
-    own = place.row.activation
-    z = own.forward(place.a)
+    """Yield wrong derivatives of the layer's activation, each with its name in reports."""
+    right = place.row.activation
+    z = right.forward(place.a)
     for name, form in FORMS_AT_OUTPUT.items():
-        if name != own.name:
+        if name != right.name:
             yield form(z), f"the derivative of {name}, written in z"
     for formula, value in FORMULAS.items():
         yield value(z), formula
     for name, options in TAKEN_FOR_ANOTHER:
         other = ACTIVATIONS[name](**options)
-        if other.derivative is not None and (name, dict(other.options)) != (own.name, dict(own.options)):
+        if other.derivative is not None and (name, dict(other.options)) != (right.name, dict(right.options)):
             shown = name + "".join(f" with {key} {value:g}" for key, value in options.items())
             yield other.derivative(place.a), f"the derivative of {shown}"

@@ -1,6 +1,6 @@
-"""Examples counted more or less than once: c in Σ cₙ zₙδₙᵀ, found from the Gram matrix of the examples.
+"""Wrong weights of the examples: c in Σ cₙ zₙδₙᵀ, estimated from the Gram matrix of the examples' gradients.
 
-Two examples' gradients have the inner product (zₘ·zₙ + 1)(δₘ·δₙ), so that N × N numbers tell everything.
+The gradients of two examples have the inner product (zₘ·zₙ + 1)(δₘ·δₙ), so an N × N system determines c.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,18 +10,18 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.bug import Place, Replacement
+from verifier.diagnosis.costs import MAX_GRAM_EXAMPLES
 
-_DISTINCT = 1e-9  # relative size of the smallest eigenvalue that still tells examples apart
-_SPARE = 4  # numbers beyond those that determine the weights
-_NEAR = 1e-5  # of a whole number
-_ALL_TRIED = 64  # examples up to which each may be the one left out; beyond, only the first and the last
-_MOST_EXAMPLES = 1024  # for a Gram matrix
+_MIN_EIGENVALUE_RATIO = 1e-9  # smallest over largest eigenvalue with which the weights are determined
+_SPARE_EQUATIONS = 4  # beyond the number of weights, to confirm them
+_INTEGER_TOLERANCE = 1e-5  # distance of a weight from a whole number
+_MAX_ALL_PATTERNS = 64  # in larger batches only the first and last example are left out or repeated
 
 
 def patterns(examples: int) -> Iterator[Array]:
-    """Give weights that programs come to: one left out, counted twice, or the only one; with either mean."""
+    """Yield plausible weights, (N,): an example left out, counted twice or alone, with either mean."""
     ones, units = np.ones(examples), np.eye(examples)
-    for n in reversed(range(examples)) if examples <= _ALL_TRIED else (examples - 1, 0):
+    for n in reversed(range(examples)) if examples <= _MAX_ALL_PATTERNS else (examples - 1, 0):
         yield units[n]
         yield examples * units[n]
         yield ones - units[n]
@@ -37,61 +37,65 @@ def _all_patterns(examples: int) -> Array:
 
 
 def usual(examples: int) -> Iterator[Array]:
-    """Give the weights to make the bug with: the first left out, the last counted twice."""
+    """Yield the weights of mutants: first example left out, last one counted twice."""
     if examples > 2:
         yield np.ones(examples) - np.eye(examples)[0]
     if examples > 1:
         yield np.ones(examples) + np.eye(examples)[-1]
 
 
-def weights_for(place: Place, delta: Array, handed_in: Mapping[str, Array]) -> Iterator[tuple[Array, int]]:
-    """Give candidates for c, and how many of its numbers were estimated; the usual ones by default."""
-    if not handed_in:
+def weights_for(place: Place, delta: Array, submitted: Mapping[str, Array]) -> Iterator[tuple[Array, int]]:
+    """Yield candidates for c, each with the count of its estimated numbers.
+
+    submitted: the submitted gradients by kind; if empty, the weights of mutants are used.
+    """
+    if not submitted:
         yield from ((weights, 0) for weights in usual(delta.shape[0]))
         return
     z = place.trace.z[place.layer]
     ones = np.ones((z.shape[0], 1))
-    left = np.concatenate([z if kind == "weight" else ones for kind in handed_in], axis=1)
-    target = np.concatenate([np.atleast_2d(array) for array in handed_in.values()])
+    left = np.concatenate([z if kind == "weight" else ones for kind in submitted], axis=1)
+    target = np.concatenate([np.atleast_2d(array) for array in submitted.values()])
     for weights, unknowns in _estimated(left, delta, target):
         if not all_alike(weights):
             yield weights, unknowns
 
 
 def weighted_examples(place: Place) -> Iterator[Replacement]:
-    """Σ cₙ zₙδₙᵀ in place of a weight gradient."""
+    """Yield Σ cₙ zₙδₙᵀ in place of a weight gradient."""
     if place.delta is None:
         return
-    handed_in = {} if place.submitted is None else {"weight": place.submitted}
+    submitted = {} if place.submitted is None else {"weight": place.submitted}
     z = place.trace.z[place.layer]
-    for weights, unknowns in weights_for(place, place.delta, handed_in):
+    for weights, unknowns in weights_for(place, place.delta, submitted):
         value = z.T @ (weights[:, None] * place.delta)
         yield Replacement(value, {"weights": weights.tolist()}, unknowns=unknowns)
 
 
 def weighted_examples_of_bias(place: Place) -> Iterator[Replacement]:
-    """Σ cₙ δₙ in place of a bias gradient, where the weight gradient shows the same c."""
-    if place.delta is None or "weight" not in place.handed_in:
+    """Yield Σ cₙ δₙ in place of a bias gradient, with c estimated from the weight gradient."""
+    if place.delta is None or "weight" not in place.submitted_by_kind:
         return
-    for weights, _ in weights_for(place, place.delta, place.handed_in):
+    for weights, _ in weights_for(place, place.delta, place.submitted_by_kind):
         yield Replacement(weights @ place.delta, {"weights": weights.tolist()})
 
 
 def _estimated(left: Array, delta: Array, target: Array) -> Iterator[tuple[Array, int]]:
-    """Solve for c where the layer's numbers suffice, else try the patterns. left: (N, in)."""
+    """Yield the solution c if there are enough equations, then the two best patterns. left: (N, in)."""
     examples = delta.shape[0]
-    if not 2 <= examples <= _MOST_EXAMPLES:
+    if not 2 <= examples <= MAX_GRAM_EXAMPLES:
         return
     gram = (left @ left.T) * (delta @ delta.T)
     inner = ((left @ target) * delta).sum(axis=1)
-    if target.size >= examples + _SPARE and np.isfinite(gram).all():
+    if target.size >= examples + _SPARE_EQUATIONS and np.isfinite(gram).all():
         values, vectors = np.linalg.eigh(gram)
-        if values[0] > _DISTINCT * values[-1] and values[0] > 0:
+        if values[0] > _MIN_EIGENVALUE_RATIO * values[-1] and values[0] > 0:
             weights = vectors @ ((vectors.T @ inner) / values)
             whole = np.rint(weights)
-            if (np.abs(weights - whole) <= _NEAR * max(1.0, float(np.abs(weights).max()))).all():
-                yield whole + 0.0, 0  # no -0
-            elif delta.shape[1] > 1 and weights.min() > -_NEAR:  # with one output any wrong δ weights them
+            if (np.abs(weights - whole) <= _INTEGER_TOLERANCE * max(1.0, float(np.abs(weights).max()))).all():
+                yield whole + 0.0, 0  # turns -0 into 0
+            # with one output any wrong δ is a weighting
+            elif delta.shape[1] > 1 and weights.min() > -_INTEGER_TOLERANCE:
                 yield weights, examples
     square = float(np.vdot(target, target))
     tried = _all_patterns(examples)
@@ -101,4 +105,5 @@ def _estimated(left: Array, delta: Array, target: Array) -> Iterator[tuple[Array
 
 
 def all_alike(weights: Array) -> bool:
-    return bool(np.ptp(weights) <= _NEAR * np.abs(weights).max())  # all 0 as well
+    """True if all weights are equal, or all 0."""
+    return bool(np.ptp(weights) <= _INTEGER_TOLERANCE * np.abs(weights).max())

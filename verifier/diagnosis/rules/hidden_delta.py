@@ -1,4 +1,4 @@
-"""What is computed in place of δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)."""
+"""Wrong formulas for δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)."""
 
 from collections.abc import Iterator
 
@@ -12,16 +12,17 @@ LEARNING_RATES = (0.1, 0.5, 0.01)
 
 
 def sent_down(place: Place) -> Array:
-    """Give δ_{l+1} W_{l+1}ᵀ."""
+    """Return ∂R/∂z_l = δ_{l+1} W_{l+1}ᵀ."""
     return np.asarray(_above(place).delta @ _weight_above(place).T)
 
 
 def masked(place: Place, upstream: Array) -> Array:
+    """Return an upstream gradient multiplied by the layer's dropout mask."""
     return upstream if place.mask is None else upstream * place.mask
 
 
 def through(place: Place, upstream: Array) -> Array:
-    """Take ∂R/∂z of a layer to its δ, by the right rule."""
+    """Return δ from ∂R/∂z of the layer by the right rule."""
     return np.asarray(place.row.activation.pull_back(place.a, masked(place, upstream)))
 
 
@@ -83,7 +84,7 @@ def derivative_along_wrong_axis(place: Place) -> Iterator[Replacement]:
 
 def untransposed_weights(place: Place) -> Iterator[Replacement]:
     if _square_above(place):
-        yield _by(place, _above(place).delta @ _weight_above(place))
+        yield _from_upstream(place, _above(place).delta @ _weight_above(place))
 
 
 def updated_weights(place: Place) -> Iterator[Replacement]:
@@ -99,7 +100,7 @@ def wrong_layer_weights(place: Place) -> Iterator[Replacement]:
     right = _weight_above(place)
     for index, other in enumerate(place.problem.parameters):
         if index != place.layer + 1 and other.weight.shape == right.shape:
-            yield _by(place, _above(place).delta @ other.weight.T, other=f"layer {index}")
+            yield _from_upstream(place, _above(place).delta @ other.weight.T, other=f"layer {index}")
 
 
 def dropout_mask_missing(place: Place) -> Iterator[Replacement]:
@@ -116,10 +117,10 @@ def dropout_scale_missing(place: Place) -> Iterator[Replacement]:
 def last_path_only(place: Place) -> Iterator[Replacement]:
     delta, weight = _above(place).delta, _weight_above(place)
     if delta.shape[1] > 1:
-        yield _by(place, delta[:, -1:] @ weight[:, -1:].T)
+        yield _from_upstream(place, delta[:, -1:] @ weight[:, -1:].T)
 
 
-def _by(place: Place, upstream: Array, **estimates: str) -> Replacement:
+def _from_upstream(place: Place, upstream: Array, **estimates: str) -> Replacement:
     return Replacement(through(place, upstream), estimates, upstream=upstream)
 
 

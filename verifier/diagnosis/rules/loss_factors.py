@@ -1,4 +1,4 @@
-"""What the loss is multiplied by, by mistake."""
+"""Wrong factors of the loss."""
 
 from reference_impl.problem import Problem
 
@@ -12,7 +12,7 @@ def one_over_examples(problem: Problem) -> tuple[float, ...]:
 
 
 def outputs(problem: Problem) -> tuple[float, ...]:
-    """C where the loss takes the mean over outputs and the gradient does not, else 1/C."""
+    """Return C if the loss is a mean over outputs, else 1/C."""
     count = float(problem.batch.targets.shape[-1])
     return (count,) if problem.risk.outputs == "mean" else (1.0 / count,)
 

@@ -1,4 +1,4 @@
-"""What becomes of a right gradient's numbers on their way."""
+"""Transformations of a right gradient: zeroed, clipped, truncated, rounded in print."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,10 +7,10 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.diagnosis.bug import Changed
 
-_MOST_DIGITS = 12
-_TELLING = 30.0  # times a number's own rounding, which digits it was printed to must exceed
-_ROUND = 1e-6  # of a threshold, as float32 has it
-_SHARES = (0.5, 0.9)  # of the largest entry, and of the norm, to clip at when the bug is made
+_MAX_DIGITS = 12  # digits of numbers that may have been printed
+_MIN_PRINT_ROUNDINGS = 30.0  # in roundings of a number: rounding in print must be larger
+_ROUND_THRESHOLD_RTOL = 1e-6  # of a threshold stored in float32
+_CLIP_FRACTIONS = (0.5, 0.9)  # of the largest entry or the norm: thresholds of mutants
 
 Gradients = Mapping[str, Array]
 
@@ -28,34 +28,43 @@ def all_zero(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]
 
 
 def clipped(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]:
-    """By element; each parameter by its own norm; all together by theirs. To 0 is no clipping."""
+    """Yield gradients clipped by element, by the norm of each parameter, and by the global norm."""
     if submitted is None:
-        thresholds = [_short(share * float(np.abs(_flat(right)).max()), 2) for share in _SHARES]
-        norms = [_short(share * _norm(_flat(right)), 1) for share in _SHARES]
-        each = [_short(share * max(map(_norm, right.values())), 2) for share in _SHARES]
+        thresholds = [
+            _round_to_digits(share * float(np.abs(_flat(right)).max()), 2) for share in _CLIP_FRACTIONS
+        ]
+        global_norms = [_round_to_digits(share * _norm(_flat(right)), 1) for share in _CLIP_FRACTIONS]
+        parameter_norms = [
+            _round_to_digits(share * max(map(_norm, right.values())), 2) for share in _CLIP_FRACTIONS
+        ]
     else:
         thresholds = [float(np.abs(_flat(submitted)).max())]
-        norms, each = [], [max(map(_norm, submitted.values()))]  # all together: told by its round norm
+        # clipping by the global norm is found as a constant factor with a round norm
+        global_norms, parameter_norms = [], [max(map(_norm, submitted.values()))]
     for threshold in filter(None, thresholds):
-        cut = {name: np.clip(array, -threshold, threshold) for name, array in right.items()}
-        yield Changed(cut, {"threshold": threshold, "by": "element"}, unknowns=_unknowns(threshold))
-    for threshold in filter(None, each):
-        cut = {name: array * _shrunk(_norm(array), threshold) for name, array in right.items()}
+        clipped_gradients = {name: np.clip(array, -threshold, threshold) for name, array in right.items()}
         yield Changed(
-            cut, {"threshold": threshold, "by": "norm of each parameter"}, unknowns=_unknowns(threshold)
+            clipped_gradients, {"threshold": threshold, "by": "element"}, unknowns=_unknowns(threshold)
         )
-    for threshold in filter(None, norms):
+    for threshold in filter(None, parameter_norms):
+        clipped_gradients = {name: array * _shrunk(_norm(array), threshold) for name, array in right.items()}
+        yield Changed(
+            clipped_gradients,
+            {"threshold": threshold, "by": "norm of each parameter"},
+            unknowns=_unknowns(threshold),
+        )
+    for threshold in filter(None, global_norms):
         factor = _shrunk(_norm(_flat(right)), threshold)
         yield Changed({name: factor * array for name, array in right.items()}, {"threshold": threshold})
 
 
-def _short(value: float, digits: int) -> float:
+def _round_to_digits(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
 def _unknowns(threshold: float) -> int:
-    """Nobody has to be told a round threshold; any other is told by one of the numbers cut down to it."""
-    return 0 if abs(threshold - _short(threshold, 2)) <= _ROUND * threshold else 1
+    """Return 0 for a round threshold, else 1: it was read off one of the numbers clipped to it."""
+    return 0 if abs(threshold - _round_to_digits(threshold, 2)) <= _ROUND_THRESHOLD_RTOL * threshold else 1
 
 
 def _shrunk(norm: float, threshold: float) -> float:
@@ -63,12 +72,13 @@ def _shrunk(norm: float, threshold: float) -> float:
 
 
 def truncated(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]:
-    for cut in (np.trunc, np.floor, np.rint):
-        yield Changed({name: cut(array) for name, array in right.items()})
+    """Yield gradients converted to integers in each direction."""
+    for to_integer in (np.trunc, np.floor, np.rint):
+        yield Changed({name: to_integer(array) for name, array in right.items()})
 
 
 def rounded_in_print(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]:
-    """To so many decimals, or to so many significant digits, as few as the submitted numbers show."""
+    """Yield gradients rounded to the decimals or significant digits of the submitted numbers."""
     if submitted is None:
         for digits in (2, 3):
             yield Changed(
@@ -86,11 +96,11 @@ def rounded_in_print(right: Gradients, submitted: Gradients | None) -> Iterator[
 
 
 def decimals_of(values: Array) -> int | None:
-    """Give how many decimals hold all values as they were printed; None where that is no few."""
+    """Return the number of decimals that represents all values; None if they have full precision."""
     largest = float(np.abs(values).max(initial=0.0))
-    for digits in range(1, _MOST_DIGITS):
+    for digits in range(1, _MAX_DIGITS):
         unit = _unit_of(values)
-        if 10.0**-digits < _TELLING * unit * largest:
+        if 10.0**-digits < _MIN_PRINT_ROUNDINGS * unit * largest:
             return None
         if (np.abs(np.round(values, digits) - values) <= unit * np.abs(values)).all():
             return digits
@@ -98,9 +108,10 @@ def decimals_of(values: Array) -> int | None:
 
 
 def _significant_digits_of(values: Array) -> int | None:
+    """Return the number of significant digits that represents all values; None at full precision."""
     unit = _unit_of(values)
-    for digits in range(1, _MOST_DIGITS):
-        if 10.0**-digits < _TELLING * unit:
+    for digits in range(1, _MAX_DIGITS):
+        if 10.0**-digits < _MIN_PRINT_ROUNDINGS * unit:
             return None
         if (np.abs(_to_significant(values, digits) - values) <= unit * np.abs(values)).all():
             return digits
@@ -108,13 +119,13 @@ def _significant_digits_of(values: Array) -> int | None:
 
 
 def _unit_of(values: Array) -> float:
-    """Give the relative rounding of numbers that went through float32, or did not."""
+    """Return the relative spacing of float32 if all values fit it, else a few units of float64."""
     with np.errstate(over="ignore"):
         return 2.0**-23 if (values.astype(np.float32) == values).all() else 2.0**-51
 
 
 def _last_place(values: Array, digits: int) -> Array:
-    """Give the unit of the last of so many significant digits."""
+    """Return the unit of the last of so many significant digits, entry by entry."""
     with np.errstate(all="ignore"):
         place = np.where(values == 0, 0.0, np.floor(np.log10(np.abs(values))))
         return np.asarray(10.0 ** (place - (digits - 1)))

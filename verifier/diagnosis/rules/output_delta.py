@@ -1,4 +1,4 @@
-"""What is computed in place of δ_L = ∂R/∂z_L ∘ g′(a_L)."""
+"""Wrong formulas for δ_L = ∂R/∂z_L ∘ g′(a_L)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ _OF_LOGITS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Last:
-    """The end of the network as a program sees it that computes f = g(a) and ∂R/∂f by itself.
+    """The last function of a network, f = g(a), and ∂R/∂f, in a program that computes them separately.
 
-    a: what g is taken of. y: the targets. upstream: ∂R/∂f; all of them (N, C).
-    scale: the product of the loss's factor and reductions, which every ∂R/∂f holds.
-    of_logits: g is the loss's own softmax or sigmoid, and comes after the last layer's activation.
+    a: argument of g. y: targets. upstream: ∂R/∂f. All have shape (N, C).
+    scale: product of the loss's factor and reductions, a factor of every ∂R/∂f.
+    of_logits: g is the softmax or sigmoid of the loss, applied after the last layer's activation.
     """
 
     g: Activation
@@ -51,14 +51,14 @@ def _last(place: Place) -> _Last:
 
 
 def _to_preactivation(place: Place, last: _Last, of_a: Array) -> Array:
-    """Take ∂R/∂a, a the argument of g, to δ_L."""
+    """Return δ_L from ∂R/∂a, a being the argument of g."""
     if last.of_logits:
         return np.asarray(place.row.activation.pull_back(place.a, masked(place, of_a)))
     return of_a
 
 
 def of_output(place: Place) -> Array:
-    """Give ∂R/∂z_L, the derivative by what the network puts out."""
+    """Return ∂R/∂z_L, the derivative with respect to the network's outputs."""
     return masked(place, _unmasked(place))
 
 
@@ -99,7 +99,7 @@ def softmax_over_batch(place: Place) -> Iterator[Replacement]:
     for last in _softmax(place):
         exponentials = np.exp(last.a - last.a.max())
         totals = [exponentials.sum(axis=0)]
-        if last.a.shape[0] > 1:  # with one example all of them is the row
+        if last.a.shape[0] > 1:  # with one example the batch is the row
             totals.insert(0, exponentials.sum())
         for total in totals:
             yield from _with_probabilities(place, last, exponentials / total)
@@ -116,12 +116,12 @@ def softmax_twice(place: Place) -> Iterator[Replacement]:
 
 def weighted_output_delta(place: Place) -> Iterator[Replacement]:
     delta = output_delta(place.problem, place.trace)
-    for weights, unknowns in weights_for(place, delta, place.handed_in):
+    for weights, unknowns in weights_for(place, delta, place.submitted_by_kind):
         yield Replacement(weights[:, None] * delta, {"weights": weights.tolist()}, unknowns=unknowns)
 
 
 def hidden_softmax_diagonal(place: Place) -> Iterator[Replacement]:
-    """u ∘ p(1 − p) in a hidden softmax layer."""
+    """Yield u ∘ p(1 − p) in a hidden softmax layer."""
     if place.row.activation.name == "softmax":
         p = place.row.activation.forward(place.a)
         yield Replacement(masked(place, sent_down(place)) * p * (1.0 - p))
@@ -139,7 +139,7 @@ def target_ignored(place: Place) -> Iterator[Replacement]:
 
 
 def right_gradient_of_another_loss(place: Place) -> Iterator[Replacement]:
-    """The δ_L of every loss that these targets and outputs allow, under the same reductions."""
+    """Yield δ_L of every loss defined for these targets and outputs, under the same reductions."""
     risk, batch = place.problem.risk, place.problem.batch
     outputs = place.trace.outputs
     reductions = risk.example_scale(batch.size) / (outputs.shape[-1] if risk.outputs == "mean" else 1)
@@ -164,7 +164,7 @@ def _softmax(place: Place) -> Iterator[_Last]:
 
 
 def _with_probabilities(place: Place, last: _Last, p: Array) -> Iterator[Replacement]:
-    """δ_L as it comes out where p is taken for the softmax."""
+    """Yield δ_L with p in place of the softmax."""
     if place.problem.risk.loss.name == "cross_entropy":
         of_a = (p * last.y.sum(axis=-1, keepdims=True) - last.y) * last.scale
     else:
@@ -174,7 +174,7 @@ def _with_probabilities(place: Place, last: _Last, p: Array) -> Iterator[Replace
 
 
 def derivative_at_output(place: Place) -> Iterator[Replacement]:
-    """g′(z_L) for g′(a_L) in the output layer."""
+    """Yield δ_L with g′(z_L) in place of g′(a_L)."""
     activation = place.row.activation
     if activation.name != "identity":
         yield Replacement(activation.pull_back(activation.forward(place.a), of_output(place)))
@@ -203,7 +203,7 @@ def output_mask_scale_missing(place: Place) -> Iterator[Replacement]:
 
 
 def _unmasked(place: Place) -> Array:
-    """∂R/∂z_L before the last layer's mask."""
+    """Return ∂R/∂z_L before the last layer's mask."""
     risk, batch = place.problem.risk, place.problem.batch
     scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
     return np.asarray(risk.loss.on[risk.on].gradient(place.trace.outputs, batch.targets) * scale)

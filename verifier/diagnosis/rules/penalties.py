@@ -1,4 +1,4 @@
-"""What is taken for the declared penalties."""
+"""Wrong penalties that programs use in place of the declared ones."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,11 +7,11 @@ from reference_impl.problem import Problem
 from reference_impl.risk import Penalty
 from verifier.diagnosis.bug import Taken
 
-_STRENGTH = (0.1,)
+_STRENGTH = (0.1,)  # of the penalty in mutants
 
 
-def _with_each(problem: Problem, changed: list[Penalty | None]) -> Iterator[tuple[Penalty, ...]]:
-    """Change all penalties, then one at a time; None takes a penalty away."""
+def _changed_penalties(problem: Problem, changed: list[Penalty | None]) -> Iterator[tuple[Penalty, ...]]:
+    """Yield the penalties with all of them changed, then with one at a time; None removes a penalty."""
     penalties = problem.risk.penalties
     if penalties:
         yield tuple(other for other in changed if other)
@@ -21,19 +21,19 @@ def _with_each(problem: Problem, changed: list[Penalty | None]) -> Iterator[tupl
 
 
 def missing(problem: Problem) -> Iterator[Taken]:
-    for penalties in _with_each(problem, [None for _ in problem.risk.penalties]):
+    for penalties in _changed_penalties(problem, [None for _ in problem.risk.penalties]):
         yield Taken(penalties)
 
 
 def by_a_factor(problem: Problem) -> Iterator[Taken]:
-    """Doubled, halved, times or over N; else by a factor that has to be estimated."""
+    """Yield the penalties doubled, halved, times N, over N, and times a factor to be estimated."""
     examples = float(problem.batch.size)
     for factor in dict.fromkeys((2.0, 0.5, examples, 1.0 / examples)):
         if factor != 1.0:
             changed: list[Penalty | None] = [
-                replace(own, factor=own.factor * factor) for own in problem.risk.penalties
+                replace(penalty, factor=penalty.factor * factor) for penalty in problem.risk.penalties
             ]
-            for penalties in _with_each(problem, changed):
+            for penalties in _changed_penalties(problem, changed):
                 yield Taken(penalties, {"factor": factor})
     if problem.risk.penalties:
         yield Taken((), scaled=problem.risk.penalties, unknown="factor", usual=(3.0,))
@@ -49,30 +49,30 @@ def missing_on_biases(problem: Problem) -> Iterator[Taken]:
 
 def _of_biases(problem: Problem, included: bool) -> Iterator[Taken]:
     if any(layer.bias for layer in problem.network.layers):
-        changed: list[Penalty | None] = [replace(own, biases=included) for own in problem.risk.penalties]
-        for penalties in _with_each(problem, changed):
+        changed: list[Penalty | None] = [replace(p, biases=included) for p in problem.risk.penalties]
+        for penalties in _changed_penalties(problem, changed):
             if penalties != problem.risk.penalties:
                 yield Taken(penalties)
 
 
 def of_gradient(problem: Problem) -> Iterator[Taken]:
-    """(1 + λ)·G, for every way in which λ may be written."""
+    """Yield (1 + λ)·G for every form of the coefficient λ."""
     factors = []
-    for own in problem.risk.penalties:
-        coefficient = own.coefficient(problem.batch.size)
-        slope = 2.0 * coefficient if own.norm == "l2" else coefficient
-        factors += [1.0 + slope, 1.0 + coefficient, 1.0 + own.strength]
+    for penalty in problem.risk.penalties:
+        coefficient = penalty.coefficient(problem.batch.size)
+        slope = 2.0 * coefficient if penalty.norm == "l2" else coefficient
+        factors += [1.0 + slope, 1.0 + coefficient, 1.0 + penalty.strength]
     for factor in dict.fromkeys(factors):
         for of_biases in (False, True):
             yield Taken((), {"factor": factor}, data_factor=factor, of_biases=of_biases)
 
 
 def undeclared(problem: Problem) -> Iterator[Taken]:
-    """A weight decay that the declared loss does not have; its strength is told by the numbers."""
-    if any(own.norm == "l2" for own in problem.risk.penalties):
+    """Yield a weight decay that is not declared, with a strength to be estimated."""
+    if any(penalty.norm == "l2" for penalty in problem.risk.penalties):
         return
     for biases in (False, True) if any(layer.bias for layer in problem.network.layers) else (False,):
         added = Penalty("l2", 1.0, 0.5, biases=biases)
         of = "weights and biases" if biases else "weights"
-        named = {"alternative": f"the declared loss with an l2 penalty on the {of}"}
-        yield Taken(problem.risk.penalties, named, scaled=(added,), unknown="strength", usual=_STRENGTH)
+        estimates = {"alternative": f"the declared loss with an l2 penalty on the {of}"}
+        yield Taken(problem.risk.penalties, estimates, scaled=(added,), unknown="strength", usual=_STRENGTH)

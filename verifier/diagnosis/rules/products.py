@@ -1,4 +1,4 @@
-"""What is computed in place of ∂R/∂W_l = z_{l−1}ᵀ δ_l and of ∂R/∂b_l = Σₙ δ_{l,n}."""
+"""Wrong formulas for ∂R/∂W_l = z_{l−1}ᵀ δ_l and ∂R/∂b_l = Σₙ δ_{l,n}."""
 
 from collections.abc import Iterator
 
@@ -8,15 +8,15 @@ from reference_impl.activations import ACTIVATIONS
 from reference_impl.array import Array
 from verifier.diagnosis.bug import Place, Replacement
 
-_ALIKE = 1e-4  # relative, in any precision: two layers' weight gradients are not that much alike
+_SAME_GRADIENT_RTOL = 1e-4  # gradients of two layers differ by more, in any precision
 
 
 def activated_input(place: Place) -> Iterator[Replacement]:
     z = place.trace.z[place.layer]
     layers = place.problem.network.layers
-    near = [layers[place.layer].activation, layers[max(place.layer - 1, 0)].activation]
+    nearby = [layers[place.layer].activation, layers[max(place.layer - 1, 0)].activation]
     others = [make() for make in ACTIVATIONS.values()] if place.submitted is not None else []
-    for g in {activation.name: activation for activation in [*near, *others]}.values():
+    for g in {activation.name: activation for activation in [*nearby, *others]}.values():
         if g.name != "identity":
             yield Replacement(g.forward(z).T @ _delta(place), {"used": g.name})
 
@@ -47,23 +47,25 @@ def transposed_gradient(place: Place) -> Iterator[Replacement]:
 
 def weight_of_another_layer(place: Place) -> Iterator[Replacement]:
     for index, other in enumerate(place.gradients):
-        if index != place.layer and other.weight.shape == place.own.weight.shape:
-            named = {"other": f"layer {index}"}
-            yield Replacement(other.weight, named, whole=True)
+        if index != place.layer and other.weight.shape == place.parameters.weight.shape:
+            estimates = {"other": f"layer {index}"}
+            yield Replacement(other.weight, estimates, whole=True)
             if place.penalty.weight.any():
-                yield Replacement(other.weight - place.penalties[index].weight, named)
+                yield Replacement(other.weight - place.penalties[index].weight, estimates)
 
 
 def bias_of_exchanged_layer(place: Place) -> Iterator[Replacement]:
-    """The bias gradient that comes with another layer's weight gradient, where that was handed in."""
-    weight = place.handed_in.get("weight")
+    """Yield the bias gradient of the layer whose weight gradient was submitted for this one."""
+    weight = place.submitted_by_kind.get("weight")
     if weight is None:
         return
     for index, other in enumerate(place.gradients):
         if index == place.layer or other.bias is None or other.weight.shape != weight.shape:
             continue
         data = other.weight - place.penalty.weight
-        if other.bias.shape == _delta(place).shape[1:] and np.allclose(weight, data, rtol=_ALIKE, atol=0):
+        if other.bias.shape == _delta(place).shape[1:] and np.allclose(
+            weight, data, rtol=_SAME_GRADIENT_RTOL, atol=0
+        ):
             yield Replacement(other.bias, {"other": f"layer {index}"}, whole=True)
 
 
@@ -78,16 +80,16 @@ def last_example_of_bias(place: Place) -> Iterator[Replacement]:
 
 
 def zero_weight(place: Place) -> Iterator[Replacement]:
-    yield Replacement(np.zeros_like(place.own.weight), whole=True)
+    yield Replacement(np.zeros_like(place.parameters.weight), whole=True)
     if place.penalty.weight.any():
-        yield Replacement(np.zeros_like(place.own.weight))
+        yield Replacement(np.zeros_like(place.parameters.weight))
 
 
 def zero_bias(place: Place) -> Iterator[Replacement]:
-    if place.own.bias is not None and place.penalty.bias is not None:
-        yield Replacement(np.zeros_like(place.own.bias), whole=True)
+    if place.parameters.bias is not None and place.penalty.bias is not None:
+        yield Replacement(np.zeros_like(place.parameters.bias), whole=True)
         if place.penalty.bias.any():
-            yield Replacement(np.zeros_like(place.own.bias))
+            yield Replacement(np.zeros_like(place.parameters.bias))
 
 
 def bias_summed_over_units(place: Place) -> Iterator[Replacement]:
@@ -103,7 +105,7 @@ def bias_mean_for_sum(place: Place) -> Iterator[Replacement]:
 
 
 def bias_not_summed(place: Place) -> Iterator[Replacement]:
-    """δ of one example: of the last, or of the one that comes nearest to what was handed in."""
+    """Yield δ of one example: the one nearest to the submitted gradient, or the last one."""
     delta, examples = _delta(place), place.problem.batch.size
     for factor in (1.0, float(examples)):
         chosen = examples - 1
@@ -115,22 +117,22 @@ def bias_not_summed(place: Place) -> Iterator[Replacement]:
 def bias_row_sum_of_weight_gradient(place: Place) -> Iterator[Replacement]:
     gradient = place.trace.z[place.layer].T @ _delta(place)
     yield Replacement(gradient.sum(axis=0))
-    for gradients in (place.others, place.gradients):
+    for gradients in (place.submitted_gradients, place.gradients):
         if gradients:
             yield Replacement(gradients[place.layer].weight.sum(axis=0), whole=True)
 
 
 def bias_of_another_layer(place: Place) -> Iterator[Replacement]:
-    """As it should be there, or as it was handed in there."""
-    for gradients in (place.gradients, place.others):
+    """Yield the bias gradient of another layer: the right one, or the submitted one."""
+    for gradients in (place.gradients, place.submitted_gradients):
         for index, other in enumerate(gradients):
             if index == place.layer or other.bias is None or other.bias.shape != _delta(place).shape[1:]:
                 continue
-            named = {"other": f"layer {index}"}
-            yield Replacement(other.bias, named, whole=True)
+            estimates = {"other": f"layer {index}"}
+            yield Replacement(other.bias, estimates, whole=True)
             penalty = place.penalties[index].bias
             if penalty is not None and penalty.any():
-                yield Replacement(other.bias - penalty, named)
+                yield Replacement(other.bias - penalty, estimates)
 
 
 def _delta(place: Place) -> Array:

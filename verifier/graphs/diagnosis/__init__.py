@@ -1,1 +1,1 @@
-"""Which local rule is broken? Node by node from the output back, by the submitter's own gradients."""
+"""Find wrong local derivative rules in a graph, node by node from the output back."""

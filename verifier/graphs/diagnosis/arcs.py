@@ -1,4 +1,4 @@
-"""What each use of a value hands back to it, given the gradients of all that use it."""
+"""Backward sweep over a graph that keeps the contribution of each use of a value to its gradient."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ from verifier.graphs.problem import GraphProblem
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arc:
-    """One use of a value: by `node`, as its operand number `place`.
+    """One use of a value: an edge of the graph to `node`, as its operand number `place`.
 
-    upstream: the gradient of the node. raw: what its rule hands back, copies not yet summed; `share`: summed.
+    upstream: the gradient of the node. share: the contribution to the gradient of the value.
+    raw: the same before the sum over broadcast copies.
     """
 
     node: Node
@@ -35,9 +36,9 @@ def swept(
     values: Mapping[str, Array],
     settle: Callable[[str, Arcs], Array | None],
 ) -> Iterator[tuple[str, Arcs, Array]]:
-    """Go from the output back; give each name, its arcs and its gradient, every use before what it uses.
+    """Yield each name with its edges and gradient, in reverse topological order.
 
-    settle: (name, arcs) -> the gradient to go on with; None for the sum of the arcs.
+    settle: (name, edges) -> the gradient to continue with; None for the sum of the edges' shares.
     """
     shapes = problem.shapes()
     uses: dict[str, list[Arc]] = {name: [] for name in shapes}
@@ -53,12 +54,13 @@ def swept(
         node = by_name.get(name)
         if node is None:
             continue
-        for operand, arc in _handed_back(node, values, np.asarray(gradient)):
+        for operand, arc in _edges_of(node, values, np.asarray(gradient)):
             uses[operand].append(arc)
 
 
 @np.errstate(all="ignore")
-def _handed_back(node: Node, values: Mapping[str, Array], gradient: Array) -> list[tuple[str, Arc]]:
+def _edges_of(node: Node, values: Mapping[str, Array], gradient: Array) -> list[tuple[str, Arc]]:
+    """Return the name of each operand with its edge to the node."""
     operands = tuple(values[operand] for operand in node.operands)
     shares = node.operation.pull_back(FLOATS, node, operands, values[node.name], gradient, None)
     return [

@@ -1,4 +1,4 @@
-"""Which rule was broken where: each wrong gradient held against its own neighbours, from the output back."""
+"""Find the wrong local rules of a submission: compare each wrong gradient with those of its users."""
 
 from collections.abc import Mapping
 
@@ -18,62 +18,66 @@ from verifier.graphs.diagnosis.words import (
 )
 from verifier.graphs.problem import GraphProblem, plain
 
-MOST_GROWN = 1e3  # times: how much more rounding may be excused where gradients are larger than right ones
-CLOSE = 1e-6  # relative, by norm: how near a rule must come beside rounding
+MOST_GROWN = 1e3  # largest factor of the tolerance where submitted gradients exceed the right ones
+CLOSE = 1e-6  # largest relative residual of a rule, by norm, beyond rounding
 
 
-@np.errstate(all="ignore")  # what overflows matches no rule
+@np.errstate(all="ignore")  # a candidate that overflows matches no rule
 def diagnose(
     problem: GraphProblem,
     values: Mapping[str, Array],
     comparisons: Mapping[str, Comparison],
     allowance: Mapping[str, Array],
 ) -> tuple[Diagnosis, ...]:
-    """Give a row for every gradient that does not follow from the ones behind it as they were handed in."""
-    keys = {plain(key): key for key in comparisons}
-    found: list[Diagnosis] = []
+    """Return a diagnosis for every wrong gradient that does not follow from those of its users.
 
-    def theirs(name: str, arcs: Arcs) -> Array | None:
+    values: of all nodes. comparisons, allowance: by submitted gradient.
+    """
+    keys = {plain(key): key for key in comparisons}
+    diagnoses: list[Diagnosis] = []
+
+    def submitted_gradient(name: str, arcs: Arcs) -> Array | None:
         key = keys.get(name)
         if key is None:
             return None
         submitted = comparisons[key].submitted
         return submitted if np.isfinite(submitted).all() else comparisons[key].expected
 
-    for name, arcs, _ in swept(problem, values, theirs):
+    for name, arcs, _ in swept(problem, values, submitted_gradient):
         key = keys.get(name)
         if key is None or not comparisons[key].incorrect.any():
             continue
         rounding = float(np.linalg.norm(np.ravel(allowance[key])))
         if arcs and _follows(comparisons[key], arcs):
-            continue  # it only inherits
-        found.append(_explained(key, comparisons[key].submitted, arcs, rounding))
-    return tuple(found)
+            continue  # the error is inherited
+        diagnoses.append(_explained(key, comparisons[key].submitted, arcs, rounding))
+    return tuple(diagnoses)
 
 
 def _follows(comparison: Comparison, arcs: Arcs) -> bool:
-    """Say whether a gradient is the sum of what its uses hand back, entry by entry as it is judged.
+    """True if a gradient is the sum of its edges' shares within its tolerance, entry by entry.
 
-    What they hand back may be larger than it should be, and then rounding is too.
+    The tolerance grows where wrong shares are larger than the right gradient, as rounding does.
     """
-    follows = np.asarray(sum(arc.share for arc in arcs))
+    total = np.asarray(sum(arc.share for arc in arcs))
     size = np.asarray(sum(np.abs(arc.share) for arc in arcs))
     largest = float(np.max(np.abs(comparison.expected), initial=0.0))
-    grown = float(np.clip(np.max(size, initial=0.0) / largest, 1.0, MOST_GROWN)) if largest else 1.0
-    off = np.abs(comparison.submitted - follows)
-    return bool((off <= grown * comparison.tolerance + CLOSE * size).all())
+    growth = float(np.clip(np.max(size, initial=0.0) / largest, 1.0, MOST_GROWN)) if largest else 1.0
+    error = np.abs(comparison.submitted - total)
+    return bool((error <= growth * comparison.tolerance + CLOSE * size).all())
 
 
 def _explained(key: str, submitted: Array, arcs: Arcs, rounding: float) -> Diagnosis:
+    """Return the diagnosis of one gradient: the first rule that matches, with the others as alternatives."""
     matches: dict[str, tuple[LocalRule, str, float]] = {}
     for rule in LOCAL_RULES:
         for use, candidate in rule.candidates(arcs):
-            left = _left(submitted, candidate, rounding)
-            if left <= CLOSE and rule.id not in matches:
-                matches[rule.id] = (rule, use, left)
+            residual = _relative_residual(submitted, candidate, rounding)
+            if residual <= CLOSE and rule.id not in matches:
+                matches[rule.id] = (rule, use, residual)
     if not matches:
         return _unexplained(key)
-    (rule, use, left), *others = matches.values()
+    (rule, use, residual), *others = matches.values()
     words = {"place": key, "use": f"nodes.{use}"}
     return Diagnosis(
         bug=rule.id,
@@ -81,7 +85,7 @@ def _explained(key: str, submitted: Array, arcs: Arcs, rounding: float) -> Diagn
         equation=LOCAL_RULE,
         parameters=(key,),
         factor=None,
-        residual=left,
+        residual=residual,
         also_consistent=tuple(other.id for other, _, _ in others),
         title=rule.title,
         explanation=rule.explanation.format(**words),
@@ -111,8 +115,8 @@ def _unexplained(key: str) -> Diagnosis:
     )
 
 
-def _left(submitted: Array, candidate: Array, rounding: float) -> float:
-    """Say what a candidate leaves of the submitted gradient, by norm, beyond rounding; 2: no match."""
+def _relative_residual(submitted: Array, candidate: Array, rounding: float) -> float:
+    """Return the relative residual norm of a candidate beyond rounding; 2 if it is not finite."""
     with np.errstate(all="ignore"):
         size = float(np.linalg.norm(np.ravel(submitted)))
         distance = float(np.linalg.norm(np.ravel(submitted - candidate)))

@@ -1,7 +1,6 @@
-"""inspect() for graphs: what one instance could reveal, told by making every wrong local rule on it.
+"""Mutation testing of a graph: make every wrong local rule and check whether it would be caught.
 
-As for layers: a rule that leaves every number within its tolerance is invisible here, and whether that is the
-fault of the numbers or of the graph's shape is told by other numbers of the same graph.
+As for layers, a mutant that is not caught counts as missed only if other numbers of the same graph catch it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,18 +22,21 @@ from verifier.graphs.rounding import GraphRounding, rounding
 from verifier.precision import PRECISIONS, Precision
 from verifier.tolerance import TOLERANCES, Tolerance
 
-PROBES = 4  # other numbers of the same graph
-MOST_COMPARED = 512  # entries by which two rules are told apart
-_FAR = 1e9  # tolerances; what is that far off is no nearer for being farther
-_APART = 2.0  # tolerances between two rules that can be told apart
+PROBES = 4  # draws of other numbers of the same graph
+MOST_COMPARED = 512  # entries in which two rules are compared
+_MAX_ERROR = 1e9  # in tolerances: larger errors are clipped before they are compared
+_SEPARATION = 2.0  # in tolerances: rules that differ by less in every entry are the same
 EQUATION = "local_rule"
 
 Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """caught: some entry is out of tolerance. signature: errors of sampled entries, in tolerances."""
+class _MutantOutcome:
+    """Outcome of one mutant. caught: some entry is out of tolerance.
+
+    signature: errors of sampled entries, in tolerances.
+    """
 
     caught: bool
     signature: Array
@@ -45,16 +47,16 @@ def inspect_graph(
     precision: Precision = PRECISIONS["float64"],
     tolerance: Tolerance = TOLERANCES["standard"],
 ) -> Inspection:
-    """Say which wrong local rules a graph with these numbers reveals, hides, and cannot tell apart.
+    """Return which wrong local rules a graph catches, misses and hides, and which give the same gradients.
 
-    What is handed in is `problem.asked`. precision, tolerance: those of the check that is to catch them.
+    The submission contains the gradients in `problem.asked`. precision, tolerance: of the later check.
     """
-    seen = dict(_seen(problem, precision, tolerance))
+    seen = dict(_mutant_outcomes(problem, precision, tolerance))
     made = set(seen)
     possible = {key for key, item in seen.items() if item.caught}
     separable: set[frozenset[str]] = set()
     for seed in range(PROBES):
-        other = dict(_seen(strong_numbers_of_graph(problem, seed), precision, tolerance))
+        other = dict(_mutant_outcomes(strong_numbers_of_graph(problem, seed), precision, tolerance))
         caught = {key: item for key, item in other.items() if item.caught}
         made |= other.keys()
         possible |= caught.keys()
@@ -62,26 +64,28 @@ def inspect_graph(
     alike = _alike({key: item for key, item in seen.items() if item.caught})
     rows = tuple(_row(rule.id, problem, seen, made, possible, alike, separable) for rule in LOCAL_RULES)
     rows = tuple(row for row in rows if row.made)
-    honest = rounding(problem, precision)
-    reference = enclosed(problem, honest.kinks)
-    zeros = {key: int((own.value == 0).sum()) for key, own in reference.items()}
-    warnings = tuple(_cautions(problem, honest))
+    rounding_errors = rounding(problem, precision)
+    reference = enclosed(problem, rounding_errors.kinks)
+    zero_entries = {key: int((estimate.value == 0).sum()) for key, estimate in reference.items()}
+    warnings = tuple(_cautions(problem, rounding_errors))
     return Inspection(
         mutation_score=score(rows),
         bugs=rows,
-        uninformative=zeros,
-        entries=sum(own.value.size for own in reference.values()),
+        uninformative=zero_entries,
+        entries=sum(estimate.value.size for estimate in reference.values()),
         warnings=warnings,
         advice=tuple(_advice(problem, warnings, rows)),
         of_graph=True,
     )
 
 
-def _seen(problem: GraphProblem, precision: Precision, tolerance: Tolerance) -> Iterator[tuple[Key, _Seen]]:
-    honest = rounding(problem, precision)
-    reference = enclosed(problem, honest.kinks)
-    right = _flat({key: own.value for key, own in reference.items()}, problem)
-    allowed = _flat(_allowed(reference, honest, tolerance), problem)
+def _mutant_outcomes(
+    problem: GraphProblem, precision: Precision, tolerance: Tolerance
+) -> Iterator[tuple[Key, _MutantOutcome]]:
+    rounding_errors = rounding(problem, precision)
+    reference = enclosed(problem, rounding_errors.kinks)
+    right = _flat({key: estimate.value for key, estimate in reference.items()}, problem)
+    allowed = _flat(_tolerances(reference, rounding_errors, tolerance), problem)
     sample = _sample(right.size)
     counts: dict[tuple[str, str], int] = {}
     for mutant in graph_mutants(problem):
@@ -90,21 +94,22 @@ def _seen(problem: GraphProblem, precision: Precision, tolerance: Tolerance) -> 
         with np.errstate(all="ignore"):
             error = (_flat(mutant.gradients, problem) - right) / allowed
         caught = not bool((np.abs(error) <= 1.0).all())
-        yield (*place, form), _Seen(caught, np.nan_to_num(error[sample], nan=_FAR).clip(-_FAR, _FAR))
+        signature = np.nan_to_num(error[sample], nan=_MAX_ERROR).clip(-_MAX_ERROR, _MAX_ERROR)
+        yield (*place, form), _MutantOutcome(caught, signature)
 
 
-def _allowed(
-    reference: Mapping[str, Estimate], honest: GraphRounding, tolerance: Tolerance
+def _tolerances(
+    reference: Mapping[str, Estimate], rounding_errors: GraphRounding, tolerance: Tolerance
 ) -> dict[str, Array]:
-    """Say how far each entry may be off, every slope of a kink included."""
+    """Return the tolerance of each entry, including the range of subgradients at kinks."""
     tiny = np.finfo(np.float64).tiny
     return {
-        key: own.error
-        + (0.0 if own.slopes is None else own.slopes)
-        + honest.allowance[key]
-        + tolerance.rtol * honest.scale[key]
+        key: estimate.error
+        + (0.0 if estimate.slopes is None else estimate.slopes)
+        + rounding_errors.allowance[key]
+        + tolerance.rtol * rounding_errors.scale[key]
         + max(tolerance.atol, tiny)
-        for key, own in reference.items()
+        for key, estimate in reference.items()
     }
 
 
@@ -118,23 +123,23 @@ def _sample(size: int) -> Array:
     return np.sort(np.random.default_rng(0).choice(size, MOST_COMPARED, replace=False))
 
 
-def _alike(seen: Mapping[Key, _Seen]) -> set[frozenset[str]]:
-    """Give pairs of rules of which some two forms give the same numbers."""
+def _alike(seen: Mapping[Key, _MutantOutcome]) -> set[frozenset[str]]:
+    """Return the pairs of rules that have two mutants with the same gradients."""
     keys = list(seen)
-    found: set[frozenset[str]] = set()
+    pairs: set[frozenset[str]] = set()
     if not keys:
-        return found
+        return pairs
     signatures = np.stack([item.signature for item in seen.values()])
     for index, key in enumerate(keys):
         distance = np.abs(signatures[index + 1 :] - signatures[index]).max(axis=1, initial=0.0)
-        for other in np.flatnonzero(distance <= _APART):
+        for other in np.flatnonzero(distance <= _SEPARATION):
             rule = keys[index + 1 + int(other)][0]
             if rule != key[0]:
-                found.add(frozenset((key[0], rule)))
-    return found
+                pairs.add(frozenset((key[0], rule)))
+    return pairs
 
 
-def _pairs(seen: Mapping[Key, _Seen]) -> set[frozenset[str]]:
+def _pairs(seen: Mapping[Key, _MutantOutcome]) -> set[frozenset[str]]:
     rules = sorted({key[0] for key in seen})
     return {frozenset((first, second)) for first in rules for second in rules if first < second}
 
@@ -142,20 +147,20 @@ def _pairs(seen: Mapping[Key, _Seen]) -> set[frozenset[str]]:
 def _row(
     rule: str,
     problem: GraphProblem,
-    seen: Mapping[Key, _Seen],
+    seen: Mapping[Key, _MutantOutcome],
     made: set[Key],
     possible: set[Key],
     alike: set[frozenset[str]],
     separable: set[frozenset[str]],
 ) -> BugPower:
-    own = sorted(key for key in made if key[0] == rule)
-    caught = [key for key in own if key in seen and seen[key].caught]
-    missed = [key for key in own if key not in caught and key in possible]
-    hidden = [key for key in own if key not in possible]
+    of_rule = sorted(key for key in made if key[0] == rule)
+    caught = [key for key in of_rule if key in seen and seen[key].caught]
+    missed = [key for key in of_rule if key not in caught and key in possible]
+    hidden = [key for key in of_rule if key not in possible]
     others = [(pair, other) for pair in alike if rule in pair for other in pair - {rule}]
     return BugPower(
         bug=rule,
-        made=len(own),
+        made=len(of_rule),
         caught=len(caught),
         missed=len(missed),
         hidden=len(hidden),
@@ -173,22 +178,22 @@ def _places(problem: GraphProblem, keys: list[Key]) -> tuple[Place, ...]:
 
 
 def _named(problem: GraphProblem, name: str) -> str:
-    """Give the gradient's name of a plain one."""
+    """Return the name of a gradient for a plain name."""
     if name in problem.parameters:
         return name
     return f"{INPUT if name in problem.inputs else NODE}{name}"
 
 
-def _cautions(problem: GraphProblem, honest: GraphRounding) -> Iterator[Caution]:
+def _cautions(problem: GraphProblem, rounding_errors: GraphRounding) -> Iterator[Caution]:
     reached = {name for node in problem.upstream_of_output for name in (node.name, *node.operands)}
-    if idle := [key for key in problem.asked if plain(key) not in reached]:
+    if unreached := [key for key in problem.asked if plain(key) not in reached]:
         yield Caution(
             "no-influence",
-            f"the output does not depend on {_some(idle)}: the gradient is 0 whatever the code does; leave "
-            "it out, or let it lead to the output",
+            f"the output does not depend on {_some(unreached)}: the gradient is 0 whatever the code does; "
+            "leave it out, or let it lead to the output",
         )
-    if honest.kinks:
-        kinked = [f"{NODE}{name}" for name in honest.kinks]
+    if rounding_errors.kinks:
+        kinked = [f"{NODE}{name}" for name in rounding_errors.kinks]
         yield Caution(
             "kink",
             f"{_some(kinked)}: exactly at a kink several slopes are right, and wrong rules pass; move the "

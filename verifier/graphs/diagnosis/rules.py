@@ -1,4 +1,4 @@
-"""Wrong local rules, a row each: what a gradient becomes where one use of a value is differentiated so."""
+"""Table of wrong local rules: formulas for the gradient of a value with one use differentiated wrongly."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ from verifier.graphs.arithmetic.numbers import FLOATS
 from verifier.graphs.broadcasting import summed_back
 from verifier.graphs.diagnosis.arcs import Arc, Arcs
 
-_MOST_ARCS = 64
+_MOST_ARCS = 64  # uses of a value that are tried; each costs a sum over all of them
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRule:
-    """explanation, hint: sentences with {place}, the gradient's name, and {use}, the node that is concerned.
+    """A wrong local rule with its texts.
 
-    candidates: (arcs, shape) -> (the node concerned, what the gradient becomes).
+    explanation, hint: templates with {place}, the name of the gradient, and {use}, the node that uses it.
+    candidates: edges -> pairs of the node and the wrong gradient.
     """
 
     id: str
@@ -31,49 +32,53 @@ class LocalRule:
     candidates: Callable[[Arcs], Iterator[tuple[str, Array]]]
 
 
-def _with(arcs: Arcs, changed: Arc, share: Array) -> Array:
-    """Give the sum of all shares, one of them changed."""
+def _sum_with(arcs: Arcs, changed: Arc, share: Array) -> Array:
+    """Return the sum of all shares with one of them replaced."""
     return np.asarray(sum((share if arc is changed else arc.share for arc in arcs), np.zeros(share.shape)))
 
 
-def _each(wrong: Callable[[Arc], Iterator[Array]]) -> Callable[[Arcs], Iterator[tuple[str, Array]]]:
+def _replace_each(wrong: Callable[[Arc], Iterator[Array]]) -> Callable[[Arcs], Iterator[tuple[str, Array]]]:
+    """Return a rule that replaces one share at a time by the results of `wrong`."""
+
     def candidates(arcs: Arcs) -> Iterator[tuple[str, Array]]:
         for arc in arcs[:_MOST_ARCS]:
             for share in wrong(arc):
-                yield arc.node.name, _with(arcs, arc, share)
+                yield arc.node.name, _sum_with(arcs, arc, share)
 
     return candidates
 
 
-def _without_one(arcs: Arcs) -> Iterator[tuple[str, Array]]:
+def _omit_one(arcs: Arcs) -> Iterator[tuple[str, Array]]:
     if len(arcs) > 1:
         for arc in arcs[:_MOST_ARCS]:
-            yield arc.node.name, _with(arcs, arc, np.zeros(arc.share.shape))
+            yield arc.node.name, _sum_with(arcs, arc, np.zeros(arc.share.shape))
 
 
-def _one_alone(arcs: Arcs) -> Iterator[tuple[str, Array]]:
+def _only_one(arcs: Arcs) -> Iterator[tuple[str, Array]]:
     if len(arcs) > 1:
         for arc in arcs[:_MOST_ARCS]:
             yield arc.node.name, arc.share
 
 
-def _copies(arc: Arc) -> Iterator[Array]:
-    """Take one of the copies that broadcasting made, or their mean, instead of their sum."""
+def _single_copies(arc: Arc) -> Iterator[Array]:
+    """Yield one of the broadcast copies, or their mean, in place of their sum."""
     shape, raw = arc.share.shape, arc.raw.shape
     if shape == raw:
         return
-    front = len(raw) - len(shape)
-    stretched = [axis for axis in range(front, len(raw)) if shape[axis - front] == 1 != raw[axis]]
-    axes = (*range(front), *stretched)
+    added_axes = len(raw) - len(shape)
+    broadcast_axes = [
+        axis for axis in range(added_axes, len(raw)) if shape[axis - added_axes] == 1 != raw[axis]
+    ]
+    axes = (*range(added_axes), *broadcast_axes)
     for chosen in (0, -1):
         index = tuple(chosen if axis in axes else slice(None) for axis in range(len(raw)))
         yield np.asarray(arc.raw[index]).reshape(shape)
     yield np.asarray(arc.raw.mean(axis=axes)).reshape(shape)
 
 
-def _exchanged(arc: Arc) -> Iterator[Array]:
-    """Multiply the wrong way round, or turn the wrong factor, wherever the shapes allow it."""
-    if arc.node.operation.name != "matmul" or any(own.ndim != 2 for own in arc.operands):
+def _wrong_matmuls(arc: Arc) -> Iterator[Array]:
+    """Yield matrix products in another order or with another transposition, if the shapes allow it."""
+    if arc.node.operation.name != "matmul" or any(operand.ndim != 2 for operand in arc.operands):
         return
     other, u, shape = arc.operands[1 - arc.place], arc.upstream, arc.share.shape
     products = [(x, y) for x in (u, u.T) for y in (other, other.T)]
@@ -86,23 +91,23 @@ def _exchanged(arc: Arc) -> Iterator[Array]:
 
 
 def _own_operand(arc: Arc) -> Iterator[Array]:
-    """Multiply by the operand itself, not by the other one."""
+    """Yield the product with the operand itself in place of the other one."""
     if arc.node.operation.name == "multiply":
         yield np.asarray(summed_back(FLOATS, arc.upstream * arc.operands[arc.place], arc.share.shape))
 
 
 def _rows_assigned(arc: Arc) -> Iterator[Array]:
-    """Write rows to their places one after the other: of a row looked up twice the last use stays."""
+    """Yield rows assigned in place of accumulated: a row looked up twice keeps its last use only."""
     if arc.node.operation.name == "embedding":
         places = arc.node.data[1].astype(np.intp).ravel()
         rows, width = arc.node.operand_shapes[0]
-        found = np.zeros((rows, width))
-        found[places] = arc.upstream.reshape(places.size, width)
-        yield found
+        gradient = np.zeros((rows, width))
+        gradient[places] = arc.upstream.reshape(places.size, width)
+        yield gradient
 
 
 def _upstream_alone(arc: Arc) -> Iterator[Array]:
-    """Hand the gradient on as it comes, the operation's own derivative forgotten."""
+    """Yield the upstream gradient without the derivative of the operation."""
     try:
         copied = np.broadcast_to(arc.upstream, np.broadcast_shapes(arc.upstream.shape, arc.share.shape))
     except ValueError:
@@ -112,35 +117,35 @@ def _upstream_alone(arc: Arc) -> Iterator[Array]:
 
 
 def _operand_for_value(arc: Arc) -> Iterator[Array]:
-    """Take the derivative where the operation's value stands, not its operand: 1 − tanh²(z), say."""
+    """Yield the derivative at the operation's value in place of its operand, as in 1 − tanh²(z)."""
     function = arc.node.options.get("function")
     if function is not None:
         value = function.forward(arc.operands[0])
-        if function.name == "log":  # 1/x has a value where log has none
+        if function.name == "log":  # 1/x is defined where log is not
             yield np.asarray(arc.upstream / value)
         else:
             yield np.asarray(function.pull_back(value, arc.upstream))
 
 
 def _scaled_by(arcs: Arcs) -> Iterator[tuple[str, Array]]:
-    """Forget or repeat what a mean, a sum or a loss divides and multiplies by."""
+    """Yield shares with the factor of a mean, a sum or a loss left out or applied twice."""
     for arc in arcs[:_MOST_ARCS]:
         counts = {int(arc.node.options.get("count", 0)), int(arc.node.options.get("divisor", 0))}
         for count in sorted(counts - {0, 1}):
-            yield arc.node.name, _with(arcs, arc, arc.share * count)
-            yield arc.node.name, _with(arcs, arc, arc.share / count)
+            yield arc.node.name, _sum_with(arcs, arc, arc.share * count)
+            yield arc.node.name, _sum_with(arcs, arc, arc.share / count)
         if "risk" in arc.node.options:
-            yield arc.node.name, _with(arcs, arc, arc.share * 2.0)
-            yield arc.node.name, _with(arcs, arc, arc.share / 2.0)
+            yield arc.node.name, _sum_with(arcs, arc, arc.share * 2.0)
+            yield arc.node.name, _sum_with(arcs, arc, arc.share / 2.0)
 
 
 def _products(arcs: Arcs) -> Iterator[tuple[str, Array]]:
-    """Multiply shares where they add: all, or neighbours alone; what hands back nothing is no path."""
-    carrying = [arc for arc in arcs[:_MOST_ARCS] if arc.share.any()]
-    for one, other in pairwise(carrying):
-        yield other.node.name, one.share * other.share
-    if len(carrying) > 2:
-        yield carrying[-1].node.name, np.asarray(prod((arc.share for arc in carrying), start=1.0))
+    """Yield products of shares in place of their sum: of all, or of neighbours; zero shares are skipped."""
+    nonzero_edges = [arc for arc in arcs[:_MOST_ARCS] if arc.share.any()]
+    for first, second in pairwise(nonzero_edges):
+        yield second.node.name, first.share * second.share
+    if len(nonzero_edges) > 2:
+        yield nonzero_edges[-1].node.name, np.asarray(prod((arc.share for arc in nonzero_edges), start=1.0))
 
 
 LOCAL_RULES = (
@@ -151,7 +156,7 @@ LOCAL_RULES = (
         "v̄′ = ū",
         "The gradient of {place} is that of {use} as it comes: the derivative of {use} by it is missing.",
         "By what does the chain rule multiply on the way back through {use}?",
-        _each(_upstream_alone),
+        _replace_each(_upstream_alone),
     ),
     LocalRule(
         "missing-path",
@@ -160,7 +165,7 @@ LOCAL_RULES = (
         "v̄′ = the sum without one use",
         "The gradient of {place} lacks what comes back through {use}.",
         "How many nodes use {place}, and how many of them does its gradient hear of?",
-        _without_one,
+        _omit_one,
     ),
     LocalRule(
         "assigned-for-accumulated",
@@ -169,7 +174,7 @@ LOCAL_RULES = (
         "v̄ ← ū · ∂u/∂v",
         "The gradient of {place} is what comes back through {use} alone: it was assigned, not added.",
         "What becomes of the first path's gradient when the second one arrives at {place}?",
-        _one_alone,
+        _only_one,
     ),
     LocalRule(
         "repeated-rows-assigned",
@@ -178,7 +183,7 @@ LOCAL_RULES = (
         "Ē[i] = the last use's",
         "Where {use} looks up a row of {place} more than once, the gradient has the last use alone.",
         "What does `gradient[indices] = …`, or `+=`, do with an index that stands there twice?",
-        _each(_rows_assigned),
+        _replace_each(_rows_assigned),
     ),
     LocalRule(
         "broadcast-not-summed",
@@ -187,7 +192,7 @@ LOCAL_RULES = (
         "v̄′ = one copy, or their mean",
         "{place} was copied by broadcasting in {use}, and its gradient is not the sum over the copies.",
         "How often does {use} use each entry of {place}?",
-        _each(_copies),
+        _replace_each(_single_copies),
     ),
     LocalRule(
         "matmul-operands-exchanged",
@@ -196,7 +201,7 @@ LOCAL_RULES = (
         "another order, or another transposition",
         "The gradient of {place} is another product of the same two matrices than the one {use} asks for.",
         "Which of the two matrices is transposed on the way back through {use}, and which stands first?",
-        _each(_exchanged),
+        _replace_each(_wrong_matmuls),
     ),
     LocalRule(
         "multiply-operands-exchanged",
@@ -205,7 +210,7 @@ LOCAL_RULES = (
         "x̄′ = ū x, ȳ′ = ū y",
         "The gradient of {place} is that of {use} times {place} itself, not times the other factor.",
         "How much does {use} grow when {place} grows by one?",
-        _each(_own_operand),
+        _replace_each(_own_operand),
     ),
     LocalRule(
         "wrong-sign",
@@ -214,7 +219,7 @@ LOCAL_RULES = (
         "v̄′ = −ū · ∂u/∂v",
         "What comes back through {use} has the opposite sign in the gradient of {place}.",
         "Does {use} grow or fall as {place} grows?",
-        _each(lambda arc: iter((-arc.share,))),
+        _replace_each(lambda arc: iter((-arc.share,))),
     ),
     LocalRule(
         "derivative-of-value",
@@ -223,7 +228,7 @@ LOCAL_RULES = (
         "v̄′ = ū · g′(g(v))",
         "The derivative of {use} was taken where its value stands, not where {place} does.",
         "Of which number is the derivative of {use} a function?",
-        _each(_operand_for_value),
+        _replace_each(_operand_for_value),
     ),
     LocalRule(
         "count-factor",

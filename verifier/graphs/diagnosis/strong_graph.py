@@ -1,4 +1,4 @@
-"""Numbers that hide nothing: the leaves of a graph drawn anew."""
+"""Draw informative numbers for the inputs and parameters of a graph."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,27 +12,28 @@ from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.reverse import gradients_of
 from verifier.graphs.values import values_of
 
-_TRIES = 12  # of each manner
-_LARGEST = 1e4  # of a value
-_LEAST = 0.05  # of what is drawn
+_ATTEMPTS = 12  # with each way of drawing
+_MAX_VALUE = 1e4  # of a node
+_MIN_MAGNITUDE = 0.05  # of a drawn number
 
 
 def strong_numbers_of_graph(problem: GraphProblem, seed: int) -> GraphProblem:
-    """Draw every input and parameter anew; of several draws take the one with the fewest zero gradients.
+    """Return the graph with random numbers; of several draws the one with the fewest zero gradients.
 
-    Masks keep their two values, indices and classes stay such. Where no free draw is defined (a logarithm of
-    a parameter), numbers keep their signs, or stay near what they were. The same seed gives the same numbers.
+    Masks keep their two values; indices and classes remain valid. If no free draw is defined (as for the
+    logarithm of a parameter), numbers keep their signs, or stay near their old values. The result depends on
+    the seed only.
     """
-    best, most = problem, -1.0
+    best, best_share = problem, -1.0
     for manner, draw in enumerate((_free, _of_same_sign, _near)):
-        for attempt in range(_TRIES):
+        for attempt in range(_ATTEMPTS):
             drawn = _drawn(problem, draw, np.random.default_rng([seed, manner, attempt]))
-            share = _share_alive(drawn)
-            if share > most:
-                best, most = drawn, share
+            share = _informative_share(drawn)
+            if share > best_share:
+                best, best_share = drawn, share
             if share == 1.0:
                 return best
-        if most >= 0:
+        if best_share >= 0:
             break
     return best
 
@@ -55,8 +56,8 @@ def _input(name: str, values: Array, problem: GraphProblem, draw: Draw, rng: np.
     readers = [(node, place) for node in problem.nodes for place in node.data if node.operands[place] == name]
     if readers:
         return _data(values, readers, rng)
-    found = np.unique(values)
-    if len(found) == 2 and 0.0 in found and values.size > 2:  # a mask
+    distinct = np.unique(values)
+    if len(distinct) == 2 and 0.0 in distinct and values.size > 2:  # a mask
         return np.asarray(rng.permutation(values.ravel()).reshape(values.shape))
     return draw(values, rng)
 
@@ -64,14 +65,14 @@ def _input(name: str, values: Array, problem: GraphProblem, draw: Draw, rng: np.
 def _data(values: Array, readers: list[tuple[Node, int]], rng: np.random.Generator) -> Array:
     counts = {_choices(node, place) for node, place in readers}
     if None not in counts:
-        count = min(own for own in counts if own is not None)
+        count = min(choices for choices in counts if choices is not None)
         drawn = np.concatenate([rng.permutation(count) for _ in range(values.size // count + 1)])
         return np.asarray(drawn[: values.size].reshape(values.shape).astype(np.float64))
     return np.asarray(rng.permutation(values)) if values.ndim else values  # rows, in another order
 
 
 def _choices(node: Node, place: int) -> int | None:
-    """Give how many whole numbers there are to choose from; None where rows stand."""
+    """Return the number of valid indices or classes; None for one-hot rows."""
     if node.operation.name == "embedding":
         return node.operand_shapes[0][0]
     return None if node.operand_shapes[place] == node.operand_shapes[0] else node.operand_shapes[0][-1]
@@ -79,11 +80,11 @@ def _choices(node: Node, place: int) -> int | None:
 
 def _free(values: Array, rng: np.random.Generator) -> Array:
     scale = 1.2 / np.sqrt(values.shape[-2]) if values.ndim > 1 and values.shape[-2] > 1 else 0.8
-    return _short(rng.normal(scale=scale, size=values.shape))
+    return _round(rng.normal(scale=scale, size=values.shape))
 
 
 def _of_same_sign(values: Array, rng: np.random.Generator) -> Array:
-    sizes = _short(rng.uniform(0.3, 1.7, size=values.shape))
+    sizes = _round(rng.uniform(0.3, 1.7, size=values.shape))
     return np.asarray(np.where(values < 0, -sizes, sizes))
 
 
@@ -91,19 +92,27 @@ def _near(values: Array, rng: np.random.Generator) -> Array:
     return np.asarray(np.round(values * rng.uniform(0.75, 1.05, size=values.shape), 3))
 
 
-def _short(values: Array) -> Array:
-    """Round to hundredths, none of them 0."""
+def _round(values: Array) -> Array:
+    """Return values rounded to hundredths, with a least magnitude."""
     rounded = np.round(values, 2)
-    return np.asarray(np.where(np.abs(rounded) < _LEAST, np.where(values < 0, -_LEAST, _LEAST), rounded))
+    return np.asarray(
+        np.where(
+            np.abs(rounded) < _MIN_MAGNITUDE, np.where(values < 0, -_MIN_MAGNITUDE, _MIN_MAGNITUDE), rounded
+        )
+    )
 
 
-def _share_alive(problem: GraphProblem) -> float:
-    """Give the share of entries of what is asked whose gradient is not 0; -1 where it is not defined."""
+def _informative_share(problem: GraphProblem) -> float:
+    """Return the share of nonzero entries in the requested gradients; -1 if a gradient is undefined."""
     values = values_of(problem, FLOATS)
-    if not all((np.abs(values[node.name]) <= _LARGEST).all() for node in problem.nodes):
+    if not all((np.abs(values[node.name]) <= _MAX_VALUE).all() for node in problem.nodes):
         return -1.0
     gradients = gradients_of(problem, values, FLOATS)
-    asked = [gradients[plain(key)] for key in problem.asked if plain(key) in gradients]
-    if not all(np.isfinite(own).all() for own in gradients.values()):
+    requested = [gradients[plain(key)] for key in problem.asked if plain(key) in gradients]
+    if not all(np.isfinite(gradient).all() for gradient in gradients.values()):
         return -1.0
-    return float(np.mean(np.concatenate([np.ravel(own) != 0 for own in asked]))) if asked else 0.0
+    return (
+        float(np.mean(np.concatenate([np.ravel(gradient) != 0 for gradient in requested])))
+        if requested
+        else 0.0
+    )

@@ -1,21 +1,21 @@
-"""The strongest of several draws: numbers that reveal and separate every wrong rule that a graph allows."""
+"""Search for numbers with the best mutation score for a graph."""
 
 from verifier.diagnosis.inspection import Inspection
 from verifier.graphs.diagnosis.power import inspect_graph
 from verifier.graphs.diagnosis.strong_graph import strong_numbers_of_graph
 from verifier.graphs.problem import GraphProblem
 
-_SEEDS = range(100, 108)  # others than those that an inspection compares with
+_SEEDS = range(100, 108)  # different from the seeds of `inspect_graph`
 
 
 def strongest_graph(problem: GraphProblem) -> GraphProblem:
-    """Draw numbers for a graph until an inspection has nothing to complain of; else the best."""
-    best, most = problem, (-1.0, 0)
+    """Return the graph with the numbers, of several draws, that catch and separate most wrong rules."""
+    best, best_strength = problem, (-1.0, 0)
     for seed in _SEEDS:
         drawn = strong_numbers_of_graph(problem, seed)
         strength = _strength(inspect_graph(drawn))
-        if strength > most:
-            best, most = drawn, strength
+        if strength > best_strength:
+            best, best_strength = drawn, strength
         if strength == (1.0, 0):
             break
     return best
