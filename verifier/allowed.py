@@ -1,13 +1,17 @@
-"""What an assignment lets students see of their reports."""
+"""The parts of a report that students may see."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """verdict: of the whole; who may not see that sees no report at all. parameters: each one's name, shape
-    and verdict. layer: where a mistake enters, and in which equation. bug: its id, title, formulas, and the
-    explanation for students. hint: a question that helps; who knows the catalogue knows the bug by it.
+    """The visible parts of a student's report.
+
+    verdict: of the whole submission. Without it, students see no report.
+    parameters: the name, shape and verdict of each parameter.
+    layer: the layer and the equation of a bug.
+    bug: its id, title and formulas, and the explanation for students.
+    hint: a question as help. It identifies the bug for readers of the bug catalogue.
     """
 
     verdict: bool = True

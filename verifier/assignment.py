@@ -1,4 +1,4 @@
-"""An assignment: a problem that many students answer with gradients alone, and the rules for that."""
+"""Assignments: a problem for many students, and the rules for their submissions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,13 @@ from verifier.points import ONE_EACH, Points
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """problem: a submission's document without gradients, already found to be well formed.
+    """A problem, to which students submit gradients only, and its rules.
 
-    points: what a right answer is worth. allowed: what its students may see of their reports.
-    attempts: how often each may submit; None for any number. opens, closes: the window, None for no bound.
-    per_student: whether each student gets numbers of their own (see `instance.py`).
+    problem: a submission's document without gradients, already validated.
+    points: for each correct parameter. allowed: the parts of reports that students may see.
+    attempts: the largest number of submissions per student; None for no limit.
+    opens, closes: the submission period; None for no limit.
+    per_student: each student gets different numbers (see `instance.py`).
     """
 
     title: str
@@ -28,6 +30,6 @@ class Assignment:
     per_student: bool = False
 
     def open_at(self, moment: datetime) -> bool:
-        """Whether answers are taken at a moment: from `opens` on, before `closes`."""
-        begun = self.opens is None or self.opens <= moment
-        return begun and (self.closes is None or moment < self.closes)
+        """True if submissions are accepted at a moment: from `opens` on, before `closes`."""
+        has_opened = self.opens is None or self.opens <= moment
+        return has_opened and (self.closes is None or moment < self.closes)

@@ -1,7 +1,7 @@
-"""What a student may see of a report: built from nothing, field by field, so that what is new stays hidden.
+"""Build the student's view of a report field by field, so that new fields of reports stay hidden.
 
-A figure with many digits tells the hidden gradient: the expected values at once, a norm of the error after as
-many submissions as there are entries. What a verdict or a name tells is counted in docs/leaks.md.
+Numbers with many digits reveal the hidden gradient: expected values directly, and a norm of the error after
+as many submissions as there are entries. docs/leaks.md counts the information in verdicts and names.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from verifier.graph_outline import GraphOutline, NodeOutline
 from verifier.report import Audience, LossReport, ParameterReport, Report
 from verifier.student_diagnosis import diagnosis_for_students
 
-# What may be said of the problem itself, in words that hold none of its numbers; other codes are withheld.
+# Warnings about the problem that contain none of its numbers; other codes are hidden.
 _WARNINGS: Mapping[str, str] = MappingProxyType(
     {
         "kink": "the network is at a kink here: any slopes between both sides are right, if they give all "
@@ -28,7 +28,10 @@ _WARNINGS: Mapping[str, str] = MappingProxyType(
 
 
 def for_student(report: Report, allowed: Allowed = DEFAULT) -> Report:
-    """Give what a student may see. Two references that give the same verdicts and diagnosis give the same."""
+    """Return the student's view of a report.
+
+    It is a function of the verdicts, the diagnosis, the warnings, and the student's own gradients.
+    """
     parameters = report.parameters.items() if allowed.parameters else ()
     return Report(
         verdict=report.verdict,
@@ -47,16 +50,17 @@ def for_student(report: Report, allowed: Allowed = DEFAULT) -> Report:
 
 
 def as_students_see(report: Report) -> Report:
-    """Give a student's report as it is, and of a grader's what students may see."""
+    """Return a student's report unchanged, and the student's view of a grader's report."""
     return report if report.audience is Audience.STUDENT else for_student(report)
 
 
 def _graph(report: Report, allowed: Allowed) -> GraphOutline | None:
-    """Give the graph as the problem has it, with the student's own gradients; where it is first wrong follows
-    from the verdicts. Values stay out, since the loss is one of them.
+    """Return the graph with the student's gradients and the first wrong ones, which follow from the verdicts.
+
+    Values of nodes are left out, since the loss is one of them.
     """
-    own = report.graph
-    if own is None or not allowed.parameters or not allowed.layer:
+    outline = report.graph
+    if outline is None or not allowed.parameters or not allowed.layer:
         return None
     nodes = (
         NodeOutline(
@@ -68,9 +72,9 @@ def _graph(report: Report, allowed: Allowed) -> GraphOutline | None:
             gradient=node.gradient,
             continues=node.continues,
         )
-        for node in own.nodes
+        for node in outline.nodes
     )
-    return GraphOutline(tuple(nodes), own.output, own.first_wrong, own.count)
+    return GraphOutline(tuple(nodes), outline.output, outline.first_wrong, outline.count)
 
 
 def _warnings(report: Report) -> Iterator[Caution]:

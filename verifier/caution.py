@@ -1,11 +1,14 @@
-"""What is not wrong but worth knowing; a report's `warnings`."""
+"""Warnings of a report: facts that do not affect the verdict."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """code: a stable word for programs. detail: a sentence. layer, units: where, if anywhere."""
+    """One warning.
+
+    code: a stable identifier. detail: a sentence. layer, units: the location, if there is one.
+    """
 
     code: str
     detail: str

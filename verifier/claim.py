@@ -1,4 +1,4 @@
-"""A submitted gradient is a claim about a problem, whichever way that is written: layers, or a graph."""
+"""Read submissions of both kinds: networks of layers, and graphs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
@@ -13,26 +13,26 @@ Claim: TypeAlias = Submission | GraphSubmission
 
 
 def read_claim(document: Any) -> Claim:
-    """Read a submission of either kind. Raises: MalformedSubmission with everything that is wrong."""
+    """Return the submission in a document. Raises: MalformedSubmission with all errors."""
     if not is_graph(document):
         return read_submission(document)
-    from verifier.graphs.reading.submission import read_graph  # with every operation; layers need none
+    from verifier.graphs.reading.submission import read_graph  # deferred: layers need no operations of graphs
 
     return read_graph(document)
 
 
 def question_of(document: Any) -> Claim:
-    """Read a submission whose gradients may be absent. Raises: MalformedSubmission as `read_claim`."""
+    """Return a submission whose gradients may be absent. Raises: MalformedSubmission with all errors."""
     return read_claim({"gradients": {}, **document} if isinstance(document, Mapping) else document)
 
 
 def names_of(claim: Claim) -> list[str]:
-    """Give the names of all parameters, whose gradients are asked for."""
+    """Return the names of all parameters."""
     return [name for name, _ in _parameters(claim)]
 
 
 def sizes_of(claim: Claim) -> list[int]:
-    """Give how many numbers each parameter has."""
+    """Return the size of each parameter."""
     return [values.size for _, values in _parameters(claim)]
 
 

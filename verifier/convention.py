@@ -1,6 +1,6 @@
-"""The choices that differ between courses, converted at the edge into one internal form and back.
+"""Convert between the conventions of a submission and the internal form.
 
-Internal form: weights (in, out), biases (out,), examples as rows. Every choice is explicit and echoed.
+Internal form: weights (in, out), biases (out,), examples as rows. The report contains all conventions.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,10 @@ EXAMPLE_AXES = ("rows", "columns")
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """weights: `in_out` or `out_in`. examples: `rows` or `columns`. bias_shapes: by name, as submitted."""
+    """The conventions of a submission.
+
+    weights: `in_out` or `out_in`. examples: `rows` or `columns`. bias_shapes: by name, as submitted.
+    """
 
     weights: str = "in_out"
     examples: str = "rows"
@@ -25,17 +28,17 @@ class Convention:
 
 
 def internal_weight(array: Array, convention: Convention) -> Array:
-    """Take a weight (or its gradient) from the submission's layout to (in, out)."""
+    """Return a weight (or its gradient) in the layout (in, out)."""
     return array.T if convention.weights == "out_in" else array
 
 
 def internal_examples(array: Array, convention: Convention) -> Array:
-    """Take inputs, row targets or masks from the submission's axis to (N, …)."""
+    """Return inputs, row targets or masks in the shape (N, …)."""
     return array.T if convention.examples == "columns" and array.ndim == 2 else array
 
 
 def as_submitted(name: str, array: Array, convention: Convention) -> Array:
-    """Take an array in a parameter's internal shape back to the shape that the submission gave it."""
+    """Return an array of a parameter's internal shape in the shape of the submission."""
     if name.endswith(".weight"):
         return array.T if convention.weights == "out_in" else array
     return np.reshape(array, convention.bias_shapes.get(name, array.shape))

@@ -1,19 +1,20 @@
-"""What is known of a graph without most of its numbers; a drawing needs no more."""
+"""Outlines of graphs, without most of their numbers, for drawings."""
 
 from dataclasses import dataclass
 
 from verifier.graphs.problem import plain
 
-PARAMETER, GIVEN, DATA = "parameter", "input", "data"  # stand where an operation would, of what is given
+PARAMETER, GIVEN, DATA = "parameter", "input", "data"  # in place of an operation, for leaves
 
 
 @dataclass(frozen=True, slots=True)
 class NodeOutline:
-    """What an operation makes, or what is given; named as its gradient is (`W`, `inputs.x`, `nodes.h`).
+    """A node or a leaf, with the name of its gradient (`W`, `inputs.x`, `nodes.h`).
 
-    operation: `data` for an input that is read and not differentiated. operands: names in order, and numbers
-    that stand among them. options: the operation's, in words. value, gradient: of small arrays, flat, to four
-    digits; the gradient as it was handed in. continues: whether a node uses it that the outline leaves out.
+    operation: its name, or the kind of a leaf; `data` is an input that is not differentiated.
+    operands: names and numbers, in order. options: of the operation, as text.
+    value, gradient: of small arrays, flat, to four digits; the gradient is the submitted one.
+    continues: a node outside of the outline uses it.
     """
 
     name: str
@@ -32,15 +33,17 @@ class NodeOutline:
 
     @property
     def computed(self) -> bool:
+        """True for nodes, False for leaves."""
         return self.operation not in (PARAMETER, GIVEN, DATA)
 
 
 @dataclass(frozen=True, slots=True)
 class GraphOutline:
-    """nodes: all, or of a large graph those around where it is first wrong; each after what it is made of.
+    """The outline of a graph.
 
-    first_wrong: gradients that are wrong although all that were handed in behind them are right. count: how
-    many operations the whole graph has.
+    nodes: all nodes, or those around the first wrong gradient of a large graph, in topological order.
+    first_wrong: wrong gradients for which all submitted gradients between them and the output are correct.
+    count: the number of operations in the whole graph.
     """
 
     nodes: tuple[NodeOutline, ...]
@@ -50,4 +53,5 @@ class GraphOutline:
 
     @property
     def whole(self) -> bool:
+        """True if the outline has all operations of the graph."""
         return sum(node.computed for node in self.nodes) == self.count

@@ -1,4 +1,4 @@
-"""A problem as its inspection went."""
+"""The outcome of inspecting one problem."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,10 @@ from verifier.diagnosis.inspection import Inspection
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """complaints: why there is no inspection, a sentence each."""
+    """An inspection, or the reasons why there is none.
+
+    complaints: the reasons, one sentence each.
+    """
 
     path: str
     inspection: Inspection | None

@@ -1,4 +1,4 @@
-"""A problem with numbers of its own for each student: same network, loss and rules, other numbers."""
+"""Generate a problem with different numbers for each student; network, loss and rules are the same."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,18 +12,20 @@ from verifier.documents.submission_document import document_of, with_lists
 
 
 def instance_key(secret: bytes, assignment: str, student: str) -> bytes:
-    """Give what an instance is drawn from: nobody without the secret can tell it, everybody with it can."""
+    """Return the key of a student's instance, an HMAC that requires the secret."""
     return digest(secret, f"{len(assignment)}:{assignment}:{student}".encode(), "sha256")
 
 
 def instance_of(problem: Mapping[str, Any], key: bytes) -> dict[str, Any]:
-    """Draw a problem's numbers from a key; the same key and problem give the same numbers.
+    """Return the problem with random numbers, which depend on the key and the problem only.
 
     The number of examples may change: see `strong_numbers`. Raises: MalformedSubmission.
     """
-    asked = read_question(problem)
+    question = read_question(problem)
     seed = int.from_bytes(sha256(key).digest()[:8], "big")
-    drawn = replace(asked, problem=strong_numbers(asked.problem, seed), gradients={}, reported_loss=None)
-    document = with_lists(document_of(drawn))
-    left_out = {"gradients"} | ({"precision"} if problem.get("precision") is None else set())
-    return {field: value for field, value in document.items() if field not in left_out}
+    instance = replace(
+        question, problem=strong_numbers(question.problem, seed), gradients={}, reported_loss=None
+    )
+    document = with_lists(document_of(instance))
+    omitted = {"gradients"} | ({"precision"} if problem.get("precision") is None else set())
+    return {field: value for field, value in document.items() if field not in omitted}

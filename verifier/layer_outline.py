@@ -1,4 +1,4 @@
-"""What is known of a network without its numbers; a drawing needs no more."""
+"""Outlines of networks of layers, without their numbers, for drawings."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from reference_impl.network import Network
 
 @dataclass(frozen=True, slots=True)
 class LayerOutline:
-    """A layer of `outputs` units over `inputs` numbers; None for what is not told."""
+    """A layer with `inputs` inputs and `outputs` units; None if a number is unknown."""
 
     inputs: int | None
     outputs: int | None
@@ -16,7 +16,7 @@ class LayerOutline:
 
 
 def outlined(network: Network) -> tuple[LayerOutline, ...]:
-    """Give the layers in order, from input to output."""
+    """Return the outlines of the layers, from input to output."""
     return tuple(
         LayerOutline(layer.inputs, layer.outputs, layer.activation.name, layer.bias)
         for layer in network.layers

@@ -1,4 +1,4 @@
-"""The file that `--output` names: opened before anything is judged, or refused with what mends it."""
+"""Open the file of `--output` before any submission is checked."""
 
 import os
 from pathlib import Path
@@ -8,16 +8,16 @@ from verifier.documents.mistakes import MalformedSubmission, Mistake
 
 
 def opened(path: Path, mode: str = "w") -> IO[Any]:
-    """Open a file to write to. Raises: MalformedSubmission where the name can be no file's."""
+    """Return a file opened for writing. Raises: MalformedSubmission with a remedy."""
     try:
         return path.open(mode, encoding=None if "b" in mode else "utf-8")
     except OSError as error:
         remedy = "name a file in a folder that you may write to"
-        if not os.path.isdir(path.parent):  # noqa: PTH112 -- pathlib's raises where a name is too long
+        if not os.path.isdir(path.parent):  # noqa: PTH112 -- pathlib raises for names that are too long
             remedy = f"create the folder {str(path.parent)!r} first"
         elif os.path.isdir(path):  # noqa: PTH112
             remedy = "name a file in that folder"
-        found = f"{str(path)!r} ({error.strerror or type(error).__name__})"
+        actual = f"{str(path)!r} ({error.strerror or type(error).__name__})"
         raise MalformedSubmission(
-            [Mistake("--output", "a file that can be written", found, remedy)]
+            [Mistake("--output", "a file that can be written", actual, remedy)]
         ) from None

@@ -1,4 +1,4 @@
-"""`report.plot()`: what it needs, and which parameters it draws."""
+"""Implement `report.plot()`: check its requirements and choose the parameters."""
 
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,15 @@ _ORDER = (Verdict.INCORRECT, Verdict.UNDECIDED, Verdict.CORRECT)
 
 
 class PlotRefused(ValueError):  # noqa: N818 -- as ImportRefused
-    """What is asked for cannot be drawn; the message says what mends it."""
+    """The report cannot be drawn; the message contains the remedy."""
 
 
 class MissingMatplotlib(ImportError):  # noqa: N818 -- as MissingLibrary
-    """The library that draws is not installed."""
+    """matplotlib is not installed."""
 
 
 def plot(report: Report) -> "ReportPicture":
-    """Draw the worst parameters of a report. Raises: PlotRefused, MissingMatplotlib."""
+    """Return a figure of the worst parameters of a report. Raises: PlotRefused, MissingMatplotlib."""
     if report.audience is Audience.STUDENT:
         raise PlotRefused("a student's report holds no numbers to draw; plot the grader's")
     drawable = [

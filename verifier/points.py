@@ -1,4 +1,4 @@
-"""What a submission is worth, and what it earns: a parameter's points whole or not at all."""
+"""Score submissions: a correct parameter earns all of its points, any other earns none."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,16 @@ from verifier.graphs.problem import INPUT, NODE
 from verifier.sourced import Sourced
 from verifier.verdict import Verdict
 
-_DIGITS = 5  # points are rounded to so many decimals
+_DIGITS = 5  # decimals of rounded points
 
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """total: of a submission, split evenly. by_name: of each parameter; others are worth nothing.
+    """The points of a submission.
 
-    With neither, each parameter is worth 1. Of a graph, inputs and nodes are worth something only by name, or
-    where nothing else was handed in: who hands in more of them may not earn more.
+    total: of the whole submission, divided evenly. by_name: of each parameter; others are worth 0.
+    Without both, each parameter is worth 1. Inputs and nodes of a graph are worth points only by name, or if
+    no parameter was submitted, so that optional gradients do not earn extra points.
     """
 
     total: float | None = None
@@ -30,7 +31,10 @@ ONE_EACH = Points()
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """verdict: None for what could not be judged, or a parameter that the network does not have."""
+    """The points of one parameter.
+
+    verdict: None if the submission could not be checked, or if the network has no such parameter.
+    """
 
     name: str
     verdict: Verdict | None
@@ -43,7 +47,7 @@ class Score:
 
 
 def read_points(text: str, mistakes: Mistakes) -> Points:
-    """Read `10`, or `layers.0.weight=2,layers.0.bias=1`."""
+    """Return the points in a text such as `10` or `layers.0.weight=2,layers.0.bias=1`."""
     if "=" not in text:
         total = _number(text, mistakes)
         return Points(total=total)
@@ -59,63 +63,65 @@ def _number(text: str, mistakes: Mistakes) -> float:
         value: object = float(text)
     except ValueError:
         value = text.strip()
-    read = read_number(value, "--points", mistakes, at_least=0.0)
-    return 0.0 if read is None else read
+    number = read_number(value, "--points", mistakes, at_least=0.0)
+    return 0.0 if number is None else number
 
 
 def scores(sourced: Sourced, points: Points) -> tuple[Score, ...]:
-    """Give each parameter's points; one score of the whole where nothing is known of parameters."""
+    """Return a score per parameter, or one for the whole submission if parameters are unknown or hidden."""
     report = sourced.report
     if report is None:
-        return (Score("submission", None, 0.0, _whole(points)),)
+        return (Score("submission", None, 0.0, _total_worth(points)),)
     if not report.parameters:
-        earned = _whole(points) if report.verdict is Verdict.CORRECT else 0.0
-        return (Score("gradients", report.verdict, earned, _whole(points)),)
+        earned = _total_worth(points) if report.verdict is Verdict.CORRECT else 0.0
+        return (Score("gradients", report.verdict, earned, _total_worth(points)),)
     return scores_of({name: row.verdict for name, row in report.parameters.items()}, points)
 
 
 def scores_of(verdicts: Mapping[str, Verdict], points: Points) -> tuple[Score, ...]:
-    """Give each parameter's points by its verdict, one without a verdict for what only has points."""
-    found: dict[str, Verdict | None] = dict(verdicts)
+    """Return a score per parameter; a parameter in `points` without verdict has a score, too."""
+    by_name: dict[str, Verdict | None] = dict(verdicts)
     if points.by_name:
-        found |= {name: None for name in points.by_name if name not in found}
-        worths = {name: points.by_name.get(name, 0.0) for name in found}
+        by_name |= {name: None for name in points.by_name if name not in by_name}
+        worths = {name: points.by_name.get(name, 0.0) for name in by_name}
     else:
-        paid = [name for name in found if not name.startswith((INPUT, NODE))] or list(found)
-        each = 1.0 if points.total is None else points.total / len(paid)
-        worths = dict.fromkeys(found, 0.0) | dict.fromkeys(paid, each)
+        rewarded = [name for name in by_name if not name.startswith((INPUT, NODE))] or list(by_name)
+        share = 1.0 if points.total is None else points.total / len(rewarded)
+        worths = dict.fromkeys(by_name, 0.0) | dict.fromkeys(rewarded, share)
     return tuple(
         Score(name, verdict, worths[name] if verdict is Verdict.CORRECT else 0.0, worths[name])
-        for name, verdict in found.items()
+        for name, verdict in by_name.items()
     )
 
 
 def earned(rows: Iterable[Score]) -> float:
+    """Return the sum of the earned points."""
     return rounded(fsum(row.earned for row in rows))
 
 
 def worth(rows: Iterable[Score]) -> float:
+    """Return the sum of the possible points."""
     return rounded(fsum(row.worth for row in rows))
 
 
 def rounded(value: float) -> float:
-    """Give points with at most five decimals, so that thirds of ten make ten."""
+    """Return points with at most five decimals, so that three thirds of ten are ten."""
     return round(value, _DIGITS)
 
 
 def in_whole_numbers(rows: Sequence[Score]) -> list[tuple[int, int]]:
-    """Give (earned, worth) as whole numbers; worths sum to the rounded total."""
-    found: list[tuple[int, int]] = []
-    running, given = 0.0, 0
+    """Return (earned, worth) of each row as integers, such that the worths sum to the rounded total."""
+    results: list[tuple[int, int]] = []
+    total, distributed = 0.0, 0
     for row in rows:
-        running += row.worth
-        own = round(rounded(running)) - given
-        given += own
-        found.append((own if row.earned == row.worth and row.passed else 0, own))
-    return found
+        total += row.worth
+        row_worth = round(rounded(total)) - distributed
+        distributed += row_worth
+        results.append((row_worth if row.earned == row.worth and row.passed else 0, row_worth))
+    return results
 
 
-def _whole(points: Points) -> float:
+def _total_worth(points: Points) -> float:
     if points.by_name:
         return fsum(points.by_name.values())
     return 1.0 if points.total is None else points.total

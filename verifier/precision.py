@@ -1,4 +1,4 @@
-"""The floating-point formats in which a submission may have been computed."""
+"""The floating-point formats in which submissions can be computed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from reference_impl.array import Array
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """A binary format: significand bits (the hidden one included), exponent range, smallest positive number.
+    """A binary floating-point format.
 
-    unit_roundoff: the largest relative error of rounding to nearest.
-    underflow: the largest absolute error of rounding a number near 0.
-    Source of the parameters: IEEE 754-2019, table 3.5; bfloat16 is binary32 cut to 8 bits.
+    significand_bits: the precision, the hidden bit included. largest_exponent: of finite numbers.
+    smallest: the smallest positive number, which is subnormal.
+    Source of the parameters: IEEE 754-2019, table 3.5; bfloat16 is binary32 with 8 significand bits.
     """
 
     name: str
@@ -25,14 +25,17 @@ class Precision:
 
     @property
     def unit_roundoff(self) -> float:
+        """The largest relative error of rounding to nearest."""
         return float(2.0**-self.significand_bits)
 
     @property
     def underflow(self) -> float:
-        return max(self.smallest / 2, 5e-324)  # half of float64's own smallest is no float64
+        """The largest absolute error of rounding a number near 0."""
+        return max(self.smallest / 2, 5e-324)  # half of the smallest float64 would be 0
 
     @property
     def largest(self) -> float:
+        """The largest finite number."""
         return float((2.0 - 2.0 ** (1 - self.significand_bits)) * 2.0**self.largest_exponent)
 
 
@@ -49,15 +52,15 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
 )
 
 
-_OF_NUMPY = ("float32", "float16")
+_NUMPY_FORMATS = ("float32", "float16")
 
 
 def rounded(values: Array, precision: Precision) -> Array:
-    """Round to the nearest number of the format, ties to even; overflow gives infinity."""
+    """Return the nearest numbers of the format, ties to even; infinity on overflow."""
     if precision.name == "float64":
         return values
     with np.errstate(all="ignore"):
-        if precision.name in _OF_NUMPY:
+        if precision.name in _NUMPY_FORMATS:
             return values.astype(precision.name).astype(np.float64)
         return _nearest(values, precision)
 

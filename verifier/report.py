@@ -1,4 +1,4 @@
-"""Everything found about a submission, frozen, as data; and its document (`gradjury.report/1`)."""
+"""The report on a submission, as frozen data. Its document has the schema `gradjury.report/1`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,18 +19,20 @@ if TYPE_CHECKING:
 SCHEMA = "gradjury.report/1"
 
 
-class Audience(StrEnum):
+class Audience(StrEnum):  # without docstring, which would become part of the OpenAPI document
     GRADER = "grader"
     STUDENT = "student"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One number of a gradient, its index in the submission's own layout.
+    """One number of a gradient.
 
-    tolerance: the distance up to which it is correct. rel_error: over |expected|; None where that cannot be
-    told from 0. subgradient: a kink makes several slopes right, all from slopes[0] to slopes[1]; `expected`
-    is the nearest of them.
+    index: in the layout of the submission.
+    uncertainty: the proved or estimated error of `expected`.
+    tolerance: the largest absolute error of a correct number.
+    rel_error: relative to |expected|; None if the expected value may be 0.
+    subgradient: at a kink, all numbers from slopes[0] to slopes[1] are correct; `expected` is the nearest.
     """
 
     index: tuple[int, ...]
@@ -47,9 +49,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
-    """The whole arrays, in the submission's own layout.
+    """The whole arrays of a parameter, in the layout of the submission.
 
-    tolerance: the distance up to which each is correct, NaN for what is undecided.
+    tolerance: the largest absolute error of a correct number; NaN for undecided entries.
     """
 
     expected: Array
@@ -60,14 +62,16 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class ParameterReport:
-    """One parameter's findings.
+    """The result for one parameter.
 
-    to_rounding: entries correct to rounding; the other correct ones are so only within rtol.
-    subgradients: entries at which a kink makes several slopes right. zeros: entries handed in as 0.
+    to_rounding: the count of entries that are correct within rounding error; other correct entries need rtol.
+    subgradients: the count of entries at kinks, where several values are correct.
+    zeros: the count of entries that were submitted as 0.
+    max_rel_error: over entries whose expected value is surely not 0; None if there are none.
     relative_norm_error: ‖submitted − expected‖ / (‖submitted‖ + ‖expected‖).
-    max_rel_error: over the entries that can be told from 0; None where there is none.
-    ratio: ‖submitted‖ / ‖expected‖. cosine: of the angle between the two. None where a quotient is 0/0.
-    worst: at most 10, worst first.
+    cosine: of the angle between submitted and expected. ratio: ‖submitted‖ / ‖expected‖.
+    worst: at most 10 entries, worst first.
+    A measure is None if its quotient is 0/0.
     """
 
     name: str
@@ -90,13 +94,13 @@ class ParameterReport:
 
     @property
     def counted(self) -> int:
-        """How many entries were judged: 0 where none was submitted, or where the counts are withheld."""
+        """The number of checked entries; 0 if none was submitted, or if counts are hidden from students."""
         return self.correct + self.incorrect + self.undecided
 
 
 @dataclass(frozen=True, slots=True)
 class LossReport:
-    """The problem's loss ± uncertainty, what the submitter reported, and what it is graded under."""
+    """The loss of the problem ± uncertainty, the reported loss, and the fields of the document's `loss`."""
 
     value: float
     uncertainty: float
@@ -107,12 +111,50 @@ class LossReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict on a submission's gradients and everything behind it.
+    """The result of checking a submission's gradients.
 
-    seconds: what judging took; the only field that differs between two runs.
-    network: its layers without their numbers; empty in reports of before, and in students'.
-    graph: in place of layers, where the network is one.
-    audience: whom it was written for. In a student's, what is withheld is NaN, 0 or empty: see `audience.py`.
+    Its text (`print(report)`) and its HTML in notebooks show the most important fields.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        The verdict on the whole submission.
+    loss : LossReport
+        The loss of the problem, and the verdict on the reported loss.
+    parameters : mapping of str to ParameterReport
+        The result for each parameter, by name.
+    warnings : tuple of Caution
+        Remarks on the problem and the submission, each with a stable code.
+    evidence : tuple of Evidence
+        The agreement of each oracle with the reference.
+    versions : mapping of str to str
+        The versions of Python and the packages involved.
+    seconds : float
+        The duration of the check, the only field that differs between two runs.
+    name : str or None
+        The name of the submission.
+    convention : mapping or None
+        The layouts of the submission.
+    precision : str
+        The precision in which the gradients were computed.
+    tolerance : mapping or None
+        The tolerance of the check.
+    diagnosis : tuple of Diagnosis
+        The most likely bugs, if the submission is incorrect.
+    audience : Audience
+        The reader. In a student's report, hidden fields are NaN, 0 or empty (see `audience.py`).
+    network : tuple of LayerOutline
+        The layers without their numbers; empty for students and in older reports.
+    graph : GraphOutline or None
+        The outline of a graph, instead of `network`.
+
+    Examples
+    --------
+    >>> report = verify(load("homework.json"))
+    >>> report.verdict
+    <Verdict.INCORRECT: 'incorrect'>
+    >>> report.parameters["layers.0.weight"].worst[0].index
+    (0, 2)
     """
 
     verdict: Verdict
@@ -132,16 +174,25 @@ class Report:
     graph: GraphOutline | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the report's document, ready for JSON (see `documents/report_document.py`)."""
+        """Return the report's document, ready for JSON (see `documents/report_document.py`)."""
         from verifier.documents.report_document import document_of
 
         return document_of(self)
 
     def plot(self) -> "ReportPicture":
-        """Draw heatmaps and scatters of the worst parameters, as a figure of matplotlib.
+        """Return a matplotlib figure with heatmaps and scatter plots of the worst parameters.
 
-        Needs the whole arrays (`verify(…, entries="all")`) and the extra `plot`.
-        Raises: PlotRefused, MissingMatplotlib, saying what mends it.
+        Returns
+        -------
+        ReportPicture
+            A matplotlib figure that is not connected to a window.
+
+        Raises
+        ------
+        PlotRefused
+            If the report has no whole arrays (`verify(…, entries="all")` keeps them).
+        MissingMatplotlib
+            If matplotlib is not installed (the extra `plot`).
         """
         from verifier.plotting import plot
 
@@ -153,7 +204,7 @@ class Report:
         return f"<Report {brief(self)}>"
 
     def _repr_html_(self) -> str:
-        """Show itself in a notebook."""
+        """Return HTML for notebooks."""
         from verifier.report_page.notebook import in_notebook
 
         return in_notebook(self)

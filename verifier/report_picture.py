@@ -1,4 +1,4 @@
-"""A report's heatmaps and scatters as a picture by matplotlib; the one module that needs it."""
+"""Draw heatmaps and scatter plots of a report. Only this module needs matplotlib."""
 
 from io import BytesIO
 
@@ -16,7 +16,7 @@ from verifier.report_page.scatter import DRAWN, chosen, slope
 from verifier.report_page.severity import END, on_scale, ranks, severities
 
 _WITHIN, _BEYOND, _UNDECIDED = "#2f6db1", "#d9670d", "#8a8f98"
-_SCALE = (  # two hues, and a jump of lightness at the threshold
+_SCALE = (  # two hues with a step in lightness at the threshold
     (0.0, "#08306b"),
     (0.25, _WITHIN),
     (0.5, "#b8d6ee"),
@@ -27,7 +27,7 @@ _SCALE = (  # two hues, and a jump of lightness at the threshold
 
 
 class ReportPicture(Figure):
-    """A figure that belongs to no window, and that a notebook shows by itself."""
+    """A figure without a window, which notebooks show as PNG."""
 
     def _repr_png_(self) -> bytes:
         stream = BytesIO()
@@ -36,15 +36,15 @@ class ReportPicture(Figure):
 
 
 def picture(report: Report, rows: list[tuple[ParameterReport, Entries]]) -> ReportPicture:
-    """Draw a heatmap and a scatter of each parameter given."""
+    """Return a figure with a heatmap and a scatter plot per parameter."""
     figure = ReportPicture(figsize=(10.0, 0.4 + 2.8 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(2, 1))
     figure.suptitle(shortened(f"{report.name or 'submission'}: {report.verdict}", 80), parse_math=False)
     for (row, entries), (left, right) in zip(rows, axes, strict=True):
         image = _heatmap(left, row, entries)
         _scatter(right, entries)
-        bar = figure.colorbar(image, ax=left, ticks=[-END, 0, END])
-        bar.ax.set_yticklabels(["≤ 1e-8", "threshold", "≥ 1e8"])
+        colour_bar = figure.colorbar(image, ax=left, ticks=[-END, 0, END])
+        colour_bar.ax.set_yticklabels(["≤ 1e-8", "threshold", "≥ 1e8"])
     return figure
 
 
@@ -73,14 +73,14 @@ def _scatter(axes: Axes, entries: Entries) -> None:
     severity = severities(entries)
     points = chosen(ranks(severity), entries.expected)
     x, y, beyond = (a.ravel()[points] for a in (entries.expected, entries.submitted, severity > 0))
-    told = (np.abs(x) < DRAWN) & (np.abs(y) < DRAWN)  # False for NaN
+    drawable = (np.abs(x) < DRAWN) & (np.abs(y) < DRAWN)  # False for NaN
     for side, colour, marker in ((~beyond, _WITHIN, "o"), (beyond, _BEYOND, "x")):
-        axes.scatter(x[told & side], y[told & side], s=12, c=colour, marker=marker)
+        axes.scatter(x[drawable & side], y[drawable & side], s=12, c=colour, marker=marker)
     axes.set(xlabel="expected", ylabel="submitted")
-    if told.any():
-        ends = np.array([x[told].min(), x[told].max()])
-        axes.plot(ends, ends, color="grey", linestyle="dotted", label="right")
+    if drawable.any():
+        line_ends = np.array([x[drawable].min(), x[drawable].max()])
+        axes.plot(line_ends, line_ends, color="grey", linestyle="dotted", label="right")
         factor = slope(entries.submitted, entries.expected)
         if factor is not None:
-            axes.plot(ends, factor * ends, color="black", linewidth=1, label=f"slope {factor:.6g}")
+            axes.plot(line_ends, factor * line_ends, color="black", linewidth=1, label=f"slope {factor:.6g}")
         axes.legend(fontsize="small")

@@ -1,4 +1,4 @@
-"""A submission as it went: where it came from, and its report, or why there is none."""
+"""The outcome of processing one submission: a report or an error."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,10 @@ from verifier.report import Report
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """source: the file, `-` for standard input, empty for none. mistakes: of a malformed submission.
+    """The outcome of one submission.
 
-    broken: what failed in here, which is not the submission's fault.
+    source: the file, `-` for standard input, or empty. mistakes: the errors of a malformed submission.
+    broken: the description of an internal error, which the submission did not cause.
     """
 
     source: str
@@ -21,25 +22,26 @@ class Sourced:
 
     @property
     def status(self) -> ExitStatus:
+        """The exit status of this submission alone."""
         if self.broken:
             return ExitStatus.INTERNAL
         return ExitStatus.MALFORMED if self.report is None else of_verdict(self.report.verdict)
 
     @property
     def path(self) -> str:
-        """A name for people and platforms, never empty."""
+        """A name for display and for platforms, never empty."""
         if self.source == "-":
             return "stdin"
         return self.source or (self.report.name if self.report else None) or "submission"
 
     @property
     def title(self) -> str:
-        """The submission's own name, or its path's."""
+        """The submission's name, or its path."""
         return (self.report.name if self.report else None) or self.path
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """Why there is no report, a sentence each."""
+        """The reasons why there is no report, one sentence each."""
         if self.broken:
             return (f"it could not be judged, which is not its fault: {self.broken}",)
         return tuple(mistake.sentence for mistake in self.mistakes)

@@ -1,11 +1,11 @@
-"""What students may see of a diagnosis: no number of it, and no name that would confirm a guess.
+"""Build the student's view of a diagnosis, without numbers and without bugs that would confirm a guess.
 
-A diagnosis is itself a test of numbers, and some of its tests are coarse: what was rounded in print is right
-to the digits that are left, and what was clipped is no smaller than the threshold. Of a single number that is
-a digit for every ten submissions, where a verdict asks for a million. So a coarse diagnosis is told only
-where it rests on many numbers at once, which nobody guesses together. And bugs are named only where they
-explain everything that is wrong: elsewhere the names beside a guess would tell how good it was. What is not
-named is placed by the parameters' verdicts alone.
+A diagnosis tests numbers, and some of its tests are coarse: a number that was rounded in print is right in
+the remaining digits, and a clipped number is at least the threshold. With a coarse test, a student finds one
+digit of a single number in ten submissions; with verdicts, this takes a million. Therefore a coarse diagnosis
+is shown only if it is based on many numbers, which cannot be guessed together. Bugs are named only if they
+explain all errors; otherwise the names would reveal the quality of a guess. Errors without a named bug are
+located by the parameters' verdicts alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,40 +26,40 @@ from verifier.verdict import Verdict
 
 ENOUGH = 8  # wrong numbers at once
 MOST_PLACES = 5  # of a graph
-_COARSE = "numbers"  # the equation of those that compare fewer digits than the verdict
-_BROKEN, _ZERO = "overflow", "zero-gradient"  # told by what was handed in, whatever is right
+_COARSE = "numbers"  # the equation of diagnoses that compare fewer digits than the verdict
+_OVERFLOW, _ZERO_GRADIENT = "overflow", "zero-gradient"  # they follow from the submission alone
 
 
 def diagnosis_for_students(report: Report, allowed: Allowed) -> Iterator[Diagnosis]:
-    """Give each row with what is allowed of it, and none twice."""
-    given: list[Diagnosis] = []
-    for row in _tellable(report):
-        seen = _allowed(row, allowed)
-        if seen not in given and (seen.bug or seen.equation or seen.hint):
-            given.append(seen)
-            yield seen
+    """Yield the visible part of each diagnosis, without duplicates."""
+    earlier: list[Diagnosis] = []
+    for row in _safe_rows(report):
+        visible = _visible_part(row, allowed)
+        if visible not in earlier and (visible.bug or visible.equation or visible.hint):
+            earlier.append(visible)
+            yield visible
 
 
-def _tellable(report: Report) -> Iterator[Diagnosis]:
+def _safe_rows(report: Report) -> Iterator[Diagnosis]:
     rows = report.diagnosis
     if report.graph is not None:
-        yield from _tellable_of_graph(report, report.graph.first_wrong)
+        yield from _safe_graph_rows(report, report.graph.first_wrong)
         return
-    broken = [row for row in rows if row.bug == _BROKEN]
-    if broken:
-        yield from broken
+    overflowing = [row for row in rows if row.bug == _OVERFLOW]
+    if overflowing:
+        yield from overflowing
         return
     explained = all(row.bug != UNEXPLAINED_ID for row in rows)
-    if explained and _rests_on_enough(report.parameters, rows):
+    if explained and _has_enough_numbers(report.parameters, rows):
         yield from rows
     elif any(map(_is_wrong, report.parameters.values())):
-        yield _unnamed(report.parameters)
+        yield _unknown_bug(report.parameters)
 
 
-def _tellable_of_graph(report: Report, first_wrong: Sequence[str]) -> Iterator[Diagnosis]:
-    """Give rows where they explain whatever is first wrong; else places alone, which follow from verdicts.
+def _safe_graph_rows(report: Report, first_wrong: Sequence[str]) -> Iterator[Diagnosis]:
+    """Yield the diagnoses if they explain all first wrong nodes; otherwise the locations alone.
 
-    A number that is wrong by so little that it has no row is placed like one that is far off.
+    The locations follow from the verdicts, so they do not depend on the size of an error.
     """
     rows = report.diagnosis
     if all(row.bug != UNEXPLAINED_ID for row in rows) and {row.node for row in rows} >= set(first_wrong):
@@ -84,26 +84,26 @@ def _tellable_of_graph(report: Report, first_wrong: Sequence[str]) -> Iterator[D
         )
 
 
-def _rests_on_enough(parameters: Mapping[str, ParameterReport], rows: Sequence[Diagnosis]) -> bool:
-    """Say whether a coarse row, if there is one, explains many numbers that no other row accounts for.
+def _has_enough_numbers(parameters: Mapping[str, ParameterReport], rows: Sequence[Diagnosis]) -> bool:
+    """True unless a coarse diagnosis explains fewer than ENOUGH numbers that no other diagnosis explains.
 
-    Zeros, and what other rows account for, are no guesses: anybody can put them beside one.
+    Zeros and numbers of other diagnoses do not count, as they can be added to a guess of one number.
     """
-    if not any(row.equation == _COARSE and row.bug != _ZERO for row in rows):
+    if not any(row.equation == _COARSE and row.bug != _ZERO_GRADIENT for row in rows):
         return True
     others = {name for row in rows if row.equation != _COARSE for name in row.parameters}
     wrong = (row for name, row in parameters.items() if _is_wrong(row) and name not in others)
     return sum(prod(row.shape) - row.zeros for row in wrong) >= ENOUGH
 
 
-def _unnamed(parameters: Mapping[str, ParameterReport]) -> Diagnosis:
-    """Give the row of an unknown mistake, in the last layer that is wrong."""
+def _unknown_bug(parameters: Mapping[str, ParameterReport]) -> Diagnosis:
+    """Return the diagnosis of an unknown bug in the last incorrect layer."""
     wrong = [name for name, row in parameters.items() if _is_wrong(row)]
     layer = max(map(_layer, wrong))
-    own = [name for name in wrong if _layer(name) == layer]
+    names = [name for name in wrong if _layer(name) == layer]
     last = max(map(_layer, parameters))
-    equation = "bias_gradient" if own[0].endswith(".bias") else "weight_gradient"
-    if len(own) > 1:
+    equation = "bias_gradient" if names[0].endswith(".bias") else "weight_gradient"
+    if len(names) > 1:
         equation = "output_delta" if layer == last else "hidden_delta"
     from verifier.diagnosis.bugs import BUGS
 
@@ -133,7 +133,7 @@ def _layer(name: str) -> int:
     return int(name.split(".")[1])
 
 
-def _allowed(row: Diagnosis, allowed: Allowed) -> Diagnosis:
+def _visible_part(row: Diagnosis, allowed: Allowed) -> Diagnosis:
     return Diagnosis(
         bug=row.bug if allowed.bug else "",
         layer=row.layer if allowed.layer else None,
@@ -144,7 +144,7 @@ def _allowed(row: Diagnosis, allowed: Allowed) -> Diagnosis:
         residual=None,
         also_consistent=(),
         title=row.title if allowed.bug else "",
-        explanation=row.for_students if allowed.bug and allowed.layer else "",  # it names the place
+        explanation=row.for_students if allowed.bug and allowed.layer else "",  # it contains the location
         right=row.right if allowed.bug else "",
         wrong=row.wrong if allowed.bug else "",
         hint=_hint(row, allowed),
@@ -152,7 +152,7 @@ def _allowed(row: Diagnosis, allowed: Allowed) -> Diagnosis:
 
 
 def _hint(row: Diagnosis, allowed: Allowed) -> str:
-    """Give the hint, without the place that it names where that is withheld."""
+    """Return the visible hint; if the layer is hidden, without the location."""
     if not allowed.hint or allowed.layer:
         return row.hint if allowed.hint else ""
     if row.node is not None:

@@ -1,4 +1,4 @@
-"""A submission: a problem and the gradients that somebody says are its answer, in internal form."""
+"""A submission: a problem and the submitted gradients, in internal form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,29 @@ from verifier.tolerance import Tolerance
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Submission:
-    """gradients: by parameter, in internal shape; a name that is absent was not submitted.
+    """A problem and the gradients submitted for it. `load` returns one.
 
-    graded_under: the loss as the document's fields say it, presets expanded and defaults filled in.
-    cautions: what reading the document already found worth knowing.
+    Attributes
+    ----------
+    name : str or None
+        The name of the submission.
+    problem : Problem
+        The network, its parameters, the batch and the loss.
+    gradients : mapping of str to array
+        By parameter (`layers.0.weight`), in internal shape: weights (in, out), biases (out,). Parameters
+        without a submitted gradient are absent.
+    precision : Precision
+        The precision in which the gradients were computed.
+    reported_loss : float or None
+        The submitted value of the loss.
+    tolerance : Tolerance
+        The tolerance beyond rounding errors.
+    convention : Convention
+        The layouts of the document.
+    graded_under : mapping
+        All fields of the document's `loss`, with expanded presets and defaults.
+    cautions : tuple of Caution
+        Warnings from reading the document.
     """
 
     name: str | None

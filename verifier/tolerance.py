@@ -1,4 +1,4 @@
-"""How far beyond rounding a submission may be: relative to each entry's scale, never an absolute pass."""
+"""Tolerances for errors beyond rounding, relative to the scale of each entry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """rtol multiplies an entry's scale, Σ of the absolute contributions to it; atol is added as it is."""
+    """A tolerance of rtol · scale + atol, where the scale of an entry is the sum of |contributions| to it."""
 
     rtol: float
     atol: float = 0.0

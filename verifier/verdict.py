@@ -1,18 +1,35 @@
-"""What may be said of an entry, of a parameter, and of the whole."""
+"""Verdicts on entries, parameters and submissions."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
+    """The verdict on an entry, a parameter or a whole submission.
+
+    Attributes
+    ----------
+    CORRECT
+        Within the tolerance of a correct value.
+    INCORRECT
+        Outside of it, for all possible errors of the reference.
+    UNDECIDED
+        The reference is not accurate enough to decide.
+    MISSING
+        No gradient was submitted (of parameters only).
+    """
+
     CORRECT = "correct"
     INCORRECT = "incorrect"
     UNDECIDED = "undecided"
-    MISSING = "missing"  # of a parameter alone
+    MISSING = "missing"  # of parameters only
 
 
 def of_parameter(incorrect: int, undecided: int) -> Verdict:
-    """One incorrect entry makes a parameter incorrect; with none, one undecided makes it undecided."""
+    """Return the verdict on a parameter: one incorrect entry makes it incorrect.
+
+    Without incorrect entries, one undecided entry makes it undecided.
+    """
     if incorrect:
         return Verdict.INCORRECT
     return Verdict.UNDECIDED if undecided else Verdict.CORRECT

@@ -1,4 +1,4 @@
-"""The versions of what a report rests on."""
+"""Return the versions of the packages that determine a report."""
 
 import platform
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from importlib import metadata
 
 
 def versions_of(needs: Iterable[str]) -> dict[str, str]:
-    """Give Python's version, this package's, numpy's, and those of further packages."""
+    """Return the versions of Python, this package, numpy, and further packages, by name."""
     packages = ("gradjury", "numpy", *needs)
     return {"python": platform.python_version()} | {name: _version(name) for name in packages}
 

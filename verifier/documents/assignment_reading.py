@@ -1,4 +1,4 @@
-"""Assignments as documents, read and written: every mistake at once."""
+"""Read and write assignments as documents; all errors are collected before one is raised."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -32,7 +32,7 @@ _MOST_ATTEMPTS = 1_000_000
 
 
 def read_assignment(document: Any) -> Assignment:
-    """Read an assignment. Raises: MalformedSubmission with everything that is wrong."""
+    """Return the assignment in a document. Raises: MalformedSubmission with all errors."""
     mistakes = Mistakes()
     if not isinstance(document, Mapping):
         mistakes.add("", "an assignment, one JSON object", shown(document))
@@ -59,9 +59,9 @@ def read_assignment(document: Any) -> Assignment:
 
 
 def assignment_around(document: Any) -> Assignment:
-    """Read an assignment, or take a submission's problem for one, with every rule at its default.
+    """Return the assignment in a document, or one with default rules for a submission's problem.
 
-    Raises: MalformedSubmission.
+    Raises: MalformedSubmission with all errors.
     """
     if isinstance(document, Mapping) and "network" in document and "problem" not in document:
         left_out = ("gradients", "reported_loss")
@@ -70,19 +70,20 @@ def assignment_around(document: Any) -> Assignment:
 
 
 def read_assignment_file(path: Path, mistakes: Mistakes) -> Assignment | None:
-    """Read the file that `--assignment` names, as `assignment_around` does; note what is wrong with it."""
+    """Return the assignment in the file of `--assignment`; on errors, note them and return None."""
     try:
         return assignment_around(parse_bytes(path.read_bytes()))
     except OSError as error:
         mistakes.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
     except MalformedSubmission as error:
-        for one in error.mistakes:
-            mistakes.add(f"--assignment {path}{one.pointer}", one.expected, one.found, one.remedy)
+        for mistake in error.mistakes:
+            location = f"--assignment {path}{mistake.pointer}"
+            mistakes.add(location, mistake.expected, mistake.found, mistake.remedy)
     return None
 
 
 def document_of_assignment(assignment: Assignment) -> dict[str, Any]:
-    """Give the document that `read_assignment` reads, with every field."""
+    """Return the assignment's document with all fields, the inverse of `read_assignment`."""
     points: Any = dict(assignment.points.by_name) or assignment.points.total
     return {
         "title": assignment.title,
@@ -107,8 +108,8 @@ def _read_problem(value: Any, mistakes: Mistakes) -> Claim | None:
     try:
         return read_claim({**value, "gradients": {}, "reported_loss": None})
     except MalformedSubmission as error:
-        for one in error.mistakes:
-            mistakes.add(f"/problem{one.pointer}", one.expected, one.found, one.remedy)
+        for mistake in error.mistakes:
+            mistakes.add(f"/problem{mistake.pointer}", mistake.expected, mistake.found, mistake.remedy)
         return None
 
 
@@ -131,12 +132,12 @@ def _read_points(value: Any, question: Claim | None, mistakes: Mistakes) -> Poin
         mistakes.add("/points", "points for at least one parameter, or one number for all", "an empty object")
     names = [] if question is None else names_of(question)
     by_name = {}
-    for name, each in value.items():
+    for name, points in value.items():
         pointer = at("/points", name)
         if question is not None and name not in names:
             rule = "the name of a parameter of this network"
             mistakes.add(pointer, rule, f"{str(name)[:60]!r}", nearest(str(name), names))
-        by_name[str(name)] = read_number(each, pointer, mistakes, at_least=0.0) or 0.0
+        by_name[str(name)] = read_number(points, pointer, mistakes, at_least=0.0) or 0.0
     return Points(by_name=by_name)
 
 
@@ -146,13 +147,14 @@ def _read_allowed(value: Any, mistakes: Mistakes) -> Allowed:
     if not isinstance(value, list | tuple):
         mistakes.add("/students_see", f"a list of some of {', '.join(SEEN)}", shown(value))
         return DEFAULT
-    found = {
-        read_choice(each, SEEN, at("/students_see", index), mistakes) for index, each in enumerate(value)
+    visible = {
+        read_choice(name_of_part, SEEN, at("/students_see", index), mistakes)
+        for index, name_of_part in enumerate(value)
     }
-    if found - {None} and "verdict" not in found:
+    if visible - {None} and "verdict" not in visible:
         remedy = "add it: whatever else they see tells it"
         mistakes.add("/students_see", "'verdict' beside the others", "a list without it", remedy)
-    return Allowed(**{name: name in found for name in SEEN})
+    return Allowed(**{name: name in visible for name in SEEN})
 
 
 def _read_attempts(value: Any, mistakes: Mistakes) -> int | None:

@@ -1,4 +1,4 @@
-"""The document's `inputs` and `masks` as rows of examples."""
+"""Read the document's `inputs` and `masks` with examples as rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +13,7 @@ from verifier.documents.mistakes import Mistakes, at, nearest, shown
 def read_inputs(
     document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
 ) -> Array | None:
+    """Return the inputs of shape (N, features); None if they are absent or malformed."""
     array = read_array(document["inputs"], "/inputs", mistakes) if "inputs" in document else None
     if array is None:
         return None
@@ -29,8 +30,8 @@ def read_inputs(
     if network is not None and rows.shape[1] != network.layers[0].inputs:
         features = network.layers[0].inputs
         other = "rows" if convention.examples == "columns" else "columns"
-        turned = rows.shape[0] == features
-        remedy = f"for examples as {other} set network.examples to {other}" if turned else ""
+        transposed = rows.shape[0] == features
+        remedy = f"for examples as {other} set network.examples to {other}" if transposed else ""
         mistakes.add("/inputs", f"{features} features, shape {order}", f"shape {tuple(array.shape)}", remedy)
         return None
     return rows
@@ -39,6 +40,10 @@ def read_inputs(
 def read_masks(
     document: Any, network: Network | None, size: int | None, convention: Convention, mistakes: Mistakes
 ) -> dict[int, Array]:
+    """Return the dropout masks of shape (N, units) by the index of their layer.
+
+    size: the number of examples, None if the inputs are malformed.
+    """
     if document is None:
         return {}
     if not isinstance(document, Mapping):

@@ -1,4 +1,4 @@
-"""How large a document may be, checked before its numbers are read: from bytes, headers and lengths."""
+"""Limit the size of documents; checks use bytes, headers and lengths, before numbers are read."""
 
 import json
 import re
@@ -13,14 +13,17 @@ from verifier.documents.mistakes import OversizedSubmission, UnreadableSubmissio
 _GROUPS = ("parameters", "gradients", "masks", "inputs")
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: linear in any text
 _BRACKETS = b"[]{}"
-_ALL_ELSE = bytes(set(range(256)) - set(_BRACKETS))
-_STEP = 1 << 20  # brackets looked at in one go
-_SMALLER = "send a smaller network or batch"
+_NOT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
+_STEP = 1 << 20  # brackets checked at once
+_REMEDY = "send a smaller network or batch"
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """inflated: bytes of an npz's members. arrays, numbers, layers, nodes: of a document. depth: of JSON."""
+    """Largest sizes of a document.
+
+    inflated: bytes of an npz's members after decompression. depth: levels of nesting in JSON.
+    """
 
     inflated: int = 1 << 30
     arrays: int = 10_000
@@ -34,11 +37,14 @@ GENEROUS = Bounds()
 
 
 def check_text(text: str | bytes, bounds: Bounds) -> None:
-    """Hold JSON text to the bounds without reading it. Raises: OversizedSubmission, UnreadableSubmission."""
-    bare = _STRINGS.sub(b"", _in_utf8(text))
+    """Check a JSON text against the bounds without parsing it.
+
+    Raises: OversizedSubmission for too many numbers, UnreadableSubmission for too deep nesting.
+    """
+    bare = _STRINGS.sub(b"", _to_utf8(text))
     check_numbers(bare.count(b",") + 1, bounds)
     level = 0
-    brackets = bare.translate(None, _ALL_ELSE)
+    brackets = bare.translate(None, _NOT_BRACKETS)
     for start in range(0, len(brackets), _STEP):
         codes = np.frombuffer(brackets, np.uint8, min(_STEP, len(brackets) - start), start)
         levels = level + np.cumsum(np.where((codes == ord("[")) | (codes == ord("{")), 1, -1))
@@ -49,19 +55,19 @@ def check_text(text: str | bytes, bounds: Bounds) -> None:
 
 
 def check_numbers(count: int, bounds: Bounds) -> None:
-    """Raises: OversizedSubmission."""
+    """Check the count of numbers. Raises: OversizedSubmission."""
     if count > bounds.numbers:
-        raise OversizedSubmission(f"at most {bounds.numbers} numbers", _figure(count), _SMALLER)
+        raise OversizedSubmission(f"at most {bounds.numbers} numbers", _describe_count(count), _REMEDY)
 
 
 def check_arrays(count: int, bounds: Bounds) -> None:
-    """Raises: OversizedSubmission."""
+    """Check the count of arrays. Raises: OversizedSubmission."""
     if count > bounds.arrays:
-        raise OversizedSubmission(f"at most {bounds.arrays} arrays", str(count), _SMALLER)
+        raise OversizedSubmission(f"at most {bounds.arrays} arrays", str(count), _REMEDY)
 
 
 def check_document(document: Any, bounds: Bounds) -> None:
-    """Hold a parsed document to the bounds, whatever it holds. Raises: OversizedSubmission."""
+    """Check a parsed document, valid or not, against the bounds. Raises: OversizedSubmission."""
     if not isinstance(document, Mapping):
         return
     groups = [document.get(group) for group in _GROUPS]
@@ -71,15 +77,15 @@ def check_document(document: Any, bounds: Bounds) -> None:
         items = network.get(field) if isinstance(network, Mapping) else None
         if isinstance(items, list) and len(items) > most:
             raise OversizedSubmission(
-                f"at most {most} {field}", str(len(items)), _SMALLER, f"/network/{field}"
+                f"at most {most} {field}", str(len(items)), _REMEDY, f"/network/{field}"
             )
 
 
-def _figure(count: int) -> str:
+def _describe_count(count: int) -> str:
     return str(count) if count < 10**15 else "more than memory could hold"
 
 
-def _in_utf8(text: str | bytes) -> bytes:
+def _to_utf8(text: str | bytes) -> bytes:
     if isinstance(text, bytes):
         encoding = json.detect_encoding(text)
         if encoding in ("utf-8", "utf-8-sig"):

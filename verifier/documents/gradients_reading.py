@@ -1,4 +1,4 @@
-"""What a student hands in to an assignment: gradients alone, and a submission made of them."""
+"""Read the gradients that a student uploads for an assignment, and build a submission from them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,23 +12,24 @@ from verifier.documents.npz import read_members_and_text
 from verifier.documents.safetensors import BFLOAT16, read_tensors_and_text
 from verifier.documents.tensor_document import TEXT
 
-_UNASKED = ("float64", "float32")
+_DEFAULT_PRECISIONS = ("float64", "float32")
 FIELDS = ("gradients", "reported_loss", "precision")
-_OF_ASSIGNMENT = ("network", "loss", "parameters", "inputs", "targets", "masks", "tolerance", "name")
+_ASSIGNMENT_FIELDS = ("network", "loss", "parameters", "inputs", "targets", "masks", "tolerance", "name")
 
 
 def parse_gradients(content: bytes, bounds: Bounds = GENEROUS, declared: str | None = None) -> Any:
-    """Give the document in a student's file: JSON, npz or safetensors.
+    """Return the document in a student's JSON, npz or safetensors file.
 
-    Gradients may stand under `gradients` (in binary files as `gradients.layers.0.weight`), or by themselves.
-    declared: as `parse_bytes` takes it. Raises: UnreadableSubmission, MalformedSubmission.
+    Gradients are under `gradients` (`gradients.layers.0.weight` in binary files), or at the top level.
+    declared: the declared format, or None to detect it.
+    Raises: UnreadableSubmission, MalformedSubmission.
     """
-    found = settled_format(content, declared)
-    if found == "npz":
-        return _assembled(*read_members_and_text(content, bounds), bounds)
-    if found == "safetensors":
+    file_format = settled_format(content, declared)
+    if file_format == "npz":
+        return _with_gradients(*read_members_and_text(content, bounds), bounds)
+    if file_format == "safetensors":
         tensors, text, formats = read_tensors_and_text(content, bounds)
-        document = _assembled(tensors, text, bounds)
+        document = _with_gradients(tensors, text, bounds)
         return {"precision": "bfloat16", **document} if set(formats.values()) == {BFLOAT16} else document
     document = parse_bytes(content, bounds, declared)
     if isinstance(document, dict) and document and all(name.startswith("layers.") for name in document):
@@ -37,34 +38,36 @@ def parse_gradients(content: bytes, bounds: Bounds = GENEROUS, declared: str | N
 
 
 def read_handed_in(problem: Mapping[str, Any], handed_in: Any) -> Claim:
-    """Read what was handed in as an answer to a problem's document.
+    """Return the submission of uploaded gradients to a problem's document.
 
-    Where the problem names no precision, narrow ones are refused: what they round away would be excused, and
-    whoever guesses would declare them. Raises: MalformedSubmission with everything that is wrong.
+    Where the problem names no precision, only float64 and float32 are accepted. A narrower precision would
+    widen the tolerance, and a student who guesses could declare it for this reason.
+    Raises: MalformedSubmission with all errors.
     """
     submission = read_claim(submission_document(problem, handed_in))
-    if problem.get("precision") is None and submission.precision.name not in _UNASKED:
-        rule = f"gradients in {' or '.join(_UNASKED)}"
+    if problem.get("precision") is None and submission.precision.name not in _DEFAULT_PRECISIONS:
+        rule = f"gradients in {' or '.join(_DEFAULT_PRECISIONS)}"
         remedy = "compute in one of them; narrower ones only where the assignment's problem names them"
         raise MalformedSubmission([Mistake("/precision", rule, submission.precision.name, remedy)])
     return submission
 
 
 def submission_document(problem: Mapping[str, Any], handed_in: Any) -> dict[str, Any]:
-    """Put a problem's document and what was handed in together; the problem's name is not the answer's.
+    """Return a problem's document with the uploaded fields, without the problem's name.
 
-    Raises: MalformedSubmission for what is no answer; whether its names and shapes fit is read later.
+    Names and shapes of the gradients are checked later, by `read_claim`.
+    Raises: MalformedSubmission for unexpected or missing fields.
     """
     mistakes = Mistakes()
     if not isinstance(handed_in, Mapping):
         mistakes.add("", 'gradients, as {"gradients": {"layers.0.weight": …}}', shown(handed_in))
         mistakes.raise_if_any()
-    asked, said = problem.get("precision"), handed_in.get("precision")
-    if asked is not None and said not in (None, asked):
-        rule = f"{asked!r}, which the assignment asks for"
-        mistakes.add("/precision", rule, shown(said), "compute in it, or leave it out")
+    required_precision, declared_precision = problem.get("precision"), handed_in.get("precision")
+    if required_precision is not None and declared_precision not in (None, required_precision):
+        rule = f"{required_precision!r}, which the assignment asks for"
+        mistakes.add("/precision", rule, shown(declared_precision), "compute in it, or leave it out")
     for field in handed_in:
-        if field in _OF_ASSIGNMENT:
+        if field in _ASSIGNMENT_FIELDS:
             remedy = "leave it out: the assignment has it"
             mistakes.add(at("", field), "gradients alone", f"the field {field!r}", remedy)
         elif field not in FIELDS:
@@ -80,7 +83,7 @@ def submission_document(problem: Mapping[str, Any], handed_in: Any) -> dict[str,
     }
 
 
-def _assembled(tensors: Mapping[str, Any], text: str | None, bounds: Bounds) -> dict[str, Any]:
+def _with_gradients(tensors: Mapping[str, Any], text: str | None, bounds: Bounds) -> dict[str, Any]:
     rest = {} if text is None else parse(text, bounds)
     mistakes = Mistakes()
     if not isinstance(rest, dict):

@@ -1,4 +1,4 @@
-"""A graph's outline as part of a report's document, and back."""
+"""Convert a graph's outline to the `network` of a report's document, and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from verifier.graph_outline import GraphOutline, NodeOutline
 
 
 def graph_document(outline: GraphOutline) -> dict[str, Any]:
-    """Give the document's `network`, whose names are those of gradients."""
+    """Return the document's `network`, in which nodes have the names of their gradients."""
     return {
         "nodes": [_node(node) for node in outline.nodes],
         "output": outline.output,
@@ -18,7 +18,7 @@ def graph_document(outline: GraphOutline) -> dict[str, Any]:
 
 
 def read_graph_outline(document: Mapping[str, Any]) -> GraphOutline | None:
-    """Give the outline back; None for a network of layers, and for none."""
+    """Return the outline; None if the network has layers or is absent."""
     if "nodes" not in document:
         return None
     return GraphOutline(
@@ -39,7 +39,7 @@ def _node(node: NodeOutline) -> dict[str, Any]:
         document["continues"] = True
     numbers = {"value": node.value, "gradient": node.gradient}
     return document | {
-        field: [number(each) for each in own] for field, own in numbers.items() if own is not None
+        field: [number(value) for value in values] for field, values in numbers.items() if values is not None
     }
 
 
@@ -56,5 +56,5 @@ def _read_node(row: Mapping[str, Any]) -> NodeOutline:
     )
 
 
-def _numbers(found: list[float | str] | None) -> tuple[float, ...] | None:
-    return None if found is None else tuple(float(each) for each in found)
+def _numbers(values: list[float | str] | None) -> tuple[float, ...] | None:
+    return None if values is None else tuple(float(value) for value in values)

@@ -1,4 +1,4 @@
-"""JSON text in and out: duplicate keys and non-finite numbers are not lost on the way."""
+"""Parse and write JSON; duplicate keys are errors, and non-finite numbers are written as strings."""
 
 import json
 import re
@@ -11,53 +11,53 @@ from verifier.documents.bounds import Bounds, check_text
 from verifier.documents.mistakes import MalformedSubmission, Mistake, UnreadableSubmission
 
 _COLONS = re.compile(rb'"[ \t\n\r]*:')
-_WORDS = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
+_INFINITIES = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 
 
 def parse(text: str | bytes, bounds: Bounds | None = None) -> Any:
-    """Parse JSON, held to bounds before where some are given.
+    """Return the document in a JSON text; check the text against the bounds first.
 
-    Raises: MalformedSubmission for broken text, duplicate keys, or nesting beyond all use.
+    Raises: MalformedSubmission for invalid JSON, duplicate keys, or nesting that is too deep.
     """
     if bounds is not None:
         check_text(text, bounds)
-    found = _parsed_quickly(text)
-    return _parsed_with_care(text) if found is None else found[0]
+    parsed = _parse_with_orjson(text)
+    return _parse_with_json(text) if parsed is None else parsed[0]
 
 
-def _parsed_quickly(text: str | bytes) -> tuple[Any] | None:
-    """Give a plain document; None for one that errs, or may hold a key twice, which orjson does not tell.
+def _parse_with_orjson(text: str | bytes) -> tuple[Any] | None:
+    """Return the document; None if the text is invalid or may have a duplicate key.
 
-    A colon after a quotation mark is a key's, or inside a string; so as many of them as there are keys mean
-    that none was lost.
+    orjson drops duplicate keys silently. A colon after a quotation mark ends a key or is part of a string,
+    so if there are as many of them as keys, no key was dropped.
     """
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
     colons = _COLONS.findall(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
-    return (document,) if len(colons) == _keys(document) else None
+    return (document,) if len(colons) == _count_keys(document) else None
 
 
-def _keys(document: Any) -> int:
-    """Count the keys of all objects that are within objects, or in lists of them."""
+def _count_keys(document: Any) -> int:
+    """Return the number of keys of all objects; lists that begin with a number are skipped."""
     if isinstance(document, dict):
-        return len(document) + sum(map(_keys, document.values()))
+        return len(document) + sum(map(_count_keys, document.values()))
     if isinstance(document, list) and document and not isinstance(document[0], float | int):
-        return sum(map(_keys, document))
+        return sum(map(_count_keys, document))
     return 0
 
 
-def _parsed_with_care(text: str | bytes) -> Any:
-    """Parse JSON, and say what is wrong with it, and where."""
+def _parse_with_json(text: str | bytes) -> Any:
+    """Parse JSON with the standard library. Raises: MalformedSubmission with the position of the error."""
     duplicates: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        result = dict(pairs)
+        if len(result) < len(pairs):
             seen: set[str] = set()
             duplicates.extend(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        return found
+        return result
 
     try:
         document = json.loads(text, object_pairs_hook=unique)
@@ -76,9 +76,9 @@ def _parsed_with_care(text: str | bytes) -> Any:
         raise UnreadableSubmission(
             "JSON text", "lists or objects nested too deeply", "a matrix is a list of lists"
         ) from None
-    except ValueError:  # Python refuses to convert such an integer
-        found = "an integer of thousands of digits"
-        raise UnreadableSubmission("JSON text", found, "write numbers as floats") from None
+    except ValueError:  # Python limits the digits of an integer
+        actual = "an integer of thousands of digits"
+        raise UnreadableSubmission("JSON text", actual, "write numbers as floats") from None
     if duplicates:
         raise MalformedSubmission(
             Mistake(
@@ -93,19 +93,19 @@ def _parsed_with_care(text: str | bytes) -> Any:
 
 
 def write(document: Any, *, indent: int | None = None) -> str:
-    """Write a document whose numbers are all finite (see `number`)."""
+    """Return the JSON text of a document whose numbers are all finite (see `number`)."""
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 def number(value: float) -> float | str:
-    """Give a number as JSON can hold it: NaN and infinities as the contract's strings."""
+    """Return the number, or a string for NaN and infinities, which JSON has no numbers for."""
     if isfinite(value):
         return value
-    return _WORDS.get(value, "NaN")
+    return _INFINITIES.get(value, "NaN")
 
 
 def numbers(values: Any) -> Any:
-    """Give nested lists of `number`s from an array."""
+    """Return nested lists with `number` applied to every item."""
     if isinstance(values, list):
         return [numbers(item) for item in values]
     return number(values)

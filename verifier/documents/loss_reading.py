@@ -1,4 +1,4 @@
-"""The document's `loss` as a risk, and its expansion as the report echoes it."""
+"""Read the document's `loss` as a risk, with all its fields for the report."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _PENALTY_FACTORS = {"l2": 0.5, "l1": 1.0}
 
 
 def read_loss(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Risk, dict[str, Any]] | None:
-    """Read a loss; give the risk and every field with its value."""
+    """Return the risk and its fields, defaults included; None if the loss is malformed."""
     if isinstance(document, str):
         document = {"preset": document} if document in PRESETS else {"name": document}
     if not isinstance(document, dict):
@@ -36,7 +36,7 @@ def read_loss(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Risk, di
     if name is None:
         return None
     loss = LOSSES[name]
-    before = len(mistakes.found)
+    errors_before = len(mistakes.found)
     factor = read_number(document.get("factor", loss.default_factor), at(pointer, "factor"), mistakes)
     if factor == 0:
         remedy = "a factor of 0 makes every gradient zero, so that any code passes"
@@ -61,15 +61,15 @@ def read_loss(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Risk, di
         for norm in _PENALTY_FACTORS
         if document.get(norm) is not None
     ]
-    if len(mistakes.found) > before or factor is None or batch is None or outputs is None:
+    if len(mistakes.found) > errors_before or factor is None or batch is None or outputs is None:
         return None
-    found = tuple(penalty for penalty in penalties if penalty is not None)
-    risk = Risk(loss, factor, batch, outputs, on, found)
+    valid_penalties = tuple(penalty for penalty in penalties if penalty is not None)
+    risk = Risk(loss, factor, batch, outputs, on, valid_penalties)
     return risk, expanded(risk)
 
 
 def expanded(risk: Risk) -> dict[str, Any]:
-    """Give every field of the document's loss, nothing left to a default."""
+    """Return all fields of the document's `loss`, defaults included."""
     fields: dict[str, Any] = {"name": risk.loss.name, "factor": risk.factor, "batch": risk.batch}
     if risk.loss.reduces_outputs:
         fields["outputs"] = risk.outputs

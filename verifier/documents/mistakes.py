@@ -1,8 +1,8 @@
-"""What is wrong with a document: every mistake at once, each with its place, and what would mend it.
+"""Errors in a document, each with its location, and the exceptions that contain them.
 
-MalformedSubmission (ValueError)    the document cannot be a submission
-└── UnreadableSubmission            it cannot even be read: broken JSON, a damaged archive, a pickle
-    └── OversizedSubmission         it is beyond a bound on its size
+MalformedSubmission (ValueError)    the document is not a valid submission
+└── UnreadableSubmission            the bytes cannot be parsed: invalid JSON, a damaged archive, a pickle
+    └── OversizedSubmission         the document exceeds a size limit
 """
 
 import math
@@ -14,15 +14,27 @@ from typing import Any
 
 SHOWN = 5  # mistakes of one kind within one array
 MOST = 200  # mistakes in one document
-_COMPARED = 60  # names that a misspelt one is held against
+_COMPARED = 60  # known names that a misspelt one is compared with
 _LARGE = 10**15
 _NUMBER = re.compile(r"[-+]?[0-9]*\.[0-9]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
-_LONGEST = 60  # characters of a misspelt name that are looked at
+_LONGEST = 60  # characters of a misspelt name that are compared
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """pointer: RFC 6901. expected: the rule. found: what stands there. remedy: what would mend it."""
+    """One error in a document.
+
+    Attributes
+    ----------
+    pointer : str
+        JSON pointer to the value (RFC 6901), empty for the whole document.
+    expected : str
+        The rule that the value violates.
+    found : str
+        A description of the value.
+    remedy : str
+        A suggested fix, empty if there is none.
+    """
 
     pointer: str
     expected: str
@@ -31,18 +43,31 @@ class Mistake:
 
     @property
     def detail(self) -> str:
-        """The whole as one sentence."""
+        """Expected and actual value and the remedy, as one sentence."""
         sentence = f"expected {self.expected}, got {self.found}"
         return f"{sentence}; {self.remedy}" if self.remedy else sentence
 
     @property
     def sentence(self) -> str:
-        """The same after its place."""
+        """The detail after the pointer."""
         return f"{self.pointer or '(document)'}: {self.detail}"
 
 
-class MalformedSubmission(ValueError):  # noqa: N818 -- the word that the contract uses
-    """A document that is no submission; `mistakes` has all that is wrong with it."""
+class MalformedSubmission(ValueError):  # noqa: N818 -- the term in the documentation of the format
+    """The document is not a valid submission.
+
+    Attributes
+    ----------
+    mistakes : tuple of Mistake
+        All errors in the document, in the order in which they were found.
+
+    Examples
+    --------
+    >>> try:
+    ...     load("homework.json")
+    ... except MalformedSubmission as error:
+    ...     print(*(mistake.sentence for mistake in error.mistakes), sep="\\n")
+    """
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
@@ -50,21 +75,21 @@ class MalformedSubmission(ValueError):  # noqa: N818 -- the word that the contra
 
 
 class UnreadableSubmission(MalformedSubmission):
-    """Bytes in none of the formats, or damaged."""
+    """The bytes have no supported format, or are damaged."""
 
     def __init__(self, expected: str, found: str, remedy: str = "") -> None:
         super().__init__([Mistake("", expected, found, remedy)])
 
 
 class OversizedSubmission(UnreadableSubmission):
-    """Beyond a bound on its size, which was told before its numbers were read."""
+    """The document exceeds a size limit; its numbers were not read."""
 
     def __init__(self, expected: str, found: str, remedy: str = "", pointer: str = "") -> None:
         MalformedSubmission.__init__(self, [Mistake(pointer, expected, found, remedy)])
 
 
 class Mistakes:
-    """Collects mistakes while a document is read, so that reading goes on after the first."""
+    """A collector of errors, so that reading continues after the first one."""
 
     def __init__(self) -> None:
         self.found: list[Mistake] = []
@@ -81,20 +106,23 @@ class Mistakes:
 
 
 def at(pointer: str, *steps: str | int) -> str:
-    """Extend a JSON pointer, escaping as RFC 6901 section 3 says; what UTF-8 cannot hold is replaced."""
+    """Return the JSON pointer extended by steps, escaped as in RFC 6901 section 3."""
     for step in steps:
         pointer += "/" + encodable(step).replace("~", "~0").replace("/", "~1")
     return pointer
 
 
 def encodable(text: Any) -> str:
-    """Give text that can be written as UTF-8: a lone surrogate becomes a question mark."""
+    """Return the text with a question mark for each lone surrogate, which UTF-8 cannot encode."""
     written = str(text)
     return written if written.isascii() else written.encode("utf-8", "replace").decode("utf-8")
 
 
 def shown(value: Any) -> str:
-    """Describe a JSON value shortly, without echoing arrays, or numbers that are no sizes or indices."""
+    """Return a short description of a JSON value.
+
+    It contains no array and no fractional or negative number, since these may be part of a solution.
+    """
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -105,7 +133,7 @@ def shown(value: Any) -> str:
         short = len(value) <= 40
         return f'the string "{encodable(value)}"' if short else f"a string of {len(value)} characters"
     if isinstance(value, int | float):
-        return _number_shown(value)
+        return _describe_number(value)
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
     if isinstance(value, dict):
@@ -113,7 +141,7 @@ def shown(value: Any) -> str:
     return f"a value of type {type(value).__name__}"
 
 
-def _number_shown(value: int | float) -> str:
+def _describe_number(value: int | float) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return f"{value:g}"
     if abs(value) >= _LARGE:
@@ -124,9 +152,12 @@ def _number_shown(value: int | float) -> str:
 
 
 def nearest(name: str, known: Iterable[str], taken: Container[str] = ()) -> str:
-    """Give a remedy that names the likeliest meant of `known`, none that is `taken`, or lists them."""
+    """Return a remedy for a misspelt name: the most similar known name, or a list of known names.
+
+    taken: names that the document has already, which are not suggested.
+    """
     names = list(known)
-    free = [one for one in names if one not in taken]
+    free = [candidate for candidate in names if candidate not in taken]
     close = get_close_matches(str(name)[:_LONGEST].lower(), free[:_COMPARED], n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
@@ -134,16 +165,16 @@ def nearest(name: str, known: Iterable[str], taken: Container[str] = ()) -> str:
 
 
 def check_fields(document: dict[str, Any], known: Iterable[str], pointer: str, mistakes: Mistakes) -> None:
-    """Note every field that is not among `known`."""
+    """Add an error for every field that is not in `known`."""
     names = list(known)
     unknown = [field for field in document if field not in names]
     for field in unknown[:MOST]:
-        found = f"the field {str(field)[:40]!r}"
-        mistakes.add(at(pointer, field), "a known field", found, nearest(field, names, taken=document))
+        actual = f"the field {str(field)[:40]!r}"
+        mistakes.add(at(pointer, field), "a known field", actual, nearest(field, names, taken=document))
 
 
 def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mistakes) -> str | None:
-    """Read one word out of several."""
+    """Return the value if it is one of the choices; None after an error."""
     names = list(choices)
     if isinstance(value, str) and value in names:
         return value
@@ -159,10 +190,10 @@ def read_number(
     at_least: float | None = None,
     below: float | None = None,
 ) -> float | None:
-    """Return one finite number, no smaller than `at_least` and smaller than `below`; None after a mistake."""
+    """Return a finite number with `at_least` <= number < `below`; None after an error."""
     rule = "a finite number" if at_least is None else f"a finite number of at least {at_least:g}"
     rule += "" if below is None else f" and below {below:g}"
-    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a number of numpy or PyTorch
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a scalar of numpy or PyTorch
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         remedy = "write numbers without quotes" if isinstance(value, str) else ""

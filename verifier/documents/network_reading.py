@@ -1,4 +1,4 @@
-"""The document's `network` as layers and conventions."""
+"""Read the layers and the conventions in the document's `network`."""
 
 import inspect
 from functools import cache
@@ -18,7 +18,7 @@ _LAYER_FIELDS = ("in", "out", "activation", "bias")
 
 
 def read_network(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Network | None, str, str]:
-    """Read a network; give it (None where its layers hold a mistake), the weight layout, the example axis."""
+    """Return the network (None if a layer is malformed), the weight layout and the example axis."""
     if not isinstance(document, dict):
         mistakes.add(pointer, "a network, an object with a list of layers", shown(document))
         return None, "in_out", "rows"
@@ -28,8 +28,8 @@ def read_network(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Netwo
     layers = document.get("layers")
     network = None
     if not isinstance(layers, list) or not layers:
-        found = shown(layers) if "layers" in document else "nothing"
-        mistakes.add(at(pointer, "layers"), "a list of at least one layer", found)
+        actual = shown(layers) if "layers" in document else "nothing"
+        mistakes.add(at(pointer, "layers"), "a list of at least one layer", actual)
     else:
         network = _read_layers(layers, at(pointer, "layers"), mistakes)
     return network, weights or "in_out", examples or "rows"
@@ -37,19 +37,19 @@ def read_network(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Netwo
 
 def _read_layers(documents: list[Any], pointer: str, mistakes: Mistakes) -> Network | None:
     layers = [_read_layer(item, at(pointer, index), mistakes) for index, item in enumerate(documents)]
-    fits = True
+    all_fit = True
     for index in range(1, len(layers)):
-        below, above = layers[index - 1], layers[index]
-        if below is not None and above is not None and below.outputs != above.inputs:
-            fits = False
+        previous, current = layers[index - 1], layers[index]
+        if previous is not None and current is not None and previous.outputs != current.inputs:
+            all_fit = False
             mistakes.add(
                 at(pointer, index, "in"),
-                f"{below.outputs}, what layer {index - 1} puts out",
-                str(above.inputs),
+                f"{previous.outputs}, what layer {index - 1} puts out",
+                str(current.inputs),
                 "make neighbouring layers fit",
             )
-    read = tuple(layer for layer in layers if layer is not None)
-    return Network(read) if fits and len(read) == len(layers) else None
+    valid = tuple(layer for layer in layers if layer is not None)
+    return Network(valid) if all_fit and len(valid) == len(layers) else None
 
 
 def _read_layer(document: Any, pointer: str, mistakes: Mistakes) -> Layer | None:
@@ -80,7 +80,7 @@ def _read_size(document: dict[str, Any], end: str, pointer: str, mistakes: Mista
 
 
 def read_activation(document: Any, pointer: str, mistakes: Mistakes) -> Activation | None:
-    """Read `"relu"` or `{"name": "leaky_relu", "slope": 0.01}`."""
+    """Return the activation of `"relu"` or `{"name": "leaky_relu", "slope": 0.01}`."""
     if isinstance(document, dict) and "name" in document:
         name_pointer, options = at(pointer, "name"), {k: v for k, v in document.items() if k != "name"}
         document = document["name"]
@@ -89,10 +89,10 @@ def read_activation(document: Any, pointer: str, mistakes: Mistakes) -> Activati
     name = read_choice(document, ACTIVATIONS, name_pointer, mistakes)
     if name is None:
         return None
-    before = len(mistakes.found)
+    errors_before = len(mistakes.found)
     check_fields(options, _options_of(name), pointer, mistakes)
     numbers = {key: read_number(value, at(pointer, key), mistakes) for key, value in options.items()}
-    return None if len(mistakes.found) > before else activation(name, **numbers)
+    return None if len(mistakes.found) > errors_before else activation(name, **numbers)
 
 
 @cache
@@ -101,5 +101,5 @@ def _options_of(name: str) -> tuple[str, ...]:
 
 
 def activation_document(row: Activation) -> str | dict[str, Any]:
-    """Write an activation as `read_activation` reads it, options spelled out."""
+    """Return the document of an activation with all its options, the inverse of `read_activation`."""
     return {"name": row.name, **row.options} if row.options else row.name

@@ -1,4 +1,4 @@
-"""A submission made of a problem in hand, as reading a document would have made it."""
+"""Build a submission from a problem object, without a document."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,10 @@ def submission_of(
     tolerance: Tolerance = TOLERANCES["standard"],
     convention: Convention | None = None,
 ) -> Submission:
-    """Put gradients, by parameter in internal shape, beside the problem that they claim to answer."""
+    """Return a submission of gradients to a problem.
+
+    gradients: by the name of the parameter, in internal shape.
+    """
     return Submission(
         name=name,
         problem=problem,

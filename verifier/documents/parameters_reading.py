@@ -1,4 +1,4 @@
-"""The document's `parameters` and `gradients`: names and shapes checked, layouts converted."""
+"""Read the document's `parameters` and `gradients`, and check their names and shapes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from verifier.convention import Convention, internal_weight
 from verifier.documents.arrays import read_array
 from verifier.documents.mistakes import MOST, Mistakes, at, nearest, shown
 
-_TURN_IT = "transpose it: the parameter itself fits, and its gradient has the same layout"
+_TRANSPOSE_REMEDY = "transpose it: the parameter itself fits, and its gradient has the same layout"
 
 
 def _shape_of(network: Network, name: str, convention: Convention) -> tuple[int, ...]:
@@ -31,13 +31,16 @@ def _names(network: Network) -> list[str]:
 def read_parameters(
     document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
 ) -> tuple[tuple[LayerParameters, ...] | None, dict[str, tuple[int, ...]]]:
-    """Give the parameters, None where one does not fit, and by name the shapes of those that do."""
+    """Return the parameters in internal layout, and the submitted shapes of those that are valid.
+
+    The parameters are None if one of them is malformed.
+    """
     arrays, shapes = _read_named(document, "parameters", mistakes, finite=True), {}
     if network is None or arrays is None:
         return None, {}
     names = _names(network)
     _check_names(arrays, names, "/parameters", mistakes)
-    fits = True
+    all_fit = True
     for name in names:
         shape = _shape_of(network, name, convention)
         if name not in document["parameters"]:
@@ -46,12 +49,12 @@ def read_parameters(
         allowed: list[tuple[int, ...]] = [shape]
         if len(shape) == 1:  # a bias may be a row or a column as well
             allowed += [(1, *shape), (*shape, 1)]
-        place = ("/parameters", name)
-        if array is None or not _check_shape(array, allowed, place, _layout_for(convention), mistakes):
-            fits = False
+        location = ("/parameters", name)
+        if array is None or not _check_shape(array, allowed, location, _layout_remedy(convention), mistakes):
+            all_fit = False
         else:
             shapes[name] = tuple(array.shape)
-    if not fits:
+    if not all_fit:
         return None, shapes
     layers = []
     for index, layer in enumerate(network.layers):
@@ -79,19 +82,19 @@ def _read_named(
     }
 
 
-def _check_names(found: Mapping[str, Any], names: list[str], pointer: str, mistakes: Mistakes) -> None:
+def _check_names(arrays: Mapping[str, Any], names: list[str], pointer: str, mistakes: Mistakes) -> None:
     known = set(names)
-    for name in [name for name in found if name not in known][:MOST]:
+    for name in [name for name in arrays if name not in known][:MOST]:
         mistakes.add(
             at(pointer, name),
             "the name of a parameter of this network",
             f"{str(name)[:60]!r}",
-            nearest(name, names, taken=found),
+            nearest(name, names, taken=arrays),
         )
 
 
-def _layout_for(convention: Convention) -> str:
-    """Give the remedy for a weight that stands in the other layout."""
+def _layout_remedy(convention: Convention) -> str:
+    """Return the remedy for a weight in the other layout."""
     if convention.weights == "in_out":
         return "for PyTorch's layout set network.weights to out_in"
     return "for inputs first set network.weights to in_out"
@@ -100,15 +103,15 @@ def _layout_for(convention: Convention) -> str:
 def _check_shape(
     array: Array,
     allowed: list[tuple[int, ...]],
-    place: tuple[str, str],
-    if_transposed: str,
+    location: tuple[str, str],
+    remedy_if_transposed: str,
     mistakes: Mistakes,
 ) -> bool:
     shape = tuple(array.shape)
     if shape in allowed:
         return True
-    remedy = if_transposed if len(allowed[0]) == 2 and shape == allowed[0][::-1] else ""
-    mistakes.add(at(*place), f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
+    remedy = remedy_if_transposed if len(allowed[0]) == 2 and shape == allowed[0][::-1] else ""
+    mistakes.add(at(*location), f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
     return False
 
 
@@ -119,6 +122,10 @@ def read_gradients(
     shapes: dict[str, tuple[int, ...]],
     mistakes: Mistakes,
 ) -> dict[str, Array]:
+    """Return the gradients by parameter, in the layout of the submission.
+
+    shapes: the submitted shapes of the valid parameters, which gradients must have, too.
+    """
     arrays = _read_named(document, "gradients", mistakes, finite=False) or {}
     if network is not None:
         names = _names(network)
@@ -126,6 +133,6 @@ def read_gradients(
         for name, array in arrays.items():
             if array is not None and name in names:
                 shape = shapes.get(name) or _shape_of(network, name, convention)
-                remedy = _TURN_IT if name in shapes else _layout_for(convention)
+                remedy = _TRANSPOSE_REMEDY if name in shapes else _layout_remedy(convention)
                 _check_shape(array, [shape], ("/gradients", name), remedy, mistakes)
     return {name: array for name, array in arrays.items() if array is not None}

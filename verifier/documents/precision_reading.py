@@ -1,4 +1,4 @@
-"""The arithmetic that a document's gradients were computed in: declared, or told by the numbers."""
+"""Read the precision in which gradients were computed, or infer it from the numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +11,14 @@ from verifier.documents.arrays import format_of
 from verifier.documents.mistakes import Mistakes, read_choice
 from verifier.precision import PRECISIONS, Precision, rounded
 
-_CONVINCING = 10.0  # bits: odds of a thousand to one
-_BY_HAND = 8  # bits of a number that somebody chose, or that exact arithmetic made of such
+_EVIDENCE_NEEDED = 10.0  # bits: odds of a thousand to one
+_SHORT = 8  # bits of a number that was typed in, or computed exactly from such numbers
 
 
 def read_precision(
     document: dict[str, Any], gradients: dict[str, Array], mistakes: Mistakes
 ) -> tuple[Precision, list[Caution]]:
+    """Return the declared precision, that of the arrays, or the inferred one with a warning."""
     if document.get("precision") is not None:
         name = read_choice(document["precision"], PRECISIONS, "/precision", mistakes)
         return PRECISIONS[name or "float64"], []
@@ -39,18 +40,20 @@ def read_precision(
 
 
 def narrowest_format(gradients: Mapping[str, Array]) -> Precision:
-    """Give the narrowest format that holds every number exactly, if the numbers tell that they were rounded.
+    """Return the narrowest format that holds every number exactly, if rounding to it explains the numbers.
 
-    Otherwise float64: so for whole numbers, and for a few round ones (1, 0.5, 0.375), which fit every format
-    and say nothing of the arithmetic behind them.
+    Otherwise return float64. Whole numbers, and a few short ones (1, 0.5, 0.375), fit every format, so they
+    are no evidence of the precision.
     """
     flat = np.concatenate([array.ravel() for array in gradients.values()] or [np.zeros(0)])
     finite = flat[np.isfinite(flat)]
-    if (finite != np.rint(finite)).any() and _fit(finite, "float32"):  # which holds what the others hold
+    if (finite != np.rint(finite)).any() and _fit(
+        finite, "float32"
+    ):  # float16 and bfloat16 are subsets of it
         for name in ("bfloat16", "float16", "float32"):
             if _fit(finite, name):
-                told = _evidence_of_rounding(finite, PRECISIONS[name]) >= _CONVINCING
-                return PRECISIONS[name if told else "float64"]
+                is_rounded = _evidence_of_rounding(finite, PRECISIONS[name]) >= _EVIDENCE_NEEDED
+                return PRECISIONS[name if is_rounded else "float64"]
     return PRECISIONS["float64"]
 
 
@@ -59,12 +62,13 @@ def _fit(values: Array, name: str) -> bool:
 
 
 def _evidence_of_rounding(values: Array, precision: Precision) -> float:
-    """Give the bits by which rounding to the format explains the numbers better than what else shortens them.
+    """Return the log2 likelihood ratio of rounding to the format against the best alternative, in bits.
 
-    A rounded number ends in t zeros with probability 2^−(t+1), whatever its size. Otherwise it is short by
-    itself: lengths up to _BY_HAND bits are alike, and each bit more halves the probability. Or it lies on a
-    grid that all numbers share, as sums of products of short numbers do, with s zeros above that grid's last
-    place, probability 2^−(s+1), and each bit beyond those of a product halves it again.
+    Rounding: a rounded number ends in t zeros with probability 2^−(t+1), whatever its size.
+    First alternative, short numbers: all lengths up to _SHORT bits are equally likely, and each further bit
+    halves the probability.
+    Second alternative, a common grid, as of sums of products of short numbers: a number has s zeros above the
+    last place of the grid with probability 2^−(s+1), and each bit beyond the length of a product halves it.
     """
     distinct = np.unique(np.abs(values[values != 0]))
     fraction, exponent = np.frexp(distinct)
@@ -73,7 +77,7 @@ def _evidence_of_rounding(values: Array, precision: Precision) -> float:
     length = 53 - zeros
     last = exponent - length  # the exponent of the last bit in use
     place = np.maximum(exponent - precision.significand_bits, np.log2(precision.smallest))
-    rounding = np.minimum(last - place + 1, _BY_HAND)  # a rounded gradient may hold a 1 or 0.5 as well
-    short = np.log2(_BY_HAND + 1) + np.maximum(length - _BY_HAND, 0)
-    on_grid = last - last.min() + 1 + np.maximum(length - 2 * _BY_HAND, 0)
+    rounding = np.minimum(last - place + 1, _SHORT)  # a rounded gradient may hold a 1 or 0.5 as well
+    short = np.log2(_SHORT + 1) + np.maximum(length - _SHORT, 0)
+    on_grid = last - last.min() + 1 + np.maximum(length - 2 * _SHORT, 0)
     return float(min(short.sum(), on_grid.sum()) - rounding.sum())

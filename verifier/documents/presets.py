@@ -1,6 +1,6 @@
-"""Losses that a course or a library knows by name, spelled out; one row each.
+"""Presets: the losses of courses and libraries, with all fields of the document's `loss`.
 
-Sources, read in the programs or course notes named: PyTorch's `MSELoss`, `CrossEntropyLoss` and
+Sources, checked in the programs or course notes: PyTorch's `MSELoss`, `CrossEntropyLoss` and
 `BCEWithLogitsLoss` (documented defaults); CS231n, assignment 1 (softmax loss on scores, mean over the batch);
 Nielsen, *Neural Networks and Deep Learning*, chapters 1 and 3 (quadratic and cross-entropy cost, summed over
 the mini-batch); Keras 3 `MeanSquaredError`; scikit-learn 1.9 `neural_network/_multilayer_perceptron.py`

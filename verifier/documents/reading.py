@@ -1,4 +1,4 @@
-"""The contract's document to a Submission: conventions converted, every mistake found at once."""
+"""Read a document as a submission, in internal conventions; all errors are collected."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ _REQUIRED = ("network", "loss", "parameters", "inputs", "targets", "gradients")
 
 
 def read_submission(document: Any) -> Submission:
-    """Read a submission of layers. Raises: MalformedSubmission with everything that is wrong."""
+    """Return the submission of a network of layers. Raises: MalformedSubmission with all errors."""
     mistakes = Mistakes()
     if not isinstance(document, Mapping):
         mistakes.add("", "a submission, one JSON object", shown(document))
@@ -82,11 +82,11 @@ def read_submission(document: Any) -> Submission:
 
 
 def is_graph(document: Any) -> bool:
-    """Whether a document's network is written as nodes."""
+    """True if the document's network is a graph of nodes."""
     network = document.get("network") if isinstance(document, Mapping) else None
     return isinstance(network, Mapping) and "nodes" in network
 
 
 def read_question(document: Any) -> Submission:
-    """Read a submission whose gradients may be absent. Raises: MalformedSubmission as `read_submission`."""
+    """Return a submission whose gradients may be absent. Raises: MalformedSubmission with all errors."""
     return read_submission({"gradients": {}, **document} if isinstance(document, Mapping) else document)

@@ -1,4 +1,4 @@
-"""A report as the contract's document `gradjury.report/1`."""
+"""Convert a report to a document of the schema `gradjury.report/1`."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from verifier.verdict import Verdict
 
 
 def document_of(report: Report) -> dict[str, Any]:
-    """Give plain dicts, lists, strings and finite numbers, in the contract's order."""
+    """Return plain dicts, lists, strings and finite numbers, in the order of the schema."""
     if report.audience is Audience.STUDENT:
         return student_document(report)
     document: dict[str, Any] = {"schema": SCHEMA}
@@ -40,7 +40,7 @@ def document_of(report: Report) -> dict[str, Any]:
 
 
 def summary_of(report: Report) -> dict[str, int]:
-    """Count entries over all parameters; `parameters` is their number, missing ones included."""
+    """Return the number of entries by verdict; `parameters` counts all, missing ones included."""
     rows = list(report.parameters.values())
     return {
         "parameters": sum(int(np.prod(row.shape)) for row in rows),

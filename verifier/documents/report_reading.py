@@ -1,4 +1,4 @@
-"""A report back from its document, so that it can be rendered in any format."""
+"""Read a report from its document."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,10 @@ _WORDS = ("explanation", "formula", "right_formula", "used_formula", "hint")
 
 
 def read_report(document: Mapping[str, Any]) -> Report:
-    """Give the report that `Report.to_dict` made a document of. Raises: ValueError for another schema."""
+    """Return the report in a document, the inverse of `Report.to_dict`.
+
+    Raises: ValueError for another schema.
+    """
     if document.get("schema") != SCHEMA:
         raise ValueError(f"expected a document of schema {SCHEMA}, got {document.get('schema')!r}")
     if document.get("audience") == Audience.STUDENT:
@@ -51,7 +54,7 @@ def read_report(document: Mapping[str, Any]) -> Report:
 
 
 def _float(value: Any) -> float | None:
-    return None if value is None else float(value)  # "NaN" and "Infinity" are numbers to float
+    return None if value is None else float(value)  # float() accepts "NaN" and "Infinity"
 
 
 def _parameter(row: Mapping[str, Any]) -> ParameterReport:
@@ -78,7 +81,9 @@ def _parameter(row: Mapping[str, Any]) -> ParameterReport:
 
 def _entries(row: Mapping[str, Any]) -> Entries:
     arrays = {name: np.asarray(values, float) for name, values in row.items()}
-    arrays.setdefault("tolerance", np.full_like(arrays["expected"], np.nan))  # documents of before
+    arrays.setdefault(
+        "tolerance", np.full_like(arrays["expected"], np.nan)
+    )  # older documents have no tolerance
     return Entries(**arrays)
 
 

@@ -1,4 +1,4 @@
-"""The loss that a submission says it has; it may be no finite number."""
+"""Read the document's `reported_loss`, which may be NaN or infinite."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from verifier.documents.mistakes import Mistakes, read_number
 
 
 def read_reported_loss(value: Any, mistakes: Mistakes) -> float | None:
+    """Return the reported loss; None if it is absent or malformed."""
     if value is None:
         return None
     if isinstance(value, str) and value in NON_FINITE:

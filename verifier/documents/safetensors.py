@@ -1,4 +1,4 @@
-"""Submissions as safetensors; everything but the tensors in the metadata key `submission`."""
+"""Read and write submissions as safetensors; all other fields are in the metadata key `submission`."""
 
 import json
 from math import prod
@@ -26,11 +26,11 @@ _DTYPES = {
 
 
 def parse_safetensors(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
-    """Give the document. Raises: UnreadableSubmission for a broken or oversized header."""
+    """Return the document. Raises: UnreadableSubmission for a damaged or oversized header."""
     tensors, text, formats = read_tensors_and_text(content, bounds)
     document = assemble(tensors, text, bounds)
-    of_gradients = {each for name, each in formats.items() if name.startswith("gradients.")}
-    if of_gradients == {BFLOAT16}:  # numpy has no bfloat16 that could tell the reader
+    gradient_formats = {format_name for name, format_name in formats.items() if name.startswith("gradients.")}
+    if gradient_formats == {BFLOAT16}:  # numpy has no bfloat16, so the arrays no longer have this type
         document.setdefault("precision", "bfloat16")
     return document
 
@@ -38,7 +38,7 @@ def parse_safetensors(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, An
 def read_tensors_and_text(
     content: bytes, bounds: Bounds = GENEROUS
 ) -> tuple[dict[str, Array], str | None, dict[str, str]]:
-    """Give a file's tensors by name, the text beside them, and the tensors' formats (`BF16`).
+    """Return a file's tensors by name, the metadata text, and the tensors' dtypes by name (`BF16`).
 
     Raises: UnreadableSubmission.
     """
@@ -48,12 +48,12 @@ def read_tensors_and_text(
 
 
 def read_tensors(content: bytes) -> dict[str, Array]:
-    """Give a file's tensors by name; bfloat16 as float32. Raises: UnreadableSubmission."""
+    """Return a file's tensors by name; bfloat16 as float32. Raises: UnreadableSubmission."""
     return _read(content, GENEROUS)[0]
 
 
 def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Give the tensors and the header."""
+    """Return the tensors by name, and the header."""
     length = int.from_bytes(content[:8], "little")
     if length > min(LARGEST_HEADER, len(content) - 8):
         raise UnreadableSubmission(
@@ -61,7 +61,7 @@ def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, A
         )
     check_text(content[8 : 8 + length], bounds)
     try:
-        header = json.loads(content[8 : 8 + length], object_pairs_hook=_once)
+        header = json.loads(content[8 : 8 + length], object_pairs_hook=_without_duplicates)
         (header.get("__metadata__") or {}).get(TEXT)
         _check_sizes(header, bounds)
         tensors = {name: _array(name, view) for name, view in deserialize(content)}  # type: ignore[no-untyped-call]
@@ -72,15 +72,15 @@ def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, A
     return tensors, header
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
         raise UnreadableSubmission("every tensor once", "a name more than once", "remove all but one")
-    return found
+    return result
 
 
 def _check_sizes(header: dict[str, Any], bounds: Bounds) -> None:
-    """Hold what a header promises to the bounds; whether it keeps it is seen when it is read."""
+    """Check the shapes in the header against the bounds; `deserialize` checks them against the data."""
     tensors = [entry for name, entry in header.items() if name != "__metadata__"]
     shapes = [entry.get("shape") for entry in tensors if isinstance(entry, dict)]
     plain = [shape for shape in shapes if isinstance(shape, list) and {*map(type, shape)} <= {int}]
@@ -89,7 +89,7 @@ def _check_sizes(header: dict[str, Any], bounds: Bounds) -> None:
 
 
 def write_safetensors(document: dict[str, Any]) -> bytes:
-    """Write a document whose arrays are numpy arrays."""
+    """Return the bytes of a document whose arrays are numpy arrays."""
     tensors, rest = take_apart(document)
     arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     return bytes(save(arrays, metadata={TEXT: write(rest)}))

@@ -1,4 +1,4 @@
-"""A student's report as a document: what is withheld is absent, not zero."""
+"""Convert a student's report to a document and back; hidden fields are absent."""
 
 from collections.abc import Mapping
 from math import nan
@@ -14,7 +14,7 @@ _WORDS = ("bug", "title", "explanation", "right", "wrong")
 
 
 def student_document(report: Report) -> dict[str, Any]:
-    """Give the document, ready for JSON, field by field."""
+    """Return the document, ready for JSON."""
     return {
         "schema": SCHEMA,
         **({} if report.name is None else {"name": report.name}),
@@ -32,7 +32,7 @@ def student_document(report: Report) -> dict[str, Any]:
 
 
 def read_student_report(document: Mapping[str, Any]) -> Report:
-    """Give the report that `student_document` made a document of."""
+    """Return the report in a document, the inverse of `student_document`."""
     rows = [
         ParameterReport(row["name"], tuple(row["shape"]), Verdict(row["verdict"]))
         for row in document["parameters"]

@@ -1,4 +1,4 @@
-"""A Submission back as the contract's document, in its own conventions."""
+"""Convert a submission back to its document, in its own conventions."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from verifier.submission import Submission
 
 
 def document_of(submission: Submission) -> dict[str, Any]:
-    """Give the document, arrays as numpy arrays; presets expanded and defaults spelled out."""
+    """Return the document with numpy arrays, expanded presets and explicit defaults."""
     problem, convention = submission.problem, submission.convention
     document: dict[str, Any] = {} if submission.name is None else {"name": submission.name}
     document |= {
@@ -32,12 +32,13 @@ def document_of(submission: Submission) -> dict[str, Any]:
         "parameters": {
             name: as_submitted(name, array, convention) for name, array in named(problem.parameters)
         },
-        "inputs": _examples(problem.batch.inputs, convention),
-        "targets": _examples(problem.batch.targets, convention),
+        "inputs": _in_submitted_axis(problem.batch.inputs, convention),
+        "targets": _in_submitted_axis(problem.batch.targets, convention),
     }
     if problem.batch.masks:
         document["masks"] = {
-            f"layers.{index}": _examples(mask, convention) for index, mask in problem.batch.masks.items()
+            f"layers.{index}": _in_submitted_axis(mask, convention)
+            for index, mask in problem.batch.masks.items()
         }
     document["gradients"] = {
         name: as_submitted(name, array, convention) for name, array in submission.gradients.items()
@@ -53,19 +54,19 @@ def document_of(submission: Submission) -> dict[str, Any]:
 
 
 def with_lists(document: dict[str, Any]) -> dict[str, Any]:
-    """Give the document with nested lists for arrays, ready for JSON."""
-    return {key: _listed(value) for key, value in document.items()}
+    """Return the document with nested lists in place of arrays, ready for JSON."""
+    return {key: _to_lists(value) for key, value in document.items()}
 
 
-def _listed(value: Any) -> Any:
+def _to_lists(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return numbers(value.tolist())
     if isinstance(value, dict):
-        return {key: _listed(inner) for key, inner in value.items()}
+        return {key: _to_lists(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_listed(item) for item in value]
+        return [_to_lists(item) for item in value]
     return numbers(value) if isinstance(value, float) else value
 
 
-def _examples(array: Array, convention: Convention) -> Array:
+def _in_submitted_axis(array: Array, convention: Convention) -> Array:
     return array.T if convention.examples == "columns" else array

@@ -1,4 +1,4 @@
-"""The document's `targets`, class indices or rows, as one row an example."""
+"""Read the document's `targets`, class indices or rows, as one row per example."""
 
 from typing import Any
 
@@ -20,7 +20,10 @@ def read_targets(
     convention: Convention,
     mistakes: Mistakes,
 ) -> Array | None:
-    """Read targets for `size` examples (None: unknown); give shape (N, outputs)."""
+    """Return targets of shape (N, outputs); None if they are malformed.
+
+    size: the number of examples, None if the inputs are malformed.
+    """
     array = read_array(value, "/targets", mistakes)
     if array is None:
         return None

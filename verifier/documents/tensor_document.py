@@ -1,7 +1,7 @@
-"""A document out of named tensors and a JSON text, and back: what npz and safetensors share.
+"""Convert between a document and named tensors with a JSON text, the content of npz and safetensors files.
 
-Tensors are named `inputs`, `targets`, `masks.layers.0`, `parameters.layers.0.weight`,
-`gradients.layers.0.weight`, and of a graph `inputs.x`; everything else is one JSON text under the name
+Tensors are named `inputs`, `targets`, `masks.layers.0`, `parameters.layers.0.weight` and
+`gradients.layers.0.weight`, and in a graph `inputs.x`. All other fields are in one JSON text with the name
 `submission`.
 """
 
@@ -23,7 +23,7 @@ SINGLES = ("inputs", "targets")
 
 
 def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENEROUS) -> dict[str, Any]:
-    """Put tensors and text together. Raises: MalformedSubmission for names without a place."""
+    """Return the document of tensors and a text. Raises: MalformedSubmission for unknown tensor names."""
     if text is None:
         rule = f"everything but the tensors as one JSON text named {TEXT!r}"
         raise MalformedSubmission([Mistake("", rule, "none")])
@@ -37,12 +37,12 @@ def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENE
     mistakes.raise_if_any()
     for name, tensor in tensors.items():
         group, _, member = name.partition(".")
-        within = document.get(group)
-        if name in document or (group in GROUPS and isinstance(within, dict) and member in within):
+        members = document.get(group)
+        if name in document or (group in GROUPS and isinstance(members, dict) and member in members):
             mistakes.add("", "every field once", f"{name[:60]!r} both as a tensor and in the text")
         elif name in SINGLES:
             document[name] = tensor
-        elif group in GROUPS and member and isinstance(within, dict | None):
+        elif group in GROUPS and member and isinstance(members, dict | None):
             document.setdefault(group, {})[member] = tensor
         else:
             mistakes.add(
@@ -57,7 +57,7 @@ def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENE
 
 
 def take_apart(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give (tensors by name, the rest), the inverse of `assemble`."""
+    """Return (tensors by name, the other fields), the inverse of `assemble`."""
     tensors: dict[str, Any] = {}
     for name in (*SINGLES, *(group for group in GROUPS if group not in SINGLES)):
         value = document.get(name)
@@ -70,7 +70,7 @@ def take_apart(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
 
 
 def _tensor(value: Any) -> Array:
-    """Give lists as an array, the contract's words for non-finite numbers included."""
+    """Return lists as an array; strings such as "NaN" become non-finite numbers."""
     value = without_tensors(value)
     array = np.asarray(value)
     if array.dtype.kind in "fiu":

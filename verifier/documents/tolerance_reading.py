@@ -1,4 +1,4 @@
-"""The document's `tolerance`."""
+"""Read the document's `tolerance`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A diagnosis as lines of text: what, where, why it is believed, and what else it could be."""
+"""Write a diagnosis as lines of text: bug, location, evidence and alternatives."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from verifier.report import Report
 
 
 def heading(row: Diagnosis) -> str:
-    """Give the bug and its place: `missing-activation-derivative in layer 0 (hidden_delta)`, or a node."""
-    if not row.equation:  # the place is withheld from this reader
+    """Return the bug and its layer or node: `missing-activation-derivative in layer 0 (hidden_delta)`."""
+    if not row.equation:  # students may not see the location
         return row.bug or "a hint"
     if row.node:
         return f"{row.bug or 'first wrong'} in {one_line(row.node)}"
@@ -18,7 +18,7 @@ def heading(row: Diagnosis) -> str:
 
 
 def in_brief(row: Diagnosis) -> Iterator[str]:
-    """Give the bug, both formulas and what to do next: what a failing test has room for."""
+    """Yield the bug, both formulas and the hint, for the message of a failing test."""
     yield f"bug: {heading(row)}"
     yield f"  {one_line(row.explanation)}"
     if row.right:
@@ -28,23 +28,23 @@ def in_brief(row: Diagnosis) -> Iterator[str]:
 
 
 def of_parameter(report: Report, name: str) -> Iterator[Diagnosis]:
-    """Give the rows that speak of a parameter: by its name, or where names are withheld, by its layer."""
+    """Yield the diagnoses of a parameter, by its name, or by its layer if the diagnosis has no names."""
     for row in report.diagnosis:
-        own_layer = row.layer is None or name.startswith(f"layers.{row.layer}.")
-        if name in row.parameters or (not row.parameters and own_layer):
+        in_same_layer = row.layer is None or name.startswith(f"layers.{row.layer}.")
+        if name in row.parameters or (not row.parameters and in_same_layer):
             yield row
 
 
 def sentences(row: Diagnosis) -> Iterator[str]:
-    """Give what there is to say, one sentence or formula a line."""
+    """Yield the sentences and formulas of a diagnosis."""
     if row.explanation:
         yield one_line(row.explanation)
     if row.right:
         yield f"right: {row.right}"
         yield f"used:  {row.wrong}"
     if row.bug != "unexplained" and row.residual is not None:
-        left = f"all but {row.residual:.0e}" if row.residual else "all"
-        yield f"this reproduces {left} of what was handed in"
+        explained = f"all but {row.residual:.0e}" if row.residual else "all"
+        yield f"this reproduces {explained} of what was handed in"
     if row.also_consistent:
         yield f"the same numbers here would come from: {', '.join(row.also_consistent)}"
     if row.hint:

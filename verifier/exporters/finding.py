@@ -1,4 +1,4 @@
-"""What every format of CI says of a parameter: a rule, a line, and what lies behind it."""
+"""Findings, the rows of all formats for continuous integration: rule, message and detail."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,12 @@ BROKEN = "internal-error"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """path: the submission's. parameter: empty for the whole. verdict: None for what could not be judged.
+    """The result of one parameter, or of a submission that has no report.
 
-    rule: the bug that was diagnosed, or what was found. severity: relative error, to put the worst first.
-    of_graph: whether the rule is broken in a graph, whose rules are others than those of layers.
+    path: the submission's path. parameter: empty for a whole submission.
+    verdict: None if the submission could not be checked.
+    rule: the id of the diagnosed bug, or a general rule such as `incorrect-gradient`.
+    severity: the relative error, for sorting. of_graph: the rule is a local rule of a graph, not of a layer.
     """
 
     path: str
@@ -36,14 +38,14 @@ class Finding:
 
     @property
     def fingerprint(self) -> str:
-        """The same in every run, for the same finding."""
+        """A hash that is equal in all runs for the same finding."""
         return sha256(
             "\0".join((self.path, self.parameter, self.rule)).encode("utf-8", "replace")
         ).hexdigest()
 
 
 def findings(sourced: Sourced, path: str) -> Iterator[Finding]:
-    """Give a finding for each parameter, right ones included, or one for what could not be judged."""
+    """Yield a finding per parameter, correct ones included, or one for a submission without report."""
     if sourced.report is None:
         rule = BROKEN if sourced.broken else MALFORMED
         complaints = sourced.complaints
@@ -51,25 +53,26 @@ def findings(sourced: Sourced, path: str) -> Iterator[Finding]:
         yield Finding(path, "", None, rule, message, clipped("\n".join(complaints), _LONGEST_DETAIL))
         return
     report = sourced.report
-    if not report.parameters:  # withheld
+    if not report.parameters:  # hidden from students
         yield Finding(path, "", report.verdict, rule_of(report.verdict), str(report.verdict))
     for row in report.parameters.values():
         yield _of_parameter(path, report, row)
 
 
 def rule_of(verdict: Verdict) -> str:
+    """Return the general rule of a verdict, such as `incorrect-gradient`."""
     return f"{verdict}-gradient"
 
 
-def worst_first(found: Iterable[Finding]) -> list[Finding]:
-    """Order what is not correct: unjudged, incorrect by their error, missing, undecided."""
+def worst_first(all_findings: Iterable[Finding]) -> list[Finding]:
+    """Return all but correct findings: without verdict, incorrect by error, missing, undecided."""
     order = (None, Verdict.INCORRECT, Verdict.MISSING, Verdict.UNDECIDED)
-    wrong = [finding for finding in found if finding.verdict is not Verdict.CORRECT]
+    wrong = [finding for finding in all_findings if finding.verdict is not Verdict.CORRECT]
     return sorted(wrong, key=lambda finding: (order.index(finding.verdict), -finding.severity))
 
 
 def of_each(reports: Sequence[Sourced]) -> list[list[Finding]]:
-    """Give each submission's findings, under a path of its own."""
+    """Return the findings of each submission, under unique paths."""
     paths = paths_of(reports)
     return [list(findings(sourced, path)) for sourced, path in zip(reports, paths, strict=True)]
 
@@ -79,11 +82,13 @@ def _of_parameter(path: str, report: Report, row: ParameterReport) -> Finding:
     if row.verdict is Verdict.CORRECT:
         return Finding(path, name, row.verdict, rule_of(row.verdict), f"{name}: correct")
     rows = list(diagnosis.of_parameter(report, row.name))
-    bug = next((own.bug for own in rows if own.bug), "")
-    lines = [line for own in rows for line in (diagnosis.heading(own), *diagnosis.sentences(own))]
+    bug = next((diagnosed.bug for diagnosed in rows if diagnosed.bug), "")
+    lines = [
+        line for diagnosed in rows for line in (diagnosis.heading(diagnosed), *diagnosis.sentences(diagnosed))
+    ]
     lines += [f"{list(entry.index)}: {sentences.entry(entry)}" for entry in row.worst[:_ENTRIES_SHOWN]]
     error = row.relative_norm_error
-    severity = 0.0 if error is None else error if error == error else 2.0  # NaN is worst
+    severity = 0.0 if error is None else error if error == error else 2.0  # NaN is the worst
     message = f"{name}: {sentences.state(row)}"
     rule = bug or rule_of(row.verdict)
     detail = clipped("\n".join(lines), _LONGEST_DETAIL)

@@ -1,4 +1,4 @@
-"""Documents that a platform refuses when they are too large: fewer rows, until it fits."""
+"""Limit the size of documents for platforms that refuse large ones."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,15 @@ MIB = 2**20
 
 
 def size(text: str) -> int:
-    """Give the bytes that text takes as UTF-8, with its final newline."""
+    """Return the size of a text in bytes, as UTF-8 with a final newline."""
     return len(text.encode("utf-8", "replace")) + 1
 
 
 def fitted(build: Callable[[int], str], rows: int, largest: int) -> str:
-    """Build with as many rows as there are, and with half as many for as long as it is too large."""
+    """Return the text of all rows, or of half as many, repeatedly, until it has at most `largest` bytes.
+
+    build: returns the text of the first rows, given their count.
+    """
     text = build(rows)
     while size(text) > largest and rows:
         rows //= 2

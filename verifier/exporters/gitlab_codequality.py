@@ -1,4 +1,4 @@
-"""GitLab's Code Quality report: an array with one object for each parameter that is not correct."""
+"""Export a Code Quality report for GitLab: one object per parameter that is not correct."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ _SEVERITIES = {
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one array of all submissions, worst first."""
-    found = worst_first(finding for own in of_each(reports) for finding in own)
+    """Return one array of all submissions, worst first."""
+    findings = worst_first(finding for rows in of_each(reports) for finding in rows)
     return write(
         [
             {
@@ -28,6 +28,6 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
                 "severity": "blocker" if finding.rule == BROKEN else _SEVERITIES[finding.verdict],
                 "location": {"path": finding.path, "lines": {"begin": 1}},
             }
-            for finding in found
+            for finding in findings
         ]
     )

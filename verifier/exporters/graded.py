@@ -1,4 +1,4 @@
-"""Rows with points for grading platforms: what each parameter earned, and what its student may read of it."""
+"""Rows for grading platforms: the points of each parameter, and the message for the student."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,10 @@ _LONGEST = 2000
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """number: `2.1` for the first parameter of the second submission. hints: without the message."""
+    """One row.
+
+    number: `2.1` for the first parameter of the second submission. hints: further lines after the message.
+    """
 
     number: str
     name: str
@@ -31,54 +34,59 @@ class Graded:
 
 
 def for_students(reports: Sequence[Sourced]) -> list[Sourced]:
-    """Give the submissions with nothing in their reports that a student may not see."""
+    """Return the outcomes with the student's view of their reports."""
     return [
-        own if own.report is None else replace(own, report=as_students_see(own.report)) for own in reports
+        outcome if outcome.report is None else replace(outcome, report=as_students_see(outcome.report))
+        for outcome in reports
     ]
 
 
 def graded(reports: Sequence[Sourced], choices: ExportChoices) -> list[Graded]:
-    """Give the rows of all submissions; names begin with the file where there are several."""
-    found = []
-    named = zip(for_students(reports), paths_of(reports), strict=True)
-    for first, (own, path) in enumerate(named, 1):
+    """Return the rows of all submissions; if there are several, names begin with the file."""
+    rows = []
+    named_reports = zip(for_students(reports), paths_of(reports), strict=True)
+    for submission_number, (outcome, path) in enumerate(named_reports, 1):
         prefix = f"{path}: " if len(reports) > 1 else ""
-        for second, score in enumerate(scores(own, choices.points), 1):
-            message, hints = _told(own, score)
+        for row_number, score in enumerate(scores(outcome, choices.points), 1):
+            message, hints = _message_and_hints(outcome, score)
             name = prefix + shortened(score.name)
-            found.append(Graded(f"{first}.{second}", name, score, message, hints))
-    return found
+            rows.append(Graded(f"{submission_number}.{row_number}", name, score, message, hints))
+    return rows
 
 
 def remarks(reports: Sequence[Sourced]) -> str:
-    """Say the totals, and what is worth knowing of the problems, in words that students may read."""
-    return clipped("\n".join(_remarks(for_students(reports))), _LONGEST)
+    """Return the totals and the warnings of all submissions, in the student's view."""
+    return clipped("\n".join(_remark_lines(for_students(reports))), _LONGEST)
 
 
-def _remarks(reports: Sequence[Sourced]) -> Iterator[str]:
-    for own, path in zip(reports, paths_of(reports), strict=True):
+def _remark_lines(reports: Sequence[Sourced]) -> Iterator[str]:
+    for outcome, path in zip(reports, paths_of(reports), strict=True):
         prefix = f"{path}: " if len(reports) > 1 else ""
-        report = own.report
-        yield f"{prefix}{sentences.status(own.status)}" + (f"; {_counted(report)}" if report else "")
+        report = outcome.report
+        yield f"{prefix}{sentences.status(outcome.status)}" + (f"; {_counts(report)}" if report else "")
         if report is None:
-            yield from own.complaints
+            yield from outcome.complaints
         else:
             yield from (f"note ({caution.code}): {caution.detail}" for caution in report.warnings)
 
 
-def _counted(report: Report) -> str:
+def _counts(report: Report) -> str:
     return sentences.counts(report) or "parameters are not shown"
 
 
-def _told(own: Sourced, score: Score) -> tuple[str, str]:
-    if own.report is None:
-        return clipped("\n".join(own.complaints), _LONGEST), ""
-    row = own.report.parameters.get(score.name)
+def _message_and_hints(outcome: Sourced, score: Score) -> tuple[str, str]:
+    if outcome.report is None:
+        return clipped("\n".join(outcome.complaints), _LONGEST), ""
+    row = outcome.report.parameters.get(score.name)
     if row is None:
-        known = score.verdict is not None
-        return str(score.verdict) if known else "the network has no such parameter", ""
+        is_known = score.verdict is not None
+        return str(score.verdict) if is_known else "the network has no such parameter", ""
     if score.passed:
         return sentences.state(row), ""
-    rows = diagnosis.of_parameter(own.report, score.name)
-    lines = [line for found in rows for line in (diagnosis.heading(found), *diagnosis.sentences(found))]
+    diagnoses = diagnosis.of_parameter(outcome.report, score.name)
+    lines = [
+        line
+        for diagnosed in diagnoses
+        for line in (diagnosis.heading(diagnosed), *diagnosis.sentences(diagnosed))
+    ]
     return sentences.state(row), clipped("\n".join(lines), _LONGEST)

@@ -1,7 +1,7 @@
-"""Gradescope's results.json: a test a parameter, with points.
+"""Export results.json for Gradescope: a test per parameter, with points.
 
-Students read what students may see. In a grader's report the whole text stands in a test that is hidden from
-students; Gradescope then hides their total score from them too, so ask for the student's audience to show it.
+Visible tests contain the student's view. A grader's report adds a hidden test with the full text. Gradescope
+then hides the total score from students, too; reports for students have no hidden test.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _LONGEST = 100_000
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one document of all submissions; a malformed one is a failed test."""
+    """Return one document of all submissions; a malformed one is a failed test."""
     rows = graded(reports, choices)
     tests: list[dict[str, Any]] = [
         {
@@ -49,14 +49,14 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 
 def hidden(reports: Sequence[Sourced]) -> Iterator[dict[str, Any]]:
-    """Give the tests that hold what graders may see, if any report is a grader's."""
-    for own, path in zip(reports, paths_of(reports), strict=True):
-        if own.report is not None and own.report.audience is Audience.GRADER:
+    """Yield a hidden test with the full text for each grader's report."""
+    for outcome, path in zip(reports, paths_of(reports), strict=True):
+        if outcome.report is not None and outcome.report.audience is Audience.GRADER:
             yield {
                 "name": f"for instructors: {path}",
-                "status": "passed" if own.report.verdict == "correct" else "failed",
+                "status": "passed" if outcome.report.verdict == "correct" else "failed",
                 "score": 0.0,
                 "max_score": 0.0,
-                "output": clipped(text.of_report(own.report), _LONGEST),
+                "output": clipped(text.of_report(outcome.report), _LONGEST),
                 "visibility": "hidden",
             }

@@ -1,4 +1,4 @@
-"""Where a graph's gradients are first wrong, with the operations around it, as lines of text."""
+"""Write the first wrong gradients of a graph as lines of text, with the operations around them."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ _LONGEST = 120
 
 
 def first_wrong(report: Report) -> Iterator[str]:
-    """Give a line for each: `first wrong: nodes.h = tanh(nodes.a), used by nodes.f = matmul(nodes.h, W)`."""
+    """Yield lines such as `first wrong: nodes.h = tanh(nodes.a), used by nodes.f = matmul(nodes.h, W)`."""
     outline = report.graph
     if outline is None:
         return
@@ -21,29 +21,29 @@ def first_wrong(report: Report) -> Iterator[str]:
         users = [node for node in outline.nodes if name in node.operands]
         used = ""
         if users:
-            told = ", ".join(written(node) for node in users[:_USERS])
+            equations = ", ".join(written(node) for node in users[:_USERS])
             more = f" and {len(users) - _USERS} more" if len(users) > _USERS else ""
-            used = f", used by {told}{more}"
-        own = written(nodes[name]) if name in nodes else one_line(name)
-        yield f"first wrong: {own}{used}"
+            used = f", used by {equations}{more}"
+        equation = written(nodes[name]) if name in nodes else one_line(name)
+        yield f"first wrong: {equation}{used}"
     if len(outline.first_wrong) > _MOST:
         yield f"and {len(outline.first_wrong) - _MOST} more are first wrong"
 
 
 def written(node: NodeOutline) -> str:
-    """Give a node with its operation, as an equation; of what is given, what it is."""
+    """Return a node and its operation as an equation, or a leaf and its kind."""
     if not node.computed:
-        return f"{_harmless(node.name)}, {'an' if node.operation == 'input' else 'a'} {node.operation}"
-    return f"{_harmless(node.name)} = {_harmless(expression(node))}"
+        return f"{_sanitised(node.name)}, {'an' if node.operation == 'input' else 'a'} {node.operation}"
+    return f"{_sanitised(node.name)} = {_sanitised(expression(node))}"
 
 
 def expression(node: NodeOutline) -> str:
-    """Give the operation with its operands and options, in full."""
+    """Return the operation with all operands and options."""
     if not node.computed:
         return node.operation
-    shown = [each if isinstance(each, str) else figure(each) for each in node.operands]
+    shown = [operand if isinstance(operand, str) else figure(operand) for operand in node.operands]
     return f"{node.operation}({', '.join([*shown, node.options] if node.options else shown)})"
 
 
-def _harmless(text: str) -> str:
+def _sanitised(text: str) -> str:
     return one_line(shortened(text, _LONGEST))

@@ -1,28 +1,28 @@
-"""Words of a submitter that can neither forge a line, nor steer a terminal, nor command a CI runner."""
+"""Sanitise text of submitters: no control characters and no commands for terminals or CI runners."""
 
 _LONGEST = 200
-_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the wide ones in Excel's East Asian editions
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # fullwidth forms, which East Asian editions of Excel accept
 
 
 def one_line(text: str) -> str:
-    """Replace what does not print by a question mark, and part what GitHub's runner takes for a command."""
-    plain = "".join(c if c.isprintable() else "?" for c in text)
-    return plain.replace("::", ": :").replace("##[", "## [")
+    """Return one line: unprintable characters become `?`, and GitHub's command markers get a space."""
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    return printable.replace("::", ": :").replace("##[", "## [")
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:
-    """Give one printable line of at most so many characters."""
-    plain = "".join(c if c.isprintable() else "?" for c in text[: longest + 1])
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+    """Return one printable line of at most `longest` characters."""
+    printable = "".join(c if c.isprintable() else "?" for c in text[: longest + 1])
+    return printable if len(printable) <= longest else printable[: longest - 1] + "…"
 
 
 def clipped(text: str, longest: int) -> str:
-    """Give text of several lines without other control characters, of at most so many characters."""
-    plain = "".join(c if c.isprintable() or c == "\n" else "?" for c in text[: longest + 1])
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+    """Return printable lines of at most `longest` characters in total."""
+    printable = "".join(c if c.isprintable() or c == "\n" else "?" for c in text[: longest + 1])
+    return printable if len(printable) <= longest else printable[: longest - 1] + "…"
 
 
 def cell(text: str) -> str:
-    """Give one line for a spreadsheet's cell; what would be a formula is preceded by an apostrophe."""
-    plain = shortened(text)
-    return f"'{plain}" if plain.lstrip()[:1] in _FORMULA else plain
+    """Return one line for a spreadsheet's cell; a formula gets an apostrophe in front."""
+    line = shortened(text)
+    return f"'{line}" if line.lstrip()[:1] in _FORMULA else line

@@ -1,4 +1,4 @@
-"""A page of its own: see `verifier.report_page`, which is loaded when the first is written."""
+"""Export a self-contained HTML page. `verifier.report_page` is loaded at the first call."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from verifier.sourced import Sourced
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one page of all submissions, with figures where their whole arrays were kept."""
+    """Return one page of all submissions, with figures for reports with whole arrays."""
     from verifier.report_page import render as page
 
     return page(reports, choices)

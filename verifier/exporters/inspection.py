@@ -1,15 +1,15 @@
-"""An inspection as plain text: what `print(inspect(problem))` shows and `gradjury inspect` prints."""
+"""Export an inspection as plain text, for `print(inspect(problem))` and `gradjury inspect`."""
 
 from collections.abc import Callable, Iterator
 
 from verifier.diagnosis.inspection import BugPower, Inspection, Place
 from verifier.exporters.harmless import one_line
 
-_MOST_PLACES = 12  # named in a line
+_MOST_PLACES = 12  # in one line
 
 
 def export(inspection: Inspection) -> str:
-    """Give the inspection's text, without a final newline."""
+    """Return the inspection's text, without a final newline."""
     return "\n".join(_lines(inspection))
 
 
@@ -44,13 +44,13 @@ def _lines(inspection: Inspection) -> Iterator[str]:
     yield f"  mutation score: {inspection.mutation_score:.1%}"
 
 
-def _section(title: str, rows: list[BugPower], described: Callable[[BugPower], str]) -> Iterator[str]:
+def _section(title: str, rows: list[BugPower], describe: Callable[[BugPower], str]) -> Iterator[str]:
     if not rows:
         return
     yield ""
     yield f"  {title}"
     for row in rows:
-        yield f"    {row.bug}: {described(row)}"
+        yield f"    {row.bug}: {describe(row)}"
 
 
 def _missed(row: BugPower) -> str:
@@ -69,24 +69,25 @@ def _same(row: BugPower) -> str:
     return ", ".join(row.same_here_as)
 
 
-def places(found: tuple[Place, ...]) -> str:
-    """Say where: `layer 0 (hidden_delta); the whole network (loss)`; in a graph `nodes.h`."""
-    shown = [_place(at) for at in found[:_MOST_PLACES]]
-    more = [f"{len(found) - _MOST_PLACES} more"] if len(found) > _MOST_PLACES else []
+def places(locations: tuple[Place, ...]) -> str:
+    """Return locations as text: `layer 0 (hidden_delta); the whole network (loss)`, or nodes of a graph."""
+    shown = [_place(location) for location in locations[:_MOST_PLACES]]
+    more = [f"{len(locations) - _MOST_PLACES} more"] if len(locations) > _MOST_PLACES else []
     return "; ".join([*shown, *more])
 
 
 def made(inspection: Inspection) -> str:
-    """Say what was made on purpose, many of them."""
+    """Return the plural noun for the bugs of the mutation test."""
     return "wrong local rules" if inspection.of_graph else "bugs of the catalogue"
 
 
 def shape(inspection: Inspection) -> str:
-    """Say what the problem is."""
+    """Return the noun for the problem: `graph` or `network`."""
     return "graph" if inspection.of_graph else "network"
 
 
-def _place(at: Place) -> str:
-    if at.node is not None:
-        return one_line(at.node)
-    return f"{'the whole network' if at.layer is None else f'layer {at.layer}'} ({at.equation})"
+def _place(location: Place) -> str:
+    if location.node is not None:
+        return one_line(location.node)
+    layer = "the whole network" if location.layer is None else f"layer {location.layer}"
+    return f"{layer} ({location.equation})"

@@ -1,4 +1,4 @@
-"""Reports as JSON, one a line: `gradjury.report/1`, with the `source` where it came from a file."""
+"""Export reports of the schema `gradjury.report/1` as JSON, one per line, with the `source` of a file."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from verifier.sourced import Sourced
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give each report's document on a line of its own; what could not be judged has none."""
+    """Return each report's document on one line; submissions without report are left out."""
     return "\n".join(
-        write(({"source": own.source} if own.source else {}) | own.report.to_dict())
-        for own in reports
-        if own.report is not None
+        write(({"source": outcome.source} if outcome.source else {}) | outcome.report.to_dict())
+        for outcome in reports
+        if outcome.report is not None
     )

@@ -1,4 +1,4 @@
-"""A report as GitHub-flavoured Markdown, for pull requests and step summaries.
+"""Export reports as GitHub-flavoured Markdown, for pull requests and step summaries.
 
 ## hw3-q2: incorrect
 | parameter | shape | verdict | wrong | max error | relative |
@@ -23,21 +23,23 @@ _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give the reports' Markdown, without a final newline; what the submitter wrote is escaped."""
-    parts = [] if len(reports) == 1 else [f"{sentences.totals([own.status for own in reports])}."]
-    parts += ["\n".join(_lines(own.report) if own.report else _complaints(own)) for own in reports]
+    """Return the Markdown without a final newline. Text of submitters is escaped."""
+    parts = [] if len(reports) == 1 else [f"{sentences.totals([outcome.status for outcome in reports])}."]
+    parts += [
+        "\n".join(_lines(outcome.report) if outcome.report else _complaints(outcome)) for outcome in reports
+    ]
     return "\n\n".join(parts)
 
 
 def escaped(text: str) -> str:
-    """Give one line of text in which nothing is Markdown or HTML."""
+    """Return one line of text with Markdown and HTML escaped."""
     return one_line(" ".join(text.split())).translate(_SPECIAL)
 
 
-def _complaints(own: Sourced) -> Iterator[str]:
-    yield f"## {escaped(own.path)}: {sentences.status(own.status)}"
+def _complaints(outcome: Sourced) -> Iterator[str]:
+    yield f"## {escaped(outcome.path)}: {sentences.status(outcome.status)}"
     yield ""
-    yield from (f"- {escaped(complaint)}" for complaint in own.complaints)
+    yield from (f"- {escaped(complaint)}" for complaint in outcome.complaints)
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -55,11 +57,11 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in diagnosis.sentences(row))
     yield ""
-    shown = _COLUMNS if report.audience is Audience.GRADER else _COLUMNS[:3]
-    yield f"| {' | '.join((sentences.unit(report), *shown[1:]))} |"
-    yield "|" + "---|" * len(shown)
+    columns = _COLUMNS if report.audience is Audience.GRADER else _COLUMNS[:3]
+    yield f"| {' | '.join((sentences.unit(report), *columns[1:]))} |"
+    yield "|" + "---|" * len(columns)
     for parameter in report.parameters.values():
-        yield "| " + " | ".join(_row(parameter)[: len(shown)]) + " |"
+        yield "| " + " | ".join(_row(parameter)[: len(columns)]) + " |"
     for parameter in report.parameters.values():
         if parameter.worst and parameter.verdict is not Verdict.CORRECT:
             yield ""
@@ -69,7 +71,7 @@ def _lines(report: Report) -> Iterator[str]:
                 yield f"- {list(entry.index)}: {sentences.entry(entry)}: {entry.verdict}"
     if report.warnings:
         yield ""
-        yield from (f"> - {caution.code}{_place(caution)}: {_told(caution)}" for caution in report.warnings)
+        yield from (f"> - {caution.code}{_place(caution)}: {_detail(caution)}" for caution in report.warnings)
     if report.evidence:
         yield ""
         yield "Oracles:"
@@ -89,8 +91,10 @@ def _for_graders(report: Report) -> Iterator[str]:
 
 
 def _graded_under(report: Report) -> str:
-    told = sentences.graded_under(report)
-    return told if report.graph is None else told.translate(_SPECIAL)  # the output's name is the submitter's
+    line = sentences.graded_under(report)
+    return (
+        line if report.graph is None else line.translate(_SPECIAL)
+    )  # submitters choose the name of the output
 
 
 def _place(caution: Caution) -> str:
@@ -98,7 +102,7 @@ def _place(caution: Caution) -> str:
     return "" if caution.layer is None else f" (layer {caution.layer}{units})"
 
 
-def _told(caution: Caution) -> str:
+def _detail(caution: Caution) -> str:
     return one_line(caution.detail).translate(_SPECIAL)
 
 

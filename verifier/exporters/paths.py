@@ -1,4 +1,4 @@
-"""What the files are called: no two alike, since platforms drop what is named twice."""
+"""Make the paths of submissions unique, since platforms drop duplicate names."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from verifier.sourced import Sourced
 
 
 def paths_of(reports: Sequence[Sourced]) -> list[str]:
-    """Give each submission's path in a printable line; one that comes again is numbered."""
-    seen: Counter[str] = Counter()
-    found = []
-    for own in reports:
-        path = shortened(own.path)
-        seen[path] += 1
-        found.append(f"{path} ({seen[path]})" if seen[path] > 1 else path)
-    return found
+    """Return each submission's path as a printable line; repeated paths get a number."""
+    counts: Counter[str] = Counter()
+    paths = []
+    for outcome in reports:
+        path = shortened(outcome.path)
+        counts[path] += 1
+        paths.append(f"{path} ({counts[path]})" if counts[path] > 1 else path)
+    return paths

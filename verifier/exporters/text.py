@@ -1,4 +1,4 @@
-"""A report as plain text: what `print(report)` shows and `gradjury check` prints.
+"""Export a report as plain text, for `print(report)` and `gradjury check`.
 
 hw3-q2: incorrect
   46 numbers: 34 correct, 12 incorrect
@@ -19,35 +19,37 @@ from verifier.verdict import Verdict
 
 _ENTRIES_SHOWN = 3
 _COLUMNS = ("parameter", "shape", "verdict", "wrong", "max error", "relative", "ratio")
-_STUDENTS_COLUMNS = 3
+_STUDENT_COLUMNS = 3
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give the reports' texts; what could not be judged has none, it is told on standard error."""
-    return "\n\n".join(of_report(own.report) for own in reports if own.report is not None)
+    """Return the texts of all reports. A submission without report has an error message on stderr instead."""
+    return "\n\n".join(of_report(outcome.report) for outcome in reports if outcome.report is not None)
 
 
 def of_report(report: Report) -> str:
-    """Give the report's text, without a final newline."""
+    """Return the report's text, without a final newline."""
     return "\n".join(_lines(report))
 
 
 def brief(report: Report) -> str:
-    """Give the verdict, the counts and the worst parameter in one line."""
-    bad = [row for row in report.parameters.values() if row.verdict is not Verdict.CORRECT]
-    worst = max(bad, key=_badness, default=None)
-    named = "; ".join(diagnosis.heading(row) for row in report.diagnosis)
-    most = ""
+    """Return the verdict, the counts and the worst parameter in one line."""
+    not_correct = [row for row in report.parameters.values() if row.verdict is not Verdict.CORRECT]
+    worst = max(not_correct, key=_severity, default=None)
+    bugs = "; ".join(diagnosis.heading(row) for row in report.diagnosis)
+    worst_text = ""
     if worst is not None:
         entry = next((f" {list(entry.index)} {sentences.entry(entry)}" for entry in worst.worst), "")
-        most = f"; worst: {worst.name}{entry or ' ' + worst.verdict}"
-    return f"{_verdict(report)}; {sentences.counts(report)}{most}{'; diagnosis: ' + named if named else ''}"
+        worst_text = f"; worst: {worst.name}{entry or ' ' + worst.verdict}"
+    return (
+        f"{_verdict(report)}; {sentences.counts(report)}{worst_text}{'; diagnosis: ' + bugs if bugs else ''}"
+    )
 
 
-def _badness(row: ParameterReport) -> tuple[int, float]:
+def _severity(row: ParameterReport) -> tuple[int, float]:
     order = (Verdict.CORRECT, Verdict.UNDECIDED, Verdict.MISSING, Verdict.INCORRECT)
-    share = row.relative_norm_error
-    return order.index(row.verdict), 0.0 if share is None else 2.0 if isnan(share) else share
+    error = row.relative_norm_error
+    return order.index(row.verdict), 0.0 if error is None else 2.0 if isnan(error) else error
 
 
 def _verdict(report: Report) -> str:
@@ -56,8 +58,8 @@ def _verdict(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield _verdict(report)
-    if counted := sentences.counts(report):
-        yield f"  {counted}"
+    if counts := sentences.counts(report):
+        yield f"  {counts}"
     if report.audience is Audience.GRADER:
         yield f"  {sentences.graded_under(report)}"
         yield f"  {sentences.loss(report)}"
@@ -80,9 +82,12 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _table(report: Report) -> Iterator[str]:
-    shown = len(_COLUMNS) if report.audience is Audience.GRADER else _STUDENTS_COLUMNS
-    head = (sentences.unit(report), *_COLUMNS[1:])
-    rows = [head[:shown], *(_row(parameter)[:shown] for parameter in report.parameters.values())]
+    column_count = len(_COLUMNS) if report.audience is Audience.GRADER else _STUDENT_COLUMNS
+    header = (sentences.unit(report), *_COLUMNS[1:])
+    rows = [
+        header[:column_count],
+        *(_row(parameter)[:column_count] for parameter in report.parameters.values()),
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,4 +1,4 @@
-"""A submission whose problem is a graph."""
+"""Submissions whose problem is a graph."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,28 @@ from verifier.tolerance import Tolerance
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GraphSubmission:
-    """gradients: by the names of gradients (`W`, `inputs.x`, `nodes.h`); an absent one was not submitted.
+    """A graph and the gradients submitted for it. `load` returns one for a document with nodes.
 
-    network: as the document has it. graded_under: what the report says of it.
-    cautions: what reading the document already found worth knowing.
+    Attributes
+    ----------
+    name : str or None
+        The name of the submission.
+    problem : GraphProblem
+        The graph, its inputs and parameters.
+    gradients : mapping of str to array
+        By name (`W`, `inputs.x`, `nodes.h`). Gradients that were not submitted are absent.
+    precision : Precision
+        The precision in which the gradients were computed.
+    reported_loss : float or None
+        The submitted value of the output.
+    tolerance : Tolerance
+        The tolerance beyond rounding errors.
+    network : mapping
+        The `network` of the document.
+    graded_under : mapping
+        A description of the graph for the report.
+    cautions : tuple of Caution
+        Warnings from reading the document.
     """
 
     name: str | None

@@ -1,7 +1,7 @@
-"""Networks of other libraries as submissions' documents: `from_torch`, `from_keras` and so on.
+"""Import networks of other libraries as documents of submissions: `from_torch`, `from_keras` and so on.
 
-Each gives the contract's document, arrays in place of lists, which `verify`, `inspect`, files and HTTP take.
-Names are loaded when they are first used; a source's library when its importer first runs.
+Each function returns a document with numpy arrays, which `verify`, `inspect`, the file writers and the HTTP
+client accept. A name is loaded at its first use, and a source's library at the importer's first call.
 """
 
 from importlib import import_module

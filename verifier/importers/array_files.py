@@ -1,4 +1,4 @@
-"""Arrays out of files, for whoever has no live objects: npz, safetensors, npy, JSON. Never a pickle."""
+"""Read arrays from npz, safetensors, npy and JSON files. Pickles are refused."""
 
 import io
 from pathlib import Path
@@ -12,34 +12,34 @@ from verifier.documents.mistakes import UnreadableSubmission
 from verifier.documents.npz import read_members
 from verifier.documents.safetensors import read_tensors
 
-_NPY = b"\x93NUMPY"
+_NPY_MAGIC = b"\x93NUMPY"
 
 
 def content_of(source: str | Path | bytes) -> bytes:
-    """Give the bytes of a file, or the bytes themselves."""
+    """Return the bytes of a file; bytes are returned unchanged."""
     return source if isinstance(source, bytes) else Path(source).read_bytes()
 
 
 def arrays_in(content: bytes) -> Any:
-    """Give arrays by name (npz, safetensors, a JSON object), or one (npy, a JSON list).
+    """Return arrays by name (npz, safetensors, a JSON object), or one array (npy, a JSON list).
 
-    Raises: UnreadableSubmission for pickles and for all else.
+    Raises: UnreadableSubmission for pickles and for any other format.
     """
-    found = format_of(content)
-    if found == "npz":
+    file_format = format_of(content)
+    if file_format == "npz":
         return read_members(content)
-    if found == "safetensors":
+    if file_format == "safetensors":
         return read_tensors(content)
-    if found == "json":
+    if file_format == "json":
         return parse(content)
-    if content.startswith(_NPY):
-        return _npy(content)
+    if content.startswith(_NPY_MAGIC):
+        return _read_npy(content)
     kind = "a pickle" if content[:1] == b"\x80" else "none of them"
     remedy = "save plain arrays: safetensors.torch.save_file, numpy.savez"
     raise UnreadableSubmission("arrays as npz, safetensors, npy or JSON", kind, remedy)
 
 
-def _npy(content: bytes) -> Any:
+def _read_npy(content: bytes) -> Any:
     try:
         return np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError, SyntaxError, MemoryError, OverflowError) as error:

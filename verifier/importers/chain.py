@@ -1,4 +1,4 @@
-"""Puts together the layers that an importer meets, in forward order, and notes what is none."""
+"""Collect the layers of a network in forward order, and the parts that cannot be imported."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ LAYER = "a layer of a multilayer perceptron (fully connected, an activation, fla
 
 
 class Chain:
-    """Collects layers; goes on after a refusal, so that every part in the way is named at once."""
+    """A collector of layers. It continues after a refusal, so that one error names all refused parts."""
 
     def __init__(self) -> None:
         self._layers: list[SourceLayer] = []
@@ -20,24 +20,24 @@ class Chain:
         self._flattens = False
 
     def refuse(self, where: str, found: str, remedy: str = "", *, expected: str = LAYER) -> None:
-        """Note a part that stands in the way, under its source's name."""
+        """Add the refusal of a part, with the part's name in the source."""
         self._refusals.append(Mistake(where, expected, found, remedy))
 
     def linear(self, where: str, weight: SourceArray, bias: SourceArray | None) -> None:
-        """Add a fully connected layer, the identity until an activation follows."""
+        """Add a fully connected layer; its activation is the identity until `activation` is called."""
         for array in (weight, bias):
             if array is not None and array.name in self._used:
-                found = f"{array.name!r}, which {self._used[array.name]!r} uses already"
-                self.refuse(where, found, expected="weights of its own in every layer")
+                actual = f"{array.name!r}, which {self._used[array.name]!r} uses already"
+                self.refuse(where, actual, expected="weights of its own in every layer")
             elif array is not None:
                 self._used[array.name] = where
         if weight.values.ndim != 2 or 0 in weight.values.shape:
             self.refuse(where, f"shape {weight.values.shape}", expected=f"a matrix as {weight.name!r}")
             return
         inputs, outputs = weight.sizes
-        below = self._layers[-1].weight.sizes[1] if self._layers else inputs
-        if inputs != below:
-            rule = f"a layer of {below} inputs, what the layer below puts out"
+        previous_outputs = self._layers[-1].weight.sizes[1] if self._layers else inputs
+        if inputs != previous_outputs:
+            rule = f"a layer of {previous_outputs} inputs, what the layer below puts out"
             self.refuse(where, f"one of {inputs}", expected=rule)
         shapes = ((outputs,), (1, outputs), (outputs, 1))
         if bias is not None and bias.values.shape not in shapes:
@@ -45,7 +45,7 @@ class Chain:
         self._layers.append(SourceLayer(weight, bias))
 
     def activation(self, where: str, document: str | dict[str, Any]) -> None:
-        """Give the last layer its activation."""
+        """Set the activation of the last layer."""
         if document == "identity":
             return
         if not self._layers:
@@ -58,11 +58,11 @@ class Chain:
             self._layers[-1] = replace(self._layers[-1], activation=document)
 
     def flatten(self) -> None:
-        """Flatten every example to a row; rows stay as they are."""
+        """Note that examples are flattened to rows, if no layer was added yet."""
         self._flattens = self._flattens or not self._layers
 
     def finished(self, loss: dict[str, Any] | None = None) -> SourceNetwork:
-        """Give the network. Raises: ImportRefused naming every part that stands in the way."""
+        """Return the network. Raises: ImportRefused with all refused parts."""
         if not self._refusals and not self._layers:
             self.refuse("", "none", expected="at least one fully connected layer")
         if self._refusals:

@@ -1,4 +1,4 @@
-"""An imported network and its caller's question as the contract's document: the way out of every importer."""
+"""Convert an imported network, with inputs, targets and gradients, to a document."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,10 +24,10 @@ def document_of_import(
     gradients: Gradients,
     fields: dict[str, Any],
 ) -> dict[str, Any]:
-    """Give the document, checked as any submission is.
+    """Return the document, checked by `read_submission`.
 
     gradients: by the source's names and in its layouts, or a list in the order of the parameters.
-    fields: further fields of the document, as they are. Raises: MalformedSubmission.
+    fields: further fields of the document, copied unchanged. Raises: MalformedSubmission.
     """
     parameters = network.parameters()
     layout = network.layers[0].weight.layout
@@ -47,7 +47,7 @@ def document_of_import(
         },
         "loss": _loss(network, loss),
         "parameters": {
-            name: _turned(array, _scaled(array.values, array.factor), layout)
+            name: _in_layout(array, _scaled(array.values, array.factor), layout)
             for name, array in parameters.items()
         },
         "inputs": _inputs(network, inputs),
@@ -55,23 +55,23 @@ def document_of_import(
     }
     submitted = _by_source_name(gradients, parameters)
     document["gradients"] = {
-        name: _turned(array, _scaled(array_of(submitted[array.name]), 1.0 / array.factor), layout)
+        name: _in_layout(array, _scaled(array_of(submitted[array.name]), 1.0 / array.factor), layout)
         for name, array in parameters.items()
         if submitted.get(array.name) is not None
     }
     formats = {dtype_of(submitted[array.name]) for array in parameters.values() if array.name in submitted}
     if len(formats) == 1 and (only := formats.pop()) is not None:
-        document.setdefault("precision", only)  # JSON's lists could not tell
+        document.setdefault("precision", only)  # lists in JSON have no dtype
     read_submission(document)
     return document
 
 
 def _loss(network: SourceNetwork, loss: Any) -> Any:
-    """Give the caller's loss, or the source's; penalties, where the caller names none, are the source's."""
-    own = dict(network.loss)
+    """Return the caller's loss, or the source's. Its penalties are kept unless the caller has any."""
+    source_loss = dict(network.loss)
     if loss is None:
-        return own
-    penalties = {key: own[key] for key in ("l2", "l1") if key in own}
+        return source_loss
+    penalties = {key: source_loss[key] for key in ("l2", "l1") if key in source_loss}
     if not penalties:
         return loss
     if isinstance(loss, str):
@@ -88,28 +88,35 @@ def _scaled(values: Array, factor: float) -> Array:
     return values if factor == 1.0 else np.asarray(values * factor)
 
 
-def _turned(array: SourceArray, values: Array, layout: str | None) -> Array:
+def _in_layout(array: SourceArray, values: Array, layout: str | None) -> Array:
     return values.T if array.layout not in (None, layout) else values
 
 
 def _by_source_name(gradients: Gradients, parameters: Mapping[str, SourceArray]) -> Mapping[str, Any]:
     names = [array.name for array in parameters.values()]
     mistakes = Mistakes()
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     if isinstance(gradients, Mapping):
         for name, value in gradients.items():
-            own = next((one for one in names if name == one or str(name).endswith(f"/{one}")), None)
-            if own is None:
+            source_name = next(
+                (
+                    candidate
+                    for candidate in names
+                    if name == candidate or str(name).endswith(f"/{candidate}")
+                ),
+                None,
+            )
+            if source_name is None:
                 rule = "the name of a parameter, as its source names it"
                 mistakes.add(
                     at("/gradients", name), rule, f"{str(name)[:60]!r}", nearest(name, names, gradients)
                 )
             else:
-                found[own] = value
+                by_name[source_name] = value
     elif gradients is not None:
         if len(gradients) != len(names):
             rule = f"{len(names)} arrays, in the order {', '.join(names[:10])}"
             mistakes.add("/gradients", rule, f"{len(gradients)}")
-        found = dict(zip(names, gradients, strict=False))
+        by_name = dict(zip(names, gradients, strict=False))
     mistakes.raise_if_any()
-    return found
+    return by_name

@@ -1,4 +1,4 @@
-"""A live `edugrad.Tensor`: the graph above it, walked by its parents, with the gradients in `.grad`."""
+"""Import the graph of a live `edugrad.Tensor` by its `parents`, with the gradients in `.grad`."""
 
 from collections.abc import Iterator, Mapping
 from inspect import getclosurevars
@@ -12,7 +12,7 @@ from verifier.graphs.operations import OPERATIONS
 from verifier.importers.graph_parts import GraphParts
 from verifier.importers.refusal import refused
 
-# the names of edugrad's operations, and of those that its courses set, that ours are called otherwise
+# operations of edugrad and its course exercises that have another name in the table of operations
 NAMES: Mapping[str, str] = MappingProxyType(
     {
         "minus": "subtract",
@@ -40,11 +40,38 @@ def from_edugrad(
     operations: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Give the document of the graph that ends in a scalar tensor on which `backward()` was called.
+    """Return the document of the graph of an edugrad tensor.
 
-    module: whose parameters are the graph's, under their own names; without it every leaf is one.
-    names: of tensors, by name. operations: of the table, by the names of operations that it does not know.
-    Raises: ImportRefused naming every operation that is none of the table; MalformedSubmission.
+    Parameters
+    ----------
+    output : edugrad.Tensor
+        A scalar on which `backward()` was called.
+    module : edugrad.Module, optional
+        Its parameters are the parameters of the graph. Without it, every leaf is a parameter.
+    names : mapping of str to edugrad.Tensor, optional
+        Names for tensors in the document.
+    operations : mapping of str to str or dict, optional
+        For each custom operation, the name of an equivalent operation in docs/graphs.md, or a dict of `op`
+        and options.
+    **fields
+        Further fields of the document, such as `name` or `tolerance`.
+
+    Returns
+    -------
+    dict
+        The document, with numpy arrays.
+
+    Raises
+    ------
+    ImportRefused
+        If operations are unsupported; it names all of them.
+    MalformedSubmission
+        If the resulting document is invalid.
+
+    Examples
+    --------
+    >>> loss.backward()
+    >>> report = verify(from_edugrad(loss, module=model))
     """
     if not all(hasattr(output, field) for field in ("value", "parents", "grad")):
         raise refused("output", "a live edugrad.Tensor, one number", type(output).__name__)
@@ -53,94 +80,100 @@ def from_edugrad(
     if not np.any(output.grad):
         remedy = "call backward() on this tensor first"
         raise refused("gradients", "gradients in .grad", "none", remedy)
-    given = operations or {}
-    wanted = dict(_parameters(module, "")) if module is not None else {}
-    wanted |= {id(tensor): name for name, tensor in (names or {}).items()}
-    learnt = None if module is None else {own for own, _ in _parameters(module, "")}
-    order = _ordered(output)
-    data = _read_only(order, given)
-    parts, found = GraphParts(), dict[int, str]()
+    known_operations = operations or {}
+    names_by_id = dict(_parameters(module, "")) if module is not None else {}
+    names_by_id |= {id(tensor): name for name, tensor in (names or {}).items()}
+    parameter_ids = None if module is None else {tensor_id for tensor_id, _ in _parameters(module, "")}
+    order = _topological_order(output)
+    data_ids = _data_ids(order, known_operations)
+    parts, node_names = GraphParts(), dict[int, str]()
     for tensor in order:
-        own = id(tensor)
-        name = wanted.get(own) or tensor.name
+        tensor_id = id(tensor)
+        name = names_by_id.get(tensor_id) or tensor.name
         if tensor.parents:
-            found[own] = _node(
-                parts, tensor, name or "node", [found[id(each)] for each in tensor.parents], given
+            node_names[tensor_id] = _add_node(
+                parts,
+                tensor,
+                name or "node",
+                [node_names[id(parent)] for parent in tensor.parents],
+                known_operations,
             )
         else:
-            parameter = own not in data and (learnt is None or own in learnt)
-            gradient = None if own in data else tensor.grad
-            found[own] = parts.leaf(name or "leaf", tensor.value, gradient, parameter=parameter)
-    return parts.finished(found[id(output)], fields)
+            parameter = tensor_id not in data_ids and (parameter_ids is None or tensor_id in parameter_ids)
+            gradient = None if tensor_id in data_ids else tensor.grad
+            node_names[tensor_id] = parts.leaf(name or "leaf", tensor.value, gradient, parameter=parameter)
+    return parts.finished(node_names[id(output)], fields)
 
 
-def _node(parts: GraphParts, tensor: Any, name: str, args: list[str], operations: Mapping[str, Any]) -> str:
-    called = str(tensor.name)
-    own = _operation(tensor, operations)
-    if called == "copy_rows" and called not in operations:
+def _add_node(
+    parts: GraphParts, tensor: Any, name: str, args: list[str], operations: Mapping[str, Any]
+) -> str:
+    operation_name = str(tensor.name)
+    operation = _table_operation(tensor, operations)
+    if operation_name == "copy_rows" and operation_name not in operations:
         shape = (np.shape(tensor.value)[0], *(1,) * np.ndim(tensor.parents[0].value))
-        args.append(parts.leaf(f"{name}.copies", np.zeros(shape), parameter=False))  # broadcasting copies
-        own = ("add", {})
-    if own is None:
-        written = str(operations.get(called, called))
-        meant = nearest(written, OPERATIONS)
-        remedy = meant if meant.startswith("did") else _REMEDY.format(name=called)
-        parts.refuse(called, f"the operation {written[:60]!r}", remedy)
+        args.append(parts.leaf(f"{name}.copies", np.zeros(shape), parameter=False))  # adding zeros broadcasts
+        operation = ("add", {})
+    if operation is None:
+        table_name = str(operations.get(operation_name, operation_name))
+        suggestion = nearest(table_name, OPERATIONS)
+        remedy = suggestion if suggestion.startswith("did") else _REMEDY.format(name=operation_name)
+        parts.refuse(operation_name, f"the operation {table_name[:60]!r}", remedy)
         return name
-    return parts.node(name, own[0], args, own[1], gradient=tensor.grad, value=tensor.value)
+    return parts.node(name, operation[0], args, operation[1], gradient=tensor.grad, value=tensor.value)
 
 
-def _operation(tensor: Any, operations: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """Give the table's operation and its options; None where nobody knows it."""
-    called = str(tensor.name)
-    given = operations.get(called)
-    if isinstance(given, Mapping):
-        return str(given.get("op")), {key: value for key, value in given.items() if key != "op"}
-    name = str(given) if given is not None else NAMES.get(called, called)
+def _table_operation(tensor: Any, operations: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return the operation and its options; None if it is unknown."""
+    operation_name = str(tensor.name)
+    replacement = operations.get(operation_name)
+    if isinstance(replacement, Mapping):
+        return str(replacement.get("op")), {key: value for key, value in replacement.items() if key != "op"}
+    name = str(replacement) if replacement is not None else NAMES.get(operation_name, operation_name)
     if name not in OPERATIONS:
         return None
     if name == "power":
-        return name, {"exponent": _kept_number(tensor)}
+        return name, {"exponent": _context_number(tensor)}
     return name, {}
 
 
-def _kept_number(tensor: Any) -> float:
-    """Give the number that an operation noted beside arrays: the exponent of a power."""
-    kept = getclosurevars(tensor._backward).nonlocals.get("ctx", ())
-    return next((float(own) for own in kept if isinstance(own, int | float)), 1.0)
+def _context_number(tensor: Any) -> float:
+    """Return the number in an operation's context, which is the exponent of a power."""
+    context = getclosurevars(tensor._backward).nonlocals.get("ctx", ())
+    return next((float(item) for item in context if isinstance(item, int | float)), 1.0)
 
 
-def _read_only(order: list[Any], operations: Mapping[str, Any]) -> set[int]:
-    """Find the leaves that are read as indices or targets, and have no gradient."""
-    found: set[int] = set()
+def _data_ids(order: list[Any], operations: Mapping[str, Any]) -> set[int]:
+    """Return the ids of leaves that are indices or targets, which have no gradient."""
+    ids: set[int] = set()
     for tensor in order:
-        own = _operation(tensor, operations) if tensor.parents else None
-        row = OPERATIONS.get(own[0]) if own is not None else None
-        found |= {
+        operation = _table_operation(tensor, operations) if tensor.parents else None
+        row = OPERATIONS.get(operation[0]) if operation is not None else None
+        ids |= {
             id(tensor.parents[place]) for place in (row.data if row else ()) if place < len(tensor.parents)
         }
-    return found
+    return ids
 
 
 def _parameters(module: Any, prefix: str) -> Iterator[tuple[int, str]]:
-    """Give identities and names of a module's parameters, those of modules in it included."""
+    """Yield the id and the name of each parameter of a module and its submodules."""
     for name, tensor in module._params.items():
         yield id(tensor), f"{prefix}{name}"
     for name, inner in module._modules.items():
         yield from _parameters(inner, f"{prefix}{name}.")
 
 
-def _ordered(output: Any) -> list[Any]:
-    """Give every tensor behind all its parents, without recursion."""
+def _topological_order(output: Any) -> list[Any]:
+    """Return all tensors in topological order, parents first, without recursion."""
     order: list[Any] = []
     seen: set[int] = set()
-    waiting: list[tuple[Any, bool]] = [(output, False)]
-    while waiting:
-        tensor, done = waiting.pop()
-        if done:
+    stack: list[tuple[Any, bool]] = [(output, False)]
+    while stack:
+        tensor, parents_done = stack.pop()
+        if parents_done:
             order.append(tensor)
         elif id(tensor) not in seen:
             seen.add(id(tensor))
-            waiting.append((tensor, True))
-            waiting += [(parent, False) for parent in reversed(tensor.parents)]
+            stack.append((tensor, True))
+            stack += [(parent, False) for parent in reversed(tensor.parents)]
     return order

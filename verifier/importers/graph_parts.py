@@ -1,4 +1,4 @@
-"""Puts together the leaves and nodes of a live graph that an importer meets, and notes what is none."""
+"""Collect the leaves and nodes of a live graph, and the parts that cannot be imported."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from verifier.importers.refusal import ImportRefused
 
 OPERATION = "an operation of graphs (docs/graphs.md lists them)"
 _LONGEST = 80  # characters of a name
-_SAME = 8.0  # square roots of the roundoff: what a graph of the same mathematics stays within
+_TOLERANCE_FACTOR = 8.0  # times the square root of the unit roundoff: tolerance of equal values
 _ROUNDOFF = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
 class GraphParts:
-    """Collects; goes on after a refusal, so that every part in the way is named at once."""
+    """A collector of leaves and nodes. It continues after a refusal, so that one error names all of them."""
 
     def __init__(self) -> None:
         self._inputs: dict[str, Array] = {}
@@ -32,18 +32,18 @@ class GraphParts:
         self._gradients: dict[str, Any] = {}
         self._values: dict[str, Array] = {}
         self._refusals: list[Mistake] = []
-        self._taken: set[str] = set()
+        self._used_names: set[str] = set()
         self._precisions: set[str | None] = set()
 
     def refuse(self, where: str, found: str, remedy: str = "", *, expected: str = OPERATION) -> None:
-        """Note a part that stands in the way, under its source's name."""
+        """Add the refusal of a part, with the part's name in the source."""
         self._refusals.append(Mistake(where, expected, found, remedy))
 
     def leaf(self, wanted: str, values: Any, gradient: Any = None, *, parameter: bool) -> str:
-        """Add what is given, not computed; give its name, `wanted` or one like it."""
+        """Add an input or a parameter, and return its name: `wanted`, made valid and unique."""
         name = self._name(wanted)
         (self._parameters if parameter else self._inputs)[name] = array_of(values)
-        self._submit(name if parameter else INPUT + name, gradient)
+        self._add_gradient(name if parameter else INPUT + name, gradient)
         return name
 
     def node(
@@ -56,18 +56,21 @@ class GraphParts:
         gradient: Any = None,
         value: Any = None,
     ) -> str:
-        """Add an operation; give its name. value: what the source computed there, to be checked."""
+        """Add an operation, and return its name.
+
+        value: the source's value of the node, which `finished` compares with the computed one.
+        """
         name = self._name(wanted)
         self._nodes.append({"name": name, "op": op, "args": list(args), **(options or {})})
-        self._submit(NODE + name, gradient)
+        self._add_gradient(NODE + name, gradient)
         if value is not None:
             self._values[name] = array_of(value)
         return name
 
     def finished(self, output: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the document, checked as any submission is, and that it computes what its source did.
+        """Return the document, after checking that it is valid and computes the values of the source.
 
-        Raises: ImportRefused naming every part that stands in the way; MalformedSubmission.
+        Raises: ImportRefused with all refused parts, or for other values; MalformedSubmission.
         """
         if self._refusals:
             raise ImportRefused(self._refusals[:MOST])
@@ -83,35 +86,37 @@ class GraphParts:
         self._check_values(document)
         return document
 
-    def _submit(self, key: str, gradient: Any) -> None:
+    def _add_gradient(self, key: str, gradient: Any) -> None:
         if gradient is not None:
             self._gradients[key] = array_of(gradient)
             self._precisions.add(dtype_of(gradient))
 
     def _name(self, wanted: str) -> str:
-        """Give a name that a graph may have and nothing else has yet."""
+        """Return a valid name that is not in use yet."""
         base = re.sub(r"[\s\[\]]", "_", wanted).removeprefix(INPUT).removeprefix(NODE)[:_LONGEST] or "node"
         name, count = base, 1
-        while name in self._taken:
+        while name in self._used_names:
             count += 1
             name = f"{base}.{count}"
-        self._taken.add(name)
+        self._used_names.add(name)
         return name
 
     def _check_values(self, document: Mapping[str, Any]) -> None:
         problem = read_graph(document).problem
         computed = values_of(problem, FLOATS)
         operations = {node.name: node.operation.name for node in problem.nodes}
-        for name, theirs in self._values.items():
-            ours = computed[name]
-            if theirs.shape != ours.shape or not _alike(ours, theirs):
-                found = f"other numbers in {name}"
+        for name, source_value in self._values.items():
+            value = computed[name]
+            if source_value.shape != value.shape or not _equal_up_to_rounding(value, source_value):
+                actual = f"other numbers in {name}"
                 remedy = "import it before parameters are changed, and without changes in place"
                 rule = f"what {operations[name]} computes of its operands"
-                raise ImportRefused([Mistake(name, rule, found, remedy)])
+                raise ImportRefused([Mistake(name, rule, actual, remedy)])
 
 
-def _alike(ours: Array, theirs: Array) -> bool:
-    roundoff = _ROUNDOFF.get(theirs.dtype.name, _ROUNDOFF["float64"])
-    size = max(1.0, float(np.nanmax(np.abs(ours), initial=0.0)))
-    return np.allclose(ours, theirs, rtol=0.0, atol=_SAME * roundoff**0.5 * size, equal_nan=True)
+def _equal_up_to_rounding(value: Array, source_value: Array) -> bool:
+    roundoff = _ROUNDOFF.get(source_value.dtype.name, _ROUNDOFF["float64"])
+    size = max(1.0, float(np.nanmax(np.abs(value), initial=0.0)))
+    return np.allclose(
+        value, source_value, rtol=0.0, atol=_TOLERANCE_FACTOR * roundoff**0.5 * size, equal_nan=True
+    )

@@ -1,4 +1,4 @@
-"""A network as a source has it: its own names, layouts and factors, put in order."""
+"""Data structures of an imported network, in the names, layouts and factors of its source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from reference_impl.array import Array
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceArray:
-    """One weight or bias under its source's name. The network computes with factor · values.
+    """One weight or bias with its name in the source. The network computes with factor · values.
 
-    layout: of a weight, `in_out` or `out_in`; of a bias None.
+    layout: `in_out` or `out_in` for a weight, None for a bias.
     """
 
     name: str
@@ -22,14 +22,17 @@ class SourceArray:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """(inputs, outputs) of a weight."""
+        """The numbers (inputs, outputs) of a weight."""
         first, second = self.values.shape
         return (second, first) if self.layout == "out_in" else (first, second)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceLayer:
-    """activation: as the document writes one, or None while none has come."""
+    """A fully connected layer.
+
+    activation: as in the document; None if the source has none after the layer.
+    """
 
     weight: SourceArray
     bias: SourceArray | None
@@ -38,17 +41,20 @@ class SourceLayer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceNetwork:
-    """flattens: whether the source flattens its inputs to rows. loss: the source's own, where it has one."""
+    """A multilayer perceptron.
+
+    flattens: the source flattens each example to a row. loss: the source's loss, empty if it has none.
+    """
 
     layers: tuple[SourceLayer, ...]
     flattens: bool = False
     loss: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def parameters(self) -> dict[str, SourceArray]:
-        """Give every array by the document's name, in order."""
-        found = {}
+        """Return all arrays by their name in the document, in order."""
+        by_name = {}
         for index, layer in enumerate(self.layers):
-            found[f"layers.{index}.weight"] = layer.weight
+            by_name[f"layers.{index}.weight"] = layer.weight
             if layer.bias is not None:
-                found[f"layers.{index}.bias"] = layer.bias
-        return found
+                by_name[f"layers.{index}.bias"] = layer.bias
+        return by_name

@@ -1,4 +1,4 @@
-"""What the project knows of one source of networks: the columns of the table in `table.py`."""
+"""The description of an importer, a row of the table in `table.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """module, function: where the importer stands, loaded when it is first asked.
+    """One source of networks.
 
-    reads: what it takes, in words. from_files: whether files will do; where only a live object does, its
-        usual file is a pickle, which may run anything. further_files: the arguments that files after the
-        first are.
-    required, allowed: arguments of its own that the command line passes on.
-    extra: the optional extra that brings the source's library; None where the service's own packages do.
+    module, function: the importer, loaded at its first use.
+    reads: a description of the source for help texts.
+    from_files: it accepts files. Otherwise it needs a live object, because the usual file is a pickle, which
+        can run arbitrary code.
+    further_files: the arguments for the second and later files of the command line.
+    required, allowed: further required and optional arguments of the command line.
+    extra: the optional dependency with the source's library; None if no extra is needed.
     """
 
     name: str
@@ -28,5 +30,6 @@ class Importer:
     extra: str | None = None
 
     def load(self) -> Callable[..., dict[str, Any]]:
-        found: Callable[..., dict[str, Any]] = getattr(import_module(self.module), self.function)
-        return found
+        """Import the module and return the function."""
+        function: Callable[..., dict[str, Any]] = getattr(import_module(self.module), self.function)
+        return function

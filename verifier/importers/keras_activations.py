@@ -1,4 +1,4 @@
-"""Keras 3's activations, as words and as layers, as the document writes them."""
+"""Convert activations of Keras 3, given by name or as layers, to those of the document."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -11,8 +11,8 @@ Config = Mapping[str, Any]
 Written = str | dict[str, Any]
 
 
-# the words' own options are Keras's defaults (keras/src/activations/activations.py, Keras 3.15)
-_WORDS: Mapping[str, Written] = MappingProxyType(
+# options are the defaults of Keras (keras/src/activations/activations.py, Keras 3.15)
+_BY_NAME: Mapping[str, Written] = MappingProxyType(
     {
         "linear": "identity",
         "relu": "relu",
@@ -57,28 +57,28 @@ _LAYERS: Mapping[str, Callable[[Config], Written]] = MappingProxyType(
 
 
 def activation_of_layer(name: str, config: Config) -> Written | None:
-    """Write a layer by its class's name; None where it is no activation. Raises: Unsupported."""
+    """Return the activation of a layer class; None if it is not an activation. Raises: Unsupported."""
     return _LAYERS[name](config) if name in _LAYERS else None
 
 
 def activation_of(value: Any) -> Written:
-    """Write what a layer's `activation` says: a word, a layer, or nothing. Raises: Unsupported."""
+    """Return the activation of a config field: a name, a layer, or None. Raises: Unsupported."""
     if value is None:
         return "identity"
     if isinstance(value, Mapping):
         name = str(value.get("class_name"))[:60]
         config = value.get("config")
-        written = activation_of_layer(name, config) if isinstance(config, Mapping) else None
-        if written is None or not known(value):
+        activation = activation_of_layer(name, config) if isinstance(config, Mapping) else None
+        if activation is None or not known(value):
             raise Unsupported(f"the activation {name} of somebody's own")
-        return written
-    if not isinstance(value, str) or value not in _WORDS:
+        return activation
+    if not isinstance(value, str) or value not in _BY_NAME:
         raise Unsupported(f"the activation {shown(value)}")
-    return _WORDS[value]
+    return _BY_NAME[value]
 
 
 def known(document: Mapping[str, Any]) -> bool:
-    """Whether a class is Keras's own, not registered by somebody: nothing else is looked up or run."""
-    module = document.get("module", "keras")  # older files have no such key
+    """True if a class belongs to Keras. Custom classes are never imported or run."""
+    module = document.get("module", "keras")  # older files have no `module`
     registered = document.get("registered_name")
     return isinstance(module, str) and module.split(".")[0] == "keras" and ">" not in str(registered)

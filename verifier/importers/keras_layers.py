@@ -1,4 +1,4 @@
-"""The layers of Keras 3's JSON in order, nested models opened; nothing of the JSON is ever run."""
+"""Iterate over the layers in the JSON of Keras 3, nested models included. No code in the JSON is run."""
 
 import re
 from collections import Counter
@@ -10,12 +10,15 @@ from verifier.documents.mistakes import shown
 from verifier.importers.chain import Chain
 
 _MODELS = ("Sequential", "Functional", "Model")
-_DEEPEST = 20
+_MAX_DEPTH = 20
 
 
 @dataclass(frozen=True, slots=True)
 class KerasLayer:
-    """name: with those of the models around it. place: its group in a .weights.h5."""
+    """One layer.
+
+    name: its path, with the names of the enclosing models. place: its group in a .weights.h5 file.
+    """
 
     name: str
     class_name: str
@@ -27,14 +30,16 @@ class KerasLayer:
 def layers_of(
     model: Any, chain: Chain, name: str = "", place: str = "", depth: int = 0
 ) -> Iterator[KerasLayer]:
-    """Give every layer of a model, depth first; what cannot be one is refused on the chain."""
+    """Yield all layers of a model, depth first; anything else is refused on the chain."""
     config = model.get("config") if isinstance(model, Mapping) else None
     layers = config.get("layers") if isinstance(config, Mapping) else None
-    if depth > _DEEPEST or not isinstance(layers, list):
-        found = (
+    if depth > _MAX_DEPTH or not isinstance(layers, list):
+        actual = (
             shown(model) if not isinstance(model, Mapping) else f"class {str(model.get('class_name'))[:60]}"
         )
-        chain.refuse(name, found, "save it with model.to_json()", expected="a Sequential or Functional model")
+        chain.refuse(
+            name, actual, "save it with model.to_json()", expected="a Sequential or Functional model"
+        )
         return
     counts: Counter[str] = Counter()
     for index, layer in enumerate(layers):
@@ -44,44 +49,46 @@ def layers_of(
             )
             continue
         class_name = str(layer.get("class_name"))
-        own = str(layer["config"].get("name", class_name))
-        full = f"{name}/{own}" if name else own
-        snake = _snake(class_name)
-        place_of_layer = f"{place}layers/{snake}" + (f"_{counts[snake]}" if counts[snake] else "")
-        counts[snake] += 1
-        if index and not _follows(layer, layers[index - 1]):
-            chain.refuse(full, "inputs from elsewhere", expected="the layer before it as its one input")
+        layer_name = str(layer["config"].get("name", class_name))
+        full_name = f"{name}/{layer_name}" if name else layer_name
+        snake_name = _snake_case(class_name)
+        place_of_layer = f"{place}layers/{snake_name}" + (
+            f"_{counts[snake_name]}" if counts[snake_name] else ""
+        )
+        counts[snake_name] += 1
+        if index and not _follows_previous(layer, layers[index - 1]):
+            chain.refuse(full_name, "inputs from elsewhere", expected="the layer before it as its one input")
         if class_name in _MODELS:
-            yield from layers_of(layer, chain, full, f"{place_of_layer}/", depth + 1)
+            yield from layers_of(layer, chain, full_name, f"{place_of_layer}/", depth + 1)
         else:
-            yield KerasLayer(full, class_name, layer["config"], place_of_layer, layer)
+            yield KerasLayer(full_name, class_name, layer["config"], place_of_layer, layer)
 
 
-def _follows(layer: Mapping[str, Any], before: Any) -> bool:
-    """Whether a layer of a Functional model is called once, on the layer before; Sequential says nothing."""
+def _follows_previous(layer: Mapping[str, Any], previous: Any) -> bool:
+    """True if a layer is called once, on the layer before; layers of a Sequential model have no calls."""
     nodes = layer.get("inbound_nodes")
     if nodes is None:
         return True
-    sources = list(_histories(nodes))
-    name = before.get("name") if isinstance(before, Mapping) else None
+    sources = list(_source_layers(nodes))
+    name = previous.get("name") if isinstance(previous, Mapping) else None
     return len(nodes) == 1 and sources == [name]
 
 
-def _histories(value: Any, depth: int = 0) -> Iterator[Any]:
-    """Give the names of the layers that a call's arguments come from."""
+def _source_layers(value: Any, depth: int = 0) -> Iterator[Any]:
+    """Yield the names of the layers that the arguments of a call come from."""
     if isinstance(value, Mapping):
         history = value.get("keras_history")
         if isinstance(history, list) and history:
             yield history[0]
         for inner in value.values():
-            yield from _histories(inner, depth + 1) if depth < _DEEPEST else ()
+            yield from _source_layers(inner, depth + 1) if depth < _MAX_DEPTH else ()
     elif isinstance(value, list):
         for inner in value:
-            yield from _histories(inner, depth + 1) if depth < _DEEPEST else ()
+            yield from _source_layers(inner, depth + 1) if depth < _MAX_DEPTH else ()
 
 
-def _snake(class_name: str) -> str:
-    """Name a class as Keras does in files: LeakyReLU -> leaky_re_lu (keras/src/utils/naming.py)."""
+def _snake_case(class_name: str) -> str:
+    """Return a class name as in Keras files: LeakyReLU -> leaky_re_lu (keras/src/utils/naming.py)."""
     name = re.sub(r"\W+", "", class_name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

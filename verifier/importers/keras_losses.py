@@ -1,4 +1,4 @@
-"""Keras 3's losses and regularizers as the document's `loss`."""
+"""Convert losses and regularizers of Keras 3 to the document's `loss`."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -29,7 +29,7 @@ _NORMS = MappingProxyType({"L1": ("l1",), "L2": ("l2",), "L1L2": ("l1", "l2")})
 
 
 def loss_of_model(model: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Give the loss that a model was compiled with; None where it was not. Raises: ImportRefused."""
+    """Return the loss of a compiled model; None if it was not compiled. Raises: ImportRefused."""
     compiled = model.get("compile_config")
     loss: Any = compiled.get("loss") if isinstance(compiled, Mapping) else None
     if loss is None:
@@ -53,26 +53,26 @@ def loss_of_model(model: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def penalties_of(layers: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """Give `l2` and `l1` of the Dense layers, by name and config: coefficient · Σ w², without a half.
+    """Return `l2` and `l1` of Dense layers, given as (name, config): coefficient · Σ w², without a half.
 
-    A submission has one strength for all layers. Raises: ImportRefused where layers differ.
+    Raises: ImportRefused if layers have different coefficients, since a submission has one for all layers.
     """
     layers = list(layers)
     kernels = [_strengths(name, config, "kernel_regularizer") for name, config in layers]
     with_biases = [(name, config) for name, config in layers if config.get("use_bias", True)]
     biases = [_strengths(name, config, "bias_regularizer") for name, config in with_biases]
-    found = {}
+    penalties = {}
     for norm in ("l2", "l1"):
-        ours = {one.get(norm, 0.0) for one in kernels}
-        on_biases = {one.get(norm, 0.0) for one in biases} or {0.0}
-        if len(ours) > 1 or on_biases not in ({0.0}, ours):
+        on_kernels = {strengths.get(norm, 0.0) for strengths in kernels}
+        on_biases = {strengths.get(norm, 0.0) for strengths in biases} or {0.0}
+        if len(on_kernels) > 1 or on_biases not in ({0.0}, on_kernels):
             rule = f"one {norm} for all kernels, and for no bias or for all biases alike"
-            values = ", ".join(f"{value:g}" for value in sorted(ours | on_biases))
+            values = ", ".join(f"{value:g}" for value in sorted(on_kernels | on_biases))
             raise refused("kernel_regularizer", rule, values, "regularize all layers alike")
-        if (strength := ours.pop()) != 0.0:
+        if (strength := on_kernels.pop()) != 0.0:
             penalised = on_biases != {0.0}
-            found[norm] = {"strength": strength, "factor": 1.0, "batch": "none", "biases": penalised}
-    return found
+            penalties[norm] = {"strength": strength, "factor": 1.0, "batch": "none", "biases": penalised}
+    return penalties
 
 
 def _strengths(layer: str, config: Mapping[str, Any], field: str) -> dict[str, float]:
@@ -80,10 +80,10 @@ def _strengths(layer: str, config: Mapping[str, Any], field: str) -> dict[str, f
     if regularizer is None:
         return {}
     name = str(regularizer.get("class_name") if isinstance(regularizer, Mapping) else None)
-    own = regularizer.get("config") if isinstance(regularizer, Mapping) else None
-    if name not in _NORMS or not isinstance(own, Mapping):
+    coefficients = regularizer.get("config") if isinstance(regularizer, Mapping) else None
+    if name not in _NORMS or not isinstance(coefficients, Mapping):
         raise refused(f"{layer}.{field}", f"one of {', '.join(_NORMS)}", shown(name))
     try:
-        return {norm: float(own.get(norm, 0.0)) for norm in _NORMS[name]}
+        return {norm: float(coefficients.get(norm, 0.0)) for norm in _NORMS[name]}
     except (TypeError, ValueError):
-        raise refused(f"{layer}.{field}", "a number", shown(own)) from None
+        raise refused(f"{layer}.{field}", "a number", shown(coefficients)) from None

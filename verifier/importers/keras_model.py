@@ -1,4 +1,7 @@
-"""Keras 3: JSON and weights, a .keras file, or a live model. Keras, which can run code, reads none."""
+"""Import Keras 3 models: JSON and weights, a .keras file, or a live model.
+
+Files are read without Keras, which can run code from them.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +21,7 @@ from verifier.importers.numbers import array_of
 from verifier.importers.refusal import ImportRefused, Unsupported, refused
 
 _TRANSPARENT = ("InputLayer", "Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "Identity")
-_NOT_ITS_OWN = ("quantization_config", "lora_rank", "activity_regularizer")
+_UNSUPPORTED_FIELDS = ("quantization_config", "lora_rank", "activity_regularizer")
 
 
 def from_keras(
@@ -31,14 +34,46 @@ def from_keras(
     gradients: Gradients = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Give the document of a Sequential, or of a Functional model that is one chain; dropout counts as off.
+    """Return the document of a Keras model, Sequential or Functional with one chain of layers.
 
-    model: a live model, the path or bytes of a .keras file or of `to_json()`'s text, or that JSON as a dict.
-    weights: the path or bytes of a .weights.h5, arrays by name (`dense/kernel`), or `get_weights()`'s list.
-    gradients: by variables' paths, or in the order of variables. loss: the document's, in place of that of
-    `compile`; regularizers are the model's. Raises: ImportRefused; MalformedSubmission; MissingLibrary.
+    Dropout is switched off. Regularizers of the model become penalties of the loss.
+
+    Parameters
+    ----------
+    model : keras.Model, str, Path, bytes or dict
+        A live model, the path or bytes of a .keras file or of the text of `to_json()`, or its JSON as a dict.
+    inputs, targets : array_like
+        Examples as rows, and their targets.
+    weights : str, Path, bytes, mapping or list, optional
+        The path or bytes of a .weights.h5 file, arrays by name (`dense/kernel`), or the list of
+        `get_weights()`. Required for JSON without weights.
+    loss : str or dict, optional
+        The document's `loss`, instead of the loss of `compile()`.
+    gradients : mapping or sequence, optional
+        By the paths of the variables, or in their order.
+    **fields
+        Further fields of the document, such as `name` or `tolerance`.
+
+    Returns
+    -------
+    dict
+        The document, with numpy arrays.
+
+    Raises
+    ------
+    ImportRefused
+        If layers are unsupported; it names all of them.
+    MalformedSubmission
+        If the resulting document is invalid.
+    MissingLibrary
+        If h5py is needed and not installed.
+
+    Examples
+    --------
+    >>> document = from_keras("model.keras", inputs, targets, gradients=gradients)
+    >>> report = verify(document)
     """
-    document, source = _opened(model, weights)
+    document, source = _open(model, weights)
     chain = Chain()
     dense: list[tuple[str, Mapping[str, Any]]] = []
     for layer in layers_of(document, chain):
@@ -50,33 +85,40 @@ def from_keras(
             for mistake in error.mistakes:
                 chain.refuse(mistake.pointer, mistake.found, mistake.remedy, expected=mistake.expected)
     network = chain.finished()
-    own = loss_of_model(document) if loss is None else None
-    if loss is None and own is None:
+    compiled_loss = loss_of_model(document) if loss is None else None
+    if loss is None and compiled_loss is None:
         raise refused("/loss", "a loss, given or compiled", "none", "compile the model or name a loss")
-    network = chain.finished({**(own or {}), **penalties_of(dense)})
+    network = chain.finished({**(compiled_loss or {}), **penalties_of(dense)})
     return document_of_import(
-        network, inputs=inputs, targets=_targets(targets, own), loss=loss, gradients=gradients, fields=fields
+        network,
+        inputs=inputs,
+        targets=_targets(targets, compiled_loss),
+        loss=loss,
+        gradients=gradients,
+        fields=fields,
     )
 
 
-def _opened(model: Any, weights: Any) -> tuple[Any, WeightsFile | GivenWeights]:
-    """Give the model's JSON, and where its weights come from."""
+def _open(model: Any, weights: Any) -> tuple[Any, WeightsFile | GivenWeights]:
+    """Return the model's JSON and the source of its weights."""
     if hasattr(model, "to_json") and hasattr(model, "get_weights"):
         weights = model.get_weights() if weights is None else weights
         model = model.to_json().encode()
     if not isinstance(model, Mapping):
-        text = isinstance(model, str) and model.lstrip().startswith("{")
-        content = model.encode() if text else content_of(model)
+        is_text = isinstance(model, str) and model.lstrip().startswith("{")
+        content = model.encode() if is_text else content_of(model)
         if content[:2] == b"PK":
-            config, saved = opened_archive(content)
-            return parse(config), WeightsFile(saved) if weights is None else _source(weights)
+            config, weights_content = opened_archive(content)
+            return parse(config), WeightsFile(weights_content) if weights is None else _weights_source(
+                weights
+            )
         model = parse(content)
     if weights is None:
         raise refused("weights", "the model's weights beside its JSON", "none", "give its .weights.h5")
-    return model, _source(weights)
+    return model, _weights_source(weights)
 
 
-def _source(weights: Any) -> WeightsFile | GivenWeights:
+def _weights_source(weights: Any) -> WeightsFile | GivenWeights:
     if isinstance(weights, str | Path | bytes):
         return WeightsFile(content_of(weights))
     if isinstance(weights, Mapping | list | tuple):
@@ -100,16 +142,16 @@ def _add(
     elif layer.class_name == "Flatten":
         chain.flatten()
     elif layer.class_name not in _TRANSPARENT:
-        written = activation_of_layer(layer.class_name, config)
-        if written is None:
+        activation = activation_of_layer(layer.class_name, config)
+        if activation is None:
             chain.refuse(layer.name, layer.class_name[:60])
         else:
-            chain.activation(layer.name, written)
+            chain.activation(layer.name, activation)
 
 
 def _add_dense(chain: Chain, layer: KerasLayer, source: WeightsFile | GivenWeights) -> None:
     config = layer.config
-    for field in _NOT_ITS_OWN:
+    for field in _UNSUPPORTED_FIELDS:
         if config.get(field):
             chain.refuse(layer.name, f"a Dense with {field}")
     kernel, *rest = source.arrays(layer, 2 if config.get("use_bias", True) else 1)
@@ -122,8 +164,13 @@ def _add_dense(chain: Chain, layer: KerasLayer, source: WeightsFile | GivenWeigh
     chain.activation(layer.name, activation_of(config.get("activation")))
 
 
-def _targets(targets: Any, own: Mapping[str, Any] | None) -> Any:
-    """Give class indices flat, as sparse losses also take them in a column."""
+def _targets(targets: Any, compiled_loss: Mapping[str, Any] | None) -> Any:
+    """Return class indices as a flat array; sparse losses of Keras also accept a column."""
     array = array_of(targets)
-    sparse = own is not None and own["name"] == "cross_entropy" and array.ndim == 2 and array.shape[1] == 1
+    sparse = (
+        compiled_loss is not None
+        and compiled_loss["name"] == "cross_entropy"
+        and array.ndim == 2
+        and array.shape[1] == 1
+    )
     return array[:, 0] if sparse else array

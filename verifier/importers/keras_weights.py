@@ -1,4 +1,7 @@
-"""Keras 3's weights: `.weights.h5` by h5py, the `.keras` archive around it, or arrays; no links, pickles."""
+"""Read weights of Keras 3 from `.weights.h5` and `.keras` files, or from arrays.
+
+Links in the files and pickles are refused.
+"""
 
 import io
 import zipfile
@@ -18,7 +21,7 @@ _MEMBERS = ("config.json", "model.weights.h5")
 
 
 def opened_archive(content: bytes) -> tuple[bytes, bytes]:
-    """Give (config.json, model.weights.h5) of a .keras file. Raises: UnreadableSubmission."""
+    """Return (config.json, model.weights.h5) of a .keras file. Raises: UnreadableSubmission."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [archive.getinfo(name) for name in _MEMBERS]
@@ -33,7 +36,7 @@ def opened_archive(content: bytes) -> tuple[bytes, bytes]:
 
 
 class WeightsFile:
-    """A .weights.h5, read layer by layer. Raises: UnreadableSubmission for anything else."""
+    """Weights in a .weights.h5 file. Raises: UnreadableSubmission for any other file."""
 
     def __init__(self, content: bytes) -> None:
         self._h5py = library("h5py", "gradjury[keras]")
@@ -46,13 +49,15 @@ class WeightsFile:
             raise UnreadableSubmission("a .weights.h5", f"a damaged one: {str(error)[:100]}") from None
 
     def arrays(self, layer: KerasLayer, count: int) -> list[Array]:
-        """Give a layer's variables in order: kernel, bias. Raises: UnreadableSubmission; ImportRefused."""
+        """Return `count` variables of a layer: kernel, bias. Raises: UnreadableSubmission; ImportRefused."""
         try:
             group = self._group(f"{layer.place}/vars")
-            saved = group.attrs.get("name")  # as of Keras 3.9
-            own = layer.name.rpartition("/")[2]
-            if isinstance(saved, str) and saved != own:
-                raise refused(layer.name, f"the weights of {own!r}", f"those of {saved!r} at {layer.place}")
+            saved_name = group.attrs.get("name")  # since Keras 3.9
+            layer_name = layer.name.rpartition("/")[2]
+            if isinstance(saved_name, str) and saved_name != layer_name:
+                raise refused(
+                    layer.name, f"the weights of {layer_name!r}", f"those of {saved_name!r} at {layer.place}"
+                )
             return [self._numbers(group, str(index)) for index in range(count)]
         except KeyError:
             raise refused(layer.name, f"{count} arrays at {layer.place}/vars", "fewer", "save them") from None
@@ -62,43 +67,44 @@ class WeightsFile:
             raise UnreadableSubmission("a .weights.h5", f"a damaged one: {str(error)[:100]}") from None
 
     def _group(self, path: str) -> Any:
-        found = self._file
+        member = self._file
         for step in path.split("/"):
-            found = self._member(found, step)
-        return found
+            member = self._member(member, step)
+        return member
 
     def _member(self, group: Any, name: str) -> Any:
-        """Give a member that stands in this very file: links could lead into any other."""
+        """Return a member of the group. Links are refused, as they can lead to other files."""
         if not isinstance(group.get(name, getlink=True), self._h5py.HardLink):
             raise UnreadableSubmission("a .weights.h5 without links", f"a link, {name[:60]!r}")
         return group[name]
 
     def _numbers(self, group: Any, name: str) -> Array:
         data = self._member(group, name)
-        plain = isinstance(data, self._h5py.Dataset) and not data.external and not data.is_virtual
-        if not plain or data.dtype.kind not in "fiu" or data.nbytes > GENEROUS.inflated:
+        is_plain = isinstance(data, self._h5py.Dataset) and not data.external and not data.is_virtual
+        if not is_plain or data.dtype.kind not in "fiu" or data.nbytes > GENEROUS.inflated:
             raise UnreadableSubmission("plain arrays of numbers", f"something else, {data.name[:60]!r}")
         return np.asarray(data)
 
 
 class GivenWeights:
-    """Weights as arrays: by name (`dense/kernel`, whatever stands before it), or a list in order."""
+    """Weights given as arrays: by name (`dense/kernel`, also with a prefix), or as a list in order."""
 
-    def __init__(self, given: Mapping[str, Any] | list[Any]) -> None:
-        self._given = given
-        self._taken = 0
+    def __init__(self, weights: Mapping[str, Any] | list[Any]) -> None:
+        self._weights = weights
+        self._used_count = 0
 
     def arrays(self, layer: KerasLayer, count: int) -> list[Any]:
+        """Return `count` variables of a layer: kernel, bias. Raises: ImportRefused."""
         names = [f"{layer.name}/{kind}" for kind in ("kernel", "bias")[:count]]
-        if isinstance(self._given, Mapping):
-            found = [_ending(self._given, name) for name in names]
+        if isinstance(self._weights, Mapping):
+            arrays = [_with_suffix(self._weights, name) for name in names]
         else:
-            found = list(self._given[self._taken : self._taken + count])
-            self._taken += count
-        if len(found) < count or any(one is None for one in found):
+            arrays = list(self._weights[self._used_count : self._used_count + count])
+            self._used_count += count
+        if len(arrays) < count or any(array is None for array in arrays):
             raise refused(layer.name, f"the arrays {', '.join(names)}", "fewer", "give all weights")
-        return found
+        return arrays
 
 
-def _ending(given: Mapping[str, Any], name: str) -> Any:
-    return next((array for key, array in given.items() if f"/{key}".endswith(f"/{name}")), None)
+def _with_suffix(arrays: Mapping[str, Any], name: str) -> Any:
+    return next((array for key, array in arrays.items() if f"/{key}".endswith(f"/{name}")), None)

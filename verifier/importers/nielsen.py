@@ -1,4 +1,4 @@
-"""The JSON that `network2.py` of Nielsen's *Neural Networks and Deep Learning*, chapter 3, saves."""
+"""Import networks saved by `network2.py` of Nielsen, *Neural Networks and Deep Learning*, chapter 3."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from verifier.importers.numbers import array_of
 from verifier.importers.refusal import ImportRefused, refused
 
 _COSTS = {"QuadraticCost": "nielsen.quadratic", "CrossEntropyCost": "nielsen.cross_entropy"}
-_LISTS = ("sizes", "weights", "biases")
+_LIST_FIELDS = ("sizes", "weights", "biases")
 
 
 def from_nielsen(
@@ -27,22 +27,52 @@ def from_nielsen(
     gradients: Any = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Give the document of sigmoid layers under the file's cost, summed over the mini-batch.
+    """Return the document of a saved network of sigmoid layers.
 
-    inputs, targets: examples as rows. gradients: the pair (nabla_b, nabla_w) that `backprop` returns, or by
-    the names `weights.0`, `biases.0`. loss: the document's, in place of the file's cost.
-    Raises: ImportRefused; MalformedSubmission.
+    Parameters
+    ----------
+    network : str, Path, bytes or mapping
+        The path or bytes of the JSON file, or its content.
+    inputs, targets : array_like
+        Examples as rows, and their targets.
+    loss : str or dict, optional
+        The document's `loss`, instead of the file's cost, which is summed over the mini-batch.
+    gradients : tuple or mapping, optional
+        The pair (nabla_b, nabla_w) that `backprop` returns, or arrays by the names `weights.0`, `biases.0`.
+    **fields
+        Further fields of the document, such as `name` or `tolerance`.
+
+    Returns
+    -------
+    dict
+        The document, with numpy arrays.
+
+    Raises
+    ------
+    ImportRefused
+        If the arrays do not form a network.
+    MalformedSubmission
+        If the file or the resulting document is invalid.
+
+    Examples
+    --------
+    >>> document = from_nielsen("network.json", inputs, targets, gradients=network.backprop(x, y))
+    >>> report = verify(document)
     """
     saved = network if isinstance(network, Mapping) else parse(content_of(network))
     _check(saved)
     chain = Chain()
     for index, (weight, bias) in enumerate(zip(saved["weights"], saved["biases"], strict=True)):
         where = f"weights.{index}"
-        own = _matrix(weight, at("", "weights", index)), _matrix(bias, at("", "biases", index))
+        matrices = _matrix(weight, at("", "weights", index)), _matrix(bias, at("", "biases", index))
         sizes = (saved["sizes"][index + 1], saved["sizes"][index])
-        if own[0].shape != sizes:
-            chain.refuse(at("", "weights", index), f"{own[0].shape}", expected=f"shape {sizes}, as sizes say")
-        chain.linear(where, SourceArray(where, own[0], "out_in"), SourceArray(f"biases.{index}", own[1]))
+        if matrices[0].shape != sizes:
+            chain.refuse(
+                at("", "weights", index), f"{matrices[0].shape}", expected=f"shape {sizes}, as sizes say"
+            )
+        chain.linear(
+            where, SourceArray(where, matrices[0], "out_in"), SourceArray(f"biases.{index}", matrices[1])
+        )
         chain.activation(where, "sigmoid")
     if isinstance(gradients, Sequence) and len(gradients) == 2:
         gradients = {
@@ -64,12 +94,12 @@ def _check(saved: Any) -> None:
     mistakes = Mistakes()
     if not isinstance(saved, Mapping):
         raise refused("", 'an object {"sizes", "weights", "biases", "cost"}', shown(saved))
-    for field in _LISTS:
+    for field in _LIST_FIELDS:
         if not isinstance(saved.get(field), list | tuple):
             mistakes.add(at("", field), "a list", shown(saved[field]) if field in saved else "nothing")
     if not isinstance(saved.get("cost"), str) or saved["cost"] not in _COSTS:
-        found = shown(saved["cost"]) if "cost" in saved else "nothing"
-        mistakes.add("/cost", f"one of {', '.join(_COSTS)}", found)
+        actual = shown(saved["cost"]) if "cost" in saved else "nothing"
+        mistakes.add("/cost", f"one of {', '.join(_COSTS)}", actual)
     mistakes.raise_if_any()
     for field, count in (("weights", len(saved["sizes"]) - 1), ("biases", len(saved["sizes"]) - 1)):
         if len(saved[field]) != count:

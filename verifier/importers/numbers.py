@@ -1,4 +1,4 @@
-"""Arrays of any library as numpy's."""
+"""Convert arrays of other libraries to numpy."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from verifier.importers.refusal import refused
 
 
 def array_of(value: Any) -> Array:
-    """Give a numpy array of the same numbers; bfloat16 as float32. Raises: ImportRefused for ragged lists."""
+    """Return a numpy array; bfloat16 as float32. Raises: ImportRefused for ragged lists."""
     value = without_tensors(value)
-    if type(value).__module__.startswith("keras"):  # a variable
+    if type(value).__module__.startswith("keras"):  # a Keras variable
         return array_of(value.value)
     try:
         array = np.asarray(value)

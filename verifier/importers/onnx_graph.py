@@ -1,4 +1,4 @@
-"""An ONNX graph walked from its input to its output, one operator after another."""
+"""Read the layers of an ONNX graph, from its input to its output."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ _CONSTANT_ATTRIBUTES = ("value", "value_float", "value_floats", "value_int", "va
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A product without its bias, which the next Add may bring."""
+    """A MatMul whose bias may follow in an Add."""
 
     where: str
     weight: SourceArray
 
 
 class Walk:
-    """Follows the one chain of values through a graph; everything beside it is refused by name."""
+    """A traversal of a graph that is one chain of values; all other nodes are refused by name."""
 
     def __init__(self, onnx: Any, graph: Any) -> None:
         self.chain = Chain()
@@ -35,13 +35,14 @@ class Walk:
         for tensor in graph.initializer:
             self._keep(tensor.name, onnx.numpy_helper.to_array(tensor), tensor.name)
         self._uses = Counter(name for node in graph.node for name in node.input)
-        inputs = [one.name for one in graph.input if one.name not in self._arrays]
+        inputs = [value.name for value in graph.input if value.name not in self._arrays]
         if len(inputs) != 1 or len(graph.output) != 1:
-            found = f"{len(inputs)} and {len(graph.output)}"
-            raise refused(graph.name, "one input and one output", found)
+            actual = f"{len(inputs)} and {len(graph.output)}"
+            raise refused(graph.name, "one input and one output", actual)
         self._current = inputs[0]
 
     def through(self) -> Chain:
+        """Visit all nodes, and return the chain of layers."""
         for node in self._graph.node:
             where = node.name or (node.output[0] if node.output else node.op_type)
             try:
@@ -49,7 +50,7 @@ class Walk:
             except Unsupported as error:
                 self.chain.refuse(where, error.found, error.remedy)
                 self._current = node.output[0]
-        self._settle()
+        self._add_pending()
         if self._graph.output[0].name != self._current:
             self.chain.refuse(
                 self._graph.output[0].name, "another value", expected="the last layer's as output"
@@ -63,19 +64,21 @@ class Walk:
     def _step(self, where: str, node: Any) -> None:
         if node.domain not in _STANDARD:
             raise Unsupported(f"{node.op_type} of the domain {node.domain[:60]!r}", "use standard operators")
-        attributes = {one.name: self._onnx.helper.get_attribute_value(one) for one in node.attribute}
+        attributes = {
+            attribute.name: self._onnx.helper.get_attribute_value(attribute) for attribute in node.attribute
+        }
         if node.op_type == "Constant" or all(name in self._arrays for name in node.input if name):
             self._fold(node, attributes)
             return
-        if self._is_gate(node):
-            return  # the Sigmoid of x · σ(x); its Mul is the activation
+        if self._is_sigmoid_of_silu(node):
+            return  # the Sigmoid of x · σ(x); the Mul adds the activation
         data = [name for name in node.input if name and name not in self._arrays]
-        gated = self._gated(node, data)
+        gated = self._is_silu_product(node, data)
         if data != [self._current] and not gated:
-            found = f"{node.op_type} of {', '.join(data)[:100]}"
-            raise Unsupported(found, "no value may be used twice, as in a residual sum")
+            actual = f"{node.op_type} of {', '.join(data)[:100]}"
+            raise Unsupported(actual, "no value may be used twice, as in a residual sum")
         if node.op_type != "Add":
-            self._settle()
+            self._add_pending()
         self._apply(where, node, attributes, gated)
         self._current = node.output[0]
 
@@ -106,7 +109,7 @@ class Walk:
             raise Unsupported("Gemm with transA=1, examples as columns", "put examples in rows")
         weight = self._arrays[node.input[1]]
         if attributes.get("transB", 0):
-            weight = _turned(weight)
+            weight = _transposed(weight)
         weight = replace(weight, factor=attributes.get("alpha", 1.0))
         bias, beta = None, attributes.get("beta", 1.0)
         if len(node.input) > 2 and node.input[2] and beta != 0:
@@ -122,41 +125,44 @@ class Walk:
         pending, self._pending = self._pending, None
         self.chain.linear(pending.where, pending.weight, replace(bias, layout=None))
 
-    def _settle(self) -> None:
-        """Add a product that no bias followed."""
+    def _add_pending(self) -> None:
+        """Add the pending product as a layer without bias."""
         if self._pending is not None:
             self.chain.linear(self._pending.where, self._pending.weight, None)
             self._pending = None
 
     def _fold(self, node: Any, attributes: dict[str, Any]) -> None:
-        """Keep a constant, a renamed or a transposed one: exporters write weights so."""
+        """Evaluate a node of constants (Constant, Identity, Transpose), which exporters use for weights."""
         name = node.output[0]
         if node.op_type == "Constant":
-            found = next((key for key in _CONSTANT_ATTRIBUTES if key in attributes), None)
-            if found is None:
+            attribute = next((key for key in _CONSTANT_ATTRIBUTES if key in attributes), None)
+            if attribute is None:
                 raise Unsupported("a Constant that holds no numbers")
-            value = attributes[found]
-            self._keep(name, self._onnx.numpy_helper.to_array(value) if found == "value" else value, name)
+            value = attributes[attribute]
+            self._keep(name, self._onnx.numpy_helper.to_array(value) if attribute == "value" else value, name)
         elif node.op_type == "Identity":
             self._arrays[name] = self._arrays[node.input[0]]
         elif node.op_type == "Transpose" and attributes.get("perm", [1, 0]) == [1, 0]:
-            self._arrays[name] = _turned(self._arrays[node.input[0]])
+            self._arrays[name] = _transposed(self._arrays[node.input[0]])
         else:
             raise Unsupported(f"{node.op_type} of weights", "fold constants before exporting")
 
-    def _is_gate(self, node: Any) -> bool:
+    def _is_sigmoid_of_silu(self, node: Any) -> bool:
         if node.op_type != "Sigmoid" or self._uses.get(self._current) != 2 or self._uses[node.output[0]] != 1:
             return False
-        above = (one for one in self._graph.node if node.output[0] in one.input)
-        return any(self._gated(one, list(one.input)) for one in above)
+        users = (user for user in self._graph.node if node.output[0] in user.input)
+        return any(self._is_silu_product(user, list(user.input)) for user in users)
 
-    def _gated(self, node: Any, data: list[str]) -> bool:
-        """Whether a node is x · σ(x) of the current x."""
+    def _is_silu_product(self, node: Any, data: list[str]) -> bool:
+        """True if a node is x · σ(x) of the current value x."""
         if node.op_type != "Mul" or len(data) != 2 or self._current not in data:
             return False
         other = data[1 - data.index(self._current)]
-        made = (one for one in self._graph.node if other in one.output)
-        return any(one.op_type == "Sigmoid" and list(one.input) == [self._current] for one in made)
+        producers = (producer for producer in self._graph.node if other in producer.output)
+        return any(
+            producer.op_type == "Sigmoid" and list(producer.input) == [self._current]
+            for producer in producers
+        )
 
     def _to_rows(self, node: Any, attributes: dict[str, Any]) -> bool:
         if node.op_type != "Reshape":
@@ -170,8 +176,8 @@ class Walk:
             raise Unsupported("Dropout in training mode", "export the model in evaluation mode")
 
 
-def _turned(array: SourceArray) -> SourceArray:
-    """Read the same stored numbers in the other layout."""
+def _transposed(array: SourceArray) -> SourceArray:
+    """Return the transposed array: the same stored numbers in the other layout."""
     if array.layout is None:
         raise Unsupported(f"a transposed {array.name[:60]!r}, which is no matrix")
     return replace(array, layout="in_out" if array.layout == "out_in" else "out_in")

@@ -1,4 +1,4 @@
-"""ONNX models, read by `onnx`: standard operators alone, and no file beside the model is opened."""
+"""Import ONNX models of standard operators. External data files are not opened."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +20,39 @@ def from_onnx(
     gradients: Gradients = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Give the document of a model of Gemm, or MatMul and Add, and activations.
+    """Return the document of an ONNX model of Gemm, or MatMul and Add, and activations.
 
-    model: a ModelProto, or the path or bytes of a file. loss: the document's. gradients: by the initializers'
-    names and in their layouts, alpha and beta not applied. Raises: ImportRefused naming every operator in the
-    way; MalformedSubmission; MissingLibrary.
+    Parameters
+    ----------
+    model : onnx.ModelProto, str, Path or bytes
+        A model, or the path or bytes of its file.
+    loss : str or dict
+        The document's `loss`.
+    inputs, targets : array_like
+        Examples as rows, and their targets.
+    gradients : mapping or sequence, optional
+        With respect to the initializers, by their names and in their layouts; `alpha` and `beta` of Gemm are
+        not applied to them.
+    **fields
+        Further fields of the document, such as `name` or `tolerance`.
+
+    Returns
+    -------
+    dict
+        The document, with numpy arrays.
+
+    Raises
+    ------
+    ImportRefused
+        If operators are unsupported; it names all of them.
+    MalformedSubmission
+        If the file or the resulting document is invalid.
+    MissingLibrary
+        If onnx is not installed.
+
+    Examples
+    --------
+    >>> report = verify(from_onnx("model.onnx", "torch.mse", inputs, targets, gradients=gradients))
     """
     onnx = library("onnx", "gradjury[onnx]")
     if isinstance(model, str | Path | bytes):
@@ -55,10 +83,10 @@ def _check(onnx: Any, model: Any) -> None:
         if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
             rule = "weights in the model's own file"
             raise refused(tensor.name, rule, "external data", "save it with save_as_external_data=False")
-    for node in model.graph.node:  # the checker would speak of a missing schema
+    for node in model.graph.node:  # before the checker, whose error message is about a missing schema
         if node.domain not in ("", "ai.onnx"):
-            found = f"{node.op_type} of the domain {node.domain[:60]!r}"
-            raise refused(node.name or node.op_type, "standard operators", found, "use those of ONNX itself")
+            actual = f"{node.op_type} of the domain {node.domain[:60]!r}"
+            raise refused(node.name or node.op_type, "standard operators", actual, "use those of ONNX itself")
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:

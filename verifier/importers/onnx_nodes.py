@@ -1,4 +1,4 @@
-"""ONNX's operators as steps of a chain: a row each, by the operator's name in the standard domain."""
+"""The table of ONNX activations, by the name of the operator in the standard domain."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -1,7 +1,7 @@
-"""What an importer answers when it cannot import.
+"""Exceptions of the importers.
 
 MalformedSubmission
-└── ImportRefused        the source holds something that a submission cannot
+└── ImportRefused        the source has a part that a submission cannot represent
 ImportError
 └── MissingLibrary       the source's library is not installed
 """
@@ -13,15 +13,15 @@ from verifier.documents.mistakes import MalformedSubmission, Mistake
 
 
 class ImportRefused(MalformedSubmission):
-    """A source that is no multilayer perceptron; `mistakes` names every part that stands in the way."""
+    """The source cannot be imported; `mistakes` names all unsupported parts."""
 
 
 class MissingLibrary(ImportError):  # noqa: N818 -- as ImportRefused
-    """The library that a source is read by is absent."""
+    """The library for a source is not installed."""
 
 
 class Unsupported(ValueError):  # noqa: N818 -- as ImportRefused
-    """One part that no submission has, while a network is walked; the chain then names its place."""
+    """One unsupported part, without its location; the chain adds the location."""
 
     def __init__(self, found: str, remedy: str = "") -> None:
         super().__init__(found)
@@ -29,15 +29,15 @@ class Unsupported(ValueError):  # noqa: N818 -- as ImportRefused
 
 
 def refused(where: str, expected: str, found: str, remedy: str = "") -> ImportRefused:
-    """Give the refusal of one part, named as the source names it."""
+    """Return the exception for one unsupported part. where: its name in the source."""
     return ImportRefused([Mistake(where, expected, found, remedy)])
 
 
 def library(name: str, install: str) -> ModuleType:
-    """Import a source's library. Raises: MissingLibrary saying what to install."""
+    """Import and return a source's library. Raises: MissingLibrary with the package to install."""
     try:
         return import_module(name)
-    except (ImportError, OSError) as error:  # OSError: the library's own libraries do not load
+    except (ImportError, OSError) as error:  # OSError: a shared library cannot be loaded
         raise MissingLibrary(
             f"expected the package {name.partition('.')[0]!r} for this source, got none ({error}); "
             f"install {install}"

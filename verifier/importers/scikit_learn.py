@@ -1,4 +1,4 @@
-"""scikit-learn's `MLPClassifier` and `MLPRegressor`, live and fitted; a pickle of one is not read."""
+"""Import live, fitted `MLPClassifier` and `MLPRegressor` objects of scikit-learn. Pickles are not read."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ _LOSSES: Mapping[tuple[str, str], dict[str, Any]] = {
         "outputs": "sum",
     },
 }
-_LIVE = "fit the estimator and hand it over live"
+_REMEDY = "fit the estimator and hand it over live"
 
 
 def from_sklearn(
@@ -35,19 +35,47 @@ def from_sklearn(
     gradients: Any = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Give the document of a fitted estimator under its own loss, `alpha` included.
+    """Return the document of a fitted scikit-learn estimator.
 
-    targets: as for `fit`, labels of any kind for a classifier. gradients: the pair (for coefs_, for
-    intercepts_), or by the names `coefs_.0`, `intercepts_.0`. loss: the document's, in place of its own.
-    Raises: ImportRefused; MalformedSubmission; MissingLibrary.
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        A fitted estimator.
+    inputs, targets : array_like
+        As for `fit`; targets of a classifier are its labels.
+    loss : str or dict, optional
+        The document's `loss`, instead of the estimator's own loss with the penalty `alpha`.
+    gradients : tuple or mapping, optional
+        The pair (coefficient gradients, intercept gradients), or arrays by the names `coefs_.0`,
+        `intercepts_.0`.
+    **fields
+        Further fields of the document, such as `name` or `tolerance`.
+
+    Returns
+    -------
+    dict
+        The document, with numpy arrays.
+
+    Raises
+    ------
+    ImportRefused
+        If the estimator is not fitted or not supported.
+    MalformedSubmission
+        If the resulting document is invalid.
+    MissingLibrary
+        If scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> report = verify(from_sklearn(estimator, X, y, gradients=(coef_grads, intercept_grads)))
     """
     neural_network = library("sklearn.neural_network", "gradjury[sklearn]")
     kinds = (neural_network.MLPClassifier, neural_network.MLPRegressor)
     name = type(estimator).__name__
     if not isinstance(estimator, kinds):
-        raise refused("estimator", "an MLPClassifier or MLPRegressor", name[:60], _LIVE)
+        raise refused("estimator", "an MLPClassifier or MLPRegressor", name[:60], _REMEDY)
     if not hasattr(estimator, "coefs_"):
-        raise refused("estimator", "a fitted estimator", f"one without coefs_, {name}", _LIVE)
+        raise refused("estimator", "a fitted estimator", f"one without coefs_, {name}", _REMEDY)
     chain = Chain()
     last = len(estimator.coefs_) - 1
     hidden, output = (
@@ -64,7 +92,7 @@ def from_sklearn(
             for index, array in enumerate(arrays)
         }
     return document_of_import(
-        chain.finished(_own_loss(estimator)),
+        chain.finished(_loss_of(estimator)),
         inputs=inputs,
         targets=_targets(estimator, array_of(targets)),
         loss=loss,
@@ -73,17 +101,17 @@ def from_sklearn(
     )
 
 
-def _own_loss(estimator: Any) -> dict[str, Any]:
-    own = _LOSSES.get((estimator.loss, estimator.out_activation_))
-    if own is None:
-        found = f"{estimator.loss} after {estimator.out_activation_}"
-        raise refused("/loss", "squared_error or log_loss", found)
+def _loss_of(estimator: Any) -> dict[str, Any]:
+    fields = _LOSSES.get((estimator.loss, estimator.out_activation_))
+    if fields is None:
+        actual = f"{estimator.loss} after {estimator.out_activation_}"
+        raise refused("/loss", "squared_error or log_loss", actual)
     penalty = {"strength": float(estimator.alpha), "factor": 0.5, "batch": "mean", "biases": False}
-    return {**own, "l2": penalty} if estimator.alpha else own
+    return {**fields, "l2": penalty} if estimator.alpha else fields
 
 
 def _targets(estimator: Any, targets: Array) -> Array:
-    """Give labels as class indices, or as 0 and 1 where one logistic unit tells two classes."""
+    """Return labels as class indices; 0 and 1 for the single logistic unit of a binary classifier."""
     classes = getattr(estimator, "classes_", None)
     if classes is None or targets.ndim != 1:
         return targets

@@ -1,4 +1,7 @@
-"""A PyTorch `state_dict`, live or as a safetensors file; what is no parameter in it, the caller says."""
+"""Import a PyTorch `state_dict`, live or from a safetensors file.
+
+It contains parameters only, so that the caller provides the activations.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,17 +30,48 @@ def from_state_dict(
     gradients: Gradients = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Give the document of fully connected layers named `0.weight`, `fc1.weight`, `layers.0.weight`, ….
+    """Return the document of fully connected layers named `0.weight`, `fc1.weight`, `layers.0.weight`, ….
 
-    activations: one a layer, or one for all layers but the last, which then has none. order: the layers'
-    names; by default that of their numbers, or of a live dict. loss: the document's.
-    Raises: ImportRefused; MalformedSubmission.
+    Parameters
+    ----------
+    tensors : mapping, str, Path or bytes
+        A state dict, or the path or bytes of a file of arrays.
+    activations : sequence or str
+        One activation per layer, or one for all layers except the last, which then has none.
+    loss : str or dict
+        The document's `loss`.
+    inputs, targets : array_like
+        Examples as rows, and their targets.
+    order : sequence of str, optional
+        The names of the layers in forward order. The default is the order of the numbers in the names, or
+        that of a live dict.
+    gradients : mapping or sequence, optional
+        By the names of the tensors, or in the order of the parameters.
+    **fields
+        Further fields of the document, such as `name` or `tolerance`.
+
+    Returns
+    -------
+    dict
+        The document, with numpy arrays.
+
+    Raises
+    ------
+    ImportRefused
+        If tensors do not belong to fully connected layers, or if the order is unknown.
+    MalformedSubmission
+        If the resulting document is invalid.
+
+    Examples
+    --------
+    >>> document = from_state_dict(model.state_dict(), "relu", "torch.mse", inputs, targets, gradients=grads)
+    >>> report = verify(document)
     """
     live = isinstance(tensors, Mapping)
     arrays = tensors if isinstance(tensors, Mapping) else arrays_in(content_of(tensors))
     if not isinstance(arrays, Mapping):
         raise refused("", "tensors by name", shown(arrays), "save the whole state_dict")
-    layers = _ordered(arrays, order, live)
+    layers = _layer_names(arrays, order, live)
     return document_of_import(
         _network(arrays, layers, activations),
         inputs=inputs,
@@ -58,27 +92,30 @@ def _network(
         raise refused("activations", rule, f"{len(activations)}", "name identity where there is none")
     chain = Chain()
     for layer, activation in zip(layers, activations, strict=False):
-        weight, bias = _joined(layer, _WEIGHT), _joined(layer, _BIAS)
-        own_bias = SourceArray(bias, array_of(arrays[bias])) if bias in arrays else None
-        chain.linear(layer, SourceArray(weight, array_of(arrays[weight]), "out_in"), own_bias)
+        weight, bias = _tensor_name(layer, _WEIGHT), _tensor_name(layer, _BIAS)
+        source_bias = SourceArray(bias, array_of(arrays[bias])) if bias in arrays else None
+        chain.linear(layer, SourceArray(weight, array_of(arrays[weight]), "out_in"), source_bias)
         chain.activation(layer, activation)
     return chain.finished()
 
 
-def _ordered(arrays: Mapping[str, Any], order: Sequence[str] | None, live: bool) -> list[str]:
-    """Give the layers' names in order. Raises: ImportRefused for other tensors, and names that tell none."""
+def _layer_names(arrays: Mapping[str, Any], order: Sequence[str] | None, live: bool) -> list[str]:
+    """Return the layers' names in forward order.
+
+    Raises: MalformedSubmission for other tensors, ImportRefused if the order is unknown.
+    """
     mistakes = Mistakes()
-    layers = [name.removesuffix(_WEIGHT).removesuffix(".") for name in arrays if _ends(name, _WEIGHT)]
+    layers = [name.removesuffix(_WEIGHT).removesuffix(".") for name in arrays if _is_kind(name, _WEIGHT)]
     for name in arrays:
         owner = name.removesuffix(_BIAS).removesuffix(".")
-        if not _ends(name, _WEIGHT) and not (_ends(name, _BIAS) and owner in layers):
-            found = f"the tensor {name[:60]!r}"
-            mistakes.add(name, "the weights and biases of fully connected layers alone", found)
+        if not _is_kind(name, _WEIGHT) and not (_is_kind(name, _BIAS) and owner in layers):
+            actual = f"the tensor {name[:60]!r}"
+            mistakes.add(name, "the weights and biases of fully connected layers alone", actual)
     for name in layers:
-        shape = tuple(array_of(arrays[_joined(name, _WEIGHT)]).shape)
+        shape = tuple(array_of(arrays[_tensor_name(name, _WEIGHT)]).shape)
         if len(shape) != 2:
-            found = f"a weight of shape {shape}"
-            mistakes.add(name, "a fully connected layer, whose weight is a matrix", found)
+            actual = f"a weight of shape {shape}"
+            mistakes.add(name, "a fully connected layer, whose weight is a matrix", actual)
     for name in order or ():
         if name not in layers:
             mistakes.add("order", "names of layers", f"{str(name)[:60]!r}", nearest(name, layers))
@@ -89,17 +126,17 @@ def _ordered(arrays: Mapping[str, Any], order: Sequence[str] | None, live: bool)
         return list(order)
     numbered = len({re.sub(r"\d+", "0", name) for name in layers}) == 1
     numbers = [[int(number) for number in re.findall(r"\d+", name)] for name in layers]
-    if numbered and len({tuple(one) for one in numbers}) == len(layers):
+    if numbered and len({tuple(layer_numbers) for layer_numbers in numbers}) == len(layers):
         return [name for _, name in sorted(zip(numbers, layers, strict=True))]
     if live or len(layers) < 2:
         return layers
-    found = ", ".join(layers[:10])
-    raise refused("order", "layers whose names are numbered alike", found, "give their order")
+    actual = ", ".join(layers[:10])
+    raise refused("order", "layers whose names are numbered alike", actual, "give their order")
 
 
-def _ends(name: str, kind: str) -> bool:
+def _is_kind(name: str, kind: str) -> bool:
     return name == kind or name.endswith("." + kind)
 
 
-def _joined(layer: str, kind: str) -> str:
+def _tensor_name(layer: str, kind: str) -> str:
     return f"{layer}.{kind}" if layer else kind

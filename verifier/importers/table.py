@@ -1,6 +1,6 @@
-"""The table of importers: one row a source.
+"""The table of importers, one row per source.
 
-To add one, write a file whose function gives `document_of_import` of a chain, and name it here.
+To add one, write a module with a function that returns `document_of_import` of a chain, and add a row here.
 """
 
 from collections.abc import Mapping

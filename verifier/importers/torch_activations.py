@@ -1,4 +1,4 @@
-"""PyTorch's activations, as modules and as functions, as the document writes them."""
+"""Convert activations of PyTorch, modules and functions, to those of the document."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -32,7 +32,7 @@ def _log_softmax(options: Options) -> Written:
     raise Unsupported("log_softmax", "leave it out and use CrossEntropyLoss, which holds it")
 
 
-# by the function's name: the names of its options in order, what the document writes
+# by the name of the function: the names of its options in order, and the conversion
 ACTIVATIONS: Mapping[str, tuple[tuple[str, ...], Callable[[Options], Written]]] = MappingProxyType(
     {
         "relu": (("inplace",), lambda options: "relu"),
@@ -71,7 +71,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
 
 
 def of_module(module: Any) -> Written | None:
-    """Write a module of torch.nn; None where it is no activation. Raises: Unsupported."""
+    """Return the activation of a torch.nn module; None if it is not an activation. Raises: Unsupported."""
     name = MODULES.get(type(module).__name__)
     if name is None:
         return None
@@ -80,7 +80,10 @@ def of_module(module: Any) -> Written | None:
 
 
 def of_call(name: str, arguments: tuple[Any, ...], options: Options) -> Written | None:
-    """Write a call of a function or method, the tensor left out. Raises: Unsupported."""
+    """Return the activation of a call; None if it is not an activation. Raises: Unsupported.
+
+    arguments: the positional arguments after the tensor.
+    """
     if name not in ACTIVATIONS:
         return None
     order, write = ACTIVATIONS[name]

@@ -1,4 +1,4 @@
-"""What PyTorch's backward nodes are the derivatives of: a row each, by their names."""
+"""The table of PyTorch's backward nodes, with the operation that each one differentiates."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Built = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A backward node's own notes: what it saved of its operation. shape: of the operation's value."""
+    """The values that a backward node saved of its operation. shape: of the operation's result."""
 
     node: Any
     shape: tuple[int, ...]
@@ -21,15 +21,16 @@ class Saved:
         return getattr(self.node, f"_saved_{name}")
 
     def axis(self, name: str) -> int:
-        """Give an axis, which PyTorch saves without its sign."""
+        """Return a saved axis, which PyTorch stores as an unsigned number."""
         return signed(self[name])
 
 
 @dataclass(frozen=True, slots=True)
 class BackwardNode:
-    """operands: their names among what is saved, in the order of the node's edges.
+    """One row of the table.
 
-    build: gives the operation of the table and its options. Raises: Unsupported.
+    operands: the names of the operands among the saved values, in the order of the node's edges.
+    build: returns the name of the operation and its options. Raises: Unsupported.
     """
 
     operands: tuple[str, ...]
@@ -37,14 +38,15 @@ class BackwardNode:
 
 
 def signed(number: int) -> int:
+    """Return the signed value of a 64-bit number that PyTorch stores as unsigned."""
     return number - (1 << 64) if number >= 1 << 63 else number
 
 
-def _as(op: str, *operands: str) -> BackwardNode:
+def _operation(op: str, *operands: str) -> BackwardNode:
     return BackwardNode(operands or ("self",), lambda saved: (op, {}))
 
 
-def _reduced(op: str) -> BackwardNode:
+def _reduction(op: str) -> BackwardNode:
     def build(saved: Saved) -> Built:
         axes = [signed(axis) for axis in saved["dim"]]
         return op, {"axis": axes or None, "keepdims": bool(saved["keepdim"])}
@@ -52,8 +54,8 @@ def _reduced(op: str) -> BackwardNode:
     return BackwardNode(("self",), build)
 
 
-def _weighed(op: str) -> BackwardNode:
-    """Of x + alpha y: without alpha alone."""
+def _with_alpha(op: str) -> BackwardNode:
+    """Return the row of x + alpha y, which is supported for alpha = 1 only."""
 
     def build(saved: Saved) -> Built:
         if saved["alpha"] != 1:
@@ -63,13 +65,16 @@ def _weighed(op: str) -> BackwardNode:
     return BackwardNode(("self", "other"), build)
 
 
-def _only(op: str, option: str, usual: Any, **options: str) -> BackwardNode:
-    """Of a function with an option that the table has not. options: those it has, by what PyTorch saves."""
+def _with_usual_option(op: str, option: str, usual: Any, **options: str) -> BackwardNode:
+    """Return the row of a function with an option that must have its usual value.
+
+    options: the names of further options, each with the name of PyTorch's saved value.
+    """
 
     def build(saved: Saved) -> Built:
         if saved[option] != usual:
             raise Unsupported(f"{op} with {option} = {saved[option]}", f"use {option} = {usual!r}")
-        return op, {own: saved[theirs] for own, theirs in options.items()}
+        return op, {name: saved[saved_name] for name, saved_name in options.items()}
 
     return BackwardNode(("self",), build)
 
@@ -85,16 +90,16 @@ def _last_axis(op: str) -> BackwardNode:
 
 def _transposed(saved: Saved) -> Built:
     axes = list(range(len(saved.shape)))
-    one, other = saved.axis("dim0"), saved.axis("dim1")
-    axes[one], axes[other] = axes[other], axes[one]
+    first, second = saved.axis("dim0"), saved.axis("dim1")
+    axes[first], axes[second] = axes[second], axes[first]
     return "transpose", {"axes": axes}
 
 
 def _sliced(saved: Saved) -> Built:
     axis = saved.axis("dim") % len(saved.shape)
     size = saved["self_sym_sizes"][axis]
-    own = [max(0, signed(saved["start"])), min(signed(saved["end"]), size), saved["step"]]
-    return "slice", {"index": [*[None] * axis, own]}
+    bounds = [max(0, signed(saved["start"])), min(signed(saved["end"]), size), saved["step"]]
+    return "slice", {"index": [*[None] * axis, bounds]}
 
 
 def _selected(saved: Saved) -> Built:
@@ -125,7 +130,7 @@ def _embedding(saved: Saved) -> Built:
 
 
 _REDUCTIONS = ("none", "mean", "sum")
-_SAME_ENTRIES = (
+_RESHAPES = (
     "ViewBackward0",
     "UnsafeViewBackward0",
     "UnsqueezeBackward0",
@@ -138,7 +143,7 @@ _RESHAPE = BackwardNode(("self",), lambda saved: ("reshape", {"shape": list(save
 
 
 def _loss(op: str, **options: Any) -> BackwardNode:
-    """Of a loss over all entries, of one row or of none; the table's losses have rows."""
+    """Return the row of a loss that is reduced over all entries: examples and outputs."""
 
     def build(saved: Saved) -> Built:
         reduction = _REDUCTIONS[saved["reduction"]]
@@ -154,43 +159,43 @@ def _loss(op: str, **options: Any) -> BackwardNode:
 
 BACKWARD_NODES: Mapping[str, BackwardNode] = MappingProxyType(
     {
-        "AddBackward0": _weighed("add"),
-        "SubBackward0": _weighed("subtract"),
-        "MulBackward0": _as("multiply", "self", "other"),
-        "DivBackward0": _as("divide", "self", "other"),
-        "DivBackward1": _as("divide", "self", "other"),
-        "NegBackward0": _as("negate"),
+        "AddBackward0": _with_alpha("add"),
+        "SubBackward0": _with_alpha("subtract"),
+        "MulBackward0": _operation("multiply", "self", "other"),
+        "DivBackward0": _operation("divide", "self", "other"),
+        "DivBackward1": _operation("divide", "self", "other"),
+        "NegBackward0": _operation("negate"),
         "PowBackward0": BackwardNode(("self",), _exponent),
         "ReciprocalBackward0": BackwardNode(("self",), lambda saved: ("power", {"exponent": -1})),
-        "MmBackward0": _as("matmul", "self", "mat2"),
-        "BmmBackward0": _as("matmul", "self", "mat2"),
-        "MvBackward0": _as("matmul", "self", "vec"),
-        "DotBackward0": _as("matmul", "self", "tensor"),
-        "TBackward0": _as("transpose"),
+        "MmBackward0": _operation("matmul", "self", "mat2"),
+        "BmmBackward0": _operation("matmul", "self", "mat2"),
+        "MvBackward0": _operation("matmul", "self", "vec"),
+        "DotBackward0": _operation("matmul", "self", "tensor"),
+        "TBackward0": _operation("transpose"),
         "TransposeBackward0": BackwardNode(("self",), _transposed),
         "PermuteBackward0": BackwardNode(
             ("self",), lambda saved: ("transpose", {"axes": [signed(axis) for axis in saved["dims"]]})
         ),
-        **dict.fromkeys(_SAME_ENTRIES, _RESHAPE),
-        "CloneBackward0": _as("identity"),
-        "AliasBackward0": _as("identity"),
+        **dict.fromkeys(_RESHAPES, _RESHAPE),
+        "CloneBackward0": _operation("identity"),
+        "AliasBackward0": _operation("identity"),
         "SliceBackward0": BackwardNode(("self",), _sliced),
         "SelectBackward0": BackwardNode(("self",), _selected),
-        "SumBackward0": _as("sum"),
-        "SumBackward1": _reduced("sum"),
-        "MeanBackward0": _as("mean"),
-        "MeanBackward1": _reduced("mean"),
-        "AmaxBackward0": _reduced("max"),
-        "MaxBackward1": _as("max"),
-        "ExpBackward0": _as("exp"),
-        "LogBackward0": _as("log"),
-        "SqrtBackward0": _as("sqrt"),
-        "AbsBackward0": _as("absolute"),
-        "SigmoidBackward0": _as("sigmoid"),
-        "TanhBackward0": _as("tanh"),
-        "ReluBackward0": _as("relu"),
-        "SiluBackward0": _as("silu"),
-        "GeluBackward0": _only("gelu", "approximate", "none"),
+        "SumBackward0": _operation("sum"),
+        "SumBackward1": _reduction("sum"),
+        "MeanBackward0": _operation("mean"),
+        "MeanBackward1": _reduction("mean"),
+        "AmaxBackward0": _reduction("max"),
+        "MaxBackward1": _operation("max"),
+        "ExpBackward0": _operation("exp"),
+        "LogBackward0": _operation("log"),
+        "SqrtBackward0": _operation("sqrt"),
+        "AbsBackward0": _operation("absolute"),
+        "SigmoidBackward0": _operation("sigmoid"),
+        "TanhBackward0": _operation("tanh"),
+        "ReluBackward0": _operation("relu"),
+        "SiluBackward0": _operation("silu"),
+        "GeluBackward0": _with_usual_option("gelu", "approximate", "none"),
         "SoftplusBackward0": BackwardNode(("self",), _softplus),
         "EluBackward0": BackwardNode(("self",), _elu),
         "LeakyReluBackward0": BackwardNode(

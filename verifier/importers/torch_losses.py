@@ -1,4 +1,4 @@
-"""PyTorch's loss modules as the document's `loss`."""
+"""Convert loss modules of PyTorch to the document's `loss`."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,19 +9,19 @@ from verifier.importers.refusal import refused
 
 LOSSES: Mapping[str, Callable[[str], dict[str, Any]]] = MappingProxyType(
     {
-        "MSELoss": lambda by: {"name": "mse", "factor": 1.0, "batch": by, "outputs": by},
-        "CrossEntropyLoss": lambda by: {"name": "cross_entropy", "on": "logits", "batch": by},
-        "BCEWithLogitsLoss": lambda by: {
+        "MSELoss": lambda reduction: {"name": "mse", "factor": 1.0, "batch": reduction, "outputs": reduction},
+        "CrossEntropyLoss": lambda reduction: {"name": "cross_entropy", "on": "logits", "batch": reduction},
+        "BCEWithLogitsLoss": lambda reduction: {
             "name": "binary_cross_entropy",
             "on": "logits",
-            "batch": by,
-            "outputs": by,
+            "batch": reduction,
+            "outputs": reduction,
         },
-        "BCELoss": lambda by: {
+        "BCELoss": lambda reduction: {
             "name": "binary_cross_entropy",
             "on": "probabilities",
-            "batch": by,
-            "outputs": by,
+            "batch": reduction,
+            "outputs": reduction,
         },
     }
 )
@@ -30,7 +30,10 @@ _REMEDIES = {"NLLLoss": "use CrossEntropyLoss on the logits, which is the same o
 
 
 def loss_of_module(loss: Any, targets: Any) -> dict[str, Any]:
-    """Give the fields. Raises: ImportRefused for other losses, and for weights, smoothing, no reduction."""
+    """Return the fields of the document's `loss`.
+
+    Raises: ImportRefused for other losses, and for class weights, label smoothing or no reduction.
+    """
     name = type(loss).__name__
     if name not in LOSSES or not type(loss).__module__.startswith("torch.nn."):
         raise refused("/loss", f"one of {', '.join(LOSSES)}", name[:60], _REMEDIES.get(name, ""))
@@ -40,8 +43,12 @@ def loss_of_module(loss: Any, targets: Any) -> dict[str, Any]:
     if loss.reduction not in ("mean", "sum"):
         rule = "the reduction 'mean' or 'sum'"
         raise refused("/loss", rule, repr(loss.reduction), "a gradient is one number's")
-    ignored = getattr(loss, "ignore_index", None)
-    if ignored is not None and (array_of(targets) == ignored).any() and array_of(targets).ndim == 1:
+    ignored_index = getattr(loss, "ignore_index", None)
+    if (
+        ignored_index is not None
+        and (array_of(targets) == ignored_index).any()
+        and array_of(targets).ndim == 1
+    ):
         remedy = "leave those examples out of the batch"
-        raise refused("/targets", "no target that ignore_index leaves out", f"{ignored}", remedy)
+        raise refused("/targets", "no target that ignore_index leaves out", f"{ignored_index}", remedy)
     return LOSSES[name](loss.reduction)

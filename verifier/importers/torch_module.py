@@ -1,4 +1,4 @@
-"""A live `torch.nn.Module`: its layers in the order in which torch.fx traces its forward pass."""
+"""Import a live `torch.nn.Module`, whose forward pass torch.fx traces."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from verifier.importers.refusal import library, refused
 from verifier.importers.torch_graph import Walk
 from verifier.importers.torch_losses import loss_of_module
 
-_SAME = 8.0  # square roots of the roundoff: what a network of the same mathematics stays within
+_TOLERANCE_FACTOR = 8.0  # times the square root of the unit roundoff: tolerance of equal outputs
 
 
 def from_torch(
@@ -25,16 +25,43 @@ def from_torch(
     gradients: Gradients = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Give the document of a module of Linear layers and activations, subclasses and functions included.
+    """Return the document of a PyTorch module of Linear layers and activations.
 
-    loss: a loss module of torch.nn, or the document's `loss`. gradients: by the module's parameter names;
-    by default what stands in the parameters' `.grad`. fields: further fields of the document. The module is
-    run once on the inputs, and refused when the document's network puts out something else.
-    Raises: ImportRefused naming every layer that is none of a multilayer perceptron; MalformedSubmission.
+    The module runs once on the inputs, and its outputs are compared with those of the document's network.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A module with one chain of layers; it may call functions of torch as well.
+    loss : torch.nn.Module, str or dict
+        A loss module of torch.nn, or the document's `loss`.
+    inputs, targets : array_like
+        Examples as rows, and their targets.
+    gradients : mapping or sequence, optional
+        By the names of the parameters, or in their order. The default is the `.grad` of the parameters.
+    **fields
+        Further fields of the document, such as `name` or `tolerance`.
+
+    Returns
+    -------
+    dict
+        The document, with numpy arrays.
+
+    Raises
+    ------
+    ImportRefused
+        If layers are unsupported (it names all of them), or if the outputs differ.
+    MalformedSubmission
+        If the resulting document is invalid.
+
+    Examples
+    --------
+    >>> loss(model(inputs), targets).backward()
+    >>> report = verify(from_torch(model, loss, inputs, targets))
     """
     torch = library("torch", "torch")
     names = {id(parameter): name for name, parameter in module.named_parameters(remove_duplicate=False)}
-    chain = Walk(torch, module, names).through(_traced(torch, module))
+    chain = Walk(torch, module, names).through(_trace(torch, module))
     network = chain.finished()
     if gradients is None:
         gradients = {name: parameter.grad for name, parameter in module.named_parameters()}
@@ -53,26 +80,30 @@ def from_torch(
     return document
 
 
-def _traced(torch: Any, module: Any) -> Any:
+def _trace(torch: Any, module: Any) -> Any:
     try:
         return torch.fx.symbolic_trace(module).graph
-    except Exception as error:  # whatever a forward pass of somebody else's may raise
+    except Exception as error:  # the forward pass may raise any exception
         rule = "a forward pass that torch.fx can follow: no branches on values, no loops over them"
         raise refused(type(module).__name__, rule, f"{type(error).__name__}: {str(error)[:200]}") from None
 
 
 def _check_outputs(torch: Any, module: Any, inputs: Any, document: dict[str, Any]) -> None:
-    """Hold the imported network against the module itself: hooks and overrides do not show in a trace."""
+    """Compare the outputs of the imported network and the module, as a trace omits hooks and overrides."""
     problem = read_submission(document).problem
     first = next(module.parameters())
     with torch.no_grad():
-        theirs = array_of(module(torch.as_tensor(array_of(inputs)).to(first)))
-    ours = forward(problem.network, problem.parameters, problem.batch).outputs
-    if theirs.shape != ours.shape or not _alike(ours, theirs, float(torch.finfo(first.dtype).eps)):
+        module_outputs = array_of(module(torch.as_tensor(array_of(inputs)).to(first)))
+    outputs = forward(problem.network, problem.parameters, problem.batch).outputs
+    if module_outputs.shape != outputs.shape or not _equal_up_to_rounding(
+        outputs, module_outputs, float(torch.finfo(first.dtype).eps)
+    ):
         rule = "a module that puts out what its layers compute"
         raise refused(type(module).__name__, rule, "other outputs", "remove hooks and overrides")
 
 
-def _alike(ours: Array, theirs: Array, roundoff: float) -> bool:
-    size = max(1.0, float(np.nanmax(np.abs(ours), initial=0.0)))
-    return np.allclose(ours, theirs, rtol=0.0, atol=_SAME * roundoff**0.5 * size, equal_nan=True)
+def _equal_up_to_rounding(outputs: Array, module_outputs: Array, roundoff: float) -> bool:
+    size = max(1.0, float(np.nanmax(np.abs(outputs), initial=0.0)))
+    return np.allclose(
+        outputs, module_outputs, rtol=0.0, atol=_TOLERANCE_FACTOR * roundoff**0.5 * size, equal_nan=True
+    )

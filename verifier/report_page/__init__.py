@@ -1,4 +1,4 @@
-"""The report that people look at, as a section of a page and as a file that stands alone."""
+"""Render reports as HTML: a section of a page, or a self-contained file."""
 
 from verifier.report_page.page import render
 from verifier.report_page.section import fragment

@@ -1,4 +1,4 @@
-"""A large matrix as blocks, of which each shows its worst entry: nothing wrong is lost from sight."""
+"""Divide a large matrix into blocks, each of which shows its worst entry."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,10 @@ MOST_ROWS, MOST_COLUMNS = 64, 96
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blocks:
-    """rows, columns: how many entries a block has each way. worst: flat index into the matrix, by block."""
+    """Blocks of a matrix.
+
+    rows, columns: the size of a block. worst: the flat index of the worst entry of each block.
+    """
 
     rows: int
     columns: int
@@ -19,20 +22,27 @@ class Blocks:
 
 
 def in_blocks(rank: Array) -> Blocks:
-    """Cut a matrix into at most 64 × 96 blocks of one size; the last ones may be smaller."""
+    """Divide a matrix into at most 64 × 96 blocks of equal size; the last ones may be smaller.
+
+    rank: of each entry, the worst one highest.
+    """
     height, width = rank.shape
     rows, columns = max(1, -(-height // MOST_ROWS)), max(1, -(-width // MOST_COLUMNS))
-    down, across = -(-height // rows), -(-width // columns)
-    # the first entry of each block is real, and argmax takes the first of equals: what pads is never taken
-    padded = np.full((down * rows, across * columns), -np.inf)
+    block_rows, block_columns = -(-height // rows), -(-width // columns)
+    # argmax returns the first of equal entries, and the first entry of a block is never padding
+    padded = np.full((block_rows * rows, block_columns * columns), -np.inf)
     padded[:height, :width] = rank
-    blocks = padded.reshape(down, rows, across, columns).swapaxes(1, 2).reshape(down, across, -1)
-    within = blocks.argmax(axis=2)
-    row = np.arange(down)[:, None] * rows + within // columns
-    column = np.arange(across)[None, :] * columns + within % columns
+    blocks = (
+        padded.reshape(block_rows, rows, block_columns, columns)
+        .swapaxes(1, 2)
+        .reshape(block_rows, block_columns, -1)
+    )
+    worst_in_block = blocks.argmax(axis=2)
+    row = np.arange(block_rows)[:, None] * rows + worst_in_block // columns
+    column = np.arange(block_columns)[None, :] * columns + worst_in_block % columns
     return Blocks(rows, columns, row * width + column)
 
 
 def as_matrix(array: Array) -> Array:
-    """Give a vector as one row, and a matrix as it is."""
+    """Return a vector as one row, and a matrix unchanged."""
     return array if array.ndim == 2 else array.reshape(1, -1)

@@ -1,4 +1,4 @@
-"""A parameter's three figures as data for the browser: heatmap, histogram, scatter."""
+"""Compute the data of a parameter's three figures for the browser: heatmap, histogram, scatter plot."""
 
 from math import isfinite
 from typing import Any
@@ -12,11 +12,11 @@ from verifier.report_page.blocks import as_matrix, in_blocks
 from verifier.report_page.scatter import chosen, slope
 from verifier.report_page.severity import END, on_scale, ranks, severities
 
-_BINS = 32  # half a power of ten each
+_BINS = 32  # each spans half a power of ten
 
 
 def figures(row: ParameterReport) -> dict[str, Any] | None:
-    """Give the figures' data, None without the whole arrays or without a number in them."""
+    """Return the figures' data; None if the parameter has no whole arrays or no numbers."""
     if row.entries is None or row.entries.submitted.size == 0:
         return None
     severity = severities(row.entries)
@@ -36,31 +36,31 @@ def _heatmap(row: ParameterReport, entries: Entries, severity: Array) -> dict[st
         "down": blocks.worst.shape[0],
         "across": blocks.worst.shape[1],
         "block": [blocks.rows, blocks.columns],
-        "severity": [[_short(value, 3) for value in line] for line in scaled.tolist()],
+        "severity": [[_rounded(value, 3) for value in line] for line in scaled.tolist()],
         **_values(entries, worst),
         "index": _indices(worst, row.shape),
     }
 
 
-def _indices(places: Array, shape: tuple[int, ...]) -> list[list[int]]:
-    """Give the index of each flat place; of one number alone, which has no axes, an empty one."""
+def _indices(flat_indices: Array, shape: tuple[int, ...]) -> list[list[int]]:
+    """Return the multi-index of each flat index; it is empty for an array without axes."""
     if not shape:
-        return [[] for _ in places]
-    return [list(map(int, index)) for index in zip(*np.unravel_index(places, shape), strict=True)]
+        return [[] for _ in flat_indices]
+    return [list(map(int, index)) for index in zip(*np.unravel_index(flat_indices, shape), strict=True)]
 
 
 def _histogram(severity: Array) -> dict[str, Any]:
-    told = severity[~np.isnan(severity)]
+    decided = severity[~np.isnan(severity)]
     edges = np.linspace(-END, END, _BINS + 1)
-    # a number on an edge belongs to the bin below, as one at the threshold is within it
-    found = np.clip(np.ceil((told + END) / (2 * END) * _BINS) - 1, 0, _BINS - 1)
-    counts = np.bincount(found.astype(int), minlength=_BINS)
+    # a number on an edge is in the lower bin, so that one at the threshold counts as within it
+    bins = np.clip(np.ceil((decided + END) / (2 * END) * _BINS) - 1, 0, _BINS - 1)
+    counts = np.bincount(bins.astype(int), minlength=_BINS)
     return {
         "from": edges[:-1].tolist(),
         "counts": counts.tolist(),
-        "exact": int((told == -np.inf).sum()),
-        "within": int((told <= 0).sum()),
-        "beyond": int((told > 0).sum()),
+        "exact": int((decided == -np.inf).sum()),
+        "within": int((decided <= 0).sum()),
+        "beyond": int((decided > 0).sum()),
         "undecided": int(np.isnan(severity).sum()),
     }
 
@@ -78,15 +78,15 @@ def _scatter(entries: Entries, severity: Array) -> dict[str, Any]:
 
 
 def _values(entries: Entries, flat: Array) -> dict[str, Any]:
-    """Give what a reader sees of entries; the error apart, since it may lie below the digits shown."""
+    """Return the shown values of entries. The error is separate, as shown digits may not contain it."""
     return {
-        "submitted": [_short(value, 10) for value in entries.submitted.ravel()[flat].tolist()],
-        "expected": [_short(value, 10) for value in entries.expected.ravel()[flat].tolist()],
-        "error": [_short(abs(value), 3) for value in entries.difference.ravel()[flat].tolist()],
+        "submitted": [_rounded(value, 10) for value in entries.submitted.ravel()[flat].tolist()],
+        "expected": [_rounded(value, 10) for value in entries.expected.ravel()[flat].tolist()],
+        "error": [_rounded(abs(value), 3) for value in entries.difference.ravel()[flat].tolist()],
     }
 
 
-def _short(value: float, digits: int) -> float | str | None:
+def _rounded(value: float, digits: int) -> float | str | None:
     if isfinite(value):
         return float(f"{value:.{digits}g}")
     return number(value)

@@ -1,4 +1,4 @@
-"""What became of each gradient of a graph: where errors begin, and what only inherits them."""
+"""Determine the state of each gradient of a graph: where errors begin, and which gradients inherit them."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,6 +10,8 @@ from verifier.verdict import Verdict
 
 
 class NodeState(StrEnum):
+    """The state of a node's gradient."""
+
     RIGHT = "right"
     FIRST_WRONG = "first wrong"
     WRONG_AGAIN = "wrong again"
@@ -20,7 +22,7 @@ class NodeState(StrEnum):
     DATA = "has no gradient"
 
 
-# a sign for each state, so that colour is never all that tells it
+# signs make the states readable without colours
 SIGNS: Mapping[NodeState, str] = MappingProxyType(
     {
         NodeState.RIGHT: "✓",
@@ -36,26 +38,27 @@ SIGNS: Mapping[NodeState, str] = MappingProxyType(
 
 
 def node_states(report: Report, outline: GraphOutline) -> dict[str, NodeState]:
-    """Give the state of every node of the outline, by its gradient's name.
+    """Return the state of every node of the outline, by the name of its gradient.
 
-    Wrong again is what does not follow from wrong gradients behind it either, by the diagnosis.
+    A gradient is "wrong again" if it is wrong even for the submitted gradients of its users, according to the
+    diagnosis.
     """
-    placed = {row.node for row in report.diagnosis}
-    return {node.name: _state(report, outline, node, placed) for node in outline.nodes}
+    diagnosed = {row.node for row in report.diagnosis}
+    return {node.name: _state(report, outline, node, diagnosed) for node in outline.nodes}
 
 
-def _state(report: Report, outline: GraphOutline, node: NodeOutline, placed: set[str | None]) -> NodeState:
+def _state(report: Report, outline: GraphOutline, node: NodeOutline, diagnosed: set[str | None]) -> NodeState:
     row = report.parameters.get(node.name)
     if row is None:
         return NodeState.DATA if node.operation == DATA else NodeState.UNTOLD
     if row.verdict is Verdict.INCORRECT:
         if node.name in outline.first_wrong:
             return NodeState.FIRST_WRONG
-        return NodeState.WRONG_AGAIN if node.name in placed else NodeState.INHERITED
-    return _PLAINLY[row.verdict]
+        return NodeState.WRONG_AGAIN if node.name in diagnosed else NodeState.INHERITED
+    return _STATE_OF_VERDICT[row.verdict]
 
 
-_PLAINLY = MappingProxyType(
+_STATE_OF_VERDICT = MappingProxyType(
     {
         Verdict.CORRECT: NodeState.RIGHT,
         Verdict.MISSING: NodeState.MISSING,

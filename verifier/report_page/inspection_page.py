@@ -1,4 +1,4 @@
-"""What problems could reveal, as one file that stands alone."""
+"""Render inspections of problems as one self-contained HTML page."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from verifier.report_page.templating import rendered
 
 
 def render(problems: Sequence[Inspected]) -> str:
-    """Give one page of all problems: the score, what to change, and every bug with where it would pass."""
+    """Return one page of all problems: scores, advice, and the places where each bug remains undetected."""
     body = rendered(
         "inspection",
-        problems=[(own, _ordered(own.inspection)) for own in problems],
+        problems=[(problem, _sorted_bugs(problem.inspection)) for problem in problems],
         titles={name: row.words.title for name, row in BUGS.items()}
         | {rule.id: rule.title for rule in LOCAL_RULES},
         places=places,
@@ -29,8 +29,8 @@ def render(problems: Sequence[Inspected]) -> str:
     return standing_alone(title=title, heading="What a check could reveal", body=body)
 
 
-def _ordered(inspection: Inspection | None) -> list[BugPower]:
-    """Put first what is missed, then what is confused, then what cannot show at all."""
+def _sorted_bugs(inspection: Inspection | None) -> list[BugPower]:
+    """Return bugs in the order missed, confused with others, hidden by the shape, caught."""
     if inspection is None:
         return []
     rows = [row for row in inspection.bugs if row.made]

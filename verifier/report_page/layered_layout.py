@@ -1,8 +1,8 @@
-"""Where the boxes of a graph stand: in columns by depth, in an order in which few arcs cross.
+"""Lay out a graph in columns by depth, with few crossings of edges (Sugiyama's method).
 
-Arcs over several columns pass each column between at a place of their own. Orders are improved by
-barycentres, sweep by sweep, of which the one with fewest crossings is kept; heights are then the nearest to
-those of their neighbours that the order allows.
+An edge over several columns has a position in each column between. The order within columns is improved by
+barycentres in several sweeps, and the one with the fewest crossings is kept. Heights are then as close to
+those of the neighbours as the order allows.
 """
 
 from bisect import bisect_right, insort
@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 _SWEEPS, _LEVELLINGS = 12, 40
-_PASS_WEIGHT = 8.0  # how much straighter arcs are that pass a column than those that end in it
+_PASS_WEIGHT = 8.0  # weight of a passing edge relative to a box, so that long edges are straight
 
-Place = tuple[str, int]  # a name and a column: where it stands, or where an arc that it starts passes
+Place = tuple[str, int]  # a name and a column: that of its box, or one that an edge from it passes
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """column, height: of every name. routes: of each arc (from, to), the heights at the columns between.
+    """Positions of boxes and edges.
 
-    columns: how many. top, bottom: the extreme heights; one box is 1 high.
+    column, height: of every name; a box has height 1.
+    routes: for each edge (from, to), the heights in the columns between.
+    columns: their number. top, bottom: the extreme heights.
     """
 
     column: Mapping[str, int]
@@ -32,20 +34,23 @@ class Layout:
 
 
 def laid_out(operands: Mapping[str, Sequence[str]], output: str, passing: float = 0.3) -> Layout:
-    """Lay a graph out. operands: of every name, each after its own. passing: room of an arc, a box has 1."""
+    """Return the layout of a graph.
+
+    operands: of every name, in topological order. passing: the height of a passing edge; a box has 1.
+    """
     column = _columns(operands, output)
     links = _links(operands, column)
     orders = _best_orders(_columns_of(links, column), links)
     heights = _heights(orders, links, column, passing)
-    own = {name: heights[name, at] for name, at in column.items()}
+    box_heights = {name: heights[name, index] for name, index in column.items()}
     routes = {
-        (operand, name): tuple(heights[operand, at] for at in range(column[operand] + 1, column[name]))
-        for name, given in operands.items()
-        for operand in dict.fromkeys(given)
+        (operand, name): tuple(heights[operand, index] for index in range(column[operand] + 1, column[name]))
+        for name, node_operands in operands.items()
+        for operand in dict.fromkeys(node_operands)
     }
     return Layout(
         column,
-        own,
+        box_heights,
         routes,
         max(column.values(), default=-1) + 1,
         min(heights.values(), default=0.0),
@@ -54,138 +59,147 @@ def laid_out(operands: Mapping[str, Sequence[str]], output: str, passing: float 
 
 
 def _columns(operands: Mapping[str, Sequence[str]], output: str) -> dict[str, int]:
-    """Put each name as late as what uses it allows, so that a step's input stands beside the step.
+    """Return each name's column, the last one before its users.
 
-    What does not lead to the output stands right behind what it is made of.
+    A name that does not lead to the output is in the column after its operands.
     """
-    back = {output: 0}
+    distance = {output: 0}
     for name in reversed(list(operands)):
-        for operand in operands[name] if name in back else ():
-            back[operand] = max(back.get(operand, 0), back[name] + 1)
-    last = max(back.values())
-    found: dict[str, int] = {}
-    for name, given in operands.items():
-        after = max((found[operand] + 1 for operand in given), default=0)
-        found[name] = last - back[name] if name in back else after
-    return found
+        for operand in operands[name] if name in distance else ():
+            distance[operand] = max(distance.get(operand, 0), distance[name] + 1)
+    last = max(distance.values())
+    columns: dict[str, int] = {}
+    for name, node_operands in operands.items():
+        next_column = max((columns[operand] + 1 for operand in node_operands), default=0)
+        columns[name] = last - distance[name] if name in distance else next_column
+    return columns
 
 
-Links = dict[Place, list[Place]]  # from a place to places of the next column
+Links = dict[Place, list[Place]]  # from a place to its successors in the next column
 
 
 def _links(operands: Mapping[str, Sequence[str]], column: Mapping[str, int]) -> Links:
-    """Cut arcs into steps of one column; all arcs of one name share their way as far as they go."""
-    reach: dict[str, int] = {}
-    found: Links = {(name, at): [] for name, at in column.items()}
-    for name, given in operands.items():
-        for operand in dict.fromkeys(given):
-            reach[operand] = max(reach.get(operand, 0), column[name] - 1)
-            found.setdefault((operand, column[name] - 1), []).append((name, column[name]))
-    for name, last in reach.items():
-        for at in range(column[name], last):
-            found.setdefault((name, at), []).append((name, at + 1))
-            found.setdefault((name, at + 1), [])
-    return found
+    """Divide edges into steps of one column; all edges from one name share their steps."""
+    last_columns: dict[str, int] = {}
+    links: Links = {(name, index): [] for name, index in column.items()}
+    for name, node_operands in operands.items():
+        for operand in dict.fromkeys(node_operands):
+            last_columns[operand] = max(last_columns.get(operand, 0), column[name] - 1)
+            links.setdefault((operand, column[name] - 1), []).append((name, column[name]))
+    for name, last in last_columns.items():
+        for index in range(column[name], last):
+            links.setdefault((name, index), []).append((name, index + 1))
+            links.setdefault((name, index + 1), [])
+    return links
 
 
 def _columns_of(links: Links, column: Mapping[str, int]) -> list[list[Place]]:
-    found: list[list[Place]] = [[] for _ in range(max(column.values(), default=-1) + 1)]
+    columns: list[list[Place]] = [[] for _ in range(max(column.values(), default=-1) + 1)]
     for place in links:
-        found[place[1]].append(place)
-    return found
+        columns[place[1]].append(place)
+    return columns
 
 
-def _turned(links: Links) -> Links:
-    found: Links = {place: [] for place in links}
-    for place, after in links.items():
-        for each in after:
-            found[each].append(place)
-    return found
+def _reversed_links(links: Links) -> Links:
+    reversed_links: Links = {place: [] for place in links}
+    for place, successors in links.items():
+        for successor in successors:
+            reversed_links[successor].append(place)
+    return reversed_links
 
 
 def _best_orders(orders: list[list[Place]], links: Links) -> list[list[Place]]:
-    back = _turned(links)
-    best, fewest = [list(own) for own in orders], _crossings(orders, links)
+    predecessors = _reversed_links(links)
+    best, fewest = [list(order) for order in orders], _crossings(orders, links)
     for sweep in range(_SWEEPS):
         if fewest == 0:
             break
         forward = sweep % 2 == 0
-        beside = back if forward else links
-        rest = range(1, len(orders)) if forward else range(len(orders) - 2, -1, -1)
-        for at in rest:
-            before = orders[at - 1 if forward else at + 1]
-            position = {place: index for index, place in enumerate(before)}
-            orders[at] = _by_barycentre(orders[at], beside, position)
+        neighbours = predecessors if forward else links
+        remaining = range(1, len(orders)) if forward else range(len(orders) - 2, -1, -1)
+        for index in remaining:
+            previous_order = orders[index - 1 if forward else index + 1]
+            position = {place: position_index for position_index, place in enumerate(previous_order)}
+            orders[index] = _by_barycentre(orders[index], neighbours, position)
         count = _crossings(orders, links)
         if count < fewest:
-            best, fewest = [list(own) for own in orders], count
+            best, fewest = [list(order) for order in orders], count
     return best
 
 
-def _by_barycentre(order: list[Place], beside: Links, position: Mapping[Place, int]) -> list[Place]:
-    """Order by the mean of neighbours; what has none keeps its place."""
-    wanted = {}
+def _by_barycentre(order: list[Place], neighbours: Links, position: Mapping[Place, int]) -> list[Place]:
+    """Return the order by the mean position of neighbours; a place without any keeps its position."""
+    barycentres = {}
     for index, place in enumerate(order):
-        found = [position[each] for each in beside[place]]
-        wanted[place] = sum(found) / len(found) if found else float(index)
-    return sorted(order, key=wanted.__getitem__)
+        positions = [position[neighbour] for neighbour in neighbours[place]]
+        barycentres[place] = sum(positions) / len(positions) if positions else float(index)
+    return sorted(order, key=barycentres.__getitem__)
 
 
 def _crossings(orders: list[list[Place]], links: Links) -> int:
-    """Count pairs of arcs between neighbouring columns that cross."""
+    """Return the number of crossings of edges between neighbouring columns."""
     total = 0
     for left, right in pairwise(orders):
         position = {place: index for index, place in enumerate(right)}
-        seen: list[int] = []
+        earlier_ends: list[int] = []
         for place in left:
-            ends = sorted(position[each] for each in links[place])
-            total += sum(len(seen) - bisect_right(seen, end) for end in ends)
+            ends = sorted(position[successor] for successor in links[place])
+            total += sum(len(earlier_ends) - bisect_right(earlier_ends, end) for end in ends)
             for end in ends:
-                insort(seen, end)
+                insort(earlier_ends, end)
     return total
 
 
 def _heights(
     orders: list[list[Place]], links: Links, column: Mapping[str, int], passing: float
 ) -> dict[Place, float]:
-    """Move every place towards its neighbours, column by column, to and fro, as far as the order allows."""
+    """Return heights near those of the neighbours, by sweeps that keep the order in each column."""
 
     def size(place: Place) -> float:
         return 1.0 if column[place[0]] == place[1] else passing
 
-    back = _turned(links)
-    found: dict[Place, float] = {}
+    predecessors = _reversed_links(links)
+    heights: dict[Place, float] = {}
     for order in orders:
-        below = 0.0
+        offset_in_column = 0.0
         for place in order:
-            found[place] = below + size(place) / 2
-            below += size(place)
+            heights[place] = offset_in_column + size(place) / 2
+            offset_in_column += size(place)
     columns = range(len(orders))
     for sweep in range(_LEVELLINGS):
-        for at in columns if sweep % 2 == 0 else reversed(columns):
-            order = orders[at]
+        for column_index in columns if sweep % 2 == 0 else reversed(columns):
+            order = orders[column_index]
             wanted, weights, offsets, offset = [], [], [], 0.0
             for index, place in enumerate(order):
                 if index:
                     offset += (size(order[index - 1]) + size(place)) / 2
-                near = [*back[place], *links[place]]
-                mean = sum(found[each] for each in near) / len(near) if near else found[place]
+                neighbours = [*predecessors[place], *links[place]]
+                mean = (
+                    sum(heights[neighbour] for neighbour in neighbours) / len(neighbours)
+                    if neighbours
+                    else heights[place]
+                )
                 wanted.append(mean - offset)
                 weights.append(_PASS_WEIGHT if size(place) < 1.0 else 1.0)
                 offsets.append(offset)
-            for place, height, own in zip(order, _rising(wanted, weights), offsets, strict=True):
-                found[place] = height + own
-    return found
+            for place, height, offset_of_place in zip(
+                order, _nondecreasing(wanted, weights), offsets, strict=True
+            ):
+                heights[place] = height + offset_of_place
+    return heights
 
 
-def _rising(wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """Give the numbers nearest to those wanted, by squares, that never fall: what would is pooled."""
-    pools: list[tuple[float, float, int]] = []  # mean, weight, how many
+def _nondecreasing(wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
+    """Return the nondecreasing numbers nearest to those wanted, by weighted least squares.
+
+    This is isotonic regression by the pool-adjacent-violators algorithm.
+    """
+    pools: list[tuple[float, float, int]] = []  # mean, weight, count
     for value, weight in zip(wanted, weights, strict=True):
         mean, total, count = value, weight, 1
         while pools and pools[-1][0] > mean:
-            before, own, many = pools.pop()
-            mean = (before * own + mean * total) / (own + total)
-            total, count = own + total, many + count
+            previous_mean, previous_weight, previous_count = pools.pop()
+            mean = (previous_mean * previous_weight + mean * total) / (previous_weight + total)
+            total, count = previous_weight + total, previous_count + count
         pools.append((mean, total, count))
     return [mean for mean, _, count in pools for _ in range(count)]

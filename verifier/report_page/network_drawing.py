@@ -1,4 +1,4 @@
-"""Where the boxes of a network's drawing stand: input on top, output below, so that it fits a phone."""
+"""Lay out the drawing of a network, input on top and output below, to fit a phone."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ WIDTH = 340
 BOX_HEIGHT, STEP = 54, 78
 MOST_BOXES = 12
 
-# a sign for each state, so that colour is never all that tells it
+# signs make the states readable without colours
 SIGNS = {
     State.RIGHT: "✓",
     State.FIRST_WRONG: "✗",
@@ -22,7 +22,10 @@ SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """top: where it stands. layers: whose; several where right ones in between are left out."""
+    """A box.
+
+    top: its position. layers: one layer, or several correct ones that share a box.
+    """
 
     top: int
     layers: tuple[LayerState, ...]
@@ -30,19 +33,24 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
+    """A drawing with its height in pixels."""
+
     height: int
     boxes: tuple[Box, ...]
 
 
 def drawing(layers: list[LayerState]) -> Drawing:
-    """Stack the layers; of many, the first, the last and those that matter stand alone."""
+    """Return the drawing of the layers.
+
+    If there are many, only the first, the last and the most important ones have boxes of their own.
+    """
     groups: list[list[LayerState]] = []
     if len(layers) <= MOST_BOXES:
         groups = [[layer] for layer in layers]
     else:
-        alone = _alone(layers)
+        separate = _separate_layers(layers)
         for layer in layers:
-            if layer.index in alone or not groups or groups[-1][0].index in alone:
+            if layer.index in separate or not groups or groups[-1][0].index in separate:
                 groups.append([layer])
             else:
                 groups[-1].append(layer)
@@ -50,18 +58,22 @@ def drawing(layers: list[LayerState]) -> Drawing:
     return Drawing(STEP * len(boxes) + 84, boxes)
 
 
-def _alone(layers: list[LayerState]) -> set[int]:
+def _separate_layers(layers: list[LayerState]) -> set[int]:
     order = (State.FIRST_WRONG, State.MISSING, State.WRONG, State.UNDECIDED, State.INHERITED)
-    told = [layer for layer in layers if layer.state in order]
-    first = sorted(told, key=lambda layer: (order.index(layer.state), layer.index))[: MOST_BOXES - 6]
-    return {layers[0].index, layers[-1].index, *(layer.index for layer in first)}
+    candidates = [layer for layer in layers if layer.state in order]
+    most_severe = sorted(candidates, key=lambda layer: (order.index(layer.state), layer.index))[
+        : MOST_BOXES - 6
+    ]
+    return {layers[0].index, layers[-1].index, *(layer.index for layer in most_severe)}
 
 
 def units(count: int | None) -> str:
+    """Return a number of units as text; `?` if it is unknown."""
     return "?" if count is None else str(count)
 
 
 def title_of(box: Box) -> str:
+    """Return the index of the layer, or the first and the last index."""
     first, last = box.layers[0], box.layers[-1]
     if len(box.layers) > 1:
         return f"layers {first.index} to {last.index}"
@@ -69,17 +81,17 @@ def title_of(box: Box) -> str:
 
 
 def detail_of(box: Box) -> str:
-    """Say shape and activation of one layer, or how many there are."""
+    """Return the shape and the activation of one layer, or the number of layers."""
     if len(box.layers) > 1:
         return f"{len(box.layers)} layers"
-    own = box.layers[0].outline
-    shape = f"{units(own.inputs)} → {units(own.outputs)}"
-    return ", ".join(part for part in (shape, own.activation, "" if own.bias else "without bias") if part)
+    layer = box.layers[0].outline
+    shape = f"{units(layer.inputs)} → {units(layer.outputs)}"
+    return ", ".join(part for part in (shape, layer.activation, "" if layer.bias else "without bias") if part)
 
 
 def state_of(box: Box) -> State:
-    """Give the gravest state in a box."""
+    """Return the most severe state of the layers in a box."""
     order = list(State)
-    found = {layer.state for layer in box.layers}
-    gravest = (State.FIRST_WRONG, State.WRONG, State.MISSING, State.INHERITED, State.UNDECIDED, *order)
-    return next(state for state in gravest if state in found)
+    states = {layer.state for layer in box.layers}
+    by_severity = (State.FIRST_WRONG, State.WRONG, State.MISSING, State.INHERITED, State.UNDECIDED, *order)
+    return next(state for state in by_severity if state in states)

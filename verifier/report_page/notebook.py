@@ -1,4 +1,4 @@
-"""A report in a notebook: styles and words, without scripts, so that it shows where nothing may run too."""
+"""Render a report for notebooks, without scripts, which some viewers do not run."""
 
 from verifier.report import Report
 from verifier.report_page.section import fragment
@@ -6,14 +6,14 @@ from verifier.report_page.templating import asset
 from verifier.sourced import Sourced
 from verifier.whole_arrays import without_arrays
 
-# around it, since its paper may differ from the notebook's
-_ROOM = ".gradjury-report { padding: 0.1rem 1rem 1rem; }"
+# padding, since the background may differ from the notebook's
+_PADDING = ".gradjury-report { padding: 0.1rem 1rem 1rem; }"
 
 
 def in_notebook(report: Report) -> str:
-    """Give the section with its style sheet, whose rules reach nothing else of the notebook."""
+    """Return the report's section with its style sheet, which applies to this section only."""
     identity = f"gradjury-{id(report):x}"
-    whole = any(row.entries is not None for row in report.parameters.values())
-    remedy = "report.plot()" if whole else 'verify(…, entries="all").plot()'
+    has_arrays = any(row.entries is not None for row in report.parameters.values())
+    remedy = "report.plot()" if has_arrays else 'verify(…, entries="all").plot()'
     section = fragment(Sourced("", without_arrays(report)), identity, remedy=remedy)
-    return f"<style>{asset('report.css')}{_ROOM}</style>{section}"
+    return f"<style>{asset('report.css')}{_PADDING}</style>{section}"

@@ -1,4 +1,4 @@
-"""Reports as one file that stands alone: styles, scripts and data are in it, and it loads nothing."""
+"""Render reports as one self-contained HTML file with styles, scripts and data."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ PLOTLY = "plotly/plotly-cartesian.min.js"
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one page of all submissions; figures go to what is wrong first, as far as there is room."""
+    """Return one page of all submissions. The budget for figures is spent on wrong submissions first."""
     budget = Budget()
-    by_need = sorted(range(len(reports)), key=lambda index: reports[index].status is ExitStatus.CORRECT)
-    sections = {index: fragment(reports[index], f"s{index + 1}", budget) for index in by_need}
-    totals = sentences.totals([own.status for own in reports])
+    wrong_first = sorted(range(len(reports)), key=lambda index: reports[index].status is ExitStatus.CORRECT)
+    sections = {index: fragment(reports[index], f"s{index + 1}", budget) for index in wrong_first}
+    totals = sentences.totals([outcome.status for outcome in reports])
     body = rendered(
         "overview",
         reports=reports,
@@ -42,15 +42,15 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 
 def standing_alone(title: str, heading: str, body: str, with_figures: bool = False) -> str:
-    """Give a page with all that it needs; its policy names by their hashes what may run, and no address.
+    """Return a self-contained page. Its content security policy allows its own scripts by their hashes.
 
-    Plotly waits as text until the first figure is drawn: thus the page can be used before it is parsed.
+    Plotly is in the page as text until the first figure is drawn, so that the page loads without delay.
     """
     style, script, library = asset("report.css"), asset("report.js"), asset(PLOTLY)
     scripts = [("text/plain", Markup(library))] if with_figures else []
-    allowed = [_hash(script), _hash(library)] if with_figures else [_hash(script)]
+    hashes = [_hash(script), _hash(library)] if with_figures else [_hash(script)]
     policy = (
-        f"default-src 'none'; script-src {' '.join(allowed)}; style-src {_hash(style)}; "
+        f"default-src 'none'; script-src {' '.join(hashes)}; style-src {_hash(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     return rendered(

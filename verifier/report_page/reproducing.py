@@ -1,4 +1,4 @@
-"""The command that gives the same report again."""
+"""Write the command line that reproduces a report."""
 
 from shlex import quote
 
@@ -8,30 +8,35 @@ from verifier.report import Report
 from verifier.sourced import Sourced
 
 
-def command(own: Sourced) -> str:
-    """Give a line for a shell; where the submission came from no file, it names one to save it as."""
-    words = ["gradjury", "check", _file(own)]
-    if own.report is not None:
-        words += [*_tolerance(own.report), *_oracles(own.report)]
+def command(outcome: Sourced) -> str:
+    """Return the shell command. If the submission is not from a file, it has a placeholder file name."""
+    words = ["gradjury", "check", _file(outcome)]
+    if outcome.report is not None:
+        words += [*_tolerance(outcome.report), *_oracles(outcome.report)]
     return " ".join(words)
 
 
-def _file(own: Sourced) -> str:
-    if own.source in ("", "-") or "::" in own.source:  # so tests are named, which are no files
+def _file(outcome: Sourced) -> str:
+    if (
+        outcome.source in ("", "-") or "::" in outcome.source
+    ):  # "::" is in names of tests, which are not files
         return "submission.json"
-    name = quote(shortened(own.source))
+    name = quote(shortened(outcome.source))
     return f"./{name}" if name.startswith("-") else name
 
 
 def _tolerance(report: Report) -> list[str]:
-    own = report.tolerance or {}
-    if own.get("preset"):
-        return ["--preset", quote(str(own["preset"]))]
-    return [f"--{name} {own[name]!r}" for name in ("rtol", "atol") if own.get(name) is not None]
+    tolerance = report.tolerance or {}
+    if tolerance.get("preset"):
+        return ["--preset", quote(str(tolerance["preset"]))]
+    return [f"--{name} {tolerance[name]!r}" for name in ("rtol", "atol") if tolerance.get(name) is not None]
 
 
 def _oracles(report: Report) -> list[str]:
-    """Name the oracles where they are not the usual ones; what only settled a dispute comes by itself."""
-    asked = {item.oracle for item in report.evidence}
-    usual = {name for name, row in ORACLES.items() if row.by_default}
-    return [] if not asked or usual <= asked else ["--oracles", ",".join(sorted(map(quote, asked)))]
+    """Return the option --oracles if a default oracle was not used.
+
+    Further oracles are left out: they run by themselves to settle disagreements.
+    """
+    used = {item.oracle for item in report.evidence}
+    defaults = {name for name, row in ORACLES.items() if row.by_default}
+    return [] if not used or defaults <= used else ["--oracles", ",".join(sorted(map(quote, used)))]

@@ -1,17 +1,17 @@
-"""Submitted against expected, thinned out; and the line on which a gradient lies that is off by a factor."""
+"""Choose the points of scatter plots (submitted against expected), and fit a line through the origin."""
 
 import numpy as np
 
 from reference_impl.array import Array
 
 MOST_POINTS = 1200
-DRAWN = 1e290  # numbers beyond it overflow in axes; the tables tell them
-_WORST = 300  # of them, those that stay whatever they are
-_ON_A_LINE = 1e-3  # of the norm: how far points may be from a line that is drawn
+DRAWN = 1e290  # larger numbers overflow in the axes; they are in the tables only
+_WORST = 300  # of these, the worst entries
+_ON_A_LINE = 1e-3  # largest distance of the points from the line, relative to the norm
 
 
 def chosen(rank: Array, expected: Array) -> Array:
-    """Give flat indices of the worst entries and of others spread evenly over what is expected, in order."""
+    """Return sorted flat indices of the worst entries, and of others spread over the expected values."""
     count = rank.size
     if count <= MOST_POINTS:
         return np.arange(count)
@@ -22,18 +22,25 @@ def chosen(rank: Array, expected: Array) -> Array:
 
 
 def slope(submitted: Array, expected: Array) -> float | None:
-    """Give k where the submitted gradient is k times the expected one, by norm, and k is not 1."""
-    told = np.isfinite(submitted) & np.isfinite(expected)
-    if not told.all() or np.count_nonzero(expected) < 2:
+    """Return k if the submitted gradient is about k times the expected one and k is not 1; else None."""
+    is_finite = np.isfinite(submitted) & np.isfinite(expected)
+    if not is_finite.all() or np.count_nonzero(expected) < 2:
         return None
-    size, own = float(np.abs(expected).max()), float(np.abs(submitted).max())
-    if own == 0:
+    expected_size, submitted_size = float(np.abs(expected).max()), float(np.abs(submitted).max())
+    if submitted_size == 0:
         return None
-    e, s = expected.ravel() / size, submitted.ravel() / own  # so that squares neither overflow nor vanish
+    e, s = (
+        expected.ravel() / expected_size,
+        submitted.ravel() / submitted_size,
+    )  # avoids overflow and underflow of squares
     scaled = float(s @ e) / float(e @ e)
-    off = float(np.linalg.norm(s - scaled * e)) / float(np.linalg.norm(s))
+    distance = float(np.linalg.norm(s - scaled * e)) / float(np.linalg.norm(s))
     with np.errstate(over="ignore"):
-        factor = float(np.float64(scaled) * (own / size)) if np.isfinite(own / size) else np.inf
-    if off > _ON_A_LINE or not np.isfinite(factor) or abs(factor - 1.0) <= _ON_A_LINE:
+        factor = (
+            float(np.float64(scaled) * (submitted_size / expected_size))
+            if np.isfinite(submitted_size / expected_size)
+            else np.inf
+        )
+    if distance > _ON_A_LINE or not np.isfinite(factor) or abs(factor - 1.0) <= _ON_A_LINE:
         return None
     return factor

@@ -1,4 +1,4 @@
-"""One report as a section of a page."""
+"""Render one report as a section of a page."""
 
 from math import isnan
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from verifier.report_page.templating import rendered
 from verifier.sourced import Sourced
 from verifier.verdict import Verdict
 
-MOST_DETAILED = 100  # parameters with a part of their own
+MOST_DETAILED = 100  # parameters with details
 _ORDER = (Verdict.INCORRECT, Verdict.MISSING, Verdict.UNDECIDED, Verdict.CORRECT)
 _MEANING = MappingProxyType(
     {
@@ -27,24 +27,26 @@ _MEANING = MappingProxyType(
 )
 
 
-def fragment(own: Sourced, identity: str = "report", budget: Budget | None = None, remedy: str = "") -> str:
-    """Give a report's HTML section; its figures are data that `report.js` draws where arrays were kept.
+def fragment(
+    outcome: Sourced, identity: str = "report", budget: Budget | None = None, remedy: str = ""
+) -> str:
+    """Return the HTML section of a submission. `report.js` draws the figures of whole arrays.
 
-    identity: what its anchors begin with, its own where a page has several. budget: room for figures, which
-    a page's sections share. remedy: what gives the figures that are not here; the command line by default.
+    identity: the prefix of its anchors, unique in a page. budget: for figures, shared by all sections.
+    remedy: the command for missing figures; the default is the command line.
     """
-    report = own.report
-    parts = {} if report is None else _parts_of(report, Budget() if budget is None else budget)
+    report = outcome.report
+    parts = {} if report is None else _variables(report, Budget() if budget is None else budget)
     return rendered(
         "section",
         identity=identity,
-        title=own.title,
-        subtitle=own.path if own.path != own.title else "",
+        title=outcome.title,
+        subtitle=outcome.path if outcome.path != outcome.title else "",
         report=report,
-        status=sentences.status(own.status),
-        complaints=own.complaints,
-        command=command(own),
-        remedy=remedy or f"{command(own)} --format html --output report.html",
+        status=sentences.status(outcome.status),
+        complaints=outcome.complaints,
+        command=command(outcome),
+        remedy=remedy or f"{command(outcome)} --format html --output report.html",
         sentences=sentences,
         diagnosis=diagnosis,
         drawn=network_drawing,
@@ -59,10 +61,10 @@ def fragment(own: Sourced, identity: str = "report", budget: Budget | None = Non
     )
 
 
-def _parts_of(report: Report, budget: Budget) -> dict[str, object]:
+def _variables(report: Report, budget: Budget) -> dict[str, object]:
     full = report.audience is Audience.GRADER
-    ordered = sorted(report.parameters.values(), key=_badness)
-    layers = layer_states(report) if report.graph is None and _may_be_placed(report) else []
+    ordered = sorted(report.parameters.values(), key=_sort_key)
+    layers = layer_states(report) if report.graph is None and _locations_visible(report) else []
     loss = report.loss.graded_under.get("name")
     detailed = ordered[:MOST_DETAILED] if full else []
     return {
@@ -76,11 +78,11 @@ def _parts_of(report: Report, budget: Budget) -> dict[str, object]:
         "detailed": [drawn_parameter(row, budget) for row in detailed],
         "unkept": any(row.counted and row.entries is None for row in detailed),
         "undetailed": len(ordered) - len(detailed) if full else 0,
-        **_graph_of(report),
+        **_graph_variables(report),
     }
 
 
-def _graph_of(report: Report) -> dict[str, object]:
+def _graph_variables(report: Report) -> dict[str, object]:
     if report.graph is None or not report.graph.nodes:
         return {"picture": None}
     states = node_states(report, report.graph)
@@ -90,12 +92,12 @@ def _graph_of(report: Report) -> dict[str, object]:
     }
 
 
-def _may_be_placed(report: Report) -> bool:
-    """Say whether a reader is told where: a student from whom places are withheld gets no drawing of them."""
-    told = any(row.equation for row in report.diagnosis) or report.verdict is not Verdict.INCORRECT
-    return told or report.audience is Audience.GRADER
+def _locations_visible(report: Report) -> bool:
+    """True if the reader may see where errors are; otherwise there is no drawing."""
+    is_visible = any(row.equation for row in report.diagnosis) or report.verdict is not Verdict.INCORRECT
+    return is_visible or report.audience is Audience.GRADER
 
 
-def _badness(row: ParameterReport) -> tuple[int, float]:
-    share = row.relative_norm_error
-    return _ORDER.index(row.verdict), 0.0 if share is None else -2.0 if isnan(share) else -share
+def _sort_key(row: ParameterReport) -> tuple[int, float]:
+    error = row.relative_norm_error
+    return _ORDER.index(row.verdict), 0.0 if error is None else -2.0 if isnan(error) else -error

@@ -1,16 +1,16 @@
-"""How far off each number is, on one scale for all figures: log10(error / threshold)."""
+"""Compute the severity of each entry, the scale of all figures: log10(error / threshold)."""
 
 import numpy as np
 
 from reference_impl.array import Array
 from verifier.report import Entries
 
-END = 8.0  # what lies further out is drawn at the end of the scale
-_UNDECIDED = 5e-324  # among the worst: beyond whatever is correct, before whatever is wrong
+END = 8.0  # larger values are drawn at the end of the scale
+_UNDECIDED = 5e-324  # rank between all correct and all wrong entries
 
 
 def severities(entries: Entries) -> Array:
-    """Give the scale's values: −inf where nothing is off, inf for NaN and infinities, NaN for undecided."""
+    """Return the severities: −inf for an error of 0, inf for NaN and infinities, NaN for undecided."""
     with np.errstate(all="ignore"):
         tolerance = entries.tolerance
         error = np.where(np.isfinite(entries.difference), np.abs(entries.difference), np.inf)
@@ -19,10 +19,10 @@ def severities(entries: Entries) -> Array:
 
 
 def ranks(severity: Array) -> Array:
-    """Give what orders entries, the worst highest: wrong, undecided, right."""
+    """Return ranks of entries, the worst one highest: wrong, undecided, correct."""
     return np.where(np.isnan(severity), _UNDECIDED, severity)
 
 
 def on_scale(severity: Array) -> Array:
-    """Cut off at the scale's ends; NaN stays."""
+    """Return the severity clipped to the ends of the scale; NaN stays NaN."""
     return np.clip(severity, -END, END)

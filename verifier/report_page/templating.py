@@ -1,4 +1,4 @@
-"""The templates of report pages, which escape whatever they are given."""
+"""Load and render the templates of report pages, which escape all values."""
 
 from functools import cache
 from pathlib import Path
@@ -10,12 +10,14 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 
 
-def rendered(name: str, **parts: Any) -> str:
-    return _environment().get_template(f"{name}.html.jinja").render(**parts)
+def rendered(name: str, **variables: Any) -> str:
+    """Return the text of a template with the given variables."""
+    return _environment().get_template(f"{name}.html.jinja").render(**variables)
 
 
 @cache
 def asset(name: str) -> str:
+    """Return the text of a file in `assets`."""
     return (ASSETS / name).read_text(encoding="utf-8")
 
 

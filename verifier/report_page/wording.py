@@ -1,4 +1,4 @@
-"""A report's verdict in plain words, and what figures show, for who does not see them."""
+"""Describe a report's verdict and its figures in sentences, also for readers who cannot see the figures."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _BAD = (Verdict.INCORRECT, Verdict.MISSING, Verdict.UNDECIDED)
 
 
 def verdict_line(report: Report) -> str:
-    """Say in one line how it went: to a student in parameters, to others in numbers."""
+    """Return the verdict as a sentence, with counts of numbers, or of parameters for students."""
     opening = _OPENING[report.verdict]
     rows = list(report.parameters.values())
     if not rows:
@@ -31,8 +31,8 @@ def verdict_line(report: Report) -> str:
         summary = summary_of(report)
         parts = [(summary[str(bad)], summary["parameters"], bad) for bad in _BAD]
         unit = "number"
-    found = [f"{count:,} of {total:,} {unit}s {_is(count)} {bad}" for count, total, bad in parts if count]
-    return f"{opening}: {', '.join(found) or f'every {unit} agrees with the reference'}."
+    counts = [f"{count:,} of {total:,} {unit}s {_is(count)} {bad}" for count, total, bad in parts if count]
+    return f"{opening}: {', '.join(counts) or f'every {unit} agrees with the reference'}."
 
 
 def _is(count: int) -> str:
@@ -40,12 +40,12 @@ def _is(count: int) -> str:
 
 
 def network_line(layers: list[LayerState]) -> str:
-    """Say what the drawing shows."""
-    named = {
+    """Return a description of the drawing of a network."""
+    by_state = {
         state: [str(layer.index) for layer in layers if layer.state is state]
         for state in (State.FIRST_WRONG, State.WRONG, State.INHERITED, State.MISSING, State.UNDECIDED)
     }
-    said = {
+    templates = {
         State.FIRST_WRONG: ("the error begins in {}",) * 2,
         State.WRONG: ("{} is wrong", "{} are wrong"),
         State.INHERITED: ("{} inherits the error from above", "{} inherit the error from above"),
@@ -53,7 +53,9 @@ def network_line(layers: list[LayerState]) -> str:
         State.UNDECIDED: ("{} is undecided", "{} are undecided"),
     }
     parts = [
-        said[state][len(indices) > 1].format(_layers(indices)) for state, indices in named.items() if indices
+        templates[state][len(indices) > 1].format(_layers(indices))
+        for state, indices in by_state.items()
+        if indices
     ]
     line = "; ".join(parts) or "every layer is right"
     return line[0].upper() + line[1:] + "."
@@ -65,7 +67,7 @@ def _layers(indices: list[str]) -> str:
 
 
 def heatmap_line(row: ParameterReport, heatmap: dict[str, Any]) -> str:
-    """Say what the heatmap's cells are, and where the worst is."""
+    """Return a description of the heatmap and the location of the worst entry."""
     rows, columns = heatmap["block"]
     cells = "Each cell is one number"
     if rows * columns > 1:
@@ -77,14 +79,14 @@ def heatmap_line(row: ParameterReport, heatmap: dict[str, Any]) -> str:
 
 
 def histogram_line(histogram: dict[str, Any]) -> str:
-    """Say how many numbers lie on which side of the threshold."""
+    """Return the counts of numbers within and beyond the threshold."""
     parts = [f"{histogram['within']:,} within the threshold ({histogram['exact']:,} of them exact)"]
     parts += [f"{histogram[side]:,} {side}" for side in ("beyond", "undecided") if histogram[side]]
     return f"How many numbers are how far off: {', '.join(parts)}."
 
 
 def scatter_line(scatter: dict[str, Any]) -> str:
-    """Say what is drawn, and whether all of it lies on a line."""
+    """Return a description of the points, and of the line through them if there is one."""
     shown, total = len(scatter["index"]), scatter["of"]
     line = "The one number" if total == 1 else f"All {total:,} numbers"
     if shown < total:

@@ -1,1 +1,1 @@
-"""A graph's document to a GraphSubmission, every mistake at once."""
+"""Read a document whose network is a graph as a GraphSubmission; all errors are collected."""

@@ -1,4 +1,4 @@
-"""Arrays by name: inputs, parameters, gradients; and what may be a name."""
+"""Read arrays by name (inputs, parameters, gradients), and check names."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _RULE = "a name of 1 to 100 characters that print, without spaces and [ ]"
 
 
 def read_name(value: Any, pointer: str, mistakes: Mistakes) -> str | None:
-    """Read a name that an operand may be called by."""
+    """Return a valid name of an operand; None after an error."""
     if not isinstance(value, str) or not _NAME.fullmatch(value) or not value.isprintable():
         mistakes.add(pointer, _RULE, shown(value))
         return None
@@ -31,7 +31,7 @@ def read_name(value: Any, pointer: str, mistakes: Mistakes) -> str | None:
 def read_arrays(
     document: Mapping[str, Any], field: str, mistakes: Mistakes, *, finite: bool = True
 ) -> dict[str, Array | None]:
-    """Read an object of arrays by name; None for those that hold a mistake."""
+    """Return the arrays of an object by name; None for malformed ones."""
     arrays = document.get(field, {})
     if not isinstance(arrays, Mapping):
         mistakes.add(at("", field), "an object of arrays by name", shown(arrays))
@@ -43,7 +43,7 @@ def read_arrays(
 
 
 def read_any_array(value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = True) -> Array | None:
-    """Read an array of any rank, one number included."""
+    """Return an array of at most 8 axes, or one number as an array without axes; None after an error."""
     if isinstance(value, str) and not finite and value in NON_FINITE:
         return np.asarray(NON_FINITE[value])
     if isinstance(value, float) and not finite and not np.isfinite(value):

@@ -1,4 +1,4 @@
-"""The document's nodes: what each is, in an order in which all can be computed, with its shape."""
+"""Read the document's nodes in topological order, with their shapes."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from verifier.graphs.reading.leaves import read_name
 from verifier.graphs.shapes import MisfitError, Shape
 
 _FIELDS = ("name", "op", "args")
-MOST_NUMBERS = 1 << 24  # of all nodes' values together
+MOST_NUMBERS = 1 << 24  # in the values of all nodes together
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A node as it is written. args: names, and numbers as they stand."""
+    """A node of the document, before its operands are resolved. args: names and numbers."""
 
     name: str
     operation: GraphOperation
@@ -32,43 +32,52 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """What is given: inputs and parameters by name; None for those that hold a mistake."""
+    """Inputs and parameters by name; None for malformed ones."""
 
     inputs: Mapping[str, Array | None]
     parameters: Mapping[str, Array | None]
 
     def names(self) -> list[str]:
+        """Return the names of all inputs and parameters."""
         return [*self.inputs, *self.parameters]
 
 
 def read_written(
     documents: list[Any], pointer: str, taken: Collection[str], mistakes: Mistakes
 ) -> list[Written]:
-    """Read every node by itself; names are settled first, so that operands may stand in any order."""
-    found: list[Written] = []
+    """Return the valid nodes, in the order of the document. Operands may follow their users.
+
+    taken: the names of inputs and parameters.
+    """
+    nodes: list[Written] = []
     names: dict[str, str] = dict.fromkeys(taken, "an input or parameter")
     for index, document in enumerate(documents):
-        own = at(pointer, index)
+        node_pointer = at(pointer, index)
         if not isinstance(document, dict):
             mistakes.add(
-                own, 'a node, such as {"name": "h", "op": "add", "args": ["x", "y"]}', shown(document)
+                node_pointer,
+                'a node, such as {"name": "h", "op": "add", "args": ["x", "y"]}',
+                shown(document),
             )
             continue
-        name = _name(document, own, names, mistakes)
-        operation = _operation(document, own, mistakes)
-        args = _args(document, operation, own, mistakes)
+        name = _name(document, node_pointer, names, mistakes)
+        operation = _operation(document, node_pointer, mistakes)
+        args = _args(document, operation, node_pointer, mistakes)
         if operation is not None:
-            check_fields(document, (*_FIELDS, *operation.options), own, mistakes)
+            check_fields(document, (*_FIELDS, *operation.options), node_pointer, mistakes)
             for field in operation.needed:
                 if field not in document:
                     mistakes.add(
-                        at(own, field), f"the field {field!r} of {operation.name}", "nothing", "add it"
+                        at(node_pointer, field),
+                        f"the field {field!r} of {operation.name}",
+                        "nothing",
+                        "add it",
                     )
         if name is not None and operation is not None and args is not None:
             options = {key: document[key] for key in operation.options if key in document}
             if all(field in options for field in operation.needed):
-                found.append(Written(name, operation, args, options, own))
-    return found
+                nodes.append(Written(name, operation, args, options, node_pointer))
+    return nodes
 
 
 def _name(document: dict[str, Any], pointer: str, names: dict[str, str], mistakes: Mistakes) -> str | None:
@@ -91,24 +100,26 @@ def _operation(document: dict[str, Any], pointer: str, mistakes: Mistakes) -> Gr
 def _args(
     document: dict[str, Any], operation: GraphOperation | None, pointer: str, mistakes: Mistakes
 ) -> tuple[str | float, ...] | None:
-    given, own = document.get("args"), at(pointer, "args")
-    if not isinstance(given, list | tuple):
-        mistakes.add(own, "a list of operands, names or numbers", shown(given))
+    args, args_pointer = document.get("args"), at(pointer, "args")
+    if not isinstance(args, list | tuple):
+        mistakes.add(args_pointer, "a list of operands, names or numbers", shown(args))
         return None
-    wrong = [place for place, each in enumerate(given) if not _is_operand(each)]
-    for place in wrong:
-        mistakes.add(at(own, place), "the name of an operand, or a finite number", shown(given[place]))
+    invalid = [index for index, arg in enumerate(args) if not _is_operand(arg)]
+    for index in invalid:
+        mistakes.add(
+            at(args_pointer, index), "the name of an operand, or a finite number", shown(args[index])
+        )
     if operation is not None:
         least, most = operation.operands
-        if len(given) < least or (most is not None and len(given) > most):
+        if len(args) < least or (most is not None and len(args) > most):
             rule = (
                 f"{least} operand{'' if least == 1 else 's'}"
                 if most == least
                 else f"at least {least} operand"
             )
-            mistakes.add(own, f"{rule} of {operation.name}", f"{len(given)}")
+            mistakes.add(args_pointer, f"{rule} of {operation.name}", f"{len(args)}")
             return None
-    return None if wrong else tuple(each if isinstance(each, str) else float(each) for each in given)
+    return None if invalid else tuple(arg if isinstance(arg, str) else float(arg) for arg in args)
 
 
 def _is_operand(value: Any) -> bool:
@@ -120,18 +131,24 @@ def _is_operand(value: Any) -> bool:
 def in_order(
     written: list[Written], pointer: str, known: Collection[str], mistakes: Mistakes
 ) -> list[Written]:
-    """Put nodes behind all that they depend on; none where that cannot be."""
+    """Return the nodes in topological order; an empty list after an error.
+
+    known: all names that operands may have.
+    """
     by_name = {node.name: node for node in written}
     names = list(dict.fromkeys([*known, *by_name]))
-    everything = set(names)
-    unknown = False
+    all_names = set(names)
+    has_unknown = False
     for node in written:
-        for place, arg in enumerate(node.args):
-            if isinstance(arg, str) and arg not in everything:
-                unknown = True
-                where = at(node.pointer, "args", place)
+        for index, arg in enumerate(node.args):
+            if isinstance(arg, str) and arg not in all_names:
+                has_unknown = True
+                arg_pointer = at(node.pointer, "args", index)
                 mistakes.add(
-                    where, "the name of an input, parameter or node", f"{arg[:60]!r}", nearest(arg, names)
+                    arg_pointer,
+                    "the name of an input, parameter or node",
+                    f"{arg[:60]!r}",
+                    nearest(arg, names),
                 )
 
     def operands_of(name: str) -> list[str]:
@@ -146,13 +163,15 @@ def in_order(
             "make a new node for every step of a recurrence",
         )
         return []
-    return [] if unknown else [by_name[name] for name in topological_order(by_name, operands_of, str)]
+    return [] if has_unknown else [by_name[name] for name in topological_order(by_name, operands_of, str)]
 
 
 def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[list[Node], dict[str, Array]]:
-    """Give nodes with their shapes, and the numbers that stand among operands by names of their own."""
+    """Return the nodes with their shapes, and the numbers among operands as named constants."""
     values = {**leaves.inputs, **leaves.parameters}
-    shapes: dict[str, Shape] = {name: tuple(own.shape) for name, own in values.items() if own is not None}
+    shapes: dict[str, Shape] = {
+        name: tuple(array.shape) for name, array in values.items() if array is not None
+    }
     constants: dict[str, Array] = {}
     nodes: list[Node] = []
     fits: dict[tuple[object, ...], Fit] = {}
@@ -162,13 +181,13 @@ def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[
             break
         operands = _operands(written, shapes, constants)
         if any(operand not in shapes for operand in operands):
-            continue  # what is wrong with an operand was said there
-        own_shapes = tuple(shapes[operand] for operand in operands)
+            continue  # the error of the operand is noted already
+        operand_shapes = tuple(shapes[operand] for operand in operands)
         data = _data(written, operands, leaves, mistakes)
         if data is None:
             continue
         try:
-            fit = _fit(written, own_shapes, fits)
+            fit = _cached_fit(written, operand_shapes, fits)
             total += prod(fit.shape)
             if total > MOST_NUMBERS:
                 rule = f"at most {MOST_NUMBERS} numbers in all nodes"
@@ -176,29 +195,32 @@ def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[
                     rule, f"{total} up to {written.name}, of shape {fit.shape}", "use smaller arrays"
                 )
             for values_read in data.values():
-                if rule := written.operation.check_data(fit.options, own_shapes, values_read):
+                if rule := written.operation.check_data(fit.options, operand_shapes, values_read):
                     raise MisfitError(rule, "others")
         except MisfitError as error:
             field = "args" if error.field is None else error.field
-            where = (
+            error_pointer = (
                 written.pointer
                 if field not in (*_FIELDS, *written.operation.options)
                 else at(written.pointer, field)
             )
-            found = f"{error.found} in {written.name}" if error.field is None else error.found
-            mistakes.add(where, error.expected, found, error.remedy)
+            actual = f"{error.found} in {written.name}" if error.field is None else error.found
+            mistakes.add(error_pointer, error.expected, actual, error.remedy)
             if total > MOST_NUMBERS:
                 break
             continue
         shapes[written.name] = fit.shape
         nodes.append(
-            Node(written.name, written.operation, operands, fit.options, own_shapes, fit.shape, data)
+            Node(written.name, written.operation, operands, fit.options, operand_shapes, fit.shape, data)
         )
     return nodes, constants
 
 
-def _fit(written: Written, shapes: tuple[Shape, ...], known: dict[tuple[object, ...], Fit]) -> Fit:
-    """Fit what is alike once: nodes that share options may be computed together. Raises: MisfitError."""
+def _cached_fit(written: Written, shapes: tuple[Shape, ...], known: dict[tuple[object, ...], Fit]) -> Fit:
+    """Return the shape and options of a node, equal ones once, so that nodes can share options.
+
+    Raises: MisfitError.
+    """
     key = (written.operation.name, shapes, repr(sorted(written.options.items())))
     if key not in known:
         known[key] = written.operation.fit(written.options, shapes)
@@ -206,22 +228,22 @@ def _fit(written: Written, shapes: tuple[Shape, ...], known: dict[tuple[object, 
 
 
 def _operands(written: Written, shapes: dict[str, Shape], constants: dict[str, Array]) -> tuple[str, ...]:
-    found = []
-    for place, arg in enumerate(written.args):
+    names = []
+    for index, arg in enumerate(written.args):
         if isinstance(arg, float):
-            name = f"{written.name}[{place}]"  # no name of a document has brackets
+            name = f"{written.name}[{index}]"  # names in documents have no brackets
             constants[name], shapes[name] = np.asarray(arg), ()
-            found.append(name)
+            names.append(name)
         else:
-            found.append(arg)
-    return tuple(found)
+            names.append(arg)
+    return tuple(names)
 
 
 def _data(
     written: Written, operands: tuple[str, ...], leaves: Leaves, mistakes: Mistakes
 ) -> dict[int, Array] | None:
-    """Give what is read and not differentiated; only inputs may stand there."""
-    found = {}
+    """Return the arrays of operands that are not differentiated, by position. They must be inputs."""
+    arrays = {}
     for place in written.operation.data:
         values = leaves.inputs.get(operands[place])
         if values is None:
@@ -229,5 +251,5 @@ def _data(
             where = at(written.pointer, "args", place)
             mistakes.add(where, rule, f"{operands[place][:60]!r}", "give targets and indices as inputs")
             return None
-        found[place] = values
-    return found
+        arrays[place] = values
+    return arrays

@@ -1,4 +1,4 @@
-"""The whole document of a graph."""
+"""Read a whole document whose network is a graph."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -24,15 +24,15 @@ from verifier.graphs.reading.nodes import Leaves, fitted, in_order, read_written
 from verifier.graphs.submission import GraphSubmission
 
 FIELDS = ("name", "network", "parameters", "inputs", "gradients", "precision", "reported_loss", "tolerance")
-_OF_LAYERS = ("loss", "targets", "masks")
+_LAYER_FIELDS = ("loss", "targets", "masks")
 _NETWORK_FIELDS = ("inputs", "nodes", "output")
 
 
 def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
-    """Read a submission whose network is a graph. Raises: MalformedSubmission with everything wrong."""
+    """Return the submission of a graph. Raises: MalformedSubmission with all errors."""
     mistakes = Mistakes()
     document = dict(document)
-    for field in _OF_LAYERS:
+    for field in _LAYER_FIELDS:
         if document.pop(field, None) is not None:
             remedy = "a graph has its loss among its nodes, and targets and masks among its inputs"
             mistakes.add(at("", field), "no such field beside a graph", "one", remedy)
@@ -53,12 +53,12 @@ def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
     assert output is not None
     assert tolerance is not None
     problem = GraphProblem(
-        inputs={name: own for name, own in leaves.inputs.items() if own is not None},
-        parameters={name: own for name, own in leaves.parameters.items() if own is not None},
+        inputs={name: array for name, array in leaves.inputs.items() if array is not None},
+        parameters={name: array for name, array in leaves.parameters.items() if array is not None},
         constants=constants,
         nodes=tuple(nodes),
         output=output,
-        asked=_asked(nodes, leaves, gradients),
+        asked=_gradient_names(nodes, leaves, gradients),
     )
     graded_under = {"graph": f"{len(nodes)} nodes", "output": output}
     return GraphSubmission(
@@ -86,7 +86,7 @@ def _read_leaves(document: dict[str, Any], network: dict[str, Any], mistakes: Mi
         if name in inputs:
             mistakes.add(at("/parameters", name), "a name of its own", f"{name!r}, which an input has")
     declared = network.get("inputs", [])
-    if not isinstance(declared, list | tuple) or not all(isinstance(each, str) for each in declared):
+    if not isinstance(declared, list | tuple) or not all(isinstance(name, str) for name in declared):
         mistakes.add("/network/inputs", "a list of names", shown(declared))
         return Leaves(inputs, parameters)
     for place, name in enumerate(declared):
@@ -116,7 +116,7 @@ def _read_nodes(
 
 
 def _names_of(documents: Sequence[Any]) -> list[str]:
-    """Give names of nodes that hold another mistake too: who refers to them is not wrong."""
+    """Return the names of all nodes, malformed ones included, since references to these are valid."""
     names = [document.get("name") for document in documents if isinstance(document, dict)]
     return [name for name in names if isinstance(name, str)]
 
@@ -128,10 +128,10 @@ def _read_output(network: dict[str, Any], nodes: Sequence[Node], mistakes: Mista
         remedy = nearest(output, names) if isinstance(output, str) else ""
         mistakes.add("/network/output", "the name of a node", shown(output), remedy)
         return None
-    own = next((node for node in nodes if node.name == output), None)
-    if own is not None and prod(own.shape) != 1:
-        found = f"{output!r} of shape {own.shape}"
-        mistakes.add("/network/output", "one number, which alone has a gradient", found, "sum or average it")
+    node = next((node for node in nodes if node.name == output), None)
+    if node is not None and prod(node.shape) != 1:
+        actual = f"{output!r} of shape {node.shape}"
+        mistakes.add("/network/output", "one number, which alone has a gradient", actual, "sum or average it")
         return None
     return output
 
@@ -141,13 +141,13 @@ def _read_gradients(
 ) -> dict[str, Array]:
     arrays = read_arrays(document, "gradients", mistakes, finite=False)
     data = {node.operands[place] for node in nodes for place in node.data}
-    shapes = {name: own.shape for name, own in leaves.parameters.items() if own is not None}
-    shapes |= {INPUT + name: own.shape for name, own in leaves.inputs.items() if own is not None}
+    shapes = {name: array.shape for name, array in leaves.parameters.items() if array is not None}
+    shapes |= {INPUT + name: array.shape for name, array in leaves.inputs.items() if array is not None}
     shapes |= {NODE + node.name: node.shape for node in nodes}
     known = list(dict.fromkeys([*leaves.parameters, *shapes]))
-    broken = bool(mistakes.found)
+    has_errors = bool(mistakes.found)
     for name in [name for name in arrays if name not in shapes and name not in leaves.parameters][:MOST]:
-        if not (broken and str(name).startswith((INPUT, NODE))):  # its node may hold a mistake
+        if not (has_errors and str(name).startswith((INPUT, NODE))):  # its node may be malformed
             rule = f"the name of a parameter, {INPUT}NAME or {NODE}NAME"
             mistakes.add(
                 at("/gradients", name), rule, f"{str(name)[:60]!r}", nearest(name, known, taken=arrays)
@@ -163,8 +163,11 @@ def _read_gradients(
     return {name: array for name, array in arrays.items() if array is not None}
 
 
-def _asked(nodes: Sequence[Node], leaves: Leaves, gradients: Mapping[str, Array]) -> tuple[str, ...]:
-    """Give every parameter, and whatever else was submitted, operands before what is made of them."""
+def _gradient_names(nodes: Sequence[Node], leaves: Leaves, gradients: Mapping[str, Array]) -> tuple[str, ...]:
+    """Return the names of all gradients to check: all parameters, and other submitted gradients.
+
+    Operands are before their users.
+    """
     order: dict[str, None] = {}
     for node in nodes:
         for operand in node.operands:
