@@ -1,6 +1,6 @@
-"""Seventeen submissions on which released gradient checkers err: kinks, small gradients, NaN, scales.
+"""Seventeen submissions on which gradient checkers err: kinks, small gradients, NaN and extreme scales.
 
-One 3-4-4-2 network, N = 5, half squared error, mean over the batch. C: correct, B: wrong.
+The network is 3-4-4-2, N = 5, with half the squared error as a mean over the batch. C: correct. B: wrong.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ SIZES = (3, 4, 4, 2)
 
 @dataclass(frozen=True)
 class Case:
-    """What is submitted for which problem, and whether it is right."""
+    """Submission for a problem, and whether it is correct."""
 
     name: str
     description: str
@@ -39,7 +39,7 @@ class Case:
 
 
 def _problem(hidden: str, factor: float = 0.5) -> Problem:
-    rng = np.random.default_rng(49)  # no dead unit: a zero would pass unseen
+    rng = np.random.default_rng(49)  # a seed without dead units, whose zero gradients hide errors
     layers = tuple(
         Layer(n, m, activation(hidden if i < 2 else "identity")) for i, (n, m) in enumerate(pairwise(SIZES))
     )
@@ -52,7 +52,7 @@ def _problem(hidden: str, factor: float = 0.5) -> Problem:
 
 
 def _with_preactivation(value: float) -> Problem:
-    """A relu network whose first unit's pre-activation in the first example is `value`."""
+    """Return a relu network in which the first pre-activation of the first example is `value`."""
     problem = _problem("relu")
     first = problem.parameters[0]
     inputs, weight = problem.batch.inputs.copy(), first.weight.copy()
@@ -64,7 +64,7 @@ def _with_preactivation(value: float) -> Problem:
 
 
 def _saturated() -> Problem:
-    """A tanh network with a unit so far out that its gradients are about 1e-9."""
+    """Return a tanh network with a saturated unit, whose gradients are about 1e-9."""
     problem = _problem("tanh")
     bias = np.array(problem.parameters[0].bias)
     bias[0] = 11.0

@@ -1,4 +1,4 @@
-"""Random problems over everything that the contract lets a submission choose."""
+"""Draw random problems with all options of a submission."""
 
 import numpy as np
 
@@ -26,7 +26,10 @@ PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 def draw(rng: np.random.Generator, *, widest: int = 64, most: int = 64, deepest: int = 5) -> Problem:
-    """Draw a problem: every activation and loss, reductions, penalties, depth, widths, N, weight scale."""
+    """Draw activations, loss, reductions, penalties, depth, widths, number of examples and weight scale.
+
+    widest, most, deepest: bounds on the widths, the number of examples and the depth.
+    """
     depth = int(rng.integers(1, deepest + 1))
     sizes = [int(np.exp(rng.uniform(0, np.log(widest + 0.99)))) for _ in range(depth + 1)]
     examples = int(np.exp(rng.uniform(0, np.log(most + 0.99))))

@@ -1,4 +1,4 @@
-"""What the framework alone does: a route that parses the body with orjson and sends it back.
+"""Application that parses the body with orjson and returns it, as a baseline for the framework.
 
 Run by uvicorn.
 """

@@ -1,4 +1,4 @@
-"""Random problems in which nothing is alike by chance: what a benchmark of diagnoses is asked about."""
+"""Draw random problems in general position for the benchmark of the diagnosis."""
 
 from dataclasses import dataclass, replace
 
@@ -26,7 +26,7 @@ EXAMPLES = (1, 4, 16, 64)
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of what a measurement runs over."""
+    """Combination of settings of a measurement."""
 
     hidden: str
     loss: str
@@ -47,7 +47,10 @@ CELLS = tuple(
 def draw(
     rng: np.random.Generator, cell: Cell, wish: Wish = AS_IT_COMES, widths: tuple[int, int] = (3, 8)
 ) -> Problem:
-    """Draw a problem of this cell: widths within `widths`, inputs normal, weights normal over sqrt(in)."""
+    """Draw a problem with these settings.
+
+    Widths are within `widths`, inputs are standard normal, and weights are normal with scale 1 / sqrt(in).
+    """
     sizes = _sizes(rng, cell, wish, widths)
     network = _network(rng, cell, wish, sizes)
     parameters = tuple(
@@ -60,10 +63,12 @@ def draw(
         for layer in network.layers
     )
     if wish.large_weights:
-        chosen = int(rng.integers(cell.depth))
+        large_layer = int(rng.integers(cell.depth))
         parameters = tuple(
-            replace(own, weight=own.weight * 2e4) if index == chosen else own
-            for index, own in enumerate(parameters)
+            replace(layer_parameters, weight=layer_parameters.weight * 2e4)
+            if index == large_layer
+            else layer_parameters
+            for index, layer_parameters in enumerate(parameters)
         )
     batch = Batch(
         rng.normal(size=(cell.examples, sizes[0])),
@@ -126,13 +131,13 @@ def _targets(rng: np.random.Generator, cell: Cell, output: str, count: int) -> n
 def _masks(rng: np.random.Generator, cell: Cell, wish: Wish, sizes: list[int]) -> dict[int, np.ndarray]:
     if cell.depth == 1 or not (wish.masks or rng.random() < 0.08):
         return {}
-    chosen = int(rng.integers(cell.depth - 1))
+    masked_layer = int(rng.integers(cell.depth - 1))
     keep = float(rng.choice([0.5, 0.8]))
-    return {chosen: (rng.random((cell.examples, sizes[chosen + 1])) < keep) / keep}
+    return {masked_layer: (rng.random((cell.examples, sizes[masked_layer + 1])) < keep) / keep}
 
 
 def _risk(rng: np.random.Generator, cell: Cell, wish: Wish) -> Risk:
-    row = LOSSES[cell.loss]
+    loss = LOSSES[cell.loss]
     penalties: tuple[Penalty, ...] = ()
     if wish.penalty or rng.random() < 0.2:
         norms = ["l2", "l1"] if rng.random() < 0.15 else [str(rng.choice(["l2", "l2", "l1"]))]
@@ -142,7 +147,7 @@ def _risk(rng: np.random.Generator, cell: Cell, wish: Wish) -> Risk:
             Penalty(norm, float(rng.choice([0.1, 0.03])), float(rng.choice([0.5, 1.0])), batch, biases)
             for norm in norms
         )
-    factor = row.default_factor if rng.random() < 0.8 else float(rng.choice([1.0, 0.5]))
-    outputs = str(rng.choice(["sum", "mean"])) if row.reduces_outputs else "sum"
+    factor = loss.default_factor if rng.random() < 0.8 else float(rng.choice([1.0, 0.5]))
+    outputs = str(rng.choice(["sum", "mean"])) if loss.reduces_outputs else "sum"
     batch = str(rng.choice(["mean", "mean", "sum"]))
-    return Risk(row, factor * wish.factor, batch, outputs, cell.on, penalties)
+    return Risk(loss, factor * wish.factor, batch, outputs, cell.on, penalties)

@@ -1,4 +1,4 @@
-"""Files that are no submissions, a kind a row: mutations of a valid one that no reading can make valid."""
+"""Invalid submission files: mutations of a valid file, one row per kind."""
 
 import io
 import json
@@ -19,7 +19,7 @@ from verifier.documents.files import write_document
 Mutation = Callable[[Random], tuple[str, bytes]]
 
 _VALID = {name: write_document(EXAMPLE, name) for name in ("json", "npz", "safetensors")}
-_WRONG: tuple[Any, ...] = (3, -1.5, "layers", None, True, [1], [[[1]]], ["x"])
+_WRONG_VALUES: tuple[Any, ...] = (3, -1.5, "layers", None, True, [1], [[[1]]], ["x"])
 
 
 def _truncated(name: str) -> Mutation:
@@ -41,7 +41,7 @@ def _nested(random: Random) -> tuple[str, bytes]:
 
 def _wrong_type(random: Random) -> tuple[str, bytes]:
     field = random.choice(("network", "parameters", "inputs", "gradients"))
-    return _json({**EXAMPLE, "problem": 3, field: random.choice(_WRONG)})
+    return _json({**EXAMPLE, "problem": 3, field: random.choice(_WRONG_VALUES)})
 
 
 def _wrong_entry(random: Random) -> tuple[str, bytes]:
@@ -65,12 +65,12 @@ def _unknown_fields(random: Random) -> tuple[str, bytes]:
     return _json(EXAMPLE | names)
 
 
-def _twice(random: Random) -> tuple[str, bytes]:
+def _duplicate_key(random: Random) -> tuple[str, bytes]:
     field = random.choice(list(EXAMPLE))
     return "json", b'{"%s": 1, ' % field.encode() + _VALID["json"].lstrip()[1:]
 
 
-def _huge(random: Random) -> tuple[str, bytes]:
+def _too_large(random: Random) -> tuple[str, bytes]:
     return "json", b" " * random.randrange(300_001, 400_000)
 
 
@@ -91,11 +91,11 @@ def _bomb(random: Random) -> tuple[str, bytes]:
     return _archive({"inputs.npy": bytes(random.randrange(10**7, 3 * 10**7))})
 
 
-def _lying_bomb(random: Random) -> tuple[str, bytes]:
-    """Give an archive whose directory understates what a member inflates to."""
+def _bomb_with_wrong_directory(random: Random) -> tuple[str, bytes]:
+    """Return an archive whose directory understates the inflated size of a member."""
     _, content = _archive({"inputs.npy": bytes(10**6)})
-    true, small = struct.pack("<I", 10**6), struct.pack("<I", random.randrange(200))
-    return "npz", content.replace(true, small)
+    size, understated = struct.pack("<I", 10**6), struct.pack("<I", random.randrange(200))
+    return "npz", content.replace(size, understated)
 
 
 def _pickle(random: Random) -> tuple[str, bytes]:
@@ -108,10 +108,10 @@ def _pickled_member(random: Random) -> tuple[str, bytes]:
     return "npz", stream.getvalue()
 
 
-def _two_members(random: Random) -> tuple[str, bytes]:
+def _duplicate_member(random: Random) -> tuple[str, bytes]:
     stream = io.BytesIO(_VALID["npz"])
     with warnings.catch_warnings(), zipfile.ZipFile(stream, "a") as archive:
-        warnings.simplefilter("ignore")  # zipfile warns whoever writes one
+        warnings.simplefilter("ignore")  # zipfile warns about duplicate names
         name = random.choice(archive.namelist())
         archive.writestr(name, archive.read(name))
     return "npz", stream.getvalue()
@@ -141,14 +141,14 @@ def _forged_length(random: Random) -> tuple[str, bytes]:
     return "safetensors", struct.pack("<Q", length) + _VALID["safetensors"][8:]
 
 
-def _tensor_twice(random: Random) -> tuple[str, bytes]:
+def _duplicate_tensor(random: Random) -> tuple[str, bytes]:
     content = _VALID["safetensors"]
     length = int.from_bytes(content[:8], "little")
     header = content[8 : 8 + length].rstrip()
     tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
     name = random.choice(list(tensors))
-    again = header[:-1] + b"," + json.dumps({name: tensors[name]}).encode()[1:-1] + b"}"
-    return "safetensors", struct.pack("<Q", len(again)) + again + content[8 + length :]
+    duplicated = header[:-1] + b"," + json.dumps({name: tensors[name]}).encode()[1:-1] + b"}"
+    return "safetensors", struct.pack("<Q", len(duplicated)) + duplicated + content[8 + length :]
 
 
 def _another_format(random: Random) -> tuple[str, bytes]:
@@ -174,18 +174,18 @@ HOSTILE_FILES: Mapping[str, Mutation] = MappingProxyType(
         "no finite numbers in JSON": _not_finite,
         "thousands of digits in JSON": _many_digits,
         "unknown fields in JSON": _unknown_fields,
-        "a key twice in JSON": _twice,
+        "a key twice in JSON": _duplicate_key,
         "ragged rows in JSON": _ragged,
-        "huge JSON": _huge,
+        "huge JSON": _too_large,
         "npz bomb": _bomb,
-        "npz bomb with a lying directory": _lying_bomb,
+        "npz bomb with a lying directory": _bomb_with_wrong_directory,
         "pickle": _pickle,
         "pickle within npz": _pickled_member,
-        "npz member twice": _two_members,
+        "npz member twice": _duplicate_member,
         "forged npy header": _forged_member,
         "forged safetensors header": _forged_header,
         "forged safetensors length": _forged_length,
-        "safetensors tensor twice": _tensor_twice,
+        "safetensors tensor twice": _duplicate_tensor,
         "another format than declared": _another_format,
     }
 )

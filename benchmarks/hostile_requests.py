@@ -1,4 +1,4 @@
-"""Requests that are malformed beside their file, a kind a row: forms, headers, methods, paths, tokens."""
+"""Malformed requests with wrong forms, headers, methods, paths or tokens, one row per kind."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,10 @@ _CHECKS = "/v1/checks"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """headers: `content-length` is added where none is given. line: in the request line's place."""
+    """HTTP request. `content-length` is added to the headers unless it is present.
+
+    line: replaces the request line.
+    """
 
     method: str = "POST"
     path: str = _CHECKS
@@ -24,7 +27,7 @@ class Request:
     line: bytes | None = None
 
     def raw(self) -> bytes:
-        """Give the bytes to send."""
+        """Return the bytes to send."""
         sized = {"content-length": str(len(self.body)), **self.headers}
         if "transfer-encoding" in self.headers and "content-length" not in self.headers:
             del sized["content-length"]

@@ -1,8 +1,8 @@
-"""Networks exactly at kinks and ties, and gradients for chosen slopes: from one choice, or mixed from two.
+"""Draw networks at kinks and ties, with gradients for one choice of subgradients or mixed from two choices.
 
 Weights, inputs and biases are multiples of 1/4, so that pre-activations are exact and a bias can put a unit
-at 0. Whether any one choice gives a mixed submission is decided by a linear program (scipy), which shares
-nothing with the verifier.
+exactly at 0. A linear program (scipy), which is independent of the verifier, decides whether one choice of
+subgradients is consistent with mixed gradients.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,18 @@ from scipy.optimize import linprog
 
 Array = np.ndarray
 _SIDES = {"relu": (0.0, 1.0), "leaky_relu": (0.5, 1.0)}
-TOLERANCE = 1e-12  # of the largest entry: what counts as the same gradient
+TOLERANCE = 1e-12  # relative to the largest entry: such gradients are equal
 
 
 @dataclass(frozen=True)
 class Kinked:
-    """kinks: (layer, example, unit) of each. document: a submission without gradients."""
+    """Network at kinks.
+
+    document: submission without gradients.
+    kinks: (layer, example, unit) of each kink.
+    z, a: outputs and pre-activations of the layers.
+    names: activations of the layers.
+    """
 
     document: dict
     kinks: list[tuple[int, int, int]]
@@ -26,31 +32,31 @@ class Kinked:
     names: list[str]
 
     def gradient(self, slopes: Array) -> dict[str, Array]:
-        """Return the gradient for one slope between 0 and 1 a kink, from its left to its right."""
+        """Return the gradients for one slope per kink, from 0 (left slope) to 1 (right slope)."""
         parameters, y = self.document["parameters"], np.asarray(self.document["targets"])
-        delta, found = (self.z[-1] - y) / len(y), {}
+        delta, gradients = (self.z[-1] - y) / len(y), {}
         for index in reversed(range(len(self.names))):
             left, right = _SIDES.get(self.names[index], (1.0, 1.0))
             slope = np.where(self.a[index] > 0, right, left)
-            for (layer, example, unit), own in zip(self.kinks, slopes, strict=True):
+            for (layer, example, unit), fraction in zip(self.kinks, slopes, strict=True):
                 if layer == index:
-                    slope[example, unit] = left + own * (right - left)
+                    slope[example, unit] = left + fraction * (right - left)
             delta = delta * slope
-            found[f"layers.{index}.weight"] = self.z[index].T @ delta
-            found[f"layers.{index}.bias"] = delta.sum(axis=0)
+            gradients[f"layers.{index}.weight"] = self.z[index].T @ delta
+            gradients[f"layers.{index}.bias"] = delta.sum(axis=0)
             delta = delta @ np.asarray(parameters[f"layers.{index}.weight"]).T
-        return found
+        return gradients
 
 
 def draw_kinked(rng: np.random.Generator) -> Kinked:
-    """Draw a network of 2 to 4 layers with 1 to 20 (unit, example) pairs at a kink."""
+    """Draw a network of 2 to 4 layers with 1 to 20 kinks, which are pairs of a unit and an example."""
     while True:
         depth, examples = int(rng.integers(2, 5)), int(rng.integers(1, 6))
         sizes = [int(n) for n in rng.integers(2, 6, size=depth + 1)]
         names = [str(rng.choice(list(_SIDES))) for _ in range(depth - 1)] + ["identity"]
         x = rng.integers(-4, 5, size=(examples, sizes[0])) / 4
         if rng.random() < 0.3:
-            x[1:] = x[0]  # every example at the same kinks
+            x[1:] = x[0]  # all examples have the same kinks
         z, a, parameters, kinks = [x], [], {}, []
         for index in range(depth):
             weight = rng.integers(-4, 5, size=(sizes[index], sizes[index + 1])) / 2
@@ -80,7 +86,7 @@ def draw_kinked(rng: np.random.Generator) -> Kinked:
 
 
 def consistent(problem: Kinked, rng: np.random.Generator) -> dict[str, Array]:
-    """Return the gradient for one choice: the same slope everywhere, or one drawn for each kink."""
+    """Return the gradients for one choice: the same slope at all kinks, or a random one for each."""
     count = len(problem.kinks)
     kind = rng.integers(4)
     slopes = np.full(count, (0.0, 1.0, 0.5)[kind]) if kind < 3 else rng.random(count)
@@ -88,9 +94,10 @@ def consistent(problem: Kinked, rng: np.random.Generator) -> dict[str, Array]:
 
 
 def mixed(problem: Kinked, rng: np.random.Generator) -> dict[str, Array] | None:
-    """Return weights by one choice and biases by another; None where some one choice gives both, or may.
+    """Return gradients of weights by one choice and of biases by another.
 
-    The last layer at a kink depends on its own slopes alone and linearly, so that a linear program decides.
+    None if a single choice is, or may be, consistent with both. The gradients of the last layer with a kink
+    depend linearly on the slopes of this layer only, so that a linear program decides.
     """
     count = len(problem.kinks)
     one, other = problem.gradient(rng.random(count)), problem.gradient(rng.random(count))
@@ -108,14 +115,14 @@ def _is_feasible(problem: Kinked, gradient: dict[str, Array], names: list[str]) 
     base = flat(problem.gradient(np.zeros(count)))
     columns = np.stack([flat(problem.gradient(row)) - base for row in np.eye(count)], axis=1)
     distance = flat(gradient) - base
-    within = 1e-6 * max(1.0, float(np.abs(columns).max()))  # near misses count as feasible
+    tolerance = 1e-6 * max(1.0, float(np.abs(columns).max()))  # nearly feasible counts as feasible
     rows = np.vstack([columns, -columns])
-    bounds = np.concatenate([distance + within, within - distance])
+    bounds = np.concatenate([distance + tolerance, tolerance - distance])
     return bool(linprog(np.zeros(count), rows, bounds, bounds=[(0.0, 1.0)] * count).status == 0)
 
 
 def draw_tied(rng: np.random.Generator, *, consistent: bool) -> dict:
-    """Return a graph that adds weighted maxima of tied rows, and a gradient that shares them, or does not."""
+    """Return a graph that sums weighted maxima of tied rows, with a consistent or inconsistent gradient."""
     rows, width = int(rng.integers(1, 6)), int(rng.integers(2, 5))
     p = rng.integers(-2, 3, size=(rows, width)) / 2
     p[:, rng.integers(width)] = p.max(axis=1)
@@ -125,8 +132,8 @@ def draw_tied(rng: np.random.Generator, *, consistent: bool) -> dict:
     shares = np.where(tied, rng.exponential(size=p.shape), 0.0)
     shares /= shares.sum(axis=1, keepdims=True)
     if not consistent:
-        which = rng.integers(3)
-        shares[0] = tied[0] * (1.0, 0.0, 0.9)[which]
+        kind = rng.integers(3)
+        shares[0] = tied[0] * (1.0, 0.0, 0.9)[kind]
     return {
         "network": {
             "inputs": ["w"],

@@ -1,6 +1,6 @@
-"""Released gradient checkers on our cases: torch's gradcheck, slow and fast, and JAX's check_grads.
+"""Run other gradient checkers on a case: torch's gradcheck (slow and fast) and JAX's check_grads.
 
-Each is run with its default settings on a function whose backward pass returns what was submitted.
+Each runs with its default settings on a function whose backward pass returns the submitted gradients.
 """
 
 from collections.abc import Callable
@@ -21,13 +21,13 @@ def torch_gradcheck(fast: bool) -> Peer:
         names = [name for name, _ in named(problem.parameters)]
         inputs = torch.tensor(problem.batch.inputs.copy())
         targets = torch.tensor(problem.batch.targets.copy())
-        own = {"tanh": torch.tanh, "relu": torch.relu, "identity": lambda a: a}
+        activations = {"tanh": torch.tanh, "relu": torch.relu, "identity": lambda a: a}
 
         def loss(arrays: dict) -> torch.Tensor:
             z = inputs
             for index, layer in enumerate(problem.network.layers):
                 a = z @ arrays[f"layers.{index}.weight"] + arrays[f"layers.{index}.bias"]
-                z = own[layer.activation.name](a)
+                z = activations[layer.activation.name](a)
             return problem.risk.factor * (z - targets).square().sum(-1).mean()
 
         class Submitted(torch.autograd.Function):
@@ -53,14 +53,14 @@ def jax_check_grads(case: Case) -> bool:
     jax.config.update("jax_enable_x64", True)
     problem = case.problem
     names = [name for name, _ in named(problem.parameters)]
-    own = {"tanh": jnp.tanh, "relu": jax.nn.relu, "identity": lambda a: a}
+    activations = {"tanh": jnp.tanh, "relu": jax.nn.relu, "identity": lambda a: a}
 
     def loss(*values):
         arrays = dict(zip(names, values, strict=True))
         z = problem.batch.inputs
         for index, layer in enumerate(problem.network.layers):
             a = z @ arrays[f"layers.{index}.weight"] + arrays[f"layers.{index}.bias"]
-            z = own[layer.activation.name](a)
+            z = activations[layer.activation.name](a)
         return problem.risk.factor * jnp.square(z - problem.batch.targets).sum(-1).mean()
 
     submitted = jax.custom_vjp(loss)
@@ -76,15 +76,15 @@ def jax_check_grads(case: Case) -> bool:
 
 
 def installed() -> dict[str, Peer]:
-    """Give the peers that can be imported here."""
+    """Return the peers that are installed."""
     from importlib.util import find_spec
 
-    found: dict[str, Peer] = {}
+    peers: dict[str, Peer] = {}
     if find_spec("torch"):
-        found |= {"torch slow": torch_gradcheck(False), "torch fast": torch_gradcheck(True)}
+        peers |= {"torch slow": torch_gradcheck(False), "torch fast": torch_gradcheck(True)}
     if find_spec("jax"):
-        found["jax"] = jax_check_grads
-    return found
+        peers["jax"] = jax_check_grads
+    return peers
 
 
 def outcome(peer: Peer, case: Case) -> str:

@@ -1,4 +1,4 @@
-"""A really running service for benchmarks: its own process, port, database, tokens, one judged submission."""
+"""Run a service in a process of its own, with a port, a database, tokens and one judged submission."""
 
 import json
 import os
@@ -23,13 +23,17 @@ from verifier.examples import example_document
 
 EXAMPLE = example_document("wrong-layer")
 ASSIGNMENT = {"title": "homework", "problem": {k: v for k, v in EXAMPLE.items() if k != "gradients"}}
-_PATIENCE = 600  # tenths of a second until it must answer
+_START_ATTEMPTS = 600  # at 0.1 s each
 _UNLIMITED = "1000000"
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """tokens: headers by role, `none` among them. ids: path parameters that exist."""
+    """Running service.
+
+    tokens: authorization headers by role, including the role `none`.
+    ids: values of path parameters that exist.
+    """
 
     port: int
     process: int
@@ -44,16 +48,16 @@ class Running:
 
 @contextmanager
 def running(**settings: object) -> Iterator[Running]:
-    """Run a service with these settings, without limits of requests a minute."""
+    """Run a service with these settings and without rate limits."""
     with TemporaryDirectory() as folder:
         database = f"sqlite:///{Path(folder) / 'gradjury.sqlite'}"
         limits = ("checks", "submissions", "requests", "refused")
-        chosen = {"database_url": database} | {f"{name}_per_minute": _UNLIMITED for name in limits} | settings
+        values = {"database_url": database} | {f"{name}_per_minute": _UNLIMITED for name in limits} | settings
         environment = (
             {"MALLOC_ARENA_MAX": "2"}
             | os.environ
-            | {  # as docs/service.md advises
-                f"GRADJURY_{name.upper()}": str(value) for name, value in chosen.items()
+            | {  # as recommended in docs/service.md
+                f"GRADJURY_{name.upper()}": str(value) for name, value in values.items()
             }
         )
         port, log = _free_port(), Path(folder) / "log"
@@ -72,28 +76,28 @@ def running(**settings: object) -> Iterator[Running]:
 
 
 def ask(port: int, method: str, path: str, headers: Mapping[str, str], document: Any = None) -> Any:
-    """Ask with a JSON document; give status, headers and the JSON answer."""
+    """Send a JSON document and return status, headers and JSON body of the response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     body = None if document is None else json.dumps(document)
     connection.request(method, path, body, {"content-type": "application/json", **headers})
-    answer = connection.getresponse()
-    content = answer.read()
+    response = connection.getresponse()
+    content = response.read()
     connection.close()
-    return answer.status, answer.headers, json.loads(content)
+    return response.status, response.headers, json.loads(content)
 
 
 def resident(process: int) -> dict[int, int]:
-    """Give the resident bytes of a process and of all that descend from it (Linux)."""
-    found: dict[int, int] = {}
+    """Return the resident bytes of a process and of all its descendants, by process id (Linux)."""
+    parents: dict[int, int] = {}
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
             rows = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
         except OSError:
             continue
-        found[int(status.parent.name)] = int(rows["PPid"])
+        parents[int(status.parent.name)] = int(rows["PPid"])
     family = {process}
-    while grown := {child for child, parent in found.items() if parent in family} - family:
-        family |= grown
+    while children := {child for child, parent in parents.items() if parent in family} - family:
+        family |= children
     return {member: _resident(member) for member in sorted(family)}
 
 
@@ -108,16 +112,16 @@ def _resident(process: int) -> int:
 def _tokens(database: str, port: int) -> tuple[Mapping[str, Mapping[str, str]], dict[str, str]]:
     repository = open_repository(database)
 
-    def held(role: Role, *assignments: str) -> dict[str, str]:
+    def token(role: Role, *assignments: str) -> dict[str, str]:
         _, text = issue(repository.tokens, role, str(role), frozenset(assignments), utc_now(), None)
         return {"authorization": f"Bearer {text}"}
 
-    grader = held(Role.GRADER)
+    grader = token(Role.GRADER)
     _, _, assignment = ask(port, "POST", "/v1/assignments", grader, ASSIGNMENT)
     tokens = {
         "none": {},
-        "ci": held(Role.CI, assignment["id"]),
-        "student": held(Role.STUDENT, assignment["id"]),
+        "ci": token(Role.CI, assignment["id"]),
+        "student": token(Role.STUDENT, assignment["id"]),
         "grader": grader,
     }
     repository.close()
@@ -139,7 +143,7 @@ def _free_port() -> int:
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(_PATIENCE):
+    for _ in range(_START_ATTEMPTS):
         try:
             ask(port, "GET", "/health/live", {})
         except OSError:

@@ -1,7 +1,7 @@
-"""Batches with structure, and honest backward passes over them: repeated rows, few values, sorted classes.
+"""Draw structured batches: repeated rows, few distinct values, data sorted by class.
 
-Roundings of equal terms are equal, so sums over such batches err systematically. Every kind here is what
-people really train on: truth tables, one-hot words, pixels with two values, data sorted by class.
+Equal terms have equal rounding errors, so that sums over such batches have systematic errors. All kinds occur
+in real training data: truth tables, one-hot words, binary pixels, data sorted by class.
 """
 
 from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ INPUTS: dict[str, Callable[[np.random.Generator, int, int], Array]] = {
 
 
 def draw_structured(rng: np.random.Generator, kind: str) -> Problem:
-    """Draw a network of 1 to 12 layers on a batch of that kind; half of the batches are sorted by class."""
+    """Draw a network of 1 to 12 layers with a batch of this kind; half of the batches are sorted by class."""
     examples = int(np.exp(rng.uniform(np.log(4), np.log(LARGEST_BATCH + 0.99))))
     inputs = INPUTS[kind](rng, examples, int(rng.integers(1, 9)))
     depth = int(rng.choice([1, 2, 2, 3, 4, 12]))
@@ -82,7 +82,7 @@ def draw_structured(rng: np.random.Generator, kind: str) -> Problem:
     sizes = [inputs.shape[1], *(int(rng.integers(1, 9)) for _ in range(depth - 1)), outputs]
     hidden = str(rng.choice(_SMOOTH if rng.random() < 0.8 else _KINKED))
     targets = _targets(rng, loss, examples, outputs)
-    if rng.random() < 0.5:  # sorted by class, as data sets often are stored
+    if rng.random() < 0.5:  # data sets are often stored sorted by class
         order = np.lexsort(targets.T[::-1])
         inputs, targets = inputs[order], targets[order]
     layers = tuple(
@@ -90,16 +90,16 @@ def draw_structured(rng: np.random.Generator, kind: str) -> Problem:
         for i, (a, b) in enumerate(pairwise(sizes))
     )
     gain = float(rng.choice([0.5, 1.0, 1.5]))
-    # every weight alike, as some initialise; behind a softmax nothing but rounding would be left
+    # constant weights, as in some initialisations; with a softmax the gradients would be rounding errors
     constant = loss != "cross_entropy" and rng.random() < 0.1
     parameters = tuple(
         LayerParameters(
-            np.full((own.inputs, own.outputs), gain / own.inputs)
+            np.full((layer.inputs, layer.outputs), gain / layer.inputs)
             if constant
-            else rng.normal(scale=gain / np.sqrt(own.inputs), size=(own.inputs, own.outputs)),
-            np.zeros(own.outputs) if rng.random() < 0.5 else rng.normal(scale=0.3, size=own.outputs),
+            else rng.normal(scale=gain / np.sqrt(layer.inputs), size=(layer.inputs, layer.outputs)),
+            np.zeros(layer.outputs) if rng.random() < 0.5 else rng.normal(scale=0.3, size=layer.outputs),
         )
-        for own in layers
+        for layer in layers
     )
     row = LOSSES[loss]
     on = "values" if loss == "mse" else "logits"
@@ -125,9 +125,9 @@ def _targets(rng: np.random.Generator, loss: str, examples: int, outputs: int) -
 def honest_gradients(
     problem: Problem, precision: str, rng: np.random.Generator
 ) -> Iterator[tuple[str, dict[str, Array]]]:
-    """Give (who, gradients) by numpy in every order of summation, and by PyTorch; finite ones alone."""
+    """Yield (program, gradients) by numpy in every order of summation, and by PyTorch."""
     with np.errstate(all="ignore"):
         for order in ORDERS:
-            late = bool(rng.random() < 0.5)
-            yield order, numpy_student(problem, precision, order, rng, scale_last=late)
+            scale_last = bool(rng.random() < 0.5)
+            yield order, numpy_student(problem, precision, order, rng, scale_last=scale_last)
     yield "torch", torch_student(problem, precision)

@@ -1,6 +1,6 @@
-"""A student's backward function, and twenty ways to get it wrong: one expression replaced in each.
+"""Student's backward function, and twenty wrong versions with one replaced expression each.
 
-R = 1/N Σ ½(y - f)² + ½ λ Σ w² of tanh layers and a linear one, written by hand; λ is 0.1.
+The network has tanh layers and a linear last layer. The loss is R = 1/N Σ ½(y - f)² + ½ λ Σ w², λ = 0.1.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ LOSS = {"name": "mse", "l2": {"strength": STRENGTH}}
 
 @dataclass(frozen=True)
 class Pen:
-    """The expressions of the function: f outputs, y targets, n examples, d the δ above or here."""
+    """Expressions of the function. f: outputs. y: targets. n: number of examples. d: δ."""
 
     output: Callable[[Array, Array, int], Array] = lambda f, y, n: (f - y) / n
     down: Callable[[Array, Array], Array] = lambda d, w: d @ w.T
@@ -28,7 +28,7 @@ class Pen:
 
 
 def backward(pen: Pen) -> Callable[[Mapping[str, Array], Array, Array], dict[str, Array]]:
-    """Make the function from its expressions."""
+    """Return the function with these expressions."""
 
     def function(parameters: Mapping[str, Array], inputs: Array, targets: Array) -> dict[str, Array]:
         depth = sum(name.endswith(".weight") for name in parameters)
@@ -38,14 +38,14 @@ def backward(pen: Pen) -> Callable[[Mapping[str, Array], Array, Array], dict[str
             a.append(z[-1] @ parameters[f"layers.{i}.weight"] + parameters[f"layers.{i}.bias"])
             z.append(np.tanh(a[-1]) if i < depth - 1 else a[-1])
         delta = pen.output(z[-1], targets, len(inputs))
-        found = {}
+        gradients = {}
         for i in reversed(range(depth)):
             w = parameters[f"layers.{i}.weight"]
-            found[f"layers.{i}.weight"] = pen.weight(z[i], a[i], delta) + pen.penalty(w)
-            found[f"layers.{i}.bias"] = pen.bias(delta, z[i])
+            gradients[f"layers.{i}.weight"] = pen.weight(z[i], a[i], delta) + pen.penalty(w)
+            gradients[f"layers.{i}.bias"] = pen.bias(delta, z[i])
             if i > 0:
                 delta = pen.down(delta, w) * pen.slope(a[i], z[i])
-        return found
+        return gradients
 
     return function
 

@@ -1,6 +1,7 @@
-"""Honest backward passes, as students and libraries write them: any precision, any order of summation.
+"""Correct backward passes in any precision and order of summation.
 
-None of it uses the reference: activations and derivatives are the textbook's, in the format's arithmetic.
+The reference implementation is not used: activations and derivatives are textbook formulas, computed in the
+given format.
 """
 
 from collections.abc import Callable
@@ -29,11 +30,11 @@ def _erf(x: Array) -> Array:
 
 
 ORDERS = ("blas", "sequential", "reversed", "permuted", "pairwise", "blocked", "fused")
-_BLOCK = 32  # terms that a blocked product sums on their own
+_BLOCK = 32  # terms per block of a blocked product
 
 
 def in_order(order: str, rng: np.random.Generator) -> Matmul:
-    """Return a matrix product that sums in one of `ORDERS`, every sum rounded to the operands' format."""
+    """Return a matrix product that sums in one of `ORDERS` and rounds every sum to the operands' format."""
     if order == "blas":
         return lambda a, b: (a @ b).astype(a.dtype)
     if order == "pairwise":
@@ -73,7 +74,7 @@ def _pairwise(a: Array, b: Array, terms: Array) -> Array:
 
 
 def _fused(a: Array, b: Array) -> Array:
-    """Multiply and add with one rounding; exact products of narrow formats fit into float64."""
+    """Multiply and add with one rounding; products of narrow formats are exact in float64."""
     total = np.zeros((a.shape[0], b.shape[1]), dtype=a.dtype)
     for k in range(a.shape[1]):
         term = a[:, k : k + 1].astype(np.float64) * b[k : k + 1, :].astype(np.float64)
@@ -83,7 +84,7 @@ def _fused(a: Array, b: Array) -> Array:
 
 @dataclass(frozen=True)
 class Textbook:
-    """g(a) and g′ as a textbook writes them; g′ from (a, z)."""
+    """Textbook formulas of an activation: g(a), and g′ as a function of (a, z)."""
 
     value: Callable[..., Array]
     slope: Callable[..., Array]
@@ -132,9 +133,9 @@ def _softmax(a: Array) -> Array:
 def numpy_student(
     problem: Problem, precision: str, order: str, rng: np.random.Generator, *, scale_last: bool = False
 ) -> dict[str, Array]:
-    """Backpropagate in one precision throughout; gradients in the internal layout.
+    """Return the gradients in the internal layout, computed in one precision.
 
-    scale_last: divide by the batch size after the sum over examples, as most loops do.
+    scale_last: divide by the batch size after the sum over the examples.
     """
     matmul, dtype = in_order(order, rng), DTYPES[precision]
     weights = [layer.weight.astype(dtype) for layer in problem.parameters]
@@ -163,7 +164,7 @@ def numpy_student(
         delta = f * y.sum(axis=1, keepdims=True) - y if risk.loss.name == "cross_entropy" else f - y
     if not scale_last:
         delta = delta * scale
-    found: dict[str, Array] = {}
+    gradients: dict[str, Array] = {}
     for index in reversed(range(len(weights))):
         if index < len(weights) - 1:
             name = problem.network.layers[index].activation.name
@@ -175,11 +176,11 @@ def numpy_student(
             c = dtype(penalty.factor * penalty.strength / size)
             w = weights[index]
             gradient = gradient + c * (dtype(2) * w if penalty.norm == "l2" else np.sign(w))
-        found[f"layers.{index}.weight"] = gradient
+        gradients[f"layers.{index}.weight"] = gradient
         if biases[index] is not None:
             bias = matmul(np.ones((1, batch.size), dtype), delta)[0]
-            found[f"layers.{index}.bias"] = bias * scale if scale_last else bias
-    return found
+            gradients[f"layers.{index}.bias"] = bias * scale if scale_last else bias
+    return gradients
 
 
 def _through(name: str, a: Array, z: Array, upstream: Array) -> Array:
@@ -189,7 +190,7 @@ def _through(name: str, a: Array, z: Array, upstream: Array) -> Array:
 
 
 def torch_student(problem: Problem, dtype_name: str) -> dict[str, Array]:
-    """PyTorch's own layers, losses and autograd in the given precision; penalties are not supported."""
+    """Return the gradients by PyTorch's autograd in the given precision; penalties are not supported."""
     import torch
 
     dtype = getattr(torch, dtype_name)
@@ -197,7 +198,7 @@ def torch_student(problem: Problem, dtype_name: str) -> dict[str, Array]:
     z = torch.tensor(problem.batch.inputs.copy()).to(dtype)
     y = torch.tensor(problem.batch.targets.copy()).to(dtype)
     functional = torch.nn.functional
-    own = {
+    activations = {
         "identity": lambda a: a,
         "softmax": lambda a: torch.softmax(a, -1),
         "tanh": torch.tanh,
@@ -209,7 +210,7 @@ def torch_student(problem: Problem, dtype_name: str) -> dict[str, Array]:
         bias = tensors.get(f"layers.{index}.bias")
         a = a if bias is None else a + bias
         name = layer.activation.name
-        z = own[name](a) if name in own else getattr(functional, name)(a)
+        z = activations[name](a) if name in activations else getattr(functional, name)(a)
     risk = problem.risk
     if risk.loss.name == "mse":
         terms = functional.mse_loss(z, y, reduction="none")

@@ -1,6 +1,6 @@
-"""Mistakes that no catalogue lists, each at one layer and in one equation; none is a listed bug in disguise.
+"""Mistakes that are not in the catalogue, each in one equation of one layer.
 
-Left out for that reason: whatever only weighs examples (a δ normalised per example is `examples-weighted`).
+Mistakes that only weight the examples are left out, because they are the bug `examples-weighted`.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,14 +18,14 @@ from reference_impl import Problem
 
 @dataclass(frozen=True)
 class Mutation:
-    """What to do in one equation; `rule` has the signature that `Mistake` asks for in its place."""
+    """Mistake in one equation. rule: replacement of the equation, with the signature in `Mistake`."""
 
     name: str
     equation: str
     rule: Callable[..., Array]
 
     def layers(self, problem: Problem) -> list[int]:
-        """The layers at which it can be made."""
+        """Return the layers at which the mistake is possible."""
         layers = problem.network.layers
         last = len(layers) - 1
         if self.equation == "output_delta":
@@ -48,7 +48,7 @@ def _right(desk: Desk, layer: int, above: Above) -> Array:
 
 
 def _noise(array: Array) -> Array:
-    """Ten per cent, always the same for the same shape."""
+    """Return the array with 10 % noise, which depends only on the shape."""
     normal = np.random.default_rng(array.shape).normal(scale=0.1, size=array.shape)
     return array * (1.0 + normal.astype(array.dtype))
 
@@ -58,21 +58,21 @@ def _without_small(delta: Array) -> Array:
 
 
 def _column_doubled(desk: Desk, layer: int, delta: Array) -> Array:
-    found = desk.z[layer].T @ delta
-    found[:, 0] *= 2
-    return found
+    gradient = desk.z[layer].T @ delta
+    gradient[:, 0] *= 2
+    return gradient
 
 
 def _row_turned(desk: Desk, layer: int, delta: Array) -> Array:
-    found = desk.z[layer].T @ delta
-    found[-1] *= -1
-    return found
+    gradient = desk.z[layer].T @ delta
+    gradient[-1] *= -1
+    return gradient
 
 
 def _half_the_units(desk: Desk, layer: int, delta: Array) -> Array:
-    found = delta.sum(axis=0)
-    found[: (found.size + 1) // 2] = 0
-    return found
+    gradient = delta.sum(axis=0)
+    gradient[: (gradient.size + 1) // 2] = 0
+    return gradient
 
 
 def _through_absolute(desk: Desk, layer: int, above: Above) -> Array:

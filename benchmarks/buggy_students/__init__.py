@@ -1,6 +1,6 @@
-"""Backpropagation as students get it wrong: one row a catalogue bug, each made at one place.
+"""Backpropagation with the bugs of the catalogue, one row per bug, each at one place.
 
-Independent of the diagnosis: plain numpy, the textbook's formulas, no part of the verifier.
+The code is independent of the diagnosis: plain numpy and textbook formulas, without the verifier.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The bias's gradient wrong while the weight's is right."""
+"""Wrong gradients of biases, with correct gradients of weights."""
 
 from collections.abc import Callable
 
@@ -53,10 +53,10 @@ def _row_sum(problem: Problem, layer: int) -> dict[str, Sum]:
 def _of_another(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
     if layer is None or not problem.network.layers[layer].bias:
         return []
-    found = []
+    mistakes = []
     width = problem.network.layers[layer].outputs
-    for other, own in enumerate(problem.network.layers):
-        if other == layer or own.outputs != width or not own.bias:
+    for other, other_layer in enumerate(problem.network.layers):
+        if other == layer or other_layer.outputs != width or not other_layer.bias:
             continue
 
         def finish(desk: Desk, parts: Parts, other: int = other) -> Parts:
@@ -64,8 +64,8 @@ def _of_another(problem: Problem, layer: int | None, hints: Hints) -> list[Mista
             return Parts(parts.data | changed, parts.penalty)
 
         text = f"of layer {other}"
-        found.append(Mistake("bias-of-another-layer", text, layer, "bias_gradient", finish=finish))
-    return found
+        mistakes.append(Mistake("bias-of-another-layer", text, layer, "bias_gradient", finish=finish))
+    return mistakes
 
 
 BIASES = (

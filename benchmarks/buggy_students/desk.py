@@ -1,6 +1,6 @@
-"""What lies on a student's desk after the forward pass: every a and z, in the student's own arithmetic.
+"""Forward pass of a student's program, in the student's precision.
 
-Nothing of the reference is used: activations, losses and their derivatives are the textbook's.
+The reference implementation is not used: activations, losses and derivatives are textbook formulas.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,12 @@ def softmax(a: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Desk:
-    """Layers count from 0. a[l]: of layer l. z[l]: what it takes, z[l + 1] what it gives, masks included.
+    """Values of the forward pass. Layers are numbered from 0.
 
-    unmasked[l]: g(a[l]) before its mask. y: targets.
+    a[l]: pre-activations of layer l.
+    z[l]: inputs of layer l; z[l + 1] are its outputs, after its dropout mask.
+    unmasked[l]: g(a[l]), before the mask.
+    y: targets.
     """
 
     problem: Problem
@@ -59,18 +62,18 @@ class Desk:
         return self.problem.network.layers[layer].activation.name
 
     def number(self, value: float) -> Array:
-        """A constant in the student's arithmetic, so that nothing is promoted."""
+        """Return a constant in the student's precision, which prevents type promotion."""
         return self.dtype.type(value)
 
     def slope(self, layer: int) -> Array:
-        """g′(a) of one layer."""
+        """Return g′(a) of one layer."""
         return TEXTBOOK[self.activation(layer)].slope(self.a[layer], self.unmasked[layer])
 
     def masked(self, layer: int, values: Array) -> Array:
         return values * self.masks[layer] if layer in self.masks else values
 
     def through(self, layer: int, upstream: Array) -> Array:
-        """Take ∂R/∂z of a layer to its ∂R/∂a."""
+        """Return ∂R/∂a of a layer from its ∂R/∂z."""
         upstream = self.masked(layer, upstream)
         if self.activation(layer) == "softmax":
             p = self.unmasked[layer]
@@ -79,7 +82,7 @@ class Desk:
 
 
 def lay_out(problem: Problem, dtype: type = np.float64) -> Desk:
-    """Run the batch forward in `dtype` throughout."""
+    """Run the forward pass in `dtype`."""
     weights = tuple(layer.weight.astype(dtype) for layer in problem.parameters)
     biases = tuple(None if layer.bias is None else layer.bias.astype(dtype) for layer in problem.parameters)
     masks = {index: mask.astype(dtype) for index, mask in problem.batch.masks.items()}

@@ -1,4 +1,4 @@
-"""Finite differences of the student's own loss, one weight at a time, as debugging code does it."""
+"""Finite differences of the loss with respect to one weight at a time, as in a student's debugging code."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from reference_impl import Problem, named
 
 
 def loss(problem: Problem, parameters: dict[str, Array]) -> float:
-    """R by the textbook."""
+    """Return R by the textbook formula."""
     z, a, risk, y = problem.batch.inputs, problem.batch.inputs, problem.risk, problem.batch.targets
     for index, layer in enumerate(problem.network.layers):
         a = z @ parameters[f"layers.{index}.weight"] + parameters.get(f"layers.{index}.bias", 0.0)
@@ -27,11 +27,11 @@ def loss(problem: Problem, parameters: dict[str, Array]) -> float:
         terms = -y * np.log(p) - (1 - y) * np.log(1 - p)
     total = risk.factor * terms.sum() / (y.shape[1] if risk.outputs == "mean" else 1)
     total = total / (len(y) if risk.batch == "mean" else 1)
-    for own in risk.penalties:
-        measure = np.square if own.norm == "l2" else np.abs
-        chosen = [w for name, w in parameters.items() if own.biases or name.endswith("weight")]
-        size = len(y) if own.batch == "mean" else 1
-        total += own.factor * own.strength / size * sum(measure(w).sum() for w in chosen)
+    for penalty in risk.penalties:
+        measure = np.square if penalty.norm == "l2" else np.abs
+        penalized = [w for name, w in parameters.items() if penalty.biases or name.endswith("weight")]
+        size = len(y) if penalty.batch == "mean" else 1
+        total += penalty.factor * penalty.strength / size * sum(measure(w).sum() for w in penalized)
     return float(total)
 
 
@@ -42,16 +42,16 @@ def _log_softmax(a: Array) -> Array:
 
 def numerical_gradient(problem: Problem, step: float, central: bool) -> dict[str, Array]:
     parameters = {name: array.copy() for name, array in named(problem.parameters)}
-    here, found = loss(problem, parameters), {}
+    loss_here, gradients = loss(problem, parameters), {}
     for name, array in parameters.items():
         slopes = np.empty_like(array)
         for index in np.ndindex(array.shape):
-            kept = array[index]
-            array[index] = kept + step
-            above = loss(problem, parameters)
-            array[index] = kept - step
-            below = loss(problem, parameters) if central else here
-            array[index] = kept
-            slopes[index] = (above - below) / (2 * step if central else step)
-        found[name] = slopes
-    return found
+            value = array[index]
+            array[index] = value + step
+            loss_above = loss(problem, parameters)
+            array[index] = value - step
+            loss_below = loss(problem, parameters) if central else loss_here
+            array[index] = value
+            slopes[index] = (loss_above - loss_below) / (2 * step if central else step)
+        gradients[name] = slopes
+    return gradients

@@ -1,4 +1,4 @@
-"""What rows about a hidden layer's δ share."""
+"""Shared code of the bugs in δ of a hidden layer."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ SQUARE = Wish(equal_widths=True)
 
 
 def hidden(bug: str, rules: Rules, wish: Wish = AS_IT_COMES) -> Student:
-    """A row whose forms are the ways to get δ of one hidden layer, by name."""
+    """Return a bug with one form per wrong rule for δ of a hidden layer."""
 
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
         if layer is None or layer >= len(problem.network.layers) - 1:
@@ -26,7 +26,7 @@ def hidden(bug: str, rules: Rules, wish: Wish = AS_IT_COMES) -> Student:
 
 
 def down(desk: Desk, layer: int, above: Above) -> Array:
-    """∂R/∂z of the layer before its mask."""
+    """Return ∂R/∂z of the layer before its mask."""
     return desk.masked(layer, above.delta @ desk.weights[layer + 1].T)
 
 

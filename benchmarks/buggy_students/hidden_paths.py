@@ -1,4 +1,4 @@
-"""δ of a hidden layer where the error came down a wrong way: wrong weights, wrong error, no dropout mask."""
+"""Wrong δ of a hidden layer because of wrong weights, a wrong error, or a missing dropout mask."""
 
 from benchmarks.buggy_students.desk import Array, Desk
 from benchmarks.buggy_students.hidden import SQUARE, Rule, elementwise, hidden, square
@@ -36,34 +36,34 @@ def _untransposed(problem: Problem, layer: int) -> dict[str, Rule]:
 
 
 def _other_weights(problem: Problem, layer: int) -> dict[str, Rule]:
-    found: dict[str, Rule] = {}
+    rules: dict[str, Rule] = {}
     shape = problem.parameters[layer + 1].weight.shape
-    for other, own in enumerate(problem.parameters):
-        if other != layer + 1 and own.weight.shape == shape:
-            found[f"W of layer {other}"] = lambda desk, layer, above, other=other: desk.through(
+    for other, parameters in enumerate(problem.parameters):
+        if other != layer + 1 and parameters.weight.shape == shape:
+            rules[f"W of layer {other}"] = lambda desk, layer, above, other=other: desk.through(
                 layer, above.delta @ desk.weights[other].T
             )
-    return found
+    return rules
 
 
 def _updated(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
-    """Each layer is updated before the error goes through it: it starts at the topmost hidden layer."""
+    """Update each layer before the error is propagated through it, from the topmost hidden layer on."""
     last = len(problem.network.layers) - 1
     if last == 0 or layer != last - 1:
         return []
-    given = hints.get("learning_rate")
-    found = []
-    for rate in LEARNING_RATES if given is None else (float(given),):
+    estimate = hints.get("learning_rate")
+    mistakes = []
+    for rate in LEARNING_RATES if estimate is None else (float(estimate),):
 
         def rule(desk: Desk, here: int, above: Above, rate: float = rate) -> Array:
             weight = desk.weights[here + 1] - desk.number(rate) * above.gradient
             return desk.through(here, above.delta @ weight.T)
 
         replaced = {("hidden_delta", here): rule for here in range(last)}
-        found.append(
+        mistakes.append(
             Mistake("updated-weights", f"rate {rate:g}", layer, "hidden_delta", replaced, spreads=True)
         )
-    return found
+    return mistakes
 
 
 def _unmasked(problem: Problem, layer: int) -> dict[str, Rule]:
@@ -84,7 +84,7 @@ def _unscaled(problem: Problem, layer: int) -> dict[str, Rule]:
 
 
 def _last_path(problem: Problem, layer: int) -> dict[str, Rule]:
-    """δ_l = … where += over the units above was meant."""
+    """Assign δ_l instead of accumulating it over the units above."""
     if problem.network.layers[layer + 1].outputs < 2:
         return {}
 

@@ -1,4 +1,4 @@
-"""δ of a hidden layer with a wrong g′."""
+"""Wrong δ of a hidden layer because of a wrong g′."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from benchmarks.buggy_students.mistake import Above
 from benchmarks.students import TEXTBOOK
 from reference_impl import Problem
 
-Slope = Callable[[Desk, int], Array]  # (desk, layer) -> what stands for g′(a)
+Slope = Callable[[Desk, int], Array]  # (desk, layer) -> replacement of g′(a)
 
 
 def _with_slope(slope: Slope) -> Rule:
@@ -18,7 +18,7 @@ def _with_slope(slope: Slope) -> Rule:
 
 
 def _sloped(slopes: Callable[[Problem, int], dict[str, Slope]]) -> Rules:
-    return lambda problem, layer: {text: _with_slope(own) for text, own in slopes(problem, layer).items()}
+    return lambda problem, layer: {text: _with_slope(slope) for text, slope in slopes(problem, layer).items()}
 
 
 def _missing(problem: Problem, layer: int) -> dict[str, Rule]:
@@ -30,8 +30,8 @@ def _at_activation(problem: Problem, layer: int) -> dict[str, Slope]:
         return {}
 
     def slope(desk: Desk, layer: int) -> Array:
-        own, z = TEXTBOOK[desk.activation(layer)], desk.unmasked[layer]
-        return own.slope(z, own.value(z))
+        function, z = TEXTBOOK[desk.activation(layer)], desk.unmasked[layer]
+        return function.slope(z, function.value(z))
 
     return {"g'(z)": slope}
 
@@ -53,21 +53,21 @@ def _at_preactivation(problem: Problem, layer: int) -> dict[str, Slope]:
 
 
 def _wrong(problem: Problem, layer: int) -> dict[str, Slope]:
-    """Another activation's g′; tanh's formula with a slip; the formula in z of another squashing function."""
-    own = name_of(problem, layer)
-    found: dict[str, Slope] = {}
+    """Return g′ of another activation, wrong formulas for tanh, and the formula in z of sigmoid or tanh."""
+    activation = name_of(problem, layer)
+    slopes: dict[str, Slope] = {}
     for name, row in TEXTBOOK.items():
-        if name not in (own, "identity"):
-            found[f"g' of {name}"] = lambda desk, layer, row=row: row.slope(
+        if name not in (activation, "identity"):
+            slopes[f"g' of {name}"] = lambda desk, layer, row=row: row.slope(
                 desk.a[layer], row.value(desk.a[layer])
             )
-    if own == "tanh":
+    if activation == "tanh":
         for text, slip in SLIPS.items():
-            found[text] = lambda desk, layer, slip=slip: slip(desk.unmasked[layer])
-    if own in OUTPUT_FORMS:
-        other = "tanh" if own == "sigmoid" else "sigmoid"
-        found[f"{other}'s formula in z"] = lambda desk, layer: OUTPUT_FORMS[other](desk.unmasked[layer])
-    return found
+            slopes[text] = lambda desk, layer, slip=slip: slip(desk.unmasked[layer])
+    if activation in OUTPUT_FORMS:
+        other = "tanh" if activation == "sigmoid" else "sigmoid"
+        slopes[f"{other}'s formula in z"] = lambda desk, layer: OUTPUT_FORMS[other](desk.unmasked[layer])
+    return slopes
 
 
 def _relu_on_upstream(problem: Problem, layer: int) -> dict[str, Rule]:
@@ -79,11 +79,11 @@ def _relu_on_upstream(problem: Problem, layer: int) -> dict[str, Rule]:
 def _wrong_mask(problem: Problem, layer: int) -> dict[str, Rule]:
     if name_of(problem, layer) != "relu":
         return {}
-    found: dict[str, Rule] = {}
+    rules: dict[str, Rule] = {}
     width = problem.network.layers[layer].outputs
-    for other, own in enumerate(problem.network.layers):
-        if other != layer and own.outputs == width:
-            found[f"mask of layer {other}"] = _with_slope(
+    for other, other_layer in enumerate(problem.network.layers):
+        if other != layer and other_layer.outputs == width:
+            rules[f"mask of layer {other}"] = _with_slope(
                 lambda desk, layer, other=other: (desk.a[other] > 0).astype(desk.dtype)
             )
 
@@ -91,8 +91,8 @@ def _wrong_mask(problem: Problem, layer: int) -> dict[str, Rule]:
         upstream = down(desk, layer, above)
         return upstream * (upstream > 0)
 
-    found["mask of the upstream"] = of_upstream
-    return found
+    rules["mask of the upstream"] = of_upstream
+    return rules
 
 
 SLOPES = {

@@ -1,4 +1,4 @@
-"""The loss at the output, as a textbook derives it: ∂R/∂z of the last layer, and its δ."""
+"""Textbook derivatives of the loss: ∂R/∂z of the last layer, and its δ."""
 
 import numpy as np
 
@@ -8,16 +8,16 @@ FUSED = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}  # whose
 
 
 def scale(desk: Desk, factor: float | None = None) -> Array:
-    """What multiplies one term: the loss's factor and its means."""
+    """Return the factor of one term of the loss, including its means."""
     risk = desk.problem.risk
-    found = desk.number(risk.factor if factor is None else factor)
+    total_factor = desk.number(risk.factor if factor is None else factor)
     if risk.outputs == "mean":
-        found = found / desk.number(desk.outputs)
-    return found / desk.number(desk.examples) if risk.batch == "mean" else found
+        total_factor = total_factor / desk.number(desk.outputs)
+    return total_factor / desk.number(desk.examples) if risk.batch == "mean" else total_factor
 
 
 def error(desk: Desk, loss: str | None = None, on: str | None = None, factor: float | None = None) -> Array:
-    """∂R/∂z of the last layer, penalties apart; under another loss than the declared one where asked."""
+    """Return ∂R/∂z of the last layer without penalties. loss, on, factor: None for the declared loss."""
     loss, on = loss or desk.problem.risk.loss.name, on or desk.problem.risk.on
     f, y = desk.z[-1], desk.y
     if loss == "mse":
@@ -30,12 +30,12 @@ def error(desk: Desk, loss: str | None = None, on: str | None = None, factor: fl
 
 
 def is_fused(desk: Desk, loss: str, on: str) -> bool:
-    """Whether loss and last activation are one function, whose δ is p − y."""
+    """True if loss and last activation form one function with δ = p − y."""
     return on == "probabilities" and desk.activation(desk.last) == FUSED.get(loss)
 
 
 def delta(desk: Desk, loss: str | None = None, on: str | None = None, factor: float | None = None) -> Array:
-    """∂R/∂a of the last layer."""
+    """Return ∂R/∂a of the last layer."""
     loss, on = loss or desk.problem.risk.loss.name, on or desk.problem.risk.on
     if is_fused(desk, loss, on):
         f, y = desk.z[-1], desk.y

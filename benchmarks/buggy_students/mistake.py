@@ -1,4 +1,4 @@
-"""One mistake at one place, and the table's row that knows its forms."""
+"""Data classes of a mistake at one place and of a bug with all its forms."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Gradients = dict[str, Array]
 
 @dataclass(frozen=True, eq=False)
 class Above:
-    """What came down from the layer above: its δ, ∂R/∂z of it, and its weight's gradient as handed in."""
+    """Values of the layer above: its δ, its ∂R/∂z, and the submitted gradient of its weight."""
 
     delta: Array
     error: Array
@@ -23,7 +23,7 @@ class Above:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """A gradient before it is handed in: what the data say, and what the penalties add; by parameter."""
+    """Gradients of the data term and of the penalties, by parameter, before they are added."""
 
     data: Gradients
     penalty: Gradients
@@ -39,15 +39,16 @@ def handed_in(total: Gradients) -> Parts:
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """What is wrong in one student's program.
+    """Mistake in a student's program.
 
-    layer: where it enters; None for the whole network. spreads: every layer below makes it again.
-    replaced: by equation and layer, what stands in the equation's place:
+    layer: layer of the mistake; None for the whole network.
+    spreads: True if every layer below repeats the mistake.
+    replaced: replacements of equations, by equation and layer:
         ("output_delta", L): desk -> δ_L.
         ("hidden_delta", l): (desk, l, Above) -> δ_l.
-        ("weight_gradient", l), ("bias_gradient", l): (desk, l, δ_l) -> the data's part.
-        ("penalty", l): (desk, l) -> the penalties' parts of weight and bias.
-    finish: what is done to the gradients before they are handed in.
+        ("weight_gradient", l), ("bias_gradient", l): (desk, l, δ_l) -> gradient of the data term.
+        ("penalty", l): (desk, l) -> gradients of the penalties with respect to weight and bias.
+    finish: function that changes the gradients before they are submitted.
     """
 
     bug: str
@@ -61,7 +62,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a problem should have for a bug to be possible at all; None: as it comes."""
+    """Properties that a problem must have for a bug to be possible; None for no requirement."""
 
     equal_widths: bool = False
     masks: bool = False
@@ -82,10 +83,11 @@ Forms = Callable[[Problem, int | None, Hints], list[Mistake]]
 
 @dataclass(frozen=True)
 class Student:
-    """One bug: all its forms at a place (none where it cannot be made), under what was estimated of it.
+    """Bug with all its forms.
 
-    hints: a diagnosis's estimates (`factor`, `learning_rate`, `weights`, `threshold`, `digits`), which then
-        replace the forms' own choices, so that an explanation can be repeated.
+    forms: function of (problem, layer, hints) that returns the forms at a layer; empty if the bug is
+        impossible there. hints: estimates of a diagnosis (`factor`, `learning_rate`, `weights`, `threshold`,
+        `digits`), which replace the default values of the forms, so that an explanation can be reproduced.
     """
 
     bug: str

@@ -1,4 +1,4 @@
-"""A right program whose numbers were spoilt on the way: zeroed, clipped, cut, printed short, overflowed."""
+"""Correct gradients whose numbers are changed: zeroed, clipped, truncated, rounded or overflowed."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from benchmarks.buggy_students.mistake import (
 from benchmarks.buggy_students.overflow import OVERFLOW
 from reference_impl import Problem
 
-ROUND_NUMBERS = (100.0, 10.0, 5.0, 1.0, 0.5, 0.1, 0.05, 0.01, 0.001)  # thresholds that people write
+ROUND_NUMBERS = (100.0, 10.0, 5.0, 1.0, 0.5, 0.1, 0.05, 0.01, 0.001)  # usual clipping thresholds
 
 Change = Callable[[Gradients], Gradients]
 
@@ -27,7 +27,7 @@ Change = Callable[[Gradients], Gradients]
 def _whole(
     bug: str, changes: Callable[[Problem, Hints], dict[str, Change]], wish: Wish = AS_IT_COMES
 ) -> Student:
-    """A row whose forms change all gradients at once, just before they are handed in."""
+    """Return a bug whose forms change all gradients before they are submitted."""
 
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
         if layer is not None:
@@ -46,17 +46,17 @@ def _changed(parts: Parts, change: Change) -> Parts:
     return handed_in(change(parts.total))
 
 
-def _each(change: Callable[[Array], Array]) -> Change:
+def _elementwise(change: Callable[[Array], Array]) -> Change:
     return lambda total: {name: change(array).astype(array.dtype) for name, array in total.items()}
 
 
 def _zero(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
-    """Everything, or the weight of one layer."""
+    """Set all gradients, or the gradient of one weight, to zero."""
 
     def finish(desk: Desk, parts: Parts) -> Parts:
-        chosen = None if layer is None else f"layers.{layer}.weight"
+        changed_name = None if layer is None else f"layers.{layer}.weight"
         total = parts.total
-        return handed_in({k: np.zeros_like(v) if chosen in (None, k) else v for k, v in total.items()})
+        return handed_in({k: np.zeros_like(v) if changed_name in (None, k) else v for k, v in total.items()})
 
     if layer is None:
         return [Mistake("zero-gradient", "everything", None, "numbers", finish=finish)]
@@ -64,10 +64,10 @@ def _zero(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
 
 
 def threshold(size: float, hints: Hints) -> float:
-    """The largest round number that clips numbers of this size; or the estimated one."""
-    given = hints.get("threshold")
-    if given is not None:
-        return float(given)
+    """Return the estimated threshold, or else the largest round number below this size."""
+    estimate = hints.get("threshold")
+    if estimate is not None:
+        return float(estimate)
     return next((number for number in ROUND_NUMBERS if number < size), size / 2)
 
 
@@ -75,7 +75,7 @@ def _norm(arrays: list[Array]) -> float:
     return float(np.sqrt(sum(np.square(array.astype(np.float64)).sum() for array in arrays)))
 
 
-def _shrunk(array: Array, norm: float, hints: Hints) -> Array:
+def _scaled_to_norm(array: Array, norm: float, hints: Hints) -> Array:
     most = threshold(norm, hints)
     return array * array.dtype.type(most / norm) if norm > most else array
 
@@ -83,21 +83,24 @@ def _shrunk(array: Array, norm: float, hints: Hints) -> Array:
 def _clipped(problem: Problem, hints: Hints) -> dict[str, Change]:
     def by_norm(total: Gradients) -> Gradients:
         norm = _norm(list(total.values()))
-        return {name: _shrunk(array, norm, hints) for name, array in total.items()}
+        return {name: _scaled_to_norm(array, norm, hints) for name, array in total.items()}
 
     def by_own_norm(total: Gradients) -> Gradients:
         least = hints.get("threshold") or threshold(max(_norm([array]) for array in total.values()), {})
-        return {name: _shrunk(array, _norm([array]), {"threshold": least}) for name, array in total.items()}
+        return {
+            name: _scaled_to_norm(array, _norm([array]), {"threshold": least})
+            for name, array in total.items()
+        }
 
     def by_element(total: Gradients) -> Gradients:
         most = threshold(max(float(np.abs(array).max()) for array in total.values()), hints)
-        return _each(lambda array: np.clip(array, -most, most))(total)
+        return _elementwise(lambda array: np.clip(array, -most, most))(total)
 
     return {"by norm": by_norm, "by each parameter's norm": by_own_norm, "by element": by_element}
 
 
 def _truncated(problem: Problem, hints: Hints) -> dict[str, Change]:
-    return {"towards 0": _each(np.trunc)}
+    return {"towards 0": _elementwise(np.trunc)}
 
 
 def significant(array: Array, digits: int) -> Array:
@@ -105,14 +108,15 @@ def significant(array: Array, digits: int) -> Array:
 
 
 def _rounded(problem: Problem, hints: Hints) -> dict[str, Change]:
-    given = hints.get("digits")
-    digits = (2, 3, 4, 5) if given is None else (int(given),)
-    found = {
-        f"{count} significant digits": _each(lambda array, count=count: significant(array, count))
+    estimate = hints.get("digits")
+    digits = (2, 3, 4, 5) if estimate is None else (int(estimate),)
+    changes = {
+        f"{count} significant digits": _elementwise(lambda array, count=count: significant(array, count))
         for count in digits
     }
-    return found | {
-        f"{count} decimals": _each(lambda array, count=count: np.round(array, count)) for count in digits
+    return changes | {
+        f"{count} decimals": _elementwise(lambda array, count=count: np.round(array, count))
+        for count in digits
     }
 
 

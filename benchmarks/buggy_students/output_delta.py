@@ -1,4 +1,4 @@
-"""δ of the last layer wrong: g′ lacking or twice, softmax's Jacobian mistreated, another loss, no target."""
+"""Wrong δ of the last layer: missing or extra g′, wrong Jacobian of softmax, wrong loss, ignored targets."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ Deltas = Callable[[Problem], dict[str, Callable[[Desk], Array]]]
 
 
 def _at_output(bug: str, deltas: Deltas, wish: Wish = AS_IT_COMES, *, whole: bool = False) -> Student:
-    """A row whose forms are the ways to get δ_L, by name; `whole`: it is said of the whole network."""
+    """Return a bug with one form per wrong δ_L. whole: True if the bug concerns the whole network."""
 
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
         last = len(problem.network.layers) - 1
@@ -39,7 +39,7 @@ def _missing(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
 
 
 def _extra(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
-    """(p − y)∘p(1 − p) where p − y is already the δ."""
+    """Multiply δ = p − y by p(1 − p)."""
     risk = problem.risk
     if risk.loss.name == "mse":
         return {}
@@ -55,14 +55,14 @@ def _extra(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
 
 
 def _probabilities_of_softmax(problem: Problem) -> bool:
-    """Whether a softmax stands at the output, as the activation or within the loss."""
+    """True if the last activation or the loss contains a softmax."""
     risk = problem.risk
-    within = risk.loss.name == "cross_entropy" and risk.on == "logits" and _output(problem) == "identity"
-    return within or _output(problem) == "softmax"
+    in_loss = risk.loss.name == "cross_entropy" and risk.on == "logits" and _output(problem) == "identity"
+    return in_loss or _output(problem) == "softmax"
 
 
 def _by_probability(desk: Desk) -> tuple[Array, Array]:
-    """p, and u = ∂R/∂p."""
+    """Return p and u = ∂R/∂p."""
     if desk.activation(desk.last) == "softmax":
         return desk.z[-1], losses.error(desk)
     p = softmax(desk.z[-1])
@@ -98,21 +98,21 @@ def _twice(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
 
 
 def _another_loss(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
-    """δ of every other loss that could be taken of these outputs, under its own usual factor."""
+    """Return δ of every other loss that is possible with these outputs, with its default factor."""
     risk, output = problem.risk, _output(problem)
-    found = {}
+    deltas = {}
     for name, row in LOSSES.items():
         for on in row.on:
             if name == risk.loss.name or (on == "probabilities" and output not in ("sigmoid", "softmax")):
                 continue
             if on == "logits" and output in ("sigmoid", "softmax"):
-                continue  # squashed twice: a mistake of its own
+                continue  # the activation is applied twice, which is another bug
             if row.class_targets and risk.loss.name == "mse" and _signed_targets(problem):
                 continue
-            found[f"{name} on {on}"] = lambda desk, name=name, on=on, factor=row.default_factor: losses.delta(
-                desk, name, on, factor
+            deltas[f"{name} on {on}"] = lambda desk, name=name, on=on, factor=row.default_factor: (
+                losses.delta(desk, name, on, factor)
             )
-    return found
+    return deltas
 
 
 def _signed_targets(problem: Problem) -> bool:
@@ -120,7 +120,7 @@ def _signed_targets(problem: Problem) -> bool:
 
 
 def _no_target(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
-    """δ_L = f, scaled as the loss is; under a squared error also f∘g′, since y = 0 says the same."""
+    """Return δ_L = f with the scale of the loss; for a squared error also f∘g′, which is y = 0."""
     risk = problem.risk
 
     def plain(desk: Desk) -> Array:
@@ -132,10 +132,10 @@ def _no_target(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
 
     if risk.on == "logits" and _output(problem) != "identity":
         return {}
-    found = {"f": plain}
+    deltas = {"f": plain}
     if risk.loss.name == "mse" and _output(problem) != "identity":
-        found["f through g'"] = lambda desk: desk.through(desk.last, plain(desk))
-    return found
+        deltas["f through g'"] = lambda desk: desk.through(desk.last, plain(desk))
+    return deltas
 
 
 OUTPUT_DELTAS = (

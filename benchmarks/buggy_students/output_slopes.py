@@ -1,4 +1,4 @@
-"""A wrong g′ at the output layer: the catalogue has it of hidden layers, beginners make it here as well."""
+"""Wrong g′ at the output layer. The catalogue lists these bugs for hidden layers only."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,14 +16,14 @@ def _at_output(bug: str) -> Student:
         name = problem.network.layers[last].activation.name
         if layer != last or name in ("identity", "softmax") or problem.risk.on == "probabilities":
             return []
-        found = []
+        mistakes = []
         for text, slope in SLOPES[bug](problem, last).items():
 
             def delta(desk: Desk, slope: Slope = slope) -> Array:
                 return losses.error(desk) * slope(desk, desk.last)
 
-            found.append(Mistake(bug, text, last, "output_delta", {("output_delta", last): delta}))
-        return found
+            mistakes.append(Mistake(bug, text, last, "output_delta", {("output_delta", last): delta}))
+        return mistakes
 
     return Student(bug, forms, Wish(output="tanh"))
 

@@ -1,4 +1,4 @@
-"""Naive arithmetic, as first drafts have it: exp without a shift, 0/0; NaN where numbers are large."""
+"""Numerically naive formulas, such as exp without a shift, which give NaN for large numbers."""
 
 import numpy as np
 
@@ -15,8 +15,8 @@ NAIVE = {
 
 
 def naive_gradients(problem: Problem, dtype: type) -> tuple[dict[str, Array], int | None]:
-    """Give the gradients, and the first layer whose output or δ is no finite number (None: all are)."""
-    weights = [own.weight.astype(dtype) for own in problem.parameters]
+    """Return the gradients, and the first layer whose output or δ is not finite (None if all are)."""
+    weights = [parameters.weight.astype(dtype) for parameters in problem.parameters]
     z, pre = [problem.batch.inputs.astype(dtype)], []
     first: int | None = None
     layers = problem.network.layers
@@ -29,7 +29,7 @@ def naive_gradients(problem: Problem, dtype: type) -> tuple[dict[str, Array], in
             first = index
         z.append(value * problem.batch.masks[index].astype(dtype) if index in problem.batch.masks else value)
     upstream = _error(problem, z[-1])
-    found: dict[str, Array] = {}
+    gradients: dict[str, Array] = {}
     for index in reversed(range(len(layers))):
         if index in problem.batch.masks:
             upstream = upstream * problem.batch.masks[index].astype(dtype)
@@ -40,15 +40,15 @@ def naive_gradients(problem: Problem, dtype: type) -> tuple[dict[str, Array], in
             delta = upstream * TEXTBOOK[name].slope(pre[index], value)
         if first is None and not np.isfinite(delta).all():
             first = index
-        found[f"layers.{index}.weight"] = z[index].T @ delta
+        gradients[f"layers.{index}.weight"] = z[index].T @ delta
         if layers[index].bias:
-            found[f"layers.{index}.bias"] = delta.sum(axis=0)
+            gradients[f"layers.{index}.bias"] = delta.sum(axis=0)
         upstream = delta @ weights[index].T
-    return found, first
+    return gradients, first
 
 
 def _error(problem: Problem, f: Array) -> Array:
-    """∂R/∂z of the last layer, never fused with its activation."""
+    """Return ∂R/∂z of the last layer, not fused with its activation."""
     risk, y = problem.risk, problem.batch.targets.astype(f.dtype)
     if risk.loss.name == "mse":
         slope = 2 * (f - y)
@@ -67,8 +67,8 @@ def _forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
         return []
 
     def finish(desk: Desk, parts: Parts) -> Parts:
-        found, _ = naive_gradients(problem, desk.dtype.type)
-        return handed_in({name: found[name] + parts.penalty[name] for name in parts.data})
+        gradients, _ = naive_gradients(problem, desk.dtype.type)
+        return handed_in({name: gradients[name] + parts.penalty[name] for name in parts.data})
 
     return [Mistake("overflow", "naive formulas", layer, "numbers", finish=finish)]
 

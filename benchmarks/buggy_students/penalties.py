@@ -1,4 +1,4 @@
-"""The penalties' part of the gradient wrong while the data's is right; all are said of the whole network."""
+"""Wrong gradients of penalties in the whole network, with correct gradients of the data term."""
 
 from collections.abc import Callable
 
@@ -9,26 +9,28 @@ from benchmarks.buggy_students.desk import Array, Desk
 from benchmarks.buggy_students.mistake import Hints, Mistake, Parts, Student, Wish
 from reference_impl import Penalty, Problem
 
-# (desk, penalty, parameter, whether it is a bias) -> what a student adds for it
+# (desk, penalty, parameter, whether it is a bias) -> gradient of the penalty
 Added = Callable[[Desk, Penalty, Array, bool], Array]
 
 
-def right(desk: Desk, own: Penalty, parameter: Array, bias: bool) -> Array:
-    return penalty_slope(desk, own, parameter) if own.biases or not bias else np.zeros_like(parameter)
+def right(desk: Desk, penalty: Penalty, parameter: Array, bias: bool) -> Array:
+    if penalty.biases or not bias:
+        return penalty_slope(desk, penalty, parameter)
+    return np.zeros_like(parameter)
 
 
 def _replaced(bug: str, text: str, problem: Problem, wrong: Added, chosen: tuple[Penalty, ...]) -> Mistake:
-    """A mistake in what the chosen penalties add, everywhere."""
+    """Return a mistake that replaces the gradient of the chosen penalties in all layers."""
 
     def penalty(desk: Desk, layer: int) -> tuple[Array, Array]:
-        own = desk.biases[layer]
+        biases = desk.biases[layer]
         bias = np.zeros(desk.a[layer].shape[1], desk.dtype)
         weight = np.zeros_like(desk.weights[layer])
         for row in desk.problem.risk.penalties:
-            added = wrong if row in chosen else right
-            weight = weight + added(desk, row, desk.weights[layer], False)
-            if own is not None:
-                bias = bias + added(desk, row, own, True)
+            gradient = wrong if row in chosen else right
+            weight = weight + gradient(desk, row, desk.weights[layer], False)
+            if biases is not None:
+                bias = bias + gradient(desk, row, biases, True)
         return weight, bias
 
     layers = range(len(problem.network.layers))
@@ -36,70 +38,70 @@ def _replaced(bug: str, text: str, problem: Problem, wrong: Added, chosen: tuple
 
 
 def _penalty(bug: str, rules: Callable[[Problem, Penalty, Hints], dict[str, Added]], wish: Wish) -> Student:
-    """A row whose forms are made in one penalty, or in all of them alike."""
+    """Return a bug whose forms change one penalty or all penalties."""
 
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
         penalties = problem.risk.penalties
         if layer is not None:
             return []
-        chosen = [(own,) for own in penalties] + ([penalties] if len(penalties) > 1 else [])
+        groups = [(penalty,) for penalty in penalties] + ([penalties] if len(penalties) > 1 else [])
         return [
-            _replaced(bug, f"{text} in {'+'.join(own.norm for own in group)}", problem, rule, group)
-            for group in chosen
+            _replaced(bug, f"{text} in {'+'.join(penalty.norm for penalty in group)}", problem, rule, group)
+            for group in groups
             for text, rule in rules(problem, group[0], hints).items()
         ]
 
     return Student(bug, forms, wish)
 
 
-def _missing(problem: Problem, own: Penalty, hints: Hints) -> dict[str, Added]:
-    return {"left out": lambda desk, own, parameter, bias: np.zeros_like(parameter)}
+def _missing(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
+    return {"left out": lambda desk, penalty, parameter, bias: np.zeros_like(parameter)}
 
 
-def _factor(problem: Problem, own: Penalty, hints: Hints) -> dict[str, Added]:
+def _factor(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
     count = problem.batch.size
-    given = hints.get("factor")
-    factors = (2.0, 0.5, float(count), 1.0 / count) if given is None else (float(given),)
+    estimate = hints.get("factor")
+    factors = (2.0, 0.5, float(count), 1.0 / count) if estimate is None else (float(estimate),)
     return {
-        f"times {factor:g}": lambda desk, own, parameter, bias, factor=factor: (
-            desk.number(factor) * right(desk, own, parameter, bias)
+        f"times {factor:g}": lambda desk, penalty, parameter, bias, factor=factor: (
+            desk.number(factor) * right(desk, penalty, parameter, bias)
         )
         for factor in factors
     }
 
 
-def _on_biases(problem: Problem, own: Penalty, hints: Hints) -> dict[str, Added]:
-    if own.biases or not any(layer.bias for layer in problem.network.layers):
+def _on_biases(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
+    if penalty.biases or not any(layer.bias for layer in problem.network.layers):
         return {}
-    return {"biases too": lambda desk, own, parameter, bias: penalty_slope(desk, own, parameter)}
+    return {"biases too": lambda desk, penalty, parameter, bias: penalty_slope(desk, penalty, parameter)}
 
 
-def _missing_on_biases(problem: Problem, own: Penalty, hints: Hints) -> dict[str, Added]:
-    if not own.biases or not any(layer.bias for layer in problem.network.layers):
+def _missing_on_biases(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
+    if not penalty.biases or not any(layer.bias for layer in problem.network.layers):
         return {}
 
-    def weights_only(desk: Desk, own: Penalty, parameter: Array, bias: bool) -> Array:
-        return np.zeros_like(parameter) if bias else penalty_slope(desk, own, parameter)
+    def weights_only(desk: Desk, penalty: Penalty, parameter: Array, bias: bool) -> Array:
+        return np.zeros_like(parameter) if bias else penalty_slope(desk, penalty, parameter)
 
     return {"weights only": weights_only}
 
 
 def _of_gradient(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
-    """λ · G added where λ · w was meant, λ being what stands before w (l2) or sign w (l1)."""
+    """Add λ · G instead of λ · w (l2) or λ · sign w (l1)."""
     if layer is not None or len(problem.risk.penalties) != 1:
         return []
-    own = problem.risk.penalties[0]
-    before = own.coefficient(problem.batch.size) * (2.0 if own.norm == "l2" else 1.0)
+    penalty = problem.risk.penalties[0]
+    coefficient = penalty.coefficient(problem.batch.size) * (2.0 if penalty.norm == "l2" else 1.0)
 
     def finish(desk: Desk, parts: Parts) -> Parts:
-        strength = desk.number(before)
-        added = {
-            name: strength * array if own.biases or name.endswith("weight") else np.zeros_like(array)
+        strength = desk.number(coefficient)
+        penalties = {
+            name: strength * array if penalty.biases or name.endswith("weight") else np.zeros_like(array)
             for name, array in parts.data.items()
         }
-        return Parts(parts.data, added)
+        return Parts(parts.data, penalties)
 
-    return [Mistake("penalty-of-gradient", f"{own.norm} met G", None, "penalty", finish=finish)]
+    return [Mistake("penalty-of-gradient", f"{penalty.norm} met G", None, "penalty", finish=finish)]
 
 
 PENALTIES = (

@@ -1,4 +1,4 @@
-"""The outer product with δ wrong: another tensor for the layer's input, examples that do not count alike."""
+"""Wrong outer products with δ: a wrong input tensor, or examples with unequal weights."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def _product(
 
 
 def _activated(problem: Problem, layer: int) -> dict[str, Product]:
-    """g of the layer below (of the first layer itself, for x) on what is activated already."""
+    """Apply g of the layer below (for the first layer, its own g) to values that are already activated."""
     name = problem.network.layers[max(layer - 1, 0)].activation.name
     if name in ("identity", "softmax"):
         return {}
@@ -44,7 +44,7 @@ def _preactivation(problem: Problem, layer: int) -> dict[str, Product]:
 
 def _other_input(problem: Problem, layer: int) -> dict[str, Product]:
     layers = problem.network.layers
-    widths = [layers[0].inputs, *(own.outputs for own in layers)]
+    widths = [layers[0].inputs, *(other_layer.outputs for other_layer in layers)]
     return {
         f"z[{other}] for z[{layer}]": lambda desk, layer, delta, other=other: desk.z[other].T @ delta
         for other, width in enumerate(widths)
@@ -53,28 +53,28 @@ def _other_input(problem: Problem, layer: int) -> dict[str, Product]:
 
 
 def _transposed(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
-    """The numbers of Gᵀ in G's shape, and those of G in Gᵀ's shape, transposed."""
+    """Reshape Gᵀ to the shape of G, or reshape G to the shape of Gᵀ and transpose."""
     if layer is None or min(problem.parameters[layer].weight.shape) == 1:
         return []
     name = f"layers.{layer}.weight"
 
-    def poured(change: Callable[[Array], Array]) -> Callable[[Desk, Parts], Parts]:
+    def changed_weight(change: Callable[[Array], Array]) -> Callable[[Desk, Parts], Parts]:
         return lambda desk, parts: handed_in(parts.total | {name: change(parts.total[name])})
 
-    found = {"Gᵀ in G's shape": poured(lambda g: g.T.reshape(g.shape))}
+    changes = {"Gᵀ in G's shape": changed_weight(lambda g: g.T.reshape(g.shape))}
     if problem.parameters[layer].weight.shape[0] != problem.parameters[layer].weight.shape[1]:
-        found["G in Gᵀ's shape, transposed"] = poured(lambda g: g.reshape(g.shape[::-1]).T)
+        changes["G in Gᵀ's shape, transposed"] = changed_weight(lambda g: g.reshape(g.shape[::-1]).T)
     return [
         Mistake("transposed-gradient", text, layer, "weight_gradient", finish=finish)
-        for text, finish in found.items()
+        for text, finish in changes.items()
     ]
 
 
 def _layer_order(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
-    """Two layers' gradients exchanged, where the shapes allow it; or the whole list turned round."""
+    """Exchange the gradients of two layers of equal shape, or reverse the list of layers."""
     if layer is not None:
         return []
-    shapes = [(own.weight.shape, own.bias is None) for own in problem.parameters]
+    shapes = [(parameters.weight.shape, parameters.bias is None) for parameters in problem.parameters]
     count = len(shapes)
     orders = {}
     for low in range(count):
@@ -101,28 +101,28 @@ def _layer_order(problem: Problem, layer: int | None, hints: Hints) -> list[Mist
 
 
 def _example_weights(count: int) -> dict[str, Array]:
-    """c by the slip that makes them: n dropped (divided by N or N - 1), n twice, only the last."""
-    found: dict[str, Array] = {}
+    """Return example weights by mistake: one example dropped or counted twice, or only the last one used."""
+    weights: dict[str, Array] = {}
     if count < 2:
-        return found
-    every = np.eye(count)
+        return weights
+    identity = np.eye(count)
     for n in sorted({0, count // 2, count - 1}):
-        found[f"{n} dropped"] = 1.0 - every[n]
+        weights[f"{n} dropped"] = 1.0 - identity[n]
         if count > 2:
-            found[f"{n} dropped, over N - 1"] = (1.0 - every[n]) * count / (count - 1)
-        found[f"{n} twice"] = 1.0 + every[n]
-    found["only the last"] = every[-1]
-    found["only the last, over 1"] = every[-1] * count
-    return found
+            weights[f"{n} dropped, over N - 1"] = (1.0 - identity[n]) * count / (count - 1)
+        weights[f"{n} twice"] = 1.0 + identity[n]
+    weights["only the last"] = identity[-1]
+    weights["only the last, over 1"] = identity[-1] * count
+    return weights
 
 
 def _weighted(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
-    """In the whole program, in one layer, or in one layer's weight alone."""
-    given = hints.get("weights")
+    """Weight the examples in the whole network, in one layer, or only in the weight of one layer."""
+    estimate = hints.get("weights")
     count = problem.batch.size
-    kinds = _example_weights(count) if given is None else {"given": np.asarray(given, dtype=float)}
+    kinds = _example_weights(count) if estimate is None else {"given": np.asarray(estimate, dtype=float)}
     last = len(problem.network.layers) - 1
-    found = []
+    mistakes = []
     for text, weights in kinds.items():
 
         def product(desk: Desk, layer: int, delta: Array, weights: Array = weights) -> Array:
@@ -131,29 +131,31 @@ def _weighted(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake
         def bias(desk: Desk, layer: int, delta: Array, weights: Array = weights) -> Array:
             return (weights[:, None].astype(desk.dtype) * delta).sum(axis=0)
 
-        chosen = range(last + 1) if layer is None else (layer,)
-        both = {("weight_gradient", here): product for here in chosen}
-        both |= {("bias_gradient", here): bias for here in chosen}
-        found.append(Mistake("examples-weighted", text, layer, "weight_gradient", both))
+        changed_layers = range(last + 1) if layer is None else (layer,)
+        both = {("weight_gradient", index): product for index in changed_layers}
+        both |= {("bias_gradient", index): bias for index in changed_layers}
+        mistakes.append(Mistake("examples-weighted", text, layer, "weight_gradient", both))
         if layer is not None and problem.network.layers[layer].bias:
-            alone = {("weight_gradient", layer): product}
-            found.append(Mistake("examples-weighted", f"{text}, bias right", layer, "weight_gradient", alone))
-    return found
+            weight_only = {("weight_gradient", layer): product}
+            mistakes.append(
+                Mistake("examples-weighted", f"{text}, bias right", layer, "weight_gradient", weight_only)
+            )
+    return mistakes
 
 
 def _assigned(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
-    """Of the units above, or of the examples, the last one alone."""
+    """Use only the last unit above, or only the last example, because of = instead of +=."""
     if layer is None:
         return []
-    found = LAST_PATH.forms(problem, layer, hints)
+    mistakes = LAST_PATH.forms(problem, layer, hints)
     if problem.batch.size > 1:
         last = {
             ("weight_gradient", layer): lambda desk, layer, delta: desk.z[layer][-1:].T @ delta[-1:],
             ("bias_gradient", layer): lambda desk, layer, delta: delta[-1],
         }
         text = "only the last example"
-        found.append(Mistake("assigned-not-accumulated", text, layer, "weight_gradient", last))
-    return found
+        mistakes.append(Mistake("assigned-not-accumulated", text, layer, "weight_gradient", last))
+    return mistakes
 
 
 PRODUCTS = (

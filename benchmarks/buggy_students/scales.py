@@ -1,4 +1,4 @@
-"""The right gradient times something: a mean too much or too few, a 2, a sign, a learning rate."""
+"""Correct gradients times a factor, such as an extra or missing mean, 2, -1 or a learning rate."""
 
 from collections.abc import Callable
 
@@ -18,20 +18,22 @@ from reference_impl import Problem
 CONSTANTS = (0.1, 0.01, 0.9, 0.37, 7.0)
 
 
-def _times(factor: float, everything: bool, names: Callable[[str], bool]) -> Callable[[Desk, Parts], Parts]:
+def _times(
+    factor: float, with_penalties: bool, selects: Callable[[str], bool]
+) -> Callable[[Desk, Parts], Parts]:
     def finish(desk: Desk, parts: Parts) -> Parts:
-        chosen = desk.number(factor)
-        data = {name: chosen * array if names(name) else array for name, array in parts.data.items()}
-        if not everything:
+        number = desk.number(factor)
+        data = {name: number * array if selects(name) else array for name, array in parts.data.items()}
+        if not with_penalties:
             return Parts(data, parts.penalty)
-        added = {name: chosen * array if names(name) else array for name, array in parts.penalty.items()}
-        return handed_in({name: data[name] + added[name] for name in data})
+        penalty = {name: number * array if selects(name) else array for name, array in parts.penalty.items()}
+        return handed_in({name: data[name] + penalty[name] for name in data})
 
     return finish
 
 
 def whole(bug: str, factor: float, problem: Problem) -> list[Mistake]:
-    """The factor met the loss alone, or the penalties too: one form where there are none."""
+    """Return mistakes that scale the data term or, if there are penalties, the whole gradient."""
     forms = [
         Mistake(bug, f"data times {factor:g}", None, "loss", finish=_times(factor, False, lambda name: True))
     ]
@@ -64,35 +66,35 @@ def _outputs(problem: Problem) -> tuple[float, ...]:
 
 
 def _constant(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
-    given = hints.get("factor")
-    constants = CONSTANTS if given is None else (float(given),)
+    estimate = hints.get("factor")
+    constants = CONSTANTS if estimate is None else (float(estimate),)
     if layer is None:
         return [form for factor in constants for form in whole("constant-factor", factor, problem)]
-    found = []
+    mistakes = []
     for kind in ("weight", "bias") if problem.network.layers[layer].bias else ("weight",):
         name = f"layers.{layer}.{kind}"
         for factor in constants:
-            finish = _times(factor, True, lambda other, own=name: other == own)
+            finish = _times(factor, True, lambda other, changed=name: other == changed)
             text = f"{name} times {factor:g}"
-            found.append(Mistake("constant-factor", text, layer, f"{kind}_gradient", finish=finish))
-    return found
+            mistakes.append(Mistake("constant-factor", text, layer, f"{kind}_gradient", finish=finish))
+    return mistakes
 
 
 def _mean_again(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
-    """δ_l over N below the output: once on entering the hidden layers, or once more at each of them."""
+    """Divide δ_l by N, at the topmost hidden layer only or at every hidden layer."""
     last = len(problem.network.layers) - 1
     if last == 0 or layer != last - 1:
         return []
 
-    def divided(desk: Desk, here: int, above: Above) -> Array:
-        return desk.through(here, above.delta @ desk.weights[here + 1].T) / desk.number(desk.examples)
+    def divided(desk: Desk, index: int, above: Above) -> Array:
+        return desk.through(index, above.delta @ desk.weights[index + 1].T) / desk.number(desk.examples)
 
     once = {("hidden_delta", last - 1): divided}
-    found = [Mistake(MEAN_AGAIN, "once", last - 1, "hidden_delta", once, spreads=True)]
+    mistakes = [Mistake(MEAN_AGAIN, "once", last - 1, "hidden_delta", once, spreads=True)]
     if last > 1:
-        again = {("hidden_delta", here): divided for here in range(last)}
-        found.append(Mistake(MEAN_AGAIN, "compounding", last - 1, "hidden_delta", again, spreads=True))
-    return found
+        again = {("hidden_delta", index): divided for index in range(last)}
+        mistakes.append(Mistake(MEAN_AGAIN, "compounding", last - 1, "hidden_delta", again, spreads=True))
+    return mistakes
 
 
 MEAN_AGAIN = "batch-mean-again-in-hidden-layers"

@@ -1,1 +1,1 @@
-"""What `benchmarks.diagnosis` measures: cases, what was said of them, and whether that is right."""
+"""Cases of `benchmarks.diagnosis`, their diagnoses, and the judgement of these."""

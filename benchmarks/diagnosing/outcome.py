@@ -1,4 +1,4 @@
-"""Whether what was said of one wrong submission is right; coincidences are recomputed, never believed."""
+"""Judge the diagnosis of one wrong submission. Claimed coincidences are recomputed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,22 +9,24 @@ from benchmarks.buggy_students import AT_OUTPUT, STUDENTS, Gradients, Mistake, h
 from benchmarks.diagnosing.said import Row, Said
 from reference_impl import Problem
 
-# named: by its id. also: by another whose gradients are the same here, itself among also_consistent.
-# unlisted: by another whose gradients are the same here, itself not mentioned. unknown: by another, itself
-# among also_consistent, and these students cannot repeat the other. extra: named, and more rows beside it.
+# named: the bug is named.
+# also: another bug with the same gradients is named, and the bug is in also_consistent.
+# unlisted: another bug with the same gradients is named, and the bug is not mentioned.
+# unknown: another bug is named that these students cannot reproduce, and the bug is in also_consistent.
+# extra: the bug is named, together with others.
 KINDS = ("named", "also", "unknown", "unlisted", "unexplained", "silent", "extra", "false", "raised")
 RIGHT = ("named", "also")
 FALSE = ("false", "extra")
-# no bugs but warnings; they may stand among the diagnosis or among the warnings alone
+# reported as warnings, and possibly also in the diagnosis
 PROVENANCE = ("numerical-gradient", "lower-precision-than-declared")
-# of the largest number of all: a parameter that small is 0 but for rounding
+# relative to the largest number of all: smaller gradients are rounding errors
 SMALL = {np.float64: 1e-5, np.float32: 1e-2}
-CLOSE = {np.float64: 1e-9, np.float32: 1e-4}  # of a parameter's largest number; float32 sums lose that much
+CLOSE = {np.float64: 1e-9, np.float32: 1e-4}  # relative to a parameter's largest number
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """kind: one of KINDS, or `invisible` where no number handed in was judged incorrect."""
+    """Result for one case. kind: one of KINDS, or `invisible` if no number is judged incorrect."""
 
     seed: int
     bug: str
@@ -48,10 +50,10 @@ class Outcome:
 
 
 def alike(first: Gradients, second: Gradients, dtype: type = np.float64) -> bool:
-    """Whether all parameters that both have are the same within rounding."""
+    """True if all common parameters are equal within rounding errors."""
     with np.errstate(all="ignore"):
-        everything = np.concatenate([array.ravel() for array in first.values()]).astype(np.float64)
-        largest = float(np.abs(everything[np.isfinite(everything)]).max(initial=0.0))
+        numbers = np.concatenate([array.ravel() for array in first.values()]).astype(np.float64)
+        largest = float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0))
         for name in first.keys() & second.keys():
             a, b = first[name].astype(np.float64), second[name].astype(np.float64)
             finite = np.isfinite(a) & np.isfinite(b)
@@ -66,26 +68,26 @@ def alike(first: Gradients, second: Gradients, dtype: type = np.float64) -> bool
 def reproduced_at(
     problem: Problem, row: Row, gradients: Gradients, dtype: type, others: Iterable[Mistake] = ()
 ) -> list[int | None] | None:
-    """Give the places at which the named bug's own student hands in these very gradients.
+    """Return the layers at which the named bug reproduces these gradients.
 
-    None where no student can make that bug in this problem at all.
+    None if the bug is impossible in this problem.
     """
     students = [table[row.bug] for table in (STUDENTS, AT_OUTPUT) if row.bug in table]
-    possible, found = False, []
+    possible, layers = False, []
     for layer in [row.layer] + [other for other in places(problem) if other != row.layer]:
-        forms = [form for own in students for form in own.forms(problem, layer, row.hints)]
+        forms = [form for student in students for form in student.forms(problem, layer, row.hints)]
         possible = possible or bool(forms)
         if any(alike(hand_in(problem, [*others, form], dtype), gradients, dtype) for form in forms):
-            found.append(layer)
+            layers.append(layer)
             if layer == row.layer:
                 break
-    return found if possible else None
+    return layers if possible else None
 
 
 def judge(
     problem: Problem, mistake: Mistake, gradients: Gradients, said: Said, dtype: type
 ) -> tuple[str, bool, bool]:
-    """Give the kind, whether the place is right, and whether the equation is."""
+    """Return the kind, and whether the layer and the equation are right."""
     if not said.incorrect:
         return "invisible", False, False
     if mistake.bug in PROVENANCE and mistake.bug in said.warnings and not said.rows:
@@ -94,22 +96,22 @@ def judge(
         return "silent", False, False
     main = next((row for row in said.rows if row.bug == mistake.bug), said.rows[0])
     equation = main.equation == mistake.equation
-    here = main.layer == mistake.layer
+    is_located = main.layer == mistake.layer
     if main.bug == mistake.bug:
         rest = [row for row in said.rows if row is not main]
         repeated = mistake.spreads and all(row.bug == mistake.bug for row in rest)
-        if not here:
+        if not is_located:
             places_found = reproduced_at(problem, main, gradients, dtype)
-            here = places_found is not None and main.layer in places_found
-        return ("named" if not rest or repeated else "extra"), here, equation
+            is_located = places_found is not None and main.layer in places_found
+        return ("named" if not rest or repeated else "extra"), is_located, equation
     if any(row.bug == "unexplained" for row in said.rows):
-        return "unexplained", here, equation
+        return "unexplained", is_located, equation
     if len(said.rows) > 1:
-        return "false", here, equation
-    found = reproduced_at(problem, main, gradients, dtype)
+        return "false", is_located, equation
+    places_found = reproduced_at(problem, main, gradients, dtype)
     listed = mistake.bug in main.also
-    if found is None:
-        return ("unknown" if listed else "false"), here, equation
-    if not found:
-        return "false", here, equation
-    return ("also" if listed else "unlisted"), here or main.layer in found, equation
+    if places_found is None:
+        return ("unknown" if listed else "false"), is_located, equation
+    if not places_found:
+        return "false", is_located, equation
+    return ("also" if listed else "unlisted"), is_located or main.layer in places_found, equation

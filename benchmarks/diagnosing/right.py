@@ -1,4 +1,4 @@
-"""Right submissions of the soundness benchmark: nothing may be diagnosed in any of them."""
+"""Correct submissions of the soundness benchmark, in which no bug may be diagnosed."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ from verifier import verify
 
 
 def measure(seed: int) -> list[tuple[str, str, str, tuple[str, ...]]]:
-    """Judge right submissions of one problem: (precision, who, verdict, what was diagnosed) each."""
+    """Return (precision, program, verdict, diagnosed bugs) of the correct submissions of one problem."""
     rng = np.random.default_rng([seed, 1])
     problem = draw(rng)
-    found = []
-    for precision, who, gradients in honest_submissions(problem, rng):
+    results = []
+    for precision, program, gradients in honest_submissions(problem, rng):
         for tolerance in ("standard", "strict"):
             report = verify(
                 laid_out(submission(problem, gradients, precision, tolerance), rng), oracles=ASKED
             )
             bugs = tuple(str(getattr(row, "bug", row)) for row in report.diagnosis)
-            found.append((precision, f"{who}, {tolerance}, seed {seed}", str(report.verdict), bugs))
-    return found
+            results.append((precision, f"{program}, {tolerance}, seed {seed}", str(report.verdict), bugs))
+    return results

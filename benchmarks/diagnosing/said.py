@@ -1,4 +1,4 @@
-"""What a report said of a submission, as plain data that outlives the process it was found in."""
+"""Diagnosis of a submission as plain data that can be sent between processes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from verifier.tolerance import TOLERANCES
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a diagnosis."""
+    """Row of a diagnosis."""
 
     bug: str
     layer: int | None
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Said:
-    """rows: the diagnosis. incorrect: the parameters judged incorrect. warnings: their codes."""
+    """Summary of a report: diagnosis, incorrect parameters and codes of the warnings."""
 
     verdict: str
     incorrect: tuple[str, ...]
@@ -64,9 +64,9 @@ def submission(
     )
 
 
-def said_of(given: Submission | Mapping[str, Any]) -> Said:
-    """Judge it by the oracles that decide."""
-    return read(verify(given, oracles=ASKED))
+def said_of(submitted: Submission | Mapping[str, Any]) -> Said:
+    """Return the summary of the report on a submission, by the deciding oracles."""
+    return read(verify(submitted, oracles=ASKED))
 
 
 def read(report: Report) -> Said:

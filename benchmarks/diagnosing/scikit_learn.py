@@ -1,7 +1,7 @@
-"""scikit-learn's own `MLPRegressor`, run live: its gradient against its own squared error (issue #8349).
+"""Compare the gradient of scikit-learn's `MLPRegressor` with its own squared error (issue #8349).
 
-Its loss is a mean over outputs, its gradient a sum: C times too much.
-scikit-learn comes with the test dependencies.
+The loss is a mean over the outputs, but the gradient is a sum, which is larger by the number of outputs.
+Requires scikit-learn, which is a test dependency.
 """
 
 import warnings
@@ -14,7 +14,7 @@ OUTPUTS = 3
 
 
 def submission(activation: str = "tanh", alpha: float = 0.0, examples: int = 8, seed: int = 0) -> dict:
-    """Give what `MLPRegressor` computes, loss and gradient both, as the contract's document."""
+    """Return the loss and the gradient that `MLPRegressor` computes, as a document."""
     from sklearn.neural_network import MLPRegressor
 
     rng = np.random.default_rng(seed)
@@ -24,7 +24,7 @@ def submission(activation: str = "tanh", alpha: float = 0.0, examples: int = 8, 
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.fit(x, y)  # one step: it makes the parameters
+        model.fit(x, y)  # one step, which initialises the parameters
     count = len(model.coefs_)
     deltas, weights, biases = [None] * count, [None] * count, [None] * count
     loss, weights, biases = model._backprop(x, y, None, [x] + [None] * count, deltas, weights, biases)
@@ -33,10 +33,10 @@ def submission(activation: str = "tanh", alpha: float = 0.0, examples: int = 8, 
     layers[-1]["activation"] = "identity"
 
     def by_name(matrices: list, vectors: list) -> dict:
-        found = {}
+        arrays = {}
         for index, (matrix, vector) in enumerate(zip(matrices, vectors, strict=True)):
-            found[f"layers.{index}.weight"], found[f"layers.{index}.bias"] = matrix, vector
-        return found
+            arrays[f"layers.{index}.weight"], arrays[f"layers.{index}.bias"] = matrix, vector
+        return arrays
 
     penalty = {"l2": {"strength": alpha}} if alpha else {}
     return {
@@ -51,11 +51,11 @@ def submission(activation: str = "tanh", alpha: float = 0.0, examples: int = 8, 
 
 
 def measure() -> list[tuple[str, Said]]:
-    """Give what is said of it, by the model's settings."""
-    found = []
+    """Return a description of the model's settings and the diagnosis, for several settings."""
+    results = []
     for activation in ("identity", "logistic", "tanh", "relu"):
         for alpha in (0.0, 0.05):
             for examples in (1, 3, 8):
-                given = submission(activation, alpha, examples)
-                found.append((f"{activation}, alpha {alpha:g}, N = {examples}", said_of(given)))
-    return found
+                document = submission(activation, alpha, examples)
+                results.append((f"{activation}, alpha {alpha:g}, N = {examples}", said_of(document)))
+    return results

@@ -1,4 +1,4 @@
-"""One bug in one random problem, handed in in one of four manners."""
+"""Cases with one bug in one random problem, submitted in different ways."""
 
 import traceback
 import zlib
@@ -17,13 +17,19 @@ from verifier.documents.reading import read_submission
 from verifier.documents.submission_document import document_of
 from verifier.submission import Submission
 
-_STRIDE = 367  # prime to the number of cells: consecutive seeds visit all of them
+_STRIDE = 367  # coprime to the number of cells, so that consecutive seeds visit all cells
 _ATTEMPTS = 60
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How gradients are handed in: their format, whether some are missing, in other layouts; by whom."""
+    """Way of submitting gradients.
+
+    dtype: precision of the computation.
+    missing: True if some gradients are missing.
+    laid_out: True if the arrays have random layouts.
+    students: bugs by id.
+    """
 
     dtype: type = np.float64
     missing: bool = False
@@ -57,15 +63,16 @@ class Case:
         sizes = "-".join(str(size) for size in [layers[0].inputs, *(layer.outputs for layer in layers)])
         risk = problem.risk
         extras = ["" if layers[0].bias else "no bias", "masks" if problem.batch.masks else ""]
-        extras += [f"{own.norm} {own.batch} {own.biases}" for own in risk.penalties]
-        missing = len(problem.parameters) + sum(own.bias is not None for own in problem.parameters)
-        extras += [f"{missing - len(self.gradients)} missing" if missing > len(self.gradients) else ""]
+        extras += [f"{penalty.norm} {penalty.batch} {penalty.biases}" for penalty in risk.penalties]
+        biases = sum(parameters.bias is not None for parameters in problem.parameters)
+        missing = len(problem.parameters) + biases - len(self.gradients)
+        extras += [f"{missing} missing" if missing > 0 else ""]
         loss = f"{risk.loss.name} on {risk.on}, {risk.factor:g}, batch {risk.batch}, outputs {risk.outputs}"
         return f"{sizes} {names}, N = {problem.batch.size}, {loss} " + " ".join(filter(None, extras))
 
 
 def case_of(bug: str, seed: int, manner: Manner) -> Case | None:
-    """Draw the case of this seed: the first cell from it on in which the bug can be made."""
+    """Draw a case in the first cell, starting at the seed's, in which the bug is possible."""
     student, start = manner.students[bug], zlib.crc32(bug.encode())
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([start, seed, attempt])
@@ -75,7 +82,7 @@ def case_of(bug: str, seed: int, manner: Manner) -> Case | None:
         if possible:
             layer = possible[rng.integers(len(possible))]
             mistake = student.draw(problem, layer, rng)
-            return _handed_in(seed, cell, problem, mistake, manner, rng)
+            return _case_with(seed, cell, problem, mistake, manner, rng)
     return None
 
 
@@ -86,25 +93,25 @@ def _problem(student: Student, cell: Cell, manner: Manner, rng: np.random.Genera
     return draw(rng, cell, wish)
 
 
-def _handed_in(
+def _case_with(
     seed: int, cell: Cell, problem: Problem, mistake: Mistake, manner: Manner, rng: np.random.Generator
 ) -> Case:
     gradients = hand_in(problem, [mistake], manner.dtype)
     if manner.missing:
         kept = rng.random(len(gradients)) < 0.65
-        needed = _needed(mistake, gradients, rng)
+        needed = _required_parameter(mistake, gradients, rng)
         names = zip(gradients.items(), kept, strict=True)
         gradients = {name: array for (name, array), keep in names if keep or name == needed}
     tolerance = "strict" if mistake.bug in PROVENANCE or rng.random() < 0.25 else "standard"
     precision = "float32" if manner.dtype is np.float32 else "float64"
-    given = submission(problem, gradients, precision, tolerance)
+    submitted = submission(problem, gradients, precision, tolerance)
     if manner.laid_out:
-        given = read_submission(document_of(replace(given, convention=_convention(problem, rng))))
-    return Case(seed, cell, problem, mistake, gradients, given)
+        submitted = read_submission(document_of(replace(submitted, convention=_convention(problem, rng))))
+    return Case(seed, cell, problem, mistake, gradients, submitted)
 
 
-def _needed(mistake: Mistake, gradients: Gradients, rng: np.random.Generator) -> str:
-    """The parameter without which the mistake's own place would not be handed in at all."""
+def _required_parameter(mistake: Mistake, gradients: Gradients, rng: np.random.Generator) -> str:
+    """Return a parameter that must be submitted, so that the layer of the mistake is present."""
     if mistake.layer is None:
         return str(rng.choice(list(gradients)))
     kind = "bias" if mistake.equation == "bias_gradient" else "weight"
@@ -113,29 +120,29 @@ def _needed(mistake: Mistake, gradients: Gradients, rng: np.random.Generator) ->
 
 def _convention(problem: Problem, rng: np.random.Generator) -> Convention:
     shapes = {}
-    for index, own in enumerate(problem.parameters):
-        if own.bias is not None:
-            size = own.bias.size
+    for index, parameters in enumerate(problem.parameters):
+        if parameters.bias is not None:
+            size = parameters.bias.size
             shapes[f"layers.{index}.bias"] = [(size,), (1, size), (size, 1)][rng.integers(3)]
     return Convention(str(rng.choice(WEIGHT_LAYOUTS)), str(rng.choice(EXAMPLE_AXES)), shapes)
 
 
 def measure(work: tuple[str, int, str]) -> Outcome | None:
-    """Judge one case: (bug, seed, name of a manner) -> its outcome; None where the bug could not be made."""
+    """Judge one case of (bug, seed, name of a manner); None if the bug is impossible."""
     bug, seed, manner = work
     case = case_of(bug, seed, MANNERS[manner])
     if case is None:
         return None
     mistake = case.mistake
-    found = Outcome(seed, bug, mistake.form, mistake.layer, mistake.equation, case.about, "raised")
+    outcome = Outcome(seed, bug, mistake.form, mistake.layer, mistake.equation, case.about, "raised")
     try:
         said = said_of(case.submission)
     except Exception:
-        return replace(found, said=(traceback.format_exc(limit=-2).replace("\n", " "),))
+        return replace(outcome, said=(traceback.format_exc(limit=-2).replace("\n", " "),))
     kind, located, equation = judge(case.problem, mistake, case.gradients, said, MANNERS[manner].dtype)
     residual = max((row.residual for row in said.rows if row.bug != "unexplained"), default=0.0)
     return replace(
-        found,
+        outcome,
         kind=kind,
         located=located,
         equation_right=equation,

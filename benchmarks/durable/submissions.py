@@ -1,4 +1,4 @@
-"""Homework-size submissions, right and wrong ones, and what they are judged in this process."""
+"""Draw correct and wrong homework-size submissions, and judge them in this process."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ _SIZES, _EXAMPLES = (4, 8, 3), 8
 
 
 def draw_submissions(count: int, seed: int) -> list[bytes]:
-    """Draw submissions as lines of JSON: a third right, a third with a sign wrong, a third with an entry."""
+    """Draw submissions as lines of JSON: correct ones, wrong signs and single wrong entries in turn."""
     rng = np.random.default_rng(seed)
     return [write_document(_draw(rng, number % 3), "json").strip() for number in range(count)]
 

@@ -1,1 +1,1 @@
-"""Somebody else's reverse mode over graphs, right or with one mistake: numpy and textbook formulas alone."""
+"""Independent reverse mode over graphs, correct or with one mistake, in numpy with textbook formulas."""

@@ -1,4 +1,4 @@
-"""Wrong local rules that a student writes: those of the catalogue, and others that no catalogue lists."""
+"""Wrong local rules, those of the catalogue and others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ Wrong = Callable[[Use], Array | None]
 
 @dataclass(frozen=True)
 class Mistake:
-    """made: (uses, which of them) -> the wrong gradient; None where it cannot be made.
+    """Wrong local rule.
 
-    catalogued: whether the name is that of a row of the table of wrong local rules.
+    made: function of (uses, index of a use) that returns the wrong gradient; None if it is impossible.
+    catalogued: True if the name is an id in the table of wrong local rules.
     """
 
     name: str
@@ -46,13 +47,13 @@ def _one_copy(use: Use) -> Array | None:
     shape = use.share.shape
     if use.raw.shape == shape:
         return None
-    found = use.raw[(0,) * (use.raw.ndim - len(shape))]
-    return found[tuple(slice(1) if size == 1 else slice(None) for size in shape)]
+    first_copy = use.raw[(0,) * (use.raw.ndim - len(shape))]
+    return first_copy[tuple(slice(1) if size == 1 else slice(None) for size in shape)]
 
 
-def _turned(use: Use) -> Array | None:
-    """xᵀ ū and ū yᵀ with a factor not transposed, or the other way round and transposed back."""
-    if use.node["op"] != "matmul" or any(own.ndim != 2 for own in use.operands):
+def _not_transposed(use: Use) -> Array | None:
+    """Return xᵀ ū or ū yᵀ with a factor not transposed, or with exchanged factors."""
+    if use.node["op"] != "matmul" or any(operand.ndim != 2 for operand in use.operands):
         return None
     other = use.operands[1 - use.place]
     for x, y in ((use.upstream, other), (other, use.upstream), (other.T, use.upstream)):
@@ -89,14 +90,14 @@ def _own_factor(use: Use) -> Array | None:
 
 
 def _rows_assigned(use: Use) -> Array | None:
-    """What `gradient[indices] = upstream` leaves: of a row that stands there twice, the last."""
+    """Return the result of `gradient[indices] = upstream`, which keeps the last of repeated rows."""
     if use.node["op"] != "embedding":
         return None
-    found = np.zeros_like(use.share)
-    rows = use.upstream.reshape(-1, found.shape[1])
+    gradient = np.zeros_like(use.share)
+    rows = use.upstream.reshape(-1, gradient.shape[1])
     for row, place in zip(rows, use.operands[1].astype(int).ravel(), strict=True):
-        found[place] = row
-    return found
+        gradient[place] = row
+    return gradient
 
 
 def _without(uses: Sequence[Use], which: int) -> Array | None:
@@ -105,16 +106,16 @@ def _without(uses: Sequence[Use], which: int) -> Array | None:
     return sum(use.share for place, use in enumerate(uses) if place != which)
 
 
-def _alone(uses: Sequence[Use], which: int) -> Array | None:
+def _single_path(uses: Sequence[Use], which: int) -> Array | None:
     return uses[which].share if len(uses) > 1 else None
 
 
-def _multiplied(uses: Sequence[Use], which: int) -> Array | None:
+def _paths_multiplied(uses: Sequence[Use], which: int) -> Array | None:
     return uses[0].share * uses[1].share if len(uses) == 2 else None
 
 
 def _noise(array: Array) -> Array:
-    """Ten per cent, always the same for the same shape."""
+    """Return factors with 10 % noise, which depend only on the size."""
     return 1.0 + np.random.default_rng([7, array.size]).normal(scale=0.1, size=array.shape)
 
 
@@ -122,15 +123,15 @@ def _small_entry_doubled(use: Use) -> Array | None:
     sizes = np.where(use.share == 0, np.inf, np.abs(use.share))
     if use.share.size < 2 or not np.isfinite(sizes.min()):
         return None
-    found = use.share.copy()
-    found.flat[int(sizes.argmin())] *= 2.0
-    return found
+    gradient = use.share.copy()
+    gradient.flat[int(sizes.argmin())] *= 2.0
+    return gradient
 
 
 def _one_entry_lost(use: Use) -> Array:
-    found = use.share.copy()
-    found.flat[int(np.abs(found).argmax())] = 0.0
-    return found
+    gradient = use.share.copy()
+    gradient.flat[int(np.abs(gradient).argmax())] = 0.0
+    return gradient
 
 
 _NO_FUNCTION = ("negate", "transpose", "reshape", "concatenate", "slice", "sum", "mean", "max", "log_softmax")
@@ -138,15 +139,15 @@ _NO_FUNCTION = ("negate", "transpose", "reshape", "concatenate", "slice", "sum",
 CATALOGUED = (
     Mistake("missing-local-derivative", _of_share(_upstream), True),
     Mistake("missing-path", _without, True),
-    Mistake("assigned-for-accumulated", _alone, True),
+    Mistake("assigned-for-accumulated", _single_path, True),
     Mistake("broadcast-not-summed", _of_share(_one_copy), True),
-    Mistake("matmul-operands-exchanged", _of_share(_turned), True),
+    Mistake("matmul-operands-exchanged", _of_share(_not_transposed), True),
     Mistake("multiply-operands-exchanged", _of_share(_own_factor), True),
     Mistake("repeated-rows-assigned", _of_share(_rows_assigned), True),
     Mistake("wrong-sign", _of_share(lambda use: -use.share), True),
     Mistake("derivative-of-value", _of_share(_at_value), True),
     Mistake("count-factor", _of_share(_count_forgotten), True),
-    Mistake("paths-multiplied", _multiplied, True),
+    Mistake("paths-multiplied", _paths_multiplied, True),
 )
 UNCATALOGUED = (
     Mistake("a factor of 0.7", _of_share(lambda use: 0.7 * use.share)),

@@ -1,6 +1,6 @@
-"""What each operation computes and hands back, as a textbook has it; nothing of GradJury is used.
+"""Textbook formulas of each operation, forward and backward, without GradJury.
 
-A rule's `back` may give gradients of the shape that broadcasting made; whoever adds them up sums the copies.
+`back` may return gradients in the broadcast shape; the caller sums over the broadcast axes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +17,18 @@ _erf = np.vectorize(erf, otypes=[float])
 
 @dataclass(frozen=True)
 class Rule:
-    """forward: (operands, options) -> value. back: (upstream, operands, value, options) -> one each."""
+    """Formulas of an operation.
+
+    forward: function of (operands, options) that returns the value.
+    back: function of (upstream, operands, value, options) that returns one gradient per operand.
+    """
 
     forward: Callable[[Sequence[Array], Options], Array]
     back: Callable[[Array, Sequence[Array], Array, Options], Sequence[Array | None]]
 
 
 def _of_one(forward: Callable[..., Array], slope: Callable[..., Array]) -> Rule:
-    """Make the rule of a function entry by entry; slope: (operand, value, options)."""
+    """Return the rule of an elementwise function. slope: function of (operand, value, options)."""
     return Rule(lambda x, o: forward(x[0], o), lambda u, x, z, o: [u * slope(x[0], z, o)])
 
 
@@ -63,8 +67,8 @@ def _matmul_back(u: Array, x: Sequence[Array], z: Array, o: Options) -> list[Arr
 
 def _axes(x: Array, o: Options) -> tuple[int, ...]:
     axis = o.get("axis")
-    given = range(x.ndim) if axis is None else axis if isinstance(axis, list) else [axis]
-    return tuple(own % x.ndim for own in given)
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, list) else [axis]
+    return tuple(index % x.ndim for index in axes)
 
 
 def _reduced(x: Array, o: Options, how: Callable[..., Array]) -> Array:
@@ -101,20 +105,20 @@ def _transpose_back(u: Array, x: Sequence[Array], z: Array, o: Options) -> list[
 
 def _pieces(u: Array, x: Sequence[Array], z: Array, o: Options) -> list[Array]:
     axis = o.get("axis", 0)
-    return list(np.split(u, np.cumsum([own.shape[axis] for own in x])[:-1], axis=axis))
+    return list(np.split(u, np.cumsum([operand.shape[axis] for operand in x])[:-1], axis=axis))
 
 
 def _index(o: Options) -> tuple[Any, ...]:
-    def one(own: Any) -> Any:
-        return slice(None) if own is None else slice(*own) if isinstance(own, list) else own
+    def entry(item: Any) -> Any:
+        return slice(None) if item is None else slice(*item) if isinstance(item, list) else item
 
-    return tuple(one(own) for own in o["index"])
+    return tuple(entry(item) for item in o["index"])
 
 
 def _placed(u: Array, x: Sequence[Array], z: Array, o: Options) -> list[Array]:
-    found = np.zeros(x[0].shape)
-    found[_index(o)] = u
-    return [found]
+    gradient = np.zeros(x[0].shape)
+    gradient[_index(o)] = u
+    return [gradient]
 
 
 def _looked_up(x: Sequence[Array], o: Options) -> Array:
@@ -122,10 +126,10 @@ def _looked_up(x: Sequence[Array], o: Options) -> Array:
 
 
 def _look_up_back(u: Array, x: Sequence[Array], z: Array, o: Options) -> list[Array | None]:
-    found = np.zeros(x[0].shape)
+    gradient = np.zeros(x[0].shape)
     for place, row in zip(x[1].astype(int).ravel(), u.reshape(-1, x[0].shape[1]), strict=True):
-        found[place] += row
-    return [found, None]
+        gradient[place] += row
+    return [gradient, None]
 
 
 def _rows(x: Array) -> Array:
@@ -133,7 +137,7 @@ def _rows(x: Array) -> Array:
 
 
 def scale_of(x: Sequence[Array], o: Options, factor: float) -> float:
-    """What a loss multiplies the sum of its terms by."""
+    """Return the factor of the sum of a loss's terms."""
     rows = _rows(x[0])
     divisor = rows.shape[0] if o.get("batch", "mean") == "mean" else 1
     divisor *= rows.shape[1] if o.get("outputs", "sum") == "mean" else 1

@@ -1,4 +1,4 @@
-"""A graph's document forward and back, node by node, with a change at one place where that is asked."""
+"""Run a graph's document forward and backward, optionally with a mistake at one place."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,12 @@ from benchmarks.graph_students.rules import RULES, Array
 
 @dataclass(frozen=True)
 class Use:
-    """One use of a value: by a node, as its operand number `place`. raw: handed back, copies not summed."""
+    """Use of a value as an operand of a node.
+
+    place: index of the operand.
+    raw: contribution to the gradient in the broadcast shape.
+    share: contribution in the shape of the operand.
+    """
 
     node: Mapping[str, Any]
     place: int
@@ -29,7 +34,7 @@ def forward(document: Mapping[str, Any]) -> dict[str, Array]:
     values = {**document["inputs"], **document["parameters"]}
     with np.errstate(all="ignore"):
         for node in document["network"]["nodes"]:
-            operands = [values[own] if isinstance(own, str) else np.asarray(own) for own in node["args"]]
+            operands = [values[arg] if isinstance(arg, str) else np.asarray(arg) for arg in node["args"]]
             values[node["name"]] = np.asarray(RULES[node["op"]].forward(operands, node))
     return values
 
@@ -37,13 +42,14 @@ def forward(document: Mapping[str, Any]) -> dict[str, Array]:
 def backward(
     document: Mapping[str, Any], values: Mapping[str, Array], at: str = "", change: Change | None = None
 ) -> tuple[dict[str, Array], dict[str, list[Use]]]:
-    """Give ∂output/∂v of every v by plain name, and every use of it. The gradient of `at` is changed.
+    """Return ∂output/∂v and the uses of every value v, by name.
 
-    Data, which nobody differentiates, has no uses.
+    at, change: function that replaces the gradient of the value with this name.
+    Values that are not differentiated, such as targets, have no uses.
     """
     uses: dict[str, list[Use]] = {name: [] for name in values}
     nodes = {node["name"]: node for node in document["network"]["nodes"]}
-    found = {}
+    gradients = {}
     leaves = [*document["inputs"], *document["parameters"]]
     with np.errstate(all="ignore"):
         for name in [*reversed(nodes), *leaves]:
@@ -51,17 +57,15 @@ def backward(
             gradient = sum((use.share for use in uses[name]), start(values[name].shape))
             if name == at and change is not None:
                 gradient = change(uses[name])
-            found[name] = np.asarray(gradient)
+            gradients[name] = np.asarray(gradient)
             if name in nodes:
-                for operand, use in _handed_back(nodes[name], values, found[name]):
+                for operand, use in _uses_of(nodes[name], values, gradients[name]):
                     uses[operand].append(use)
-    return found, uses
+    return gradients, uses
 
 
-def _handed_back(
-    node: Mapping[str, Any], values: Mapping[str, Array], upstream: Array
-) -> list[tuple[str, Use]]:
-    operands = [values[own] if isinstance(own, str) else np.asarray(own) for own in node["args"]]
+def _uses_of(node: Mapping[str, Any], values: Mapping[str, Array], upstream: Array) -> list[tuple[str, Use]]:
+    operands = [values[arg] if isinstance(arg, str) else np.asarray(arg) for arg in node["args"]]
     value = values[node["name"]]
     raws = RULES[node["op"]].back(upstream, operands, value, node)
     return [
@@ -75,8 +79,8 @@ def _handed_back(
 
 
 def summed(raw: Array, shape: tuple[int, ...]) -> Array:
-    """Add up what broadcasting copied."""
-    found = np.asarray(raw)
-    found = found.sum(axis=tuple(range(found.ndim - len(shape))))
-    stretched = tuple(axis for axis, size in enumerate(shape) if size == 1 != found.shape[axis])
-    return found.sum(axis=stretched, keepdims=True) if stretched else found
+    """Return the array summed over the broadcast axes."""
+    array = np.asarray(raw)
+    array = array.sum(axis=tuple(range(array.ndim - len(shape))))
+    broadcast = tuple(axis for axis, size in enumerate(shape) if size == 1 != array.shape[axis])
+    return array.sum(axis=broadcast, keepdims=True) if broadcast else array

@@ -1,1 +1,1 @@
-"""What a student can find out of a hidden gradient: by count, by measurement, by attack and by the clock."""
+"""Information about a hidden gradient in reports: bounds, measurements, attacks and timing."""

@@ -1,7 +1,7 @@
-"""How many different documents a level can give to one submission, counted from what a document may say.
+"""Count the different reports that are possible for one submission, as a bound on the information.
 
-What depends on the submission and the published problem alone (missing parameters, the precision, warnings)
-tells nothing of the hidden gradient and is not counted.
+Content that depends only on the submission and the published problem (missing parameters, precision,
+warnings) carries no information about the hidden gradient and is not counted.
 """
 
 from math import log2
@@ -9,14 +9,14 @@ from math import log2
 from verifier.allowed import Allowed
 from verifier.diagnosis.bugs import BUGS
 
-VERDICTS = 3  # correct, incorrect, undecided; who leaves a parameter out knows that it is missing
+VERDICTS = 3  # correct, incorrect, undecided; a missing parameter is known to the student
 EQUATIONS_OF_LAYER = 3  # δ, weight gradient, bias gradient
 EQUATIONS_OF_WHOLE = 3  # loss, penalty, numbers
-SIGNS = 2  # beside another factor, a sign
+SIGNS = 2  # a bug may be combined with a flipped sign
 
 
 def bound(allowed: Allowed | None, layers: int, parameters: int) -> float:
-    """Give bits that one submission can tell at most."""
+    """Return an upper bound on the information in the report on one submission, in bits."""
     if allowed is None:
         return 0.0
     bits = (parameters if allowed.parameters else 1) * log2(VERDICTS)

@@ -1,4 +1,4 @@
-"""A student who guesses one number of the gradient, and learns from what each guess is told."""
+"""Attack that guesses one number of the gradient from the reports on earlier guesses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,17 +10,20 @@ from verifier import student_diagnosis
 from verifier.allowed import DEFAULT
 from verifier.diagnosis.bugs import BUGS
 
-RANGE = 1.0  # what the student knows at the start: the number is between −1 and 1
-AFFORDABLE = 3000  # submissions that a scan really makes; beyond, it is extrapolated
+RANGE = 1.0  # prior knowledge: the number is between −1 and 1
+AFFORDABLE = 3000  # longer scans are extrapolated and not run
 _BISECTIONS = 44
 
 
 @dataclass(frozen=True)
 class Scan:
-    """radius: how far off a guess may be and pass. expected: submissions until one passes, on average.
+    """Result of an attack.
 
-    made: those of a scan that was really made; None where it would take too many.
-    bisecting: submissions after the first hit. digits: that they gave.
+    radius: largest error of a guess that passes.
+    expected: expected number of submissions until a guess passes.
+    made: actual number of submissions; None if the scan was not run because it is too long.
+    bisecting: submissions after the first hit.
+    digits: additional digits from the bisection.
     """
 
     tolerance: str
@@ -45,7 +48,7 @@ def _edge(inside: float, outside: float, passing: Callable[[float], bool], steps
 
 
 def scan(tolerance: str, precision: str) -> Scan:
-    """Try every window once; then bisect both edges of the one that passes, whose middle is the answer."""
+    """Try every interval once, then bisect both ends of the one that passes; its midpoint is the answer."""
     truth = float(right()[GUESSED][0])
 
     def passing(value: float) -> bool:
@@ -63,27 +66,28 @@ def scan(tolerance: str, precision: str) -> Scan:
                 break
     upper = _edge(hit, hit + 2.1 * radius, passing, _BISECTIONS)
     lower = _edge(hit, hit - 2.1 * radius, passing, _BISECTIONS)
-    off = abs(0.5 * (upper + lower) - truth)
-    digits = float(np.log10(radius / max(off, 1e-17)))
+    error = abs(0.5 * (upper + lower) - truth)
+    digits = float(np.log10(radius / max(error, 1e-17)))
     return Scan(tolerance, precision, radius, expected, made, 2 * _BISECTIONS, digits)
 
 
 def digit_by_digit(enough: int = student_diagnosis.ENOUGH, digits: int = 5) -> tuple[int, int]:
-    """Search decimal by decimal for what is told to be rounded: (submissions, right decimals).
+    """Search digit by digit with the hint of the bug `rounded`.
 
-    enough: with 1, names are told of single numbers, as they were before that was mended.
+    enough: least number of wrong entries for a hint. With 1, hints are given for single numbers.
+    Return the number of submissions and the number of right decimals.
     """
     kept, student_diagnosis.ENOUGH = student_diagnosis.ENOUGH, enough
     try:
-        truth, found, made, decimals = float(right()[GUESSED][0]), 0.0, 0, 0
+        truth, estimate, made, decimals = float(right()[GUESSED][0]), 0.0, 0, 0
         hint = BUGS["rounded"].words.hint.format(place="the whole network")
         for digit in range(1, digits + 1):
-            near = {round(found + k * 10.0**-digit, digit) for k in range(-10, 11)}
-            fresh = sorted(guess for guess in near if guess != found)
-            made += len(fresh)
-            telling = [g for g in fresh if hint in told(judged({GUESSED: [g]}), DEFAULT)]
-            if telling:
-                found, decimals = max(telling, key=lambda guess: len(str(guess))), digit  # the finest
-        return made, decimals if abs(found - truth) <= 0.5001 * 10.0**-decimals and found else 0
+            near = {round(estimate + k * 10.0**-digit, digit) for k in range(-10, 11)}
+            guesses = sorted(guess for guess in near if guess != estimate)
+            made += len(guesses)
+            hits = [guess for guess in guesses if hint in told(judged({GUESSED: [guess]}), DEFAULT)]
+            if hits:
+                estimate, decimals = max(hits, key=lambda guess: len(str(guess))), digit  # most decimals
+        return made, decimals if abs(estimate - truth) <= 0.5001 * 10.0**-decimals and estimate else 0
     finally:
         student_diagnosis.ENOUGH = kept

@@ -1,4 +1,4 @@
-"""The one assignment that is attacked, and the levels of what its students see."""
+"""Assignment that is attacked, and the levels of visibility for students."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from verifier.audience import for_student
 from verifier.documents.json_text import write
 from verifier.report import Report
 
-ORACLES = ("backpropagation",)  # the others agree; here they would only take time
+ORACLES = ("backpropagation",)  # the other oracles agree and would only take time
 LEVELS: Mapping[str, Allowed | None] = {
     "nothing": None,
     "verdict": Allowed(parameters=False, layer=False, hint=False),
@@ -32,7 +32,7 @@ PROBLEM: Mapping[str, Any] = {
     "targets": [[0.0], [1.0], [1.0]],
 }
 LAYERS, PARAMETERS = 2, 4
-GUESSED = "layers.1.bias"  # one number by itself: the easiest to guess
+GUESSED = "layers.1.bias"  # a single number, which is the easiest to guess
 Gradients = Mapping[str, Any]
 
 
@@ -42,7 +42,7 @@ def judged(gradients: Gradients, diagnosis: bool = True, **fields: Any) -> Repor
 
 
 def told(report: Report, allowed: Allowed | None) -> str:
-    """Give what a student of this level gets, as bytes would."""
+    """Return the text of the report for a student with this visibility."""
     return "received" if allowed is None else write(for_student(report, allowed).to_dict())
 
 

@@ -1,4 +1,4 @@
-"""What thousands of different submissions are told: distinct documents, and their entropy."""
+"""Measure the entropy of the reports on thousands of different submissions."""
 
 import multiprocessing
 from collections import Counter
@@ -15,42 +15,44 @@ from verifier.diagnosis.mutation import mutants
 from verifier.documents.reading import read_submission
 
 WORKERS = 2
-_EXPONENTS = (-12, 3)  # of ten: errors planted in single entries
+_EXPONENTS = (-12, 3)  # decimal exponents of errors in single entries
 
 
 def bugs() -> list[dict[str, Any]]:
-    """Make every bug of the catalogue in every place and form."""
+    """Return the gradients for every bug of the catalogue at every place and in every form."""
     problem = read_submission({**PROBLEM, "gradients": {}}).problem
     trace = forward(problem.network, problem.parameters, problem.batch)
     return [dict(named(mutant.gradients)) for mutant in mutants(problem, trace)]
 
 
 def submissions(size: int, seed: int = 0) -> Iterator[Gradients]:
-    """Give the right one, each bug, and by turns pairs, single errors, random, partial, rounded and NaN."""
+    """Yield correct gradients, each bug, and then pairs of bugs, single errors and others in turn."""
     rng = np.random.default_rng(seed)
     truth, planted = right(), bugs()
     names = list(truth)
     yield from (truth, *planted)[:size]
     for turn in range(size - len(planted) - 1):
-        made = {name: np.array(array) for name, array in truth.items()}
+        gradients = {name: np.array(array) for name, array in truth.items()}
         name = names[rng.integers(len(names))]
-        place = rng.integers(made[name].size)
+        place = rng.integers(gradients[name].size)
         kind = turn % 6
         if kind == 0:
             first, second = (planted[i] for i in rng.integers(len(planted), size=2))
-            made = {n: np.array((first if rng.random() < 0.5 else second)[n]) for n in names}
+            gradients = {n: np.array((first if rng.random() < 0.5 else second)[n]) for n in names}
         elif kind == 1:
-            made[name].flat[place] += rng.choice((-1, 1)) * 10.0 ** rng.uniform(*_EXPONENTS)
+            gradients[name].flat[place] += rng.choice((-1, 1)) * 10.0 ** rng.uniform(*_EXPONENTS)
         elif kind == 2:
-            made = {n: rng.normal(size=array.shape) for n, array in made.items()}
+            gradients = {n: rng.normal(size=array.shape) for n, array in gradients.items()}
         elif kind == 3:
             source = planted[rng.integers(len(planted))]
-            made = {n: np.array(source[n]) for n in names if rng.random() < 0.5}
+            gradients = {n: np.array(source[n]) for n in names if rng.random() < 0.5}
         elif kind == 4:
-            made = {n: np.round(array, rng.integers(1, 7)) for n, array in made.items() if rng.random() < 0.7}
+            gradients = {
+                n: np.round(array, rng.integers(1, 7)) for n, array in gradients.items() if rng.random() < 0.7
+            }
         else:
-            made[name].flat[place] = rng.choice((np.nan, np.inf, -np.inf))
-        yield made
+            gradients[name].flat[place] = rng.choice((np.nan, np.inf, -np.inf))
+        yield gradients
 
 
 def answers(gradients: Gradients) -> tuple[str, ...]:
@@ -59,20 +61,20 @@ def answers(gradients: Gradients) -> tuple[str, ...]:
 
 
 def entropy(documents: Sequence[str]) -> float:
-    """Give bits, with Miller and Madow's correction of what a finite sample misses."""
+    """Return the entropy in bits, with the correction of Miller and Madow for finite samples."""
     counts = np.array(list(Counter(documents).values()), dtype=float)
     shares = counts / counts.sum()
-    missed = (len(counts) - 1) / (2.0 * counts.sum()) * log2(np.e)
-    return float(-(shares * np.log2(shares)).sum() + missed)
+    correction = (len(counts) - 1) / (2.0 * counts.sum()) * log2(np.e)
+    return float(-(shares * np.log2(shares)).sum() + correction)
 
 
 def measured(size: int, workers: int = WORKERS) -> dict[str, tuple[int, float]]:
-    """Give distinct documents and entropy by level."""
-    given = list(submissions(size))
+    """Return the number of distinct documents and their entropy by level."""
+    samples = list(submissions(size))
     if workers == 1:
-        rows = list(map(answers, given))
+        rows = list(map(answers, samples))
     else:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            rows = list(pool.map(answers, given, chunksize=20))
+            rows = list(pool.map(answers, samples, chunksize=20))
     columns = zip(*rows, strict=True)
     return {level: (len(set(column)), entropy(column)) for level, column in zip(LEVELS, columns, strict=True)}

@@ -1,4 +1,4 @@
-"""What the time of an answer tells of the verdict: in process, and from a running service."""
+"""Measure the information about the verdict in the response time, in this process and over HTTP."""
 
 import json
 import os
@@ -26,7 +26,7 @@ _PERMUTATIONS = 50
 
 
 def kinds() -> dict[str, Gradients]:
-    """Give a right submission, and some that are wrong in different ways."""
+    """Return correct gradients and several kinds of wrong ones."""
     truth, planted = right(), bugs()
     entry = {name: np.array(array) for name, array in truth.items()}
     entry["layers.0.weight"][1, 2] += 0.25
@@ -41,33 +41,34 @@ def kinds() -> dict[str, Gradients]:
 
 
 def information(classes: Sequence[Any], seconds: Sequence[float]) -> tuple[float, float]:
-    """Give bits that time tells of the class, and by how much that estimate varies where time tells nothing.
+    """Return the mutual information between time and class in bits, and twice its standard deviation.
 
-    The plug-in estimate over bins of equal counts, less its mean over permutations; their spread beside it.
+    The estimate is the plug-in estimate over bins of equal counts minus its mean over permutations. The
+    deviation is that of the permutations.
     """
     edges = np.quantile(seconds, np.linspace(0, 1, BINS + 1)[1:-1])
     bins = np.searchsorted(edges, seconds, side="right")
     _, codes = np.unique(classes, return_inverse=True)
     rng = np.random.default_rng(0)
-    by_chance = [_plug_in(rng.permutation(codes), bins) for _ in range(_PERMUTATIONS)]
-    return _plug_in(codes, bins) - float(np.mean(by_chance)), 2.0 * float(np.std(by_chance))
+    permuted = [_plug_in(rng.permutation(codes), bins) for _ in range(_PERMUTATIONS)]
+    return _plug_in(codes, bins) - float(np.mean(permuted)), 2.0 * float(np.std(permuted))
 
 
 def _plug_in(first: Any, second: Any) -> float:
     joint = np.zeros((first.max() + 1, second.max() + 1))
     np.add.at(joint, (first, second), 1.0)
     joint /= joint.sum()
-    apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
-    there = joint > 0
-    return float((joint[there] * np.log2(joint[there] / apart[there])).sum())
+    independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
+    nonzero = joint > 0
+    return float((joint[nonzero] * np.log2(joint[nonzero] / independent[nonzero])).sum())
 
 
 def in_process(repeats: int) -> tuple[list[str], list[float]]:
-    """Time judging by turns: which kind, and its seconds."""
+    """Return the kind and the seconds of each judgement, with the kinds in turn."""
     names, seconds = [], []
-    given = kinds()
+    submissions = kinds()
     for _ in range(repeats):
-        for name, gradients in given.items():
+        for name, gradients in submissions.items():
             started = time.perf_counter()
             told(judged(gradients), Allowed())
             names.append(name)
@@ -76,16 +77,22 @@ def in_process(repeats: int) -> tuple[list[str], list[float]]:
 
 
 def through_service(repeats: int, grid: float) -> tuple[list[str], list[float]]:
-    """The same through HTTP, as a student measures it, from a service of its own."""
+    """Return the kind and the seconds of each request to a service, as measured by a student.
+
+    grid: value of GRADJURY_ANSWER_GRID.
+    """
     names, seconds = [], []
-    given = {name: {n: np.asarray(a).tolist() for n, a in own.items()} for name, own in kinds().items()}
+    submissions = {
+        name: {n: np.asarray(array).tolist() for n, array in gradients.items()}
+        for name, gradients in kinds().items()
+    }
     os.environ["GRADJURY_ANSWER_GRID"] = str(grid)
     with tempfile.TemporaryDirectory() as folder, running_service(1, Path(folder)) as (url, _):
         grader = _token(Path(folder), Role.GRADER, "prof")
         hw = _post(f"{url}/v1/assignments", grader, {"problem": PROBLEM, "students_see": ["verdict"]})["id"]
         student = _token(Path(folder), Role.STUDENT, "ada", hw)
         for repeat in range(repeats + 1):
-            for name, gradients in given.items():
+            for name, gradients in submissions.items():
                 started = time.perf_counter()
                 _post(f"{url}/v1/assignments/{hw}/submissions", student, {"gradients": gradients})
                 if repeat:  # the first round warms up

@@ -1,4 +1,4 @@
-"""The graph examples with a deliberate, typical mistake each, one row per example."""
+"""Graph examples with a deliberate typical mistake, one row per example."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
