@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from benchmarks.running import Running, ask, running
+from benchmarks.support.service import Running, ask, running
 
 CHECKS = [
     not_a_server_error,

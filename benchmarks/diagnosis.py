@@ -18,10 +18,10 @@ from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.buggy_students import STUDENTS
-from benchmarks.diagnosing import pairs, right, scikit_learn, single, speed, tables, unknown
-from benchmarks.diagnosing.outcome import PROVENANCE
-from benchmarks.uncatalogued import MUTATIONS
+from benchmarks.support.buggy_students import STUDENTS
+from benchmarks.support.diagnosing import pairs, right, scikit_learn, single, speed, tables, unknown
+from benchmarks.support.diagnosing.outcome import PROVENANCE
+from benchmarks.support.uncatalogued import MUTATIONS
 
 TITLES = {
     "single": "one bug in one problem, float64",

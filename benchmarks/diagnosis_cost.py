@@ -17,10 +17,10 @@ from time import process_time
 
 import numpy as np
 
-from benchmarks.buggy_students import Wish
-from benchmarks.diagnosing.said import submission
-from benchmarks.drawing import LOSSES_ON
-from benchmarks.general_position import HIDDEN, Cell, draw
+from benchmarks.support.buggy_students import Wish
+from benchmarks.support.diagnosing.summary import submission
+from benchmarks.support.general_position import HIDDEN, Cell, draw
+from benchmarks.support.random_problems import LOSSES_ON
 from reference_impl import Problem, backpropagate, named
 from verifier import verify
 from verifier.submission import Submission

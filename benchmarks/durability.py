@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
 
-from benchmarks.durable.databases import fresh_databases
-from benchmarks.durable.processes import Processes
-from benchmarks.durable.submissions import draw_submissions, verdicts_of
+from benchmarks.support.durable.databases import fresh_databases
+from benchmarks.support.durable.processes import Processes
+from benchmarks.support.durable.submissions import draw_submissions, verdicts_of
 
 _TIMEOUT = 300  # seconds until a batch counts as stuck
 

@@ -20,8 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks.graph_students.mistakes import CATALOGUED, MISTAKES, UNCATALOGUED, Mistake
-from benchmarks.graph_students.student import Array, Use, backward, forward
+from benchmarks.support.graph_students.mistakes import CATALOGUED, MISTAKES, UNCATALOGUED, Mistake
+from benchmarks.support.graph_students.student import Array, Use, backward, forward
 from verifier.consensus import consult
 from verifier.estimate import Estimate
 from verifier.graphs.drawing.seeded import seeded_graph

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from random import Random
 from time import sleep
 
-from benchmarks.hostile_files import HOSTILE_FILES, Mutation
-from benchmarks.hostile_requests import HOSTILE_REQUESTS, Request
-from benchmarks.running import EXAMPLE, Running, ask, resident, running
+from benchmarks.support.hostile_files import HOSTILE_FILES, Mutation
+from benchmarks.support.hostile_requests import HOSTILE_REQUESTS, Request
+from benchmarks.support.service import EXAMPLE, Running, ask, resident, running
 
 LARGEST_BODY = 300_000
 SETTINGS = {"oracles": "backpropagation", "largest_body": LARGEST_BODY, "largest_inflated": 2**23}

@@ -13,12 +13,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks.leaking import graph
-from benchmarks.leaking.counting import bound
-from benchmarks.leaking.guessing import RANGE, digit_by_digit, scan
-from benchmarks.leaking.question import GUESSED, LAYERS, LEVELS, PARAMETERS
-from benchmarks.leaking.telling import measured
-from benchmarks.leaking.timing import BINS, in_process, information, through_service
+from benchmarks.support.leaking import graph
+from benchmarks.support.leaking.counting import bound
+from benchmarks.support.leaking.guessing import RANGE, digit_by_digit, scan
+from benchmarks.support.leaking.question import GUESSED, LAYERS, LEVELS, PARAMETERS
+from benchmarks.support.leaking.telling import measured
+from benchmarks.support.leaking.timing import BINS, in_process, information, through_service
 from verifier.student_diagnosis import ENOUGH
 
 

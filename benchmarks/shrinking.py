@@ -7,7 +7,7 @@ import argparse
 from dataclasses import dataclass
 from time import perf_counter
 
-from benchmarks.student_functions import BUGS, LOSS, RIGHT, backward
+from benchmarks.support.student_functions import BUGS, LOSS, RIGHT, backward
 from verifier.backward_check import check_backward
 from verifier.backward_function import parameters_of
 

@@ -21,12 +21,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks.cases import Case, seventeen
-from benchmarks.drawing import draw
-from benchmarks.kinked import consistent, draw_kinked, draw_tied, mixed
-from benchmarks.peers import installed, outcome
-from benchmarks.structured import INPUTS, draw_structured, honest_gradients
-from benchmarks.students import ORDERS, numpy_student, torch_student
+from benchmarks.support.cases import Case, seventeen
+from benchmarks.support.kinks import consistent, draw_kinked, draw_tied, mixed
+from benchmarks.support.peers import installed, outcome
+from benchmarks.support.random_problems import draw
+from benchmarks.support.structured import INPUTS, draw_structured, honest_gradients
+from benchmarks.support.students import ORDERS, numpy_student, torch_student
 from reference_impl import Problem, forward, named
 from verifier import verify
 from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention

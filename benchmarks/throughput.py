@@ -31,7 +31,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from benchmarks.judging import document
 from benchmarks.load import run_wrk, running_service
-from benchmarks.processor_time import processor_seconds
+from benchmarks.support.processor_time import processor_seconds
 from verifier.documents.files import parse_bytes
 from verifier.pipeline import verify
 
@@ -73,8 +73,8 @@ def plain(value: object) -> object:
 
 @contextmanager
 def echoing(port: int = 8999) -> Iterator[tuple[str, int]]:
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.echo:app", "--port", str(port), "--no-access-log",
-               "--http", "h11", "--log-level", "warning"]  # fmt: skip
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.support.echo_app:app", "--port", str(port),
+               "--no-access-log", "--http", "h11", "--log-level", "warning"]  # fmt: skip
     server = subprocess.Popen(command)
     try:
         time.sleep(3)
