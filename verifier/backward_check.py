@@ -1,4 +1,4 @@
-"""check_backward(): a backward function in, the smallest network on which it is wrong out."""
+"""Check a backward function for layered networks on generated problems."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,16 +18,21 @@ from verifier.report import Report
 from verifier.smallest import Question, first_failure, is_wrong, largest, smallest_failure
 from verifier.verdict import Verdict
 
-_ATTEMPTS = 8  # draws of numbers that hide no bug, to diagnose on
+_ATTEMPTS = 8  # draws of informative parameters for the diagnosis
 _LONGEST_REPLAY = 2000  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """name: the function's. problem: the smallest on which it is wrong. raised: what it raised there, if so.
+    """Failure of a backward function.
 
-    report: on that problem. diagnosed: on larger ones, whose numbers tell mistakes apart.
-    replay: the smallest problem as a submission, JSON text; empty where the function gave none.
+    name: name of the function.
+    problem: smallest problem with a wrong gradient.
+    raised: exception of the function on this problem, as text.
+    report: report on this problem.
+    diagnosed: report on a larger problem, whose parameters distinguish more bugs.
+    replay: JSON text of the smallest problem as a submission; empty if there are no gradients or if it is
+        too long.
     """
 
     name: str
@@ -55,18 +60,49 @@ def check_backward(
     outputs: int | None = None,
     problems: int = 100,
 ) -> Failure | None:
-    """Try a backward function on so many generated problems; None where it is right on all.
+    """Check a backward function on generated problems.
 
-    loss: as in a submission. hidden, output: the activations it is written for. bias: whether layers have
-    any. weights, examples: the layout that it takes and gives. classes: it takes targets as class indices.
-    least_layers: 2 for a function that needs a hidden layer. Raises: MalformedSubmission for such a loss.
+    Parameters
+    ----------
+    backward : callable
+        Function of (parameters, inputs, targets) or of (layers, parameters, inputs, targets) that returns
+        gradients by parameter.
+    loss : optional
+        Loss as in a submission.
+    hidden, output : str or sequence of str
+        Activations of the hidden layers and of the last layer.
+    bias : bool
+        True if the layers have biases.
+    weights, examples : str
+        Layout of the weights and axis of the examples that the function expects and returns.
+    classes : bool
+        True if the targets are class indices.
+    least_layers, most_layers, widest, most_examples, outputs : int
+        Bounds on the generated problems. least_layers is 2 for a function that requires a hidden layer.
+    problems : int
+        Number of problems.
+
+    Returns
+    -------
+    Failure or None
+        Failure on the smallest network with a wrong gradient; None if all gradients are correct.
+
+    Raises
+    ------
+    MalformedSubmission
+        If the loss is invalid.
+
+    Examples
+    --------
+    >>> failure = check_backward(my_backward, loss="mse", hidden="tanh")
+    >>> assert failure is None
     """
     mistakes = Mistakes()
-    read = read_loss(loss, "/loss", mistakes)
+    parsed_loss = read_loss(loss, "/loss", mistakes)
     mistakes.raise_if_any()
-    assert read is not None  # without mistakes there is a loss
+    assert parsed_loss is not None  # otherwise there were mistakes
     question = Question(
-        risk=read[0],
+        risk=parsed_loss[0],
         hidden=(hidden,) if isinstance(hidden, str) else tuple(hidden),
         output=output,
         bias=bias,
@@ -81,18 +117,18 @@ def check_backward(
     if first is None:
         return None
     smallest = smallest_failure(backward, question, style) or first
-    telling = _telling(backward, largest(question), style) or _telling(backward, first, style)
-    return _failure(backward, smallest, telling, style)
+    informative = _informative(backward, largest(question), style) or _informative(backward, first, style)
+    return _failure(backward, smallest, informative, style)
 
 
 def told(failure: Failure) -> Iterator[str]:
-    """Say which bug it is and where it shows, in a dozen lines."""
+    """Yield at most a dozen lines about a failure: the network, a wrong entry, the bug and the replay."""
     layers = failure.problem.network.layers
-    shape = "-".join(str(size) for size in (layers[0].inputs, *(layer.outputs for layer in layers)))
+    widths = "-".join(str(size) for size in (layers[0].inputs, *(layer.outputs for layer in layers)))
     names = ", ".join(layer.activation.name for layer in layers)
     count, examples = parameters_of(failure.problem), failure.problem.batch.size
     yield (
-        f"{failure.name} is wrong; the smallest network that shows it: {shape} ({names}), "
+        f"{failure.name} is wrong; the smallest network that shows it: {widths} ({names}), "
         f"{count} parameters, {examples} example{'' if examples == 1 else 's'}"
     )
     if failure.raised is not None:
@@ -106,34 +142,34 @@ def told(failure: Failure) -> Iterator[str]:
             if parameter.verdict is Verdict.MISSING:
                 yield f"  {parameter.name}: no gradient was given"
                 break
-    named = failure.diagnosed or failure.report
-    for row in named.diagnosis[:1] if named is not None else ():
+    report = failure.diagnosed or failure.report
+    for row in report.diagnosis[:1] if report is not None else ():
         yield from (f"  {line}" for line in diagnosis.in_brief(row))
     if failure.replay:
         yield "  replay: save the next line as smallest.json, then: gradjury check smallest.json"
         yield failure.replay
 
 
-def _telling(backward: Backward, failing: Problem, style: Style) -> Problem | None:
-    """Give numbers of the failing shape on which the function is wrong, and mistakes look different."""
-    drawn = (strong_numbers(failing, seed) for seed in range(_ATTEMPTS))
-    return next((problem for problem in drawn if is_wrong(backward, problem, style)), None)
+def _informative(backward: Backward, failing: Problem, style: Style) -> Problem | None:
+    """Return a problem of the failing shape with wrong gradients, in which bugs differ; None if not found."""
+    problems = (strong_numbers(failing, seed) for seed in range(_ATTEMPTS))
+    return next((problem for problem in problems if is_wrong(backward, problem, style)), None)
 
 
-def _failure(backward: Backward, smallest: Problem, telling: Problem | None, style: Style) -> Failure:
+def _failure(backward: Backward, smallest: Problem, informative: Problem | None, style: Style) -> Failure:
     name = getattr(backward, "__name__", type(backward).__name__)
     document = document_for(smallest, style)
     try:
         report = judge(backward, smallest, style, quick=False)
         replay = write(with_lists({**document, "gradients": called(backward, document)}))
-    except Exception as error:  # the function's own, or what it gave is no gradient: told to its writer
+    except Exception as error:  # raised by the function, or its result is not a gradient
         return Failure(name, smallest, f"{type(error).__name__}: {error}", None, None, "")
-    diagnosed = None if telling is None else _judged(backward, telling, style)
+    diagnosed = None if informative is None else _judge(backward, informative, style)
     return Failure(name, smallest, None, report, diagnosed, replay if len(replay) <= _LONGEST_REPLAY else "")
 
 
-def _judged(backward: Backward, problem: Problem, style: Style) -> Report | None:
+def _judge(backward: Backward, problem: Problem, style: Style) -> Report | None:
     try:
         return judge(backward, problem, style, quick=False)
-    except Exception:  # it is the smallest problem on which it is told what the function does wrong
+    except Exception:  # exceptions are reported for the smallest problem only
         return None

@@ -1,4 +1,4 @@
-"""A student's backward function: called on a problem in the conventions it was written for, then judged."""
+"""Call a student's backward function on a problem, in its own conventions, and judge the result."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,19 +17,19 @@ from verifier.pipeline import verify
 from verifier.report import Report
 
 Backward = Callable[..., Any]
-QUICK = ("backpropagation",)  # the certified reference alone: enough to find a failure
+QUICK = ("backpropagation",)  # one certified oracle is enough to find a failure
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the function takes and gives arrays. classes: targets are class indices, not rows."""
+    """Conventions of a backward function. classes: True if the targets are class indices."""
 
     convention: Convention = field(default_factory=Convention)
     classes: bool = False
 
 
 def document_for(problem: Problem, style: Style) -> dict[str, Any]:
-    """Give the problem's document with arrays, in the function's conventions, without gradients."""
+    """Return the problem's document with arrays, in the function's conventions, without gradients."""
     document = document_of(submission_of(problem, {}, convention=style.convention))
     if style.classes:
         document["targets"] = problem.batch.targets.argmax(axis=1)
@@ -37,9 +37,9 @@ def document_for(problem: Problem, style: Style) -> dict[str, Any]:
 
 
 def call(backward: Backward, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Call the function with copies: (parameters, inputs, targets), or with the layers before them.
+    """Return the gradients by parameter that the function returns for a problem.
 
-    It gives a dict by parameter; or (weight, bias) pairs or single arrays in the order of layers.
+    The function is called with copies of (parameters, inputs, targets), or of the layers and these three.
     """
     arguments = [
         {name: array.copy() for name, array in document["parameters"].items()},
@@ -51,13 +51,18 @@ def call(backward: Backward, document: Mapping[str, Any]) -> dict[str, Any]:
     return named_gradients(backward(*arguments), list(document["parameters"]))
 
 
-def named_gradients(given: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Give gradients by parameter, whatever the function puts them into; else raise TypeError."""
-    if isinstance(given, Mapping):
-        return dict(given)
-    if isinstance(given, tuple | list):
+def named_gradients(returned: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return gradients by parameter.
+
+    returned: result of the function: a dict by parameter, or a sequence of arrays or of (weight, bias) pairs
+    in the order of the layers.
+    Raises: TypeError for any other result.
+    """
+    if isinstance(returned, Mapping):
+        return dict(returned)
+    if isinstance(returned, tuple | list):
         flat: list[Any] = []
-        for item in given:
+        for item in returned:
             flat.extend(item if isinstance(item, tuple | list) and not _is_row(item) else [item])
         if len(flat) == len(names):
             return dict(zip(names, flat, strict=True))
@@ -66,16 +71,16 @@ def named_gradients(given: Any, names: Sequence[str]) -> dict[str, Any]:
             "give a dict by parameter, or all of them in this order"
         )
     raise TypeError(
-        f"expected gradients as a dict such as {{{names[0]!r}: …}}, got {type(given).__name__}; "
+        f"expected gradients as a dict such as {{{names[0]!r}: …}}, got {type(returned).__name__}; "
         "the function must return them"
     )
 
 
 def judge(backward: Backward, problem: Problem, style: Style, *, quick: bool = True) -> Report:
-    """Call the function on a problem and judge what it gives.
+    """Return the report on the gradients that the function returns for a problem.
 
-    quick: by the certified reference alone and without a diagnosis. Raises: whatever the function raises;
-    TypeError and MalformedSubmission for what are no gradients of this problem.
+    quick: use one oracle and no diagnosis.
+    Raises: any exception of the function; TypeError or MalformedSubmission for an invalid result.
     """
     document = document_for(problem, style)
     submission = read_submission({**document, "gradients": call(backward, document)})
@@ -84,12 +89,12 @@ def judge(backward: Backward, problem: Problem, style: Style, *, quick: bool = T
 
 def _takes_layers(backward: Backward) -> bool:
     try:
-        found = signature(backward).parameters.values()
-    except (TypeError, ValueError):  # some callables of C have no signature
+        parameters = signature(backward).parameters.values()
+    except (TypeError, ValueError):  # some callables written in C have no signature
         return False
     positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [p for p in found if p.kind in positional and p.default is Parameter.empty]
-    return len(needed) == 4
+    required = [p for p in parameters if p.kind in positional and p.default is Parameter.empty]
+    return len(required) == 4
 
 
 def _is_row(item: Sequence[Any]) -> bool:
@@ -97,4 +102,5 @@ def _is_row(item: Sequence[Any]) -> bool:
 
 
 def parameters_of(problem: Problem) -> int:
+    """Return the number of parameter entries."""
     return sum(array.size for _, array in named(problem.parameters))

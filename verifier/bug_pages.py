@@ -1,4 +1,4 @@
-"""Writes the catalogue's pages: `python -m verifier.bug_pages docs/bugs`."""
+"""Write the documentation pages of the bugs: `python -m verifier.bug_pages docs/bugs`."""
 
 import argparse
 from pathlib import Path
@@ -10,18 +10,21 @@ from verifier.inspecting import inspect
 
 
 def bug_pages() -> dict[str, str]:
-    """Give every page of the catalogue by its file's name."""
+    """Return the text of every page by file name."""
     return pages(BUGS.values(), coincidences())
 
 
 def coincidences() -> dict[str, dict[str, tuple[str, ...]]]:
-    """Give, by bug, others of the same numbers, and the examples in whose shape no numbers part the two."""
-    found: dict[str, dict[str, tuple[str, ...]]] = {bug: {} for bug in BUGS}
+    """Return for every bug the equivalent bugs, each with the examples in which both have equal gradients.
+
+    In those networks no choice of parameters distinguishes the two bugs.
+    """
+    equivalent: dict[str, dict[str, tuple[str, ...]]] = {bug: {} for bug in BUGS}
     for name in LAYER_EXAMPLES:
         for row in inspect(example_document(name)).bugs:
             for other in row.same_here_as:
-                found[row.bug][other] = (*found[row.bug].get(other, ()), name)
-    return found
+                equivalent[row.bug][other] = (*equivalent[row.bug].get(other, ()), name)
+    return equivalent
 
 
 def main() -> None:

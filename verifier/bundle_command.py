@@ -1,4 +1,4 @@
-"""`gradjury bundle`: its options, and what they say of themselves."""
+"""Command `gradjury bundle`: its options and help texts."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Writing a bundle: what `gradjury bundle` does with its arguments."""
+"""Implementation of `gradjury bundle`: check the options and write the bundle."""
 
 import re
 import sys
@@ -14,13 +14,13 @@ from verifier.documents.assignment_reading import read_assignment_file
 from verifier.documents.mistakes import MalformedSubmission, Mistakes, nearest, shown
 from verifier.exit_status import ExitStatus
 
-# a container's name, as a registry takes it: host:port/path:tag@digest
+# name of a container image: host:port/path:tag@digest
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 
 
 @dataclass(frozen=True, slots=True)
 class BundleChoices:
-    """What the options said, unchecked; None for what was not given."""
+    """Unchecked values of the options of `gradjury bundle`; None for an absent option."""
 
     platform: str
     folder: Path
@@ -32,9 +32,12 @@ class BundleChoices:
 
 
 def write_bundle(choices: BundleChoices) -> ExitStatus:
-    """Write the bundle, or say on standard error everything that is in the way; then nothing is written."""
+    """Write the bundle. If an option is invalid, print all errors to standard error and write nothing.
+
+    Return the exit status of the command.
+    """
     try:
-        bundle, order = _checked(choices)
+        bundle, order = _check_choices(choices)
         files = contents(bundle, order)
         write_folder(choices.folder, files)
         if bundle.archive:
@@ -44,13 +47,14 @@ def write_bundle(choices: BundleChoices) -> ExitStatus:
             print(f"{mistake.pointer}: {mistake.detail}", file=sys.stderr)  # noqa: T201
         return ExitStatus.MALFORMED
     except OSError as error:
-        found = f"{error.filename or choices.folder} ({error.strerror or error})"
-        print(f"DIR: expected a folder that can be written, got {found}", file=sys.stderr)  # noqa: T201
+        folder = f"{error.filename or choices.folder} ({error.strerror or error})"
+        print(f"DIR: expected a folder that can be written, got {folder}", file=sys.stderr)  # noqa: T201
         return ExitStatus.MALFORMED
     return ExitStatus.CORRECT
 
 
-def _checked(choices: BundleChoices) -> tuple[Bundle, Order]:
+def _check_choices(choices: BundleChoices) -> tuple[Bundle, Order]:
+    """Return the platform and the order. Raises: MalformedSubmission listing all invalid options."""
     mistakes = Mistakes()
     bundle = BUNDLES.get(choices.platform)
     if bundle is None:
@@ -64,7 +68,7 @@ def _checked(choices: BundleChoices) -> tuple[Bundle, Order]:
     if assignment is not None:
         _check_assignment(assignment, mistakes)
     mistakes.raise_if_any()
-    assert bundle is not None  # else there were mistakes
+    assert bundle is not None  # otherwise there were mistakes
     assert assignment is not None
     return bundle, Order(assignment, choices.image or "", str(UUID(choices.uuid)) if choices.uuid else "")
 

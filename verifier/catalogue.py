@@ -1,4 +1,4 @@
-"""What there is to choose from, as one document: read from the tables, never written twice."""
+"""Catalogue of activations, losses, oracles, bugs, formats and examples, read from the tables."""
 
 import inspect
 from typing import Any
@@ -18,7 +18,7 @@ from verifier.tolerance import TOLERANCES
 
 
 def catalogue() -> dict[str, Any]:
-    """Give every table that there is to choose from, examples included."""
+    """Return the catalogue as a JSON-serialisable document with one list per table."""
     return {
         "activations": [_activation(name) for name in ACTIVATIONS],
         "losses": [

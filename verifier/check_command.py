@@ -1,4 +1,4 @@
-"""`gradjury check`: its options, and what they say of themselves."""
+"""Command `gradjury check`: its options and help texts."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What `gradjury check` does with its arguments: judge every file, write the reports, tell what failed."""
+"""Implementation of `gradjury check`: judge every file, write the reports and print the errors."""
 
 import os
 import sys
@@ -29,14 +29,15 @@ from verifier.sourced import Sourced
 from verifier.sources import STANDARD_INPUT, sources_of
 from verifier.telling import tell, tell_mistakes
 
-_MANY = 10  # from how many files on a terminal sees a progress bar
+_PROGRESS_BAR_FROM = 10  # files
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the options said, unchecked. jobs: processes; None for as many as there are cores.
+    """Unchecked values of the options of `gradjury check`.
 
-    assignment: the file of what the submissions answer.
+    assignment: file of the assignment that the submissions answer.
+    jobs: number of processes; None for at most one per core.
     """
 
     assignment: Path | None = None
@@ -52,9 +53,12 @@ class Choices:
 
 
 def check_files(arguments: Sequence[str], choices: Choices, output: Path | None) -> ExitStatus:
-    """Judge every submission named, write the reports, and say on standard error what could not be judged."""
+    """Judge the named submissions and write their reports; print errors to standard error.
+
+    Return the exit status of the command.
+    """
     try:
-        manner, export, allowed = _checked(choices)
+        manner, export, allowed = _check_choices(choices)
         stream: IO[str] = sys.stdout if output is None else opened(output)
     except MalformedSubmission as error:
         tell_mistakes(error.mistakes)
@@ -64,18 +68,18 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
     with nullcontext(stream) if output is None else stream:
         quiet = choices.quiet and output is None
         writer = ReportWriter(stream, EXPORTERS[choices.format_name], export, len(sources), quiet)
-        with closing(_judged(sources, manner, choices.jobs)) as judged:
-            for own in _with_progress(judged, len(sources)):
-                statuses.append(own.status)
-                for complaint in own.complaints:
-                    tell(f"{own.path}: {complaint}")
-                writer.add(_for(choices.audience, own, allowed))
+        with closing(_judge_all(sources, manner, choices.jobs)) as outcomes:
+            for outcome in _with_progress(outcomes, len(sources)):
+                statuses.append(outcome.status)
+                for complaint in outcome.complaints:
+                    tell(f"{outcome.path}: {complaint}")
+                writer.add(_for_audience(choices.audience, outcome, allowed))
         for failure in writer.close(os.environ):
             tell(failure)
     return of_all(statuses)
 
 
-def _judged(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generator[Sourced, None, None]:
+def _judge_all(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generator[Sourced, None, None]:
     processes = processes_for(sources, jobs)
     if processes > 1 and STANDARD_INPUT not in sources:
         from verifier.judging_processes import judged_by_processes
@@ -86,25 +90,25 @@ def _judged(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generat
         yield judge(source, manner)
 
 
-def _for(audience: str, own: Sourced, allowed: Allowed) -> Sourced:
-    if own.report is None or audience == Audience.GRADER:
-        return own
+def _for_audience(audience: str, outcome: Sourced, allowed: Allowed) -> Sourced:
+    if outcome.report is None or audience == Audience.GRADER:
+        return outcome
     from verifier.audience import for_student
 
-    return replace(own, report=for_student(own.report, allowed))
+    return replace(outcome, report=for_student(outcome.report, allowed))
 
 
-def _checked(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
-    """Read what the options say; note every one that names nothing known."""
+def _check_choices(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
+    """Return the options' meaning. Raises: MalformedSubmission listing all invalid options."""
     mistakes = Mistakes()
-    for option, value, known in (
+    for option, value, valid in (
         ("--format", choices.format_name, EXPORTERS),
         ("--entries", choices.entries, ("worst", "all")),
         ("--audience", choices.audience, tuple(Audience)),
         ("--junit-dialect", choices.junit_dialect, DIALECTS),
     ):
-        if value not in known:
-            mistakes.add(option, f"one of {', '.join(known)}", repr(value))
+        if value not in valid:
+            mistakes.add(option, f"one of {', '.join(valid)}", repr(value))
     for name in choices.oracles or ():
         if name not in ORACLES and name not in all_names():
             mistakes.add("--oracles", f"names among {', '.join(all_names())}", repr(name))
@@ -133,10 +137,10 @@ def _shows_arrays(choices: Choices) -> bool:
     return EXPORTERS[choices.format_name].whole_arrays and choices.audience == Audience.GRADER
 
 
-def _with_progress(judged: Iterable[Sourced], total: int) -> Iterable[Sourced]:
-    if total < _MANY or not sys.stderr.isatty():
-        return judged
+def _with_progress(outcomes: Iterable[Sourced], total: int) -> Iterable[Sourced]:
+    if total < _PROGRESS_BAR_FROM or not sys.stderr.isatty():
+        return outcomes
     from rich.console import Console
     from rich.progress import track
 
-    return track(judged, "judging", total=total, console=Console(stderr=True), transient=True)
+    return track(outcomes, "judging", total=total, console=Console(stderr=True), transient=True)

@@ -1,4 +1,7 @@
-"""The command line `gradjury`: documents in, reports out, an exit status that fails closed."""
+"""Command line `gradjury`.
+
+The commands read documents and write reports. The exit status is 0 only if everything is correct.
+"""
 
 import errno
 import os
@@ -82,8 +85,8 @@ def example(
     if like is not None and (name is not None or not strong):
         _refuse("--like takes the place of a name, and goes with --strong")
     if name is None and not strong:
-        for known, description in offered().items():
-            typer.echo(f"{known:33} {description}")
+        for example_name, description in offered().items():
+            typer.echo(f"{example_name:33} {description}")
         return
     if name is not None and name not in offered():
         _refuse(f"expected one of {', '.join(offered())}, got {name!r}")
@@ -188,16 +191,22 @@ def _refuse_mistakes(mistakes: Iterable["Mistake"], source: str = "") -> NoRetur
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; an unforeseen error is one line and exit status 4."""
+    """Run the command line.
+
+    An unexpected error is printed as one line, with exit status 4. With GRADJURY_DEBUG set it is raised.
+    """
     open_closed_streams()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="gradjury")
     except Exception as error:
         if os.environ.get("GRADJURY_DEBUG"):
             raise
-        told = f"internal error, {type(error).__name__}: {error}"
+        message = f"internal error, {type(error).__name__}: {error}"
         remedy = "set GRADJURY_DEBUG=1 to see where, and please report it"
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            told, remedy = f"the output cannot be written: {error.strerror}", "make room, or write elsewhere"
-        typer.echo(f"gradjury: {told}; {remedy}", err=True)
+            message, remedy = (
+                f"the output cannot be written: {error.strerror}",
+                "make room, or write elsewhere",
+            )
+        typer.echo(f"gradjury: {message}; {remedy}", err=True)
         sys.exit(int(ExitStatus.INTERNAL))

@@ -1,4 +1,4 @@
-"""Submissions to start from; one row each. Their gradients are right, but for the one that says otherwise."""
+"""Example submissions, one row each. Their gradients are correct, except for `wrong-layer`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,11 @@ from verifier.graphs.examples import GRAPH_EXAMPLES, GraphExample
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """question: the document without gradients. equations: those that its gradients are made by."""
+    """Example submission.
+
+    question: function of a random generator that returns the document without gradients.
+    equations: equations that compute the gradients.
+    """
 
     name: str
     description: str
@@ -26,13 +30,13 @@ class Example:
     equations: Equations = CORRECT
 
     def document(self) -> dict[str, Any]:
-        """Give the submission's document, ready for JSON."""
+        """Return the submission as a JSON-serialisable document."""
         question = self.question(np.random.default_rng(7))
         return answered(question, partial(backpropagate, equations=self.equations))
 
 
 def _forgets_the_activation(problem: Problem, trace: Trace, layer: int, delta: Array) -> Array:
-    """∂R/∂W of the last layer from its pre-activated input a instead of z = g(a)."""
+    """Return ∂R/∂W, using the pre-activations a of the layer below instead of its outputs z = g(a)."""
     if layer == 0:
         return weight_gradient(problem, trace, layer, delta)
     return np.asarray(trace.a[layer - 1].T @ delta)
@@ -118,9 +122,9 @@ LAYER_EXAMPLES: Mapping[str, Example] = MappingProxyType(
 
 EXAMPLES: Mapping[str, Example | GraphExample] = MappingProxyType({**LAYER_EXAMPLES, **GRAPH_EXAMPLES})
 
-STRONGEST = "every-equation"  # the shape that allows most bugs
+STRONGEST = "every-equation"  # its network allows most bugs
 
 
 def example_document(name: str) -> dict[str, Any]:
-    """Give an example's document, ready for JSON. Raises: KeyError for a name that is none."""
+    """Return an example as a JSON-serialisable document. Raises: KeyError for an unknown name."""
     return EXAMPLES[name].document()

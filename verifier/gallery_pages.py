@@ -1,4 +1,4 @@
-"""Writes the gallery's files: `python -m verifier.gallery_pages examples/gallery`."""
+"""Write the files of the gallery: `python -m verifier.gallery_pages examples/gallery`."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ all, and [`{TABLE}`]({TABLE}) is this table for programs. The files are generate
 
 
 def gallery_pages() -> dict[str, str]:
-    """Give every file by its name: a submission an entry, the table for people, the table for programs."""
+    """Return the text of every file by name: a submission per entry, README.md and the JSON Lines table."""
     rows = list(gallery_rows())
     return {
         "README.md": "\n".join(_readme(rows)) + "\n",
@@ -33,7 +33,7 @@ def gallery_pages() -> dict[str, str]:
 
 
 def record(row: GalleryRow) -> dict[str, Any]:
-    """Give a row as data; the submission stands in its own file."""
+    """Return a row as JSON-serialisable data, without the submission, which has its own file."""
     citation = row.citation
     return {
         "name": row.name,
@@ -45,14 +45,14 @@ def record(row: GalleryRow) -> dict[str, Any]:
         "verdict": str(row.report.verdict),
         "diagnosis": [
             {
-                "bug": found.bug,
-                "layer": found.layer,
-                "equation": found.equation,
-                "factor": found.factor,
-                "also_consistent": list(found.also_consistent),
-                "explanation": found.explanation,
+                "bug": diagnosis.bug,
+                "layer": diagnosis.layer,
+                "equation": diagnosis.equation,
+                "factor": diagnosis.factor,
+                "also_consistent": list(diagnosis.also_consistent),
+                "explanation": diagnosis.explanation,
             }
-            for found in row.report.diagnosis
+            for diagnosis in row.report.diagnosis
         ],
         "command": row.command,
     }
@@ -63,8 +63,8 @@ def _readme(rows: Sequence[GalleryRow]) -> Iterator[str]:
     yield "| entry | mistake | year | diagnosis |"
     yield "|---|---|---|---|"
     for row in rows:
-        found = "; ".join(heading(each) for each in row.report.diagnosis)
-        yield f"| [`{row.name}`](#{row.name}) | {row.title} | {row.citation.year} | {found} |"
+        headings = "; ".join(heading(diagnosis) for diagnosis in row.report.diagnosis)
+        yield f"| [`{row.name}`](#{row.name}) | {row.title} | {row.citation.year} | {headings} |"
     for row in rows:
         yield from _section(row)
 
@@ -78,10 +78,10 @@ def _section(row: GalleryRow) -> Iterator[str]:
         yield f"- computed by: {row.release}"
     yield f"- declared loss: {declared_loss(row.report)}"
     yield f"- handed in: [`{row.name}.json`]({row.name}.json)"
-    for found in row.report.diagnosis:
-        yield f"- GradJury: **{heading(found)}**. {found.explanation}"
-        if found.also_consistent:
-            yield f"  The same numbers here would come from: {', '.join(found.also_consistent)}."
+    for diagnosis in row.report.diagnosis:
+        yield f"- GradJury: **{heading(diagnosis)}**. {diagnosis.explanation}"
+        if diagnosis.also_consistent:
+            yield f"  The same numbers here would come from: {', '.join(diagnosis.also_consistent)}."
     yield f"- again: `{row.command}`"
 
 

@@ -1,4 +1,4 @@
-"""Importing files: what `gradjury import` does with its arguments."""
+"""Implementation of `gradjury import`: read files of another library and write a submission."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,15 +23,18 @@ _ARRAYS = ("inputs", "targets", "gradients")
 def import_files(
     source: str, files: Sequence[Path], options: Mapping[str, str | None], output: Path | None
 ) -> ExitStatus:
-    """Write the submission of a network and a question in files, or say on standard error what is in the way.
+    """Write the submission of a network, a batch and gradients; print errors to standard error.
 
-    options: `inputs`, `targets`, `gradients` name files of arrays; the others are words, or JSON.
+    source: name of the importer.
+    options: `inputs`, `targets` and `gradients` are file names; the other options are words or JSON text.
+    output: file to write; None for standard output.
+    Return the exit status of the command.
     """
     try:
-        row = _checked(source, files, options)
-        given = _given(options)
-        further = dict(zip(row.further_files, files[1:], strict=False))
-        document = row.load()(files[0], **{"loss": None, **given}, **further)
+        importer = _check_importer(source, files, options)
+        values = _read_options(options)
+        further = dict(zip(importer.further_files, files[1:], strict=False))
+        document = importer.load()(files[0], **{"loss": None, **values}, **further)
         format_name = "json" if output is None else _format_of(output)
         content = write_document(document, format_name)
         stream = None if output is None else opened(output, "wb")
@@ -51,28 +54,28 @@ def import_files(
     return ExitStatus.MALFORMED
 
 
-def _checked(source: str, files: Sequence[Path], options: Mapping[str, str | None]) -> Importer:
+def _check_importer(source: str, files: Sequence[Path], options: Mapping[str, str | None]) -> Importer:
     if source not in IMPORTERS:
         raise refused("SOURCE", f"one of {', '.join(IMPORTERS)}", repr(source[:60]))
-    row = IMPORTERS[source]
-    if not row.from_files:
-        remedy = f"call verifier.importers.{row.function} in Python"
-        raise refused("SOURCE", "a source of files", f"{source}: {row.reads}", remedy)
-    most = 1 + len(row.further_files)
+    importer = IMPORTERS[source]
+    if not importer.from_files:
+        remedy = f"call verifier.importers.{importer.function} in Python"
+        raise refused("SOURCE", "a source of files", f"{source}: {importer.reads}", remedy)
+    most = 1 + len(importer.further_files)
     if not 1 <= len(files) <= most:
-        raise refused("FILE", f"1 to {most}: {row.reads}", f"{len(files)}")
+        raise refused("FILE", f"1 to {most}: {importer.reads}", f"{len(files)}")
     mistakes = Mistakes()
     for name, value in options.items():
-        if value is None and name in ("inputs", "targets", *row.required):
+        if value is None and name in ("inputs", "targets", *importer.required):
             mistakes.add(f"--{name}", f"{name} for {source}", "nothing", f"give --{name}")
         if (
             value is not None
             and name in ("activations", "order")
-            and name not in (*row.required, *row.allowed)
+            and name not in (*importer.required, *importer.allowed)
         ):
             mistakes.add(f"--{name}", f"no such option for {source}", "one", "leave it out")
     mistakes.raise_if_any()
-    return row
+    return importer
 
 
 def _format_of(output: Path) -> str:
@@ -81,25 +84,26 @@ def _format_of(output: Path) -> str:
     return output.suffix.removeprefix(".")
 
 
-def _given(options: Mapping[str, str | None]) -> dict[str, Any]:
-    """Read every option that was given. Raises: MalformedSubmission with what is wrong in any of them."""
-    given, mistakes = {}, []
+def _read_options(options: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the values of the options that are present. Raises: MalformedSubmission with all mistakes."""
+    values, mistakes = {}, []
     for name, value in options.items():
         if value is None:
             continue
         try:
-            given[name] = _option(name, value)
+            values[name] = _read_option(name, value)
         except MalformedSubmission as error:
             where = value if name in _ARRAYS else f"--{name}"
             mistakes += [
-                replace(own, pointer=f"{where}: {own.pointer or '(document)'}") for own in error.mistakes
+                replace(mistake, pointer=f"{where}: {mistake.pointer or '(document)'}")
+                for mistake in error.mistakes
             ]
     if mistakes:
         raise MalformedSubmission(mistakes)
-    return given
+    return values
 
 
-def _option(name: str, value: str) -> Any:
+def _read_option(name: str, value: str) -> Any:
     if name in _ARRAYS:
         return arrays_in(content_of(value))
     if value.lstrip()[:1] in ("{", "["):

@@ -1,4 +1,4 @@
-"""inspect(): a problem in, out comes what it could reveal."""
+"""Inspect a problem: which bugs its gradients would reveal."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,11 +13,32 @@ from verifier.submission import Submission
 
 
 def inspect(problem: Problem | Claim | Mapping[str, Any]) -> Inspection:
-    """Make every bug of the catalogue, on a graph every wrong local rule, and say which would be caught.
+    """Find the bugs that a check of this problem would detect, miss or confuse.
 
-    problem: as `load` gave it, or the contract's document. Its gradients, if it has any, play no part but for
-    their names: of a graph, those are what is handed in, and all parameters. Its precision and tolerance play
-    theirs. Raises: MalformedSubmission listing every mistake of the document.
+    Every bug of the catalogue (for a graph: every wrong local rule) is put into the gradients of the problem,
+    and the result is compared with the correct gradients.
+
+    Parameters
+    ----------
+    problem : Problem, Submission or mapping
+        A problem, a submission as returned by `load`, or a document. Gradients are not needed and their
+        values are ignored. For a graph their names are used: they and all parameters are compared.
+        Precision and tolerance of the submission are used.
+
+    Returns
+    -------
+    Inspection
+        Detected, missed and indistinguishable bugs, and suggestions for a better problem.
+
+    Raises
+    ------
+    MalformedSubmission
+        If the document is invalid; lists every mistake.
+
+    Examples
+    --------
+    >>> from verifier import inspect, load
+    >>> print(inspect(load("problem.json")))
     """
     if isinstance(problem, Problem):
         return inspect_problem(problem)
@@ -25,7 +46,7 @@ def inspect(problem: Problem | Claim | Mapping[str, Any]) -> Inspection:
     if isinstance(claim, Submission):
         inspection = inspect_problem(claim.problem, claim.precision, claim.tolerance)
     else:
-        from verifier.graphs.diagnosis.power import inspect_graph  # which layers need not
+        from verifier.graphs.diagnosis.power import inspect_graph  # deferred: not needed for layers
 
         inspection = inspect_graph(claim.problem, claim.precision, claim.tolerance)
     return replace(inspection, name=claim.name)

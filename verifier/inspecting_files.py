@@ -1,4 +1,4 @@
-"""Inspecting files: what `gradjury inspect` does with its arguments."""
+"""Implementation of `gradjury inspect`: inspect every file and write the results."""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,10 @@ from verifier.telling import tell_mistakes
 
 
 def inspect_files(arguments: Sequence[str], format_name: str, output: Path | None) -> ExitStatus:
-    """Inspect every problem named, and say on standard error what could not be read."""
+    """Inspect the named problems and write the results; print errors to standard error.
+
+    Return the exit status of the command.
+    """
     sources = list(sources_of(arguments))
     if output is None:
         return _inspect_all(sources, format_name, sys.stdout)
@@ -32,31 +35,31 @@ def inspect_files(arguments: Sequence[str], format_name: str, output: Path | Non
 
 
 def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> ExitStatus:
-    inspected = []
+    results = []
     for source in sources:
         try:
             inspection = inspect(parse_bytes(content_of(source)))
         except MalformedSubmission as error:
             tell_mistakes(error.mistakes, source)
             sentences = tuple(mistake.sentence for mistake in error.mistakes)
-            inspected.append(Inspected(encodable(source), None, sentences))
+            results.append(Inspected(encodable(source), None, sentences))
             continue
         if format_name != "html":
-            stream.write(_rendered(inspection, source, format_name, first=not inspected))
-        inspected.append(Inspected(encodable(source), inspection))
+            stream.write(_render(inspection, source, format_name, first=not results))
+        results.append(Inspected(encodable(source), inspection))
     if format_name == "html":
-        stream.write(_page(inspected) + "\n")
-    unread = any(own.inspection is None for own in inspected)
-    return ExitStatus.MALFORMED if unread or not inspected else ExitStatus.CORRECT
+        stream.write(_render_page(results) + "\n")
+    failed = any(result.inspection is None for result in results)
+    return ExitStatus.MALFORMED if failed or not results else ExitStatus.CORRECT
 
 
-def _page(inspected: Sequence[Inspected]) -> str:
+def _render_page(results: Sequence[Inspected]) -> str:
     from verifier.report_page.inspection_page import render
 
-    return render(inspected)
+    return render(results)
 
 
-def _rendered(inspection: Inspection, source: str, format_name: str, *, first: bool) -> str:
+def _render(inspection: Inspection, source: str, format_name: str, *, first: bool) -> str:
     if format_name == "json":
         return write({"source": encodable(source), **inspection.to_dict()}) + "\n"
     return ("" if first else "\n") + str(inspection) + "\n"

@@ -1,4 +1,4 @@
-"""Judging one file: its report, or why there is none. Nothing that a file holds raises."""
+"""Judge one file. The result is a report or an error; no content of a file raises an exception."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,15 +17,17 @@ from verifier.sourced import Sourced
 from verifier.sources import STANDARD_INPUT, content_of
 from verifier.tolerance import Tolerance
 
-_EXPECTATIONS = Expectations()  # of this process: files of one class answer one problem
+_EXPECTATIONS = Expectations()  # one cache per process, since the files of a class answer the same problem
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How to judge. tolerance: in place of the documents'. oracles, entries: as `verify` takes them.
+    """Options of checking a file.
 
-    problem: the document of the one that the files answer; without it each file brings its own.
-    bounds: how large a document may be.
+    tolerance: replaces the tolerance of the document.
+    oracles, entries: as in `verify`.
+    problem: document of the problem that the files answer; None if each file contains its own problem.
+    bounds: limits on the size of a document.
     """
 
     tolerance: Tolerance | None = None
@@ -36,28 +38,29 @@ class Manner:
 
 
 def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
-    """Judge a file, `-` for standard input, or the content that stands for it.
+    """Return the result of checking a file; the source `-` is standard input.
 
-    With GRADJURY_DEBUG set, what is unforeseen raises.
+    content: bytes to check instead of the content of the file.
+    With GRADJURY_DEBUG set, unexpected errors are raised.
     """
-    shown = encodable(source)
+    name = encodable(source)
     try:
         submission = _read(content_of(source) if content is None else content, manner)
         if submission.name is None and source != STANDARD_INPUT:
-            submission = replace(submission, name=Path(shown).name)
+            submission = replace(submission, name=Path(name).name)
         if manner.tolerance is not None:
             submission = replace(submission, tolerance=manner.tolerance)
         report = verify(
             submission, oracles=manner.oracles, entries=manner.entries, expectations=_EXPECTATIONS
         )
-        return Sourced(shown, report)
+        return Sourced(name, report)
     except MalformedSubmission as error:
-        return Sourced(shown, None, error.mistakes)
+        return Sourced(name, None, error.mistakes)
     except Exception as error:
         if os.environ.get("GRADJURY_DEBUG"):
             raise
         remedy = "set GRADJURY_DEBUG=1 to see where, and please report it"
-        return Sourced(shown, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
+        return Sourced(name, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
 
 
 def _read(content: bytes, manner: Manner) -> Claim:

@@ -1,8 +1,8 @@
-"""Many files judged by several processes, in the order of the files.
+"""Judge many files in several processes, in the order of the files.
 
-This module imports no numerics: a process sets its number of threads before numpy reads it. A process that
-dies takes its pool with it, and nobody knows which file it was at; so the next file is judged alone, and the
-rest by a new pool, until the one that dies alone is found.
+This module does not import numpy, because a worker process sets its number of threads before numpy reads it.
+If a worker dies, its whole pool breaks, and the pool does not report which file was being judged. Therefore
+the next file is judged alone and the others in a new pool, until the file that kills its worker is found.
 """
 
 import copyreg
@@ -32,22 +32,23 @@ Judge = Callable[[str, "Manner"], "Sourced"]
 def judged_by_processes(
     sources: Sequence[str], manner: "Manner", processes: int, judge: Judge | None = None
 ) -> Generator["Sourced", None, None]:
-    """Give each file as it went, in order; one whose process died is told as such."""
+    """Yield the outcome of each file, in order. If a worker dies, the outcome of its file is an error."""
     position = 0
     while position < len(sources):
-        for own in _until_one_dies(sources[position:], manner, processes, judge or _judge):
-            yield own
+        for outcome in _judge_in_pool(sources[position:], manner, processes, judge or _judge):
+            yield outcome
             position += 1
         if position < len(sources):
-            alone = list(_until_one_dies(sources[position : position + 1], manner, 1, judge or _judge))
-            yield alone[0] if alone else _dead(sources[position])
+            outcomes = list(_judge_in_pool(sources[position : position + 1], manner, 1, judge or _judge))
+            yield outcomes[0] if outcomes else _worker_died(sources[position])
             position += 1
 
 
-def _until_one_dies(
+def _judge_in_pool(
     sources: Sequence[str], manner: "Manner", processes: int, judge: Judge
 ) -> Generator["Sourced", None, None]:
-    pool = ProcessPoolExecutor(min(processes, len(sources)), get_context("spawn"), _prepare)
+    """Yield the outcomes in order; stop early if a worker dies."""
+    pool = ProcessPoolExecutor(min(processes, len(sources)), get_context("spawn"), _initialize_worker)
     try:
         with _interrupts_ignored():
             futures: list[Future[Sourced]] = [pool.submit(judge, source, manner) for source in sources]
@@ -61,8 +62,8 @@ def _until_one_dies(
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Let the processes that start here leave a terminal's interrupt to this one, which then ends them."""
-    if current_thread() is not main_thread():  # elsewhere Python sets no signals
+    """Make workers started in this context ignore interrupts; the parent process stops them."""
+    if current_thread() is not main_thread():  # Python sets signal handlers only in the main thread
         yield
         return
     before = signal(SIGINT, SIG_IGN)
@@ -72,17 +73,17 @@ def _interrupts_ignored() -> Iterator[None]:
         signal(SIGINT, before)
 
 
-def _prepare() -> None:
+def _initialize_worker() -> None:
     for variable in _THREADS:
         os.environ.setdefault(variable, "1")
-    copyreg.pickle(MappingProxyType, _reduced)  # reports hold frozen mappings
+    copyreg.pickle(MappingProxyType, _reduce)  # reports contain frozen mappings
 
 
-def _reduced(mapping: Frozen) -> tuple[Callable[[dict[object, object]], Frozen], tuple[dict[object, object]]]:
-    return _frozen, (dict(mapping),)
+def _reduce(mapping: Frozen) -> tuple[Callable[[dict[object, object]], Frozen], tuple[dict[object, object]]]:
+    return _freeze, (dict(mapping),)
 
 
-def _frozen(items: dict[object, object]) -> Frozen:
+def _freeze(items: dict[object, object]) -> Frozen:
     return MappingProxyType(items)
 
 
@@ -92,7 +93,7 @@ def _judge(source: str, manner: "Manner") -> "Sourced":
     return judge(source, manner)
 
 
-def _dead(source: str) -> "Sourced":
+def _worker_died(source: str) -> "Sourced":
     from verifier.sourced import Sourced
 
     return Sourced(encodable(source), None, broken="the process that judged it died (out of memory?)")

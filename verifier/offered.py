@@ -1,4 +1,7 @@
-"""Submissions that every door gives by name: examples, `planted/NAME` and `gallery/NAME` with mistakes."""
+"""Look up example submissions by name: examples, `planted/NAME` and `gallery/NAME`.
+
+The submissions of the last two kinds contain a mistake.
+"""
 
 from typing import Any
 
@@ -11,13 +14,13 @@ IN_GALLERY = "gallery/"
 
 
 def offered() -> dict[str, str]:
-    """Give every name with what it is."""
-    named = {row.name: row.description for row in (*EXAMPLES.values(), *PLANTED_MISTAKES.values())}
-    return named | {f"{IN_GALLERY}{entry.name}": entry.title for entry in GALLERY.values()}
+    """Return the description of every example by name."""
+    descriptions = {row.name: row.description for row in (*EXAMPLES.values(), *PLANTED_MISTAKES.values())}
+    return descriptions | {f"{IN_GALLERY}{entry.name}": entry.title for entry in GALLERY.values()}
 
 
 def offered_document(name: str) -> dict[str, Any]:
-    """Give a submission by its name, ready for JSON. Raises: KeyError for a name that is none."""
+    """Return a submission as a JSON-serialisable document. Raises: KeyError for an unknown name."""
     if name.startswith(IN_GALLERY):
         return gallery_document(name.removeprefix(IN_GALLERY))
     if name.startswith(PLANTED):

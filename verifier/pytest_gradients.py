@@ -1,4 +1,4 @@
-"""What the fixture `gradients` does: judge, and say in a dozen lines what is wrong, where, and what next."""
+"""Implementation of the fixture `gradients`: check gradients and fail the test with a short explanation."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -33,7 +33,11 @@ class Subtests(Protocol):
 
 
 class Gradients:
-    """The fixture. Every check reports to the summary, and fails its test by one subtest a parameter."""
+    """Fixture `gradients` of the pytest plugin.
+
+    Every check is recorded for the summary. `check` opens one subtest per parameter, which fails if the
+    gradient of this parameter is not correct.
+    """
 
     def __init__(
         self, subtests: Subtests, record: Callable[[dict[str, Any]], None], options: Mapping[str, Any]
@@ -55,15 +59,41 @@ class Gradients:
         name: str | None = None,
         **fields: Any,
     ) -> Report:
-        """Check gradients against a network's own.
+        """Check gradients against the correct gradients of a network.
 
-        network: a list of layers, or the document's `network`, with `parameters`; or a live torch module,
-        which has its own, and by default its gradients in `.grad`; or a whole submission, of which other
-        fields may be given beside it. A graph has its loss among its nodes, its inputs by name; it may be
-        the live tensor of PyTorch or of edugrad in which it ends (see `verifier.importers`).
-        my_gradients: by parameter, a module's by its own names; also given as `gradients`. fields: any other
-        field of a submission, such as precision or masks.
-        Raises: MalformedSubmission.
+        Parameters
+        ----------
+        network : list, mapping, torch module or tensor
+            A list of layers or the `network` of a document, together with `parameters`; or a whole
+            submission, whose fields the other arguments replace; or a torch module, which contains its
+            parameters and, in `.grad`, its gradients; or the final tensor of PyTorch or edugrad, whose graph
+            contains everything (see `verifier.importers`).
+        loss, inputs, targets : optional
+            As in a submission. In a graph the loss is one of the nodes, and inputs are given by name.
+        my_gradients, gradients : mapping, optional
+            Gradient arrays by parameter name; both arguments have the same meaning.
+        parameters : mapping, optional
+            Parameter arrays by name.
+        name : str, optional
+            Name of the submission.
+        **fields
+            Other fields of a submission, such as precision or masks.
+
+        Returns
+        -------
+        Report
+            Report of the check.
+
+        Raises
+        ------
+        MalformedSubmission
+            If the submission is invalid.
+
+        Examples
+        --------
+        >>> def test_backprop(gradients):
+        ...     layers = [{"in": 3, "out": 2, "activation": "tanh"}]
+        ...     gradients.check(layers, "mse", inputs, targets, my_gradients, parameters=parameters)
         """
         if my_gradients is None:
             my_gradients = gradients
@@ -71,30 +101,41 @@ class Gradients:
             fields["name"] = name
         if self._tolerance:
             fields["tolerance"] = self._tolerance
-        given = {"loss": loss, "inputs": inputs, "targets": targets}
-        question = {field: value for field, value in given.items() if value is not None}
+        arguments = {"loss": loss, "inputs": inputs, "targets": targets}
+        question = {field: value for field, value in arguments.items() if value is not None}
         if hasattr(network, "grad_fn") or hasattr(network, "parents"):
-            document = _of_tensor(network, parameters, my_gradients, question, fields)
+            document = _document_of_tensor(network, parameters, my_gradients, question, fields)
         elif isinstance(network, Mapping) and "network" in network:
-            more = {"parameters": parameters, "gradients": my_gradients, **question}
-            document = {**network, **{field: own for field, own in more.items() if own is not None}, **fields}
+            replaced = {"parameters": parameters, "gradients": my_gradients, **question}
+            replaced = {field: value for field, value in replaced.items() if value is not None}
+            document = {**network, **replaced, **fields}
         elif hasattr(network, "named_parameters"):
-            document = _of_module(network, parameters, gradients=my_gradients, **given, **fields)
+            document = _document_of_module(network, parameters, gradients=my_gradients, **arguments, **fields)
         else:
-            document = {**_of_layers(network, parameters), "gradients": my_gradients, **question, **fields}
+            document = {
+                **_fields_of_layers(network, parameters),
+                "gradients": my_gradients,
+                **question,
+                **fields,
+            }
         report = verify(document, oracles=self._options.get("oracles"))
-        self._record(_recorded(report))
+        self._record(_to_record(report))
         for parameter in report.parameters.values():
             with self._subtests.test(parameter.name):
                 if parameter.verdict is not Verdict.CORRECT:
-                    pytest.fail("\n".join(_lines(report, parameter)), pytrace=False)
+                    pytest.fail("\n".join(_failure_lines(report, parameter)), pytrace=False)
         return report
 
     def check_backprop(self, my_function: Backward, **question: Any) -> None:
-        """Check a backward function on generated problems; fail with the smallest network it is wrong on.
+        """Check a backward function on generated problems; fail with the smallest network that it gets wrong.
 
-        my_function: takes (parameters, inputs, targets), or (layers, parameters, inputs, targets), and gives
-        gradients by parameter. question: see `verifier.backward_check.check_backward`.
+        Parameters
+        ----------
+        my_function : callable
+            Function of (parameters, inputs, targets) or of (layers, parameters, inputs, targets) that returns
+            gradients by parameter.
+        **question
+            Options of `verifier.backward_check.check_backward`.
         """
         from verifier.backward_check import check_backward, told
 
@@ -102,30 +143,48 @@ class Gradients:
         if failure is None:
             return
         if failure.report is not None:
-            self._record(_recorded(failure.report))
+            self._record(_to_record(failure.report))
         pytest.fail("\n".join(told(failure)), pytrace=False)
 
     def check_operation(self, operation: Any, **question: Any) -> OperationCheck:
-        """Check one operation, forward and backward; fail with the smallest input on which it is wrong.
+        """Check forward and backward of one operation; fail with the smallest input that it gets wrong.
 
-        operation: a class or an object with forward and backward, in the lecture's form or edugrad's.
-        question: see `verifier.check_operation`. Raises: MalformedSubmission.
+        Parameters
+        ----------
+        operation : class or object
+            Operation with the methods forward and backward, in the form of the lecture or of edugrad.
+        **question
+            Options of `verifier.check_operation`.
+
+        Returns
+        -------
+        OperationCheck
+            Result of the check.
+
+        Raises
+        ------
+        MalformedSubmission
+            If the operation or an option is invalid.
         """
         from verifier.operation_check.checking import check_operation
         from verifier.operation_check.wording import in_brief
 
         check = check_operation(operation, **question)
         if check.report is not None:
-            self._record(_recorded(check.report))
+            self._record(_to_record(check.report))
         if check.verdict is not Verdict.CORRECT:
             pytest.fail("\n".join(in_brief(check)), pytrace=False)
         return check
 
     def check_graph_backprop(self, my_function: GraphBackward, **question: Any) -> None:
-        """Check a backward function on generated graphs; fail with the smallest graph it is wrong on.
+        """Check a backward function on generated graphs; fail with the smallest graph that it gets wrong.
 
-        my_function: takes a graph's document, and gives gradients by name. question: see
-        `verifier.graphs.backward_check.check_graph_backward`.
+        Parameters
+        ----------
+        my_function : callable
+            Function of a graph's document that returns gradients by name.
+        **question
+            Options of `verifier.graphs.backward_check.check_graph_backward`.
         """
         from verifier.graphs.backward_check import check_graph_backward, told_of_graph
 
@@ -133,7 +192,7 @@ class Gradients:
         if failure is None:
             return
         if failure.report is not None:
-            self._record(_recorded(failure.report))
+            self._record(_to_record(failure.report))
         pytest.fail("\n".join(told_of_graph(failure)), pytrace=False)
 
     @property
@@ -141,40 +200,40 @@ class Gradients:
         return {key: value for key, value in self._options.items() if key in _TOLERANCE}
 
 
-def _of_layers(network: Any, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
-    shape = network if isinstance(network, Mapping) else {"layers": list(network)}
+def _fields_of_layers(network: Any, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    fields = network if isinstance(network, Mapping) else {"layers": list(network)}
     return {
-        "network": {key: value for key, value in shape.items() if key != "parameters"},
-        "parameters": parameters if parameters is not None else shape.get("parameters", {}),
+        "network": {key: value for key, value in fields.items() if key != "parameters"},
+        "parameters": parameters if parameters is not None else fields.get("parameters", {}),
     }
 
 
-def _of_tensor(
+def _document_of_tensor(
     tensor: Any, parameters: Any, gradients: Any, question: Mapping[str, Any], fields: dict[str, Any]
 ) -> dict[str, Any]:
     from verifier.importers import from_edugrad, from_torch_tensor
 
-    given = {"parameters": parameters, "my_gradients": gradients, **question}
-    for field, value in given.items():
+    arguments = {"parameters": parameters, "my_gradients": gradients, **question}
+    for field, value in arguments.items():
         if value is not None:
             remedy = "leave it out: the graph has it, and gradients stand in .grad"
             raise refused(field, "nothing beside a live tensor", "some", remedy)
-    read = from_torch_tensor if hasattr(tensor, "grad_fn") else from_edugrad
-    return read(tensor, **fields)
+    importer = from_torch_tensor if hasattr(tensor, "grad_fn") else from_edugrad
+    return importer(tensor, **fields)
 
 
-def _of_module(module: Any, parameters: Mapping[str, Any] | None, **question: Any) -> dict[str, Any]:
+def _document_of_module(module: Any, parameters: Mapping[str, Any] | None, **question: Any) -> dict[str, Any]:
     from verifier.importers import from_torch
 
     if parameters is not None:
         raise refused("parameters", "none beside a module, which has its own", "some", "leave them out")
-    if question["gradients"] is None and all(own.grad is None for own in module.parameters()):
+    if question["gradients"] is None and all(p.grad is None for p in module.parameters()):
         raise refused("gradients", "gradients in the module's .grad", "none", "call loss.backward() first")
     return from_torch(module, **question)
 
 
 def marked(marker: pytest.Mark | None) -> dict[str, Any]:
-    """Give a marker's options. Raises: UsageError naming those that there are."""
+    """Return the options of the marker. Raises: UsageError listing the valid options."""
     if marker is None:
         return {}
     unknown = sorted(marker.kwargs.keys() - {*_TOLERANCE, "oracles"})
@@ -187,30 +246,33 @@ def marked(marker: pytest.Mark | None) -> dict[str, Any]:
 
 
 def write_report(path: str, checks: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Write all checks of a run to one file: JSON, or a page. Raises: MalformedSubmission if it cannot be."""
+    """Write all checks of a test run to a JSON or HTML file.
+
+    Raises: MalformedSubmission if the file cannot be written.
+    """
     if path.endswith(".json"):
         documents = [{"test": encodable(node), **check["report"]} for node, check in checks]
         text = write({"schema": "gradjury.pytest/1", "checks": documents})
     else:
-        found = [Sourced(node, read_report(check["report"])) for node, check in checks]
-        text = EXPORTERS["html"].render(found, ExportChoices())
+        outcomes = [Sourced(node, read_report(check["report"])) for node, check in checks]
+        text = EXPORTERS["html"].render(outcomes, ExportChoices())
     with opened(Path(path)) as stream:
         stream.write(text + "\n")
 
 
-def _recorded(report: Report) -> dict[str, Any]:
+def _to_record(report: Report) -> dict[str, Any]:
     summary = summary_of(report)
-    right, total = summary["correct"], summary["parameters"]
+    correct, total = summary["correct"], summary["parameters"]
     return {
         "verdict": str(report.verdict),
-        "summary": f"{right} of {total} numbers correct",
+        "summary": f"{correct} of {total} numbers correct",
         "diagnosis": [diagnosis.heading(row) for row in report.diagnosis],
         "report": report.to_dict(),
     }
 
 
-def _lines(report: Report, parameter: ParameterReport) -> Iterator[str]:
-    """Say what, how far off, where, which bug, what next; at most a dozen lines."""
+def _failure_lines(report: Report, parameter: ParameterReport) -> Iterator[str]:
+    """Yield at most a dozen lines: the wrong entries, the worst error, the bug and the next step."""
     if parameter.verdict is Verdict.MISSING:
         yield f"{parameter.name}: no gradient was given; give one of shape {parameter.shape}"
         return
@@ -219,15 +281,15 @@ def _lines(report: Report, parameter: ParameterReport) -> Iterator[str]:
     count = parameter.incorrect or parameter.undecided
     yield f"{parameter.name}: {count} of {total} numbers {'is' if count == 1 else 'are'} {state}"
     if parameter.name.startswith(NODE) and report.graph is not None:
-        made = [node for node in report.graph.nodes if node.name == parameter.name]
-        yield from (f"  {written(node)}" for node in made)
+        nodes = [node for node in report.graph.nodes if node.name == parameter.name]
+        yield from (f"  {written(node)}" for node in nodes)
     if parameter.worst:
         entry = parameter.worst[0]
         yield f"  worst at {list(entry.index)}: {sentences.entry(entry)}"
     if parameter.ratio is not None and parameter.cosine is not None:
         yield f"  length over the right one's: {parameter.ratio:.6g}, cosine: {parameter.cosine:.6g}"
-    own = [row for row in report.diagnosis if parameter.name in row.parameters]
-    if not own and report.diagnosis:
+    bugs = [row for row in report.diagnosis if parameter.name in row.parameters]
+    if not bugs and report.diagnosis:
         yield f"  bug: none of its own; it inherits from {diagnosis.heading(report.diagnosis[0])}"
-    for row in own[:1]:
+    for row in bugs[:1]:
         yield from (f"  {line}" for line in diagnosis.in_brief(row))

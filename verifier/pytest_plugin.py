@@ -1,6 +1,6 @@
-"""The pytest plugin: the fixture `gradients`, its marker, a table at the end, `--gradients-report`.
+"""Pytest plugin with the fixture `gradients`, its marker, a summary table and `--gradients-report`.
 
-pytest imports this module in every run, so it imports nothing heavy until a test uses the fixture.
+pytest imports this module in every run. Therefore heavy imports are deferred until a test uses the fixture.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
     path = config.getoption("--gradients-report")
     if path is not None and not str(path).endswith((".json", ".html")):
         raise pytest.UsageError(f"--gradients-report: expected a name in .json or .html, got {path!r}")
-    if path is not None and not Path(path).parent.is_dir():  # said before the tests run, not after
+    if path is not None and not Path(path).parent.is_dir():  # an error before the tests run, not after them
         rule = "a file in a folder that exists"
         raise pytest.UsageError(f"--gradients-report: expected {rule}, got {path!r}; create the folder first")
-    config.pluginmanager.register(_Collected(config), "gradjury-collected")
+    config.pluginmanager.register(_CheckCollector(config), "gradjury-collected")
 
 
 @pytest.fixture
@@ -56,32 +56,32 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if call.when == "call" and _CHECKED in item.stash:
-        setattr(report, _ATTRIBUTE, item.stash[_CHECKED])  # plain data: xdist carries it along
+        setattr(report, _ATTRIBUTE, item.stash[_CHECKED])  # plain data, which xdist can serialise
     return report
 
 
-class _Collected:
-    """What all tests checked; under xdist, on the controller."""
+class _CheckCollector:
+    """Collector of the checks of all tests. Under xdist it runs on the controller."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.checks: list[tuple[str, dict[str, Any]]] = []
-        self.unwritten = ""
+        self.write_error = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if type(report) is pytest.TestReport:  # the test's own, not one of its subtests
+        if type(report) is pytest.TestReport:  # the report of the test, not of a subtest
             self.checks += [(report.nodeid, check) for check in getattr(report, _ATTRIBUTE, [])]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self.checks and not self.unwritten:
+        if not self.checks and not self.write_error:
             return
         terminalreporter.section("gradients")
-        if self.unwritten:
-            terminalreporter.line(self.unwritten)
+        if self.write_error:
+            terminalreporter.line(self.write_error)
         for node, check in self.checks:
             terminalreporter.line(f"{check['verdict']:10} {check['summary']}  {node}")
-            for found in check["diagnosis"]:
-                terminalreporter.line(f"           {found}")
+            for heading in check["diagnosis"]:
+                terminalreporter.line(f"           {heading}")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         path = self.config.getoption("--gradients-report")
@@ -94,5 +94,5 @@ class _Collected:
             write_report(path, self.checks)
         except MalformedSubmission as error:
             (mistake,) = error.mistakes
-            self.unwritten = f"--gradients-report: {mistake.detail}"
+            self.write_error = f"--gradients-report: {mistake.detail}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

@@ -1,4 +1,4 @@
-"""Writing reports as they come, or as one document when all have come."""
+"""Write reports one by one, or as one document at the end, depending on the format."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,10 @@ from verifier.whole_arrays import KeptReports
 
 
 class ReportWriter:
-    """Writes submissions in one format. quiet: what is correct is not written, and nothing if all is."""
+    """Writer of reports in one format.
+
+    quiet: leave out correct submissions; write nothing at all if every submission is correct.
+    """
 
     def __init__(
         self, stream: IO[str], exporter: Exporter, choices: ExportChoices, total: int, quiet: bool
@@ -25,24 +28,26 @@ class ReportWriter:
         self._statuses: list[ExitStatus] = []
         self._kept = KeptReports()
 
-    def add(self, own: Sourced) -> None:
-        """Write a submission, or keep it for the document."""
-        self._statuses.append(own.status)
+    def add(self, outcome: Sourced) -> None:
+        """Write a submission's report, or keep it for the final document."""
+        self._statuses.append(outcome.status)
         if self._exporter.between is None or self._exporter.beside:
-            self._kept.add(own)
-        unwanted = own.report is None or (self._quiet and own.status is ExitStatus.CORRECT)
-        if self._exporter.between is not None and not unwanted:
-            self._write(self._exporter.render((own,), self._choices))
+            self._kept.add(outcome)
+        is_skipped = outcome.report is None or (self._quiet and outcome.status is ExitStatus.CORRECT)
+        if self._exporter.between is not None and not is_skipped:
+            self._write(self._exporter.render((outcome,), self._choices))
 
     def close(self, environment: Mapping[str, str]) -> list[str]:
-        """Write the document, what ends many submissions, and what goes beside them.
+        """Write the final document, the summary of several submissions, and the additional files.
 
-        Gives a sentence for each file beside them that could not be written, which changes no verdict.
+        environment: variables that name the additional files, such as GITHUB_STEP_SUMMARY.
+        Return an error message for each additional file that could not be written. Such an error changes no
+        verdict.
         """
-        silent = self._quiet and all(status is ExitStatus.CORRECT for status in self._statuses)
-        if self._exporter.between is None and not silent:
+        is_silent = self._quiet and all(status is ExitStatus.CORRECT for status in self._statuses)
+        if self._exporter.between is None and not is_silent:
             self._write(self._exporter.render(self._kept.reports, self._choices))
-        if self._exporter.closing is not None and self._total > 1 and not silent:
+        if self._exporter.closing is not None and self._total > 1 and not is_silent:
             self._write(self._exporter.closing(self._statuses))
         self._stream.flush()
         failures = []

@@ -1,7 +1,7 @@
-"""The smallest network on which a backward function is wrong.
+"""Find the smallest network for which a backward function returns wrong gradients.
 
-Shapes are tried in the order of their number of parameters, then of examples; for the first on which it is
-wrong Hypothesis shrinks the numbers, to small whole ones where they show the mistake as well.
+Network shapes are tried in the order of their number of parameters, then of examples. For the first failing
+shape, Hypothesis shrinks the numbers, if possible to small whole numbers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,16 +22,19 @@ from verifier import strategies
 from verifier.backward_function import Backward, Style, judge
 from verifier.verdict import Verdict
 
-_QUIET = tuple(HealthCheck)
-_DRAWS = 12  # of numbers for each shape
+_NO_HEALTH_CHECKS = tuple(HealthCheck)
+_DRAWS = 12  # draws of numbers per shape
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The kind of problems that a function claims to solve.
+    """Set of problems that a function supports.
 
-    hidden: activations a hidden layer may have. output: the last one. least_layers: 2 where a function needs
-    a hidden layer. bias: whether layers have biases.
+    hidden: possible activations of hidden layers.
+    output: activation of the last layer.
+    bias: True if layers have biases.
+    least_layers: 2 if the function requires a hidden layer.
+    outputs: number of output units; None for any number up to `widest`.
     """
 
     risk: Risk
@@ -46,28 +49,31 @@ class Question:
 
 
 def problems_of(question: Question) -> st.SearchStrategy[Problem]:
-    """Draw problems of all shapes that the question allows."""
+    """Return a strategy for problems of all shapes that the question allows."""
     shapes = list(_shapes(question))
     return st.sampled_from(shapes).flatmap(lambda shape: _problems_of_shape(question, *shape))
 
 
 def first_failure(backward: Backward, question: Question, style: Style, examples: int) -> Problem | None:
-    """Try so many random problems; give one on which the function is wrong, as it was drawn."""
-    return _found(problems_of(question), _is_wrong(backward, style), examples, shrink=False)
+    """Return a random problem on which the function is wrong, not shrunk; None if all are correct.
+
+    examples: number of problems to try.
+    """
+    return _find(problems_of(question), _is_wrong(backward, style), examples, shrink=False)
 
 
 def smallest_failure(backward: Backward, question: Question, style: Style) -> Problem | None:
-    """Give the smallest problem found on which the function is wrong."""
+    """Return the smallest problem on which the function is wrong; None if none is found."""
     wrong = _is_wrong(backward, style)
     for shape in _shapes(question):
-        problem = _found(_problems_of_shape(question, *shape), wrong, _DRAWS, shrink=True)
+        problem = _find(_problems_of_shape(question, *shape), wrong, _DRAWS, shrink=True)
         if problem is not None:
             return problem
     return None
 
 
 def largest(question: Question) -> Problem:
-    """Give a problem of the deepest shape, all widths different where they may be; its numbers are ones."""
+    """Return a problem of the deepest shape, with all numbers 1 and, if possible, with different widths."""
     depth, widest = question.most_layers, question.widest
     sizes = [max(1, widest - index % 2) for index in range(depth)]
     sizes.append(question.outputs or max(1, widest - 1))
@@ -79,17 +85,19 @@ def largest(question: Question) -> Problem:
         )
     )
     ones = tuple(
-        LayerParameters(np.ones((own.inputs, own.outputs)), np.ones(own.outputs) if own.bias else None)
-        for own in network.layers
+        LayerParameters(
+            np.ones((layer.inputs, layer.outputs)), np.ones(layer.outputs) if layer.bias else None
+        )
+        for layer in network.layers
     )
     return Problem(network, ones, Batch(np.ones((1, sizes[0])), np.ones((1, sizes[-1]))), question.risk)
 
 
 def is_wrong(backward: Backward, problem: Problem, style: Style) -> bool:
-    """Say whether the function gives an incorrect gradient, none at all, or raises."""
+    """True if the function raises, or returns an incorrect gradient or none."""
     try:
         return judge(backward, problem, style).verdict is Verdict.INCORRECT
-    except Exception:  # whatever a student's function raises is a failure of it; it is shown when it is told
+    except Exception:  # any exception is a failure; its text is reported for the smallest problem
         return True
 
 
@@ -98,8 +106,8 @@ def _is_wrong(backward: Backward, style: Style) -> Callable[[Problem], bool]:
 
 
 def _shapes(question: Question) -> Iterator[tuple[tuple[int, ...], tuple[str, ...], int]]:
-    """Give widths, hidden activations and N, fewest parameters first."""
-    found = []
+    """Yield widths, hidden activations and the number of examples, fewest parameters first."""
+    shapes = []
     for depth in range(question.least_layers, question.most_layers + 1):
         widths = [range(1, question.widest + 1)] * depth
         last: Sequence[int] = range(1, question.widest + 1)
@@ -108,12 +116,12 @@ def _shapes(question: Question) -> Iterator[tuple[tuple[int, ...], tuple[str, ..
         for sizes in product(*widths, last):
             for hidden in product(question.hidden, repeat=depth - 1):
                 for examples in range(1, question.most_examples + 1):
-                    found.append((sizes, hidden, examples))
-    found.sort(key=lambda shape: (_parameters(shape[0], question.bias), shape[2], len(shape[0])))
-    yield from found
+                    shapes.append((sizes, hidden, examples))
+    shapes.sort(key=lambda shape: (_parameter_count(shape[0], question.bias), shape[2], len(shape[0])))
+    yield from shapes
 
 
-def _parameters(sizes: Sequence[int], bias: bool) -> int:
+def _parameter_count(sizes: Sequence[int], bias: bool) -> int:
     return sum((n_in + bias) * n_out for n_in, n_out in pairwise(sizes))
 
 
@@ -131,14 +139,18 @@ def _problems_of_shape(
     return Problem(network, draw(strategies.parameters(network)), batch, replace(question.risk))
 
 
-def _found(
+def _find(
     strategy: st.SearchStrategy[Problem], condition: Callable[[Problem], bool], examples: int, *, shrink: bool
 ) -> Problem | None:
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
-    chosen = settings(
-        max_examples=examples, phases=phases, database=None, deadline=None, suppress_health_check=_QUIET
+    search_settings = settings(
+        max_examples=examples,
+        phases=phases,
+        database=None,
+        deadline=None,
+        suppress_health_check=_NO_HEALTH_CHECKS,
     )
     try:
-        return find(strategy, condition, settings=chosen, random=Random(0))
+        return find(strategy, condition, settings=search_settings, random=Random(0))
     except NoSuchExample:
         return None

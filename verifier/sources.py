@@ -1,4 +1,4 @@
-"""From a command line's arguments to files and their bytes: folders and globs as what they hold."""
+"""Find the files that command-line arguments name, and read them. Folders and globs are expanded."""
 
 import glob
 import os
@@ -10,22 +10,23 @@ from verifier.documents.files import SUFFIXES
 from verifier.documents.mistakes import MalformedSubmission, Mistake
 
 STANDARD_INPUT = "-"
-_WILD = frozenset("*?[")
-# os.path, not pathlib, whose questions raise where a folder may not be searched or a name is too long
+_WILDCARDS = frozenset("*?[")
+# This module uses os.path, because pathlib raises for unsearchable folders and overlong names.
 
 
 def sources_of(arguments: Iterable[str]) -> Iterator[str]:
-    """Give a folder's submissions at any depth, and what a glob matches (`**`: at any depth), sorted.
+    """Yield the files that the arguments name, sorted per argument.
 
-    What holds no file is given as it stands, so that it is told and fails, like a file that is absent; so is
-    a folder within that may not be read.
+    A folder stands for its submissions at any depth, a glob for the files that it matches (`**` matches at
+    any depth). An argument without files is yielded unchanged, so that reading it fails with an error. The
+    same holds for an unreadable subfolder.
     """
     for argument in arguments:
         yield from _files_of(argument) or [argument]
 
 
 def content_of(source: str) -> bytes:
-    """Give a file's bytes, or those of standard input. Raises: MalformedSubmission where none can be read."""
+    """Return the bytes of a file or of standard input. Raises: MalformedSubmission if it is unreadable."""
     try:
         return sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
     except OSError as error:
@@ -33,7 +34,7 @@ def content_of(source: str) -> bytes:
 
 
 def unreadable(error: OSError) -> Mistake:
-    """Say why a file cannot be read."""
+    """Return the mistake that describes an unreadable file."""
     if isinstance(error, IsADirectoryError):
         return Mistake("(file)", f"a file that ends in {', '.join(SUFFIXES)}", "a folder without one")
     return Mistake("(file)", "a file that can be read", error.strerror or type(error).__name__)
@@ -43,29 +44,29 @@ def _files_of(argument: str) -> list[str]:
     if argument == STANDARD_INPUT:
         return []
     if os.path.isdir(argument):  # noqa: PTH112
-        return sorted(_within(argument))
-    if _WILD & set(argument) and not os.path.exists(argument):  # noqa: PTH110
+        return sorted(_submissions_in(argument))
+    if _WILDCARDS & set(argument) and not os.path.exists(argument):  # noqa: PTH110
         names = glob.glob(argument, recursive=True)  # noqa: PTH207
-        return sorted(name for name in names if os.path.isfile(name) and not _goes_round(Path(name)))  # noqa: PTH113
+        return sorted(name for name in names if os.path.isfile(name) and not _is_cyclic(Path(name)))  # noqa: PTH113
     return []
 
 
-def _within(folder: str) -> Iterator[str]:
-    closed: list[OSError] = []
-    for place, _, names in os.walk(folder, onerror=closed.append):
+def _submissions_in(folder: str) -> Iterator[str]:
+    errors: list[OSError] = []
+    for directory, _, names in os.walk(folder, onerror=errors.append):
         for name in names:
-            path = Path(place, name)
-            if path.suffix in SUFFIXES and (os.path.isfile(path) or not os.access(place, os.X_OK)):  # noqa: PTH113
+            path = Path(directory, name)
+            if path.suffix in SUFFIXES and (os.path.isfile(path) or not os.access(directory, os.X_OK)):  # noqa: PTH113
                 yield str(path)
-    yield from (str(Path(error.filename)) for error in closed)
+    yield from (str(Path(error.filename)) for error in errors)
 
 
-def _goes_round(path: Path) -> bool:
-    """Whether a path leads through a link to a folder that the link itself stands in."""
+def _is_cyclic(path: Path) -> bool:
+    """True if a folder of the path is a link to one of its own ancestors."""
     for folder in path.parents:
         if os.path.islink(folder):  # noqa: PTH114
-            here = Path(os.path.realpath(folder.parent))
+            location = Path(os.path.realpath(folder.parent))
             target = Path(os.path.realpath(folder))
-            if here.is_relative_to(target):
+            if location.is_relative_to(target):
                 return True
     return False

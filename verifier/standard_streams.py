@@ -1,4 +1,4 @@
-"""Standard streams that the caller closed, before a command runs or while it does."""
+"""Handle standard streams that the caller closed before or during a command."""
 
 import os
 import sys
@@ -7,21 +7,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-_NOBODY_READS = 128 + 13  # as a shell counts a process that SIGPIPE ended
+_BROKEN_PIPE_STATUS = 128 + 13  # the status of a process that SIGPIPE ended, as in a shell
 
 
 def open_closed_streams() -> None:
-    """Put nothing in the place of a stream that is closed, which Python gives as None."""
+    """Replace closed standard streams, which Python represents as None, by the null device."""
     sys.stdin, sys.stdout, sys.stderr = (
-        stream or open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115 -- until the process ends
+        stream or open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115 -- open until the process ends
         for stream, mode in ((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w"))
     )
 
 
 class Commands(TyperGroup):
-    """Commands that end quietly where whoever read the output has left, such as `head`.
+    """Command group that exits quietly if the reader of the output, such as `head`, has closed the pipe.
 
-    Typer ends with 1 then, which would be a verdict.
+    Typer would exit with 1, which means an incorrect submission here.
     """
 
     def invoke(self, ctx: Any) -> Any:
@@ -29,7 +29,7 @@ class Commands(TyperGroup):
             try:
                 return super().invoke(ctx)
             finally:
-                sys.stdout.flush()  # here, where a failure can be told
+                sys.stdout.flush()  # a later failure could not be reported
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at Python's end
-            raise typer.Exit(_NOBODY_READS) from None
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+            raise typer.Exit(_BROKEN_PIPE_STATUS) from None

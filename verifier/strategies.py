@@ -1,7 +1,7 @@
 """Hypothesis strategies for networks, losses, batches, problems and submissions with a given bug.
 
-Everything shrinks: to one layer, one unit, one example, the identity, small whole numbers. Needs hypothesis
-(`pip install "gradjury[test]"`).
+Every strategy shrinks towards one layer, one unit, one example, the identity and small whole numbers.
+Requires hypothesis (`pip install "gradjury[test]"`).
 """
 
 from collections.abc import Sequence
@@ -23,35 +23,35 @@ from verifier.diagnosis.mutation import Mutant, mutants
 from verifier.documents.of_problem import submission_of
 from verifier.submission import Submission
 
-# simplest first: that is what a failing example shrinks to
+# simplest first: failing examples shrink towards the first number
 NUMBERS: tuple[float, ...] = (
     *(1.0, 2.0, 0.0, -1.0, -2.0, 3.0, -3.0),
-    *(sign * part for part in (0.5, 1.5, 0.25, 0.75, 0.1, 0.3, 0.7, 1.2) for sign in (1, -1)),
+    *(sign * number for number in (0.5, 1.5, 0.25, 0.75, 0.1, 0.3, 0.7, 1.2) for sign in (1, -1)),
 )
-_OUTPUT_OF = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+_OUTPUT_ACTIVATIONS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 def numbers() -> st.SearchStrategy[float]:
-    """Draw short decimals between -3 and 3, whole ones first."""
+    """Draw short decimals between -3 and 3, simplest first."""
     return st.sampled_from(NUMBERS)
 
 
 @st.composite
 def arrays(draw: st.DrawFn, shape: tuple[int, ...], elements: Any = None) -> Array:
-    """Draw an array of short decimals."""
+    """Draw an array of short decimals, or of numbers from the strategy `elements`."""
     size = int(np.prod(shape))
-    drawn = draw(st.lists(elements or numbers(), min_size=size, max_size=size))
-    return np.asarray(drawn, dtype=np.float64).reshape(shape)
+    values = draw(st.lists(elements or numbers(), min_size=size, max_size=size))
+    return np.asarray(values, dtype=np.float64).reshape(shape)
 
 
 def activations(names: Sequence[str] = tuple(ACTIVATIONS)) -> st.SearchStrategy[Any]:
-    """Draw a row of the table of activations, the identity being the simplest."""
+    """Draw an activation; the identity is the simplest one."""
     return st.sampled_from(sorted(names, key=list(ACTIVATIONS).index)).map(activation)
 
 
 @st.composite
 def layers(draw: st.DrawFn, inputs: int, outputs: int, hidden: Any = None, bias: Any = None) -> Layer:
-    """Draw a layer of given widths. hidden: a strategy of activations. bias: one of booleans."""
+    """Draw a layer. hidden: strategy for its activation. bias: strategy for booleans."""
     return Layer(inputs, outputs, draw(hidden or activations()), draw(bias or st.booleans()))
 
 
@@ -66,22 +66,27 @@ def networks(
     outputs: int | None = None,
     bias: Any = None,
 ) -> Network:
-    """Draw a network. output: the last activation's name, else as the hidden ones. outputs: how many."""
+    """Draw a network.
+
+    output: name of the last activation; None to choose it from `hidden`.
+    outputs: number of output units; None to draw it.
+    bias: strategy for booleans; all layers are drawn with biases or all without.
+    """
     depth = draw(st.integers(1, most_layers))
     widths = [draw(st.integers(1, widest)) for _ in range(depth)]
     widths.append(outputs if outputs is not None else draw(st.integers(1, widest)))
     with_bias = draw(bias or st.booleans())
-    rows = []
+    network_layers = []
     for index in range(depth):
         last = index == depth - 1 and output is not None
-        chosen = activation(output) if last and output is not None else draw(activations(hidden))
-        rows.append(Layer(widths[index], widths[index + 1], chosen, with_bias))
-    return Network(tuple(rows))
+        function = activation(output) if last and output is not None else draw(activations(hidden))
+        network_layers.append(Layer(widths[index], widths[index + 1], function, with_bias))
+    return Network(tuple(network_layers))
 
 
 @st.composite
 def parameters(draw: st.DrawFn, network: Network) -> Parameters:
-    """Draw parameters for a network."""
+    """Draw the parameters of a network."""
     return tuple(
         LayerParameters(
             draw(arrays((layer.inputs, layer.outputs))),
@@ -93,19 +98,19 @@ def parameters(draw: st.DrawFn, network: Network) -> Parameters:
 
 @st.composite
 def losses(draw: st.DrawFn, names: Sequence[str] = tuple(LOSSES), penalties: bool = True) -> Risk:
-    """Draw a loss with its reductions, `on`, and now and then an l2 penalty."""
-    row = LOSSES[draw(st.sampled_from(list(names)))]
-    outputs = draw(st.sampled_from(("sum", "mean"))) if row.reduces_outputs else "sum"
-    extra = draw(st.sampled_from(((), (Penalty("l2", 0.1, 0.5),)))) if penalties else ()
-    on = draw(st.sampled_from(list(row.on)))
-    return Risk(row, row.default_factor, draw(st.sampled_from(("mean", "sum"))), outputs, on, extra)
+    """Draw a loss with its reductions, the form of its arguments (`on`) and, if allowed, an l2 penalty."""
+    loss = LOSSES[draw(st.sampled_from(list(names)))]
+    outputs = draw(st.sampled_from(("sum", "mean"))) if loss.reduces_outputs else "sum"
+    penalty = draw(st.sampled_from(((), (Penalty("l2", 0.1, 0.5),)))) if penalties else ()
+    on = draw(st.sampled_from(list(loss.on)))
+    return Risk(loss, loss.default_factor, draw(st.sampled_from(("mean", "sum"))), outputs, on, penalty)
 
 
 @st.composite
 def batches(
     draw: st.DrawFn, network: Network, risk: Risk, most_examples: int = 4, least_examples: int = 1
 ) -> Batch:
-    """Draw inputs, and targets that the loss allows."""
+    """Draw inputs, and targets that are valid for the loss."""
     examples = draw(st.integers(least_examples, most_examples))
     outputs = network.layers[-1].outputs
     inputs = draw(arrays((examples, network.layers[0].inputs)))
@@ -128,11 +133,14 @@ def problems(
     risk: Risk | None = None,
     bias: bool | None = None,
 ) -> Problem:
-    """Draw a problem; whatever is given stays fixed. With probabilities the last activation puts them out."""
-    drawn = risk if risk is not None else draw(losses())
+    """Draw a problem. Arguments that are given are not drawn.
+
+    For a loss on probabilities, the last activation is the one that returns probabilities.
+    """
+    chosen_risk = risk if risk is not None else draw(losses())
     last = output
-    if last is None and drawn.on == "probabilities":
-        last = _OUTPUT_OF[drawn.loss.name]
+    if last is None and chosen_risk.on == "probabilities":
+        last = _OUTPUT_ACTIVATIONS[chosen_risk.loss.name]
     network = draw(
         networks(
             most_layers=most_layers,
@@ -142,27 +150,29 @@ def problems(
             bias=None if bias is None else st.just(bias),
         )
     )
-    return Problem(network, draw(parameters(network)), draw(batches(network, drawn, most_examples)), drawn)
+    batch_strategy = batches(network, chosen_risk, most_examples)
+    return Problem(network, draw(parameters(network)), draw(batch_strategy), chosen_risk)
 
 
 def conventions() -> st.SearchStrategy[Convention]:
-    """Draw a layout of weights and an axis of examples; biases flat."""
+    """Draw a layout of the weights and an axis of the examples; biases are one-dimensional."""
     return st.builds(Convention, st.sampled_from(WEIGHT_LAYOUTS), st.sampled_from(EXAMPLE_AXES))
 
 
 @st.composite
 def submissions(draw: st.DrawFn, /, bug: str | None = None, **choices: Any) -> Submission:
-    """Draw a submission: a right one, or one with a bug of the catalogue in one place that allows it.
+    """Draw a correct submission, or one with a bug of the catalogue at one place.
 
-    choices: see `problems`. Problems in which the bug cannot be made are passed over.
+    bug: id of the bug. Problems in which this bug is impossible are rejected.
+    choices: arguments of `problems`.
     """
     problem = draw(problems(**choices))
     trace = forward(problem.network, problem.parameters, problem.batch)
     if bug is None:
-        made = gradients(problem, trace)
+        submitted = gradients(problem, trace)
     else:
-        found = [mutant for mutant in mutants(problem, trace) if mutant.bug.id == bug]
-        assume(found)
-        chosen: Mutant = draw(st.sampled_from(found))
-        made = chosen.gradients
-    return submission_of(problem, dict(named(made)), convention=draw(conventions()))
+        candidates = [mutant for mutant in mutants(problem, trace) if mutant.bug.id == bug]
+        assume(candidates)
+        mutant: Mutant = draw(st.sampled_from(candidates))
+        submitted = mutant.gradients
+    return submission_of(problem, dict(named(submitted)), convention=draw(conventions()))

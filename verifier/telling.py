@@ -1,4 +1,8 @@
-"""Standard error: a line for each thing that is wrong, in which nobody's words forge a line or a command."""
+"""Write sanitised one-line error messages to standard error.
+
+Line breaks and control characters in a message are replaced, so that file names and file contents cannot
+imitate another message or a terminal command.
+"""
 
 import sys
 from collections.abc import Iterable
@@ -8,11 +12,11 @@ from verifier.exporters.harmless import one_line
 
 
 def tell(line: str) -> None:
-    """Write one line, whatever it holds."""
+    """Write one sanitised line to standard error."""
     print(one_line(encodable(line)), file=sys.stderr)  # noqa: T201
 
 
 def tell_mistakes(mistakes: Iterable[Mistake], source: str = "") -> None:
-    """Write a line a mistake, after the name of the file that holds it."""
+    """Write one line per mistake, prefixed with the name of the file if there is one."""
     for mistake in mistakes:
         tell(f"{source}: {mistake.sentence}" if source else mistake.sentence)

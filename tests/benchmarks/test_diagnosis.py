@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmarks.buggy_students import STUDENTS
-from benchmarks.diagnosing import pairs, right, scikit_learn, single, unknown
-from benchmarks.diagnosing.outcome import FALSE, PROVENANCE, RIGHT
-from benchmarks.uncatalogued import MUTATIONS
+from benchmarks.support.buggy_students import STUDENTS
+from benchmarks.support.diagnosing import pairs, right, scikit_learn, single, unknown
+from benchmarks.support.diagnosing.outcome import FALSE, PROVENANCE, RIGHT
+from benchmarks.support.uncatalogued import MUTATIONS
 
 CASES = {"single": 10, "float32": 4, "missing": 4, "conventions": 3}
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks import graphs
-from benchmarks.graph_students.mistakes import CATALOGUED, MISTAKES
-from benchmarks.graph_students.rules import RULES
-from benchmarks.graph_students.student import forward
+from benchmarks.support.graph_students.mistakes import CATALOGUED, MISTAKES
+from benchmarks.support.graph_students.rules import RULES
+from benchmarks.support.graph_students.student import forward
 from verifier.graphs.arithmetic.numbers import FLOATS
 from verifier.graphs.diagnosis.rules import LOCAL_RULES
 from verifier.graphs.drawing.seeded import seeded_graph

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.students import numpy_student, torch_student
+from benchmarks.support.students import numpy_student, torch_student
 from reference_impl import Batch, LayerParameters, Problem, forward
 from tests.drawing import draw_problem
 from verifier import Report, verify

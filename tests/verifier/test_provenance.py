@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.students import numpy_student
+from benchmarks.support.students import numpy_student
 from reference_impl import Problem, named
 from tests.drawing import draw_problem
 from verifier import Report, verify

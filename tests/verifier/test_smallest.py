@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.shrinking import MOST_LAYERS, MOST_PARAMETERS, shrink
-from benchmarks.student_functions import LOSS, RIGHT, backward
+from benchmarks.support.student_functions import LOSS, RIGHT, backward
 from verifier import verify
 from verifier.backward_check import check_backward, told
 from verifier.documents.json_text import parse

@@ -1,7 +1,7 @@
-"""What an instructor uploads to a platform, around an assignment. BUNDLES has one row each.
+"""Bundles that an instructor uploads to a grading platform. The table BUNDLES has one row per platform.
 
-A bundle carries GradJury itself, since it is on no registry, and works without network where it grades. To
-add a platform, write its templates and name it here.
+A bundle contains an assignment and GradJury itself, so that grading needs no package registry and no network.
+To add a platform, write its templates and add a row here.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from verifier.bundles.result import Result
 
 __all__ = ("BUNDLES", "Bundle", "File", "Order")
 
-_CALLED = ("gradients",)  # in a checkout, which holds other JSON too
+_SUBMISSION_NAMES = ("gradients",)  # a checkout may contain other JSON files
 _REQUIREMENTS = "shared/requirements.txt"
 
 BUNDLES: Mapping[str, Bundle] = MappingProxyType(
@@ -43,7 +43,7 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 "/grade/student",
                 "/grade/results",
                 (Result("results.json", "prairielearn"),),
-                seconds=90,  # of 120, as info.json asks for
+                seconds=90,  # of 120, which info.json requests
                 templates={
                     "info.json": "prairielearn/info.json",
                     "question.html": "prairielearn/question.html",
@@ -56,7 +56,7 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 program="image/gradjury",
                 question="tests",
                 problem="clientFilesQuestion/problem.json",
-                names=_CALLED,
+                names=_SUBMISSION_NAMES,
                 options=("image", "uuid"),
             ),
             Bundle(
@@ -70,7 +70,7 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                     "requirements.txt": _REQUIREMENTS,
                     "README.md": "classroom50/README.md",
                 },
-                names=_CALLED,
+                names=_SUBMISSION_NAMES,
             ),
             Bundle(
                 "github",
@@ -85,7 +85,7 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                     "README.md": "github/README.md",
                 },
                 executables=("run.sh",),
-                names=_CALLED,
+                names=_SUBMISSION_NAMES,
                 gate=True,
             ),
             Bundle(
@@ -106,7 +106,7 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 executables=("grading/run.sh",),
                 program="grading/gradjury",
                 question="grading/question",
-                names=_CALLED,
+                names=_SUBMISSION_NAMES,
                 gate=True,
             ),
         )

@@ -1,4 +1,4 @@
-"""The columns of a platform's row, and what a bundle is made for."""
+"""Data classes for platforms, for the files of a bundle and for an instructor's order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,11 @@ from verifier.bundles.result import Result
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an instructor asks for. image: the container's name. uuid: the question's, derived if empty."""
+    """Contents that an instructor chooses for a bundle.
+
+    image: name of the container image.
+    uuid: id of the question; derived from the assignment if empty.
+    """
 
     assignment: Assignment
     image: str = ""
@@ -24,17 +28,21 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What the project knows of one platform.
+    """Description of a grading platform.
 
-    submission, results: its folders. result_files: what it reads there. seconds: after which judging is
-        stopped, less than the platform's own limit.
-    templates: a file of the bundle: the template of it; executables among them.
-    program, question, problem: where GradJury, the assignment, and what students get stand in the bundle.
-    deep: whether the submission may lie in a folder of the submission's. names: what its file is called,
-        before the ending; any name if empty.
-    gate: whether the exit status is that of `gradjury check`, not 0. tells: whether what is printed is for
-        instructors alone, so that it may say why something could not be graded.
-    archive: the zip to upload. left_out: what is not for it. options: those of the command that it takes.
+    submission, results: folders of the platform.
+    result_files: files that the platform reads in `results`.
+    seconds: time limit of judging, below the limit of the platform.
+    templates: template of each file of the bundle.
+    executables: files of the bundle that are executable.
+    program, question, problem: paths of GradJury, the assignment and the students' problem in the bundle.
+    deep: True if the submission may be in a subfolder.
+    names: possible stems of the submission's file name; any name if empty.
+    gate: True if the exit status is that of `gradjury check`; otherwise it is 0.
+    tells: True if only instructors can read the output, so that it may contain errors.
+    archive: zip archive to upload; empty for none.
+    left_out: files that are not part of the archive.
+    options: options of `gradjury bundle` for this platform.
     """
 
     name: str

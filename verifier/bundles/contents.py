@@ -1,4 +1,4 @@
-"""Every file of a bundle: the platform's own from templates, the assignment, plain results, GradJury."""
+"""Create the files of a bundle: templates of the platform, assignment, prepared results and GradJury."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _PROGRAMS = ("grade.py", "judge.py")
-_BESIDE_NUMBERS = 1 << 20  # bytes of a submission that are none of its numbers
-_A_NUMBER = 100  # bytes that one may take, indented as JSON
+_BYTES_BESIDE_NUMBERS = 1 << 20  # allowance for everything in a submission except its numbers
+_BYTES_PER_NUMBER = 100  # of indented JSON
 
 
 def contents(bundle: Bundle, order: Order) -> Mapping[str, File]:
-    """Give every file by its path; the same for the same order and the same GradJury."""
+    """Return every file by path. The result is reproducible for a given version of GradJury."""
     sizes = _sizes(order.assignment)
     order = replace(order, assignment=_with_total(order.assignment, len(sizes)))
     document = with_lists(document_of_assignment(order.assignment))
     text = write(document) + "\n"
-    largest = _BESIDE_NUMBERS + _A_NUMBER * sum(sizes)
-    found = {
+    largest = _BYTES_BESIDE_NUMBERS + _BYTES_PER_NUMBER * sum(sizes)
+    texts = {
         f"{bundle.question}/assignment.json": text,
         f"{bundle.question}/settings.json": write(_settings(bundle, largest)) + "\n",
         bundle.problem: write(document["problem"]) + "\n",
     }
     for path, plain in plain_results(bundle, order.assignment.points, largest).items():
-        found[f"{bundle.question}/plain/{path}"] = plain
-    words = _words(bundle, order, text)
+        texts[f"{bundle.question}/plain/{path}"] = plain
+    variables = _template_variables(bundle, order, text)
     for path, template in bundle.templates.items():
-        found[path] = _environment().get_template(f"{template}.jinja").render(words)
-    files = {path: File(each.encode(), path in bundle.executables) for path, each in found.items()}
-    for path, content in packages().items():
-        files[f"{bundle.program}/packages/{path}"] = File(content)
+        texts[path] = _environment().get_template(f"{template}.jinja").render(variables)
+    files = {path: File(content.encode(), path in bundle.executables) for path, content in texts.items()}
+    for path, source in packages().items():
+        files[f"{bundle.program}/packages/{path}"] = File(source)
     for program in _PROGRAMS:
-        carried = files[f"{bundle.program}/packages/verifier/bundles/carried/{program}"]
-        files[f"{bundle.program}/{program}"] = carried
+        script = files[f"{bundle.program}/packages/verifier/bundles/carried/{program}"]
+        files[f"{bundle.program}/{program}"] = script
     return dict(sorted(files.items()))
 
 
@@ -58,7 +58,7 @@ def _sizes(assignment: Assignment) -> list[int]:
 
 
 def _with_total(assignment: Assignment, parameters: int) -> Assignment:
-    """Say what the whole is worth, so that a result without parameters is out of as much as any other."""
+    """Return the assignment with its total points, which results without parameters need, too."""
     if assignment.points.total is not None or assignment.points.by_name:
         return assignment
     return replace(assignment, points=Points(total=float(parameters)))
@@ -78,17 +78,17 @@ def _settings(bundle: Bundle, largest: int) -> dict[str, Any]:
     }
 
 
-def _words(bundle: Bundle, order: Order, text: str) -> dict[str, Any]:
+def _template_variables(bundle: Bundle, order: Order, text: str) -> dict[str, Any]:
     version = metadata.version("gradjury")
     assignment = order.assignment
-    window = assignment.opens is not None or assignment.closes is not None
+    has_dates = assignment.opens is not None or assignment.closes is not None
     return {
         "title": one_line(assignment.title),
         "version": version,
         "image": order.image or f"gradjury-grader:{version}",
         "uuid": order.uuid or str(uuid5(NAMESPACE_OID, text)),
         "points": f"{rounded(assignment.points.total or sum(assignment.points.by_name.values())):g}",
-        "rules": assignment.attempts is not None or window,
+        "rules": assignment.attempts is not None or has_dates,
         "attempts": assignment.attempts,
         "opens": assignment.opens,
         "closes": assignment.closes,
@@ -107,7 +107,7 @@ def _environment() -> "Environment":
 
     return Environment(
         loader=PackageLoader("verifier.bundles", "."),
-        autoescape=False,  # shell, YAML, Markdown; the one page escapes what it shows
+        autoescape=False,  # shell, YAML, Markdown; the only HTML template escapes its variables itself
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,4 +1,4 @@
-"""Judging one student's file on a platform, by the settings that were written with its bundle."""
+"""Judge a student's file on a platform with the settings of the bundle."""
 
 import json
 import os
@@ -17,19 +17,19 @@ from verifier.judging import Manner, judge
 
 
 def grade(question: Path, results: Path, name: str, content: bytes) -> None:
-    """Write every result that the settings name, in which is what students may see, and the exit status.
+    """Write the result files, restricted to what students may see, and the exit status.
 
-    With GRADJURY_DEBUG set, which the process above does, what is unforeseen raises.
+    Unexpected errors are raised, because the parent process sets GRADJURY_DEBUG.
     """
     settings = json.loads((question / "settings.json").read_text(encoding="utf-8"))
     assignment = read_assignment(parse_bytes((question / "assignment.json").read_bytes()))
     bounds = replace(GENEROUS, inflated=settings["largest"])
-    own = judge(name, Manner(problem=assignment.problem, bounds=bounds), content)
-    if own.report is not None:
-        own = replace(own, report=for_student(own.report, assignment.allowed))
+    outcome = judge(name, Manner(problem=assignment.problem, bounds=bounds), content)
+    if outcome.report is not None:
+        outcome = replace(outcome, report=for_student(outcome.report, assignment.allowed))
     environment = {variable: os.environ[variable] for variable in VARIABLES if variable in os.environ}
     choices = ExportChoices(assignment.points, "gitlab", environment, datetime.now(UTC))
     for row in settings["outputs"]:
         result = Result(**row)
-        (results / result.file).write_text(result.rendered(own, choices), encoding="utf-8")
-    (results / "status").write_text(str(int(own.status)), encoding="utf-8")
+        (results / result.file).write_text(result.rendered(outcome, choices), encoding="utf-8")
+    (results / "status").write_text(str(int(outcome.status)), encoding="utf-8")

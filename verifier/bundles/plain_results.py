@@ -1,4 +1,7 @@
-"""Results for what is not judged, written with the bundle, so that giving one needs nothing that can fail."""
+"""Prepare the results for submissions that cannot be judged.
+
+They are written with the bundle, so that returning one of them cannot fail.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,8 +17,11 @@ FAILED = "failed"
 
 
 def plain_results(bundle: Bundle, points: Points, largest: int) -> Mapping[str, str]:
-    """Give each result file by its path: a folder a reason, as `grade.py` calls them."""
-    one = _named(bundle)
+    """Return the content of every result file by path. The folders are the reasons used by `grade.py`.
+
+    largest: bound on the size of a submission, in bytes.
+    """
+    one = _expected_file(bundle)
     remedy = "hand in your gradients as that file, and nothing else that could be them"
     reasons = {
         "none": Sourced("submission", None, (Mistake("(file)", one, "none", remedy),)),
@@ -30,14 +36,14 @@ def plain_results(bundle: Bundle, points: Points, largest: int) -> Mapping[str, 
     choices = ExportChoices(points, "gitlab")
     return MappingProxyType(
         {
-            f"{reason}/{result.file}": result.rendered(own, choices)
-            for reason, own in reasons.items()
+            f"{reason}/{result.file}": result.rendered(outcome, choices)
+            for reason, outcome in reasons.items()
             for result in bundle.result_files
         }
     )
 
 
-def _named(bundle: Bundle) -> str:
+def _expected_file(bundle: Bundle) -> str:
     if not bundle.names:
         return f"exactly one file that ends in {', '.join(SUFFIXES)}"
     names = ", ".join(name + suffix for name in bundle.names for suffix in SUFFIXES)

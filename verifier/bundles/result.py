@@ -1,4 +1,4 @@
-"""One file that a platform reads after grading."""
+"""Result file that a platform reads after grading."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,19 @@ from verifier.sourced import Sourced
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """file: its name. format: a row of EXPORTERS. beside: which of the files beside it, if not itself."""
+    """Result file.
+
+    file: name of the file.
+    format: name of the exporter.
+    beside: name of an additional file of the exporter; empty for its main output.
+    """
 
     file: str
     format: str
     beside: str = ""
 
-    def rendered(self, own: Sourced, choices: ExportChoices) -> str:
+    def rendered(self, outcome: Sourced, choices: ExportChoices) -> str:
+        """Return the content of the file."""
         exporter = EXPORTERS[self.format]
         render = exporter.beside[self.beside] if self.beside else exporter.render
-        return render((own,), choices) + "\n"
+        return render((outcome,), choices) + "\n"

@@ -1,4 +1,4 @@
-"""The gallery: mistakes that somebody really made, handed in again; one row each, a file beside this one."""
+"""Gallery of mistakes in published code, as submissions. Each module of this package defines one entry."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Two mistakes in one backward pass: Bot-Academy/NeuralNetworkFromScratch."""
+"""Bot-Academy/NeuralNetworkFromScratch: two mistakes in one backward pass."""
 
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,7 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _difference(problem: Problem, trace: Trace) -> Array:
+def _without_output_derivative(problem: Problem, trace: Trace) -> Array:
     return (trace.outputs - problem.batch.targets) / problem.batch.size
 
 
@@ -63,7 +63,9 @@ ENTRY = Entry(
         _question,
         partial(
             backpropagate,
-            equations=replace(CORRECT, output_delta=_difference, hidden_delta=_through_updated_weights),
+            equations=replace(
+                CORRECT, output_delta=_without_output_derivative, hidden_delta=_through_updated_weights
+            ),
         ),
     ),
 )

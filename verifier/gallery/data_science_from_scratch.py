@@ -1,4 +1,4 @@
-"""Weights updated too early: joelgrus/data-science-from-scratch."""
+"""joelgrus/data-science-from-scratch: deltas are propagated through updated weights."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""Weight decay on biases: DeepLearnToolbox."""
+"""DeepLearnToolbox: weight decay is applied to biases."""
 
 from dataclasses import replace
 from functools import partial
@@ -33,10 +33,10 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _of_the_whole_matrix(problem: Problem, trace: Trace, layer: int) -> LayerParameters:
-    own, strength = problem.parameters[layer], problem.risk.penalties[0].strength
-    assert own.bias is not None  # the question has one in every layer
-    return LayerParameters(strength * own.weight, strength * own.bias)
+def _penalty_gradient_with_biases(problem: Problem, trace: Trace, layer: int) -> LayerParameters:
+    layer_parameters, strength = problem.parameters[layer], problem.risk.penalties[0].strength
+    assert layer_parameters.bias is not None  # every layer of this network has a bias
+    return LayerParameters(strength * layer_parameters.weight, strength * layer_parameters.bias)
 
 
 ENTRY = Entry(
@@ -53,6 +53,7 @@ ENTRY = Entry(
     ),
     claims=(Claim("penalty-on-biases"),),
     made=Replay(
-        _question, partial(backpropagate, equations=replace(CORRECT, penalty_gradient=_of_the_whole_matrix))
+        _question,
+        partial(backpropagate, equations=replace(CORRECT, penalty_gradient=_penalty_gradient_with_biases)),
     ),
 )

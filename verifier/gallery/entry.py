@@ -1,4 +1,4 @@
-"""What the gallery knows of one mistake that somebody really made: the columns of the table `GALLERY`."""
+"""Data classes of a gallery entry, which describes a mistake in published code."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reference_impl.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where the mistake is described; `year` is that of the description."""
+    """Source that describes the mistake. year: year of the description."""
 
     title: str
     url: str
@@ -19,9 +19,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the citation says is wrong, in the catalogue's words; `layer` is None for the whole network.
+    """Mistake according to the citation, as a bug of the catalogue.
 
-    same_as: another bug, of the whole network, that gives the same numbers. A report names that one, and this
+    layer: index of the layer; None for the whole network.
+    same_as: bug of the whole network with the same gradients. A report names this bug, and lists the claimed
         one in `also_consistent`.
     """
 
@@ -32,9 +33,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A library whose own code is wrong: the release that was run, and how to run it again.
+    """Mistake in an installed library.
 
-    compute: gives the whole submission. Raises: MissingLibrary where the library is not installed.
+    release: name and version of the library.
+    compute: function that runs the library and returns the submission. It raises MissingLibrary if the
+        library is not installed.
     """
 
     release: str
@@ -43,9 +46,10 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A mistake made again from its description.
+    """Mistake that is reproduced from its description.
 
-    question: gives the document without gradients. backward: gives what was computed in their place.
+    question: function that returns the document without gradients.
+    backward: function of the problem that returns the wrong gradients.
     """
 
     question: Callable[[], dict[str, Any]]
@@ -54,7 +58,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One mistake: what happened, who says so, and how to hand it in again."""
+    """Gallery entry: a mistake, its source, and a way to reproduce it."""
 
     name: str
     title: str

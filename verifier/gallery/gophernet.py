@@ -1,4 +1,4 @@
-"""A derivative taken at the activation: dwhitena/gophernet."""
+"""dwhitena/gophernet: the sigmoid's derivative is evaluated at its output."""
 
 from dataclasses import replace
 from functools import partial
@@ -29,17 +29,17 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _slope(of_output: Array) -> Array:
-    again = sigmoid_of(of_output)
-    return np.asarray(again * (1 - again))
+def _derivative_at(outputs: Array) -> Array:
+    sigmoid = sigmoid_of(outputs)
+    return np.asarray(sigmoid * (1 - sigmoid))
 
 
-def _at_output(problem: Problem, trace: Trace) -> Array:
-    return (trace.outputs - problem.batch.targets) * _slope(trace.outputs)
+def _output_delta(problem: Problem, trace: Trace) -> Array:
+    return (trace.outputs - problem.batch.targets) * _derivative_at(trace.outputs)
 
 
-def _at_hidden(problem: Problem, trace: Trace, layer: int, above: Array) -> Array:
-    return above @ problem.parameters[layer + 1].weight.T * _slope(trace.z[layer + 1])
+def _hidden_delta(problem: Problem, trace: Trace, layer: int, above: Array) -> Array:
+    return above @ problem.parameters[layer + 1].weight.T * _derivative_at(trace.z[layer + 1])
 
 
 ENTRY = Entry(
@@ -58,6 +58,8 @@ ENTRY = Entry(
     claims=(Claim("derivative-at-activation", 1), Claim("derivative-at-activation", 0)),
     made=Replay(
         _question,
-        partial(backpropagate, equations=replace(CORRECT, output_delta=_at_output, hidden_delta=_at_hidden)),
+        partial(
+            backpropagate, equations=replace(CORRECT, output_delta=_output_delta, hidden_delta=_hidden_delta)
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Dropout's scale left out: Grokking Deep Learning, chapter 8."""
+"""Grokking Deep Learning, chapter 8: the scale of dropout is missing from the backward pass."""
 
 from dataclasses import replace
 from functools import partial
@@ -29,7 +29,7 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _by_the_bare_mask(problem: Problem, trace: Trace, layer: int, above: Array) -> Array:
+def _with_unscaled_mask(problem: Problem, trace: Trace, layer: int, above: Array) -> Array:
     upstream = above @ problem.parameters[layer + 1].weight.T
     return upstream * (trace.a[layer] > 0) * (problem.batch.masks[layer] > 0)
 
@@ -49,6 +49,6 @@ ENTRY = Entry(
     ),
     claims=(Claim("dropout-scale-missing", 0),),
     made=Replay(
-        _question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_by_the_bare_mask))
+        _question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_with_unscaled_mask))
     ),
 )

@@ -1,4 +1,4 @@
-"""A mask that is always one: Grokking Deep Learning, chapter 8."""
+"""Grokking Deep Learning, chapter 8: the derivative of relu is always 1."""
 
 from dataclasses import replace
 from functools import partial
@@ -28,7 +28,7 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _at_least_zero(problem: Problem, trace: Trace, layer: int, above: Array) -> Array:
+def _with_constant_mask(problem: Problem, trace: Trace, layer: int, above: Array) -> Array:
     return above @ problem.parameters[layer + 1].weight.T * (trace.z[layer + 1] >= 0)
 
 
@@ -45,5 +45,7 @@ ENTRY = Entry(
         2018,
     ),
     claims=(Claim("missing-activation-derivative", 0),),
-    made=Replay(_question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_at_least_zero))),
+    made=Replay(
+        _question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_with_constant_mask))
+    ),
 )

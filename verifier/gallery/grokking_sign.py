@@ -1,4 +1,4 @@
-"""The direction of descent for the gradient: Grokking Deep Learning, chapter 6."""
+"""Grokking Deep Learning, chapter 6: the sign of the gradient is flipped."""
 
 from dataclasses import replace
 from functools import partial
@@ -28,7 +28,7 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _the_other_way(problem: Problem, trace: Trace) -> Array:
+def _with_flipped_sign(problem: Problem, trace: Trace) -> Array:
     return problem.batch.targets - trace.outputs
 
 
@@ -46,5 +46,7 @@ ENTRY = Entry(
         2020,
     ),
     claims=(Claim("sign-flipped"),),
-    made=Replay(_question, partial(backpropagate, equations=replace(CORRECT, output_delta=_the_other_way))),
+    made=Replay(
+        _question, partial(backpropagate, equations=replace(CORRECT, output_delta=_with_flipped_sign))
+    ),
 )

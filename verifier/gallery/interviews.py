@@ -1,4 +1,4 @@
-"""The sigmoid's derivative with the wrong letter: a book of interview questions."""
+"""Deep Learning Interviews: the sigmoid's derivative is evaluated at its input instead of its output."""
 
 from dataclasses import replace
 from functools import partial

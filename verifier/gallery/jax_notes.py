@@ -1,4 +1,4 @@
-"""A mean for a sum in one bias: kvfrans/notes."""
+"""kvfrans/notes: one bias gradient is a mean over the batch instead of a sum."""
 
 from dataclasses import replace
 from functools import partial
@@ -31,7 +31,7 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _averaged(problem: Problem, trace: Trace, layer: int, delta: Array) -> Array:
+def _mean_bias_gradient(problem: Problem, trace: Trace, layer: int, delta: Array) -> Array:
     if layer == 0:
         return np.asarray(delta.mean(axis=0))
     return bias_gradient(problem, trace, layer, delta)
@@ -51,5 +51,7 @@ ENTRY = Entry(
         2025,
     ),
     claims=(Claim("bias-mean-for-sum", 0),),
-    made=Replay(_question, partial(backpropagate, equations=replace(CORRECT, bias_gradient=_averaged))),
+    made=Replay(
+        _question, partial(backpropagate, equations=replace(CORRECT, bias_gradient=_mean_bias_gradient))
+    ),
 )

@@ -1,4 +1,4 @@
-"""A bias gradient that is not summed over the batch: mlpack's Add layer."""
+"""mlpack's Add layer: the bias gradient is not summed over the batch."""
 
 from dataclasses import replace
 from functools import partial
@@ -29,7 +29,7 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _first_example_alone(problem: Problem, trace: Trace, layer: int, delta: Array) -> Array:
+def _bias_gradient_of_first_example(problem: Problem, trace: Trace, layer: int, delta: Array) -> Array:
     last = layer == len(problem.parameters) - 1
     return delta[0] if last else bias_gradient(problem, trace, layer, delta)
 
@@ -49,6 +49,7 @@ ENTRY = Entry(
     ),
     claims=(Claim("bias-not-summed", 1),),
     made=Replay(
-        _question, partial(backpropagate, equations=replace(CORRECT, bias_gradient=_first_example_alone))
+        _question,
+        partial(backpropagate, equations=replace(CORRECT, bias_gradient=_bias_gradient_of_first_example)),
     ),
 )

@@ -1,4 +1,4 @@
-"""A derivative too many: a pull request to Nielsen's network2.py."""
+"""Pull request to Nielsen's network2.py: an additional derivative at the output."""
 
 from dataclasses import replace
 from functools import partial
@@ -29,7 +29,7 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _multiplied_again(problem: Problem, trace: Trace) -> Array:
+def _with_extra_derivative(problem: Problem, trace: Trace) -> Array:
     p = trace.outputs
     return np.asarray((p - problem.batch.targets) * p * (1 - p))
 
@@ -50,6 +50,6 @@ ENTRY = Entry(
     ),
     claims=(Claim("extra-output-derivative", 1, same_as="right-gradient-of-another-loss"),),
     made=Replay(
-        _question, partial(backpropagate, equations=replace(CORRECT, output_delta=_multiplied_again))
+        _question, partial(backpropagate, equations=replace(CORRECT, output_delta=_with_extra_derivative))
     ),
 )

@@ -1,4 +1,4 @@
-"""Half of a derivative: neuroph's SoftMax."""
+"""neuroph's SoftMax: the derivative is 1 - p."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""A loss divided by N, a gradient that is not: dennybritz/nn-from-scratch."""
+"""dennybritz/nn-from-scratch: the loss is divided by N, but its gradient is not."""
 
 from typing import Any
 
@@ -28,17 +28,18 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _summed(problem: Problem) -> Parameters:
-    """p − y, summed, and λW added whole: nothing is divided by N."""
+def _summed_gradients(problem: Problem) -> Parameters:
+    """Return the gradients of the sum over the examples and of N times the penalty."""
     trace = forward(problem.network, problem.parameters, problem.batch)
     delta = softmax(trace.outputs) - problem.batch.targets
     hidden = delta @ problem.parameters[1].weight.T * (1 - trace.z[1] ** 2)
     strength = problem.risk.penalties[0].strength
     return tuple(
         LayerParameters(
-            trace.z[layer].T @ each + strength * problem.parameters[layer].weight, each.sum(axis=0)
+            trace.z[layer].T @ layer_delta + strength * problem.parameters[layer].weight,
+            layer_delta.sum(axis=0),
         )
-        for layer, each in enumerate((hidden, delta))
+        for layer, layer_delta in enumerate((hidden, delta))
     )
 
 
@@ -56,5 +57,5 @@ ENTRY = Entry(
         2015,
     ),
     claims=(Claim("batch-sum-for-mean"),),
-    made=Replay(_question, _summed),
+    made=Replay(_question, _summed_gradients),
 )

@@ -1,4 +1,4 @@
-"""Dropout's mask left out: ddbourgin/numpy-ml."""
+"""ddbourgin/numpy-ml: the mask of dropout is missing from the backward pass."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""A penalty that never arrives: OpenNN 6.0."""
+"""OpenNN 6.0: the penalty is missing from the gradient."""
 
 from dataclasses import replace
 from functools import partial
@@ -33,9 +33,12 @@ def _question() -> dict[str, Any]:
     )
 
 
-def _none(problem: Problem, trace: Trace, layer: int) -> LayerParameters:
-    own = problem.parameters[layer]
-    return LayerParameters(np.zeros_like(own.weight), None if own.bias is None else np.zeros_like(own.bias))
+def _zero_penalty_gradient(problem: Problem, trace: Trace, layer: int) -> LayerParameters:
+    layer_parameters = problem.parameters[layer]
+    bias = layer_parameters.bias
+    return LayerParameters(
+        np.zeros_like(layer_parameters.weight), None if bias is None else np.zeros_like(bias)
+    )
 
 
 ENTRY = Entry(
@@ -51,5 +54,7 @@ ENTRY = Entry(
         2022,
     ),
     claims=(Claim("penalty-missing"),),
-    made=Replay(_question, partial(backpropagate, equations=replace(CORRECT, penalty_gradient=_none))),
+    made=Replay(
+        _question, partial(backpropagate, equations=replace(CORRECT, penalty_gradient=_zero_penalty_gradient))
+    ),
 )

@@ -1,4 +1,4 @@
-"""The gallery's rows as they are shown: what was handed in, and what GradJury says of it, computed."""
+"""Rows of the gallery: entries with their submissions and reports."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from verifier.report import Report
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GalleryRow:
-    """An entry, its submission, and the report on that.
+    """Gallery entry with its submission and report.
 
-    declared_loss: every field of it, presets expanded. release: of the library that computed it; None where
-        the mistake was made again from its description.
+    declared_loss: all fields of the loss, with presets expanded.
+    release: library that computed the submission; None if the mistake is reproduced from its description.
     """
 
     entry: Entry
@@ -49,11 +49,11 @@ class GalleryRow:
 
 
 def gallery_rows() -> Iterator[GalleryRow]:
-    """Give every row of the gallery, in the table's order; each is judged as it is asked for."""
+    """Return an iterator over the rows of the gallery, which judges each submission when it is reached."""
     return (gallery_row(name) for name in GALLERY)
 
 
 def gallery_row(name: str) -> GalleryRow:
-    """Give one row. Raises: KeyError for a name that is none."""
+    """Return one row. Raises: KeyError for an unknown name."""
     submission = gallery_document(name)
     return GalleryRow(GALLERY[name], submission, verify(submission))

@@ -1,4 +1,4 @@
-"""scikit-learn's own `MLPRegressor`, run as it is installed: its gradient against its own squared error."""
+"""scikit-learn's `MLPRegressor`: the gradient does not match the reported squared error."""
 
 import warnings
 from typing import Any
@@ -11,8 +11,8 @@ from verifier.importers import from_sklearn
 from verifier.importers.refusal import library
 
 
-def _computed() -> dict[str, Any]:
-    """What scikit-learn computes, loss and gradient both, after one step of training on short decimals."""
+def _compute() -> dict[str, Any]:
+    """Return the loss and the gradients that scikit-learn computes after one training step."""
     neural_network = library("sklearn.neural_network", "gradjury[sklearn]")
     rng = np.random.default_rng(7)
     inputs, targets = np.round(rng.normal(size=(5, 4)), 1), np.round(rng.normal(size=(5, 3)), 1)
@@ -20,11 +20,11 @@ def _computed() -> dict[str, Any]:
         hidden_layer_sizes=(4,), activation="tanh", alpha=0.0, max_iter=1, random_state=0
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one step does not converge: it makes the parameters
+        warnings.simplefilter("ignore")  # one step, which only initialises the parameters, does not converge
         model.fit(inputs, targets)
     count = len(model.coefs_)
-    places: list[list[Any]] = [[None] * count for _ in range(3)]
-    loss, *gradients = model._backprop(inputs, targets, None, [inputs] + [None] * count, *places)
+    buffers: list[list[Any]] = [[None] * count for _ in range(3)]
+    loss, *gradients = model._backprop(inputs, targets, None, [inputs] + [None] * count, *buffers)
     document = from_sklearn(model, inputs, targets, gradients=gradients, reported_loss=float(loss))
     return with_lists({"name": "gallery/scikit-learn", **document})
 
@@ -43,5 +43,5 @@ ENTRY = Entry(
         2017,
     ),
     claims=(Claim("output-count-factor"),),
-    made=Live("scikit-learn 1.9.1", _computed),
+    made=Live("scikit-learn 1.9.1", _compute),
 )

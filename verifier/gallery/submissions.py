@@ -1,4 +1,4 @@
-"""What an entry of the gallery hands in, as a document."""
+"""Create the submissions of gallery entries."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from verifier.gallery.entry import Replay
 
 
 def gallery_document(name: str) -> dict[str, Any]:
-    """Give an entry's submission, ready for JSON. Raises: KeyError for a name that is none."""
+    """Return an entry's submission as a JSON-serialisable document. Raises: KeyError for an unknown name."""
     made = GALLERY[name].made
     if isinstance(made, Replay):
         return answered(made.question(), made.backward)
@@ -19,5 +19,5 @@ def gallery_document(name: str) -> dict[str, Any]:
 
 
 def stored_file(name: str) -> Path:
-    """Give where what a library computed is kept: the library need not be installed."""
+    """Return the path of the stored submission of a library, which need not be installed."""
     return Path(__file__).parent / "stored" / f"{name}.json"

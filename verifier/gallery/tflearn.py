@@ -1,4 +1,4 @@
-"""Softmax of softmax: an example of tflearn."""
+"""Example of tflearn: softmax is applied twice."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""check_graph_backward(): a backward function for graphs in, the smallest graph on which it is wrong out."""
+"""Check a backward function for computation graphs on generated graphs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -23,19 +23,24 @@ from verifier.verdict import Verdict
 
 GraphBackward = Callable[[dict[str, Any]], Mapping[str, Any]]
 
-_QUICK = ("backpropagation",)  # the certified reference alone: enough to find a failure
-_QUIET = tuple(HealthCheck)
-_DRAWS = 120  # for each number of nodes
-_TELLING = 20  # likewise, with numbers in general position
+_QUICK = ("backpropagation",)  # one certified oracle is enough to find a failure
+_NO_HEALTH_CHECKS = tuple(HealthCheck)
+_DRAWS = 120  # graphs per number of nodes
+_INFORMATIVE_DRAWS = 20  # graphs per number of nodes, with values in general position
 _LONGEST_REPLAY = 2000  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class GraphFailure:
-    """name: the function's. document: the smallest graph on which it is wrong. raised: what it raised there.
+    """Failure of a backward function.
 
-    report: on that graph. diagnosed: on a larger one, whose numbers tell mistakes apart.
-    replay: the smallest graph as a submission, JSON text; empty where the function gave none.
+    name: name of the function.
+    document: smallest graph with a wrong gradient.
+    raised: exception of the function on this graph, as text.
+    report: report on this graph.
+    diagnosed: report on a larger graph, whose values distinguish more bugs.
+    replay: JSON text of the smallest graph as a submission; empty if there are no gradients or if it is too
+        long.
     """
 
     name: str
@@ -53,27 +58,46 @@ def check_graph_backward(
     most_nodes: int = 12,
     graphs: int = 200,
 ) -> GraphFailure | None:
-    """Try a backward function on so many generated graphs; None where it is right on all.
+    """Check a backward function on generated graphs.
 
-    backward: takes a graph's document, arrays in place of lists, and gives gradients by name: of all
-    parameters, and of inputs (`inputs.x`) and nodes (`nodes.h`) as it likes. operations: those that it knows,
-    beside `sum`, `mean`, `multiply`, `add` and `mse`, by which every graph ends in one number.
+    Parameters
+    ----------
+    backward : callable
+        Function of a graph's document, with arrays instead of lists, that returns gradients by name: of all
+        parameters and, optionally, of inputs (`inputs.x`) and nodes (`nodes.h`).
+    operations : sequence of str
+        Operations that the function supports. It must also support `sum`, `mean`, `multiply`, `add` and
+        `mse`, which reduce the graph to one number.
+    most_nodes : int
+        Bound on the number of nodes.
+    graphs : int
+        Number of graphs.
+
+    Returns
+    -------
+    GraphFailure or None
+        Failure on the smallest graph with a wrong gradient; None if all gradients are correct.
+
+    Examples
+    --------
+    >>> failure = check_graph_backward(my_backward, operations=["matmul", "add", "relu"])
+    >>> assert failure is None
     """
-    drawn = (seeded_graph(seed, most_nodes, operations) for seed in range(graphs))
-    first = next((document for document in drawn if _is_wrong(backward, document)), None)
+    documents = (seeded_graph(seed, most_nodes, operations) for seed in range(graphs))
+    first = next((document for document in documents if _is_wrong(backward, document)), None)
     if first is None:
         return None
     operations = sorted({node["op"] for node in first["network"]["nodes"]}, key=list(FORMS).index)
     smallest = _smallest(backward, operations, most_nodes) or first
-    telling = _telling(backward, operations, most_nodes) or first
+    informative = _informative(backward, operations, most_nodes) or first
     name = getattr(backward, "__name__", type(backward).__name__)
     try:
-        report, document = _judged(backward, smallest)
-    except Exception as error:  # the function's own, or what it gave is no gradient: told to its writer
+        report, document = _judge(backward, smallest)
+    except Exception as error:  # raised by the function, or its result is not a gradient
         return GraphFailure(name, smallest, f"{type(error).__name__}: {error}", None, None, "")
     try:
-        diagnosed = _judged(backward, telling)[0]
-    except Exception:  # it is the smallest graph on which it is told what the function does wrong
+        diagnosed = _judge(backward, informative)[0]
+    except Exception:  # exceptions are reported for the smallest graph only
         diagnosed = None
     replay = write(with_lists(document))
     return GraphFailure(
@@ -82,13 +106,13 @@ def check_graph_backward(
 
 
 def told_of_graph(failure: GraphFailure) -> Iterator[str]:
-    """Say which graph shows it, what is wrong there, and which rule was broken, in a dozen lines."""
+    """Yield at most a dozen lines about a failure: the graph, a wrong entry, the bug and the replay."""
     nodes = failure.document["network"]["nodes"]
     yield (
         f"{failure.name} is wrong; the smallest graph that shows it: "
         f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}"
     )
-    yield f"  {'; '.join(_written(node) for node in nodes[:8])}{' …' if len(nodes) > 8 else ''}"
+    yield f"  {'; '.join(_node_text(node) for node in nodes[:8])}{' …' if len(nodes) > 8 else ''}"
     if failure.raised is not None:
         yield f"  there it raises {failure.raised}"
     for gradient in failure.report.parameters.values() if failure.report is not None else ():
@@ -110,55 +134,60 @@ def told_of_graph(failure: GraphFailure) -> Iterator[str]:
         yield failure.replay
 
 
-def _written(node: Mapping[str, Any]) -> str:
+def _node_text(node: Mapping[str, Any]) -> str:
     options = [f"{key}={value}" for key, value in node.items() if key not in ("name", "op", "args")]
     return f"{node['name']} = {node['op']}({', '.join([*map(str, node['args']), *options])})"
 
 
-def _telling(backward: GraphBackward, operations: Sequence[str], most: int) -> dict[str, Any] | None:
-    """Give a small graph with numbers in general position, in which mistakes look different."""
-    drawn = (
-        seeded_graph(seed, nodes, operations) for nodes in range(2, most + 1) for seed in range(_TELLING)
+def _informative(backward: GraphBackward, operations: Sequence[str], most: int) -> dict[str, Any] | None:
+    """Return a small failing graph with values in general position, in which bugs differ."""
+    documents = (
+        seeded_graph(seed, nodes, operations)
+        for nodes in range(2, most + 1)
+        for seed in range(_INFORMATIVE_DRAWS)
     )
-    return next((document for document in drawn if _is_wrong(backward, document)), None)
+    return next((document for document in documents if _is_wrong(backward, document)), None)
 
 
 def _smallest(backward: GraphBackward, operations: Sequence[str], most: int) -> dict[str, Any] | None:
-    """Look at graphs of few nodes first."""
+    """Return a failing graph with the smallest number of nodes, shrunk; None if none is found."""
     for nodes in range(1, most + 1):
-        chosen = settings(
+        search_settings = settings(
             max_examples=_DRAWS,
             phases=(Phase.generate, Phase.shrink),
             database=None,
             deadline=None,
-            suppress_health_check=_QUIET,
+            suppress_health_check=_NO_HEALTH_CHECKS,
         )
         strategy = graphs(operations=operations, most_nodes=nodes)
         try:
-            return find(strategy, lambda own: _is_wrong(backward, own), settings=chosen, random=Random(0))
+            return find(
+                strategy, lambda graph: _is_wrong(backward, graph), settings=search_settings, random=Random(0)
+            )
         except NoSuchExample:
             continue
     return None
 
 
 def _is_wrong(backward: GraphBackward, document: Mapping[str, Any]) -> bool:
-    """Say whether the function gives an incorrect gradient, none at all, or raises."""
+    """True if the function raises, or returns an incorrect gradient or none."""
     try:
-        return _judged(backward, document, quick=True)[0].verdict is Verdict.INCORRECT
-    except Exception:  # whatever a student's function raises is a failure of it; it is shown when it is told
+        return _judge(backward, document, quick=True)[0].verdict is Verdict.INCORRECT
+    except Exception:  # any exception is a failure; its text is reported for the smallest graph
         return True
 
 
-def _judged(
+def _judge(
     backward: GraphBackward, document: Mapping[str, Any], *, quick: bool = False
 ) -> tuple[Report, dict[str, Any]]:
-    """Give the report, and the document with the gradients that the function gives for it."""
-    given = backward(deepcopy(dict(document)))
-    if not isinstance(given, Mapping):
+    """Return the report, and the document with the gradients that the function returns for it."""
+    gradients = backward(deepcopy(dict(document)))
+    if not isinstance(gradients, Mapping):
         raise TypeError(
-            f"expected gradients as a dict by name, got {type(given).__name__}; the function must return them"
+            f"expected gradients as a dict by name, got {type(gradients).__name__}; "
+            "the function must return them"
         )
-    answered = {**document, "gradients": dict(given)}
-    submission = read_graph(answered)
+    submitted = {**document, "gradients": dict(gradients)}
+    submission = read_graph(submitted)
     report = judge_graph(submission, oracles=_QUICK if quick else None, diagnosis=not quick)
-    return report, answered
+    return report, submitted

@@ -1,4 +1,4 @@
-"""Graphs to start from, one row each, with right gradients of everything that has one."""
+"""Example graphs, one row each, with correct gradients of all parameters, differentiable inputs and nodes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,18 @@ Nodes = list[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class GraphExample:
-    """draw: gives (inputs, parameters, nodes); a node is its name, operation, operands, and options."""
+    """Example graph.
+
+    draw: function of a random generator that returns (inputs, parameters, nodes). A node is a tuple of name,
+        operation, operands and, optionally, options.
+    """
 
     name: str
     description: str
     draw: Callable[[np.random.Generator], tuple[dict[str, Any], dict[str, Any], Nodes]]
 
     def document(self) -> dict[str, Any]:
-        """Give the submission's document, ready for JSON."""
+        """Return the submission as a JSON-serialisable document."""
         inputs, parameters, nodes = self.draw(np.random.default_rng(7))
         document: dict[str, Any] = {
             "name": self.name,
@@ -45,14 +49,14 @@ class GraphExample:
 
 
 def right_gradients(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the gradients of all parameters, of inputs that are not mere data, and of all nodes."""
+    """Return the correct gradients of all parameters, differentiable inputs and nodes."""
     problem = read_graph({**document, "gradients": {}}).problem
     data = {node.operands[place] for node in problem.nodes for place in node.data}
     keys = [INPUT + name for name in problem.inputs if name not in data]
     keys += [*problem.parameters, *(NODE + node.name for node in problem.nodes)]
-    found = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
+    gradients = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
-    return {key: found.get(plain(key), np.zeros(shapes[plain(key)])) for key in keys}
+    return {key: gradients.get(plain(key), np.zeros(shapes[plain(key)])) for key in keys}
 
 
 def _decimals(rng: np.random.Generator, *shape: int, scale: float = 0.5) -> Any:

@@ -1,4 +1,4 @@
-"""Every graph example once more, with a typical mistake of that structure made on purpose; one row each."""
+"""Graph examples with a deliberate typical mistake, one row per example."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,13 @@ _RULES = MappingProxyType({rule.id: rule for rule in LOCAL_RULES})
 
 @dataclass(frozen=True, slots=True)
 class PlantedMistake:
-    """example: whose graph it is. bug: the local rule. places: at which gradients, and the use concerned.
+    """Graph example with a wrong local rule.
 
-    What comes before such a place on the way back follows from the wrong gradient, as in code that runs.
+    The wrong gradients are propagated further back, as in a real program.
+
+    example: name of the graph example.
+    bug: id of the local rule.
+    places: the wrong gradients; the value is the node whose contribution is wrong.
     """
 
     example: str
@@ -36,22 +40,22 @@ class PlantedMistake:
         return PLANTED + self.example
 
     def document(self) -> dict[str, Any]:
-        """Give the submission's document, ready for JSON."""
+        """Return the submission as a JSON-serialisable document."""
         right = GRAPH_EXAMPLES[self.example].document()
         submission = read_graph(right)
-        found = self._gone_back(submission.problem)
-        gradients = {key: found[plain(key)] for key in right["gradients"]}
+        wrong = self._wrong_gradients(submission.problem)
+        gradients = {key: wrong[plain(key)] for key in right["gradients"]}
         return with_lists({**right, "name": self.name, "gradients": gradients})
 
-    def _gone_back(self, problem: GraphProblem) -> dict[str, Array]:
-        def settle(name: str, arcs: Arcs) -> Array | None:
+    def _wrong_gradients(self, problem: GraphProblem) -> dict[str, Array]:
+        def wrong_gradient(name: str, arcs: Arcs) -> Array | None:
             if name not in self.places:
                 return None
             candidates = _RULES[self.bug].candidates(arcs)
             return next(candidate for use, candidate in candidates if use == self.places[name])
 
         values = values_of(problem, FLOATS)
-        return {name: gradient for name, _, gradient in swept(problem, values, settle)}
+        return {name: gradient for name, _, gradient in swept(problem, values, wrong_gradient)}
 
 
 PLANTED_MISTAKES: Mapping[str, PlantedMistake] = MappingProxyType(

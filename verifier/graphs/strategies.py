@@ -1,7 +1,7 @@
-"""Hypothesis strategies for graphs and for submissions of graphs, right ones or with a wrong local rule.
+"""Hypothesis strategies for graphs and for submissions of graphs, correct or with one wrong local rule.
 
-Everything shrinks: to one node, one number, small whole values. Needs hypothesis
-(`pip install "gradjury[test]"`).
+Every strategy shrinks towards one node, one number and small whole numbers.
+Requires hypothesis (`pip install "gradjury[test]"`).
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from verifier.graphs.reading.submission import read_graph
 from verifier.graphs.shapes import Shape
 from verifier.graphs.submission import GraphSubmission
 
-_GO_ON = st.integers(0, 7)  # 0 is the end; deleting what stands for a step leaves the others as they are
+_CONTINUE = st.integers(0, 7)  # 0 ends the graph; the shrinker can delete one step without changing others
 
 
 @st.composite
@@ -35,10 +35,11 @@ def graphs(
     operations: Sequence[str] = tuple(FORMS),
     most_nodes: int = 12,
 ) -> dict[str, Any]:
-    """Draw the document of a valid graph without gradients, its numbers in arrays.
+    """Draw the document of a valid graph without gradients, with its numbers in arrays.
 
-    operations: what nodes may be, beside `sum`, `mean`, `multiply`, `add` and `mse`, which make one number
-    of what nobody uses. Raises: ValueError for a name that is no operation's.
+    operations: names of the operations. `sum`, `mean`, `multiply`, `add` and `mse` may occur in addition,
+    because they reduce unused nodes to one number.
+    Raises: ValueError for an unknown operation.
     """
     unknown = [name for name in operations if name not in FORMS]
     if unknown or not operations:
@@ -52,18 +53,18 @@ def graphs(
         return np.array([draw(element) for _ in range(prod(shape))], dtype=np.float64).reshape(shape)
 
     growth = Growth(choose, numbers, most_nodes)
-    known = _one_of(tuple(operations))
-    while growth.has_room and draw(_one_step(growth, known)):
+    names = _one_of(tuple(operations))
+    while growth.has_room and draw(_one_step(growth, names)):
         pass
     document = growth.document()
     assume(document is not None)
-    assert document is not None  # or it was assumed away
+    assert document is not None  # otherwise the assumption failed
     return document
 
 
 @st.composite
 def _one_step(draw: st.DrawFn, growth: Growth, operations: st.SearchStrategy[str]) -> bool:
-    if not draw(_GO_ON):
+    if not draw(_CONTINUE):
         return False
     growth.take(OPERATIONS[draw(operations)])
     return True
@@ -81,20 +82,22 @@ def _one_of(values: tuple[Any, ...]) -> st.SearchStrategy[Any]:
 
 @st.composite
 def graph_submissions(draw: st.DrawFn, /, rule: str | None = None, **choices: Any) -> GraphSubmission:
-    """Draw a submission of all gradients: right ones, or with one wrong local rule at one place.
+    """Draw a submission of all gradients: correct ones, or with one wrong local rule at one place.
 
-    rule: a row of `LOCAL_RULES`; what comes behind it inherits the mistake. choices: see `graphs`. Graphs in
-    which it cannot be made, or changes nothing, are passed over.
+    rule: id in `LOCAL_RULES`. Gradients that depend on the wrong one are wrong, too. Graphs in which the rule
+    is impossible or changes nothing are rejected.
+    choices: arguments of `graphs`.
     """
     document = draw(graphs(**choices))
     right = right_gradients(document)
     if rule is None:
         return read_graph(with_lists({**document, "gradients": right}))
     problem = read_graph({**document, "gradients": right}).problem
-    made = [
+    candidates = [
         mutant
         for mutant in graph_mutants(problem, [rule])
-        if any(not np.array_equal(own, right[key]) for key, own in mutant.gradients.items())
+        if any(not np.array_equal(gradient, right[key]) for key, gradient in mutant.gradients.items())
     ]
-    assume(made)
-    return read_graph(with_lists({**document, "gradients": dict(made[draw(_below(len(made)))].gradients)}))
+    assume(candidates)
+    gradients = dict(candidates[draw(_below(len(candidates)))].gradients)
+    return read_graph(with_lists({**document, "gradients": gradients}))

@@ -1,4 +1,4 @@
-"""A graph's submission with numbers that hide no wrong rule; its gradients are right."""
+"""Replace the numbers of a graph by numbers that reveal every wrong local rule."""
 
 from typing import Any
 
@@ -8,22 +8,25 @@ from verifier.graphs.examples import right_gradients
 from verifier.graphs.submission import GraphSubmission
 
 
-def strong_graph_document(asked: GraphSubmission) -> dict[str, Any]:
-    """Give the document of the same graph; of as many gradients, or of all where none was handed in."""
-    problem = strongest_graph(asked.problem)
-    document: dict[str, Any] = {} if asked.name is None else {"name": f"{asked.name}-strong"}
+def strong_graph_document(submission: GraphSubmission) -> dict[str, Any]:
+    """Return a document of the same graph with new numbers and correct gradients.
+
+    It has the gradients that the submission has; all gradients if the submission has none.
+    """
+    problem = strongest_graph(submission.problem)
+    document: dict[str, Any] = {} if submission.name is None else {"name": f"{submission.name}-strong"}
     document |= {
-        "network": dict(asked.network),
+        "network": dict(submission.network),
         "inputs": dict(problem.inputs),
         "parameters": dict(problem.parameters),
     }
-    everything = right_gradients(document)
-    keys = problem.asked if asked.gradients else everything
-    document["gradients"] = {key: everything[key] for key in keys}
+    gradients = right_gradients(document)
+    keys = problem.asked if submission.gradients else gradients
+    document["gradients"] = {key: gradients[key] for key in keys}
     document |= {
-        "precision": asked.precision.name,
-        "tolerance": {"rtol": asked.tolerance.rtol, "atol": asked.tolerance.atol},
+        "precision": submission.precision.name,
+        "tolerance": {"rtol": submission.tolerance.rtol, "atol": submission.tolerance.atol},
     }
-    if asked.tolerance.preset is not None:
-        document["tolerance"] = {"preset": asked.tolerance.preset}
+    if submission.tolerance.preset is not None:
+        document["tolerance"] = {"preset": submission.tolerance.preset}
     return with_lists(document)

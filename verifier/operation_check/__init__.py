@@ -1,1 +1,1 @@
-"""One operation that somebody wrote, `forward` and `backward`, checked on inputs of many shapes."""
+"""Check the methods `forward` and `backward` of one operation on inputs of many shapes."""

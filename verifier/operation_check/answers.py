@@ -1,4 +1,4 @@
-"""What the oracles answer about one use: of a row of the table, or of functions known by values alone."""
+"""Reference gradients of one use of an operation with a row in the table of operations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,17 +21,20 @@ from verifier.operation_check.written import WrittenOperation
 from verifier.precision import PRECISIONS
 from verifier.rounding_arithmetic import DEVIATIONS
 
-FORWARD = "forward"  # the value, among the names of gradients
+FORWARD = "forward"  # name of the value in a mapping of gradients by name
 QUICK = ("backpropagation",)
 EVERY = tuple(GRAPH_ORACLES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """problem: the use as a graph. answers: to its gradients, and to the value as FORWARD where it is known.
+    """Answers of the oracles about one use.
 
-    allowance, scale: as of any problem. values: of the problem's nodes. of_row: whether a row of the table is
-    differentiated.
+    problem: graph of the use.
+    answers: by oracle; gradients by argument name and, if known, the value under FORWARD.
+    allowance, scale: rounding allowance and scale of each gradient.
+    values: values of the graph's nodes.
+    of_row: True if the operation has a row in the table.
     """
 
     problem: GraphProblem
@@ -47,53 +50,57 @@ def of_row(
     reference: Reference,
     fit: Fit,
     arguments: Sequence[Array],
-    tried: Tried,
+    result: Tried,
     oracles: Sequence[str],
 ) -> Asked:
-    """Ask the oracles of graphs, by name; the value is enclosed, and PyTorch's beside it."""
+    """Return the answers of the graph oracles with these names, with a certified interval of the value."""
     assert reference.row is not None
-    assert tried.upstream is not None
-    floats = [own.astype(np.float64) for own in arguments]
-    problem = problem_of(reference.row, fit, operation, floats, tried.upstream, reference.data)
-    honest = rounding(problem, PRECISIONS["float64"])
-    answers = dict(ask(problem, honest, oracles))
-    own = problem.nodes[0]
-    enclosed = values_of(problem, BALLS)[own.name]
-    deviating = values_of(problem, HonestNumbers(PRECISIONS["float64"]))[own.name]
-    lost = np.maximum(DEVIATIONS * deviating.deviation, enclosed.radius)  # log 1 is 0, and still rounded
-    value = {"backpropagation": Estimate(enclosed.middle, enclosed.radius)}
+    assert result.upstream is not None
+    floats = [array.astype(np.float64) for array in arguments]
+    problem = problem_of(reference.row, fit, operation, floats, result.upstream, reference.data)
+    float64_rounding = rounding(problem, PRECISIONS["float64"])
+    answers = dict(ask(problem, float64_rounding, oracles))
+    node = problem.nodes[0]
+    interval = values_of(problem, BALLS)[node.name]
+    rounded = values_of(problem, HonestNumbers(PRECISIONS["float64"]))[node.name]
+    # the interval's radius is needed where the value is 0, as in log 1, and is rounded nevertheless
+    rounding_error = np.maximum(DEVIATIONS * rounded.deviation, interval.radius)
+    value = {"backpropagation": Estimate(interval.middle, interval.radius)}
     if "autograd" in answers and answers["autograd"].gradient:
         import torch
 
         tensors = [torch.tensor(array.copy()) for array in floats]
-        value["autograd"] = Estimate(own.operation.in_torch(torch, own, tensors).numpy(), lost)
+        value["autograd"] = Estimate(node.operation.in_torch(torch, node, tensors).numpy(), rounding_error)
     for oracle, estimate in value.items():
         answers[oracle] = with_answer(answers[oracle], FORWARD, estimate)
     return Asked(
         problem,
         answers,
-        {**honest.allowance, FORWARD: lost},
-        {**honest.scale, FORWARD: deviating.size},
-        honest.values,
+        {**float64_rounding.allowance, FORWARD: rounding_error},
+        {**float64_rounding.scale, FORWARD: rounded.size},
+        float64_rounding.values,
         of_row=True,
     )
 
 
-def pulled_row(operation: WrittenOperation, asked: Asked, expected: Mapping[str, Array]) -> GraphProblem:
-    """Give the same problem with a row whose pull-back is what the oracles say, for the diagnosis."""
-    node, *others = asked.problem.nodes
+def pulled_row(
+    operation: WrittenOperation, reference_answers: Asked, expected: Mapping[str, Array]
+) -> GraphProblem:
+    """Return the graph with a row whose vector-Jacobian product is the oracles', for the diagnosis."""
+    node, *others = reference_answers.problem.nodes
     pulled = [expected[name] for name in node.operands]
     row: GraphOperation = taken_at_its_word(operation.name, node.shape, pulled)
     inner = type(node)(node.name, row, node.operands, node.options, node.operand_shapes, node.shape)
     return GraphProblem(
-        asked.problem.inputs,
-        asked.problem.parameters,
+        reference_answers.problem.inputs,
+        reference_answers.problem.parameters,
         {},
         (inner, *others),
-        asked.problem.output,
-        asked.problem.asked,
+        reference_answers.problem.output,
+        reference_answers.problem.asked,
     )
 
 
 def with_answer(answer: Answer, name: str, estimate: Estimate) -> Answer:
+    """Return the answer with an additional estimate."""
     return Answer({**answer.gradient, name: estimate}, answer.uncertainty, answer.reason)

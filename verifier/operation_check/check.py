@@ -1,4 +1,4 @@
-"""Everything found about one operation, frozen, as data."""
+"""Result of checking one operation."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,16 @@ from verifier.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class OperationCheck:
-    """like: what its forward was held against. cases: how many inputs were tried, of which shapes.
+    """Result of checking one operation.
 
-    findings: what is wrong, in the order in which it was met. smallest: the smallest input found that shows
-    the first of them, as code; empty where nothing is wrong. evidence: of every oracle, over all inputs.
-    report: on the input that shows most, as a submission's; None where nothing could be compared.
+    like: name of the reference for forward.
+    cases: number of inputs.
+    shapes: shapes of the inputs.
+    findings: errors, in the order in which they were found.
+    smallest: code of the smallest input that shows the first finding; empty if there is no finding.
+    evidence: agreement of every oracle over all inputs.
+    report: report on the input with the first finding, in the form of a submission's report; None if nothing
+        could be compared.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""check_operation(): a class or an object with forward and backward in, what is wrong with it out."""
+"""Check one operation, a class or an object with the methods forward and backward."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
@@ -33,27 +33,61 @@ def check_operation(
     form: str | None = None,
     name: str | None = None,
 ) -> OperationCheck:
-    """Check one operation: its value, its gradients, and what it does besides.
+    """Check the value, the gradients and the side effects of one operation.
 
-    operation: a class or an object with `forward(*args)` and `backward(output_grad)`, or with edugrad's
-    `forward(ctx, …)` and `backward(ctx, grad_output)`, or what edugrad's `tensor_op` made of one.
-    like: the name of an operation of graphs, or a function of arrays; without it forward is believed.
-    in_torch: a function of tensors that does the same. options: such as `{"axis": 0}`, for `like` and for
-    whatever of forward and the class's own arguments names them.
-    shapes: one for each argument, for each input to try. domain: which numbers, for all arguments or each.
-    form: `lecture` or `edugrad`, where the name of forward's first argument does not tell.
-    Raises: MalformedSubmission for what is no operation, and for choices that there are not.
+    Parameters
+    ----------
+    operation : class or object
+        Operation with `forward(*args)` and `backward(output_grad)`, or in edugrad's form with
+        `forward(ctx, *args)` and `backward(ctx, grad_output)`, or a function made by edugrad's `tensor_op`.
+    like : str or callable, optional
+        Name of a graph operation, or a function of arrays, that computes the right value. Without it, the
+        value is not checked, and the gradients are compared with those of forward.
+    in_torch : callable, optional
+        Function of tensors that computes the same.
+    options : mapping, optional
+        Options such as ``{"axis": 0}``, passed to `like` and to the parameters of forward or of the class
+        with these names.
+    shapes : sequence, optional
+        Inputs to try; each is a tuple with one shape per argument.
+    domain : str or sequence of str, optional
+        Domain of the numbers, for all arguments or for each of them.
+    form : {"lecture", "edugrad"}, optional
+        Form of the operation, if the name of forward's first argument does not show it.
+    name : str, optional
+        Name of the operation in the report.
+
+    Returns
+    -------
+    OperationCheck
+        Verdict, findings and the smallest failing input.
+
+    Raises
+    ------
+    MalformedSubmission
+        If the operation or an option is invalid.
+
+    Examples
+    --------
+    >>> from verifier import check_operation
+    >>> class Square:
+    ...     def forward(self, x):
+    ...         self.x = x
+    ...         return x**2
+    ...     def backward(self, output_grad):
+    ...         return output_grad * self.x
+    >>> print(check_operation(Square, like="power", options={"exponent": 2}))
     """
     options = dict(options or {})
     written = read_operation(operation, form, options, name)
     reference = read_reference(like, in_torch, options, written)
     question = question_of(written, reference, shapes, domain)
-    conduct = [*_conduct(question)]  # before anything else, which might leave something behind
-    judged, refused = _judged_all(question)
-    findings = _merged([finding for own in judged for finding in own.findings])
-    if conduct:  # then the numbers of further uses say nothing of the rules
-        findings = [*conduct, *(own for own in findings if own.kind == "argument-changed")]
-    evidence = merged([own.consensus.evidence for own in judged if own.consensus is not None])
+    kept = [*_kept_state(question)]  # first, because other uses could leave state behind
+    judged, refused = _judge_all(question)
+    findings = _merge([finding for use in judged for finding in use.findings])
+    if kept:  # kept state makes the numbers of further uses meaningless
+        findings = [*kept, *(finding for finding in findings if finding.kind == "argument-changed")]
+    evidence = merged([use.consensus.evidence for use in judged if use.consensus is not None])
     undecided = not evidence or not is_decided(question.reference, judged)
     verdict = Verdict.UNDECIDED if undecided else Verdict.CORRECT
     warnings = tuple(remarks(question, judged, refused))
@@ -63,7 +97,7 @@ def check_operation(
         verdict=verdict,
         like=reference.name,
         cases=len(judged),
-        shapes=tuple(dict.fromkeys(own.case.shapes for own in judged)),
+        shapes=tuple(dict.fromkeys(use.case.shapes for use in judged)),
         findings=tuple(findings),
         warnings=warnings,
         evidence=evidence,
@@ -72,8 +106,8 @@ def check_operation(
     )
 
 
-def _judged_all(question: Question) -> tuple[list[Judged], dict[Shapes, OperationRaised]]:
-    """Judge every case; tell apart the shapes that forward refuses."""
+def _judge_all(question: Question) -> tuple[list[Judged], dict[Shapes, OperationRaised]]:
+    """Return the judged uses of all cases, and the exceptions for the shapes that forward refuses."""
     judged: list[Judged] = []
     refused: dict[Shapes, OperationRaised] = {}
     misfits: list[GivenRaised] = []
@@ -82,18 +116,18 @@ def _judged_all(question: Question) -> tuple[list[Judged], dict[Shapes, Operatio
         if case.shapes in refused:
             continue
         try:
-            own = judge(question.operation, question.reference, case)
+            use = judge(question.operation, question.reference, case)
         except MisfitError:
             continue
         except GivenRaised as error:
             misfits.append(error)
             continue
-        raised = own.tried.refused
+        raised = use.tried.refused
         if raised is not None and (unknown or (raised.refuses and not case.plain)):
             refused[case.shapes] = raised
             continue
-        judged.append(own)
-    if misfits and all(own.case.empty for own in judged):
+        judged.append(use)
+    if misfits and all(use.case.empty for use in judged):
         raise malformed("like", "a function that takes such arguments", str(misfits[0]), "give shapes=[…]")
     if not judged and refused:
         raised = next(iter(refused.values()))
@@ -102,31 +136,34 @@ def _judged_all(question: Question) -> tuple[list[Judged], dict[Shapes, Operatio
     return judged, refused
 
 
-def _merged(findings: Sequence[Finding]) -> list[Finding]:
-    """Give each thing once, by its name where any input told it; what has a name first."""
-    found: dict[tuple[str, str], Finding] = {}
-    for own in findings:
-        key = (own.kind, own.place)
-        if key not in found or (found[key].code == found[key].kind != own.code):
-            found[key] = own
-    once: dict[tuple[str, str], Finding] = {}
-    for own in found.values():
-        once.setdefault((own.code, own.place), own)
-    return sorted(once.values(), key=lambda own: own.code == own.kind)
+def _merge(findings: Sequence[Finding]) -> list[Finding]:
+    """Return every finding once, those with a known wrong rule first.
+
+    If a rule is known for any input, it replaces the same finding without a rule.
+    """
+    by_kind: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        key = (finding.kind, finding.place)
+        if key not in by_kind or (by_kind[key].code == by_kind[key].kind != finding.code):
+            by_kind[key] = finding
+    by_code: dict[tuple[str, str], Finding] = {}
+    for finding in by_kind.values():
+        by_code.setdefault((finding.code, finding.place), finding)
+    return sorted(by_code.values(), key=lambda finding: finding.code == finding.kind)
 
 
-def _conduct(question: Question) -> Iterator[Finding]:
-    """Look at two uses on numbers of the first shapes."""
+def _kept_state(question: Question) -> Iterator[Finding]:
+    """Yield findings about state that is kept between two uses on arguments of the first shapes."""
     cases = [*cases_of(question.shapes[:1], question.domains, question.plain)]
-    if len(cases) > 1:  # of empty arrays there is one
+    if len(cases) > 1:  # empty arrays have one case
         yield from kept_state(question.operation, cases[0], cases[1])
 
 
 def _smallest(question: Question, finding: Finding, judged: Sequence[Judged]) -> str:
     try:
         from verifier.operation_check.smallest import other_numbers, seen_again, smallest_failure
-    except ImportError:  # without hypothesis
-        return _as_found(question, finding, judged)
+    except ImportError:  # hypothesis is not installed
+        return _unshrunk(question, finding, judged)
 
     wrong = seen_again(question.operation, question.reference, finding.kind, finding.place)
 
@@ -139,19 +176,19 @@ def _smallest(question: Question, finding: Finding, judged: Sequence[Judged]) ->
             return ()
         return () if value is None else tuple(value.shape)
 
-    filled = [own for own in question.shapes if 0 not in map(prod, own)]
-    for shapes in (filled, question.shapes):
+    nonempty = [shapes for shapes in question.shapes if 0 not in map(prod, shapes)]
+    for shapes in (nonempty, question.shapes):
         case = smallest_failure(wrong, shapes, question.domains, value_shape)
         if case is not None:
             if finding.kind in OF_TWO_USES:
                 return pasted_twice(question.operation, case, other_numbers(case), finding)
             return pasted(question.operation, judge(question.operation, question.reference, case), finding)
-    return _as_found(question, finding, judged)
+    return _unshrunk(question, finding, judged)
 
 
-def _as_found(question: Question, finding: Finding, judged: Sequence[Judged]) -> str:
-    """Give the first input on which it was found; empty for what took two uses."""
-    for own in judged:
-        if (finding.kind, finding.place) in {(each.kind, each.place) for each in own.findings}:
-            return pasted(question.operation, own, finding)
+def _unshrunk(question: Question, finding: Finding, judged: Sequence[Judged]) -> str:
+    """Return code of the first input with the finding; empty for a finding that requires two uses."""
+    for use in judged:
+        if (finding.kind, finding.place) in {(other.kind, other.place) for other in use.findings}:
+            return pasted(question.operation, use, finding)
     return ""

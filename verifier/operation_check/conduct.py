@@ -1,4 +1,4 @@
-"""What an operation does besides computing: what it keeps from one use to the next."""
+"""Detect state that an operation keeps from one use to the next."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,14 +11,17 @@ from verifier.operation_check.finding import Finding, seen
 from verifier.operation_check.trying import OperationRaised, called, numbers
 from verifier.operation_check.written import WrittenOperation
 
-OF_TWO_USES = ("state-kept", "not-repeatable")  # kinds of findings that one use does not show
-_CLOSE = 1e-9  # relative: two computations of one thing may differ by rounding
+OF_TWO_USES = ("state-kept", "not-repeatable")  # kinds of findings that require two uses
+_CLOSE = 1e-9  # relative difference of two computations of the same value by rounding
 
 
 def kept_state(operation: WrittenOperation, one: Case, other: Case) -> Iterator[Finding]:
-    """Use it twice, in the orders in which a graph does; every backward belongs to its own forward.
+    """Yield at most one finding about kept state.
 
-    one, other: numbers of the same shapes. What it raises at its first use is none of this.
+    The operation is used twice, in the orders that occur in graphs: each backward must belong to the forward
+    of its own use. Exceptions of the first use are ignored here.
+
+    one, other: cases with the same shapes.
     """
     first = True
     try:
@@ -28,24 +31,27 @@ def kept_state(operation: WrittenOperation, one: Case, other: Case) -> Iterator[
         alone = called("backward", fresh.backward, upstream.copy())
         first = False
         again = called("forward", operation.begin().forward, *_copies(one.arguments))
-        if not _alike(value, again):
+        if not _is_close(value, again):
             yield seen("not-repeatable", "forward")
             return
-        for how, differing in _orders(operation, one.arguments, other.arguments, upstream):
-            place = _difference(operation, alone, differing)
+        for description, gradients in _gradients_by_order(
+            operation, one.arguments, other.arguments, upstream
+        ):
+            place = _changed_argument(operation, alone, gradients)
             if place:
-                yield seen("state-kept", place, found=how)
+                yield seen("state-kept", place, found=description)
                 return
     except OperationRaised as raised:
         if not first:
             yield seen("state-kept", raised.place, found=f"an earlier use, with {raised.error}")
-    except (TypeError, ValueError):  # the value is no array; that is told where it is judged
+    except (TypeError, ValueError):  # the value is no array, which is reported when it is judged
         return
 
 
-def _orders(
+def _gradients_by_order(
     operation: WrittenOperation, arguments: Sequence[Array], others: Sequence[Array], upstream: Array
 ) -> Iterator[tuple[str, Any]]:
+    """Yield a description of each order of calls, and the gradients that it returns."""
     use = operation.begin()
     called("forward", use.forward, *_copies(others))
     called("backward", use.backward, upstream.copy())
@@ -63,23 +69,23 @@ def _copies(arguments: Sequence[Array]) -> list[Array]:
     return [argument.copy() for argument in arguments]
 
 
-def _difference(operation: WrittenOperation, alone: Any, again: Any) -> str:
-    """Name the first argument whose gradient is another one now; empty where none is."""
-    one, other = _listed(alone), _listed(again)
-    if len(one) != len(other):
+def _changed_argument(operation: WrittenOperation, alone: Any, again: Any) -> str:
+    """Return the first argument whose gradient has changed; empty if there is none."""
+    before, after = _as_list(alone), _as_list(again)
+    if len(before) != len(after):
         return "backward"
-    for place, (own, new) in enumerate(zip(one, other, strict=True)):
-        if not _alike(own, new):
+    for place, (old, new) in enumerate(zip(before, after, strict=True)):
+        if not _is_close(old, new):
             return operation.arguments[place] if place < len(operation.arguments) else "backward"
     return ""
 
 
-def _listed(back: Any) -> list[Any]:
-    return list(back) if isinstance(back, list | tuple) else [back]
+def _as_list(returned: Any) -> list[Any]:
+    return list(returned) if isinstance(returned, list | tuple) else [returned]
 
 
-def _alike(one: Any, other: Any) -> bool:
-    x, y = numbers(one), numbers(other)
+def _is_close(a: Any, b: Any) -> bool:
+    x, y = numbers(a), numbers(b)
     if x is None or y is None:
         return (x is None) == (y is None)
     return x.shape == y.shape and np.allclose(x, y, rtol=_CLOSE, atol=0.0, equal_nan=True)

@@ -1,4 +1,4 @@
-"""Which numbers an argument may hold: a row each, for what is drawn and for what it is shrunk to."""
+"""Domains of arguments: the numbers that are drawn and the numbers for shrinking, one row per domain."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ Draw = Callable[[np.random.Generator, Shape, Sequence[Shape]], Array]
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """draw: (rng, own shape, shapes of all arguments) -> numbers apart from each other and from kinks.
+    """Set of numbers for an argument.
 
-    repeated: likewise, of few whole numbers, so that they repeat and stand at kinks.
-    simple: what a number may be shrunk to, the simplest first; None where `repeated` gives all there is.
+    draw: function of (rng, shape, shapes of all arguments) that returns distinct numbers away from kinks.
+    repeated: like draw, but returns a few whole numbers, which repeat and lie at kinks.
+    simple: numbers for shrinking, simplest first; None to use `repeated` instead.
     """
 
     name: str
@@ -28,8 +29,8 @@ class Domain:
 
 def _between(least: float, most: float, signed: bool) -> Draw:
     def draw(rng: np.random.Generator, shape: Shape, shapes: Sequence[Shape]) -> Array:
-        found = rng.uniform(least, most, size=shape)  # no short decimals, which rounding would keep
-        return np.asarray(found * rng.choice([-1.0, 1.0], size=shape) if signed else found)
+        values = rng.uniform(least, most, size=shape)  # no short decimals, so that rounding errors occur
+        return np.asarray(values * rng.choice([-1.0, 1.0], size=shape) if signed else values)
 
     return draw
 
@@ -39,22 +40,22 @@ def _among(*numbers: float) -> Draw:
 
 
 def _index(count: Callable[[Shape], int]) -> Draw:
-    """Give whole numbers below a size of the first argument, in an array of integers."""
+    """Return a function that draws integers below a size of the first argument."""
     return lambda rng, shape, shapes: np.asarray(rng.integers(max(1, count(shapes[0])), size=shape))
 
 
-_rows_of_table = _index(lambda table: table[0])
-_class = _index(lambda outputs: outputs[-1])
+_draw_rows = _index(lambda table: table[0])
+_draw_classes = _index(lambda outputs: outputs[-1])
 
 
-def _classes(rng: np.random.Generator, shape: Shape, shapes: Sequence[Shape]) -> Array:
-    """Give class indices, or where targets have the outputs' shape, rows that sum to 1."""
+def _draw_targets(rng: np.random.Generator, shape: Shape, shapes: Sequence[Shape]) -> Array:
+    """Return class indices, or rows that sum to 1 if the targets have the shape of the outputs."""
     if shape != shapes[0]:
-        return _class(rng, shape, shapes)
-    found = np.full(shape, 0.25 / max(1, shape[-1]))
-    chosen = rng.integers(shape[-1], size=shape[:-1])
-    np.put_along_axis(found, chosen[..., np.newaxis], 0.75 + found.flat[0], axis=-1)
-    return found
+        return _draw_classes(rng, shape, shapes)
+    targets = np.full(shape, 0.25 / max(1, shape[-1]))
+    classes = rng.integers(shape[-1], size=shape[:-1])
+    np.put_along_axis(targets, classes[..., np.newaxis], 0.75 + targets.flat[0], axis=-1)
+    return targets
 
 
 DOMAINS: Mapping[str, Domain] = MappingProxyType(
@@ -82,8 +83,8 @@ DOMAINS: Mapping[str, Domain] = MappingProxyType(
                 _among(0.5, 0.25),
                 (0.5, 0.25, 0.75),
             ),
-            Domain("rows", _rows_of_table, _rows_of_table, None),
-            Domain("classes", _classes, _classes, None),
+            Domain("rows", _draw_rows, _draw_rows, None),
+            Domain("classes", _draw_targets, _draw_targets, None),
             Domain("zeros and ones", _among(0.0, 1.0, 0.5), _among(0.0, 1.0), (1.0, 0.0)),
         )
     }

@@ -1,4 +1,4 @@
-"""What may be wrong with an operation beside its numbers: a row each, in words."""
+"""Findings about an operation, and their texts, one row per kind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. code: a stable word, a row below or of the wrong local rules.
+    """One error of an operation.
 
-    kind: what was seen, the same whether or not the rule behind it is known. place: `forward`, `backward`, or
-    the argument whose gradient it is. also: other rules that give the same numbers.
+    code: id of the kind or of the wrong local rule, if one explains the error. Codes are stable.
+    kind: id in `SEEN`.
+    place: `forward`, `backward`, or the argument whose gradient is wrong.
+    also: other rules that return the same numbers.
     """
 
     code: str
@@ -25,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """explanation, hint: sentences with {place} and whatever else is told of it."""
+    """Texts of one kind of finding, with the fields {place} and others that depend on the kind."""
 
     kind: str
     explanation: str
@@ -111,7 +113,7 @@ SEEN: Mapping[str, Seen] = MappingProxyType(
 
 
 def seen(kind: str, place: str, **words: object) -> Finding:
-    """Put what was seen into words."""
+    """Return a finding with its texts. words: values of the fields of the texts."""
     row = SEEN[kind]
     sentence = row.explanation.format(place=place, **words)
     return Finding(

@@ -1,4 +1,4 @@
-"""What the oracles answer about a function that is known by its values alone."""
+"""Reference gradients of a function without a formula, from its values or from PyTorch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,100 +16,104 @@ from verifier.operation_check.references import Reference, problem_of, taken_at_
 from verifier.operation_check.trying import Tried, called
 from verifier.operation_check.written import WrittenOperation
 
-_ROUNDINGS = 2.0**-46  # relative to the terms: what an operation without formulas may honestly lose
+_ROUNDINGS = 2.0**-46  # rounding allowance of an operation without a formula, relative to its terms
 
 
-class GivenRaised(Exception):  # noqa: N818 -- it tells what a function that was given did
-    """A function to hold an operation against does not take these arguments."""
+class GivenRaised(Exception):  # noqa: N818 -- an event, not an error of this package
+    """Raised if the user's reference function does not accept the arguments."""
 
 
 def of_functions(
-    operation: WrittenOperation, reference: Reference, arguments: Sequence[Array], tried: Tried, quick: bool
+    operation: WrittenOperation, reference: Reference, arguments: Sequence[Array], result: Tried, quick: bool
 ) -> Asked:
-    """Differentiate what is given: a function of numpy, one of PyTorch, and without both forward itself.
+    """Return the oracles' answers for the user's numpy or PyTorch function, or else for forward itself.
 
-    Raises: GivenRaised where a given function does not take these arguments.
+    Raises: GivenRaised if a reference function does not accept the arguments.
     """
-    assert tried.value is not None
-    assert tried.upstream is not None
+    assert result.value is not None
+    assert result.upstream is not None
     names = operation.arguments[: len(arguments)]
     places = range(len(arguments))
     answers: dict[str, Answer] = {}
     function = function_of(operation, reference)
-    differences = by_differences(function, arguments, places, tried.upstream)
+    differences = by_differences(function, arguments, places, result.upstream)
     allowance = {names[place]: _ROUNDINGS * scale for place, scale in differences.scale.items()}
-    scale = {names[place]: own for place, own in differences.scale.items()}
+    scale = {names[place]: size for place, size in differences.scale.items()}
     if not quick:
-        steps = by_complex_steps(function, arguments, places, tried.upstream)
+        steps = by_complex_steps(function, arguments, places, result.upstream)
         if steps is not None and not _contradict(steps.estimates, differences.estimates):
             answers["complex_step"] = _answer(names, _smooth(steps.estimates, differences.estimates))
         if reference.in_torch is not None:
-            answers["autograd"] = _by_torch(reference, names, arguments, tried.upstream, differences)
+            answers["autograd"] = _by_torch(reference, names, arguments, result.upstream, differences)
     answers["finite_differences"] = _answer(names, differences.estimates)
     if reference.in_numpy is not None:
         value = np.asarray(function(*arguments), dtype=np.float64)
-        lost = _ROUNDINGS * np.abs(value)
-        answers["numpy"] = Answer({FORWARD: Estimate(value, lost)}, Uncertainty.ESTIMATE)
-    row = taken_at_its_word(operation.name, tuple(tried.value.shape), [])
-    problem = problem_of(row, Fit(tuple(tried.value.shape)), operation, arguments, tried.upstream, ())
-    known = next(
+        rounding_error = _ROUNDINGS * np.abs(value)
+        answers["numpy"] = Answer({FORWARD: Estimate(value, rounding_error)}, Uncertainty.ESTIMATE)
+    row = taken_at_its_word(operation.name, tuple(result.value.shape), [])
+    problem = problem_of(row, Fit(tuple(result.value.shape)), operation, arguments, result.upstream, ())
+    expected = next(
         (answer.gradient[FORWARD].value for answer in answers.values() if FORWARD in answer.gradient), None
     )
-    if known is not None:
-        size = np.abs(known)
+    if expected is not None:
+        size = np.abs(expected)
         allowance[FORWARD], scale[FORWARD] = _ROUNDINGS * size, size
-    return Asked(problem, answers, allowance, scale, _values(problem, arguments, tried), of_row=False)
+    return Asked(problem, answers, allowance, scale, _values(problem, arguments, result), of_row=False)
 
 
 def shape_of_given(
     operation: WrittenOperation, reference: Reference, arguments: Sequence[Array]
 ) -> Shape | None:
-    """Give the shape of what a given function of numpy gives; None without one. Raises: GivenRaised."""
+    """Return the shape of the reference function's value; None without such a function.
+
+    Raises: GivenRaised.
+    """
     if reference.in_numpy is None:
         return None
     return tuple(np.shape(function_of(operation, reference)(*arguments)))
 
 
 def of_forward(
-    operation: WrittenOperation, arguments: Sequence[Array], tried: Tried, data: Sequence[int]
+    operation: WrittenOperation, arguments: Sequence[Array], result: Tried, data: Sequence[int]
 ) -> dict[str, Answer]:
-    """Differentiate somebody's forward, whatever it should have been."""
-    assert tried.upstream is not None
+    """Return the gradients of the user's forward by finite differences and, if possible, complex steps."""
+    assert result.upstream is not None
     names = operation.arguments[: len(arguments)]
     places = [place for place in range(len(arguments)) if place not in data]
 
     forward = own_forward(operation)
-    differences = by_differences(forward, arguments, places, tried.upstream)
-    found = {"differences_of_forward": _answer(names, differences.estimates)}
-    steps = by_complex_steps(forward, arguments, places, tried.upstream)
+    differences = by_differences(forward, arguments, places, result.upstream)
+    answers = {"differences_of_forward": _answer(names, differences.estimates)}
+    steps = by_complex_steps(forward, arguments, places, result.upstream)
     if steps is not None and not _contradict(steps.estimates, differences.estimates):
         smooth = _smooth(steps.estimates, differences.estimates)
-        found["complex_step_of_forward"] = _answer(names, smooth)
-    return found
+        answers["complex_step_of_forward"] = _answer(names, smooth)
+    return answers
 
 
 def own_forward(operation: WrittenOperation) -> Callable[..., Any]:
-    """Give forward as a function, a fresh use for every call. It raises OperationRaised."""
+    """Return forward as a function that starts a new use with every call. It raises OperationRaised."""
 
     def forward(*arguments: Any) -> Any:
-        return called("forward", operation.begin().forward, *(own.copy() for own in arguments))
+        return called("forward", operation.begin().forward, *(array.copy() for array in arguments))
 
     return forward
 
 
 def function_of(operation: WrittenOperation, reference: Reference) -> Callable[..., Any]:
+    """Return the user's numpy function, which then raises GivenRaised, or else forward."""
     if reference.in_numpy is None:
         return own_forward(operation)
-    given = reference.in_numpy
+    in_numpy = reference.in_numpy
 
     def function(*arguments: Any) -> Any:
         try:
-            found = np.asarray(given(*(own.copy() for own in arguments), **reference.options))
-        except Exception as error:  # it is somebody's
+            value = np.asarray(in_numpy(*(array.copy() for array in arguments), **reference.options))
+        except Exception as error:  # user code may raise anything
             raise GivenRaised(f"{type(error).__name__}: {str(error)[:200]}") from None
-        if found.dtype.kind not in "fciub":
-            raise GivenRaised(f"it gives no array of numbers, but {found.dtype}")
-        return found
+        if value.dtype.kind not in "fciub":
+            raise GivenRaised(f"it gives no array of numbers, but {value.dtype}")
+        return value
 
     return function
 
@@ -123,50 +127,50 @@ def _by_torch(
 ) -> Answer:
     try:
         import torch
-    except (ImportError, OSError) as error:  # OSError: a PyTorch whose own libraries do not load
+    except (ImportError, OSError) as error:  # OSError: the libraries of PyTorch cannot be loaded
         return Answer({}, Uncertainty.UNKNOWN, reason=f"PyTorch cannot be imported: {error}")
     assert reference.in_torch is not None
-    tensors = [torch.tensor(own.copy(), requires_grad=True) for own in arguments]
+    tensors = [torch.tensor(array.copy(), requires_grad=True) for array in arguments]
     try:
         value = reference.in_torch(*tensors, **reference.options)
         weights = torch.tensor(upstream.copy()).reshape(value.shape)
-        found = torch.autograd.grad(value, tensors, weights, allow_unused=True)
-    except Exception as error:  # the function is somebody's
+        gradients = torch.autograd.grad(value, tensors, weights, allow_unused=True)
+    except Exception as error:  # user code may raise anything
         raise GivenRaised(f"{type(error).__name__}: {str(error)[:200]}") from None
     estimates = {}
-    for place, (own, grad) in enumerate(zip(arguments, found, strict=True)):
-        gradient = np.zeros(own.shape) if grad is None else grad.numpy()
+    for place, (argument, grad) in enumerate(zip(arguments, gradients, strict=True)):
+        gradient = np.zeros(argument.shape) if grad is None else grad.numpy()
         estimates[place] = Estimate(gradient, _ROUNDINGS * differences.scale[place])
-    own_value = value.detach().numpy()
+    array = value.detach().numpy()
     answer = _answer(names, _smooth(estimates, differences.estimates))
-    return with_answer(answer, FORWARD, Estimate(own_value, _ROUNDINGS * np.abs(own_value)))
+    return with_answer(answer, FORWARD, Estimate(array, _ROUNDINGS * np.abs(array)))
 
 
-def _values(problem: GraphProblem, arguments: Sequence[Array], tried: Tried) -> dict[str, Array]:
-    assert tried.value is not None
-    assert tried.upstream is not None
-    own, weighed, total = problem.nodes
-    product = tried.value * tried.upstream
+def _values(problem: GraphProblem, arguments: Sequence[Array], result: Tried) -> dict[str, Array]:
+    assert result.value is not None
+    assert result.upstream is not None
+    node, weighed, total = problem.nodes
+    product = result.value * result.upstream
     leaves = dict(problem.leaves())
-    return leaves | {own.name: tried.value, weighed.name: product, total.name: np.asarray(product.sum())}
+    return leaves | {node.name: result.value, weighed.name: product, total.name: np.asarray(product.sum())}
 
 
 def _answer(names: Sequence[str], estimates: Mapping[int, Estimate]) -> Answer:
-    return Answer({names[place]: own for place, own in estimates.items()}, Uncertainty.ESTIMATE)
+    return Answer({names[place]: estimate for place, estimate in estimates.items()}, Uncertainty.ESTIMATE)
 
 
 def _smooth(one: Mapping[int, Estimate], differences: Mapping[int, Estimate]) -> dict[int, Estimate]:
-    """Leave out what stands at a kink, of which one way to a slope sees one side."""
-    found = {}
-    for place, own in one.items():
+    """Return the estimates with an infinite error at kinks, where these methods see only one side."""
+    smooth = {}
+    for place, estimate in one.items():
         slopes = differences[place].slopes
-        error = own.error if slopes is None else np.where(slopes > 0, np.inf, own.error)
-        found[place] = Estimate(own.value, error)
-    return found
+        error = estimate.error if slopes is None else np.where(slopes > 0, np.inf, estimate.error)
+        smooth[place] = Estimate(estimate.value, error)
+    return smooth
 
 
 def _contradict(one: Mapping[int, Estimate], other: Mapping[int, Estimate]) -> bool:
-    """Whether complex steps are no derivative: their function took a real part, or a size."""
+    """True if the complex steps are no derivative, for example because the function takes a real part."""
     for place, estimate in one.items():
         known = np.isfinite(other[place].error)
         distance = np.abs(estimate.value - other[place].value)

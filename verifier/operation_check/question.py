@@ -1,4 +1,4 @@
-"""What is asked of an operation: what it is held against, on which shapes, with which numbers."""
+"""Choose the reference, the shapes and the domains for checking an operation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ from verifier.operation_check.written import WrittenOperation, malformed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """plain: how many of the shapes come first that every such operation takes."""
+    """Operation, its reference, and the inputs to try.
+
+    plain: number of inputs, at the start of `shapes`, that every implementation must accept.
+    """
 
     operation: WrittenOperation
     reference: Reference
@@ -24,27 +27,27 @@ class Question:
 
 
 def question_of(written: WrittenOperation, reference: Reference, shapes: Any, domain: Any) -> Question:
-    """Settle what is tried. shapes, domain: None for what is usual. Raises: MalformedSubmission."""
+    """Return the question. shapes, domain: None for the default inputs. Raises: MalformedSubmission."""
     inputs = reference.inputs(written)
-    offered = inputs.shapes(reference.options) if shapes is None else _read_shapes(shapes, written)
-    plain = inputs.plain if shapes is None else len(offered)
+    candidates = inputs.shapes(reference.options) if shapes is None else _read_shapes(shapes, written)
+    plain = inputs.plain if shapes is None else len(candidates)
     domains = inputs.domains(reference.options)
     if domain is not None:
         domains = [domain] if isinstance(domain, str) else list(domain)
-        for each in domains:
-            if each not in DOMAINS:
+        for row in domains:
+            if row not in DOMAINS:
                 raise malformed(
-                    "domain", f"one of {', '.join(DOMAINS)}", repr(each), nearest(str(each), DOMAINS)
+                    "domain", f"one of {', '.join(DOMAINS)}", repr(row), nearest(str(row), DOMAINS)
                 )
     fitting: list[Shapes] = []
     misfit: MisfitError | None = None
-    for own in offered:
-        if not written.takes(len(own)):
+    for argument_shapes in candidates:
+        if not written.takes(len(argument_shapes)):
             continue
         try:
             if reference.row is not None:
-                reference.fit(own)
-            fitting.append(own)
+                reference.fit(argument_shapes)
+            fitting.append(argument_shapes)
         except MisfitError as error:
             misfit = error
             plain -= len(fitting) < plain and shapes is not None
@@ -58,19 +61,17 @@ def question_of(written: WrittenOperation, reference: Reference, shapes: Any, do
 
 
 def _read_shapes(shapes: Any, written: WrittenOperation) -> list[Shapes]:
-    """Read one shape for each argument, for each input; of one argument its shape alone will do."""
+    """Return the shapes of the arguments for each input. A single argument may be a shape, not a tuple."""
     rule = "a list of inputs, each a tuple of one shape for each argument, such as [((2, 3), (3,))]"
-    found: list[Shapes] = []
+    inputs: list[Shapes] = []
     try:
-        for given in shapes:
-            own = (
-                (given,)
-                if all(isinstance(size, int) for size in given) and len(written.arguments) == 1
-                else given
+        for row in shapes:
+            argument_shapes = (
+                (row,) if all(isinstance(size, int) for size in row) and len(written.arguments) == 1 else row
             )
-            found.append(tuple(tuple(int(size) for size in shape) for shape in own))
+            inputs.append(tuple(tuple(int(size) for size in shape) for shape in argument_shapes))
     except (TypeError, ValueError):
         raise malformed("shapes", rule, repr(shapes)[:60]) from None
-    if not found or any(size < 0 or size > 64 for own in found for shape in own for size in shape):
+    if not inputs or any(size < 0 or size > 64 for row in inputs for shape in row for size in shape):
         raise malformed("shapes", f"{rule}, sizes from 0 to 64", repr(shapes)[:60])
-    return found
+    return inputs

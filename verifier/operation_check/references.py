@@ -1,4 +1,4 @@
-"""What an operation is held against: a row of the table, functions that are given, or its own forward."""
+"""Reference of an operation: a row of the table of operations, a user's function, or its own forward."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,13 @@ WEIGHTS, WEIGHED, TOTAL = "output_grad", "weighed", "total"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """row: of the table of operations. in_numpy, in_torch: functions of the arguments; without any of the
-    three, forward is taken at its word. options: the row's, as the caller wrote them.
+    """Reference of an operation.
+
+    If `row`, `in_numpy` and `in_torch` are None, forward is its own reference.
+
+    row: row of the table of operations.
+    in_numpy, in_torch: functions of the arguments.
+    options: options of the row or of the functions, as the caller wrote them.
     """
 
     name: str
@@ -35,7 +40,7 @@ class Reference:
         return () if self.row is None else self.row.data
 
     def fit(self, shapes: Sequence[Shape]) -> Fit:
-        """Say what a row makes of these shapes. Raises: MisfitError."""
+        """Return the row's shape of the value for these arguments. Raises: MisfitError."""
         assert self.row is not None
         least, most = self.row.operands
         if len(shapes) < least or (most is not None and len(shapes) > most):
@@ -49,7 +54,10 @@ class Reference:
 def read_reference(
     like: Any, in_torch: Any, options: Mapping[str, Any], operation: WrittenOperation
 ) -> Reference:
-    """Find what is meant. Raises: MalformedSubmission naming the known operations for a name that is none."""
+    """Return the reference that the caller chose.
+
+    Raises: MalformedSubmission for an unknown operation, invalid options or a contradiction.
+    """
     if in_torch is not None and not callable(in_torch):
         raise malformed("in_torch", "a function of tensors", shown(in_torch))
     if like is None:
@@ -82,9 +90,12 @@ def problem_of(
     upstream: Array,
     data: Sequence[int],
 ) -> GraphProblem:
-    """Give the problem that backward answers: the value, weighed by a cotangent, summed to one number."""
+    """Return the graph whose gradient backward computes: the sum of the value times the upstream gradient.
+
+    data: positions of arguments that are not differentiated.
+    """
     names = operation.arguments[: len(arguments)]
-    own = operation.name if operation.name not in (*names, WEIGHTS, WEIGHED, TOTAL) else "value"
+    node_name = operation.name if operation.name not in (*names, WEIGHTS, WEIGHED, TOTAL) else "value"
     shape = tuple(upstream.shape)
     inputs = {names[place]: arguments[place] for place in data}
     parameters = {
@@ -93,7 +104,7 @@ def problem_of(
         if place not in data
     }
     node = Node(
-        own,
+        node_name,
         row,
         tuple(names),
         fit.options,
@@ -101,7 +112,7 @@ def problem_of(
         fit.shape,
         {place: arguments[place] for place in data},
     )
-    weighed = _node(WEIGHED, "multiply", (own, WEIGHTS), (shape, shape))
+    weighed = _node(WEIGHED, "multiply", (node_name, WEIGHTS), (shape, shape))
     return GraphProblem(
         inputs={**inputs, WEIGHTS: upstream},
         parameters=parameters,
@@ -119,7 +130,7 @@ def _node(name: str, op: str, operands: tuple[str, ...], shapes: tuple[Shape, ..
 
 
 def taken_at_its_word(name: str, shape: Shape, pulled: Sequence[Array]) -> GraphOperation:
-    """Make a row of an operation of which nothing but its pull-back on these very numbers is known."""
+    """Return a row whose vector-Jacobian product is the given one, for an operation without a formula."""
     return GraphOperation(
         name=name,
         description="an operation without a row of its own",

@@ -1,4 +1,4 @@
-"""What is worth knowing beside the verdict, over all uses."""
+"""Collect the warnings about an operation over all uses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,41 +9,46 @@ from verifier.operation_check.question import Question
 from verifier.operation_check.references import Reference
 from verifier.operation_check.trying import OperationRaised
 
-_NAMED = 6  # shapes in one sentence
+_NAMED = 6  # shapes in one warning
 
 
 def is_decided(reference: Reference, judged: Sequence[Judged]) -> bool:
-    """True if what was compared is decided: on every input, or without formulas on one input at least.
+    """True if the comparison is decided on every input; without a formula, on at least one input.
 
-    Differences cannot tell a slope from 0 on some inputs, such as a normalisation of two equal numbers.
+    On some inputs, such as a normalisation of two equal numbers, finite differences cannot distinguish a
+    slope from 0.
     """
-    decided = [own.is_decided for own in compared(judged)]
+    decided = [use.is_decided for use in compared(judged)]
     return all(decided) if reference.row is not None else any(decided)
 
 
 def compared(judged: Sequence[Judged]) -> list[Judged]:
-    """Return the uses of which numbers were compared."""
-    return [own for own in judged if any(row.submitted.size for row in own.comparisons.values())]
+    """Return the uses in which numbers were compared."""
+    return [use for use in judged if any(row.submitted.size for row in use.comparisons.values())]
 
 
 def remarks(
     question: Question, judged: Sequence[Judged], refused: Mapping[Shapes, OperationRaised]
 ) -> Iterator[Caution]:
+    """Yield the warnings.
+
+    refused: exceptions by the shapes that forward does not accept.
+    """
     if refused and question.reference.row is not None:
-        named = ", ".join(" and ".join(map(str, own)) for own in list(refused)[:_NAMED])
+        named = ", ".join(" and ".join(map(str, shapes)) for shapes in list(refused)[:_NAMED])
         raised = next(iter(refused.values()))
         yield Caution(
             "shapes-not-taken",
             f"forward refuses {named}, which {question.reference.name} takes: {raised.error}",
         )
     notes: dict[str, str] = {}
-    for own in judged:
-        notes = {**own.tried.notes, **notes}
+    for use in judged:
+        notes = {**use.tried.notes, **notes}
     yield from (Caution(code, detail) for code, detail in notes.items())
     kinked = [
         name
-        for own in judged
-        for name, row in own.comparisons.items()
+        for use in judged
+        for name, row in use.comparisons.items()
         if row.subgradient.any() and row.correct.any()
     ]
     if kinked:
@@ -59,19 +64,19 @@ def remarks(
             "forward-at-its-word",
             "nothing says what forward should compute: give like=…, a name or a function",
         )
-    if not any(own.consensus is not None for own in judged):
+    if not any(use.consensus is not None for use in judged):
         yield Caution("nothing-compared", "no numbers could be compared")
 
 
 def _undecided(judged: Sequence[Judged]) -> Iterator[Caution]:
     inputs = compared(judged)
     counts = [
-        {name: int(row.undecided.sum()) for name, row in own.comparisons.items() if row.undecided.any()}
-        for own in inputs
+        {name: int(row.undecided.sum()) for name, row in use.comparisons.items() if row.undecided.any()}
+        for use in inputs
     ]
-    entries = sum(sum(own.values()) for own in counts)
+    entries = sum(sum(by_name.values()) for by_name in counts)
     if entries:
-        named = ", ".join(dict.fromkeys(name for own in counts for name in own))
+        named = ", ".join(dict.fromkeys(name for by_name in counts for name in by_name))
         yield Caution(
             "undecided-entries",
             f"on {sum(map(bool, counts))} of {len(inputs)} inputs, {entries} "

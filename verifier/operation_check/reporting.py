@@ -1,4 +1,4 @@
-"""From many judged uses to one report, of the kind that submissions get."""
+"""Combine the judged uses of an operation into one report."""
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,21 +18,21 @@ from verifier.verdict import Verdict
 
 
 def merged(evidence: Iterable[Sequence[Evidence]]) -> tuple[Evidence, ...]:
-    """Add up what each oracle said over all uses."""
-    found: dict[str, Evidence] = {}
+    """Return the evidence of each oracle over all uses."""
+    by_oracle: dict[str, Evidence] = {}
     for rows in evidence:
-        for own in rows:
-            found[own.oracle] = _joined(found[own.oracle], own) if own.oracle in found else own
-    return tuple(found.values())
+        for row in rows:
+            by_oracle[row.oracle] = _combine(by_oracle[row.oracle], row) if row.oracle in by_oracle else row
+    return tuple(by_oracle.values())
 
 
-def _joined(one: Evidence, other: Evidence) -> Evidence:
-    told = [own.agrees for own in (one, other) if own.agrees is not None]
-    distances = [own.max_disagreement for own in (one, other) if own.max_disagreement is not None]
+def _combine(one: Evidence, other: Evidence) -> Evidence:
+    agreements = [row.agrees for row in (one, other) if row.agrees is not None]
+    distances = [row.max_disagreement for row in (one, other) if row.max_disagreement is not None]
     return Evidence(
         one.oracle,
         one.entries + other.entries,
-        all(told) if told else None,
+        all(agreements) if agreements else None,
         max(distances) if distances else None,
         one.uncertainty,
         one.reason or other.reason,
@@ -47,23 +47,23 @@ def report_of(
     warnings: Sequence[Caution],
     evidence: tuple[Evidence, ...],
 ) -> Report | None:
-    """Return the report on one use: the first with a mistake, else the first that is decided throughout.
+    """Return the report on one use; None if there are no comparisons.
 
-    None without comparisons.
+    The use is the first with a finding, or else the first without undecided entries.
     """
-    compared = [own for own in judged if own.comparisons]
+    compared = [use for use in judged if use.comparisons]
     if not compared:
         return None
-    decided = (own for own in compared if own.is_decided)
-    shown = next((own for own in compared if own.findings), next(decided, compared[0]))
+    decided = (use for use in compared if use.is_decided)
+    shown = next((use for use in compared if use.findings), next(decided, compared[0]))
     convention, tolerance = Convention(), TOLERANCES["standard"]
     parameters: Mapping[str, ParameterReport] = {
         name: report_parameter(name, row, convention, False) for name, row in shown.comparisons.items()
     }
     names = operation.arguments[: len(shown.case.arguments)]
     misshapen = {
-        name: ParameterReport(name=name, shape=own.shape, verdict=Verdict.MISSING)
-        for name, own, gradient in zip(names, shown.case.arguments, shown.tried.gradients, strict=True)
+        name: ParameterReport(name=name, shape=argument.shape, verdict=Verdict.MISSING)
+        for name, argument, gradient in zip(names, shown.case.arguments, shown.tried.gradients, strict=True)
         if name not in parameters and gradient is not None
     }
     return Report(
@@ -77,11 +77,11 @@ def report_of(
         seconds=0.0,
         name=operation.name,
         tolerance={"preset": tolerance.preset, "rtol": tolerance.rtol, "atol": tolerance.atol},
-        diagnosis=tuple(_row(own) for own in findings),
+        diagnosis=tuple(_diagnosis(finding) for finding in findings),
     )
 
 
-def _row(finding: Finding) -> Diagnosis:
+def _diagnosis(finding: Finding) -> Diagnosis:
     return Diagnosis(
         bug=finding.code,
         layer=None,

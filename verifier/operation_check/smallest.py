@@ -1,4 +1,4 @@
-"""The smallest input on which an operation is wrong in some way: the smallest shapes, then numbers."""
+"""Find the smallest input that shows a finding: first the smallest shapes, then the smallest numbers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,9 +21,9 @@ from verifier.operation_check.judging import judge
 from verifier.operation_check.references import Reference
 from verifier.operation_check.written import WrittenOperation
 
-_DRAWS = 12  # of numbers for each shape
-_SEEDS = 8  # of numbers that are drawn as a whole, indices and targets
-_QUIET = tuple(HealthCheck)
+_DRAWS = 12  # draws of numbers per shape
+_SEEDS = 8  # seeds for indices and targets, which are drawn as whole arrays
+_NO_HEALTH_CHECKS = tuple(HealthCheck)
 
 
 def smallest_failure(
@@ -32,25 +32,26 @@ def smallest_failure(
     domains: Sequence[str],
     value_shape: Callable[[Case], Shape],
 ) -> Case | None:
-    """Give the smallest case found for which `wrong` says so.
+    """Return the smallest case for which the predicate `wrong` holds; None if none is found.
 
-    value_shape: of a case; raises MisfitError where the operation does not take it.
+    value_shape: function of a case that returns the shape of the value. It raises MisfitError if the
+    operation does not accept the case.
     """
-    for own in smaller(shapes):
+    for argument_shapes in smaller(shapes):
         try:
-            shape = value_shape(drawn(own, domains, 0, False, True))
+            shape = value_shape(drawn(argument_shapes, domains, 0, False, True))
         except MisfitError:
             continue
-        case = _found(_cases(own, domains, shape), wrong)
+        case = _find(_cases(argument_shapes, domains, shape), wrong)
         if case is not None:
             return case
     return None
 
 
 def other_numbers(case: Case) -> Case:
-    """Give a case of the same shapes whose floating-point numbers are larger by 1."""
-    moved = [own + 1.0 if own.dtype.kind == "f" else own for own in case.arguments]
-    return replace(case, arguments=tuple(moved))
+    """Return a case of the same shapes whose floating-point numbers are larger by 1."""
+    shifted = [array + 1.0 if array.dtype.kind == "f" else array for array in case.arguments]
+    return replace(case, arguments=tuple(shifted))
 
 
 @st.composite
@@ -63,25 +64,25 @@ def _cases(draw: st.DrawFn, shapes: Shapes, domains: Sequence[str], value_shape:
 
 
 def _numbers(draw: st.DrawFn, shape: Shape, shapes: Shapes, domain: str) -> Array:
-    row = DOMAINS[domain]
-    if row.simple is None:
+    domain_row = DOMAINS[domain]
+    if domain_row.simple is None:
         seed = draw(st.integers(0, _SEEDS - 1))
-        return row.repeated(np.random.default_rng(seed), shape, shapes)
+        return domain_row.repeated(np.random.default_rng(seed), shape, shapes)
     size = prod(shape)
-    numbers = draw(st.lists(st.sampled_from(row.simple), min_size=size, max_size=size))
-    return np.asarray(numbers, dtype=np.float64).reshape(shape)
+    values = draw(st.lists(st.sampled_from(domain_row.simple), min_size=size, max_size=size))
+    return np.asarray(values, dtype=np.float64).reshape(shape)
 
 
-def _found(cases: st.SearchStrategy[Case], wrong: Callable[[Case], bool]) -> Case | None:
-    chosen = settings(
+def _find(cases: st.SearchStrategy[Case], wrong: Callable[[Case], bool]) -> Case | None:
+    search_settings = settings(
         max_examples=_DRAWS,
         phases=(Phase.generate, Phase.shrink),
         database=None,
         deadline=None,
-        suppress_health_check=_QUIET,
+        suppress_health_check=_NO_HEALTH_CHECKS,
     )
     try:
-        return find(cases, wrong, settings=chosen, random=Random(0))
+        return find(cases, wrong, settings=search_settings, random=Random(0))
     except NoSuchExample:
         return None
 
@@ -89,17 +90,17 @@ def _found(cases: st.SearchStrategy[Case], wrong: Callable[[Case], bool]) -> Cas
 def seen_again(
     operation: WrittenOperation, reference: Reference, kind: str, place: str
 ) -> Callable[[Case], bool]:
-    """Make the question whether on a case the same is wrong at the same place."""
+    """Return a predicate that is true for a case with a finding of the same kind at the same place."""
 
     def wrong(case: Case) -> bool:
         if kind in OF_TWO_USES:
-            return any(own.kind == kind for own in kept_state(operation, case, other_numbers(case)))
+            return any(finding.kind == kind for finding in kept_state(operation, case, other_numbers(case)))
         try:
             judged = judge(operation, reference, case, quick=True)
         except (GivenRaised, MisfitError):
             return False
         if judged.tried.refused is not None and judged.tried.refused.refuses and not case.plain:
             return False
-        return any((own.kind, own.place) == (kind, place) for own in judged.findings)
+        return any((finding.kind, finding.place) == (kind, place) for finding in judged.findings)
 
     return wrong

@@ -1,4 +1,4 @@
-"""One use of an operation on given numbers: what it computed, and what it did besides."""
+"""Call forward and backward of an operation once and record the results and side effects."""
 
 import traceback
 import warnings
@@ -16,12 +16,15 @@ from verifier.graphs.shapes import Shape
 from verifier.operation_check.finding import Finding, seen
 from verifier.operation_check.written import WrittenOperation
 
-_LONGEST = 200  # characters of somebody's message
+_LONGEST = 200  # characters of an error message of the user's code
 _REFUSALS = (ValueError, TypeError, NotImplementedError, AssertionError)
 
 
-class OperationRaised(Exception):  # noqa: N818 -- it tells what the operation did
-    """What forward or backward raised, and on which line of theirs. refuses: it may be meant as a refusal."""
+class OperationRaised(Exception):  # noqa: N818 -- an event, not an error of this package
+    """Raised if forward or backward raises; holds the message and the line of the user's code.
+
+    refuses: True if forward may have rejected its arguments intentionally.
+    """
 
     def __init__(self, place: str, error: BaseException) -> None:
         self.place = place
@@ -37,10 +40,14 @@ class OperationRaised(Exception):  # noqa: N818 -- it tells what the operation d
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tried:
-    """value: None where there is none. gradients: by argument, None where none can be judged.
+    """Result of one use of an operation.
 
-    upstream: the gradient of the output that backward was given. refused: why forward did not take the
-    arguments. notes: what is not wrong but worth knowing, by code.
+    value: result of forward; None if it raised or returned no numbers.
+    upstream: gradient of the output that was passed to backward.
+    gradients: by argument; None for a gradient that cannot be judged.
+    findings: errors that are visible without reference values.
+    refused: exception of forward, if it raised.
+    notes: remarks that are not errors, by code.
     """
 
     value: Array | None
@@ -52,17 +59,20 @@ class Tried:
 
 
 def called(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call somebody's code. Raises: OperationRaised for whatever it raises."""
+    """Call user code. Raises: OperationRaised for any exception.
+
+    place: "forward" or "backward".
+    """
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what they warn of shows in the numbers
+            warnings.simplefilter("ignore")  # the results are judged, so that warnings add nothing
             return function(*arguments)
     except (Exception, SystemExit) as error:
         raise OperationRaised(place, error) from None
 
 
 def numbers(value: Any) -> Array | None:
-    """Give an array of real numbers in float64; None for what is none."""
+    """Return the value as an array of float64; None if it is no array of real numbers."""
     try:
         array = np.asarray(without_tensors(value))
     except (ValueError, TypeError, RuntimeError):
@@ -78,55 +88,61 @@ def tried(
     upstream_for: Callable[[Shape], Array],
     data: Sequence[int] = (),
 ) -> Tried:
-    """Go forward and back once. data: places of arguments that have no gradient."""
+    """Return the result of one forward and one backward.
+
+    upstream_for: function of the value's shape that returns the gradient of the output.
+    data: positions of arguments that have no gradient.
+    """
     names = operation.arguments[: len(arguments)]
-    given = [argument.copy() for argument in arguments]
+    passed = [argument.copy() for argument in arguments]
     use = operation.begin()
     try:
-        raw = called("forward", use.forward, *given)
+        raw = called("forward", use.forward, *passed)
     except OperationRaised as raised:
         return Tried(None, None, (None,) * len(names), (raised.finding(),), raised)
     value = numbers(raw)
     if value is None:
-        found = "nothing (None)" if raw is None else _described(raw)
-        return Tried(None, None, (None,) * len(names), (seen("no-value", "forward", found=found),))
+        description = "nothing (None)" if raw is None else _described(raw)
+        return Tried(None, None, (None,) * len(names), (seen("no-value", "forward", found=description),))
     value = value.copy()
-    findings = [*_changed("forward", names, arguments, given)]
+    findings = [*_changed("forward", names, arguments, passed)]
     upstream = upstream_for(tuple(value.shape))
-    handed = upstream.copy()
-    given = [argument.copy() for argument in arguments] if findings else given
+    passed_upstream = upstream.copy()
+    passed = [argument.copy() for argument in arguments] if findings else passed
     try:
-        back = called("backward", use.backward, handed)
+        returned = called("backward", use.backward, passed_upstream)
     except OperationRaised as raised:
         return Tried(value, upstream, (None,) * len(names), (*findings, raised.finding()))
-    read = _gradients(back, names, arguments, data)
-    findings += read.findings
+    backward = _read_gradients(returned, names, arguments, data)
+    findings += backward.findings
     if not findings:
-        findings += _changed("backward", names, arguments, given)
-        findings += _changed("backward", ("the gradient of the output",), (upstream,), (handed,))
-    notes = dict(read.notes)
-    if shared := _shared(back, names, given, handed):
+        findings += _changed("backward", names, arguments, passed)
+        findings += _changed("backward", ("the gradient of the output",), (upstream,), (passed_upstream,))
+    notes = dict(backward.notes)
+    if shared := _shared_memory(returned, names, passed, passed_upstream):
         notes["shares-memory"] = shared
-    return Tried(value, upstream, read.gradients, tuple(findings), None, notes)
+    return Tried(value, upstream, backward.gradients, tuple(findings), None, notes)
 
 
-def _gradients(back: Any, names: Sequence[str], arguments: Sequence[Array], data: Sequence[int]) -> Tried:
-    """Read what backward returned: one gradient an argument, or of those alone that have one."""
-    parts = _parts(back, arguments)
-    asked = [place for place in range(len(names)) if place not in data]
+def _read_gradients(
+    returned: Any, names: Sequence[str], arguments: Sequence[Array], data: Sequence[int]
+) -> Tried:
+    """Read the result of backward: one gradient per argument or per differentiable argument."""
+    parts = _parts(returned, arguments)
+    differentiable = [place for place in range(len(names)) if place not in data]
     if len(parts) == len(names):
         by_place = dict(enumerate(parts))
-    elif len(parts) == len(asked):
-        by_place = dict(zip(asked, parts, strict=True))
+    elif len(parts) == len(differentiable):
+        by_place = dict(zip(differentiable, parts, strict=True))
     else:
-        found = "nothing (None)" if back is None else _counted(len(parts), "gradient")
-        expected = _counted(len(names), "argument")
-        own = seen("gradient-count", "backward", found=found, expected=expected)
-        return Tried(None, None, (None,) * len(names), (own,))
+        returned_count = "nothing (None)" if returned is None else _counted(len(parts), "gradient")
+        expected_count = _counted(len(names), "argument")
+        finding = seen("gradient-count", "backward", found=returned_count, expected=expected_count)
+        return Tried(None, None, (None,) * len(names), (finding,))
     gradients: list[Array | None] = [None] * len(names)
     findings: list[Finding] = []
     notes: dict[str, str] = {}
-    for place in asked:
+    for place in differentiable:
         part, name = by_place[place], names[place]
         array = numbers(part)
         if part is None:
@@ -142,12 +158,19 @@ def _gradients(back: Any, names: Sequence[str], arguments: Sequence[Array], data
     return Tried(None, None, tuple(gradients), tuple(findings), None, notes)
 
 
-def _parts(back: Any, arguments: Sequence[Array]) -> list[Any]:
-    """Take apart what holds several gradients; of one argument it may be the gradient itself, or hold it."""
-    if not isinstance(back, list | tuple):
-        return [] if back is None and len(arguments) > 1 else [back]
-    of_one = len(arguments) == 1 and all(np.ndim(part) == 0 for part in back)
-    return [back] if of_one and (len(back) != 1 or arguments[0].shape == (1,)) else list(back)
+def _parts(returned: Any, arguments: Sequence[Array]) -> list[Any]:
+    """Return the gradients in the result of backward.
+
+    For one argument, the result is the gradient itself or a sequence that contains it.
+    """
+    if not isinstance(returned, list | tuple):
+        return [] if returned is None and len(arguments) > 1 else [returned]
+    is_one_gradient = len(arguments) == 1 and all(np.ndim(part) == 0 for part in returned)
+    return (
+        [returned]
+        if is_one_gradient and (len(returned) != 1 or arguments[0].shape == (1,))
+        else list(returned)
+    )
 
 
 def _changed(
@@ -159,20 +182,23 @@ def _changed(
     return []
 
 
-def _shared(back: Any, names: Sequence[str], given: Sequence[Array], handed: Array) -> str:
-    """Say which returned gradient is no array of its own; adding into it would change another."""
+def _shared_memory(returned: Any, names: Sequence[str], arguments: Sequence[Array], upstream: Array) -> str:
+    """Return a note on the first gradient that shares memory with another array; empty if there is none.
+
+    Adding to such a gradient in place would change the other array.
+    """
     parts = [
         (name, part)
-        for name, part in zip(names, _parts(back, given), strict=False)
+        for name, part in zip(names, _parts(returned, arguments), strict=False)
         if isinstance(part, np.ndarray) and part.ndim
     ]
-    for at, (name, part) in enumerate(parts):
-        for other, array in [*zip(names, given, strict=True), ("the gradient of the output", handed)]:
+    for index, (name, part) in enumerate(parts):
+        for other, array in [*zip(names, arguments, strict=True), ("the gradient of the output", upstream)]:
             if np.shares_memory(part, array):
                 return (
                     f"the gradient of {name} shares its memory with {other}: add to a copy of it, not to it"
                 )
-        for other, array in parts[:at]:
+        for other, array in parts[:index]:
             if np.shares_memory(part, array):
                 return f"the gradients of {other} and {name} share their memory: add to copies of them"
     return ""
@@ -189,10 +215,10 @@ def _counted(count: int, word: str) -> str:
 
 
 def _line(error: BaseException) -> str:
-    """Say where in their code it was raised: the last line that is neither numpy's nor this project's."""
-    others = (str(Path(__file__).parent), str(Path(np.__file__).parent))
+    """Return the last traceback line in user code, which is code outside numpy and this package."""
+    libraries = (str(Path(__file__).parent), str(Path(np.__file__).parent))
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith(others):
+        if not frame.filename.startswith(libraries):
             text = f": {frame.line}" if frame.line else ""
             return f", in line {frame.lineno} of {Path(frame.filename).name}{text}"
     return ""

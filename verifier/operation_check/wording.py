@@ -1,4 +1,4 @@
-"""What was found about an operation, in lines."""
+"""Write the result of an operation check as text."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ from verifier.exporters.sentences import figure
 from verifier.operation_check.check import OperationCheck
 from verifier.operation_check.finding import Finding
 
-_SHOWN = 6  # findings in full
+_SHOWN = 6  # findings that are written in full
 
 
 def lines(check: OperationCheck) -> Iterator[str]:
-    """Give the verdict, what is wrong where, the smallest input, and by whose word."""
+    """Yield the verdict, the oracles, the findings, the smallest input and the warnings."""
     yield f"{check.name}: {check.verdict}"
     shapes = f"{len(check.shapes)} shape{'' if len(check.shapes) == 1 else 's'}"
     yield f"  held against {check.like} on {check.cases} inputs of {shapes}"
@@ -31,13 +31,13 @@ def lines(check: OperationCheck) -> Iterator[str]:
 
 
 def in_brief(check: OperationCheck) -> Iterator[str]:
-    """Give what a failing test has room for."""
+    """Yield a short version for the message of a failing test."""
     yield f"{check.name} is {'wrong' if check.findings else check.verdict}, held against {check.like}"
     for finding in check.findings[:1]:
         yield from (f"  {line}" for line in of_finding(finding))
-    rest = list(dict.fromkeys(f"{own.code} ({own.place})" for own in check.findings[1:]))
-    if rest:
-        yield f"  also: {', '.join(rest)}"
+    others = list(dict.fromkeys(f"{finding.code} ({finding.place})" for finding in check.findings[1:]))
+    if others:
+        yield f"  also: {', '.join(others)}"
     if not check.findings:
         yield from (f"  {warning.code}: {warning.detail}" for warning in check.warnings)
     if check.smallest:
@@ -46,6 +46,7 @@ def in_brief(check: OperationCheck) -> Iterator[str]:
 
 
 def of_finding(finding: Finding) -> Iterator[str]:
+    """Yield the lines about one finding."""
     yield f"{finding.code} in {_place(finding)}"
     yield f"  {finding.explanation}"
     if finding.right:
@@ -63,10 +64,10 @@ def _place(finding: Finding) -> str:
 
 
 def _oracles(check: OperationCheck) -> Iterator[str]:
-    for item in check.evidence:
-        if item.agrees is None:
-            yield f"{item.oracle} not asked ({item.reason or 'no entry could be told'})"
+    for evidence in check.evidence:
+        if evidence.agrees is None:
+            yield f"{evidence.oracle} not asked ({evidence.reason or 'no entry could be told'})"
         else:
-            word = "agrees" if item.agrees else "CONTRADICTS"
-            within = figure(item.max_disagreement or 0.0, ".1g")
-            yield f"{item.oracle} {word} ({item.entries} entries, within {within})"
+            word = "agrees" if evidence.agrees else "CONTRADICTS"
+            within = figure(evidence.max_disagreement or 0.0, ".1g")
+            yield f"{evidence.oracle} {word} ({evidence.entries} entries, within {within})"

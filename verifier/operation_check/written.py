@@ -1,7 +1,7 @@
-"""An operation as somebody wrote it, in either form that courses ask for, called in one way.
+"""Adapt a user's operation to one calling convention.
 
-The lecture's form: `forward(*args)`, `backward(output_grad)`. That of edugrad: `forward(ctx, *args)`,
-`backward(ctx, grad_output)`, where ctx is a list.
+Two forms are supported. In the lecture's form the methods are `forward(*args)` and `backward(output_grad)`.
+In edugrad's form they are `forward(ctx, *args)` and `backward(ctx, grad_output)`, where ctx is a list.
 """
 
 import copy
@@ -17,13 +17,13 @@ from verifier.documents.mistakes import MalformedSubmission, Mistake
 FORMS = ("lecture", "edugrad")
 _CONTEXTS = ("ctx", "context")
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-_VARIADIC = ("a", "b", "c", "d")  # names of arguments that the code gives none
+_VARIADIC = ("a", "b", "c", "d")  # names for variadic arguments
 _RULE = "an operation: a class or an object with the methods forward and backward"
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One application of an operation: forward, then backward, which may remember what forward saw."""
+    """One application of an operation: forward, then backward, which may use state that forward saved."""
 
     forward: Callable[..., Any]
     backward: Callable[[Any], Any]
@@ -31,12 +31,15 @@ class Use:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WrittenOperation:
-    """name: as it may be printed in code. keywords: what its forward is given by keyword.
+    """User's operation.
 
-    arguments: their names; of an operation that takes any number, those of the first few (`variadic`).
-    begin: gives a fresh use. is_class: a use makes an object of its own, else a copy.
-    on_tensors: its name in code means a function of tensors, not the class itself. made_with: the arguments
-    of a class, in code.
+    name: name in code.
+    arguments: names of the arguments; the first few if the operation is variadic.
+    keywords: keyword arguments of forward.
+    begin: function that starts a new use.
+    is_class: True if every use creates an object; otherwise it copies the user's object.
+    on_tensors: True if the name in code is a function of tensors, as in edugrad, not the class.
+    made_with: arguments of the class, as code.
     """
 
     name: str
@@ -56,18 +59,19 @@ class WrittenOperation:
 def read_operation(
     operation: Any, form: str | None, options: Mapping[str, Any], name: str | None
 ) -> WrittenOperation:
-    """Find the two methods, and which form they have.
+    """Return the operation with its form and its arguments.
 
-    options: those that forward, or the class, names are handed on to it. Raises: MalformedSubmission.
+    options: passed on to forward and to the class if these have parameters with such names.
+    Raises: MalformedSubmission.
     """
     if form is not None and form not in FORMS:
         raise malformed("form", f"one of {', '.join(FORMS)}", repr(form))
     source = _undecorated(operation)
     try:
-        fits = all(callable(getattr(source, method, None)) for method in ("forward", "backward"))
-    except Exception:  # of an object whose attributes raise
-        fits = False
-    if not fits:
+        has_methods = all(callable(getattr(source, method, None)) for method in ("forward", "backward"))
+    except Exception:  # an attribute may be a property that raises
+        has_methods = False
+    if not has_methods:
         raise malformed("operation", _RULE, f"{type(operation).__name__} {_name(operation)!r}")
     make = _maker(source, options)
     parameters = _parameters(make(), source)
@@ -75,15 +79,15 @@ def read_operation(
         form = "edugrad" if parameters and parameters[0].name in _CONTEXTS else "lecture"
     if form == "edugrad":
         parameters = parameters[1:]
-    open_ended = any(own.kind is Parameter.VAR_KEYWORD for own in parameters)
-    named = {own.name for own in parameters if own.kind not in (Parameter.VAR_POSITIONAL,)}
-    keywords = {key: value for key, value in options.items() if key in named or open_ended}
-    positional = [own.name for own in parameters if own.kind in _POSITIONAL and own.name not in keywords]
-    needed = [own.name for own in parameters if own.kind in _POSITIONAL and own.default is Parameter.empty]
-    arguments = tuple(own for own in positional if own in needed)
-    variadic = any(own.kind is Parameter.VAR_POSITIONAL for own in parameters)
+    has_var_keyword = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
+    named = {p.name for p in parameters if p.kind not in (Parameter.VAR_POSITIONAL,)}
+    keywords = {key: value for key, value in options.items() if key in named or has_var_keyword}
+    positional = [p.name for p in parameters if p.kind in _POSITIONAL and p.name not in keywords]
+    required = [p.name for p in parameters if p.kind in _POSITIONAL and p.default is Parameter.empty]
+    arguments = tuple(argument for argument in positional if argument in required)
+    variadic = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
     if variadic:
-        arguments = (*arguments, *islice((own for own in _VARIADIC if own not in arguments), 3))
+        arguments = (*arguments, *islice((letter for letter in _VARIADIC if letter not in arguments), 3))
     if not arguments:
         raise malformed("operation", "a forward that takes at least one argument", "one without any")
     return WrittenOperation(
@@ -92,29 +96,32 @@ def read_operation(
         arguments=arguments,
         variadic=variadic,
         keywords=keywords,
-        begin=_starter(make, form, keywords),
+        begin=_use_factory(make, form, keywords),
         is_class=isinstance(source, type),
         on_tensors=source is not operation,
-        made_with=", ".join(f"{key}={value!r}" for key, value in _accepted(source, options).items()),
+        made_with=", ".join(f"{key}={value!r}" for key, value in _accepted_options(source, options).items()),
     )
 
 
 def malformed(place: str, expected: str, found: str, remedy: str = "") -> MalformedSubmission:
+    """Return an error with one mistake."""
     return MalformedSubmission([Mistake(place, expected, found, remedy)])
 
 
 def _undecorated(operation: Any) -> Any:
-    """Give the class behind a function that a decorator made of it, as edugrad's `tensor_op` does."""
+    """Return the class that a decorator such as edugrad's `tensor_op` turned into a function."""
     if not inspect.isfunction(operation):
         return operation
-    held = getclosurevars(operation).nonlocals.values()
-    return next((own for own in held if isinstance(own, type) and hasattr(own, "backward")), operation)
+    values = getclosurevars(operation).nonlocals.values()
+    return next(
+        (value for value in values if isinstance(value, type) and hasattr(value, "backward")), operation
+    )
 
 
 def _maker(source: Any, options: Mapping[str, Any]) -> Callable[[], Any]:
     if not isinstance(source, type):
-        return lambda: _copied(source)
-    accepted = _accepted(source, options)
+        return lambda: _copy(source)
+    accepted = _accepted_options(source, options)
 
     def make() -> Any:
         try:
@@ -126,19 +133,19 @@ def _maker(source: Any, options: Mapping[str, Any]) -> Callable[[], Any]:
     return make
 
 
-def _copied(source: Any) -> Any:
+def _copy(source: Any) -> Any:
     try:
         return copy.deepcopy(source)
-    except Exception:  # whatever it holds that cannot be copied; then there is this one alone
+    except Exception:  # an attribute cannot be copied; all uses share the object
         return source
 
 
-def _accepted(source: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+def _accepted_options(source: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(source, type) or source.__init__ is object.__init__:  # type: ignore[misc]
         return {}
     try:
         named = signature(source).parameters
-    except (TypeError, ValueError):  # some classes of C have none
+    except (TypeError, ValueError):  # some classes written in C have no signature
         return {}
     return {key: value for key, value in options.items() if key in named}
 
@@ -150,7 +157,7 @@ def _parameters(instance: Any, source: Any) -> list[Parameter]:
         raise malformed("operation", "a forward whose arguments can be read", _name(source)) from None
 
 
-def _starter(make: Callable[[], Any], form: str, keywords: Mapping[str, Any]) -> Callable[[], Use]:
+def _use_factory(make: Callable[[], Any], form: str, keywords: Mapping[str, Any]) -> Callable[[], Use]:
     def begin() -> Use:
         instance = make()
         if form == "lecture":

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.diagnosing.said import submission
+from benchmarks.support.diagnosing.summary import submission
 from reference_impl import Problem
 from tests.drawing import draw_problem
 from verifier import verify

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.buggy_students import STUDENTS
-from benchmarks.diagnosing import single
 from benchmarks.diagnosis_cost import drawn
+from benchmarks.support.buggy_students import STUDENTS
+from benchmarks.support.diagnosing import single
 from tests.drawing import draw_problem
 from tests.verifier.diagnosis.students import QUICK, backward, judged, rows, tanh_problem
 from verifier import verify

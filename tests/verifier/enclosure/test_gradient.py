@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.drawing import draw
+from benchmarks.support.random_problems import draw
 from reference_impl import Batch, LayerParameters, Problem, forward, named
 from tests.drawing import draw_problem
 from verifier.enclosure.estimates import enclosed

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.kinked import consistent, draw_kinked, draw_tied, mixed
+from benchmarks.support.kinks import consistent, draw_kinked, draw_tied, mixed
 from verifier import check_operation, verify
 from verifier.graphs import subgradients
 

@@ -1,1 +1,1 @@
-"""Programs that a bundle carries beside GradJury and that a platform runs as files, by themselves."""
+"""Standalone scripts that are copied into a bundle and run by the platform."""

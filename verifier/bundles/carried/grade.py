@@ -1,8 +1,8 @@
-"""Grade one submission on a platform; whatever happens, a result is written.
+"""Grade one submission on a platform. A result is written in every case.
 
-This file is run by itself and imports nothing of GradJury: a child process judges, with a time limit. Where
-the child dies, the result is one of those that were written with the bundle (`plain/`).
-What students hand in is hostile: links are not followed, sizes are bounded, and none of it is printed.
+This script does not import GradJury. A child process judges the submission, with a time limit. If the child
+fails, the result is one of the prepared results of the bundle (`plain/`).
+Submissions are untrusted: links are not followed, sizes are bounded, and no content is printed.
 """
 
 import argparse
@@ -18,17 +18,20 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SUFFIXES = (".json", ".npz", ".safetensors")
-MOST_FILES = 10_000  # that are looked at
-MALFORMED, INTERNAL = 2, 4  # exit statuses, as of `gradjury check`
+MOST_FILES = 10_000  # bound on the files that are examined
+MALFORMED, INTERNAL = 2, 4  # exit statuses of `gradjury check`
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class Refused(Exception):  # noqa: N818 -- no error of ours
-    """A submission that is not judged; its reason names the plain result: none, several, large."""
+class Refused(Exception):  # noqa: N818 -- an error of the submission, not of this script
+    """Raised if there is no single submission to judge.
+
+    The message is the name of the prepared result: none, several or large.
+    """
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the results of the one submission in a folder; give the exit status."""
+    """Write the results of the only submission in a folder and return the exit status."""
     options = _options(arguments)
     settings = json.loads((options.question / "settings.json").read_text(encoding="utf-8"))
     submission = options.submission or Path(settings["submission"])
@@ -54,18 +57,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def handed_in(folder: Path, settings: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Give the name and the content of the only file that can be a submission. Raises: Refused."""
-    found = []
+    """Return the name and the content of the only possible submission. Raises: Refused."""
+    paths = []
     for path in _candidates(folder, settings["deep"], settings["names"]):
-        found.append(path)
-        if len(found) > 1:
+        paths.append(path)
+        if len(paths) > 1:
             raise Refused("several")
-    if not found:
+    if not paths:
         raise Refused("none")
-    name = str(found[0] if not folder.is_absolute() else found[0].relative_to(folder))
-    # neither a link that was put there since, nor a pipe that nobody writes to
-    descriptor = os.open(found[0], os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb") as stream:  # noqa: PTH123 -- no path: it may be another file by now
+    name = str(paths[0] if not folder.is_absolute() else paths[0].relative_to(folder))
+    # do not follow a link that was created meanwhile, and do not block on a pipe
+    descriptor = os.open(paths[0], os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as stream:  # noqa: PTH123 -- the path may be another file by now
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Refused("none")
         content = stream.read(settings["largest"] + 1)
@@ -75,16 +78,16 @@ def handed_in(folder: Path, settings: Mapping[str, Any]) -> tuple[str, bytes]:
 
 
 def judged(question: Path, settings: Mapping[str, Any], name: str, content: bytes, work: Path) -> int:
-    """Let a child process judge; give the status that it found. Raises: RuntimeError where it found none."""
+    """Judge in a child process and return its exit status. Raises: RuntimeError if the child fails."""
     command = [sys.executable, "-I", "-B", str(HERE / "judge.py"), str(question.resolve()), str(work), name]
-    environment = os.environ | ONE_THREAD | {"GRADJURY_DEBUG": "1"}  # what is unforeseen raises
+    environment = os.environ | ONE_THREAD | {"GRADJURY_DEBUG": "1"}  # raise unexpected errors
     with (work / "log").open("wb") as log:
-        ended = subprocess.run(
+        completed = subprocess.run(
             command, input=content, stdout=log, stderr=log, cwd=work, env=environment, check=False,
             timeout=settings["seconds"],
         )  # fmt: skip
-    if ended.returncode != 0:
-        raise RuntimeError(f"the process that judged ended with {ended.returncode}")
+    if completed.returncode != 0:
+        raise RuntimeError(f"the process that judged ended with {completed.returncode}")
     for output in settings["outputs"]:
         text = (work / output["file"]).read_text(encoding="utf-8")
         if output["file"].endswith(".json"):
@@ -93,23 +96,23 @@ def judged(question: Path, settings: Mapping[str, Any], name: str, content: byte
 
 
 def put(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; what stands there, a link too, is replaced."""
+    """Write a file atomically. An existing file or link is replaced."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     new.write_bytes(content)
     os.replace(new, path)  # noqa: PTH105
 
 
 def _candidates(folder: Path, deep: bool, names: Sequence[str]) -> Iterator[Path]:
-    seen = 0
-    for place, folders, files in os.walk(folder):  # enters no links
-        # what macOS puts into archives is no submission
-        folders[:] = sorted(each for each in folders if deep and not each.startswith((".", "__")))
-        seen += len(folders) + len(files)
-        if seen > MOST_FILES:
+    examined = 0
+    for directory, folders, files in os.walk(folder):  # does not enter links
+        # ignore hidden folders and those that macOS adds to archives
+        folders[:] = sorted(name for name in folders if deep and not name.startswith((".", "__")))
+        examined += len(folders) + len(files)
+        if examined > MOST_FILES:
             raise Refused("several")
-        for path in (Path(place, each) for each in sorted(files) if not each.startswith(".")):
-            known = path.suffix.lower() in SUFFIXES and (not names or path.stem in names)
-            if known and not path.is_symlink() and path.is_file():
+        for path in (Path(directory, name) for name in sorted(files) if not name.startswith(".")):
+            has_valid_name = path.suffix.lower() in SUFFIXES and (not names or path.stem in names)
+            if has_valid_name and not path.is_symlink() and path.is_file():
                 yield path
 
 
@@ -125,6 +128,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except Exception as error:  # no traceback, where students may read what is printed
+    except Exception as error:  # no traceback, because students may read the output
         sys.stderr.write(f"the submission could not be graded: {type(error).__name__}\n")
         sys.exit(INTERNAL)

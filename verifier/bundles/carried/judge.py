@@ -1,6 +1,6 @@
-"""The child process of `grade.py`: judges what comes on standard input by the GradJury that lies beside it.
+"""Child process of `grade.py`: judge the submission on standard input with the GradJury of the bundle.
 
-`judge.py --ready` says by its exit status whether everything that judging needs is installed.
+`judge.py --ready` exits with 0 if all requirements are installed.
 """
 
 import contextlib
@@ -11,12 +11,12 @@ from pathlib import Path
 
 def main(arguments: Sequence[str]) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parent / "packages"))
-    with contextlib.suppress(OSError):  # where memory runs out, this process is to die, not the one above
+    with contextlib.suppress(OSError):  # if memory runs out, kill this process and not its parent
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     from verifier.bundles.grading import grade
 
     if arguments == ["--ready"]:
-        import flint  # noqa: F401 -- settles disputes, loaded when there is one
+        import flint  # noqa: F401 -- otherwise imported only if oracles disagree
 
         return
     question, results, name = arguments

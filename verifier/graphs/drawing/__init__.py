@@ -1,1 +1,1 @@
-"""Graphs drawn: a row of steps, whoever draws them, grown into a document of a valid graph."""
+"""Random valid graphs, drawn by Hypothesis or from a seed."""

@@ -1,4 +1,4 @@
-"""Which numbers an operand may be, so that the operation is defined and stays of moderate size."""
+"""Domains of operands, in which an operation is defined and its value is of moderate size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,11 @@ Drawn = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """numbers: short ones, simplest first. holds: whether all values lie within.
+    """Set of numbers.
 
-    drawn: numbers in general position.
+    numbers: short decimals of the domain, simplest first.
+    holds: predicate on an array; true if all values are in the domain.
+    drawn: function of (rng, shape) that returns numbers in general position.
     """
 
     numbers: tuple[float, ...]
@@ -22,8 +24,8 @@ class Domain:
     drawn: Drawn
 
 
-def _signed(*parts: float) -> tuple[float, ...]:
-    return tuple(sign * part for part in parts for sign in (1.0, -1.0))
+def _signed(*numbers: float) -> tuple[float, ...]:
+    return tuple(sign * number for number in numbers for sign in (1.0, -1.0))
 
 
 def _within(low: float, high: float) -> Callable[[Array], bool]:
@@ -31,25 +33,25 @@ def _within(low: float, high: float) -> Callable[[Array], bool]:
 
 
 def whole(count: int) -> Domain:
-    """Whole numbers from 0, as many as `count`."""
+    """Return the domain of the whole numbers from 0 to count - 1."""
     return Domain(
-        tuple(float(own) for own in range(count)),
+        tuple(float(number) for number in range(count)),
         _within(0, count - 1),
         lambda rng, shape: rng.integers(count, size=shape).astype(np.float64),
     )
 
 
 _WHOLE = (1.0, 2.0, -1.0, 3.0, -2.0)
-_PARTS = _signed(0.5, 1.5, 0.25, 0.75)
+_FRACTIONS = _signed(0.5, 1.5, 0.25, 0.75)
 
-ANY = Domain((*_WHOLE, 0.0, *_PARTS), lambda values: True, lambda rng, shape: rng.normal(size=shape))
+ANY = Domain((*_WHOLE, 0.0, *_FRACTIONS), lambda values: True, lambda rng, shape: rng.normal(size=shape))
 SMALL = Domain(
-    (1.0, 2.0, -1.0, 0.0, -2.0, *_PARTS),
+    (1.0, 2.0, -1.0, 0.0, -2.0, *_FRACTIONS),
     _within(-2.5, 2.5),
     lambda rng, shape: rng.uniform(-1.5, 1.5, size=shape),
 )
 APART_FROM_ZERO = Domain(
-    (*_WHOLE, *_PARTS),
+    (*_WHOLE, *_FRACTIONS),
     lambda values: bool((np.abs(values) >= 0.25).all()),
     lambda rng, shape: rng.uniform(0.4, 2.0, size=shape) * rng.choice([-1.0, 1.0], size=shape),
 )
@@ -62,6 +64,6 @@ PROBABILITY = Domain(
     (0.5, 0.25, 0.75), _within(0.05, 0.95), lambda rng, shape: rng.uniform(0.1, 0.9, size=shape)
 )
 LABEL = Domain((1.0, 0.0), _within(0, 1), lambda rng, shape: rng.integers(2, size=shape).astype(np.float64))
-WEIGHT = Domain(  # of targets that are rows
+WEIGHT = Domain(  # class weights in soft targets
     (1.0, 0.0, 0.5), _within(0, 1), lambda rng, shape: np.round(rng.uniform(0.1, 0.9, size=shape), 1)
 )

@@ -1,4 +1,4 @@
-"""Choices to a document: every step a node where that can be, and at the end one number."""
+"""Grow a random graph node by node and reduce it to one number at the end."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,21 +20,23 @@ SHAPES: tuple[Shape, ...] = (
     *((), (1,), (2,), (3,), (1, 2), (2, 1), (2, 2), (2, 3), (3, 3)),
     *((2, 1, 3), (2, 2, 3)),
 )
-LARGEST = 10.0  # what no value of a node exceeds, so that nothing overflows farther on
-MOST_ENTRIES = 24  # of one node
-_MORE = 3  # nodes that one more step may ask for: its own, and until it is part of the output
-_IDLE = 8  # one node of so many that nobody uses stays so
-_MANY = 16  # how many choices there are among forms, operands, shapes
-_KINDS = 5  # of operands: most often what nobody uses yet, so that graphs grow together
+LARGEST = 10.0  # bound on the value of a node, so that later nodes do not overflow
+MOST_ENTRIES = 24  # per node
+_NODES_PER_STEP = 3  # nodes that a step needs at most: its own, and those that connect it to the output
+_UNUSED_FRACTION = 8  # one in 8 unused nodes is not connected to the output
+_CHOICES = 16  # number of choices among forms, operands and shapes
+_KINDS = 5  # kinds of operands; unused nodes are the most frequent, so that the graph is connected
 _UNUSED, _UNUSED_TOO, _NEW, _USED, _NEW_INPUT = range(_KINDS)
 
 New = dict[str, tuple[str, Array]]
 
 
 class Growth:
-    """A graph in growth: what is there, with its values, and what nobody uses yet.
+    """Builder of a random graph, which keeps the nodes, their values and the names of unused nodes.
 
-    choose: gives one of so many, 0 being the simplest. numbers: gives the values of what is new. most: nodes.
+    choose: function of a count that returns an index below it; 0 is the simplest choice.
+    numbers: function of (shape, domain) that returns the values of a new leaf.
+    most: bound on the number of nodes.
     """
 
     def __init__(self, choose: Choose, numbers: Numbers, most: int) -> None:
@@ -47,43 +49,43 @@ class Growth:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more step fits, whatever it makes."""
-        return not self._nodes or self._size + _MORE <= self._most
+        """True if another step fits, whichever node it adds."""
+        return not self._nodes or self._size + _NODES_PER_STEP <= self._most
 
     def take(self, operation: GraphOperation) -> None:
-        """Add a node of an operation, unless nothing fits or its numbers grow too large."""
+        """Add a node with this operation, unless no operand fits or its value is too large."""
         forms = FORMS[operation.name]
-        form = forms[self._choose(_MANY) % len(forms)]
+        form = forms[self._choose(_CHOICES) % len(forms)]
         operands: list[str | float] = []
         new: New = {}
         for domain in form.domains:
-            found = self._operand(operation, form, domain, operands, new)
-            if found is None:
+            operand = self._choose_operand(operation, form, domain, operands, new)
+            if operand is None:
                 return
-            operands.append(found)
+            operands.append(operand)
         first = self._value(operands[0], new).shape
         if form.data is not None:
             shapes = form.data(first)
-            shape, domain = shapes[self._choose(_MANY) % len(shapes)]
-            operands.append(self._leaf(new, "inputs", self._numbers(shape, domain)))
+            shape, domain = shapes[self._choose(_CHOICES) % len(shapes)]
+            operands.append(self._new_leaf(new, "inputs", self._numbers(shape, domain)))
         self._add(operation, operands, new, dict(form.options(first)))
 
     def document(self) -> dict[str, Any] | None:
-        """Make one number of what nobody uses, but for some, and give the document; None for no node.
+        """Reduce most unused nodes to one number and return the document; None if there are no nodes.
 
-        It has no gradients, and its arrays are arrays.
+        The document contains numpy arrays and no gradients.
         """
         if not self._nodes:
             return None
         *others, last = self._unused
-        ends = [*(name for name in others if self._choose(_IDLE) != _IDLE - 1), last]
+        ends = [*(name for name in others if self._choose(_UNUSED_FRACTION) != _UNUSED_FRACTION - 1), last]
         room = self._most - self._size
         total = ""
         for name in ends:
             before = len(self._nodes)
-            end = self._number(name, room > 0)
+            end = self._reduce(name, room > 0)
             room -= max(0, len(self._nodes) - before - 1)
-            total = self._joined("add", total, end) if total else end
+            total = self._add_node("add", total, end) if total else end
         return {
             "network": {"inputs": list(self._leaves["inputs"]), "nodes": self._nodes, "output": total},
             **self._leaves,
@@ -92,10 +94,10 @@ class Growth:
 
     @property
     def _size(self) -> int:
-        """How many nodes the document would have now, every end made one number in the shortest way."""
+        """Number of nodes if the document were finished now with the fewest additional nodes."""
         return len(self._nodes) + sum(1 + (self._values[name].size > 1) for name in self._unused) - 1
 
-    def _operand(
+    def _choose_operand(
         self,
         operation: GraphOperation,
         form: Form,
@@ -103,33 +105,31 @@ class Growth:
         before: Sequence[str | float],
         new: New,
     ) -> str | float | None:
-        """Choose what stands next: something nobody uses yet, something new, or something used.
-
-        None where nothing fits.
-        """
+        """Return the next operand: an unused node, a new leaf, or a used node; None if nothing fits."""
         if form.numbers and before:
             return float(self._numbers((), domain))
-        shapes = [self._value(own, new).shape for own in before]
+        shapes = [self._value(operand, new).shape for operand in before]
 
         def fits(shape: Shape) -> bool:
             return _fits(operation, form, (*shapes, shape))
 
-        there = [
+        fitting = [
             name
             for name in reversed(self._values)
             if name not in self._data and fits(self._values[name].shape) and domain.holds(self._values[name])
         ]
-        kind, which = self._choose(_KINDS), self._choose(_MANY)  # always both, so that choices stay in step
-        wanted = [name for name in there if (name in self._unused) == (kind != _USED)]
-        if kind in (_UNUSED, _UNUSED_TOO, _USED) and wanted:
-            return wanted[which % len(wanted)]
-        fresh = [shape for shape in _shapes_beside(shapes) if fits(shape)]
-        if not fresh:
+        # always two choices, so that the following ones keep their position while shrinking
+        kind, index = self._choose(_KINDS), self._choose(_CHOICES)
+        candidates = [name for name in fitting if (name in self._unused) == (kind != _USED)]
+        if kind in (_UNUSED, _UNUSED_TOO, _USED) and candidates:
+            return candidates[index % len(candidates)]
+        new_shapes = [shape for shape in _candidate_shapes(shapes) if fits(shape)]
+        if not new_shapes:
             return None
-        values = self._numbers(fresh[which % len(fresh)], domain)
-        return self._leaf(new, "inputs" if kind == _NEW_INPUT else "parameters", values)
+        values = self._numbers(new_shapes[index % len(new_shapes)], domain)
+        return self._new_leaf(new, "inputs" if kind == _NEW_INPUT else "parameters", values)
 
-    def _leaf(self, new: New, field: str, values: Array) -> str:
+    def _new_leaf(self, new: New, field: str, values: Array) -> str:
         count = len(self._leaves["inputs"]) + len(self._leaves["parameters"]) + len(new)
         name = f"{field[0]}{count + 1}"
         new[name] = (field, np.asarray(values, dtype=np.float64))
@@ -144,19 +144,19 @@ class Growth:
     def _add(
         self, operation: GraphOperation, operands: Sequence[str | float], new: New, options: dict[str, Any]
     ) -> None:
-        given = [self._value(own, new) for own in operands]
-        shapes = tuple(own.shape for own in given)
+        operand_values = [self._value(operand, new) for operand in operands]
+        shapes = tuple(array.shape for array in operand_values)
         fit = _fit(operation, options, shapes)
         if fit is None:
             return
         name = f"n{len(self._nodes) + 1}"
-        data = {place: given[place] for place in operation.data}
+        data = {place: operand_values[place] for place in operation.data}
         node = Node(name, operation, tuple(map(str, operands)), fit.options, shapes, fit.shape, data)
-        value = np.asarray(operation.value(FLOATS, node, given))
+        value = np.asarray(operation.value(FLOATS, node, operand_values))
         if value.size > MOST_ENTRIES or not value.size or not (np.abs(value) <= LARGEST).all():
             return
-        for own, (field, values) in new.items():
-            self._leaves[field][own] = self._values[own] = values
+        for leaf, (field, values) in new.items():
+            self._leaves[field][leaf] = self._values[leaf] = values
         self._data.update(str(operands[place]) for place in operation.data)
         for operand in operands:
             self._unused.pop(str(operand), None)
@@ -164,38 +164,42 @@ class Growth:
         self._values[name] = value
         self._unused[name] = None
 
-    def _number(self, name: str, has_room: bool) -> str:
-        """Sum, average, weigh and sum, or hold against targets."""
+    def _reduce(self, name: str, has_room: bool) -> str:
+        """Reduce a node to one number by a sum, a mean, a weighted sum, or mse with new targets."""
         shape = self._values[name].shape
         if self._values[name].size == 1:
             return name
-        ways = ["sum", "mean", *(["mse"] if len(shape) < 3 else []), *(["multiply"] if has_room else [])]
-        way = ways[self._choose(len(ways))]
-        if way == "mse":
-            return self._joined("mse", name, self._new_input(shape))
-        if way == "multiply":
-            name, way = self._joined("multiply", name, self._new_input(shape)), "sum"
-        return self._joined(way, name)
+        reductions = ["sum", "mean"]
+        if len(shape) < 3:
+            reductions.append("mse")
+        if has_room:
+            reductions.append("multiply")
+        reduction = reductions[self._choose(len(reductions))]
+        if reduction == "mse":
+            return self._add_node("mse", name, self._new_input(shape))
+        if reduction == "multiply":
+            name, reduction = self._add_node("multiply", name, self._new_input(shape)), "sum"
+        return self._add_node(reduction, name)
 
     def _new_input(self, shape: Shape) -> str:
         new: New = {}
-        name = self._leaf(new, "inputs", self._numbers(shape, ANY))
+        name = self._new_leaf(new, "inputs", self._numbers(shape, ANY))
         self._leaves["inputs"][name] = self._values[name] = new[name][1]
         return name
 
-    def _joined(self, op: str, *operands: str) -> str:
+    def _add_node(self, op: str, *operands: str) -> str:
         name = f"n{len(self._nodes) + 1}"
         self._nodes.append({"name": name, "op": op, "args": list(operands)})
-        given = [self._values[own] for own in operands]
-        shapes = tuple(own.shape for own in given)
+        values = [self._values[operand] for operand in operands]
+        shapes = tuple(array.shape for array in values)
         fit = OPERATIONS[op].fit({}, shapes)
         node = Node(name, OPERATIONS[op], operands, fit.options, shapes, fit.shape)
-        self._values[name] = np.asarray(OPERATIONS[op].value(FLOATS, node, given))
+        self._values[name] = np.asarray(OPERATIONS[op].value(FLOATS, node, values))
         return name
 
 
 def _fits(operation: GraphOperation, form: Form, shapes: tuple[Shape, ...]) -> bool:
-    """Say whether operands of these shapes, the first of all, may stand together."""
+    """True if operands of these shapes, the first ones of the node, are compatible."""
     if not form.first(shapes[0]):
         return False
     if form.data is not None or len(shapes) < operation.operands[0]:
@@ -210,9 +214,9 @@ def _fit(operation: GraphOperation, options: dict[str, Any], shapes: tuple[Shape
         return None
 
 
-def _shapes_beside(shapes: Sequence[Shape]) -> list[Shape]:
-    """Give shapes for something new, simplest first, and before them those that suit what is there."""
-    beside: list[Shape] = []
+def _candidate_shapes(shapes: Sequence[Shape]) -> list[Shape]:
+    """Return shapes for a new leaf, first those that suit the first operand, then the simplest ones."""
+    compatible: list[Shape] = []
     for shape in shapes[:1]:
-        beside = [shape, shape[-1:], (*shape[-1:], 1), (*shape[-1:], 2), (*shape[:-1], 1)]
-    return list(dict.fromkeys((*beside, *SHAPES)))
+        compatible = [shape, shape[-1:], (*shape[-1:], 1), (*shape[-1:], 2), (*shape[:-1], 1)]
+    return list(dict.fromkeys((*compatible, *SHAPES)))
