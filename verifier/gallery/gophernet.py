@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from reference_impl.activations import sigmoid
 from reference_impl.array import Array
 from reference_impl.backpropagation import (
     CORRECT,
     backpropagate,
 )
-from reference_impl.logistic import sigmoid_of
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.drawn_questions import draw_question, layers
@@ -30,7 +30,7 @@ def _question() -> dict[str, Any]:
 
 
 def _slope(of_output: Array) -> Array:
-    again = sigmoid_of(of_output)
+    again = sigmoid(of_output)
     return np.asarray(again * (1 - again))
 
 
