@@ -7,12 +7,14 @@ over complex numbers are evaluated; neither the derivatives nor the stable real 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.problem import Problem, terms_of_last_layer
 from verifier.complex_field import COMPLEX
+from verifier.engine.functions.formulas import function_formula, loss_formula
 
 STEP = 2.0**-100  # its square vanishes beside 1, and no derivative of interest underflows
 _CHUNK = 1 << 18  # complex numbers in one intermediate array
@@ -79,19 +81,19 @@ def linearise(problem: Problem) -> Linearised:
         for kink in activation.kinks:
             at_kink |= a == kink.at
         if activation.derivative is not None:
-            answer = activation.formula(COMPLEX, a + 1j * STEP)
+            answer = function_formula(activation, COMPLEX, a + 1j * STEP)
             value, slope = answer.real, answer.imag / STEP
             layers.append(Slopes(slope if mask is None else slope * mask, None, at_kink))
         else:
-            value = activation.formula(COMPLEX, a)
-            rows = _row_slopes(lambda moved, g=activation: g.formula(COMPLEX, moved), a)  # type: ignore[misc]
+            value = function_formula(activation, COMPLEX, a)
+            rows = _row_slopes(partial(function_formula, activation, COMPLEX), a)
             layers.append(Slopes(None, rows if mask is None else rows * mask[:, None, :], at_kink))
         z.append(value if mask is None else value * mask)
     terms, of_preactivation = terms_of_last_layer(problem)
     targets = problem.batch.targets
 
     def losses(moved: Array) -> Array:
-        return np.asarray(terms.formula(COMPLEX, moved, targets).sum(axis=-1, keepdims=True))
+        return np.asarray(loss_formula(terms, COMPLEX, moved, targets).sum(axis=-1, keepdims=True))
 
     loss = _row_slopes(losses, a if of_preactivation else z[-1])[:, :, 0]
     return Linearised(tuple(z), tuple(layers), loss, of_preactivation)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from reference_impl.array import Array
+from reference_impl.losses import NORMS, Penalty
 from reference_impl.problem import Problem
-from reference_impl.risk import NORMS, Penalty
 from verifier.estimate import Estimate
 from verifier.precision import PRECISIONS
 

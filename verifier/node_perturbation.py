@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference_impl.activation import Kink
+from reference_impl.activations import Kink
 from reference_impl.array import Array
 from reference_impl.network import Trace
 from reference_impl.problem import Problem, example_losses

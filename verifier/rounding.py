@@ -18,6 +18,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.backpropagation import deltas, penalty_gradient
+from reference_impl.losses import NORMS
 from reference_impl.network import Trace
 from reference_impl.problem import (
     Problem,
@@ -26,7 +27,7 @@ from reference_impl.problem import (
     risk_of_losses,
     terms_of_last_layer,
 )
-from reference_impl.risk import NORMS
+from verifier.engine.functions.loss_properties import loss_properties
 from verifier.precision import Precision
 from verifier.rounding_arithmetic import DEVIATIONS, RoundingArithmetic
 from verifier.rounding_passes import (
@@ -184,7 +185,7 @@ def _of_losses(
     terms, of_preactivation = terms_of_last_layer(problem)
     at, of_at = (trace.a[-1], of_a) if of_preactivation else (trace.outputs, of_outputs)
     targets = problem.batch.targets
-    own = arithmetic.lost(terms.value_roundoff(at, targets, values))
+    own = arithmetic.lost(loss_properties(terms).value_roundoff(at, targets, values))
     of_values = np.hypot(terms.gradient(at, targets) * of_at, own)
     return arithmetic.of_row_sums(values, of_values) * abs(problem.risk.output_scale(values.shape[-1]))
 

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from reference_impl.activation import Activation, Kink
+from reference_impl.activations import Activation, Kink
 from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Trace
 from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.engine.functions.loss_properties import loss_properties
+from verifier.engine.functions.numerical_properties import numerical_properties
 from verifier.rounding_arithmetic import DEVIATIONS, RoundingArithmetic, joined, root_of_squares, scale_of
 
 STORED = 1.5  # roundings of a finished entry: it may be divided by N, or added to another
@@ -47,16 +49,16 @@ def _through_activation(
     activation: Activation, a: Array, of_a: Array, arithmetic: RoundingArithmetic
 ) -> Array:
     """Carry a deviation from a to g(a), the result's own rounding not included."""
-    if activation.is_identity:
+    if activation.name == "identity":
         return of_a
-    unit = scale_of(of_a)
-    deviation = np.sqrt(activation.spread(a, np.square(of_a / unit))) * unit
+    unit, properties = scale_of(of_a), numerical_properties(activation)
+    deviation = np.sqrt(properties.value_variance(a, np.square(of_a / unit))) * unit
     for kink in activation.kinks:  # z may have moved along either side's slope
         steepest = max(abs(kink.left), abs(kink.right)) * of_a
         deviation = np.where(near(kink, a, of_a), np.maximum(deviation, steepest), deviation)
-    deviation = np.hypot(deviation, arithmetic.lost(activation.roundoff(a)))
-    if activation.library_error is not None:
-        deviation = np.hypot(deviation, activation.library_error(a))
+    deviation = np.hypot(deviation, arithmetic.lost(properties.value_roundoff(a)))
+    if properties.library_error is not None:
+        deviation = np.hypot(deviation, properties.library_error(a))
     return np.asarray(deviation)
 
 
@@ -74,9 +76,9 @@ def backward_deviations(
     targets, last = problem.batch.targets, len(delta) - 1
     at, of_at = (trace.a[-1], of_a[-1]) if of_preactivation else (trace.outputs, of_outputs)
     scale = problem.risk.output_scale(targets.shape[-1]) * problem.risk.example_scale(problem.batch.size)
-    unit = scale_of(of_at)
-    of_slope = np.sqrt(terms.gradient_spread(at, targets, np.square(of_at / unit))) * unit
-    own = arithmetic.lost(terms.gradient_roundoff(at, targets))
+    unit, properties = scale_of(of_at), loss_properties(terms)
+    of_slope = np.sqrt(properties.gradient_variance(at, targets, np.square(of_at / unit))) * unit
+    own = arithmetic.lost(properties.gradient_roundoff(at, targets))
     of_slope = np.hypot(np.hypot(of_slope, own), arithmetic.converted(targets)) * abs(scale)
     if of_preactivation:
         found = [np.hypot(of_slope, arithmetic.stored(delta[last]))]
@@ -119,12 +121,12 @@ def _through(
     masks, a = problem.batch.masks, trace.a[index]
     if index in masks:
         upstream, of_upstream = upstream * masks[index], of_upstream * np.abs(masks[index])
-    activation = problem.network.layers[index].activation
+    properties = numerical_properties(problem.network.layers[index].activation)
     unit = np.maximum(scale_of(upstream), scale_of(of_upstream))
-    spread = activation.pull_back_spread(a, upstream / unit, np.square(of_upstream / unit), np.square(of_a))
-    own = arithmetic.lost(activation.pull_back_roundoff(a, upstream / unit))
-    if activation.derivative_library_error is not None:
-        own = np.hypot(own, np.abs(upstream / unit) * activation.derivative_library_error(a))
+    spread = properties.vjp_variance(a, upstream / unit, np.square(of_upstream / unit), np.square(of_a))
+    own = arithmetic.lost(properties.vjp_roundoff(a, upstream / unit))
+    if properties.derivative_library_error is not None:
+        own = np.hypot(own, np.abs(upstream / unit) * properties.derivative_library_error(a))
     return np.asarray(np.hypot(np.hypot(np.sqrt(spread), own) * unit, arithmetic.stored(delta)))
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from reference_impl.activations import activation
+from reference_impl.losses import Risk
 from reference_impl.network import Batch, Layer, LayerParameters, Network
 from reference_impl.problem import Problem
-from reference_impl.risk import Risk
 from verifier import strategies
 from verifier.backward_function import Backward, Style, judge
 from verifier.verdict import Verdict

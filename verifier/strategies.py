@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from reference_impl.activations import ACTIVATIONS, activation
 from reference_impl.array import Array
 from reference_impl.backpropagation import gradients
-from reference_impl.losses import LOSSES
+from reference_impl.losses import LOSSES, Penalty, Risk
 from reference_impl.network import Batch, Layer, LayerParameters, Network, Parameters, forward, named
 from reference_impl.problem import Problem
-from reference_impl.risk import Penalty, Risk
 from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention
 from verifier.diagnosis.mutation import Mutant, mutants
 from verifier.documents.of_problem import submission_of

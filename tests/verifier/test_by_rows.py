@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reference_impl import Batch, LayerParameters, backpropagate, forward, named
-from reference_impl.risk import Penalty
+from reference_impl.losses import Penalty
 from tests.drawing import draw_problem
 from tests.verifier.documenting import document_of_problem
 from verifier import sampled_units, verify

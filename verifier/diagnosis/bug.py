@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Any
 
 from reference_impl.array import Array
+from reference_impl.losses import Penalty
 from reference_impl.network import Layer, LayerParameters, Parameters, Trace
 from reference_impl.problem import Problem
-from reference_impl.risk import Penalty
 
 EQUATIONS = (
     "loss",

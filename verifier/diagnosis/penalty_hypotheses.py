@@ -9,8 +9,8 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.backpropagation import penalty_gradient
+from reference_impl.losses import Penalty
 from reference_impl.network import LayerParameters, Parameters
-from reference_impl.risk import Penalty
 from verifier.diagnosis.bug import Bug, Taken
 from verifier.diagnosis.bugs import BUGS
 from verifier.diagnosis.costs import (

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from reference_impl.losses import LOSSES
-from reference_impl.risk import Penalty, Risk
+from reference_impl.losses import LOSSES, Penalty, Risk
 from verifier.documents.mistakes import Mistakes, at, check_fields, read_choice, read_number, shown
 from verifier.documents.presets import PRESETS
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.activation import Activation
-from reference_impl.activations import ACTIVATIONS, activation
+from reference_impl.activations import ACTIVATIONS, Activation, activation
 from reference_impl.network import Layer, Network
 from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS
 from verifier.documents.mistakes import Mistakes, at, check_fields, read_choice, read_number, shown

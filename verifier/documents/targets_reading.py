@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.loss import Loss
+from reference_impl.losses import Loss
 from reference_impl.network import Network
 from verifier.convention import Convention, internal_examples
 from verifier.documents.arrays import read_array

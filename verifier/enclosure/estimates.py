@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from reference_impl.array import Array
+from reference_impl.losses import NORMS, Penalty
 from reference_impl.network import named
 from reference_impl.problem import Problem
-from reference_impl.risk import NORMS, Penalty
 from verifier.by_rows import ALL, EstimatesByRows, Rows, Which
 from verifier.enclosure.ball import Ball, Factors, exact, factors, plus, times, total, transpose
 from verifier.enclosure.gradient import (

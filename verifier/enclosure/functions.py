@@ -1,8 +1,8 @@
 """Enclosures of elementary functions: endpoints, turning points, and what one evaluation may err.
 
 ASSUMPTION, tested against 50 digits: numpy's exp, expm1, log1p, log and tanh err by at most 4 units in the
-last place (8 units of the unit roundoff), the reference's erfc by at most 8. The `accuracy` columns of the
-activations follow from it, formula by formula.
+last place (8 units of the unit roundoff), the reference's erfc by at most 8. The error bounds in
+`IntervalProperties` follow from it, formula by formula.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,10 @@ from collections.abc import Callable
 import numpy as np
 
 import reference_impl.softmax as softmax_module
-from reference_impl.activation import Activation
+from reference_impl.activations import Activation
 from reference_impl.array import Array
 from verifier.enclosure.ball import UNIT, Ball, exact, inflated, minus, times, total, wide_times
+from verifier.engine.functions.numerical_properties import numerical_properties
 
 ULPS = 4
 _UNDERFLOW = 2.0**-1020  # what an exponential may lose where it leaves the normal numbers
@@ -20,18 +21,18 @@ _UNDERFLOW = 2.0**-1020  # what an exponential may lose where it leaves the norm
 
 def value(activation: Activation, a: Ball) -> Ball:
     """Enclose g over a ball, unit by unit or row by row."""
-    if activation.is_identity:
+    if activation.name == "identity":
         return a
-    if activation.smoothness is None:
+    interval = numerical_properties(activation).interval
+    if interval is None:
         return softmax(a)
-    smoothness = activation.smoothness
     return _over(
         a.middle,
         (a.lower, a.upper),
         activation.forward,
-        smoothness.accuracy,
-        smoothness.turning_points,
-        smoothness.elementary,
+        interval.value_error,
+        interval.turning_points,
+        interval.can_underflow,
     )
 
 
@@ -41,9 +42,9 @@ def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
     kinks: where every slope of the subdifferential counts; elsewhere the side that `a.middle` is on counts,
     even where the ball reaches over a kink.
     """
-    smoothness = activation.smoothness
+    interval = numerical_properties(activation).interval
     derivative = activation.derivative
-    assert smoothness is not None
+    assert interval is not None
     assert derivative is not None
     lower, upper = a.lower, a.upper
     for kink in activation.kinks:
@@ -54,9 +55,9 @@ def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
         a.middle,
         (lower, upper),
         derivative,
-        smoothness.derivative_accuracy,
-        smoothness.derivative_turning_points,
-        smoothness.elementary,
+        interval.derivative_error,
+        interval.derivative_turning_points,
+        interval.can_underflow,
     )
     if kinks is None or not activation.kinks:
         return found
@@ -70,9 +71,9 @@ def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
 
 def pull_back(activation: Activation, a: Ball, upstream: Ball, kinks: Array | None) -> Ball:
     """Enclose ∂R/∂a given ∂R/∂z."""
-    if activation.is_identity:
+    if activation.name == "identity":
         return upstream
-    if activation.smoothness is None:
+    if activation.derivative is None:
         return softmax_pull_back(a, upstream)
     product = times if kinks is None else wide_times
     return product(upstream, slope(activation, a, kinks))

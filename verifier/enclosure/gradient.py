@@ -7,9 +7,9 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.problem import Problem, terms_of_last_layer
 from verifier.by_rows import ALL
-from verifier.enclosure import balls
 from verifier.enclosure.ball import Ball, Factors, exact, factors, plus, times, total, transpose
 from verifier.enclosure.functions import pull_back, value
+from verifier.engine.functions.loss_properties import loss_properties
 
 Kinks = Sequence[Array]
 Ready = Callable[[Ball, Ball], Factors]
@@ -96,5 +96,5 @@ def _output_delta(problem: Problem, a: Sequence[Ball], z: Sequence[Ball], kinks:
     scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
     factor = Ball(np.asarray(scale), np.asarray(abs(scale) * 2.0**-51))  # up to three roundings
     at = a[-1] if of_preactivation else z[-1]
-    slope = times(terms.gradient_in_balls(balls, at, batch.targets), factor)
+    slope = times(loss_properties(terms).enclose_gradient(at, batch.targets), factor)
     return slope if of_preactivation else _through(problem, len(a) - 1, a, slope, kinks)

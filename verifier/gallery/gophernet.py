@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from reference_impl.activations import sigmoid
 from reference_impl.array import Array
 from reference_impl.backpropagation import (
     CORRECT,
     backpropagate,
 )
-from reference_impl.logistic import sigmoid_of
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.drawn_questions import draw_question, layers
@@ -30,8 +30,8 @@ def _question() -> dict[str, Any]:
 
 
 def _derivative_at(outputs: Array) -> Array:
-    sigmoid = sigmoid_of(outputs)
-    return np.asarray(sigmoid * (1 - sigmoid))
+    activated_twice = sigmoid(outputs)
+    return np.asarray(activated_twice * (1 - activated_twice))
 
 
 def _output_delta(problem: Problem, trace: Trace) -> Array:

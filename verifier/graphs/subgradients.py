@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.activation import Activation, Kink
+from reference_impl.activations import Activation, Kink
 from reference_impl.array import Array
 from verifier.caution import Caution
 from verifier.comparison import END, Comparison

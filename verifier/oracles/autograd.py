@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.engine.functions.torch_twins import function_in_torch, loss_in_torch
 from verifier.estimate import Answer, Uncertainty, WithinRounding
 from verifier.rounding import Rounding
 
@@ -53,11 +54,11 @@ def _risk(torch: ModuleType, problem: Problem, leaves: dict[str, Any]) -> Any:
     for index, layer in enumerate(problem.network.layers):
         weight, bias = leaves[f"layers.{index}.weight"], leaves.get(f"layers.{index}.bias")
         a = z @ weight if bias is None else torch.addmm(bias, z, weight)
-        z = layer.activation.in_torch(torch, a)
+        z = function_in_torch(layer.activation, torch, a)
         if index in batch.masks:
             z = z * torch.from_numpy(batch.masks[index].copy())
     form, of_preactivation = terms_of_last_layer(problem)
-    terms = form.in_torch(torch, a if of_preactivation else z, targets)
+    terms = loss_in_torch(form, torch, a if of_preactivation else z, targets)
     rows = terms
     if terms.dim() > 1:
         rows = terms.mean(dim=-1) if risk.outputs == "mean" else terms.sum(dim=-1)

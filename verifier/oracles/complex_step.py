@@ -6,8 +6,8 @@ stable real forms of the reference are used. Source: Squire & Trapp, SIAM Review
 
 import numpy as np
 
+from reference_impl.losses import Penalty
 from reference_impl.problem import Problem
-from reference_impl.risk import Penalty
 from verifier.complex_slopes import STEP, linearise, responses
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.gradient_of_nodes import gradient_of_nodes

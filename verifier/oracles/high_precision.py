@@ -12,6 +12,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.engine.functions.formulas import function_formula, loss_formula
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.power_series import PRECISION_IS_GLOBAL, PowerSeries
 from verifier.rounding import Rounding
@@ -70,7 +71,7 @@ class _Recursion:
             preactivation = self._matmul(z[-1], self._arb(own.weight))
             if own.bias is not None:
                 preactivation = preactivation + self._arb(own.bias)
-            series = layer.activation.formula(self._field, self._series(preactivation, seed=None))
+            series = function_formula(layer.activation, self._field, self._series(preactivation, seed=None))
             activation = self._coefficient(series, 0)
             elementwise = layer.activation.derivative is not None
             slopes.append(self._coefficient(series, 1) if elementwise else None)
@@ -120,7 +121,7 @@ class _Recursion:
         targets = batch.targets
         columns = []
         for column in range(targets.shape[-1]):
-            moved = terms.formula(self._field, self._series(at, seed=column), targets)
+            moved = loss_formula(terms, self._field, self._series(at, seed=column), targets)
             columns.append(self._coefficient(moved, 1).sum(axis=-1))
         arb = self._flint.arb
         scale = arb(risk.factor) / (targets.shape[-1] if risk.outputs == "mean" else 1)
@@ -135,10 +136,11 @@ class _Recursion:
         slope = slopes[index]
         if slope is not None:
             return np.asarray(upstream * slope)
-        formula = self._problem.network.layers[index].activation.formula
+        activation = self._problem.network.layers[index].activation
         columns = []
         for column in range(a[index].shape[-1]):
-            moved = self._coefficient(formula(self._field, self._series(a[index], seed=column)), 1)
+            series = function_formula(activation, self._field, self._series(a[index], seed=column))
+            moved = self._coefficient(series, 1)
             columns.append((moved * upstream).sum(axis=-1))
         return np.stack(columns, axis=-1)
 

@@ -7,9 +7,9 @@ import pytest
 
 from reference_impl.activations import ACTIVATIONS
 from reference_impl.backpropagation import backpropagate
+from reference_impl.losses import Penalty
 from reference_impl.network import named
 from reference_impl.problem import Problem
-from reference_impl.risk import Penalty
 from tests.drawing import draw_problem
 from verifier.documents.of_problem import submission_of
 from verifier.graphs.of_layers import graph_document

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference_impl.activation import Activation
-from reference_impl.activations import activation
+from reference_impl.activations import Activation, activation
 from reference_impl.array import Array
 from reference_impl.backpropagation import output_delta
 from reference_impl.losses import LOSSES

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reference_impl.losses import Penalty
 from reference_impl.problem import Problem
-from reference_impl.risk import Penalty
 from verifier.diagnosis.bug import Taken
 
 _STRENGTH = (0.1,)  # of the penalty in mutants

@@ -5,11 +5,12 @@ from math import prod
 
 import numpy as np
 
-from reference_impl.activation import Activation
+from reference_impl.activations import Activation
 from reference_impl.array import Array
-from reference_impl.loss import Terms
+from reference_impl.losses import Terms
 from verifier.enclosure import ball, balls, functions
 from verifier.enclosure.ball import UNIT, Ball, inflated
+from verifier.engine.functions.loss_properties import loss_properties
 from verifier.graphs.arithmetic.numbers import Numbers, largest_shares
 from verifier.graphs.shapes import Shape
 
@@ -103,12 +104,11 @@ class Balls(Numbers):
         outputs = f.middle.shape[-1]
         moved = (self.loss_slopes(terms, f, y).magnitude * f.radius).sum(axis=-1)
         values = terms.value(f.middle, y)
-        lost = (32 + outputs) * UNIT * terms.value_roundoff(f.middle, y, values).sum(axis=-1)
+        lost = (32 + outputs) * UNIT * loss_properties(terms).value_roundoff(f.middle, y, values).sum(axis=-1)
         return Ball(values.sum(axis=-1), inflated(moved + lost, outputs + 2))
 
     def loss_slopes(self, terms: Terms, f: Ball, y: Array) -> Ball:
-        found: Ball = terms.gradient_in_balls(balls, f, y)
-        return found
+        return loss_properties(terms).enclose_gradient(f, y)
 
 
 BALLS = Balls()

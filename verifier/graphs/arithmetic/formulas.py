@@ -5,15 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.activation import Activation
-from reference_impl.activations import activation
+from reference_impl.activations import Activation
 from reference_impl.array import Array
-from reference_impl.field import Field
-from reference_impl.loss import Terms
+from reference_impl.losses import Terms
 from verifier.complex_field import COMPLEX
+from verifier.engine.functions.formulas import Field, function_formula, log_softmax_formula, loss_formula
 from verifier.graphs.arithmetic.numbers import Numbers
-
-_LOG_SOFTMAX = activation("softmax").log
 
 
 class Formulas(Numbers):
@@ -26,11 +23,10 @@ class Formulas(Numbers):
         return x * factor / divisor
 
     def applied(self, function: Activation, x: Any) -> Any:
-        return function.formula(self._field, x)
+        return function_formula(function, self._field, x)
 
     def log_softmax(self, x: Any) -> Any:
-        assert _LOG_SOFTMAX is not None  # a row of this very project
-        return _LOG_SOFTMAX.formula(self._field, x)
+        return log_softmax_formula(self._field, x)
 
     def maximum(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         kept = [axis for axis in range(-x.ndim, 0) if axis not in axes]
@@ -40,7 +36,7 @@ class Formulas(Numbers):
         return np.expand_dims(found, axes) if keepdims else found
 
     def losses(self, terms: Terms, f: Any, y: Array) -> Any:
-        return terms.formula(self._field, f, y).sum(axis=-1)
+        return loss_formula(terms, self._field, f, y).sum(axis=-1)
 
 
 COMPLEX_NUMBERS = Formulas(COMPLEX, np.real)

@@ -12,18 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.activation import Activation
-from reference_impl.activations import activation
+from reference_impl.activations import Activation
 from reference_impl.array import Array
-from reference_impl.loss import Terms
-from reference_impl.softmax import softmax
+from reference_impl.losses import Terms
+from reference_impl.softmax import log_softmax, log_softmax_pull_back, softmax
+from verifier.engine.functions.loss_properties import loss_properties
+from verifier.engine.functions.numerical_properties import (
+    log_softmax_magnification,
+    log_softmax_vjp_variance,
+    numerical_properties,
+)
 from verifier.graphs.arithmetic.numbers import FLOATS, Numbers, largest_shares
 from verifier.graphs.shapes import Shape
 from verifier.precision import Precision
 from verifier.rounding_arithmetic import DEVIATIONS, RoundingArithmetic, scale_of
 from verifier.rounding_passes import ALIKE, STORED, near
 
-_LOG_SOFTMAX = activation("softmax").log
 _TINY = 1e-140  # below it a square may have vanished
 
 
@@ -129,24 +133,26 @@ class HonestNumbers(Numbers):
 
     def applied(self, function: Activation, x: Honest) -> Honest:
         value, unit = function.forward(x.value), scale_of(x.deviation)
-        deviation = np.sqrt(function.spread(x.value, np.square(x.deviation / unit))) * unit
+        properties = numerical_properties(function)
+        deviation = np.sqrt(properties.value_variance(x.value, np.square(x.deviation / unit))) * unit
         for kink in function.kinks:  # the value may have moved along either side's slope
             steepest = max(abs(kink.left), abs(kink.right)) * x.deviation
             at_kink = near(kink, x.value, x.deviation)
             deviation = np.where(at_kink, np.maximum(deviation, steepest), deviation)
-        deviation = np.hypot(deviation, self._rounding.lost(function.roundoff(x.value)))
-        if function.library_error is not None:
-            deviation = np.hypot(deviation, function.library_error(x.value))
+        deviation = np.hypot(deviation, self._rounding.lost(properties.value_roundoff(x.value)))
+        if properties.library_error is not None:
+            deviation = np.hypot(deviation, properties.library_error(x.value))
         return self._stored(value, deviation, np.abs(value))
 
     def pulled(self, function: Activation, x: Honest, u: Honest, kinks: Array | None) -> Honest:
         value = function.pull_back(x.value, u.value)
         unit = max(scale_of(u.value), scale_of(u.deviation))
         of_u, size = u.deviation / unit, np.abs(u.value / unit)
-        spread = function.pull_back_spread(x.value, u.value / unit, np.square(of_u), np.square(x.deviation))
-        own = self._rounding.lost(function.pull_back_roundoff(x.value, u.value / unit))
-        if function.derivative_library_error is not None:
-            own = np.hypot(own, size * function.derivative_library_error(x.value))
+        properties = numerical_properties(function)
+        spread = properties.vjp_variance(x.value, u.value / unit, np.square(of_u), np.square(x.deviation))
+        own = self._rounding.lost(properties.vjp_roundoff(x.value, u.value / unit))
+        if properties.derivative_library_error is not None:
+            own = np.hypot(own, size * properties.derivative_library_error(x.value))
         deviation, scale = np.hypot(np.sqrt(spread), own) * unit, np.abs(value)
         if function.derivative is None:  # rows: shares of the same upstream may cancel
             p = softmax(x.value)
@@ -158,20 +164,18 @@ class HonestNumbers(Numbers):
         return self._stored(value, deviation, scale)
 
     def log_softmax(self, x: Honest) -> Honest:
-        assert _LOG_SOFTMAX is not None  # a row of this very project
-        value, p = _LOG_SOFTMAX.forward(x.value), softmax(x.value)
+        value, p = log_softmax(x.value), softmax(x.value)
         inherited = x.deviation + (p * x.deviation).sum(axis=-1, keepdims=True)
         largest = np.abs(x.value).max(axis=-1, keepdims=True)
         own = self._rounding.lost(np.abs(value) + 1.0 + largest)
         return self._stored(value, np.hypot(inherited, own), np.abs(value))
 
     def log_softmax_pulled(self, x: Honest, u: Honest) -> Honest:
-        assert _LOG_SOFTMAX is not None
-        value, p = _LOG_SOFTMAX.pull_back(x.value, u.value), softmax(x.value)
+        value, p = log_softmax_pull_back(x.value, u.value), softmax(x.value)
         summed = np.abs(u.value.sum(axis=-1, keepdims=True))
-        through_x = np.sqrt(_LOG_SOFTMAX.pull_back_spread(x.value, u.value, np.square(x.deviation)))
+        through_x = np.sqrt(log_softmax_vjp_variance(x.value, u.value, np.square(x.deviation)))
         through_u = u.deviation + p * u.deviation.sum(axis=-1, keepdims=True)
-        own = self._rounding.lost(np.abs(u.value) + p * summed * (2.0 + _LOG_SOFTMAX.magnified(x.value)))
+        own = self._rounding.lost(np.abs(u.value) + p * summed * (2.0 + log_softmax_magnification(x.value)))
         size = u.size + p * u.size.sum(axis=-1, keepdims=True)
         return self._stored(value, np.hypot(through_x + through_u, own), size)
 
@@ -190,14 +194,17 @@ class HonestNumbers(Numbers):
     def losses(self, terms: Terms, f: Honest, y: Array) -> Honest:
         values = terms.value(f.value, y)
         inherited = np.abs(terms.gradient(f.value, y)) * f.deviation
-        own = self._rounding.lost(terms.value_roundoff(f.value, y, values))
+        own = self._rounding.lost(loss_properties(terms).value_roundoff(f.value, y, values))
         rows = Honest(values, np.hypot(inherited, own), np.abs(values))
         return self.total(rows, (-1,))
 
     def loss_slopes(self, terms: Terms, f: Honest, y: Array) -> Honest:
         value, unit = terms.gradient(f.value, y), scale_of(f.deviation)
-        spread = np.sqrt(terms.gradient_spread(f.value, y, np.square(f.deviation / unit))) * unit
-        own = np.hypot(self._rounding.lost(terms.gradient_roundoff(f.value, y)), self._rounding.converted(y))
+        properties = loss_properties(terms)
+        spread = np.sqrt(properties.gradient_variance(f.value, y, np.square(f.deviation / unit))) * unit
+        own = np.hypot(
+            self._rounding.lost(properties.gradient_roundoff(f.value, y)), self._rounding.converted(y)
+        )
         return self._stored(value, np.hypot(spread, own), np.abs(value))
 
     def _stored(self, value: Any, inherited: Any, size: Any) -> Honest:

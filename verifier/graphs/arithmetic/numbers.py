@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 import reference_impl.softmax as softmax_module
-from reference_impl.activation import Activation
+from reference_impl.activations import Activation
 from reference_impl.array import Array, row_sums
-from reference_impl.loss import Terms
+from reference_impl.losses import Terms
 from verifier.graphs.shapes import Shape
 
 

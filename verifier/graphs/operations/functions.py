@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.activation import Activation
-from reference_impl.activations import ACTIVATIONS
+from reference_impl.activations import ACTIVATIONS, Activation
 from reference_impl.array import Array
 from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS
+from reference_impl.problem_graph import function_node
 from verifier.documents.mistakes import Mistakes, read_number
+from verifier.engine.functions.torch_twins import function_in_torch
 from verifier.graphs.operation import Fit, GraphOperation, Node
 from verifier.graphs.shapes import MisfitError, Shape
 
@@ -47,8 +48,10 @@ def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
         pull_back=lambda A, node, operands, value, upstream, kinks: (
             A.pulled(node.options["function"], operands[0], upstream, kinks),
         ),
-        in_torch=lambda torch, node, operands: node.options["function"].in_torch(torch, operands[0]),
-        in_graph=lambda graph, node, operands: node.options["function"].in_graph(graph, operands[0]),
+        in_torch=lambda torch, node, operands: function_in_torch(
+            node.options["function"], torch, operands[0]
+        ),
+        in_graph=lambda graph, node, operands: function_node(node.options["function"], operands[0]),
         options=tuple(parameters),
         needed=tuple(field for field, own in parameters.items() if own.default is inspect.Parameter.empty),
         kinks=_kinks,

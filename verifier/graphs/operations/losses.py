@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.loss import Loss, Terms
-from reference_impl.losses import LOSSES
-from reference_impl.risk import Risk
+from reference_impl.losses import LOSSES, Loss, Risk, Terms
+from reference_impl.problem_graph import loss_node
 from verifier.documents.loss_reading import read_loss
 from verifier.documents.mistakes import Mistakes
+from verifier.engine.functions.torch_twins import loss_in_torch
 from verifier.graphs.operation import Fit, GraphOperation, Node, Options
 from verifier.graphs.shapes import MisfitError, Shape
 
@@ -142,12 +142,12 @@ def _entropy_row(loss: Loss) -> GraphOperation:
 
     def in_torch(torch: Any, node: Node, operands: Sequence[Any]) -> Any:
         f = operands[0].reshape(node.options["rows"])
-        own = terms(node).in_torch(torch, f, torch.tensor(_targets(node).copy()))
+        own = loss_in_torch(terms(node), torch, f, torch.tensor(_targets(node).copy()))
         return own.sum() * node.options["risk"].factor / node.options["divisor"]
 
     def in_graph(graph: Any, node: Node, operands: Sequence[Any]) -> Any:
         f = graph.Reshape(node.options["rows"])(operands[0])
-        total = terms(node).in_graph(graph, f, _targets(node))
+        total = loss_node(terms(node), f, _targets(node))
         return total * (node.options["risk"].factor / node.options["divisor"])
 
     return GraphOperation(
