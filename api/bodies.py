@@ -11,8 +11,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from api.media_types import JSON
 from api.problems import ProblemError
+from api.rendering import JSON
 
 FORMATS: Mapping[str, str] = MappingProxyType(
     {

@@ -16,7 +16,7 @@ from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from api.judging.task import Judged, Outcome, Refused
+from api.workers.protocol import Judged, Outcome, Refused
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _PUBLIC = ("gradjury_request_seconds",)
@@ -46,7 +46,7 @@ class Metrics:
     dissents: Counter
     waiting: Gauge
 
-    def judged(self, outcome: Outcome) -> None:
+    def count_outcome(self, outcome: Outcome) -> None:
         """Count what became of a submission."""
         if not isinstance(outcome, Judged):
             self.refusals.labels("malformed" if isinstance(outcome, Refused) else "stopped").inc()

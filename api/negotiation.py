@@ -2,8 +2,8 @@
 
 from http import HTTPStatus
 
-from api.media_types import JSON, MEDIA_TYPES
 from api.problems import ProblemError
+from api.rendering import JSON, MEDIA_TYPES
 
 
 def accepted(header: str | None, besides: tuple[str, ...] = ()) -> str:

@@ -9,8 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api.judging.task import Refused, refused
 from api.openapi import methods_of
+from api.workers.protocol import Refused
 from verifier.documents.mistakes import MalformedSubmission
 
 MEDIA_TYPE = "application/problem+json"
@@ -19,9 +19,9 @@ MEDIA_TYPE = "application/problem+json"
 class RefusedError(Exception):
     """A submission that could not be judged: its mistakes are the answer."""
 
-    def __init__(self, refused: Refused) -> None:
+    def __init__(self, Refused: Refused) -> None:
         super().__init__("a malformed submission")
-        self.refused = refused
+        self.refused = Refused
 
 
 class ProblemError(Exception):
@@ -80,7 +80,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(MalformedSubmission)
     async def malformed(request: Request, error: MalformedSubmission) -> JSONResponse:
-        return _malformed(refused(error))
+        return _malformed(Refused.from_error(error))
 
     @app.exception_handler(RefusedError)
     async def not_judged(request: Request, error: RefusedError) -> JSONResponse:

@@ -7,13 +7,13 @@ from secrets import token_bytes, token_hex
 from threading import Event, Lock
 
 from api.batches.work_queue import WorkQueue
-from api.judging.pool import JudgingPool, Limits
 from api.metrics import new_metrics
 from api.rate_limits import RateLimits
 from api.settings import Settings
 from api.signing import Signer
 from api.storage.database import open_repository
 from api.storage.repository import Repository
+from api.workers.pool import Limits, WorkerPool
 
 _INSTANCES, _SIGNING = "instances", "signing"  # names of secrets
 _SECRET_BYTES = 32
@@ -40,7 +40,7 @@ class Service:
     def __init__(self, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
         self.now = now
-        self.pool = JudgingPool(
+        self.pool = WorkerPool(
             settings.processes, Limits(settings.seconds_each, settings.memory_each, settings.most_waiting)
         )
         self.metrics = new_metrics()

@@ -9,11 +9,11 @@ from anyio.to_thread import run_sync
 
 from api.access import holder
 from api.bodies import Body
-from api.judging.judging import judged
-from api.judging.task import Judged, Task
 from api.problems import ProblemError, RefusedError
 from api.service import Service, new_id
+from api.services.checks import judge
 from api.storage.records import Result, Role, StoredAssignment, StoredReport, StoredSubmission
+from api.workers.protocol import Judged, Task
 from verifier.documents.json_text import write
 from verifier.instance import instance_key, instance_of
 from verifier.points import earned, scores, scores_of, worth
@@ -81,7 +81,7 @@ def task_for(service: Service, stored: StoredAssignment, submission: StoredSubmi
         name=stored.assignment.title,
         oracles=service.settings.oracle_names,
         allowed=stored.assignment.allowed,
-        keep=True,
+        store=True,
         bounds=service.settings.bounds,
     )
 
@@ -123,7 +123,7 @@ async def _judge(
 ) -> tuple[Result, StoredReport]:
     begun = service.now()
     task = await run_sync(task_for, service, stored, submission)
-    return records_of(stored, submission, await judged(service, task), begun)
+    return records_of(stored, submission, await judge(service, task), begun)
 
 
 def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> Result:

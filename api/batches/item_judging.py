@@ -5,7 +5,6 @@ from hashlib import sha256
 
 from sqlalchemy.exc import IntegrityError
 
-from api.judging.task import Judged, Outcome, Refused, Stopped, Task
 from api.service import Service, new_id
 from api.storage.records import (
     Batch,
@@ -17,6 +16,7 @@ from api.storage.records import (
     StoredSubmission,
 )
 from api.submitting import closed, no_attempt_left, records_of, task_for
+from api.workers.protocol import Judged, Outcome, Refused, Stopped, Task
 
 _MOST_MISTAKES = 20
 _LONGEST = 10_000  # characters of a refusal
@@ -32,7 +32,7 @@ def judge_item(
         item.content,
         item.declared,
         oracles=service.settings.oracle_names,
-        keep=True,
+        store=True,
         bounds=service.settings.bounds,
         tolerance=service.settings.preset,
     )
@@ -86,8 +86,8 @@ def _submitted(service: Service, batch: Batch, stored: StoredAssignment, item: B
 
 
 def _outcome(service: Service, task: Task) -> Outcome:
-    outcome = service.pool.judge_now(task)
-    service.metrics.judged(outcome)
+    outcome = service.pool.judge_sync(task)
+    service.metrics.count_outcome(outcome)
     return outcome
 
 

@@ -8,10 +8,10 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.judging.task import refused
 from api.pages.templating import page
 from api.pages.visitors import forget, shows_a_token
 from api.problems import ProblemError, RefusedError, status_of
+from api.workers.protocol import Refused
 from verifier.documents.mistakes import MalformedSubmission, Mistake
 
 REMEDIES: Mapping[int, str] = MappingProxyType(
@@ -68,5 +68,5 @@ def _described(
     if isinstance(error, RequestValidationError):
         details = "; ".join(f"{'/'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         return HTTPStatus.UNPROCESSABLE_ENTITY, details, (), {}
-    found = error.refused if isinstance(error, RefusedError) else refused(error)
+    found = error.refused if isinstance(error, RefusedError) else Refused.from_error(error)
     return status_of(found), "the document has mistakes", found.mistakes, {}

@@ -8,13 +8,13 @@ from anyio.to_thread import run_sync
 from fastapi import Request, Response
 
 from api.dependencies import TheService
-from api.judging.judging import judged
-from api.judging.task import Task
-from api.media_types import JSON
 from api.pages.page_route import pages_router
 from api.pages.templating import page
 from api.pages.visitors import Visitor
+from api.rendering import JSON
 from api.service import Service
+from api.services.checks import judge
+from api.workers.protocol import RenderRequest, Task
 from verifier.documents.json_text import parse, write
 from verifier.exporters.sentences import plain
 from verifier.gallery import GALLERY
@@ -47,8 +47,8 @@ async def gallery(request: Request, service: TheService, visitor: Visitor) -> Re
 
 async def _shown(service: Service, entry: Entry) -> Shown:
     content = write(await run_sync(gallery_document, entry.name)).encode()
-    task = Task(content, oracles=service.settings.oracle_names, media_type=JSON)
-    report = parse((await judged(service, task)).answer)
+    task = Task(content, oracles=service.settings.oracle_names, render=RenderRequest(JSON))
+    report = parse((await judge(service, task)).answer)
     return Shown(
         entry,
         f"/examples/{IN_GALLERY}{entry.name}",

@@ -6,8 +6,6 @@ from http import HTTPStatus
 from fastapi import Request, Response
 
 from api.dependencies import TheService
-from api.judging.judging import judged
-from api.judging.task import Task
 from api.pages.forms import Kept, keep, read_form
 from api.pages.page_route import pages_router
 from api.pages.returned import FRESH, Returned, returned
@@ -15,7 +13,9 @@ from api.pages.templating import page
 from api.pages.visitors import SENT_FROM_HERE, PageChecker, Visitor
 from api.problems import ProblemError, RefusedError
 from api.service import Service
+from api.services.checks import judge
 from api.storage.records import Role, Token
+from api.workers.protocol import RenderRequest, Task
 from verifier.documents.json_text import write
 from verifier.documents.mistakes import Mistake
 from verifier.examples import EXAMPLES
@@ -49,7 +49,7 @@ async def example(name: str, request: Request, service: TheService, visitor: Pag
         detail = f"there is no example of that name; there are {', '.join(offered())}"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)
     text = write(offered_document(name), indent=1)
-    found = await judged(service, _task(service, text.encode()))
+    found = await judge(service, _task(service, text.encode()))
     outcome = Outcome(found.answer.decode())
     return _page(request, service, visitor, outcome, Returned(kept=Kept(text)), name)
 
@@ -61,7 +61,7 @@ async def check(request: Request, service: TheService, visitor: PageChecker) -> 
         document = sent.document()
         if sent.field("download"):
             return await _download(service, document.content)
-        found = await judged(service, _task(service, document.content))
+        found = await judge(service, _task(service, document.content))
         outcome, form = Outcome(found.answer.decode(), document.name), Returned(kept=keep(sent))
     except (RefusedError, ProblemError) as error:
         form = returned(sent, error)
@@ -73,7 +73,9 @@ async def check(request: Request, service: TheService, visitor: PageChecker) -> 
 
 async def _download(service: Service, content: bytes) -> Response:
     """Give the report as a file that needs nothing else."""
-    outcome = await judged(service, replace(_task(service, content), section=False, media_type=_HTML))
+    outcome = await judge(
+        service, replace(_task(service, content), render=RenderRequest(_HTML, entries="all"))
+    )
     headers = {"Content-Disposition": 'attachment; filename="report.html"'}
     return Response(outcome.answer, HTTPStatus.OK, headers, _HTML)
 
@@ -82,8 +84,7 @@ def _task(service: Service, content: bytes) -> Task:
     return Task(
         content,
         oracles=service.settings.oracle_names,
-        entries="all",
-        section=True,
+        render=RenderRequest(section=True, entries="all"),
         bounds=service.settings.bounds,
         tolerance=service.settings.preset,
     )

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from api.judging.task import refused
 from api.pages.forms import Form, Kept, keep
 from api.problems import ProblemError, RefusedError, status_of
+from api.workers.protocol import Refused
 from verifier.documents.mistakes import MalformedSubmission, Mistake
 
 _NOTHING = Kept()
@@ -31,5 +31,5 @@ def returned(form: Form, error: Wrong) -> Returned:
     kept, student = keep(form), form.field("student")
     if isinstance(error, ProblemError):
         return Returned(error.status, kept, student, trouble=error.detail)
-    found = error.refused if isinstance(error, RefusedError) else refused(error)
+    found = error.refused if isinstance(error, RefusedError) else Refused.from_error(error)
     return Returned(status_of(found), kept, student, found.mistakes)

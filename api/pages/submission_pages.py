@@ -8,18 +8,19 @@ from fastapi import Request, Response
 
 from api.access import grades
 from api.dependencies import TheService
-from api.judging.judging import judged
 from api.pages.page_route import pages_router
 from api.pages.templating import page
 from api.pages.visitors import Member
 from api.problems import ProblemError, RefusedError
-from api.rendering import stored_section
+from api.rendering import render_stored_section
 from api.routes.assignments import opened
 from api.routes.reports import readable
 from api.routes.submissions import opened_submission, row
 from api.service import Service
+from api.services.checks import judge
 from api.storage.records import StoredAssignment, StoredSubmission, Token
 from api.submitting import task_for
+from api.workers.protocol import RenderRequest
 
 router = pages_router()
 
@@ -55,9 +56,9 @@ async def _with_figures(
     Gives the report, and what there is to say of it: where it follows other rules than the one that counts.
     """
     task = await run_sync(task_for, service, stored, found)
-    task = replace(task, entries="all", section=True, keep=False, allowed=None)
+    task = replace(task, render=RenderRequest(section=True, entries="all"), store=False, allowed=None)
     try:
-        outcome = await judged(service, task)
+        outcome = await judge(service, task)
     except RefusedError:
         return await run_sync(_stored, service, member, found), "By the present rules this cannot be judged."
     except ProblemError as error:
@@ -84,4 +85,4 @@ def _stored(service: Service, member: Token, found: StoredSubmission) -> str:
         _, document = readable(service, member, found.result.report)
     except ProblemError:  # judged while the assignment showed its students nothing
         return ""
-    return stored_section(document)
+    return render_stored_section(document)

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request, Response
 from api.access import grades, not_found, opens, require_role
 from api.bodies import declared_type, read_bounded
 from api.dependencies import Caller, TheService
-from api.media_types import JSON
 from api.openapi import reference
 from api.problems import ProblemError, documented
+from api.rendering import JSON
 from api.schemas import AssignmentDocument, AssignmentRow, StoredAssignmentDocument
 from api.service import Service, is_id, new_id
 from api.storage.records import Role, StoredAssignment, Token

@@ -8,11 +8,11 @@ from fastapi.responses import Response
 from api.bodies import read_body
 from api.contents import REPORT_CONTENT, submission_content
 from api.dependencies import Checker, service_of
-from api.judging.judging import judged
-from api.judging.task import Task
 from api.negotiation import accepted
 from api.problems import documented
 from api.schemas import ReportDocument, SubmissionDocument
+from api.services.checks import judge
+from api.workers.protocol import RenderRequest, Task
 from verifier.report import Audience
 
 router = APIRouter(tags=["checks"])
@@ -53,11 +53,9 @@ async def check(
         body.content,
         body.declared,
         oracles=service.settings.oracle_names,
-        entries=entries,
-        audience=audience,
-        media_type=media_type,
+        render=RenderRequest(media_type, audience=audience, entries=entries),
         bounds=service.settings.bounds,
         tolerance=service.settings.preset,
     )
-    outcome = await judged(service, task)
+    outcome = await judge(service, task)
     return Response(outcome.answer, media_type=media_type)

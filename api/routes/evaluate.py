@@ -17,12 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.access import require_role
 from api.dependencies import COUNTED, Checker, TheService
 from api.feedback import feedback_of
-from api.judging.judging import judged
-from api.judging.task import Task
 from api.problems import ProblemError, documented, unauthorized
 from api.routes.assignments import graded
-from api.routes.health import self_check
+from api.services.checks import check_oracles, judge
 from api.storage.records import Role
+from api.workers.protocol import RenderRequest, Task
 from verifier.allowed import DEFAULT
 from verifier.assignment import Assignment
 from verifier.documents.json_text import parse, write
@@ -105,11 +104,12 @@ async def evaluate(
         problem=None if assignment is None else write(dict(assignment.problem)).encode(),
         oracles=service.settings.oracle_names,
         allowed=allowed,
-        audience=Audience.STUDENT if for_learner else Audience.GRADER,
-        media_type="application/json",
+        render=RenderRequest(
+            "application/json", audience=Audience.STUDENT if for_learner else Audience.GRADER
+        ),
         tolerance=service.settings.preset,
     )
-    outcome = await judged(service, task)
+    outcome = await judge(service, task)
     report = read_report(parse(outcome.answer))
     found = feedback_of(report, None if assignment is None else assignment.points)
     return JSONResponse(found, headers={"X-Api-Version": VERSION})
@@ -123,7 +123,7 @@ async def evaluate(
 )
 async def health(service: TheService, x_api_version: Annotated[str | None, Header()] = None) -> JSONResponse:
     _check_version(x_api_version)
-    oracles = await self_check(service)
+    oracles = await check_oracles(service)
     status = "OK" if oracles and all(oracles.values()) else "DEGRADED" if oracles else "UNAVAILABLE"
     document = {
         "status": status,

@@ -23,7 +23,7 @@ router = APIRouter(tags=["operation"], dependencies=[COUNTED])
     },
 )
 def get_metrics(service: TheService, anyone: Anyone) -> Response:
-    service.metrics.waiting.set(service.pool.standing)
+    service.metrics.waiting.set(service.pool.pending)
     grader = anyone is not None and anyone.role is Role.GRADER
     text = service.metrics.text(of_judging=grader or service.settings.open_checks)
     return Response(text, media_type=metrics.MEDIA_TYPE)

@@ -9,10 +9,9 @@ from fastapi import APIRouter, Request, Response
 from api import signing
 from api.access import grades, not_found, reads
 from api.dependencies import Caller, TheService
-from api.media_types import MEDIA_TYPES
 from api.negotiation import accepted
 from api.problems import ProblemError, documented
-from api.rendering import rendered
+from api.rendering import MEDIA_TYPES, render_stored
 from api.schemas import ReportDocument
 from api.service import Service, is_id
 from api.storage.records import Role, StoredReport, Token
@@ -51,7 +50,7 @@ async def read(report_id: str, request: Request, service: TheService, caller: Ca
     if media_type == signing.MEDIA_TYPE:
         content = await run_sync(_signed, service, report, document)
     else:
-        content = await run_sync(rendered, document, media_type)
+        content = await run_sync(render_stored, document, media_type)
     return Response(content, 200, headers, media_type)
 
 

@@ -15,7 +15,7 @@ from api.contents import REPORT_CONTENT, submission_content
 from api.dependencies import Caller, TheService
 from api.negotiation import accepted
 from api.problems import ProblemError, documented
-from api.rendering import rendered
+from api.rendering import render_stored
 from api.routes.assignments import opened
 from api.schemas import GradientsDocument, ReportDocument, SubmissionRow
 from api.service import Service, is_id
@@ -73,7 +73,7 @@ async def create(
     document = kept.report.document if grades(caller, stored) else kept.report.student
     if not document:
         return Response(_receipt(kept.submission), HTTPStatus.CREATED, headers, "application/json")
-    content = await run_sync(rendered, document, media_type)
+    content = await run_sync(render_stored, document, media_type)
     return Response(content, HTTPStatus.CREATED, headers, media_type)
 
 

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from api.media_types import MEDIA_TYPES
+from api.rendering import MEDIA_TYPES
 from api.storage.records import Role
 from tests.api.clients import WRONG, Person, person, problem_of, service_of
 from tests.api.conftest import Serve

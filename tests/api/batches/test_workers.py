@@ -154,14 +154,14 @@ def test_an_error_of_the_service_is_an_outcome_and_holds_up_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = stored(service, WRONG, RIGHT)
-    judge_now = service.pool.judge_now
+    judge_sync = service.pool.judge_sync
 
     def broken(task: object) -> object:
         if task.content == WRONG:  # type: ignore[attr-defined]
             raise ValueError("unforeseen 0.123")
-        return judge_now(task)  # type: ignore[arg-type]
+        return judge_sync(task)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service.pool, "judge_now", broken)
+    monkeypatch.setattr(service.pool, "judge_sync", broken)
     judge_chunk(service, Chunk(batch.id, 0, 2), Event())
     first, second = service.repository.batches.items(batch.id, -1, 10)
     assert (first.state, first.refusal) == (
@@ -185,13 +185,13 @@ def test_of_two_workers_at_one_chunk_each_item_has_one_report(service: Service) 
 
 def test_a_cancelled_chunk_is_left_at_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = stored(service, *[WRONG] * 10)
-    judge_now = service.pool.judge_now
+    judge_sync = service.pool.judge_sync
 
     def cancelling(task: object) -> object:
         service.repository.batches.cancel(batch.id, service.now())
-        return judge_now(task)  # type: ignore[arg-type]
+        return judge_sync(task)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service.pool, "judge_now", cancelling)
+    monkeypatch.setattr(service.pool, "judge_sync", cancelling)
     judge_chunk(service, Chunk(batch.id, 0, 10), Event())
     assert service.repository.batches.progress(batch.id).states[ItemState.CANCELLED] == 10
 

@@ -14,11 +14,10 @@ from time import sleep
 import pytest
 import uvloop
 
-from api.judging import work
-from api.judging.frames import framed
-from api.judging.pool import JudgingPool, Limits
-from api.judging.process import JudgingError, JudgingProcess
-from api.judging.task import Judged, Stopped, Task
+from api.workers import work
+from api.workers.pool import Limits, WorkerPool
+from api.workers.process import JudgingError, WorkerProcess
+from api.workers.protocol import Judged, RenderRequest, Stopped, Task, encode_frames
 from tests.api.large import network
 from verifier.documents.files import write_document
 from verifier.examples import example_document
@@ -31,47 +30,47 @@ SLOW = Task(  # many seconds
 
 
 @pytest.fixture
-def pool() -> Iterator[JudgingPool]:
-    made = JudgingPool(1, Limits(seconds=300.0))
+def pool() -> Iterator[WorkerPool]:
+    made = WorkerPool(1, Limits(seconds=300.0))
     made.warm_up()
     yield made
     made.stop()
 
 
-def test_a_pool_whose_idle_process_was_killed_judges_the_next_submission(pool: JudgingPool) -> None:
+def test_a_pool_whose_idle_process_was_killed_judges_the_next_submission(pool: WorkerPool) -> None:
     for _ in range(2):
         for process in pool.process_ids:
             os.kill(process, signal.SIGKILL)
-        assert isinstance(pool.judge_now(TASK), Judged)
+        assert isinstance(pool.judge_sync(TASK), Judged)
 
 
-def test_a_submission_whose_process_was_killed_is_judged_by_another(pool: JudgingPool) -> None:
+def test_a_submission_whose_process_was_killed_is_judged_by_another(pool: WorkerPool) -> None:
     Timer(0.01, os.kill, (pool.process_ids[0], signal.SIGKILL)).start()
-    outcomes = [pool.judge_now(TASK) for _ in range(3)]
+    outcomes = [pool.judge_sync(TASK) for _ in range(3)]
     assert {type(outcome) for outcome in outcomes} == {Judged}
 
 
 def test_a_submission_that_takes_too_long_is_stopped_and_the_next_is_judged() -> None:
-    short = JudgingPool(1, Limits(seconds=1.5))
+    short = WorkerPool(1, Limits(seconds=1.5))
     short.warm_up()
-    assert isinstance(short.judge_now(SLOW), Stopped)
-    tries = (short.judge_now(TASK) for _ in range(TRIES))
+    assert isinstance(short.judge_sync(SLOW), Stopped)
+    tries = (short.judge_sync(TASK) for _ in range(TRIES))
     assert any(isinstance(outcome, Judged) for outcome in tries)
     short.stop()
 
 
 def test_many_idle_processes_killed_are_no_tries_of_a_submission() -> None:
-    many = JudgingPool(4, Limits())
+    many = WorkerPool(4, Limits())
     many.warm_up()
     for process in many.process_ids:
         os.kill(process, signal.SIGKILL)
-    assert isinstance(many.judge_now(TASK), Judged)
+    assert isinstance(many.judge_sync(TASK), Judged)
     many.stop()
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_an_answer_that_nobody_waits_for_any_more_is_given_to_nobody_else(
-    pool: JudgingPool, run: Callable[..., list[object]]
+    pool: WorkerPool, run: Callable[..., list[object]]
 ) -> None:
     async def left() -> list[object]:
         waiting = [asyncio.ensure_future(pool.judge(SLOW)) for _ in range(2)]  # one in work, one in line
@@ -84,30 +83,30 @@ def test_an_answer_that_nobody_waits_for_any_more_is_given_to_nobody_else(
     outcomes = run(left())
     assert [type(outcome) for outcome in outcomes] == [Judged] * 3
     assert {outcome.findings.bugs[0][0] for outcome in outcomes} == {"preactivation-as-input"}  # type: ignore[attr-defined]
-    assert pool.standing == 0
+    assert pool.pending == 0
 
 
 def test_an_error_of_our_own_is_told_by_its_kind_and_logged_by_its_place(
-    pool: JudgingPool, caplog: pytest.LogCaptureFixture
+    pool: WorkerPool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    unforeseen = Task(TASK.content, media_type="no/such")
+    unforeseen = Task(TASK.content, render=RenderRequest("no/such"))
     with caplog.at_level(logging.ERROR), pytest.raises(JudgingError, match="KeyError"):
-        pool.judge_now(unforeseen)
+        pool.judge_sync(unforeseen)
     assert "work.py" in caplog.text
     assert "no/such" not in caplog.text
-    assert isinstance(pool.judge_now(TASK), Judged)
+    assert isinstance(pool.judge_sync(TASK), Judged)
 
 
-def test_a_pool_that_has_been_stopped_judges_nothing_and_starts_nothing(pool: JudgingPool) -> None:
+def test_a_pool_that_has_been_stopped_judges_nothing_and_starts_nothing(pool: WorkerPool) -> None:
     pool.stop()
     with pytest.raises(BrokenProcessPool):
-        pool.judge_now(TASK)
+        pool.judge_sync(TASK)
     assert pool.process_ids == []
 
 
 def test_starting_it_leaves_the_environment_of_its_process_as_it_was() -> None:
     before = dict(os.environ)
-    own = JudgingPool(1, Limits())
+    own = WorkerPool(1, Limits())
     own.warm_up()
     own.stop()
     assert dict(os.environ) == before
@@ -115,7 +114,7 @@ def test_starting_it_leaves_the_environment_of_its_process_as_it_was() -> None:
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_a_pool_that_is_stopped_at_work_tells_all_who_wait(run: Callable[..., list[object]]) -> None:
-    busy = JudgingPool(1, Limits())
+    busy = WorkerPool(1, Limits())
     busy.warm_up()
 
     async def stopped() -> list[object]:
@@ -138,7 +137,7 @@ def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: p
         started.append(process)
 
     monkeypatch.setattr(ForkServerProcess, "start", slowly)
-    own = JudgingPool(1, Limits())
+    own = WorkerPool(1, Limits())
 
     async def left() -> object:
         first = asyncio.ensure_future(own.judge(TASK))
@@ -163,20 +162,20 @@ def test_a_process_that_cannot_be_started_is_tried_again(
         start(process)
 
     monkeypatch.setattr(ForkServerProcess, "start", scarcely)
-    own = JudgingPool(1, Limits())
+    own = WorkerPool(1, Limits())
     if told is Judged:
-        assert isinstance(own.judge_now(TASK), Judged)
+        assert isinstance(own.judge_sync(TASK), Judged)
     else:
         with pytest.raises(BrokenProcessPool, match="temporarily unavailable"):
-            own.judge_now(TASK)
+            own.judge_sync(TASK)
     own.stop()
 
 
 def test_a_process_whose_service_is_gone_ends_its_task_by_itself() -> None:
-    process = JudgingProcess(memory=2**32, seconds=0.3)
+    process = WorkerProcess(memory=2**32, seconds=0.3)
     process.start()
     process._socket.setblocking(True)
-    for piece in framed(SLOW):
+    for piece in encode_frames(SLOW):
         process._socket.sendall(piece)
     process._process.join(300)
     assert process._process.exitcode == -signal.SIGALRM
@@ -187,11 +186,11 @@ def test_a_submission_beyond_memory_takes_what_was_kept_of_others_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert isinstance(work.judge(TASK), Judged)
-    assert work._EXPECTATIONS._kept
+    assert work._CACHE._kept
 
     def too_large(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(work, "verify", too_large)
     assert isinstance(work.judge(TASK), Stopped)
-    assert not work._EXPECTATIONS._kept
+    assert not work._CACHE._kept

@@ -7,24 +7,33 @@ from threading import Thread
 import pytest
 from msgspec import ValidationError
 
-from api.judging.frames import Content, awaited_frame, framed, next_frame
-from api.judging.task import Failed, Findings, Judged, Refused, Stopped, Task
+from api.workers.protocol import (
+    Failed,
+    Findings,
+    Judged,
+    Message,
+    Refused,
+    RenderRequest,
+    Stopped,
+    Task,
+    encode_frames,
+    read_message,
+    read_message_async,
+)
 from verifier.allowed import Allowed
 from verifier.documents.mistakes import Mistake
 from verifier.report import Audience
 from verifier.verdict import Verdict
 
-SENT: dict[str, Content] = {
+SENT: dict[str, Message] = {
     "a task": Task(
         b"\x00\xff{}",
         "json",
         b"{}",
         "hw",
         ("autograd",),
-        "all",
         Allowed(bug=True),
-        Audience.STUDENT,
-        "text/html",
+        RenderRequest("text/html", audience=Audience.STUDENT, entries="all"),
     ),
     "a task of 3 MB": Task(b"x" * 3_000_000),
     "a report": Judged(
@@ -46,17 +55,17 @@ def test_it_arrives_as_it_was_sent_whoever_waits_for_it(name: str) -> None:
 
     def send() -> None:
         for _ in range(2):
-            theirs.sendall(b"".join(framed(SENT[name])))
+            theirs.sendall(b"".join(encode_frames(SENT[name])))
             theirs.recv(1)
 
-    async def awaited() -> Content:
+    async def awaited() -> Message:
         ours.setblocking(False)
-        return await awaited_frame(ours)
+        return await read_message_async(ours)
 
     with ours, theirs:
         sender = Thread(target=send)
         sender.start()
-        assert next_frame(ours) == SENT[name]
+        assert read_message(ours) == SENT[name]
         ours.sendall(b"+")
         assert asyncio.run(awaited()) == SENT[name]
         ours.sendall(b"+")
@@ -68,14 +77,14 @@ def test_one_that_breaks_off_is_told(length: int) -> None:
     ours, theirs = socketpair()
     with ours:
         with theirs:
-            theirs.sendall(framed(Stopped("x" * 100))[0][:length])
+            theirs.sendall(encode_frames(Stopped("x" * 100))[0][:length])
         with pytest.raises(EOFError):
-            next_frame(ours)
+            read_message(ours)
 
 
 def test_what_is_no_outcome_is_not_taken_for_one() -> None:
     ours, theirs = socketpair()
     with ours, theirs:
-        theirs.sendall(framed(Stopped("x"))[0].replace(b"\xa6reason\xa1x", b"\xa6reason\x01\x01"))
+        theirs.sendall(encode_frames(Stopped("x"))[0].replace(b"\xa6reason\xa1x", b"\xa6reason\x01\x01"))
         with pytest.raises(ValidationError):
-            next_frame(ours)
+            read_message(ours)
