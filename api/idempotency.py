@@ -43,7 +43,7 @@ def answered_once(
     else does it at the same time.
     Raises: ProblemError 422 for another request under the key, 409 while the first is in work.
     """
-    store.forget_before(now - KEPT)
+    store.delete_before(now - KEPT)
     known = store.claim(caller, key, fingerprint, now)
     begun = now
     if known is not None:
@@ -55,7 +55,7 @@ def answered_once(
         begun = known.created or now
         done = made(begun)
         if done is not None:
-            store.keep(caller, key, done.status, done.headers, done.body)
+            store.complete(caller, key, done.status, done.headers, done.body)
             return done
         if now - begun < STALE:
             detail = "a request with this Idempotency-Key is in work; try again shortly"
@@ -65,5 +65,5 @@ def answered_once(
     except ProblemError:  # nothing was done; after any other error that is unknown, and the claim stays
         store.release(caller, key)
         raise
-    store.keep(caller, key, answer.status, answer.headers, answer.body)
+    store.complete(caller, key, answer.status, answer.headers, answer.body)
     return answer

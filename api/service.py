@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from secrets import token_bytes, token_hex
 from threading import Event, Lock
 
-from api.batches.work_queue import WorkQueue
 from api.metrics import new_metrics
 from api.rate_limits import RateLimits
 from api.settings import Settings
 from api.signing import Signer
 from api.storage.database import open_repository
 from api.storage.repository import Repository
+from api.storage.work_queue import WorkQueue
 from api.workers.pool import Limits, WorkerPool
 
 _INSTANCES, _SIGNING = "instances", "signing"  # names of secrets
@@ -68,11 +68,11 @@ class Service:
 
     def instance_secret(self) -> bytes:
         """Give what per-student numbers are drawn from, the same in all processes and for good."""
-        return self.repository.secrets.secret(_INSTANCES, token_bytes(_SECRET_BYTES))
+        return self.repository.secrets.get_or_create(_INSTANCES, token_bytes(_SECRET_BYTES))
 
     def signer(self) -> Signer:
         """Give what signs reports, with the same key in all processes and for good."""
-        return Signer(self.repository.secrets.secret(_SIGNING, token_bytes(_SECRET_BYTES)))
+        return Signer(self.repository.secrets.get_or_create(_SIGNING, token_bytes(_SECRET_BYTES)))
 
     def start(self) -> None:
         """Open and start everything, so that what is wrong shows at the start and no request waits."""

@@ -60,7 +60,7 @@ async def judge_again(service: Service, stored: StoredAssignment, submission: St
         refusal = "\n".join(mistake.sentence for mistake in error.refused.mistakes)
         nothing = scores(Sourced("", None), stored.assignment.points)
         result = Result(None, stored.revision, None, 0.0, worth(nothing), {}, (), refusal)
-    await run_sync(service.repository.submissions.judged_again, submission.id, result, report)
+    await run_sync(service.repository.submissions.replace_result, submission.id, result, report)
     return result
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from api.batches.chunks import Chunk
 from api.batches.item_judging import judge_item, refused
 from api.batches.patience import Interrupted, passing, patiently
 from api.service import Service
 from api.storage.records import Batch, BatchItem, StoredAssignment, StoredReport
+from api.storage.work_queue import Chunk
 
 _LOG = logging.getLogger("gradjury")
 

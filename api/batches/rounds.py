@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 
 from api.batches.chunk_judging import refuse_chunk
-from api.batches.chunks import chunks_of
-from api.batches.work_queue import WorkQueue
 from api.service import Service
+from api.storage.work_queue import WorkQueue, chunks_of
 
 SILENCE = timedelta(seconds=10)  # after which a worker counts as gone
 _ALWAYS = timedelta(days=36_500)
@@ -40,5 +39,5 @@ def look_after(
     if astray(claimed[own]):
         gone.add(own)
     for worker in silent - {own}:
-        workers.forget(worker)
+        workers.remove(worker)
     return sorted(gone)

@@ -7,11 +7,19 @@ from socket import gethostname
 from threading import Condition, Event, Lock, Thread
 
 from api.batches.chunk_judging import judge_chunk
-from api.batches.chunks import Chunk
 from api.batches.rounds import look_after
-from api.batches.work_queue import APPLICATION, QUEUE, VERSION, WORKFLOW, WorkQueue, quiet, system_database
 from api.service import Service
 from api.storage.database import read_url
+from api.storage.work_queue import (
+    APPLICATION,
+    QUEUE,
+    VERSION,
+    WORKFLOW,
+    Chunk,
+    WorkQueue,
+    silence_dbos,
+    system_database,
+)
 
 _BEAT = 2.0  # seconds between two rounds
 _POLL = 0.3  # seconds between two looks into the queue
@@ -58,17 +66,17 @@ class Worker:
             self._working.wait_for(lambda: not self._at_work)
         DBOS.destroy(destroy_registry=True)
         try:
-            self._service.repository.workers.forget(self.id)  # so that nobody waits for its silence
+            self._service.repository.workers.remove(self.id)  # so that nobody waits for its silence
         except Exception as error:
             _LOG.warning("could not sign off: %s", type(error).__name__)
         _ONE.release()
 
     def _launch(self) -> None:
-        quiet()
+        silence_dbos()
         from dbos import DBOS
 
         url = system_database(read_url(self._service.settings.database_url))
-        self._service.repository.workers.beat(self.id, self._service.now())
+        self._service.repository.workers.record_heartbeat(self.id, self._service.now())
         DBOS(
             config={
                 "name": APPLICATION,
@@ -120,7 +128,7 @@ class Worker:
         queue: WorkQueue | None = None
         while True:
             try:
-                self._service.repository.workers.beat(self.id, self._service.now())
+                self._service.repository.workers.record_heartbeat(self.id, self._service.now())
                 queue = queue or WorkQueue(self._service.settings.database_url)
                 gone = look_after(self._service, queue, self.id, self._astray)
                 if gone:

@@ -80,7 +80,7 @@ def read(assignment_id: str, service: TheService, caller: Caller) -> dict[str, A
 async def change(assignment_id: str, request: Request, service: TheService, caller: Caller) -> dict[str, Any]:
     stored = await run_sync(graded, service, caller, assignment_id)
     assignment = await run_sync(read_content, service, await _sent(request, service))
-    changed = await run_sync(service.repository.assignments.change, stored.id, assignment, stored.revision)
+    changed = await run_sync(service.repository.assignments.update, stored.id, assignment, stored.revision)
     if changed is None:
         raise ProblemError(HTTPStatus.CONFLICT, "somebody else changed the assignment meanwhile; try again")
     return await run_sync(shown, service, changed, caller)

@@ -17,14 +17,13 @@ from sqlalchemy.exc import OperationalError
 
 import api.command_line  # noqa: F401 -- adds the service's commands to the verifier's
 from api.batches.chunk_judging import judge_chunk
-from api.batches.chunks import Chunk, chunks_of
 from api.batches.patience import Interrupted, patiently
 from api.batches.rounds import look_after
-from api.batches.work_queue import WorkQueue
 from api.batches.worker import Worker
 from api.service import Service, new_id
 from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState
+from api.storage.work_queue import Chunk, WorkQueue, chunks_of
 from tests.api.batches.conftest import RIGHT, WRONG
 from verifier import cli
 
@@ -202,8 +201,8 @@ def test_a_round_recovers_the_work_of_workers_that_are_gone(
     batch = stored(service, *[WRONG] * 3)
     queue = WorkQueue(service.settings.database_url)
     workers, now = service.repository.workers, service.now()
-    workers.beat("alive", now)
-    workers.beat("silent", now - timedelta(seconds=11))
+    workers.record_heartbeat("alive", now)
+    workers.record_heartbeat("silent", now - timedelta(seconds=11))
     assert look_after(service, queue, "own", bool) == []
     states = queue.states(batch)
     assert {state.status for state in states.values()} == {"ENQUEUED"}
