@@ -8,8 +8,8 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import openapi, problems
-from api.observing import Observing, log_as_json
+from api.http import openapi, problems
+from api.http.middleware import Observing, log_as_json
 from api.pages import site
 from api.rate_limit_headers import RateLimitHeaders
 from api.routes import (

@@ -30,7 +30,7 @@ def serve(
 ) -> None:
     """Run the HTTP service until interrupted."""
     try:
-        from api.serving import run_service
+        from api.server import run_service
     except ModuleNotFoundError as error:
         refuse_missing(error)
     run_service(host, port, workers, database_url, worker)

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.bodies import CONTENT_TYPES
-from api.openapi import reference
+from api.http.bodies import CONTENT_TYPES
+from api.http.openapi import reference
 from api.rendering import JSON, MEDIA_TYPES
 
 REPORT_CONTENT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != JSON}

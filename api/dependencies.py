@@ -11,13 +11,13 @@ from fastapi import Depends, Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from api.access import require_role
-from api.problems import ProblemError, unauthorized
+from api.http.problems import ProblemError, unauthorized
+from api.http.rate_limits import DEFAULT, POLICIES, REFUSED, Policy, address_key
 from api.rate_limit_headers import STATE
-from api.rate_limits import DEFAULT, POLICIES, REFUSED, Policy, address_key
 from api.service import Service
+from api.services.access import require_role
+from api.services.tokens import authenticate
 from api.storage.records import Role, Token
-from api.tokens import authenticate
 
 _TOKEN = "token"  # in a request's state
 

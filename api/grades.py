@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from io import StringIO
 
-from api.overview import Standing
+from api.services.classes import Standing
 from verifier.exporters.harmless import cell
 from verifier.points import rounded
 

@@ -7,8 +7,8 @@ import anyio
 from anyio.to_thread import run_sync
 
 from api.service import Service
+from api.services.submissions import judge_again
 from api.storage.records import Result, StoredAssignment, StoredSubmission
-from api.submitting import judge_again
 
 
 @dataclass(frozen=True, slots=True)

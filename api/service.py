@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from secrets import token_bytes, token_hex
 from threading import Event, Lock
 
+from api.http.rate_limits import RateLimits
 from api.metrics import new_metrics
-from api.rate_limits import RateLimits
 from api.settings import Settings
 from api.signing import Signer
 from api.storage.database import open_repository

@@ -42,8 +42,8 @@ def create(
         refuse("expected one of --subject NAME and --subjects FILE")
     with _repository(database_url) as repository:
         from api.service import utc_now
+        from api.services.tokens import issue
         from api.token_requests import read_request
-        from api.tokens import issue
         from verifier.documents.mistakes import MalformedSubmission
 
         names = [subject] if subject is not None else _names(subjects)

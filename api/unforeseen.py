@@ -9,7 +9,7 @@ from traceback import format_tb
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import problem
+from api.http.problems import problem
 
 _LONGEST = 200  # characters of a path, quoted, as a client may put anything there
 _LOG = logging.getLogger("gradjury")

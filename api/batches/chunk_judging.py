@@ -5,8 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from api.batches.item_judging import judge_item, refused
-from api.batches.patience import Interrupted, passing, patiently
+from api.batches.judging import judge_item, refused
+from api.batches.retry import Interrupted, passing, patiently
 from api.service import Service
 from api.storage.records import Batch, BatchItem, StoredAssignment, StoredReport
 from api.storage.work_queue import Chunk

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 
 LONGEST_NAME = 200
 

@@ -6,8 +6,7 @@ from anyio.to_thread import run_sync
 from fastapi import Request, Response
 
 from api.dependencies import TheService
-from api.overview import Counts, Standing, overview
-from api.pages.class_table import Digest, class_table, digest
+from api.pages.classes import Digest, class_table, digest
 from api.pages.page_route import pages_router
 from api.pages.returned import FRESH, Returned
 from api.pages.templating import page
@@ -16,6 +15,7 @@ from api.regrading import regrade
 from api.routes.assignments import graded
 from api.routes.classes import grades_file
 from api.service import Service
+from api.services.classes import Counts, Standing, overview
 from api.storage.records import StoredAssignment
 
 router = pages_router()

@@ -8,9 +8,9 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from api.http.problems import ProblemError, RefusedError, status_of
 from api.pages.templating import page
 from api.pages.visitors import forget, shows_a_token
-from api.problems import ProblemError, RefusedError, status_of
 from api.workers.protocol import Refused
 from verifier.documents.mistakes import MalformedSubmission, Mistake
 

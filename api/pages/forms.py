@@ -9,8 +9,8 @@ from http import HTTPStatus
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
-from api.bodies import FORM, declared_type, parse_form, read_bounded
-from api.problems import ProblemError
+from api.http.bodies import FORM, declared_type, parse_form, read_bounded
+from api.http.problems import ProblemError
 
 _MOST_TYPED = 256 * 2**10  # characters of a JSON file that are put in the page as text
 _MOST_KEPT = 8 * 2**20  # bytes of a file that are kept in the page

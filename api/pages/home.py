@@ -6,12 +6,12 @@ from http import HTTPStatus
 from fastapi import Request, Response
 
 from api.dependencies import TheService
+from api.http.problems import ProblemError, RefusedError
 from api.pages.forms import Kept, keep, read_form
 from api.pages.page_route import pages_router
 from api.pages.returned import FRESH, Returned, returned
 from api.pages.templating import page
 from api.pages.visitors import SENT_FROM_HERE, PageChecker, Visitor
-from api.problems import ProblemError, RefusedError
 from api.service import Service
 from api.services.checks import judge
 from api.storage.records import Role, Token

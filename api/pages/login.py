@@ -6,11 +6,11 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.dependencies import TheService, counted
+from api.http.problems import ProblemError
 from api.pages.forms import read_form
 from api.pages.page_route import pages_router
 from api.pages.templating import page
 from api.pages.visitors import SENT_FROM_HERE, forget, remember
-from api.problems import ProblemError
 
 router = pages_router()
 

@@ -8,8 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from api.http.problems import ProblemError, RefusedError
 from api.pages.error_pages import error_page
-from api.problems import ProblemError, RefusedError
 from verifier.documents.mistakes import MalformedSubmission
 
 _POLICY = {

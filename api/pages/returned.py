@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from api.http.problems import ProblemError, RefusedError, status_of
 from api.pages.forms import Form, Kept, keep
-from api.problems import ProblemError, RefusedError, status_of
 from api.workers.protocol import Refused
 from verifier.documents.mistakes import MalformedSubmission, Mistake
 

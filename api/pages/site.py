@@ -7,14 +7,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.pages import (
-    assignment_pages,
-    batch_pages,
+    assignments,
+    batches,
     class_pages,
-    gallery_page,
+    gallery,
     home,
     login,
     report_pages,
-    submission_pages,
+    reports,
 )
 from api.pages.assets import served_assets
 from api.pages.error_pages import error_page
@@ -22,13 +22,13 @@ from api.pages.page_route import protected
 
 PAGES = (
     home,
-    gallery_page,
+    gallery,
     login,
-    assignment_pages,
+    assignments,
     class_pages,
-    submission_pages,
+    reports,
     report_pages,
-    batch_pages,
+    batches,
 )
 _NO_PAGES = ("/v1/", "/evaluate", "/health", "/metrics", "/.well-known/", "/assets/", "/openapi.json")
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 
 from api.dependencies import TheService, counted, may_check
-from api.problems import ProblemError, unauthorized
+from api.http.problems import ProblemError, unauthorized
 from api.routes.batches import sender
 from api.storage.records import Token
 

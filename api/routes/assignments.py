@@ -6,16 +6,16 @@ from typing import Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
-from api.access import grades, not_found, opens, require_role
-from api.bodies import declared_type, read_bounded
 from api.dependencies import Caller, TheService
-from api.openapi import reference
-from api.problems import ProblemError, documented
+from api.http.bodies import declared_type, read_bounded
+from api.http.openapi import reference
+from api.http.problems import ProblemError, documented
 from api.rendering import JSON
 from api.schemas import AssignmentDocument, AssignmentRow, StoredAssignmentDocument
 from api.service import Service, is_id, new_id
+from api.services.access import grades, not_found, opens, require_role
+from api.services.submissions import problem_for
 from api.storage.records import Role, StoredAssignment, Token
-from api.submitting import problem_for
 from verifier.assignment import Assignment
 from verifier.documents.assignment_reading import document_of_assignment, read_assignment
 from verifier.documents.bounds import check_document

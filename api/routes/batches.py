@@ -10,15 +10,15 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Header, Query, Request,
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.access import not_found, owner_of, require_role
-from api.batches.accepting import NDJSON, ZIP, accept, enqueue
 from api.batches.progress import BatchState, document_of
-from api.bodies import read_bounded
 from api.dependencies import Caller, TheService
-from api.problems import ProblemError, documented
+from api.http.bodies import read_bounded
+from api.http.problems import ProblemError, documented
 from api.routes.assignments import graded
 from api.schemas import BatchDocument
 from api.service import Service, is_id
+from api.services.access import not_found, owner_of, require_role
+from api.services.batches import NDJSON, ZIP, accept, enqueue
 from api.storage.records import Batch, BatchItem, Role, Token
 from verifier.documents.json_text import write
 

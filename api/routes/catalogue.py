@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.dependencies import COUNTED
-from api.problems import ProblemError, documented
+from api.http.problems import ProblemError, documented
 from verifier.catalogue import catalogue
 from verifier.offered import offered, offered_document
 

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from api.bodies import read_body
 from api.contents import REPORT_CONTENT, submission_content
 from api.dependencies import Checker, service_of
-from api.negotiation import accepted
-from api.problems import documented
+from api.http.bodies import read_body
+from api.http.negotiation import accepted
+from api.http.problems import documented
 from api.schemas import ReportDocument, SubmissionDocument
 from api.services.checks import judge
 from api.workers.protocol import RenderRequest, Task

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Caller, TheService
 from api.grades import grades_csv
-from api.overview import Counts, overview, standings
-from api.problems import documented
+from api.http.problems import documented
 from api.regrading import regrade
 from api.routes.assignments import graded
 from api.schemas import OverviewDocument, RegradeDocument
 from api.service import Service
+from api.services.classes import Counts, overview, standings
 from api.storage.records import StoredAssignment
 from verifier.diagnosis.bugs import BUGS
 

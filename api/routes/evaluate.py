@@ -14,12 +14,12 @@ from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.access import require_role
 from api.dependencies import COUNTED, Checker, TheService
-from api.feedback import feedback_of
-from api.problems import ProblemError, documented, unauthorized
+from api.http.problems import ProblemError, documented, unauthorized
 from api.routes.assignments import graded
+from api.services.access import require_role
 from api.services.checks import check_oracles, judge
+from api.services.evaluation import feedback_of
 from api.storage.records import Role
 from api.workers.protocol import RenderRequest, Task
 from verifier.allowed import DEFAULT

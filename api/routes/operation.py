@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from api import metrics
 from api.dependencies import COUNTED, Anyone, TheService
-from api.problems import documented
+from api.http.problems import documented
 from api.storage.records import Role
 
 router = APIRouter(tags=["operation"], dependencies=[COUNTED])

@@ -7,13 +7,13 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from api import signing
-from api.access import grades, not_found, reads
 from api.dependencies import Caller, TheService
-from api.negotiation import accepted
-from api.problems import ProblemError, documented
+from api.http.negotiation import accepted
+from api.http.problems import ProblemError, documented
 from api.rendering import MEDIA_TYPES, render_stored
 from api.schemas import ReportDocument
 from api.service import Service, is_id
+from api.services.access import grades, not_found, reads
 from api.storage.records import Role, StoredReport, Token
 
 router = APIRouter(tags=["reports"])

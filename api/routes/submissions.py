@@ -9,18 +9,18 @@ import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from api.access import grades, not_found, require_role
-from api.bodies import Body, read_body
 from api.contents import REPORT_CONTENT, submission_content
 from api.dependencies import Caller, TheService
-from api.negotiation import accepted
-from api.problems import ProblemError, documented
+from api.http.bodies import Body, read_body
+from api.http.negotiation import accepted
+from api.http.problems import ProblemError, documented
 from api.rendering import render_stored
 from api.routes.assignments import opened
 from api.schemas import GradientsDocument, ReportDocument, SubmissionRow
 from api.service import Service, is_id
+from api.services.access import grades, not_found, require_role
+from api.services.submissions import Kept, submit
 from api.storage.records import Role, StoredAssignment, StoredSubmission, Token
-from api.submitting import Kept, submit
 from api.token_requests import LONGEST_SUBJECT
 from verifier.documents.json_text import write
 

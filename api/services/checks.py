@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from api.problems import ProblemError, RefusedError
+from api.http.problems import ProblemError, RefusedError
 from api.service import Service
 from api.workers.pool import QueueFullError
 from api.workers.protocol import Judged, Outcome, Refused, RenderRequest, Stopped, Task

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from api.service import Service
+from api.services.tokens import issue
 from api.settings import Settings
 from api.storage.records import Role
-from api.tokens import issue
 from benchmarks.leaking.question import PROBLEM, Gradients, judged, right, told
 from benchmarks.leaking.telling import bugs
 from benchmarks.load import running_service

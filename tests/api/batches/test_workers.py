@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 import api.command_line  # noqa: F401 -- adds the service's commands to the verifier's
 from api.batches.chunk_judging import judge_chunk
-from api.batches.patience import Interrupted, patiently
+from api.batches.retry import Interrupted, patiently
 from api.batches.rounds import look_after
 from api.batches.worker import Worker
 from api.service import Service, new_id

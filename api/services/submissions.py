@@ -7,10 +7,10 @@ from http import HTTPStatus
 
 from anyio.to_thread import run_sync
 
-from api.access import holder
-from api.bodies import Body
-from api.problems import ProblemError, RefusedError
+from api.http.bodies import Body
+from api.http.problems import ProblemError, RefusedError
 from api.service import Service, new_id
+from api.services.access import holder
 from api.services.checks import judge
 from api.storage.records import Result, Role, StoredAssignment, StoredReport, StoredSubmission
 from api.workers.protocol import Judged, Task

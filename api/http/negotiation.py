@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 from api.rendering import JSON, MEDIA_TYPES
 
 

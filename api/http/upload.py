@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import PurePosixPath
 
 from api.batches.sent import Sent, at_most, bad_name, each_once
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 from verifier.documents.files import SUFFIXES
 
 _END, _END_SIZE = b"PK\x05\x06", 22  # the record at a zip's end

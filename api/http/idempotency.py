@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 from api.storage.repository import ReplyStore
 
 KEPT = timedelta(hours=24)

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api.openapi import methods_of
+from api.http.openapi import methods_of
 from api.workers.protocol import Refused
 from verifier.documents.mistakes import MalformedSubmission
 

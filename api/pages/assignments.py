@@ -8,21 +8,21 @@ from anyio.to_thread import run_sync
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.access import grades, require_role
-from api.bodies import Body
 from api.dependencies import TheService
-from api.overview import Counts
+from api.http.bodies import Body
+from api.http.problems import ProblemError, RefusedError
 from api.pages import class_pages
 from api.pages.forms import read_form
 from api.pages.page_route import pages_router
 from api.pages.returned import FRESH, Returned, returned
 from api.pages.templating import page
 from api.pages.visitors import SENT_FROM_HERE, Member
-from api.problems import ProblemError, RefusedError
 from api.routes.assignments import keep as keep_assignment
 from api.routes.assignments import listed, opened, shown
 from api.routes.submissions import hand_in, rows, student_of
 from api.service import Service
+from api.services.access import grades, require_role
+from api.services.classes import Counts
 from api.storage.records import Role, StoredAssignment, Token
 from verifier.documents.json_text import write
 from verifier.documents.mistakes import MalformedSubmission

@@ -6,6 +6,7 @@ from hashlib import sha256
 from sqlalchemy.exc import IntegrityError
 
 from api.service import Service, new_id
+from api.services.submissions import closed, no_attempt_left, records_of, task_for
 from api.storage.records import (
     Batch,
     BatchItem,
@@ -15,7 +16,6 @@ from api.storage.records import (
     StoredReport,
     StoredSubmission,
 )
-from api.submitting import closed, no_attempt_left, records_of, task_for
 from api.workers.protocol import Judged, Outcome, Refused, Stopped, Task
 
 _MOST_MISTAKES = 20

@@ -13,7 +13,7 @@ from math import ceil
 from time import monotonic
 from types import MappingProxyType
 
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 from api.settings import Settings
 
 _WINDOW = 60  # seconds

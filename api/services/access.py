@@ -6,7 +6,7 @@ What a token does not open is answered as what does not exist, so that nobody le
 from hashlib import sha256
 from http import HTTPStatus
 
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 from api.storage.records import Role, StoredAssignment, StoredReport, Token
 
 _LONGEST = 200  # characters that storage keeps of a holder

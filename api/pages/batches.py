@@ -10,19 +10,19 @@ from fastapi import BackgroundTasks, Depends, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.access import grades
-from api.batches.accepting import NDJSON, ZIP, accept, enqueue
 from api.batches.progress import BatchState
 from api.dependencies import TheService
+from api.http.problems import ProblemError
 from api.pages.forms import read_form
 from api.pages.page_route import pages_router
 from api.pages.templating import page
 from api.pages.visitors import SENT_FROM_HERE, PageSender
-from api.problems import ProblemError
 from api.routes.assignments import graded
 from api.routes.assignments import listed as listed_assignments
 from api.routes.batches import cancelled, events, finished_items, listed, own_batch, shown
 from api.service import Service
+from api.services.access import grades
+from api.services.batches import NDJSON, ZIP, accept, enqueue
 from api.storage.records import Batch, Token
 
 router = pages_router()

@@ -8,14 +8,14 @@ from http import HTTPStatus
 
 from sqlalchemy.exc import IntegrityError
 
-from api.access import owner_of
-from api.batches.archive import read_archive
 from api.batches.lines import read_lines
 from api.batches.progress import document_of
 from api.batches.sent import Sent, of_students
-from api.idempotency import Reply, answered_once, check_key
-from api.problems import ProblemError
+from api.http.idempotency import Reply, answered_once, check_key
+from api.http.problems import ProblemError
+from api.http.upload import read_archive
 from api.service import Service, new_id
+from api.services.access import owner_of
 from api.storage.records import Batch, BatchItem, ItemState, StoredAssignment, Token
 from verifier.documents.json_text import write
 

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from api.problems import ProblemError
+from api.http.problems import ProblemError
 from api.rendering import JSON
 
 FORMATS: Mapping[str, str] = MappingProxyType(

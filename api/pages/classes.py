@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.overview import Standing
+from api.services.classes import Standing
 from verifier.documents.json_text import parse
 from verifier.verdict import Verdict
 

@@ -6,20 +6,20 @@ from http import HTTPStatus
 from anyio.to_thread import run_sync
 from fastapi import Request, Response
 
-from api.access import grades
 from api.dependencies import TheService
+from api.http.problems import ProblemError, RefusedError
 from api.pages.page_route import pages_router
 from api.pages.templating import page
 from api.pages.visitors import Member
-from api.problems import ProblemError, RefusedError
 from api.rendering import render_stored_section
 from api.routes.assignments import opened
 from api.routes.reports import readable
 from api.routes.submissions import opened_submission, row
 from api.service import Service
+from api.services.access import grades
 from api.services.checks import judge
+from api.services.submissions import task_for
 from api.storage.records import StoredAssignment, StoredSubmission, Token
-from api.submitting import task_for
 from api.workers.protocol import RenderRequest
 
 router = pages_router()
