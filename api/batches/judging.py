@@ -1,12 +1,18 @@
-"""One item of a batch judged: what is kept of it, and where."""
+"""Judge the items of a batch and store one outcome for each."""
 
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
+from threading import Event
 
 from sqlalchemy.exc import IntegrityError
 
+from api.batches.retry import Interrupted, is_transient, retry_while_unavailable
 from api.service import Service, new_id
-from api.services.submissions import closed, no_attempt_left, records_of, task_for
+from api.services.checks import check_task
+from api.services.submissions import closed_message, no_attempt_message, records_of, submission_task
 from api.storage.records import (
     Batch,
     BatchItem,
@@ -16,62 +22,118 @@ from api.storage.records import (
     StoredReport,
     StoredSubmission,
 )
+from api.storage.work_queue import Chunk
 from api.workers.protocol import Judged, Outcome, Refused, Stopped, Task
 
 _MOST_MISTAKES = 20
-_LONGEST = 10_000  # characters of a refusal
+_LONGEST_REFUSAL = 10_000  # characters
+_LOG = logging.getLogger("gradjury")
+
+
+def judge_chunk(service: Service, chunk: Chunk, stopping: Event) -> None:
+    """Judge the pending items of a chunk.
+
+    If `stopping` is set, finish the items that are being judged and raise Interrupted.
+    Calling it twice, after a crash or in two workers at once, is safe: a finished item is not changed.
+    """
+    batches = service.repository.batches
+    with ThreadPoolExecutor(service.settings.processes, "judging") as threads:
+        while items := retry_while_unavailable(
+            lambda: batches.pending(chunk.batch, chunk.first, chunk.last), stopping
+        ):
+            batch, stored = retry_while_unavailable(lambda: _find_batch(service, chunk.batch), stopping)
+            list(threads.map(_item_judge(service, batch, stored, stopping), items))
+            if stopping.is_set():
+                raise Interrupted
+
+
+def refuse_chunk(service: Service, chunk: Chunk, reason: str) -> None:
+    """Refuse the pending items of a chunk."""
+    for item in service.repository.batches.pending(chunk.batch, chunk.first, chunk.last):
+        service.repository.batches.finish(_refused(item, reason), None)
 
 
 def judge_item(
     service: Service, batch: Batch, stored: StoredAssignment | None, item: BatchItem
 ) -> tuple[BatchItem, StoredReport | None]:
-    """Judge an item. Gives it as it came out, and the report to keep with it, where not kept already."""
+    """Judge an item. Return it with its outcome, and its report unless that is stored already."""
     if stored is not None:
-        return _submitted(service, batch, stored, item), None
-    task = Task(
-        item.content,
-        item.declared,
-        oracles=service.settings.oracle_names,
-        store=True,
-        bounds=service.settings.bounds,
-        tolerance=service.settings.preset,
-    )
-    outcome = _outcome(service, task)
+        return _submit_item(service, batch, stored, item), None
+    outcome = _judge(service, check_task(service, item.content, declared=item.declared, store=True))
     if not isinstance(outcome, Judged):
-        return refused(item, _reason(outcome)), None
+        return _refused(item, _reason(outcome)), None
     digest = sha256(outcome.document).hexdigest()
     report = StoredReport(new_id(), batch.owner, None, None, outcome.document, b"", digest, service.now())
     verdict = outcome.findings.verdict
     return replace(item, state=ItemState.JUDGED, report=report.id, verdict=verdict), report
 
 
-def refused(item: BatchItem, reason: str) -> BatchItem:
-    """Give an item as one that there is no report of, and why."""
-    return replace(item, state=ItemState.REFUSED, refusal=reason[:_LONGEST])
+def _find_batch(service: Service, batch_id: str) -> tuple[Batch, StoredAssignment | None]:
+    batch = service.repository.batches.find(batch_id)
+    if batch is None:
+        raise LookupError(batch_id)
+    if batch.assignment is None:
+        return batch, None
+    stored = service.repository.assignments.find(batch.assignment)
+    if stored is None:
+        raise LookupError(batch.assignment)
+    return batch, stored
 
 
-def _submitted(service: Service, batch: Batch, stored: StoredAssignment, item: BatchItem) -> BatchItem:
-    """Judge an item as its student's submission, and keep that.
+def _item_judge(
+    service: Service, batch: Batch, stored: StoredAssignment | None, stopping: Event
+) -> Callable[[BatchItem], None]:
+    outdated = Event()
 
-    The submission's id follows from the item, so of two workers at one item the database lets one through,
-    and a worker that comes after one that died finds what that one kept.
+    def judge(item: BatchItem) -> None:
+        if stopping.is_set() or outdated.is_set():
+            return
+        outcome, report = retry_while_unavailable(
+            lambda: _judge_or_refuse(service, batch, stored, item), stopping
+        )
+        if not retry_while_unavailable(lambda: service.repository.batches.finish(outcome, report), stopping):
+            outdated.set()  # cancelled, or judged by another worker: read the pending items again
+
+    return judge
+
+
+def _judge_or_refuse(
+    service: Service, batch: Batch, stored: StoredAssignment | None, item: BatchItem
+) -> tuple[BatchItem, StoredReport | None]:
+    """Judge an item; refuse it after an internal error, so that the rest of the batch is judged."""
+    try:
+        return judge_item(service, batch, stored, item)
+    except Exception as error:
+        if is_transient(error):
+            raise
+        _LOG.error("unforeseen %s at item %d of batch %s", type(error).__name__, item.index, batch.id)
+        return _refused(item, "an error of the service, not of the submission"), None
+
+
+def _submit_item(service: Service, batch: Batch, stored: StoredAssignment, item: BatchItem) -> BatchItem:
+    """Judge an item as a submission of its student, and store it.
+
+    The id of the submission is derived from the item. So if two workers judge an item, only one of them can
+    store it, and a worker that takes over after a crash finds the stored result.
     """
     store = service.repository.submissions
-    name = sha256(f"{item.batch}:{item.index}".encode()).hexdigest()[:32]
-    found = store.find(name)
-    if found is not None and found.result is not None:
-        return _judged(item, found.result)
+    submission_id = sha256(f"{item.batch}:{item.index}".encode()).hexdigest()[:32]
+    existing = store.find(submission_id)
+    if existing is not None and existing.result is not None:
+        return _judged(item, existing.result)
     assignment = stored.assignment
     if not assignment.open_at(batch.created):
-        return refused(item, closed(stored))
-    made = store.count(stored.id, item.source)
-    if assignment.attempts is not None and made >= assignment.attempts:
-        return refused(item, no_attempt_left(assignment.attempts))
-    submission = StoredSubmission(name, stored.id, item.source, 0, batch.created, item.declared, item.content)
+        return _refused(item, closed_message(stored))
+    used = store.count(stored.id, item.source)
+    if assignment.attempts is not None and used >= assignment.attempts:
+        return _refused(item, no_attempt_message(assignment.attempts))
+    submission = StoredSubmission(
+        submission_id, stored.id, item.source, 0, batch.created, item.declared, item.content
+    )
     begun = service.now()
-    outcome = _outcome(service, task_for(service, stored, submission))
+    outcome = _judge(service, submission_task(service, stored, submission))
     if not isinstance(outcome, Judged):
-        return refused(item, _reason(outcome))
+        return _refused(item, _reason(outcome))
     result, report = records_of(stored, submission, outcome, begun)
     try:
         attempt = store.add(replace(submission, result=result), report, assignment.attempts)
@@ -79,13 +141,13 @@ def _submitted(service: Service, batch: Batch, stored: StoredAssignment, item: B
         attempt = None
     if attempt is not None:
         return _judged(item, result)
-    found = store.find(name)  # another worker kept it meanwhile, unless the student used the last attempt
-    if found is not None and found.result is not None:
-        return _judged(item, found.result)
-    return refused(item, no_attempt_left(assignment.attempts or 0))
+    existing = store.find(submission_id)  # stored by another worker, or the student used the last attempt
+    if existing is not None and existing.result is not None:
+        return _judged(item, existing.result)
+    return _refused(item, no_attempt_message(assignment.attempts or 0))
 
 
-def _outcome(service: Service, task: Task) -> Outcome:
+def _judge(service: Service, task: Task) -> Outcome:
     outcome = service.pool.judge_sync(task)
     service.metrics.count_outcome(outcome)
     return outcome
@@ -93,6 +155,10 @@ def _outcome(service: Service, task: Task) -> Outcome:
 
 def _judged(item: BatchItem, result: Result) -> BatchItem:
     return replace(item, state=ItemState.JUDGED, report=result.report, verdict=result.verdict)
+
+
+def _refused(item: BatchItem, reason: str) -> BatchItem:
+    return replace(item, state=ItemState.REFUSED, refusal=reason[:_LONGEST_REFUSAL])
 
 
 def _reason(outcome: Refused | Stopped) -> str:

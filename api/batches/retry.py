@@ -1,4 +1,4 @@
-"""A database that cannot be reached for a while is waited for: that is no outcome of a submission."""
+"""Retry while the database is unreachable: an outage must not fail a submission."""
 
 import logging
 from collections.abc import Callable
@@ -10,34 +10,37 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 _T = TypeVar("_T")
-_FIRST, _LONGEST = 0.1, 5.0  # seconds between tries
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
 _LOG = logging.getLogger("gradjury")
 
 
 class Interrupted(BaseException):
-    """The worker stops; what it was at is left to whoever comes next.
+    """The worker stops; another one takes over its work.
 
-    Like KeyboardInterrupt no error: DBOS keeps errors as outcomes, and this is none.
+    It is no Exception, because DBOS stores exceptions as the outcome of a workflow.
     """
 
 
-def passing(error: BaseException) -> bool:
-    """Whether an error is of the surroundings, and trying again later may help."""
+def is_transient(error: BaseException) -> bool:
+    """True if an error is due to the environment, and a later attempt may succeed."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return isinstance(error, OperationalError | InterfaceError | NoConnection | BrokenProcessPool)
 
 
-def patiently(action: Callable[[], _T], stopping: Event) -> _T:
-    """Do something until the surroundings allow it. Raises: Interrupted when it is time to stop."""
-    pause = _FIRST
+def retry_while_unavailable(action: Callable[[], _T], stopping: Event) -> _T:
+    """Return the result of an action; repeat it after transient errors.
+
+    Raise Interrupted if `stopping` is set before it succeeds.
+    """
+    pause = _FIRST_PAUSE
     while True:
         try:
             return action()
         except Exception as error:
-            if not passing(error):
+            if not is_transient(error):
                 raise
             _LOG.warning("%s; trying again in %.1f s", type(error).__name__, pause)
         if stopping.wait(pause):
             raise Interrupted
-        pause = min(2 * pause, _LONGEST)
+        pause = min(2 * pause, _LONGEST_PAUSE)

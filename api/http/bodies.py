@@ -1,4 +1,4 @@
-"""A request's body: bounded while it is read, and the format that its content type declares."""
+"""Read request bodies, up to a size limit, and the format that the content type declares."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ CONTENT_TYPES = (*FORMATS, FORM)
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """declared: the format that the content type names; None for a form's file, told by its first bytes."""
+    """A submission. declared: the format by its content type; None to detect it, for a file in a form."""
 
     content: bytes
     declared: str | None
 
 
 async def read_body(request: Request, largest: int) -> Body:
-    """Read a submission's bytes; parsing them is work for another process.
+    """Read a submission's bytes. They are parsed in a worker process.
 
-    Raises: ProblemError 413 for a body over the limit, 415 for a content type that is none of ours, 400 for
-    broken multipart.
+    Raise ProblemError 413 if the body is too large, 415 for an unknown content type, and 400 for a malformed
+    form.
     """
     content_type = declared_type(request, CONTENT_TYPES)
     content = await read_bounded(request, largest)
@@ -48,7 +48,7 @@ async def read_body(request: Request, largest: int) -> Body:
 
 
 def declared_type(request: Request, known: Sequence[str]) -> str:
-    """Give the content type of a body, JSON where none is declared. Raises: ProblemError 415."""
+    """Return the content type of a body, JSON by default. Raise ProblemError 415 if it is not in `known`."""
     content_type = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
     if content_type in known:
         return content_type
@@ -58,7 +58,7 @@ def declared_type(request: Request, known: Sequence[str]) -> str:
 
 
 async def read_bounded(request: Request, largest: int) -> bytes:
-    """Give the bytes of a body. Raises: ProblemError 413 as soon as they are too many."""
+    """Read a body. Raise ProblemError 413 as soon as it exceeds `largest` bytes."""
     too_large = ProblemError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"expected a body of at most {largest} bytes; send safetensors instead of JSON, or a smaller batch",
@@ -80,13 +80,13 @@ async def read_bounded(request: Request, largest: int) -> bytes:
 
 
 async def parse_form(request: Request, body: bytes) -> FormData:
-    """Give a form's fields and files; none of them is larger than the body. Raises: ProblemError 400."""
+    """Parse a form with at most two files and 20 fields. Raise ProblemError 400 if it is malformed."""
 
-    async def once() -> Any:
+    async def stream() -> Any:
         yield body
 
     parser = MultiPartParser(
-        request.headers, once(), max_files=2, max_fields=20, max_part_size=max(1, len(body))
+        request.headers, stream(), max_files=2, max_fields=20, max_part_size=max(1, len(body))
     )
     try:
         return await parser.parse()

@@ -1,24 +1,27 @@
-"""The OpenAPI document: the schemas that no route declares because it reads its body itself, and errors."""
+"""The OpenAPI document: schemas of bodies that routes parse themselves, and corrections."""
 
-import re
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from api.http.bodies import CONTENT_TYPES
+from api.http.problems import METHODS
+from api.rendering import JSON, MEDIA_TYPES
+
 _TEMPLATE = "#/components/schemas/{model}"
-_METHODS = ("get", "put", "post", "delete", "patch")
-_OWN_VALIDATION = ("HTTPValidationError", "ValidationError")  # FastAPI's; ours are problem documents
+REPORT_CONTENT = {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != JSON}
+_FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")  # replaced by problem documents
 
 
 def reference(model: type[BaseModel]) -> dict[str, str]:
-    """Give the schema that points to a model's own among the components."""
+    """Return a reference to the schema of a model among the components."""
     return {"$ref": _TEMPLATE.format(model=model.__name__)}
 
 
 def install(app: FastAPI, *models: type[BaseModel]) -> None:
-    """Add models to the components of the application's OpenAPI document, and say what is left unsaid."""
+    """Add the schemas of models to the OpenAPI document, and correct its operations."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -31,24 +34,22 @@ def install(app: FastAPI, *models: type[BaseModel]) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def methods_of(app: FastAPI, path: str) -> list[str]:
-    """Give the methods that the document names for a path, for a header Allow."""
-    found: set[str] = set()
-    for template, item in app.openapi()["paths"].items():
-        pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template))
-        if re.fullmatch(pattern, path):
-            found |= {method.upper() for method in _METHODS if method in item}
-    return sorted(found)
+def submission_content(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the content of a submission's request body: JSON, a binary file, or either of them in a form."""
+    binary = {"type": "string", "format": "binary"}
+    form = {"type": "object", "properties": {"file": binary}, "required": ["file"]}
+    schemas = {"application/json": reference(model), "multipart/form-data": form}
+    return {name: {"schema": schemas.get(name, binary)} for name in CONTENT_TYPES}
 
 
 def _complete(document: dict[str, Any], models: tuple[type[BaseModel], ...]) -> None:
     _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_TEMPLATE)
     schemas = document["components"].setdefault("schemas", {})
     schemas.update(definitions.get("$defs", {}))
-    for name in _OWN_VALIDATION:
+    for name in _FASTAPI_ERRORS:
         schemas.pop(name, None)
     for item in document["paths"].values():
-        for method in _METHODS:
+        for method in METHODS:
             if method in item:
                 _complete_operation(item[method])
 
@@ -56,12 +57,14 @@ def _complete(document: dict[str, Any], models: tuple[type[BaseModel], ...]) -> 
 def _complete_operation(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     for content in (response.get("content", {}) for response in responses.values()):
-        if content.get("text/event-stream", {}).pop("itemSchema", None):  # a word of OpenAPI 3.2
+        if content.get("text/event-stream", {}).pop(
+            "itemSchema", None
+        ):  # from OpenAPI 3.2; the document is 3.1
             content["text/event-stream"]["schema"] = {"type": "string"}
     if "HTTPValidationError" in str(responses.get("422", "")):
-        del responses["422"]  # nothing of such an operation can be malformed
+        del responses["422"]  # it has no parameter that could be invalid
     if "429" in responses:
-        waiting = {"description": "Seconds until it may be tried again", "schema": {"type": "integer"}}
-        responses["429"] = {**responses["429"], "headers": {"Retry-After": waiting}}
-    if operation.get("operationId") == "check":  # open to all, unless the setting open_checks says otherwise
+        retry_after = {"description": "Seconds until it may be tried again", "schema": {"type": "integer"}}
+        responses["429"] = {**responses["429"], "headers": {"Retry-After": retry_after}}
+    if operation.get("operationId") == "check":  # without a token if the setting open_checks is on
         operation["security"] = [*operation.get("security", []), {}]

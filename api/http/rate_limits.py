@@ -1,6 +1,6 @@
-"""How often a caller may ask, and how answers say so (draft-ietf-httpapi-ratelimit-headers).
+"""Rate limits and their headers (draft-ietf-httpapi-ratelimit-headers).
 
-Counts are kept in this process's memory: each process of a service counts for itself.
+Counts are kept in memory: each process of a service counts its own requests.
 """
 
 import ipaddress
@@ -17,12 +17,12 @@ from api.http.problems import ProblemError
 from api.settings import Settings
 
 _WINDOW = 60  # seconds
-_FORGOTTEN = 2  # windows past, for each that begins: no request pays for a crowd's
+_REMOVALS = 2  # expired windows removed for each new one, so that no request removes very many
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """operations: the OpenAPI operations that it counts; empty for all that no other policy names."""
+    """A quota per minute. operations: ids of the OpenAPI operations it counts; empty for all others."""
 
     name: str
     quota: Callable[[Settings], int]
@@ -32,7 +32,7 @@ class Policy:
 DEFAULT = Policy("default", lambda settings: settings.requests_per_minute)
 _CHECKS = frozenset({"check", "evaluate", "check_page", "example_page", "submission_page"})
 _SUBMISSIONS = frozenset({"submit", "submit_page"})
-_NAMED = (
+_POLICIES = (
     Policy("checks", lambda settings: settings.checks_per_minute, _CHECKS),
     Policy("submissions", lambda settings: settings.submissions_per_minute, _SUBMISSIONS),
 )
@@ -40,7 +40,7 @@ REFUSED = Policy("refused", lambda settings: settings.refused_per_minute)  # bad
 
 
 def _by_operation() -> dict[str, Policy]:
-    return {operation: policy for policy in _NAMED for operation in policy.operations}
+    return {operation: policy for policy in _POLICIES for operation in policy.operations}
 
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(_by_operation())
@@ -48,21 +48,21 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(_by_operation())
 
 @dataclass(slots=True)
 class _Window:
-    """ends: by a clock that only goes forward."""
+    """A count of requests. ends: time by a monotonic clock."""
 
     ends: float
     count: int = 0
 
 
 class RateLimits:
-    """Counts requests by caller and policy in windows of a minute, from a caller's first request on."""
+    """Count requests by caller and policy in windows of a minute. A window starts at the first request."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()  # in the order of their ends
+        self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()  # in the order in which they end
 
     def count(self, policy: Policy, caller: str) -> dict[str, str]:
-        """Count a request; give the headers that say what is left. Raises: ProblemError 429."""
+        """Count a request and return its headers. Raise ProblemError 429 if it exceeds the quota."""
         quota = policy.quota(self._settings)
         now = monotonic()
         window = self._window(policy.name, caller, now)
@@ -83,7 +83,7 @@ class RateLimits:
         if window is not None and window.ends > now:
             return window
         self._windows.pop((policy, caller), None)
-        for _ in range(_FORGOTTEN):
+        for _ in range(_REMOVALS):
             if not self._windows or next(iter(self._windows.values())).ends > now:
                 break
             self._windows.popitem(last=False)
@@ -93,7 +93,7 @@ class RateLimits:
 
 @lru_cache(maxsize=1024)
 def address_key(host: str | None) -> str:
-    """Name a caller by address; IPv6 by its /64, of which one host may have every address."""
+    """Return a key for the address of a caller. An IPv6 host may own a whole /64, so that is its key."""
     try:
         address = ipaddress.ip_address(host or "")
     except ValueError:

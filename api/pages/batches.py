@@ -1,4 +1,4 @@
-"""Batches: sent from a page, and followed while they are judged."""
+"""Pages of batches: the form, the list, and the progress of one."""
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -10,48 +10,67 @@ from fastapi import BackgroundTasks, Depends, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.batches.progress import BatchState
 from api.dependencies import TheService
 from api.http.problems import ProblemError
 from api.pages.forms import read_form
 from api.pages.page_route import pages_router
 from api.pages.templating import page
-from api.pages.visitors import SENT_FROM_HERE, PageSender
-from api.routes.assignments import graded
-from api.routes.assignments import listed as listed_assignments
-from api.routes.batches import cancelled, events, finished_items, listed, own_batch, shown
+from api.pages.visitors import SAME_ORIGIN, PageSender
 from api.service import Service
-from api.services.access import grades
-from api.services.batches import NDJSON, ZIP, accept, enqueue
+from api.services.access import can_grade
+from api.services.assignments import get_graded_assignment, list_assignments
+from api.services.batches import (
+    NDJSON,
+    ZIP,
+    batch_document,
+    batch_id_of,
+    cancel_batch,
+    create_batch,
+    enqueue_batch,
+    finished_items,
+    follow_batch,
+    get_batch,
+    is_over,
+    list_batches,
+)
 from api.storage.records import Batch, Token
 
 router = pages_router()
 
-_ZIP_BEGINS = b"PK"
-_SHOWN = 100
+_ZIP_MAGIC = b"PK"
+_ITEMS_PER_PAGE = 100
+
+
+def _own_batch(batch_id: str, service: TheService, member: PageSender) -> Batch:
+    return get_batch(service, member, batch_id)
+
+
+OwnBatch = Annotated[Batch, Depends(_own_batch)]
 
 
 @router.get("/batches", operation_id="batches_page")
 def batches(request: Request, service: TheService, member: PageSender) -> Response:
-    return _list(request, service, member)
+    return _list_page(request, service, member)
 
 
-@router.post("/batches", operation_id="create_batch_page", dependencies=[SENT_FROM_HERE])
+@router.post("/batches", operation_id="create_batch_page", dependencies=[SAME_ORIGIN])
 async def create(
     request: Request, service: TheService, member: PageSender, after: BackgroundTasks
 ) -> Response:
     form = await read_form(request, service.settings.largest_batch)
     try:
         content = form.document().content
-        media_type = ZIP if content.startswith(_ZIP_BEGINS) else NDJSON
-        named = form.field("assignment")
-        stored = await run_sync(graded, service, member, named) if named else None
+        media_type = ZIP if content.startswith(_ZIP_MAGIC) else NDJSON
+        assignment_id = form.field("assignment")
+        stored = (
+            await run_sync(get_graded_assignment, service, member, assignment_id) if assignment_id else None
+        )
         key = form.field("key") or None
-        answer = await run_sync(accept, service, member, stored, media_type, content, key)
+        reply = await run_sync(create_batch, service, member, stored, media_type, content, key)
     except ProblemError as error:
-        return await run_sync(_list, request, service, member, error)
-    batch_id = answer.headers["Location"].rpartition("/")[2]
-    after.add_task(enqueue, service, batch_id)
+        return await run_sync(_list_page, request, service, member, error)
+    batch_id = batch_id_of(reply)
+    after.add_task(enqueue_batch, service, batch_id)
     return RedirectResponse(f"/batches/{batch_id}", HTTPStatus.SEE_OTHER, background=after)
 
 
@@ -63,52 +82,47 @@ def batch(
     member: PageSender,
     after: Annotated[int, Query(ge=-1, le=2**31)] = -1,
 ) -> Response:
-    found = own_batch(service, member, batch_id)
-    document = shown(service, found)
-    items = finished_items(service, found, after, _SHOWN)
+    batch = get_batch(service, member, batch_id)
+    document = batch_document(service, batch)
+    items = finished_items(service, batch, after, _ITEMS_PER_PAGE)
     return page(
         request,
         "batch.html.jinja",
-        batch=found,
+        batch=batch,
         document=document,
-        over=BatchState(document["state"]).over,
-        finished=found.total - document["states"]["pending"],
+        over=is_over(document),
+        finished=batch.total - document["states"]["pending"],
         items=items,
         after=after,
-        onwards=items[-1].index if items and items[-1].index + 1 < found.total else None,
+        next_after=items[-1].index if items and items[-1].index + 1 < batch.total else None,
     )
 
 
-@router.post("/batches/{batch_id}/cancel", operation_id="cancel_batch_page", dependencies=[SENT_FROM_HERE])
-def cancel(batch_id: str, service: TheService, member: PageSender) -> Response:
-    found = own_batch(service, member, batch_id)
-    cancelled(service, found)
-    return RedirectResponse(f"/batches/{found.id}", HTTPStatus.SEE_OTHER)
-
-
-def _own(batch_id: str, service: TheService, member: PageSender) -> Batch:
-    return own_batch(service, member, batch_id)
+@router.post("/batches/{batch_id}/cancel", operation_id="cancel_batch_page", dependencies=[SAME_ORIGIN])
+def cancel(batch: OwnBatch, service: TheService) -> Response:
+    cancel_batch(service, batch)
+    return RedirectResponse(f"/batches/{batch.id}", HTTPStatus.SEE_OTHER)
 
 
 @router.get(
     "/batches/{batch_id}/events", operation_id="follow_batch_page", response_class=EventSourceResponse
 )
 async def follow(
-    batch: Annotated[Batch, Depends(_own)],
-    service: TheService,
-    last_event_id: Annotated[str | None, Header()] = None,
+    batch: OwnBatch, service: TheService, last_event_id: Annotated[str | None, Header()] = None
 ) -> AsyncIterator[ServerSentEvent]:
-    async for event in events(service, batch, last_event_id):
-        yield event
+    async for event in follow_batch(service, batch, last_event_id):
+        yield ServerSentEvent(event=event.name, data=event.document, id=event.id)
 
 
-def _list(request: Request, service: Service, member: Token, error: ProblemError | None = None) -> Response:
+def _list_page(
+    request: Request, service: Service, member: Token, error: ProblemError | None = None
+) -> Response:
     return page(
         request,
         "batches.html.jinja",
         HTTPStatus.OK if error is None else error.status,
-        batches=listed(service, member),
-        assignments=[stored for stored in listed_assignments(service, member) if grades(member, stored)],
+        batches=list_batches(service, member),
+        assignments=[stored for stored in list_assignments(service, member) if can_grade(member, stored)],
         key=token_hex(16),
         trouble="" if error is None else error.detail,
         most=service.settings.most_in_batch,

@@ -1,15 +1,30 @@
-"""A class as a table: students by parameters, what is commonest in a column, who made the same mistake."""
+"""Pages of a class: the table of students by parameters, groups with the same mistake, grades, regrading."""
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.services.classes import Standing
+from anyio.to_thread import run_sync
+from fastapi import Request, Response
+
+from api.dependencies import TheService
+from api.http.negotiation import attachment
+from api.pages.forms import EMPTY, FormErrors
+from api.pages.page_route import pages_router
+from api.pages.templating import page
+from api.pages.visitors import SAME_ORIGIN, Member
+from api.service import Service
+from api.services.assignments import get_graded_assignment
+from api.services.classes import Counts, StudentResult, class_overview, grades_csv, regrade
+from api.storage.records import StoredAssignment
 from verifier.documents.json_text import parse
 from verifier.verdict import Verdict
 
+router = pages_router()
+
+_REPORTS_PER_QUERY = 100
 _BANDS = ((1e-7, "slight"), (1e-4, "small"), (1e-2, "middle"), (math.inf, "large"))  # of relative errors
 _WORDS: Mapping[str, str] = {
     Verdict.CORRECT: "right",
@@ -20,8 +35,8 @@ _WORDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One row of a report's diagnosis, as far as it can be the same for two students."""
+class Finding:
+    """A row of a report's diagnosis. Equal findings are the same mistake."""
 
     bug: str
     title: str
@@ -30,25 +45,28 @@ class Found:
 
     @property
     def words(self) -> str:
-        where = "" if self.layer is None else f", layer {self.layer}"
-        return f"{self.title}{where}" + (f" (factor {self.factor})" if self.factor else "")
+        place = "" if self.layer is None else f", layer {self.layer}"
+        return f"{self.title}{place}" + (f" (factor {self.factor})" if self.factor else "")
 
 
 @dataclass(frozen=True, slots=True)
-class Digest:
-    """What the table takes from a report. errors: the largest relative, by parameter. found: by parameter."""
+class ReportSummary:
+    """The parts of a report that the table shows.
+
+    errors: largest relative error by parameter. by_parameter: findings by parameter. findings: all of them.
+    """
 
     errors: Mapping[str, float | None]
-    found: Mapping[str, tuple[Found, ...]]
-    all_found: tuple[Found, ...]
+    by_parameter: Mapping[str, tuple[Finding, ...]]
+    findings: tuple[Finding, ...]
 
 
-NOTHING = Digest({}, {}, ())
+_NO_REPORT = ReportSummary({}, {}, ())
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """text: in words, colour beside. band: how large the error is, or the verdict."""
+    """band: the style class, by the size of the error or by the verdict."""
 
     text: str
     band: str
@@ -56,13 +74,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    standing: Standing
+    student: StudentResult
     cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """wrong: how many students. commonest: what most of them did, in words; empty where nothing was found."""
+    """A parameter.
+
+    wrong: number of students whose gradient is not correct.
+    commonest: their commonest mistake, empty if none is known; `many` of them made it.
+    """
 
     name: str
     wrong: int
@@ -73,11 +95,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Students whose reports say the same: the same bugs, layers, factors and wrong parameters."""
+    """Students with the same findings and the same wrong parameters."""
 
-    found: tuple[Found, ...]
+    findings: tuple[Finding, ...]
     parameters: tuple[str, ...]
-    members: tuple[Standing, ...]
+    members: tuple[StudentResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,85 +109,150 @@ class ClassTable:
     groups: tuple[Group, ...]
 
 
-def digest(document: bytes) -> Digest:
-    """Take from a grader's report what the table shows."""
-    report = parse(document)
-    found: dict[str, list[Found]] = defaultdict(list)
-    rows = [(_found(row), row["parameters"]) for row in report["diagnosis"]]
-    for each, parameters in rows:
-        for name in parameters:
-            found[name].append(each)
-    errors = {row["name"]: _float(row.get("max_rel_error")) for row in report["parameters"]}
-    return Digest(
-        errors, {name: tuple(each) for name, each in found.items()}, tuple(each for each, _ in rows)
+@router.get("/assignments/{assignment_id}/grades.csv", operation_id="grades_page")
+def grades(
+    assignment_id: str, service: TheService, member: Member, counts: Counts = Counts.LATEST
+) -> Response:
+    stored = get_graded_assignment(service, member, assignment_id)
+    return attachment(grades_csv(service, stored, counts), f"grades-{stored.id}.csv", "text/csv")
+
+
+@router.post("/assignments/{assignment_id}/regrades", operation_id="regrade_page", dependencies=[SAME_ORIGIN])
+async def regrade_class(
+    assignment_id: str, request: Request, service: TheService, member: Member
+) -> Response:
+    stored = await run_sync(get_graded_assignment, service, member, assignment_id)
+    outcome = await regrade(service, stored)
+    return page(request, "regraded.html.jinja", stored=stored, outcome=outcome)
+
+
+def class_page(
+    request: Request,
+    service: Service,
+    stored: StoredAssignment,
+    counts: Counts,
+    sort: str,
+    down: bool,
+    form: FormErrors = EMPTY,
+) -> Response:
+    """Return the page of a class.
+
+    sort: `student`, `verdict`, `points` or the name of a parameter. down: sort in descending order.
+    """
+    overview = class_overview(service, stored, counts)
+    outdated = [row for row in overview.students if row.result.revision != stored.revision]
+    summaries = dict(_summaries(service, overview.students))
+    return page(
+        request,
+        "class.html.jinja",
+        form.status,
+        stored=stored,
+        overview=overview,
+        table=_class_table(overview.students, summaries, sort, down),
+        counts=counts,
+        sort=sort,
+        down=down,
+        outdated=len(outdated),
+        form=form,
     )
 
 
-def class_table(
-    standings: Sequence[Standing], digests: Mapping[str, Digest], sort: str, down: bool
+def _summaries(service: Service, students: Sequence[StudentResult]) -> Iterator[tuple[str, ReportSummary]]:
+    ids = [student.result.report for student in students if student.result.report is not None]
+    for start in range(0, len(ids), _REPORTS_PER_QUERY):
+        documents = service.repository.reports.documents(ids[start : start + _REPORTS_PER_QUERY])
+        for report, document in documents.items():
+            yield report, _summarize(document)
+
+
+def _summarize(document: bytes) -> ReportSummary:
+    report = parse(document)
+    by_parameter: dict[str, list[Finding]] = defaultdict(list)
+    findings = []
+    for row in report["diagnosis"]:
+        finding = _finding(row)
+        findings.append(finding)
+        for name in row["parameters"]:
+            by_parameter[name].append(finding)
+    errors = {row["name"]: _to_float(row.get("max_rel_error")) for row in report["parameters"]}
+    return ReportSummary(errors, {name: tuple(rows) for name, rows in by_parameter.items()}, tuple(findings))
+
+
+def _class_table(
+    students: Sequence[StudentResult], summaries: Mapping[str, ReportSummary], sort: str, down: bool
 ) -> ClassTable:
-    """Lay out a class. digests: by report. sort: `student`, `verdict`, `points` or a parameter's name."""
-    names = tuple(dict.fromkeys(name for each in standings for name in each.result.parameters))
-    of = {each.submission.id: digests.get(each.result.report or "", NOTHING) for each in standings}
-    rows = [Row(each, tuple(_cell(each, of[each.submission.id], n) for n in names)) for each in standings]
-    rows.sort(key=lambda row: _key(row, of[row.standing.submission.id], sort), reverse=down)
-    columns = tuple(_column(name, standings, of) for name in names)
-    return ClassTable(columns, tuple(rows), _groups(standings, of))
+    """Return the table of a class. summaries: by id of the report."""
+    names = tuple(dict.fromkeys(name for student in students for name in student.result.parameters))
+    reports = {
+        student.submission.id: summaries.get(student.result.report or "", _NO_REPORT) for student in students
+    }
+    rows = [
+        Row(student, tuple(_cell(student, reports[student.submission.id], name) for name in names))
+        for student in students
+    ]
+    rows.sort(key=lambda row: _sort_key(row.student, reports[row.student.submission.id], sort), reverse=down)
+    columns = tuple(_column(name, students, reports) for name in names)
+    return ClassTable(columns, tuple(rows), _groups(students, reports))
 
 
-def _key(row: Row, found: Digest, sort: str) -> tuple[Any, ...]:
-    standing, result = row.standing, row.standing.result
-    student = standing.submission.student
+def _sort_key(student: StudentResult, report: ReportSummary, sort: str) -> tuple[Any, ...]:
+    name, result = student.submission.student, student.result
     if sort == "student":
-        return (student,)
+        return (name,)
     if sort == "verdict":
-        return str(result.verdict or ""), student
+        return str(result.verdict or ""), name
     if sort == "points":
-        return result.earned, student
-    error = found.errors.get(sort)
+        return result.earned, name
+    error = report.errors.get(sort)
     size = 0.0 if error is None else (math.inf if math.isnan(error) else error)
-    return result.parameters.get(sort, Verdict.CORRECT) is not Verdict.CORRECT, size, student
+    return result.parameters.get(sort, Verdict.CORRECT) is not Verdict.CORRECT, size, name
 
 
-def _cell(standing: Standing, found: Digest, name: str) -> Cell:
-    verdict = standing.result.parameters.get(name)
+def _cell(student: StudentResult, report: ReportSummary, name: str) -> Cell:
+    verdict = student.result.parameters.get(name)
     if verdict is None:
         return Cell("not judged", "none")
     if verdict is not Verdict.INCORRECT:
         return Cell(_WORDS[verdict], str(verdict))
-    error = found.errors.get(name)
+    error = report.errors.get(name)
     if error is None or math.isnan(error):
         return Cell("wrong", "large")
     band = next(band for most, band in _BANDS if error <= most)
     return Cell(f"wrong {error:.0e}", band)
 
 
-def _column(name: str, standings: Sequence[Standing], of: Mapping[str, Digest]) -> Column:
+def _column(name: str, students: Sequence[StudentResult], reports: Mapping[str, ReportSummary]) -> Column:
     wrong = [
-        each for each in standings if each.result.parameters.get(name, Verdict.CORRECT) is not Verdict.CORRECT
+        student
+        for student in students
+        if student.result.parameters.get(name, Verdict.CORRECT) is not Verdict.CORRECT
     ]
-    words = Counter(row.words for each in wrong for row in set(of[each.submission.id].found.get(name, ())))
+    words = Counter(
+        finding.words
+        for student in wrong
+        for finding in set(reports[student.submission.id].by_parameter.get(name, ()))
+    )
     commonest, many = min(words.items(), key=lambda item: (-item[1], item[0])) if words else ("", 0)
-    return Column(name, len(wrong), len(standings), commonest, many)
+    return Column(name, len(wrong), len(students), commonest, many)
 
 
-def _groups(standings: Sequence[Standing], of: Mapping[str, Digest]) -> tuple[Group, ...]:
-    alike: dict[tuple[tuple[Found, ...], tuple[str, ...]], list[Standing]] = defaultdict(list)
-    for each in standings:
-        parameters = each.result.parameters
+def _groups(students: Sequence[StudentResult], reports: Mapping[str, ReportSummary]) -> tuple[Group, ...]:
+    members: dict[tuple[tuple[Finding, ...], tuple[str, ...]], list[StudentResult]] = defaultdict(list)
+    for student in students:
+        parameters = student.result.parameters
         wrong = tuple(name for name, verdict in parameters.items() if verdict is not Verdict.CORRECT)
         if wrong:
-            alike[of[each.submission.id].all_found, wrong].append(each)
-    groups = [Group(found, wrong, tuple(members)) for (found, wrong), members in alike.items()]
+            members[reports[student.submission.id].findings, wrong].append(student)
+    groups = [Group(findings, wrong, tuple(rows)) for (findings, wrong), rows in members.items()]
     return tuple(sorted(groups, key=lambda group: (-len(group.members), group.members[0].submission.student)))
 
 
-def _found(row: Mapping[str, Any]) -> Found:
-    factor = _float(row.get("factor"))
-    return Found(
+def _finding(row: Mapping[str, Any]) -> Finding:
+    factor = _to_float(row.get("factor"))
+    return Finding(
         row["bug"], row["title"] or row["bug"], row["layer"], "" if factor is None else f"{factor:.3g}"
     )
 
 
-def _float(value: Any) -> float | None:
-    return None if value is None else float(value)  # "NaN" and "Infinity" are numbers to float
+def _to_float(value: Any) -> float | None:
+    return None if value is None else float(value)  # reports write "NaN" and "Infinity" as strings

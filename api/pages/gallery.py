@@ -1,4 +1,4 @@
-"""The gallery: mistakes that somebody really made, with what judging says of them now."""
+"""The gallery: mistakes from published code and questions, with their present reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ router = pages_router()
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """An entry and what its report says. address: of the page that judges it before one's eyes."""
+class GalleryRow:
+    """An entry and the main parts of its report. address: the page that judges the entry again."""
 
     entry: Entry
     address: str
@@ -40,16 +40,16 @@ class Shown:
 @router.get("/gallery", operation_id="gallery_page")
 async def gallery(request: Request, service: TheService, visitor: Visitor) -> Response:
     state = request.app.state
-    if getattr(state, "gallery", None) is None:  # the package's own submissions: judged once a process
-        state.gallery = [await _shown(service, entry) for entry in GALLERY.values()]
+    if getattr(state, "gallery", None) is None:  # the entries never change: judge them once
+        state.gallery = [await _row(service, entry) for entry in GALLERY.values()]
     return page(request, "gallery.html.jinja", rows=state.gallery)
 
 
-async def _shown(service: Service, entry: Entry) -> Shown:
+async def _row(service: Service, entry: Entry) -> GalleryRow:
     content = write(await run_sync(gallery_document, entry.name)).encode()
     task = Task(content, oracles=service.settings.oracle_names, render=RenderRequest(JSON))
     report = parse((await judge(service, task)).answer)
-    return Shown(
+    return GalleryRow(
         entry,
         f"/examples/{IN_GALLERY}{entry.name}",
         entry.made.release if isinstance(entry.made, Live) else "",

@@ -1,4 +1,4 @@
-"""One submission: a student's own as the assignment shows it, a grader's with all its figures."""
+"""Pages of a submission and of a stored report."""
 
 from dataclasses import replace
 from http import HTTPStatus
@@ -7,66 +7,84 @@ from anyio.to_thread import run_sync
 from fastapi import Request, Response
 
 from api.dependencies import TheService
+from api.http.negotiation import attachment
 from api.http.problems import ProblemError, RefusedError
 from api.pages.page_route import pages_router
 from api.pages.templating import page
 from api.pages.visitors import Member
-from api.rendering import render_stored_section
-from api.routes.assignments import opened
-from api.routes.reports import readable
-from api.routes.submissions import opened_submission, row
+from api.rendering import render_stored, render_stored_section
 from api.service import Service
-from api.services.access import grades
+from api.services.access import can_grade
+from api.services.assignments import get_assignment
 from api.services.checks import judge
-from api.services.submissions import task_for
+from api.services.reports import get_report
+from api.services.submissions import get_submission, submission_document, submission_task
 from api.storage.records import StoredAssignment, StoredSubmission, Token
 from api.workers.protocol import RenderRequest
 
 router = pages_router()
+
+_HTML = "text/html"
 
 
 @router.get("/assignments/{assignment_id}/submissions/{submission_id}", operation_id="submission_page")
 async def submission(
     assignment_id: str, submission_id: str, request: Request, service: TheService, member: Member
 ) -> Response:
-    stored = await run_sync(opened, service, member, assignment_id)
-    found = await run_sync(opened_submission, service, member, stored, submission_id)
-    grader = grades(member, stored)
+    stored = await run_sync(get_assignment, service, member, assignment_id)
+    submission = await run_sync(get_submission, service, member, stored, submission_id)
+    grader = can_grade(member, stored)
     section, note = "", ""
     if grader:
-        section, note = await _with_figures(service, member, stored, found)
+        section, note = await _full_report(service, member, stored, submission)
     elif stored.assignment.allowed.verdict:
-        section = await run_sync(_stored, service, member, found)
+        section = await run_sync(_stored_report, service, member, submission)
     return page(
         request,
         "submission.html.jinja",
         stored=stored,
-        row=row(stored, found, member),
+        row=submission_document(stored, submission, member),
         grader=grader,
         section=section,
         note=note,
     )
 
 
-async def _with_figures(
-    service: Service, member: Token, stored: StoredAssignment, found: StoredSubmission
-) -> tuple[str, str]:
-    """Judge what was handed in again, as what is stored of a report has its worst entries alone.
+@router.get("/reports/{report_id}", operation_id="report_page")
+async def report(report_id: str, request: Request, service: TheService, member: Member) -> Response:
+    report, document = await run_sync(get_report, service, member, report_id)
+    section = await run_sync(render_stored_section, document)
+    whole = document is report.document
+    return page(request, "report.html.jinja", report=report, section=section, whole=whole)
 
-    Gives the report, and what there is to say of it: where it follows other rules than the one that counts.
+
+@router.get("/reports/{report_id}/file", operation_id="report_file")
+async def file(report_id: str, service: TheService, member: Member) -> Response:
+    report, document = await run_sync(get_report, service, member, report_id)
+    content = await run_sync(render_stored, document, _HTML)
+    return attachment(content, f"report-{report.id}.html", _HTML)
+
+
+async def _full_report(
+    service: Service, member: Token, stored: StoredAssignment, submission: StoredSubmission
+) -> tuple[str, str]:
+    """Judge a submission again and return its report with whole arrays, and a note on how it was judged.
+
+    Stored reports have only the worst entries. If judging fails, the stored report is returned.
     """
-    task = await run_sync(task_for, service, stored, found)
+    task = await run_sync(submission_task, service, stored, submission)
     task = replace(task, render=RenderRequest(section=True, entries="all"), store=False, allowed=None)
     try:
         outcome = await judge(service, task)
     except RefusedError:
-        return await run_sync(_stored, service, member, found), "By the present rules this cannot be judged."
+        section = await run_sync(_stored_report, service, member, submission)
+        return section, "By the present rules this cannot be judged."
     except ProblemError as error:
         if error.status is not HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise
-        section = await run_sync(_stored, service, member, found)
+        section = await run_sync(_stored_report, service, member, submission)
         return section, f"This is the stored report, which has the worst entries alone: {error.detail}."
-    result = found.result
+    result = submission.result
     if result is not None and result.revision != stored.revision:
         now, then = outcome.findings.verdict, result.verdict or "not judged"
         note = (
@@ -78,11 +96,11 @@ async def _with_figures(
     return outcome.answer.decode(), ""
 
 
-def _stored(service: Service, member: Token, found: StoredSubmission) -> str:
-    if found.result is None or found.result.report is None:
+def _stored_report(service: Service, member: Token, submission: StoredSubmission) -> str:
+    if submission.result is None or submission.result.report is None:
         return ""
     try:
-        _, document = readable(service, member, found.result.report)
-    except ProblemError:  # judged while the assignment showed its students nothing
+        _, document = get_report(service, member, submission.result.report)
+    except ProblemError:  # judged while the assignment showed no report to students
         return ""
     return render_stored_section(document)

@@ -1,4 +1,4 @@
-"""GET /v1/catalogue and the examples: what there is to choose from."""
+"""/v1/catalogue and /v1/examples: what a submission may choose from, and submissions to start from."""
 
 from http import HTTPStatus
 from typing import Any

@@ -6,13 +6,19 @@ from http import HTTPStatus
 from api.http.problems import ProblemError, RefusedError
 from api.service import Service
 from api.workers.pool import QueueFullError
-from api.workers.protocol import Judged, Outcome, Refused, RenderRequest, Stopped, Task
+from api.workers.protocol import NOTHING, Judged, Outcome, Refused, RenderRequest, Stopped, Task
 from verifier.documents.json_text import write
 from verifier.examples import example_document
 from verifier.oracles import ORACLES
 
 
-def check_task(service: Service, content: bytes, render: RenderRequest, declared: str | None = None) -> Task:
+def check_task(
+    service: Service,
+    content: bytes,
+    render: RenderRequest = NOTHING,
+    declared: str | None = None,
+    store: bool = False,
+) -> Task:
     """Return the task of a submission that brings its own problem, under the service's settings."""
     settings = service.settings
     return Task(
@@ -20,6 +26,7 @@ def check_task(service: Service, content: bytes, render: RenderRequest, declared
         declared,
         oracles=settings.oracle_names,
         render=render,
+        store=store,
         bounds=settings.bounds,
         tolerance=settings.preset,
     )

@@ -8,9 +8,8 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from api.batches.lines import read_lines
 from api.http.problems import ProblemError
-from api.http.upload import read_archive
+from api.http.upload import read_archive, read_lines
 from api.service import utc_now
 from api.storage.records import Batch, Role
 from api.storage.work_queue import chunks_of

@@ -16,10 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import api.command_line  # noqa: F401 -- adds the service's commands to the verifier's
-from api.batches.chunk_judging import judge_chunk
-from api.batches.retry import Interrupted, patiently
-from api.batches.rounds import look_after
-from api.batches.worker import Worker
+from api.batches.judging import judge_chunk
+from api.batches.retry import Interrupted, retry_while_unavailable
+from api.batches.worker import Worker, maintain_queue
 from api.service import Service, new_id
 from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState
@@ -203,16 +202,16 @@ def test_a_round_recovers_the_work_of_workers_that_are_gone(
     workers, now = service.repository.workers, service.now()
     workers.record_heartbeat("alive", now)
     workers.record_heartbeat("silent", now - timedelta(seconds=11))
-    assert look_after(service, queue, "own", bool) == []
+    assert maintain_queue(service, queue, "own", bool) == []
     states = queue.states(batch)
     assert {state.status for state in states.values()} == {"ENQUEUED"}
     assert set(states) == {chunk.workflow for chunk in chunks_of(batch)}
     holders = iter(["alive", "silent", "never heard of"])
     held = {name: replace(state, status="PENDING", executor=next(holders)) for name, state in states.items()}
     monkeypatch.setattr(queue, "states", lambda _: held)
-    assert look_after(service, queue, "own", bool) == ["never heard of", "silent"]
+    assert maintain_queue(service, queue, "own", bool) == ["never heard of", "silent"]
     assert workers.silent_since(now + timedelta(days=1)) == ["alive"]
-    assert look_after(service, queue, "alive", lambda chunks: len(chunks) == 1) == [
+    assert maintain_queue(service, queue, "alive", lambda chunks: len(chunks) == 1) == [
         "alive",
         "never heard of",
         "silent",
@@ -225,13 +224,13 @@ def test_what_kills_worker_after_worker_is_given_up(
 ) -> None:
     batch = stored(service, WRONG)
     queue = WorkQueue(service.settings.database_url)
-    look_after(service, queue, "own", bool)
+    maintain_queue(service, queue, "own", bool)
     dead = {
         name: replace(state, status="MAX_RECOVERY_ATTEMPTS_EXCEEDED")
         for name, state in queue.states(batch).items()
     }
     monkeypatch.setattr(queue, "states", lambda _: dead)
-    look_after(service, queue, "own", bool)
+    maintain_queue(service, queue, "own", bool)
     (item,) = service.repository.batches.items(batch.id, -1, 10)
     assert (item.state, item.refusal) == (
         ItemState.REFUSED,
@@ -254,7 +253,7 @@ def test_connections_lost_in_the_middle_cost_no_submission(
         with suppress(OperationalError), engine.connect() as connection:
             connection.execute(text(cut))  # its own too
     wait_until(lambda: progress(service, batch) == 60)
-    items = patiently(lambda: service.repository.batches.items(batch.id, -1, 100), Event())
+    items = retry_while_unavailable(lambda: service.repository.batches.items(batch.id, -1, 100), Event())
     assert [str(item.verdict) for item in items] == ["incorrect", "correct"] * 30
 
 
@@ -274,7 +273,7 @@ def worker_of() -> Iterator[Callable[[Service], Worker]]:
 
 
 def progress(service: Service, batch: Batch) -> int:
-    return patiently(lambda: service.repository.batches.progress(batch.id), Event()).finished
+    return retry_while_unavailable(lambda: service.repository.batches.progress(batch.id), Event()).finished
 
 
 @pytest.mark.parametrize(
