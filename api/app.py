@@ -63,9 +63,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         worker = None
         if service.settings.worker:
-            from api.batches.worker import Worker  # deferred import: only for processes that judge batches
+            from api.batches.worker import BatchWorker
 
-            worker = Worker(service)
+            worker = BatchWorker(service)
             await run_sync(worker.start)
         try:
             with on_shutdown_signal(service.stopping.set):

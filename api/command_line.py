@@ -1,7 +1,7 @@
 """The command line: the verifier's commands, and those of the service.
 
-The service needs optional packages. Its modules are therefore imported inside the commands, which can then
-name the package that is missing.
+A command imports its modules when it runs: importing the numerics takes half a second, and the service needs
+optional packages, so that a missing one can be named.
 """
 
 import sys
@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from verifier import cli
-from verifier.documents.json_text import parse
-from verifier.documents.mistakes import MalformedSubmission
 from verifier.exit_status import ExitStatus
-from verifier.exporters.harmless import one_line
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,12 +72,12 @@ def worker(
     try:
         from sqlalchemy.exc import OperationalError
 
-        from api.batches.worker import run_worker
+        from api.batches.worker import run_batch_worker
         from api.storage.database import UnusableDatabaseError
     except ModuleNotFoundError as error:
         _refuse_missing(error)
     try:
-        run_worker(name, database_url)
+        run_batch_worker(name, database_url)
     except UnusableDatabaseError as error:
         _refuse(str(error))
     except OperationalError as error:
@@ -101,6 +98,10 @@ def verify_report(
         from api.signing import UnverifiedError, verify_signature
     except ModuleNotFoundError as error:
         _refuse_missing(error)
+    from verifier.documents.json_text import parse
+    from verifier.documents.mistakes import MalformedSubmission
+    from verifier.exporters.harmless import one_line
+
     try:
         signed, key_set = file.read_bytes(), parse(keys.read_bytes())
     except OSError as error:
@@ -142,6 +143,7 @@ def create_tokens(
     with _open_repository(database_url) as repository:
         from api.service import utc_now
         from api.services.tokens import issue, read_token_request
+        from verifier.documents.mistakes import MalformedSubmission
 
         names = [subject] if subject is not None else _read_names(subjects)
         try:

@@ -41,7 +41,7 @@ _LOG = logging.getLogger("gradjury")
 _RUNNING = Lock()  # DBOS has one instance per process
 
 
-def run_worker(name: str | None, database_url: str | None) -> None:
+def run_batch_worker(name: str | None, database_url: str | None) -> None:
     """Judge batches until SIGTERM or SIGINT. Submissions that are being judged are finished first."""
     settings = Settings() if database_url is None else Settings(database_url=database_url)
     shutdown = Event()
@@ -50,7 +50,7 @@ def run_worker(name: str | None, database_url: str | None) -> None:
     service = Service(settings)
     try:
         service.start()
-        worker = Worker(service, name)
+        worker = BatchWorker(service, name)
         worker.start()
         try:
             shutdown.wait()
@@ -60,7 +60,7 @@ def run_worker(name: str | None, database_url: str | None) -> None:
         service.stop()
 
 
-class Worker:
+class BatchWorker:
     """A worker runs from `start` to `stop`, one at a time in a process.
 
     name: a prefix of its id, for logs. Each worker has a new id.

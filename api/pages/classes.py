@@ -35,7 +35,7 @@ _WORDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DiagnosisRow:
     """A row of a report's diagnosis. Equal findings are the same mistake."""
 
     bug: str
@@ -57,8 +57,8 @@ class ReportSummary:
     """
 
     errors: Mapping[str, float | None]
-    by_parameter: Mapping[str, tuple[Finding, ...]]
-    findings: tuple[Finding, ...]
+    by_parameter: Mapping[str, tuple[DiagnosisRow, ...]]
+    findings: tuple[DiagnosisRow, ...]
 
 
 _NO_REPORT = ReportSummary({}, {}, ())
@@ -97,7 +97,7 @@ class Column:
 class Group:
     """Students with the same findings and the same wrong parameters."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[DiagnosisRow, ...]
     parameters: tuple[str, ...]
     members: tuple[StudentResult, ...]
 
@@ -167,7 +167,7 @@ def _summaries(service: Service, students: Sequence[StudentResult]) -> Iterator[
 
 def _summarize(document: bytes) -> ReportSummary:
     report = parse(document)
-    by_parameter: dict[str, list[Finding]] = defaultdict(list)
+    by_parameter: dict[str, list[DiagnosisRow]] = defaultdict(list)
     findings = []
     for row in report["diagnosis"]:
         finding = _finding(row)
@@ -237,7 +237,7 @@ def _column(name: str, students: Sequence[StudentResult], reports: Mapping[str, 
 
 
 def _groups(students: Sequence[StudentResult], reports: Mapping[str, ReportSummary]) -> tuple[Group, ...]:
-    members: dict[tuple[tuple[Finding, ...], tuple[str, ...]], list[StudentResult]] = defaultdict(list)
+    members: dict[tuple[tuple[DiagnosisRow, ...], tuple[str, ...]], list[StudentResult]] = defaultdict(list)
     for student in students:
         parameters = student.result.parameters
         wrong = tuple(name for name, verdict in parameters.items() if verdict is not Verdict.CORRECT)
@@ -247,9 +247,9 @@ def _groups(students: Sequence[StudentResult], reports: Mapping[str, ReportSumma
     return tuple(sorted(groups, key=lambda group: (-len(group.members), group.members[0].submission.student)))
 
 
-def _finding(row: Mapping[str, Any]) -> Finding:
+def _finding(row: Mapping[str, Any]) -> DiagnosisRow:
     factor = _to_float(row.get("factor"))
-    return Finding(
+    return DiagnosisRow(
         row["bug"], row["title"] or row["bug"], row["layer"], "" if factor is None else f"{factor:.3g}"
     )
 

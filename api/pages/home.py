@@ -29,7 +29,7 @@ _HTML = "text/html"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckOutcome:
     """The lower part of the page.
 
     section: the report as HTML. source: its file. mistakes: of a malformed document. trouble: other errors.
@@ -43,7 +43,7 @@ class Outcome:
 
 @router.get("/", operation_id="home_page")
 async def home(request: Request, service: TheService, visitor: Visitor) -> Response:
-    return _home_page(request, service, visitor, Outcome(), EMPTY)
+    return _home_page(request, service, visitor, CheckOutcome(), EMPTY)
 
 
 @router.get("/examples/{name:path}", operation_id="example_page")
@@ -52,7 +52,7 @@ async def example(name: str, request: Request, service: TheService, visitor: Pag
         detail = f"there is no example of that name; there are {', '.join(offered())}"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)
     text = write(offered_document(name), indent=1)
-    outcome = Outcome(await _judge_to_section(service, text.encode()))
+    outcome = CheckOutcome(await _judge_to_section(service, text.encode()))
     return _home_page(request, service, visitor, outcome, FormErrors(kept=KeptDocument(text)), name)
 
 
@@ -63,11 +63,11 @@ async def check(request: Request, service: TheService, visitor: PageChecker) -> 
         document = form.document()
         if form.field("download"):
             return await _download(service, document.content)
-        outcome = Outcome(await _judge_to_section(service, document.content), document.name)
+        outcome = CheckOutcome(await _judge_to_section(service, document.content), document.name)
         errors = FormErrors(kept=keep_document(form))
     except (RefusedError, ProblemError) as error:
         errors = form_errors(form, error)
-        outcome = Outcome(mistakes=errors.mistakes, trouble=errors.trouble)
+        outcome = CheckOutcome(mistakes=errors.mistakes, trouble=errors.trouble)
     if _PART_HEADER in request.headers:
         return page(request, "outcome.html.jinja", errors.status, outcome=outcome)
     return _home_page(request, service, visitor, outcome, errors)
@@ -89,7 +89,7 @@ def _home_page(
     request: Request,
     service: Service,
     visitor: Token | None,
-    outcome: Outcome,
+    outcome: CheckOutcome,
     form: FormErrors,
     example: str = "",
 ) -> Response:

@@ -40,7 +40,7 @@ class StudentResult:
 
 
 @dataclass(frozen=True, slots=True)
-class BugCount:
+class BugFrequency:
     """Number of students with a bug in a layer."""
 
     bug: str
@@ -69,7 +69,7 @@ class Overview:
     submissions: int
     verdicts: Mapping[Verdict | None, int]
     wrong: Mapping[str, int]
-    bugs: tuple[BugCount, ...]
+    bugs: tuple[BugFrequency, ...]
     clusters: tuple[Cluster, ...]
 
 
@@ -101,7 +101,7 @@ def class_overview(service: Service, stored: StoredAssignment, counts: Counts) -
         verdicts=Counter(student.result.verdict for student in students),
         wrong=Counter(name for student in students for name in _wrong_parameters(student.result)),
         bugs=tuple(
-            BugCount(bug, layer, number)
+            BugFrequency(bug, layer, number)
             for (bug, layer), number in sorted(bugs.items(), key=lambda item: (-item[1], str(item[0])))
         ),
         clusters=tuple(_clusters(students)),

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from socket import MSG_DONTWAIT, MSG_PEEK, SHUT_RDWR, socket, socketpair
 
 from api.workers.protocol import Failed, Outcome, Stopped, Task, encode_frames, read_message_async
-from api.workers.work import run_worker
+from api.workers.work import worker_main
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _STARTER = ThreadPoolExecutor(1, "starting")  # one start at a time: each changes the environment for a moment
@@ -108,7 +108,7 @@ class WorkerProcess:
         context.set_forkserver_preload(["api.workers.work", "torch"])  # torch is optional
         ours, theirs = socketpair()
         arguments = (theirs, self._memory, self._seconds)
-        process = context.Process(target=run_worker, args=arguments, daemon=True)
+        process = context.Process(target=worker_main, args=arguments, daemon=True)
         try:
             with theirs, _worker_environment():
                 process.start()

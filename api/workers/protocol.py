@@ -25,7 +25,7 @@ from verifier.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class RenderRequest:
-    """How to render the report.
+    """Options for rendering a report.
 
     media_type: the format; None if the report is not wanted as a document.
     section: render a section of a web page instead.

@@ -36,7 +36,7 @@ from verifier.whole_arrays import without_arrays
 _CACHE = Expectations()  # one per process: many submissions of a class answer the same problem
 
 
-def run_worker(connection: socket, memory: int, seconds: float) -> None:
+def worker_main(connection: socket, memory: int, seconds: float) -> None:
     """Judge tasks from a socket until it is closed.
 
     memory: bytes of data that this process may allocate. Python raises MemoryError beyond that.

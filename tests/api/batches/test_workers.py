@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 import api.command_line  # noqa: F401 -- adds the service's commands to the verifier's
 from api.batches.judging import judge_chunk
 from api.batches.retry import Interrupted, retry_while_unavailable
-from api.batches.worker import Worker, maintain_queue
+from api.batches.worker import BatchWorker, maintain_queue
 from api.service import Service, new_id
 from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState
@@ -98,16 +98,16 @@ def test_a_worker_told_to_stop_finishes_its_work_and_the_next_goes_on(
 ) -> None:
     service.start()
     batch = stored(service, *[WRONG] * 40)
-    first = Worker(service)
+    first = BatchWorker(service)
     first.start()
     wait_until(lambda: service.repository.batches.progress(batch.id).finished >= 1)
     with pytest.raises(RuntimeError, match="one worker a process"):
-        Worker(service).start()
+        BatchWorker(service).start()
     first.stop()
     done = service.repository.batches.progress(batch.id)
     assert done.states[ItemState.PENDING] > 0
     assert done.states[ItemState.REFUSED] == 0
-    second = Worker(service)
+    second = BatchWorker(service)
     second.start()
     wait_until(lambda: not service.repository.batches.unfinished())
     second.stop()
@@ -240,7 +240,7 @@ def test_what_kills_worker_after_worker_is_given_up(
 
 
 def test_connections_lost_in_the_middle_cost_no_submission(
-    fresh_database: Callable[[str], str], worker_of: Callable[[Service], Worker]
+    fresh_database: Callable[[str], str], worker_of: Callable[[Service], BatchWorker]
 ) -> None:
     service = Service(Settings(database_url=fresh_database("postgres"), processes=1, oracles=ORACLES))
     service.start()
@@ -258,12 +258,12 @@ def test_connections_lost_in_the_middle_cost_no_submission(
 
 
 @pytest.fixture
-def worker_of() -> Iterator[Callable[[Service], Worker]]:
+def worker_of() -> Iterator[Callable[[Service], BatchWorker]]:
     """Start a worker, and stop it and its service at the end."""
     with ExitStack() as stack:
 
-        def start(service: Service) -> Worker:
-            worker = Worker(service)
+        def start(service: Service) -> BatchWorker:
+            worker = BatchWorker(service)
             stack.callback(service.stop)
             worker.start()
             stack.callback(worker.stop)
