@@ -1,4 +1,4 @@
-"""The contract's documents as the OpenAPI page shows them. Reading and judging them is the verifier's."""
+"""Models of the JSON documents. Their docstrings are descriptions in the OpenAPI document."""
 
 from typing import Any, Literal
 

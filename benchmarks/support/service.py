@@ -16,9 +16,9 @@ from types import MappingProxyType
 from typing import Any
 
 from api.service import utc_now
+from api.services.tokens import issue
 from api.storage.database import open_repository
 from api.storage.records import Role
-from api.tokens import issue
 from verifier.examples import example_document
 
 EXAMPLE = example_document("wrong-layer")

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from api.service import Service
+from api.services.tokens import issue
 from api.storage.records import Role
-from api.tokens import issue
 from verifier.examples import example_document
 
 RIGHT = example_document("sigmoid-mse")

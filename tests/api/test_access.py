@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.service import Service
+from api.services.tokens import issue
 from api.storage.records import Role
-from api.tokens import issue
 from tests.api.conftest import Serve
 from verifier.documents.json_text import write
 from verifier.examples import example_document

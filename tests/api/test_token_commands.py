@@ -10,9 +10,9 @@ from typer.testing import CliRunner, Result
 
 from api.command_line import cli
 from api.service import utc_now
+from api.services.tokens import authenticate
 from api.storage.database import open_repository
 from api.storage.records import Role, StoredAssignment
-from api.tokens import authenticate
 from tests.api.conftest import DATABASES
 from tests.verifier.documenting import small_document
 from verifier.documents.assignment_reading import assignment_around

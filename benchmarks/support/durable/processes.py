@@ -14,10 +14,10 @@ from types import TracebackType
 import httpx2
 from sqlalchemy import func, select
 
+from api.services.tokens import issue
 from api.storage.database import open_repository
 from api.storage.records import Role
 from api.storage.tables import reports
-from api.tokens import issue
 
 _COMMAND = [sys.executable, "-c", "from api.command_line import main; main()"]
 _TIMEOUT = 180  # seconds for a response, including restarts

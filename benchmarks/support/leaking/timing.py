@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from api.service import Service
+from api.services.tokens import issue
 from api.settings import Settings
 from api.storage.records import Role
-from api.tokens import issue
 from benchmarks.load import running_service
 from benchmarks.support.leaking.question import PROBLEM, Gradients, judged, report_text, right
 from benchmarks.support.leaking.telling import bugs

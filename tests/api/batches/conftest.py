@@ -10,10 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.services.tokens import issue
 from api.settings import Settings
 from api.storage.records import Role
 from api.storage.repository import Repository
-from api.tokens import issue
 from tests.api.conftest import DATABASES
 from verifier.documents.files import write_document
 from verifier.examples import example_document

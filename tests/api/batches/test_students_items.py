@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.batches.item_judging import judge_item
+from api.batches.judging import judge_item
 from api.service import Service, new_id
 from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState, StoredAssignment
