@@ -1,4 +1,4 @@
-"""Arrays by name looked at in blocks: small ones together, large ones in rows that stay in cache."""
+"""Iterate over named arrays in blocks that fit the cache: small arrays together, large ones in rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from reference_impl.array import Array
 from verifier.by_rows import ALL, ArraysByRows, EstimatesByRows, Rows, Which
 from verifier.estimate import Estimate
 
-BLOCK = 1 << 14  # entries: 128 kB an array, a dozen of which stay in one core's cache
+BLOCK = 1 << 14  # entries: 128 kB per array; a dozen such arrays fit one core's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class _Part:
 
 
 class Block:
-    """Some parts as one flat array after the other; what is reduced is reduced part by part."""
+    """Some parts of named arrays, concatenated flat; reductions are computed part by part."""
 
     def __init__(self, parts: Sequence[_Part], sizes: Sequence[int], owners: Sequence[int]) -> None:
         self._parts = parts
@@ -34,6 +34,7 @@ class Block:
         return cls([_Part("", ALL)], [array.size], [0])
 
     def of(self, arrays: Mapping[str, Array]) -> Array:
+        """Return the block's part of the arrays."""
         if self._starts is None:
             name, rows = self._parts[0].name, self._parts[0].rows
             if isinstance(arrays, ArraysByRows):
@@ -42,30 +43,34 @@ class Block:
         return np.concatenate([arrays[part.name][part.rows].ravel() for part in self._parts])
 
     def of_estimates(self, estimates: Mapping[str, Estimate]) -> Rows:
-        """Give values and errors; slopes are not asked."""
+        """Return the block's values and errors, without slopes."""
         if self._starts is None:
             return _rows(estimates, self._parts[0])
-        own = [_in_all_columns(estimates, part) for part in self._parts]
+        parts = [_in_all_columns(estimates, part) for part in self._parts]
         return Rows(
-            np.concatenate([part.value.ravel() for part in own]),
-            np.concatenate([part.error.ravel() for part in own]),
+            np.concatenate([part.value.ravel() for part in parts]),
+            np.concatenate([part.error.ravel() for part in parts]),
         )
 
     def largest(self, values: Array) -> Array:
+        """Return the maximum of each part."""
         return self._reduced(np.maximum, values)
 
     def total(self, values: Array) -> Array:
+        """Return the sum of each part."""
         return self._reduced(np.add, values)
 
     def products(self, x: Array, y: Array) -> Array:
+        """Return the inner product of x and y for each part."""
         if self._starts is None:
             return np.asarray([np.vdot(x, y)])
         return self._reduced(np.add, x * y)
 
-    def count(self, which: Array) -> Array:
+    def count(self, mask: Array) -> Array:
+        """Return the number of True entries of each part."""
         if self._starts is None:
-            return np.asarray([np.count_nonzero(which)])
-        return self._reduced(np.add, which.astype(np.int64))
+            return np.asarray([np.count_nonzero(mask)])
+        return self._reduced(np.add, mask.astype(np.int64))
 
     def _reduced(self, operation: np.ufunc, values: Array) -> Array:
         if self._starts is None:
@@ -76,20 +81,20 @@ class Block:
 def _rows(estimates: Mapping[str, Estimate], part: _Part) -> Rows:
     if isinstance(estimates, EstimatesByRows):
         return estimates.rows(part.name, part.rows)
-    own = estimates[part.name]
-    return Rows(np.atleast_1d(own.value[part.rows]), np.atleast_1d(own.error[part.rows]))
+    estimate = estimates[part.name]
+    return Rows(np.atleast_1d(estimate.value[part.rows]), np.atleast_1d(estimate.error[part.rows]))
 
 
 def _in_all_columns(estimates: Mapping[str, Estimate], part: _Part) -> Rows:
-    found = _rows(estimates, part)
-    if found.columns is None:
-        return found
+    rows = _rows(estimates, part)
+    if rows.columns is None:
+        return rows
     whole = estimates[part.name]
     return Rows(whole.value[part.rows], whole.error[part.rows])
 
 
 def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
-    """Put small parameters together, and cut large ones into rows."""
+    """Yield blocks: small parameters together, large ones split into rows."""
     parts: list[_Part] = []
     sizes: list[int] = []
     owners: list[int] = []
@@ -98,7 +103,7 @@ def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
         if entries + array.size > BLOCK and parts:
             yield Block(parts, sizes, owners)
             parts, sizes, owners, entries = [], [], [], 0
-        if array.size <= BLOCK or array.ndim < 2:  # one axis has no rows
+        if array.size <= BLOCK or array.ndim < 2:  # a vector is not split
             parts.append(_Part(name, ALL))
             sizes.append(array.size)
             owners.append(owner)

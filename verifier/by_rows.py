@@ -1,7 +1,7 @@
-"""Arrays by name that are products: worked out whole where they are asked by name, or rows at a time.
+"""Lazy mappings of arrays that are products: computed whole by name, or a few rows at a time.
 
-A large weight's gradient is zᵀδ. Who looks at it in blocks that stay in cache needs no whole array, whose
-memory costs more than the product.
+The gradient of a large weight is zᵀδ. Reading it in blocks that fit the cache avoids the whole array, whose
+memory costs more time than the product.
 """
 
 from abc import ABC, abstractmethod
@@ -16,36 +16,39 @@ from reference_impl.array import Array
 from verifier.estimate import Estimate
 
 Which = slice | EllipsisType
-ALL: Which = ...  # of an array of no axis too
-Whole = TypeVar("Whole")
+ALL: Which = ...  # works for arrays without axes, too
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Some rows of an estimate without slopes. columns: which these are of its columns; None: all of them."""
+    """Some rows of an estimate without slopes.
+
+    columns: indices of the columns that are present; None if all are.
+    """
 
     value: Array
     error: Array
     columns: Array | None = None
 
 
-class _Named(Mapping[str, Whole], Generic[Whole], ABC):
-    """A mapping that works out each value once."""
+class _LazyMapping(Mapping[str, Value], Generic[Value], ABC):
+    """A mapping with given names that computes each value once."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
-        self._known: dict[str, Whole] = {}
+        self._cache: dict[str, Value] = {}
 
     @abstractmethod
-    def _whole(self, name: str) -> Whole: ...
+    def _whole(self, name: str) -> Value: ...
 
-    def __getitem__(self, name: str) -> Whole:
-        if name not in self._known:
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._cache:
             if name not in self._names:
                 raise KeyError(name)
-            with np.errstate(all="ignore"):  # what is not finite is unknown
-                self._known[name] = self._whole(name)
-        return self._known[name]
+            with np.errstate(all="ignore"):  # values that are not finite count as unknown
+                self._cache[name] = self._whole(name)
+        return self._cache[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -54,24 +57,24 @@ class _Named(Mapping[str, Whole], Generic[Whole], ABC):
         return len(self._names)
 
 
-class ArraysByRows(_Named[Array]):
-    """Arrays of two axes, or one."""
+class ArraysByRows(_LazyMapping[Array]):
+    """A lazy mapping of arrays with one or two axes."""
 
     @abstractmethod
     def rows(self, name: str, which: Which) -> Array:
-        """Give some rows of an array of two axes."""
+        """Return some rows of an array with two axes."""
 
 
-class EstimatesByRows(_Named[Estimate]):
-    """Estimates of parameters near no kink: none has slopes."""
+class EstimatesByRows(_LazyMapping[Estimate]):
+    """A lazy mapping of estimates without slopes: no parameter is near a kink."""
 
     @abstractmethod
     def rows(self, name: str, which: Which) -> Rows:
-        """Give some rows of an estimate. A value or an error that is not finite: nothing is known.
+        """Return some rows of an estimate. An entry whose value or error is not finite is unknown.
 
-        Whoever asks keeps numpy quiet about overflow.
+        The caller suppresses numpy's overflow warnings.
         """
 
     def sharpened(self) -> bool:
-        """Take sharper, dearer ways from now on where values are vague; say whether anything changed."""
+        """Recompute vague values with sharper, slower methods; return True if anything changed."""
         return False

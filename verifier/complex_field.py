@@ -1,4 +1,4 @@
-"""Formulas over numpy's complex numbers, for steps along the imaginary axis."""
+"""The field of complex numpy arrays, for evaluating formulas with imaginary steps."""
 
 from math import pi, sqrt
 
@@ -6,13 +6,15 @@ import numpy as np
 
 from reference_impl.array import Array
 
-_SERIES_UP_TO = 1.0  # where so many terms of either form reach the last digit
+_SERIES_LIMIT = 1.0  # below it the series converges, above it the fraction, to the last digit
 _SERIES_TERMS = 30
 _FRACTION_TERMS = 220
-_FARTHEST = 27.0  # erfc(27) underflows
+_UNDERFLOW_FROM = 27.0  # erfc(27) underflows
 
 
 class _ComplexField:
+    """Elementary functions over complex arrays; see `reference_impl.field.Field`."""
+
     def exp(self, x: Array) -> Array:
         return np.asarray(np.exp(x))
 
@@ -42,12 +44,12 @@ COMPLEX = _ComplexField()
 
 
 def _erfc(x: Array) -> Array:
-    """erfc for numbers near the real axis, independent of the rational approximations of the reference.
+    """Return erfc near the real axis, independently of the rational approximations of the reference.
 
     Source: Abramowitz & Stegun, 7.1.6 (a series of terms of one sign) and 7.1.14 (a continued fraction).
     """
     positive = np.where(x.real < 0, -x, x)
-    near = positive.real < _SERIES_UP_TO
+    near = positive.real < _SERIES_LIMIT
     small = np.where(near, positive, 0)
     term = small
     total = small
@@ -56,8 +58,8 @@ def _erfc(x: Array) -> Array:
         total = total + term
     series = 1 - 2 / sqrt(pi) * np.exp(-small * small) * total
 
-    large = np.where(near, _SERIES_UP_TO, positive)
-    large = np.where(large.real > _FARTHEST, _FARTHEST + 1j * large.imag, large)
+    large = np.where(near, _SERIES_LIMIT, positive)
+    large = np.where(large.real > _UNDERFLOW_FROM, _UNDERFLOW_FROM + 1j * large.imag, large)
     fraction = large
     for n in range(_FRACTION_TERMS, 0, -1):
         fraction = large + (n / 2) / fraction

@@ -1,4 +1,4 @@
-"""A number never travels without its error, and the error says what it is."""
+"""Values with their errors, and the meaning of an error."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reference_impl.array import Array
 
 
 class Allowing(Protocol):
-    """What says how much honest arithmetic may lose, and of what, by the names of gradients."""
+    """Rounding errors and scales of gradients, by name."""
 
     @property
     def allowance(self) -> Mapping[str, Array]: ...
@@ -21,19 +21,19 @@ class Allowing(Protocol):
 
 
 class Uncertainty(StrEnum):
-    """What an error means."""
+    """Meaning of an error."""
 
-    BOUND = "bound"  # the true value lies within it, proved
+    BOUND = "bound"  # the true value is proved to lie within it
     ESTIMATE = "estimate"  # the true value is expected within it
-    UNKNOWN = "unknown"  # nothing is known
+    UNKNOWN = "unknown"  # the entry is unknown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """value ± error, entry by entry, in one shape. An infinite error: this oracle cannot tell.
+    """value ± error, entry by entry, in one shape. An infinite error marks an entry as unknown.
 
-    slopes: where a kink makes a set of slopes right (the subdifferential), that set's half width about
-    `value`, 0 elsewhere; None where there is no kink.
+    slopes: half width of the subdifferential about `value` where a kink allows several slopes, 0 elsewhere;
+    None if there is no kink.
     """
 
     value: Array
@@ -42,22 +42,22 @@ class Estimate:
 
     @property
     def reach(self) -> Array:
-        """How far from `value` a right answer may be."""
+        """Return the largest distance from `value` that a correct answer may have."""
         return self.error if self.slopes is None else self.error + self.slopes
 
 
 class WithinRounding(Mapping[str, Estimate]):
-    """Values whose errors are what honest arithmetic loses on the problem, worked out for whom they matter.
+    """Values whose errors are the rounding errors of the problem, computed only when they are needed.
 
-    The values `by_name` alone say enough where they lie within a bound that is known already.
+    by_name: the values alone, for callers that compare them with a bound they already have.
     """
 
-    def __init__(self, values: Mapping[str, Array], honest: Allowing) -> None:
+    def __init__(self, values: Mapping[str, Array], float64_rounding: Allowing) -> None:
         self.by_name = values
-        self._honest = honest
+        self._float64_rounding = float64_rounding
 
     def __getitem__(self, name: str) -> Estimate:
-        return Estimate(self.by_name[name], self._honest.allowance[name])
+        return Estimate(self.by_name[name], self._float64_rounding.allowance[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.by_name)
@@ -68,10 +68,10 @@ class WithinRounding(Mapping[str, Estimate]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One oracle's answer to a problem.
+    """The answer of one oracle to a problem.
 
-    gradient: an Estimate for each parameter by name; empty where the oracle could not be asked.
-    reason: why it could not be asked, or why entries are missing; empty otherwise.
+    gradient: an Estimate for each parameter by name; empty if the oracle could not run.
+    reason: why it could not run, or why entries are missing; empty otherwise.
     """
 
     gradient: Mapping[str, Estimate]
@@ -80,17 +80,17 @@ class Answer:
 
 
 def with_slopes_of(wider: Mapping[str, Estimate], reference: Mapping[str, Estimate]) -> dict[str, Estimate]:
-    """Give the reference, but at kinks that a wider look reaches what that look says."""
-    found: dict[str, Estimate] = {}
+    """Return the reference estimates, replaced by `wider` where that one covers a kink."""
+    estimates: dict[str, Estimate] = {}
     for name, estimate in reference.items():
         slopes = wider[name].slopes
         if slopes is None:
-            found[name] = estimate
+            estimates[name] = estimate
             continue
-        kinked = slopes > 0
-        found[name] = Estimate(
-            np.where(kinked, wider[name].value, estimate.value),
-            np.where(kinked, wider[name].error, estimate.error),
+        at_kink = slopes > 0
+        estimates[name] = Estimate(
+            np.where(at_kink, wider[name].value, estimate.value),
+            np.where(at_kink, wider[name].error, estimate.error),
             slopes,
         )
-    return found
+    return estimates

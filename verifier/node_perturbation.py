@@ -1,6 +1,6 @@
-"""How each example's loss responds when one unit moves: the black box that differences look into.
+"""Compute how each example's loss responds to a perturbation of one unit, for finite differences.
 
-Since ∂a_j/∂w_ij = z_i exactly, the responses δ of all units give the gradient of every weight. Moving one
+Since ∂a_j/∂w_ij = z_i exactly, the responses δ of all units give the gradient of every weight. A perturbed
 unit changes the next layer by a rank-one update, and units and examples batch into one array.
 """
 
@@ -16,13 +16,16 @@ from reference_impl.problem import Problem, example_losses
 
 CHUNK = 1 << 16  # numbers in one intermediate array: 512 kB of float64, half a core's cache
 
-_FEW_ROWS = 8  # of fewer, a product costs its call
-_SMALL_PRODUCT = 1 << 18  # multiplications, up to which OpenBLAS starts no threads to be waited for
+_FEW_ROWS = 8  # rows; for fewer, a product costs less than its call
+_SMALL_PRODUCT = 1 << 18  # multiplications, up to which OpenBLAS starts no threads
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moves:
-    """Perturbations of one layer, each of one unit. units: (moves,). steps: (sides, moves, N), added to a."""
+    """Perturbations of one layer, each of one unit.
+
+    units: (moves,). steps: (sides, moves, N), added to a.
+    """
 
     units: Array
     steps: Array
@@ -30,7 +33,10 @@ class Moves:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Responses:
-    """What some of the moves did. losses: (sides, moves, N). smooth: (moves, N), no kink was reached."""
+    """Results of some perturbations.
+
+    losses: (sides, moves, N). smooth: (moves, N), True if no kink was crossed.
+    """
 
     moves: slice
     losses: Array
@@ -40,27 +46,28 @@ class Responses:
 def responses(
     problem: Problem, trace: Trace, layer: int, count: int, sides: int, moves: Callable[[slice], Moves]
 ) -> Iterator[Responses]:
-    """Make `count` moves in `layer`, each from the unmoved network, in chunks that fit the cache."""
+    """Yield the responses to `count` perturbations in `layer`, in chunks that fit the cache."""
     for chunk in chunks_of(problem, layer, count, sides, CHUNK):
         yield responded(problem, trace, layer, chunk, moves(chunk))
 
 
 def chunks_of(problem: Problem, layer: int, count: int, sides: int, numbers: int) -> Iterator[slice]:
-    """Cut moves into chunks of which no intermediate array has more than so many numbers."""
-    first = layer + _passes_on_alone(problem, layer)  # whose pre-activations are held for every move
-    widest = max(own.weight.shape[1] for own in problem.parameters[first:])
+    """Split perturbations into chunks whose intermediate arrays have at most `numbers` numbers."""
+    # the first layer whose pre-activations are stored for every perturbation
+    first = layer + _is_rank_one(problem, layer)
+    widest = max(parameters.weight.shape[1] for parameters in problem.parameters[first:])
     width = max(1, numbers // (sides * problem.batch.size * widest))
     for start in range(0, count, width):
         yield slice(start, min(start + width, count))
 
 
 def moves_of(steps: Array, units: Array) -> Callable[[slice], Moves]:
-    """Move each of some units of a layer in every example. Shapes: steps (sides, N, all units)."""
+    """Return a function from a chunk to perturbations of `units`. Shapes: steps (sides, N, all units)."""
     return lambda chunk: Moves(units[chunk], steps[:, :, units[chunk]].transpose(0, 2, 1))
 
 
-def _passes_on_alone(problem: Problem, layer: int) -> bool:
-    """Whether a unit that moves changes the next layer by one row of its weights."""
+def _is_rank_one(problem: Problem, layer: int) -> bool:
+    """True if a perturbed unit changes the next layer by one row of its weights."""
     derivative = problem.network.layers[layer].activation.derivative
     return derivative is not None and layer < len(problem.parameters) - 1
 
@@ -70,44 +77,44 @@ def _activated(problem: Problem, index: int, a: Array) -> Array:
     return z * problem.batch.masks[index] if index in problem.batch.masks else z
 
 
-def _times(outputs: Array, weight: Array) -> Array:
-    """Multiply (sides, moves, N, in) by (in, out), in one thread of BLAS where products are small."""
+def _matmul(outputs: Array, weight: Array) -> Array:
+    """Multiply (sides, moves, N, in) by (in, out), with BLAS in one thread if the products are small."""
     examples = outputs.shape[-2]
     if examples >= _FEW_ROWS and examples * weight.size <= _SMALL_PRODUCT:
         return np.asarray(outputs @ weight)
-    found = outputs.reshape(-1, outputs.shape[-1]) @ weight
-    return np.asarray(found.reshape(*outputs.shape[:-1], -1))
+    product = outputs.reshape(-1, outputs.shape[-1]) @ weight
+    return np.asarray(product.reshape(*outputs.shape[:-1], -1))
 
 
 def _crosses(kink: Kink, a: Array) -> Array:
-    """Whether a sign about a kink differs between the sides: (sides, moves, N, out) -> (moves, N)."""
+    """True if a kink lies between two sides: (sides, moves, N, out) -> (moves, N)."""
     side = np.sign(a - kink.at)
     return np.asarray((side != side[:1]).any(axis=(0, -1)))
 
 
 def responded(problem: Problem, trace: Trace, layer: int, chunk: slice, moves: Moves) -> Responses:
-    """Make one chunk of moves."""
+    """Return the responses to one chunk of perturbations."""
     a, z = trace.a, trace.z
-    moved, which = moves.steps, moves.units
-    sides, count, examples = moved.shape
+    steps, units = moves.steps, moves.units
+    sides, count, examples = steps.shape
     last = len(problem.parameters) - 1
     activation = problem.network.layers[layer].activation
-    own = a[layer].T[which] + moved  # (sides, moves, N)
+    perturbed = a[layer].T[units] + steps  # (sides, moves, N)
     smooth = np.ones((count, examples), dtype=bool)
 
-    if _passes_on_alone(problem, layer):
+    if _is_rank_one(problem, layer):
         for kink in activation.kinks:
-            smooth &= ~_crosses(kink, own[..., None])
-        mask = problem.batch.masks[layer].T[which] if layer in problem.batch.masks else 1.0
-        change = activation.forward(own) * mask - z[layer + 1].T[which]
-        # dead weights must not turn an overflow of the change into NaN for units that do not see it
-        rows = problem.parameters[layer + 1].weight[which][None, :, None, :]
+            smooth &= ~_crosses(kink, perturbed[..., None])
+        mask = problem.batch.masks[layer].T[units] if layer in problem.batch.masks else 1.0
+        change = activation.forward(perturbed) * mask - z[layer + 1].T[units]
+        # a weight of 0 must not turn an overflow of the change into NaN
+        rows = problem.parameters[layer + 1].weight[units][None, :, None, :]
         current = change[..., None] * rows
         current += a[layer + 1]
         index = layer + 1
     else:
-        current = np.broadcast_to(a[layer], (sides, count, *a[layer].shape)).astype(own.dtype)
-        current[:, np.arange(count), :, which] = np.moveaxis(own, 1, 0)
+        current = np.broadcast_to(a[layer], (sides, count, *a[layer].shape)).astype(perturbed.dtype)
+        current[:, np.arange(count), :, units] = np.moveaxis(perturbed, 1, 0)
         index = layer
     while True:
         for kink in problem.network.layers[index].activation.kinks:
@@ -118,6 +125,6 @@ def responded(problem: Problem, trace: Trace, layer: int, chunk: slice, moves: M
             return Responses(chunk, losses, smooth)
         index += 1
         parameters = problem.parameters[index]
-        current = _times(outputs, parameters.weight)
+        current = _matmul(outputs, parameters.weight)
         if parameters.bias is not None:
             current += parameters.bias

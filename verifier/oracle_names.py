@@ -1,19 +1,19 @@
-"""The names of all oracles, of layers and of graphs; those of graphs are read when first asked for."""
+"""Names of all oracles, for layers and for graphs; the graph table is imported on first use."""
 
 from verifier.oracles import ORACLES
 
-JUDGE = "high_precision"  # of both tables; settles what other oracles dispute
+JUDGE = "high_precision"  # in both tables; resolves contradictions between oracles
 
 
 def all_names() -> list[str]:
-    """Give every name once, those of layers first."""
-    from verifier.graphs.oracles import GRAPH_ORACLES  # with every operation; layers need none
+    """Return every name once, those of the layer oracles first."""
+    from verifier.graphs.oracles import GRAPH_ORACLES  # deferred import: loads every graph operation
 
     return list(dict.fromkeys([*ORACLES, *GRAPH_ORACLES]))
 
 
 def is_of_graphs(name: str) -> bool:
-    """Say whether an oracle of graphs has that name."""
+    """True if a graph oracle has that name."""
     from verifier.graphs.oracles import GRAPH_ORACLES
 
     return name in GRAPH_ORACLES

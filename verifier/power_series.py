@@ -1,4 +1,4 @@
-"""Formulas over power series of balls (FLINT's arb): a value and its derivative at any number of digits."""
+"""The field of power series of balls (FLINT's arb): values and derivatives to any number of digits."""
 
 from threading import Lock
 from typing import Any
@@ -7,11 +7,11 @@ import numpy as np
 
 from reference_impl.array import Array
 
-PRECISION_IS_GLOBAL = Lock()  # FLINT's working precision belongs to the process, not to the thread
+PRECISION_IS_GLOBAL = Lock()  # FLINT's working precision is global to the process
 
 
 class PowerSeries:
-    """The field of formulas: arrays of power series a + ε, whose second coefficient is the derivative."""
+    """Arrays of power series a + ε, whose second coefficient is the derivative."""
 
     def __init__(self, flint: Any) -> None:
         self._flint = flint
@@ -23,7 +23,7 @@ class PowerSeries:
         self.tanh = np.frompyfunc(self._tanh, 1, 1)
 
     def where_positive(self, x: Array, then: Array, otherwise: Array) -> Array:
-        """Choose by the sign of the constant term; where its ball holds 0 inside, enclose both branches."""
+        """Select by the sign of the constant term; a ball around 0 returns the union of both branches."""
         return np.asarray(np.frompyfunc(self._choose, 3, 1)(x, then, otherwise))
 
     def _choose(self, x: Any, then: Any, otherwise: Any) -> Any:
@@ -38,7 +38,8 @@ class PowerSeries:
         return np.asarray(np.frompyfunc(self._flint.arb, 1, 1)(middles.max(axis=-1, keepdims=True)))
 
     def _tanh(self, x: Any) -> Any:
-        negative = x[0].mid() < 0  # either form is right on both sides; this one keeps the exponential small
+        # both forms are correct for either sign; this choice keeps the exponential small
+        negative = x[0].mid() < 0
         decay = (2 * x if negative else -2 * x).exp()
         size = (1 - decay) / (1 + decay)
         return -size if negative else size

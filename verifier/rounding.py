@@ -1,12 +1,12 @@
-"""What honest arithmetic of a given precision loses on a problem: no tolerance needs tuning.
+"""Estimate the rounding error of a correct implementation in a given precision.
 
 Standard deviations of the rounding errors are carried to first order beside the values, forward and backward.
-A sum S of n terms t, in an order that nobody knows, adds u/√3 · √((1 + n/6) Σ t² + n S²/3): the root mean
-square of its partial sums in a random order, which form a Brownian bridge (compare Higham & Mary, SIAM J.
-Sci. Comput. 41, 2019, A2815). Elementary functions add what their textbook formula loses (the tables'
-`roundoff`).
+A sum S of n terms t in an unknown order adds u/√3 · √((1 + n/6) Σ t² + n S²/3): the root mean square of its
+partial sums in a random order, which form a Brownian bridge (compare Higham & Mary, SIAM J. Sci. Comput. 41,
+2019, A2815). Elementary functions add the error of their textbook formula (`roundoff` in the tables of
+activations and losses).
 
-Error: an estimate, not a bound; `benchmarks/soundness.py` holds it against what is really lost.
+Error: an estimate and no bound; `benchmarks/soundness.py` compares it with measured rounding errors.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,13 +44,14 @@ ByParameter = Mapping[str, Array]
 
 @dataclass(frozen=True, eq=False)
 class Rounding:
-    """What rounding may cost, `DEVIATIONS` standard deviations.
+    """Rounding errors of a problem's losses, risk and gradient: `DEVIATIONS` standard deviations.
 
-    trace: the forward pass whose rounding this is, for oracles that start from it.
-    example_losses: (N,), of each example's loss, whose values are `losses`. loss: of the risk, `risk`.
-    kinks: by layer, (N, out), where rounding may carry a pre-activation over a kink.
-    scale: Σ of |contributions| to each entry, by parameter.
-    allowances: how to work out, when first asked, what `allowance` holds.
+    trace: the forward pass that the errors belong to; oracles reuse it.
+    losses, example_losses: (N,), the loss of each example, and its rounding error.
+    risk, loss: the risk, and its rounding error.
+    kinks: by layer, (N, out), True where rounding may move a pre-activation across a kink.
+    scale: Σ of |contributions| to each gradient entry, by parameter.
+    allowances: computes `allowance` on first use.
     """
 
     trace: Trace
@@ -64,151 +65,156 @@ class Rounding:
 
     @cached_property
     def allowance(self) -> ByParameter:
-        """What each entry may lose, by parameter."""
+        """Return the rounding error of each gradient entry, by parameter."""
         return self.allowances()
 
 
-@np.errstate(all="ignore")  # what overflows is unknown, and judged so by whoever compares
+@np.errstate(all="ignore")  # overflow gives infinite errors, which the comparison handles
 def rounding(problem: Problem, trace: Trace, precision: Precision, *, independent: bool = False) -> Rounding:
-    """Estimate the rounding of a backpropagation in `precision`, entry by entry, on either side of a kink.
+    """Estimate the rounding error of backpropagation in `precision`, entry by entry.
 
-    independent: see `RoundingArithmetic`. What passes then passes without it, too.
+    Near a kink the estimate covers the slopes on both sides.
+    independent: see `RoundingArithmetic`. It only makes the estimate smaller, so a gradient that passes
+    with it also passes without it.
     """
     arithmetic = RoundingArithmetic(precision, independent)
-    own = _Forward.of(problem, trace, arithmetic)
-    kinks = tuple(_near_kinks(problem, trace, own.of_a))
-    sides = [trace]
-    with_kinks = zip(problem.network.layers, kinks, strict=True)
-    if any(reached.any() for layer, reached in with_kinks if layer.activation.kinks):
-        sides.append(_on_the_steeper_side(problem, trace, kinks))
+    forward = _Forward.of(problem, trace, arithmetic)
+    kinks = tuple(_kink_masks(problem, trace, forward.a))
+    traces = [trace]
+    layers_and_kinks = zip(problem.network.layers, kinks, strict=True)
+    if any(near_kink.any() for layer, near_kink in layers_and_kinks if layer.activation.kinks):
+        traces.append(_trace_on_steeper_side(problem, trace, kinks))
 
     def allowances() -> ByParameter:
-        first, *others = sides
+        first, *others = traces
         with np.errstate(all="ignore"):
-            found = [_allowances(problem, first, arithmetic, own)]
-            found += [
-                _allowances(problem, side, arithmetic, _Forward.of(problem, side, arithmetic))
-                for side in others
+            candidates = [_allowances(problem, first, arithmetic, forward)]
+            candidates += [
+                _allowances(problem, other, arithmetic, _Forward.of(problem, other, arithmetic))
+                for other in others
             ]
-            return _largest(found)
+            return _entrywise_maximum(candidates)
 
     terms, of_preactivation = terms_of_last_layer(problem)
     values = terms.value(trace.a[-1] if of_preactivation else trace.outputs, problem.batch.targets)
     losses = losses_of_terms(problem, values)
     risk = risk_of_losses(problem, losses)
-    of_losses = _of_losses(problem, trace, arithmetic, own.of_a[-1], own.of_z[-1], values)
-    of_risk = _of_risk(problem, arithmetic, losses, of_losses, risk)
+    loss_deviations = _loss_deviations(problem, trace, arithmetic, forward.a[-1], forward.z[-1], values)
+    risk_deviation = _risk_deviation(problem, arithmetic, losses, loss_deviations, risk)
     return Rounding(
         trace,
         losses,
-        DEVIATIONS * of_losses,
-        DEVIATIONS * of_risk,
+        DEVIATIONS * loss_deviations,
+        DEVIATIONS * risk_deviation,
         risk,
         kinks,
-        Scales(problem, sides),
+        Scales(problem, traces),
         allowances,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Forward:
-    """Deviations of weights, and of a and z of every layer; z starts with the inputs."""
+    """Standard deviations of the weights, and of a and z of every layer; z starts with the inputs."""
 
-    of_weights: list[Array]
-    of_a: list[Array]
-    of_z: list[Array]
+    weights: list[Array]
+    a: list[Array]
+    z: list[Array]
 
     @classmethod
     def of(cls, problem: Problem, trace: Trace, arithmetic: RoundingArithmetic) -> "_Forward":
-        of_weights = [arithmetic.converted(own.weight) for own in problem.parameters]
-        return cls(of_weights, *forward_deviations(problem, trace, arithmetic, of_weights))
+        weights = [arithmetic.converted(layer.weight) for layer in problem.parameters]
+        return cls(weights, *forward_deviations(problem, trace, arithmetic, weights))
 
 
 def _allowances(
     problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, forward: _Forward
 ) -> ByParameter:
     delta = deltas(problem, trace)
-    # examples whose outputs are alike have the output's errors in common, whatever their targets
-    alike = max(ALIKE, arithmetic.share_alike(trace.a[-1]))
-    of_delta = backward_deviations(
-        problem, trace, arithmetic, forward.of_weights, forward.of_a, forward.of_z[-1], delta
+    # examples with equal outputs share the errors of the output, whatever their targets are
+    common_share = max(ALIKE, arithmetic.share_alike(trace.a[-1]))
+    delta_deviations = backward_deviations(
+        problem, trace, arithmetic, forward.weights, forward.a, forward.z[-1], delta
     )
-    found: dict[str, Array] = {}
-    for index, own in enumerate(problem.parameters):
-        extra = penalty_gradient(problem, trace, index) if problem.risk.penalties else None
+    allowances: dict[str, Array] = {}
+    for index, layer in enumerate(problem.parameters):
+        penalty = penalty_gradient(problem, trace, index) if problem.risk.penalties else None
         deviation = gradient_deviations(
             arithmetic,
             trace.z[index],
-            forward.of_z[index],
+            forward.z[index],
             delta[index],
-            of_delta[index],
-            own.bias is not None,
-            extra,
-            alike,
+            delta_deviations[index],
+            layer.bias is not None,
+            penalty,
+            common_share,
         )
         deviation *= DEVIATIONS
-        inputs = own.weight.shape[0]
-        found[f"layers.{index}.weight"] = deviation[:inputs]
-        if own.bias is not None:
-            found[f"layers.{index}.bias"] = deviation[inputs:].reshape(own.bias.shape)
-    return found
+        inputs = layer.weight.shape[0]
+        allowances[f"layers.{index}.weight"] = deviation[:inputs]
+        if layer.bias is not None:
+            allowances[f"layers.{index}.bias"] = deviation[inputs:].reshape(layer.bias.shape)
+    return allowances
 
 
-def _largest(sides: list[ByParameter]) -> ByParameter:
-    first, *others = sides
-    found = dict(first)
+def _entrywise_maximum(candidates: list[ByParameter]) -> ByParameter:
+    first, *others = candidates
+    maxima = dict(first)
     for other in others:
-        found = {name: np.maximum(own, other[name]) for name, own in found.items()}
-    return found
+        maxima = {name: np.maximum(maximum, other[name]) for name, maximum in maxima.items()}
+    return maxima
 
 
-def _on_the_steeper_side(problem: Problem, trace: Trace, kinks: tuple[Array, ...]) -> Trace:
-    """Move the pre-activations near a kink just over to where the slope is larger."""
+def _trace_on_steeper_side(problem: Problem, trace: Trace, kinks: tuple[Array, ...]) -> Trace:
+    """Return the trace with the pre-activations near a kink moved just across it, to the larger slope."""
     moved = []
-    for layer, a, reached in zip(problem.network.layers, trace.a, kinks, strict=True):
+    for layer, a, near_kink in zip(problem.network.layers, trace.a, kinks, strict=True):
         for kink in layer.activation.kinks:
             side = np.inf if abs(kink.right) >= abs(kink.left) else -np.inf
-            a = np.where(reached, np.nextafter(kink.at, side), a)
+            a = np.where(near_kink, np.nextafter(kink.at, side), a)
         moved.append(a)
     return Trace(tuple(moved), trace.z)
 
 
-def _of_losses(
+def _loss_deviations(
     problem: Problem,
     trace: Trace,
     arithmetic: RoundingArithmetic,
-    of_a: Array,
-    of_outputs: Array,
+    a_deviation: Array,
+    output_deviation: Array,
     values: Array,
 ) -> Array:
-    """Give the deviation of each example's loss, whose terms are `values`."""
+    """Return the standard deviation of each example's loss, whose terms are `values`."""
     terms, of_preactivation = terms_of_last_layer(problem)
-    at, of_at = (trace.a[-1], of_a) if of_preactivation else (trace.outputs, of_outputs)
+    point, point_deviation = (
+        (trace.a[-1], a_deviation) if of_preactivation else (trace.outputs, output_deviation)
+    )
     targets = problem.batch.targets
-    own = arithmetic.lost(loss_properties(terms).value_roundoff(at, targets, values))
-    of_values = np.hypot(terms.gradient(at, targets) * of_at, own)
-    return arithmetic.of_row_sums(values, of_values) * abs(problem.risk.output_scale(values.shape[-1]))
+    formula_error = arithmetic.lost(loss_properties(terms).value_roundoff(point, targets, values))
+    value_deviations = np.hypot(terms.gradient(point, targets) * point_deviation, formula_error)
+    return arithmetic.of_row_sums(values, value_deviations) * abs(problem.risk.output_scale(values.shape[-1]))
 
 
-def _of_risk(
-    problem: Problem, arithmetic: RoundingArithmetic, losses: Array, of_losses: Array, risk: float
+def _risk_deviation(
+    problem: Problem, arithmetic: RoundingArithmetic, losses: Array, loss_deviations: Array, risk: float
 ) -> float:
-    """Give the deviation of the risk, of whose examples each has a loss and its deviation."""
-    (data,) = arithmetic.of_row_sums(losses[None], of_losses[None]) * problem.risk.example_scale(losses.size)
+    """Return the standard deviation of the risk, from the losses of the examples and their deviations."""
+    scale = problem.risk.example_scale(losses.size)
+    (deviation,) = arithmetic.of_row_sums(losses[None], loss_deviations[None]) * scale
     for penalty in problem.risk.penalties:
         arrays = [w for layer in problem.parameters for w in penalised(penalty, layer)]
         values = np.concatenate([NORMS[penalty.norm].value(w).ravel() for w in arrays])
         values = values * penalty.coefficient(losses.size)
-        (of_sum,) = arithmetic.of_row_sums(values[None], arithmetic.stored(values)[None])
-        data = np.hypot(data, of_sum)
-    return float(np.hypot(data, sqrt(2.0) * arithmetic.stored(np.asarray(risk))))
+        (sum_deviation,) = arithmetic.of_row_sums(values[None], arithmetic.stored(values)[None])
+        deviation = np.hypot(deviation, sum_deviation)
+    return float(np.hypot(deviation, sqrt(2.0) * arithmetic.stored(np.asarray(risk))))
 
 
-def _near_kinks(problem: Problem, trace: Trace, of_a: list[Array]) -> list[Array]:
-    found = []
-    for layer, a, deviation in zip(problem.network.layers, trace.a, of_a, strict=True):
-        reached = np.zeros(a.shape, dtype=bool)
+def _kink_masks(problem: Problem, trace: Trace, a_deviations: list[Array]) -> list[Array]:
+    masks = []
+    for layer, a, deviation in zip(problem.network.layers, trace.a, a_deviations, strict=True):
+        mask = np.zeros(a.shape, dtype=bool)
         for kink in layer.activation.kinks:
-            reached |= near(kink, a, deviation)
-        found.append(reached)
-    return found
+            mask |= near(kink, a, deviation)
+        masks.append(mask)
+    return masks

@@ -1,4 +1,4 @@
-"""Standard deviations made by single operations of one precision, and norms whose squares do not overflow."""
+"""Rounding errors of single operations in one precision, and norms whose squares do not overflow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.precision import Precision, rounded
 
-DEVIATIONS = 6.0  # standard deviations that honest arithmetic may err by
-_BLOCKS = 8  # of rows, between which partial sums are taken
-_MOST = 1.5  # times u Σ|partial sums|: the terms' own roundings, and orders that are worse than those seen
-_FEW = 8  # rows: up to so many, a random order's partial sums are as good as any
-_SQUARES_VANISH = 1e-140  # below it, relative to the largest, a square may have underflowed
-_LEAST_SUM = 1e-280  # of squares: what underflows, below 1e-307, is nothing beside it
-_MODERATE = 1e120  # squares up to it: what underflows of a product with one, below 1e-187, is nothing …
-_LEAST_PRODUCT = 1e-160  # … beside such a sum of products
+DEVIATIONS = 6.0  # allowed rounding error, in standard deviations
+_ROW_BLOCKS = 8  # blocks of rows, after each of which a partial sum is taken
+_PARTIAL_SUMS_FACTOR = 1.5  # times u Σ|partial sums|: covers the terms' roundings and worse orders
+_FEW_ROWS = 8  # rows, up to which the partial sums of a random order are good enough
+_SQUARES_UNDERFLOW = 1e-140  # relative to the largest entry; a smaller square may have underflowed
+_MIN_SUM = 1e-280  # of a sum of squares: terms that underflow, below 1e-307, are negligible beside it
+_MAX_SQUARES = 1e120  # of a sum of squares: products with it that underflow, below 1e-187, …
+_MIN_PRODUCT = 1e-160  # … are negligible beside a sum of products of this size
 
 
 class RoundingArithmetic:
-    """What storing, summing, and textbook formulas lose in one precision.
+    """Rounding errors of storing, summing and textbook formulas in one precision.
 
-    independent: whether the roundings of a sum's terms are taken for independent, in a random order. That is
-    less than what structured batches lose, and quicker; float64's bounds cover them anyway.
+    independent: treat the roundings of a sum's terms as independent and in a random order. This is faster and
+    gives smaller errors than structured batches have; the bounds of float64 cover them anyway.
     """
 
     def __init__(self, precision: Precision, independent: bool = False) -> None:
@@ -33,177 +33,195 @@ class RoundingArithmetic:
         self._unit = precision.unit_roundoff
         self._underflow = precision.underflow
         self._largest = precision.largest
-        # a σ(a) has size log(largest) / largest where e^{−a} overflows and σ(a) is taken for 0
+        # a σ(a) is about log(largest) / largest where e^{−a} overflows and σ(a) becomes 0
         self._vanished = (1.0 + log(precision.largest)) / precision.largest
 
     @property
     def independent(self) -> bool:
-        """Whether the roundings of a sum's terms are taken for independent."""
+        """True if the roundings of a sum's terms are treated as independent."""
         return self._independent
 
     @property
     def holds_given_numbers(self) -> bool:
-        """Whether given numbers, which are float64's, need no conversion."""
+        """True if the numbers of the problem, which are float64, need no conversion."""
         return self._precision.name == "float64"
 
     def converted(self, values: Array) -> Array:
-        """Give the error, known exactly, of converting given numbers to the precision."""
+        """Return the exact error of converting float64 numbers to the precision."""
         if self.holds_given_numbers:
             return np.zeros(values.shape)
         return np.asarray(np.abs(rounded(values, self._precision) - values))
 
     def stored(self, values: Array) -> Array:
-        """One rounding of each value, uniform within half a unit in the last place; infinite on overflow."""
+        """Return the error of one rounding, uniform within half a unit in the last place; inf on overflow."""
         deviation = np.abs(values)
         deviation *= self._unit / sqrt(3.0)
         deviation += self._underflow / sqrt(3.0)
         return self._infinite_on_overflow(deviation, values)
 
     def lost(self, units: Array) -> Array:
-        """A formula that loses so many units; 1 / (1 + eˣ) vanishes once eˣ overflows."""
+        """Return the error of a formula that loses `units` of roundoff."""
+        # 1 / (1 + eˣ) vanishes once eˣ overflows
         return np.asarray(np.where(units > 0, self._unit * units + self._vanished, 0.0))
 
     def summed(self, terms: int, squares: Array, total: Array) -> Array:
-        """A sum of so many products; `squares`: the root of the sum of their squares."""
+        """Return the error of a sum of `terms` products.
+
+        squares: the square root of the sum of their squares. total: the sum.
+        """
         unit = self._unit / sqrt(3.0)
         deviation = np.hypot(unit * sqrt(1.0 + terms / 6.0) * squares, unit * sqrt(terms / 3.0) * total)
         deviation += sqrt(terms / 3.0) * self._underflow
         return self._infinite_on_overflow(deviation, total)
 
     def summed_products(
-        self, x: Array, y: Array, squares: Array, total: Array, repeated: "Repetition"
+        self, x: Array, y: Array, squares: Array, total: Array, repetition: "Repetition"
     ) -> Array:
-        """Return what summing xᵀy over its rows loses, of shape (columns of x, columns of y).
+        """Return the error of summing xᵀy over its rows, of shape (columns of x, columns of y).
 
-        squares: √(x²ᵀ y²). total: xᵀy. In formats narrower than float64 terms may be so alike that sums round
-        them alike (`repetition`), and rows may be sorted, so that partial sums are larger than at random.
+        squares: √(x²ᵀ y²). total: xᵀy. In formats narrower than float64, terms may be so similar that sums
+        round them the same way (`repetition`), and sorted rows have larger partial sums than rows in random
+        order.
         """
         rows = len(x)
         if self._independent or rows < 3:
             return self.summed(rows, squares, total)
         unit, largest = self._unit / sqrt(3.0), largest_of(squares) or 1.0
         scaled_squares = np.square(squares / largest)
-        partial = rows / 6.0 * scaled_squares + rows / 3.0 * np.square(total / largest)
-        if rows > _FEW:
-            np.maximum(partial, _squares_of_partial_sums(x, y) / largest / largest, out=partial)
-        # roundings that are all alike add up to u Σ|s| at most, s the partial sums
-        each = np.minimum(unit * repeated.of_sums, _MOST * self._unit / DEVIATIONS * sqrt(rows))
-        deviation = largest * each * np.sqrt(scaled_squares + partial) + sqrt(rows / 3.0) * self._underflow
+        partial_sums = rows / 6.0 * scaled_squares + rows / 3.0 * np.square(total / largest)
+        if rows > _FEW_ROWS:
+            np.maximum(partial_sums, _squares_of_partial_sums(x, y) / largest / largest, out=partial_sums)
+        # equal roundings add up to at most u Σ|s|, where s are the partial sums
+        per_term = np.minimum(
+            unit * repetition.of_sums, _PARTIAL_SUMS_FACTOR * self._unit / DEVIATIONS * sqrt(rows)
+        )
+        deviation = (
+            largest * per_term * np.sqrt(scaled_squares + partial_sums) + sqrt(rows / 3.0) * self._underflow
+        )
         return self._infinite_on_overflow(deviation, total)
 
     def of_product_sums(self, x: Array, y: Array) -> tuple[Array, "Repetition"]:
-        """Return what summing x @ y over its inner axis loses, and how often its terms repeat."""
-        repeated = self.repetition(x.T, y)
-        return self.summed_products(x.T, y, root_of_squares(x, y), x @ y, repeated), repeated
+        """Return the error of summing x @ y over its inner axis, and the repetition of its terms."""
+        repetition = self.repetition(x.T, y)
+        return self.summed_products(x.T, y, root_of_squares(x, y), x @ y, repetition), repetition
 
-    def of_row_sums(self, terms: Array, of_terms: Array) -> Array:
-        """Return the deviation of sums along the last axis, whose terms deviate by `of_terms`: (rows, n)."""
-        own, repeated = self.of_product_sums(terms, np.ones((terms.shape[-1], 1)))
-        inherited = np.hypot.reduce(of_terms, axis=-1)[:, np.newaxis] * repeated.of_terms
-        return np.asarray(np.hypot(inherited, own)[:, 0])
+    def of_row_sums(self, terms: Array, deviations: Array) -> Array:
+        """Return the deviation of the sums of `terms`, (rows, n), over their last axis.
+
+        deviations: those of the terms.
+        """
+        sum_error, repetition = self.of_product_sums(terms, np.ones((terms.shape[-1], 1)))
+        term_error = np.hypot.reduce(deviations, axis=-1)[:, np.newaxis] * repetition.of_terms
+        return np.asarray(np.hypot(term_error, sum_error)[:, 0])
 
     def repetition(self, x: Array, y: Array) -> "Repetition":
-        """Return how many terms of each sum xᵀy, summed over rows, round alike.
+        """Return how many terms of each sum xᵀy over rows round the same way.
 
-        Terms are alike where both factors are, so the smaller of the two columns' means bounds it.
+        Terms are equal where both factors are, so the smaller mean of the two columns bounds their number.
         """
-        of_y = None if self._independent or len(x) < 2 else _alike(y, self._unit)
-        of_x = None if of_y is None else _alike(x, self._unit)
-        if of_x is None or of_y is None:
+        counts_y = None if self._independent or len(x) < 2 else _similar_counts(y, self._unit)
+        counts_x = None if counts_y is None else _similar_counts(x, self._unit)
+        if counts_x is None or counts_y is None:
             return Repetition(1.0, 1.0)
-        there_x, there_y = (x != 0).astype(float), (y != 0).astype(float)
+        nonzero_x, nonzero_y = (x != 0).astype(float), (y != 0).astype(float)
         return Repetition(
-            _root_of_mean(of_x, there_x, of_y, there_y),
-            _root_of_mean(of_x, np.square(x / scale_of(x)), of_y, np.square(y / scale_of(y))),
+            _root_of_mean(counts_x, nonzero_x, counts_y, nonzero_y),
+            _root_of_mean(counts_x, np.square(x / scale_of(x)), counts_y, np.square(y / scale_of(y))),
         )
 
     def twins(self, rows: Array) -> Array | None:
-        """Return √(how many rows are like each), (rows,): units of the same weights err alike.
+        """Return √(number of rows equal to each row), (rows,): units with equal weights have equal errors.
 
-        None if there are none, or if roundings are taken for independent.
+        None if no rows are equal, or if roundings are treated as independent.
         """
-        alike = None if self._independent or len(rows) < 2 else _alike(rows, self._unit)
-        return None if alike is None else np.asarray(np.sqrt(alike.min(axis=1, initial=np.inf)))
+        counts = None if self._independent or len(rows) < 2 else _similar_counts(rows, self._unit)
+        return None if counts is None else np.asarray(np.sqrt(counts.min(axis=1, initial=np.inf)))
 
     def share_alike(self, rows: Array) -> float:
-        """Return √ of the share of rows that are like another, a mean over rows; 0 if none are."""
+        """Return √(share of rows equal to a row), a mean over rows; 0 if no rows are equal."""
         twins = self.twins(rows)
         return 0.0 if twins is None else sqrt(float(np.mean(np.square(twins))) / len(rows))
 
     def repetition_of_rows(self, values: Array, places: Array, rows: int) -> Array | float:
-        """Return √(how many terms round alike) where rows of `values` are added up by place.
+        """Return √(number of terms that round the same way) where rows of `values` are summed by place.
 
         Shape: (rows, columns of values), or 1.
         """
         flat = values.reshape(-1, values.shape[-1])
-        alike = None if self._independent or len(flat) < 3 else _alike(flat, self._unit)
-        if alike is None:
+        similar = None if self._independent or len(flat) < 3 else _similar_counts(flat, self._unit)
+        if similar is None:
             return 1.0
         totals, counts = np.zeros((2, rows, flat.shape[1]))
-        np.add.at(totals, places.ravel(), alike)
+        np.add.at(totals, places.ravel(), similar)
         np.add.at(counts, places.ravel(), 1.0)
-        most = np.minimum(totals / np.maximum(counts, 1.0), counts)  # no more than there are
-        return np.asarray(np.sqrt(np.maximum(most, 1.0)))
+        means = np.minimum(totals / np.maximum(counts, 1.0), counts)  # at most the number of terms
+        return np.asarray(np.sqrt(np.maximum(means, 1.0)))
 
-    def of_product(self, x: Array, of_x: Array, y: Array, of_y: Array, alike: float, storing: float) -> Array:
-        """Give the deviation of xᵀy, summed over rows, where x and y deviate by `of_x` and `of_y`.
+    def of_product(
+        self, x: Array, std_x: Array, y: Array, std_y: Array, alike: float, storing: float
+    ) -> Array:
+        """Return the deviation of xᵀy, summed over rows, with deviations `std_x` of x and `std_y` of y.
 
-        alike: the share of their errors that all rows have in common. storing: how many roundings of the
-        finished sum. Squares vanish only where the sum of absolute values takes their place.
+        alike: the share of their errors that all rows have in common. storing: number of roundings of the
+        finished sum. Where squares underflow, the sum of absolute values takes their place.
         """
         if not self._independent:
-            return self._of_repeated_product(x, of_x, y, of_y, alike, storing)
+            return self._repeated_product_deviation(x, std_x, y, std_y, alike, storing)
         unit_x, unit_y = scale_of(x), scale_of(y)
-        inherits = bool(of_x.any())
-        relative = max(self._unit, scale_of(of_y) / unit_y, scale_of(of_x) / unit_x if inherits else 0.0)
+        x_deviates = bool(std_x.any())
+        relative_x = scale_of(std_x) / unit_x if x_deviates else 0.0
+        relative = max(self._unit, scale_of(std_y) / unit_y, relative_x)
         rows, unit = x.shape[0], self._unit / sqrt(3.0) / relative
-        each, finished = unit * sqrt(1.0 + rows / 6.0), unit * sqrt(rows / 3.0 + storing * storing)
-        x, y, of_y = x / unit_x, y / unit_y, of_y / unit_y / relative
-        left, right = np.abs(x), of_y
-        squares_left, squares_right = x * x, of_y * of_y + np.square(each * y)
-        if inherits:
-            of_x, size_y = of_x / unit_x / relative, np.abs(y)
-            left, right = np.vstack([left, of_x]), np.vstack([right, size_y])
-            squares_left = np.vstack([squares_left, of_x * of_x])
+        per_term, per_sum = (
+            unit * sqrt(1.0 + rows / 6.0),
+            unit * sqrt(rows / 3.0 + storing * storing),
+        )
+        x, y, std_y = x / unit_x, y / unit_y, std_y / unit_y / relative
+        left, right = np.abs(x), std_y
+        squares_left, squares_right = x * x, std_y * std_y + np.square(per_term * y)
+        if x_deviates:
+            std_x, size_y = std_x / unit_x / relative, np.abs(y)
+            left, right = np.vstack([left, std_x]), np.vstack([right, size_y])
+            squares_left = np.vstack([squares_left, std_x * std_x])
             squares_right = np.vstack([squares_right, size_y * size_y])
         deviation = squares_left.T @ squares_right
-        part = left.T @ (alike * right)
-        deviation += np.multiply(part, part, out=part)
-        total = np.matmul(x.T, y, out=part)
+        buffer = left.T @ (alike * right)
+        deviation += np.multiply(buffer, buffer, out=buffer)
+        total = np.matmul(x.T, y, out=buffer)
         largest = largest_of(total) * unit_x * unit_y
-        overflown = None if largest <= self._largest else np.abs(total)
-        np.multiply(total, finished, out=total)
+        magnitudes = None if largest <= self._largest else np.abs(total)
+        np.multiply(total, per_sum, out=total)
         deviation += np.multiply(total, total, out=total)
         np.sqrt(deviation, out=deviation)
-        if deviation.min(initial=1.0) < _SQUARES_VANISH:
-            used = np.flatnonzero(left.any(axis=0) & (deviation < _SQUARES_VANISH).any(axis=1))
-            size = left[:, used].T @ right + (each + finished) * (np.abs(x[:, used]).T @ np.abs(y))
-            deviation[used] = np.where(deviation[used] < _SQUARES_VANISH, size, deviation[used])
+        if deviation.min(initial=1.0) < _SQUARES_UNDERFLOW:
+            columns = np.flatnonzero(left.any(axis=0) & (deviation < _SQUARES_UNDERFLOW).any(axis=1))
+            size = left[:, columns].T @ right + (per_term + per_sum) * (np.abs(x[:, columns]).T @ np.abs(y))
+            deviation[columns] = np.where(deviation[columns] < _SQUARES_UNDERFLOW, size, deviation[columns])
         deviation *= unit_x * relative
         deviation *= unit_y
         deviation += (sqrt(rows / 3.0) + storing / sqrt(3.0)) * self._underflow
-        if overflown is not None:
-            deviation[~(overflown <= self._largest / unit_x / unit_y)] = np.inf
+        if magnitudes is not None:
+            deviation[~(magnitudes <= self._largest / unit_x / unit_y)] = np.inf
         return np.asarray(deviation)
 
-    def _of_repeated_product(
-        self, x: Array, of_x: Array, y: Array, of_y: Array, alike: float, storing: float
+    def _repeated_product_deviation(
+        self, x: Array, std_x: Array, y: Array, std_y: Array, alike: float, storing: float
     ) -> Array:
         total = x.T @ y
-        repeated = self.repetition(x, y)
+        repetition = self.repetition(x, y)
         parts = [
-            (1.0, self.summed_products(x, y, root_of_squares(x.T, y), total, repeated)),
-            (1.0, repeated.of_terms * root_of_squares(x.T, of_y)),
+            (1.0, self.summed_products(x, y, root_of_squares(x.T, y), total, repetition)),
+            (1.0, repetition.of_terms * root_of_squares(x.T, std_y)),
             (storing, self.stored(total)),
         ]
-        together = np.abs(x).T @ of_y
-        if of_x.any():
-            parts.append((1.0, repeated.of_terms * root_of_squares(of_x.T, y)))
-            together += of_x.T @ np.abs(y)
-        return joined(*parts, (alike, together))
+        common = np.abs(x).T @ std_y
+        if std_x.any():
+            parts.append((1.0, repetition.of_terms * root_of_squares(std_x.T, y)))
+            common += std_x.T @ np.abs(y)
+        return joined(*parts, (alike, common))
 
     def _infinite_on_overflow(self, deviation: Array, values: Array) -> Array:
-        # what overflows float64 is infinite, and so is its deviation already
+        # a value that overflows float64 has an infinite deviation already
         if self.holds_given_numbers or largest_of(values) <= self._largest:
             return np.asarray(deviation)
         return np.asarray(np.where(np.abs(values) > self._largest, np.inf, deviation))
@@ -211,27 +229,30 @@ class RoundingArithmetic:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repetition:
-    """√(how many terms of a sum round alike), the mean over its terms, of shape (columns, columns) or 1.
+    """√(number of terms of a sum that round the same way), a mean over its terms.
 
-    of_sums: every term counts once, since each addition rounds. of_terms: weighed by the terms' squares, for
-    the errors that terms bring along.
+    Shape: (columns, columns), or 1 where all terms differ.
+    of_sums: every term counts once, since each addition rounds.
+    of_terms: terms are weighted by their squares, for the errors that the terms already have.
     """
 
     of_sums: Array | float
     of_terms: Array | float
 
 
-def _root_of_mean(of_x: Array, weights_x: Array, of_y: Array, weights_y: Array) -> Array:
+def _root_of_mean(counts_x: Array, weights_x: Array, counts_y: Array, weights_y: Array) -> Array:
     with np.errstate(all="ignore"):
-        fewest = np.minimum((of_x * weights_x).T @ weights_y, weights_x.T @ (of_y * weights_y))
-        return np.asarray(np.sqrt(np.fmax(fewest / (weights_x.T @ weights_y), 1.0)))
+        weighted_counts = np.minimum(
+            (counts_x * weights_x).T @ weights_y, weights_x.T @ (counts_y * weights_y)
+        )
+        return np.asarray(np.sqrt(np.fmax(weighted_counts / (weights_x.T @ weights_y), 1.0)))
 
 
-def _alike(values: Array, unit: float) -> Array | None:
-    """Return how many numbers of its column lie within a rounding of the column's sum of each; None if none.
+def _similar_counts(values: Array, unit: float) -> Array | None:
+    """Return how many numbers of its column lie within a rounding of the column's sum of each number.
 
-    Shape: (rows, columns), as `values`. A running sum rounds terms alike that differ by less than its unit in
-    the last place, which is at most 2 u Σ|values|.
+    Shape: (rows, columns), as `values`; None if no numbers are that close. A running sum rounds terms the
+    same way if they differ by less than its unit in the last place, which is at most 2 u Σ|values|.
     """
     window = unit * np.abs(values).sum(axis=0)
     scaled = values / np.where(window > 0, window, 1.0)
@@ -239,39 +260,39 @@ def _alike(values: Array, unit: float) -> Array | None:
     ordered = np.take_along_axis(scaled, order, axis=0)
     if not ((np.diff(ordered, axis=0) <= 1.0) & (ordered[1:] != 0)).any():
         return None
-    # one ascending row of all columns, each far above the one before
-    apart = 4.0 * np.abs(scaled).max() + 4.0
-    keys = (ordered + apart * np.arange(values.shape[1])).T.ravel()
+    # one ascending sequence of all columns, with a large gap between columns
+    gap = 4.0 * np.abs(scaled).max() + 4.0
+    keys = (ordered + gap * np.arange(values.shape[1])).T.ravel()
     counts = np.searchsorted(keys, keys + 1.0, side="right") - np.searchsorted(keys, keys - 1.0)
-    found = np.empty(values.shape)
-    np.put_along_axis(found, order, counts.reshape(values.shape[::-1]).T.astype(float), axis=0)
-    return found
+    similar = np.empty(values.shape)
+    np.put_along_axis(similar, order, counts.reshape(values.shape[::-1]).T.astype(float), axis=0)
+    return similar
 
 
 def _squares_of_partial_sums(x: Array, y: Array) -> Array:
-    """Return Σ s², s the partial sums of xᵀy in the order of the rows, or backwards, whichever is more."""
+    """Return Σ s² of the partial sums s of xᵀy, in the order of the rows or reversed: the larger."""
     rows = len(x)
-    ends = np.unique(np.linspace(0, rows, min(rows, _BLOCKS) + 1).astype(int))
+    ends = np.unique(np.linspace(0, rows, min(rows, _ROW_BLOCKS) + 1).astype(int))
     running = np.zeros((x.shape[1], y.shape[1]))
-    first, second = np.zeros_like(running), np.zeros_like(running)
+    weighted_sum, squares = np.zeros_like(running), np.zeros_like(running)
     for start, end in pairwise(ends):
         running += x[start:end].T @ y[start:end]
-        first += (end - start) * running
-        second += (end - start) * np.square(running)
-    backwards = rows * np.square(running) - 2.0 * running * first + second
-    return np.asarray(np.maximum(second, backwards))
+        weighted_sum += (end - start) * running
+        squares += (end - start) * np.square(running)
+    reversed_squares = rows * np.square(running) - 2.0 * running * weighted_sum + squares
+    return np.asarray(np.maximum(squares, reversed_squares))
 
 
 def largest_of(values: Array) -> float:
-    """Give the largest absolute value, 0 of none; NaN where there is one."""
+    """Return the largest absolute value, 0 for an empty array; NaN if there is one."""
     if not values.size:
         return 0.0
-    # on small arrays an index is found in a third of the time of a maximum
+    # on small arrays argmax takes a third of the time of max
     return float(max(abs(values.item(values.argmax())), abs(values.item(values.argmin()))))
 
 
 def scale_of(values: Array) -> float:
-    """Give a power of two near the largest finite absolute value; 1 where there is none but 0."""
+    """Return a power of two near the largest finite absolute value; 1 if all values are 0."""
     largest = largest_of(values)
     if not isfinite(largest):
         largest = largest_of(values[np.isfinite(values)])
@@ -279,39 +300,39 @@ def scale_of(values: Array) -> float:
 
 
 def root_of_squares(x: Array, y: Array) -> Array:
-    """Give √(x² @ y²) without overflow; where squares would vanish, |x| @ |y|, which is no smaller."""
-    if np.vdot(x, x) < _MODERATE and np.vdot(y, y) < _MODERATE:
+    """Return √(x² @ y²) without overflow; where squares underflow, |x| @ |y|, which is no smaller."""
+    if np.vdot(x, x) < _MAX_SQUARES and np.vdot(y, y) < _MAX_SQUARES:
         root = np.square(x) @ np.square(y)
-        if _lies_between(root, _LEAST_PRODUCT, inf):
+        if _all_between(root, _MIN_PRODUCT, inf):
             return np.asarray(np.sqrt(root, out=root))
     if not (x.any() and y.any()):
         return np.zeros((x.shape[0], y.shape[1]))
     unit_x, unit_y = scale_of(x), scale_of(y)
     root = _squared(x, 1.0 / unit_x) @ _squared(y, 1.0 / unit_y)
     np.sqrt(root, out=root)
-    if root.min() < _SQUARES_VANISH:
-        root = np.where(root < _SQUARES_VANISH, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
+    if root.min() < _SQUARES_UNDERFLOW:
+        root = np.where(root < _SQUARES_UNDERFLOW, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
     root *= unit_x
     root *= unit_y
     return np.asarray(root)
 
 
 def joined(*parts: tuple[float, Array]) -> Array:
-    """Give √(Σ (factor · part)²), entry by entry, for factors of 0 or more, without overflow.
+    """Return √(Σ (factor · part)²), entry by entry and without overflow, for factors of 0 or more.
 
-    Where squares would vanish, the sum of the absolute values, which is no smaller.
+    Where squares underflow, return the sum of the absolute values, which is no smaller.
     """
     total = _sum_of_squares(parts, 1.0)
-    if _lies_between(total, _LEAST_SUM, inf):
+    if _all_between(total, _MIN_SUM, inf):
         return np.asarray(np.sqrt(total, out=total))
     unit = max(factor * scale_of(part) for factor, part in parts)
     if not 0 < unit < inf:
         unit = 1.0
     total = _sum_of_squares(parts, unit)
     np.sqrt(total, out=total)
-    if total.min(initial=1.0) < _SQUARES_VANISH:
-        size = sum((factor / unit * np.abs(part) for factor, part in parts), np.zeros_like(total))
-        total = np.where(total < _SQUARES_VANISH, size, total)
+    if total.min(initial=1.0) < _SQUARES_UNDERFLOW:
+        absolute_sum = sum((factor / unit * np.abs(part) for factor, part in parts), np.zeros_like(total))
+        total = np.where(total < _SQUARES_UNDERFLOW, absolute_sum, total)
     total *= unit
     return np.asarray(total)
 
@@ -319,7 +340,7 @@ def joined(*parts: tuple[float, Array]) -> Array:
 def _sum_of_squares(parts: Sequence[tuple[float, Array]], unit: float) -> Array:
     total, square = _squared(parts[0][1], parts[0][0] / unit), None
     for factor, part in parts[1:]:
-        square = _squared(part, factor / unit, out=square)  # one for all: fresh memory costs more than they
+        square = _squared(part, factor / unit, out=square)  # one buffer: allocation is costly
         total += square
     return total
 
@@ -329,6 +350,6 @@ def _squared(values: Array, factor: float, out: Array | None = None) -> Array:
     return np.asarray(np.multiply(scaled, scaled, out=scaled))
 
 
-def _lies_between(values: Array, least: float, most: float) -> bool:
-    """Whether all values do; NaN does not."""
+def _all_between(values: Array, least: float, most: float) -> bool:
+    """True if all values lie between `least` and `most`; NaN does not."""
     return not values.size or (values.item(values.argmin()) > least and values.item(values.argmax()) < most)

@@ -1,4 +1,4 @@
-"""How much an entry of a gradient is summed from: Σ |contributions|, whatever of it cancels."""
+"""Compute the scale of gradient entries: Σ |contributions|, before any cancellation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from verifier.by_rows import ALL, ArraysByRows, Which
 
 
 class Scales(ArraysByRows):
-    """|z|ᵀ|δ| and the penalties' |slopes|, by parameter; of several traces the largest, entry by entry."""
+    """|z|ᵀ|δ| plus the penalties' |slopes|, by parameter; of several traces the entrywise maximum."""
 
     def __init__(self, problem: Problem, traces: Sequence[Trace]) -> None:
         super().__init__([name for name, _ in named(problem.parameters)])
@@ -22,29 +22,31 @@ class Scales(ArraysByRows):
 
     def rows(self, name: str, which: Which) -> Array:
         _, index, kind = name.split(".")
-        first, *others = (_scale(sizes, int(index), kind, which) for sizes in self._sizes)
-        for other in others:
-            np.maximum(first, other, out=first)
-        return first
+        scale, *other_scales = (
+            _scale(magnitudes, int(index), kind, which) for magnitudes in self._magnitudes
+        )
+        for other_scale in other_scales:
+            np.maximum(scale, other_scale, out=scale)
+        return scale
 
     def _whole(self, name: str) -> Array:
         return self.rows(name, ALL)
 
     @cached_property
-    def _sizes(self) -> list["_Sizes"]:
-        return [_Sizes.of(self._problem, trace) for trace in self._traces]
+    def _magnitudes(self) -> list["_Magnitudes"]:
+        return [_Magnitudes.of(self._problem, trace) for trace in self._traces]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sizes:
-    """By layer: |z| transposed (in, N), |δ| (N, out), and the penalties' gradient where there are some."""
+class _Magnitudes:
+    """Magnitudes by layer: |z| transposed (in, N), |δ| (N, out), and the penalties' gradient or None."""
 
     z: list[Array]
     delta: list[Array]
     penalty: list[LayerParameters | None]
 
     @classmethod
-    def of(cls, problem: Problem, trace: Trace) -> "_Sizes":
+    def of(cls, problem: Problem, trace: Trace) -> "_Magnitudes":
         layers = range(len(problem.parameters))
         penalised = bool(problem.risk.penalties)
         return cls(
@@ -54,10 +56,10 @@ class _Sizes:
         )
 
 
-def _scale(sizes: _Sizes, index: int, kind: str, which: Which) -> Array:
-    delta, penalty = sizes.delta[index], sizes.penalty[index]
-    found = sizes.z[index][which] @ delta if kind == "weight" else delta.sum(axis=0)[which]
-    extra = None if penalty is None else penalty.weight if kind == "weight" else penalty.bias
-    if extra is not None:
-        found += np.abs(extra[which])
-    return np.asarray(found)
+def _scale(magnitudes: _Magnitudes, index: int, kind: str, which: Which) -> Array:
+    delta, penalty = magnitudes.delta[index], magnitudes.penalty[index]
+    scale = magnitudes.z[index][which] @ delta if kind == "weight" else delta.sum(axis=0)[which]
+    slopes = None if penalty is None else penalty.weight if kind == "weight" else penalty.bias
+    if slopes is not None:
+        scale += np.abs(slopes[which])
+    return np.asarray(scale)

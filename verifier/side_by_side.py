@@ -1,4 +1,4 @@
-"""Pieces of one computation on as many cores as BLAS may use; numpy lets go of Python's lock in between."""
+"""Run pieces of one computation in threads, as many as BLAS may use; numpy releases the GIL."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -11,29 +11,29 @@ from verifier.memory import keep_freed_memory
 from verifier.process_count import cores
 
 Piece = TypeVar("Piece")
-_FEWEST = 2  # pieces a thread, of which one costs more than the thread
+_MIN_PIECES = 2  # minimum of pieces per thread; fewer cost less than the thread
 
 
 def threads() -> int:
-    """Give how many threads numerics may use: OMP_NUM_THREADS where it is set, which BLAS heeds too."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores(), int(asked)) if asked.isdecimal() and int(asked) > 0 else cores()
+    """Return the number of threads for numerics: OMP_NUM_THREADS if it is set, else the number of cores."""
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores(), int(setting)) if setting.isdecimal() and int(setting) > 0 else cores()
 
 
 def side_by_side(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None:
-    """Do the work on every piece. numpy stays quiet about overflow."""
+    """Run `work` on every piece, with numpy's overflow warnings suppressed."""
 
-    def quietly(piece: Piece) -> None:
-        with np.errstate(all="ignore"):  # each thread has its own
+    def run(piece: Piece) -> None:
+        with np.errstate(all="ignore"):  # numpy's error state is per thread
             work(piece)
 
-    count = min(threads(), len(pieces) // _FEWEST)
+    count = min(threads(), len(pieces) // _MIN_PIECES)
     if len(pieces) > 1:
-        keep_freed_memory()  # else threads wait for the kernel, one after the other
+        keep_freed_memory()  # without it, threads wait for the kernel to map memory
     if count < 2:
         for piece in pieces:
-            quietly(piece)
+            run(piece)
         return
     with ThreadPoolExecutor(count) as pool:
-        for _ in pool.map(quietly, pieces):  # which raises what a piece raised
+        for _ in pool.map(run, pieces):  # iterate so that exceptions are raised here
             pass

@@ -1,1 +1,1 @@
-"""Midpoint–radius arithmetic, and the gradient enclosed in it."""
+"""Midpoint-radius interval arithmetic, and gradients enclosed in it."""

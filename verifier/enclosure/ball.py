@@ -1,9 +1,10 @@
-"""Midpoint–radius arithmetic on whole arrays: the true value lies within `radius` of `middle`, proved.
+"""Midpoint-radius interval arithmetic on whole arrays.
 
-The radius of every operation covers its own rounding and is itself inflated for the rounding of computing it.
-Sources: Rump, BIT 39 (1999), 534-554; Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed.,
-chapter 3: |fl(AB) − AB| ≤ γₙ|A||B|, γₙ = nu/(1 − nu), in any order of summation, with or without fused
-multiply-add; an underflowing product loses at most half the smallest number besides.
+The true value is proved to lie within `radius` of `middle`. The radius of every operation covers its own
+rounding, and is inflated for the rounding of its computation. Sources: Rump, BIT 39 (1999), 534-554; Higham,
+*Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3: |fl(AB) − AB| ≤ γₙ|A||B|, γₙ = nu/(1 −
+nu), in any order of summation, with or without fused multiply-add. An underflowing product loses at most half
+the smallest number in addition.
 """
 
 from dataclasses import dataclass
@@ -15,44 +16,46 @@ from reference_impl.array import Array
 
 UNIT = 2.0**-53
 SMALLEST = 2.0**-1074
-_NOTHING = bytes(8)  # 0.0, read-only: zeros of every shape are views of it
+_ZERO = bytes(8)  # 0.0, read-only; zeros of every shape are views of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ball:
-    """middle ± radius, entry by entry, in one shape. NaN or infinity in either: nothing is known."""
+    """Intervals middle ± radius, entry by entry, in one shape. NaN or infinity in either: unknown."""
 
     middle: Array
     radius: Array
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing is in doubt; one number seen from everywhere, as in `exact`, is asked once."""
-        everywhere = self.radius.size > 0 and not any(self.radius.strides)
-        return not (self.radius.item(0) if everywhere else self.radius.any())
+        """True if every radius is 0. A radius broadcast from one number, as in `exact`, is read once."""
+        is_broadcast = self.radius.size > 0 and not any(self.radius.strides)
+        return not (self.radius.item(0) if is_broadcast else self.radius.any())
 
     @property
     def lower(self) -> Array:
+        """Return a lower bound of the values."""
         return np.asarray(np.nextafter(self.middle - self.radius, -np.inf))
 
     @property
     def upper(self) -> Array:
+        """Return an upper bound of the values."""
         return np.asarray(np.nextafter(self.middle + self.radius, np.inf))
 
     @property
     def magnitude(self) -> Array:
-        """The largest absolute value within."""
+        """Return an upper bound of the absolute values."""
         return np.asarray(np.nextafter(np.abs(self.middle) + self.radius, np.inf))
 
 
 def exact(values: Array) -> Ball:
-    """Give numbers that are what they are. The radius takes no memory, however large they are."""
+    """Return intervals of radius 0 around the values. The radius takes no memory, whatever its shape."""
     shape = np.shape(values)
-    return Ball(values, np.ndarray(shape, buffer=_NOTHING, strides=(0,) * len(shape)))
+    return Ball(values, np.ndarray(shape, buffer=_ZERO, strides=(0,) * len(shape)))
 
 
 def inflated(radius: Array, terms: int = 1) -> Array:
-    """Round a computed radius up: it was a sum of `terms` products of non-negative numbers, or fewer."""
+    """Round a computed radius up; it must be a sum of at most `terms` products of non-negative numbers."""
     return np.asarray(radius * (1.0 + (2 * terms + 16) * UNIT) + (terms + 4) * SMALLEST)
 
 
@@ -61,27 +64,30 @@ def _gamma(terms: int) -> float:
 
 
 def lost(gamma: float, size: Array) -> Array:
-    """gamma · size, never 0 where size is not: what vanishes here may be multiplied by something huge."""
+    """Return gamma · size, never 0 where size is not: a later factor may be huge."""
     return np.asarray(np.where(size > 0, gamma * size + SMALLEST, 0.0))
 
 
 def plus(x: Ball, y: Ball) -> Ball:
+    """Return an enclosure of x + y."""
     middle = x.middle + y.middle
     return Ball(middle, inflated(x.radius + y.radius + UNIT * np.abs(middle)))
 
 
 def minus(x: Ball, y: Ball) -> Ball:
+    """Return an enclosure of x − y."""
     return plus(x, Ball(-y.middle, y.radius))
 
 
 def times(x: Ball, y: Ball) -> Ball:
+    """Return an enclosure of x · y."""
     middle = x.middle * y.middle
     radius = np.abs(x.middle) * y.radius + x.radius * (np.abs(y.middle) + y.radius) + UNIT * np.abs(middle)
     return Ball(middle, inflated(radius, 2))
 
 
 def wide_times(x: Ball, y: Ball) -> Ball:
-    """Multiply by the ends, which is sharper than `times` where radii are as large as the numbers."""
+    """Return an enclosure of x · y by the ends; sharper than `times` for radii as large as the numbers."""
     ends = [a * b for a in (x.lower, x.upper) for b in (y.lower, y.upper)]
     low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
     middle = 0.5 * low + 0.5 * high
@@ -91,10 +97,10 @@ def wide_times(x: Ball, y: Ball) -> Ball:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Factors:
-    """A product of matrices before it is worked out: the sums of `middle` ± the sum of `radius`, inflated.
+    """A lazy matrix product: the sum of the products in `middle` ± the inflated product in `radius`.
 
-    middle, radius: pairs of matrices, each to be multiplied. terms: of all the sums in `radius` together.
-    added: units of the roundoff that the sum of several products in `middle` loses.
+    middle, radius: pairs of matrices to multiply. terms: number of terms of all sums in `radius`.
+    added: units of roundoff lost by summing several products in `middle`.
     """
 
     middle: tuple[tuple[Array, Array], ...]
@@ -103,7 +109,7 @@ class Factors:
     added: float = 0.0
 
     def rows(self, which: slice | EllipsisType) -> Ball:
-        """Give some rows of the product."""
+        """Return some rows of the product."""
         left, right = self.middle[0]
         middle = left[which] @ right
         for left, right in self.middle[1:]:
@@ -112,56 +118,57 @@ class Factors:
         radius = left[which] @ right
         if self.added:
             radius += self.added * UNIT * np.abs(middle)
-        radius *= 1.0 + (2 * self.terms + 24) * UNIT  # inflated where it stands, as a sum of so many products
+        radius *= 1.0 + (2 * self.terms + 24) * UNIT  # as `inflated`, but in place
         radius += (self.terms + 8) * SMALLEST
         return Ball(middle, radius)
 
 
 def factors(x: Ball, y: Ball) -> Factors:
-    """Make ready to multiply matrices, x of shape (m, n) and y of shape (n, k)."""
+    """Return the lazy product of matrices, x of shape (m, n) and y of shape (n, k)."""
     terms = x.middle.shape[1]
     gamma = _gamma(terms)
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
     if y.is_exact:
         return Factors(((x.middle, y.middle),), (x.radius + lost(gamma, size_x), size_y), 2 * terms)
-    own = y.radius + lost(gamma, size_y)
+    y_error = y.radius + lost(gamma, size_y)
     if x.is_exact:
-        return Factors(((x.middle, y.middle),), (size_x, own), 2 * terms)
-    # r_x (|y| + r_y) + |x| (r_y + γ|y|), as one product
-    left, right = np.hstack([x.radius, size_x]), np.vstack([size_y + y.radius, own])
+        return Factors(((x.middle, y.middle),), (size_x, y_error), 2 * terms)
+    # as one product, r the radii
+    left, right = np.hstack([x.radius, size_x]), np.vstack([size_y + y.radius, y_error])
     return Factors(((x.middle, y.middle),), (left, right), 2 * terms)
 
 
 def matmul(x: Ball, y: Ball) -> Ball:
-    """Multiply matrices, x of shape (m, n) and y of shape (n, k)."""
+    """Return the product of matrices, x of shape (m, n) and y of shape (n, k)."""
     return factors(x, y).rows(slice(None))
 
 
 def matmul_of_stacks(x: Ball, y: Ball) -> Ball:
-    """Multiply stacks of matrices, whose leading axes broadcast."""
+    """Return the product of stacks of matrices, whose leading axes broadcast."""
     terms = x.middle.shape[-1]
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
-    own = y.radius + lost(_gamma(terms), size_y)
-    radius = x.radius @ (size_y + y.radius) + size_x @ own
+    y_error = y.radius + lost(_gamma(terms), size_y)
+    radius = x.radius @ (size_y + y.radius) + size_x @ y_error
     return Ball(x.middle @ y.middle, inflated(radius, 2 * terms + 2))
 
 
 def transpose(x: Ball) -> Ball:
+    """Return the transpose."""
     return Ball(x.middle.T, x.radius.T)
 
 
 def total(x: Ball, axis: int, keepdims: bool = False) -> Ball:
-    """Sum along an axis."""
+    """Return the sum along an axis."""
     terms = x.middle.shape[axis]
     radius = (x.radius + _gamma(terms) * np.abs(x.middle)).sum(axis=axis, keepdims=keepdims)
     return Ball(x.middle.sum(axis=axis, keepdims=keepdims), inflated(radius, terms))
 
 
 def quotient(numerator: Array, x: Ball) -> Ball:
-    """Divide numbers that were rounded once by x; 0 / x is 0, and where x may be 0 nothing is known."""
+    """Return numerator / x, for numerators rounded once; 0 / x is 0, and unknown where x may be 0."""
     middle = numerator / x.middle
     nearest_zero = np.nextafter(np.abs(x.middle) - x.radius, -np.inf)
     radius = np.abs(middle) * (x.radius / nearest_zero + 4 * UNIT)
     radius = np.where(nearest_zero > 0, inflated(radius, 4), np.inf)
-    nothing = numerator == 0
-    return Ball(np.where(nothing, 0.0, middle), np.where(nothing, 0.0, radius))
+    is_zero = numerator == 0
+    return Ball(np.where(is_zero, 0.0, middle), np.where(is_zero, 0.0, radius))

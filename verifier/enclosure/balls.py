@@ -1,4 +1,4 @@
-"""What a loss's row may use to enclose its gradient."""
+"""Operations on intervals that the gradient of a loss may use."""
 
 from reference_impl.array import Array
 from verifier.enclosure.ball import Ball, exact, minus, plus, quotient, times
@@ -8,11 +8,12 @@ __all__ = ["Ball", "cross_entropy_delta", "exact", "minus", "negative", "plus", 
 
 
 def negative(x: Ball) -> Ball:
+    """Return an enclosure of −x."""
     return Ball(-x.middle, x.radius)
 
 
 def complement(x: Ball) -> Ball:
-    """Enclose 1 − x."""
+    """Return an enclosure of 1 − x."""
     return minus(exact(_ones(x.middle)), x)
 
 

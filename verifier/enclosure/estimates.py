@@ -1,4 +1,4 @@
-"""Enclosures as estimates: a value, its bound, and the set of slopes that a kink makes right."""
+"""Convert enclosures to estimates: values, bounds, and the subdifferential at kinks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,26 +27,28 @@ def enclosed(
     precision: Precision | None = None,
     ready: Ready = factors,
 ) -> Mapping[str, Estimate]:
-    """Enclose the gradient, with every slope at `kinks` and at whatever kink a pre-activation reaches.
+    """Return an enclosure of the gradient, with every slope at kinks.
 
-    precision: weights that it takes for 0 are at the kink of an l1 penalty. ready: see `enclose_forward`.
+    kinks: masks by layer, joined with the kinks that an enclosed pre-activation reaches.
+    precision: weights that round to 0 in it are at the kink of an l1 penalty. ready: see `enclose_forward`.
     """
     with np.errstate(all="ignore"):
         a, z = enclose_forward(problem, ready)
-        reached = [near | far for near, far in zip(reached_kinks(problem, a), kinks, strict=True)]
-        at_kinks = any(own.any() for own in reached)
+        masks = zip(reached_kinks(problem, a), kinks, strict=True)
+        reached = [mask | other for mask, other in masks]
+        at_kinks = any(mask.any() for mask in reached)
         if not at_kinks and all(penalty.norm != "l1" for penalty in problem.risk.penalties):
-            return _Enclosed(problem, z, enclose_deltas(problem, a, z, None, ready), ready)
-        found = enclose_gradient(problem, a, z, None, ready)
-        widened = enclose_gradient(problem, a, z, reached, ready) if at_kinks else found
+            return _LazyEnclosure(problem, z, enclose_deltas(problem, a, z, None, ready), ready)
+        enclosures = enclose_gradient(problem, a, z, None, ready)
+        widened = enclose_gradient(problem, a, z, reached, ready) if at_kinks else enclosures
         return {
-            name: _estimate(problem, name, found[name], widened[name], precision)
+            name: _estimate(problem, name, enclosures[name], widened[name], precision)
             for name, _ in named(problem.parameters)
         }
 
 
-class _Enclosed(EstimatesByRows):
-    """The gradient of a risk near no kink, and without one in its penalties."""
+class _LazyEnclosure(EstimatesByRows):
+    """The gradient of a risk away from kinks, whose penalties have none, computed rows at a time."""
 
     def __init__(self, problem: Problem, z: Sequence[Ball], deltas: Sequence[Ball], ready: Ready) -> None:
         super().__init__([name for name, _ in named(problem.parameters)])
@@ -54,23 +56,23 @@ class _Enclosed(EstimatesByRows):
         self._factors: dict[str, Factors] = {}
 
     def _whole(self, name: str) -> Estimate:
-        return _known(self._ball(name, ALL))
+        return _estimate_of(self._interval(name, ALL))
 
     def rows(self, name: str, which: Which) -> Rows:
-        found = self._ball(name, which)
-        return Rows(found.middle, found.radius)
+        interval = self._interval(name, which)
+        return Rows(interval.middle, interval.radius)
 
-    def _ball(self, name: str, which: Which) -> Ball:
+    def _interval(self, name: str, which: Which) -> Ball:
         _, index, kind = name.split(".")
         weight = kind == "weight"
-        ball = self._product(name).rows(which) if weight else total(self._deltas[int(index)], axis=0)
+        interval = self._product(name).rows(which) if weight else total(self._deltas[int(index)], axis=0)
         for penalty in self._problem.risk.penalties:
             if weight or penalty.biases:
-                own = self._problem.parameters[int(index)]
-                w = own.weight if weight else own.bias
+                layer = self._problem.parameters[int(index)]
+                w = layer.weight if weight else layer.bias
                 assert w is not None
-                ball = plus(ball, _slope_of_penalty(self._problem, penalty, w[which], None)[0])
-        return ball
+                interval = plus(interval, _slope_of_penalty(self._problem, penalty, w[which], None)[0])
+        return interval
 
     def _product(self, name: str) -> Factors:
         if name not in self._factors:
@@ -79,50 +81,50 @@ class _Enclosed(EstimatesByRows):
         return self._factors[name]
 
 
-def _known(ball: Ball) -> Estimate:
-    """Give the middle and its error, infinite where either is not finite."""
-    if _is_finite(ball):
-        return Estimate(ball.middle, ball.radius)
-    known = np.isfinite(ball.middle) & np.isfinite(ball.radius)
-    return Estimate(ball.middle, np.where(known, ball.radius, np.inf))
+def _estimate_of(interval: Ball) -> Estimate:
+    """Return the middle and its error, infinite where either is not finite."""
+    if _is_finite(interval):
+        return Estimate(interval.middle, interval.radius)
+    known = np.isfinite(interval.middle) & np.isfinite(interval.radius)
+    return Estimate(interval.middle, np.where(known, interval.radius, np.inf))
 
 
 def _estimate(
-    problem: Problem, name: str, ball: Ball, widened: Ball, precision: Precision | None
+    problem: Problem, name: str, interval: Ball, widened: Ball, precision: Precision | None
 ) -> Estimate:
     _, index, kind = name.split(".")
-    own = problem.parameters[int(index)]
-    w = own.weight if kind == "weight" else own.bias
+    layer = problem.parameters[int(index)]
+    w = layer.weight if kind == "weight" else layer.bias
     assert w is not None
     slopes = np.zeros(w.shape)
     for penalty in (p for p in problem.risk.penalties if p.biases or kind == "weight"):
-        part, width = _slope_of_penalty(problem, penalty, w, precision)
-        ball, widened = plus(ball, part), plus(widened, part)
-        slopes = slopes + width
-    if widened is not ball:
-        # the hull of both runs, about its own middle; the numerical error stays that of the first run
-        low = np.minimum(ball.middle - ball.radius, widened.middle - widened.radius)
-        high = np.maximum(ball.middle + ball.radius, widened.middle + widened.radius)
-        kinked = (high - low) > 4.0 * ball.radius
-        middle = np.where(kinked, 0.5 * (low + high), ball.middle)
-        slopes = slopes + np.where(kinked, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
-        ball = Ball(middle, ball.radius)
-    known = np.isfinite(ball.middle) & np.isfinite(ball.radius) & np.isfinite(slopes)
-    error = np.where(known, ball.radius, np.inf)
-    return Estimate(ball.middle, error, slopes if slopes.any() else None)
+        slope, half_width = _slope_of_penalty(problem, penalty, w, precision)
+        interval, widened = plus(interval, slope), plus(widened, slope)
+        slopes = slopes + half_width
+    if widened is not interval:
+        # the hull of both, about its own middle; the numerical error stays that of the first
+        low = np.minimum(interval.middle - interval.radius, widened.middle - widened.radius)
+        high = np.maximum(interval.middle + interval.radius, widened.middle + widened.radius)
+        at_kink = (high - low) > 4.0 * interval.radius
+        middle = np.where(at_kink, 0.5 * (low + high), interval.middle)
+        slopes = slopes + np.where(at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
+        interval = Ball(middle, interval.radius)
+    known = np.isfinite(interval.middle) & np.isfinite(interval.radius) & np.isfinite(slopes)
+    error = np.where(known, interval.radius, np.inf)
+    return Estimate(interval.middle, error, slopes if slopes.any() else None)
 
 
-def _is_finite(ball: Ball) -> bool:
-    return bool(np.isfinite(ball.middle).all() and np.isfinite(ball.radius).all())
+def _is_finite(interval: Ball) -> bool:
+    return bool(np.isfinite(interval.middle).all() and np.isfinite(interval.radius).all())
 
 
 def _slope_of_penalty(
     problem: Problem, penalty: Penalty, w: Array, precision: Precision | None
 ) -> tuple[Ball, Array]:
-    """Enclose a penalty's gradient; give the half width of the subdifferential beside it."""
+    """Return an enclosure of a penalty's gradient, and the half width of its subdifferential."""
     coefficient = penalty.coefficient(problem.batch.size)
     factor = Ball(np.asarray(coefficient), np.asarray(abs(coefficient) * 2.0**-51))  # up to three roundings
-    part = times(exact(NORMS[penalty.norm].slope(w)), factor)
+    slope = times(exact(NORMS[penalty.norm].slope(w)), factor)
     at_kink = (w if precision is None else rounded(w, precision)) == 0
-    width = np.where(at_kink & (penalty.norm == "l1"), abs(coefficient), 0.0)
-    return part, width
+    half_width = np.where(at_kink & (penalty.norm == "l1"), abs(coefficient), 0.0)
+    return slope, half_width

@@ -1,4 +1,4 @@
-"""Enclosures of elementary functions: endpoints, turning points, and what one evaluation may err.
+"""Enclosures of elementary functions, from endpoints, turning points and evaluation errors.
 
 ASSUMPTION, tested against 50 digits: numpy's exp, expm1, log1p, log and tanh err by at most 4 units in the
 last place (8 units of the unit roundoff), the reference's erfc by at most 8. The error bounds in
@@ -16,17 +16,17 @@ from verifier.enclosure.ball import UNIT, Ball, exact, inflated, minus, times, t
 from verifier.engine.functions.numerical_properties import numerical_properties
 
 ULPS = 4
-_UNDERFLOW = 2.0**-1020  # what an exponential may lose where it leaves the normal numbers
+_UNDERFLOW = 2.0**-1020  # error of an exponential that leaves the normal numbers
 
 
 def value(activation: Activation, a: Ball) -> Ball:
-    """Enclose g over a ball, unit by unit or row by row."""
+    """Return an enclosure of g over an interval, unit by unit or row by row."""
     if activation.name == "identity":
         return a
     interval = numerical_properties(activation).interval
     if interval is None:
         return softmax(a)
-    return _over(
+    return _enclose_piecewise_monotone(
         a.middle,
         (a.lower, a.upper),
         activation.forward,
@@ -37,10 +37,10 @@ def value(activation: Activation, a: Ball) -> Ball:
 
 
 def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
-    """Enclose g′ over a ball, for an activation that acts on each unit alone.
+    """Return an enclosure of g′ over an interval, for an activation that acts on each unit alone.
 
-    kinks: where every slope of the subdifferential counts; elsewhere the side that `a.middle` is on counts,
-    even where the ball reaches over a kink.
+    kinks: where every slope of the subdifferential counts. Elsewhere only the side of `a.middle` counts, even
+    if the interval reaches across a kink.
     """
     interval = numerical_properties(activation).interval
     derivative = activation.derivative
@@ -51,7 +51,7 @@ def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
         right = a.middle > kink.at
         lower = np.where(right, np.maximum(lower, np.nextafter(kink.at, np.inf)), lower)
         upper = np.where(right, upper, np.minimum(upper, kink.at))
-    found = _over(
+    enclosure = _enclose_piecewise_monotone(
         a.middle,
         (lower, upper),
         derivative,
@@ -60,17 +60,21 @@ def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
         interval.can_underflow,
     )
     if kinks is None or not activation.kinks:
-        return found
+        return enclosure
     lowest = np.minimum.reduce([np.minimum(kink.left, kink.right) for kink in activation.kinks])
     highest = np.maximum.reduce([np.maximum(kink.left, kink.right) for kink in activation.kinks])
-    low = np.where(kinks, np.minimum(lowest, found.middle - found.radius), found.middle - found.radius)
-    high = np.where(kinks, np.maximum(highest, found.middle + found.radius), found.middle + found.radius)
-    middle = np.where(kinks, 0.5 * (low + high), found.middle)
-    return Ball(middle, np.where(kinks, inflated(np.maximum(high - middle, middle - low)), found.radius))
+    low = np.where(
+        kinks, np.minimum(lowest, enclosure.middle - enclosure.radius), enclosure.middle - enclosure.radius
+    )
+    high = np.where(
+        kinks, np.maximum(highest, enclosure.middle + enclosure.radius), enclosure.middle + enclosure.radius
+    )
+    middle = np.where(kinks, 0.5 * (low + high), enclosure.middle)
+    return Ball(middle, np.where(kinks, inflated(np.maximum(high - middle, middle - low)), enclosure.radius))
 
 
 def pull_back(activation: Activation, a: Ball, upstream: Ball, kinks: Array | None) -> Ball:
-    """Enclose ∂R/∂a given ∂R/∂z."""
+    """Return an enclosure of ∂R/∂a for that of ∂R/∂z."""
     if activation.name == "identity":
         return upstream
     if activation.derivative is None:
@@ -79,7 +83,7 @@ def pull_back(activation: Activation, a: Ball, upstream: Ball, kinks: Array | No
     return product(upstream, slope(activation, a, kinks))
 
 
-def _over(
+def _enclose_piecewise_monotone(
     at_middle: Array,
     ends: tuple[Array, Array],
     function: Callable[[Array], Array],
@@ -87,35 +91,39 @@ def _over(
     turning_points: tuple[float, ...],
     elementary: bool,
 ) -> Ball:
-    """Enclose a function that is monotone between its turning points."""
+    """Return an enclosure of a function that is monotone between its turning points."""
     lower, upper = ends
-    # all points at once: on small arrays a call costs more than what it computes
+    # all points in one call: on small arrays a call costs more than its arithmetic
     points = np.empty((3 + len(turning_points), *at_middle.shape))
     points[0], points[1], points[2] = at_middle, lower, upper
-    # a turning point beyond an end counts as that end; in its last place g is as flat as it is there
+    # a turning point outside is replaced by the end; g is flat in its last place there
     for index, point in enumerate(turning_points, start=3):
         points[index] = np.minimum(np.maximum(lower, point), upper)
     values = function(points)
     middle = values[0]
-    reaches = np.abs(values[1:] - middle)
+    distances = np.abs(values[1:] - middle)
     if accuracy is None:
-        return Ball(middle, inflated(np.maximum.reduce(reaches, axis=0), 2))
+        return Ball(middle, inflated(np.maximum.reduce(distances, axis=0), 2))
     errors = accuracy(points, values) * UNIT + (_UNDERFLOW if elementary else 0.0)
-    reaches += errors[1:]
-    return Ball(middle, inflated(np.maximum.reduce(reaches, axis=0) + errors[0], 2))
+    distances += errors[1:]
+    return Ball(middle, inflated(np.maximum.reduce(distances, axis=0) + errors[0], 2))
 
 
 def softmax(a: Ball) -> Ball:
-    """Enclose each row's softmax: moving every logit by at most r moves a probability by e^{±2r} at most."""
+    """Return an enclosure of each row's softmax.
+
+    Logits that move by at most r move a probability by a factor of at most e^{±2r}.
+    """
     return softmax_and_complement(a)[0]
 
 
 def one_minus_softmax(a: Ball) -> Ball:
-    """Enclose 1 − softmax; the odds against move by e^{±2r} at most too."""
+    """Return an enclosure of 1 − softmax, whose odds move by e^{±2r} at most, too."""
     return softmax_and_complement(a)[1]
 
 
 def softmax_and_complement(a: Ball) -> tuple[Ball, Ball]:
+    """Return enclosures of softmax and 1 − softmax."""
     probabilities, complement = softmax_module.softmax_and_complement(a.middle)
     relative = _relative_radius(a, probabilities)
     return (
@@ -125,33 +133,33 @@ def softmax_and_complement(a: Ball) -> tuple[Ball, Ball]:
 
 
 def log_softmax(a: Ball) -> Ball:
-    """Enclose each row's log softmax: it moves by at most twice what the logits move."""
+    """Return an enclosure of each row's log softmax, which moves by at most twice as far as the logits."""
     logarithm = softmax_module.log_softmax(a.middle)
-    relative = _relative_radius(a, softmax_module.softmax(a.middle))  # absolute, of a logarithm
+    relative = _relative_radius(a, softmax_module.softmax(a.middle))  # an absolute error of the logarithm
     return Ball(logarithm, inflated(relative + 4 * ULPS * UNIT * np.abs(logarithm) + _UNDERFLOW, 2))
 
 
 def softmax_pull_back(a: Ball, upstream: Ball) -> Ball:
-    """Enclose p_k (w_k − Σⱼ w_j p_j), w_j = u_j − u_top, which is exactly 0 for the likeliest unit."""
+    """Return an enclosure of p_k (w_k − Σⱼ w_j p_j), w_j = u_j − u_top: 0 for the likeliest unit."""
     p = softmax(a)
     top = a.middle.argmax(axis=-1)[..., None]
-    highest = Ball(
+    top_upstream = Ball(
         np.take_along_axis(upstream.middle, top, axis=-1), np.take_along_axis(upstream.radius, top, axis=-1)
     )
-    w = minus(upstream, highest)
-    itself = np.arange(a.middle.shape[-1]) == top
-    w = Ball(np.where(itself, 0.0, w.middle), np.where(itself, 0.0, w.radius))
+    w = minus(upstream, top_upstream)
+    is_top = np.arange(a.middle.shape[-1]) == top
+    w = Ball(np.where(is_top, 0.0, w.middle), np.where(is_top, 0.0, w.radius))
     return times(p, minus(w, total(times(w, p), axis=-1, keepdims=True)))
 
 
 def cross_entropy_delta(a: Ball, targets: Array) -> Ball:
-    """Enclose p_k Σ_{j≠k} y_j − y_k (1 − p_k), the gradient of −Σ y log softmax(a)."""
+    """Return an enclosure of p_k Σ_{j≠k} y_j − y_k (1 − p_k), the gradient of −Σ y log softmax(a)."""
     p, complement = softmax_and_complement(a)
     return minus(times(p, _sum_of_others(targets)), times(exact(targets), complement))
 
 
 def _sum_of_others(targets: Array) -> Ball:
-    """Enclose Σ_{j≠k} y_j along each row; sums of one term are exact."""
+    """Return an enclosure of Σ_{j≠k} y_j along each row; sums of one term are exact."""
     middle = targets.sum(axis=-1, keepdims=True) - targets
     if np.count_nonzero(targets) == np.count_nonzero(targets.any(axis=-1)):
         return exact(middle)
@@ -161,7 +169,7 @@ def _sum_of_others(targets: Array) -> Ball:
 
 
 def _relative_radius(a: Ball, probabilities: Array) -> Array:
-    """Give the relative radius of probabilities that covers the ball and the evaluation at its middle."""
+    """Return the relative radius of probabilities, for the interval and the evaluation at its middle."""
     shift = a.middle.max(axis=-1, keepdims=True) - a.middle
     outcomes = a.middle.shape[-1]
     evaluation = shift + (probabilities * shift).sum(axis=-1, keepdims=True) + outcomes + 4 * ULPS + 8

@@ -1,4 +1,4 @@
-"""The δ recursion in midpoint–radius arithmetic: an enclosure of the true gradient, entry by entry."""
+"""The δ recursion in interval arithmetic: an enclosure of the true gradient, entry by entry."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,33 +17,33 @@ Ready = Callable[[Ball, Ball], Factors]
 
 @np.errstate(all="ignore")
 def enclose_forward(problem: Problem, ready: Ready = factors) -> tuple[list[Ball], list[Ball]]:
-    """Enclose a and z of every layer; z starts with the inputs, which are exact.
+    """Return enclosures of a and z of every layer; z starts with the inputs, which are exact.
 
-    ready: how matrices are multiplied; `factors`, or `sharp_factors` where that is too vague.
+    ready: the matrix product: `factors`, or `sharp_factors` if that is too wide.
     """
     a: list[Ball] = []
     z: list[Ball] = [exact(problem.batch.inputs)]
-    for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
-        preactivation = ready(z[-1], exact(own.weight)).rows(ALL)
-        if own.bias is not None:
-            preactivation = plus(preactivation, exact(own.bias))
+    for index, (layer, parameters) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
+        preactivation = ready(z[-1], exact(parameters.weight)).rows(ALL)
+        if parameters.bias is not None:
+            preactivation = plus(preactivation, exact(parameters.bias))
         a.append(preactivation)
-        activation = value(layer.activation, preactivation)
+        output = value(layer.activation, preactivation)
         if index in problem.batch.masks:
-            activation = times(activation, exact(problem.batch.masks[index]))
-        z.append(activation)
+            output = times(output, exact(problem.batch.masks[index]))
+        z.append(output)
     return a, z
 
 
 def reached_kinks(problem: Problem, a: Sequence[Ball]) -> list[Array]:
-    """Say by layer where, (N, out), an enclosed pre-activation reaches a kink of its activation."""
-    found = []
-    for layer, ball in zip(problem.network.layers, a, strict=True):
-        reached = np.zeros(ball.middle.shape, dtype=bool)
+    """Return by layer a mask, (N, out), of enclosed pre-activations that contain a kink."""
+    masks = []
+    for layer, interval in zip(problem.network.layers, a, strict=True):
+        mask = np.zeros(interval.middle.shape, dtype=bool)
         for kink in layer.activation.kinks:
-            reached |= ~(np.abs(ball.middle - kink.at) > ball.radius)
-        found.append(reached)
-    return found
+            mask |= ~(np.abs(interval.middle - kink.at) > interval.radius)
+        masks.append(mask)
+    return masks
 
 
 @np.errstate(all="ignore")
@@ -54,16 +54,16 @@ def enclose_deltas(
     kinks: Kinks | None = None,
     ready: Ready = factors,
 ) -> list[Ball]:
-    """Enclose δ = ∂R/∂a of every layer, of the data's loss (penalties not included).
+    """Return enclosures of δ = ∂R/∂a of every layer, of the data's loss without penalties.
 
-    kinks: units and examples at which every slope of the subdifferential counts; the result then encloses
-    the Clarke subdifferential. Without it each unit is taken on the side that float64 saw it on.
+    kinks: units and examples for which every slope of the subdifferential counts; the result then encloses
+    the Clarke subdifferential. Without it each unit is taken on the side that float64 computes.
     """
-    found = [_output_delta(problem, a, z, kinks)]
+    deltas = [_output_delta(problem, a, z, kinks)]
     for index in reversed(range(len(problem.parameters) - 1)):
-        upstream = ready(found[-1], exact(problem.parameters[index + 1].weight.T)).rows(ALL)
-        found.append(_through(problem, index, a, upstream, kinks))
-    return found[::-1]
+        upstream = ready(deltas[-1], exact(problem.parameters[index + 1].weight.T)).rows(ALL)
+        deltas.append(_delta_of(problem, index, a, upstream, kinks))
+    return deltas[::-1]
 
 
 @np.errstate(all="ignore")
@@ -74,16 +74,16 @@ def enclose_gradient(
     kinks: Kinks | None = None,
     ready: Ready = factors,
 ) -> dict[str, Ball]:
-    """Enclose ∂R/∂w of the data's loss, by parameter; see `enclose_deltas`."""
-    found: dict[str, Ball] = {}
+    """Return enclosures of ∂R/∂w of the data's loss, by parameter; see `enclose_deltas`."""
+    gradients: dict[str, Ball] = {}
     for index, delta in enumerate(enclose_deltas(problem, a, z, kinks, ready)):
-        found[f"layers.{index}.weight"] = ready(transpose(z[index]), delta).rows(ALL)
+        gradients[f"layers.{index}.weight"] = ready(transpose(z[index]), delta).rows(ALL)
         if problem.parameters[index].bias is not None:
-            found[f"layers.{index}.bias"] = total(delta, axis=0)
-    return found
+            gradients[f"layers.{index}.bias"] = total(delta, axis=0)
+    return gradients
 
 
-def _through(problem: Problem, index: int, a: Sequence[Ball], upstream: Ball, kinks: Kinks | None) -> Ball:
+def _delta_of(problem: Problem, index: int, a: Sequence[Ball], upstream: Ball, kinks: Kinks | None) -> Ball:
     if index in problem.batch.masks:
         upstream = times(upstream, exact(problem.batch.masks[index]))
     activation = problem.network.layers[index].activation
@@ -95,6 +95,6 @@ def _output_delta(problem: Problem, a: Sequence[Ball], z: Sequence[Ball], kinks:
     terms, of_preactivation = terms_of_last_layer(problem)
     scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
     factor = Ball(np.asarray(scale), np.asarray(abs(scale) * 2.0**-51))  # up to three roundings
-    at = a[-1] if of_preactivation else z[-1]
-    slope = times(loss_properties(terms).enclose_gradient(at, batch.targets), factor)
-    return slope if of_preactivation else _through(problem, len(a) - 1, a, slope, kinks)
+    point = a[-1] if of_preactivation else z[-1]
+    slope = times(loss_properties(terms).enclose_gradient(point, batch.targets), factor)
+    return slope if of_preactivation else _delta_of(problem, len(a) - 1, a, slope, kinks)

@@ -1,6 +1,6 @@
-"""Nodes that are alike and ready together, computed as one: graphs of many small nodes are mostly these.
+"""Group equal nodes at the same depth into bands that are computed at once, for graphs with many small nodes.
 
-A band's operands and values stand in stacks, one for each shape; everything else is kept by name.
+Operands and values of a band are stored in stacks, one for each shape; all other numbers by name.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,15 +15,15 @@ from verifier.graphs.operation import Node
 from verifier.graphs.problem import GraphProblem
 from verifier.graphs.shapes import Shape
 
-LARGEST = 64  # numbers of a node that is worth stacking
+LARGEST = 64  # numbers in the largest node that is worth stacking
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Band:
-    """Nodes of one operation, options and shape, none of which needs another; `node` stands for all.
+    """Independent nodes with the same operation, options and shape; `node` stands for all of them.
 
-    rows: where their values stand in the stack of that shape. operands: likewise, an array of rows each.
-    A node on its own has neither.
+    rows: the rows of their values in the stack of that shape. operands: likewise, an array of rows for each
+    operand. A node on its own has neither.
     """
 
     node: Node
@@ -34,9 +34,10 @@ class Band:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Rows of a stack, one for each node of a band, and how to add up what several nodes have for one row.
+    """Rows of a stack, one for each node of a band.
 
-    distinct: pairs of rows that differ and the nodes that each is for, (rows, times); None: all differ.
+    distinct: groups for sums over nodes with the same row, as pairs of distinct rows and their nodes, (rows,
+    times); None if all rows differ.
     """
 
     at: Array
@@ -45,9 +46,9 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bands:
-    """A graph's nodes in bands, every band after all that it depends on.
+    """A graph's nodes in bands; every band comes after its operands.
 
-    places: of what stands in stacks, its row in the stack of its shape. sizes: rows of every stack.
+    places: the shape and the row of each stacked name. sizes: the number of rows of each stack.
     """
 
     all: tuple[Band, ...]
@@ -57,12 +58,13 @@ class Bands:
 
 @dataclass(slots=True)
 class _Stacks:
-    """Places as they are given away."""
+    """Rows allocated so far."""
 
     places: dict[str, tuple[Shape, int]] = field(default_factory=dict)
     sizes: dict[Shape, int] = field(default_factory=dict)
 
     def place(self, names: Iterable[str], shape: Shape) -> slice:
+        """Allocate a row for each name."""
         first = stop = self.sizes.get(shape, 0)
         for name in names:
             self.places[name] = (shape, stop)
@@ -71,7 +73,7 @@ class _Stacks:
         return slice(first, stop)
 
 
-_BANDS: WeakKeyDictionary[GraphProblem, Bands] = WeakKeyDictionary()  # a pass asks for them many times
+_BANDS: WeakKeyDictionary[GraphProblem, Bands] = WeakKeyDictionary()  # one pass uses them many times
 
 
 def bands_of(problem: GraphProblem) -> Bands:
@@ -83,50 +85,56 @@ def bands_of(problem: GraphProblem) -> Bands:
 
 
 def _in_bands(nodes: Iterable[Node], needed: Iterable[Node]) -> Bands:
-    """Group nodes that are alike and equally deep. needed: the nodes that the output depends on."""
+    """Group nodes that are equal and equally deep.
+
+    needed: the nodes that the output depends on.
+    """
     groups: dict[tuple[object, ...], list[Node]] = {}
     depths: dict[str, int] = {}
-    wanted = {id(node) for node in needed}
+    needed_ids = {id(node) for node in needed}
     for node in nodes:
         depth = 1 + max([depths.get(operand, 0) for operand in node.operands], default=0)
         depths[node.name] = depth
         key = (
-            (depth, node.operation.name, id(node.options), node.shape, id(node) in wanted)
-            if _stacks(node)
+            (depth, node.operation.name, id(node.options), node.shape, id(node) in needed_ids)
+            if _is_stackable(node)
             else (depth, node.name)
         )
         groups.setdefault(key, []).append(node)
     ordered = sorted(groups.items(), key=lambda item: item[0][0])  # type: ignore[arg-type,return-value]
-    return _placed([group for _, group in ordered])
+    return _bands([group for _, group in ordered])
 
 
-def _stacks(node: Node) -> bool:
+def _is_stackable(node: Node) -> bool:
+    """True if the node may be stacked."""
     shape = node.shape
     return (
-        node.operation.stacks and prod(shape) <= LARGEST and all(own == shape for own in node.operand_shapes)
+        node.operation.stacks
+        and prod(shape) <= LARGEST
+        and all(operand_shape == shape for operand_shape in node.operand_shapes)
     )
 
 
-def _placed(groups: list[list[Node]]) -> Bands:
+def _bands(groups: list[list[Node]]) -> Bands:
     stacks = _Stacks()
     rows = [
         stacks.place([node.name for node in group], group[0].shape) if len(group) > 1 else None
         for group in groups
     ]
-    found = []
-    for group, own in zip(groups, rows, strict=True):
+    bands = []
+    for group, band_rows in zip(groups, rows, strict=True):
         names = tuple(node.name for node in group)
-        if own is None:
-            found.append(Band(group[0], names))
+        if band_rows is None:
+            bands.append(Band(group[0], names))
             continue
         shape = group[0].shape
         operands = []
         for place in range(len(group[0].operands)):
-            of_nodes = [node.operands[place] for node in group]
-            stacks.place([name for name in dict.fromkeys(of_nodes) if name not in stacks.places], shape)
-            operands.append(_rows(np.array([stacks.places[name][1] for name in of_nodes])))
-        found.append(Band(group[0], names, own, tuple(operands)))
-    return Bands(tuple(found), stacks.places, stacks.sizes)
+            operand_names = [node.operands[place] for node in group]
+            stacks.place([name for name in dict.fromkeys(operand_names) if name not in stacks.places], shape)
+            operands.append(_rows(np.array([stacks.places[name][1] for name in operand_names])))
+        bands.append(Band(group[0], names, band_rows, tuple(operands)))
+    return Bands(tuple(bands), stacks.places, stacks.sizes)
 
 
 def _rows(at: Array) -> Rows:
@@ -136,6 +144,6 @@ def _rows(at: Array) -> Rows:
         return Rows(at, None)
     distinct = []
     for count in np.unique(times):
-        own = times == count
-        distinct.append((rows[own], order[first[own, None] + np.arange(count)]))
+        selected = times == count
+        distinct.append((rows[selected], order[first[selected, None] + np.arange(count)]))
     return Rows(at, tuple(distinct))

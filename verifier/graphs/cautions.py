@@ -1,4 +1,4 @@
-"""Everything worth knowing beside a graph's verdict."""
+"""Collect the warnings of a graph's report."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -15,7 +15,7 @@ from verifier.graphs.submission import GraphSubmission
 from verifier.report import LossReport
 from verifier.verdict import Verdict
 
-_NAMED = 10
+_MAX_NAMES = 10
 
 
 def cautions(
@@ -23,31 +23,31 @@ def cautions(
     loss: LossReport,
     comparisons: Mapping[str, Comparison],
     consensus: Consensus,
-    allowed: GraphRounding,
+    rounding_allowance: GraphRounding,
 ) -> Iterator[Caution]:
-    """Give the report's warnings but those that reading the document already gave."""
+    """Yield the report's warnings, except those from reading the document."""
     problem = submission.problem
-    yield from _of_loss(loss)
-    yield from _of_values(problem, allowed, loss)
-    yield from _breaks(problem, comparisons)
+    yield from _loss_warnings(loss)
+    yield from _overflow_warnings(problem, rounding_allowance, loss)
+    yield from _chain_warnings(problem, comparisons)
     yield from of_undecided(comparisons)
     yield from of_disputes(consensus)
     if any(comparison.subgradient.any() for comparison in comparisons.values()):
-        yield from _kinks(problem, allowed)
-    yield from _without_influence(problem, comparisons)
+        yield from _kink_warnings(problem, rounding_allowance)
+    yield from _influence_warnings(problem, comparisons)
 
 
 def cautions_of_accepted(
-    submission: GraphSubmission, loss: LossReport, allowed: GraphRounding
+    submission: GraphSubmission, loss: LossReport, rounding_allowance: GraphRounding
 ) -> Iterator[Caution]:
-    """Give the warnings that a submission without any wrong or doubtful entry can have."""
-    yield from _of_loss(loss)
-    yield from _of_values(submission.problem, allowed, loss)
+    """Yield the warnings that a submission without wrong or doubtful entries may have."""
+    yield from _loss_warnings(loss)
+    yield from _overflow_warnings(submission.problem, rounding_allowance, loss)
     submitted = [key for key in submission.problem.asked if key in submission.gradients]
-    yield from _without_influence(submission.problem, submitted)
+    yield from _influence_warnings(submission.problem, submitted)
 
 
-def _of_loss(loss: LossReport) -> Iterator[Caution]:
+def _loss_warnings(loss: LossReport) -> Iterator[Caution]:
     if loss.verdict is Verdict.INCORRECT:
         yield Caution(
             "another-loss",
@@ -56,10 +56,12 @@ def _of_loss(loss: LossReport) -> Iterator[Caution]:
         )
 
 
-def _of_values(problem: GraphProblem, allowed: GraphRounding, loss: LossReport) -> Iterator[Caution]:
-    finite = all(np.isfinite(whole).all() for whole in allowed.values.wholes())
+def _overflow_warnings(
+    problem: GraphProblem, rounding_allowance: GraphRounding, loss: LossReport
+) -> Iterator[Caution]:
+    finite = all(np.isfinite(whole).all() for whole in rounding_allowance.values.wholes())
     for node in problem.nodes if not finite else ():
-        if not np.isfinite(allowed.values[node.name]).all():
+        if not np.isfinite(rounding_allowance.values[node.name]).all():
             yield Caution(
                 "overflow",
                 f"the value of {node.name} ({node.operation.name}) is not finite; nothing that depends on it "
@@ -73,26 +75,28 @@ def _of_values(problem: GraphProblem, allowed: GraphRounding, loss: LossReport) 
         )
 
 
-def _breaks(problem: GraphProblem, comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
+def _chain_warnings(problem: GraphProblem, comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
     wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
-    if any(wrong.values()) and (found := first_breaks(problem, wrong)):
-        named = ", ".join(place(problem, key) for key in found[:_NAMED])
-        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    if any(wrong.values()) and (breaks := first_breaks(problem, wrong)):
+        names = ", ".join(place(problem, key) for key in breaks[:_MAX_NAMES])
+        rest = f" and {len(breaks) - _MAX_NAMES} more" if len(breaks) > _MAX_NAMES else ""
         yield Caution(
             "chain-breaks",
-            f"from the output back, the first wrong gradient{' is' if len(found) == 1 else 's are'} "
-            f"{named}{more}: all that was handed in behind {'it' if len(found) == 1 else 'them'} is right",
+            f"from the output back, the first wrong gradient{' is' if len(breaks) == 1 else 's are'} "
+            f"{names}{rest}: all that was handed in behind {'it' if len(breaks) == 1 else 'them'} is right",
         )
 
 
-def _kinks(problem: GraphProblem, allowed: GraphRounding) -> Iterator[Caution]:
-    reached = reached_kinks(problem, allowed.values, lambda own: (own, np.zeros(own.shape)))
+def _kink_warnings(problem: GraphProblem, rounding_allowance: GraphRounding) -> Iterator[Caution]:
+    reached = reached_kinks(
+        problem, rounding_allowance.values, lambda values: (values, np.zeros(values.shape))
+    )
     for node in problem.nodes:
-        own = reached.get(node.name, allowed.kinks.get(node.name))
-        if own is not None:
-            own = own | allowed.kinks.get(node.name, own)
-            entries = [tuple(map(int, entry)) for entry in np.argwhere(own)[:_NAMED]]
-            shown = ", ".join(str(list(entry)) for entry in entries) if own.ndim else "its operand"
+        mask = reached.get(node.name, rounding_allowance.kinks.get(node.name))
+        if mask is not None:
+            mask = mask | rounding_allowance.kinks.get(node.name, mask)
+            entries = [tuple(map(int, entry)) for entry in np.argwhere(mask)[:_MAX_NAMES]]
+            shown = ", ".join(str(list(entry)) for entry in entries) if mask.ndim else "its operand"
             yield Caution(
                 "kink",
                 f"{node.name} is at the kink of {node.operation.name}, as far as the precision can tell, in "
@@ -101,14 +105,14 @@ def _kinks(problem: GraphProblem, allowed: GraphRounding) -> Iterator[Caution]:
             )
 
 
-def _without_influence(problem: GraphProblem, submitted: Iterable[str]) -> Iterator[Caution]:
-    used = {problem.output}
+def _influence_warnings(problem: GraphProblem, submitted: Iterable[str]) -> Iterator[Caution]:
+    influential = {problem.output}
     for node in problem.upstream_of_output:
-        used.update(node.operands)
-    found = [key for key in submitted if plain(key) not in used]
-    if found:
+        influential.update(node.operands)
+    unused = [key for key in submitted if plain(key) not in influential]
+    if unused:
         yield Caution(
             "no-influence",
-            f"the output does not depend on {', '.join(found[:_NAMED])}: the gradient is zero whatever the "
-            "code does",
+            f"the output does not depend on {', '.join(unused[:_MAX_NAMES])}: the gradient is zero "
+            "whatever the code does",
         )

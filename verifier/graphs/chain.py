@@ -1,4 +1,4 @@
-"""Where the chain first breaks: the wrong gradients that follow from right ones alone."""
+"""Find the wrong gradients that are computed from right ones: where the chain rule was first broken."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,33 +6,36 @@ from verifier.graphs.problem import NODE, GraphProblem, plain
 
 
 def first_breaks(problem: GraphProblem, wrong: Mapping[str, bool]) -> list[str]:
-    """Give, output first, the submitted gradients that are wrong although all after them are right.
+    """Return, output first, the wrong gradients for which all gradients after them are right.
 
-    wrong: by the names of gradients that were submitted. What stands between, and was not submitted, is
-    looked through: a gradient inherits from the next ones behind it that are known.
+    wrong: by the names of submitted gradients. A node whose gradient was not submitted counts as wrong if a
+    node after it is.
     """
     by_plain = {plain(key): key for key in wrong}
-    spoiled: dict[str, bool] = {}  # by plain name: whether a wrong gradient stands behind it
+    wrong_downstream: dict[str, bool] = {}  # by plain name, True if a node after it has a wrong gradient
     consumers: dict[str, list[str]] = {}
     for node in problem.nodes:
         for operand in node.operands:
             consumers.setdefault(operand, []).append(node.name)
-    found: list[str] = []
+    breaks: list[str] = []
     for name in reversed(_names(problem)):
-        behind = any(_carries(spoiled, by_plain, wrong, own) for own in consumers.get(name, ()))
-        spoiled[name] = behind
+        inherits_error = any(
+            _passes_error_on(wrong_downstream, by_plain, wrong, consumer)
+            for consumer in consumers.get(name, ())
+        )
+        wrong_downstream[name] = inherits_error
         key = by_plain.get(name)
-        if key is not None and wrong[key] and not behind:
-            found.append(key)
-    return found
+        if key is not None and wrong[key] and not inherits_error:
+            breaks.append(key)
+    return breaks
 
 
-def _carries(
-    spoiled: Mapping[str, bool], by_plain: Mapping[str, str], wrong: Mapping[str, bool], name: str
+def _passes_error_on(
+    wrong_downstream: Mapping[str, bool], by_plain: Mapping[str, str], wrong: Mapping[str, bool], name: str
 ) -> bool:
-    """Whether what this node hands back is wrong already: by its own gradient where that is known."""
+    """True if the node passes a wrong gradient on: by its own gradient where that was submitted."""
     key = by_plain.get(name)
-    return spoiled[name] if key is None else wrong[key]
+    return wrong_downstream[name] if key is None else wrong[key]
 
 
 def _names(problem: GraphProblem) -> Sequence[str]:
@@ -40,6 +43,6 @@ def _names(problem: GraphProblem) -> Sequence[str]:
 
 
 def place(problem: GraphProblem, key: str) -> str:
-    """Name a gradient with what its value is made by: `nodes.h1 (tanh)`."""
+    """Return a gradient's name with the operation of its node: `nodes.h1 (tanh)`."""
     operations = {NODE + node.name: node.operation.name for node in problem.nodes}
     return f"{key} ({operations[key]})" if key in operations else key

@@ -1,4 +1,4 @@
-"""A graph's submission in, a report out: the recipe of `verifier/pipeline.py` with a graph's own oracles."""
+"""Judge a graph's submission: the steps of `verifier/pipeline.py` with the oracles of graphs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -38,48 +38,52 @@ def judge_graph(
     whole_arrays: bool = False,
     diagnosis: bool = True,
 ) -> Report:
-    """Judge every gradient that was submitted, and say which parameters' are missing.
+    """Return the report on a submission: every submitted gradient is judged, missing ones are listed.
 
-    Raises: ValueError naming the known oracles for a name that is none.
+    Raises: ValueError naming the known oracles for an unknown name.
     """
     started = perf_counter()
     problem = submission.problem
-    honest = rounding(problem, PRECISIONS["float64"])
-    narrow, allowed = submission.precision.name != "float64", honest
+    float64_rounding = rounding(problem, PRECISIONS["float64"])
+    narrow, rounding_allowance = submission.precision.name != "float64", float64_rounding
     if narrow:
-        allowed = rounding(problem, submission.precision, independent=True)
-    loss = judge_loss(submission, honest, allowed)
-    answers = ask(problem, honest, oracles)
-    plain = bool(np.isfinite(loss.value)) and not whole_arrays and not allowed.kinks
-    accepted = accept_if_correct(problem.asked, submission.gradients, answers, allowed) if plain else None
+        rounding_allowance = rounding(problem, submission.precision, independent=True)
+    loss = judge_loss(submission, float64_rounding, rounding_allowance)
+    answers = ask(problem, float64_rounding, oracles)
+    plain = bool(np.isfinite(loss.value)) and not whole_arrays and not rounding_allowance.kinks
+    accepted = None
+    if plain:
+        accepted = accept_if_correct(problem.asked, submission.gradients, answers, rounding_allowance)
     mistakes: tuple[Diagnosis, ...] = ()
     wrong: dict[str, bool] = {}
     if narrow and (accepted is None or loss.verdict is Verdict.INCORRECT):
-        allowed = rounding(problem, submission.precision)
-        loss = judge_loss(submission, honest, allowed)
+        rounding_allowance = rounding(problem, submission.precision)
+        loss = judge_loss(submission, float64_rounding, rounding_allowance)
     if accepted is not None:
         parameters = {
             key: report_summary(key, summary, submission.gradients[key].shape)
             for key, summary in accepted.summaries.items()
         }
         evidence = accepted.evidence
-        warnings = tuple(cautions_of_accepted(submission, loss, allowed))
+        warnings = tuple(cautions_of_accepted(submission, loss, rounding_allowance))
     else:
-        consensus = _agree(problem, answers, honest)
-        if not np.isfinite(loss.value):  # formulas may have slopes where there is no output
-            everything = {name: np.ones_like(own) for name, own in consensus.disputed.items()}
+        consensus = _agree(problem, answers, float64_rounding)
+        if not np.isfinite(loss.value):  # formulas may have slopes where the output is not finite
+            everything = {name: np.ones_like(mask) for name, mask in consensus.disputed.items()}
             consensus = replace(consensus, disputed=everything)
-        reference = _with_kinks_of(submission, consensus.reference, allowed)
-        joint = judge_jointly(problem, allowed.kinks, _compare(submission, reference, allowed, consensus))
+        reference = _with_kinks_of(submission, consensus.reference, rounding_allowance)
+        joint = judge_jointly(
+            problem, rounding_allowance.kinks, _compare(submission, reference, rounding_allowance, consensus)
+        )
         comparisons = joint.comparisons
         parameters, evidence = _report(problem, comparisons, whole_arrays), consensus.evidence
         warnings = (
-            *cautions(submission, loss, comparisons, consensus, allowed),
+            *cautions(submission, loss, comparisons, consensus, rounding_allowance),
             *cautions_of(joint.outcome),
         )
         wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
         if diagnosis and any(wrong.values()):
-            mistakes = diagnose(problem, honest.values, comparisons, allowed.allowance)
+            mistakes = diagnose(problem, float64_rounding.values, comparisons, rounding_allowance.allowance)
     return Report(
         verdict=of_whole(parameter.verdict for parameter in parameters.values()),
         loss=loss,
@@ -87,7 +91,7 @@ def judge_graph(
         warnings=(*submission.cautions, *warnings),
         evidence=evidence,
         versions=versions_of(
-            need for own in evidence if own.entries for need in GRAPH_ORACLES[own.oracle].needs
+            need for row in evidence if row.entries for need in GRAPH_ORACLES[row.oracle].needs
         ),
         seconds=perf_counter() - started,
         name=submission.name,
@@ -98,57 +102,63 @@ def judge_graph(
             "atol": submission.tolerance.atol,
         },
         diagnosis=mistakes,
-        graph=outlined(submission, honest.values, wrong),
+        graph=outlined(submission, float64_rounding.values, wrong),
     )
 
 
 def ask(
-    problem: GraphProblem, honest: GraphRounding, oracles: Sequence[str] | None = None
+    problem: GraphProblem, float64_rounding: GraphRounding, oracles: Sequence[str] | None = None
 ) -> dict[str, Answer]:
-    """Put the problem to each oracle. Raises: ValueError naming the known ones for a name that is none."""
+    """Return the answer of each oracle. Raises: ValueError naming the known oracles for an unknown name."""
     if oracles is None:
         oracles = [name for name, row in GRAPH_ORACLES.items() if row.by_default]
     unknown = [name for name in oracles if name not in {**GRAPH_ORACLES, **ORACLES}]
     if unknown or not oracles:
-        found = ", ".join(map(repr, unknown)) or "none"
-        raise ValueError(f"expected oracles of graphs among {', '.join(GRAPH_ORACLES)}, got {found}")
-    answers = {name: row.gradient(problem, honest) for name, row in GRAPH_ORACLES.items() if name in oracles}
-    of_layers = Answer({}, Uncertainty.UNKNOWN, "it knows layers alone; finite_differences moves every entry")
-    return answers | {name: of_layers for name in oracles if name not in GRAPH_ORACLES}
+        names = ", ".join(map(repr, unknown)) or "none"
+        raise ValueError(f"expected oracles of graphs among {', '.join(GRAPH_ORACLES)}, got {names}")
+    answers = {
+        name: row.gradient(problem, float64_rounding)
+        for name, row in GRAPH_ORACLES.items()
+        if name in oracles
+    }
+    layers_only = Answer(
+        {}, Uncertainty.UNKNOWN, "it knows layers alone; finite_differences moves every entry"
+    )
+    return answers | {name: layers_only for name in oracles if name not in GRAPH_ORACLES}
 
 
-def _agree(problem: GraphProblem, answers: dict[str, Answer], honest: GraphRounding) -> Consensus:
-    """Hold the oracles against each other; where two contradict each other, let 77 digits settle it."""
+def _agree(problem: GraphProblem, answers: dict[str, Answer], float64_rounding: GraphRounding) -> Consensus:
+    """Combine the oracles' answers; where two contradict each other, a 77-digit oracle resolves it."""
     all_shapes = problem.shapes()
     shapes = {key: all_shapes[plain(key)] for key in problem.asked}
     consensus = consult(answers, shapes, judge=JUDGE)
     if not consensus.disputes or JUDGE in answers:
         return consensus
-    answers = {JUDGE: GRAPH_ORACLES[JUDGE].gradient(problem, honest), **answers}
+    answers = {JUDGE: GRAPH_ORACLES[JUDGE].gradient(problem, float64_rounding), **answers}
     return consult(answers, shapes, judge=JUDGE)
 
 
 def _with_kinks_of(
-    submission: GraphSubmission, reference: Mapping[str, Estimate], allowed: GraphRounding
+    submission: GraphSubmission, reference: Mapping[str, Estimate], rounding_allowance: GraphRounding
 ) -> Mapping[str, Estimate]:
-    """Add the slopes that a precision narrower than float64 cannot tell apart."""
-    if submission.precision.name == "float64" or not allowed.kinks:
+    """Add the slopes at kinks that a precision narrower than float64 cannot resolve."""
+    if submission.precision.name == "float64" or not rounding_allowance.kinks:
         return reference
-    return with_slopes_of(enclosed(submission.problem, allowed.kinks), reference)
+    return with_slopes_of(enclosed(submission.problem, rounding_allowance.kinks), reference)
 
 
 def _compare(
     submission: GraphSubmission,
     reference: Mapping[str, Estimate],
-    allowed: GraphRounding,
+    rounding_allowance: GraphRounding,
     consensus: Consensus,
 ) -> dict[str, Comparison]:
-    found = {
+    comparisons = {
         key: compare(
             submission.gradients[key],
             reference[key],
-            allowed.allowance[key],
-            allowed.scale[key],
+            rounding_allowance.allowance[key],
+            rounding_allowance.scale[key],
             consensus.disputed[key],
             submission.tolerance,
             doubt_in(submission.precision),
@@ -156,7 +166,7 @@ def _compare(
         for key in submission.problem.asked
         if key in submission.gradients
     }
-    return undecided_where_all_is_zero(found)
+    return undecided_where_all_is_zero(comparisons)
 
 
 def _report(

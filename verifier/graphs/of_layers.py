@@ -1,4 +1,4 @@
-"""A submission of layers, written as a graph: the same numbers, and the same verdicts."""
+"""Convert a layered submission to a graph with the same numbers and verdicts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,11 @@ Nodes = list[dict[str, Any]]
 
 
 def graph_document(submission: Submission) -> dict[str, Any]:
-    """Give the document: weights (in, out), examples as rows, a node for every a and z, the risk last."""
+    """Return the graph's document.
+
+    Weights are (in, out) and examples are rows; there is a node for every a and z, and the risk is the last
+    node.
+    """
     problem = submission.problem
     inputs = {"inputs": problem.batch.inputs, "targets": problem.batch.targets}
     inputs |= {f"masks.layers.{index}": mask for index, mask in problem.batch.masks.items()}
@@ -41,10 +45,10 @@ def judge_layers_jointly(
 ) -> JointResult:
     """Return the comparisons of layers, judged under one choice of slopes.
 
-    kinks: by layer, (N, out), where the submission's precision cannot tell on which side a unit is.
+    kinks: by layer, (N, out), True where the submission's precision does not determine the side of a kink.
     """
     problem = submission.problem
-    reached = {f"z{index}": own for index, own in enumerate(kinks) if own.any()}
+    reached = {f"z{index}": mask for index, mask in enumerate(kinks) if mask.any()}
     arrays = dict(named(problem.parameters))
     for place, (_, norm, name) in enumerate(_penalised(problem)):
         at_zero = rounded(arrays[name], submission.precision) == 0
@@ -55,18 +59,20 @@ def judge_layers_jointly(
 
 
 def _layers(problem: Problem) -> Iterator[dict[str, Any]]:
-    below = "inputs"
-    for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
+    operand = "inputs"
+    for index, (layer, parameters) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
         name = f"layers.{index}"
-        yield _node(f"a{index}" if own.bias is None else f"product{index}", "matmul", below, f"{name}.weight")
-        if own.bias is not None:
+        yield _node(
+            f"a{index}" if parameters.bias is None else f"product{index}", "matmul", operand, f"{name}.weight"
+        )
+        if parameters.bias is not None:
             yield _node(f"a{index}", "add", f"product{index}", f"{name}.bias")
         activation = layer.activation
         yield _node(f"z{index}", activation.name, f"a{index}", **activation.options)
-        below = f"z{index}"
+        operand = f"z{index}"
         if index in problem.batch.masks:
-            yield _node(f"masked{index}", "multiply", below, f"masks.layers.{index}")
-            below = f"masked{index}"
+            yield _node(f"masked{index}", "multiply", operand, f"masks.layers.{index}")
+            operand = f"masked{index}"
 
 
 def _risk(problem: Problem, outputs: str) -> Nodes:
@@ -77,10 +83,11 @@ def _risk(problem: Problem, outputs: str) -> Nodes:
     on, loss = risk.on, risk.loss.name
     fused = on == "probabilities" and outputs == f"z{last}"
     nodes: Nodes = []
-    pair = (loss, problem.network.layers[last].activation.name)
-    if fused and pair in _OF_PREACTIVATION:  # the logarithm of what squashes is one function, as for layers
+    loss_and_activation = (loss, problem.network.layers[last].activation.name)
+    # as for layers, the loss and the activation form one function of the pre-activation
+    if fused and loss_and_activation in _OF_PREACTIVATION:
         outputs, on = f"a{last}", "logits"
-    if fused and pair == ("cross_entropy", "sigmoid"):
+    if fused and loss_and_activation == ("cross_entropy", "sigmoid"):
         scale = risk.output_scale(problem.batch.targets.shape[-1]) * risk.example_scale(problem.batch.size)
         nodes += [
             _node("opposite", "negate", f"a{last}"),

@@ -1,8 +1,8 @@
-"""What the project knows of one operation of graphs: the columns of the table in `operations/`.
+"""Operations of graphs: the columns of the table in `operations/`.
 
-A row's formulas are written once, over an arithmetic (`arithmetic/`): over float64 they compute, over complex
-numbers and power series they differentiate, over balls they enclose, over deviations they say what rounding
-may cost. `A` names that arithmetic, `node` the node that is computed.
+The formulas of a row are written once, over an arithmetic (`arithmetic/`). Over float64 they compute values,
+over complex numbers and power series derivatives, over intervals enclosures, and over numbers with deviations
+rounding errors. In signatures `A` is that arithmetic and `node` the node that is computed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +18,9 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One operation applied: operands by name, left to right, and all shapes.
+    """One operation applied to operands, which are named from left to right.
 
-    options: as the row's `fit` settled them. data: operands that are read and not differentiated, by place.
+    options: as returned by the operation's `fit`. data: operands that are not differentiated, by place.
     """
 
     name: str
@@ -34,13 +34,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a node comes to: its shape, and its options in the form that the formulas read."""
+    """The shape of a node, and its options in the form that the formulas read."""
 
     shape: Shape
     options: Options = field(default_factory=lambda: MappingProxyType({}))
 
 
 def no_kinks(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array | None:
+    """Return None: the operation has no kinks."""
     return None
 
 
@@ -48,18 +49,21 @@ def no_kinks(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Arr
 class GraphOperation:
     """One operation.
 
-    operands: how many it takes, least and most (None: any number). options: names of the fields beside
-    `args`; `needed` must be there. data: places of operands that are read and not differentiated.
+    operands: minimum and maximum number of operands (None: any number).
+    options: names of the fields beside `args`. needed: those that are required.
+    data: places of operands that are not differentiated.
     fit: (options, shapes of the operands) -> Fit; raises MisfitError.
-    check_data: (node) -> what is wrong with the numbers in data places, by place.
-    value: (A, node, operands) -> value. Arrays may carry one more axis in front, of moves.
-    pull_back: (A, node, operands, value, ∂R/∂value, kinks) -> ∂R/∂operand, one each; None for data. Entries
-        that broadcasting copied are summed by whoever asks.
-    kinks: (node, operands, by how much each may be off) -> where, in the shape of the first operand, several
-        slopes are right; None for an operation without kinks.
-    stacks: operands of one shape may stand in a stack of many, back as well as forward: every entry, or every
-        row along the last axis, is worked on by itself.
-    in_torch: (torch, node, tensors) -> the same by PyTorch. in_graph: likewise by `reference_impl.graph`.
+    check_data: (options, shapes, values of an operand in `data`) -> a description of valid values; empty if
+    they are valid.
+    value: (A, node, operands) -> value. Arrays may have one more axis in front, for perturbations.
+    pull_back: (A, node, operands, value, ∂R/∂value, kinks) -> ∂R/∂operand for each operand, None for data.
+    The caller sums over broadcast copies.
+    kinks: (node, operands, the error of each) -> mask, in the shape of the first operand, of entries where
+    several slopes are right; None for an operation without kinks.
+    stacks: True if stacked operands of one shape may be computed at once, forward and backward: the operation
+    works on every entry, or every row along the last axis, by itself.
+    in_torch: (torch, node, tensors) -> the same operation in PyTorch.
+    in_graph: (graph, node, operations) -> the same operation in `reference_impl.graph`.
     """
 
     name: str

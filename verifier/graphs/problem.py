@@ -1,4 +1,4 @@
-"""A graph as a problem: named inputs, named parameters, nodes in order, one number at its end."""
+"""A graph as a problem: named inputs and parameters, nodes in order, and a scalar output."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,11 +13,11 @@ INPUT, NODE = "inputs.", "nodes."
 
 @dataclass(frozen=True, eq=False)
 class GraphProblem:
-    """What is the derivative of `output` with respect to each of `asked`?
+    """The derivative of `output` with respect to each of `asked`.
 
-    inputs, parameters: values by name; `constants`: numbers that stand among operands.
-    nodes: every node after all that it depends on. No two of all these share a name.
-    asked: what a gradient is asked of, by the names of gradients: a parameter's own, `inputs.x`, `nodes.h`.
+    inputs, parameters: values by name. constants: numbers that are operands, by name.
+    nodes: every node comes after its operands. All names are distinct.
+    asked: names of gradients: a parameter's own name, `inputs.x`, `nodes.h`.
     """
 
     inputs: Mapping[str, Array]
@@ -28,46 +28,47 @@ class GraphProblem:
     asked: tuple[str, ...]
 
     def leaves(self) -> Iterator[tuple[str, Array]]:
-        """Give everything that is given, not computed."""
+        """Yield the names and values of inputs, parameters and constants."""
         yield from self.inputs.items()
         yield from self.parameters.items()
         yield from self.constants.items()
 
     def shapes(self) -> Mapping[str, Shape]:
-        """Give every shape, by plain name."""
+        """Return every shape, by plain name."""
         return self._shapes
 
     @cached_property
     def _shapes(self) -> dict[str, Shape]:
-        found = {name: tuple(values.shape) for name, values in self.leaves()}
-        return found | {node.name: node.shape for node in self.nodes}
+        shapes = {name: tuple(values.shape) for name, values in self.leaves()}
+        return shapes | {node.name: node.shape for node in self.nodes}
 
     @cached_property
     def upstream_of_output(self) -> tuple[Node, ...]:
-        """The nodes that the output depends on, itself included, in order."""
+        """Return the nodes that the output depends on, itself included, in order."""
         needed = {self.output}
-        found = []
+        upstream = []
         for node in reversed(self.nodes):
             if node.name in needed:
                 needed.update(node.operands)
-                found.append(node)
-        return tuple(reversed(found))
+                upstream.append(node)
+        return tuple(reversed(upstream))
 
     def asking(self, asked: tuple[str, ...]) -> "GraphProblem":
+        """Return the same graph with other gradients in `asked`."""
         return replace(self, asked=asked)
 
 
 def plain(key: str) -> str:
-    """Give the name within the graph of what a gradient is named after."""
+    """Return the name within the graph for the name of a gradient."""
     return key.removeprefix(INPUT).removeprefix(NODE)
 
 
 def downstream(problem: GraphProblem, names: Iterable[str]) -> tuple[Node, ...]:
-    """Give the nodes on the way from some names to the output, in order."""
+    """Return the nodes between some names and the output, in order."""
     reached = set(names)
-    found = []
+    nodes = []
     for node in problem.upstream_of_output:
         if not reached.isdisjoint(node.operands):
             reached.add(node.name)
-            found.append(node)
-    return tuple(found)
+            nodes.append(node)
+    return tuple(nodes)

@@ -1,4 +1,4 @@
-"""The way back: the chain rule from the output to every node, in any arithmetic, all paths added."""
+"""Reverse mode: gradients from the output to every node, in any arithmetic."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,9 +18,9 @@ Kinks = Mapping[str, Array]
 def gradients_of(
     problem: GraphProblem, values: Stacked, arithmetic: Any, kinks: Kinks | None = None
 ) -> Stacked:
-    """Give ∂output/∂v for all that the output depends on, by plain name; what is absent has gradient 0.
+    """Return ∂output/∂v by plain name, for everything that the output depends on.
 
-    kinks: by node, where every slope of the subdifferential counts.
+    Absent names have gradient 0. kinks: by node, where every slope of the subdifferential counts.
     """
     kinks = kinks or {}
     shape = problem.shapes()[problem.output]
@@ -28,31 +28,31 @@ def gradients_of(
     gradients.put(problem.output, arithmetic.constant(np.ones(shape)))
     needed = {node.name for node in problem.upstream_of_output}
     for band in reversed(bands_of(problem).all):
-        if band.node.name not in needed:  # a band is needed or not as one
+        if band.node.name not in needed:  # all nodes of a band are needed, or none
             continue
         node, value = band.node, values.of_band(band)
         upstream = arithmetic.settled(gradients.of_band(band))
-        shares = node.operation.pull_back(
+        operand_gradients = node.operation.pull_back(
             arithmetic, node, values.operands(band), value, upstream, _kinks_of(band, kinks)
         )
-        for place, share in enumerate(shares):
-            if share is None:
+        for place, gradient in enumerate(operand_gradients):
+            if gradient is None:
                 continue
             if band.rows is None:
-                own = summed_back(arithmetic, share, node.operand_shapes[place])
-                gradients.add(node.operands[place], own)
+                operand_gradient = summed_back(arithmetic, gradient, node.operand_shapes[place])
+                gradients.add(node.operands[place], operand_gradient)
             else:
-                gradients.add_rows(node.shape, band.operands[place], share)
+                gradients.add_rows(node.shape, band.operands[place], gradient)
     return gradients
 
 
 def _kinks_of(band: Band, kinks: Kinks) -> Array | None:
     if band.rows is None:
         return kinks.get(band.node.name)
-    own = [kinks.get(name) for name in band.names] if kinks else [None]
-    nothing = np.zeros(band.node.shape, dtype=bool)
+    masks = [kinks.get(name) for name in band.names] if kinks else [None]
+    no_kinks = np.zeros(band.node.shape, dtype=bool)
     return (
         None
-        if all(each is None for each in own)
-        else np.stack([nothing if each is None else each for each in own])
+        if all(mask is None for mask in masks)
+        else np.stack([no_kinks if mask is None else mask for mask in masks])
     )

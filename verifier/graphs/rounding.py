@@ -1,4 +1,4 @@
-"""What honest arithmetic loses on a graph, node by node; the counterpart of `verifier/rounding.py`."""
+"""Estimate rounding errors on a graph, node by node; the counterpart of `verifier/rounding.py`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,10 +24,11 @@ ByName = Mapping[str, Array]
 
 @dataclass(frozen=True, eq=False)
 class GraphRounding:
-    """risk: the output's value, `loss`: what rounding may cost it. kinks: where it may carry a node over one.
+    """Rounding errors of a graph's values and gradients.
 
-    values: of every node, by plain name. bounds: how to work out, when first asked, what `allowance` and
-    `scale` hold by the names of gradients.
+    risk, loss: the output's value, and its rounding error. kinks: by node, where rounding may cross a kink.
+    values: of every node, by plain name.
+    bounds: computes `allowance` and `scale`, by the names of gradients, on first use.
     """
 
     risk: float
@@ -42,35 +43,36 @@ class GraphRounding:
 
     @property
     def allowance(self) -> ByName:
-        """What each entry may lose."""
+        """Return the rounding error of each gradient entry."""
         return self._bounds[0]
 
     @property
     def scale(self) -> ByName:
-        """Σ of |contributions| to each entry."""
+        """Return Σ |contributions| to each gradient entry."""
         return self._bounds[1]
 
 
 def rounding(problem: GraphProblem, precision: Precision, *, independent: bool = False) -> GraphRounding:
-    """Estimate the rounding of a backpropagation in `precision`, entry by entry.
+    """Estimate the rounding error of backpropagation in `precision`, entry by entry.
 
-    independent: see `RoundingArithmetic`. What passes then passes without it, too.
+    independent: see `RoundingArithmetic`. It only makes the estimate smaller, so a gradient that passes with
+    it also passes without it.
     """
     arithmetic = HonestNumbers(precision, independent)
     values = values_of(problem, arithmetic)
-    kinks = reached_kinks(problem, values, lambda own: (own.value, DEVIATIONS * own.deviation))
+    kinks = reached_kinks(problem, values, lambda number: (number.value, DEVIATIONS * number.deviation))
 
     @np.errstate(all="ignore")
     def bounds() -> tuple[ByName, ByName]:
         gradients = gradients_of(problem, values, arithmetic, kinks)
         allowance, scale = {}, {}
         for key in problem.asked:
-            own = gradients.get(plain(key))
-            if own is None:
-                nothing = np.zeros(values[plain(key)].value.shape)
-                own = Honest(nothing, nothing, nothing)
-            settled = arithmetic.settled(own)
-            allowance[key], scale[key] = DEVIATIONS * settled.deviation, own.size
+            gradient = gradients.get(plain(key))
+            if gradient is None:
+                zeros = np.zeros(values[plain(key)].value.shape)
+                gradient = Honest(zeros, zeros, zeros)
+            finished = arithmetic.settled(gradient)
+            allowance[key], scale[key] = DEVIATIONS * finished.deviation, gradient.size
         return allowance, scale
 
     output = values[problem.output]
@@ -78,27 +80,27 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
         risk=float(output.value.reshape(())),
         loss=float(DEVIATIONS * output.deviation.reshape(())),
         kinks=kinks,
-        values=values.map(lambda own: own.value, FLOATS),
+        values=values.map(lambda number: number.value, FLOATS),
         bounds=bounds,
     )
 
 
 @np.errstate(all="ignore")
 def reached_kinks(
-    problem: GraphProblem, values: Stacked, told: Callable[[Any], tuple[Array, Array]]
+    problem: GraphProblem, values: Stacked, value_and_error: Callable[[Any], tuple[Array, Array]]
 ) -> dict[str, Array]:
-    """Say by node where an operand reaches a kink; nodes that reach none are absent.
+    """Return by node a mask of operands that reach a kink; nodes that reach none are absent.
 
-    told: a number's value, and by how much it may be off.
+    value_and_error: returns a number's value and the bound of its error.
     """
-    found: dict[str, Array] = {}
+    masks: dict[str, Array] = {}
     for band in bands_of(problem).all:
         if band.node.operation.kinks is no_kinks:
             continue
-        own, reach = zip(*map(told, values.operands(band)), strict=True)
-        at_kinks = band.node.operation.kinks(band.node, own, reach)
+        operands, reach = zip(*map(value_and_error, values.operands(band)), strict=True)
+        at_kinks = band.node.operation.kinks(band.node, operands, reach)
         if at_kinks is None or not at_kinks.any():
             continue
-        of_nodes = at_kinks[np.newaxis] if band.rows is None else at_kinks
-        found |= {name: each for name, each in zip(band.names, of_nodes, strict=True) if each.any()}
-    return found
+        node_masks = at_kinks[np.newaxis] if band.rows is None else at_kinks
+        masks |= {name: mask for name, mask in zip(band.names, node_masks, strict=True) if mask.any()}
+    return masks

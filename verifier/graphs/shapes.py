@@ -1,4 +1,4 @@
-"""Shapes: how they combine, and what does not fit."""
+"""Shapes: broadcasting, axes, and the error for operands that do not fit."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ Shape = tuple[int, ...]
 
 
 class MisfitError(ValueError):
-    """Operands or options that an operation cannot take. field: the option that is wrong, if any."""
+    """Raised for operands or options that an operation cannot take. field: the wrong option, if any."""
 
     def __init__(self, expected: str, found: str, remedy: str = "", field: str | None = None) -> None:
         self.expected, self.found, self.remedy, self.field = expected, found, remedy, field
@@ -16,9 +16,9 @@ class MisfitError(ValueError):
 
 
 def broadcast(shapes: Sequence[Shape]) -> Shape:
-    """Give the shape that numpy's broadcasting gives. Raises: MisfitError."""
+    """Return the shape of numpy's broadcasting. Raises: MisfitError."""
     rank = max(map(len, shapes))
-    found: list[int] = []
+    sizes_by_axis: list[int] = []
     for axis in range(-rank, 0):
         sizes = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
         if len(sizes) > 1:
@@ -27,21 +27,21 @@ def broadcast(shapes: Sequence[Shape]) -> Shape:
                 " and ".join(map(str, shapes)),
                 "from the last axis on, sizes are equal or 1",
             )
-        found.append(sizes.pop() if sizes else 1)
-    return tuple(found)
+        sizes_by_axis.append(sizes.pop() if sizes else 1)
+    return tuple(sizes_by_axis)
 
 
 def negative_axes(axis: object, rank: int) -> tuple[int, ...]:
-    """Give axes counted from the end, sorted; None means all. Raises: MisfitError for what is no axis."""
-    given = range(rank) if axis is None else axis if isinstance(axis, list | tuple) else [axis]
-    axes = [negative_axis(each, rank) for each in given]
+    """Return axes counted from the end, sorted; None means all. Raises: MisfitError for invalid axes."""
+    entries = range(rank) if axis is None else axis if isinstance(axis, list | tuple) else [axis]
+    axes = [negative_axis(entry, rank) for entry in entries]
     if len(set(axes)) < len(axes):
-        raise MisfitError("every axis once", str(list(given)), field="axis")
+        raise MisfitError("every axis once", str(list(entries)), field="axis")
     return tuple(sorted(axes))
 
 
 def negative_axis(axis: object, rank: int) -> int:
-    """Give one axis counted from the end. Raises: MisfitError."""
+    """Return one axis counted from the end. Raises: MisfitError."""
     if isinstance(axis, bool) or not isinstance(axis, int):
         raise MisfitError("an axis, a whole number", shown(axis), field="axis")
     if not -rank <= axis < rank:

@@ -1,4 +1,4 @@
-"""Numbers of a graph by plain name, in any arithmetic, where bands of nodes read and write theirs as one."""
+"""Numbers of a graph by plain name, in any arithmetic, with stacked storage for bands of nodes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from reference_impl.array import Array
 from verifier.graphs.bands import Band, Bands, Rows
 from verifier.graphs.shapes import Shape
 
-_FEW = 4  # terms that are added one by one; more of them as one sum
+_FEW = 4  # terms that are added one by one; more are summed at once
 
 
 class Stacked(Mapping[str, Any]):
-    """What was put or added under each name; names that nothing was put under are absent."""
+    """A mapping of numbers by name; names without a number are absent."""
 
     def __init__(self, bands: Bands, arithmetic: Any) -> None:
         self._bands, self._arithmetic = bands, arithmetic
@@ -42,90 +42,92 @@ class Stacked(Mapping[str, Any]):
         return sum(1 for _ in self)
 
     def wholes(self) -> Iterator[Any]:
-        """Give all numbers, what is stacked as one; what was not put is 0."""
+        """Yield all numbers, stacks as one; missing numbers are 0."""
         yield from self._by_name.values()
         yield from self._stacks.values()
 
     def map(self, function: Callable[[Any], Any], arithmetic: Any) -> "Stacked":
-        """Give the same names with `function` of their numbers."""
-        found = Stacked.__new__(Stacked)
-        found._bands, found._arithmetic, found._filled = self._bands, arithmetic, self._filled
-        found._by_name = {name: function(own) for name, own in self._by_name.items()}
-        found._stacks = {shape: function(own) for shape, own in self._stacks.items()}
-        return found
+        """Return the same names with `function` of their numbers."""
+        result = Stacked.__new__(Stacked)
+        result._bands, result._arithmetic, result._filled = self._bands, arithmetic, self._filled
+        result._by_name = {name: function(number) for name, number in self._by_name.items()}
+        result._stacks = {shape: function(number) for shape, number in self._stacks.items()}
+        return result
 
     def copies(self, count: int) -> "Stacked":
-        """Give arrays with room for copies: stacks (rows, copies, *shape), others (1, *shape)."""
-        found = self.map(lambda part: part[np.newaxis], self._arithmetic)
-        found._stacks = {
+        """Return arrays with room for copies: stacks (rows, copies, *shape), others (1, *shape)."""
+        result = self.map(lambda part: part[np.newaxis], self._arithmetic)
+        result._stacks = {
             shape: np.repeat(stack[:, np.newaxis], count, axis=1) for shape, stack in self._stacks.items()
         }
-        return found
+        return result
 
-    def put(self, name: str, own: Any) -> None:
+    def put(self, name: str, numbers: Any) -> None:
+        """Store a number under a name."""
         place = self._bands.places.get(name)
         if place is None:
-            self._by_name[name] = own
+            self._by_name[name] = numbers
         else:
-            self._put_rows(*place, own)
+            self._put_rows(*place, numbers)
 
-    def put_band(self, band: Band, own: Any) -> None:
-        """Put the values of a band's nodes, stacked, or that of its only node."""
+    def put_band(self, band: Band, numbers: Any) -> None:
+        """Store the values of a band's nodes, stacked, or that of its only node."""
         if band.rows is None:
-            self.put(band.node.name, own)
+            self.put(band.node.name, numbers)
         else:
-            self._put_rows(band.node.shape, band.rows, own)
+            self._put_rows(band.node.shape, band.rows, numbers)
 
     def operands(self, band: Band) -> list[Any]:
-        """Give a band's operands: stacked, or those of its only node."""
+        """Return a band's operands: stacked, or those of its only node."""
         if band.rows is None:
             return [self[name] for name in band.node.operands]
         return [self._rows(band.node.shape, rows.at) for rows in band.operands]
 
     def of_band(self, band: Band) -> Any:
+        """Return a band's values: stacked, or that of its only node."""
         return self[band.node.name] if band.rows is None else self._rows(band.node.shape, band.rows)
 
-    def add(self, name: str, own: Any) -> None:
-        """Add to what is there; what is the first stays as it is."""
-        self.put(name, self._arithmetic.plus(self[name], own) if name in self else own)
+    def add(self, name: str, numbers: Any) -> None:
+        """Add to the number of a name; the first number is stored as it is."""
+        self.put(name, self._arithmetic.plus(self[name], numbers) if name in self else numbers)
 
-    def add_rows(self, shape: Shape, rows: Rows, own: Any) -> None:
-        """Add numbers of a band's nodes to the rows that each is for."""
+    def add_rows(self, shape: Shape, rows: Rows, numbers: Any) -> None:
+        """Add numbers of a band's nodes to the rows that they belong to."""
         if rows.distinct is None:
-            self._add_distinct(shape, rows.at, own)
+            self._add_distinct(shape, rows.at, numbers)
             return
         for at, nodes in rows.distinct:
-            self._add_distinct(shape, at, self._summed(own, nodes, len(shape)))
+            self._add_distinct(shape, at, self._sums(numbers, nodes, len(shape)))
 
-    def _summed(self, own: Any, nodes: Array, rank: int) -> Any:
+    def _sums(self, numbers: Any, nodes: Array, rank: int) -> Any:
         A, times = self._arithmetic, nodes.shape[1]
         if times > _FEW:
-            return A.total(A.move(lambda part: part[nodes], own), (-rank - 1,))
-        found = A.move(lambda part: part[nodes[:, 0]], own)
-        for each in range(1, times):
-            found = A.plus(found, A.move(lambda part, each=each: part[nodes[:, each]], own))
-        return found
+            return A.total(A.move(lambda part: part[nodes], numbers), (-rank - 1,))
+        total = A.move(lambda part: part[nodes[:, 0]], numbers)
+        for column in range(1, times):
+            total = A.plus(total, A.move(lambda part, column=column: part[nodes[:, column]], numbers))
+        return total
 
-    def _add_distinct(self, shape: Shape, at: Array, own: Any) -> None:
+    def _add_distinct(self, shape: Shape, at: Array, numbers: Any) -> None:
         filled = self._filled[shape][at]
         if filled.any():
-            there, A = self._rows(shape, at), self._arithmetic
-            both = A.plus(there, own)
+            stored, A = self._rows(shape, at), self._arithmetic
+            sums = A.plus(stored, numbers)
             if not filled.all():
-                which = filled.reshape(-1, *(1,) * len(shape))
-                both = A.move(lambda sum_of, first: np.where(which, sum_of, first), both, own)
-            own = both
-        self._put_rows(shape, at, own)
+                mask = filled.reshape(-1, *(1,) * len(shape))
+                sums = A.move(lambda total, first: np.where(mask, total, first), sums, numbers)
+            numbers = sums
+        self._put_rows(shape, at, numbers)
 
     def _rows(self, shape: Shape, rows: Any) -> Any:
         return self._arithmetic.move(lambda part: part[rows], self._stacks[shape])
 
-    def _put_rows(self, shape: Shape, rows: Any, own: Any) -> None:
+    def _put_rows(self, shape: Shape, rows: Any, numbers: Any) -> None:
         def put(stack: Array, part: Array) -> Array:
             stack[rows] = part
             return stack
 
-        self._arithmetic.move(put, self._stacks[shape], own)
+        self._arithmetic.move(put, self._stacks[shape], numbers)
         self._filled[shape][rows] = True
 
     def _empty(self, shape: Shape, size: int) -> Any:

@@ -1,4 +1,4 @@
-"""The way forward: every node's value, in any arithmetic, or the output's for many moves at once."""
+"""Forward passes: every node's value, in any arithmetic, or new values after a change."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,9 +11,9 @@ from verifier.graphs.problem import GraphProblem
 from verifier.graphs.stacked import Stacked
 
 
-@np.errstate(all="ignore")  # what overflows or is not defined is judged as such later
+@np.errstate(all="ignore")  # overflow and undefined values are handled by the comparison
 def values_of(problem: GraphProblem, arithmetic: Any) -> Stacked:
-    """Give every value by plain name, leaves included."""
+    """Return every value by plain name, leaves included."""
     values = Stacked(bands_of(problem), arithmetic)
     for name, array in problem.leaves():
         values.put(name, arithmetic.constant(array))
@@ -25,10 +25,10 @@ def values_of(problem: GraphProblem, arithmetic: Any) -> Stacked:
 
 @np.errstate(all="ignore")
 def continued(values: Mapping[str, Any], nodes: Iterable[Node], arithmetic: Any) -> dict[str, Any]:
-    """Compute `nodes` from values that are there already, and give all."""
-    found = dict(values)
+    """Compute `nodes` from the values, and return all values."""
+    results = dict(values)
     for node in nodes:
-        found[node.name] = node.operation.value(
-            arithmetic, node, [found[operand] for operand in node.operands]
+        results[node.name] = node.operation.value(
+            arithmetic, node, [results[operand] for operand in node.operands]
         )
-    return found
+    return results

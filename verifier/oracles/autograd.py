@@ -11,29 +11,29 @@ from verifier.estimate import Answer, Uncertainty, WithinRounding
 from verifier.rounding import Rounding
 
 
-def gradient(problem: Problem, honest: Rounding) -> Answer:
-    """Build the network from `torch.nn.functional`, run it, and call `backward`.
+def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
+    """Return the gradient of a network built from `torch.nn.functional`, by `backward`.
 
-    Error: an estimate, the rounding of honest float64 arithmetic on this problem (see `rounding.py`).
+    Error: an estimate, the rounding error of correct float64 arithmetic on this problem (see `rounding.py`).
     Raises: MemoryError.
     """
     try:
         import torch
-    except (ImportError, OSError) as error:  # OSError: a PyTorch whose own libraries do not load
+    except (ImportError, OSError) as error:  # OSError: libraries of PyTorch that cannot be loaded
         return Answer({}, Uncertainty.UNKNOWN, reason=f"PyTorch cannot be imported: {error}")
     try:
         leaves = _leaves(torch, problem)
         _risk(torch, problem, leaves).backward()
     except RuntimeError as error:
-        if "allocate memory" in str(error):  # PyTorch has no class of its own for it on the CPU
+        if "allocate memory" in str(error):  # PyTorch raises no specific class for this on the CPU
             raise MemoryError("PyTorch ran out of memory") from error
         raise
     values = {name: _gradient_of(leaf) for name, leaf in leaves.items()}
-    return Answer(WithinRounding(values, honest), Uncertainty.ESTIMATE)
+    return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)
 
 
 def _leaves(torch: ModuleType, problem: Problem) -> dict[str, Any]:
-    """Give every parameter as a tensor that requires a gradient; weights (in, out)."""
+    """Return every parameter as a tensor that requires a gradient; weights (in, out)."""
     leaves: dict[str, Any] = {}
     for index, layer in enumerate(problem.parameters):
         leaves[f"layers.{index}.weight"] = torch.from_numpy(layer.weight.copy()).requires_grad_()

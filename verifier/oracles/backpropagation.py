@@ -1,4 +1,4 @@
-"""The reference's own δ recursion, enclosed: the true gradient lies within the error, proved."""
+"""The reference's δ recursion in interval arithmetic: the true gradient is proved to lie within the error."""
 
 from collections.abc import Mapping
 
@@ -11,65 +11,68 @@ from verifier.enclosure.sharp_product import sharp_factors
 from verifier.estimate import Answer, Estimate, Uncertainty
 from verifier.rounding import Rounding
 
-VAGUE = 1e-6  # of an entry's scale: an error beyond it decides nothing, and is worth a sharper run
-UNDERFLOW = 2.0**-1000  # what underflow leaves is no vagueness
+VAGUE = 1e-6  # relative to an entry's scale; a larger error decides little and is worth a sharper run
+UNDERFLOW = 2.0**-1000  # errors caused by underflow do not count as vague
 
 
-def gradient(problem: Problem, honest: Rounding) -> Answer:
-    """Run the recursion in midpoint–radius arithmetic; once more with sharper products where that was vague.
+def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
+    """Return an enclosure of the gradient, by the recursion in midpoint-radius arithmetic.
 
+    Products are recomputed with sharper ones where the first enclosure is vague.
     Error: a bound, as long as elementary functions err by at most 4 units in the last place. At a unit that
-    float64 cannot tell from a kink, and at a weight at the kink of an l1 penalty, `slopes` encloses the
-    Clarke subdifferential.
+    float64 cannot distinguish from a kink, and at a weight at the kink of an l1 penalty, `slopes` encloses
+    the Clarke subdifferential.
     """
-    found = enclosed(problem, honest.kinks)
-    if isinstance(found, EstimatesByRows):
-        return Answer(_SharpWhereVague(problem, honest, found), Uncertainty.BOUND)
-    if _is_vague(found, honest):
-        found = _sharply(problem, honest)
-    return Answer(found, Uncertainty.BOUND)
+    estimates = enclosed(problem, float64_rounding.kinks)
+    if isinstance(estimates, EstimatesByRows):
+        return Answer(_RefinableEstimates(problem, float64_rounding, estimates), Uncertainty.BOUND)
+    if _is_vague(estimates, float64_rounding):
+        estimates = _sharp_enclosure(problem, float64_rounding)
+    return Answer(estimates, Uncertainty.BOUND)
 
 
-class _SharpWhereVague(EstimatesByRows):
-    """Plain products until somebody needs to know whether they are vague, and sharper ones if they are."""
+class _RefinableEstimates(EstimatesByRows):
+    """Estimates from plain products, replaced on demand by those from sharper products if they are vague."""
 
-    def __init__(self, problem: Problem, honest: Rounding, plain: EstimatesByRows) -> None:
+    def __init__(self, problem: Problem, float64_rounding: Rounding, plain: EstimatesByRows) -> None:
         super().__init__(list(plain))
-        self._problem, self._honest, self._found = problem, honest, plain
-        self._is_settled = False
+        self._problem, self._float64_rounding, self._estimates = problem, float64_rounding, plain
+        self._is_final = False
 
     def _whole(self, name: str) -> Estimate:
         self.sharpened()
-        return self._found[name]
+        return self._estimates[name]
 
     def rows(self, name: str, which: Which) -> Rows:
-        return self._found.rows(name, which)
+        return self._estimates.rows(name, which)
 
     def sharpened(self) -> bool:
-        if self._is_settled:
+        if self._is_final:
             return False
-        self._is_settled = True
-        if not _is_vague(self._found, self._honest):
+        self._is_final = True
+        if not _is_vague(self._estimates, self._float64_rounding):
             return False
-        sharp = _sharply(self._problem, self._honest)
+        sharp = _sharp_enclosure(self._problem, self._float64_rounding)
         if not isinstance(sharp, EstimatesByRows):
-            return False  # it reaches a kink that plain products tell apart
-        self._found = sharp
+            return False  # sharper products reach a kink that plain products do not
+        self._estimates = sharp
         return True
 
 
-def _sharply(problem: Problem, honest: Rounding) -> Mapping[str, Estimate]:
-    return enclosed(problem, honest.kinks, ready=sharp_factors)
+def _sharp_enclosure(problem: Problem, float64_rounding: Rounding) -> Mapping[str, Estimate]:
+    return enclosed(problem, float64_rounding.kinks, ready=sharp_factors)
 
 
 @np.errstate(all="ignore")
-def _is_vague(found: Mapping[str, Estimate], honest: Rounding) -> bool:
-    """Say whether some entry is known, but not well; overflow and sets of slopes get no better."""
-    if any(own.slopes is not None for own in found.values()):
+def _is_vague(estimates: Mapping[str, Estimate], float64_rounding: Rounding) -> bool:
+    """True if some entry is known, but only vaguely; overflow and subdifferentials do not count."""
+    if any(estimate.slopes is not None for estimate in estimates.values()):
         return False
-    return any(_some_beyond(own, name, honest) for name, own in found.items())
+    return any(_has_vague_entry(estimate, name, float64_rounding) for name, estimate in estimates.items())
 
 
-def _some_beyond(own: Estimate, name: str, honest: Rounding) -> bool:
-    vague = np.isfinite(own.error) & (own.error > np.maximum(VAGUE * np.abs(own.value), UNDERFLOW))
-    return bool(vague.any() and (vague & (own.error > VAGUE * honest.scale[name])).any())
+def _has_vague_entry(estimate: Estimate, name: str, float64_rounding: Rounding) -> bool:
+    is_vague = np.isfinite(estimate.error) & (
+        estimate.error > np.maximum(VAGUE * np.abs(estimate.value), UNDERFLOW)
+    )
+    return bool(is_vague.any() and (is_vague & (estimate.error > VAGUE * float64_rounding.scale[name])).any())

@@ -1,4 +1,4 @@
-"""Reverse mode over the graph of primitive operations, each with its own local derivative."""
+"""Reverse mode over the graph of primitive operations, each with its local derivative."""
 
 import numpy as np
 
@@ -9,14 +9,14 @@ from verifier.estimate import Answer, Uncertainty, WithinRounding
 from verifier.rounding import Rounding
 
 
-def gradient(problem: Problem, honest: Rounding) -> Answer:
-    """Build the problem's graph, run it forward, and backward from the risk.
+def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
+    """Return the gradient of the problem's graph, run forward, then backward from the risk.
 
-    Error: an estimate, the rounding of honest float64 arithmetic on this problem (see `rounding.py`).
+    Error: an estimate, the rounding error of correct float64 arithmetic on this problem (see `rounding.py`).
     """
     graph = graph_of(problem)
     with np.errstate(all="ignore"):
         graph.forward()
         graph.backward()
     values = {name: graph.gradient(name) for name, _ in named(problem.parameters)}
-    return Answer(WithinRounding(values, honest), Uncertainty.ESTIMATE)
+    return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)

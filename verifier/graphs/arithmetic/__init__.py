@@ -1,1 +1,1 @@
-"""What a row's formulas may be run over. All of these have the operations of `numbers.Numbers`."""
+"""Arithmetics that the formulas of operations run over, all with the methods of `numbers.Numbers`."""

@@ -1,4 +1,4 @@
-"""Midpoint-radius arithmetic for graphs: whatever a formula computes is enclosed, kinks included."""
+"""Midpoint-radius interval arithmetic for graphs, with every slope at kinks."""
 
 from collections.abc import Callable
 from math import prod
@@ -14,11 +14,11 @@ from verifier.engine.functions.loss_properties import loss_properties
 from verifier.graphs.arithmetic.numbers import Numbers, largest_shares
 from verifier.graphs.shapes import Shape
 
-_ROUNDINGS = 2.0**-51  # what a factor and a divisor lose, relatively: up to three roundings
+_ROUNDINGS = 2.0**-51  # relative error of a factor and a divisor: up to three roundings
 
 
 class Balls(Numbers):
-    """Encloses."""
+    """Evaluate formulas with enclosures of the results."""
 
     def constant(self, values: Array) -> Ball:
         return ball.exact(values)
@@ -40,7 +40,7 @@ class Balls(Numbers):
 
     def scaled(self, x: Ball, factor: float, divisor: int = 1) -> Ball:
         quotient = factor / divisor
-        exact = divisor & (divisor - 1) == 0  # a power of two divides without rounding
+        exact = divisor & (divisor - 1) == 0  # division by a power of two is exact
         error = 0.0 if exact else abs(quotient) * _ROUNDINGS
         return ball.times(x, Ball(np.asarray(quotient), np.asarray(error)))
 
@@ -57,21 +57,21 @@ class Balls(Numbers):
         terms = prod(x.middle.shape[axis] for axis in axes)
         shape = (*(x.middle.shape[axis] for axis in kept), terms)
         rows = self.move(lambda part: part.transpose(*kept, *axes).reshape(shape), x)
-        found = ball.total(rows, axis=-1)
-        return self.move(lambda part: np.expand_dims(part, axes), found) if keepdims else found
+        sums = ball.total(rows, axis=-1)
+        return self.move(lambda part: np.expand_dims(part, axes), sums) if keepdims else sums
 
     def move(self, function: Callable[..., Array], *x: Ball) -> Ball:
-        middle = function(*(each.middle for each in x))
-        return Ball(np.asarray(middle), np.asarray(function(*(each.radius for each in x))))
+        middle = function(*(interval.middle for interval in x))
+        return Ball(np.asarray(middle), np.asarray(function(*(interval.radius for interval in x))))
 
     def gathered(self, u: Ball, places: Array, rows: int) -> Ball:
-        middle, size, radius, count = (np.zeros((rows, u.middle.shape[-1])) for _ in range(4))
+        middle, magnitude, radius, count = (np.zeros((rows, u.middle.shape[-1])) for _ in range(4))
         np.add.at(middle, places, u.middle)
-        np.add.at(size, places, np.abs(u.middle))
+        np.add.at(magnitude, places, np.abs(u.middle))
         np.add.at(radius, places, u.radius)
         np.add.at(count, places, np.ones_like(u.middle))
-        most = int(count.max(initial=1.0))
-        return Ball(middle, inflated(radius + 2.0 * most * UNIT * size, most))
+        largest_count = int(count.max(initial=1.0))
+        return Ball(middle, inflated(radius + 2.0 * largest_count * UNIT * magnitude, largest_count))
 
     def applied(self, function: Activation, x: Ball) -> Ball:
         return functions.value(function, x)
@@ -89,7 +89,8 @@ class Balls(Numbers):
         )
 
     def maximum(self, x: Ball, axes: tuple[int, ...], keepdims: bool) -> Ball:
-        return self.move(lambda part: part.max(axis=axes, keepdims=keepdims), x)  # no entry moves farther
+        # the maximum moves no farther than the entries
+        return self.move(lambda part: part.max(axis=axes, keepdims=keepdims), x)
 
     def maximum_pulled(self, x: Ball, u: Ball, axes: tuple[int, ...], kinks: Array | None) -> Ball:
         shares = largest_shares(x.middle, axes)
@@ -100,15 +101,18 @@ class Balls(Numbers):
         return ball.wide_times(u, any_share)
 
     def losses(self, terms: Terms, f: Ball, y: Array) -> Ball:
-        """By the mean value theorem: no row's loss moves farther than its steepest slopes carry it."""
+        """Return an enclosure of the losses, by the mean value theorem with the steepest slopes."""
         outputs = f.middle.shape[-1]
-        moved = (self.loss_slopes(terms, f, y).magnitude * f.radius).sum(axis=-1)
+        variation = (self.loss_slopes(terms, f, y).magnitude * f.radius).sum(axis=-1)
         values = terms.value(f.middle, y)
-        lost = (32 + outputs) * UNIT * loss_properties(terms).value_roundoff(f.middle, y, values).sum(axis=-1)
-        return Ball(values.sum(axis=-1), inflated(moved + lost, outputs + 2))
+        rounding_error = (
+            (32 + outputs) * UNIT * loss_properties(terms).value_roundoff(f.middle, y, values).sum(axis=-1)
+        )
+        return Ball(values.sum(axis=-1), inflated(variation + rounding_error, outputs + 2))
 
     def loss_slopes(self, terms: Terms, f: Ball, y: Array) -> Ball:
-        return loss_properties(terms).enclose_gradient(f, y)
+        slopes: Ball = loss_properties(terms).enclose_gradient(f, y)
+        return slopes
 
 
 BALLS = Balls()

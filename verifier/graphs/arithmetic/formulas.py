@@ -1,4 +1,4 @@
-"""Textbook formulas over any field: complex numbers and power series, forward alone."""
+"""Textbook formulas over any field, such as complex numbers and power series; forward only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from verifier.graphs.arithmetic.numbers import Numbers
 
 
 class Formulas(Numbers):
-    """Evaluates formulas. real_part: what says which of several numbers is the largest."""
+    """Evaluate textbook formulas. real_part: returns the numbers that the maximum compares."""
 
     def __init__(self, field: Field, real_part: Callable[[Array], Array]) -> None:
         self._field, self._real_part = field, real_part
@@ -31,9 +31,9 @@ class Formulas(Numbers):
     def maximum(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         kept = [axis for axis in range(-x.ndim, 0) if axis not in axes]
         rows = x.transpose(*kept, *axes).reshape(*(x.shape[axis] for axis in kept), -1)
-        where = self._real_part(rows).argmax(axis=-1)[..., None]
-        found = np.take_along_axis(rows, where, axis=-1)[..., 0]
-        return np.expand_dims(found, axes) if keepdims else found
+        index = self._real_part(rows).argmax(axis=-1)[..., None]
+        largest = np.take_along_axis(rows, index, axis=-1)[..., 0]
+        return np.expand_dims(largest, axes) if keepdims else largest
 
     def losses(self, terms: Terms, f: Any, y: Array) -> Any:
         return loss_formula(terms, self._field, f, y).sum(axis=-1)

@@ -1,8 +1,8 @@
-"""Numbers that carry what rounding did to them: the standard deviation of honest arithmetic's error.
+"""Arithmetic on numbers with the standard deviation of their rounding error.
 
-To first order, as in `verifier/rounding.py`. Errors of the two operands of one operation are added and not
-squared, since both may come from the same place: x + x errs twice as x does. Within sums of many terms they
-are squared, with the share ALIKE taken as common to all.
+Errors are propagated to first order, as in `verifier/rounding.py`. Errors of the two operands of one
+operation are added as absolute values, since both may have the same cause: x + x errs twice as much as x.
+Within sums of many terms their squares are added, with the share ALIKE treated as common to all.
 """
 
 from collections.abc import Callable
@@ -28,12 +28,15 @@ from verifier.precision import Precision
 from verifier.rounding_arithmetic import DEVIATIONS, RoundingArithmetic, scale_of
 from verifier.rounding_passes import ALIKE, STORED, near
 
-_TINY = 1e-140  # below it a square may have vanished
+_SQUARES_UNDERFLOW = 1e-140  # a smaller square may have underflowed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Honest:
-    """value, its error's standard deviation, and the sum of the absolute values that were added up to it."""
+    """Numbers with rounding errors.
+
+    deviation: standard deviation of the error. size: sum of the absolute values of the terms of `value`.
+    """
 
     value: Array
     deviation: Array
@@ -41,7 +44,7 @@ class Honest:
 
 
 class HonestNumbers(Numbers):
-    """Computes, and says how far a computation in `precision` may be off."""
+    """Evaluate formulas with the rounding error of an evaluation in `precision`."""
 
     def __init__(self, precision: Precision, independent: bool = False) -> None:
         self._rounding = RoundingArithmetic(precision, independent)
@@ -57,47 +60,49 @@ class HonestNumbers(Numbers):
         return Honest(x.value, deviation, np.abs(x.value))
 
     def plus(self, x: Honest, y: Honest) -> Honest:
-        return self._stored(x.value + y.value, x.deviation + y.deviation, x.size + y.size)
+        return self._with_rounding(x.value + y.value, x.deviation + y.deviation, x.size + y.size)
 
     def negative(self, x: Honest) -> Honest:
         return Honest(-x.value, x.deviation, x.size)
 
     def times(self, x: Honest, y: Honest) -> Honest:
         deviation = np.abs(x.value) * y.deviation + np.abs(y.value) * x.deviation
-        return self._stored(x.value * y.value, deviation, x.size * y.size)
+        return self._with_rounding(x.value * y.value, deviation, x.size * y.size)
 
     def divided(self, x: Honest, y: Honest) -> Honest:
         value, divisor = x.value / y.value, np.abs(y.value)
         deviation = x.deviation / divisor + np.abs(value) * (y.deviation / divisor)
-        return self._stored(value, deviation, x.size / divisor)
+        return self._with_rounding(value, deviation, x.size / divisor)
 
     def scaled(self, x: Honest, factor: float, divisor: int = 1) -> Honest:
         by = factor / divisor
-        return self._stored(x.value * by, x.deviation * abs(by), x.size * abs(by))
+        return self._with_rounding(x.value * by, x.deviation * abs(by), x.size * abs(by))
 
     def matmul(self, x: Honest, y: Honest) -> Honest:
         value = x.value @ y.value
         size_x, size_y = np.abs(x.value), np.abs(y.value)
-        own, repeated = self._of_product_sums(x.value, y.value)
-        inherited = _norm_of_products(x.value, y.deviation) + _norm_of_products(x.deviation, y.value)
-        alike = ALIKE * (size_x @ y.deviation + x.deviation @ size_y)
-        return Honest(value, np.hypot(np.hypot(inherited * repeated, alike), own), x.size @ y.size)
+        sum_error, repetition = self._product_sum_error(x.value, y.value)
+        operand_error = _norm_of_products(x.value, y.deviation) + _norm_of_products(x.deviation, y.value)
+        common_error = ALIKE * (size_x @ y.deviation + x.deviation @ size_y)
+        return Honest(
+            value, np.hypot(np.hypot(operand_error * repetition, common_error), sum_error), x.size @ y.size
+        )
 
-    def _of_product_sums(self, x: Array, y: Array) -> tuple[Array, Array | float]:
-        """Return what the sums of x @ y lose, and √(how many of their terms are alike)."""
+    def _product_sum_error(self, x: Array, y: Array) -> tuple[Array, Array | float]:
+        """Return the error of the sums of x @ y, and √(number of terms that round the same way)."""
         if x.ndim == 2 and y.ndim == 2:
-            own, repeated = self._rounding.of_product_sums(x, y)
-            return own, repeated.of_terms
+            sum_error, repetition = self._rounding.of_product_sums(x, y)
+            return sum_error, repetition.of_terms
         if self._rounding.independent:
             return self._rounding.summed(x.shape[-1], _norm_of_products(x, y), x @ y), 1.0
         stacks = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         shape = (*stacks, x.shape[-2], y.shape[-1])
-        x, y = (np.broadcast_to(each, (*stacks, *each.shape[-2:])) for each in (x, y))
-        own, alike = np.empty(shape), np.empty(shape)
-        for at in np.ndindex(stacks):
-            own[at], repeated = self._rounding.of_product_sums(x[at], y[at])
-            alike[at] = repeated.of_terms
-        return own, alike
+        x, y = (np.broadcast_to(operand, (*stacks, *operand.shape[-2:])) for operand in (x, y))
+        sum_error, repetitions = np.empty(shape), np.empty(shape)
+        for index in np.ndindex(stacks):
+            sum_error[index], repetition = self._rounding.of_product_sums(x[index], y[index])
+            repetitions[index] = repetition.of_terms
+        return sum_error, repetitions
 
     def total(self, x: Honest, axes: tuple[int, ...], keepdims: bool = False) -> Honest:
         if not axes:
@@ -118,112 +123,122 @@ class HonestNumbers(Numbers):
 
     def move(self, function: Callable[..., Array], *x: Honest) -> Honest:
         parts = ("value", "deviation", "size")
-        return Honest(*(np.asarray(function(*(getattr(each, part) for each in x))) for part in parts))
+        return Honest(*(np.asarray(function(*(getattr(number, part) for number in x))) for part in parts))
 
     def gathered(self, u: Honest, places: Array, rows: int) -> Honest:
-        def added(values: Array) -> Array:
+        def row_sums(values: Array) -> Array:
             return np.asarray(FLOATS.gathered(values, places, rows))
 
         unit = scale_of(u.value)
-        terms = int(added(np.ones_like(u.value)).max(initial=1.0))
-        norm = np.sqrt(added(np.square(u.value / unit))) * unit
-        own = self._rounding.summed(terms, norm, added(u.value))
-        own = own * self._rounding.repetition_of_rows(u.value, places, rows)
-        return Honest(added(u.value), np.hypot(added(u.deviation), own), added(u.size))
+        terms = int(row_sums(np.ones_like(u.value)).max(initial=1.0))
+        norm = np.sqrt(row_sums(np.square(u.value / unit))) * unit
+        sum_error = self._rounding.summed(terms, norm, row_sums(u.value))
+        sum_error = sum_error * self._rounding.repetition_of_rows(u.value, places, rows)
+        return Honest(row_sums(u.value), np.hypot(row_sums(u.deviation), sum_error), row_sums(u.size))
 
     def applied(self, function: Activation, x: Honest) -> Honest:
         value, unit = function.forward(x.value), scale_of(x.deviation)
         properties = numerical_properties(function)
         deviation = np.sqrt(properties.value_variance(x.value, np.square(x.deviation / unit))) * unit
-        for kink in function.kinks:  # the value may have moved along either side's slope
+        for kink in function.kinks:  # rounding may move the value to either side of the kink
             steepest = max(abs(kink.left), abs(kink.right)) * x.deviation
             at_kink = near(kink, x.value, x.deviation)
             deviation = np.where(at_kink, np.maximum(deviation, steepest), deviation)
         deviation = np.hypot(deviation, self._rounding.lost(properties.value_roundoff(x.value)))
         if properties.library_error is not None:
             deviation = np.hypot(deviation, properties.library_error(x.value))
-        return self._stored(value, deviation, np.abs(value))
+        return self._with_rounding(value, deviation, np.abs(value))
 
     def pulled(self, function: Activation, x: Honest, u: Honest, kinks: Array | None) -> Honest:
         value = function.pull_back(x.value, u.value)
         unit = max(scale_of(u.value), scale_of(u.deviation))
-        of_u, size = u.deviation / unit, np.abs(u.value / unit)
+        u_deviation, magnitude = u.deviation / unit, np.abs(u.value / unit)
         properties = numerical_properties(function)
-        spread = properties.vjp_variance(x.value, u.value / unit, np.square(of_u), np.square(x.deviation))
-        own = self._rounding.lost(properties.vjp_roundoff(x.value, u.value / unit))
+        spread = properties.vjp_variance(
+            x.value, u.value / unit, np.square(u_deviation), np.square(x.deviation)
+        )
+        formula_error = self._rounding.lost(properties.vjp_roundoff(x.value, u.value / unit))
         if properties.derivative_library_error is not None:
-            own = np.hypot(own, size * properties.derivative_library_error(x.value))
-        deviation, scale = np.hypot(np.sqrt(spread), own) * unit, np.abs(value)
-        if function.derivative is None:  # rows: shares of the same upstream may cancel
+            formula_error = np.hypot(formula_error, magnitude * properties.derivative_library_error(x.value))
+        deviation, scale = np.hypot(np.sqrt(spread), formula_error) * unit, np.abs(value)
+        if function.derivative is None:  # softmax: terms of the same upstream gradient may cancel
             p = softmax(x.value)
             scale = p * (u.size + (p * u.size).sum(axis=-1, keepdims=True))
         if kinks is not None:
             steepest = max(max(abs(kink.left), abs(kink.right)) for kink in function.kinks)
             deviation = np.where(kinks, np.maximum(deviation, steepest * u.deviation), deviation)
             scale = np.where(kinks, np.maximum(scale, steepest * np.abs(u.value)), scale)
-        return self._stored(value, deviation, scale)
+        return self._with_rounding(value, deviation, scale)
 
     def log_softmax(self, x: Honest) -> Honest:
         value, p = log_softmax(x.value), softmax(x.value)
-        inherited = x.deviation + (p * x.deviation).sum(axis=-1, keepdims=True)
+        operand_error = x.deviation + (p * x.deviation).sum(axis=-1, keepdims=True)
         largest = np.abs(x.value).max(axis=-1, keepdims=True)
-        own = self._rounding.lost(np.abs(value) + 1.0 + largest)
-        return self._stored(value, np.hypot(inherited, own), np.abs(value))
+        formula_error = self._rounding.lost(np.abs(value) + 1.0 + largest)
+        return self._with_rounding(value, np.hypot(operand_error, formula_error), np.abs(value))
 
     def log_softmax_pulled(self, x: Honest, u: Honest) -> Honest:
         value, p = log_softmax_pull_back(x.value, u.value), softmax(x.value)
-        summed = np.abs(u.value.sum(axis=-1, keepdims=True))
-        through_x = np.sqrt(log_softmax_vjp_variance(x.value, u.value, np.square(x.deviation)))
-        through_u = u.deviation + p * u.deviation.sum(axis=-1, keepdims=True)
-        own = self._rounding.lost(np.abs(u.value) + p * summed * (2.0 + log_softmax_magnification(x.value)))
+        upstream_sum = np.abs(u.value.sum(axis=-1, keepdims=True))
+        x_error = np.sqrt(log_softmax_vjp_variance(x.value, u.value, np.square(x.deviation)))
+        u_error = u.deviation + p * u.deviation.sum(axis=-1, keepdims=True)
+        formula_error = self._rounding.lost(
+            np.abs(u.value) + p * upstream_sum * (2.0 + log_softmax_magnification(x.value))
+        )
         size = u.size + p * u.size.sum(axis=-1, keepdims=True)
-        return self._stored(value, np.hypot(through_x + through_u, own), size)
+        return self._with_rounding(value, np.hypot(x_error + u_error, formula_error), size)
 
     def maximum(self, x: Honest, axes: tuple[int, ...], keepdims: bool) -> Honest:
         reach = DEVIATIONS * x.deviation
         least = (x.value - reach).max(axis=axes, keepdims=True)
-        of_rivals = np.where(x.value + reach >= least, x.deviation, 0.0)
+        candidate_deviations = np.where(x.value + reach >= least, x.deviation, 0.0)
         value = np.asarray(x.value.max(axis=axes, keepdims=keepdims))
-        return Honest(value, np.asarray(of_rivals.max(axis=axes, keepdims=keepdims)), np.abs(value))
+        return Honest(
+            value, np.asarray(candidate_deviations.max(axis=axes, keepdims=keepdims)), np.abs(value)
+        )
 
     def maximum_pulled(self, x: Honest, u: Honest, axes: tuple[int, ...], kinks: Array | None) -> Honest:
         shares = largest_shares(x.value, axes)
-        reached = shares if kinks is None else np.where(kinks, 1.0, shares)
-        return self._stored(u.value * shares, u.deviation * reached, u.size * reached)
+        possible_shares = shares if kinks is None else np.where(kinks, 1.0, shares)
+        return self._with_rounding(u.value * shares, u.deviation * possible_shares, u.size * possible_shares)
 
     def losses(self, terms: Terms, f: Honest, y: Array) -> Honest:
         values = terms.value(f.value, y)
-        inherited = np.abs(terms.gradient(f.value, y)) * f.deviation
-        own = self._rounding.lost(loss_properties(terms).value_roundoff(f.value, y, values))
-        rows = Honest(values, np.hypot(inherited, own), np.abs(values))
+        output_error = np.abs(terms.gradient(f.value, y)) * f.deviation
+        formula_error = self._rounding.lost(loss_properties(terms).value_roundoff(f.value, y, values))
+        rows = Honest(values, np.hypot(output_error, formula_error), np.abs(values))
         return self.total(rows, (-1,))
 
     def loss_slopes(self, terms: Terms, f: Honest, y: Array) -> Honest:
         value, unit = terms.gradient(f.value, y), scale_of(f.deviation)
-        properties = loss_properties(terms)
-        spread = np.sqrt(properties.gradient_variance(f.value, y, np.square(f.deviation / unit))) * unit
-        own = np.hypot(
-            self._rounding.lost(properties.gradient_roundoff(f.value, y)), self._rounding.converted(y)
+        spread = (
+            np.sqrt(loss_properties(terms).gradient_variance(f.value, y, np.square(f.deviation / unit)))
+            * unit
         )
-        return self._stored(value, np.hypot(spread, own), np.abs(value))
+        formula_error = np.hypot(
+            self._rounding.lost(loss_properties(terms).gradient_roundoff(f.value, y)),
+            self._rounding.converted(y),
+        )
+        return self._with_rounding(value, np.hypot(spread, formula_error), np.abs(value))
 
-    def _stored(self, value: Any, inherited: Any, size: Any) -> Honest:
+    def _with_rounding(self, value: Any, operand_error: Any, size: Any) -> Honest:
+        """Return the value with the error of its operands and of its own rounding."""
         value = np.asarray(value)
         shape = value.shape
-        deviation = np.hypot(inherited, self._rounding.stored(value))
-        return Honest(value, _in_shape(deviation, shape), _in_shape(size, shape))
+        deviation = np.hypot(operand_error, self._rounding.stored(value))
+        return Honest(value, _broadcast(deviation, shape), _broadcast(size, shape))
 
 
-def _in_shape(values: Any, shape: Shape) -> Array:
+def _broadcast(values: Any, shape: Shape) -> Array:
     return values if np.shape(values) == shape else np.broadcast_to(values, shape)
 
 
 def _norm_of_products(x: Array, y: Array) -> Array:
-    """Give √(x² @ y²) without overflow; where squares would vanish, |x| @ |y|, which is no smaller."""
+    """Return √(x² @ y²) without overflow; where squares underflow, |x| @ |y|, which is no smaller."""
     if not (x.any() and y.any()):
         return np.zeros((x @ y).shape)
     unit_x, unit_y = scale_of(x), scale_of(y)
     root = np.sqrt(np.square(x / unit_x) @ np.square(y / unit_y))
-    if root.min(initial=1.0) < _TINY:
-        root = np.where(root < _TINY, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
+    if root.min(initial=1.0) < _SQUARES_UNDERFLOW:
+        root = np.where(root < _SQUARES_UNDERFLOW, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
     return np.asarray(root * unit_x * unit_y)

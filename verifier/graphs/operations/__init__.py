@@ -1,4 +1,4 @@
-"""The table of operations: one row each. To add one, write its row in a file here and name it below."""
+"""The table of operations, one row each. To add one, write its row in a file here and add it below."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,8 +14,8 @@ from verifier.graphs.operations.shaping import CONCATENATE, RESHAPE, SLICE, TRAN
 
 OPERATIONS: Mapping[str, GraphOperation] = MappingProxyType(
     {
-        row.name: row
-        for row in (
+        operation.name: operation
+        for operation in (
             ADD,
             SUBTRACT,
             MULTIPLY,

@@ -1,4 +1,4 @@
-"""Sum, difference, product, quotient and opposite, with numpy's broadcasting."""
+"""Sum, difference, product, quotient and negation, with numpy's broadcasting."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,17 +18,20 @@ def _binary(
     pull_back: PullBack,
     applied: Callable[[Any, Any], Any],
 ) -> GraphOperation:
-    """Make a row. pull_back: (A, x, y, value, upstream) -> both shares, before copies are summed back."""
+    """Return an operation of two operands.
+
+    pull_back: (A, x, y, value, upstream) -> both gradients, before summing over broadcast copies.
+    """
 
     def of_node(A: Any, node: Node, operands: Sequence[Any]) -> Any:
         x, y = aligned(A, operands, [len(shape) for shape in node.operand_shapes])
         return value(A, x, y)
 
     def back(
-        A: Any, node: Node, operands: Sequence[Any], own: Any, upstream: Any, kinks: Array | None
+        A: Any, node: Node, operands: Sequence[Any], result: Any, upstream: Any, kinks: Array | None
     ) -> tuple[Any, ...]:
         x, y = operands
-        return pull_back(A, x, y, own, upstream)
+        return pull_back(A, x, y, result, upstream)
 
     return GraphOperation(
         name=name,

@@ -1,4 +1,4 @@
-"""Functions entry by entry, and softmax: every activation, and exp, log, sqrt, absolute, power."""
+"""Elementwise functions and softmax: every activation, and exp, log, sqrt, absolute, power."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ _FORMULAS = {
 
 
 def function_rows() -> Iterator[GraphOperation]:
-    """Give a row for every function that the reference has a row for."""
+    """Yield an operation for every function in the tables of the reference."""
     for name, make in {**ELEMENTARY_FUNCTIONS, **ACTIVATIONS}.items():
         yield _row(name, make)
 
@@ -53,7 +53,9 @@ def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
         ),
         in_graph=lambda graph, node, operands: function_node(node.options["function"], operands[0]),
         options=tuple(parameters),
-        needed=tuple(field for field, own in parameters.items() if own.default is inspect.Parameter.empty),
+        needed=tuple(
+            field for field, parameter in parameters.items() if parameter.default is inspect.Parameter.empty
+        ),
         kinks=_kinks,
         stacks=True,
     )
@@ -63,14 +65,14 @@ def _kinks(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array
     function: Activation = node.options["function"]
     if not function.kinks:
         return None
-    reached = [~(np.abs(values[0] - kink.at) > reach[0]) for kink in function.kinks]
-    return np.asarray(np.logical_or.reduce(reached))
+    masks = [~(np.abs(values[0] - kink.at) > reach[0]) for kink in function.kinks]
+    return np.asarray(np.logical_or.reduce(masks))
 
 
 def _number(value: Any, field: str) -> float:
     mistakes = Mistakes()
     number = read_number(value, "", mistakes)
     if number is None:
-        only = mistakes.found[0]
-        raise MisfitError(only.expected, only.found, only.remedy, field=field)
+        mistake = mistakes.found[0]
+        raise MisfitError(mistake.expected, mistake.found, mistake.remedy, field=field)
     return number

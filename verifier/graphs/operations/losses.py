@@ -1,4 +1,4 @@
-"""The losses, one number each: outputs first, targets second, fields as in a document's `loss`."""
+"""Losses, one number each: outputs first, targets second, options as in a document's `loss`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,22 +23,22 @@ _DESCRIPTIONS = {
 
 
 def loss_rows() -> Iterator[GraphOperation]:
-    """Give a row for every loss that the reference has a row for."""
+    """Yield an operation for every loss in the table of the reference."""
     for loss in LOSSES.values():
         yield _difference_row(loss) if "values" in loss.on else _entropy_row(loss)
 
 
 def _risk(loss: Loss, options: dict[str, Any]) -> Risk:
     mistakes = Mistakes()
-    found = read_loss({"name": loss.name, **options}, "", mistakes)
-    if found is None:
+    reading = read_loss({"name": loss.name, **options}, "", mistakes)
+    if reading is None:
         first = mistakes.found[0]
         raise MisfitError(first.expected, first.found, first.remedy, field=first.pointer.removeprefix("/"))
-    return found[0]
+    return reading[0]
 
 
-def _settled(loss: Loss, options: dict[str, Any], shape: Shape) -> Options:
-    """Give the risk, the rows (N, outputs) that outputs are read as, and what divides their sum."""
+def _loss_options(loss: Loss, options: dict[str, Any], shape: Shape) -> Options:
+    """Return the risk, the shape (N, outputs) of the outputs as rows, and the divisor of their sum."""
     risk = _risk(loss, options)
     rows = shape if len(shape) == 2 else (*shape, 1)
     divisor = (rows[0] if risk.batch == "mean" else 1) * (rows[1] if risk.outputs == "mean" else 1)
@@ -59,11 +59,11 @@ def _scale(A: Any, node: Node, x: Any) -> Any:
     return A.scaled(x, node.options["risk"].factor, node.options["divisor"])
 
 
-def _copied(A: Any, node: Node, upstream: Any) -> Any:
+def _upstream_rows(A: Any, node: Node, upstream: Any) -> Any:
     return A.move(lambda part: np.broadcast_to(part, node.options["rows"]), _scale(A, node, upstream))
 
 
-def _back_in_shape(A: Any, node: Node, rows: Any) -> Any:
+def _in_operand_shape(A: Any, node: Node, rows: Any) -> Any:
     return A.move(lambda part: part.reshape(node.operand_shapes[0]), rows)
 
 
@@ -72,7 +72,7 @@ def _difference_row(loss: Loss) -> GraphOperation:
         _check_outputs(shapes[0])
         if shapes[0] != shapes[1]:
             raise MisfitError("outputs and targets of one shape", f"{shapes[0]} and {shapes[1]}")
-        return Fit((), _settled(loss, options, shapes[0]))
+        return Fit((), _loss_options(loss, options, shapes[0]))
 
     def differences(A: Any, node: Node, operands: Sequence[Any]) -> Any:
         return A.minus(_rows(A, node, operands[0]), _rows(A, node, operands[1]))
@@ -85,7 +85,7 @@ def _difference_row(loss: Loss) -> GraphOperation:
         A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
     ) -> tuple[Any, ...]:
         doubled = A.scaled(differences(A, node, operands), 2.0)
-        slopes = _back_in_shape(A, node, A.times(_copied(A, node, upstream), doubled))
+        slopes = _in_operand_shape(A, node, A.times(_upstream_rows(A, node, upstream), doubled))
         return slopes, A.negative(slopes)
 
     def in_torch(torch: Any, node: Node, operands: Sequence[Any]) -> Any:
@@ -117,7 +117,7 @@ def _entropy_row(loss: Loss) -> GraphOperation:
         if targets not in fitting:
             rule = " or ".join(f"shape {shape}" for shape in fitting)
             raise MisfitError(f"targets of {rule}", f"shape {targets}")
-        return Fit((), _settled(loss, options, outputs))
+        return Fit((), _loss_options(loss, options, outputs))
 
     def check(options: Options, shapes: tuple[Shape, ...], targets: Array) -> str:
         if targets.shape == shapes[0]:
@@ -138,12 +138,12 @@ def _entropy_row(loss: Loss) -> GraphOperation:
         A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
     ) -> tuple[Any, ...]:
         slopes = A.loss_slopes(terms(node), _rows(A, node, operands[0]), _targets(node))
-        return _back_in_shape(A, node, A.times(_copied(A, node, upstream), slopes)), None
+        return _in_operand_shape(A, node, A.times(_upstream_rows(A, node, upstream), slopes)), None
 
     def in_torch(torch: Any, node: Node, operands: Sequence[Any]) -> Any:
         f = operands[0].reshape(node.options["rows"])
-        own = loss_in_torch(terms(node), torch, f, torch.tensor(_targets(node).copy()))
-        return own.sum() * node.options["risk"].factor / node.options["divisor"]
+        losses = loss_in_torch(terms(node), torch, f, torch.tensor(_targets(node).copy()))
+        return losses.sum() * node.options["risk"].factor / node.options["divisor"]
 
     def in_graph(graph: Any, node: Node, operands: Sequence[Any]) -> Any:
         f = graph.Reshape(node.options["rows"])(operands[0])
@@ -166,10 +166,10 @@ def _entropy_row(loss: Loss) -> GraphOperation:
 
 
 def _targets(node: Node) -> Array:
-    """Give targets as rows; class indices as ones among zeros."""
-    given, rows = node.data[1], node.options["rows"]
-    if given.shape == node.operand_shapes[0]:
-        return given.reshape(rows)
-    found = np.zeros(rows)
-    found[np.arange(rows[0]), given.astype(np.intp)] = 1.0
-    return found
+    """Return targets as rows; class indices become one-hot rows."""
+    targets, rows = node.data[1], node.options["rows"]
+    if targets.shape == node.operand_shapes[0]:
+        return targets.reshape(rows)
+    one_hot = np.zeros(rows)
+    one_hot[np.arange(rows[0]), targets.astype(np.intp)] = 1.0
+    return one_hot

@@ -1,4 +1,4 @@
-"""The matrix product, as numpy has it: vectors on either side, and leading axes that broadcast."""
+"""The matrix product with numpy's rules: vectors on either side, and leading axes that broadcast."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,24 +23,24 @@ def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
 
 
 def _matrices(A: Any, node: Node, operands: Sequence[Any]) -> tuple[Any, Any]:
-    """Make a row of a vector on the left, a column of one on the right."""
+    """Return operands as matrices: a vector on the left is a row, one on the right a column."""
     x, y = operands
-    of_x, of_y = node.operand_shapes
-    if len(of_x) == 1:
+    shape_x, shape_y = node.operand_shapes
+    if len(shape_x) == 1:
         x = A.move(lambda part: part[..., np.newaxis, :], x)
-    if len(of_y) == 1:
+    if len(shape_y) == 1:
         y = A.move(lambda part: part[..., np.newaxis], y)
     return x, y
 
 
 def _value(A: Any, node: Node, operands: Sequence[Any]) -> Any:
-    of_x, of_y = node.operand_shapes
-    x, y = aligned(A, _matrices(A, node, operands), [max(len(of_x), 2), max(len(of_y), 2)])
+    shape_x, shape_y = node.operand_shapes
+    x, y = aligned(A, _matrices(A, node, operands), [max(len(shape_x), 2), max(len(shape_y), 2)])
     product = A.matmul(x, y)
-    if len(of_y) == 1:
+    if len(shape_y) == 1:
         product = A.move(lambda part: part[..., 0], product)
-    if len(of_x) == 1:
-        last = -1 if len(of_y) == 1 else -2
+    if len(shape_x) == 1:
+        last = -1 if len(shape_y) == 1 else -2
         product = A.move(lambda part: np.take(part, 0, axis=last), product)
     return product
 
@@ -48,21 +48,21 @@ def _value(A: Any, node: Node, operands: Sequence[Any]) -> Any:
 def _pull_back(
     A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
 ) -> tuple[Any, ...]:
-    of_x, of_y = node.operand_shapes
+    shape_x, shape_y = node.operand_shapes
     x, y = _matrices(A, node, operands)
-    if len(of_y) == 1:
+    if len(shape_y) == 1:
         upstream = A.move(lambda part: part[..., np.newaxis], upstream)
-    if len(of_x) == 1:
+    if len(shape_x) == 1:
         upstream = A.move(lambda part: np.expand_dims(part, -2), upstream)
-    left, right = A.matmul(upstream, _turned(A, y)), A.matmul(_turned(A, x), upstream)
-    if len(of_x) == 1:
+    left, right = A.matmul(upstream, _transposed(A, y)), A.matmul(_transposed(A, x), upstream)
+    if len(shape_x) == 1:
         left = A.move(lambda part: part[..., 0, :], left)
-    if len(of_y) == 1:
+    if len(shape_y) == 1:
         right = A.move(lambda part: part[..., 0], right)
     return left, right
 
 
-def _turned(A: Any, x: Any) -> Any:
+def _transposed(A: Any, x: Any) -> Any:
     return A.move(lambda part: part.swapaxes(-1, -2), x)
 
 

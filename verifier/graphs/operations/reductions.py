@@ -1,4 +1,4 @@
-"""Sum, mean and largest entry, over all axes or some."""
+"""Sum, mean and maximum, over all axes or some."""
 
 from collections.abc import Sequence
 from math import prod
@@ -27,20 +27,20 @@ def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
     return Fit(tuple(kept), {"axes": axes, "keepdims": keepdims, "count": count})
 
 
-def _fit_of_some(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
-    found = _fit(options, shapes)
-    if not found.options["count"]:
+def _fit_nonempty(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+    fit = _fit(options, shapes)
+    if not fit.options["count"]:
         raise MisfitError("at least one entry to reduce", f"none, in shape {shapes[0]}")
-    return found
+    return fit
 
 
-def _copied(A: Any, node: Node, upstream: Any) -> Any:
-    kept = _kept(A, node, upstream)
-    return A.move(lambda part: np.broadcast_to(part, node.operand_shapes[0]), kept)
+def _broadcast_back(A: Any, node: Node, upstream: Any) -> Any:
+    upstream = _with_kept_axes(A, node, upstream)
+    return A.move(lambda part: np.broadcast_to(part, node.operand_shapes[0]), upstream)
 
 
-def _kept(A: Any, node: Node, upstream: Any) -> Any:
-    """Give the reduced axes back, with size 1."""
+def _with_kept_axes(A: Any, node: Node, upstream: Any) -> Any:
+    """Restore the reduced axes, with size 1."""
     axes, shape = node.options["axes"], node.operand_shapes[0]
     whole = tuple(1 if axis in axes else shape[axis] for axis in range(-len(shape), 0))
     return A.move(lambda part: part.reshape(whole), upstream)
@@ -53,7 +53,7 @@ def _total(A: Any, node: Node, operands: Sequence[Any]) -> Any:
 def _in_torch(name: str) -> Any:
     def applied(torch: Any, node: Node, operands: Sequence[Any]) -> Any:
         axes = node.options["axes"]
-        if not axes:  # for PyTorch no axis means all of them
+        if not axes:  # in PyTorch an empty list of axes means all of them
             return operands[0] * 1.0
         return getattr(torch, name)(operands[0], dim=axes, keepdim=node.options["keepdims"])
 
@@ -67,11 +67,11 @@ def _in_graph(name: str) -> Any:
 
 
 def _kinks_of_max(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array | None:
-    """Say which entries may be the largest, where several may."""
+    """True for entries that may be the maximum, where several may be."""
     axes = node.options["axes"]
     least = (values[0] - reach[0]).max(axis=axes, keepdims=True)
-    rivals = ~(values[0] + reach[0] < least)
-    return np.asarray(rivals & (rivals.sum(axis=axes, keepdims=True) > 1))
+    candidates = ~(values[0] + reach[0] < least)
+    return np.asarray(candidates & (candidates.sum(axis=axes, keepdims=True) > 1))
 
 
 SUM = GraphOperation(
@@ -80,7 +80,7 @@ SUM = GraphOperation(
     operands=(1, 1),
     fit=_fit,
     value=_total,
-    pull_back=lambda A, node, operands, value, upstream, kinks: (_copied(A, node, upstream),),
+    pull_back=lambda A, node, operands, value, upstream, kinks: (_broadcast_back(A, node, upstream),),
     in_torch=_in_torch("sum"),
     in_graph=_in_graph("Sum"),
     options=_OPTIONS,
@@ -89,10 +89,10 @@ MEAN = GraphOperation(
     name="mean",
     description="the mean over `axis`",
     operands=(1, 1),
-    fit=_fit_of_some,
+    fit=_fit_nonempty,
     value=lambda A, node, operands: A.scaled(_total(A, node, operands), 1.0, node.options["count"]),
     pull_back=lambda A, node, operands, value, upstream, kinks: (
-        _copied(A, node, A.scaled(upstream, 1.0, node.options["count"])),
+        _broadcast_back(A, node, A.scaled(upstream, 1.0, node.options["count"])),
     ),
     in_torch=_in_torch("mean"),
     in_graph=_in_graph("Mean"),
@@ -102,10 +102,10 @@ MAX = GraphOperation(
     name="max",
     description="the largest over `axis`; among several largest every way of sharing the gradient is right",
     operands=(1, 1),
-    fit=_fit_of_some,
+    fit=_fit_nonempty,
     value=lambda A, node, operands: A.maximum(operands[0], node.options["axes"], node.options["keepdims"]),
     pull_back=lambda A, node, operands, value, upstream, kinks: (
-        A.maximum_pulled(operands[0], _kept(A, node, upstream), node.options["axes"], kinks),
+        A.maximum_pulled(operands[0], _with_kept_axes(A, node, upstream), node.options["axes"], kinks),
     ),
     in_torch=_in_torch("amax"),
     in_graph=_in_graph("Max"),

@@ -1,4 +1,4 @@
-"""What acts on whole rows: log softmax, and rows looked up in a table."""
+"""Operations on whole rows: log softmax, and embedding."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +48,7 @@ def _places(node: Node) -> Array:
     return node.data[1].astype(np.intp)
 
 
-def _gathered(
+def _pull_back_embedding(
     A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
 ) -> tuple[Any, ...]:
     table = node.operand_shapes[0]
@@ -63,7 +63,7 @@ EMBEDDING = GraphOperation(
     operands=(2, 2),
     fit=_fit_embedding,
     value=lambda A, node, operands: A.move(lambda part: part[..., _places(node), :], operands[0]),
-    pull_back=_gathered,
+    pull_back=_pull_back_embedding,
     in_torch=lambda torch, node, operands: operands[0][torch.tensor(_places(node).copy())],
     in_graph=lambda graph, node, operands: graph.Embedding(_places(node))(operands[0]),
     data=(1,),

@@ -1,7 +1,7 @@
-"""Independent ways to a graph's gradients, one row each; none imports another.
+"""Independent methods of computing a graph's gradients, one row each; none imports another.
 
-Every oracle is a function of a problem and of what honest float64 arithmetic loses on it. The first that
-knows an entry gives its reference value. Names are those of `verifier/oracles` where the idea is the same.
+Every oracle is a function of a problem and of its float64 rounding errors. The first oracle that knows an
+entry gives its reference value. Names are those of `verifier/oracles` where the method is the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,10 @@ from verifier.graphs.rounding import GraphRounding
 
 @dataclass(frozen=True, slots=True)
 class GraphOracle:
-    """One way to the answer. needs: packages beyond numpy. by_default: whether it is asked unbidden."""
+    """One method of computing the gradients.
+
+    needs: packages beyond numpy. by_default: used unless the caller selects oracles.
+    """
 
     name: str
     gradient: Callable[[GraphProblem, GraphRounding], Answer]
@@ -36,8 +39,8 @@ class GraphOracle:
 
 GRAPH_ORACLES: Mapping[str, GraphOracle] = MappingProxyType(
     {
-        row.name: row
-        for row in (
+        oracle.name: oracle
+        for oracle in (
             GraphOracle(
                 "high_precision",
                 high_precision.gradient,

@@ -1,4 +1,4 @@
-"""PyTorch's autograd over PyTorch's own functions, in float64, from the same document."""
+"""PyTorch's autograd over PyTorch's derivative functions, in float64, from the same document."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from verifier.graphs.problem import GraphProblem, plain
 from verifier.graphs.rounding import GraphRounding
 
 
-def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
-    """Build the graph, and differentiate its output with respect to all that is asked.
+def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return the derivatives of the output by everything in `asked`, from a graph of PyTorch's functions.
 
-    Error: an estimate, the rounding of honest float64 arithmetic on this problem.
+    Error: an estimate, the rounding error of correct float64 arithmetic on this problem.
     Raises: MemoryError.
     """
     try:
         import torch
-    except (ImportError, OSError) as error:  # OSError: a PyTorch whose own libraries do not load
+    except (ImportError, OSError) as error:  # OSError: libraries of PyTorch that cannot be loaded
         return Answer({}, Uncertainty.UNKNOWN, reason=f"PyTorch cannot be imported: {error}")
     tensors = {
         name: torch.tensor(values.copy(), requires_grad=True)
@@ -25,18 +25,19 @@ def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
     try:
         for node in problem.nodes:
             operands = [tensors[operand] for operand in node.operands]
-            own = node.operation.in_torch(torch, node, operands)
-            own = own * 1.0 if any(own is operand for operand in operands) else own  # identity
-            tensors[node.name] = own if own.requires_grad else own.requires_grad_()
-        asked = [tensors[plain(key)] for key in problem.asked]
+            tensor = node.operation.in_torch(torch, node, operands)
+            if any(tensor is operand for operand in operands):  # identity returns its operand
+                tensor = tensor * 1.0
+            tensors[node.name] = tensor if tensor.requires_grad else tensor.requires_grad_()
+        variables = [tensors[plain(key)] for key in problem.asked]
         output = tensors[problem.output].reshape(())
-        found = torch.autograd.grad(output, asked, allow_unused=True) if asked else ()
+        gradients = torch.autograd.grad(output, variables, allow_unused=True) if variables else ()
     except RuntimeError as error:
-        if "allocate memory" in str(error):  # PyTorch has no class of its own for it on the CPU
+        if "allocate memory" in str(error):  # PyTorch raises no specific class for this on the CPU
             raise MemoryError("PyTorch ran out of memory") from error
         raise
     values = {
-        key: np.zeros(tuple(tensor.shape)) if own is None else own.numpy()
-        for key, tensor, own in zip(problem.asked, asked, found, strict=True)
+        key: np.zeros(tuple(tensor.shape)) if derivative is None else derivative.numpy()
+        for key, tensor, derivative in zip(problem.asked, variables, gradients, strict=True)
     }
-    return Answer(WithinRounding(values, honest), Uncertainty.ESTIMATE)
+    return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)

@@ -1,4 +1,4 @@
-"""Reverse mode in midpoint-radius arithmetic: bounds that are proved, and the slopes that kinks allow."""
+"""Reverse mode in interval arithmetic: proved bounds, and the subdifferential at kinks."""
 
 from verifier.estimate import Answer, Uncertainty
 from verifier.graphs.enclosure import enclosed
@@ -6,6 +6,6 @@ from verifier.graphs.problem import GraphProblem
 from verifier.graphs.rounding import GraphRounding
 
 
-def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
-    """Enclose every gradient. Error: a bound."""
-    return Answer(enclosed(problem, honest.kinks), Uncertainty.BOUND)
+def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return an enclosure of every gradient. Error: a bound."""
+    return Answer(enclosed(problem, float64_rounding.kinks), Uncertainty.BOUND)

@@ -1,6 +1,6 @@
-"""The complex step at the entries of all that is asked: Im R(v + ih) / h, nothing subtracted, nothing lost.
+"""The complex step at single entries: Im R(v + ih) / h, without subtraction and so without cancellation.
 
-The graph is evaluated from textbook formulas over complex numbers; no derivative of the reference is used.
+The graph is evaluated from textbook formulas over complex numbers, without derivatives of the reference.
 """
 
 from collections.abc import Mapping
@@ -17,52 +17,56 @@ from verifier.graphs.problem import GraphProblem, downstream
 from verifier.graphs.rounding import GraphRounding
 from verifier.graphs.values import continued
 
-_TRUNCATED = 2.0**-180  # h² R‴ / 6, where R′ itself is 0
+_TRUNCATION = 2.0**-180  # truncation error h² R‴ / 6, for a derivative of 0
 
 
-def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
-    """Differentiate the output along every entry.
+def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return the derivatives of the output along every entry.
 
-    Error: an estimate, the rounding of honest float64 arithmetic on this problem. Left out (infinite error)
-    are moves of what stands exactly at a kink, and beyond a budget entries that were not drawn.
+    Error: an estimate, the rounding error of correct float64 arithmetic on this problem. It is infinite where
+    a perturbation moves a value exactly at a kink, and, beyond a budget, at entries that were not sampled.
     """
     base = continued(dict(problem.leaves()), problem.nodes, COMPLEX_NUMBERS)
-    asked = asked_entries(problem, sides=2)  # a complex number is two
-    defined = np.isfinite(honest.risk)
-    found = {own.key: _of_name(problem, base, own, honest.allowance[own.key], defined) for own in asked}
-    return Answer(found, Uncertainty.ESTIMATE, told(asked, problem))
+    perturbed = asked_entries(problem, sides=2)  # a complex number is two floats
+    defined = np.isfinite(float64_rounding.risk)
+    estimates = {
+        tap.key: _estimate(problem, base, tap, float64_rounding.allowance[tap.key], defined)
+        for tap in perturbed
+    }
+    return Answer(estimates, Uncertainty.ESTIMATE, told(perturbed, problem))
 
 
 @np.errstate(all="ignore")
-def _of_name(
-    problem: GraphProblem, base: Mapping[str, Array], own: Asked, allowance: Array, defined: bool
+def _estimate(
+    problem: GraphProblem, base: Mapping[str, Array], tap: Asked, allowance: Array, defined: bool
 ) -> Estimate:
-    at = base[own.name]
-    nodes = downstream(problem, [own.name])
-    if not nodes and own.name != problem.output:
-        return Estimate(np.zeros(at.shape), np.zeros(at.shape))
-    value, error = np.full(at.size, np.nan), np.full(at.size, np.inf)
+    """Return the estimate for one name."""
+    point = base[tap.name]
+    nodes = downstream(problem, [tap.name])
+    if not nodes and tap.name != problem.output:
+        return Estimate(np.zeros(point.shape), np.zeros(point.shape))
+    value, error = np.full(point.size, np.nan), np.full(point.size, np.inf)
     unmoved = {name: array[np.newaxis] for name, array in base.items()}
-    for entries in own.chunks(sides=2):
-        copies = moved(at, entries, np.full(len(entries), 1j * STEP))
-        values = continued(unmoved | {own.name: copies}, nodes, COMPLEX_NUMBERS)
+    for entries in tap.chunks(sides=2):
+        copies = moved(point, entries, np.full(len(entries), 1j * STEP))
+        values = continued(unmoved | {tap.name: copies}, nodes, COMPLEX_NUMBERS)
         slope = np.broadcast_to(values[problem.output].reshape(-1).imag / STEP, len(entries))
-        lost = allowance.ravel()[entries] + np.abs(slope) * 2.0**-90 + _TRUNCATED
-        known = _smooth(base, values, nodes, len(entries)) & np.isfinite(slope) & defined
+        error_bound = allowance.ravel()[entries] + np.abs(slope) * 2.0**-90 + _TRUNCATION
+        known = _is_smooth(base, values, nodes, len(entries)) & np.isfinite(slope) & defined
         value[entries] = np.where(known, slope, np.nan)
-        error[entries] = np.where(known, lost, np.inf)
-    return Estimate(value.reshape(at.shape), error.reshape(at.shape))
+        error[entries] = np.where(known, error_bound, np.inf)
+    return Estimate(value.reshape(point.shape), error.reshape(point.shape))
 
 
-def _smooth(
+def _is_smooth(
     base: Mapping[str, Array], values: dict[str, Array], nodes: tuple[Node, ...], count: int
 ) -> Array:
-    """Say which moves move nothing that stands exactly at a kink."""
+    """True for perturbations that move no value exactly at a kink."""
     smooth = np.ones(count, dtype=bool)
     for node in nodes:
         operands = [base[name].real for name in node.operands]
-        at_kink = node.operation.kinks(node, operands, [np.zeros(each.shape) for each in operands])
+        at_kink = node.operation.kinks(node, operands, [np.zeros(operand.shape) for operand in operands])
         if at_kink is not None and at_kink.any():
-            moving = values[node.operands[0]].imag != 0
-            smooth &= ~np.broadcast_to((moving & at_kink).reshape(len(moving), -1).any(axis=-1), smooth.shape)
+            moves = values[node.operands[0]].imag != 0
+            smooth &= ~np.broadcast_to((moves & at_kink).reshape(len(moves), -1).any(axis=-1), smooth.shape)
     return smooth

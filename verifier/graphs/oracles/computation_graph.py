@@ -1,4 +1,4 @@
-"""Reverse mode over the reference's own operations, defined first and then run."""
+"""Reverse mode over the reference's operations, as a static graph."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ from verifier.graphs.reference import graph_of
 from verifier.graphs.rounding import GraphRounding
 
 
-def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
-    """Run the graph forward, and backward from its output.
+def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return the gradients from a forward and a backward pass through the graph.
 
-    Error: an estimate, the rounding of honest float64 arithmetic on this problem.
+    Error: an estimate, the rounding error of correct float64 arithmetic on this problem.
     """
     static, operations = graph_of(problem)
     static.forward()
     static.backward()
     reached = set(static.order)
     values = {
-        key: static.gradient(own) if own in reached else np.zeros(problem.shapes()[plain(key)])
-        for key, own in ((key, operations[plain(key)]) for key in problem.asked)
+        key: static.gradient(operation) if operation in reached else np.zeros(problem.shapes()[plain(key)])
+        for key, operation in ((key, operations[plain(key)]) for key in problem.asked)
     }
-    return Answer(WithinRounding(values, honest), Uncertainty.ESTIMATE)
+    return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)

@@ -1,4 +1,4 @@
-"""Reverse mode over the reference's own operations, recorded while they run."""
+"""Reverse mode over the reference's operations, recorded while they run."""
 
 from reference_impl.graph import DynamicGraph
 from verifier.estimate import Answer, Uncertainty, WithinRounding
@@ -7,13 +7,13 @@ from verifier.graphs.reference import operations_of
 from verifier.graphs.rounding import GraphRounding
 
 
-def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
-    """Compute node after node, recording each, and go back along the record.
+def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return the gradients from a backward pass over the recorded operations.
 
-    Error: an estimate, the rounding of honest float64 arithmetic on this problem.
+    Error: an estimate, the rounding error of correct float64 arithmetic on this problem.
     """
-    with DynamicGraph() as recorded:
+    with DynamicGraph() as graph:
         operations = operations_of(problem)
-    recorded.backward(operations[problem.output])
-    values = {key: recorded.gradient(operations[plain(key)]) for key in problem.asked}
-    return Answer(WithinRounding(values, honest), Uncertainty.ESTIMATE)
+    graph.backward(operations[problem.output])
+    values = {key: graph.gradient(operations[plain(key)]) for key in problem.asked}
+    return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)

@@ -1,7 +1,7 @@
-"""Central finite differences at the entries of all that is asked, inner nodes included.
+"""Central finite differences at single entries, inner nodes included.
 
-A node is moved and everything behind it runs again, what stands before it does not: so every arc is crossed
-by differences alone. Entries of many names are moved in one sweep, each in a copy of its own.
+A node is perturbed and everything after it runs again, so differences alone cross every edge. Entries of many
+names are perturbed in one sweep, each in a copy of its own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,119 +23,123 @@ from verifier.graphs.stacked import Stacked
 from verifier.graphs.values import values_of
 
 
-def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
-    """Differentiate the output along every entry.
+def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return the derivatives of the output along every entry.
 
-    Error: an estimate of truncation and of rounding (see `verifier/differences.py`). Left out (infinite
-    error) are moves between whose sides a kink may lie, and beyond a budget entries that were not drawn.
+    Error: an estimate of truncation and rounding (see `verifier/differences.py`). It is infinite where a kink
+    may lie between the two sides, and, beyond a budget, at entries that were not sampled.
     """
     base = values_of(problem, FLOATS)
-    asked = asked_entries(problem, len(SIDES))
-    value = {own.key: np.full(base[own.name].shape, np.nan) for own in asked}
-    error = {own.key: np.full(base[own.name].shape, np.inf) for own in asked}
-    stacked = sum(rows * prod(shape) for shape, rows in bands_of(problem).sizes.items())
-    for sweep in _sweeps(asked, stacked):
-        found, lost = _differences(problem, base, sweep, honest.loss)
-        for own, columns in sweep:
-            known = np.isfinite(found[columns]) & np.isfinite(lost[columns])
-            value[own.key].flat[own.entries[known]] = found[columns][known]
-            error[own.key].flat[own.entries[known]] = lost[columns][known]
-    estimates = {key: Estimate(own, error[key]) for key, own in value.items()}
-    return Answer(estimates, Uncertainty.ESTIMATE, told(asked, problem))
+    taps = asked_entries(problem, len(SIDES))
+    value = {tap.key: np.full(base[tap.name].shape, np.nan) for tap in taps}
+    error = {tap.key: np.full(base[tap.name].shape, np.inf) for tap in taps}
+    stacked_numbers = sum(rows * prod(shape) for shape, rows in bands_of(problem).sizes.items())
+    for sweep in _sweeps(taps, stacked_numbers):
+        derivatives, errors = _differences(problem, base, sweep, float64_rounding.loss)
+        for tap, columns in sweep:
+            known = np.isfinite(derivatives[columns]) & np.isfinite(errors[columns])
+            value[tap.key].flat[tap.entries[known]] = derivatives[columns][known]
+            error[tap.key].flat[tap.entries[known]] = errors[columns][known]
+    estimates = {key: Estimate(array, error[key]) for key, array in value.items()}
+    return Answer(estimates, Uncertainty.ESTIMATE, told(taps, problem))
 
 
-Sweep = list[tuple[Asked, slice]]  # whose entries are moved, and in which columns
+Sweep = list[tuple[Asked, slice]]  # names with their entries, and the columns that these are perturbed in
 
 
-def _sweeps(asked: list[Asked], stacked: int) -> Iterator[Sweep]:
-    """Put so many entries into a sweep that it stays small; names stand in the order of the graph.
+def _sweeps(taps: list[Asked], stacked: int) -> Iterator[Sweep]:
+    """Yield sweeps of bounded size; names stand in the order of the graph.
 
-    stacked: numbers that every sweep copies for every move.
+    stacked: numbers that every sweep copies for every perturbation.
     """
     sweep: Sweep = []
     least = max(1, stacked)
     width, cost = 0, least
-    for own in asked:
-        left = own.entries
-        while len(left):
-            cost = max(cost, own.cost)
+    for tap in taps:
+        remaining = tap.entries
+        while len(remaining):
+            cost = max(cost, tap.cost)
             room = AT_ONCE // (cost * len(SIDES)) - width
-            if sweep and room < min(len(left), 16):
+            if sweep and room < min(len(remaining), 16):
                 yield sweep
                 sweep, width, cost = [], 0, least
                 continue
-            part, left = left[: max(room, 1)], left[max(room, 1) :]
-            sweep.append((Asked(own.key, own.name, part, own.cost), slice(width, width + len(part))))
-            width += len(part)
+            entries, remaining = remaining[: max(room, 1)], remaining[max(room, 1) :]
+            sweep.append((Asked(tap.key, tap.name, entries, tap.cost), slice(width, width + len(entries))))
+            width += len(entries)
     if sweep:
         yield sweep
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Moves:
-    """steps: (sides, entries). columns: by name, which entries of it are moved, and where in a sweep."""
+class _Perturbations:
+    """Perturbations of one sweep.
+
+    steps: (sides, entries). columns: by name, the perturbed entries, and their columns.
+    """
 
     steps: Array
     columns: Mapping[str, tuple[Array, slice]]
 
     @property
     def copies(self) -> int:
+        """Return the number of copies of the graph, one per step."""
         return self.steps.size
 
-    def applied(self, name: str, own: Array, base: Array) -> Array:
-        """Move the entries of one name, each in its own columns, (copies, *shape)."""
+    def applied(self, name: str, values: Array, base: Array) -> Array:
+        """Perturb the entries of one name, each in its own column: (copies, *shape)."""
         entries, columns = self.columns[name]
-        found = np.array(np.broadcast_to(own, (self.copies, *base.shape)), order="C")
-        by_side = found.reshape(*self.steps.shape, -1)
+        perturbed = np.array(np.broadcast_to(values, (self.copies, *base.shape)), order="C")
+        by_side = perturbed.reshape(*self.steps.shape, -1)
         by_side[:, columns] = base.ravel()
         by_side[:, np.arange(columns.start, columns.stop), entries] += self.steps[:, columns]
-        return found
+        return perturbed
 
 
-@np.errstate(all="ignore")  # overflowing sides end in an infinite error
+@np.errstate(all="ignore")  # overflow ends in an infinite error
 def _differences(problem: GraphProblem, base: Stacked, sweep: Sweep, noise: float) -> tuple[Array, Array]:
-    """Give the difference quotients of a sweep's entries and their errors, column by column."""
-    at = np.concatenate([base[own.name].ravel()[own.entries] for own, _ in sweep])
-    steps = at + np.array(SIDES)[:, None] * RELATIVE_STEP * np.maximum(np.abs(at), 1.0) - at
-    moves = _Moves(steps, {own.name: (own.entries, columns) for own, columns in sweep})
-    moving = set(moves.columns) | {node.name for node in downstream(problem, moves.columns)}
-    if problem.output not in moving:
-        return np.zeros(at.shape), np.zeros(at.shape)
+    """Return the derivatives of a sweep's entries and their errors, column by column."""
+    points = np.concatenate([base[tap.name].ravel()[tap.entries] for tap, _ in sweep])
+    steps = points + np.array(SIDES)[:, None] * RELATIVE_STEP * np.maximum(np.abs(points), 1.0) - points
+    moves = _Perturbations(steps, {tap.name: (tap.entries, columns) for tap, columns in sweep})
+    affected = set(moves.columns) | {node.name for node in downstream(problem, moves.columns)}
+    if problem.output not in affected:
+        return np.zeros(points.shape), np.zeros(points.shape)
     values = base.copies(moves.copies)
     for name, _ in problem.leaves():
         if name in moves.columns:
             values.put(name, moves.applied(name, values[name], base[name]))
-    smooth = np.ones(len(at), dtype=bool)
+    smooth = np.ones(len(points), dtype=bool)
     for band in bands_of(problem).all:
-        if moving.isdisjoint(band.names):
+        if affected.isdisjoint(band.names):
             continue
         operands = values.operands(band)
         if band.node.operation.kinks is not no_kinks:
-            smooth &= _smooth(band, base.operands(band), operands, steps.shape)
+            smooth &= _is_smooth(band, base.operands(band), operands, steps.shape)
         values.put_band(band, band.node.operation.value(FLOATS, band.node, operands))
         for name in band.names:
             if name in moves.columns:
                 values.put(name, moves.applied(name, values[name], base[name]))
     losses = np.broadcast_to(values[problem.output].reshape(-1), steps.size).reshape(steps.shape)
-    found, lost = slopes(losses, float(base[problem.output].reshape(())), steps, noise)
-    return found, np.where(smooth, lost, np.inf)
+    derivatives, errors = slopes(losses, float(base[problem.output].reshape(())), steps, noise)
+    return derivatives, np.where(smooth, errors, np.inf)
 
 
-def _smooth(band: Band, base: list[Array], values: list[Array], steps: tuple[int, ...]) -> Array:
-    """Say which moves carry no operand as far as to a kink, by any side. steps: (sides, entries)."""
+def _is_smooth(band: Band, base: list[Array], values: list[Array], steps: tuple[int, ...]) -> Array:
+    """True for perturbations that carry no operand to a kink, on any side. steps: (sides, entries)."""
     entries = steps[1]
     if band.rows is not None:
-        values = [own.swapaxes(0, 1) for own in values]  # copies first
-    reach = [_carried(own, at, steps) for own, at in zip(values, base, strict=True)]
+        values = [value.swapaxes(0, 1) for value in values]  # copies first
+    reach = [_distance(value, base_value, steps) for value, base_value in zip(values, base, strict=True)]
     crossed = band.node.operation.kinks(band.node, base, reach)
     if crossed is None:
         return np.ones(entries, dtype=bool)
-    # what does not move crosses nothing
+    # an operand that does not move crosses no kink
     return ~np.broadcast_to((crossed & (reach[0] > 0)).reshape(len(reach[0]), -1).any(axis=-1), entries)
 
 
-def _carried(values: Array, base: Array, steps: tuple[int, ...]) -> Array:
-    """Give the farthest that any side carries an operand, (entries or 1, *shape)."""
+def _distance(values: Array, base: Array, steps: tuple[int, ...]) -> Array:
+    """Return the largest distance over all sides that an operand moves, (entries or 1, *shape)."""
     distance = np.abs(values - base)
     if len(distance) > 1:
         distance = distance.reshape(*steps, *base.shape).max(axis=0)

@@ -1,4 +1,4 @@
-"""Forward mode over the reference's own operations: a tangent for each entry, carried to the output."""
+"""Forward mode over the reference's operations: one tangent per entry, propagated to the output."""
 
 import numpy as np
 
@@ -9,28 +9,28 @@ from verifier.graphs.problem import GraphProblem
 from verifier.graphs.reference import graph_of
 from verifier.graphs.rounding import GraphRounding
 
-MOST_STEPS = 200_000  # nodes passed in all sweeps; about a second
+MOST_STEPS = 200_000  # nodes visited in all sweeps; about a second
 
 
-def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
-    """Move every entry along a tangent of its own, one sweep each.
+def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return the derivative along every entry, from one sweep each.
 
-    Error: an estimate, the rounding of honest float64 arithmetic on this problem. Beyond a budget, entries
-    that were not drawn are left out (infinite error).
+    Error: an estimate, the rounding error of correct float64 arithmetic on this problem. It is infinite,
+    beyond a budget, at entries that were not sampled.
     """
     static, operations = graph_of(problem)
     static.forward()
     reached = set(static.order)
-    asked = asked_entries(problem, sides=1, most=MOST_STEPS, whole_sweeps=True)
-    found = {}
-    for own in asked:
-        operation, shape = operations[own.name], problem.shapes()[own.name]
+    taps = asked_entries(problem, sides=1, most=MOST_STEPS, whole_sweeps=True)
+    estimates = {}
+    for tap in taps:
+        operation, shape = operations[tap.name], problem.shapes()[tap.name]
         value, error = np.zeros(shape), np.full(shape, np.inf)
-        for entry in own.entries:
+        for entry in tap.entries:
             tangent = np.zeros(shape)
             tangent.flat[entry] = 1.0
             if operation in reached:
                 value.flat[entry] = tangents_of(static.order, {operation: tangent})[static.output].item()
-            error.flat[entry] = honest.allowance[own.key].flat[entry]
-        found[own.key] = Estimate(value, error)
-    return Answer(found, Uncertainty.ESTIMATE, told(asked, problem))
+            error.flat[entry] = float64_rounding.allowance[tap.key].flat[entry]
+        estimates[tap.key] = Estimate(value, error)
+    return Answer(estimates, Uncertainty.ESTIMATE, told(taps, problem))

@@ -1,7 +1,7 @@
-"""Ball arithmetic of 77 digits and more (FLINT's arb): power series through textbook formulas, forward.
+"""Ball arithmetic with at least 77 digits (FLINT's arb), by power series through textbook formulas.
 
-Every entry in turn is the variable of a series of two terms; what comes out at the end has the derivative as
-its second coefficient. No derivative and no stable form of the reference is used, and no way back.
+Every entry in turn is the variable of a series with two terms; the second coefficient of the output is the
+derivative. No derivative, no stable form of the reference, and no reverse mode is used.
 """
 
 from contextlib import suppress
@@ -21,12 +21,12 @@ from verifier.power_series import PRECISION_IS_GLOBAL, PowerSeries
 
 BITS = 256  # 77 digits
 MOST_BITS = 4096
-_VANISHED = 2.0**-150  # terms that cancel so far add up to nothing
-MOST_SERIES = 1 << 20  # series computed for all moves; some ten seconds
+_NEGLIGIBLE = 2.0**-150  # relative to an entry's scale: an entry below it counts as 0
+MOST_SERIES = 1 << 20  # series computed for all perturbations; about ten seconds
 
 
 class _Series(Formulas):
-    """Formulas over arrays of series a + 0 ε; whoever moves an entry adds ε to it."""
+    """Formulas over arrays of series a + 0 ε. A perturbation adds ε to one entry."""
 
     def __init__(self, flint: Any) -> None:
         super().__init__(PowerSeries(flint), middles)
@@ -35,84 +35,91 @@ class _Series(Formulas):
         self.moved = flint.arb_series([0, 1], prec=2)
 
     def constant(self, values: Array) -> Any:
-        found = np.empty((1, *values.shape), dtype=object)  # an array of one series would be taken apart
-        found[0] = self._series(values)
-        return found
+        series = np.empty((1, *values.shape), dtype=object)  # numpy would convert a single series to an array
+        series[0] = self._series(values)
+        return series
 
     def scaled(self, x: Any, factor: float, divisor: int = 1) -> Any:
         return x * (self._flint.arb(factor) / divisor)
 
 
 def middles(x: Array) -> Array:
-    found = np.empty(x.shape)
-    found[...] = np.frompyfunc(lambda own: float(own[0].mid()), 1, 1)(x)
-    return found
+    """Return the midpoints of the series' constant terms as floats."""
+    floats = np.empty(x.shape)
+    floats[...] = np.frompyfunc(lambda series: float(series[0].mid()), 1, 1)(x)
+    return floats
 
 
-def gradient(problem: GraphProblem, honest: GraphRounding) -> Answer:
-    """Differentiate the output along every entry, with more bits until each is known to its last digit.
+def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return the derivatives of the output along every entry, with more bits until each is exact to float64.
 
-    Error: a bound. Left out (infinite error) are moves of what stands exactly at a kink, beyond a budget
-    entries that were not drawn, and what no number of bits makes sharp.
+    Error: a bound. It is infinite where a perturbation moves a value exactly at a kink, beyond a budget at
+    entries that were not sampled, and where no number of bits is enough.
     """
     try:
         import flint
     except ImportError as error:
         return Answer({}, Uncertainty.UNKNOWN, reason=f"python-flint cannot be imported: {error}")
-    asked = asked_entries(problem, 1, MOST_SERIES)
-    bits, found = BITS, dict[str, Estimate]()
-    if not np.isfinite(honest.risk):
+    taps = asked_entries(problem, 1, MOST_SERIES)
+    bits, estimates = BITS, dict[str, Estimate]()
+    if not np.isfinite(float64_rounding.risk):
         return Answer({}, Uncertainty.BOUND, "the output is not a finite number")
     with PRECISION_IS_GLOBAL:
         while True:
             with flint.ctx.workprec(bits), suppress(ValueError, ZeroDivisionError):
-                found = _gradient(flint, problem, asked)  # a ball over 0 cannot divide: more bits
-            sharp = {name: _sharp(estimate, honest.scale[name]) for name, estimate in found.items()}
-            looked_at = {own.key: own.entries for own in asked}
+                # dividing by a ball around 0 raises: use more bits
+                estimates = _gradient(flint, problem, taps)
+            sharp = {
+                name: _is_sharp(estimate, float64_rounding.scale[name])
+                for name, estimate in estimates.items()
+            }
+            entries_by_key = {tap.key: tap.entries for tap in taps}
             if bits >= MOST_BITS or (
-                found and all(sharp[key].ravel()[entries].all() for key, entries in looked_at.items())
+                estimates
+                and all(sharp[key].ravel()[entries].all() for key, entries in entries_by_key.items())
             ):
                 break
             bits *= 4
-    answer = {
+    known = {
         name: Estimate(estimate.value, np.where(sharp[name], estimate.error, np.inf))
-        for name, estimate in found.items()
+        for name, estimate in estimates.items()
     }
-    reason = told(asked, problem) if answer else f"{MOST_BITS} bits do not tell a divisor from 0"
-    return Answer(answer, Uncertainty.BOUND, reason)
+    reason = told(taps, problem) if known else f"{MOST_BITS} bits do not tell a divisor from 0"
+    return Answer(known, Uncertainty.BOUND, reason)
 
 
-def _sharp(estimate: Estimate, scale: Array) -> Array:
-    """Say which entries are known to the last digit of a float64, or to vanish beside their own terms."""
-    enough = 2.0**-50 * np.abs(estimate.value) + _VANISHED * scale + 1e-320
+def _is_sharp(estimate: Estimate, scale: Array) -> Array:
+    """True for entries known to the last digit of a float64, or negligible beside their terms."""
+    enough = 2.0**-50 * np.abs(estimate.value) + _NEGLIGIBLE * scale + 1e-320
     return np.asarray(estimate.error <= enough)
 
 
-def _gradient(flint: Any, problem: GraphProblem, asked: list[Asked]) -> dict[str, Estimate]:
+def _gradient(flint: Any, problem: GraphProblem, taps: list[Asked]) -> dict[str, Estimate]:
     arithmetic = _Series(flint)
     leaves = {name: arithmetic.constant(array) for name, array in problem.leaves()}
     base = continued(leaves, problem.nodes, arithmetic)
     floats = {name: middles(values)[0] for name, values in base.items()}
-    return {own.key: _of_name(arithmetic, problem, base, floats, own) for own in asked}
+    return {tap.key: _estimate(arithmetic, problem, base, floats, tap) for tap in taps}
 
 
-def _of_name(
-    arithmetic: _Series, problem: GraphProblem, base: dict[str, Any], floats: dict[str, Array], own: Asked
+def _estimate(
+    arithmetic: _Series, problem: GraphProblem, base: dict[str, Any], floats: dict[str, Array], tap: Asked
 ) -> Estimate:
-    at = base[own.name]
-    shape = at.shape[1:]
-    nodes = downstream(problem, [own.name])
-    if not nodes and own.name != problem.output:
+    """Return the estimate for one name."""
+    point = base[tap.name]
+    shape = point.shape[1:]
+    nodes = downstream(problem, [tap.name])
+    if not nodes and tap.name != problem.output:
         return Estimate(np.zeros(shape), np.zeros(shape))
-    value, error = np.full(at.size, np.nan), np.full(at.size, np.inf)
-    for entries in own.chunks(sides=16):  # an object is larger than a number
+    value, error = np.full(point.size, np.nan), np.full(point.size, np.inf)
+    for entries in tap.chunks(sides=16):  # a series takes more memory than a number
         steps = np.empty(len(entries), dtype=object)
         steps[:] = [arithmetic.moved] * len(entries)
         values = continued(
-            base | {own.name: moved(at, entries, steps).reshape(-1, *shape)}, nodes, arithmetic
+            base | {tap.name: moved(point, entries, steps).reshape(-1, *shape)}, nodes, arithmetic
         )
         slopes = [series[1] for series in values[problem.output].reshape(-1)]
-        smooth = _smooth(floats, values, nodes, len(entries))
+        smooth = _is_smooth(floats, values, nodes, len(entries))
         for place, slope in enumerate(slopes):
             middle, radius = float(slope.mid()), float(slope.rad().upper())
             if smooth[place] and np.isfinite(middle):
@@ -121,15 +128,17 @@ def _of_name(
     return Estimate(value.reshape(shape), error.reshape(shape))
 
 
-def _smooth(floats: dict[str, Array], values: dict[str, Any], nodes: tuple[Node, ...], count: int) -> Array:
-    """Say which moves move nothing that stands exactly at a kink."""
+def _is_smooth(
+    floats: dict[str, Array], values: dict[str, Any], nodes: tuple[Node, ...], count: int
+) -> Array:
+    """True for perturbations that move no value exactly at a kink."""
     smooth = np.ones(count, dtype=bool)
     for node in nodes:
         operands = [floats[name] for name in node.operands]
-        at_kink = node.operation.kinks(node, operands, [np.zeros(each.shape) for each in operands])
+        at_kink = node.operation.kinks(node, operands, [np.zeros(operand.shape) for operand in operands])
         if at_kink is not None and at_kink.any():
             series = values[node.operands[0]]
-            moving = np.empty(series.shape, dtype=bool)
-            moving[...] = np.frompyfunc(lambda own: not own[1].is_zero(), 1, 1)(series)
-            smooth &= ~np.broadcast_to((moving & at_kink).reshape(len(moving), -1).any(axis=-1), (count,))
+            moves = np.empty(series.shape, dtype=bool)
+            moves[...] = np.frompyfunc(lambda coefficients: not coefficients[1].is_zero(), 1, 1)(series)
+            smooth &= ~np.broadcast_to((moves & at_kink).reshape(len(moves), -1).any(axis=-1), (count,))
     return smooth
