@@ -34,7 +34,7 @@ from api.schemas import AssignmentDocument, GradientsDocument, ProblemDocument, 
 from api.server import on_shutdown_signal
 from api.service import Service
 from api.settings import Settings
-from verifier.memory import keep_freed_memory
+from verifier.engine.threads import keep_freed_memory
 
 _DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from verifier import cli
-from verifier.exit_status import ExitStatus
+from verifier.cli import main as cli
+from verifier.report.verdict import ExitStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -98,9 +98,9 @@ def verify_report(
         from api.signing import UnverifiedError, verify_signature
     except ModuleNotFoundError as error:
         _refuse_missing(error)
-    from verifier.documents.json_text import parse
-    from verifier.documents.mistakes import MalformedSubmission
-    from verifier.exporters.harmless import one_line
+    from verifier.documents.json import parse
+    from verifier.problem.errors import MalformedSubmission
+    from verifier.report.wording import one_line
 
     try:
         signed, key_set = file.read_bytes(), parse(keys.read_bytes())
@@ -143,7 +143,7 @@ def create_tokens(
     with _open_repository(database_url) as repository:
         from api.service import utc_now
         from api.services.tokens import issue, read_token_request
-        from verifier.documents.mistakes import MalformedSubmission
+        from verifier.problem.errors import MalformedSubmission
 
         names = [subject] if subject is not None else _read_names(subjects)
         try:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from verifier.documents.json_text import parse
-from verifier.documents.report_reading import read_report
+from verifier.documents.json import parse
 from verifier.exporters import EXPORTERS, Exporter
-from verifier.report import Report
-from verifier.report_page import fragment
-from verifier.sourced import Sourced
+from verifier.exporters.page import fragment
+from verifier.report.outcome import Sourced
+from verifier.report.reading import read_report
+from verifier.report.report import Report
 
 JSON = "application/json"
 

@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from verifier.examples import example_document
-from verifier.graphs.operations import OPERATIONS
-from verifier.graphs.planted import PLANTED_MISTAKES
+from verifier.engine.operations import OPERATIONS
+from verifier.examples.graphs import PLANTED_MISTAKES
+from verifier.examples.layers import example_document
 
 Precision = Literal["float64", "float32", "float16", "bfloat16"]
 Numbers = list[float | str] | list[list[float | str]]

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from verifier.documents.bounds import Bounds
+from verifier.documents.json import Bounds
 
 
 def _cores() -> int:

@@ -23,7 +23,7 @@ from benchmarks.support.general_position import HIDDEN, Cell, draw
 from benchmarks.support.random_problems import LOSSES_ON
 from reference_impl import Problem, backpropagate, named
 from verifier import verify
-from verifier.submission import Submission
+from verifier.problem.submission import Submission
 
 TIMES_JUDGING = 30.0
 SECONDS = 1.0

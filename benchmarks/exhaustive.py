@@ -23,9 +23,9 @@ from benchmarks.judging import document, gradcheck, torch_loss
 from reference_impl import forward, named
 from reference_impl.problem import Problem, risk_value
 from verifier.documents.reading import read_submission
-from verifier.expected import ask
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.engine.rounding_allowance import rounding
+from verifier.judging.cache import ask
+from verifier.problem.precision import PRECISIONS
 
 SMALL, LARGE = ([4, 8, 3], 8), ([64, 128, 64, 10], 32)
 SOME = 200  # weights of the large problem on which scipy is timed

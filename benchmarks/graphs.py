@@ -22,15 +22,15 @@ import numpy as np
 
 from benchmarks.support.graph_students.mistakes import CATALOGUED, MISTAKES, UNCATALOGUED, Mistake
 from benchmarks.support.graph_students.student import Array, Use, backward, forward
-from verifier.consensus import consult
-from verifier.estimate import Estimate
-from verifier.graphs.drawing.seeded import seeded_graph
-from verifier.graphs.judging import ask, judge_graph
-from verifier.graphs.oracles import GRAPH_ORACLES
-from verifier.graphs.problem import INPUT, NODE, GraphProblem, plain
-from verifier.graphs.reading.submission import read_graph
-from verifier.graphs.rounding import rounding
-from verifier.precision import PRECISIONS
+from verifier.documents.graph import read_graph
+from verifier.engine.estimate import Estimate
+from verifier.engine.graph_rounding import rounding
+from verifier.judging.consensus import consult
+from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.pipeline.graphs import ask, judge_graph
+from verifier.problem.graph import INPUT, NODE, GraphProblem, plain
+from verifier.problem.precision import PRECISIONS
+from verifier.testing.random_graphs import seeded_graph
 
 MOST_NODES = 60
 TARGET = 0.99

@@ -24,10 +24,10 @@ import torch
 from reference_impl import backpropagate, forward, named
 from verifier import verify
 from verifier.documents.reading import read_submission
-from verifier.expected import ask
+from verifier.engine.rounding_allowance import rounding
+from verifier.judging.cache import ask
 from verifier.oracles import ORACLES
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.problem.precision import PRECISIONS
 
 SIZES = {"4-8-3, N = 8": ([4, 8, 3], 8), "784-128-64-10, N = 32": ([784, 128, 64, 10], 32)}
 ROUNDS = 15

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from verifier import verify
-from verifier.graphs.problem import GraphProblem, plain
-from verifier.graphs.reading.submission import read_graph
+from verifier.documents.graph import read_graph
+from verifier.problem.graph import GraphProblem, plain
 
 NODES = 20_000
 ROUNDS = 5

@@ -19,7 +19,7 @@ from benchmarks.support.leaking.guessing import RANGE, digit_by_digit, scan
 from benchmarks.support.leaking.question import GUESSED, LAYERS, LEVELS, PARAMETERS
 from benchmarks.support.leaking.telling import measured
 from benchmarks.support.leaking.timing import BINS, in_process, information, through_service
-from verifier.student_diagnosis import ENOUGH
+from verifier.exporters.student_view import ENOUGH
 
 
 def print_bits(size: int) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 _LUA = """
 local requests, turn = {{}}, 0

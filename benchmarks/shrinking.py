@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from benchmarks.support.student_functions import BUGS, LOSS, RIGHT, backward
-from verifier.backward_check import check_backward
-from verifier.backward_function import parameters_of
+from verifier.testing.check_backward import check_backward, parameters_of
 
 MOST_LAYERS, MOST_PARAMETERS = 2, 6
 TARGET = 18  # of 20

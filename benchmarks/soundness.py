@@ -29,16 +29,14 @@ from benchmarks.support.structured import INPUTS, draw_structured, honest_gradie
 from benchmarks.support.students import ORDERS, numpy_student, torch_student
 from reference_impl import Problem, forward, named
 from verifier import verify
-from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention
-from verifier.documents.loss_reading import expanded
 from verifier.documents.reading import read_submission
-from verifier.documents.submission_document import document_of
-from verifier.enclosure.estimates import enclosed
+from verifier.documents.writing import document_of
+from verifier.engine.enclosure import enclosed
+from verifier.engine.rounding_allowance import rounding
 from verifier.oracles import ORACLES
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
-from verifier.submission import Submission
-from verifier.tolerance import TOLERANCES
+from verifier.problem.loss import expanded
+from verifier.problem.precision import PRECISIONS
+from verifier.problem.submission import EXAMPLE_AXES, TOLERANCES, WEIGHT_LAYOUTS, Convention, Submission
 
 COMMITTED = (10.0, 20.0, 40.0)  # times the actual rounding error
 SIZES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12)

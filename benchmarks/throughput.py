@@ -33,7 +33,7 @@ from benchmarks.judging import document
 from benchmarks.load import run_wrk, running_service
 from benchmarks.support.processor_time import processor_seconds
 from verifier.documents.files import parse_bytes
-from verifier.pipeline import verify
+from verifier.pipeline.layers import verify
 
 _LUA = """
 wrk.method = "POST"

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.workers.protocol import Refused
-from verifier.documents.mistakes import MalformedSubmission
+from verifier.problem.errors import MalformedSubmission
 
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("get", "put", "post", "delete", "patch")

@@ -29,8 +29,8 @@ from api.services.assignments import (
 )
 from api.services.classes import Counts
 from api.storage.records import Role, StoredAssignment, Token
-from verifier.documents.json_text import write
-from verifier.documents.mistakes import MalformedSubmission
+from verifier.documents.json import write
+from verifier.problem.errors import MalformedSubmission
 
 router = pages_router()
 

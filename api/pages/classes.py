@@ -19,8 +19,8 @@ from api.service import Service
 from api.services.assignments import get_graded_assignment
 from api.services.classes import Counts, StudentResult, class_overview, grades_csv, regrade
 from api.storage.records import StoredAssignment
-from verifier.documents.json_text import parse
-from verifier.verdict import Verdict
+from verifier.documents.json import parse
+from verifier.report.verdict import Verdict
 
 router = pages_router()
 

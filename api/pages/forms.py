@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from api.http.bodies import FORM, declared_type, parse_form, read_bounded
 from api.http.problems import ProblemError, RefusedError, status_of
 from api.workers.protocol import Refused
-from verifier.documents.mistakes import MalformedSubmission, Mistake
+from verifier.problem.errors import MalformedSubmission, Mistake
 
 _LARGEST_TEXT = 256 * 2**10  # bytes of a JSON file that is shown as text
 _LARGEST_KEPT = 8 * 2**20  # bytes of a file that is kept in the page

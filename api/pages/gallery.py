@@ -15,12 +15,12 @@ from api.rendering import JSON
 from api.service import Service
 from api.services.checks import judge
 from api.workers.protocol import RenderRequest, Task
-from verifier.documents.json_text import parse, write
-from verifier.exporters.sentences import plain
-from verifier.gallery import GALLERY
-from verifier.gallery.entry import Entry, Live
-from verifier.gallery.submissions import gallery_document
-from verifier.offered import IN_GALLERY
+from verifier.documents.json import parse, write
+from verifier.examples.gallery import GALLERY
+from verifier.examples.gallery.entry import Entry, Live
+from verifier.examples.gallery.submissions import gallery_document
+from verifier.examples.named import IN_GALLERY
+from verifier.report.wording import plain
 
 router = pages_router()
 

@@ -16,11 +16,11 @@ from api.service import Service
 from api.services.checks import check_task, judge
 from api.storage.records import Role, Token
 from api.workers.protocol import RenderRequest
-from verifier.documents.json_text import write
-from verifier.documents.mistakes import Mistake
-from verifier.examples import EXAMPLES
-from verifier.graphs.planted import PLANTED_MISTAKES
-from verifier.offered import offered, offered_document
+from verifier.documents.json import write
+from verifier.examples.graphs import PLANTED_MISTAKES
+from verifier.examples.layers import EXAMPLES
+from verifier.examples.named import offered, offered_document
+from verifier.problem.errors import Mistake
 
 router = pages_router()
 

@@ -14,7 +14,7 @@ from api.http.problems import ProblemError, RefusedError, status_of
 from api.pages.templating import page
 from api.pages.visitors import delete_token_cookie, has_token_cookie
 from api.workers.protocol import Refused
-from verifier.documents.mistakes import MalformedSubmission, Mistake
+from verifier.problem.errors import MalformedSubmission, Mistake
 
 _POLICY = {
     "default-src": "'none'",

@@ -14,8 +14,8 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from verifier.exporters.harmless import shortened
-from verifier.report_page import ASSETS
+from verifier.exporters.page import ASSETS
+from verifier.report.wording import shortened
 
 if TYPE_CHECKING:
     from datetime import datetime

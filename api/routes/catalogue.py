@@ -7,8 +7,8 @@ from fastapi import APIRouter
 
 from api.dependencies import COUNTED
 from api.http.problems import ProblemError, documented
-from verifier.catalogue import catalogue
-from verifier.offered import offered, offered_document
+from verifier.cli.catalogue import catalogue
+from verifier.examples.named import offered, offered_document
 
 router = APIRouter(tags=["catalogue"], dependencies=[COUNTED])
 

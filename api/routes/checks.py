@@ -13,7 +13,7 @@ from api.http.problems import documented
 from api.schemas import ReportDocument, SubmissionDocument
 from api.services.checks import check_task, judge
 from api.workers.protocol import RenderRequest
-from verifier.report import Audience
+from verifier.report.model import Audience
 
 router = APIRouter(tags=["checks"])
 

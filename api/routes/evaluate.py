@@ -16,7 +16,7 @@ from api.dependencies import COUNTED, Checker, TheService
 from api.http.problems import ProblemError, documented
 from api.services.checks import check_oracles
 from api.services.evaluation import evaluate_submission
-from verifier.report import Audience
+from verifier.report.model import Audience
 
 VERSION = "0.1.0"
 router = APIRouter(prefix="/evaluate", tags=["uEd"], dependencies=[COUNTED])

@@ -18,7 +18,7 @@ from api.services.access import can_grade
 from api.services.assignments import get_assignment
 from api.services.submissions import STUDENT_NAME
 from api.services.tokens import LONGEST_SUBJECT
-from verifier.documents.json_text import write
+from verifier.documents.json import write
 
 router = APIRouter(tags=["submissions"])
 

@@ -7,11 +7,10 @@ from api.http.problems import ProblemError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, can_open, not_found, require_role
 from api.storage.records import Role, StoredAssignment, Token
-from verifier.assignment import Assignment
-from verifier.documents.assignment_reading import document_of_assignment, read_assignment
-from verifier.documents.bounds import check_document
-from verifier.documents.json_text import parse
-from verifier.instance import instance_key, instance_of
+from verifier.documents.assignment import document_of_assignment, read_assignment
+from verifier.documents.instance import instance_key, instance_of
+from verifier.documents.json import check_document, parse
+from verifier.report.assignment import Assignment
 
 
 def list_assignments(service: Service, caller: Token) -> list[StoredAssignment]:

@@ -20,8 +20,8 @@ from api.http.upload import BatchItemUpload, check_students, read_archive, read_
 from api.service import Service, is_id, new_id
 from api.services.access import not_found, owner_of
 from api.storage.records import Batch, BatchItem, ItemState, Progress, StoredAssignment, Token
-from verifier.documents.json_text import write
-from verifier.verdict import Verdict
+from verifier.documents.json import write
+from verifier.report.verdict import Verdict
 
 NDJSON, ZIP = "application/x-ndjson", "application/zip"
 MOST_LISTED = 100

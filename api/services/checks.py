@@ -7,8 +7,8 @@ from api.http.problems import ProblemError, RefusedError
 from api.service import Service
 from api.workers.pool import QueueFullError
 from api.workers.protocol import NOTHING, Judged, Outcome, Refused, RenderRequest, Stopped, Task
-from verifier.documents.json_text import write
-from verifier.examples import example_document
+from verifier.documents.json import write
+from verifier.examples.layers import example_document
 from verifier.oracles import ORACLES
 
 

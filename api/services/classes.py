@@ -14,10 +14,10 @@ from anyio.to_thread import run_sync
 from api.service import Service
 from api.services.submissions import regrade_submission
 from api.storage.records import Result, StoredAssignment, StoredSubmission
-from verifier.diagnosis.bugs import BUGS
-from verifier.exporters.harmless import cell
-from verifier.points import rounded
-from verifier.verdict import Verdict
+from verifier.diagnosis.catalogue import BUGS
+from verifier.report.points import rounded
+from verifier.report.verdict import Verdict
+from verifier.report.wording import cell
 
 _GRADE_COLUMNS = ("student", "verdict", "earned", "worth", "attempt", "attempts", "received")
 _Mistakes = tuple[tuple[tuple[str, int | None], ...], tuple[str, ...]]  # bugs, and wrong parameters

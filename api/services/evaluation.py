@@ -16,14 +16,14 @@ from api.services.assignments import get_graded_assignment
 from api.services.checks import judge
 from api.storage.records import Role, Token
 from api.workers.protocol import RenderRequest, Task
-from verifier.allowed import DEFAULT
-from verifier.assignment import Assignment
-from verifier.documents.json_text import parse, write
-from verifier.documents.report_reading import read_report
-from verifier.exporters import diagnosis, sentences
-from verifier.points import Points, scores_of
-from verifier.report import Audience, ParameterReport, Report
-from verifier.verdict import Verdict
+from verifier.documents.json import parse, write
+from verifier.report import wording
+from verifier.report.assignment import DEFAULT, Assignment
+from verifier.report.model import Audience, ParameterReport
+from verifier.report.points import Points, scores_of
+from verifier.report.reading import read_report
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
 
 
 async def evaluate_submission(
@@ -63,7 +63,7 @@ def _feedback(report: Report, points: Points | None) -> list[dict[str, Any]]:
     summary: dict[str, Any] = {
         "feedbackId": "gradients",
         "title": f"gradients: {report.verdict}",
-        "message": sentences.counts(report),
+        "message": wording.counts(report),
         "target": {"artefactType": "MODEL"},
     }
     if report.verdict is not Verdict.CORRECT and report.diagnosis:
@@ -78,13 +78,13 @@ def _parameter_feedback(report: Report, row: ParameterReport, earned: float | No
     feedback: dict[str, Any] = {
         "feedbackId": row.name,
         "title": row.name,
-        "message": sentences.state(row),
+        "message": wording.state(row),
         "criterion": {"name": row.name},
         "target": {"artefactType": "MODEL", "locator": {"parameter": row.name}},
     }
     if earned is not None:
         feedback["awardedPoints"] = earned
     if row.verdict is not Verdict.CORRECT:
-        hints = [finding.hint for finding in diagnosis.of_parameter(report, row.name) if finding.hint]
+        hints = [finding.hint for finding in wording.of_parameter(report, row.name) if finding.hint]
         feedback |= {"suggestedAction": hints[0]} if hints else {}
     return feedback

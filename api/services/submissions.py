@@ -20,10 +20,10 @@ from api.services.checks import judge
 from api.services.tokens import LONGEST_SUBJECT
 from api.storage.records import Result, Role, StoredAssignment, StoredReport, StoredSubmission, Token
 from api.workers.protocol import Judged, Task
-from verifier.documents.json_text import write
-from verifier.points import earned, scores, scores_of, worth
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.documents.json import write
+from verifier.report.outcome import Sourced
+from verifier.report.points import earned, scores, scores_of, worth
+from verifier.report.verdict import Verdict
 
 STUDENT_NAME = r"^[^\x00-\x1f\x7f]+$"  # no control characters
 

@@ -10,7 +10,7 @@ from secrets import token_hex, token_urlsafe
 
 from api.storage.records import Role, Token
 from api.storage.repository import AssignmentStore, TokenStore
-from verifier.documents.mistakes import Mistakes
+from verifier.problem.errors import Mistakes
 
 LONGEST_SUBJECT = 200
 _PREFIX = "gradjury"

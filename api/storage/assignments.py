@@ -8,9 +8,9 @@ from sqlalchemy import Engine, Row, insert, select, update
 
 from api.storage import tables
 from api.storage.records import StoredAssignment
-from verifier.assignment import Assignment
-from verifier.documents.assignment_reading import document_of_assignment, read_assignment
-from verifier.documents.json_text import parse, write
+from verifier.documents.assignment import document_of_assignment, read_assignment
+from verifier.documents.json import parse, write
+from verifier.report.assignment import Assignment
 
 
 @dataclass(frozen=True, slots=True)

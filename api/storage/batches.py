@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from api.storage import tables
 from api.storage.records import Batch, BatchItem, ItemState, Progress, StoredReport
 from api.storage.submissions import add_report
-from verifier.verdict import Verdict
+from verifier.report.verdict import Verdict
 
 _BATCH = tables.batches.c
 _ITEM = tables.batch_items.c

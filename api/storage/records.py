@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from verifier.assignment import Assignment
-from verifier.verdict import Verdict
+from verifier.report.assignment import Assignment
+from verifier.report.verdict import Verdict
 
 
 class Role(StrEnum):

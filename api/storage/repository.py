@@ -15,7 +15,7 @@ from api.storage.records import (
     StoredSubmission,
     Token,
 )
-from verifier.assignment import Assignment
+from verifier.report.assignment import Assignment
 
 
 class TokenStore(Protocol):

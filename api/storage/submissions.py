@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from api.storage import tables
 from api.storage.records import Result, StoredReport, StoredSubmission
-from verifier.verdict import Verdict
+from verifier.report.verdict import Verdict
 
 _SUBMISSION = tables.submissions.c
 _WITHOUT_CONTENT = [column for column in tables.submissions.c if column.name != "content"]

@@ -11,16 +11,11 @@ from struct import Struct
 
 from msgspec.msgpack import Decoder, encode
 
-from verifier.allowed import Allowed
-from verifier.documents.bounds import GENEROUS, Bounds
-from verifier.documents.mistakes import (
-    MalformedSubmission,
-    Mistake,
-    OversizedSubmission,
-    UnreadableSubmission,
-)
-from verifier.report import Audience
-from verifier.verdict import Verdict
+from verifier.documents.json import GENEROUS, Bounds
+from verifier.problem.errors import MalformedSubmission, Mistake, OversizedSubmission, UnreadableSubmission
+from verifier.report.assignment import Allowed
+from verifier.report.model import Audience
+from verifier.report.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,19 +19,19 @@ from api.workers.protocol import (
     encode_frames,
     read_message,
 )
-from verifier.audience import for_student
-from verifier.claim import Claim, read_claim
-from verifier.documents.bounds import check_document
 from verifier.documents.files import parse_bytes
-from verifier.documents.gradients_reading import parse_gradients, read_handed_in
-from verifier.documents.json_text import parse, write
-from verifier.documents.mistakes import MalformedSubmission
-from verifier.expected import Expectations
-from verifier.memory import keep_freed_memory
-from verifier.pipeline import verify
-from verifier.report import Audience, Report
-from verifier.tolerance import TOLERANCES
-from verifier.whole_arrays import without_arrays
+from verifier.documents.gradients import parse_gradients, read_handed_in
+from verifier.documents.json import check_document, parse, write
+from verifier.documents.reading import Claim, read_claim
+from verifier.engine.threads import keep_freed_memory
+from verifier.exporters.student_view import for_student
+from verifier.judging.cache import Expectations
+from verifier.pipeline.layers import verify
+from verifier.problem.errors import MalformedSubmission
+from verifier.problem.submission import TOLERANCES
+from verifier.report.model import Audience
+from verifier.report.outcome import without_arrays
+from verifier.report.report import Report
 
 _CACHE = Expectations()  # one per process: many submissions of a class answer the same problem
 

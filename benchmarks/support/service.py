@@ -19,7 +19,7 @@ from api.service import utc_now
 from api.services.tokens import issue
 from api.storage.database import open_repository
 from api.storage.records import Role
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 EXAMPLE = example_document("wrong-layer")
 ASSIGNMENT = {"title": "homework", "problem": {k: v for k, v in EXAMPLE.items() if k != "gradients"}}

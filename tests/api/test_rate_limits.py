@@ -15,7 +15,7 @@ from api.services.tokens import issue
 from api.settings import Settings
 from api.storage.records import Role
 from tests.api.conftest import Serve
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 FEW = {"checks_per_minute": 2, "submissions_per_minute": 2, "requests_per_minute": 3, "refused_per_minute": 2}
 

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from tests.api.conftest import Serve
 from tests.api.test_access import HANDED_IN, world_of
 from verifier.documents.files import write_document
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 CANARY = 0.7318642957
 NEGATIVE = -4.81516e-05

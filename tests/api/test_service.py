@@ -10,11 +10,11 @@ from api.schemas import SubmissionDocument
 from api.services.checks import all_agree
 from api.settings import Settings
 from tests.api.conftest import Serve
-from verifier.catalogue import catalogue
-from verifier.examples import EXAMPLES
-from verifier.gallery import GALLERY
-from verifier.graphs.operations import OPERATIONS
-from verifier.offered import offered, offered_document
+from verifier.cli.catalogue import catalogue
+from verifier.engine.operations import OPERATIONS
+from verifier.examples.gallery import GALLERY
+from verifier.examples.layers import EXAMPLES
+from verifier.examples.named import offered, offered_document
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from api.services.tokens import authenticate
 from api.storage.database import open_repository
 from api.storage.records import Role, StoredAssignment
 from tests.api.conftest import DATABASES
-from tests.verifier.documenting import small_document
-from verifier.documents.assignment_reading import assignment_around
+from tests.verifier.builders import small_document
+from verifier.documents.assignment import assignment_around
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

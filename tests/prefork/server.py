@@ -38,7 +38,7 @@ MODULES = (
     "api.storage.database",
 )
 OF_PLUGINS = {"reference_impl", "verifier", "api", "hypothesis", "_hypothesis_globals", "anyio"}
-OF_MATPLOTLIB = {"verifier.plotting", "verifier.report_picture"}
+OF_MATPLOTLIB = {"verifier.exporters.page.picture"}
 
 
 def main(address: str) -> None:

@@ -10,7 +10,7 @@ from reference_impl import ACTIVATIONS, LOSSES, Kink, activation
 from reference_impl.activations import elementwise
 from reference_impl.problem_graph import function_node
 from reference_impl.softmax import log_softmax
-from verifier.complex_field import COMPLEX
+from verifier.engine.formulas import COMPLEX
 from verifier.engine.functions.formulas import function_formula, loss_formula
 from verifier.engine.functions.numerical_properties import (
     log_softmax_vjp_variance,

@@ -8,7 +8,7 @@ import torch
 import reference_impl.graph as graph
 from reference_impl import LOSSES
 from reference_impl.problem_graph import loss_node
-from verifier.complex_field import COMPLEX
+from verifier.engine.formulas import COMPLEX
 from verifier.engine.functions.formulas import loss_formula
 from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.torch_twins import loss_in_torch

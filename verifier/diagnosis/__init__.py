@@ -1,1 +1,1 @@
-"""The catalogue of backpropagation bugs and the search for those that reproduce a submission."""
+"""Diagnosis: the catalogue of bugs, the search for them, and mutation testing of problems."""

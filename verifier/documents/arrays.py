@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.documents.mistakes import SHOWN, Mistakes, at, shown
+from verifier.problem.errors import SHOWN, Mistakes, at, shown
 
 NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 _LISTS = (list, tuple)

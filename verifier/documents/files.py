@@ -6,13 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from verifier.claim import Claim, read_claim
-from verifier.documents.bounds import GENEROUS, Bounds
-from verifier.documents.json_text import parse, write
-from verifier.documents.mistakes import UnreadableSubmission
+from verifier.documents.json import GENEROUS, Bounds, parse, write
 from verifier.documents.npz import parse_npz, write_npz
+from verifier.documents.reading import Claim, read_claim
 from verifier.documents.safetensors import parse_safetensors, write_safetensors
-from verifier.documents.submission_document import with_lists
+from verifier.documents.writing import with_lists
+from verifier.problem.errors import UnreadableSubmission
 
 _JSON = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*(?:[-{\[\"0-9]|true|false|null|NaN|Infinity)")
 _UNSUPPORTED = {b"\x80": "a pickle", b"\x93NUMPY": "a single numpy array"}

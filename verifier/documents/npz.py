@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from verifier.documents.bounds import GENEROUS, Bounds, check_arrays, check_numbers
-from verifier.documents.json_text import write
-from verifier.documents.mistakes import OversizedSubmission, UnreadableSubmission
-from verifier.documents.tensor_document import TEXT, assemble, take_apart
+from verifier.documents.json import GENEROUS, Bounds, check_arrays, check_numbers, write
+from verifier.documents.safetensors import TEXT, assemble, take_apart
+from verifier.problem.errors import OversizedSubmission, UnreadableSubmission
 
 
 def parse_npz(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The numerical engine of the verifier."""
+"""Arithmetics and operations: values, reverse mode, rounding errors, intervals, perturbations."""

@@ -23,16 +23,16 @@ from verifier.exporters import (
     otter,
     prairielearn,
     sarif,
-    sentences,
     text,
 )
 from verifier.exporters.exporter import ExportChoices, Exporter
+from verifier.report import wording
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
     {
         row.name: row
         for row in (
-            Exporter("text", text.render, "text/plain", between="\n", closing=sentences.totals),
+            Exporter("text", text.render, "text/plain", between="\n", closing=wording.totals),
             Exporter("json", json.render, "application/json", between=""),
             Exporter("markdown", markdown.render, "text/markdown"),
             Exporter("html", html.render, "text/html", whole_arrays=True),

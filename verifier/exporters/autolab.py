@@ -6,11 +6,11 @@ Autolab streams output to students, so it contains the student's view only.
 from collections.abc import Sequence
 from typing import Any
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import Graded, graded
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.graded import Graded, graded
-from verifier.points import earned, rounded
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
+from verifier.report.points import earned, rounded
 
 _STAGE = "Gradients"
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import Graded, graded
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.graded import Graded, graded
-from verifier.exporters.harmless import shortened
-from verifier.points import in_whole_numbers
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
+from verifier.report.points import in_whole_numbers
+from verifier.report.wording import shortened
 
 _MOST = 100
 _LONGEST_NAME = 100  # bytes

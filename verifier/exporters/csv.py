@@ -7,12 +7,12 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
-from verifier.exporters import diagnosis, sentences
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.harmless import cell
-from verifier.points import rounded, scores
-from verifier.report import Report
-from verifier.sourced import Sourced
+from verifier.report import wording
+from verifier.report.outcome import Sourced
+from verifier.report.points import rounded, scores
+from verifier.report.report import Report
+from verifier.report.wording import cell
 
 _MEASURES = ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio")
 _COUNTS = ("correct", "incorrect", "undecided", "uninformative")
@@ -36,7 +36,7 @@ def _rows(outcome: Sourced, choices: ExportChoices) -> Iterator[dict[str, object
     common: dict[str, object] = {
         "source": cell(outcome.source),
         "name": cell(outcome.title),
-        "status": sentences.status(outcome.status),
+        "status": wording.status(outcome.status),
     }
     for score in scores(outcome, choices.points):
         row = common | {"earned": rounded(score.earned), "worth": rounded(score.worth)}
@@ -54,8 +54,8 @@ def _parameter_columns(report: Report, name: str) -> dict[str, object]:
     columns: dict[str, object] = {"shape": "x".join(map(str, row.shape)), "verdict": row.verdict}
     if row.counted:
         columns |= {count: getattr(row, count) for count in _COUNTS}
-        columns |= {measure: sentences.measure(getattr(row, measure), ".17g") for measure in _MEASURES}
-    rows = list(diagnosis.of_parameter(report, name))
+        columns |= {measure: wording.measure(getattr(row, measure), ".17g") for measure in _MEASURES}
+    rows = list(wording.of_parameter(report, name))
     if rows and row.verdict != "correct":
         first = rows[0]
         layer = "" if first.layer is None else first.layer

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import Finding, of_each
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import Finding, of_each
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
 
 _SPECIFICATION = "0.0.0"
 _STATUSES = {

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from verifier.exit_status import ExitStatus
-from verifier.points import ONE_EACH, Points
-from verifier.report import Report
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
+from verifier.report.points import ONE_EACH, Points
+from verifier.report.report import Report
+from verifier.report.verdict import ExitStatus
 
 
 @dataclass(frozen=True, slots=True)

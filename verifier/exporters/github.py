@@ -6,12 +6,12 @@ command. The step summary is Markdown of at most 1 MiB.
 
 from collections.abc import Mapping, Sequence
 
-from verifier.exporters import markdown, sentences
+from verifier.exporters import markdown
+from verifier.exporters.common import MIB, of_each, size, worst_first
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import of_each, worst_first
-from verifier.exporters.fitting import MIB, size
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report import wording
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
 
 _MOST = 10
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
@@ -29,7 +29,7 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
             properties = {"file": finding.path, "line": "1", "title": f"GradJury: {finding.rule}"}
             text = "\n".join(filter(None, (finding.message, finding.detail)))
             lines.append(_command(command, properties, text))
-    totals = sentences.totals([outcome.status for outcome in reports])
+    totals = wording.totals([outcome.status for outcome in reports])
     omitted = len(wrong) - len(lines)
     more = f"; {omitted} more findings are not annotated" if omitted else ""
     return "\n".join([*lines, _command("notice", {"title": "GradJury"}, totals + more)])
@@ -37,7 +37,7 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 def step_summary(reports: Sequence[Sourced], choices: ExportChoices) -> str:
     """Return Markdown for GITHUB_STEP_SUMMARY: as many submissions as fit, failed ones first."""
-    head = f"# GradJury\n\n{sentences.totals([outcome.status for outcome in reports])}."
+    head = f"# GradJury\n\n{wording.totals([outcome.status for outcome in reports])}."
     parts, room = [head], MIB - size(head) - 200
     ordered = sorted(reports, key=lambda outcome: outcome.status == 0)
     for position, outcome in enumerate(ordered):

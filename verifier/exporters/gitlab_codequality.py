@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import BROKEN, of_each, worst_first
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import BROKEN, of_each, worst_first
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
 
 _SEVERITIES = {
     Verdict.INCORRECT: "major",

@@ -7,15 +7,14 @@ then hides the total score from students, too; reports for students have no hidd
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from verifier.documents.json_text import write
-from verifier.exporters import text
+from verifier.documents.json import write
+from verifier.exporters.common import graded, paths_of, remarks
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.graded import graded, remarks
-from verifier.exporters.harmless import clipped
-from verifier.exporters.paths import paths_of
-from verifier.points import earned, rounded
-from verifier.report import Audience
-from verifier.sourced import Sourced
+from verifier.report.model import Audience
+from verifier.report.outcome import Sourced
+from verifier.report.points import earned, rounded
+from verifier.report.text import report_text
+from verifier.report.wording import clipped
 
 _LONGEST = 100_000
 
@@ -57,6 +56,6 @@ def hidden(reports: Sequence[Sourced]) -> Iterator[dict[str, Any]]:
                 "status": "passed" if outcome.report.verdict == "correct" else "failed",
                 "score": 0.0,
                 "max_score": 0.0,
-                "output": clipped(text.of_report(outcome.report), _LONGEST),
+                "output": clipped(report_text(outcome.report), _LONGEST),
                 "visibility": "hidden",
             }

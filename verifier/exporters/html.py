@@ -1,13 +1,13 @@
-"""Export a self-contained HTML page. `verifier.report_page` is loaded at the first call."""
+"""Export a self-contained HTML page. `verifier.exporters.page` is loaded at the first call."""
 
 from collections.abc import Sequence
 
 from verifier.exporters.exporter import ExportChoices
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
     """Return one page of all submissions, with figures for reports with whole arrays."""
-    from verifier.report_page import render as page
+    from verifier.exporters.page import render as page
 
     return page(reports, choices)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
 from verifier.exporters.exporter import ExportChoices
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:

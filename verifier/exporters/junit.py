@@ -8,12 +8,12 @@ a skipped test would count as passed.
 from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from verifier.exporters import sentences
+from verifier.exporters.common import Finding, of_each
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import Finding, of_each
-from verifier.exporters.harmless import shortened
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report import wording
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
+from verifier.report.wording import shortened
 
 DIALECTS = ("jenkins", "gitlab")
 _FAILURES = (Verdict.INCORRECT, Verdict.MISSING)
@@ -49,13 +49,13 @@ def _counts(findings: Iterable[Finding]) -> dict[str, str]:
 
 
 def _properties(outcome: Sourced) -> Iterator[tuple[str, str]]:
-    yield "status", sentences.status(outcome.status)
+    yield "status", wording.status(outcome.status)
     if (report := outcome.report) is None:
         return
     yield "precision", report.precision
     yield from (report.convention or {}).items()
     if report.loss.graded_under:
-        yield "loss", sentences.graded_under(report)
+        yield "loss", wording.graded_under(report)
 
 
 def _add_case(suite: Element, finding: Finding, dialect: str) -> None:

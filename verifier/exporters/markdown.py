@@ -7,14 +7,15 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from verifier.caution import Caution
-from verifier.documents.report_document import summary_of
-from verifier.exporters import diagnosis, graph, sentences
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.harmless import one_line, shortened
-from verifier.report import Audience, ParameterReport, Report
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.problem.errors import Caution
+from verifier.report import wording
+from verifier.report.document import summary_of
+from verifier.report.model import Audience, ParameterReport
+from verifier.report.outcome import Sourced
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
+from verifier.report.wording import one_line, shortened
 
 _ENTRIES_SHOWN = 3
 _COLUMNS = ("parameter", "shape", "verdict", "wrong", "max error", "relative")
@@ -24,7 +25,7 @@ _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
     """Return the Markdown without a final newline. Text of submitters is escaped."""
-    parts = [] if len(reports) == 1 else [f"{sentences.totals([outcome.status for outcome in reports])}."]
+    parts = [] if len(reports) == 1 else [f"{wording.totals([outcome.status for outcome in reports])}."]
     parts += [
         "\n".join(_lines(outcome.report) if outcome.report else _complaints(outcome)) for outcome in reports
     ]
@@ -37,7 +38,7 @@ def escaped(text: str) -> str:
 
 
 def _complaints(outcome: Sourced) -> Iterator[str]:
-    yield f"## {escaped(outcome.path)}: {sentences.status(outcome.status)}"
+    yield f"## {escaped(outcome.path)}: {wording.status(outcome.status)}"
     yield ""
     yield from (f"- {escaped(complaint)}" for complaint in outcome.complaints)
 
@@ -46,19 +47,19 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"## {escaped(report.name or 'submission')}: {report.verdict}"
     yield ""
     if report.audience is Audience.STUDENT:
-        yield f"{sentences.counts(report)}."
+        yield f"{wording.counts(report)}."
     else:
         yield from _for_graders(report)
-    if wrong := [f"- {line.translate(_SPECIAL)}" for line in graph.first_wrong(report)]:
+    if wrong := [f"- {line.translate(_SPECIAL)}" for line in wording.first_wrong(report)]:
         yield from ("", *wrong) if report.audience is Audience.STUDENT else wrong
     for row in report.diagnosis:
         yield ""
-        yield f"### {diagnosis.heading(row).translate(_SPECIAL)}"
+        yield f"### {wording.heading(row).translate(_SPECIAL)}"
         yield ""
-        yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in diagnosis.sentences(row))
+        yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in wording.sentences(row))
     yield ""
     columns = _COLUMNS if report.audience is Audience.GRADER else _COLUMNS[:3]
-    yield f"| {' | '.join((sentences.unit(report), *columns[1:]))} |"
+    yield f"| {' | '.join((wording.unit(report), *columns[1:]))} |"
     yield "|" + "---|" * len(columns)
     for parameter in report.parameters.values():
         yield "| " + " | ".join(_row(parameter)[: len(columns)]) + " |"
@@ -68,7 +69,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"Worst of {_code(parameter.name)}:"
             yield ""
             for entry in parameter.worst[:_ENTRIES_SHOWN]:
-                yield f"- {list(entry.index)}: {sentences.entry(entry)}: {entry.verdict}"
+                yield f"- {list(entry.index)}: {wording.entry(entry)}: {entry.verdict}"
     if report.warnings:
         yield ""
         yield from (f"> - {caution.code}{_place(caution)}: {_detail(caution)}" for caution in report.warnings)
@@ -76,7 +77,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield "Oracles:"
         yield ""
-        yield from (f"- {sentence}" for sentence in sentences.oracles(report))
+        yield from (f"- {sentence}" for sentence in wording.oracles(report))
 
 
 def _for_graders(report: Report) -> Iterator[str]:
@@ -85,13 +86,13 @@ def _for_graders(report: Report) -> Iterator[str]:
     if report.loss.verdict is not None:
         yield f"The reported loss is {report.loss.verdict}."
     yield ""
-    yield f"- {sentences.loss(report)}"
+    yield f"- {wording.loss(report)}"
     yield f"- {_graded_under(report)}"
-    yield f"- {sentences.tolerance(report)}"
+    yield f"- {wording.tolerance(report)}"
 
 
 def _graded_under(report: Report) -> str:
-    line = sentences.graded_under(report)
+    line = wording.graded_under(report)
     return (
         line if report.graph is None else line.translate(_SPECIAL)
     )  # submitters choose the name of the output
@@ -116,6 +117,6 @@ def _row(parameter: ParameterReport) -> list[str]:
         str(parameter.shape),
         str(parameter.verdict),
         "" if parameter.verdict is Verdict.MISSING else str(parameter.incorrect),
-        sentences.measure(parameter.max_abs_error),
-        sentences.measure(parameter.max_rel_error),
+        wording.measure(parameter.max_abs_error),
+        wording.measure(parameter.max_rel_error),
     ]

@@ -7,12 +7,12 @@ students, as in `gradescope`.
 from collections.abc import Sequence
 from typing import Any
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import graded, remarks
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.graded import graded, remarks
 from verifier.exporters.gradescope import hidden
-from verifier.points import earned, rounded
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
+from verifier.report.points import earned, rounded
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:

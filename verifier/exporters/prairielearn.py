@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import MIB, Graded, fitted, graded, remarks
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.fitting import MIB, fitted
-from verifier.exporters.graded import Graded, graded, remarks
-from verifier.exporters.harmless import clipped
-from verifier.points import earned, rounded, worth
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
+from verifier.report.points import earned, rounded, worth
+from verifier.report.wording import clipped
 
 _MOST_ERRORS = 100
 

@@ -8,12 +8,12 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from verifier.documents.json_text import write
+from verifier.diagnosis.local_rules import hint_without_place
+from verifier.documents.json import write
+from verifier.exporters.common import BROKEN, MALFORMED, Finding, of_each, rule_of, worst_first
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import BROKEN, MALFORMED, Finding, of_each, rule_of, worst_first
-from verifier.graphs.diagnosis.words import hint_without_place
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _MOST = 5000
@@ -48,7 +48,7 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 def _rule(name: str) -> dict[str, Any]:
     rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
-    from verifier.diagnosis.bugs import BUGS
+    from verifier.diagnosis.catalogue import BUGS
 
     if name in BUGS:
         words = BUGS[name].words
@@ -60,7 +60,7 @@ def _rule(name: str) -> dict[str, Any]:
 
 def _graph_rule(name: str) -> dict[str, Any]:
     rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
-    from verifier.graphs.diagnosis.rules import LOCAL_RULES
+    from verifier.diagnosis.local_rules import LOCAL_RULES
 
     for local_rule in LOCAL_RULES:
         if local_rule.id == name:

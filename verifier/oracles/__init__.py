@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from reference_impl.problem import Problem
-from verifier.estimate import Answer
+from verifier.engine.estimate import Answer
+from verifier.engine.rounding_allowance import Rounding
 from verifier.oracles import (
-    autograd,
-    backpropagation,
     complex_step,
-    computation_graph,
     finite_differences,
     finite_differences_per_weight,
     high_precision,
+    interval_backpropagation,
+    reference_graph,
+    torch_autograd,
 )
-from verifier.rounding import Rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ ORACLES: Mapping[str, Oracle] = MappingProxyType(
             ),
             Oracle(
                 "backpropagation",
-                backpropagation.gradient,
+                interval_backpropagation.gradient,
                 "the δ recursion, enclosed in midpoint-radius arithmetic",
             ),
             Oracle(
                 "computation_graph",
-                computation_graph.gradient,
+                reference_graph.gradient,
                 "reverse mode over a graph of primitive operations; asked by name",
                 by_default=False,
             ),
@@ -77,7 +77,7 @@ ORACLES: Mapping[str, Oracle] = MappingProxyType(
             ),
             Oracle(
                 "autograd",
-                autograd.gradient,
+                torch_autograd.gradient,
                 "PyTorch's autograd over PyTorch's own layers and losses",
                 needs=("torch",),
             ),

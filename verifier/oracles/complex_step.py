@@ -8,10 +8,11 @@ import numpy as np
 
 from reference_impl.losses import Penalty
 from reference_impl.problem import Problem
-from verifier.complex_slopes import STEP, linearise, responses
-from verifier.estimate import Answer, Estimate, Uncertainty
-from verifier.gradient_of_nodes import gradient_of_nodes
-from verifier.rounding import Rounding
+from verifier.engine.complex_slopes import STEP, linearise, responses
+from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.lazy_products import gradient_of_nodes
+from verifier.engine.rounding_allowance import Rounding
+from verifier.report.model import Uncertainty
 
 _TRUNCATION = 2.0**-180  # truncation error h² ℓ‴ / 6, for a derivative of 0
 

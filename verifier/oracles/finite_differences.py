@@ -7,12 +7,20 @@ epsilon, where truncation and rounding errors balance (Press et al., Numerical R
 import numpy as np
 
 from reference_impl.problem import Problem
-from verifier.differences import RELATIVE_STEP, SIDES, penalty_differences, slopes
-from verifier.estimate import Answer, Estimate, Uncertainty
-from verifier.gradient_of_nodes import gradient_of_nodes
-from verifier.node_perturbation import moves_of, responses
-from verifier.rounding import Rounding
-from verifier.sampled_units import sampled_units, told
+from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.lazy_products import gradient_of_nodes
+from verifier.engine.perturbation import (
+    RELATIVE_STEP,
+    SIDES,
+    moves_of,
+    penalty_differences,
+    responses,
+    sampled_units,
+    slopes,
+    told,
+)
+from verifier.engine.rounding_allowance import Rounding
+from verifier.report.model import Uncertainty
 
 _SIDES = np.array(SIDES)[:, None, None]
 

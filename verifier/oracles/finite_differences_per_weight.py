@@ -8,11 +8,20 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.problem import Problem
-from verifier.differences import RELATIVE_STEP, SIDES_LOSE, penalty_differences
-from verifier.estimate import Answer, Estimate, Uncertainty
-from verifier.node_perturbation import Moves, chunks_of, moves_of, responded, responses
-from verifier.rounding import Rounding
-from verifier.side_by_side import side_by_side
+from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.perturbation import (
+    RELATIVE_STEP,
+    SIDES_LOSE,
+    Moves,
+    chunks_of,
+    moves_of,
+    penalty_differences,
+    responded,
+    responses,
+)
+from verifier.engine.rounding_allowance import Rounding
+from verifier.engine.threads import side_by_side
+from verifier.report.model import Uncertainty
 
 _SIDES = np.array([1.0, -1.0])
 _SIDES_OF_UNITS = np.array([1.0, -1.0, 0.5, -0.5])

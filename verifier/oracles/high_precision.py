@@ -12,10 +12,11 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.formulas import PRECISION_IS_GLOBAL, PowerSeries
 from verifier.engine.functions.formulas import function_formula, loss_formula
-from verifier.estimate import Answer, Estimate, Uncertainty
-from verifier.power_series import PRECISION_IS_GLOBAL, PowerSeries
-from verifier.rounding import Rounding
+from verifier.engine.rounding_allowance import Rounding
+from verifier.report.model import Uncertainty
 
 BITS = 256  # 77 digits
 MOST_BITS = 4096

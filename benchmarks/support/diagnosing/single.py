@@ -20,10 +20,9 @@ from benchmarks.support.diagnosing.outcome import PROVENANCE, Outcome, judge
 from benchmarks.support.diagnosing.summary import submission, summarize
 from benchmarks.support.general_position import CELLS, Cell, draw
 from reference_impl import Problem
-from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention
 from verifier.documents.reading import read_submission
-from verifier.documents.submission_document import document_of
-from verifier.submission import Submission
+from verifier.documents.writing import document_of
+from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, Submission
 
 _STRIDE = 367  # coprime to the number of cells, so that consecutive seeds visit all cells
 _ATTEMPTS = 60

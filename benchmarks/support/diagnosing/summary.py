@@ -10,12 +10,10 @@ from benchmarks.soundness import ASKED
 from benchmarks.support.buggy_students import Gradients
 from reference_impl import Problem
 from verifier import verify
-from verifier.convention import Convention
-from verifier.documents.loss_reading import expanded
-from verifier.precision import PRECISIONS
-from verifier.report import Report
-from verifier.submission import Submission
-from verifier.tolerance import TOLERANCES
+from verifier.problem.loss import expanded
+from verifier.problem.precision import PRECISIONS
+from verifier.problem.submission import TOLERANCES, Convention, Submission
+from verifier.report.report import Report
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from reference_impl import backpropagate, named
 from verifier import verify
 from verifier.documents.files import write_document
-from verifier.documents.json_text import parse
+from verifier.documents.json import parse
 from verifier.documents.reading import read_submission
 
 _SIZES, _EXAMPLES = (4, 8, 3), 8

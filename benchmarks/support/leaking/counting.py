@@ -6,8 +6,8 @@ warnings) carries no information about the hidden gradient and is not counted.
 
 from math import log2
 
-from verifier.allowed import Allowed
-from verifier.diagnosis.bugs import BUGS
+from verifier.diagnosis.catalogue import BUGS
+from verifier.report.assignment import Allowed
 
 VERDICTS = 3  # correct, incorrect, undecided; a missing parameter is known to the student
 EQUATIONS_OF_LAYER = 3  # δ, weight gradient, bias gradient

@@ -10,14 +10,13 @@ from benchmarks.support.leaking.counting import VERDICTS
 from benchmarks.support.leaking.question import LEVELS, ORACLES, Gradients, report_text
 from benchmarks.support.leaking.telling import entropy
 from verifier import verify
-from verifier.allowed import Allowed
-from verifier.graphs.arithmetic.numbers import FLOATS
-from verifier.graphs.diagnosis.arcs import Arcs, swept
-from verifier.graphs.diagnosis.rules import LOCAL_RULES
-from verifier.graphs.examples import GRAPH_EXAMPLES
-from verifier.graphs.problem import GraphProblem, plain
-from verifier.graphs.reading.submission import read_graph
-from verifier.graphs.values import values_of
+from verifier.diagnosis.local_rules import LOCAL_RULES, Arcs, swept
+from verifier.documents.graph import read_graph
+from verifier.engine.arithmetic import FLOATS
+from verifier.engine.autodiff import values_of
+from verifier.examples.graphs import GRAPH_EXAMPLES
+from verifier.problem.graph import GraphProblem, plain
+from verifier.report.assignment import Allowed
 
 _EXPONENTS = (-12, 3)  # decimal exponents of errors in single entries
 QUESTION: Mapping[str, Any] = GRAPH_EXAMPLES["cs231n-circuit"].document()

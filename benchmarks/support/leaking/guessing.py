@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.support.leaking.question import GUESSED, judged, report_text, right
-from verifier import student_diagnosis
-from verifier.allowed import DEFAULT
-from verifier.diagnosis.bugs import BUGS
+from verifier.diagnosis.catalogue import BUGS
+from verifier.exporters import student_view
+from verifier.report.assignment import DEFAULT
 
 RANGE = 1.0  # prior knowledge: the number is between −1 and 1
 AFFORDABLE = 3000  # longer scans are extrapolated and not run
@@ -71,13 +71,13 @@ def scan(tolerance: str, precision: str) -> Scan:
     return Scan(tolerance, precision, radius, expected, made, 2 * _BISECTIONS, digits)
 
 
-def digit_by_digit(enough: int = student_diagnosis.ENOUGH, digits: int = 5) -> tuple[int, int]:
+def digit_by_digit(enough: int = student_view.ENOUGH, digits: int = 5) -> tuple[int, int]:
     """Search digit by digit with the hint of the bug `rounded`.
 
     enough: least number of wrong entries for a hint. With 1, hints are given for single numbers.
     Return the number of submissions and the number of right decimals.
     """
-    kept, student_diagnosis.ENOUGH = student_diagnosis.ENOUGH, enough
+    kept, student_view.ENOUGH = student_view.ENOUGH, enough
     try:
         truth, estimate, made, decimals = float(right()[GUESSED][0]), 0.0, 0, 0
         hint = BUGS["rounded"].words.hint.format(place="the whole network")
@@ -90,4 +90,4 @@ def digit_by_digit(enough: int = student_diagnosis.ENOUGH, digits: int = 5) -> t
                 estimate, decimals = max(hits, key=lambda guess: len(str(guess))), digit  # most decimals
         return made, decimals if abs(estimate - truth) <= 0.5001 * 10.0**-decimals and estimate else 0
     finally:
-        student_diagnosis.ENOUGH = kept
+        student_view.ENOUGH = kept

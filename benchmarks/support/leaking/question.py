@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from verifier import verify
-from verifier.allowed import DEFAULT, Allowed
-from verifier.audience import for_student
-from verifier.documents.json_text import write
-from verifier.report import Report
+from verifier.documents.json import write
+from verifier.exporters.student_view import for_student
+from verifier.report.assignment import DEFAULT, Allowed
+from verifier.report.report import Report
 
 ORACLES = ("backpropagation",)  # the other oracles agree and would only take time
 LEVELS: Mapping[str, Allowed | None] = {

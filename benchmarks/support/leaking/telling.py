@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.support.leaking.question import LEVELS, PROBLEM, Gradients, judged, report_text, right
 from reference_impl.network import forward, named
-from verifier.diagnosis.mutation import mutants
+from verifier.diagnosis.mutants import mutants
 from verifier.documents.reading import read_submission
 
 WORKERS = 2

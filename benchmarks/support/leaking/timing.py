@@ -19,7 +19,7 @@ from api.storage.records import Role
 from benchmarks.load import running_service
 from benchmarks.support.leaking.question import PROBLEM, Gradients, judged, report_text, right
 from benchmarks.support.leaking.telling import bugs
-from verifier.allowed import Allowed
+from verifier.report.assignment import Allowed
 
 BINS = 6
 _PERMUTATIONS = 50

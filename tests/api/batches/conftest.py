@@ -16,7 +16,7 @@ from api.storage.records import Role
 from api.storage.repository import Repository
 from tests.api.conftest import DATABASES
 from verifier.documents.files import write_document
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 NDJSON = {"content-type": "application/x-ndjson"}
 ZIP = {"content-type": "application/zip"}

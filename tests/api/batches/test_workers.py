@@ -24,7 +24,7 @@ from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState
 from api.storage.work_queue import Chunk, WorkQueue, chunks_of
 from tests.api.batches.conftest import RIGHT, WRONG
-from verifier import cli
+from verifier.cli import main
 
 ORACLES = "backpropagation,finite_differences"
 
@@ -289,7 +289,7 @@ def test_a_worker_without_a_database_says_so_and_exits_2(
 ) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with pytest.raises(SystemExit) as caught:
-        cli.app(["worker", "--database-url", url])
+        main.app(["worker", "--database-url", url])
     for number, handler in before.items():
         signal.signal(number, handler)
     assert caught.value.code == 2

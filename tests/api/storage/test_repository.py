@@ -24,9 +24,9 @@ from api.storage.records import (
 from api.storage.repository import Repository
 from api.storage.tables import metadata
 from tests.api.conftest import DATABASES
-from tests.verifier.documenting import small_document
-from verifier.documents.assignment_reading import assignment_around
-from verifier.verdict import Verdict
+from tests.verifier.builders import small_document
+from verifier.documents.assignment import assignment_around
+from verifier.report.verdict import Verdict
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 ASSIGNMENT = assignment_around(small_document())

@@ -20,7 +20,7 @@ from api.workers.process import JudgingError, WorkerProcess
 from api.workers.protocol import Judged, RenderRequest, Stopped, Task, encode_frames
 from tests.api.large import network
 from verifier.documents.files import write_document
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 TASK = Task(write_document(example_document("wrong-layer"), "json"))
 TRIES = 30  # on a busy machine anything may take longer than a short limit

@@ -20,10 +20,10 @@ from api.workers.protocol import (
     read_message,
     read_message_async,
 )
-from verifier.allowed import Allowed
-from verifier.documents.mistakes import Mistake
-from verifier.report import Audience
-from verifier.verdict import Verdict
+from verifier.problem.errors import Mistake
+from verifier.report.assignment import Allowed
+from verifier.report.model import Audience
+from verifier.report.verdict import Verdict
 
 SENT: dict[str, Message] = {
     "a task": Task(

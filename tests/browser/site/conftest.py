@@ -21,7 +21,7 @@ from api.storage.database import open_repository
 from api.storage.records import Role
 from tests.api.clients import problem_of
 from tests.prefork.programs import COLD
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 EXAMPLE = example_document("every-equation")
 NAMES = list(EXAMPLE["gradients"])

@@ -7,9 +7,9 @@ import pytest
 
 from reference_impl import Penalty, forward, named
 from tests.drawing import draw_problem
-from tests.verifier.diagnosis.students import ROUNDING, judged
-from verifier.diagnosis.bugs import BUGS
-from verifier.diagnosis.mutation import mutants
+from tests.verifier.diagnosis.builders import ROUNDING, judged
+from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.mutants import mutants
 
 PROBLEMS = {
     "relu, cross entropy, l2 on biases too": {

@@ -9,9 +9,9 @@ import pytest
 
 from reference_impl import Penalty, forward, named
 from tests.drawing import draw_problem
-from tests.verifier.diagnosis.students import backward, judged, tanh_problem
-from verifier.diagnosis.bugs import BUGS
-from verifier.diagnosis.mutation import mutants
+from tests.verifier.diagnosis.builders import backward, judged, tanh_problem
+from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.mutants import mutants
 from verifier.exporters import EXPORTERS
 
 FIELDS = {  # of the contract

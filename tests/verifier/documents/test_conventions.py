@@ -9,12 +9,12 @@ import pytest
 from reference_impl import Penalty
 from reference_impl.network import named
 from tests.drawing import draw_problem
-from tests.verifier.documenting import document_of_problem, listed
+from tests.verifier.builders import document_of_problem, listed
 from tests.verifier.native import loss_and_gradients
 from verifier import Verdict, verify
 from verifier.documents.files import parse_bytes, write_document
 from verifier.documents.reading import read_submission
-from verifier.documents.submission_document import document_of
+from verifier.documents.writing import document_of
 
 CLASSES = {"loss": "cross_entropy", "on": "logits"}
 LAYOUTS = list(

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.verifier.documenting import changed, small_document
+from tests.verifier.builders import changed, small_document
 from verifier import MalformedSubmission, Report, Submission, verify
 from verifier.documents.files import parse_bytes
 from verifier.documents.reading import read_submission

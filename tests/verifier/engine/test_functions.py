@@ -8,7 +8,7 @@ from reference_impl import ACTIVATIONS, LOSSES, activation
 from reference_impl.activations import elementwise
 from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS, power
 from reference_impl.problem_graph import FUNCTION_OPERATIONS, LOSS_OPERATIONS
-from verifier.complex_field import COMPLEX
+from verifier.engine.formulas import COMPLEX
 from verifier.engine.functions.formulas import FUNCTION_FORMULAS, LOSS_FORMULAS, function_formula
 from verifier.engine.functions.loss_properties import LOSS_PROPERTIES
 from verifier.engine.functions.numerical_properties import (

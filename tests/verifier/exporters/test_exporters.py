@@ -5,11 +5,12 @@ import re
 
 import pytest
 
-from tests.verifier.documenting import changed, small_document
+from tests.verifier.builders import changed, small_document
 from verifier import verify
-from verifier.exporters import EXPORTERS, sentences
-from verifier.report import Entry
-from verifier.verdict import Verdict
+from verifier.exporters import EXPORTERS
+from verifier.report import wording
+from verifier.report.model import Entry
+from verifier.report.verdict import Verdict
 
 RIGHT = verify(small_document(name="hw3-q2"))
 WRONG = verify(
@@ -171,12 +172,12 @@ def test_each_oracle_has_a_line_of_its_own(format_name):
     [(-0.0, "0"), (0.1, "0.1"), (float("nan"), "NaN"), (float("-inf"), "-Infinity"), (1e300, "1e+300")],
 )
 def test_a_figure_is_short_and_has_the_contracts_words(value, text):
-    assert sentences.figure(value) == text
+    assert wording.figure(value) == text
 
 
 def test_what_cannot_be_told_from_zero_is_shown_as_zero():
     shown = Entry((0,), Verdict.INCORRECT, -0.0, 4.7e-15, 5e-15, 1e-6, 4.7e-15, None)
-    assert sentences.entry(shown) == "submitted 0, expected 0 (± 5e-15), allowed 1e-06"
+    assert wording.entry(shown) == "submitted 0, expected 0 (± 5e-15), allowed 1e-06"
 
 
 def test_a_right_submission_shows_no_entries():

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from verifier import verify
-from verifier.audience import for_student
-from verifier.documents.mistakes import MalformedSubmission
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 from verifier.exporters import EXPORTERS, ExportChoices
-from verifier.exporters.graph import first_wrong
-from verifier.report import Report
-from verifier.sourced import Sourced
+from verifier.exporters.student_view import for_student
+from verifier.problem.errors import MalformedSubmission
+from verifier.report.outcome import Sourced
+from verifier.report.report import Report
+from verifier.report.wording import first_wrong
 
 
 def wrong_relu() -> Report:

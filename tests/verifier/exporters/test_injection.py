@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.verifier.exporters.reporting import HOSTILE, hostile
+from tests.verifier.exporters.builders import HOSTILE, hostile
 from verifier.exporters import EXPORTERS, ExportChoices
 from verifier.exporters.github import step_summary
 

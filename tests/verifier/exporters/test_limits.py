@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from tests.verifier.exporters.reporting import CASES, parameter, report
+from tests.verifier.exporters.builders import CASES, parameter, report
 from verifier.exporters import EXPORTERS, ExportChoices
 from verifier.exporters.github import step_summary
-from verifier.points import Points
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report.outcome import Sourced
+from verifier.report.points import Points
+from verifier.report.verdict import Verdict
 
 MANY = CASES["10,000 parameters"]
 HUGE_NAMES = [

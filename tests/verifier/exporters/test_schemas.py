@@ -12,10 +12,10 @@ import jsonschema
 import pytest
 import xmlschema
 
-from tests.verifier.exporters.reporting import CASES, HOSTILE, as_student
+from tests.verifier.exporters.builders import CASES, HOSTILE, as_student
 from verifier.exporters import EXPORTERS, ExportChoices
 from verifier.exporters.csv import COLUMNS
-from verifier.points import Points
+from verifier.report.points import Points
 
 SCHEMAS = Path(__file__).with_name("schemas")
 JUNIT = xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))

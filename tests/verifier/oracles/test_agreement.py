@@ -7,13 +7,13 @@ import pytest
 
 from reference_impl import ACTIVATIONS, Penalty, Problem, forward, named
 from tests.drawing import draw_problem
-from tests.verifier.documenting import document_of_problem
-from verifier.consensus import consult
+from tests.verifier.builders import document_of_problem
 from verifier.documents.reading import read_submission
-from verifier.expected import ask
+from verifier.engine.rounding_allowance import rounding
+from verifier.judging.cache import ask
+from verifier.judging.consensus import consult
 from verifier.oracles import ORACLES
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.problem.precision import PRECISIONS
 
 LOSSES = [
     ("mse", "values", None),

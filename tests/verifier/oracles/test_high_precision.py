@@ -9,13 +9,14 @@ import pytest
 
 from reference_impl import ACTIVATIONS, Batch, LayerParameters, Penalty, Problem, forward, named
 from tests.drawing import draw_problem
-from tests.verifier.documenting import small_document
+from tests.verifier.builders import small_document
 from tests.verifier.sixty_digits import differentiated
 from verifier import verify
-from verifier.estimate import Answer, Uncertainty
+from verifier.engine.estimate import Answer
+from verifier.engine.rounding_allowance import rounding
 from verifier.oracles import ORACLES, high_precision
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.problem.precision import PRECISIONS
+from verifier.report.model import Uncertainty
 
 
 def asked(problem: Problem) -> Answer:

@@ -8,9 +8,9 @@ import pytest
 from reference_impl import Penalty, Problem, forward, named
 from tests.drawing import draw_problem
 from tests.verifier.sixty_digits import differentiated
+from verifier.engine.rounding_allowance import rounding
 from verifier.oracles import ORACLES
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.problem.precision import PRECISIONS
 
 DIFFERENCES = ("finite_differences", "finite_differences_per_weight")
 LOSSES = [

@@ -21,12 +21,13 @@ from reference_impl import (
     named,
 )
 from tests.drawing import draw_problem
-from tests.verifier.documenting import small_document
+from tests.verifier.builders import small_document
 from verifier import verify
-from verifier.estimate import Answer, Uncertainty
+from verifier.engine.estimate import Answer
+from verifier.engine.rounding_allowance import Rounding, rounding
 from verifier.oracles import ORACLES
-from verifier.precision import PRECISIONS
-from verifier.rounding import Rounding, rounding
+from verifier.problem.precision import PRECISIONS
+from verifier.report.model import Uncertainty
 
 PER_WEIGHT = "finite_differences_per_weight"
 

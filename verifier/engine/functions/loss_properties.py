@@ -13,15 +13,14 @@ import numpy as np
 from reference_impl.activations import SIGMOID, sigmoid_derivative
 from reference_impl.array import Array
 from reference_impl.losses import LOSSES, Terms, quotient
-from verifier.enclosure import ball
-from verifier.enclosure.ball import Ball
-from verifier.enclosure.balls import complement, negative
-from verifier.enclosure.functions import cross_entropy_delta, value
+from verifier.engine import intervals
 from verifier.engine.functions.numerical_properties import (
     exponent_rounding,
     log_softmax_magnification,
     log_softmax_vjp_variance,
 )
+from verifier.engine.interval_functions import cross_entropy_delta, value
+from verifier.engine.intervals import Ball, complement, negative
 
 VjpVariance = Callable[[Array, Array, Array], Array]
 
@@ -103,21 +102,21 @@ def _binary_cross_entropy_variance(
 
 
 def _enclose_squared_error(f: Ball, y: Array) -> Ball:
-    return ball.times(ball.exact(np.full_like(y, 2.0)), ball.minus(f, ball.exact(y)))
+    return intervals.times(intervals.exact(np.full_like(y, 2.0)), intervals.minus(f, intervals.exact(y)))
 
 
 def _enclose_sigmoid_cross_entropy(a: Ball, y: Array) -> Ball:
     """Enclose −y σ(−a), the gradient of −y log σ(a)."""
-    return ball.times(ball.exact(-y), value(SIGMOID, negative(a)))
+    return intervals.times(intervals.exact(-y), value(SIGMOID, negative(a)))
 
 
 def _enclose_binary_cross_entropy_on_logits(a: Ball, y: Array) -> Ball:
-    if_absent = ball.times(complement(ball.exact(y)), value(SIGMOID, a))
-    return ball.plus(_enclose_sigmoid_cross_entropy(a, y), if_absent)
+    if_absent = intervals.times(complement(intervals.exact(y)), value(SIGMOID, a))
+    return intervals.plus(_enclose_sigmoid_cross_entropy(a, y), if_absent)
 
 
 def _enclose_binary_cross_entropy_on_probabilities(p: Ball, y: Array) -> Ball:
-    return ball.plus(ball.quotient(-y, p), ball.quotient(1.0 - y, complement(p)))
+    return intervals.plus(intervals.quotient(-y, p), intervals.quotient(1.0 - y, complement(p)))
 
 
 _CROSS_ENTROPY, _BINARY = LOSSES["cross_entropy"], LOSSES["binary_cross_entropy"]
@@ -142,7 +141,7 @@ LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
             gradient_variance=_cross_entropy_variance(_log_variance),
             value_roundoff=_entropy_value_roundoff(_largest_of_row),
             gradient_roundoff=_gradient_roundoff_on_probabilities,
-            enclose_gradient=lambda p, y: ball.quotient(-y, p),
+            enclose_gradient=lambda p, y: intervals.quotient(-y, p),
         ),
         "cross_entropy_on_sigmoid_logits": LossProperties(
             gradient_variance=_cross_entropy_variance(_log_sigmoid_variance),

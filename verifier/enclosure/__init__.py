@@ -1,1 +1,0 @@
-"""Midpoint-radius interval arithmetic, and gradients enclosed in it."""

@@ -1,1 +1,0 @@
-"""Find wrong local derivative rules in a graph, node by node from the output back."""

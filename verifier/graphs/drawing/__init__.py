@@ -1,1 +1,0 @@
-"""Random valid graphs, drawn by Hypothesis or from a seed."""
