@@ -25,8 +25,8 @@ from verifier.report.model import Uncertainty
 def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
     """Return the derivatives of the output along every entry.
 
-    Error: an estimate of truncation and rounding (see `verifier/engine/perturbation.py`). It is infinite where
-    a kink may lie between the two sides, and, beyond a budget, at entries that were not sampled.
+    Error: an estimate of truncation and rounding (see `engine/perturbation.py`). It is infinite where a kink
+    may lie between the two sides, and, beyond a budget, at entries that were not sampled.
     """
     base = values_of(problem, FLOATS)
     taps = asked_entries(problem, len(SIDES))
