@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.large_graphs import chain, neurons
 from reference_impl.array import Array
+from tests.pairwise import each
 from tests.verifier.graphs.asking import problem_of
 from verifier import verify
 from verifier.consensus import consult
@@ -169,7 +170,7 @@ def test_what_many_alike_nodes_use_adds_up_over_all_uses(times: int) -> None:
     assert all(own.agrees for own in report.evidence)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@each(range(30))
 def test_the_short_way_says_of_a_right_graph_what_the_long_way_says(seed: int) -> None:
     document = seeded_graph(seed, 16)
     document["gradients"] = everything(document)

@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_graph_of_at_most_so_many_nodes() -> None:
     assert np.median(sizes) >= 45
 
 
-SOME = ("add", "multiply", "exp", "negate", "tanh", "matmul", "transpose")
+SOME = ("add", "exp", "negate", "tanh", "matmul")
 SHRUNK = {
     "tanh": (lambda document: "tanh" in operations_of(document), 1),
     "two operations": (lambda document: {"exp", "negate"} <= set(operations_of(document)), 2),
@@ -104,7 +104,7 @@ def test_submissions_with_a_wrong_local_rule_are_incorrect_and_it_is_among_what_
     rule: str,
 ) -> None:
     @settings(
-        max_examples=12,
+        max_examples=max(5, settings().max_examples // 40),  # 12 at night
         derandomize=True,
         deadline=None,
         database=None,
