@@ -159,9 +159,10 @@ def test_a_path_that_should_cancel_is_placed() -> None:
     assert (row.node, row.bug) == ("x", "missing-path")
 
 
-def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed() -> None:
+@pytest.mark.parametrize("graphs", [40, pytest.param(120, marks=pytest.mark.nightly)])
+def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed(graphs: int) -> None:
     made = placed = named = 0
-    for seed in range(120):
+    for seed in range(graphs):
         document = seeded_graph(seed, 16)
         problem = problem_of(document)
         right = planted(problem, "", np.zeros(()))
@@ -182,7 +183,7 @@ def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed() -> None:
                 placed += [row.node for row in rows] == [key]
                 named += any(rule.id in (row.bug, *row.also_consistent) for row in rows)
                 break
-    assert made >= 60
+    assert made >= graphs / 2
     assert placed >= 0.99 * made
     assert named >= 0.99 * made
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.builders import changed
@@ -18,7 +18,6 @@ PATHS = sorted(paths(BASE), key=len)
 IN_NETWORK = [path for path in PATHS if path[:1] == ("network",)]
 
 
-@settings(max_examples=400, derandomize=True, deadline=None, database=None)
 @given(st.one_of(st.sampled_from(IN_NETWORK), st.sampled_from(PATHS)), VALUES)
 def test_any_value_at_any_place_makes_a_graph_or_a_malformed_submission(path: Any, value: Any) -> None:
     try:
@@ -31,7 +30,6 @@ def test_any_value_at_any_place_makes_a_graph_or_a_malformed_submission(path: An
         assert all(mistake.detail.startswith("expected ") for mistake in outcome.mistakes)
 
 
-@settings(max_examples=40, derandomize=True, deadline=None, database=None)
 @given(st.sampled_from([path for path in PATHS if path]), NUMBERS)
 def test_any_number_at_any_place_is_judged_in_plain_json_or_malformed(path: Any, value: Any) -> None:
     try:

@@ -8,12 +8,12 @@ import pytest
 
 from benchmarks.large_graphs import chain, neurons
 from reference_impl.array import Array
+from tests.pairwise import each
 from tests.verifier.graph_builders import problem_of
 from verifier import verify
 from verifier.documents.graph import read_graph
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import gradients_of, values_of
-from verifier.engine.batching import bands_of
 from verifier.engine.graph_rounding import rounding
 from verifier.judging.consensus import consult
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
@@ -92,9 +92,9 @@ def test_its_nodes_are_computed_a_layer_of_them_at_a_time() -> None:
     graph, _ = drawn(1, "tanh")
     problem = read_graph(graph).problem
     assert len(problem.nodes) > 300
-    assert len(bands_of(problem).all) < 50
+    assert len(problem.bands.all) < 50
     known = {name for name, _ in problem.leaves()}
-    for band in bands_of(problem).all:
+    for band in problem.bands.all:
         nodes = [node for node in problem.nodes if node.name in band.names]
         assert all(known.issuperset(node.operands) for node in nodes)
         known.update(band.names)
@@ -169,7 +169,7 @@ def test_what_many_alike_nodes_use_adds_up_over_all_uses(times: int) -> None:
     assert all(own.agrees for own in report.evidence)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@each(range(30))
 def test_the_short_way_says_of_a_right_graph_what_the_long_way_says(seed: int) -> None:
     document = seeded_graph(seed, 16)
     document["gradients"] = everything(document)

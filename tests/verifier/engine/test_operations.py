@@ -1,8 +1,8 @@
 """Every row of the table, on seeded shapes: all oracles against 50 digits."""
 
 import numpy as np
-import pytest
 
+from tests.pairwise import each
 from tests.verifier.fifty_digits import TABLE, gradients
 from tests.verifier.graph_builders import problem_of
 from tests.verifier.graph_drawing import CASES
@@ -19,7 +19,7 @@ def test_every_operation_has_a_case_and_a_formula_of_fifty_digits() -> None:
     assert used == set(OPERATIONS) == set(TABLE)
 
 
-@pytest.mark.parametrize("case", CASES)
+@each(CASES)
 def test_every_oracle_holds_what_fifty_digits_give(case: str) -> None:
     problem = problem_of(CASES[case](SEED))
     truth = gradients(problem)
@@ -35,7 +35,7 @@ def test_every_oracle_holds_what_fifty_digits_give(case: str) -> None:
             assert (distance <= estimate.error + 2.0**-52 * np.abs(expected)).all(), (name, key)
 
 
-@pytest.mark.parametrize("case", CASES)
+@each(CASES)
 def test_what_rounding_may_cost_is_small_beside_the_gradient(case: str) -> None:
     problem = problem_of(CASES[case](SEED))
     honest = rounding(problem, PRECISIONS["float64"])

@@ -1,6 +1,7 @@
 """Reports made by hand, with whatever a submission could put into them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -75,34 +76,64 @@ def hostile(words: str) -> list[Sourced]:
     ]
 
 
-WRONG = changed(small_document(name="hw3-q2"), ["gradients", "layers.0.weight", 1, 2], 0.5)
-REAL = {
-    "right": [Sourced("right.json", verify(small_document(name="hw3-q2")))],
-    "wrong": [Sourced("wrong.json", verify(WRONG))],
-    "missing": [Sourced("-", verify(small_document(gradients={})))],
-    "NaN": [Sourced("", verify(changed(small_document(), ["gradients", "layers.0.bias", 0], "NaN")))],
-    "undecided": [
-        Sourced("u", verify(changed(small_document(), ["parameters", "layers.1.bias"], [1e308] * 2)))
-    ],
-}
-MADE = {
-    "not finite": [
+def judged(source: str, **fields: Any) -> list[Sourced]:
+    return [Sourced(source, verify(small_document(**fields)))]
+
+
+def judged_with(source: str, path: list[str | int], value: Any, **fields: Any) -> list[Sourced]:
+    return [Sourced(source, verify(changed(small_document(**fields), path, value)))]
+
+
+def not_finite() -> list[Sourced]:
+    return [
         Sourced(
             "a", report([parameter("layers.0.weight", Verdict.INCORRECT, v)], loss=LossReport(v, v, {"l": v}))
         )
         for v in (np.nan, np.inf, -np.inf)
-    ],
-    "10,000 parameters": [
-        Sourced(
-            "many.json",
-            report(parameter(f"layers.{i}.weight", list(Verdict)[i % 4]) for i in range(10_000)),
-        )
-    ],
-    "malformed": [Sourced("m.json", None, (Mistake("/loss", "a loss", "nothing", "add it"),))],
-    "broken": [Sourced("m.json", None, broken="RuntimeError: the disk is on fire")],
-    **{f"hostile {i}": hostile(words) for i, words in enumerate(HOSTILE)},
+    ]
+
+
+def of_parameters(count: int) -> list[Sourced]:
+    rows = (parameter(f"layers.{i}.weight", list(Verdict)[i % 4]) for i in range(count))
+    return [Sourced("many.json", report(rows))]
+
+
+REAL = ("right", "wrong", "missing", "NaN", "undecided")
+MANY = "10,000 parameters"
+MAKERS: dict[str, Callable[[], list[Sourced]]] = {
+    "right": lambda: judged("right.json", name="hw3-q2"),
+    "wrong": lambda: judged_with("wrong.json", ["gradients", "layers.0.weight", 1, 2], 0.5, name="hw3-q2"),
+    "missing": lambda: judged("-", gradients={}),
+    "NaN": lambda: judged_with("", ["gradients", "layers.0.bias", 0], "NaN"),
+    "undecided": lambda: judged_with("u", ["parameters", "layers.1.bias"], [1e308] * 2),
+    "not finite": not_finite,
+    MANY: lambda: of_parameters(10_000),
+    "malformed": lambda: [Sourced("m.json", None, (Mistake("/loss", "a loss", "nothing", "add it"),))],
+    "broken": lambda: [Sourced("m.json", None, broken="RuntimeError: the disk is on fire")],
+    **{f"hostile {i}": partial(hostile, words) for i, words in enumerate(HOSTILE)},
+    "several": lambda: [own for case in (*REAL, "malformed") for own in CASES[case]],
 }
-CASES = REAL | MADE | {"several": [own for case in REAL.values() for own in case] + MADE["malformed"]}
+
+
+class Cases(Mapping[str, list[Sourced]]):
+    """The reports by name, each made when it is first used: every worker imports this, and few use it."""
+
+    def __getitem__(self, name: str) -> list[Sourced]:
+        return _made(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MAKERS)
+
+    def __len__(self) -> int:
+        return len(MAKERS)
+
+
+@cache
+def _made(name: str) -> list[Sourced]:
+    return MAKERS[name]()
+
+
+CASES = Cases()
 
 
 def as_student(reports: list[Sourced]) -> list[Sourced]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from benchmarks.support.students import numpy_student
 from reference_impl import Problem, named
 from tests.drawing import draw_problem
+from tests.pairwise import each, pairwise, try_each
 from verifier import Report, verify
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import TOLERANCES, Convention, Submission
@@ -76,9 +78,7 @@ def step_named(detail: str) -> float | None:
     return None if found is None else float(found.group(1))
 
 
-@pytest.mark.parametrize("kind", PROBLEMS)
-@pytest.mark.parametrize("step", [1e-3, 1e-4, 1e-5, 1e-6, 1e-7])
-@pytest.mark.parametrize("central", [True, False], ids=["central", "forward"])
+@each(product([True, False], [1e-3, 1e-4, 1e-5, 1e-6, 1e-7], PROBLEMS))
 def test_differences_are_recognised_and_their_step_named(central, step, kind):
     for seed in range(3):
         problem = problem_of(kind, seed)
@@ -144,9 +144,7 @@ HONEST: dict[str, Callable[[Problem], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("kind", PROBLEMS)
-@pytest.mark.parametrize("who", HONEST)
+@each(product(HONEST, PROBLEMS, range(5)))
 def test_right_gradients_in_float64_need_no_warning(who, kind, seed):
     problem = problem_of(kind, seed)
     report = judged(problem, HONEST[who](problem))
@@ -202,16 +200,22 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", PROBLEMS)
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_wrong_gradients_are_wrong_and_nothing_else(mistake, kind, seed):
+def wrong_and_nothing_else(mistake: str, kind: str, seed: int) -> None:
     problem = problem_of(kind, seed)
     gradients = {name: array.copy() for name, array in HONEST["as BLAS adds"](problem).items()}
     MISTAKES[mistake](gradients)
     report = judged(problem, gradients)
     assert report.verdict == "incorrect"
     assert said(report) == {}
+
+
+def test_wrong_gradients_are_wrong_and_nothing_else():
+    try_each(wrong_and_nothing_else, pairwise(MISTAKES, PROBLEMS, range(3)))
+
+
+@pytest.mark.nightly
+def test_wrong_gradients_of_every_seed_are_wrong_and_nothing_else():
+    try_each(wrong_and_nothing_else, product(MISTAKES, PROBLEMS, range(3)))
 
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["right", "one off by 1"])

@@ -1,13 +1,15 @@
 """Numbers at the ends of float64: the verdict is right, or undecided with a reason, and never wrong."""
 
 import json
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
-from reference_impl import forward, named
+from reference_impl import forward
 from tests.drawing import draw_problem
+from tests.pairwise import pairwise, try_each
 from tests.verifier.builders import document_of_problem
 from tests.verifier.native import loss_and_gradients
 from verifier import verify
@@ -57,6 +59,7 @@ EXTREMES: dict[str, Scales] = {
 }
 LOSSES = {"mse": ("mse", "values"), "cross entropy": ("cross_entropy", "logits")}
 ACTIVATIONS = ["tanh", "relu", "sigmoid", "identity", "gelu"]
+ROWS = pairwise(ACTIVATIONS, LOSSES, EXTREMES)
 
 
 def document_of(activation: str, loss: str, scales: Scales) -> dict[str, Any]:
@@ -96,33 +99,54 @@ def true_gradient(document: dict[str, Any]) -> dict[str, np.ndarray]:
     return found
 
 
-def judged(document: dict[str, Any], tolerance: str) -> Any:
-    report = verify(document | {"tolerance": tolerance})
+def judged(document: dict[str, Any], tolerance: str, diagnosis: bool = True) -> Any:
+    report = verify(document | {"tolerance": tolerance}, diagnosis=diagnosis)
     json.dumps(report.to_dict(), allow_nan=False)
     if report.verdict == "undecided":
         assert REASONS & {caution.code for caution in report.warnings}
     return report
 
 
-@pytest.mark.parametrize("extreme", EXTREMES)
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_a_right_gradient_is_never_incorrect_and_a_doubled_one_never_correct(activation, loss, extreme):
+def right_is_never_incorrect(activation: str, loss: str, extreme: str, tolerance: str = "strict") -> None:
+    document = document_of(activation, loss, EXTREMES[extreme])
+    # where float64 has no number for it, 0 stands for the truth: only what is finite may be judged
+    right = judged(document | {"gradients": true_gradient(document)}, tolerance)
+    assert right.verdict in ("correct", "undecided")
+
+
+def doubled_is_never_correct(
+    activation: str, loss: str, extreme: str, tolerance: str = "standard", diagnosis: bool = False
+) -> None:
     document = document_of(activation, loss, EXTREMES[extreme])
     truth = true_gradient(document)
-    for tolerance in ("strict", "standard"):
-        right = judged(document | {"gradients": truth}, tolerance)
-        # where float64 has no number for it, 0 stands for the truth: only what is finite may be judged
-        assert right.verdict in ("correct", "undecided")
+    with np.errstate(over="ignore"):
+        twice = {name: 2.0 * array for name, array in truth.items()}
+    report = judged(document | {"gradients": twice}, tolerance, diagnosis=diagnosis)
+    for name, array in truth.items():
+        row = report.parameters[name]
+        if (np.abs(array) > 1e-300).any():  # below it a digit may be all there is
+            assert row.verdict != "correct", name
+        assert row.incorrect <= np.count_nonzero(array)
 
-        with np.errstate(over="ignore"):
-            twice = {name: 2.0 * array for name, array in truth.items()}
-        report = judged(document | {"gradients": twice}, tolerance)
-        for name, array in truth.items():
-            row = report.parameters[name]
-            if (np.abs(array) > 1e-300).any():  # below it a digit may be all there is
-                assert row.verdict != "correct", name
-            assert row.incorrect <= np.count_nonzero(array)
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_right_gradient_is_never_incorrect(activation):
+    try_each(right_is_never_incorrect, [row for row in ROWS if row[0] == activation])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_doubled_gradient_is_never_correct(activation):
+    try_each(doubled_is_never_correct, [row for row in ROWS if row[0] == activation])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("tolerance", ["strict", "standard"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_so_it_is_in_every_tolerance_and_with_a_diagnosis(activation, loss, tolerance):
+    rows = [(activation, loss, extreme, tolerance) for extreme in EXTREMES]
+    try_each(right_is_never_incorrect, rows)
+    try_each(doubled_is_never_correct, [(*row, True) for row in rows])
 
 
 @pytest.mark.parametrize(
@@ -161,11 +185,21 @@ def test_overflow_is_named_as_the_reason(extreme, codes):
     assert codes <= found
 
 
-@pytest.mark.parametrize("extreme", EXTREMES)
-def test_submitted_numbers_at_the_ends_of_float64_raise_nothing(extreme):
+ENDS = (5e-324, 1.7e308, -1.7e308, float("nan"), float("inf"))
+
+
+def submitted_ends_raise_nothing(extreme: str, value: float) -> None:
     document = document_of("tanh", "mse", EXTREMES[extreme])
-    names = [name for name, _ in named(read_submission(document).problem.parameters)]
-    for value in (5e-324, 1.7e308, -1.7e308, float("nan"), float("inf")):
-        gradients = {name: np.full(document["parameters"][name].shape, value) for name in names}
-        report = judged(document | {"gradients": gradients}, "standard")
-        assert report.verdict in ("incorrect", "undecided")
+    shapes = {name: array.shape for name, array in document["parameters"].items()}
+    gradients = {name: np.full(shape, value) for name, shape in shapes.items()}
+    report = judged(document | {"gradients": gradients}, "standard")
+    assert report.verdict in ("incorrect", "undecided")
+
+
+def test_submitted_numbers_at_the_ends_of_float64_raise_nothing():
+    try_each(submitted_ends_raise_nothing, [(one, ENDS[at % len(ENDS)]) for at, one in enumerate(EXTREMES)])
+
+
+@pytest.mark.nightly
+def test_each_number_at_the_ends_of_float64_raises_nothing_anywhere():
+    try_each(submitted_ends_raise_nothing, list(product(EXTREMES, ENDS)))

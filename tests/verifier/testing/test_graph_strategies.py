@@ -22,9 +22,6 @@ def uses_twice(node: dict[str, Any]) -> bool:
     return len(set(node["args"])) < len(node["args"])
 
 
-QUIET = settings(max_examples=60, derandomize=True, deadline=None, database=None)
-
-
 def operations_of(document: dict[str, Any]) -> list[str]:
     return [node["op"] for node in document["network"]["nodes"]]
 
@@ -34,7 +31,6 @@ def numbers_of(document: dict[str, Any]) -> list[float]:
     return [float(own) for array in arrays for own in np.ravel(array)]
 
 
-@QUIET
 @given(graphs(most_nodes=20))
 def test_every_graph_drawn_is_valid_and_its_numbers_are_finite(document: dict[str, Any]) -> None:
     problem = read_graph(document).problem
@@ -73,7 +69,7 @@ def test_the_same_seed_gives_the_same_graph_of_at_most_so_many_nodes() -> None:
     assert np.median(sizes) >= 45
 
 
-SOME = ("add", "multiply", "exp", "negate", "tanh", "matmul", "transpose")
+SOME = ("add", "exp", "negate", "tanh", "matmul")
 SHRUNK = {
     "tanh": (lambda document: "tanh" in operations_of(document), 1),
     "two operations": (lambda document: {"exp", "negate"} <= set(operations_of(document)), 2),
@@ -98,7 +94,6 @@ def test_an_operation_that_is_none_is_refused_by_name(operations: list[str]) -> 
         find(graphs(operations=operations), lambda document: True)
 
 
-@QUIET
 @given(graph_submissions(most_nodes=10))
 def test_submissions_without_a_rule_are_not_incorrect(submission: GraphSubmission) -> None:
     assert verify(submission, oracles=["backpropagation"]).verdict != "incorrect"
@@ -109,7 +104,7 @@ def test_submissions_with_a_wrong_local_rule_are_incorrect_and_it_is_among_what_
     rule: str,
 ) -> None:
     @settings(
-        max_examples=12,
+        max_examples=max(5, settings().max_examples // 40),  # 12 at night
         derandomize=True,
         deadline=None,
         database=None,
@@ -118,7 +113,7 @@ def test_submissions_with_a_wrong_local_rule_are_incorrect_and_it_is_among_what_
     @given(st.data())
     def judged(data: Any) -> None:
         submission = data.draw(graph_submissions(rule=rule, most_nodes=8))
-        report = verify(submission)
+        report = verify(submission, oracles=["backpropagation"])
         if report.verdict == "incorrect" and not any(row.subgradients for row in report.parameters.values()):
             assert any(rule in (row.bug, *row.also_consistent) for row in report.diagnosis)
             seen.append(rule)

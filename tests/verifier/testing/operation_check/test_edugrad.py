@@ -3,13 +3,14 @@
 import contextlib
 import inspect
 import io
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from edugrad import ops
 
+from tests.pairwise import each
 from verifier import check_operation
 from verifier.testing.operation_check.result import OperationCheck
 
@@ -45,6 +46,7 @@ ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
+@cache
 def checked(row: str) -> OperationCheck:
     function, _, question = ROWS[row]
     return check_operation(getattr(ops, function), **question)
@@ -59,7 +61,7 @@ def test_every_operation_of_edugrad_has_a_row() -> None:
     assert made == {function for function, _, _ in ROWS.values()}
 
 
-@pytest.mark.parametrize("row", ROWS)
+@each(ROWS)
 def test_the_page_tells_the_verdict_and_the_smallest_input(row: str) -> None:
     check = checked(row)
     verdict = ": ".join([str(check.verdict), *(own.code for own in check.findings[:1])])
@@ -76,7 +78,7 @@ LIVE = {
 }
 
 
-@pytest.mark.parametrize("row", LIVE)
+@each(LIVE)
 def test_the_smallest_input_shows_it_on_edugrads_own_tensors(row: str) -> None:
     names = {ROWS[row][0]: getattr(ops, ROWS[row][0])}
     with contextlib.redirect_stdout(io.StringIO()) as printed, np.errstate(all="ignore"):

@@ -1,13 +1,16 @@
 """Every operation of the table with its gradients spoilt in one way: found, and shown by an input."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.pairwise import each, try_each
 from tests.verifier.testing.operation_check.right_operations import RIGHT, Array
 from verifier import check_operation
+from verifier.testing.operation_check.inputs import INPUTS
 
 SPOILT: dict[str, Callable[[Array], Array]] = {
     "off by 1e-5": lambda gradient: gradient * (1 + 1e-5),
@@ -32,18 +35,29 @@ def spoilt(written: Any, change: Callable[[Array], Array]) -> Any:
     return Spoilt
 
 
-def ways(place: int) -> list[str]:
-    """Give two ways of the six, others for every operation; all of them cost a minute."""
-    names = list(SPOILT)
-    return [names[place % len(names)], names[(place + 3) % len(names)]]
-
-
-@pytest.mark.parametrize(("like", "names"), [(like, ways(place)) for place, like in enumerate(RIGHT)])
-def test_whatever_spoils_a_gradient_is_found(like: str, names: list[str]) -> None:
+def is_found(like: str, way: str, most_shapes: int | None = None) -> None:
     written, options = RIGHT[like][0]
-    for name in names:
-        change = SPOILT[name]
-        check = check_operation(spoilt(written, change), like=like, options=options)
-        assert check.verdict == "incorrect", (name, str(check))
-        assert {finding.kind for finding in check.findings} == {"gradient-value"}, (name, str(check))
-        assert "import numpy as np" in check.smallest, name
+    shapes = INPUTS[like].shapes(options)[:most_shapes]
+    check = check_operation(spoilt(written, SPOILT[way]), like=like, options=options, shapes=shapes)
+    assert check.verdict == "incorrect", str(check)
+    assert {finding.kind for finding in check.findings} == {"gradient-value"}, str(check)
+    assert "import numpy as np" in check.smallest
+
+
+QUICK = [way for way in SPOILT if way != "rounded to 3 digits"]  # where the smallest input is found at once
+
+
+@each((like, QUICK[place % len(QUICK)], 2) for place, like in enumerate(RIGHT))
+def test_whatever_spoils_a_gradient_is_found(like: str, way: str, most_shapes: int) -> None:
+    is_found(like, way, most_shapes)
+
+
+@pytest.mark.parametrize("like", ["softmax", "tanh"])
+def test_a_rounded_gradient_is_found(like: str) -> None:
+    is_found(like, "rounded to 3 digits", 1)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("way", SPOILT)
+def test_every_way_is_found_in_every_operation_and_shape(way: str) -> None:
+    try_each(is_found, product(RIGHT, [way]))
