@@ -4,10 +4,7 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 from uuid import UUID
-
-import typer
 
 from verifier.cli.bundles import BUNDLES, Bundle, Order
 from verifier.cli.bundles.contents import contents
@@ -16,30 +13,6 @@ from verifier.documents.assignment import read_assignment_file
 from verifier.problem.errors import MalformedSubmission, Mistakes, nearest, shown
 from verifier.report.assignment import Assignment
 from verifier.report.verdict import ExitStatus
-
-
-def bundle(
-    platform: Annotated[str, typer.Argument(help="gradescope, prairielearn, classroom50, github or gitlab.")],
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to write it: an empty folder, or none.")
-    ],
-    assignment: Annotated[Path, typer.Option(help="An assignment, or a submission whose problem to take.")],
-    image: Annotated[str | None, typer.Option(help="prairielearn: what you call the grader's image.")] = None,
-    uuid: Annotated[
-        str | None, typer.Option(help="prairielearn: the question's; derived from the assignment else.")
-    ] = None,
-    zip_file: Annotated[
-        Path | None, typer.Option("--zip", help="gradescope: the zip to upload; DIR/autograder.zip else.")
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write into a folder that is not empty, over the same names.")
-    ] = False,
-) -> None:
-    """Write what an instructor uploads to a grading platform, around an assignment."""
-
-    choices = BundleChoices(platform, folder, assignment, image, uuid, zip_file, force)
-    raise typer.Exit(int(write_bundle(choices)))
-
 
 # name of a container image: host:port/path:tag@digest
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")

@@ -1,4 +1,4 @@
-"""Command `gradjury check`: its options and help texts."""
+"""Implementation of `gradjury check`: check files and write their reports."""
 
 import os
 import sys
@@ -7,11 +7,10 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Annotated, Any
-
-import typer
+from typing import IO, Any
 
 from verifier.cli.files import STANDARD_INPUT, Manner, judge, sources_of, tell, tell_mistakes
+from verifier.cli.workers import judged_by_processes
 from verifier.documents.assignment import read_assignment_file
 from verifier.documents.output import opened
 from verifier.documents.tolerance import read_tolerance
@@ -20,6 +19,7 @@ from verifier.exporters import EXPORTERS
 from verifier.exporters.classroom50 import VARIABLES
 from verifier.exporters.exporter import ExportChoices, Exporter
 from verifier.exporters.junit import DIALECTS
+from verifier.exporters.student_view import for_student
 from verifier.oracles import ORACLES
 from verifier.oracles.names import all_names
 from verifier.problem.errors import MalformedSubmission, Mistakes
@@ -142,8 +142,6 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
 def _judge_all(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generator[Sourced, None, None]:
     processes = processes_for(sources, jobs)
     if processes > 1 and STANDARD_INPUT not in sources:
-        from verifier.cli.workers import judged_by_processes
-
         yield from judged_by_processes(sources, manner, processes)
         return
     for source in sources:
@@ -153,8 +151,6 @@ def _judge_all(sources: Sequence[str], manner: Manner, jobs: int | None) -> Gene
 def _for_audience(audience: str, outcome: Sourced, allowed: Allowed) -> Sourced:
     if outcome.report is None or audience == Audience.GRADER:
         return outcome
-    from verifier.exporters.student_view import for_student
-
     return replace(outcome, report=for_student(outcome.report, allowed))
 
 
@@ -204,61 +200,3 @@ def _with_progress(outcomes: Iterable[Sourced], total: int) -> Iterable[Sourced]
     from rich.progress import track
 
     return track(outcomes, "judging", total=total, console=Console(stderr=True), transient=True)
-
-
-def check(
-    files: Annotated[
-        list[str], typer.Argument(help="Submissions; '-' is standard input, a folder its files; globs.")
-    ],
-    assignment: Annotated[
-        Path | None,
-        typer.Option(help="What the files answer: they hold gradients alone."),
-    ] = None,
-    format_name: Annotated[
-        str, typer.Option("--format", help="text, json, markdown, html, junit, … (see catalogue).")
-    ] = "text",
-    output: Annotated[
-        Path | None, typer.Option(help="Write the reports there instead of printing them.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="Tolerance: strict, standard or lenient.")] = None,
-    rtol: Annotated[float | None, typer.Option(help="Tolerance relative to each entry's scale.")] = None,
-    atol: Annotated[float | None, typer.Option(help="Tolerance added as it is.")] = None,
-    oracles: Annotated[str | None, typer.Option(help="Names separated by commas; see catalogue.")] = None,
-    entries: Annotated[str, typer.Option(help="'all' puts the whole arrays into json.")] = "worst",
-    points: Annotated[
-        str | None,
-        typer.Option(help="What a submission is worth: 10, or layers.0.weight=2,layers.0.bias=1."),
-    ] = None,
-    audience: Annotated[str, typer.Option(help="grader, or student: verdicts and hints alone.")] = "grader",
-    junit_dialect: Annotated[str, typer.Option(help="jenkins (strict) or gitlab.")] = "jenkins",
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes; as many as cores.")] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing when all is correct, and nothing that is.")
-    ] = False,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
-) -> None:
-    """Judge submissions.
-
-    Exit status: 0 all correct, 1 at least one incorrect, 2 malformed or nothing to check,
-    3 none incorrect but at least one undecided, 4 internal error.
-    """
-
-    tolerance: dict[str, Any] = {
-        key: value
-        for key, value in {"preset": preset, "rtol": rtol, "atol": atol}.items()
-        if value is not None
-    }
-    choices = Choices(
-        assignment=assignment,
-        format_name=format_name,
-        tolerance=tolerance or None,
-        oracles=tuple(name.strip() for name in oracles.split(",")) if oracles else None,
-        entries=entries,
-        points=points,
-        audience=audience,
-        junit_dialect=junit_dialect,
-        jobs=jobs,
-        quiet=quiet,
-    )
-    status = check_files(files, choices, output)
-    raise typer.Exit(0 if exit_zero and status is not ExitStatus.INTERNAL else int(status))

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from verifier.cli.bundle import bundle
-from verifier.cli.check import check
 from verifier.report.verdict import ExitStatus
 
 _BROKEN_PIPE_STATUS = 128 + 13  # the status of a process that SIGPIPE ended, as in a shell
@@ -86,8 +84,91 @@ def _version(
         raise typer.Exit
 
 
-app.command()(check)
-app.command()(bundle)
+@app.command()
+def check(
+    files: Annotated[
+        list[str], typer.Argument(help="Submissions; '-' is standard input, a folder its files; globs.")
+    ],
+    assignment: Annotated[
+        Path | None,
+        typer.Option(help="What the files answer: they hold gradients alone."),
+    ] = None,
+    format_name: Annotated[
+        str, typer.Option("--format", help="text, json, markdown, html, junit, … (see catalogue).")
+    ] = "text",
+    output: Annotated[
+        Path | None, typer.Option(help="Write the reports there instead of printing them.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Tolerance: strict, standard or lenient.")] = None,
+    rtol: Annotated[float | None, typer.Option(help="Tolerance relative to each entry's scale.")] = None,
+    atol: Annotated[float | None, typer.Option(help="Tolerance added as it is.")] = None,
+    oracles: Annotated[str | None, typer.Option(help="Names separated by commas; see catalogue.")] = None,
+    entries: Annotated[str, typer.Option(help="'all' puts the whole arrays into json.")] = "worst",
+    points: Annotated[
+        str | None,
+        typer.Option(help="What a submission is worth: 10, or layers.0.weight=2,layers.0.bias=1."),
+    ] = None,
+    audience: Annotated[str, typer.Option(help="grader, or student: verdicts and hints alone.")] = "grader",
+    junit_dialect: Annotated[str, typer.Option(help="jenkins (strict) or gitlab.")] = "jenkins",
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes; as many as cores.")] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing when all is correct, and nothing that is.")
+    ] = False,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
+) -> None:
+    """Judge submissions.
+
+    Exit status: 0 all correct, 1 at least one incorrect, 2 malformed or nothing to check,
+    3 none incorrect but at least one undecided, 4 internal error.
+    """
+
+    from verifier.cli.check import Choices, check_files  # loads numpy
+
+    tolerance: dict[str, Any] = {
+        key: value
+        for key, value in {"preset": preset, "rtol": rtol, "atol": atol}.items()
+        if value is not None
+    }
+    choices = Choices(
+        assignment=assignment,
+        format_name=format_name,
+        tolerance=tolerance or None,
+        oracles=tuple(name.strip() for name in oracles.split(",")) if oracles else None,
+        entries=entries,
+        points=points,
+        audience=audience,
+        junit_dialect=junit_dialect,
+        jobs=jobs,
+        quiet=quiet,
+    )
+    status = check_files(files, choices, output)
+    raise typer.Exit(0 if exit_zero and status is not ExitStatus.INTERNAL else int(status))
+
+
+@app.command()
+def bundle(
+    platform: Annotated[str, typer.Argument(help="gradescope, prairielearn, classroom50, github or gitlab.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to write it: an empty folder, or none.")
+    ],
+    assignment: Annotated[Path, typer.Option(help="An assignment, or a submission whose problem to take.")],
+    image: Annotated[str | None, typer.Option(help="prairielearn: what you call the grader's image.")] = None,
+    uuid: Annotated[
+        str | None, typer.Option(help="prairielearn: the question's; derived from the assignment else.")
+    ] = None,
+    zip_file: Annotated[
+        Path | None, typer.Option("--zip", help="gradescope: the zip to upload; DIR/autograder.zip else.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write into a folder that is not empty, over the same names.")
+    ] = False,
+) -> None:
+    """Write what an instructor uploads to a grading platform, around an assignment."""
+
+    from verifier.cli.bundle import BundleChoices, write_bundle  # loads numpy
+
+    choices = BundleChoices(platform, folder, assignment, image, uuid, zip_file, force)
+    raise typer.Exit(int(write_bundle(choices)))
 
 
 @app.command()
@@ -103,7 +184,7 @@ def example(
     ] = None,
 ) -> None:
     """Print a submission to start from."""
-    from verifier.documents.files import write_document
+    from verifier.documents.files import write_document  # loads numpy
     from verifier.documents.json import write
     from verifier.documents.output import opened
     from verifier.examples.layers import STRONGEST
@@ -120,7 +201,7 @@ def example(
         _refuse(f"expected one of {', '.join(offered())}, got {name!r}")
     document = offered_document(name or STRONGEST) if like is None else _read_document(like)
     if strong:
-        from verifier.examples.layers import strong_document
+        from verifier.examples.layers import strong_document  # loads numpy
 
         try:
             document = strong_document(document)
@@ -147,7 +228,7 @@ def inspect_problems(
     output: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
 ) -> None:
     """Say what a problem could reveal: the bugs it catches, hides and confuses, and what to change."""
-    from verifier.cli.inspect import inspect_files
+    from verifier.cli.inspect import inspect_files  # loads numpy
 
     raise typer.Exit(int(inspect_files(files, format_name, output)))
 
@@ -169,7 +250,7 @@ def import_network(
     output: Annotated[Path | None, typer.Option(help="Write the submission there: json, npz, …")] = None,
 ) -> None:
     """Make a submission of a network that another library saved, a batch and gradients."""
-    from verifier.cli.import_network import import_files
+    from verifier.cli.import_network import import_files  # loads numpy
 
     options = {"inputs": inputs, "targets": targets, "loss": loss, "gradients": gradients}
     options |= {"activations": activations, "order": order}
@@ -181,7 +262,7 @@ def print_catalogue(
     format_name: Annotated[CatalogueFormat, typer.Option("--format")] = CatalogueFormat.TEXT,
 ) -> None:
     """List activations, losses, presets, oracles, bugs, formats."""
-    from verifier.cli.catalogue import catalogue
+    from verifier.cli.catalogue import catalogue  # loads numpy
     from verifier.documents.json import write
 
     document = catalogue()
@@ -194,7 +275,7 @@ def print_catalogue(
 
 
 def _read_document(path: Path) -> Any:
-    from verifier.cli.files import content_of
+    from verifier.cli.files import content_of  # loads numpy
     from verifier.documents.files import parse_bytes
     from verifier.problem.errors import MalformedSubmission
 
@@ -205,14 +286,14 @@ def _read_document(path: Path) -> Any:
 
 
 def _refuse(message: str) -> NoReturn:
-    from verifier.cli.files import tell
+    from verifier.cli.files import tell  # loads numpy
 
     tell(message)
     raise typer.Exit(int(ExitStatus.MALFORMED))
 
 
 def _refuse_mistakes(mistakes: Iterable["Mistake"], source: str = "") -> NoReturn:
-    from verifier.cli.files import tell_mistakes
+    from verifier.cli.files import tell_mistakes  # loads numpy
 
     tell_mistakes(mistakes, source)
     raise typer.Exit(int(ExitStatus.MALFORMED))

@@ -17,7 +17,9 @@ from threading import current_thread, main_thread
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from verifier.cli.files import judge
 from verifier.problem.errors import encodable
+from verifier.report.outcome import Sourced
 
 if TYPE_CHECKING:
     from verifier.cli.files import Manner
@@ -88,12 +90,8 @@ def _freeze(items: dict[object, object]) -> Frozen:
 
 
 def _judge(source: str, manner: "Manner") -> "Sourced":
-    from verifier.cli.files import judge
-
     return judge(source, manner)
 
 
 def _worker_died(source: str) -> "Sourced":
-    from verifier.report.outcome import Sourced
-
     return Sourced(encodable(source), None, broken="the process that judged it died (out of memory?)")

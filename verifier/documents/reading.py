@@ -10,6 +10,7 @@ from reference_impl.losses import Loss
 from reference_impl.network import Batch, Network, named
 from reference_impl.problem import Problem
 from verifier.documents.arrays import read_array
+from verifier.documents.graph import read_graph
 from verifier.documents.network import read_gradients, read_network, read_parameters
 from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
 from verifier.problem.errors import SHOWN, Mistakes, at, check_fields, encodable, nearest, shown
@@ -235,8 +236,6 @@ def read_claim(document: Any) -> Claim:
     """Return the submission in a document. Raises: MalformedSubmission with all errors."""
     if not is_graph(document):
         return read_submission(document)
-    from verifier.documents.graph import read_graph  # deferred: layers need no operations of graphs
-
     return read_graph(document)
 
 

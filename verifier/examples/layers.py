@@ -15,7 +15,7 @@ from reference_impl.problem import Problem
 from verifier.diagnosis.mutation_testing import strongest
 from verifier.documents.reading import question_of, read_question
 from verifier.documents.writing import document_of, with_lists
-from verifier.examples.graphs import GRAPH_EXAMPLES, GraphExample
+from verifier.examples.graphs import GRAPH_EXAMPLES, GraphExample, strong_graph_document
 from verifier.problem.submission import Submission, as_submitted
 
 
@@ -203,8 +203,6 @@ def strong_document(like: Mapping[str, Any]) -> dict[str, Any]:
     """
     question = question_of(like)
     if not isinstance(question, Submission):
-        from verifier.examples.graphs import strong_graph_document  # deferred import: not for layers
-
         return strong_graph_document(question)
     problem = strongest(question.problem)
     gradients = dict(named(backpropagate(problem)))

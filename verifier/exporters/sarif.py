@@ -8,7 +8,8 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from verifier.diagnosis.local_rules import hint_without_place
+from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.local_rules import LOCAL_RULES, hint_without_place
 from verifier.documents.json import write
 from verifier.exporters.common import BROKEN, MALFORMED, Finding, of_each, rule_of, worst_first
 from verifier.exporters.exporter import ExportChoices
@@ -48,8 +49,6 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 def _rule(name: str) -> dict[str, Any]:
     rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
-    from verifier.diagnosis.catalogue import BUGS
-
     if name in BUGS:
         words = BUGS[name].words
         rule["shortDescription"] = {"text": words.title[:1024]}
@@ -60,8 +59,6 @@ def _rule(name: str) -> dict[str, Any]:
 
 def _graph_rule(name: str) -> dict[str, Any]:
     rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
-    from verifier.diagnosis.local_rules import LOCAL_RULES
-
     for local_rule in LOCAL_RULES:
         if local_rule.id == name:
             rule["shortDescription"] = {"text": local_rule.title}

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import nan, prod
 from types import MappingProxyType
 
+from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.local_rules import (
     LOCAL_RULE,
     UNEXPLAINED_HINT,
@@ -114,8 +115,6 @@ def _unknown_bug(parameters: Mapping[str, ParameterReport]) -> Diagnosis:
     equation = "bias_gradient" if names[0].endswith(".bias") else "weight_gradient"
     if len(names) > 1:
         equation = "output_delta" if layer == last else "hidden_delta"
-    from verifier.diagnosis.catalogue import BUGS
-
     words, place = BUGS[UNEXPLAINED_ID].words, f"layer {layer}"
     return Diagnosis(
         bug=UNEXPLAINED_ID,
@@ -166,8 +165,6 @@ def _hint(row: Diagnosis, allowed: Allowed) -> str:
         return row.hint if allowed.hint else ""
     if row.node is not None:
         return hint_without_place(row.bug)
-    from verifier.diagnosis.catalogue import BUGS
-
     return BUGS[row.bug].words.hint.format(place="the layer") if row.bug in BUGS else ""
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from reference_impl.problem import Problem
+from verifier.diagnosis.graph_mutation_testing import inspect_graph
 from verifier.diagnosis.mutation_testing import inspect_problem
 from verifier.documents.reading import Claim, question_of
 from verifier.problem.submission import GraphSubmission, Submission
@@ -45,7 +46,5 @@ def inspect(problem: Problem | Claim | Mapping[str, Any]) -> Inspection:
     if isinstance(claim, Submission):
         inspection = inspect_problem(claim.problem, claim.precision, claim.tolerance)
     else:
-        from verifier.diagnosis.graph_mutation_testing import inspect_graph  # deferred: not needed for layers
-
         inspection = inspect_graph(claim.problem, claim.precision, claim.tolerance)
     return replace(inspection, name=claim.name)

@@ -9,6 +9,8 @@ import numpy as np
 
 from reference_impl.network import named
 from reference_impl.problem import Problem
+from verifier.diagnosis.search import diagnose
+from verifier.documents.lowering import judge_layers_jointly
 from verifier.documents.reading import Claim, read_claim
 from verifier.engine.enclosure import enclosed
 from verifier.engine.estimate import Estimate, with_slopes_of
@@ -18,9 +20,11 @@ from verifier.judging.comparison import Comparison, compare, doubt_in, judge_los
 from verifier.judging.consensus import Consensus, consult
 from verifier.judging.fast_path import Accepted, accept_if_correct
 from verifier.judging.statistics import report_parameter, report_summary
+from verifier.judging.subgradients import cautions_of
 from verifier.judging.warnings import cautions, cautions_of_accepted
 from verifier.oracles import ORACLES
 from verifier.oracles.names import JUDGE
+from verifier.pipeline.graphs import judge_graph
 from verifier.pipeline.versions import versions_of
 from verifier.problem.errors import Caution
 from verifier.problem.submission import Submission, as_submitted
@@ -53,8 +57,6 @@ def verify(
     if entries not in ("worst", "all"):
         raise ValueError(f"entries is 'worst' or 'all', got {entries!r}")
     if not isinstance(submission, Submission):
-        from verifier.pipeline.graphs import judge_graph  # which layers need not
-
         return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
     problem = submission.problem
     expected = Expected(problem, oracles) if expectations is None else expectations.of(problem, oracles)
@@ -83,9 +85,6 @@ def verify(
         comparisons = _compare(submission, reference, allowed, consensus)
         at_kinks: tuple[Caution, ...] = ()
         if any(row.subgradient.any() for row in comparisons.values()):
-            from verifier.documents.lowering import judge_layers_jointly  # with every operation of graphs
-            from verifier.judging.subgradients import cautions_of
-
             joint = judge_layers_jointly(submission, allowed.kinks, comparisons)
             comparisons, at_kinks = dict(joint.comparisons), tuple(cautions_of(joint.outcome))
         parameters, evidence = _report_parameters(submission, comparisons, whole_arrays), consensus.evidence
@@ -95,8 +94,6 @@ def verify(
         )
         mistakes = ()
         if diagnosis:
-            from verifier.diagnosis.search import diagnose  # with every rule; what is right needs none
-
             right = {name: estimate.value for name, estimate in reference.items()}
             codes = {caution.code for caution in warnings}
             mistakes = diagnose(problem, trace, comparisons, right, allowed, submission.precision, codes)

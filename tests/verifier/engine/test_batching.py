@@ -14,6 +14,7 @@ from verifier import verify
 from verifier.documents.graph import read_graph
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import gradients_of, values_of
+from verifier.engine.batching import bands_of
 from verifier.engine.graph_rounding import rounding
 from verifier.judging.consensus import consult
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
@@ -92,9 +93,9 @@ def test_its_nodes_are_computed_a_layer_of_them_at_a_time() -> None:
     graph, _ = drawn(1, "tanh")
     problem = read_graph(graph).problem
     assert len(problem.nodes) > 300
-    assert len(problem.bands.all) < 50
+    assert len(bands_of(problem).all) < 50
     known = {name for name, _ in problem.leaves()}
-    for band in problem.bands.all:
+    for band in bands_of(problem).all:
         nodes = [node for node in problem.nodes if node.name in band.names]
         assert all(known.issuperset(node.operands) for node in nodes)
         known.update(band.names)
