@@ -49,8 +49,8 @@ bench: .venv/test
 	for question in judging exhaustive large large_graphs growth command_line throughput soundness graphs diagnosis diagnosis_cost shrinking leaks contract hostility durability load; do $(BIN)/python -m benchmarks.$$question || exit 1; done
 
 docs: .venv/run
-	$(BIN)/python -m verifier.bug_pages docs/bugs
-	$(BIN)/python -m verifier.gallery_pages examples/gallery
+	$(BIN)/python -m verifier.cli.pages docs/bugs
+	$(BIN)/python -m verifier.cli.pages examples/gallery
 
 .venv/run: pyproject.toml constraints.txt
 	@start=$$(date +%s); $(PYTHON) -m venv .venv && $(INSTALL) ".[service]" && \

@@ -1,1 +1,1 @@
-"""The HTTP service: documents in, reports out."""
+"""The HTTP service: a JSON API and web pages."""

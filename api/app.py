@@ -1,4 +1,7 @@
-"""The service: the only place where its parts meet. Nothing is opened or read at import."""
+"""Create the application: the API's routes, the pages, middleware and error handlers.
+
+Nothing is opened or read at import.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,10 +11,14 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import openapi, problems
-from api.observing import Observing, log_as_json
+from api.http import openapi, problems
+from api.http.middleware import (
+    InternalErrorMiddleware,
+    RateLimitMiddleware,
+    RequestLogMiddleware,
+    log_as_json,
+)
 from api.pages import site
-from api.rate_limit_headers import RateLimitHeaders
 from api.routes import (
     assignments,
     batches,
@@ -19,17 +26,15 @@ from api.routes import (
     checks,
     classes,
     evaluate,
-    health,
     operation,
     reports,
     submissions,
 )
 from api.schemas import AssignmentDocument, GradientsDocument, ProblemDocument, SubmissionDocument
+from api.server import on_shutdown_signal
 from api.service import Service
 from api.settings import Settings
-from api.stopping import told_to_stop
-from api.unforeseen import AnswerUnforeseen
-from verifier.memory import keep_freed_memory
+from verifier.engine.threads import keep_freed_memory
 
 _DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
 
@@ -44,7 +49,6 @@ _ROUTES = (
     batches,
     reports,
     catalogue,
-    health,
     operation,
     evaluate,
 )
@@ -54,17 +58,17 @@ _ROUTES = (
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     log_as_json(service.settings.log_level)
-    keep_freed_memory()  # bodies of megabytes come and go
+    keep_freed_memory()  # request bodies have megabytes
     await run_sync(service.start)
     try:
         worker = None
         if service.settings.worker:
-            from api.batches.worker import Worker  # with all that judges batches, where this process does
+            from api.batches.worker import BatchWorker
 
-            worker = Worker(service)
+            worker = BatchWorker(service)
             await run_sync(worker.start)
         try:
-            with told_to_stop(service.stopping.set):
+            with on_shutdown_signal(service.stopping.set):
                 yield
         finally:
             if worker is not None:
@@ -74,7 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(settings: Settings | None = None, service: Service | None = None) -> FastAPI:
-    """Build the application from settings (the environment's where none are given), or around a service."""
+    """Return the application of a service, or of settings; by default those of the environment."""
     app: FastAPI = FastAPIOffline(
         title="GradJury",
         version=version("gradjury"),
@@ -84,13 +88,13 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         redirect_slashes=False,
         responses=problems.documented(500),
     )
-    app.add_middleware(AnswerUnforeseen)
-    app.add_middleware(RateLimitHeaders)
+    app.add_middleware(InternalErrorMiddleware)
+    app.add_middleware(RateLimitMiddleware)
     app.state.service = service or Service(settings or Settings())
     problems.install(app)
-    app.add_middleware(Observing, metrics=app.state.service.metrics)
-    for routes in _ROUTES:
-        app.include_router(routes.router)
+    app.add_middleware(RequestLogMiddleware, metrics=app.state.service.metrics)
+    for module in _ROUTES:
+        app.include_router(module.router)
     openapi.install(app, SubmissionDocument, AssignmentDocument, GradientsDocument, ProblemDocument)
 
     site.install(app)

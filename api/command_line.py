@@ -1,15 +1,40 @@
-"""The whole command line: the verifier's commands, and those of the service."""
+"""The command line: the verifier's commands, and those of the service.
 
+A command imports its modules when it runs: importing the numerics takes half a second, and the service needs
+optional packages, so that a missing one can be named.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from csv import writer
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from api import token_commands
-from api.refusing import refuse, refuse_missing
-from verifier import cli
+from verifier.cli import main as cli
+from verifier.report.verdict import ExitStatus
 
-cli.app.add_typer(token_commands.app, name="token")
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from api.storage.records import Token
+    from api.storage.repository import Repository
+
+_token_commands = typer.Typer(
+    no_args_is_help=True, help="Make, list and revoke the tokens of the HTTP service."
+)
+cli.app.add_typer(_token_commands, name="token")
+
+_TokenDatabase = Annotated[
+    str | None, typer.Option(help="sqlite:///FILE or postgresql://…; GRADJURY_DATABASE_URL otherwise.")
+]
+
+
+def main() -> None:
+    """Run the command line. An unexpected error is printed in one line, with exit status 4."""
+    cli.main()
 
 
 @cli.app.command()
@@ -30,9 +55,9 @@ def serve(
 ) -> None:
     """Run the HTTP service until interrupted."""
     try:
-        from api.serving import run_service
+        from api.server import run_service
     except ModuleNotFoundError as error:
-        refuse_missing(error)
+        _refuse_missing(error)
     run_service(host, port, workers, database_url, worker)
 
 
@@ -47,16 +72,16 @@ def worker(
     try:
         from sqlalchemy.exc import OperationalError
 
-        from api.batches.worker_process import run_worker
+        from api.batches.worker import run_batch_worker
         from api.storage.database import UnusableDatabaseError
     except ModuleNotFoundError as error:
-        refuse_missing(error)
+        _refuse_missing(error)
     try:
-        run_worker(name, database_url)
+        run_batch_worker(name, database_url)
     except UnusableDatabaseError as error:
-        refuse(str(error))
+        _refuse(str(error))
     except OperationalError as error:
-        refuse(f"the database cannot be used: {error.orig}")
+        _refuse(f"the database cannot be used: {error.orig}")
 
 
 @cli.app.command(name="verify-report")
@@ -70,12 +95,151 @@ def verify_report(
     Exit status: 0 it holds, 1 it does not, 2 a file cannot be read.
     """
     try:
-        from api.report_verification import verify_files
+        from api.signing import UnverifiedError, verify_signature
     except ModuleNotFoundError as error:
-        refuse_missing(error)
-    raise typer.Exit(int(verify_files(file, keys, output)))
+        _refuse_missing(error)
+    from verifier.documents.json import parse
+    from verifier.problem.errors import MalformedSubmission
+    from verifier.report.wording import one_line
+
+    try:
+        signed, key_set = file.read_bytes(), parse(keys.read_bytes())
+    except OSError as error:
+        _refuse(one_line(f"{error.filename}: expected a file that can be read ({error.strerror})"))
+    except MalformedSubmission as error:
+        _refuse(one_line(f"{keys}: {error}"))
+    try:
+        verified = verify_signature(signed, key_set)
+        document = parse(verified.document)
+    except (UnverifiedError, MalformedSubmission) as error:
+        typer.echo(one_line(f"{file}: {error}"), err=True)
+        raise typer.Exit(int(ExitStatus.INCORRECT)) from None
+    if output is not None:
+        try:
+            output.write_bytes(verified.document + b"\n")
+        except OSError as error:
+            _refuse(one_line(f"{output}: expected a file that can be written ({error.strerror})"))
+    name = document.get("name") or "report"
+    claims = "".join(f"\n  {one_line(f'{key}: {value}')}" for key, value in sorted(verified.claims.items()))
+    sys.stdout.write(f"the signature of {verified.key_id} holds: {name}, {document['verdict']}{claims}\n")
 
 
-def main() -> None:
-    """Run the command line; an unforeseen error is one line and exit status 4."""
-    cli.main()
+@_token_commands.command(name="create")
+def create_tokens(
+    role: Annotated[str, typer.Option(help="grader, student or ci.")],
+    subject: Annotated[str | None, typer.Option(help="Who holds it: the student, or the grader.")] = None,
+    subjects: Annotated[
+        Path | None, typer.Option(help="A file of names, one a line: prints CSV of name and token.")
+    ] = None,
+    assignment: Annotated[
+        list[str] | None, typer.Option(help="Id of an assignment that it opens; repeat for several.")
+    ] = None,
+    expires: Annotated[str | None, typer.Option(help="Lifetime such as 30d, 12h, 8w; else for good.")] = None,
+    database_url: _TokenDatabase = None,
+) -> None:
+    """Make a token and print it, this once: only a digest is kept."""
+    if (subject is None) == (subjects is None):
+        _refuse("expected one of --subject NAME and --subjects FILE")
+    with _open_repository(database_url) as repository:
+        from api.service import utc_now
+        from api.services.tokens import issue, read_token_request
+        from verifier.problem.errors import MalformedSubmission
+
+        names = [subject] if subject is not None else _read_names(subjects)
+        try:
+            request = read_token_request(repository.assignments, role, names, assignment or [], expires)
+        except MalformedSubmission as error:
+            _refuse(str(error))
+        rows = writer(sys.stdout, lineterminator="\n")
+        if subjects is not None:
+            rows.writerow(("name", "token"))
+        for name in request.subjects:
+            _, text = issue(
+                repository.tokens, request.role, name, request.assignments, utc_now(), request.lifetime
+            )
+            rows.writerow((text,) if subjects is None else (_quote_formula(name), text))
+
+
+@_token_commands.command(name="list")
+def list_tokens(database_url: _TokenDatabase = None) -> None:
+    """List all tokens, one a line: id, role, subject, state, when made, what it opens."""
+    with _open_repository(database_url) as repository:
+        from api.service import utc_now
+
+        moment = utc_now()
+        for token in repository.tokens.list():
+            made, opens = f"{token.created:%Y-%m-%d}", ",".join(sorted(token.assignments)) or "-"
+            state = _token_state(token, moment)
+            typer.echo(f"{token.id}  {token.role:7}  {state:18}  made {made}  {token.subject}  {opens}")
+
+
+@_token_commands.command(name="revoke")
+def revoke_token(
+    token_id: Annotated[str, typer.Argument(help="As `token list` shows it; the token's own middle part.")],
+    database_url: _TokenDatabase = None,
+) -> None:
+    """Revoke a token: it opens nothing from now on."""
+    with _open_repository(database_url) as repository:
+        from api.service import utc_now
+
+        if "\0" in token_id or not repository.tokens.revoke(token_id, utc_now()):
+            _refuse(f"expected the id of a token, as gradjury token list shows it, got {token_id[:60]!r}")
+
+
+def _refuse(message: str) -> NoReturn:
+    """Print a message to stderr and exit with status 2."""
+    typer.echo(message, err=True)
+    raise typer.Exit(int(ExitStatus.MALFORMED))
+
+
+def _refuse_missing(error: ModuleNotFoundError) -> NoReturn:
+    _refuse(
+        f"the service needs packages that are not installed ({error.name}): pip install 'gradjury[service]'"
+    )
+
+
+@contextmanager
+def _open_repository(url: str | None) -> "Iterator[Repository]":
+    try:
+        from pydantic import ValidationError
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from api.settings import Settings
+        from api.storage.database import UnusableDatabaseError, open_repository
+    except ModuleNotFoundError as error:
+        _refuse_missing(error)
+    try:
+        repository = open_repository(url if url is not None else Settings().database_url)
+    except ValidationError as error:
+        names = ", ".join("GRADJURY_" + str(item["loc"][0]).upper() for item in error.errors())
+        _refuse(f"not a value that it may have: {names}")
+    except UnusableDatabaseError as error:
+        _refuse(str(error))
+    except SQLAlchemyError as error:  # its message may hold the password
+        _refuse(f"the database cannot be opened ({type(error).__name__}); see --database-url")
+    try:
+        yield repository
+    finally:
+        repository.close()
+
+
+def _read_names(file: Path | None) -> list[str]:
+    assert file is not None
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        _refuse(f"{file}: {getattr(error, 'strerror', None) or 'expected UTF-8 text, a name a line'}")
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _quote_formula(name: str) -> str:
+    """Quote a name that a spreadsheet would compute."""
+    return f"'{name}" if name[:1] in tuple("=+-@") else name
+
+
+def _token_state(token: "Token", moment: "datetime") -> str:
+    if token.revoked is not None:
+        return "revoked"
+    if token.expires is None:
+        return "valid"
+    return f"{'until' if token.valid_at(moment) else 'expired'} {token.expires:%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""What Prometheus is told: requests, verdicts, bugs, dissenting oracles, latencies. Never a student."""
+"""Prometheus metrics: requests, verdicts, bugs, dissenting oracles and latencies. None names a student."""
 
 import os
 from collections.abc import Iterator
@@ -16,26 +16,26 @@ from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from api.judging.task import Judged, Outcome, Refused
+from api.workers.protocol import Judged, Outcome, Refused
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
-_PUBLIC = ("gradjury_request_seconds",)
-_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_PUBLIC_METRICS = ("gradjury_request_seconds",)
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
-class _Public(Collector):
-    """What anybody may be told: the rest, asked before and after a submission, tells its verdict and time."""
+class _PublicMetrics(Collector):
+    """Metrics without those of judging. Read before and after a submission, those reveal its verdict."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
     def collect(self) -> Iterator[Metric]:
-        return (family for family in self._registry.collect() if family.name in _PUBLIC)
+        return (family for family in self._registry.collect() if family.name in _PUBLIC_METRICS)
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """One process's counters; with PROMETHEUS_MULTIPROC_DIR set, all processes' are given together."""
+    """The metrics of one process. With PROMETHEUS_MULTIPROC_DIR, `text` adds up those of all processes."""
 
     registry: CollectorRegistry
     requests: Histogram
@@ -46,8 +46,8 @@ class Metrics:
     dissents: Counter
     waiting: Gauge
 
-    def judged(self, outcome: Outcome) -> None:
-        """Count what became of a submission."""
+    def count_outcome(self, outcome: Outcome) -> None:
+        """Count the outcome of a submission."""
         if not isinstance(outcome, Judged):
             self.refusals.labels("malformed" if isinstance(outcome, Refused) else "stopped").inc()
             return
@@ -60,13 +60,13 @@ class Metrics:
             if agrees is False:
                 self.dissents.labels(oracle).inc()
 
-    def text(self, *, of_judging: bool = True) -> bytes:
-        """Give everything in Prometheus's format, or only what tells nothing of how anything was judged."""
+    def text(self, *, include_judging: bool = True) -> bytes:
+        """Return the metrics in Prometheus's text format."""
         registry = self.registry
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry if of_judging else _Public(registry))
+        return generate_latest(registry if include_judging else _PublicMetrics(registry))
 
 
 def new_metrics() -> Metrics:
@@ -77,11 +77,11 @@ def new_metrics() -> Metrics:
             "gradjury_request_seconds",
             "Requests, by route, method and status",
             ("route", "method", "status"),
-            buckets=_SECONDS,
+            buckets=_BUCKETS,
             registry=registry,
         ),
         Histogram(
-            "gradjury_judging_seconds", "Judging of one submission", buckets=_SECONDS, registry=registry
+            "gradjury_judging_seconds", "Judging of one submission", buckets=_BUCKETS, registry=registry
         ),
         Counter("gradjury_verdicts", "Submissions judged, by verdict", ("verdict",), registry=registry),
         Counter("gradjury_refusals", "Submissions not judged, by reason", ("reason",), registry=registry),

@@ -1,25 +1,46 @@
-"""Stored reports in any format."""
+"""Reports in every export format, by media type."""
 
-from api.media_types import JSON, MEDIA_TYPES
-from verifier.documents.json_text import parse
-from verifier.documents.report_reading import read_report
-from verifier.report import Report
-from verifier.report_page import fragment
-from verifier.sourced import Sourced
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from verifier.documents.json import parse
+from verifier.exporters import EXPORTERS, Exporter
+from verifier.exporters.page import fragment
+from verifier.report.outcome import Sourced
+from verifier.report.reading import read_report
+from verifier.report.report import Report
+
+JSON = "application/json"
 
 
-def rendered(document: bytes, media_type: str) -> bytes:
-    """Render a report's JSON document; JSON itself is given as it was stored."""
+def _by_media_type() -> dict[str, Exporter]:
+    exporters: dict[str, Exporter] = {}
+    for exporter in EXPORTERS.values():
+        for name in (exporter.media_type, *exporter.aliases):
+            exporters.setdefault(name, exporter)  # formats may share a media type: the first one counts
+    return exporters
+
+
+MEDIA_TYPES: Mapping[str, Exporter] = MappingProxyType(_by_media_type())
+
+
+def render(report: Report, media_type: str) -> bytes:
+    """Return a report in the format of a media type."""
+    return (MEDIA_TYPES[media_type].export(report) + "\n").encode()
+
+
+def render_stored(document: bytes, media_type: str) -> bytes:
+    """Return a stored JSON report in the format of a media type; JSON is returned as it was stored."""
     if media_type == JSON:
         return document
-    return (MEDIA_TYPES[media_type].export(read_report(parse(document))) + "\n").encode()
+    return render(read_report(parse(document)), media_type)
 
 
-def section(report: Report) -> str:
-    """Render a report as a section of a web page."""
+def render_section(report: Report) -> str:
+    """Return a report as a section of a web page."""
     return fragment(Sourced("", report))
 
 
-def stored_section(document: bytes) -> str:
-    """Render a stored report's JSON document, which has its worst entries alone, as a section of a page."""
-    return section(read_report(parse(document)))
+def render_stored_section(document: bytes) -> str:
+    """Return a stored JSON report as a section of a web page. It lists only the worst entries."""
+    return render_section(read_report(parse(document)))

@@ -1,12 +1,12 @@
-"""The contract's documents as the OpenAPI page shows them. Reading and judging them is the verifier's."""
+"""Models of the JSON documents. Their docstrings are descriptions in the OpenAPI document."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from verifier.examples import example_document
-from verifier.graphs.operations import OPERATIONS
-from verifier.graphs.planted import PLANTED_MISTAKES
+from verifier.engine.operations import OPERATIONS
+from verifier.examples.graphs import PLANTED_MISTAKES
+from verifier.examples.layers import example_document
 
 Precision = Literal["float64", "float32", "float16", "bfloat16"]
 Numbers = list[float | str] | list[list[float | str]]

@@ -1,4 +1,4 @@
-"""What a running service holds: settings, storage, the judging processes, the time."""
+"""The state of a running service: settings, storage, worker pool, metrics and clock."""
 
 import re
 from collections.abc import Callable
@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from secrets import token_bytes, token_hex
 from threading import Event, Lock
 
-from api.batches.work_queue import WorkQueue
-from api.judging.pool import JudgingPool, Limits
+from api.http.rate_limits import RateLimits
 from api.metrics import new_metrics
-from api.rate_limits import RateLimits
 from api.settings import Settings
 from api.signing import Signer
 from api.storage.database import open_repository
 from api.storage.repository import Repository
+from api.storage.work_queue import WorkQueue
+from api.workers.pool import Limits, WorkerPool
 
-_INSTANCES, _SIGNING = "instances", "signing"  # names of secrets
+_INSTANCE_SECRET, _SIGNING_SECRET = "instances", "signing"  # names in the storage
 _SECRET_BYTES = 32
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,40}")
 
@@ -25,26 +25,26 @@ def utc_now() -> datetime:
 
 
 def new_id() -> str:
-    """Give an id that nobody can guess."""
+    """Return a random id that cannot be guessed."""
     return token_hex(16)
 
 
 def is_id(text: str) -> bool:
-    """Whether a text of a client's can be an id, so that storage may be asked for it."""
+    """True if a text of a client has the form of an id. No other text is looked up in the storage."""
     return _ID.fullmatch(text) is not None
 
 
 class Service:
-    """Storage is opened, and processes are started, when they are first asked for, or by `start`."""
+    """Everything that requests share. Storage and processes are opened by `start`, or at their first use."""
 
     def __init__(self, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
         self.now = now
-        self.pool = JudgingPool(
+        self.pool = WorkerPool(
             settings.processes, Limits(settings.seconds_each, settings.memory_each, settings.most_waiting)
         )
         self.metrics = new_metrics()
-        self.stopping = Event()  # set when the process is told to end: long answers end then
+        self.stopping = Event()  # set on shutdown, so that event streams end
         self.rate_limits = RateLimits(settings)
         self._lock = Lock()
         self._repository: Repository | None = None
@@ -52,7 +52,7 @@ class Service:
 
     @property
     def repository(self) -> Repository:
-        """The storage. Raises: UnusableDatabaseError, and what the database raises, at the first use."""
+        """The storage. Its first use can raise UnusableDatabaseError, or the database's own error."""
         with self._lock:
             if self._repository is None:
                 self._repository = open_repository(self.settings.database_url)
@@ -60,27 +60,27 @@ class Service:
 
     @property
     def queue(self) -> WorkQueue:
-        """Where batches are put in line. Raises: what the database raises."""
+        """The work queue of batches. Its first use can raise the database's error."""
         with self._lock:
             if self._queue is None:
                 self._queue = WorkQueue(self.settings.database_url)
             return self._queue
 
     def instance_secret(self) -> bytes:
-        """Give what per-student numbers are drawn from, the same in all processes and for good."""
-        return self.repository.secrets.secret(_INSTANCES, token_bytes(_SECRET_BYTES))
+        """Return the secret from which per-student numbers are drawn. It never changes."""
+        return self.repository.secrets.get_or_create(_INSTANCE_SECRET, token_bytes(_SECRET_BYTES))
 
     def signer(self) -> Signer:
-        """Give what signs reports, with the same key in all processes and for good."""
-        return Signer(self.repository.secrets.secret(_SIGNING, token_bytes(_SECRET_BYTES)))
+        """Return the signer of reports. Its key never changes."""
+        return Signer(self.repository.secrets.get_or_create(_SIGNING_SECRET, token_bytes(_SECRET_BYTES)))
 
     def start(self) -> None:
-        """Open and start everything, so that what is wrong shows at the start and no request waits."""
+        """Open the storage and start the worker pool, so that errors show at start and no request waits."""
         self.repository.check()
         self.pool.warm_up()
 
     def stop(self) -> None:
-        """Stop the processes and close the storage; requests must have been answered."""
+        """Stop the processes and close the storage, after all requests have been answered."""
         self.pool.stop()
         with self._lock:
             if self._queue is not None:

@@ -1,4 +1,4 @@
-"""Settings of the service, each from the environment variable of its name with the prefix GRADJURY_."""
+"""Settings of the service, read from environment variables: GRADJURY_ and the name in capitals."""
 
 import os
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from verifier.documents.bounds import Bounds
+from verifier.documents.json import Bounds
 
 
 def _cores() -> int:
@@ -14,23 +14,25 @@ def _cores() -> int:
 
 
 class Settings(BaseSettings):
-    """database_url: sqlite:///FILE or postgresql://…; brought up to date when the service starts.
+    """Settings of the service.
 
-    largest_body: bytes of one request. largest_inflated: bytes that an npz may inflate to.
-    most_arrays, most_numbers, most_layers, most_nodes: of one document.
-    deepest: its lists and objects within others.
-    tolerance: the preset that every check is judged by, whatever its document says; empty for the document's.
-    An assignment's own stays.
-    oracles: names separated by commas; empty for all.
-    open_checks: whether checks, and metrics of judging, need no token; else a grader's or ci's, since they
-    tell what assignments hide from students.
-    processes: that judge. seconds_each, memory_each: what one submission may take, in seconds and bytes.
-    answer_grid: seconds; students are answered at multiples of it, so that the time of judging tells little.
-    most_waiting: submissions that may wait to be judged. log_level: from which on lines are logged.
-    largest_batch: bytes of a batch's body, and of what its zip inflates to. most_in_batch: its submissions.
-    worker: whether this process judges batches too; `gradjury serve` says yes, unless with --no-worker.
-    checks_per_minute, submissions_per_minute, requests_per_minute: of one token, or one address without;
-    refused_per_minute: bad tokens from one address.
+    database_url: sqlite:///FILE or postgresql://…. Its tables are migrated when the service starts.
+    largest_body: bytes of a request. largest_inflated: bytes of an inflated npz.
+    most_arrays, most_numbers, most_layers, most_nodes: limits on one document.
+    deepest: levels of nested lists and objects in a document.
+    tolerance: the preset that replaces the tolerance of every checked document, but not of assignments; empty
+    to keep the document's.
+    oracles: names, separated by commas; empty for all.
+    open_checks: checks, and metrics of judging, need no token. Otherwise they need one of a grader or of ci,
+    because they reveal what assignments hide from students.
+    processes: number of worker processes. seconds_each, memory_each: limits on one submission, in seconds and
+    bytes.
+    answer_grid: seconds. Students are answered at multiples of it, so that the time reveals little.
+    most_waiting: submissions that may wait. log_level: the lowest level that is logged.
+    largest_batch: bytes of a batch's body, and of its inflated zip. most_in_batch: its submissions.
+    worker: whether this process judges batches, too. `gradjury serve` sets it, unless with --no-worker.
+    checks_per_minute, submissions_per_minute, requests_per_minute: limits per token, or per address.
+    refused_per_minute: requests with an invalid token per address.
     """
 
     model_config = SettingsConfigDict(env_prefix="GRADJURY_", frozen=True)
@@ -62,7 +64,7 @@ class Settings(BaseSettings):
 
     @property
     def bounds(self) -> Bounds:
-        """How large a document may be, whatever its format."""
+        """Limits on the size of a document in any format."""
         return Bounds(
             inflated=self.largest_inflated,
             arrays=self.most_arrays,
@@ -74,10 +76,10 @@ class Settings(BaseSettings):
 
     @property
     def preset(self) -> str | None:
-        """The tolerance that replaces a document's own; None where that counts."""
+        """The tolerance that replaces a document's own; None to keep that."""
         return self.tolerance or None
 
     @property
     def oracle_names(self) -> tuple[str, ...] | None:
-        """The oracles to ask; None for all of them."""
+        """Names of the oracles; None for all."""
         return tuple(name.strip() for name in self.oracles.split(",")) if self.oracles else None

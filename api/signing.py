@@ -1,4 +1,4 @@
-"""Reports signed with Ed25519 as JSON Web Signatures (RFC 7515, 8037): anybody can check them offline."""
+"""Sign reports with Ed25519 as JSON Web Signatures (RFC 7515, RFC 8037), and verify them offline."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -18,12 +18,12 @@ _ALGORITHM = "EdDSA"
 
 
 class UnverifiedError(Exception):
-    """A signature that does not prove what it claims; the message says why."""
+    """An invalid signature. The message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """A report's bytes, proved to be those that the service of `key_id` signed, and what it said of them."""
+class VerifiedReport:
+    """The JSON of a report whose signature is valid, and the claims in its header."""
 
     document: bytes
     key_id: str
@@ -32,25 +32,25 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """seed: the private key's 32 bytes."""
+    """A private key. seed: its 32 bytes."""
 
     seed: bytes
 
     def sign(self, document: bytes, claims: Mapping[str, str]) -> bytes:
-        """Give the compact form; the claims stand in the protected header."""
+        """Return a document as a JWS in compact form. The claims are in its protected header."""
         key = Ed25519PrivateKey.from_private_bytes(self.seed)
         headers = {"kid": _key_id(key.public_key()), "cty": "application/json", **claims}
         return PyJWS().encode(document, key, _ALGORITHM, headers).encode()
 
     def key_set(self) -> dict[str, Any]:
-        """Give the public key as a JSON Web Key Set."""
+        """Return the public key as a JSON Web Key Set."""
         public = Ed25519PrivateKey.from_private_bytes(self.seed).public_key()
         key = json.loads(OKPAlgorithm.to_jwk(public))
         return {"keys": [{**key, "kid": _key_id(public), "alg": _ALGORITHM, "use": "sig"}]}
 
 
-def verify_signature(signed: bytes, key_set: Any) -> Signed:
-    """Check a signed report against a key set. Raises: UnverifiedError."""
+def verify_signature(signed: bytes, key_set: Any) -> VerifiedReport:
+    """Return a signed report if a key of the set has signed it, else raise UnverifiedError."""
     jws = PyJWS(algorithms=[_ALGORITHM])
     try:
         header = jws.get_unverified_header(signed.strip())
@@ -62,7 +62,7 @@ def verify_signature(signed: bytes, key_set: Any) -> Signed:
     except (PyJWTError, InvalidKeyError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise UnverifiedError(f"the signature does not hold: {error}") from None
     claims = {name: str(value) for name, value in header.items() if name not in ("alg", "typ", "kid", "cty")}
-    return Signed(document, header["kid"], claims)
+    return VerifiedReport(document, header["kid"], claims)
 
 
 def _key_id(public: Ed25519PublicKey) -> str:

@@ -1,9 +1,9 @@
-"""What `gradjury check` takes, from start to exit: one small file, and a thousand.
+"""Measure the run time of `gradjury check` for one small file and for a thousand files.
 
     python -m benchmarks.command_line
 
-Peers of the same run: `python -c "import torch"`, `python -c "import numpy"`. Of a thousand files the time
-after imports is that of a thousand less that of two, each in as many processes; both run with -j 2.
+The peers are `python -c "import torch"` and `python -c "import numpy"` in the same run. For a thousand files,
+the time after imports is estimated as the difference to the time for two files; both use two processes.
 """
 
 import json
@@ -23,9 +23,10 @@ WITHOUT_TORCH = ("--oracles", "backpropagation,finite_differences")
 
 
 def seconds(*command: str) -> float:
+    """Return the run time of a command that must succeed."""
     started = perf_counter()
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-    assert done.returncode == 0, done.stderr.decode()
+    completed = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    assert completed.returncode == 0, completed.stderr.decode()
     return perf_counter() - started
 
 
@@ -35,10 +36,10 @@ def main() -> None:
         folder = Path(name)
         few, many = folder / "few", folder / "many"
         text = json.dumps(plain(document([4, 8, 3], 8)))
-        for place, count in ((few, 2), (many, FILES)):
-            place.mkdir()
+        for directory, count in ((few, 2), (many, FILES)):
+            directory.mkdir()
             for index in range(count):
-                (place / f"{index:04}.json").write_text(text)
+                (directory / f"{index:04}.json").write_text(text)
         one = str(few / "0000.json")
         commands = {
             "import numpy": (sys.executable, "-c", "import numpy"),
@@ -48,15 +49,16 @@ def main() -> None:
             "check two files, -j 2": (gradjury, "check", str(few), "-j", "2"),
             f"check {FILES} files, -j 2": (gradjury, "check", str(many), "-j", "2"),
         }
-        taken: dict[str, list[float]] = {label: [] for label in commands}
+        times_by_command: dict[str, list[float]] = {label: [] for label in commands}
         for _ in range(ROUNDS):
             for label, command in commands.items():
-                taken[label].append(seconds(*command))
-        middle = {label: median(own) for label, own in taken.items()}
-        for label, own in middle.items():
-            print(f"{label:28} {own:6.2f} s   ({min(taken[label]):.2f} to {max(taken[label]):.2f})")
-        print(f"one file: {middle['check one file'] / middle['import torch']:.2f} x import torch")
-        after = middle[f"check {FILES} files, -j 2"] - middle["check two files, -j 2"]
+                times_by_command[label].append(seconds(*command))
+        medians = {label: median(times) for label, times in times_by_command.items()}
+        for label, time in medians.items():
+            shortest, longest = min(times_by_command[label]), max(times_by_command[label])
+            print(f"{label:28} {time:6.2f} s   ({shortest:.2f} to {longest:.2f})")
+        print(f"one file: {medians['check one file'] / medians['import torch']:.2f} x import torch")
+        after = medians[f"check {FILES} files, -j 2"] - medians["check two files, -j 2"]
         print(f"{FILES} files after imports: {after:.2f} s on {len(os.sched_getaffinity(0))} cores")
 
 

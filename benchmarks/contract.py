@@ -1,9 +1,9 @@
-"""Whether the service keeps to its own OpenAPI document, asked by schemathesis with tokens of every role.
+"""Check with schemathesis that the service conforms to its OpenAPI document, for tokens of every role.
 
     python -m benchmarks.contract [EXAMPLES]
 
-Requests that fit the document and requests that do not, with ids that exist and that do not: no answer may be
-an error of the service, have a status or a media type that the document does not name, or break its schema.
+Valid and invalid requests are sent, with existing and with unknown ids. No response may be a server error,
+have an undocumented status or media type, or violate its schema.
 """
 
 import sys
@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from benchmarks.running import Running, ask, running
+from benchmarks.support.service import Running, ask, running
 
 CHECKS = [
     not_a_server_error,
@@ -41,31 +41,35 @@ _BINARY = (
 
 
 @schemathesis.serializer(*_BINARY)
-def _as_it_is(context: Any, value: Any) -> Any:
+def _unserialized(context: Any, value: Any) -> Any:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def hold(service: Running, role: str, examples: int) -> Counter[tuple[str, int]]:
-    """Ask each operation so often in each way; count what it answered. Raises when it breaks."""
+    """Send requests to each operation and return the number of responses by operation and status.
+
+    examples: requests per operation, mode and kind of ids.
+    Raises: an exception of schemathesis for a response that violates the document.
+    """
     _, _, document = ask(service.port, "GET", "/openapi.json", {})
     schema = openapi.from_dict(document)
     schema.config.update(base_url=service.url)
-    answers: Counter[tuple[str, int]] = Counter()
-    for found in schema.get_all_operations():
-        operation = found.ok()
+    responses: Counter[tuple[str, int]] = Counter()
+    for result in schema.get_all_operations():
+        operation = result.ok()
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             for ids in (service.ids, {}):
-                _hold_one(operation, mode, service.tokens[role], ids, examples, answers)
-    return answers
+                _check_operation(operation, mode, service.tokens[role], ids, examples, responses)
+    return responses
 
 
-def _hold_one(
+def _check_operation(
     operation: Any,
     mode: GenerationMode,
     token: Mapping[str, str],
     ids: Mapping[str, str],
     examples: int,
-    answers: Counter[tuple[str, int]],
+    responses: Counter[tuple[str, int]],
 ) -> None:
     @seed(0)
     @settings(
@@ -77,17 +81,17 @@ def _hold_one(
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def holds(case: Any) -> None:
-        known = {name: ids[name] for name in case.path_parameters or {} if name in ids}
-        case.path_parameters = {**(case.path_parameters or {}), **known}
+        existing = {name: ids[name] for name in case.path_parameters or {} if name in ids}
+        case.path_parameters = {**(case.path_parameters or {}), **existing}
         case.headers = {k: v for k, v in (case.headers or {}).items() if k.lower() != "authorization"}
         response = case.call(headers=dict(token), timeout=60)
-        answers[operation.definition.raw["operationId"], response.status_code] += 1
+        responses[operation.definition.raw["operationId"], response.status_code] += 1
         case.validate_response(response, checks=CHECKS, headers=dict(token))
 
     try:
         holds()
     except Exception as error:
-        if type(error).__name__ != "Unsatisfiable":  # an operation that takes nothing cannot be asked wrongly
+        if type(error).__name__ != "Unsatisfiable":  # an operation without input has no invalid requests
             raise
 
 

@@ -1,10 +1,11 @@
-"""Is the bug named that was made? Seeded; prints its tables and every failure. The tests run a slice.
+"""Measure how often the diagnosis names the right bug.
 
 python -m benchmarks.diagnosis                          all of it
 python -m benchmarks.diagnosis --part single --size 40  forty cases a bug
 python -m benchmarks.diagnosis --part single --bug bias-zero --from 17 --size 1   one case again
 
-The part `scikit-learn` needs that package, which the test dependencies have.
+The benchmark is seeded and prints its tables and every failure. The tests run a part of it.
+The part `scikit-learn` requires that package, which is a test dependency.
 """
 
 import argparse
@@ -17,10 +18,10 @@ from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.buggy_students import STUDENTS
-from benchmarks.diagnosing import pairs, right, scikit_learn, single, speed, tables, unknown
-from benchmarks.diagnosing.outcome import PROVENANCE
-from benchmarks.uncatalogued import MUTATIONS
+from benchmarks.support.buggy_students import STUDENTS
+from benchmarks.support.diagnosing import pairs, right, scikit_learn, single, speed, tables, unknown
+from benchmarks.support.diagnosing.outcome import PROVENANCE
+from benchmarks.support.uncatalogued import MUTATIONS
 
 TITLES = {
     "single": "one bug in one problem, float64",
@@ -37,9 +38,9 @@ def in_parallel(work: Callable, items: Iterable) -> list:
 
 
 def print_single(manner: str, seeds: range, bugs: list[str]) -> None:
-    asked = [bug for bug in bugs if bug in single.MANNERS[manner].students]
-    asked = [bug for bug in asked if manner != "float32" or bug not in PROVENANCE]
-    work = [(bug, seed, manner) for bug in asked for seed in seeds]
+    bugs = [bug for bug in bugs if bug in single.MANNERS[manner].students]
+    bugs = [bug for bug in bugs if manner != "float32" or bug not in PROVENANCE]
+    work = [(bug, seed, manner) for bug in bugs for seed in seeds]
     tables.print_bugs(TITLES[manner], in_parallel(single.measure, work))
 
 
@@ -54,13 +55,15 @@ def print_unknown(seeds: range, bugs: list[str]) -> None:
 
 def print_correct(seeds: range, bugs: list[str]) -> None:
     results = [row for results in in_parallel(right.measure, seeds) for row in results]
-    counts = Counter((precision, verdict, bool(said)) for precision, _, verdict, said in results)
+    counts = Counter(
+        (precision, verdict, bool(diagnosed_bugs)) for precision, _, verdict, diagnosed_bugs in results
+    )
     print(f"\n{len(results)} right submissions of {len(seeds)} random problems: is anything diagnosed?")
     for (precision, verdict, diagnosed), count in sorted(counts.items()):
         print(f"  {precision:9} {verdict:10} {'diagnosed *' if diagnosed else 'nothing':12} {count:6}")
-    for precision, who, verdict, said in results:
-        if said:
-            print(f"  {precision}, {who}: {verdict}, {', '.join(said)}")
+    for precision, program, verdict, diagnosed_bugs in results:
+        if diagnosed_bugs:
+            print(f"  {precision}, {program}: {verdict}, {', '.join(diagnosed_bugs)}")
 
 
 def print_scikit_learn(seeds: range, bugs: list[str]) -> None:
@@ -70,11 +73,11 @@ def print_scikit_learn(seeds: range, bugs: list[str]) -> None:
 
 
 def print_speed(seeds: range, bugs: list[str]) -> None:
-    found = speed.measure(len(seeds))
-    judging = found["right"][0]
+    measurements = speed.measure(len(seeds))
+    judging = measurements["right"][0]
     print("\n784-128-64-10, N = 32: verify in milliseconds, and its diagnosis over its judging (target 10)")
-    for text, (time, said) in found.items():
-        print(f"  {text:34} {time:8.1f} ms {(time - judging) / judging:6.2f}  {said or 'nothing'}")
+    for text, (time, diagnosis) in measurements.items():
+        print(f"  {text:34} {time:8.1f} ms {(time - judging) / judging:6.2f}  {diagnosis or 'nothing'}")
 
 
 PARTS: dict[str, tuple[Callable[[range, list[str]], None], int]] = {

@@ -1,9 +1,10 @@
-"""What a diagnosis costs at worst: submissions made to keep the search busy, seeded.
+"""Measure the worst-case time of the diagnosis on submissions that make the search expensive.
 
     python -m benchmarks.diagnosis_cost --size 300
 
-Prints the dearest of them: seconds of judging, seconds of the diagnosis beside it (of one processor), and
-their ratio; first, which share they are of 30 times the judging and a second, which none should go beyond.
+For the most expensive submissions, the benchmark prints the processor time of judging and of the diagnosis,
+their ratio, and the share of the allowed time, which is 30 times the judging time plus one second. The
+benchmark is seeded.
 """
 
 import argparse
@@ -16,13 +17,13 @@ from time import process_time
 
 import numpy as np
 
-from benchmarks.buggy_students import Wish
-from benchmarks.diagnosing.said import submission
-from benchmarks.drawing import LOSSES_ON
-from benchmarks.general_position import HIDDEN, Cell, draw
+from benchmarks.support.buggy_students import Wish
+from benchmarks.support.diagnosing.summary import submission
+from benchmarks.support.general_position import HIDDEN, Cell, draw
+from benchmarks.support.random_problems import LOSSES_ON
 from reference_impl import Problem, backpropagate, named
 from verifier import verify
-from verifier.submission import Submission
+from verifier.problem.submission import Submission
 
 TIMES_JUDGING = 30.0
 SECONDS = 1.0
@@ -36,45 +37,45 @@ Spoiling = Callable[[np.random.Generator, Gradients], Gradients]
 
 
 def _noise(rng: np.random.Generator, right: Gradients) -> Gradients:
-    return {name: rng.normal(size=own.shape) for name, own in right.items()}
+    return {name: rng.normal(size=array.shape) for name, array in right.items()}
 
 
 def _noisy(rng: np.random.Generator, right: Gradients) -> Gradients:
-    return {name: own * (1.0 + 0.1 * rng.normal(size=own.shape)) for name, own in right.items()}
+    return {name: array * (1.0 + 0.1 * rng.normal(size=array.shape)) for name, array in right.items()}
 
 
 def _factor_each(rng: np.random.Generator, right: Gradients) -> Gradients:
-    return {name: own * rng.normal() for name, own in right.items()}
+    return {name: array * rng.normal() for name, array in right.items()}
 
 
 def _factor_each_layer(rng: np.random.Generator, right: Gradients) -> Gradients:
     factors = rng.choice([-1.0, 0.5, 2.0, 0.7, 3.0], size=len(right))
-    return {name: own * factors[int(name.split(".")[1])] for name, own in right.items()}
+    return {name: array * factors[int(name.split(".")[1])] for name, array in right.items()}
 
 
 def _one_entry(rng: np.random.Generator, right: Gradients) -> Gradients:
-    found = {name: own.copy() for name, own in right.items()}
-    for own in found.values():
-        own.flat[rng.integers(own.size)] += 1.0
-    return found
+    gradients = {name: array.copy() for name, array in right.items()}
+    for array in gradients.values():
+        array.flat[rng.integers(array.size)] += 1.0
+    return gradients
 
 
 def _ones(rng: np.random.Generator, right: Gradients) -> Gradients:
-    return {name: np.ones_like(own) for name, own in right.items()}
+    return {name: np.ones_like(array) for name, array in right.items()}
 
 
 def _whole_numbers(rng: np.random.Generator, right: Gradients) -> Gradients:
-    return {name: rng.integers(-3, 4, size=own.shape).astype(float) for name, own in right.items()}
+    return {name: rng.integers(-3, 4, size=array.shape).astype(float) for name, array in right.items()}
 
 
 def _few_bits(rng: np.random.Generator, right: Gradients) -> Gradients:
-    return {name: own.astype(np.float16).astype(float) for name, own in _noisy(rng, right).items()}
+    return {name: array.astype(np.float16).astype(float) for name, array in _noisy(rng, right).items()}
 
 
 def _nan_in_places(rng: np.random.Generator, right: Gradients) -> Gradients:
     return {
-        name: np.where(rng.random(own.shape) < 0.3 / own.size, np.nan, own)
-        for name, own in _noisy(rng, right).items()
+        name: np.where(rng.random(array.shape) < 0.3 / array.size, np.nan, array)
+        for name, array in _noisy(rng, right).items()
     }
 
 
@@ -97,8 +98,8 @@ def _all(rng: np.random.Generator, names: list[str]) -> list[str]:
 
 def _one_layer(rng: np.random.Generator, names: list[str]) -> list[str]:
     layers = sorted({name.split(".")[1] for name in names})
-    chosen = str(rng.choice(layers))
-    return [name for name in names if name.split(".")[1] == chosen]
+    layer = str(rng.choice(layers))
+    return [name for name in names if name.split(".")[1] == layer]
 
 
 def _one(rng: np.random.Generator, names: list[str]) -> list[str]:
@@ -117,43 +118,44 @@ HANDED_IN: dict[str, Callable[[np.random.Generator, list[str]], list[str]]] = {
 }
 
 
-def asked(rng: np.random.Generator) -> Problem:
-    """Draw a problem with much to search in: depth, penalties, masks, and weights of one shape."""
+def draw_problem(rng: np.random.Generator) -> Problem:
+    """Draw a problem with a large search space: deep, with penalties, masks and weights of equal shape."""
     loss, on = LOSSES_ON[rng.integers(len(LOSSES_ON))]
     cell = Cell(str(rng.choice(HIDDEN)), loss, on, int(rng.choice(DEPTHS)), int(rng.choice(EXAMPLES)))
-    penalty, masks, equal = (bool(own) for own in rng.random(3) < (0.7, 0.4, 0.5))
+    penalty, masks, equal = (bool(flag) for flag in rng.random(3) < (0.7, 0.4, 0.5))
     wish = Wish(penalty=penalty, masks=masks, equal_widths=equal)
     return draw(rng, cell, wish, WIDTHS[rng.integers(len(WIDTHS))])
 
 
 def drawn(seed: int) -> tuple[str, Submission]:
-    """Give a submission made to keep the search busy, and what it is in words."""
+    """Return a description and a submission that makes the search expensive."""
     rng = np.random.default_rng([2027, seed])
-    problem = asked(rng)
-    how, which = str(rng.choice(list(SPOILED))), str(rng.choice(list(HANDED_IN)))
+    problem = draw_problem(rng)
+    change, subset = str(rng.choice(list(SPOILED))), str(rng.choice(list(HANDED_IN)))
     with np.errstate(all="ignore"):
-        right = {name: np.array(own) for name, own in named(backpropagate(problem))}
-        spoiled = SPOILED[how](rng, right)
-    kept = HANDED_IN[which](rng, list(right))
+        right = {name: np.array(array) for name, array in named(backpropagate(problem))}
+        spoiled = SPOILED[change](rng, right)
+    kept = HANDED_IN[subset](rng, list(right))
     widths = f"{max(layer.outputs for layer in problem.network.layers)} wide"
-    penalties = "+".join(own.norm for own in problem.risk.penalties) or "no penalty"
-    text = f"{how}, {which}, {len(problem.parameters)} deep, {widths}, N = {problem.batch.size}, {penalties}"
+    penalties = "+".join(penalty.norm for penalty in problem.risk.penalties) or "no penalty"
+    depth, size = len(problem.parameters), problem.batch.size
+    text = f"{change}, {subset}, {depth} deep, {widths}, N = {size}, {penalties}"
     return text, submission(problem, {name: spoiled[name] for name in kept})
 
 
 def measure(seed: int) -> tuple[float, float, str]:
-    """Give the seconds of judging and of the diagnosis beside it, and what was judged."""
-    text, given = drawn(seed)
+    """Return the seconds of judging, the seconds of the diagnosis, and the description."""
+    text, submitted = drawn(seed)
     started = process_time()
-    verify(given, diagnosis=False)
+    verify(submitted, diagnosis=False)
     judging = process_time() - started
     started = process_time()
-    verify(given)
+    verify(submitted)
     return judging, max(process_time() - started - judging, 0.0), text
 
 
 def beyond(judging: float, diagnosing: float) -> float:
-    """Give the diagnosis over what it may take."""
+    """Return the time of the diagnosis relative to the allowed time."""
     return diagnosing / (TIMES_JUDGING * judging + SECONDS)
 
 
@@ -162,14 +164,14 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--from", type=int, default=0, dest="start", help="the first seed")
     arguments = parser.parse_args()
-    found = []
+    results = []
     measure(0)  # the first warms up
     for seed in range(arguments.start, arguments.start + arguments.size):
         judging, diagnosing, text = measure(seed)
-        found.append((beyond(judging, diagnosing), judging, diagnosing, seed, text))
-    found.sort(reverse=True)
-    print(f"{len(found)} submissions; of what {TIMES_JUDGING:g} times the judging + {SECONDS:g} s allows:")
-    for share, judging, diagnosing, seed, text in found[:SHOWN]:
+        results.append((beyond(judging, diagnosing), judging, diagnosing, seed, text))
+    results.sort(reverse=True)
+    print(f"{len(results)} submissions; of what {TIMES_JUDGING:g} times the judging + {SECONDS:g} s allows:")
+    for share, judging, diagnosing, seed, text in results[:SHOWN]:
         times = f"{judging:6.2f} s {diagnosing:7.2f} s {diagnosing / judging:6.1f} times"
         print(f"  {share:6.2f} {times}  seed {seed}: {text}")
 

@@ -1,11 +1,11 @@
-"""What `kill -9` does to batches: real processes, killed at random moments and started again.
+"""Check that batches survive `kill -9` of processes at random moments.
 
     python -m benchmarks.durability [--rounds 20] [--size 500] [--kills 3] [--databases sqlite,postgres]
 
-A round posts one batch over HTTP, kills the service, a worker (on Postgres there are two more) or a judging
-process of theirs several times while it is judged, and starts what was killed again. In one round of four the
-service is also killed while the batch is posted, and the request repeated with its Idempotency-Key. Prints
-what every accepted submission came to: each must have one report, with the verdict found in this process.
+Each round posts one batch over HTTP. While it is judged, the service, a worker (on Postgres there are two
+more) or one of their judging processes is killed several times and started again. In one round of four the
+service is also killed while the batch is posted, and the request is repeated with its Idempotency-Key. Every
+accepted submission must have exactly one report, with the same verdict as in this process.
 """
 
 import argparse
@@ -19,16 +19,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
 
-from benchmarks.durable.databases import fresh_databases
-from benchmarks.durable.processes import Processes
-from benchmarks.durable.submissions import draw_submissions, verdicts_of
+from benchmarks.support.durable.databases import fresh_databases
+from benchmarks.support.durable.processes import Processes
+from benchmarks.support.durable.submissions import draw_submissions, verdicts_of
 
-_PATIENCE = 300  # seconds until a batch counts as stuck
+_TIMEOUT = 300  # seconds until a batch counts as stuck
 
 
 @dataclass
 class Outcome:
-    """kills: of what. lost: without report. twice: reports beyond one each. wrong: another verdict."""
+    """Result of one round.
+
+    kills: number of kills by kind of process.
+    lost: submissions without a report.
+    twice: reports in excess of one per submission.
+    wrong: reports with a different verdict.
+    """
 
     kills: Counter = field(default_factory=Counter)
     seconds: float = 0.0
@@ -61,7 +67,7 @@ def judge_round(
 
 
 def _wait(processes: Processes, location: str, least: float) -> None:
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _TIMEOUT
     while True:
         document = processes.get(location).json()
         done = document["total"] - document["states"]["pending"]
@@ -92,19 +98,19 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--databases", default="sqlite,postgres")
     parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args()
-    lines = draw_submissions(chosen.size, chosen.seed)
+    arguments = parser.parse_args()
+    lines = draw_submissions(arguments.size, arguments.seed)
     print(f"{'database':10}{'round':>6}{'seconds':>9}{'accepted':>10}  lost twice wrong  killed")
-    for kind in chosen.databases.split(","):
+    for kind in arguments.databases.split(","):
         total = Outcome()
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             databases = stack.enter_context(fresh_databases(kind, folder))
-            for number in range(1, chosen.rounds + 1):
-                rng = random.Random(f"{chosen.seed} {kind} {number}")
+            for number in range(1, arguments.rounds + 1):
+                rng = random.Random(f"{arguments.seed} {kind} {number}")
                 workers = 2 if kind == "postgres" else 0
                 with Processes(databases(), folder, workers) as processes:
-                    outcome = judge_round(kind, processes, rng, lines, chosen.kills)
+                    outcome = judge_round(kind, processes, rng, lines, arguments.kills)
                 _print(kind, str(number), outcome)
                 total.kills += outcome.kills
                 for name in ("seconds", "accepted", "lost", "twice", "wrong"):

@@ -1,11 +1,10 @@
-"""Differences along every single weight, nothing assumed: ours, and those that other libraries offer.
+"""Measure finite differences along every single weight, by GradJury and by other libraries.
 
     python -m benchmarks.exhaustive
 
-Two sizes. At 4-8-3, N = 8 all peers run: torch's gradcheck slow and fast, JAX's check_grads, scipy's
-approx_fprime and numdifftools' Gradient, on the same loss written with each one's own means. At
-64-128-64-10, N = 32 (17,226 parameters) those that work weight by weight in Python or in float64 tensors:
-gradcheck slow, and scipy over some of the weights, scaled up to all. What is not installed is said so.
+At 4-8-3, N = 8 all peers run on the same loss: torch's gradcheck (slow and fast), JAX's check_grads, scipy's
+approx_fprime and numdifftools' Gradient. At 64-128-64-10, N = 32 (17,226 parameters) only slow gradcheck and
+scipy run; scipy is timed on some of the weights and scaled up. Packages that are not installed are listed.
 """
 
 import os
@@ -24,27 +23,29 @@ from benchmarks.judging import document, gradcheck, torch_loss
 from reference_impl import forward, named
 from reference_impl.problem import Problem, risk_value
 from verifier.documents.reading import read_submission
-from verifier.expected import ask
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.engine.rounding_allowance import rounding
+from verifier.judging.cache import ask
+from verifier.problem.precision import PRECISIONS
 
 SMALL, LARGE = ([4, 8, 3], 8), ([64, 128, 64, 10], 32)
-SOME = 200  # weights that scipy is timed on, of the large problem
+SOME = 200  # weights of the large problem on which scipy is timed
 
 
 def flat_loss(problem: Problem) -> tuple[Callable[[np.ndarray], float], np.ndarray]:
-    """The loss as a function of one long vector, in plain numpy, as a user would write it for scipy."""
+    """Return the loss as a numpy function of one vector, as for scipy, and the vector of the parameters."""
     arrays = [array for _, array in named(problem.parameters)]
     ends = np.cumsum([0, *(array.size for array in arrays)])
     classes = problem.batch.targets.argmax(axis=1)
     rows = np.arange(len(classes))
 
     def loss(vector: np.ndarray) -> float:
-        own = [vector[a:b].reshape(array.shape) for (a, b), array in zip(pairwise(ends), arrays, strict=True)]
+        parameters = [
+            vector[a:b].reshape(array.shape) for (a, b), array in zip(pairwise(ends), arrays, strict=True)
+        ]
         z = problem.batch.inputs
-        for i in range(0, len(own), 2):
-            z = z @ own[i] + own[i + 1]
-            z = np.tanh(z) if i + 2 < len(own) else z
+        for i in range(0, len(parameters), 2):
+            z = z @ parameters[i] + parameters[i + 1]
+            z = np.tanh(z) if i + 2 < len(parameters) else z
         z = z - z.max(axis=1, keepdims=True)
         return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[rows, classes]))
 
@@ -60,11 +61,11 @@ def jax_check_grads(problem: Problem) -> Callable[[], object]:
     arrays = [jnp.asarray(array) for _, array in named(problem.parameters)]
     inputs, targets = jnp.asarray(problem.batch.inputs), jnp.asarray(problem.batch.targets)
 
-    def loss(*own):
+    def loss(*parameters):
         z = inputs
-        for i in range(0, len(own), 2):
-            z = z @ own[i] + own[i + 1]
-            z = jnp.tanh(z) if i + 2 < len(own) else z
+        for i in range(0, len(parameters), 2):
+            z = z @ parameters[i] + parameters[i + 1]
+            z = jnp.tanh(z) if i + 2 < len(parameters) else z
         return -jnp.mean((jax.nn.log_softmax(z) * targets).sum(axis=1))
 
     return lambda: check_grads(loss, arrays, order=1, modes=["rev"])
@@ -83,7 +84,7 @@ def small() -> None:
     submission = document(*SMALL)
     problem = read_submission(submission).problem
     trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, PRECISIONS["float64"])
+    float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
     loss, start = flat_loss(problem)
     assert abs(loss(start) - risk_value(problem, trace)) < 1e-12
     peers: dict[str, Callable[[], object]] = {
@@ -100,13 +101,13 @@ def small() -> None:
         peers["numdifftools Gradient"] = lambda: Gradient(loss)(start)
     if find_spec("jax"):
         peers["JAX check_grads, reverse, one direction"] = jax_check_grads(problem)
-    own = milliseconds(lambda: ask(problem, honest, ["finite_differences_per_weight"]), 15)
-    nodes = milliseconds(lambda: ask(problem, honest, ["finite_differences"]), 15)
-    print(f"{'4-8-3, N = 8 (67 parameters)':50} {own:8.2f} ms per weight, {nodes:.2f} ms per node")
+    per_weight = milliseconds(lambda: ask(problem, float64_rounding, ["finite_differences_per_weight"]), 15)
+    per_node = milliseconds(lambda: ask(problem, float64_rounding, ["finite_differences"]), 15)
+    print(f"{'4-8-3, N = 8 (67 parameters)':50} {per_weight:8.2f} ms per weight, {per_node:.2f} ms per node")
     for name, work in peers.items():
         work()
         taken = milliseconds(work, 5)
-        print(f"    {name:45} {taken:9.2f} ms {taken / own:8.1f} x per weight")
+        print(f"    {name:45} {taken:9.2f} ms {taken / per_weight:8.1f} x per weight")
     for package in ("scipy", "numdifftools", "jax"):
         if not find_spec(package):
             print(f"    {package} is not installed")
@@ -116,11 +117,11 @@ def large() -> None:
     submission = document(*LARGE)
     problem = read_submission(submission).problem
     trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, PRECISIONS["float64"])
-    own = milliseconds(lambda: ask(problem, honest, ["finite_differences_per_weight"]), 3)
+    float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
+    per_weight = milliseconds(lambda: ask(problem, float64_rounding, ["finite_differences_per_weight"]), 3)
     slow = milliseconds(lambda: gradcheck(submission, fast=False), 1)
-    print(f"{'64-128-64-10, N = 32 (17,226 parameters)':50} {own:8.0f} ms per weight")
-    print(f"    {'torch gradcheck, slow':45} {slow:9.0f} ms {slow / own:8.1f} x per weight")
+    print(f"{'64-128-64-10, N = 32 (17,226 parameters)':50} {per_weight:8.0f} ms per weight")
+    print(f"    {'torch gradcheck, slow':45} {slow:9.0f} ms {slow / per_weight:8.1f} x per weight")
     if find_spec("scipy"):
         from scipy.optimize import approx_fprime
 
@@ -131,7 +132,7 @@ def large() -> None:
 
         taken = milliseconds(lambda: approx_fprime(start[:SOME], of_some), 1) * start.size / SOME
         label = "scipy approx_fprime (one-sided), scaled up"
-        print(f"    {label:45} {taken:9.0f} ms {taken / own:8.1f} x per weight")
+        print(f"    {label:45} {taken:9.0f} ms {taken / per_weight:8.1f} x per weight")
 
 
 def main() -> None:

@@ -1,7 +1,9 @@
-"""Are graphs judged right, and mistakes located? Seeded, on random graphs; prints its tables.
+"""Measure how often verdicts on random graphs are right and mistakes are located.
 
 python -m benchmarks.graphs                  2,000 graphs of up to 60 nodes
 python -m benchmarks.graphs --graphs 200 --first 5000
+
+The benchmark is seeded.
 """
 
 import argparse
@@ -18,31 +20,34 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks.graph_students.mistakes import CATALOGUED, MISTAKES, UNCATALOGUED, Mistake
-from benchmarks.graph_students.student import Array, Use, backward, forward
-from verifier.consensus import consult
-from verifier.estimate import Estimate
-from verifier.graphs.drawing.seeded import seeded_graph
-from verifier.graphs.judging import ask, judge_graph
-from verifier.graphs.oracles import GRAPH_ORACLES
-from verifier.graphs.problem import INPUT, NODE, GraphProblem, plain
-from verifier.graphs.reading.submission import read_graph
-from verifier.graphs.rounding import rounding
-from verifier.precision import PRECISIONS
+from benchmarks.support.graph_students.mistakes import CATALOGUED, MISTAKES, UNCATALOGUED, Mistake
+from benchmarks.support.graph_students.student import Array, Use, backward, forward
+from verifier.documents.graph import read_graph
+from verifier.engine.estimate import Estimate
+from verifier.engine.graph_rounding import rounding
+from verifier.judging.consensus import consult
+from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.pipeline.graphs import ask, judge_graph
+from verifier.problem.graph import INPUT, NODE, GraphProblem, plain
+from verifier.problem.precision import PRECISIONS
+from verifier.testing.random_graphs import seeded_graph
 
 MOST_NODES = 60
 TARGET = 0.99
-FAR = 1e-3  # of what adds up to an entry: what is planted is no rounding
+FAR = 1e-3  # least change by a mistake, relative to the sum of an entry's contributions
 TINY = 1e-12
 SLICES = ("parameters alone", "every third")
 
 
 @dataclass(frozen=True)
 class Planted:
-    """One mistake in one graph. located: a row at its place alone; named: by the row of the catalogue.
+    """Diagnosis of one mistake in one graph.
 
-    stretch: for gradients handed in in part, whether every row is at a gradient next before the place; None
-    where none of them is wrong.
+    at: gradient with the mistake.
+    located: True if the diagnosis has one row, at the right gradient.
+    named: True if a row names the mistake.
+    stretch: for partial submissions, True if every row is at one of the submitted gradients that the mistake
+        reaches first; None if no submitted gradient is wrong.
     """
 
     seed: int
@@ -55,9 +60,12 @@ class Planted:
 
 @dataclass(frozen=True)
 class Judged:
-    """disputes, outside: oracles and entries that contradict; unanswered: oracles that gave nothing.
+    """Results for one graph.
 
-    wrong: of a right student's gradients, those called incorrect; undecided likewise.
+    disputes: contradictions between oracles.
+    unanswered: oracles without an answer.
+    outside: entries whose certified interval contradicts the value of 77 digits.
+    wrong, undecided: correct gradients that are judged incorrect, and their undecided entries.
     """
 
     seed: int
@@ -77,11 +85,11 @@ def nodes_of(seed: int) -> int:
 
 
 def judged(seed: int) -> Judged:
-    """Draw a graph; ask all oracles; judge a right student, and one with a mistake of either kind."""
+    """Draw a graph, run all oracles, and judge correct gradients and gradients with mistakes."""
     document = seeded_graph(seed, nodes_of(seed))
     problem = everything_of(document)
-    honest = rounding(problem, PRECISIONS["float64"])
-    answers = ask(problem, honest, list(GRAPH_ORACLES))
+    float64_rounding = rounding(problem, PRECISIONS["float64"])
+    answers = ask(problem, float64_rounding, list(GRAPH_ORACLES))
     shapes = {key: problem.shapes()[plain(key)] for key in problem.asked}
     consensus = consult(answers, shapes)
     values = forward(document)
@@ -92,7 +100,7 @@ def judged(seed: int) -> Judged:
         seed=seed,
         nodes=len(problem.nodes),
         entries=sum(int(np.prod(shape)) for shape in shapes.values()),
-        kinks=bool(honest.kinks),
+        kinks=bool(float64_rounding.kinks),
         disputes=tuple(map(str, consensus.disputes)),
         unanswered=tuple(name for name, answer in answers.items() if not answer.gradient),
         outside=sum(_outside(bounds[key], truth[key]) for key in truth),
@@ -110,7 +118,7 @@ def everything_of(document: Mapping[str, Any]) -> GraphProblem:
 
 
 def _outside(bound: Estimate, truth: Estimate) -> int:
-    """Count entries of which the bound of the one and that of the other have nothing in common."""
+    """Return the number of entries whose two error intervals do not intersect."""
     slopes = 0.0 if bound.slopes is None else bound.slopes
     far = np.abs(bound.value - truth.value) > bound.error + slopes + truth.error
     return int((far & np.isfinite(bound.error) & np.isfinite(truth.error)).sum())
@@ -130,26 +138,26 @@ def _planted(
 ) -> Iterable[Planted]:
     rng = np.random.default_rng([seed, 2])
     for mistakes in (CATALOGUED, UNCATALOGUED):
-        chosen = _chosen(rng, mistakes, seed, problem, right, uses)
-        if chosen is None:
+        choice = _choose_mistake(rng, mistakes, seed, problem, right, uses)
+        if choice is None:
             continue
-        mistake, at, wrong = chosen
-        found, _ = backward(document, values, at, lambda own, wrong=wrong: wrong)
-        if not all(np.isfinite(own).all() for own in found.values()):
+        mistake, at, wrong = choice
+        gradients, _ = backward(document, values, at, lambda uses, wrong=wrong: wrong)
+        if not all(np.isfinite(gradient).all() for gradient in gradients.values()):
             continue
-        report = judge_graph(_submitted(document, problem, found), oracles=("backpropagation",))
-        key = next(own for own in problem.asked if plain(own) == at)
+        report = judge_graph(_submitted(document, problem, gradients), oracles=("backpropagation",))
+        key = next(name for name in problem.asked if plain(name) == at)
         if report.parameters[key].subgradients or not report.parameters[key].incorrect:
             continue  # at a kink it may be right
         rows = [row.node for row in report.diagnosis]
         named = any(mistake.name in (row.bug, *row.also_consistent) for row in report.diagnosis)
         stretch = {
-            name: _in_stretch(document, problem, found, at, handed_in(problem, name)) for name in SLICES
+            name: _in_stretch(document, problem, gradients, at, handed_in(problem, name)) for name in SLICES
         }
         yield Planted(seed, mistake.name, key, rows == [key], named, stretch)
 
 
-def _chosen(
+def _choose_mistake(
     rng: np.random.Generator,
     mistakes: tuple[Mistake, ...],
     seed: int,
@@ -157,7 +165,10 @@ def _chosen(
     right: Mapping[str, Array],
     uses: Mapping[str, list[Use]],
 ) -> tuple[Mistake, str, Array] | None:
-    """Take mistakes in turn, and the first place, at random, where one can be made and changes something."""
+    """Return a mistake, a random gradient where it is possible and visible, and the wrong gradient.
+
+    The mistakes are tried in turn, starting at the seed's; None if none is possible.
+    """
     for turn in range(len(mistakes)):
         mistake = mistakes[(seed + turn) % len(mistakes)]
         for place in rng.permutation(len(problem.asked)):
@@ -175,7 +186,7 @@ def _chosen(
 
 
 def handed_in(problem: GraphProblem, name: str) -> tuple[str, ...]:
-    """Give what a submission in part holds."""
+    """Return the names of the gradients in a partial submission."""
     parameters = [key for key in problem.asked if key in problem.parameters]
     if name == "parameters alone":
         return tuple(parameters)
@@ -200,54 +211,54 @@ def _in_stretch(
 
 
 def next_before(problem: GraphProblem, at: str, known: set[str]) -> set[str]:
-    """Give the known names that a mistake at one place reaches first, itself or what it is computed from."""
+    """Return the known names that a mistake reaches first on the way back: `at` or its ancestors."""
     operands = {node.name: node.operands for node in problem.nodes}
-    found, open_names, seen = set(), [at], set()
+    reached, open_names, seen = set(), [at], set()
     while open_names:
         name = open_names.pop()
         if name in seen:
             continue
         seen.add(name)
         if name in known:
-            found.add(name)
+            reached.add(name)
         else:
             open_names.extend(operands.get(name, ()))
-    return found
+    return reached
 
 
-def _tables(found: list[Judged]) -> None:
-    nodes = [own.nodes for own in found]
-    print(f"{len(found)} graphs of {min(nodes)} to {max(nodes)} nodes, {sum(nodes)} nodes in all,")
-    entries, kinks = sum(own.entries for own in found), sum(own.kinks for own in found)
+def _print_tables(results: list[Judged]) -> None:
+    nodes = [row.nodes for row in results]
+    print(f"{len(results)} graphs of {min(nodes)} to {max(nodes)} nodes, {sum(nodes)} nodes in all,")
+    entries, kinks = sum(row.entries for row in results), sum(row.kinks for row in results)
     print(f"  {entries} entries of gradients; at a kink: {kinks}")
     print(f"  oracles asked: {', '.join(GRAPH_ORACLES)}")
-    print(f"  graphs with a dispute: {sum(bool(own.disputes) for own in found)}")
-    unanswered = Counter(name for own in found for name in own.unanswered)
+    print(f"  graphs with a dispute: {sum(bool(row.disputes) for row in results)}")
+    unanswered = Counter(name for row in results for name in row.unanswered)
     print(f"  graphs that an oracle gave no answer to: {dict(unanswered) or 'none'}")
-    print(f"  entries whose bound misses the truth at 77 digits: {sum(own.outside for own in found)}")
-    wrong = sum(bool(own.wrong) for own in found)
+    print(f"  entries whose bound misses the truth at 77 digits: {sum(row.outside for row in results)}")
+    wrong = sum(bool(row.wrong) for row in results)
     print(f"  right gradients of another reverse mode: {wrong} graphs with an incorrect one,")
-    print(f"    {sum(own.undecided for own in found)} entries undecided")
-    planted = [own for graph in found for own in graph.planted]
+    print(f"    {sum(row.undecided for row in results)} entries undecided")
+    planted = [row for graph in results for row in graph.planted]
     print(f"\n{'planted':28} made  located  named")
     for name, mistake in MISTAKES.items():
-        rows = [own for own in planted if own.mistake == name]
-        named = f"{sum(own.named for own in rows):6}" if mistake.catalogued else ""
-        print(f"{name:28} {len(rows):4} {sum(own.located for own in rows):8} {named}".rstrip())
+        rows = [row for row in planted if row.mistake == name]
+        named = f"{sum(row.named for row in rows):6}" if mistake.catalogued else ""
+        print(f"{name:28} {len(rows):4} {sum(row.located for row in rows):8} {named}".rstrip())
     print()
-    print(f"located at its node: {_share([own.located for own in planted])} (target {TARGET:.0%})")
-    of_catalogue = [own for own in planted if MISTAKES[own.mistake].catalogued]
-    print(f"named, of those in the table: {_share([own.named for own in of_catalogue])}")
+    print(f"located at its node: {_share([row.located for row in planted])} (target {TARGET:.0%})")
+    of_catalogue = [row for row in planted if MISTAKES[row.mistake].catalogued]
+    print(f"named, of those in the table: {_share([row.named for row in of_catalogue])}")
     for name in SLICES:
-        told = [bool(own.stretch[name]) for own in planted if own.stretch[name] is not None]
-        print(f"handed in {name}, and visible: in the right stretch {_share(told)}")
-    missed = [f"{own.mistake} at {own.at} of graph {own.seed}" for own in planted if not own.located]
+        in_stretch = [bool(row.stretch[name]) for row in planted if row.stretch[name] is not None]
+        print(f"handed in {name}, and visible: in the right stretch {_share(in_stretch)}")
+    missed = [f"{row.mistake} at {row.at} of graph {row.seed}" for row in planted if not row.located]
     if missed:
         print("\nnot located:", ", ".join(missed[:20]))
 
 
-def _share(found: list[bool]) -> str:
-    return f"{sum(found)} of {len(found)} = {np.mean(found):.2%}" if found else "none"
+def _share(successes: list[bool]) -> str:
+    return f"{sum(successes)} of {len(successes)} = {np.mean(successes):.2%}" if successes else "none"
 
 
 def main() -> None:
@@ -255,13 +266,13 @@ def main() -> None:
     parser.add_argument("--graphs", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     started = perf_counter()
-    seeds = range(chosen.first, chosen.first + chosen.graphs)
+    seeds = range(arguments.first, arguments.first + arguments.graphs)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(chosen.workers, mp_context=context) as pool:
-        found = list(pool.map(judged, seeds, chunksize=10))
-    _tables(found)
+    with ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
+        results = list(pool.map(judged, seeds, chunksize=10))
+    _print_tables(results)
     print(f"\n{perf_counter() - started:.0f} s")
 
 

@@ -1,10 +1,11 @@
-"""How the cost of a check grows with parameters and with examples, from 1,000 to 10,000,000 parameters.
+"""Measure how the time of a check grows with the number of parameters and examples.
 
     python -m benchmarks.growth [--picture docs/pictures/growth.svg]
 
-Square networks w-w-w-10. Prints milliseconds a check, microseconds a parameter, and the slope on log-log axes
-from one size to the next (1 is linear); with --picture draws it (needs matplotlib). The submissions are
-right; where the proved bound of a wide network is too vague for some entries, their number is told.
+The networks are w-w-w-10, with 1,000 to 10,000,000 parameters. The benchmark prints milliseconds per check,
+microseconds per parameter, and the slope on log-log axes between consecutive sizes (1 is linear). With
+--picture it draws them (requires matplotlib). The submissions are correct; if the certified bound of a wide
+network leaves entries undecided, their number is printed.
 """
 
 import os
@@ -65,13 +66,13 @@ def draw(parameters: list[tuple[int, float]], examples: list[tuple[int, float]],
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--picture", type=Path)
-    chosen = options.parse_args()
+    arguments = options.parse_args()
     parameters = [milliseconds(width, BATCH) for width in WIDTHS]
     table("parameters", parameters)
     examples = [(count, milliseconds(WIDTH, count)[1]) for count in EXAMPLES]
     table("examples", examples)
-    if chosen.picture:
-        draw(parameters, examples, chosen.picture)
+    if arguments.picture:
+        draw(parameters, examples, arguments.picture)
 
 
 if __name__ == "__main__":

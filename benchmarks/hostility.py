@@ -1,9 +1,9 @@
-"""Whether malformed requests bring the service down: each answered 4xx with its reason, and no memory kept.
+"""Send malformed requests to a service and check that each gets a 4xx response with a reason.
 
     python -m benchmarks.hostility [REQUESTS]
 
-Requests are mutations of valid ones, from a seed, against a service that really runs. Prints how often each
-kind got each status, and resident memory before and after.
+The requests are seeded mutations of valid ones. The benchmark prints the number of responses by kind and
+status, and the resident memory before and after.
 """
 
 import json
@@ -17,22 +17,22 @@ from dataclasses import dataclass
 from random import Random
 from time import sleep
 
-from benchmarks.hostile_files import HOSTILE_FILES, Mutation
-from benchmarks.hostile_requests import HOSTILE_REQUESTS, Request
-from benchmarks.running import EXAMPLE, Running, ask, resident, running
+from benchmarks.support.hostile_files import HOSTILE_FILES, Mutation
+from benchmarks.support.hostile_requests import HOSTILE_REQUESTS, Request
+from benchmarks.support.service import EXAMPLE, Running, ask, resident, running
 
 LARGEST_BODY = 300_000
 SETTINGS = {"oracles": "backpropagation", "largest_body": LARGEST_BODY, "largest_inflated": 2**23}
 SETTINGS |= {"processes": 2, "memory_each": 2**30}
 _SEED = 20261123
-_AT_ONCE = 4
-_WARMING = 3_000  # until then threads are started and the allocator sets aside what it keeps
+_THREADS = 4
+_WARM_UP_REQUESTS = 3_000  # until all threads are started and the allocator's arenas are filled
 _TYPES = {"json": "application/json", "npz": "application/x-npz", "safetensors": "application/x-safetensors"}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """fault: what is wrong with an answer; empty where nothing is."""
+    """Response to a malformed request. fault: error of the response; empty if there is none."""
 
     kind: str
     status: int
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def kinds(service: Running) -> dict[str, Callable[[Random], Request]]:
-    """Give every kind of malformed request by name."""
+    """Return a generator of requests for every kind of malformed request, by name."""
     grader, student = service.tokens["grader"], service.tokens["student"]
     submissions = f"/v1/assignments/{service.ids['assignment_id']}/submissions"
 
@@ -51,39 +51,42 @@ def kinds(service: Running) -> dict[str, Callable[[Random], Request]]:
 
         return make
 
-    found = {f"check: {name}": file(each, "/v1/checks", {}) for name, each in HOSTILE_FILES.items()}
-    found |= {
-        f"submit: {name}": file(each, submissions, dict(student)) for name, each in HOSTILE_FILES.items()
+    requests = {
+        f"check: {name}": file(mutation, "/v1/checks", {}) for name, mutation in HOSTILE_FILES.items()
     }
-    found |= {
-        f"assign: {name}": file(each, "/v1/assignments", dict(grader))
-        for name, each in HOSTILE_FILES.items()
+    requests |= {
+        f"submit: {name}": file(mutation, submissions, dict(student))
+        for name, mutation in HOSTILE_FILES.items()
+    }
+    requests |= {
+        f"assign: {name}": file(mutation, "/v1/assignments", dict(grader))
+        for name, mutation in HOSTILE_FILES.items()
         if "JSON" in name
     }
-    return found | dict(HOSTILE_REQUESTS)
+    return requests | dict(HOSTILE_REQUESTS)
 
 
 def attack(service: Running, requests: int) -> list[Outcome]:
-    """Send so many requests, kinds in turn, several at once; the same for the same number."""
+    """Send this number of requests, cycling through the kinds, from several threads; reproducible."""
     table = list(kinds(service).items())
 
     def one(index: int) -> Outcome:
         kind, make = table[index % len(table)]
-        request = make(Random(_SEED + index))  # of its own: requests do not depend on their order
+        request = make(Random(_SEED + index))  # one generator per request, so that the order does not matter
         status, fault = judged_answer(send(service.port, request))
         return Outcome(kind, status, fault)
 
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
+    with ThreadPoolExecutor(_THREADS) as threads:
         return list(threads.map(one, range(requests)))
 
 
 def send(port: int, request: Request) -> bytes:
-    """Send bytes as they are and give the answer's, whole."""
+    """Send a request unchanged and return the bytes of the whole response."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        with suppress(OSError):  # answered and closed before all was sent
+        with suppress(OSError):  # the service may respond and close before the end of the request
             connection.sendall(request.raw())
         received = bytearray()
-        while not _whole(received):
+        while not _is_complete(received):
             try:
                 chunk = connection.recv(65536)
             except ConnectionResetError:
@@ -94,36 +97,36 @@ def send(port: int, request: Request) -> bytes:
     return bytes(received)
 
 
-def judged_answer(answer: bytes) -> tuple[int, str]:
-    """Give an answer's status, and what is wrong with it: every one must be 4xx, and say why."""
-    head, _, body = answer.partition(b"\r\n\r\n")
+def judged_answer(response: bytes) -> tuple[int, str]:
+    """Return the status of a response and its fault. Every response must be 4xx and give a reason."""
+    head, _, body = response.partition(b"\r\n\r\n")
     words = head.split(None, 2)
     status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
     if not 400 <= status < 500:
-        return status, f"status {status}: {answer[:300]!r}"
+        return status, f"status {status}: {response[:300]!r}"
     if b"content-type: application/problem+json" not in head.lower():
         return status, f"no problem document: {head!r}"
     try:
         document = json.loads(body)
     except ValueError:
         return (status, "") if body == b"" and b"content-length" in head.lower() else (status, "no JSON")
-    said = document.get("detail") and all("pointer" in each for each in document.get("errors", []))
-    return status, "" if said and document["status"] == status else f"no reason: {document}"
+    has_reason = document.get("detail") and all("pointer" in error for error in document.get("errors", []))
+    return status, "" if has_reason and document["status"] == status else f"no reason: {document}"
 
 
-def _whole(received: bytearray) -> bool:
-    head, found, body = bytes(received).partition(b"\r\n\r\n")
-    if not found:
+def _is_complete(received: bytearray) -> bool:
+    head, separator, body = bytes(received).partition(b"\r\n\r\n")
+    if not separator:
         return False
     length = next((line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), None)
     return length is not None and len(body) >= int(length.split(b":")[1])
 
 
 def warm(service: Running) -> None:
-    """Have all threads, connections and modules there that requests need, so that memory is comparable."""
+    """Start all threads, connections and modules, so that memory before and after is comparable."""
     for _ in range(40):
         assert ask(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
-    attack(service, _WARMING)
+    attack(service, _WARM_UP_REQUESTS)
 
 
 def main() -> None:
@@ -132,17 +135,17 @@ def main() -> None:
         warm(service)
         before = resident(service.process)
         outcomes = attack(service, requests)
-        sleep(1)  # what the last requests held is given back
+        sleep(1)  # until the memory of the last requests is freed
         after = resident(service.process)
         assert ask(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
-    counts: Counter[tuple[str, int]] = Counter((each.kind, each.status) for each in outcomes)
+    counts: Counter[tuple[str, int]] = Counter((outcome.kind, outcome.status) for outcome in outcomes)
     print(f"{'kind':44} {'status':>6} {'requests':>8}")
     for (kind, status), count in sorted(counts.items()):
         print(f"{kind:44} {status:6} {count:8}")
-    faults = [each for each in outcomes if each.fault]
+    faults = [outcome for outcome in outcomes if outcome.fault]
     print(f"{len(outcomes)} requests, {len(faults)} answers that are not 4xx with a reason")
-    for each in faults[:10]:
-        print(f"    {each.kind}: {each.fault}")
+    for outcome in faults[:10]:
+        print(f"    {outcome.kind}: {outcome.fault}")
     for name, then, now in (
         ("the service", before[service.process], after[service.process]),
         ("all processes", sum(before.values()), sum(after.values())),

@@ -1,9 +1,10 @@
-"""How long one whole `verify` takes, against torch's gradcheck on the same problem.
+"""Compare the run time of `verify` with torch's gradcheck on the same problem.
 
     python -m benchmarks.judging [--slow]
 
-Prints the median of several rounds, each pair in turn, as milliseconds and as their ratio; with --slow also
-gradcheck in slow mode, once (over a minute at the larger size). gradcheck fast answers only yes or no.
+The benchmark prints medians of alternating rounds in milliseconds, and their ratio. With --slow it also runs
+gradcheck in slow mode once, which takes over a minute at the larger size. Fast gradcheck only returns a
+boolean.
 """
 
 import os
@@ -23,17 +24,17 @@ import torch
 from reference_impl import backpropagate, forward, named
 from verifier import verify
 from verifier.documents.reading import read_submission
-from verifier.expected import ask
+from verifier.engine.rounding_allowance import rounding
+from verifier.judging.cache import ask
 from verifier.oracles import ORACLES
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.problem.precision import PRECISIONS
 
 SIZES = {"4-8-3, N = 8": ([4, 8, 3], 8), "784-128-64-10, N = 32": ([784, 128, 64, 10], 32)}
 ROUNDS = 15
 
 
 def document(sizes: list[int], examples: int, seed: int = 0) -> dict:
-    """A right submission: tanh, cross-entropy, standard normal inputs."""
+    """Return a correct submission with tanh layers, cross entropy and standard normal inputs."""
     rng = np.random.default_rng(seed)
     layers = [{"in": a, "out": b, "activation": "tanh"} for a, b in pairwise(sizes)]
     layers[-1]["activation"] = "identity"
@@ -42,7 +43,7 @@ def document(sizes: list[int], examples: int, seed: int = 0) -> dict:
         shape = (layer["in"], layer["out"])
         parameters[f"layers.{i}.weight"] = rng.normal(size=shape) / np.sqrt(shape[0])
         parameters[f"layers.{i}.bias"] = rng.normal(size=shape[1])
-    found = {
+    submission = {
         "network": {"layers": layers},
         "loss": "cross_entropy",
         "parameters": parameters,
@@ -50,13 +51,13 @@ def document(sizes: list[int], examples: int, seed: int = 0) -> dict:
         "targets": rng.integers(sizes[-1], size=examples),
         "gradients": {},
     }
-    problem = read_submission(found).problem
-    found["gradients"] = {name: np.array(value) for name, value in named(backpropagate(problem))}
-    return found
+    problem = read_submission(submission).problem
+    submission["gradients"] = {name: np.array(value) for name, value in named(backpropagate(problem))}
+    return submission
 
 
 def torch_loss(submission: dict) -> tuple[Callable[..., torch.Tensor], list[torch.Tensor]]:
-    """The same loss in PyTorch, of its leaves; called without arguments it takes its own."""
+    """Return the loss in PyTorch and its leaves. The loss can be called without arguments."""
     problem = read_submission(submission).problem
     leaves = [torch.tensor(array.copy(), requires_grad=True) for _, array in named(problem.parameters)]
     inputs, targets = torch.tensor(problem.batch.inputs.copy()), torch.tensor(submission["targets"])
@@ -99,12 +100,12 @@ def compare(label: str, submission: dict, slow: bool) -> None:
 def take_apart(submission: dict) -> None:
     problem = read_submission(submission).problem
     trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, PRECISIONS["float64"])
+    float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
 
     def whole_rounding() -> None:
-        found = rounding(problem, trace, PRECISIONS["float64"])
-        assert found.allowance
-        assert found.scale
+        allowance_and_scale = rounding(problem, trace, PRECISIONS["float64"])
+        assert allowance_and_scale.allowance
+        assert allowance_and_scale.scale
 
     parts = {
         "read the document": partial(read_submission, submission),
@@ -112,7 +113,7 @@ def take_apart(submission: dict) -> None:
         "rounding, every entry": whole_rounding,
     }
     names = [name for name, row in ORACLES.items() if row.by_default]
-    parts |= {name: partial(ask, problem, honest, [name]) for name in names}
+    parts |= {name: partial(ask, problem, float64_rounding, [name]) for name in names}
     for name, work in parts.items():
         print(f"    {name:24} {median(timed(work) for _ in range(ROUNDS)):9.2f} ms")
 

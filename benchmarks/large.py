@@ -1,9 +1,9 @@
-"""A large network, 1024-1024-1024-10, N = 32 (2.1 million parameters): time and memory of one check.
+"""Measure time and memory of one check of a large network (2.1 million parameters).
 
     python -m benchmarks.large [1024-1024-1024-10] [32]
 
-Time as a ratio to one forward and backward pass of PyTorch in float64 in the same run; memory as the largest
-resident size during the check over that before it, in multiples of the submission's bytes.
+The time is compared with a forward and backward pass of PyTorch in float64. The memory is the increase of the
+peak resident size during the check, in multiples of the submission's size.
 """
 
 import os
@@ -21,7 +21,7 @@ ROUNDS = 9
 
 
 def resident() -> int:
-    """The largest resident size so far, in bytes."""
+    """Return the peak resident size so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -29,12 +29,12 @@ def main() -> None:
     sizes = [int(n) for n in (sys.argv[1] if len(sys.argv) > 1 else "1024-1024-1024-10").split("-")]
     examples = int(sys.argv[2]) if len(sys.argv) > 2 else 32
     submission = document(sizes, examples)
-    verify(document([4, 8, 3], 8))  # whatever is imported and kept, is by now
-    held = sum(array.nbytes for kind in ("parameters", "gradients") for array in submission[kind].values())
-    held += submission["inputs"].nbytes + submission["targets"].nbytes
+    verify(document([4, 8, 3], 8))  # warm up imports and caches
+    size = sum(array.nbytes for kind in ("parameters", "gradients") for array in submission[kind].values())
+    size += submission["inputs"].nbytes + submission["targets"].nbytes
     before = resident()
     report = verify(submission)
-    grown = resident() - before
+    increase = resident() - before
     assert report.verdict == "correct"
     loss, leaves = torch_loss(submission)
 
@@ -49,13 +49,15 @@ def main() -> None:
         ours.append(timed(lambda: verify(submission)))
         theirs.append(timed(forward_and_backward))
     a, b = median(ours), median(theirs)
-    print(f"{'-'.join(map(str, sizes))}, N = {examples}: {held / 16 / 1e6:.2f} million parameters")
+    print(f"{'-'.join(map(str, sizes))}, N = {examples}: {size / 16 / 1e6:.2f} million parameters")
     print(f"    verify {a:.0f} ms, PyTorch forward and backward {b:.1f} ms: {a / b:.1f} x")
     print(
-        f"    memory {grown / 2**20:.0f} MiB more, {grown / held:.1f} x the submission's {held / 2**20:.0f}"
+        f"    memory {increase / 2**20:.0f} MiB more, "
+        f"{increase / size:.1f} x the submission's {size / 2**20:.0f}"
     )
-    for item in report.evidence:
-        print(f"    {item.oracle}: {item.entries} entries{'; ' + item.reason if item.reason else ''}")
+    for evidence in report.evidence:
+        reason = f"; {evidence.reason}" if evidence.reason else ""
+        print(f"    {evidence.oracle}: {evidence.entries} entries{reason}")
 
 
 if __name__ == "__main__":

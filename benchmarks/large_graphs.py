@@ -1,10 +1,10 @@
-"""How long the judging of a graph of 20,000 nodes takes, against PyTorch's forward and backward on it.
+"""Compare the time of checking a graph of 20,000 nodes with PyTorch's forward and backward pass.
 
     python -m benchmarks.large_graphs
 
-Three graphs: a network of single neurons over many examples, every node one number (what a scalar autograd
-engine such as micrograd builds); the same with the gradient of every node handed in; one chain, each node
-needing the one before. Reading the document is timed apart. Prints the median of several rounds, in turn.
+There are three graphs: a network of scalar nodes, as built by engines such as micrograd; the same graph with
+gradients of all nodes; and one long chain. Reading the document is timed separately. The benchmark prints
+medians of alternating rounds.
 """
 
 import os
@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from verifier import verify
-from verifier.graphs.problem import GraphProblem, plain
-from verifier.graphs.reading.submission import read_graph
+from verifier.documents.graph import read_graph
+from verifier.problem.graph import GraphProblem, plain
 
 NODES = 20_000
 ROUNDS = 5
@@ -35,8 +35,8 @@ _IN_TORCH = {
 }
 
 
-class _Written:
-    """A document as it grows."""
+class _GraphBuilder:
+    """Builder of a graph's document."""
 
     def __init__(self) -> None:
         self.inputs: dict[str, float] = {}
@@ -65,40 +65,40 @@ def neurons(
     targets: np.ndarray,
     activation: str = "tanh",
 ) -> dict[str, Any]:
-    """A network of layers as a graph of single numbers: R = 1/N Σ (f − y)², hidden layers activated."""
-    own = _Written()
+    """Return a layered network as a graph of scalar nodes, with R = 1/N Σ (f − y)²."""
+    graph = _GraphBuilder()
     for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        own.parameters |= {f"w{layer}_{i}_{j}": float(x) for (i, j), x in np.ndenumerate(weight)}
-        own.parameters |= {f"b{layer}_{j}": float(x) for j, x in enumerate(bias)}
+        graph.parameters |= {f"w{layer}_{i}_{j}": float(x) for (i, j), x in np.ndenumerate(weight)}
+        graph.parameters |= {f"b{layer}_{j}": float(x) for j, x in enumerate(bias)}
     risks = []
     for example, (x, y) in enumerate(zip(inputs, targets, strict=True)):
         values = [f"x{example}_{i}" for i in range(len(x))]
-        own.inputs |= {name: float(each) for name, each in zip(values, x, strict=True)}
+        graph.inputs |= {name: float(number) for name, number in zip(values, x, strict=True)}
         for layer, weight in enumerate(weights):
-            values = [_neuron(own, layer, j, values) for j in range(weight.shape[1])]
+            values = [_neuron(graph, layer, j, values) for j in range(weight.shape[1])]
             if layer < len(weights) - 1:
-                values = [own.node(activation, value) for value in values]
+                values = [graph.node(activation, value) for value in values]
         for j, value in enumerate(values):
-            own.inputs[f"y{example}_{j}"] = float(y[j])
-            off = own.node("subtract", value, f"y{example}_{j}")
-            risks.append(own.node("multiply", off, off))
-    return own.document(own.node("multiply", _sum(own, risks), 1.0 / len(inputs)))
+            graph.inputs[f"y{example}_{j}"] = float(y[j])
+            error = graph.node("subtract", value, f"y{example}_{j}")
+            risks.append(graph.node("multiply", error, error))
+    return graph.document(graph.node("multiply", _sum(graph, risks), 1.0 / len(inputs)))
 
 
-def _neuron(own: _Written, layer: int, unit: int, values: list[str]) -> str:
-    terms = [own.node("multiply", value, f"w{layer}_{i}_{unit}") for i, value in enumerate(values)]
-    return _sum(own, [*terms, f"b{layer}_{unit}"])
+def _neuron(graph: _GraphBuilder, layer: int, unit: int, values: list[str]) -> str:
+    terms = [graph.node("multiply", value, f"w{layer}_{i}_{unit}") for i, value in enumerate(values)]
+    return _sum(graph, [*terms, f"b{layer}_{unit}"])
 
 
-def _sum(own: _Written, terms: list[str]) -> str:
+def _sum(graph: _GraphBuilder, terms: list[str]) -> str:
     total, *others = terms
     for term in others:
-        total = own.node("add", total, term)
+        total = graph.node("add", total, term)
     return total
 
 
 def micrograd(nodes: int) -> dict[str, Any]:
-    """2-16-16-1, as many examples as it takes."""
+    """Return a 2-16-16-1 network with about this number of nodes."""
     rng = np.random.default_rng(0)
     sizes = [2, 16, 16, 1]
     weights = [rng.normal(size=shape) / np.sqrt(shape[0]) for shape in pairwise(sizes)]
@@ -109,26 +109,26 @@ def micrograd(nodes: int) -> dict[str, Any]:
 
 
 def chain(nodes: int) -> dict[str, Any]:
-    own = _Written()
-    own.parameters = {"w": 0.3, "v": 0.9}
+    graph = _GraphBuilder()
+    graph.parameters = {"w": 0.3, "v": 0.9}
     last = "w"
     for place in range(nodes):
         operation, *others = [("tanh",), ("multiply", "v"), ("add", "w")][place % 3]
-        last = own.node(operation, last, *others)
-    return own.document(last)
+        last = graph.node(operation, last, *others)
+    return graph.document(last)
 
 
-def passed(problem: GraphProblem) -> dict[str, np.ndarray]:
-    """Run PyTorch forward and backward."""
+def torch_gradients(problem: GraphProblem) -> dict[str, np.ndarray]:
+    """Return the gradients by PyTorch's forward and backward pass."""
     tensors = {name: torch.tensor(values, requires_grad=True) for name, values in problem.leaves()}
     for node in problem.nodes:
-        tensors[node.name] = _IN_TORCH[node.operation.name](*[tensors[own] for own in node.operands])
-    found = torch.autograd.grad(tensors[problem.output], [tensors[plain(key)] for key in problem.asked])
-    return {key: own.numpy() for key, own in zip(problem.asked, found, strict=True)}
+        tensors[node.name] = _IN_TORCH[node.operation.name](*[tensors[name] for name in node.operands])
+    gradients = torch.autograd.grad(tensors[problem.output], [tensors[plain(key)] for key in problem.asked])
+    return {key: gradient.numpy() for key, gradient in zip(problem.asked, gradients, strict=True)}
 
 
 def measure(label: str, document: dict[str, Any]) -> None:
-    document["gradients"] = passed(read_graph(document).problem)
+    document["gradients"] = torch_gradients(read_graph(document).problem)
     reading, judging, passes = [], [], []
     for _ in range(ROUNDS):
         started = perf_counter()
@@ -136,15 +136,15 @@ def measure(label: str, document: dict[str, Any]) -> None:
         read = perf_counter()
         report = verify(submission)
         judged = perf_counter()
-        passed(submission.problem)
+        torch_gradients(submission.problem)
         passes.append(perf_counter() - judged)
         judging.append(judged - read)
         reading.append(read - started)
         assert report.verdict == "correct", report
     ours, theirs = median(judging), median(passes)
-    count, asked = len(document["network"]["nodes"]), len(document["gradients"])
+    count, gradients = len(document["network"]["nodes"]), len(document["gradients"])
     figures = f"{1e3 * median(reading):8.0f} {1e3 * ours:8.0f} {1e3 * theirs:8.0f} {ours / theirs:6.1f}"
-    print(f"{label:32} {count:7,} {asked:7,} {figures}")
+    print(f"{label:32} {count:7,} {gradients:7,} {figures}")
 
 
 def main() -> None:
@@ -152,8 +152,8 @@ def main() -> None:
     print(f"{'':32} {columns}")
     document = micrograd(NODES)
     measure("single neurons", document)
-    everything = [f"nodes.{node['name']}" for node in document["network"]["nodes"]]
-    measure("the same, every node handed in", document | {"gradients": dict.fromkeys(everything, 0.0)})
+    all_nodes = [f"nodes.{node['name']}" for node in document["network"]["nodes"]]
+    measure("the same, every node handed in", document | {"gradients": dict.fromkeys(all_nodes, 0.0)})
     measure("one chain", chain(NODES))
 
 

@@ -1,7 +1,9 @@
-"""How much of a hidden gradient do answers tell a student? Seeded; prints its tables. Tests run a slice.
+"""Measure how much information about a hidden gradient students can get from reports.
 
 python -m benchmarks.leaks                about 3 minutes on 2 cores
 python -m benchmarks.leaks --part bits --size 500
+
+The benchmark is seeded. The tests run a part of it.
 """
 
 import argparse
@@ -11,13 +13,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks.leaking import graph
-from benchmarks.leaking.counting import bound
-from benchmarks.leaking.guessing import RANGE, digit_by_digit, scan
-from benchmarks.leaking.question import GUESSED, LAYERS, LEVELS, PARAMETERS
-from benchmarks.leaking.telling import measured
-from benchmarks.leaking.timing import BINS, in_process, information, through_service
-from verifier.student_diagnosis import ENOUGH
+from benchmarks.support.leaking import graph
+from benchmarks.support.leaking.counting import bound
+from benchmarks.support.leaking.guessing import RANGE, digit_by_digit, scan
+from benchmarks.support.leaking.question import GUESSED, LAYERS, LEVELS, PARAMETERS
+from benchmarks.support.leaking.telling import measured
+from benchmarks.support.leaking.timing import BINS, in_process, information, through_service
+from verifier.exporters.student_view import ENOUGH
 
 
 def print_bits(size: int) -> None:
@@ -49,11 +51,11 @@ def print_guessing(size: int) -> None:
         ("standard", "float16"),
         ("standard", "bfloat16"),
     ):
-        own = scan(tolerance, precision)
-        made = "" if own.made is None else own.made
+        result = scan(tolerance, precision)
+        made = "" if result.made is None else result.made
         print(
-            f"{tolerance:10} {precision:10} {own.radius:8.1e} {own.expected:9.0f} {made:>6} "
-            f"{own.bisecting:5} {own.digits:12.1f}"
+            f"{tolerance:10} {precision:10} {result.radius:8.1e} {result.expected:9.0f} {made:>6} "
+            f"{result.bisecting:5} {result.digits:12.1f}"
         )
     print("\nguessing it decimal by decimal, by the hint of what is right as far as its digits go")
     for enough, when in ((1, "hints told of one number"), (ENOUGH, "as it is")):

@@ -1,8 +1,8 @@
-"""A long load on the service: requests a second, latencies, errors, resident memory.
+"""Measure requests per second, latencies, errors and memory of the service under a long load.
 
     python -m benchmarks.load [--seconds 600] [--connections 16] [--workers 1]
 
-The client is `wrk` (Debian's package of that name); memory is that of the service and all its processes.
+The client is `wrk` (a Debian package). The memory is that of all processes of the service.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 _LUA = """
 local requests, turn = {{}}, 0
@@ -54,7 +54,7 @@ _EXAMPLES = ("wrong-layer", "sigmoid-mse", "relu-cross-entropy")
 
 @contextmanager
 def running_service(workers: int, folder: Path) -> Iterator[tuple[str, int]]:
-    """Start the service on a free port; give its address and its process."""
+    """Run the service on a free port and yield its URL and its process id."""
     environment = os.environ | {
         "GRADJURY_DATABASE_URL": f"sqlite:///{folder / 'gradjury.sqlite'}",
         "GRADJURY_LOG_LEVEL": "warning",
@@ -83,15 +83,15 @@ def _address(log: Path, service: "subprocess.Popen[bytes]") -> str:
 
 
 def resident(pid: int) -> int:
-    """Give the bytes that a process and its descendants hold, shared pages counted once."""
+    """Return the memory of a process and its descendants in bytes, with shared pages counted once."""
     total, todo = 0, [pid]
     while todo:
-        one = todo.pop()
+        current = todo.pop()
         try:
-            rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
-            threads = Path(f"/proc/{one}/task").glob("*/children")  # a thread's children are its own
+            rollup = Path(f"/proc/{current}/smaps_rollup").read_text()
+            threads = Path(f"/proc/{current}/task").glob("*/children")  # listed per thread
             children = " ".join(thread.read_text() for thread in threads).split()
-        except OSError:  # it has ended meanwhile
+        except OSError:  # the process has ended
             continue
         total += sum(int(kib) for kib in re.findall(r"^Pss:\s+(\d+) kB", rollup, re.M)) * 1024
         todo += [int(child) for child in children]
@@ -103,7 +103,7 @@ def main() -> None:
     options.add_argument("--seconds", type=int, default=600)
     options.add_argument("--connections", type=int, default=16)
     options.add_argument("--workers", type=int, default=1)
-    chosen = options.parse_args()
+    arguments = options.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("this needs wrk: apt-get install wrk")
     with tempfile.TemporaryDirectory() as name:
@@ -115,25 +115,25 @@ def main() -> None:
             files.append(f'"{path}"')
         script = folder / "requests.lua"
         script.write_text(_LUA.format(files=", ".join(files)))
-        with running_service(chosen.workers, folder) as (url, pid):
-            warm_up(url, script, chosen.connections)
+        with running_service(arguments.workers, folder) as (url, pid):
+            warm_up(url, script, arguments.connections)
             memory: list[int] = [resident(pid)]
             ended = threading.Event()
 
             def watch() -> None:
-                while not ended.wait(max(1.0, chosen.seconds / 60)):
+                while not ended.wait(max(1.0, arguments.seconds / 60)):
                     memory.append(resident(pid))
 
             watcher = threading.Thread(target=watch)
             watcher.start()
-            found = run_wrk(url, script, chosen.connections, chosen.seconds)
+            result = run_wrk(url, script, arguments.connections, arguments.seconds)
             ended.set()
             watcher.join()
-    seconds = found["microseconds"] / 1e6
-    errors = {kind: int(found[kind]) for kind in ("status", "connect", "read", "write", "timeout")}
-    print(f"{found['requests']:.0f} requests in {seconds:.0f} s at {chosen.connections} connections")
-    print(f"{found['requests'] / seconds:.0f} a second; errors {errors}")
-    print(f"latency ms: median {found['p50']:.1f}, p99 {found['p99']:.1f}, longest {found['max']:.1f}")
+    seconds = result["microseconds"] / 1e6
+    errors = {kind: int(result[kind]) for kind in ("status", "connect", "read", "write", "timeout")}
+    print(f"{result['requests']:.0f} requests in {seconds:.0f} s at {arguments.connections} connections")
+    print(f"{result['requests'] / seconds:.0f} a second; errors {errors}")
+    print(f"latency ms: median {result['p50']:.1f}, p99 {result['p99']:.1f}, longest {result['max']:.1f}")
     mib = [size / 2**20 for size in memory]
     half = mib[len(mib) // 2 :]
     print(
@@ -147,13 +147,13 @@ def warm_up(url: str, script: Path, connections: int) -> None:
 
 
 def run_wrk(url: str, script: Path, connections: int, seconds: int) -> dict[str, float]:
-    """Put load on the service. Gives counts, and latencies in milliseconds."""
+    """Run wrk and return counts, and latencies in milliseconds."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if not done.stderr.strip().endswith("}"):
-        raise SystemExit(f"wrk said:\n{done.stdout}{done.stderr}")
-    found: dict[str, float] = json.loads(done.stderr.strip().splitlines()[-1])
-    return found
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not completed.stderr.strip().endswith("}"):
+        raise SystemExit(f"wrk said:\n{completed.stdout}{completed.stderr}")
+    result: dict[str, float] = json.loads(completed.stderr.strip().splitlines()[-1])
+    return result
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How small is the network that shows a bug? Twenty bugs planted in a student's function.
+"""Measure the size of the smallest failing network for twenty bugs in a student's function.
 
 python -m benchmarks.shrinking
 """
@@ -7,9 +7,8 @@ import argparse
 from dataclasses import dataclass
 from time import perf_counter
 
-from benchmarks.student_functions import BUGS, LOSS, RIGHT, backward
-from verifier.backward_check import check_backward
-from verifier.backward_function import parameters_of
+from benchmarks.support.student_functions import BUGS, LOSS, RIGHT, backward
+from verifier.testing.check_backward import check_backward, parameters_of
 
 MOST_LAYERS, MOST_PARAMETERS = 2, 6
 TARGET = 18  # of 20
@@ -17,7 +16,11 @@ TARGET = 18  # of 20
 
 @dataclass(frozen=True)
 class Shrunk:
-    """What was found for one bug. named: the diagnosis on numbers that tell mistakes apart."""
+    """Result for one bug.
+
+    whole: True if all numbers are whole.
+    named: diagnosis with informative parameters.
+    """
 
     bug: str
     layers: int
@@ -38,15 +41,16 @@ def shrink(bug: str) -> Shrunk:
     seconds = perf_counter() - started
     if failure is None:
         return Shrunk(bug, 99, 999_999, 0, False, "not found", seconds)
-    problem, said = failure.problem, failure.diagnosed or failure.report
-    named = ", ".join(f"{row.bug} at {row.layer}" for row in said.diagnosis) if said is not None else ""
-    drawn = [problem.batch.inputs, problem.batch.targets, *(own.weight for own in problem.parameters)]
+    problem, report = failure.problem, failure.diagnosed or failure.report
+    named = ", ".join(f"{row.bug} at {row.layer}" for row in report.diagnosis) if report is not None else ""
+    weights = [parameters.weight for parameters in problem.parameters]
+    arrays = [problem.batch.inputs, problem.batch.targets, *weights]
     return Shrunk(
         bug,
         len(problem.network.layers),
         parameters_of(problem),
         problem.batch.size,
-        all((array == array.round()).all() for array in drawn),
+        all((array == array.round()).all() for array in arrays),
         named,
         seconds,
     )
@@ -58,15 +62,15 @@ def main() -> None:
     assert check_backward(backward(RIGHT), loss=LOSS) is None
     print(f"the right function passes 100 problems in {perf_counter() - started:.1f} s\n")
     print(f"{'bug':32} layers parameters  N  whole  seconds  named")
-    found = [shrink(bug) for bug in BUGS]
-    for own in found:
+    results = [shrink(bug) for bug in BUGS]
+    for result in results:
         print(
-            f"{own.bug:32} {own.layers:6} {own.parameters:10} {own.examples:2}  "
-            f"{'yes' if own.whole else 'no':5} {own.seconds:8.1f}  {own.named}"
+            f"{result.bug:32} {result.layers:6} {result.parameters:10} {result.examples:2}  "
+            f"{'yes' if result.whole else 'no':5} {result.seconds:8.1f}  {result.named}"
         )
-    small = sum(own.small for own in found)
+    small = sum(result.small for result in results)
     limits = f"{MOST_LAYERS} layers and {MOST_PARAMETERS} parameters"
-    print(f"\nat most {limits}: {small} of {len(found)} (target {TARGET})")
+    print(f"\nat most {limits}: {small} of {len(results)} (target {TARGET})")
 
 
 if __name__ == "__main__":

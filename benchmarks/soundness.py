@@ -1,7 +1,9 @@
-"""Can the verdicts be trusted? Seeded; prints its tables. The tests run a slice of each part.
+"""Measure how often verdicts on correct and wrong submissions are right.
 
 python -m benchmarks.soundness            all of it, about 15 minutes on 2 cores
 python -m benchmarks.soundness --part cases --size 100
+
+The benchmark is seeded. The tests run a part of it.
 """
 
 import argparse
@@ -19,28 +21,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks.cases import Case, seventeen
-from benchmarks.drawing import draw
-from benchmarks.kinked import consistent, draw_kinked, draw_tied, mixed
-from benchmarks.peers import installed, outcome
-from benchmarks.structured import INPUTS, draw_structured, honest_gradients
-from benchmarks.students import ORDERS, numpy_student, torch_student
+from benchmarks.support.cases import Case, seventeen
+from benchmarks.support.kinks import consistent, draw_kinked, draw_tied, mixed
+from benchmarks.support.peers import installed, outcome
+from benchmarks.support.random_problems import draw
+from benchmarks.support.structured import INPUTS, draw_structured, honest_gradients
+from benchmarks.support.students import ORDERS, numpy_student, torch_student
 from reference_impl import Problem, forward, named
 from verifier import verify
-from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention
-from verifier.documents.loss_reading import expanded
 from verifier.documents.reading import read_submission
-from verifier.documents.submission_document import document_of
-from verifier.enclosure.estimates import enclosed
+from verifier.documents.writing import document_of
+from verifier.engine.enclosure import enclosed
+from verifier.engine.rounding_allowance import rounding
 from verifier.oracles import ORACLES
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
-from verifier.submission import Submission
-from verifier.tolerance import TOLERANCES
+from verifier.problem.loss import expanded
+from verifier.problem.precision import PRECISIONS
+from verifier.problem.submission import EXAMPLE_AXES, TOLERANCES, WEIGHT_LAYOUTS, Convention, Submission
 
-COMMITTED = (10.0, 20.0, 40.0)  # times the rounding really committed
+COMMITTED = (10.0, 20.0, 40.0)  # times the actual rounding error
 SIZES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12)
-# the oracles that decide; the others are held against them elsewhere, and are most of the time
+# the oracles that decide; the others are tested elsewhere and take most of the time
 ASKED = ("backpropagation", "finite_differences")
 
 
@@ -51,11 +51,11 @@ def submission(problem: Problem, gradients: dict, precision: str, tolerance: str
     )
 
 
-def laid_out(given: Submission, rng: np.random.Generator) -> Submission:
-    """Write a submission as a document in a random layout, and read it back."""
+def laid_out(submitted: Submission, rng: np.random.Generator) -> Submission:
+    """Return the submission after writing it as a document in a random layout and reading it."""
     convention = Convention(str(rng.choice(WEIGHT_LAYOUTS)), str(rng.choice(EXAMPLE_AXES)))
-    loss = expanded(given.problem.risk)
-    return read_submission(document_of(replace(given, convention=convention, graded_under=loss)))
+    loss = expanded(submitted.problem.risk)
+    return read_submission(document_of(replace(submitted, convention=convention, graded_under=loss)))
 
 
 def judged(case: Case, tolerance: str) -> str:
@@ -63,31 +63,31 @@ def judged(case: Case, tolerance: str) -> str:
 
 
 def honest_submissions(problem: Problem, rng: np.random.Generator) -> Iterator[tuple[str, str, dict]]:
-    """Give (precision, who, gradients) of right backward passes; those that overflow to NaN are left out."""
+    """Yield (precision, program, gradients) of correct backward passes that do not overflow."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for precision in PRECISIONS:
-            found = {}
+            by_program = {}
             order = str(rng.choice(ORDERS))
-            found[f"numpy {order}"] = numpy_student(problem, precision, order, rng)
+            by_program[f"numpy {order}"] = numpy_student(problem, precision, order, rng)
             if not problem.risk.penalties:
-                found["torch"] = torch_student(problem, precision)
-            for who, gradients in found.items():
+                by_program["torch"] = torch_student(problem, precision)
+            for program, gradients in by_program.items():
                 if all(np.isfinite(array.astype(float)).all() for array in gradients.values()):
-                    yield precision, who, gradients
+                    yield precision, program, gradients
 
 
 def correct_ones(seed: int) -> list[tuple[str, str, str, str]]:
-    """Judge right submissions of one random problem: (precision, who, tolerance, verdict) each."""
+    """Return (precision, program, tolerance, verdict) of the correct submissions of one random problem."""
     rng = np.random.default_rng([seed, 1])
     problem = draw(rng)
-    found = []
-    for precision, who, gradients in honest_submissions(problem, rng):
+    results = []
+    for precision, program, gradients in honest_submissions(problem, rng):
         for tolerance in ("standard", "strict"):
-            given = laid_out(submission(problem, gradients, precision, tolerance), rng)
-            report = verify(given, oracles=ASKED)
-            found.append((precision, who, tolerance, str(report.verdict)))
-    return found
+            submitted = laid_out(submission(problem, gradients, precision, tolerance), rng)
+            report = verify(submitted, oracles=ASKED)
+            results.append((precision, program, tolerance, str(report.verdict)))
+    return results
 
 
 @dataclass(frozen=True)
@@ -99,30 +99,30 @@ class Planted:
 
 
 def planted_errors(seed: int) -> list[Planted]:
-    """Plant one error in one entry of a right gradient, of several sizes relative to the entry's scale."""
+    """Add errors of several sizes, relative to the entry's scale, to one entry of a correct gradient."""
     rng = np.random.default_rng([seed, 2])
     problem = draw(rng)
     trace = forward(problem.network, problem.parameters, problem.batch)
     right = {name: numpy_student(problem, name, "blas", rng) for name in ("float64", "float32")}
     allowed = {name: rounding(problem, trace, PRECISIONS[name]) for name in right}
     kinks = enclosed(problem, allowed["float64"].kinks)
-    places = [
+    entries = [
         (name, tuple(index))
         for name, scale in allowed["float64"].scale.items()
         for index in np.argwhere((scale > 0) & (kinks[name].slopes is None))
     ]
-    if not places:
+    if not entries:
         return []
-    name, index = places[rng.integers(len(places))]
+    name, index = entries[rng.integers(len(entries))]
     index = tuple(int(i) for i in index)
     sign = float(rng.choice([-1.0, 1.0]))
-    found = []
+    results = []
 
     def judge(precision: str, tolerance: str, size: float, amount: float) -> None:
         gradients = {key: array.astype(float) for key, array in right[precision].items()}
         gradients[name][index] += sign * amount
         report = verify(submission(problem, gradients, precision, tolerance), oracles=ASKED)
-        found.append(Planted(precision, tolerance, size, str(report.parameters[name].verdict)))
+        results.append(Planted(precision, tolerance, size, str(report.parameters[name].verdict)))
 
     for size in SIZES:
         amount = size * float(allowed["float64"].scale[name][index])
@@ -131,33 +131,34 @@ def planted_errors(seed: int) -> list[Planted]:
     for times in (1.0, 3.0, 10.0):
         amount = times * float(allowed["float32"].allowance[name][index])
         judge("float32", "strict", times, amount)
-    return found
+    return results
 
 
 def honest_on_structure(seed: int) -> list[tuple[str, str, str, str]]:
-    """Judge right gradients of a batch of every kind and precision: (kind, precision, who, verdict)."""
-    found = []
+    """Return (kind, precision, program, verdict) of correct gradients for every kind and precision."""
+    results = []
     for (number, kind), precision in product(enumerate(INPUTS), PRECISIONS):
         rng = np.random.default_rng([seed, number, list(PRECISIONS).index(precision)])
         problem = draw_structured(rng, kind)
-        for who, gradients in finite(honest_gradients(problem, precision, rng)):
+        for program, gradients in finite(honest_gradients(problem, precision, rng)):
             report = verify(submission(problem, gradients, precision, "strict"), oracles=ASKED[:1])
-            found.append((kind, precision, who, str(report.verdict)))
-    return found
+            results.append((kind, precision, program, str(report.verdict)))
+    return results
 
 
 def finite(gradients: Iterable[tuple[str, dict]]) -> Iterator[tuple[str, dict]]:
-    """Leave out what overflowed, as narrow formats do."""
-    for who, arrays in gradients:
+    """Yield the gradients without overflow, which is frequent in narrow formats."""
+    for program, arrays in gradients:
         if all(np.isfinite(np.asarray(array, float)).all() for array in arrays.values()):
-            yield who, arrays
+            yield program, arrays
 
 
 @dataclass(frozen=True)
 class Committed:
-    """An error planted in float32, in times the rounding that honest programs commit on the same problem.
+    """Errors in float32 gradients, as multiples of the rounding error of correct programs.
 
-    allowance: over the rounding of each program and parameter, root mean squares.
+    verdicts: (multiple, verdict) of each error.
+    allowance: ratio of the allowance to the rounding error (root mean squares) per program and parameter.
     """
 
     kind: str
@@ -166,31 +167,33 @@ class Committed:
 
 
 def planted_on_structure(seed: int) -> list[Committed]:
-    """Plant an error of 10, 20 and 40 times the rounding really committed.
+    """Add errors of 10, 20 and 40 times the actual rounding error to one entry.
 
-    That is the largest, relative to entries' scales, that any program commits in any order of summation.
+    The actual rounding error is the largest of all programs and orders of summation, relative to the scale.
     """
-    found = []
+    results = []
     for number, kind in enumerate(INPUTS):
         rng = np.random.default_rng([seed, number, 9])
         problem = draw_structured(rng, kind)
         trace = forward(problem.network, problem.parameters, problem.batch)
         allowed = rounding(problem, trace, PRECISIONS["float32"])
         truth = enclosed(problem, allowed.kinks, PRECISIONS["float32"])
-        judged_ones = [name for name, own in truth.items() if own.slopes is None]
+        names = [name for name, estimate in truth.items() if estimate.slopes is None]
         programs = [gradients for _, gradients in finite(honest_gradients(problem, "float32", rng))]
-        # where rounding changes all that there is, any error is undecided
-        judged_ones = [n for n in judged_ones if allowed.allowance[n].max() < 0.01 * allowed.scale[n].max()]
-        if not judged_ones or not programs:
+        # every error is undecided if the rounding error is as large as the gradient
+        names = [n for n in names if allowed.allowance[n].max() < 0.01 * allowed.scale[n].max()]
+        if not names or not programs:
             continue
-        lost = {n: [np.abs(own[n].astype(float) - truth[n].value) for own in programs] for n in judged_ones}
+        rounding_errors = {
+            n: [np.abs(gradients[n].astype(float) - truth[n].value) for gradients in programs] for n in names
+        }
         with np.errstate(all="ignore"):
             committed = max(
                 float(np.nanmax(np.where(allowed.scale[n] > 0, error / allowed.scale[n], 0.0)))
-                for n, errors in lost.items()
+                for n, errors in rounding_errors.items()
                 for error in errors
             )
-        name = judged_ones[rng.integers(len(judged_ones))]
+        name = names[rng.integers(len(names))]
         scale = allowed.scale[name]
         index = np.unravel_index(int(rng.choice(np.flatnonzero(scale > 0.01 * scale.max()))), scale.shape)
         verdicts = []
@@ -201,12 +204,12 @@ def planted_on_structure(seed: int) -> list[Committed]:
             verdicts.append((times, str(report.parameters[name].verdict)))
         ratios = [
             _root_mean_square(allowed.allowance[n]) / _root_mean_square(error)
-            for n, errors in lost.items()
+            for n, errors in rounding_errors.items()
             for error in errors
             if error.any()
         ]
-        found.append(Committed(kind, tuple(verdicts), tuple(ratios)))
-    return found
+        results.append(Committed(kind, tuple(verdicts), tuple(ratios)))
+    return results
 
 
 def _root_mean_square(values: np.ndarray) -> float:
@@ -215,7 +218,12 @@ def _root_mean_square(values: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class AtKinks:
-    """Verdicts on gradients of one choice of slopes, and of two; None where one choice may give both."""
+    """Verdicts on gradients at kinks and ties.
+
+    consistent: gradients for one choice of subgradients.
+    mixed: gradients for two choices; None if one choice may be consistent with both.
+    shared, unshared: gradients at ties of max, with consistent and inconsistent shares.
+    """
 
     consistent: str
     mixed: str | None
@@ -224,7 +232,7 @@ class AtKinks:
 
 
 def at_kinks(seed: int) -> AtKinks:
-    """Judge a network at 1 to 20 kinks, and a graph of tied maxima."""
+    """Judge a network at 1 to 20 kinks and a graph with ties of max."""
     rng = np.random.default_rng([seed, 7])
     problem = draw_kinked(rng)
 
@@ -232,7 +240,7 @@ def at_kinks(seed: int) -> AtKinks:
         return str(verify({**problem.document, "gradients": gradients}, oracles=ASKED[:1]).verdict)
 
     right, wrong = consistent(problem, rng), mixed(problem, rng)
-    ties = [draw_tied(rng, consistent=own) for own in (True, False)]
+    ties = [draw_tied(rng, consistent=is_consistent) for is_consistent in (True, False)]
     return AtKinks(
         judge(right),
         None if wrong is None else judge(wrong),
@@ -241,14 +249,17 @@ def at_kinks(seed: int) -> AtKinks:
 
 
 def containment(seed: int) -> tuple[int, bool, float]:
-    """Hold the enclosure against 77 digits: (entries in the network, contained, median relative radius)."""
+    """Compare certified intervals with values of 77 digits.
+
+    Return the number of parameters, whether all intervals contain the value, and the median relative radius.
+    """
     rng = np.random.default_rng([seed, 3])
     problem = draw(rng, widest=16, most=8)
     trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, PRECISIONS["float64"])
-    truth = ORACLES["high_precision"].gradient(problem, honest).gradient
+    float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
+    truth = ORACLES["high_precision"].gradient(problem, float64_rounding).gradient
     contained, radii = True, []
-    for name, estimate in enclosed(problem, honest.kinks).items():
+    for name, estimate in enclosed(problem, float64_rounding.kinks).items():
         known = np.isfinite(truth[name].error)
         inside = np.abs(estimate.value - truth[name].value) <= estimate.reach + truth[name].error
         contained = contained and bool(inside[known].all()) and bool(np.isfinite(estimate.error).all())
@@ -260,21 +271,23 @@ def containment(seed: int) -> tuple[int, bool, float]:
 
 
 def tightness(seed: int) -> list[tuple[str, float]]:
-    """Give the allowance over what rounding really lost, each the root mean square of a parameter."""
+    """Return the ratio of the allowance to the actual rounding error (root mean squares) per parameter."""
     rng = np.random.default_rng([seed, 1])
     problem = draw(rng)
     trace = forward(problem.network, problem.parameters, problem.batch)
     truth = enclosed(problem, rounding(problem, trace, PRECISIONS["float64"]).kinks)
-    found = []
+    ratios = []
     for precision, _, gradients in honest_submissions(problem, rng):
         allowance = rounding(problem, trace, PRECISIONS[precision]).allowance
         for name, estimate in truth.items():
             if estimate.slopes is not None:
                 continue
-            lost = np.sqrt(np.mean(np.square(gradients[name].astype(float) - estimate.value)))
-            if lost > 0:
-                found.append((precision, float(np.sqrt(np.mean(np.square(allowance[name]))) / lost)))
-    return found
+            rounding_error = np.sqrt(np.mean(np.square(gradients[name].astype(float) - estimate.value)))
+            if rounding_error > 0:
+                ratios.append(
+                    (precision, float(np.sqrt(np.mean(np.square(allowance[name]))) / rounding_error))
+                )
+    return ratios
 
 
 def in_parallel(work, seeds: range, chunk: int = 20) -> list:
@@ -295,10 +308,10 @@ def print_cases(size: int) -> None:
             wrong[tolerance] += not right
             cells.append(f"{verdict + ('' if right else ' *'):10}")
         for name, peer in peers.items():
-            said = outcome(peer, case)
-            right = (said == "passed") == case.correct
+            result = outcome(peer, case)
+            right = (result == "passed") == case.correct
             wrong[name] += not right
-            cells.append(f"{said + ('' if right else ' *'):12}")
+            cells.append(f"{result + ('' if right else ' *'):12}")
         print(f"{case.name:5} {case.description:42} " + " ".join(cells))
     total = len(seventeen())
     print("right: " + ", ".join(f"{name} {total - count} of {total}" for name, count in wrong.items()))
@@ -331,8 +344,8 @@ def print_planted(size: int) -> None:
     print("found, by the error's size relative to the entry's scale (float32: over the allowance)")
     for precision, tolerance in (("float64", "strict"), ("float64", "standard"), ("float32", "strict")):
         cells = [
-            f"{key[2]:g}: {found / total:.2%}"
-            for key, (found, total) in counts.items()
+            f"{key[2]:g}: {incorrect / total:.2%}"
+            for key, (incorrect, total) in counts.items()
             if key[:2] == (precision, tolerance)
         ]
         print(f"  {precision} {tolerance}: " + "  ".join(cells))
@@ -375,7 +388,7 @@ def print_committed(size: int) -> None:
     rows = [row for results in in_parallel(planted_on_structure, range(size), chunk=1) for row in results]
     print(f"\n{len(rows)} batches with structure, float32 strict: an error in times the rounding committed")
     for times in COMMITTED:
-        verdicts = [verdict for row in rows for own, verdict in row.verdicts if own == times]
+        verdicts = [verdict for row in rows for multiple, verdict in row.verdicts if multiple == times]
         shares = {v: verdicts.count(v) for v in ("incorrect", "undecided", "correct")}
         print(f"  {times:g} times: " + ", ".join(f"{count} {verdict}" for verdict, count in shares.items()))
     ratios = [ratio for row in rows for ratio in row.allowance]

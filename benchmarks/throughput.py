@@ -1,14 +1,14 @@
-"""Requests a second of the service, beside what its framework reaches echoing the same JSON.
+"""Measure requests per second of the service, compared with an echo of the same JSON by its framework.
 
     python -m benchmarks.throughput [--seconds 15] [--connections 16]
 
-Needs `wrk`. Submissions are right ones of 4-8-3, N = 8: of a class, which answers one problem, and each of a
-problem of its own, more of them than a judging process keeps. The client and all processes share the machine;
-so beside requests a second stands the processor time that one costs the process that answers, all its threads
-together, and the least of three runs: what else the machine does adds to it.
-`gradjury serve` as it comes has one process that answers and one judge a core; beside it, one worker of one
-judge, and two of one each. Then submissions of 109,386 parameters as safetensors, over HTTP and here, each of
-another problem than the one before.
+Requires `wrk`. The submissions are correct and of size 4-8-3, N = 8. Either all answer one problem, as in a
+class, or each has its own problem, and there are more problems than a judging process caches. Client and
+service share the machine. Therefore the benchmark also prints the processor time per request of the
+responding process, the minimum of three runs.
+The service runs with its defaults (one responding process, one judging process per core), with one worker and
+one judging process, and with two of each. Finally, submissions of 109,386 parameters are sent as safetensors
+and checked in this process, each with a different problem than the previous one.
 """
 
 import argparse
@@ -31,9 +31,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from benchmarks.judging import document
 from benchmarks.load import run_wrk, running_service
-from benchmarks.processor_time import processor_seconds
+from benchmarks.support.processor_time import processor_seconds
 from verifier.documents.files import parse_bytes
-from verifier.pipeline import verify
+from verifier.pipeline.layers import verify
 
 _LUA = """
 wrk.method = "POST"
@@ -56,13 +56,13 @@ done = function(summary, latency)
 end
 """
 _LARGE = ([784, 128, 64, 10], 32)
-_PROBLEMS = 12_000  # each judging process keeps some 1,400
+_PROBLEMS = 12_000  # a judging process caches about 1,400
 _RUNS = 3
 _SERVICES = (
     ("as it comes", 1, None),
     ("one and one", 1, "1"),
     ("two and two", 2, "1"),
-)  # workers, judges of each
+)  # label, workers, judging processes of each
 
 
 def plain(value: object) -> object:
@@ -73,8 +73,8 @@ def plain(value: object) -> object:
 
 @contextmanager
 def echoing(port: int = 8999) -> Iterator[tuple[str, int]]:
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.echo:app", "--port", str(port), "--no-access-log",
-               "--http", "h11", "--log-level", "warning"]  # fmt: skip
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.support.echo_app:app", "--port", str(port),
+               "--no-access-log", "--http", "h11", "--log-level", "warning"]  # fmt: skip
     server = subprocess.Popen(command)
     try:
         time.sleep(3)
@@ -85,17 +85,17 @@ def echoing(port: int = 8999) -> Iterator[tuple[str, int]]:
 
 
 def rate(url: str, pid: int, script: Path, connections: int, seconds: int) -> float:
-    """Give requests a second, and print what one costs the process of this id."""
+    """Return requests per second, and print the processor time per request of this process."""
     run_wrk(url, script, connections, 5)
     rates, costs = [], []
     for _ in range(_RUNS):
         before = processor_seconds(pid)
-        found = run_wrk(url, script, connections, max(1, seconds // _RUNS))
-        costs.append((processor_seconds(pid) - before) / found["requests"] * 1e6)
-        assert found["status"] == 0, f"{found['status']} requests failed"
-        rates.append(found["requests"] / found["microseconds"] * 1e6)
-        print(f"    {rates[-1]:7.0f} a second; median {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms")
-    if min(costs) > 1:  # else others answered, which it had started
+        result = run_wrk(url, script, connections, max(1, seconds // _RUNS))
+        costs.append((processor_seconds(pid) - before) / result["requests"] * 1e6)
+        assert result["status"] == 0, f"{result['status']} requests failed"
+        rates.append(result["requests"] / result["microseconds"] * 1e6)
+        print(f"    {rates[-1]:7.0f} a second; median {result['p50']:.1f} ms, p99 {result['p99']:.1f} ms")
+    if min(costs) > 1:  # otherwise child processes responded
         print(f"    {min(costs):7.0f} µs of processor time a request in the process that answers")
     return median(rates)
 
@@ -114,7 +114,7 @@ def safetensors_of(submission: dict) -> bytes:
 
 
 def wait_for(url: str) -> None:
-    """Wait until workers listen, which several do some time after the address is told."""
+    """Wait until the workers listen, which can be some time after the address is printed."""
     for _ in range(300):
         try:
             connection = HTTPConnection(url.removeprefix("http://"), timeout=5)
@@ -128,29 +128,29 @@ def wait_for(url: str) -> None:
 
 
 def large(url: str) -> None:
-    contents = [safetensors_of(document(*_LARGE, seed)) for seed in range(8)]  # of which one alone is kept
+    contents = [safetensors_of(document(*_LARGE, seed)) for seed in range(8)]  # only one is cached
     connection = HTTPConnection(url.removeprefix("http://"))
     headers = {"Content-Type": "application/x-safetensors"}
-    asked, here = [], []
+    http_times, local_times = [], []
     for i in range(32):
         content = contents[i % len(contents)]
         started = time.perf_counter()
         connection.request("POST", "/v1/checks", content, headers)
-        answer = connection.getresponse()
-        found = json.loads(answer.read())
-        asked.append(time.perf_counter() - started)
-        assert (answer.status, found["verdict"]) == (200, "correct")
+        response = connection.getresponse()
+        report_document = json.loads(response.read())
+        http_times.append(time.perf_counter() - started)
+        assert (response.status, report_document["verdict"]) == (200, "correct")
         started = time.perf_counter()
         report = verify(parse_bytes(content, declared="safetensors"))
         json.dumps(report.to_dict())
-        here.append(time.perf_counter() - started)
-    a, b = median(asked) * 1e3, median(here) * 1e3
+        local_times.append(time.perf_counter() - started)
+    a, b = median(http_times) * 1e3, median(local_times) * 1e3
     print(f"109,386 parameters as safetensors ({len(contents[0]) / 1e6:.1f} MB)")
     print(f"    {a:.1f} ms over HTTP, {b:.1f} ms here: {a / b:.2f} x")
 
 
 def script_of(folder: Path, name: str, problems: int) -> Path:
-    """Write what wrk sends, one submission a line, each of another problem."""
+    """Write the script of wrk and its submissions, one per line, each with a different problem."""
     with (folder / f"{name}.jsonl").open("w") as file:
         for seed in range(problems):
             file.write(json.dumps(plain(document([4, 8, 3], 8, seed))) + "\n")
@@ -163,7 +163,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=int, default=15)
     options.add_argument("--connections", type=int, default=16)
-    chosen = options.parse_args()
+    arguments = options.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("this needs wrk: apt-get install wrk")
     with tempfile.TemporaryDirectory() as name:
@@ -174,7 +174,7 @@ def main() -> None:
         }
         print("echo, one process")
         with echoing() as (url, pid):
-            echo = rate(url, pid, scripts["a class"], chosen.connections, chosen.seconds)
+            echo = rate(url, pid, scripts["a class"], arguments.connections, arguments.seconds)
         rates = {}
         for label, workers, judges in _SERVICES:
             os.environ.pop("GRADJURY_PROCESSES", None)
@@ -184,12 +184,12 @@ def main() -> None:
                 wait_for(url)
                 for problems, script in scripts.items():
                     print(f"the service, {label}, {problems}")
-                    found = rate(url, pid, script, chosen.connections, chosen.seconds)
-                    rates[label, problems] = found
+                    requests_per_second = rate(url, pid, script, arguments.connections, arguments.seconds)
+                    rates[label, problems] = requests_per_second
                 if judges is None:
                     large(url)
-        for (label, problems), found in rates.items():
-            print(f"{label}, {problems}: {100 * found / echo:.0f} % of echo")
+        for (label, problems), requests_per_second in rates.items():
+            print(f"{label}, {problems}: {100 * requests_per_second / echo:.0f} % of echo")
         for problems in scripts:
             ratio = rates["two and two", problems] / rates["one and one", problems]
             print(f"two and two, {problems}: {ratio:.2f} x one and one")

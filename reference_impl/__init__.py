@@ -1,14 +1,11 @@
 """The lecture's backpropagation, from scratch, on numpy alone."""
 
-from reference_impl.activation import Activation, Kink
-from reference_impl.activations import ACTIVATIONS, activation
+from reference_impl.activations import ACTIVATIONS, Activation, Kink, activation
 from reference_impl.backpropagation import CORRECT, Equations, backpropagate, deltas, gradients
 from reference_impl.gradient_descent import descend, step
-from reference_impl.loss import Loss
-from reference_impl.losses import LOSSES
+from reference_impl.losses import LOSSES, Loss, Penalty, Risk
 from reference_impl.network import Batch, Layer, LayerParameters, Network, Parameters, Trace, forward, named
 from reference_impl.problem import Problem, example_losses, risk_value
-from reference_impl.risk import Penalty, Risk
 
 __all__ = [
     "ACTIVATIONS",

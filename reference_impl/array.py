@@ -1,4 +1,4 @@
-"""The one array type of the reference: a numpy array of floating numbers."""
+"""The array type of the reference, a numpy array of floating-point numbers, and two helpers."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ Array = npt.NDArray[Any]
 
 
 def row_sums(values: Array) -> Array:
-    """Sum along the last axis, by a product with ones: rows are many and short."""
+    """Return the sums along the last axis, computed as a product with ones (faster for short rows)."""
     width = values.shape[-1]
     return np.asarray(values.reshape(-1, width).dot(np.ones(width)).reshape(values.shape[:-1]))
 
 
 def frozen(values: npt.ArrayLike) -> Array:
-    """Give a read-only float64 view of `values`, so that frozen data stay so; copies only to convert."""
+    """Return a read-only float64 view of `values`; the numbers are copied only if their type changes."""
     array = np.asarray(values, dtype=np.float64)
     view = array.view()
     view.setflags(write=False)

@@ -1,4 +1,4 @@
-"""The error function and its complement on whole arrays; numpy has neither.
+"""The error function and its complement for whole arrays, which numpy lacks.
 
 Source of the rational approximations and their coefficients: W. J. Cody, "Rational Chebyshev
 approximations for the error function", Mathematics of Computation 23 (1969), 631-637, and his SPECFUN
@@ -9,8 +9,8 @@ import numpy as np
 
 from reference_impl.array import Array
 
-_SMALL = 0.46875  # where erf is a rational function in x squared
-_LARGE = 4.0  # from where erfc is the asymptotic form in 1 / x squared
+_SMALL = 0.46875  # up to here erf is computed as a rational function of x²
+_LARGE = 4.0  # from here on erfc is computed by the asymptotic form in 1 / x²
 _UNDERFLOW = 26.7  # erfc(x) < 1e-311 beyond
 
 _A = (3.16112374387056560e00, 1.13864154151050156e02, 3.77485237685302021e02, 3.20937758913846947e03,
@@ -30,14 +30,14 @@ _ONE_OVER_SQRT_PI = 5.6418958354775628695e-1
 
 
 def erf(x: Array) -> Array:
-    """Give erf(x) = 2/√π ∫₀ˣ exp(−t²) dt, entry by entry."""
+    """Return erf(x) = 2/√π ∫₀ˣ exp(−t²) dt, entry by entry."""
     size = np.abs(x)
     small = size <= _SMALL
     return np.where(small, _erf_small(np.where(small, x, 0.0)), np.sign(x) * (1.0 - _erfc_positive(size)))
 
 
 def erfc(x: Array) -> Array:
-    """Give 1 − erf(x) without cancellation for large x, entry by entry."""
+    """Return 1 − erf(x) without cancellation for large x, entry by entry."""
     size = np.abs(x)
     small = size <= _SMALL
     tail = _erfc_positive(size)
@@ -53,7 +53,7 @@ def _erf_small(x: Array) -> Array:
 
 
 def _erfc_positive(x: Array) -> Array:
-    """erfc for x ≥ 0; meaningless (but finite) below _SMALL, where callers do not use it."""
+    """Return erfc(x) for x ≥ _SMALL; below, the result is finite and wrong, and callers discard it."""
     clipped = np.clip(x, _SMALL, _UNDERFLOW)  # NaN stays NaN
     middle = np.where(clipped <= _LARGE, clipped, _LARGE)
     numerator, denominator = _C[8] * middle, middle
@@ -69,7 +69,7 @@ def _erfc_positive(x: Array) -> Array:
     far_value = inverse * (numerator + _P[4]) / (denominator + _Q[4])
     far_value = (_ONE_OVER_SQRT_PI - far_value) / far
 
-    # exp(-x²) with x² split in two, so that the exponent's rounding is not magnified (Cody's device)
+    # exp(-x²) with x² split in two, so that the exponent's rounding is not magnified (as Cody does)
     head = np.floor(clipped * 16.0) / 16.0
     decay = np.exp(-head * head) * np.exp(-(clipped - head) * (clipped + head))
     return np.where(x > _UNDERFLOW, 0.0, decay * np.where(clipped <= _LARGE, middle_value, far_value))

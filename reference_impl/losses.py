@@ -1,222 +1,265 @@
-"""The table of losses: one row each. A row's terms carry no factor and no reduction; `risk.py` adds them.
+"""Losses, penalties, and the risk R that is made of them and differentiated.
 
-To add one, write its row and name it in LOSSES.
+R = factor · (Σ or mean over examples) (Σ or mean over outputs) loss + Σ penalties.
+
+The lecture's own risk is R = 1/N Σₙ ½ Σₖ (yₙₖ − f(xₙ)ₖ)². A loss is a row of `LOSSES`; its terms have no
+factor and are not reduced, which is the work of `Risk`. To add a loss, write its row and name it there.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
-from reference_impl.activation import LogForm
-from reference_impl.activations import activation
+from reference_impl.activations import sigmoid, softplus
 from reference_impl.array import Array
-from reference_impl.field import Field
-from reference_impl.loss import Loss, Terms
-
-_SIGMOID = activation("sigmoid")
-_SOFTMAX = activation("softmax")
+from reference_impl.softmax import log_softmax, log_softmax_pull_back
 
 
-def _weighted(weights: Array, values: Array) -> Array:
-    """weights · values with 0 · ±∞ = 0, as 0 · log 0 is meant in an entropy; NaN stays NaN."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A loss as a function of the outputs f and the targets y, one term an output, before any reduction.
+
+    Parameters
+    ----------
+    name : str
+        One name for each function, unique among all losses.
+    value : callable
+        (f, y) -> the terms, shape (N, outputs).
+    gradient : callable
+        (f, y) -> the derivative of each row's sum with respect to f, shape (N, outputs).
+    """
+
+    name: str
+    value: Callable[[Array, Array], Array]
+    gradient: Callable[[Array, Array], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A loss function.
+
+    Parameters
+    ----------
+    name : str
+        The name in `LOSSES`.
+    default_factor : float
+        The factor of the loss in the risk unless the problem has another.
+    reduces_outputs : bool
+        True if a problem may choose the sum or the mean over a row's outputs.
+    class_targets : bool
+        True if targets may be class indices.
+    on : mapping of str to Terms
+        The terms by what the last layer puts out: "values" (a regression), "logits" or "probabilities".
+    of_preactivation : mapping of str to Terms
+        The terms as functions of the last pre-activation, by the name of the last activation. They replace
+        ``on["probabilities"]``, so that no logarithm of a rounded probability is taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> terms = LOSSES["mse"].on["values"]
+    >>> terms.value(np.array([[1.0, 3.0]]), np.array([[0.0, 1.0]]))
+    array([[1., 4.]])
+    >>> terms.gradient(np.array([[1.0, 3.0]]), np.array([[0.0, 1.0]]))
+    array([[2., 4.]])
+    """
+
+    name: str
+    default_factor: float
+    reduces_outputs: bool
+    class_targets: bool
+    on: Mapping[str, Terms]
+    of_preactivation: Mapping[str, Terms]
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """The function of one weight that a penalty sums, and its slope; for l1 the slope at the kink is 0."""
+
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+
+
+NORMS: Mapping[str, Norm] = MappingProxyType(
+    {
+        "l2": Norm(value=np.square, slope=lambda w: 2.0 * w),
+        "l1": Norm(value=np.abs, slope=np.sign),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """A penalty on the weights: factor · strength · Σ norm(w).
+
+    Parameters
+    ----------
+    norm : str
+        A key of `NORMS`: "l2" (w²) or "l1" (|w|).
+    strength, factor : float
+        The two numbers that multiply the sum, such as λ and ½.
+    batch : str
+        "mean" to divide by the number of examples, "none" otherwise.
+    biases : bool
+        True to penalise biases as well.
+
+    Examples
+    --------
+    >>> Penalty("l2", strength=0.1, factor=0.5, batch="mean").coefficient(examples=10)
+    0.005
+    """
+
+    norm: str
+    strength: float
+    factor: float
+    batch: str = "none"
+    biases: bool = False
+
+    def coefficient(self, examples: int) -> float:
+        """Return the number that multiplies Σ norm(w) in the risk."""
+        return self.factor * self.strength / (examples if self.batch == "mean" else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """The scalar function of the network's outputs and weights that is differentiated.
+
+    Parameters
+    ----------
+    loss : Loss
+    factor : float
+        The factor of the loss.
+    batch, outputs : str
+        The reductions over examples and over outputs, "mean" or "sum".
+    on : str
+        A key of ``loss.on``.
+    penalties : tuple of Penalty
+
+    Examples
+    --------
+    >>> Risk(LOSSES["mse"], factor=0.5).example_scale(examples=4)
+    0.25
+    """
+
+    loss: Loss
+    factor: float
+    batch: str = "mean"
+    outputs: str = "sum"
+    on: str = "values"
+    penalties: tuple[Penalty, ...] = ()
+
+    def output_scale(self, outputs: int) -> float:
+        """Return the factor of one output's term within its example's loss."""
+        return self.factor / (outputs if self.outputs == "mean" else 1)
+
+    def example_scale(self, examples: int) -> float:
+        """Return the factor of one example's loss within the risk."""
+        return 1.0 / examples if self.batch == "mean" else 1.0
+
+
+def quotient(weights: Array, values: Array) -> Array:
+    """Return weights / values with 0 / values = 0 for any number in `values`; NaN stays NaN."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        return np.asarray(np.where((weights == 0) & ~np.isnan(values), 0.0, weights / values))
+
+
+def _product(weights: Array, values: Array) -> Array:
+    """Return weights · values with 0 · ±∞ = 0, the convention 0 · log 0 = 0 of entropies; NaN stays NaN."""
     if np.isfinite(values).all():
         return np.asarray(weights * values)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where((weights == 0) & ~np.isnan(values), 0.0, weights * values))
 
 
-def _quotient(weights: Array, values: Array) -> Array:
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return np.asarray(np.where((weights == 0) & ~np.isnan(values), 0.0, weights / values))
+@dataclass(frozen=True, slots=True)
+class _Logarithm:
+    """log p as one function of x: x -> log p, and (x, upstream) -> upstream · ∂ log p / ∂x."""
+
+    forward: Callable[[Array], Array]
+    pull_back: Callable[[Array, Array], Array]
 
 
-def _log(x: Array) -> Array:
+def _log(p: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.log(x))
+        return np.asarray(np.log(p))
 
 
-def _log_of_complement(x: Array) -> Array:
+def _log_of_complement(p: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.log1p(-x))
+        return np.asarray(np.log1p(-p))
 
 
-_PLAIN_LOG = LogForm(
-    forward=_log,
-    pull_back=lambda f, upstream: _quotient(upstream, f),
-    pull_back_spread=lambda f, upstream, variance: _quotient(upstream, f * f) ** 2 * variance,
-    magnified=np.zeros_like,
-    formula=lambda field, f: field.log(f),
-)
-_PLAIN_LOG_COMPLEMENT = LogForm(
-    forward=_log_of_complement,
-    pull_back=lambda f, upstream: -_quotient(upstream, 1.0 - f),
-    pull_back_spread=lambda f, upstream, variance: _quotient(upstream, (1.0 - f) ** 2) ** 2 * variance,
-    magnified=np.zeros_like,
-    formula=lambda field, f: field.log1p(-f),
-)
+_LOG = _Logarithm(_log, lambda p, upstream: quotient(upstream, p))
+_LOG_COMPLEMENT = _Logarithm(_log_of_complement, lambda p, upstream: -quotient(upstream, 1.0 - p))
+_LOG_SOFTMAX = _Logarithm(log_softmax, log_softmax_pull_back)
+_LOG_SIGMOID = _Logarithm(lambda a: -softplus(-a), lambda a, upstream: upstream * sigmoid(-a))
+_LOG_SIGMOID_COMPLEMENT = _Logarithm(lambda a: -softplus(a), lambda a, upstream: -upstream * sigmoid(a))
 
 
-def _entropy(
-    log: LogForm,
-    log_complement: LogForm | None = None,
-    *,
-    in_torch: Callable[[Any, Any, Any], Any],
-    in_graph: Callable[[Any, Any, Array], Any],
-    gradient_in_balls: Callable[[Any, Any, Array], Any],
-) -> Terms:
-    """−y log p, and −(1 − y) log(1 − p) beside it where `log_complement` is given."""
-
-    def value(x: Array, y: Array) -> Array:
-        terms = _weighted(-y, log.forward(x))
-        if log_complement is not None:
-            terms = terms + _weighted(y - 1.0, log_complement.forward(x))
-        return terms
-
-    def gradient(x: Array, y: Array) -> Array:
-        slope = log.pull_back(x, -y)
-        if log_complement is not None:
-            slope = slope + log_complement.pull_back(x, y - 1.0)
-        return slope
-
-    def gradient_spread(x: Array, y: Array, variance: Array) -> Array:
-        deviation = np.sqrt(log.pull_back_spread(x, -y, variance))
-        if log_complement is not None:
-            deviation = deviation + np.sqrt(log_complement.pull_back_spread(x, y - 1.0, variance))
-        return np.square(deviation)
-
-    def formula(field: Field, x: Array, y: Array) -> Array:
-        def weighted(weights: Array, form: LogForm) -> Array:
-            with np.errstate(all="ignore"):  # a term of weight 0 may be undefined
-                terms = weights * form.formula(field, x)
-            return np.asarray(np.where(weights == 0, 0 * x, terms))
-
-        terms = weighted(-y, log)
-        return terms if log_complement is None else terms + weighted(y - 1, log_complement)
-
-    def value_roundoff(x: Array, y: Array, terms: Array) -> Array:
-        # log of a sum of exponentials of numbers of size |x|: each is rounded before the exponential
-        size = np.abs(x) if log_complement is not None else _row_size(x)
-        return np.asarray(np.abs(terms) + (np.abs(y) + 1.0) * (1.0 + size))
-
-    def gradient_roundoff(x: Array, y: Array) -> Array:
-        if log is _PLAIN_LOG:
-            return np.asarray(np.abs(_quotient(y, x)) + np.abs(_quotient(1.0 - y, 1.0 - x)))
-        # p − y: p errs relatively, by its exponent's rounding and its sum's; the difference by that of y
-        probability = np.abs(gradient(x, y) + y)
-        return np.asarray(np.abs(y) + probability * (2.0 + log.magnified(x)))
-
+def _cross_entropy(name: str, log: _Logarithm) -> Terms:
+    """Return the terms −y log p."""
     return Terms(
-        value,
-        gradient,
-        gradient_spread,
-        formula,
-        value_roundoff,
-        gradient_roundoff,
-        in_torch,
-        in_graph,
-        gradient_in_balls,
+        name,
+        value=lambda x, y: _product(-y, log.forward(x)),
+        gradient=lambda x, y: log.pull_back(x, -y),
     )
 
 
-def _row_size(x: Array) -> Array:
-    return np.asarray(np.abs(x).max(axis=-1, keepdims=True))
+def _binary_cross_entropy(name: str, log: _Logarithm, log_complement: _Logarithm) -> Terms:
+    """Return the terms −y log p − (1 − y) log(1 − p)."""
+    return Terms(
+        name,
+        value=lambda x, y: _product(-y, log.forward(x)) + _product(y - 1.0, log_complement.forward(x)),
+        gradient=lambda x, y: log.pull_back(x, -y) + log_complement.pull_back(x, y - 1.0),
+    )
 
 
-def _present_in_balls(balls: Any, a: Any, y: Array) -> Any:
-    """Enclose −y σ(−a), the gradient of −y log σ(a)."""
-    return balls.times(balls.exact(-y), balls.value(_SIGMOID, balls.negative(a)))
-
+_SQUARED_ERROR = Terms(
+    "squared_error", value=lambda f, y: np.square(f - y), gradient=lambda f, y: 2.0 * (f - y)
+)
+_CROSS_ENTROPY_ON_LOGITS = _cross_entropy("cross_entropy_on_logits", _LOG_SOFTMAX)
+_BINARY_CROSS_ENTROPY_ON_LOGITS = _binary_cross_entropy(
+    "binary_cross_entropy_on_logits", _LOG_SIGMOID, _LOG_SIGMOID_COMPLEMENT
+)
 
 _MSE = Loss(
     name="mse",
     default_factor=0.5,
     reduces_outputs=True,
     class_targets=False,
-    on={
-        "values": Terms(
-            value=lambda f, y: np.square(f - y),
-            gradient=lambda f, y: 2.0 * (f - y),
-            gradient_spread=lambda f, y, variance: 4.0 * variance,
-            formula=lambda field, f, y: (f - y) * (f - y),
-            value_roundoff=lambda f, y, terms: 3.0 * terms,
-            gradient_roundoff=lambda f, y: 4.0 * np.abs(f - y),
-            in_torch=lambda torch, f, y: torch.nn.functional.mse_loss(f, y, reduction="none"),
-            in_graph=lambda graph, f, y: graph.squared_error(f, y),
-            gradient_in_balls=lambda balls, f, y: balls.times(
-                balls.exact(np.full_like(y, 2.0)), balls.minus(f, balls.exact(y))
-            ),
-        )
-    },
+    on={"values": _SQUARED_ERROR},
     of_preactivation={},
 )
-
-assert _SOFTMAX.log is not None  # rows of this very project; the type checker cannot know
-assert _SIGMOID.log is not None
-
-_CROSS_ENTROPY_OF_LOGITS = _entropy(
-    _SOFTMAX.log,
-    in_torch=lambda torch, f, y: torch.nn.functional.cross_entropy(f, y, reduction="none"),
-    in_graph=lambda graph, f, y: graph.cross_entropy_on_logits(f, y),
-    gradient_in_balls=lambda balls, f, y: balls.cross_entropy_delta(f, y),
-)
-_BINARY_CROSS_ENTROPY_OF_LOGITS = _entropy(
-    _SIGMOID.log,
-    _SIGMOID.log_complement,
-    in_torch=lambda torch, f, y: torch.nn.functional.binary_cross_entropy_with_logits(f, y, reduction="none"),
-    in_graph=lambda graph, f, y: graph.binary_cross_entropy_on_logits(f, y),
-    gradient_in_balls=lambda balls, f, y: balls.plus(
-        _present_in_balls(balls, f, y),
-        balls.times(balls.complement(balls.exact(y)), balls.value(_SIGMOID, f)),
-    ),
-)
-
 _CROSS_ENTROPY = Loss(
     name="cross_entropy",
     default_factor=1.0,
     reduces_outputs=False,
     class_targets=True,
     on={
-        "logits": _CROSS_ENTROPY_OF_LOGITS,
-        "probabilities": _entropy(
-            _PLAIN_LOG,
-            in_torch=lambda torch, f, y: -torch.xlogy(y, f),
-            in_graph=lambda graph, f, y: graph.cross_entropy_on_probabilities(f, y),
-            gradient_in_balls=lambda balls, f, y: balls.quotient(-y, f),
-        ),
+        "logits": _CROSS_ENTROPY_ON_LOGITS,
+        "probabilities": _cross_entropy("cross_entropy_on_probabilities", _LOG),
     },
     of_preactivation={
-        "softmax": _CROSS_ENTROPY_OF_LOGITS,
-        "sigmoid": _entropy(
-            _SIGMOID.log,
-            in_torch=lambda torch, a, y: -y * torch.nn.functional.logsigmoid(a),
-            in_graph=lambda graph, a, y: graph.Sum()(graph.Softplus()(-a) * y),
-            gradient_in_balls=lambda balls, a, y: _present_in_balls(balls, a, y),
-        ),
+        "softmax": _CROSS_ENTROPY_ON_LOGITS,
+        "sigmoid": _cross_entropy("cross_entropy_on_sigmoid_logits", _LOG_SIGMOID),
     },
 )
-
 _BINARY_CROSS_ENTROPY = Loss(
     name="binary_cross_entropy",
     default_factor=1.0,
     reduces_outputs=True,
     class_targets=False,
     on={
-        "logits": _BINARY_CROSS_ENTROPY_OF_LOGITS,
-        "probabilities": _entropy(
-            _PLAIN_LOG,
-            _PLAIN_LOG_COMPLEMENT,
-            in_torch=lambda torch, f, y: -torch.xlogy(y, f) - torch.special.xlog1py(1 - y, -f),
-            in_graph=lambda graph, f, y: graph.binary_cross_entropy_on_probabilities(f, y),
-            gradient_in_balls=lambda balls, f, y: balls.plus(
-                balls.quotient(-y, f), balls.quotient(1.0 - y, balls.complement(f))
-            ),
+        "logits": _BINARY_CROSS_ENTROPY_ON_LOGITS,
+        "probabilities": _binary_cross_entropy(
+            "binary_cross_entropy_on_probabilities", _LOG, _LOG_COMPLEMENT
         ),
     },
-    of_preactivation={"sigmoid": _BINARY_CROSS_ENTROPY_OF_LOGITS},
+    of_preactivation={"sigmoid": _BINARY_CROSS_ENTROPY_ON_LOGITS},
 )
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
-    {row.name: row for row in (_MSE, _CROSS_ENTROPY, _BINARY_CROSS_ENTROPY)}
+    {loss.name: loss for loss in (_MSE, _CROSS_ENTROPY, _BINARY_CROSS_ENTROPY)}
 )

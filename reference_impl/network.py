@@ -9,13 +9,28 @@ from types import MappingProxyType
 
 import numpy as np
 
-from reference_impl.activation import Activation
+from reference_impl.activations import Activation
 from reference_impl.array import Array, frozen
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A fully connected layer of `outputs` units over `inputs` numbers."""
+    """A fully connected layer.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        The number of inputs and of units.
+    activation : Activation
+    bias : bool
+        True if the layer has a bias.
+
+    Examples
+    --------
+    >>> from reference_impl import Layer, activation
+    >>> Layer(3, 4, activation("tanh")).outputs
+    4
+    """
 
     inputs: int
     outputs: int
@@ -25,7 +40,20 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Layers in order. Raises ValueError when there is none, or when two neighbours do not fit."""
+    """A multilayer perceptron: its layers, from the inputs to the outputs.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, or if a layer has not as many inputs as the layer below has units.
+
+    Examples
+    --------
+    >>> from reference_impl import Layer, Network, activation
+    >>> network = Network((Layer(3, 4, activation("tanh")), Layer(4, 2, activation("identity"))))
+    >>> len(network.layers)
+    2
+    """
 
     layers: tuple[Layer, ...]
 
@@ -42,7 +70,19 @@ class Network:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerParameters:
-    """weight: (in, out). bias: (out,), or None where the layer has none."""
+    """The parameters of one layer, or their gradients; both arrays become read-only float64.
+
+    Parameters
+    ----------
+    weight : array, shape (in, out)
+    bias : array, shape (out,), or None
+        None if the layer has no bias.
+
+    Examples
+    --------
+    >>> LayerParameters(weight=[[1, 2]], bias=[0, 0]).weight
+    array([[1., 2.]])
+    """
 
     weight: Array
     bias: Array | None
@@ -57,7 +97,22 @@ Parameters = tuple[LayerParameters, ...]
 
 
 def named(parameters: Sequence[LayerParameters]) -> Iterator[tuple[str, Array]]:
-    """Give every array with its name (`layers.0.weight`), in the order in which layers stand."""
+    """Yield the name and the array of every parameter, layer by layer.
+
+    Parameters
+    ----------
+    parameters : sequence of LayerParameters
+
+    Yields
+    ------
+    tuple of str and array
+        The name is such as ``layers.0.weight``. A layer without a bias has its weight alone.
+
+    Examples
+    --------
+    >>> [name for name, _ in named([LayerParameters([[1.0]], [0.0])])]
+    ['layers.0.weight', 'layers.0.bias']
+    """
     for index, layer in enumerate(parameters):
         yield f"layers.{index}.weight", layer.weight
         if layer.bias is not None:
@@ -66,9 +121,20 @@ def named(parameters: Sequence[LayerParameters]) -> Iterator[tuple[str, Array]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """inputs: (N, in). targets: (N, out), class indices already as one-hot rows.
+    """The examples that the risk is computed on; all arrays become read-only float64.
 
-    masks: by layer index, constants (N, out) that multiply that layer's z (dropout kept fixed).
+    Parameters
+    ----------
+    inputs : array, shape (N, in)
+    targets : array, shape (N, out)
+        Class indices must have been turned into one-hot rows.
+    masks : mapping of int to array, shape (N, out of the layer)
+        By layer index, constants that multiply the layer's z, such as a fixed dropout mask.
+
+    Examples
+    --------
+    >>> Batch(inputs=[[0.0, 1.0], [2.0, 3.0]], targets=[[0.0], [1.0]]).size
+    2
     """
 
     inputs: Array
@@ -89,9 +155,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """What the forward pass kept. a[l]: (N, out) pre-activations of layer l. z[l]: its input, so z[0] = x.
+    """The values that a forward pass computed, which the backward pass needs.
 
-    z has one entry more than a: the last is what the network puts out (masks included).
+    Parameters
+    ----------
+    a : tuple of arrays, shape (N, out)
+        The pre-activations of each layer.
+    z : tuple of arrays
+        The inputs of each layer, so z[0] = x and z[l + 1] = g(a[l]), its mask included. There is one entry
+        more than in `a`: the last is the output of the network.
     """
 
     a: tuple[Array, ...]
@@ -99,18 +171,40 @@ class Trace:
 
     @property
     def outputs(self) -> Array:
+        """The output of the network, shape (N, out)."""
         return self.z[-1]
 
 
 def forward(network: Network, parameters: Parameters, batch: Batch) -> Trace:
-    """Run the batch through the network. Shapes: see `Trace`."""
+    """Return the pre-activations and activations of every layer for a batch.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : tuple of LayerParameters
+        One for each layer.
+    batch : Batch
+
+    Returns
+    -------
+    Trace
+        An overflow leaves infinities or NaN in it, without a warning.
+
+    Examples
+    --------
+    >>> from reference_impl import Batch, Layer, LayerParameters, Network, activation
+    >>> network = Network((Layer(2, 1, activation("relu")),))
+    >>> parameters = (LayerParameters(weight=[[1.0], [2.0]], bias=[-3.0]),)
+    >>> forward(network, parameters, Batch(inputs=[[4.0, 5.0]], targets=[[0.0]])).outputs
+    array([[11.]])
+    """
     preactivations: list[Array] = []
     activations: list[Array] = [batch.inputs]
-    with np.errstate(over="ignore", invalid="ignore"):  # an overflow is the caller's to judge: it stays inf
-        for index, (layer, own) in enumerate(zip(network.layers, parameters, strict=True)):
-            a = activations[-1] @ own.weight
-            if own.bias is not None:
-                a = a + own.bias
+    with np.errstate(over="ignore", invalid="ignore"):
+        for index, (layer, weights) in enumerate(zip(network.layers, parameters, strict=True)):
+            a = activations[-1] @ weights.weight
+            if weights.bias is not None:
+                a = a + weights.bias
             z = layer.activation.forward(a)
             preactivations.append(a)
             activations.append(z * batch.masks[index] if index in batch.masks else z)

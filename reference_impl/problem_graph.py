@@ -1,30 +1,74 @@
 """A problem as a computation graph: the multilayer perceptron and its risk, built from operations."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import reference_impl.graph as graph
+from reference_impl.activations import Activation
+from reference_impl.array import Array
 from reference_impl.graph import Constant, Operation, Parameter, StaticGraph
+from reference_impl.losses import Terms
 from reference_impl.problem import Problem, terms_of_last_layer
+
+FUNCTION_OPERATIONS: Mapping[str, Callable[..., Operation]] = {
+    "sigmoid": graph.Sigmoid,
+    "tanh": graph.Tanh,
+    "relu": graph.Relu,
+    "leaky_relu": graph.LeakyRelu,
+    "elu": graph.Elu,
+    "softplus": graph.Softplus,
+    "gelu": graph.Gelu,
+    "silu": graph.Silu,
+    "softmax": graph.Softmax,
+    "exp": graph.Exp,
+    "log": graph.Log,
+    "sqrt": graph.Sqrt,
+    "absolute": graph.Absolute,
+    "power": graph.Power,
+}
+"""The operation of every activation (but the identity) and of every elementary function."""
+
+LOSS_OPERATIONS: Mapping[str, Callable[[Operation, Array], Operation]] = {
+    "squared_error": graph.squared_error,
+    "cross_entropy_on_logits": graph.cross_entropy_on_logits,
+    "cross_entropy_on_probabilities": graph.cross_entropy_on_probabilities,
+    "cross_entropy_on_sigmoid_logits": graph.cross_entropy_on_sigmoid_logits,
+    "binary_cross_entropy_on_logits": graph.binary_cross_entropy_on_logits,
+    "binary_cross_entropy_on_probabilities": graph.binary_cross_entropy_on_probabilities,
+}
+"""For the name of every loss's terms the function that builds the node of their sum over the batch."""
+
+
+def function_node(function: Activation, operand: Operation) -> Operation:
+    """Return the node of an activation or elementary function; the identity returns its operand."""
+    if function.name == "identity":
+        return operand
+    return FUNCTION_OPERATIONS[function.name](*function.options.values())(operand)
+
+
+def loss_node(terms: Terms, outputs: Operation, targets: Array) -> Operation:
+    """Return the node of the sum of all terms, without factor; `outputs` and `targets` are (N, outputs)."""
+    return LOSS_OPERATIONS[terms.name](outputs, targets)
 
 
 def graph_of(problem: Problem) -> StaticGraph:
-    """Build the graph whose output is the risk; its parameters are nodes named as in `named`."""
+    """Return the graph whose output is the risk; its parameters are nodes named as in `named`."""
     batch, risk = problem.batch, problem.risk
     z: Operation = Constant(batch.inputs, name="inputs")
     a = z
     parameters: dict[str, Parameter] = {}
-    for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
-        weight = parameters[f"layers.{index}.weight"] = Parameter(own.weight, f"layers.{index}.weight")
+    for index, (layer, weights) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
+        weight = parameters[f"layers.{index}.weight"] = Parameter(weights.weight, f"layers.{index}.weight")
         a = z @ weight
-        if own.bias is not None:
-            bias = parameters[f"layers.{index}.bias"] = Parameter(own.bias, f"layers.{index}.bias")
+        if weights.bias is not None:
+            bias = parameters[f"layers.{index}.bias"] = Parameter(weights.bias, f"layers.{index}.bias")
             a = a + bias
-        z = layer.activation.in_graph(graph, a)
+        z = function_node(layer.activation, a)
         if index in batch.masks:
             z = z * batch.masks[index]
     terms, of_preactivation = terms_of_last_layer(problem)
     scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
-    total: Operation = scale * terms.in_graph(graph, a if of_preactivation else z, batch.targets)
+    total: Operation = scale * loss_node(terms, a if of_preactivation else z, batch.targets)
     for penalty in risk.penalties:
         for name, node in parameters.items():
             if penalty.biases or name.endswith(".weight"):

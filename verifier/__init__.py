@@ -7,29 +7,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verifier.diagnosis.inspection import Inspection
     from verifier.documents.files import load
-    from verifier.documents.mistakes import MalformedSubmission, Mistake
-    from verifier.expected import Expectations
-    from verifier.inspecting import inspect
-    from verifier.operation_check.checking import check_operation
-    from verifier.pipeline import verify
-    from verifier.report import Report
-    from verifier.submission import Submission
-    from verifier.verdict import Verdict
+    from verifier.judging.cache import Expectations
+    from verifier.pipeline.inspection import inspect
+    from verifier.pipeline.layers import verify
+    from verifier.problem.errors import MalformedSubmission, Mistake
+    from verifier.problem.submission import Submission
+    from verifier.report.inspection import Inspection
+    from verifier.report.report import Report
+    from verifier.report.verdict import Verdict
+    from verifier.testing.operation_check.check import check_operation
 
 _HOMES = {
-    "Expectations": "verifier.expected",
-    "Inspection": "verifier.diagnosis.inspection",
-    "MalformedSubmission": "verifier.documents.mistakes",
-    "Mistake": "verifier.documents.mistakes",
-    "Report": "verifier.report",
-    "Submission": "verifier.submission",
-    "Verdict": "verifier.verdict",
-    "check_operation": "verifier.operation_check.checking",
-    "inspect": "verifier.inspecting",
+    "Expectations": "verifier.judging.cache",
+    "Inspection": "verifier.report.inspection",
+    "MalformedSubmission": "verifier.problem.errors",
+    "Mistake": "verifier.problem.errors",
+    "Report": "verifier.report.report",
+    "Submission": "verifier.problem.submission",
+    "Verdict": "verifier.report.verdict",
+    "check_operation": "verifier.testing.operation_check.check",
+    "inspect": "verifier.pipeline.inspection",
     "load": "verifier.documents.files",
-    "verify": "verifier.pipeline",
+    "verify": "verifier.pipeline.layers",
 }
 
 __all__ = [

@@ -1,1 +1,1 @@
-"""Many submissions at once, judged by workers, so that killing any process loses none and doubles none."""
+"""Judge batches in the background. If a process is killed, no submission is lost or judged twice."""

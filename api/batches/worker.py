@@ -1,74 +1,112 @@
-"""A worker: takes chunks from the durable queue and judges them, until it is stopped."""
+"""A worker: it takes chunks from the work queue and judges them, until it is stopped.
+
+Every two seconds, each worker enqueues chunks that are not in the queue, and recovers the chunks of workers
+that have died.
+"""
 
 import logging
-from collections.abc import Set
+import signal
+from collections import defaultdict
+from collections.abc import Callable, Sequence, Set
+from datetime import timedelta
 from secrets import token_hex
 from socket import gethostname
 from threading import Condition, Event, Lock, Thread
 
-from api.batches.chunk_judging import judge_chunk
-from api.batches.chunks import Chunk
-from api.batches.rounds import look_after
-from api.batches.work_queue import APPLICATION, QUEUE, VERSION, WORKFLOW, WorkQueue, quiet, system_database
+from api.batches.judging import judge_chunk, refuse_chunk
 from api.service import Service
+from api.settings import Settings
 from api.storage.database import read_url
+from api.storage.work_queue import (
+    APPLICATION,
+    QUEUE,
+    VERSION,
+    WORKFLOW,
+    Chunk,
+    WorkQueue,
+    chunks_of,
+    silence_dbos,
+    system_database,
+)
 
-_BEAT = 2.0  # seconds between two rounds
-_POLL = 0.3  # seconds between two looks into the queue
-_CHUNKS = 2  # at a time, so that no judging process waits for the end of a chunk
-_PATIENCE = 10.0  # seconds that the end waits for a round that waits for a database
-_MOST_DEATHS = 50  # of workers at one chunk, before it is given up
+SILENCE = timedelta(seconds=10)  # a worker without a heartbeat for so long has died
+_CENTURY = timedelta(days=36_500)
+_FAILED = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+_MAINTENANCE_INTERVAL = 2.0  # seconds
+_POLLING_INTERVAL = 0.3  # seconds between two reads of the queue
+_CONCURRENT_CHUNKS = 2  # so that no process is idle at the end of a chunk
+_JOIN_TIMEOUT = 10.0  # seconds to wait for a maintenance thread that waits for a database
+_MOST_RECOVERIES = 50  # of a chunk, before it is given up
 _LOG = logging.getLogger("gradjury")
-_ONE = Lock()  # DBOS is one for a process
+_RUNNING = Lock()  # DBOS has one instance per process
 
 
-class Worker:
-    """Works from `start` to `stop`; one at a time in a process.
+def run_batch_worker(name: str | None, database_url: str | None) -> None:
+    """Judge batches until SIGTERM or SIGINT. Submissions that are being judged are finished first."""
+    settings = Settings() if database_url is None else Settings(database_url=database_url)
+    shutdown = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: shutdown.set())
+    service = Service(settings)
+    try:
+        service.start()
+        worker = BatchWorker(service, name)
+        worker.start()
+        try:
+            shutdown.wait()
+        finally:
+            worker.stop()
+    finally:
+        service.stop()
 
-    name: what it is called by in logs; its id is new each time, so that no two are ever taken for one.
+
+class BatchWorker:
+    """A worker runs from `start` to `stop`, one at a time in a process.
+
+    name: a prefix of its id, for logs. Each worker has a new id.
     """
 
     def __init__(self, service: Service, name: str | None = None) -> None:
         self.id = f"{(name or gethostname())[:100]}-{token_hex(6)}"
         self._service = service
         self._stopping = Event()
-        self._working = Condition()
-        self._at_work: set[str] = set()
+        self._changed = Condition()
+        self._active: set[str] = set()  # workflows
         self._missing: frozenset[str] = frozenset()
-        self._rounds = Thread(target=self._go_round, name="rounds", daemon=True)
+        self._maintenance = Thread(target=self._maintain, name="maintenance", daemon=True)
 
     def start(self) -> None:
-        """Begin to take work. Raises: RuntimeError where another worker of this process is at it."""
-        if not _ONE.acquire(blocking=False):
+        """Start to take work. Raise RuntimeError if this process already has a worker."""
+        if not _RUNNING.acquire(blocking=False):
             raise RuntimeError("one worker a process")
         try:
             self._launch()
         except BaseException:
-            _ONE.release()
+            _RUNNING.release()
             raise
-        self._rounds.start()
+        self._maintenance.start()
 
     def stop(self) -> None:
-        """Finish the items in work, leave the rest to others, and end."""
-        from dbos import DBOS
+        """Finish the items that are being judged, leave the rest to other workers, and end."""
+        from dbos import DBOS  # deferred import: takes most of a second
 
         self._stopping.set()
-        self._rounds.join(_PATIENCE)
-        with self._working:
-            self._working.wait_for(lambda: not self._at_work)
+        self._maintenance.join(_JOIN_TIMEOUT)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._active)
         DBOS.destroy(destroy_registry=True)
         try:
-            self._service.repository.workers.forget(self.id)  # so that nobody waits for its silence
+            self._service.repository.workers.remove(self.id)  # its work is recovered at once
         except Exception as error:
             _LOG.warning("could not sign off: %s", type(error).__name__)
-        _ONE.release()
+        _RUNNING.release()
 
     def _launch(self) -> None:
-        quiet()
-        from dbos import DBOS
+        silence_dbos()
+        from dbos import DBOS  # deferred import: takes most of a second
 
         url = system_database(read_url(self._service.settings.database_url))
-        self._service.repository.workers.beat(self.id, self._service.now())
+        self._service.repository.workers.record_heartbeat(self.id, self._service.now())
         DBOS(
             config={
                 "name": APPLICATION,
@@ -80,54 +118,88 @@ class Worker:
             }
         )
 
-        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_DEATHS)
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_RECOVERIES)
         def judge(batch: str, first: int, last: int) -> None:
             self._judge(Chunk(batch, first, last))
 
         try:
             DBOS.launch()
             DBOS.register_queue(
-                QUEUE, worker_concurrency=_CHUNKS, polling_interval_sec=_POLL, on_conflict="always_update"
+                QUEUE,
+                worker_concurrency=_CONCURRENT_CHUNKS,
+                polling_interval_sec=_POLLING_INTERVAL,
+                on_conflict="always_update",
             )
         except BaseException:
             DBOS.destroy(destroy_registry=True)
             raise
 
     def _judge(self, chunk: Chunk) -> None:
-        with self._working:
-            self._at_work.add(chunk.workflow)
+        with self._changed:
+            self._active.add(chunk.workflow)
         try:
             judge_chunk(self._service, chunk, self._stopping)
         finally:
-            with self._working:
-                self._at_work.discard(chunk.workflow)
-                self._working.notify_all()
+            with self._changed:
+                self._active.discard(chunk.workflow)
+                self._changed.notify_all()
 
-    def _astray(self, claimed: Set[str]) -> bool:
-        """Whether some chunk is this worker's by the queue and not in work here, in this round and the last.
+    def _has_lost_chunks(self, claimed: Set[str]) -> bool:
+        """True if the queue assigns a chunk to this worker that was not active now and at the last call.
 
-        That comes of a connection lost just when a claim was made.
+        That happens if the connection is lost just after a claim.
         """
-        with self._working:
-            missing = frozenset(claimed - self._at_work)
-        again = bool(missing & self._missing)
+        with self._changed:
+            missing = frozenset(claimed - self._active)
+        lost = bool(missing & self._missing)
         self._missing = missing
-        return again
+        return lost
 
-    def _go_round(self) -> None:
-        from dbos import DBOS
+    def _maintain(self) -> None:
+        from dbos import DBOS  # deferred import: takes most of a second
 
         queue: WorkQueue | None = None
         while True:
             try:
-                self._service.repository.workers.beat(self.id, self._service.now())
+                self._service.repository.workers.record_heartbeat(self.id, self._service.now())
                 queue = queue or WorkQueue(self._service.settings.database_url)
-                gone = look_after(self._service, queue, self.id, self._astray)
-                if gone:
-                    DBOS._recover_pending_workflows(list(gone))
-            except Exception as error:  # the database is away, most likely; the next round tries again
-                _LOG.warning("%s in a worker's round", type(error).__name__)
-            if self._stopping.wait(_BEAT):
+                dead = maintain_queue(self._service, queue, self.id, self._has_lost_chunks)
+                if dead:
+                    DBOS._recover_pending_workflows(list(dead))
+            except Exception as error:  # most likely the database is unreachable: try again
+                _LOG.warning("%s in a worker's maintenance", type(error).__name__)
+            if self._stopping.wait(_MAINTENANCE_INTERVAL):
                 break
         if queue is not None:
             queue.close()
+
+
+def maintain_queue(
+    service: Service, queue: WorkQueue, worker_id: str, has_lost_chunks: Callable[[Set[str]], bool]
+) -> Sequence[str]:
+    """Enqueue chunks that are not in the queue, and return the workers whose chunks are to be recovered.
+
+    worker_id: the worker that calls this.
+    has_lost_chunks: whether that worker has lost some of the workflows that the queue assigns to it.
+    """
+    claimed: defaultdict[str, set[str]] = defaultdict(set)
+    for batch in service.repository.batches.unfinished():
+        states = queue.states(batch)
+        for chunk in chunks_of(batch):
+            state = states.get(chunk.workflow)
+            if state is None:
+                queue.put(chunk)
+            elif state.status in _FAILED:  # its workers died too often, or somebody cancelled it by hand
+                refuse_chunk(service, chunk, f"the service gave it up: {state.status.lower()}")
+            elif state.status == "PENDING" and state.executor is not None:
+                claimed[state.executor].add(chunk.workflow)
+    # read after the claims: a worker records a heartbeat before it claims its first chunk
+    workers, now = service.repository.workers, service.now()
+    silent = set(workers.silent_since(now - SILENCE))
+    alive = set(workers.silent_since(now + _CENTURY)) - silent
+    dead = set(claimed) - alive - {worker_id}
+    if has_lost_chunks(claimed[worker_id]):
+        dead.add(worker_id)
+    for worker in silent - {worker_id}:
+        workers.remove(worker)
+    return sorted(dead)

@@ -1,4 +1,4 @@
-"""The service as a web site: pages made on the server, which work without scripts, and better with them.
+"""The web site: HTML pages rendered on the server. They work without scripts.
 
-A page shows what the JSON API would tell the same caller, by the same functions, and nothing more.
+A page shows nothing that the JSON API would not show to the same caller: both call the same services.
 """

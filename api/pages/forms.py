@@ -1,4 +1,4 @@
-"""What a form sends: fields, and a file that was chosen, typed, or kept in the page from the last time."""
+"""Read forms, and return them with their errors and everything that was typed or chosen."""
 
 import binascii
 from base64 import b64decode, b64encode
@@ -9,28 +9,30 @@ from http import HTTPStatus
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
-from api.bodies import FORM, declared_type, parse_form, read_bounded
-from api.problems import ProblemError
+from api.http.bodies import FORM, declared_type, parse_form, read_bounded
+from api.http.problems import ProblemError, RefusedError, status_of
+from api.workers.protocol import Refused
+from verifier.problem.errors import MalformedSubmission, Mistake
 
-_MOST_TYPED = 256 * 2**10  # characters of a JSON file that are put in the page as text
-_MOST_KEPT = 8 * 2**20  # bytes of a file that are kept in the page
-_BESIDE = 64 * 2**10  # bytes of a form beside its document
-_GROWTH = 4 / 3  # of bytes in base64
+_LARGEST_TEXT = 256 * 2**10  # bytes of a JSON file that is shown as text
+_LARGEST_KEPT = 8 * 2**20  # bytes of a file that is kept in the page
+_OTHER_FIELDS = 64 * 2**10  # bytes
+_BASE64_GROWTH = 4 / 3
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
-    """A document that a form brought. name: of its file, empty for what was typed."""
+class SentDocument:
+    """A document of a form. name: of its file, empty for typed text."""
 
     content: bytes
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What a page gives back, so that nothing has to be typed or chosen again.
+class KeptDocument:
+    """A document that the returned page keeps, so that it need not be typed or chosen again.
 
-    file, name: of a file that is no text, in base64. lost: the file is too large for that.
+    text: JSON. file: any other format, in base64. lost: the file is too large to be kept.
     """
 
     text: str = ""
@@ -42,70 +44,99 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class Form:
     fields: Mapping[str, str]
-    files: Mapping[str, Handed]
+    files: Mapping[str, SentDocument]
 
     def field(self, name: str) -> str:
         return self.fields.get(name, "")
 
-    def document(self) -> Handed:
-        """Give the file that was chosen, else the text, else what was kept.
+    def document(self) -> SentDocument:
+        """Return the chosen file, else the text, else the document that the page has kept.
 
-        Raises: ProblemError 422 where there is none of them.
+        Raise ProblemError 422 if there is none.
         """
         if "file" in self.files:
             return self.files["file"]
         if self.field("text").strip():
-            return Handed(self.field("text").encode())
+            return SentDocument(self.field("text").encode())
         if self.field("kept"):
             try:
-                return Handed(b64decode(self.field("kept"), validate=True), self.field("kept_name"))
+                return SentDocument(b64decode(self.field("kept"), validate=True), self.field("kept_name"))
             except (binascii.Error, ValueError):
                 pass
         detail = "expected a file or text, got neither; choose a file, or paste a document"
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
+_NO_DOCUMENT = KeptDocument()
+
+
+@dataclass(frozen=True, slots=True)
+class FormErrors:
+    """A form to show again.
+
+    kept, student: what the form held. mistakes: of its document. trouble: the message of any other error.
+    """
+
+    status: HTTPStatus = HTTPStatus.OK
+    kept: KeptDocument = _NO_DOCUMENT
+    student: str = ""
+    mistakes: tuple[Mistake, ...] = ()
+    trouble: str = ""
+
+
+EMPTY = FormErrors()
+
+
 async def read_form(request: Request, largest: int) -> Form:
-    """Read a form whose document may have so many bytes. Raises: ProblemError 400, 413, 415."""
+    """Read a form with a document of at most `largest` bytes. Raise ProblemError 400, 413 or 415."""
     declared_type(request, (FORM,))
-    # a kept file comes in base64, and beside a file there may be text; each is held to the bound below
-    body = await read_bounded(request, int(_GROWTH * largest) + _MOST_TYPED + _BESIDE)
-    form = await parse_form(request, body)
+    # a kept file is sent in base64, and there may be text beside a file: each is checked below
+    body = await read_bounded(request, int(_BASE64_GROWTH * largest) + _LARGEST_TEXT + _OTHER_FIELDS)
+    parsed = await parse_form(request, body)
     fields: dict[str, str] = {}
-    files: dict[str, Handed] = {}
-    for name, value in form.multi_items():
+    files: dict[str, SentDocument] = {}
+    for name, value in parsed.multi_items():
         if isinstance(value, UploadFile):
             content = await value.read()
             if content or value.filename:
-                files[name] = Handed(content, value.filename or "")
+                files[name] = SentDocument(content, value.filename or "")
         else:
             fields[name] = value
-    await form.close()
-    found = Form(fields, files)
-    for handed in files.values():
-        _hold(len(handed.content), largest)
-    _hold(len(found.field("text").encode()), largest)
-    _hold(int(len(found.field("kept")) / _GROWTH), largest)
-    return found
+    await parsed.close()
+    form = Form(fields, files)
+    for document in files.values():
+        _check_size(len(document.content), largest)
+    _check_size(len(form.field("text").encode()), largest)
+    _check_size(int(len(form.field("kept")) / _BASE64_GROWTH), largest)
+    return form
 
 
-def keep(form: Form) -> Kept:
-    """Give back what a form brought: JSON as text that can be changed, anything else as it is."""
+def keep_document(form: Form) -> KeptDocument:
+    """Return the document of a form for the next page: JSON as text, other formats in base64."""
     text = form.field("text")
     if "file" not in form.files:
-        return Kept(text, form.field("kept"), form.field("kept_name"))
-    handed = form.files["file"]
-    if not text and len(handed.content) <= _MOST_TYPED:
+        return KeptDocument(text, form.field("kept"), form.field("kept_name"))
+    document = form.files["file"]
+    if not text and len(document.content) <= _LARGEST_TEXT:
         try:
-            return Kept(handed.content.decode())
+            return KeptDocument(document.content.decode())
         except UnicodeDecodeError:
             pass
-    if len(handed.content) > _MOST_KEPT:
-        return Kept(text, name=handed.name, lost=True)
-    return Kept(text, b64encode(handed.content).decode(), handed.name)
+    if len(document.content) > _LARGEST_KEPT:
+        return KeptDocument(text, name=document.name, lost=True)
+    return KeptDocument(text, b64encode(document.content).decode(), document.name)
 
 
-def _hold(size: int, largest: int) -> None:
+def form_errors(form: Form, error: RefusedError | MalformedSubmission | ProblemError) -> FormErrors:
+    """Return a form with an error, to be shown again."""
+    kept, student = keep_document(form), form.field("student")
+    if isinstance(error, ProblemError):
+        return FormErrors(error.status, kept, student, trouble=error.detail)
+    refused = error.refused if isinstance(error, RefusedError) else Refused.from_error(error)
+    return FormErrors(status_of(refused), kept, student, refused.mistakes)
+
+
+def _check_size(size: int, largest: int) -> None:
     if size > largest:
         detail = f"expected a document of at most {largest} bytes; send safetensors instead of JSON, or less"
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)

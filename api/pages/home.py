@@ -1,36 +1,39 @@
-"""The first page: a submission in, its report below; nothing is stored."""
+"""The home page: check a submission and show its report. Nothing is stored."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import Request, Response
 
 from api.dependencies import TheService
-from api.judging.judging import judged
-from api.judging.task import Task
-from api.pages.forms import Kept, keep, read_form
+from api.http.negotiation import attachment
+from api.http.problems import ProblemError, RefusedError
+from api.pages.forms import EMPTY, FormErrors, KeptDocument, form_errors, keep_document, read_form
 from api.pages.page_route import pages_router
-from api.pages.returned import FRESH, Returned, returned
 from api.pages.templating import page
-from api.pages.visitors import SENT_FROM_HERE, PageChecker, Visitor
-from api.problems import ProblemError, RefusedError
+from api.pages.visitors import SAME_ORIGIN, PageChecker, Visitor
 from api.service import Service
+from api.services.checks import check_task, judge
 from api.storage.records import Role, Token
-from verifier.documents.json_text import write
-from verifier.documents.mistakes import Mistake
-from verifier.examples import EXAMPLES
-from verifier.graphs.planted import PLANTED_MISTAKES
-from verifier.offered import offered, offered_document
+from api.workers.protocol import RenderRequest
+from verifier.documents.json import write
+from verifier.examples.graphs import PLANTED_MISTAKES
+from verifier.examples.layers import EXAMPLES
+from verifier.examples.named import offered, offered_document
+from verifier.problem.errors import Mistake
 
 router = pages_router()
 
-_PART = "x-part"  # what the page's script asks for: what came of it alone
+_PART_HEADER = "x-part"  # sent by the page's script, which replaces only the outcome
 _HTML = "text/html"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """section: the report. source: its file. mistakes: of what is malformed. trouble: what else is wrong."""
+class CheckOutcome:
+    """The lower part of the page.
+
+    section: the report as HTML. source: its file. mistakes: of a malformed document. trouble: other errors.
+    """
 
     section: str = ""
     source: str = ""
@@ -40,7 +43,7 @@ class Outcome:
 
 @router.get("/", operation_id="home_page")
 async def home(request: Request, service: TheService, visitor: Visitor) -> Response:
-    return _page(request, service, visitor, Outcome(), FRESH)
+    return _home_page(request, service, visitor, CheckOutcome(), EMPTY)
 
 
 @router.get("/examples/{name:path}", operation_id="example_page")
@@ -49,52 +52,45 @@ async def example(name: str, request: Request, service: TheService, visitor: Pag
         detail = f"there is no example of that name; there are {', '.join(offered())}"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)
     text = write(offered_document(name), indent=1)
-    found = await judged(service, _task(service, text.encode()))
-    outcome = Outcome(found.answer.decode())
-    return _page(request, service, visitor, outcome, Returned(kept=Kept(text)), name)
+    outcome = CheckOutcome(await _judge_to_section(service, text.encode()))
+    return _home_page(request, service, visitor, outcome, FormErrors(kept=KeptDocument(text)), name)
 
 
-@router.post("/", operation_id="check_page", dependencies=[SENT_FROM_HERE])
+@router.post("/", operation_id="check_page", dependencies=[SAME_ORIGIN])
 async def check(request: Request, service: TheService, visitor: PageChecker) -> Response:
-    sent = await read_form(request, service.settings.largest_body)
+    form = await read_form(request, service.settings.largest_body)
     try:
-        document = sent.document()
-        if sent.field("download"):
+        document = form.document()
+        if form.field("download"):
             return await _download(service, document.content)
-        found = await judged(service, _task(service, document.content))
-        outcome, form = Outcome(found.answer.decode(), document.name), Returned(kept=keep(sent))
+        outcome = CheckOutcome(await _judge_to_section(service, document.content), document.name)
+        errors = FormErrors(kept=keep_document(form))
     except (RefusedError, ProblemError) as error:
-        form = returned(sent, error)
-        outcome = Outcome(mistakes=form.mistakes, trouble=form.trouble)
-    if _PART in request.headers:
-        return page(request, "outcome.html.jinja", form.status, outcome=outcome)
-    return _page(request, service, visitor, outcome, form)
+        errors = form_errors(form, error)
+        outcome = CheckOutcome(mistakes=errors.mistakes, trouble=errors.trouble)
+    if _PART_HEADER in request.headers:
+        return page(request, "outcome.html.jinja", errors.status, outcome=outcome)
+    return _home_page(request, service, visitor, outcome, errors)
+
+
+async def _judge_to_section(service: Service, content: bytes) -> str:
+    """Judge a submission and return its report as a section of a page."""
+    outcome = await judge(service, check_task(service, content, RenderRequest(section=True, entries="all")))
+    return outcome.answer.decode()
 
 
 async def _download(service: Service, content: bytes) -> Response:
-    """Give the report as a file that needs nothing else."""
-    outcome = await judged(service, replace(_task(service, content), section=False, media_type=_HTML))
-    headers = {"Content-Disposition": 'attachment; filename="report.html"'}
-    return Response(outcome.answer, HTTPStatus.OK, headers, _HTML)
+    """Judge a submission and return its report as a self-contained HTML file."""
+    outcome = await judge(service, check_task(service, content, RenderRequest(_HTML, entries="all")))
+    return attachment(outcome.answer, "report.html", _HTML)
 
 
-def _task(service: Service, content: bytes) -> Task:
-    return Task(
-        content,
-        oracles=service.settings.oracle_names,
-        entries="all",
-        section=True,
-        bounds=service.settings.bounds,
-        tolerance=service.settings.preset,
-    )
-
-
-def _page(
+def _home_page(
     request: Request,
     service: Service,
     visitor: Token | None,
-    outcome: Outcome,
-    form: Returned,
+    outcome: CheckOutcome,
+    form: FormErrors,
     example: str = "",
 ) -> Response:
     return page(

@@ -1,6 +1,8 @@
-"""A route whose answers are pages: its errors too, and none that another site could frame or add to."""
+"""Routes of pages: their security headers, and errors as pages."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,9 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from api.pages.error_pages import error_page
-from api.problems import ProblemError, RefusedError
-from verifier.documents.mistakes import MalformedSubmission
+from api.http.problems import ProblemError, RefusedError, status_of
+from api.pages.templating import page
+from api.pages.visitors import delete_token_cookie, has_token_cookie
+from api.workers.protocol import Refused
+from verifier.problem.errors import MalformedSubmission, Mistake
 
 _POLICY = {
     "default-src": "'none'",
@@ -26,43 +30,93 @@ _HEADERS = {
     "Content-Security-Policy": "; ".join(f"{directive} {sources}" for directive, sources in _POLICY.items()),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # not `no-referrer`: browsers then name no Origin when a form is sent
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send no Origin with a form
     "Cross-Origin-Opener-Policy": "same-origin",
     "Vary": "Cookie",
 }
+_REMEDIES: Mapping[int, str] = MappingProxyType(
+    {
+        400: "Choose the file again, or another one: it came broken, or it is none of the formats.",
+        401: "Log in with a token. Who gives the course has them: gradjury token create.",
+        403: "Ask who gave you the token, or log in with another one.",
+        404: "Look for it on the page before, or log in with a token that opens it.",
+        405: "Go back to the page that brought you here, and send its form.",
+        409: "Go back and look at what is there now.",
+        413: "Send a smaller file: safetensors instead of JSON, or fewer examples.",
+        415: "Choose a file of one of the formats that the page names.",
+        422: "Mend what is named here, and send it again.",
+        429: "Wait, and try it again.",
+    }
+)
+_DEFAULT_REMEDY = "Go back and try it again."
+_HTTP_DETAILS = {
+    HTTPStatus.NOT_FOUND: "there is no such page",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address takes no such request",
+}
+_PAGE_ERRORS = (ProblemError, RefusedError, MalformedSubmission, RequestValidationError, HTTPException)
+PageError = ProblemError | RefusedError | MalformedSubmission | RequestValidationError | HTTPException
 
 
 class PageRoute(APIRoute):
-    """Answers what is foreseen with a page, and protects every answer."""
+    """Answer expected errors with a page, and add security headers to every response."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = super().get_route_handler()
+        handler = super().get_route_handler()
 
-        async def page(request: Request) -> Response:
+        async def handle(request: Request) -> Response:
             try:
-                response = await answer(request)
-            except (
-                ProblemError,
-                RefusedError,
-                MalformedSubmission,
-                RequestValidationError,
-                HTTPException,
-            ) as error:
+                response = await handler(request)
+            except _PAGE_ERRORS as error:
                 response = error_page(request, error)
-            return protected(request, response)
+            return add_page_headers(request, response)
 
-        return page
+        return handle
 
 
 def pages_router() -> APIRouter:
-    """Give a router of pages, which stay out of the OpenAPI document."""
+    """Return a router of pages. They are not part of the OpenAPI document."""
     return APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
-def protected(request: Request, response: Response) -> Response:
-    """Add the headers of a page; what is a person's, or answers what was sent, is kept nowhere."""
+def add_page_headers(request: Request, response: Response) -> Response:
+    """Add the headers of a page. Pages of a logged-in visitor and replies to forms are not cached."""
     for name, value in _HEADERS.items():
         response.headers[name] = value
     personal = getattr(request.state, "visitor", None) is not None or request.method != "GET"
     response.headers["Cache-Control"] = "no-store" if personal else "no-cache"
     return response
+
+
+def error_page(request: Request, error: PageError) -> Response:
+    """Return the page of an expected error. It deletes the cookie of an invalid token."""
+    status, detail, mistakes, headers = _describe(error)
+    response = page(
+        request,
+        "error.html.jinja",
+        status,
+        headers,
+        code=status,
+        detail=detail,
+        mistakes=mistakes,
+        remedy=_REMEDIES.get(status, _DEFAULT_REMEDY),
+        retry_after=headers.get("Retry-After"),
+        back=request.url.path if request.method == "GET" else "/",
+    )
+    anonymous = getattr(request.state, "visitor", None) is None
+    if status is HTTPStatus.UNAUTHORIZED and anonymous and has_token_cookie(request):
+        delete_token_cookie(request, response)
+    return response
+
+
+def _describe(error: PageError) -> tuple[HTTPStatus, str, tuple[Mistake, ...], Mapping[str, str]]:
+    """Return status, detail, mistakes of the document, and headers of an error."""
+    if isinstance(error, ProblemError):
+        return error.status, error.detail, (), error.headers
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        return status, _HTTP_DETAILS.get(status, str(error.detail)), (), dict(error.headers or {})
+    if isinstance(error, RequestValidationError):
+        details = "; ".join(f"{'/'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        return HTTPStatus.UNPROCESSABLE_ENTITY, details, (), {}
+    refused = error.refused if isinstance(error, RefusedError) else Refused.from_error(error)
+    return status_of(refused), "the document has mistakes", refused.mistakes, {}

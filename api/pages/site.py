@@ -1,4 +1,4 @@
-"""The pages and what they load, put on the application."""
+"""Add the pages to the application."""
 
 from http import HTTPStatus
 
@@ -6,45 +6,26 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api.pages import (
-    assignment_pages,
-    batch_pages,
-    class_pages,
-    gallery_page,
-    home,
-    login,
-    report_pages,
-    submission_pages,
-)
-from api.pages.assets import served_assets
-from api.pages.error_pages import error_page
-from api.pages.page_route import protected
+from api.pages import assignments, batches, classes, gallery, home, login, reports
+from api.pages.page_route import add_page_headers, error_page
+from api.pages.templating import asset_routes
 
-PAGES = (
-    home,
-    gallery_page,
-    login,
-    assignment_pages,
-    class_pages,
-    submission_pages,
-    report_pages,
-    batch_pages,
-)
+PAGES = (home, gallery, login, assignments, classes, reports, batches)
 _NO_PAGES = ("/v1/", "/evaluate", "/health", "/metrics", "/.well-known/", "/assets/", "/openapi.json")
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages; an address that is none of the API's is answered by a page, for who reads pages."""
-    for pages in PAGES:
-        app.include_router(pages.router)
-    app.router.routes.append(served_assets())
-    otherwise = app.exception_handlers[HTTPException]
+    """Add the pages and their assets. Unknown addresses outside the API get an error page in browsers."""
+    for module in PAGES:
+        app.include_router(module.router)
+    app.router.routes.append(asset_routes())
+    problem_handler = app.exception_handlers[HTTPException]
 
     @app.exception_handler(HTTPException)
-    async def no_such_page(request: Request, error: HTTPException) -> Response:
+    async def http_error(request: Request, error: HTTPException) -> Response:
         missing = error.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-        reads_pages = "text/html" in request.headers.get("accept", "")
-        if missing and reads_pages and not request.url.path.startswith(_NO_PAGES):
-            return protected(request, error_page(request, error))
-        answer: JSONResponse = await otherwise(request, error)  # type: ignore[misc]
-        return answer
+        browser = "text/html" in request.headers.get("accept", "")
+        if missing and browser and not request.url.path.startswith(_NO_PAGES):
+            return add_page_headers(request, error_page(request, error))
+        response: JSONResponse = await problem_handler(request, error)  # type: ignore[misc]
+        return response

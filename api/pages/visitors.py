@@ -1,7 +1,7 @@
-"""Who looks at a page: the holder of the token in a cookie, which opens pages and nothing else.
+"""The visitor of a page: the holder of the token in a cookie.
 
-The cookie is sent by this site's own pages alone (SameSite=Strict), and no script reads it (HttpOnly). The
-JSON API does not look at it, so no other site can have a browser use the API in its reader's name.
+The cookie is sent only by this site's pages (SameSite=Strict), and scripts cannot read it (HttpOnly). The
+JSON API ignores it, so no other site can make a browser call the API in the visitor's name.
 """
 
 from http import HTTPStatus
@@ -10,19 +10,19 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
 
-from api.dependencies import TheService, counted, may_check
-from api.problems import ProblemError, unauthorized
-from api.routes.batches import sender
+from api.dependencies import TheService, authenticate_and_count
+from api.http.problems import ProblemError, unauthorized
+from api.services.access import require_checker, require_sender
 from api.storage.records import Token
 
-_NAME = "gradjury-token"
-_LONGEST = 500  # characters of a token
+_COOKIE = "gradjury-token"
+_LONGEST_TOKEN = 500  # characters
 
 
 async def _visitor(request: Request, service: TheService) -> Token | None:
-    """Give the visitor's token, counted as the API counts. Raises: ProblemError 401, 429."""
-    shown = request.cookies.get(_name(request))
-    token = await counted(request, service, shown and shown[:_LONGEST])
+    """Return the visitor's token, and count the request as the API does. Raise ProblemError 401 or 429."""
+    text = request.cookies.get(_cookie_name(request))
+    token = await authenticate_and_count(request, service, text and text[:_LONGEST_TOKEN])
     request.state.visitor = token
     return token
 
@@ -42,23 +42,25 @@ Member = Annotated[Token, Depends(_member)]
 async def _page_checker(visitor: Visitor, service: TheService) -> Token | None:
     if visitor is None and not service.settings.open_checks:
         raise unauthorized("this service checks for graders alone; log in with a grader's token")
-    return may_check(service, visitor)
+    require_checker(service, visitor)
+    return visitor
 
 
 PageChecker = Annotated[Token | None, Depends(_page_checker)]
 
 
 async def _page_sender(member: Member) -> Token:
-    return sender(member)
+    require_sender(member)
+    return member
 
 
 PageSender = Annotated[Token, Depends(_page_sender)]
 
 
-async def _sent_from_here(request: Request) -> None:
-    """Refuse what another site's page sends. Raises: ProblemError 403.
+async def _check_origin(request: Request) -> None:
+    """Raise ProblemError 403 for a form on another site's page.
 
-    Browsers say in Sec-Fetch-Site where a form stands, and those that do not, in Origin.
+    Browsers send the site of the page in Sec-Fetch-Site, and old ones in Origin.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     same = urlsplit(origin).netloc == request.headers.get("host") if site is None else site == "same-origin"
@@ -67,30 +69,29 @@ async def _sent_from_here(request: Request) -> None:
         raise ProblemError(HTTPStatus.FORBIDDEN, detail)
 
 
-SENT_FROM_HERE = Depends(_sent_from_here)
+SAME_ORIGIN = Depends(_check_origin)
 
 
-def remember(request: Request, response: Response, text: str) -> None:
-    """Have the browser keep a token until it is closed."""
+def set_token_cookie(request: Request, response: Response, text: str) -> None:
+    """Store a token in the browser until it is closed."""
     response.set_cookie(
-        _name(request), text, httponly=True, samesite="strict", secure=_secure(request), path="/"
+        _cookie_name(request), text, httponly=True, samesite="strict", secure=_secure(request), path="/"
     )
 
 
-def forget(request: Request, response: Response) -> None:
-    """Have the browser forget the token."""
+def delete_token_cookie(request: Request, response: Response) -> None:
     response.delete_cookie(
-        _name(request), httponly=True, samesite="strict", secure=_secure(request), path="/"
+        _cookie_name(request), httponly=True, samesite="strict", secure=_secure(request), path="/"
     )
 
 
-def shows_a_token(request: Request) -> bool:
-    return _name(request) in request.cookies
+def has_token_cookie(request: Request) -> bool:
+    return _cookie_name(request) in request.cookies
 
 
-def _name(request: Request) -> str:
-    """Over https no neighbouring site can set a cookie of that name."""
-    return f"__Host-{_NAME}" if _secure(request) else _NAME
+def _cookie_name(request: Request) -> str:
+    """Return the name of the cookie. The prefix __Host- keeps sibling domains from setting it."""
+    return f"__Host-{_COOKIE}" if _secure(request) else _COOKIE
 
 
 def _secure(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""GET /v1/catalogue and the examples: what there is to choose from."""
+"""/v1/catalogue and /v1/examples: what a submission may choose from, and submissions to start from."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.dependencies import COUNTED
-from api.problems import ProblemError, documented
-from verifier.catalogue import catalogue
-from verifier.offered import offered, offered_document
+from api.http.problems import ProblemError, documented
+from verifier.cli.catalogue import catalogue
+from verifier.examples.named import offered, offered_document
 
 router = APIRouter(tags=["catalogue"], dependencies=[COUNTED])
 

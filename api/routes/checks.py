@@ -1,19 +1,19 @@
-"""POST /v1/checks: a submission in, its report out; nothing is stored."""
+"""POST /v1/checks: judge a submission and return its report. Nothing is stored."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from api.bodies import read_body
-from api.contents import REPORT_CONTENT, submission_content
 from api.dependencies import Checker, service_of
-from api.judging.judging import judged
-from api.judging.task import Task
-from api.negotiation import accepted
-from api.problems import documented
+from api.http.bodies import read_body
+from api.http.negotiation import negotiate
+from api.http.openapi import REPORT_CONTENT, submission_content
+from api.http.problems import documented
 from api.schemas import ReportDocument, SubmissionDocument
-from verifier.report import Audience
+from api.services.checks import check_task, judge
+from api.workers.protocol import RenderRequest
+from verifier.report.model import Audience
 
 router = APIRouter(tags=["checks"])
 
@@ -47,17 +47,9 @@ async def check(
     ] = Audience.GRADER,
 ) -> Response:
     service = await service_of(request)
-    media_type = accepted(request.headers.get("accept"))
+    media_type = negotiate(request.headers.get("accept"))
     body = await read_body(request, service.settings.largest_body)
-    task = Task(
-        body.content,
-        body.declared,
-        oracles=service.settings.oracle_names,
-        entries=entries,
-        audience=audience,
-        media_type=media_type,
-        bounds=service.settings.bounds,
-        tolerance=service.settings.preset,
-    )
-    outcome = await judged(service, task)
+    render = RenderRequest(media_type, audience=audience, entries=entries)
+    task = check_task(service, body.content, render, body.declared)
+    outcome = await judge(service, task)
     return Response(outcome.answer, media_type=media_type)

@@ -1,4 +1,4 @@
-"""What a grader sees of a class: overview, grades, and judging again."""
+"""/v1/assignments/{id}/…: a class's overview and grades, and regrading."""
 
 from typing import Annotated, Any
 
@@ -6,15 +6,12 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Caller, TheService
-from api.grades import grades_csv
-from api.overview import Counts, overview, standings
-from api.problems import documented
-from api.regrading import regrade
-from api.routes.assignments import graded
+from api.http.negotiation import attachment
+from api.http.problems import documented
 from api.schemas import OverviewDocument, RegradeDocument
-from api.service import Service
-from api.storage.records import StoredAssignment
-from verifier.diagnosis.bugs import BUGS
+from api.services import classes
+from api.services.assignments import get_graded_assignment
+from api.services.classes import Counts
 
 router = APIRouter(tags=["classes"])
 Counting = Annotated[Counts, Query(description="which of a student's attempts counts")]
@@ -30,40 +27,8 @@ Counting = Annotated[Counts, Query(description="which of a student's attempts co
 def get_overview(
     assignment_id: str, service: TheService, caller: Caller, counts: Counting = Counts.LATEST
 ) -> dict[str, Any]:
-    stored = graded(service, caller, assignment_id)
-    found = overview(service.repository.submissions.list(stored.id), counts)
-    return {
-        "assignment": stored.id,
-        "students": len(found.standings),
-        "submissions": found.submissions,
-        "verdicts": {str(verdict or "not judged"): number for verdict, number in found.verdicts.items()},
-        "wrong": dict(found.wrong),
-        "bugs": [
-            {"bug": row.bug, "title": _title(row.bug), "layer": row.layer, "students": row.students}
-            for row in found.bugs
-        ],
-        "clusters": [
-            {
-                "bugs": [{"bug": bug, "layer": layer} for bug, layer in cluster.bugs],
-                "parameters": list(cluster.parameters),
-                "students": list(cluster.students),
-            }
-            for cluster in found.clusters
-        ],
-        "matrix": [
-            {
-                "student": row.submission.student,
-                "submission": row.submission.id,
-                "report": row.result.report,
-                "attempts": row.attempts,
-                "verdict": row.result.verdict,
-                "earned": row.result.earned,
-                "worth": row.result.worth,
-                "parameters": dict(row.result.parameters),
-            }
-            for row in found.standings
-        ],
-    }
+    stored = get_graded_assignment(service, caller, assignment_id)
+    return classes.overview_document(service, stored, counts)
 
 
 @router.get(
@@ -79,14 +44,9 @@ def get_overview(
 def get_grades(
     assignment_id: str, service: TheService, caller: Caller, counts: Counting = Counts.LATEST
 ) -> Response:
-    return grades_file(service, graded(service, caller, assignment_id), counts)
-
-
-def grades_file(service: Service, stored: StoredAssignment, counts: Counts) -> Response:
-    """Give an assignment's grades as a file to save."""
-    table = grades_csv(standings(service.repository.submissions.list(stored.id), counts))
-    headers = {"Content-Disposition": f'attachment; filename="grades-{stored.id}.csv"'}
-    return Response(table, 200, headers, "text/csv")
+    stored = get_graded_assignment(service, caller, assignment_id)
+    table = classes.grades_csv(service, stored, counts)
+    return attachment(table, f"grades-{stored.id}.csv", "text/csv")
 
 
 @router.post(
@@ -97,23 +57,5 @@ def grades_file(service: Service, stored: StoredAssignment, counts: Counts) -> R
     responses=documented(401, 403, 404, 429),
 )
 async def post_regrade(assignment_id: str, service: TheService, caller: Caller) -> dict[str, Any]:
-    stored = await run_sync(graded, service, caller, assignment_id)
-    found = await regrade(service, stored)
-    return {
-        "revision": stored.revision,
-        "judged": found.judged,
-        "changes": [
-            {
-                "submission": change.submission.id,
-                "student": change.submission.student,
-                "attempt": change.submission.attempt,
-                "before": {"verdict": change.before.verdict, "earned": change.before.earned},
-                "after": {"verdict": change.after.verdict, "earned": change.after.earned},
-            }
-            for change in found.changes
-        ],
-    }
-
-
-def _title(bug: str) -> str:
-    return BUGS[bug].words.title if bug in BUGS else bug
+    stored = await run_sync(get_graded_assignment, service, caller, assignment_id)
+    return classes.regrade_document(stored, await classes.regrade(service, stored))

@@ -1,33 +1,22 @@
 """The uEd evaluation API, version 0.1.0: POST /evaluate and GET /evaluate/health.
 
-A submission's `content` is the contract's document under any of the types MODEL, MATH, CODE and OTHER; or,
-with `task.taskId` naming an assignment that the token opens, gradients alone. Nothing is stored, so with an
-assignment this is for graders: a student's attempts would not be counted.
+The `content` of a submission is the same document as for POST /v1/checks, under any of the types MODEL, MATH,
+CODE and OTHER. If `task.taskId` is the id of an assignment, it is gradients alone.
 """
 
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.access import require_role
 from api.dependencies import COUNTED, Checker, TheService
-from api.feedback import feedback_of
-from api.judging.judging import judged
-from api.judging.task import Task
-from api.problems import ProblemError, documented, unauthorized
-from api.routes.assignments import graded
-from api.routes.health import self_check
-from api.storage.records import Role
-from verifier.allowed import DEFAULT
-from verifier.assignment import Assignment
-from verifier.documents.json_text import parse, write
-from verifier.documents.report_reading import read_report
-from verifier.report import Audience
+from api.http.problems import ProblemError, documented
+from api.services.checks import check_oracles
+from api.services.evaluation import evaluate_submission
+from verifier.report.model import Audience
 
 VERSION = "0.1.0"
 router = APIRouter(prefix="/evaluate", tags=["uEd"], dependencies=[COUNTED])
@@ -89,30 +78,10 @@ async def evaluate(
     _check_version(x_api_version)
     if request.callbackUrl is not None:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the answer comes at once; leave callbackUrl out")
-    assignment: Assignment | None = None
-    if request.task is not None and request.task.taskId is not None:
-        if checker is None:
-            raise unauthorized("a task of this service needs a grader's token")
-        require_role(checker, Role.GRADER)
-        assignment = (await run_sync(graded, service, checker, request.task.taskId)).assignment
-    for_learner = request.user.type in ("LEARNER", "OTHER")
-    allowed = assignment.allowed if assignment is not None else DEFAULT
-    if for_learner and not allowed.verdict:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no verdict")
-    task = Task(
-        write(request.submission.content).encode(),
-        "json",
-        problem=None if assignment is None else write(dict(assignment.problem)).encode(),
-        oracles=service.settings.oracle_names,
-        allowed=allowed,
-        audience=Audience.STUDENT if for_learner else Audience.GRADER,
-        media_type="application/json",
-        tolerance=service.settings.preset,
-    )
-    outcome = await judged(service, task)
-    report = read_report(parse(outcome.answer))
-    found = feedback_of(report, None if assignment is None else assignment.points)
-    return JSONResponse(found, headers={"X-Api-Version": VERSION})
+    task_id = None if request.task is None else request.task.taskId
+    audience = Audience.STUDENT if request.user.type in ("LEARNER", "OTHER") else Audience.GRADER
+    feedback = await evaluate_submission(service, checker, request.submission.content, task_id, audience)
+    return JSONResponse(feedback, headers={"X-Api-Version": VERSION})
 
 
 @router.get(
@@ -123,7 +92,7 @@ async def evaluate(
 )
 async def health(service: TheService, x_api_version: Annotated[str | None, Header()] = None) -> JSONResponse:
     _check_version(x_api_version)
-    oracles = await self_check(service)
+    oracles = await check_oracles(service)
     status = "OK" if oracles and all(oracles.values()) else "DEGRADED" if oracles else "UNAVAILABLE"
     document = {
         "status": status,
@@ -145,6 +114,8 @@ async def health(service: TheService, x_api_version: Annotated[str | None, Heade
     return JSONResponse(document, headers={"X-Api-Version": VERSION})
 
 
-def _check_version(asked: str | None) -> None:
-    if asked not in (None, VERSION):
-        raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, f"expected X-Api-Version {VERSION}, got {asked[:20]!r}")
+def _check_version(requested: str | None) -> None:
+    if requested not in (None, VERSION):
+        raise ProblemError(
+            HTTPStatus.NOT_ACCEPTABLE, f"expected X-Api-Version {VERSION}, got {requested[:20]!r}"
+        )

@@ -7,20 +7,17 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
 from api import signing
-from api.access import grades, not_found, reads
 from api.dependencies import Caller, TheService
-from api.media_types import MEDIA_TYPES
-from api.negotiation import accepted
-from api.problems import ProblemError, documented
-from api.rendering import rendered
+from api.http.negotiation import negotiate
+from api.http.problems import documented
+from api.rendering import JSON, MEDIA_TYPES, render_stored
 from api.schemas import ReportDocument
-from api.service import Service, is_id
-from api.storage.records import Role, StoredReport, Token
+from api.services.reports import get_report, sign_report
 
 router = APIRouter(tags=["reports"])
 
-_OTHERS = (*(name for name in MEDIA_TYPES if name != "application/json"), signing.MEDIA_TYPE)
-_FORMATS = {name: {"schema": {"type": "string"}} for name in _OTHERS}
+_OTHER_TYPES = (*(name for name in MEDIA_TYPES if name != JSON), signing.MEDIA_TYPE)
+_FORMATS = {name: {"schema": {"type": "string"}} for name in _OTHER_TYPES}
 
 
 @router.get(
@@ -35,10 +32,10 @@ _FORMATS = {name: {"schema": {"type": "string"}} for name in _OTHERS}
     },
 )
 async def read(report_id: str, request: Request, service: TheService, caller: Caller) -> Response:
-    media_type = accepted(request.headers.get("accept"), (signing.MEDIA_TYPE,))
-    report, document = await run_sync(readable, service, caller, report_id)
-    whole = document is report.document
-    digest = report.etag if whole else sha256(document).hexdigest()  # of nothing that is withheld
+    media_type = negotiate(request.headers.get("accept"), (signing.MEDIA_TYPE,))
+    report, document = await run_sync(get_report, service, caller, report_id)
+    # a student's ETag must not depend on what is withheld
+    digest = report.etag if document is report.document else sha256(document).hexdigest()
     etag = f'"{digest[:32]}-{media_type}"'
     headers = {
         "ETag": etag,
@@ -49,28 +46,7 @@ async def read(report_id: str, request: Request, service: TheService, caller: Ca
     if etag in known or "*" in known:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if media_type == signing.MEDIA_TYPE:
-        content = await run_sync(_signed, service, report, document)
+        content = await run_sync(sign_report, service, report, document)
     else:
-        content = await run_sync(rendered, document, media_type)
+        content = await run_sync(render_stored, document, media_type)
     return Response(content, 200, headers, media_type)
-
-
-def _signed(service: Service, report: StoredReport, document: bytes) -> bytes:
-    named = {"report": report.id, "owner": report.owner, "created": report.created.isoformat()}
-    rest = {"assignment": report.assignment, "submission": report.submission}
-    return service.signer().sign(document, named | {key: value for key, value in rest.items() if value})
-
-
-def readable(service: Service, caller: Token, report_id: str) -> tuple[StoredReport, bytes]:
-    """Give a report, and of its documents the one that the caller may read. Raises: ProblemError 404, 403."""
-    report = service.repository.reports.find(report_id) if is_id(report_id) else None
-    stored = None
-    if report is not None and report.assignment is not None:
-        stored = service.repository.assignments.find(report.assignment)
-    if report is None or not reads(caller, report, stored):
-        raise not_found("report")
-    if caller.role is not Role.STUDENT or (stored is not None and grades(caller, stored)):
-        return report, report.document
-    if not report.student:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no report")
-    return report, report.student

@@ -1,32 +1,27 @@
-"""/v1/assignments/{id}/submissions: students' gradients, judged and kept."""
+"""/v1/assignments/{id}/submissions: students' gradients, judged and stored."""
 
-import re
 from http import HTTPStatus
-from time import monotonic
 from typing import Annotated, Any
 
-import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from api.access import grades, not_found, require_role
-from api.bodies import Body, read_body
-from api.contents import REPORT_CONTENT, submission_content
 from api.dependencies import Caller, TheService
-from api.negotiation import accepted
-from api.problems import ProblemError, documented
-from api.rendering import rendered
-from api.routes.assignments import opened
+from api.http.bodies import read_body
+from api.http.negotiation import negotiate
+from api.http.openapi import REPORT_CONTENT, submission_content
+from api.http.problems import documented
+from api.rendering import JSON, render_stored
 from api.schemas import GradientsDocument, ReportDocument, SubmissionRow
-from api.service import Service, is_id
-from api.storage.records import Role, StoredAssignment, StoredSubmission, Token
-from api.submitting import Kept, submit
-from api.token_requests import LONGEST_SUBJECT
-from verifier.documents.json_text import write
+from api.services import submissions
+from api.services.access import can_grade
+from api.services.assignments import get_assignment
+from api.services.submissions import STUDENT_NAME
+from api.services.tokens import LONGEST_SUBJECT
+from verifier.documents.json import write
 
 router = APIRouter(tags=["submissions"])
 
-_NAME = r"^[^\x00-\x1f\x7f]+$"  # of a student
 _REQUEST = submission_content(GradientsDocument)
 
 
@@ -57,23 +52,24 @@ async def create(
             description="for graders: whose it is",
             min_length=1,
             max_length=LONGEST_SUBJECT,
-            pattern=_NAME,
+            pattern=STUDENT_NAME,
         ),
     ] = None,
 ) -> Response:
-    media_type = accepted(request.headers.get("accept"))
-    stored = await run_sync(opened, service, caller, assignment_id)
-    whose = student_of(caller, stored, student)
+    media_type = negotiate(request.headers.get("accept"))
+    stored = await run_sync(get_assignment, service, caller, assignment_id)
+    name = submissions.resolve_student(caller, stored, student)
     body = await read_body(request, service.settings.largest_body)
-    kept = await hand_in(service, caller, stored, whose, body)
+    receipt = await submissions.submit(service, caller, stored, name, body)
     headers = {
-        "Location": f"/v1/reports/{kept.report.id}",
-        "Link": f'</v1/assignments/{stored.id}/submissions/{kept.submission.id}>; rel="describedby"',
+        "Location": f"/v1/reports/{receipt.report.id}",
+        "Link": f'</v1/assignments/{stored.id}/submissions/{receipt.submission.id}>; rel="describedby"',
     }
-    document = kept.report.document if grades(caller, stored) else kept.report.student
+    document = receipt.report.document if can_grade(caller, stored) else receipt.report.student
     if not document:
-        return Response(_receipt(kept.submission), HTTPStatus.CREATED, headers, "application/json")
-    content = await run_sync(rendered, document, media_type)
+        content = write(submissions.receipt_document(receipt.submission)).encode()
+        return Response(content, HTTPStatus.CREATED, headers, JSON)
+    content = await run_sync(render_stored, document, media_type)
     return Response(content, HTTPStatus.CREATED, headers, media_type)
 
 
@@ -86,7 +82,8 @@ async def create(
     responses=documented(401, 403, 404, 429),
 )
 def list_submissions(assignment_id: str, service: TheService, caller: Caller) -> list[dict[str, Any]]:
-    return rows(service, opened(service, caller, assignment_id), caller)
+    stored = get_assignment(service, caller, assignment_id)
+    return submissions.list_submissions(service, stored, caller)
 
 
 @router.get(
@@ -98,96 +95,6 @@ def list_submissions(assignment_id: str, service: TheService, caller: Caller) ->
     responses=documented(401, 403, 404, 429),
 )
 def read(assignment_id: str, submission_id: str, service: TheService, caller: Caller) -> dict[str, Any]:
-    stored = opened(service, caller, assignment_id)
-    return row(stored, opened_submission(service, caller, stored, submission_id), caller)
-
-
-async def hand_in(
-    service: Service, caller: Token, stored: StoredAssignment, student: str, body: Body
-) -> Kept:
-    """Judge and keep a submission whose body was read; a student is answered at a multiple of the grid.
-
-    Raises: as `submit`.
-    """
-    begun = monotonic()  # a body sent slowly would shift the grid, and so measure between its lines
-    kept = await submit(service, stored, student, body)
-    if not grades(caller, stored):
-        await _hide_the_time(begun, service.settings.answer_grid)
-    return kept
-
-
-def opened_submission(
-    service: Service, caller: Token, stored: StoredAssignment, submission_id: str
-) -> StoredSubmission:
-    """Give a submission that a grader of the assignment reads, or whose it is. Raises: ProblemError 404."""
-    found = service.repository.submissions.find(submission_id) if is_id(submission_id) else None
-    theirs = grades(caller, stored) or (found is not None and found.student == _own(caller))
-    if found is None or found.assignment != stored.id or not theirs:
-        raise not_found("submission")
-    return found
-
-
-def rows(service: Service, stored: StoredAssignment, caller: Token) -> list[dict[str, Any]]:
-    """Give the submissions that a caller may see, oldest first. Raises: ProblemError 403."""
-    only = None if grades(caller, stored) else student_of(caller, stored, None)
-    return [row(stored, each, caller) for each in service.repository.submissions.list(stored.id, only)]
-
-
-def row(stored: StoredAssignment, submission: StoredSubmission, caller: Token) -> dict[str, Any]:
-    """Give what a caller may see of a submission, beside its report."""
-    found: dict[str, Any] = {
-        "id": submission.id,
-        "student": submission.student,
-        "attempt": submission.attempt,
-        "received": submission.received.isoformat(),
-    }
-    result = submission.result
-    if result is None:
-        return found
-    grader, allowed = grades(caller, stored), stored.assignment.allowed
-    if grader or allowed.verdict:
-        found |= {"verdict": result.verdict, "report": result.report}
-    if grader or (allowed.verdict and allowed.parameters):
-        found |= {"earned": result.earned, "worth": result.worth, "parameters": dict(result.parameters)}
-    if grader:
-        found |= {"revision": result.revision, "refusal": result.refusal or None}
-        found["bugs"] = [{"bug": bug, "layer": layer} for bug, layer in result.bugs]
-    return found
-
-
-def _own(caller: Token) -> str | None:
-    return caller.subject if caller.role is Role.STUDENT else None
-
-
-def student_of(caller: Token, stored: StoredAssignment, named: str | None) -> str:
-    """Give whose submission it is. Raises: ProblemError 403, 422."""
-    if grades(caller, stored):
-        if named is None:
-            detail = "a grader's token submits for somebody: name the student with ?student="
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-        if not re.fullmatch(_NAME, named) or len(named) > LONGEST_SUBJECT:
-            rule = (
-                f"expected a student's name of 1 to {LONGEST_SUBJECT} characters, none of them a control one"
-            )
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, rule)
-        return named
-    require_role(caller, Role.STUDENT)
-    if named is not None and named != caller.subject:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "a student's token submits for its own student alone")
-    return caller.subject
-
-
-async def _hide_the_time(begun: float, grid: float) -> None:
-    """Wait for the next multiple of the grid: judging right and wrong gradients takes different times."""
-    if grid > 0:
-        await anyio.sleep(grid - (monotonic() - begun) % grid)
-
-
-def _receipt(submission: StoredSubmission) -> bytes:
-    document = {
-        "schema": "gradjury.receipt/1",
-        "submission": submission.id,
-        "attempt": submission.attempt,
-        "received": submission.received.isoformat(),
-    }
-    return write(document).encode()
+    stored = get_assignment(service, caller, assignment_id)
+    submission = submissions.get_submission(service, caller, stored, submission_id)
+    return submissions.submission_document(stored, submission, caller)

@@ -1,1 +1,1 @@
-"""What the service keeps: one protocol (`repository.py`), implemented in SQL for SQLite and Postgres."""
+"""The storage of the service: a protocol (`repository.py`) and its implementation for SQLite and Postgres."""

@@ -1,4 +1,4 @@
-"""Assignments in SQL, as the documents that they were read from."""
+"""Store assignments in SQL, as JSON documents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from sqlalchemy import Engine, Row, insert, select, update
 
 from api.storage import tables
 from api.storage.records import StoredAssignment
-from verifier.assignment import Assignment
-from verifier.documents.assignment_reading import document_of_assignment, read_assignment
-from verifier.documents.json_text import parse, write
+from verifier.documents.assignment import document_of_assignment, read_assignment
+from verifier.documents.json import parse, write
+from verifier.report.assignment import Assignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,14 @@ class SqlAssignments:
         with self.engine.connect() as connection:
             return [_stored(row) for row in connection.execute(select(tables.assignments).order_by(*order))]
 
-    def change(self, assignment_id: str, assignment: Assignment, revision: int) -> StoredAssignment | None:
-        unchanged = (tables.assignments.c.id == assignment_id) & (tables.assignments.c.revision == revision)
-        change = update(tables.assignments).where(unchanged)
-        new = {"document": write(document_of_assignment(assignment)), "revision": revision + 1}
+    def update(self, assignment_id: str, assignment: Assignment, revision: int) -> StoredAssignment | None:
+        same_revision = (tables.assignments.c.id == assignment_id) & (
+            tables.assignments.c.revision == revision
+        )
+        statement = update(tables.assignments).where(same_revision)
+        values = {"document": write(document_of_assignment(assignment)), "revision": revision + 1}
         with self.engine.begin() as connection:
-            if connection.execute(change.values(new)).rowcount == 0:
+            if connection.execute(statement.values(values)).rowcount == 0:
                 return None
         return self.find(assignment_id)
 

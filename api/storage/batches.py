@@ -1,20 +1,25 @@
-"""Batches in SQL. An item is finished once: whoever comes second keeps nothing."""
+"""Store batches, and the heartbeats of the workers that judge them, in SQL.
+
+An item is finished once: a second outcome for it is not stored.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, exists, func, insert, select, update
+from sqlalchemy import Engine, Row, delete, exists, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from api.storage import tables
 from api.storage.records import Batch, BatchItem, ItemState, Progress, StoredReport
-from api.storage.reports import add_report
-from verifier.verdict import Verdict
+from api.storage.submissions import add_report
+from verifier.report.verdict import Verdict
 
 _BATCH = tables.batches.c
 _ITEM = tables.batch_items.c
-_LIGHT = [column for column in tables.batch_items.c if column.name != "content"]
+_WORKER = tables.workers.c
+_WITHOUT_CONTENT = [column for column in tables.batch_items.c if column.name != "content"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +66,26 @@ class SqlBatches:
         return Progress(states, verdicts)
 
     def pending(self, batch_id: str, first: int, last: int) -> Sequence[BatchItem]:
-        own = (_ITEM.batch == batch_id) & (_ITEM.index >= first) & (_ITEM.index < last)
-        query = select(tables.batch_items).where(own & (_ITEM.state == ItemState.PENDING))
+        in_range = (_ITEM.batch == batch_id) & (_ITEM.index >= first) & (_ITEM.index < last)
+        query = select(tables.batch_items).where(in_range & (_ITEM.state == ItemState.PENDING))
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(_ITEM.index))
             return [_item(row, bytes(row.content)) for row in rows]
 
     def finish(self, item: BatchItem, report: StoredReport | None) -> bool:
-        own = (_ITEM.batch == item.batch) & (_ITEM.index == item.index)
-        change = update(tables.batch_items).where(own & (_ITEM.state == ItemState.PENDING))
+        this_item = (_ITEM.batch == item.batch) & (_ITEM.index == item.index)
+        statement = update(tables.batch_items).where(this_item & (_ITEM.state == ItemState.PENDING))
         with self.engine.begin() as connection:
             if report is not None:
                 add_report(connection, report)
-            if connection.execute(change.values(_columns(item))).rowcount == 0:
+            if connection.execute(statement.values(_columns(item))).rowcount == 0:
                 connection.rollback()
                 return False
         return True
 
     def items(self, batch_id: str, after: int, most: int) -> Sequence[BatchItem]:
-        own = (_ITEM.batch == batch_id) & (_ITEM.index > after) & (_ITEM.state != ItemState.PENDING)
-        query = select(*_LIGHT).where(own).order_by(_ITEM.index).limit(most)
+        finished = (_ITEM.batch == batch_id) & (_ITEM.index > after) & (_ITEM.state != ItemState.PENDING)
+        query = select(*_WITHOUT_CONTENT).where(finished).order_by(_ITEM.index).limit(most)
         with self.engine.connect() as connection:
             return [_item(row, b"") for row in connection.execute(query)]
 
@@ -93,6 +98,30 @@ class SqlBatches:
                 .values(cancelled=moment)
             )
             connection.execute(update(tables.batch_items).where(open_items).values(state=ItemState.CANCELLED))
+
+
+@dataclass(frozen=True, slots=True)
+class SqlWorkers:
+    engine: Engine
+
+    def record_heartbeat(self, worker: str, moment: datetime) -> None:
+        statement = update(tables.workers).where(_WORKER.id == worker).values(seen=moment)
+        with self.engine.begin() as connection:
+            updated = connection.execute(statement).rowcount
+        if not updated:
+            try:
+                with self.engine.begin() as connection:
+                    connection.execute(insert(tables.workers).values(id=worker, seen=moment))
+            except IntegrityError:  # another process inserted it meanwhile
+                return
+
+    def silent_since(self, moment: datetime) -> Sequence[str]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(_WORKER.id).where(_WORKER.seen < moment)).scalars())
+
+    def remove(self, worker: str) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(delete(tables.workers).where(_WORKER.id == worker))
 
 
 def _columns(item: BatchItem) -> dict[str, Any]:
@@ -114,7 +143,7 @@ def _batch(row: Row[Any]) -> Batch:
 def _item(row: Row[Any], content: bytes) -> BatchItem:
     return BatchItem(
         batch=row.batch,
-        index=row._mapping["index"],  # a row is a tuple, and tuples have a method of that name
+        index=row._mapping["index"],  # row.index would be tuple.index
         source=row.source,
         declared=row.declared,
         content=content,

@@ -1,4 +1,4 @@
-"""From a database's URL to its repository: SQLite in a file, or Postgres; migrated before use."""
+"""Open a repository from a database URL: a SQLite file or Postgres. Its tables are migrated first."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,27 +12,24 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from api.storage.assignments import SqlAssignments
-from api.storage.batches import SqlBatches
+from api.storage.batches import SqlBatches, SqlWorkers
 from api.storage.replies import SqlReplies
-from api.storage.reports import SqlReports
-from api.storage.secrets import SqlSecrets
-from api.storage.submissions import SqlSubmissions
-from api.storage.tokens import SqlTokens
-from api.storage.workers import SqlWorkers
+from api.storage.submissions import SqlReports, SqlSubmissions
+from api.storage.tokens import SqlSecrets, SqlTokens
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
-_PATIENCE = 30  # seconds that a connection to SQLite waits for another's writing
-_KIND = "sqlite_begin"  # the option of a connection that says how its transactions begin
-_LOCK = 7_318_202  # of Postgres: one process migrates at a time
+_BUSY_TIMEOUT = 30  # seconds that SQLite waits for another connection's write
+_BEGIN_OPTION = "sqlite_begin"  # execution option: the kind of a SQLite transaction
+_MIGRATION_LOCK = 7_318_202  # key of a Postgres advisory lock: one process migrates at a time
 
 
 class UnusableDatabaseError(Exception):
-    """A URL that names no database we know; the message says what was expected."""
+    """A URL of no supported database. The message has the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
 class SqlRepository:
-    """A `Repository` over one engine."""
+    """A `Repository` on one SQLAlchemy engine."""
 
     engine: Engine
     tokens: SqlTokens
@@ -53,27 +50,27 @@ class SqlRepository:
 
 
 def read_url(url: str) -> URL:
-    """Read `sqlite:///FILE` or `postgresql://…`. Raises: UnusableDatabaseError."""
+    """Parse `sqlite:///FILE` or `postgresql://…`. Raise UnusableDatabaseError for anything else."""
     rule = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
     try:
-        read = make_url(url)
+        parsed = make_url(url)
     except ArgumentError:
         raise UnusableDatabaseError(f"{rule}, got something that is no database URL") from None
-    if read.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-        return read.set(drivername="postgresql+psycopg")
-    if read.drivername in ("sqlite", "sqlite+pysqlite") and read.database not in (None, "", ":memory:"):
-        return read
-    raise UnusableDatabaseError(f"{rule}, got {read.render_as_string(hide_password=True)!r}")
+    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite") and parsed.database not in (None, "", ":memory:"):
+        return parsed
+    raise UnusableDatabaseError(f"{rule}, got {parsed.render_as_string(hide_password=True)!r}")
 
 
 def open_repository(url: str) -> SqlRepository:
-    """Connect, bring the tables up to date, and give the repository.
+    """Connect to a database, migrate its tables, and return the repository.
 
-    Raises: UnusableDatabaseError; sqlalchemy's errors where the database cannot be reached.
+    Raise UnusableDatabaseError for an unsupported URL, and SQLAlchemy's errors if there is no connection.
     """
-    read = read_url(url)
-    engine = create_engine(read, pool_pre_ping=True)
-    if read.get_backend_name() == "sqlite":
+    parsed = read_url(url)
+    engine = create_engine(parsed, pool_pre_ping=True)
+    if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
     _migrate(engine)
@@ -91,34 +88,34 @@ def open_repository(url: str) -> SqlRepository:
 
 
 def _prepare_sqlite(connection: object, entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # transactions begin where we say
+    connection.isolation_level = None  # type: ignore[attr-defined]  # `_begin` begins transactions
     cursor = connection.cursor()  # type: ignore[attr-defined]
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=FULL",  # what was answered survives a power cut
+        "synchronous=FULL",  # committed data survives a power cut
         "foreign_keys=ON",
-        f"busy_timeout={_PATIENCE * 1000}",
+        f"busy_timeout={_BUSY_TIMEOUT * 1000}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(_KIND, 'DEFERRED')}")
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(_BEGIN_OPTION, 'DEFERRED')}")
 
 
 def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    with _alone(engine) as connection:
+    with _migration_lock(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction that no other process migrates beside."""
-    with engine.execution_options(**{_KIND: "IMMEDIATE"}).begin() as connection:
+def _migration_lock(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection in a transaction that holds the lock on migrations."""
+    with engine.execution_options(**{_BEGIN_OPTION: "IMMEDIATE"}).begin() as connection:
         if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         yield connection

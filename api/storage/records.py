@@ -1,12 +1,12 @@
-"""Rows as the service knows them, frozen; times are in UTC."""
+"""The stored records. Times are in UTC."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from verifier.assignment import Assignment
-from verifier.verdict import Verdict
+from verifier.report.assignment import Assignment
+from verifier.report.verdict import Verdict
 
 
 class Role(StrEnum):
@@ -17,9 +17,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Whom a request comes from. subject: the student, or the grader, by whatever name the school uses.
+    """An access token.
 
-    assignments: ids that the token opens; a grader's also opens those that its subject owns.
+    subject: the name of the student or grader.
+    assignments: ids of the assignments it opens. A grader's token also opens those that its subject owns.
     """
 
     id: str
@@ -36,7 +37,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class StoredAssignment:
-    """revision: counts changes from 1; a submission's result says under which it was judged."""
+    """An assignment. revision: starts at 1 and grows with each change; results refer to it."""
 
     id: str
     owner: str
@@ -47,9 +48,11 @@ class StoredAssignment:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What judging a stored submission gave. parameters: each one's verdict. bugs: (bug, layer).
+    """The result of a stored submission.
 
-    verdict: None for what could not be judged; `refusal` then says why, a sentence a line.
+    revision: the revision of the assignment under which it was judged.
+    verdict: None if it could not be judged; `refusal` then has the reasons, one per line.
+    bugs: (bug, layer).
     """
 
     report: str | None
@@ -64,7 +67,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class StoredSubmission:
-    """content: the file as it came, kept for judging again. attempt: from 1, by student and assignment."""
+    """A student's submission to an assignment.
+
+    attempt: numbered from 1 for each student and assignment. content: the submitted file, kept for regrading.
+    """
 
     id: str
     assignment: str
@@ -78,9 +84,11 @@ class StoredSubmission:
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """document: the grader's, as JSON. student: what the student may see, empty where that is nothing.
+    """A report.
 
-    owner: subject of the token that caused it. etag: of the document's bytes.
+    owner: role and subject of the token that requested it, as `owner_of` returns them.
+    document: the grader's report as JSON. student: the student's, empty if the student may see nothing.
+    etag: SHA-256 of the document.
     """
 
     id: str
@@ -96,13 +104,16 @@ class StoredReport:
 class ItemState(StrEnum):
     PENDING = "pending"
     JUDGED = "judged"
-    REFUSED = "refused"  # malformed, or beyond a limit
+    REFUSED = "refused"  # malformed or over a limit
     CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One submission of a batch. source: its file's name or its line. refusal: why there is no report."""
+    """One submission of a batch.
+
+    source: file name, line or student. refusal: the reason why there is no report.
+    """
 
     batch: str
     index: int
@@ -117,7 +128,7 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """assignment: what its items answer with gradients alone; None where each brings its own problem."""
+    """Submissions of one request. assignment: the one they answer; None if each has its own problem."""
 
     id: str
     owner: str
@@ -129,7 +140,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many items of a batch are in each state, and of those judged, in each verdict."""
+    """Numbers of a batch's items by state, and of its judged items by verdict."""
 
     states: Mapping[ItemState, int]
     verdicts: Mapping[Verdict, int]
@@ -140,10 +151,11 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptReply:
-    """The answer to an earlier request with the same key; status None while it is still being made.
+class StoredReply:
+    """The reply to the first request with an Idempotency-Key.
 
-    created: when that request came.
+    fingerprint: a digest of the request. status: None while the reply is being prepared.
+    created: time of the request.
     """
 
     fingerprint: bytes

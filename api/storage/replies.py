@@ -1,4 +1,4 @@
-"""Replies by Idempotency-Key in SQL: of two claims of one key, the database lets one through."""
+"""Store replies by Idempotency-Key in SQL. The primary key lets one of two simultaneous claims succeed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.storage import tables
-from api.storage.records import KeptReply
+from api.storage.records import StoredReply
 
-_TABLE = tables.replies.c
+_REPLY = tables.replies.c
 
 
 @dataclass(frozen=True, slots=True)
 class SqlReplies:
     engine: Engine
 
-    def claim(self, caller: str, key: str, fingerprint: bytes, moment: datetime) -> KeptReply | None:
+    def claim(self, caller: str, key: str, fingerprint: bytes, moment: datetime) -> StoredReply | None:
         row = {
             "caller": caller,
             "key": key,
@@ -33,25 +33,25 @@ class SqlReplies:
             return self._find(caller, key)
         return None
 
-    def keep(self, caller: str, key: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        own = (_TABLE.caller == caller) & (_TABLE.key == key)
+    def complete(self, caller: str, key: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        this_reply = (_REPLY.caller == caller) & (_REPLY.key == key)
         values = {"status": status, "headers": dict(headers), "body": body}
         with self.engine.begin() as connection:
-            connection.execute(update(tables.replies).where(own).values(values))
+            connection.execute(update(tables.replies).where(this_reply).values(values))
 
     def release(self, caller: str, key: str) -> None:
-        own = (_TABLE.caller == caller) & (_TABLE.key == key)
+        this_reply = (_REPLY.caller == caller) & (_REPLY.key == key)
         with self.engine.begin() as connection:
-            connection.execute(delete(tables.replies).where(own))
+            connection.execute(delete(tables.replies).where(this_reply))
 
-    def forget_before(self, moment: datetime) -> None:
+    def delete_before(self, moment: datetime) -> None:
         with self.engine.begin() as connection:
-            connection.execute(delete(tables.replies).where(_TABLE.created < moment))
+            connection.execute(delete(tables.replies).where(_REPLY.created < moment))
 
-    def _find(self, caller: str, key: str) -> KeptReply | None:
-        query = select(tables.replies).where((_TABLE.caller == caller) & (_TABLE.key == key))
+    def _find(self, caller: str, key: str) -> StoredReply | None:
+        query = select(tables.replies).where((_REPLY.caller == caller) & (_REPLY.key == key))
         with self.engine.connect() as connection:
             row = connection.execute(query).first()
-        if row is None:  # released since
+        if row is None:  # released meanwhile
             return None
-        return KeptReply(bytes(row.fingerprint), row.status, row.headers, bytes(row.body), row.created)
+        return StoredReply(bytes(row.fingerprint), row.status, row.headers, bytes(row.body), row.created)

@@ -1,4 +1,4 @@
-"""What the service asks of its storage. A method is one transaction, and blocks: call it in a thread."""
+"""The protocol of the storage. Every method is one transaction, and blocks: call it in a thread."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,29 +7,29 @@ from typing import Protocol
 from api.storage.records import (
     Batch,
     BatchItem,
-    KeptReply,
     Progress,
     Result,
     StoredAssignment,
+    StoredReply,
     StoredReport,
     StoredSubmission,
     Token,
 )
-from verifier.assignment import Assignment
+from verifier.report.assignment import Assignment
 
 
 class TokenStore(Protocol):
     def add(self, token: Token, digest: bytes) -> None:
-        """Keep a token by the digest of its secret; the secret itself is never given here."""
+        """Store a token with the digest of its secret. The secret itself is never stored."""
 
     def find(self, token_id: str) -> tuple[Token, bytes] | None:
-        """Give a token and its digest, revoked and expired ones too."""
+        """Return a token, valid or not, and its digest."""
 
     def list(self) -> Sequence[Token]:
-        """Give all, oldest first."""
+        """Return all tokens, oldest first."""
 
     def revoke(self, token_id: str, moment: datetime) -> bool:
-        """Revoke from a moment on; False where there is no such token."""
+        """Revoke a token from a moment on. Return False if it does not exist."""
 
 
 class AssignmentStore(Protocol):
@@ -38,29 +38,30 @@ class AssignmentStore(Protocol):
     def find(self, assignment_id: str) -> StoredAssignment | None: ...
 
     def list(self) -> Sequence[StoredAssignment]:
-        """Give all, newest first."""
+        """Return all assignments, newest first."""
 
-    def change(self, assignment_id: str, assignment: Assignment, revision: int) -> StoredAssignment | None:
-        """Put another in its place if it still has that revision; None where it has not."""
+    def update(self, assignment_id: str, assignment: Assignment, revision: int) -> StoredAssignment | None:
+        """Replace an assignment. Return None if its revision is no longer `revision`."""
 
 
 class SubmissionStore(Protocol):
     def add(self, submission: StoredSubmission, report: StoredReport, attempts: int | None) -> int | None:
-        """Keep a judged submission with its report; its attempt is the next number, whatever it says.
+        """Store a judged submission and its report under the student's next attempt number.
 
-        Gives that number, or None where the student has used all `attempts`, and then keeps nothing.
+        Return that number; `submission.attempt` is ignored. If the student has used all `attempts`, store
+        nothing and return None.
         """
 
     def find(self, submission_id: str) -> StoredSubmission | None: ...
 
     def count(self, assignment_id: str, student: str) -> int:
-        """Say how many attempts a student has made."""
+        """Return the number of attempts of a student."""
 
     def list(self, assignment_id: str, student: str | None = None) -> Sequence[StoredSubmission]:
-        """Give an assignment's submissions, of all students or of one, oldest first, without content."""
+        """Return submissions of one student or all, oldest first, without their content."""
 
-    def judged_again(self, submission_id: str, result: Result, report: StoredReport | None) -> None:
-        """Put a new result in the place of the last; earlier reports are kept."""
+    def replace_result(self, submission_id: str, result: Result, report: StoredReport | None) -> None:
+        """Replace the result of a submission. Earlier reports are kept."""
 
 
 class ReportStore(Protocol):
@@ -69,7 +70,7 @@ class ReportStore(Protocol):
     def find(self, report_id: str) -> StoredReport | None: ...
 
     def documents(self, ids: Sequence[str]) -> Mapping[str, bytes]:
-        """Give the graders' documents of reports, by id, of those that there are."""
+        """Return the graders' documents of those reports that exist, by id."""
 
 
 class BatchStore(Protocol):
@@ -78,53 +79,55 @@ class BatchStore(Protocol):
     def find(self, batch_id: str) -> Batch | None: ...
 
     def list(self, owner: str) -> Sequence[Batch]:
-        """Give an owner's batches, newest first."""
+        """Return an owner's batches, newest first."""
 
     def unfinished(self) -> Sequence[Batch]:
-        """Give the batches, oldest first, of which some item is neither done nor cancelled."""
+        """Return the batches with a pending item, oldest first."""
 
     def progress(self, batch_id: str) -> Progress: ...
 
     def pending(self, batch_id: str, first: int, last: int) -> Sequence[BatchItem]:
-        """Give the items from first up to, not including, last that are still to be judged, with content."""
+        """Return the pending items with first <= index < last, with their content."""
 
     def finish(self, item: BatchItem, report: StoredReport | None) -> bool:
-        """Keep an item's outcome and report. False, and nothing is kept, where it was finished before."""
+        """Store an item's outcome and report. If it was finished before, store nothing and return False."""
 
     def items(self, batch_id: str, after: int, most: int) -> Sequence[BatchItem]:
-        """Give finished items with an index above `after`, by index, at most so many, without content."""
+        """Return at most `most` finished items with index > `after`, by index, without content."""
 
     def cancel(self, batch_id: str, moment: datetime) -> None:
-        """Let what is not judged yet be; what is finished stays."""
+        """Cancel the pending items."""
 
 
 class ReplyStore(Protocol):
-    """Answers to requests that carried an Idempotency-Key."""
+    """Replies to requests with an Idempotency-Key."""
 
-    def claim(self, caller: str, key: str, fingerprint: bytes, moment: datetime) -> KeptReply | None:
-        """Note that a request is being answered; None for a new one, else what is known of the first."""
+    def claim(self, caller: str, key: str, fingerprint: bytes, moment: datetime) -> StoredReply | None:
+        """Claim a key for a request. Return None for a new key, else the reply of the first request."""
 
-    def keep(self, caller: str, key: str, status: int, headers: Mapping[str, str], body: bytes) -> None: ...
+    def complete(self, caller: str, key: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Store the reply of a claimed key."""
 
     def release(self, caller: str, key: str) -> None:
-        """Forget a claim whose request failed, so that it can be made again."""
+        """Delete the claim of a failed request, so that it can be sent again."""
 
-    def forget_before(self, moment: datetime) -> None: ...
+    def delete_before(self, moment: datetime) -> None:
+        """Delete old claims and replies."""
 
 
 class SecretStore(Protocol):
-    def secret(self, name: str, fresh: bytes) -> bytes:
-        """Give the secret of that name, the fresh one if there was none; all processes get the same."""
+    def get_or_create(self, name: str, fresh: bytes) -> bytes:
+        """Return the secret of a name; store `fresh` if there is none. All processes get the same one."""
 
 
 class WorkerStore(Protocol):
-    def beat(self, worker: str, moment: datetime) -> None:
-        """Say that a worker is alive."""
+    def record_heartbeat(self, worker: str, moment: datetime) -> None:
+        """Store the time at which a worker was alive."""
 
     def silent_since(self, moment: datetime) -> Sequence[str]:
-        """Give the workers last heard of before a moment."""
+        """Return the workers whose last heartbeat is before a moment."""
 
-    def forget(self, worker: str) -> None: ...
+    def remove(self, worker: str) -> None: ...
 
 
 class Repository(Protocol):
@@ -155,6 +158,6 @@ class Repository(Protocol):
     def workers(self) -> WorkerStore: ...
 
     def check(self) -> None:
-        """Raise what the database raises when it cannot be asked."""
+        """Raise the database's error if it does not answer."""
 
     def close(self) -> None: ...

@@ -1,6 +1,6 @@
-"""Students' submissions in SQL, numbered by attempt."""
+"""Store submissions and reports in SQL. Reports are never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +8,10 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from api.storage import tables
 from api.storage.records import Result, StoredReport, StoredSubmission
-from api.storage.reports import add_report
-from verifier.verdict import Verdict
+from verifier.report.verdict import Verdict
 
-_TABLE = tables.submissions.c
-_LIGHT = [column for column in tables.submissions.c if column.name != "content"]
+_SUBMISSION = tables.submissions.c
+_WITHOUT_CONTENT = [column for column in tables.submissions.c if column.name != "content"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class SqlSubmissions:
     engine: Engine
 
     def add(self, submission: StoredSubmission, report: StoredReport, attempts: int | None) -> int | None:
-        assert submission.result is not None  # what is kept has been judged
+        assert submission.result is not None  # only judged submissions are stored
         row = {
             "id": submission.id,
             "assignment": submission.assignment,
@@ -30,17 +29,17 @@ class SqlSubmissions:
             "content": submission.content,
         }
         with self.engine.begin() as connection:
-            _one_at_a_time(connection, submission.assignment)
-            made = _count(connection, submission.assignment, submission.student)
-            if attempts is not None and made >= attempts:
+            _lock_assignment(connection, submission.assignment)
+            used = _count(connection, submission.assignment, submission.student)
+            if attempts is not None and used >= attempts:
                 return None
             add_report(connection, report)
-            attempt = {"attempt": made + 1}
+            attempt = {"attempt": used + 1}
             connection.execute(insert(tables.submissions).values(row | attempt | _columns(submission.result)))
-        return made + 1
+        return used + 1
 
     def find(self, submission_id: str) -> StoredSubmission | None:
-        query = select(tables.submissions).where(_TABLE.id == submission_id)
+        query = select(tables.submissions).where(_SUBMISSION.id == submission_id)
         with self.engine.connect() as connection:
             row = connection.execute(query).first()
         return None if row is None else _stored(row, bytes(row.content))
@@ -50,30 +49,72 @@ class SqlSubmissions:
             return _count(connection, assignment_id, student)
 
     def list(self, assignment_id: str, student: str | None = None) -> Sequence[StoredSubmission]:
-        query = select(*_LIGHT).where(_TABLE.assignment == assignment_id)
+        query = select(*_WITHOUT_CONTENT).where(_SUBMISSION.assignment == assignment_id)
         if student is not None:
-            query = query.where(_TABLE.student == student)
+            query = query.where(_SUBMISSION.student == student)
         with self.engine.connect() as connection:
-            rows = connection.execute(query.order_by(_TABLE.received, _TABLE.id))
+            rows = connection.execute(query.order_by(_SUBMISSION.received, _SUBMISSION.id))
             return [_stored(row, b"") for row in rows]
 
-    def judged_again(self, submission_id: str, result: Result, report: StoredReport | None) -> None:
-        change = update(tables.submissions).where(_TABLE.id == submission_id).values(_columns(result))
+    def replace_result(self, submission_id: str, result: Result, report: StoredReport | None) -> None:
+        statement = update(tables.submissions).where(_SUBMISSION.id == submission_id).values(_columns(result))
         with self.engine.begin() as connection:
             if report is not None:
                 add_report(connection, report)
-            connection.execute(change)
+            connection.execute(statement)
 
 
-def _one_at_a_time(connection: Connection, assignment_id: str) -> None:
-    """Have submissions follow each other. A writing comes first, as SQLite lets none follow a reading."""
-    own = tables.assignments.c.id == assignment_id
-    connection.execute(update(tables.assignments).where(own).values(revision=tables.assignments.c.revision))
+@dataclass(frozen=True, slots=True)
+class SqlReports:
+    engine: Engine
+
+    def add(self, report: StoredReport) -> None:
+        with self.engine.begin() as connection:
+            add_report(connection, report)
+
+    def find(self, report_id: str) -> StoredReport | None:
+        with self.engine.connect() as connection:
+            row = connection.execute(select(tables.reports).where(tables.reports.c.id == report_id)).first()
+        if row is None:
+            return None
+        return StoredReport(
+            row.id,
+            row.owner,
+            row.assignment,
+            row.submission,
+            bytes(row.document),
+            bytes(row.student),
+            row.etag,
+            row.created,
+        )
+
+    def documents(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        query = select(tables.reports.c.id, tables.reports.c.document).where(tables.reports.c.id.in_(ids))
+        with self.engine.connect() as connection:
+            return {row.id: bytes(row.document) for row in connection.execute(query)}
+
+
+def add_report(connection: Connection, report: StoredReport) -> None:
+    """Store a report as part of a transaction."""
+    columns = ("id", "owner", "assignment", "submission", "document", "student", "etag", "created")
+    row = {column: getattr(report, column) for column in columns}
+    connection.execute(insert(tables.reports).values(row))
+
+
+def _lock_assignment(connection: Connection, assignment_id: str) -> None:
+    """Serialize the submissions of an assignment.
+
+    It writes, because a SQLite transaction that begins with a read may not be able to write later.
+    """
+    this_assignment = tables.assignments.c.id == assignment_id
+    unchanged = {"revision": tables.assignments.c.revision}
+    connection.execute(update(tables.assignments).where(this_assignment).values(unchanged))
 
 
 def _count(connection: Connection, assignment_id: str, student: str) -> int:
-    own = (_TABLE.assignment == assignment_id) & (_TABLE.student == student)
-    return connection.execute(select(func.count()).select_from(tables.submissions).where(own)).scalar_one()
+    of_student = (_SUBMISSION.assignment == assignment_id) & (_SUBMISSION.student == student)
+    query = select(func.count()).select_from(tables.submissions).where(of_student)
+    return connection.execute(query).scalar_one()
 
 
 def _columns(result: Result) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tables, for queries. What creates and changes them are the migrations; a test holds the two equal."""
+"""The tables, as queries use them. Migrations create and change them; a test checks that both agree."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +27,7 @@ _NAME = String(200)
 
 
 class Moment(TypeDecorator[datetime]):
-    """A time in UTC, with its zone again when read: SQLite keeps none."""
+    """A time in UTC. The time zone is added on reading, because SQLite does not store it."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

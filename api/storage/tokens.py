@@ -1,4 +1,4 @@
-"""Tokens in SQL: digests of secrets, never the secrets."""
+"""Store tokens, by the digests of their secrets, and the secrets of the service in SQL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from api.storage import tables
 from api.storage.records import Role, Token
@@ -42,9 +43,27 @@ class SqlTokens:
             return [_token(row) for row in rows]
 
     def revoke(self, token_id: str, moment: datetime) -> bool:
-        change = update(tables.tokens).where(tables.tokens.c.id == token_id).values(revoked=moment)
+        statement = update(tables.tokens).where(tables.tokens.c.id == token_id).values(revoked=moment)
         with self.engine.begin() as connection:
-            return connection.execute(change).rowcount == 1
+            return connection.execute(statement).rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSecrets:
+    engine: Engine
+
+    def get_or_create(self, name: str, fresh: bytes) -> bytes:
+        query = select(tables.secrets.c.value).where(tables.secrets.c.name == name)
+        with self.engine.connect() as connection:
+            stored = connection.execute(query).scalar_one_or_none()
+        if stored is not None:
+            return bytes(stored)
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(insert(tables.secrets).values(name=name, value=fresh))
+        except IntegrityError:  # another process inserted it meanwhile
+            return self.get_or_create(name, fresh)
+        return fresh
 
 
 def _token(row: Row[Any]) -> Token:

@@ -1,9 +1,7 @@
-"""The computation graph: nodes are operations, arcs are dependencies, gradients of several paths add up."""
+"""Computation graphs: nodes are operations, edges are dependencies, gradients of several paths add up."""
 
-from reference_impl.graph.arithmetic import Add, Divide, Multiply, Negate, Power, Subtract
 from reference_impl.graph.arrays import Array
 from reference_impl.graph.dynamic_graph import DynamicGraph
-from reference_impl.graph.elementwise import Elementwise
 from reference_impl.graph.errors import (
     BrokenBackwardError,
     CycleError,
@@ -17,22 +15,50 @@ from reference_impl.graph.errors import (
     WiringError,
 )
 from reference_impl.graph.forward_mode import directional_derivative, tangents_of
-from reference_impl.graph.functions import Absolute, Exp, Log, Log1p, Sqrt, WeightedLog, WeightedLog1p
-from reference_impl.graph.leaves import Constant, Input, Leaf, Parameter
+from reference_impl.graph.functions import (
+    Absolute,
+    Elu,
+    Exp,
+    Gelu,
+    LeakyRelu,
+    Log,
+    Log1p,
+    LogSoftmax,
+    Relu,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Softplus,
+    Sqrt,
+    Tanh,
+    WeightedLog,
+    WeightedLog1p,
+)
 from reference_impl.graph.losses import (
     binary_cross_entropy_on_logits,
     binary_cross_entropy_on_probabilities,
     cross_entropy_on_logits,
     cross_entropy_on_probabilities,
+    cross_entropy_on_sigmoid_logits,
     squared_error,
 )
-from reference_impl.graph.matrix import MatMul, Transpose
-from reference_impl.graph.operation import Operation
+from reference_impl.graph.operations import (
+    Add,
+    Constant,
+    Divide,
+    Elementwise,
+    Input,
+    Leaf,
+    MatMul,
+    Multiply,
+    Negate,
+    Operation,
+    Parameter,
+    Power,
+    Subtract,
+)
 from reference_impl.graph.order import topological_order
-from reference_impl.graph.rectifiers import Elu, Gelu, LeakyRelu, Relu, Silu, Softplus
-from reference_impl.graph.reductions import Max, Mean, Sum
-from reference_impl.graph.shaping import Concatenate, Embedding, Reshape, Slice
-from reference_impl.graph.squashing import LogSoftmax, Sigmoid, Softmax, Tanh
+from reference_impl.graph.shaping import Concatenate, Embedding, Max, Mean, Reshape, Slice, Sum, Transpose
 from reference_impl.graph.static_graph import StaticGraph
 
 __all__ = [
@@ -91,6 +117,7 @@ __all__ = [
     "binary_cross_entropy_on_probabilities",
     "cross_entropy_on_logits",
     "cross_entropy_on_probabilities",
+    "cross_entropy_on_sigmoid_logits",
     "directional_derivative",
     "squared_error",
     "tangents_of",

@@ -1,4 +1,4 @@
-"""What counts as a value: whole arrays of float64, or of complex128 where complex numbers are given."""
+"""The values of nodes: whole arrays of float64, or of complex128 for complex numbers."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from reference_impl.graph.errors import OperandError
 Array = npt.NDArray[Any]
 
 NUMERIC_KINDS = "biufc"
-"""numpy's letters for booleans, signed and unsigned integers, floating and complex numbers."""
+"""numpy's letters for booleans, signed and unsigned integers, floating-point and complex numbers."""
 
 
 def as_array(value: npt.ArrayLike) -> Array:
-    """View `value` as float64, or as complex128 if it is complex; copy only where the type demands it.
+    """Return `value` as float64, or as complex128 if it is complex; copy only to convert.
 
-    Raises: OperandError when `value` is not made of numbers.
+    Raises OperandError if `value` is not made of numbers.
     """
     try:
         array = np.asarray(value)
@@ -28,16 +28,16 @@ def as_array(value: npt.ArrayLike) -> Array:
 
 
 def frozen(array: Array) -> Array:
-    """View `array` so that it cannot be written through the view, and nodes may safely share it."""
+    """Return a read-only view, which nodes may share."""
     view = array.view()
     view.setflags(write=False)
     return view
 
 
 def sum_to_shape(gradient: Array, shape: tuple[int, ...]) -> Array:
-    """Undo broadcasting: add up the gradients of all the copies that broadcasting made of an entry.
+    """Return `gradient` summed to `shape`: the transpose of broadcasting from `shape`.
 
-    Shapes: `gradient` has a shape that `shape` broadcasts to; the result has `shape`.
+    The gradients of all the copies that broadcasting made of an entry add up.
     """
     if gradient.shape == shape:
         return gradient

@@ -1,4 +1,4 @@
-"""Record while running: the graph is the trace of a computation, branches and loops being Python's own."""
+"""The dynamic graph (define by run): a record of a computation, whose branches and loops are Python's."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ import numpy.typing as npt
 
 from reference_impl.graph.arrays import Array, as_array
 from reference_impl.graph.errors import NotRunError, WiringError
-from reference_impl.graph.leaves import Input
 from reference_impl.graph.naming import NameTable
-from reference_impl.graph.operation import Operation
+from reference_impl.graph.operations import ACTIVE_RECORDERS, Input, Operation, Recorder
 from reference_impl.graph.order import topological_order
-from reference_impl.graph.recording import ACTIVE_RECORDERS, Recorder
 from reference_impl.graph.reverse_mode import backpropagate
 
 
 class DynamicGraph:
-    """Record every operation that is called inside `with DynamicGraph() as graph:`, in this thread or task.
+    """The record of every operation called inside `with DynamicGraph() as graph:`, in this thread or task.
 
-    Graphs nest: an operation is recorded by all the graphs around it. An operation recorded elsewhere may be
-    used again; its own history then joins this graph.
+    Graphs nest: an operation is recorded by all graphs around it. An operation that was recorded elsewhere
+    may be used again; all it depends on then joins this graph.
     """
 
     def __init__(self) -> None:
@@ -46,49 +44,49 @@ class DynamicGraph:
 
     @property
     def order(self) -> tuple[Operation, ...]:
-        """The nodes as they were recorded, which is one topological order."""
+        """The nodes in the order in which they were recorded, which is a topological order."""
         return tuple(self._nodes)
 
     def input(self, value: npt.ArrayLike, name: str | None = None) -> Input:
-        """Make an input that has its value already. Raises: DuplicateNameError."""
+        """Return a new input with this value. Raises DuplicateNameError."""
         node = Input(name)
         node.evaluate(as_array(value))
         self.record(node)
         return node
 
     def record(self, operation: Operation) -> None:
-        """Add an operation that has been computed, with whatever of its history is not here yet.
+        """Add an operation that has been computed, and all nodes it depends on.
 
-        Raises: DuplicateNameError.
+        Raises DuplicateNameError.
         """
-        new = topological_order([operation], operands_of=self._operands_not_here)
+        new = topological_order([operation], operands_of=self._unrecorded_operands)
         self._names.add_all(new)
         self._nodes.update(dict.fromkeys(new))
 
     def backward(self, output: str | Operation) -> None:
-        """Differentiate `output` with respect to every recorded node, forgetting older gradients.
+        """Compute the derivative of `output` with respect to every node; older gradients are deleted.
 
-        Raises: NotScalarError unless `output` is one number; UnknownNodeError when it was not recorded.
+        Raises NotScalarError unless `output` is one number, and UnknownNodeError if it was not recorded.
         """
         self._gradients = backpropagate(self.order, self.node(output))
 
     def gradient(self, node: str | Operation) -> Array:
-        """Return the derivative of the output with respect to a node, zeros if it does not depend on it.
+        """Return the derivative of the output with respect to a node; zeros if it does not depend on it.
 
-        A node that was never recorded is one that the output does not depend on.
+        The output does not depend on a node that was never recorded.
 
-        Raises: NotRunError before backward; UnknownNodeError for a name.
+        Raises NotRunError before backward, and UnknownNodeError for an unknown name.
         """
         if isinstance(node, Operation) and node not in self._nodes:
             return np.zeros_like(node.value)
-        found = self.node(node)
-        if found not in self._gradients:
-            raise NotRunError(f"{found} has no gradient yet: run backward after recording it")
-        return self._gradients[found]
+        member = self.node(node)
+        if member not in self._gradients:
+            raise NotRunError(f"{member} has no gradient yet: run backward after recording it")
+        return self._gradients[member]
 
     def node(self, key: str | Operation) -> Operation:
-        """Return the node of that name. Raises: UnknownNodeError."""
+        """Return the node of that name. Raises UnknownNodeError."""
         return self._names.find(key)
 
-    def _operands_not_here(self, operation: Operation) -> list[Operation]:
+    def _unrecorded_operands(self, operation: Operation) -> list[Operation]:
         return [operand for operand in operation.operands if operand not in self._nodes]

@@ -1,14 +1,14 @@
-"""Everything that can be wrong with a graph, or with how it is asked.
+"""The errors of the graph package; all of them are ValueErrors.
 
 GraphError
 ├── WiringError             an operation lacks operands, has too many, or is connected twice
-│   └── CycleError          a value would be needed for its own computation
-├── DuplicateNameError      one name, several nodes
-├── UnknownNodeError        a name or node that the graph does not contain
-├── FeedError               values for leaves that are missing, unknown, given twice or of the wrong shape
-├── OperandError            values that an operation cannot compute with
-├── NotRunError             a value or gradient that no sweep has computed yet
-├── NotScalarError          a gradient is asked of an output that is not one number
+│   └── CycleError          a value is needed for its own computation
+├── DuplicateNameError      several nodes have one name
+├── UnknownNodeError        the graph does not contain a name or node
+├── FeedError               values for leaves are missing, unknown, given twice or of the wrong shape
+├── OperandError            an operation cannot compute with these values
+├── NotRunError             no sweep has computed this value or gradient yet
+├── NotScalarError          the output to be differentiated is not one number
 └── BrokenBackwardError     an operation's backward does not return one gradient an operand
 """
 
@@ -16,50 +16,50 @@ from collections.abc import Collection
 from itertools import islice
 
 NAMES_LISTED = 10
-"""As many names as a reader of a message will look at."""
+"""The largest number of names in one message."""
 
 
 def listed(names: Collection[str]) -> str:
-    """Join names for a message, and only count those beyond the first few."""
+    """Return the names joined for a message; those beyond the first `NAMES_LISTED` are only counted."""
     shown = ", ".join(islice(names, NAMES_LISTED))
     return shown if len(names) <= NAMES_LISTED else f"{shown} and {len(names) - NAMES_LISTED} more"
 
 
 class GraphError(ValueError):
-    """Say which value broke which rule, and what to do about it."""
+    """A rule of graphs is broken; the message names the value and the remedy."""
 
 
 class WiringError(GraphError):
-    """Report operands that were not given, or given where they cannot be."""
+    """Operands are missing, too many, or set twice."""
 
 
 class CycleError(WiringError):
-    """Report one cycle, each node feeding the next one."""
+    """The graph has a cycle; the message lists its nodes, each feeding the next."""
 
 
 class DuplicateNameError(GraphError):
-    """Report names that several nodes of one graph were given."""
+    """Several nodes of one graph have the same name."""
 
 
 class UnknownNodeError(GraphError):
-    """Report a name or node that is not part of the graph."""
+    """A name or node is not part of the graph."""
 
 
 class FeedError(GraphError):
-    """Report, all at once, everything wrong with the values given to a graph's leaves."""
+    """The values given to a graph's leaves are wrong; the message lists every mistake."""
 
 
 class OperandError(GraphError):
-    """Report values that an operation cannot take."""
+    """An operation cannot take these values."""
 
 
 class NotRunError(GraphError):
-    """Report a result asked for before the sweep that computes it."""
+    """A result is read before the sweep that computes it."""
 
 
 class NotScalarError(GraphError):
-    """Report an output with several entries, of which no one derivative exists."""
+    """The output has several entries, so it has no gradient."""
 
 
 class BrokenBackwardError(GraphError):
-    """Report an operation whose backward breaks its contract."""
+    """An operation's backward returns the wrong number or shapes of gradients."""

@@ -1,14 +1,36 @@
-"""Exponential, logarithm, square root and absolute value."""
+"""Functions of one operand: exponential, logarithm, root, absolute value, and the activations.
+
+At a kink the slope is that of PyTorch: the left one for rectifiers, 0 for the absolute value.
+"""
+
+import math
 
 import numpy as np
 import numpy.typing as npt
 
+from reference_impl.error_function import erfc
 from reference_impl.graph.arrays import Array, as_array
-from reference_impl.graph.elementwise import Elementwise, magnitude, where_positive
+from reference_impl.graph.errors import OperandError
+from reference_impl.graph.operations import Elementwise, Operation
+
+
+def where_positive(operand: Array, positive: npt.ArrayLike, otherwise: npt.ArrayLike) -> Array:
+    """Return `positive` where the operand's real part is positive, `otherwise` elsewhere, NaN at NaN.
+
+    The real part alone decides, so that a function with branches stays analytic on each of them, as the
+    complex step requires. Source: Martins, Sturdza and Alonso, ACM TOMS 29 (2003), sec. 3.
+    """
+    real = operand.real
+    return np.where(real > 0, positive, np.where(real <= 0, otherwise, np.nan))
+
+
+def magnitude(operand: Array) -> Array:
+    """Return |a| as an analytic function on either side of 0, unlike the modulus of a complex number."""
+    return where_positive(operand, operand, -operand) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 class Exp(Elementwise):
-    """e ** operand: its own slope."""
+    """e ** operand."""
 
     def forward(self, operand: Array) -> Array:
         return np.exp(operand)
@@ -28,7 +50,7 @@ class Log(Elementwise):
 
 
 class Log1p(Elementwise):
-    """log(1 + operand), accurate where the operand is small."""
+    """log(1 + operand), accurate also for a small operand."""
 
     def forward(self, operand: Array) -> Array:
         return np.log1p(operand)
@@ -58,9 +80,9 @@ class Absolute(Elementwise):
 
 
 class WeightedLog(Elementwise):
-    """weights * log(operand), and 0 wherever the weight is 0, whatever the operand: 0 log 0 = 0.
+    """weights * log(operand), and 0 where the weight is 0, as entropies define 0 log 0 = 0.
 
-    The convention of entropies; the slope, weights / operand, follows it. Only NaN shows even there.
+    The slope is weights / operand by the same convention. NaN in the operand stays NaN.
     """
 
     def __init__(self, weights: npt.ArrayLike, *, name: str | None = None) -> None:
@@ -68,20 +90,166 @@ class WeightedLog(Elementwise):
         self.weights = as_array(weights)
 
     def forward(self, operand: Array) -> Array:
-        return np.asarray(self.weights * np.log(self._replaced(operand, 1.0)))
+        return np.asarray(self.weights * np.log(self._where_weighted(operand, 1.0)))
 
     def slope(self, operand: Array) -> Array:
-        return np.asarray(self.weights / self._replaced(operand, 1.0))
+        return np.asarray(self.weights / self._where_weighted(operand, 1.0))
 
-    def _replaced(self, operand: Array, harmless: float) -> Array:
-        return np.where((self.weights == 0) & ~np.isnan(operand), harmless, operand)
+    def _where_weighted(self, operand: Array, otherwise: float) -> Array:
+        return np.where((self.weights == 0) & ~np.isnan(operand), otherwise, operand)
 
 
 class WeightedLog1p(WeightedLog):
-    """weights * log(1 + operand), likewise 0 wherever the weight is 0."""
+    """weights * log(1 + operand), and 0 where the weight is 0."""
 
     def forward(self, operand: Array) -> Array:
-        return np.asarray(self.weights * np.log1p(self._replaced(operand, 0.0)))
+        return np.asarray(self.weights * np.log1p(self._where_weighted(operand, 0.0)))
 
     def slope(self, operand: Array) -> Array:
-        return np.asarray(self.weights / (1.0 + self._replaced(operand, 0.0)))
+        return np.asarray(self.weights / (1.0 + self._where_weighted(operand, 0.0)))
+
+
+def sigmoid(operand: Array) -> Array:
+    """Return 1 / (1 + e**-a), without overflow."""
+    decay = np.exp(-magnitude(operand))
+    return where_positive(operand, 1.0, decay) / (1.0 + decay)
+
+
+class Sigmoid(Elementwise):
+    """1 / (1 + e**-a), with slope z (1 - z)."""
+
+    def forward(self, operand: Array) -> Array:
+        return sigmoid(operand)
+
+    def slope(self, operand: Array) -> Array:
+        return self.value * (1.0 - self.value)
+
+
+class Tanh(Elementwise):
+    """The hyperbolic tangent, with slope 1 - z**2."""
+
+    def forward(self, operand: Array) -> Array:
+        return np.tanh(operand)
+
+    def slope(self, operand: Array) -> Array:
+        return 1.0 - self.value * self.value
+
+
+class Relu(Elementwise):
+    """max(a, 0)."""
+
+    def forward(self, operand: Array) -> Array:
+        return where_positive(operand, operand, 0.0)
+
+    def slope(self, operand: Array) -> Array:
+        return where_positive(self.value, 1.0, 0.0)
+
+
+class LeakyRelu(Elementwise):
+    """a where it is positive, negative_slope * a elsewhere."""
+
+    def __init__(self, negative_slope: float = 0.01, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.negative_slope = negative_slope
+
+    def forward(self, operand: Array) -> Array:
+        return where_positive(operand, operand, self.negative_slope * operand)
+
+    def slope(self, operand: Array) -> Array:
+        return where_positive(operand, 1.0, self.negative_slope)
+
+
+class Elu(Elementwise):
+    """a where it is positive, alpha * (e**a - 1) elsewhere."""
+
+    def __init__(self, alpha: float = 1.0, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.alpha = alpha
+
+    def forward(self, operand: Array) -> Array:
+        return where_positive(operand, operand, self.alpha * np.expm1(where_positive(operand, 0.0, operand)))
+
+    def slope(self, operand: Array) -> Array:
+        return where_positive(operand, 1.0, self.alpha * np.exp(where_positive(operand, 0.0, operand)))
+
+
+class Softplus(Elementwise):
+    """z = log(1 + e**a), as max(a, 0) + log(1 + e**-|a|), with slope 1 - e**-z.
+
+    Both are accurate to a few units in the last place for every operand.
+    """
+
+    def forward(self, operand: Array) -> Array:
+        return where_positive(operand, operand, 0.0) + np.log1p(np.exp(-magnitude(operand)))
+
+    def slope(self, operand: Array) -> Array:
+        return -np.expm1(-self.value)
+
+
+class Silu(Elementwise):
+    """z = a s, where s is the sigmoid of a, with slope s + z (1 - s)."""
+
+    def forward(self, operand: Array) -> Array:
+        return operand * sigmoid(operand)
+
+    def slope(self, operand: Array) -> Array:
+        gate = sigmoid(operand)
+        return gate + self.value * (1.0 - gate)
+
+
+class Gelu(Elementwise):
+    """a times the distribution function of the standard normal distribution at a, not an approximation.
+
+    Raises OperandError for complex operands, which the error function does not support.
+    """
+
+    def forward(self, operand: Array) -> Array:
+        return operand * _normal_distribution(operand)
+
+    def slope(self, operand: Array) -> Array:
+        density = np.exp(-0.5 * operand * operand) / math.sqrt(2.0 * math.pi)
+        return _normal_distribution(operand) + operand * density
+
+
+def _normal_distribution(operand: Array) -> Array:
+    if np.iscomplexobj(operand):
+        raise OperandError("complex numbers were given and gelu is real: give real numbers")
+    return np.asarray(0.5 * erfc(-operand / math.sqrt(2.0)))
+
+
+class Softmax(Operation):
+    """e**a over its sum along the last axis.
+
+    The Jacobian diag(z) - z zᵀ is symmetric, so backward and push_forward are the same.
+    """
+
+    def forward(self, operand: Array) -> Array:
+        odds = np.exp(_below_largest(operand))
+        return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
+
+    def backward(self, output_grad: Array) -> tuple[Array, ...]:
+        return (self.push_forward(output_grad),)
+
+    def push_forward(self, operand_tangent: Array) -> Array:
+        average = (self.value * operand_tangent).sum(axis=-1, keepdims=True)
+        return np.asarray(self.value * (operand_tangent - average))
+
+
+class LogSoftmax(Operation):
+    """z = a - log sum e**a along the last axis; with the probabilities p = e**z, dz = da - p·da."""
+
+    def forward(self, operand: Array) -> Array:
+        below = _below_largest(operand)
+        return np.asarray(below - np.log(np.exp(below).sum(axis=-1, keepdims=True)))
+
+    def backward(self, output_grad: Array) -> tuple[Array, ...]:
+        return (output_grad - np.exp(self.value) * output_grad.sum(axis=-1, keepdims=True),)
+
+    def push_forward(self, operand_tangent: Array) -> Array:
+        average = (np.exp(self.value) * operand_tangent).sum(axis=-1, keepdims=True)
+        return np.asarray(operand_tangent - average)
+
+
+def _below_largest(operand: Array) -> Array:
+    """Return each row minus its largest entry, which keeps all ratios and prevents overflow."""
+    return np.asarray(operand - operand.real.max(axis=-1, keepdims=True))

@@ -1,32 +1,32 @@
-"""Give every node of one graph a name of its own."""
+"""Unique names for the nodes of one graph."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 from reference_impl.graph.errors import DuplicateNameError, UnknownNodeError, listed
-from reference_impl.graph.operation import Operation
+from reference_impl.graph.operations import Operation
 
 
 class NameTable:
-    """Find nodes by name; number those without one by their kind, in the order of arrival: `multiply_3`.
+    """The nodes of a graph by name. Nodes without a name are numbered by kind: `multiply_3`.
 
     A numbered node that joins a second graph keeps its number there unless that is taken.
     """
 
     def __init__(self, nodes: Iterable[Operation] = ()) -> None:
         self._nodes: dict[str, Operation] = {}
-        self._members: set[Operation] = set()  # a second graph may rename a node, but not take it away
+        self._members: set[Operation] = set()  # a second graph may rename a node that this one contains
         self._numbered: Counter[str] = Counter()
         self.add_all(nodes)
 
     def add_all(self, nodes: Iterable[Operation]) -> None:
-        """Take in nodes that are not here yet; given names go first, so that no number takes them.
+        """Add nodes that are not in the table; the users' names go first, so that no number takes them.
 
-        Raises: DuplicateNameError naming every name that is given to more than one node.
+        Raises DuplicateNameError with every name that several nodes have.
         """
         nodes = list(nodes)
-        given = Counter(node.name for node in nodes if node.is_named)
-        duplicates = [name for name, uses in given.items() if uses > 1 or name in self._nodes]
+        uses_of_names = Counter(node.name for node in nodes if node.is_named)
+        duplicates = [name for name, uses in uses_of_names.items() if uses > 1 or name in self._nodes]
         if duplicates:
             raise DuplicateNameError(
                 f"several nodes are called {', '.join(map(repr, duplicates))}, "
@@ -41,7 +41,7 @@ class NameTable:
     def find(self, key: str | Operation) -> Operation:
         """Return the node of that name, or the node itself.
 
-        Raises: UnknownNodeError when the graph does not contain it.
+        Raises UnknownNodeError if the graph does not contain it.
         """
         if isinstance(key, Operation) and key in self._members:
             return key

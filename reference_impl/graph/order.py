@@ -1,7 +1,7 @@
-"""Order nodes so that each comes after all that it depends on.
+"""Topological order: every node after all nodes that it depends on.
 
-Nothing here knows what a node is: how predecessors are found, and what a node is called, are arguments.
-Nothing recurses either: the depth of a graph is limited by memory alone.
+Nodes may be of any type: their operands and names are found by functions that the caller passes. There is
+no recursion, so the depth of a graph is limited by memory alone.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -18,9 +18,9 @@ def topological_order(
     operands_of: Callable[[Node], Iterable[Node]] = attrgetter("operands"),
     name_of: Callable[[Node], str] = str,
 ) -> list[Node]:
-    """List all that `outputs` depend on, and themselves: operands first, from left to right.
+    """Return `outputs` and all nodes they depend on, operands first, from left to right.
 
-    Raises: CycleError naming the nodes of one cycle, each feeding the next.
+    Raises CycleError with the nodes of one cycle, each feeding the next.
     """
     order, cycle = _depth_first(outputs, operands_of)
     if cycle:
@@ -35,23 +35,23 @@ def topological_order(
 def reachable(
     outputs: Iterable[Node], operands_of: Callable[[Node], Iterable[Node]] = attrgetter("operands")
 ) -> list[Node]:
-    """List the same nodes in the same order, and tolerate cycles."""
+    """Return the same nodes in the same order, also if there is a cycle."""
     return _depth_first(outputs, operands_of)[0]
 
 
 def first_cycle(
     outputs: Iterable[Node], operands_of: Callable[[Node], Iterable[Node]] = attrgetter("operands")
 ) -> list[Node]:
-    """List the nodes of one cycle, each feeding the next, the first once more last; empty without one."""
+    """Return the nodes of one cycle, each feeding the next and the first repeated last; empty without one."""
     return _depth_first(outputs, operands_of)[1]
 
 
 def _depth_first(
     outputs: Iterable[Node], operands_of: Callable[[Node], Iterable[Node]]
 ) -> tuple[list[Node], list[Node]]:
-    """Return the nodes in the order in which they are finished, and the first cycle met (or nothing).
+    """Return the nodes in the order in which they are finished, and the first cycle (or an empty list).
 
-    `path` leads from an output to the node in hand and keeps, for each node on it, the operands still to
+    `path` leads from an output to the current node and holds, for each node on it, the operands still to
     be visited. An operand that is itself on the path closes a cycle.
     """
     finished: dict[Node, None] = {}
@@ -73,5 +73,5 @@ def _depth_first(
 
 
 def _cycle_through(node: Node, path: list[Node]) -> list[Node]:
-    """Return the end of `path` from `node` on, closed, and turned so that each node feeds the next."""
+    """Return `path` from `node` on, closed, and reversed so that each node feeds the next."""
     return [node, *reversed(path[path.index(node) :])]

@@ -1,4 +1,4 @@
-"""Entries moved and not changed: another shape, a part, two parts as one, rows looked up in a table."""
+"""Operations that move, select or reduce entries: transpose, reshape, slice, concatenate, embedding, sums."""
 
 from typing import Any, ClassVar
 
@@ -7,7 +7,30 @@ import numpy.typing as npt
 
 from reference_impl.graph.arrays import Array
 from reference_impl.graph.errors import OperandError
-from reference_impl.graph.operation import Operation
+from reference_impl.graph.operations import Operation
+
+Axes = int | tuple[int, ...] | None
+"""The axes to reduce; None means all of them."""
+
+
+class Transpose(Operation):
+    """The operand with its axes in the order `axes`, or reversed if `axes` is None."""
+
+    def __init__(self, axes: tuple[int, ...] | None = None, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.axes = axes
+
+    def forward(self, operand: Array) -> Array:
+        return np.transpose(operand, self.axes)
+
+    def backward(self, output_grad: Array) -> tuple[Array, ...]:
+        if self.axes is None:
+            return (np.transpose(output_grad),)
+        dimensions = len(self.axes)
+        return (np.transpose(output_grad, np.argsort([axis % dimensions for axis in self.axes])),)
+
+    def push_forward(self, operand_tangent: Array) -> Array:
+        return np.transpose(operand_tangent, self.axes)
 
 
 class Reshape(Operation):
@@ -29,7 +52,7 @@ class Reshape(Operation):
 
 
 class Slice(Operation):
-    """The part that a basic index of numpy's names (numbers, slices): what is left out gets gradient 0."""
+    """operand[index] for a basic index of numpy (numbers and slices); other entries get gradient 0."""
 
     def __init__(self, index: Any, *, name: str | None = None) -> None:
         super().__init__(name=name)
@@ -49,7 +72,7 @@ class Slice(Operation):
 
 
 class Concatenate(Operation):
-    """Two operands one behind the other along an axis; each gets back its own part of the gradient."""
+    """Two operands joined along an axis."""
 
     arity: ClassVar[int] = 2
 
@@ -70,16 +93,16 @@ class Concatenate(Operation):
 
 
 class Embedding(Operation):
-    """Rows of a table, by their numbers: a row that is looked up several times gets all its gradients added.
+    """Rows of a table, selected by their indices; the gradients of a row that is selected twice add up.
 
-    Raises: OperandError for indices that are not whole numbers.
+    Raises OperandError if an index is not a whole number.
     """
 
     def __init__(self, indices: npt.ArrayLike, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        given = np.asarray(indices)
-        self.indices = given.astype(np.intp)
-        if (self.indices != given).any():
+        numbers = np.asarray(indices)
+        self.indices = numbers.astype(np.intp)
+        if (self.indices != numbers).any():
             raise OperandError("an index is not a whole number: rows are looked up by their number from 0")
 
     def forward(self, table: Array) -> Array:
@@ -93,3 +116,70 @@ class Embedding(Operation):
 
     def push_forward(self, table_tangent: Array) -> Array:
         return np.asarray(table_tangent[self.indices])
+
+
+class Sum(Operation):
+    """The sum of entries along some axes, or of all entries; each entry gets the gradient of its sum."""
+
+    def __init__(self, axis: Axes = None, *, keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.axis = axis
+        self.keepdims = keepdims
+
+    def forward(self, operand: Array) -> Array:
+        return np.asarray(operand.sum(axis=self.axis, keepdims=self.keepdims))
+
+    def backward(self, output_grad: Array) -> tuple[Array, ...]:
+        (operand,) = self.operand_values
+        if self.axis is not None and not self.keepdims:
+            axes = (self.axis,) if isinstance(self.axis, int) else self.axis
+            output_grad = np.expand_dims(output_grad, tuple(axis % operand.ndim for axis in axes))
+        return (np.broadcast_to(output_grad, operand.shape),)
+
+    def push_forward(self, operand_tangent: Array) -> Array:
+        return np.asarray(operand_tangent.sum(axis=self.axis, keepdims=self.keepdims))
+
+
+class Mean(Sum):
+    """The mean of entries; each gets the gradient of its mean, divided by the number of averaged entries."""
+
+    def forward(self, operand: Array) -> Array:
+        return np.asarray(operand.mean(axis=self.axis, keepdims=self.keepdims))
+
+    def backward(self, output_grad: Array) -> tuple[Array, ...]:
+        (operand,) = self.operand_values
+        averaged = operand.size / max(self.value.size, 1)
+        (grad,) = super().backward(output_grad)
+        return (grad / averaged,)
+
+    def push_forward(self, operand_tangent: Array) -> Array:
+        return np.asarray(operand_tangent.mean(axis=self.axis, keepdims=self.keepdims))
+
+
+class Max(Sum):
+    """The largest entry, which alone gets the gradient; several largest entries share it evenly."""
+
+    def forward(self, operand: Array) -> Array:
+        return np.asarray(np.take_along_axis(*self._largest(operand), axis=-1)[..., 0]).reshape(
+            np.sum(operand.real, axis=self.axis, keepdims=self.keepdims).shape
+        )
+
+    def backward(self, output_grad: Array) -> tuple[Array, ...]:
+        (operand,) = self.operand_values
+        (grad,) = super().backward(output_grad)
+        return (grad * self._shares(operand),)
+
+    def push_forward(self, operand_tangent: Array) -> Array:
+        (operand,) = self.operand_values
+        return super().push_forward(np.asarray(self._shares(operand) * operand_tangent))
+
+    def _shares(self, operand: Array) -> Array:
+        largest = operand.real == operand.real.max(axis=self.axis, keepdims=True)
+        return np.asarray(largest / largest.sum(axis=self.axis, keepdims=True))
+
+    def _largest(self, operand: Array) -> tuple[Array, Array]:
+        """Return the operand with the reduced axes as one, the last, and the index of the largest in it."""
+        axes = range(operand.ndim) if self.axis is None else np.atleast_1d(self.axis) % operand.ndim
+        kept = [axis for axis in range(operand.ndim) if axis not in axes]
+        rows = operand.transpose(*kept, *axes).reshape(*(operand.shape[axis] for axis in kept), -1)
+        return rows, rows.real.argmax(axis=-1)[..., np.newaxis]

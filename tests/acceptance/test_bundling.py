@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from verifier.bundles import BUNDLES
-from verifier.bundling import BundleChoices, write_bundle
-from verifier.cli import main
+from verifier.cli.bundle import BundleChoices, write_bundle
+from verifier.cli.bundles import BUNDLES
+from verifier.cli.main import main
 from verifier.documents.files import write_document
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 ROOT = Path(__file__).parents[2]
 
@@ -161,7 +161,8 @@ def test_an_installed_gradjury_writes_the_same_bundles_as_a_checkout(
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
     subprocess.run([*pip, "--no-build-isolation", "--target", site, source], check=True)
     shutil.rmtree(source)
-    say = "import sys; sys.path.insert(0, sys.argv.pop(1)); from verifier.cli import main; main(sys.argv[1:])"
+    say = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    say += "from verifier.cli.main import main; main(sys.argv[1:])"
     for platform in BUNDLES:
         folder = tmp_path / "installed" / platform
         arguments = [str(site), "bundle", platform, str(folder), "--assignment", str(assignment)]

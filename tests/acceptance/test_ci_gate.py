@@ -145,15 +145,15 @@ def test_options_that_mean_nothing_are_refused_before_anything_is_judged(
 def test_a_file_in_which_we_fail_is_named_and_the_others_are_judged(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from verifier.checking import Choices, check_files
-    from verifier.judging import verify
+    from verifier.cli.check import Choices, check_files
+    from verifier.cli.files import verify
 
     def fail_at_one(submission, **choices):
         if submission.name == "pytorch":
             raise RuntimeError("the disk is on fire")
         return verify(submission, **choices)
 
-    monkeypatch.setattr("verifier.judging.verify", fail_at_one)
+    monkeypatch.setattr("verifier.cli.files.verify", fail_at_one)
     monkeypatch.delenv("GRADJURY_DEBUG", raising=False)
     monkeypatch.chdir(folder)
     choices = Choices(oracles=("backpropagation", "finite_differences"))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.prefork.programs import warm_gradjury
-from verifier.cli import main
+from verifier.cli.main import main
 from verifier.documents.files import write_document
-from verifier.examples import EXAMPLES, example_document
-from verifier.gallery import GALLERY
+from verifier.examples.gallery import GALLERY
+from verifier.examples.layers import EXAMPLES, example_document
 
 FAST = ("--oracles", "backpropagation,finite_differences")  # torch costs a second a process
 
@@ -248,7 +248,7 @@ def test_an_unforeseen_error_is_one_line_and_status_four(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is on fire")
 
-    monkeypatch.setattr("verifier.judging.verify", fail)
+    monkeypatch.setattr("verifier.cli.files.verify", fail)
     monkeypatch.delenv("GRADJURY_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.doors import DOORS
 from verifier import verify
-from verifier.examples import EXAMPLES, example_document
+from verifier.examples.layers import EXAMPLES, example_document
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.test_command_line import FAST, run, write_example
 from verifier.documents.files import write_document
 from verifier.documents.reading import read_submission
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 
 def test_inspecting_prints_what_is_missed_and_the_score(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from tests.acceptance.test_command_line import FAST, run, write_example
 from tests.prefork.programs import COLD, warm_gradjury
-from verifier.process_count import processes_for
-from verifier.sources import sources_of
+from verifier.cli.files import sources_of
+from verifier.engine.threads import processes_for
 
 ONE = ("--oracles", "backpropagation")
 HOSTILE = '{"network": 3, "x\\n::error::y\\u001b[31m\\u202e": 1}'

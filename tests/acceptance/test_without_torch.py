@@ -19,11 +19,11 @@ from safetensors.numpy import save_file
 
 from tests.acceptance.server import running_service
 from tests.prefork.programs import COLD, programs, start_programs
-from tests.verifier.importers.test_nielsen import Nielsen
-from tests.verifier.importers.test_onnx_model import GOOD
+from tests.verifier.documents.importers.test_nielsen import Nielsen
+from tests.verifier.documents.importers.test_onnx_model import GOOD
 from verifier import verify
 from verifier.documents.files import write_document
-from verifier.examples import EXAMPLES, example_document
+from verifier.examples.layers import EXAMPLES, example_document
 
 ROOT = Path(__file__).parents[2]
 KERAS = ROOT / "tests" / "data" / "keras"
@@ -174,7 +174,7 @@ def test_importing_a_module_of_torch_is_refused_with_its_remedy(
     no_torch: Environment, bare_programs: Path, tmp_path: Path
 ) -> None:
     program = (
-        "from verifier.importers import from_torch\n"
+        "from verifier.documents.importers import from_torch\n"
         "try:\n    from_torch(None, 'mse', [[1.0]], [[1.0]])\n"
         "except ImportError as error:\n    print(error)\n"
     )
@@ -186,7 +186,7 @@ def test_importing_a_module_of_torch_is_refused_with_its_remedy(
     command = run(bare_programs / "gradjury", *arguments, folder=tmp_path, environment=no_torch)
     assert command.returncode == 2
     assert command.stderr.startswith("SOURCE: expected a source of files, got torch: a live torch.nn.Module")
-    assert command.stderr.endswith("; call verifier.importers.from_torch in Python\n")
+    assert command.stderr.endswith("; call verifier.documents.importers.from_torch in Python\n")
 
 
 def test_the_pytest_fixture_names_the_same_mistake(

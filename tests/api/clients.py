@@ -6,9 +6,9 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from api.service import Service
+from api.services.tokens import issue
 from api.storage.records import Role
-from api.tokens import issue
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 RIGHT = example_document("sigmoid-mse")
 WRONG = example_document("wrong-layer")

@@ -10,11 +10,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.service import Service
+from api.services.tokens import issue
 from api.storage.records import Role
-from api.tokens import issue
 from tests.api.conftest import Serve
-from verifier.documents.json_text import write
-from verifier.examples import example_document
+from verifier.documents.json import write
+from verifier.examples.layers import example_document
 
 # student: whose submission it is. classmate: of the same assignment. elsewhere: of another assignment.
 # namesake: the student's other token, of another assignment. owner, named: graders of this assignment, by

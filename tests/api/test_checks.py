@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from tests.api.conftest import Serve
 from verifier.documents.files import write_document
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_an_error_of_the_service_is_a_problem_document_without_detail(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret 0.123")
 
-    monkeypatch.setattr("api.routes.checks.judged", broken)
+    monkeypatch.setattr("api.routes.checks.judge", broken)
     answer = client.post("/v1/checks", content=BODY, headers=JSON)
     assert answer.status_code == 500
     assert "secret" not in json.dumps(problem_of(answer))

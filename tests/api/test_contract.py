@@ -13,7 +13,7 @@ from schemathesis import openapi
 
 from benchmarks.contract import hold
 from benchmarks.hostility import SETTINGS, attack, kinds
-from benchmarks.running import EXAMPLE, Running, ask, running
+from benchmarks.support.service import EXAMPLE, Running, ask, running
 from tests.api.conftest import Serve
 
 ROLES = ("grader", *(pytest.param(role, marks=pytest.mark.nightly) for role in ("none", "ci", "student")))

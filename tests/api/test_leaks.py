@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from api.media_types import MEDIA_TYPES
+from api.rendering import MEDIA_TYPES
 from api.storage.records import Role
 from tests.api.clients import WRONG, Person, person, problem_of, service_of
 from tests.api.conftest import Serve
@@ -125,12 +125,13 @@ def test_no_moment_tells_how_long_judging_took(
 def test_answers_keep_to_the_grid_however_slowly_the_body_comes(
     client: TestClient, grader: Person, monkeypatch: pytest.MonkeyPatch, reading: float
 ) -> None:
-    from api.routes import submissions
+    from api.routes import submissions as routes
+    from api.services import submissions
 
     hw = grader.post("/v1/assignments", {"problem": PROBLEM}).json()["id"]
     ada = person(client, Role.STUDENT, "ada", hw)
     clock, waited = [100.0], []
-    read_body, submit = submissions.read_body, submissions.submit
+    read_body, judge_and_store = routes.read_body, submissions.judge_and_store
 
     async def slow_body(*arguments: Any) -> Any:
         clock[0] += reading
@@ -138,13 +139,13 @@ def test_answers_keep_to_the_grid_however_slowly_the_body_comes(
 
     async def slow_judging(*arguments: Any) -> Any:
         clock[0] += 0.3
-        return await submit(*arguments)
+        return await judge_and_store(*arguments)
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(submissions, "read_body", slow_body)
-    monkeypatch.setattr(submissions, "submit", slow_judging)
+    monkeypatch.setattr(routes, "read_body", slow_body)
+    monkeypatch.setattr(submissions, "judge_and_store", slow_judging)
     monkeypatch.setattr(submissions, "monotonic", lambda: clock[0])
     monkeypatch.setattr(submissions.anyio, "sleep", sleep)
     monkeypatch.setattr(

@@ -12,7 +12,7 @@ from tests.api.conftest import Serve
 from tests.api.large import network
 from tests.api.test_checks import problem_of
 from verifier.documents.files import write_document
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 EXAMPLE = example_document("wrong-layer")  # two layers
 BOUNDS = {

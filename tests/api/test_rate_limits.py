@@ -7,15 +7,15 @@ from itertools import pairwise
 import pytest
 from fastapi.testclient import TestClient
 
-from api import rate_limits
+from api.http import rate_limits
+from api.http.problems import ProblemError
+from api.http.rate_limits import DEFAULT, POLICIES, RateLimits, address_key
 from api.pages.site import PAGES
-from api.problems import ProblemError
-from api.rate_limits import DEFAULT, POLICIES, RateLimits, address_key
+from api.services.tokens import issue
 from api.settings import Settings
 from api.storage.records import Role
-from api.tokens import issue
 from tests.api.conftest import Serve
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 FEW = {"checks_per_minute": 2, "submissions_per_minute": 2, "requests_per_minute": 3, "refused_per_minute": 2}
 

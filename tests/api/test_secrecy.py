@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from tests.api.conftest import Serve
 from tests.api.test_access import HANDED_IN, world_of
 from verifier.documents.files import write_document
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 CANARY = 0.7318642957
 NEGATIVE = -4.81516e-05
@@ -98,7 +98,7 @@ def test_an_error_of_the_service_logs_no_numbers(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(f"could not convert {CANARY}")
 
-    monkeypatch.setattr("api.routes.checks.judged", broken)
+    monkeypatch.setattr("api.routes.checks.judge", broken)
     raising = TestClient(client.app)  # would raise here what a server would log whole
     answer = raising.post("/v1/checks", json=example_document("pytorch"))
     assert answer.status_code == 500

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.routes.health import agree
 from api.schemas import SubmissionDocument
+from api.services.checks import all_agree
 from api.settings import Settings
 from tests.api.conftest import Serve
-from verifier.catalogue import catalogue
-from verifier.examples import EXAMPLES
-from verifier.gallery import GALLERY
-from verifier.graphs.operations import OPERATIONS
-from verifier.offered import offered, offered_document
+from verifier.cli.catalogue import catalogue
+from verifier.engine.operations import OPERATIONS
+from verifier.examples.gallery import GALLERY
+from verifier.examples.layers import EXAMPLES
+from verifier.examples.named import offered, offered_document
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_it_is_live_and_ready_when_every_oracle_agrees(client: TestClient) -> No
 def test_an_oracle_without_its_package_keeps_it_unready_only_if_it_was_named(
     oracles: dict[str, bool | None], named: tuple[str, ...], well: bool
 ) -> None:
-    assert agree(oracles, named) is well
+    assert all_agree(oracles, named) is well
 
 
 def test_the_openapi_document_resolves_every_reference_of_a_submission(

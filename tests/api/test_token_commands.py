@@ -10,12 +10,12 @@ from typer.testing import CliRunner, Result
 
 from api.command_line import cli
 from api.service import utc_now
+from api.services.tokens import authenticate
 from api.storage.database import open_repository
 from api.storage.records import Role, StoredAssignment
-from api.tokens import authenticate
 from tests.api.conftest import DATABASES
-from tests.verifier.documenting import small_document
-from verifier.documents.assignment_reading import assignment_around
+from tests.verifier.builders import small_document
+from verifier.documents.assignment import assignment_around
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

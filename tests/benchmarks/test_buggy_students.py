@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.buggy_students import STUDENTS, Wish, hand_in, places
-from benchmarks.diagnosing.outcome import alike
-from benchmarks.diagnosing.said import said_of, submission
-from benchmarks.diagnosing.single import MANNERS, case_of
-from benchmarks.diagnosing.unknown import case_of as unknown_case
-from benchmarks.general_position import CELLS, Cell, draw
-from benchmarks.uncatalogued import MUTATIONS
+from benchmarks.support.buggy_students import STUDENTS, Wish, hand_in, places
+from benchmarks.support.diagnosing.outcome import alike
+from benchmarks.support.diagnosing.single import MANNERS, case_of
+from benchmarks.support.diagnosing.summary import submission, summarize
+from benchmarks.support.diagnosing.unknown import case_of as unknown_case
+from benchmarks.support.general_position import CELLS, Cell, draw
+from benchmarks.support.uncatalogued import MUTATIONS
 from reference_impl import (
     LOSSES,
     Batch,
@@ -54,7 +54,7 @@ def test_a_student_who_makes_no_mistake_is_right(dtype, block):
         gradients = hand_in(problem, dtype=dtype)
         given = submission(problem, gradients, np.dtype(dtype).name, "strict")
         nothing = not any(own.any() for own in gradients.values())  # a softmax of one output has no gradient
-        assert said_of(given).verdict == ("undecided" if nothing else "correct"), CELLS[index]
+        assert summarize(given).verdict == ("undecided" if nothing else "correct"), CELLS[index]
 
 
 @pytest.mark.parametrize("bug", STUDENTS)

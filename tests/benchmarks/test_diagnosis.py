@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.diagnosing import pairs, scikit_learn, unknown
-from benchmarks.uncatalogued import MUTATIONS
+from benchmarks.support.diagnosing import pairs, scikit_learn, unknown
+from benchmarks.support.uncatalogued import MUTATIONS
 
 
 def visible(outcomes):

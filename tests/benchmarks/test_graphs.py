@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from benchmarks import graphs
-from benchmarks.graph_students.mistakes import CATALOGUED, MISTAKES
-from benchmarks.graph_students.rules import RULES
-from benchmarks.graph_students.student import forward
-from verifier.graphs.arithmetic.numbers import FLOATS
-from verifier.graphs.diagnosis.rules import LOCAL_RULES
-from verifier.graphs.drawing.seeded import seeded_graph
-from verifier.graphs.operations import OPERATIONS
-from verifier.graphs.oracles import GRAPH_ORACLES
-from verifier.graphs.values import values_of
+from benchmarks.support.graph_students.mistakes import CATALOGUED, MISTAKES
+from benchmarks.support.graph_students.rules import RULES
+from benchmarks.support.graph_students.student import forward
+from verifier.diagnosis.local_rules import LOCAL_RULES
+from verifier.engine.arithmetic import FLOATS
+from verifier.engine.autodiff import values_of
+from verifier.engine.operations import OPERATIONS
+from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.testing.random_graphs import seeded_graph
 
 
 @pytest.mark.parametrize("block", range(3))

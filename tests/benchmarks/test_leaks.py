@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from benchmarks.leaking import graph
-from benchmarks.leaking.counting import bound
-from benchmarks.leaking.guessing import digit_by_digit, scan
-from benchmarks.leaking.question import LAYERS, LEVELS, PARAMETERS
-from benchmarks.leaking.telling import measured
-from benchmarks.leaking.timing import information
+from benchmarks.support.leaking import graph
+from benchmarks.support.leaking.counting import bound
+from benchmarks.support.leaking.guessing import digit_by_digit, scan
+from benchmarks.support.leaking.question import LAYERS, LEVELS, PARAMETERS
+from benchmarks.support.leaking.telling import measured
+from benchmarks.support.leaking.timing import information
 
 
 def test_a_level_tells_no_more_than_its_bound_and_never_less_than_the_level_below():

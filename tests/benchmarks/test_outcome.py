@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.buggy_students import STUDENTS, Wish, hand_in
-from benchmarks.diagnosing.outcome import judge, reproduced_at
-from benchmarks.diagnosing.said import Row, Said
-from benchmarks.general_position import Cell, draw
+from benchmarks.support.buggy_students import STUDENTS, Wish, hand_in
+from benchmarks.support.diagnosing.outcome import judge, reproduced_at
+from benchmarks.support.diagnosing.summary import DiagnosisSummary, Row
+from benchmarks.support.general_position import Cell, draw
 
 
 def problem(seed=0, examples=4, outputs="sum"):
@@ -27,7 +27,7 @@ def row(bug, layer, equation, also=(), **hints):
 
 def kind_of(given, bug, layer, rows, form=None):
     mistake = next(m for m in STUDENTS[bug].forms(given, layer, {}) if form in (None, m.form))
-    said = Said("incorrect", ("layers.0.weight",), tuple(rows), ())
+    said = DiagnosisSummary("incorrect", ("layers.0.weight",), tuple(rows), ())
     return judge(given, mistake, hand_in(given, [mistake]), said, np.float64)
 
 

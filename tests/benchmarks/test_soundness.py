@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import soundness
-from benchmarks.cases import seventeen
+from benchmarks.support.cases import seventeen
 
 CASES = {case.name: case for case in seventeen()}
 

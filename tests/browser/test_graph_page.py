@@ -9,13 +9,13 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Write
 from verifier import verify
-from verifier.audience import for_student
-from verifier.examples import example_document
+from verifier.examples.graphs import GRAPH_EXAMPLES, right_gradients
+from verifier.examples.layers import example_document
 from verifier.exporters import EXPORTERS, ExportChoices
-from verifier.graphs.drawing.seeded import seeded_graph
-from verifier.graphs.examples import GRAPH_EXAMPLES, right_gradients
-from verifier.report import Report
-from verifier.sourced import Sourced
+from verifier.exporters.student_view import for_student
+from verifier.report.outcome import Sourced
+from verifier.report.report import Report
+from verifier.testing.random_graphs import seeded_graph
 
 
 def page_of(report: Report) -> str:

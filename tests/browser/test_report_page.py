@@ -10,18 +10,18 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PHONE, Write
-from tests.verifier.documenting import changed, small_document
-from tests.verifier.exporters.reporting import CASES, HOSTILE, parameter, report
+from tests.verifier.builders import changed, small_document
+from tests.verifier.exporters.builders import CASES, HOSTILE, parameter, report
 from verifier import inspect, verify
-from verifier.audience import for_student
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 from verifier.exporters import EXPORTERS, ExportChoices
-from verifier.inspected import Inspected
-from verifier.report import Entries, Report
-from verifier.report_page import ASSETS, fragment
-from verifier.report_page.inspection_page import render as inspection_page
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.exporters.page import ASSETS, fragment
+from verifier.exporters.page.page import render_inspection as inspection_page
+from verifier.exporters.student_view import for_student
+from verifier.report.model import Entries
+from verifier.report.outcome import Inspected, Sourced
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
 
 
 def page_of(*reports: Sourced) -> str:

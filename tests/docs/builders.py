@@ -12,7 +12,7 @@ import numpy as np
 
 from tests.docs.pages import PAGES, ROOT, blocks_of
 from tests.docs.shell import gradjury
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 KERAS = ROOT / "tests" / "data" / "keras"
 Material = Callable[[Path, str, Mapping[str, str]], dict[str, str]]
@@ -48,8 +48,8 @@ def networks(folder: Path, service: str, variables: Mapping[str, str]) -> dict[s
     import torch  # here, since every process that collects these tests would wait for it
     from safetensors.torch import save_file
 
-    from tests.verifier.importers.test_nielsen import Nielsen
-    from tests.verifier.importers.test_onnx_model import GOOD
+    from tests.verifier.documents.importers.test_nielsen import Nielsen
+    from tests.verifier.documents.importers.test_onnx_model import GOOD
 
     with np.load(KERAS / "logits.npz") as recorded:
         inputs, rows = recorded["inputs"].astype(np.float64), recorded["targets"]

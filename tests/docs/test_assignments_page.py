@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from verifier.assignment import Assignment
-from verifier.bundles import BUNDLES
-from verifier.bundling import BundleChoices, write_bundle
-from verifier.documents.assignment_reading import FIELDS, SEEN, read_assignment
-from verifier.documents.gradients_reading import parse_gradients, submission_document
+from verifier.cli.bundle import BundleChoices, write_bundle
+from verifier.cli.bundles import BUNDLES
+from verifier.documents.assignment import FIELDS, SEEN, read_assignment
+from verifier.documents.gradients import parse_gradients, submission_document
 from verifier.documents.reading import read_submission
+from verifier.report.assignment import Assignment
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "assignments.md").read_text()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from verifier.bug_pages import bug_pages
-from verifier.diagnosis.bugs import BUGS
+from verifier.cli.pages import bug_pages
+from verifier.diagnosis.catalogue import BUGS
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "bugs"
-REMEDY = "run `make docs` (python -m verifier.bug_pages docs/bugs) and commit what it writes"
+REMEDY = "run `make docs` (python -m verifier.cli.pages docs/bugs) and commit what it writes"
 
 
 @pytest.fixture(scope="module")

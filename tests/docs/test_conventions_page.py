@@ -9,8 +9,8 @@ import pytest
 
 from reference_impl.backpropagation import backpropagate
 from verifier import verify
-from verifier.documents.presets import PRESETS
-from verifier.drawn_questions import answered, draw_question, layers
+from verifier.examples.layers import answered, draw_question, layers
+from verifier.problem.loss import PRESETS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encoding="utf-8")
 

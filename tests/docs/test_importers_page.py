@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 from verifier import MalformedSubmission
-from verifier.importers import IMPORTERS, from_torch
+from verifier.documents.importers import IMPORTERS, from_torch
 
 PAGE = (Path(__file__).parents[2] / "docs" / "importers.md").read_text()
 

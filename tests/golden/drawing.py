@@ -7,22 +7,19 @@ import numpy as np
 
 from reference_impl import LOSSES, Penalty, Problem, backpropagate, forward, named
 from tests.drawing import draw_problem
-from verifier.convention import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention
-from verifier.diagnosis.bugs import BUGS
-from verifier.diagnosis.mutation import mutants
-from verifier.documents.loss_reading import expanded
-from verifier.documents.submission_document import document_of
-from verifier.graphs.arithmetic.numbers import FLOATS
-from verifier.graphs.diagnosis.arcs import swept
-from verifier.graphs.diagnosis.rules import LOCAL_RULES
-from verifier.graphs.drawing.seeded import seeded_graph
-from verifier.graphs.problem import plain
-from verifier.graphs.reading.submission import read_graph
-from verifier.graphs.values import values_of
-from verifier.offered import offered, offered_document
-from verifier.precision import PRECISIONS, rounded
-from verifier.submission import Submission
-from verifier.tolerance import TOLERANCES
+from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.local_rules import LOCAL_RULES, swept
+from verifier.diagnosis.mutants import mutants
+from verifier.documents.graph import read_graph
+from verifier.documents.writing import document_of
+from verifier.engine.arithmetic import FLOATS
+from verifier.engine.autodiff import values_of
+from verifier.examples.named import offered, offered_document
+from verifier.problem.graph import plain
+from verifier.problem.loss import expanded
+from verifier.problem.precision import PRECISIONS, rounded
+from verifier.problem.submission import EXAMPLE_AXES, TOLERANCES, WEIGHT_LAYOUTS, Convention, Submission
+from verifier.testing.random_graphs import seeded_graph
 
 NETWORKS = 200
 GRAPHS = 200

@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from verifier import verify
-from verifier.audience import for_student
+from verifier.exporters.student_view import for_student
 
 STORED = Path(__file__).parent / "stored.json.xz"
 # how long judging took, and what it was judged with: they differ between two runs of the same code

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.golden import reports
-from verifier import rounding_passes
+from verifier.engine import rounding_allowance as rounding_passes
 
 
 def test_every_golden_report_is_still_what_is_said():

@@ -29,9 +29,16 @@ from typing import Any, NoReturn
 from tests.prefork.client import MOST
 
 Request = dict[str, Any]
-MODULES = ("torch", "pytest", "api.command_line", "api.token_requests", "api.service", "api.storage.database")
+MODULES = (
+    "torch",
+    "pytest",
+    "api.command_line",
+    "api.services.tokens",
+    "api.service",
+    "api.storage.database",
+)
 OF_PLUGINS = {"reference_impl", "verifier", "api", "hypothesis", "_hypothesis_globals", "anyio"}
-OF_MATPLOTLIB = {"verifier.plotting", "verifier.report_picture"}
+OF_MATPLOTLIB = {"verifier.exporters.page.picture"}
 
 
 def main(address: str) -> None:

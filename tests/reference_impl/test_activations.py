@@ -6,9 +6,17 @@ import pytest
 import torch
 
 import reference_impl.graph as graph
-from reference_impl import ACTIVATIONS, Kink, activation
-from reference_impl.activation import Smoothness, elementwise
-from verifier.complex_field import COMPLEX
+from reference_impl import ACTIVATIONS, LOSSES, Kink, activation
+from reference_impl.activations import elementwise
+from reference_impl.problem_graph import function_node
+from reference_impl.softmax import log_softmax
+from verifier.engine.formulas import COMPLEX
+from verifier.engine.functions.formulas import function_formula, loss_formula
+from verifier.engine.functions.numerical_properties import (
+    log_softmax_vjp_variance,
+    numerical_properties,
+)
+from verifier.engine.functions.torch_twins import function_in_torch
 
 MAGNITUDES = [1e-300, 1e-20, 1e-8, 1e-3, 0.3, 1.0, 3.0, 10.0, 20.0, 30.0, 37.0, 40.0, 100.0, 700.0]
 POINTS = np.array([*(-m for m in reversed(MAGNITUDES)), *MAGNITUDES])
@@ -144,34 +152,51 @@ class TestAgainstFiftyDigits:
     @each_row
     def test_the_formula_is_the_same_function(self, row, many_digits):
         a = many_digits.array(POINTS)
-        found, exact = row.ours.formula(many_digits, a), entrywise(row.exact)(a)
+        found, exact = function_formula(row.ours, many_digits, a), entrywise(row.exact)(a)
         # 50 digits less those of 1 + e^-700, which no textbook formula keeps
         assert all(
             abs(f - e) <= mpmath.mpf("1e-45") * max(1, abs(e)) for f, e in zip(found, exact, strict=True)
         )
 
     @pytest.mark.parametrize(
-        ("form", "exact", "exact_derivative"),
+        ("terms", "target", "exact", "exact_derivative"),
         [
-            ("log", lambda a: -mpmath.log1p(mpmath.exp(-a)), lambda a: 1 / (1 + mpmath.exp(a))),
-            ("log_complement", lambda a: -mpmath.log1p(mpmath.exp(a)), lambda a: -exact_sigmoid(a)),
+            (
+                LOSSES["cross_entropy"].of_preactivation["sigmoid"],
+                1.0,
+                lambda a: -mpmath.log1p(mpmath.exp(-a)),
+                lambda a: 1 / (1 + mpmath.exp(a)),
+            ),
+            (
+                LOSSES["binary_cross_entropy"].on["logits"],
+                0.0,
+                lambda a: -mpmath.log1p(mpmath.exp(a)),
+                lambda a: -exact_sigmoid(a),
+            ),
         ],
+        ids=["log", "log of the complement"],
     )
     def test_the_logarithms_of_the_sigmoid_and_of_its_complement(
-        self, form, exact, exact_derivative, many_digits
+        self, terms, target, exact, exact_derivative, many_digits
     ):
-        form = getattr(activation("sigmoid"), form)
-        a = many_digits.array(POINTS)
-        many_digits.assert_close(form.forward(POINTS), entrywise(exact)(a), 4 * ULP)
-        pulled = form.pull_back(POINTS, np.full_like(POINTS, -2.0))
-        many_digits.assert_close(pulled, -2 * entrywise(exact_derivative)(a), 4 * ULP)
-        formula = form.formula(many_digits, a)
+        a, y = many_digits.array(POINTS), np.full_like(POINTS, target)
+        many_digits.assert_close(-terms.value(POINTS, y), entrywise(exact)(a), 4 * ULP)
+        many_digits.assert_close(-terms.gradient(POINTS, y), entrywise(exact_derivative)(a), 4 * ULP)
+        formula = -loss_formula(terms, many_digits, a, y)
         gaps = [abs(f - e) for f, e in zip(formula, entrywise(exact)(a), strict=True)]
         assert max(gaps) < mpmath.mpf("1e-45")
 
 
+def value_roundoff(ours, a):
+    return numerical_properties(ours).value_roundoff(a)
+
+
+def vjp_roundoff(ours, a, u):
+    return numerical_properties(ours).vjp_roundoff(a, u)
+
+
 class TestTheTwins:
-    """Each may lose what `roundoff` says of the textbook formula, and a few units of the result."""
+    """Each may err by the roundoff of the textbook formula and a few units in the last place."""
 
     @staticmethod
     def assert_within(found, expected, roundoff):
@@ -186,40 +211,48 @@ class TestTheTwins:
     @each_activation
     def test_the_formula_over_the_reals_agrees(self, ours):
         a = in_rows(MODERATE)
-        self.assert_within(ours.formula(COMPLEX, a).real, ours.forward(a), ours.roundoff(a))
+        self.assert_within(
+            function_formula(ours, COMPLEX, a).real,
+            ours.forward(a),
+            value_roundoff(ours, a),
+        )
 
     @each_activation
     def test_the_formula_over_the_complex_numbers_agrees_and_has_the_derivative_as_its_imaginary_part(
         self, ours
     ):
         a, u, h = in_rows(MODERATE), self.upstream(in_rows(MODERATE)), 1e-30
-        self.assert_within(ours.formula(COMPLEX, a + 0j).real, ours.forward(a), ours.roundoff(a))
+        self.assert_within(
+            function_formula(ours, COMPLEX, a + 0j).real,
+            ours.forward(a),
+            value_roundoff(ours, a),
+        )
         slope = np.empty_like(a)
         for k in range(a.shape[1]):
             moved = a + 1j * h * (np.arange(a.shape[1]) == k)
-            slope[:, k] = (u * ours.formula(COMPLEX, moved)).imag.sum(axis=-1) / h
+            slope[:, k] = (u * function_formula(ours, COMPLEX, moved)).imag.sum(axis=-1) / h
         exact = ours.pull_back(a, u)
-        self.assert_within(slope, exact, 10 * ours.pull_back_roundoff(a, u) + 50 * np.abs(exact))
+        self.assert_within(slope, exact, 10 * vjp_roundoff(ours, a, u) + 50 * np.abs(exact))
 
     @each_activation
     def test_torch_agrees(self, ours):
         a, u = in_rows(MODERATE), self.upstream(in_rows(MODERATE))
         leaf = torch.tensor(a, requires_grad=True)
-        found = ours.in_torch(torch, leaf)
+        found = function_in_torch(ours, torch, leaf)
         (slope,) = torch.autograd.grad(found, leaf, torch.tensor(u))
-        self.assert_within(found.detach().numpy(), ours.forward(a), ours.roundoff(a))
-        self.assert_within(slope.numpy(), ours.pull_back(a, u), ours.pull_back_roundoff(a, u))
+        self.assert_within(found.detach().numpy(), ours.forward(a), value_roundoff(ours, a))
+        self.assert_within(slope.numpy(), ours.pull_back(a, u), vjp_roundoff(ours, a, u))
 
     @each_activation
     def test_the_computation_graph_agrees(self, ours):
         a, u = in_rows(MODERATE), self.upstream(in_rows(MODERATE))
         leaf = graph.Parameter(a)
-        node = ours.in_graph(graph, leaf)
+        node = function_node(ours, leaf)
         whole = graph.StaticGraph(graph.Sum()(node * u))
         whole.forward()
         whole.backward()
-        self.assert_within(node.value, ours.forward(a), ours.roundoff(a))
-        self.assert_within(whole.gradient(leaf), ours.pull_back(a, u), ours.pull_back_roundoff(a, u))
+        self.assert_within(node.value, ours.forward(a), value_roundoff(ours, a))
+        self.assert_within(whole.gradient(leaf), ours.pull_back(a, u), vjp_roundoff(ours, a, u))
 
 
 class TestSpreads:
@@ -251,34 +284,26 @@ class TestSpreads:
     @each_activation
     def test_of_the_value(self, ours):
         for a, of_a in zip(self.ROWS, self.OF_A, strict=True):
-            expected = self.carried(lambda x: ours.in_torch(torch, x), a, of_a)
-            found = ours.spread(a[None], of_a[None])[0]
+            expected = self.carried(lambda x: function_in_torch(ours, torch, x), a, of_a)
+            found = numerical_properties(ours).value_variance(a[None], of_a[None])[0]
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
 
     @each_activation
     def test_of_the_pull_back(self, ours):
         cases = zip(self.ROWS, self.UPSTREAM, self.OF_UPSTREAM, self.OF_A, strict=True)
         for a, u, of_u, of_a in cases:
-            g = lambda x: ours.in_torch(torch, x)  # noqa: E731
+            g = lambda x: function_in_torch(ours, torch, x)  # noqa: E731
             through_a = self.carried(self.pull_back(g, torch.tensor(u)), a, of_a)
             through_u = self.carried(lambda v, a=a, g=g: self.pull_back(g, v)(torch.tensor(a)), u, of_u)
             expected = through_a + through_u
-            found = ours.pull_back_spread(a[None], u[None], of_u[None], of_a[None])[0]
+            found = numerical_properties(ours).vjp_variance(a[None], u[None], of_u[None], of_a[None])[0]
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
 
-    @pytest.mark.parametrize(
-        ("name", "form", "twin"),
-        [
-            ("sigmoid", "log", torch.nn.functional.logsigmoid),
-            ("sigmoid", "log_complement", lambda a: torch.nn.functional.logsigmoid(-a)),
-            ("softmax", "log", lambda a: torch.log_softmax(a, dim=-1)),
-        ],
-    )
-    def test_of_the_pull_back_of_a_logarithm(self, name, form, twin):
-        form = getattr(activation(name), form)
+    def test_of_the_pull_back_of_the_logarithm_of_softmax(self):
         for a, u, of_a in zip(self.ROWS, self.UPSTREAM, self.OF_A, strict=True):
-            expected = self.carried(self.pull_back(twin, torch.tensor(u)), a, of_a)
-            found = form.pull_back_spread(a[None], u[None], of_a[None])[0]
+            pulled = self.pull_back(lambda x: torch.log_softmax(x, dim=-1), torch.tensor(u))
+            expected = self.carried(pulled, a, of_a)
+            found = log_softmax_vjp_variance(a[None], u[None], of_a[None])[0]
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
 
 
@@ -397,26 +422,11 @@ class TestExtremes:
         ours = activation("softmax")
         np.testing.assert_array_equal(ours.forward(a), [[0.0, 1.0, 0.0]])
         np.testing.assert_array_equal(ours.pull_back(a, np.array([[1.0, 2.0, 3.0]])), 0.0)
-        np.testing.assert_allclose(ours.log.forward(a), [[-2 * size, 0.0, -size]])
+        np.testing.assert_allclose(log_softmax(a), [[-2 * size, 0.0, -size]])
 
 
-def test_a_new_row_gets_its_other_columns_from_its_derivatives():
-    square = elementwise(
-        "square",
-        forward=np.square,
-        derivative=lambda a: 2.0 * a,
-        second_derivative=lambda a: np.full_like(a, 2.0),
-        roundoff=np.abs,
-        derivative_roundoff=np.ones_like,
-        formula=lambda field, a: a * a,
-        in_torch=lambda torch, a: a * a,
-        in_graph=lambda graph, a: a**2,
-        smoothness=Smoothness(accuracy=lambda a, z: z, derivative_accuracy=None, turning_points=(0.0,)),
-    )
-    a, u = np.array([3.0]), np.array([-2.0])
-    assert square.pull_back(a, u) == -12.0
-    assert square.spread(a, np.array([0.5])) == 18.0
-    assert square.pull_back_spread(a, u, np.array([0.5]), np.array([0.25])) == 36 * 0.5 + 16 * 0.25
-    assert square.pull_back_roundoff(a, u) == 2.0
+def test_a_new_row_gets_its_pull_back_from_its_derivative():
+    square = elementwise("square", forward=np.square, derivative=lambda a: 2.0 * a)
+    assert square.pull_back(np.array([3.0]), np.array([-2.0])) == -12.0
     assert square.kinks == ()
-    assert square.log is None
+    assert square.options == {}

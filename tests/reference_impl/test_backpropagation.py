@@ -1,4 +1,6 @@
 import dataclasses
+from functools import partial
+from itertools import product
 
 import mpmath
 import numpy as np
@@ -25,6 +27,7 @@ from reference_impl import (
 )
 from reference_impl.problem_graph import graph_of
 from tests.drawing import draw_problem
+from tests.pairwise import pairwise, try_each
 
 LOSSES_AND_OUTPUTS = [
     ("mse", "values", "identity"),
@@ -37,6 +40,7 @@ LOSSES_AND_OUTPUTS = [
     ("binary_cross_entropy", "probabilities", "sigmoid"),
     ("binary_cross_entropy", "probabilities", "softmax"),
 ]
+DEPTHS = (1, 2, 3, 4)
 TOLERANCE = 1e-12  # of an array's largest entry: torch's 1 - z² and z (1 - z) lose some digits, sums a few
 
 
@@ -57,29 +61,35 @@ def assert_same_as_torch(problem, by_torch):
 
 
 class TestAgainstTorch:
-    @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-    @pytest.mark.parametrize(("loss", "on", "output"), LOSSES_AND_OUTPUTS, ids=str)
-    @pytest.mark.parametrize("name", [*ACTIVATIONS])
-    def test_deltas_and_gradients_of_every_activation_loss_and_depth(
-        self, name, loss, on, output, depth, by_torch
-    ):
+    @staticmethod
+    def of_activation_loss_and_depth(name, loss_and_output, depth, by_torch):
+        loss, on, output = loss_and_output
         rng = np.random.default_rng([depth, len(name), len(loss)])
         problem = draw_problem(
             rng, activation_name=name, output=output, loss=loss, on=on, depth=depth, scale=0.4
         )  # weights so small that no softmax saturates: torch's loses its digits there (ours: below)
         assert_same_as_torch(problem, by_torch)
 
-    @pytest.mark.parametrize("batch", ["mean", "sum"])
-    @pytest.mark.parametrize("outputs", ["mean", "sum"])
-    @pytest.mark.parametrize("bias", [True, False], ids=["biases", "no biases"])
-    @pytest.mark.parametrize("masked", [True, False], ids=["masked", "unmasked"])
-    def test_reductions_biases_and_masks(self, batch, outputs, bias, masked, by_torch):
+    def test_deltas_and_gradients_of_every_activation_loss_and_depth(self, by_torch):
+        rows = pairwise(ACTIVATIONS, LOSSES_AND_OUTPUTS, DEPTHS)
+        try_each(partial(self.of_activation_loss_and_depth, by_torch=by_torch), rows)
+
+    @pytest.mark.nightly
+    def test_deltas_and_gradients_of_every_combination(self, by_torch):
+        rows = product(ACTIVATIONS, LOSSES_AND_OUTPUTS, DEPTHS)
+        try_each(partial(self.of_activation_loss_and_depth, by_torch=by_torch), rows)
+
+    def test_reductions_biases_and_masks(self, by_torch):
         penalties = (Penalty("l2", 0.1, 0.5), Penalty("l1", 0.3, 1.0, batch="mean", biases=True))
-        rng = np.random.default_rng(11)
-        problem = draw_problem(
-            rng, depth=3, batch=batch, outputs=outputs, bias=bias, masked=masked, penalties=penalties
-        )
-        assert_same_as_torch(problem, by_torch)
+
+        def check(batch, outputs, bias, masked):
+            rng = np.random.default_rng(11)
+            problem = draw_problem(
+                rng, depth=3, batch=batch, outputs=outputs, bias=bias, masked=masked, penalties=penalties
+            )
+            assert_same_as_torch(problem, by_torch)
+
+        try_each(check, product(("mean", "sum"), ("mean", "sum"), (True, False), (True, False)))
 
     @pytest.mark.parametrize(("loss", "on", "output"), [*LOSSES_AND_OUTPUTS[:4]], ids=str)
     def test_a_mask_on_the_output(self, loss, on, output, by_torch):

@@ -70,7 +70,9 @@ def spiral():
     return module
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (1, 2, 3, 4))]
+)
 def test_on_the_spiral_data_the_losses_are_those_of_pytorchs_own_loop_for_200_steps(spiral, seed):
     """CS231n's case study: from one start, full batch, step 1.0, mean cross-entropy + ½ · 0.001 · Σ W².
 

@@ -7,7 +7,11 @@ import torch
 
 import reference_impl.graph as graph
 from reference_impl import LOSSES
-from verifier.complex_field import COMPLEX
+from reference_impl.problem_graph import loss_node
+from verifier.engine.formulas import COMPLEX
+from verifier.engine.functions.formulas import loss_formula
+from verifier.engine.functions.loss_properties import loss_properties
+from verifier.engine.functions.torch_twins import loss_in_torch
 
 ULP = 2.0**-52
 
@@ -163,12 +167,12 @@ class TestAgainstFiftyDigits:
     @each_row
     def test_the_formula_is_the_same_function(self, row, many_digits):
         f, y = map(many_digits.array, row.at)
-        gaps = abs(row.ours.formula(many_digits, f, y) - exact_terms(row, many_digits))
+        gaps = abs(loss_formula(row.ours, many_digits, f, y) - exact_terms(row, many_digits))
         assert (gaps <= mpmath.mpf("1e-40") * (1 + abs(f))).all()
 
 
 class TestTheTwins:
-    """Each may lose what the roundoff columns say of the textbook formula, and a few units of the result."""
+    """Each may err by the roundoff of the textbook formula and a few units in the last place."""
 
     @staticmethod
     def moderate(row):
@@ -186,12 +190,16 @@ class TestTheTwins:
 
     @staticmethod
     def of_value(ours, f, y):
-        return ours.value_roundoff(f, y, ours.value(f, y))
+        return loss_properties(ours).value_roundoff(f, y, ours.value(f, y))
+
+    @staticmethod
+    def of_gradient(ours, f, y):
+        return loss_properties(ours).gradient_roundoff(f, y)
 
     @each_row
     def test_the_formula_over_the_reals_agrees(self, row):
         f, y = self.moderate(row)
-        found = row.ours.formula(COMPLEX, f, y)
+        found = loss_formula(row.ours, COMPLEX, f, y)
         self.assert_within(found, row.ours.value(f, y), self.of_value(row.ours, f, y))
 
     @each_row
@@ -199,30 +207,33 @@ class TestTheTwins:
         f, y = self.moderate(row)
         h = 1e-30
         for k in range(f.shape[1]):
-            moved = row.ours.formula(COMPLEX, f + 1j * h * (np.arange(f.shape[1]) == k), y)
+            moved = loss_formula(row.ours, COMPLEX, f + 1j * h * (np.arange(f.shape[1]) == k), y)
             self.assert_within(moved.real, row.ours.value(f, y), self.of_value(row.ours, f, y))
-            slope, roundoff = row.ours.gradient(f, y)[:, k], row.ours.gradient_roundoff(f, y)[:, k]
+            slope, roundoff = (
+                row.ours.gradient(f, y)[:, k],
+                self.of_gradient(row.ours, f, y)[:, k],
+            )
             self.assert_within(moved.imag.sum(axis=1) / h, slope, roundoff)
 
     @each_row
     def test_torch_agrees(self, row):
         f, y = self.moderate(row)
         leaf = torch.tensor(f, requires_grad=True)
-        found = row.ours.in_torch(torch, leaf, torch.tensor(y)).reshape(len(f), -1).sum(dim=1)
+        found = loss_in_torch(row.ours, torch, leaf, torch.tensor(y)).reshape(len(f), -1).sum(dim=1)
         (slope,) = torch.autograd.grad(found.sum(), leaf)
         of_rows, roundoff = row.ours.value(f, y).sum(axis=1), self.of_value(row.ours, f, y).sum(axis=1)
         self.assert_within(found.detach().numpy(), of_rows, roundoff)
-        self.assert_within(slope.numpy(), row.ours.gradient(f, y), row.ours.gradient_roundoff(f, y))
+        self.assert_within(slope.numpy(), row.ours.gradient(f, y), self.of_gradient(row.ours, f, y))
 
     @each_row
     def test_the_computation_graph_agrees(self, row):
         f, y = self.moderate(row)
         leaf = graph.Parameter(f)
-        whole = graph.StaticGraph(row.ours.in_graph(graph, leaf, y))
+        whole = graph.StaticGraph(loss_node(row.ours, leaf, y))
         total = whole.forward()
         whole.backward()
         self.assert_within(total, row.ours.value(f, y).sum(), self.of_value(row.ours, f, y).sum())
-        self.assert_within(whole.gradient(leaf), row.ours.gradient(f, y), row.ours.gradient_roundoff(f, y))
+        self.assert_within(whole.gradient(leaf), row.ours.gradient(f, y), self.of_gradient(row.ours, f, y))
 
 
 class TestSpreads:
@@ -236,10 +247,11 @@ class TestSpreads:
             if row.taken_on == "probabilities":
                 f = np.clip(f, 1e-3, 1 - 1e-3)
             hessian = torch.autograd.functional.hessian(
-                lambda f, y=y: row.ours.in_torch(torch, f[None], torch.tensor(y[None])).sum(), torch.tensor(f)
+                lambda f, y=y: loss_in_torch(row.ours, torch, f[None], torch.tensor(y[None])).sum(),
+                torch.tensor(f),
             ).numpy()
             expected = hessian**2 @ self.OF_F
-            found = row.ours.gradient_spread(f[None], y[None], self.OF_F[None])[0]
+            found = loss_properties(row.ours).gradient_variance(f[None], y[None], self.OF_F[None])[0]
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * max(1e-3, expected.max()))
 
 

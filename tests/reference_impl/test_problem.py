@@ -1,4 +1,5 @@
 import dataclasses
+from itertools import product
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from reference_impl import LOSSES, Penalty, Risk, backpropagate, example_losses, forward, named, risk_value
 from reference_impl.problem import penalty_value, terms_of_last_layer
 from tests.drawing import draw_problem
+from tests.pairwise import each, try_each
 
 # (loss, what it is taken on, last activation)
 LOSSES_AND_OUTPUTS = [
@@ -41,15 +43,12 @@ def risk_of(problem):
     return risk_value(problem, forward(problem.network, problem.parameters, problem.batch))
 
 
-@pytest.mark.parametrize(("loss", "on", "output"), LOSSES_AND_OUTPUTS, ids=str)
-@pytest.mark.parametrize("batch", ["mean", "sum"])
-@pytest.mark.parametrize("outputs", ["mean", "sum"])
-@pytest.mark.parametrize("factor", [0.5, 1.0, 3.25])
-def test_every_loss_factor_and_reduction_gives_the_risk_that_torch_gives(
-    loss, on, output, batch, outputs, factor, by_torch
-):
-    problem = drawn(loss, on, output, factor, batch=batch, outputs=outputs)
-    assert risk_of(problem) == pytest.approx(by_torch(problem)[0], rel=ROUNDING)
+def test_every_loss_factor_and_reduction_gives_the_risk_that_torch_gives(by_torch):
+    def check(loss_and_output, batch, outputs, factor):
+        problem = drawn(*loss_and_output, factor, batch=batch, outputs=outputs)
+        assert risk_of(problem) == pytest.approx(by_torch(problem)[0], rel=ROUNDING)
+
+    try_each(check, product(LOSSES_AND_OUTPUTS, ("mean", "sum"), ("mean", "sum"), (0.5, 1.0, 3.25)))
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["biases", "no biases"])
@@ -93,8 +92,7 @@ def test_penalties_by_hand(penalty, expected):
     assert penalty_value(penalty, (own,), examples=5) == pytest.approx(expected, rel=1e-15)
 
 
-@pytest.mark.parametrize(("loss", "on", "output"), LOSSES_AND_OUTPUTS, ids=str)
-@pytest.mark.parametrize("batch", ["mean", "sum"])
+@each((*row, batch) for row in LOSSES_AND_OUTPUTS for batch in ("mean", "sum"))
 def test_the_losses_of_the_examples_are_the_risks_of_batches_of_one(loss, on, output, batch):
     problem = drawn(loss, on, output, outputs="mean", batch=batch)
     trace = forward(problem.network, problem.parameters, problem.batch)

@@ -1,1 +1,1 @@
-"""Which mistake is it? The catalogue of bugs, and the search for those that reproduce a submission."""
+"""Diagnosis: the catalogue of bugs, the search for them, and mutation testing of problems."""

@@ -1,22 +1,23 @@
-"""How much a search may compute: counted, not timed, so that equal inputs give equal reports everywhere."""
+"""Work limit of a search, in numbers computed. A time limit would make reports depend on the machine."""
 
 from dataclasses import dataclass
 
 from reference_impl.problem import Problem
-
-TRIAL = 100_000.0  # numbers that could be multiplied while a candidate's other steps are gone through
-_TRIALS = 12_000.0  # that any search may make
-_TRIALS_A_LAYER = 500.0
-_TIMES_NUMBERS = 1000.0  # of one pass over the network; judging takes far longer for each
-_TIMES_CUBE = 1.0  # of the examples, for the eigenvalues of their Gram matrix and the patterns tried
-_MOST_EXAMPLES = 1024  # for which there is a Gram matrix
+from verifier.diagnosis.costs import (
+    MAX_GRAM_EXAMPLES,
+    TRIAL_WORK,
+    WORK_PER_EXAMPLE_CUBED,
+    WORK_PER_NUMBER,
+    WORK_TRIALS,
+    WORK_TRIALS_PER_LAYER,
+)
 
 
 @dataclass(slots=True, eq=False)
 class Budget:
-    """Numbers that a search may touch, and those it has; the one thing here that changes.
+    """Count of the numbers that a search has computed, and their limit.
 
-    Past `most` nothing new is tried: the search ends with the best it has.
+    Beyond `most` no new candidate is tried, and the search returns its best explanation so far.
     """
 
     most: float
@@ -31,19 +32,20 @@ class Budget:
 
 
 def budget_for(problem: Problem) -> Budget:
-    """Allow what grows with the judging of a problem, so that a diagnosis takes at most a multiple of it."""
+    """Return a budget proportional to the cost of judging a problem, plus a constant."""
     layers = len(problem.parameters)
-    numbers = sum(numbers_of_trial(problem, layer) - TRIAL for layer in range(layers))
-    return Budget(TRIAL * (_TRIALS + _TRIALS_A_LAYER * layers) + _TIMES_NUMBERS * numbers)
+    numbers = sum(numbers_of_trial(problem, layer) - TRIAL_WORK for layer in range(layers))
+    trials = WORK_TRIALS + WORK_TRIALS_PER_LAYER * layers
+    return Budget(TRIAL_WORK * trials + WORK_PER_NUMBER * numbers)
 
 
 def numbers_of_trial(problem: Problem, layer: int) -> float:
-    """Count what it takes to try one candidate for δ, or for a product, of a layer."""
+    """Return the work of trying one candidate for δ, or for a product, of a layer."""
     weight = problem.parameters[layer].weight
-    return TRIAL + float(problem.batch.size * weight.size)
+    return TRIAL_WORK + float(problem.batch.size * weight.size)
 
 
 def numbers_of_example_weights(problem: Problem) -> float:
-    """Count what it takes to estimate how often each example was counted."""
+    """Return the work of estimating the weights of the examples."""
     examples = problem.batch.size
-    return _TIMES_CUBE * float(examples) ** 3 if examples <= _MOST_EXAMPLES else 0.0
+    return WORK_PER_EXAMPLE_CUBED * float(examples) ** 3 if examples <= MAX_GRAM_EXAMPLES else 0.0

@@ -1,7 +1,7 @@
-"""What a diagnosis goes by: the submission parameter by parameter, and what rounding may have done to it."""
+"""The input of the search: submitted gradients by parameter, with their rounding errors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,22 +9,26 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Parameters, Trace
 from reference_impl.problem import Problem
-
-SLACK = 3.0  # a wrong formula rounds otherwise than the right one, whose rounding is known
-WORST_RESIDUAL = 64.0  # in units of the unit roundoff
-MOST_ROWS = 32  # inputs of a layer at which a candidate is tried before all of it is computed
-_LEAST = 2.0**-50  # relative rounding where nothing tells it
-_LEAST_SAMPLED = 2048  # entries from which that is worth it
+from verifier.diagnosis.costs import (
+    DEFAULT_RELATIVE_ROUNDING,
+    MAX_RESIDUAL_UNITS,
+    MAX_SAMPLED_INPUTS,
+    MAX_UNSCALED_EXPONENT,
+    MIN_SAMPLED_ENTRIES,
+    ROUNDING_SLACK,
+)
+from verifier.engine.rounding_allowance import Rounding
+from verifier.report.model import Finding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """One parameter's gradient as handed in.
+    """The submitted gradient of one parameter.
 
-    submitted: None where it is missing, not finite, or not to be judged.
-    right: it has no incorrect entry. allowance: what rounding may do to the right gradient.
-    relative: that over its scale, entry by entry.
-    rows: a sample of the layer's inputs (all of them where there are few).
+    submitted: None if it is missing, not finite, or cannot be judged.
+    right: no entry is incorrect. allowance: rounding error of the right gradient, entry by entry.
+    relative: allowance over scale, entry by entry.
+    rows: indices of a sample of the layer's inputs; None if all are used.
     """
 
     name: str
@@ -37,15 +41,16 @@ class Part:
     rows: Array | None = None
 
     @property
-    def given(self) -> bool:
+    def is_submitted(self) -> bool:
         return self.submitted is not None
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """parts: by layer, weight and bias. reference: the right gradients.
+    """A submission with its problem and right gradients.
 
-    quantum: by how much printing to few decimals may have moved an entry. unit: the unit roundoff.
+    parts: by layer and kind ("weight", "bias"). reference: the right gradients.
+    quantum: largest change of an entry by printing to few decimals. unit: the unit roundoff.
     """
 
     problem: Problem
@@ -57,27 +62,29 @@ class Evidence:
 
     @property
     def worst_residual(self) -> float:
-        """What an explanation may leave of a gradient, relative, by norm; printing leaves what it does."""
-        return np.inf if self.quantum else WORST_RESIDUAL * self.unit
+        """Largest relative residual norm of an explanation; unlimited for printed numbers."""
+        return np.inf if self.quantum else MAX_RESIDUAL_UNITS * self.unit
 
     @cached_property
-    def blur(self) -> float:
-        """The relative rounding of a typical entry."""
-        return float(np.median([np.median(part.relative) for row in self.parts for part in row.values()]))
+    def relative_rounding(self) -> float:
+        """Relative rounding error of a typical entry."""
+        medians = [np.median(part.relative) for by_kind in self.parts for part in by_kind.values()]
+        return float(np.median(medians))
 
     @cached_property
     def submitted(self) -> Parameters:
-        """What was handed in; the right gradients where nothing was."""
-        found = []
-        for own, parts in zip(self.reference, self.parts, strict=True):
-            weight, bias = parts["weight"].submitted, own.bias
-            if own.bias is not None and parts["bias"].submitted is not None:
+        """Submitted gradients, with the right ones in place of missing ones."""
+        layers = []
+        for right, parts in zip(self.reference, self.parts, strict=True):
+            weight, bias = parts["weight"].submitted, right.bias
+            if right.bias is not None and parts["bias"].submitted is not None:
                 bias = parts["bias"].submitted
-            found.append(LayerParameters(own.weight if weight is None else weight, bias))
-        return tuple(found)
+            layers.append(LayerParameters(right.weight if weight is None else weight, bias))
+        return tuple(layers)
 
-    def given(self, layer: int) -> tuple[Part, ...]:
-        return tuple(part for part in self.parts[layer].values() if part.given)
+    def submitted_parts(self, layer: int) -> tuple[Part, ...]:
+        """Return the gradients of a layer that were submitted."""
+        return tuple(part for part in self.parts[layer].values() if part.is_submitted)
 
 
 def gather(
@@ -92,59 +99,61 @@ def gather(
     unit: float = 2.0**-53,
     coarser: bool = False,
 ) -> Evidence:
-    """Lay out the evidence. Mappings go by parameter name, their arrays have the parameter's shape.
+    """Collect the evidence. Mappings are keyed by parameter name; arrays have the parameter's shape.
 
-    submitted, wrong: of those handed in; wrong: whether an entry was found incorrect. reference: the right
-    gradients of all. allowance, scale: of rounding, and of what it is relative to, as `rounding` gives them.
-    quantum: in units of the gradient, what printing may have moved an entry by.
-    coarser: than declared are quantum and allowance, so that what lies within them counts as right.
+    submitted: the submitted gradients. wrong: True if an entry of them is incorrect.
+    reference: the right gradients of all parameters. allowance, scale: see `Rounding`.
+    quantum: largest change of an entry by printing, in units of the gradient.
+    coarser: allowance and quantum exceed the declared precision's, so gradients within them count as right.
     """
     parts: list[Mapping[str, Part]] = []
     typical = _typical(allowance, scale)
     right: list[LayerParameters] = []
-    for layer, own in enumerate(problem.parameters):
-        found: dict[str, Part] = {}
+    for layer, parameters in enumerate(problem.parameters):
+        by_kind: dict[str, Part] = {}
         for kind in ("weight", "bias"):
             name = f"layers.{layer}.{kind}"
-            if getattr(own, kind) is None:
+            if getattr(parameters, kind) is None:
                 continue
             relative = _relative(allowance[name], scale[name], typical)
             values = submitted.get(name)
-            judged = values is not None and bool(np.isfinite(values).all() and np.isfinite(relative).all())
-            fine = name in wrong and (
+            is_judged = values is not None and bool(np.isfinite(values).all() and np.isfinite(relative).all())
+            is_right = name in wrong and (
                 not wrong[name]
                 or (
                     coarser
-                    and judged
-                    and bool((np.abs(values - reference[name]) <= SLACK * allowance[name] + quantum).all())
+                    and is_judged
+                    and bool(
+                        (np.abs(values - reference[name]) <= ROUNDING_SLACK * allowance[name] + quantum).all()
+                    )
                 )
             )
-            found[kind] = Part(
+            by_kind[kind] = Part(
                 name=name,
                 layer=layer,
                 kind=kind,
-                submitted=values if judged else None,
-                right=fine,
+                submitted=values if is_judged else None,
+                right=is_right,
                 allowance=allowance[name],
                 relative=relative,
-                rows=_sample(trace, layer, own, kind),
+                rows=_sample(trace, layer, parameters, kind),
             )
-        parts.append(found)
-        bias = None if own.bias is None else reference[f"layers.{layer}.bias"]
+        parts.append(by_kind)
+        bias = None if parameters.bias is None else reference[f"layers.{layer}.bias"]
         right.append(LayerParameters(reference[f"layers.{layer}.weight"], bias))
     return Evidence(problem, trace, tuple(parts), tuple(right), quantum, unit)
 
 
 def _typical(allowance: Mapping[str, Array], scale: Mapping[str, Array]) -> float:
-    """Give rounding over scale of the middle entry, for parameters whose gradients are all zero."""
+    """Return the median relative rounding of all entries, for parameters whose gradients are all zero."""
     with np.errstate(all="ignore"):
         quotients = np.concatenate([(allowance[name] / scale[name]).ravel() for name in allowance])
     known = quotients[np.isfinite(quotients)]
-    return float(np.median(known)) if known.size else _LEAST
+    return float(np.median(known)) if known.size else DEFAULT_RELATIVE_ROUNDING
 
 
 def _relative(allowance: Array, scale: Array, typical: float) -> Array:
-    """Give rounding over scale, at least its median: where this formula is exact, another may not be."""
+    """Return allowance over scale, at least its median: a wrong formula may round where this one is exact."""
     with np.errstate(all="ignore"):
         quotient = allowance / scale
     known = quotient[np.isfinite(quotient)]
@@ -152,9 +161,62 @@ def _relative(allowance: Array, scale: Array, typical: float) -> Array:
     return np.maximum(np.where(np.isfinite(quotient), quotient, middle), middle)
 
 
-def _sample(trace: Trace, layer: int, own: LayerParameters, kind: str) -> Array | None:
-    if kind == "bias" or own.weight.size < _LEAST_SAMPLED or own.weight.shape[0] <= MOST_ROWS:
+def _sample(trace: Trace, layer: int, parameters: LayerParameters, kind: str) -> Array | None:
+    """Return indices of inputs that are not always zero; None if the gradient is small."""
+    weight = parameters.weight
+    if kind == "bias" or weight.size < MIN_SAMPLED_ENTRIES or weight.shape[0] <= MAX_SAMPLED_INPUTS:
         return None
-    alive = np.flatnonzero((trace.z[layer] != 0).any(axis=0))
+    nonzero = np.flatnonzero((trace.z[layer] != 0).any(axis=0))
     rng = np.random.default_rng(layer)
-    return np.sort(rng.choice(alive, min(MOST_ROWS, alive.size), replace=False)) if alive.size else None
+    return (
+        np.sort(rng.choice(nonzero, min(MAX_SAMPLED_INPUTS, nonzero.size), replace=False))
+        if nonzero.size
+        else None
+    )
+
+
+# power of the gradient's unit in the unit of an estimate
+_UNITS: Mapping[str, int] = {"threshold": 1, "strength": 1, "learning_rate": -1}
+
+
+def power_for(right: Mapping[str, Array]) -> int:
+    """Return k such that 2^k times the gradients is near 1; 0 if no scaling is needed."""
+    largest = max((float(np.max(np.abs(array), initial=0.0)) for array in right.values()), default=0.0)
+    if not np.isfinite(largest) or largest == 0.0:
+        return 0
+    exponent = int(np.frexp(largest)[1])
+    return -exponent if abs(exponent) > MAX_UNSCALED_EXPONENT else 0
+
+
+def scaled_problem(problem: Problem, power: int) -> Problem:
+    """Return the problem with its loss and penalties multiplied by 2^power."""
+    risk = problem.risk
+    penalties = tuple(replace(p, strength=_times(p.strength, power)) for p in risk.penalties)
+    return replace(problem, risk=replace(risk, factor=_times(risk.factor, power), penalties=penalties))
+
+
+def scaled(arrays: Mapping[str, Array], power: int) -> dict[str, Array]:
+    """Return all arrays multiplied by 2^power."""
+    return {name: np.ldexp(array, power) for name, array in arrays.items()}
+
+
+def scaled_rounding(rounding: Rounding, power: int) -> Rounding:
+    """Return the rounding errors of the scaled problem."""
+    return replace(
+        rounding,
+        allowances=lambda: scaled(rounding.allowance, power),
+        scale=scaled(rounding.scale, power),
+    )
+
+
+def unscaled(finding: Finding, power: int) -> Finding:
+    """Return a finding with its estimates in the units of the unscaled problem."""
+    estimates = {
+        name: _times(value, -power * _UNITS[name]) if name in _UNITS else value
+        for name, value in finding.estimates.items()
+    }
+    return replace(finding, estimates=estimates)
+
+
+def _times(value: float, power: int) -> float:
+    return float(np.ldexp(value, power))

@@ -1,4 +1,4 @@
-"""Whether a candidate reproduces what was handed in, up to rounding, and by which factor."""
+"""Fit a candidate, times an unknown factor, to a submitted gradient."""
 
 from dataclasses import dataclass
 from math import log2
@@ -6,76 +6,85 @@ from math import log2
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.evidence import SLACK, Part
-
-RULES = 64  # that one gradient is tried with, their forms and factors counted
-CANCELLED = 0.1  # of a row's root mean square: a δ that is small beside its row was rounded like its row
-_ENOUGH_BITS = 10.0  # of agreement beyond what so many candidates reach by chance
-_TWIN = 2.0  # times the tolerance, within which two gradients are the same
+from reference_impl.network import LayerParameters
+from verifier.diagnosis.costs import (
+    CANCELLATION_FRACTION,
+    MAX_CONDITION,
+    MIN_EVIDENCE_BITS,
+    ROUNDING_SLACK,
+    SAME_GRADIENT_ROUNDINGS,
+)
+from verifier.diagnosis.evidence import Evidence, Part
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A candidate that reproduces a gradient times `scale`.
+    """A candidate that equals the gradient up to rounding after multiplication by `scale`.
 
-    scale: None where every factor fits, both being zero. residual: what it leaves, over the whole, by norm.
-    blur: the scale's relative error. bits: of agreement an entry, 1 for each halving of the residual allowed.
-    numbers: entries that are not zero. left: as residual, but over the contributions, before they cancel.
-    weak: too little to go by for a factor of its own.
+    scale: None if both are zero, so that any factor fits. scale_error: relative error of the scale.
+    residual: norm of the difference over the norm of the candidate.
+    bits: bits of agreement per entry, log2 of value over tolerance.
+    numbers: the count of entries that are significantly different from zero.
+    left: as residual, over the norm of the absolute contributions, before they cancel.
+    weak: chance may explain the agreement.
     """
 
     scale: float | None
     residual: float
-    blur: float
+    scale_error: float
     bits: float
     numbers: int
     left: float = 0.0
     weak: bool = False
 
     def has_scale(self, factor: float) -> bool:
-        return self.scale is None or abs(self.scale - factor) <= self.blur * max(abs(factor), abs(self.scale))
+        """True if the scale agrees with a factor within its error."""
+        if self.scale is None:
+            return True
+        return abs(self.scale - factor) <= self.scale_error * max(abs(factor), abs(self.scale))
 
 
 def is_beyond_chance(bits: float, candidates: float) -> bool:
-    """Say whether agreement in so many bits is no accident among so many candidates."""
-    return bits >= _ENOUGH_BITS + log2(candidates)
+    """True if chance hardly explains that one of so many candidates agrees in so many bits."""
+    return bits >= MIN_EVIDENCE_BITS + log2(candidates)
 
 
-def of_twins(part: Part, size: Array, blur: float) -> Array:
-    """Give by how much two gradients may differ and still be the same here. size: see `size_of_product`."""
-    return np.asarray(_TWIN * SLACK * part.relative * blur * size)
+def of_twins(part: Part, size: Array, noise_factor: float) -> Array:
+    """Return the distance below which two gradients cannot be distinguished. size: see `size_of_product`."""
+    return np.asarray(SAME_GRADIENT_ROUNDINGS * ROUNDING_SLACK * part.relative * noise_factor * size)
 
 
 def size_of_delta(delta: Array) -> Array:
-    """Give what δ's rounding is relative to."""
-    return np.asarray(np.abs(delta) + CANCELLED * np.sqrt(np.mean(np.square(delta), axis=1, keepdims=True)))
+    """Return the magnitude that the rounding error of δ is relative to, (N, out)."""
+    row_rms = np.sqrt(np.mean(np.square(delta), axis=1, keepdims=True))
+    return np.asarray(np.abs(delta) + CANCELLATION_FRACTION * row_rms)
 
 
 def product_of(part: Part, z: Array, delta: Array) -> Array:
-    """Give a weight's or a bias's gradient by the right rule."""
+    """Return the gradient of a weight or bias by the right rule."""
     return np.asarray(z.T @ delta if part.kind == "weight" else delta.sum(axis=0))
 
 
 def size_of_product(part: Part, z: Array, size: Array) -> Array:
-    """Give the sum of absolute contributions to a weight's or a bias's gradient. size: of δ."""
+    """Return the sum of absolute contributions to the gradient of a weight or bias. size: magnitude of δ."""
     return np.asarray(np.abs(z).T @ size if part.kind == "weight" else size.sum(axis=0))
 
 
-@np.errstate(all="ignore")  # a candidate may overflow: it then fits nothing
+@np.errstate(all="ignore")  # a candidate that overflows does not fit
 def fit(
     target: Array, value: Array, size: Array, slack: Array, fixed: Array | float, free_scale: bool = True
 ) -> Fit | None:
-    """Fit target ≈ scale · value by least squares; None where an entry is further off than rounding allows.
+    """Fit target ≈ scale · value by least squares; return None if an entry differs by more than rounding.
 
-    target, value, size, slack: of one shape, in units of the gradient but for slack, which is rounding over
-    size. size: the sum of absolute contributions to an entry. fixed: what else an entry may be off by.
-    Without `free_scale` only scale 1 is tried. Whether a single number may show a factor is the caller's.
+    target, value, size, slack: arrays of one shape. size: sum of absolute contributions to an entry.
+    slack: rounding error relative to size. fixed: further tolerance, in units of the gradient.
+    free_scale: otherwise only scale 1 is tried. The caller decides whether one number can show a factor.
     """
-    allowed = SLACK * slack * np.maximum(size, np.abs(value)) + fixed
+    tolerance = ROUNDING_SLACK * slack * np.maximum(size, np.abs(value)) + fixed
     if not np.isfinite(value).all():
         return None
-    if (np.abs(target - value) <= allowed).all():
-        return _described(target, value, size, allowed, 1.0)
+    if (np.abs(target - value) <= tolerance).all():
+        return _fit_statistics(target, value, size, tolerance, 1.0)
     if not free_scale:
         return None
     square = float(np.vdot(value, value))
@@ -84,25 +93,75 @@ def fit(
     scale = float(np.vdot(target, value)) / square
     if scale == 0 or not np.isfinite(scale):
         return None
-    limit = np.abs(scale) * (allowed - fixed) + fixed
-    if not (np.abs(target - scale * value) <= limit).all():
+    scaled_tolerance = np.abs(scale) * (tolerance - fixed) + fixed
+    if not (np.abs(target - scale * value) <= scaled_tolerance).all():
         return None
-    found = _described(target, scale * value, abs(scale) * size, limit, scale)
-    return None if found.scale is None else found
+    scaled_fit = _fit_statistics(target, scale * value, abs(scale) * size, scaled_tolerance, scale)
+    return None if scaled_fit.scale is None else scaled_fit
 
 
-def _described(target: Array, value: Array, size: Array, allowed: Array, scale: float) -> Fit:
-    told = np.abs(value) > allowed
+def _fit_statistics(target: Array, value: Array, size: Array, tolerance: Array, scale: float) -> Fit:
+    """Return the statistics of a fit; scale None if the value is zero within its tolerance."""
+    significant = np.abs(value) > tolerance
     norm = float(np.linalg.norm(value))
-    if not told.any() or norm == 0.0:
+    if not significant.any() or norm == 0.0:
         return Fit(None, 0.0, 0.0, 0.0, 0)
-    bits = float(np.median(np.log2(np.abs(value[told]) / np.maximum(allowed[told], 5e-324))))
-    left = float(np.linalg.norm(target - value))
+    bits = float(np.median(np.log2(np.abs(value[significant]) / np.maximum(tolerance[significant], 5e-324))))
+    residual_norm = float(np.linalg.norm(target - value))
     return Fit(
         scale,
-        left / norm,
-        float(np.linalg.norm(allowed)) / norm + 1e-15,
+        residual_norm / norm,
+        float(np.linalg.norm(tolerance)) / norm + 1e-15,
         bits,
-        int(told.sum()),
-        left / max(norm, float(np.linalg.norm(size))),
+        int(significant.sum()),
+        residual_norm / max(norm, float(np.linalg.norm(size))),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recovered:
+    """A recovered δ, (N, out).
+
+    noise_factor: its rounding error over that of a δ computed by a rule.
+    tested: there were more equations than unknowns.
+    """
+
+    delta: Array
+    noise_factor: float
+    tested: bool
+
+
+@np.errstate(all="ignore")
+def recover_delta(evidence: Evidence, layer: int, penalty: LayerParameters) -> Recovered | None:
+    """Return the δ whose products are the submitted gradients of a layer; None if there is none or several.
+
+    penalty: the gradients of the penalties.
+    """
+    parts = evidence.submitted_parts(layer)
+    examples = evidence.problem.batch.size
+    rows, targets, errors = [], [], []
+    for part in parts:
+        left = evidence.trace.z[layer].T if part.kind == "weight" else np.ones((1, examples))
+        values = np.atleast_2d(part.submitted - getattr(penalty, part.kind))
+        rows.append(left)
+        targets.append(values)
+        size = np.atleast_2d(np.abs(values) + CANCELLATION_FRACTION * np.sqrt(np.mean(np.square(values))))
+        errors.append(np.atleast_2d(part.relative) * size + evidence.quantum)
+    if not rows:
+        return None
+    z, target, error = np.concatenate(rows), np.concatenate(targets), np.concatenate(errors)
+    if z.shape[0] < examples or not (np.isfinite(z).all() and np.isfinite(target).all()):
+        return None
+    singular = np.linalg.svd(z, compute_uv=False)
+    if singular[-1] * MAX_CONDITION < singular[0]:
+        return None
+    inverse = np.linalg.pinv(z)
+    delta = inverse @ target
+    delta_error = np.abs(inverse) @ error
+    target_error = np.abs(z) @ delta_error + error
+    if not (np.abs(z @ delta - target) <= ROUNDING_SLACK * target_error).all():
+        return None
+    relative = float(np.median(np.concatenate([part.relative.ravel() for part in parts])))
+    size = size_of_delta(delta)
+    noise_factor = max(1.0, float(np.max(delta_error / np.maximum(size, 5e-324))) / relative)
+    return Recovered(delta, noise_factor, z.shape[0] > examples)

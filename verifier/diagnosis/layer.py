@@ -1,7 +1,7 @@
-"""One layer under a hypothesis, a candidate for its δ, and an explanation of its gradients."""
+"""Data types of the search in one layer: layer, candidate for δ, explanation of the gradients."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -10,23 +10,186 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Parameters
-from verifier.diagnosis.budget import Budget
-from verifier.diagnosis.bug import Bug, Flow
-from verifier.diagnosis.bugs import ORDER
-from verifier.diagnosis.evidence import Evidence
-from verifier.diagnosis.finding import AGAIN, NEW, RARE, Finding
-from verifier.diagnosis.fitting import size_of_delta
-from verifier.diagnosis.part_explanation import Target
+from verifier.diagnosis.budget import Budget, numbers_of_example_weights, numbers_of_trial
+from verifier.diagnosis.catalogue import BUGS, ORDER
+from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, Flow, Place
+from verifier.diagnosis.costs import (
+    COST_NEW_BUG,
+    COST_PER_RANK,
+    COST_REPEATED_BUG,
+    RULES_PER_GRADIENT,
+    SENSITIVITY_QUANTILE,
+)
+from verifier.diagnosis.evidence import Evidence, Part
+from verifier.diagnosis.fitting import (
+    Fit,
+    fit,
+    is_beyond_chance,
+    of_twins,
+    product_of,
+    size_of_delta,
+    size_of_product,
+)
+from verifier.report.model import Finding
 
-_MOST = 0.9  # of the entries of a δ
+
+@dataclass(frozen=True, slots=True)
+class PartExplanation:
+    """A rule that reproduces one gradient up to a factor. bug: None for the right rule."""
+
+    bug: Bug | None
+    fit: Fit
+    estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def scale(self) -> float | None:
+        """Factor of the gradient; None if any factor fits."""
+        return self.fit.scale
+
+    @property
+    def is_weak(self) -> bool:
+        """True if the factor has little evidence: a single number, or numbers that are mostly rounding."""
+        return self.fit.weak or (self.fit.numbers < 2 and self.fit.scale not in (None, 1.0))
+
+
+RIGHT = PartExplanation(None, Fit(1.0, 0.0, 1e-13, 52.0, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The submitted gradient of one parameter under a penalty hypothesis.
+
+    penalty: the gradient of the penalties. factor: factor of the loss's own gradient.
+    """
+
+    part: Part
+    penalty: Array
+    evidence: Evidence
+    factor: float = 1.0
+
+    @cached_property
+    def data(self) -> Array:
+        """Submitted gradient without penalties, divided by the factor."""
+        if self.part.submitted is None:
+            raise ValueError(f"{self.part.name} was not handed in, so nothing explains it")
+        return (self.part.submitted - self.penalty) / self.factor
+
+    @cached_property
+    def fixed(self) -> Array:
+        """Tolerance independent of the loss's part: rounding of the penalties, and printing."""
+        of_penalties = self.part.relative * np.abs(self.penalty)
+        if (
+            self.evidence.problem.risk.penalties
+        ):  # their rounding is in the allowance, even if they were left out
+            of_penalties = np.maximum(of_penalties, self.part.allowance)
+        return np.asarray(of_penalties + self.evidence.quantum)
+
+
+def by_right_rule(
+    target: Target, delta: Array, size: Array, noise_factor: float, free_scale: bool = True
+) -> Fit | None:
+    """Fit the right product of z and δ, on a sample of the inputs first. size: see `Delta.size`."""
+    part, evidence = target.part, target.evidence
+    z = evidence.trace.z[part.layer]
+    if part.rows is not None:
+        on_sample = _fit_rows(target, z, delta, size, noise_factor, part.rows, free_scale)
+        if on_sample is None:
+            return None
+    return _fit_rows(target, z, delta, size, noise_factor, None, free_scale)
+
+
+def _fit_rows(
+    target: Target,
+    z: Array,
+    delta: Array,
+    size: Array,
+    noise_factor: float,
+    rows: Array | None,
+    free_scale: bool,
+) -> Fit | None:
+    part = target.part
+    chosen = slice(None) if rows is None else rows
+    left = z[:, chosen]
+    value = product_of(part, left, delta)
+    slack, fixed = part.relative[chosen] * noise_factor, target.fixed[chosen]
+    fitted = fit(target.data[chosen], value, size_of_product(part, left, size), slack, fixed, free_scale)
+    return None if fitted is None else _check_fit(target, fitted, noise_factor * _magnification(size, delta))
+
+
+def by_wrong_rules(
+    target: Target, place: Place, delta: Array, size_of_delta: Array, noise_factor: float, budget: Budget
+) -> Iterator[PartExplanation]:
+    """Yield every bug whose rule fits, with a factor only if the gradient has evidence for both."""
+    part = target.part
+    size = size_of_product(part, target.evidence.trace.z[part.layer], size_of_delta)
+    fixed, same_within = target.fixed, of_twins(part, size, noise_factor)
+    right_value = product_of(part, place.trace.z[place.layer], delta)
+    trial_work = numbers_of_trial(place.problem, place.layer)
+    budget.spend(numbers_of_example_weights(place.problem))
+    for bug in BUGS.values():
+        rule = bug.replaces.get(PRODUCTS[part.kind])
+        best: PartExplanation | None = None
+        for candidate in rule(place) if rule is not None else ():
+            budget.spend(trial_work)
+            value = candidate.value - target.penalty if candidate.whole else candidate.value
+            if bool((np.abs(value - right_value) <= same_within).all()):
+                continue  # equal to the right rule on this problem
+            free_scale = not candidate.whole and target.data.size > 1  # one number is a multiple of any other
+            fitted = fit(target.data, value, size, part.relative * noise_factor, fixed, free_scale)
+            fitted = _check_fit(target, fitted, noise_factor, candidate.unknowns)
+            if fitted is None or (fitted.weak and fitted.numbers > 1):
+                continue
+            if fitted.scale not in (None, 1.0) and fitted.numbers < 2:
+                continue  # one number is a multiple of any other
+            if best is None or fitted.scale in (None, 1.0):
+                best = PartExplanation(bug, fitted, candidate.estimates)
+            if fitted.scale in (None, 1.0):
+                break
+        if best is not None:
+            yield best
+
+
+def _magnification(size: Array, delta: Array) -> float:
+    """Return the magnitude that δ's rounding is relative to over that of δ, typically."""
+    with np.errstate(all="ignore"):
+        return max(1.0, float(np.median(size)) / max(float(np.median(np.abs(delta))), 5e-324) / 4.0)
+
+
+def _check_fit(target: Target, fitted: Fit | None, noise_factor: float, unknowns: int = 0) -> Fit | None:
+    """Return None for a fit with too large a residual; mark it as weak if chance may explain it."""
+    if fitted is None or fitted.scale is None:
+        return fitted
+    if fitted.left > target.evidence.worst_residual * noise_factor:
+        return None
+    free_numbers = unknowns + (0 if fitted.scale == 1.0 else 1)
+    enough = is_beyond_chance((fitted.numbers - free_numbers) * fitted.bits, RULES_PER_GRADIENT)
+    return fitted if enough else replace(fitted, weak=True)
+
+
+def by_factor_of_whole(target: Target, delta: Array, size_of_delta: Array, noise_factor: float) -> Fit | None:
+    """Fit a factor of the finished gradient, penalties included."""
+    part = target.part
+    if not target.penalty.any() or part.submitted is None:
+        return None
+    z = target.evidence.trace.z[part.layer]
+    for rows in (slice(None),) if part.rows is None else (part.rows, slice(None)):
+        left, penalty = z[:, rows], target.penalty[rows]
+        value = product_of(part, left, delta) + penalty
+        size = size_of_product(part, left, size_of_delta) + np.abs(penalty)
+        slack = part.relative[rows] * noise_factor
+        fitted = fit(part.submitted[rows], value, size, slack, target.evidence.quantum)
+        if fitted is None:
+            return None
+    return _check_fit(target, fitted, noise_factor)
 
 
 @dataclass(frozen=True, eq=False)
 class Delta:
     """A candidate for a layer's δ. bug: None for the right rule. right: it is the true δ of this problem.
 
-    whole: the bug is of the whole network, though it shows in the last δ first.
-    sensitivity: by how much δ moves, over the relative rounding of what it is computed from.
+    unknowns: the count of numbers estimated from the submission.
+    whole: the bug affects the whole network; the last δ shows it first.
+    sensitivity: change of δ over the relative rounding of the network's outputs, entry by entry.
     """
 
     flow: Flow
@@ -40,40 +203,41 @@ class Delta:
 
     @cached_property
     def size(self) -> Array:
-        """What the rounding of δ is relative to, (N, out)."""
+        """Magnitude that the rounding error of δ is relative to, (N, out)."""
         size = size_of_delta(self.flow.delta)
         return size if self.sensitivity is None else size + self.sensitivity
 
     @property
-    def blur(self) -> float:
-        """By how much most of δ is more sensitive than by its own size."""
+    def noise_factor(self) -> float:
+        """Rounding error of δ over that of a well-conditioned δ, for most entries."""
         if self.sensitivity is None:
             return 1.0
         with np.errstate(all="ignore"):
             share = self.sensitivity / size_of_delta(self.flow.delta)
-        return 1.0 + float(np.quantile(np.nan_to_num(share, posinf=0.0), _MOST))
+        return 1.0 + float(np.quantile(np.nan_to_num(share, posinf=0.0), SENSITIVITY_QUANTILE))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerExplanation:
-    """One way to explain a layer.
+    """One explanation of a layer's gradients.
 
-    flow: δ that goes on down, its factor included. blur: see `Delta`.
+    flow: δ for the layer below, its factor included. noise_factor: see `Delta`.
     """
 
     cost: float
     flow: Flow
     right: bool
     findings: tuple[Finding, ...]
-    blur: float = 1.0
+    noise_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """A layer under a hypothesis.
 
-    declared: the declared penalties are believed, so that a right verdict counts. penalties: what they add.
-    targets: what was handed in, by kind. known, blur: which bugs were found above, and how they blur δ.
+    declared: the penalties are the declared ones, so correct gradients need no explanation.
+    penalties: the gradients of the penalties, of all layers. targets: the submitted gradients by kind.
+    known: ids of the bugs in the layers above. noise_factor: their effect on the rounding error of δ.
     """
 
     evidence: Evidence
@@ -83,7 +247,7 @@ class Layer:
     targets: Mapping[str, Target]
     budget: Budget
     known: frozenset[str] = frozenset()
-    blur: float = 1.0
+    noise_factor: float = 1.0
     right_delta: Array | None = None
 
     @property
@@ -92,29 +256,30 @@ class Layer:
 
     @property
     def is_first_seen(self) -> bool:
-        """Whether it is the last layer, or nothing of those above was handed in."""
+        """True for the last layer, or if no gradient of the layers above was submitted."""
         above = range(self.index + 1, len(self.evidence.parts))
-        return not any(self.evidence.given(index) for index in above)
+        return not any(self.evidence.submitted_parts(index) for index in above)
 
     @property
     def scale_equation(self) -> str:
-        """What a factor of this layer's δ is a factor of."""
+        """The equation that contains a factor of this layer's δ."""
         return "loss" if self.is_first_seen else "hidden_delta"
 
     def price(self, bug: str) -> float:
-        return (AGAIN if bug in self.known else NEW) + RARE * ORDER[bug]
+        """Return the cost of a bug in this layer."""
+        return (COST_REPEATED_BUG if bug in self.known else COST_NEW_BUG) + COST_PER_RANK * ORDER[bug]
 
 
 def targets_of(
     evidence: Evidence, index: int, penalty: LayerParameters, data_factors: Mapping[str, float]
 ) -> dict[str, Target]:
-    """Give what was handed in of a layer. penalty, data_factors: see `PenaltyHypothesis`."""
+    """Return the submitted gradients of a layer by kind. penalty, data_factors: see `PenaltyHypothesis`."""
     return {
         part.kind: Target(part, getattr(penalty, part.kind), evidence, data_factors.get(part.kind, 1.0))
-        for part in evidence.given(index)
+        for part in evidence.submitted_parts(index)
     }
 
 
 def is_of_whole_network(bug: Bug, equation: str) -> bool:
-    """Say whether a bug, made in this equation, is no single layer's: all are affected alike."""
+    """True if a bug in this equation affects all layers alike."""
     return bug.in_whole_network or (bug.equation == "weight_gradient" and equation == "output_delta")

@@ -1,14 +1,15 @@
-"""A finding in words: the table's sentences with this network's layers, units and numbers filled in."""
+"""Describe a finding in words: fill the catalogue's templates with layers, units and numbers."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from reference_impl.problem import Problem
-from verifier.diagnosis.bugs import BUGS
-from verifier.diagnosis.diagnosis import Diagnosis
+from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.costs import CLIP_NORM_DIGITS, MAX_CLIP_NORM_ERROR
 from verifier.diagnosis.evidence import Evidence
-from verifier.diagnosis.finding import UNEXPLAINED_ID, Finding
+from verifier.report.model import UNEXPLAINED_ID, Diagnosis, Finding
 
 _EQUATIONS = {
     "loss": "the loss",
@@ -21,8 +22,7 @@ _EQUATIONS = {
 }
 _WEIGHTS_SHOWN = 8
 
-
-# what is noticed beside another mistake
+# explanations of a bug that is reported together with another one
 _BESIDE = {
     "rounded": "Besides, the numbers were printed to {digits} digits.",
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
@@ -31,7 +31,7 @@ _BESIDE_FOR_STUDENTS = {
     "rounded": "Besides, the numbers were rounded in print.",
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
 }
-_PUBLIC = ("place", "above", "examples", "outputs")  # what a sentence for students may be filled in with
+_PUBLIC = ("place", "above", "examples", "outputs")  # placeholders of explanations for students
 _NO_PLAIN_OVERFLOW = (
     "NaN or infinity was handed in for {parameters}, first in {place}. Plain formulas stay within the range "
     "of the numbers on this problem, so look for a 0/0, a log(0) or an entry that was never set."
@@ -47,22 +47,24 @@ _NO_PLAIN_OVERFLOW_FOR_STUDENTS = (
 
 
 def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full: bool = True) -> Diagnosis:
-    """Put a finding into words.
+    """Return a finding in words.
 
-    alone: no other mistake stands beside it. in_full: the search came to its end before its budget did.
+    alone: it is the only finding. in_full: the search ended before its budget was used up.
     """
     words = BUGS[finding.bug].words
     filled = _filled(evidence.problem, finding)
     explanation = words.explanation.format(**filled)
-    told = (words.for_students or words.explanation).format(**{name: filled[name] for name in _PUBLIC})
+    for_students = (words.for_students or words.explanation).format(
+        **{name: filled[name] for name in _PUBLIC}
+    )
     if not alone and finding.bug in _BESIDE:
         explanation = _BESIDE[finding.bug].format(**filled)
-        told = _BESIDE_FOR_STUDENTS[finding.bug]
+        for_students = _BESIDE_FOR_STUDENTS[finding.bug]
     if finding.estimates.get("in_plain_arithmetic") is False:
         explanation = _NO_PLAIN_OVERFLOW.format(
             parameters=", ".join(finding.parameters), place=filled["place"]
         )
-        told = _NO_PLAIN_OVERFLOW_FOR_STUDENTS
+        for_students = _NO_PLAIN_OVERFLOW_FOR_STUDENTS
     if finding.bug == UNEXPLAINED_ID:
         where = _EQUATIONS[finding.equation].format(**filled)
         explanation += f" The first error is in {where}."
@@ -82,12 +84,12 @@ def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full:
         wrong=words.wrong,
         hint=words.hint.format(place=filled["place"]),
         estimates=finding.estimates,
-        for_students=told,
+        for_students=for_students,
     )
 
 
 def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
-    """Give a value for every placeholder that the table's words may use."""
+    """Return the values of all placeholders in the catalogue's templates."""
     layers = problem.network.layers
     place = "the whole network"
     above = "the loss"
@@ -124,10 +126,12 @@ def _shown(value: Any) -> str:
 
 
 def _units(evidence: Evidence, finding: Finding) -> str:
-    """Name the units of the layer in which the error shows, the one that shows it most at the end."""
+    """Return a sentence that names the affected units of the layer, the worst one last."""
     if finding.layer is None or not finding.parameters:
         return ""
-    parts = [p for p in evidence.parts[finding.layer].values() if p.name in finding.parameters and p.given]
+    parts = [
+        p for p in evidence.parts[finding.layer].values() if p.name in finding.parameters and p.is_submitted
+    ]
     error = np.zeros(evidence.problem.network.layers[finding.layer].outputs)
     allowed = np.zeros_like(error)
     for part in parts:
@@ -142,3 +146,79 @@ def _units(evidence: Evidence, finding: Finding) -> str:
     if affected.size == 1:
         return f" It shows in unit {int(affected[0])} alone."
     return f" It shows in {which} of layer {finding.layer}, most in unit {int(error.argmax())}."
+
+
+_COMPOUNDS = "batch-mean-again-in-hidden-layers"  # repeated in every layer below
+_EXCHANGED, _BIAS_OF_ANOTHER = "layer-order", "bias-of-another-layer"
+
+
+def merged(evidence: Evidence, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return one finding for each bug; a constant factor becomes clipping if the norm is a round number."""
+    results: list[Finding] = []
+    exchanged = any(finding.bug == _EXCHANGED for finding in findings)
+    for finding in findings:
+        if exchanged and finding.bug == _BIAS_OF_ANOTHER:
+            finding = replace(finding, bug=_EXCHANGED)  # its weight gradient was exchanged too
+        position = next((i for i, row in enumerate(results) if _is_same_bug(row, finding)), None)
+        if position is None:
+            whole = BUGS[finding.bug].in_whole_network
+            results.append(replace(finding, layer=None) if whole else finding)
+        else:
+            names = (*results[position].parameters, *finding.parameters)
+            layer = (
+                results[position].layer
+                if results[position].layer == finding.layer or _compounds(finding)
+                else None
+            )
+            residuals = [r for r in (results[position].residual, finding.residual) if r is not None]
+            residual = max(residuals, default=None)
+            results[position] = replace(results[position], parameters=names, residual=residual, layer=layer)
+    return tuple(_as_clipped(evidence, _of_all_wrong(evidence, row)) for row in results)
+
+
+def _of_all_wrong(evidence: Evidence, finding: Finding) -> Finding:
+    """Return a finding of the whole network with all wrong gradients as its parameters."""
+    if finding.layer is not None or finding.equation in ("weight_gradient", "bias_gradient"):
+        return finding
+    wrong = tuple(
+        p.name for by_kind in evidence.parts for p in by_kind.values() if p.is_submitted and not p.right
+    )
+    return replace(finding, parameters=wrong)
+
+
+def _is_same_bug(other: Finding, finding: Finding) -> bool:
+    """True for one bug in the whole network, in both products of a layer, or repeated in the layers below."""
+    if other.bug != finding.bug or other.bug == UNEXPLAINED_ID:
+        return False
+    if BUGS[other.bug].in_whole_network or _compounds(other):
+        return True
+    if "weights" in other.estimates:
+        return bool(other.estimates["weights"] == finding.estimates.get("weights"))
+    both = {other.equation, finding.equation} == {"weight_gradient", "bias_gradient"}
+    return other.layer == finding.layer and both and other.factor == finding.factor
+
+
+def _compounds(finding: Finding) -> bool:
+    return finding.bug == _COMPOUNDS
+
+
+def _as_clipped(evidence: Evidence, finding: Finding) -> Finding:
+    """Return a constant factor below 1 as clipping if the norm of the gradient is a round number."""
+    if finding.bug != "constant-factor" or finding.layer is not None or not 0 < (finding.factor or 0) < 1:
+        return finding
+    finding = replace(finding, also=(*finding.also, "clipped"))  # to an unknown norm
+    parts = [part for by_kind in evidence.parts for part in by_kind.values()]
+    if any(part.submitted is None for part in parts):
+        return finding
+    norm = float(np.linalg.norm(np.concatenate([np.ravel(part.submitted) for part in parts])))  # type: ignore[arg-type]
+    relative_error = float(np.linalg.norm(np.concatenate([part.allowance.ravel() for part in parts]))) / norm
+    nearest = float(f"{norm:.{CLIP_NORM_DIGITS}g}")
+    if relative_error > MAX_CLIP_NORM_ERROR or abs(norm - nearest) > max(relative_error, 1e-13) * nearest:
+        return finding
+    return replace(
+        finding,
+        bug="clipped",
+        equation="numbers",
+        estimates={"threshold": nearest, "by": "norm"},
+        also=tuple(bug for bug in dict.fromkeys((*finding.also, finding.bug)) if bug != "clipped"),
+    )

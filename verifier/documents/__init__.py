@@ -1,0 +1,1 @@
+"""Documents: JSON, npz and safetensors to submissions and back; importers."""

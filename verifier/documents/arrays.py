@@ -1,7 +1,6 @@
-"""Numbers of a document as arrays: nested lists, numpy arrays or tensors in; float64 out.
+"""Read the arrays of a document (nested lists, numpy arrays or tensors) as float64.
 
-Whole arrays are checked by their set of types; only an array that holds a mistake is looked at number by
-number, to say where it stands.
+An array is checked by its set of types. Single numbers are checked only after an error, to locate it.
 """
 
 from itertools import chain
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.documents.mistakes import SHOWN, Mistakes, at, shown
+from verifier.problem.errors import SHOWN, Mistakes, at, shown
 
 NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 _LISTS = (list, tuple)
@@ -20,9 +19,9 @@ _LARGEST_INTEGER = 2**1024 - 2**970  # from here on float() overflows
 def read_array(
     value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = True, axes: int = 2
 ) -> Array | None:
-    """Read an array of any rank up to `axes`; None, with mistakes noted, where there is none.
+    """Return an array of at most `axes` axes; None after an error.
 
-    finite: whether NaN and infinities are mistakes. Otherwise the strings of the contract stand for them.
+    finite: NaN and infinities are errors. If False, the strings of NON_FINITE are accepted for them, too.
     """
     array = (
         _from_lists(value, pointer, mistakes, finite, axes + 1)
@@ -33,13 +32,13 @@ def read_array(
         return None
     if array.ndim > axes:
         rank = str(array.ndim) if array.ndim == axes + 1 else f"more than {axes}"
-        mistakes.add(pointer, _rule(axes), f"nesting of depth {rank}")
+        mistakes.add(pointer, _expected_rank(axes), f"nesting of depth {rank}")
         return None
     if finite and not np.isfinite(array).all():
-        places = np.argwhere(~np.isfinite(array))
-        _note_places(
-            [at(pointer, *map(int, place)) for place in places[:SHOWN]],
-            len(places),
+        indices = np.argwhere(~np.isfinite(array))
+        _add_mistakes(
+            [at(pointer, *map(int, index)) for index in indices[:SHOWN]],
+            len(indices),
             ["a number that is not finite"] * SHOWN,
             "a finite number",
             pointer,
@@ -50,7 +49,7 @@ def read_array(
 
 
 def without_tensors(value: Any) -> Any:
-    """Give numpy arrays for PyTorch's tensors, wherever in nested lists they stand; bfloat16 as float32."""
+    """Return the value with numpy arrays for PyTorch's tensors, also in nested lists; bfloat16 as float32."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         return (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
@@ -60,15 +59,17 @@ def without_tensors(value: Any) -> Any:
 
 
 def dtype_of(value: Any) -> str | None:
-    """Name the floating format of an array or tensor; None for lists and for integers."""
+    """Return the floating-point format of an array or tensor; None for lists and integers."""
     return format_of(getattr(value, "dtype", None))
 
 
 def format_of(dtype: Any) -> str | None:
-    """Name the floating format of a dtype of numpy or PyTorch; None for those of integers, and for None."""
+    """Return the floating-point format of a numpy or PyTorch dtype; None for other dtypes and for None."""
     if dtype is None:
         return None
-    name = getattr(dtype, "name", None) or str(dtype).removeprefix("torch.")  # numpy's has no byte order
+    name = getattr(dtype, "name", None) or str(dtype).removeprefix(
+        "torch."
+    )  # numpy's `name` has no byte order
     return name if name in ("float64", "float32", "float16", "bfloat16") else None
 
 
@@ -86,7 +87,7 @@ def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
     return None
 
 
-def _rule(axes: int) -> str:
+def _expected_rank(axes: int) -> str:
     return "a list of numbers or a list of such lists" if axes == 2 else f"lists nested at most {axes} deep"
 
 
@@ -98,17 +99,17 @@ def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool, deep
     while level and all(issubclass(kind, _LISTS) for kind in set(map(type, level))):
         lengths = set(map(len, level))
         if len(lengths) > 1:
-            odd = next(i for i, item in enumerate(level) if len(item) != len(level[0]))
+            other = next(i for i, item in enumerate(level) if len(item) != len(level[0]))
             mistakes.add(
-                at(pointer, *_place(odd, shape)),
+                at(pointer, *_multi_index(other, shape)),
                 f"a list of {len(level[0])}, as in the first row",
-                f"a list of {len(level[odd])}",
+                f"a list of {len(level[other])}",
                 "make all rows equally long",
             )
             return None
         shape.append(len(level[0]))
         if len(shape) > deepest:
-            mistakes.add(pointer, _rule(deepest - 1), f"nesting of depth {len(shape)} or more")
+            mistakes.add(pointer, _expected_rank(deepest - 1), f"nesting of depth {len(shape)} or more")
             return None
         level = list(chain.from_iterable(level))
     return _from_flat(level, tuple(shape), pointer, mistakes, finite)
@@ -119,11 +120,11 @@ def _from_flat(
 ) -> Array | None:
     if not set(map(type, flat)) <= {int, float}:
         flat = [NON_FINITE.get(x, x) if type(x) is str and not finite else x for x in flat]
-        flat = [_single(x) for x in flat]
+        flat = [_as_python_number(x) for x in flat]
         wrong = [i for i, x in enumerate(flat) if type(x) not in (int, float)]
         if wrong:
-            _note_places(
-                [at(pointer, *_place(i, shape)) for i in wrong[:SHOWN]],
+            _add_mistakes(
+                [at(pointer, *_multi_index(i, shape)) for i in wrong[:SHOWN]],
                 len(wrong),
                 [shown(flat[i]) for i in wrong[:SHOWN]],
                 "a number",
@@ -136,8 +137,8 @@ def _from_flat(
         return np.array(flat, dtype=np.float64).reshape(shape)
     except OverflowError:
         large = [i for i, x in enumerate(flat) if isinstance(x, int) and abs(x) >= _LARGEST_INTEGER]
-        _note_places(
-            [at(pointer, *_place(i, shape)) for i in large[:SHOWN]],
+        _add_mistakes(
+            [at(pointer, *_multi_index(i, shape)) for i in large[:SHOWN]],
             len(large),
             ["an integer beyond its range"] * SHOWN,
             "a number that fits a float64",
@@ -147,9 +148,9 @@ def _from_flat(
         return None
 
 
-def _single(x: Any) -> Any:
-    """Give a number of numpy's or PyTorch's as Python's."""
-    if isinstance(x, np.floating):  # a longdouble's item() is one again
+def _as_python_number(x: Any) -> Any:
+    """Return a scalar of numpy or PyTorch as a Python number; any other value unchanged."""
+    if isinstance(x, np.floating):  # item() of a longdouble is a longdouble
         return float(x)
     return x.item() if getattr(x, "ndim", None) == 0 and hasattr(x, "item") else x
 
@@ -162,23 +163,23 @@ def _remedy(wrong: list[Any], finite: bool) -> str:
     return "write numbers without quotes" if any(isinstance(x, str) for x in wrong) else ""
 
 
-def _note_places(
-    places: list[str],
+def _add_mistakes(
+    pointers: list[str],
     count: int,
-    found: list[str],
+    descriptions: list[str],
     expected: str,
     pointer: str,
     mistakes: Mistakes,
     remedy: str = "",
 ) -> None:
-    for place, what in zip(places, found, strict=False):
-        mistakes.add(place, expected, what, remedy)
-    if count > len(places):
-        mistakes.add(pointer, f"{expected} everywhere", f"{count - len(places)} more such entries")
+    for item_pointer, actual in zip(pointers, descriptions, strict=False):
+        mistakes.add(item_pointer, expected, actual, remedy)
+    if count > len(pointers):
+        mistakes.add(pointer, f"{expected} everywhere", f"{count - len(pointers)} more such entries")
 
 
-def _place(flat: int, shape: list[int] | tuple[int, ...]) -> tuple[int, ...]:
-    """Give the index of the flat-th item of all items at the depth of `shape`."""
+def _multi_index(flat: int, shape: list[int] | tuple[int, ...]) -> tuple[int, ...]:
+    """Return the multi-index of flat index `flat` in an array of this shape."""
     index: list[int] = []
     for size in reversed(shape):
         index.append(flat % size if size else 0)

@@ -1,4 +1,4 @@
-"""Submissions as numpy archives. Never unpickled; every member's size is checked before it is inflated."""
+"""Read and write submissions as npz. Nothing is unpickled, and sizes are checked before decompression."""
 
 import io
 import zipfile
@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from verifier.documents.bounds import GENEROUS, Bounds, check_arrays, check_numbers
-from verifier.documents.json_text import write
-from verifier.documents.mistakes import OversizedSubmission, UnreadableSubmission
-from verifier.documents.tensor_document import TEXT, assemble, take_apart
+from verifier.documents.json import GENEROUS, Bounds, check_arrays, check_numbers, write
+from verifier.documents.safetensors import TEXT, assemble, take_apart
+from verifier.problem.errors import OversizedSubmission, UnreadableSubmission
 
 
 def parse_npz(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
-    """Give the document. Raises: UnreadableSubmission for pickles, duplicates, damage, and bombs."""
+    """Return the document.
+
+    Raises: UnreadableSubmission for pickles, duplicate names, damaged files and decompression bombs.
+    """
     return assemble(*read_members_and_text(content, bounds), bounds)
 
 
 def read_members_and_text(content: bytes, bounds: Bounds = GENEROUS) -> tuple[dict[str, Any], str | None]:
-    """Give an archive's arrays by name, and the text beside them. Raises: UnreadableSubmission."""
+    """Return an archive's arrays by name, and the text member. Raises: UnreadableSubmission."""
     arrays = read_members(content, bounds)
     text = arrays.pop(TEXT, None)
     if text is None:
@@ -32,7 +34,7 @@ def read_members_and_text(content: bytes, bounds: Bounds = GENEROUS) -> tuple[di
 
 
 def read_members(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
-    """Give an archive's arrays by name. Raises: UnreadableSubmission as `parse_npz`."""
+    """Return an archive's arrays by name. Raises: UnreadableSubmission as `parse_npz`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -55,7 +57,7 @@ def read_members(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
 
 
 def write_npz(document: dict[str, Any]) -> bytes:
-    """Write a document whose arrays are numpy arrays."""
+    """Return the bytes of a document whose arrays are numpy arrays."""
     tensors, rest = take_apart(document)
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **tensors, **{TEXT: np.array(write(rest))})
@@ -63,7 +65,7 @@ def write_npz(document: dict[str, Any]) -> bytes:
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, bounds: Bounds, before: int) -> Any:
-    """Read one array; `before`: how many numbers the earlier ones hold."""
+    """Return one array. before: the count of numbers in the members before it."""
     name = member.filename
     try:
         with archive.open(member) as stream:

@@ -1,21 +1,157 @@
-"""The contract's document to a Submission: conventions converted, every mistake found at once."""
+"""Read a document as a submission, in internal conventions; all errors are collected."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
-from reference_impl.network import Batch
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.losses import Loss
+from reference_impl.network import Batch, Network, named
 from reference_impl.problem import Problem
-from verifier.convention import Convention, internal_weight
-from verifier.documents.batch_reading import read_inputs, read_masks
-from verifier.documents.loss_reading import read_loss
-from verifier.documents.mistakes import Mistakes, at, check_fields, encodable, shown
-from verifier.documents.network_reading import read_network
-from verifier.documents.parameters_reading import read_gradients, read_parameters
-from verifier.documents.precision_reading import read_precision
-from verifier.documents.reported_loss_reading import read_reported_loss
-from verifier.documents.targets_reading import read_targets
-from verifier.documents.tolerance_reading import read_tolerance
-from verifier.submission import Submission
+from verifier.documents.arrays import read_array
+from verifier.documents.network import read_gradients, read_network, read_parameters
+from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
+from verifier.problem.errors import SHOWN, Mistakes, at, check_fields, encodable, nearest, shown
+from verifier.problem.loss import read_loss
+from verifier.problem.submission import (
+    Convention,
+    GraphSubmission,
+    Submission,
+    internal_examples,
+    internal_weight,
+)
+
+
+def read_targets(
+    value: Any,
+    loss: Loss,
+    network: Network | None,
+    size: int | None,
+    convention: Convention,
+    mistakes: Mistakes,
+) -> Array | None:
+    """Return targets of shape (N, outputs); None if they are malformed.
+
+    size: the number of examples, None if the inputs are malformed.
+    """
+    array = read_array(value, "/targets", mistakes)
+    if array is None:
+        return None
+    outputs = None if network is None else network.layers[-1].outputs
+    if array.ndim == 1 and not loss.class_targets and outputs == 1:
+        array = array[:, None] if convention.examples == "rows" else array[None, :]
+    if array.ndim == 1:
+        return _read_classes(array, loss, outputs, size, mistakes)
+    order = "(outputs, N)" if convention.examples == "columns" else "(N, outputs)"
+    if array.ndim != 2:
+        mistakes.add("/targets", f"rows of shape {order}", f"shape {tuple(array.shape)}")
+        return None
+    rows = internal_examples(array, convention)
+    if outputs is None or size is None:
+        return None
+    if rows.shape != (size, outputs):
+        expected = (size, outputs) if convention.examples == "rows" else (outputs, size)
+        mistakes.add("/targets", f"shape {expected}, {order}", f"shape {tuple(array.shape)}")
+        return None
+    return rows
+
+
+def _read_classes(
+    array: Array, loss: Loss, outputs: int | None, size: int | None, mistakes: Mistakes
+) -> Array | None:
+    if not loss.class_targets:
+        mistakes.add(
+            "/targets",
+            f"rows of targets, one number an output ({loss.name} takes no class indices)",
+            f"a flat list of {array.size}",
+            "write one list per example",
+        )
+        return None
+    if size is not None and array.size != size:
+        mistakes.add("/targets", f"{size} class indices, one an example", f"{array.size}")
+        return None
+    if outputs is None or size is None:
+        return None
+    wrong = np.flatnonzero((array != np.rint(array)) | (array < 0) | (array >= outputs))
+    for index in wrong[:SHOWN]:
+        remedy = "class indices start at 0" if array[index] == outputs else ""
+        mistakes.add(
+            at("/targets", int(index)),
+            f"a class index from 0 to {outputs - 1}",
+            shown(float(array[index])),
+            remedy,
+        )
+    if wrong.size > SHOWN:
+        mistakes.add("/targets", "class indices everywhere", f"{wrong.size - SHOWN} more that are none")
+    if wrong.size:
+        return None
+    rows = np.zeros((size, outputs))
+    rows[np.arange(size), array.astype(np.intp)] = 1.0
+    return rows
+
+
+def read_inputs(
+    document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
+) -> Array | None:
+    """Return the inputs of shape (N, features); None if they are absent or malformed."""
+    array = read_array(document["inputs"], "/inputs", mistakes) if "inputs" in document else None
+    if array is None:
+        return None
+    if array.size == 0:
+        mistakes.add(
+            "/inputs", "at least one example", f"shape {tuple(array.shape)}", "give the batch examples"
+        )
+        return None
+    order = "(features, N)" if convention.examples == "columns" else "(N, features)"
+    if array.ndim != 2:
+        mistakes.add("/inputs", f"a matrix of shape {order}", f"shape {tuple(array.shape)}")
+        return None
+    rows = internal_examples(array, convention)
+    if network is not None and rows.shape[1] != network.layers[0].inputs:
+        features = network.layers[0].inputs
+        other = "rows" if convention.examples == "columns" else "columns"
+        transposed = rows.shape[0] == features
+        remedy = f"for examples as {other} set network.examples to {other}" if transposed else ""
+        mistakes.add("/inputs", f"{features} features, shape {order}", f"shape {tuple(array.shape)}", remedy)
+        return None
+    return rows
+
+
+def read_masks(
+    document: Any, network: Network | None, size: int | None, convention: Convention, mistakes: Mistakes
+) -> dict[int, Array]:
+    """Return the dropout masks of shape (N, units) by the index of their layer.
+
+    size: the number of examples, None if the inputs are malformed.
+    """
+    if document is None:
+        return {}
+    if not isinstance(document, Mapping):
+        mistakes.add("/masks", 'an object of arrays, such as {"layers.0": [[…]]}', shown(document))
+        return {}
+    masks: dict[int, Array] = {}
+    for name, value in document.items():
+        pointer = at("/masks", name)
+        mask = read_array(value, pointer, mistakes)
+        if network is None:
+            continue
+        known = {f"layers.{index}": index for index in range(len(network.layers))}
+        if name not in known:
+            remedy = nearest(name, known, taken=document)
+            mistakes.add(pointer, "the name of a layer", f"{str(name)[:60]!r}", remedy)
+        elif mask is not None and size is not None:
+            shape = (size, network.layers[known[name]].outputs)
+            shape = shape[::-1] if convention.examples == "columns" else shape
+            if mask.size and not mask.any():
+                remedy = "zeros alone drop every unit, so that any code passes"
+                mistakes.add(pointer, "a mask that keeps at least one unit", "zeros alone", remedy)
+            elif tuple(mask.shape) == shape:
+                masks[known[name]] = internal_examples(mask, convention)
+            else:
+                mistakes.add(pointer, f"shape {shape}", str(tuple(mask.shape)))
+    return masks
+
 
 FIELDS = (
     "name", "network", "loss", "parameters", "inputs", "targets", "masks", "gradients",
@@ -25,7 +161,7 @@ _REQUIRED = ("network", "loss", "parameters", "inputs", "targets", "gradients")
 
 
 def read_submission(document: Any) -> Submission:
-    """Read a submission of layers. Raises: MalformedSubmission with everything that is wrong."""
+    """Return the submission of a network of layers. Raises: MalformedSubmission with all errors."""
     mistakes = Mistakes()
     if not isinstance(document, Mapping):
         mistakes.add("", "a submission, one JSON object", shown(document))
@@ -82,11 +218,44 @@ def read_submission(document: Any) -> Submission:
 
 
 def is_graph(document: Any) -> bool:
-    """Whether a document's network is written as nodes."""
+    """True if the document's network is a graph of nodes."""
     network = document.get("network") if isinstance(document, Mapping) else None
     return isinstance(network, Mapping) and "nodes" in network
 
 
 def read_question(document: Any) -> Submission:
-    """Read a submission whose gradients may be absent. Raises: MalformedSubmission as `read_submission`."""
+    """Return a submission whose gradients may be absent. Raises: MalformedSubmission with all errors."""
     return read_submission({"gradients": {}, **document} if isinstance(document, Mapping) else document)
+
+
+Claim: TypeAlias = Submission | GraphSubmission
+
+
+def read_claim(document: Any) -> Claim:
+    """Return the submission in a document. Raises: MalformedSubmission with all errors."""
+    if not is_graph(document):
+        return read_submission(document)
+    from verifier.documents.graph import read_graph  # deferred: layers need no operations of graphs
+
+    return read_graph(document)
+
+
+def question_of(document: Any) -> Claim:
+    """Return a submission whose gradients may be absent. Raises: MalformedSubmission with all errors."""
+    return read_claim({"gradients": {}, **document} if isinstance(document, Mapping) else document)
+
+
+def names_of(claim: Claim) -> list[str]:
+    """Return the names of all parameters."""
+    return [name for name, _ in _parameters(claim)]
+
+
+def sizes_of(claim: Claim) -> list[int]:
+    """Return the size of each parameter."""
+    return [values.size for _, values in _parameters(claim)]
+
+
+def _parameters(claim: Claim) -> Iterable[tuple[str, Array]]:
+    if isinstance(claim, GraphSubmission):
+        return claim.problem.parameters.items()
+    return named(claim.problem.parameters)

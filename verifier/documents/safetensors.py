@@ -1,6 +1,7 @@
-"""Submissions as safetensors; everything but the tensors in the metadata key `submission`."""
+"""Read and write submissions as safetensors; all other fields are in the metadata key `submission`."""
 
 import json
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -9,10 +10,75 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from reference_impl.array import Array
-from verifier.documents.bounds import GENEROUS, Bounds, check_arrays, check_numbers, check_text
-from verifier.documents.json_text import write
-from verifier.documents.mistakes import UnreadableSubmission
-from verifier.documents.tensor_document import TEXT, assemble, take_apart
+from verifier.documents.arrays import read_array, without_tensors
+from verifier.documents.json import GENEROUS, Bounds, check_arrays, check_numbers, check_text, parse, write
+from verifier.documents.writing import with_lists
+from verifier.problem.errors import MalformedSubmission, Mistake, Mistakes, UnreadableSubmission, shown
+
+TEXT = "submission"
+GROUPS = ("parameters", "gradients", "masks", "inputs")  # a graph has several inputs, by name
+SINGLES = ("inputs", "targets")
+
+
+def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENEROUS) -> dict[str, Any]:
+    """Return the document of tensors and a text. Raises: MalformedSubmission for unknown tensor names."""
+    if text is None:
+        rule = f"everything but the tensors as one JSON text named {TEXT!r}"
+        raise MalformedSubmission([Mistake("", rule, "none")])
+    mistakes = Mistakes()
+    document = parse(text, bounds)
+    if not isinstance(document, dict):
+        raise MalformedSubmission([Mistake("", f"one JSON object named {TEXT!r}", shown(document))])
+    for group in GROUPS:
+        if group in document and group not in SINGLES and not isinstance(document[group], dict):
+            mistakes.add(f"/{group}", "an object of arrays by name", shown(document[group]))
+    mistakes.raise_if_any()
+    for name, tensor in tensors.items():
+        group, _, member = name.partition(".")
+        members = document.get(group)
+        if name in document or (group in GROUPS and isinstance(members, dict) and member in members):
+            mistakes.add("", "every field once", f"{name[:60]!r} both as a tensor and in the text")
+        elif name in SINGLES:
+            document[name] = tensor
+        elif group in GROUPS and member and isinstance(members, dict | None):
+            document.setdefault(group, {})[member] = tensor
+        else:
+            mistakes.add(
+                "",
+                "tensors named inputs, targets, parameters.…, gradients.… or masks.…",
+                f"the tensor {name[:60]!r}",
+            )
+    mistakes.raise_if_any()
+    for group in ("parameters", "gradients"):
+        document.setdefault(group, {})
+    return document
+
+
+def take_apart(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (tensors by name, the other fields), the inverse of `assemble`."""
+    tensors: dict[str, Any] = {}
+    for name in (*SINGLES, *(group for group in GROUPS if group not in SINGLES)):
+        value = document.get(name)
+        if isinstance(value, Mapping):
+            tensors |= {f"{name}.{member}": _tensor(tensor) for member, tensor in value.items()}
+        elif value is not None:
+            tensors[name] = _tensor(value)
+    rest = {key: value for key, value in document.items() if key not in (*SINGLES, *GROUPS)}
+    return tensors, with_lists(rest)
+
+
+def _tensor(value: Any) -> Array:
+    """Return lists as an array; strings such as "NaN" become non-finite numbers."""
+    value = without_tensors(value)
+    array = np.asarray(value)
+    if array.dtype.kind in "fiu":
+        return array
+    mistakes = Mistakes()
+    numbers = read_array(value, "", mistakes, finite=False)
+    mistakes.raise_if_any()
+    assert numbers is not None
+    return numbers
+
 
 LARGEST_HEADER = 1 << 20
 LARGEST_SIZE = 1 << 40  # of one dimension
@@ -26,11 +92,11 @@ _DTYPES = {
 
 
 def parse_safetensors(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
-    """Give the document. Raises: UnreadableSubmission for a broken or oversized header."""
+    """Return the document. Raises: UnreadableSubmission for a damaged or oversized header."""
     tensors, text, formats = read_tensors_and_text(content, bounds)
     document = assemble(tensors, text, bounds)
-    of_gradients = {each for name, each in formats.items() if name.startswith("gradients.")}
-    if of_gradients == {BFLOAT16}:  # numpy has no bfloat16 that could tell the reader
+    gradient_formats = {format_name for name, format_name in formats.items() if name.startswith("gradients.")}
+    if gradient_formats == {BFLOAT16}:  # numpy has no bfloat16, so the arrays no longer have this type
         document.setdefault("precision", "bfloat16")
     return document
 
@@ -38,7 +104,7 @@ def parse_safetensors(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, An
 def read_tensors_and_text(
     content: bytes, bounds: Bounds = GENEROUS
 ) -> tuple[dict[str, Array], str | None, dict[str, str]]:
-    """Give a file's tensors by name, the text beside them, and the tensors' formats (`BF16`).
+    """Return a file's tensors by name, the metadata text, and the tensors' dtypes by name (`BF16`).
 
     Raises: UnreadableSubmission.
     """
@@ -48,12 +114,12 @@ def read_tensors_and_text(
 
 
 def read_tensors(content: bytes) -> dict[str, Array]:
-    """Give a file's tensors by name; bfloat16 as float32. Raises: UnreadableSubmission."""
+    """Return a file's tensors by name; bfloat16 as float32. Raises: UnreadableSubmission."""
     return _read(content, GENEROUS)[0]
 
 
 def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Give the tensors and the header."""
+    """Return the tensors by name, and the header."""
     length = int.from_bytes(content[:8], "little")
     if length > min(LARGEST_HEADER, len(content) - 8):
         raise UnreadableSubmission(
@@ -61,7 +127,7 @@ def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, A
         )
     check_text(content[8 : 8 + length], bounds)
     try:
-        header = json.loads(content[8 : 8 + length], object_pairs_hook=_once)
+        header = json.loads(content[8 : 8 + length], object_pairs_hook=_without_duplicates)
         (header.get("__metadata__") or {}).get(TEXT)
         _check_sizes(header, bounds)
         tensors = {name: _array(name, view) for name, view in deserialize(content)}  # type: ignore[no-untyped-call]
@@ -72,15 +138,15 @@ def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, A
     return tensors, header
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
         raise UnreadableSubmission("every tensor once", "a name more than once", "remove all but one")
-    return found
+    return result
 
 
 def _check_sizes(header: dict[str, Any], bounds: Bounds) -> None:
-    """Hold what a header promises to the bounds; whether it keeps it is seen when it is read."""
+    """Check the shapes in the header against the bounds; `deserialize` checks them against the data."""
     tensors = [entry for name, entry in header.items() if name != "__metadata__"]
     shapes = [entry.get("shape") for entry in tensors if isinstance(entry, dict)]
     plain = [shape for shape in shapes if isinstance(shape, list) and {*map(type, shape)} <= {int}]
@@ -89,7 +155,7 @@ def _check_sizes(header: dict[str, Any], bounds: Bounds) -> None:
 
 
 def write_safetensors(document: dict[str, Any]) -> bytes:
-    """Write a document whose arrays are numpy arrays."""
+    """Return the bytes of a document whose arrays are numpy arrays."""
     tensors, rest = take_apart(document)
     arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     return bytes(save(arrays, metadata={TEXT: write(rest)}))

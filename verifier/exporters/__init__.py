@@ -1,8 +1,8 @@
-"""Reports as text in the formats that people and programs read. EXPORTERS has one row each.
+"""Export reports as text in many formats, with one row of EXPORTERS per format.
 
-An exporter is a pure function of reports. To add one, write its file and name it in EXPORTERS. Of two with
-the same media type the first answers in HTTP. Platforms that have no place hidden from students get what
-students may see, whoever asks.
+An exporter is a pure function of reports. To add one, write a module and add a row to EXPORTERS. If two rows
+have the same media type, HTTP uses the first. For a platform without output hidden from students, an exporter
+writes the student's view of every report.
 """
 
 from collections.abc import Mapping
@@ -23,16 +23,16 @@ from verifier.exporters import (
     otter,
     prairielearn,
     sarif,
-    sentences,
     text,
 )
 from verifier.exporters.exporter import ExportChoices, Exporter
+from verifier.report import wording
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
     {
         row.name: row
         for row in (
-            Exporter("text", text.render, "text/plain", between="\n", closing=sentences.totals),
+            Exporter("text", text.render, "text/plain", between="\n", closing=wording.totals),
             Exporter("json", json.render, "application/json", between=""),
             Exporter("markdown", markdown.render, "text/markdown"),
             Exporter("html", html.render, "text/html", whole_arrays=True),

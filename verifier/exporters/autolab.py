@@ -1,24 +1,24 @@
-"""Autolab's two last lines of output: feedback in words, and points by problem, named as the parameters are.
+"""Export the last two lines of output for Autolab: feedback, and scores by problem, one per parameter.
 
-Autolab streams output to students, so it holds what students may see.
+Autolab streams output to students, so it contains the student's view only.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import Graded, graded
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.graded import Graded, graded
-from verifier.points import earned, rounded
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
+from verifier.report.points import earned, rounded
 
 _STAGE = "Gradients"
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give a line of feedback and a line of scores; Autolab reads the last as the result."""
+    """Return a line of feedback and a line of scores, which Autolab reads as the result."""
     rows = graded(reports, choices)
-    names = _names(rows, choices)
+    names = _scores(rows, choices)
     feedback = {"_presentation": "semantic", "stages": [_STAGE], _STAGE: _stage(rows)}
     return f"{write(feedback)}\n{write({'scores': names, 'scoreboard': [earned(row.score for row in rows)]})}"
 
@@ -30,12 +30,12 @@ def _stage(rows: Sequence[Graded]) -> dict[str, Any]:
     }
 
 
-def _names(rows: Sequence[Graded], choices: ExportChoices) -> dict[str, float]:
-    """Give points by problem; what could not be judged earns none in each problem that has points."""
-    named = (
+def _scores(rows: Sequence[Graded], choices: ExportChoices) -> dict[str, float]:
+    """Return points by problem. A submission without report earns 0 in every problem with points."""
+    zeros = (
         dict.fromkeys(choices.points.by_name, 0.0) if any(row.score.verdict is None for row in rows) else {}
     )
-    return named | {row.name: rounded(row.score.earned) for row in rows if _is_problem(row)}
+    return zeros | {row.name: rounded(row.score.earned) for row in rows if _is_problem(row)}
 
 
 def _is_problem(row: Graded) -> bool:

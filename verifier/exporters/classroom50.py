@@ -1,7 +1,7 @@
-"""Classroom 50's result.json (`classroom50/result/v1`): whole points, at most 100 tests.
+"""Export result.json of Classroom 50 (`classroom50/result/v1`): whole points, at most 100 tests.
 
-What the document repeats of its surroundings comes from the variables that Classroom 50's runner sets.
-Students see its release, so it holds what students may see.
+Environment variables of the Classroom 50 runner provide the fields about the classroom and the commit.
+Students see the release, so the document contains the student's view only.
 """
 
 import re
@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import Graded, graded
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.graded import Graded, graded
-from verifier.exporters.harmless import shortened
-from verifier.points import in_whole_numbers
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
+from verifier.report.points import in_whole_numbers
+from verifier.report.wording import shortened
 
 _MOST = 100
 _LONGEST_NAME = 100  # bytes
-# field: the variable that holds it, and what stands for it where there is no classroom
-_SURROUNDINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
+# field: its environment variable, and its value outside a classroom
+_CONTEXT_VARIABLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "classroom": ("CLASSROOM", "none"),
         "assignment": ("ASSIGNMENT", "none"),
@@ -32,35 +32,39 @@ _SURROUNDINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "review": ("REVIEW_URL", "none"),
     }
 )
-VARIABLES = (*(variable for variable, _ in _SURROUNDINGS.values()), "USERNAME")
+VARIABLES = (*(variable for variable, _ in _CONTEXT_VARIABLES.values()), "USERNAME")
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})T([01]\d|2[0-3])-([0-5]\d)-([0-5]\d)Z")
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one document of all submissions."""
+    """Return one document of all submissions."""
     rows = graded(reports, choices)
-    kept = len(rows)
-    if kept > _MOST:
-        rows, kept = sorted(rows, key=lambda row: row.score.passed), _MOST - 1  # what fails is shown
+    shown_count = len(rows)
+    if shown_count > _MOST:
+        rows = sorted(rows, key=lambda row: row.score.passed)  # failed tests first
+        shown_count = _MOST - 1
     points = in_whole_numbers([row.score for row in rows])
-    tests = [_test(row, *own) for row, own in zip(rows[:kept], points, strict=False)]
-    if rest := rows[kept:]:
+    tests = [
+        _test(row, *earned_and_worth)
+        for row, earned_and_worth in zip(rows[:shown_count], points, strict=False)
+    ]
+    if rest := rows[shown_count:]:
         tests.append(
             {
                 "test-name": f"{len(rest)} more parameters",
                 "passed": all(row.score.passed for row in rest),
-                "score": sum(own for own, _ in points[kept:]),
-                "max-score": sum(of for _, of in points[kept:]),
+                "score": sum(earned for earned, _ in points[shown_count:]),
+                "max-score": sum(worth for _, worth in points[shown_count:]),
             }
         )
-    surroundings = _surroundings(choices.environment)
+    context = _context(choices.environment)
     return write(
         {
             "schema": "classroom50/result/v1",
-            **surroundings,
-            "datetime": _submitted(surroundings["submission"], choices.moment),
-            "score": sum(own for own, _ in points),
-            "max-score": sum(of for _, of in points),
+            **context,
+            "datetime": _submission_time(context["submission"], choices.moment),
+            "score": sum(earned for earned, _ in points),
+            "max-score": sum(worth for _, worth in points),
             "tests": tests,
         }
     )
@@ -68,7 +72,7 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 def _test(row: Graded, score: int, most: int) -> dict[str, Any]:
     return {
-        "test-name": _ending(row.name),
+        "test-name": _name_end(row.name),
         "passed": row.score.passed,
         "score": score,
         "max-score": most,
@@ -76,8 +80,8 @@ def _test(row: Graded, score: int, most: int) -> dict[str, Any]:
     }
 
 
-def _ending(name: str) -> str:
-    """Give as much as fits of a name that begins with a path and ends with what tells it from others."""
+def _name_end(name: str) -> str:
+    """Return the end of a long name, since its beginning is a path and its end distinguishes it."""
     content = name.encode()
     if len(content) <= _LONGEST_NAME:
         return name
@@ -85,19 +89,19 @@ def _ending(name: str) -> str:
     return mark + content[len(mark.encode()) - _LONGEST_NAME :].decode("utf-8", "ignore")
 
 
-def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
-    given = {"OWNER": environment.get("USERNAME", "")} | {k: v for k, v in environment.items() if v}
-    found = {field: given.get(name) or default for field, (name, default) in _SURROUNDINGS.items()}
-    found = {field: shortened(value, 1000) for field, value in found.items()}
-    if found["assignment_type"] not in ("individual", "group"):
-        found["assignment_type"] = "individual"
-    if not found["submission"].startswith("submit/"):
-        found["submission"] = f"submit/{found['submission']}"
-    return found
+def _context(environment: Mapping[str, str]) -> dict[str, str]:
+    variables = {"OWNER": environment.get("USERNAME", "")} | {k: v for k, v in environment.items() if v}
+    values = {field: variables.get(name) or default for field, (name, default) in _CONTEXT_VARIABLES.items()}
+    values = {field: shortened(value, 1000) for field, value in values.items()}
+    if values["assignment_type"] not in ("individual", "group"):
+        values["assignment_type"] = "individual"
+    if not values["submission"].startswith("submit/"):
+        values["submission"] = f"submit/{values['submission']}"
+    return values
 
 
-def _submitted(tag: str, moment: datetime) -> str:
-    """Give the time that the tag names, else when it was judged."""
-    if named := _TIME.search(tag):
-        return "{}T{}:{}:{}Z".format(*named.groups())
+def _submission_time(tag: str, moment: datetime) -> str:
+    """Return the time in the tag, or the time of the check if it has none."""
+    if match := _TIME.search(tag):
+        return "{}T{}:{}:{}Z".format(*match.groups())
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,18 +1,18 @@
-"""Comma-separated values for grade books and spreadsheets: a row a parameter.
+"""Export comma-separated values for grade books and spreadsheets, one row per parameter.
 
-What a spreadsheet would take for a formula is preceded by an apostrophe.
+Text that a spreadsheet would treat as a formula gets an apostrophe in front.
 """
 
 import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
-from verifier.exporters import diagnosis, sentences
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.harmless import cell
-from verifier.points import rounded, scores
-from verifier.report import Report
-from verifier.sourced import Sourced
+from verifier.report import wording
+from verifier.report.outcome import Sourced
+from verifier.report.points import rounded, scores
+from verifier.report.report import Report
+from verifier.report.wording import cell
 
 _MEASURES = ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio")
 _COUNTS = ("correct", "incorrect", "undecided", "uninformative")
@@ -23,41 +23,41 @@ COLUMNS = (
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one table of all submissions, with a header."""
+    """Return one table of all submissions, with a header."""
     stream = StringIO()
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    for own in reports:
-        writer.writerows(_rows(own, choices))
+    for outcome in reports:
+        writer.writerows(_rows(outcome, choices))
     return stream.getvalue().rstrip("\n")
 
 
-def _rows(own: Sourced, choices: ExportChoices) -> Iterator[dict[str, object]]:
+def _rows(outcome: Sourced, choices: ExportChoices) -> Iterator[dict[str, object]]:
     common: dict[str, object] = {
-        "source": cell(own.source),
-        "name": cell(own.title),
-        "status": sentences.status(own.status),
+        "source": cell(outcome.source),
+        "name": cell(outcome.title),
+        "status": wording.status(outcome.status),
     }
-    for score in scores(own, choices.points):
+    for score in scores(outcome, choices.points):
         row = common | {"earned": rounded(score.earned), "worth": rounded(score.worth)}
-        if own.report is None:
-            yield row | {"complaint": cell("; ".join(own.complaints))}
+        if outcome.report is None:
+            yield row | {"complaint": cell("; ".join(outcome.complaints))}
         else:
-            yield row | {"parameter": cell(score.name)} | _of_parameter(own.report, score.name)
+            yield row | {"parameter": cell(score.name)} | _parameter_columns(outcome.report, score.name)
 
 
-def _of_parameter(report: Report, name: str) -> dict[str, object]:
+def _parameter_columns(report: Report, name: str) -> dict[str, object]:
     row = report.parameters.get(name)
     if row is None:
-        known = "" if report.parameters else "parameters are withheld"
-        return {"complaint": known or "the network has no such parameter"}
-    found: dict[str, object] = {"shape": "x".join(map(str, row.shape)), "verdict": row.verdict}
+        complaint = "" if report.parameters else "parameters are withheld"
+        return {"complaint": complaint or "the network has no such parameter"}
+    columns: dict[str, object] = {"shape": "x".join(map(str, row.shape)), "verdict": row.verdict}
     if row.counted:
-        found |= {count: getattr(row, count) for count in _COUNTS}
-        found |= {measure: sentences.measure(getattr(row, measure), ".17g") for measure in _MEASURES}
-    rows = list(diagnosis.of_parameter(report, name))
+        columns |= {count: getattr(row, count) for count in _COUNTS}
+        columns |= {measure: wording.measure(getattr(row, measure), ".17g") for measure in _MEASURES}
+    rows = list(wording.of_parameter(report, name))
     if rows and row.verdict != "correct":
         first = rows[0]
         layer = "" if first.layer is None else first.layer
-        found |= {"bug": first.bug, "layer": layer, "equation": first.equation}
-    return found
+        columns |= {"bug": first.bug, "layer": layer, "equation": first.equation}
+    return columns

@@ -1,15 +1,15 @@
-"""Common Test Report Format (ctrf.io): a test a parameter, a suite a submission."""
+"""Export the Common Test Report Format (ctrf.io): a test per parameter, a suite per submission."""
 
 from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import Finding, of_each
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import Finding, of_each
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
 
 _SPECIFICATION = "0.0.0"
 _STATUSES = {
@@ -22,22 +22,22 @@ _STATUSES = {
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one document of all submissions."""
-    found = [finding for own in of_each(reports) for finding in own]
-    statuses = Counter(_STATUSES[finding.verdict] for finding in found)
+    """Return one document of all submissions."""
+    findings = [finding for rows in of_each(reports) for finding in rows]
+    statuses = Counter(_STATUSES[finding.verdict] for finding in findings)
     kinds = ("passed", "failed", "skipped", "pending", "other")
     stop = round(choices.moment.timestamp() * 1000)
-    lasted = round(1000 * sum(own.report.seconds for own in reports if own.report))
+    duration = round(1000 * sum(outcome.report.seconds for outcome in reports if outcome.report))
     results = {
         "tool": {"name": "GradJury", "version": version("gradjury")},
         "summary": {
-            "tests": len(found),
+            "tests": len(findings),
             **{kind: statuses[kind] for kind in kinds},
             "suites": len(reports),
-            "start": max(0, stop - lasted),
+            "start": max(0, stop - duration),
             "stop": stop,
         },
-        "tests": [_test(finding) for finding in found],
+        "tests": [_test(finding) for finding in findings],
     }
     return write({"reportFormat": "CTRF", "specVersion": _SPECIFICATION, "results": results})
 

@@ -1,21 +1,23 @@
-"""The columns of a format's row, and what the caller may choose."""
+"""The description of an export format, and the options of an export."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from verifier.exit_status import ExitStatus
-from verifier.points import ONE_EACH, Points
-from verifier.report import Report
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
+from verifier.report.points import ONE_EACH, Points
+from verifier.report.report import Report
+from verifier.report.verdict import ExitStatus
 
 
 @dataclass(frozen=True, slots=True)
 class ExportChoices:
-    """points: what a submission is worth. junit_dialect: `jenkins` or `gitlab`.
+    """Options of an export.
 
-    environment: variables that a platform sets, for formats that repeat them. moment: when it was judged.
+    points: the points of each parameter. junit_dialect: `jenkins` or `gitlab`.
+    environment: environment variables of the platform, for formats that contain them.
+    moment: the time of the check.
     """
 
     points: Points = ONE_EACH
@@ -30,13 +32,16 @@ Render = Callable[[Sequence[Sourced], ExportChoices], str]
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """One format.
+    """One export format.
 
-    name: on the command line. render: a pure function, without a final newline. media_type: in HTTP;
-    aliases: others that ask for it. between: what stands between submissions where each is rendered alone, as
-    soon as it is judged; None for a format that is one document of all. closing: what ends many submissions.
-    beside: other files to append to, by the environment variable that names them. whole_arrays: whether it
-    shows more where the reports have them; which is not asked for a student, whose report has none.
+    name: the format on the command line.
+    render: a pure function that returns the text without a final newline.
+    media_type, aliases: the media type in HTTP, and further ones that select the format.
+    between: the separator, if each submission is rendered separately as soon as it is checked; None for one
+        document of all submissions.
+    closing: returns the text after several submissions.
+    beside: renders text to append to other files, by the environment variable with the file's path.
+    whole_arrays: shows more if reports have whole arrays. Reports for students have none.
     """
 
     name: str
@@ -49,5 +54,5 @@ class Exporter:
     whole_arrays: bool = False
 
     def export(self, report: Report, choices: ExportChoices = DEFAULT) -> str:
-        """Render one report that came from no file."""
+        """Return the text of one report that is not from a file."""
         return self.render((Sourced("", report),), choices)

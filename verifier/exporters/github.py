@@ -1,17 +1,17 @@
-"""GitHub's workflow commands: an error for each of the worst ten, and a notice with the totals.
+"""Export GitHub workflow commands: the ten worst errors and warnings, and a notice with the totals.
 
-Ten is what a step shows of each kind. Whatever a submitter wrote stands behind GitHub's own escapes, so that
-no line begins but with a command of ours. The step summary is Markdown of at most 1 MiB, written beside it.
+GitHub shows ten annotations of each kind per step. Text of submitters is escaped, so that it cannot start a
+command. The step summary is Markdown of at most 1 MiB.
 """
 
 from collections.abc import Mapping, Sequence
 
-from verifier.exporters import markdown, sentences
+from verifier.exporters import markdown
+from verifier.exporters.common import MIB, of_each, size, worst_first
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import of_each, worst_first
-from verifier.exporters.fitting import MIB, size
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report import wording
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
 
 _MOST = 10
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
@@ -19,29 +19,29 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give the commands, one a line."""
-    wrong = worst_first(finding for own in of_each(reports) for finding in own)
+    """Return the commands, one per line."""
+    wrong = worst_first(finding for rows in of_each(reports) for finding in rows)
     errors = [finding for finding in wrong if finding.verdict is not Verdict.UNDECIDED]
     warnings = [finding for finding in wrong if finding.verdict is Verdict.UNDECIDED]
     lines = []
-    for command, found in (("error", errors), ("warning", warnings)):
-        for finding in found[:_MOST]:
-            place = {"file": finding.path, "line": "1", "title": f"GradJury: {finding.rule}"}
+    for command, findings in (("error", errors), ("warning", warnings)):
+        for finding in findings[:_MOST]:
+            properties = {"file": finding.path, "line": "1", "title": f"GradJury: {finding.rule}"}
             text = "\n".join(filter(None, (finding.message, finding.detail)))
-            lines.append(_command(command, place, text))
-    told = sentences.totals([own.status for own in reports])
-    unsaid = len(wrong) - len(lines)
-    more = f"; {unsaid} more findings are not annotated" if unsaid else ""
-    return "\n".join([*lines, _command("notice", {"title": "GradJury"}, told + more)])
+            lines.append(_command(command, properties, text))
+    totals = wording.totals([outcome.status for outcome in reports])
+    omitted = len(wrong) - len(lines)
+    more = f"; {omitted} more findings are not annotated" if omitted else ""
+    return "\n".join([*lines, _command("notice", {"title": "GradJury"}, totals + more)])
 
 
 def step_summary(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give Markdown for GITHUB_STEP_SUMMARY: as many whole submissions as fit, those that fail first."""
-    head = f"# GradJury\n\n{sentences.totals([own.status for own in reports])}."
+    """Return Markdown for GITHUB_STEP_SUMMARY: as many submissions as fit, failed ones first."""
+    head = f"# GradJury\n\n{wording.totals([outcome.status for outcome in reports])}."
     parts, room = [head], MIB - size(head) - 200
-    ordered = sorted(reports, key=lambda own: own.status == 0)
-    for position, own in enumerate(ordered):
-        part = markdown.render((own,), choices)
+    ordered = sorted(reports, key=lambda outcome: outcome.status == 0)
+    for position, outcome in enumerate(ordered):
+        part = markdown.render((outcome,), choices)
         if size(part) + 2 > room:
             left = f"{len(ordered) - position} submissions are left out: a summary holds 1 MiB."
             return "\n\n".join([*parts, left])
@@ -51,5 +51,5 @@ def step_summary(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 
 def _command(name: str, properties: Mapping[str, str], text: str) -> str:
-    given = ",".join(f"{key}={value.translate(_PROPERTY)}" for key, value in properties.items())
-    return f"::{name} {given}::{text.translate(_DATA)}"
+    arguments = ",".join(f"{key}={value.translate(_PROPERTY)}" for key, value in properties.items())
+    return f"::{name} {arguments}::{text.translate(_DATA)}"

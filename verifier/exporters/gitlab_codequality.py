@@ -1,12 +1,12 @@
-"""GitLab's Code Quality report: an array with one object for each parameter that is not correct."""
+"""Export a Code Quality report for GitLab: one object per parameter that is not correct."""
 
 from collections.abc import Sequence
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import BROKEN, of_each, worst_first
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import BROKEN, of_each, worst_first
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
 
 _SEVERITIES = {
     Verdict.INCORRECT: "major",
@@ -17,8 +17,8 @@ _SEVERITIES = {
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one array of all submissions, worst first."""
-    found = worst_first(finding for own in of_each(reports) for finding in own)
+    """Return one array of all submissions, worst first."""
+    findings = worst_first(finding for rows in of_each(reports) for finding in rows)
     return write(
         [
             {
@@ -28,6 +28,6 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
                 "severity": "blocker" if finding.rule == BROKEN else _SEVERITIES[finding.verdict],
                 "location": {"path": finding.path, "lines": {"begin": 1}},
             }
-            for finding in found
+            for finding in findings
         ]
     )

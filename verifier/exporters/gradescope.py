@@ -1,27 +1,26 @@
-"""Gradescope's results.json: a test a parameter, with points.
+"""Export results.json for Gradescope: a test per parameter, with points.
 
-Students read what students may see. In a grader's report the whole text stands in a test that is hidden from
-students; Gradescope then hides their total score from them too, so ask for the student's audience to show it.
+Visible tests contain the student's view. A grader's report adds a hidden test with the full text. Gradescope
+then hides the total score from students, too; reports for students have no hidden test.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from verifier.documents.json_text import write
-from verifier.exporters import text
+from verifier.documents.json import write
+from verifier.exporters.common import graded, paths_of, remarks
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.graded import graded, remarks
-from verifier.exporters.harmless import clipped
-from verifier.exporters.paths import paths_of
-from verifier.points import earned, rounded
-from verifier.report import Audience
-from verifier.sourced import Sourced
+from verifier.report.model import Audience
+from verifier.report.outcome import Sourced
+from verifier.report.points import earned, rounded
+from verifier.report.text import report_text
+from verifier.report.wording import clipped
 
 _LONGEST = 100_000
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one document of all submissions; a malformed one is a failed test."""
+    """Return one document of all submissions; a malformed one is a failed test."""
     rows = graded(reports, choices)
     tests: list[dict[str, Any]] = [
         {
@@ -49,14 +48,14 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 
 def hidden(reports: Sequence[Sourced]) -> Iterator[dict[str, Any]]:
-    """Give the tests that hold what graders may see, if any report is a grader's."""
-    for own, path in zip(reports, paths_of(reports), strict=True):
-        if own.report is not None and own.report.audience is Audience.GRADER:
+    """Yield a hidden test with the full text for each grader's report."""
+    for outcome, path in zip(reports, paths_of(reports), strict=True):
+        if outcome.report is not None and outcome.report.audience is Audience.GRADER:
             yield {
                 "name": f"for instructors: {path}",
-                "status": "passed" if own.report.verdict == "correct" else "failed",
+                "status": "passed" if outcome.report.verdict == "correct" else "failed",
                 "score": 0.0,
                 "max_score": 0.0,
-                "output": clipped(text.of_report(own.report), _LONGEST),
+                "output": clipped(report_text(outcome.report), _LONGEST),
                 "visibility": "hidden",
             }

@@ -1,13 +1,13 @@
-"""A page of its own: see `verifier.report_page`, which is loaded when the first is written."""
+"""Export a self-contained HTML page. `verifier.exporters.page` is loaded at the first call."""
 
 from collections.abc import Sequence
 
 from verifier.exporters.exporter import ExportChoices
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one page of all submissions, with figures where their whole arrays were kept."""
-    from verifier.report_page import render as page
+    """Return one page of all submissions, with figures for reports with whole arrays."""
+    from verifier.exporters.page import render as page
 
     return page(reports, choices)

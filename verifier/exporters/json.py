@@ -1,16 +1,16 @@
-"""Reports as JSON, one a line: `gradjury.report/1`, with the `source` where it came from a file."""
+"""Export reports of the schema `gradjury.report/1` as JSON, one per line, with the `source` of a file."""
 
 from collections.abc import Sequence
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
 from verifier.exporters.exporter import ExportChoices
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give each report's document on a line of its own; what could not be judged has none."""
+    """Return each report's document on one line; submissions without report are left out."""
     return "\n".join(
-        write(({"source": own.source} if own.source else {}) | own.report.to_dict())
-        for own in reports
-        if own.report is not None
+        write(({"source": outcome.source} if outcome.source else {}) | outcome.report.to_dict())
+        for outcome in reports
+        if outcome.report is not None
     )

@@ -1,58 +1,61 @@
-"""JUnit XML: a suite a submission, a case a parameter.
+"""Export JUnit XML: a suite per submission, a case per parameter.
 
-`jenkins` keeps to the strict schema of Jenkins' xUnit plugin (junit-10.xsd); `gitlab` adds `file` to each
-case, which GitLab links to and Jenkins refuses. What cannot be told is an error: a skipped test would pass.
+The dialect `jenkins` follows the strict schema of Jenkins' xUnit plugin (junit-10.xsd). The dialect `gitlab`
+adds `file` to each case, which GitLab links to and Jenkins refuses. An undecided parameter is an error, since
+a skipped test would count as passed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from verifier.exporters import sentences
+from verifier.exporters.common import Finding, of_each
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import Finding, of_each
-from verifier.exporters.harmless import shortened
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report import wording
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
+from verifier.report.wording import shortened
 
 DIALECTS = ("jenkins", "gitlab")
 _FAILURES = (Verdict.INCORRECT, Verdict.MISSING)
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one document of all submissions. Raises: ValueError for an unknown dialect."""
+    """Return one document of all submissions. Raises: ValueError for an unknown dialect."""
     if choices.junit_dialect not in DIALECTS:
         raise ValueError(f"expected a dialect among {', '.join(DIALECTS)}, got {choices.junit_dialect!r}")
-    found = of_each(reports)
-    seconds = sum(own.report.seconds for own in reports if own.report)
-    root = Element("testsuites", {"name": "gradjury", **_counts(f for own in found for f in own)})
+    findings = of_each(reports)
+    seconds = sum(outcome.report.seconds for outcome in reports if outcome.report)
+    root = Element(
+        "testsuites", {"name": "gradjury", **_counts(finding for rows in findings for finding in rows)}
+    )
     root.set("time", f"{seconds:.3f}")
-    for sourced, own in zip(reports, found, strict=True):
-        suite = SubElement(root, "testsuite", {"name": own[0].path, **_counts(own), "skipped": "0"})
-        suite.set("time", f"{sourced.report.seconds if sourced.report else 0.0:.3f}")
+    for outcome, rows in zip(reports, findings, strict=True):
+        suite = SubElement(root, "testsuite", {"name": rows[0].path, **_counts(rows), "skipped": "0"})
+        suite.set("time", f"{outcome.report.seconds if outcome.report else 0.0:.3f}")
         properties = SubElement(suite, "properties")
-        for name, value in _properties(sourced):
+        for name, value in _properties(outcome):
             SubElement(properties, "property", {"name": name, "value": shortened(value)})
-        for finding in own:
+        for finding in rows:
             _add_case(suite, finding, choices.junit_dialect)
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, "unicode")
 
 
-def _counts(found: Iterable[Finding]) -> dict[str, str]:
-    verdicts = [finding.verdict for finding in found]
+def _counts(findings: Iterable[Finding]) -> dict[str, str]:
+    verdicts = [finding.verdict for finding in findings]
     failures = sum(verdict in _FAILURES for verdict in verdicts)
     errors = len(verdicts) - failures - verdicts.count(Verdict.CORRECT)
     return {"tests": str(len(verdicts)), "failures": str(failures), "errors": str(errors)}
 
 
-def _properties(sourced: Sourced) -> Iterator[tuple[str, str]]:
-    yield "status", sentences.status(sourced.status)
-    if (report := sourced.report) is None:
+def _properties(outcome: Sourced) -> Iterator[tuple[str, str]]:
+    yield "status", wording.status(outcome.status)
+    if (report := outcome.report) is None:
         return
     yield "precision", report.precision
     yield from (report.convention or {}).items()
     if report.loss.graded_under:
-        yield "loss", sentences.graded_under(report)
+        yield "loss", wording.graded_under(report)
 
 
 def _add_case(suite: Element, finding: Finding, dialect: str) -> None:
@@ -64,5 +67,5 @@ def _add_case(suite: Element, finding: Finding, dialect: str) -> None:
     if finding.verdict is Verdict.CORRECT:
         return
     kind = "failure" if finding.verdict in _FAILURES else "error"
-    told = SubElement(case, kind, {"type": finding.rule, "message": finding.message})
-    told.text = "\n".join(filter(None, (finding.message, finding.detail)))
+    element = SubElement(case, kind, {"type": finding.rule, "message": finding.message})
+    element.text = "\n".join(filter(None, (finding.message, finding.detail)))

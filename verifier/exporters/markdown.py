@@ -1,4 +1,4 @@
-"""A report as GitHub-flavoured Markdown, for pull requests and step summaries.
+"""Export reports as GitHub-flavoured Markdown, for pull requests and step summaries.
 
 ## hw3-q2: incorrect
 | parameter | shape | verdict | wrong | max error | relative |
@@ -7,14 +7,15 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from verifier.caution import Caution
-from verifier.documents.report_document import summary_of
-from verifier.exporters import diagnosis, graph, sentences
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.harmless import one_line, shortened
-from verifier.report import Audience, ParameterReport, Report
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.problem.errors import Caution
+from verifier.report import wording
+from verifier.report.document import summary_of
+from verifier.report.model import Audience, ParameterReport
+from verifier.report.outcome import Sourced
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
+from verifier.report.wording import one_line, shortened
 
 _ENTRIES_SHOWN = 3
 _COLUMNS = ("parameter", "shape", "verdict", "wrong", "max error", "relative")
@@ -23,58 +24,60 @@ _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give the reports' Markdown, without a final newline; what the submitter wrote is escaped."""
-    parts = [] if len(reports) == 1 else [f"{sentences.totals([own.status for own in reports])}."]
-    parts += ["\n".join(_lines(own.report) if own.report else _complaints(own)) for own in reports]
+    """Return the Markdown without a final newline. Text of submitters is escaped."""
+    parts = [] if len(reports) == 1 else [f"{wording.totals([outcome.status for outcome in reports])}."]
+    parts += [
+        "\n".join(_lines(outcome.report) if outcome.report else _complaints(outcome)) for outcome in reports
+    ]
     return "\n\n".join(parts)
 
 
 def escaped(text: str) -> str:
-    """Give one line of text in which nothing is Markdown or HTML."""
+    """Return one line of text with Markdown and HTML escaped."""
     return one_line(" ".join(text.split())).translate(_SPECIAL)
 
 
-def _complaints(own: Sourced) -> Iterator[str]:
-    yield f"## {escaped(own.path)}: {sentences.status(own.status)}"
+def _complaints(outcome: Sourced) -> Iterator[str]:
+    yield f"## {escaped(outcome.path)}: {wording.status(outcome.status)}"
     yield ""
-    yield from (f"- {escaped(complaint)}" for complaint in own.complaints)
+    yield from (f"- {escaped(complaint)}" for complaint in outcome.complaints)
 
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"## {escaped(report.name or 'submission')}: {report.verdict}"
     yield ""
     if report.audience is Audience.STUDENT:
-        yield f"{sentences.counts(report)}."
+        yield f"{wording.counts(report)}."
     else:
         yield from _for_graders(report)
-    if wrong := [f"- {line.translate(_SPECIAL)}" for line in graph.first_wrong(report)]:
+    if wrong := [f"- {line.translate(_SPECIAL)}" for line in wording.first_wrong(report)]:
         yield from ("", *wrong) if report.audience is Audience.STUDENT else wrong
     for row in report.diagnosis:
         yield ""
-        yield f"### {diagnosis.heading(row).translate(_SPECIAL)}"
+        yield f"### {wording.heading(row).translate(_SPECIAL)}"
         yield ""
-        yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in diagnosis.sentences(row))
+        yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in wording.sentences(row))
     yield ""
-    shown = _COLUMNS if report.audience is Audience.GRADER else _COLUMNS[:3]
-    yield f"| {' | '.join((sentences.unit(report), *shown[1:]))} |"
-    yield "|" + "---|" * len(shown)
+    columns = _COLUMNS if report.audience is Audience.GRADER else _COLUMNS[:3]
+    yield f"| {' | '.join((wording.unit(report), *columns[1:]))} |"
+    yield "|" + "---|" * len(columns)
     for parameter in report.parameters.values():
-        yield "| " + " | ".join(_row(parameter)[: len(shown)]) + " |"
+        yield "| " + " | ".join(_row(parameter)[: len(columns)]) + " |"
     for parameter in report.parameters.values():
         if parameter.worst and parameter.verdict is not Verdict.CORRECT:
             yield ""
             yield f"Worst of {_code(parameter.name)}:"
             yield ""
             for entry in parameter.worst[:_ENTRIES_SHOWN]:
-                yield f"- {list(entry.index)}: {sentences.entry(entry)}: {entry.verdict}"
+                yield f"- {list(entry.index)}: {wording.entry(entry)}: {entry.verdict}"
     if report.warnings:
         yield ""
-        yield from (f"> - {caution.code}{_place(caution)}: {_told(caution)}" for caution in report.warnings)
+        yield from (f"> - {caution.code}{_place(caution)}: {_detail(caution)}" for caution in report.warnings)
     if report.evidence:
         yield ""
         yield "Oracles:"
         yield ""
-        yield from (f"- {sentence}" for sentence in sentences.oracles(report))
+        yield from (f"- {sentence}" for sentence in wording.oracles(report))
 
 
 def _for_graders(report: Report) -> Iterator[str]:
@@ -83,14 +86,16 @@ def _for_graders(report: Report) -> Iterator[str]:
     if report.loss.verdict is not None:
         yield f"The reported loss is {report.loss.verdict}."
     yield ""
-    yield f"- {sentences.loss(report)}"
+    yield f"- {wording.loss(report)}"
     yield f"- {_graded_under(report)}"
-    yield f"- {sentences.tolerance(report)}"
+    yield f"- {wording.tolerance(report)}"
 
 
 def _graded_under(report: Report) -> str:
-    told = sentences.graded_under(report)
-    return told if report.graph is None else told.translate(_SPECIAL)  # the output's name is the submitter's
+    line = wording.graded_under(report)
+    return (
+        line if report.graph is None else line.translate(_SPECIAL)
+    )  # submitters choose the name of the output
 
 
 def _place(caution: Caution) -> str:
@@ -98,7 +103,7 @@ def _place(caution: Caution) -> str:
     return "" if caution.layer is None else f" (layer {caution.layer}{units})"
 
 
-def _told(caution: Caution) -> str:
+def _detail(caution: Caution) -> str:
     return one_line(caution.detail).translate(_SPECIAL)
 
 
@@ -112,6 +117,6 @@ def _row(parameter: ParameterReport) -> list[str]:
         str(parameter.shape),
         str(parameter.verdict),
         "" if parameter.verdict is Verdict.MISSING else str(parameter.incorrect),
-        sentences.measure(parameter.max_abs_error),
-        sentences.measure(parameter.max_rel_error),
+        wording.measure(parameter.max_abs_error),
+        wording.measure(parameter.max_rel_error),
     ]

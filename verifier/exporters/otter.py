@@ -1,25 +1,25 @@
-"""Gradescope's results.json as Otter-Grader 7 writes it: the public summary first, then what earns points.
+"""Export results.json for Gradescope in the form of Otter-Grader 7: a public summary, then scored tests.
 
-Where Otter has a test a file, here each parameter is one. A grader's report adds tests hidden from students,
-as `gradescope` does.
+Each parameter is a test, as each test file is in Otter. A grader's report adds tests that are hidden from
+students, as in `gradescope`.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from verifier.documents.json_text import write
+from verifier.documents.json import write
+from verifier.exporters.common import graded, remarks
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.graded import graded, remarks
 from verifier.exporters.gradescope import hidden
-from verifier.points import earned, rounded
-from verifier.sourced import Sourced
+from verifier.report.outcome import Sourced
+from verifier.report.points import earned, rounded
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one document of all submissions; what broke in here is told as Otter tells it."""
+    """Return one document of all submissions; internal errors have the same test as in Otter."""
     rows = graded(reports, choices)
     tests: list[dict[str, Any]] = []
-    if any(own.broken for own in reports):
+    if any(outcome.broken for outcome in reports):
         tests.append(
             {
                 "name": "Autograder Failed",

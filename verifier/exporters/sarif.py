@@ -1,6 +1,6 @@
-"""SARIF 2.1.0 for code scanning: a rule a bug, a result a parameter that is not correct.
+"""Export SARIF 2.1.0 for code scanning: a rule per bug, a result per parameter that is not correct.
 
-At most as many results as GitHub shows, the worst; a notification says how many were left out.
+GitHub shows at most 5000 results, so the worst are kept, and a notification has the number of the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,12 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from verifier.documents.json_text import write
+from verifier.diagnosis.local_rules import hint_without_place
+from verifier.documents.json import write
+from verifier.exporters.common import BROKEN, MALFORMED, Finding, of_each, rule_of, worst_first
 from verifier.exporters.exporter import ExportChoices
-from verifier.exporters.finding import BROKEN, MALFORMED, Finding, of_each, rule_of, worst_first
-from verifier.graphs.diagnosis.words import hint_without_place
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _MOST = 5000
@@ -27,20 +27,20 @@ _RULES: Mapping[str, str] = {
 
 
 def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
-    """Give one run of all submissions."""
-    found = worst_first(finding for own in of_each(reports) for finding in own)
-    shown = found[:_MOST]
+    """Return one run of all submissions."""
+    findings = worst_first(finding for rows in of_each(reports) for finding in rows)
+    shown = findings[:_MOST]
     rules = sorted({finding.rule for finding in shown})
-    of_layers = {finding.rule for finding in shown if not finding.of_graph}
-    described = [_rule(name) if name in of_layers else _rule_of_graphs(name) for name in rules]
-    driver = {"name": "GradJury", "version": version("gradjury"), "rules": described}
+    layer_rules = {finding.rule for finding in shown if not finding.of_graph}
+    rule_documents = [_rule(name) if name in layer_rules else _graph_rule(name) for name in rules]
+    driver = {"name": "GradJury", "version": version("gradjury"), "rules": rule_documents}
     run: dict[str, Any] = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "results": [_result(finding, rules.index(finding.rule)) for finding in shown],
     }
-    if len(found) > _MOST:
-        text = f"{len(found) - _MOST} more parameters are not correct; the worst {_MOST} are listed"
+    if len(findings) > _MOST:
+        text = f"{len(findings) - _MOST} more parameters are not correct; the worst {_MOST} are listed"
         note = {"level": "warning", "message": {"text": text}}
         run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": [note]}]
     return write({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
@@ -48,7 +48,7 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 def _rule(name: str) -> dict[str, Any]:
     rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
-    from verifier.diagnosis.bugs import BUGS
+    from verifier.diagnosis.catalogue import BUGS
 
     if name in BUGS:
         words = BUGS[name].words
@@ -58,14 +58,14 @@ def _rule(name: str) -> dict[str, Any]:
     return rule
 
 
-def _rule_of_graphs(name: str) -> dict[str, Any]:
+def _graph_rule(name: str) -> dict[str, Any]:
     rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
-    from verifier.graphs.diagnosis.rules import LOCAL_RULES
+    from verifier.diagnosis.local_rules import LOCAL_RULES
 
-    for own in LOCAL_RULES:
-        if own.id == name:
-            rule["shortDescription"] = {"text": own.title}
-            rule["fullDescription"] = {"text": f"right: {own.right}; used: {own.wrong}"}
+    for local_rule in LOCAL_RULES:
+        if local_rule.id == name:
+            rule["shortDescription"] = {"text": local_rule.title}
+            rule["fullDescription"] = {"text": f"right: {local_rule.right}; used: {local_rule.wrong}"}
             rule["help"] = {"text": hint_without_place(name)}
     return rule
 

@@ -1,7 +1,7 @@
-"""Independent ways to the right answer. ORACLES has one row each; none imports another.
+"""Independent methods of computing the correct gradient, one row each in ORACLES; none imports another.
 
-Every oracle is a function of a problem and of what honest float64 arithmetic loses on it. To add one, write
-its file and name it in ORACLES. The first that knows an entry gives its reference value.
+Every oracle is a function of a problem and of its float64 rounding errors. To add one, write its file and add
+a row to ORACLES. The first oracle that knows an entry gives its reference value.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,22 +9,25 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from reference_impl.problem import Problem
-from verifier.estimate import Answer
+from verifier.engine.estimate import Answer
+from verifier.engine.rounding_allowance import Rounding
 from verifier.oracles import (
-    autograd,
-    backpropagation,
     complex_step,
-    computation_graph,
     finite_differences,
     finite_differences_per_weight,
     high_precision,
+    interval_backpropagation,
+    reference_graph,
+    torch_autograd,
 )
-from verifier.rounding import Rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Oracle:
-    """One way to the answer. needs: packages beyond numpy. by_default: whether it is asked unbidden."""
+    """One method of computing the gradient.
+
+    needs: packages beyond numpy. by_default: used unless the caller selects oracles.
+    """
 
     name: str
     gradient: Callable[[Problem, Rounding], Answer]
@@ -35,8 +38,8 @@ class Oracle:
 
 ORACLES: Mapping[str, Oracle] = MappingProxyType(
     {
-        row.name: row
-        for row in (
+        oracle.name: oracle
+        for oracle in (
             Oracle(
                 "high_precision",
                 high_precision.gradient,
@@ -46,12 +49,12 @@ ORACLES: Mapping[str, Oracle] = MappingProxyType(
             ),
             Oracle(
                 "backpropagation",
-                backpropagation.gradient,
+                interval_backpropagation.gradient,
                 "the δ recursion, enclosed in midpoint-radius arithmetic",
             ),
             Oracle(
                 "computation_graph",
-                computation_graph.gradient,
+                reference_graph.gradient,
                 "reverse mode over a graph of primitive operations; asked by name",
                 by_default=False,
             ),
@@ -74,7 +77,7 @@ ORACLES: Mapping[str, Oracle] = MappingProxyType(
             ),
             Oracle(
                 "autograd",
-                autograd.gradient,
+                torch_autograd.gradient,
                 "PyTorch's autograd over PyTorch's own layers and losses",
                 needs=("torch",),
             ),

@@ -1,45 +1,46 @@
-"""The complex step at the nodes: δ_j = Im ℓ(a_j + ih) / h, with nothing subtracted and so nothing lost.
+"""The complex step at the units: δ_j = Im ℓ(a_j + ih) / h, without subtraction and so without cancellation.
 
-The network is evaluated from its textbook formulas over complex numbers; neither the derivatives nor the
-stable real forms of the reference are used. Source: Squire & Trapp, SIAM Review 40 (1998), 110-112.
+The network is evaluated from its textbook formulas over complex numbers, without the derivatives and the
+stable real forms of the reference. Source: Squire & Trapp, SIAM Review 40 (1998), 110-112.
 """
 
 import numpy as np
 
+from reference_impl.losses import Penalty
 from reference_impl.problem import Problem
-from reference_impl.risk import Penalty
-from verifier.complex_slopes import STEP, linearise, responses
-from verifier.estimate import Answer, Estimate, Uncertainty
-from verifier.gradient_of_nodes import gradient_of_nodes
-from verifier.rounding import Rounding
+from verifier.engine.complex_slopes import STEP, linearise, responses
+from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.lazy_products import gradient_of_nodes
+from verifier.engine.rounding_allowance import Rounding
+from verifier.report.model import Uncertainty
 
-_TRUNCATED = 2.0**-180  # h² ℓ‴ / 6, where ℓ′ itself is 0
+_TRUNCATION = 2.0**-180  # truncation error h² ℓ‴ / 6, for a derivative of 0
 
 
-def gradient(problem: Problem, honest: Rounding) -> Answer:
-    """Differentiate every example's loss along every unit, and the penalties along every weight.
+def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
+    """Return the gradient, from derivatives of each example's loss along each unit and of the penalties.
 
-    Error: an estimate, the rounding of honest float64 arithmetic on this problem (see `rounding.py`). Left
-    out (infinite error) are entries that reach a unit exactly at a kink, where one step sees one side only.
+    Error: an estimate, the rounding error of correct float64 arithmetic on this problem (see `rounding.py`).
+    Entries that reach a unit exactly at a kink, where one step covers one side only, have an infinite error.
     """
     deltas: list[Estimate] = []
     scale = problem.risk.output_scale(problem.batch.targets.shape[-1])
     with np.errstate(all="ignore"):
-        found = linearise(problem)
-        for layer, own in enumerate(problem.parameters):
-            shape = (problem.batch.size, own.weight.shape[1])
+        linearised = linearise(problem)
+        for layer, parameters in enumerate(problem.parameters):
+            shape = (problem.batch.size, parameters.weight.shape[1])
             value, error = np.empty(shape), np.empty(shape)
-            for units, slope, smooth in responses(problem, found, layer):
+            for units, slope, smooth in responses(problem, linearised, layer):
                 value[:, units] = slope * scale
-                lost = (np.abs(slope) * 2.0**-90 + _TRUNCATED) * abs(scale)
-                error[:, units] = np.where(smooth, lost, np.inf)
+                rounding_error = (np.abs(slope) * 2.0**-90 + _TRUNCATION) * abs(scale)
+                error[:, units] = np.where(smooth, rounding_error, np.inf)
             deltas.append(Estimate(value, error))
         penalties = [_penalty(problem, penalty) for penalty in problem.risk.penalties]
-        of_nodes = gradient_of_nodes(problem, found.z, deltas, penalties)
+        estimates = gradient_of_nodes(problem, linearised.z, deltas, penalties)
     return Answer(
         {
-            name: Estimate(estimate.value, estimate.error + honest.allowance[name])
-            for name, estimate in of_nodes.items()
+            name: Estimate(estimate.value, estimate.error + float64_rounding.allowance[name])
+            for name, estimate in estimates.items()
         },
         Uncertainty.ESTIMATE,
     )
@@ -47,16 +48,16 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
 
 def _penalty(problem: Problem, penalty: Penalty) -> dict[str, Estimate]:
     coefficient = penalty.coefficient(problem.batch.size)
-    found: dict[str, Estimate] = {}
+    estimates: dict[str, Estimate] = {}
     for index, layer in enumerate(problem.parameters):
         kinds = {"weight": layer.weight} | ({"bias": layer.bias} if penalty.biases else {})
         for kind, w in kinds.items():
             if w is None:
                 continue
-            moved = w + 1j * STEP
+            perturbed = w + 1j * STEP
             if penalty.norm == "l2":
-                slope, error = (moved * moved).imag / STEP, np.zeros(w.shape)
-            else:  # |w| = w or −w on either side of its kink
+                slope, error = (perturbed * perturbed).imag / STEP, np.zeros(w.shape)
+            else:  # |w| is w or −w on either side of its kink
                 slope, error = np.sign(w), np.where(w == 0, np.inf, 0.0)
-            found[f"layers.{index}.{kind}"] = Estimate(coefficient * slope, error)
-    return found
+            estimates[f"layers.{index}.{kind}"] = Estimate(coefficient * slope, error)
+    return estimates

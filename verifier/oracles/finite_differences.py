@@ -1,46 +1,54 @@
-"""Central finite differences at the nodes: what everybody checks gradients by, with its error beside it.
+"""Central finite differences at the units, with error estimates.
 
-δ_j = (ℓ(a_j + h) − ℓ(a_j − h)) / 2h for each unit and example, h near the cube root of the machine epsilon,
-where truncation and rounding balance (Press et al., Numerical Recipes, 3rd ed., section 5.7).
+δ_j = (ℓ(a_j + h) − ℓ(a_j − h)) / 2h for each unit and example, with h near the cube root of the machine
+epsilon, where truncation and rounding errors balance (Press et al., Numerical Recipes, 3rd ed., section 5.7).
 """
 
 import numpy as np
 
 from reference_impl.problem import Problem
-from verifier.differences import RELATIVE_STEP, SIDES, penalty_differences, slopes
-from verifier.estimate import Answer, Estimate, Uncertainty
-from verifier.gradient_of_nodes import gradient_of_nodes
-from verifier.node_perturbation import moves_of, responses
-from verifier.rounding import Rounding
-from verifier.sampled_units import sampled_units, told
+from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.lazy_products import gradient_of_nodes
+from verifier.engine.perturbation import (
+    RELATIVE_STEP,
+    SIDES,
+    moves_of,
+    penalty_differences,
+    responses,
+    sampled_units,
+    slopes,
+    told,
+)
+from verifier.engine.rounding_allowance import Rounding
+from verifier.report.model import Uncertainty
 
 _SIDES = np.array(SIDES)[:, None, None]
 
 
-def gradient(problem: Problem, honest: Rounding) -> Answer:
-    """Differentiate every example's loss along every unit, and the penalties along every weight.
+def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
+    """Return the gradient, from derivatives of each example's loss along each unit and of the penalties.
 
-    Error: an estimate of truncation and of both losses' rounding (see `differences.py`). An entry is left out
-    (infinite error) where a unit's sign differs between the sides, since a kink may lie between them, and
-    beyond a budget at units that were not drawn (see `sampled_units.py`).
+    Error: an estimate of truncation and of the rounding of both losses (see `differences.py`). It is infinite
+    where a kink may lie between the two sides, and, beyond a budget, at units that were not sampled (see
+    `sampled_units.py`).
     """
-    trace = honest.trace
-    middle, noise = honest.losses[:, None], honest.example_losses[:, None]
+    trace = float64_rounding.trace
+    middle, noise = float64_rounding.losses[:, None], float64_rounding.example_losses[:, None]
     samples = sampled_units(problem, len(SIDES))
     deltas: list[Estimate] = []
-    with np.errstate(all="ignore"):  # overflowing sides end in an infinite error
+    with np.errstate(all="ignore"):  # overflow ends in an infinite error
         for layer, a in enumerate(trace.a):
             h = RELATIVE_STEP * np.maximum(np.abs(a), 1.0)
-            steps = (a + _SIDES * h) - a  # what is really added
+            steps = (a + _SIDES * h) - a  # the steps that are added after rounding
             value, error = np.zeros_like(a), np.full_like(a, np.inf)
-            looked_at = samples[layer].units
-            moves, count = moves_of(steps, looked_at), len(looked_at)
-            for found in responses(problem, trace, layer, count, len(SIDES), moves):
-                units = looked_at[found.moves]
-                losses, own = found.losses.swapaxes(1, 2), steps[:, :, units]
-                value[:, units], lost = slopes(losses, middle, own, noise)
-                error[:, units] = np.where(found.smooth.T, lost, np.inf)
+            sampled = samples[layer].units
+            moves, count = moves_of(steps, sampled), len(sampled)
+            for chunk in responses(problem, trace, layer, count, len(SIDES), moves):
+                units = sampled[chunk.moves]
+                losses, unit_steps = chunk.losses.swapaxes(1, 2), steps[:, :, units]
+                value[:, units], difference_error = slopes(losses, middle, unit_steps, noise)
+                error[:, units] = np.where(chunk.smooth.T, difference_error, np.inf)
             deltas.append(Estimate(value, error))
         penalties = [penalty_differences(problem, penalty) for penalty in problem.risk.penalties]
-    found_gradient = gradient_of_nodes(problem, trace.z, deltas, penalties)
-    return Answer(found_gradient, Uncertainty.ESTIMATE, told(samples))
+    estimates = gradient_of_nodes(problem, trace.z, deltas, penalties)
+    return Answer(estimates, Uncertainty.ESTIMATE, told(samples))

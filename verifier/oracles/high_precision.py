@@ -1,7 +1,7 @@
-"""Ball arithmetic of 77 digits and more (FLINT's arb): settles what the other oracles dispute.
+"""Ball arithmetic with at least 77 digits (FLINT's arb), which resolves contradictions between oracles.
 
-Derivatives of activations and losses are taken by truncated power series through the textbook formulas, so
-neither the reference's derivatives nor its stable forms are used; sums and products are FLINT's own.
+Derivatives of activations and losses are taken by truncated power series through the textbook formulas,
+without the reference's derivatives and stable forms. Sums and products are FLINT's.
 """
 
 from contextlib import suppress
@@ -12,20 +12,22 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem, terms_of_last_layer
-from verifier.estimate import Answer, Estimate, Uncertainty
-from verifier.power_series import PRECISION_IS_GLOBAL, PowerSeries
-from verifier.rounding import Rounding
+from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.formulas import PRECISION_IS_GLOBAL, PowerSeries
+from verifier.engine.functions.formulas import function_formula, loss_formula
+from verifier.engine.rounding_allowance import Rounding
+from verifier.report.model import Uncertainty
 
 BITS = 256  # 77 digits
 MOST_BITS = 4096
 
 
-def gradient(problem: Problem, honest: Rounding) -> Answer:
-    """Run the δ recursion in balls, with more bits until every entry is known to float64's last digit.
+def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
+    """Return the gradient by the δ recursion in balls, with more bits until every entry is exact to float64.
 
-    Error: a bound. Left out (infinite error) are the layers up to one with a unit exactly at a kink, weights
-    exactly at the kink of an l1 penalty, and what no number of bits makes sharp (an overflow, or a sign that
-    hangs on e^−1e20).
+    Error: a bound. It is infinite in the layers up to one with a unit exactly at a kink, at weights exactly
+    at the kink of an l1 penalty, and where no number of bits is enough (an overflow, or a sign that depends
+    on e^−1e20).
     """
     try:
         import flint
@@ -34,22 +36,23 @@ def gradient(problem: Problem, honest: Rounding) -> Answer:
     bits = BITS
     with PRECISION_IS_GLOBAL:
         while True:
-            found = {}
+            estimates = {}
             with flint.ctx.workprec(bits), suppress(ValueError, ZeroDivisionError):
-                found = _Recursion(flint, problem).gradient()  # a ball over 0 cannot divide: more bits
-            sharp = {name: _sharp(estimate) for name, estimate in found.items()}
-            if (found and all(map(np.all, sharp.values()))) or bits >= MOST_BITS:
+                # dividing by a ball around 0 raises: use more bits
+                estimates = _Recursion(flint, problem).gradient()
+            sharp = {name: _is_sharp(estimate) for name, estimate in estimates.items()}
+            if (estimates and all(map(np.all, sharp.values()))) or bits >= MOST_BITS:
                 break
             bits *= 4
-    told = {
+    known = {
         name: Estimate(estimate.value, np.where(sharp[name], estimate.error, np.inf))
-        for name, estimate in found.items()
+        for name, estimate in estimates.items()
     }
-    return Answer(told, Uncertainty.BOUND, "" if told else f"{MOST_BITS} bits do not tell a divisor from 0")
+    return Answer(known, Uncertainty.BOUND, "" if known else f"{MOST_BITS} bits do not tell a divisor from 0")
 
 
-def _sharp(estimate: Estimate) -> Array:
-    """Say which entries are known to the last digit of a float64."""
+def _is_sharp(estimate: Estimate) -> Array:
+    """True for entries that are known to the last digit of a float64."""
     return np.asarray(estimate.error <= 2.0**-50 * np.abs(estimate.value) + 1e-320)
 
 
@@ -62,15 +65,18 @@ class _Recursion:
         self._arb = np.frompyfunc(flint.arb, 1, 1)
 
     def gradient(self) -> dict[str, Estimate]:
+        """Run forward, then backward, and return the gradient by parameter."""
         problem, batch = self._problem, self._problem.batch
         z = [self._arb(batch.inputs)]
         a: list[Array] = []
         slopes: list[Array | None] = []
-        for index, (layer, own) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
-            preactivation = self._matmul(z[-1], self._arb(own.weight))
-            if own.bias is not None:
-                preactivation = preactivation + self._arb(own.bias)
-            series = layer.activation.formula(self._field, self._series(preactivation, seed=None))
+        for index, (layer, parameters) in enumerate(
+            zip(problem.network.layers, problem.parameters, strict=True)
+        ):
+            preactivation = self._matmul(z[-1], self._arb(parameters.weight))
+            if parameters.bias is not None:
+                preactivation = preactivation + self._arb(parameters.bias)
+            series = function_formula(layer.activation, self._field, self._series(preactivation, seed=None))
             activation = self._coefficient(series, 0)
             elementwise = layer.activation.derivative is not None
             slopes.append(self._coefficient(series, 1) if elementwise else None)
@@ -79,67 +85,73 @@ class _Recursion:
             a.append(preactivation)
             z.append(activation)
 
-        found: dict[str, Estimate] = {}
-        unknown = False
+        estimates: dict[str, Estimate] = {}
+        at_kink = False
         delta = np.empty(0)
         for index in reversed(range(len(problem.parameters))):
             if index == len(problem.parameters) - 1:
                 delta = self._output_delta(a, z, slopes)
             else:
                 upstream = self._matmul(delta, self._arb(problem.parameters[index + 1].weight).T)
-                delta = self._through(index, a, slopes, upstream)
-            unknown = unknown or self._at_kink(index, a[index])
-            own = problem.parameters[index]
-            weight = self._matmul(z[index].T, delta) + self._penalties(own.weight, of_bias=False)
-            found[f"layers.{index}.weight"] = self._estimate(weight, own.weight, unknown, of_bias=False)
-            if own.bias is not None:
-                bias = delta.sum(axis=0) + self._penalties(own.bias, of_bias=True)
-                found[f"layers.{index}.bias"] = self._estimate(bias, own.bias, unknown, of_bias=True)
-        return {name: found[name] for name, _ in named(problem.parameters)}
+                delta = self._delta_of(index, a, slopes, upstream)
+            at_kink = at_kink or self._at_kink(index, a[index])
+            parameters = problem.parameters[index]
+            weight = self._matmul(z[index].T, delta) + self._penalties(parameters.weight, of_bias=False)
+            estimates[f"layers.{index}.weight"] = self._estimate(
+                weight, parameters.weight, at_kink, of_bias=False
+            )
+            if parameters.bias is not None:
+                bias = delta.sum(axis=0) + self._penalties(parameters.bias, of_bias=True)
+                estimates[f"layers.{index}.bias"] = self._estimate(
+                    bias, parameters.bias, at_kink, of_bias=True
+                )
+        return {name: estimates[name] for name, _ in named(problem.parameters)}
 
     def _series(self, values: Array, seed: int | None) -> Array:
-        """Give a + ε everywhere (seed None), or in one column alone."""
+        """Return a + ε in every column (seed None), or only in column `seed`."""
         columns = range(values.shape[-1])
-        moving = [1 if seed in (None, column) else 0 for column in columns]
+        coefficients = [1 if seed in (None, column) else 0 for column in columns]
         make = np.frompyfunc(lambda x, d: self._flint.arb_series([x, d], prec=2), 2, 1)
-        return np.asarray(make(values, np.array(moving, dtype=object)))
+        return np.asarray(make(values, np.array(coefficients, dtype=object)))
 
     def _coefficient(self, series: Array, degree: int) -> Array:
         return np.asarray(np.frompyfunc(lambda s: s[degree], 1, 1)(series))
 
     def _matmul(self, x: Array, y: Array) -> Array:
         product = self._flint.arb_mat(x.tolist()) * self._flint.arb_mat(y.tolist())
-        found = np.empty((x.shape[0], y.shape[1]), dtype=object)
-        found[:] = product.tolist()
-        return found
+        matrix = np.empty((x.shape[0], y.shape[1]), dtype=object)
+        matrix[:] = product.tolist()
+        return matrix
 
     def _output_delta(self, a: list[Array], z: list[Array], slopes: list[Array | None]) -> Array:
         risk, batch = self._problem.risk, self._problem.batch
         terms, of_preactivation = terms_of_last_layer(self._problem)
-        at = a[-1] if of_preactivation else z[-1]
+        point = a[-1] if of_preactivation else z[-1]
         targets = batch.targets
         columns = []
         for column in range(targets.shape[-1]):
-            moved = terms.formula(self._field, self._series(at, seed=column), targets)
-            columns.append(self._coefficient(moved, 1).sum(axis=-1))
+            series = loss_formula(terms, self._field, self._series(point, seed=column), targets)
+            columns.append(self._coefficient(series, 1).sum(axis=-1))
         arb = self._flint.arb
         scale = arb(risk.factor) / (targets.shape[-1] if risk.outputs == "mean" else 1)
         scale = scale / (batch.size if risk.batch == "mean" else 1)
         upstream = np.stack(columns, axis=-1) * scale
-        return upstream if of_preactivation else self._through(len(a) - 1, a, slopes, upstream)
+        return upstream if of_preactivation else self._delta_of(len(a) - 1, a, slopes, upstream)
 
-    def _through(self, index: int, a: list[Array], slopes: list[Array | None], upstream: Array) -> Array:
+    def _delta_of(self, index: int, a: list[Array], slopes: list[Array | None], upstream: Array) -> Array:
         masks = self._problem.batch.masks
         if index in masks:
             upstream = upstream * self._arb(masks[index])
         slope = slopes[index]
         if slope is not None:
             return np.asarray(upstream * slope)
-        formula = self._problem.network.layers[index].activation.formula
+        activation = self._problem.network.layers[index].activation
         columns = []
         for column in range(a[index].shape[-1]):
-            moved = self._coefficient(formula(self._field, self._series(a[index], seed=column)), 1)
-            columns.append((moved * upstream).sum(axis=-1))
+            slopes_of_column = self._coefficient(
+                function_formula(activation, self._field, self._series(a[index], seed=column)), 1
+            )
+            columns.append((slopes_of_column * upstream).sum(axis=-1))
         return np.stack(columns, axis=-1)
 
     def _at_kink(self, index: int, a: Array) -> bool:
@@ -147,16 +159,16 @@ class _Recursion:
         return any(bool(x == kink.at) for kink in kinks for x in a.ravel())
 
     def _penalties(self, w: Array, *, of_bias: bool) -> Any:
-        found = self._arb(np.zeros(w.shape))
+        total = self._arb(np.zeros(w.shape))
         for penalty in self._problem.risk.penalties:
             if of_bias and not penalty.biases:
                 continue
             size = self._problem.batch.size if penalty.batch == "mean" else 1
             coefficient = self._flint.arb(penalty.strength) * self._flint.arb(penalty.factor) / size
-            found = found + coefficient * self._arb(2.0 * w if penalty.norm == "l2" else np.sign(w))
-        return found
+            total = total + coefficient * self._arb(2.0 * w if penalty.norm == "l2" else np.sign(w))
+        return total
 
-    def _estimate(self, exact: Array, w: Array, unknown: bool, *, of_bias: bool) -> Estimate:
+    def _estimate(self, exact: Array, w: Array, at_kink: bool, *, of_bias: bool) -> Estimate:
         value = np.frompyfunc(lambda x: float(x.mid()), 1, 1)(exact).astype(float)
         radius = np.frompyfunc(lambda x: float(x.rad().upper()), 1, 1)(exact).astype(float)
         with np.errstate(all="ignore"):
@@ -164,6 +176,6 @@ class _Recursion:
         for penalty in self._problem.risk.penalties:
             if penalty.norm == "l1" and (penalty.biases or not of_bias):
                 error = np.where(w == 0, np.inf, error)
-        if unknown:
+        if at_kink:
             error = np.full(value.shape, np.inf)
         return Estimate(value, np.where(np.isfinite(value) & np.isfinite(error), error, np.inf))

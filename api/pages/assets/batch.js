@@ -1,4 +1,4 @@
-// Follows a batch while it is judged; without this script the page is loaded again and again.
+// Update the progress of a batch. Without this script the page reloads itself.
 
 const batch = document.querySelector("#batch");
 const progress = document.querySelector("#progress");

@@ -1,5 +1,5 @@
-// Checks without leaving the page, so that what was chosen and typed stays; without this script the form is
-// sent as forms are.
+// Check without leaving the page, so that the chosen file and the text stay. Without this script the browser
+// sends the form.
 
 const form = document.querySelector("#check");
 const state = document.querySelector("#state");
@@ -35,7 +35,7 @@ function show(found) {
 }
 
 form?.addEventListener("submit", (event) => {
-  if (event.submitter?.name === "download") return; // a file to save: the browser's own affair
+  if (event.submitter?.name === "download") return; // the browser saves the file
   event.preventDefault();
   check();
 });
@@ -44,5 +44,5 @@ file?.addEventListener("change", () => {
   state.textContent = file.files.length ? `${file.files[0].name} is checked, not the text below.` : "";
 });
 text?.addEventListener("input", () => {
-  file.value = ""; // what was typed last is meant
+  file.value = ""; // the text was typed last, so it is the document
 });

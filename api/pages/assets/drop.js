@@ -1,4 +1,4 @@
-// Files may be dropped anywhere on a form that takes one; without this script, on its file field alone.
+// Accept a dropped file anywhere on a form with a file field. Without this script only the field accepts it.
 
 for (const area of document.querySelectorAll(".drop")) {
   const form = area.closest("form");
@@ -10,7 +10,7 @@ for (const area of document.querySelectorAll(".drop")) {
   form.addEventListener("dragleave", () => area.classList.remove("over"));
   form.addEventListener("drop", (event) => {
     area.classList.remove("over");
-    if (!event.dataTransfer.files.length) return; // text that is dragged into a field
+    if (!event.dataTransfer.files.length) return; // dragged text
     event.preventDefault();
     file.files = event.dataTransfer.files;
     file.dispatchEvent(new Event("change", { bubbles: true }));

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection that it was given."""
+"""Run the migrations on the connection that `open_repository` passes. Alembic executes this file."""
 
 from alembic import context
 

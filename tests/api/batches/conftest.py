@@ -10,13 +10,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.services.tokens import issue
 from api.settings import Settings
 from api.storage.records import Role
 from api.storage.repository import Repository
-from api.tokens import issue
 from tests.api.conftest import DATABASES
 from verifier.documents.files import write_document
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 NDJSON = {"content-type": "application/x-ndjson"}
 ZIP = {"content-type": "application/zip"}

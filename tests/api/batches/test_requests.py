@@ -8,12 +8,11 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from api.batches.archive import read_archive
-from api.batches.chunks import chunks_of
-from api.batches.lines import read_lines
-from api.problems import ProblemError
+from api.http.problems import ProblemError
+from api.http.upload import read_archive, read_lines
 from api.service import utc_now
 from api.storage.records import Batch, Role
+from api.storage.work_queue import chunks_of
 from tests.api.batches.conftest import (
     NDJSON,
     RIGHT,
@@ -243,7 +242,7 @@ def test_a_request_whose_process_died_after_storing_is_answered_with_its_batch(
     headers = bearer(client) | NDJSON | {"idempotency-key": "k3"}
     owned = len(client.get("/v1/batches", headers=headers).json())
     with monkeypatch.context() as patch:
-        patch.setattr("api.storage.replies.SqlReplies.keep", dies)
+        patch.setattr("api.storage.replies.SqlReplies.complete", dies)
         assert client.post("/v1/batches", content=WRONG, headers=headers).status_code == 500
     first, second = (client.post("/v1/batches", content=WRONG, headers=headers) for _ in range(2))
     assert first.status_code == 202

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from api.services.tokens import issue
 from api.storage.database import open_repository
 from api.storage.records import Role
-from api.tokens import issue
 from tests.api.batches.conftest import NDJSON, WRONG
 
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from api.batches.item_judging import judge_item
+from api.batches.judging import judge_item
 from api.service import Service, new_id
 from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState, StoredAssignment
 from tests.api.batches.conftest import gradients, problem_of_example
-from verifier.documents.assignment_reading import read_assignment
+from verifier.documents.assignment import read_assignment
 
 Send = Callable[..., tuple[Batch, StoredAssignment, BatchItem]]
 

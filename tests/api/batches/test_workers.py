@@ -16,17 +16,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import api.command_line  # noqa: F401 -- adds the service's commands to the verifier's
-from api.batches.chunk_judging import judge_chunk
-from api.batches.chunks import Chunk, chunks_of
-from api.batches.patience import Interrupted, patiently
-from api.batches.rounds import look_after
-from api.batches.work_queue import WorkQueue
-from api.batches.worker import Worker
+from api.batches.judging import judge_chunk
+from api.batches.retry import Interrupted, retry_while_unavailable
+from api.batches.worker import BatchWorker, maintain_queue
 from api.service import Service, new_id
 from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState
+from api.storage.work_queue import Chunk, WorkQueue, chunks_of
 from tests.api.batches.conftest import RIGHT, WRONG
-from verifier import cli
+from verifier.cli import main
 
 ORACLES = "backpropagation,finite_differences"
 
@@ -100,16 +98,16 @@ def test_a_worker_told_to_stop_finishes_its_work_and_the_next_goes_on(
 ) -> None:
     service.start()
     batch = stored(service, *[WRONG] * 40)
-    first = Worker(service)
+    first = BatchWorker(service)
     first.start()
     wait_until(lambda: service.repository.batches.progress(batch.id).finished >= 1)
     with pytest.raises(RuntimeError, match="one worker a process"):
-        Worker(service).start()
+        BatchWorker(service).start()
     first.stop()
     done = service.repository.batches.progress(batch.id)
     assert done.states[ItemState.PENDING] > 0
     assert done.states[ItemState.REFUSED] == 0
-    second = Worker(service)
+    second = BatchWorker(service)
     second.start()
     wait_until(lambda: not service.repository.batches.unfinished())
     second.stop()
@@ -154,14 +152,14 @@ def test_an_error_of_the_service_is_an_outcome_and_holds_up_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = stored(service, WRONG, RIGHT)
-    judge_now = service.pool.judge_now
+    judge_sync = service.pool.judge_sync
 
     def broken(task: object) -> object:
         if task.content == WRONG:  # type: ignore[attr-defined]
             raise ValueError("unforeseen 0.123")
-        return judge_now(task)  # type: ignore[arg-type]
+        return judge_sync(task)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service.pool, "judge_now", broken)
+    monkeypatch.setattr(service.pool, "judge_sync", broken)
     judge_chunk(service, Chunk(batch.id, 0, 2), Event())
     first, second = service.repository.batches.items(batch.id, -1, 10)
     assert (first.state, first.refusal) == (
@@ -185,13 +183,13 @@ def test_of_two_workers_at_one_chunk_each_item_has_one_report(service: Service) 
 
 def test_a_cancelled_chunk_is_left_at_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = stored(service, *[WRONG] * 10)
-    judge_now = service.pool.judge_now
+    judge_sync = service.pool.judge_sync
 
     def cancelling(task: object) -> object:
         service.repository.batches.cancel(batch.id, service.now())
-        return judge_now(task)  # type: ignore[arg-type]
+        return judge_sync(task)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service.pool, "judge_now", cancelling)
+    monkeypatch.setattr(service.pool, "judge_sync", cancelling)
     judge_chunk(service, Chunk(batch.id, 0, 10), Event())
     assert service.repository.batches.progress(batch.id).states[ItemState.CANCELLED] == 10
 
@@ -202,18 +200,18 @@ def test_a_round_recovers_the_work_of_workers_that_are_gone(
     batch = stored(service, *[WRONG] * 3)
     queue = WorkQueue(service.settings.database_url)
     workers, now = service.repository.workers, service.now()
-    workers.beat("alive", now)
-    workers.beat("silent", now - timedelta(seconds=11))
-    assert look_after(service, queue, "own", bool) == []
+    workers.record_heartbeat("alive", now)
+    workers.record_heartbeat("silent", now - timedelta(seconds=11))
+    assert maintain_queue(service, queue, "own", bool) == []
     states = queue.states(batch)
     assert {state.status for state in states.values()} == {"ENQUEUED"}
     assert set(states) == {chunk.workflow for chunk in chunks_of(batch)}
     holders = iter(["alive", "silent", "never heard of"])
     held = {name: replace(state, status="PENDING", executor=next(holders)) for name, state in states.items()}
     monkeypatch.setattr(queue, "states", lambda _: held)
-    assert look_after(service, queue, "own", bool) == ["never heard of", "silent"]
+    assert maintain_queue(service, queue, "own", bool) == ["never heard of", "silent"]
     assert workers.silent_since(now + timedelta(days=1)) == ["alive"]
-    assert look_after(service, queue, "alive", lambda chunks: len(chunks) == 1) == [
+    assert maintain_queue(service, queue, "alive", lambda chunks: len(chunks) == 1) == [
         "alive",
         "never heard of",
         "silent",
@@ -226,13 +224,13 @@ def test_what_kills_worker_after_worker_is_given_up(
 ) -> None:
     batch = stored(service, WRONG)
     queue = WorkQueue(service.settings.database_url)
-    look_after(service, queue, "own", bool)
+    maintain_queue(service, queue, "own", bool)
     dead = {
         name: replace(state, status="MAX_RECOVERY_ATTEMPTS_EXCEEDED")
         for name, state in queue.states(batch).items()
     }
     monkeypatch.setattr(queue, "states", lambda _: dead)
-    look_after(service, queue, "own", bool)
+    maintain_queue(service, queue, "own", bool)
     (item,) = service.repository.batches.items(batch.id, -1, 10)
     assert (item.state, item.refusal) == (
         ItemState.REFUSED,
@@ -242,7 +240,7 @@ def test_what_kills_worker_after_worker_is_given_up(
 
 
 def test_connections_lost_in_the_middle_cost_no_submission(
-    fresh_database: Callable[[str], str], worker_of: Callable[[Service], Worker]
+    fresh_database: Callable[[str], str], worker_of: Callable[[Service], BatchWorker]
 ) -> None:
     service = Service(Settings(database_url=fresh_database("postgres"), processes=1, oracles=ORACLES))
     service.start()
@@ -255,17 +253,17 @@ def test_connections_lost_in_the_middle_cost_no_submission(
         with suppress(OperationalError), engine.connect() as connection:
             connection.execute(text(cut))  # its own too
     wait_until(lambda: progress(service, batch) == 60)
-    items = patiently(lambda: service.repository.batches.items(batch.id, -1, 100), Event())
+    items = retry_while_unavailable(lambda: service.repository.batches.items(batch.id, -1, 100), Event())
     assert [str(item.verdict) for item in items] == ["incorrect", "correct"] * 30
 
 
 @pytest.fixture
-def worker_of() -> Iterator[Callable[[Service], Worker]]:
+def worker_of() -> Iterator[Callable[[Service], BatchWorker]]:
     """Start a worker, and stop it and its service at the end."""
     with ExitStack() as stack:
 
-        def start(service: Service) -> Worker:
-            worker = Worker(service)
+        def start(service: Service) -> BatchWorker:
+            worker = BatchWorker(service)
             stack.callback(service.stop)
             worker.start()
             stack.callback(worker.stop)
@@ -275,7 +273,7 @@ def worker_of() -> Iterator[Callable[[Service], Worker]]:
 
 
 def progress(service: Service, batch: Batch) -> int:
-    return patiently(lambda: service.repository.batches.progress(batch.id), Event()).finished
+    return retry_while_unavailable(lambda: service.repository.batches.progress(batch.id), Event()).finished
 
 
 @pytest.mark.parametrize(
@@ -291,7 +289,7 @@ def test_a_worker_without_a_database_says_so_and_exits_2(
 ) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with pytest.raises(SystemExit) as caught:
-        cli.app(["worker", "--database-url", url])
+        main.app(["worker", "--database-url", url])
     for number, handler in before.items():
         signal.signal(number, handler)
     assert caught.value.code == 2

@@ -13,7 +13,7 @@ from api.storage.records import Role
 from tests.api.clients import WRONG, Person, assignment_by, person
 from tests.api.conftest import Serve
 from tests.api.pages.clients import Page, Visitor, as_text, token_of
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 LINES = "\n".join([as_text(WRONG), as_text(example_document("pytorch")), "{}"]).encode()
 

@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import Serve
 from tests.api.pages.clients import Page, Visitor, as_text
 from verifier.documents.files import write_document
-from verifier.examples import EXAMPLES, example_document
+from verifier.examples.layers import EXAMPLES, example_document
 
 WRONG = example_document("wrong-layer")
 

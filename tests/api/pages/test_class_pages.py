@@ -13,7 +13,7 @@ from api.storage.records import Role
 from tests.api.clients import Person, person, problem_of
 from tests.api.conftest import Serve
 from tests.api.pages.clients import Page, Visitor, as_text, token_of
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 EXAMPLE = example_document("every-equation")
 NAMES = list(EXAMPLE["gradients"])

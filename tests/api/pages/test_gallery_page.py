@@ -6,8 +6,8 @@ import pytest
 
 from tests.api.conftest import Serve
 from tests.api.pages.clients import Page, Visitor
-from verifier.gallery import GALLERY
-from verifier.gallery.entry import Live
+from verifier.examples.gallery import GALLERY
+from verifier.examples.gallery.entry import Live
 
 
 @pytest.fixture(scope="module")

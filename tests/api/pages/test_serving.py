@@ -3,7 +3,7 @@
 import pytest
 import uvicorn
 
-from api.serving import run_service
+from api.server import run_service
 
 ADDRESSES = {
     ("127.0.0.1", 8000): "http://127.0.0.1:8000/",

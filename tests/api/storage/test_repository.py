@@ -24,9 +24,9 @@ from api.storage.records import (
 from api.storage.repository import Repository
 from api.storage.tables import metadata
 from tests.api.conftest import DATABASES
-from tests.verifier.documenting import small_document
-from verifier.documents.assignment_reading import assignment_around
-from verifier.verdict import Verdict
+from tests.verifier.builders import small_document
+from verifier.documents.assignment import assignment_around
+from verifier.report.verdict import Verdict
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 ASSIGNMENT = assignment_around(small_document())
@@ -96,10 +96,10 @@ def test_a_token_is_found_by_its_id_before_and_after_it_is_revoked(
 
 def test_an_assignment_is_changed_only_from_the_revision_that_was_read(repository: Repository) -> None:
     stored_assignment(repository)
-    changed = repository.assignments.change("hw1", replace(ASSIGNMENT, title="Second"), 1)
+    changed = repository.assignments.update("hw1", replace(ASSIGNMENT, title="Second"), 1)
     assert changed is not None
     assert (changed.revision, changed.assignment.title) == (2, "Second")
-    assert repository.assignments.change("hw1", replace(ASSIGNMENT, title="Third"), 1) is None
+    assert repository.assignments.update("hw1", replace(ASSIGNMENT, title="Third"), 1) is None
     found = repository.assignments.find("hw1")
     assert found is not None
     assert found.assignment.title == "Second"
@@ -136,7 +136,7 @@ def test_judging_again_replaces_the_result_and_keeps_the_first_report(repository
     stored_assignment(repository)
     repository.submissions.add(submission("s1", "ada", "r1"), report("r1"), None)
     better = Result("r2", 2, Verdict.CORRECT, 2.0, 2.0, {"layers.0.weight": Verdict.CORRECT}, ())
-    repository.submissions.judged_again("s1", better, report("r2"))
+    repository.submissions.replace_result("s1", better, report("r2"))
     found = repository.submissions.find("s1")
     assert found is not None
     assert found.result == better
@@ -207,7 +207,7 @@ def test_a_key_is_claimed_once_and_its_answer_given_to_whoever_comes_later(repos
     assert in_work is not None
     assert in_work.status is None
     assert replies.claim("t2", "key", b"f", NOON) is None
-    replies.keep("t1", "key", 202, {"Location": "/v1/batches/1"}, b"{}")
+    replies.complete("t1", "key", 202, {"Location": "/v1/batches/1"}, b"{}")
     kept = replies.claim("t1", "key", b"other", NOON)
     assert kept is not None
     assert (kept.fingerprint, kept.status, kept.headers, kept.body) == (
@@ -218,22 +218,22 @@ def test_a_key_is_claimed_once_and_its_answer_given_to_whoever_comes_later(repos
     )
     replies.release("t2", "key")
     assert replies.claim("t2", "key", b"f", NOON) is None
-    replies.forget_before(NOON + timedelta(seconds=1))
+    replies.delete_before(NOON + timedelta(seconds=1))
     assert replies.claim("t1", "key", b"f", NOON) is None
 
 
 def test_all_processes_share_the_first_secret_of_a_name(repository: Repository) -> None:
     with ThreadPoolExecutor(6) as threads:
-        found = list(threads.map(lambda n: repository.secrets.secret("s", bytes([n])), range(6)))
+        found = list(threads.map(lambda n: repository.secrets.get_or_create("s", bytes([n])), range(6)))
     assert len(set(found)) == 1
 
 
 def test_workers_not_heard_of_since_a_moment_are_named(repository: Repository) -> None:
-    repository.workers.beat("one", NOON)
-    repository.workers.beat("two", NOON)
-    repository.workers.beat("two", NOON + timedelta(seconds=20))
+    repository.workers.record_heartbeat("one", NOON)
+    repository.workers.record_heartbeat("two", NOON)
+    repository.workers.record_heartbeat("two", NOON + timedelta(seconds=20))
     assert repository.workers.silent_since(NOON + timedelta(seconds=10)) == ["one"]
-    repository.workers.forget("one")
+    repository.workers.remove("one")
     assert repository.workers.silent_since(NOON + timedelta(minutes=1)) == ["two"]
 
 

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from api.services.tokens import issue
 from api.storage.database import open_repository
 from api.storage.records import Role
-from api.tokens import issue
 from tests.api.clients import problem_of
 from tests.prefork.programs import COLD
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 EXAMPLE = example_document("every-equation")
 NAMES = list(EXAMPLE["gradients"])

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Request, expect
 from tests.api.large import network
 from tests.browser.site.conftest import Site
 from verifier.documents.files import write_document
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 WRONG = example_document("wrong-layer")
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.site.conftest import Site
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 PHONE = {"width": 375, "height": 812}
 WIDE = {"width": 1280, "height": 800}

@@ -9,7 +9,7 @@ from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser.site.conftest import CLASS, EXAMPLE, Site, times
 from tests.browser.site.test_checking import drop, hovered
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 
 
 def test_a_grader_logs_in_looks_over_the_class_and_opens_a_submission(

@@ -1,7 +1,7 @@
 import numpy as np
 
 from reference_impl.graph import Elementwise, Parameter, StaticGraph, Sum
-from reference_impl.graph.elementwise import magnitude, where_positive
+from reference_impl.graph.functions import magnitude, where_positive
 
 
 class Cube(Elementwise):

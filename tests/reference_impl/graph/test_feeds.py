@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from reference_impl.graph import Constant, FeedError, Input, Parameter
-from reference_impl.graph.feeds import match_feeds
+from reference_impl.graph.static_graph import match_feeds
 
 X, Y, WEIGHT, TWO = Input("x"), Input("y"), Parameter(1.0, "weight"), Constant(2.0, "two")
 NODES = [X, Y, WEIGHT, TWO]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as twin_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.graph import (
@@ -70,7 +70,6 @@ def build(program, leaves, zeros, library):
     return values[-1]
 
 
-@settings(derandomize=True, deadline=None)
 @given(program=steps, seed=st.integers(0, 1000))
 def test_backwards_forwards_and_torch_agree_on_any_small_graph(program, seed):
     draw = np.random.default_rng(seed)
@@ -93,7 +92,6 @@ def test_backwards_forwards_and_torch_agree_on_any_small_graph(program, seed):
     assert tangent == pytest.approx(along, rel=1e-10, abs=1e-12)
 
 
-@settings(derandomize=True, deadline=None)
 @given(program=steps, seed=st.integers(0, 1000))
 def test_a_static_and_a_dynamic_graph_give_the_same_numbers_to_the_last_bit(program, seed):
     number = np.random.default_rng(seed).uniform(-1, 1, SHAPE)

@@ -1,5 +1,5 @@
 from reference_impl.graph import Add, DynamicGraph
-from reference_impl.graph.recording import ACTIVE_RECORDERS
+from reference_impl.graph.operations import ACTIVE_RECORDERS
 
 
 def test_recorders_are_those_of_the_blocks_around_outermost_first():

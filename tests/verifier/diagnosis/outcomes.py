@@ -4,30 +4,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from unittest.mock import patch
 
-from benchmarks.diagnosing import single
-from benchmarks.diagnosing.outcome import PROVENANCE, Outcome
-from benchmarks.diagnosing.said import Said, read
+from benchmarks.support.diagnosing import single
+from benchmarks.support.diagnosing.outcome import PROVENANCE, Outcome
+from benchmarks.support.diagnosing.summary import DiagnosisSummary, read
 from reference_impl import Problem
 from verifier import verify
-from verifier.diagnosis import diagnosing
+from verifier.diagnosis import search
 from verifier.diagnosis.budget import Budget, budget_for
-from verifier.report import Report
-from verifier.submission import Submission
+from verifier.problem.submission import Submission
+from verifier.report.report import Report
 
 # seeds of the benchmark's cases, by the manner in which the bug is handed in
 BY_DAY = {"single": (0, 1), "float32": (2,), "missing": (3,), "conventions": (2,)}
 AT_NIGHT = {"single": range(2, 10), "float32": (0, 1, 3), "missing": (0, 1, 2), "conventions": (0, 1)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Told:
-    """outcome: how the benchmark counts the report; `raised` where there is none. budgets: of its searches."""
+    """outcome: how the benchmark counts the report. budgets: of its searches."""
 
     outcome: Outcome
     report: Report | None
     budgets: tuple[Budget, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(self.outcome)
 
 
@@ -36,7 +36,7 @@ def told(bug: str, seed: int, manner: str) -> Told | None:
     reports: list[Report] = []
     budgets: list[Budget] = []
 
-    def said_of(given: Submission) -> Said:
+    def kept_report(given: Submission) -> DiagnosisSummary:
         reports.append(verify(given, oracles=("backpropagation",)))
         return read(reports[-1])
 
@@ -45,8 +45,8 @@ def told(bug: str, seed: int, manner: str) -> Told | None:
         return budgets[-1]
 
     with (
-        patch.object(single, "said_of", said_of),
-        patch.object(diagnosing, "budget_for", kept_budget),
+        patch.object(single, "summarize", kept_report),
+        patch.object(search, "budget_for", kept_budget),
     ):
         outcome = single.measure((bug, seed, manner))
     if outcome is None or outcome.kind == "invisible":

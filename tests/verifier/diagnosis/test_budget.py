@@ -5,9 +5,9 @@ import pytest
 
 from benchmarks.diagnosis_cost import drawn
 from tests.drawing import draw_problem
-from tests.verifier.diagnosis.students import QUICK, backward, judged, rows, tanh_problem
+from tests.verifier.diagnosis.builders import QUICK, backward, judged, rows, tanh_problem
 from verifier import verify
-from verifier.diagnosis import diagnosing
+from verifier.diagnosis import search as diagnosing
 from verifier.diagnosis.budget import Budget, budget_for, numbers_of_trial
 
 STEP = 400  # trials of a layer that is begun, and of those below by the right rules

@@ -4,9 +4,9 @@ import string
 
 import pytest
 
-from verifier.catalogue import catalogue
-from verifier.diagnosis.bug import EQUATIONS
-from verifier.diagnosis.bugs import BUGS
+from verifier.cli.catalogue import catalogue
+from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.catalogue.bug import EQUATIONS
 
 # the contract's ids, as graders' scripts have them
 LISTED = """

@@ -7,8 +7,8 @@ import pytest
 
 from reference_impl import named
 from tests.drawing import draw_problem
-from tests.verifier.diagnosis.students import QUICK, backward, rows, tanh_problem
-from tests.verifier.documenting import document_of_problem
+from tests.verifier.builders import document_of_problem
+from tests.verifier.diagnosis.builders import QUICK, backward, rows, tanh_problem
 from verifier import verify
 
 LAYOUTS = list(

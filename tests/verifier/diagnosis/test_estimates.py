@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reference_impl import Penalty
-from tests.verifier.diagnosis.students import backward, judged, tanh_problem
+from tests.verifier.diagnosis.builders import backward, judged, tanh_problem
 
 
 def only(report):

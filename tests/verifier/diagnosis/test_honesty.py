@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from benchmarks.buggy_students import STUDENTS, hand_in
-from benchmarks.diagnosing.outcome import alike, reproduced_at
-from benchmarks.diagnosing.said import Row
+from benchmarks.support.buggy_students import STUDENTS, hand_in
+from benchmarks.support.diagnosing.outcome import alike, reproduced_at
+from benchmarks.support.diagnosing.summary import Row
 from reference_impl import Penalty, forward, named
 from tests.drawing import draw_problem
-from tests.verifier.diagnosis.students import ROUNDING, backward, judged, rows, tanh_problem
+from tests.verifier.diagnosis.builders import ROUNDING, backward, judged, rows, tanh_problem
 from verifier import verify
-from verifier.diagnosis.mutation import mutants
-from verifier.examples import EXAMPLES, example_document
+from verifier.diagnosis.mutants import mutants
+from verifier.examples.layers import EXAMPLES, example_document
 
 RIGHT = {
     "tanh": {},

@@ -9,13 +9,12 @@ import pytest
 
 from reference_impl import Problem
 from tests.drawing import draw_problem
-from tests.verifier.documenting import document_of_problem, small_document
+from tests.verifier.builders import document_of_problem, small_document
 from verifier import inspect, load, verify
 from verifier.documents.files import write_document
-from verifier.documents.mistakes import MalformedSubmission
 from verifier.documents.reading import read_submission
-from verifier.examples import EXAMPLES, STRONGEST, example_document
-from verifier.strong_example import strong_document
+from verifier.examples.layers import EXAMPLES, STRONGEST, example_document, strong_document
+from verifier.problem.errors import MalformedSubmission
 
 
 def drawn(**options):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.drawing import draw_problem
-from tests.verifier.diagnosis.students import QUICK, backward, judged, rows, tanh_problem
-from tests.verifier.documenting import document_of_problem
+from tests.verifier.builders import document_of_problem
+from tests.verifier.diagnosis.builders import QUICK, backward, judged, rows, tanh_problem
 from verifier import verify
 
 

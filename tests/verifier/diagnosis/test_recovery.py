@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from reference_impl import LayerParameters, forward
-from tests.verifier.diagnosis.students import backward, judged, rows, tanh_problem
+from tests.verifier.diagnosis.builders import backward, judged, rows, tanh_problem
 from verifier.diagnosis.evidence import Evidence, gather
-from verifier.diagnosis.recovery import recover_delta
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.diagnosis.fitting import recover_delta
+from verifier.engine.rounding_allowance import rounding
+from verifier.problem.precision import PRECISIONS
 
 
 def evidence_of(problem: Any, gradients: dict[str, Any]) -> Evidence:

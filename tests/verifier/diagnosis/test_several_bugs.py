@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.verifier.diagnosis.students import ROUNDING, backward, judged, rows, tanh_problem
+from tests.verifier.diagnosis.builders import ROUNDING, backward, judged, rows, tanh_problem
 
 NO_SLOPE = {"hidden": lambda d, w, a, z: d @ w.T}
 SLOPE_OF_Z = {"hidden": lambda d, w, a, z: (d @ w.T) * (1 - np.tanh(z) ** 2)}

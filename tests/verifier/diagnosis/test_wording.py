@@ -1,6 +1,6 @@
 """How a report shows its diagnosis; the words about each bug are held in `test_students_bugs.py`."""
 
-from tests.verifier.diagnosis.students import backward, judged, tanh_problem
+from tests.verifier.diagnosis.builders import backward, judged, tanh_problem
 
 
 def test_a_report_shows_its_diagnosis_in_one_line_and_in_full():

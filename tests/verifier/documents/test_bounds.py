@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.verifier.documenting import small_document
-from verifier.documents.bounds import GENEROUS, Bounds, check_document, check_text
+from tests.verifier.builders import small_document
 from verifier.documents.files import parse_bytes, write_document
-from verifier.documents.gradients_reading import parse_gradients
-from verifier.documents.mistakes import OversizedSubmission, UnreadableSubmission
+from verifier.documents.gradients import parse_gradients
+from verifier.documents.json import GENEROUS, Bounds, check_document, check_text
+from verifier.problem.errors import OversizedSubmission, UnreadableSubmission
 
 DOCUMENT = small_document()
 BINARY = ("npz", "safetensors")

@@ -14,13 +14,13 @@ from safetensors.torch import save as save_torch
 
 from reference_impl.network import named
 from tests.drawing import draw_problem
-from tests.verifier.documenting import document_of_problem, listed, small_document
+from tests.verifier.builders import document_of_problem, listed, small_document
 from verifier import MalformedSubmission, Verdict, load, verify
-from verifier.documents.bounds import GENEROUS, Bounds
 from verifier.documents.files import SUFFIXES, parse_bytes, write_document
-from verifier.documents.mistakes import UnreadableSubmission
+from verifier.documents.json import GENEROUS, Bounds
 from verifier.documents.reading import read_submission
-from verifier.documents.submission_document import document_of
+from verifier.documents.writing import document_of
+from verifier.problem.errors import UnreadableSubmission
 
 FORMATS = ("json", "npz", "safetensors")
 

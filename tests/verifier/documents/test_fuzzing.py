@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.verifier.documenting import changed, small_document
+from tests.verifier.builders import changed, small_document
 from verifier import MalformedSubmission, Report, Submission, verify
 from verifier.documents.files import parse_bytes
 from verifier.documents.reading import read_submission
@@ -52,9 +53,9 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 PATHS = sorted(paths(BASE), key=len)
+NUMBERED = st.sampled_from([path for path in PATHS if path])
 
 
-@settings(max_examples=800, derandomize=True, deadline=None, database=None)
 @given(st.sampled_from(PATHS), VALUES)
 def test_any_value_at_any_place_makes_a_submission_or_a_malformed_one(path, value):
     try:
@@ -67,11 +68,9 @@ def test_any_value_at_any_place_makes_a_submission_or_a_malformed_one(path, valu
         assert all(mistake.detail.startswith("expected ") for mistake in outcome.mistakes)
 
 
-@settings(max_examples=50, derandomize=True, deadline=None, database=None)
-@given(st.sampled_from([path for path in PATHS if path]), NUMBERS)
-def test_any_number_at_any_place_gives_a_report_in_plain_json_or_a_malformed_submission(path, value):
+def give_plain_json_or_a_malformed_submission(path: Any, value: Any, diagnosis: bool) -> None:
     try:
-        outcome: Any = verify(changed(BASE, path, value))
+        outcome: Any = verify(changed(BASE, path, value), diagnosis=diagnosis)
         assert json.dumps(outcome.to_dict(), allow_nan=False)
         assert str(outcome)
     except MalformedSubmission as error:
@@ -79,7 +78,17 @@ def test_any_number_at_any_place_gives_a_report_in_plain_json_or_a_malformed_sub
     assert isinstance(outcome, Report | MalformedSubmission)
 
 
-@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@given(NUMBERED, NUMBERS)
+def test_any_number_at_any_place_gives_a_report_in_plain_json_or_a_malformed_submission(path, value):
+    give_plain_json_or_a_malformed_submission(path, value, diagnosis=False)
+
+
+@pytest.mark.nightly
+@given(NUMBERED, NUMBERS)
+def test_any_number_at_any_place_is_diagnosed(path, value):
+    give_plain_json_or_a_malformed_submission(path, value, diagnosis=True)  # takes a second or two
+
+
 @given(
     st.binary(max_size=64),
     st.sampled_from([b"", b"PK\x03\x04", b"{", b'{"inputs": ', b"\x02\0\0\0\0\0\0\0{}"]),

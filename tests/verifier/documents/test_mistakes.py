@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.verifier.documenting import ABSENT, changed, small_document
+from tests.verifier.builders import ABSENT, changed, small_document
 from verifier import MalformedSubmission, verify
 from verifier.documents.files import parse_bytes
-from verifier.documents.mistakes import MOST, UnreadableSubmission, at
 from verifier.documents.reading import read_submission
+from verifier.problem.errors import MOST, UnreadableSubmission, at
 
 BASE = small_document()
 W0 = "layers.0.weight"
@@ -506,7 +506,7 @@ def test_of_many_wrong_names_few_are_compared_and_with_few_each(monkeypatch):
         compared.append((len(word), len(possibilities)))
         return get_close_matches(word, possibilities, **how)
 
-    monkeypatch.setattr("verifier.documents.mistakes.get_close_matches", counting)
+    monkeypatch.setattr("verifier.problem.errors.get_close_matches", counting)
     document = small_document()
     document["network"] = {"layers": [{"in": 1, "out": 1}] * 150}
     document["gradients"] = {f"layer.{i}.weigh" + "t" * 100: [] for i in range(400)}

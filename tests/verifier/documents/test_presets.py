@@ -9,7 +9,7 @@ import torch
 from tests.drawing import short_decimals
 from tests.verifier.native import ACTIVATIONS, tensor
 from verifier import Verdict, verify
-from verifier.documents.presets import PRESETS
+from verifier.problem.loss import PRESETS
 
 N, OUTPUTS = 5, 3
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.verifier.documenting import changed, small_document
+from tests.verifier.builders import changed, small_document
 from verifier import verify
 
 FIELDS = {"schema", "verdict", "loss", "summary", "parameters", "diagnosis", "warnings", "evidence",

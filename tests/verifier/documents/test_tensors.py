@@ -8,8 +8,8 @@ import torch
 
 from verifier import inspect, verify
 from verifier.documents.files import parse_bytes, write_document
-from verifier.examples import example_document
-from verifier.importers import from_torch
+from verifier.documents.importers import from_torch
+from verifier.examples.layers import example_document
 
 
 def tensor(value: Any) -> torch.Tensor:

@@ -2,38 +2,52 @@
 
 import json
 import re
+from collections.abc import Callable
+from functools import cache
+from itertools import product
+from typing import Any
 
 import pytest
 
-from tests.verifier.documenting import changed, small_document
+from tests.pairwise import each
+from tests.verifier.builders import changed, small_document
 from verifier import verify
-from verifier.exporters import EXPORTERS, sentences
-from verifier.report import Entry
-from verifier.verdict import Verdict
+from verifier.exporters import EXPORTERS
+from verifier.report import wording as sentences
+from verifier.report.model import Entry
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
 
-RIGHT = verify(small_document(name="hw3-q2"))
-WRONG = verify(
-    changed(small_document(name="hw3-q2", reported_loss=0.7), ["gradients", "layers.0.weight", 1, 2], 0.5)
-)
-MISSING = verify(small_document(gradients={}))
-NAN = verify(changed(small_document(), ["gradients", "layers.0.bias", 0], "NaN"))
-UNDECIDED = verify(changed(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]))
-ONE = verify(small_document(inputs=[[1.0, 2.0, 3.0]], targets=[1], gradients={}))
-DEAD = verify(
-    {
-        "network": {"layers": [{"in": 1, "out": 2, "activation": "relu"}, {"in": 2, "out": 1}]},
-        "loss": "mse",
-        "parameters": {
-            "layers.0.weight": [[1, 1]],
-            "layers.0.bias": [0.1, -50],
-            "layers.1.weight": [[1], [1]],
-            "layers.1.bias": [0],
-        },
-        "inputs": [[1], [2]],
-        "targets": [[0], [1]],
-        "gradients": {"layers.0.bias": [1.6, 0]},
-    }
-)
+DEAD_UNIT = {
+    "network": {"layers": [{"in": 1, "out": 2, "activation": "relu"}, {"in": 2, "out": 1}]},
+    "loss": "mse",
+    "parameters": {
+        "layers.0.weight": [[1, 1]],
+        "layers.0.bias": [0.1, -50],
+        "layers.1.weight": [[1], [1]],
+        "layers.1.bias": [0],
+    },
+    "inputs": [[1], [2]],
+    "targets": [[0], [1]],
+    "gradients": {"layers.0.bias": [1.6, 0]},
+}
+DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "right": lambda: small_document(name="hw3-q2"),
+    "wrong": lambda: changed(
+        small_document(name="hw3-q2", reported_loss=0.7), ["gradients", "layers.0.weight", 1, 2], 0.5
+    ),
+    "missing": lambda: small_document(gradients={}),
+    "NaN": lambda: changed(small_document(), ["gradients", "layers.0.bias", 0], "NaN"),
+    "undecided": lambda: changed(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]),
+    "one": lambda: small_document(inputs=[[1.0, 2.0, 3.0]], targets=[1], gradients={}),
+    "dead": lambda: DEAD_UNIT,
+}
+
+
+@cache
+def report_of(name: str) -> Report:
+    return verify(DOCUMENTS[name]())
+
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -72,9 +86,13 @@ def test_a_name_takes_one_line_of_the_text_and_steers_no_terminal(name):
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
 
 
-@pytest.mark.parametrize("report", [RIGHT, WRONG, MISSING, NAN, UNDECIDED, ONE], ids=lambda r: str(r.verdict))
-@pytest.mark.parametrize("format_name", ["text", "json", "markdown", "html", "csv"])
-def test_every_format_for_people_says_the_verdict_of_the_whole_and_of_each_parameter(format_name, report):
+@each(
+    product(
+        ["text", "json", "markdown", "html", "csv"], ["right", "wrong", "missing", "NaN", "undecided", "one"]
+    )
+)
+def test_every_format_for_people_says_the_verdict_of_the_whole_and_of_each_parameter(format_name, name):
+    report = report_of(name)
     text = EXPORTERS[format_name].export(report)
     assert str(report.verdict) in text
     for name, row in report.parameters.items():
@@ -82,25 +100,24 @@ def test_every_format_for_people_says_the_verdict_of_the_whole_and_of_each_param
         assert str(row.verdict) in text
 
 
-@pytest.mark.parametrize("format_name", EXPORTERS)
+@each(EXPORTERS)
 def test_no_format_ends_in_a_newline_which_the_door_adds(format_name):
-    text = EXPORTERS[format_name].export(WRONG)
+    text = EXPORTERS[format_name].export(report_of("wrong"))
     assert text == text.rstrip("\n")
 
 
 def test_json_is_the_document_on_one_line():
-    for report in (RIGHT, WRONG, NAN, UNDECIDED):
+    for report in map(report_of, ("right", "wrong", "NaN", "undecided")):
         text = EXPORTERS["json"].export(report)
         assert "\n" not in text
         assert json.loads(text) == json.loads(json.dumps(report.to_dict(), allow_nan=False))
 
 
 def test_text_is_what_a_report_prints():
-    assert EXPORTERS["text"].export(WRONG) == str(WRONG)
+    assert EXPORTERS["text"].export(report_of("wrong")) == str(report_of("wrong"))
 
 
-@pytest.mark.parametrize(
-    "words",
+@each(
     [
         "hw3-q2: incorrect",
         "26 numbers: 25 correct, 1 incorrect",
@@ -111,14 +128,13 @@ def test_text_is_what_a_report_prints():
         "[1, 2]  submitted 0.5, expected ",
         "backpropagation agrees (26 entries",
         "autograd agrees (26 entries",
-    ],
+    ]
 )
 def test_text_of_a_wrong_submission(words):
-    assert words in str(WRONG)
+    assert words in str(report_of("wrong"))
 
 
-@pytest.mark.parametrize(
-    "words",
+@each(
     [
         "## hw3\\-q2: incorrect",
         "25 of 26 numbers are correct.",
@@ -131,28 +147,26 @@ def test_text_of_a_wrong_submission(words):
         "- graded under: name cross_entropy, factor 1, batch mean, on logits; float64",
         "- tolerance: standard: rtol 1e-06, atol 0",
         "- backpropagation agrees (26 entries",
-    ],
+    ]
 )
 def test_markdown_of_a_wrong_submission(words):
-    assert words in EXPORTERS["markdown"].export(WRONG)
+    assert words in EXPORTERS["markdown"].export(report_of("wrong"))
 
 
-@pytest.mark.parametrize(
-    ("report", "words"),
+@each(
     [
-        (RIGHT, ["hw3-q2: correct", "26 numbers: 26 correct"]),
+        ("right", ["hw3-q2: correct", "26 numbers: 26 correct"]),
         (
-            WRONG,
+            "wrong",
             ["hw3-q2: incorrect", "25 correct, 1 incorrect", "worst: layers.0.weight [1, 2] submitted 0.5"],
         ),
-        (MISSING, ["incorrect", "26 missing", "worst: layers.0.weight missing"]),
-        (NAN, ["incorrect", "worst: layers.0.bias [0] submitted NaN, expected "]),
-        (UNDECIDED, ["undecided", "expected what is not known"]),
-    ],
-    ids=["right", "wrong", "missing", "NaN", "undecided"],
+        ("missing", ["incorrect", "26 missing", "worst: layers.0.weight missing"]),
+        ("NaN", ["incorrect", "worst: layers.0.bias [0] submitted NaN, expected "]),
+        ("undecided", ["undecided", "expected what is not known"]),
+    ]
 )
-def test_a_report_represents_itself_in_one_short_line(report, words):
-    text = repr(report)
+def test_a_report_represents_itself_in_one_short_line(name, words):
+    text = repr(report_of(name))
     assert "\n" not in text
     assert len(text) < 240  # as much as pytest shows
     assert all(word in text for word in words), text
@@ -160,8 +174,8 @@ def test_a_report_represents_itself_in_one_short_line(report, words):
 
 @pytest.mark.parametrize("format_name", ["text", "markdown"])
 def test_each_oracle_has_a_line_of_its_own(format_name):
-    lines = EXPORTERS[format_name].export(RIGHT).split("\n")
-    for item in RIGHT.evidence:
+    lines = EXPORTERS[format_name].export(report_of("right")).split("\n")
+    for item in report_of("right").evidence:
         assert len([line for line in lines if item.oracle in line]) == 1
     assert max(len(line) for line in lines if "agrees" in line) < 80
 
@@ -181,25 +195,25 @@ def test_what_cannot_be_told_from_zero_is_shown_as_zero():
 
 def test_a_right_submission_shows_no_entries():
     for format_name in ("text", "markdown"):
-        assert "orst of" not in EXPORTERS[format_name].export(RIGHT)
+        assert "orst of" not in EXPORTERS[format_name].export(report_of("right"))
 
 
 def test_a_markdown_table_has_the_same_cells_in_every_row():
-    for report in (RIGHT, WRONG, MISSING, NAN):
+    for report in map(report_of, ("right", "wrong", "missing", "NaN")):
         rows = [line for line in EXPORTERS["markdown"].export(report).split("\n") if line.startswith("|")]
         assert {row.count("|") for row in rows} == {7}
         assert len(rows) == 2 + len(report.parameters)
 
 
 def test_missing_gradients_and_warnings_are_shown():
-    assert "26 missing" in str(MISSING)
-    assert "note (one-example): " in str(ONE)
-    assert "> - one-example: " in EXPORTERS["markdown"].export(ONE)
-    assert "note (loss-not-finite): " in str(UNDECIDED)
-    assert "> - dead-unit (layer 0, units 1): " in EXPORTERS["markdown"].export(DEAD)
+    assert "26 missing" in str(report_of("missing"))
+    assert "note (one-example): " in str(report_of("one"))
+    assert "> - one-example: " in EXPORTERS["markdown"].export(report_of("one"))
+    assert "note (loss-not-finite): " in str(report_of("undecided"))
+    assert "> - dead-unit (layer 0, units 1): " in EXPORTERS["markdown"].export(report_of("dead"))
     for format_name in ("text", "markdown"):
-        assert "submitted NaN, expected " in EXPORTERS[format_name].export(NAN)
-        assert "nan" not in EXPORTERS[format_name].export(NAN)
+        assert "submitted NaN, expected " in EXPORTERS[format_name].export(report_of("NaN"))
+        assert "nan" not in EXPORTERS[format_name].export(report_of("NaN"))
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,25 @@
 
 import json
 import xml.etree.ElementTree as ET
+from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from verifier import verify
-from verifier.audience import for_student
-from verifier.documents.mistakes import MalformedSubmission
-from verifier.examples import example_document
+from verifier.examples.layers import example_document
 from verifier.exporters import EXPORTERS, ExportChoices
-from verifier.exporters.graph import first_wrong
-from verifier.report import Report
-from verifier.sourced import Sourced
+from verifier.exporters.student_view import for_student
+from verifier.problem.errors import MalformedSubmission
+from verifier.report.outcome import Sourced
+from verifier.report.report import Report
+from verifier.report.wording import first_wrong
 
 
+@cache
 def wrong_relu() -> Report:
     """The residual block, the derivative of relu forgotten; all behind it follows from that."""
     document = example_document("residual-block")
@@ -39,8 +43,7 @@ def rendered(report: Report, name: str) -> str:
 LINE = "first wrong: nodes.a2 = add(nodes.a1, b1), used by nodes.h = relu(nodes.a2)"
 
 
-@pytest.mark.parametrize("format_name", ["text", "markdown"])
-@pytest.mark.parametrize("audience", ["grader", "student"])
+@each(product(["text", "markdown"], ["grader", "student"]))
 def test_the_first_wrong_gradient_is_told_with_the_operations_around_it(
     format_name: str, audience: str
 ) -> None:
@@ -51,7 +54,7 @@ def test_the_first_wrong_gradient_is_told_with_the_operations_around_it(
     assert "missing-local-derivative in nodes.a2\n" in text.replace("\\", "") or audience == "student"
 
 
-@pytest.mark.parametrize("format_name", sorted(EXPORTERS))
+@each(EXPORTERS)
 def test_every_format_names_the_nodes_that_are_wrong(format_name: str) -> None:
     text = rendered(wrong_relu(), format_name)
     assert "nodes.a2" in text
@@ -110,8 +113,7 @@ def test_a_name_that_does_not_print_is_refused(name: str) -> None:
         verify(document)
 
 
-@pytest.mark.parametrize("name", ["::error::forged", "<b>bold</b>", "`code`", "**x**", "|"])
-@pytest.mark.parametrize("format_name", ["text", "markdown", "github"])
+@each(product(["::error::forged", "<b>bold</b>", "`code`", "**x**", "|"], ["text", "markdown", "github"]))
 def test_a_name_of_a_node_commands_neither_a_runner_nor_a_renderer(name: str, format_name: str) -> None:
     document: dict[str, Any] = {
         "network": {"nodes": [{"name": name, "op": "tanh", "args": ["x"]}], "output": name},

@@ -4,22 +4,26 @@ import json
 
 import pytest
 
-from tests.verifier.exporters.reporting import CASES, parameter, report
+from tests.verifier.exporters.builders import CASES, MANY, parameter, report
 from verifier.exporters import EXPORTERS, ExportChoices
 from verifier.exporters.github import step_summary
-from verifier.points import Points
-from verifier.sourced import Sourced
-from verifier.verdict import Verdict
-
-MANY = CASES["10,000 parameters"]
-HUGE_NAMES = [
-    Sourced(f"{i}" * 300, report(parameter("層" * 10_000 + str(j), Verdict.INCORRECT) for j in range(500)))
-    for i in range(9)
-]
+from verifier.report.outcome import Sourced
+from verifier.report.points import Points
+from verifier.report.verdict import Verdict
 
 
-@pytest.mark.parametrize("reports", [MANY, HUGE_NAMES], ids=["many", "huge names"])
-def test_prairielearn_takes_one_mebibyte_and_gets_every_point(reports):
+def huge_names() -> list[Sourced]:
+    return [
+        Sourced(
+            f"{i}" * 300, report(parameter("層" * 10_000 + str(j), Verdict.INCORRECT) for j in range(100))
+        )
+        for i in range(9)
+    ]
+
+
+@pytest.mark.parametrize("made", [lambda: CASES[MANY], huge_names], ids=["many", "huge names"])
+def test_prairielearn_takes_one_mebibyte_and_gets_every_point(made):
+    reports = made()
     text = EXPORTERS["prairielearn"].render(reports, ExportChoices())
     assert len(text.encode()) < 2**20
     document = json.loads(text)
@@ -29,7 +33,7 @@ def test_prairielearn_takes_one_mebibyte_and_gets_every_point(reports):
 
 
 def test_classroom_50_takes_a_hundred_tests_in_whole_numbers():
-    document = json.loads(EXPORTERS["classroom50"].render(MANY, ExportChoices(Points(10.0))))
+    document = json.loads(EXPORTERS["classroom50"].render(CASES[MANY], ExportChoices(Points(10.0))))
     assert len(document["tests"]) == 100
     assert document["tests"][-1]["test-name"] == "9901 more parameters"
     assert document["max-score"] == sum(test["max-score"] for test in document["tests"]) == 10
@@ -69,7 +73,7 @@ def test_the_step_summary_holds_a_mebibyte_and_says_what_it_left_out():
 
 
 def test_sarif_lists_what_github_shows_and_notes_the_rest():
-    (run,) = json.loads(EXPORTERS["sarif"].render(MANY, ExportChoices()))["runs"]
+    (run,) = json.loads(EXPORTERS["sarif"].render(CASES[MANY], ExportChoices()))["runs"]
     assert len(run["results"]) == 5000
     assert "2500 more" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
     prints = {result["partialFingerprints"]["gradjury/v1"] for result in run["results"]}

@@ -2,8 +2,10 @@
 
 import csv
 import json
+from functools import cache
 from html.parser import HTMLParser
 from io import StringIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,13 +14,13 @@ import jsonschema
 import pytest
 import xmlschema
 
-from tests.verifier.exporters.reporting import CASES, HOSTILE, as_student
-from verifier.exporters import EXPORTERS, ExportChoices
+from tests.pairwise import try_each
+from tests.verifier.exporters.builders import CASES, HOSTILE, MANY, as_student, of_parameters
+from verifier.exporters import EXPORTERS, ExportChoices, sarif
 from verifier.exporters.csv import COLUMNS
-from verifier.points import Points
+from verifier.report.points import Points
 
 SCHEMAS = Path(__file__).with_name("schemas")
-JUNIT = xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
 JSON = {
     "sarif": "sarif-2.1.0",
     "ctrf": "ctrf",
@@ -28,6 +30,9 @@ JSON = {
     "prairielearn": "prairielearn-results",
     "classroom50": "classroom50-result-v1",
 }
+GRADED = ["gradescope", "otter", "prairielearn", "classroom50"]
+AUDIENCES = ["grader", "student"]
+SHORT = [case for case in CASES if case != MANY]
 POINTS = {
     "one each": Points(),
     "ten": Points(10.0),
@@ -36,68 +41,96 @@ POINTS = {
 }
 
 
-def schema(name: str) -> Any:
+@cache
+def validator(name: str) -> Any:
     document = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
     return jsonschema.validators.validator_for(document)(document)
 
 
-VALIDATORS = {name: schema(file) for name, file in JSON.items()}
+@cache
+def junit_schema() -> xmlschema.XMLSchema:
+    return xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
+
+
+@cache
+def rendered(format_name: str, case: str, audience: str = "grader") -> str:
+    reports = as_student(CASES[case]) if audience == "student" else CASES[case]
+    return EXPORTERS[format_name].render(reports, ExportChoices())
 
 
 def refuse(word: str) -> None:
     raise AssertionError(f"{word} is not JSON")
 
 
-def errors(validator: Any, text: str) -> list[str]:
-    """Give what a platform's schema has against a text; NaN and Infinity are no JSON."""
-    return [error.message for error in validator.iter_errors(json.loads(text, parse_constant=refuse))]
+def assert_fits(name: str, text: str) -> None:
+    """Hold a text against a platform's schema; NaN and Infinity are no JSON."""
+    document = json.loads(text, parse_constant=refuse)
+    assert [error.message for error in validator(name).iter_errors(document)] == []
 
 
-@pytest.fixture(params=["grader", "student"])
-def audience(request: pytest.FixtureRequest) -> Any:
-    return as_student if request.param == "student" else list
+def fits(format_name: str, case: str, audience: str) -> None:
+    assert_fits(JSON[format_name], rendered(format_name, case, audience))
 
 
-@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("format_name", JSON)
-def test_json_of_a_platform_fits_its_schema(format_name, case, audience):
-    text = EXPORTERS[format_name].render(audience(CASES[case]), ExportChoices())
-    assert errors(VALIDATORS[format_name], text) == []
+def test_json_of_a_platform_fits_its_schema(format_name):
+    try_each(fits, list(product([format_name], SHORT, AUDIENCES)))
 
 
-@pytest.mark.parametrize("points", POINTS)
-@pytest.mark.parametrize("format_name", ["gradescope", "otter", "prairielearn", "classroom50"])
-def test_points_fit_the_schema_too(format_name, points):
-    for case in ("right", "wrong", "missing", "several", "malformed", "10,000 parameters"):
-        text = EXPORTERS[format_name].render(CASES[case], ExportChoices(POINTS[points]))
-        assert errors(VALIDATORS[format_name], text) == []
+@pytest.mark.parametrize("format_name", ["prairielearn", "classroom50"])
+def test_json_that_is_cut_to_a_platforms_size_fits_its_schema_too(format_name):
+    fits(format_name, MANY, "grader")
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_autolab_reads_its_last_two_lines(case):
-    feedback, result = EXPORTERS["autolab"].render(CASES[case], ExportChoices()).split("\n")
-    assert errors(schema("autolab-semantic"), feedback) == []
-    assert errors(schema("autolab-autoresult"), result) == []
+def test_code_scanning_that_is_cut_fits_its_schema_too(monkeypatch):
+    monkeypatch.setattr(sarif, "_MOST", 20)  # of 5000 the validator would take seconds
+    text = EXPORTERS["sarif"].render(of_parameters(40), ExportChoices())
+    assert "the worst 20 are listed" in text
+    assert_fits(JSON["sarif"], text)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_junit_for_jenkins_keeps_to_the_strict_schema(case, audience):
-    text = EXPORTERS["junit"].render(audience(CASES[case]), ExportChoices())
-    assert list(JUNIT.iter_errors(text.partition("\n")[2])) == []
+@pytest.mark.nightly
+@pytest.mark.parametrize("format_name", JSON)
+def test_json_of_10_000_parameters_fits_its_schema(format_name):
+    try_each(fits, list(product([format_name], [MANY], AUDIENCES)))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_junit_for_gitlab_names_the_file_and_is_else_the_same(case):
+def fits_with_points(format_name: str, points: str, case: str) -> None:
+    text = EXPORTERS[format_name].render(CASES[case], ExportChoices(POINTS[points]))
+    assert_fits(JSON[format_name], text)
+
+
+def test_points_fit_the_schema_too():
+    cases = ("right", "wrong", "missing", "several", "malformed")
+    try_each(fits_with_points, list(product(GRADED, POINTS, cases)))
+
+
+@pytest.mark.nightly
+def test_points_of_10_000_parameters_fit_the_schema_too():
+    try_each(fits_with_points, list(product(GRADED, POINTS, [MANY])))
+
+
+def autolab_fits(case: str) -> None:
+    feedback, result = rendered("autolab", case).split("\n")
+    assert_fits("autolab-semantic", feedback)
+    assert_fits("autolab-autoresult", result)
+
+
+def junit_fits(case: str, audience: str) -> None:
+    text = rendered("junit", case, audience).partition("\n")[2]
+    assert list(junit_schema().iter_errors(text)) == []
+
+
+def junit_for_gitlab_names_the_file(case: str) -> None:
     text = EXPORTERS["junit"].render(CASES[case], ExportChoices(junit_dialect="gitlab"))
     root = ElementTree.fromstring(text.partition("\n")[2])
     for test in root.iter("testcase"):
         assert test.attrib.pop("file") == test.get("classname")
-    assert list(JUNIT.iter_errors(ElementTree.tostring(root, "unicode"))) == []
+    assert list(junit_schema().iter_errors(ElementTree.tostring(root, "unicode"))) == []
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_junit_counts_what_it_holds_and_names_no_case_twice(case):
-    root = ElementTree.fromstring(EXPORTERS["junit"].render(CASES[case], ExportChoices()).partition("\n")[2])
+def junit_counts_what_it_holds(case: str) -> None:
+    root = ElementTree.fromstring(rendered("junit", case).partition("\n")[2])
     for place in (root, *root.iter("testsuite")):
         for counted, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
             assert int(place.get(counted, "")) == len(list(place.iter(tag)))
@@ -105,13 +138,42 @@ def test_junit_counts_what_it_holds_and_names_no_case_twice(case):
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_csv_has_its_columns_in_every_row_and_no_formula(case, audience):
-    text = EXPORTERS["csv"].render(audience(CASES[case]), ExportChoices())
-    header, *rows = csv.reader(StringIO(text))
+def csv_has_its_columns_and_no_formula(case: str, audience: str) -> None:
+    header, *rows = csv.reader(StringIO(rendered("csv", case, audience)))
     assert header == list(COLUMNS)
     assert {len(row) for row in rows} == {len(header)}
     assert not any(row[i].startswith(("=", "+", "-", "@", "\uff1d")) for row in rows for i in (0, 1, 3, -1))
+
+
+def test_autolab_reads_its_last_two_lines():
+    try_each(autolab_fits, list(product(SHORT)))
+
+
+def test_junit_for_jenkins_keeps_to_the_strict_schema():
+    try_each(junit_fits, list(product(SHORT, AUDIENCES)))
+
+
+def test_junit_for_gitlab_names_the_file_and_is_else_the_same():
+    try_each(junit_for_gitlab_names_the_file, list(product(SHORT)))
+
+
+def test_junit_counts_what_it_holds_and_names_no_case_twice():
+    try_each(junit_counts_what_it_holds, list(product(SHORT)))
+
+
+def test_csv_has_its_columns_in_every_row_and_no_formula():
+    try_each(csv_has_its_columns_and_no_formula, list(product(SHORT, AUDIENCES)))
+
+
+@pytest.mark.nightly
+def test_10_000_parameters_are_written_as_few_are():
+    autolab_fits(MANY)
+    junit_for_gitlab_names_the_file(MANY)
+    junit_counts_what_it_holds(MANY)
+    for audience in AUDIENCES:
+        junit_fits(MANY, audience)
+        csv_has_its_columns_and_no_formula(MANY, audience)
+        page_loads_nothing(MANY, audience)
 
 
 class Page(HTMLParser):
@@ -131,9 +193,8 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_page_runs_its_own_script_alone_loads_nothing_and_closes_what_it_opens(case, audience):
-    text = EXPORTERS["html"].render(audience(CASES[case]), ExportChoices())
+def page_loads_nothing(case: str, audience: str) -> None:
+    text = rendered("html", case, audience)
     page = Page()
     page.feed(text)
     assert page.open == []
@@ -146,12 +207,25 @@ def test_the_page_runs_its_own_script_alone_loads_nothing_and_closes_what_it_ope
     assert "prefers-color-scheme" in text or "color-scheme: light dark" in text
 
 
-@pytest.mark.parametrize("format_name", EXPORTERS)
-@pytest.mark.parametrize("case", CASES)
-def test_every_format_can_be_written_as_utf_8_but_for_the_names_in_json(case, format_name):
-    if format_name != "json":  # there names are data, and reading refuses lone surrogates
-        text = EXPORTERS[format_name].render(CASES[case], ExportChoices())
-        assert text.encode().decode() == text
+def test_the_page_runs_its_own_script_alone_loads_nothing_and_closes_what_it_opens():
+    try_each(page_loads_nothing, list(product(SHORT, AUDIENCES)))
+
+
+def can_be_written(format_name: str, case: str) -> None:
+    text = rendered(format_name, case)
+    assert text.encode().decode() == text
+
+
+WRITTEN = [name for name in EXPORTERS if name != "json"]  # there names are data, lone surrogates refused
+
+
+def test_every_format_can_be_written_as_utf_8_but_for_the_names_in_json():
+    try_each(can_be_written, list(product(WRITTEN, SHORT)))
+
+
+@pytest.mark.nightly
+def test_every_format_can_be_written_of_10_000_parameters():
+    try_each(can_be_written, list(product(WRITTEN, [MANY])))
 
 
 @pytest.mark.parametrize("format_name", [name for name in EXPORTERS if EXPORTERS[name].between is None])

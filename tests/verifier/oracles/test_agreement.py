@@ -1,21 +1,26 @@
 """Over all activations, losses, reductions, depths 1-4 and batches of 1, 2, 7: the oracles agree."""
 
-import itertools
+from collections import Counter
+from collections.abc import Iterable
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 
 from reference_impl import ACTIVATIONS, Penalty, Problem, forward, named
 from tests.drawing import draw_problem
-from tests.verifier.documenting import document_of_problem
-from verifier.consensus import consult
+from tests.pairwise import Row, each, pairwise, try_each
+from tests.verifier.builders import document_of_problem
 from verifier.documents.reading import read_submission
-from verifier.expected import ask
+from verifier.engine.rounding_allowance import rounding
+from verifier.judging.cache import ask
+from verifier.judging.consensus import consult
 from verifier.oracles import ORACLES
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.problem.precision import PRECISIONS
 
-LOSSES = [
+Loss = tuple[str, str, str | None]
+LOSSES: list[Loss] = [
     ("mse", "values", None),
     ("cross_entropy", "logits", None),
     ("cross_entropy", "probabilities", "softmax"),
@@ -23,7 +28,7 @@ LOSSES = [
     ("binary_cross_entropy", "logits", None),
     ("binary_cross_entropy", "probabilities", "sigmoid"),
 ]
-REDUCTIONS = list(itertools.product(("mean", "sum"), ("sum", "mean"), (1, 2, 3, 4), (1, 2, 7)))
+REDUCTIONS = (("mean", "sum"), ("sum", "mean"), (1, 2, 3, 4), (1, 2, 7))
 NEAR = (
     2e-3  # differences move a unit by at most 2**-16 · max(|a|, 1), and what lies above it a few times that
 )
@@ -58,30 +63,43 @@ def assert_all_agree(problem: Problem) -> int:
     return left_out
 
 
-@pytest.mark.parametrize(
-    ("loss", "on", "output"), LOSSES, ids=[f"{loss} of {output or on}" for loss, on, output in LOSSES]
-)
+def drawn_of(activation: str, loss: Loss, batch: str, outputs: str, depth: int, examples: int) -> Problem:
+    name, on, output = loss
+    return draw_problem(
+        np.random.default_rng([depth, examples, list(ACTIVATIONS).index(activation), len(name)]),
+        activation_name=activation,
+        output=output or activation,
+        loss=name,
+        on=on,
+        batch=batch,
+        outputs="sum" if name == "cross_entropy" else outputs,
+        depth=depth,
+        examples=examples,
+    )
+
+
+def assert_agreement_and_rare_kinks(rows: Iterable[Row]) -> None:
+    entries, left_out = Counter[str](), Counter[str]()
+
+    def agree(activation: str, *others: Any) -> None:
+        problem = drawn_of(activation, *others)
+        left_out[activation] += assert_all_agree(problem)
+        entries[activation] += len(ORACLES) * sum(array.size for _, array in named(problem.parameters))
+
+    try_each(agree, rows)
+    for activation, count in left_out.items():
+        has_kinks = bool(ACTIVATIONS[activation]().kinks)
+        assert count <= (0.01 * entries[activation] if has_kinks else 0)  # rare at short decimals
+
+
+def test_all_oracles_agree_within_their_stated_errors():
+    assert_agreement_and_rare_kinks(pairwise(ACTIVATIONS, LOSSES, *REDUCTIONS))
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_all_oracles_agree_within_their_stated_errors(activation, loss, on, output):
-    entries, left_out = 0, 0
-    for case, (batch, outputs, depth, examples) in enumerate(REDUCTIONS):
-        if loss == "cross_entropy" and outputs == "mean":
-            continue
-        problem = draw_problem(
-            np.random.default_rng([case, list(ACTIVATIONS).index(activation), len(loss)]),
-            activation_name=activation,
-            output=output or activation,
-            loss=loss,
-            on=on,
-            batch=batch,
-            outputs=outputs,
-            depth=depth,
-            examples=examples,
-        )
-        left_out += assert_all_agree(problem)
-        entries += len(ORACLES) * sum(array.size for _, array in named(problem.parameters))
-    has_kinks = bool(ACTIVATIONS[activation]().kinks)
-    assert left_out <= (0.01 * entries if has_kinks else 0)  # kinks are rare at short decimals
+def test_all_oracles_agree_over_every_combination(activation):
+    assert_agreement_and_rare_kinks(product([activation], LOSSES, *REDUCTIONS))
 
 
 PENALTIES = [
@@ -92,41 +110,48 @@ PENALTIES = [
 ]
 
 
-@pytest.mark.parametrize("penalties", PENALTIES, ids=["none", "l2", "l1", "both, on biases"])
-@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
-@pytest.mark.parametrize("masked", [True, False], ids=["mask", "no mask"])
-@pytest.mark.parametrize(
-    "layout", list(itertools.product(("in_out", "out_in"), ("rows", "columns"))), ids=str
-)
-def test_oracles_agree_on_problems_that_come_as_documents_of_any_convention(penalties, bias, masked, layout):
-    for seed, (activation, loss, on) in enumerate(
-        [
-            ("tanh", "mse", "values"),
-            ("gelu", "cross_entropy", "logits"),
-            ("relu", "binary_cross_entropy", "logits"),
-        ]
-    ):
-        drawn = draw_problem(
-            np.random.default_rng(seed),
-            activation_name=activation,
-            loss=loss,
-            on=on,
-            bias=bias,
-            masked=masked,
-            penalties=penalties,
-            depth=3,
-        )
-        document = document_of_problem(drawn, weights=layout[0], examples=layout[1])
-        problem = read_submission(document).problem
-        zeros = any((array == 0).any() for _, array in named(problem.parameters))
-        l1 = any(penalty.norm == "l1" for penalty in penalties)
-        if zeros and l1:  # a weight of exactly 0 is a kink of the l1 penalty
-            assert consulted(problem).evidence[0].agrees
-        else:
-            assert_all_agree(problem)
+DOCUMENTED = [
+    ("tanh", "mse", "values"),
+    ("gelu", "cross_entropy", "logits"),
+    ("relu", "binary_cross_entropy", "logits"),
+]
+CONVENTIONS = (PENALTIES, (True, False), (True, False), ("in_out", "out_in"), ("rows", "columns"), DOCUMENTED)
 
 
-@pytest.mark.parametrize("output", ["tanh", "softmax", "sigmoid", "identity"])
+def agree_on_a_document(
+    penalties: Any, bias: bool, masked: bool, weights: str, examples: str, network: tuple[str, str, str]
+) -> None:
+    activation, loss, on = network
+    drawn = draw_problem(
+        np.random.default_rng(DOCUMENTED.index(network)),
+        activation_name=activation,
+        loss=loss,
+        on=on,
+        bias=bias,
+        masked=masked,
+        penalties=penalties,
+        depth=3,
+    )
+    document = document_of_problem(drawn, weights=weights, examples=examples)
+    problem = read_submission(document).problem
+    zeros = any((array == 0).any() for _, array in named(problem.parameters))
+    l1 = any(penalty.norm == "l1" for penalty in penalties)
+    if zeros and l1:  # a weight of exactly 0 is a kink of the l1 penalty
+        assert consulted(problem).evidence[0].agrees
+    else:
+        assert_all_agree(problem)
+
+
+def test_oracles_agree_on_problems_that_come_as_documents_of_any_convention():
+    try_each(agree_on_a_document, pairwise(*CONVENTIONS))
+
+
+@pytest.mark.nightly
+def test_oracles_agree_on_documents_of_every_combination_of_conventions():
+    try_each(agree_on_a_document, product(*CONVENTIONS))
+
+
+@each(["tanh", "softmax", "sigmoid", "identity"])
 def test_oracles_agree_where_the_last_layer_is_masked(output):
     rng = np.random.default_rng(4)
     drawn = draw_problem(rng, output=output)
@@ -135,14 +160,24 @@ def test_oracles_agree_where_the_last_layer_is_masked(output):
     assert assert_all_agree(read_submission(document).problem) == 0
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1e-2, 5.0, 50.0])
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "softmax"])
-def test_oracles_agree_from_nearly_linear_to_saturated(activation, scale):
-    for seed in range(4):
-        drawn = draw_problem(
-            np.random.default_rng(seed), activation_name=activation, depth=3, scale=max(scale, 0.01)
-        )
-        document = document_of_problem(drawn)
-        document["inputs"] = document["inputs"] * min(scale / 0.01, 1.0)
-        consensus = consulted(read_submission(document).problem)
-        assert [item.oracle for item in consensus.evidence if item.agrees is False] == []
+SCALES = (1e-6, 1e-2, 5.0, 50.0)
+SMOOTH = ("tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "softmax")
+
+
+def agree_at(scale: float, activation: str, seed: int) -> None:
+    drawn = draw_problem(
+        np.random.default_rng(seed), activation_name=activation, depth=3, scale=max(scale, 0.01)
+    )
+    document = document_of_problem(drawn)
+    document["inputs"] = document["inputs"] * min(scale / 0.01, 1.0)
+    consensus = consulted(read_submission(document).problem)
+    assert [item.oracle for item in consensus.evidence if item.agrees is False] == []
+
+
+def test_oracles_agree_from_nearly_linear_to_saturated():
+    try_each(agree_at, pairwise(SCALES, SMOOTH, range(4)))
+
+
+@pytest.mark.nightly
+def test_oracles_agree_at_every_scale_with_every_seed():
+    try_each(agree_at, product(SCALES, SMOOTH, range(4)))

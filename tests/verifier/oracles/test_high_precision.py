@@ -9,13 +9,15 @@ import pytest
 
 from reference_impl import ACTIVATIONS, Batch, LayerParameters, Penalty, Problem, forward, named
 from tests.drawing import draw_problem
-from tests.verifier.documenting import small_document
+from tests.pairwise import each
+from tests.verifier.builders import small_document
 from tests.verifier.sixty_digits import differentiated
 from verifier import verify
-from verifier.estimate import Answer, Uncertainty
+from verifier.engine.estimate import Answer
+from verifier.engine.rounding_allowance import rounding
 from verifier.oracles import ORACLES, high_precision
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.problem.precision import PRECISIONS
+from verifier.report.model import Uncertainty
 
 
 def asked(problem: Problem) -> Answer:
@@ -43,10 +45,7 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("loss", "on", "output"), LOSSES, ids=[f"{loss} of {output or on}" for loss, on, output in LOSSES]
-)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@each((activation, *loss) for activation in ACTIVATIONS for loss in LOSSES)
 def test_it_equals_central_differences_of_60_digits(activation, loss, on, output):
     problem = draw_problem(
         np.random.default_rng([list(ACTIVATIONS).index(activation), len(loss), len(on)]),
@@ -72,7 +71,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("other", OTHERS)
+@each(OTHERS)
 def test_it_equals_them_for_every_choice_of_a_risk_and_a_network(other):
     choice = {"widths": (2, 2, 2), "examples": 2} | OTHERS[other]
     assert_equal_to_mpmath(draw_problem(np.random.default_rng(31), **choice))

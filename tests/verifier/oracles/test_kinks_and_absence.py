@@ -18,12 +18,13 @@ from reference_impl import (
     forward,
 )
 from tests.drawing import draw_problem
-from tests.verifier.documenting import small_document
-from verifier.estimate import Answer, Uncertainty
+from tests.verifier.builders import small_document
+from verifier.engine.estimate import Answer
+from verifier.engine.rounding_allowance import rounding
 from verifier.oracles import ORACLES
-from verifier.pipeline import verify
-from verifier.precision import PRECISIONS
-from verifier.rounding import rounding
+from verifier.pipeline.layers import verify
+from verifier.problem.precision import PRECISIONS
+from verifier.report.model import Uncertainty
 
 
 def asked(oracle: str, problem: Problem) -> Answer:

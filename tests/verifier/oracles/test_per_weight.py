@@ -1,6 +1,7 @@
 """Differences along every single weight: within their stated error, and left out where a kink is crossed."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,14 @@ from reference_impl import (
     named,
 )
 from tests.drawing import draw_problem
-from tests.verifier.documenting import small_document
+from tests.pairwise import each, pairwise, try_each
+from tests.verifier.builders import small_document
 from verifier import verify
-from verifier.estimate import Answer, Uncertainty
+from verifier.engine.estimate import Answer
+from verifier.engine.rounding_allowance import Rounding, rounding
 from verifier.oracles import ORACLES
-from verifier.precision import PRECISIONS
-from verifier.rounding import Rounding, rounding
+from verifier.problem.precision import PRECISIONS
+from verifier.report.model import Uncertainty
 
 PER_WEIGHT = "finite_differences_per_weight"
 
@@ -64,17 +67,20 @@ LOSSES_ON = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("loss", "on", "output"), LOSSES_ON, ids=[f"{loss} of {output}, {on}" for loss, on, output in LOSSES_ON]
-)
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_every_weight_lies_within_the_stated_error_of_77_digits(name, loss, on, output):
-    for seed in range(3):
-        rng = np.random.default_rng([seed, list(ACTIVATIONS).index(name), len(loss), len(on)])
-        problem = draw_problem(
-            rng, activation_name=name, output=output, loss=loss, on=on, widths=(3, 4, 3, 2)
-        )
-        assert_within_its_error(problem)
+def lies_within_its_error(name: str, loss_on: tuple[str, str, str], seed: int) -> None:
+    loss, on, output = loss_on
+    rng = np.random.default_rng([seed, list(ACTIVATIONS).index(name), len(loss), len(on)])
+    problem = draw_problem(rng, activation_name=name, output=output, loss=loss, on=on, widths=(3, 4, 3, 2))
+    assert_within_its_error(problem)
+
+
+def test_every_weight_lies_within_the_stated_error_of_77_digits():
+    try_each(lies_within_its_error, pairwise(ACTIVATIONS, LOSSES_ON, range(3)))
+
+
+@pytest.mark.nightly
+def test_every_weight_does_with_every_seed():
+    try_each(lies_within_its_error, product(ACTIVATIONS, LOSSES_ON, range(3)))
 
 
 CHOICES: dict[str, dict[str, Any]] = {
@@ -108,14 +114,13 @@ def test_a_curvature_that_jumps_is_truncated_by_more_than_the_cube_of_a_move():
     assert_within_its_error(Problem(Network(layers), parameters, batch, risk), largest=1e-4)
 
 
-@pytest.mark.parametrize("choice", CHOICES)
+@each(CHOICES)
 def test_penalties_biases_masks_and_reductions_are_those_of_the_risk(choice):
     for seed in range(5):
         assert_within_its_error(draw_problem(np.random.default_rng([seed, 41]), **CHOICES[choice]))
 
 
-@pytest.mark.parametrize("choice", CHOICES)
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@each(product(ACTIVATIONS, CHOICES))
 def test_differences_along_weights_agree_with_differences_at_units(name, choice):
     rng = np.random.default_rng([42, list(ACTIVATIONS).index(name), len(choice)])
     problem = draw_problem(rng, activation_name=name, **CHOICES[choice])

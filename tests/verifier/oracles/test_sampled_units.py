@@ -5,9 +5,10 @@ import pytest
 
 from reference_impl import backpropagate, named
 from tests.drawing import draw_problem
-from tests.verifier.documenting import document_of_problem
-from verifier import sampled_units, verify
-from verifier.sampled_units import LEAST, told
+from tests.verifier.builders import document_of_problem
+from verifier import verify
+from verifier.engine import perturbation as sampled_units
+from verifier.engine.perturbation import LEAST, told
 
 
 @pytest.fixture

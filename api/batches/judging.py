@@ -1,0 +1,170 @@
+"""Judge the items of a batch and store one outcome for each."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
+from threading import Event
+
+from sqlalchemy.exc import IntegrityError
+
+from api.batches.retry import Interrupted, is_transient, retry_while_unavailable
+from api.service import Service, new_id
+from api.services.checks import check_task
+from api.services.submissions import closed_message, no_attempt_message, records_of, submission_task
+from api.storage.records import (
+    Batch,
+    BatchItem,
+    ItemState,
+    Result,
+    StoredAssignment,
+    StoredReport,
+    StoredSubmission,
+)
+from api.storage.work_queue import Chunk
+from api.workers.protocol import Judged, Outcome, Refused, Stopped, Task
+
+_MOST_MISTAKES = 20
+_LONGEST_REFUSAL = 10_000  # characters
+_LOG = logging.getLogger("gradjury")
+
+
+def judge_chunk(service: Service, chunk: Chunk, stopping: Event) -> None:
+    """Judge the pending items of a chunk.
+
+    If `stopping` is set, finish the items that are being judged and raise Interrupted.
+    Calling it twice, after a crash or in two workers at once, is safe: a finished item is not changed.
+    """
+    batches = service.repository.batches
+    with ThreadPoolExecutor(service.settings.processes, "judging") as threads:
+        while items := retry_while_unavailable(
+            lambda: batches.pending(chunk.batch, chunk.first, chunk.last), stopping
+        ):
+            batch, stored = retry_while_unavailable(lambda: _find_batch(service, chunk.batch), stopping)
+            list(threads.map(_item_judge(service, batch, stored, stopping), items))
+            if stopping.is_set():
+                raise Interrupted
+
+
+def refuse_chunk(service: Service, chunk: Chunk, reason: str) -> None:
+    """Refuse the pending items of a chunk."""
+    for item in service.repository.batches.pending(chunk.batch, chunk.first, chunk.last):
+        service.repository.batches.finish(_refused(item, reason), None)
+
+
+def judge_item(
+    service: Service, batch: Batch, stored: StoredAssignment | None, item: BatchItem
+) -> tuple[BatchItem, StoredReport | None]:
+    """Judge an item. Return it with its outcome, and its report unless that is stored already."""
+    if stored is not None:
+        return _submit_item(service, batch, stored, item), None
+    outcome = _judge(service, check_task(service, item.content, declared=item.declared, store=True))
+    if not isinstance(outcome, Judged):
+        return _refused(item, _reason(outcome)), None
+    digest = sha256(outcome.document).hexdigest()
+    report = StoredReport(new_id(), batch.owner, None, None, outcome.document, b"", digest, service.now())
+    verdict = outcome.findings.verdict
+    return replace(item, state=ItemState.JUDGED, report=report.id, verdict=verdict), report
+
+
+def _find_batch(service: Service, batch_id: str) -> tuple[Batch, StoredAssignment | None]:
+    batch = service.repository.batches.find(batch_id)
+    if batch is None:
+        raise LookupError(batch_id)
+    if batch.assignment is None:
+        return batch, None
+    stored = service.repository.assignments.find(batch.assignment)
+    if stored is None:
+        raise LookupError(batch.assignment)
+    return batch, stored
+
+
+def _item_judge(
+    service: Service, batch: Batch, stored: StoredAssignment | None, stopping: Event
+) -> Callable[[BatchItem], None]:
+    outdated = Event()
+
+    def judge(item: BatchItem) -> None:
+        if stopping.is_set() or outdated.is_set():
+            return
+        outcome, report = retry_while_unavailable(
+            lambda: _judge_or_refuse(service, batch, stored, item), stopping
+        )
+        if not retry_while_unavailable(lambda: service.repository.batches.finish(outcome, report), stopping):
+            outdated.set()  # cancelled, or judged by another worker: read the pending items again
+
+    return judge
+
+
+def _judge_or_refuse(
+    service: Service, batch: Batch, stored: StoredAssignment | None, item: BatchItem
+) -> tuple[BatchItem, StoredReport | None]:
+    """Judge an item; refuse it after an internal error, so that the rest of the batch is judged."""
+    try:
+        return judge_item(service, batch, stored, item)
+    except Exception as error:
+        if is_transient(error):
+            raise
+        _LOG.error("unforeseen %s at item %d of batch %s", type(error).__name__, item.index, batch.id)
+        return _refused(item, "an error of the service, not of the submission"), None
+
+
+def _submit_item(service: Service, batch: Batch, stored: StoredAssignment, item: BatchItem) -> BatchItem:
+    """Judge an item as a submission of its student, and store it.
+
+    The id of the submission is derived from the item. So if two workers judge an item, only one of them can
+    store it, and a worker that takes over after a crash finds the stored result.
+    """
+    store = service.repository.submissions
+    submission_id = sha256(f"{item.batch}:{item.index}".encode()).hexdigest()[:32]
+    existing = store.find(submission_id)
+    if existing is not None and existing.result is not None:
+        return _judged(item, existing.result)
+    assignment = stored.assignment
+    if not assignment.open_at(batch.created):
+        return _refused(item, closed_message(stored))
+    used = store.count(stored.id, item.source)
+    if assignment.attempts is not None and used >= assignment.attempts:
+        return _refused(item, no_attempt_message(assignment.attempts))
+    submission = StoredSubmission(
+        submission_id, stored.id, item.source, 0, batch.created, item.declared, item.content
+    )
+    begun = service.now()
+    outcome = _judge(service, submission_task(service, stored, submission))
+    if not isinstance(outcome, Judged):
+        return _refused(item, _reason(outcome))
+    result, report = records_of(stored, submission, outcome, begun)
+    try:
+        attempt = store.add(replace(submission, result=result), report, assignment.attempts)
+    except IntegrityError:
+        attempt = None
+    if attempt is not None:
+        return _judged(item, result)
+    existing = store.find(submission_id)  # stored by another worker, or the student used the last attempt
+    if existing is not None and existing.result is not None:
+        return _judged(item, existing.result)
+    return _refused(item, no_attempt_message(assignment.attempts or 0))
+
+
+def _judge(service: Service, task: Task) -> Outcome:
+    outcome = service.pool.judge_sync(task)
+    service.metrics.count_outcome(outcome)
+    return outcome
+
+
+def _judged(item: BatchItem, result: Result) -> BatchItem:
+    return replace(item, state=ItemState.JUDGED, report=result.report, verdict=result.verdict)
+
+
+def _refused(item: BatchItem, reason: str) -> BatchItem:
+    return replace(item, state=ItemState.REFUSED, refusal=reason[:_LONGEST_REFUSAL])
+
+
+def _reason(outcome: Refused | Stopped) -> str:
+    if isinstance(outcome, Stopped):
+        return f"judging was stopped: {outcome.reason}"
+    shown = outcome.mistakes[:_MOST_MISTAKES]
+    lines = [mistake.sentence for mistake in shown]
+    rest = len(outcome.mistakes) - len(shown)
+    return "\n".join(lines + ([f"and {rest} more mistakes"] if rest else []))

@@ -1,0 +1,1 @@
+"""HTTP itself: request bodies, content negotiation, errors, middleware, rate limits."""

@@ -1,0 +1,59 @@
+"""The gallery: mistakes from published code and questions, with their present reports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import Request, Response
+
+from api.dependencies import TheService
+from api.pages.page_route import pages_router
+from api.pages.templating import page
+from api.pages.visitors import Visitor
+from api.rendering import JSON
+from api.service import Service
+from api.services.checks import judge
+from api.workers.protocol import RenderRequest, Task
+from verifier.documents.json import parse, write
+from verifier.examples.gallery import GALLERY
+from verifier.examples.gallery.entry import Entry, Live
+from verifier.examples.gallery.submissions import gallery_document
+from verifier.examples.named import IN_GALLERY
+from verifier.report.wording import plain
+
+router = pages_router()
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRow:
+    """An entry and the main parts of its report. address: the page that judges the entry again."""
+
+    entry: Entry
+    address: str
+    release: str
+    declared_loss: str
+    verdict: str
+    diagnosis: tuple[Mapping[str, Any], ...]
+
+
+@router.get("/gallery", operation_id="gallery_page")
+async def gallery(request: Request, service: TheService, visitor: Visitor) -> Response:
+    state = request.app.state
+    if getattr(state, "gallery", None) is None:  # the entries never change: judge them once
+        state.gallery = [await _row(service, entry) for entry in GALLERY.values()]
+    return page(request, "gallery.html.jinja", rows=state.gallery)
+
+
+async def _row(service: Service, entry: Entry) -> GalleryRow:
+    content = write(await run_sync(gallery_document, entry.name)).encode()
+    task = Task(content, oracles=service.settings.oracle_names, render=RenderRequest(JSON))
+    report = parse((await judge(service, task)).answer)
+    return GalleryRow(
+        entry,
+        f"/examples/{IN_GALLERY}{entry.name}",
+        entry.made.release if isinstance(entry.made, Live) else "",
+        plain(report["loss"]["graded_under"]).strip("()"),
+        report["verdict"],
+        tuple(report["diagnosis"]),
+    )

@@ -1,0 +1,86 @@
+"""Create, read and change assignments."""
+
+from http import HTTPStatus
+from typing import Any
+
+from api.http.problems import ProblemError
+from api.service import Service, is_id, new_id
+from api.services.access import can_grade, can_open, not_found, require_role
+from api.storage.records import Role, StoredAssignment, Token
+from verifier.documents.assignment import document_of_assignment, read_assignment
+from verifier.documents.instance import instance_key, instance_of
+from verifier.documents.json import check_document, parse
+from verifier.report.assignment import Assignment
+
+
+def list_assignments(service: Service, caller: Token) -> list[StoredAssignment]:
+    """Return the assignments that a token opens, newest first."""
+    return [stored for stored in service.repository.assignments.list() if can_open(caller, stored)]
+
+
+def get_assignment(service: Service, caller: Token, assignment_id: str) -> StoredAssignment:
+    """Return an assignment that the caller's token opens. Raise ProblemError 404 for any other."""
+    stored = service.repository.assignments.find(assignment_id) if is_id(assignment_id) else None
+    if stored is None or not can_open(caller, stored):
+        raise not_found("assignment")
+    return stored
+
+
+def get_graded_assignment(service: Service, caller: Token, assignment_id: str) -> StoredAssignment:
+    """Return an assignment that the caller grades. Raise ProblemError 404 or 403 for any other."""
+    stored = get_assignment(service, caller, assignment_id)
+    if not can_grade(caller, stored):
+        require_role(caller, Role.GRADER)
+    return stored
+
+
+def create_assignment(service: Service, caller: Token, content: bytes) -> StoredAssignment:
+    """Store a grader's new assignment. Raise MalformedSubmission with all mistakes in the document."""
+    assignment = _parse(service, content)
+    stored = StoredAssignment(new_id(), caller.subject, assignment, 1, service.now())
+    service.repository.assignments.add(stored)
+    return stored
+
+
+def change_assignment(service: Service, stored: StoredAssignment, content: bytes) -> StoredAssignment:
+    """Replace an assignment. Earlier submissions keep their results until they are regraded.
+
+    Raise MalformedSubmission with all mistakes in the document, ProblemError 409 if the assignment was
+    changed since `stored` was read.
+    """
+    assignment = _parse(service, content)
+    changed = service.repository.assignments.update(stored.id, assignment, stored.revision)
+    if changed is None:
+        raise ProblemError(HTTPStatus.CONFLICT, "somebody else changed the assignment meanwhile; try again")
+    return changed
+
+
+def assignment_document(service: Service, stored: StoredAssignment, caller: Token) -> dict[str, Any]:
+    """Return an assignment as JSON, as the caller may see it. Raise ProblemError 403 before it opens."""
+    document = document_of_assignment(stored.assignment)
+    record = {"id": stored.id, "revision": stored.revision, "created": stored.created.isoformat()}
+    if can_grade(caller, stored):
+        return {**record, "owner": stored.owner, **document}
+    moment, opening = service.now(), stored.assignment.opens
+    if opening is not None and moment < opening:
+        raise ProblemError(HTTPStatus.FORBIDDEN, f"the assignment opens at {opening.isoformat()}")
+    document["problem"] = problem_for(service, stored, caller.subject)
+    if stored.assignment.attempts is not None and caller.role is Role.STUDENT:
+        used = service.repository.submissions.count(stored.id, caller.subject)
+        document["attempts_left"] = max(0, stored.assignment.attempts - used)
+    return {**record, **document}
+
+
+def problem_for(service: Service, stored: StoredAssignment, student: str) -> dict[str, object]:
+    """Return the JSON problem of a student, with numbers of the student's own if the assignment has them."""
+    problem = dict(stored.assignment.problem)
+    if not stored.assignment.per_student:
+        return problem
+    return instance_of(problem, instance_key(service.instance_secret(), stored.id, student))
+
+
+def _parse(service: Service, content: bytes) -> Assignment:
+    bounds = service.settings.bounds
+    document = parse(content, bounds)
+    check_document(document.get("problem") if isinstance(document, dict) else None, bounds)
+    return read_assignment(document)

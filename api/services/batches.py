@@ -1,0 +1,225 @@
+"""Batches: many submissions in one request, which workers judge in the background."""
+
+import hmac
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+
+from anyio import sleep
+from anyio.to_thread import run_sync
+from sqlalchemy.exc import IntegrityError
+
+from api.http.idempotency import Reply, check_key, idempotent_reply
+from api.http.problems import ProblemError
+from api.http.upload import BatchItemUpload, check_students, read_archive, read_lines
+from api.service import Service, is_id, new_id
+from api.services.access import not_found, owner_of
+from api.storage.records import Batch, BatchItem, ItemState, Progress, StoredAssignment, Token
+from verifier.documents.json import write
+from verifier.report.verdict import Verdict
+
+NDJSON, ZIP = "application/x-ndjson", "application/zip"
+MOST_LISTED = 100
+_POLLING_INTERVAL = 0.5  # seconds
+_VERDICTS = (Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED)
+_LOG = logging.getLogger("gradjury")
+
+
+class BatchState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEvent:
+    """An event of a batch that a client follows. id: the number of its finished items."""
+
+    name: str
+    document: dict[str, Any]
+    id: str
+
+
+def create_batch(
+    service: Service,
+    caller: Token,
+    stored: StoredAssignment | None,
+    media_type: str,
+    content: bytes,
+    key: str | None,
+) -> Reply:
+    """Store a batch and return the reply to its request. It blocks.
+
+    key: the Idempotency-Key, if the request has one.
+    Raise ProblemError for a malformed body, and as `idempotent_reply`.
+    """
+    assignment = None if stored is None else stored.id
+    if key is None:
+        batch = _store(service, caller, assignment, media_type, content, new_id())
+        return _reply(service, batch)
+    check_key(key)
+    fingerprint = sha256(f"{assignment} {media_type} ".encode() + content).digest()
+
+    def batch_id(begun: datetime) -> str:
+        text = f"batch {caller.id} {begun.isoformat()} {key}".encode()
+        return hmac.new(service.instance_secret(), text, sha256).hexdigest()[:32]
+
+    def find(begun: datetime) -> Reply | None:
+        batch = service.repository.batches.find(batch_id(begun))
+        return None if batch is None else _reply(service, batch)
+
+    def create(begun: datetime) -> Reply:
+        batch = _store(service, caller, assignment, media_type, content, batch_id(begun))
+        return _reply(service, batch)
+
+    replies = service.repository.replies
+    return idempotent_reply(replies, caller.id, key, fingerprint, service.now(), find, create)
+
+
+def batch_id_of(reply: Reply) -> str:
+    """Return the id of the batch that a reply of `create_batch` points to."""
+    return reply.headers["Location"].rpartition("/")[2]
+
+
+def enqueue_batch(service: Service, batch_id: str) -> None:
+    """Put a batch into the work queue. If that fails, a worker does it later."""
+    try:
+        batch = service.repository.batches.find(batch_id)
+        if batch is not None:
+            service.queue.put_batch(batch)
+    except Exception as error:
+        _LOG.warning("%s while a batch was enqueued; a worker will enqueue it", type(error).__name__)
+
+
+def get_batch(service: Service, caller: Token, batch_id: str) -> Batch:
+    """Return a batch of the caller. Raise ProblemError 404 for any other."""
+    batch = service.repository.batches.find(batch_id) if is_id(batch_id) else None
+    if batch is None or batch.owner != owner_of(caller):
+        raise not_found("batch")
+    return batch
+
+
+def list_batches(service: Service, caller: Token) -> list[dict[str, Any]]:
+    """Return the newest batches of the caller as JSON."""
+    batches = service.repository.batches.list(owner_of(caller))[:MOST_LISTED]
+    return [batch_document(service, batch) for batch in batches]
+
+
+def batch_document(service: Service, batch: Batch) -> dict[str, Any]:
+    """Return a batch with its progress as JSON."""
+    progress = service.repository.batches.progress(batch.id)
+    return {
+        "id": batch.id,
+        "assignment": batch.assignment,
+        "created": batch.created.isoformat(),
+        "state": str(_state(progress)),
+        "total": batch.total,
+        "states": {str(state): progress.states[state] for state in ItemState},
+        "verdicts": {str(verdict): progress.verdicts.get(verdict, 0) for verdict in _VERDICTS},
+    }
+
+
+def is_over(document: dict[str, Any]) -> bool:
+    """True if a batch is finished or cancelled. document: as `batch_document` returns it."""
+    return document["state"] in (BatchState.FINISHED, BatchState.CANCELLED)
+
+
+def cancel_batch(service: Service, batch: Batch) -> dict[str, Any]:
+    """Cancel the pending items of a batch, and return the batch as JSON."""
+    document = batch_document(service, batch)
+    if is_over(document):
+        return document
+    service.repository.batches.cancel(batch.id, service.now())
+    return batch_document(service, batch)
+
+
+def finished_items(service: Service, batch: Batch, after: int, most: int) -> list[BatchItem]:
+    """Return finished items with index > `after` up to the first unfinished one, so that no page has gaps."""
+    items = service.repository.batches.items(batch.id, after, most)
+    return [item for position, item in enumerate(items) if item.index == after + 1 + position]
+
+
+async def follow_batch(service: Service, batch: Batch, last_id: str | None) -> AsyncIterator[BatchEvent]:
+    """Yield an event `progress` after every change, and `finished` at the end.
+
+    last_id: id of the last event that the client has received.
+    """
+    while not service.stopping.is_set():
+        document = await run_sync(batch_document, service, batch)
+        event_id = str(document["total"] - document["states"]["pending"])
+        if is_over(document):
+            yield BatchEvent("finished", document, event_id)
+            return
+        if event_id != last_id:
+            yield BatchEvent("progress", document, event_id)
+            last_id = event_id
+        await sleep(_POLLING_INTERVAL)
+
+
+def item_line(service: Service, item: BatchItem) -> bytes:
+    """Return an item and its report as a line of NDJSON."""
+    head = {"index": item.index, "source": item.source, "state": str(item.state)}
+    head |= {"verdict": item.verdict, "refusal": item.refusal or None, "id": item.report}
+    report = None if item.report is None else service.repository.reports.find(item.report)
+    document = b"null" if report is None else report.document
+    return write(head).encode()[:-1] + b', "report": ' + document + b"}\n"
+
+
+def _state(progress: Progress) -> BatchState:
+    if progress.states[ItemState.PENDING]:
+        return BatchState.RUNNING if progress.finished else BatchState.QUEUED
+    return BatchState.CANCELLED if progress.states[ItemState.CANCELLED] else BatchState.FINISHED
+
+
+def _store(
+    service: Service, caller: Token, assignment: str | None, media_type: str, content: bytes, batch_id: str
+) -> Batch:
+    uploads = _read_body(service, media_type, content, of_students=assignment is not None)
+    batch = Batch(batch_id, owner_of(caller), assignment, len(uploads), service.now())
+    items = [_item(batch_id, index, upload) for index, upload in enumerate(uploads)]
+    try:
+        service.repository.batches.add(batch, items)
+    except IntegrityError:  # a simultaneous request with the same key stored it
+        stored = service.repository.batches.find(batch_id)
+        if stored is None:
+            raise
+        return stored
+    return batch
+
+
+def _read_body(service: Service, media_type: str, content: bytes, of_students: bool) -> list[BatchItemUpload]:
+    settings = service.settings
+    most, largest = settings.most_in_batch, settings.largest_body
+    if media_type == NDJSON:
+        uploads = read_lines(content, most, largest, of_students)
+    else:
+        uploads = read_archive(content, most, settings.largest_batch, largest, of_students)
+    if of_students:
+        check_students(uploads)
+    if not uploads:
+        detail = "expected at least one submission, got none: a line each, or files .json, .npz, .safetensors"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return uploads
+
+
+def _item(batch_id: str, index: int, upload: BatchItemUpload) -> BatchItem:
+    return BatchItem(
+        batch_id,
+        index,
+        upload.source,
+        upload.declared,
+        upload.content,
+        ItemState.REFUSED if upload.refusal else ItemState.PENDING,
+        refusal=upload.refusal,
+    )
+
+
+def _reply(service: Service, batch: Batch) -> Reply:
+    document = batch_document(service, batch)
+    return Reply(HTTPStatus.ACCEPTED, {"Location": f"/v1/batches/{batch.id}"}, write(document).encode())

@@ -1,0 +1,184 @@
+"""Messages between the service and its worker processes, and how they are sent over a socket.
+
+A message is sent as two lengths, its kind, its fields as MessagePack, and the submitted file. The types of
+fields are checked when they are decoded, so a compromised worker can send only an outcome.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from socket import MSG_WAITALL, socket
+from struct import Struct
+
+from msgspec.msgpack import Decoder, encode
+
+from verifier.documents.json import GENEROUS, Bounds
+from verifier.problem.errors import MalformedSubmission, Mistake, OversizedSubmission, UnreadableSubmission
+from verifier.report.assignment import Allowed
+from verifier.report.model import Audience
+from verifier.report.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RenderRequest:
+    """Options for rendering a report.
+
+    media_type: the format; None if the report is not wanted as a document.
+    section: render a section of a web page instead.
+    entries: "worst" for the worst entries of each parameter, "all" for whole arrays.
+    """
+
+    media_type: str | None = None
+    section: bool = False
+    audience: Audience = Audience.GRADER
+    entries: str = "worst"
+
+
+NOTHING = RenderRequest()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One submission to judge.
+
+    declared: `json`, `npz` or `safetensors`; None to detect the format from the first bytes.
+    problem: the problem as JSON, if `content` holds gradients alone; None if `content` holds both.
+    oracles: names; None for the default ones.
+    allowed: what students may see; None if no student's report is needed.
+    render: the report to return in `Judged.answer`.
+    store: also return the JSON documents that are stored.
+    bounds: limits on the size of the content.
+    tolerance: the preset that replaces the document's tolerance; None to keep it.
+    """
+
+    content: bytes
+    declared: str | None = None
+    problem: bytes | None = None
+    name: str | None = None
+    oracles: tuple[str, ...] | None = None
+    allowed: Allowed | None = None
+    render: RenderRequest = NOTHING
+    store: bool = False
+    bounds: Bounds = GENEROUS
+    tolerance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The parts of a report that are counted.
+
+    parameters: (name, verdict). bugs: (bug, layer). oracles: (name, agrees); None if the oracle was not used.
+    """
+
+    verdict: Verdict
+    parameters: tuple[tuple[str, Verdict], ...]
+    bugs: tuple[tuple[str, int | None], ...]
+    oracles: tuple[tuple[str, bool | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A judged submission.
+
+    answer: the rendered report. document: the grader's report as JSON. student: the student's report as JSON.
+    """
+
+    findings: Findings
+    seconds: float
+    answer: bytes = b""
+    document: bytes = b""
+    student: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A submission that could not be judged.
+
+    unreadable: its format could not be read. oversized: it exceeds a bound.
+    """
+
+    mistakes: tuple[Mistake, ...]
+    unreadable: bool = False
+    oversized: bool = False
+
+    @classmethod
+    def from_error(cls, error: MalformedSubmission) -> "Refused":
+        return cls(
+            error.mistakes,
+            unreadable=isinstance(error, UnreadableSubmission),
+            oversized=isinstance(error, OversizedSubmission),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A submission whose judging exceeded a limit of time or memory."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An internal error while judging: its class and traceback. Its message may hold submitted numbers."""
+
+    kind: str
+    where: str
+
+
+Outcome = Judged | Refused | Stopped
+Message = Task | Judged | Refused | Stopped | Failed
+_KINDS = (Task, Judged, Refused, Stopped, Failed)
+_KIND_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
+_DECODERS: tuple[Decoder[Message], ...] = tuple(Decoder(kind) for kind in _KINDS)
+_HEADER = Struct(">QQB")  # length of the message, length of the file, kind
+_FIRST_READ = 2**16  # bytes to read before the lengths are known
+_LARGEST_READ = 2**20  # bytes of one read
+
+
+def encode_frames(message: Message) -> tuple[bytes, bytes]:
+    """Return the header with the message, and the file. They are sent in this order."""
+    kind, file = _KIND_NUMBERS[type(message)], b""
+    if isinstance(message, Task):
+        message, file = replace(message, content=b""), message.content
+    encoded = encode(message)
+    return _HEADER.pack(len(encoded), len(file), kind) + encoded, file
+
+
+def read_message(connection: socket) -> Message:
+    """Wait for the next message and return it. Raise EOFError if the connection was closed."""
+    length, file_length, kind = _HEADER.unpack(_read_exactly(connection, _HEADER.size))
+    encoded = _read_exactly(connection, length)
+    return _decode(kind, encoded, _read_exactly(connection, file_length))
+
+
+async def read_message_async(connection: socket) -> Message:
+    """Return the next message of a non-blocking socket. Raise EOFError if the connection was closed."""
+    loop = asyncio.get_running_loop()
+    received = bytearray()
+    while size := _next_read(received):
+        chunk = await loop.sock_recv(connection, size)
+        if not chunk:
+            raise EOFError
+        received += chunk
+    length, _, kind = _HEADER.unpack_from(received)
+    body = memoryview(received)[_HEADER.size :]
+    return _decode(kind, body[:length], bytes(body[length:]))
+
+
+def _read_exactly(connection: socket, length: int) -> bytes:
+    received = connection.recv(length, MSG_WAITALL) if length else b""
+    if len(received) < length:
+        raise EOFError
+    return received
+
+
+def _next_read(received: bytearray) -> int:
+    """Return the number of bytes to read next: 0 if the message is complete."""
+    if len(received) < _HEADER.size:
+        return _FIRST_READ  # one message is in flight at a time, so this reads nothing beyond it
+    length, file_length, _ = _HEADER.unpack_from(received)
+    return min(_LARGEST_READ, _HEADER.size + int(length) + int(file_length) - len(received))
+
+
+def _decode(kind: int, encoded: bytes | memoryview, file: bytes) -> Message:
+    message: Message = _DECODERS[kind].decode(encoded)
+    return replace(message, content=file) if isinstance(message, Task) else message

@@ -1,0 +1,138 @@
+"""The code that runs in a worker process. It is imported once, before the process is forked."""
+
+import gc
+import resource
+import signal
+from dataclasses import replace
+from socket import socket
+from traceback import format_tb
+
+from api.rendering import MEDIA_TYPES, render, render_section
+from api.workers.protocol import (
+    Failed,
+    Findings,
+    Judged,
+    Outcome,
+    Refused,
+    Stopped,
+    Task,
+    encode_frames,
+    read_message,
+)
+from verifier.documents.files import parse_bytes
+from verifier.documents.gradients import parse_gradients, read_handed_in
+from verifier.documents.json import check_document, parse, write
+from verifier.documents.reading import Claim, read_claim
+from verifier.engine.threads import keep_freed_memory
+from verifier.exporters.student_view import for_student
+from verifier.judging.cache import Expectations
+from verifier.pipeline.layers import verify
+from verifier.problem.errors import MalformedSubmission
+from verifier.problem.submission import TOLERANCES
+from verifier.report.model import Audience
+from verifier.report.outcome import without_arrays
+from verifier.report.report import Report
+
+_CACHE = Expectations()  # one per process: many submissions of a class answer the same problem
+
+
+def worker_main(connection: socket, memory: int, seconds: float) -> None:
+    """Judge tasks from a socket until it is closed.
+
+    memory: bytes of data that this process may allocate. Python raises MemoryError beyond that.
+    seconds: time limit of a task. The service kills a process that exceeds it. If the service has died, an
+    alarm ends this process after twice that time.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: finish accepted tasks
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    keep_freed_memory()
+    gc.freeze()  # imported modules stay for good: exclude them from garbage collection
+    with connection:
+        try:
+            while isinstance(task := read_message(connection), Task):
+                signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
+                for frame in _answer(task):
+                    connection.sendall(frame)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except (EOFError, OSError, MemoryError):  # connection closed, or a frame too large for memory
+            return
+
+
+def _answer(task: Task) -> tuple[bytes, bytes]:
+    try:
+        return encode_frames(judge(task))
+    except MemoryError:
+        raise
+    except Exception as error:
+        return encode_frames(Failed(type(error).__name__, "".join(format_tb(error.__traceback__))))
+
+
+def judge(task: Task) -> Outcome:
+    """Parse, verify and render a submission. Malformed content is an outcome, not an exception."""
+    try:
+        entries = "all" if _shows_arrays(task) else task.render.entries
+        report = verify(_read_submission(task), oracles=task.oracles, entries=entries, expectations=_CACHE)
+        return _render_all(task, report)
+    except MalformedSubmission as error:
+        return Refused.from_error(error)
+    except MemoryError:
+        _CACHE.forget()  # free the memory for the next task
+        return Stopped("it needs more memory than one submission may use here")
+
+
+def findings_of(report: Report) -> Findings:
+    """Return the parts of a report that are counted."""
+    return Findings(
+        report.verdict,
+        tuple((name, row.verdict) for name, row in report.parameters.items()),
+        tuple((row.bug, row.layer) for row in report.diagnosis),
+        tuple((row.oracle, row.agrees) for row in report.evidence),
+    )
+
+
+def _render_all(task: Task, report: Report) -> Judged:
+    allowed, audience = task.allowed, task.render.audience
+    student = None
+    if audience is Audience.STUDENT or allowed is not None:
+        student = for_student(report) if allowed is None else for_student(report, allowed)
+    shown = report if audience is Audience.GRADER or student is None else student
+    return Judged(
+        findings_of(report),
+        report.seconds,
+        _render_answer(task, shown),
+        _to_json(without_arrays(report)) if task.store else b"",
+        b"" if student is None or not task.store else _to_json(student),
+    )
+
+
+def _render_answer(task: Task, report: Report) -> bytes:
+    if task.render.section:
+        return render_section(report).encode()
+    if task.render.media_type is None:
+        return b""
+    return render(report, task.render.media_type)
+
+
+def _shows_arrays(task: Task) -> bool:
+    """True if the rendered report draws whole arrays. They are never stored."""
+    media_type = task.render.media_type
+    exporter = None if media_type is None else MEDIA_TYPES[media_type]
+    return exporter is not None and exporter.whole_arrays and task.render.audience is Audience.GRADER
+
+
+def _to_json(report: Report) -> bytes:
+    return write(report.to_dict()).encode()
+
+
+def _read_submission(task: Task) -> Claim:
+    read = parse_bytes if task.problem is None else parse_gradients
+    document = read(task.content, task.bounds, task.declared)
+    check_document(document, task.bounds)
+    if task.problem is not None:
+        submission = read_handed_in(parse(task.problem), document)
+    else:
+        submission = read_claim(document)
+        if task.tolerance is not None:
+            submission = replace(submission, tolerance=TOLERANCES[task.tolerance])
+    return submission if task.name is None else replace(submission, name=task.name)

@@ -1,1 +1,0 @@
-"""What `benchmarks.diagnosis` measures: cases, what was said of them, and whether that is right."""

@@ -1,1 +1,0 @@
-"""Processes, databases and submissions that `benchmarks.durability` kills and counts."""

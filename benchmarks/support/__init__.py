@@ -1,0 +1,1 @@
+"""Problems, programs with mistakes, peers and services that the benchmarks share."""

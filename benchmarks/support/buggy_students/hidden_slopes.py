@@ -1,0 +1,108 @@
+"""Wrong δ of a hidden layer because of a wrong g′."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.support.buggy_students.desk import Array, Desk
+from benchmarks.support.buggy_students.hidden import SQUARE, Rule, Rules, down, elementwise, hidden, name_of
+from benchmarks.support.buggy_students.mistake import Above
+from benchmarks.support.students import TEXTBOOK
+from reference_impl import Problem
+
+Slope = Callable[[Desk, int], Array]  # (desk, layer) -> replacement of g′(a)
+
+
+def _with_slope(slope: Slope) -> Rule:
+    return lambda desk, layer, above: down(desk, layer, above) * slope(desk, layer)
+
+
+def _sloped(slopes: Callable[[Problem, int], dict[str, Slope]]) -> Rules:
+    return lambda problem, layer: {text: _with_slope(slope) for text, slope in slopes(problem, layer).items()}
+
+
+def _missing(problem: Problem, layer: int) -> dict[str, Rule]:
+    return {"no g'": down} if elementwise(problem, layer) else {}
+
+
+def _at_activation(problem: Problem, layer: int) -> dict[str, Slope]:
+    if not elementwise(problem, layer):
+        return {}
+
+    def slope(desk: Desk, layer: int) -> Array:
+        function, z = TEXTBOOK[desk.activation(layer)], desk.unmasked[layer]
+        return function.slope(z, function.value(z))
+
+    return {"g'(z)": slope}
+
+
+OUTPUT_FORMS: dict[str, Callable[[Array], Array]] = {
+    "sigmoid": lambda v: v * (1 - v),
+    "tanh": lambda v: 1 - v * v,
+}
+SLIPS: dict[str, Callable[[Array], Array]] = {
+    "1 + z²": lambda z: 1 + z * z,
+    "z²": lambda z: z * z,
+    "-z²": lambda z: -z * z,
+}
+
+
+def _at_preactivation(problem: Problem, layer: int) -> dict[str, Slope]:
+    form = OUTPUT_FORMS.get(name_of(problem, layer))
+    return {} if form is None else {"output form of a": lambda desk, layer: form(desk.a[layer])}
+
+
+def _wrong(problem: Problem, layer: int) -> dict[str, Slope]:
+    """Return g′ of another activation, wrong formulas for tanh, and the formula in z of sigmoid or tanh."""
+    activation = name_of(problem, layer)
+    slopes: dict[str, Slope] = {}
+    for name, row in TEXTBOOK.items():
+        if name not in (activation, "identity"):
+            slopes[f"g' of {name}"] = lambda desk, layer, row=row: row.slope(
+                desk.a[layer], row.value(desk.a[layer])
+            )
+    if activation == "tanh":
+        for text, slip in SLIPS.items():
+            slopes[text] = lambda desk, layer, slip=slip: slip(desk.unmasked[layer])
+    if activation in OUTPUT_FORMS:
+        other = "tanh" if activation == "sigmoid" else "sigmoid"
+        slopes[f"{other}'s formula in z"] = lambda desk, layer: OUTPUT_FORMS[other](desk.unmasked[layer])
+    return slopes
+
+
+def _relu_on_upstream(problem: Problem, layer: int) -> dict[str, Rule]:
+    if name_of(problem, layer) != "relu":
+        return {}
+    return {"max(0, upstream)": lambda desk, layer, above: np.maximum(down(desk, layer, above), 0)}
+
+
+def _wrong_mask(problem: Problem, layer: int) -> dict[str, Rule]:
+    if name_of(problem, layer) != "relu":
+        return {}
+    rules: dict[str, Rule] = {}
+    width = problem.network.layers[layer].outputs
+    for other, other_layer in enumerate(problem.network.layers):
+        if other != layer and other_layer.outputs == width:
+            rules[f"mask of layer {other}"] = _with_slope(
+                lambda desk, layer, other=other: (desk.a[other] > 0).astype(desk.dtype)
+            )
+
+    def of_upstream(desk: Desk, layer: int, above: Above) -> Array:
+        upstream = down(desk, layer, above)
+        return upstream * (upstream > 0)
+
+    rules["mask of the upstream"] = of_upstream
+    return rules
+
+
+SLOPES = {
+    "derivative-at-activation": _at_activation,
+    "output-form-at-preactivation": _at_preactivation,
+    "wrong-activation-derivative": _wrong,
+}
+HIDDEN_SLOPES = (
+    hidden("missing-activation-derivative", _missing),
+    *(hidden(bug, _sloped(slopes)) for bug, slopes in SLOPES.items()),
+    hidden("relu-on-upstream", _relu_on_upstream),
+    hidden("mask-from-wrong-tensor", _wrong_mask, SQUARE),
+)

@@ -1,0 +1,161 @@
+"""Wrong δ of the last layer: missing or extra g′, wrong Jacobian of softmax, wrong loss, ignored targets."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.support.buggy_students import losses
+from benchmarks.support.buggy_students.desk import Array, Desk, sigmoid, softmax
+from benchmarks.support.buggy_students.mistake import AS_IT_COMES, Hints, Mistake, Student, Wish
+from reference_impl import LOSSES, Problem
+
+Deltas = Callable[[Problem], dict[str, Callable[[Desk], Array]]]
+
+
+def _at_output(bug: str, deltas: Deltas, wish: Wish = AS_IT_COMES, *, whole: bool = False) -> Student:
+    """Return a bug with one form per wrong δ_L. whole: True if the bug concerns the whole network."""
+
+    def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
+        last = len(problem.network.layers) - 1
+        if layer != (None if whole else last):
+            return []
+        equation = "loss" if whole else "output_delta"
+        return [
+            Mistake(bug, text, layer, equation, {("output_delta", last): delta})
+            for text, delta in deltas(problem).items()
+        ]
+
+    return Student(bug, forms, wish)
+
+
+def _output(problem: Problem) -> str:
+    return problem.network.layers[-1].activation.name
+
+
+def _missing(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+    if _output(problem) in ("identity", "softmax"):
+        return {}
+    return {"∂R/∂z": losses.error}
+
+
+def _extra(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+    """Multiply δ = p − y by p(1 − p)."""
+    risk = problem.risk
+    if risk.loss.name == "mse":
+        return {}
+    squash = softmax if risk.loss.name == "cross_entropy" else sigmoid
+    if risk.on == "logits" and _output(problem) != "identity":
+        return {}
+
+    def delta(desk: Desk) -> Array:
+        p = desk.z[-1] if risk.on == "probabilities" else squash(desk.z[-1])
+        return losses.delta(desk) * p * (desk.number(1.0) - p)
+
+    return {"p(1 - p) again": delta}
+
+
+def _probabilities_of_softmax(problem: Problem) -> bool:
+    """True if the last activation or the loss contains a softmax."""
+    risk = problem.risk
+    in_loss = risk.loss.name == "cross_entropy" and risk.on == "logits" and _output(problem) == "identity"
+    return in_loss or _output(problem) == "softmax"
+
+
+def _by_probability(desk: Desk) -> tuple[Array, Array]:
+    """Return p and u = ∂R/∂p."""
+    if desk.activation(desk.last) == "softmax":
+        return desk.z[-1], losses.error(desk)
+    p = softmax(desk.z[-1])
+    return p, -desk.y / p * losses.scale(desk)
+
+
+def _softmax(rule: Callable[[Desk, Array, Array], Array]) -> Deltas:
+    def deltas(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+        return (
+            {"of ∂R/∂p": lambda desk: rule(desk, *_by_probability(desk))}
+            if _probabilities_of_softmax(problem)
+            else {}
+        )
+
+    return deltas
+
+
+def _over_batch(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+    if problem.risk.loss.name != "cross_entropy" or not _probabilities_of_softmax(problem):
+        return {}
+
+    def delta(desk: Desk) -> Array:
+        e = np.exp(desk.a[-1] - desk.a[-1].max())
+        return (e / e.sum() - desk.y) * losses.scale(desk)
+
+    return {"p over all examples": delta}
+
+
+def _twice(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+    if problem.risk.loss.name != "cross_entropy" or not _probabilities_of_softmax(problem):
+        return {}
+    return {"softmax(p) - y": lambda desk: (softmax(softmax(desk.a[-1])) - desk.y) * losses.scale(desk)}
+
+
+def _another_loss(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+    """Return δ of every other loss that is possible with these outputs, with its default factor."""
+    risk, output = problem.risk, _output(problem)
+    deltas = {}
+    for name, row in LOSSES.items():
+        for on in row.on:
+            if name == risk.loss.name or (on == "probabilities" and output not in ("sigmoid", "softmax")):
+                continue
+            if on == "logits" and output in ("sigmoid", "softmax"):
+                continue  # the activation is applied twice, which is another bug
+            if row.class_targets and risk.loss.name == "mse" and _signed_targets(problem):
+                continue
+            deltas[f"{name} on {on}"] = lambda desk, name=name, on=on, factor=row.default_factor: (
+                losses.delta(desk, name, on, factor)
+            )
+    return deltas
+
+
+def _signed_targets(problem: Problem) -> bool:
+    return bool((problem.batch.targets < 0).any())
+
+
+def _no_target(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+    """Return δ_L = f with the scale of the loss; for a squared error also f∘g′, which is y = 0."""
+    risk = problem.risk
+
+    def plain(desk: Desk) -> Array:
+        f = desk.z[-1]
+        if risk.on == "logits":
+            f = softmax(f) if risk.loss.name == "cross_entropy" else sigmoid(f)
+        two = 2.0 if risk.loss.name == "mse" else 1.0
+        return f * desk.number(two) * losses.scale(desk)
+
+    if risk.on == "logits" and _output(problem) != "identity":
+        return {}
+    deltas = {"f": plain}
+    if risk.loss.name == "mse" and _output(problem) != "identity":
+        deltas["f through g'"] = lambda desk: desk.through(desk.last, plain(desk))
+    return deltas
+
+
+OUTPUT_DELTAS = (
+    _at_output("right-gradient-of-another-loss", _another_loss, whole=True),
+    _at_output("target-ignored", _no_target),
+    _at_output("missing-output-derivative", _missing),
+    _at_output("extra-output-derivative", _extra),
+    _at_output(
+        "softmax-jacobian-diagonal",
+        _softmax(lambda desk, p, u: u * p * (desk.number(1.0) - p)),
+        Wish(output="softmax", outputs_from=2),
+    ),
+    _at_output(
+        "softmax-jacobian-missing", _softmax(lambda desk, p, u: u), Wish(output="softmax", outputs_from=2)
+    ),
+    _at_output(
+        "softmax-one-minus-p",
+        _softmax(lambda desk, p, u: u * (desk.number(1.0) - p)),
+        Wish(output="softmax", outputs_from=2),
+    ),
+    _at_output("softmax-over-batch", _over_batch, Wish(output="softmax", outputs_from=2)),
+    _at_output("softmax-twice", _twice, Wish(output="softmax", outputs_from=2)),
+)

@@ -1,0 +1,117 @@
+"""Wrong gradients of penalties in the whole network, with correct gradients of the data term."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.support.buggy_students.backward import penalty_slope
+from benchmarks.support.buggy_students.desk import Array, Desk
+from benchmarks.support.buggy_students.mistake import Hints, Mistake, Parts, Student, Wish
+from reference_impl import Penalty, Problem
+
+# (desk, penalty, parameter, whether it is a bias) -> gradient of the penalty
+Added = Callable[[Desk, Penalty, Array, bool], Array]
+
+
+def right(desk: Desk, penalty: Penalty, parameter: Array, bias: bool) -> Array:
+    if penalty.biases or not bias:
+        return penalty_slope(desk, penalty, parameter)
+    return np.zeros_like(parameter)
+
+
+def _replaced(bug: str, text: str, problem: Problem, wrong: Added, chosen: tuple[Penalty, ...]) -> Mistake:
+    """Return a mistake that replaces the gradient of the chosen penalties in all layers."""
+
+    def penalty(desk: Desk, layer: int) -> tuple[Array, Array]:
+        biases = desk.biases[layer]
+        bias = np.zeros(desk.a[layer].shape[1], desk.dtype)
+        weight = np.zeros_like(desk.weights[layer])
+        for row in desk.problem.risk.penalties:
+            gradient = wrong if row in chosen else right
+            weight = weight + gradient(desk, row, desk.weights[layer], False)
+            if biases is not None:
+                bias = bias + gradient(desk, row, biases, True)
+        return weight, bias
+
+    layers = range(len(problem.network.layers))
+    return Mistake(bug, text, None, "penalty", {("penalty", layer): penalty for layer in layers})
+
+
+def _penalty(bug: str, rules: Callable[[Problem, Penalty, Hints], dict[str, Added]], wish: Wish) -> Student:
+    """Return a bug whose forms change one penalty or all penalties."""
+
+    def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
+        penalties = problem.risk.penalties
+        if layer is not None:
+            return []
+        groups = [(penalty,) for penalty in penalties] + ([penalties] if len(penalties) > 1 else [])
+        return [
+            _replaced(bug, f"{text} in {'+'.join(penalty.norm for penalty in group)}", problem, rule, group)
+            for group in groups
+            for text, rule in rules(problem, group[0], hints).items()
+        ]
+
+    return Student(bug, forms, wish)
+
+
+def _missing(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
+    return {"left out": lambda desk, penalty, parameter, bias: np.zeros_like(parameter)}
+
+
+def _factor(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
+    count = problem.batch.size
+    estimate = hints.get("factor")
+    factors = (2.0, 0.5, float(count), 1.0 / count) if estimate is None else (float(estimate),)
+    return {
+        f"times {factor:g}": lambda desk, penalty, parameter, bias, factor=factor: (
+            desk.number(factor) * right(desk, penalty, parameter, bias)
+        )
+        for factor in factors
+    }
+
+
+def _on_biases(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
+    if penalty.biases or not any(layer.bias for layer in problem.network.layers):
+        return {}
+    return {"biases too": lambda desk, penalty, parameter, bias: penalty_slope(desk, penalty, parameter)}
+
+
+def _missing_on_biases(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
+    if not penalty.biases or not any(layer.bias for layer in problem.network.layers):
+        return {}
+
+    def weights_only(desk: Desk, penalty: Penalty, parameter: Array, bias: bool) -> Array:
+        return np.zeros_like(parameter) if bias else penalty_slope(desk, penalty, parameter)
+
+    return {"weights only": weights_only}
+
+
+def _of_gradient(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
+    """Add λ · G instead of λ · w (l2) or λ · sign w (l1)."""
+    if layer is not None or len(problem.risk.penalties) != 1:
+        return []
+    penalty = problem.risk.penalties[0]
+    coefficient = penalty.coefficient(problem.batch.size) * (2.0 if penalty.norm == "l2" else 1.0)
+
+    def finish(desk: Desk, parts: Parts) -> Parts:
+        strength = desk.number(coefficient)
+        penalties = {
+            name: strength * array if penalty.biases or name.endswith("weight") else np.zeros_like(array)
+            for name, array in parts.data.items()
+        }
+        return Parts(parts.data, penalties)
+
+    return [Mistake("penalty-of-gradient", f"{penalty.norm} met G", None, "penalty", finish=finish)]
+
+
+PENALTIES = (
+    _penalty("penalty-missing", _missing, Wish(penalty=True)),
+    _penalty("penalty-factor", _factor, Wish(penalty=True)),
+    _penalty("penalty-on-biases", _on_biases, Wish(penalty=True, penalty_on_biases=False, bias=True)),
+    _penalty(
+        "penalty-missing-on-biases",
+        _missing_on_biases,
+        Wish(penalty=True, penalty_on_biases=True, bias=True),
+    ),
+    Student("penalty-of-gradient", _of_gradient, Wish(penalty=True)),
+)

@@ -1,0 +1,1 @@
+"""Cases of `benchmarks.diagnosis`, their diagnoses, and the judgement of these."""

@@ -1,0 +1,158 @@
+"""Cases with one bug in one random problem, submitted in different ways."""
+
+import traceback
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from benchmarks.support.buggy_students import (
+    AT_OUTPUT,
+    STUDENTS,
+    Gradients,
+    Mistake,
+    Student,
+    hand_in,
+    places,
+)
+from benchmarks.support.diagnosing.outcome import PROVENANCE, Outcome, judge
+from benchmarks.support.diagnosing.summary import submission, summarize
+from benchmarks.support.general_position import CELLS, Cell, draw
+from reference_impl import Problem
+from verifier.documents.reading import read_submission
+from verifier.documents.writing import document_of
+from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, Submission
+
+_STRIDE = 367  # coprime to the number of cells, so that consecutive seeds visit all cells
+_ATTEMPTS = 60
+
+
+@dataclass(frozen=True)
+class Manner:
+    """Way of submitting gradients.
+
+    dtype: precision of the computation.
+    missing: True if some gradients are missing.
+    laid_out: True if the arrays have random layouts.
+    students: bugs by id.
+    """
+
+    dtype: type = np.float64
+    missing: bool = False
+    laid_out: bool = False
+    students: Mapping[str, Student] = field(default_factory=lambda: STUDENTS)
+
+
+MANNERS = {
+    "single": Manner(),
+    "float32": Manner(dtype=np.float32),
+    "missing": Manner(missing=True),
+    "conventions": Manner(laid_out=True),
+    "output-slopes": Manner(students=AT_OUTPUT),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    seed: int
+    cell: Cell
+    problem: Problem
+    mistake: Mistake
+    gradients: Gradients
+    submission: Submission
+
+    @property
+    def about(self) -> str:
+        problem = self.problem
+        layers = problem.network.layers
+        names = "-".join(layer.activation.name for layer in layers)
+        sizes = "-".join(str(size) for size in [layers[0].inputs, *(layer.outputs for layer in layers)])
+        risk = problem.risk
+        extras = ["" if layers[0].bias else "no bias", "masks" if problem.batch.masks else ""]
+        extras += [f"{penalty.norm} {penalty.batch} {penalty.biases}" for penalty in risk.penalties]
+        biases = sum(parameters.bias is not None for parameters in problem.parameters)
+        missing = len(problem.parameters) + biases - len(self.gradients)
+        extras += [f"{missing} missing" if missing > 0 else ""]
+        loss = f"{risk.loss.name} on {risk.on}, {risk.factor:g}, batch {risk.batch}, outputs {risk.outputs}"
+        return f"{sizes} {names}, N = {problem.batch.size}, {loss} " + " ".join(filter(None, extras))
+
+
+def case_of(bug: str, seed: int, manner: Manner) -> Case | None:
+    """Draw a case in the first cell, starting at the seed's, in which the bug is possible."""
+    student, start = manner.students[bug], zlib.crc32(bug.encode())
+    for attempt in range(_ATTEMPTS):
+        rng = np.random.default_rng([start, seed, attempt])
+        cell = CELLS[(start + _STRIDE * seed + 7 * (attempt // 3)) % len(CELLS)]
+        problem = _problem(student, cell, manner, rng)
+        possible = [layer for layer in places(problem) if student.applies(problem, layer)]
+        if possible:
+            layer = possible[rng.integers(len(possible))]
+            mistake = student.draw(problem, layer, rng)
+            return _case_with(seed, cell, problem, mistake, manner, rng)
+    return None
+
+
+def _problem(student: Student, cell: Cell, manner: Manner, rng: np.random.Generator) -> Problem:
+    wish = student.wish
+    if manner.missing and wish.bias is None and rng.random() < 0.5:
+        wish = replace(wish, bias=False)
+    return draw(rng, cell, wish)
+
+
+def _case_with(
+    seed: int, cell: Cell, problem: Problem, mistake: Mistake, manner: Manner, rng: np.random.Generator
+) -> Case:
+    gradients = hand_in(problem, [mistake], manner.dtype)
+    if manner.missing:
+        kept = rng.random(len(gradients)) < 0.65
+        needed = _required_parameter(mistake, gradients, rng)
+        names = zip(gradients.items(), kept, strict=True)
+        gradients = {name: array for (name, array), keep in names if keep or name == needed}
+    tolerance = "strict" if mistake.bug in PROVENANCE or rng.random() < 0.25 else "standard"
+    precision = "float32" if manner.dtype is np.float32 else "float64"
+    submitted = submission(problem, gradients, precision, tolerance)
+    if manner.laid_out:
+        submitted = read_submission(document_of(replace(submitted, convention=_convention(problem, rng))))
+    return Case(seed, cell, problem, mistake, gradients, submitted)
+
+
+def _required_parameter(mistake: Mistake, gradients: Gradients, rng: np.random.Generator) -> str:
+    """Return a parameter that must be submitted, so that the layer of the mistake is present."""
+    if mistake.layer is None:
+        return str(rng.choice(list(gradients)))
+    kind = "bias" if mistake.equation == "bias_gradient" else "weight"
+    return f"layers.{mistake.layer}.{kind}"
+
+
+def _convention(problem: Problem, rng: np.random.Generator) -> Convention:
+    shapes = {}
+    for index, parameters in enumerate(problem.parameters):
+        if parameters.bias is not None:
+            size = parameters.bias.size
+            shapes[f"layers.{index}.bias"] = [(size,), (1, size), (size, 1)][rng.integers(3)]
+    return Convention(str(rng.choice(WEIGHT_LAYOUTS)), str(rng.choice(EXAMPLE_AXES)), shapes)
+
+
+def measure(work: tuple[str, int, str]) -> Outcome | None:
+    """Judge one case of (bug, seed, name of a manner); None if the bug is impossible."""
+    bug, seed, manner = work
+    case = case_of(bug, seed, MANNERS[manner])
+    if case is None:
+        return None
+    mistake = case.mistake
+    outcome = Outcome(seed, bug, mistake.form, mistake.layer, mistake.equation, case.about, "raised")
+    try:
+        said = summarize(case.submission)
+    except Exception:
+        return replace(outcome, said=(traceback.format_exc(limit=-2).replace("\n", " "),))
+    kind, located, equation = judge(case.problem, mistake, case.gradients, said, MANNERS[manner].dtype)
+    residual = max((row.residual for row in said.rows if row.bug != "unexplained"), default=0.0)
+    return replace(
+        outcome,
+        kind=kind,
+        located=located,
+        equation_right=equation,
+        said=tuple(str(row) for row in said.rows),
+        residual=residual,
+    )

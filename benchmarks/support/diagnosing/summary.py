@@ -1,0 +1,84 @@
+"""Diagnosis of a submission as plain data that can be sent between processes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from benchmarks.soundness import ASKED
+from benchmarks.support.buggy_students import Gradients
+from reference_impl import Problem
+from verifier import verify
+from verifier.problem.loss import expanded
+from verifier.problem.precision import PRECISIONS
+from verifier.problem.submission import TOLERANCES, Convention, Submission
+from verifier.report.report import Report
+
+
+@dataclass(frozen=True)
+class Row:
+    """Row of a diagnosis."""
+
+    bug: str
+    layer: int | None
+    equation: str
+    residual: float
+    also: tuple[str, ...] = ()
+    hints: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        also = f", also {', '.join(self.also)}" if self.also else ""
+        numbers = {key: value for key, value in self.hints.items() if np.ndim(value) == 0}
+        return f"{self.bug} at {self.layer} in {self.equation} {numbers} residual {self.residual:.0e}{also}"
+
+
+@dataclass(frozen=True)
+class DiagnosisSummary:
+    """Summary of a report: diagnosis, incorrect parameters and codes of the warnings."""
+
+    verdict: str
+    incorrect: tuple[str, ...]
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+
+
+def submission(
+    problem: Problem,
+    gradients: Gradients,
+    precision: str = "float64",
+    tolerance: str = "standard",
+    convention: Convention | None = None,
+) -> Submission:
+    return Submission(
+        None,
+        problem,
+        {name: np.asarray(array, dtype=np.float64) for name, array in gradients.items()},
+        PRECISIONS[precision],
+        None,
+        TOLERANCES[tolerance],
+        convention or Convention(),
+        expanded(problem.risk),
+    )
+
+
+def summarize(submitted: Submission | Mapping[str, Any]) -> DiagnosisSummary:
+    """Return the summary of the report on a submission, by the deciding oracles."""
+    return read(verify(submitted, oracles=ASKED))
+
+
+def read(report: Report) -> DiagnosisSummary:
+    wrong = [name for name, parameter in report.parameters.items() if parameter.verdict == "incorrect"]
+    rows = tuple(_row(row) for row in report.diagnosis)
+    return DiagnosisSummary(
+        str(report.verdict), tuple(wrong), rows, tuple(caution.code for caution in report.warnings)
+    )
+
+
+def _row(row: Any) -> Row:
+    hints = dict(getattr(row, "estimates", None) or {})
+    if row.factor is not None:
+        hints["factor"] = row.factor
+    residual = float("nan") if row.residual is None else float(row.residual)
+    also = tuple(str(bug) for bug in row.also_consistent)
+    return Row(str(row.bug), row.layer, str(row.equation), residual, also, hints)

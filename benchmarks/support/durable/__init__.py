@@ -1,0 +1,1 @@
+"""Processes, databases and submissions of `benchmarks.durability`."""

@@ -1,0 +1,168 @@
+"""Wrong local rules, those of the catalogue and others."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.support.graph_students.rules import RULES, Array, scale_of
+from benchmarks.support.graph_students.student import Use, summed
+
+Wrong = Callable[[Use], Array | None]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Wrong local rule.
+
+    made: function of (uses, index of a use) that returns the wrong gradient; None if it is impossible.
+    catalogued: True if the name is an id in the table of wrong local rules.
+    """
+
+    name: str
+    made: Callable[[Sequence[Use], int], Array | None]
+    catalogued: bool = False
+
+
+def _of_share(wrong: Wrong) -> Callable[[Sequence[Use], int], Array | None]:
+    def made(uses: Sequence[Use], which: int) -> Array | None:
+        with np.errstate(all="ignore"):
+            share = wrong(uses[which])
+            if share is None or np.shape(share) != uses[which].share.shape:
+                return None
+            return share + sum(use.share for place, use in enumerate(uses) if place != which)
+
+    return made
+
+
+def _upstream(use: Use) -> Array | None:
+    try:
+        copied = np.broadcast_to(use.upstream, np.broadcast_shapes(use.upstream.shape, use.share.shape))
+    except ValueError:
+        return None
+    return summed(copied, use.share.shape)
+
+
+def _one_copy(use: Use) -> Array | None:
+    shape = use.share.shape
+    if use.raw.shape == shape:
+        return None
+    first_copy = use.raw[(0,) * (use.raw.ndim - len(shape))]
+    return first_copy[tuple(slice(1) if size == 1 else slice(None) for size in shape)]
+
+
+def _not_transposed(use: Use) -> Array | None:
+    """Return xᵀ ū or ū yᵀ with a factor not transposed, or with exchanged factors."""
+    if use.node["op"] != "matmul" or any(operand.ndim != 2 for operand in use.operands):
+        return None
+    other = use.operands[1 - use.place]
+    for x, y in ((use.upstream, other), (other, use.upstream), (other.T, use.upstream)):
+        if (
+            x.shape[1] == y.shape[0]
+            and (x @ y).shape == use.share.shape
+            and not np.allclose(x @ y, use.share)
+        ):
+            return x @ y
+    return None
+
+
+def _at_value(use: Use) -> Array | None:
+    rule = RULES[use.node["op"]]
+    if len(use.operands) != 1 or use.operands[0].shape != use.value.shape or use.node["op"] in _NO_FUNCTION:
+        return None
+    moved = np.asarray(rule.forward([use.value], use.node))
+    return rule.back(use.upstream, [use.value], moved, use.node)[0]
+
+
+def _count_forgotten(use: Use) -> Array | None:
+    op = use.node["op"]
+    if op == "mean":
+        return use.share * (use.operands[0].size / max(use.value.size, 1))
+    if op in ("mse", "cross_entropy", "binary_cross_entropy"):
+        return use.share / (scale_of(use.operands, {**use.node, "factor": 1.0}, 1.0))
+    return None
+
+
+def _own_factor(use: Use) -> Array | None:
+    if use.node["op"] != "multiply":
+        return None
+    return summed(use.upstream * use.operands[use.place], use.share.shape)
+
+
+def _rows_assigned(use: Use) -> Array | None:
+    """Return the result of `gradient[indices] = upstream`, which keeps the last of repeated rows."""
+    if use.node["op"] != "embedding":
+        return None
+    gradient = np.zeros_like(use.share)
+    rows = use.upstream.reshape(-1, gradient.shape[1])
+    for row, place in zip(rows, use.operands[1].astype(int).ravel(), strict=True):
+        gradient[place] = row
+    return gradient
+
+
+def _without(uses: Sequence[Use], which: int) -> Array | None:
+    if len(uses) < 2:
+        return None
+    return sum(use.share for place, use in enumerate(uses) if place != which)
+
+
+def _single_path(uses: Sequence[Use], which: int) -> Array | None:
+    return uses[which].share if len(uses) > 1 else None
+
+
+def _paths_multiplied(uses: Sequence[Use], which: int) -> Array | None:
+    return uses[0].share * uses[1].share if len(uses) == 2 else None
+
+
+def _noise(array: Array) -> Array:
+    """Return factors with 10 % noise, which depend only on the size."""
+    return 1.0 + np.random.default_rng([7, array.size]).normal(scale=0.1, size=array.shape)
+
+
+def _small_entry_doubled(use: Use) -> Array | None:
+    sizes = np.where(use.share == 0, np.inf, np.abs(use.share))
+    if use.share.size < 2 or not np.isfinite(sizes.min()):
+        return None
+    gradient = use.share.copy()
+    gradient.flat[int(sizes.argmin())] *= 2.0
+    return gradient
+
+
+def _one_entry_lost(use: Use) -> Array:
+    gradient = use.share.copy()
+    gradient.flat[int(np.abs(gradient).argmax())] = 0.0
+    return gradient
+
+
+_NO_FUNCTION = ("negate", "transpose", "reshape", "concatenate", "slice", "sum", "mean", "max", "log_softmax")
+
+CATALOGUED = (
+    Mistake("missing-local-derivative", _of_share(_upstream), True),
+    Mistake("missing-path", _without, True),
+    Mistake("assigned-for-accumulated", _single_path, True),
+    Mistake("broadcast-not-summed", _of_share(_one_copy), True),
+    Mistake("matmul-operands-exchanged", _of_share(_not_transposed), True),
+    Mistake("multiply-operands-exchanged", _of_share(_own_factor), True),
+    Mistake("repeated-rows-assigned", _of_share(_rows_assigned), True),
+    Mistake("wrong-sign", _of_share(lambda use: -use.share), True),
+    Mistake("derivative-of-value", _of_share(_at_value), True),
+    Mistake("count-factor", _of_share(_count_forgotten), True),
+    Mistake("paths-multiplied", _paths_multiplied, True),
+)
+UNCATALOGUED = (
+    Mistake("a factor of 0.7", _of_share(lambda use: 0.7 * use.share)),
+    Mistake("a factor of 1.01", _of_share(lambda use: 1.01 * use.share)),
+    Mistake("squared", _of_share(lambda use: use.share**2)),
+    Mistake("its square root", _of_share(lambda use: np.sqrt(np.abs(use.share)))),
+    Mistake("its absolute value", _of_share(lambda use: np.abs(use.share))),
+    Mistake("a constant added", _of_share(lambda use: use.share + 0.1)),
+    Mistake("noise", _of_share(lambda use: use.share * _noise(use.share))),
+    Mistake("rolled by an entry", _of_share(lambda use: np.roll(use.share, 1))),
+    Mistake("the largest entry lost", _of_share(_one_entry_lost)),
+    Mistake("the smallest entry doubled", _of_share(_small_entry_doubled)),
+    Mistake("times the operand", _of_share(lambda use: use.share * use.operands[use.place])),
+    Mistake(
+        "half of a small part", _of_share(lambda use: np.where(np.abs(use.share) < 0.1, 0.5, 1.0) * use.share)
+    ),
+)
+MISTAKES: Mapping[str, Mistake] = {mistake.name: mistake for mistake in (*CATALOGUED, *UNCATALOGUED)}

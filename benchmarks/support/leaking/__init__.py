@@ -1,0 +1,1 @@
+"""Information about a hidden gradient in reports: bounds, measurements, attacks and timing."""

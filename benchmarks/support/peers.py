@@ -1,0 +1,92 @@
+"""Run other gradient checkers on a case: torch's gradcheck (slow and fast) and JAX's check_grads.
+
+Each runs with its default settings on a function whose backward pass returns the submitted gradients.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.support.cases import Case
+from reference_impl import named
+
+Peer = Callable[[Case], bool]
+
+
+def torch_gradcheck(fast: bool) -> Peer:
+    def check(case: Case) -> bool:
+        import torch
+
+        problem = case.problem
+        names = [name for name, _ in named(problem.parameters)]
+        inputs = torch.tensor(problem.batch.inputs.copy())
+        targets = torch.tensor(problem.batch.targets.copy())
+        activations = {"tanh": torch.tanh, "relu": torch.relu, "identity": lambda a: a}
+
+        def loss(arrays: dict) -> torch.Tensor:
+            z = inputs
+            for index, layer in enumerate(problem.network.layers):
+                a = z @ arrays[f"layers.{index}.weight"] + arrays[f"layers.{index}.bias"]
+                z = activations[layer.activation.name](a)
+            return problem.risk.factor * (z - targets).square().sum(-1).mean()
+
+        class Submitted(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, *arrays):
+                return loss(dict(zip(names, arrays, strict=True)))
+
+            @staticmethod
+            def backward(ctx, upstream):
+                return tuple(upstream * torch.tensor(case.gradients[name]) for name in names)
+
+        leaves = [torch.tensor(x.copy(), requires_grad=True) for _, x in named(problem.parameters)]
+        return torch.autograd.gradcheck(Submitted.apply, leaves, fast_mode=fast, raise_exception=False)
+
+    return check
+
+
+def jax_check_grads(case: Case) -> bool:
+    import jax
+    import jax.numpy as jnp
+    from jax.test_util import check_grads
+
+    jax.config.update("jax_enable_x64", True)
+    problem = case.problem
+    names = [name for name, _ in named(problem.parameters)]
+    activations = {"tanh": jnp.tanh, "relu": jax.nn.relu, "identity": lambda a: a}
+
+    def loss(*values):
+        arrays = dict(zip(names, values, strict=True))
+        z = problem.batch.inputs
+        for index, layer in enumerate(problem.network.layers):
+            a = z @ arrays[f"layers.{index}.weight"] + arrays[f"layers.{index}.bias"]
+            z = activations[layer.activation.name](a)
+        return problem.risk.factor * jnp.square(z - problem.batch.targets).sum(-1).mean()
+
+    submitted = jax.custom_vjp(loss)
+    submitted.defvjp(
+        lambda *values: (loss(*values), None),
+        lambda _, upstream: tuple(upstream * jnp.asarray(case.gradients[name]) for name in names),
+    )
+    try:
+        check_grads(submitted, [jnp.asarray(x) for _, x in named(problem.parameters)], 1, modes=("rev",))
+    except AssertionError:
+        return False
+    return True
+
+
+def installed() -> dict[str, Peer]:
+    """Return the peers that are installed."""
+    from importlib.util import find_spec
+
+    peers: dict[str, Peer] = {}
+    if find_spec("torch"):
+        peers |= {"torch slow": torch_gradcheck(False), "torch fast": torch_gradcheck(True)}
+    if find_spec("jax"):
+        peers["jax"] = jax_check_grads
+    return peers
+
+
+def outcome(peer: Peer, case: Case) -> str:
+    with np.errstate(all="ignore"):
+        return "passed" if peer(case) else "failed"

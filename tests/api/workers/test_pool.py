@@ -1,0 +1,196 @@
+"""The judging processes survive what is done to them from outside, and stop what goes beyond a limit."""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import ForkServerProcess
+from threading import Timer
+from time import sleep
+
+import pytest
+import uvloop
+
+from api.workers import work
+from api.workers.pool import Limits, WorkerPool
+from api.workers.process import JudgingError, WorkerProcess
+from api.workers.protocol import Judged, RenderRequest, Stopped, Task, encode_frames
+from tests.api.large import network
+from verifier.documents.files import write_document
+from verifier.examples.layers import example_document
+
+TASK = Task(write_document(example_document("wrong-layer"), "json"))
+TRIES = 30  # on a busy machine anything may take longer than a short limit
+SLOW = Task(  # many seconds
+    write_document(network([200, 200, 200], 64), "npz"), oracles=("finite_differences_per_weight",)
+)
+
+
+@pytest.fixture
+def pool() -> Iterator[WorkerPool]:
+    made = WorkerPool(1, Limits(seconds=300.0))
+    made.warm_up()
+    yield made
+    made.stop()
+
+
+def test_a_pool_whose_idle_process_was_killed_judges_the_next_submission(pool: WorkerPool) -> None:
+    for _ in range(2):
+        for process in pool.process_ids:
+            os.kill(process, signal.SIGKILL)
+        assert isinstance(pool.judge_sync(TASK), Judged)
+
+
+def test_a_submission_whose_process_was_killed_is_judged_by_another(pool: WorkerPool) -> None:
+    Timer(0.01, os.kill, (pool.process_ids[0], signal.SIGKILL)).start()
+    outcomes = [pool.judge_sync(TASK) for _ in range(3)]
+    assert {type(outcome) for outcome in outcomes} == {Judged}
+
+
+def test_a_submission_that_takes_too_long_is_stopped_and_the_next_is_judged() -> None:
+    short = WorkerPool(1, Limits(seconds=1.5))
+    short.warm_up()
+    assert isinstance(short.judge_sync(SLOW), Stopped)
+    tries = (short.judge_sync(TASK) for _ in range(TRIES))
+    assert any(isinstance(outcome, Judged) for outcome in tries)
+    short.stop()
+
+
+def test_many_idle_processes_killed_are_no_tries_of_a_submission() -> None:
+    many = WorkerPool(4, Limits())
+    many.warm_up()
+    for process in many.process_ids:
+        os.kill(process, signal.SIGKILL)
+    assert isinstance(many.judge_sync(TASK), Judged)
+    many.stop()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_an_answer_that_nobody_waits_for_any_more_is_given_to_nobody_else(
+    pool: WorkerPool, run: Callable[..., list[object]]
+) -> None:
+    async def left() -> list[object]:
+        waiting = [asyncio.ensure_future(pool.judge(SLOW)) for _ in range(2)]  # one in work, one in line
+        await asyncio.sleep(0.1)
+        for each in waiting:
+            each.cancel()
+        await asyncio.wait(waiting)
+        return list(await asyncio.gather(*[pool.judge(TASK) for _ in range(3)]))
+
+    outcomes = run(left())
+    assert [type(outcome) for outcome in outcomes] == [Judged] * 3
+    assert {outcome.findings.bugs[0][0] for outcome in outcomes} == {"preactivation-as-input"}  # type: ignore[attr-defined]
+    assert pool.pending == 0
+
+
+def test_an_error_of_our_own_is_told_by_its_kind_and_logged_by_its_place(
+    pool: WorkerPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    unforeseen = Task(TASK.content, render=RenderRequest("no/such"))
+    with caplog.at_level(logging.ERROR), pytest.raises(JudgingError, match="KeyError"):
+        pool.judge_sync(unforeseen)
+    assert "work.py" in caplog.text
+    assert "no/such" not in caplog.text
+    assert isinstance(pool.judge_sync(TASK), Judged)
+
+
+def test_a_pool_that_has_been_stopped_judges_nothing_and_starts_nothing(pool: WorkerPool) -> None:
+    pool.stop()
+    with pytest.raises(BrokenProcessPool):
+        pool.judge_sync(TASK)
+    assert pool.process_ids == []
+
+
+def test_starting_it_leaves_the_environment_of_its_process_as_it_was() -> None:
+    before = dict(os.environ)
+    own = WorkerPool(1, Limits())
+    own.warm_up()
+    own.stop()
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_pool_that_is_stopped_at_work_tells_all_who_wait(run: Callable[..., list[object]]) -> None:
+    busy = WorkerPool(1, Limits())
+    busy.warm_up()
+
+    async def stopped() -> list[object]:
+        waiting = [asyncio.ensure_future(busy.judge(SLOW)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        stopping = asyncio.get_running_loop().run_in_executor(None, busy.stop)
+        sleep(0.3)  # the event loop has other things to do just then
+        await stopping
+        return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 300)
+
+    assert [type(each) for each in run(stopped())] == [BrokenProcessPool] * 3
+
+
+def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, start = [], ForkServerProcess.start
+
+    def slowly(process: ForkServerProcess) -> None:
+        sleep(0.2)
+        start(process)
+        started.append(process)
+
+    monkeypatch.setattr(ForkServerProcess, "start", slowly)
+    own = WorkerPool(1, Limits())
+
+    async def left() -> object:
+        first = asyncio.ensure_future(own.judge(TASK))
+        await asyncio.sleep(0.1)
+        first.cancel()
+        return await own.judge(TASK)
+
+    assert isinstance(asyncio.run(left()), Judged)
+    assert len(started) == 1
+    own.stop()
+
+
+@pytest.mark.parametrize(("failures", "told"), [(2, Judged), (3, BrokenProcessPool)])
+def test_a_process_that_cannot_be_started_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, failures: int, told: type
+) -> None:
+    start, failing = ForkServerProcess.start, iter(range(failures))
+
+    def scarcely(process: ForkServerProcess) -> None:
+        if next(failing, None) is not None:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        start(process)
+
+    monkeypatch.setattr(ForkServerProcess, "start", scarcely)
+    own = WorkerPool(1, Limits())
+    if told is Judged:
+        assert isinstance(own.judge_sync(TASK), Judged)
+    else:
+        with pytest.raises(BrokenProcessPool, match="temporarily unavailable"):
+            own.judge_sync(TASK)
+    own.stop()
+
+
+def test_a_process_whose_service_is_gone_ends_its_task_by_itself() -> None:
+    process = WorkerProcess(memory=2**32, seconds=0.3)
+    process.start()
+    process._socket.setblocking(True)
+    for piece in encode_frames(SLOW):
+        process._socket.sendall(piece)
+    process._process.join(300)
+    assert process._process.exitcode == -signal.SIGALRM
+    process.end()
+
+
+def test_a_submission_beyond_memory_takes_what_was_kept_of_others_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert isinstance(work.judge(TASK), Judged)
+    assert work._CACHE._kept
+
+    def too_large(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(work, "verify", too_large)
+    assert isinstance(work.judge(TASK), Stopped)
+    assert not work._CACHE._kept

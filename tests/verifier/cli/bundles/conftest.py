@@ -1,0 +1,47 @@
+"""A bundle of each platform around one assignment, and a Python that has nothing of GradJury."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.verifier.cli.bundles.platforms import PLATFORMS, Place, python_without_gradjury
+from tests.verifier.cli.bundles.submissions import ASSIGNMENT
+from verifier.cli.bundle import BundleChoices, write_bundle
+from verifier.cli.bundles import BUNDLES
+from verifier.documents.json import write
+
+
+@pytest.fixture(scope="session")
+def assignment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("assignment") / "assignment.json"
+    path.write_text(write(ASSIGNMENT))
+    return path
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory, assignment: Path) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("bundles")
+    for platform in BUNDLES:
+        assert write_bundle(BundleChoices(platform, root / platform, assignment)) == 0
+    return {platform: root / platform for platform in BUNDLES}
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin of an environment with the bundles' requirements, in which GradJury is not."""
+    return python_without_gradjury(tmp_path_factory.mktemp("python") / "environment")
+
+
+@pytest.fixture
+def placed(bundles: dict[str, Path], bare_python: Path, tmp_path: Path) -> Callable[[str], Place]:
+    """Put a platform's bundle where the platform would."""
+
+    def put(platform: str) -> Place:
+        root = tmp_path / platform
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir()
+        return PLATFORMS[platform](bundles[platform], root, bare_python)
+
+    return put

@@ -1,0 +1,276 @@
+"""Live graphs of PyTorch: its own autograd is the independent source of what is judged."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from verifier import MalformedSubmission, verify
+from verifier.documents.files import parse_bytes, write_document
+from verifier.documents.importers import from_torch_tensor
+from verifier.documents.importers.torch_graph import BACKWARD_NODES
+
+Tensor = Any
+
+
+def leaf(*shape: int, positive: bool = False, seed: int = 0) -> Tensor:
+    rng = np.random.default_rng([seed, *shape])
+    numbers = rng.uniform(0.3, 2.0, size=shape) if positive else rng.normal(size=shape)
+    return torch.tensor(numbers, requires_grad=True)
+
+
+W, V, POSITIVE, STACK, ROW = (3, 4), (4, 2), (3, 4), (2, 3, 4), (4,)
+TARGETS = torch.tensor([1, 0, 3])
+
+# what is computed of fresh leaves w (3, 4) and v (4, 2)
+GRAPHS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "add": lambda w, v: w + v[:, 0],
+    "subtract": lambda w, v: w - v[:, 0],
+    "multiply": lambda w, v: w * v.t()[0] * 3.0,
+    "divide": lambda w, v: w / (v[:, 0].exp() + torch.ones(4, dtype=torch.float64, requires_grad=True)),
+    "divide by a number": lambda w, v: w / 3,
+    "a soft cross entropy": lambda w, v: functional.cross_entropy(w, torch.full((3, 4), 0.25).double()),
+    "negate": lambda w, v: -w,
+    "power": lambda w, v: w**3,
+    "square": lambda w, v: w.square(),
+    "reciprocal": lambda w, v: 1 / w.exp(),
+    "matmul": lambda w, v: w @ v,
+    "matmul of a stack": lambda w, v: torch.stack([w, 2.0 * w]) @ v,
+    "bmm": lambda w, v: torch.bmm(w[None], v[None]),
+    "mv": lambda w, v: w @ v[:, 0],
+    "vector and matrix": lambda w, v: w[0] @ v,
+    "dot": lambda w, v: w[0] @ v[:, 0],
+    "t": lambda w, v: w.t() * 2.0,
+    "numpy's T": lambda w, v: w.T * 2.0,
+    "transpose": lambda w, v: w[None].transpose(0, -1) * 2.0,
+    "permute": lambda w, v: w[None].permute(-1, 0, 1) * 2.0,
+    "view": lambda w, v: w.view(2, 6) * 2.0,
+    "reshape": lambda w, v: w.t().reshape(6, 2) * 2.0,
+    "squeeze": lambda w, v: w.unsqueeze(-1).squeeze(-1) * w.unsqueeze(0).squeeze() * w[None].squeeze((0,)),
+    "expand": lambda w, v: v[:, 0].expand(3, 4) * w,
+    "clone": lambda w, v: w.clone(),
+    "cat": lambda w, v: torch.cat([w, v.t()], dim=-2),
+    "stack": lambda w, v: torch.stack([w[0], v[:, 1]], dim=-1),
+    "slices": lambda w, v: w[1:, ::2] * w[:-1, 1::2],
+    "one row": lambda w, v: w[-1] * w[0],
+    "one column": lambda w, v: w[:, -2] * w.select(-1, 0),
+    "sum": lambda w, v: w.sum(),
+    "sum of rows": lambda w, v: w.sum(-1, keepdim=True) * w,
+    "mean": lambda w, v: w.mean(),
+    "mean of columns": lambda w, v: w.mean(0),
+    "amax": lambda w, v: w.amax(dim=-1),
+    "max": lambda w, v: w.max(),
+    "exp": lambda w, v: w.exp(),
+    "log": lambda w, v: w.exp().log() * w,
+    "sqrt": lambda w, v: (w * w).sqrt(),
+    "abs": lambda w, v: w.abs(),
+    "sigmoid": lambda w, v: w.sigmoid(),
+    "tanh": lambda w, v: w.tanh(),
+    "relu": lambda w, v: w.relu(),
+    "silu": lambda w, v: functional.silu(w),
+    "gelu": lambda w, v: functional.gelu(w),
+    "softplus": lambda w, v: functional.softplus(w),
+    "elu": lambda w, v: functional.elu(w, 0.7),
+    "leaky_relu": lambda w, v: functional.leaky_relu(w, 0.2),
+    "softmax": lambda w, v: w.softmax(dim=-1),
+    "log_softmax": lambda w, v: w.log_softmax(dim=1),
+    "embedding": lambda w, v: functional.embedding(torch.tensor([[0, 2], [2, 2]]), w),
+    "mse_loss": lambda w, v: functional.mse_loss(w @ v, torch.ones(3, 2).double()),
+    "mse_loss, summed": lambda w, v: functional.mse_loss(w, w.tanh(), reduction="sum"),
+    "cross_entropy": lambda w, v: functional.cross_entropy(w, TARGETS),
+    "cross_entropy, summed": lambda w, v: functional.cross_entropy(w, TARGETS, reduction="sum"),
+    "bce with logits": lambda w, v: functional.binary_cross_entropy_with_logits(w, torch.ones(3, 4).double()),
+    "bce": lambda w, v: functional.binary_cross_entropy(w.sigmoid(), torch.zeros(3, 4).double()),
+    "linear": lambda w, v: functional.linear(torch.ones(5, 4).double(), w, v.sum() * w[:, 0]),
+    "an alias": lambda w, v: torch.ops.aten.alias(w) * 2.0,
+}
+
+
+def called_in(node: Any) -> set[str]:
+    found, waiting = set(), [node]
+    while waiting:
+        own = waiting.pop()
+        found.add(own.name())
+        waiting += [edge for edge, _ in own.next_functions if edge is not None]
+    return found
+
+
+@pytest.mark.parametrize("case", GRAPHS)
+def test_pytorchs_own_gradients_are_correct(case: str) -> None:
+    w, v = leaf(*W), leaf(*V)
+    value = GRAPHS[case](w, v)
+    value.retain_grad()
+    output = (value * torch.linspace(0.5, 1.5, value.numel(), dtype=torch.float64).reshape(value.shape)).sum()
+    output.backward(retain_graph=True)
+    document = from_torch_tensor(output, names={"w": w, "v": v, "value": value})
+    assert "nodes.value" in document["gradients"]
+    if v.grad is None:
+        assert "v" not in document["parameters"]
+    report = verify(parse_bytes(write_document(document, "json")) if case == "add" else document)
+    assert report.verdict == "correct", str(report)
+    assert document["precision"] == "float64"
+
+
+def test_every_row_of_the_table_is_met_by_some_graph() -> None:
+    met: set[str] = set()
+    for graph in GRAPHS.values():
+        met |= called_in(graph(leaf(*W), leaf(*V)).grad_fn)
+    assert set(BACKWARD_NODES) <= met, set(BACKWARD_NODES) - met
+
+
+class Residual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 6), nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.first(x).relu()
+        hidden.retain_grad()
+        return hidden, self.last(hidden) + x
+
+
+def backward_of_residual() -> tuple[Any, Tensor, Tensor, Tensor]:
+    torch.manual_seed(0)
+    module, x = Residual(), torch.randn(5, 4, requires_grad=True)
+    hidden, outputs = module(x)
+    outputs.retain_grad()
+    loss = functional.cross_entropy(outputs, torch.tensor([0, 1, 2, 3, 0]))
+    loss.backward(retain_graph=True)
+    return module, x, hidden, loss
+
+
+def test_a_module_that_is_no_perceptron_is_judged_by_its_own_names() -> None:
+    module, x, hidden, loss = backward_of_residual()
+    report = verify(from_torch_tensor(loss, module=module, names={"hidden": hidden, "x": x}))
+    assert report.verdict == "correct", str(report)
+    assert report.precision == "float32"
+    assert {"first.weight", "last.bias", "inputs.x", "nodes.hidden"} <= set(report.parameters)
+
+
+PLANTED = {
+    "a weight": (lambda module, x, hidden: module.last.weight, "last.weight"),
+    "an inner node": (lambda module, x, hidden: hidden, "nodes.hidden"),
+    "an input": (lambda module, x, hidden: x, "inputs.x"),
+}
+
+
+@pytest.mark.parametrize("case", PLANTED)
+def test_a_wrong_gradient_is_named(case: str) -> None:
+    choose, key = PLANTED[case]
+    module, x, hidden, loss = backward_of_residual()
+    choose(module, x, hidden).grad.neg_()
+    report = verify(from_torch_tensor(loss, module=module, names={"hidden": hidden, "x": x}))
+    assert [name for name, row in report.parameters.items() if row.incorrect] == [key]
+    assert [row.node for row in report.diagnosis] == [key]
+
+
+def test_a_gradient_that_was_lost_is_missing() -> None:
+    module, _, _, loss = backward_of_residual()
+    module.first.bias.grad = None
+    report = verify(from_torch_tensor(loss, module=module))
+    assert report.parameters["first.bias"].verdict == "missing"
+
+
+REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "another operation": (
+        lambda w: w.erf().sum(),
+        "erf: expected an operation of graphs (docs/graphs.md lists",
+    ),
+    "two at once": (lambda w: (w.erf() + w.cumsum(0)).sum(), "CumsumBackward0 of PyTorch"),
+    "a number added": (
+        lambda w: (w + 1.0).sum(),
+        "without a gradient, which PyTorch does not keep; let it require",
+    ),
+    "a number minus": (lambda w: (1.0 - w).sum(), "a number minus a tensor, which PyTorch does not keep"),
+    "alpha": (lambda w: w.add(w, alpha=2).sum(), "add with alpha = 2"),
+    "gelu's approximation": (
+        lambda w: functional.gelu(w, approximate="tanh").sum(),
+        "use approximate = 'none'",
+    ),
+    "another axis": (
+        lambda w: (w.softmax(dim=0) ** 2).sum(),
+        "softmax over dimension 0; take it over the last",
+    ),
+    "selu": (lambda w: functional.selu(w).sum(), "selu or celu; use elu"),
+    "softplus's beta": (lambda w: functional.softplus(w, beta=2).sum(), "use beta=1, threshold=20"),
+    "weights of classes": (
+        lambda w: functional.cross_entropy(w, TARGETS, weight=torch.ones(4).double()),
+        "nll_loss with weights",
+    ),
+    "ignored targets": (lambda w: functional.cross_entropy(w, torch.tensor([1, -100, 0])), "ignores targets"),
+    "padding": (
+        lambda w: functional.embedding(torch.tensor([1]), w, padding_idx=0).sum(),
+        "embedding with padding_idx",
+    ),
+    "no number": (lambda w: w * 2.0, "output: expected a live tensor of one number, got shape (3, 4)"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_graph_of_the_table_is_refused_by_name_with_a_remedy(case: str) -> None:
+    graph, words = REFUSED[case]
+    w = leaf(*W)
+    output = graph(w)
+    output.sum().backward(retain_graph=True)
+    with pytest.raises(MalformedSubmission) as refusal:
+        from_torch_tensor(output, names={"w": w})
+    assert words in str(refusal.value)
+
+
+def test_all_parts_in_the_way_are_named_at_once() -> None:
+    w = leaf(*W)
+    output = (w.erf() * w.cumsum(0)).sum()
+    output.backward(retain_graph=True)
+    with pytest.raises(MalformedSubmission) as refusal:
+        from_torch_tensor(output)
+    assert [mistake.pointer for mistake in refusal.value.mistakes] == ["erf", "cumsum"]
+
+
+def test_what_backward_freed_is_asked_for() -> None:
+    w = leaf(*W)
+    output = (w @ torch.ones(4, 2, dtype=torch.float64)).sum()
+    output.backward()
+    with pytest.raises(MalformedSubmission, match="call backward\\(retain_graph=True\\) on the tensor"):
+        from_torch_tensor(output)
+
+
+def test_without_backward_there_is_nothing_to_judge() -> None:
+    with pytest.raises(MalformedSubmission, match="call backward\\(retain_graph=True\\) first"):
+        from_torch_tensor((leaf(*W) * 2.0).sum())
+    with pytest.raises(MalformedSubmission, match="one without grad_fn"):
+        from_torch_tensor(torch.tensor(1.0))
+    with pytest.raises(MalformedSubmission, match="got float"):
+        from_torch_tensor(1.0)
+
+
+def test_parameters_that_were_changed_since_are_noticed() -> None:
+    w = leaf(*W)
+    hidden = w.tanh()
+    output = (hidden * 2.0).sum()
+    output.backward(retain_graph=True)
+    with torch.no_grad():
+        w += 1.0
+    with pytest.raises(MalformedSubmission, match="hidden: expected what tanh computes of its operands"):
+        from_torch_tensor(output, names={"w": w, "hidden": hidden})
+
+
+def test_data_go_by_the_names_that_they_are_given() -> None:
+    w, x = leaf(*V), torch.ones(3, 4, dtype=torch.float64)
+    output = (x @ w).sum()
+    output.backward(retain_graph=True)
+    document = from_torch_tensor(output, names={"x": x, "w": w})
+    assert list(document["inputs"]) == ["x"]
+    assert list(document["parameters"]) == ["w"]
+
+
+def test_a_long_chain_is_walked_without_recursion() -> None:
+    value = leaf(3)
+    for _ in range(3000):
+        value = value * 1.001
+    output = value.sum()
+    output.backward(retain_graph=True)
+    assert len(from_torch_tensor(output)["network"]["nodes"]) == 3001

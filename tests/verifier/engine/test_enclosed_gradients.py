@@ -1,0 +1,131 @@
+"""The enclosure of the gradient contains the truth of 77 digits, over everything a submission may choose."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.support.random_problems import draw
+from reference_impl import Batch, LayerParameters, Problem, forward, named
+from tests.drawing import draw_problem
+from verifier.engine.enclosure import enclose_forward, enclose_gradient, enclosed, reached_kinks
+from verifier.engine.estimate import Estimate
+from verifier.engine.rounding_allowance import Rounding, rounding
+from verifier.oracles import ORACLES
+from verifier.problem.precision import PRECISIONS
+
+
+def honest_of(problem: Problem) -> Rounding:
+    trace = forward(problem.network, problem.parameters, problem.batch)
+    return rounding(problem, trace, PRECISIONS["float64"])
+
+
+def truth_of(problem: Problem) -> dict[str, Estimate]:
+    return dict(ORACLES["high_precision"].gradient(problem, honest_of(problem)).gradient)
+
+
+def assert_contained(problem: Problem) -> int:
+    """Also give how many entries the truth was known of."""
+    truth = truth_of(problem)
+    found = enclosed(problem, honest_of(problem).kinks)
+    assert list(found) == [name for name, _ in named(problem.parameters)]
+    entries = 0
+    for name, estimate in found.items():
+        known = np.isfinite(truth[name].error)
+        distance = np.abs(estimate.value - truth[name].value)
+        inside = distance <= estimate.reach + truth[name].error
+        assert inside[known].all(), (name, distance[known & ~inside], estimate.reach[known & ~inside])
+        assert np.isfinite(estimate.error).all()
+        entries += int(known.sum())
+    return entries
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_the_enclosure_contains_the_truth_of_random_problems(block):
+    entries = 0
+    for seed in range(20 * block, 20 * block + 20):
+        entries += assert_contained(draw(np.random.default_rng([seed, 17]), widest=16, most=8))
+    assert entries > 100
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("activation", ["tanh", "softmax", "gelu", "relu"])
+def test_the_enclosure_contains_the_truth_of_masked_networks(activation, seed):
+    rng = np.random.default_rng([seed, 18])
+    assert assert_contained(draw_problem(rng, activation_name=activation, depth=3, masked=True)) > 0
+
+
+def scaled(problem: Problem, *, inputs: float, weights: float, factor: float) -> Problem:
+    first, *others = problem.parameters
+    return Problem(
+        problem.network,
+        (LayerParameters(first.weight * weights, first.bias), *others),
+        Batch(problem.batch.inputs * inputs, problem.batch.targets),
+        replace(problem.risk, factor=factor),
+    )
+
+
+SCALES = {
+    "inputs of 1e6": {"inputs": 1e6, "weights": 1e-6, "factor": 0.5},
+    "inputs of 1e-9": {"inputs": 1e-9, "weights": 1.0, "factor": 0.5},
+    "a loss of 1e-300": {"inputs": 1.0, "weights": 1.0, "factor": 1e-300},
+    "a loss of 1e-310 on inputs of 1e12": {"inputs": 1e12, "weights": 1e-12, "factor": 1e-310},
+    "a loss of 1e-316 on inputs of 1e30": {"inputs": 1e30, "weights": 1e-30, "factor": 1e-316},
+    "a loss of 1e250": {"inputs": 1.0, "weights": 1.0, "factor": 1e250},
+    "inputs of 1e300, weights of 1e-310": {"inputs": 1e300, "weights": 1e-310, "factor": 0.5},
+    "inputs of 1e-310, weights of 1e300": {"inputs": 1e-310, "weights": 1e300, "factor": 0.5},
+}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(("activation", "loss"), [("tanh", "mse"), ("sigmoid", "cross_entropy")])
+def test_the_enclosure_contains_the_truth_at_extreme_scales(activation, loss, scale):
+    for seed in range(5):
+        rng = np.random.default_rng([seed, 19])
+        drawn = draw_problem(rng, activation_name=activation, loss=loss, examples=5)
+        assert assert_contained(scaled(drawn, **SCALES[scale])) > 0
+
+
+def test_the_enclosure_of_the_forward_pass_contains_the_trace_of_any_order_of_summation():
+    problem = draw_problem(np.random.default_rng(20), widths=(30, 20, 3))
+    a, z = enclose_forward(problem)
+    x = problem.batch.inputs
+    for layer, own in enumerate(problem.parameters):
+        for order in (range(x.shape[1]), reversed(range(x.shape[1]))):
+            total = np.zeros(a[layer].middle.shape)
+            for i in order:
+                total = total + x[:, [i]] * own.weight[[i], :]
+            assert (np.abs(total + own.bias - a[layer].middle) <= 2 * a[layer].radius).all()
+        x = problem.network.layers[layer].activation.forward(a[layer].middle)
+        assert (np.abs(x - z[layer + 1].middle) <= z[layer + 1].radius).all()
+
+
+def test_a_kink_is_reached_where_the_enclosed_preactivation_holds_it():
+    problem = draw_problem(np.random.default_rng(21), activation_name="relu", widths=(2, 3, 1), examples=2)
+    weight, bias = np.array([[0.1, 1.0, 0.1], [0.2, 1.0, 0.2]]), np.array([-0.3, -2.0, -0.25])
+    problem = Problem(
+        problem.network,
+        (LayerParameters(weight, bias), problem.parameters[1]),
+        Batch(np.array([[1.0, 1.0], [2.0, 1.0]]), problem.batch.targets),
+        problem.risk,
+    )
+    hidden, last = reached_kinks(problem, enclose_forward(problem)[0])
+    # 0.1 + 0.2 − 0.3 is no zero, but float64 cannot tell it from one; 1 + 1 − 2 is one
+    assert hidden.tolist() == [[True, True, False], [False, False, False]]
+    assert not last.any()
+
+
+def test_without_kinks_given_each_unit_is_taken_on_the_side_that_float64_saw():
+    problem = draw_problem(np.random.default_rng(22), activation_name="relu", widths=(1, 1, 1), examples=1)
+    for bias, alive in ((-1.0, False), (-1.0 + 2.0**-52, True)):
+        own = LayerParameters(np.array([[1.0]]), np.array([bias]))
+        moved = Problem(
+            problem.network,
+            (own, problem.parameters[1]),
+            Batch(np.array([[1.0]]), problem.batch.targets),
+            problem.risk,
+        )
+        found = enclose_gradient(moved, *enclose_forward(moved))["layers.0.bias"]
+        upstream = problem.parameters[1].weight.item() * (problem.parameters[1].bias - moved.batch.targets)
+        assert found.middle.item() == pytest.approx(upstream.item() if alive else 0.0, rel=1e-12)
+        assert found.radius.item() < 1e-12

@@ -1,0 +1,143 @@
+"""Reports made by hand, with whatever a submission could put into them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from tests.verifier.builders import changed, small_document
+from verifier import verify
+from verifier.exporters.student_view import for_student
+from verifier.problem.errors import Caution, Mistake
+from verifier.report.model import Diagnosis, Entry, Evidence, LossReport, ParameterReport, Uncertainty
+from verifier.report.outcome import Sourced
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict, of_whole
+
+HOSTILE = (
+    "::error::forged",
+    "##[error]forged",
+    "<script>alert(1)</script>",
+    "]]><failure/>",
+    "x\n::error file=a,line=1::forged\r\n::set-output name=a::b",
+    "a | b | c",
+    "=HYPERLINK(1)",
+    "\uff1dHYPERLINK(1)",
+    "`code` *bold* [link](https://example.org) ![](https://example.org/p)",
+    "ünï 層 \U0001f600 \u202egnp \x00\x01\x1b[31m \ud800 \ufffe",
+    "x" * 100_000,
+    "100%, 50%: a,b",
+)
+
+
+def entry(value: float, verdict: Verdict = Verdict.INCORRECT) -> Entry:
+    return Entry((0, 1), verdict, value, 0.25, 1e-16, 1e-9, abs(value - 0.25), None)
+
+
+def parameter(name: str, verdict: Verdict, value: float = 0.5, **fields: Any) -> ParameterReport:
+    if verdict is Verdict.MISSING:
+        return ParameterReport(name, (2, 3), verdict)
+    counts = {str(v): 6 if v is verdict else 0 for v in Verdict if v is not Verdict.MISSING}
+    measures = dict.fromkeys(
+        ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio"), value
+    )
+    worst = () if verdict is Verdict.CORRECT else (entry(value, verdict),)
+    return ParameterReport(name, (2, 3), verdict, **counts, **(measures | {"worst": worst} | fields))
+
+
+def report(parameters: Iterable[ParameterReport], **fields: Any) -> Report:
+    rows = {row.name: row for row in parameters}
+    bad = tuple(name for name, row in rows.items() if row.verdict is Verdict.INCORRECT)[:1]
+    diagnosis = Diagnosis(
+        "factor-two", 0, "output_delta", bad, 2.0, 1e-16, ("constant-factor",),
+        "A factor of two", "2 times too much.", "δ = y − t", "δ = 2(y − t)", "Differentiate the square.",
+    )  # fmt: skip
+    default: dict[str, Any] = {
+        "verdict": of_whole(row.verdict for row in rows.values()),
+        "loss": LossReport(0.7, 1e-16, {"name": "mse"}),
+        "warnings": (Caution("one-example", "the batch has one example"),),
+        "evidence": (Evidence("autograd", 6, True, 1e-16, Uncertainty.ESTIMATE),),
+        "versions": {"gradjury": "0"},
+        "seconds": 0.01,
+        "diagnosis": (diagnosis,) if bad else (),
+    }
+    return Report(parameters=rows, **(default | fields))
+
+
+def hostile(words: str) -> list[Sourced]:
+    """Put words wherever a name, a file or a mistake can carry them, parameters included."""
+    rows = [parameter(words, Verdict.INCORRECT), parameter("layers.0.bias", Verdict.CORRECT)]
+    mistake = Mistake(f"/{words}", "a number", f"the string {words!r} or {words}", words)
+    return [
+        Sourced(words, report(rows, name=words)),
+        Sourced(words, None, (mistake,)),
+        Sourced("z.json", None, broken=f"RuntimeError: {words}"),
+    ]
+
+
+def judged(source: str, **fields: Any) -> list[Sourced]:
+    return [Sourced(source, verify(small_document(**fields)))]
+
+
+def judged_with(source: str, path: list[str | int], value: Any, **fields: Any) -> list[Sourced]:
+    return [Sourced(source, verify(changed(small_document(**fields), path, value)))]
+
+
+def not_finite() -> list[Sourced]:
+    return [
+        Sourced(
+            "a", report([parameter("layers.0.weight", Verdict.INCORRECT, v)], loss=LossReport(v, v, {"l": v}))
+        )
+        for v in (np.nan, np.inf, -np.inf)
+    ]
+
+
+def of_parameters(count: int) -> list[Sourced]:
+    rows = (parameter(f"layers.{i}.weight", list(Verdict)[i % 4]) for i in range(count))
+    return [Sourced("many.json", report(rows))]
+
+
+REAL = ("right", "wrong", "missing", "NaN", "undecided")
+MANY = "10,000 parameters"
+MAKERS: dict[str, Callable[[], list[Sourced]]] = {
+    "right": lambda: judged("right.json", name="hw3-q2"),
+    "wrong": lambda: judged_with("wrong.json", ["gradients", "layers.0.weight", 1, 2], 0.5, name="hw3-q2"),
+    "missing": lambda: judged("-", gradients={}),
+    "NaN": lambda: judged_with("", ["gradients", "layers.0.bias", 0], "NaN"),
+    "undecided": lambda: judged_with("u", ["parameters", "layers.1.bias"], [1e308] * 2),
+    "not finite": not_finite,
+    MANY: lambda: of_parameters(10_000),
+    "malformed": lambda: [Sourced("m.json", None, (Mistake("/loss", "a loss", "nothing", "add it"),))],
+    "broken": lambda: [Sourced("m.json", None, broken="RuntimeError: the disk is on fire")],
+    **{f"hostile {i}": partial(hostile, words) for i, words in enumerate(HOSTILE)},
+    "several": lambda: [own for case in (*REAL, "malformed") for own in CASES[case]],
+}
+
+
+class Cases(Mapping[str, list[Sourced]]):
+    """The reports by name, each made when it is first used: every worker imports this, and few use it."""
+
+    def __getitem__(self, name: str) -> list[Sourced]:
+        return _made(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MAKERS)
+
+    def __len__(self) -> int:
+        return len(MAKERS)
+
+
+@cache
+def _made(name: str) -> list[Sourced]:
+    return MAKERS[name]()
+
+
+CASES = Cases()
+
+
+def as_student(reports: list[Sourced]) -> list[Sourced]:
+    return [
+        Sourced(own.source, own.report and for_student(own.report), own.mistakes, own.broken)
+        for own in reports
+    ]

@@ -1,0 +1,112 @@
+"""The drawing of a network: where the error begins, and what only inherits it."""
+
+import pytest
+
+from tests.verifier.builders import changed, small_document
+from verifier import verify
+from verifier.examples.layers import example_document
+from verifier.exporters.page.network_drawing import (
+    MOST_BOXES,
+    detail_of,
+    drawing,
+    layer_of,
+    layer_states,
+    state_of,
+)
+from verifier.exporters.page.wording import network_line
+from verifier.exporters.student_view import for_student
+from verifier.report.model import Diagnosis, LayerOutline, LossReport, ParameterReport
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict, of_whole
+
+RIGHT, WRONG, UNDECIDED, MISSING = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED, Verdict.MISSING
+
+
+def row(layer: int | None, equation: str = "hidden_delta") -> Diagnosis:
+    return Diagnosis("bug", layer, equation, (), None, None, (), "", "", "", "", "")
+
+
+def report(layers: list[tuple[Verdict, Verdict]], rows: list[Diagnosis]) -> Report:
+    parameters = {}
+    for index, (weight, bias) in enumerate(layers):
+        parameters[f"layers.{index}.weight"] = ParameterReport(f"layers.{index}.weight", (2, 2), weight)
+        parameters[f"layers.{index}.bias"] = ParameterReport(f"layers.{index}.bias", (2,), bias)
+    verdict = of_whole(own.verdict for own in parameters.values())
+    return Report(
+        verdict, LossReport(0.5, 0.0, {"name": "mse"}), parameters, (), (), {}, 0.0, diagnosis=tuple(rows)
+    )
+
+
+@pytest.mark.parametrize(
+    ("layers", "rows", "states", "line"),
+    [
+        ([(RIGHT, RIGHT)] * 2, [], ["right", "right"], "Every layer is right."),
+        (
+            [(WRONG, WRONG), (WRONG, WRONG), (RIGHT, RIGHT)],
+            [row(1)],
+            ["inherits the error", "first wrong", "right"],
+            "The error begins in layer 1; layer 0 inherits the error from above.",
+        ),
+        (
+            [(WRONG, WRONG), (WRONG, RIGHT)],
+            [row(0), row(1, "weight_gradient")],
+            ["first wrong", "first wrong"],
+            "The error begins in layers 0 and 1.",
+        ),
+        ([(WRONG, WRONG)] * 2, [row(None, "loss")], ["wrong", "wrong"], "Layers 0 and 1 are wrong."),
+        ([(WRONG, RIGHT), (RIGHT, RIGHT)], [], ["wrong", "right"], "Layer 0 is wrong."),
+        ([(RIGHT, MISSING)], [], ["missing"], "A gradient of layer 0 is missing."),
+        ([(RIGHT, UNDECIDED), (RIGHT, RIGHT)], [], ["undecided", "right"], "Layer 0 is undecided."),
+        ([(MISSING, UNDECIDED), (WRONG, MISSING)], [row(1)], ["missing", "first wrong"], None),
+    ],
+)
+def test_what_became_of_each_layer(layers, rows, states, line):
+    found = layer_states(report(layers, rows))
+    assert [own.state for own in found] == states
+    assert line is None or network_line(found) == line
+
+
+def test_a_wrong_layer_of_an_example_is_where_the_diagnosis_says():
+    found = verify(example_document("wrong-layer"))
+    (placed,) = {own.layer for own in found.diagnosis}
+    assert [own.index for own in layer_states(found) if own.state == "first wrong"] == [placed]
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [("layers.0.weight", 0), ("layers.12.bias", 12), ("layers.x.bias", None), ("layers", None), ("", None),
+     ("other.0.bias", None), ("layers.²", None), ("layers.99999999999999999999.bias", None)],
+)  # fmt: skip
+def test_a_parameters_name_tells_its_layer_or_nothing(name, layer):
+    assert layer_of(name) == layer
+
+
+def test_a_report_without_its_network_is_drawn_by_its_shapes():
+    graded = verify(small_document())
+    student = for_student(graded)
+    assert student.network == ()
+    shapes = [(own.outline.inputs, own.outline.outputs) for own in layer_states(student)]
+    assert shapes[-1][1] == graded.network[-1].outputs
+    assert [own[1] for own in shapes] == [own.outputs for own in graded.network]
+    assert {own.outline.activation for own in layer_states(student)} == {""}
+
+
+def test_a_network_of_many_layers_shows_those_that_matter_and_counts_the_rest():
+    layers = [(RIGHT, RIGHT)] * 400
+    layers[:251] = [(WRONG, WRONG)] * 251
+    drawn = drawing(layer_states(report(layers, [row(250)])))
+    assert len(drawn.boxes) <= MOST_BOXES
+    assert sum(len(box.layers) for box in drawn.boxes) == 400
+    alone = [box for box in drawn.boxes if len(box.layers) == 1]
+    assert {0, 250, 399} <= {box.layers[0].index for box in alone}
+    together = max(drawn.boxes, key=lambda box: len(box.layers))
+    assert detail_of(together) == f"{len(together.layers)} layers"
+    assert str(state_of(together)) == "inherits the error"
+
+
+def test_a_layer_says_its_shape_activation_and_whether_it_lacks_a_bias():
+    document = changed(small_document(), ["network", "layers", 0, "activation"], "tanh")
+    (first, *_) = drawing(layer_states(verify(document))).boxes
+    outline = verify(document).network[0]
+    assert detail_of(first) == f"{outline.inputs} → {outline.outputs}, tanh"
+    assert LayerOutline(1, 2) != LayerOutline(1, 2, bias=False)

@@ -1,0 +1,109 @@
+"""What a student may learn of a hidden gradient of a graph: verdicts, places that follow from them, names."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from verifier import verify
+from verifier.examples.graphs import GRAPH_EXAMPLES, PLANTED_MISTAKES
+from verifier.examples.layers import example_document
+from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.exporters.student_view import for_student
+from verifier.report.assignment import Allowed
+from verifier.report.outcome import Sourced
+from verifier.report.report import Report
+
+ALL = Allowed(bug=True)
+EVERY_SUBSET = [Allowed(True, *flags) for flags in product((False, True), repeat=4)]
+QUESTION = example_document("cs231n-circuit")
+RIGHT: Mapping[str, float] = QUESTION["gradients"]
+
+
+def answer(gradients: Mapping[str, Any], allowed: Allowed = ALL, **fields: Any) -> dict[str, Any]:
+    document = {**QUESTION, "gradients": dict(gradients), **fields}
+    found = for_student(verify(document, oracles=["backpropagation"]), allowed).to_dict()
+    for node in found.get("network", {}).get("nodes", ()):
+        node.pop("gradient", None)  # the student's own
+    return found
+
+
+@pytest.mark.parametrize("key", ["w0", "inputs.x1", "nodes.s", "nodes.below"])
+@pytest.mark.parametrize("preset", ["strict", "standard"])
+def test_a_guess_of_one_number_gets_the_answer_that_any_wrong_number_gets(key: str, preset: str) -> None:
+    right = RIGHT[key]
+    fields = {"tolerance": {"preset": preset}, "precision": "float64"}
+    far = answer({key: -12.3456789}, **fields)
+    guesses = [right + 1e-5, right * (1 + 1e-4), round(right, 2), round(right, 3), 3.7 * right, 1e-3 * right]
+    if preset == "strict":  # wrong by less than what any name is told of
+        guesses += [right * (1 + 1e-9), right * (1 + 1e-12)]
+    for guess in guesses:
+        assert answer({key: guess}, **fields) == far, guess
+
+
+def test_a_number_beside_one_that_is_explained_is_told_by_nothing_but_its_verdict() -> None:
+    sign = {"nodes.s": -RIGHT["nodes.s"]}
+    told = [answer({**sign, "w2": value}) for value in (7.0, -3.25, RIGHT["w2"] * 1.01)]
+    assert all(each == told[0] for each in told)
+    assert not [row for row in told[0]["diagnosis"] if row.get("bug") not in (None, "", "unexplained")]
+
+
+def test_where_it_is_first_wrong_follows_from_verdicts_alone() -> None:
+    document = {**QUESTION, "gradients": {**RIGHT, "w0": 5.5, "nodes.a": 7.25}}
+    seen = for_student(verify(document))
+    assert [(row.node, row.hint) for row in seen.diagnosis] == [
+        ("nodes.a", "Write down which nodes use nodes.a, and what each hands back."),
+        ("w0", "Write down which nodes use w0, and what each hands back."),
+    ]
+
+
+@pytest.mark.parametrize("name", PLANTED_MISTAKES)
+def test_a_student_with_a_typical_mistake_is_told_the_place_and_a_hint_by_default(name: str) -> None:
+    report = verify(PLANTED_MISTAKES[name].document())
+    seen = for_student(report)
+    assert {row.node for row in seen.diagnosis} == {row.node for row in report.diagnosis}
+    assert all(row.hint and not row.bug for row in seen.diagnosis)
+
+
+def numbers_of(report: Report) -> list[str]:
+    """Give what must not be told, to 5 digits: expected values, and values of nodes."""
+    found = [entry.expected for row in report.parameters.values() for entry in row.worst]
+    found += [report.loss.value]
+    return [f"{abs(number):.10g}"[:7] for number in found if number not in (0.0, 1.0)]
+
+
+@pytest.mark.parametrize("name", GRAPH_EXAMPLES)
+@pytest.mark.parametrize("format_name", sorted(EXPORTERS))
+def test_no_format_tells_a_student_a_number_of_the_gradient(name: str, format_name: str) -> None:
+    document = example_document(name)
+    for key, gradient in document["gradients"].items():
+        document["gradients"][key] = (np.asarray(gradient) * 1.25 + 0.375).tolist()
+    report = verify(document, oracles=["backpropagation"])
+    own = Sourced("hw.json", for_student(report, ALL))
+    text = EXPORTERS[format_name].render([own], ExportChoices())
+    assert [number for number in numbers_of(report) if len(number) > 4 and number in text] == []
+
+
+@pytest.mark.parametrize("allowed", EVERY_SUBSET, ids=str)
+def test_what_is_withheld_of_a_graph_is_in_no_field(allowed: Allowed) -> None:
+    report = verify(PLANTED_MISTAKES["two-path-diamond"].document())
+    document = for_student(report, allowed).to_dict()
+    assert ("network" in document) == (allowed.parameters and allowed.layer)
+    assert bool(document["parameters"]) == allowed.parameters
+    text = str(document["diagnosis"])
+    assert ("missing-path" in text) == allowed.bug
+    assert ("'node': 'x'" in text) == allowed.layer
+    if not allowed.layer:
+        assert "nodes." not in text
+    assert ("hint" in text) == allowed.hint
+
+
+def test_an_error_too_small_for_any_row_is_placed_and_judged_without_a_traceback() -> None:
+    document = example_document("residual-block")
+    document["gradients"]["W1"][0][0] += 1e-9
+    report = verify({**document, "tolerance": {"preset": "strict"}})
+    assert report.verdict == "incorrect"
+    (row,) = for_student(report).diagnosis
+    assert row.node == "W1"

@@ -1,0 +1,177 @@
+"""What a student can find out of a hidden gradient: attacks, each with what it must not tell."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import product
+from string import Formatter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reference_impl.network import forward, named
+from tests.verifier.builders import listed, small_document
+from verifier import verify
+from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.mutants import mutants
+from verifier.documents.reading import read_submission
+from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.exporters.github import step_summary
+from verifier.exporters.student_view import for_student
+from verifier.problem.precision import PRECISIONS, rounded
+from verifier.report.assignment import DEFAULT, Allowed
+from verifier.report.outcome import Sourced
+from verifier.report.points import Points
+from verifier.report.report import Report
+
+CHOICES = ExportChoices(Points(10.0), moment=datetime(2026, 1, 1, tzinfo=UTC))
+ALL = Allowed(bug=True)
+EVERY_SUBSET = [Allowed(True, *flags) for flags in product((False, True), repeat=4)]
+ORACLES = ("backpropagation",)
+PROBLEM = {
+    "network": {"layers": [{"in": 2, "out": 4, "activation": "sigmoid"}, {"in": 4, "out": 1}]},
+    "loss": "mse",
+    "parameters": {
+        "layers.0.weight": [[0.5, -0.3, 0.2, 0.8], [0.7, -0.4, 0.3, 0.1]],
+        "layers.0.bias": [0.1, -0.1, 0.2, 0.3],
+        "layers.1.weight": [[0.7], [-0.4], [0.5], [-0.6]],
+        "layers.1.bias": [0.3],
+    },
+    "inputs": [[1.0, -2.0], [0.5, 0.3], [-1.5, 1.0]],
+    "targets": [[0.0], [1.0], [1.0]],
+}
+Gradients = Mapping[str, Any]
+
+
+def right_of(problem: Mapping[str, Any]) -> dict[str, Any]:
+    question = read_submission({**problem, "gradients": {}}).problem
+    report = verify(
+        {**problem, "gradients": {n: 0.0 * a for n, a in named(question.parameters)}}, entries="all"
+    )
+    return {name: row.entries.expected for name, row in report.parameters.items() if row.entries is not None}
+
+
+RIGHT = right_of(PROBLEM)
+ONE = float(RIGHT["layers.1.bias"][0])
+
+
+def answer(gradients: Gradients, allowed: Allowed = ALL, **fields: Any) -> dict[str, Any]:
+    given = {"gradients": listed(dict(gradients)), **fields}
+    return for_student(verify({**PROBLEM, **given}, oracles=ORACLES), allowed).to_dict()
+
+
+def outputs(report: Report, allowed: Allowed) -> dict[str, str]:
+    reports = (Sourced("hw3.json", for_student(report, allowed)),)
+    texts = {name: row.render(reports, CHOICES) for name, row in EXPORTERS.items()}
+    return texts | {"step summary": step_summary(reports, CHOICES), "repr": repr(reports[0].report)}
+
+
+@pytest.mark.parametrize(
+    "guess",
+    [
+        *(round(ONE, digits) for digits in (1, 2, 3, 6)),
+        *(float(f"{ONE:.{digits}g}") for digits in (1, 2, 4)),
+        *(0.1 * np.sign(ONE), 0.01 * np.sign(ONE), 5.0 * np.sign(ONE)),
+        *(float(rounded(np.array(1.004 * ONE), PRECISIONS[name])) for name in ("bfloat16", "float16")),
+        *(float(np.float32(ONE)) + 1e-6, float(np.floor(ONE)), 1.0, 3.7 * ONE),
+    ],
+)
+def test_a_guess_of_one_number_gets_the_answer_that_any_wrong_number_gets(guess):
+    wrong = answer({"layers.1.bias": [-12.345678912345]}, precision="float64")
+    assert answer({"layers.1.bias": [guess]}, precision="float64") == wrong
+
+
+@pytest.mark.parametrize("padding", ["layers.0.bias", "layers.0.weight"])
+@pytest.mark.parametrize("digits", [1, 2, 3])
+def test_zeros_beside_a_guess_do_not_make_it_tell(padding, digits):
+    pad = {padding: 0.0 * RIGHT[padding]}
+    wrong = answer(pad | {"layers.1.bias": [round(ONE, digits) + 7.0 * 10.0**-digits]})
+    assert answer(pad | {"layers.1.bias": [round(ONE, digits)]}) == wrong
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_nan_beside_a_guess_does_not_make_it_tell(broken):
+    pad = {"layers.0.weight": np.full((2, 4), broken)}
+    guesses = (ONE, -ONE, 2.0 * ONE, round(ONE, 2), 7.654321)
+    told = [answer(pad | {"layers.1.bias": [guess]}) for guess in guesses[1:]]
+    assert all(each == told[0] for each in told)
+
+
+@pytest.mark.parametrize(("row", "column"), list(product(range(2), range(4))))
+def test_one_wrong_entry_is_told_as_any_other(row, column):
+    def with_error(place: tuple[int, int], size: float) -> dict[str, Any]:
+        changed = {name: np.array(array) for name, array in RIGHT.items()}
+        changed["layers.0.weight"][place] += size
+        return answer(changed)
+
+    first = with_error((0, 0), 0.123)
+    assert all(with_error((row, column), size) == first for size in (0.123, -0.456, 1e-4, 1e3))
+
+
+def test_all_numbers_rounded_in_print_are_still_told_so():
+    (row,) = answer({name: np.round(array, 3) for name, array in RIGHT.items()})["diagnosis"]
+    assert row["bug"] == "rounded"
+
+
+@pytest.mark.parametrize("factor", [0.37, 1e-3, 12.5])
+def test_a_factor_is_told_without_its_size(factor):
+    (row,) = answer({name: factor * array for name, array in RIGHT.items()})["diagnosis"]
+    assert row["bug"] == "constant-factor"
+    assert answer({name: 1.7 * array for name, array in RIGHT.items()})["diagnosis"] == [row]
+
+
+@pytest.mark.parametrize("reported", [0.0, 0.123, 1e9])
+def test_a_reported_loss_changes_nothing(reported):
+    wrong = {"layers.0.bias": [1.0, 2.0, 3.0, 4.5]}
+    assert answer(wrong, reported_loss=reported) == answer(wrong)
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_sentence_for_students_is_filled_in_with_what_the_problem_says_alone(bug):
+    words = BUGS[bug].words
+    sentence = words.for_students or words.explanation
+    asked = {field for _, field, _, _ in Formatter().parse(sentence) if field}
+    assert asked <= {"place", "above", "examples", "outputs"}
+    assert {field for _, field, _, _ in Formatter().parse(words.hint) if field} <= {"place"}
+
+
+def scaled(inputs: float) -> dict[str, Any]:
+    document = small_document(name="hw3")
+    document["inputs"] = [[inputs * x for x in row] for row in document["inputs"]]
+    return document
+
+
+def planted(document: Mapping[str, Any]) -> Iterator[tuple[str, Gradients]]:
+    """Give every bug made on this problem, and the right gradients with one entry changed."""
+    problem = read_submission(document).problem
+    for mutant in mutants(problem, forward(problem.network, problem.parameters, problem.batch)):
+        yield f"{mutant.bug.id} {mutant.layer} {mutant.equation}", dict(named(mutant.gradients))
+    for name, array in right_of(document).items():
+        changed = np.array(array)
+        changed.flat[-1] += 0.3
+        yield name, {name: changed}
+
+
+def kind_of(report: Report) -> tuple[Any, ...]:
+    verdicts = tuple(row.verdict for row in report.parameters.values())
+    return verdicts, tuple((row.bug, row.layer, row.equation) for row in report.diagnosis)
+
+
+def test_the_same_mistakes_on_two_problems_read_alike_in_every_format_at_every_level():
+    problems = scaled(3.0), scaled(4.0)
+    assert not np.allclose(*(right_of(document)["layers.0.weight"] for document in problems))
+    compared = 0
+    for (what, first), (again, second) in zip(*map(planted, problems), strict=True):
+        assert what == again
+        one, other = (
+            verify({**document, "gradients": gradients}, oracles=ORACLES)
+            for document, gradients in zip(problems, (first, second), strict=True)
+        )
+        if kind_of(one) != kind_of(other):
+            continue
+        compared += 1
+        for allowed in EVERY_SUBSET:
+            assert for_student(one, allowed) == for_student(other, allowed), what
+        for allowed in (DEFAULT, ALL):
+            assert outputs(one, allowed) == outputs(other, allowed), what
+    assert compared > 100

@@ -1,0 +1,180 @@
+"""Every operation a second time, in mpmath's numbers of 50 digits, written out entry by entry."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from verifier.problem.graph import GraphProblem, Node, plain
+
+DIGITS = 50
+STEP = mpmath.mpf("1e-20")
+Numbers = Any  # arrays of mpmath's numbers
+
+
+def _each(function: Callable[[Any], Any]) -> Callable[[Node, Numbers], Numbers]:
+    def applied(node: Node, x: Numbers) -> Numbers:
+        found = np.empty(x.shape, dtype=object)
+        for index in np.ndindex(*x.shape):
+            found[index] = function(x[index])
+        return found
+
+    return applied
+
+
+def _with_option(option: str, function: Callable[[Any, float], Any]) -> Callable[[Node, Numbers], Numbers]:
+    def applied(node: Node, x: Numbers) -> Numbers:
+        value = mpmath.mpf(node.options["function"].options[option])
+        return _each(lambda own: function(own, value))(node, x)
+
+    return applied
+
+
+def _logistic(x: Any) -> Any:
+    return 1 / (1 + mpmath.exp(-x))
+
+
+def _rows(function: Callable[[list[Any]], list[Any]]) -> Callable[[Node, Numbers], Numbers]:
+    def applied(node: Node, x: Numbers) -> Numbers:
+        found = np.empty(x.shape, dtype=object)
+        for index in np.ndindex(*x.shape[:-1]):
+            found[index] = function(list(x[index]))
+        return found
+
+    return applied
+
+
+def _softmax(row: list[Any]) -> list[Any]:
+    total = mpmath.fsum(mpmath.exp(own) for own in row)
+    return [mpmath.exp(own) / total for own in row]
+
+
+def _reduced(function: Callable[[list[Any]], Any]) -> Callable[[Node, Numbers], Numbers]:
+    def applied(node: Node, x: Numbers) -> Numbers:
+        axes = [axis % x.ndim for axis in node.options["axes"]]
+        found = np.empty(node.shape, dtype=object)
+        flat = found.reshape(-1)
+        kept = [axis for axis in range(x.ndim) if axis not in axes]
+        rows = x.transpose(*kept, *axes).reshape(flat.size, -1)
+        for place in range(flat.size):
+            flat[place] = function(list(rows[place]))
+        return flat.reshape(node.shape)
+
+    return applied
+
+
+def _matmul(node: Node, x: Numbers, y: Numbers) -> Numbers:
+    return np.asarray(x @ y, dtype=object).reshape(node.shape)
+
+
+def _weight(node: Node) -> Any:
+    return mpmath.mpf(node.options["risk"].factor) / node.options["divisor"]
+
+
+def _mse(node: Node, x: Numbers, y: Numbers) -> Numbers:
+    total = mpmath.fsum((a - b) ** 2 for a, b in zip(x.ravel(), y.ravel(), strict=True))
+    return _scalar(_weight(node) * total)
+
+
+def _cross_entropy(node: Node, x: Numbers, y: Numbers) -> Numbers:
+    total = mpmath.mpf(0)
+    for row in range(x.shape[0]):
+        p = list(x[row]) if node.options["risk"].on == "probabilities" else _softmax(list(x[row]))
+        for column, own in enumerate(p):
+            target = y[row, column] if y.ndim == 2 else mpmath.mpf(int(y[row]) == column)
+            total -= target * mpmath.log(own) if target else 0
+    return _scalar(_weight(node) * total)
+
+
+def _binary_cross_entropy(node: Node, x: Numbers, y: Numbers) -> Numbers:
+    on_probabilities = node.options["risk"].on == "probabilities"
+    total = mpmath.mpf(0)
+    for own, target in zip(x.ravel(), y.ravel(), strict=True):
+        p = own if on_probabilities else _logistic(own)
+        total -= target * mpmath.log(p) if target else 0
+        total -= (1 - target) * mpmath.log(1 - p) if target != 1 else 0
+    return _scalar(_weight(node) * total)
+
+
+def _scalar(value: Any) -> Numbers:
+    found = np.empty((), dtype=object)
+    found[()] = value
+    return found
+
+
+def _embedding(node: Node, table: Numbers, indices: Numbers) -> Numbers:
+    return table[node.data[1].astype(int)]
+
+
+TABLE: Mapping[str, Callable[..., Numbers]] = {
+    "add": lambda node, x, y: x + y,
+    "subtract": lambda node, x, y: x - y,
+    "multiply": lambda node, x, y: x * y,
+    "divide": lambda node, x, y: x / y,
+    "negate": lambda node, x: -x,
+    "matmul": _matmul,
+    "transpose": lambda node, x: x.transpose([axis % x.ndim for axis in node.options["axes"]]),
+    "reshape": lambda node, x: x.reshape(node.shape),
+    "concatenate": lambda node, *x: np.concatenate(x, axis=node.options["axis"]),
+    "slice": lambda node, x: x[node.options["index"]],
+    "sum": _reduced(mpmath.fsum),
+    "mean": _reduced(lambda row: mpmath.fsum(row) / len(row)),
+    "max": _reduced(max),
+    "exp": _each(mpmath.exp),
+    "log": _each(mpmath.log),
+    "sqrt": _each(mpmath.sqrt),
+    "absolute": _each(abs),
+    "power": _with_option("exponent", lambda x, n: x**n),
+    "identity": _each(lambda x: x),
+    "sigmoid": _each(_logistic),
+    "tanh": _each(mpmath.tanh),
+    "relu": _each(lambda x: max(x, mpmath.mpf(0))),
+    "leaky_relu": _with_option("slope", lambda x, slope: x if x > 0 else slope * x),
+    "elu": _with_option("alpha", lambda x, alpha: x if x > 0 else alpha * mpmath.expm1(x)),
+    "softplus": _each(lambda x: mpmath.log(1 + mpmath.exp(x))),
+    "gelu": _each(lambda x: x * mpmath.ncdf(x)),
+    "silu": _each(lambda x: x * _logistic(x)),
+    "softmax": _rows(_softmax),
+    "log_softmax": _rows(lambda row: [mpmath.log(p) for p in _softmax(row)]),
+    "embedding": _embedding,
+    "mse": _mse,
+    "cross_entropy": _cross_entropy,
+    "binary_cross_entropy": _binary_cross_entropy,
+}
+
+
+def _exactly(values: Any) -> Numbers:
+    found = np.empty(values.shape, dtype=object)
+    for index in np.ndindex(*values.shape):
+        found[index] = mpmath.mpf(float(values[index]))
+    return found
+
+
+def _output(problem: GraphProblem, values: dict[str, Numbers], fixed: str) -> Any:
+    values = dict(values)
+    for node in problem.nodes:
+        if node.name != fixed:
+            found = TABLE[node.operation.name](node, *(values[own] for own in node.operands))
+            values[node.name] = found if isinstance(found, np.ndarray) else _scalar(found)
+    return values[problem.output].reshape(-1)[0], values
+
+
+def gradients(problem: GraphProblem) -> dict[str, Any]:
+    """Differentiate by differences of 50 digits, every asked entry in turn."""
+    with mpmath.workdps(DIGITS):
+        leaves = {name: _exactly(values) for name, values in problem.leaves()}
+        _, base = _output(problem, leaves, "")
+        found = {}
+        for key in problem.asked:
+            name = plain(key)
+            result = np.empty(base[name].shape)
+            for index in np.ndindex(*result.shape):
+                sides = []
+                for side in (STEP, -STEP):
+                    moved = base[name].copy()
+                    moved[index] = moved[index] + side
+                    sides.append(_output(problem, base | {name: moved}, name)[0])
+                result[index] = float((sides[0] - sides[1]) / (2 * STEP))
+            found[key] = result
+        return found

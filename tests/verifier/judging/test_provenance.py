@@ -1,0 +1,255 @@
+"""How a gradient was come by: differences and lower precisions are told apart from right and wrong ones."""
+
+import re
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.support.students import numpy_student
+from reference_impl import Problem, named
+from tests.drawing import draw_problem
+from tests.pairwise import each, pairwise, try_each
+from verifier import Report, verify
+from verifier.problem.precision import PRECISIONS
+from verifier.problem.submission import TOLERANCES, Convention, Submission
+
+CODES = {"numerical-gradient", "lower-precision-than-declared"}
+PROBLEMS: dict[str, dict[str, Any]] = {
+    "tanh, mse": {"activation_name": "tanh", "widths": (3, 4, 2)},
+    "sigmoid, mse": {"activation_name": "sigmoid", "widths": (4, 6, 3), "examples": 10},
+    "tanh, cross entropy": {"loss": "cross_entropy", "on": "logits", "widths": (5, 8, 6, 4), "examples": 12},
+}
+
+
+def problem_of(kind: str, seed: int = 0) -> Problem:
+    return draw_problem(np.random.default_rng([seed, 61, len(kind)]), **PROBLEMS[kind])
+
+
+def judged(problem: Problem, gradients: dict[str, Any], precision: str = "float64") -> Report:
+    arrays = {name: np.asarray(array, dtype=float) for name, array in gradients.items()}
+    tolerance = TOLERANCES["standard"]
+    return verify(Submission(None, problem, arrays, PRECISIONS[precision], None, tolerance, Convention(), {}))
+
+
+def said(report: Report) -> dict[str, str]:
+    return {caution.code: caution.detail for caution in report.warnings if caution.code in CODES}
+
+
+# ---------------------------------------------------------------------------- plain numpy differences
+SQUASH = {"tanh": np.tanh, "sigmoid": lambda a: 1 / (1 + np.exp(-a)), "identity": lambda a: a}
+
+
+def loss_of(problem: Problem, parameters: dict[str, np.ndarray]) -> float:
+    z = problem.batch.inputs
+    for index, layer in enumerate(problem.network.layers):
+        a = z @ parameters[f"layers.{index}.weight"] + parameters[f"layers.{index}.bias"]
+        z = SQUASH[layer.activation.name](a)
+    if problem.risk.loss.name == "mse":
+        return 0.5 * np.sum((z - problem.batch.targets) ** 2) / problem.batch.size
+    shifted = z - z.max(axis=1, keepdims=True)
+    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -np.sum(problem.batch.targets * logs) / problem.batch.size
+
+
+def differences(problem: Problem, step: float, central: bool) -> dict[str, np.ndarray]:
+    parameters = {name: array.copy() for name, array in named(problem.parameters)}
+    found = {}
+    base = loss_of(problem, parameters)
+    for name, array in parameters.items():
+        gradient = np.empty(array.shape)
+        for index in np.ndindex(array.shape):
+            w = array[index]
+            array[index] = w + step
+            above = loss_of(problem, parameters)
+            array[index] = w - step
+            below = loss_of(problem, parameters) if central else base
+            array[index] = w
+            gradient[index] = (above - below) / (2 * step if central else step)
+        found[name] = gradient
+    return found
+
+
+def step_named(detail: str) -> float | None:
+    found = re.search(r"step of about ([0-9.e+-]+)", detail)
+    return None if found is None else float(found.group(1))
+
+
+@each(product([True, False], [1e-3, 1e-4, 1e-5, 1e-6, 1e-7], PROBLEMS))
+def test_differences_are_recognised_and_their_step_named(central, step, kind):
+    for seed in range(3):
+        problem = problem_of(kind, seed)
+        found = said(judged(problem, differences(problem, step, central)))
+        assert set(found) == {"numerical-gradient"}
+        estimated = step_named(found["numerical-gradient"])
+        assert estimated is not None, found["numerical-gradient"]
+        assert step / 10 <= estimated <= step * 10
+
+
+# ------------------------------------------------------------------------------------ lower precisions
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", PROBLEMS)
+@pytest.mark.parametrize(
+    ("computed", "declared"),
+    [("float32", "float64"), ("float16", "float64"), ("float16", "float32")],
+)
+def test_a_lower_precision_than_declared_is_named(computed, declared, kind, seed):
+    problem = problem_of(kind, seed)
+    gradients = numpy_student(problem, np.dtype(computed).name, "blas", np.random.default_rng(seed))
+    found = said(judged(problem, gradients, declared))
+    assert set(found) == {"lower-precision-than-declared"}
+    assert f"correct to {computed}, but {declared} was declared" in found["lower-precision-than-declared"]
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("kind", PROBLEMS)
+def test_the_precision_that_was_declared_needs_no_warning(kind, precision):
+    problem = problem_of(kind)
+    gradients = numpy_student(problem, np.dtype(precision).name, "permuted", np.random.default_rng(1))
+    report = judged(problem, gradients, precision)
+    assert report.verdict == "correct"
+    assert said(report) == {}
+
+
+# --------------------------------------------------------------------------------------- neither of both
+def by_torch(problem: Problem) -> dict[str, np.ndarray]:
+    leaves = {
+        name: torch.tensor(array.copy(), requires_grad=True) for name, array in named(problem.parameters)
+    }
+    z = torch.tensor(problem.batch.inputs.copy())
+    for index, layer in enumerate(problem.network.layers):
+        a = z @ leaves[f"layers.{index}.weight"] + leaves[f"layers.{index}.bias"]
+        z = a if layer.activation.name == "identity" else getattr(torch, layer.activation.name)(a)
+    targets = torch.tensor(problem.batch.targets.copy())
+    if problem.risk.loss.name == "mse":
+        loss = 0.5 * ((z - targets) ** 2).sum() / problem.batch.size
+    else:
+        loss = torch.nn.functional.cross_entropy(z, targets)
+    loss.backward()
+    return {name: leaf.grad.numpy() for name, leaf in leaves.items()}
+
+
+def in_order(order: str) -> Callable[[Problem], dict[str, Any]]:
+    return lambda problem: numpy_student(problem, "float64", order, np.random.default_rng(7))
+
+
+HONEST: dict[str, Callable[[Problem], dict[str, Any]]] = {
+    "as BLAS adds": in_order("blas"),
+    "permuted sums": in_order("permuted"),
+    "sums backwards": in_order("reversed"),
+    "PyTorch": by_torch,
+}
+
+
+@each(product(HONEST, PROBLEMS, range(5)))
+def test_right_gradients_in_float64_need_no_warning(who, kind, seed):
+    problem = problem_of(kind, seed)
+    report = judged(problem, HONEST[who](problem))
+    assert report.verdict == "correct"
+    assert said(report) == {}
+
+
+def one_entry(gradients: dict[str, Any]) -> None:
+    gradients["layers.0.weight"].flat[np.abs(gradients["layers.0.weight"]).argmax()] *= 1.01
+
+
+def little_in_one_entry(gradients: dict[str, Any]) -> None:
+    gradients["layers.0.weight"].flat[np.abs(gradients["layers.0.weight"]).argmax()] *= 1 + 1e-5
+
+
+def doubled(gradients: dict[str, Any]) -> None:
+    for name in gradients:
+        gradients[name] *= 2
+
+
+def halved_bias(gradients: dict[str, Any]) -> None:
+    gradients["layers.0.bias"] /= 2
+
+
+def turned(gradients: dict[str, Any]) -> None:
+    weight = gradients["layers.0.weight"]
+    gradients["layers.0.weight"] = weight.T.reshape(weight.shape)
+
+
+def of_other_sign(gradients: dict[str, Any]) -> None:
+    gradients["layers.1.weight"] *= -1
+
+
+def all_zero(gradients: dict[str, Any]) -> None:
+    for name in gradients:
+        gradients[name] *= 0
+
+
+def all_one(gradients: dict[str, Any]) -> None:
+    for name in gradients:
+        gradients[name] = np.ones_like(gradients[name])
+
+
+MISTAKES = {
+    "one entry 1 % off": one_entry,
+    "one entry 0.001 % off": little_in_one_entry,
+    "twice the gradient": doubled,
+    "half a bias": halved_bias,
+    "transposed": turned,
+    "another sign": of_other_sign,
+    "all zero": all_zero,
+    "all one": all_one,
+}
+
+
+def wrong_and_nothing_else(mistake: str, kind: str, seed: int) -> None:
+    problem = problem_of(kind, seed)
+    gradients = {name: array.copy() for name, array in HONEST["as BLAS adds"](problem).items()}
+    MISTAKES[mistake](gradients)
+    report = judged(problem, gradients)
+    assert report.verdict == "incorrect"
+    assert said(report) == {}
+
+
+def test_wrong_gradients_are_wrong_and_nothing_else():
+    try_each(wrong_and_nothing_else, pairwise(MISTAKES, PROBLEMS, range(3)))
+
+
+@pytest.mark.nightly
+def test_wrong_gradients_of_every_seed_are_wrong_and_nothing_else():
+    try_each(wrong_and_nothing_else, product(MISTAKES, PROBLEMS, range(3)))
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["right", "one off by 1"])
+@pytest.mark.parametrize("activation", ["identity", "relu"])
+def test_gradients_of_small_whole_numbers_are_no_differences(activation, wrong):
+    rng = np.random.default_rng(62)
+    document: dict[str, Any] = {
+        "network": {
+            "layers": [
+                {"in": 3, "out": 4, "activation": activation},
+                {"in": 4, "out": 2, "activation": "identity"},
+            ]
+        },
+        "loss": {"name": "mse", "batch": "sum"},
+        "precision": "float64",
+    }
+    w, v = rng.integers(-3, 4, size=(3, 4)), rng.integers(-3, 4, size=(4, 2))
+    b, c = rng.integers(1, 3, size=4) * 2 + 101, rng.integers(-3, 4, size=2)
+    x, y = rng.integers(-3, 4, size=(5, 3)), rng.integers(-9, 10, size=(5, 2))
+    a = x @ w + b  # always positive, so relu is the identity
+    assert (a > 0).all()
+    delta = a @ v + c - y
+    below = delta @ v.T
+    gradients = [x.T @ below, below.sum(axis=0), a.T @ delta, delta.sum(axis=0)]
+    if wrong:
+        gradients[0][1, 2] += 1
+    names = [f"layers.{i}.{kind}" for i in (0, 1) for kind in ("weight", "bias")]
+    document |= {
+        "parameters": dict(zip(names, (w, b, v, c), strict=True)),
+        "inputs": x,
+        "targets": y.astype(float),
+        "gradients": dict(zip(names, gradients, strict=True)),
+        "tolerance": "strict",
+    }
+    report = verify(document)
+    assert report.verdict == ("incorrect" if wrong else "correct")
+    assert said(report) == {}

@@ -1,0 +1,47 @@
+"""One incorrect entry decides its parameter, one incorrect or missing parameter the whole."""
+
+import pytest
+
+from verifier.report.verdict import ExitStatus, Verdict, of_all, of_parameter, of_verdict, of_whole
+
+C, I, U, M = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED, Verdict.MISSING  # noqa: E741
+
+
+@pytest.mark.parametrize(
+    ("incorrect", "undecided", "verdict"), [(0, 0, C), (1, 0, I), (0, 1, U), (1, 1, I), (5, 3, I), (0, 9, U)]
+)
+def test_a_parameter(incorrect, undecided, verdict):
+    assert of_parameter(incorrect, undecided) is verdict
+
+
+@pytest.mark.parametrize(
+    ("parameters", "verdict"),
+    [
+        ([C], C),
+        ([C, C], C),
+        ([C, I], I),
+        ([C, U], U),
+        ([U, I], I),
+        ([C, M], I),
+        ([M, U], I),
+        ([M], I),
+        ([U], U),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_the_whole(parameters, verdict):
+    assert of_whole(parameters) is verdict
+    assert of_whole(iter(parameters[::-1])) is verdict
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [([0], 0), ([0, 0], 0), ([0, 1], 1), ([0, 3], 3), ([1, 3], 1), ([1, 2], 2), ([2, 4], 4), ([], 2)],
+    ids=str,
+)
+def test_the_exit_status_of_many_fails_closed(statuses, expected):
+    assert of_all(ExitStatus(status) for status in statuses) == expected
+
+
+def test_the_exit_status_of_each_verdict():
+    assert [int(of_verdict(verdict)) for verdict in (C, I, U)] == [0, 1, 3]

@@ -1,0 +1,244 @@
+"""What check_operation takes and refuses, and what it says beside a verdict."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.verifier.testing.operation_check import right_operations as right
+from tests.verifier.testing.operation_check import wrong_operations as wrong
+from verifier import MalformedSubmission, check_operation
+
+Array = right.Array
+
+
+class Scaled:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def forward(self, x: Array) -> Array:
+        return self.factor * x
+
+    def backward(self, output_grad: Array) -> Array:
+        return self.factor * output_grad
+
+
+class WithoutArguments:
+    def forward(self) -> float:
+        return 1.0
+
+    def backward(self, output_grad: Array) -> None: ...
+
+
+class MatrixProduct:
+    """Of matrices alone, which it says itself."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        if a.ndim != 2 or b.ndim != 2:
+            raise ValueError("matrices, please")
+        self.a, self.b = a, b
+        return a @ b
+
+    def backward(self, output_grad: Array) -> tuple[Array, Array]:
+        return output_grad @ self.b.T, self.a.T @ output_grad
+
+
+class Hardtanh:
+    """A function that is no row of the table, with a kink at −1 and at 1."""
+
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        return np.clip(x, -1, 1)
+
+    def backward(self, output_grad: Array) -> Array:
+        return output_grad * (np.abs(self.x) <= 1)
+
+
+class InSinglePrecision:
+    def forward(self, x: Array) -> Array:
+        self.y = np.exp(x)
+        return self.y
+
+    def backward(self, output_grad: Array) -> Array:
+        return (output_grad * self.y).astype(np.float32)
+
+
+class Complaining:
+    """Warns, as numpy does where something is not finite."""
+
+    def forward(self, x: Array) -> Array:
+        import warnings
+
+        warnings.warn("careful", UserWarning, stacklevel=2)
+        return x * 2
+
+    def backward(self, output_grad: Array) -> Array:
+        return output_grad * 2
+
+
+class Unruly:
+    """Its attributes raise."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("no")
+
+
+REFUSALS: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "no operation": (np.exp, {}, "operation: expected an operation: a class or an object with the methods"),
+    "attributes that raise": (Unruly(), {}, "operation: expected an operation: a class or an object with"),
+    "no arguments": (
+        WithoutArguments,
+        {},
+        "expected a forward that takes at least one argument, got one without",
+    ),
+    "a class with arguments": (Scaled, {}, "give an object: Scaled(…), or the arguments it names as options"),
+    "another name": (
+        right.Matmul,
+        {"like": "matmull"},
+        "like: expected the name of an operation, or a function",
+    ),
+    "a name near": (right.Matmul, {"like": "matmull"}, "did you mean 'matmul'?"),
+    "another option": (
+        right.Sum,
+        {"like": "sum", "options": {"axes": 0}},
+        "expected options of sum (axis, keepdims), got axes",
+    ),
+    "an option missing": (
+        Scaled(1.0),
+        {"like": "power"},
+        "options: expected exponent, which power needs, got nothing; add it",
+    ),
+    "a wrong option": (right.Sum, {"like": "sum", "options": {"axis": 7}}, "axis: expected"),
+    "too few arguments": (
+        right.Exp,
+        {"like": "add"},
+        "expected an operation of as many arguments as add takes, got 1: x",
+    ),
+    "no shapes": (
+        right.Exp,
+        {"shapes": 3},
+        "shapes: expected a list of inputs, each a tuple of one shape for each",
+    ),
+    "huge shapes": (right.Exp, {"shapes": [(1000,)]}, "sizes from 0 to 64"),
+    "a misfit": (
+        right.Matmul,
+        {"like": "matmul", "shapes": [((2, 3), (2, 3))]},
+        "as many columns on the left as rows",
+    ),
+    "another domain": (right.Exp, {"domain": "positve"}, "did you mean 'positive'?"),
+    "another form": (right.Exp, {"form": "torch"}, "form: expected one of lecture, edugrad, got 'torch'"),
+    "a function that does not take it": (
+        right.Exp,
+        {"like": np.linalg.inv, "shapes": [(2, 3)]},
+        "like: expected a function that takes such",
+    ),
+    "a function that gives nothing": (
+        right.Exp,
+        {"like": print},
+        "like: expected a function that takes such",
+    ),
+    "PyTorch twice": (
+        right.Exp,
+        {"like": "exp", "in_torch": torch.exp},
+        "in_torch: expected none beside exp, of which PyTorch's own is known, got one; leave it out",
+    ),
+    "no function of tensors": (right.Exp, {"in_torch": 3}, "in_torch: expected a function of tensors, got 3"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_cannot_be_checked_is_refused_with_the_rule_and_the_remedy(case: str) -> None:
+    operation, question, words = REFUSALS[case]
+    with pytest.raises(MalformedSubmission) as refusal:
+        check_operation(operation, **question)
+    assert words in str(refusal.value)
+
+
+HELD_AGAINST: dict[str, tuple[Any, dict[str, Any], set[str]]] = {
+    "nothing": (right.Tanh, {}, {"complex_step", "finite_differences"}),
+    "a function of numpy": (right.Tanh, {"like": np.tanh}, {"numpy", "differences_of_forward"}),
+    "a function of tensors": (right.Tanh, {"in_torch": torch.tanh}, {"autograd", "complex_step"}),
+    "both": (right.Matmul, {"like": np.matmul, "in_torch": torch.matmul}, {"numpy", "autograd"}),
+    "two arguments and nothing": (right.Multiply, {}, {"complex_step", "finite_differences"}),
+    "a domain": (right.Log, {"domain": "positive"}, {"complex_step", "finite_differences"}),
+    "a function with kinks": (
+        Hardtanh,
+        {"like": lambda x: np.clip(x, -1, 1)},
+        {"finite_differences", "numpy"},
+    ),
+    "kinks and nothing": (Hardtanh, {}, {"finite_differences"}),
+    "an object": (Scaled(3.0), {"like": lambda x: 3 * x}, {"numpy"}),
+    "a class and its options": (
+        Scaled,
+        {"options": {"factor": 3.0}, "like": lambda x, factor: factor * x},
+        {"numpy"},
+    ),
+    "several shapes": (right.Softmax, {"shapes": [(2, 3), (4,)], "like": "softmax"}, {"backpropagation"}),
+    "warnings": (Complaining, {}, {"complex_step"}),
+}
+
+
+@pytest.mark.parametrize("case", HELD_AGAINST)
+def test_an_operation_may_be_held_against(case: str) -> None:
+    operation, question, oracles = HELD_AGAINST[case]
+    check = check_operation(operation, **question)
+    assert check.verdict == "correct", str(check)
+    assert oracles <= {own.oracle for own in check.evidence if own.agrees}
+    believed = {"like", "in_torch"}.isdisjoint(question)
+    assert believed == ("forward-at-its-word" in [own.code for own in check.warnings])
+
+
+def test_nothing_is_called_correct_on_empty_arrays_alone() -> None:
+    check = check_operation(right.Exp, like="exp", shapes=[(0, 3)])
+    assert check.verdict == "undecided"
+    assert [own.code for own in check.warnings] == ["nothing-compared"]
+
+
+def test_without_hypothesis_the_input_is_that_on_which_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "verifier.testing.operation_check.shrink", raising=False)
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    check = check_operation(wrong.TanhOfValue, like="tanh", shapes=[(2, 3)])
+    assert check.findings[0].code == "derivative-of-value"
+    assert "x = np.array([[" in check.smallest
+
+
+def test_shapes_that_forward_refuses_are_told_and_are_no_mistake() -> None:
+    check = check_operation(MatrixProduct, like="matmul")
+    assert check.verdict == "correct", str(check)
+    (caution,) = [own for own in check.warnings if own.code == "shapes-not-taken"]
+    assert "(3,) and (3,)" in caution.detail
+    assert "matrices, please" in caution.detail
+
+
+def test_an_operation_that_refuses_what_all_take_is_wrong() -> None:
+    check = check_operation(MatrixProduct, like="add")
+    assert check.verdict == "incorrect"
+
+
+def test_gradients_of_lower_precision_are_noticed() -> None:
+    check = check_operation(InSinglePrecision, like="exp")
+    assert "other-precision" in [own.code for own in check.warnings]
+
+
+def test_every_slope_at_a_kink_is_right_and_said_to_be() -> None:
+    check = check_operation(right.Absolute, like="absolute")
+    assert check.verdict == "correct"
+    assert "kink" in [own.code for own in check.warnings]
+
+
+def test_no_operation_is_changed_by_being_checked() -> None:
+    operation = right.Tanh()
+    check_operation(operation, like="tanh")
+    assert vars(operation) == {}
+
+
+def test_a_report_of_a_check_passes_through_documents() -> None:
+    from verifier.report.reading import read_report
+
+    for operation, like in ((right.Add, "add"), (wrong.AddWithoutSums, "add"), (wrong.TanhOfValue, "tanh")):
+        report = check_operation(operation, like=like).report
+        assert report is not None
+        assert read_report(report.to_dict()).to_dict() == report.to_dict()
+        assert str(report)

@@ -1,0 +1,33 @@
+"""Every operation of the table, written out rightly: correct, whatever it is held against."""
+
+from typing import Any
+
+import pytest
+
+from tests.verifier.testing.operation_check.right_operations import RIGHT
+from verifier.engine.operations import OPERATIONS
+from verifier.testing.operation_check.check import check_operation
+from verifier.testing.operation_check.inputs import INPUTS
+
+CASES = [(like, written, options) for like, rows in RIGHT.items() for written, options in rows]
+IDS = [f"{like} {options or ''}".strip() for like, _, options in CASES]
+
+
+def test_every_operation_of_the_table_is_written_out_and_has_inputs_of_its_own() -> None:
+    assert list(RIGHT) == [*RIGHT]
+    assert set(RIGHT) == set(OPERATIONS) == set(INPUTS)
+
+
+@pytest.mark.parametrize(("like", "written", "options"), CASES, ids=IDS)
+def test_a_right_operation_is_correct_by_the_word_of_every_oracle(
+    like: str, written: Any, options: dict[str, Any]
+) -> None:
+    check = check_operation(written, like=like, options=options)
+    assert check.verdict == "correct", str(check)
+    told = {own.oracle: own.agrees for own in check.evidence}
+    assert told["backpropagation"] is told["autograd"] is told["differences_of_forward"] is True, str(check)
+    assert False not in told.values()
+    assert check.smallest == ""
+    assert not [
+        own for own in check.warnings if own.code not in ("shares-memory", "kink", "shapes-not-taken")
+    ]

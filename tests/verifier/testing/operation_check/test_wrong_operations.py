@@ -1,0 +1,69 @@
+"""Every planted mistake is found, named where a rule is known, and shown by the smallest input, as code."""
+
+import contextlib
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.verifier.testing.operation_check.wrong_operations import PLANTED, SquareThatRemembers
+from verifier import check_operation
+from verifier.testing.operation_check.result import SEEN
+
+IDS = [
+    f"{row[0].__name__ if isinstance(row[0], type) else 'object'}-{place}"
+    for place, row in enumerate(PLANTED)
+]
+
+
+@pytest.mark.parametrize(("written", "question", "code", "place", "lines"), PLANTED, ids=IDS)
+def test_a_planted_mistake_is_found_and_shown_by_the_smallest_input(
+    written: Any, question: dict[str, Any], code: str, place: str, lines: tuple[str, ...]
+) -> None:
+    check = check_operation(written, **question)
+    assert check.verdict == "incorrect"
+    first = check.findings[0]
+    assert code in (first.code, *first.also), str(check)
+    assert first.place == place
+    for line in lines:
+        assert line in check.smallest, check.smallest
+    assert f"{first.code} in " in str(check)
+    if isinstance(written, type):
+        _runs_as_it_is_pasted(written, check.smallest, raises=code in ("raises", "no-value"))
+
+
+def _runs_as_it_is_pasted(written: type, code: str, raises: bool) -> None:
+    names: dict[str, Any] = {written.__name__: written}
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        if raises:
+            with contextlib.suppress(Exception), np.errstate(all="ignore"):
+                exec(code, names)
+            return
+        with np.errstate(all="ignore"):
+            exec(code, names)
+    assert printed.getvalue()
+
+
+def test_every_kind_of_finding_is_planted() -> None:
+    planted = {row[2] for row in PLANTED}
+    assert set(SEEN) <= planted
+
+
+def test_what_an_operation_raises_is_told_with_the_line_it_is_in() -> None:
+    written, question, *_ = next(row for row in PLANTED if row[2:4] == ("raises", "backward"))
+    (finding,) = check_operation(written, **question).findings
+    assert "AttributeError" in finding.explanation
+    assert "of wrong_operations.py: return 2 * self.x * output_grad" in finding.explanation
+
+
+def test_an_object_that_was_used_before_is_judged_as_it_is() -> None:
+    used = SquareThatRemembers()
+    used.forward(np.ones(3))
+    check = check_operation(used, like="power", options={"exponent": 2})
+    assert check.verdict == "incorrect"
+
+
+def test_the_smallest_input_is_the_same_in_every_run() -> None:
+    written, question, *_ = PLANTED[0]
+    assert check_operation(written, **question).smallest == check_operation(written, **question).smallest

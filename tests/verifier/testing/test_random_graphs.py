@@ -1,0 +1,115 @@
+"""Graphs drawn at random: all oracles agree, and a wrong local rule shows where it is."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from reference_impl.array import Array
+from tests.pairwise import each, try_each
+from tests.verifier.graph_builders import problem_of
+from verifier.documents.graph import read_graph
+from verifier.engine.arithmetic import FLOATS
+from verifier.engine.autodiff import gradients_of, values_of
+from verifier.engine.graph_rounding import rounding
+from verifier.judging.consensus import consult
+from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.pipeline.graphs import ask, judge_graph
+from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.precision import PRECISIONS
+from verifier.testing.random_graphs import seeded_graph
+
+FEW = range(30)
+MANY = range(30, 200)
+REFERENCE = ["backpropagation"]  # where a verdict is asked, and no agreement
+
+
+def gradients(problem: GraphProblem) -> dict[str, Array]:
+    found = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
+    shapes = problem.shapes()
+    return {key: found.get(plain(key), np.zeros(shapes[plain(key)])) for key in problem.asked}
+
+
+def oracles_agree(seed: int) -> None:
+    problem = problem_of(seeded_graph(seed, 16))
+    honest = rounding(problem, PRECISIONS["float64"])
+    answers = ask(problem, honest, list(GRAPH_ORACLES))
+    shapes = {key: problem.shapes()[plain(key)] for key in problem.asked}
+    consensus = consult(answers, shapes)
+    assert not consensus.disputes
+    told = [name for name, answer in answers.items() if answer.gradient]
+    assert told == list(GRAPH_ORACLES)
+    if not honest.kinks:  # then everybody knows everything
+        for name, answer in answers.items():
+            if name == "high_precision":  # a sigmoid of x − x: no number of bits tells that from 0
+                continue
+            assert all(np.isfinite(own.error).all() for own in answer.gradient.values()), name
+
+
+@each(FEW)
+def test_all_oracles_agree_on_graphs_drawn_at_random(seed: int) -> None:
+    oracles_agree(seed)
+
+
+@pytest.mark.nightly
+def test_all_oracles_agree_on_many_graphs_drawn_at_random() -> None:
+    try_each(oracles_agree, MANY)
+
+
+def honest_is_not_incorrect(precision: str, seed: int) -> None:
+    import torch
+
+    document = seeded_graph(seed, 16)
+    problem = problem_of(document)
+    tensors = {
+        name: torch.tensor(values, dtype=getattr(torch, precision), requires_grad=True)
+        for name, values in problem.leaves()
+    }
+    for node in problem.nodes:
+        operands = [tensors[name] for name in node.operands]
+        own = node.operation.in_torch(torch, node, operands)
+        tensors[node.name] = own * 1.0 if any(own is operand for operand in operands) else own
+    asked = [tensors[plain(key)] for key in problem.asked]
+    found = torch.autograd.grad(tensors[problem.output], asked, allow_unused=True)
+    submitted = {
+        key: np.zeros(tuple(tensor.shape)) if own is None else own.double().numpy()
+        for key, tensor, own in zip(problem.asked, asked, found, strict=True)
+    }
+    document |= {"gradients": submitted, "precision": precision, "tolerance": "strict"}
+    report = judge_graph(read_graph(document), oracles=REFERENCE)
+    wrong = [name for name, row in report.parameters.items() if row.incorrect]
+    assert not wrong
+
+
+@each(product(["float64", "float32", "float16"], range(12)))
+def test_honest_gradients_of_any_precision_are_not_called_incorrect(precision: str, seed: int) -> None:
+    honest_is_not_incorrect(precision, seed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("precision", ["float64", "float32", "float16"])
+def test_so_it_is_with_many_graphs(precision: str) -> None:
+    try_each(honest_is_not_incorrect, product([precision], range(12, 40)))
+
+
+def is_found_and_placed(seed: int) -> None:
+    document = seeded_graph(seed, 16)
+    problem = problem_of(document)
+    right = gradients(problem)
+    keys = [key for key in problem.asked if np.any(right[key])]
+    off = keys[seed % len(keys)]
+    document["gradients"] = {**right, off: right[off] * 1.01}
+    report = judge_graph(read_graph(document), oracles=REFERENCE)
+    assert [name for name, row in report.parameters.items() if row.incorrect] == [off]
+    (caution,) = [own for own in report.warnings if own.code == "chain-breaks"]
+    assert off in caution.detail
+
+
+@each(range(12))
+def test_a_gradient_that_is_off_anywhere_is_found_and_placed(seed: int) -> None:
+    is_found_and_placed(seed)
+
+
+@pytest.mark.nightly
+def test_it_is_found_and_placed_in_many_graphs() -> None:
+    try_each(is_found_and_placed, range(12, 40))

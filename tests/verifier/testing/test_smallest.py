@@ -1,0 +1,83 @@
+"""A backward function is right, or the smallest network on which it is wrong is found. All seeded."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.shrinking import MOST_LAYERS, MOST_PARAMETERS, shrink
+from benchmarks.support.student_functions import LOSS, RIGHT, backward
+from verifier import verify
+from verifier.documents.json import parse
+from verifier.testing.check_backward import check_backward, told
+
+# the whole twenty: python -m benchmarks.shrinking
+SLICE = {
+    "the mean over examples left out": "batch-sum-for-mean",
+    "1 + z²": "wrong-activation-derivative",
+    "the bias of one example": "bias-not-summed",
+    "no penalty": "penalty-missing",
+}
+
+
+def test_a_right_function_passes() -> None:
+    assert check_backward(backward(RIGHT), loss=LOSS, problems=40) is None
+
+
+@pytest.mark.parametrize(("bug", "named"), SLICE.items(), ids=SLICE)
+def test_a_bug_is_shown_by_a_tiny_network_of_whole_numbers_and_named(bug: str, named: str) -> None:
+    found = shrink(bug)
+    assert found.layers <= MOST_LAYERS
+    assert found.parameters <= MOST_PARAMETERS
+    assert found.whole
+    assert named in found.named
+
+
+def test_the_counterexample_replays_as_a_submission_that_is_incorrect() -> None:
+    def forgets(parameters: Any, inputs: Any, targets: Any) -> Any:
+        delta = inputs @ parameters["layers.0.weight"] + parameters["layers.0.bias"] - targets
+        return {"layers.0.weight": inputs.T @ delta, "layers.0.bias": delta.sum(axis=0)}
+
+    failure = check_backward(forgets, most_layers=1)
+    assert failure is not None
+    assert verify(parse(failure.replay.encode())).verdict == "incorrect"
+    lines = list(told(failure))
+    assert len(lines) <= 12
+    assert failure.replay == lines[-1]
+    assert "batch-sum-for-mean" in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (lambda parameters, inputs, targets: 1 / 0, "ZeroDivisionError"),
+        (lambda parameters, inputs, targets: None, "got NoneType; the function must return them"),
+        (lambda parameters, inputs, targets: [np.zeros(3)], "got 1; give a dict by parameter"),
+        (lambda parameters, inputs, targets: {"layers.0.weight": np.zeros(7)}, "expected shape"),
+    ],
+    ids=["raises", "returns nothing", "too few arrays", "wrong shape"],
+)
+def test_a_function_that_gives_no_gradients_is_told_why(given: Any, said: str) -> None:
+    failure = check_backward(given, most_layers=1)
+    assert failure is not None
+    assert said in "\n".join(told(failure))
+
+
+def test_functions_may_give_pairs_in_the_order_of_layers_and_take_the_layers() -> None:
+    def pairs(layers: Any, parameters: Any, inputs: Any, targets: Any) -> Any:
+        found = backward(RIGHT)(parameters, inputs, targets)
+        return [(found[f"layers.{i}.weight"], found[f"layers.{i}.bias"]) for i in range(len(layers))]
+
+    assert check_backward(pairs, loss=LOSS, problems=20) is None
+
+
+def test_functions_may_use_pytorchs_layout_and_class_indices() -> None:
+    def classifier(parameters: Any, inputs: Any, targets: Any) -> Any:
+        logits = inputs @ parameters["layers.0.weight"].T + parameters["layers.0.bias"]
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        p[np.arange(len(targets)), targets] -= 1.0
+        return {"layers.0.weight": p.T @ inputs / len(inputs), "layers.0.bias": p.mean(axis=0)}
+
+    loss = {"name": "cross_entropy", "on": "logits"}
+    right = check_backward(classifier, loss=loss, weights="out_in", classes=True, most_layers=1, problems=30)
+    assert right is None

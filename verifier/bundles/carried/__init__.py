@@ -1,1 +1,0 @@
-"""Programs that a bundle carries beside GradJury and that a platform runs as files, by themselves."""

@@ -1,0 +1,138 @@
+"""Implementation of `gradjury bundle`: check the options and write the bundle."""
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from verifier.cli.bundles import BUNDLES, Bundle, Order
+from verifier.cli.bundles.contents import contents
+from verifier.cli.bundles.writing import put, write_folder, zipped
+from verifier.documents.assignment import read_assignment_file
+from verifier.problem.errors import MalformedSubmission, Mistakes, nearest, shown
+from verifier.report.assignment import Assignment
+from verifier.report.verdict import ExitStatus
+
+
+def bundle(
+    platform: Annotated[str, typer.Argument(help="gradescope, prairielearn, classroom50, github or gitlab.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to write it: an empty folder, or none.")
+    ],
+    assignment: Annotated[Path, typer.Option(help="An assignment, or a submission whose problem to take.")],
+    image: Annotated[str | None, typer.Option(help="prairielearn: what you call the grader's image.")] = None,
+    uuid: Annotated[
+        str | None, typer.Option(help="prairielearn: the question's; derived from the assignment else.")
+    ] = None,
+    zip_file: Annotated[
+        Path | None, typer.Option("--zip", help="gradescope: the zip to upload; DIR/autograder.zip else.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write into a folder that is not empty, over the same names.")
+    ] = False,
+) -> None:
+    """Write what an instructor uploads to a grading platform, around an assignment."""
+
+    choices = BundleChoices(platform, folder, assignment, image, uuid, zip_file, force)
+    raise typer.Exit(int(write_bundle(choices)))
+
+
+# name of a container image: host:port/path:tag@digest
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
+
+
+@dataclass(frozen=True, slots=True)
+class BundleChoices:
+    """Unchecked values of the options of `gradjury bundle`; None for an absent option."""
+
+    platform: str
+    folder: Path
+    assignment: Path
+    image: str | None = None
+    uuid: str | None = None
+    zip: Path | None = None
+    force: bool = False
+
+
+def write_bundle(choices: BundleChoices) -> ExitStatus:
+    """Write the bundle. If an option is invalid, print all errors to standard error and write nothing.
+
+    Return the exit status of the command.
+    """
+    try:
+        bundle, order = _check_choices(choices)
+        files = contents(bundle, order)
+        write_folder(choices.folder, files)
+        if bundle.archive:
+            put(choices.zip or choices.folder / bundle.archive, zipped(bundle, files))
+    except MalformedSubmission as error:
+        for mistake in error.mistakes:
+            print(f"{mistake.pointer}: {mistake.detail}", file=sys.stderr)  # noqa: T201
+        return ExitStatus.MALFORMED
+    except OSError as error:
+        folder = f"{error.filename or choices.folder} ({error.strerror or error})"
+        print(f"DIR: expected a folder that can be written, got {folder}", file=sys.stderr)  # noqa: T201
+        return ExitStatus.MALFORMED
+    return ExitStatus.CORRECT
+
+
+def _check_choices(choices: BundleChoices) -> tuple[Bundle, Order]:
+    """Return the platform and the order. Raises: MalformedSubmission listing all invalid options."""
+    mistakes = Mistakes()
+    bundle = BUNDLES.get(choices.platform)
+    if bundle is None:
+        remedy = nearest(choices.platform, BUNDLES)
+        rule = f"one of {', '.join(BUNDLES)}"
+        mistakes.add("PLATFORM", rule, shown(choices.platform), remedy if "mean" in remedy else "")
+    else:
+        _check_options(bundle, choices, mistakes)
+    _check_folder(choices, mistakes)
+    assignment = read_assignment_file(choices.assignment, mistakes)
+    if assignment is not None:
+        _check_assignment(assignment, mistakes)
+    mistakes.raise_if_any()
+    assert bundle is not None  # otherwise there were mistakes
+    assert assignment is not None
+    return bundle, Order(assignment, choices.image or "", str(UUID(choices.uuid)) if choices.uuid else "")
+
+
+def _check_options(bundle: Bundle, choices: BundleChoices, mistakes: Mistakes) -> None:
+    for option, value in (("image", choices.image), ("uuid", choices.uuid), ("zip", choices.zip)):
+        if value is not None and option not in bundle.options:
+            takers = ", ".join(row.name for row in BUNDLES.values() if option in row.options)
+            mistakes.add(f"--{option}", f"no such option for {bundle.name}", "one", f"it is for {takers}")
+    if choices.image is not None and not _IMAGE.fullmatch(choices.image):
+        mistakes.add("--image", "a container's name, such as school/gradjury:1", shown(choices.image))
+    if choices.uuid is not None:
+        try:
+            UUID(choices.uuid)
+        except ValueError:
+            rule = "a UUID of 32 hexadecimal digits"
+            mistakes.add("--uuid", rule, shown(choices.uuid), "leave it out to have it derived")
+    if choices.zip is not None and (choices.zip.is_dir() or not choices.zip.parent.is_dir()):
+        absent = f"create the folder {str(choices.zip.parent)!r} first"
+        remedy = "name a file in that folder" if choices.zip.is_dir() else absent
+        mistakes.add("--zip", "a file that can be written", repr(str(choices.zip)), remedy)
+
+
+def _check_folder(choices: BundleChoices, mistakes: Mistakes) -> None:
+    folder = choices.folder
+    if folder.exists() and not folder.is_dir():
+        mistakes.add("DIR", "a folder, there or not", f"the file {str(folder)!r}", "name another")
+    elif folder.is_dir() and not choices.force and any(folder.iterdir()):
+        remedy = "name another, or add --force to write over files of the same names"
+        mistakes.add("DIR", "an empty folder, or none", f"{str(folder)!r}, which is not empty", remedy)
+
+
+def _check_assignment(assignment: Assignment, mistakes: Mistakes) -> None:
+    if assignment.per_student:
+        remedy = "serve it with gradjury serve, which knows each student"
+        mistakes.add("--assignment/instances", "'shared': a bundle has one problem", "'per_student'", remedy)
+    if not assignment.allowed.verdict:
+        remedy = "let students_see hold 'verdict', or grade what you collect with gradjury check"
+        rule = "'verdict' among what students see: platforms show them their score"
+        mistakes.add("--assignment/students_see", rule, "a list without it", remedy)

@@ -1,0 +1,1 @@
+"""Standalone scripts that are copied into a bundle and run by the platform."""

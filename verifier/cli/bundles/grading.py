@@ -1,0 +1,35 @@
+"""Judge a student's file on a platform with the settings of the bundle."""
+
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from verifier.cli.bundles.result import Result
+from verifier.cli.files import Manner, judge
+from verifier.documents.assignment import read_assignment
+from verifier.documents.files import parse_bytes
+from verifier.documents.json import GENEROUS
+from verifier.exporters import ExportChoices
+from verifier.exporters.classroom50 import VARIABLES
+from verifier.exporters.student_view import for_student
+
+
+def grade(question: Path, results: Path, name: str, content: bytes) -> None:
+    """Write the result files, restricted to what students may see, and the exit status.
+
+    Unexpected errors are raised, because the parent process sets GRADJURY_DEBUG.
+    """
+    settings = json.loads((question / "settings.json").read_text(encoding="utf-8"))
+    assignment = read_assignment(parse_bytes((question / "assignment.json").read_bytes()))
+    bounds = replace(GENEROUS, inflated=settings["largest"])
+    outcome = judge(name, Manner(problem=assignment.problem, bounds=bounds), content)
+    if outcome.report is not None:
+        outcome = replace(outcome, report=for_student(outcome.report, assignment.allowed))
+    environment = {variable: os.environ[variable] for variable in VARIABLES if variable in os.environ}
+    choices = ExportChoices(assignment.points, "gitlab", environment, datetime.now(UTC))
+    for row in settings["outputs"]:
+        result = Result(**row)
+        (results / result.file).write_text(result.rendered(outcome, choices), encoding="utf-8")
+    (results / "status").write_text(str(int(outcome.status)), encoding="utf-8")

@@ -1,0 +1,26 @@
+"""Result file that a platform reads after grading."""
+
+from dataclasses import dataclass
+
+from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.report.outcome import Sourced
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Result file.
+
+    file: name of the file.
+    format: name of the exporter.
+    beside: name of an additional file of the exporter; empty for its main output.
+    """
+
+    file: str
+    format: str
+    beside: str = ""
+
+    def rendered(self, outcome: Sourced, choices: ExportChoices) -> str:
+        """Return the content of the file."""
+        exporter = EXPORTERS[self.format]
+        render = exporter.beside[self.beside] if self.beside else exporter.render
+        return render((outcome,), choices) + "\n"

@@ -1,0 +1,264 @@
+"""Command `gradjury check`: its options and help texts."""
+
+import os
+import sys
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from verifier.cli.files import STANDARD_INPUT, Manner, judge, sources_of, tell, tell_mistakes
+from verifier.documents.assignment import read_assignment_file
+from verifier.documents.output import opened
+from verifier.documents.tolerance import read_tolerance
+from verifier.engine.threads import processes_for
+from verifier.exporters import EXPORTERS
+from verifier.exporters.classroom50 import VARIABLES
+from verifier.exporters.exporter import ExportChoices, Exporter
+from verifier.exporters.junit import DIALECTS
+from verifier.oracles import ORACLES
+from verifier.oracles.names import all_names
+from verifier.problem.errors import MalformedSubmission, Mistakes
+from verifier.report.assignment import DEFAULT, Allowed
+from verifier.report.model import Audience
+from verifier.report.outcome import KeptReports, Sourced
+from verifier.report.points import Points, read_points
+from verifier.report.verdict import ExitStatus, of_all
+
+
+class ReportWriter:
+    """Writer of reports in one format.
+
+    quiet: leave out correct submissions; write nothing at all if every submission is correct.
+    """
+
+    def __init__(
+        self, stream: IO[str], exporter: Exporter, choices: ExportChoices, total: int, quiet: bool
+    ) -> None:
+        self._stream = stream
+        self._exporter = exporter
+        self._choices = choices
+        self._total = total
+        self._quiet = quiet
+        self._written = 0
+        self._statuses: list[ExitStatus] = []
+        self._kept = KeptReports()
+
+    def add(self, outcome: Sourced) -> None:
+        """Write a submission's report, or keep it for the final document."""
+        self._statuses.append(outcome.status)
+        if self._exporter.between is None or self._exporter.beside:
+            self._kept.add(outcome)
+        is_skipped = outcome.report is None or (self._quiet and outcome.status is ExitStatus.CORRECT)
+        if self._exporter.between is not None and not is_skipped:
+            self._write(self._exporter.render((outcome,), self._choices))
+
+    def close(self, environment: Mapping[str, str]) -> list[str]:
+        """Write the final document, the summary of several submissions, and the additional files.
+
+        environment: variables that name the additional files, such as GITHUB_STEP_SUMMARY.
+        Return an error message for each additional file that could not be written. Such an error changes no
+        verdict.
+        """
+        is_silent = self._quiet and all(status is ExitStatus.CORRECT for status in self._statuses)
+        if self._exporter.between is None and not is_silent:
+            self._write(self._exporter.render(self._kept.reports, self._choices))
+        if self._exporter.closing is not None and self._total > 1 and not is_silent:
+            self._write(self._exporter.closing(self._statuses))
+        self._stream.flush()
+        failures = []
+        for variable, render in self._exporter.beside.items():
+            if path := environment.get(variable):
+                text = render(self._kept.reports, self._choices) + "\n"
+                try:
+                    with Path(path).open("a", encoding="utf-8") as stream:
+                        stream.write(text)
+                except OSError as error:
+                    failures.append(
+                        f"{variable}: expected a file that can be written, got {path!r} ({error})"
+                    )
+        return failures
+
+    def _write(self, text: str) -> None:
+        self._stream.write((self._exporter.between or "" if self._written else "") + text + "\n")
+        self._stream.flush()
+        self._written += 1
+
+
+_PROGRESS_BAR_FROM = 10  # files
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Unchecked values of the options of `gradjury check`.
+
+    assignment: file of the assignment that the submissions answer.
+    jobs: number of processes; None for at most one per core.
+    """
+
+    assignment: Path | None = None
+    format_name: str = "text"
+    tolerance: dict[str, Any] | None = None
+    oracles: tuple[str, ...] | None = None
+    entries: str = "worst"
+    points: str | None = None
+    audience: str = "grader"
+    junit_dialect: str = "jenkins"
+    jobs: int | None = None
+    quiet: bool = False
+
+
+def check_files(arguments: Sequence[str], choices: Choices, output: Path | None) -> ExitStatus:
+    """Judge the named submissions and write their reports; print errors to standard error.
+
+    Return the exit status of the command.
+    """
+    try:
+        manner, export, allowed = _check_choices(choices)
+        stream: IO[str] = sys.stdout if output is None else opened(output)
+    except MalformedSubmission as error:
+        tell_mistakes(error.mistakes)
+        return ExitStatus.MALFORMED
+    sources = list(sources_of(arguments))
+    statuses = []
+    with nullcontext(stream) if output is None else stream:
+        quiet = choices.quiet and output is None
+        writer = ReportWriter(stream, EXPORTERS[choices.format_name], export, len(sources), quiet)
+        with closing(_judge_all(sources, manner, choices.jobs)) as outcomes:
+            for outcome in _with_progress(outcomes, len(sources)):
+                statuses.append(outcome.status)
+                for complaint in outcome.complaints:
+                    tell(f"{outcome.path}: {complaint}")
+                writer.add(_for_audience(choices.audience, outcome, allowed))
+        for failure in writer.close(os.environ):
+            tell(failure)
+    return of_all(statuses)
+
+
+def _judge_all(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generator[Sourced, None, None]:
+    processes = processes_for(sources, jobs)
+    if processes > 1 and STANDARD_INPUT not in sources:
+        from verifier.cli.workers import judged_by_processes
+
+        yield from judged_by_processes(sources, manner, processes)
+        return
+    for source in sources:
+        yield judge(source, manner)
+
+
+def _for_audience(audience: str, outcome: Sourced, allowed: Allowed) -> Sourced:
+    if outcome.report is None or audience == Audience.GRADER:
+        return outcome
+    from verifier.exporters.student_view import for_student
+
+    return replace(outcome, report=for_student(outcome.report, allowed))
+
+
+def _check_choices(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
+    """Return the options' meaning. Raises: MalformedSubmission listing all invalid options."""
+    mistakes = Mistakes()
+    for option, value, valid in (
+        ("--format", choices.format_name, EXPORTERS),
+        ("--entries", choices.entries, ("worst", "all")),
+        ("--audience", choices.audience, tuple(Audience)),
+        ("--junit-dialect", choices.junit_dialect, DIALECTS),
+    ):
+        if value not in valid:
+            mistakes.add(option, f"one of {', '.join(valid)}", repr(value))
+    for name in choices.oracles or ():
+        if name not in ORACLES and name not in all_names():
+            mistakes.add("--oracles", f"names among {', '.join(all_names())}", repr(name))
+    if choices.jobs is not None and choices.jobs < 1:
+        mistakes.add("--jobs", "a number of processes, 1 or more", str(choices.jobs))
+    tolerance = None
+    if choices.tolerance is not None:
+        tolerance = read_tolerance(choices.tolerance, "tolerance", mistakes)
+    assignment = None if choices.assignment is None else read_assignment_file(choices.assignment, mistakes)
+    if choices.audience == Audience.STUDENT and assignment is not None and not assignment.allowed.verdict:
+        mistakes.add("--audience", "grader: the assignment shows students no verdict", "'student'")
+    if choices.points is not None:
+        points = read_points(choices.points, mistakes)
+    else:
+        points = Points() if assignment is None else assignment.points
+    mistakes.raise_if_any()
+    environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    export = ExportChoices(points, choices.junit_dialect, environment, datetime.now(UTC))
+    problem = None if assignment is None else assignment.problem
+    allowed = DEFAULT if assignment is None else assignment.allowed
+    entries = "all" if _shows_arrays(choices) else choices.entries
+    return Manner(tolerance, choices.oracles, entries, problem), export, allowed
+
+
+def _shows_arrays(choices: Choices) -> bool:
+    return EXPORTERS[choices.format_name].whole_arrays and choices.audience == Audience.GRADER
+
+
+def _with_progress(outcomes: Iterable[Sourced], total: int) -> Iterable[Sourced]:
+    if total < _PROGRESS_BAR_FROM or not sys.stderr.isatty():
+        return outcomes
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(outcomes, "judging", total=total, console=Console(stderr=True), transient=True)
+
+
+def check(
+    files: Annotated[
+        list[str], typer.Argument(help="Submissions; '-' is standard input, a folder its files; globs.")
+    ],
+    assignment: Annotated[
+        Path | None,
+        typer.Option(help="What the files answer: they hold gradients alone."),
+    ] = None,
+    format_name: Annotated[
+        str, typer.Option("--format", help="text, json, markdown, html, junit, … (see catalogue).")
+    ] = "text",
+    output: Annotated[
+        Path | None, typer.Option(help="Write the reports there instead of printing them.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Tolerance: strict, standard or lenient.")] = None,
+    rtol: Annotated[float | None, typer.Option(help="Tolerance relative to each entry's scale.")] = None,
+    atol: Annotated[float | None, typer.Option(help="Tolerance added as it is.")] = None,
+    oracles: Annotated[str | None, typer.Option(help="Names separated by commas; see catalogue.")] = None,
+    entries: Annotated[str, typer.Option(help="'all' puts the whole arrays into json.")] = "worst",
+    points: Annotated[
+        str | None,
+        typer.Option(help="What a submission is worth: 10, or layers.0.weight=2,layers.0.bias=1."),
+    ] = None,
+    audience: Annotated[str, typer.Option(help="grader, or student: verdicts and hints alone.")] = "grader",
+    junit_dialect: Annotated[str, typer.Option(help="jenkins (strict) or gitlab.")] = "jenkins",
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes; as many as cores.")] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing when all is correct, and nothing that is.")
+    ] = False,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
+) -> None:
+    """Judge submissions.
+
+    Exit status: 0 all correct, 1 at least one incorrect, 2 malformed or nothing to check,
+    3 none incorrect but at least one undecided, 4 internal error.
+    """
+
+    tolerance: dict[str, Any] = {
+        key: value
+        for key, value in {"preset": preset, "rtol": rtol, "atol": atol}.items()
+        if value is not None
+    }
+    choices = Choices(
+        assignment=assignment,
+        format_name=format_name,
+        tolerance=tolerance or None,
+        oracles=tuple(name.strip() for name in oracles.split(",")) if oracles else None,
+        entries=entries,
+        points=points,
+        audience=audience,
+        junit_dialect=junit_dialect,
+        jobs=jobs,
+        quiet=quiet,
+    )
+    status = check_files(files, choices, output)
+    raise typer.Exit(0 if exit_zero and status is not ExitStatus.INTERNAL else int(status))

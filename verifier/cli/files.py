@@ -1,0 +1,146 @@
+"""Judge one file. The result is a report or an error; no content of a file raises an exception."""
+
+import glob
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from verifier.documents.files import SUFFIXES, parse_bytes
+from verifier.documents.gradients import parse_gradients, read_handed_in
+from verifier.documents.json import GENEROUS, Bounds
+from verifier.documents.reading import Claim, read_claim
+from verifier.judging.cache import Expectations
+from verifier.pipeline.layers import verify
+from verifier.problem.errors import MalformedSubmission, Mistake, encodable
+from verifier.problem.submission import Tolerance
+from verifier.report.outcome import Sourced
+from verifier.report.wording import one_line
+
+
+def tell(line: str) -> None:
+    """Write one sanitised line to standard error."""
+    print(one_line(encodable(line)), file=sys.stderr)  # noqa: T201
+
+
+def tell_mistakes(mistakes: Iterable[Mistake], source: str = "") -> None:
+    """Write one line per mistake, prefixed with the name of the file if there is one."""
+    for mistake in mistakes:
+        tell(f"{source}: {mistake.sentence}" if source else mistake.sentence)
+
+
+STANDARD_INPUT = "-"
+_WILDCARDS = frozenset("*?[")
+# This module uses os.path, because pathlib raises for unsearchable folders and overlong names.
+
+
+def sources_of(arguments: Iterable[str]) -> Iterator[str]:
+    """Yield the files that the arguments name, sorted per argument.
+
+    A folder stands for its submissions at any depth, a glob for the files that it matches (`**` matches at
+    any depth). An argument without files is yielded unchanged, so that reading it fails with an error. The
+    same holds for an unreadable subfolder.
+    """
+    for argument in arguments:
+        yield from _files_of(argument) or [argument]
+
+
+def content_of(source: str) -> bytes:
+    """Return the bytes of a file or of standard input. Raises: MalformedSubmission if it is unreadable."""
+    try:
+        return sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
+    except OSError as error:
+        raise MalformedSubmission([unreadable(error)]) from None
+
+
+def unreadable(error: OSError) -> Mistake:
+    """Return the mistake that describes an unreadable file."""
+    if isinstance(error, IsADirectoryError):
+        return Mistake("(file)", f"a file that ends in {', '.join(SUFFIXES)}", "a folder without one")
+    return Mistake("(file)", "a file that can be read", error.strerror or type(error).__name__)
+
+
+def _files_of(argument: str) -> list[str]:
+    if argument == STANDARD_INPUT:
+        return []
+    if os.path.isdir(argument):  # noqa: PTH112
+        return sorted(_submissions_in(argument))
+    if _WILDCARDS & set(argument) and not os.path.exists(argument):  # noqa: PTH110
+        names = glob.glob(argument, recursive=True)  # noqa: PTH207
+        return sorted(name for name in names if os.path.isfile(name) and not _is_cyclic(Path(name)))  # noqa: PTH113
+    return []
+
+
+def _submissions_in(folder: str) -> Iterator[str]:
+    errors: list[OSError] = []
+    for directory, _, names in os.walk(folder, onerror=errors.append):
+        for name in names:
+            path = Path(directory, name)
+            if path.suffix in SUFFIXES and (os.path.isfile(path) or not os.access(directory, os.X_OK)):  # noqa: PTH113
+                yield str(path)
+    yield from (str(Path(error.filename)) for error in errors)
+
+
+def _is_cyclic(path: Path) -> bool:
+    """True if a folder of the path is a link to one of its own ancestors."""
+    for folder in path.parents:
+        if os.path.islink(folder):  # noqa: PTH114
+            location = Path(os.path.realpath(folder.parent))
+            target = Path(os.path.realpath(folder))
+            if location.is_relative_to(target):
+                return True
+    return False
+
+
+_EXPECTATIONS = Expectations()  # one cache per process, since the files of a class answer the same problem
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """Options of checking a file.
+
+    tolerance: replaces the tolerance of the document.
+    oracles, entries: as in `verify`.
+    problem: document of the problem that the files answer; None if each file contains its own problem.
+    bounds: limits on the size of a document.
+    """
+
+    tolerance: Tolerance | None = None
+    oracles: Sequence[str] | None = None
+    entries: str = "worst"
+    problem: Mapping[str, Any] | None = None
+    bounds: Bounds = GENEROUS
+
+
+def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
+    """Return the result of checking a file; the source `-` is standard input.
+
+    content: bytes to check instead of the content of the file.
+    With GRADJURY_DEBUG set, unexpected errors are raised.
+    """
+    name = encodable(source)
+    try:
+        submission = _read(content_of(source) if content is None else content, manner)
+        if submission.name is None and source != STANDARD_INPUT:
+            submission = replace(submission, name=Path(name).name)
+        if manner.tolerance is not None:
+            submission = replace(submission, tolerance=manner.tolerance)
+        report = verify(
+            submission, oracles=manner.oracles, entries=manner.entries, expectations=_EXPECTATIONS
+        )
+        return Sourced(name, report)
+    except MalformedSubmission as error:
+        return Sourced(name, None, error.mistakes)
+    except Exception as error:
+        if os.environ.get("GRADJURY_DEBUG"):
+            raise
+        remedy = "set GRADJURY_DEBUG=1 to see where, and please report it"
+        return Sourced(name, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
+
+
+def _read(content: bytes, manner: Manner) -> Claim:
+    if manner.problem is None:
+        return read_claim(parse_bytes(content, manner.bounds))
+    return read_handed_in(manner.problem, parse_gradients(content, manner.bounds))

@@ -1,0 +1,110 @@
+"""Implementation of `gradjury import`: read files of another library and write a submission."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from verifier.cli.files import content_of, tell, tell_mistakes, unreadable
+from verifier.documents.files import SUFFIXES, write_document
+from verifier.documents.importers import IMPORTERS, Importer
+from verifier.documents.importers.common import MissingLibrary, refused
+from verifier.documents.importers.state_dict import arrays_in
+from verifier.documents.json import parse
+from verifier.documents.output import opened
+from verifier.problem.errors import MalformedSubmission, Mistakes
+from verifier.report.verdict import ExitStatus
+
+_ARRAYS = ("inputs", "targets", "gradients")
+
+
+def import_files(
+    source: str, files: Sequence[Path], options: Mapping[str, str | None], output: Path | None
+) -> ExitStatus:
+    """Write the submission of a network, a batch and gradients; print errors to standard error.
+
+    source: name of the importer.
+    options: `inputs`, `targets` and `gradients` are file names; the other options are words or JSON text.
+    output: file to write; None for standard output.
+    Return the exit status of the command.
+    """
+    try:
+        importer = _check_importer(source, files, options)
+        values = _read_options(options)
+        further = dict(zip(importer.further_files, files[1:], strict=False))
+        document = importer.load()(files[0], **{"loss": None, **values}, **further)
+        format_name = "json" if output is None else _format_of(output)
+        content = write_document(document, format_name)
+        stream = None if output is None else opened(output, "wb")
+    except OSError as error:
+        tell_mistakes([unreadable(error)], str(error.filename or source))
+    except MissingLibrary as error:
+        tell(f"{source}: {error}")
+    except MalformedSubmission as error:
+        tell_mistakes(error.mistakes)
+    else:
+        if stream is None:
+            sys.stdout.write(content.decode())
+        else:
+            with stream:
+                stream.write(content)
+        return ExitStatus.CORRECT
+    return ExitStatus.MALFORMED
+
+
+def _check_importer(source: str, files: Sequence[Path], options: Mapping[str, str | None]) -> Importer:
+    if source not in IMPORTERS:
+        raise refused("SOURCE", f"one of {', '.join(IMPORTERS)}", repr(source[:60]))
+    importer = IMPORTERS[source]
+    if not importer.from_files:
+        remedy = f"call verifier.documents.importers.{importer.function} in Python"
+        raise refused("SOURCE", "a source of files", f"{source}: {importer.reads}", remedy)
+    most = 1 + len(importer.further_files)
+    if not 1 <= len(files) <= most:
+        raise refused("FILE", f"1 to {most}: {importer.reads}", f"{len(files)}")
+    mistakes = Mistakes()
+    for name, value in options.items():
+        if value is None and name in ("inputs", "targets", *importer.required):
+            mistakes.add(f"--{name}", f"{name} for {source}", "nothing", f"give --{name}")
+        if (
+            value is not None
+            and name in ("activations", "order")
+            and name not in (*importer.required, *importer.allowed)
+        ):
+            mistakes.add(f"--{name}", f"no such option for {source}", "one", "leave it out")
+    mistakes.raise_if_any()
+    return importer
+
+
+def _format_of(output: Path) -> str:
+    if output.suffix not in SUFFIXES:
+        raise refused("--output", f"a file ending in {', '.join(SUFFIXES)}", repr(output.name[:60]))
+    return output.suffix.removeprefix(".")
+
+
+def _read_options(options: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the values of the options that are present. Raises: MalformedSubmission with all mistakes."""
+    values, mistakes = {}, []
+    for name, value in options.items():
+        if value is None:
+            continue
+        try:
+            values[name] = _read_option(name, value)
+        except MalformedSubmission as error:
+            where = value if name in _ARRAYS else f"--{name}"
+            mistakes += [
+                replace(mistake, pointer=f"{where}: {mistake.pointer or '(document)'}")
+                for mistake in error.mistakes
+            ]
+    if mistakes:
+        raise MalformedSubmission(mistakes)
+    return values
+
+
+def _read_option(name: str, value: str) -> Any:
+    if name in _ARRAYS:
+        return arrays_in(content_of(value))
+    if value.lstrip()[:1] in ("{", "["):
+        return parse(value)
+    return value.split(",") if name == "order" or "," in value else value

@@ -1,0 +1,240 @@
+"""Command line `gradjury`.
+
+The commands read documents and write reports. The exit status is 0 only if everything is correct.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from verifier.cli.bundle import bundle
+from verifier.cli.check import check
+from verifier.report.verdict import ExitStatus
+
+_BROKEN_PIPE_STATUS = 128 + 13  # the status of a process that SIGPIPE ended, as in a shell
+
+
+def open_closed_streams() -> None:
+    """Replace closed standard streams, which Python represents as None, by the null device."""
+    sys.stdin, sys.stdout, sys.stderr = (
+        stream or open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115 -- open until the process ends
+        for stream, mode in ((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w"))
+    )
+
+
+class Commands(TyperGroup):
+    """Command group that exits quietly if the reader of the output, such as `head`, has closed the pipe.
+
+    Typer would exit with 1, which means an incorrect submission here.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # a later failure could not be reported
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+            raise typer.Exit(_BROKEN_PIPE_STATUS) from None
+
+
+if TYPE_CHECKING:
+    from verifier.problem.errors import Mistake
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Is this gradient right, and if not, what is the mistake?",
+)
+
+
+class CatalogueFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class InspectionFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+class FileFormat(StrEnum):
+    JSON = "json"
+    NPZ = "npz"
+    SAFETENSORS = "safetensors"
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(version_of("gradjury"))
+        raise typer.Exit
+
+
+app.command()(check)
+app.command()(bundle)
+
+
+@app.command()
+def example(
+    name: Annotated[str | None, typer.Argument(help="Which one; leave it out for the list.")] = None,
+    format_name: Annotated[FileFormat, typer.Option("--format")] = FileFormat.JSON,
+    output: Annotated[Path | None, typer.Option(help="Write it there instead of printing it.")] = None,
+    strong: Annotated[
+        bool, typer.Option("--strong", help="Draw numbers that reveal every bug the shape allows.")
+    ] = False,
+    like: Annotated[
+        Path | None, typer.Option(help="With --strong: a submission whose network and loss to take.")
+    ] = None,
+) -> None:
+    """Print a submission to start from."""
+    from verifier.documents.files import write_document
+    from verifier.documents.json import write
+    from verifier.documents.output import opened
+    from verifier.examples.layers import STRONGEST
+    from verifier.examples.named import offered, offered_document
+    from verifier.problem.errors import MalformedSubmission
+
+    if like is not None and (name is not None or not strong):
+        _refuse("--like takes the place of a name, and goes with --strong")
+    if name is None and not strong:
+        for example_name, description in offered().items():
+            typer.echo(f"{example_name:33} {description}")
+        return
+    if name is not None and name not in offered():
+        _refuse(f"expected one of {', '.join(offered())}, got {name!r}")
+    document = offered_document(name or STRONGEST) if like is None else _read_document(like)
+    if strong:
+        from verifier.examples.layers import strong_document
+
+        try:
+            document = strong_document(document)
+        except MalformedSubmission as error:
+            _refuse_mistakes(error.mistakes, str(like or ""))
+    if output is None:
+        if format_name is not FileFormat.JSON:
+            _refuse(f"{format_name} is binary: name a file with --output")
+        typer.echo(write(document))
+    else:
+        try:
+            with opened(output, "wb") as stream:
+                stream.write(write_document(document, format_name))
+        except MalformedSubmission as error:
+            _refuse_mistakes(error.mistakes)
+
+
+@app.command(name="inspect")
+def inspect_problems(
+    files: Annotated[
+        list[str], typer.Argument(help="Submissions, gradients not needed; '-' is standard input.")
+    ],
+    format_name: Annotated[InspectionFormat, typer.Option("--format")] = InspectionFormat.TEXT,
+    output: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
+) -> None:
+    """Say what a problem could reveal: the bugs it catches, hides and confuses, and what to change."""
+    from verifier.cli.inspect import inspect_files
+
+    raise typer.Exit(int(inspect_files(files, format_name, output)))
+
+
+@app.command(name="import")
+def import_network(
+    source: Annotated[str, typer.Argument(help="state_dict, keras, onnx or nielsen.")],
+    files: Annotated[list[Path], typer.Argument(help="The network; for keras also its .weights.h5.")],
+    inputs: Annotated[str | None, typer.Option(help="File of inputs: npy or JSON.")] = None,
+    targets: Annotated[str | None, typer.Option(help="File of targets: npy or JSON.")] = None,
+    loss: Annotated[str | None, typer.Option(help="As in a submission: a preset, a name, or JSON.")] = None,
+    gradients: Annotated[
+        str | None, typer.Option(help="File of gradients by the source's names: npz, safetensors or JSON.")
+    ] = None,
+    activations: Annotated[
+        str | None, typer.Option(help="state_dict: one for all hidden layers, or one a layer, by commas.")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="state_dict: the layers' names, by commas.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the submission there: json, npz, …")] = None,
+) -> None:
+    """Make a submission of a network that another library saved, a batch and gradients."""
+    from verifier.cli.import_network import import_files
+
+    options = {"inputs": inputs, "targets": targets, "loss": loss, "gradients": gradients}
+    options |= {"activations": activations, "order": order}
+    raise typer.Exit(int(import_files(source, files, options, output)))
+
+
+@app.command(name="catalogue")
+def print_catalogue(
+    format_name: Annotated[CatalogueFormat, typer.Option("--format")] = CatalogueFormat.TEXT,
+) -> None:
+    """List activations, losses, presets, oracles, bugs, formats."""
+    from verifier.cli.catalogue import catalogue
+    from verifier.documents.json import write
+
+    document = catalogue()
+    if format_name is CatalogueFormat.JSON:
+        typer.echo(write(document))
+        return
+    for heading, rows in document.items():
+        names = [row if isinstance(row, str) else row.get("name", row.get("preset")) for row in rows]
+        typer.echo(f"{heading}: {', '.join(names) if names else 'none yet'}")
+
+
+def _read_document(path: Path) -> Any:
+    from verifier.cli.files import content_of
+    from verifier.documents.files import parse_bytes
+    from verifier.problem.errors import MalformedSubmission
+
+    try:
+        return parse_bytes(content_of(str(path)))
+    except MalformedSubmission as error:
+        _refuse_mistakes(error.mistakes, str(path))
+
+
+def _refuse(message: str) -> NoReturn:
+    from verifier.cli.files import tell
+
+    tell(message)
+    raise typer.Exit(int(ExitStatus.MALFORMED))
+
+
+def _refuse_mistakes(mistakes: Iterable["Mistake"], source: str = "") -> NoReturn:
+    from verifier.cli.files import tell_mistakes
+
+    tell_mistakes(mistakes, source)
+    raise typer.Exit(int(ExitStatus.MALFORMED))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    An unexpected error is printed as one line, with exit status 4. With GRADJURY_DEBUG set it is raised.
+    """
+    open_closed_streams()
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="gradjury")
+    except Exception as error:
+        if os.environ.get("GRADJURY_DEBUG"):
+            raise
+        message = f"internal error, {type(error).__name__}: {error}"
+        remedy = "set GRADJURY_DEBUG=1 to see where, and please report it"
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            message, remedy = (
+                f"the output cannot be written: {error.strerror}",
+                "make room, or write elsewhere",
+            )
+        typer.echo(f"gradjury: {message}; {remedy}", err=True)
+        sys.exit(int(ExitStatus.INTERNAL))

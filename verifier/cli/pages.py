@@ -1,0 +1,245 @@
+"""Write the catalogue of bugs as Markdown pages, one for each bug, and an index."""
+
+import argparse
+import textwrap
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.catalogue.bug import EQUATIONS, Bug
+from verifier.documents.json import write
+from verifier.examples.gallery import GALLERY
+from verifier.examples.gallery.entry import Live
+from verifier.examples.gallery.rows import GalleryRow, gallery_rows
+from verifier.examples.gallery.submissions import stored_file
+from verifier.examples.layers import LAYER_EXAMPLES, example_document
+from verifier.pipeline.inspection import inspect
+from verifier.report.wording import declared_loss, heading
+
+INDEX = "README.md"
+
+Coincidences = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+_WIDTH = 110
+_SPACE_IN_CODE = "\N{NO-BREAK SPACE}"
+_ABOUT = {
+    "loss": "the loss and its scale",
+    "output_delta": "the output layer's δ",
+    "hidden_delta": "a hidden layer's δ",
+    "weight_gradient": "a layer's weight gradient",
+    "bias_gradient": "a layer's bias gradient",
+    "penalty": "the penalty's part of the gradient",
+    "numbers": "the numbers themselves",
+}
+_SYMBOLS = (
+    "Layer l computes a_l = z_{l−1} W_l + b_l and z_l = g(a_l); δ_l = ∂R/∂a_l; L is the last layer, N the "
+    "number of examples, C that of outputs; ∘ multiplies entry by entry. A prime marks what is wrong, but in "
+    "g′, which is the derivative of g."
+)
+
+
+def pages(bugs: Collection[Bug], coincidences: Coincidences) -> dict[str, str]:
+    """Return the text of each page by file name: one for each bug, and the index.
+
+    coincidences: by bug, the bugs that give the same gradients, each with the problems where they do.
+    """
+    bug_pages = {f"{bug.id}.md": _joined(_page(bug, coincidences.get(bug.id, {}))) for bug in bugs}
+    return {INDEX: _joined(_index(bugs)), **bug_pages}
+
+
+def _joined(paragraphs: Iterator[str]) -> str:
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _index(bugs: Collection[Bug]) -> Iterator[str]:
+    yield "# The catalogue of backpropagation bugs"
+    yield _wrapped(
+        f"{len(bugs)} ids, a page each, by the equation that is wrong. `gradjury check` names them in a "
+        "report's `diagnosis` ([how](../diagnosis.md)); `gradjury inspect` says which of them a problem "
+        "would catch ([how](../inspect.md)). These pages are generated: `make docs`."
+    )
+    yield _wrapped(_SYMBOLS)
+    for equation in EQUATIONS:
+        rows = [
+            f"| [`{bug.id}`]({bug.id}.md) | {bug.words.title} |" for bug in bugs if bug.equation == equation
+        ]
+        yield f"## `{equation}`: {_ABOUT[equation]}"
+        yield "\n".join(["| id | mistake |", "|---|---|", *rows])
+
+
+def _page(bug: Bug, coincident: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    words = bug.words
+    yield f"# {words.title}"
+    yield f"`{bug.id}`, a mistake of `{bug.equation}`: {_ABOUT[bug.equation]}. [All bugs]({INDEX})"
+    yield f"```\nright: {words.right}\nused:  {words.wrong}\n```"
+    yield _wrapped(_SYMBOLS)
+    for section, text in (
+        ("What it looks like", words.looks_like),
+        ("Why it happens", words.why),
+        ("How to see it in your own code", words.see),
+        ("The fix", words.fix),
+        ("The hint that a report gives", words.hint.format(place="layer l")),
+    ):
+        yield f"## {section}"
+        yield _wrapped(text)
+    yield "## Where it is sought"
+    yield _wrapped(_sought(bug))
+    if coincident:
+        yield "## What gives the same numbers"
+        yield _wrapped(
+            "Whatever the numbers, in some place or form of a network shaped like the named example, so that "
+            "nobody could tell them apart there (`gradjury inspect` says it of any problem):"
+        )
+        yield "\n".join(
+            f"- [`{other}`]({other}.md): {', '.join(f'`{problem}`' for problem in problems)}"
+            for other, problems in coincident.items()
+        )
+    if words.seen_in:
+        yield "## Where it was seen"
+        yield "\n".join(f"- {place}" for place in words.seen_in)
+
+
+def _sought(bug: Bug) -> str:
+    """Return a sentence that lists the forms of a bug that the search tries."""
+    ways = [f"in place of {_ABOUT[equation]} (`{equation}`)" for equation in bug.replaces]
+    if bug.factors is not None:
+        ways.append("as a factor of one of the values that this problem gives it")
+    if bug.any_factor:
+        ways.append("as any other factor, of everything or of a single gradient")
+    if bug.penalties is not None:
+        ways.append("as what was taken for the declared penalties")
+    if bug.changes is not None:
+        ways.append("as a change of the finished gradients")
+    if ways:
+        return f"{ways[0][0].upper()}{'; '.join(ways)[1:]}."
+    return "It shows in the numbers alone and cannot be made on purpose, so `gradjury inspect` leaves it out."
+
+
+def _wrapped(text: str) -> str:
+    """Return wrapped text without breaks inside `code`: a line could start with Markdown syntax."""
+    pieces = text.split("`")
+    pieces[1::2] = [code.replace(" ", _SPACE_IN_CODE) for code in pieces[1::2]]
+    lines = textwrap.fill("`".join(pieces), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return lines.replace(_SPACE_IN_CODE, " ")
+
+
+def bug_pages() -> dict[str, str]:
+    """Return the text of every page by file name."""
+    return pages(BUGS.values(), coincidences())
+
+
+def coincidences() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return for every bug the equivalent bugs, each with the examples in which both have equal gradients.
+
+    In those networks no choice of parameters distinguishes the two bugs.
+    """
+    equivalent: dict[str, dict[str, tuple[str, ...]]] = {bug: {} for bug in BUGS}
+    for name in LAYER_EXAMPLES:
+        for row in inspect(example_document(name)).bugs:
+            for other in row.same_here_as:
+                equivalent[row.bug][other] = (*equivalent[row.bug].get(other, ()), name)
+    return equivalent
+
+
+def write_bug_pages() -> None:
+    parser = argparse.ArgumentParser(description="Write the catalogue's pages and their index.")
+    parser.add_argument("folder", type=Path, help="where to; docs/bugs in this project")
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in bug_pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_bug_pages()
+
+
+TABLE = "gallery.jsonl"  # not .json: `gradjury check examples/gallery` takes those for submissions
+_HEAD = f"""# The gallery
+
+Mistakes that somebody really made, each handed in again: as the library computes it where a release is
+named, else made once more from its description. What GradJury says of them is computed, and a test holds it
+to what the citation says. Each `.json` here is a submission, `gradjury check examples/gallery` judges them
+all, and [`{TABLE}`]({TABLE}) is this table for programs. The files are generated: `make docs`.
+"""
+
+
+def gallery_pages() -> dict[str, str]:
+    """Return the text of every file by name: a submission per entry, README.md and the JSON Lines table."""
+    rows = list(gallery_rows())
+    return {
+        "README.md": "\n".join(_readme(rows)) + "\n",
+        TABLE: "".join(f"{write(record(row))}\n" for row in rows),
+    } | {f"{row.name}.json": f"{write(row.submission)}\n" for row in rows}
+
+
+def record(row: GalleryRow) -> dict[str, Any]:
+    """Return a row as JSON-serialisable data, without the submission, which has its own file."""
+    citation = row.citation
+    return {
+        "name": row.name,
+        "title": row.title,
+        "story": row.entry.story,
+        "citation": {"title": citation.title, "url": citation.url, "year": citation.year},
+        "release": row.release,
+        "declared_loss": dict(row.declared_loss),
+        "verdict": str(row.report.verdict),
+        "diagnosis": [
+            {
+                "bug": diagnosis.bug,
+                "layer": diagnosis.layer,
+                "equation": diagnosis.equation,
+                "factor": diagnosis.factor,
+                "also_consistent": list(diagnosis.also_consistent),
+                "explanation": diagnosis.explanation,
+            }
+            for diagnosis in row.report.diagnosis
+        ],
+        "command": row.command,
+    }
+
+
+def _readme(rows: Sequence[GalleryRow]) -> Iterator[str]:
+    yield _HEAD
+    yield "| entry | mistake | year | diagnosis |"
+    yield "|---|---|---|---|"
+    for row in rows:
+        headings = "; ".join(heading(diagnosis) for diagnosis in row.report.diagnosis)
+        yield f"| [`{row.name}`](#{row.name}) | {row.title} | {row.citation.year} | {headings} |"
+    for row in rows:
+        yield from _section(row)
+
+
+def _section(row: GalleryRow) -> Iterator[str]:
+    citation = row.citation
+    yield f"\n## {row.name}\n"
+    yield f"{row.title}. {row.entry.story}\n"
+    yield f"- said by: [{citation.title}]({citation.url}), {citation.year}"
+    if row.release:
+        yield f"- computed by: {row.release}"
+    yield f"- declared loss: {declared_loss(row.report)}"
+    yield f"- handed in: [`{row.name}.json`]({row.name}.json)"
+    for diagnosis in row.report.diagnosis:
+        yield f"- GradJury: **{heading(diagnosis)}**. {diagnosis.explanation}"
+        if diagnosis.also_consistent:
+            yield f"  The same numbers here would come from: {', '.join(diagnosis.also_consistent)}."
+    yield f"- again: `{row.command}`"
+
+
+def write_gallery_pages() -> None:
+    parser = argparse.ArgumentParser(description="Write the gallery's submissions and tables.")
+    parser.add_argument("folder", type=Path, help="where to; examples/gallery in this project")
+    parser.add_argument("--live", action="store_true", help="first ask libraries again for what they compute")
+    arguments = parser.parse_args()
+    if arguments.live:
+        for entry in GALLERY.values():
+            if isinstance(entry.made, Live):
+                stored_file(entry.name).write_text(f"{write(entry.made.compute())}\n", encoding="utf-8")
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for name, text in gallery_pages().items():
+        (arguments.folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_gallery_pages()

@@ -1,0 +1,42 @@
+"""The bias gradient is scaled by N."""
+
+from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.rules.products import bias_mean_for_sum
+
+BUG = Bug(
+    "bias-mean-for-sum",
+    "bias_gradient",
+    Words(
+        title="The bias gradient is scaled by N",
+        right="∂R/∂b_l = Σₙ δ_{l,n}",
+        wrong="(∂R/∂b_l)′ = (1/N) Σₙ δ_{l,n}, or N · Σₙ δ_{l,n}",
+        explanation=(
+            "The bias gradient of {place} is {factor} times the right one, while the weight gradient is "
+            "right. Over the N = {examples} examples δ was averaged for the one and summed for the "
+            "other."
+        ),
+        for_students=(
+            "The bias gradient of {place} is wrong while the weight gradient is right. Over the N = "
+            "{examples} examples δ was averaged for the one and summed for the other."
+        ),
+        hint=(
+            "Does your code put the examples together in the same way for the biases and for the "
+            "weights of {place}?"
+        ),
+        looks_like=(
+            "All weight gradients are right. The bias gradients have the ratio 1/N or N with cosine 1. "
+            "With N = 1 it cannot be seen."
+        ),
+        why=(
+            "`db = np.mean(delta, axis=0)` stands beside `dW = z.T @ delta`, where the 1/N is already "
+            "in δ. Or N is divided out for dW and forgotten for db."
+        ),
+        see=(
+            "Add a column of ones to the layer's input: the weight gradient of that column and the bias "
+            "gradient must be the same numbers."
+        ),
+        fix="`db = delta.sum(axis=0)` where δ already holds the 1/N.",
+        seen_in=("kvfrans/notes#5",),
+    ),
+    replaces={"bias_gradient": bias_mean_for_sum},
+)

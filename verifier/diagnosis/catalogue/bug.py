@@ -1,0 +1,183 @@
+"""Data types of the bug catalogue: the columns of the table `BUGS`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from reference_impl.array import Array
+from reference_impl.losses import Penalty
+from reference_impl.network import Layer, LayerParameters, Parameters, Trace
+from reference_impl.problem import Problem
+
+EQUATIONS = (
+    "loss",
+    "output_delta",
+    "hidden_delta",
+    "weight_gradient",
+    "bias_gradient",
+    "penalty",
+    "numbers",
+)
+# equation by kind of parameter
+PRODUCTS: Mapping[str, str] = MappingProxyType({"weight": "weight_gradient", "bias": "bias_gradient"})
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Texts about one bug. `explanation` and `hint` are templates for str.format.
+
+    hint: a question that does not reveal the answer.
+    for_students: replaces `explanation` where that contains estimates from the right gradient, or an index.
+    It may contain only facts of the problem: the layer, N, C.
+    right, wrong: the correct formula and the one that was used. Primes mark wrong quantities.
+    looks_like, why, see, fix: sections of the bug's page.
+    seen_in: public code and courses that contain the bug.
+    """
+
+    title: str
+    right: str
+    wrong: str
+    explanation: str
+    hint: str
+    looks_like: str
+    why: str
+    see: str
+    fix: str
+    seen_in: tuple[str, ...] = ()
+    for_students: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """Gradients of the risk at one layer.
+
+    delta: δ = ∂R/∂a, (N, out). upstream: ∂R/∂z, (N, out); None if δ was recovered from a submission.
+    """
+
+    delta: Array
+    upstream: Array | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Context of one equation in one layer: every quantity that a wrong formula may use.
+
+    above: δ and ∂R/∂z of the layer above, for a hidden δ. delta: δ of this layer, for the two products.
+    step: the gradient of the weights above, as the program computed it.
+    penalties: the gradients of the penalties in every layer.
+    gradients: the right gradients of all layers, penalties included.
+    submitted_gradients: the submitted gradients of all layers, penalties included.
+    submitted: the submitted gradient without penalties; None where a mutant is made.
+    submitted_by_kind: the same for weight and bias of the layer, for rules of δ.
+    """
+
+    problem: Problem
+    trace: Trace
+    layer: int
+    above: Flow | None = None
+    delta: Array | None = None
+    step: Array | None = None
+    penalties: Parameters = ()
+    gradients: Parameters = ()
+    submitted_gradients: Parameters = ()
+    submitted: Array | None = None
+    submitted_by_kind: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def a(self) -> Array:
+        return self.trace.a[self.layer]
+
+    @property
+    def penalty(self) -> LayerParameters:
+        return self.penalties[self.layer]
+
+    @property
+    def parameters(self) -> LayerParameters:
+        return self.problem.parameters[self.layer]
+
+    @property
+    def row(self) -> Layer:
+        return self.problem.network.layers[self.layer]
+
+    @property
+    def mask(self) -> Array | None:
+        return self.problem.batch.masks.get(self.layer)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replacement:
+    """Result of a wrong equation: value, or value + t · direction with an unknown t.
+
+    upstream: ∂R/∂z that belongs to a wrong δ, if the bug changes it too.
+    unknown: the name of t in reports. usual: values of t for mutants.
+    whole: the value includes the penalty's part.
+    unknowns: the count of its numbers that were estimated from the submission.
+    """
+
+    value: Array
+    estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    upstream: Array | None = None
+    direction: Array | None = None
+    unknown: str = ""
+    usual: tuple[float, ...] = ()
+    whole: bool = False
+    unknowns: int = 0
+
+
+Rule = Callable[[Place], Iterator[Replacement]]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Penalties that a program uses in place of the declared ones.
+
+    data_factor: factor of the loss's own gradient, for weights, and for biases if `of_biases`.
+    scaled: further penalties, multiplied by a factor to be estimated.
+    unknown: the name of that factor in reports. usual: values of it for mutants.
+    """
+
+    penalties: tuple[Penalty, ...]
+    estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    data_factor: float = 1.0
+    of_biases: bool = True
+    scaled: tuple[Penalty, ...] = ()
+    unknown: str = ""
+    usual: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Gradients of all parameters, transformed after they were computed correctly.
+
+    slack: largest deviation of each entry, by parameter.
+    unknowns: the count of numbers that were taken from the submission.
+    """
+
+    gradients: Mapping[str, Array]
+    estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    slack: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
+    unknowns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """One bug of the catalogue with the formulas that produce it, in one or more forms.
+
+    equation: the section of the catalogue that lists it.
+    replaces: wrong formulas by the equation that they replace.
+    in_whole_network: the bug affects all layers alike.
+    factors: possible factors of the loss. any_factor: any other factor is possible too.
+    penalties: penalties used in place of the declared ones.
+    changes: (right gradients, submitted ones or None) -> the transformed gradients.
+    """
+
+    id: str
+    equation: str
+    words: Words
+    replaces: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))
+    factors: Callable[[Problem], tuple[float, ...]] | None = None
+    any_factor: bool = False
+    in_whole_network: bool = False
+    penalties: Callable[[Problem], Iterator[Taken]] | None = None
+    changes: Callable[[Mapping[str, Array], Mapping[str, Array] | None], Iterator[Changed]] | None = None

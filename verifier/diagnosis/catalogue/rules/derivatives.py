@@ -1,0 +1,54 @@
+"""Wrong activation derivatives that occur in programs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from reference_impl.activations import ACTIVATIONS
+from reference_impl.array import Array
+from verifier.diagnosis.catalogue.bug import Place
+
+# g′ as a function of the output z = g(a): right at z, wrong at a
+FORMS_AT_OUTPUT: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {"sigmoid": lambda v: v * (1.0 - v), "tanh": lambda v: 1.0 - np.square(v)}
+)
+
+# miswritten formulas, as functions of z
+FORMULAS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {
+        "1 + z²": lambda z: 1.0 + np.square(z),
+        "z²": np.square,
+        "-z²": lambda z: -np.square(z),
+        "1 - z": lambda z: 1.0 - z,
+        "z": lambda z: z,
+        "z(1 + z)": lambda z: z * (1.0 + z),
+        "z - 1": lambda z: z - 1.0,
+        "z² - 1": lambda z: np.square(z) - 1.0,
+    }
+)
+
+# activations whose g′ is used for another one's, with common options
+TAKEN_FOR_ANOTHER: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    *((name, {}) for name in ACTIVATIONS if name not in ("identity", "softmax")),
+    ("leaky_relu", {"slope": 0.1}),
+    ("leaky_relu", {"slope": 0.2}),
+    ("leaky_relu", {"slope": 0.001}),
+)
+
+
+def taken_for_derivative(place: Place) -> Iterator[tuple[Array, str]]:
+    """Yield wrong derivatives of the layer's activation, each with its name in reports."""
+    right = place.row.activation
+    z = right.forward(place.a)
+    for name, form in FORMS_AT_OUTPUT.items():
+        if name != right.name:
+            yield form(z), f"the derivative of {name}, written in z"
+    for formula, value in FORMULAS.items():
+        yield value(z), formula
+    for name, options in TAKEN_FOR_ANOTHER:
+        other = ACTIVATIONS[name](**options)
+        if other.derivative is not None and (name, dict(other.options)) != (right.name, dict(right.options)):
+            shown = name + "".join(f" with {key} {value:g}" for key, value in options.items())
+            yield other.derivative(place.a), f"the derivative of {shown}"

@@ -1,0 +1,216 @@
+"""Wrong formulas for δ_L = ∂R/∂z_L ∘ g′(a_L)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_impl.activations import Activation, activation
+from reference_impl.array import Array
+from reference_impl.backpropagation import output_delta
+from reference_impl.losses import LOSSES
+from verifier.diagnosis.catalogue.bug import Place, Replacement
+from verifier.diagnosis.catalogue.rules.derivatives import FORMS_AT_OUTPUT, taken_for_derivative
+from verifier.diagnosis.catalogue.rules.example_weights import weights_for
+from verifier.diagnosis.catalogue.rules.hidden_delta import masked, sent_down
+
+_OF_LOGITS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Last:
+    """The last function of a network, f = g(a), and ∂R/∂f, in a program that computes them separately.
+
+    a: argument of g. y: targets. upstream: ∂R/∂f. All have shape (N, C).
+    scale: product of the loss's factor and reductions, a factor of every ∂R/∂f.
+    of_logits: g is the softmax or sigmoid of the loss, applied after the last layer's activation.
+    """
+
+    g: Activation
+    a: Array
+    f: Array
+    y: Array
+    upstream: Array
+    scale: float
+    of_logits: bool
+
+
+def _last(place: Place) -> _Last:
+    risk, batch = place.problem.risk, place.problem.batch
+    scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
+    of_logits = risk.on == "logits"
+    if of_logits:
+        g, a = activation(_OF_LOGITS[risk.loss.name]), place.trace.outputs
+        f, terms = g.forward(a), risk.loss.on["probabilities"]
+    else:
+        g, a = place.row.activation, place.a
+        f, terms = place.trace.outputs, risk.loss.on[risk.on]
+    upstream = terms.gradient(f, batch.targets) * scale
+    return _Last(g, a, f, batch.targets, upstream, scale, of_logits)
+
+
+def _to_preactivation(place: Place, last: _Last, of_a: Array) -> Array:
+    """Return δ_L from ∂R/∂a, a being the argument of g."""
+    if last.of_logits:
+        return np.asarray(place.row.activation.pull_back(place.a, masked(place, of_a)))
+    return of_a
+
+
+def of_output(place: Place) -> Array:
+    """Return ∂R/∂z_L, the derivative with respect to the network's outputs."""
+    return masked(place, _unmasked(place))
+
+
+def missing_output_derivative(place: Place) -> Iterator[Replacement]:
+    last = _last(place)
+    if place.row.activation.name != "identity":
+        yield Replacement(of_output(place))
+    if last.of_logits:
+        yield Replacement(_to_preactivation(place, last, last.upstream))
+
+
+def extra_output_derivative(place: Place) -> Iterator[Replacement]:
+    last, right = _last(place), output_delta(place.problem, place.trace)
+    if last.of_logits or place.problem.risk.on == "probabilities":
+        yield Replacement(right * last.f * (1.0 - last.f))
+        if last.g.derivative is None:
+            yield Replacement(last.g.pull_back(last.a, right))
+    if place.row.activation.name != "identity":
+        yield Replacement(place.row.activation.pull_back(place.a, right))
+
+
+def softmax_jacobian_diagonal(place: Place) -> Iterator[Replacement]:
+    for last in _softmax(place):
+        yield Replacement(_to_preactivation(place, last, last.upstream * last.f * (1.0 - last.f)))
+
+
+def softmax_jacobian_missing(place: Place) -> Iterator[Replacement]:
+    for last in _softmax(place):
+        yield Replacement(_to_preactivation(place, last, last.upstream))
+
+
+def softmax_one_minus_p(place: Place) -> Iterator[Replacement]:
+    for last in _softmax(place):
+        yield Replacement(_to_preactivation(place, last, last.upstream * (1.0 - last.f)))
+
+
+def softmax_over_batch(place: Place) -> Iterator[Replacement]:
+    for last in _softmax(place):
+        exponentials = np.exp(last.a - last.a.max())
+        totals = [exponentials.sum(axis=0)]
+        if last.a.shape[0] > 1:  # with one example the batch is the row
+            totals.insert(0, exponentials.sum())
+        for total in totals:
+            yield from _with_probabilities(place, last, exponentials / total)
+
+
+def softmax_twice(place: Place) -> Iterator[Replacement]:
+    for last in _softmax(place):
+        twice = last.g.forward(last.f)
+        yield from _with_probabilities(place, last, twice)
+        if place.problem.risk.loss.name == "cross_entropy":
+            of_inner = twice * last.y.sum(axis=-1, keepdims=True) - last.y
+            yield Replacement(_to_preactivation(place, last, last.g.pull_back(last.a, of_inner * last.scale)))
+
+
+def weighted_output_delta(place: Place) -> Iterator[Replacement]:
+    delta = output_delta(place.problem, place.trace)
+    for weights, unknowns in weights_for(place, delta, place.submitted_by_kind):
+        yield Replacement(weights[:, None] * delta, {"weights": weights.tolist()}, unknowns=unknowns)
+
+
+def hidden_softmax_diagonal(place: Place) -> Iterator[Replacement]:
+    """Yield u ∘ p(1 − p) in a hidden softmax layer."""
+    if place.row.activation.name == "softmax":
+        p = place.row.activation.forward(place.a)
+        yield Replacement(masked(place, sent_down(place)) * p * (1.0 - p))
+
+
+def target_ignored(place: Place) -> Iterator[Replacement]:
+    last = _last(place)
+    entropies = place.problem.risk.loss.name in _OF_LOGITS
+    of_f = last.f * last.scale if entropies else last.f * last.scale * 2.0
+    if entropies:
+        yield Replacement(_to_preactivation(place, last, of_f))
+        return
+    yield Replacement(place.row.activation.pull_back(place.a, masked(place, of_f)))
+    yield Replacement(masked(place, of_f))
+
+
+def right_gradient_of_another_loss(place: Place) -> Iterator[Replacement]:
+    """Yield δ_L of every loss defined for these targets and outputs, under the same reductions."""
+    risk, batch = place.problem.risk, place.problem.batch
+    outputs = place.trace.outputs
+    reductions = risk.example_scale(batch.size) / (outputs.shape[-1] if risk.outputs == "mean" else 1)
+    for name, loss in LOSSES.items():
+        for on, terms in loss.on.items():
+            if (name, on) == (risk.loss.name, risk.on):
+                continue
+            if on == "probabilities" and not bool(((outputs > 0) & (outputs < 1)).all()):
+                continue
+            upstream = terms.gradient(outputs, batch.targets) * (loss.default_factor * reductions)
+            delta = place.row.activation.pull_back(place.a, masked(place, upstream))
+            yield Replacement(delta, {"alternative": name if on == "values" else f"{name} on {on}"})
+    absolute = np.sign(outputs - batch.targets) * reductions
+    delta = place.row.activation.pull_back(place.a, masked(place, absolute))
+    yield Replacement(delta, {"alternative": "mean absolute error"})
+
+
+def _softmax(place: Place) -> Iterator[_Last]:
+    last = _last(place)
+    if last.g.name == "softmax":
+        yield last
+
+
+def _with_probabilities(place: Place, last: _Last, p: Array) -> Iterator[Replacement]:
+    """Yield δ_L with p in place of the softmax."""
+    if place.problem.risk.loss.name == "cross_entropy":
+        of_a = (p * last.y.sum(axis=-1, keepdims=True) - last.y) * last.scale
+    else:
+        upstream = place.problem.risk.loss.on[place.problem.risk.on].gradient(p, last.y) * last.scale
+        of_a = p * (upstream - (upstream * p).sum(axis=-1, keepdims=True))
+    yield Replacement(_to_preactivation(place, last, of_a))
+
+
+def derivative_at_output(place: Place) -> Iterator[Replacement]:
+    """Yield δ_L with g′(z_L) in place of g′(a_L)."""
+    activation = place.row.activation
+    if activation.name != "identity":
+        yield Replacement(activation.pull_back(activation.forward(place.a), of_output(place)))
+
+
+def output_form_at_output(place: Place) -> Iterator[Replacement]:
+    form = FORMS_AT_OUTPUT.get(place.row.activation.name)
+    if form is not None:
+        yield Replacement(of_output(place) * form(place.a))
+
+
+def wrong_output_derivative(place: Place) -> Iterator[Replacement]:
+    if place.row.activation.name != "identity":
+        for derivative, used in taken_for_derivative(place):
+            yield Replacement(of_output(place) * derivative, {"used": used})
+
+
+def output_mask_missing(place: Place) -> Iterator[Replacement]:
+    if place.mask is not None:
+        yield Replacement(place.row.activation.pull_back(place.a, _unmasked(place)))
+
+
+def output_mask_scale_missing(place: Place) -> Iterator[Replacement]:
+    if place.mask is not None:
+        yield Replacement(place.row.activation.pull_back(place.a, _unmasked(place) * (place.mask != 0)))
+
+
+def _unmasked(place: Place) -> Array:
+    """Return ∂R/∂z_L before the last layer's mask."""
+    risk, batch = place.problem.risk, place.problem.batch
+    scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
+    return np.asarray(risk.loss.on[risk.on].gradient(place.trace.outputs, batch.targets) * scale)
+
+
+def last_example_of_output(place: Place) -> Iterator[Replacement]:
+    delta = output_delta(place.problem, place.trace)
+    if delta.shape[0] > 1:
+        only = np.zeros_like(delta)
+        only[-1] = delta[-1]
+        yield Replacement(only)

@@ -1,0 +1,37 @@
+"""Wrong, by no known mistake."""
+
+from verifier.diagnosis.catalogue.bug import Bug, Words
+
+BUG = Bug(
+    "unexplained",
+    "numbers",
+    Words(
+        title="Wrong, by no known mistake",
+        right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l), ∂R/∂W_l = z_{l−1}ᵀ δ_l, ∂R/∂b_l = Σₙ δ_{l,n}",
+        wrong="none of the known mistakes gives these numbers",
+        explanation=(
+            "The gradient that was handed in is wrong, and the error first shows in {place}. No mistake "
+            "of the catalogue reproduces the numbers; it may be a new one, or several together."
+        ),
+        hint=(
+            "Go through the four equations for {place}, one after the other, with a single example: "
+            "which is the first that does not hold?"
+        ),
+        looks_like=(
+            "Neither one factor nor one changed equation reproduces the numbers. Layers above the named "
+            "one are right, and those below may only inherit the error."
+        ),
+        why=(
+            "Several mistakes in one layer, a mistake that nobody has described yet, other data than "
+            "declared, or numbers of another run."
+        ),
+        see=(
+            "Take one example and layers of two units, and compute the gradient by hand or with another "
+            "program. Compare δ layer by layer, from the output down."
+        ),
+        fix=(
+            "Write the recursion anew from the four equations, one line each, and check each layer "
+            "before going on to the next."
+        ),
+    ),
+)

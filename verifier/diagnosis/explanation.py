@@ -1,0 +1,333 @@
+"""Enumerate the explanations of one layer's gradients, given a candidate for its δ."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.problem import Problem
+from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.catalogue.bug import PRODUCTS, Flow, Place
+from verifier.diagnosis.costs import (
+    COST_ESTIMATED_NUMBER,
+    COST_REPEATED_BUG,
+    COST_UNEXPLAINED,
+    MAX_FACTOR_ERROR,
+    NAMED_FACTOR_ERRORS,
+    NAMED_FACTOR_RTOL,
+    SAME_SCALE_RTOL,
+)
+from verifier.diagnosis.fitting import (
+    Fit,
+    is_beyond_chance,
+    of_twins,
+    product_of,
+    size_of_delta,
+    size_of_product,
+)
+from verifier.diagnosis.layer import (
+    RIGHT,
+    Delta,
+    Layer,
+    LayerExplanation,
+    PartExplanation,
+    Target,
+    by_factor_of_whole,
+    by_right_rule,
+    by_wrong_rules,
+)
+from verifier.report.model import UNEXPLAINED_ID, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFactor:
+    """A factor with the bug that produces it.
+
+    also: ids of other bugs with the same factor here. estimated: no bug has this factor in particular.
+    """
+
+    bug: str
+    factor: float
+    also: tuple[str, ...] = ()
+    estimated: bool = False
+
+
+def name_factor(
+    problem: Problem, factor: float, relative_error: float, equation: str
+) -> tuple[NamedFactor, ...]:
+    """Return the bugs behind a factor of the loss, of a δ, or of one gradient: one, or a sign and another.
+
+    equation: the equation that the factor multiplies.
+    """
+    any_factor = next(row.id for row in BUGS.values() if row.any_factor)
+    if NAMED_FACTOR_ERRORS * relative_error > MAX_FACTOR_ERROR:
+        return (NamedFactor(any_factor, factor, estimated=True),)
+    known = _known(problem, equation)
+    sign = [(bug, value) for bug, value in known if value == -1.0]
+    singles = [(bug, value) for bug, value in known if _same(factor, value, relative_error)]
+    if singles:
+        bug, value = min(singles, key=lambda item: abs(factor - item[1]))  # a coarse precision fits several
+        also = tuple(dict.fromkeys(other for other, same in singles if other != bug and same == value))
+        return (NamedFactor(bug, value, also),)
+    for (first, flip), (second, value) in product(sign, known):
+        if value != -1.0 and _same(factor, flip * value, relative_error):
+            return NamedFactor(first, flip), NamedFactor(second, value)
+    return (NamedFactor(any_factor, factor, estimated=True),)
+
+
+def has_name(problem: Problem, factor: float, relative_error: float, equation: str) -> bool:
+    """True if a bug has this factor in particular."""
+    return not any(named.estimated for named in name_factor(problem, factor, relative_error, equation))
+
+
+def _known(problem: Problem, equation: str) -> list[tuple[str, float]]:
+    """Return the factors of all bugs. For a single gradient only the sign has a name."""
+    rows = [row for row in BUGS.values() if row.factors is not None]
+    if equation in ("weight_gradient", "bias_gradient"):
+        return [(row.id, value) for row in rows for value in row.factors(problem) if value == -1.0]  # type: ignore[misc]
+    return [
+        (row.id, value)
+        for row in rows
+        for value in row.factors(problem)  # type: ignore[misc]
+        if value != 1.0 and (row.equation == equation or (value == -1.0))
+    ]
+
+
+def _same(factor: float, value: float, relative_error: float) -> bool:
+    return abs(factor - value) <= max(NAMED_FACTOR_ERRORS * relative_error, NAMED_FACTOR_RTOL) * abs(value)
+
+
+_NO_FIT = Fit(None, 1.0, 0.0, 0.0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """An explanation of one gradient with its cost, given the factor of δ."""
+
+    cost: float
+    findings: tuple[Finding, ...]
+    fit: Fit
+
+
+def priced_explanation(
+    layer: Layer, delta: Delta, scale: float, by_kind: Mapping[str, list[PartExplanation]]
+) -> LayerExplanation:
+    """Return the cheapest explanation of a layer's gradients, given δ times `scale`."""
+    parts: list[_Priced] = []
+    for kind, explanations in by_kind.items():
+        known_here = {finding.bug for part in parts for finding in part.findings}
+        parts.append(_cheapest(replace(layer, known=layer.known | known_here), kind, explanations, scale))
+    names = tuple(f"layers.{layer.index}.{kind}" for kind in layer.evidence.parts[layer.index])
+    residual = max((part.fit.residual for part in parts), default=0.0)
+    cost, findings = 0.0, []
+    if delta.bug is not None:
+        cost += layer.price(delta.bug.id) + COST_ESTIMATED_NUMBER * delta.unknowns
+        where = None if delta.whole else layer.index
+        make_finding = partial(
+            Finding, layer=where, equation=delta.equation, parameters=names, residual=residual
+        )
+        findings.append(
+            make_finding(delta.bug.id, factor=delta.estimates.get("factor"), estimates=delta.estimates)
+        )
+    if scale != 1.0:
+        scale_error = max((part.fit.scale_error for part in parts), default=0.0)
+        where, equation = None if layer.is_first_seen else layer.index, layer.scale_equation
+        make_finding = partial(Finding, layer=where, equation=equation, parameters=names, residual=residual)
+        for position, named in enumerate(name_factor(layer.evidence.problem, scale, scale_error, equation)):
+            price = layer.price(named.bug) + (COST_ESTIMATED_NUMBER if named.estimated else 0.0)
+            cost += COST_REPEATED_BUG if position else price  # a sign and a factor are one mistake
+            findings.append(make_finding(named.bug, factor=named.factor, also=named.also))
+    for part in parts:
+        cost += part.cost
+        findings += part.findings
+    upstream = None if delta.flow.upstream is None else scale * delta.flow.upstream
+    flow = Flow(scale * delta.flow.delta, upstream)
+    return LayerExplanation(cost, flow, delta.right and scale == 1.0, tuple(findings), delta.noise_factor)
+
+
+def _cheapest(layer: Layer, kind: str, explanations: list[PartExplanation], scale: float) -> _Priced:
+    """Return the cheapest explanation of one gradient given δ's factor, with the other bugs noted on it."""
+    name, equation = layer.evidence.parts[layer.index][kind].name, PRODUCTS[kind]
+    unexplained = Finding(UNEXPLAINED_ID, layer.index, equation, (name,), residual=1.0)
+    priced = [_Priced(COST_UNEXPLAINED, (unexplained,), _NO_FIT)]
+    for explanation in explanations:
+        fit, cost, findings = explanation.fit, 0.0, []
+        make_finding = partial(
+            Finding, layer=layer.index, equation=equation, parameters=(name,), residual=fit.residual
+        )
+        if explanation.bug is not None:
+            estimates = explanation.estimates
+            cost += layer.price(explanation.bug.id)
+            findings.append(
+                make_finding(explanation.bug.id, factor=estimates.get("factor"), estimates=estimates)
+            )
+        if not fit.has_scale(scale) and fit.scale is not None:
+            names = name_factor(layer.evidence.problem, fit.scale / scale, fit.scale_error, equation)
+            if explanation.is_weak and any(named.estimated for named in names):
+                continue  # one number is a multiple of any other
+            for named in names:
+                cost += layer.price(named.bug) + COST_ESTIMATED_NUMBER
+                findings.append(make_finding(named.bug, factor=named.factor, also=named.also))
+        priced.append(_Priced(cost, tuple(findings), fit))
+    best, *others = sorted(priced, key=lambda item: item.cost)
+    return replace(best, findings=_with_equals(best, others))
+
+
+def _with_equals(best: _Priced, others: list[_Priced]) -> tuple[Finding, ...]:
+    """Return the findings of the best explanation; a single finding lists the alternatives to it."""
+    if len(best.findings) != 1 or best.findings[0].bug == UNEXPLAINED_ID:
+        return best.findings
+    finding = best.findings[0]
+    equals = tuple(other.findings[0].bug for other in others if len(other.findings) == 1)
+    also = tuple(b for b in dict.fromkeys((*finding.also, *equals)) if b not in (finding.bug, UNEXPLAINED_ID))
+    return (replace(finding, also=also),)
+
+
+def is_right(layer: Layer, delta: Delta) -> bool:
+    """True if the right rules with this δ give all submitted gradients of the layer."""
+    targets = layer.targets
+    if delta.right and layer.declared:
+        return bool(targets) and all(target.part.right for target in targets.values())
+    return bool(targets) and all(
+        (
+            right_fit := by_right_rule(
+                target, delta.flow.delta, delta.size, layer.noise_factor, free_scale=False
+            )
+        )
+        is not None
+        and (right_fit.scale is not None or delta.right)
+        for target in targets.values()
+    )
+
+
+def explain(layer: Layer, delta: Delta, candidates: int) -> Iterator[LayerExplanation]:
+    """Yield the explanations under one δ. candidates: the count of δ that are tried in this layer."""
+    fits = {
+        kind: by_right_rule(target, delta.flow.delta, delta.size, layer.noise_factor)
+        for kind, target in layer.targets.items()
+        if not _is_settled(layer, target, delta)
+    }
+    explanations = {kind: _explain_part(layer, kind, delta, fits) for kind in layer.targets}
+    if delta.bug is not None and not _beyond_chance(layer, delta, explanations, candidates):
+        return
+    if not any(explanations.values()):
+        return
+    for scale in _distinct([1.0, *_possible_scales(layer, explanations)]):
+        yield priced_explanation(layer, delta, scale, explanations)
+
+
+def _possible_scales(layer: Layer, by_kind: Mapping[str, list[PartExplanation]]) -> Iterator[float]:
+    """Yield possible factors of δ: those with two numbers as evidence, or one number and a bug's factor."""
+    for kind, explanations in by_kind.items():
+        others = [part for other, of_part in by_kind.items() if other != kind for part in of_part]
+        for explanation in explanations:
+            scale = explanation.scale
+            if scale is None or explanation.fit.has_scale(1.0):
+                continue
+            if (
+                not explanation.is_weak
+                or any(part.scale is not None and part.fit.has_scale(scale) for part in others)
+                or has_name(layer.evidence.problem, scale, explanation.fit.scale_error, layer.scale_equation)
+            ):
+                yield scale
+
+
+def _is_settled(layer: Layer, target: Target, delta: Delta) -> bool:
+    """True if a correct gradient needs no explanation under this δ."""
+    return delta.right and layer.declared and target.part.right
+
+
+def _explain_part(
+    layer: Layer, kind: str, delta: Delta, fits: Mapping[str, Fit | None]
+) -> list[PartExplanation]:
+    """Return the explanations of one gradient. fits: fits of the layer's gradients by the right rule."""
+    if kind not in fits:
+        return [RIGHT]
+    target, by_right = layer.targets[kind], fits[kind]
+    explanations: list[PartExplanation] = []
+    if by_right is not None and delta.bug is not None and _as_right(layer, target, delta, by_right):
+        return []
+    if by_right is not None:
+        exactly = by_right.has_scale(1.0)
+        if not (exactly and delta.right and layer.declared):
+            explanations.append(PartExplanation(None, by_right))
+        if exactly or by_right.scale is None:
+            return explanations
+    whole = (
+        None if explanations else by_factor_of_whole(target, delta.flow.delta, delta.size, layer.noise_factor)
+    )
+    if whole is not None:
+        explanations.append(PartExplanation(None, whole))
+    if delta.bug is None or explanations or _other_part_fits(kind, fits):
+        place = _place(layer, target, delta.flow.delta)
+        explanations += by_wrong_rules(
+            target, place, delta.flow.delta, delta.size, layer.noise_factor, layer.budget
+        )
+    return explanations
+
+
+def _as_right(layer: Layer, target: Target, delta: Delta, fitted: Fit) -> bool:
+    """True if a wrong δ gives the same gradient as the right one, so that it explains nothing."""
+    if layer.right_delta is None:
+        return False
+    part = target.part
+    z = layer.evidence.trace.z[part.layer]
+    moved = (fitted.scale or 1.0) * delta.flow.delta - layer.right_delta
+    distance = np.abs(product_of(part, z, moved))
+    size = size_of_product(part, z, size_of_delta(layer.right_delta))
+    return bool((distance <= of_twins(part, size, layer.noise_factor)).all())
+
+
+def _other_part_fits(kind: str, fits: Mapping[str, Fit | None]) -> bool:
+    """True if the layer's other gradient is evidence for a wrong δ, as a second wrong rule requires."""
+    others = [other_fit for other, other_fit in fits.items() if other != kind and other_fit is not None]
+    return any(other_fit.numbers > 1 or other_fit.scale == 1.0 for other_fit in others)
+
+
+def _place(layer: Layer, target: Target, delta: Array) -> Place:
+    evidence = layer.evidence
+    return Place(
+        evidence.problem,
+        evidence.trace,
+        layer.index,
+        delta=delta,
+        penalties=layer.penalties,
+        gradients=evidence.reference,
+        submitted_gradients=evidence.submitted,
+        submitted=target.data,
+        submitted_by_kind={kind: other.data for kind, other in layer.targets.items()},
+    )
+
+
+def _beyond_chance(
+    layer: Layer, delta: Delta, by_kind: Mapping[str, list[PartExplanation]], candidates: int
+) -> bool:
+    """True if chance hardly explains the agreement of one of so many candidates."""
+    examples, outputs = delta.flow.delta.shape
+    inputs = layer.evidence.trace.z[layer.index].shape[1]
+    fits = []
+    for kind, explanations in by_kind.items():
+        right = next((e.fit for e in explanations if e.bug is None), None)
+        if right is None:
+            continue
+        if right.scale is None and not layer.targets[kind].part.right:
+            return True  # a zero gradient where the right one is not zero
+        fits.append(right)
+    scales = {fit.scale for fit in fits if fit.scale not in (None, 1.0)}
+    unknowns = delta.unknowns + len(_distinct([s for s in scales if s is not None]))
+    independent = min(sum(fit.numbers for fit in fits), outputs * min(examples, inputs + len(fits) - 1))
+    bits = max((fit.bits for fit in fits), default=0.0)
+    spare = int(independent) - unknowns
+    return spare > 0 and is_beyond_chance(spare * bits, candidates)
+
+
+def _distinct(scales: Iterable[float]) -> list[float]:
+    """Return scales without near duplicates, in their order."""
+    kept: list[float] = []
+    for scale in scales:
+        if not any(abs(scale - other) <= SAME_SCALE_RTOL * abs(other) for other in kept):
+            kept.append(scale)
+    return kept

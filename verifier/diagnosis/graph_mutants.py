@@ -1,0 +1,85 @@
+"""Compute mutants of a graph: the gradients of a program with one wrong local rule."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.diagnosis.local_rules import LOCAL_RULES, Arcs, LocalRule, swept
+from verifier.engine.arithmetic import FLOATS
+from verifier.engine.autodiff import summed_back, values_of
+from verifier.problem.graph import GraphProblem, plain
+
+MOST_PASSED = 300_000  # nodes visited by the backward sweeps of all mutants; a few seconds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GraphMutant:
+    """Gradients with a wrong rule at one place.
+
+    at: the plain name of the value whose gradient is wrong. use: the node that uses it.
+    gradients: all requested gradients, including those that inherit the error.
+    """
+
+    rule: LocalRule
+    at: str
+    use: str
+    gradients: Mapping[str, Array]
+
+
+def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) -> Iterator[GraphMutant]:
+    """Yield every wrong rule at every place and in every form that the graph allows.
+
+    only: ids of rules; by default all. Large graphs use a random sample of places. A mutant may equal the
+    right gradients. Mutants that are not finite are left out.
+    """
+    values = values_of(problem, FLOATS)
+    places = {name: (arcs, gradient) for name, arcs, gradient in swept(problem, values, lambda *_: None)}
+    right = {key: places[plain(key)][1] for key in problem.asked}
+    for name in _places_to_mutate(problem, places):
+        arcs, gradient = places[name]
+        for rule in LOCAL_RULES:
+            if only is not None and rule.id not in only:
+                continue
+            with np.errstate(all="ignore"):  # not around the yield, as it would leak to the caller
+                candidates = list(rule.candidates(arcs))
+            for use, wrong in candidates:
+                if wrong.shape == gradient.shape and np.isfinite(wrong).all():
+                    errors = carried(problem, values, name, wrong - gradient)
+                    wrong_gradients = {
+                        key: right_gradient + errors.get(plain(key), 0.0)
+                        for key, right_gradient in right.items()
+                    }
+                    yield GraphMutant(rule, name, use, wrong_gradients)
+
+
+@np.errstate(all="ignore")
+def carried(problem: GraphProblem, values: Mapping[str, Array], at: str, off: Array) -> dict[str, Array]:
+    """Return the errors of all gradients that follow from the error `off` of the gradient of `at`.
+
+    The chain rule is linear, so they do not depend on the gradients themselves.
+    """
+    errors = {at: off}
+    for node in reversed(problem.nodes):
+        if node.name not in errors:
+            continue
+        operands = [values[operand] for operand in node.operands]
+        shares = node.operation.pull_back(FLOATS, node, operands, values[node.name], errors[node.name], None)
+        for operand, shape, share in zip(node.operands, node.operand_shapes, shares, strict=True):
+            if share is not None:
+                contribution = summed_back(FLOATS, share, shape)
+                errors[operand] = errors[operand] + contribution if operand in errors else contribution
+    return errors
+
+
+def _places_to_mutate(problem: GraphProblem, places: Mapping[str, tuple[Arcs, Array]]) -> list[str]:
+    """Return the values whose gradient is requested or used by others; a random sample if there are many."""
+    requested = {plain(key) for key in problem.asked}
+    inner = {node.name for node in problem.nodes}
+    names = [name for name, (arcs, _) in places.items() if arcs and (name in requested or name in inner)]
+    most = MOST_PASSED // (4 * len(LOCAL_RULES) * max(1, len(problem.nodes) // 2))
+    if len(names) <= most:
+        return names
+    chosen = np.random.default_rng(0).choice(len(names), max(1, most), replace=False)
+    return [names[position] for position in sorted(chosen)]

@@ -1,0 +1,127 @@
+"""Find the wrong local rules of a submission: compare each wrong gradient with those of its users."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.diagnosis.local_rules import (
+    LOCAL_RULE,
+    LOCAL_RULES,
+    UNEXPLAINED_HINT,
+    UNEXPLAINED_TITLE,
+    UNEXPLAINED_WORDS,
+    Arcs,
+    LocalRule,
+    swept,
+)
+from verifier.judging.comparison import Comparison
+from verifier.problem.graph import GraphProblem, plain
+from verifier.report.model import UNEXPLAINED_ID, Diagnosis
+
+MOST_GROWN = 1e3  # largest factor of the tolerance where submitted gradients exceed the right ones
+CLOSE = 1e-6  # largest relative residual of a rule, by norm, beyond rounding
+
+
+@np.errstate(all="ignore")  # a candidate that overflows matches no rule
+def diagnose(
+    problem: GraphProblem,
+    values: Mapping[str, Array],
+    comparisons: Mapping[str, Comparison],
+    allowance: Mapping[str, Array],
+) -> tuple[Diagnosis, ...]:
+    """Return a diagnosis for every wrong gradient that does not follow from those of its users.
+
+    values: of all nodes. comparisons, allowance: by submitted gradient.
+    """
+    keys = {plain(key): key for key in comparisons}
+    diagnoses: list[Diagnosis] = []
+
+    def submitted_gradient(name: str, arcs: Arcs) -> Array | None:
+        key = keys.get(name)
+        if key is None:
+            return None
+        submitted = comparisons[key].submitted
+        return submitted if np.isfinite(submitted).all() else comparisons[key].expected
+
+    for name, arcs, _ in swept(problem, values, submitted_gradient):
+        key = keys.get(name)
+        if key is None or not comparisons[key].incorrect.any():
+            continue
+        rounding = float(np.linalg.norm(np.ravel(allowance[key])))
+        if arcs and _follows(comparisons[key], arcs):
+            continue  # the error is inherited
+        diagnoses.append(_explained(key, comparisons[key].submitted, arcs, rounding))
+    return tuple(diagnoses)
+
+
+def _follows(comparison: Comparison, arcs: Arcs) -> bool:
+    """True if a gradient is the sum of its edges' shares within its tolerance, entry by entry.
+
+    The tolerance grows where wrong shares are larger than the right gradient, as rounding does.
+    """
+    total = np.asarray(sum(arc.share for arc in arcs))
+    size = np.asarray(sum(np.abs(arc.share) for arc in arcs))
+    largest = float(np.max(np.abs(comparison.expected), initial=0.0))
+    growth = float(np.clip(np.max(size, initial=0.0) / largest, 1.0, MOST_GROWN)) if largest else 1.0
+    error = np.abs(comparison.submitted - total)
+    return bool((error <= growth * comparison.tolerance + CLOSE * size).all())
+
+
+def _explained(key: str, submitted: Array, arcs: Arcs, rounding: float) -> Diagnosis:
+    """Return the diagnosis of one gradient: the first rule that matches, with the others as alternatives."""
+    matches: dict[str, tuple[LocalRule, str, float]] = {}
+    for rule in LOCAL_RULES:
+        for use, candidate in rule.candidates(arcs):
+            residual = _relative_residual(submitted, candidate, rounding)
+            if residual <= CLOSE and rule.id not in matches:
+                matches[rule.id] = (rule, use, residual)
+    if not matches:
+        return _unexplained(key)
+    (rule, use, residual), *others = matches.values()
+    words = {"place": key, "use": f"nodes.{use}"}
+    return Diagnosis(
+        bug=rule.id,
+        layer=None,
+        equation=LOCAL_RULE,
+        parameters=(key,),
+        factor=None,
+        residual=residual,
+        also_consistent=tuple(other.id for other, _, _ in others),
+        title=rule.title,
+        explanation=rule.explanation.format(**words),
+        right=rule.right,
+        wrong=rule.wrong,
+        hint=rule.hint.format(**words),
+        node=key,
+        for_students=rule.explanation.format(**words),
+    )
+
+
+def _unexplained(key: str) -> Diagnosis:
+    return Diagnosis(
+        bug=UNEXPLAINED_ID,
+        layer=None,
+        equation=LOCAL_RULE,
+        parameters=(key,),
+        factor=None,
+        residual=1.0,
+        also_consistent=(),
+        title=UNEXPLAINED_TITLE,
+        explanation=UNEXPLAINED_WORDS.format(place=key),
+        right="",
+        wrong="",
+        hint=UNEXPLAINED_HINT.format(place=key),
+        node=key,
+    )
+
+
+def _relative_residual(submitted: Array, candidate: Array, rounding: float) -> float:
+    """Return the relative residual norm of a candidate beyond rounding; 2 if it is not finite."""
+    with np.errstate(all="ignore"):
+        size = float(np.linalg.norm(np.ravel(submitted)))
+        distance = float(np.linalg.norm(np.ravel(submitted - candidate)))
+    if not np.isfinite(distance) or not np.isfinite(size):
+        return 2.0
+    distance = max(0.0, distance - rounding)
+    return distance / size if size else float(distance > 0)

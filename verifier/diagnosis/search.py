@@ -1,0 +1,477 @@
+"""Entry point of the search: find the bugs that reproduce an incorrect submission."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from math import inf
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.network import Trace
+from reference_impl.problem import Problem
+from verifier.diagnosis.budget import Budget, budget_for
+from verifier.diagnosis.catalogue import ORDER
+from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, Flow
+from verifier.diagnosis.catalogue.rules.numbers import decimals_of
+from verifier.diagnosis.costs import (
+    BEAM_MARGIN,
+    BEAM_WIDTH,
+    BEAM_WIDTH_UNSEEN,
+    COST_ESTIMATED_NUMBER,
+    COST_NEW_BUG,
+    COST_PER_RANK,
+    COST_RECOVERED_DELTA,
+    COST_SECOND_WRONG_PRODUCT,
+    COST_UNEXPLAINED,
+    COST_UNJUDGED_LAYER,
+    COST_UNKNOWN_DELTA,
+    COST_UNTESTED_DELTA,
+    MIN_FULL_LENGTH_SHARE,
+    SAME_DELTA_ROUNDINGS,
+    SAME_FACTOR_ROUNDINGS,
+    SAME_STATE_RTOL,
+    SHORTER_BITS,
+    STOP_COST,
+    STOP_COST_WITH_PENALTIES,
+)
+from verifier.diagnosis.evidence import (
+    Evidence,
+    gather,
+    power_for,
+    scaled,
+    scaled_problem,
+    scaled_rounding,
+    unscaled,
+)
+from verifier.diagnosis.explanation import explain, is_right
+from verifier.diagnosis.fitting import Recovered, recover_delta
+from verifier.diagnosis.hypotheses import PenaltyHypothesis, declared, mistaken, right_delta, wrong_deltas
+from verifier.diagnosis.layer import Delta, Layer, LayerExplanation, targets_of
+from verifier.diagnosis.whole_gradient import changed_numbers, overflow
+from verifier.diagnosis.wording import described, merged
+from verifier.engine.rounding_allowance import Rounding, rounding
+from verifier.judging.comparison import Comparison
+from verifier.problem.precision import PRECISIONS, Precision, rounded
+from verifier.report.model import UNEXPLAINED_ID, Diagnosis, Finding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """An explanation of the layers so far. delta: of the last layer; None if unknown."""
+
+    cost: float
+    delta: Delta | None
+    noise_factor: float = 1.0
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Ids of the bugs."""
+        return frozenset(finding.bug for finding in self.findings)
+
+    @property
+    def bugs(self) -> int:
+        return len(self.findings)
+
+
+def decode(
+    evidence: Evidence, hypothesis: PenaltyHypothesis, budget: Budget, most: float = inf
+) -> list[State]:
+    """Return explanations of the whole submission, cheapest first; without a fit they contain `unexplained`.
+
+    most: largest cost of interest, under wrong penalties. If the budget is used up, the cheapest explanation
+    so far is continued by the right rules; under wrong penalties the result is empty.
+    """
+    declared = hypothesis.bug is None
+    states = [State(0.0, None)]
+    last = len(evidence.parts) - 1
+    for index in reversed(range(last + 1)):
+        penalty = hypothesis.penalties[index]
+        targets = targets_of(evidence, index, penalty, hypothesis.data_factors)
+        layer = Layer(evidence, index, declared, hypothesis.penalties, targets, budget)
+        recovered = cache(partial(recover_delta, evidence, index, penalty))
+        extended: list[State] = []
+        for state in states:
+            if extended and budget.is_used_up:
+                break
+            layer_of_state = replace(layer, known=state.known, noise_factor=state.noise_factor)
+            extended += _extend(layer_of_state, state, recovered, top=index == last)
+        states = _prune(extended, BEAM_WIDTH if targets else BEAM_WIDTH_UNSEEN)
+        if declared:
+            continue
+        states = [state for state in states if state.cost <= most]
+        if not states or states[0].cost >= COST_UNEXPLAINED or budget.is_used_up:
+            return []  # wrong penalties must explain the gradients that contain them
+    return states
+
+
+def _extend(
+    layer: Layer, state: State, recovered: Callable[[], Recovered | None], top: bool
+) -> Iterator[State]:
+    """Yield extensions of a state by one layer. recovered: computes the submitted program's δ if possible."""
+    if state.delta is None and not top:
+        yield _after_unknown(state, recovered())
+        return
+    right = right_delta(layer, None if top else state.delta)
+    if is_right(layer, right):
+        yield replace(state, delta=right)
+        return
+    layer = replace(layer, right_delta=right.flow.delta)
+    if not layer.targets:
+        yield replace(state, delta=right)
+    if not layer.targets and (state.findings or not layer.declared):
+        return  # layers without gradients: at most one bug is assumed, and none beside wrong penalties
+    wrong = [
+        (delta, delta.bug)
+        for delta in (() if layer.budget.is_used_up else wrong_deltas(layer, None if top else state.delta))
+        if delta.bug is not None and not _is_twin(layer, delta, right)
+    ]
+    if not layer.targets:
+        yield from (_unseen(layer, state, delta, bug) for delta, bug in wrong)
+        return
+    deltas = (right, *(delta for delta, _ in wrong))
+    explanations = [e for delta in deltas for e in explain(layer, delta, len(deltas))]
+    for explanation in explanations:
+        yield _extended(state, explanation)
+    if min((e.cost for e in explanations), default=COST_UNEXPLAINED) >= COST_UNEXPLAINED:
+        yield from _unexplained(layer, state, right, recovered(), "output_delta" if top else "hidden_delta")
+
+
+def _is_twin(layer: Layer, delta: Delta, right: Delta) -> bool:
+    """True if a wrong rule gives the right δ on this problem, for instance if a missing derivative is 1."""
+    distance = np.abs(delta.flow.delta - right.flow.delta)
+    if not (distance <= SAME_DELTA_ROUNDINGS * layer.evidence.relative_rounding * right.size).all():
+        return False
+    wrong_upstream, right_upstream = delta.flow.upstream, right.flow.upstream
+    return layer.index == 0 or (
+        wrong_upstream is not None
+        and right_upstream is not None
+        and np.array_equal(wrong_upstream, right_upstream)
+    )
+
+
+def _extended(state: State, explanation: LayerExplanation) -> State:
+    delta = Delta(explanation.flow, right=explanation.right)
+    noise_factor = max(state.noise_factor, explanation.noise_factor)
+    return State(state.cost + explanation.cost, delta, noise_factor, (*state.findings, *explanation.findings))
+
+
+def _unseen(layer: Layer, state: State, delta: Delta, bug: Bug) -> State:
+    """Return a state with a bug in a layer without submitted gradients, to be tested in the layers below."""
+    where = None if delta.whole else layer.index
+    factor = delta.estimates.get("factor")
+    finding = Finding(bug.id, where, delta.equation, (), factor=factor, estimates=delta.estimates)
+    cost = state.cost + layer.price(bug.id)
+    return State(cost, Delta(delta.flow), state.noise_factor, (*state.findings, finding))
+
+
+def _unexplained(
+    layer: Layer, state: State, right: Delta, recovered: Recovered | None, equation: str
+) -> Iterator[State]:
+    """Yield states for a layer without a known bug: δ is wrong (recovered or not), or its products are."""
+    parts = layer.evidence.submitted_parts(layer.index)
+    names = tuple(part.name for part in parts)
+    of_delta = Finding(UNEXPLAINED_ID, layer.index, equation, names, residual=1.0)
+    if recovered is not None:
+        cost = (
+            state.cost
+            + COST_UNEXPLAINED
+            + (COST_RECOVERED_DELTA if recovered.tested else COST_UNTESTED_DELTA)
+        )
+        if recovered.tested and not any(part.kind == "bias" for part in parts):
+            cost -= 2 * COST_RECOVERED_DELTA  # a wrong product hardly equals the inputs times some δ
+        delta = Delta(Flow(recovered.delta, None))
+        yield State(cost, delta, max(state.noise_factor, recovered.noise_factor), (*state.findings, of_delta))
+    products = tuple(
+        Finding(UNEXPLAINED_ID, layer.index, PRODUCTS[part.kind], (part.name,), residual=1.0)
+        for part in parts
+        if not part.right
+    )
+    if products:
+        cost = state.cost + COST_UNEXPLAINED + (COST_SECOND_WRONG_PRODUCT if len(products) > 1 else 0.0)
+        yield State(cost, right, state.noise_factor, (*state.findings, *products))
+    cost = state.cost + COST_UNEXPLAINED + COST_UNKNOWN_DELTA
+    yield State(cost, None, state.noise_factor, (*state.findings, of_delta))
+
+
+def _after_unknown(state: State, recovered: Recovered | None) -> State:
+    """Return the state below an unknown δ: with the recovered δ if possible, and no finding."""
+    cost = state.cost + COST_UNJUDGED_LAYER
+    if recovered is not None and recovered.tested:
+        return State(cost, Delta(Flow(recovered.delta, None)), recovered.noise_factor, state.findings)
+    return State(cost, None, state.noise_factor, state.findings)
+
+
+def _prune(states: list[State], most: int) -> list[State]:
+    """Return the cheapest states, one for each δ, with the bugs of equivalent states noted on it."""
+    kept: list[State] = []
+    ordered = sorted(states, key=lambda state: state.cost)
+    for state in ordered:
+        if state.cost > ordered[0].cost + BEAM_MARGIN:
+            break
+        same = next((i for i, other in enumerate(kept) if _same_delta(state, other)), None)
+        if same is None:
+            if len(kept) < most:
+                kept.append(state)
+        else:
+            kept[same] = with_equals(kept[same], state)
+    return kept
+
+
+def _same_delta(state: State, other: State) -> bool:
+    if state.delta is None or other.delta is None:
+        return state.delta is other.delta
+    flow, other_flow = state.delta.flow, other.delta.flow
+    return _alike(flow.delta, other_flow.delta) and _alike(flow.upstream, other_flow.upstream)
+
+
+@np.errstate(all="ignore")
+def _alike(first: Array | None, second: Array | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return bool(np.abs(first - second).max() <= SAME_STATE_RTOL * np.abs(second).max())
+
+
+def with_equals(best: State, other: State) -> State:
+    """Return the better state, with the bug of another noted on it if they differ in one bug only."""
+    if best.bugs != other.bugs or UNEXPLAINED_ID in best.known | other.known:
+        return best
+    if other.cost - best.cost >= COST_NEW_BUG - COST_PER_RANK:
+        return best
+    differing = [
+        (i, finding, other_finding)
+        for i, (finding, other_finding) in enumerate(zip(best.findings, other.findings, strict=True))
+        if finding.bug != other_finding.bug
+    ]
+    if len(differing) != 1:
+        return best
+    i, finding, other_finding = differing[0]
+    also = tuple(
+        bug
+        for bug in dict.fromkeys((*finding.also, other_finding.bug, *other_finding.also))
+        if bug != finding.bug
+    )
+    findings = (*best.findings[:i], replace(finding, also=also), *best.findings[i + 1 :])
+    return replace(best, findings=findings)
+
+
+_PROVENANCES = ("numerical-gradient", "lower-precision-than-declared")
+
+
+@np.errstate(all="ignore")  # a candidate that overflows or is undefined does not fit
+def diagnose(
+    problem: Problem,
+    trace: Trace,
+    comparisons: Mapping[str, Comparison],
+    right: Mapping[str, Array],
+    allowed: Rounding,
+    precision: Precision,
+    warnings: Collection[str] = (),
+    budget: Budget | None = None,
+) -> tuple[Diagnosis, ...]:
+    """Return the bugs behind the incorrect gradients, ordered from the output to the input.
+
+    trace: the forward pass of this problem. comparisons: by submitted parameter.
+    right: the right gradients of all parameters, in the parameters' shapes.
+    allowed: rounding error in the declared precision.
+    warnings: codes of the report's warnings; a provenance among them may explain the errors.
+    budget: by default `budget_for(problem)`.
+    The result is empty if no entry is incorrect. Errors without a known bug are `unexplained`.
+    """
+    submitted = {name: c.submitted for name, c in comparisons.items()}
+    wrong = {name: bool(c.incorrect.any()) for name, c in comparisons.items()}
+    if not any(wrong.values()):
+        return ()
+    reference = {**right, **{name: c.expected for name, c in comparisons.items()}}
+    power = power_for(reference)
+    if power:
+        problem, allowed = scaled_problem(problem, power), scaled_rounding(allowed, power)
+        submitted, reference = scaled(submitted, power), scaled(reference, power)
+    budget = budget_for(problem) if budget is None else budget
+    best: tuple[Evidence, tuple[Finding, ...]] | None = None
+    for noise, quantum, unit, also in _noise_hypotheses(problem, trace, submitted, allowed, precision):
+        evidence = gather(
+            problem,
+            trace,
+            submitted,
+            wrong,
+            reference,
+            noise.allowance,
+            noise.scale,
+            quantum,
+            unit=unit,
+            coarser=also is not None,
+        )
+        findings = _findings(evidence, submitted, precision, budget)
+        if also is not None:
+            findings = (*findings, also)
+        if best is None or not _is_unexplained(findings):
+            best = (evidence, findings)
+        if not _is_unexplained(findings) or budget.is_used_up:
+            break
+    assert best is not None  # the declared precision is always tried
+    evidence, findings = best
+    provenance = next((code for code in _PROVENANCES if code in warnings), None)
+    everywhere = not any(c.to_rounding.all() and not c.uninformative.all() for c in comparisons.values())
+    if provenance is not None and everywhere and _is_unexplained(findings):
+        names = tuple(name for name, is_wrong in wrong.items() if is_wrong)
+        findings = (Finding(provenance, None, "numbers", names),)
+    alone = len(findings) == 1
+    in_full = not budget.is_used_up
+    return tuple(described(evidence, unscaled(finding, power), alone, in_full) for finding in findings)
+
+
+def _is_unexplained(findings: tuple[Finding, ...]) -> bool:
+    """True if some error has no known bug."""
+    return not findings or any(finding.bug == UNEXPLAINED_ID for finding in findings)
+
+
+def _noise_hypotheses(
+    problem: Problem,
+    trace: Trace,
+    submitted: Mapping[str, Array],
+    allowed: Rounding,
+    precision: Precision,
+) -> Iterator[tuple[Rounding, float, float, Finding | None]]:
+    """Yield possible roundings: as declared, with printing to few decimals, in narrower precisions.
+
+    Each has the rounding error, the quantum of printing, the unit roundoff, and a finding if undeclared.
+    """
+    yield allowed, 0.0, precision.unit_roundoff, None
+    names = tuple(submitted)
+    decimals = decimals_of(np.concatenate([array.ravel() for array in submitted.values()]))
+    if decimals is not None:
+        printed = Finding("rounded", None, "numbers", names, estimates={"digits": decimals})
+        yield allowed, 0.5 * 10.0**-decimals, precision.unit_roundoff, printed
+    for other in PRECISIONS.values():
+        if other.unit_roundoff > precision.unit_roundoff and _is_of_precision(submitted, other):
+            lower = Finding("lower-precision-than-declared", None, "numbers", names)
+            yield rounding(problem, trace, other), 0.0, other.unit_roundoff, lower
+
+
+def _is_of_precision(submitted: Mapping[str, Array], precision: Precision) -> bool:
+    """True if all numbers fit a narrower format, and enough of them use its full length."""
+    values = np.concatenate([array.ravel() for array in submitted.values()])
+    if not (rounded(values, precision) == values).all():
+        return False
+    shorter = replace(precision, significand_bits=precision.significand_bits - SHORTER_BITS)
+    return bool(np.mean(rounded(values, shorter) != values) > MIN_FULL_LENGTH_SHARE)
+
+
+def _findings(
+    evidence: Evidence, submitted: Mapping[str, Array], precision: Precision, budget: Budget
+) -> tuple[Finding, ...]:
+    """Return the findings of the cheapest explanation; `unexplained` if there is none."""
+    overflow_finding = overflow(evidence, submitted, precision)
+    whole_changes = sorted(changed_numbers(evidence), key=lambda finding: ORDER[finding.bug])
+    state = _cheapest(evidence, budget)
+    if whole_changes and (state is None or state.cost >= COST_NEW_BUG - COST_PER_RANK):
+        best = State(
+            COST_NEW_BUG + COST_PER_RANK * ORDER[whole_changes[0].bug], None, findings=(whole_changes[0],)
+        )
+        for other in whole_changes[1:]:
+            best = with_equals(best, State(best.cost, None, findings=(other,)))
+        if state is None or best.cost <= state.cost + 2 * COST_PER_RANK:
+            state = best if state is None else with_equals(best, state)
+        else:
+            state = with_equals(state, best)
+    findings = () if state is None else merged(evidence, state.findings)
+    if overflow_finding is not None:
+        return (overflow_finding, *(finding for finding in findings if finding.bug != UNEXPLAINED_ID))
+    return findings or _left_over(evidence)
+
+
+def _cheapest(evidence: Evidence, budget: Budget) -> State | None:
+    """Return the best explanation under the declared penalties, or under wrong ones if it has several bugs.
+
+    None if no gradient was submitted.
+    """
+    if not any(evidence.submitted_parts(index) for index in range(len(evidence.parts))):
+        return None
+    as_declared = declared(evidence)
+    states = decode(evidence, as_declared, budget)
+    stop_cost = STOP_COST_WITH_PENALTIES if evidence.problem.risk.penalties else STOP_COST
+    if states[0].cost > stop_cost:
+        for hypothesis in mistaken(evidence):
+            if budget.is_used_up:
+                break
+            states += _decode_with_penalties(evidence, hypothesis, as_declared, budget, states[0].cost)
+            states.sort(key=lambda state: state.cost)
+    best = states[0]
+    for other in states[1:]:
+        best = with_equals(best, other)
+    return best
+
+
+def _decode_with_penalties(
+    evidence: Evidence,
+    hypothesis: PenaltyHypothesis,
+    as_declared: PenaltyHypothesis,
+    budget: Budget,
+    cheapest: float,
+) -> list[State]:
+    """Return explanations under wrong penalties, which cost as any bug. cheapest: lowest cost so far."""
+    bug = hypothesis.bug
+    if bug is None:
+        raise ValueError("a hypothesis of mistaken penalties needs the bug that it is, got none")
+    factor = hypothesis.estimates.get("factor")
+    names = tuple(
+        part.name
+        for parts in evidence.parts
+        for part in parts.values()
+        if part.is_submitted and not part.right
+    )
+    cost = COST_NEW_BUG + COST_ESTIMATED_NUMBER * hypothesis.unknowns + COST_PER_RANK * ORDER[bug.id]
+    most = cheapest + COST_NEW_BUG - (cost if factor is None else 0.0)  # beyond, not even an equivalent bug
+    states = decode(evidence, hypothesis, budget, most)
+    if not states:
+        return []
+    residual, estimates = _residual(evidence, hypothesis, as_declared), hypothesis.estimates
+    finding = Finding(bug.id, None, bug.equation, names, factor, residual, estimates)
+    explanations = []
+    for state in states:
+        if factor is not None and _is_of_whole_gradient(
+            state, factor, SAME_FACTOR_ROUNDINGS * evidence.relative_rounding
+        ):
+            explanations.append(state)
+            continue
+        explanations.append(replace(state, cost=state.cost + cost, findings=(finding, *state.findings)))
+    return explanations
+
+
+def _residual(
+    evidence: Evidence, hypothesis: PenaltyHypothesis, as_declared: PenaltyHypothesis
+) -> float | None:
+    """Return the largest relative residual of the right gradient with these penalties.
+
+    None if it exceeds rounding, so that there is another bug too.
+    """
+    worst = 0.0
+    for index, parts in enumerate(evidence.parts):
+        for kind, part in parts.items():
+            if part.submitted is None:
+                continue
+            data = getattr(evidence.reference[index], kind) - getattr(as_declared.penalties[index], kind)
+            data = data * hypothesis.data_factors.get(kind, 1.0)
+            difference = part.submitted - data - getattr(hypothesis.penalties[index], kind)
+            size = float(np.linalg.norm(part.submitted))
+            if size > 0:
+                worst = max(worst, float(np.linalg.norm(difference)) / size)
+    return worst if worst <= evidence.worst_residual else None
+
+
+def _is_of_whole_gradient(state: State, factor: float, relative_tolerance: float) -> bool:
+    """True if the loss has the same factor, which is then one factor of the whole gradient."""
+    loss_factors = [f.factor for f in state.findings if f.equation == "loss" and f.factor is not None]
+    return len(loss_factors) == 1 and abs(loss_factors[0] - factor) <= relative_tolerance * abs(factor)
+
+
+def _left_over(evidence: Evidence) -> tuple[Finding, ...]:
+    """Return an `unexplained` finding for the last wrong gradient, if there is one."""
+    for parts in reversed(evidence.parts):
+        for part in parts.values():
+            if part.is_submitted and not part.right:
+                equation = PRODUCTS[part.kind]
+                return (Finding(UNEXPLAINED_ID, part.layer, equation, (part.name,), residual=1.0),)
+    return ()

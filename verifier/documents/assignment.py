@@ -1,0 +1,184 @@
+"""Read and write assignments as documents; all errors are collected before one is raised."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from verifier.documents.files import parse_bytes
+from verifier.documents.reading import Claim, names_of, read_claim
+from verifier.problem.errors import (
+    MalformedSubmission,
+    Mistakes,
+    at,
+    check_fields,
+    encodable,
+    nearest,
+    read_choice,
+    read_number,
+    shown,
+)
+from verifier.problem.submission import GraphSubmission
+from verifier.report.assignment import DEFAULT, Allowed, Assignment
+from verifier.report.points import ONE_EACH, Points
+
+FIELDS = ("title", "problem", "points", "students_see", "attempts", "opens", "closes", "instances")
+SEEN = tuple(field.name for field in fields(Allowed))
+INSTANCES = ("shared", "per_student")
+_LONGEST_TITLE = 200
+_MOST_ATTEMPTS = 1_000_000
+
+
+def read_assignment(document: Any) -> Assignment:
+    """Return the assignment in a document. Raises: MalformedSubmission with all errors."""
+    mistakes = Mistakes()
+    if not isinstance(document, Mapping):
+        mistakes.add("", "an assignment, one JSON object", shown(document))
+        mistakes.raise_if_any()
+    document = dict(document)
+    check_fields(document, FIELDS, "", mistakes)
+    question = _read_problem(document.get("problem"), mistakes)
+    title = _read_title(document.get("title"), question, mistakes)
+    points = _read_points(document.get("points"), question, mistakes)
+    allowed = _read_allowed(document.get("students_see"), mistakes)
+    attempts = _read_attempts(document.get("attempts"), mistakes)
+    opens = _read_moment(document.get("opens"), "/opens", mistakes)
+    closes = _read_moment(document.get("closes"), "/closes", mistakes)
+    if opens is not None and closes is not None and opens >= closes:
+        mistakes.add("/closes", f"a moment after opens, {opens.isoformat()}", closes.isoformat())
+    instances = read_choice(document.get("instances", INSTANCES[0]), INSTANCES, "/instances", mistakes)
+    if instances == "per_student" and isinstance(question, GraphSubmission):
+        remedy = "numbers of one's own are drawn for networks of layers alone"
+        mistakes.add("/instances", "shared, where the problem is a graph", 'the string "per_student"', remedy)
+    mistakes.raise_if_any()
+    return Assignment(
+        title, document["problem"], points, allowed, attempts, opens, closes, instances == "per_student"
+    )
+
+
+def assignment_around(document: Any) -> Assignment:
+    """Return the assignment in a document, or one with default rules for a submission's problem.
+
+    Raises: MalformedSubmission with all errors.
+    """
+    if isinstance(document, Mapping) and "network" in document and "problem" not in document:
+        left_out = ("gradients", "reported_loss")
+        return read_assignment({"problem": {k: v for k, v in document.items() if k not in left_out}})
+    return read_assignment(document)
+
+
+def read_assignment_file(path: Path, mistakes: Mistakes) -> Assignment | None:
+    """Return the assignment in the file of `--assignment`; on errors, note them and return None."""
+    try:
+        return assignment_around(parse_bytes(path.read_bytes()))
+    except OSError as error:
+        mistakes.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
+    except MalformedSubmission as error:
+        for mistake in error.mistakes:
+            location = f"--assignment {path}{mistake.pointer}"
+            mistakes.add(location, mistake.expected, mistake.found, mistake.remedy)
+    return None
+
+
+def document_of_assignment(assignment: Assignment) -> dict[str, Any]:
+    """Return the assignment's document with all fields, the inverse of `read_assignment`."""
+    points: Any = dict(assignment.points.by_name) or assignment.points.total
+    return {
+        "title": assignment.title,
+        "problem": dict(assignment.problem),
+        "points": points,
+        "students_see": [name for name in SEEN if getattr(assignment.allowed, name)],
+        "attempts": assignment.attempts,
+        "opens": None if assignment.opens is None else assignment.opens.isoformat(),
+        "closes": None if assignment.closes is None else assignment.closes.isoformat(),
+        "instances": INSTANCES[assignment.per_student],
+    }
+
+
+def _read_problem(value: Any, mistakes: Mistakes) -> Claim | None:
+    if not isinstance(value, Mapping):
+        rule = "a submission without gradients, one JSON object"
+        mistakes.add("/problem", rule, "nothing" if value is None else shown(value), "see gradjury example")
+        return None
+    for field in ("gradients", "reported_loss"):
+        if field in value:
+            mistakes.add(at("/problem", field), "no answer", "one", "leave it out: students hand it in")
+    try:
+        return read_claim({**value, "gradients": {}, "reported_loss": None})
+    except MalformedSubmission as error:
+        for mistake in error.mistakes:
+            mistakes.add(f"/problem{mistake.pointer}", mistake.expected, mistake.found, mistake.remedy)
+        return None
+
+
+def _read_title(value: Any, question: Claim | None, mistakes: Mistakes) -> str:
+    if value is None:
+        return (question.name if question else None) or "assignment"
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TITLE or value != encodable(value):
+        mistakes.add("/title", f"a string of 1 to {_LONGEST_TITLE} characters", shown(value))
+        return ""
+    return value
+
+
+def _read_points(value: Any, question: Claim | None, mistakes: Mistakes) -> Points:
+    if value is None:
+        return ONE_EACH
+    if not isinstance(value, Mapping):
+        total = read_number(value, "/points", mistakes, at_least=0.0)
+        return ONE_EACH if total is None else Points(total=total)
+    if not value:
+        mistakes.add("/points", "points for at least one parameter, or one number for all", "an empty object")
+    names = [] if question is None else names_of(question)
+    by_name = {}
+    for name, points in value.items():
+        pointer = at("/points", name)
+        if question is not None and name not in names:
+            rule = "the name of a parameter of this network"
+            mistakes.add(pointer, rule, f"{str(name)[:60]!r}", nearest(str(name), names))
+        by_name[str(name)] = read_number(points, pointer, mistakes, at_least=0.0) or 0.0
+    return Points(by_name=by_name)
+
+
+def _read_allowed(value: Any, mistakes: Mistakes) -> Allowed:
+    if value is None:
+        return DEFAULT
+    if not isinstance(value, list | tuple):
+        mistakes.add("/students_see", f"a list of some of {', '.join(SEEN)}", shown(value))
+        return DEFAULT
+    visible = {
+        read_choice(name_of_part, SEEN, at("/students_see", index), mistakes)
+        for index, name_of_part in enumerate(value)
+    }
+    if visible - {None} and "verdict" not in visible:
+        remedy = "add it: whatever else they see tells it"
+        mistakes.add("/students_see", "'verdict' beside the others", "a list without it", remedy)
+    return Allowed(**{name: name in visible for name in SEEN})
+
+
+def _read_attempts(value: Any, mistakes: Mistakes) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_ATTEMPTS:
+        rule = f"a whole number from 1 to {_MOST_ATTEMPTS}, or null for any number"
+        mistakes.add("/attempts", rule, shown(value))
+        return None
+    return value
+
+
+def _read_moment(value: Any, pointer: str, mistakes: Mistakes) -> datetime | None:
+    if value is None:
+        return None
+    moment = None
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+    if moment is None or moment.tzinfo is None:
+        rule = "a moment with its offset from UTC, such as 2026-11-23T18:00:00Z"
+        mistakes.add(
+            pointer, rule, shown(value), "" if moment is None else "add Z or an offset such as +01:00"
+        )
+        return None
+    return moment

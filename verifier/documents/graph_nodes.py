@@ -1,0 +1,298 @@
+"""Read the document's nodes in topological order, with their shapes."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.graph.order import first_cycle, topological_order
+from verifier.documents.arrays import NON_FINITE, read_array
+from verifier.engine.operations import OPERATIONS
+from verifier.problem.errors import MOST, Mistakes, at, check_fields, nearest, read_choice, read_number, shown
+from verifier.problem.graph import INPUT, NODE, Fit, GraphOperation, MisfitError, Node, Shape
+
+AXES = 8  # of one array
+_NAME = re.compile(r"[^\s\[\]]{1,100}")
+_RULE = "a name of 1 to 100 characters that print, without spaces and [ ]"
+
+
+def read_name(value: Any, pointer: str, mistakes: Mistakes) -> str | None:
+    """Return a valid name of an operand; None after an error."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or not value.isprintable():
+        mistakes.add(pointer, _RULE, shown(value))
+        return None
+    if value.startswith((INPUT, NODE)):
+        remedy = f"gradients of inputs and nodes are named so; call it {value.partition('.')[2] or 'x'!r}"
+        mistakes.add(pointer, f"a name that does not begin with {INPUT!r} or {NODE!r}", shown(value), remedy)
+        return None
+    return value
+
+
+def read_arrays(
+    document: Mapping[str, Any], field: str, mistakes: Mistakes, *, finite: bool = True
+) -> dict[str, Array | None]:
+    """Return the arrays of an object by name; None for malformed ones."""
+    arrays = document.get(field, {})
+    if not isinstance(arrays, Mapping):
+        mistakes.add(at("", field), "an object of arrays by name", shown(arrays))
+        return {}
+    return {
+        name: read_any_array(value, at("", field, name), mistakes, finite=finite)
+        for name, value in arrays.items()
+    }
+
+
+def read_any_array(value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = True) -> Array | None:
+    """Return an array of at most 8 axes, or one number as an array without axes; None after an error."""
+    if isinstance(value, str) and not finite and value in NON_FINITE:
+        return np.asarray(NON_FINITE[value])
+    if isinstance(value, float) and not finite and not np.isfinite(value):
+        return np.asarray(value)
+    if isinstance(value, int | float | str) or value is None:
+        number = read_number(value, pointer, mistakes)
+        return None if number is None else np.asarray(number)
+    return read_array(value, pointer, mistakes, finite=finite, axes=AXES)
+
+
+_FIELDS = ("name", "op", "args")
+MOST_NUMBERS = 1 << 24  # in the values of all nodes together
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A node of the document, before its operands are resolved. args: names and numbers."""
+
+    name: str
+    operation: GraphOperation
+    args: tuple[str | float, ...]
+    options: dict[str, Any]
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """Inputs and parameters by name; None for malformed ones."""
+
+    inputs: Mapping[str, Array | None]
+    parameters: Mapping[str, Array | None]
+
+    def names(self) -> list[str]:
+        """Return the names of all inputs and parameters."""
+        return [*self.inputs, *self.parameters]
+
+
+def read_written(
+    documents: list[Any], pointer: str, taken: Collection[str], mistakes: Mistakes
+) -> list[Written]:
+    """Return the valid nodes, in the order of the document. Operands may follow their users.
+
+    taken: the names of inputs and parameters.
+    """
+    nodes: list[Written] = []
+    names: dict[str, str] = dict.fromkeys(taken, "an input or parameter")
+    for index, document in enumerate(documents):
+        node_pointer = at(pointer, index)
+        if not isinstance(document, dict):
+            mistakes.add(
+                node_pointer,
+                'a node, such as {"name": "h", "op": "add", "args": ["x", "y"]}',
+                shown(document),
+            )
+            continue
+        name = _name(document, node_pointer, names, mistakes)
+        operation = _operation(document, node_pointer, mistakes)
+        args = _args(document, operation, node_pointer, mistakes)
+        if operation is not None:
+            check_fields(document, (*_FIELDS, *operation.options), node_pointer, mistakes)
+            for field in operation.needed:
+                if field not in document:
+                    mistakes.add(
+                        at(node_pointer, field),
+                        f"the field {field!r} of {operation.name}",
+                        "nothing",
+                        "add it",
+                    )
+        if name is not None and operation is not None and args is not None:
+            options = {key: document[key] for key in operation.options if key in document}
+            if all(field in options for field in operation.needed):
+                nodes.append(Written(name, operation, args, options, node_pointer))
+    return nodes
+
+
+def _name(document: dict[str, Any], pointer: str, names: dict[str, str], mistakes: Mistakes) -> str | None:
+    name = read_name(document.get("name"), at(pointer, "name"), mistakes)
+    if name is not None and name in names:
+        mistakes.add(
+            at(pointer, "name"), "a name of its own", f"{name!r}, which {names[name]} has", "rename one"
+        )
+        return None
+    if name is not None:
+        names[name] = pointer
+    return name
+
+
+def _operation(document: dict[str, Any], pointer: str, mistakes: Mistakes) -> GraphOperation | None:
+    name = read_choice(document.get("op"), OPERATIONS, at(pointer, "op"), mistakes)
+    return None if name is None else OPERATIONS[name]
+
+
+def _args(
+    document: dict[str, Any], operation: GraphOperation | None, pointer: str, mistakes: Mistakes
+) -> tuple[str | float, ...] | None:
+    args, args_pointer = document.get("args"), at(pointer, "args")
+    if not isinstance(args, list | tuple):
+        mistakes.add(args_pointer, "a list of operands, names or numbers", shown(args))
+        return None
+    invalid = [index for index, arg in enumerate(args) if not _is_operand(arg)]
+    for index in invalid:
+        mistakes.add(
+            at(args_pointer, index), "the name of an operand, or a finite number", shown(args[index])
+        )
+    if operation is not None:
+        least, most = operation.operands
+        if len(args) < least or (most is not None and len(args) > most):
+            rule = (
+                f"{least} operand{'' if least == 1 else 's'}"
+                if most == least
+                else f"at least {least} operand"
+            )
+            mistakes.add(args_pointer, f"{rule} of {operation.name}", f"{len(args)}")
+            return None
+    return None if invalid else tuple(arg if isinstance(arg, str) else float(arg) for arg in args)
+
+
+def _is_operand(value: Any) -> bool:
+    if isinstance(value, str):
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308
+
+
+def in_order(
+    written: list[Written], pointer: str, known: Collection[str], mistakes: Mistakes
+) -> list[Written]:
+    """Return the nodes in topological order; an empty list after an error.
+
+    known: all names that operands may have.
+    """
+    by_name = {node.name: node for node in written}
+    names = list(dict.fromkeys([*known, *by_name]))
+    all_names = set(names)
+    has_unknown = False
+    for node in written:
+        for index, arg in enumerate(node.args):
+            if isinstance(arg, str) and arg not in all_names:
+                has_unknown = True
+                arg_pointer = at(node.pointer, "args", index)
+                mistakes.add(
+                    arg_pointer,
+                    "the name of an input, parameter or node",
+                    f"{arg[:60]!r}",
+                    nearest(arg, names),
+                )
+
+    def operands_of(name: str) -> list[str]:
+        return [arg for arg in by_name[name].args if isinstance(arg, str) and arg in by_name]
+
+    if cycle := first_cycle(by_name, operands_of):
+        shown_path = " -> ".join(cycle if len(cycle) <= 12 else [*cycle[:6], "…", *cycle[-5:]])
+        mistakes.add(
+            by_name[cycle[0]].pointer,
+            "a graph without cycles",
+            f"{shown_path}: each would be needed to compute itself",
+            "make a new node for every step of a recurrence",
+        )
+        return []
+    return [] if has_unknown else [by_name[name] for name in topological_order(by_name, operands_of, str)]
+
+
+def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[list[Node], dict[str, Array]]:
+    """Return the nodes with their shapes, and the numbers among operands as named constants."""
+    values = {**leaves.inputs, **leaves.parameters}
+    shapes: dict[str, Shape] = {
+        name: tuple(array.shape) for name, array in values.items() if array is not None
+    }
+    constants: dict[str, Array] = {}
+    nodes: list[Node] = []
+    fits: dict[tuple[object, ...], Fit] = {}
+    total = 0
+    for written in ordered:
+        if len(mistakes.found) > MOST:
+            break
+        operands = _operands(written, shapes, constants)
+        if any(operand not in shapes for operand in operands):
+            continue  # the error of the operand is noted already
+        operand_shapes = tuple(shapes[operand] for operand in operands)
+        data = _data(written, operands, leaves, mistakes)
+        if data is None:
+            continue
+        try:
+            fit = _cached_fit(written, operand_shapes, fits)
+            total += prod(fit.shape)
+            if total > MOST_NUMBERS:
+                rule = f"at most {MOST_NUMBERS} numbers in all nodes"
+                raise MisfitError(
+                    rule, f"{total} up to {written.name}, of shape {fit.shape}", "use smaller arrays"
+                )
+            for values_read in data.values():
+                if rule := written.operation.check_data(fit.options, operand_shapes, values_read):
+                    raise MisfitError(rule, "others")
+        except MisfitError as error:
+            field = "args" if error.field is None else error.field
+            error_pointer = (
+                written.pointer
+                if field not in (*_FIELDS, *written.operation.options)
+                else at(written.pointer, field)
+            )
+            actual = f"{error.found} in {written.name}" if error.field is None else error.found
+            mistakes.add(error_pointer, error.expected, actual, error.remedy)
+            if total > MOST_NUMBERS:
+                break
+            continue
+        shapes[written.name] = fit.shape
+        nodes.append(
+            Node(written.name, written.operation, operands, fit.options, operand_shapes, fit.shape, data)
+        )
+    return nodes, constants
+
+
+def _cached_fit(written: Written, shapes: tuple[Shape, ...], known: dict[tuple[object, ...], Fit]) -> Fit:
+    """Return the shape and options of a node, equal ones once, so that nodes can share options.
+
+    Raises: MisfitError.
+    """
+    key = (written.operation.name, shapes, repr(sorted(written.options.items())))
+    if key not in known:
+        known[key] = written.operation.fit(written.options, shapes)
+    return known[key]
+
+
+def _operands(written: Written, shapes: dict[str, Shape], constants: dict[str, Array]) -> tuple[str, ...]:
+    names = []
+    for index, arg in enumerate(written.args):
+        if isinstance(arg, float):
+            name = f"{written.name}[{index}]"  # names in documents have no brackets
+            constants[name], shapes[name] = np.asarray(arg), ()
+            names.append(name)
+        else:
+            names.append(arg)
+    return tuple(names)
+
+
+def _data(
+    written: Written, operands: tuple[str, ...], leaves: Leaves, mistakes: Mistakes
+) -> dict[int, Array] | None:
+    """Return the arrays of operands that are not differentiated, by position. They must be inputs."""
+    arrays = {}
+    for place in written.operation.data:
+        values = leaves.inputs.get(operands[place])
+        if values is None:
+            rule = f"an input, whose numbers {written.operation.name} reads and does not differentiate"
+            where = at(written.pointer, "args", place)
+            mistakes.add(where, rule, f"{operands[place][:60]!r}", "give targets and indices as inputs")
+            return None
+        arrays[place] = values
+    return arrays

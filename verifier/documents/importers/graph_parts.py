@@ -1,0 +1,121 @@
+"""Collect the leaves and nodes of a live graph, and the parts that cannot be imported."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.documents.arrays import dtype_of
+from verifier.documents.graph import read_graph
+from verifier.documents.importers.common import ImportRefused, array_of
+from verifier.engine.arithmetic import FLOATS
+from verifier.engine.autodiff import values_of
+from verifier.problem.errors import MOST, Mistake
+from verifier.problem.graph import INPUT, NODE
+
+OPERATION = "an operation of graphs (docs/graphs.md lists them)"
+_LONGEST = 80  # characters of a name
+_TOLERANCE_FACTOR = 8.0  # times the square root of the unit roundoff: tolerance of equal values
+_ROUNDOFF = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+
+
+class GraphParts:
+    """A collector of leaves and nodes. It continues after a refusal, so that one error names all of them."""
+
+    def __init__(self) -> None:
+        self._inputs: dict[str, Array] = {}
+        self._parameters: dict[str, Array] = {}
+        self._nodes: list[dict[str, Any]] = []
+        self._gradients: dict[str, Any] = {}
+        self._values: dict[str, Array] = {}
+        self._refusals: list[Mistake] = []
+        self._used_names: set[str] = set()
+        self._precisions: set[str | None] = set()
+
+    def refuse(self, where: str, found: str, remedy: str = "", *, expected: str = OPERATION) -> None:
+        """Add the refusal of a part, with the part's name in the source."""
+        self._refusals.append(Mistake(where, expected, found, remedy))
+
+    def leaf(self, wanted: str, values: Any, gradient: Any = None, *, parameter: bool) -> str:
+        """Add an input or a parameter, and return its name: `wanted`, made valid and unique."""
+        name = self._name(wanted)
+        (self._parameters if parameter else self._inputs)[name] = array_of(values)
+        self._add_gradient(name if parameter else INPUT + name, gradient)
+        return name
+
+    def node(
+        self,
+        wanted: str,
+        op: str,
+        args: Sequence[str | float],
+        options: Mapping[str, Any] | None = None,
+        *,
+        gradient: Any = None,
+        value: Any = None,
+    ) -> str:
+        """Add an operation, and return its name.
+
+        value: the source's value of the node, which `finished` compares with the computed one.
+        """
+        name = self._name(wanted)
+        self._nodes.append({"name": name, "op": op, "args": list(args), **(options or {})})
+        self._add_gradient(NODE + name, gradient)
+        if value is not None:
+            self._values[name] = array_of(value)
+        return name
+
+    def finished(self, output: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the document, after checking that it is valid and computes the values of the source.
+
+        Raises: ImportRefused with all refused parts, or for other values; MalformedSubmission.
+        """
+        if self._refusals:
+            raise ImportRefused(self._refusals[:MOST])
+        document: dict[str, Any] = {
+            **fields,
+            "network": {"inputs": list(self._inputs), "nodes": self._nodes, "output": output},
+            "inputs": self._inputs,
+            "parameters": self._parameters,
+            "gradients": self._gradients,
+        }
+        if len(self._precisions) == 1 and (only := next(iter(self._precisions))) is not None:
+            document.setdefault("precision", only)
+        self._check_values(document)
+        return document
+
+    def _add_gradient(self, key: str, gradient: Any) -> None:
+        if gradient is not None:
+            self._gradients[key] = array_of(gradient)
+            self._precisions.add(dtype_of(gradient))
+
+    def _name(self, wanted: str) -> str:
+        """Return a valid name that is not in use yet."""
+        base = re.sub(r"[\s\[\]]", "_", wanted).removeprefix(INPUT).removeprefix(NODE)[:_LONGEST] or "node"
+        name, count = base, 1
+        while name in self._used_names:
+            count += 1
+            name = f"{base}.{count}"
+        self._used_names.add(name)
+        return name
+
+    def _check_values(self, document: Mapping[str, Any]) -> None:
+        problem = read_graph(document).problem
+        computed = values_of(problem, FLOATS)
+        operations = {node.name: node.operation.name for node in problem.nodes}
+        for name, source_value in self._values.items():
+            value = computed[name]
+            if source_value.shape != value.shape or not _equal_up_to_rounding(value, source_value):
+                actual = f"other numbers in {name}"
+                remedy = "import it before parameters are changed, and without changes in place"
+                rule = f"what {operations[name]} computes of its operands"
+                raise ImportRefused([Mistake(name, rule, actual, remedy)])
+
+
+def _equal_up_to_rounding(value: Array, source_value: Array) -> bool:
+    roundoff = _ROUNDOFF.get(source_value.dtype.name, _ROUNDOFF["float64"])
+    size = max(1.0, float(np.nanmax(np.abs(value), initial=0.0)))
+    return np.allclose(
+        value, source_value, rtol=0.0, atol=_TOLERANCE_FACTOR * roundoff**0.5 * size, equal_nan=True
+    )

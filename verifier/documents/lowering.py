@@ -1,0 +1,127 @@
+"""Convert a layered submission to a graph with the same numbers and verdicts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reference_impl.array import Array
+from reference_impl.network import named
+from reference_impl.problem import Problem
+from verifier.documents.graph import read_graph
+from verifier.judging.comparison import Comparison
+from verifier.judging.subgradients import JointResult, judge_jointly
+from verifier.problem.precision import rounded
+from verifier.problem.submission import Submission
+
+Nodes = list[dict[str, Any]]
+
+
+def graph_document(submission: Submission) -> dict[str, Any]:
+    """Return the graph's document.
+
+    Weights are (in, out) and examples are rows; there is a node for every a and z, and the risk is the last
+    node.
+    """
+    problem = submission.problem
+    inputs = {"inputs": problem.batch.inputs, "targets": problem.batch.targets}
+    inputs |= {f"masks.layers.{index}": mask for index, mask in problem.batch.masks.items()}
+    nodes = [*_layers(problem)]
+    nodes += _risk(problem, nodes[-1]["name"])
+    document: dict[str, Any] = {} if submission.name is None else {"name": submission.name}
+    document |= {
+        "network": {"inputs": list(inputs), "nodes": nodes, "output": nodes[-1]["name"]},
+        "inputs": inputs,
+        "parameters": dict(named(problem.parameters)),
+        "gradients": dict(submission.gradients),
+        "precision": submission.precision.name,
+        "tolerance": {"rtol": submission.tolerance.rtol, "atol": submission.tolerance.atol},
+    }
+    if submission.reported_loss is not None:
+        document["reported_loss"] = submission.reported_loss
+    return document
+
+
+def judge_layers_jointly(
+    submission: Submission, kinks: Sequence[Array], comparisons: Mapping[str, Comparison]
+) -> JointResult:
+    """Return the comparisons of layers, judged under one choice of slopes.
+
+    kinks: by layer, (N, out), True where the submission's precision does not determine the side of a kink.
+    """
+    problem = submission.problem
+    reached = {f"z{index}": mask for index, mask in enumerate(kinks) if mask.any()}
+    arrays = dict(named(problem.parameters))
+    for place, (_, norm, name) in enumerate(_penalised(problem)):
+        at_zero = rounded(arrays[name], submission.precision) == 0
+        if norm == "l1" and at_zero.any():
+            reached[f"sizes{place}"] = at_zero
+    graph = read_graph(graph_document(submission)).problem
+    return judge_jointly(graph, reached, comparisons)
+
+
+def _layers(problem: Problem) -> Iterator[dict[str, Any]]:
+    operand = "inputs"
+    for index, (layer, parameters) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
+        name = f"layers.{index}"
+        yield _node(
+            f"a{index}" if parameters.bias is None else f"product{index}", "matmul", operand, f"{name}.weight"
+        )
+        if parameters.bias is not None:
+            yield _node(f"a{index}", "add", f"product{index}", f"{name}.bias")
+        activation = layer.activation
+        yield _node(f"z{index}", activation.name, f"a{index}", **activation.options)
+        operand = f"z{index}"
+        if index in problem.batch.masks:
+            yield _node(f"masked{index}", "multiply", operand, f"masks.layers.{index}")
+            operand = f"masked{index}"
+
+
+def _risk(problem: Problem, outputs: str) -> Nodes:
+    risk, last = problem.risk, len(problem.network.layers) - 1
+    options: dict[str, Any] = {"factor": risk.factor, "batch": risk.batch}
+    if risk.loss.reduces_outputs:
+        options["outputs"] = risk.outputs
+    on, loss = risk.on, risk.loss.name
+    fused = on == "probabilities" and outputs == f"z{last}"
+    nodes: Nodes = []
+    loss_and_activation = (loss, problem.network.layers[last].activation.name)
+    # as for layers, the loss and the activation form one function of the pre-activation
+    if fused and loss_and_activation in _OF_PREACTIVATION:
+        outputs, on = f"a{last}", "logits"
+    if fused and loss_and_activation == ("cross_entropy", "sigmoid"):
+        scale = risk.output_scale(problem.batch.targets.shape[-1]) * risk.example_scale(problem.batch.size)
+        nodes += [
+            _node("opposite", "negate", f"a{last}"),
+            _node("terms", "softplus", "opposite"),
+            _node("weighed", "multiply", "terms", "targets"),
+            _node("total", "sum", "weighed"),
+            _node("loss", "multiply", "total", scale),
+        ]
+    else:
+        options |= {"on": on} if len(risk.loss.on) > 1 else {}
+        nodes.append(_node("loss", loss, outputs, "targets", **options))
+    total = "loss"
+    for place, (coefficient, norm, name) in enumerate(_penalised(problem)):
+        sizes = _node(f"sizes{place}", "absolute", name)
+        squares = _node(f"sizes{place}", "power", name, exponent=2)
+        nodes += [
+            squares if norm == "l2" else sizes,
+            _node(f"norm{place}", "sum", f"sizes{place}"),
+            _node(f"penalty{place}", "multiply", f"norm{place}", coefficient),
+            _node(f"risk{place}", "add", total, f"penalty{place}"),
+        ]
+        total = f"risk{place}"
+    return nodes
+
+
+def _penalised(problem: Problem) -> Iterator[tuple[float, str, str]]:
+    for penalty in problem.risk.penalties:
+        for name, _ in named(problem.parameters):
+            if penalty.biases or name.endswith(".weight"):
+                yield penalty.coefficient(problem.batch.size), penalty.norm, name
+
+
+def _node(name: str, op: str, *args: str | float, **options: Any) -> dict[str, Any]:
+    return {"name": name, "op": op, "args": list(args), **options}
+
+
+_OF_PREACTIVATION = frozenset({("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")})

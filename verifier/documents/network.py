@@ -1,0 +1,236 @@
+"""Read the document's `parameters` and `gradients`, and check their names and shapes."""
+
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from reference_impl.activations import ACTIVATIONS, Activation, activation
+from reference_impl.array import Array
+from reference_impl.network import Layer, LayerParameters, Network
+from verifier.documents.arrays import read_array
+from verifier.problem.errors import MOST, Mistakes, at, check_fields, nearest, read_choice, read_number, shown
+from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, internal_weight
+
+_FIELDS = ("layers", "weights", "examples")
+_MOST_UNITS = 2**31
+_LAYER_FIELDS = ("in", "out", "activation", "bias")
+
+
+def read_network(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Network | None, str, str]:
+    """Return the network (None if a layer is malformed), the weight layout and the example axis."""
+    if not isinstance(document, dict):
+        mistakes.add(pointer, "a network, an object with a list of layers", shown(document))
+        return None, "in_out", "rows"
+    check_fields(document, _FIELDS, pointer, mistakes)
+    weights = read_choice(document.get("weights", "in_out"), WEIGHT_LAYOUTS, at(pointer, "weights"), mistakes)
+    examples = read_choice(document.get("examples", "rows"), EXAMPLE_AXES, at(pointer, "examples"), mistakes)
+    layers = document.get("layers")
+    network = None
+    if not isinstance(layers, list) or not layers:
+        actual = shown(layers) if "layers" in document else "nothing"
+        mistakes.add(at(pointer, "layers"), "a list of at least one layer", actual)
+    else:
+        network = _read_layers(layers, at(pointer, "layers"), mistakes)
+    return network, weights or "in_out", examples or "rows"
+
+
+def _read_layers(documents: list[Any], pointer: str, mistakes: Mistakes) -> Network | None:
+    layers = [_read_layer(item, at(pointer, index), mistakes) for index, item in enumerate(documents)]
+    all_fit = True
+    for index in range(1, len(layers)):
+        previous, current = layers[index - 1], layers[index]
+        if previous is not None and current is not None and previous.outputs != current.inputs:
+            all_fit = False
+            mistakes.add(
+                at(pointer, index, "in"),
+                f"{previous.outputs}, what layer {index - 1} puts out",
+                str(current.inputs),
+                "make neighbouring layers fit",
+            )
+    valid = tuple(layer for layer in layers if layer is not None)
+    return Network(valid) if all_fit and len(valid) == len(layers) else None
+
+
+def _read_layer(document: Any, pointer: str, mistakes: Mistakes) -> Layer | None:
+    if not isinstance(document, dict):
+        mistakes.add(pointer, 'a layer, such as {"in": 3, "out": 4}', shown(document))
+        return None
+    check_fields(document, _LAYER_FIELDS, pointer, mistakes)
+    sizes = [_read_size(document, end, pointer, mistakes) for end in ("in", "out")]
+    bias = document.get("bias", True)
+    if not isinstance(bias, bool):
+        mistakes.add(at(pointer, "bias"), "true or false", shown(bias))
+    row = read_activation(document.get("activation", "identity"), at(pointer, "activation"), mistakes)
+    if sizes[0] is None or sizes[1] is None or row is None or not isinstance(bias, bool):
+        return None
+    return Layer(sizes[0], sizes[1], row, bias)
+
+
+def _read_size(document: dict[str, Any], end: str, pointer: str, mistakes: Mistakes) -> int | None:
+    size = document.get(end)
+    if isinstance(size, int | np.integer) and not isinstance(size, bool) and 1 <= size < _MOST_UNITS:
+        return int(size)
+    mistakes.add(
+        at(pointer, end),
+        "a whole number of at least 1, below 2**31",
+        shown(size) if end in document else "nothing",
+    )
+    return None
+
+
+def read_activation(document: Any, pointer: str, mistakes: Mistakes) -> Activation | None:
+    """Return the activation of `"relu"` or `{"name": "leaky_relu", "slope": 0.01}`."""
+    if isinstance(document, dict) and "name" in document:
+        name_pointer, options = at(pointer, "name"), {k: v for k, v in document.items() if k != "name"}
+        document = document["name"]
+    else:
+        name_pointer, options = pointer, {}
+    name = read_choice(document, ACTIVATIONS, name_pointer, mistakes)
+    if name is None:
+        return None
+    errors_before = len(mistakes.found)
+    check_fields(options, _options_of(name), pointer, mistakes)
+    numbers = {key: read_number(value, at(pointer, key), mistakes) for key, value in options.items()}
+    return None if len(mistakes.found) > errors_before else activation(name, **numbers)
+
+
+@cache
+def _options_of(name: str) -> tuple[str, ...]:
+    return tuple(inspect.signature(ACTIVATIONS[name]).parameters)
+
+
+def activation_document(row: Activation) -> str | dict[str, Any]:
+    """Return the document of an activation with all its options, the inverse of `read_activation`."""
+    return {"name": row.name, **row.options} if row.options else row.name
+
+
+_TRANSPOSE_REMEDY = "transpose it: the parameter itself fits, and its gradient has the same layout"
+
+
+def _shape_of(network: Network, name: str, convention: Convention) -> tuple[int, ...]:
+    index, kind = name.split(".")[1:]
+    layer = network.layers[int(index)]
+    if kind == "bias":
+        return (layer.outputs,)
+    shape = (layer.inputs, layer.outputs)
+    return shape[::-1] if convention.weights == "out_in" else shape
+
+
+def _names(network: Network) -> list[str]:
+    names = []
+    for index, layer in enumerate(network.layers):
+        names += [f"layers.{index}.weight"] + ([f"layers.{index}.bias"] if layer.bias else [])
+    return names
+
+
+def read_parameters(
+    document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
+) -> tuple[tuple[LayerParameters, ...] | None, dict[str, tuple[int, ...]]]:
+    """Return the parameters in internal layout, and the submitted shapes of those that are valid.
+
+    The parameters are None if one of them is malformed.
+    """
+    arrays, shapes = _read_named(document, "parameters", mistakes, finite=True), {}
+    if network is None or arrays is None:
+        return None, {}
+    names = _names(network)
+    _check_names(arrays, names, "/parameters", mistakes)
+    all_fit = True
+    for name in names:
+        shape = _shape_of(network, name, convention)
+        if name not in document["parameters"]:
+            mistakes.add(at("/parameters", name), f"an array of shape {shape}", "nothing", "add it")
+        array = arrays.get(name)
+        allowed: list[tuple[int, ...]] = [shape]
+        if len(shape) == 1:  # a bias may be a row or a column as well
+            allowed += [(1, *shape), (*shape, 1)]
+        location = ("/parameters", name)
+        if array is None or not _check_shape(array, allowed, location, _layout_remedy(convention), mistakes):
+            all_fit = False
+        else:
+            shapes[name] = tuple(array.shape)
+    if not all_fit:
+        return None, shapes
+    layers = []
+    for index, layer in enumerate(network.layers):
+        weight = arrays[f"layers.{index}.weight"]
+        bias = arrays[f"layers.{index}.bias"] if layer.bias else None
+        assert weight is not None
+        layers.append(
+            LayerParameters(internal_weight(weight, convention), None if bias is None else bias.ravel())
+        )
+    return tuple(layers), shapes
+
+
+def _read_named(
+    document: dict[str, Any], field: str, mistakes: Mistakes, *, finite: bool
+) -> dict[str, Array | None] | None:
+    if field not in document:
+        return None
+    arrays = document[field]
+    if not isinstance(arrays, Mapping):
+        mistakes.add(at("", field), "an object of arrays by name", shown(arrays))
+        return None
+    return {
+        name: read_array(value, at("", field, name), mistakes, finite=finite)
+        for name, value in arrays.items()
+    }
+
+
+def _check_names(arrays: Mapping[str, Any], names: list[str], pointer: str, mistakes: Mistakes) -> None:
+    known = set(names)
+    for name in [name for name in arrays if name not in known][:MOST]:
+        mistakes.add(
+            at(pointer, name),
+            "the name of a parameter of this network",
+            f"{str(name)[:60]!r}",
+            nearest(name, names, taken=arrays),
+        )
+
+
+def _layout_remedy(convention: Convention) -> str:
+    """Return the remedy for a weight in the other layout."""
+    if convention.weights == "in_out":
+        return "for PyTorch's layout set network.weights to out_in"
+    return "for inputs first set network.weights to in_out"
+
+
+def _check_shape(
+    array: Array,
+    allowed: list[tuple[int, ...]],
+    location: tuple[str, str],
+    remedy_if_transposed: str,
+    mistakes: Mistakes,
+) -> bool:
+    shape = tuple(array.shape)
+    if shape in allowed:
+        return True
+    remedy = remedy_if_transposed if len(allowed[0]) == 2 and shape == allowed[0][::-1] else ""
+    mistakes.add(at(*location), f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
+    return False
+
+
+def read_gradients(
+    document: dict[str, Any],
+    network: Network | None,
+    convention: Convention,
+    shapes: dict[str, tuple[int, ...]],
+    mistakes: Mistakes,
+) -> dict[str, Array]:
+    """Return the gradients by parameter, in the layout of the submission.
+
+    shapes: the submitted shapes of the valid parameters, which gradients must have, too.
+    """
+    arrays = _read_named(document, "gradients", mistakes, finite=False) or {}
+    if network is not None:
+        names = _names(network)
+        _check_names(arrays, names, "/gradients", mistakes)
+        for name, array in arrays.items():
+            if array is not None and name in names:
+                shape = shapes.get(name) or _shape_of(network, name, convention)
+                remedy = _TRANSPOSE_REMEDY if name in shapes else _layout_remedy(convention)
+                _check_shape(array, [shape], ("/gradients", name), remedy, mistakes)
+    return {name: array for name, array in arrays.items() if array is not None}

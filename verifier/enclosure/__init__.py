@@ -1,1 +1,0 @@
-"""Midpoint–radius arithmetic, and the gradient enclosed in it."""

@@ -1,0 +1,1 @@
+"""Arithmetics and operations: values, reverse mode, rounding errors, intervals, perturbations."""

@@ -1,0 +1,110 @@
+"""Reverse mode: gradients from the output to every node, in any arithmetic."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.engine.batching import Band, Stacked, bands_of
+from verifier.problem.graph import GraphProblem, Node, Shape
+
+
+def summed_back(arithmetic: Any, gradient: Any, shape: Shape) -> Any:
+    """Return the sum of the gradients of all copies that broadcasting made of an operand of `shape`."""
+    gradient_shape = arithmetic.shape(gradient)
+    if gradient_shape == shape:
+        return gradient
+    new_axes = len(gradient_shape) - len(shape)
+    stretched_axes = [axis for axis in range(-len(shape), 0) if shape[axis] == 1 != gradient_shape[axis]]
+    axes = (*range(-len(gradient_shape), new_axes - len(gradient_shape)), *stretched_axes)
+    return arithmetic.move(lambda part: part.reshape(shape), arithmetic.total(gradient, axes))
+
+
+def aligned(arithmetic: Any, operands: Sequence[Any], ranks: Sequence[int]) -> list[Any]:
+    """Return operands with one rank, so that they broadcast whatever axes stand in front.
+
+    ranks: each operand's rank, without an axis of perturbations that may stand in front of all.
+    """
+    rank = max(ranks)
+    return [
+        operand if operand_rank == rank else _with_rank(arithmetic, operand, operand_rank, rank)
+        for operand, operand_rank in zip(operands, ranks, strict=True)
+    ]
+
+
+def _with_rank(arithmetic: Any, operand: Any, operand_rank: int, rank: int) -> Any:
+    shape = arithmetic.shape(operand)
+    front = shape[: len(shape) - operand_rank]
+    new_shape = (*front, *(1,) * (rank - operand_rank), *shape[len(shape) - operand_rank :])
+    return arithmetic.move(lambda part: part.reshape(new_shape), operand)
+
+
+@np.errstate(all="ignore")  # overflow and undefined values are handled by the comparison
+def values_of(problem: GraphProblem, arithmetic: Any) -> Stacked:
+    """Return every value by plain name, leaves included."""
+    values = Stacked(bands_of(problem), arithmetic)
+    for name, array in problem.leaves():
+        values.put(name, arithmetic.constant(array))
+    for band in bands_of(problem).all:
+        node = band.node
+        values.put_band(band, node.operation.value(arithmetic, node, values.operands(band)))
+    return values
+
+
+@np.errstate(all="ignore")
+def continued(values: Mapping[str, Any], nodes: Iterable[Node], arithmetic: Any) -> dict[str, Any]:
+    """Compute `nodes` from the values, and return all values."""
+    results = dict(values)
+    for node in nodes:
+        results[node.name] = node.operation.value(
+            arithmetic, node, [results[operand] for operand in node.operands]
+        )
+    return results
+
+
+Kinks = Mapping[str, Array]
+
+
+@np.errstate(all="ignore")
+def gradients_of(
+    problem: GraphProblem, values: Stacked, arithmetic: Any, kinks: Kinks | None = None
+) -> Stacked:
+    """Return ∂output/∂v by plain name, for everything that the output depends on.
+
+    Absent names have gradient 0. kinks: by node, where every slope of the subdifferential counts.
+    """
+    kinks = kinks or {}
+    shape = problem.shapes()[problem.output]
+    gradients = Stacked(bands_of(problem), arithmetic)
+    gradients.put(problem.output, arithmetic.constant(np.ones(shape)))
+    needed = {node.name for node in problem.upstream_of_output}
+    for band in reversed(bands_of(problem).all):
+        if band.node.name not in needed:  # all nodes of a band are needed, or none
+            continue
+        node, value = band.node, values.of_band(band)
+        upstream = arithmetic.settled(gradients.of_band(band))
+        operand_gradients = node.operation.pull_back(
+            arithmetic, node, values.operands(band), value, upstream, _kinks_of(band, kinks)
+        )
+        for place, gradient in enumerate(operand_gradients):
+            if gradient is None:
+                continue
+            if band.rows is None:
+                operand_gradient = summed_back(arithmetic, gradient, node.operand_shapes[place])
+                gradients.add(node.operands[place], operand_gradient)
+            else:
+                gradients.add_rows(node.shape, band.operands[place], gradient)
+    return gradients
+
+
+def _kinks_of(band: Band, kinks: Kinks) -> Array | None:
+    if band.rows is None:
+        return kinks.get(band.node.name)
+    masks = [kinks.get(name) for name in band.names] if kinks else [None]
+    no_kinks = np.zeros(band.node.shape, dtype=bool)
+    return (
+        None
+        if all(mask is None for mask in masks)
+        else np.stack([no_kinks if mask is None else mask for mask in masks])
+    )

@@ -1,0 +1,213 @@
+"""Convert enclosures to estimates: values, bounds, and the subdifferential at kinks."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.losses import NORMS, Penalty
+from reference_impl.network import named
+from reference_impl.problem import Problem, terms_of_last_layer
+from verifier.engine.estimate import Estimate
+from verifier.engine.functions.loss_properties import loss_properties
+from verifier.engine.interval_functions import pull_back, value
+from verifier.engine.intervals import Ball, Factors, exact, factors, plus, times, total, transpose
+from verifier.engine.lazy_products import ALL, EstimatesByRows, Rows, Which
+from verifier.problem.precision import Precision, rounded
+
+Kinks = Sequence[Array]
+Ready = Callable[[Ball, Ball], Factors]
+
+
+@np.errstate(all="ignore")
+def enclose_forward(problem: Problem, ready: Ready = factors) -> tuple[list[Ball], list[Ball]]:
+    """Return enclosures of a and z of every layer; z starts with the inputs, which are exact.
+
+    ready: the matrix product: `factors`, or `sharp_factors` if that is too wide.
+    """
+    a: list[Ball] = []
+    z: list[Ball] = [exact(problem.batch.inputs)]
+    for index, (layer, parameters) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
+        preactivation = ready(z[-1], exact(parameters.weight)).rows(ALL)
+        if parameters.bias is not None:
+            preactivation = plus(preactivation, exact(parameters.bias))
+        a.append(preactivation)
+        output = value(layer.activation, preactivation)
+        if index in problem.batch.masks:
+            output = times(output, exact(problem.batch.masks[index]))
+        z.append(output)
+    return a, z
+
+
+def reached_kinks(problem: Problem, a: Sequence[Ball]) -> list[Array]:
+    """Return by layer a mask, (N, out), of enclosed pre-activations that contain a kink."""
+    masks = []
+    for layer, interval in zip(problem.network.layers, a, strict=True):
+        mask = np.zeros(interval.middle.shape, dtype=bool)
+        for kink in layer.activation.kinks:
+            mask |= ~(np.abs(interval.middle - kink.at) > interval.radius)
+        masks.append(mask)
+    return masks
+
+
+@np.errstate(all="ignore")
+def enclose_deltas(
+    problem: Problem,
+    a: Sequence[Ball],
+    z: Sequence[Ball],
+    kinks: Kinks | None = None,
+    ready: Ready = factors,
+) -> list[Ball]:
+    """Return enclosures of δ = ∂R/∂a of every layer, of the data's loss without penalties.
+
+    kinks: units and examples for which every slope of the subdifferential counts; the result then encloses
+    the Clarke subdifferential. Without it each unit is taken on the side that float64 computes.
+    """
+    deltas = [_output_delta(problem, a, z, kinks)]
+    for index in reversed(range(len(problem.parameters) - 1)):
+        upstream = ready(deltas[-1], exact(problem.parameters[index + 1].weight.T)).rows(ALL)
+        deltas.append(_delta_of(problem, index, a, upstream, kinks))
+    return deltas[::-1]
+
+
+@np.errstate(all="ignore")
+def enclose_gradient(
+    problem: Problem,
+    a: Sequence[Ball],
+    z: Sequence[Ball],
+    kinks: Kinks | None = None,
+    ready: Ready = factors,
+) -> dict[str, Ball]:
+    """Return enclosures of ∂R/∂w of the data's loss, by parameter; see `enclose_deltas`."""
+    gradients: dict[str, Ball] = {}
+    for index, delta in enumerate(enclose_deltas(problem, a, z, kinks, ready)):
+        gradients[f"layers.{index}.weight"] = ready(transpose(z[index]), delta).rows(ALL)
+        if problem.parameters[index].bias is not None:
+            gradients[f"layers.{index}.bias"] = total(delta, axis=0)
+    return gradients
+
+
+def _delta_of(problem: Problem, index: int, a: Sequence[Ball], upstream: Ball, kinks: Kinks | None) -> Ball:
+    if index in problem.batch.masks:
+        upstream = times(upstream, exact(problem.batch.masks[index]))
+    activation = problem.network.layers[index].activation
+    return pull_back(activation, a[index], upstream, None if kinks is None else kinks[index])
+
+
+def _output_delta(problem: Problem, a: Sequence[Ball], z: Sequence[Ball], kinks: Kinks | None) -> Ball:
+    risk, batch = problem.risk, problem.batch
+    terms, of_preactivation = terms_of_last_layer(problem)
+    scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
+    factor = Ball(np.asarray(scale), np.asarray(abs(scale) * 2.0**-51))  # up to three roundings
+    point = a[-1] if of_preactivation else z[-1]
+    slope = times(loss_properties(terms).enclose_gradient(point, batch.targets), factor)
+    return slope if of_preactivation else _delta_of(problem, len(a) - 1, a, slope, kinks)
+
+
+def enclosed(
+    problem: Problem,
+    kinks: Sequence[Array],
+    precision: Precision | None = None,
+    ready: Ready = factors,
+) -> Mapping[str, Estimate]:
+    """Return an enclosure of the gradient, with every slope at kinks.
+
+    kinks: masks by layer, joined with the kinks that an enclosed pre-activation reaches.
+    precision: weights that round to 0 in it are at the kink of an l1 penalty. ready: see `enclose_forward`.
+    """
+    with np.errstate(all="ignore"):
+        a, z = enclose_forward(problem, ready)
+        masks = zip(reached_kinks(problem, a), kinks, strict=True)
+        reached = [mask | other for mask, other in masks]
+        at_kinks = any(mask.any() for mask in reached)
+        if not at_kinks and all(penalty.norm != "l1" for penalty in problem.risk.penalties):
+            return _LazyEnclosure(problem, z, enclose_deltas(problem, a, z, None, ready), ready)
+        enclosures = enclose_gradient(problem, a, z, None, ready)
+        widened = enclose_gradient(problem, a, z, reached, ready) if at_kinks else enclosures
+        return {
+            name: _estimate(problem, name, enclosures[name], widened[name], precision)
+            for name, _ in named(problem.parameters)
+        }
+
+
+class _LazyEnclosure(EstimatesByRows):
+    """The gradient of a risk away from kinks, whose penalties have none, computed rows at a time."""
+
+    def __init__(self, problem: Problem, z: Sequence[Ball], deltas: Sequence[Ball], ready: Ready) -> None:
+        super().__init__([name for name, _ in named(problem.parameters)])
+        self._problem, self._z, self._deltas, self._ready = problem, z, deltas, ready
+        self._factors: dict[str, Factors] = {}
+
+    def _whole(self, name: str) -> Estimate:
+        return _estimate_of(self._interval(name, ALL))
+
+    def rows(self, name: str, which: Which) -> Rows:
+        interval = self._interval(name, which)
+        return Rows(interval.middle, interval.radius)
+
+    def _interval(self, name: str, which: Which) -> Ball:
+        _, index, kind = name.split(".")
+        weight = kind == "weight"
+        interval = self._product(name).rows(which) if weight else total(self._deltas[int(index)], axis=0)
+        for penalty in self._problem.risk.penalties:
+            if weight or penalty.biases:
+                layer = self._problem.parameters[int(index)]
+                w = layer.weight if weight else layer.bias
+                assert w is not None
+                interval = plus(interval, _slope_of_penalty(self._problem, penalty, w[which], None)[0])
+        return interval
+
+    def _product(self, name: str) -> Factors:
+        if name not in self._factors:
+            index = int(name.split(".")[1])
+            self._factors[name] = self._ready(transpose(self._z[index]), self._deltas[index])
+        return self._factors[name]
+
+
+def _estimate_of(interval: Ball) -> Estimate:
+    """Return the middle and its error, infinite where either is not finite."""
+    if _is_finite(interval):
+        return Estimate(interval.middle, interval.radius)
+    known = np.isfinite(interval.middle) & np.isfinite(interval.radius)
+    return Estimate(interval.middle, np.where(known, interval.radius, np.inf))
+
+
+def _estimate(
+    problem: Problem, name: str, interval: Ball, widened: Ball, precision: Precision | None
+) -> Estimate:
+    _, index, kind = name.split(".")
+    layer = problem.parameters[int(index)]
+    w = layer.weight if kind == "weight" else layer.bias
+    assert w is not None
+    slopes = np.zeros(w.shape)
+    for penalty in (p for p in problem.risk.penalties if p.biases or kind == "weight"):
+        slope, half_width = _slope_of_penalty(problem, penalty, w, precision)
+        interval, widened = plus(interval, slope), plus(widened, slope)
+        slopes = slopes + half_width
+    if widened is not interval:
+        # the hull of both, about its own middle; the numerical error stays that of the first
+        low = np.minimum(interval.middle - interval.radius, widened.middle - widened.radius)
+        high = np.maximum(interval.middle + interval.radius, widened.middle + widened.radius)
+        at_kink = (high - low) > 4.0 * interval.radius
+        middle = np.where(at_kink, 0.5 * (low + high), interval.middle)
+        slopes = slopes + np.where(at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
+        interval = Ball(middle, interval.radius)
+    known = np.isfinite(interval.middle) & np.isfinite(interval.radius) & np.isfinite(slopes)
+    error = np.where(known, interval.radius, np.inf)
+    return Estimate(interval.middle, error, slopes if slopes.any() else None)
+
+
+def _is_finite(interval: Ball) -> bool:
+    return bool(np.isfinite(interval.middle).all() and np.isfinite(interval.radius).all())
+
+
+def _slope_of_penalty(
+    problem: Problem, penalty: Penalty, w: Array, precision: Precision | None
+) -> tuple[Ball, Array]:
+    """Return an enclosure of a penalty's gradient, and the half width of its subdifferential."""
+    coefficient = penalty.coefficient(problem.batch.size)
+    factor = Ball(np.asarray(coefficient), np.asarray(abs(coefficient) * 2.0**-51))  # up to three roundings
+    slope = times(exact(NORMS[penalty.norm].slope(w)), factor)
+    at_kink = (w if precision is None else rounded(w, precision)) == 0
+    half_width = np.where(at_kink & (penalty.norm == "l1"), abs(coefficient), 0.0)
+    return slope, half_width

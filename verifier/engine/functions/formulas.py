@@ -1,0 +1,160 @@
+"""Textbook formulas of activations, elementary functions and losses over any field of numbers.
+
+The same formula is evaluated over complex numbers, power series and numbers of many digits. Arrays are numpy
+arrays (of objects unless the numbers are machine numbers), so `+ - * /`, `sum` and indexing work in every
+field. The formulas are independent of the values and derivatives in `reference_impl`.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+
+from reference_impl.activations import Activation
+from reference_impl.array import Array
+from reference_impl.losses import Terms
+
+MOST_MULTIPLICATIONS = 64  # whole exponents up to this are computed by repeated multiplication
+
+
+class Field(Protocol):
+    """Elementary functions over one kind of number, entry by entry."""
+
+    def exp(self, x: Array) -> Array: ...
+    def expm1(self, x: Array) -> Array: ...
+    def log(self, x: Array) -> Array: ...
+    def log1p(self, x: Array) -> Array: ...
+    def tanh(self, x: Array) -> Array: ...
+    def erfc(self, x: Array) -> Array: ...
+
+    def where_positive(self, x: Array, then: Array, otherwise: Array) -> Array:
+        """Return `then` where the real part of x is positive, else `otherwise`; both are evaluated."""
+        ...
+
+    def row_maximum(self, x: Array) -> Array:
+        """Return the largest real part of each row, as a constant of shape (N, 1)."""
+        ...
+
+
+def magnitude(field: Field, x: Array) -> Array:
+    """Return |x| as an analytic function on either side of 0, unlike the modulus of a complex number."""
+    return field.where_positive(x, x, -x)
+
+
+def _sigmoid(field: Field, a: Array) -> Array:
+    decay = field.exp(-magnitude(field, a))
+    return np.asarray(field.where_positive(a, 0 * a + 1, decay) / (1 + decay))
+
+
+def _softplus(field: Field, a: Array) -> Array:
+    return np.asarray(field.where_positive(a, a, 0 * a) + field.log1p(field.exp(-magnitude(field, a))))
+
+
+def _elu(field: Field, a: Array, alpha: float) -> Array:
+    return field.where_positive(a, a, alpha * field.expm1(-magnitude(field, a)))
+
+
+def _gelu(field: Field, a: Array) -> Array:
+    root_of_two = field.exp(field.log(0 * a + 2) / 2)
+    return a * field.erfc(-a / root_of_two) / 2
+
+
+def _softmax(field: Field, a: Array) -> Array:
+    exponentials = field.exp(a - field.row_maximum(a))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def log_softmax_formula(field: Field, a: Array) -> Array:
+    """Return log softmax(a) over a field."""
+    shifted = a - field.row_maximum(a)
+    return np.asarray(shifted - field.log(field.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def _power(field: Field, a: Array, exponent: float) -> Array:
+    times = int(exponent)
+    if times != exponent or abs(times) > MOST_MULTIPLICATIONS:
+        return np.asarray(field.exp(exponent * field.log(a)))
+    product = 0 * a + 1
+    for _ in range(abs(times)):
+        product = product * a
+    return np.asarray(1 / product if times < 0 else product)
+
+
+FUNCTION_FORMULAS: Mapping[str, Callable[..., Array]] = MappingProxyType(
+    {
+        "identity": lambda field, a: a,
+        "sigmoid": _sigmoid,
+        "tanh": lambda field, a: field.tanh(a),
+        "relu": lambda field, a: field.where_positive(a, a, 0 * a),
+        "leaky_relu": lambda field, a, slope: field.where_positive(a, a, slope * a),
+        "elu": _elu,
+        "softplus": _softplus,
+        "gelu": _gelu,
+        "silu": lambda field, a: a * _sigmoid(field, a),
+        "softmax": _softmax,
+        "exp": lambda field, a: field.exp(a),
+        "log": lambda field, a: field.log(a),
+        "sqrt": lambda field, a: field.exp(0.5 * field.log(a)),
+        "absolute": magnitude,
+        "power": _power,
+    }
+)
+"""(field, a, **options) -> z, by the name of the activation or elementary function."""
+
+
+def function_formula(function: Activation, field: Field, a: Array) -> Array:
+    """Return z = g(a) over a field, for an activation or elementary function g."""
+    return FUNCTION_FORMULAS[function.name](field, a, **function.options)
+
+
+def _log_sigmoid(field: Field, a: Array) -> Array:
+    return -_softplus(field, -a)
+
+
+def _log_sigmoid_complement(field: Field, a: Array) -> Array:
+    return -_softplus(field, a)
+
+
+def _log(field: Field, p: Array) -> Array:
+    return field.log(p)
+
+
+def _log_complement(field: Field, p: Array) -> Array:
+    return field.log1p(-p)
+
+
+Logarithm = Callable[[Field, Array], Array]
+LossFormula = Callable[[Field, Array, Array], Array]
+
+
+def _weighted(weights: Array, logarithm: Logarithm, field: Field, x: Array) -> Array:
+    with np.errstate(all="ignore"):  # a logarithm of weight 0 may be undefined
+        terms = weights * logarithm(field, x)
+    return np.asarray(np.where(weights == 0, 0 * x, terms))
+
+
+def _cross_entropy(log: Logarithm) -> LossFormula:
+    return lambda field, x, y: _weighted(-y, log, field, x)
+
+
+def _binary_cross_entropy(log: Logarithm, log_complement: Logarithm) -> LossFormula:
+    return lambda field, x, y: _weighted(-y, log, field, x) + _weighted(y - 1, log_complement, field, x)
+
+
+LOSS_FORMULAS: Mapping[str, LossFormula] = MappingProxyType(
+    {
+        "squared_error": lambda field, f, y: (f - y) * (f - y),
+        "cross_entropy_on_logits": _cross_entropy(log_softmax_formula),
+        "cross_entropy_on_probabilities": _cross_entropy(_log),
+        "cross_entropy_on_sigmoid_logits": _cross_entropy(_log_sigmoid),
+        "binary_cross_entropy_on_logits": _binary_cross_entropy(_log_sigmoid, _log_sigmoid_complement),
+        "binary_cross_entropy_on_probabilities": _binary_cross_entropy(_log, _log_complement),
+    }
+)
+"""(field, outputs f, targets y) -> terms, by the name of the loss's terms."""
+
+
+def loss_formula(terms: Terms, field: Field, f: Array, y: Array) -> Array:
+    """Return the terms of a loss over a field, of the shape of f and y."""
+    return LOSS_FORMULAS[terms.name](field, f, y)

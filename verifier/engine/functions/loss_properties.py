@@ -1,0 +1,173 @@
+"""Rounding errors, variances and enclosures of losses and their gradients.
+
+Amounts of rounding are absolute, in units of the unit roundoff. To add a loss, add the properties of each
+of its terms to `LOSS_PROPERTIES`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from reference_impl.activations import SIGMOID, sigmoid_derivative
+from reference_impl.array import Array
+from reference_impl.losses import LOSSES, Terms, quotient
+from verifier.engine import intervals
+from verifier.engine.functions.numerical_properties import (
+    exponent_rounding,
+    log_softmax_magnification,
+    log_softmax_vjp_variance,
+)
+from verifier.engine.interval_functions import cross_entropy_delta, value
+from verifier.engine.intervals import Ball, complement, negative
+
+VjpVariance = Callable[[Array, Array, Array], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class LossProperties:
+    """The numerical properties of a loss's terms as functions of the outputs f and the targets y.
+
+    gradient_variance: (f, y, variance of f) -> variance of the gradient, to first order.
+    value_roundoff: (f, y, terms) -> the rounding error of the terms' textbook formula.
+    gradient_roundoff: (f, y) -> the rounding error of the gradient's.
+    enclose_gradient: (f, y) -> an enclosure of the gradient over an enclosure of f.
+    """
+
+    gradient_variance: Callable[[Array, Array, Array], Array]
+    value_roundoff: Callable[[Array, Array, Array], Array]
+    gradient_roundoff: Callable[[Array, Array], Array]
+    enclose_gradient: Callable[[Ball, Array], Ball]
+
+
+def _largest_of_row(x: Array) -> Array:
+    return np.asarray(np.abs(x).max(axis=-1, keepdims=True))
+
+
+def _entropy_value_roundoff(size: Callable[[Array], Array]) -> Callable[[Array, Array, Array], Array]:
+    """Return the rounding of log Σ e^x, where each x, of size |x|, is rounded before the exponential."""
+
+    def value_roundoff(x: Array, y: Array, terms: Array) -> Array:
+        return np.asarray(np.abs(terms) + (np.abs(y) + 1.0) * (1.0 + size(x)))
+
+    return value_roundoff
+
+
+def _gradient_roundoff_on_logits(
+    terms: Terms, magnification: Callable[[Array], Array]
+) -> Callable[[Array, Array], Array]:
+    """Return the rounding of p − y: p errs by its exponent's rounding and its sum's, the difference by y's.
+
+    magnification: the relative rounding error of p, in units of the unit roundoff.
+    """
+
+    def gradient_roundoff(x: Array, y: Array) -> Array:
+        probability = np.abs(terms.gradient(x, y) + y)
+        return np.asarray(np.abs(y) + probability * (2.0 + magnification(x)))
+
+    return gradient_roundoff
+
+
+def _gradient_roundoff_on_probabilities(p: Array, y: Array) -> Array:
+    return np.asarray(np.abs(quotient(y, p)) + np.abs(quotient(1.0 - y, 1.0 - p)))
+
+
+def _log_variance(p: Array, upstream: Array, variance: Array) -> Array:
+    return np.asarray(quotient(upstream, p * p) ** 2 * variance)
+
+
+def _log_complement_variance(p: Array, upstream: Array, variance: Array) -> Array:
+    return np.asarray(quotient(upstream, (1.0 - p) ** 2) ** 2 * variance)
+
+
+def _log_sigmoid_variance(a: Array, upstream: Array, variance: Array) -> Array:
+    return np.asarray((upstream * sigmoid_derivative(a)) ** 2 * variance)
+
+
+def _cross_entropy_variance(of_log: VjpVariance) -> Callable[[Array, Array, Array], Array]:
+    return lambda x, y, variance: np.square(np.sqrt(of_log(x, -y, variance)))
+
+
+def _binary_cross_entropy_variance(
+    of_log: VjpVariance, of_log_complement: VjpVariance
+) -> Callable[[Array, Array, Array], Array]:
+    """Return the variance of a sum of two gradients whose errors come from one x: their deviations add up."""
+
+    def gradient_variance(x: Array, y: Array, variance: Array) -> Array:
+        deviation = np.sqrt(of_log(x, -y, variance)) + np.sqrt(of_log_complement(x, y - 1.0, variance))
+        return np.asarray(np.square(deviation))
+
+    return gradient_variance
+
+
+def _enclose_squared_error(f: Ball, y: Array) -> Ball:
+    return intervals.times(intervals.exact(np.full_like(y, 2.0)), intervals.minus(f, intervals.exact(y)))
+
+
+def _enclose_sigmoid_cross_entropy(a: Ball, y: Array) -> Ball:
+    """Enclose −y σ(−a), the gradient of −y log σ(a)."""
+    return intervals.times(intervals.exact(-y), value(SIGMOID, negative(a)))
+
+
+def _enclose_binary_cross_entropy_on_logits(a: Ball, y: Array) -> Ball:
+    if_absent = intervals.times(complement(intervals.exact(y)), value(SIGMOID, a))
+    return intervals.plus(_enclose_sigmoid_cross_entropy(a, y), if_absent)
+
+
+def _enclose_binary_cross_entropy_on_probabilities(p: Ball, y: Array) -> Ball:
+    return intervals.plus(intervals.quotient(-y, p), intervals.quotient(1.0 - y, complement(p)))
+
+
+_CROSS_ENTROPY, _BINARY = LOSSES["cross_entropy"], LOSSES["binary_cross_entropy"]
+
+LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
+    {
+        "squared_error": LossProperties(
+            gradient_variance=lambda f, y, variance: 4.0 * variance,
+            value_roundoff=lambda f, y, terms: 3.0 * terms,
+            gradient_roundoff=lambda f, y: 4.0 * np.abs(f - y),
+            enclose_gradient=_enclose_squared_error,
+        ),
+        "cross_entropy_on_logits": LossProperties(
+            gradient_variance=_cross_entropy_variance(log_softmax_vjp_variance),
+            value_roundoff=_entropy_value_roundoff(_largest_of_row),
+            gradient_roundoff=_gradient_roundoff_on_logits(
+                _CROSS_ENTROPY.on["logits"], log_softmax_magnification
+            ),
+            enclose_gradient=cross_entropy_delta,
+        ),
+        "cross_entropy_on_probabilities": LossProperties(
+            gradient_variance=_cross_entropy_variance(_log_variance),
+            value_roundoff=_entropy_value_roundoff(_largest_of_row),
+            gradient_roundoff=_gradient_roundoff_on_probabilities,
+            enclose_gradient=lambda p, y: intervals.quotient(-y, p),
+        ),
+        "cross_entropy_on_sigmoid_logits": LossProperties(
+            gradient_variance=_cross_entropy_variance(_log_sigmoid_variance),
+            value_roundoff=_entropy_value_roundoff(_largest_of_row),
+            gradient_roundoff=_gradient_roundoff_on_logits(
+                _CROSS_ENTROPY.of_preactivation["sigmoid"], exponent_rounding
+            ),
+            enclose_gradient=_enclose_sigmoid_cross_entropy,
+        ),
+        "binary_cross_entropy_on_logits": LossProperties(
+            gradient_variance=_binary_cross_entropy_variance(_log_sigmoid_variance, _log_sigmoid_variance),
+            value_roundoff=_entropy_value_roundoff(np.abs),
+            gradient_roundoff=_gradient_roundoff_on_logits(_BINARY.on["logits"], exponent_rounding),
+            enclose_gradient=_enclose_binary_cross_entropy_on_logits,
+        ),
+        "binary_cross_entropy_on_probabilities": LossProperties(
+            gradient_variance=_binary_cross_entropy_variance(_log_variance, _log_complement_variance),
+            value_roundoff=_entropy_value_roundoff(np.abs),
+            gradient_roundoff=_gradient_roundoff_on_probabilities,
+            enclose_gradient=_enclose_binary_cross_entropy_on_probabilities,
+        ),
+    }
+)
+"""By the name of the loss's terms."""
+
+
+def loss_properties(terms: Terms) -> LossProperties:
+    """Return the numerical properties of a loss's terms."""
+    return LOSS_PROPERTIES[terms.name]

@@ -1,0 +1,61 @@
+"""The activations, elementary functions and losses of the reference as PyTorch computes them.
+
+PyTorch is an argument of every function, so that this module can be imported without it.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from reference_impl.activations import Activation
+from reference_impl.losses import Terms
+
+FUNCTIONS_IN_TORCH: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        "identity": lambda torch, a: a,
+        "sigmoid": lambda torch, a: torch.sigmoid(a),
+        "tanh": lambda torch, a: torch.tanh(a),
+        "relu": lambda torch, a: torch.relu(a),
+        "leaky_relu": lambda torch, a, slope: torch.nn.functional.leaky_relu(a, negative_slope=slope),
+        "elu": lambda torch, a, alpha: torch.nn.functional.elu(a, alpha=alpha),
+        # the default threshold of 20 would cost 2e-9
+        "softplus": lambda torch, a: torch.nn.functional.softplus(a, threshold=40.0),
+        "gelu": lambda torch, a: torch.nn.functional.gelu(a),
+        "silu": lambda torch, a: torch.nn.functional.silu(a),
+        "softmax": lambda torch, a: torch.softmax(a, dim=-1),
+        "exp": lambda torch, a: torch.exp(a),
+        "log": lambda torch, a: torch.log(a),
+        "sqrt": lambda torch, a: torch.sqrt(a),
+        "absolute": lambda torch, a: torch.abs(a),
+        "power": lambda torch, a, exponent: torch.pow(a, exponent),
+    }
+)
+"""(torch, tensor, **options) -> tensor, by the name of the activation or elementary function."""
+
+LOSSES_IN_TORCH: Mapping[str, Callable[[Any, Any, Any], Any]] = MappingProxyType(
+    {
+        "squared_error": lambda torch, f, y: torch.nn.functional.mse_loss(f, y, reduction="none"),
+        "cross_entropy_on_logits": lambda torch, f, y: torch.nn.functional.cross_entropy(
+            f, y, reduction="none"
+        ),
+        "cross_entropy_on_probabilities": lambda torch, f, y: -torch.xlogy(y, f),
+        "cross_entropy_on_sigmoid_logits": lambda torch, a, y: -y * torch.nn.functional.logsigmoid(a),
+        "binary_cross_entropy_on_logits": lambda torch, f, y: (
+            torch.nn.functional.binary_cross_entropy_with_logits(f, y, reduction="none")
+        ),
+        "binary_cross_entropy_on_probabilities": lambda torch, f, y: (
+            -torch.xlogy(y, f) - torch.special.xlog1py(1 - y, -f)
+        ),
+    }
+)
+"""(torch, outputs, targets) -> tensor, by the name of the loss's terms."""
+
+
+def function_in_torch(function: Activation, torch: Any, a: Any) -> Any:
+    """Return an activation or elementary function of a tensor."""
+    return FUNCTIONS_IN_TORCH[function.name](torch, a, **function.options)
+
+
+def loss_in_torch(terms: Terms, torch: Any, f: Any, y: Any) -> Any:
+    """Return the terms of a loss, (N, outputs), or their sums by row, (N,), if PyTorch has no other form."""
+    return LOSSES_IN_TORCH[terms.name](torch, f, y)

@@ -1,0 +1,329 @@
+"""Estimate rounding errors on a graph, node by node (for layers: `rounding_allowance.py`)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from reference_impl.activations import Activation
+from reference_impl.array import Array
+from reference_impl.losses import Terms
+from reference_impl.softmax import log_softmax, log_softmax_pull_back, softmax
+from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
+from verifier.engine.autodiff import Kinks, gradients_of, values_of
+from verifier.engine.batching import Stacked, bands_of
+from verifier.engine.functions.loss_properties import loss_properties
+from verifier.engine.functions.numerical_properties import (
+    log_softmax_magnification,
+    log_softmax_vjp_variance,
+    numerical_properties,
+)
+from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, scale_of
+from verifier.engine.rounding_allowance import ALIKE, STORED, near
+from verifier.problem.graph import GraphProblem, Shape, no_kinks, plain
+from verifier.problem.precision import Precision
+
+_SQUARES_UNDERFLOW = 1e-140  # a smaller square may have underflowed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Honest:
+    """Numbers with rounding errors.
+
+    deviation: standard deviation of the error. size: sum of the absolute values of the terms of `value`.
+    """
+
+    value: Array
+    deviation: Array
+    size: Array
+
+
+class HonestNumbers(Numbers):
+    """Evaluate formulas with the rounding error of an evaluation in `precision`."""
+
+    def __init__(self, precision: Precision, independent: bool = False) -> None:
+        self._rounding = RoundingArithmetic(precision, independent)
+
+    def constant(self, values: Array) -> Honest:
+        return Honest(values, self._rounding.converted(values), np.abs(values))
+
+    def shape(self, x: Honest) -> Shape:
+        return tuple(x.value.shape)
+
+    def settled(self, x: Honest) -> Honest:
+        deviation = np.hypot(x.deviation, (STORED - 1.0) * self._rounding.stored(x.value))
+        return Honest(x.value, deviation, np.abs(x.value))
+
+    def plus(self, x: Honest, y: Honest) -> Honest:
+        return self._with_rounding(x.value + y.value, x.deviation + y.deviation, x.size + y.size)
+
+    def negative(self, x: Honest) -> Honest:
+        return Honest(-x.value, x.deviation, x.size)
+
+    def times(self, x: Honest, y: Honest) -> Honest:
+        deviation = np.abs(x.value) * y.deviation + np.abs(y.value) * x.deviation
+        return self._with_rounding(x.value * y.value, deviation, x.size * y.size)
+
+    def divided(self, x: Honest, y: Honest) -> Honest:
+        value, divisor = x.value / y.value, np.abs(y.value)
+        deviation = x.deviation / divisor + np.abs(value) * (y.deviation / divisor)
+        return self._with_rounding(value, deviation, x.size / divisor)
+
+    def scaled(self, x: Honest, factor: float, divisor: int = 1) -> Honest:
+        by = factor / divisor
+        return self._with_rounding(x.value * by, x.deviation * abs(by), x.size * abs(by))
+
+    def matmul(self, x: Honest, y: Honest) -> Honest:
+        value = x.value @ y.value
+        size_x, size_y = np.abs(x.value), np.abs(y.value)
+        sum_error, repetition = self._product_sum_error(x.value, y.value)
+        operand_error = _norm_of_products(x.value, y.deviation) + _norm_of_products(x.deviation, y.value)
+        common_error = ALIKE * (size_x @ y.deviation + x.deviation @ size_y)
+        return Honest(
+            value, np.hypot(np.hypot(operand_error * repetition, common_error), sum_error), x.size @ y.size
+        )
+
+    def _product_sum_error(self, x: Array, y: Array) -> tuple[Array, Array | float]:
+        """Return the error of the sums of x @ y, and √(number of terms that round the same way)."""
+        if x.ndim == 2 and y.ndim == 2:
+            sum_error, repetition = self._rounding.of_product_sums(x, y)
+            return sum_error, repetition.of_terms
+        if self._rounding.independent:
+            return self._rounding.summed(x.shape[-1], _norm_of_products(x, y), x @ y), 1.0
+        stacks = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        shape = (*stacks, x.shape[-2], y.shape[-1])
+        x, y = (np.broadcast_to(operand, (*stacks, *operand.shape[-2:])) for operand in (x, y))
+        sum_error, repetitions = np.empty(shape), np.empty(shape)
+        for index in np.ndindex(stacks):
+            sum_error[index], repetition = self._rounding.of_product_sums(x[index], y[index])
+            repetitions[index] = repetition.of_terms
+        return sum_error, repetitions
+
+    def total(self, x: Honest, axes: tuple[int, ...], keepdims: bool = False) -> Honest:
+        if not axes:
+            return x
+        rank = x.value.ndim
+        kept = [axis for axis in range(-rank, 0) if axis not in axes]
+        terms = prod(x.value.shape[axis] for axis in axes)
+
+        def rows(values: Array) -> Array:
+            return np.asarray(values.transpose(*kept, *axes).reshape(-1, terms))
+
+        def summed(values: Array) -> Array:
+            return np.asarray(values.sum(axis=axes, keepdims=keepdims))
+
+        value = summed(x.value)
+        deviation = self._rounding.of_row_sums(rows(x.value), rows(x.deviation)).reshape(value.shape)
+        return Honest(value, np.hypot(deviation, ALIKE * summed(x.deviation)), summed(x.size))
+
+    def move(self, function: Callable[..., Array], *x: Honest) -> Honest:
+        parts = ("value", "deviation", "size")
+        return Honest(*(np.asarray(function(*(getattr(number, part) for number in x))) for part in parts))
+
+    def gathered(self, u: Honest, places: Array, rows: int) -> Honest:
+        def row_sums(values: Array) -> Array:
+            return np.asarray(FLOATS.gathered(values, places, rows))
+
+        unit = scale_of(u.value)
+        terms = int(row_sums(np.ones_like(u.value)).max(initial=1.0))
+        norm = np.sqrt(row_sums(np.square(u.value / unit))) * unit
+        sum_error = self._rounding.summed(terms, norm, row_sums(u.value))
+        sum_error = sum_error * self._rounding.repetition_of_rows(u.value, places, rows)
+        return Honest(row_sums(u.value), np.hypot(row_sums(u.deviation), sum_error), row_sums(u.size))
+
+    def applied(self, function: Activation, x: Honest) -> Honest:
+        value, unit = function.forward(x.value), scale_of(x.deviation)
+        properties = numerical_properties(function)
+        deviation = np.sqrt(properties.value_variance(x.value, np.square(x.deviation / unit))) * unit
+        for kink in function.kinks:  # rounding may move the value to either side of the kink
+            steepest = max(abs(kink.left), abs(kink.right)) * x.deviation
+            at_kink = near(kink, x.value, x.deviation)
+            deviation = np.where(at_kink, np.maximum(deviation, steepest), deviation)
+        deviation = np.hypot(deviation, self._rounding.lost(properties.value_roundoff(x.value)))
+        if properties.library_error is not None:
+            deviation = np.hypot(deviation, properties.library_error(x.value))
+        return self._with_rounding(value, deviation, np.abs(value))
+
+    def pulled(self, function: Activation, x: Honest, u: Honest, kinks: Array | None) -> Honest:
+        value = function.pull_back(x.value, u.value)
+        unit = max(scale_of(u.value), scale_of(u.deviation))
+        u_deviation, magnitude = u.deviation / unit, np.abs(u.value / unit)
+        properties = numerical_properties(function)
+        spread = properties.vjp_variance(
+            x.value, u.value / unit, np.square(u_deviation), np.square(x.deviation)
+        )
+        formula_error = self._rounding.lost(properties.vjp_roundoff(x.value, u.value / unit))
+        if properties.derivative_library_error is not None:
+            formula_error = np.hypot(formula_error, magnitude * properties.derivative_library_error(x.value))
+        deviation, scale = np.hypot(np.sqrt(spread), formula_error) * unit, np.abs(value)
+        if function.derivative is None:  # softmax: terms of the same upstream gradient may cancel
+            p = softmax(x.value)
+            scale = p * (u.size + (p * u.size).sum(axis=-1, keepdims=True))
+        if kinks is not None:
+            steepest = max(max(abs(kink.left), abs(kink.right)) for kink in function.kinks)
+            deviation = np.where(kinks, np.maximum(deviation, steepest * u.deviation), deviation)
+            scale = np.where(kinks, np.maximum(scale, steepest * np.abs(u.value)), scale)
+        return self._with_rounding(value, deviation, scale)
+
+    def log_softmax(self, x: Honest) -> Honest:
+        value, p = log_softmax(x.value), softmax(x.value)
+        operand_error = x.deviation + (p * x.deviation).sum(axis=-1, keepdims=True)
+        largest = np.abs(x.value).max(axis=-1, keepdims=True)
+        formula_error = self._rounding.lost(np.abs(value) + 1.0 + largest)
+        return self._with_rounding(value, np.hypot(operand_error, formula_error), np.abs(value))
+
+    def log_softmax_pulled(self, x: Honest, u: Honest) -> Honest:
+        value, p = log_softmax_pull_back(x.value, u.value), softmax(x.value)
+        upstream_sum = np.abs(u.value.sum(axis=-1, keepdims=True))
+        x_error = np.sqrt(log_softmax_vjp_variance(x.value, u.value, np.square(x.deviation)))
+        u_error = u.deviation + p * u.deviation.sum(axis=-1, keepdims=True)
+        formula_error = self._rounding.lost(
+            np.abs(u.value) + p * upstream_sum * (2.0 + log_softmax_magnification(x.value))
+        )
+        size = u.size + p * u.size.sum(axis=-1, keepdims=True)
+        return self._with_rounding(value, np.hypot(x_error + u_error, formula_error), size)
+
+    def maximum(self, x: Honest, axes: tuple[int, ...], keepdims: bool) -> Honest:
+        reach = DEVIATIONS * x.deviation
+        least = (x.value - reach).max(axis=axes, keepdims=True)
+        candidate_deviations = np.where(x.value + reach >= least, x.deviation, 0.0)
+        value = np.asarray(x.value.max(axis=axes, keepdims=keepdims))
+        return Honest(
+            value, np.asarray(candidate_deviations.max(axis=axes, keepdims=keepdims)), np.abs(value)
+        )
+
+    def maximum_pulled(self, x: Honest, u: Honest, axes: tuple[int, ...], kinks: Array | None) -> Honest:
+        shares = largest_shares(x.value, axes)
+        possible_shares = shares if kinks is None else np.where(kinks, 1.0, shares)
+        return self._with_rounding(u.value * shares, u.deviation * possible_shares, u.size * possible_shares)
+
+    def losses(self, terms: Terms, f: Honest, y: Array) -> Honest:
+        values = terms.value(f.value, y)
+        output_error = np.abs(terms.gradient(f.value, y)) * f.deviation
+        formula_error = self._rounding.lost(loss_properties(terms).value_roundoff(f.value, y, values))
+        rows = Honest(values, np.hypot(output_error, formula_error), np.abs(values))
+        return self.total(rows, (-1,))
+
+    def loss_slopes(self, terms: Terms, f: Honest, y: Array) -> Honest:
+        value, unit = terms.gradient(f.value, y), scale_of(f.deviation)
+        spread = (
+            np.sqrt(loss_properties(terms).gradient_variance(f.value, y, np.square(f.deviation / unit)))
+            * unit
+        )
+        formula_error = np.hypot(
+            self._rounding.lost(loss_properties(terms).gradient_roundoff(f.value, y)),
+            self._rounding.converted(y),
+        )
+        return self._with_rounding(value, np.hypot(spread, formula_error), np.abs(value))
+
+    def _with_rounding(self, value: Any, operand_error: Any, size: Any) -> Honest:
+        """Return the value with the error of its operands and of its own rounding."""
+        value = np.asarray(value)
+        shape = value.shape
+        deviation = np.hypot(operand_error, self._rounding.stored(value))
+        return Honest(value, _broadcast(deviation, shape), _broadcast(size, shape))
+
+
+def _broadcast(values: Any, shape: Shape) -> Array:
+    return values if np.shape(values) == shape else np.broadcast_to(values, shape)
+
+
+def _norm_of_products(x: Array, y: Array) -> Array:
+    """Return √(x² @ y²) without overflow; where squares underflow, |x| @ |y|, which is no smaller."""
+    if not (x.any() and y.any()):
+        return np.zeros((x @ y).shape)
+    unit_x, unit_y = scale_of(x), scale_of(y)
+    root = np.sqrt(np.square(x / unit_x) @ np.square(y / unit_y))
+    if root.min(initial=1.0) < _SQUARES_UNDERFLOW:
+        root = np.where(root < _SQUARES_UNDERFLOW, np.abs(x / unit_x) @ np.abs(y / unit_y), root)
+    return np.asarray(root * unit_x * unit_y)
+
+
+ByName = Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class GraphRounding:
+    """Rounding errors of a graph's values and gradients.
+
+    risk, loss: the output's value, and its rounding error. kinks: by node, where rounding may cross a kink.
+    values: of every node, by plain name.
+    bounds: computes `allowance` and `scale`, by the names of gradients, on first use.
+    """
+
+    risk: float
+    loss: float
+    kinks: Kinks
+    values: Stacked
+    bounds: Callable[[], tuple[ByName, ByName]]
+
+    @cached_property
+    def _bounds(self) -> tuple[ByName, ByName]:
+        return self.bounds()
+
+    @property
+    def allowance(self) -> ByName:
+        """Return the rounding error of each gradient entry."""
+        return self._bounds[0]
+
+    @property
+    def scale(self) -> ByName:
+        """Return Σ |contributions| to each gradient entry."""
+        return self._bounds[1]
+
+
+def rounding(problem: GraphProblem, precision: Precision, *, independent: bool = False) -> GraphRounding:
+    """Estimate the rounding error of backpropagation in `precision`, entry by entry.
+
+    independent: see `RoundingArithmetic`. It only makes the estimate smaller, so a gradient that passes with
+    it also passes without it.
+    """
+    arithmetic = HonestNumbers(precision, independent)
+    values = values_of(problem, arithmetic)
+    kinks = reached_graph_kinks(problem, values, lambda number: (number.value, DEVIATIONS * number.deviation))
+
+    @np.errstate(all="ignore")
+    def bounds() -> tuple[ByName, ByName]:
+        gradients = gradients_of(problem, values, arithmetic, kinks)
+        allowance, scale = {}, {}
+        for key in problem.asked:
+            gradient = gradients.get(plain(key))
+            if gradient is None:
+                zeros = np.zeros(values[plain(key)].value.shape)
+                gradient = Honest(zeros, zeros, zeros)
+            finished = arithmetic.settled(gradient)
+            allowance[key], scale[key] = DEVIATIONS * finished.deviation, gradient.size
+        return allowance, scale
+
+    output = values[problem.output]
+    return GraphRounding(
+        risk=float(output.value.reshape(())),
+        loss=float(DEVIATIONS * output.deviation.reshape(())),
+        kinks=kinks,
+        values=values.map(lambda number: number.value, FLOATS),
+        bounds=bounds,
+    )
+
+
+@np.errstate(all="ignore")
+def reached_graph_kinks(
+    problem: GraphProblem, values: Stacked, value_and_error: Callable[[Any], tuple[Array, Array]]
+) -> dict[str, Array]:
+    """Return by node a mask of operands that reach a kink; nodes that reach none are absent.
+
+    value_and_error: returns a number's value and the bound of its error.
+    """
+    masks: dict[str, Array] = {}
+    for band in bands_of(problem).all:
+        if band.node.operation.kinks is no_kinks:
+            continue
+        operands, reach = zip(*map(value_and_error, values.operands(band)), strict=True)
+        at_kinks = band.node.operation.kinks(band.node, operands, reach)
+        if at_kinks is None or not at_kinks.any():
+            continue
+        node_masks = at_kinks[np.newaxis] if band.rows is None else at_kinks
+        masks |= {name: mask for name, mask in zip(band.names, node_masks, strict=True) if mask.any()}
+    return masks

@@ -1,0 +1,225 @@
+"""Matrix products whose enclosure does not widen with the number of terms, for wide networks.
+
+Every row of A and every column of B is split into leading bits and a rest. The leading bits are few enough
+for their product to be exact in any order of summation: multiples of one power of two, below 2⁵³ times it.
+Only products with the rests, 2⁻ᵇ as large, are rounded. Source: Ozaki, Ogita, Oishi & Rump, Numerical
+Algorithms 59 (2012), 95-118, with two slices.
+"""
+
+from dataclasses import dataclass
+from math import ceil, log2
+from types import EllipsisType
+
+import numpy as np
+
+from reference_impl.array import Array
+
+UNIT = 2.0**-53
+SMALLEST = 2.0**-1074
+_ZERO = bytes(8)  # 0.0, read-only; zeros of every shape are views of it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ball:
+    """Intervals middle ± radius, entry by entry, in one shape. NaN or infinity in either: unknown."""
+
+    middle: Array
+    radius: Array
+
+    @property
+    def is_exact(self) -> bool:
+        """True if every radius is 0. A radius broadcast from one number, as in `exact`, is read once."""
+        is_broadcast = self.radius.size > 0 and not any(self.radius.strides)
+        return not (self.radius.item(0) if is_broadcast else self.radius.any())
+
+    @property
+    def lower(self) -> Array:
+        """Return a lower bound of the values."""
+        return np.asarray(np.nextafter(self.middle - self.radius, -np.inf))
+
+    @property
+    def upper(self) -> Array:
+        """Return an upper bound of the values."""
+        return np.asarray(np.nextafter(self.middle + self.radius, np.inf))
+
+    @property
+    def magnitude(self) -> Array:
+        """Return an upper bound of the absolute values."""
+        return np.asarray(np.nextafter(np.abs(self.middle) + self.radius, np.inf))
+
+
+def exact(values: Array) -> Ball:
+    """Return intervals of radius 0 around the values. The radius takes no memory, whatever its shape."""
+    shape = np.shape(values)
+    return Ball(values, np.ndarray(shape, buffer=_ZERO, strides=(0,) * len(shape)))
+
+
+def inflated(radius: Array, terms: int = 1) -> Array:
+    """Round a computed radius up; it must be a sum of at most `terms` products of non-negative numbers."""
+    return np.asarray(radius * (1.0 + (2 * terms + 16) * UNIT) + (terms + 4) * SMALLEST)
+
+
+def _gamma(terms: int) -> float:
+    return terms * UNIT / (1.0 - terms * UNIT) * (1.0 + 4 * UNIT)
+
+
+def lost(gamma: float, size: Array) -> Array:
+    """Return gamma · size, never 0 where size is not: a later factor may be huge."""
+    return np.asarray(np.where(size > 0, gamma * size + SMALLEST, 0.0))
+
+
+def plus(x: Ball, y: Ball) -> Ball:
+    """Return an enclosure of x + y."""
+    middle = x.middle + y.middle
+    return Ball(middle, inflated(x.radius + y.radius + UNIT * np.abs(middle)))
+
+
+def minus(x: Ball, y: Ball) -> Ball:
+    """Return an enclosure of x − y."""
+    return plus(x, Ball(-y.middle, y.radius))
+
+
+def times(x: Ball, y: Ball) -> Ball:
+    """Return an enclosure of x · y."""
+    middle = x.middle * y.middle
+    radius = np.abs(x.middle) * y.radius + x.radius * (np.abs(y.middle) + y.radius) + UNIT * np.abs(middle)
+    return Ball(middle, inflated(radius, 2))
+
+
+def wide_times(x: Ball, y: Ball) -> Ball:
+    """Return an enclosure of x · y by the ends; sharper than `times` for radii as large as the numbers."""
+    ends = [a * b for a in (x.lower, x.upper) for b in (y.lower, y.upper)]
+    low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
+    middle = 0.5 * low + 0.5 * high
+    radius = np.maximum(high - middle, middle - low) + 4 * UNIT * (np.abs(low) + np.abs(high))
+    return Ball(middle, inflated(radius, 2))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factors:
+    """A lazy matrix product: the sum of the products in `middle` ± the inflated product in `radius`.
+
+    middle, radius: pairs of matrices to multiply. terms: number of terms of all sums in `radius`.
+    added: units of roundoff lost by summing several products in `middle`.
+    """
+
+    middle: tuple[tuple[Array, Array], ...]
+    radius: tuple[Array, Array]
+    terms: int
+    added: float = 0.0
+
+    def rows(self, which: slice | EllipsisType) -> Ball:
+        """Return some rows of the product."""
+        left, right = self.middle[0]
+        middle = left[which] @ right
+        for left, right in self.middle[1:]:
+            middle += left[which] @ right
+        left, right = self.radius
+        radius = left[which] @ right
+        if self.added:
+            radius += self.added * UNIT * np.abs(middle)
+        radius *= 1.0 + (2 * self.terms + 24) * UNIT  # as `inflated`, but in place
+        radius += (self.terms + 8) * SMALLEST
+        return Ball(middle, radius)
+
+
+def factors(x: Ball, y: Ball) -> Factors:
+    """Return the lazy product of matrices, x of shape (m, n) and y of shape (n, k)."""
+    terms = x.middle.shape[1]
+    gamma = _gamma(terms)
+    size_x, size_y = np.abs(x.middle), np.abs(y.middle)
+    if y.is_exact:
+        return Factors(((x.middle, y.middle),), (x.radius + lost(gamma, size_x), size_y), 2 * terms)
+    y_error = y.radius + lost(gamma, size_y)
+    if x.is_exact:
+        return Factors(((x.middle, y.middle),), (size_x, y_error), 2 * terms)
+    # as one product, r the radii
+    left, right = np.hstack([x.radius, size_x]), np.vstack([size_y + y.radius, y_error])
+    return Factors(((x.middle, y.middle),), (left, right), 2 * terms)
+
+
+def matmul(x: Ball, y: Ball) -> Ball:
+    """Return the product of matrices, x of shape (m, n) and y of shape (n, k)."""
+    return factors(x, y).rows(slice(None))
+
+
+def matmul_of_stacks(x: Ball, y: Ball) -> Ball:
+    """Return the product of stacks of matrices, whose leading axes broadcast."""
+    terms = x.middle.shape[-1]
+    size_x, size_y = np.abs(x.middle), np.abs(y.middle)
+    y_error = y.radius + lost(_gamma(terms), size_y)
+    radius = x.radius @ (size_y + y.radius) + size_x @ y_error
+    return Ball(x.middle @ y.middle, inflated(radius, 2 * terms + 2))
+
+
+def transpose(x: Ball) -> Ball:
+    """Return the transpose."""
+    return Ball(x.middle.T, x.radius.T)
+
+
+def total(x: Ball, axis: int, keepdims: bool = False) -> Ball:
+    """Return the sum along an axis."""
+    terms = x.middle.shape[axis]
+    radius = (x.radius + _gamma(terms) * np.abs(x.middle)).sum(axis=axis, keepdims=keepdims)
+    return Ball(x.middle.sum(axis=axis, keepdims=keepdims), inflated(radius, terms))
+
+
+def quotient(numerator: Array, x: Ball) -> Ball:
+    """Return numerator / x, for numerators rounded once; 0 / x is 0, and unknown where x may be 0."""
+    middle = numerator / x.middle
+    nearest_zero = np.nextafter(np.abs(x.middle) - x.radius, -np.inf)
+    radius = np.abs(middle) * (x.radius / nearest_zero + 4 * UNIT)
+    radius = np.where(nearest_zero > 0, inflated(radius, 4), np.inf)
+    is_zero = numerator == 0
+    return Ball(np.where(is_zero, 0.0, middle), np.where(is_zero, 0.0, radius))
+
+
+def negative(x: Ball) -> Ball:
+    """Return an enclosure of −x."""
+    return Ball(-x.middle, x.radius)
+
+
+def complement(x: Ball) -> Ball:
+    """Return an enclosure of 1 − x."""
+    return minus(exact(x.middle * 0.0 + 1.0), x)
+
+
+_EXTREME = 400  # larger exponents might leave float64's range within a product
+
+
+def sharp_factors(x: Ball, y: Ball) -> Factors:
+    """Return the lazy product of x, (m, n), and y, (n, k); for extreme numbers as `factors` does."""
+    terms = x.middle.shape[1]
+    bits = (53 - ceil(log2(max(terms, 2)))) // 2
+    rows = _exponents(x.middle, axis=1)
+    columns = _exponents(y.middle, axis=0)
+    if rows is None or columns is None:
+        return factors(x, y)
+    x_leading, x_rest = _split(x.middle, rows, bits)
+    y_leading, y_rest = _split(y.middle, columns, bits)
+    left, right = np.hstack([x_leading, x_rest]), np.vstack([y_rest, y.middle])
+    middle = (x_leading, y_leading), (left, right)
+    gamma = (2 * terms + 1) * UNIT / (1.0 - (2 * terms + 1) * UNIT)
+    # rounding affects |leading| |rest| + |rest| |B|
+    rounding_error, factor = lost(gamma * (1.0 + 4 * UNIT), np.abs(left)), np.abs(right)
+    if not (x.is_exact and y.is_exact):
+        size_y = np.abs(y.middle)
+        rounding_error = np.hstack([rounding_error, x.radius, np.abs(x.middle)])
+        factor = np.vstack([factor, size_y + y.radius, y.radius])
+    return Factors(middle, (rounding_error, factor), 4 * terms, added=1.0)
+
+
+def _exponents(values: Array, axis: int) -> Array | None:
+    """Return e with |values| < 2ᵉ along an axis, which is kept; None if some are extreme or not finite."""
+    largest = np.abs(values).max(axis=axis, keepdims=True, initial=0.0)
+    if not np.isfinite(largest).all():
+        return None
+    exponents = np.where(largest > 0, np.frexp(largest)[1], 0)
+    return None if (np.abs(exponents) > _EXTREME).any() else np.asarray(exponents)
+
+
+def _split(values: Array, exponents: Array, bits: int) -> tuple[Array, Array]:
+    """Return the multiples of 2^(e − bits) nearest to the values, and the exact rests."""
+    shift = np.ldexp(0.75, exponents + 53 - bits)
+    leading = (values + shift) - shift
+    return leading, values - leading

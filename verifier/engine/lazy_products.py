@@ -1,0 +1,329 @@
+"""Compute the scale of gradient entries: Σ |contributions|, before any cancellation."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import EllipsisType
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.backpropagation import deltas, penalty_gradient
+from reference_impl.network import LayerParameters, Trace, named
+from reference_impl.problem import Problem
+from verifier.engine.estimate import Estimate
+from verifier.problem.precision import PRECISIONS
+
+Which = slice | EllipsisType
+ALL: Which = ...  # works for arrays without axes, too
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Some rows of an estimate without slopes.
+
+    columns: indices of the columns that are present; None if all are.
+    """
+
+    value: Array
+    error: Array
+    columns: Array | None = None
+
+
+class _LazyMapping(Mapping[str, Value], Generic[Value], ABC):
+    """A mapping with given names that computes each value once."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._cache: dict[str, Value] = {}
+
+    @abstractmethod
+    def _whole(self, name: str) -> Value: ...
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._cache:
+            if name not in self._names:
+                raise KeyError(name)
+            with np.errstate(all="ignore"):  # values that are not finite count as unknown
+                self._cache[name] = self._whole(name)
+        return self._cache[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class ArraysByRows(_LazyMapping[Array]):
+    """A lazy mapping of arrays with one or two axes."""
+
+    @abstractmethod
+    def rows(self, name: str, which: Which) -> Array:
+        """Return some rows of an array with two axes."""
+
+
+class EstimatesByRows(_LazyMapping[Estimate]):
+    """A lazy mapping of estimates without slopes: no parameter is near a kink."""
+
+    @abstractmethod
+    def rows(self, name: str, which: Which) -> Rows:
+        """Return some rows of an estimate. An entry whose value or error is not finite is unknown.
+
+        The caller suppresses numpy's overflow warnings.
+        """
+
+    def sharpened(self) -> bool:
+        """Recompute vague values with sharper, slower methods; return True if anything changed."""
+        return False
+
+
+BLOCK = 1 << 14  # entries: 128 kB per array; a dozen such arrays fit one core's cache
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of one parameter."""
+
+    name: str
+    rows: Which
+
+
+class Block:
+    """Some parts of named arrays, concatenated flat; reductions are computed part by part."""
+
+    def __init__(self, parts: Sequence[_Part], sizes: Sequence[int], owners: Sequence[int]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *sizes[:-1]]) if len(parts) > 1 else None
+        self.owners = np.array(owners)
+
+    @classmethod
+    def of_one(cls, array: Array) -> "Block":
+        """Return the block of one whole array, whose owner is 0."""
+        return cls([_Part("", ALL)], [array.size], [0])
+
+    def of(self, arrays: Mapping[str, Array]) -> Array:
+        """Return the block's part of the arrays."""
+        if self._starts is None:
+            name, rows = self._parts[0].name, self._parts[0].rows
+            if isinstance(arrays, ArraysByRows):
+                return arrays.rows(name, rows)
+            return np.atleast_1d(arrays[name][rows])
+        return np.concatenate([arrays[part.name][part.rows].ravel() for part in self._parts])
+
+    def of_estimates(self, estimates: Mapping[str, Estimate]) -> Rows:
+        """Return the block's values and errors, without slopes."""
+        if self._starts is None:
+            return _rows(estimates, self._parts[0])
+        parts = [_in_all_columns(estimates, part) for part in self._parts]
+        return Rows(
+            np.concatenate([part.value.ravel() for part in parts]),
+            np.concatenate([part.error.ravel() for part in parts]),
+        )
+
+    def largest(self, values: Array) -> Array:
+        """Return the maximum of each part."""
+        return self._reduced(np.maximum, values)
+
+    def total(self, values: Array) -> Array:
+        """Return the sum of each part."""
+        return self._reduced(np.add, values)
+
+    def products(self, x: Array, y: Array) -> Array:
+        """Return the inner product of x and y for each part."""
+        if self._starts is None:
+            return np.asarray([np.vdot(x, y)])
+        return self._reduced(np.add, x * y)
+
+    def count(self, mask: Array) -> Array:
+        """Return the number of True entries of each part."""
+        if self._starts is None:
+            return np.asarray([np.count_nonzero(mask)])
+        return self._reduced(np.add, mask.astype(np.int64))
+
+    def _reduced(self, operation: np.ufunc, values: Array) -> Array:
+        if self._starts is None:
+            return np.asarray([operation.reduce(values, axis=None)])
+        return np.asarray(operation.reduceat(values, self._starts))
+
+
+def _rows(estimates: Mapping[str, Estimate], part: _Part) -> Rows:
+    if isinstance(estimates, EstimatesByRows):
+        return estimates.rows(part.name, part.rows)
+    estimate = estimates[part.name]
+    return Rows(np.atleast_1d(estimate.value[part.rows]), np.atleast_1d(estimate.error[part.rows]))
+
+
+def _in_all_columns(estimates: Mapping[str, Estimate], part: _Part) -> Rows:
+    rows = _rows(estimates, part)
+    if rows.columns is None:
+        return rows
+    whole = estimates[part.name]
+    return Rows(whole.value[part.rows], whole.error[part.rows])
+
+
+def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
+    """Yield blocks: small parameters together, large ones split into rows."""
+    parts: list[_Part] = []
+    sizes: list[int] = []
+    owners: list[int] = []
+    entries = 0
+    for owner, (name, array) in enumerate(arrays.items()):
+        if entries + array.size > BLOCK and parts:
+            yield Block(parts, sizes, owners)
+            parts, sizes, owners, entries = [], [], [], 0
+        if array.size <= BLOCK or array.ndim < 2:  # a vector is not split
+            parts.append(_Part(name, ALL))
+            sizes.append(array.size)
+            owners.append(owner)
+            entries += array.size
+            continue
+        rows = max(1, BLOCK // (array.size // len(array)))
+        for start in range(0, len(array), rows):
+            yield Block([_Part(name, slice(start, start + rows))], [0], [owner])
+    if parts:
+        yield Block(parts, sizes, owners)
+
+
+def gradient_of_nodes(
+    problem: Problem,
+    z: Sequence[Array],
+    deltas: Sequence[Estimate],
+    penalties: Sequence[Mapping[str, Estimate]],
+) -> Mapping[str, Estimate]:
+    """Return zᵀδ and Σδ, scaled to the risk, with the penalties' gradients added.
+
+    deltas: by layer, (N, out), of each example's own loss. An infinite error of one δ makes the error of
+    exactly those entries infinite that use it.
+    """
+    return _LazyGradient(problem, z, deltas, penalties)
+
+
+class _LazyGradient(EstimatesByRows):
+    """The gradient from δ, computed rows at a time."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        z: Sequence[Array],
+        deltas: Sequence[Estimate],
+        penalties: Sequence[Mapping[str, Estimate]],
+    ) -> None:
+        super().__init__([name for name, _ in named(problem.parameters)])
+        self._problem, self._z, self._deltas, self._penalties = problem, z, deltas, penalties
+        self._products: dict[int, _Product] = {}
+
+    def rows(self, name: str, which: Which) -> Rows:
+        _, index, kind = name.split(".")
+        product = self._product(int(index))
+        rows = product.of_weight(which) if kind == "weight" else product.of_bias()
+        columns = slice(None) if rows.columns is None else rows.columns
+        for penalty in self._penalties:
+            if name in penalty:
+                value, error = penalty[name].value[which], penalty[name].error[which]
+                rows = Rows(rows.value + value[..., columns], rows.error + error[..., columns], rows.columns)
+        return rows
+
+    def _whole(self, name: str) -> Estimate:
+        rows = self.rows(name, ALL)
+        if rows.columns is None:
+            return Estimate(rows.value, rows.error)
+        shape = *rows.value.shape[:-1], self._deltas[int(name.split(".")[1])].value.shape[-1]
+        whole = Estimate(np.zeros(shape), np.full(shape, np.inf))
+        whole.value[..., rows.columns], whole.error[..., rows.columns] = rows.value, rows.error
+        return whole
+
+    def _product(self, index: int) -> "_Product":
+        if index not in self._products:
+            scale = self._problem.risk.example_scale(self._problem.batch.size)
+            self._products[index] = _Product(self._z[index], self._deltas[index], scale)
+        return self._products[index]
+
+
+class _Product:
+    """zᵀδ and Σδ with their errors. columns: indices of the known units if they are few, else None."""
+
+    def __init__(self, z: Array, delta: Estimate, scale: float) -> None:
+        self.columns: Array | None = None
+        known = np.isfinite(delta.error + delta.value)
+        if not known.all():
+            known_units = known.any(axis=0)
+            if 2 * np.count_nonzero(known_units) < known_units.size:  # few units were sampled
+                self.columns = np.flatnonzero(known_units)
+                delta = Estimate(delta.value[:, known_units], delta.error[:, known_units])
+                known = known[:, known_units]
+            delta = Estimate(np.where(known, delta.value, 0.0), np.where(known, delta.error, 0.0))
+        rounding_error = PRECISIONS["float64"].unit_roundoff * (z.shape[0] + 4) * np.abs(delta.value)
+        self._z, self._magnitude = z.T, np.abs(z).T
+        self._value, self._error = scale * delta.value, scale * (delta.error + rounding_error)
+        self._unknown = None if known.all() else (~known).astype(np.float64)
+
+    def of_weight(self, which: Which) -> Rows:
+        """Return some rows of the weight's gradient, in the known columns."""
+        error = self._magnitude[which] @ self._error
+        if self._unknown is not None:
+            used = (self._z[which] != 0).astype(np.float64) @ self._unknown
+            error = np.where(used > 0, np.inf, error)
+        return Rows(self._z[which] @ self._value, error, self.columns)
+
+    def of_bias(self) -> Rows:
+        """Return the bias's gradient, in the known columns."""
+        error = self._error.sum(axis=0)
+        if self._unknown is not None:
+            error = np.where(self._unknown.any(axis=0), np.inf, error)
+        return Rows(self._value.sum(axis=0), error, self.columns)
+
+
+class Scales(ArraysByRows):
+    """|z|ᵀ|δ| plus the penalties' |slopes|, by parameter; of several traces the entrywise maximum."""
+
+    def __init__(self, problem: Problem, traces: Sequence[Trace]) -> None:
+        super().__init__([name for name, _ in named(problem.parameters)])
+        self._problem, self._traces = problem, traces
+
+    def rows(self, name: str, which: Which) -> Array:
+        _, index, kind = name.split(".")
+        scale, *other_scales = (
+            _scale(magnitudes, int(index), kind, which) for magnitudes in self._magnitudes
+        )
+        for other_scale in other_scales:
+            np.maximum(scale, other_scale, out=scale)
+        return scale
+
+    def _whole(self, name: str) -> Array:
+        return self.rows(name, ALL)
+
+    @cached_property
+    def _magnitudes(self) -> list["_Magnitudes"]:
+        return [_Magnitudes.of(self._problem, trace) for trace in self._traces]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Magnitudes:
+    """Magnitudes by layer: |z| transposed (in, N), |δ| (N, out), and the penalties' gradient or None."""
+
+    z: list[Array]
+    delta: list[Array]
+    penalty: list[LayerParameters | None]
+
+    @classmethod
+    def of(cls, problem: Problem, trace: Trace) -> "_Magnitudes":
+        layers = range(len(problem.parameters))
+        penalised = bool(problem.risk.penalties)
+        return cls(
+            [np.abs(trace.z[index]).T for index in layers],
+            [np.abs(delta) for delta in deltas(problem, trace)],
+            [penalty_gradient(problem, trace, index) if penalised else None for index in layers],
+        )
+
+
+def _scale(magnitudes: _Magnitudes, index: int, kind: str, which: Which) -> Array:
+    delta, penalty = magnitudes.delta[index], magnitudes.penalty[index]
+    scale = magnitudes.z[index][which] @ delta if kind == "weight" else delta.sum(axis=0)[which]
+    slopes = None if penalty is None else penalty.weight if kind == "weight" else penalty.bias
+    if slopes is not None:
+        scale += np.abs(slopes[which])
+    return np.asarray(scale)

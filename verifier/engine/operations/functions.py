@@ -1,0 +1,77 @@
+"""Elementwise functions and softmax: every activation, and exp, log, sqrt, absolute, power."""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from reference_impl.activations import ACTIVATIONS, Activation
+from reference_impl.array import Array
+from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS
+from reference_impl.problem_graph import function_node
+from verifier.engine.functions.torch_twins import function_in_torch
+from verifier.problem.errors import Mistakes, read_number
+from verifier.problem.graph import Fit, GraphOperation, MisfitError, Node, Shape
+
+_FORMULAS = {
+    "exp": "eˣ",
+    "log": "the natural logarithm",
+    "sqrt": "√x",
+    "absolute": "|x|",
+    "power": "xⁿ for a number n, `exponent`",
+}
+
+
+def function_rows() -> Iterator[GraphOperation]:
+    """Yield an operation for every function in the tables of the reference."""
+    for name, make in {**ELEMENTARY_FUNCTIONS, **ACTIVATIONS}.items():
+        yield _row(name, make)
+
+
+def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
+    parameters = inspect.signature(make).parameters
+
+    def fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+        function = make(**{field: _number(value, field) for field, value in options.items()})
+        if function.derivative is None and not shapes[0]:
+            raise MisfitError("rows of outcomes, in the last axis", "one number")
+        return Fit(shapes[0], {"function": function})
+
+    return GraphOperation(
+        name=name,
+        description=_FORMULAS.get(name, "the activation of that name"),
+        operands=(1, 1),
+        fit=fit,
+        value=lambda A, node, operands: A.applied(node.options["function"], operands[0]),
+        pull_back=lambda A, node, operands, value, upstream, kinks: (
+            A.pulled(node.options["function"], operands[0], upstream, kinks),
+        ),
+        in_torch=lambda torch, node, operands: function_in_torch(
+            node.options["function"], torch, operands[0]
+        ),
+        in_graph=lambda graph, node, operands: function_node(node.options["function"], operands[0]),
+        options=tuple(parameters),
+        needed=tuple(
+            field for field, parameter in parameters.items() if parameter.default is inspect.Parameter.empty
+        ),
+        kinks=_kinks,
+        stacks=True,
+    )
+
+
+def _kinks(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array | None:
+    function: Activation = node.options["function"]
+    if not function.kinks:
+        return None
+    masks = [~(np.abs(values[0] - kink.at) > reach[0]) for kink in function.kinks]
+    return np.asarray(np.logical_or.reduce(masks))
+
+
+def _number(value: Any, field: str) -> float:
+    mistakes = Mistakes()
+    number = read_number(value, "", mistakes)
+    if number is None:
+        mistake = mistakes.found[0]
+        raise MisfitError(mistake.expected, mistake.found, mistake.remedy, field=field)
+    return number

@@ -1,0 +1,77 @@
+"""The matrix product with numpy's rules: vectors on either side, and leading axes that broadcast."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.engine.autodiff import aligned
+from verifier.problem.graph import Fit, GraphOperation, MisfitError, Node, Shape, broadcast
+
+
+def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+    x, y = shapes
+    if not x or not y:
+        raise MisfitError("vectors or matrices", " and ".join(map(str, shapes)), "multiply numbers instead")
+    rows, columns = x[:-1][-1:], y[-1:] if len(y) > 1 else ()
+    if x[-1] != y[-2 if len(y) > 1 else 0]:
+        remedy = "transpose one of them" if x[-1] == y[-1] or x[0] == y[0] else ""
+        raise MisfitError("as many columns on the left as rows on the right", f"{x} and {y}", remedy)
+    return Fit((*broadcast((x[:-2], y[:-2])), *rows, *columns))
+
+
+def _matrices(A: Any, node: Node, operands: Sequence[Any]) -> tuple[Any, Any]:
+    """Return operands as matrices: a vector on the left is a row, one on the right a column."""
+    x, y = operands
+    shape_x, shape_y = node.operand_shapes
+    if len(shape_x) == 1:
+        x = A.move(lambda part: part[..., np.newaxis, :], x)
+    if len(shape_y) == 1:
+        y = A.move(lambda part: part[..., np.newaxis], y)
+    return x, y
+
+
+def _value(A: Any, node: Node, operands: Sequence[Any]) -> Any:
+    shape_x, shape_y = node.operand_shapes
+    x, y = aligned(A, _matrices(A, node, operands), [max(len(shape_x), 2), max(len(shape_y), 2)])
+    product = A.matmul(x, y)
+    if len(shape_y) == 1:
+        product = A.move(lambda part: part[..., 0], product)
+    if len(shape_x) == 1:
+        last = -1 if len(shape_y) == 1 else -2
+        product = A.move(lambda part: np.take(part, 0, axis=last), product)
+    return product
+
+
+def _pull_back(
+    A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
+) -> tuple[Any, ...]:
+    shape_x, shape_y = node.operand_shapes
+    x, y = _matrices(A, node, operands)
+    if len(shape_y) == 1:
+        upstream = A.move(lambda part: part[..., np.newaxis], upstream)
+    if len(shape_x) == 1:
+        upstream = A.move(lambda part: np.expand_dims(part, -2), upstream)
+    left, right = A.matmul(upstream, _transposed(A, y)), A.matmul(_transposed(A, x), upstream)
+    if len(shape_x) == 1:
+        left = A.move(lambda part: part[..., 0, :], left)
+    if len(shape_y) == 1:
+        right = A.move(lambda part: part[..., 0], right)
+    return left, right
+
+
+def _transposed(A: Any, x: Any) -> Any:
+    return A.move(lambda part: part.swapaxes(-1, -2), x)
+
+
+MATMUL = GraphOperation(
+    name="matmul",
+    description="the matrix product x y",
+    operands=(2, 2),
+    fit=_fit,
+    value=_value,
+    pull_back=_pull_back,
+    in_torch=lambda torch, node, operands: torch.matmul(*operands),
+    in_graph=lambda graph, node, operands: operands[0] @ operands[1],
+)

@@ -1,0 +1,1 @@
+"""Example problems with right and wrong gradients, and the gallery."""

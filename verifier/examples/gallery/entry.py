@@ -1,0 +1,68 @@
+"""Data classes of a gallery entry, which describes a mistake in published code."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from reference_impl.network import Parameters
+from reference_impl.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Source that describes the mistake. year: year of the description."""
+
+    title: str
+    url: str
+    year: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Mistake according to the citation, as a bug of the catalogue.
+
+    layer: index of the layer; None for the whole network.
+    same_as: bug of the whole network with the same gradients. A report names this bug, and lists the claimed
+        one in `also_consistent`.
+    """
+
+    bug: str
+    layer: int | None = None
+    same_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Mistake in an installed library.
+
+    release: name and version of the library.
+    compute: function that runs the library and returns the submission. It raises MissingLibrary if the
+        library is not installed.
+    """
+
+    release: str
+    compute: Callable[[], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Mistake that is reproduced from its description.
+
+    question: function that returns the document without gradients.
+    backward: function of the problem that returns the wrong gradients.
+    """
+
+    question: Callable[[], dict[str, Any]]
+    backward: Callable[[Problem], Parameters]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Gallery entry: a mistake, its source, and a way to reproduce it."""
+
+    name: str
+    title: str
+    story: str
+    citation: Citation
+    claims: tuple[Claim, ...]
+    made: Replay | Live

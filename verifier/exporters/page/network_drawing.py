@@ -1,0 +1,181 @@
+"""Lay out the drawing of a network, input on top and output below, to fit a phone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from verifier.report.model import LayerOutline, ParameterReport
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
+
+
+class State(StrEnum):
+    """The state of a layer's gradients."""
+
+    RIGHT = "right"
+    FIRST_WRONG = "first wrong"
+    WRONG = "wrong"
+    INHERITED = "inherits the error"
+    UNDECIDED = "undecided"
+    MISSING = "missing"
+    UNTOLD = "not told"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerState:
+    """A layer with its state. rows: the reports of its parameters."""
+
+    index: int
+    outline: LayerOutline
+    state: State
+    rows: tuple[ParameterReport, ...]
+
+
+def layer_states(report: Report) -> list[LayerState]:
+    """Return all layers from input to output. Errors propagate backwards, so earlier layers inherit them."""
+    rows_by_layer: dict[int, list[ParameterReport]] = {}
+    for row in report.parameters.values():
+        if (index := layer_of(row.name)) is not None:
+            rows_by_layer.setdefault(index, []).append(row)
+    outline = report.network or tuple(_outlines_from_shapes(rows_by_layer))
+    diagnosed = {row.layer for row in report.diagnosis if row.layer is not None}
+    return [
+        LayerState(
+            index,
+            layer,
+            _state(index, rows_by_layer.get(index, []), diagnosed),
+            tuple(rows_by_layer.get(index, [])),
+        )
+        for index, layer in enumerate(outline)
+    ]
+
+
+def layer_of(name: str) -> int | None:
+    """Return the layer in a parameter's name; None if the name has none."""
+    first, _, rest = name.partition(".")
+    digits = rest.partition(".")[0]
+    is_layer = first == "layers" and digits.isascii() and digits.isdigit() and len(digits) < 9
+    return int(digits) if is_layer else None
+
+
+def _state(index: int, rows: list[ParameterReport], diagnosed: set[int]) -> State:
+    verdicts = {row.verdict for row in rows}
+    if Verdict.INCORRECT in verdicts:
+        if index in diagnosed:
+            return State.FIRST_WRONG
+        return State.INHERITED if any(index < layer for layer in diagnosed) else State.WRONG
+    if Verdict.MISSING in verdicts:
+        return State.MISSING
+    if Verdict.UNDECIDED in verdicts:
+        return State.UNDECIDED
+    return State.RIGHT if verdicts else State.UNTOLD
+
+
+def _outlines_from_shapes(rows_by_layer: dict[int, list[ParameterReport]]) -> Iterator[LayerOutline]:
+    """Yield outlines derived from names and shapes alone: numbers of units, and presence of biases."""
+    previous_outputs: int | None = None
+    for index in range(min(max(rows_by_layer, default=-1) + 1, len(rows_by_layer))):
+        shapes = {row.name.rpartition(".")[2]: row.shape for row in rows_by_layer.get(index, [])}
+        bias, weight = shapes.get("bias"), shapes.get("weight")
+        outputs = max(bias, default=None) if bias else None
+        inputs = previous_outputs
+        if weight is not None and len(weight) == 2:
+            if outputs is not None and outputs in weight:
+                inputs = weight[0] if weight[1] == outputs else weight[1]
+            elif previous_outputs is not None and previous_outputs in weight:
+                outputs = weight[1] if weight[0] == previous_outputs else weight[0]
+        yield LayerOutline(inputs, outputs, "", bias is not None)
+        previous_outputs = outputs
+
+
+WIDTH = 340
+BOX_HEIGHT, STEP = 54, 78
+MOST_BOXES = 12
+
+# signs make the states readable without colours
+SIGNS = {
+    State.RIGHT: "✓",
+    State.FIRST_WRONG: "✗",
+    State.WRONG: "✗",
+    State.INHERITED: "↑",
+    State.UNDECIDED: "?",
+    State.MISSING: "∅",
+    State.UNTOLD: "·",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box.
+
+    top: its position. layers: one layer, or several correct ones that share a box.
+    """
+
+    top: int
+    layers: tuple[LayerState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawing with its height in pixels."""
+
+    height: int
+    boxes: tuple[Box, ...]
+
+
+def drawing(layers: list[LayerState]) -> Drawing:
+    """Return the drawing of the layers.
+
+    If there are many, only the first, the last and the most important ones have boxes of their own.
+    """
+    groups: list[list[LayerState]] = []
+    if len(layers) <= MOST_BOXES:
+        groups = [[layer] for layer in layers]
+    else:
+        separate = _separate_layers(layers)
+        for layer in layers:
+            if layer.index in separate or not groups or groups[-1][0].index in separate:
+                groups.append([layer])
+            else:
+                groups[-1].append(layer)
+    boxes = tuple(Box(STEP * (number + 1) - 24, tuple(group)) for number, group in enumerate(groups))
+    return Drawing(STEP * len(boxes) + 84, boxes)
+
+
+def _separate_layers(layers: list[LayerState]) -> set[int]:
+    order = (State.FIRST_WRONG, State.MISSING, State.WRONG, State.UNDECIDED, State.INHERITED)
+    candidates = [layer for layer in layers if layer.state in order]
+    most_severe = sorted(candidates, key=lambda layer: (order.index(layer.state), layer.index))[
+        : MOST_BOXES - 6
+    ]
+    return {layers[0].index, layers[-1].index, *(layer.index for layer in most_severe)}
+
+
+def units(count: int | None) -> str:
+    """Return a number of units as text; `?` if it is unknown."""
+    return "?" if count is None else str(count)
+
+
+def title_of(box: Box) -> str:
+    """Return the index of the layer, or the first and the last index."""
+    first, last = box.layers[0], box.layers[-1]
+    if len(box.layers) > 1:
+        return f"layers {first.index} to {last.index}"
+    return f"layer {first.index}"
+
+
+def detail_of(box: Box) -> str:
+    """Return the shape and the activation of one layer, or the number of layers."""
+    if len(box.layers) > 1:
+        return f"{len(box.layers)} layers"
+    layer = box.layers[0].outline
+    shape = f"{units(layer.inputs)} → {units(layer.outputs)}"
+    return ", ".join(part for part in (shape, layer.activation, "" if layer.bias else "without bias") if part)
+
+
+def state_of(box: Box) -> State:
+    """Return the most severe state of the layers in a box."""
+    order = list(State)
+    states = {layer.state for layer in box.layers}
+    by_severity = (State.FIRST_WRONG, State.WRONG, State.MISSING, State.INHERITED, State.UNDECIDED, *order)
+    return next(state for state in by_severity if state in states)

@@ -1,0 +1,140 @@
+"""Render one report as a section of a page."""
+
+from math import isnan
+from shlex import quote
+from types import MappingProxyType
+
+from verifier.exporters.page import graph_drawing, graph_wording, network_drawing, wording
+from verifier.exporters.page.figures import Budget, drawn_parameter
+from verifier.exporters.page.graph_drawing import SIGNS, node_states
+from verifier.exporters.page.network_drawing import layer_states
+from verifier.exporters.page.templating import rendered
+from verifier.oracles import ORACLES
+from verifier.report import wording as diagnosis
+from verifier.report import wording as sentences
+from verifier.report.model import Audience, ParameterReport
+from verifier.report.outcome import Sourced
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
+from verifier.report.wording import expression, one_line, shortened
+
+
+def command(outcome: Sourced) -> str:
+    """Return the shell command. If the submission is not from a file, it has a placeholder file name."""
+    words = ["gradjury", "check", _file(outcome)]
+    if outcome.report is not None:
+        words += [*_tolerance(outcome.report), *_oracles(outcome.report)]
+    return " ".join(words)
+
+
+def _file(outcome: Sourced) -> str:
+    if (
+        outcome.source in ("", "-") or "::" in outcome.source
+    ):  # "::" is in names of tests, which are not files
+        return "submission.json"
+    name = quote(shortened(outcome.source))
+    return f"./{name}" if name.startswith("-") else name
+
+
+def _tolerance(report: Report) -> list[str]:
+    tolerance = report.tolerance or {}
+    if tolerance.get("preset"):
+        return ["--preset", quote(str(tolerance["preset"]))]
+    return [f"--{name} {tolerance[name]!r}" for name in ("rtol", "atol") if tolerance.get(name) is not None]
+
+
+def _oracles(report: Report) -> list[str]:
+    """Return the option --oracles if a default oracle was not used.
+
+    Further oracles are left out: they run by themselves to settle disagreements.
+    """
+    used = {item.oracle for item in report.evidence}
+    defaults = {name for name, row in ORACLES.items() if row.by_default}
+    return [] if not used or defaults <= used else ["--oracles", ",".join(sorted(map(quote, used)))]
+
+
+MOST_DETAILED = 100  # parameters with details
+_ORDER = (Verdict.INCORRECT, Verdict.MISSING, Verdict.UNDECIDED, Verdict.CORRECT)
+_MEANING = MappingProxyType(
+    {
+        "bound": "proved: the right value lies within it",
+        "estimate": "estimated: the right value is expected within it",
+        "unknown": "unknown",
+    }
+)
+
+
+def fragment(
+    outcome: Sourced, identity: str = "report", budget: Budget | None = None, remedy: str = ""
+) -> str:
+    """Return the HTML section of a submission. `report.js` draws the figures of whole arrays.
+
+    identity: the prefix of its anchors, unique in a page. budget: for figures, shared by all sections.
+    remedy: the command for missing figures; the default is the command line.
+    """
+    report = outcome.report
+    parts = {} if report is None else _variables(report, Budget() if budget is None else budget)
+    return rendered(
+        "section",
+        identity=identity,
+        title=outcome.title,
+        subtitle=outcome.path if outcome.path != outcome.title else "",
+        report=report,
+        status=sentences.status(outcome.status),
+        complaints=outcome.complaints,
+        command=command(outcome),
+        remedy=remedy or f"{command(outcome)} --format html --output report.html",
+        sentences=sentences,
+        diagnosis=diagnosis,
+        drawn=network_drawing,
+        painted=graph_drawing,
+        signs=SIGNS,
+        expression=expression,
+        meaning=_MEANING,
+        shortened=shortened,
+        one_line=one_line,
+        order=_ORDER.index,
+        **parts,
+    )
+
+
+def _variables(report: Report, budget: Budget) -> dict[str, object]:
+    full = report.audience is Audience.GRADER
+    ordered = sorted(report.parameters.values(), key=_sort_key)
+    layers = layer_states(report) if report.graph is None and _locations_visible(report) else []
+    loss = report.loss.graded_under.get("name")
+    detailed = ordered[:MOST_DETAILED] if full else []
+    return {
+        "full": full,
+        "verdict_line": wording.verdict_line(report),
+        "layers": layers,
+        "loss_name": f": {shortened(str(loss), 30)}" if loss else "",
+        "network_line": wording.network_line(layers) if layers else "",
+        "drawing": network_drawing.drawing(layers),
+        "ordered": ordered,
+        "detailed": [drawn_parameter(row, budget) for row in detailed],
+        "unkept": any(row.counted and row.entries is None for row in detailed),
+        "undetailed": len(ordered) - len(detailed) if full else 0,
+        **_graph_variables(report),
+    }
+
+
+def _graph_variables(report: Report) -> dict[str, object]:
+    if report.graph is None or not report.graph.nodes:
+        return {"picture": None}
+    states = node_states(report, report.graph)
+    return {
+        "picture": graph_drawing.graph_drawing(report.graph, states),
+        "graph_line": graph_wording.graph_line(report.graph, states),
+    }
+
+
+def _locations_visible(report: Report) -> bool:
+    """True if the reader may see where errors are; otherwise there is no drawing."""
+    is_visible = any(row.equation for row in report.diagnosis) or report.verdict is not Verdict.INCORRECT
+    return is_visible or report.audience is Audience.GRADER
+
+
+def _sort_key(row: ParameterReport) -> tuple[int, float]:
+    error = row.relative_norm_error
+    return _ORDER.index(row.verdict), 0.0 if error is None else -2.0 if isnan(error) else -error

@@ -1,1 +1,0 @@
-"""Graphs drawn: a row of steps, whoever draws them, grown into a document of a valid graph."""

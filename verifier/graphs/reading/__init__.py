@@ -1,1 +1,0 @@
-"""A graph's document to a GraphSubmission, every mistake at once."""

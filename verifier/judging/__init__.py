@@ -1,0 +1,1 @@
+"""Verdicts: consensus of oracles, comparison, warnings, and a cache of problems."""

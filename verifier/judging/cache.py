@@ -1,0 +1,139 @@
+"""What is true of a problem, whoever answers it: worked out once, however many answers it gets."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from hashlib import sha256
+
+import numpy as np
+
+from reference_impl.network import Batch, LayerParameters, Trace, forward, named
+from reference_impl.problem import Problem
+from verifier.engine.estimate import Answer
+from verifier.engine.rounding_allowance import Rounding, rounding
+from verifier.oracles import ORACLES
+from verifier.oracles.names import JUDGE, is_of_graphs
+from verifier.problem.precision import PRECISIONS, Precision
+from verifier.report.model import Uncertainty
+
+_OF_A_LAYER = 50  # numbers whose memory what holds a layer's arrays takes, some 8 KB
+
+
+class Expected:
+    """Each part is worked out when it is first asked."""
+
+    def __init__(self, problem: Problem, oracles: Sequence[str] | None) -> None:
+        self.problem = problem
+        self._oracles = oracles
+        self._roundings: dict[tuple[str, bool], Rounding] = {}
+
+    @cached_property
+    def trace(self) -> Trace:
+        return forward(self.problem.network, self.problem.parameters, self.problem.batch)
+
+    @property
+    def honest(self) -> Rounding:
+        return self.rounding(PRECISIONS["float64"])
+
+    def rounding(self, precision: Precision, *, independent: bool = False) -> Rounding:
+        """Return what honest arithmetic of a precision loses. independent: see `RoundingArithmetic`."""
+        key = precision.name, independent or precision.name == "float64"
+        if key not in self._roundings:
+            self._roundings[key] = rounding(self.problem, self.trace, precision, independent=key[1])
+        return self._roundings[key]
+
+    @cached_property
+    def answers(self) -> dict[str, Answer]:
+        """What each oracle says. Raises: ValueError as `ask` does."""
+        return ask(self.problem, self.honest, self._oracles)
+
+    @cached_property
+    def judgement(self) -> Answer:
+        """What the judge of disputes says, which may take seconds."""
+        return ORACLES[JUDGE].gradient(self.problem, self.honest)
+
+
+class Expectations:
+    """The problems asked last, for many answers to few of them. Not for several threads at once.
+
+    numbers: how many weights, inputs and pre-activations all that are kept may have together, a layer
+    counting for 50 more; what is kept of them takes some twenty times their memory.
+    """
+
+    def __init__(self, numbers: int = 400_000) -> None:
+        self._most = numbers
+        self.forget()
+
+    def forget(self) -> None:
+        """Keep none of them, where memory is short."""
+        self._room = self._most
+        self._kept: OrderedDict[tuple[bytes, tuple[str, ...] | None], Expected] = OrderedDict()
+
+    def of(self, problem: Problem, oracles: Sequence[str] | None = None) -> Expected:
+        """Give what is kept of this problem, or begin with it."""
+        size = _numbers(problem)
+        if size > self._most:
+            return Expected(problem, oracles)
+        key = fingerprint(problem), None if oracles is None else tuple(oracles)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        while self._room < size:
+            self._room += _numbers(self._kept.popitem(last=False)[1].problem)
+        self._room -= size
+        self._kept[key] = Expected(_copied(problem), oracles)
+        return self._kept[key]
+
+
+def fingerprint(problem: Problem) -> bytes:
+    """Give 32 bytes that no other problem has: a cryptographic digest of everything that it is made of."""
+    risk, batch = problem.risk, problem.batch
+    layers = [
+        (own.inputs, own.outputs, own.bias, own.activation.name, sorted(own.activation.options.items()))
+        for own in problem.network.layers
+    ]
+    of_risk = (risk.loss.name, risk.factor, risk.batch, risk.outputs, risk.on, risk.penalties)
+    masks = sorted(batch.masks.items())
+    written = repr((layers, of_risk, batch.inputs.shape, batch.targets.shape, [index for index, _ in masks]))
+    digest = sha256(written.encode())
+    arrays = [array for _, array in named(problem.parameters)]
+    for array in (*arrays, batch.inputs, batch.targets, *(mask for _, mask in masks)):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()
+
+
+def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None) -> dict[str, Answer]:
+    """Put the problem to each oracle; those of graphs alone give no answer.
+
+    Raises: ValueError naming the known ones for a name that is none.
+    """
+    if oracles is None:
+        oracles = [name for name, row in ORACLES.items() if row.by_default]
+    others = [name for name in oracles if name not in ORACLES]
+    unknown = [name for name in others if not is_of_graphs(name)]
+    if unknown or not oracles:
+        found = ", ".join(map(repr, unknown)) or "none"
+        raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {found}")
+    answers = {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
+    of_graphs = Answer({}, Uncertainty.UNKNOWN, "it knows graphs alone")
+    return answers | dict.fromkeys(others, of_graphs)
+
+
+def _copied(problem: Problem) -> Problem:
+    """Give a problem of arrays that nobody else can change: whoever asked may train on with its own."""
+    parameters = tuple(
+        LayerParameters(own.weight.copy("K"), None if own.bias is None else own.bias.copy("K"))
+        for own in problem.parameters
+    )
+    batch = problem.batch
+    masks = {index: mask.copy("K") for index, mask in batch.masks.items()}
+    batch = Batch(batch.inputs.copy("K"), batch.targets.copy("K"), masks)
+    return replace(problem, parameters=parameters, batch=batch)
+
+
+def _numbers(problem: Problem) -> int:
+    inputs, layers = problem.batch.inputs, problem.network.layers
+    pre_activations = len(inputs) * sum(layer.outputs for layer in layers)
+    weights = sum(array.size for _, array in named(problem.parameters))
+    return inputs.size + pre_activations + weights + _OF_A_LAYER * len(layers)

@@ -1,0 +1,222 @@
+"""Detect from its errors that a gradient was computed by finite differences or in a lower precision."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.backpropagation import deltas
+from reference_impl.network import Trace
+from reference_impl.problem import Problem, risk_value
+from verifier.engine.enclosure import enclosed
+from verifier.engine.rounding import DEVIATIONS
+from verifier.engine.rounding_allowance import rounding
+from verifier.judging.comparison import Comparison
+from verifier.problem.errors import Caution
+from verifier.problem.precision import PRECISIONS, Precision, rounded
+
+
+def uninformative_parts(problem: Problem, trace: Trace) -> Iterator[Caution]:
+    """Yield warnings about dead and saturated units, zero inputs, and batches of one example."""
+    for index, delta in enumerate(deltas(problem, trace)):
+        a = trace.a[index]
+        activation = problem.network.layers[index].activation
+        dead = _indices((a <= 0).all(axis=0) & (delta == 0).all(axis=0)) if activation.kinks else ()
+        saturated = tuple(i for i in _indices((delta == 0).all(axis=0)) if i not in dead)
+        if dead:
+            yield Caution(
+                "dead-unit",
+                f"{named_indices(dead)} of layer {index} {_are(dead)} inactive in every example: "
+                f"the gradients of {_their(dead)} weights are zero whatever the code does; "
+                "use other inputs or parameters",
+                layer=index,
+                units=dead,
+            )
+        if saturated:
+            yield Caution(
+                "saturated-unit",
+                f"{named_indices(saturated)} of layer {index} {_are(saturated)} without influence on the "
+                "loss in every example (saturated, masked, or leading on to nothing): "
+                f"the gradients of {_their(saturated)} weights are zero whatever the code does; "
+                "use smaller parameters",
+                layer=index,
+                units=saturated,
+            )
+        if zero_inputs := _indices((trace.z[index] == 0).all(axis=0)):
+            yield Caution(
+                "zero-input",
+                f"{named_indices(zero_inputs, 'input', 'inputs')} of layer {index} {_are(zero_inputs)} 0 "
+                "in every example: "
+                f"the gradients of {_their(zero_inputs)} outgoing weights are zero whatever the code does",
+                layer=index,
+                units=zero_inputs,
+            )
+    if problem.batch.size == 1:
+        yield Caution(
+            "one-example",
+            "the batch has one example: a mean and a sum over examples are the same here; use several",
+        )
+
+
+def _indices(condition: Array) -> tuple[int, ...]:
+    return tuple(int(index) for index in np.flatnonzero(condition))
+
+
+def named_indices(which: tuple[int, ...], singular: str = "unit", plural: str = "units") -> str:
+    """Return `unit 3`, or `units 3, 5 and 7 more`."""
+    shown = ", ".join(map(str, which[:10])) + (f" and {len(which) - 10} more" if len(which) > 10 else "")
+    return f"{singular if len(which) == 1 else plural} {shown}"
+
+
+def _are(which: tuple[int, ...]) -> str:
+    return "is" if len(which) == 1 else "are"
+
+
+def _their(which: tuple[int, ...]) -> str:
+    return "its" if len(which) == 1 else "their"
+
+
+_STEPS = sorted(
+    [m * 10.0**-k for k in range(3, 11) for m in (1, 2, 3, 5)]
+    + [2.0**-k for k in range(7, 31)]
+    + [2.0 ** (-52 / 3)]
+)
+_COARSER = 16.0  # multiples of this many digits are short binary numbers, not differences
+_MIN_MULTIPLES = 6  # nonzero entries that must be multiples of the loss's last digit over the step
+_MULTIPLE_TOLERANCE = 0.05  # in such digits
+_MAX_TRUNCATION_ERROR = 0.1  # of an entry's scale, for a large step
+_MAX_NOISE = 1e-3  # of an entry's scale: finite differences with a usual step are more accurate
+_MIN_ROUNDING_SHARE = 0.02  # of a precision's expected rounding: the median error is larger
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Errors:
+    """Flat arrays over all submitted entries with a decided verdict."""
+
+    submitted: Array
+    expected: Array
+    error: Array
+    scale: Array
+    to_rounding: Array
+
+
+@np.errstate(all="ignore")  # an error that overflows is not explained
+def notice_provenance(
+    problem: Problem,
+    trace: Trace,
+    comparisons: Mapping[str, Comparison],
+    scales: Mapping[str, Array],
+    declared: Precision,
+) -> Caution | None:
+    """Return a warning if finite differences or a lower precision explain the errors, else None.
+
+    scales: by parameter, the scale of each entry's rounding error. declared: the declared precision.
+    """
+    if not comparisons:
+        return None
+    decided = {name: c.correct | c.incorrect for name, c in comparisons.items()}
+    errors = _Errors(
+        *(
+            np.concatenate([array[decided[name]] for name, array in arrays.items()])
+            for arrays in (
+                {name: c.submitted for name, c in comparisons.items()},
+                {name: c.expected for name, c in comparisons.items()},
+                {name: c.error for name, c in comparisons.items()},
+                {name: scales[name] for name in comparisons},
+                {name: c.to_rounding for name, c in comparisons.items()},
+            )
+        )
+    )
+    informative = errors.expected != 0
+    mostly_off = bool(np.mean(~errors.to_rounding[informative]) > 0.5) if informative.any() else False
+    if not mostly_off or not np.isfinite(errors.error).all() or _by_one_factor(errors):
+        return None
+    in_float32 = (rounded(errors.submitted, PRECISIONS["float32"]) == errors.submitted).all()
+    step = None
+    if declared.name == "float64" and not in_float32:
+        step = _step_of_differences(problem, trace, errors)
+    if step is not None:
+        return Caution(
+            "numerical-gradient",
+            f"the gradient was computed by finite differences, with a step of about {step:.1g}: every entry "
+            "is a multiple of the loss's last digit over that step, and correct only to its noise",
+        )
+    narrower = _narrower_precision(problem, trace, comparisons, declared)
+    if narrower is not None:
+        return Caution(
+            "lower-precision-than-declared",
+            f"the gradient is correct to {narrower.name}, but {declared.name} was declared; "
+            f"declare precision {narrower.name}, or compute in {declared.name} throughout",
+        )
+    if (errors.error <= _MAX_NOISE * errors.scale).all() and declared.name == "float64":
+        return Caution(
+            "numerical-gradient",
+            "most entries are off by a little, all over the gradient, more than rounding explains: as if "
+            "they were computed by finite differences",
+        )
+    return None
+
+
+def _by_one_factor(errors: _Errors) -> bool:
+    """True if all entries have nearly the same relative error: a wrong factor, not noise."""
+    informative = (errors.expected != 0) & ~errors.to_rounding
+    ratios = errors.submitted[informative] / errors.expected[informative] - 1.0
+    return bool(np.ptp(ratios) < 0.2 * abs(np.mean(ratios))) if ratios.size > 1 else True
+
+
+def _step_of_differences(problem: Problem, trace: Trace, errors: _Errors) -> float | None:
+    """Return a step h such that every entry is a multiple of the loss's last digit over h or 2h, or None.
+
+    Two nearby losses differ by a multiple of the smaller one's last digit, which may be half of this loss's.
+    """
+    digit = 0.5 * float(np.spacing(abs(risk_value(problem, trace))))
+    if (
+        digit == 0
+        or not np.isfinite(digit)
+        or not (errors.error <= _MAX_TRUNCATION_ERROR * errors.scale + digit / min(_STEPS)).all()
+    ):
+        return None
+    for step in _STEPS:
+        for width in (2.0 * step, step):
+            multiples = errors.submitted * (width / digit)
+            nonzero = np.rint(multiples) != 0
+            rounding_error = np.abs(multiples) * 2.0**-50
+            distance = np.abs(multiples - np.rint(multiples))
+            fits = distance <= np.maximum(_MULTIPLE_TOLERANCE, rounding_error)
+            if not (
+                (rounding_error < _MULTIPLE_TOLERANCE).all()
+                and fits.all()
+                and nonzero.sum() >= _MIN_MULTIPLES
+            ):
+                continue
+            coarse_multiples = multiples / _COARSER
+            if (np.abs(coarse_multiples - np.rint(coarse_multiples)) > _MULTIPLE_TOLERANCE).any():
+                return float(step)
+    return None
+
+
+def _narrower_precision(
+    problem: Problem, trace: Trace, comparisons: Mapping[str, Comparison], declared: Precision
+) -> Precision | None:
+    """Return a lower precision whose rounding explains all errors, or None."""
+    for precision in PRECISIONS.values():
+        if precision.unit_roundoff <= declared.unit_roundoff:
+            continue
+        expected = rounding(problem, trace, precision)
+        truth = enclosed(problem, expected.kinks, precision)
+        within_rounding, representable, shares = True, True, []
+        for name, comparison in comparisons.items():
+            error = np.abs(comparison.submitted - truth[name].value)
+            allowance = expected.allowance[name]
+            within_rounding = within_rounding and bool((error <= truth[name].reach + allowance).all())
+            shares.append(np.ravel(comparison.error / (allowance / DEVIATIONS)))
+            representable = representable and bool(
+                (rounded(comparison.submitted, precision) == comparison.submitted).all()
+            )
+        if within_rounding and representable:
+            return precision
+        if within_rounding and precision.name == "float32":  # lower precisions explain almost any error
+            # a lower precision affects most entries, not one among exact ones
+            return precision if np.nanmedian(np.concatenate(shares)) >= _MIN_ROUNDING_SHARE else None
+    return None

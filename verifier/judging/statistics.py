@@ -1,0 +1,243 @@
+"""Counts and figures of a parameter, from a whole comparison or from blocks of a correct submission."""
+
+from dataclasses import asdict, dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.engine.lazy_products import Block
+from verifier.engine.rounding import scale_of
+from verifier.judging.comparison import Comparison
+from verifier.problem.submission import Convention, as_submitted
+from verifier.report.model import Entries, Entry, ParameterReport
+from verifier.report.verdict import Verdict, of_parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One parameter's counts and figures; see `ParameterReport`, which repeats them."""
+
+    correct: int
+    incorrect: int
+    undecided: int
+    uninformative: int
+    to_rounding: int
+    subgradients: int
+    zeros: int
+    max_abs_error: float
+    max_rel_error: float | None
+    relative_norm_error: float | None
+    cosine: float | None
+    ratio: float | None
+
+
+def summarize(comparison: Comparison) -> Summary:
+    """Return the counts and figures of a whole comparison."""
+    statistics = Statistics(1)
+    if comparison.submitted.size:
+        with np.errstate(all="ignore"):
+            statistics.add(
+                Block.of_one(comparison.submitted),
+                comparison.submitted,
+                comparison.expected,
+                comparison.error,
+                np.abs(comparison.expected),
+                comparison.nonzero,
+                # scaled to about 1 first, so that squares of huge or tiny entries neither overflow nor vanish
+                (scale_of(comparison.submitted), scale_of(comparison.expected)),
+            )
+    return statistics.summary(
+        0,
+        correct=int(comparison.correct.sum()),
+        incorrect=int(comparison.incorrect.sum()),
+        undecided=int(comparison.undecided.sum()),
+        uninformative=int(comparison.uninformative.sum()),
+        to_rounding=int(comparison.to_rounding.sum()),
+        subgradients=int(comparison.subgradient.sum()),
+    )
+
+
+class Statistics:
+    """Figures of several parameters, added up block by block.
+
+    largest_error, largest_expected: by parameter, the largest absolute values.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.largest_error, self.largest_expected = np.zeros(count), np.zeros(count)
+        self._largest_relative = np.full(count, -1.0)
+        self._submitted_squared, self._expected_squared = np.zeros(count), np.zeros(count)
+        self._difference_squared, self._product = np.zeros(count), np.zeros(count)
+        self._zeros, self._expected_zeros = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        self._units = (1.0, 1.0)
+
+    def add(
+        self,
+        block: Block,
+        submitted: Array,
+        expected: Array,
+        error: Array,
+        size: Array,
+        nonzero: Array,
+        units: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
+        """Add a block.
+
+        error: |submitted − expected|. size: |expected|. nonzero: expected values that are certainly not 0.
+        units: powers of two by which submitted and expected values are divided before they are squared.
+        """
+        owners = block.owners
+        relative = error / size
+        if not nonzero.all():
+            np.copyto(relative, -1.0, where=~nonzero)
+            np.copyto(relative, 0.0, where=error == 0)
+        for figure, values in (
+            (self.largest_error, error),
+            (self._largest_relative, relative),
+            (self.largest_expected, size),
+        ):
+            figure[owners] = np.maximum(figure[owners], block.largest(values))
+        self._zeros[owners] += block.count(submitted == 0)
+        self._expected_zeros[owners] += block.count(expected == 0)
+        if units == (1.0, 1.0):
+            difference = submitted - expected
+        else:
+            self._units, both = units, max(units)
+            difference = submitted / both - expected / both
+            submitted, expected = submitted / units[0], expected / units[1]
+        self._difference_squared[owners] += block.products(difference, difference)
+        self._submitted_squared[owners] += block.products(submitted, submitted)
+        self._expected_squared[owners] += block.products(expected, expected)
+        self._product[owners] += block.products(submitted, expected)
+
+    def summary(
+        self,
+        index: int,
+        *,
+        correct: int,
+        to_rounding: int,
+        incorrect: int = 0,
+        undecided: int = 0,
+        uninformative: int | None = None,
+        subgradients: int = 0,
+    ) -> Summary:
+        """Return the summary of one parameter.
+
+        uninformative: entries whose true gradient is 0; None if all those whose expected value is 0.
+        """
+        unit, of_expected = self._units
+        both = max(self._units)
+        norm = sqrt(self._submitted_squared[index])
+        expected_norm = sqrt(self._expected_squared[index])
+        relative = float(self._largest_relative[index])
+        return Summary(
+            correct=correct,
+            incorrect=incorrect,
+            undecided=undecided,
+            uninformative=int(self._expected_zeros[index]) if uninformative is None else uninformative,
+            to_rounding=to_rounding,
+            subgradients=subgradients,
+            zeros=int(self._zeros[index]),
+            max_abs_error=float(self.largest_error[index]),
+            max_rel_error=None if relative < 0 else relative,
+            relative_norm_error=_quotient(
+                sqrt(self._difference_squared[index]),
+                norm * (unit / both) + expected_norm * (of_expected / both),
+            ),
+            cosine=_quotient(float(self._product[index]), norm * expected_norm),
+            ratio=_quotient(norm * (unit / of_expected), expected_norm),
+        )
+
+
+def _quotient(numerator: float, denominator: float) -> float | None:
+    return numerator / denominator if denominator else None
+
+
+MOST_WORST = 10
+
+
+def report_parameter(
+    name: str, comparison: Comparison, convention: Convention, whole_arrays: bool
+) -> ParameterReport:
+    """Return a parameter's counts, figures, and the worst entries that are not correct to rounding."""
+
+    def laid_out(array: Array) -> Array:
+        return as_submitted(name, array, convention)
+
+    entries = None
+    if whole_arrays:
+        submitted, expected = laid_out(comparison.submitted), laid_out(comparison.expected)
+        with np.errstate(all="ignore"):
+            tolerance = laid_out(np.where(comparison.undecided, np.nan, comparison.tolerance))
+            entries = Entries(expected, submitted, submitted - expected, tolerance)
+    return report_summary(
+        name,
+        summarize(comparison),
+        tuple(laid_out(comparison.submitted).shape),
+        _worst(comparison, laid_out),
+        entries,
+    )
+
+
+def report_summary(
+    name: str,
+    summary: Summary,
+    shape: tuple[int, ...],
+    worst: tuple[Entry, ...] = (),
+    entries: Entries | None = None,
+) -> ParameterReport:
+    """Return the report of a parameter. shape: in the submission's own layout."""
+    verdict = of_parameter(summary.incorrect, summary.undecided)
+    return ParameterReport(name, shape, verdict, **asdict(summary), worst=worst, entries=entries)
+
+
+def _worst(comparison: Comparison, laid_out: Any) -> tuple[Entry, ...]:
+    """Order by error over tolerance, NaN and infinities first; entries correct to rounding are left out."""
+    with np.errstate(all="ignore"):
+        severity = np.where(
+            comparison.to_rounding & comparison.correct, -1.0, comparison.error / comparison.tolerance
+        )
+    severity = laid_out(np.where(np.isnan(severity), np.inf, severity))
+    flat = severity.ravel()
+    count = min(MOST_WORST, int((flat >= 0).sum()))
+    if count == 0:
+        return ()
+    candidates = np.argpartition(-flat, count - 1)[:count]
+    candidates = candidates[np.lexsort((candidates, -flat[candidates]))]
+    arrays = {
+        field: laid_out(array)
+        for field, array in {
+            "submitted": comparison.submitted,
+            "expected": comparison.expected,
+            "uncertainty": comparison.uncertainty,
+            "tolerance": comparison.tolerance,
+            "abs_error": comparison.error,
+            "incorrect": comparison.incorrect,
+            "undecided": comparison.undecided,
+            "subgradient": comparison.subgradient,
+            "low": comparison.low,
+            "high": comparison.high,
+            "nonzero": comparison.nonzero,
+        }.items()
+    }
+    return tuple(_entry(arrays, np.unravel_index(int(i), severity.shape)) for i in candidates)
+
+
+def _entry(arrays: dict[str, Array], index: tuple[Any, ...]) -> Entry:
+    expected, error = float(arrays["expected"][index]), float(arrays["abs_error"][index])
+    kinked = arrays["subgradient"][index]
+    decided = Verdict.INCORRECT if arrays["incorrect"][index] else Verdict.CORRECT
+    return Entry(
+        index=tuple(int(i) for i in index),
+        verdict=Verdict.UNDECIDED if arrays["undecided"][index] else decided,
+        submitted=float(arrays["submitted"][index]),
+        expected=expected,
+        uncertainty=float(arrays["uncertainty"][index]),
+        tolerance=float(arrays["tolerance"][index]),
+        abs_error=error,
+        rel_error=error / abs(expected) if arrays["nonzero"][index] else None,
+        subgradient=bool(kinked),
+        slopes=(float(arrays["low"][index]), float(arrays["high"][index])) if kinked else None,
+    )

@@ -1,1 +1,0 @@
-"""One operation that somebody wrote, `forward` and `backward`, checked on inputs of many shapes."""

@@ -1,0 +1,44 @@
+"""PyTorch's autograd over PyTorch's derivative functions, in float64, from the same document."""
+
+import numpy as np
+
+from verifier.engine.estimate import Answer, WithinRounding
+from verifier.engine.graph_rounding import GraphRounding
+from verifier.problem.graph import GraphProblem, plain
+from verifier.report.model import Uncertainty
+
+
+def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return the derivatives of the output by everything in `asked`, from a graph of PyTorch's functions.
+
+    Error: an estimate, the rounding error of correct float64 arithmetic on this problem.
+    Raises: MemoryError.
+    """
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: libraries of PyTorch that cannot be loaded
+        return Answer({}, Uncertainty.UNKNOWN, reason=f"PyTorch cannot be imported: {error}")
+    tensors = {
+        name: torch.tensor(values.copy(), requires_grad=True)
+        for name, values in (*problem.inputs.items(), *problem.parameters.items())
+    }
+    tensors |= {name: torch.tensor(values.copy()) for name, values in problem.constants.items()}
+    try:
+        for node in problem.nodes:
+            operands = [tensors[operand] for operand in node.operands]
+            tensor = node.operation.in_torch(torch, node, operands)
+            if any(tensor is operand for operand in operands):  # identity returns its operand
+                tensor = tensor * 1.0
+            tensors[node.name] = tensor if tensor.requires_grad else tensor.requires_grad_()
+        variables = [tensors[plain(key)] for key in problem.asked]
+        output = tensors[problem.output].reshape(())
+        gradients = torch.autograd.grad(output, variables, allow_unused=True) if variables else ()
+    except RuntimeError as error:
+        if "allocate memory" in str(error):  # PyTorch raises no specific class for this on the CPU
+            raise MemoryError("PyTorch ran out of memory") from error
+        raise
+    values = {
+        key: np.zeros(tuple(tensor.shape)) if derivative is None else derivative.numpy()
+        for key, tensor, derivative in zip(problem.asked, variables, gradients, strict=True)
+    }
+    return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)

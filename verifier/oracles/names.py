@@ -1,0 +1,19 @@
+"""Names of all oracles, for layers and for graphs; the graph table is imported on first use."""
+
+from verifier.oracles import ORACLES
+
+JUDGE = "high_precision"  # in both tables; resolves contradictions between oracles
+
+
+def all_names() -> list[str]:
+    """Return every name once, those of the layer oracles first."""
+    from verifier.oracles.graph_oracles import GRAPH_ORACLES  # deferred import: loads every graph operation
+
+    return list(dict.fromkeys([*ORACLES, *GRAPH_ORACLES]))
+
+
+def is_of_graphs(name: str) -> bool:
+    """True if a graph oracle has that name."""
+    from verifier.oracles.graph_oracles import GRAPH_ORACLES
+
+    return name in GRAPH_ORACLES

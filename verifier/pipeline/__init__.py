@@ -1,0 +1,1 @@
+"""The recipe: read, compute references, compare, diagnose, report."""

@@ -1,0 +1,179 @@
+"""Judge a graph's submission: the steps of `verifier/pipeline/layers.py` with the oracles of graphs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+
+from verifier.diagnosis.local_search import diagnose
+from verifier.engine.estimate import Answer, Estimate, with_slopes_of
+from verifier.engine.graph_enclosure import enclosed_graph
+from verifier.engine.graph_rounding import GraphRounding, rounding
+from verifier.judging.comparison import Comparison, compare, doubt_in, judge_loss, undecided_where_all_is_zero
+from verifier.judging.consensus import Consensus, consult
+from verifier.judging.fast_path import accept_if_correct
+from verifier.judging.statistics import report_parameter, report_summary
+from verifier.judging.subgradients import cautions_of, judge_jointly
+from verifier.judging.warnings import graph_cautions, graph_cautions_of_accepted
+from verifier.oracles import ORACLES
+from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.oracles.names import JUDGE
+from verifier.pipeline.outline import outlined
+from verifier.pipeline.versions import versions_of
+from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.precision import PRECISIONS
+from verifier.problem.submission import Convention, GraphSubmission
+from verifier.report.model import Diagnosis, ParameterReport, Uncertainty
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict, of_whole
+
+
+def judge_graph(
+    submission: GraphSubmission,
+    *,
+    oracles: Sequence[str] | None = None,
+    whole_arrays: bool = False,
+    diagnosis: bool = True,
+) -> Report:
+    """Return the report on a submission: every submitted gradient is judged, missing ones are listed.
+
+    Raises: ValueError naming the known oracles for an unknown name.
+    """
+    started = perf_counter()
+    problem = submission.problem
+    float64_rounding = rounding(problem, PRECISIONS["float64"])
+    narrow, rounding_allowance = submission.precision.name != "float64", float64_rounding
+    if narrow:
+        rounding_allowance = rounding(problem, submission.precision, independent=True)
+    loss = judge_loss(submission, float64_rounding, rounding_allowance)
+    answers = ask(problem, float64_rounding, oracles)
+    plain = bool(np.isfinite(loss.value)) and not whole_arrays and not rounding_allowance.kinks
+    accepted = None
+    if plain:
+        accepted = accept_if_correct(problem.asked, submission.gradients, answers, rounding_allowance)
+    mistakes: tuple[Diagnosis, ...] = ()
+    wrong: dict[str, bool] = {}
+    if narrow and (accepted is None or loss.verdict is Verdict.INCORRECT):
+        rounding_allowance = rounding(problem, submission.precision)
+        loss = judge_loss(submission, float64_rounding, rounding_allowance)
+    if accepted is not None:
+        parameters = {
+            key: report_summary(key, summary, submission.gradients[key].shape)
+            for key, summary in accepted.summaries.items()
+        }
+        evidence = accepted.evidence
+        warnings = tuple(graph_cautions_of_accepted(submission, loss, rounding_allowance))
+    else:
+        consensus = _agree(problem, answers, float64_rounding)
+        if not np.isfinite(loss.value):  # formulas may have slopes where the output is not finite
+            everything = {name: np.ones_like(mask) for name, mask in consensus.disputed.items()}
+            consensus = replace(consensus, disputed=everything)
+        reference = _with_kinks_of(submission, consensus.reference, rounding_allowance)
+        joint = judge_jointly(
+            problem, rounding_allowance.kinks, _compare(submission, reference, rounding_allowance, consensus)
+        )
+        comparisons = joint.comparisons
+        parameters, evidence = _report(problem, comparisons, whole_arrays), consensus.evidence
+        warnings = (
+            *graph_cautions(submission, loss, comparisons, consensus, rounding_allowance),
+            *cautions_of(joint.outcome),
+        )
+        wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
+        if diagnosis and any(wrong.values()):
+            mistakes = diagnose(problem, float64_rounding.values, comparisons, rounding_allowance.allowance)
+    return Report(
+        verdict=of_whole(parameter.verdict for parameter in parameters.values()),
+        loss=loss,
+        parameters=parameters,
+        warnings=(*submission.cautions, *warnings),
+        evidence=evidence,
+        versions=versions_of(
+            need for row in evidence if row.entries for need in GRAPH_ORACLES[row.oracle].needs
+        ),
+        seconds=perf_counter() - started,
+        name=submission.name,
+        precision=submission.precision.name,
+        tolerance={
+            "preset": submission.tolerance.preset,
+            "rtol": submission.tolerance.rtol,
+            "atol": submission.tolerance.atol,
+        },
+        diagnosis=mistakes,
+        graph=outlined(submission, float64_rounding.values, wrong),
+    )
+
+
+def ask(
+    problem: GraphProblem, float64_rounding: GraphRounding, oracles: Sequence[str] | None = None
+) -> dict[str, Answer]:
+    """Return the answer of each oracle. Raises: ValueError naming the known oracles for an unknown name."""
+    if oracles is None:
+        oracles = [name for name, row in GRAPH_ORACLES.items() if row.by_default]
+    unknown = [name for name in oracles if name not in {**GRAPH_ORACLES, **ORACLES}]
+    if unknown or not oracles:
+        names = ", ".join(map(repr, unknown)) or "none"
+        raise ValueError(f"expected oracles of graphs among {', '.join(GRAPH_ORACLES)}, got {names}")
+    answers = {
+        name: row.gradient(problem, float64_rounding)
+        for name, row in GRAPH_ORACLES.items()
+        if name in oracles
+    }
+    layers_only = Answer(
+        {}, Uncertainty.UNKNOWN, "it knows layers alone; finite_differences moves every entry"
+    )
+    return answers | {name: layers_only for name in oracles if name not in GRAPH_ORACLES}
+
+
+def _agree(problem: GraphProblem, answers: dict[str, Answer], float64_rounding: GraphRounding) -> Consensus:
+    """Combine the oracles' answers; where two contradict each other, a 77-digit oracle resolves it."""
+    all_shapes = problem.shapes()
+    shapes = {key: all_shapes[plain(key)] for key in problem.asked}
+    consensus = consult(answers, shapes, judge=JUDGE)
+    if not consensus.disputes or JUDGE in answers:
+        return consensus
+    answers = {JUDGE: GRAPH_ORACLES[JUDGE].gradient(problem, float64_rounding), **answers}
+    return consult(answers, shapes, judge=JUDGE)
+
+
+def _with_kinks_of(
+    submission: GraphSubmission, reference: Mapping[str, Estimate], rounding_allowance: GraphRounding
+) -> Mapping[str, Estimate]:
+    """Add the slopes at kinks that a precision narrower than float64 cannot resolve."""
+    if submission.precision.name == "float64" or not rounding_allowance.kinks:
+        return reference
+    return with_slopes_of(enclosed_graph(submission.problem, rounding_allowance.kinks), reference)
+
+
+def _compare(
+    submission: GraphSubmission,
+    reference: Mapping[str, Estimate],
+    rounding_allowance: GraphRounding,
+    consensus: Consensus,
+) -> dict[str, Comparison]:
+    comparisons = {
+        key: compare(
+            submission.gradients[key],
+            reference[key],
+            rounding_allowance.allowance[key],
+            rounding_allowance.scale[key],
+            consensus.disputed[key],
+            submission.tolerance,
+            doubt_in(submission.precision),
+        )
+        for key in submission.problem.asked
+        if key in submission.gradients
+    }
+    return undecided_where_all_is_zero(comparisons)
+
+
+def _report(
+    problem: GraphProblem, comparisons: Mapping[str, Comparison], whole_arrays: bool
+) -> dict[str, ParameterReport]:
+    shapes, convention = problem.shapes(), Convention()
+    return {
+        key: report_parameter(key, comparisons[key], convention, whole_arrays)
+        if key in comparisons
+        else ParameterReport(name=key, shape=shapes[plain(key)], verdict=Verdict.MISSING)
+        for key in problem.asked
+    }

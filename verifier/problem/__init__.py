@@ -1,0 +1,1 @@
+"""Problems and submissions: graphs, layouts, precisions, and errors in a document."""

@@ -1,0 +1,224 @@
+"""Errors in a document, each with its location, and the exceptions that contain them.
+
+MalformedSubmission (ValueError)    the document is not a valid submission
+└── UnreadableSubmission            the bytes cannot be parsed: invalid JSON, a damaged archive, a pickle
+    └── OversizedSubmission         the document exceeds a size limit
+"""
+
+import math
+import re
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """One warning.
+
+    code: a stable identifier. detail: a sentence. layer, units: the location, if there is one.
+    """
+
+    code: str
+    detail: str
+    layer: int | None = None
+    units: tuple[int, ...] = ()
+
+
+SHOWN = 5  # mistakes of one kind within one array
+MOST = 200  # mistakes in one document
+_COMPARED = 60  # known names that a misspelt one is compared with
+_LARGE = 10**15
+_NUMBER = re.compile(r"[-+]?[0-9]*\.[0-9]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
+_LONGEST = 60  # characters of a misspelt name that are compared
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One error in a document.
+
+    Attributes
+    ----------
+    pointer : str
+        JSON pointer to the value (RFC 6901), empty for the whole document.
+    expected : str
+        The rule that the value violates.
+    found : str
+        A description of the value.
+    remedy : str
+        A suggested fix, empty if there is none.
+    """
+
+    pointer: str
+    expected: str
+    found: str
+    remedy: str = ""
+
+    @property
+    def detail(self) -> str:
+        """Expected and actual value and the remedy, as one sentence."""
+        sentence = f"expected {self.expected}, got {self.found}"
+        return f"{sentence}; {self.remedy}" if self.remedy else sentence
+
+    @property
+    def sentence(self) -> str:
+        """The detail after the pointer."""
+        return f"{self.pointer or '(document)'}: {self.detail}"
+
+
+class MalformedSubmission(ValueError):  # noqa: N818 -- the term in the documentation of the format
+    """The document is not a valid submission.
+
+    Attributes
+    ----------
+    mistakes : tuple of Mistake
+        All errors in the document, in the order in which they were found.
+
+    Examples
+    --------
+    >>> try:
+    ...     load("homework.json")
+    ... except MalformedSubmission as error:
+    ...     print(*(mistake.sentence for mistake in error.mistakes), sep="\\n")
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(mistake.sentence for mistake in self.mistakes))
+
+
+class UnreadableSubmission(MalformedSubmission):
+    """The bytes have no supported format, or are damaged."""
+
+    def __init__(self, expected: str, found: str, remedy: str = "") -> None:
+        super().__init__([Mistake("", expected, found, remedy)])
+
+
+class OversizedSubmission(UnreadableSubmission):
+    """The document exceeds a size limit; its numbers were not read."""
+
+    def __init__(self, expected: str, found: str, remedy: str = "", pointer: str = "") -> None:
+        MalformedSubmission.__init__(self, [Mistake(pointer, expected, found, remedy)])
+
+
+class Mistakes:
+    """A collector of errors, so that reading continues after the first one."""
+
+    def __init__(self) -> None:
+        self.found: list[Mistake] = []
+
+    def add(self, pointer: str, expected: str, found: str, remedy: str = "") -> None:
+        self.found.append(Mistake(pointer, expected, found, remedy))
+
+    def raise_if_any(self) -> None:
+        if len(self.found) > MOST:
+            rest = f"{len(self.found) - MOST} more mistakes"
+            raise MalformedSubmission([*self.found[:MOST], Mistake("", "no mistake", rest)])
+        if self.found:
+            raise MalformedSubmission(self.found)
+
+
+def at(pointer: str, *steps: str | int) -> str:
+    """Return the JSON pointer extended by steps, escaped as in RFC 6901 section 3."""
+    for step in steps:
+        pointer += "/" + encodable(step).replace("~", "~0").replace("/", "~1")
+    return pointer
+
+
+def encodable(text: Any) -> str:
+    """Return the text with a question mark for each lone surrogate, which UTF-8 cannot encode."""
+    written = str(text)
+    return written if written.isascii() else written.encode("utf-8", "replace").decode("utf-8")
+
+
+def shown(value: Any) -> str:
+    """Return a short description of a JSON value.
+
+    It contains no array and no fractional or negative number, since these may be part of a solution.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        if _NUMBER.fullmatch(value.strip()):
+            return "a number in quotes"
+        short = len(value) <= 40
+        return f'the string "{encodable(value)}"' if short else f"a string of {len(value)} characters"
+    if isinstance(value, int | float):
+        return _describe_number(value)
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}" if value else "an empty list"
+    if isinstance(value, dict):
+        return f"an object with {', '.join(map(repr, list(value)[:5]))}" if value else "an empty object"
+    return f"a value of type {type(value).__name__}"
+
+
+def _describe_number(value: int | float) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value:g}"
+    if abs(value) >= _LARGE:
+        return "a very large number" if isinstance(value, float) else "a very large integer"
+    if value == int(value):
+        return f"{int(value)}"
+    return "a negative number" if value < 0 else "a number that is not whole"
+
+
+def nearest(name: str, known: Iterable[str], taken: Container[str] = ()) -> str:
+    """Return a remedy for a misspelt name: the most similar known name, or a list of known names.
+
+    taken: names that the document has already, which are not suggested.
+    """
+    names = list(known)
+    free = [candidate for candidate in names if candidate not in taken]
+    close = get_close_matches(str(name)[:_LONGEST].lower(), free[:_COMPARED], n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known are {', '.join(names[:20])}" if names else ""
+
+
+def check_fields(document: dict[str, Any], known: Iterable[str], pointer: str, mistakes: Mistakes) -> None:
+    """Add an error for every field that is not in `known`."""
+    names = list(known)
+    unknown = [field for field in document if field not in names]
+    for field in unknown[:MOST]:
+        actual = f"the field {str(field)[:40]!r}"
+        mistakes.add(at(pointer, field), "a known field", actual, nearest(field, names, taken=document))
+
+
+def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mistakes) -> str | None:
+    """Return the value if it is one of the choices; None after an error."""
+    names = list(choices)
+    if isinstance(value, str) and value in names:
+        return value
+    remedy = nearest(value, names) if isinstance(value, str) else ""
+    mistakes.add(pointer, "one of " + ", ".join(names), shown(value), remedy if "mean" in remedy else "")
+    return None
+
+
+def read_number(
+    value: Any,
+    pointer: str,
+    mistakes: Mistakes,
+    at_least: float | None = None,
+    below: float | None = None,
+) -> float | None:
+    """Return a finite number with `at_least` <= number < `below`; None after an error."""
+    rule = "a finite number" if at_least is None else f"a finite number of at least {at_least:g}"
+    rule += "" if below is None else f" and below {below:g}"
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a scalar of numpy or PyTorch
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        remedy = "write numbers without quotes" if isinstance(value, str) else ""
+        mistakes.add(pointer, rule, shown(value), remedy)
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    too_small = at_least is not None and number < at_least
+    if not math.isfinite(number) or too_small or (below is not None and number >= below):
+        mistakes.add(pointer, rule, shown(value))
+        return None
+    return number

@@ -1,0 +1,233 @@
+"""A graph as a problem: named inputs and parameters, nodes in order, and a scalar output."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from reference_impl.array import Array
+from verifier.problem.errors import shown
+
+Shape = tuple[int, ...]
+
+
+class MisfitError(ValueError):
+    """Raised for operands or options that an operation cannot take. field: the wrong option, if any."""
+
+    def __init__(self, expected: str, found: str, remedy: str = "", field: str | None = None) -> None:
+        self.expected, self.found, self.remedy, self.field = expected, found, remedy, field
+        super().__init__(f"expected {expected}, got {found}")
+
+
+def broadcast(shapes: Sequence[Shape]) -> Shape:
+    """Return the shape of numpy's broadcasting. Raises: MisfitError."""
+    rank = max(map(len, shapes))
+    sizes_by_axis: list[int] = []
+    for axis in range(-rank, 0):
+        sizes = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
+        if len(sizes) > 1:
+            raise MisfitError(
+                "shapes that broadcast together",
+                " and ".join(map(str, shapes)),
+                "from the last axis on, sizes are equal or 1",
+            )
+        sizes_by_axis.append(sizes.pop() if sizes else 1)
+    return tuple(sizes_by_axis)
+
+
+def negative_axes(axis: object, rank: int) -> tuple[int, ...]:
+    """Return axes counted from the end, sorted; None means all. Raises: MisfitError for invalid axes."""
+    entries = range(rank) if axis is None else axis if isinstance(axis, list | tuple) else [axis]
+    axes = [negative_axis(entry, rank) for entry in entries]
+    if len(set(axes)) < len(axes):
+        raise MisfitError("every axis once", str(list(entries)), field="axis")
+    return tuple(sorted(axes))
+
+
+def negative_axis(axis: object, rank: int) -> int:
+    """Return one axis counted from the end. Raises: MisfitError."""
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        raise MisfitError("an axis, a whole number", shown(axis), field="axis")
+    if not -rank <= axis < rank:
+        span = f"an axis from {-rank} to {rank - 1}" if rank else "no axis: the operand is one number"
+        raise MisfitError(span, str(axis), field="axis")
+    return axis - rank if axis >= 0 else axis
+
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One operation applied to operands, which are named from left to right.
+
+    options: as returned by the operation's `fit`. data: operands that are not differentiated, by place.
+    """
+
+    name: str
+    operation: "GraphOperation"
+    operands: tuple[str, ...]
+    options: Options
+    operand_shapes: tuple[Shape, ...]
+    shape: Shape
+    data: Mapping[int, Array] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The shape of a node, and its options in the form that the formulas read."""
+
+    shape: Shape
+    options: Options = field(default_factory=lambda: MappingProxyType({}))
+
+
+def no_kinks(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array | None:
+    """Return None: the operation has no kinks."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOperation:
+    """One operation.
+
+    operands: minimum and maximum number of operands (None: any number).
+    options: names of the fields beside `args`. needed: those that are required.
+    data: places of operands that are not differentiated.
+    fit: (options, shapes of the operands) -> Fit; raises MisfitError.
+    check_data: (options, shapes, values of an operand in `data`) -> a description of valid values; empty if
+    they are valid.
+    value: (A, node, operands) -> value. Arrays may have one more axis in front, for perturbations.
+    pull_back: (A, node, operands, value, ∂R/∂value, kinks) -> ∂R/∂operand for each operand, None for data.
+    The caller sums over broadcast copies.
+    kinks: (node, operands, the error of each) -> mask, in the shape of the first operand, of entries where
+    several slopes are right; None for an operation without kinks.
+    stacks: True if stacked operands of one shape may be computed at once, forward and backward: the operation
+    works on every entry, or every row along the last axis, by itself.
+    in_torch: (torch, node, tensors) -> the same operation in PyTorch.
+    in_graph: (graph, node, operations) -> the same operation in `reference_impl.graph`.
+    """
+
+    name: str
+    description: str
+    operands: tuple[int, int | None]
+    fit: Callable[[dict[str, Any], tuple[Shape, ...]], Fit]
+    value: Callable[[Any, Node, Sequence[Any]], Any]
+    pull_back: Callable[[Any, Node, Sequence[Any], Any, Any, Array | None], tuple[Any, ...]]
+    in_torch: Callable[[Any, Node, Sequence[Any]], Any]
+    in_graph: Callable[[Any, Node, Sequence[Any]], Any]
+    options: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    data: tuple[int, ...] = ()
+    check_data: Callable[[Options, tuple[Shape, ...], Array], str] = lambda options, shapes, values: ""
+    kinks: Callable[[Node, Sequence[Array], Sequence[Array]], Array | None] = no_kinks
+    stacks: bool = False
+
+
+INPUT, NODE = "inputs.", "nodes."
+
+
+@dataclass(frozen=True, eq=False)
+class GraphProblem:
+    """The derivative of `output` with respect to each of `asked`.
+
+    inputs, parameters: values by name. constants: numbers that are operands, by name.
+    nodes: every node comes after its operands. All names are distinct.
+    asked: names of gradients: a parameter's own name, `inputs.x`, `nodes.h`.
+    """
+
+    inputs: Mapping[str, Array]
+    parameters: Mapping[str, Array]
+    constants: Mapping[str, Array]
+    nodes: tuple[Node, ...]
+    output: str
+    asked: tuple[str, ...]
+
+    def leaves(self) -> Iterator[tuple[str, Array]]:
+        """Yield the names and values of inputs, parameters and constants."""
+        yield from self.inputs.items()
+        yield from self.parameters.items()
+        yield from self.constants.items()
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """Return every shape, by plain name."""
+        return self._shapes
+
+    @cached_property
+    def _shapes(self) -> dict[str, Shape]:
+        shapes = {name: tuple(values.shape) for name, values in self.leaves()}
+        return shapes | {node.name: node.shape for node in self.nodes}
+
+    @cached_property
+    def upstream_of_output(self) -> tuple[Node, ...]:
+        """Return the nodes that the output depends on, itself included, in order."""
+        needed = {self.output}
+        upstream = []
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed.update(node.operands)
+                upstream.append(node)
+        return tuple(reversed(upstream))
+
+    def asking(self, asked: tuple[str, ...]) -> "GraphProblem":
+        """Return the same graph with other gradients in `asked`."""
+        return replace(self, asked=asked)
+
+
+def plain(key: str) -> str:
+    """Return the name within the graph for the name of a gradient."""
+    return key.removeprefix(INPUT).removeprefix(NODE)
+
+
+def downstream(problem: GraphProblem, names: Iterable[str]) -> tuple[Node, ...]:
+    """Return the nodes between some names and the output, in order."""
+    reached = set(names)
+    nodes = []
+    for node in problem.upstream_of_output:
+        if not reached.isdisjoint(node.operands):
+            reached.add(node.name)
+            nodes.append(node)
+    return tuple(nodes)
+
+
+def first_breaks(problem: GraphProblem, wrong: Mapping[str, bool]) -> list[str]:
+    """Return, output first, the wrong gradients for which all gradients after them are right.
+
+    wrong: by the names of submitted gradients. A node whose gradient was not submitted counts as wrong if a
+    node after it is.
+    """
+    by_plain = {plain(key): key for key in wrong}
+    wrong_downstream: dict[str, bool] = {}  # by plain name, True if a node after it has a wrong gradient
+    consumers: dict[str, list[str]] = {}
+    for node in problem.nodes:
+        for operand in node.operands:
+            consumers.setdefault(operand, []).append(node.name)
+    breaks: list[str] = []
+    for name in reversed(_names(problem)):
+        inherits_error = any(
+            _passes_error_on(wrong_downstream, by_plain, wrong, consumer)
+            for consumer in consumers.get(name, ())
+        )
+        wrong_downstream[name] = inherits_error
+        key = by_plain.get(name)
+        if key is not None and wrong[key] and not inherits_error:
+            breaks.append(key)
+    return breaks
+
+
+def _passes_error_on(
+    wrong_downstream: Mapping[str, bool], by_plain: Mapping[str, str], wrong: Mapping[str, bool], name: str
+) -> bool:
+    """True if the node passes a wrong gradient on: by its own gradient where that was submitted."""
+    key = by_plain.get(name)
+    return wrong_downstream[name] if key is None else wrong[key]
+
+
+def _names(problem: GraphProblem) -> Sequence[str]:
+    return [*(name for name, _ in problem.leaves()), *(node.name for node in problem.nodes)]
+
+
+def place(problem: GraphProblem, key: str) -> str:
+    """Return a gradient's name with the operation of its node: `nodes.h1 (tanh)`."""
+    operations = {NODE + node.name: node.operation.name for node in problem.nodes}
+    return f"{key} ({operations[key]})" if key in operations else key

@@ -1,0 +1,141 @@
+"""Read the document's `loss` as a risk, with all its fields for the report."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from reference_impl.losses import LOSSES, Penalty, Risk
+from verifier.problem.errors import Mistakes, at, check_fields, read_choice, read_number, shown
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "lecture.mse": {"name": "mse", "factor": 0.5, "batch": "mean", "outputs": "sum"},
+        "torch.mse": {"name": "mse", "factor": 1.0, "batch": "mean", "outputs": "mean"},
+        "torch.cross_entropy": {"name": "cross_entropy", "on": "logits", "batch": "mean"},
+        "torch.bce_with_logits": {
+            "name": "binary_cross_entropy",
+            "on": "logits",
+            "batch": "mean",
+            "outputs": "mean",
+        },
+        "cs231n.softmax": {"name": "cross_entropy", "on": "logits", "batch": "mean"},
+        "nielsen.quadratic": {"name": "mse", "factor": 0.5, "batch": "sum", "outputs": "sum"},
+        "nielsen.cross_entropy": {
+            "name": "binary_cross_entropy",
+            "on": "probabilities",
+            "batch": "sum",
+            "outputs": "sum",
+        },
+        "keras.mse": {"name": "mse", "factor": 1.0, "batch": "mean", "outputs": "mean"},
+        "sklearn.mlp_classifier": {
+            "name": "cross_entropy",
+            "on": "probabilities",
+            "batch": "mean",
+            "l2": {"factor": 0.5, "batch": "mean", "biases": False},
+        },
+        "sklearn.mlp_regressor": {
+            "name": "mse",
+            "factor": 0.5,
+            "batch": "mean",
+            "outputs": "mean",
+            "l2": {"factor": 0.5, "batch": "mean", "biases": False},
+        },
+    }
+)
+
+
+REDUCTIONS = ("mean", "sum")
+_FIELDS = ("name", "factor", "batch", "outputs", "on", "l2", "l1", "preset")
+_PENALTY_FIELDS = ("strength", "factor", "batch", "biases")
+_PENALTY_FACTORS = {"l2": 0.5, "l1": 1.0}
+
+
+def read_loss(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Risk, dict[str, Any]] | None:
+    """Return the risk and its fields, defaults included; None if the loss is malformed."""
+    if isinstance(document, str):
+        document = {"preset": document} if document in PRESETS else {"name": document}
+    if not isinstance(document, dict):
+        mistakes.add(pointer, 'a loss, such as {"name": "mse"}', shown(document))
+        return None
+    check_fields(document, _FIELDS, pointer, mistakes)
+    penalty_defaults: dict[str, Any] = {}
+    if "preset" in document:
+        preset = read_choice(document["preset"], PRESETS, at(pointer, "preset"), mistakes)
+        if preset is None:
+            return None
+        fields = dict(PRESETS[preset])
+        penalty_defaults = fields.pop("l2", {})
+        document = fields | {field: value for field, value in document.items() if field != "preset"}
+    if "name" not in document:
+        mistakes.add(at(pointer, "name"), "one of " + ", ".join(LOSSES), "nothing", "name the loss")
+        return None
+    name = read_choice(document["name"], LOSSES, at(pointer, "name"), mistakes)
+    if name is None:
+        return None
+    loss = LOSSES[name]
+    errors_before = len(mistakes.found)
+    factor = read_number(document.get("factor", loss.default_factor), at(pointer, "factor"), mistakes)
+    if factor == 0:
+        remedy = "a factor of 0 makes every gradient zero, so that any code passes"
+        mistakes.add(at(pointer, "factor"), "a number other than 0", "0", remedy)
+    batch = read_choice(document.get("batch", "mean"), REDUCTIONS, at(pointer, "batch"), mistakes)
+    outputs: str | None = "sum"
+    if "outputs" in document and not loss.reduces_outputs and document["outputs"] != "sum":
+        mistakes.add(
+            at(pointer, "outputs"), f"sum: {name} is one sum over a row's classes", shown(document["outputs"])
+        )
+    elif loss.reduces_outputs:
+        outputs = read_choice(document.get("outputs", "sum"), REDUCTIONS, at(pointer, "outputs"), mistakes)
+    on = next(iter(loss.on))
+    if "on" in document and len(loss.on) == 1:
+        mistakes.add(
+            at(pointer, "on"), f"no such field: {name} is taken of the outputs", "one", "leave it out"
+        )
+    elif "on" in document:
+        on = read_choice(document["on"], loss.on, at(pointer, "on"), mistakes) or on
+    penalties = [
+        _read_penalty(norm, document[norm], penalty_defaults, at(pointer, norm), mistakes)
+        for norm in _PENALTY_FACTORS
+        if document.get(norm) is not None
+    ]
+    if len(mistakes.found) > errors_before or factor is None or batch is None or outputs is None:
+        return None
+    valid_penalties = tuple(penalty for penalty in penalties if penalty is not None)
+    risk = Risk(loss, factor, batch, outputs, on, valid_penalties)
+    return risk, expanded(risk)
+
+
+def expanded(risk: Risk) -> dict[str, Any]:
+    """Return all fields of the document's `loss`, defaults included."""
+    fields: dict[str, Any] = {"name": risk.loss.name, "factor": risk.factor, "batch": risk.batch}
+    if risk.loss.reduces_outputs:
+        fields["outputs"] = risk.outputs
+    if len(risk.loss.on) > 1:
+        fields["on"] = risk.on
+    for penalty in risk.penalties:
+        fields[penalty.norm] = {field: getattr(penalty, field) for field in _PENALTY_FIELDS}
+    return fields
+
+
+def _read_penalty(
+    norm: str, document: Any, defaults: dict[str, Any], pointer: str, mistakes: Mistakes
+) -> Penalty | None:
+    if not isinstance(document, dict):
+        remedy = 'write {"strength": …}' if isinstance(document, int | float) else ""
+        mistakes.add(pointer, 'a penalty, such as {"strength": 0.1}', shown(document), remedy)
+        return None
+    check_fields(document, _PENALTY_FIELDS, pointer, mistakes)
+    fields = {"factor": _PENALTY_FACTORS[norm], "batch": "none", "biases": False} | defaults | document
+    strength = None
+    if "strength" not in fields:
+        mistakes.add(at(pointer, "strength"), "a finite number", "nothing", "say how strong the penalty is")
+    else:
+        strength = read_number(fields["strength"], at(pointer, "strength"), mistakes, at_least=0.0)
+    factor = read_number(fields["factor"], at(pointer, "factor"), mistakes)
+    batch = read_choice(fields["batch"], ("none", "mean"), at(pointer, "batch"), mistakes)
+    if not isinstance(fields["biases"], bool):
+        mistakes.add(at(pointer, "biases"), "true or false", shown(fields["biases"]))
+        return None
+    if strength is None or factor is None or batch is None:
+        return None
+    return Penalty(norm, strength, factor, batch, fields["biases"])

@@ -1,0 +1,1 @@
+"""Reports: their data, JSON documents, plain text, points and exit statuses."""

@@ -1,0 +1,127 @@
+"""Score submissions: a correct parameter earns all of its points, any other earns none."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import fsum
+from types import MappingProxyType
+
+from verifier.problem.errors import Mistakes, read_number
+from verifier.problem.graph import INPUT, NODE
+from verifier.report.outcome import Sourced
+from verifier.report.verdict import Verdict
+
+_DIGITS = 5  # decimals of rounded points
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The points of a submission.
+
+    total: of the whole submission, divided evenly. by_name: of each parameter; others are worth 0.
+    Without both, each parameter is worth 1. Inputs and nodes of a graph are worth points only by name, or if
+    no parameter was submitted, so that optional gradients do not earn extra points.
+    """
+
+    total: float | None = None
+    by_name: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+ONE_EACH = Points()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The points of one parameter.
+
+    verdict: None if the submission could not be checked, or if the network has no such parameter.
+    """
+
+    name: str
+    verdict: Verdict | None
+    earned: float
+    worth: float
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict is Verdict.CORRECT
+
+
+def read_points(text: str, mistakes: Mistakes) -> Points:
+    """Return the points in a text such as `10` or `layers.0.weight=2,layers.0.bias=1`."""
+    if "=" not in text:
+        total = _number(text, mistakes)
+        return Points(total=total)
+    by_name = {}
+    for part in text.split(","):
+        name, _, value = part.rpartition("=")
+        by_name[name.strip()] = _number(value, mistakes)
+    return Points(by_name=by_name)
+
+
+def _number(text: str, mistakes: Mistakes) -> float:
+    try:
+        value: object = float(text)
+    except ValueError:
+        value = text.strip()
+    number = read_number(value, "--points", mistakes, at_least=0.0)
+    return 0.0 if number is None else number
+
+
+def scores(sourced: Sourced, points: Points) -> tuple[Score, ...]:
+    """Return a score per parameter, or one for the whole submission if parameters are unknown or hidden."""
+    report = sourced.report
+    if report is None:
+        return (Score("submission", None, 0.0, _total_worth(points)),)
+    if not report.parameters:
+        earned = _total_worth(points) if report.verdict is Verdict.CORRECT else 0.0
+        return (Score("gradients", report.verdict, earned, _total_worth(points)),)
+    return scores_of({name: row.verdict for name, row in report.parameters.items()}, points)
+
+
+def scores_of(verdicts: Mapping[str, Verdict], points: Points) -> tuple[Score, ...]:
+    """Return a score per parameter; a parameter in `points` without verdict has a score, too."""
+    by_name: dict[str, Verdict | None] = dict(verdicts)
+    if points.by_name:
+        by_name |= {name: None for name in points.by_name if name not in by_name}
+        worths = {name: points.by_name.get(name, 0.0) for name in by_name}
+    else:
+        rewarded = [name for name in by_name if not name.startswith((INPUT, NODE))] or list(by_name)
+        share = 1.0 if points.total is None else points.total / len(rewarded)
+        worths = dict.fromkeys(by_name, 0.0) | dict.fromkeys(rewarded, share)
+    return tuple(
+        Score(name, verdict, worths[name] if verdict is Verdict.CORRECT else 0.0, worths[name])
+        for name, verdict in by_name.items()
+    )
+
+
+def earned(rows: Iterable[Score]) -> float:
+    """Return the sum of the earned points."""
+    return rounded(fsum(row.earned for row in rows))
+
+
+def worth(rows: Iterable[Score]) -> float:
+    """Return the sum of the possible points."""
+    return rounded(fsum(row.worth for row in rows))
+
+
+def rounded(value: float) -> float:
+    """Return points with at most five decimals, so that three thirds of ten are ten."""
+    return round(value, _DIGITS)
+
+
+def in_whole_numbers(rows: Sequence[Score]) -> list[tuple[int, int]]:
+    """Return (earned, worth) of each row as integers, such that the worths sum to the rounded total."""
+    results: list[tuple[int, int]] = []
+    total, distributed = 0.0, 0
+    for row in rows:
+        total += row.worth
+        row_worth = round(rounded(total)) - distributed
+        distributed += row_worth
+        results.append((row_worth if row.earned == row.worth and row.passed else 0, row_worth))
+    return results
+
+
+def _total_worth(points: Points) -> float:
+    if points.by_name:
+        return fsum(points.by_name.values())
+    return 1.0 if points.total is None else points.total

@@ -1,0 +1,92 @@
+"""The report on a submission, and the forms in which people see it."""
+
+from importlib import import_module
+from typing import Any
+
+from verifier.report.document import document_of
+from verifier.report.model import ReportData
+from verifier.report.text import one_line_summary, report_text
+
+
+class Report(ReportData):
+    """The result of checking a submission's gradients.
+
+    Its text (`print(report)`) and its HTML in notebooks show the most important fields.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        The verdict on the whole submission.
+    loss : LossReport
+        The loss of the problem, and the verdict on the reported loss.
+    parameters : mapping of str to ParameterReport
+        The result for each parameter, by name.
+    warnings : tuple of Caution
+        Remarks on the problem and the submission, each with a stable code.
+    evidence : tuple of Evidence
+        The agreement of each oracle with the reference.
+    versions : mapping of str to str
+        The versions of Python and the packages involved.
+    seconds : float
+        The duration of the check, the only field that differs between two runs.
+    name : str or None
+        The name of the submission.
+    convention : mapping or None
+        The layouts of the submission.
+    precision : str
+        The precision in which the gradients were computed.
+    tolerance : mapping or None
+        The tolerance of the check.
+    diagnosis : tuple of Diagnosis
+        The most likely bugs, if the submission is incorrect.
+    audience : Audience
+        The reader. In a student's report, hidden fields are NaN, 0 or empty (see `audience.py`).
+    network : tuple of LayerOutline
+        The layers without their numbers; empty for students and in older reports.
+    graph : GraphOutline or None
+        The outline of a graph, instead of `network`.
+
+    Examples
+    --------
+    >>> report = verify(load("homework.json"))
+    >>> report.verdict
+    <Verdict.INCORRECT: 'incorrect'>
+    >>> report.parameters["layers.0.weight"].worst[0].index
+    (0, 2)
+    """
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report's document (`gradjury.report/1`), ready for JSON."""
+        return document_of(self)
+
+    def plot(self) -> Any:
+        """Return a matplotlib figure with heatmaps and scatter plots of the worst parameters.
+
+        Returns
+        -------
+        ReportPicture
+            A matplotlib figure that is not connected to a window.
+
+        Raises
+        ------
+        PlotRefused
+            If the report has no whole arrays (`verify(…, entries="all")` keeps them).
+        MissingMatplotlib
+            If matplotlib is not installed (the extra `plot`).
+        """
+        return import_module("verifier.exporters.page.picture").plot(
+            self
+        )  # a plug-in, by name: it loads matplotlib
+
+    def __repr__(self) -> str:
+        return f"<Report {one_line_summary(self)}>"
+
+    def _repr_html_(self) -> str:
+        """Return HTML for notebooks."""
+        html: str = import_module("verifier.exporters.page.notebook").in_notebook(self)  # a plug-in, by name
+        return html
+
+    def __str__(self) -> str:
+        return report_text(self)

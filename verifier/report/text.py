@@ -1,0 +1,107 @@
+"""Write a report as plain text, for `print(report)` and `gradjury check`.
+
+hw3-q2: incorrect
+  46 numbers: 34 correct, 12 incorrect
+
+  parameter        shape   verdict    wrong  max error  relative
+  layers.0.weight  (3, 4)  incorrect  12/12  2.0e-02    2.5e-01
+"""
+
+from collections.abc import Iterator
+from math import isnan
+
+from verifier.report import wording
+from verifier.report.model import Audience, ParameterReport, ReportData
+from verifier.report.verdict import Verdict
+from verifier.report.wording import one_line
+
+_ENTRIES_SHOWN = 3
+_COLUMNS = ("parameter", "shape", "verdict", "wrong", "max error", "relative", "ratio")
+_STUDENT_COLUMNS = 3
+
+
+def report_text(report: ReportData) -> str:
+    """Return the report's text, without a final newline."""
+    return "\n".join(_lines(report))
+
+
+def one_line_summary(report: ReportData) -> str:
+    """Return the verdict, the counts and the worst parameter in one line."""
+    not_correct = [row for row in report.parameters.values() if row.verdict is not Verdict.CORRECT]
+    worst = max(not_correct, key=_severity, default=None)
+    bugs = "; ".join(wording.heading(row) for row in report.diagnosis)
+    worst_text = ""
+    if worst is not None:
+        entry = next((f" {list(entry.index)} {wording.entry(entry)}" for entry in worst.worst), "")
+        worst_text = f"; worst: {worst.name}{entry or ' ' + worst.verdict}"
+    return f"{_verdict(report)}; {wording.counts(report)}{worst_text}{'; diagnosis: ' + bugs if bugs else ''}"
+
+
+def _severity(row: ParameterReport) -> tuple[int, float]:
+    order = (Verdict.CORRECT, Verdict.UNDECIDED, Verdict.MISSING, Verdict.INCORRECT)
+    error = row.relative_norm_error
+    return order.index(row.verdict), 0.0 if error is None else 2.0 if isnan(error) else error
+
+
+def _verdict(report: ReportData) -> str:
+    return f"{one_line(report.name)}: {report.verdict}" if report.name else str(report.verdict)
+
+
+def _lines(report: ReportData) -> Iterator[str]:
+    yield _verdict(report)
+    if counts := wording.counts(report):
+        yield f"  {counts}"
+    if report.audience is Audience.GRADER:
+        yield f"  {wording.graded_under(report)}"
+        yield f"  {wording.loss(report)}"
+    yield from (f"  {line}" for line in wording.first_wrong(report))
+    for row in report.diagnosis:
+        yield ""
+        yield f"  diagnosis: {wording.heading(row)}"
+        yield from (f"    {sentence}" for sentence in wording.sentences(row))
+    if report.parameters:
+        yield ""
+        yield from _table(report)
+    yield from _worst(report)
+    if report.warnings:
+        yield ""
+        yield from (f"  note ({caution.code}): {one_line(caution.detail)}" for caution in report.warnings)
+    if report.evidence:
+        yield ""
+        yield "  oracles:"
+        yield from (f"    {sentence}" for sentence in wording.oracles(report))
+
+
+def _table(report: ReportData) -> Iterator[str]:
+    column_count = len(_COLUMNS) if report.audience is Audience.GRADER else _STUDENT_COLUMNS
+    header = (wording.unit(report), *_COLUMNS[1:])
+    rows = [
+        header[:column_count],
+        *(_row(parameter)[:column_count] for parameter in report.parameters.values()),
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _row(parameter: ParameterReport) -> tuple[str, ...]:
+    wrong = f"{parameter.incorrect}/{parameter.counted}" if parameter.counted else ""
+    return (
+        one_line(parameter.name),
+        str(parameter.shape),
+        str(parameter.verdict),
+        wrong,
+        wording.measure(parameter.max_abs_error),
+        wording.measure(parameter.max_rel_error),
+        wording.measure(parameter.ratio, ".6g"),
+    )
+
+
+def _worst(report: ReportData) -> Iterator[str]:
+    for parameter in report.parameters.values():
+        if parameter.verdict not in (Verdict.INCORRECT, Verdict.UNDECIDED) or not parameter.worst:
+            continue
+        yield ""
+        yield f"  worst of {one_line(parameter.name)}:"
+        for entry in parameter.worst[:_ENTRIES_SHOWN]:
+            yield f"    {list(entry.index)}  {wording.entry(entry)}: {entry.verdict}"

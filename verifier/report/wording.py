@@ -1,0 +1,258 @@
+"""Write the first wrong gradients of a graph as lines of text, with the operations around them."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from math import isfinite, isnan
+
+from verifier.report.document import summary_of
+from verifier.report.model import Audience, Diagnosis, Entry, NodeOutline, ParameterReport, ReportData
+from verifier.report.numbers import number
+from verifier.report.verdict import ExitStatus, Verdict
+
+_LONGEST = 200
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # fullwidth forms, which East Asian editions of Excel accept
+
+
+def one_line(text: str) -> str:
+    """Return one line: unprintable characters become `?`, and GitHub's command markers get a space."""
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    return printable.replace("::", ": :").replace("##[", "## [")
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """Return one printable line of at most `longest` characters."""
+    printable = "".join(c if c.isprintable() else "?" for c in text[: longest + 1])
+    return printable if len(printable) <= longest else printable[: longest - 1] + "…"
+
+
+def clipped(text: str, longest: int) -> str:
+    """Return printable lines of at most `longest` characters in total."""
+    printable = "".join(c if c.isprintable() or c == "\n" else "?" for c in text[: longest + 1])
+    return printable if len(printable) <= longest else printable[: longest - 1] + "…"
+
+
+def cell(text: str) -> str:
+    """Return one line for a spreadsheet's cell; a formula gets an apostrophe in front."""
+    line = shortened(text)
+    return f"'{line}" if line.lstrip()[:1] in _FORMULA else line
+
+
+def figure(value: float, digits: str = ".10g") -> str:
+    """Return a number as short text: -0 as 0, and the strings of JSON documents for non-finite numbers."""
+    return format(value + 0.0, digits) if isfinite(value) else str(number(value))
+
+
+def measure(value: float | None, digits: str = ".1e") -> str:
+    """Return a measure for a table; empty text for None and NaN."""
+    return "" if value is None or isnan(value) else figure(value, digits)
+
+
+_STATUSES = {
+    ExitStatus.CORRECT: "correct",
+    ExitStatus.INCORRECT: "incorrect",
+    ExitStatus.UNDECIDED: "undecided",
+    ExitStatus.MALFORMED: "malformed",
+    ExitStatus.INTERNAL: "not judged",
+}
+_STATES = {
+    Verdict.CORRECT: "correct",
+    Verdict.INCORRECT: "incorrect",
+    Verdict.UNDECIDED: "undecided: it cannot honestly be told",
+    Verdict.MISSING: "no gradient was given",
+}
+
+
+def totals(statuses: Sequence[ExitStatus]) -> str:
+    """Return the number of submissions by status: `3 submissions: 1 correct, 2 incorrect`."""
+    by_status = Counter(statuses)
+    counts = ", ".join(
+        f"{by_status[status]} {word}" for status, word in _STATUSES.items() if by_status[status]
+    )
+    return f"{len(statuses)} submission{'' if len(statuses) == 1 else 's'}: {counts or 'none'}"
+
+
+def status(exit_status: ExitStatus) -> str:
+    """Return the word for an exit status."""
+    return _STATUSES[exit_status]
+
+
+def unit(report: ReportData) -> str:
+    """Return the noun for a row: a graph also has rows of inputs and nodes."""
+    return "parameter" if report.graph is None else "gradient"
+
+
+def counts(report: ReportData) -> str:
+    """Return the counts of numbers by verdict; for students, the counts of rows."""
+    if report.audience is Audience.STUDENT:
+        rows = list(report.parameters.values())
+        verdicts = Counter(row.verdict for row in rows)
+        parts = [f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict]]
+        noun = f"{unit(report)}{'' if len(rows) == 1 else 's'}"
+        return f"{len(rows)} {noun}: {', '.join(parts)}" if rows else ""
+    summary = summary_of(report)
+    kinds = ("correct", "incorrect", "undecided", "missing")
+    return f"{summary['parameters']} numbers: " + ", ".join(
+        f"{summary[kind]} {kind}" for kind in kinds if summary[kind]
+    )
+
+
+def state(row: ParameterReport) -> str:
+    """Return the verdict of a parameter, with counts and the relative error if the report has them."""
+    wrong = row.incorrect or row.undecided
+    if not row.counted or not wrong:
+        return _STATES[row.verdict]
+    sentence = f"{wrong} of {row.counted} numbers {'is' if wrong == 1 else 'are'} {row.verdict}"
+    relative = measure(row.relative_norm_error)
+    return f"{sentence}, relative error {relative}" if relative else sentence
+
+
+def graded_under(report: ReportData) -> str:
+    """Return the loss and the precision of the check."""
+    return f"graded under: {declared_loss(report)}; {report.precision}"
+
+
+def declared_loss(report: ReportData) -> str:
+    """Return all fields of the loss, presets expanded."""
+    return ", ".join(f"{key} {plain(value)}" for key, value in report.loss.graded_under.items())
+
+
+def loss(report: ReportData) -> str:
+    """Return the loss, and the verdict on the reported one."""
+    row = report.loss
+    if row.verdict is None or row.reported is None:
+        return f"loss: {figure(row.value)}"
+    return f"loss: {row.verdict}: reported {figure(row.reported)}, it is {figure(row.value)}"
+
+
+def tolerance(report: ReportData) -> str:
+    """Return the tolerance with its preset."""
+    fields = report.tolerance or {}
+    prefix = f"{fields['preset']}: " if fields.get("preset") else ""
+    return f"tolerance: {prefix}rtol {plain(fields.get('rtol'))}, atol {plain(fields.get('atol'))}"
+
+
+def oracles(report: ReportData) -> Iterator[str]:
+    """Yield one sentence per oracle."""
+    for item in report.evidence:
+        if item.agrees is None:
+            yield f"{item.oracle} not asked ({item.reason or 'no entry could be told'})"
+        else:
+            word = "agrees" if item.agrees else "CONTRADICTS"
+            within = figure(item.max_disagreement or 0.0, ".1g")
+            reason = f"; {item.reason}" if item.reason else ""
+            yield f"{item.oracle} {word} ({item.entries} entries, within {within}{reason})"
+
+
+def entry(row: Entry) -> str:
+    """Return the submitted and the expected value, and the tolerance, of an entry."""
+    sentence = f"submitted {figure(row.submitted)}, expected {expected(row)}"
+    return sentence if isnan(row.submitted) else f"{sentence}, allowed {figure(row.tolerance, '.1g')}"
+
+
+def expected(row: Entry) -> str:
+    """Return the expected value: a number, an interval of subgradients, or that it is unknown.
+
+    The number is 0 if its uncertainty includes 0.
+    """
+    if row.slopes is not None:
+        low, high = row.slopes
+        zero_threshold = 2.0**-40 * (high - low)
+        ends = [figure(0.0 if abs(end) <= zero_threshold else end) for end in (low, high)]
+        return f"any slope from {ends[0]} to {ends[1]}"
+    if not isfinite(row.uncertainty):
+        return "what is not known"
+    value = 0.0 if abs(row.expected) <= row.uncertainty else row.expected
+    return f"{figure(value)} (± {figure(row.uncertainty, '.1g')})"
+
+
+def plain(value: object) -> str:
+    """Return a value of a document as text."""
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {plain(inner)}" for key, inner in value.items()) + ")"
+    return f"{value:g}" if isinstance(value, float) else one_line(str(value))
+
+
+def heading(row: Diagnosis) -> str:
+    """Return the bug and its layer or node: `missing-activation-derivative in layer 0 (hidden_delta)`."""
+    if not row.equation:  # students may not see the location
+        return row.bug or "a hint"
+    if row.node:
+        return f"{row.bug or 'first wrong'} in {one_line(row.node)}"
+    where = "the whole network" if row.layer is None else f"layer {row.layer}"
+    return f"{row.bug or 'first wrong'} in {where} ({row.equation})"
+
+
+def in_brief(row: Diagnosis) -> Iterator[str]:
+    """Yield the bug, both formulas and the hint, for the message of a failing test."""
+    yield f"bug: {heading(row)}"
+    yield f"  {one_line(row.explanation)}"
+    if row.right:
+        yield f"  right: {row.right}"
+        yield f"  used:  {row.wrong}"
+    yield f"next: {one_line(row.hint)}"
+
+
+def of_parameter(report: ReportData, name: str) -> Iterator[Diagnosis]:
+    """Yield the diagnoses of a parameter, by its name, or by its layer if the diagnosis has no names."""
+    for row in report.diagnosis:
+        in_same_layer = row.layer is None or name.startswith(f"layers.{row.layer}.")
+        if name in row.parameters or (not row.parameters and in_same_layer):
+            yield row
+
+
+def sentences(row: Diagnosis) -> Iterator[str]:
+    """Yield the sentences and formulas of a diagnosis."""
+    if row.explanation:
+        yield one_line(row.explanation)
+    if row.right:
+        yield f"right: {row.right}"
+        yield f"used:  {row.wrong}"
+    if row.bug != "unexplained" and row.residual is not None:
+        explained = f"all but {row.residual:.0e}" if row.residual else "all"
+        yield f"this reproduces {explained} of what was handed in"
+    if row.also_consistent:
+        yield f"the same numbers here would come from: {', '.join(row.also_consistent)}"
+    if row.hint:
+        yield f"hint: {one_line(row.hint)}"
+
+
+_MOST, _USERS = 5, 4
+_LONGEST_LABEL = 120
+
+
+def first_wrong(report: ReportData) -> Iterator[str]:
+    """Yield lines such as `first wrong: nodes.h = tanh(nodes.a), used by nodes.f = matmul(nodes.h, W)`."""
+    outline = report.graph
+    if outline is None:
+        return
+    nodes = {node.name: node for node in outline.nodes}
+    for name in outline.first_wrong[:_MOST]:
+        users = [node for node in outline.nodes if name in node.operands]
+        used = ""
+        if users:
+            equations = ", ".join(written(node) for node in users[:_USERS])
+            more = f" and {len(users) - _USERS} more" if len(users) > _USERS else ""
+            used = f", used by {equations}{more}"
+        equation = written(nodes[name]) if name in nodes else one_line(name)
+        yield f"first wrong: {equation}{used}"
+    if len(outline.first_wrong) > _MOST:
+        yield f"and {len(outline.first_wrong) - _MOST} more are first wrong"
+
+
+def written(node: NodeOutline) -> str:
+    """Return a node and its operation as an equation, or a leaf and its kind."""
+    if not node.computed:
+        return f"{_sanitised(node.name)}, {'an' if node.operation == 'input' else 'a'} {node.operation}"
+    return f"{_sanitised(node.name)} = {_sanitised(expression(node))}"
+
+
+def expression(node: NodeOutline) -> str:
+    """Return the operation with all operands and options."""
+    if not node.computed:
+        return node.operation
+    shown = [operand if isinstance(operand, str) else figure(operand) for operand in node.operands]
+    return f"{node.operation}({', '.join([*shown, node.options] if node.options else shown)})"
+
+
+def _sanitised(text: str) -> str:
+    return one_line(shortened(text, _LONGEST_LABEL))

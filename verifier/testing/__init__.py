@@ -1,0 +1,1 @@
+"""Tools for tests: pytest plugin, Hypothesis strategies, checks of backward passes and operations."""

@@ -1,0 +1,410 @@
+"""Check a backward function for layered networks on generated problems."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from inspect import Parameter, signature
+from itertools import pairwise, product
+from random import Random
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from reference_impl.activations import activation
+from reference_impl.losses import Risk
+from reference_impl.network import Batch, Layer, LayerParameters, Network, named
+from reference_impl.problem import Problem
+from verifier.diagnosis.random_problem import strong_numbers
+from verifier.documents.json import write
+from verifier.documents.reading import read_submission
+from verifier.documents.writing import document_of, submission_of, with_lists
+from verifier.pipeline.layers import verify
+from verifier.problem.errors import Mistakes
+from verifier.problem.loss import read_loss
+from verifier.problem.submission import Convention
+from verifier.report import wording
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
+from verifier.testing import strategies
+
+Backward = Callable[..., Any]
+QUICK = ("backpropagation",)  # one certified oracle is enough to find a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Conventions of a backward function. classes: True if the targets are class indices."""
+
+    convention: Convention = field(default_factory=Convention)
+    classes: bool = False
+
+
+def document_for(problem: Problem, style: Style) -> dict[str, Any]:
+    """Return the problem's document with arrays, in the function's conventions, without gradients."""
+    document = document_of(submission_of(problem, {}, convention=style.convention))
+    if style.classes:
+        document["targets"] = problem.batch.targets.argmax(axis=1)
+    return document
+
+
+def call(backward: Backward, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the gradients by parameter that the function returns for a problem.
+
+    The function is called with copies of (parameters, inputs, targets), or of the layers and these three.
+    """
+    arguments = [
+        {name: array.copy() for name, array in document["parameters"].items()},
+        document["inputs"].copy(),
+        document["targets"].copy(),
+    ]
+    if _takes_layers(backward):
+        arguments.insert(0, [dict(layer) for layer in document["network"]["layers"]])
+    return named_gradients(backward(*arguments), list(document["parameters"]))
+
+
+def named_gradients(returned: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return gradients by parameter.
+
+    returned: result of the function: a dict by parameter, or a sequence of arrays or of (weight, bias) pairs
+    in the order of the layers.
+    Raises: TypeError for any other result.
+    """
+    if isinstance(returned, Mapping):
+        return dict(returned)
+    if isinstance(returned, tuple | list):
+        flat: list[Any] = []
+        for item in returned:
+            flat.extend(item if isinstance(item, tuple | list) and not _is_row(item) else [item])
+        if len(flat) == len(names):
+            return dict(zip(names, flat, strict=True))
+        raise TypeError(
+            f"expected gradients for {', '.join(names)} ({len(names)} arrays), got {len(flat)}; "
+            "give a dict by parameter, or all of them in this order"
+        )
+    raise TypeError(
+        f"expected gradients as a dict such as {{{names[0]!r}: …}}, got {type(returned).__name__}; "
+        "the function must return them"
+    )
+
+
+def judge(backward: Backward, problem: Problem, style: Style, *, quick: bool = True) -> Report:
+    """Return the report on the gradients that the function returns for a problem.
+
+    quick: use one oracle and no diagnosis.
+    Raises: any exception of the function; TypeError or MalformedSubmission for an invalid result.
+    """
+    document = document_for(problem, style)
+    submission = read_submission({**document, "gradients": call(backward, document)})
+    return verify(submission, oracles=QUICK if quick else None, diagnosis=not quick)
+
+
+def _takes_layers(backward: Backward) -> bool:
+    try:
+        parameters = signature(backward).parameters.values()
+    except (TypeError, ValueError):  # some callables written in C have no signature
+        return False
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    required = [p for p in parameters if p.kind in positional and p.default is Parameter.empty]
+    return len(required) == 4
+
+
+def _is_row(item: Sequence[Any]) -> bool:
+    return len(item) > 0 and all(isinstance(number, int | float | np.number) for number in item)
+
+
+def parameters_of(problem: Problem) -> int:
+    """Return the number of parameter entries."""
+    return sum(array.size for _, array in named(problem.parameters))
+
+
+_NO_HEALTH_CHECKS = tuple(HealthCheck)
+_DRAWS = 12  # draws of numbers per shape
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Set of problems that a function supports.
+
+    hidden: possible activations of hidden layers.
+    output: activation of the last layer.
+    bias: True if layers have biases.
+    least_layers: 2 if the function requires a hidden layer.
+    outputs: number of output units; None for any number up to `widest`.
+    """
+
+    risk: Risk
+    hidden: tuple[str, ...] = ("tanh",)
+    output: str = "identity"
+    bias: bool = True
+    least_layers: int = 1
+    most_layers: int = 3
+    widest: int = 4
+    most_examples: int = 4
+    outputs: int | None = None
+
+
+def problems_of(question: Question) -> st.SearchStrategy[Problem]:
+    """Return a strategy for problems of all shapes that the question allows."""
+    shapes = list(_shapes(question))
+    return st.sampled_from(shapes).flatmap(lambda shape: _problems_of_shape(question, *shape))
+
+
+def first_failure(backward: Backward, question: Question, style: Style, examples: int) -> Problem | None:
+    """Return a random problem on which the function is wrong, not shrunk; None if all are correct.
+
+    examples: number of problems to try.
+    """
+    return _find(problems_of(question), _is_wrong(backward, style), examples, shrink=False)
+
+
+def smallest_failure(backward: Backward, question: Question, style: Style) -> Problem | None:
+    """Return the smallest problem on which the function is wrong; None if none is found."""
+    wrong = _is_wrong(backward, style)
+    for shape in _shapes(question):
+        problem = _find(_problems_of_shape(question, *shape), wrong, _DRAWS, shrink=True)
+        if problem is not None:
+            return problem
+    return None
+
+
+def largest(question: Question) -> Problem:
+    """Return a problem of the deepest shape, with all numbers 1 and, if possible, with different widths."""
+    depth, widest = question.most_layers, question.widest
+    sizes = [max(1, widest - index % 2) for index in range(depth)]
+    sizes.append(question.outputs or max(1, widest - 1))
+    names = (*(question.hidden[i % len(question.hidden)] for i in range(depth - 1)), question.output)
+    network = Network(
+        tuple(
+            Layer(n_in, n_out, activation(name), question.bias)
+            for n_in, n_out, name in zip(sizes, sizes[1:], names, strict=False)
+        )
+    )
+    ones = tuple(
+        LayerParameters(
+            np.ones((layer.inputs, layer.outputs)), np.ones(layer.outputs) if layer.bias else None
+        )
+        for layer in network.layers
+    )
+    return Problem(network, ones, Batch(np.ones((1, sizes[0])), np.ones((1, sizes[-1]))), question.risk)
+
+
+def is_wrong(backward: Backward, problem: Problem, style: Style) -> bool:
+    """True if the function raises, or returns an incorrect gradient or none."""
+    try:
+        return judge(backward, problem, style).verdict is Verdict.INCORRECT
+    except Exception:  # any exception is a failure; its text is reported for the smallest problem
+        return True
+
+
+def _is_wrong(backward: Backward, style: Style) -> Callable[[Problem], bool]:
+    return lambda problem: is_wrong(backward, problem, style)
+
+
+def _shapes(question: Question) -> Iterator[tuple[tuple[int, ...], tuple[str, ...], int]]:
+    """Yield widths, hidden activations and the number of examples, fewest parameters first."""
+    shapes = []
+    for depth in range(question.least_layers, question.most_layers + 1):
+        widths = [range(1, question.widest + 1)] * depth
+        last: Sequence[int] = range(1, question.widest + 1)
+        if question.outputs is not None:
+            last = [question.outputs]
+        for sizes in product(*widths, last):
+            for hidden in product(question.hidden, repeat=depth - 1):
+                for examples in range(1, question.most_examples + 1):
+                    shapes.append((sizes, hidden, examples))
+    shapes.sort(key=lambda shape: (_parameter_count(shape[0], question.bias), shape[2], len(shape[0])))
+    yield from shapes
+
+
+def _parameter_count(sizes: Sequence[int], bias: bool) -> int:
+    return sum((n_in + bias) * n_out for n_in, n_out in pairwise(sizes))
+
+
+@st.composite
+def _problems_of_shape(
+    draw: st.DrawFn, question: Question, sizes: tuple[int, ...], hidden: tuple[str, ...], examples: int
+) -> Problem:
+    names = (*hidden, question.output)
+    layers = tuple(
+        Layer(n_in, n_out, activation(name), question.bias)
+        for n_in, n_out, name in zip(sizes, sizes[1:], names, strict=False)
+    )
+    network = Network(layers)
+    batch = draw(strategies.batches(network, question.risk, examples, examples))
+    return Problem(network, draw(strategies.parameters(network)), batch, replace(question.risk))
+
+
+def _find(
+    strategy: st.SearchStrategy[Problem], condition: Callable[[Problem], bool], examples: int, *, shrink: bool
+) -> Problem | None:
+    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
+    search_settings = settings(
+        max_examples=examples,
+        phases=phases,
+        database=None,
+        deadline=None,
+        suppress_health_check=_NO_HEALTH_CHECKS,
+    )
+    try:
+        return find(strategy, condition, settings=search_settings, random=Random(0))
+    except NoSuchExample:
+        return None
+
+
+_ATTEMPTS = 8  # draws of informative parameters for the diagnosis
+_LONGEST_REPLAY = 2000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Failure of a backward function.
+
+    name: name of the function.
+    problem: smallest problem with a wrong gradient.
+    raised: exception of the function on this problem, as text.
+    report: report on this problem.
+    diagnosed: report on a larger problem, whose parameters distinguish more bugs.
+    replay: JSON text of the smallest problem as a submission; empty if there are no gradients or if it is
+        too long.
+    """
+
+    name: str
+    problem: Problem
+    raised: str | None
+    report: Report | None
+    diagnosed: Report | None
+    replay: str
+
+
+def check_backward(
+    backward: Backward,
+    *,
+    loss: Any = "mse",
+    hidden: str | Sequence[str] = "tanh",
+    output: str = "identity",
+    bias: bool = True,
+    weights: str = "in_out",
+    examples: str = "rows",
+    classes: bool = False,
+    least_layers: int = 1,
+    most_layers: int = 3,
+    widest: int = 4,
+    most_examples: int = 4,
+    outputs: int | None = None,
+    problems: int = 100,
+) -> Failure | None:
+    """Check a backward function on generated problems.
+
+    Parameters
+    ----------
+    backward : callable
+        Function of (parameters, inputs, targets) or of (layers, parameters, inputs, targets) that returns
+        gradients by parameter.
+    loss : optional
+        Loss as in a submission.
+    hidden, output : str or sequence of str
+        Activations of the hidden layers and of the last layer.
+    bias : bool
+        True if the layers have biases.
+    weights, examples : str
+        Layout of the weights and axis of the examples that the function expects and returns.
+    classes : bool
+        True if the targets are class indices.
+    least_layers, most_layers, widest, most_examples, outputs : int
+        Bounds on the generated problems. least_layers is 2 for a function that requires a hidden layer.
+    problems : int
+        Number of problems.
+
+    Returns
+    -------
+    Failure or None
+        Failure on the smallest network with a wrong gradient; None if all gradients are correct.
+
+    Raises
+    ------
+    MalformedSubmission
+        If the loss is invalid.
+
+    Examples
+    --------
+    >>> failure = check_backward(my_backward, loss="mse", hidden="tanh")
+    >>> assert failure is None
+    """
+    mistakes = Mistakes()
+    parsed_loss = read_loss(loss, "/loss", mistakes)
+    mistakes.raise_if_any()
+    assert parsed_loss is not None  # otherwise there were mistakes
+    question = Question(
+        risk=parsed_loss[0],
+        hidden=(hidden,) if isinstance(hidden, str) else tuple(hidden),
+        output=output,
+        bias=bias,
+        least_layers=least_layers,
+        most_layers=most_layers,
+        widest=widest,
+        most_examples=most_examples,
+        outputs=outputs,
+    )
+    style = Style(Convention(weights, examples), classes)
+    first = first_failure(backward, question, style, problems)
+    if first is None:
+        return None
+    smallest = smallest_failure(backward, question, style) or first
+    informative = _informative(backward, largest(question), style) or _informative(backward, first, style)
+    return _failure(backward, smallest, informative, style)
+
+
+def told(failure: Failure) -> Iterator[str]:
+    """Yield at most a dozen lines about a failure: the network, a wrong entry, the bug and the replay."""
+    layers = failure.problem.network.layers
+    widths = "-".join(str(size) for size in (layers[0].inputs, *(layer.outputs for layer in layers)))
+    names = ", ".join(layer.activation.name for layer in layers)
+    count, examples = parameters_of(failure.problem), failure.problem.batch.size
+    yield (
+        f"{failure.name} is wrong; the smallest network that shows it: {widths} ({names}), "
+        f"{count} parameters, {examples} example{'' if examples == 1 else 's'}"
+    )
+    if failure.raised is not None:
+        yield f"  there it raises {failure.raised}"
+    if failure.report is not None:
+        for parameter in failure.report.parameters.values():
+            if parameter.verdict is Verdict.INCORRECT:
+                entry = parameter.worst[0]
+                yield f"  {parameter.name} {list(entry.index)}: {wording.entry(entry)}"
+                break
+            if parameter.verdict is Verdict.MISSING:
+                yield f"  {parameter.name}: no gradient was given"
+                break
+    report = failure.diagnosed or failure.report
+    for row in report.diagnosis[:1] if report is not None else ():
+        yield from (f"  {line}" for line in wording.in_brief(row))
+    if failure.replay:
+        yield "  replay: save the next line as smallest.json, then: gradjury check smallest.json"
+        yield failure.replay
+
+
+def _informative(backward: Backward, failing: Problem, style: Style) -> Problem | None:
+    """Return a problem of the failing shape with wrong gradients, in which bugs differ; None if not found."""
+    problems = (strong_numbers(failing, seed) for seed in range(_ATTEMPTS))
+    return next((problem for problem in problems if is_wrong(backward, problem, style)), None)
+
+
+def _failure(backward: Backward, smallest: Problem, informative: Problem | None, style: Style) -> Failure:
+    name = getattr(backward, "__name__", type(backward).__name__)
+    document = document_for(smallest, style)
+    try:
+        report = judge(backward, smallest, style, quick=False)
+        replay = write(with_lists({**document, "gradients": call(backward, document)}))
+    except Exception as error:  # raised by the function, or its result is not a gradient
+        return Failure(name, smallest, f"{type(error).__name__}: {error}", None, None, "")
+    diagnosed = None if informative is None else _judge(backward, informative, style)
+    return Failure(name, smallest, None, report, diagnosed, replay if len(replay) <= _LONGEST_REPLAY else "")
+
+
+def _judge(backward: Backward, problem: Problem, style: Style) -> Report | None:
+    try:
+        return judge(backward, problem, style, quick=False)
+    except Exception:  # exceptions are reported for the smallest problem only
+        return None

@@ -1,0 +1,1 @@
+"""Check the methods `forward` and `backward` of one operation on inputs of many shapes."""

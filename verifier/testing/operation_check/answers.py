@@ -1,0 +1,270 @@
+"""Reference gradients of one use of an operation with a row in the table of operations."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reference_impl.array import Array
+from verifier.engine.autodiff import values_of
+from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.graph_rounding import HonestNumbers, rounding
+from verifier.engine.interval_arithmetic import BALLS
+from verifier.engine.rounding import DEVIATIONS
+from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.pipeline.graphs import ask
+from verifier.problem.graph import Fit, GraphOperation, GraphProblem, Shape
+from verifier.problem.precision import PRECISIONS
+from verifier.report.model import Uncertainty
+from verifier.testing.operation_check.differentiated import PullBack, by_complex_steps, by_differences
+from verifier.testing.operation_check.operation import Tried, called
+from verifier.testing.operation_check.references import Reference, problem_of, taken_at_its_word
+from verifier.testing.operation_check.written import WrittenOperation
+
+FORWARD = "forward"  # name of the value in a mapping of gradients by name
+QUICK = ("backpropagation",)
+EVERY = tuple(GRAPH_ORACLES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Answers of the oracles about one use.
+
+    problem: graph of the use.
+    answers: by oracle; gradients by argument name and, if known, the value under FORWARD.
+    allowance, scale: rounding allowance and scale of each gradient.
+    values: values of the graph's nodes.
+    of_row: True if the operation has a row in the table.
+    """
+
+    problem: GraphProblem
+    answers: Mapping[str, Answer]
+    allowance: Mapping[str, Array]
+    scale: Mapping[str, Array]
+    values: Mapping[str, Array]
+    of_row: bool
+
+
+def of_row(
+    operation: WrittenOperation,
+    reference: Reference,
+    fit: Fit,
+    arguments: Sequence[Array],
+    result: Tried,
+    oracles: Sequence[str],
+) -> Asked:
+    """Return the answers of the graph oracles with these names, with a certified interval of the value."""
+    assert reference.row is not None
+    assert result.upstream is not None
+    floats = [array.astype(np.float64) for array in arguments]
+    problem = problem_of(reference.row, fit, operation, floats, result.upstream, reference.data)
+    float64_rounding = rounding(problem, PRECISIONS["float64"])
+    answers = dict(ask(problem, float64_rounding, oracles))
+    node = problem.nodes[0]
+    interval = values_of(problem, BALLS)[node.name]
+    rounded = values_of(problem, HonestNumbers(PRECISIONS["float64"]))[node.name]
+    # the interval's radius is needed where the value is 0, as in log 1, and is rounded nevertheless
+    rounding_error = np.maximum(DEVIATIONS * rounded.deviation, interval.radius)
+    value = {"backpropagation": Estimate(interval.middle, interval.radius)}
+    if "autograd" in answers and answers["autograd"].gradient:
+        import torch
+
+        tensors = [torch.tensor(array.copy()) for array in floats]
+        value["autograd"] = Estimate(node.operation.in_torch(torch, node, tensors).numpy(), rounding_error)
+    for oracle, estimate in value.items():
+        answers[oracle] = with_answer(answers[oracle], FORWARD, estimate)
+    return Asked(
+        problem,
+        answers,
+        {**float64_rounding.allowance, FORWARD: rounding_error},
+        {**float64_rounding.scale, FORWARD: rounded.size},
+        float64_rounding.values,
+        of_row=True,
+    )
+
+
+def pulled_row(
+    operation: WrittenOperation, reference_answers: Asked, expected: Mapping[str, Array]
+) -> GraphProblem:
+    """Return the graph with a row whose vector-Jacobian product is the oracles', for the diagnosis."""
+    node, *others = reference_answers.problem.nodes
+    pulled = [expected[name] for name in node.operands]
+    row: GraphOperation = taken_at_its_word(operation.name, node.shape, pulled)
+    inner = type(node)(node.name, row, node.operands, node.options, node.operand_shapes, node.shape)
+    return GraphProblem(
+        reference_answers.problem.inputs,
+        reference_answers.problem.parameters,
+        {},
+        (inner, *others),
+        reference_answers.problem.output,
+        reference_answers.problem.asked,
+    )
+
+
+def with_answer(answer: Answer, name: str, estimate: Estimate) -> Answer:
+    """Return the answer with an additional estimate."""
+    return Answer({**answer.gradient, name: estimate}, answer.uncertainty, answer.reason)
+
+
+_ROUNDINGS = 2.0**-46  # rounding allowance of an operation without a formula, relative to its terms
+
+
+class GivenRaised(Exception):  # noqa: N818 -- an event, not an error of this package
+    """Raised if the user's reference function does not accept the arguments."""
+
+
+def of_functions(
+    operation: WrittenOperation, reference: Reference, arguments: Sequence[Array], result: Tried, quick: bool
+) -> Asked:
+    """Return the oracles' answers for the user's numpy or PyTorch function, or else for forward itself.
+
+    Raises: GivenRaised if a reference function does not accept the arguments.
+    """
+    assert result.value is not None
+    assert result.upstream is not None
+    names = operation.arguments[: len(arguments)]
+    places = range(len(arguments))
+    answers: dict[str, Answer] = {}
+    function = function_of(operation, reference)
+    differences = by_differences(function, arguments, places, result.upstream)
+    allowance = {names[place]: _ROUNDINGS * scale for place, scale in differences.scale.items()}
+    scale = {names[place]: size for place, size in differences.scale.items()}
+    if not quick:
+        steps = by_complex_steps(function, arguments, places, result.upstream)
+        if steps is not None and not _contradict(steps.estimates, differences.estimates):
+            answers["complex_step"] = _answer(names, _smooth(steps.estimates, differences.estimates))
+        if reference.in_torch is not None:
+            answers["autograd"] = _by_torch(reference, names, arguments, result.upstream, differences)
+    answers["finite_differences"] = _answer(names, differences.estimates)
+    if reference.in_numpy is not None:
+        value = np.asarray(function(*arguments), dtype=np.float64)
+        rounding_error = _ROUNDINGS * np.abs(value)
+        answers["numpy"] = Answer({FORWARD: Estimate(value, rounding_error)}, Uncertainty.ESTIMATE)
+    row = taken_at_its_word(operation.name, tuple(result.value.shape), [])
+    problem = problem_of(row, Fit(tuple(result.value.shape)), operation, arguments, result.upstream, ())
+    expected = next(
+        (answer.gradient[FORWARD].value for answer in answers.values() if FORWARD in answer.gradient), None
+    )
+    if expected is not None:
+        size = np.abs(expected)
+        allowance[FORWARD], scale[FORWARD] = _ROUNDINGS * size, size
+    return Asked(problem, answers, allowance, scale, _values(problem, arguments, result), of_row=False)
+
+
+def shape_of_given(
+    operation: WrittenOperation, reference: Reference, arguments: Sequence[Array]
+) -> Shape | None:
+    """Return the shape of the reference function's value; None without such a function.
+
+    Raises: GivenRaised.
+    """
+    if reference.in_numpy is None:
+        return None
+    return tuple(np.shape(function_of(operation, reference)(*arguments)))
+
+
+def of_forward(
+    operation: WrittenOperation, arguments: Sequence[Array], result: Tried, data: Sequence[int]
+) -> dict[str, Answer]:
+    """Return the gradients of the user's forward by finite differences and, if possible, complex steps."""
+    assert result.upstream is not None
+    names = operation.arguments[: len(arguments)]
+    places = [place for place in range(len(arguments)) if place not in data]
+
+    forward = own_forward(operation)
+    differences = by_differences(forward, arguments, places, result.upstream)
+    answers = {"differences_of_forward": _answer(names, differences.estimates)}
+    steps = by_complex_steps(forward, arguments, places, result.upstream)
+    if steps is not None and not _contradict(steps.estimates, differences.estimates):
+        smooth = _smooth(steps.estimates, differences.estimates)
+        answers["complex_step_of_forward"] = _answer(names, smooth)
+    return answers
+
+
+def own_forward(operation: WrittenOperation) -> Callable[..., Any]:
+    """Return forward as a function that starts a new use with every call. It raises OperationRaised."""
+
+    def forward(*arguments: Any) -> Any:
+        return called("forward", operation.begin().forward, *(array.copy() for array in arguments))
+
+    return forward
+
+
+def function_of(operation: WrittenOperation, reference: Reference) -> Callable[..., Any]:
+    """Return the user's numpy function, which then raises GivenRaised, or else forward."""
+    if reference.in_numpy is None:
+        return own_forward(operation)
+    in_numpy = reference.in_numpy
+
+    def function(*arguments: Any) -> Any:
+        try:
+            value = np.asarray(in_numpy(*(array.copy() for array in arguments), **reference.options))
+        except Exception as error:  # user code may raise anything
+            raise GivenRaised(f"{type(error).__name__}: {str(error)[:200]}") from None
+        if value.dtype.kind not in "fciub":
+            raise GivenRaised(f"it gives no array of numbers, but {value.dtype}")
+        return value
+
+    return function
+
+
+def _by_torch(
+    reference: Reference,
+    names: Sequence[str],
+    arguments: Sequence[Array],
+    upstream: Array,
+    differences: PullBack,
+) -> Answer:
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: the libraries of PyTorch cannot be loaded
+        return Answer({}, Uncertainty.UNKNOWN, reason=f"PyTorch cannot be imported: {error}")
+    assert reference.in_torch is not None
+    tensors = [torch.tensor(array.copy(), requires_grad=True) for array in arguments]
+    try:
+        value = reference.in_torch(*tensors, **reference.options)
+        weights = torch.tensor(upstream.copy()).reshape(value.shape)
+        gradients = torch.autograd.grad(value, tensors, weights, allow_unused=True)
+    except Exception as error:  # user code may raise anything
+        raise GivenRaised(f"{type(error).__name__}: {str(error)[:200]}") from None
+    estimates = {}
+    for place, (argument, grad) in enumerate(zip(arguments, gradients, strict=True)):
+        gradient = np.zeros(argument.shape) if grad is None else grad.numpy()
+        estimates[place] = Estimate(gradient, _ROUNDINGS * differences.scale[place])
+    array = value.detach().numpy()
+    answer = _answer(names, _smooth(estimates, differences.estimates))
+    return with_answer(answer, FORWARD, Estimate(array, _ROUNDINGS * np.abs(array)))
+
+
+def _values(problem: GraphProblem, arguments: Sequence[Array], result: Tried) -> dict[str, Array]:
+    assert result.value is not None
+    assert result.upstream is not None
+    node, weighed, total = problem.nodes
+    product = result.value * result.upstream
+    leaves = dict(problem.leaves())
+    return leaves | {node.name: result.value, weighed.name: product, total.name: np.asarray(product.sum())}
+
+
+def _answer(names: Sequence[str], estimates: Mapping[int, Estimate]) -> Answer:
+    return Answer({names[place]: estimate for place, estimate in estimates.items()}, Uncertainty.ESTIMATE)
+
+
+def _smooth(one: Mapping[int, Estimate], differences: Mapping[int, Estimate]) -> dict[int, Estimate]:
+    """Return the estimates with an infinite error at kinks, where these methods see only one side."""
+    smooth = {}
+    for place, estimate in one.items():
+        slopes = differences[place].slopes
+        error = estimate.error if slopes is None else np.where(slopes > 0, np.inf, estimate.error)
+        smooth[place] = Estimate(estimate.value, error)
+    return smooth
+
+
+def _contradict(one: Mapping[int, Estimate], other: Mapping[int, Estimate]) -> bool:
+    """True if the complex steps are no derivative, for example because the function takes a real part."""
+    for place, estimate in one.items():
+        known = np.isfinite(other[place].error)
+        distance = np.abs(estimate.value - other[place].value)
+        if (known & (distance > estimate.reach + other[place].reach)).any():
+            return True
+    return False

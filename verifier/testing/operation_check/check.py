@@ -1,0 +1,201 @@
+"""Check one operation, a class or an object with the methods forward and backward."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Any
+
+from verifier.problem.graph import MisfitError, Shape
+from verifier.report.verdict import Verdict
+from verifier.testing.operation_check.answers import GivenRaised
+from verifier.testing.operation_check.compare import Judged, judge
+from verifier.testing.operation_check.inputs import Case, Shapes, cases_of
+from verifier.testing.operation_check.operation import (
+    OF_TWO_USES,
+    OperationRaised,
+    called,
+    kept_state,
+    numbers,
+)
+from verifier.testing.operation_check.references import Question, question_of, read_reference
+from verifier.testing.operation_check.report import (
+    is_decided,
+    merged,
+    pasted,
+    pasted_twice,
+    remarks,
+    report_of,
+)
+from verifier.testing.operation_check.result import Finding, OperationCheck
+from verifier.testing.operation_check.written import malformed, read_operation
+
+
+def check_operation(
+    operation: Any,
+    *,
+    like: Any = None,
+    in_torch: Any = None,
+    options: Mapping[str, Any] | None = None,
+    shapes: Sequence[Any] | None = None,
+    domain: str | Sequence[str] | None = None,
+    form: str | None = None,
+    name: str | None = None,
+) -> OperationCheck:
+    """Check the value, the gradients and the side effects of one operation.
+
+    Parameters
+    ----------
+    operation : class or object
+        Operation with `forward(*args)` and `backward(output_grad)`, or in edugrad's form with
+        `forward(ctx, *args)` and `backward(ctx, grad_output)`, or a function made by edugrad's `tensor_op`.
+    like : str or callable, optional
+        Name of a graph operation, or a function of arrays, that computes the right value. Without it, the
+        value is not checked, and the gradients are compared with those of forward.
+    in_torch : callable, optional
+        Function of tensors that computes the same.
+    options : mapping, optional
+        Options such as ``{"axis": 0}``, passed to `like` and to the parameters of forward or of the class
+        with these names.
+    shapes : sequence, optional
+        Inputs to try; each is a tuple with one shape per argument.
+    domain : str or sequence of str, optional
+        Domain of the numbers, for all arguments or for each of them.
+    form : {"lecture", "edugrad"}, optional
+        Form of the operation, if the name of forward's first argument does not show it.
+    name : str, optional
+        Name of the operation in the report.
+
+    Returns
+    -------
+    OperationCheck
+        Verdict, findings and the smallest failing input.
+
+    Raises
+    ------
+    MalformedSubmission
+        If the operation or an option is invalid.
+
+    Examples
+    --------
+    >>> from verifier import check_operation
+    >>> class Square:
+    ...     def forward(self, x):
+    ...         self.x = x
+    ...         return x**2
+    ...     def backward(self, output_grad):
+    ...         return output_grad * self.x
+    >>> print(check_operation(Square, like="power", options={"exponent": 2}))
+    """
+    options = dict(options or {})
+    written = read_operation(operation, form, options, name)
+    reference = read_reference(like, in_torch, options, written)
+    question = question_of(written, reference, shapes, domain)
+    kept = [*_kept_state(question)]  # first, because other uses could leave state behind
+    judged, refused = _judge_all(question)
+    findings = _merge([finding for use in judged for finding in use.findings])
+    if kept:  # kept state makes the numbers of further uses meaningless
+        findings = [*kept, *(finding for finding in findings if finding.kind == "argument-changed")]
+    evidence = merged([use.consensus.evidence for use in judged if use.consensus is not None])
+    undecided = not evidence or not is_decided(question.reference, judged)
+    verdict = Verdict.UNDECIDED if undecided else Verdict.CORRECT
+    warnings = tuple(remarks(question, judged, refused))
+    verdict = Verdict.INCORRECT if findings else verdict
+    return OperationCheck(
+        name=written.name,
+        verdict=verdict,
+        like=reference.name,
+        cases=len(judged),
+        shapes=tuple(dict.fromkeys(use.case.shapes for use in judged)),
+        findings=tuple(findings),
+        warnings=warnings,
+        evidence=evidence,
+        smallest=_smallest(question, findings[0], judged) if findings else "",
+        report=report_of(written, judged, verdict, findings, warnings, evidence),
+    )
+
+
+def _judge_all(question: Question) -> tuple[list[Judged], dict[Shapes, OperationRaised]]:
+    """Return the judged uses of all cases, and the exceptions for the shapes that forward refuses."""
+    judged: list[Judged] = []
+    refused: dict[Shapes, OperationRaised] = {}
+    misfits: list[GivenRaised] = []
+    unknown = question.reference.row is None
+    for case in cases_of(question.shapes, question.domains, question.plain):
+        if case.shapes in refused:
+            continue
+        try:
+            use = judge(question.operation, question.reference, case)
+        except MisfitError:
+            continue
+        except GivenRaised as error:
+            misfits.append(error)
+            continue
+        raised = use.tried.refused
+        if raised is not None and (unknown or (raised.refuses and not case.plain)):
+            refused[case.shapes] = raised
+            continue
+        judged.append(use)
+    if misfits and all(use.case.empty for use in judged):
+        raise malformed("like", "a function that takes such arguments", str(misfits[0]), "give shapes=[…]")
+    if not judged and refused:
+        raised = next(iter(refused.values()))
+        case = next(cases_of([next(iter(refused))], question.domains, 1))
+        judged = [judge(question.operation, question.reference, case)]
+    return judged, refused
+
+
+def _merge(findings: Sequence[Finding]) -> list[Finding]:
+    """Return every finding once, those with a known wrong rule first.
+
+    If a rule is known for any input, it replaces the same finding without a rule.
+    """
+    by_kind: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        key = (finding.kind, finding.place)
+        if key not in by_kind or (by_kind[key].code == by_kind[key].kind != finding.code):
+            by_kind[key] = finding
+    by_code: dict[tuple[str, str], Finding] = {}
+    for finding in by_kind.values():
+        by_code.setdefault((finding.code, finding.place), finding)
+    return sorted(by_code.values(), key=lambda finding: finding.code == finding.kind)
+
+
+def _kept_state(question: Question) -> Iterator[Finding]:
+    """Yield findings about state that is kept between two uses on arguments of the first shapes."""
+    cases = [*cases_of(question.shapes[:1], question.domains, question.plain)]
+    if len(cases) > 1:  # empty arrays have one case
+        yield from kept_state(question.operation, cases[0], cases[1])
+
+
+def _smallest(question: Question, finding: Finding, judged: Sequence[Judged]) -> str:
+    try:
+        from verifier.testing.operation_check.shrink import other_numbers, seen_again, smallest_failure
+    except ImportError:  # hypothesis is not installed
+        return _unshrunk(question, finding, judged)
+
+    wrong = seen_again(question.operation, question.reference, finding.kind, finding.place)
+
+    def value_shape(case: Case) -> Shape:
+        if question.reference.row is not None:
+            return question.reference.fit(case.shapes).shape
+        try:
+            value = numbers(called("forward", question.operation.begin().forward, *case.arguments))
+        except OperationRaised:
+            return ()
+        return () if value is None else tuple(value.shape)
+
+    nonempty = [shapes for shapes in question.shapes if 0 not in map(prod, shapes)]
+    for shapes in (nonempty, question.shapes):
+        case = smallest_failure(wrong, shapes, question.domains, value_shape)
+        if case is not None:
+            if finding.kind in OF_TWO_USES:
+                return pasted_twice(question.operation, case, other_numbers(case), finding)
+            return pasted(question.operation, judge(question.operation, question.reference, case), finding)
+    return _unshrunk(question, finding, judged)
+
+
+def _unshrunk(question: Question, finding: Finding, judged: Sequence[Judged]) -> str:
+    """Return code of the first input with the finding; empty for a finding that requires two uses."""
+    for use in judged:
+        if (finding.kind, finding.place) in {(other.kind, other.place) for other in use.findings}:
+            return pasted(question.operation, use, finding)
+    return ""

@@ -1,0 +1,229 @@
+"""Write the result of an operation check as text."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from verifier.problem.errors import Caution
+from verifier.report.model import Evidence
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
+from verifier.report.wording import figure
+from verifier.testing.operation_check.inputs import Shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One error of an operation.
+
+    code: id of the kind or of the wrong local rule, if one explains the error. Codes are stable.
+    kind: id in `SEEN`.
+    place: `forward`, `backward`, or the argument whose gradient is wrong.
+    also: other rules that return the same numbers.
+    """
+
+    code: str
+    kind: str
+    place: str
+    explanation: str
+    hint: str
+    right: str = ""
+    wrong: str = ""
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Texts of one kind of finding, with the fields {place} and others that depend on the kind."""
+
+    kind: str
+    explanation: str
+    hint: str
+
+
+SEEN: Mapping[str, Seen] = MappingProxyType(
+    {
+        row.kind: row
+        for row in (
+            Seen("raises", "{place} raises {error}{line}.", "What does that line need that it is not given?"),
+            Seen(
+                "no-value",
+                "forward gives {found}, where the value is an array of numbers.",
+                "Does forward end in return?",
+            ),
+            Seen(
+                "forward-shape",
+                "forward gives shape {found}, where {like} gives {expected}.",
+                "Which axes does the value have?",
+            ),
+            Seen(
+                "forward-value",
+                "forward gives {found} at {index}, where {like} gives {expected}.",
+                "Compute the smallest input below by hand.",
+            ),
+            Seen(
+                "gradient-count",
+                "backward gives {found}, where forward took {expected}.",
+                "backward returns one gradient for each argument of forward, in their order.",
+            ),
+            Seen(
+                "gradient-missing",
+                "the gradient of {place} is None.",
+                "Does {place} change the value? Then it has a gradient.",
+            ),
+            Seen(
+                "gradient-not-numbers",
+                "the gradient of {place} is {found}, where an array of real numbers is asked for.",
+                "Return arrays of float64.",
+            ),
+            Seen(
+                "gradient-shape",
+                "the gradient of {place} has shape {found}, where {place} has {expected}.",
+                "A gradient has the shape of what it is the gradient of.",
+            ),
+            Seen(
+                "gradient-value",
+                "the gradient of {place} is wrong, and no known wrong rule gives its numbers.",
+                "Write down the value as a formula, and differentiate it by {place}.",
+            ),
+            Seen(
+                "missing-upstream-gradient",
+                "the gradient of {place} is the same whatever gradient of the output backward is given: it "
+                "is the operation's own derivative, multiplied by nothing.",
+                "By what does the chain rule multiply the derivative by {place}?",
+            ),
+            Seen(
+                "repeated-rows-assigned",
+                "a row of {place} that is looked up several times has the gradient of one look-up, not the "
+                "sum of all: `found[rows] += …` adds each row once.",
+                "What does numpy do with an index that comes twice? See np.add.at.",
+            ),
+            Seen(
+                "argument-changed",
+                "{place} changes {found} in place, which belongs to its caller.",
+                "Make a new array where the code assigns, or adds with += to, what it was given.",
+            ),
+            Seen(
+                "state-kept",
+                "after {found}, the gradient of {place} is another than at a first use: something is kept "
+                "from one use to the next.",
+                "What does the operation remember of an earlier forward or backward?",
+            ),
+            Seen(
+                "not-repeatable",
+                "forward gives other numbers when it is called again with the same.",
+                "Draw random numbers once, or from a generator that is given.",
+            ),
+        )
+    }
+)
+
+
+def seen(kind: str, place: str, **words: object) -> Finding:
+    """Return a finding with its texts. words: values of the fields of the texts."""
+    row = SEEN[kind]
+    sentence = row.explanation.format(place=place, **words)
+    return Finding(
+        kind, kind, place, sentence[0].upper() + sentence[1:], row.hint.format(place=place, **words)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OperationCheck:
+    """Result of checking one operation.
+
+    like: name of the reference for forward.
+    cases: number of inputs.
+    shapes: shapes of the inputs.
+    findings: errors, in the order in which they were found.
+    smallest: code of the smallest input that shows the first finding; empty if there is no finding.
+    evidence: agreement of every oracle over all inputs.
+    report: report on the input with the first finding, in the form of a submission's report; None if nothing
+        could be compared.
+    """
+
+    name: str
+    verdict: Verdict
+    like: str
+    cases: int
+    shapes: tuple[Shapes, ...]
+    findings: tuple[Finding, ...]
+    warnings: tuple[Caution, ...]
+    evidence: tuple[Evidence, ...]
+    smallest: str
+    report: Report | None
+
+    def __repr__(self) -> str:
+        codes = ", ".join(dict.fromkeys(finding.code for finding in self.findings))
+        return f"<OperationCheck {self.name}: {self.verdict}{': ' if codes else ''}{codes}>"
+
+    def __str__(self) -> str:
+
+        return "\n".join(lines(self))
+
+
+_SHOWN = 6  # findings that are written in full
+
+
+def lines(check: OperationCheck) -> Iterator[str]:
+    """Yield the verdict, the oracles, the findings, the smallest input and the warnings."""
+    yield f"{check.name}: {check.verdict}"
+    shapes = f"{len(check.shapes)} shape{'' if len(check.shapes) == 1 else 's'}"
+    yield f"  held against {check.like} on {check.cases} inputs of {shapes}"
+    yield from (f"  {line}" for line in _oracles(check))
+    for finding in check.findings[:_SHOWN]:
+        yield ""
+        yield from (f"  {line}" for line in of_finding(finding))
+    if len(check.findings) > _SHOWN:
+        yield f"  and {len(check.findings) - _SHOWN} more"
+    if check.smallest:
+        yield ""
+        yield "  the smallest input found that shows the first of these:"
+        yield from (f"    {line}".rstrip() for line in check.smallest.splitlines())
+    if check.warnings:
+        yield ""
+    for warning in check.warnings:
+        yield f"  {warning.code}: {warning.detail}"
+
+
+def in_brief(check: OperationCheck) -> Iterator[str]:
+    """Yield a short version for the message of a failing test."""
+    yield f"{check.name} is {'wrong' if check.findings else check.verdict}, held against {check.like}"
+    for finding in check.findings[:1]:
+        yield from (f"  {line}" for line in of_finding(finding))
+    others = list(dict.fromkeys(f"{finding.code} ({finding.place})" for finding in check.findings[1:]))
+    if others:
+        yield f"  also: {', '.join(others)}"
+    if not check.findings:
+        yield from (f"  {warning.code}: {warning.detail}" for warning in check.warnings)
+    if check.smallest:
+        yield "  the smallest input found that shows it:"
+        yield from (f"    {line}".rstrip() for line in check.smallest.splitlines())
+
+
+def of_finding(finding: Finding) -> Iterator[str]:
+    """Yield the lines about one finding."""
+    yield f"{finding.code} in {_place(finding)}"
+    yield f"  {finding.explanation}"
+    if finding.right:
+        yield f"  right: {finding.right}"
+        yield f"  used:  {finding.wrong}"
+    if finding.also:
+        yield f"  the same numbers here would come from: {', '.join(finding.also)}"
+    yield f"  next: {finding.hint}"
+
+
+def _place(finding: Finding) -> str:
+    if finding.place in ("forward", "backward"):
+        return finding.place
+    return f"backward, the gradient of {finding.place}"
+
+
+def _oracles(check: OperationCheck) -> Iterator[str]:
+    for evidence in check.evidence:
+        if evidence.agrees is None:
+            yield f"{evidence.oracle} not asked ({evidence.reason or 'no entry could be told'})"
+        else:
+            word = "agrees" if evidence.agrees else "CONTRADICTS"
+            within = figure(evidence.max_disagreement or 0.0, ".1g")
+            yield f"{evidence.oracle} {word} ({evidence.entries} entries, within {within})"

@@ -1,0 +1,297 @@
+"""Implementation of the fixture `gradients`: check gradients and fail the test with a short explanation."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from verifier.documents.importers.common import refused
+from verifier.documents.json import write
+from verifier.documents.output import opened
+from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.pipeline.layers import verify
+from verifier.problem.errors import encodable
+from verifier.problem.graph import NODE
+from verifier.report import wording
+from verifier.report.document import summary_of
+from verifier.report.model import ParameterReport
+from verifier.report.outcome import Sourced
+from verifier.report.reading import read_report
+from verifier.report.report import Report
+from verifier.report.verdict import Verdict
+from verifier.report.wording import written
+from verifier.testing.check_backward import Backward
+from verifier.testing.operation_check.result import OperationCheck
+
+GraphBackward = Callable[[dict[str, Any]], Mapping[str, Any]]
+
+_TOLERANCE = ("preset", "rtol", "atol")
+
+
+class Subtests(Protocol):
+    def test(self, msg: str | None = None, **kwargs: Any) -> AbstractContextManager[None]: ...
+
+
+class Gradients:
+    """Fixture `gradients` of the pytest plugin.
+
+    Every check is recorded for the summary. `check` opens one subtest per parameter, which fails if the
+    gradient of this parameter is not correct.
+    """
+
+    def __init__(
+        self, subtests: Subtests, record: Callable[[dict[str, Any]], None], options: Mapping[str, Any]
+    ) -> None:
+        self._subtests = subtests
+        self._record = record
+        self._options = options
+
+    def check(
+        self,
+        network: Any,
+        loss: Any = None,
+        inputs: Any = None,
+        targets: Any = None,
+        my_gradients: Any = None,
+        *,
+        gradients: Any = None,
+        parameters: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        **fields: Any,
+    ) -> Report:
+        """Check gradients against the correct gradients of a network.
+
+        Parameters
+        ----------
+        network : list, mapping, torch module or tensor
+            A list of layers or the `network` of a document, together with `parameters`; or a whole
+            submission, whose fields the other arguments replace; or a torch module, which contains its
+            parameters and, in `.grad`, its gradients; or the final tensor of PyTorch or edugrad, whose graph
+            contains everything (see `verifier.importers`).
+        loss, inputs, targets : optional
+            As in a submission. In a graph the loss is one of the nodes, and inputs are given by name.
+        my_gradients, gradients : mapping, optional
+            Gradient arrays by parameter name; both arguments have the same meaning.
+        parameters : mapping, optional
+            Parameter arrays by name.
+        name : str, optional
+            Name of the submission.
+        **fields
+            Other fields of a submission, such as precision or masks.
+
+        Returns
+        -------
+        Report
+            Report of the check.
+
+        Raises
+        ------
+        MalformedSubmission
+            If the submission is invalid.
+
+        Examples
+        --------
+        >>> def test_backprop(gradients):
+        ...     layers = [{"in": 3, "out": 2, "activation": "tanh"}]
+        ...     gradients.check(layers, "mse", inputs, targets, my_gradients, parameters=parameters)
+        """
+        if my_gradients is None:
+            my_gradients = gradients
+        if name is not None:
+            fields["name"] = name
+        if self._tolerance:
+            fields["tolerance"] = self._tolerance
+        arguments = {"loss": loss, "inputs": inputs, "targets": targets}
+        question = {field: value for field, value in arguments.items() if value is not None}
+        if hasattr(network, "grad_fn") or hasattr(network, "parents"):
+            document = _document_of_tensor(network, parameters, my_gradients, question, fields)
+        elif isinstance(network, Mapping) and "network" in network:
+            replaced = {"parameters": parameters, "gradients": my_gradients, **question}
+            replaced = {field: value for field, value in replaced.items() if value is not None}
+            document = {**network, **replaced, **fields}
+        elif hasattr(network, "named_parameters"):
+            document = _document_of_module(network, parameters, gradients=my_gradients, **arguments, **fields)
+        else:
+            document = {
+                **_fields_of_layers(network, parameters),
+                "gradients": my_gradients,
+                **question,
+                **fields,
+            }
+        report = verify(document, oracles=self._options.get("oracles"))
+        self._record(_to_record(report))
+        for parameter in report.parameters.values():
+            with self._subtests.test(parameter.name):
+                if parameter.verdict is not Verdict.CORRECT:
+                    pytest.fail("\n".join(_failure_lines(report, parameter)), pytrace=False)
+        return report
+
+    def check_backprop(self, my_function: Backward, **question: Any) -> None:
+        """Check a backward function on generated problems; fail with the smallest network that it gets wrong.
+
+        Parameters
+        ----------
+        my_function : callable
+            Function of (parameters, inputs, targets) or of (layers, parameters, inputs, targets) that returns
+            gradients by parameter.
+        **question
+            Options of `verifier.backward_check.check_backward`.
+        """
+        from verifier.testing.check_backward import check_backward, told
+
+        failure = check_backward(my_function, **question)
+        if failure is None:
+            return
+        if failure.report is not None:
+            self._record(_to_record(failure.report))
+        pytest.fail("\n".join(told(failure)), pytrace=False)
+
+    def check_operation(self, operation: Any, **question: Any) -> OperationCheck:
+        """Check forward and backward of one operation; fail with the smallest input that it gets wrong.
+
+        Parameters
+        ----------
+        operation : class or object
+            Operation with the methods forward and backward, in the form of the lecture or of edugrad.
+        **question
+            Options of `verifier.check_operation`.
+
+        Returns
+        -------
+        OperationCheck
+            Result of the check.
+
+        Raises
+        ------
+        MalformedSubmission
+            If the operation or an option is invalid.
+        """
+        from verifier.testing.operation_check.check import check_operation
+        from verifier.testing.operation_check.result import in_brief
+
+        check = check_operation(operation, **question)
+        if check.report is not None:
+            self._record(_to_record(check.report))
+        if check.verdict is not Verdict.CORRECT:
+            pytest.fail("\n".join(in_brief(check)), pytrace=False)
+        return check
+
+    def check_graph_backprop(self, my_function: GraphBackward, **question: Any) -> None:
+        """Check a backward function on generated graphs; fail with the smallest graph that it gets wrong.
+
+        Parameters
+        ----------
+        my_function : callable
+            Function of a graph's document that returns gradients by name.
+        **question
+            Options of `verifier.graphs.backward_check.check_graph_backward`.
+        """
+        from verifier.testing.graph_check_backward import check_graph_backward, told_of_graph
+
+        failure = check_graph_backward(my_function, **question)
+        if failure is None:
+            return
+        if failure.report is not None:
+            self._record(_to_record(failure.report))
+        pytest.fail("\n".join(told_of_graph(failure)), pytrace=False)
+
+    @property
+    def _tolerance(self) -> dict[str, Any]:
+        return {key: value for key, value in self._options.items() if key in _TOLERANCE}
+
+
+def _fields_of_layers(network: Any, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    fields = network if isinstance(network, Mapping) else {"layers": list(network)}
+    return {
+        "network": {key: value for key, value in fields.items() if key != "parameters"},
+        "parameters": parameters if parameters is not None else fields.get("parameters", {}),
+    }
+
+
+def _document_of_tensor(
+    tensor: Any, parameters: Any, gradients: Any, question: Mapping[str, Any], fields: dict[str, Any]
+) -> dict[str, Any]:
+    from verifier.documents.importers import from_edugrad, from_torch_tensor
+
+    arguments = {"parameters": parameters, "my_gradients": gradients, **question}
+    for field, value in arguments.items():
+        if value is not None:
+            remedy = "leave it out: the graph has it, and gradients stand in .grad"
+            raise refused(field, "nothing beside a live tensor", "some", remedy)
+    importer = from_torch_tensor if hasattr(tensor, "grad_fn") else from_edugrad
+    return importer(tensor, **fields)
+
+
+def _document_of_module(module: Any, parameters: Mapping[str, Any] | None, **question: Any) -> dict[str, Any]:
+    from verifier.documents.importers import from_torch
+
+    if parameters is not None:
+        raise refused("parameters", "none beside a module, which has its own", "some", "leave them out")
+    if question["gradients"] is None and all(p.grad is None for p in module.parameters()):
+        raise refused("gradients", "gradients in the module's .grad", "none", "call loss.backward() first")
+    return from_torch(module, **question)
+
+
+def marked(marker: pytest.Mark | None) -> dict[str, Any]:
+    """Return the options of the marker. Raises: UsageError listing the valid options."""
+    if marker is None:
+        return {}
+    unknown = sorted(marker.kwargs.keys() - {*_TOLERANCE, "oracles"})
+    if unknown or marker.args:
+        raise pytest.UsageError(
+            f"expected @pytest.mark.gradients with {', '.join(_TOLERANCE)} or oracles as keywords, got "
+            f"{', '.join([*map(repr, marker.args), *unknown])}"
+        )
+    return dict(marker.kwargs)
+
+
+def write_report(path: str, checks: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Write all checks of a test run to a JSON or HTML file.
+
+    Raises: MalformedSubmission if the file cannot be written.
+    """
+    if path.endswith(".json"):
+        documents = [{"test": encodable(node), **check["report"]} for node, check in checks]
+        text = write({"schema": "gradjury.pytest/1", "checks": documents})
+    else:
+        outcomes = [Sourced(node, read_report(check["report"])) for node, check in checks]
+        text = EXPORTERS["html"].render(outcomes, ExportChoices())
+    with opened(Path(path)) as stream:
+        stream.write(text + "\n")
+
+
+def _to_record(report: Report) -> dict[str, Any]:
+    summary = summary_of(report)
+    correct, total = summary["correct"], summary["parameters"]
+    return {
+        "verdict": str(report.verdict),
+        "summary": f"{correct} of {total} numbers correct",
+        "diagnosis": [wording.heading(row) for row in report.diagnosis],
+        "report": report.to_dict(),
+    }
+
+
+def _failure_lines(report: Report, parameter: ParameterReport) -> Iterator[str]:
+    """Yield at most a dozen lines: the wrong entries, the worst error, the bug and the next step."""
+    if parameter.verdict is Verdict.MISSING:
+        yield f"{parameter.name}: no gradient was given; give one of shape {parameter.shape}"
+        return
+    total = parameter.correct + parameter.incorrect + parameter.undecided
+    state = "wrong" if parameter.verdict is Verdict.INCORRECT else "undecided"
+    count = parameter.incorrect or parameter.undecided
+    yield f"{parameter.name}: {count} of {total} numbers {'is' if count == 1 else 'are'} {state}"
+    if parameter.name.startswith(NODE) and report.graph is not None:
+        nodes = [node for node in report.graph.nodes if node.name == parameter.name]
+        yield from (f"  {written(node)}" for node in nodes)
+    if parameter.worst:
+        entry = parameter.worst[0]
+        yield f"  worst at {list(entry.index)}: {wording.entry(entry)}"
+    if parameter.ratio is not None and parameter.cosine is not None:
+        yield f"  length over the right one's: {parameter.ratio:.6g}, cosine: {parameter.cosine:.6g}"
+    bugs = [row for row in report.diagnosis if parameter.name in row.parameters]
+    if not bugs and report.diagnosis:
+        yield f"  bug: none of its own; it inherits from {wording.heading(report.diagnosis[0])}"
+    for row in bugs[:1]:
+        yield from (f"  {line}" for line in wording.in_brief(row))
