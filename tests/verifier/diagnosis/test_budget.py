@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from benchmarks.diagnosis_cost import drawn
-from benchmarks.support.buggy_students import STUDENTS
-from benchmarks.support.diagnosing import single
 from tests.drawing import draw_problem
 from tests.verifier.diagnosis.builders import QUICK, backward, judged, rows, tanh_problem
 from verifier import verify
@@ -43,14 +41,6 @@ def test_no_submission_takes_more_than_the_budget_and_what_was_begun(seed, budge
     verify(given, oracles=QUICK)
     steps = STEP * sum(numbers_of_trial(given.problem, at) for at in range(len(given.problem.parameters)))
     assert all(budget.spent <= budget.most + steps for budget in budgets)
-
-
-@pytest.mark.parametrize("manner", ["single", "missing"])
-@pytest.mark.parametrize("bug", STUDENTS)
-def test_an_ordinary_mistake_is_never_cut(bug, manner, budgets):
-    for seed in range(3):
-        single.measure((bug, seed, manner))
-    assert not any(budget.is_used_up for budget in budgets)
 
 
 def test_where_the_search_was_cut_it_says_so_and_claims_nothing(monkeypatch):

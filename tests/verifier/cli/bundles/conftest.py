@@ -1,8 +1,11 @@
 """A bundle of each platform around one assignment, and a Python that has nothing of GradJury."""
 
+import compileall
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 import pytest
 
@@ -34,14 +37,33 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python_without_gradjury(tmp_path_factory.mktemp("python") / "environment")
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory, bundles: dict[str, Path], bare_python: Path) -> Path:
+    """The packages of a bundle with their bytecode, which a grader would otherwise compile at every start.
+
+    A changed source is compiled anew, because bytecode of this kind holds a digest of its source.
+    """
+    root = tmp_path_factory.mktemp("compiled") / "gitlab"
+    root.mkdir()
+    packages = PLATFORMS["gitlab"](bundles["gitlab"], root, bare_python).program / "packages"
+    assert compileall.compile_dir(packages, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+    return packages
+
+
 @pytest.fixture
-def placed(bundles: dict[str, Path], bare_python: Path, tmp_path: Path) -> Callable[[str], Place]:
+def placed(
+    bundles: dict[str, Path], bare_python: Path, compiled: Path, tmp_path: Path
+) -> Callable[[str], Place]:
     """Put a platform's bundle where the platform would."""
 
     def put(platform: str) -> Place:
         root = tmp_path / platform
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir()
-        return PLATFORMS[platform](bundles[platform], root, bare_python)
+        place = PLATFORMS[platform](bundles[platform], root, bare_python)
+        for cache in compiled.rglob("__pycache__"):
+            target = place.program / "packages" / cache.relative_to(compiled)
+            shutil.copytree(cache, target, copy_function=os.link)  # no grader writes bytecode
+        return place
 
     return put

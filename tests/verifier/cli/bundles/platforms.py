@@ -8,12 +8,17 @@ import sysconfig
 import venv
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
+from unittest.mock import patch
 
 from verifier.cli.bundles import BUNDLES
+from verifier.cli.bundles.grading import grade
 
 PACKAGES = ("numpy", "numpy[.-]*", "orjson*", "flint", "python_flint[.-]*", "safetensors", "safetensors-*")
 CLASSROOM = {
@@ -59,6 +64,36 @@ class Place:
         if self.platform == "github":  # its results are what was printed, and the summary
             files = {"annotations.txt": ended.stdout, "summary.md": (self.folder / "summary").read_text()}
         return Outcome(ended.returncode, files, ended.stdout + ended.stderr)
+
+    def grade_here(self) -> Outcome:
+        """Grade by the bundle's `grade.py` in this process, which saves the start of a grader.
+
+        This is for questions about what is handed in. It shows neither what the bundle's packages hold nor
+        what happens if the child process fails.
+        """
+        spec = spec_from_file_location("carried_grade", self.program / "grade.py")
+        assert spec is not None
+        assert spec.loader is not None
+        program = module_from_spec(spec)
+        spec.loader.exec_module(program)
+        paths = {"question": self.question, "submission": self.submission, "results": self.results}
+        options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+        printed = StringIO()
+        debug = {"GRADJURY_DEBUG": "1"}  # as grade.py sets it for its child
+        with (
+            patch.object(program, "judged", judged_here),
+            patch.dict(os.environ, debug),
+            redirect_stdout(printed),
+        ):
+            status = program.main(options)
+        names = [result.file for result in BUNDLES[self.platform].result_files]
+        files = {name: (self.results / name).read_text() for name in names}
+        return Outcome(status, files, printed.getvalue())
+
+
+def judged_here(question: Path, _: object, name: str, content: bytes, work: Path) -> int:
+    grade(question, work, name, content)
+    return int((work / "status").read_text(encoding="utf-8"))
 
 
 @cache

@@ -1,0 +1,120 @@
+"""Every bug, made by a simulated student, is named in its place and told in whole sentences."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from benchmarks.support.buggy_students import STUDENTS
+from benchmarks.support.diagnosing.outcome import FALSE, RIGHT
+from tests.pairwise import try_each
+from tests.verifier.diagnosis.builders import ROUNDING, backward, judged, tanh_problem
+from tests.verifier.diagnosis.outcomes import AT_NIGHT, BY_DAY, all_told
+from verifier.diagnosis.catalogue import BUGS
+from verifier.exporters import EXPORTERS
+
+FIELDS = {  # of the contract
+    "bug",
+    "layer",
+    "equation",
+    "parameters",
+    "factor",
+    "residual",
+    "also_consistent",
+    "explanation",
+    "formula",
+    "hint",
+}
+SAME_AS_ANOTHER = {"assigned-not-accumulated"}  # such a student weighs examples, which is the name given
+READ_AS_TEXT = ("text", "markdown")
+
+
+def check_name_and_place(told):
+    assert told.outcome.kind not in (*FALSE, "raised")
+    assert told.outcome.kind in RIGHT
+    assert told.outcome.located
+
+
+def check_residual(told):
+    if told.report.precision == "float64":  # float32 loses digits by the condition of the problem
+        assert not told.outcome.residual > ROUNDING["float64"]  # NaN: there is none
+
+
+def check_budget(told):
+    assert not any(budget.is_used_up for budget in told.budgets)
+
+
+def check_explanation(row):
+    for text in (row.explanation, row.hint, row.title):
+        assert not any(sign in text for sign in ("{", "}", "  ", "None"))
+        assert text.startswith("δ") or text[0] == text[0].upper()
+    assert row.explanation.endswith(".")
+    assert row.hint.endswith(("?", "."))
+    if row.layer is not None:
+        assert re.search(rf"layer {row.layer}\b|in unit \d+ alone", row.explanation)
+        assert re.search(rf"layer {row.layer}\b", row.hint)
+    assert row.title == BUGS[row.bug].words.title
+    assert row.formula == f"right: {row.right}; used: {row.wrong}"
+
+
+def check_hint(row):
+    rest = re.sub(r"layer \d+ \([^)]*\)|layer \d+", "", row.hint)
+    assert not re.search(r"\d", rest)
+    assert not any(sign in rest for sign in ("=", "∘", "Σ", "ᵀ", "·", "∂"))
+
+
+def check_fields_of_the_document(report, row):
+    document = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    written = next(own for own in document["diagnosis"] if (own["bug"], own["layer"]) == (row.bug, row.layer))
+    assert written.keys() >= FIELDS
+    assert written["equation"] == row.equation
+    assert set(written["parameters"]) <= {own["name"] for own in document["parameters"]}
+    assert set(written) - FIELDS <= {"title", "right_formula", "used_formula", *row.estimates}
+
+
+def check_what_people_read(report, row):
+    for name in READ_AS_TEXT:
+        plain = EXPORTERS[name].export(report).replace("\\", "").replace("`", "")
+        where = "the whole network" if row.layer is None else f"layer {row.layer}"
+        assert f"{row.bug} in {where} ({row.equation})" in plain, name
+        assert row.hint.replace("`", "") in plain, name
+
+
+def check_words(report, row):
+    check_explanation(row)
+    check_hint(row)
+    check_fields_of_the_document(report, row)
+    check_what_people_read(report, row)
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    [pytest.param(BY_DAY, id="by day"), pytest.param(AT_NIGHT, id="at night", marks=pytest.mark.nightly)],
+)
+@pytest.mark.parametrize("bug", STUDENTS)
+def test_a_bug_is_named_in_its_place_and_in_whole_sentences(bug, seeds):
+    cases = all_told(bug, seeds)
+    named = []
+
+    def check(told):
+        check_name_and_place(told)
+        check_residual(told)
+        check_budget(told)
+        for row in told.report.diagnosis:
+            if row.bug == bug:
+                named.append(told)
+                check_words(told.report, row)
+
+    try_each(check, cases)
+    assert named or bug in SAME_AS_ANOTHER
+
+
+def test_an_unexplained_mistake_is_told_in_whole_sentences():
+    problem = tanh_problem(81)
+    cosines = {name: np.cos(7.0 * array) for name, array in backward(problem)[0].items()}
+    report = judged(problem, cosines)
+    unexplained = [row for row in report.diagnosis if row.bug == "unexplained"]
+    assert unexplained
+    for row in unexplained:
+        check_words(report, row)
