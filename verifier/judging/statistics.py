@@ -89,7 +89,7 @@ class Statistics:
         units: powers of two by which submitted and expected values are divided before they are squared.
         """
         owners = block.owners
-        relative = error / size
+        relative = np.asarray(error / size)  # of a scalar too
         if not nonzero.all():
             np.copyto(relative, -1.0, where=~nonzero)
             np.copyto(relative, 0.0, where=error == 0)

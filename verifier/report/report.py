@@ -76,7 +76,7 @@ class Report(ReportData):
         MissingMatplotlib
             If matplotlib is not installed (the extra `plot`).
         """
-        return import_module("verifier.exporters.page.picture").plot(
+        return import_module("verifier.exporters.page.plotting").plot(
             self
         )  # a plug-in, by name: it loads matplotlib
 

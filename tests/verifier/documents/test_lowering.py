@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference_impl.risk import Penalty
 
 from reference_impl.activations import ACTIVATIONS
 from reference_impl.backpropagation import backpropagate
+from reference_impl.losses import Penalty
 from reference_impl.network import named
 from reference_impl.problem import Problem
 from tests.drawing import draw_problem

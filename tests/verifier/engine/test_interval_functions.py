@@ -15,10 +15,11 @@ from reference_impl import activation
 from reference_impl.error_function import erfc
 from tests.pairwise import each
 from verifier.engine import interval_functions as functions
+from verifier.engine.functions.numerical_properties import numerical_properties
 from verifier.engine.intervals import Ball, exact
 
 BITS = 1300
-ULPS = {"erfc": 8}  # what verifier/enclosure/functions.py assumes; 4 of all that numpy has itself
+ULPS = {"erfc": 8}  # what verifier/engine/interval_functions.py assumes; 4 of all that numpy has itself
 UNDERFLOW = 2.0**-1020  # below it digits may be lost: its own allowance for what leaves the normal numbers
 HALF = flint.arb(0.5)
 
@@ -241,7 +242,7 @@ TURNING = {
 @each(TURNING)
 def test_a_turning_point_is_where_the_derivative_changes_sign_to_1e_15(name, which):
     derivative = TURNING[name, which]
-    points = getattr(activation(name).smoothness, which)
+    points = getattr(numerical_properties(activation(name)).interval, which)
     assert points
     for point in points:
         below, above = derivative(flint.arb(point) - 1e-15), derivative(flint.arb(point) + 1e-15)
@@ -251,7 +252,7 @@ def test_a_turning_point_is_where_the_derivative_changes_sign_to_1e_15(name, whi
 @each(TURNING)
 def test_between_turning_points_the_derivative_keeps_its_sign(name, which):
     derivative = TURNING[name, which]
-    points = sorted(getattr(activation(name).smoothness, which))
+    points = sorted(getattr(numerical_properties(activation(name)).interval, which))
     grid = [x for x in np.linspace(-40.03, 40.03, 2001) if min(abs(x - p) for p in points) > 1e-9]
     changes = [(x, y) for x, y in pairwise(grid) if derivative(flint.arb(x)) * derivative(flint.arb(y)) < 0]
     assert len(changes) == len(points)
@@ -260,7 +261,7 @@ def test_between_turning_points_the_derivative_keeps_its_sign(name, which):
 
 @pytest.mark.parametrize("name", ["identity", "sigmoid", "tanh", "relu", "elu", "softplus", "leaky_relu"])
 def test_the_other_activations_never_fall(name):
-    assert activation(name).smoothness.turning_points in ((), (0.0,))
+    assert numerical_properties(activation(name)).interval.turning_points in ((), (0.0,))
     grid = np.linspace(-50, 50, 5001)
     assert (np.diff(activation(name).forward(grid)) >= 0).all()
 

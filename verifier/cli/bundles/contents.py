@@ -48,7 +48,7 @@ def contents(bundle: Bundle, order: Order) -> Mapping[str, File]:
     for path, source in packages().items():
         files[f"{bundle.program}/packages/{path}"] = File(source)
     for program in _PROGRAMS:
-        script = files[f"{bundle.program}/packages/verifier/bundles/carried/{program}"]
+        script = files[f"{bundle.program}/packages/verifier/cli/bundles/carried/{program}"]
         files[f"{bundle.program}/{program}"] = script
     return dict(sorted(files.items()))
 

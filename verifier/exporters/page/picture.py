@@ -11,47 +11,9 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from verifier.exporters.page.figures import DRAWN, chosen, slope
 from verifier.exporters.page.templating import END, as_matrix, in_blocks, on_scale, ranks, severities
-from verifier.report.model import Audience, Entries, ParameterReport
+from verifier.report.model import Entries, ParameterReport
 from verifier.report.report import Report
-from verifier.report.verdict import Verdict
 from verifier.report.wording import shortened
-
-MOST_ROWS = 12
-_ORDER = (Verdict.INCORRECT, Verdict.UNDECIDED, Verdict.CORRECT)
-
-
-class PlotRefused(ValueError):  # noqa: N818 -- as ImportRefused
-    """The report cannot be drawn; the message contains the remedy."""
-
-
-class MissingMatplotlib(ImportError):  # noqa: N818 -- as MissingLibrary
-    """matplotlib is not installed."""
-
-
-def plot(report: Report) -> "ReportPicture":
-    """Return a figure of the worst parameters of a report. Raises: PlotRefused, MissingMatplotlib."""
-    if report.audience is Audience.STUDENT:
-        raise PlotRefused("a student's report holds no numbers to draw; plot the grader's")
-    drawable = [
-        (row, row.entries)
-        for row in report.parameters.values()
-        if row.entries is not None and row.entries.submitted.size
-    ]
-    if not drawable:
-        raise PlotRefused(
-            "expected whole arrays, but this report keeps the worst numbers alone; "
-            "verify(…, entries='all') keeps them all"
-        )
-    try:
-        pass
-    except ImportError as error:
-        raise MissingMatplotlib(
-            f"plot() draws with matplotlib, which could not be loaded ({error}); "
-            "install it: pip install 'gradjury[plot]'"
-        ) from error
-    drawable.sort(key=lambda pair: _ORDER.index(pair[0].verdict))
-    return picture(report, drawable[:MOST_ROWS])
-
 
 _WITHIN, _BEYOND, _UNDECIDED = "#2f6db1", "#d9670d", "#8a8f98"
 _SCALE = (  # two hues with a step in lightness at the threshold

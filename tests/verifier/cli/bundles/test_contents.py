@@ -19,7 +19,7 @@ from verifier.cli.bundles import BUNDLES
 from verifier.documents.assignment import read_assignment
 from verifier.documents.json import write
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def own_files(bundle: Path) -> list[Path]:

@@ -9,7 +9,7 @@ import pytest
 
 from verifier.documents.importers import IMPORTERS
 
-KERAS = Path(__file__).parents[2] / "data" / "keras"
+KERAS = Path(__file__).parents[3] / "data" / "keras"
 HEAVY = ("torch", "sklearn", "keras", "h5py", "onnx", "scipy")
 
 BLOCK = """

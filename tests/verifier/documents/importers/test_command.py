@@ -16,7 +16,7 @@ from tests.verifier.documents.importers.test_onnx_model import GOOD
 from verifier import load, verify
 from verifier.cli.main import main
 
-KERAS = Path(__file__).parents[2] / "data" / "keras"
+KERAS = Path(__file__).parents[3] / "data" / "keras"
 
 
 @pytest.fixture

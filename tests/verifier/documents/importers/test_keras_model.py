@@ -14,7 +14,7 @@ from tests.verifier.documents.importers.problems import outputs_of
 from verifier import MalformedSubmission, verify
 from verifier.documents.importers import from_keras
 
-DATA = Path(__file__).parents[2] / "data" / "keras"
+DATA = Path(__file__).parents[3] / "data" / "keras"
 FLOAT32 = 2e-6  # sums of few products of numbers of size 1
 MODELS = ("regressor", "classifier", "functional", "logits")
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.verifier.builders import changed, small_document
 from verifier import verify
-from verifier.exporters.page.picture import MOST_ROWS, PlotRefused
+from verifier.exporters.page.plotting import MOST_ROWS, PlotRefused
 from verifier.exporters.student_view import for_student
 
 DOCUMENT = small_document(name="$\\broken_{tex$")

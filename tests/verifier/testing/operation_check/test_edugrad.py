@@ -14,7 +14,7 @@ from tests.pairwise import each
 from verifier import check_operation
 from verifier.testing.operation_check.result import OperationCheck
 
-PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[4] / "docs" / "operations.md").read_text(encoding="utf-8")
 ONE_SHAPE = [((2, 3), (2, 3)), ((3,), (3,)), ((), ()), ((1, 1), (1, 1))]
 MATRICES = [((2, 3), (3, 4)), ((3, 3), (3, 3)), ((1, 3), (3, 1)), ((2, 1), (1, 2))]
 

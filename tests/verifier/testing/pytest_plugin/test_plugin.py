@@ -258,7 +258,7 @@ print(*sorted(set(sys.modules) - before))
 
 
 def test_the_students_example_fails_as_the_readme_shows() -> None:
-    folder = Path(__file__).parents[3] / "examples" / "student"
+    folder = Path(__file__).parents[4] / "examples" / "student"
     result = subprocess.run(
         [programs() / "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "."],
         cwd=folder,
@@ -267,7 +267,7 @@ def test_the_students_example_fails_as_the_readme_shows() -> None:
         check=False,
     )
     assert result.returncode == 1
-    shown = (Path(__file__).parents[3] / "README.md").read_text()
+    shown = (Path(__file__).parents[4] / "README.md").read_text()
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", shown, flags=re.DOTALL | re.MULTILINE)
     (block,) = [text for fence, text in blocks if fence == "" and "backward is wrong" in text]
     for line in block.splitlines():
