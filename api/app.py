@@ -34,7 +34,7 @@ from api.schemas import AssignmentDocument, GradientsDocument, ProblemDocument, 
 from api.server import on_shutdown_signal
 from api.service import Service
 from api.settings import Settings
-from verifier.engine.threads import keep_freed_memory
+from verifier.engine.threads import disable_heap_trimming
 
 _DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
 
@@ -58,7 +58,7 @@ _ROUTES = (
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     log_as_json(service.settings.log_level)
-    keep_freed_memory()  # request bodies have megabytes
+    disable_heap_trimming()  # request bodies have megabytes
     await run_sync(service.start)
     try:
         worker = None

@@ -100,27 +100,29 @@ def verify_report(
         _refuse_missing(error)
     from verifier.documents.json import parse
     from verifier.problem.errors import MalformedSubmission
-    from verifier.report.wording import one_line
+    from verifier.report.wording import sanitize_line
 
     try:
         signed, key_set = file.read_bytes(), parse(keys.read_bytes())
     except OSError as error:
-        _refuse(one_line(f"{error.filename}: expected a file that can be read ({error.strerror})"))
+        _refuse(sanitize_line(f"{error.filename}: expected a file that can be read ({error.strerror})"))
     except MalformedSubmission as error:
-        _refuse(one_line(f"{keys}: {error}"))
+        _refuse(sanitize_line(f"{keys}: {error}"))
     try:
         verified = verify_signature(signed, key_set)
         document = parse(verified.document)
     except (UnverifiedError, MalformedSubmission) as error:
-        typer.echo(one_line(f"{file}: {error}"), err=True)
+        typer.echo(sanitize_line(f"{file}: {error}"), err=True)
         raise typer.Exit(int(ExitStatus.INCORRECT)) from None
     if output is not None:
         try:
             output.write_bytes(verified.document + b"\n")
         except OSError as error:
-            _refuse(one_line(f"{output}: expected a file that can be written ({error.strerror})"))
+            _refuse(sanitize_line(f"{output}: expected a file that can be written ({error.strerror})"))
     name = document.get("name") or "report"
-    claims = "".join(f"\n  {one_line(f'{key}: {value}')}" for key, value in sorted(verified.claims.items()))
+    claims = "".join(
+        f"\n  {sanitize_line(f'{key}: {value}')}" for key, value in sorted(verified.claims.items())
+    )
     sys.stdout.write(f"the signature of {verified.key_id} holds: {name}, {document['verdict']}{claims}\n")
 
 

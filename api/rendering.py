@@ -6,7 +6,7 @@ from types import MappingProxyType
 from verifier.documents.json import parse
 from verifier.exporters import EXPORTERS, Exporter
 from verifier.exporters.page import fragment
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.reading import read_report
 from verifier.report.report import Report
 
@@ -38,7 +38,7 @@ def render_stored(document: bytes, media_type: str) -> bytes:
 
 def render_section(report: Report) -> str:
     """Return a report as a section of a web page."""
-    return fragment(Sourced("", report))
+    return fragment(FileOutcome("", report))
 
 
 def render_stored_section(document: bytes) -> str:

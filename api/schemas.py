@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from verifier.engine.operations import OPERATIONS
-from verifier.examples.graphs import PLANTED_MISTAKES
+from verifier.examples.graphs import BUGGY_EXAMPLES
 from verifier.examples.layers import example_document
 
 Precision = Literal["float64", "float32", "float16", "bfloat16"]
@@ -105,7 +105,7 @@ class SubmissionDocument(RootModel[LayersSubmissionDocument | GraphSubmissionDoc
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [example_document("wrong-layer"), PLANTED_MISTAKES["two-path-diamond"].document()]
+            "examples": [example_document("wrong-layer"), BUGGY_EXAMPLES["two-path-diamond"].document()]
         }
     )
 

@@ -25,10 +25,10 @@ from benchmarks.support.graph_students.student import Array, Use, backward, forw
 from verifier.documents.graph import read_graph
 from verifier.engine.estimate import Estimate
 from verifier.engine.graph_rounding import rounding
-from verifier.judging.consensus import consult
+from verifier.judging.consensus import combine_answers
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
 from verifier.pipeline.graphs import ask, judge_graph
-from verifier.problem.graph import INPUT, NODE, GraphProblem, plain
+from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.testing.random_graphs import seeded_graph
 
@@ -90,8 +90,8 @@ def judged(seed: int) -> Judged:
     problem = everything_of(document)
     float64_rounding = rounding(problem, PRECISIONS["float64"])
     answers = ask(problem, float64_rounding, list(GRAPH_ORACLES))
-    shapes = {key: problem.shapes()[plain(key)] for key in problem.asked}
-    consensus = consult(answers, shapes)
+    shapes = {key: problem.shapes()[node_name(key)] for key in problem.asked}
+    consensus = combine_answers(answers, shapes)
     values = forward(document)
     right, uses = backward(document, values)
     report = judge_graph(_submitted(document, problem, right))
@@ -125,7 +125,7 @@ def _outside(bound: Estimate, truth: Estimate) -> int:
 
 
 def _submitted(document: Mapping[str, Any], problem: GraphProblem, gradients: Mapping[str, Array]) -> Any:
-    return read_graph({**document, "gradients": {key: gradients[plain(key)] for key in problem.asked}})
+    return read_graph({**document, "gradients": {key: gradients[node_name(key)] for key in problem.asked}})
 
 
 def _planted(
@@ -146,7 +146,7 @@ def _planted(
         if not all(np.isfinite(gradient).all() for gradient in gradients.values()):
             continue
         report = judge_graph(_submitted(document, problem, gradients), oracles=("backpropagation",))
-        key = next(name for name in problem.asked if plain(name) == at)
+        key = next(name for name in problem.asked if node_name(name) == at)
         if report.parameters[key].subgradients or not report.parameters[key].incorrect:
             continue  # at a kink it may be right
         rows = [row.node for row in report.diagnosis]
@@ -172,7 +172,7 @@ def _choose_mistake(
     for turn in range(len(mistakes)):
         mistake = mistakes[(seed + turn) % len(mistakes)]
         for place in rng.permutation(len(problem.asked)):
-            at = plain(problem.asked[place])
+            at = node_name(problem.asked[place])
             carrying = [use for use in uses[at] if np.any(use.share)]
             if not carrying:
                 continue
@@ -201,12 +201,12 @@ def _in_stretch(
     at: str,
     handed: tuple[str, ...],
 ) -> bool | None:
-    submission = read_graph({**document, "gradients": {key: gradients[plain(key)] for key in handed}})
+    submission = read_graph({**document, "gradients": {key: gradients[node_name(key)] for key in handed}})
     report = judge_graph(submission, oracles=("backpropagation",))
     if not any(row.incorrect for row in report.parameters.values()):
         return None
-    allowed = next_before(problem, at, {plain(key) for key in handed})
-    rows = [plain(str(row.node)) for row in report.diagnosis]
+    allowed = next_before(problem, at, {node_name(key) for key in handed})
+    rows = [node_name(str(row.node)) for row in report.diagnosis]
     return bool(rows) and set(rows) <= allowed
 
 

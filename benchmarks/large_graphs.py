@@ -22,7 +22,7 @@ import torch
 
 from verifier import verify
 from verifier.documents.graph import read_graph
-from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.graph import GraphProblem, node_name
 
 NODES = 20_000
 ROUNDS = 5
@@ -123,7 +123,9 @@ def torch_gradients(problem: GraphProblem) -> dict[str, np.ndarray]:
     tensors = {name: torch.tensor(values, requires_grad=True) for name, values in problem.leaves()}
     for node in problem.nodes:
         tensors[node.name] = _IN_TORCH[node.operation.name](*[tensors[name] for name in node.operands])
-    gradients = torch.autograd.grad(tensors[problem.output], [tensors[plain(key)] for key in problem.asked])
+    gradients = torch.autograd.grad(
+        tensors[problem.output], [tensors[node_name(key)] for key in problem.asked]
+    )
     return {key: gradient.numpy() for key, gradient in zip(problem.asked, gradients, strict=True)}
 
 

@@ -30,11 +30,11 @@ from benchmarks.support.students import ORDERS, numpy_student, torch_student
 from reference_impl import Problem, forward, named
 from verifier import verify
 from verifier.documents.reading import read_submission
-from verifier.documents.writing import document_of
+from verifier.documents.writing import submission_to_document
 from verifier.engine.enclosure import enclosed
 from verifier.engine.rounding_allowance import rounding
 from verifier.oracles import ORACLES
-from verifier.problem.loss import expanded
+from verifier.problem.loss import loss_fields
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import EXAMPLE_AXES, TOLERANCES, WEIGHT_LAYOUTS, Convention, Submission
 
@@ -54,8 +54,10 @@ def submission(problem: Problem, gradients: dict, precision: str, tolerance: str
 def laid_out(submitted: Submission, rng: np.random.Generator) -> Submission:
     """Return the submission after writing it as a document in a random layout and reading it."""
     convention = Convention(str(rng.choice(WEIGHT_LAYOUTS)), str(rng.choice(EXAMPLE_AXES)))
-    loss = expanded(submitted.problem.risk)
-    return read_submission(document_of(replace(submitted, convention=convention, graded_under=loss)))
+    loss = loss_fields(submitted.problem.risk)
+    return read_submission(
+        submission_to_document(replace(submitted, convention=convention, graded_under=loss))
+    )
 
 
 def judged(case: Case, tolerance: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verifier.documents.files import load
-    from verifier.judging.cache import Expectations
+    from verifier.judging.cache import ProblemCache
     from verifier.pipeline.inspection import inspect
     from verifier.pipeline.layers import verify
     from verifier.problem.errors import MalformedSubmission, Mistake
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from verifier.testing.operation_check.check import check_operation
 
 _HOMES = {
-    "Expectations": "verifier.judging.cache",
+    "ProblemCache": "verifier.judging.cache",
     "Inspection": "verifier.report.inspection",
     "MalformedSubmission": "verifier.problem.errors",
     "Mistake": "verifier.problem.errors",
@@ -33,10 +33,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "Expectations",
     "Inspection",
     "MalformedSubmission",
     "Mistake",
+    "ProblemCache",
     "Report",
     "Submission",
     "Verdict",

@@ -29,7 +29,7 @@ from api.services.assignments import (
 )
 from api.services.classes import Counts
 from api.storage.records import Role, StoredAssignment, Token
-from verifier.documents.json import write
+from verifier.documents.json import to_json
 from verifier.problem.errors import MalformedSubmission
 
 router = pages_router()
@@ -73,7 +73,7 @@ def problem(assignment_id: str, service: TheService, member: Member) -> Response
     """Return the member's problem as a file, for the command line and for notebooks."""
     stored = get_assignment(service, member, assignment_id)
     document = assignment_document(service, stored, member)["problem"]
-    return attachment(write(document, indent=1), f"problem-{stored.id}.json", JSON)
+    return attachment(to_json(document, indent=1), f"problem-{stored.id}.json", JSON)
 
 
 @router.post(

@@ -15,12 +15,12 @@ from api.rendering import JSON
 from api.service import Service
 from api.services.checks import judge
 from api.workers.protocol import RenderRequest, Task
-from verifier.documents.json import parse, write
+from verifier.documents.json import parse, to_json
 from verifier.examples.gallery import GALLERY
-from verifier.examples.gallery.entry import Entry, Live
+from verifier.examples.gallery.entry import GalleryEntry, LibraryRun
 from verifier.examples.gallery.submissions import gallery_document
 from verifier.examples.named import IN_GALLERY
-from verifier.report.wording import plain
+from verifier.report.wording import format_value
 
 router = pages_router()
 
@@ -29,7 +29,7 @@ router = pages_router()
 class GalleryRow:
     """An entry and the main parts of its report. address: the page that judges the entry again."""
 
-    entry: Entry
+    entry: GalleryEntry
     address: str
     release: str
     declared_loss: str
@@ -45,15 +45,15 @@ async def gallery(request: Request, service: TheService, visitor: Visitor) -> Re
     return page(request, "gallery.html.jinja", rows=state.gallery)
 
 
-async def _row(service: Service, entry: Entry) -> GalleryRow:
-    content = write(await run_sync(gallery_document, entry.name)).encode()
+async def _row(service: Service, entry: GalleryEntry) -> GalleryRow:
+    content = to_json(await run_sync(gallery_document, entry.name)).encode()
     task = Task(content, oracles=service.settings.oracle_names, render=RenderRequest(JSON))
     report = parse((await judge(service, task)).answer)
     return GalleryRow(
         entry,
         f"/examples/{IN_GALLERY}{entry.name}",
-        entry.made.release if isinstance(entry.made, Live) else "",
-        plain(report["loss"]["graded_under"]).strip("()"),
+        entry.made.release if isinstance(entry.made, LibraryRun) else "",
+        format_value(report["loss"]["graded_under"]).strip("()"),
         report["verdict"],
         tuple(report["diagnosis"]),
     )

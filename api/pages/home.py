@@ -16,10 +16,10 @@ from api.service import Service
 from api.services.checks import check_task, judge
 from api.storage.records import Role, Token
 from api.workers.protocol import RenderRequest
-from verifier.documents.json import write
-from verifier.examples.graphs import PLANTED_MISTAKES
+from verifier.documents.json import to_json
+from verifier.examples.graphs import BUGGY_EXAMPLES
 from verifier.examples.layers import EXAMPLES
-from verifier.examples.named import offered, offered_document
+from verifier.examples.named import list_examples, load_example
 from verifier.problem.errors import Mistake
 
 router = pages_router()
@@ -48,10 +48,10 @@ async def home(request: Request, service: TheService, visitor: Visitor) -> Respo
 
 @router.get("/examples/{name:path}", operation_id="example_page")
 async def example(name: str, request: Request, service: TheService, visitor: PageChecker) -> Response:
-    if name not in offered():
-        detail = f"there is no example of that name; there are {', '.join(offered())}"
+    if name not in list_examples():
+        detail = f"there is no example of that name; there are {', '.join(list_examples())}"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)
-    text = write(offered_document(name), indent=1)
+    text = to_json(load_example(name), indent=1)
     outcome = CheckOutcome(await _judge_to_section(service, text.encode()))
     return _home_page(request, service, visitor, outcome, FormErrors(kept=KeptDocument(text)), name)
 
@@ -97,7 +97,7 @@ def _home_page(
         request,
         "home.html.jinja",
         form.status,
-        examples=(*EXAMPLES.values(), *PLANTED_MISTAKES.values()),
+        examples=(*EXAMPLES.values(), *BUGGY_EXAMPLES.values()),
         example=example,
         form=form,
         outcome=outcome,

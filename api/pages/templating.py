@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from verifier.exporters.page import ASSETS
-from verifier.report.wording import shortened
+from verifier.report.wording import truncate_line
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,7 +82,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_url
-    environment.filters["shortened"] = shortened
+    environment.filters["shortened"] = truncate_line
     environment.filters["moment"] = _format_moment
     environment.filters["number"] = _format_number
     return environment

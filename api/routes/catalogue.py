@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from api.dependencies import COUNTED
 from api.http.problems import ProblemError, documented
 from verifier.cli.catalogue import catalogue
-from verifier.examples.named import offered, offered_document
+from verifier.examples.named import list_examples, load_example
 
 router = APIRouter(tags=["catalogue"], dependencies=[COUNTED])
 
@@ -30,6 +30,6 @@ def get_catalogue() -> dict[str, Any]:
     responses=documented(401, 404, 429),
 )
 def get_example(name: str) -> dict[str, Any]:
-    if name not in offered():
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"no such example; there are {', '.join(offered())}")
-    return offered_document(name)
+    if name not in list_examples():
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"no such example; there are {', '.join(list_examples())}")
+    return load_example(name)

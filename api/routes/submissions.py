@@ -18,7 +18,7 @@ from api.services.access import can_grade
 from api.services.assignments import get_assignment
 from api.services.submissions import STUDENT_NAME
 from api.services.tokens import LONGEST_SUBJECT
-from verifier.documents.json import write
+from verifier.documents.json import to_json
 
 router = APIRouter(tags=["submissions"])
 
@@ -67,7 +67,7 @@ async def create(
     }
     document = receipt.report.document if can_grade(caller, stored) else receipt.report.student
     if not document:
-        content = write(submissions.receipt_document(receipt.submission)).encode()
+        content = to_json(submissions.receipt_document(receipt.submission)).encode()
         return Response(content, HTTPStatus.CREATED, headers, JSON)
     content = await run_sync(render_stored, document, media_type)
     return Response(content, HTTPStatus.CREATED, headers, media_type)

@@ -7,8 +7,8 @@ from api.http.problems import ProblemError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, can_open, not_found, require_role
 from api.storage.records import Role, StoredAssignment, Token
-from verifier.documents.assignment import document_of_assignment, read_assignment
-from verifier.documents.instance import instance_key, instance_of
+from verifier.documents.assignment import assignment_to_document, read_assignment
+from verifier.documents.instance import generate_instance, instance_key
 from verifier.documents.json import check_document, parse
 from verifier.report.assignment import Assignment
 
@@ -57,7 +57,7 @@ def change_assignment(service: Service, stored: StoredAssignment, content: bytes
 
 def assignment_document(service: Service, stored: StoredAssignment, caller: Token) -> dict[str, Any]:
     """Return an assignment as JSON, as the caller may see it. Raise ProblemError 403 before it opens."""
-    document = document_of_assignment(stored.assignment)
+    document = assignment_to_document(stored.assignment)
     record = {"id": stored.id, "revision": stored.revision, "created": stored.created.isoformat()}
     if can_grade(caller, stored):
         return {**record, "owner": stored.owner, **document}
@@ -76,7 +76,7 @@ def problem_for(service: Service, stored: StoredAssignment, student: str) -> dic
     problem = dict(stored.assignment.problem)
     if not stored.assignment.per_student:
         return problem
-    return instance_of(problem, instance_key(service.instance_secret(), stored.id, student))
+    return generate_instance(problem, instance_key(service.instance_secret(), stored.id, student))
 
 
 def _parse(service: Service, content: bytes) -> Assignment:

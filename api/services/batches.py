@@ -20,7 +20,7 @@ from api.http.upload import BatchItemUpload, check_students, read_archive, read_
 from api.service import Service, is_id, new_id
 from api.services.access import not_found, owner_of
 from api.storage.records import Batch, BatchItem, ItemState, Progress, StoredAssignment, Token
-from verifier.documents.json import write
+from verifier.documents.json import to_json
 from verifier.report.verdict import Verdict
 
 NDJSON, ZIP = "application/x-ndjson", "application/zip"
@@ -168,7 +168,7 @@ def item_line(service: Service, item: BatchItem) -> bytes:
     head |= {"verdict": item.verdict, "refusal": item.refusal or None, "id": item.report}
     report = None if item.report is None else service.repository.reports.find(item.report)
     document = b"null" if report is None else report.document
-    return write(head).encode()[:-1] + b', "report": ' + document + b"}\n"
+    return to_json(head).encode()[:-1] + b', "report": ' + document + b"}\n"
 
 
 def _state(progress: Progress) -> BatchState:
@@ -222,4 +222,4 @@ def _item(batch_id: str, index: int, upload: BatchItemUpload) -> BatchItem:
 
 def _reply(service: Service, batch: Batch) -> Reply:
     document = batch_document(service, batch)
-    return Reply(HTTPStatus.ACCEPTED, {"Location": f"/v1/batches/{batch.id}"}, write(document).encode())
+    return Reply(HTTPStatus.ACCEPTED, {"Location": f"/v1/batches/{batch.id}"}, to_json(document).encode())

@@ -7,7 +7,7 @@ from api.http.problems import ProblemError, RefusedError
 from api.service import Service
 from api.workers.pool import QueueFullError
 from api.workers.protocol import NOTHING, Judged, Outcome, Refused, RenderRequest, Stopped, Task
-from verifier.documents.json import write
+from verifier.documents.json import to_json
 from verifier.examples.layers import example_document
 from verifier.oracles import ORACLES
 
@@ -52,7 +52,7 @@ async def judge(service: Service, task: Task) -> Judged:
 
 async def check_oracles(service: Service) -> dict[str, bool | None]:
     """Judge a known problem. Return for each oracle whether it agrees; None if it gave no answer."""
-    content = write(example_document("sigmoid-mse")).encode()
+    content = to_json(example_document("sigmoid-mse")).encode()
     outcome = await _run(service, Task(content, "json", oracles=service.settings.oracle_names))
     return dict(outcome.findings.oracles) if isinstance(outcome, Judged) else {}
 

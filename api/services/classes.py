@@ -15,9 +15,9 @@ from api.service import Service
 from api.services.submissions import regrade_submission
 from api.storage.records import Result, StoredAssignment, StoredSubmission
 from verifier.diagnosis.catalogue import BUGS
-from verifier.report.points import rounded
+from verifier.report.points import round_points
 from verifier.report.verdict import Verdict
-from verifier.report.wording import cell
+from verifier.report.wording import spreadsheet_cell
 
 _GRADE_COLUMNS = ("student", "verdict", "earned", "worth", "attempt", "attempts", "received")
 _Mistakes = tuple[tuple[tuple[str, int | None], ...], tuple[str, ...]]  # bugs, and wrong parameters
@@ -156,10 +156,10 @@ def grades_csv(service: Service, stored: StoredAssignment, counts: Counts) -> st
         result = student.result
         writer.writerow(
             [
-                cell(student.submission.student),
+                spreadsheet_cell(student.submission.student),
                 result.verdict or "not judged",
-                rounded(result.earned),
-                rounded(result.worth),
+                round_points(result.earned),
+                round_points(result.worth),
                 student.submission.attempt,
                 student.attempts,
                 student.submission.received.isoformat(),

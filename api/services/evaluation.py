@@ -16,11 +16,11 @@ from api.services.assignments import get_graded_assignment
 from api.services.checks import judge
 from api.storage.records import Role, Token
 from api.workers.protocol import RenderRequest, Task
-from verifier.documents.json import parse, write
+from verifier.documents.json import parse, to_json
 from verifier.report import wording
 from verifier.report.assignment import DEFAULT, Assignment
 from verifier.report.model import Audience, ParameterReport
-from verifier.report.points import Points, scores_of
+from verifier.report.points import Points, score_verdicts
 from verifier.report.reading import read_report
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
@@ -45,9 +45,9 @@ async def evaluate_submission(
     if audience is Audience.STUDENT and not allowed.verdict:
         raise ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no verdict")
     task = Task(
-        write(content).encode(),
+        to_json(content).encode(),
         "json",
-        problem=None if assignment is None else write(dict(assignment.problem)).encode(),
+        problem=None if assignment is None else to_json(dict(assignment.problem)).encode(),
         oracles=service.settings.oracle_names,
         allowed=allowed,
         render=RenderRequest(JSON, audience=audience),
@@ -69,7 +69,7 @@ def _feedback(report: Report, points: Points | None) -> list[dict[str, Any]]:
     if report.verdict is not Verdict.CORRECT and report.diagnosis:
         summary["suggestedAction"] = report.diagnosis[0].hint or None
     verdicts = {name: row.verdict for name, row in report.parameters.items()}
-    earned = {} if points is None else {row.name: row.earned for row in scores_of(verdicts, points)}
+    earned = {} if points is None else {row.name: row.earned for row in score_verdicts(verdicts, points)}
     rows = [_parameter_feedback(report, row, earned.get(row.name)) for row in report.parameters.values()]
     return [summary, *rows]
 
@@ -78,13 +78,13 @@ def _parameter_feedback(report: Report, row: ParameterReport, earned: float | No
     feedback: dict[str, Any] = {
         "feedbackId": row.name,
         "title": row.name,
-        "message": wording.state(row),
+        "message": wording.parameter_summary(row),
         "criterion": {"name": row.name},
         "target": {"artefactType": "MODEL", "locator": {"parameter": row.name}},
     }
     if earned is not None:
         feedback["awardedPoints"] = earned
     if row.verdict is not Verdict.CORRECT:
-        hints = [finding.hint for finding in wording.of_parameter(report, row.name) if finding.hint]
+        hints = [finding.hint for finding in wording.diagnoses_of(report, row.name) if finding.hint]
         feedback |= {"suggestedAction": hints[0]} if hints else {}
     return feedback

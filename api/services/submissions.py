@@ -20,9 +20,9 @@ from api.services.checks import judge
 from api.services.tokens import LONGEST_SUBJECT
 from api.storage.records import Result, Role, StoredAssignment, StoredReport, StoredSubmission, Token
 from api.workers.protocol import Judged, Task
-from verifier.documents.json import write
-from verifier.report.outcome import Sourced
-from verifier.report.points import earned, scores, scores_of, worth
+from verifier.documents.json import to_json
+from verifier.report.outcome import FileOutcome
+from verifier.report.points import earned, score_outcome, score_verdicts, worth
 from verifier.report.verdict import Verdict
 
 STUDENT_NAME = r"^[^\x00-\x1f\x7f]+$"  # no control characters
@@ -85,7 +85,7 @@ async def regrade_submission(
     except RefusedError as error:  # its shapes no longer fit the problem
         report = None
         refusal = "\n".join(mistake.sentence for mistake in error.refused.mistakes)
-        no_scores = scores(Sourced("", None), stored.assignment.points)
+        no_scores = score_outcome(FileOutcome("", None), stored.assignment.points)
         result = Result(None, stored.revision, None, 0.0, worth(no_scores), {}, (), refusal)
     await run_sync(service.repository.submissions.replace_result, submission.id, result, report)
     return result
@@ -173,7 +173,7 @@ def submission_task(service: Service, stored: StoredAssignment, submission: Stor
     return Task(
         submission.content,
         submission.declared,
-        problem=write(problem_for(service, stored, submission.student)).encode(),
+        problem=to_json(problem_for(service, stored, submission.student)).encode(),
         name=stored.assignment.title,
         oracles=service.settings.oracle_names,
         allowed=stored.assignment.allowed,
@@ -230,7 +230,7 @@ async def _wait_for_grid(begun: float, grid: float) -> None:
 
 def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> Result:
     verdicts = dict(outcome.findings.parameters)
-    rows = scores_of(verdicts, stored.assignment.points)
+    rows = score_verdicts(verdicts, stored.assignment.points)
     return Result(
         report_id,
         stored.revision,

@@ -8,8 +8,8 @@ from sqlalchemy import Engine, Row, insert, select, update
 
 from api.storage import tables
 from api.storage.records import StoredAssignment
-from verifier.documents.assignment import document_of_assignment, read_assignment
-from verifier.documents.json import parse, write
+from verifier.documents.assignment import assignment_to_document, read_assignment
+from verifier.documents.json import parse, to_json
 from verifier.report.assignment import Assignment
 
 
@@ -21,7 +21,7 @@ class SqlAssignments:
         row = {
             "id": stored.id,
             "owner": stored.owner,
-            "document": write(document_of_assignment(stored.assignment)),
+            "document": to_json(assignment_to_document(stored.assignment)),
             "revision": stored.revision,
             "created": stored.created,
         }
@@ -44,7 +44,7 @@ class SqlAssignments:
             tables.assignments.c.revision == revision
         )
         statement = update(tables.assignments).where(same_revision)
-        values = {"document": write(document_of_assignment(assignment)), "revision": revision + 1}
+        values = {"document": to_json(assignment_to_document(assignment)), "revision": revision + 1}
         with self.engine.begin() as connection:
             if connection.execute(statement.values(values)).rowcount == 0:
                 return None

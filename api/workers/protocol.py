@@ -11,9 +11,9 @@ from struct import Struct
 
 from msgspec.msgpack import Decoder, encode
 
-from verifier.documents.json import GENEROUS, Bounds
+from verifier.documents.json import DEFAULT_BOUNDS, Bounds
 from verifier.problem.errors import MalformedSubmission, Mistake, OversizedSubmission, UnreadableSubmission
-from verifier.report.assignment import Allowed
+from verifier.report.assignment import StudentVisibility
 from verifier.report.model import Audience
 from verifier.report.verdict import Verdict
 
@@ -55,10 +55,10 @@ class Task:
     problem: bytes | None = None
     name: str | None = None
     oracles: tuple[str, ...] | None = None
-    allowed: Allowed | None = None
+    allowed: StudentVisibility | None = None
     render: RenderRequest = NOTHING
     store: bool = False
-    bounds: Bounds = GENEROUS
+    bounds: Bounds = DEFAULT_BOUNDS
     tolerance: str | None = None
 
 

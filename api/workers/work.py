@@ -20,20 +20,20 @@ from api.workers.protocol import (
     read_message,
 )
 from verifier.documents.files import parse_bytes
-from verifier.documents.gradients import parse_gradients, read_handed_in
-from verifier.documents.json import check_document, parse, write
-from verifier.documents.reading import Claim, read_claim
-from verifier.engine.threads import keep_freed_memory
-from verifier.exporters.student_view import for_student
-from verifier.judging.cache import Expectations
+from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
+from verifier.documents.json import check_document, parse, to_json
+from verifier.documents.reading import AnySubmission, read_any_submission
+from verifier.engine.threads import disable_heap_trimming
+from verifier.exporters.student_view import to_student_view
+from verifier.judging.cache import ProblemCache
 from verifier.pipeline.layers import verify
 from verifier.problem.errors import MalformedSubmission
 from verifier.problem.submission import TOLERANCES
 from verifier.report.model import Audience
-from verifier.report.outcome import without_arrays
+from verifier.report.outcome import drop_arrays
 from verifier.report.report import Report
 
-_CACHE = Expectations()  # one per process: many submissions of a class answer the same problem
+_CACHE = ProblemCache()  # one per process: many submissions of a class answer the same problem
 
 
 def worker_main(connection: socket, memory: int, seconds: float) -> None:
@@ -46,7 +46,7 @@ def worker_main(connection: socket, memory: int, seconds: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: finish accepted tasks
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    keep_freed_memory()
+    disable_heap_trimming()
     gc.freeze()  # imported modules stay for good: exclude them from garbage collection
     with connection:
         try:
@@ -95,13 +95,13 @@ def _render_all(task: Task, report: Report) -> Judged:
     allowed, audience = task.allowed, task.render.audience
     student = None
     if audience is Audience.STUDENT or allowed is not None:
-        student = for_student(report) if allowed is None else for_student(report, allowed)
+        student = to_student_view(report) if allowed is None else to_student_view(report, allowed)
     shown = report if audience is Audience.GRADER or student is None else student
     return Judged(
         findings_of(report),
         report.seconds,
         _render_answer(task, shown),
-        _to_json(without_arrays(report)) if task.store else b"",
+        _to_json(drop_arrays(report)) if task.store else b"",
         b"" if student is None or not task.store else _to_json(student),
     )
 
@@ -122,17 +122,17 @@ def _shows_arrays(task: Task) -> bool:
 
 
 def _to_json(report: Report) -> bytes:
-    return write(report.to_dict()).encode()
+    return to_json(report.to_dict()).encode()
 
 
-def _read_submission(task: Task) -> Claim:
+def _read_submission(task: Task) -> AnySubmission:
     read = parse_bytes if task.problem is None else parse_gradients
     document = read(task.content, task.bounds, task.declared)
     check_document(document, task.bounds)
     if task.problem is not None:
-        submission = read_handed_in(parse(task.problem), document)
+        submission = read_uploaded_gradients(parse(task.problem), document)
     else:
-        submission = read_claim(document)
+        submission = read_any_submission(document)
         if task.tolerance is not None:
             submission = replace(submission, tolerance=TOLERANCES[task.tolerance])
     return submission if task.name is None else replace(submission, name=task.name)

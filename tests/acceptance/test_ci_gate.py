@@ -145,7 +145,7 @@ def test_options_that_mean_nothing_are_refused_before_anything_is_judged(
 def test_a_file_in_which_we_fail_is_named_and_the_others_are_judged(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from verifier.cli.check import Choices, check_files
+    from verifier.cli.check import CliOptions, check_files
     from verifier.cli.files import verify
 
     def fail_at_one(submission, **choices):
@@ -156,7 +156,7 @@ def test_a_file_in_which_we_fail_is_named_and_the_others_are_judged(
     monkeypatch.setattr("verifier.cli.files.verify", fail_at_one)
     monkeypatch.delenv("GRADJURY_DEBUG", raising=False)
     monkeypatch.chdir(folder)
-    choices = Choices(oracles=("backpropagation", "finite_differences"))
+    choices = CliOptions(oracles=("backpropagation", "finite_differences"))
     assert check_files(["class/late", "class/b.json"], choices, None) == 4
     told = capsys.readouterr()
     assert told.err.startswith("class/late/c.json: it could not be judged")

@@ -12,8 +12,8 @@ import pytest
 
 from tests.acceptance.test_command_line import FAST, run, write_example
 from tests.prefork.programs import COLD, warm_gradjury
-from verifier.cli.files import sources_of
-from verifier.engine.threads import processes_for
+from verifier.cli.files import expand_paths
+from verifier.engine.threads import choose_worker_count
 
 ONE = ("--oracles", "backpropagation")
 HOSTILE = '{"network": 3, "x\\n::error::y\\u001b[31m\\u202e": 1}'
@@ -142,9 +142,9 @@ def test_what_may_not_be_read_fails_beside_what_is_right(nobody: list[str]) -> N
 
 def test_a_file_that_is_gone_when_its_turn_comes_is_told(tmp_path: Path) -> None:
     path = tmp_path / write_example(tmp_path, "pytorch")
-    sources = list(sources_of([str(tmp_path)]))
+    sources = list(expand_paths([str(tmp_path)]))
     path.unlink()
-    assert processes_for(sources, None) == 1
+    assert choose_worker_count(sources, None) == 1
     result = run("check", *sources, folder=tmp_path)
     assert result.returncode == 2
     assert result.stderr.endswith(

@@ -13,7 +13,7 @@ from api.service import Service
 from api.services.tokens import issue
 from api.storage.records import Role
 from tests.api.conftest import Serve
-from verifier.documents.json import write
+from verifier.documents.json import to_json
 from verifier.examples.layers import example_document
 
 # student: whose submission it is. classmate: of the same assignment. elsewhere: of another assignment.
@@ -91,7 +91,7 @@ class World:
     ids: Mapping[str, str]
 
     def ask(self, row: Row, caller: str) -> Any:
-        content = None if row.body is None else write(row.body).encode()
+        content = None if row.body is None else to_json(row.body).encode()
         headers = {"content-type": row.content_type} | self.headers[caller]
         return self.client.request(row.method, row.path.format(**self.ids), content=content, headers=headers)
 
@@ -129,7 +129,7 @@ def world_of(client: TestClient) -> World:
     }
     made = client.post(f"/v1/assignments/{homework}/submissions", json=HANDED_IN, headers=student)
     lines = {"content-type": "application/x-ndjson"}
-    batch = client.post("/v1/batches", content=write(EXAMPLE).encode(), headers=owner | lines)
+    batch = client.post("/v1/batches", content=to_json(EXAMPLE).encode(), headers=owner | lines)
     client.delete(batch.headers["location"], headers=owner)  # one that is over, whose events end
     ids = {
         "homework": homework,

@@ -14,7 +14,7 @@ from verifier.cli.catalogue import catalogue
 from verifier.engine.operations import OPERATIONS
 from verifier.examples.gallery import GALLERY
 from verifier.examples.layers import EXAMPLES
-from verifier.examples.named import offered, offered_document
+from verifier.examples.named import list_examples, load_example
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +87,9 @@ def test_the_openapi_document_resolves_every_reference_of_a_submission(
         assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"]
 
 
-@pytest.mark.parametrize("name", offered())
+@pytest.mark.parametrize("name", list_examples())
 def test_the_openapi_document_describes_every_submission_that_is_offered(name: str) -> None:
-    SubmissionDocument.model_validate(offered_document(name))
+    SubmissionDocument.model_validate(load_example(name))
 
 
 def test_the_openapi_document_knows_every_operation_and_option_of_graphs(client: TestClient) -> None:

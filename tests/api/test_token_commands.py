@@ -15,7 +15,7 @@ from api.storage.database import open_repository
 from api.storage.records import Role, StoredAssignment
 from tests.api.conftest import DATABASES
 from tests.verifier.builders import small_document
-from verifier.documents.assignment import assignment_around
+from verifier.documents.assignment import read_assignment_or_problem
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -24,7 +24,9 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 def database(request: pytest.FixtureRequest, fresh_database: Callable[[str], str]) -> str:
     url = fresh_database(request.param)
     repository = open_repository(url)
-    repository.assignments.add(StoredAssignment("hw1", "prof", assignment_around(small_document()), 1, NOON))
+    repository.assignments.add(
+        StoredAssignment("hw1", "prof", read_assignment_or_problem(small_document()), 1, NOON)
+    )
     repository.close()
     return url
 

@@ -9,17 +9,17 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Write
 from verifier import verify
-from verifier.examples.graphs import GRAPH_EXAMPLES, right_gradients
+from verifier.examples.graphs import GRAPH_EXAMPLES, correct_gradients
 from verifier.examples.layers import example_document
-from verifier.exporters import EXPORTERS, ExportChoices
-from verifier.exporters.student_view import for_student
-from verifier.report.outcome import Sourced
+from verifier.exporters import EXPORTERS, ExportOptions
+from verifier.exporters.student_view import to_student_view
+from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
 from verifier.testing.random_graphs import seeded_graph
 
 
 def page_of(report: Report) -> str:
-    return EXPORTERS["html"].render([Sourced("graph.json", report)], ExportChoices())
+    return EXPORTERS["html"].render([FileOutcome("graph.json", report)], ExportOptions())
 
 
 def forgotten_path() -> Report:
@@ -32,7 +32,7 @@ def forgotten_path() -> Report:
 
 def of_sixty_nodes() -> Report:
     document = seeded_graph(7, 60)
-    gradients = right_gradients(document)
+    gradients = correct_gradients(document)
     name = f"nodes.{document['network']['nodes'][10]['name']}"
     gradients[name] = np.asarray(gradients[name]) + 1.0
     return verify({**document, "gradients": gradients})
@@ -145,7 +145,7 @@ def test_a_student_s_graph_has_no_number_but_the_student_s_own(
     document = example_document("cs231n-circuit")
     document["gradients"]["nodes.below"] = 0.0123
     report = verify(document)
-    page.goto(written(page_of(for_student(report))))
+    page.goto(written(page_of(to_student_view(report))))
     drawn = page.locator(".graph svg").text_content() or ""
     assert "∂ 0.0123" in drawn
     assert "first wrong" in drawn

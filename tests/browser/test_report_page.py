@@ -14,18 +14,18 @@ from tests.verifier.builders import changed, small_document
 from tests.verifier.exporters.builders import CASES, HOSTILE, parameter, report
 from verifier import inspect, verify
 from verifier.examples.layers import example_document
-from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.exporters import EXPORTERS, ExportOptions
 from verifier.exporters.page import ASSETS, fragment
 from verifier.exporters.page.page import render_inspection as inspection_page
-from verifier.exporters.student_view import for_student
+from verifier.exporters.student_view import to_student_view
 from verifier.report.model import Entries
-from verifier.report.outcome import Inspected, Sourced
+from verifier.report.outcome import FileOutcome, InspectionOutcome
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 
 
-def page_of(*reports: Sourced) -> str:
-    return EXPORTERS["html"].render(reports, ExportChoices())
+def page_of(*reports: FileOutcome) -> str:
+    return EXPORTERS["html"].render(reports, ExportOptions())
 
 
 def tripled() -> Report:
@@ -69,12 +69,12 @@ def handwritten_digits() -> Report:
 
 @pytest.fixture(scope="session")
 def wrong(written: Write) -> str:
-    return written(page_of(Sourced("wrong.json", tripled())))
+    return written(page_of(FileOutcome("wrong.json", tripled())))
 
 
 @pytest.fixture(scope="session")
 def digits(written: Write) -> str:
-    return written(page_of(Sourced("digits.npz", handwritten_digits())))
+    return written(page_of(FileOutcome("digits.npz", handwritten_digits())))
 
 
 def drawn(page: Page) -> Page:
@@ -104,7 +104,7 @@ def test_hovering_over_a_wrong_number_tells_its_index_and_values(page: Page, wro
 
 def test_a_site_embeds_a_section_under_a_policy_of_its_own_files_alone(page: Page) -> None:
     head = "<link rel='stylesheet' href='/report/report.css'><script src='/report/report.js' defer></script>"
-    section = fragment(Sourced("wrong.json", tripled()))
+    section = fragment(FileOutcome("wrong.json", tripled()))
     site = f"<!doctype html><html lang='en'><title>Site</title>{head}<main>{section}</main>"
     policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
 
@@ -231,7 +231,7 @@ def test_no_word_of_a_submitter_runs_or_breaks_the_page(page: Page, written: Wri
     made = report([parameter(words, Verdict.INCORRECT, entries=arrays)], name=words)
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    page.goto(written(page_of(Sourced(words, made), Sourced(words, None, broken=words))))
+    page.goto(written(page_of(FileOutcome(words, made), FileOutcome(words, None, broken=words))))
     drawn(page)
     assert page.locator("main img, main failure, main b").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -249,7 +249,7 @@ def test_whatever_numbers_are_handed_in_are_drawn(page: Page, written: Write, ca
     document = small_document()
     row = document["gradients"]["layers.0.weight"][0]
     document = changed(document, ["gradients", "layers.0.weight", 0], [*ODD[case], *row][: len(row)])
-    page.goto(written(page_of(Sourced("odd.json", verify(document, entries="all")))))
+    page.goto(written(page_of(FileOutcome("odd.json", verify(document, entries="all")))))
     drawn(page)
     assert "index [0, 0]" in hovered(page, "heatmap", 10, 10)
     assert page.locator("[data-figure] .main-svg").count() >= 3
@@ -269,7 +269,7 @@ def test_a_student_sees_verdicts_and_hints_and_no_telling_number(
     page: Page, violations: Callable[[Page], list[str]], written: Write
 ) -> None:
     graded = tripled()
-    page.goto(written(page_of(Sourced("wrong.json", for_student(graded)))))
+    page.goto(written(page_of(FileOutcome("wrong.json", to_student_view(graded)))))
     assert "The gradient is wrong" in page.locator("main").inner_text()
     assert page.locator("[data-figure], script[type]").count() == 0
     held = page.content()
@@ -307,7 +307,7 @@ def test_an_inspection_keeps_nobody_out(
     found = inspect(example_document("pytorch"))
     viewport = PHONE if scheme == "dark" else {"width": 1000, "height": 900}
     page = new_page(color_scheme=scheme, viewport=viewport)
-    page.goto(written(inspection_page([Inspected("weak.json", found)])))
+    page.goto(written(inspection_page([InspectionOutcome("weak.json", found)])))
     if scheme == "light":
         pictured(page, "inspection")
     assert violations(page) == []

@@ -9,7 +9,7 @@ import pytest
 
 from reference_impl.backpropagation import backpropagate
 from verifier import verify
-from verifier.examples.layers import answered, draw_question, layers
+from verifier.examples.layers import layers, random_problem, with_gradients
 from verifier.problem.loss import PRESETS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def test_a_right_gradient_in_a_courses_layout_under_its_loss_is_correct(row: lis
     name = declared if isinstance(declared, str) else declared.get("preset")
     fields = PRESETS[name] if name else declared
     output = OUTPUTS.get(fields.get("on", ""), {}).get(fields["name"], "identity")
-    question = draw_question(
+    question = random_problem(
         np.random.default_rng(0),
         "course",
         layers(3, 4, 2, hidden="tanh", output=output),
@@ -66,5 +66,5 @@ def test_a_right_gradient_in_a_courses_layout_under_its_loss_is_correct(row: lis
     )
     shape = np.shape(question["parameters"]["layers.0.bias"])
     assert bias == {1: "(out,)", 2: "(out, 1)"}[len(shape)]
-    report = verify(answered(question, backpropagate), oracles=("backpropagation",))
+    report = verify(with_gradients(question, backpropagate), oracles=("backpropagation",))
     assert report.verdict == "correct", str(report)

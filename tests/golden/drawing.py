@@ -8,16 +8,16 @@ import numpy as np
 from reference_impl import LOSSES, Penalty, Problem, backpropagate, forward, named
 from tests.drawing import draw_problem
 from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.local_rules import LOCAL_RULES, swept
+from verifier.diagnosis.local_rules import LOCAL_RULES, backward_sweep
 from verifier.diagnosis.mutants import mutants
 from verifier.documents.graph import read_graph
-from verifier.documents.writing import document_of
+from verifier.documents.writing import submission_to_document
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
-from verifier.examples.named import offered, offered_document
-from verifier.problem.graph import plain
-from verifier.problem.loss import expanded
-from verifier.problem.precision import PRECISIONS, rounded
+from verifier.examples.named import list_examples, load_example
+from verifier.problem.graph import node_name
+from verifier.problem.loss import loss_fields
+from verifier.problem.precision import PRECISIONS, round_to_precision
 from verifier.problem.submission import EXAMPLE_AXES, TOLERANCES, WEIGHT_LAYOUTS, Convention, Submission
 from verifier.testing.random_graphs import seeded_graph
 
@@ -35,8 +35,8 @@ _LOSSES = (
 
 def drawn_submissions() -> Iterator[tuple[str, dict[str, Any]]]:
     """Return every submission by name: shipped examples, the gallery, random networks and random graphs."""
-    for name in offered():
-        yield f"example {name}", offered_document(name)
+    for name in list_examples():
+        yield f"example {name}", load_example(name)
     for seed in range(NETWORKS):
         yield _network(seed)
     for seed in range(GRAPHS):
@@ -74,7 +74,7 @@ def _network(seed: int) -> tuple[str, dict[str, Any]]:
             kind = bug
             gradients = dict(named(made[int(rng.integers(len(made)))].gradients))
     precision = PRECISIONS["float32" if seed % 5 == 0 else "float64"]
-    gradients = {name: rounded(np.asarray(own), precision) for name, own in gradients.items()}
+    gradients = {name: round_to_precision(np.asarray(own), precision) for name, own in gradients.items()}
     if seed % 13 == 0:
         gradients.pop(list(gradients)[-1])
         kind += ", one missing"
@@ -87,9 +87,9 @@ def _network(seed: int) -> tuple[str, dict[str, Any]]:
         None,
         TOLERANCES[("standard", "strict", "lenient")[seed % 3]],
         convention,
-        expanded(problem.risk),
+        loss_fields(problem.risk),
     )
-    return f"network {seed}: {kind}", _plain(document_of(submission))
+    return f"network {seed}: {kind}", _plain(submission_to_document(submission))
 
 
 def _graph(seed: int) -> tuple[str, dict[str, Any]]:
@@ -104,7 +104,7 @@ def _graph(seed: int) -> tuple[str, dict[str, Any]]:
     def notice(name: str, arcs: Any) -> None:
         places.extend((name, use) for use, _ in rule.candidates(arcs))
 
-    found = {name: gradient for name, _, gradient in swept(problem, values, notice)}
+    found = {name: gradient for name, _, gradient in backward_sweep(problem, values, notice)}
     kind = "right"
     if seed % 3 and places:
         place, use = places[int(rng.integers(len(places)))]
@@ -113,12 +113,14 @@ def _graph(seed: int) -> tuple[str, dict[str, Any]]:
         def settle(name: str, arcs: Any) -> Any:
             return next(own for each, own in rule.candidates(arcs) if each == use) if name == place else None
 
-        found = {name: gradient for name, _, gradient in swept(problem, values, settle)}
+        found = {name: gradient for name, _, gradient in backward_sweep(problem, values, settle)}
     parameters = [key for key in problem.asked if key in document["parameters"]]
     asked = problem.asked if seed % 2 else parameters
-    gradients = {key: found[plain(key)] for key in asked if plain(key) in found}
+    gradients = {key: found[node_name(key)] for key in asked if node_name(key) in found}
     precision = "float32" if seed % 5 == 0 else "float64"
-    gradients = {key: rounded(np.asarray(own), PRECISIONS[precision]) for key, own in gradients.items()}
+    gradients = {
+        key: round_to_precision(np.asarray(own), PRECISIONS[precision]) for key, own in gradients.items()
+    }
     return f"graph {seed}: {kind}", _plain({**document, "gradients": gradients, "precision": precision})
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from verifier import verify
-from verifier.exporters.student_view import for_student
+from verifier.exporters.student_view import to_student_view
 
 STORED = Path(__file__).parent / "stored.json.xz"
 # how long judging took, and what it was judged with: they differ between two runs of the same code
@@ -50,7 +50,7 @@ def judged(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the report on a submission and the student's view of it, as JSON holds them."""
     with threadpool_limits(1):
         report = verify(document, entries="all")
-    views = {"report": report.to_dict(), "student": for_student(report).to_dict()}
+    views = {"report": report.to_dict(), "student": to_student_view(report).to_dict()}
     return {
         name: {field: own for field, own in json.loads(json.dumps(view)).items() if field not in EXEMPT}
         for name, view in views.items()

@@ -6,7 +6,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from verifier.problem.graph import GraphProblem, Node, plain
+from verifier.problem.graph import GraphProblem, Node, node_name
 
 DIGITS = 50
 STEP = mpmath.mpf("1e-20")
@@ -167,7 +167,7 @@ def gradients(problem: GraphProblem) -> dict[str, Any]:
         _, base = _output(problem, leaves, "")
         found = {}
         for key in problem.asked:
-            name = plain(key)
+            name = node_name(key)
             result = np.empty(base[name].shape)
             for index in np.ndindex(*result.shape):
                 sides = []

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from verifier.cli.bundles import BUNDLES, Bundle, Order
-from verifier.cli.bundles.contents import contents
-from verifier.cli.bundles.writing import put, write_folder, zipped
+from verifier.cli.bundles import BUNDLES, Bundle, BundleOrder
+from verifier.cli.bundles.contents import build_files
+from verifier.cli.bundles.writing import write_atomically, write_folder, zip_bundle
 from verifier.documents.assignment import read_assignment_file
-from verifier.problem.errors import MalformedSubmission, Mistakes, nearest, shown
+from verifier.problem.errors import MalformedSubmission, Mistakes, describe, suggest_name
 from verifier.report.assignment import Assignment
 from verifier.report.verdict import ExitStatus
 
@@ -38,10 +38,10 @@ def write_bundle(choices: BundleChoices) -> ExitStatus:
     """
     try:
         bundle, order = _check_choices(choices)
-        files = contents(bundle, order)
+        files = build_files(bundle, order)
         write_folder(choices.folder, files)
         if bundle.archive:
-            put(choices.zip or choices.folder / bundle.archive, zipped(bundle, files))
+            write_atomically(choices.zip or choices.folder / bundle.archive, zip_bundle(bundle, files))
     except MalformedSubmission as error:
         for mistake in error.mistakes:
             print(f"{mistake.pointer}: {mistake.detail}", file=sys.stderr)  # noqa: T201
@@ -53,14 +53,14 @@ def write_bundle(choices: BundleChoices) -> ExitStatus:
     return ExitStatus.CORRECT
 
 
-def _check_choices(choices: BundleChoices) -> tuple[Bundle, Order]:
+def _check_choices(choices: BundleChoices) -> tuple[Bundle, BundleOrder]:
     """Return the platform and the order. Raises: MalformedSubmission listing all invalid options."""
     mistakes = Mistakes()
     bundle = BUNDLES.get(choices.platform)
     if bundle is None:
-        remedy = nearest(choices.platform, BUNDLES)
+        remedy = suggest_name(choices.platform, BUNDLES)
         rule = f"one of {', '.join(BUNDLES)}"
-        mistakes.add("PLATFORM", rule, shown(choices.platform), remedy if "mean" in remedy else "")
+        mistakes.add("PLATFORM", rule, describe(choices.platform), remedy if "mean" in remedy else "")
     else:
         _check_options(bundle, choices, mistakes)
     _check_folder(choices, mistakes)
@@ -70,7 +70,9 @@ def _check_choices(choices: BundleChoices) -> tuple[Bundle, Order]:
     mistakes.raise_if_any()
     assert bundle is not None  # otherwise there were mistakes
     assert assignment is not None
-    return bundle, Order(assignment, choices.image or "", str(UUID(choices.uuid)) if choices.uuid else "")
+    return bundle, BundleOrder(
+        assignment, choices.image or "", str(UUID(choices.uuid)) if choices.uuid else ""
+    )
 
 
 def _check_options(bundle: Bundle, choices: BundleChoices, mistakes: Mistakes) -> None:
@@ -79,13 +81,13 @@ def _check_options(bundle: Bundle, choices: BundleChoices, mistakes: Mistakes) -
             takers = ", ".join(row.name for row in BUNDLES.values() if option in row.options)
             mistakes.add(f"--{option}", f"no such option for {bundle.name}", "one", f"it is for {takers}")
     if choices.image is not None and not _IMAGE.fullmatch(choices.image):
-        mistakes.add("--image", "a container's name, such as school/gradjury:1", shown(choices.image))
+        mistakes.add("--image", "a container's name, such as school/gradjury:1", describe(choices.image))
     if choices.uuid is not None:
         try:
             UUID(choices.uuid)
         except ValueError:
             rule = "a UUID of 32 hexadecimal digits"
-            mistakes.add("--uuid", rule, shown(choices.uuid), "leave it out to have it derived")
+            mistakes.add("--uuid", rule, describe(choices.uuid), "leave it out to have it derived")
     if choices.zip is not None and (choices.zip.is_dir() or not choices.zip.parent.is_dir()):
         absent = f"create the folder {str(choices.zip.parent)!r} first"
         remedy = "name a file in that folder" if choices.zip.is_dir() else absent

@@ -7,7 +7,7 @@ from reference_impl.activations import ACTIVATIONS
 from reference_impl.losses import LOSSES
 from verifier.diagnosis.catalogue import BUGS
 from verifier.engine.operations import OPERATIONS
-from verifier.examples.named import offered
+from verifier.examples.named import list_examples
 from verifier.exporters import EXPORTERS
 from verifier.oracles import ORACLES
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
@@ -61,7 +61,7 @@ def catalogue() -> dict[str, Any]:
         "tolerances": [
             {"preset": row.preset, "rtol": row.rtol, "atol": row.atol} for row in TOLERANCES.values()
         ],
-        "examples": [{"name": name, "description": what} for name, what in offered().items()],
+        "examples": [{"name": name, "description": what} for name, what in list_examples().items()],
     }
 
 

@@ -9,25 +9,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from verifier.cli.files import STANDARD_INPUT, Manner, judge, sources_of, tell, tell_mistakes
-from verifier.cli.workers import judged_by_processes
+from verifier.cli.files import (
+    STANDARD_INPUT,
+    CheckOptions,
+    check_file,
+    expand_paths,
+    print_error,
+    print_mistakes,
+)
+from verifier.cli.workers import check_files_in_workers
 from verifier.documents.assignment import read_assignment_file
-from verifier.documents.output import opened
+from verifier.documents.output import open_output
 from verifier.documents.tolerance import read_tolerance
-from verifier.engine.threads import processes_for
+from verifier.engine.threads import choose_worker_count
 from verifier.exporters import EXPORTERS
 from verifier.exporters.classroom50 import VARIABLES
-from verifier.exporters.exporter import ExportChoices, Exporter
+from verifier.exporters.exporter import Exporter, ExportOptions
 from verifier.exporters.junit import DIALECTS
-from verifier.exporters.student_view import for_student
+from verifier.exporters.student_view import to_student_view
 from verifier.oracles import ORACLES
 from verifier.oracles.names import all_names
 from verifier.problem.errors import MalformedSubmission, Mistakes
-from verifier.report.assignment import DEFAULT, Allowed
+from verifier.report.assignment import DEFAULT, StudentVisibility
 from verifier.report.model import Audience
-from verifier.report.outcome import KeptReports, Sourced
+from verifier.report.outcome import FileOutcome, ReportBuffer
 from verifier.report.points import Points, read_points
-from verifier.report.verdict import ExitStatus, of_all
+from verifier.report.verdict import ExitStatus, combined_status
 
 
 class ReportWriter:
@@ -37,7 +44,7 @@ class ReportWriter:
     """
 
     def __init__(
-        self, stream: IO[str], exporter: Exporter, choices: ExportChoices, total: int, quiet: bool
+        self, stream: IO[str], exporter: Exporter, choices: ExportOptions, total: int, quiet: bool
     ) -> None:
         self._stream = stream
         self._exporter = exporter
@@ -46,9 +53,9 @@ class ReportWriter:
         self._quiet = quiet
         self._written = 0
         self._statuses: list[ExitStatus] = []
-        self._kept = KeptReports()
+        self._kept = ReportBuffer()
 
-    def add(self, outcome: Sourced) -> None:
+    def add(self, outcome: FileOutcome) -> None:
         """Write a submission's report, or keep it for the final document."""
         self._statuses.append(outcome.status)
         if self._exporter.between is None or self._exporter.beside:
@@ -93,7 +100,7 @@ _PROGRESS_BAR_FROM = 10  # files
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class CliOptions:
     """Unchecked values of the options of `gradjury check`.
 
     assignment: file of the assignment that the submissions answer.
@@ -112,18 +119,18 @@ class Choices:
     quiet: bool = False
 
 
-def check_files(arguments: Sequence[str], choices: Choices, output: Path | None) -> ExitStatus:
+def check_files(arguments: Sequence[str], choices: CliOptions, output: Path | None) -> ExitStatus:
     """Judge the named submissions and write their reports; print errors to standard error.
 
     Return the exit status of the command.
     """
     try:
         manner, export, allowed = _check_choices(choices)
-        stream: IO[str] = sys.stdout if output is None else opened(output)
+        stream: IO[str] = sys.stdout if output is None else open_output(output)
     except MalformedSubmission as error:
-        tell_mistakes(error.mistakes)
+        print_mistakes(error.mistakes)
         return ExitStatus.MALFORMED
-    sources = list(sources_of(arguments))
+    sources = list(expand_paths(arguments))
     statuses = []
     with nullcontext(stream) if output is None else stream:
         quiet = choices.quiet and output is None
@@ -132,29 +139,31 @@ def check_files(arguments: Sequence[str], choices: Choices, output: Path | None)
             for outcome in _with_progress(outcomes, len(sources)):
                 statuses.append(outcome.status)
                 for complaint in outcome.complaints:
-                    tell(f"{outcome.path}: {complaint}")
+                    print_error(f"{outcome.path}: {complaint}")
                 writer.add(_for_audience(choices.audience, outcome, allowed))
         for failure in writer.close(os.environ):
-            tell(failure)
-    return of_all(statuses)
+            print_error(failure)
+    return combined_status(statuses)
 
 
-def _judge_all(sources: Sequence[str], manner: Manner, jobs: int | None) -> Generator[Sourced, None, None]:
-    processes = processes_for(sources, jobs)
+def _judge_all(
+    sources: Sequence[str], manner: CheckOptions, jobs: int | None
+) -> Generator[FileOutcome, None, None]:
+    processes = choose_worker_count(sources, jobs)
     if processes > 1 and STANDARD_INPUT not in sources:
-        yield from judged_by_processes(sources, manner, processes)
+        yield from check_files_in_workers(sources, manner, processes)
         return
     for source in sources:
-        yield judge(source, manner)
+        yield check_file(source, manner)
 
 
-def _for_audience(audience: str, outcome: Sourced, allowed: Allowed) -> Sourced:
+def _for_audience(audience: str, outcome: FileOutcome, allowed: StudentVisibility) -> FileOutcome:
     if outcome.report is None or audience == Audience.GRADER:
         return outcome
-    return replace(outcome, report=for_student(outcome.report, allowed))
+    return replace(outcome, report=to_student_view(outcome.report, allowed))
 
 
-def _check_choices(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
+def _check_choices(choices: CliOptions) -> tuple[CheckOptions, ExportOptions, StudentVisibility]:
     """Return the options' meaning. Raises: MalformedSubmission listing all invalid options."""
     mistakes = Mistakes()
     for option, value, valid in (
@@ -182,18 +191,18 @@ def _check_choices(choices: Choices) -> tuple[Manner, ExportChoices, Allowed]:
         points = Points() if assignment is None else assignment.points
     mistakes.raise_if_any()
     environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    export = ExportChoices(points, choices.junit_dialect, environment, datetime.now(UTC))
+    export = ExportOptions(points, choices.junit_dialect, environment, datetime.now(UTC))
     problem = None if assignment is None else assignment.problem
     allowed = DEFAULT if assignment is None else assignment.allowed
     entries = "all" if _shows_arrays(choices) else choices.entries
-    return Manner(tolerance, choices.oracles, entries, problem), export, allowed
+    return CheckOptions(tolerance, choices.oracles, entries, problem), export, allowed
 
 
-def _shows_arrays(choices: Choices) -> bool:
+def _shows_arrays(choices: CliOptions) -> bool:
     return EXPORTERS[choices.format_name].whole_arrays and choices.audience == Audience.GRADER
 
 
-def _with_progress(outcomes: Iterable[Sourced], total: int) -> Iterable[Sourced]:
+def _with_progress(outcomes: Iterable[FileOutcome], total: int) -> Iterable[FileOutcome]:
     if total < _PROGRESS_BAR_FROM or not sys.stderr.isatty():
         return outcomes
     from rich.console import Console

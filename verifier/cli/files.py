@@ -9,26 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from verifier.documents.files import SUFFIXES, parse_bytes
-from verifier.documents.gradients import parse_gradients, read_handed_in
-from verifier.documents.json import GENEROUS, Bounds
-from verifier.documents.reading import Claim, read_claim
-from verifier.judging.cache import Expectations
+from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
+from verifier.documents.json import DEFAULT_BOUNDS, Bounds
+from verifier.documents.reading import AnySubmission, read_any_submission
+from verifier.judging.cache import ProblemCache
 from verifier.pipeline.layers import verify
-from verifier.problem.errors import MalformedSubmission, Mistake, encodable
+from verifier.problem.errors import MalformedSubmission, Mistake, replace_surrogates
 from verifier.problem.submission import Tolerance
-from verifier.report.outcome import Sourced
-from verifier.report.wording import one_line
+from verifier.report.outcome import FileOutcome
+from verifier.report.wording import sanitize_line
 
 
-def tell(line: str) -> None:
+def print_error(line: str) -> None:
     """Write one sanitised line to standard error."""
-    print(one_line(encodable(line)), file=sys.stderr)  # noqa: T201
+    print(sanitize_line(replace_surrogates(line)), file=sys.stderr)  # noqa: T201
 
 
-def tell_mistakes(mistakes: Iterable[Mistake], source: str = "") -> None:
+def print_mistakes(mistakes: Iterable[Mistake], source: str = "") -> None:
     """Write one line per mistake, prefixed with the name of the file if there is one."""
     for mistake in mistakes:
-        tell(f"{source}: {mistake.sentence}" if source else mistake.sentence)
+        print_error(f"{source}: {mistake.sentence}" if source else mistake.sentence)
 
 
 STANDARD_INPUT = "-"
@@ -36,7 +36,7 @@ _WILDCARDS = frozenset("*?[")
 # This module uses os.path, because pathlib raises for unsearchable folders and overlong names.
 
 
-def sources_of(arguments: Iterable[str]) -> Iterator[str]:
+def expand_paths(arguments: Iterable[str]) -> Iterator[str]:
     """Yield the files that the arguments name, sorted per argument.
 
     A folder stands for its submissions at any depth, a glob for the files that it matches (`**` matches at
@@ -47,15 +47,15 @@ def sources_of(arguments: Iterable[str]) -> Iterator[str]:
         yield from _files_of(argument) or [argument]
 
 
-def content_of(source: str) -> bytes:
+def read_source(source: str) -> bytes:
     """Return the bytes of a file or of standard input. Raises: MalformedSubmission if it is unreadable."""
     try:
         return sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
     except OSError as error:
-        raise MalformedSubmission([unreadable(error)]) from None
+        raise MalformedSubmission([unreadable_file_mistake(error)]) from None
 
 
-def unreadable(error: OSError) -> Mistake:
+def unreadable_file_mistake(error: OSError) -> Mistake:
     """Return the mistake that describes an unreadable file."""
     if isinstance(error, IsADirectoryError):
         return Mistake("(file)", f"a file that ends in {', '.join(SUFFIXES)}", "a folder without one")
@@ -94,11 +94,11 @@ def _is_cyclic(path: Path) -> bool:
     return False
 
 
-_EXPECTATIONS = Expectations()  # one cache per process, since the files of a class answer the same problem
+_EXPECTATIONS = ProblemCache()  # one cache per process, since the files of a class answer the same problem
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class CheckOptions:
     """Options of checking a file.
 
     tolerance: replaces the tolerance of the document.
@@ -111,18 +111,18 @@ class Manner:
     oracles: Sequence[str] | None = None
     entries: str = "worst"
     problem: Mapping[str, Any] | None = None
-    bounds: Bounds = GENEROUS
+    bounds: Bounds = DEFAULT_BOUNDS
 
 
-def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
+def check_file(source: str, manner: CheckOptions, content: bytes | None = None) -> FileOutcome:
     """Return the result of checking a file; the source `-` is standard input.
 
     content: bytes to check instead of the content of the file.
     With GRADJURY_DEBUG set, unexpected errors are raised.
     """
-    name = encodable(source)
+    name = replace_surrogates(source)
     try:
-        submission = _read(content_of(source) if content is None else content, manner)
+        submission = _read(read_source(source) if content is None else content, manner)
         if submission.name is None and source != STANDARD_INPUT:
             submission = replace(submission, name=Path(name).name)
         if manner.tolerance is not None:
@@ -130,17 +130,17 @@ def judge(source: str, manner: Manner, content: bytes | None = None) -> Sourced:
         report = verify(
             submission, oracles=manner.oracles, entries=manner.entries, expectations=_EXPECTATIONS
         )
-        return Sourced(name, report)
+        return FileOutcome(name, report)
     except MalformedSubmission as error:
-        return Sourced(name, None, error.mistakes)
+        return FileOutcome(name, None, error.mistakes)
     except Exception as error:
         if os.environ.get("GRADJURY_DEBUG"):
             raise
         remedy = "set GRADJURY_DEBUG=1 to see where, and please report it"
-        return Sourced(name, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
+        return FileOutcome(name, None, broken=f"internal error, {type(error).__name__}: {error}; {remedy}")
 
 
-def _read(content: bytes, manner: Manner) -> Claim:
+def _read(content: bytes, manner: CheckOptions) -> AnySubmission:
     if manner.problem is None:
-        return read_claim(parse_bytes(content, manner.bounds))
-    return read_handed_in(manner.problem, parse_gradients(content, manner.bounds))
+        return read_any_submission(parse_bytes(content, manner.bounds))
+    return read_uploaded_gradients(manner.problem, parse_gradients(content, manner.bounds))

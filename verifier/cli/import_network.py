@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from verifier.cli.files import content_of, tell, tell_mistakes, unreadable
+from verifier.cli.files import print_error, print_mistakes, read_source, unreadable_file_mistake
 from verifier.documents.files import SUFFIXES, write_document
 from verifier.documents.importers import IMPORTERS, Importer
 from verifier.documents.importers.common import MissingLibrary, refused
 from verifier.documents.importers.state_dict import arrays_in
 from verifier.documents.json import parse
-from verifier.documents.output import opened
+from verifier.documents.output import open_output
 from verifier.problem.errors import MalformedSubmission, Mistakes
 from verifier.report.verdict import ExitStatus
 
@@ -36,13 +36,13 @@ def import_files(
         document = importer.load()(files[0], **{"loss": None, **values}, **further)
         format_name = "json" if output is None else _format_of(output)
         content = write_document(document, format_name)
-        stream = None if output is None else opened(output, "wb")
+        stream = None if output is None else open_output(output, "wb")
     except OSError as error:
-        tell_mistakes([unreadable(error)], str(error.filename or source))
+        print_mistakes([unreadable_file_mistake(error)], str(error.filename or source))
     except MissingLibrary as error:
-        tell(f"{source}: {error}")
+        print_error(f"{source}: {error}")
     except MalformedSubmission as error:
-        tell_mistakes(error.mistakes)
+        print_mistakes(error.mistakes)
     else:
         if stream is None:
             sys.stdout.write(content.decode())
@@ -104,7 +104,7 @@ def _read_options(options: Mapping[str, str | None]) -> dict[str, Any]:
 
 def _read_option(name: str, value: str) -> Any:
     if name in _ARRAYS:
-        return arrays_in(content_of(value))
+        return arrays_in(read_source(value))
     if value.lstrip()[:1] in ("{", "["):
         return parse(value)
     return value.split(",") if name == "order" or "," in value else value

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from verifier.cli.files import content_of, sources_of, tell_mistakes
+from verifier.cli.files import expand_paths, print_mistakes, read_source
 from verifier.documents.files import parse_bytes
-from verifier.documents.json import write
-from verifier.documents.output import opened
+from verifier.documents.json import to_json
+from verifier.documents.output import open_output
 from verifier.pipeline.inspection import inspect
-from verifier.problem.errors import MalformedSubmission, encodable
+from verifier.problem.errors import MalformedSubmission, replace_surrogates
 from verifier.report.inspection import Inspection
-from verifier.report.outcome import Inspected
+from verifier.report.outcome import InspectionOutcome
 from verifier.report.verdict import ExitStatus
 
 
@@ -21,13 +21,13 @@ def inspect_files(arguments: Sequence[str], format_name: str, output: Path | Non
 
     Return the exit status of the command.
     """
-    sources = list(sources_of(arguments))
+    sources = list(expand_paths(arguments))
     if output is None:
         return _inspect_all(sources, format_name, sys.stdout)
     try:
-        stream = opened(output)
+        stream = open_output(output)
     except MalformedSubmission as error:
-        tell_mistakes(error.mistakes)
+        print_mistakes(error.mistakes)
         return ExitStatus.MALFORMED
     with stream:
         return _inspect_all(sources, format_name, stream)
@@ -37,22 +37,22 @@ def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> E
     results = []
     for source in sources:
         try:
-            inspection = inspect(parse_bytes(content_of(source)))
+            inspection = inspect(parse_bytes(read_source(source)))
         except MalformedSubmission as error:
-            tell_mistakes(error.mistakes, source)
+            print_mistakes(error.mistakes, source)
             sentences = tuple(mistake.sentence for mistake in error.mistakes)
-            results.append(Inspected(encodable(source), None, sentences))
+            results.append(InspectionOutcome(replace_surrogates(source), None, sentences))
             continue
         if format_name != "html":
             stream.write(_render(inspection, source, format_name, first=not results))
-        results.append(Inspected(encodable(source), inspection))
+        results.append(InspectionOutcome(replace_surrogates(source), inspection))
     if format_name == "html":
         stream.write(_render_page(results) + "\n")
     failed = any(result.inspection is None for result in results)
     return ExitStatus.MALFORMED if failed or not results else ExitStatus.CORRECT
 
 
-def _render_page(results: Sequence[Inspected]) -> str:
+def _render_page(results: Sequence[InspectionOutcome]) -> str:
     from verifier.exporters.page.page import render_inspection
 
     return render_inspection(results)
@@ -60,5 +60,5 @@ def _render_page(results: Sequence[Inspected]) -> str:
 
 def _render(inspection: Inspection, source: str, format_name: str, *, first: bool) -> str:
     if format_name == "json":
-        return write({"source": encodable(source), **inspection.to_dict()}) + "\n"
+        return to_json({"source": replace_surrogates(source), **inspection.to_dict()}) + "\n"
     return ("" if first else "\n") + str(inspection) + "\n"

@@ -27,7 +27,7 @@ def open_closed_streams() -> None:
     )
 
 
-class Commands(TyperGroup):
+class PipeSafeGroup(TyperGroup):
     """Command group that exits quietly if the reader of the output, such as `head`, has closed the pipe.
 
     Typer would exit with 1, which means an incorrect submission here.
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from verifier.problem.errors import Mistake
 
 app = typer.Typer(
-    cls=Commands,
+    cls=PipeSafeGroup,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -122,14 +122,14 @@ def check(
     3 none incorrect but at least one undecided, 4 internal error.
     """
 
-    from verifier.cli.check import Choices, check_files  # loads numpy
+    from verifier.cli.check import CliOptions, check_files  # loads numpy
 
     tolerance: dict[str, Any] = {
         key: value
         for key, value in {"preset": preset, "rtol": rtol, "atol": atol}.items()
         if value is not None
     }
-    choices = Choices(
+    choices = CliOptions(
         assignment=assignment,
         format_name=format_name,
         tolerance=tolerance or None,
@@ -185,35 +185,35 @@ def example(
 ) -> None:
     """Print a submission to start from."""
     from verifier.documents.files import write_document  # loads numpy
-    from verifier.documents.json import write
-    from verifier.documents.output import opened
-    from verifier.examples.layers import STRONGEST
-    from verifier.examples.named import offered, offered_document
+    from verifier.documents.json import to_json
+    from verifier.documents.output import open_output
+    from verifier.examples.layers import DEFAULT_EXAMPLE
+    from verifier.examples.named import list_examples, load_example
     from verifier.problem.errors import MalformedSubmission
 
     if like is not None and (name is not None or not strong):
         _refuse("--like takes the place of a name, and goes with --strong")
     if name is None and not strong:
-        for example_name, description in offered().items():
+        for example_name, description in list_examples().items():
             typer.echo(f"{example_name:33} {description}")
         return
-    if name is not None and name not in offered():
-        _refuse(f"expected one of {', '.join(offered())}, got {name!r}")
-    document = offered_document(name or STRONGEST) if like is None else _read_document(like)
+    if name is not None and name not in list_examples():
+        _refuse(f"expected one of {', '.join(list_examples())}, got {name!r}")
+    document = load_example(name or DEFAULT_EXAMPLE) if like is None else _read_document(like)
     if strong:
-        from verifier.examples.layers import strong_document  # loads numpy
+        from verifier.examples.layers import informative_document  # loads numpy
 
         try:
-            document = strong_document(document)
+            document = informative_document(document)
         except MalformedSubmission as error:
             _refuse_mistakes(error.mistakes, str(like or ""))
     if output is None:
         if format_name is not FileFormat.JSON:
             _refuse(f"{format_name} is binary: name a file with --output")
-        typer.echo(write(document))
+        typer.echo(to_json(document))
     else:
         try:
-            with opened(output, "wb") as stream:
+            with open_output(output, "wb") as stream:
                 stream.write(write_document(document, format_name))
         except MalformedSubmission as error:
             _refuse_mistakes(error.mistakes)
@@ -263,11 +263,11 @@ def print_catalogue(
 ) -> None:
     """List activations, losses, presets, oracles, bugs, formats."""
     from verifier.cli.catalogue import catalogue  # loads numpy
-    from verifier.documents.json import write
+    from verifier.documents.json import to_json
 
     document = catalogue()
     if format_name is CatalogueFormat.JSON:
-        typer.echo(write(document))
+        typer.echo(to_json(document))
         return
     for heading, rows in document.items():
         names = [row if isinstance(row, str) else row.get("name", row.get("preset")) for row in rows]
@@ -275,27 +275,27 @@ def print_catalogue(
 
 
 def _read_document(path: Path) -> Any:
-    from verifier.cli.files import content_of  # loads numpy
+    from verifier.cli.files import read_source  # loads numpy
     from verifier.documents.files import parse_bytes
     from verifier.problem.errors import MalformedSubmission
 
     try:
-        return parse_bytes(content_of(str(path)))
+        return parse_bytes(read_source(str(path)))
     except MalformedSubmission as error:
         _refuse_mistakes(error.mistakes, str(path))
 
 
 def _refuse(message: str) -> NoReturn:
-    from verifier.cli.files import tell  # loads numpy
+    from verifier.cli.files import print_error  # loads numpy
 
-    tell(message)
+    print_error(message)
     raise typer.Exit(int(ExitStatus.MALFORMED))
 
 
 def _refuse_mistakes(mistakes: Iterable["Mistake"], source: str = "") -> NoReturn:
-    from verifier.cli.files import tell_mistakes  # loads numpy
+    from verifier.cli.files import print_mistakes  # loads numpy
 
-    tell_mistakes(mistakes, source)
+    print_mistakes(mistakes, source)
     raise typer.Exit(int(ExitStatus.MALFORMED))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.catalogue.bug import EQUATIONS, Bug
-from verifier.documents.json import write
+from verifier.documents.json import to_json
 from verifier.examples.gallery import GALLERY
-from verifier.examples.gallery.entry import Live
+from verifier.examples.gallery.entry import LibraryRun
 from verifier.examples.gallery.rows import GalleryRow, gallery_rows
 from verifier.examples.gallery.submissions import stored_file
 from verifier.examples.layers import LAYER_EXAMPLES, example_document
@@ -170,8 +170,8 @@ def gallery_pages() -> dict[str, str]:
     rows = list(gallery_rows())
     return {
         "README.md": "\n".join(_readme(rows)) + "\n",
-        TABLE: "".join(f"{write(record(row))}\n" for row in rows),
-    } | {f"{row.name}.json": f"{write(row.submission)}\n" for row in rows}
+        TABLE: "".join(f"{to_json(record(row))}\n" for row in rows),
+    } | {f"{row.name}.json": f"{to_json(row.submission)}\n" for row in rows}
 
 
 def record(row: GalleryRow) -> dict[str, Any]:
@@ -234,8 +234,8 @@ def write_gallery_pages() -> None:
     arguments = parser.parse_args()
     if arguments.live:
         for entry in GALLERY.values():
-            if isinstance(entry.made, Live):
-                stored_file(entry.name).write_text(f"{write(entry.made.compute())}\n", encoding="utf-8")
+            if isinstance(entry.made, LibraryRun):
+                stored_file(entry.name).write_text(f"{to_json(entry.made.compute())}\n", encoding="utf-8")
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for name, text in gallery_pages().items():
         (arguments.folder / name).write_text(text, encoding="utf-8")

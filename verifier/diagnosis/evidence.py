@@ -22,7 +22,7 @@ from verifier.report.model import Finding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class SubmittedGradient:
     """The submitted gradient of one parameter.
 
     submitted: None if it is missing, not finite, or cannot be judged.
@@ -46,7 +46,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class SubmittedEvidence:
     """A submission with its problem and right gradients.
 
     parts: by layer and kind ("weight", "bias"). reference: the right gradients.
@@ -55,7 +55,7 @@ class Evidence:
 
     problem: Problem
     trace: Trace
-    parts: tuple[Mapping[str, Part], ...]
+    parts: tuple[Mapping[str, SubmittedGradient], ...]
     reference: Parameters
     quantum: float = 0.0
     unit: float = 2.0**-53
@@ -82,12 +82,12 @@ class Evidence:
             layers.append(LayerParameters(right.weight if weight is None else weight, bias))
         return tuple(layers)
 
-    def submitted_parts(self, layer: int) -> tuple[Part, ...]:
+    def submitted_parts(self, layer: int) -> tuple[SubmittedGradient, ...]:
         """Return the gradients of a layer that were submitted."""
         return tuple(part for part in self.parts[layer].values() if part.is_submitted)
 
 
-def gather(
+def collect_evidence(
     problem: Problem,
     trace: Trace,
     submitted: Mapping[str, Array],
@@ -98,7 +98,7 @@ def gather(
     quantum: float = 0.0,
     unit: float = 2.0**-53,
     coarser: bool = False,
-) -> Evidence:
+) -> SubmittedEvidence:
     """Collect the evidence. Mappings are keyed by parameter name; arrays have the parameter's shape.
 
     submitted: the submitted gradients. wrong: True if an entry of them is incorrect.
@@ -106,11 +106,11 @@ def gather(
     quantum: largest change of an entry by printing, in units of the gradient.
     coarser: allowance and quantum exceed the declared precision's, so gradients within them count as right.
     """
-    parts: list[Mapping[str, Part]] = []
+    parts: list[Mapping[str, SubmittedGradient]] = []
     typical = _typical(allowance, scale)
     right: list[LayerParameters] = []
     for layer, parameters in enumerate(problem.parameters):
-        by_kind: dict[str, Part] = {}
+        by_kind: dict[str, SubmittedGradient] = {}
         for kind in ("weight", "bias"):
             name = f"layers.{layer}.{kind}"
             if getattr(parameters, kind) is None:
@@ -128,7 +128,7 @@ def gather(
                     )
                 )
             )
-            by_kind[kind] = Part(
+            by_kind[kind] = SubmittedGradient(
                 name=name,
                 layer=layer,
                 kind=kind,
@@ -141,7 +141,7 @@ def gather(
         parts.append(by_kind)
         bias = None if parameters.bias is None else reference[f"layers.{layer}.bias"]
         right.append(LayerParameters(reference[f"layers.{layer}.weight"], bias))
-    return Evidence(problem, trace, tuple(parts), tuple(right), quantum, unit)
+    return SubmittedEvidence(problem, trace, tuple(parts), tuple(right), quantum, unit)
 
 
 def _typical(allowance: Mapping[str, Array], scale: Mapping[str, Array]) -> float:
@@ -179,7 +179,7 @@ def _sample(trace: Trace, layer: int, parameters: LayerParameters, kind: str) ->
 _UNITS: Mapping[str, int] = {"threshold": 1, "strength": 1, "learning_rate": -1}
 
 
-def power_for(right: Mapping[str, Array]) -> int:
+def scaling_exponent(right: Mapping[str, Array]) -> int:
     """Return k such that 2^k times the gradients is near 1; 0 if no scaling is needed."""
     largest = max((float(np.max(np.abs(array), initial=0.0)) for array in right.values()), default=0.0)
     if not np.isfinite(largest) or largest == 0.0:
@@ -195,7 +195,7 @@ def scaled_problem(problem: Problem, power: int) -> Problem:
     return replace(problem, risk=replace(risk, factor=_times(risk.factor, power), penalties=penalties))
 
 
-def scaled(arrays: Mapping[str, Array], power: int) -> dict[str, Array]:
+def scale_arrays(arrays: Mapping[str, Array], power: int) -> dict[str, Array]:
     """Return all arrays multiplied by 2^power."""
     return {name: np.ldexp(array, power) for name, array in arrays.items()}
 
@@ -204,12 +204,12 @@ def scaled_rounding(rounding: Rounding, power: int) -> Rounding:
     """Return the rounding errors of the scaled problem."""
     return replace(
         rounding,
-        allowances=lambda: scaled(rounding.allowance, power),
-        scale=scaled(rounding.scale, power),
+        allowances=lambda: scale_arrays(rounding.allowance, power),
+        scale=scale_arrays(rounding.scale, power),
     )
 
 
-def unscaled(finding: Finding, power: int) -> Finding:
+def unscale_finding(finding: Finding, power: int) -> Finding:
     """Return a finding with its estimates in the units of the unscaled problem."""
     estimates = {
         name: _times(value, -power * _UNITS[name]) if name in _UNITS else value

@@ -10,7 +10,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.problem import Problem
 from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.catalogue.bug import PRODUCTS, Flow, Place
+from verifier.diagnosis.catalogue.bug import PRODUCTS, LayerContext, UpstreamGradient
 from verifier.diagnosis.costs import (
     COST_ESTIMATED_NUMBER,
     COST_REPEATED_BUG,
@@ -22,22 +22,22 @@ from verifier.diagnosis.costs import (
 )
 from verifier.diagnosis.fitting import (
     Fit,
+    delta_magnitude,
+    indistinguishable_distance,
     is_beyond_chance,
-    of_twins,
-    product_of,
-    size_of_delta,
-    size_of_product,
+    parameter_gradient,
+    product_magnitude,
 )
 from verifier.diagnosis.layer import (
     RIGHT,
-    Delta,
-    Layer,
+    DeltaCandidate,
+    GradientExplanation,
+    GradientTarget,
     LayerExplanation,
-    PartExplanation,
-    Target,
-    by_factor_of_whole,
-    by_right_rule,
-    by_wrong_rules,
+    LayerHypothesis,
+    fit_finished_gradient,
+    fit_right_rule,
+    fit_wrong_rules,
 )
 from verifier.report.model import UNEXPLAINED_ID, Finding
 
@@ -55,7 +55,7 @@ class NamedFactor:
     estimated: bool = False
 
 
-def name_factor(
+def bugs_of_factor(
     problem: Problem, factor: float, relative_error: float, equation: str
 ) -> tuple[NamedFactor, ...]:
     """Return the bugs behind a factor of the loss, of a δ, or of one gradient: one, or a sign and another.
@@ -78,9 +78,9 @@ def name_factor(
     return (NamedFactor(any_factor, factor, estimated=True),)
 
 
-def has_name(problem: Problem, factor: float, relative_error: float, equation: str) -> bool:
+def is_named_factor(problem: Problem, factor: float, relative_error: float, equation: str) -> bool:
     """True if a bug has this factor in particular."""
-    return not any(named.estimated for named in name_factor(problem, factor, relative_error, equation))
+    return not any(named.estimated for named in bugs_of_factor(problem, factor, relative_error, equation))
 
 
 def _known(problem: Problem, equation: str) -> list[tuple[str, float]]:
@@ -113,7 +113,10 @@ class _Priced:
 
 
 def priced_explanation(
-    layer: Layer, delta: Delta, scale: float, by_kind: Mapping[str, list[PartExplanation]]
+    layer: LayerHypothesis,
+    delta: DeltaCandidate,
+    scale: float,
+    by_kind: Mapping[str, list[GradientExplanation]],
 ) -> LayerExplanation:
     """Return the cheapest explanation of a layer's gradients, given δ times `scale`."""
     parts: list[_Priced] = []
@@ -136,7 +139,9 @@ def priced_explanation(
         scale_error = max((part.fit.scale_error for part in parts), default=0.0)
         where, equation = None if layer.is_first_seen else layer.index, layer.scale_equation
         make_finding = partial(Finding, layer=where, equation=equation, parameters=names, residual=residual)
-        for position, named in enumerate(name_factor(layer.evidence.problem, scale, scale_error, equation)):
+        for position, named in enumerate(
+            bugs_of_factor(layer.evidence.problem, scale, scale_error, equation)
+        ):
             price = layer.price(named.bug) + (COST_ESTIMATED_NUMBER if named.estimated else 0.0)
             cost += COST_REPEATED_BUG if position else price  # a sign and a factor are one mistake
             findings.append(make_finding(named.bug, factor=named.factor, also=named.also))
@@ -144,11 +149,13 @@ def priced_explanation(
         cost += part.cost
         findings += part.findings
     upstream = None if delta.flow.upstream is None else scale * delta.flow.upstream
-    flow = Flow(scale * delta.flow.delta, upstream)
+    flow = UpstreamGradient(scale * delta.flow.delta, upstream)
     return LayerExplanation(cost, flow, delta.right and scale == 1.0, tuple(findings), delta.noise_factor)
 
 
-def _cheapest(layer: Layer, kind: str, explanations: list[PartExplanation], scale: float) -> _Priced:
+def _cheapest(
+    layer: LayerHypothesis, kind: str, explanations: list[GradientExplanation], scale: float
+) -> _Priced:
     """Return the cheapest explanation of one gradient given δ's factor, with the other bugs noted on it."""
     name, equation = layer.evidence.parts[layer.index][kind].name, PRODUCTS[kind]
     unexplained = Finding(UNEXPLAINED_ID, layer.index, equation, (name,), residual=1.0)
@@ -165,7 +172,7 @@ def _cheapest(layer: Layer, kind: str, explanations: list[PartExplanation], scal
                 make_finding(explanation.bug.id, factor=estimates.get("factor"), estimates=estimates)
             )
         if not fit.has_scale(scale) and fit.scale is not None:
-            names = name_factor(layer.evidence.problem, fit.scale / scale, fit.scale_error, equation)
+            names = bugs_of_factor(layer.evidence.problem, fit.scale / scale, fit.scale_error, equation)
             if explanation.is_weak and any(named.estimated for named in names):
                 continue  # one number is a multiple of any other
             for named in names:
@@ -186,14 +193,14 @@ def _with_equals(best: _Priced, others: list[_Priced]) -> tuple[Finding, ...]:
     return (replace(finding, also=also),)
 
 
-def is_right(layer: Layer, delta: Delta) -> bool:
+def is_right(layer: LayerHypothesis, delta: DeltaCandidate) -> bool:
     """True if the right rules with this δ give all submitted gradients of the layer."""
     targets = layer.targets
     if delta.right and layer.declared:
         return bool(targets) and all(target.part.right for target in targets.values())
     return bool(targets) and all(
         (
-            right_fit := by_right_rule(
+            right_fit := fit_right_rule(
                 target, delta.flow.delta, delta.size, layer.noise_factor, free_scale=False
             )
         )
@@ -203,10 +210,10 @@ def is_right(layer: Layer, delta: Delta) -> bool:
     )
 
 
-def explain(layer: Layer, delta: Delta, candidates: int) -> Iterator[LayerExplanation]:
+def explain(layer: LayerHypothesis, delta: DeltaCandidate, candidates: int) -> Iterator[LayerExplanation]:
     """Yield the explanations under one δ. candidates: the count of δ that are tried in this layer."""
     fits = {
-        kind: by_right_rule(target, delta.flow.delta, delta.size, layer.noise_factor)
+        kind: fit_right_rule(target, delta.flow.delta, delta.size, layer.noise_factor)
         for kind, target in layer.targets.items()
         if not _is_settled(layer, target, delta)
     }
@@ -219,7 +226,9 @@ def explain(layer: Layer, delta: Delta, candidates: int) -> Iterator[LayerExplan
         yield priced_explanation(layer, delta, scale, explanations)
 
 
-def _possible_scales(layer: Layer, by_kind: Mapping[str, list[PartExplanation]]) -> Iterator[float]:
+def _possible_scales(
+    layer: LayerHypothesis, by_kind: Mapping[str, list[GradientExplanation]]
+) -> Iterator[float]:
     """Yield possible factors of δ: those with two numbers as evidence, or one number and a bug's factor."""
     for kind, explanations in by_kind.items():
         others = [part for other, of_part in by_kind.items() if other != kind for part in of_part]
@@ -230,55 +239,59 @@ def _possible_scales(layer: Layer, by_kind: Mapping[str, list[PartExplanation]])
             if (
                 not explanation.is_weak
                 or any(part.scale is not None and part.fit.has_scale(scale) for part in others)
-                or has_name(layer.evidence.problem, scale, explanation.fit.scale_error, layer.scale_equation)
+                or is_named_factor(
+                    layer.evidence.problem, scale, explanation.fit.scale_error, layer.scale_equation
+                )
             ):
                 yield scale
 
 
-def _is_settled(layer: Layer, target: Target, delta: Delta) -> bool:
+def _is_settled(layer: LayerHypothesis, target: GradientTarget, delta: DeltaCandidate) -> bool:
     """True if a correct gradient needs no explanation under this δ."""
     return delta.right and layer.declared and target.part.right
 
 
 def _explain_part(
-    layer: Layer, kind: str, delta: Delta, fits: Mapping[str, Fit | None]
-) -> list[PartExplanation]:
+    layer: LayerHypothesis, kind: str, delta: DeltaCandidate, fits: Mapping[str, Fit | None]
+) -> list[GradientExplanation]:
     """Return the explanations of one gradient. fits: fits of the layer's gradients by the right rule."""
     if kind not in fits:
         return [RIGHT]
     target, by_right = layer.targets[kind], fits[kind]
-    explanations: list[PartExplanation] = []
+    explanations: list[GradientExplanation] = []
     if by_right is not None and delta.bug is not None and _as_right(layer, target, delta, by_right):
         return []
     if by_right is not None:
         exactly = by_right.has_scale(1.0)
         if not (exactly and delta.right and layer.declared):
-            explanations.append(PartExplanation(None, by_right))
+            explanations.append(GradientExplanation(None, by_right))
         if exactly or by_right.scale is None:
             return explanations
     whole = (
-        None if explanations else by_factor_of_whole(target, delta.flow.delta, delta.size, layer.noise_factor)
+        None
+        if explanations
+        else fit_finished_gradient(target, delta.flow.delta, delta.size, layer.noise_factor)
     )
     if whole is not None:
-        explanations.append(PartExplanation(None, whole))
+        explanations.append(GradientExplanation(None, whole))
     if delta.bug is None or explanations or _other_part_fits(kind, fits):
         place = _place(layer, target, delta.flow.delta)
-        explanations += by_wrong_rules(
+        explanations += fit_wrong_rules(
             target, place, delta.flow.delta, delta.size, layer.noise_factor, layer.budget
         )
     return explanations
 
 
-def _as_right(layer: Layer, target: Target, delta: Delta, fitted: Fit) -> bool:
+def _as_right(layer: LayerHypothesis, target: GradientTarget, delta: DeltaCandidate, fitted: Fit) -> bool:
     """True if a wrong δ gives the same gradient as the right one, so that it explains nothing."""
     if layer.right_delta is None:
         return False
     part = target.part
     z = layer.evidence.trace.z[part.layer]
     moved = (fitted.scale or 1.0) * delta.flow.delta - layer.right_delta
-    distance = np.abs(product_of(part, z, moved))
-    size = size_of_product(part, z, size_of_delta(layer.right_delta))
-    return bool((distance <= of_twins(part, size, layer.noise_factor)).all())
+    distance = np.abs(parameter_gradient(part, z, moved))
+    size = product_magnitude(part, z, delta_magnitude(layer.right_delta))
+    return bool((distance <= indistinguishable_distance(part, size, layer.noise_factor)).all())
 
 
 def _other_part_fits(kind: str, fits: Mapping[str, Fit | None]) -> bool:
@@ -287,9 +300,9 @@ def _other_part_fits(kind: str, fits: Mapping[str, Fit | None]) -> bool:
     return any(other_fit.numbers > 1 or other_fit.scale == 1.0 for other_fit in others)
 
 
-def _place(layer: Layer, target: Target, delta: Array) -> Place:
+def _place(layer: LayerHypothesis, target: GradientTarget, delta: Array) -> LayerContext:
     evidence = layer.evidence
-    return Place(
+    return LayerContext(
         evidence.problem,
         evidence.trace,
         layer.index,
@@ -303,7 +316,10 @@ def _place(layer: Layer, target: Target, delta: Array) -> Place:
 
 
 def _beyond_chance(
-    layer: Layer, delta: Delta, by_kind: Mapping[str, list[PartExplanation]], candidates: int
+    layer: LayerHypothesis,
+    delta: DeltaCandidate,
+    by_kind: Mapping[str, list[GradientExplanation]],
+    candidates: int,
 ) -> bool:
     """True if chance hardly explains the agreement of one of so many candidates."""
     examples, outputs = delta.flow.delta.shape

@@ -14,7 +14,7 @@ from verifier.diagnosis.costs import (
     ROUNDING_SLACK,
     SAME_GRADIENT_ROUNDINGS,
 )
-from verifier.diagnosis.evidence import Evidence, Part
+from verifier.diagnosis.evidence import SubmittedEvidence, SubmittedGradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +49,23 @@ def is_beyond_chance(bits: float, candidates: float) -> bool:
     return bits >= MIN_EVIDENCE_BITS + log2(candidates)
 
 
-def of_twins(part: Part, size: Array, noise_factor: float) -> Array:
+def indistinguishable_distance(part: SubmittedGradient, size: Array, noise_factor: float) -> Array:
     """Return the distance below which two gradients cannot be distinguished. size: see `size_of_product`."""
     return np.asarray(SAME_GRADIENT_ROUNDINGS * ROUNDING_SLACK * part.relative * noise_factor * size)
 
 
-def size_of_delta(delta: Array) -> Array:
+def delta_magnitude(delta: Array) -> Array:
     """Return the magnitude that the rounding error of δ is relative to, (N, out)."""
     row_rms = np.sqrt(np.mean(np.square(delta), axis=1, keepdims=True))
     return np.asarray(np.abs(delta) + CANCELLATION_FRACTION * row_rms)
 
 
-def product_of(part: Part, z: Array, delta: Array) -> Array:
+def parameter_gradient(part: SubmittedGradient, z: Array, delta: Array) -> Array:
     """Return the gradient of a weight or bias by the right rule."""
     return np.asarray(z.T @ delta if part.kind == "weight" else delta.sum(axis=0))
 
 
-def size_of_product(part: Part, z: Array, size: Array) -> Array:
+def product_magnitude(part: SubmittedGradient, z: Array, size: Array) -> Array:
     """Return the sum of absolute contributions to the gradient of a weight or bias. size: magnitude of δ."""
     return np.asarray(np.abs(z).T @ size if part.kind == "weight" else size.sum(axis=0))
 
@@ -119,7 +119,7 @@ def _fit_statistics(target: Array, value: Array, size: Array, tolerance: Array, 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recovered:
+class RecoveredDelta:
     """A recovered δ, (N, out).
 
     noise_factor: its rounding error over that of a δ computed by a rule.
@@ -132,7 +132,7 @@ class Recovered:
 
 
 @np.errstate(all="ignore")
-def recover_delta(evidence: Evidence, layer: int, penalty: LayerParameters) -> Recovered | None:
+def recover_delta(evidence: SubmittedEvidence, layer: int, penalty: LayerParameters) -> RecoveredDelta | None:
     """Return the δ whose products are the submitted gradients of a layer; None if there is none or several.
 
     penalty: the gradients of the penalties.
@@ -162,6 +162,6 @@ def recover_delta(evidence: Evidence, layer: int, penalty: LayerParameters) -> R
     if not (np.abs(z @ delta - target) <= ROUNDING_SLACK * target_error).all():
         return None
     relative = float(np.median(np.concatenate([part.relative.ravel() for part in parts])))
-    size = size_of_delta(delta)
+    size = delta_magnitude(delta)
     noise_factor = max(1.0, float(np.max(delta_error / np.maximum(size, 5e-324))) / relative)
-    return Recovered(delta, noise_factor, z.shape[0] > examples)
+    return RecoveredDelta(delta, noise_factor, z.shape[0] > examples)

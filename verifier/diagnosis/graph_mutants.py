@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.local_rules import LOCAL_RULES, Arcs, LocalRule, swept
+from verifier.diagnosis.local_rules import LOCAL_RULES, Edges, LocalRule, backward_sweep
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import summed_back, values_of
-from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.graph import GraphProblem, node_name
 
 MOST_PASSED = 300_000  # nodes visited by the backward sweeps of all mutants; a few seconds
 
@@ -35,8 +35,10 @@ def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) ->
     right gradients. Mutants that are not finite are left out.
     """
     values = values_of(problem, FLOATS)
-    places = {name: (arcs, gradient) for name, arcs, gradient in swept(problem, values, lambda *_: None)}
-    right = {key: places[plain(key)][1] for key in problem.asked}
+    places = {
+        name: (arcs, gradient) for name, arcs, gradient in backward_sweep(problem, values, lambda *_: None)
+    }
+    right = {key: places[node_name(key)][1] for key in problem.asked}
     for name in _places_to_mutate(problem, places):
         arcs, gradient = places[name]
         for rule in LOCAL_RULES:
@@ -46,16 +48,18 @@ def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) ->
                 candidates = list(rule.candidates(arcs))
             for use, wrong in candidates:
                 if wrong.shape == gradient.shape and np.isfinite(wrong).all():
-                    errors = carried(problem, values, name, wrong - gradient)
+                    errors = propagate_error(problem, values, name, wrong - gradient)
                     wrong_gradients = {
-                        key: right_gradient + errors.get(plain(key), 0.0)
+                        key: right_gradient + errors.get(node_name(key), 0.0)
                         for key, right_gradient in right.items()
                     }
                     yield GraphMutant(rule, name, use, wrong_gradients)
 
 
 @np.errstate(all="ignore")
-def carried(problem: GraphProblem, values: Mapping[str, Array], at: str, off: Array) -> dict[str, Array]:
+def propagate_error(
+    problem: GraphProblem, values: Mapping[str, Array], at: str, off: Array
+) -> dict[str, Array]:
     """Return the errors of all gradients that follow from the error `off` of the gradient of `at`.
 
     The chain rule is linear, so they do not depend on the gradients themselves.
@@ -73,9 +77,9 @@ def carried(problem: GraphProblem, values: Mapping[str, Array], at: str, off: Ar
     return errors
 
 
-def _places_to_mutate(problem: GraphProblem, places: Mapping[str, tuple[Arcs, Array]]) -> list[str]:
+def _places_to_mutate(problem: GraphProblem, places: Mapping[str, tuple[Edges, Array]]) -> list[str]:
     """Return the values whose gradient is requested or used by others; a random sample if there are many."""
-    requested = {plain(key) for key in problem.asked}
+    requested = {node_name(key) for key in problem.asked}
     inner = {node.name for node in problem.nodes}
     names = [name for name, (arcs, _) in places.items() if arcs and (name in requested or name in inner)]
     most = MOST_PASSED // (4 * len(LOCAL_RULES) * max(1, len(problem.nodes) // 2))

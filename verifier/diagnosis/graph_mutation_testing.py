@@ -9,15 +9,15 @@ from reference_impl.array import Array
 from verifier.diagnosis.graph_mutants import graph_mutants
 from verifier.diagnosis.local_rules import LOCAL_RULES
 from verifier.diagnosis.mutation_testing import score
-from verifier.diagnosis.random_graph_problem import strong_numbers_of_graph
+from verifier.diagnosis.random_graph_problem import informative_graph_numbers
 from verifier.engine.estimate import Estimate
 from verifier.engine.graph_enclosure import enclosed_graph
 from verifier.engine.graph_rounding import GraphRounding, rounding
-from verifier.problem.errors import Caution
-from verifier.problem.graph import INPUT, NODE, GraphProblem, plain
+from verifier.problem.errors import ReportWarning
+from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS, Precision
 from verifier.problem.submission import TOLERANCES, Tolerance
-from verifier.report.inspection import BugPower, Inspection, Place
+from verifier.report.inspection import BugDetection, Inspection, MutationSite
 
 PROBES = 4  # draws of other numbers of the same graph
 MOST_COMPARED = 512  # entries in which two rules are compared
@@ -53,7 +53,7 @@ def inspect_graph(
     possible = {key for key, item in seen.items() if item.caught}
     separable: set[frozenset[str]] = set()
     for seed in range(PROBES):
-        other = dict(_mutant_outcomes(strong_numbers_of_graph(problem, seed), precision, tolerance))
+        other = dict(_mutant_outcomes(informative_graph_numbers(problem, seed), precision, tolerance))
         caught = {key: item for key, item in other.items() if item.caught}
         made |= other.keys()
         possible |= caught.keys()
@@ -149,13 +149,13 @@ def _row(
     possible: set[Key],
     alike: set[frozenset[str]],
     separable: set[frozenset[str]],
-) -> BugPower:
+) -> BugDetection:
     of_rule = sorted(key for key in made if key[0] == rule)
     caught = [key for key in of_rule if key in seen and seen[key].caught]
     missed = [key for key in of_rule if key not in caught and key in possible]
     hidden = [key for key in of_rule if key not in possible]
     others = [(pair, other) for pair in alike if rule in pair for other in pair - {rule}]
-    return BugPower(
+    return BugDetection(
         bug=rule,
         made=len(of_rule),
         caught=len(caught),
@@ -168,9 +168,9 @@ def _row(
     )
 
 
-def _places(problem: GraphProblem, keys: list[Key]) -> tuple[Place, ...]:
+def _places(problem: GraphProblem, keys: list[Key]) -> tuple[MutationSite, ...]:
     return tuple(
-        Place(None, EQUATION, _named(problem, name)) for name in dict.fromkeys(key[1] for key in keys)
+        MutationSite(None, EQUATION, _named(problem, name)) for name in dict.fromkeys(key[1] for key in keys)
     )
 
 
@@ -181,17 +181,17 @@ def _named(problem: GraphProblem, name: str) -> str:
     return f"{INPUT if name in problem.inputs else NODE}{name}"
 
 
-def _cautions(problem: GraphProblem, rounding_errors: GraphRounding) -> Iterator[Caution]:
+def _cautions(problem: GraphProblem, rounding_errors: GraphRounding) -> Iterator[ReportWarning]:
     reached = {name for node in problem.upstream_of_output for name in (node.name, *node.operands)}
-    if unreached := [key for key in problem.asked if plain(key) not in reached]:
-        yield Caution(
+    if unreached := [key for key in problem.asked if node_name(key) not in reached]:
+        yield ReportWarning(
             "no-influence",
             f"the output does not depend on {_some(unreached)}: the gradient is 0 whatever the code does; "
             "leave it out, or let it lead to the output",
         )
     if rounding_errors.kinks:
         kinked = [f"{NODE}{name}" for name in rounding_errors.kinks]
-        yield Caution(
+        yield ReportWarning(
             "kink",
             f"{_some(kinked)}: exactly at a kink several slopes are right, and wrong rules pass; move the "
             "numbers",
@@ -204,7 +204,7 @@ def _some(names: list[str]) -> str:
 
 
 def _advice(
-    problem: GraphProblem, warnings: tuple[Caution, ...], rows: tuple[BugPower, ...]
+    problem: GraphProblem, warnings: tuple[ReportWarning, ...], rows: tuple[BugDetection, ...]
 ) -> Iterator[str]:
     if not any(key.startswith(NODE) for key in problem.asked) and len(problem.nodes) > 1:
         yield (
@@ -222,11 +222,11 @@ def _advice(
 _SEEDS = range(100, 108)  # different from the seeds of `inspect_graph`
 
 
-def strongest_graph(problem: GraphProblem) -> GraphProblem:
+def most_informative_graph(problem: GraphProblem) -> GraphProblem:
     """Return the graph with the numbers, of several draws, that catch and separate most wrong rules."""
     best, best_strength = problem, (-1.0, 0)
     for seed in _SEEDS:
-        drawn = strong_numbers_of_graph(problem, seed)
+        drawn = informative_graph_numbers(problem, seed)
         strength = _strength(inspect_graph(drawn))
         if strength > best_strength:
             best, best_strength = drawn, strength

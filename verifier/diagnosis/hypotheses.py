@@ -14,36 +14,38 @@ from reference_impl.losses import Penalty
 from reference_impl.network import LayerParameters, Parameters
 from verifier.diagnosis.budget import numbers_of_trial
 from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.catalogue.bug import Bug, Flow, Place, Replacement, Taken
-from verifier.diagnosis.catalogue.rules.hidden_delta import sent_down
-from verifier.diagnosis.catalogue.rules.output_delta import of_output
+from verifier.diagnosis.catalogue.bug import Bug, LayerContext, PenaltyVariant, Replacement, UpstreamGradient
+from verifier.diagnosis.catalogue.rules.hidden_delta import upstream_of
+from verifier.diagnosis.catalogue.rules.output_delta import output_upstream
 from verifier.diagnosis.costs import (
     MAX_STRENGTH,
     ROUNDING_SLACK,
     RULES_PER_GRADIENT,
     SAME_STRENGTH_RTOL,
 )
-from verifier.diagnosis.evidence import Evidence
+from verifier.diagnosis.evidence import SubmittedEvidence
 from verifier.diagnosis.fitting import is_beyond_chance
-from verifier.diagnosis.layer import Delta, Layer, is_of_whole_network
+from verifier.diagnosis.layer import DeltaCandidate, LayerHypothesis, affects_whole_network
 
 
-def right_delta(layer: Layer, above: Delta | None) -> Delta:
+def right_delta(layer: LayerHypothesis, above: DeltaCandidate | None) -> DeltaCandidate:
     """Return δ by the right rule. above: None in the last layer."""
     evidence = layer.evidence
     if above is None:
-        flow = Flow(output_delta(evidence.problem, evidence.trace), of_output(_place(layer, None)))
-        return Delta(flow, right=True)
+        flow = UpstreamGradient(
+            output_delta(evidence.problem, evidence.trace), output_upstream(_place(layer, None))
+        )
+        return DeltaCandidate(flow, right=True)
     delta = hidden_delta(evidence.problem, evidence.trace, layer.index, above.flow.delta)
-    return Delta(Flow(delta, sent_down(_place(layer, above.flow))), right=above.right)
+    return DeltaCandidate(UpstreamGradient(delta, upstream_of(_place(layer, above.flow))), right=above.right)
 
 
-def wrong_deltas(layer: Layer, above: Delta | None) -> Iterator[Delta]:
+def wrong_deltas(layer: LayerHypothesis, above: DeltaCandidate | None) -> Iterator[DeltaCandidate]:
     """Yield δ by every wrong rule, with unknowns estimated from the layer's gradients."""
     place = _place(layer, None if above is None else above.flow)
     equation = "output_delta" if above is None else "hidden_delta"
     with np.errstate(all="ignore"):
-        upstream = of_output(place) if above is None else sent_down(place)
+        upstream = output_upstream(place) if above is None else upstream_of(place)
         trial_work = numbers_of_trial(layer.evidence.problem, layer.index)
         for bug in BUGS.values():
             rule = bug.replaces.get(equation)
@@ -65,7 +67,7 @@ def wrong_deltas(layer: Layer, above: Delta | None) -> Iterator[Delta]:
                 yield delta
 
 
-def _perturbed(layer: Layer, place: Place) -> Place:
+def _perturbed(layer: LayerHypothesis, place: LayerContext) -> LayerContext:
     """Perturb the network's outputs by their rounding error, with alternating sign, as −y/p magnifies it."""
     trace = place.trace
     sign = np.where(np.arange(trace.outputs.size).reshape(trace.outputs.shape) % 2, 1.0, -1.0)
@@ -77,8 +79,8 @@ def _perturbed(layer: Layer, place: Place) -> Place:
 
 
 def _estimated(
-    layer: Layer, bug: Bug, candidate: Replacement, right_upstream: Array, equation: str
-) -> Delta | None:
+    layer: LayerHypothesis, bug: Bug, candidate: Replacement, right_upstream: Array, equation: str
+) -> DeltaCandidate | None:
     """Return a candidate with its unknown estimated; None if that is impossible. right_upstream: ∂R/∂z."""
     value, estimates, unknowns = candidate.value, dict(candidate.estimates), 0
     if candidate.direction is not None:
@@ -89,10 +91,10 @@ def _estimated(
         estimates[candidate.unknown] = amount
     unknowns += candidate.unknowns
     upstream = right_upstream if candidate.upstream is None else candidate.upstream
-    whole = is_of_whole_network(bug, equation)
+    whole = affects_whole_network(bug, equation)
     listed_equation = bug.equation if whole else equation
-    return Delta(
-        Flow(value, upstream),
+    return DeltaCandidate(
+        UpstreamGradient(value, upstream),
         bug,
         estimates=estimates,
         unknowns=unknowns,
@@ -101,7 +103,7 @@ def _estimated(
     )
 
 
-def _amount(layer: Layer, value: Array, direction: Array) -> float | None:
+def _amount(layer: LayerHypothesis, value: Array, direction: Array) -> float | None:
     """Return t in δ = value + t · direction by least squares over the layer's gradients, or None."""
     z = layer.evidence.trace.z[layer.index]
     numerator = denominator = 0.0
@@ -116,9 +118,9 @@ def _amount(layer: Layer, value: Array, direction: Array) -> float | None:
     return numerator / denominator
 
 
-def _place(layer: Layer, above: Flow | None) -> Place:
+def _place(layer: LayerHypothesis, above: UpstreamGradient | None) -> LayerContext:
     evidence = layer.evidence
-    place = Place(
+    place = LayerContext(
         evidence.problem,
         evidence.trace,
         layer.index,
@@ -149,12 +151,12 @@ class PenaltyHypothesis:
     unknowns: int = 0
 
 
-def declared(evidence: Evidence) -> PenaltyHypothesis:
+def declared_penalties(evidence: SubmittedEvidence) -> PenaltyHypothesis:
     """Return the hypothesis that the declared penalties were used."""
     return PenaltyHypothesis(_gradients(evidence, evidence.problem.risk.penalties))
 
 
-def mistaken(evidence: Evidence) -> Iterator[PenaltyHypothesis]:
+def wrong_penalties(evidence: SubmittedEvidence) -> Iterator[PenaltyHypothesis]:
     """Yield a hypothesis for every penalty bug, with its strength estimated where it is unknown."""
     for bug in BUGS.values():
         for taken in bug.penalties(evidence.problem) if bug.penalties is not None else ():
@@ -170,13 +172,13 @@ def mistaken(evidence: Evidence) -> Iterator[PenaltyHypothesis]:
                 )
 
 
-def _factors(taken: Taken) -> Mapping[str, float]:
+def _factors(taken: PenaltyVariant) -> Mapping[str, float]:
     if taken.data_factor == 1.0:
         return {}
     return {"weight": taken.data_factor} | ({"bias": taken.data_factor} if taken.of_biases else {})
 
 
-def _gradients(evidence: Evidence, penalties: tuple[Penalty, ...]) -> Parameters:
+def _gradients(evidence: SubmittedEvidence, penalties: tuple[Penalty, ...]) -> Parameters:
     problem = replace(evidence.problem, risk=replace(evidence.problem.risk, penalties=penalties))
     return tuple(penalty_gradient(problem, evidence.trace, index) for index in range(len(evidence.parts)))
 
@@ -191,7 +193,7 @@ def _sum(base: Parameters, extra: Parameters, strength: float) -> Parameters:
     )
 
 
-def _strengths(evidence: Evidence, base: Parameters, extra: Parameters) -> Iterator[float]:
+def _strengths(evidence: SubmittedEvidence, base: Parameters, extra: Parameters) -> Iterator[float]:
     """Yield estimates of t in S = s · data + base + t · extra, s = 1 or free, from each layer that fits."""
     strengths: list[float] = []
     right = _gradients(evidence, evidence.problem.risk.penalties)

@@ -12,7 +12,7 @@ from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Parameters
 from verifier.diagnosis.budget import Budget, numbers_of_example_weights, numbers_of_trial
 from verifier.diagnosis.catalogue import BUGS, ORDER
-from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, Flow, Place
+from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, LayerContext, UpstreamGradient
 from verifier.diagnosis.costs import (
     COST_NEW_BUG,
     COST_PER_RANK,
@@ -20,21 +20,21 @@ from verifier.diagnosis.costs import (
     RULES_PER_GRADIENT,
     SENSITIVITY_QUANTILE,
 )
-from verifier.diagnosis.evidence import Evidence, Part
+from verifier.diagnosis.evidence import SubmittedEvidence, SubmittedGradient
 from verifier.diagnosis.fitting import (
     Fit,
+    delta_magnitude,
     fit,
+    indistinguishable_distance,
     is_beyond_chance,
-    of_twins,
-    product_of,
-    size_of_delta,
-    size_of_product,
+    parameter_gradient,
+    product_magnitude,
 )
 from verifier.report.model import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class PartExplanation:
+class GradientExplanation:
     """A rule that reproduces one gradient up to a factor. bug: None for the right rule."""
 
     bug: Bug | None
@@ -52,19 +52,19 @@ class PartExplanation:
         return self.fit.weak or (self.fit.numbers < 2 and self.fit.scale not in (None, 1.0))
 
 
-RIGHT = PartExplanation(None, Fit(1.0, 0.0, 1e-13, 52.0, 1))
+RIGHT = GradientExplanation(None, Fit(1.0, 0.0, 1e-13, 52.0, 1))
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class GradientTarget:
     """The submitted gradient of one parameter under a penalty hypothesis.
 
     penalty: the gradient of the penalties. factor: factor of the loss's own gradient.
     """
 
-    part: Part
+    part: SubmittedGradient
     penalty: Array
-    evidence: Evidence
+    evidence: SubmittedEvidence
     factor: float = 1.0
 
     @cached_property
@@ -85,8 +85,8 @@ class Target:
         return np.asarray(of_penalties + self.evidence.quantum)
 
 
-def by_right_rule(
-    target: Target, delta: Array, size: Array, noise_factor: float, free_scale: bool = True
+def fit_right_rule(
+    target: GradientTarget, delta: Array, size: Array, noise_factor: float, free_scale: bool = True
 ) -> Fit | None:
     """Fit the right product of z and δ, on a sample of the inputs first. size: see `Delta.size`."""
     part, evidence = target.part, target.evidence
@@ -99,7 +99,7 @@ def by_right_rule(
 
 
 def _fit_rows(
-    target: Target,
+    target: GradientTarget,
     z: Array,
     delta: Array,
     size: Array,
@@ -110,25 +110,30 @@ def _fit_rows(
     part = target.part
     chosen = slice(None) if rows is None else rows
     left = z[:, chosen]
-    value = product_of(part, left, delta)
+    value = parameter_gradient(part, left, delta)
     slack, fixed = part.relative[chosen] * noise_factor, target.fixed[chosen]
-    fitted = fit(target.data[chosen], value, size_of_product(part, left, size), slack, fixed, free_scale)
+    fitted = fit(target.data[chosen], value, product_magnitude(part, left, size), slack, fixed, free_scale)
     return None if fitted is None else _check_fit(target, fitted, noise_factor * _magnification(size, delta))
 
 
-def by_wrong_rules(
-    target: Target, place: Place, delta: Array, size_of_delta: Array, noise_factor: float, budget: Budget
-) -> Iterator[PartExplanation]:
+def fit_wrong_rules(
+    target: GradientTarget,
+    place: LayerContext,
+    delta: Array,
+    delta_magnitude: Array,
+    noise_factor: float,
+    budget: Budget,
+) -> Iterator[GradientExplanation]:
     """Yield every bug whose rule fits, with a factor only if the gradient has evidence for both."""
     part = target.part
-    size = size_of_product(part, target.evidence.trace.z[part.layer], size_of_delta)
-    fixed, same_within = target.fixed, of_twins(part, size, noise_factor)
-    right_value = product_of(part, place.trace.z[place.layer], delta)
+    size = product_magnitude(part, target.evidence.trace.z[part.layer], delta_magnitude)
+    fixed, same_within = target.fixed, indistinguishable_distance(part, size, noise_factor)
+    right_value = parameter_gradient(part, place.trace.z[place.layer], delta)
     trial_work = numbers_of_trial(place.problem, place.layer)
     budget.spend(numbers_of_example_weights(place.problem))
     for bug in BUGS.values():
         rule = bug.replaces.get(PRODUCTS[part.kind])
-        best: PartExplanation | None = None
+        best: GradientExplanation | None = None
         for candidate in rule(place) if rule is not None else ():
             budget.spend(trial_work)
             value = candidate.value - target.penalty if candidate.whole else candidate.value
@@ -142,7 +147,7 @@ def by_wrong_rules(
             if fitted.scale not in (None, 1.0) and fitted.numbers < 2:
                 continue  # one number is a multiple of any other
             if best is None or fitted.scale in (None, 1.0):
-                best = PartExplanation(bug, fitted, candidate.estimates)
+                best = GradientExplanation(bug, fitted, candidate.estimates)
             if fitted.scale in (None, 1.0):
                 break
         if best is not None:
@@ -155,7 +160,9 @@ def _magnification(size: Array, delta: Array) -> float:
         return max(1.0, float(np.median(size)) / max(float(np.median(np.abs(delta))), 5e-324) / 4.0)
 
 
-def _check_fit(target: Target, fitted: Fit | None, noise_factor: float, unknowns: int = 0) -> Fit | None:
+def _check_fit(
+    target: GradientTarget, fitted: Fit | None, noise_factor: float, unknowns: int = 0
+) -> Fit | None:
     """Return None for a fit with too large a residual; mark it as weak if chance may explain it."""
     if fitted is None or fitted.scale is None:
         return fitted
@@ -166,7 +173,9 @@ def _check_fit(target: Target, fitted: Fit | None, noise_factor: float, unknowns
     return fitted if enough else replace(fitted, weak=True)
 
 
-def by_factor_of_whole(target: Target, delta: Array, size_of_delta: Array, noise_factor: float) -> Fit | None:
+def fit_finished_gradient(
+    target: GradientTarget, delta: Array, delta_magnitude: Array, noise_factor: float
+) -> Fit | None:
     """Fit a factor of the finished gradient, penalties included."""
     part = target.part
     if not target.penalty.any() or part.submitted is None:
@@ -174,8 +183,8 @@ def by_factor_of_whole(target: Target, delta: Array, size_of_delta: Array, noise
     z = target.evidence.trace.z[part.layer]
     for rows in (slice(None),) if part.rows is None else (part.rows, slice(None)):
         left, penalty = z[:, rows], target.penalty[rows]
-        value = product_of(part, left, delta) + penalty
-        size = size_of_product(part, left, size_of_delta) + np.abs(penalty)
+        value = parameter_gradient(part, left, delta) + penalty
+        size = product_magnitude(part, left, delta_magnitude) + np.abs(penalty)
         slack = part.relative[rows] * noise_factor
         fitted = fit(part.submitted[rows], value, size, slack, target.evidence.quantum)
         if fitted is None:
@@ -184,7 +193,7 @@ def by_factor_of_whole(target: Target, delta: Array, size_of_delta: Array, noise
 
 
 @dataclass(frozen=True, eq=False)
-class Delta:
+class DeltaCandidate:
     """A candidate for a layer's δ. bug: None for the right rule. right: it is the true δ of this problem.
 
     unknowns: the count of numbers estimated from the submission.
@@ -192,7 +201,7 @@ class Delta:
     sensitivity: change of δ over the relative rounding of the network's outputs, entry by entry.
     """
 
-    flow: Flow
+    flow: UpstreamGradient
     bug: Bug | None = None
     right: bool = False
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -204,7 +213,7 @@ class Delta:
     @cached_property
     def size(self) -> Array:
         """Magnitude that the rounding error of δ is relative to, (N, out)."""
-        size = size_of_delta(self.flow.delta)
+        size = delta_magnitude(self.flow.delta)
         return size if self.sensitivity is None else size + self.sensitivity
 
     @property
@@ -213,7 +222,7 @@ class Delta:
         if self.sensitivity is None:
             return 1.0
         with np.errstate(all="ignore"):
-            share = self.sensitivity / size_of_delta(self.flow.delta)
+            share = self.sensitivity / delta_magnitude(self.flow.delta)
         return 1.0 + float(np.quantile(np.nan_to_num(share, posinf=0.0), SENSITIVITY_QUANTILE))
 
 
@@ -225,14 +234,14 @@ class LayerExplanation:
     """
 
     cost: float
-    flow: Flow
+    flow: UpstreamGradient
     right: bool
     findings: tuple[Finding, ...]
     noise_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layer:
+class LayerHypothesis:
     """A layer under a hypothesis.
 
     declared: the penalties are the declared ones, so correct gradients need no explanation.
@@ -240,11 +249,11 @@ class Layer:
     known: ids of the bugs in the layers above. noise_factor: their effect on the rounding error of δ.
     """
 
-    evidence: Evidence
+    evidence: SubmittedEvidence
     index: int
     declared: bool
     penalties: Parameters
-    targets: Mapping[str, Target]
+    targets: Mapping[str, GradientTarget]
     budget: Budget
     known: frozenset[str] = frozenset()
     noise_factor: float = 1.0
@@ -270,16 +279,18 @@ class Layer:
         return (COST_REPEATED_BUG if bug in self.known else COST_NEW_BUG) + COST_PER_RANK * ORDER[bug]
 
 
-def targets_of(
-    evidence: Evidence, index: int, penalty: LayerParameters, data_factors: Mapping[str, float]
-) -> dict[str, Target]:
+def gradient_targets(
+    evidence: SubmittedEvidence, index: int, penalty: LayerParameters, data_factors: Mapping[str, float]
+) -> dict[str, GradientTarget]:
     """Return the submitted gradients of a layer by kind. penalty, data_factors: see `PenaltyHypothesis`."""
     return {
-        part.kind: Target(part, getattr(penalty, part.kind), evidence, data_factors.get(part.kind, 1.0))
+        part.kind: GradientTarget(
+            part, getattr(penalty, part.kind), evidence, data_factors.get(part.kind, 1.0)
+        )
         for part in evidence.submitted_parts(index)
     }
 
 
-def is_of_whole_network(bug: Bug, equation: str) -> bool:
+def affects_whole_network(bug: Bug, equation: str) -> bool:
     """True if a bug in this equation affects all layers alike."""
     return bug.in_whole_network or (bug.equation == "weight_gradient" and equation == "output_delta")

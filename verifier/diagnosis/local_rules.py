@@ -18,7 +18,7 @@ UNEXPLAINED_WORDS = "The error starts at {place}: it does not follow from the gr
 UNEXPLAINED_HINT = "Write down which nodes use {place}, and what each hands back."
 
 
-def hint_without_place(bug: str) -> str:
+def generic_hint(bug: str) -> str:
     """Return a rule's hint without the name of a node."""
 
     words = {"place": "the value", "use": "the node that uses it"}
@@ -27,7 +27,7 @@ def hint_without_place(bug: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Arc:
+class Edge:
     """One use of a value: an edge of the graph to `node`, as its operand number `place`.
 
     upstream: the gradient of the node. share: the contribution to the gradient of the value.
@@ -42,20 +42,20 @@ class Arc:
     share: Array
 
 
-Arcs = Sequence[Arc]
+Edges = Sequence[Edge]
 
 
-def swept(
+def backward_sweep(
     problem: GraphProblem,
     values: Mapping[str, Array],
-    settle: Callable[[str, Arcs], Array | None],
-) -> Iterator[tuple[str, Arcs, Array]]:
+    settle: Callable[[str, Edges], Array | None],
+) -> Iterator[tuple[str, Edges, Array]]:
     """Yield each name with its edges and gradient, in reverse topological order.
 
     settle: (name, edges) -> the gradient to continue with; None for the sum of the edges' shares.
     """
     shapes = problem.shapes()
-    uses: dict[str, list[Arc]] = {name: [] for name in shapes}
+    uses: dict[str, list[Edge]] = {name: [] for name in shapes}
     by_name = {node.name: node for node in problem.nodes}
     leaves = [name for name, _ in problem.leaves()]
     for name in [*(node.name for node in reversed(problem.nodes)), *leaves]:
@@ -73,12 +73,12 @@ def swept(
 
 
 @np.errstate(all="ignore")
-def _edges_of(node: Node, values: Mapping[str, Array], gradient: Array) -> list[tuple[str, Arc]]:
+def _edges_of(node: Node, values: Mapping[str, Array], gradient: Array) -> list[tuple[str, Edge]]:
     """Return the name of each operand with its edge to the node."""
     operands = tuple(values[operand] for operand in node.operands)
     shares = node.operation.pull_back(FLOATS, node, operands, values[node.name], gradient, None)
     return [
-        (operand, Arc(node, place, operands, gradient, raw, summed_back(FLOATS, raw, shape)))
+        (operand, Edge(node, place, operands, gradient, raw, summed_back(FLOATS, raw, shape)))
         for place, (operand, raw, shape) in enumerate(
             zip(node.operands, shares, node.operand_shapes, strict=True)
         )
@@ -103,18 +103,18 @@ class LocalRule:
     wrong: str
     explanation: str
     hint: str
-    candidates: Callable[[Arcs], Iterator[tuple[str, Array]]]
+    candidates: Callable[[Edges], Iterator[tuple[str, Array]]]
 
 
-def _sum_with(arcs: Arcs, changed: Arc, share: Array) -> Array:
+def _sum_with(arcs: Edges, changed: Edge, share: Array) -> Array:
     """Return the sum of all shares with one of them replaced."""
     return np.asarray(sum((share if arc is changed else arc.share for arc in arcs), np.zeros(share.shape)))
 
 
-def _replace_each(wrong: Callable[[Arc], Iterator[Array]]) -> Callable[[Arcs], Iterator[tuple[str, Array]]]:
+def _replace_each(wrong: Callable[[Edge], Iterator[Array]]) -> Callable[[Edges], Iterator[tuple[str, Array]]]:
     """Return a rule that replaces one share at a time by the results of `wrong`."""
 
-    def candidates(arcs: Arcs) -> Iterator[tuple[str, Array]]:
+    def candidates(arcs: Edges) -> Iterator[tuple[str, Array]]:
         for arc in arcs[:_MOST_ARCS]:
             for share in wrong(arc):
                 yield arc.node.name, _sum_with(arcs, arc, share)
@@ -122,19 +122,19 @@ def _replace_each(wrong: Callable[[Arc], Iterator[Array]]) -> Callable[[Arcs], I
     return candidates
 
 
-def _omit_one(arcs: Arcs) -> Iterator[tuple[str, Array]]:
+def _omit_one(arcs: Edges) -> Iterator[tuple[str, Array]]:
     if len(arcs) > 1:
         for arc in arcs[:_MOST_ARCS]:
             yield arc.node.name, _sum_with(arcs, arc, np.zeros(arc.share.shape))
 
 
-def _only_one(arcs: Arcs) -> Iterator[tuple[str, Array]]:
+def _only_one(arcs: Edges) -> Iterator[tuple[str, Array]]:
     if len(arcs) > 1:
         for arc in arcs[:_MOST_ARCS]:
             yield arc.node.name, arc.share
 
 
-def _single_copies(arc: Arc) -> Iterator[Array]:
+def _single_copies(arc: Edge) -> Iterator[Array]:
     """Yield one of the broadcast copies, or their mean, in place of their sum."""
     shape, raw = arc.share.shape, arc.raw.shape
     if shape == raw:
@@ -150,7 +150,7 @@ def _single_copies(arc: Arc) -> Iterator[Array]:
     yield np.asarray(arc.raw.mean(axis=axes)).reshape(shape)
 
 
-def _wrong_matmuls(arc: Arc) -> Iterator[Array]:
+def _wrong_matmuls(arc: Edge) -> Iterator[Array]:
     """Yield matrix products in another order or with another transposition, if the shapes allow it."""
     if arc.node.operation.name != "matmul" or any(operand.ndim != 2 for operand in arc.operands):
         return
@@ -164,13 +164,13 @@ def _wrong_matmuls(arc: Arc) -> Iterator[Array]:
                 yield product
 
 
-def _own_operand(arc: Arc) -> Iterator[Array]:
+def _own_operand(arc: Edge) -> Iterator[Array]:
     """Yield the product with the operand itself in place of the other one."""
     if arc.node.operation.name == "multiply":
         yield np.asarray(summed_back(FLOATS, arc.upstream * arc.operands[arc.place], arc.share.shape))
 
 
-def _rows_assigned(arc: Arc) -> Iterator[Array]:
+def _rows_assigned(arc: Edge) -> Iterator[Array]:
     """Yield rows assigned in place of accumulated: a row looked up twice keeps its last use only."""
     if arc.node.operation.name == "embedding":
         places = arc.node.data[1].astype(np.intp).ravel()
@@ -180,7 +180,7 @@ def _rows_assigned(arc: Arc) -> Iterator[Array]:
         yield gradient
 
 
-def _upstream_alone(arc: Arc) -> Iterator[Array]:
+def _upstream_alone(arc: Edge) -> Iterator[Array]:
     """Yield the upstream gradient without the derivative of the operation."""
     try:
         copied = np.broadcast_to(arc.upstream, np.broadcast_shapes(arc.upstream.shape, arc.share.shape))
@@ -190,7 +190,7 @@ def _upstream_alone(arc: Arc) -> Iterator[Array]:
         yield np.asarray(summed_back(FLOATS, copied, arc.share.shape))
 
 
-def _operand_for_value(arc: Arc) -> Iterator[Array]:
+def _operand_for_value(arc: Edge) -> Iterator[Array]:
     """Yield the derivative at the operation's value in place of its operand, as in 1 − tanh²(z)."""
     function = arc.node.options.get("function")
     if function is not None:
@@ -201,7 +201,7 @@ def _operand_for_value(arc: Arc) -> Iterator[Array]:
             yield np.asarray(function.pull_back(value, arc.upstream))
 
 
-def _scaled_by(arcs: Arcs) -> Iterator[tuple[str, Array]]:
+def _scaled_by(arcs: Edges) -> Iterator[tuple[str, Array]]:
     """Yield shares with the factor of a mean, a sum or a loss left out or applied twice."""
     for arc in arcs[:_MOST_ARCS]:
         counts = {int(arc.node.options.get("count", 0)), int(arc.node.options.get("divisor", 0))}
@@ -213,7 +213,7 @@ def _scaled_by(arcs: Arcs) -> Iterator[tuple[str, Array]]:
             yield arc.node.name, _sum_with(arcs, arc, arc.share / 2.0)
 
 
-def _products(arcs: Arcs) -> Iterator[tuple[str, Array]]:
+def _products(arcs: Edges) -> Iterator[tuple[str, Array]]:
     """Yield products of shares in place of their sum: of all, or of neighbours; zero shares are skipped."""
     nonzero_edges = [arc for arc in arcs[:_MOST_ARCS] if arc.share.any()]
     for first, second in pairwise(nonzero_edges):

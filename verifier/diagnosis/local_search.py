@@ -11,12 +11,12 @@ from verifier.diagnosis.local_rules import (
     UNEXPLAINED_HINT,
     UNEXPLAINED_TITLE,
     UNEXPLAINED_WORDS,
-    Arcs,
+    Edges,
     LocalRule,
-    swept,
+    backward_sweep,
 )
 from verifier.judging.comparison import Comparison
-from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.graph import GraphProblem, node_name
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis
 
 MOST_GROWN = 1e3  # largest factor of the tolerance where submitted gradients exceed the right ones
@@ -34,17 +34,17 @@ def diagnose(
 
     values: of all nodes. comparisons, allowance: by submitted gradient.
     """
-    keys = {plain(key): key for key in comparisons}
+    keys = {node_name(key): key for key in comparisons}
     diagnoses: list[Diagnosis] = []
 
-    def submitted_gradient(name: str, arcs: Arcs) -> Array | None:
+    def submitted_gradient(name: str, arcs: Edges) -> Array | None:
         key = keys.get(name)
         if key is None:
             return None
         submitted = comparisons[key].submitted
         return submitted if np.isfinite(submitted).all() else comparisons[key].expected
 
-    for name, arcs, _ in swept(problem, values, submitted_gradient):
+    for name, arcs, _ in backward_sweep(problem, values, submitted_gradient):
         key = keys.get(name)
         if key is None or not comparisons[key].incorrect.any():
             continue
@@ -55,7 +55,7 @@ def diagnose(
     return tuple(diagnoses)
 
 
-def _follows(comparison: Comparison, arcs: Arcs) -> bool:
+def _follows(comparison: Comparison, arcs: Edges) -> bool:
     """True if a gradient is the sum of its edges' shares within its tolerance, entry by entry.
 
     The tolerance grows where wrong shares are larger than the right gradient, as rounding does.
@@ -68,7 +68,7 @@ def _follows(comparison: Comparison, arcs: Arcs) -> bool:
     return bool((error <= growth * comparison.tolerance + CLOSE * size).all())
 
 
-def _explained(key: str, submitted: Array, arcs: Arcs, rounding: float) -> Diagnosis:
+def _explained(key: str, submitted: Array, arcs: Edges, rounding: float) -> Diagnosis:
     """Return the diagnosis of one gradient: the first rule that matches, with the others as alternatives."""
     matches: dict[str, tuple[LocalRule, str, float]] = {}
     for rule in LOCAL_RULES:

@@ -18,10 +18,10 @@ from reference_impl.backpropagation import (
 from reference_impl.network import LayerParameters, Parameters, Trace, named
 from reference_impl.problem import Problem
 from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, Flow, Place, Replacement
-from verifier.diagnosis.catalogue.rules.hidden_delta import sent_down
-from verifier.diagnosis.catalogue.rules.output_delta import of_output
-from verifier.diagnosis.layer import is_of_whole_network
+from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, LayerContext, Replacement, UpstreamGradient
+from verifier.diagnosis.catalogue.rules.hidden_delta import upstream_of
+from verifier.diagnosis.catalogue.rules.output_delta import output_upstream
+from verifier.diagnosis.layer import affects_whole_network
 
 _CONSTANT = 0.7  # example of a factor that no other bug has
 _KINDS = {equation: kind for kind, equation in PRODUCTS.items()}
@@ -59,7 +59,7 @@ def mutants(problem: Problem, trace: Trace) -> Iterator[Mutant]:
                         gradients_with_bug = _gradients_with(
                             problem, trace, equation, layer, replacement, flow
                         )
-                        mutant_layer = None if is_of_whole_network(bug, equation) else layer
+                        mutant_layer = None if affects_whole_network(bug, equation) else layer
                         yield Mutant(bug, mutant_layer, equation, replacement.estimates, gradients_with_bug)
 
 
@@ -137,12 +137,12 @@ def _of_changes(bug: Bug, right: Parameters) -> Iterator[Mutant]:
 
 def _replacements(
     bug: Bug, equation: str, problem: Problem, trace: Trace, layer: int, right: Parameters
-) -> Iterator[tuple[Replacement, Flow | None]]:
+) -> Iterator[tuple[Replacement, UpstreamGradient | None]]:
     """Yield the results of a wrong rule in one layer, given a right δ from above."""
     if equation == "bias_gradient" and problem.parameters[layer].bias is None:
         return
     flow = _flow_to(problem, trace, layer if equation in _KINDS else layer + 1)
-    place = Place(
+    place = LayerContext(
         problem,
         trace,
         layer,
@@ -162,15 +162,15 @@ def _replacements(
             yield replace(replacement, value=value, estimates=estimates, direction=None), flow
 
 
-def _flow_to(problem: Problem, trace: Trace, layer: int) -> Flow | None:
+def _flow_to(problem: Problem, trace: Trace, layer: int) -> UpstreamGradient | None:
     """Return the right δ and ∂R/∂z of a layer; None above the last layer."""
     last = len(problem.network.layers) - 1
     if layer > last:
         return None
-    flow = Flow(output_delta(problem, trace), of_output(Place(problem, trace, last)))
+    flow = UpstreamGradient(output_delta(problem, trace), output_upstream(LayerContext(problem, trace, last)))
     for index in reversed(range(layer, last)):
-        upstream = sent_down(Place(problem, trace, index, above=flow))
-        flow = Flow(hidden_delta(problem, trace, index, flow.delta), upstream)
+        upstream = upstream_of(LayerContext(problem, trace, index, above=flow))
+        flow = UpstreamGradient(hidden_delta(problem, trace, index, flow.delta), upstream)
     return flow
 
 
@@ -180,7 +180,7 @@ def _gradients_with(
     equation: str,
     layer: int,
     replacement: Replacement,
-    flow: Flow | None,
+    flow: UpstreamGradient | None,
 ) -> Parameters:
     """Return all gradients with one equation of one layer replaced."""
     right = gradients(problem, trace)

@@ -11,17 +11,17 @@ from reference_impl.network import Parameters, forward, named
 from reference_impl.problem import Problem
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.mutants import mutants
-from verifier.diagnosis.random_problem import strong_numbers
+from verifier.diagnosis.random_problem import informative_parameters
 from verifier.engine.rounding_allowance import rounding
-from verifier.judging.provenance import uninformative_parts
-from verifier.problem.errors import Caution
+from verifier.judging.provenance import uninformative_warnings
+from verifier.problem.errors import ReportWarning
 from verifier.problem.precision import PRECISIONS, Precision
 from verifier.problem.submission import TOLERANCES, Tolerance
-from verifier.report.inspection import BugPower, Inspection, Place
+from verifier.report.inspection import BugDetection, Inspection, MutationSite
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class Weakness:
     """A weakness of a problem. text: the bugs that it hides, and the remedy."""
 
     applies: Callable[[Problem], bool]
@@ -36,55 +36,55 @@ def _outputs(problem: Problem) -> int:
     return problem.network.layers[-1].outputs
 
 
-ADVICE: tuple[Advice, ...] = (
-    Advice(
+WEAKNESSES: tuple[Weakness, ...] = (
+    Weakness(
         lambda p: _examples(p) == 1,
         "one example: a mean and a sum over examples are the same, and a bias gradient that is not summed "
         "passes; use at least 3 examples",
     ),
-    Advice(
+    Weakness(
         lambda p: _examples(p) == 2,
         "two examples: a forgotten 1/N looks like a forgotten 2; use 3 or more",
     ),
-    Advice(
+    Weakness(
         lambda p: _examples(p) > 1 and _examples(p) == _outputs(p),
         "as many examples as outputs: a mean over the one looks like a mean over the other; change N",
     ),
-    Advice(
+    Weakness(
         lambda p: _outputs(p) == 1,
         "one output: a mean and a sum over outputs are the same; use 2 or more, unless the task has one",
     ),
-    Advice(
+    Weakness(
         lambda p: any(layer.activation.name == "identity" for layer in p.network.layers[:-1]),
         "a linear hidden layer hides every mistake about g′; give it a nonlinear activation",
     ),
-    Advice(
+    Weakness(
         lambda p: len(p.network.layers) == 1,
         "a single layer: nothing is sent down, so no mistake about a hidden δ can show; use two layers",
     ),
-    Advice(
+    Weakness(
         lambda p: not any(layer.bias for layer in p.network.layers),
         "no biases: no mistake about a bias gradient can show",
     ),
-    Advice(
+    Weakness(
         lambda p: bool((p.batch.inputs == 0).all(axis=0).any()),
         "an input that is 0 in every example: the gradients of its weights are 0 whatever the code does; "
         "change that column",
     ),
-    Advice(
+    Weakness(
         lambda p: _examples(p) > 1 and len(np.unique(p.batch.inputs, axis=0)) < _examples(p),
         "equal examples: leaving one out or counting one twice shows less; make them all different",
     ),
 )
 
 
-def advise(problem: Problem) -> Iterator[str]:
+def weaknesses_of(problem: Problem) -> Iterator[str]:
     """Yield the advice that applies to a problem."""
-    return (row.text for row in ADVICE if row.applies(problem))
+    return (row.text for row in WEAKNESSES if row.applies(problem))
 
 
-PROBES = 4  # draws of other numbers of the same shape
-MOST_COMPARED = 4096  # entries in which two bugs are compared
+COMPARISON_DRAWS = 4  # draws of other numbers of the same shape
+MAX_COMPARED_ENTRIES = 4096  # entries in which two bugs are compared
 _MAX_ERROR = 1e9  # in tolerances: larger errors are clipped before they are compared
 _SEPARATION = 2.0  # in tolerances: bugs that differ by less in every entry are the same
 
@@ -117,9 +117,10 @@ def inspect_problem(
     seen = {item.key: item for item in _mutant_outcomes(problem, precision, tolerance)}
     possible: set[Key] = set()
     separable: set[frozenset[str]] = set()
-    for seed in range(PROBES):
+    for seed in range(COMPARISON_DRAWS):
         other = {
-            item.key: item for item in _mutant_outcomes(strong_numbers(problem, seed), precision, tolerance)
+            item.key: item
+            for item in _mutant_outcomes(informative_parameters(problem, seed), precision, tolerance)
         }
         caught = {key: item for key, item in other.items() if item.caught}
         possible |= caught.keys()
@@ -130,7 +131,7 @@ def inspect_problem(
     rows = tuple(_row(bug, seen, possible, alike, separable) for bug in _made_bugs(seen))
     trace = forward(problem.network, problem.parameters, problem.batch)
     right = dict(named(gradients(problem, trace)))
-    cautions = tuple(uninformative_parts(problem, trace))
+    cautions = tuple(uninformative_warnings(problem, trace))
     return Inspection(
         mutation_score=score(rows),
         bugs=rows,
@@ -178,9 +179,9 @@ def _flat(parameters: Parameters) -> Array:
 
 
 def _sample(size: int) -> Array:
-    if size <= MOST_COMPARED:
+    if size <= MAX_COMPARED_ENTRIES:
         return np.arange(size)
-    return np.sort(np.random.default_rng(0).choice(size, MOST_COMPARED, replace=False))
+    return np.sort(np.random.default_rng(0).choice(size, MAX_COMPARED_ENTRIES, replace=False))
 
 
 def _alike(seen: Mapping[Key, _MutantOutcome]) -> set[frozenset[str]]:
@@ -216,14 +217,14 @@ def _row(
     possible: set[Key],
     alike: set[frozenset[str]],
     separable: set[frozenset[str]],
-) -> BugPower:
+) -> BugDetection:
     of_bug = {key: item for key, item in seen.items() if key[0] == bug}
     missed = [key for key, item in of_bug.items() if not item.caught and key in possible]
     hidden = [key for key, item in of_bug.items() if not item.caught and key not in possible]
     pairs = [pair for pair in alike if bug in pair]
     confused = sorted(other for pair in pairs for other in pair - {bug} if pair in separable)
     always_same = sorted(other for pair in pairs for other in pair - {bug} if pair not in separable)
-    return BugPower(
+    return BugDetection(
         bug=bug,
         made=len(of_bug),
         caught=sum(item.caught for item in of_bug.values()),
@@ -236,18 +237,22 @@ def _row(
     )
 
 
-def _places(keys: list[Key]) -> tuple[Place, ...]:
-    return tuple(Place(layer, equation) for layer, equation in dict.fromkeys((k[1], k[2]) for k in keys))
+def _places(keys: list[Key]) -> tuple[MutationSite, ...]:
+    return tuple(
+        MutationSite(layer, equation) for layer, equation in dict.fromkeys((k[1], k[2]) for k in keys)
+    )
 
 
-def score(rows: tuple[BugPower, ...]) -> float:
+def score(rows: tuple[BugDetection, ...]) -> float:
     """Return the mean over bugs of caught / (caught + missed); 1 if nothing can be caught."""
     shares = [row.caught / (row.caught + row.missed) for row in rows if row.caught + row.missed]
     return float(np.mean(shares)) if shares else 1.0
 
 
-def _advice(problem: Problem, cautions: tuple[Caution, ...], rows: tuple[BugPower, ...]) -> Iterator[str]:
-    yield from advise(problem)
+def _advice(
+    problem: Problem, cautions: tuple[ReportWarning, ...], rows: tuple[BugDetection, ...]
+) -> Iterator[str]:
+    yield from weaknesses_of(problem)
     yield from (caution.detail for caution in cautions if caution.code != "one-example")
     if any(row.missed or row.confused_with for row in rows):
         yield (
@@ -259,11 +264,11 @@ def _advice(problem: Problem, cautions: tuple[Caution, ...], rows: tuple[BugPowe
 _SEEDS = range(100, 112)  # different from the seeds of `inspect_problem`
 
 
-def strongest(problem: Problem) -> Problem:
+def most_informative_problem(problem: Problem) -> Problem:
     """Return the problem with the numbers, of several draws, that catch and separate most bugs."""
     best, best_strength = problem, (-1.0, 0)
     for seed in _SEEDS:
-        drawn = strong_numbers(problem, seed)
+        drawn = informative_parameters(problem, seed)
         strength = _strength(inspect_problem(drawn))
         if strength > best_strength:
             best, best_strength = drawn, strength

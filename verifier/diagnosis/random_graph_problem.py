@@ -8,14 +8,14 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import gradients_of, values_of
-from verifier.problem.graph import GraphProblem, Node, plain
+from verifier.problem.graph import GraphProblem, Node, node_name
 
 _ATTEMPTS = 12  # with each way of drawing
 _MAX_VALUE = 1e4  # of a node
 _MIN_MAGNITUDE = 0.05  # of a drawn number
 
 
-def strong_numbers_of_graph(problem: GraphProblem, seed: int) -> GraphProblem:
+def informative_graph_numbers(problem: GraphProblem, seed: int) -> GraphProblem:
     """Return the graph with random numbers; of several draws the one with the fewest zero gradients.
 
     Masks keep their two values; indices and classes remain valid. If no free draw is defined (as for the
@@ -106,7 +106,7 @@ def _informative_share(problem: GraphProblem) -> float:
     if not all((np.abs(values[node.name]) <= _MAX_VALUE).all() for node in problem.nodes):
         return -1.0
     gradients = gradients_of(problem, values, FLOATS)
-    requested = [gradients[plain(key)] for key in problem.asked if plain(key) in gradients]
+    requested = [gradients[node_name(key)] for key in problem.asked if node_name(key) in gradients]
     if not all(np.isfinite(gradient).all() for gradient in gradients.values()):
         return -1.0
     return (

@@ -13,7 +13,7 @@ _ATTEMPTS = 40
 _MIN_EXAMPLES = 5
 
 
-def strong_numbers(problem: Problem, seed: int) -> Problem:
+def informative_parameters(problem: Problem, seed: int) -> Problem:
     """Return the problem with random short decimals; of several draws the one with the fewest zero δ.
 
     Network, loss, reductions and penalties stay. N is at least 5 and, with several outputs, not a multiple of
@@ -31,7 +31,7 @@ def strong_numbers(problem: Problem, seed: int) -> Problem:
     return best
 
 
-def examples_for(outputs: int) -> int:
+def informative_batch_size(outputs: int) -> int:
     """Return a batch size that is not a multiple of the number of outputs."""
     number = _MIN_EXAMPLES
     while outputs > 1 and number % outputs == 0:
@@ -40,7 +40,7 @@ def examples_for(outputs: int) -> int:
 
 
 def _draw(problem: Problem, rng: np.random.Generator) -> Problem:
-    examples = examples_for(problem.network.layers[-1].outputs)
+    examples = informative_batch_size(problem.network.layers[-1].outputs)
     parameters = tuple(
         LayerParameters(
             _round(rng.normal(scale=1.2 / np.sqrt(layer.inputs), size=(layer.inputs, layer.outputs)), 0.05),

@@ -12,8 +12,8 @@ from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.diagnosis.budget import Budget, budget_for
 from verifier.diagnosis.catalogue import ORDER
-from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, Flow
-from verifier.diagnosis.catalogue.rules.numbers import decimals_of
+from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, UpstreamGradient
+from verifier.diagnosis.catalogue.rules.numbers import printed_decimals
 from verifier.diagnosis.costs import (
     BEAM_MARGIN,
     BEAM_WIDTH,
@@ -36,32 +36,38 @@ from verifier.diagnosis.costs import (
     STOP_COST_WITH_PENALTIES,
 )
 from verifier.diagnosis.evidence import (
-    Evidence,
-    gather,
-    power_for,
-    scaled,
+    SubmittedEvidence,
+    collect_evidence,
+    scale_arrays,
     scaled_problem,
     scaled_rounding,
-    unscaled,
+    scaling_exponent,
+    unscale_finding,
 )
 from verifier.diagnosis.explanation import explain, is_right
-from verifier.diagnosis.fitting import Recovered, recover_delta
-from verifier.diagnosis.hypotheses import PenaltyHypothesis, declared, mistaken, right_delta, wrong_deltas
-from verifier.diagnosis.layer import Delta, Layer, LayerExplanation, targets_of
-from verifier.diagnosis.whole_gradient import changed_numbers, overflow
-from verifier.diagnosis.wording import described, merged
+from verifier.diagnosis.fitting import RecoveredDelta, recover_delta
+from verifier.diagnosis.hypotheses import (
+    PenaltyHypothesis,
+    declared_penalties,
+    right_delta,
+    wrong_deltas,
+    wrong_penalties,
+)
+from verifier.diagnosis.layer import DeltaCandidate, LayerExplanation, LayerHypothesis, gradient_targets
+from verifier.diagnosis.whole_gradient import find_overflow, find_transformations
+from verifier.diagnosis.wording import merge_findings, to_diagnosis
 from verifier.engine.rounding_allowance import Rounding, rounding
 from verifier.judging.comparison import Comparison
-from verifier.problem.precision import PRECISIONS, Precision, rounded
+from verifier.problem.precision import PRECISIONS, Precision, round_to_precision
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis, Finding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
+class SearchState:
     """An explanation of the layers so far. delta: of the last layer; None if unknown."""
 
     cost: float
-    delta: Delta | None
+    delta: DeltaCandidate | None
     noise_factor: float = 1.0
     findings: tuple[Finding, ...] = ()
 
@@ -75,30 +81,30 @@ class State:
         return len(self.findings)
 
 
-def decode(
-    evidence: Evidence, hypothesis: PenaltyHypothesis, budget: Budget, most: float = inf
-) -> list[State]:
+def beam_search(
+    evidence: SubmittedEvidence, hypothesis: PenaltyHypothesis, budget: Budget, most: float = inf
+) -> list[SearchState]:
     """Return explanations of the whole submission, cheapest first; without a fit they contain `unexplained`.
 
     most: largest cost of interest, under wrong penalties. If the budget is used up, the cheapest explanation
     so far is continued by the right rules; under wrong penalties the result is empty.
     """
-    declared = hypothesis.bug is None
-    states = [State(0.0, None)]
+    declared_penalties = hypothesis.bug is None
+    states = [SearchState(0.0, None)]
     last = len(evidence.parts) - 1
     for index in reversed(range(last + 1)):
         penalty = hypothesis.penalties[index]
-        targets = targets_of(evidence, index, penalty, hypothesis.data_factors)
-        layer = Layer(evidence, index, declared, hypothesis.penalties, targets, budget)
+        targets = gradient_targets(evidence, index, penalty, hypothesis.data_factors)
+        layer = LayerHypothesis(evidence, index, declared_penalties, hypothesis.penalties, targets, budget)
         recovered = cache(partial(recover_delta, evidence, index, penalty))
-        extended: list[State] = []
+        extended: list[SearchState] = []
         for state in states:
             if extended and budget.is_used_up:
                 break
             layer_of_state = replace(layer, known=state.known, noise_factor=state.noise_factor)
             extended += _extend(layer_of_state, state, recovered, top=index == last)
         states = _prune(extended, BEAM_WIDTH if targets else BEAM_WIDTH_UNSEEN)
-        if declared:
+        if declared_penalties:
             continue
         states = [state for state in states if state.cost <= most]
         if not states or states[0].cost >= COST_UNEXPLAINED or budget.is_used_up:
@@ -107,8 +113,8 @@ def decode(
 
 
 def _extend(
-    layer: Layer, state: State, recovered: Callable[[], Recovered | None], top: bool
-) -> Iterator[State]:
+    layer: LayerHypothesis, state: SearchState, recovered: Callable[[], RecoveredDelta | None], top: bool
+) -> Iterator[SearchState]:
     """Yield extensions of a state by one layer. recovered: computes the submitted program's δ if possible."""
     if state.delta is None and not top:
         yield _after_unknown(state, recovered())
@@ -138,7 +144,7 @@ def _extend(
         yield from _unexplained(layer, state, right, recovered(), "output_delta" if top else "hidden_delta")
 
 
-def _is_twin(layer: Layer, delta: Delta, right: Delta) -> bool:
+def _is_twin(layer: LayerHypothesis, delta: DeltaCandidate, right: DeltaCandidate) -> bool:
     """True if a wrong rule gives the right δ on this problem, for instance if a missing derivative is 1."""
     distance = np.abs(delta.flow.delta - right.flow.delta)
     if not (distance <= SAME_DELTA_ROUNDINGS * layer.evidence.relative_rounding * right.size).all():
@@ -151,24 +157,30 @@ def _is_twin(layer: Layer, delta: Delta, right: Delta) -> bool:
     )
 
 
-def _extended(state: State, explanation: LayerExplanation) -> State:
-    delta = Delta(explanation.flow, right=explanation.right)
+def _extended(state: SearchState, explanation: LayerExplanation) -> SearchState:
+    delta = DeltaCandidate(explanation.flow, right=explanation.right)
     noise_factor = max(state.noise_factor, explanation.noise_factor)
-    return State(state.cost + explanation.cost, delta, noise_factor, (*state.findings, *explanation.findings))
+    return SearchState(
+        state.cost + explanation.cost, delta, noise_factor, (*state.findings, *explanation.findings)
+    )
 
 
-def _unseen(layer: Layer, state: State, delta: Delta, bug: Bug) -> State:
+def _unseen(layer: LayerHypothesis, state: SearchState, delta: DeltaCandidate, bug: Bug) -> SearchState:
     """Return a state with a bug in a layer without submitted gradients, to be tested in the layers below."""
     where = None if delta.whole else layer.index
     factor = delta.estimates.get("factor")
     finding = Finding(bug.id, where, delta.equation, (), factor=factor, estimates=delta.estimates)
     cost = state.cost + layer.price(bug.id)
-    return State(cost, Delta(delta.flow), state.noise_factor, (*state.findings, finding))
+    return SearchState(cost, DeltaCandidate(delta.flow), state.noise_factor, (*state.findings, finding))
 
 
 def _unexplained(
-    layer: Layer, state: State, right: Delta, recovered: Recovered | None, equation: str
-) -> Iterator[State]:
+    layer: LayerHypothesis,
+    state: SearchState,
+    right: DeltaCandidate,
+    recovered: RecoveredDelta | None,
+    equation: str,
+) -> Iterator[SearchState]:
     """Yield states for a layer without a known bug: δ is wrong (recovered or not), or its products are."""
     parts = layer.evidence.submitted_parts(layer.index)
     names = tuple(part.name for part in parts)
@@ -181,8 +193,10 @@ def _unexplained(
         )
         if recovered.tested and not any(part.kind == "bias" for part in parts):
             cost -= 2 * COST_RECOVERED_DELTA  # a wrong product hardly equals the inputs times some δ
-        delta = Delta(Flow(recovered.delta, None))
-        yield State(cost, delta, max(state.noise_factor, recovered.noise_factor), (*state.findings, of_delta))
+        delta = DeltaCandidate(UpstreamGradient(recovered.delta, None))
+        yield SearchState(
+            cost, delta, max(state.noise_factor, recovered.noise_factor), (*state.findings, of_delta)
+        )
     products = tuple(
         Finding(UNEXPLAINED_ID, layer.index, PRODUCTS[part.kind], (part.name,), residual=1.0)
         for part in parts
@@ -190,22 +204,27 @@ def _unexplained(
     )
     if products:
         cost = state.cost + COST_UNEXPLAINED + (COST_SECOND_WRONG_PRODUCT if len(products) > 1 else 0.0)
-        yield State(cost, right, state.noise_factor, (*state.findings, *products))
+        yield SearchState(cost, right, state.noise_factor, (*state.findings, *products))
     cost = state.cost + COST_UNEXPLAINED + COST_UNKNOWN_DELTA
-    yield State(cost, None, state.noise_factor, (*state.findings, of_delta))
+    yield SearchState(cost, None, state.noise_factor, (*state.findings, of_delta))
 
 
-def _after_unknown(state: State, recovered: Recovered | None) -> State:
+def _after_unknown(state: SearchState, recovered: RecoveredDelta | None) -> SearchState:
     """Return the state below an unknown δ: with the recovered δ if possible, and no finding."""
     cost = state.cost + COST_UNJUDGED_LAYER
     if recovered is not None and recovered.tested:
-        return State(cost, Delta(Flow(recovered.delta, None)), recovered.noise_factor, state.findings)
-    return State(cost, None, state.noise_factor, state.findings)
+        return SearchState(
+            cost,
+            DeltaCandidate(UpstreamGradient(recovered.delta, None)),
+            recovered.noise_factor,
+            state.findings,
+        )
+    return SearchState(cost, None, state.noise_factor, state.findings)
 
 
-def _prune(states: list[State], most: int) -> list[State]:
+def _prune(states: list[SearchState], most: int) -> list[SearchState]:
     """Return the cheapest states, one for each δ, with the bugs of equivalent states noted on it."""
-    kept: list[State] = []
+    kept: list[SearchState] = []
     ordered = sorted(states, key=lambda state: state.cost)
     for state in ordered:
         if state.cost > ordered[0].cost + BEAM_MARGIN:
@@ -215,11 +234,11 @@ def _prune(states: list[State], most: int) -> list[State]:
             if len(kept) < most:
                 kept.append(state)
         else:
-            kept[same] = with_equals(kept[same], state)
+            kept[same] = note_equivalent_bug(kept[same], state)
     return kept
 
 
-def _same_delta(state: State, other: State) -> bool:
+def _same_delta(state: SearchState, other: SearchState) -> bool:
     if state.delta is None or other.delta is None:
         return state.delta is other.delta
     flow, other_flow = state.delta.flow, other.delta.flow
@@ -233,7 +252,7 @@ def _alike(first: Array | None, second: Array | None) -> bool:
     return bool(np.abs(first - second).max() <= SAME_STATE_RTOL * np.abs(second).max())
 
 
-def with_equals(best: State, other: State) -> State:
+def note_equivalent_bug(best: SearchState, other: SearchState) -> SearchState:
     """Return the better state, with the bug of another noted on it if they differ in one bug only."""
     if best.bugs != other.bugs or UNEXPLAINED_ID in best.known | other.known:
         return best
@@ -284,14 +303,14 @@ def diagnose(
     if not any(wrong.values()):
         return ()
     reference = {**right, **{name: c.expected for name, c in comparisons.items()}}
-    power = power_for(reference)
+    power = scaling_exponent(reference)
     if power:
         problem, allowed = scaled_problem(problem, power), scaled_rounding(allowed, power)
-        submitted, reference = scaled(submitted, power), scaled(reference, power)
+        submitted, reference = scale_arrays(submitted, power), scale_arrays(reference, power)
     budget = budget_for(problem) if budget is None else budget
-    best: tuple[Evidence, tuple[Finding, ...]] | None = None
+    best: tuple[SubmittedEvidence, tuple[Finding, ...]] | None = None
     for noise, quantum, unit, also in _noise_hypotheses(problem, trace, submitted, allowed, precision):
-        evidence = gather(
+        evidence = collect_evidence(
             problem,
             trace,
             submitted,
@@ -319,7 +338,9 @@ def diagnose(
         findings = (Finding(provenance, None, "numbers", names),)
     alone = len(findings) == 1
     in_full = not budget.is_used_up
-    return tuple(described(evidence, unscaled(finding, power), alone, in_full) for finding in findings)
+    return tuple(
+        to_diagnosis(evidence, unscale_finding(finding, power), alone, in_full) for finding in findings
+    )
 
 
 def _is_unexplained(findings: tuple[Finding, ...]) -> bool:
@@ -340,7 +361,7 @@ def _noise_hypotheses(
     """
     yield allowed, 0.0, precision.unit_roundoff, None
     names = tuple(submitted)
-    decimals = decimals_of(np.concatenate([array.ravel() for array in submitted.values()]))
+    decimals = printed_decimals(np.concatenate([array.ravel() for array in submitted.values()]))
     if decimals is not None:
         printed = Finding("rounded", None, "numbers", names, estimates={"digits": decimals})
         yield allowed, 0.5 * 10.0**-decimals, precision.unit_roundoff, printed
@@ -353,64 +374,64 @@ def _noise_hypotheses(
 def _is_of_precision(submitted: Mapping[str, Array], precision: Precision) -> bool:
     """True if all numbers fit a narrower format, and enough of them use its full length."""
     values = np.concatenate([array.ravel() for array in submitted.values()])
-    if not (rounded(values, precision) == values).all():
+    if not (round_to_precision(values, precision) == values).all():
         return False
     shorter = replace(precision, significand_bits=precision.significand_bits - SHORTER_BITS)
-    return bool(np.mean(rounded(values, shorter) != values) > MIN_FULL_LENGTH_SHARE)
+    return bool(np.mean(round_to_precision(values, shorter) != values) > MIN_FULL_LENGTH_SHARE)
 
 
 def _findings(
-    evidence: Evidence, submitted: Mapping[str, Array], precision: Precision, budget: Budget
+    evidence: SubmittedEvidence, submitted: Mapping[str, Array], precision: Precision, budget: Budget
 ) -> tuple[Finding, ...]:
     """Return the findings of the cheapest explanation; `unexplained` if there is none."""
-    overflow_finding = overflow(evidence, submitted, precision)
-    whole_changes = sorted(changed_numbers(evidence), key=lambda finding: ORDER[finding.bug])
+    overflow_finding = find_overflow(evidence, submitted, precision)
+    whole_changes = sorted(find_transformations(evidence), key=lambda finding: ORDER[finding.bug])
     state = _cheapest(evidence, budget)
     if whole_changes and (state is None or state.cost >= COST_NEW_BUG - COST_PER_RANK):
-        best = State(
+        best = SearchState(
             COST_NEW_BUG + COST_PER_RANK * ORDER[whole_changes[0].bug], None, findings=(whole_changes[0],)
         )
         for other in whole_changes[1:]:
-            best = with_equals(best, State(best.cost, None, findings=(other,)))
+            best = note_equivalent_bug(best, SearchState(best.cost, None, findings=(other,)))
         if state is None or best.cost <= state.cost + 2 * COST_PER_RANK:
-            state = best if state is None else with_equals(best, state)
+            state = best if state is None else note_equivalent_bug(best, state)
         else:
-            state = with_equals(state, best)
-    findings = () if state is None else merged(evidence, state.findings)
+            state = note_equivalent_bug(state, best)
+    findings = () if state is None else merge_findings(evidence, state.findings)
     if overflow_finding is not None:
         return (overflow_finding, *(finding for finding in findings if finding.bug != UNEXPLAINED_ID))
     return findings or _left_over(evidence)
 
 
-def _cheapest(evidence: Evidence, budget: Budget) -> State | None:
+def _cheapest(evidence: SubmittedEvidence, budget: Budget) -> SearchState | None:
     """Return the best explanation under the declared penalties, or under wrong ones if it has several bugs.
 
     None if no gradient was submitted.
     """
     if not any(evidence.submitted_parts(index) for index in range(len(evidence.parts))):
         return None
-    as_declared = declared(evidence)
-    states = decode(evidence, as_declared, budget)
+    as_declared = declared_penalties(evidence)
+    states = beam_search(evidence, as_declared, budget)
     stop_cost = STOP_COST_WITH_PENALTIES if evidence.problem.risk.penalties else STOP_COST
     if states[0].cost > stop_cost:
-        for hypothesis in mistaken(evidence):
+        for hypothesis in wrong_penalties(evidence):
             if budget.is_used_up:
                 break
             states += _decode_with_penalties(evidence, hypothesis, as_declared, budget, states[0].cost)
             states.sort(key=lambda state: state.cost)
     best = states[0]
     for other in states[1:]:
-        best = with_equals(best, other)
+        best = note_equivalent_bug(best, other)
     return best
 
 
 def _decode_with_penalties(
-    evidence: Evidence,
+    evidence: SubmittedEvidence,
     hypothesis: PenaltyHypothesis,
     as_declared: PenaltyHypothesis,
     budget: Budget,
     cheapest: float,
-) -> list[State]:
+) -> list[SearchState]:
     """Return explanations under wrong penalties, which cost as any bug. cheapest: lowest cost so far."""
     bug = hypothesis.bug
     if bug is None:
@@ -424,7 +445,7 @@ def _decode_with_penalties(
     )
     cost = COST_NEW_BUG + COST_ESTIMATED_NUMBER * hypothesis.unknowns + COST_PER_RANK * ORDER[bug.id]
     most = cheapest + COST_NEW_BUG - (cost if factor is None else 0.0)  # beyond, not even an equivalent bug
-    states = decode(evidence, hypothesis, budget, most)
+    states = beam_search(evidence, hypothesis, budget, most)
     if not states:
         return []
     residual, estimates = _residual(evidence, hypothesis, as_declared), hypothesis.estimates
@@ -441,7 +462,7 @@ def _decode_with_penalties(
 
 
 def _residual(
-    evidence: Evidence, hypothesis: PenaltyHypothesis, as_declared: PenaltyHypothesis
+    evidence: SubmittedEvidence, hypothesis: PenaltyHypothesis, as_declared: PenaltyHypothesis
 ) -> float | None:
     """Return the largest relative residual of the right gradient with these penalties.
 
@@ -461,13 +482,13 @@ def _residual(
     return worst if worst <= evidence.worst_residual else None
 
 
-def _is_of_whole_gradient(state: State, factor: float, relative_tolerance: float) -> bool:
+def _is_of_whole_gradient(state: SearchState, factor: float, relative_tolerance: float) -> bool:
     """True if the loss has the same factor, which is then one factor of the whole gradient."""
     loss_factors = [f.factor for f in state.findings if f.equation == "loss" and f.factor is not None]
     return len(loss_factors) == 1 and abs(loss_factors[0] - factor) <= relative_tolerance * abs(factor)
 
 
-def _left_over(evidence: Evidence) -> tuple[Finding, ...]:
+def _left_over(evidence: SubmittedEvidence) -> tuple[Finding, ...]:
     """Return an `unexplained` finding for the last wrong gradient, if there is one."""
     for parts in reversed(evidence.parts):
         for part in parts.values():

@@ -9,12 +9,12 @@ from reference_impl.losses import LOSSES
 from reference_impl.network import named
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.costs import ROUNDING_SLACK
-from verifier.diagnosis.evidence import Evidence
+from verifier.diagnosis.evidence import SubmittedEvidence
 from verifier.problem.precision import Precision
 from verifier.report.model import Finding
 
 
-def changed_numbers(evidence: Evidence) -> Iterator[Finding]:
+def find_transformations(evidence: SubmittedEvidence) -> Iterator[Finding]:
     """Yield every bug that transforms the right gradients into the submitted ones."""
     parts = {part.name: part for by_kind in evidence.parts for part in by_kind.values() if part.is_submitted}
     submitted = {name: part.submitted for name, part in parts.items() if part.submitted is not None}
@@ -47,7 +47,9 @@ _OVERFLOWING = ("softmax", "softplus")
 _OVERFLOWING_BY_HAND = ("tanh",)  # only if written out in exponentials
 
 
-def overflow(evidence: Evidence, submitted: Mapping[str, Array], precision: Precision) -> Finding | None:
+def find_overflow(
+    evidence: SubmittedEvidence, submitted: Mapping[str, Array], precision: Precision
+) -> Finding | None:
     """Return a finding if a submitted number is not finite, else None."""
     not_finite = tuple(name for name, values in submitted.items() if not np.isfinite(values).all())
     if not not_finite:
@@ -64,7 +66,7 @@ def overflow(evidence: Evidence, submitted: Mapping[str, Array], precision: Prec
 
 
 def _first_naive_overflow(
-    evidence: Evidence, precision: Precision, overflowing: tuple[str, ...]
+    evidence: SubmittedEvidence, precision: Precision, overflowing: tuple[str, ...]
 ) -> int | None:
     """Return the first layer where a naive formula overflows; None if there is none.
 

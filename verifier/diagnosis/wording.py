@@ -8,7 +8,7 @@ import numpy as np
 from reference_impl.problem import Problem
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.costs import CLIP_NORM_DIGITS, MAX_CLIP_NORM_ERROR
-from verifier.diagnosis.evidence import Evidence
+from verifier.diagnosis.evidence import SubmittedEvidence
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis, Finding
 
 _EQUATIONS = {
@@ -46,7 +46,9 @@ _NO_PLAIN_OVERFLOW_FOR_STUDENTS = (
 )
 
 
-def described(evidence: Evidence, finding: Finding, alone: bool = True, in_full: bool = True) -> Diagnosis:
+def to_diagnosis(
+    evidence: SubmittedEvidence, finding: Finding, alone: bool = True, in_full: bool = True
+) -> Diagnosis:
     """Return a finding in words.
 
     alone: it is the only finding. in_full: the search ended before its budget was used up.
@@ -125,7 +127,7 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _units(evidence: Evidence, finding: Finding) -> str:
+def _units(evidence: SubmittedEvidence, finding: Finding) -> str:
     """Return a sentence that names the affected units of the layer, the worst one last."""
     if finding.layer is None or not finding.parameters:
         return ""
@@ -152,7 +154,7 @@ _COMPOUNDS = "batch-mean-again-in-hidden-layers"  # repeated in every layer belo
 _EXCHANGED, _BIAS_OF_ANOTHER = "layer-order", "bias-of-another-layer"
 
 
-def merged(evidence: Evidence, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Return one finding for each bug; a constant factor becomes clipping if the norm is a round number."""
     results: list[Finding] = []
     exchanged = any(finding.bug == _EXCHANGED for finding in findings)
@@ -176,7 +178,7 @@ def merged(evidence: Evidence, findings: tuple[Finding, ...]) -> tuple[Finding, 
     return tuple(_as_clipped(evidence, _of_all_wrong(evidence, row)) for row in results)
 
 
-def _of_all_wrong(evidence: Evidence, finding: Finding) -> Finding:
+def _of_all_wrong(evidence: SubmittedEvidence, finding: Finding) -> Finding:
     """Return a finding of the whole network with all wrong gradients as its parameters."""
     if finding.layer is not None or finding.equation in ("weight_gradient", "bias_gradient"):
         return finding
@@ -202,7 +204,7 @@ def _compounds(finding: Finding) -> bool:
     return finding.bug == _COMPOUNDS
 
 
-def _as_clipped(evidence: Evidence, finding: Finding) -> Finding:
+def _as_clipped(evidence: SubmittedEvidence, finding: Finding) -> Finding:
     """Return a constant factor below 1 as clipping if the norm of the gradient is a round number."""
     if finding.bug != "constant-factor" or finding.layer is not None or not 0 < (finding.factor or 0) < 1:
         return finding

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.errors import SHOWN, Mistakes, at, shown
+from verifier.problem.errors import SHOWN, Mistakes, describe, json_pointer
 
 NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 _LISTS = (list, tuple)
@@ -37,7 +37,7 @@ def read_array(
     if finite and not np.isfinite(array).all():
         indices = np.argwhere(~np.isfinite(array))
         _add_mistakes(
-            [at(pointer, *map(int, index)) for index in indices[:SHOWN]],
+            [json_pointer(pointer, *map(int, index)) for index in indices[:SHOWN]],
             len(indices),
             ["a number that is not finite"] * SHOWN,
             "a finite number",
@@ -48,13 +48,13 @@ def read_array(
     return array
 
 
-def without_tensors(value: Any) -> Any:
+def tensors_to_numpy(value: Any) -> Any:
     """Return the value with numpy arrays for PyTorch's tensors, also in nested lists; bfloat16 as float32."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         return (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
     if isinstance(value, list | tuple):
-        return [item if isinstance(item, int | float) else without_tensors(item) for item in value]
+        return [item if isinstance(item, int | float) else tensors_to_numpy(item) for item in value]
     return value
 
 
@@ -74,7 +74,7 @@ def format_of(dtype: Any) -> str | None:
 
 
 def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
-    value = without_tensors(value)
+    value = tensors_to_numpy(value)
     if isinstance(value, np.ndarray) and value.dtype == np.float64:
         return np.asarray(value)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiu":
@@ -83,7 +83,7 @@ def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
     if isinstance(value, np.ndarray | np.generic):
         mistakes.add(pointer, "an array of real numbers", f"an array of type {value.dtype}")
     else:
-        mistakes.add(pointer, "a list of numbers or a list of such lists", shown(value))
+        mistakes.add(pointer, "a list of numbers or a list of such lists", describe(value))
     return None
 
 
@@ -101,7 +101,7 @@ def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool, deep
         if len(lengths) > 1:
             other = next(i for i, item in enumerate(level) if len(item) != len(level[0]))
             mistakes.add(
-                at(pointer, *_multi_index(other, shape)),
+                json_pointer(pointer, *_multi_index(other, shape)),
                 f"a list of {len(level[0])}, as in the first row",
                 f"a list of {len(level[other])}",
                 "make all rows equally long",
@@ -124,9 +124,9 @@ def _from_flat(
         wrong = [i for i, x in enumerate(flat) if type(x) not in (int, float)]
         if wrong:
             _add_mistakes(
-                [at(pointer, *_multi_index(i, shape)) for i in wrong[:SHOWN]],
+                [json_pointer(pointer, *_multi_index(i, shape)) for i in wrong[:SHOWN]],
                 len(wrong),
-                [shown(flat[i]) for i in wrong[:SHOWN]],
+                [describe(flat[i]) for i in wrong[:SHOWN]],
                 "a number",
                 pointer,
                 mistakes,
@@ -138,7 +138,7 @@ def _from_flat(
     except OverflowError:
         large = [i for i, x in enumerate(flat) if isinstance(x, int) and abs(x) >= _LARGEST_INTEGER]
         _add_mistakes(
-            [at(pointer, *_multi_index(i, shape)) for i in large[:SHOWN]],
+            [json_pointer(pointer, *_multi_index(i, shape)) for i in large[:SHOWN]],
             len(large),
             ["an integer beyond its range"] * SHOWN,
             "a number that fits a float64",

@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from verifier.documents.files import parse_bytes
-from verifier.documents.reading import Claim, names_of, read_claim
+from verifier.documents.reading import AnySubmission, names_of, read_any_submission
 from verifier.problem.errors import (
     MalformedSubmission,
     Mistakes,
-    at,
     check_fields,
-    encodable,
-    nearest,
+    describe,
+    json_pointer,
     read_choice,
     read_number,
-    shown,
+    replace_surrogates,
+    suggest_name,
 )
 from verifier.problem.submission import GraphSubmission
-from verifier.report.assignment import DEFAULT, Allowed, Assignment
-from verifier.report.points import ONE_EACH, Points
+from verifier.report.assignment import DEFAULT, Assignment, StudentVisibility
+from verifier.report.points import ONE_POINT_EACH, Points
 
 FIELDS = ("title", "problem", "points", "students_see", "attempts", "opens", "closes", "instances")
-SEEN = tuple(field.name for field in fields(Allowed))
+SEEN = tuple(field.name for field in fields(StudentVisibility))
 INSTANCES = ("shared", "per_student")
 _LONGEST_TITLE = 200
 _MOST_ATTEMPTS = 1_000_000
@@ -34,7 +34,7 @@ def read_assignment(document: Any) -> Assignment:
     """Return the assignment in a document. Raises: MalformedSubmission with all errors."""
     mistakes = Mistakes()
     if not isinstance(document, Mapping):
-        mistakes.add("", "an assignment, one JSON object", shown(document))
+        mistakes.add("", "an assignment, one JSON object", describe(document))
         mistakes.raise_if_any()
     document = dict(document)
     check_fields(document, FIELDS, "", mistakes)
@@ -57,7 +57,7 @@ def read_assignment(document: Any) -> Assignment:
     )
 
 
-def assignment_around(document: Any) -> Assignment:
+def read_assignment_or_problem(document: Any) -> Assignment:
     """Return the assignment in a document, or one with default rules for a submission's problem.
 
     Raises: MalformedSubmission with all errors.
@@ -71,7 +71,7 @@ def assignment_around(document: Any) -> Assignment:
 def read_assignment_file(path: Path, mistakes: Mistakes) -> Assignment | None:
     """Return the assignment in the file of `--assignment`; on errors, note them and return None."""
     try:
-        return assignment_around(parse_bytes(path.read_bytes()))
+        return read_assignment_or_problem(parse_bytes(path.read_bytes()))
     except OSError as error:
         mistakes.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
     except MalformedSubmission as error:
@@ -81,7 +81,7 @@ def read_assignment_file(path: Path, mistakes: Mistakes) -> Assignment | None:
     return None
 
 
-def document_of_assignment(assignment: Assignment) -> dict[str, Any]:
+def assignment_to_document(assignment: Assignment) -> dict[str, Any]:
     """Return the assignment's document with all fields, the inverse of `read_assignment`."""
     points: Any = dict(assignment.points.by_name) or assignment.points.total
     return {
@@ -96,64 +96,72 @@ def document_of_assignment(assignment: Assignment) -> dict[str, Any]:
     }
 
 
-def _read_problem(value: Any, mistakes: Mistakes) -> Claim | None:
+def _read_problem(value: Any, mistakes: Mistakes) -> AnySubmission | None:
     if not isinstance(value, Mapping):
         rule = "a submission without gradients, one JSON object"
-        mistakes.add("/problem", rule, "nothing" if value is None else shown(value), "see gradjury example")
+        mistakes.add(
+            "/problem", rule, "nothing" if value is None else describe(value), "see gradjury example"
+        )
         return None
     for field in ("gradients", "reported_loss"):
         if field in value:
-            mistakes.add(at("/problem", field), "no answer", "one", "leave it out: students hand it in")
+            mistakes.add(
+                json_pointer("/problem", field), "no answer", "one", "leave it out: students hand it in"
+            )
     try:
-        return read_claim({**value, "gradients": {}, "reported_loss": None})
+        return read_any_submission({**value, "gradients": {}, "reported_loss": None})
     except MalformedSubmission as error:
         for mistake in error.mistakes:
             mistakes.add(f"/problem{mistake.pointer}", mistake.expected, mistake.found, mistake.remedy)
         return None
 
 
-def _read_title(value: Any, question: Claim | None, mistakes: Mistakes) -> str:
+def _read_title(value: Any, question: AnySubmission | None, mistakes: Mistakes) -> str:
     if value is None:
         return (question.name if question else None) or "assignment"
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TITLE or value != encodable(value):
-        mistakes.add("/title", f"a string of 1 to {_LONGEST_TITLE} characters", shown(value))
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= _LONGEST_TITLE
+        or value != replace_surrogates(value)
+    ):
+        mistakes.add("/title", f"a string of 1 to {_LONGEST_TITLE} characters", describe(value))
         return ""
     return value
 
 
-def _read_points(value: Any, question: Claim | None, mistakes: Mistakes) -> Points:
+def _read_points(value: Any, question: AnySubmission | None, mistakes: Mistakes) -> Points:
     if value is None:
-        return ONE_EACH
+        return ONE_POINT_EACH
     if not isinstance(value, Mapping):
         total = read_number(value, "/points", mistakes, at_least=0.0)
-        return ONE_EACH if total is None else Points(total=total)
+        return ONE_POINT_EACH if total is None else Points(total=total)
     if not value:
         mistakes.add("/points", "points for at least one parameter, or one number for all", "an empty object")
     names = [] if question is None else names_of(question)
     by_name = {}
     for name, points in value.items():
-        pointer = at("/points", name)
+        pointer = json_pointer("/points", name)
         if question is not None and name not in names:
             rule = "the name of a parameter of this network"
-            mistakes.add(pointer, rule, f"{str(name)[:60]!r}", nearest(str(name), names))
+            mistakes.add(pointer, rule, f"{str(name)[:60]!r}", suggest_name(str(name), names))
         by_name[str(name)] = read_number(points, pointer, mistakes, at_least=0.0) or 0.0
     return Points(by_name=by_name)
 
 
-def _read_allowed(value: Any, mistakes: Mistakes) -> Allowed:
+def _read_allowed(value: Any, mistakes: Mistakes) -> StudentVisibility:
     if value is None:
         return DEFAULT
     if not isinstance(value, list | tuple):
-        mistakes.add("/students_see", f"a list of some of {', '.join(SEEN)}", shown(value))
+        mistakes.add("/students_see", f"a list of some of {', '.join(SEEN)}", describe(value))
         return DEFAULT
     visible = {
-        read_choice(name_of_part, SEEN, at("/students_see", index), mistakes)
+        read_choice(name_of_part, SEEN, json_pointer("/students_see", index), mistakes)
         for index, name_of_part in enumerate(value)
     }
     if visible - {None} and "verdict" not in visible:
         remedy = "add it: whatever else they see tells it"
         mistakes.add("/students_see", "'verdict' beside the others", "a list without it", remedy)
-    return Allowed(**{name: name in visible for name in SEEN})
+    return StudentVisibility(**{name: name in visible for name in SEEN})
 
 
 def _read_attempts(value: Any, mistakes: Mistakes) -> int | None:
@@ -161,7 +169,7 @@ def _read_attempts(value: Any, mistakes: Mistakes) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_ATTEMPTS:
         rule = f"a whole number from 1 to {_MOST_ATTEMPTS}, or null for any number"
-        mistakes.add("/attempts", rule, shown(value))
+        mistakes.add("/attempts", rule, describe(value))
         return None
     return value
 
@@ -178,7 +186,7 @@ def _read_moment(value: Any, pointer: str, mistakes: Mistakes) -> datetime | Non
     if moment is None or moment.tzinfo is None:
         rule = "a moment with its offset from UTC, such as 2026-11-23T18:00:00Z"
         mistakes.add(
-            pointer, rule, shown(value), "" if moment is None else "add Z or an offset such as +01:00"
+            pointer, rule, describe(value), "" if moment is None else "add Z or an offset such as +01:00"
         )
         return None
     return moment

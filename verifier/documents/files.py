@@ -6,11 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from verifier.documents.json import GENEROUS, Bounds, parse, write
+from verifier.documents.json import DEFAULT_BOUNDS, Bounds, parse, to_json
 from verifier.documents.npz import parse_npz, write_npz
-from verifier.documents.reading import Claim, read_claim
+from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.documents.safetensors import parse_safetensors, write_safetensors
-from verifier.documents.writing import with_lists
+from verifier.documents.writing import arrays_to_lists
 from verifier.problem.errors import UnreadableSubmission
 
 _JSON = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*(?:[-{\[\"0-9]|true|false|null|NaN|Infinity)")
@@ -18,7 +18,7 @@ _UNSUPPORTED = {b"\x80": "a pickle", b"\x93NUMPY": "a single numpy array"}
 SUFFIXES = (".json", ".npz", ".safetensors")
 
 
-def load(path: str | Path) -> Claim:
+def load(path: str | Path) -> AnySubmission:
     """Return the submission in a file.
 
     Parameters
@@ -42,17 +42,17 @@ def load(path: str | Path) -> Claim:
     --------
     >>> report = verify(load("homework.json"))
     """
-    return read_claim(parse_bytes(Path(path).read_bytes()))
+    return read_any_submission(parse_bytes(Path(path).read_bytes()))
 
 
-def parse_bytes(content: bytes, bounds: Bounds = GENEROUS, declared: str | None = None) -> Any:
+def parse_bytes(content: bytes, bounds: Bounds = DEFAULT_BOUNDS, declared: str | None = None) -> Any:
     """Return the document in a file's bytes, with numpy arrays where the format has arrays.
 
     declared: the format that the sender declared; None to detect it from the first bytes.
     Raises: UnreadableSubmission if the bytes have no supported format, or another than declared;
     OversizedSubmission if the document exceeds the bounds.
     """
-    file_format = settled_format(content, declared)
+    file_format = resolve_format(content, declared)
     if file_format == "npz":
         return parse_npz(content, bounds)
     if file_format == "safetensors":
@@ -77,7 +77,7 @@ def format_of(content: bytes) -> str | None:
     return "json" if _JSON.match(content) else None
 
 
-def settled_format(content: bytes, declared: str | None) -> str | None:
+def resolve_format(content: bytes, declared: str | None) -> str | None:
     """Return the declared or detected format. Raises: UnreadableSubmission if the two differ."""
     detected = format_of(content)
     if declared is not None and detected not in (None, declared):
@@ -93,7 +93,7 @@ def write_document(document: dict[str, Any], format_name: str) -> bytes:
 
 
 def _write_json(document: dict[str, Any]) -> bytes:
-    return (write(with_lists(document)) + "\n").encode()
+    return (to_json(arrays_to_lists(document)) + "\n").encode()
 
 
 _WRITERS: Mapping[str, Callable[[dict[str, Any]], bytes]] = MappingProxyType(

@@ -3,26 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
-from verifier.documents.files import parse_bytes, settled_format
-from verifier.documents.json import GENEROUS, Bounds, parse
+from verifier.documents.files import parse_bytes, resolve_format
+from verifier.documents.json import DEFAULT_BOUNDS, Bounds, parse
 from verifier.documents.npz import read_members_and_text
-from verifier.documents.reading import Claim, read_claim
+from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.documents.safetensors import BFLOAT16, TEXT, read_tensors_and_text
-from verifier.problem.errors import MalformedSubmission, Mistake, Mistakes, at, shown
+from verifier.problem.errors import MalformedSubmission, Mistake, Mistakes, describe, json_pointer
 
 _DEFAULT_PRECISIONS = ("float64", "float32")
 FIELDS = ("gradients", "reported_loss", "precision")
 _ASSIGNMENT_FIELDS = ("network", "loss", "parameters", "inputs", "targets", "masks", "tolerance", "name")
 
 
-def parse_gradients(content: bytes, bounds: Bounds = GENEROUS, declared: str | None = None) -> Any:
+def parse_gradients(content: bytes, bounds: Bounds = DEFAULT_BOUNDS, declared: str | None = None) -> Any:
     """Return the document in a student's JSON, npz or safetensors file.
 
     Gradients are under `gradients` (`gradients.layers.0.weight` in binary files), or at the top level.
     declared: the declared format, or None to detect it.
     Raises: UnreadableSubmission, MalformedSubmission.
     """
-    file_format = settled_format(content, declared)
+    file_format = resolve_format(content, declared)
     if file_format == "npz":
         return _with_gradients(*read_members_and_text(content, bounds), bounds)
     if file_format == "safetensors":
@@ -35,14 +35,14 @@ def parse_gradients(content: bytes, bounds: Bounds = GENEROUS, declared: str | N
     return document
 
 
-def read_handed_in(problem: Mapping[str, Any], handed_in: Any) -> Claim:
+def read_uploaded_gradients(problem: Mapping[str, Any], handed_in: Any) -> AnySubmission:
     """Return the submission of uploaded gradients to a problem's document.
 
     Where the problem names no precision, only float64 and float32 are accepted. A narrower precision would
     widen the tolerance, and a student who guesses could declare it for this reason.
     Raises: MalformedSubmission with all errors.
     """
-    submission = read_claim(submission_document(problem, handed_in))
+    submission = read_any_submission(submission_document(problem, handed_in))
     if problem.get("precision") is None and submission.precision.name not in _DEFAULT_PRECISIONS:
         rule = f"gradients in {' or '.join(_DEFAULT_PRECISIONS)}"
         remedy = "compute in one of them; narrower ones only where the assignment's problem names them"
@@ -58,19 +58,19 @@ def submission_document(problem: Mapping[str, Any], handed_in: Any) -> dict[str,
     """
     mistakes = Mistakes()
     if not isinstance(handed_in, Mapping):
-        mistakes.add("", 'gradients, as {"gradients": {"layers.0.weight": …}}', shown(handed_in))
+        mistakes.add("", 'gradients, as {"gradients": {"layers.0.weight": …}}', describe(handed_in))
         mistakes.raise_if_any()
     required_precision, declared_precision = problem.get("precision"), handed_in.get("precision")
     if required_precision is not None and declared_precision not in (None, required_precision):
         rule = f"{required_precision!r}, which the assignment asks for"
-        mistakes.add("/precision", rule, shown(declared_precision), "compute in it, or leave it out")
+        mistakes.add("/precision", rule, describe(declared_precision), "compute in it, or leave it out")
     for field in handed_in:
         if field in _ASSIGNMENT_FIELDS:
             remedy = "leave it out: the assignment has it"
-            mistakes.add(at("", field), "gradients alone", f"the field {field!r}", remedy)
+            mistakes.add(json_pointer("", field), "gradients alone", f"the field {field!r}", remedy)
         elif field not in FIELDS:
             rule = f"a known field ({', '.join(FIELDS)})"
-            mistakes.add(at("", field), rule, f"the field {str(field)[:40]!r}")
+            mistakes.add(json_pointer("", field), rule, f"the field {str(field)[:40]!r}")
     if "gradients" not in handed_in:
         mistakes.add("/gradients", "the field 'gradients'", "nothing", "add it")
     mistakes.raise_if_any()
@@ -85,7 +85,7 @@ def _with_gradients(tensors: Mapping[str, Any], text: str | None, bounds: Bounds
     rest = {} if text is None else parse(text, bounds)
     mistakes = Mistakes()
     if not isinstance(rest, dict):
-        mistakes.add("", f"one JSON object named {TEXT!r}", shown(rest))
+        mistakes.add("", f"one JSON object named {TEXT!r}", describe(rest))
         mistakes.raise_if_any()
     gradients = {name.removeprefix("gradients."): tensor for name, tensor in tensors.items()}
     if "gradients" in rest or len(gradients) < len(tensors):

@@ -5,10 +5,25 @@ from math import prod
 from typing import Any
 
 from reference_impl.array import Array
-from verifier.documents.graph_nodes import Leaves, fitted, in_order, read_arrays, read_name, read_written
+from verifier.documents.graph_nodes import (
+    Leaves,
+    infer_shapes,
+    parse_nodes,
+    read_arrays,
+    read_name,
+    topologically_sorted,
+)
 from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
-from verifier.problem.errors import MOST, Mistakes, at, check_fields, encodable, nearest, shown
-from verifier.problem.graph import INPUT, NODE, GraphProblem, Node, plain
+from verifier.problem.errors import (
+    MOST,
+    Mistakes,
+    check_fields,
+    describe,
+    json_pointer,
+    replace_surrogates,
+    suggest_name,
+)
+from verifier.problem.graph import INPUT, NODE, GraphProblem, Node, node_name
 from verifier.problem.submission import GraphSubmission
 
 FIELDS = ("name", "network", "parameters", "inputs", "gradients", "precision", "reported_loss", "tolerance")
@@ -23,7 +38,7 @@ def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
     for field in _LAYER_FIELDS:
         if document.pop(field, None) is not None:
             remedy = "a graph has its loss among its nodes, and targets and masks among its inputs"
-            mistakes.add(at("", field), "no such field beside a graph", "one", remedy)
+            mistakes.add(json_pointer("", field), "no such field beside a graph", "one", remedy)
     check_fields(document, FIELDS, "", mistakes)
     if "gradients" not in document:
         mistakes.add("/gradients", "the field 'gradients'", "nothing", "add it")
@@ -57,8 +72,8 @@ def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
 def _read_title(name: Any, mistakes: Mistakes) -> str | None:
     if name is None:
         return None
-    if not isinstance(name, str) or name != encodable(name):
-        mistakes.add("/name", "a string that UTF-8 can hold", shown(name))
+    if not isinstance(name, str) or name != replace_surrogates(name):
+        mistakes.add("/name", "a string that UTF-8 can hold", describe(name))
         return None
     return name
 
@@ -68,25 +83,29 @@ def _read_leaves(document: dict[str, Any], network: dict[str, Any], mistakes: Mi
     parameters = read_arrays(document, "parameters", mistakes)
     for field, arrays in (("inputs", inputs), ("parameters", parameters)):
         for name in list(arrays):
-            if read_name(name, at("", field, name), mistakes) is None:
+            if read_name(name, json_pointer("", field, name), mistakes) is None:
                 del arrays[name]
     for name in parameters:
         if name in inputs:
-            mistakes.add(at("/parameters", name), "a name of its own", f"{name!r}, which an input has")
+            mistakes.add(
+                json_pointer("/parameters", name), "a name of its own", f"{name!r}, which an input has"
+            )
     declared = network.get("inputs", [])
     if not isinstance(declared, list | tuple) or not all(isinstance(name, str) for name in declared):
-        mistakes.add("/network/inputs", "a list of names", shown(declared))
+        mistakes.add("/network/inputs", "a list of names", describe(declared))
         return Leaves(inputs, parameters)
     for place, name in enumerate(declared):
         if name not in inputs:
-            where = at("/network/inputs", place)
+            where = json_pointer("/network/inputs", place)
             mistakes.add(
-                where, "a name that `inputs` has an array of", f"{name[:60]!r}", nearest(name, inputs)
+                where, "a name that `inputs` has an array of", f"{name[:60]!r}", suggest_name(name, inputs)
             )
     known = set(declared)
     for name in inputs:
         if name not in known:
-            mistakes.add(at("/inputs", name), "an input that network.inputs names", f"{str(name)[:60]!r}")
+            mistakes.add(
+                json_pointer("/inputs", name), "an input that network.inputs names", f"{str(name)[:60]!r}"
+            )
     return Leaves(inputs, parameters)
 
 
@@ -95,12 +114,12 @@ def _read_nodes(
 ) -> tuple[list[Node], dict[str, Array]]:
     documents = network.get("nodes")
     if not isinstance(documents, list | tuple) or not documents:
-        mistakes.add("/network/nodes", "a list of at least one node", shown(documents))
+        mistakes.add("/network/nodes", "a list of at least one node", describe(documents))
         return [], {}
     pointer = "/network/nodes"
-    written = read_written(list(documents), pointer, leaves.names(), mistakes)
+    written = parse_nodes(list(documents), pointer, leaves.names(), mistakes)
     known = [*leaves.names(), *_names_of(documents)]
-    return fitted(in_order(written, pointer, known, mistakes), leaves, mistakes)
+    return infer_shapes(topologically_sorted(written, pointer, known, mistakes), leaves, mistakes)
 
 
 def _names_of(documents: Sequence[Any]) -> list[str]:
@@ -113,8 +132,8 @@ def _read_output(network: dict[str, Any], nodes: Sequence[Node], mistakes: Mista
     output = network.get("output")
     names = _names_of(network["nodes"]) if isinstance(network.get("nodes"), list | tuple) else []
     if not isinstance(output, str) or output not in names:
-        remedy = nearest(output, names) if isinstance(output, str) else ""
-        mistakes.add("/network/output", "the name of a node", shown(output), remedy)
+        remedy = suggest_name(output, names) if isinstance(output, str) else ""
+        mistakes.add("/network/output", "the name of a node", describe(output), remedy)
         return None
     node = next((node for node in nodes if node.name == output), None)
     if node is not None and prod(node.shape) != 1:
@@ -138,16 +157,23 @@ def _read_gradients(
         if not (has_errors and str(name).startswith((INPUT, NODE))):  # its node may be malformed
             rule = f"the name of a parameter, {INPUT}NAME or {NODE}NAME"
             mistakes.add(
-                at("/gradients", name), rule, f"{str(name)[:60]!r}", nearest(name, known, taken=arrays)
+                json_pointer("/gradients", name),
+                rule,
+                f"{str(name)[:60]!r}",
+                suggest_name(name, known, taken=arrays),
             )
     for name, array in arrays.items():
         if array is None or name not in shapes:
             continue
-        if name.startswith(INPUT) and plain(name) in data:
+        if name.startswith(INPUT) and node_name(name) in data:
             remedy = "leave it out: it is read as targets or indices"
-            mistakes.add(at("/gradients", name), "what has a gradient", f"{plain(name)[:60]!r}", remedy)
+            mistakes.add(
+                json_pointer("/gradients", name), "what has a gradient", f"{node_name(name)[:60]!r}", remedy
+            )
         elif tuple(array.shape) != tuple(shapes[name]):
-            mistakes.add(at("/gradients", name), f"shape {tuple(shapes[name])}", str(tuple(array.shape)))
+            mistakes.add(
+                json_pointer("/gradients", name), f"shape {tuple(shapes[name])}", str(tuple(array.shape))
+            )
     return {name: array for name, array in arrays.items() if array is not None}
 
 

@@ -12,8 +12,17 @@ from reference_impl.array import Array
 from reference_impl.graph.order import first_cycle, topological_order
 from verifier.documents.arrays import NON_FINITE, read_array
 from verifier.engine.operations import OPERATIONS
-from verifier.problem.errors import MOST, Mistakes, at, check_fields, nearest, read_choice, read_number, shown
-from verifier.problem.graph import INPUT, NODE, Fit, GraphOperation, MisfitError, Node, Shape
+from verifier.problem.errors import (
+    MOST,
+    Mistakes,
+    check_fields,
+    describe,
+    json_pointer,
+    read_choice,
+    read_number,
+    suggest_name,
+)
+from verifier.problem.graph import INPUT, NODE, GraphOperation, InferredNode, MisfitError, Node, Shape
 
 AXES = 8  # of one array
 _NAME = re.compile(r"[^\s\[\]]{1,100}")
@@ -23,11 +32,13 @@ _RULE = "a name of 1 to 100 characters that print, without spaces and [ ]"
 def read_name(value: Any, pointer: str, mistakes: Mistakes) -> str | None:
     """Return a valid name of an operand; None after an error."""
     if not isinstance(value, str) or not _NAME.fullmatch(value) or not value.isprintable():
-        mistakes.add(pointer, _RULE, shown(value))
+        mistakes.add(pointer, _RULE, describe(value))
         return None
     if value.startswith((INPUT, NODE)):
         remedy = f"gradients of inputs and nodes are named so; call it {value.partition('.')[2] or 'x'!r}"
-        mistakes.add(pointer, f"a name that does not begin with {INPUT!r} or {NODE!r}", shown(value), remedy)
+        mistakes.add(
+            pointer, f"a name that does not begin with {INPUT!r} or {NODE!r}", describe(value), remedy
+        )
         return None
     return value
 
@@ -38,10 +49,10 @@ def read_arrays(
     """Return the arrays of an object by name; None for malformed ones."""
     arrays = document.get(field, {})
     if not isinstance(arrays, Mapping):
-        mistakes.add(at("", field), "an object of arrays by name", shown(arrays))
+        mistakes.add(json_pointer("", field), "an object of arrays by name", describe(arrays))
         return {}
     return {
-        name: read_any_array(value, at("", field, name), mistakes, finite=finite)
+        name: read_any_array(value, json_pointer("", field, name), mistakes, finite=finite)
         for name, value in arrays.items()
     }
 
@@ -63,7 +74,7 @@ MOST_NUMBERS = 1 << 24  # in the values of all nodes together
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ParsedNode:
     """A node of the document, before its operands are resolved. args: names and numbers."""
 
     name: str
@@ -85,22 +96,22 @@ class Leaves:
         return [*self.inputs, *self.parameters]
 
 
-def read_written(
+def parse_nodes(
     documents: list[Any], pointer: str, taken: Collection[str], mistakes: Mistakes
-) -> list[Written]:
+) -> list[ParsedNode]:
     """Return the valid nodes, in the order of the document. Operands may follow their users.
 
     taken: the names of inputs and parameters.
     """
-    nodes: list[Written] = []
+    nodes: list[ParsedNode] = []
     names: dict[str, str] = dict.fromkeys(taken, "an input or parameter")
     for index, document in enumerate(documents):
-        node_pointer = at(pointer, index)
+        node_pointer = json_pointer(pointer, index)
         if not isinstance(document, dict):
             mistakes.add(
                 node_pointer,
                 'a node, such as {"name": "h", "op": "add", "args": ["x", "y"]}',
-                shown(document),
+                describe(document),
             )
             continue
         name = _name(document, node_pointer, names, mistakes)
@@ -111,7 +122,7 @@ def read_written(
             for field in operation.needed:
                 if field not in document:
                     mistakes.add(
-                        at(node_pointer, field),
+                        json_pointer(node_pointer, field),
                         f"the field {field!r} of {operation.name}",
                         "nothing",
                         "add it",
@@ -119,15 +130,18 @@ def read_written(
         if name is not None and operation is not None and args is not None:
             options = {key: document[key] for key in operation.options if key in document}
             if all(field in options for field in operation.needed):
-                nodes.append(Written(name, operation, args, options, node_pointer))
+                nodes.append(ParsedNode(name, operation, args, options, node_pointer))
     return nodes
 
 
 def _name(document: dict[str, Any], pointer: str, names: dict[str, str], mistakes: Mistakes) -> str | None:
-    name = read_name(document.get("name"), at(pointer, "name"), mistakes)
+    name = read_name(document.get("name"), json_pointer(pointer, "name"), mistakes)
     if name is not None and name in names:
         mistakes.add(
-            at(pointer, "name"), "a name of its own", f"{name!r}, which {names[name]} has", "rename one"
+            json_pointer(pointer, "name"),
+            "a name of its own",
+            f"{name!r}, which {names[name]} has",
+            "rename one",
         )
         return None
     if name is not None:
@@ -136,21 +150,23 @@ def _name(document: dict[str, Any], pointer: str, names: dict[str, str], mistake
 
 
 def _operation(document: dict[str, Any], pointer: str, mistakes: Mistakes) -> GraphOperation | None:
-    name = read_choice(document.get("op"), OPERATIONS, at(pointer, "op"), mistakes)
+    name = read_choice(document.get("op"), OPERATIONS, json_pointer(pointer, "op"), mistakes)
     return None if name is None else OPERATIONS[name]
 
 
 def _args(
     document: dict[str, Any], operation: GraphOperation | None, pointer: str, mistakes: Mistakes
 ) -> tuple[str | float, ...] | None:
-    args, args_pointer = document.get("args"), at(pointer, "args")
+    args, args_pointer = document.get("args"), json_pointer(pointer, "args")
     if not isinstance(args, list | tuple):
-        mistakes.add(args_pointer, "a list of operands, names or numbers", shown(args))
+        mistakes.add(args_pointer, "a list of operands, names or numbers", describe(args))
         return None
     invalid = [index for index, arg in enumerate(args) if not _is_operand(arg)]
     for index in invalid:
         mistakes.add(
-            at(args_pointer, index), "the name of an operand, or a finite number", shown(args[index])
+            json_pointer(args_pointer, index),
+            "the name of an operand, or a finite number",
+            describe(args[index]),
         )
     if operation is not None:
         least, most = operation.operands
@@ -171,9 +187,9 @@ def _is_operand(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308
 
 
-def in_order(
-    written: list[Written], pointer: str, known: Collection[str], mistakes: Mistakes
-) -> list[Written]:
+def topologically_sorted(
+    written: list[ParsedNode], pointer: str, known: Collection[str], mistakes: Mistakes
+) -> list[ParsedNode]:
     """Return the nodes in topological order; an empty list after an error.
 
     known: all names that operands may have.
@@ -186,12 +202,12 @@ def in_order(
         for index, arg in enumerate(node.args):
             if isinstance(arg, str) and arg not in all_names:
                 has_unknown = True
-                arg_pointer = at(node.pointer, "args", index)
+                arg_pointer = json_pointer(node.pointer, "args", index)
                 mistakes.add(
                     arg_pointer,
                     "the name of an input, parameter or node",
                     f"{arg[:60]!r}",
-                    nearest(arg, names),
+                    suggest_name(arg, names),
                 )
 
     def operands_of(name: str) -> list[str]:
@@ -209,7 +225,9 @@ def in_order(
     return [] if has_unknown else [by_name[name] for name in topological_order(by_name, operands_of, str)]
 
 
-def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[list[Node], dict[str, Array]]:
+def infer_shapes(
+    ordered: list[ParsedNode], leaves: Leaves, mistakes: Mistakes
+) -> tuple[list[Node], dict[str, Array]]:
     """Return the nodes with their shapes, and the numbers among operands as named constants."""
     values = {**leaves.inputs, **leaves.parameters}
     shapes: dict[str, Shape] = {
@@ -217,7 +235,7 @@ def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[
     }
     constants: dict[str, Array] = {}
     nodes: list[Node] = []
-    fits: dict[tuple[object, ...], Fit] = {}
+    fits: dict[tuple[object, ...], InferredNode] = {}
     total = 0
     for written in ordered:
         if len(mistakes.found) > MOST:
@@ -245,7 +263,7 @@ def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[
             error_pointer = (
                 written.pointer
                 if field not in (*_FIELDS, *written.operation.options)
-                else at(written.pointer, field)
+                else json_pointer(written.pointer, field)
             )
             actual = f"{error.found} in {written.name}" if error.field is None else error.found
             mistakes.add(error_pointer, error.expected, actual, error.remedy)
@@ -259,7 +277,9 @@ def fitted(ordered: list[Written], leaves: Leaves, mistakes: Mistakes) -> tuple[
     return nodes, constants
 
 
-def _cached_fit(written: Written, shapes: tuple[Shape, ...], known: dict[tuple[object, ...], Fit]) -> Fit:
+def _cached_fit(
+    written: ParsedNode, shapes: tuple[Shape, ...], known: dict[tuple[object, ...], InferredNode]
+) -> InferredNode:
     """Return the shape and options of a node, equal ones once, so that nodes can share options.
 
     Raises: MisfitError.
@@ -270,7 +290,7 @@ def _cached_fit(written: Written, shapes: tuple[Shape, ...], known: dict[tuple[o
     return known[key]
 
 
-def _operands(written: Written, shapes: dict[str, Shape], constants: dict[str, Array]) -> tuple[str, ...]:
+def _operands(written: ParsedNode, shapes: dict[str, Shape], constants: dict[str, Array]) -> tuple[str, ...]:
     names = []
     for index, arg in enumerate(written.args):
         if isinstance(arg, float):
@@ -283,7 +303,7 @@ def _operands(written: Written, shapes: dict[str, Shape], constants: dict[str, A
 
 
 def _data(
-    written: Written, operands: tuple[str, ...], leaves: Leaves, mistakes: Mistakes
+    written: ParsedNode, operands: tuple[str, ...], leaves: Leaves, mistakes: Mistakes
 ) -> dict[int, Array] | None:
     """Return the arrays of operands that are not differentiated, by position. They must be inputs."""
     arrays = {}
@@ -291,7 +311,7 @@ def _data(
         values = leaves.inputs.get(operands[place])
         if values is None:
             rule = f"an input, whose numbers {written.operation.name} reads and does not differentiate"
-            where = at(written.pointer, "args", place)
+            where = json_pointer(written.pointer, "args", place)
             mistakes.add(where, rule, f"{operands[place][:60]!r}", "give targets and indices as inputs")
             return None
         arrays[place] = values

@@ -6,9 +6,9 @@ from hashlib import sha256
 from hmac import digest
 from typing import Any
 
-from verifier.diagnosis.random_problem import strong_numbers
+from verifier.diagnosis.random_problem import informative_parameters
 from verifier.documents.reading import read_question
-from verifier.documents.writing import document_of, with_lists
+from verifier.documents.writing import arrays_to_lists, submission_to_document
 
 
 def instance_key(secret: bytes, assignment: str, student: str) -> bytes:
@@ -16,7 +16,7 @@ def instance_key(secret: bytes, assignment: str, student: str) -> bytes:
     return digest(secret, f"{len(assignment)}:{assignment}:{student}".encode(), "sha256")
 
 
-def instance_of(problem: Mapping[str, Any], key: bytes) -> dict[str, Any]:
+def generate_instance(problem: Mapping[str, Any], key: bytes) -> dict[str, Any]:
     """Return the problem with random numbers, which depend on the key and the problem only.
 
     The number of examples may change: see `strong_numbers`. Raises: MalformedSubmission.
@@ -24,8 +24,8 @@ def instance_of(problem: Mapping[str, Any], key: bytes) -> dict[str, Any]:
     question = read_question(problem)
     seed = int.from_bytes(sha256(key).digest()[:8], "big")
     instance = replace(
-        question, problem=strong_numbers(question.problem, seed), gradients={}, reported_loss=None
+        question, problem=informative_parameters(question.problem, seed), gradients={}, reported_loss=None
     )
-    document = with_lists(document_of(instance))
+    document = arrays_to_lists(submission_to_document(instance))
     omitted = {"gradients"} | ({"precision"} if problem.get("precision") is None else set())
     return {field: value for field, value in document.items() if field not in omitted}

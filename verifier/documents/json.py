@@ -34,7 +34,7 @@ class Bounds:
     depth: int = 64
 
 
-GENEROUS = Bounds()
+DEFAULT_BOUNDS = Bounds()
 
 
 def check_text(text: str | bytes, bounds: Bounds) -> None:
@@ -176,6 +176,6 @@ def _parse_with_json(text: str | bytes) -> Any:
     return document
 
 
-def write(document: Any, *, indent: int | None = None) -> str:
+def to_json(document: Any, *, indent: int | None = None) -> str:
     """Return the JSON text of a document whose numbers are all finite (see `number`)."""
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent)

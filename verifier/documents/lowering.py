@@ -9,7 +9,7 @@ from reference_impl.problem import Problem
 from verifier.documents.graph import read_graph
 from verifier.judging.comparison import Comparison
 from verifier.judging.subgradients import JointResult, judge_jointly
-from verifier.problem.precision import rounded
+from verifier.problem.precision import round_to_precision
 from verifier.problem.submission import Submission
 
 Nodes = list[dict[str, Any]]
@@ -51,7 +51,7 @@ def judge_layers_jointly(
     reached = {f"z{index}": mask for index, mask in enumerate(kinks) if mask.any()}
     arrays = dict(named(problem.parameters))
     for place, (_, norm, name) in enumerate(_penalised(problem)):
-        at_zero = rounded(arrays[name], submission.precision) == 0
+        at_zero = round_to_precision(arrays[name], submission.precision) == 0
         if norm == "l1" and at_zero.any():
             reached[f"sizes{place}"] = at_zero
     graph = read_graph(graph_document(submission)).problem

@@ -11,8 +11,17 @@ from reference_impl.activations import ACTIVATIONS, Activation, activation
 from reference_impl.array import Array
 from reference_impl.network import Layer, LayerParameters, Network
 from verifier.documents.arrays import read_array
-from verifier.problem.errors import MOST, Mistakes, at, check_fields, nearest, read_choice, read_number, shown
-from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, internal_weight
+from verifier.problem.errors import (
+    MOST,
+    Mistakes,
+    check_fields,
+    describe,
+    json_pointer,
+    read_choice,
+    read_number,
+    suggest_name,
+)
+from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, weight_to_internal
 
 _FIELDS = ("layers", "weights", "examples")
 _MOST_UNITS = 2**31
@@ -22,30 +31,36 @@ _LAYER_FIELDS = ("in", "out", "activation", "bias")
 def read_network(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Network | None, str, str]:
     """Return the network (None if a layer is malformed), the weight layout and the example axis."""
     if not isinstance(document, dict):
-        mistakes.add(pointer, "a network, an object with a list of layers", shown(document))
+        mistakes.add(pointer, "a network, an object with a list of layers", describe(document))
         return None, "in_out", "rows"
     check_fields(document, _FIELDS, pointer, mistakes)
-    weights = read_choice(document.get("weights", "in_out"), WEIGHT_LAYOUTS, at(pointer, "weights"), mistakes)
-    examples = read_choice(document.get("examples", "rows"), EXAMPLE_AXES, at(pointer, "examples"), mistakes)
+    weights = read_choice(
+        document.get("weights", "in_out"), WEIGHT_LAYOUTS, json_pointer(pointer, "weights"), mistakes
+    )
+    examples = read_choice(
+        document.get("examples", "rows"), EXAMPLE_AXES, json_pointer(pointer, "examples"), mistakes
+    )
     layers = document.get("layers")
     network = None
     if not isinstance(layers, list) or not layers:
-        actual = shown(layers) if "layers" in document else "nothing"
-        mistakes.add(at(pointer, "layers"), "a list of at least one layer", actual)
+        actual = describe(layers) if "layers" in document else "nothing"
+        mistakes.add(json_pointer(pointer, "layers"), "a list of at least one layer", actual)
     else:
-        network = _read_layers(layers, at(pointer, "layers"), mistakes)
+        network = _read_layers(layers, json_pointer(pointer, "layers"), mistakes)
     return network, weights or "in_out", examples or "rows"
 
 
 def _read_layers(documents: list[Any], pointer: str, mistakes: Mistakes) -> Network | None:
-    layers = [_read_layer(item, at(pointer, index), mistakes) for index, item in enumerate(documents)]
+    layers = [
+        _read_layer(item, json_pointer(pointer, index), mistakes) for index, item in enumerate(documents)
+    ]
     all_fit = True
     for index in range(1, len(layers)):
         previous, current = layers[index - 1], layers[index]
         if previous is not None and current is not None and previous.outputs != current.inputs:
             all_fit = False
             mistakes.add(
-                at(pointer, index, "in"),
+                json_pointer(pointer, index, "in"),
                 f"{previous.outputs}, what layer {index - 1} puts out",
                 str(current.inputs),
                 "make neighbouring layers fit",
@@ -56,14 +71,16 @@ def _read_layers(documents: list[Any], pointer: str, mistakes: Mistakes) -> Netw
 
 def _read_layer(document: Any, pointer: str, mistakes: Mistakes) -> Layer | None:
     if not isinstance(document, dict):
-        mistakes.add(pointer, 'a layer, such as {"in": 3, "out": 4}', shown(document))
+        mistakes.add(pointer, 'a layer, such as {"in": 3, "out": 4}', describe(document))
         return None
     check_fields(document, _LAYER_FIELDS, pointer, mistakes)
     sizes = [_read_size(document, end, pointer, mistakes) for end in ("in", "out")]
     bias = document.get("bias", True)
     if not isinstance(bias, bool):
-        mistakes.add(at(pointer, "bias"), "true or false", shown(bias))
-    row = read_activation(document.get("activation", "identity"), at(pointer, "activation"), mistakes)
+        mistakes.add(json_pointer(pointer, "bias"), "true or false", describe(bias))
+    row = read_activation(
+        document.get("activation", "identity"), json_pointer(pointer, "activation"), mistakes
+    )
     if sizes[0] is None or sizes[1] is None or row is None or not isinstance(bias, bool):
         return None
     return Layer(sizes[0], sizes[1], row, bias)
@@ -74,9 +91,9 @@ def _read_size(document: dict[str, Any], end: str, pointer: str, mistakes: Mista
     if isinstance(size, int | np.integer) and not isinstance(size, bool) and 1 <= size < _MOST_UNITS:
         return int(size)
     mistakes.add(
-        at(pointer, end),
+        json_pointer(pointer, end),
         "a whole number of at least 1, below 2**31",
-        shown(size) if end in document else "nothing",
+        describe(size) if end in document else "nothing",
     )
     return None
 
@@ -84,7 +101,10 @@ def _read_size(document: dict[str, Any], end: str, pointer: str, mistakes: Mista
 def read_activation(document: Any, pointer: str, mistakes: Mistakes) -> Activation | None:
     """Return the activation of `"relu"` or `{"name": "leaky_relu", "slope": 0.01}`."""
     if isinstance(document, dict) and "name" in document:
-        name_pointer, options = at(pointer, "name"), {k: v for k, v in document.items() if k != "name"}
+        name_pointer, options = (
+            json_pointer(pointer, "name"),
+            {k: v for k, v in document.items() if k != "name"},
+        )
         document = document["name"]
     else:
         name_pointer, options = pointer, {}
@@ -93,7 +113,9 @@ def read_activation(document: Any, pointer: str, mistakes: Mistakes) -> Activati
         return None
     errors_before = len(mistakes.found)
     check_fields(options, _options_of(name), pointer, mistakes)
-    numbers = {key: read_number(value, at(pointer, key), mistakes) for key, value in options.items()}
+    numbers = {
+        key: read_number(value, json_pointer(pointer, key), mistakes) for key, value in options.items()
+    }
     return None if len(mistakes.found) > errors_before else activation(name, **numbers)
 
 
@@ -142,7 +164,7 @@ def read_parameters(
     for name in names:
         shape = _shape_of(network, name, convention)
         if name not in document["parameters"]:
-            mistakes.add(at("/parameters", name), f"an array of shape {shape}", "nothing", "add it")
+            mistakes.add(json_pointer("/parameters", name), f"an array of shape {shape}", "nothing", "add it")
         array = arrays.get(name)
         allowed: list[tuple[int, ...]] = [shape]
         if len(shape) == 1:  # a bias may be a row or a column as well
@@ -160,7 +182,7 @@ def read_parameters(
         bias = arrays[f"layers.{index}.bias"] if layer.bias else None
         assert weight is not None
         layers.append(
-            LayerParameters(internal_weight(weight, convention), None if bias is None else bias.ravel())
+            LayerParameters(weight_to_internal(weight, convention), None if bias is None else bias.ravel())
         )
     return tuple(layers), shapes
 
@@ -172,10 +194,10 @@ def _read_named(
         return None
     arrays = document[field]
     if not isinstance(arrays, Mapping):
-        mistakes.add(at("", field), "an object of arrays by name", shown(arrays))
+        mistakes.add(json_pointer("", field), "an object of arrays by name", describe(arrays))
         return None
     return {
-        name: read_array(value, at("", field, name), mistakes, finite=finite)
+        name: read_array(value, json_pointer("", field, name), mistakes, finite=finite)
         for name, value in arrays.items()
     }
 
@@ -184,10 +206,10 @@ def _check_names(arrays: Mapping[str, Any], names: list[str], pointer: str, mist
     known = set(names)
     for name in [name for name in arrays if name not in known][:MOST]:
         mistakes.add(
-            at(pointer, name),
+            json_pointer(pointer, name),
             "the name of a parameter of this network",
             f"{str(name)[:60]!r}",
-            nearest(name, names, taken=arrays),
+            suggest_name(name, names, taken=arrays),
         )
 
 
@@ -209,7 +231,7 @@ def _check_shape(
     if shape in allowed:
         return True
     remedy = remedy_if_transposed if len(allowed[0]) == 2 and shape == allowed[0][::-1] else ""
-    mistakes.add(at(*location), f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
+    mistakes.add(json_pointer(*location), f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
     return False
 
 

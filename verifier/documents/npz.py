@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from verifier.documents.json import GENEROUS, Bounds, check_arrays, check_numbers, write
-from verifier.documents.safetensors import TEXT, assemble, take_apart
+from verifier.documents.json import DEFAULT_BOUNDS, Bounds, check_arrays, check_numbers, to_json
+from verifier.documents.safetensors import TEXT, join_tensors, split_tensors
 from verifier.problem.errors import OversizedSubmission, UnreadableSubmission
 
 
-def parse_npz(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
+def parse_npz(content: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> dict[str, Any]:
     """Return the document.
 
     Raises: UnreadableSubmission for pickles, duplicate names, damaged files and decompression bombs.
     """
-    return assemble(*read_members_and_text(content, bounds), bounds)
+    return join_tensors(*read_members_and_text(content, bounds), bounds)
 
 
-def read_members_and_text(content: bytes, bounds: Bounds = GENEROUS) -> tuple[dict[str, Any], str | None]:
+def read_members_and_text(
+    content: bytes, bounds: Bounds = DEFAULT_BOUNDS
+) -> tuple[dict[str, Any], str | None]:
     """Return an archive's arrays by name, and the text member. Raises: UnreadableSubmission."""
     arrays = read_members(content, bounds)
     text = arrays.pop(TEXT, None)
@@ -33,7 +35,7 @@ def read_members_and_text(content: bytes, bounds: Bounds = GENEROUS) -> tuple[di
     return arrays, value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def read_members(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
+def read_members(content: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> dict[str, Any]:
     """Return an archive's arrays by name. Raises: UnreadableSubmission as `parse_npz`."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -58,9 +60,9 @@ def read_members(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
 
 def write_npz(document: dict[str, Any]) -> bytes:
     """Return the bytes of a document whose arrays are numpy arrays."""
-    tensors, rest = take_apart(document)
+    tensors, rest = split_tensors(document)
     stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **tensors, **{TEXT: np.array(write(rest))})
+    np.savez(stream, allow_pickle=False, **tensors, **{TEXT: np.array(to_json(rest))})
     return stream.getvalue()
 
 

@@ -7,7 +7,7 @@ from typing import IO, Any
 from verifier.problem.errors import MalformedSubmission, Mistake
 
 
-def opened(path: Path, mode: str = "w") -> IO[Any]:
+def open_output(path: Path, mode: str = "w") -> IO[Any]:
     """Return a file opened for writing. Raises: MalformedSubmission with a remedy."""
     try:
         return path.open(mode, encoding=None if "b" in mode else "utf-8")

@@ -13,14 +13,22 @@ from verifier.documents.arrays import read_array
 from verifier.documents.graph import read_graph
 from verifier.documents.network import read_gradients, read_network, read_parameters
 from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
-from verifier.problem.errors import SHOWN, Mistakes, at, check_fields, encodable, nearest, shown
+from verifier.problem.errors import (
+    SHOWN,
+    Mistakes,
+    check_fields,
+    describe,
+    json_pointer,
+    replace_surrogates,
+    suggest_name,
+)
 from verifier.problem.loss import read_loss
 from verifier.problem.submission import (
     Convention,
     GraphSubmission,
     Submission,
-    internal_examples,
-    internal_weight,
+    examples_to_internal,
+    weight_to_internal,
 )
 
 
@@ -48,7 +56,7 @@ def read_targets(
     if array.ndim != 2:
         mistakes.add("/targets", f"rows of shape {order}", f"shape {tuple(array.shape)}")
         return None
-    rows = internal_examples(array, convention)
+    rows = examples_to_internal(array, convention)
     if outputs is None or size is None:
         return None
     if rows.shape != (size, outputs):
@@ -78,9 +86,9 @@ def _read_classes(
     for index in wrong[:SHOWN]:
         remedy = "class indices start at 0" if array[index] == outputs else ""
         mistakes.add(
-            at("/targets", int(index)),
+            json_pointer("/targets", int(index)),
             f"a class index from 0 to {outputs - 1}",
-            shown(float(array[index])),
+            describe(float(array[index])),
             remedy,
         )
     if wrong.size > SHOWN:
@@ -108,7 +116,7 @@ def read_inputs(
     if array.ndim != 2:
         mistakes.add("/inputs", f"a matrix of shape {order}", f"shape {tuple(array.shape)}")
         return None
-    rows = internal_examples(array, convention)
+    rows = examples_to_internal(array, convention)
     if network is not None and rows.shape[1] != network.layers[0].inputs:
         features = network.layers[0].inputs
         other = "rows" if convention.examples == "columns" else "columns"
@@ -129,17 +137,17 @@ def read_masks(
     if document is None:
         return {}
     if not isinstance(document, Mapping):
-        mistakes.add("/masks", 'an object of arrays, such as {"layers.0": [[…]]}', shown(document))
+        mistakes.add("/masks", 'an object of arrays, such as {"layers.0": [[…]]}', describe(document))
         return {}
     masks: dict[int, Array] = {}
     for name, value in document.items():
-        pointer = at("/masks", name)
+        pointer = json_pointer("/masks", name)
         mask = read_array(value, pointer, mistakes)
         if network is None:
             continue
         known = {f"layers.{index}": index for index in range(len(network.layers))}
         if name not in known:
-            remedy = nearest(name, known, taken=document)
+            remedy = suggest_name(name, known, taken=document)
             mistakes.add(pointer, "the name of a layer", f"{str(name)[:60]!r}", remedy)
         elif mask is not None and size is not None:
             shape = (size, network.layers[known[name]].outputs)
@@ -148,7 +156,7 @@ def read_masks(
                 remedy = "zeros alone drop every unit, so that any code passes"
                 mistakes.add(pointer, "a mask that keeps at least one unit", "zeros alone", remedy)
             elif tuple(mask.shape) == shape:
-                masks[known[name]] = internal_examples(mask, convention)
+                masks[known[name]] = examples_to_internal(mask, convention)
             else:
                 mistakes.add(pointer, f"shape {shape}", str(tuple(mask.shape)))
     return masks
@@ -165,7 +173,7 @@ def read_submission(document: Any) -> Submission:
     """Return the submission of a network of layers. Raises: MalformedSubmission with all errors."""
     mistakes = Mistakes()
     if not isinstance(document, Mapping):
-        mistakes.add("", "a submission, one JSON object", shown(document))
+        mistakes.add("", "a submission, one JSON object", describe(document))
         mistakes.raise_if_any()
     document = dict(document)
     if is_graph(document):
@@ -175,13 +183,13 @@ def read_submission(document: Any) -> Submission:
     check_fields(document, FIELDS, "", mistakes)
     for field in _REQUIRED:
         if field not in document:
-            mistakes.add(at("", field), f"the field {field!r}", "nothing", "add it")
+            mistakes.add(json_pointer("", field), f"the field {field!r}", "nothing", "add it")
 
     name = document.get("name")
     if name is not None and not isinstance(name, str):
-        mistakes.add("/name", "a string", shown(name))
-    elif name is not None and name != encodable(name):
-        mistakes.add("/name", "a string that UTF-8 can hold", shown(name), "remove lone surrogates")
+        mistakes.add("/name", "a string", describe(name))
+    elif name is not None and name != replace_surrogates(name):
+        mistakes.add("/name", "a string that UTF-8 can hold", describe(name), "remove lone surrogates")
     network, weights, examples = None, "in_out", "rows"
     if "network" in document:
         network, weights, examples = read_network(document["network"], "/network", mistakes)
@@ -210,7 +218,7 @@ def read_submission(document: Any) -> Submission:
     assert targets is not None
     problem = Problem(network, parameters, Batch(inputs, targets, masks), loss[0])
     internal = {
-        key: internal_weight(array, convention) if key.endswith(".weight") else array.ravel()
+        key: weight_to_internal(array, convention) if key.endswith(".weight") else array.ravel()
         for key, array in gradients.items()
     }
     return Submission(
@@ -229,32 +237,32 @@ def read_question(document: Any) -> Submission:
     return read_submission({"gradients": {}, **document} if isinstance(document, Mapping) else document)
 
 
-Claim: TypeAlias = Submission | GraphSubmission
+AnySubmission: TypeAlias = Submission | GraphSubmission
 
 
-def read_claim(document: Any) -> Claim:
+def read_any_submission(document: Any) -> AnySubmission:
     """Return the submission in a document. Raises: MalformedSubmission with all errors."""
     if not is_graph(document):
         return read_submission(document)
     return read_graph(document)
 
 
-def question_of(document: Any) -> Claim:
+def question_of(document: Any) -> AnySubmission:
     """Return a submission whose gradients may be absent. Raises: MalformedSubmission with all errors."""
-    return read_claim({"gradients": {}, **document} if isinstance(document, Mapping) else document)
+    return read_any_submission({"gradients": {}, **document} if isinstance(document, Mapping) else document)
 
 
-def names_of(claim: Claim) -> list[str]:
+def names_of(claim: AnySubmission) -> list[str]:
     """Return the names of all parameters."""
     return [name for name, _ in _parameters(claim)]
 
 
-def sizes_of(claim: Claim) -> list[int]:
+def sizes_of(claim: AnySubmission) -> list[int]:
     """Return the size of each parameter."""
     return [values.size for _, values in _parameters(claim)]
 
 
-def _parameters(claim: Claim) -> Iterable[tuple[str, Array]]:
+def _parameters(claim: AnySubmission) -> Iterable[tuple[str, Array]]:
     if isinstance(claim, GraphSubmission):
         return claim.problem.parameters.items()
     return named(claim.problem.parameters)

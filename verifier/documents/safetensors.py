@@ -10,17 +10,27 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from reference_impl.array import Array
-from verifier.documents.arrays import read_array, without_tensors
-from verifier.documents.json import GENEROUS, Bounds, check_arrays, check_numbers, check_text, parse, write
-from verifier.documents.writing import with_lists
-from verifier.problem.errors import MalformedSubmission, Mistake, Mistakes, UnreadableSubmission, shown
+from verifier.documents.arrays import read_array, tensors_to_numpy
+from verifier.documents.json import (
+    DEFAULT_BOUNDS,
+    Bounds,
+    check_arrays,
+    check_numbers,
+    check_text,
+    parse,
+    to_json,
+)
+from verifier.documents.writing import arrays_to_lists
+from verifier.problem.errors import MalformedSubmission, Mistake, Mistakes, UnreadableSubmission, describe
 
 TEXT = "submission"
 GROUPS = ("parameters", "gradients", "masks", "inputs")  # a graph has several inputs, by name
 SINGLES = ("inputs", "targets")
 
 
-def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENEROUS) -> dict[str, Any]:
+def join_tensors(
+    tensors: Mapping[str, Any], text: str | None, bounds: Bounds = DEFAULT_BOUNDS
+) -> dict[str, Any]:
     """Return the document of tensors and a text. Raises: MalformedSubmission for unknown tensor names."""
     if text is None:
         rule = f"everything but the tensors as one JSON text named {TEXT!r}"
@@ -28,10 +38,10 @@ def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENE
     mistakes = Mistakes()
     document = parse(text, bounds)
     if not isinstance(document, dict):
-        raise MalformedSubmission([Mistake("", f"one JSON object named {TEXT!r}", shown(document))])
+        raise MalformedSubmission([Mistake("", f"one JSON object named {TEXT!r}", describe(document))])
     for group in GROUPS:
         if group in document and group not in SINGLES and not isinstance(document[group], dict):
-            mistakes.add(f"/{group}", "an object of arrays by name", shown(document[group]))
+            mistakes.add(f"/{group}", "an object of arrays by name", describe(document[group]))
     mistakes.raise_if_any()
     for name, tensor in tensors.items():
         group, _, member = name.partition(".")
@@ -54,7 +64,7 @@ def assemble(tensors: Mapping[str, Any], text: str | None, bounds: Bounds = GENE
     return document
 
 
-def take_apart(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_tensors(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return (tensors by name, the other fields), the inverse of `assemble`."""
     tensors: dict[str, Any] = {}
     for name in (*SINGLES, *(group for group in GROUPS if group not in SINGLES)):
@@ -64,12 +74,12 @@ def take_apart(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
         elif value is not None:
             tensors[name] = _tensor(value)
     rest = {key: value for key, value in document.items() if key not in (*SINGLES, *GROUPS)}
-    return tensors, with_lists(rest)
+    return tensors, arrays_to_lists(rest)
 
 
 def _tensor(value: Any) -> Array:
     """Return lists as an array; strings such as "NaN" become non-finite numbers."""
-    value = without_tensors(value)
+    value = tensors_to_numpy(value)
     array = np.asarray(value)
     if array.dtype.kind in "fiu":
         return array
@@ -91,10 +101,10 @@ _DTYPES = {
 }  # fmt: skip
 
 
-def parse_safetensors(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, Any]:
+def parse_safetensors(content: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> dict[str, Any]:
     """Return the document. Raises: UnreadableSubmission for a damaged or oversized header."""
     tensors, text, formats = read_tensors_and_text(content, bounds)
-    document = assemble(tensors, text, bounds)
+    document = join_tensors(tensors, text, bounds)
     gradient_formats = {format_name for name, format_name in formats.items() if name.startswith("gradients.")}
     if gradient_formats == {BFLOAT16}:  # numpy has no bfloat16, so the arrays no longer have this type
         document.setdefault("precision", "bfloat16")
@@ -102,7 +112,7 @@ def parse_safetensors(content: bytes, bounds: Bounds = GENEROUS) -> dict[str, An
 
 
 def read_tensors_and_text(
-    content: bytes, bounds: Bounds = GENEROUS
+    content: bytes, bounds: Bounds = DEFAULT_BOUNDS
 ) -> tuple[dict[str, Array], str | None, dict[str, str]]:
     """Return a file's tensors by name, the metadata text, and the tensors' dtypes by name (`BF16`).
 
@@ -115,7 +125,7 @@ def read_tensors_and_text(
 
 def read_tensors(content: bytes) -> dict[str, Array]:
     """Return a file's tensors by name; bfloat16 as float32. Raises: UnreadableSubmission."""
-    return _read(content, GENEROUS)[0]
+    return _read(content, DEFAULT_BOUNDS)[0]
 
 
 def _read(content: bytes, bounds: Bounds) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -156,9 +166,9 @@ def _check_sizes(header: dict[str, Any], bounds: Bounds) -> None:
 
 def write_safetensors(document: dict[str, Any]) -> bytes:
     """Return the bytes of a document whose arrays are numpy arrays."""
-    tensors, rest = take_apart(document)
+    tensors, rest = split_tensors(document)
     arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-    return bytes(save(arrays, metadata={TEXT: write(rest)}))
+    return bytes(save(arrays, metadata={TEXT: to_json(rest)}))
 
 
 def _array(name: str, view: dict[str, Any]) -> Array:

@@ -7,8 +7,16 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.documents.arrays import NON_FINITE, format_of
-from verifier.problem.errors import Caution, Mistakes, at, check_fields, read_choice, read_number, shown
-from verifier.problem.precision import PRECISIONS, Precision, rounded
+from verifier.problem.errors import (
+    Mistakes,
+    ReportWarning,
+    check_fields,
+    describe,
+    json_pointer,
+    read_choice,
+    read_number,
+)
+from verifier.problem.precision import PRECISIONS, Precision, round_to_precision
 from verifier.problem.submission import TOLERANCES, Tolerance
 
 
@@ -30,16 +38,18 @@ def read_tolerance(document: Any, pointer: str, mistakes: Mistakes) -> Tolerance
     if isinstance(document, str):
         document = {"preset": document}
     if not isinstance(document, dict):
-        mistakes.add(pointer, 'a tolerance, such as {"preset": "standard"}', shown(document))
+        mistakes.add(pointer, 'a tolerance, such as {"preset": "standard"}', describe(document))
         return None
     check_fields(document, ("preset", "rtol", "atol"), pointer, mistakes)
     if "preset" in document:
         if len(document) > 1:
             mistakes.add(pointer, "a preset, or rtol and atol", "both", "leave one of them out")
-        preset = read_choice(document["preset"], TOLERANCES, at(pointer, "preset"), mistakes)
+        preset = read_choice(document["preset"], TOLERANCES, json_pointer(pointer, "preset"), mistakes)
         return None if preset is None else TOLERANCES[preset]
-    rtol = read_number(document.get("rtol", 0.0), at(pointer, "rtol"), mistakes, at_least=0.0, below=1.0)
-    atol = read_number(document.get("atol", 0.0), at(pointer, "atol"), mistakes, at_least=0.0)
+    rtol = read_number(
+        document.get("rtol", 0.0), json_pointer(pointer, "rtol"), mistakes, at_least=0.0, below=1.0
+    )
+    atol = read_number(document.get("atol", 0.0), json_pointer(pointer, "atol"), mistakes, at_least=0.0)
     return None if rtol is None or atol is None else Tolerance(rtol, atol)
 
 
@@ -49,7 +59,7 @@ _SHORT = 8  # bits of a number that was typed in, or computed exactly from such 
 
 def read_precision(
     document: dict[str, Any], gradients: dict[str, Array], mistakes: Mistakes
-) -> tuple[Precision, list[Caution]]:
+) -> tuple[Precision, list[ReportWarning]]:
     """Return the declared precision, that of the arrays, or the inferred one with a warning."""
     if document.get("precision") is not None:
         name = read_choice(document["precision"], PRECISIONS, "/precision", mistakes)
@@ -63,7 +73,7 @@ def read_precision(
     if narrower.name == "float64":
         return narrower, []
     return narrower, [
-        Caution(
+        ReportWarning(
             "precision-inferred",
             f"every submitted number is exactly a {narrower.name}, so the gradients are taken as computed in "
             f"{narrower.name}; declare precision to say otherwise",
@@ -90,7 +100,7 @@ def narrowest_format(gradients: Mapping[str, Array]) -> Precision:
 
 
 def _fit(values: Array, name: str) -> bool:
-    return bool((rounded(values, PRECISIONS[name]) == values).all())
+    return bool((round_to_precision(values, PRECISIONS[name]) == values).all())
 
 
 def _evidence_of_rounding(values: Array, precision: Precision) -> float:

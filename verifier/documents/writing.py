@@ -7,13 +7,13 @@ from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem
 from verifier.documents.network import activation_document
-from verifier.problem.loss import expanded
+from verifier.problem.loss import loss_fields
 from verifier.problem.precision import PRECISIONS, Precision
-from verifier.problem.submission import TOLERANCES, Convention, Submission, Tolerance, as_submitted
-from verifier.report.numbers import number, numbers
+from verifier.problem.submission import TOLERANCES, Convention, Submission, Tolerance, to_submitted_layout
+from verifier.report.numbers import json_number, json_numbers
 
 
-def submission_of(
+def make_submission(
     problem: Problem,
     gradients: Mapping[str, Array],
     *,
@@ -34,11 +34,11 @@ def submission_of(
         reported_loss=None,
         tolerance=tolerance,
         convention=convention or Convention(),
-        graded_under=expanded(problem.risk),
+        graded_under=loss_fields(problem.risk),
     )
 
 
-def document_of(submission: Submission) -> dict[str, Any]:
+def submission_to_document(submission: Submission) -> dict[str, Any]:
     """Return the document with numpy arrays, expanded presets and explicit defaults."""
     problem, convention = submission.problem, submission.convention
     document: dict[str, Any] = {} if submission.name is None else {"name": submission.name}
@@ -58,7 +58,7 @@ def document_of(submission: Submission) -> dict[str, Any]:
         },
         "loss": dict(submission.graded_under),
         "parameters": {
-            name: as_submitted(name, array, convention) for name, array in named(problem.parameters)
+            name: to_submitted_layout(name, array, convention) for name, array in named(problem.parameters)
         },
         "inputs": _in_submitted_axis(problem.batch.inputs, convention),
         "targets": _in_submitted_axis(problem.batch.targets, convention),
@@ -69,11 +69,11 @@ def document_of(submission: Submission) -> dict[str, Any]:
             for index, mask in problem.batch.masks.items()
         }
     document["gradients"] = {
-        name: as_submitted(name, array, convention) for name, array in submission.gradients.items()
+        name: to_submitted_layout(name, array, convention) for name, array in submission.gradients.items()
     }
     document["precision"] = submission.precision.name
     if submission.reported_loss is not None:
-        document["reported_loss"] = number(submission.reported_loss)
+        document["reported_loss"] = json_number(submission.reported_loss)
     tolerance = submission.tolerance
     document["tolerance"] = (
         {"preset": tolerance.preset} if tolerance.preset else {"rtol": tolerance.rtol, "atol": tolerance.atol}
@@ -81,19 +81,19 @@ def document_of(submission: Submission) -> dict[str, Any]:
     return document
 
 
-def with_lists(document: dict[str, Any]) -> dict[str, Any]:
+def arrays_to_lists(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with nested lists in place of arrays, ready for JSON."""
     return {key: _to_lists(value) for key, value in document.items()}
 
 
 def _to_lists(value: Any) -> Any:
     if hasattr(value, "tolist"):
-        return numbers(value.tolist())
+        return json_numbers(value.tolist())
     if isinstance(value, dict):
         return {key: _to_lists(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_to_lists(item) for item in value]
-    return numbers(value) if isinstance(value, float) else value
+    return json_numbers(value) if isinstance(value, float) else value
 
 
 def _in_submitted_axis(array: Array, convention: Convention) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.engine.batching import Band, Stacked, bands_of
+from verifier.engine.batching import BatchedValues, NodeBatch, node_batches
 from verifier.problem.graph import GraphProblem, Node, Shape
 
 
@@ -41,12 +41,12 @@ def _with_rank(arithmetic: Any, operand: Any, operand_rank: int, rank: int) -> A
 
 
 @np.errstate(all="ignore")  # overflow and undefined values are handled by the comparison
-def values_of(problem: GraphProblem, arithmetic: Any) -> Stacked:
+def values_of(problem: GraphProblem, arithmetic: Any) -> BatchedValues:
     """Return every value by plain name, leaves included."""
-    values = Stacked(bands_of(problem), arithmetic)
+    values = BatchedValues(node_batches(problem), arithmetic)
     for name, array in problem.leaves():
         values.put(name, arithmetic.constant(array))
-    for band in bands_of(problem).all:
+    for band in node_batches(problem).all:
         node = band.node
         values.put_band(band, node.operation.value(arithmetic, node, values.operands(band)))
     return values
@@ -68,18 +68,18 @@ Kinks = Mapping[str, Array]
 
 @np.errstate(all="ignore")
 def gradients_of(
-    problem: GraphProblem, values: Stacked, arithmetic: Any, kinks: Kinks | None = None
-) -> Stacked:
+    problem: GraphProblem, values: BatchedValues, arithmetic: Any, kinks: Kinks | None = None
+) -> BatchedValues:
     """Return ∂output/∂v by plain name, for everything that the output depends on.
 
     Absent names have gradient 0. kinks: by node, where every slope of the subdifferential counts.
     """
     kinks = kinks or {}
     shape = problem.shapes()[problem.output]
-    gradients = Stacked(bands_of(problem), arithmetic)
+    gradients = BatchedValues(node_batches(problem), arithmetic)
     gradients.put(problem.output, arithmetic.constant(np.ones(shape)))
     needed = {node.name for node in problem.upstream_of_output}
-    for band in reversed(bands_of(problem).all):
+    for band in reversed(node_batches(problem).all):
         if band.node.name not in needed:  # all nodes of a band are needed, or none
             continue
         node, value = band.node, values.of_band(band)
@@ -98,7 +98,7 @@ def gradients_of(
     return gradients
 
 
-def _kinks_of(band: Band, kinks: Kinks) -> Array | None:
+def _kinks_of(band: NodeBatch, kinks: Kinks) -> Array | None:
     if band.rows is None:
         return kinks.get(band.node.name)
     masks = [kinks.get(name) for name in band.names] if kinks else [None]

@@ -15,7 +15,7 @@ LARGEST = 64  # numbers in the largest node that is worth stacking
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Band:
+class NodeBatch:
     """Independent nodes with the same operation, options and shape; `node` stands for all of them.
 
     rows: the rows of their values in the stack of that shape. operands: likewise, an array of rows for each
@@ -41,13 +41,13 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bands:
+class NodeBatches:
     """A graph's nodes in bands; every band comes after its operands.
 
     places: the shape and the row of each stacked name. sizes: the number of rows of each stack.
     """
 
-    all: tuple[Band, ...]
+    all: tuple[NodeBatch, ...]
     places: Mapping[str, tuple[Shape, int]]
     sizes: Mapping[Shape, int]
 
@@ -69,10 +69,10 @@ class _Stacks:
         return slice(first, stop)
 
 
-_BANDS: WeakKeyDictionary[GraphProblem, Bands] = WeakKeyDictionary()  # one pass uses them many times
+_BANDS: WeakKeyDictionary[GraphProblem, NodeBatches] = WeakKeyDictionary()  # one pass uses them many times
 
 
-def bands_of(problem: GraphProblem) -> Bands:
+def node_batches(problem: GraphProblem) -> NodeBatches:
     """Return the bands of a problem, computed once for as long as the problem lives."""
     bands = _BANDS.get(problem)
     if bands is None:
@@ -80,7 +80,7 @@ def bands_of(problem: GraphProblem) -> Bands:
     return bands
 
 
-def _in_bands(nodes: Iterable[Node], needed: Iterable[Node]) -> Bands:
+def _in_bands(nodes: Iterable[Node], needed: Iterable[Node]) -> NodeBatches:
     """Group nodes that are equal and equally deep.
 
     needed: the nodes that the output depends on.
@@ -111,7 +111,7 @@ def _is_stackable(node: Node) -> bool:
     )
 
 
-def _bands(groups: list[list[Node]]) -> Bands:
+def _bands(groups: list[list[Node]]) -> NodeBatches:
     stacks = _Stacks()
     rows = [
         stacks.place([node.name for node in group], group[0].shape) if len(group) > 1 else None
@@ -121,7 +121,7 @@ def _bands(groups: list[list[Node]]) -> Bands:
     for group, band_rows in zip(groups, rows, strict=True):
         names = tuple(node.name for node in group)
         if band_rows is None:
-            bands.append(Band(group[0], names))
+            bands.append(NodeBatch(group[0], names))
             continue
         shape = group[0].shape
         operands = []
@@ -129,8 +129,8 @@ def _bands(groups: list[list[Node]]) -> Bands:
             operand_names = [node.operands[place] for node in group]
             stacks.place([name for name in dict.fromkeys(operand_names) if name not in stacks.places], shape)
             operands.append(_rows(np.array([stacks.places[name][1] for name in operand_names])))
-        bands.append(Band(group[0], names, band_rows, tuple(operands)))
-    return Bands(tuple(bands), stacks.places, stacks.sizes)
+        bands.append(NodeBatch(group[0], names, band_rows, tuple(operands)))
+    return NodeBatches(tuple(bands), stacks.places, stacks.sizes)
 
 
 def _rows(at: Array) -> Rows:
@@ -148,10 +148,10 @@ def _rows(at: Array) -> Rows:
 _FEW = 4  # terms that are added one by one; more are summed at once
 
 
-class Stacked(Mapping[str, Any]):
+class BatchedValues(Mapping[str, Any]):
     """A mapping of numbers by name; names without a number are absent."""
 
-    def __init__(self, bands: Bands, arithmetic: Any) -> None:
+    def __init__(self, bands: NodeBatches, arithmetic: Any) -> None:
         self._bands, self._arithmetic = bands, arithmetic
         self._by_name: dict[str, Any] = {}
         self._stacks = {shape: self._empty(shape, size) for shape, size in bands.sizes.items()}
@@ -182,15 +182,15 @@ class Stacked(Mapping[str, Any]):
         yield from self._by_name.values()
         yield from self._stacks.values()
 
-    def map(self, function: Callable[[Any], Any], arithmetic: Any) -> "Stacked":
+    def map(self, function: Callable[[Any], Any], arithmetic: Any) -> "BatchedValues":
         """Return the same names with `function` of their numbers."""
-        result = Stacked.__new__(Stacked)
+        result = BatchedValues.__new__(BatchedValues)
         result._bands, result._arithmetic, result._filled = self._bands, arithmetic, self._filled
         result._by_name = {name: function(number) for name, number in self._by_name.items()}
         result._stacks = {shape: function(number) for shape, number in self._stacks.items()}
         return result
 
-    def copies(self, count: int) -> "Stacked":
+    def copies(self, count: int) -> "BatchedValues":
         """Return arrays with room for copies: stacks (rows, copies, *shape), others (1, *shape)."""
         result = self.map(lambda part: part[np.newaxis], self._arithmetic)
         result._stacks = {
@@ -206,20 +206,20 @@ class Stacked(Mapping[str, Any]):
         else:
             self._put_rows(*place, numbers)
 
-    def put_band(self, band: Band, numbers: Any) -> None:
+    def put_band(self, band: NodeBatch, numbers: Any) -> None:
         """Store the values of a band's nodes, stacked, or that of its only node."""
         if band.rows is None:
             self.put(band.node.name, numbers)
         else:
             self._put_rows(band.node.shape, band.rows, numbers)
 
-    def operands(self, band: Band) -> list[Any]:
+    def operands(self, band: NodeBatch) -> list[Any]:
         """Return a band's operands: stacked, or those of its only node."""
         if band.rows is None:
             return [self[name] for name in band.node.operands]
         return [self._rows(band.node.shape, rows.at) for rows in band.operands]
 
-    def of_band(self, band: Band) -> Any:
+    def of_band(self, band: NodeBatch) -> Any:
         """Return a band's values: stacked, or that of its only node."""
         return self[band.node.name] if band.rows is None else self._rows(band.node.shape, band.rows)
 

@@ -11,22 +11,22 @@ from reference_impl.problem import Problem, terms_of_last_layer
 from verifier.engine.estimate import Estimate
 from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.interval_functions import pull_back, value
-from verifier.engine.intervals import Ball, Factors, exact, factors, plus, times, total, transpose
-from verifier.engine.lazy_products import ALL, EstimatesByRows, Rows, Which
-from verifier.problem.precision import Precision, rounded
+from verifier.engine.intervals import Factors, Interval, exact, factors, plus, times, total, transpose
+from verifier.engine.lazy_products import ALL, LazyEstimates, RowEstimates, RowIndex
+from verifier.problem.precision import Precision, round_to_precision
 
 Kinks = Sequence[Array]
-Ready = Callable[[Ball, Ball], Factors]
+Ready = Callable[[Interval, Interval], Factors]
 
 
 @np.errstate(all="ignore")
-def enclose_forward(problem: Problem, ready: Ready = factors) -> tuple[list[Ball], list[Ball]]:
+def enclose_forward(problem: Problem, ready: Ready = factors) -> tuple[list[Interval], list[Interval]]:
     """Return enclosures of a and z of every layer; z starts with the inputs, which are exact.
 
     ready: the matrix product: `factors`, or `sharp_factors` if that is too wide.
     """
-    a: list[Ball] = []
-    z: list[Ball] = [exact(problem.batch.inputs)]
+    a: list[Interval] = []
+    z: list[Interval] = [exact(problem.batch.inputs)]
     for index, (layer, parameters) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
         preactivation = ready(z[-1], exact(parameters.weight)).rows(ALL)
         if parameters.bias is not None:
@@ -39,7 +39,7 @@ def enclose_forward(problem: Problem, ready: Ready = factors) -> tuple[list[Ball
     return a, z
 
 
-def reached_kinks(problem: Problem, a: Sequence[Ball]) -> list[Array]:
+def reached_kinks(problem: Problem, a: Sequence[Interval]) -> list[Array]:
     """Return by layer a mask, (N, out), of enclosed pre-activations that contain a kink."""
     masks = []
     for layer, interval in zip(problem.network.layers, a, strict=True):
@@ -53,11 +53,11 @@ def reached_kinks(problem: Problem, a: Sequence[Ball]) -> list[Array]:
 @np.errstate(all="ignore")
 def enclose_deltas(
     problem: Problem,
-    a: Sequence[Ball],
-    z: Sequence[Ball],
+    a: Sequence[Interval],
+    z: Sequence[Interval],
     kinks: Kinks | None = None,
     ready: Ready = factors,
-) -> list[Ball]:
+) -> list[Interval]:
     """Return enclosures of δ = ∂R/∂a of every layer, of the data's loss without penalties.
 
     kinks: units and examples for which every slope of the subdifferential counts; the result then encloses
@@ -73,13 +73,13 @@ def enclose_deltas(
 @np.errstate(all="ignore")
 def enclose_gradient(
     problem: Problem,
-    a: Sequence[Ball],
-    z: Sequence[Ball],
+    a: Sequence[Interval],
+    z: Sequence[Interval],
     kinks: Kinks | None = None,
     ready: Ready = factors,
-) -> dict[str, Ball]:
+) -> dict[str, Interval]:
     """Return enclosures of ∂R/∂w of the data's loss, by parameter; see `enclose_deltas`."""
-    gradients: dict[str, Ball] = {}
+    gradients: dict[str, Interval] = {}
     for index, delta in enumerate(enclose_deltas(problem, a, z, kinks, ready)):
         gradients[f"layers.{index}.weight"] = ready(transpose(z[index]), delta).rows(ALL)
         if problem.parameters[index].bias is not None:
@@ -87,18 +87,22 @@ def enclose_gradient(
     return gradients
 
 
-def _delta_of(problem: Problem, index: int, a: Sequence[Ball], upstream: Ball, kinks: Kinks | None) -> Ball:
+def _delta_of(
+    problem: Problem, index: int, a: Sequence[Interval], upstream: Interval, kinks: Kinks | None
+) -> Interval:
     if index in problem.batch.masks:
         upstream = times(upstream, exact(problem.batch.masks[index]))
     activation = problem.network.layers[index].activation
     return pull_back(activation, a[index], upstream, None if kinks is None else kinks[index])
 
 
-def _output_delta(problem: Problem, a: Sequence[Ball], z: Sequence[Ball], kinks: Kinks | None) -> Ball:
+def _output_delta(
+    problem: Problem, a: Sequence[Interval], z: Sequence[Interval], kinks: Kinks | None
+) -> Interval:
     risk, batch = problem.risk, problem.batch
     terms, of_preactivation = terms_of_last_layer(problem)
     scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
-    factor = Ball(np.asarray(scale), np.asarray(abs(scale) * 2.0**-51))  # up to three roundings
+    factor = Interval(np.asarray(scale), np.asarray(abs(scale) * 2.0**-51))  # up to three roundings
     point = a[-1] if of_preactivation else z[-1]
     slope = times(loss_properties(terms).enclose_gradient(point, batch.targets), factor)
     return slope if of_preactivation else _delta_of(problem, len(a) - 1, a, slope, kinks)
@@ -130,10 +134,12 @@ def enclosed(
         }
 
 
-class _LazyEnclosure(EstimatesByRows):
+class _LazyEnclosure(LazyEstimates):
     """The gradient of a risk away from kinks, whose penalties have none, computed rows at a time."""
 
-    def __init__(self, problem: Problem, z: Sequence[Ball], deltas: Sequence[Ball], ready: Ready) -> None:
+    def __init__(
+        self, problem: Problem, z: Sequence[Interval], deltas: Sequence[Interval], ready: Ready
+    ) -> None:
         super().__init__([name for name, _ in named(problem.parameters)])
         self._problem, self._z, self._deltas, self._ready = problem, z, deltas, ready
         self._factors: dict[str, Factors] = {}
@@ -141,11 +147,11 @@ class _LazyEnclosure(EstimatesByRows):
     def _whole(self, name: str) -> Estimate:
         return _estimate_of(self._interval(name, ALL))
 
-    def rows(self, name: str, which: Which) -> Rows:
+    def rows(self, name: str, which: RowIndex) -> RowEstimates:
         interval = self._interval(name, which)
-        return Rows(interval.middle, interval.radius)
+        return RowEstimates(interval.middle, interval.radius)
 
-    def _interval(self, name: str, which: Which) -> Ball:
+    def _interval(self, name: str, which: RowIndex) -> Interval:
         _, index, kind = name.split(".")
         weight = kind == "weight"
         interval = self._product(name).rows(which) if weight else total(self._deltas[int(index)], axis=0)
@@ -164,7 +170,7 @@ class _LazyEnclosure(EstimatesByRows):
         return self._factors[name]
 
 
-def _estimate_of(interval: Ball) -> Estimate:
+def _estimate_of(interval: Interval) -> Estimate:
     """Return the middle and its error, infinite where either is not finite."""
     if _is_finite(interval):
         return Estimate(interval.middle, interval.radius)
@@ -173,7 +179,7 @@ def _estimate_of(interval: Ball) -> Estimate:
 
 
 def _estimate(
-    problem: Problem, name: str, interval: Ball, widened: Ball, precision: Precision | None
+    problem: Problem, name: str, interval: Interval, widened: Interval, precision: Precision | None
 ) -> Estimate:
     _, index, kind = name.split(".")
     layer = problem.parameters[int(index)]
@@ -191,23 +197,25 @@ def _estimate(
         at_kink = (high - low) > 4.0 * interval.radius
         middle = np.where(at_kink, 0.5 * (low + high), interval.middle)
         slopes = slopes + np.where(at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
-        interval = Ball(middle, interval.radius)
+        interval = Interval(middle, interval.radius)
     known = np.isfinite(interval.middle) & np.isfinite(interval.radius) & np.isfinite(slopes)
     error = np.where(known, interval.radius, np.inf)
     return Estimate(interval.middle, error, slopes if slopes.any() else None)
 
 
-def _is_finite(interval: Ball) -> bool:
+def _is_finite(interval: Interval) -> bool:
     return bool(np.isfinite(interval.middle).all() and np.isfinite(interval.radius).all())
 
 
 def _slope_of_penalty(
     problem: Problem, penalty: Penalty, w: Array, precision: Precision | None
-) -> tuple[Ball, Array]:
+) -> tuple[Interval, Array]:
     """Return an enclosure of a penalty's gradient, and the half width of its subdifferential."""
     coefficient = penalty.coefficient(problem.batch.size)
-    factor = Ball(np.asarray(coefficient), np.asarray(abs(coefficient) * 2.0**-51))  # up to three roundings
+    factor = Interval(
+        np.asarray(coefficient), np.asarray(abs(coefficient) * 2.0**-51)
+    )  # up to three roundings
     slope = times(exact(NORMS[penalty.norm].slope(w)), factor)
-    at_kink = (w if precision is None else rounded(w, precision)) == 0
+    at_kink = (w if precision is None else round_to_precision(w, precision)) == 0
     half_width = np.where(at_kink & (penalty.norm == "l1"), abs(coefficient), 0.0)
     return slope, half_width

@@ -10,7 +10,7 @@ from reference_impl.array import Array
 from verifier.report.model import Uncertainty
 
 
-class Allowing(Protocol):
+class RoundingAllowance(Protocol):
     """Rounding errors and scales of gradients, by name."""
 
     @property
@@ -44,7 +44,7 @@ class WithinRounding(Mapping[str, Estimate]):
     by_name: the values alone, for callers that compare them with a bound they already have.
     """
 
-    def __init__(self, values: Mapping[str, Array], float64_rounding: Allowing) -> None:
+    def __init__(self, values: Mapping[str, Array], float64_rounding: RoundingAllowance) -> None:
         self.by_name = values
         self._float64_rounding = float64_rounding
 
@@ -71,7 +71,7 @@ class Answer:
     reason: str = ""
 
 
-def with_slopes_of(wider: Mapping[str, Estimate], reference: Mapping[str, Estimate]) -> dict[str, Estimate]:
+def with_wider_kinks(wider: Mapping[str, Estimate], reference: Mapping[str, Estimate]) -> dict[str, Estimate]:
     """Return the reference estimates, replaced by `wider` where that one covers a kink."""
     estimates: dict[str, Estimate] = {}
     for name, estimate in reference.items():

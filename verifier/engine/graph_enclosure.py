@@ -4,12 +4,12 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.engine.autodiff import Kinks, gradients_of, values_of
-from verifier.engine.batching import Stacked
+from verifier.engine.batching import BatchedValues
 from verifier.engine.estimate import Estimate
 from verifier.engine.graph_rounding import reached_graph_kinks
-from verifier.engine.interval_arithmetic import BALLS
-from verifier.engine.intervals import Ball
-from verifier.problem.graph import GraphProblem, plain
+from verifier.engine.interval_arithmetic import INTERVALS
+from verifier.engine.intervals import Interval
+from verifier.problem.graph import GraphProblem, node_name
 
 
 @np.errstate(all="ignore")
@@ -18,15 +18,17 @@ def enclosed_graph(problem: GraphProblem, kinks: Kinks) -> dict[str, Estimate]:
 
     kinks: masks by node, joined with the kinks that an enclosed value reaches.
     """
-    values = values_of(problem, BALLS)
+    values = values_of(problem, INTERVALS)
     reached = reached_graph_kinks(problem, values, lambda interval: (interval.middle, interval.radius))
     reached |= {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
-    gradients = gradients_of(problem, values, BALLS)
-    widened = gradients_of(problem, values, BALLS, reached) if reached else gradients
-    return {key: _estimate_of(plain(key), values, gradients, widened) for key in problem.asked}
+    gradients = gradients_of(problem, values, INTERVALS)
+    widened = gradients_of(problem, values, INTERVALS, reached) if reached else gradients
+    return {key: _estimate_of(node_name(key), values, gradients, widened) for key in problem.asked}
 
 
-def _estimate_of(name: str, values: Stacked, gradients: Stacked, widened: Stacked) -> Estimate:
+def _estimate_of(
+    name: str, values: BatchedValues, gradients: BatchedValues, widened: BatchedValues
+) -> Estimate:
     if name not in gradients:  # the output does not depend on this name
         zeros = np.zeros(values[name].middle.shape)
         return Estimate(zeros, zeros)
@@ -34,7 +36,7 @@ def _estimate_of(name: str, values: Stacked, gradients: Stacked, widened: Stacke
     return _estimate(interval, interval if widened is gradients else widened[name])
 
 
-def _estimate(interval: Ball, widened: Ball) -> Estimate:
+def _estimate(interval: Interval, widened: Interval) -> Estimate:
     """Return the hull of both, about its own middle; the numerical error stays that of the first."""
     middle, slopes = interval.middle, np.zeros(interval.middle.shape)
     if widened is not interval:

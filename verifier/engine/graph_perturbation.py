@@ -7,14 +7,14 @@ from math import prod
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.graph import GraphProblem, node_name
 
 MOST_NUMBERS = 1 << 25  # numbers computed for all perturbations of a problem; about a quarter of a second
 AT_ONCE = 1 << 22  # numbers in one pass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class Tap:
     """A name whose entries are perturbed.
 
     entries: flat indices. cost: numbers that one perturbation copies or computes.
@@ -32,9 +32,9 @@ class Asked:
             yield self.entries[first : first + width]
 
 
-def asked_entries(
+def tapped_entries(
     problem: GraphProblem, sides: int, most: int = MOST_NUMBERS, whole_sweeps: bool = False
-) -> list[Asked]:
+) -> list[Tap]:
     """Return the entries to perturb: all, or a random sample of each name if all would cost too much.
 
     most: limit in numbers, or in nodes if every perturbation sweeps the whole graph node by node.
@@ -42,9 +42,9 @@ def asked_entries(
     shapes, later = problem.shapes(), _numbers_from(problem)
     taps = []
     for key in problem.asked:
-        name = plain(key)
+        name = node_name(key)
         size = prod(shapes[name])
-        taps.append(Asked(key, name, np.arange(size), max(1, size, later.get(name, 0))))
+        taps.append(Tap(key, name, np.arange(size), max(1, size, later.get(name, 0))))
     costs = [len(problem.nodes) if whole_sweeps else tap.cost for tap in taps]
     cost = sides * sum(tap_cost * len(tap.entries) for tap_cost, tap in zip(costs, taps, strict=True))
     if cost <= most:
@@ -71,7 +71,7 @@ def _numbers_from(problem: GraphProblem) -> dict[str, int]:
     return counts
 
 
-def told(taps: list[Asked], problem: GraphProblem) -> str:
+def sampling_note(taps: list[Tap], problem: GraphProblem) -> str:
     """Return a note on the sampled entries; empty if all are perturbed."""
     shapes = problem.shapes()
     sampled = sum(len(tap.entries) for tap in taps)

@@ -14,7 +14,7 @@ from reference_impl.losses import Terms
 from reference_impl.softmax import log_softmax, log_softmax_pull_back, softmax
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
 from verifier.engine.autodiff import Kinks, gradients_of, values_of
-from verifier.engine.batching import Stacked, bands_of
+from verifier.engine.batching import BatchedValues, node_batches
 from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.numerical_properties import (
     log_softmax_magnification,
@@ -23,14 +23,14 @@ from verifier.engine.functions.numerical_properties import (
 )
 from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, scale_of
 from verifier.engine.rounding_allowance import ALIKE, STORED, near
-from verifier.problem.graph import GraphProblem, Shape, no_kinks, plain
+from verifier.problem.graph import GraphProblem, Shape, no_kinks, node_name
 from verifier.problem.precision import Precision
 
 _SQUARES_UNDERFLOW = 1e-140  # a smaller square may have underflowed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Honest:
+class RoundedValue:
     """Numbers with rounding errors.
 
     deviation: standard deviation of the error. size: sum of the absolute values of the terms of `value`.
@@ -41,48 +41,48 @@ class Honest:
     size: Array
 
 
-class HonestNumbers(Numbers):
+class GraphRoundingArithmetic(Numbers):
     """Evaluate formulas with the rounding error of an evaluation in `precision`."""
 
     def __init__(self, precision: Precision, independent: bool = False) -> None:
         self._rounding = RoundingArithmetic(precision, independent)
 
-    def constant(self, values: Array) -> Honest:
-        return Honest(values, self._rounding.converted(values), np.abs(values))
+    def constant(self, values: Array) -> RoundedValue:
+        return RoundedValue(values, self._rounding.converted(values), np.abs(values))
 
-    def shape(self, x: Honest) -> Shape:
+    def shape(self, x: RoundedValue) -> Shape:
         return tuple(x.value.shape)
 
-    def settled(self, x: Honest) -> Honest:
+    def settled(self, x: RoundedValue) -> RoundedValue:
         deviation = np.hypot(x.deviation, (STORED - 1.0) * self._rounding.stored(x.value))
-        return Honest(x.value, deviation, np.abs(x.value))
+        return RoundedValue(x.value, deviation, np.abs(x.value))
 
-    def plus(self, x: Honest, y: Honest) -> Honest:
+    def plus(self, x: RoundedValue, y: RoundedValue) -> RoundedValue:
         return self._with_rounding(x.value + y.value, x.deviation + y.deviation, x.size + y.size)
 
-    def negative(self, x: Honest) -> Honest:
-        return Honest(-x.value, x.deviation, x.size)
+    def negative(self, x: RoundedValue) -> RoundedValue:
+        return RoundedValue(-x.value, x.deviation, x.size)
 
-    def times(self, x: Honest, y: Honest) -> Honest:
+    def times(self, x: RoundedValue, y: RoundedValue) -> RoundedValue:
         deviation = np.abs(x.value) * y.deviation + np.abs(y.value) * x.deviation
         return self._with_rounding(x.value * y.value, deviation, x.size * y.size)
 
-    def divided(self, x: Honest, y: Honest) -> Honest:
+    def divided(self, x: RoundedValue, y: RoundedValue) -> RoundedValue:
         value, divisor = x.value / y.value, np.abs(y.value)
         deviation = x.deviation / divisor + np.abs(value) * (y.deviation / divisor)
         return self._with_rounding(value, deviation, x.size / divisor)
 
-    def scaled(self, x: Honest, factor: float, divisor: int = 1) -> Honest:
+    def scaled(self, x: RoundedValue, factor: float, divisor: int = 1) -> RoundedValue:
         by = factor / divisor
         return self._with_rounding(x.value * by, x.deviation * abs(by), x.size * abs(by))
 
-    def matmul(self, x: Honest, y: Honest) -> Honest:
+    def matmul(self, x: RoundedValue, y: RoundedValue) -> RoundedValue:
         value = x.value @ y.value
         size_x, size_y = np.abs(x.value), np.abs(y.value)
         sum_error, repetition = self._product_sum_error(x.value, y.value)
         operand_error = _norm_of_products(x.value, y.deviation) + _norm_of_products(x.deviation, y.value)
         common_error = ALIKE * (size_x @ y.deviation + x.deviation @ size_y)
-        return Honest(
+        return RoundedValue(
             value, np.hypot(np.hypot(operand_error * repetition, common_error), sum_error), x.size @ y.size
         )
 
@@ -102,7 +102,7 @@ class HonestNumbers(Numbers):
             repetitions[index] = repetition.of_terms
         return sum_error, repetitions
 
-    def total(self, x: Honest, axes: tuple[int, ...], keepdims: bool = False) -> Honest:
+    def total(self, x: RoundedValue, axes: tuple[int, ...], keepdims: bool = False) -> RoundedValue:
         if not axes:
             return x
         rank = x.value.ndim
@@ -117,13 +117,15 @@ class HonestNumbers(Numbers):
 
         value = summed(x.value)
         deviation = self._rounding.of_row_sums(rows(x.value), rows(x.deviation)).reshape(value.shape)
-        return Honest(value, np.hypot(deviation, ALIKE * summed(x.deviation)), summed(x.size))
+        return RoundedValue(value, np.hypot(deviation, ALIKE * summed(x.deviation)), summed(x.size))
 
-    def move(self, function: Callable[..., Array], *x: Honest) -> Honest:
+    def move(self, function: Callable[..., Array], *x: RoundedValue) -> RoundedValue:
         parts = ("value", "deviation", "size")
-        return Honest(*(np.asarray(function(*(getattr(number, part) for number in x))) for part in parts))
+        return RoundedValue(
+            *(np.asarray(function(*(getattr(number, part) for number in x))) for part in parts)
+        )
 
-    def gathered(self, u: Honest, places: Array, rows: int) -> Honest:
+    def gathered(self, u: RoundedValue, places: Array, rows: int) -> RoundedValue:
         def row_sums(values: Array) -> Array:
             return np.asarray(FLOATS.gathered(values, places, rows))
 
@@ -132,9 +134,9 @@ class HonestNumbers(Numbers):
         norm = np.sqrt(row_sums(np.square(u.value / unit))) * unit
         sum_error = self._rounding.summed(terms, norm, row_sums(u.value))
         sum_error = sum_error * self._rounding.repetition_of_rows(u.value, places, rows)
-        return Honest(row_sums(u.value), np.hypot(row_sums(u.deviation), sum_error), row_sums(u.size))
+        return RoundedValue(row_sums(u.value), np.hypot(row_sums(u.deviation), sum_error), row_sums(u.size))
 
-    def applied(self, function: Activation, x: Honest) -> Honest:
+    def applied(self, function: Activation, x: RoundedValue) -> RoundedValue:
         value, unit = function.forward(x.value), scale_of(x.deviation)
         properties = numerical_properties(function)
         deviation = np.sqrt(properties.value_variance(x.value, np.square(x.deviation / unit))) * unit
@@ -147,7 +149,9 @@ class HonestNumbers(Numbers):
             deviation = np.hypot(deviation, properties.library_error(x.value))
         return self._with_rounding(value, deviation, np.abs(value))
 
-    def pulled(self, function: Activation, x: Honest, u: Honest, kinks: Array | None) -> Honest:
+    def pulled(
+        self, function: Activation, x: RoundedValue, u: RoundedValue, kinks: Array | None
+    ) -> RoundedValue:
         value = function.pull_back(x.value, u.value)
         unit = max(scale_of(u.value), scale_of(u.deviation))
         u_deviation, magnitude = u.deviation / unit, np.abs(u.value / unit)
@@ -168,14 +172,14 @@ class HonestNumbers(Numbers):
             scale = np.where(kinks, np.maximum(scale, steepest * np.abs(u.value)), scale)
         return self._with_rounding(value, deviation, scale)
 
-    def log_softmax(self, x: Honest) -> Honest:
+    def log_softmax(self, x: RoundedValue) -> RoundedValue:
         value, p = log_softmax(x.value), softmax(x.value)
         operand_error = x.deviation + (p * x.deviation).sum(axis=-1, keepdims=True)
         largest = np.abs(x.value).max(axis=-1, keepdims=True)
         formula_error = self._rounding.lost(np.abs(value) + 1.0 + largest)
         return self._with_rounding(value, np.hypot(operand_error, formula_error), np.abs(value))
 
-    def log_softmax_pulled(self, x: Honest, u: Honest) -> Honest:
+    def log_softmax_pulled(self, x: RoundedValue, u: RoundedValue) -> RoundedValue:
         value, p = log_softmax_pull_back(x.value, u.value), softmax(x.value)
         upstream_sum = np.abs(u.value.sum(axis=-1, keepdims=True))
         x_error = np.sqrt(log_softmax_vjp_variance(x.value, u.value, np.square(x.deviation)))
@@ -186,28 +190,30 @@ class HonestNumbers(Numbers):
         size = u.size + p * u.size.sum(axis=-1, keepdims=True)
         return self._with_rounding(value, np.hypot(x_error + u_error, formula_error), size)
 
-    def maximum(self, x: Honest, axes: tuple[int, ...], keepdims: bool) -> Honest:
+    def maximum(self, x: RoundedValue, axes: tuple[int, ...], keepdims: bool) -> RoundedValue:
         reach = DEVIATIONS * x.deviation
         least = (x.value - reach).max(axis=axes, keepdims=True)
         candidate_deviations = np.where(x.value + reach >= least, x.deviation, 0.0)
         value = np.asarray(x.value.max(axis=axes, keepdims=keepdims))
-        return Honest(
+        return RoundedValue(
             value, np.asarray(candidate_deviations.max(axis=axes, keepdims=keepdims)), np.abs(value)
         )
 
-    def maximum_pulled(self, x: Honest, u: Honest, axes: tuple[int, ...], kinks: Array | None) -> Honest:
+    def maximum_pulled(
+        self, x: RoundedValue, u: RoundedValue, axes: tuple[int, ...], kinks: Array | None
+    ) -> RoundedValue:
         shares = largest_shares(x.value, axes)
         possible_shares = shares if kinks is None else np.where(kinks, 1.0, shares)
         return self._with_rounding(u.value * shares, u.deviation * possible_shares, u.size * possible_shares)
 
-    def losses(self, terms: Terms, f: Honest, y: Array) -> Honest:
+    def losses(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
         values = terms.value(f.value, y)
         output_error = np.abs(terms.gradient(f.value, y)) * f.deviation
         formula_error = self._rounding.lost(loss_properties(terms).value_roundoff(f.value, y, values))
-        rows = Honest(values, np.hypot(output_error, formula_error), np.abs(values))
+        rows = RoundedValue(values, np.hypot(output_error, formula_error), np.abs(values))
         return self.total(rows, (-1,))
 
-    def loss_slopes(self, terms: Terms, f: Honest, y: Array) -> Honest:
+    def loss_slopes(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
         value, unit = terms.gradient(f.value, y), scale_of(f.deviation)
         spread = (
             np.sqrt(loss_properties(terms).gradient_variance(f.value, y, np.square(f.deviation / unit)))
@@ -219,12 +225,12 @@ class HonestNumbers(Numbers):
         )
         return self._with_rounding(value, np.hypot(spread, formula_error), np.abs(value))
 
-    def _with_rounding(self, value: Any, operand_error: Any, size: Any) -> Honest:
+    def _with_rounding(self, value: Any, operand_error: Any, size: Any) -> RoundedValue:
         """Return the value with the error of its operands and of its own rounding."""
         value = np.asarray(value)
         shape = value.shape
         deviation = np.hypot(operand_error, self._rounding.stored(value))
-        return Honest(value, _broadcast(deviation, shape), _broadcast(size, shape))
+        return RoundedValue(value, _broadcast(deviation, shape), _broadcast(size, shape))
 
 
 def _broadcast(values: Any, shape: Shape) -> Array:
@@ -257,7 +263,7 @@ class GraphRounding:
     risk: float
     loss: float
     kinks: Kinks
-    values: Stacked
+    values: BatchedValues
     bounds: Callable[[], tuple[ByName, ByName]]
 
     @cached_property
@@ -281,7 +287,7 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
     independent: see `RoundingArithmetic`. It only makes the estimate smaller, so a gradient that passes with
     it also passes without it.
     """
-    arithmetic = HonestNumbers(precision, independent)
+    arithmetic = GraphRoundingArithmetic(precision, independent)
     values = values_of(problem, arithmetic)
     kinks = reached_graph_kinks(problem, values, lambda number: (number.value, DEVIATIONS * number.deviation))
 
@@ -290,10 +296,10 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
         gradients = gradients_of(problem, values, arithmetic, kinks)
         allowance, scale = {}, {}
         for key in problem.asked:
-            gradient = gradients.get(plain(key))
+            gradient = gradients.get(node_name(key))
             if gradient is None:
-                zeros = np.zeros(values[plain(key)].value.shape)
-                gradient = Honest(zeros, zeros, zeros)
+                zeros = np.zeros(values[node_name(key)].value.shape)
+                gradient = RoundedValue(zeros, zeros, zeros)
             finished = arithmetic.settled(gradient)
             allowance[key], scale[key] = DEVIATIONS * finished.deviation, gradient.size
         return allowance, scale
@@ -310,14 +316,14 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
 
 @np.errstate(all="ignore")
 def reached_graph_kinks(
-    problem: GraphProblem, values: Stacked, value_and_error: Callable[[Any], tuple[Array, Array]]
+    problem: GraphProblem, values: BatchedValues, value_and_error: Callable[[Any], tuple[Array, Array]]
 ) -> dict[str, Array]:
     """Return by node a mask of operands that reach a kink; nodes that reach none are absent.
 
     value_and_error: returns a number's value and the bound of its error.
     """
     masks: dict[str, Array] = {}
-    for band in bands_of(problem).all:
+    for band in node_batches(problem).all:
         if band.node.operation.kinks is no_kinks:
             continue
         operands, reach = zip(*map(value_and_error, values.operands(band)), strict=True)

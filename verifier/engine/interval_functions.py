@@ -13,13 +13,13 @@ import reference_impl.softmax as softmax_module
 from reference_impl.activations import Activation
 from reference_impl.array import Array
 from verifier.engine.functions.numerical_properties import numerical_properties
-from verifier.engine.intervals import UNIT, Ball, exact, inflated, minus, times, total, wide_times
+from verifier.engine.intervals import UNIT, Interval, exact, inflated, minus, times, total, wide_times
 
 ULPS = 4
 _UNDERFLOW = 2.0**-1020  # error of an exponential that leaves the normal numbers
 
 
-def value(activation: Activation, a: Ball) -> Ball:
+def value(activation: Activation, a: Interval) -> Interval:
     """Return an enclosure of g over an interval, unit by unit or row by row."""
     if activation.name == "identity":
         return a
@@ -36,7 +36,7 @@ def value(activation: Activation, a: Ball) -> Ball:
     )
 
 
-def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
+def slope(activation: Activation, a: Interval, kinks: Array | None) -> Interval:
     """Return an enclosure of g′ over an interval, for an activation that acts on each unit alone.
 
     kinks: where every slope of the subdifferential counts. Elsewhere only the side of `a.middle` counts, even
@@ -70,10 +70,12 @@ def slope(activation: Activation, a: Ball, kinks: Array | None) -> Ball:
         kinks, np.maximum(highest, enclosure.middle + enclosure.radius), enclosure.middle + enclosure.radius
     )
     middle = np.where(kinks, 0.5 * (low + high), enclosure.middle)
-    return Ball(middle, np.where(kinks, inflated(np.maximum(high - middle, middle - low)), enclosure.radius))
+    return Interval(
+        middle, np.where(kinks, inflated(np.maximum(high - middle, middle - low)), enclosure.radius)
+    )
 
 
-def pull_back(activation: Activation, a: Ball, upstream: Ball, kinks: Array | None) -> Ball:
+def pull_back(activation: Activation, a: Interval, upstream: Interval, kinks: Array | None) -> Interval:
     """Return an enclosure of ∂R/∂a for that of ∂R/∂z."""
     if activation.name == "identity":
         return upstream
@@ -90,7 +92,7 @@ def _enclose_piecewise_monotone(
     accuracy: Callable[[Array, Array], Array] | None,
     turning_points: tuple[float, ...],
     elementary: bool,
-) -> Ball:
+) -> Interval:
     """Return an enclosure of a function that is monotone between its turning points."""
     lower, upper = ends
     # all points in one call: on small arrays a call costs more than its arithmetic
@@ -103,13 +105,13 @@ def _enclose_piecewise_monotone(
     middle = values[0]
     distances = np.abs(values[1:] - middle)
     if accuracy is None:
-        return Ball(middle, inflated(np.maximum.reduce(distances, axis=0), 2))
+        return Interval(middle, inflated(np.maximum.reduce(distances, axis=0), 2))
     errors = accuracy(points, values) * UNIT + (_UNDERFLOW if elementary else 0.0)
     distances += errors[1:]
-    return Ball(middle, inflated(np.maximum.reduce(distances, axis=0) + errors[0], 2))
+    return Interval(middle, inflated(np.maximum.reduce(distances, axis=0) + errors[0], 2))
 
 
-def softmax(a: Ball) -> Ball:
+def softmax(a: Interval) -> Interval:
     """Return an enclosure of each row's softmax.
 
     Logits that move by at most r move a probability by a factor of at most e^{±2r}.
@@ -117,58 +119,58 @@ def softmax(a: Ball) -> Ball:
     return softmax_and_complement(a)[0]
 
 
-def one_minus_softmax(a: Ball) -> Ball:
+def one_minus_softmax(a: Interval) -> Interval:
     """Return an enclosure of 1 − softmax, whose odds move by e^{±2r} at most, too."""
     return softmax_and_complement(a)[1]
 
 
-def softmax_and_complement(a: Ball) -> tuple[Ball, Ball]:
+def softmax_and_complement(a: Interval) -> tuple[Interval, Interval]:
     """Return enclosures of softmax and 1 − softmax."""
     probabilities, complement = softmax_module.softmax_and_complement(a.middle)
     relative = _relative_radius(a, probabilities)
     return (
-        Ball(probabilities, inflated((probabilities + _UNDERFLOW) * relative + _UNDERFLOW, 2)),
-        Ball(complement, inflated((complement + _UNDERFLOW) * 3.0 * relative + _UNDERFLOW, 2)),
+        Interval(probabilities, inflated((probabilities + _UNDERFLOW) * relative + _UNDERFLOW, 2)),
+        Interval(complement, inflated((complement + _UNDERFLOW) * 3.0 * relative + _UNDERFLOW, 2)),
     )
 
 
-def log_softmax(a: Ball) -> Ball:
+def log_softmax(a: Interval) -> Interval:
     """Return an enclosure of each row's log softmax, which moves by at most twice as far as the logits."""
     logarithm = softmax_module.log_softmax(a.middle)
     relative = _relative_radius(a, softmax_module.softmax(a.middle))  # an absolute error of the logarithm
-    return Ball(logarithm, inflated(relative + 4 * ULPS * UNIT * np.abs(logarithm) + _UNDERFLOW, 2))
+    return Interval(logarithm, inflated(relative + 4 * ULPS * UNIT * np.abs(logarithm) + _UNDERFLOW, 2))
 
 
-def softmax_pull_back(a: Ball, upstream: Ball) -> Ball:
+def softmax_pull_back(a: Interval, upstream: Interval) -> Interval:
     """Return an enclosure of p_k (w_k − Σⱼ w_j p_j), w_j = u_j − u_top: 0 for the likeliest unit."""
     p = softmax(a)
     top = a.middle.argmax(axis=-1)[..., None]
-    top_upstream = Ball(
+    top_upstream = Interval(
         np.take_along_axis(upstream.middle, top, axis=-1), np.take_along_axis(upstream.radius, top, axis=-1)
     )
     w = minus(upstream, top_upstream)
     is_top = np.arange(a.middle.shape[-1]) == top
-    w = Ball(np.where(is_top, 0.0, w.middle), np.where(is_top, 0.0, w.radius))
+    w = Interval(np.where(is_top, 0.0, w.middle), np.where(is_top, 0.0, w.radius))
     return times(p, minus(w, total(times(w, p), axis=-1, keepdims=True)))
 
 
-def cross_entropy_delta(a: Ball, targets: Array) -> Ball:
+def cross_entropy_delta(a: Interval, targets: Array) -> Interval:
     """Return an enclosure of p_k Σ_{j≠k} y_j − y_k (1 − p_k), the gradient of −Σ y log softmax(a)."""
     p, complement = softmax_and_complement(a)
     return minus(times(p, _sum_of_others(targets)), times(exact(targets), complement))
 
 
-def _sum_of_others(targets: Array) -> Ball:
+def _sum_of_others(targets: Array) -> Interval:
     """Return an enclosure of Σ_{j≠k} y_j along each row; sums of one term are exact."""
     middle = targets.sum(axis=-1, keepdims=True) - targets
     if np.count_nonzero(targets) == np.count_nonzero(targets.any(axis=-1)):
         return exact(middle)
     one_hot = np.count_nonzero(targets, axis=-1) <= 1
     summed = UNIT * targets.shape[-1] * np.abs(targets).sum(axis=-1, keepdims=True)
-    return Ball(middle, np.where(one_hot[..., None], 0.0, inflated(UNIT * np.abs(middle)) + summed))
+    return Interval(middle, np.where(one_hot[..., None], 0.0, inflated(UNIT * np.abs(middle)) + summed))
 
 
-def _relative_radius(a: Ball, probabilities: Array) -> Array:
+def _relative_radius(a: Interval, probabilities: Array) -> Array:
     """Return the relative radius of probabilities, for the interval and the evaluation at its middle."""
     shift = a.middle.max(axis=-1, keepdims=True) - a.middle
     outcomes = a.middle.shape[-1]

@@ -20,7 +20,7 @@ _ZERO = bytes(8)  # 0.0, read-only; zeros of every shape are views of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ball:
+class Interval:
     """Intervals middle ± radius, entry by entry, in one shape. NaN or infinity in either: unknown."""
 
     middle: Array
@@ -48,10 +48,10 @@ class Ball:
         return np.asarray(np.nextafter(np.abs(self.middle) + self.radius, np.inf))
 
 
-def exact(values: Array) -> Ball:
+def exact(values: Array) -> Interval:
     """Return intervals of radius 0 around the values. The radius takes no memory, whatever its shape."""
     shape = np.shape(values)
-    return Ball(values, np.ndarray(shape, buffer=_ZERO, strides=(0,) * len(shape)))
+    return Interval(values, np.ndarray(shape, buffer=_ZERO, strides=(0,) * len(shape)))
 
 
 def inflated(radius: Array, terms: int = 1) -> Array:
@@ -68,31 +68,31 @@ def lost(gamma: float, size: Array) -> Array:
     return np.asarray(np.where(size > 0, gamma * size + SMALLEST, 0.0))
 
 
-def plus(x: Ball, y: Ball) -> Ball:
+def plus(x: Interval, y: Interval) -> Interval:
     """Return an enclosure of x + y."""
     middle = x.middle + y.middle
-    return Ball(middle, inflated(x.radius + y.radius + UNIT * np.abs(middle)))
+    return Interval(middle, inflated(x.radius + y.radius + UNIT * np.abs(middle)))
 
 
-def minus(x: Ball, y: Ball) -> Ball:
+def minus(x: Interval, y: Interval) -> Interval:
     """Return an enclosure of x − y."""
-    return plus(x, Ball(-y.middle, y.radius))
+    return plus(x, Interval(-y.middle, y.radius))
 
 
-def times(x: Ball, y: Ball) -> Ball:
+def times(x: Interval, y: Interval) -> Interval:
     """Return an enclosure of x · y."""
     middle = x.middle * y.middle
     radius = np.abs(x.middle) * y.radius + x.radius * (np.abs(y.middle) + y.radius) + UNIT * np.abs(middle)
-    return Ball(middle, inflated(radius, 2))
+    return Interval(middle, inflated(radius, 2))
 
 
-def wide_times(x: Ball, y: Ball) -> Ball:
+def wide_times(x: Interval, y: Interval) -> Interval:
     """Return an enclosure of x · y by the ends; sharper than `times` for radii as large as the numbers."""
     ends = [a * b for a in (x.lower, x.upper) for b in (y.lower, y.upper)]
     low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
     middle = 0.5 * low + 0.5 * high
     radius = np.maximum(high - middle, middle - low) + 4 * UNIT * (np.abs(low) + np.abs(high))
-    return Ball(middle, inflated(radius, 2))
+    return Interval(middle, inflated(radius, 2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +108,7 @@ class Factors:
     terms: int
     added: float = 0.0
 
-    def rows(self, which: slice | EllipsisType) -> Ball:
+    def rows(self, which: slice | EllipsisType) -> Interval:
         """Return some rows of the product."""
         left, right = self.middle[0]
         middle = left[which] @ right
@@ -120,10 +120,10 @@ class Factors:
             radius += self.added * UNIT * np.abs(middle)
         radius *= 1.0 + (2 * self.terms + 24) * UNIT  # as `inflated`, but in place
         radius += (self.terms + 8) * SMALLEST
-        return Ball(middle, radius)
+        return Interval(middle, radius)
 
 
-def factors(x: Ball, y: Ball) -> Factors:
+def factors(x: Interval, y: Interval) -> Factors:
     """Return the lazy product of matrices, x of shape (m, n) and y of shape (n, k)."""
     terms = x.middle.shape[1]
     gamma = _gamma(terms)
@@ -138,48 +138,48 @@ def factors(x: Ball, y: Ball) -> Factors:
     return Factors(((x.middle, y.middle),), (left, right), 2 * terms)
 
 
-def matmul(x: Ball, y: Ball) -> Ball:
+def matmul(x: Interval, y: Interval) -> Interval:
     """Return the product of matrices, x of shape (m, n) and y of shape (n, k)."""
     return factors(x, y).rows(slice(None))
 
 
-def matmul_of_stacks(x: Ball, y: Ball) -> Ball:
+def matmul_of_stacks(x: Interval, y: Interval) -> Interval:
     """Return the product of stacks of matrices, whose leading axes broadcast."""
     terms = x.middle.shape[-1]
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
     y_error = y.radius + lost(_gamma(terms), size_y)
     radius = x.radius @ (size_y + y.radius) + size_x @ y_error
-    return Ball(x.middle @ y.middle, inflated(radius, 2 * terms + 2))
+    return Interval(x.middle @ y.middle, inflated(radius, 2 * terms + 2))
 
 
-def transpose(x: Ball) -> Ball:
+def transpose(x: Interval) -> Interval:
     """Return the transpose."""
-    return Ball(x.middle.T, x.radius.T)
+    return Interval(x.middle.T, x.radius.T)
 
 
-def total(x: Ball, axis: int, keepdims: bool = False) -> Ball:
+def total(x: Interval, axis: int, keepdims: bool = False) -> Interval:
     """Return the sum along an axis."""
     terms = x.middle.shape[axis]
     radius = (x.radius + _gamma(terms) * np.abs(x.middle)).sum(axis=axis, keepdims=keepdims)
-    return Ball(x.middle.sum(axis=axis, keepdims=keepdims), inflated(radius, terms))
+    return Interval(x.middle.sum(axis=axis, keepdims=keepdims), inflated(radius, terms))
 
 
-def quotient(numerator: Array, x: Ball) -> Ball:
+def quotient(numerator: Array, x: Interval) -> Interval:
     """Return numerator / x, for numerators rounded once; 0 / x is 0, and unknown where x may be 0."""
     middle = numerator / x.middle
     nearest_zero = np.nextafter(np.abs(x.middle) - x.radius, -np.inf)
     radius = np.abs(middle) * (x.radius / nearest_zero + 4 * UNIT)
     radius = np.where(nearest_zero > 0, inflated(radius, 4), np.inf)
     is_zero = numerator == 0
-    return Ball(np.where(is_zero, 0.0, middle), np.where(is_zero, 0.0, radius))
+    return Interval(np.where(is_zero, 0.0, middle), np.where(is_zero, 0.0, radius))
 
 
-def negative(x: Ball) -> Ball:
+def negative(x: Interval) -> Interval:
     """Return an enclosure of −x."""
-    return Ball(-x.middle, x.radius)
+    return Interval(-x.middle, x.radius)
 
 
-def complement(x: Ball) -> Ball:
+def complement(x: Interval) -> Interval:
     """Return an enclosure of 1 − x."""
     return minus(exact(x.middle * 0.0 + 1.0), x)
 
@@ -187,7 +187,7 @@ def complement(x: Ball) -> Ball:
 _EXTREME = 400  # larger exponents might leave float64's range within a product
 
 
-def sharp_factors(x: Ball, y: Ball) -> Factors:
+def sharp_factors(x: Interval, y: Interval) -> Factors:
     """Return the lazy product of x, (m, n), and y, (n, k); for extreme numbers as `factors` does."""
     terms = x.middle.shape[1]
     bits = (53 - ceil(log2(max(terms, 2)))) // 2

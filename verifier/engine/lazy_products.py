@@ -16,13 +16,13 @@ from reference_impl.problem import Problem
 from verifier.engine.estimate import Estimate
 from verifier.problem.precision import PRECISIONS
 
-Which = slice | EllipsisType
-ALL: Which = ...  # works for arrays without axes, too
+RowIndex = slice | EllipsisType
+ALL: RowIndex = ...  # works for arrays without axes, too
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class RowEstimates:
     """Some rows of an estimate without slopes.
 
     columns: indices of the columns that are present; None if all are.
@@ -58,19 +58,19 @@ class _LazyMapping(Mapping[str, Value], Generic[Value], ABC):
         return len(self._names)
 
 
-class ArraysByRows(_LazyMapping[Array]):
+class LazyArrays(_LazyMapping[Array]):
     """A lazy mapping of arrays with one or two axes."""
 
     @abstractmethod
-    def rows(self, name: str, which: Which) -> Array:
+    def rows(self, name: str, which: RowIndex) -> Array:
         """Return some rows of an array with two axes."""
 
 
-class EstimatesByRows(_LazyMapping[Estimate]):
+class LazyEstimates(_LazyMapping[Estimate]):
     """A lazy mapping of estimates without slopes: no parameter is near a kink."""
 
     @abstractmethod
-    def rows(self, name: str, which: Which) -> Rows:
+    def rows(self, name: str, which: RowIndex) -> RowEstimates:
         """Return some rows of an estimate. An entry whose value or error is not finite is unknown.
 
         The caller suppresses numpy's overflow warnings.
@@ -89,7 +89,7 @@ class _Part:
     """Rows of one parameter."""
 
     name: str
-    rows: Which
+    rows: RowIndex
 
 
 class Block:
@@ -109,17 +109,17 @@ class Block:
         """Return the block's part of the arrays."""
         if self._starts is None:
             name, rows = self._parts[0].name, self._parts[0].rows
-            if isinstance(arrays, ArraysByRows):
+            if isinstance(arrays, LazyArrays):
                 return arrays.rows(name, rows)
             return np.atleast_1d(arrays[name][rows])
         return np.concatenate([arrays[part.name][part.rows].ravel() for part in self._parts])
 
-    def of_estimates(self, estimates: Mapping[str, Estimate]) -> Rows:
+    def of_estimates(self, estimates: Mapping[str, Estimate]) -> RowEstimates:
         """Return the block's values and errors, without slopes."""
         if self._starts is None:
             return _rows(estimates, self._parts[0])
         parts = [_in_all_columns(estimates, part) for part in self._parts]
-        return Rows(
+        return RowEstimates(
             np.concatenate([part.value.ravel() for part in parts]),
             np.concatenate([part.error.ravel() for part in parts]),
         )
@@ -150,19 +150,19 @@ class Block:
         return np.asarray(operation.reduceat(values, self._starts))
 
 
-def _rows(estimates: Mapping[str, Estimate], part: _Part) -> Rows:
-    if isinstance(estimates, EstimatesByRows):
+def _rows(estimates: Mapping[str, Estimate], part: _Part) -> RowEstimates:
+    if isinstance(estimates, LazyEstimates):
         return estimates.rows(part.name, part.rows)
     estimate = estimates[part.name]
-    return Rows(np.atleast_1d(estimate.value[part.rows]), np.atleast_1d(estimate.error[part.rows]))
+    return RowEstimates(np.atleast_1d(estimate.value[part.rows]), np.atleast_1d(estimate.error[part.rows]))
 
 
-def _in_all_columns(estimates: Mapping[str, Estimate], part: _Part) -> Rows:
+def _in_all_columns(estimates: Mapping[str, Estimate], part: _Part) -> RowEstimates:
     rows = _rows(estimates, part)
     if rows.columns is None:
         return rows
     whole = estimates[part.name]
-    return Rows(whole.value[part.rows], whole.error[part.rows])
+    return RowEstimates(whole.value[part.rows], whole.error[part.rows])
 
 
 def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
@@ -188,7 +188,7 @@ def blocks(arrays: Mapping[str, Array]) -> Iterator[Block]:
         yield Block(parts, sizes, owners)
 
 
-def gradient_of_nodes(
+def gradient_from_deltas(
     problem: Problem,
     z: Sequence[Array],
     deltas: Sequence[Estimate],
@@ -202,7 +202,7 @@ def gradient_of_nodes(
     return _LazyGradient(problem, z, deltas, penalties)
 
 
-class _LazyGradient(EstimatesByRows):
+class _LazyGradient(LazyEstimates):
     """The gradient from δ, computed rows at a time."""
 
     def __init__(
@@ -216,7 +216,7 @@ class _LazyGradient(EstimatesByRows):
         self._problem, self._z, self._deltas, self._penalties = problem, z, deltas, penalties
         self._products: dict[int, _Product] = {}
 
-    def rows(self, name: str, which: Which) -> Rows:
+    def rows(self, name: str, which: RowIndex) -> RowEstimates:
         _, index, kind = name.split(".")
         product = self._product(int(index))
         rows = product.of_weight(which) if kind == "weight" else product.of_bias()
@@ -224,7 +224,9 @@ class _LazyGradient(EstimatesByRows):
         for penalty in self._penalties:
             if name in penalty:
                 value, error = penalty[name].value[which], penalty[name].error[which]
-                rows = Rows(rows.value + value[..., columns], rows.error + error[..., columns], rows.columns)
+                rows = RowEstimates(
+                    rows.value + value[..., columns], rows.error + error[..., columns], rows.columns
+                )
         return rows
 
     def _whole(self, name: str) -> Estimate:
@@ -261,30 +263,30 @@ class _Product:
         self._value, self._error = scale * delta.value, scale * (delta.error + rounding_error)
         self._unknown = None if known.all() else (~known).astype(np.float64)
 
-    def of_weight(self, which: Which) -> Rows:
+    def of_weight(self, which: RowIndex) -> RowEstimates:
         """Return some rows of the weight's gradient, in the known columns."""
         error = self._magnitude[which] @ self._error
         if self._unknown is not None:
             used = (self._z[which] != 0).astype(np.float64) @ self._unknown
             error = np.where(used > 0, np.inf, error)
-        return Rows(self._z[which] @ self._value, error, self.columns)
+        return RowEstimates(self._z[which] @ self._value, error, self.columns)
 
-    def of_bias(self) -> Rows:
+    def of_bias(self) -> RowEstimates:
         """Return the bias's gradient, in the known columns."""
         error = self._error.sum(axis=0)
         if self._unknown is not None:
             error = np.where(self._unknown.any(axis=0), np.inf, error)
-        return Rows(self._value.sum(axis=0), error, self.columns)
+        return RowEstimates(self._value.sum(axis=0), error, self.columns)
 
 
-class Scales(ArraysByRows):
+class Scales(LazyArrays):
     """|z|ᵀ|δ| plus the penalties' |slopes|, by parameter; of several traces the entrywise maximum."""
 
     def __init__(self, problem: Problem, traces: Sequence[Trace]) -> None:
         super().__init__([name for name, _ in named(problem.parameters)])
         self._problem, self._traces = problem, traces
 
-    def rows(self, name: str, which: Which) -> Array:
+    def rows(self, name: str, which: RowIndex) -> Array:
         _, index, kind = name.split(".")
         scale, *other_scales = (
             _scale(magnitudes, int(index), kind, which) for magnitudes in self._magnitudes
@@ -320,7 +322,7 @@ class _Magnitudes:
         )
 
 
-def _scale(magnitudes: _Magnitudes, index: int, kind: str, which: Which) -> Array:
+def _scale(magnitudes: _Magnitudes, index: int, kind: str, which: RowIndex) -> Array:
     delta, penalty = magnitudes.delta[index], magnitudes.penalty[index]
     scale = magnitudes.z[index][which] @ delta if kind == "weight" else delta.sum(axis=0)[which]
     slopes = None if penalty is None else penalty.weight if kind == "weight" else penalty.bias

@@ -8,7 +8,7 @@ from math import frexp, inf, isfinite, ldexp, log, sqrt
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.precision import Precision, rounded
+from verifier.problem.precision import Precision, round_to_precision
 
 DEVIATIONS = 6.0  # allowed rounding error, in standard deviations
 _ROW_BLOCKS = 8  # blocks of rows, after each of which a partial sum is taken
@@ -50,7 +50,7 @@ class RoundingArithmetic:
         """Return the exact error of converting float64 numbers to the precision."""
         if self.holds_given_numbers:
             return np.zeros(values.shape)
-        return np.asarray(np.abs(rounded(values, self._precision) - values))
+        return np.asarray(np.abs(round_to_precision(values, self._precision) - values))
 
     def stored(self, values: Array) -> Array:
         """Return the error of one rounding, uniform within half a unit in the last place; inf on overflow."""

@@ -11,7 +11,7 @@ import numpy as np
 _BYTES = (1 << 25) - (1 << 15)  # just under 32 MB, the most that glibc adapts its threshold to
 
 
-def keep_freed_memory() -> None:
+def disable_heap_trimming() -> None:
     """Make glibc keep freed blocks of up to 32 MB in this process from now on.
 
     glibc raises its thresholds to the largest block that was ever freed (mallopt(3), M_MMAP_THRESHOLD). So
@@ -26,13 +26,13 @@ _BYTES_PER_PROCESS = 1_500_000
 _BYTES_PER_FILE = 12_000
 
 
-def cores() -> int:
+def available_cores() -> int:
     """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def processes_for(sources: Sequence[str], jobs: int | None) -> int:
+def choose_worker_count(sources: Sequence[str], jobs: int | None) -> int:
     """Return the number of processes for these files; 1 means that no worker is started.
 
     jobs: number that the user chose, if any.
@@ -40,7 +40,7 @@ def processes_for(sources: Sequence[str], jobs: int | None) -> int:
     if jobs is not None:
         return max(1, min(jobs, len(sources)))
     work = sum(_BYTES_PER_FILE + _size(source) for source in sources)
-    return max(1, min(cores(), len(sources), work // _BYTES_PER_PROCESS))
+    return max(1, min(available_cores(), len(sources), work // _BYTES_PER_PROCESS))
 
 
 def _size(source: str) -> int:
@@ -57,7 +57,11 @@ _MIN_PIECES = 2  # minimum of pieces per thread; fewer cost less than the thread
 def threads() -> int:
     """Return the number of threads for numerics: OMP_NUM_THREADS if it is set, else the number of cores."""
     setting = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores(), int(setting)) if setting.isdecimal() and int(setting) > 0 else cores()
+    return (
+        min(available_cores(), int(setting))
+        if setting.isdecimal() and int(setting) > 0
+        else available_cores()
+    )
 
 
 def side_by_side(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None:
@@ -69,7 +73,7 @@ def side_by_side(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None
 
     count = min(threads(), len(pieces) // _MIN_PIECES)
     if len(pieces) > 1:
-        keep_freed_memory()  # without it, threads wait for the kernel to map memory
+        disable_heap_trimming()  # without it, threads wait for the kernel to map memory
     if count < 2:
         for piece in pieces:
             run(piece)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.graph_mutation_testing import strongest_graph
-from verifier.diagnosis.local_rules import LOCAL_RULES, Arcs, swept
+from verifier.diagnosis.graph_mutation_testing import most_informative_graph
+from verifier.diagnosis.local_rules import LOCAL_RULES, Edges, backward_sweep
 from verifier.documents.graph import read_graph
-from verifier.documents.writing import with_lists
+from verifier.documents.writing import arrays_to_lists
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import gradients_of, values_of
-from verifier.problem.graph import INPUT, NODE, GraphProblem, plain
+from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
 from verifier.problem.submission import GraphSubmission
 
 Nodes = list[tuple[Any, ...]]
@@ -48,10 +48,10 @@ class GraphExample:
             "parameters": parameters,
             "inputs": inputs,
         }
-        return with_lists({**document, "gradients": right_gradients(document)})
+        return arrays_to_lists({**document, "gradients": correct_gradients(document)})
 
 
-def right_gradients(document: Mapping[str, Any]) -> dict[str, Any]:
+def correct_gradients(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the correct gradients of all parameters, differentiable inputs and nodes."""
     problem = read_graph({**document, "gradients": {}}).problem
     data = {node.operands[place] for node in problem.nodes for place in node.data}
@@ -59,7 +59,7 @@ def right_gradients(document: Mapping[str, Any]) -> dict[str, Any]:
     keys += [*problem.parameters, *(NODE + node.name for node in problem.nodes)]
     gradients = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
-    return {key: gradients.get(plain(key), np.zeros(shapes[plain(key)])) for key in keys}
+    return {key: gradients.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in keys}
 
 
 def _decimals(rng: np.random.Generator, *shape: int, scale: float = 0.5) -> Any:
@@ -217,12 +217,12 @@ GRAPH_EXAMPLES: Mapping[str, GraphExample] = MappingProxyType(
 )
 
 
-PLANTED = "planted/"
+BUGGY_PREFIX = "planted/"
 _RULES = MappingProxyType({rule.id: rule for rule in LOCAL_RULES})
 
 
 @dataclass(frozen=True, slots=True)
-class PlantedMistake:
+class BuggyExample:
     """Graph example with a wrong local rule.
 
     The wrong gradients are propagated further back, as in a real program.
@@ -239,74 +239,74 @@ class PlantedMistake:
 
     @property
     def name(self) -> str:
-        return PLANTED + self.example
+        return BUGGY_PREFIX + self.example
 
     def document(self) -> dict[str, Any]:
         """Return the submission as a JSON-serialisable document."""
         right = GRAPH_EXAMPLES[self.example].document()
         submission = read_graph(right)
         wrong = self._wrong_gradients(submission.problem)
-        gradients = {key: wrong[plain(key)] for key in right["gradients"]}
-        return with_lists({**right, "name": self.name, "gradients": gradients})
+        gradients = {key: wrong[node_name(key)] for key in right["gradients"]}
+        return arrays_to_lists({**right, "name": self.name, "gradients": gradients})
 
     def _wrong_gradients(self, problem: GraphProblem) -> dict[str, Array]:
-        def wrong_gradient(name: str, arcs: Arcs) -> Array | None:
+        def wrong_gradient(name: str, arcs: Edges) -> Array | None:
             if name not in self.places:
                 return None
             candidates = _RULES[self.bug].candidates(arcs)
             return next(candidate for use, candidate in candidates if use == self.places[name])
 
         values = values_of(problem, FLOATS)
-        return {name: gradient for name, _, gradient in swept(problem, values, wrong_gradient)}
+        return {name: gradient for name, _, gradient in backward_sweep(problem, values, wrong_gradient)}
 
 
-PLANTED_MISTAKES: Mapping[str, PlantedMistake] = MappingProxyType(
+BUGGY_EXAMPLES: Mapping[str, BuggyExample] = MappingProxyType(
     {
         row.example: row
         for row in (
-            PlantedMistake(
+            BuggyExample(
                 "power-of-four",
                 "power-of-four without the inner derivative: ∂z/∂x lacks the 2x of x²",
                 "missing-local-derivative",
                 {"x": "square"},
             ),
-            PlantedMistake(
+            BuggyExample(
                 "two-path-diamond",
                 "two-path-diamond with one path forgotten: what comes back through exp is missing",
                 "missing-path",
                 {"x": "left"},
             ),
-            PlantedMistake(
+            BuggyExample(
                 "olah",
                 "olah with the paths from b to e multiplied where they add: 6 for 5",
                 "paths-multiplied",
                 {"b": "c"},
             ),
-            PlantedMistake(
+            BuggyExample(
                 "cs231n-circuit",
                 "cs231n-circuit with a multiply gate that does not switch: each gets its own value back",
                 "multiply-operands-exchanged",
                 {"w0": "p0", "x0": "p0", "w1": "p1", "x1": "p1"},
             ),
-            PlantedMistake(
+            BuggyExample(
                 "residual-block",
                 "residual-block with the skip connection forgotten on the way back",
                 "missing-path",
                 {"x": "z"},
             ),
-            PlantedMistake(
+            BuggyExample(
                 "tied-autoencoder",
                 "tied-autoencoder whose W hears of coding alone: its use in decoding is missing",
                 "missing-path",
                 {"W": "turned"},
             ),
-            PlantedMistake(
+            BuggyExample(
                 "elman-5-steps",
                 "elman-5-steps with the last step's contribution assigned where all five add up",
                 "assigned-for-accumulated",
                 {"W": "in5", "U": "kept5", "b": "a5"},
             ),
-            PlantedMistake(
+            BuggyExample(
                 "cbow",
                 "cbow with rows of the table assigned: of a word that stands there twice one use is left",
                 "repeated-rows-assigned",
@@ -317,19 +317,19 @@ PLANTED_MISTAKES: Mapping[str, PlantedMistake] = MappingProxyType(
 )
 
 
-def strong_graph_document(submission: GraphSubmission) -> dict[str, Any]:
+def informative_graph_document(submission: GraphSubmission) -> dict[str, Any]:
     """Return a document of the same graph with new numbers and correct gradients.
 
     It has the gradients that the submission has; all gradients if the submission has none.
     """
-    problem = strongest_graph(submission.problem)
+    problem = most_informative_graph(submission.problem)
     document: dict[str, Any] = {} if submission.name is None else {"name": f"{submission.name}-strong"}
     document |= {
         "network": dict(submission.network),
         "inputs": dict(problem.inputs),
         "parameters": dict(problem.parameters),
     }
-    gradients = right_gradients(document)
+    gradients = correct_gradients(document)
     keys = problem.asked if submission.gradients else gradients
     document["gradients"] = {key: gradients[key] for key in keys}
     document |= {
@@ -338,4 +338,4 @@ def strong_graph_document(submission: GraphSubmission) -> dict[str, Any]:
     }
     if submission.tolerance.preset is not None:
         document["tolerance"] = {"preset": submission.tolerance.preset}
-    return with_lists(document)
+    return arrays_to_lists(document)

@@ -12,11 +12,11 @@ from reference_impl.array import Array
 from reference_impl.backpropagation import CORRECT, Equations, backpropagate, weight_gradient
 from reference_impl.network import Parameters, Trace, named
 from reference_impl.problem import Problem
-from verifier.diagnosis.mutation_testing import strongest
+from verifier.diagnosis.mutation_testing import most_informative_problem
 from verifier.documents.reading import question_of, read_question
-from verifier.documents.writing import document_of, with_lists
-from verifier.examples.graphs import GRAPH_EXAMPLES, GraphExample, strong_graph_document
-from verifier.problem.submission import Submission, as_submitted
+from verifier.documents.writing import arrays_to_lists, submission_to_document
+from verifier.examples.graphs import GRAPH_EXAMPLES, GraphExample, informative_graph_document
+from verifier.problem.submission import Submission, to_submitted_layout
 
 
 def layers(*sizes: int, hidden: str, output: str = "identity") -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def layers(*sizes: int, hidden: str, output: str = "identity") -> list[dict[str,
     ]
 
 
-def draw_question(
+def random_problem(
     rng: np.random.Generator,
     name: str,
     shape: list[dict[str, Any]],
@@ -72,14 +72,14 @@ def draw_question(
     return question
 
 
-def answered(question: dict[str, Any], backward: Callable[[Problem], Parameters]) -> dict[str, Any]:
+def with_gradients(question: dict[str, Any], backward: Callable[[Problem], Parameters]) -> dict[str, Any]:
     """Return a question with the gradients of `backward` as a submission, ready for JSON."""
     submission = read_question(question)
     gradients = {
-        name: as_submitted(name, array, submission.convention)
+        name: to_submitted_layout(name, array, submission.convention)
         for name, array in named(backward(submission.problem))
     }
-    return with_lists({**question, "gradients": gradients})
+    return arrays_to_lists({**question, "gradients": gradients})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Example:
     def document(self) -> dict[str, Any]:
         """Return the submission as a JSON-serialisable document."""
         question = self.question(np.random.default_rng(7))
-        return answered(question, partial(backpropagate, equations=self.equations))
+        return with_gradients(question, partial(backpropagate, equations=self.equations))
 
 
 def _forgets_the_activation(problem: Problem, trace: Trace, layer: int, delta: Array) -> Array:
@@ -115,14 +115,14 @@ LAYER_EXAMPLES: Mapping[str, Example] = MappingProxyType(
             Example(
                 "sigmoid-mse",
                 "the lecture's network: sigmoid, then identity, R = 1/N Σ ½(y - f)²",
-                lambda rng: draw_question(
+                lambda rng: random_problem(
                     rng, "sigmoid-mse", layers(3, 4, 2, hidden="sigmoid"), {"name": "mse"}, examples=4
                 ),
             ),
             Example(
                 "relu-cross-entropy",
                 "a classifier: two relu layers, cross entropy on logits, class indices",
-                lambda rng: draw_question(
+                lambda rng: random_problem(
                     rng,
                     "relu-cross-entropy",
                     layers(4, 5, 4, 3, hidden="relu"),
@@ -134,7 +134,7 @@ LAYER_EXAMPLES: Mapping[str, Example] = MappingProxyType(
             Example(
                 "pytorch",
                 "PyTorch's layout: weights (out, in), MSELoss",
-                lambda rng: draw_question(
+                lambda rng: random_problem(
                     rng,
                     "pytorch",
                     layers(3, 4, 2, hidden="tanh"),
@@ -146,7 +146,7 @@ LAYER_EXAMPLES: Mapping[str, Example] = MappingProxyType(
             Example(
                 "columns",
                 "examples as columns, biases (out, 1), binary cross entropy on sigmoid outputs",
-                lambda rng: draw_question(
+                lambda rng: random_problem(
                     rng,
                     "columns",
                     layers(2, 4, 1, hidden="tanh", output="sigmoid"),
@@ -159,7 +159,7 @@ LAYER_EXAMPLES: Mapping[str, Example] = MappingProxyType(
             Example(
                 "every-equation",
                 "equal widths, three activations, a penalty: the shape in which most bugs can be made",
-                lambda rng: draw_question(
+                lambda rng: random_problem(
                     rng,
                     "every-equation",
                     [
@@ -176,7 +176,7 @@ LAYER_EXAMPLES: Mapping[str, Example] = MappingProxyType(
             Example(
                 "wrong-layer",
                 "one wrong layer: the last weight gradient takes a for z = g(a)",
-                lambda rng: draw_question(
+                lambda rng: random_problem(
                     rng, "wrong-layer", layers(3, 4, 2, hidden="sigmoid"), {"name": "mse"}, examples=4
                 ),
                 replace(CORRECT, weight_gradient=_forgets_the_activation),
@@ -188,7 +188,7 @@ LAYER_EXAMPLES: Mapping[str, Example] = MappingProxyType(
 
 EXAMPLES: Mapping[str, Example | GraphExample] = MappingProxyType({**LAYER_EXAMPLES, **GRAPH_EXAMPLES})
 
-STRONGEST = "every-equation"  # its network allows most bugs
+DEFAULT_EXAMPLE = "every-equation"  # its network allows most bugs
 
 
 def example_document(name: str) -> dict[str, Any]:
@@ -196,16 +196,16 @@ def example_document(name: str) -> dict[str, Any]:
     return EXAMPLES[name].document()
 
 
-def strong_document(like: Mapping[str, Any]) -> dict[str, Any]:
+def informative_document(like: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document with new numbers for the network, loss and conventions, or the graph, of `like`.
 
     Raise MalformedSubmission with every mistake in `like`.
     """
     question = question_of(like)
     if not isinstance(question, Submission):
-        return strong_graph_document(question)
-    problem = strongest(question.problem)
+        return informative_graph_document(question)
+    problem = most_informative_problem(question.problem)
     gradients = dict(named(backpropagate(problem)))
     name = None if question.name is None else f"{question.name}-strong"
     drawn = replace(question, name=name, problem=problem, gradients=gradients, reported_loss=None)
-    return with_lists(document_of(drawn))
+    return arrays_to_lists(submission_to_document(drawn))

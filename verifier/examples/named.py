@@ -7,22 +7,22 @@ from typing import Any
 
 from verifier.examples.gallery import GALLERY
 from verifier.examples.gallery.submissions import gallery_document
-from verifier.examples.graphs import PLANTED, PLANTED_MISTAKES
+from verifier.examples.graphs import BUGGY_EXAMPLES, BUGGY_PREFIX
 from verifier.examples.layers import EXAMPLES, example_document
 
 IN_GALLERY = "gallery/"
 
 
-def offered() -> dict[str, str]:
+def list_examples() -> dict[str, str]:
     """Return the description of every example by name."""
-    descriptions = {row.name: row.description for row in (*EXAMPLES.values(), *PLANTED_MISTAKES.values())}
+    descriptions = {row.name: row.description for row in (*EXAMPLES.values(), *BUGGY_EXAMPLES.values())}
     return descriptions | {f"{IN_GALLERY}{entry.name}": entry.title for entry in GALLERY.values()}
 
 
-def offered_document(name: str) -> dict[str, Any]:
+def load_example(name: str) -> dict[str, Any]:
     """Return a submission as a JSON-serialisable document. Raises: KeyError for an unknown name."""
     if name.startswith(IN_GALLERY):
         return gallery_document(name.removeprefix(IN_GALLERY))
-    if name.startswith(PLANTED):
-        return PLANTED_MISTAKES[name.removeprefix(PLANTED)].document()
+    if name.startswith(BUGGY_PREFIX):
+        return BUGGY_EXAMPLES[name.removeprefix(BUGGY_PREFIX)].document()
     return example_document(name)

@@ -25,7 +25,7 @@ from verifier.exporters import (
     sarif,
     text,
 )
-from verifier.exporters.exporter import ExportChoices, Exporter
+from verifier.exporters.exporter import Exporter, ExportOptions
 from verifier.report import wording
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
@@ -53,4 +53,4 @@ EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
     }
 )
 
-__all__ = ["EXPORTERS", "ExportChoices", "Exporter"]
+__all__ = ["EXPORTERS", "ExportOptions", "Exporter"]

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from verifier.documents.json import write
-from verifier.exporters.common import Graded, graded
-from verifier.exporters.exporter import ExportChoices
-from verifier.report.outcome import Sourced
-from verifier.report.points import in_whole_numbers
-from verifier.report.wording import shortened
+from verifier.documents.json import to_json
+from verifier.exporters.common import ScoredRow, scored_rows
+from verifier.exporters.exporter import ExportOptions
+from verifier.report.outcome import FileOutcome
+from verifier.report.points import as_integers
+from verifier.report.wording import truncate_line
 
 _MOST = 100
 _LONGEST_NAME = 100  # bytes
@@ -36,14 +36,14 @@ VARIABLES = (*(variable for variable, _ in _CONTEXT_VARIABLES.values()), "USERNA
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})T([01]\d|2[0-3])-([0-5]\d)-([0-5]\d)Z")
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one document of all submissions."""
-    rows = graded(reports, choices)
+    rows = scored_rows(reports, choices)
     shown_count = len(rows)
     if shown_count > _MOST:
         rows = sorted(rows, key=lambda row: row.score.passed)  # failed tests first
         shown_count = _MOST - 1
-    points = in_whole_numbers([row.score for row in rows])
+    points = as_integers([row.score for row in rows])
     tests = [
         _test(row, *earned_and_worth)
         for row, earned_and_worth in zip(rows[:shown_count], points, strict=False)
@@ -58,7 +58,7 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
             }
         )
     context = _context(choices.environment)
-    return write(
+    return to_json(
         {
             "schema": "classroom50/result/v1",
             **context,
@@ -70,7 +70,7 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
     )
 
 
-def _test(row: Graded, score: int, most: int) -> dict[str, Any]:
+def _test(row: ScoredRow, score: int, most: int) -> dict[str, Any]:
     return {
         "test-name": _name_end(row.name),
         "passed": row.score.passed,
@@ -92,7 +92,7 @@ def _name_end(name: str) -> str:
 def _context(environment: Mapping[str, str]) -> dict[str, str]:
     variables = {"OWNER": environment.get("USERNAME", "")} | {k: v for k, v in environment.items() if v}
     values = {field: variables.get(name) or default for field, (name, default) in _CONTEXT_VARIABLES.items()}
-    values = {field: shortened(value, 1000) for field, value in values.items()}
+    values = {field: truncate_line(value, 1000) for field, value in values.items()}
     if values["assignment_type"] not in ("individual", "group"):
         values["assignment_type"] = "individual"
     if not values["submission"].startswith("submit/"):

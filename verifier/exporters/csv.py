@@ -7,12 +7,12 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
-from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.exporter import ExportOptions
 from verifier.report import wording
-from verifier.report.outcome import Sourced
-from verifier.report.points import rounded, scores
+from verifier.report.outcome import FileOutcome
+from verifier.report.points import round_points, score_outcome
 from verifier.report.report import Report
-from verifier.report.wording import cell
+from verifier.report.wording import spreadsheet_cell
 
 _MEASURES = ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio")
 _COUNTS = ("correct", "incorrect", "undecided", "uninformative")
@@ -22,7 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one table of all submissions, with a header."""
     stream = StringIO()
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
@@ -32,18 +32,22 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
     return stream.getvalue().rstrip("\n")
 
 
-def _rows(outcome: Sourced, choices: ExportChoices) -> Iterator[dict[str, object]]:
+def _rows(outcome: FileOutcome, choices: ExportOptions) -> Iterator[dict[str, object]]:
     common: dict[str, object] = {
-        "source": cell(outcome.source),
-        "name": cell(outcome.title),
+        "source": spreadsheet_cell(outcome.source),
+        "name": spreadsheet_cell(outcome.title),
         "status": wording.status(outcome.status),
     }
-    for score in scores(outcome, choices.points):
-        row = common | {"earned": rounded(score.earned), "worth": rounded(score.worth)}
+    for score in score_outcome(outcome, choices.points):
+        row = common | {"earned": round_points(score.earned), "worth": round_points(score.worth)}
         if outcome.report is None:
-            yield row | {"complaint": cell("; ".join(outcome.complaints))}
+            yield row | {"complaint": spreadsheet_cell("; ".join(outcome.complaints))}
         else:
-            yield row | {"parameter": cell(score.name)} | _parameter_columns(outcome.report, score.name)
+            yield (
+                row
+                | {"parameter": spreadsheet_cell(score.name)}
+                | _parameter_columns(outcome.report, score.name)
+            )
 
 
 def _parameter_columns(report: Report, name: str) -> dict[str, object]:
@@ -54,8 +58,8 @@ def _parameter_columns(report: Report, name: str) -> dict[str, object]:
     columns: dict[str, object] = {"shape": "x".join(map(str, row.shape)), "verdict": row.verdict}
     if row.counted:
         columns |= {count: getattr(row, count) for count in _COUNTS}
-        columns |= {measure: wording.measure(getattr(row, measure), ".17g") for measure in _MEASURES}
-    rows = list(wording.of_parameter(report, name))
+        columns |= {measure: wording.format_measure(getattr(row, measure), ".17g") for measure in _MEASURES}
+    rows = list(wording.diagnoses_of(report, name))
     if rows and row.verdict != "correct":
         first = rows[0]
         layer = "" if first.layer is None else first.layer

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from verifier.documents.json import write
-from verifier.exporters.common import Finding, of_each
-from verifier.exporters.exporter import ExportChoices
-from verifier.report.outcome import Sourced
+from verifier.documents.json import to_json
+from verifier.exporters.common import ExportedFinding, findings_by_submission
+from verifier.exporters.exporter import ExportOptions
+from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import Verdict
 
 _SPECIFICATION = "0.0.0"
@@ -21,9 +21,9 @@ _STATUSES = {
 }
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one document of all submissions."""
-    findings = [finding for rows in of_each(reports) for finding in rows]
+    findings = [finding for rows in findings_by_submission(reports) for finding in rows]
     statuses = Counter(_STATUSES[finding.verdict] for finding in findings)
     kinds = ("passed", "failed", "skipped", "pending", "other")
     stop = round(choices.moment.timestamp() * 1000)
@@ -39,10 +39,10 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
         },
         "tests": [_test(finding) for finding in findings],
     }
-    return write({"reportFormat": "CTRF", "specVersion": _SPECIFICATION, "results": results})
+    return to_json({"reportFormat": "CTRF", "specVersion": _SPECIFICATION, "results": results})
 
 
-def _test(finding: Finding) -> dict[str, Any]:
+def _test(finding: ExportedFinding) -> dict[str, Any]:
     test: dict[str, Any] = {
         "name": finding.parameter or "submission",
         "status": _STATUSES[finding.verdict],

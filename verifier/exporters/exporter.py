@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from verifier.report.outcome import Sourced
-from verifier.report.points import ONE_EACH, Points
+from verifier.report.outcome import FileOutcome
+from verifier.report.points import ONE_POINT_EACH, Points
 from verifier.report.report import Report
 from verifier.report.verdict import ExitStatus
 
 
 @dataclass(frozen=True, slots=True)
-class ExportChoices:
+class ExportOptions:
     """Options of an export.
 
     points: the points of each parameter. junit_dialect: `jenkins` or `gitlab`.
@@ -20,14 +20,14 @@ class ExportChoices:
     moment: the time of the check.
     """
 
-    points: Points = ONE_EACH
+    points: Points = ONE_POINT_EACH
     junit_dialect: str = "jenkins"
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     moment: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-DEFAULT = ExportChoices()
-Render = Callable[[Sequence[Sourced], ExportChoices], str]
+DEFAULT = ExportOptions()
+Render = Callable[[Sequence[FileOutcome], ExportOptions], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,6 @@ class Exporter:
     beside: Mapping[str, Render] = field(default_factory=lambda: MappingProxyType({}))
     whole_arrays: bool = False
 
-    def export(self, report: Report, choices: ExportChoices = DEFAULT) -> str:
+    def export(self, report: Report, choices: ExportOptions = DEFAULT) -> str:
         """Return the text of one report that is not from a file."""
-        return self.render((Sourced("", report),), choices)
+        return self.render((FileOutcome("", report),), choices)

@@ -7,10 +7,10 @@ command. The step summary is Markdown of at most 1 MiB.
 from collections.abc import Mapping, Sequence
 
 from verifier.exporters import markdown
-from verifier.exporters.common import MIB, of_each, size, worst_first
-from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.common import MIB, findings_by_submission, sorted_by_severity, utf8_size
+from verifier.exporters.exporter import ExportOptions
 from verifier.report import wording
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import Verdict
 
 _MOST = 10
@@ -18,9 +18,9 @@ _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return the commands, one per line."""
-    wrong = worst_first(finding for rows in of_each(reports) for finding in rows)
+    wrong = sorted_by_severity(finding for rows in findings_by_submission(reports) for finding in rows)
     errors = [finding for finding in wrong if finding.verdict is not Verdict.UNDECIDED]
     warnings = [finding for finding in wrong if finding.verdict is Verdict.UNDECIDED]
     lines = []
@@ -35,18 +35,18 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
     return "\n".join([*lines, _command("notice", {"title": "GradJury"}, totals + more)])
 
 
-def step_summary(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def step_summary(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return Markdown for GITHUB_STEP_SUMMARY: as many submissions as fit, failed ones first."""
     head = f"# GradJury\n\n{wording.totals([outcome.status for outcome in reports])}."
-    parts, room = [head], MIB - size(head) - 200
+    parts, room = [head], MIB - utf8_size(head) - 200
     ordered = sorted(reports, key=lambda outcome: outcome.status == 0)
     for position, outcome in enumerate(ordered):
         part = markdown.render((outcome,), choices)
-        if size(part) + 2 > room:
+        if utf8_size(part) + 2 > room:
             left = f"{len(ordered) - position} submissions are left out: a summary holds 1 MiB."
             return "\n\n".join([*parts, left])
         parts.append(part)
-        room -= size(part) + 2
+        room -= utf8_size(part) + 2
     return "\n\n".join(parts)
 
 

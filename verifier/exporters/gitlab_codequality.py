@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from verifier.documents.json import write
-from verifier.exporters.common import BROKEN, of_each, worst_first
-from verifier.exporters.exporter import ExportChoices
-from verifier.report.outcome import Sourced
+from verifier.documents.json import to_json
+from verifier.exporters.common import INTERNAL_ERROR, findings_by_submission, sorted_by_severity
+from verifier.exporters.exporter import ExportOptions
+from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import Verdict
 
 _SEVERITIES = {
@@ -16,16 +16,16 @@ _SEVERITIES = {
 }
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one array of all submissions, worst first."""
-    findings = worst_first(finding for rows in of_each(reports) for finding in rows)
-    return write(
+    findings = sorted_by_severity(finding for rows in findings_by_submission(reports) for finding in rows)
+    return to_json(
         [
             {
                 "description": finding.message,
                 "check_name": finding.rule,
                 "fingerprint": finding.fingerprint,
-                "severity": "blocker" if finding.rule == BROKEN else _SEVERITIES[finding.verdict],
+                "severity": "blocker" if finding.rule == INTERNAL_ERROR else _SEVERITIES[finding.verdict],
                 "location": {"path": finding.path, "lines": {"begin": 1}},
             }
             for finding in findings

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from verifier.exporters.exporter import ExportChoices
-from verifier.report.outcome import Sourced
+from verifier.exporters.exporter import ExportOptions
+from verifier.report.outcome import FileOutcome
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one page of all submissions, with figures for reports with whole arrays."""
     from verifier.exporters.page import render as page
 

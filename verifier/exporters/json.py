@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from verifier.documents.json import write
-from verifier.exporters.exporter import ExportChoices
-from verifier.report.outcome import Sourced
+from verifier.documents.json import to_json
+from verifier.exporters.exporter import ExportOptions
+from verifier.report.outcome import FileOutcome
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return each report's document on one line; submissions without report are left out."""
     return "\n".join(
-        write(({"source": outcome.source} if outcome.source else {}) | outcome.report.to_dict())
+        to_json(({"source": outcome.source} if outcome.source else {}) | outcome.report.to_dict())
         for outcome in reports
         if outcome.report is not None
     )

@@ -8,22 +8,22 @@ a skipped test would count as passed.
 from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from verifier.exporters.common import Finding, of_each
-from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.common import ExportedFinding, findings_by_submission
+from verifier.exporters.exporter import ExportOptions
 from verifier.report import wording
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import Verdict
-from verifier.report.wording import shortened
+from verifier.report.wording import truncate_line
 
 DIALECTS = ("jenkins", "gitlab")
 _FAILURES = (Verdict.INCORRECT, Verdict.MISSING)
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one document of all submissions. Raises: ValueError for an unknown dialect."""
     if choices.junit_dialect not in DIALECTS:
         raise ValueError(f"expected a dialect among {', '.join(DIALECTS)}, got {choices.junit_dialect!r}")
-    findings = of_each(reports)
+    findings = findings_by_submission(reports)
     seconds = sum(outcome.report.seconds for outcome in reports if outcome.report)
     root = Element(
         "testsuites", {"name": "gradjury", **_counts(finding for rows in findings for finding in rows)}
@@ -34,21 +34,21 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
         suite.set("time", f"{outcome.report.seconds if outcome.report else 0.0:.3f}")
         properties = SubElement(suite, "properties")
         for name, value in _properties(outcome):
-            SubElement(properties, "property", {"name": name, "value": shortened(value)})
+            SubElement(properties, "property", {"name": name, "value": truncate_line(value)})
         for finding in rows:
             _add_case(suite, finding, choices.junit_dialect)
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, "unicode")
 
 
-def _counts(findings: Iterable[Finding]) -> dict[str, str]:
+def _counts(findings: Iterable[ExportedFinding]) -> dict[str, str]:
     verdicts = [finding.verdict for finding in findings]
     failures = sum(verdict in _FAILURES for verdict in verdicts)
     errors = len(verdicts) - failures - verdicts.count(Verdict.CORRECT)
     return {"tests": str(len(verdicts)), "failures": str(failures), "errors": str(errors)}
 
 
-def _properties(outcome: Sourced) -> Iterator[tuple[str, str]]:
+def _properties(outcome: FileOutcome) -> Iterator[tuple[str, str]]:
     yield "status", wording.status(outcome.status)
     if (report := outcome.report) is None:
         return
@@ -58,7 +58,7 @@ def _properties(outcome: Sourced) -> Iterator[tuple[str, str]]:
         yield "loss", wording.graded_under(report)
 
 
-def _add_case(suite: Element, finding: Finding, dialect: str) -> None:
+def _add_case(suite: Element, finding: ExportedFinding, dialect: str) -> None:
     case = SubElement(
         suite, "testcase", {"classname": finding.path, "name": finding.parameter or "submission", "time": "0"}
     )

@@ -7,15 +7,15 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from verifier.exporters.exporter import ExportChoices
-from verifier.problem.errors import Caution
+from verifier.exporters.exporter import ExportOptions
+from verifier.problem.errors import ReportWarning
 from verifier.report import wording
 from verifier.report.document import summary_of
 from verifier.report.model import Audience, ParameterReport
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
-from verifier.report.wording import one_line, shortened
+from verifier.report.wording import sanitize_line, truncate_line
 
 _ENTRIES_SHOWN = 3
 _COLUMNS = ("parameter", "shape", "verdict", "wrong", "max error", "relative")
@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.]{1,100}")
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>()#+-!|~"})
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return the Markdown without a final newline. Text of submitters is escaped."""
     parts = [] if len(reports) == 1 else [f"{wording.totals([outcome.status for outcome in reports])}."]
     parts += [
@@ -34,10 +34,10 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
 
 def escaped(text: str) -> str:
     """Return one line of text with Markdown and HTML escaped."""
-    return one_line(" ".join(text.split())).translate(_SPECIAL)
+    return sanitize_line(" ".join(text.split())).translate(_SPECIAL)
 
 
-def _complaints(outcome: Sourced) -> Iterator[str]:
+def _complaints(outcome: FileOutcome) -> Iterator[str]:
     yield f"## {escaped(outcome.path)}: {wording.status(outcome.status)}"
     yield ""
     yield from (f"- {escaped(complaint)}" for complaint in outcome.complaints)
@@ -50,7 +50,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"{wording.counts(report)}."
     else:
         yield from _for_graders(report)
-    if wrong := [f"- {line.translate(_SPECIAL)}" for line in wording.first_wrong(report)]:
+    if wrong := [f"- {line.translate(_SPECIAL)}" for line in wording.first_wrong_lines(report)]:
         yield from ("", *wrong) if report.audience is Audience.STUDENT else wrong
     for row in report.diagnosis:
         yield ""
@@ -59,7 +59,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in wording.sentences(row))
     yield ""
     columns = _COLUMNS if report.audience is Audience.GRADER else _COLUMNS[:3]
-    yield f"| {' | '.join((wording.unit(report), *columns[1:]))} |"
+    yield f"| {' | '.join((wording.row_noun(report), *columns[1:]))} |"
     yield "|" + "---|" * len(columns)
     for parameter in report.parameters.values():
         yield "| " + " | ".join(_row(parameter)[: len(columns)]) + " |"
@@ -98,17 +98,17 @@ def _graded_under(report: Report) -> str:
     )  # submitters choose the name of the output
 
 
-def _place(caution: Caution) -> str:
+def _place(caution: ReportWarning) -> str:
     units = f", units {', '.join(map(str, caution.units))}" if caution.units else ""
     return "" if caution.layer is None else f" (layer {caution.layer}{units})"
 
 
-def _detail(caution: Caution) -> str:
-    return one_line(caution.detail).translate(_SPECIAL)
+def _detail(caution: ReportWarning) -> str:
+    return sanitize_line(caution.detail).translate(_SPECIAL)
 
 
 def _code(name: str) -> str:
-    return f"`{name}`" if _PLAIN.fullmatch(name) else escaped(shortened(name))
+    return f"`{name}`" if _PLAIN.fullmatch(name) else escaped(truncate_line(name))
 
 
 def _row(parameter: ParameterReport) -> list[str]:
@@ -117,6 +117,6 @@ def _row(parameter: ParameterReport) -> list[str]:
         str(parameter.shape),
         str(parameter.verdict),
         "" if parameter.verdict is Verdict.MISSING else str(parameter.incorrect),
-        wording.measure(parameter.max_abs_error),
-        wording.measure(parameter.max_rel_error),
+        wording.format_measure(parameter.max_abs_error),
+        wording.format_measure(parameter.max_rel_error),
     ]

@@ -7,17 +7,17 @@ students, as in `gradescope`.
 from collections.abc import Sequence
 from typing import Any
 
-from verifier.documents.json import write
-from verifier.exporters.common import graded, remarks
-from verifier.exporters.exporter import ExportChoices
+from verifier.documents.json import to_json
+from verifier.exporters.common import scored_rows, summary_text
+from verifier.exporters.exporter import ExportOptions
 from verifier.exporters.gradescope import hidden
-from verifier.report.outcome import Sourced
-from verifier.report.points import earned, rounded
+from verifier.report.outcome import FileOutcome
+from verifier.report.points import earned, round_points
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one document of all submissions; internal errors have the same test as in Otter."""
-    rows = graded(reports, choices)
+    rows = scored_rows(reports, choices)
     tests: list[dict[str, Any]] = []
     if any(outcome.broken for outcome in reports):
         tests.append(
@@ -32,7 +32,7 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
         {
             "name": "Public Tests",
             "visibility": "visible",
-            "output": remarks(reports),
+            "output": summary_text(reports),
             "status": "passed" if rows and all(row.score.passed for row in rows) else "failed",
         }
     )
@@ -40,13 +40,13 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
         tests.append(
             {
                 "name": row.name,
-                "score": rounded(row.score.earned),
-                "max_score": rounded(row.score.worth),
+                "score": round_points(row.score.earned),
+                "max_score": round_points(row.score.worth),
                 "visibility": "visible",
                 "output": row.text,
             }
         )
     total = earned(row.score for row in rows)
-    return write(
+    return to_json(
         {"tests": [*tests, *hidden(reports)], "stdout_visibility": "after_published", "score": total}
     )

@@ -8,27 +8,27 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from verifier.documents.json import write
-from verifier.exporters.common import MIB, Graded, fitted, graded, remarks
-from verifier.exporters.exporter import ExportChoices
-from verifier.report.outcome import Sourced
-from verifier.report.points import earned, rounded, worth
-from verifier.report.wording import clipped
+from verifier.documents.json import to_json
+from verifier.exporters.common import MIB, ScoredRow, fit_to_size, scored_rows, summary_text
+from verifier.exporters.exporter import ExportOptions
+from verifier.report.outcome import FileOutcome
+from verifier.report.points import earned, round_points, worth
+from verifier.report.wording import truncate_text
 
 _MOST_ERRORS = 100
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one document of all submissions; if it is too large, the last parameters become one test."""
-    errors = [clipped(complaint, 500) for outcome in reports for complaint in outcome.complaints]
+    errors = [truncate_text(complaint, 500) for outcome in reports for complaint in outcome.complaints]
     if errors or not reports:  # without submissions, the score would be 0 of 0 points
         message = "the submission could not be judged; no attempt was used up"
-        return write({"gradable": False, "message": message, "format_errors": errors[:_MOST_ERRORS]})
-    rows = graded(reports, choices)
-    return fitted(partial(_document, rows, remarks(reports)), len(rows), MIB)
+        return to_json({"gradable": False, "message": message, "format_errors": errors[:_MOST_ERRORS]})
+    rows = scored_rows(reports, choices)
+    return fit_to_size(partial(_document, rows, summary_text(reports)), len(rows), MIB)
 
 
-def _document(rows: Sequence[Graded], output: str, shown_count: int) -> str:
+def _document(rows: Sequence[ScoredRow], output: str, shown_count: int) -> str:
     if shown_count < len(rows):
         rows = sorted(rows, key=lambda row: row.score.passed)  # failed tests are shown first
     scores = [row.score for row in rows]
@@ -37,7 +37,7 @@ def _document(rows: Sequence[Graded], output: str, shown_count: int) -> str:
     if rest := scores[shown_count:]:
         name = f"{len(rest)} more parameters"
         tests.append({"name": name, "points": earned(rest), "max_points": worth(rest)})
-    return write(
+    return to_json(
         {
             "gradable": True,
             "score": min(1.0, earned(scores) / total) if total else float(all(s.passed for s in scores)),
@@ -48,11 +48,11 @@ def _document(rows: Sequence[Graded], output: str, shown_count: int) -> str:
     )
 
 
-def _test(row: Graded) -> dict[str, Any]:
+def _test(row: ScoredRow) -> dict[str, Any]:
     test: dict[str, Any] = {
         "name": row.name,
-        "points": rounded(row.score.earned),
-        "max_points": rounded(row.score.worth),
+        "points": round_points(row.score.earned),
+        "max_points": round_points(row.score.worth),
         "message": row.message,
     }
     return test | ({"output": row.hints} if row.hints else {})

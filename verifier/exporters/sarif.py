@@ -9,27 +9,34 @@ from typing import Any
 from urllib.parse import quote
 
 from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.local_rules import LOCAL_RULES, hint_without_place
-from verifier.documents.json import write
-from verifier.exporters.common import BROKEN, MALFORMED, Finding, of_each, rule_of, worst_first
-from verifier.exporters.exporter import ExportChoices
-from verifier.report.outcome import Sourced
+from verifier.diagnosis.local_rules import LOCAL_RULES, generic_hint
+from verifier.documents.json import to_json
+from verifier.exporters.common import (
+    INTERNAL_ERROR,
+    MALFORMED,
+    ExportedFinding,
+    findings_by_submission,
+    general_rule,
+    sorted_by_severity,
+)
+from verifier.exporters.exporter import ExportOptions
+from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import Verdict
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _MOST = 5000
 _RULES: Mapping[str, str] = {
-    BROKEN: "A submission could not be judged, which is not its fault.",
+    INTERNAL_ERROR: "A submission could not be judged, which is not its fault.",
     MALFORMED: "A file is not a submission.",
-    rule_of(Verdict.INCORRECT): "A gradient is wrong.",
-    rule_of(Verdict.MISSING): "A gradient was not given.",
-    rule_of(Verdict.UNDECIDED): "Whether a gradient is right cannot honestly be told here.",
+    general_rule(Verdict.INCORRECT): "A gradient is wrong.",
+    general_rule(Verdict.MISSING): "A gradient was not given.",
+    general_rule(Verdict.UNDECIDED): "Whether a gradient is right cannot honestly be told here.",
 }
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one run of all submissions."""
-    findings = worst_first(finding for rows in of_each(reports) for finding in rows)
+    findings = sorted_by_severity(finding for rows in findings_by_submission(reports) for finding in rows)
     shown = findings[:_MOST]
     rules = sorted({finding.rule for finding in shown})
     layer_rules = {finding.rule for finding in shown if not finding.of_graph}
@@ -44,7 +51,7 @@ def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
         text = f"{len(findings) - _MOST} more parameters are not correct; the worst {_MOST} are listed"
         note = {"level": "warning", "message": {"text": text}}
         run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": [note]}]
-    return write({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+    return to_json({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rule(name: str) -> dict[str, Any]:
@@ -63,11 +70,11 @@ def _graph_rule(name: str) -> dict[str, Any]:
         if local_rule.id == name:
             rule["shortDescription"] = {"text": local_rule.title}
             rule["fullDescription"] = {"text": f"right: {local_rule.right}; used: {local_rule.wrong}"}
-            rule["help"] = {"text": hint_without_place(name)}
+            rule["help"] = {"text": generic_hint(name)}
     return rule
 
 
-def _result(finding: Finding, rule_index: int) -> dict[str, Any]:
+def _result(finding: ExportedFinding, rule_index: int) -> dict[str, Any]:
     location: dict[str, Any] = {
         "physicalLocation": {
             "artifactLocation": {"uri": quote(finding.path)},

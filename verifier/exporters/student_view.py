@@ -18,10 +18,10 @@ from verifier.diagnosis.local_rules import (
     UNEXPLAINED_HINT,
     UNEXPLAINED_TITLE,
     UNEXPLAINED_WORDS,
-    hint_without_place,
+    generic_hint,
 )
-from verifier.problem.errors import Caution
-from verifier.report.assignment import DEFAULT, Allowed
+from verifier.problem.errors import ReportWarning
+from verifier.report.assignment import DEFAULT, StudentVisibility
 from verifier.report.model import (
     UNEXPLAINED_ID,
     Audience,
@@ -40,7 +40,7 @@ _COARSE = "numbers"  # the equation of diagnoses that compare fewer digits than 
 _OVERFLOW, _ZERO_GRADIENT = "overflow", "zero-gradient"  # they follow from the submission alone
 
 
-def diagnosis_for_students(report: Report, allowed: Allowed) -> Iterator[Diagnosis]:
+def visible_diagnoses(report: Report, allowed: StudentVisibility) -> Iterator[Diagnosis]:
     """Yield the visible part of each diagnosis, without duplicates."""
     earlier: list[Diagnosis] = []
     for row in _safe_rows(report):
@@ -141,7 +141,7 @@ def _layer(name: str) -> int:
     return int(name.split(".")[1])
 
 
-def _visible_part(row: Diagnosis, allowed: Allowed) -> Diagnosis:
+def _visible_part(row: Diagnosis, allowed: StudentVisibility) -> Diagnosis:
     return Diagnosis(
         bug=row.bug if allowed.bug else "",
         layer=row.layer if allowed.layer else None,
@@ -159,12 +159,12 @@ def _visible_part(row: Diagnosis, allowed: Allowed) -> Diagnosis:
     )
 
 
-def _hint(row: Diagnosis, allowed: Allowed) -> str:
+def _hint(row: Diagnosis, allowed: StudentVisibility) -> str:
     """Return the visible hint; if the layer is hidden, without the location."""
     if not allowed.hint or allowed.layer:
         return row.hint if allowed.hint else ""
     if row.node is not None:
-        return hint_without_place(row.bug)
+        return generic_hint(row.bug)
     return BUGS[row.bug].words.hint.format(place="the layer") if row.bug in BUGS else ""
 
 
@@ -181,7 +181,7 @@ _WARNINGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def for_student(report: Report, allowed: Allowed = DEFAULT) -> Report:
+def to_student_view(report: Report, allowed: StudentVisibility = DEFAULT) -> Report:
     """Return the student's view of a report.
 
     It is a function of the verdicts, the diagnosis, the warnings, and the student's own gradients.
@@ -197,18 +197,18 @@ def for_student(report: Report, allowed: Allowed = DEFAULT) -> Report:
         seconds=0.0,
         name=report.name,
         precision=report.precision,  # as submitted
-        diagnosis=tuple(diagnosis_for_students(report, allowed)),
+        diagnosis=tuple(visible_diagnoses(report, allowed)),
         audience=Audience.STUDENT,
         graph=_graph(report, allowed),
     )
 
 
-def as_students_see(report: Report) -> Report:
+def ensure_student_view(report: Report) -> Report:
     """Return a student's report unchanged, and the student's view of a grader's report."""
-    return report if report.audience is Audience.STUDENT else for_student(report)
+    return report if report.audience is Audience.STUDENT else to_student_view(report)
 
 
-def _graph(report: Report, allowed: Allowed) -> GraphOutline | None:
+def _graph(report: Report, allowed: StudentVisibility) -> GraphOutline | None:
     """Return the graph with the student's gradients and the first wrong ones, which follow from the verdicts.
 
     Values of nodes are left out, since the loss is one of them.
@@ -231,6 +231,6 @@ def _graph(report: Report, allowed: Allowed) -> GraphOutline | None:
     return GraphOutline(tuple(nodes), outline.output, outline.first_wrong, outline.count)
 
 
-def _warnings(report: Report) -> Iterator[Caution]:
+def _warnings(report: Report) -> Iterator[ReportWarning]:
     codes = {caution.code for caution in report.warnings}
-    yield from (Caution(code, detail) for code, detail in _WARNINGS.items() if code in codes)
+    yield from (ReportWarning(code, detail) for code, detail in _WARNINGS.items() if code in codes)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from verifier.exporters.exporter import ExportChoices
-from verifier.report.outcome import Sourced
+from verifier.exporters.exporter import ExportOptions
+from verifier.report.outcome import FileOutcome
 from verifier.report.text import report_text
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return the texts of all reports. A submission without report has an error message on stderr instead."""
     return "\n\n".join(report_text(outcome.report) for outcome in reports if outcome.report is not None)

@@ -13,14 +13,14 @@ from reference_impl.problem import Problem
 from verifier.engine.estimate import Answer
 from verifier.engine.rounding_allowance import Rounding, rounding
 from verifier.oracles import ORACLES
-from verifier.oracles.names import JUDGE, is_of_graphs
+from verifier.oracles.names import ARBITER, is_of_graphs
 from verifier.problem.precision import PRECISIONS, Precision
 from verifier.report.model import Uncertainty
 
 _OF_A_LAYER = 50  # numbers whose memory what holds a layer's arrays takes, some 8 KB
 
 
-class Expected:
+class ProblemReferences:
     """Each part is worked out when it is first asked."""
 
     def __init__(self, problem: Problem, oracles: Sequence[str] | None) -> None:
@@ -49,12 +49,12 @@ class Expected:
         return ask(self.problem, self.honest, self._oracles)
 
     @cached_property
-    def judgement(self) -> Answer:
+    def arbiter_answer(self) -> Answer:
         """What the judge of disputes says, which may take seconds."""
-        return ORACLES[JUDGE].gradient(self.problem, self.honest)
+        return ORACLES[ARBITER].gradient(self.problem, self.honest)
 
 
-class Expectations:
+class ProblemCache:
     """The problems asked last, for many answers to few of them. Not for several threads at once.
 
     numbers: how many weights, inputs and pre-activations all that are kept may have together, a layer
@@ -68,13 +68,13 @@ class Expectations:
     def forget(self) -> None:
         """Keep none of them, where memory is short."""
         self._room = self._most
-        self._kept: OrderedDict[tuple[bytes, tuple[str, ...] | None], Expected] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, tuple[str, ...] | None], ProblemReferences] = OrderedDict()
 
-    def of(self, problem: Problem, oracles: Sequence[str] | None = None) -> Expected:
+    def of(self, problem: Problem, oracles: Sequence[str] | None = None) -> ProblemReferences:
         """Give what is kept of this problem, or begin with it."""
         size = _numbers(problem)
         if size > self._most:
-            return Expected(problem, oracles)
+            return ProblemReferences(problem, oracles)
         key = fingerprint(problem), None if oracles is None else tuple(oracles)
         if key in self._kept:
             self._kept.move_to_end(key)
@@ -82,7 +82,7 @@ class Expectations:
         while self._room < size:
             self._room += _numbers(self._kept.popitem(last=False)[1].problem)
         self._room -= size
-        self._kept[key] = Expected(_copied(problem), oracles)
+        self._kept[key] = ProblemReferences(_copied(problem), oracles)
         return self._kept[key]
 
 

@@ -21,13 +21,13 @@ from verifier.problem.submission import Tolerance
 from verifier.report.model import LossReport
 from verifier.report.verdict import Verdict
 
-UNDERFLOWN = 2.0**-1000  # an uncertainty of underflow alone decides for what equals the reference
-LOOSE = 1e3  # a bound may exceed the rounding expected by so much; it is a bound
+UNDERFLOW_ONLY = 2.0**-1000  # an uncertainty of underflow alone decides for what equals the reference
+MAX_BOUND_OVER_ROUNDING = 1e3  # a bound may exceed the rounding expected by so much; it is a bound
 RESOLUTION = 1e-6  # of an entry's scale: an uncertainty up to it decides, whatever the tolerance
 # Times the rounding allowance: an error up to it may still be rounding. On structured batches of up to 4,096
 # examples and 12 layers it reached 0.6 in float32, and 2.0 in float16, where errors are not small any more.
 DOUBTFUL = MappingProxyType({"float64": 1.0, "float32": 1.5, "float16": 8.0, "bfloat16": 8.0})
-END = 2.0**-40  # of a kink's slopes: what their ends may be off by
+SUBGRADIENT_END_RTOL = 2.0**-40  # of a kink's slopes: what their ends may be off by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,8 +89,8 @@ def compare(
             np.isfinite(expected) & np.isfinite(uncertainty) & ~disputed & (sharply | np.isfinite(allowed))
         )
         within = sharply | (error <= allowed)
-        underflown = (error == 0) & (uncertainty <= UNDERFLOWN * max(1.0, float(scale.max(initial=0.0))))
-        enough = np.fmax(np.fmax(slack, LOOSE * rounding), RESOLUTION * (scale + slopes))
+        underflown = (error == 0) & (uncertainty <= UNDERFLOW_ONLY * max(1.0, float(scale.max(initial=0.0))))
+        enough = np.fmax(np.fmax(slack, MAX_BOUND_OVER_ROUNDING * rounding), RESOLUTION * (scale + slopes))
         # where rounding may change more than there is in the whole parameter, it excuses nothing
         largest = np.fmax.reduce(scale + slopes, axis=None, initial=0.0)
         drowned = ((error > 0) & (uncertainty > largest)) | (~sharply & (rounding > largest))
@@ -116,7 +116,7 @@ def compare(
             subgradient=np.broadcast_to(slopes, submitted.shape) > 0,
             low=low,
             high=high,
-            nonzero=np.abs(expected) > uncertainty + END * slopes,
+            nonzero=np.abs(expected) > uncertainty + SUBGRADIENT_END_RTOL * slopes,
             uninformative=known & (reference.value == 0) & (slopes == 0),
         )
 
@@ -157,7 +157,7 @@ def _nearest_right(submitted: Array, reference: Estimate) -> tuple[Array, Array,
     return low, high, np.where(np.isnan(submitted) | (slopes == 0), value, nearest)
 
 
-class Reported(Protocol):
+class LossSubmission(Protocol):
     """A submission, of layers or a graph, as far as its loss goes."""
 
     @property
@@ -168,7 +168,7 @@ class Reported(Protocol):
     def graded_under(self) -> Mapping[str, Any]: ...
 
 
-class Lost(Protocol):
+class RiskRounding(Protocol):
     """A risk, and what honest arithmetic of some precision may lose of it."""
 
     @property
@@ -177,7 +177,7 @@ class Lost(Protocol):
     def loss(self) -> float: ...
 
 
-def judge_loss(submission: Reported, honest: Lost, allowed: Lost) -> LossReport:
+def judge_loss(submission: LossSubmission, honest: RiskRounding, allowed: RiskRounding) -> LossReport:
     """Judge a reported loss, which may be absent.
 
     honest: in float64. allowed: in the submission's precision.

@@ -34,7 +34,7 @@ class Consensus:
     evidence: tuple[Evidence, ...]
 
 
-def consult(
+def combine_answers(
     answers: Mapping[str, Answer], shapes: Mapping[str, tuple[int, ...]], judge: str | None = None
 ) -> Consensus:
     """Take each entry's value from the first oracle that knows it, and hold all pairs against each other.

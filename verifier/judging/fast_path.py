@@ -13,9 +13,9 @@ from math import isfinite
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.engine.estimate import Allowing, Answer, WithinRounding
-from verifier.engine.lazy_products import Block, EstimatesByRows, Rows, blocks
-from verifier.judging.comparison import RESOLUTION, UNDERFLOWN, is_within
+from verifier.engine.estimate import Answer, RoundingAllowance, WithinRounding
+from verifier.engine.lazy_products import Block, LazyEstimates, RowEstimates, blocks
+from verifier.judging.comparison import RESOLUTION, UNDERFLOW_ONLY, is_within
 from verifier.judging.consensus import Intersection
 from verifier.judging.statistics import Statistics, Summary
 from verifier.report.model import Evidence
@@ -42,7 +42,7 @@ def accept_if_correct(
     names: Sequence[str],
     gradients: Mapping[str, Array],
     answers: Mapping[str, Answer],
-    allowed: Allowing,
+    allowed: RoundingAllowance,
 ) -> Accepted | None:
     """Return summaries of a submission that is correct to rounding, None if the full comparison must decide.
 
@@ -61,7 +61,7 @@ def accept_if_correct(
     for block in blocks(submitted):
         reference, values = block.of_estimates(first.gradient), block.of(submitted)
         if not _is_sharp(block, reference, values, allowed):
-            if not (isinstance(first.gradient, EstimatesByRows) and first.gradient.sharpened()):
+            if not (isinstance(first.gradient, LazyEstimates) and first.gradient.sharpened()):
                 return None
             return accept_if_correct(names, gradients, answers, allowed)  # all by one reference
         error = np.abs(values - reference.value)
@@ -96,12 +96,12 @@ def accept_if_correct(
 
 
 def _has_slopes(answers: Sequence[Answer]) -> bool:
-    smooth = WithinRounding, EstimatesByRows
+    smooth = WithinRounding, LazyEstimates
     gradients = (answer.gradient for answer in answers if not isinstance(answer.gradient, smooth))
     return any(estimate.slopes is not None for gradient in gradients for estimate in gradient.values())
 
 
-def _is_sharp(block: Block, reference: Rows, submitted: Array, allowed: Allowing) -> bool:
+def _is_sharp(block: Block, reference: RowEstimates, submitted: Array, allowed: RoundingAllowance) -> bool:
     """True if every uncertainty is small enough to decide."""
     if reference.columns is not None:
         return False
@@ -111,7 +111,7 @@ def _is_sharp(block: Block, reference: Rows, submitted: Array, allowed: Allowing
     sharp |= reference.error <= RESOLUTION * block.of(allowed.scale)
     if sharp.all():
         return True
-    return bool((sharp | ((submitted == reference.value) & (reference.error <= UNDERFLOWN))).all())
+    return bool((sharp | ((submitted == reference.value) & (reference.error <= UNDERFLOW_ONLY))).all())
 
 
 class _Agreement:
@@ -129,7 +129,7 @@ class _Agreement:
             range(len(others)), key=lambda index: isinstance(others[index].gradient, WithinRounding)
         )
 
-    def includes(self, block: Block, reference: Rows) -> bool:
+    def includes(self, block: Block, reference: RowEstimates) -> bool:
         """True if the intervals of all oracles intersect in every entry of a block."""
         common = Intersection(reference.value, reference.error)
         for index in self._order:
@@ -143,7 +143,9 @@ class _Agreement:
             self._narrow(common, index, block.of_estimates(gradient), reference)
         return not common.is_empty()
 
-    def _narrow(self, common: Intersection, index: int, estimate: Rows, reference: Rows) -> None:
+    def _narrow(
+        self, common: Intersection, index: int, estimate: RowEstimates, reference: RowEstimates
+    ) -> None:
         values, reach, columns = estimate.value, estimate.error, estimate.columns
         expected = reference.value if columns is None else reference.value[..., columns]
         self.unknown[index] += reference.value.size - expected.size

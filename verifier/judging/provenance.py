@@ -13,11 +13,11 @@ from verifier.engine.enclosure import enclosed
 from verifier.engine.rounding import DEVIATIONS
 from verifier.engine.rounding_allowance import rounding
 from verifier.judging.comparison import Comparison
-from verifier.problem.errors import Caution
-from verifier.problem.precision import PRECISIONS, Precision, rounded
+from verifier.problem.errors import ReportWarning
+from verifier.problem.precision import PRECISIONS, Precision, round_to_precision
 
 
-def uninformative_parts(problem: Problem, trace: Trace) -> Iterator[Caution]:
+def uninformative_warnings(problem: Problem, trace: Trace) -> Iterator[ReportWarning]:
     """Yield warnings about dead and saturated units, zero inputs, and batches of one example."""
     for index, delta in enumerate(deltas(problem, trace)):
         a = trace.a[index]
@@ -25,18 +25,18 @@ def uninformative_parts(problem: Problem, trace: Trace) -> Iterator[Caution]:
         dead = _indices((a <= 0).all(axis=0) & (delta == 0).all(axis=0)) if activation.kinks else ()
         saturated = tuple(i for i in _indices((delta == 0).all(axis=0)) if i not in dead)
         if dead:
-            yield Caution(
+            yield ReportWarning(
                 "dead-unit",
-                f"{named_indices(dead)} of layer {index} {_are(dead)} inactive in every example: "
+                f"{format_indices(dead)} of layer {index} {_are(dead)} inactive in every example: "
                 f"the gradients of {_their(dead)} weights are zero whatever the code does; "
                 "use other inputs or parameters",
                 layer=index,
                 units=dead,
             )
         if saturated:
-            yield Caution(
+            yield ReportWarning(
                 "saturated-unit",
-                f"{named_indices(saturated)} of layer {index} {_are(saturated)} without influence on the "
+                f"{format_indices(saturated)} of layer {index} {_are(saturated)} without influence on the "
                 "loss in every example (saturated, masked, or leading on to nothing): "
                 f"the gradients of {_their(saturated)} weights are zero whatever the code does; "
                 "use smaller parameters",
@@ -44,16 +44,16 @@ def uninformative_parts(problem: Problem, trace: Trace) -> Iterator[Caution]:
                 units=saturated,
             )
         if zero_inputs := _indices((trace.z[index] == 0).all(axis=0)):
-            yield Caution(
+            yield ReportWarning(
                 "zero-input",
-                f"{named_indices(zero_inputs, 'input', 'inputs')} of layer {index} {_are(zero_inputs)} 0 "
+                f"{format_indices(zero_inputs, 'input', 'inputs')} of layer {index} {_are(zero_inputs)} 0 "
                 "in every example: "
                 f"the gradients of {_their(zero_inputs)} outgoing weights are zero whatever the code does",
                 layer=index,
                 units=zero_inputs,
             )
     if problem.batch.size == 1:
-        yield Caution(
+        yield ReportWarning(
             "one-example",
             "the batch has one example: a mean and a sum over examples are the same here; use several",
         )
@@ -63,7 +63,7 @@ def _indices(condition: Array) -> tuple[int, ...]:
     return tuple(int(index) for index in np.flatnonzero(condition))
 
 
-def named_indices(which: tuple[int, ...], singular: str = "unit", plural: str = "units") -> str:
+def format_indices(which: tuple[int, ...], singular: str = "unit", plural: str = "units") -> str:
     """Return `unit 3`, or `units 3, 5 and 7 more`."""
     shown = ", ".join(map(str, which[:10])) + (f" and {len(which) - 10} more" if len(which) > 10 else "")
     return f"{singular if len(which) == 1 else plural} {shown}"
@@ -102,13 +102,13 @@ class _Errors:
 
 
 @np.errstate(all="ignore")  # an error that overflows is not explained
-def notice_provenance(
+def detect_numerical_provenance(
     problem: Problem,
     trace: Trace,
     comparisons: Mapping[str, Comparison],
     scales: Mapping[str, Array],
     declared: Precision,
-) -> Caution | None:
+) -> ReportWarning | None:
     """Return a warning if finite differences or a lower precision explain the errors, else None.
 
     scales: by parameter, the scale of each entry's rounding error. declared: the declared precision.
@@ -132,25 +132,25 @@ def notice_provenance(
     mostly_off = bool(np.mean(~errors.to_rounding[informative]) > 0.5) if informative.any() else False
     if not mostly_off or not np.isfinite(errors.error).all() or _by_one_factor(errors):
         return None
-    in_float32 = (rounded(errors.submitted, PRECISIONS["float32"]) == errors.submitted).all()
+    in_float32 = (round_to_precision(errors.submitted, PRECISIONS["float32"]) == errors.submitted).all()
     step = None
     if declared.name == "float64" and not in_float32:
         step = _step_of_differences(problem, trace, errors)
     if step is not None:
-        return Caution(
+        return ReportWarning(
             "numerical-gradient",
             f"the gradient was computed by finite differences, with a step of about {step:.1g}: every entry "
             "is a multiple of the loss's last digit over that step, and correct only to its noise",
         )
     narrower = _narrower_precision(problem, trace, comparisons, declared)
     if narrower is not None:
-        return Caution(
+        return ReportWarning(
             "lower-precision-than-declared",
             f"the gradient is correct to {narrower.name}, but {declared.name} was declared; "
             f"declare precision {narrower.name}, or compute in {declared.name} throughout",
         )
     if (errors.error <= _MAX_NOISE * errors.scale).all() and declared.name == "float64":
-        return Caution(
+        return ReportWarning(
             "numerical-gradient",
             "most entries are off by a little, all over the gradient, more than rounding explains: as if "
             "they were computed by finite differences",
@@ -212,7 +212,7 @@ def _narrower_precision(
             within_rounding = within_rounding and bool((error <= truth[name].reach + allowance).all())
             shares.append(np.ravel(comparison.error / (allowance / DEVIATIONS)))
             representable = representable and bool(
-                (rounded(comparison.submitted, precision) == comparison.submitted).all()
+                (round_to_precision(comparison.submitted, precision) == comparison.submitted).all()
             )
         if within_rounding and representable:
             return precision

@@ -10,9 +10,9 @@ from reference_impl.array import Array
 from verifier.engine.lazy_products import Block
 from verifier.engine.rounding import scale_of
 from verifier.judging.comparison import Comparison
-from verifier.problem.submission import Convention, as_submitted
+from verifier.problem.submission import Convention, to_submitted_layout
 from verifier.report.model import Entries, Entry, ParameterReport
-from verifier.report.verdict import Verdict, of_parameter
+from verifier.report.verdict import Verdict, parameter_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def report_parameter(
     """Return a parameter's counts, figures, and the worst entries that are not correct to rounding."""
 
     def laid_out(array: Array) -> Array:
-        return as_submitted(name, array, convention)
+        return to_submitted_layout(name, array, convention)
 
     entries = None
     if whole_arrays:
@@ -189,7 +189,7 @@ def report_summary(
     entries: Entries | None = None,
 ) -> ParameterReport:
     """Return the report of a parameter. shape: in the submission's own layout."""
-    verdict = of_parameter(summary.incorrect, summary.undecided)
+    verdict = parameter_verdict(summary.incorrect, summary.undecided)
     return ParameterReport(name, shape, verdict, **asdict(summary), worst=worst, entries=entries)
 
 

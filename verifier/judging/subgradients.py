@@ -20,12 +20,12 @@ from reference_impl.activations import Activation, Kink
 from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
 from verifier.engine.autodiff import Kinks, gradients_of, values_of
-from verifier.engine.batching import Stacked
+from verifier.engine.batching import BatchedValues
 from verifier.engine.graph_rounding import reached_graph_kinks
-from verifier.engine.interval_arithmetic import BALLS
-from verifier.judging.comparison import END, Comparison
-from verifier.problem.errors import Caution
-from verifier.problem.graph import GraphProblem, plain
+from verifier.engine.interval_arithmetic import INTERVALS
+from verifier.judging.comparison import SUBGRADIENT_END_RTOL, Comparison
+from verifier.problem.errors import ReportWarning
+from verifier.problem.graph import GraphProblem, node_name
 
 MOST_CHOICES = 128  # extreme choices of all kinks together; beyond it, entries are judged one by one
 MOST_NUMBERS = 20_000_000  # entries times choices, held in memory at once
@@ -46,22 +46,22 @@ class Joint(Enum):
     TOO_MANY = "too many"  # too many kinks; no search was made
 
 
-def cautions_of(outcome: Joint) -> Iterator[Caution]:
+def subgradient_warnings(outcome: Joint) -> Iterator[ReportWarning]:
     """Yield the report's warnings for entries at kinks that were judged together."""
     if outcome is Joint.INCONSISTENT:
-        yield Caution(
+        yield ReportWarning(
             "inconsistent-slopes",
             "no single choice of slopes at the kinks gives all of these entries together; each alone "
             "would be right",
         )
     elif outcome is Joint.UNKNOWN:
-        yield Caution(
+        yield ReportWarning(
             "inconsistent-slopes",
             "no single choice of slopes at the kinks was found that gives all of these entries together, "
             "and it was not ruled out either; use numbers that are not at a kink",
         )
     elif outcome is Joint.TOO_MANY:
-        yield Caution(
+        yield ReportWarning(
             "slopes-judged-singly",
             "there are too many kinks here to judge their slopes together, so every entry was judged by "
             "itself",
@@ -138,7 +138,7 @@ class _Choices:
     """All kinks of a problem, and the gradient for any mixture of their choices."""
 
     problem: GraphProblem
-    values: Stacked
+    values: BatchedValues
     points: tuple[_Point, ...]
 
     @cached_property
@@ -186,12 +186,12 @@ class _Choices:
 def _kink_masks(problem: GraphProblem, kinks: Kinks) -> dict[str, Array]:
     """Return masks by node: where float64 does not determine the slope, joined with `kinks`."""
     reached = reached_graph_kinks(
-        problem, values_of(problem, BALLS), lambda interval: (interval.middle, interval.radius)
+        problem, values_of(problem, INTERVALS), lambda interval: (interval.middle, interval.radius)
     )
     return reached | {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
 
 
-def _points(problem: GraphProblem, values: Stacked, reached: Kinks) -> Iterator[_Point]:
+def _points(problem: GraphProblem, values: BatchedValues, reached: Kinks) -> Iterator[_Point]:
     for node in problem.upstream_of_output:
         if node.name not in reached:
             continue
@@ -250,7 +250,9 @@ class _Target:
         return (self.flat(gradient) - self.submitted) / self.tolerance
 
     def flat(self, gradient: Mapping[str, Array]) -> Array:
-        return np.concatenate([np.asarray(gradient[plain(name)])[self.which[name]] for name in self.names])
+        return np.concatenate(
+            [np.asarray(gradient[node_name(name)])[self.which[name]] for name in self.names]
+        )
 
 
 @np.errstate(all="ignore")
@@ -467,7 +469,9 @@ def _without_inconsistent(
             undecided=(row.undecided | inconsistent) & ~incorrect,
             inconsistent=inconsistent & ~incorrect,
             nonzero=np.where(
-                which, np.abs(expected) > row.uncertainty + END * (row.high - row.low), row.nonzero
+                which,
+                np.abs(expected) > row.uncertainty + SUBGRADIENT_END_RTOL * (row.high - row.low),
+                row.nonzero,
             ),
             to_rounding=row.to_rounding & ~inconsistent,
         )

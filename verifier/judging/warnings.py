@@ -12,9 +12,9 @@ from verifier.engine.graph_rounding import GraphRounding, reached_graph_kinks
 from verifier.engine.rounding_allowance import Rounding
 from verifier.judging.comparison import Comparison
 from verifier.judging.consensus import Consensus
-from verifier.judging.provenance import named_indices, notice_provenance, uninformative_parts
-from verifier.problem.errors import Caution
-from verifier.problem.graph import GraphProblem, first_breaks, place, plain
+from verifier.judging.provenance import detect_numerical_provenance, format_indices, uninformative_warnings
+from verifier.problem.errors import ReportWarning
+from verifier.problem.graph import GraphProblem, first_breaks, node_name, place
 from verifier.problem.submission import GraphSubmission, Submission
 from verifier.report.model import LossReport
 from verifier.report.verdict import Verdict
@@ -22,14 +22,14 @@ from verifier.report.verdict import Verdict
 _KINKS_NAMED = 10
 
 
-def cautions(
+def collect_warnings(
     submission: Submission,
     trace: Trace,
     loss: float,
     comparisons: Mapping[str, Comparison],
     consensus: Consensus,
     allowed: Rounding,
-) -> Iterator[Caution]:
+) -> Iterator[ReportWarning]:
     """Give the report's warnings but those that reading the document already gave."""
     problem = submission.problem
     yield from _of_forward_pass(trace, loss)
@@ -37,30 +37,30 @@ def cautions(
     yield from of_disputes(consensus)
     if any(comparison.subgradient.any() for comparison in comparisons.values()):
         yield from _kinks(problem, allowed)
-    provenance = notice_provenance(problem, trace, comparisons, allowed.scale, submission.precision)
+    provenance = detect_numerical_provenance(problem, trace, comparisons, allowed.scale, submission.precision)
     if provenance is not None:
         yield provenance
     uninformative = any(comparison.uninformative.any() for comparison in comparisons.values())
     yield from _of_entries_at_zero(problem, trace, uninformative)
 
 
-def cautions_of_accepted(
+def warnings_of_accepted(
     problem: Problem, trace: Trace, loss: float, uninformative: bool
-) -> Iterator[Caution]:
+) -> Iterator[ReportWarning]:
     """Give the same of a submission that is correct to rounding throughout."""
     yield from _of_forward_pass(trace, loss)
     yield from _of_entries_at_zero(problem, trace, uninformative)
 
 
-def _of_entries_at_zero(problem: Problem, trace: Trace, uninformative: bool) -> Iterator[Caution]:
+def _of_entries_at_zero(problem: Problem, trace: Trace, uninformative: bool) -> Iterator[ReportWarning]:
     if uninformative or problem.batch.size == 1:
-        yield from uninformative_parts(problem, trace)
+        yield from uninformative_warnings(problem, trace)
 
 
-def _of_forward_pass(trace: Trace, loss: float) -> Iterator[Caution]:
+def _of_forward_pass(trace: Trace, loss: float) -> Iterator[ReportWarning]:
     for index, (a, z) in enumerate(zip(trace.a, trace.z[1:], strict=True)):
         if not (np.isfinite(a).all() and (z is a or np.isfinite(z).all())):
-            yield Caution(
+            yield ReportWarning(
                 "overflow",
                 f"numbers overflow float64 in the forward pass from layer {index} on; "
                 "nothing that depends on them can be judged, use smaller parameters or inputs",
@@ -68,13 +68,13 @@ def _of_forward_pass(trace: Trace, loss: float) -> Iterator[Caution]:
             )
             break
     if not np.isfinite(loss):
-        yield Caution(
+        yield ReportWarning(
             "loss-not-finite",
             "the loss of this problem is not a finite number, so it has no gradient to compare with",
         )
 
 
-def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
+def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[ReportWarning]:
     """Say what could not be judged, and why."""
     yield from _of_entries(
         "uncertain-reference",
@@ -83,7 +83,7 @@ def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
         "them by more than the tolerance",
     )
     if comparisons and all(c.uninformative.all() and c.undecided.all() for c in comparisons.values()):
-        yield Caution(
+        yield ReportWarning(
             "no-gradient",
             "the true gradient of every parameter is zero here, so zeros would pass whatever the code does; "
             "use other parameters, inputs or targets",
@@ -106,27 +106,27 @@ def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
     )
 
 
-def _of_entries(code: str, entries: Mapping[str, Array], detail: str) -> Iterator[Caution]:
+def _of_entries(code: str, entries: Mapping[str, Array], detail: str) -> Iterator[ReportWarning]:
     counts = {name: int(which.sum()) for name, which in entries.items() if which.any()}
     if counts:
-        yield Caution(code, detail.format(_counted(counts)))
+        yield ReportWarning(code, detail.format(_counted(counts)))
 
 
-def of_disputes(consensus: Consensus) -> Iterator[Caution]:
+def of_disputes(consensus: Consensus) -> Iterator[ReportWarning]:
     """Name oracles that contradict each other, and what came of it."""
     for dispute in consensus.disputes:
         settled = not consensus.disputed[dispute.parameter].any()
         outcome = (
             "high precision settled it" if settled else "these entries are undecided, and nobody is blamed"
         )
-        yield Caution(
+        yield ReportWarning(
             "oracles-disagree",
             f"{dispute.first} and {dispute.second} contradict each other beyond both their errors in "
             f"{dispute.entries} of {dispute.parameter}, most at {list(dispute.worst)}; {outcome}",
         )
 
 
-def _kinks(problem: Problem, allowed: Rounding) -> Iterator[Caution]:
+def _kinks(problem: Problem, allowed: Rounding) -> Iterator[ReportWarning]:
     """Name units and examples at a kink, as exactly as the submission's precision can tell."""
     a, _ = enclose_forward(problem)
     for index, (reached, near) in enumerate(zip(reached_kinks(problem, a), allowed.kinks, strict=True)):
@@ -137,7 +137,7 @@ def _kinks(problem: Problem, allowed: Rounding) -> Iterator[Caution]:
         shown = ", ".join(f"unit {unit} in example {example}" for example, unit in places[:_KINKS_NAMED])
         more = f" and {len(places) - _KINKS_NAMED} more" if len(places) > _KINKS_NAMED else ""
         name = problem.network.layers[index].activation.name
-        yield Caution(
+        yield ReportWarning(
             "kink",
             f"layer {index} is at the kink of {name}, as far as the precision can tell: {shown}{more}; "
             "any slopes between both sides are right there, if they give all entries together",
@@ -148,9 +148,10 @@ def _kinks(problem: Problem, allowed: Rounding) -> Iterator[Caution]:
         if penalty.norm == "l1":
             zeros = [i for i, layer in enumerate(problem.parameters) if (layer.weight == 0).any()]
             if zeros:
-                yield Caution(
+                layers = format_indices(tuple(zeros), "layer", "layers")
+                yield ReportWarning(
                     "kink",
-                    f"weights of {named_indices(tuple(zeros), 'layer', 'layers')} are exactly 0, the kink of "
+                    f"weights of {layers} are exactly 0, the kink of "
                     "the l1 penalty: any slopes between both sides are right there",
                     layer=zeros[0],
                 )
@@ -165,13 +166,13 @@ def _counted(counts: Mapping[str, int]) -> str:
 _MAX_NAMES = 10
 
 
-def graph_cautions(
+def collect_graph_warnings(
     submission: GraphSubmission,
     loss: LossReport,
     comparisons: Mapping[str, Comparison],
     consensus: Consensus,
     rounding_allowance: GraphRounding,
-) -> Iterator[Caution]:
+) -> Iterator[ReportWarning]:
     """Yield the report's warnings, except those from reading the document."""
     problem = submission.problem
     yield from _loss_warnings(loss)
@@ -184,9 +185,9 @@ def graph_cautions(
     yield from _influence_warnings(problem, comparisons)
 
 
-def graph_cautions_of_accepted(
+def graph_warnings_of_accepted(
     submission: GraphSubmission, loss: LossReport, rounding_allowance: GraphRounding
-) -> Iterator[Caution]:
+) -> Iterator[ReportWarning]:
     """Yield the warnings that a submission without wrong or doubtful entries may have."""
     yield from _loss_warnings(loss)
     yield from _overflow_warnings(submission.problem, rounding_allowance, loss)
@@ -194,9 +195,9 @@ def graph_cautions_of_accepted(
     yield from _influence_warnings(submission.problem, submitted)
 
 
-def _loss_warnings(loss: LossReport) -> Iterator[Caution]:
+def _loss_warnings(loss: LossReport) -> Iterator[ReportWarning]:
     if loss.verdict is Verdict.INCORRECT:
-        yield Caution(
+        yield ReportWarning(
             "another-loss",
             "the reported loss is not the value of the output, so the gradients may be right ones of another "
             "graph: compare the values of the nodes",
@@ -205,36 +206,36 @@ def _loss_warnings(loss: LossReport) -> Iterator[Caution]:
 
 def _overflow_warnings(
     problem: GraphProblem, rounding_allowance: GraphRounding, loss: LossReport
-) -> Iterator[Caution]:
+) -> Iterator[ReportWarning]:
     finite = all(np.isfinite(whole).all() for whole in rounding_allowance.values.wholes())
     for node in problem.nodes if not finite else ():
         if not np.isfinite(rounding_allowance.values[node.name]).all():
-            yield Caution(
+            yield ReportWarning(
                 "overflow",
                 f"the value of {node.name} ({node.operation.name}) is not finite; nothing that depends on it "
                 "can be judged, use other numbers",
             )
             break
     if not np.isfinite(loss.value):
-        yield Caution(
+        yield ReportWarning(
             "loss-not-finite",
             "the output of this graph is not a finite number, so it has no gradient to compare with",
         )
 
 
-def _chain_warnings(problem: GraphProblem, comparisons: Mapping[str, Comparison]) -> Iterator[Caution]:
+def _chain_warnings(problem: GraphProblem, comparisons: Mapping[str, Comparison]) -> Iterator[ReportWarning]:
     wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
     if any(wrong.values()) and (breaks := first_breaks(problem, wrong)):
         names = ", ".join(place(problem, key) for key in breaks[:_MAX_NAMES])
         rest = f" and {len(breaks) - _MAX_NAMES} more" if len(breaks) > _MAX_NAMES else ""
-        yield Caution(
+        yield ReportWarning(
             "chain-breaks",
             f"from the output back, the first wrong gradient{' is' if len(breaks) == 1 else 's are'} "
             f"{names}{rest}: all that was handed in behind {'it' if len(breaks) == 1 else 'them'} is right",
         )
 
 
-def _kink_warnings(problem: GraphProblem, rounding_allowance: GraphRounding) -> Iterator[Caution]:
+def _kink_warnings(problem: GraphProblem, rounding_allowance: GraphRounding) -> Iterator[ReportWarning]:
     reached = reached_graph_kinks(
         problem, rounding_allowance.values, lambda values: (values, np.zeros(values.shape))
     )
@@ -244,7 +245,7 @@ def _kink_warnings(problem: GraphProblem, rounding_allowance: GraphRounding) -> 
             mask = mask | rounding_allowance.kinks.get(node.name, mask)
             entries = [tuple(map(int, entry)) for entry in np.argwhere(mask)[:_MAX_NAMES]]
             shown = ", ".join(str(list(entry)) for entry in entries) if mask.ndim else "its operand"
-            yield Caution(
+            yield ReportWarning(
                 "kink",
                 f"{node.name} is at the kink of {node.operation.name}, as far as the precision can tell, in "
                 f"{node.operands[0]}: {shown}; any slopes between both sides are right "
@@ -252,13 +253,13 @@ def _kink_warnings(problem: GraphProblem, rounding_allowance: GraphRounding) -> 
             )
 
 
-def _influence_warnings(problem: GraphProblem, submitted: Iterable[str]) -> Iterator[Caution]:
+def _influence_warnings(problem: GraphProblem, submitted: Iterable[str]) -> Iterator[ReportWarning]:
     influential = {problem.output}
     for node in problem.upstream_of_output:
         influential.update(node.operands)
-    unused = [key for key in submitted if plain(key) not in influential]
+    unused = [key for key in submitted if node_name(key) not in influential]
     if unused:
-        yield Caution(
+        yield ReportWarning(
             "no-influence",
             f"the output does not depend on {', '.join(unused[:_MAX_NAMES])}: the gradient is zero "
             "whatever the code does",

@@ -10,7 +10,7 @@ from reference_impl.losses import Penalty
 from reference_impl.problem import Problem
 from verifier.engine.complex_slopes import STEP, linearise, responses
 from verifier.engine.estimate import Answer, Estimate
-from verifier.engine.lazy_products import gradient_of_nodes
+from verifier.engine.lazy_products import gradient_from_deltas
 from verifier.engine.rounding_allowance import Rounding
 from verifier.report.model import Uncertainty
 
@@ -36,7 +36,7 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
                 error[:, units] = np.where(smooth, rounding_error, np.inf)
             deltas.append(Estimate(value, error))
         penalties = [_penalty(problem, penalty) for penalty in problem.risk.penalties]
-        estimates = gradient_of_nodes(problem, linearised.z, deltas, penalties)
+        estimates = gradient_from_deltas(problem, linearised.z, deltas, penalties)
     return Answer(
         {
             name: Estimate(estimate.value, estimate.error + float64_rounding.allowance[name])

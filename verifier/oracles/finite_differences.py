@@ -8,7 +8,7 @@ import numpy as np
 
 from reference_impl.problem import Problem
 from verifier.engine.estimate import Answer, Estimate
-from verifier.engine.lazy_products import gradient_of_nodes
+from verifier.engine.lazy_products import gradient_from_deltas
 from verifier.engine.perturbation import (
     RELATIVE_STEP,
     SIDES,
@@ -50,5 +50,5 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
                 error[:, units] = np.where(chunk.smooth.T, difference_error, np.inf)
             deltas.append(Estimate(value, error))
         penalties = [penalty_differences(problem, penalty) for penalty in problem.risk.penalties]
-    estimates = gradient_of_nodes(problem, trace.z, deltas, penalties)
+    estimates = gradient_from_deltas(problem, trace.z, deltas, penalties)
     return Answer(estimates, Uncertainty.ESTIMATE, told(samples))

@@ -12,7 +12,7 @@ from verifier.engine.autodiff import continued
 from verifier.engine.complex_slopes import STEP
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.formulas import COMPLEX_NUMBERS
-from verifier.engine.graph_perturbation import Asked, asked_entries, moved, told
+from verifier.engine.graph_perturbation import Tap, moved, sampling_note, tapped_entries
 from verifier.engine.graph_rounding import GraphRounding
 from verifier.problem.graph import GraphProblem, Node, downstream
 from verifier.report.model import Uncertainty
@@ -27,18 +27,18 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
     a perturbation moves a value exactly at a kink, and, beyond a budget, at entries that were not sampled.
     """
     base = continued(dict(problem.leaves()), problem.nodes, COMPLEX_NUMBERS)
-    perturbed = asked_entries(problem, sides=2)  # a complex number is two floats
+    perturbed = tapped_entries(problem, sides=2)  # a complex number is two floats
     defined = np.isfinite(float64_rounding.risk)
     estimates = {
         tap.key: _estimate(problem, base, tap, float64_rounding.allowance[tap.key], defined)
         for tap in perturbed
     }
-    return Answer(estimates, Uncertainty.ESTIMATE, told(perturbed, problem))
+    return Answer(estimates, Uncertainty.ESTIMATE, sampling_note(perturbed, problem))
 
 
 @np.errstate(all="ignore")
 def _estimate(
-    problem: GraphProblem, base: Mapping[str, Array], tap: Asked, allowance: Array, defined: bool
+    problem: GraphProblem, base: Mapping[str, Array], tap: Tap, allowance: Array, defined: bool
 ) -> Estimate:
     """Return the estimate for one name."""
     point = base[tap.name]

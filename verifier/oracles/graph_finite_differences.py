@@ -13,9 +13,9 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
-from verifier.engine.batching import Band, Stacked, bands_of
+from verifier.engine.batching import BatchedValues, NodeBatch, node_batches
 from verifier.engine.estimate import Answer, Estimate
-from verifier.engine.graph_perturbation import AT_ONCE, Asked, asked_entries, told
+from verifier.engine.graph_perturbation import AT_ONCE, Tap, sampling_note, tapped_entries
 from verifier.engine.graph_rounding import GraphRounding
 from verifier.engine.perturbation import RELATIVE_STEP, SIDES, slopes
 from verifier.problem.graph import GraphProblem, downstream, no_kinks
@@ -29,10 +29,10 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
     may lie between the two sides, and, beyond a budget, at entries that were not sampled.
     """
     base = values_of(problem, FLOATS)
-    taps = asked_entries(problem, len(SIDES))
+    taps = tapped_entries(problem, len(SIDES))
     value = {tap.key: np.full(base[tap.name].shape, np.nan) for tap in taps}
     error = {tap.key: np.full(base[tap.name].shape, np.inf) for tap in taps}
-    stacked_numbers = sum(rows * prod(shape) for shape, rows in bands_of(problem).sizes.items())
+    stacked_numbers = sum(rows * prod(shape) for shape, rows in node_batches(problem).sizes.items())
     for sweep in _sweeps(taps, stacked_numbers):
         derivatives, errors = _differences(problem, base, sweep, float64_rounding.loss)
         for tap, columns in sweep:
@@ -40,13 +40,13 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
             value[tap.key].flat[tap.entries[known]] = derivatives[columns][known]
             error[tap.key].flat[tap.entries[known]] = errors[columns][known]
     estimates = {key: Estimate(array, error[key]) for key, array in value.items()}
-    return Answer(estimates, Uncertainty.ESTIMATE, told(taps, problem))
+    return Answer(estimates, Uncertainty.ESTIMATE, sampling_note(taps, problem))
 
 
-Sweep = list[tuple[Asked, slice]]  # names with their entries, and the columns that these are perturbed in
+Sweep = list[tuple[Tap, slice]]  # names with their entries, and the columns that these are perturbed in
 
 
-def _sweeps(taps: list[Asked], stacked: int) -> Iterator[Sweep]:
+def _sweeps(taps: list[Tap], stacked: int) -> Iterator[Sweep]:
     """Yield sweeps of bounded size; names stand in the order of the graph.
 
     stacked: numbers that every sweep copies for every perturbation.
@@ -64,7 +64,7 @@ def _sweeps(taps: list[Asked], stacked: int) -> Iterator[Sweep]:
                 sweep, width, cost = [], 0, least
                 continue
             entries, remaining = remaining[: max(room, 1)], remaining[max(room, 1) :]
-            sweep.append((Asked(tap.key, tap.name, entries, tap.cost), slice(width, width + len(entries))))
+            sweep.append((Tap(tap.key, tap.name, entries, tap.cost), slice(width, width + len(entries))))
             width += len(entries)
     if sweep:
         yield sweep
@@ -96,7 +96,9 @@ class _Perturbations:
 
 
 @np.errstate(all="ignore")  # overflow ends in an infinite error
-def _differences(problem: GraphProblem, base: Stacked, sweep: Sweep, noise: float) -> tuple[Array, Array]:
+def _differences(
+    problem: GraphProblem, base: BatchedValues, sweep: Sweep, noise: float
+) -> tuple[Array, Array]:
     """Return the derivatives of a sweep's entries and their errors, column by column."""
     points = np.concatenate([base[tap.name].ravel()[tap.entries] for tap, _ in sweep])
     steps = points + np.array(SIDES)[:, None] * RELATIVE_STEP * np.maximum(np.abs(points), 1.0) - points
@@ -109,7 +111,7 @@ def _differences(problem: GraphProblem, base: Stacked, sweep: Sweep, noise: floa
         if name in moves.columns:
             values.put(name, moves.applied(name, values[name], base[name]))
     smooth = np.ones(len(points), dtype=bool)
-    for band in bands_of(problem).all:
+    for band in node_batches(problem).all:
         if affected.isdisjoint(band.names):
             continue
         operands = values.operands(band)
@@ -124,7 +126,7 @@ def _differences(problem: GraphProblem, base: Stacked, sweep: Sweep, noise: floa
     return derivatives, np.where(smooth, errors, np.inf)
 
 
-def _is_smooth(band: Band, base: list[Array], values: list[Array], steps: tuple[int, ...]) -> Array:
+def _is_smooth(band: NodeBatch, base: list[Array], values: list[Array], steps: tuple[int, ...]) -> Array:
     """True for perturbations that carry no operand to a kink, on any side. steps: (sides, entries)."""
     entries = steps[1]
     if band.rows is not None:

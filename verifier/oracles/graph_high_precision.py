@@ -13,7 +13,7 @@ from reference_impl.array import Array
 from verifier.engine.autodiff import continued
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.formulas import PRECISION_IS_GLOBAL, Formulas, PowerSeries
-from verifier.engine.graph_perturbation import Asked, asked_entries, moved, told
+from verifier.engine.graph_perturbation import Tap, moved, sampling_note, tapped_entries
 from verifier.engine.graph_rounding import GraphRounding
 from verifier.problem.graph import GraphProblem, Node, downstream
 from verifier.report.model import Uncertainty
@@ -59,7 +59,7 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
         import flint
     except ImportError as error:
         return Answer({}, Uncertainty.UNKNOWN, reason=f"python-flint cannot be imported: {error}")
-    taps = asked_entries(problem, 1, MOST_SERIES)
+    taps = tapped_entries(problem, 1, MOST_SERIES)
     bits, estimates = BITS, dict[str, Estimate]()
     if not np.isfinite(float64_rounding.risk):
         return Answer({}, Uncertainty.BOUND, "the output is not a finite number")
@@ -83,7 +83,7 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
         name: Estimate(estimate.value, np.where(sharp[name], estimate.error, np.inf))
         for name, estimate in estimates.items()
     }
-    reason = told(taps, problem) if known else f"{MOST_BITS} bits do not tell a divisor from 0"
+    reason = sampling_note(taps, problem) if known else f"{MOST_BITS} bits do not tell a divisor from 0"
     return Answer(known, Uncertainty.BOUND, reason)
 
 
@@ -93,7 +93,7 @@ def _is_sharp(estimate: Estimate, scale: Array) -> Array:
     return np.asarray(estimate.error <= enough)
 
 
-def _gradient(flint: Any, problem: GraphProblem, taps: list[Asked]) -> dict[str, Estimate]:
+def _gradient(flint: Any, problem: GraphProblem, taps: list[Tap]) -> dict[str, Estimate]:
     arithmetic = _Series(flint)
     leaves = {name: arithmetic.constant(array) for name, array in problem.leaves()}
     base = continued(leaves, problem.nodes, arithmetic)
@@ -102,7 +102,7 @@ def _gradient(flint: Any, problem: GraphProblem, taps: list[Asked]) -> dict[str,
 
 
 def _estimate(
-    arithmetic: _Series, problem: GraphProblem, base: dict[str, Any], floats: dict[str, Array], tap: Asked
+    arithmetic: _Series, problem: GraphProblem, base: dict[str, Any], floats: dict[str, Array], tap: Tap
 ) -> Estimate:
     """Return the estimate for one name."""
     point = base[tap.name]

@@ -5,9 +5,9 @@ import numpy as np
 import reference_impl.graph as graph
 from reference_impl.graph import Constant, DynamicGraph, Operation, Parameter, StaticGraph, tangents_of
 from verifier.engine.estimate import Answer, Estimate, WithinRounding
-from verifier.engine.graph_perturbation import asked_entries, told
+from verifier.engine.graph_perturbation import sampling_note, tapped_entries
 from verifier.engine.graph_rounding import GraphRounding
-from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.graph import GraphProblem, node_name
 from verifier.report.model import Uncertainty
 
 
@@ -41,8 +41,10 @@ def reverse_mode_gradient(problem: GraphProblem, float64_rounding: GraphRounding
     static.backward()
     reached = set(static.order)
     values = {
-        key: static.gradient(operation) if operation in reached else np.zeros(problem.shapes()[plain(key)])
-        for key, operation in ((key, operations[plain(key)]) for key in problem.asked)
+        key: static.gradient(operation)
+        if operation in reached
+        else np.zeros(problem.shapes()[node_name(key)])
+        for key, operation in ((key, operations[node_name(key)]) for key in problem.asked)
     }
     return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)
 
@@ -55,7 +57,7 @@ def dynamic_graph_gradient(problem: GraphProblem, float64_rounding: GraphRoundin
     with DynamicGraph() as graph:
         operations = operations_of(problem)
     graph.backward(operations[problem.output])
-    values = {key: graph.gradient(operations[plain(key)]) for key in problem.asked}
+    values = {key: graph.gradient(operations[node_name(key)]) for key in problem.asked}
     return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)
 
 
@@ -71,7 +73,7 @@ def forward_mode_gradient(problem: GraphProblem, float64_rounding: GraphRounding
     static, operations = graph_of(problem)
     static.forward()
     reached = set(static.order)
-    taps = asked_entries(problem, sides=1, most=MOST_STEPS, whole_sweeps=True)
+    taps = tapped_entries(problem, sides=1, most=MOST_STEPS, whole_sweeps=True)
     estimates = {}
     for tap in taps:
         operation, shape = operations[tap.name], problem.shapes()[tap.name]
@@ -83,4 +85,4 @@ def forward_mode_gradient(problem: GraphProblem, float64_rounding: GraphRounding
                 value.flat[entry] = tangents_of(static.order, {operation: tangent})[static.output].item()
             error.flat[entry] = float64_rounding.allowance[tap.key].flat[entry]
         estimates[tap.key] = Estimate(value, error)
-    return Answer(estimates, Uncertainty.ESTIMATE, told(taps, problem))
+    return Answer(estimates, Uncertainty.ESTIMATE, sampling_note(taps, problem))

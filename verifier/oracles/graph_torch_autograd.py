@@ -4,7 +4,7 @@ import numpy as np
 
 from verifier.engine.estimate import Answer, WithinRounding
 from verifier.engine.graph_rounding import GraphRounding
-from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.graph import GraphProblem, node_name
 from verifier.report.model import Uncertainty
 
 
@@ -30,7 +30,7 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
             if any(tensor is operand for operand in operands):  # identity returns its operand
                 tensor = tensor * 1.0
             tensors[node.name] = tensor if tensor.requires_grad else tensor.requires_grad_()
-        variables = [tensors[plain(key)] for key in problem.asked]
+        variables = [tensors[node_name(key)] for key in problem.asked]
         output = tensors[problem.output].reshape(())
         gradients = torch.autograd.grad(output, variables, allow_unused=True) if variables else ()
     except RuntimeError as error:

@@ -8,7 +8,7 @@ from reference_impl.problem import Problem
 from verifier.engine.enclosure import enclosed
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.intervals import sharp_factors
-from verifier.engine.lazy_products import EstimatesByRows, Rows, Which
+from verifier.engine.lazy_products import LazyEstimates, RowEstimates, RowIndex
 from verifier.engine.rounding_allowance import Rounding
 from verifier.report.model import Uncertainty
 
@@ -25,17 +25,17 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
     the Clarke subdifferential.
     """
     estimates = enclosed(problem, float64_rounding.kinks)
-    if isinstance(estimates, EstimatesByRows):
+    if isinstance(estimates, LazyEstimates):
         return Answer(_RefinableEstimates(problem, float64_rounding, estimates), Uncertainty.BOUND)
     if _is_vague(estimates, float64_rounding):
         estimates = _sharp_enclosure(problem, float64_rounding)
     return Answer(estimates, Uncertainty.BOUND)
 
 
-class _RefinableEstimates(EstimatesByRows):
+class _RefinableEstimates(LazyEstimates):
     """Estimates from plain products, replaced on demand by those from sharper products if they are vague."""
 
-    def __init__(self, problem: Problem, float64_rounding: Rounding, plain: EstimatesByRows) -> None:
+    def __init__(self, problem: Problem, float64_rounding: Rounding, plain: LazyEstimates) -> None:
         super().__init__(list(plain))
         self._problem, self._float64_rounding, self._estimates = problem, float64_rounding, plain
         self._is_final = False
@@ -44,7 +44,7 @@ class _RefinableEstimates(EstimatesByRows):
         self.sharpened()
         return self._estimates[name]
 
-    def rows(self, name: str, which: Which) -> Rows:
+    def rows(self, name: str, which: RowIndex) -> RowEstimates:
         return self._estimates.rows(name, which)
 
     def sharpened(self) -> bool:
@@ -54,7 +54,7 @@ class _RefinableEstimates(EstimatesByRows):
         if not _is_vague(self._estimates, self._float64_rounding):
             return False
         sharp = _sharp_enclosure(self._problem, self._float64_rounding)
-        if not isinstance(sharp, EstimatesByRows):
+        if not isinstance(sharp, LazyEstimates):
             return False  # sharper products reach a kink that plain products do not
         self._estimates = sharp
         return True

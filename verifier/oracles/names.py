@@ -3,7 +3,7 @@
 from verifier.oracles import ORACLES
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
 
-JUDGE = "high_precision"  # in both tables; resolves contradictions between oracles
+ARBITER = "high_precision"  # in both tables; resolves contradictions between oracles
 
 
 def all_names() -> list[str]:

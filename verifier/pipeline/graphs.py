@@ -7,26 +7,26 @@ from time import perf_counter
 import numpy as np
 
 from verifier.diagnosis.local_search import diagnose
-from verifier.engine.estimate import Answer, Estimate, with_slopes_of
+from verifier.engine.estimate import Answer, Estimate, with_wider_kinks
 from verifier.engine.graph_enclosure import enclosed_graph
 from verifier.engine.graph_rounding import GraphRounding, rounding
 from verifier.judging.comparison import Comparison, compare, doubt_in, judge_loss, undecided_where_all_is_zero
-from verifier.judging.consensus import Consensus, consult
+from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.fast_path import accept_if_correct
 from verifier.judging.statistics import report_parameter, report_summary
-from verifier.judging.subgradients import cautions_of, judge_jointly
-from verifier.judging.warnings import graph_cautions, graph_cautions_of_accepted
+from verifier.judging.subgradients import judge_jointly, subgradient_warnings
+from verifier.judging.warnings import collect_graph_warnings, graph_warnings_of_accepted
 from verifier.oracles import ORACLES
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
-from verifier.oracles.names import JUDGE
-from verifier.pipeline.outline import outlined
+from verifier.oracles.names import ARBITER
+from verifier.pipeline.outline import outline_graph
 from verifier.pipeline.versions import versions_of
-from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.graph import GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import Convention, GraphSubmission
 from verifier.report.model import Diagnosis, ParameterReport, Uncertainty
 from verifier.report.report import Report
-from verifier.report.verdict import Verdict, of_whole
+from verifier.report.verdict import Verdict, overall_verdict
 
 
 def judge_graph(
@@ -48,9 +48,9 @@ def judge_graph(
         rounding_allowance = rounding(problem, submission.precision, independent=True)
     loss = judge_loss(submission, float64_rounding, rounding_allowance)
     answers = ask(problem, float64_rounding, oracles)
-    plain = bool(np.isfinite(loss.value)) and not whole_arrays and not rounding_allowance.kinks
+    node_name = bool(np.isfinite(loss.value)) and not whole_arrays and not rounding_allowance.kinks
     accepted = None
-    if plain:
+    if node_name:
         accepted = accept_if_correct(problem.asked, submission.gradients, answers, rounding_allowance)
     mistakes: tuple[Diagnosis, ...] = ()
     wrong: dict[str, bool] = {}
@@ -63,7 +63,7 @@ def judge_graph(
             for key, summary in accepted.summaries.items()
         }
         evidence = accepted.evidence
-        warnings = tuple(graph_cautions_of_accepted(submission, loss, rounding_allowance))
+        warnings = tuple(graph_warnings_of_accepted(submission, loss, rounding_allowance))
     else:
         consensus = _agree(problem, answers, float64_rounding)
         if not np.isfinite(loss.value):  # formulas may have slopes where the output is not finite
@@ -76,14 +76,14 @@ def judge_graph(
         comparisons = joint.comparisons
         parameters, evidence = _report(problem, comparisons, whole_arrays), consensus.evidence
         warnings = (
-            *graph_cautions(submission, loss, comparisons, consensus, rounding_allowance),
-            *cautions_of(joint.outcome),
+            *collect_graph_warnings(submission, loss, comparisons, consensus, rounding_allowance),
+            *subgradient_warnings(joint.outcome),
         )
         wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
         if diagnosis and any(wrong.values()):
             mistakes = diagnose(problem, float64_rounding.values, comparisons, rounding_allowance.allowance)
     return Report(
-        verdict=of_whole(parameter.verdict for parameter in parameters.values()),
+        verdict=overall_verdict(parameter.verdict for parameter in parameters.values()),
         loss=loss,
         parameters=parameters,
         warnings=(*submission.cautions, *warnings),
@@ -100,7 +100,7 @@ def judge_graph(
             "atol": submission.tolerance.atol,
         },
         diagnosis=mistakes,
-        graph=outlined(submission, float64_rounding.values, wrong),
+        graph=outline_graph(submission, float64_rounding.values, wrong),
     )
 
 
@@ -128,12 +128,12 @@ def ask(
 def _agree(problem: GraphProblem, answers: dict[str, Answer], float64_rounding: GraphRounding) -> Consensus:
     """Combine the oracles' answers; where two contradict each other, a 77-digit oracle resolves it."""
     all_shapes = problem.shapes()
-    shapes = {key: all_shapes[plain(key)] for key in problem.asked}
-    consensus = consult(answers, shapes, judge=JUDGE)
-    if not consensus.disputes or JUDGE in answers:
+    shapes = {key: all_shapes[node_name(key)] for key in problem.asked}
+    consensus = combine_answers(answers, shapes, judge=ARBITER)
+    if not consensus.disputes or ARBITER in answers:
         return consensus
-    answers = {JUDGE: GRAPH_ORACLES[JUDGE].gradient(problem, float64_rounding), **answers}
-    return consult(answers, shapes, judge=JUDGE)
+    answers = {ARBITER: GRAPH_ORACLES[ARBITER].gradient(problem, float64_rounding), **answers}
+    return combine_answers(answers, shapes, judge=ARBITER)
 
 
 def _with_kinks_of(
@@ -142,7 +142,7 @@ def _with_kinks_of(
     """Add the slopes at kinks that a precision narrower than float64 cannot resolve."""
     if submission.precision.name == "float64" or not rounding_allowance.kinks:
         return reference
-    return with_slopes_of(enclosed_graph(submission.problem, rounding_allowance.kinks), reference)
+    return with_wider_kinks(enclosed_graph(submission.problem, rounding_allowance.kinks), reference)
 
 
 def _compare(
@@ -174,6 +174,6 @@ def _report(
     return {
         key: report_parameter(key, comparisons[key], convention, whole_arrays)
         if key in comparisons
-        else ParameterReport(name=key, shape=shapes[plain(key)], verdict=Verdict.MISSING)
+        else ParameterReport(name=key, shape=shapes[node_name(key)], verdict=Verdict.MISSING)
         for key in problem.asked
     }

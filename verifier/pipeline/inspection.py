@@ -7,12 +7,12 @@ from typing import Any
 from reference_impl.problem import Problem
 from verifier.diagnosis.graph_mutation_testing import inspect_graph
 from verifier.diagnosis.mutation_testing import inspect_problem
-from verifier.documents.reading import Claim, question_of
+from verifier.documents.reading import AnySubmission, question_of
 from verifier.problem.submission import GraphSubmission, Submission
 from verifier.report.inspection import Inspection
 
 
-def inspect(problem: Problem | Claim | Mapping[str, Any]) -> Inspection:
+def inspect(problem: Problem | AnySubmission | Mapping[str, Any]) -> Inspection:
     """Find the bugs that a check of this problem would detect, miss or confuse.
 
     Every bug of the catalogue (for a graph: every wrong local rule) is put into the gradients of the problem,

@@ -11,37 +11,37 @@ from reference_impl.network import named
 from reference_impl.problem import Problem
 from verifier.diagnosis.search import diagnose
 from verifier.documents.lowering import judge_layers_jointly
-from verifier.documents.reading import Claim, read_claim
+from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.engine.enclosure import enclosed
-from verifier.engine.estimate import Estimate, with_slopes_of
+from verifier.engine.estimate import Estimate, with_wider_kinks
 from verifier.engine.rounding_allowance import Rounding
-from verifier.judging.cache import Expectations, Expected
+from verifier.judging.cache import ProblemCache, ProblemReferences
 from verifier.judging.comparison import Comparison, compare, doubt_in, judge_loss, undecided_where_all_is_zero
-from verifier.judging.consensus import Consensus, consult
+from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.fast_path import Accepted, accept_if_correct
 from verifier.judging.statistics import report_parameter, report_summary
-from verifier.judging.subgradients import cautions_of
-from verifier.judging.warnings import cautions, cautions_of_accepted
+from verifier.judging.subgradients import subgradient_warnings
+from verifier.judging.warnings import collect_warnings, warnings_of_accepted
 from verifier.oracles import ORACLES
-from verifier.oracles.names import JUDGE
+from verifier.oracles.names import ARBITER
 from verifier.pipeline.graphs import judge_graph
 from verifier.pipeline.versions import versions_of
-from verifier.problem.errors import Caution
-from verifier.problem.submission import Submission, as_submitted
-from verifier.report.model import Diagnosis, LossReport, ParameterReport, outlined
+from verifier.problem.errors import ReportWarning
+from verifier.problem.submission import Submission, to_submitted_layout
+from verifier.report.model import Diagnosis, LossReport, ParameterReport, outline_network
 from verifier.report.report import Report
-from verifier.report.verdict import Verdict, of_whole
+from verifier.report.verdict import Verdict, overall_verdict
 
-MOST_WORK_OF_JUDGE = 5_000_000  # multiplications of one forward pass; about 10 s of ball arithmetic
+MAX_ARBITER_WORK = 5_000_000  # multiplications of one forward pass; about 10 s of ball arithmetic
 
 
 def verify(
-    submission: Claim | Mapping[str, Any],
+    submission: AnySubmission | Mapping[str, Any],
     *,
     oracles: Sequence[str] | None = None,
     entries: str = "worst",
     diagnosis: bool = True,
-    expectations: Expectations | None = None,
+    expectations: ProblemCache | None = None,
 ) -> Report:
     """Judge a submission, given as `load` gave it or as the contract's document (arrays allowed for lists).
 
@@ -53,13 +53,15 @@ def verify(
     """
     started = perf_counter()
     if isinstance(submission, Mapping):
-        submission = read_claim(submission)
+        submission = read_any_submission(submission)
     if entries not in ("worst", "all"):
         raise ValueError(f"entries is 'worst' or 'all', got {entries!r}")
     if not isinstance(submission, Submission):
         return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
     problem = submission.problem
-    expected = Expected(problem, oracles) if expectations is None else expectations.of(problem, oracles)
+    expected = (
+        ProblemReferences(problem, oracles) if expectations is None else expectations.of(problem, oracles)
+    )
     trace, honest = expected.trace, expected.honest
     allowed = expected.rounding(submission.precision, independent=True)
     loss = judge_loss(submission, honest, allowed)
@@ -73,7 +75,7 @@ def verify(
     accepted = accept_if_correct(names, submission.gradients, answers, allowed) if plain else None
     if accepted is not None:
         parameters, evidence = _report_accepted(submission, accepted), accepted.evidence
-        warnings = tuple(cautions_of_accepted(problem, trace, loss.value, accepted.has_zeros))
+        warnings = tuple(warnings_of_accepted(problem, trace, loss.value, accepted.has_zeros))
         mistakes: tuple[Diagnosis, ...] = ()
     else:
         allowed = expected.rounding(submission.precision)
@@ -83,13 +85,13 @@ def verify(
             consensus = replace(consensus, disputed=everything)
         reference = _with_kinks_of(submission, consensus.reference, allowed)
         comparisons = _compare(submission, reference, allowed, consensus)
-        at_kinks: tuple[Caution, ...] = ()
+        at_kinks: tuple[ReportWarning, ...] = ()
         if any(row.subgradient.any() for row in comparisons.values()):
             joint = judge_layers_jointly(submission, allowed.kinks, comparisons)
-            comparisons, at_kinks = dict(joint.comparisons), tuple(cautions_of(joint.outcome))
+            comparisons, at_kinks = dict(joint.comparisons), tuple(subgradient_warnings(joint.outcome))
         parameters, evidence = _report_parameters(submission, comparisons, whole_arrays), consensus.evidence
         warnings = (
-            *cautions(submission, trace, loss.value, comparisons, consensus, allowed),
+            *collect_warnings(submission, trace, loss.value, comparisons, consensus, allowed),
             *at_kinks,
         )
         mistakes = ()
@@ -98,7 +100,7 @@ def verify(
             codes = {caution.code for caution in warnings}
             mistakes = diagnose(problem, trace, comparisons, right, allowed, submission.precision, codes)
     return Report(
-        verdict=of_whole(parameter.verdict for parameter in parameters.values()),
+        verdict=overall_verdict(parameter.verdict for parameter in parameters.values()),
         loss=loss,
         parameters=parameters,
         warnings=(*submission.cautions, *_of_loss(loss), *warnings),
@@ -114,7 +116,7 @@ def verify(
             "atol": submission.tolerance.atol,
         },
         diagnosis=mistakes,
-        network=outlined(problem.network),
+        network=outline_network(problem.network),
     )
 
 
@@ -141,14 +143,14 @@ def _compare(
     return undecided_where_all_is_zero(found)
 
 
-def _agree(expected: Expected) -> Consensus:
+def _agree(expected: ProblemReferences) -> Consensus:
     """Hold the oracles against each other; where two contradict each other, let 77 digits settle it."""
     problem, answers = expected.problem, expected.answers
     shapes = {name: array.shape for name, array in named(problem.parameters)}
-    consensus = consult(answers, shapes, judge=JUDGE)
-    if not consensus.disputes or JUDGE in answers or _work(problem) > MOST_WORK_OF_JUDGE:
+    consensus = combine_answers(answers, shapes, judge=ARBITER)
+    if not consensus.disputes or ARBITER in answers or _work(problem) > MAX_ARBITER_WORK:
         return consensus
-    return consult({JUDGE: expected.judgement, **answers}, shapes, judge=JUDGE)
+    return combine_answers({ARBITER: expected.arbiter_answer, **answers}, shapes, judge=ARBITER)
 
 
 def _with_kinks_of(
@@ -157,7 +159,7 @@ def _with_kinks_of(
     """Add the slopes that a precision narrower than float64 cannot tell apart."""
     if not _widened(submission):
         return reference
-    return with_slopes_of(enclosed(submission.problem, allowed.kinks, submission.precision), reference)
+    return with_wider_kinks(enclosed(submission.problem, allowed.kinks, submission.precision), reference)
 
 
 def _widened(submission: Submission) -> bool:
@@ -177,7 +179,7 @@ def _report_parameters(
         if name in comparisons:
             reports[name] = report_parameter(name, comparisons[name], submission.convention, whole_arrays)
         else:
-            shape = tuple(as_submitted(name, array, submission.convention).shape)
+            shape = tuple(to_submitted_layout(name, array, submission.convention).shape)
             reports[name] = ParameterReport(name=name, shape=shape, verdict=Verdict.MISSING)
     return reports
 
@@ -185,15 +187,17 @@ def _report_parameters(
 def _report_accepted(submission: Submission, accepted: Accepted) -> dict[str, ParameterReport]:
     return {
         name: report_summary(
-            name, summary, tuple(as_submitted(name, submission.gradients[name], submission.convention).shape)
+            name,
+            summary,
+            tuple(to_submitted_layout(name, submission.gradients[name], submission.convention).shape),
         )
         for name, summary in accepted.summaries.items()
     }
 
 
-def _of_loss(loss: LossReport) -> Iterator[Caution]:
+def _of_loss(loss: LossReport) -> Iterator[ReportWarning]:
     if loss.verdict is Verdict.INCORRECT:
-        yield Caution(
+        yield ReportWarning(
             "another-loss",
             "the reported loss is not the declared one, so the gradients may be right ones of another loss: "
             "compare factor, reductions and penalties with what the report says it is graded under",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.graph import INPUT, NODE, GraphProblem, Node, first_breaks, plain
+from verifier.problem.graph import INPUT, NODE, GraphProblem, Node, first_breaks, node_name
 from verifier.problem.submission import GraphSubmission
 from verifier.report.model import DATA, GIVEN, PARAMETER, GraphOutline, NodeOutline
 
@@ -19,7 +19,7 @@ _SMALL = 4  # largest array whose numbers are shown
 _BREAKS = 10
 
 
-def outlined(
+def outline_graph(
     submission: GraphSubmission, values: Mapping[str, Array], wrong: Mapping[str, bool]
 ) -> GraphOutline:
     """Return the outline.
@@ -30,8 +30,8 @@ def outlined(
     breaks = first_breaks(problem, wrong) if any(wrong.values()) else []
     nodes: Sequence[Node] = problem.nodes
     if len(nodes) > MOST_WHOLE:
-        nodes = _neighbourhood(problem, plain(breaks[0])) if breaks else _nodes_before_output(problem)
-    leaves = _leaves(problem, nodes, [plain(key) for key in breaks[:_BREAKS]])
+        nodes = _neighbourhood(problem, node_name(breaks[0])) if breaks else _nodes_before_output(problem)
+    leaves = _leaves(problem, nodes, [node_name(key) for key in breaks[:_BREAKS]])
     shown = {*leaves, *(node.name for node in nodes)}
     left_out = _used_outside(problem, shown) if len(nodes) < len(problem.nodes) else frozenset()
     documents = _documents_by_name(submission.network, shown)

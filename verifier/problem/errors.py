@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Caution:
+class ReportWarning:
     """One warning.
 
     code: a stable identifier. detail: a sentence. layer, units: the location, if there is one.
@@ -119,20 +119,20 @@ class Mistakes:
             raise MalformedSubmission(self.found)
 
 
-def at(pointer: str, *steps: str | int) -> str:
+def json_pointer(pointer: str, *steps: str | int) -> str:
     """Return the JSON pointer extended by steps, escaped as in RFC 6901 section 3."""
     for step in steps:
-        pointer += "/" + encodable(step).replace("~", "~0").replace("/", "~1")
+        pointer += "/" + replace_surrogates(step).replace("~", "~0").replace("/", "~1")
     return pointer
 
 
-def encodable(text: Any) -> str:
+def replace_surrogates(text: Any) -> str:
     """Return the text with a question mark for each lone surrogate, which UTF-8 cannot encode."""
     written = str(text)
     return written if written.isascii() else written.encode("utf-8", "replace").decode("utf-8")
 
 
-def shown(value: Any) -> str:
+def describe(value: Any) -> str:
     """Return a short description of a JSON value.
 
     It contains no array and no fractional or negative number, since these may be part of a solution.
@@ -145,7 +145,9 @@ def shown(value: Any) -> str:
         if _NUMBER.fullmatch(value.strip()):
             return "a number in quotes"
         short = len(value) <= 40
-        return f'the string "{encodable(value)}"' if short else f"a string of {len(value)} characters"
+        return (
+            f'the string "{replace_surrogates(value)}"' if short else f"a string of {len(value)} characters"
+        )
     if isinstance(value, int | float):
         return _describe_number(value)
     if isinstance(value, list | tuple):
@@ -165,7 +167,7 @@ def _describe_number(value: int | float) -> str:
     return "a negative number" if value < 0 else "a number that is not whole"
 
 
-def nearest(name: str, known: Iterable[str], taken: Container[str] = ()) -> str:
+def suggest_name(name: str, known: Iterable[str], taken: Container[str] = ()) -> str:
     """Return a remedy for a misspelt name: the most similar known name, or a list of known names.
 
     taken: names that the document has already, which are not suggested.
@@ -184,7 +186,9 @@ def check_fields(document: dict[str, Any], known: Iterable[str], pointer: str, m
     unknown = [field for field in document if field not in names]
     for field in unknown[:MOST]:
         actual = f"the field {str(field)[:40]!r}"
-        mistakes.add(at(pointer, field), "a known field", actual, nearest(field, names, taken=document))
+        mistakes.add(
+            json_pointer(pointer, field), "a known field", actual, suggest_name(field, names, taken=document)
+        )
 
 
 def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mistakes) -> str | None:
@@ -192,8 +196,8 @@ def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mist
     names = list(choices)
     if isinstance(value, str) and value in names:
         return value
-    remedy = nearest(value, names) if isinstance(value, str) else ""
-    mistakes.add(pointer, "one of " + ", ".join(names), shown(value), remedy if "mean" in remedy else "")
+    remedy = suggest_name(value, names) if isinstance(value, str) else ""
+    mistakes.add(pointer, "one of " + ", ".join(names), describe(value), remedy if "mean" in remedy else "")
     return None
 
 
@@ -211,7 +215,7 @@ def read_number(
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         remedy = "write numbers without quotes" if isinstance(value, str) else ""
-        mistakes.add(pointer, rule, shown(value), remedy)
+        mistakes.add(pointer, rule, describe(value), remedy)
         return None
     try:
         number = float(value)
@@ -219,6 +223,6 @@ def read_number(
         number = math.inf
     too_small = at_least is not None and number < at_least
     if not math.isfinite(number) or too_small or (below is not None and number >= below):
-        mistakes.add(pointer, rule, shown(value))
+        mistakes.add(pointer, rule, describe(value))
         return None
     return number

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reference_impl.array import Array
-from verifier.problem.errors import shown
+from verifier.problem.errors import describe
 
 Shape = tuple[int, ...]
 
@@ -48,7 +48,7 @@ def negative_axes(axis: object, rank: int) -> tuple[int, ...]:
 def negative_axis(axis: object, rank: int) -> int:
     """Return one axis counted from the end. Raises: MisfitError."""
     if isinstance(axis, bool) or not isinstance(axis, int):
-        raise MisfitError("an axis, a whole number", shown(axis), field="axis")
+        raise MisfitError("an axis, a whole number", describe(axis), field="axis")
     if not -rank <= axis < rank:
         span = f"an axis from {-rank} to {rank - 1}" if rank else "no axis: the operand is one number"
         raise MisfitError(span, str(axis), field="axis")
@@ -75,7 +75,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class InferredNode:
     """The shape of a node, and its options in the form that the formulas read."""
 
     shape: Shape
@@ -111,7 +111,7 @@ class GraphOperation:
     name: str
     description: str
     operands: tuple[int, int | None]
-    fit: Callable[[dict[str, Any], tuple[Shape, ...]], Fit]
+    fit: Callable[[dict[str, Any], tuple[Shape, ...]], InferredNode]
     value: Callable[[Any, Node, Sequence[Any]], Any]
     pull_back: Callable[[Any, Node, Sequence[Any], Any, Any, Array | None], tuple[Any, ...]]
     in_torch: Callable[[Any, Node, Sequence[Any]], Any]
@@ -174,7 +174,7 @@ class GraphProblem:
         return replace(self, asked=asked)
 
 
-def plain(key: str) -> str:
+def node_name(key: str) -> str:
     """Return the name within the graph for the name of a gradient."""
     return key.removeprefix(INPUT).removeprefix(NODE)
 
@@ -196,7 +196,7 @@ def first_breaks(problem: GraphProblem, wrong: Mapping[str, bool]) -> list[str]:
     wrong: by the names of submitted gradients. A node whose gradient was not submitted counts as wrong if a
     node after it is.
     """
-    by_plain = {plain(key): key for key in wrong}
+    by_plain = {node_name(key): key for key in wrong}
     wrong_downstream: dict[str, bool] = {}  # by plain name, True if a node after it has a wrong gradient
     consumers: dict[str, list[str]] = {}
     for node in problem.nodes:

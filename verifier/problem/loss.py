@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reference_impl.losses import LOSSES, Penalty, Risk
-from verifier.problem.errors import Mistakes, at, check_fields, read_choice, read_number, shown
+from verifier.problem.errors import Mistakes, check_fields, describe, json_pointer, read_choice, read_number
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -55,46 +55,55 @@ def read_loss(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Risk, di
     if isinstance(document, str):
         document = {"preset": document} if document in PRESETS else {"name": document}
     if not isinstance(document, dict):
-        mistakes.add(pointer, 'a loss, such as {"name": "mse"}', shown(document))
+        mistakes.add(pointer, 'a loss, such as {"name": "mse"}', describe(document))
         return None
     check_fields(document, _FIELDS, pointer, mistakes)
     penalty_defaults: dict[str, Any] = {}
     if "preset" in document:
-        preset = read_choice(document["preset"], PRESETS, at(pointer, "preset"), mistakes)
+        preset = read_choice(document["preset"], PRESETS, json_pointer(pointer, "preset"), mistakes)
         if preset is None:
             return None
         fields = dict(PRESETS[preset])
         penalty_defaults = fields.pop("l2", {})
         document = fields | {field: value for field, value in document.items() if field != "preset"}
     if "name" not in document:
-        mistakes.add(at(pointer, "name"), "one of " + ", ".join(LOSSES), "nothing", "name the loss")
+        mistakes.add(json_pointer(pointer, "name"), "one of " + ", ".join(LOSSES), "nothing", "name the loss")
         return None
-    name = read_choice(document["name"], LOSSES, at(pointer, "name"), mistakes)
+    name = read_choice(document["name"], LOSSES, json_pointer(pointer, "name"), mistakes)
     if name is None:
         return None
     loss = LOSSES[name]
     errors_before = len(mistakes.found)
-    factor = read_number(document.get("factor", loss.default_factor), at(pointer, "factor"), mistakes)
+    factor = read_number(
+        document.get("factor", loss.default_factor), json_pointer(pointer, "factor"), mistakes
+    )
     if factor == 0:
         remedy = "a factor of 0 makes every gradient zero, so that any code passes"
-        mistakes.add(at(pointer, "factor"), "a number other than 0", "0", remedy)
-    batch = read_choice(document.get("batch", "mean"), REDUCTIONS, at(pointer, "batch"), mistakes)
+        mistakes.add(json_pointer(pointer, "factor"), "a number other than 0", "0", remedy)
+    batch = read_choice(document.get("batch", "mean"), REDUCTIONS, json_pointer(pointer, "batch"), mistakes)
     outputs: str | None = "sum"
     if "outputs" in document and not loss.reduces_outputs and document["outputs"] != "sum":
         mistakes.add(
-            at(pointer, "outputs"), f"sum: {name} is one sum over a row's classes", shown(document["outputs"])
+            json_pointer(pointer, "outputs"),
+            f"sum: {name} is one sum over a row's classes",
+            describe(document["outputs"]),
         )
     elif loss.reduces_outputs:
-        outputs = read_choice(document.get("outputs", "sum"), REDUCTIONS, at(pointer, "outputs"), mistakes)
+        outputs = read_choice(
+            document.get("outputs", "sum"), REDUCTIONS, json_pointer(pointer, "outputs"), mistakes
+        )
     on = next(iter(loss.on))
     if "on" in document and len(loss.on) == 1:
         mistakes.add(
-            at(pointer, "on"), f"no such field: {name} is taken of the outputs", "one", "leave it out"
+            json_pointer(pointer, "on"),
+            f"no such field: {name} is taken of the outputs",
+            "one",
+            "leave it out",
         )
     elif "on" in document:
-        on = read_choice(document["on"], loss.on, at(pointer, "on"), mistakes) or on
+        on = read_choice(document["on"], loss.on, json_pointer(pointer, "on"), mistakes) or on
     penalties = [
-        _read_penalty(norm, document[norm], penalty_defaults, at(pointer, norm), mistakes)
+        _read_penalty(norm, document[norm], penalty_defaults, json_pointer(pointer, norm), mistakes)
         for norm in _PENALTY_FACTORS
         if document.get(norm) is not None
     ]
@@ -102,10 +111,10 @@ def read_loss(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Risk, di
         return None
     valid_penalties = tuple(penalty for penalty in penalties if penalty is not None)
     risk = Risk(loss, factor, batch, outputs, on, valid_penalties)
-    return risk, expanded(risk)
+    return risk, loss_fields(risk)
 
 
-def expanded(risk: Risk) -> dict[str, Any]:
+def loss_fields(risk: Risk) -> dict[str, Any]:
     """Return all fields of the document's `loss`, defaults included."""
     fields: dict[str, Any] = {"name": risk.loss.name, "factor": risk.factor, "batch": risk.batch}
     if risk.loss.reduces_outputs:
@@ -122,19 +131,21 @@ def _read_penalty(
 ) -> Penalty | None:
     if not isinstance(document, dict):
         remedy = 'write {"strength": …}' if isinstance(document, int | float) else ""
-        mistakes.add(pointer, 'a penalty, such as {"strength": 0.1}', shown(document), remedy)
+        mistakes.add(pointer, 'a penalty, such as {"strength": 0.1}', describe(document), remedy)
         return None
     check_fields(document, _PENALTY_FIELDS, pointer, mistakes)
     fields = {"factor": _PENALTY_FACTORS[norm], "batch": "none", "biases": False} | defaults | document
     strength = None
     if "strength" not in fields:
-        mistakes.add(at(pointer, "strength"), "a finite number", "nothing", "say how strong the penalty is")
+        mistakes.add(
+            json_pointer(pointer, "strength"), "a finite number", "nothing", "say how strong the penalty is"
+        )
     else:
-        strength = read_number(fields["strength"], at(pointer, "strength"), mistakes, at_least=0.0)
-    factor = read_number(fields["factor"], at(pointer, "factor"), mistakes)
-    batch = read_choice(fields["batch"], ("none", "mean"), at(pointer, "batch"), mistakes)
+        strength = read_number(fields["strength"], json_pointer(pointer, "strength"), mistakes, at_least=0.0)
+    factor = read_number(fields["factor"], json_pointer(pointer, "factor"), mistakes)
+    batch = read_choice(fields["batch"], ("none", "mean"), json_pointer(pointer, "batch"), mistakes)
     if not isinstance(fields["biases"], bool):
-        mistakes.add(at(pointer, "biases"), "true or false", shown(fields["biases"]))
+        mistakes.add(json_pointer(pointer, "biases"), "true or false", describe(fields["biases"]))
         return None
     if strength is None or factor is None or batch is None:
         return None

@@ -55,7 +55,7 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
 _NUMPY_FORMATS = ("float32", "float16")
 
 
-def rounded(values: Array, precision: Precision) -> Array:
+def round_to_precision(values: Array, precision: Precision) -> Array:
     """Return the nearest numbers of the format, ties to even; infinity on overflow."""
     if precision.name == "float64":
         return values

@@ -9,7 +9,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.problem import Problem
-from verifier.problem.errors import Caution
+from verifier.problem.errors import ReportWarning
 from verifier.problem.graph import GraphProblem
 from verifier.problem.precision import Precision
 
@@ -29,17 +29,17 @@ class Convention:
     bias_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def internal_weight(array: Array, convention: Convention) -> Array:
+def weight_to_internal(array: Array, convention: Convention) -> Array:
     """Return a weight (or its gradient) in the layout (in, out)."""
     return array.T if convention.weights == "out_in" else array
 
 
-def internal_examples(array: Array, convention: Convention) -> Array:
+def examples_to_internal(array: Array, convention: Convention) -> Array:
     """Return inputs, row targets or masks in the shape (N, …)."""
     return array.T if convention.examples == "columns" and array.ndim == 2 else array
 
 
-def as_submitted(name: str, array: Array, convention: Convention) -> Array:
+def to_submitted_layout(name: str, array: Array, convention: Convention) -> Array:
     """Return an array of a parameter's internal shape in the shape of the submission."""
     if name.endswith(".weight"):
         return array.T if convention.weights == "out_in" else array
@@ -103,7 +103,7 @@ class Submission:
     tolerance: Tolerance
     convention: Convention
     graded_under: Mapping[str, Any]
-    cautions: tuple[Caution, ...] = ()
+    cautions: tuple[ReportWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,4 +140,4 @@ class GraphSubmission:
     tolerance: Tolerance
     network: Mapping[str, Any]
     graded_under: Mapping[str, Any]
-    cautions: tuple[Caution, ...] = ()
+    cautions: tuple[ReportWarning, ...] = ()

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from verifier.report.points import ONE_EACH, Points
+from verifier.report.points import ONE_POINT_EACH, Points
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class StudentVisibility:
     """The visible parts of a student's report.
 
     verdict: of the whole submission. Without it, students see no report.
@@ -26,7 +26,7 @@ class Allowed:
     hint: bool = True
 
 
-DEFAULT = Allowed()
+DEFAULT = StudentVisibility()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +42,8 @@ class Assignment:
 
     title: str
     problem: Mapping[str, Any]
-    points: Points = ONE_EACH
-    allowed: Allowed = DEFAULT
+    points: Points = ONE_POINT_EACH
+    allowed: StudentVisibility = DEFAULT
     attempts: int | None = None
     opens: datetime | None = None
     closes: datetime | None = None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.errors import Caution
+from verifier.problem.errors import ReportWarning
 from verifier.report.model import (
     SCHEMA,
     Audience,
@@ -20,7 +20,7 @@ from verifier.report.model import (
     ParameterReport,
     ReportData,
 )
-from verifier.report.numbers import number, numbers
+from verifier.report.numbers import json_number, json_numbers
 from verifier.report.verdict import Verdict
 
 
@@ -54,9 +54,11 @@ def _node(node: NodeOutline) -> dict[str, Any]:
         document["options"] = node.options
     if node.continues:
         document["continues"] = True
-    numbers = {"value": node.value, "gradient": node.gradient}
+    json_numbers = {"value": node.value, "gradient": node.gradient}
     return document | {
-        field: [number(value) for value in values] for field, values in numbers.items() if values is not None
+        field: [json_number(value) for value in values]
+        for field, values in json_numbers.items()
+        if values is not None
     }
 
 
@@ -105,7 +107,7 @@ def _student_diagnosis(row: Diagnosis) -> dict[str, Any]:
     return words | place | ({"hint": row.hint} if row.hint else {})
 
 
-def document_of(report: ReportData) -> dict[str, Any]:
+def report_to_document(report: ReportData) -> dict[str, Any]:
     """Return plain dicts, lists, strings and finite numbers, in the order of the schema."""
     if report.audience is Audience.STUDENT:
         return student_document(report)
@@ -142,13 +144,16 @@ def summary_of(report: ReportData) -> dict[str, int]:
 
 
 def _optional(value: float | None) -> float | str | None:
-    return None if value is None else number(value)
+    return None if value is None else json_number(value)
 
 
 def _loss(loss: LossReport) -> dict[str, Any]:
-    document: dict[str, Any] = {"value": number(loss.value), "uncertainty": number(loss.uncertainty)}
+    document: dict[str, Any] = {
+        "value": json_number(loss.value),
+        "uncertainty": json_number(loss.uncertainty),
+    }
     if loss.reported is not None:
-        document |= {"reported": number(loss.reported), "verdict": str(loss.verdict)}
+        document |= {"reported": json_number(loss.reported), "verdict": str(loss.verdict)}
     return document | {"graded_under": dict(loss.graded_under)}
 
 
@@ -177,14 +182,14 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "verdict": str(entry.verdict),
         **{figure: _optional(getattr(entry, figure)) for figure in figures},
         **({"subgradient": True} if entry.subgradient else {}),
-        **({"slopes": [number(slope) for slope in entry.slopes]} if entry.slopes else {}),
+        **({"slopes": [json_number(slope) for slope in entry.slopes]} if entry.slopes else {}),
     }
 
 
 def _entries(entries: Entries) -> dict[str, Any]:
     def nested(array: Array) -> Any:
         values = array.tolist()
-        return values if np.isfinite(array).all() else numbers(values)
+        return values if np.isfinite(array).all() else json_numbers(values)
 
     return {
         field: nested(getattr(entries, field))
@@ -222,7 +227,7 @@ def _diagnosis(row: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _warning(caution: Caution) -> dict[str, Any]:
+def _warning(caution: ReportWarning) -> dict[str, Any]:
     document: dict[str, Any] = {"code": caution.code}
     if caution.layer is not None:
         document["layer"] = caution.layer

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.problem.errors import Caution
-from verifier.report.wording import one_line
+from verifier.problem.errors import ReportWarning
+from verifier.report.wording import sanitize_line
 
 SCHEMA = "gradjury.inspection/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MutationSite:
     """Location of a mutant. layer: None for the whole network or a graph. node: a gradient of a graph."""
 
     layer: int | None
@@ -20,7 +20,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class BugPower:
+class BugDetection:
     """Counts of the mutants of one bug.
 
     Attributes
@@ -48,8 +48,8 @@ class BugPower:
     caught: int
     missed: int
     hidden: int
-    missed_at: tuple[Place, ...] = ()
-    hidden_at: tuple[Place, ...] = ()
+    missed_at: tuple[MutationSite, ...] = ()
+    hidden_at: tuple[MutationSite, ...] = ()
     confused_with: tuple[str, ...] = ()
     same_here_as: tuple[str, ...] = ()
 
@@ -78,10 +78,10 @@ class Inspection:
     """
 
     mutation_score: float
-    bugs: tuple[BugPower, ...]
+    bugs: tuple[BugDetection, ...]
     uninformative: Mapping[str, int]
     entries: int
-    warnings: tuple[Caution, ...] = ()
+    warnings: tuple[ReportWarning, ...] = ()
     advice: tuple[str, ...] = ()
     name: str | None = None
     of_graph: bool = False
@@ -104,10 +104,10 @@ class Inspection:
 
     def __str__(self) -> str:
 
-        return export(self)
+        return inspection_text(self)
 
 
-def _row(row: BugPower) -> dict[str, Any]:
+def _row(row: BugDetection) -> dict[str, Any]:
     return {
         "bug": row.bug,
         "made": row.made,
@@ -121,7 +121,7 @@ def _row(row: BugPower) -> dict[str, Any]:
     }
 
 
-def _place(at: Place) -> dict[str, Any]:
+def _place(at: MutationSite) -> dict[str, Any]:
     return {
         "layer": at.layer,
         "equation": at.equation,
@@ -132,7 +132,7 @@ def _place(at: Place) -> dict[str, Any]:
 _MOST_PLACES = 12  # in one line
 
 
-def export(inspection: Inspection) -> str:
+def inspection_text(inspection: Inspection) -> str:
     """Return the inspection's text, without a final newline."""
     return "\n".join(_lines(inspection))
 
@@ -142,9 +142,9 @@ def _lines(inspection: Inspection) -> Iterator[str]:
     possible = [row for row in rows if row.caught or row.missed]
     caught = [row for row in possible if not row.missed]
     if inspection.name:
-        yield one_line(inspection.name)
+        yield sanitize_line(inspection.name)
     yield (
-        f"  {len(possible)} {made(inspection)} can show in a {shape(inspection)} of this shape; "
+        f"  {len(possible)} {bug_noun(inspection)} can show in a {problem_noun(inspection)} of this shape; "
         f"this problem catches {len(caught)} of them wherever they can"
     )
     yield from _section(
@@ -153,7 +153,7 @@ def _lines(inspection: Inspection) -> Iterator[str]:
     yield from _section("not told apart here:", [r for r in rows if r.confused_with], _confused)
     yield from _section("the same in any problem of this shape:", [r for r in rows if r.same_here_as], _same)
     yield from _section(
-        f"hidden by the {shape(inspection)}'s shape itself:", [r for r in rows if r.hidden], _hidden
+        f"hidden by the {problem_noun(inspection)}'s shape itself:", [r for r in rows if r.hidden], _hidden
     )
     zero = {name: count for name, count in inspection.uninformative.items() if count}
     if zero:
@@ -168,7 +168,7 @@ def _lines(inspection: Inspection) -> Iterator[str]:
     yield f"  mutation score: {inspection.mutation_score:.1%}"
 
 
-def _section(title: str, rows: list[BugPower], describe: Callable[[BugPower], str]) -> Iterator[str]:
+def _section(title: str, rows: list[BugDetection], describe: Callable[[BugDetection], str]) -> Iterator[str]:
     if not rows:
         return
     yield ""
@@ -177,41 +177,41 @@ def _section(title: str, rows: list[BugPower], describe: Callable[[BugPower], st
         yield f"    {row.bug}: {describe(row)}"
 
 
-def _missed(row: BugPower) -> str:
-    return f"{row.caught} of {row.caught + row.missed}, missed at {places(row.missed_at)}"
+def _missed(row: BugDetection) -> str:
+    return f"{row.caught} of {row.caught + row.missed}, missed at {format_locations(row.missed_at)}"
 
 
-def _hidden(row: BugPower) -> str:
-    return f"{row.hidden} of {row.made}, at {places(row.hidden_at)}"
+def _hidden(row: BugDetection) -> str:
+    return f"{row.hidden} of {row.made}, at {format_locations(row.hidden_at)}"
 
 
-def _confused(row: BugPower) -> str:
+def _confused(row: BugDetection) -> str:
     return ", ".join(row.confused_with)
 
 
-def _same(row: BugPower) -> str:
+def _same(row: BugDetection) -> str:
     return ", ".join(row.same_here_as)
 
 
-def places(locations: tuple[Place, ...]) -> str:
+def format_locations(locations: tuple[MutationSite, ...]) -> str:
     """Return locations as text: `layer 0 (hidden_delta); the whole network (loss)`, or nodes of a graph."""
     shown = [_location_text(location) for location in locations[:_MOST_PLACES]]
     more = [f"{len(locations) - _MOST_PLACES} more"] if len(locations) > _MOST_PLACES else []
     return "; ".join([*shown, *more])
 
 
-def made(inspection: Inspection) -> str:
+def bug_noun(inspection: Inspection) -> str:
     """Return the plural noun for the bugs of the mutation test."""
     return "wrong local rules" if inspection.of_graph else "bugs of the catalogue"
 
 
-def shape(inspection: Inspection) -> str:
+def problem_noun(inspection: Inspection) -> str:
     """Return the noun for the problem: `graph` or `network`."""
     return "graph" if inspection.of_graph else "network"
 
 
-def _location_text(location: Place) -> str:
+def _location_text(location: MutationSite) -> str:
     if location.node is not None:
-        return one_line(location.node)
+        return sanitize_line(location.node)
     layer = "the whole network" if location.layer is None else f"layer {location.layer}"
     return f"{layer} ({location.equation})"

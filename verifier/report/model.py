@@ -8,8 +8,8 @@ from typing import Any
 
 from reference_impl.array import Array
 from reference_impl.network import Network
-from verifier.problem.errors import Caution
-from verifier.problem.graph import plain
+from verifier.problem.errors import ReportWarning
+from verifier.problem.graph import node_name
 from verifier.report.verdict import Verdict
 
 
@@ -122,7 +122,7 @@ class LayerOutline:
     bias: bool = True
 
 
-def outlined(network: Network) -> tuple[LayerOutline, ...]:
+def outline_network(network: Network) -> tuple[LayerOutline, ...]:
     """Return the outlines of the layers, from input to output."""
     return tuple(
         LayerOutline(layer.inputs, layer.outputs, layer.activation.name, layer.bias)
@@ -153,9 +153,9 @@ class NodeOutline:
     continues: bool = False
 
     @property
-    def plain(self) -> str:
+    def node_name(self) -> str:
         """The name within the graph."""
-        return plain(self.name)
+        return node_name(self.name)
 
     @property
     def computed(self) -> bool:
@@ -283,7 +283,7 @@ class ReportData:
     verdict: Verdict
     loss: LossReport
     parameters: Mapping[str, ParameterReport]
-    warnings: tuple[Caution, ...]
+    warnings: tuple[ReportWarning, ...]
     evidence: tuple[Evidence, ...]
     versions: Mapping[str, str]
     seconds: float

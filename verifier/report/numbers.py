@@ -6,15 +6,15 @@ from typing import Any
 _INFINITIES = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 
 
-def number(value: float) -> float | str:
+def json_number(value: float) -> float | str:
     """Return the number, or a string for NaN and infinities, which JSON has no numbers for."""
     if isfinite(value):
         return value
     return _INFINITIES.get(value, "NaN")
 
 
-def numbers(values: Any) -> Any:
+def json_numbers(values: Any) -> Any:
     """Return nested lists with `number` applied to every item."""
     if isinstance(values, list):
-        return [numbers(item) for item in values]
-    return number(values)
+        return [json_numbers(item) for item in values]
+    return json_number(values)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from verifier.problem.errors import Mistake
 from verifier.report.inspection import Inspection
 from verifier.report.report import Report
-from verifier.report.verdict import ExitStatus, Verdict, of_verdict
+from verifier.report.verdict import ExitStatus, Verdict, exit_status_of
 
 
 @dataclass(frozen=True, slots=True)
-class Sourced:
+class FileOutcome:
     """The outcome of one submission.
 
     source: the file, `-` for standard input, or empty. mistakes: the errors of a malformed submission.
@@ -26,7 +26,7 @@ class Sourced:
         """The exit status of this submission alone."""
         if self.broken:
             return ExitStatus.INTERNAL
-        return ExitStatus.MALFORMED if self.report is None else of_verdict(self.report.verdict)
+        return ExitStatus.MALFORMED if self.report is None else exit_status_of(self.report.verdict)
 
     @property
     def path(self) -> str:
@@ -51,24 +51,24 @@ class Sourced:
 MOST_NUMBERS = 4_000_000  # submitted numbers; each needs four arrays, 128 MB in total
 
 
-def without_arrays(report: Report) -> Report:
+def drop_arrays(report: Report) -> Report:
     """Return the report without whole arrays; the worst entries stay."""
     rows = {name: replace(row, entries=None) for name, row in report.parameters.items()}
     return replace(report, parameters=rows)
 
 
-class KeptReports:
+class ReportBuffer:
     """Outcomes in order, whose arrays have at most `most` numbers.
 
     If there are too many, correct reports lose their arrays first, then the latest ones.
     """
 
     def __init__(self, most: int = MOST_NUMBERS) -> None:
-        self.reports: list[Sourced] = []
+        self.reports: list[FileOutcome] = []
         self._room = most
         self._correct_with_arrays: list[int] = []  # indices of correct reports with arrays
 
-    def add(self, outcome: Sourced) -> None:
+    def add(self, outcome: FileOutcome) -> None:
         """Append an outcome, without its arrays if there is no room for them."""
         numbers = _count_numbers(outcome)
         is_correct = outcome.report is not None and outcome.report.verdict is Verdict.CORRECT
@@ -85,17 +85,17 @@ class KeptReports:
         self.reports.append(outcome)
 
 
-def _count_numbers(outcome: Sourced) -> int:
+def _count_numbers(outcome: FileOutcome) -> int:
     rows = outcome.report.parameters.values() if outcome.report else ()
     return sum(row.entries.submitted.size for row in rows if row.entries is not None)
 
 
-def _without_arrays(outcome: Sourced) -> Sourced:
-    return outcome if outcome.report is None else replace(outcome, report=without_arrays(outcome.report))
+def _without_arrays(outcome: FileOutcome) -> FileOutcome:
+    return outcome if outcome.report is None else replace(outcome, report=drop_arrays(outcome.report))
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class InspectionOutcome:
     """An inspection, or the reasons why there is none.
 
     complaints: the reasons, one sentence each.

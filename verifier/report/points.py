@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from verifier.problem.errors import Mistakes, read_number
 from verifier.problem.graph import INPUT, NODE
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import Verdict
 
 _DIGITS = 5  # decimals of rounded points
@@ -26,7 +26,7 @@ class Points:
     by_name: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
-ONE_EACH = Points()
+ONE_POINT_EACH = Points()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _number(text: str, mistakes: Mistakes) -> float:
     return 0.0 if number is None else number
 
 
-def scores(sourced: Sourced, points: Points) -> tuple[Score, ...]:
+def score_outcome(sourced: FileOutcome, points: Points) -> tuple[Score, ...]:
     """Return a score per parameter, or one for the whole submission if parameters are unknown or hidden."""
     report = sourced.report
     if report is None:
@@ -75,10 +75,10 @@ def scores(sourced: Sourced, points: Points) -> tuple[Score, ...]:
     if not report.parameters:
         earned = _total_worth(points) if report.verdict is Verdict.CORRECT else 0.0
         return (Score("gradients", report.verdict, earned, _total_worth(points)),)
-    return scores_of({name: row.verdict for name, row in report.parameters.items()}, points)
+    return score_verdicts({name: row.verdict for name, row in report.parameters.items()}, points)
 
 
-def scores_of(verdicts: Mapping[str, Verdict], points: Points) -> tuple[Score, ...]:
+def score_verdicts(verdicts: Mapping[str, Verdict], points: Points) -> tuple[Score, ...]:
     """Return a score per parameter; a parameter in `points` without verdict has a score, too."""
     by_name: dict[str, Verdict | None] = dict(verdicts)
     if points.by_name:
@@ -96,26 +96,26 @@ def scores_of(verdicts: Mapping[str, Verdict], points: Points) -> tuple[Score, .
 
 def earned(rows: Iterable[Score]) -> float:
     """Return the sum of the earned points."""
-    return rounded(fsum(row.earned for row in rows))
+    return round_points(fsum(row.earned for row in rows))
 
 
 def worth(rows: Iterable[Score]) -> float:
     """Return the sum of the possible points."""
-    return rounded(fsum(row.worth for row in rows))
+    return round_points(fsum(row.worth for row in rows))
 
 
-def rounded(value: float) -> float:
+def round_points(value: float) -> float:
     """Return points with at most five decimals, so that three thirds of ten are ten."""
     return round(value, _DIGITS)
 
 
-def in_whole_numbers(rows: Sequence[Score]) -> list[tuple[int, int]]:
+def as_integers(rows: Sequence[Score]) -> list[tuple[int, int]]:
     """Return (earned, worth) of each row as integers, such that the worths sum to the rounded total."""
     results: list[tuple[int, int]] = []
     total, distributed = 0.0, 0
     for row in rows:
         total += row.worth
-        row_worth = round(rounded(total)) - distributed
+        row_worth = round(round_points(total)) - distributed
         distributed += row_worth
         results.append((row_worth if row.earned == row.worth and row.passed else 0, row_worth))
     return results

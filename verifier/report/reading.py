@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from verifier.problem.errors import Caution
+from verifier.problem.errors import ReportWarning
 from verifier.report.document import DIAGNOSIS_TEXTS, read_graph_outline
 from verifier.report.model import (
     SCHEMA,
@@ -128,8 +128,8 @@ def _diagnosis(row: Mapping[str, Any]) -> Diagnosis:
     )
 
 
-def _caution(row: Mapping[str, Any]) -> Caution:
-    return Caution(row["code"], row["detail"], row.get("layer"), tuple(row.get("units", ())))
+def _caution(row: Mapping[str, Any]) -> ReportWarning:
+    return ReportWarning(row["code"], row["detail"], row.get("layer"), tuple(row.get("units", ())))
 
 
 def _evidence(row: Mapping[str, Any]) -> Evidence:
@@ -153,7 +153,7 @@ def _read_student_report(document: Mapping[str, Any]) -> Report:
         verdict=Verdict(document["verdict"]),
         loss=LossReport(value=nan, uncertainty=nan, graded_under={}),
         parameters={row.name: row for row in rows},
-        warnings=tuple(Caution(row["code"], row["detail"]) for row in document["warnings"]),
+        warnings=tuple(ReportWarning(row["code"], row["detail"]) for row in document["warnings"]),
         evidence=(),
         versions={},
         seconds=0.0,

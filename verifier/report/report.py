@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from verifier.report.document import document_of
+from verifier.report.document import report_to_document
 from verifier.report.model import ReportData
 from verifier.report.text import one_line_summary, report_text
 
@@ -59,7 +59,7 @@ class Report(ReportData):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report's document (`gradjury.report/1`), ready for JSON."""
-        return document_of(self)
+        return report_to_document(self)
 
     def plot(self) -> Any:
         """Return a matplotlib figure with heatmaps and scatter plots of the worst parameters.

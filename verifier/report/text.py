@@ -13,7 +13,7 @@ from math import isnan
 from verifier.report import wording
 from verifier.report.model import Audience, ParameterReport, ReportData
 from verifier.report.verdict import Verdict
-from verifier.report.wording import one_line
+from verifier.report.wording import sanitize_line
 
 _ENTRIES_SHOWN = 3
 _COLUMNS = ("parameter", "shape", "verdict", "wrong", "max error", "relative", "ratio")
@@ -44,7 +44,7 @@ def _severity(row: ParameterReport) -> tuple[int, float]:
 
 
 def _verdict(report: ReportData) -> str:
-    return f"{one_line(report.name)}: {report.verdict}" if report.name else str(report.verdict)
+    return f"{sanitize_line(report.name)}: {report.verdict}" if report.name else str(report.verdict)
 
 
 def _lines(report: ReportData) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _lines(report: ReportData) -> Iterator[str]:
     if report.audience is Audience.GRADER:
         yield f"  {wording.graded_under(report)}"
         yield f"  {wording.loss(report)}"
-    yield from (f"  {line}" for line in wording.first_wrong(report))
+    yield from (f"  {line}" for line in wording.first_wrong_lines(report))
     for row in report.diagnosis:
         yield ""
         yield f"  diagnosis: {wording.heading(row)}"
@@ -65,7 +65,9 @@ def _lines(report: ReportData) -> Iterator[str]:
     yield from _worst(report)
     if report.warnings:
         yield ""
-        yield from (f"  note ({caution.code}): {one_line(caution.detail)}" for caution in report.warnings)
+        yield from (
+            f"  note ({caution.code}): {sanitize_line(caution.detail)}" for caution in report.warnings
+        )
     if report.evidence:
         yield ""
         yield "  oracles:"
@@ -74,7 +76,7 @@ def _lines(report: ReportData) -> Iterator[str]:
 
 def _table(report: ReportData) -> Iterator[str]:
     column_count = len(_COLUMNS) if report.audience is Audience.GRADER else _STUDENT_COLUMNS
-    header = (wording.unit(report), *_COLUMNS[1:])
+    header = (wording.row_noun(report), *_COLUMNS[1:])
     rows = [
         header[:column_count],
         *(_row(parameter)[:column_count] for parameter in report.parameters.values()),
@@ -87,13 +89,13 @@ def _table(report: ReportData) -> Iterator[str]:
 def _row(parameter: ParameterReport) -> tuple[str, ...]:
     wrong = f"{parameter.incorrect}/{parameter.counted}" if parameter.counted else ""
     return (
-        one_line(parameter.name),
+        sanitize_line(parameter.name),
         str(parameter.shape),
         str(parameter.verdict),
         wrong,
-        wording.measure(parameter.max_abs_error),
-        wording.measure(parameter.max_rel_error),
-        wording.measure(parameter.ratio, ".6g"),
+        wording.format_measure(parameter.max_abs_error),
+        wording.format_measure(parameter.max_rel_error),
+        wording.format_measure(parameter.ratio, ".6g"),
     )
 
 
@@ -102,6 +104,6 @@ def _worst(report: ReportData) -> Iterator[str]:
         if parameter.verdict not in (Verdict.INCORRECT, Verdict.UNDECIDED) or not parameter.worst:
             continue
         yield ""
-        yield f"  worst of {one_line(parameter.name)}:"
+        yield f"  worst of {sanitize_line(parameter.name)}:"
         for entry in parameter.worst[:_ENTRIES_SHOWN]:
             yield f"    {list(entry.index)}  {wording.entry(entry)}: {entry.verdict}"

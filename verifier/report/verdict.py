@@ -25,7 +25,7 @@ class Verdict(StrEnum):
     MISSING = "missing"  # of parameters only
 
 
-def of_parameter(incorrect: int, undecided: int) -> Verdict:
+def parameter_verdict(incorrect: int, undecided: int) -> Verdict:
     """Return the verdict on a parameter: one incorrect entry makes it incorrect.
 
     Without incorrect entries, one undecided entry makes it undecided.
@@ -35,7 +35,7 @@ def of_parameter(incorrect: int, undecided: int) -> Verdict:
     return Verdict.UNDECIDED if undecided else Verdict.CORRECT
 
 
-def of_whole(parameters: Iterable[Verdict]) -> Verdict:
+def overall_verdict(parameters: Iterable[Verdict]) -> Verdict:
     """Return the verdict of the whole: one incorrect or missing parameter makes it incorrect.
 
     With none of these, one undecided parameter makes it undecided, and so do no parameters at all.
@@ -66,12 +66,12 @@ _OF_VERDICT = {
 _MOST_SEVERE_FIRST = (ExitStatus.INTERNAL, ExitStatus.MALFORMED, ExitStatus.INCORRECT, ExitStatus.UNDECIDED)
 
 
-def of_verdict(verdict: Verdict) -> ExitStatus:
+def exit_status_of(verdict: Verdict) -> ExitStatus:
     """Return the exit status of a verdict."""
     return _OF_VERDICT[verdict]
 
 
-def of_all(statuses: Iterable[ExitStatus]) -> ExitStatus:
+def combined_status(statuses: Iterable[ExitStatus]) -> ExitStatus:
     """Return the common exit status: the most severe one, or MALFORMED if there are no submissions.
 
     MALFORMED is more severe than INCORRECT, because a malformed submission was not checked.

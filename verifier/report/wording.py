@@ -6,45 +6,45 @@ from math import isfinite, isnan
 
 from verifier.report.document import summary_of
 from verifier.report.model import Audience, Diagnosis, Entry, NodeOutline, ParameterReport, ReportData
-from verifier.report.numbers import number
+from verifier.report.numbers import json_number
 from verifier.report.verdict import ExitStatus, Verdict
 
 _LONGEST = 200
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # fullwidth forms, which East Asian editions of Excel accept
 
 
-def one_line(text: str) -> str:
+def sanitize_line(text: str) -> str:
     """Return one line: unprintable characters become `?`, and GitHub's command markers get a space."""
     printable = "".join(c if c.isprintable() else "?" for c in text)
     return printable.replace("::", ": :").replace("##[", "## [")
 
 
-def shortened(text: str, longest: int = _LONGEST) -> str:
+def truncate_line(text: str, longest: int = _LONGEST) -> str:
     """Return one printable line of at most `longest` characters."""
     printable = "".join(c if c.isprintable() else "?" for c in text[: longest + 1])
     return printable if len(printable) <= longest else printable[: longest - 1] + "…"
 
 
-def clipped(text: str, longest: int) -> str:
+def truncate_text(text: str, longest: int) -> str:
     """Return printable lines of at most `longest` characters in total."""
     printable = "".join(c if c.isprintable() or c == "\n" else "?" for c in text[: longest + 1])
     return printable if len(printable) <= longest else printable[: longest - 1] + "…"
 
 
-def cell(text: str) -> str:
+def spreadsheet_cell(text: str) -> str:
     """Return one line for a spreadsheet's cell; a formula gets an apostrophe in front."""
-    line = shortened(text)
+    line = truncate_line(text)
     return f"'{line}" if line.lstrip()[:1] in _FORMULA else line
 
 
-def figure(value: float, digits: str = ".10g") -> str:
+def format_number(value: float, digits: str = ".10g") -> str:
     """Return a number as short text: -0 as 0, and the strings of JSON documents for non-finite numbers."""
-    return format(value + 0.0, digits) if isfinite(value) else str(number(value))
+    return format(value + 0.0, digits) if isfinite(value) else str(json_number(value))
 
 
-def measure(value: float | None, digits: str = ".1e") -> str:
+def format_measure(value: float | None, digits: str = ".1e") -> str:
     """Return a measure for a table; empty text for None and NaN."""
-    return "" if value is None or isnan(value) else figure(value, digits)
+    return "" if value is None or isnan(value) else format_number(value, digits)
 
 
 _STATUSES = {
@@ -76,7 +76,7 @@ def status(exit_status: ExitStatus) -> str:
     return _STATUSES[exit_status]
 
 
-def unit(report: ReportData) -> str:
+def row_noun(report: ReportData) -> str:
     """Return the noun for a row: a graph also has rows of inputs and nodes."""
     return "parameter" if report.graph is None else "gradient"
 
@@ -87,7 +87,7 @@ def counts(report: ReportData) -> str:
         rows = list(report.parameters.values())
         verdicts = Counter(row.verdict for row in rows)
         parts = [f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict]]
-        noun = f"{unit(report)}{'' if len(rows) == 1 else 's'}"
+        noun = f"{row_noun(report)}{'' if len(rows) == 1 else 's'}"
         return f"{len(rows)} {noun}: {', '.join(parts)}" if rows else ""
     summary = summary_of(report)
     kinds = ("correct", "incorrect", "undecided", "missing")
@@ -96,13 +96,13 @@ def counts(report: ReportData) -> str:
     )
 
 
-def state(row: ParameterReport) -> str:
+def parameter_summary(row: ParameterReport) -> str:
     """Return the verdict of a parameter, with counts and the relative error if the report has them."""
     wrong = row.incorrect or row.undecided
     if not row.counted or not wrong:
         return _STATES[row.verdict]
     sentence = f"{wrong} of {row.counted} numbers {'is' if wrong == 1 else 'are'} {row.verdict}"
-    relative = measure(row.relative_norm_error)
+    relative = format_measure(row.relative_norm_error)
     return f"{sentence}, relative error {relative}" if relative else sentence
 
 
@@ -113,22 +113,24 @@ def graded_under(report: ReportData) -> str:
 
 def declared_loss(report: ReportData) -> str:
     """Return all fields of the loss, presets expanded."""
-    return ", ".join(f"{key} {plain(value)}" for key, value in report.loss.graded_under.items())
+    return ", ".join(f"{key} {format_value(value)}" for key, value in report.loss.graded_under.items())
 
 
 def loss(report: ReportData) -> str:
     """Return the loss, and the verdict on the reported one."""
     row = report.loss
     if row.verdict is None or row.reported is None:
-        return f"loss: {figure(row.value)}"
-    return f"loss: {row.verdict}: reported {figure(row.reported)}, it is {figure(row.value)}"
+        return f"loss: {format_number(row.value)}"
+    return f"loss: {row.verdict}: reported {format_number(row.reported)}, it is {format_number(row.value)}"
 
 
 def tolerance(report: ReportData) -> str:
     """Return the tolerance with its preset."""
     fields = report.tolerance or {}
     prefix = f"{fields['preset']}: " if fields.get("preset") else ""
-    return f"tolerance: {prefix}rtol {plain(fields.get('rtol'))}, atol {plain(fields.get('atol'))}"
+    return (
+        f"tolerance: {prefix}rtol {format_value(fields.get('rtol'))}, atol {format_value(fields.get('atol'))}"
+    )
 
 
 def oracles(report: ReportData) -> Iterator[str]:
@@ -138,15 +140,15 @@ def oracles(report: ReportData) -> Iterator[str]:
             yield f"{item.oracle} not asked ({item.reason or 'no entry could be told'})"
         else:
             word = "agrees" if item.agrees else "CONTRADICTS"
-            within = figure(item.max_disagreement or 0.0, ".1g")
+            within = format_number(item.max_disagreement or 0.0, ".1g")
             reason = f"; {item.reason}" if item.reason else ""
             yield f"{item.oracle} {word} ({item.entries} entries, within {within}{reason})"
 
 
 def entry(row: Entry) -> str:
     """Return the submitted and the expected value, and the tolerance, of an entry."""
-    sentence = f"submitted {figure(row.submitted)}, expected {expected(row)}"
-    return sentence if isnan(row.submitted) else f"{sentence}, allowed {figure(row.tolerance, '.1g')}"
+    sentence = f"submitted {format_number(row.submitted)}, expected {expected(row)}"
+    return sentence if isnan(row.submitted) else f"{sentence}, allowed {format_number(row.tolerance, '.1g')}"
 
 
 def expected(row: Entry) -> str:
@@ -157,19 +159,19 @@ def expected(row: Entry) -> str:
     if row.slopes is not None:
         low, high = row.slopes
         zero_threshold = 2.0**-40 * (high - low)
-        ends = [figure(0.0 if abs(end) <= zero_threshold else end) for end in (low, high)]
+        ends = [format_number(0.0 if abs(end) <= zero_threshold else end) for end in (low, high)]
         return f"any slope from {ends[0]} to {ends[1]}"
     if not isfinite(row.uncertainty):
         return "what is not known"
     value = 0.0 if abs(row.expected) <= row.uncertainty else row.expected
-    return f"{figure(value)} (± {figure(row.uncertainty, '.1g')})"
+    return f"{format_number(value)} (± {format_number(row.uncertainty, '.1g')})"
 
 
-def plain(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a value of a document as text."""
     if isinstance(value, dict):
-        return "(" + ", ".join(f"{key} {plain(inner)}" for key, inner in value.items()) + ")"
-    return f"{value:g}" if isinstance(value, float) else one_line(str(value))
+        return "(" + ", ".join(f"{key} {format_value(inner)}" for key, inner in value.items()) + ")"
+    return f"{value:g}" if isinstance(value, float) else sanitize_line(str(value))
 
 
 def heading(row: Diagnosis) -> str:
@@ -177,22 +179,22 @@ def heading(row: Diagnosis) -> str:
     if not row.equation:  # students may not see the location
         return row.bug or "a hint"
     if row.node:
-        return f"{row.bug or 'first wrong'} in {one_line(row.node)}"
+        return f"{row.bug or 'first wrong'} in {sanitize_line(row.node)}"
     where = "the whole network" if row.layer is None else f"layer {row.layer}"
     return f"{row.bug or 'first wrong'} in {where} ({row.equation})"
 
 
-def in_brief(row: Diagnosis) -> Iterator[str]:
+def failure_lines(row: Diagnosis) -> Iterator[str]:
     """Yield the bug, both formulas and the hint, for the message of a failing test."""
     yield f"bug: {heading(row)}"
-    yield f"  {one_line(row.explanation)}"
+    yield f"  {sanitize_line(row.explanation)}"
     if row.right:
         yield f"  right: {row.right}"
         yield f"  used:  {row.wrong}"
-    yield f"next: {one_line(row.hint)}"
+    yield f"next: {sanitize_line(row.hint)}"
 
 
-def of_parameter(report: ReportData, name: str) -> Iterator[Diagnosis]:
+def diagnoses_of(report: ReportData, name: str) -> Iterator[Diagnosis]:
     """Yield the diagnoses of a parameter, by its name, or by its layer if the diagnosis has no names."""
     for row in report.diagnosis:
         in_same_layer = row.layer is None or name.startswith(f"layers.{row.layer}.")
@@ -203,7 +205,7 @@ def of_parameter(report: ReportData, name: str) -> Iterator[Diagnosis]:
 def sentences(row: Diagnosis) -> Iterator[str]:
     """Yield the sentences and formulas of a diagnosis."""
     if row.explanation:
-        yield one_line(row.explanation)
+        yield sanitize_line(row.explanation)
     if row.right:
         yield f"right: {row.right}"
         yield f"used:  {row.wrong}"
@@ -213,14 +215,14 @@ def sentences(row: Diagnosis) -> Iterator[str]:
     if row.also_consistent:
         yield f"the same numbers here would come from: {', '.join(row.also_consistent)}"
     if row.hint:
-        yield f"hint: {one_line(row.hint)}"
+        yield f"hint: {sanitize_line(row.hint)}"
 
 
 _MOST, _USERS = 5, 4
 _LONGEST_LABEL = 120
 
 
-def first_wrong(report: ReportData) -> Iterator[str]:
+def first_wrong_lines(report: ReportData) -> Iterator[str]:
     """Yield lines such as `first wrong: nodes.h = tanh(nodes.a), used by nodes.f = matmul(nodes.h, W)`."""
     outline = report.graph
     if outline is None:
@@ -230,29 +232,29 @@ def first_wrong(report: ReportData) -> Iterator[str]:
         users = [node for node in outline.nodes if name in node.operands]
         used = ""
         if users:
-            equations = ", ".join(written(node) for node in users[:_USERS])
+            equations = ", ".join(node_equation(node) for node in users[:_USERS])
             more = f" and {len(users) - _USERS} more" if len(users) > _USERS else ""
             used = f", used by {equations}{more}"
-        equation = written(nodes[name]) if name in nodes else one_line(name)
+        equation = node_equation(nodes[name]) if name in nodes else sanitize_line(name)
         yield f"first wrong: {equation}{used}"
     if len(outline.first_wrong) > _MOST:
         yield f"and {len(outline.first_wrong) - _MOST} more are first wrong"
 
 
-def written(node: NodeOutline) -> str:
+def node_equation(node: NodeOutline) -> str:
     """Return a node and its operation as an equation, or a leaf and its kind."""
     if not node.computed:
         return f"{_sanitised(node.name)}, {'an' if node.operation == 'input' else 'a'} {node.operation}"
-    return f"{_sanitised(node.name)} = {_sanitised(expression(node))}"
+    return f"{_sanitised(node.name)} = {_sanitised(operation_text(node))}"
 
 
-def expression(node: NodeOutline) -> str:
+def operation_text(node: NodeOutline) -> str:
     """Return the operation with all operands and options."""
     if not node.computed:
         return node.operation
-    shown = [operand if isinstance(operand, str) else figure(operand) for operand in node.operands]
+    shown = [operand if isinstance(operand, str) else format_number(operand) for operand in node.operands]
     return f"{node.operation}({', '.join([*shown, node.options] if node.options else shown)})"
 
 
 def _sanitised(text: str) -> str:
-    return one_line(shortened(text, _LONGEST_LABEL))
+    return sanitize_line(truncate_line(text, _LONGEST_LABEL))

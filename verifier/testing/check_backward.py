@@ -16,10 +16,10 @@ from reference_impl.activations import activation
 from reference_impl.losses import Risk
 from reference_impl.network import Batch, Layer, LayerParameters, Network, named
 from reference_impl.problem import Problem
-from verifier.diagnosis.random_problem import strong_numbers
-from verifier.documents.json import write
+from verifier.diagnosis.random_problem import informative_parameters
+from verifier.documents.json import to_json
 from verifier.documents.reading import read_submission
-from verifier.documents.writing import document_of, submission_of, with_lists
+from verifier.documents.writing import arrays_to_lists, make_submission, submission_to_document
 from verifier.pipeline.layers import verify
 from verifier.problem.errors import Mistakes
 from verifier.problem.loss import read_loss
@@ -34,16 +34,16 @@ QUICK = ("backpropagation",)  # one certified oracle is enough to find a failure
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class BackwardConventions:
     """Conventions of a backward function. classes: True if the targets are class indices."""
 
     convention: Convention = field(default_factory=Convention)
     classes: bool = False
 
 
-def document_for(problem: Problem, style: Style) -> dict[str, Any]:
+def document_for(problem: Problem, style: BackwardConventions) -> dict[str, Any]:
     """Return the problem's document with arrays, in the function's conventions, without gradients."""
-    document = document_of(submission_of(problem, {}, convention=style.convention))
+    document = submission_to_document(make_submission(problem, {}, convention=style.convention))
     if style.classes:
         document["targets"] = problem.batch.targets.argmax(axis=1)
     return document
@@ -89,7 +89,7 @@ def named_gradients(returned: Any, names: Sequence[str]) -> dict[str, Any]:
     )
 
 
-def judge(backward: Backward, problem: Problem, style: Style, *, quick: bool = True) -> Report:
+def judge(backward: Backward, problem: Problem, style: BackwardConventions, *, quick: bool = True) -> Report:
     """Return the report on the gradients that the function returns for a problem.
 
     quick: use one oracle and no diagnosis.
@@ -124,7 +124,7 @@ _DRAWS = 12  # draws of numbers per shape
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ProblemSpace:
     """Set of problems that a function supports.
 
     hidden: possible activations of hidden layers.
@@ -145,21 +145,25 @@ class Question:
     outputs: int | None = None
 
 
-def problems_of(question: Question) -> st.SearchStrategy[Problem]:
+def problems_in(question: ProblemSpace) -> st.SearchStrategy[Problem]:
     """Return a strategy for problems of all shapes that the question allows."""
     shapes = list(_shapes(question))
     return st.sampled_from(shapes).flatmap(lambda shape: _problems_of_shape(question, *shape))
 
 
-def first_failure(backward: Backward, question: Question, style: Style, examples: int) -> Problem | None:
+def first_failure(
+    backward: Backward, question: ProblemSpace, style: BackwardConventions, examples: int
+) -> Problem | None:
     """Return a random problem on which the function is wrong, not shrunk; None if all are correct.
 
     examples: number of problems to try.
     """
-    return _find(problems_of(question), _is_wrong(backward, style), examples, shrink=False)
+    return _find(problems_in(question), _is_wrong(backward, style), examples, shrink=False)
 
 
-def smallest_failure(backward: Backward, question: Question, style: Style) -> Problem | None:
+def smallest_failure(
+    backward: Backward, question: ProblemSpace, style: BackwardConventions
+) -> Problem | None:
     """Return the smallest problem on which the function is wrong; None if none is found."""
     wrong = _is_wrong(backward, style)
     for shape in _shapes(question):
@@ -169,7 +173,7 @@ def smallest_failure(backward: Backward, question: Question, style: Style) -> Pr
     return None
 
 
-def largest(question: Question) -> Problem:
+def largest(question: ProblemSpace) -> Problem:
     """Return a problem of the deepest shape, with all numbers 1 and, if possible, with different widths."""
     depth, widest = question.most_layers, question.widest
     sizes = [max(1, widest - index % 2) for index in range(depth)]
@@ -190,7 +194,7 @@ def largest(question: Question) -> Problem:
     return Problem(network, ones, Batch(np.ones((1, sizes[0])), np.ones((1, sizes[-1]))), question.risk)
 
 
-def is_wrong(backward: Backward, problem: Problem, style: Style) -> bool:
+def is_wrong(backward: Backward, problem: Problem, style: BackwardConventions) -> bool:
     """True if the function raises, or returns an incorrect gradient or none."""
     try:
         return judge(backward, problem, style).verdict is Verdict.INCORRECT
@@ -198,11 +202,11 @@ def is_wrong(backward: Backward, problem: Problem, style: Style) -> bool:
         return True
 
 
-def _is_wrong(backward: Backward, style: Style) -> Callable[[Problem], bool]:
+def _is_wrong(backward: Backward, style: BackwardConventions) -> Callable[[Problem], bool]:
     return lambda problem: is_wrong(backward, problem, style)
 
 
-def _shapes(question: Question) -> Iterator[tuple[tuple[int, ...], tuple[str, ...], int]]:
+def _shapes(question: ProblemSpace) -> Iterator[tuple[tuple[int, ...], tuple[str, ...], int]]:
     """Yield widths, hidden activations and the number of examples, fewest parameters first."""
     shapes = []
     for depth in range(question.least_layers, question.most_layers + 1):
@@ -224,7 +228,7 @@ def _parameter_count(sizes: Sequence[int], bias: bool) -> int:
 
 @st.composite
 def _problems_of_shape(
-    draw: st.DrawFn, question: Question, sizes: tuple[int, ...], hidden: tuple[str, ...], examples: int
+    draw: st.DrawFn, question: ProblemSpace, sizes: tuple[int, ...], hidden: tuple[str, ...], examples: int
 ) -> Problem:
     names = (*hidden, question.output)
     layers = tuple(
@@ -336,7 +340,7 @@ def check_backward(
     parsed_loss = read_loss(loss, "/loss", mistakes)
     mistakes.raise_if_any()
     assert parsed_loss is not None  # otherwise there were mistakes
-    question = Question(
+    question = ProblemSpace(
         risk=parsed_loss[0],
         hidden=(hidden,) if isinstance(hidden, str) else tuple(hidden),
         output=output,
@@ -347,7 +351,7 @@ def check_backward(
         most_examples=most_examples,
         outputs=outputs,
     )
-    style = Style(Convention(weights, examples), classes)
+    style = BackwardConventions(Convention(weights, examples), classes)
     first = first_failure(backward, question, style, problems)
     if first is None:
         return None
@@ -356,7 +360,7 @@ def check_backward(
     return _failure(backward, smallest, informative, style)
 
 
-def told(failure: Failure) -> Iterator[str]:
+def lines_of_failure(failure: Failure) -> Iterator[str]:
     """Yield at most a dozen lines about a failure: the network, a wrong entry, the bug and the replay."""
     layers = failure.problem.network.layers
     widths = "-".join(str(size) for size in (layers[0].inputs, *(layer.outputs for layer in layers)))
@@ -379,31 +383,33 @@ def told(failure: Failure) -> Iterator[str]:
                 break
     report = failure.diagnosed or failure.report
     for row in report.diagnosis[:1] if report is not None else ():
-        yield from (f"  {line}" for line in wording.in_brief(row))
+        yield from (f"  {line}" for line in wording.failure_lines(row))
     if failure.replay:
         yield "  replay: save the next line as smallest.json, then: gradjury check smallest.json"
         yield failure.replay
 
 
-def _informative(backward: Backward, failing: Problem, style: Style) -> Problem | None:
+def _informative(backward: Backward, failing: Problem, style: BackwardConventions) -> Problem | None:
     """Return a problem of the failing shape with wrong gradients, in which bugs differ; None if not found."""
-    problems = (strong_numbers(failing, seed) for seed in range(_ATTEMPTS))
+    problems = (informative_parameters(failing, seed) for seed in range(_ATTEMPTS))
     return next((problem for problem in problems if is_wrong(backward, problem, style)), None)
 
 
-def _failure(backward: Backward, smallest: Problem, informative: Problem | None, style: Style) -> Failure:
+def _failure(
+    backward: Backward, smallest: Problem, informative: Problem | None, style: BackwardConventions
+) -> Failure:
     name = getattr(backward, "__name__", type(backward).__name__)
     document = document_for(smallest, style)
     try:
         report = judge(backward, smallest, style, quick=False)
-        replay = write(with_lists({**document, "gradients": call(backward, document)}))
+        replay = to_json(arrays_to_lists({**document, "gradients": call(backward, document)}))
     except Exception as error:  # raised by the function, or its result is not a gradient
         return Failure(name, smallest, f"{type(error).__name__}: {error}", None, None, "")
     diagnosed = None if informative is None else _judge(backward, informative, style)
     return Failure(name, smallest, None, report, diagnosed, replay if len(replay) <= _LONGEST_REPLAY else "")
 
 
-def _judge(backward: Backward, problem: Problem, style: Style) -> Report | None:
+def _judge(backward: Backward, problem: Problem, style: BackwardConventions) -> Report | None:
     try:
         return judge(backward, problem, style, quick=False)
     except Exception:  # exceptions are reported for the smallest problem only

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
 from verifier.documents.graph import read_graph
-from verifier.documents.json import write
-from verifier.documents.writing import with_lists
+from verifier.documents.json import to_json
+from verifier.documents.writing import arrays_to_lists
 from verifier.pipeline.graphs import judge_graph
 from verifier.report import wording
 from verifier.report import wording as diagnosis
@@ -100,13 +100,13 @@ def check_graph_backward(
         diagnosed = _judge(backward, informative)[0]
     except Exception:  # exceptions are reported for the smallest graph only
         diagnosed = None
-    replay = write(with_lists(document))
+    replay = to_json(arrays_to_lists(document))
     return GraphFailure(
         name, smallest, None, report, diagnosed, replay if len(replay) <= _LONGEST_REPLAY else ""
     )
 
 
-def told_of_graph(failure: GraphFailure) -> Iterator[str]:
+def graph_failure_lines(failure: GraphFailure) -> Iterator[str]:
     """Yield at most a dozen lines about a failure: the graph, a wrong entry, the bug and the replay."""
     nodes = failure.document["network"]["nodes"]
     yield (
@@ -129,7 +129,7 @@ def told_of_graph(failure: GraphFailure) -> Iterator[str]:
         yield "  on a graph whose numbers tell mistakes apart:"
     elif failure.report is not None:
         rows = failure.report.diagnosis
-    yield from (f"  {line}" for row in rows[:1] for line in diagnosis.in_brief(row))
+    yield from (f"  {line}" for row in rows[:1] for line in diagnosis.failure_lines(row))
     if failure.replay:
         yield "  replay: save the next line as smallest.json, then: gradjury check smallest.json"
         yield failure.replay

@@ -8,20 +8,20 @@ from typing import Any, Protocol
 import pytest
 
 from verifier.documents.importers.common import refused
-from verifier.documents.json import write
-from verifier.documents.output import opened
-from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.documents.json import to_json
+from verifier.documents.output import open_output
+from verifier.exporters import EXPORTERS, ExportOptions
 from verifier.pipeline.layers import verify
-from verifier.problem.errors import encodable
+from verifier.problem.errors import replace_surrogates
 from verifier.problem.graph import NODE
 from verifier.report import wording
 from verifier.report.document import summary_of
 from verifier.report.model import ParameterReport
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.reading import read_report
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
-from verifier.report.wording import written
+from verifier.report.wording import node_equation
 from verifier.testing.check_backward import Backward
 from verifier.testing.operation_check.result import OperationCheck
 
@@ -139,14 +139,14 @@ class Gradients:
         **question
             Options of `verifier.backward_check.check_backward`.
         """
-        from verifier.testing.check_backward import check_backward, told
+        from verifier.testing.check_backward import check_backward, lines_of_failure
 
         failure = check_backward(my_function, **question)
         if failure is None:
             return
         if failure.report is not None:
             self._record(_to_record(failure.report))
-        pytest.fail("\n".join(told(failure)), pytrace=False)
+        pytest.fail("\n".join(lines_of_failure(failure)), pytrace=False)
 
     def check_operation(self, operation: Any, **question: Any) -> OperationCheck:
         """Check forward and backward of one operation; fail with the smallest input that it gets wrong.
@@ -169,13 +169,13 @@ class Gradients:
             If the operation or an option is invalid.
         """
         from verifier.testing.operation_check.check import check_operation
-        from verifier.testing.operation_check.result import in_brief
+        from verifier.testing.operation_check.result import summary_lines
 
         check = check_operation(operation, **question)
         if check.report is not None:
             self._record(_to_record(check.report))
         if check.verdict is not Verdict.CORRECT:
-            pytest.fail("\n".join(in_brief(check)), pytrace=False)
+            pytest.fail("\n".join(summary_lines(check)), pytrace=False)
         return check
 
     def check_graph_backprop(self, my_function: GraphBackward, **question: Any) -> None:
@@ -188,14 +188,14 @@ class Gradients:
         **question
             Options of `verifier.graphs.backward_check.check_graph_backward`.
         """
-        from verifier.testing.graph_check_backward import check_graph_backward, told_of_graph
+        from verifier.testing.graph_check_backward import check_graph_backward, graph_failure_lines
 
         failure = check_graph_backward(my_function, **question)
         if failure is None:
             return
         if failure.report is not None:
             self._record(_to_record(failure.report))
-        pytest.fail("\n".join(told_of_graph(failure)), pytrace=False)
+        pytest.fail("\n".join(graph_failure_lines(failure)), pytrace=False)
 
     @property
     def _tolerance(self) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def _document_of_module(module: Any, parameters: Mapping[str, Any] | None, **que
     return from_torch(module, **question)
 
 
-def marked(marker: pytest.Mark | None) -> dict[str, Any]:
+def marker_options(marker: pytest.Mark | None) -> dict[str, Any]:
     """Return the options of the marker. Raises: UsageError listing the valid options."""
     if marker is None:
         return {}
@@ -253,12 +253,12 @@ def write_report(path: str, checks: Sequence[tuple[str, Mapping[str, Any]]]) -> 
     Raises: MalformedSubmission if the file cannot be written.
     """
     if path.endswith(".json"):
-        documents = [{"test": encodable(node), **check["report"]} for node, check in checks]
-        text = write({"schema": "gradjury.pytest/1", "checks": documents})
+        documents = [{"test": replace_surrogates(node), **check["report"]} for node, check in checks]
+        text = to_json({"schema": "gradjury.pytest/1", "checks": documents})
     else:
-        outcomes = [Sourced(node, read_report(check["report"])) for node, check in checks]
-        text = EXPORTERS["html"].render(outcomes, ExportChoices())
-    with opened(Path(path)) as stream:
+        outcomes = [FileOutcome(node, read_report(check["report"])) for node, check in checks]
+        text = EXPORTERS["html"].render(outcomes, ExportOptions())
+    with open_output(Path(path)) as stream:
         stream.write(text + "\n")
 
 
@@ -284,7 +284,7 @@ def _failure_lines(report: Report, parameter: ParameterReport) -> Iterator[str]:
     yield f"{parameter.name}: {count} of {total} numbers {'is' if count == 1 else 'are'} {state}"
     if parameter.name.startswith(NODE) and report.graph is not None:
         nodes = [node for node in report.graph.nodes if node.name == parameter.name]
-        yield from (f"  {written(node)}" for node in nodes)
+        yield from (f"  {node_equation(node)}" for node in nodes)
     if parameter.worst:
         entry = parameter.worst[0]
         yield f"  worst at {list(entry.index)}: {wording.entry(entry)}"
@@ -294,4 +294,4 @@ def _failure_lines(report: Report, parameter: ParameterReport) -> Iterator[str]:
     if not bugs and report.diagnosis:
         yield f"  bug: none of its own; it inherits from {wording.heading(report.diagnosis[0])}"
     for row in bugs[:1]:
-        yield from (f"  {line}" for line in wording.in_brief(row))
+        yield from (f"  {line}" for line in wording.failure_lines(row))

@@ -44,10 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def gradients(request: pytest.FixtureRequest, subtests: pytest.Subtests) -> Gradients:
     """Check gradients: `check` one set of them, `check_backprop` a function, `check_operation` a node's."""
-    from verifier.testing.pytest_gradients import Gradients, marked
+    from verifier.testing.pytest_gradients import Gradients, marker_options
 
     checked = request.node.stash.setdefault(_CHECKED, [])
-    return Gradients(subtests, checked.append, marked(request.node.get_closest_marker("gradients")))
+    return Gradients(subtests, checked.append, marker_options(request.node.get_closest_marker("gradients")))
 
 
 @pytest.hookimpl(wrapper=True)

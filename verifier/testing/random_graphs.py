@@ -8,7 +8,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.operations import OPERATIONS
-from verifier.problem.graph import Fit, GraphOperation, MisfitError, Node, Shape
+from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape
 from verifier.testing.random_graph_forms import ANY, FORMS, Domain, Form
 
 Choose = Callable[[int], int]
@@ -29,7 +29,7 @@ _UNUSED, _UNUSED_TOO, _NEW, _USED, _NEW_INPUT = range(_KINDS)
 New = dict[str, tuple[str, Array]]
 
 
-class Growth:
+class GraphBuilder:
     """Builder of a random graph, which keeps the nodes, their values and the names of unused nodes.
 
     choose: function of a count that returns an index below it; 0 is the simplest choice.
@@ -205,7 +205,9 @@ def _fits(operation: GraphOperation, form: Form, shapes: tuple[Shape, ...]) -> b
     return _fit(operation, dict(form.options(shapes[0])), shapes) is not None
 
 
-def _fit(operation: GraphOperation, options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit | None:
+def _fit(
+    operation: GraphOperation, options: dict[str, Any], shapes: tuple[Shape, ...]
+) -> InferredNode | None:
     try:
         return operation.fit(options, shapes)
     except MisfitError:
@@ -230,7 +232,7 @@ def seeded_graph(seed: int, most: int, operations: Sequence[str] = tuple(FORMS))
     """
     rng = np.random.default_rng(seed)
     while True:
-        growth = Growth(
+        growth = GraphBuilder(
             lambda count: int(rng.integers(count)), lambda shape, domain: domain.drawn(rng, shape), most
         )
         for _ in range(_TRIES_PER_NODE * most):

@@ -22,13 +22,13 @@ from reference_impl.problem import Problem
 from verifier.diagnosis.graph_mutants import graph_mutants
 from verifier.diagnosis.mutants import Mutant, mutants
 from verifier.documents.graph import read_graph
-from verifier.documents.writing import submission_of, with_lists
+from verifier.documents.writing import arrays_to_lists, make_submission
 from verifier.engine.operations import OPERATIONS
-from verifier.examples.graphs import right_gradients
+from verifier.examples.graphs import correct_gradients
 from verifier.problem.graph import Shape
 from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, GraphSubmission, Submission
 from verifier.testing.random_graph_forms import FORMS, Domain
-from verifier.testing.random_graphs import Growth
+from verifier.testing.random_graphs import GraphBuilder
 
 # simplest first: failing examples shrink towards the first number
 NUMBERS: tuple[float, ...] = (
@@ -182,7 +182,7 @@ def submissions(draw: st.DrawFn, /, bug: str | None = None, **choices: Any) -> S
         assume(candidates)
         mutant: Mutant = draw(st.sampled_from(candidates))
         submitted = mutant.gradients
-    return submission_of(problem, dict(named(submitted)), convention=draw(conventions()))
+    return make_submission(problem, dict(named(submitted)), convention=draw(conventions()))
 
 
 _CONTINUE = st.integers(0, 7)  # 0 ends the graph; the shrinker can delete one step without changing others
@@ -212,7 +212,7 @@ def graphs(
         element = _one_of(domain.numbers)
         return np.array([draw(element) for _ in range(prod(shape))], dtype=np.float64).reshape(shape)
 
-    growth = Growth(choose, numbers, most_nodes)
+    growth = GraphBuilder(choose, numbers, most_nodes)
     names = _one_of(tuple(operations))
     while growth.has_room and draw(_one_step(growth, names)):
         pass
@@ -223,7 +223,7 @@ def graphs(
 
 
 @st.composite
-def _one_step(draw: st.DrawFn, growth: Growth, operations: st.SearchStrategy[str]) -> bool:
+def _one_step(draw: st.DrawFn, growth: GraphBuilder, operations: st.SearchStrategy[str]) -> bool:
     if not draw(_CONTINUE):
         return False
     growth.take(OPERATIONS[draw(operations)])
@@ -249,9 +249,9 @@ def graph_submissions(draw: st.DrawFn, /, rule: str | None = None, **choices: An
     choices: arguments of `graphs`.
     """
     document = draw(graphs(**choices))
-    right = right_gradients(document)
+    right = correct_gradients(document)
     if rule is None:
-        return read_graph(with_lists({**document, "gradients": right}))
+        return read_graph(arrays_to_lists({**document, "gradients": right}))
     problem = read_graph({**document, "gradients": right}).problem
     candidates = [
         mutant
@@ -260,4 +260,4 @@ def graph_submissions(draw: st.DrawFn, /, rule: str | None = None, **choices: An
     ]
     assume(candidates)
     gradients = dict(candidates[draw(_below(len(candidates)))].gradients)
-    return read_graph(with_lists({**document, "gradients": gradients}))
+    return read_graph(arrays_to_lists({**document, "gradients": gradients}))

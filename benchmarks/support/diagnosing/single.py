@@ -21,7 +21,7 @@ from benchmarks.support.diagnosing.summary import submission, summarize
 from benchmarks.support.general_position import CELLS, Cell, draw
 from reference_impl import Problem
 from verifier.documents.reading import read_submission
-from verifier.documents.writing import document_of
+from verifier.documents.writing import submission_to_document
 from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, Submission
 
 _STRIDE = 367  # coprime to the number of cells, so that consecutive seeds visit all cells
@@ -113,7 +113,9 @@ def _case_with(
     precision = "float32" if manner.dtype is np.float32 else "float64"
     submitted = submission(problem, gradients, precision, tolerance)
     if manner.laid_out:
-        submitted = read_submission(document_of(replace(submitted, convention=_convention(problem, rng))))
+        submitted = read_submission(
+            submission_to_document(replace(submitted, convention=_convention(problem, rng)))
+        )
     return Case(seed, cell, problem, mistake, gradients, submitted)
 
 

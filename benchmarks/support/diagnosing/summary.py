@@ -10,7 +10,7 @@ from benchmarks.soundness import ASKED
 from benchmarks.support.buggy_students import Gradients
 from reference_impl import Problem
 from verifier import verify
-from verifier.problem.loss import expanded
+from verifier.problem.loss import loss_fields
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import TOLERANCES, Convention, Submission
 from verifier.report.report import Report
@@ -58,7 +58,7 @@ def submission(
         None,
         TOLERANCES[tolerance],
         convention or Convention(),
-        expanded(problem.risk),
+        loss_fields(problem.risk),
     )
 
 

@@ -7,7 +7,7 @@ warnings) carries no information about the hidden gradient and is not counted.
 from math import log2
 
 from verifier.diagnosis.catalogue import BUGS
-from verifier.report.assignment import Allowed
+from verifier.report.assignment import StudentVisibility
 
 VERDICTS = 3  # correct, incorrect, undecided; a missing parameter is known to the student
 EQUATIONS_OF_LAYER = 3  # δ, weight gradient, bias gradient
@@ -15,7 +15,7 @@ EQUATIONS_OF_WHOLE = 3  # loss, penalty, numbers
 SIGNS = 2  # a bug may be combined with a flipped sign
 
 
-def bound(allowed: Allowed | None, layers: int, parameters: int) -> float:
+def bound(allowed: StudentVisibility | None, layers: int, parameters: int) -> float:
     """Return an upper bound on the information in the report on one submission, in bits."""
     if allowed is None:
         return 0.0

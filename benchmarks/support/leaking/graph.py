@@ -10,13 +10,13 @@ from benchmarks.support.leaking.counting import VERDICTS
 from benchmarks.support.leaking.question import LEVELS, ORACLES, Gradients, report_text
 from benchmarks.support.leaking.telling import entropy
 from verifier import verify
-from verifier.diagnosis.local_rules import LOCAL_RULES, Arcs, swept
+from verifier.diagnosis.local_rules import LOCAL_RULES, Edges, backward_sweep
 from verifier.documents.graph import read_graph
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
 from verifier.examples.graphs import GRAPH_EXAMPLES
-from verifier.problem.graph import GraphProblem, plain
-from verifier.report.assignment import Allowed
+from verifier.problem.graph import GraphProblem, node_name
+from verifier.report.assignment import StudentVisibility
 
 _EXPONENTS = (-12, 3)  # decimal exponents of errors in single entries
 QUESTION: Mapping[str, Any] = GRAPH_EXAMPLES["cs231n-circuit"].document()
@@ -27,7 +27,7 @@ def problem() -> GraphProblem:
     return read_graph(QUESTION).problem
 
 
-def bound(allowed: Allowed | None) -> float:
+def bound(allowed: StudentVisibility | None) -> float:
     """Return an upper bound on the information in bits.
 
     Each gradient has a verdict; a wrong gradient may also have a local rule and a use.
@@ -35,7 +35,7 @@ def bound(allowed: Allowed | None) -> float:
     if allowed is None:
         return 0.0
     circuit = problem()
-    uses = [sum(node.operands.count(plain(key)) for node in circuit.nodes) for key in circuit.asked]
+    uses = [sum(node.operands.count(node_name(key)) for node in circuit.nodes) for key in circuit.asked]
     if allowed.layer or allowed.hint or allowed.bug:
         return sum(log2(VERDICTS + len(LOCAL_RULES) * use) for use in uses)
     return (len(uses) if allowed.parameters else 1) * log2(VERDICTS)
@@ -47,17 +47,17 @@ def planted() -> list[dict[str, Any]]:
     values = values_of(circuit, FLOATS)
     wrong = [
         (name, candidate)
-        for name, arcs, _ in swept(circuit, values, lambda *_: None)
+        for name, arcs, _ in backward_sweep(circuit, values, lambda *_: None)
         for rule in LOCAL_RULES
         for _, candidate in rule.candidates(arcs)
     ]
 
     def propagated(at: str, candidate: Any) -> dict[str, Any]:
-        def replacement(name: str, arcs: Arcs) -> Any:
+        def replacement(name: str, arcs: Edges) -> Any:
             return candidate if name == at else None
 
-        gradients = {name: gradient for name, _, gradient in swept(circuit, values, replacement)}
-        return {key: gradients[plain(key)] for key in RIGHT}
+        gradients = {name: gradient for name, _, gradient in backward_sweep(circuit, values, replacement)}
+        return {key: gradients[node_name(key)] for key in RIGHT}
 
     return [propagated(name, candidate) for name, candidate in wrong]
 
@@ -109,8 +109,8 @@ def targets_of_a_guess() -> list[int]:
     """Return for each gradient the number of different wrong values that a local rule explains."""
     circuit = problem()
     counts = []
-    for name, arcs, gradient in swept(circuit, values_of(circuit, FLOATS), lambda *_: None):
-        if arcs and name in {plain(key) for key in circuit.asked}:
+    for name, arcs, gradient in backward_sweep(circuit, values_of(circuit, FLOATS), lambda *_: None):
+        if arcs and name in {node_name(key) for key in circuit.asked}:
             wrong = (float(candidate) for rule in LOCAL_RULES for _, candidate in rule.candidates(arcs))
             texts = {f"{number:.6g}" for number in wrong}
             counts.append(len(texts - {f"{float(gradient):.6g}"}))

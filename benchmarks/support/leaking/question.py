@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 
 from verifier import verify
-from verifier.documents.json import write
-from verifier.exporters.student_view import for_student
-from verifier.report.assignment import DEFAULT, Allowed
+from verifier.documents.json import to_json
+from verifier.exporters.student_view import to_student_view
+from verifier.report.assignment import DEFAULT, StudentVisibility
 from verifier.report.report import Report
 
 ORACLES = ("backpropagation",)  # the other oracles agree and would only take time
-LEVELS: Mapping[str, Allowed | None] = {
+LEVELS: Mapping[str, StudentVisibility | None] = {
     "nothing": None,
-    "verdict": Allowed(parameters=False, layer=False, hint=False),
-    "verdict, parameters": Allowed(layer=False, hint=False),
+    "verdict": StudentVisibility(parameters=False, layer=False, hint=False),
+    "verdict, parameters": StudentVisibility(layer=False, hint=False),
     "default (and layer, hint)": DEFAULT,
-    "all (and bug)": Allowed(bug=True),
+    "all (and bug)": StudentVisibility(bug=True),
 }
 PROBLEM: Mapping[str, Any] = {
     "network": {"layers": [{"in": 2, "out": 4, "activation": "sigmoid"}, {"in": 4, "out": 1}]},
@@ -41,9 +41,9 @@ def judged(gradients: Gradients, diagnosis: bool = True, **fields: Any) -> Repor
     return verify(document, oracles=ORACLES, diagnosis=diagnosis)
 
 
-def report_text(report: Report, allowed: Allowed | None) -> str:
+def report_text(report: Report, allowed: StudentVisibility | None) -> str:
     """Return the text of the report for a student with this visibility."""
-    return "received" if allowed is None else write(for_student(report, allowed).to_dict())
+    return "received" if allowed is None else to_json(to_student_view(report, allowed).to_dict())
 
 
 def right() -> dict[str, Any]:

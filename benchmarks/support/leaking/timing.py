@@ -19,7 +19,7 @@ from api.storage.records import Role
 from benchmarks.load import running_service
 from benchmarks.support.leaking.question import PROBLEM, Gradients, judged, report_text, right
 from benchmarks.support.leaking.telling import bugs
-from verifier.report.assignment import Allowed
+from verifier.report.assignment import StudentVisibility
 
 BINS = 6
 _PERMUTATIONS = 50
@@ -70,7 +70,7 @@ def in_process(repeats: int) -> tuple[list[str], list[float]]:
     for _ in range(repeats):
         for name, gradients in submissions.items():
             started = time.perf_counter()
-            report_text(judged(gradients), Allowed())
+            report_text(judged(gradients), StudentVisibility())
             names.append(name)
             seconds.append(time.perf_counter() - started)
     return names, seconds

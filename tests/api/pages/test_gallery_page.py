@@ -7,7 +7,7 @@ import pytest
 from tests.api.conftest import Serve
 from tests.api.pages.clients import Page, Visitor
 from verifier.examples.gallery import GALLERY
-from verifier.examples.gallery.entry import Live
+from verifier.examples.gallery.entry import LibraryRun
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,9 @@ def test_an_entry_names_its_citation_its_maker_and_the_bug_it_claims(html: str, 
     assert f"/examples/gallery/{name}" in Page(section).links
     text = Page(section).text
     assert f"({entry.citation.year})" in text
-    assert (entry.made.release if isinstance(entry.made, Live) else "made again from its description") in text
+    assert (
+        entry.made.release if isinstance(entry.made, LibraryRun) else "made again from its description"
+    ) in text
     assert "incorrect" in text
     for claim in entry.claims:
         assert (claim.same_as or claim.bug) in text

@@ -25,11 +25,11 @@ from api.storage.repository import Repository
 from api.storage.tables import metadata
 from tests.api.conftest import DATABASES
 from tests.verifier.builders import small_document
-from verifier.documents.assignment import assignment_around
+from verifier.documents.assignment import read_assignment_or_problem
 from verifier.report.verdict import Verdict
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
-ASSIGNMENT = assignment_around(small_document())
+ASSIGNMENT = read_assignment_or_problem(small_document())
 
 
 @pytest.fixture(params=DATABASES)

@@ -21,7 +21,7 @@ from api.workers.protocol import (
     read_message_async,
 )
 from verifier.problem.errors import Mistake
-from verifier.report.assignment import Allowed
+from verifier.report.assignment import StudentVisibility
 from verifier.report.model import Audience
 from verifier.report.verdict import Verdict
 
@@ -32,7 +32,7 @@ SENT: dict[str, Message] = {
         b"{}",
         "hw",
         ("autograd",),
-        Allowed(bug=True),
+        StudentVisibility(bug=True),
         RenderRequest("text/html", audience=Audience.STUDENT, entries="all"),
     ),
     "a task of 3 MB": Task(b"x" * 3_000_000),

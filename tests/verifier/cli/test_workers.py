@@ -6,30 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from verifier.cli.files import Manner, judge
-from verifier.cli.workers import judged_by_processes
+from verifier.cli.files import CheckOptions, check_file
+from verifier.cli.workers import check_files_in_workers
 from verifier.documents.files import write_document
-from verifier.engine.threads import cores, processes_for
+from verifier.engine.threads import available_cores, choose_worker_count
 from verifier.examples.layers import example_document
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import ExitStatus
 
-MANNER = Manner(oracles=("backpropagation", "finite_differences"))
+MANNER = CheckOptions(oracles=("backpropagation", "finite_differences"))
 
 
-def judge_or_die(source: str, manner: Manner) -> Sourced:
+def judge_or_die(source: str, manner: CheckOptions) -> FileOutcome:
     if "deadly" in source:
         os.kill(os.getpid(), signal.SIGKILL)
-    return Sourced(source, None)
+    return FileOutcome(source, None)
 
 
-def once_then_live(source: str, manner: Manner) -> Sourced:
+def once_then_live(source: str, manner: CheckOptions) -> FileOutcome:
     """Die of a passing cause: the first process leaves a mark behind."""
     mark = Path(source)
     if "passing" in mark.name and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return Sourced(source, None)
+    return FileOutcome(source, None)
 
 
 def test_reports_come_in_the_order_of_the_files_and_are_those_of_one_process(tmp_path: Path) -> None:
@@ -39,8 +39,8 @@ def test_reports_come_in_the_order_of_the_files_and_are_those_of_one_process(tmp
         path.write_bytes(write_document(example_document(example), "json"))
         sources.append(str(path))
     sources.append(str(tmp_path / "absent.json"))
-    found = list(judged_by_processes(sources, MANNER, 2))
-    alone = [judge(source, MANNER) for source in sources]
+    found = list(check_files_in_workers(sources, MANNER, 2))
+    alone = [check_file(source, MANNER) for source in sources]
     assert [own.source for own in found] == sources
     assert [own.mistakes for own in found] == [own.mistakes for own in alone]
     for own, expected in zip(found[:4], alone, strict=False):
@@ -53,7 +53,7 @@ def test_reports_come_in_the_order_of_the_files_and_are_those_of_one_process(tmp
     "sources", [["deadly", "a", "b"], ["a", "deadly", "b", "deadly too"], ["a", "deadly"]]
 )
 def test_a_process_that_dies_is_told_by_its_file_and_all_others_are_judged(sources: list[str]) -> None:
-    found = list(judged_by_processes(sources, MANNER, 2, judge_or_die))
+    found = list(check_files_in_workers(sources, MANNER, 2, judge_or_die))
     assert [own.source for own in found] == sources
     for own in found:
         assert (own.status is ExitStatus.INTERNAL) == ("deadly" in own.source)
@@ -62,7 +62,7 @@ def test_a_process_that_dies_is_told_by_its_file_and_all_others_are_judged(sourc
 
 def test_a_file_whose_process_died_of_something_else_is_judged_after_all(tmp_path: Path) -> None:
     sources = [str(tmp_path / name) for name in ("a", "passing", "b")]
-    found = list(judged_by_processes(sources, MANNER, 2, once_then_live))
+    found = list(check_files_in_workers(sources, MANNER, 2, once_then_live))
     assert [own.source for own in found] == sources
     assert not any(own.broken for own in found)
 
@@ -73,8 +73,8 @@ def test_a_file_whose_process_died_of_something_else_is_judged_after_all(tmp_pat
         ([1000], None, 1),
         ([1000] * 20, None, 1),
         ([5_000_000], None, 1),
-        ([5_000_000] * 50, None, cores()),
-        ([1000] * 5000, None, cores()),
+        ([5_000_000] * 50, None, available_cores()),
+        ([1000] * 5000, None, available_cores()),
         ([1000] * 20, 3, 3),
         ([1000] * 2, 8, 2),
     ],
@@ -85,4 +85,4 @@ def test_few_and_small_files_are_judged_in_the_process_that_is_there(
     paths = {size: tmp_path / str(size) for size in set(sizes)}
     for size, path in paths.items():
         path.write_bytes(bytes(size))
-    assert processes_for([str(paths[size]) for size in sizes], asked) == processes
+    assert choose_worker_count([str(paths[size]) for size in sizes], asked) == processes

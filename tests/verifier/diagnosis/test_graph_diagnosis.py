@@ -9,11 +9,11 @@ import pytest
 from reference_impl.array import Array
 from tests.verifier.graph_builders import problem_of
 from verifier import verify
-from verifier.diagnosis.local_rules import LOCAL_RULES, Arcs, swept
+from verifier.diagnosis.local_rules import LOCAL_RULES, Edges, backward_sweep
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
 from verifier.examples.layers import example_document
-from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.graph import GraphProblem, node_name
 from verifier.testing.random_graphs import seeded_graph
 
 RULES = {rule.id: rule for rule in LOCAL_RULES}
@@ -22,15 +22,15 @@ RULES = {rule.id: rule for rule in LOCAL_RULES}
 def planted(problem: GraphProblem, at: str, wrong: Array) -> dict[str, Array]:
     """Go back with a wrong gradient at one place; all before it inherits the mistake."""
 
-    def settle(name: str, arcs: Arcs) -> Array | None:
+    def settle(name: str, arcs: Edges) -> Array | None:
         return wrong if name == at else None
 
-    found = {name: own for name, _, own in swept(problem, values_of(problem, FLOATS), settle)}
-    return {key: found[plain(key)] for key in problem.asked}
+    found = {name: own for name, _, own in backward_sweep(problem, values_of(problem, FLOATS), settle)}
+    return {key: found[node_name(key)] for key in problem.asked}
 
 
-def arcs_into(problem: GraphProblem, at: str) -> Arcs:
-    sweep = swept(problem, values_of(problem, FLOATS), lambda *_: None)
+def arcs_into(problem: GraphProblem, at: str) -> Edges:
+    sweep = backward_sweep(problem, values_of(problem, FLOATS), lambda *_: None)
     return next(arcs for name, arcs, _ in sweep if name == at)
 
 
@@ -62,7 +62,7 @@ def test_a_planted_mistake_of_an_example_is_named_at_its_node(name: str) -> None
     report = judged(document, planted(problem, at, candidates[0][1]))
     assert report.verdict == "incorrect"
     (row,) = report.diagnosis
-    assert plain(row.node) == at
+    assert node_name(row.node) == at
     assert bug in (row.bug, *row.also_consistent)
 
 
@@ -168,7 +168,7 @@ def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed(graphs: int) -> None:
         right = planted(problem, "", np.zeros(()))
         rule = LOCAL_RULES[seed % len(LOCAL_RULES)]
         for key in problem.asked:
-            at = plain(key)
+            at = node_name(key)
             wrongs = [
                 own
                 for _, own in rule.candidates(arcs_into(problem, at))
@@ -190,14 +190,14 @@ def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed(graphs: int) -> None:
 
 @pytest.mark.parametrize("audience", ["grader", "student"])
 def test_a_diagnosis_of_a_graph_passes_through_documents(audience: str) -> None:
-    from verifier.exporters.student_view import for_student
+    from verifier.exporters.student_view import to_student_view
     from verifier.report.reading import read_report
 
     document = example_document("two-path-diamond")
     problem = problem_of(document)
     wrong = next(iter(RULES["missing-path"].candidates(arcs_into(problem, "x"))))[1]
     report = judged(document, planted(problem, "x", wrong))
-    shown = report if audience == "grader" else for_student(report)
+    shown = report if audience == "grader" else to_student_view(report)
     assert read_report(shown.to_dict()).to_dict() == shown.to_dict()
     assert shown.diagnosis[0].node == "x"
     assert "nodes" in str(shown)

@@ -9,13 +9,13 @@ import pytest
 from verifier import inspect, verify
 from verifier.diagnosis.graph_mutants import graph_mutants
 from verifier.diagnosis.local_rules import LOCAL_RULES
-from verifier.diagnosis.random_graph_problem import strong_numbers_of_graph
+from verifier.diagnosis.random_graph_problem import informative_graph_numbers
 from verifier.documents.graph import read_graph
-from verifier.examples.graphs import GRAPH_EXAMPLES, right_gradients
-from verifier.examples.layers import example_document, strong_document
+from verifier.examples.graphs import GRAPH_EXAMPLES, correct_gradients
+from verifier.examples.layers import example_document, informative_document
 from verifier.exporters.page.page import render_inspection
-from verifier.report.inspection import BugPower, Inspection
-from verifier.report.outcome import Inspected
+from verifier.report.inspection import BugDetection, Inspection
+from verifier.report.outcome import InspectionOutcome
 from verifier.testing.random_graphs import seeded_graph
 
 WEAK: dict[str, Any] = {  # every pre-activation positive, both matrices alike when turned
@@ -35,7 +35,7 @@ WEAK: dict[str, Any] = {  # every pre-activation positive, both matrices alike w
 }
 
 
-def row(inspection: Inspection, rule: str) -> BugPower:
+def row(inspection: Inspection, rule: str) -> BugDetection:
     return next(own for own in inspection.bugs if own.bug == rule)
 
 
@@ -64,7 +64,7 @@ def test_a_recurrence_that_starts_at_zero_hides_the_first_path_to_its_weights() 
 @pytest.mark.parametrize("name", [*GRAPH_EXAMPLES, "weak"])
 def test_strong_numbers_reveal_all_that_the_graph_allows_and_their_gradients_are_right(name: str) -> None:
     like = WEAK if name == "weak" else example_document(name)
-    strong = strong_document(like)
+    strong = informative_document(like)
     assert strong["network"] == like["network"]
     assert strong["name"] == f"{name}-strong"
     assert verify(strong).verdict == "correct"
@@ -76,7 +76,7 @@ def test_strong_numbers_reveal_all_that_the_graph_allows_and_their_gradients_are
 @pytest.mark.parametrize("seed", range(6))
 def test_what_is_called_caught_is_judged_incorrect_and_what_is_called_missed_is_not(seed: int) -> None:
     document = seeded_graph(seed, 10)
-    document["gradients"] = right_gradients(document)
+    document["gradients"] = correct_gradients(document)
     problem = read_graph(document).problem
     counts: dict[str, int] = {}
     for mutant in graph_mutants(problem):
@@ -110,16 +110,16 @@ def test_numbers_drawn_anew_stay_where_the_graph_is_defined(case: str) -> None:
     nodes = [*DEFINED_ONLY[case], {"name": "R", "op": "sum", "args": ["z"]}]
     document = {"network": {"nodes": nodes, "output": "R"}, "parameters": {"p": [2.0, 3.0]}, "gradients": {}}
     problem = read_graph(document).problem
-    drawn = [strong_numbers_of_graph(problem, seed) for seed in range(4)]
+    drawn = [informative_graph_numbers(problem, seed) for seed in range(4)]
     assert all((own.parameters["p"] != problem.parameters["p"]).all() for own in drawn)
     for own in drawn:
         moved = {**document, "parameters": dict(own.parameters)}
-        assert np.isfinite(verify({**moved, "gradients": right_gradients(moved)}).loss.value)
+        assert np.isfinite(verify({**moved, "gradients": correct_gradients(moved)}).loss.value)
 
 
 def test_indices_stay_indices_and_masks_stay_masks() -> None:
     problem = read_graph({**example_document("cbow"), "gradients": {}}).problem
-    drawn = strong_numbers_of_graph(problem, 0)
+    drawn = informative_graph_numbers(problem, 0)
     assert set(np.ravel(drawn.inputs["context"])) <= set(range(6))
     nodes = [
         {"name": "m", "op": "multiply", "args": ["p", "mask"]},
@@ -131,14 +131,14 @@ def test_indices_stay_indices_and_masks_stay_masks() -> None:
         "parameters": {"p": [1.0, 2.0, 3.0, 4.0]},
         "gradients": {},
     }
-    drawn = strong_numbers_of_graph(read_graph(document).problem, 1)
+    drawn = informative_graph_numbers(read_graph(document).problem, 1)
     assert sorted(drawn.inputs["mask"]) == [0.0, 2.0, 2.0, 2.0]
 
 
 def test_text_document_and_page_say_the_same() -> None:
     found = inspect(WEAK)
     text, document = str(found), found.to_dict()
-    page = render_inspection([Inspected("weak.json", found)])
+    page = render_inspection([InspectionOutcome("weak.json", found)])
     assert "wrong local rules can show in a graph of this shape" in text
     assert "missed at nodes.a" in text
     assert json.dumps(document, allow_nan=False)

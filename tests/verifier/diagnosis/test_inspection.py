@@ -13,7 +13,7 @@ from tests.verifier.builders import document_of_problem, small_document
 from verifier import inspect, load, verify
 from verifier.documents.files import write_document
 from verifier.documents.reading import read_submission
-from verifier.examples.layers import EXAMPLES, STRONGEST, example_document, strong_document
+from verifier.examples.layers import DEFAULT_EXAMPLE, EXAMPLES, example_document, informative_document
 from verifier.problem.errors import MalformedSubmission
 
 
@@ -23,7 +23,7 @@ def drawn(**options):
 
 @cache
 def strong():
-    return strong_document(example_document(STRONGEST))
+    return informative_document(example_document(DEFAULT_EXAMPLE))
 
 
 def row_of(inspection, bug):
@@ -99,7 +99,7 @@ def test_a_strong_example_reveals_and_separates_everything():
 @pytest.mark.parametrize("name", ["sigmoid-mse", "pytorch", "columns"])
 def test_strong_numbers_keep_network_loss_and_conventions(name):
     like = example_document(name)
-    document = strong_document(like)
+    document = informative_document(like)
     asked, got = read_submission(like), read_submission(document)
     assert got.problem.network == asked.problem.network or [
         (a.inputs, a.outputs, a.bias, a.activation.name) for a in got.problem.network.layers

@@ -8,18 +8,18 @@ import pytest
 
 from reference_impl import LayerParameters, forward
 from tests.verifier.diagnosis.builders import backward, judged, rows, tanh_problem
-from verifier.diagnosis.evidence import Evidence, gather
+from verifier.diagnosis.evidence import SubmittedEvidence, collect_evidence
 from verifier.diagnosis.fitting import recover_delta
 from verifier.engine.rounding_allowance import rounding
 from verifier.problem.precision import PRECISIONS
 
 
-def evidence_of(problem: Any, gradients: dict[str, Any]) -> Evidence:
+def evidence_of(problem: Any, gradients: dict[str, Any]) -> SubmittedEvidence:
     trace = forward(problem.network, problem.parameters, problem.batch)
     allowed = rounding(problem, trace, PRECISIONS["float64"])
     right = backward(problem)[0]
     wrong = dict.fromkeys(gradients, True)
-    return gather(problem, trace, gradients, wrong, right, allowed.allowance, allowed.scale)
+    return collect_evidence(problem, trace, gradients, wrong, right, allowed.allowance, allowed.scale)
 
 
 def nothing_added(problem: Any, layer: int) -> LayerParameters:

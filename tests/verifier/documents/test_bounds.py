@@ -11,7 +11,7 @@ import pytest
 from tests.verifier.builders import small_document
 from verifier.documents.files import parse_bytes, write_document
 from verifier.documents.gradients import parse_gradients
-from verifier.documents.json import GENEROUS, Bounds, check_document, check_text
+from verifier.documents.json import DEFAULT_BOUNDS, Bounds, check_document, check_text
 from verifier.problem.errors import OversizedSubmission, UnreadableSubmission
 
 DOCUMENT = small_document()
@@ -48,7 +48,7 @@ def test_what_stands_in_strings_or_is_broken_is_not_held_against_a_text(text: st
 def test_a_text_made_to_be_slow_is_scanned_at_once(unit: str) -> None:
     text = unit * (2_000_000 // len(unit))  # in quadratic time this would take hours
     with suppress(UnreadableSubmission):
-        check_text(text, GENEROUS)
+        check_text(text, DEFAULT_BOUNDS)
 
 
 def numbers_of(document: dict[str, Any]) -> int:

@@ -15,7 +15,7 @@ from tests.verifier.native import loss_and_gradients
 from verifier import Verdict, verify
 from verifier.documents.files import parse_bytes, write_document
 from verifier.documents.reading import read_submission
-from verifier.documents.writing import document_of
+from verifier.documents.writing import submission_to_document
 
 CLASSES = {"loss": "cross_entropy", "on": "logits"}
 LAYOUTS = list(
@@ -88,7 +88,7 @@ def correct_to_rounding(problem: str, *layout: str) -> None:
 
 def written_back(problem: str, *layout: str) -> None:
     first = read_submission(document(PROBLEMS[problem], layout))
-    again = read_submission(parse_bytes(write_document(document_of(first), "json")))
+    again = read_submission(parse_bytes(write_document(submission_to_document(first), "json")))
     assert again.convention == first.convention
     assert again.graded_under == first.graded_under
     assert again.precision == first.precision
@@ -109,7 +109,7 @@ def written_back(problem: str, *layout: str) -> None:
 
 def keeps_its_shapes(problem: str, *layout: str) -> None:
     original = document(PROBLEMS[problem], layout)
-    written = document_of(read_submission(original))
+    written = submission_to_document(read_submission(original))
     for group in ("parameters", "gradients"):
         for name, array in original[group].items():
             np.testing.assert_array_equal(written[group][name], array)

@@ -17,9 +17,9 @@ from tests.drawing import draw_problem
 from tests.verifier.builders import document_of_problem, listed, small_document
 from verifier import MalformedSubmission, Verdict, load, verify
 from verifier.documents.files import SUFFIXES, parse_bytes, write_document
-from verifier.documents.json import GENEROUS, Bounds
+from verifier.documents.json import DEFAULT_BOUNDS, Bounds
 from verifier.documents.reading import read_submission
-from verifier.documents.writing import document_of
+from verifier.documents.writing import submission_to_document
 from verifier.problem.errors import UnreadableSubmission
 
 FORMATS = ("json", "npz", "safetensors")
@@ -64,7 +64,7 @@ def one_tensor(dtype: str, shape: list[int], size: int, **metadata: Any) -> dict
 def test_a_document_read_from_a_file_is_the_one_that_was_written(format_name, tmp_path):
     original = read_submission(arrays())
     path = tmp_path / f"submission.{format_name}"
-    path.write_bytes(write_document(document_of(original), format_name))
+    path.write_bytes(write_document(submission_to_document(original), format_name))
     again = load(path)
     assert (again.name, again.precision, again.graded_under) == (
         "hw3",
@@ -88,7 +88,7 @@ def test_non_finite_gradients_and_losses_survive_the_way_through_a_file(format_n
     gradient[0, :3] = [np.nan, np.inf, -np.inf]
     document["gradients"]["layers.0.weight"] = gradient
     submission = read_submission(document | {"reported_loss": "NaN"})
-    again = read_submission(parse_bytes(write_document(document_of(submission), format_name)))
+    again = read_submission(parse_bytes(write_document(submission_to_document(submission), format_name)))
     np.testing.assert_array_equal(again.gradients["layers.0.weight"], gradient)
     assert np.isnan(again.reported_loss)
 
@@ -227,7 +227,7 @@ class TestNpz:
         with zipfile.ZipFile(stream, "w") as archive:
             for index in range(15_000):
                 archive.writestr(f"gradients.{index}.npy", b"")
-        with pytest.raises(UnreadableSubmission, match=f"at most {GENEROUS.arrays} arrays, got 15000"):
+        with pytest.raises(UnreadableSubmission, match=f"at most {DEFAULT_BOUNDS.arrays} arrays, got 15000"):
             parse_bytes(stream.getvalue())
 
     def test_a_bomb_is_refused_before_it_is_inflated(self):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from verifier.documents import graph_nodes as nodes_reading
-from verifier.documents.reading import read_claim
+from verifier.documents.reading import read_any_submission
 from verifier.problem.errors import MalformedSubmission
 from verifier.problem.submission import GraphSubmission
 
@@ -30,7 +30,7 @@ DOCUMENT: dict[str, Any] = {
 
 def mistakes_of(document: dict[str, Any]) -> dict[str, str]:
     with pytest.raises(MalformedSubmission) as raised:
-        read_claim(document)
+        read_any_submission(document)
     return {mistake.pointer: mistake.detail for mistake in raised.value.mistakes}
 
 
@@ -44,7 +44,7 @@ def with_nodes(*nodes: dict[str, Any], **fields: Any) -> dict[str, Any]:
 def test_nodes_may_stand_in_any_order_and_lead_nowhere() -> None:
     document = deepcopy(DOCUMENT)
     document["network"]["nodes"].reverse()
-    claim = read_claim(document)
+    claim = read_any_submission(document)
     assert isinstance(claim, GraphSubmission)
     order = [node.name for node in claim.problem.nodes]
     assert order.index("a") < order.index("h") < order.index("loss")
@@ -52,10 +52,10 @@ def test_nodes_may_stand_in_any_order_and_lead_nowhere() -> None:
 
 
 def test_only_parameters_are_asked_for_unless_more_is_handed_in() -> None:
-    claim = read_claim(DOCUMENT)
+    claim = read_any_submission(DOCUMENT)
     assert claim.problem.asked == ("W",)  # type: ignore[union-attr]
     more = {"nodes.h": np.zeros((3, 3)), "inputs.x": np.zeros((3, 2))}
-    claim = read_claim(DOCUMENT | {"gradients": more})
+    claim = read_any_submission(DOCUMENT | {"gradients": more})
     assert claim.problem.asked == ("inputs.x", "W", "nodes.h")  # type: ignore[union-attr]
 
 
@@ -197,5 +197,5 @@ def test_a_chain_of_many_nodes_is_read_without_recursion() -> None:
         {"name": name, "op": "tanh", "args": [before]}
         for before, name in zip(["W", *names], names, strict=False)
     ]
-    claim = read_claim(with_nodes(*reversed(chain)))
+    claim = read_any_submission(with_nodes(*reversed(chain)))
     assert len(claim.problem.nodes) == 5004  # type: ignore[union-attr]

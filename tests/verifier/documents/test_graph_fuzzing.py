@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.verifier.builders import changed
 from tests.verifier.documents.test_fuzzing import NUMBERS, VALUES, paths
 from verifier import MalformedSubmission, Report, verify
-from verifier.documents.reading import read_claim
+from verifier.documents.reading import read_any_submission
 from verifier.examples.layers import example_document
 from verifier.problem.submission import GraphSubmission
 
@@ -21,7 +21,7 @@ IN_NETWORK = [path for path in PATHS if path[:1] == ("network",)]
 @given(st.one_of(st.sampled_from(IN_NETWORK), st.sampled_from(PATHS)), VALUES)
 def test_any_value_at_any_place_makes_a_graph_or_a_malformed_submission(path: Any, value: Any) -> None:
     try:
-        outcome: Any = read_claim(changed(BASE, path, value))
+        outcome: Any = read_any_submission(changed(BASE, path, value))
     except MalformedSubmission as error:
         outcome = error
     assert isinstance(outcome, GraphSubmission | MalformedSubmission)

@@ -14,7 +14,7 @@ from reference_impl.problem import Problem
 from tests.drawing import draw_problem
 from tests.pairwise import each, try_each
 from verifier.documents.lowering import graph_document
-from verifier.documents.writing import submission_of
+from verifier.documents.writing import make_submission
 from verifier.pipeline.layers import verify
 from verifier.problem.precision import PRECISIONS
 
@@ -72,7 +72,7 @@ def judged_as_the_layers_are(precision: str, seed: int) -> None:
     right = dict(named(backpropagate(problem)))
     if precision == "float32":
         right = {name: own.astype(np.float32).astype(float) for name, own in right.items()}
-    submission = submission_of(problem, changed(right, seed), precision=PRECISIONS[precision])
+    submission = make_submission(problem, changed(right, seed), precision=PRECISIONS[precision])
     of_layers = verify(submission, entries="all", diagnosis=False)
     of_graph = verify(graph_document(submission), entries="all", diagnosis=False)
     assert of_graph.verdict == of_layers.verdict, seed

@@ -14,12 +14,12 @@ from verifier import verify
 from verifier.documents.graph import read_graph
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import gradients_of, values_of
-from verifier.engine.batching import bands_of
+from verifier.engine.batching import node_batches
 from verifier.engine.graph_rounding import rounding
-from verifier.judging.consensus import consult
+from verifier.judging.consensus import combine_answers
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
 from verifier.pipeline.graphs import ask
-from verifier.problem.graph import plain
+from verifier.problem.graph import node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.testing.random_graphs import seeded_graph
 
@@ -65,7 +65,7 @@ def everything(document: dict[str, Any]) -> dict[str, Array]:
     problem = problem_of(document)
     found = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
-    return {key: found.get(plain(key), np.zeros(shapes[plain(key)])) for key in problem.asked}
+    return {key: found.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.asked}
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "relu", "leaky_relu", "gelu"])
@@ -84,7 +84,7 @@ def test_all_oracles_agree_on_a_network_of_single_numbers() -> None:
     graph, _ = drawn(2, "tanh")
     problem = read_graph(graph).problem
     answers = ask(problem, rounding(problem, PRECISIONS["float64"]), list(GRAPH_ORACLES))
-    consensus = consult(answers, dict.fromkeys(problem.asked, ()))
+    consensus = combine_answers(answers, dict.fromkeys(problem.asked, ()))
     assert not consensus.disputes
     assert all(own.entries == len(problem.asked) for own in consensus.evidence)
 
@@ -93,9 +93,9 @@ def test_its_nodes_are_computed_a_layer_of_them_at_a_time() -> None:
     graph, _ = drawn(1, "tanh")
     problem = read_graph(graph).problem
     assert len(problem.nodes) > 300
-    assert len(bands_of(problem).all) < 50
+    assert len(node_batches(problem).all) < 50
     known = {name for name, _ in problem.leaves()}
-    for band in bands_of(problem).all:
+    for band in node_batches(problem).all:
         nodes = [node for node in problem.nodes if node.name in band.names]
         assert all(known.issuperset(node.operands) for node in nodes)
         known.update(band.names)

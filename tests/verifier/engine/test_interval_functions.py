@@ -16,7 +16,7 @@ from reference_impl.error_function import erfc
 from tests.pairwise import each
 from verifier.engine import interval_functions as functions
 from verifier.engine.functions.numerical_properties import numerical_properties
-from verifier.engine.intervals import Ball, exact
+from verifier.engine.intervals import Interval, exact
 
 BITS = 1300
 ULPS = {"erfc": 8}  # what verifier/engine/interval_functions.py assumes; 4 of all that numpy has itself
@@ -174,7 +174,7 @@ def inside(rng: np.random.Generator, middle: float, radius: float) -> list[Any]:
     return [flint.arb(middle) + flint.arb(radius) * flint.arb(float(t)) for t in at]
 
 
-def assert_inside(ball: Ball, index: tuple[int, ...], truth: Any, *where: Any) -> None:
+def assert_inside(ball: Interval, index: tuple[int, ...], truth: Any, *where: Any) -> None:
     middle, radius = float(ball.middle[index]), float(ball.radius[index])
     assert np.isfinite(middle)
     assert np.isfinite(radius)
@@ -188,7 +188,7 @@ def test_the_enclosure_of_an_activation_contains_every_value_over_the_ball(name,
     _, truth, _ = TRUTHS[name]
     for radius in RADII:
         at = np.array(MIDDLES[middles])
-        found = functions.value(activation_of(name), Ball(at, np.full(at.shape, radius)))
+        found = functions.value(activation_of(name), Interval(at, np.full(at.shape, radius)))
         for index, middle in enumerate(at.tolist()):
             for x in inside(rng, middle, radius):
                 assert_inside(found, (index,), truth(x), middle, radius, float(x))
@@ -200,7 +200,7 @@ def test_the_enclosure_of_a_slope_contains_every_slope_on_the_middles_side_of_a_
     row, (_, _, truth) = activation_of(name), TRUTHS[name]
     for radius in RADII:
         at = np.array(MIDDLES[middles])
-        found = functions.slope(row, Ball(at, np.full(at.shape, radius)), None)
+        found = functions.slope(row, Interval(at, np.full(at.shape, radius)), None)
         for index, middle in enumerate(at.tolist()):
             for x in inside(rng, middle, radius):
                 if not row.kinks or (middle > 0) == bool(x > 0):
@@ -211,7 +211,7 @@ def test_the_enclosure_of_a_slope_contains_every_slope_on_the_middles_side_of_a_
 def test_with_kinks_both_sides_and_all_between_count(name):
     row, (_, _, truth) = activation_of(name), TRUTHS[name]
     at = np.array([0.0, 1e-17, -1e-17, 0.5, -0.5])
-    ball = Ball(at, np.array([0.0, 1e-16, 1e-16, 1e-16, 1e-16]))
+    ball = Interval(at, np.array([0.0, 1e-16, 1e-16, 1e-16, 1e-16]))
     kinks = np.array([True, True, True, False, False])
     found = functions.slope(row, ball, kinks)
     left, right = row.kinks[0].left, row.kinks[0].right
@@ -298,18 +298,18 @@ def rows_inside(rng: np.random.Generator, a: list[float], radius: float) -> list
     ]
 
 
-def assert_row_inside(ball: Ball, truth: list[Any], *where: Any) -> None:
+def assert_row_inside(ball: Interval, truth: list[Any], *where: Any) -> None:
     for k, value in enumerate(truth):
         if np.isfinite(ball.middle[0, k]) and np.isfinite(ball.radius[0, k]):
             assert_inside(ball, (0, k), value, *where, k)
 
 
-def ball_of(row: str, radius: float) -> Ball:
+def ball_of(row: str, radius: float) -> Interval:
     a = np.array([ROWS[row]])
-    return Ball(a, np.full(a.shape, radius))
+    return Interval(a, np.full(a.shape, radius))
 
 
-PARTS: dict[str, tuple[Callable[[Ball], Ball], Callable[[list[Any]], list[Any]]]] = {
+PARTS: dict[str, tuple[Callable[[Interval], Interval], Callable[[list[Any]], list[Any]]]] = {
     "softmax": (functions.softmax, probabilities),
     "one_minus_softmax": (functions.one_minus_softmax, lambda a: [1 - p for p in probabilities(a)]),
 }
@@ -329,7 +329,7 @@ def test_softmax_and_its_complement_contain_every_value_over_the_ball(part, row,
 def test_the_pull_back_through_softmax_contains_every_value_over_the_balls(row, radius):
     rng = np.random.default_rng([5, len(row)])
     a = ball_of(row, radius)
-    upstream = Ball(rng.normal(size=a.middle.shape) * 3, np.full(a.middle.shape, radius * 1e-2))
+    upstream = Interval(rng.normal(size=a.middle.shape) * 3, np.full(a.middle.shape, radius * 1e-2))
     with np.errstate(all="ignore"):
         found = functions.softmax_pull_back(a, upstream)
     assert radius > 1 or np.isfinite(found.radius).all()

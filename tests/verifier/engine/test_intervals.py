@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verifier.engine import intervals as arithmetic
-from verifier.engine.intervals import SMALLEST, UNIT, Ball, exact, factors, inflated, sharp_factors
+from verifier.engine.intervals import SMALLEST, UNIT, Interval, exact, factors, inflated, sharp_factors
 from verifier.engine.lazy_products import ALL
 
 TRIES = 400
@@ -31,13 +31,13 @@ def numbers(rng: np.random.Generator, shape: tuple[int, ...], *, low: int = -SPA
         return np.ldexp(drawn, rng.integers(low, high + 1, size=shape))
 
 
-def draw(rng: np.random.Generator, shape: tuple[int, ...], radius: str, **span: int) -> Ball:
+def draw(rng: np.random.Generator, shape: tuple[int, ...], radius: str, **span: int) -> Interval:
     middle = numbers(rng, shape, **span)
     with np.errstate(all="ignore"):
-        return Ball(middle, np.minimum(np.abs(RADII[radius](rng, middle)), 1e300))
+        return Interval(middle, np.minimum(np.abs(RADII[radius](rng, middle)), 1e300))
 
 
-def points(rng: np.random.Generator, ball: Ball) -> np.ndarray:
+def points(rng: np.random.Generator, ball: Interval) -> np.ndarray:
     """Give an exact rational inside each ball: an end, the middle, or anything between."""
     where = np.frompyfunc(Fraction, 1, 1)(rng.choice([-1.0, 1.0, 0.0, 0.5, -0.375], size=ball.middle.shape))
     return rational(ball.middle) + where * rational(ball.radius)
@@ -47,7 +47,7 @@ def rational(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.frompyfunc(Fraction, 1, 1)(values), dtype=object)
 
 
-def assert_contains(ball: Ball, truth: np.ndarray) -> None:
+def assert_contains(ball: Interval, truth: np.ndarray) -> None:
     """Where middle or radius is not finite nothing is claimed; `known` of the result says how much is."""
     for middle, radius, value in zip(
         ball.middle.ravel(), ball.radius.ravel(), np.asarray(truth, dtype=object).ravel(), strict=True
@@ -57,7 +57,7 @@ def assert_contains(ball: Ball, truth: np.ndarray) -> None:
             assert abs(value - Fraction(float(middle))) <= Fraction(float(radius)), (middle, radius)
 
 
-def known(ball: Ball) -> np.ndarray:
+def known(ball: Interval) -> np.ndarray:
     return np.isfinite(ball.middle) & np.isfinite(ball.radius)
 
 
@@ -89,7 +89,7 @@ def test_sums_and_differences_of_neighbours_cancel_within_the_radius(operation, 
     sign = -1.0 if operation == "plus" else 1.0
     x, y = (
         exact(middle),
-        Ball(sign * np.nextafter(middle, np.inf), np.abs(middle) * UNIT * rng.integers(3, size=TRIES)),
+        Interval(sign * np.nextafter(middle, np.inf), np.abs(middle) * UNIT * rng.integers(3, size=TRIES)),
     )
     of_balls, of_rationals = BINARY[operation]
     result = of_balls(x, y)
@@ -148,12 +148,14 @@ class TestQuotient:
     )
     @np.errstate(all="ignore")
     def test_by_a_ball_that_may_hold_0_nothing_is_known(self, middle, radius):
-        result = arithmetic.quotient(np.array([1.0]), Ball(np.array([middle]), np.array([radius])))
+        result = arithmetic.quotient(np.array([1.0]), Interval(np.array([middle]), np.array([radius])))
         assert not known(result).any()
 
     @np.errstate(all="ignore")
     def test_of_0_is_exactly_0_whatever_divides(self):
-        result = arithmetic.quotient(np.zeros(3), Ball(np.array([0.0, 1.0, np.nan]), np.array([1.0, 0.5, 0])))
+        result = arithmetic.quotient(
+            np.zeros(3), Interval(np.array([0.0, 1.0, np.nan]), np.array([1.0, 0.5, 0]))
+        )
         assert result.middle.tolist() == result.radius.tolist() == [0.0, 0.0, 0.0]
 
 
@@ -183,8 +185,8 @@ class TestMatmul:
         for _ in range(50):
             x = draw(rng, (2, 6), "no radius", low=-3, high=3)
             y = draw(rng, (6, 2), right, low=-3, high=3)
-            w = Ball(np.hstack([x.middle, -x.middle]), np.zeros((2, 12)))
-            v = Ball(np.vstack([y.middle, np.nextafter(y.middle, 1)]), np.vstack([y.radius, y.radius]))
+            w = Interval(np.hstack([x.middle, -x.middle]), np.zeros((2, 12)))
+            v = Interval(np.vstack([y.middle, np.nextafter(y.middle, 1)]), np.vstack([y.radius, y.radius]))
             result = arithmetic.matmul(w, v)
             assert (np.abs(result.middle) < 1e-12).all()
             assert_contains(result, rational_product(points(rng, w), points(rng, v)))
@@ -287,11 +289,11 @@ def test_exact_numbers_have_no_radius_and_sums_of_them_little():
 
 def test_one_number_seen_from_everywhere_is_in_doubt_all_the_same():
     """A sum's gradient goes back to all its terms, as a view of one number and of its radius."""
-    copied = Ball(np.broadcast_to(3.0, (2, 4)), np.broadcast_to(0.5, (2, 4)))
+    copied = Interval(np.broadcast_to(3.0, (2, 4)), np.broadcast_to(0.5, (2, 4)))
     assert not copied.is_exact
     assert exact(np.ones((2, 4))).is_exact
     assert exact(np.ones((0, 4))).is_exact
-    doubtful = Ball(np.ones((4, 3)), np.full((4, 3), UNIT))
+    doubtful = Interval(np.ones((4, 3)), np.full((4, 3), UNIT))
     for ready in (factors, sharp_factors):
         assert (ready(copied, doubtful).rows(ALL).radius >= 4 * 0.5).all()
         turned = ready(arithmetic.transpose(doubtful), arithmetic.transpose(copied))

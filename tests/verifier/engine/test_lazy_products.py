@@ -11,7 +11,7 @@ from tests.drawing import draw_problem
 from tests.verifier.builders import document_of_problem
 from verifier import verify
 from verifier.engine import perturbation as sampled_units
-from verifier.engine.lazy_products import ALL, BLOCK, EstimatesByRows
+from verifier.engine.lazy_products import ALL, BLOCK, LazyEstimates
 from verifier.engine.rounding_allowance import rounding
 from verifier.judging.fast_path import accept_if_correct
 from verifier.oracles import ORACLES
@@ -21,10 +21,10 @@ SUMMED_OTHERWISE = 1e-13  # relative to the largest: a product of few rows may a
 L2 = Penalty("l2", strength=0.1, factor=0.5, biases=True)
 
 
-def asked(problem, oracle: str) -> EstimatesByRows:
+def asked(problem, oracle: str) -> LazyEstimates:
     trace = forward(problem.network, problem.parameters, problem.batch)
     found = ORACLES[oracle].gradient(problem, rounding(problem, trace, PRECISIONS["float64"])).gradient
-    assert isinstance(found, EstimatesByRows)
+    assert isinstance(found, LazyEstimates)
     return found
 
 

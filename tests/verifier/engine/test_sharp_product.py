@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.judging import document
 from verifier import verify
-from verifier.engine.intervals import Ball, exact, matmul, sharp_factors
+from verifier.engine.intervals import Interval, exact, matmul, sharp_factors
 from verifier.engine.lazy_products import ALL
 
 
@@ -45,8 +45,8 @@ def test_the_exact_product_lies_within(kind, terms):
 @pytest.mark.parametrize("terms", [3, 200])
 def test_products_of_numbers_within_balls_lie_within(terms):
     rng = np.random.default_rng(terms)
-    x = Ball(rng.normal(size=(3, terms)), 1e-6 * rng.uniform(size=(3, terms)))
-    y = Ball(rng.normal(size=(terms, 3)), 1e-5 * rng.uniform(size=(terms, 3)))
+    x = Interval(rng.normal(size=(3, terms)), 1e-6 * rng.uniform(size=(3, terms)))
+    y = Interval(rng.normal(size=(terms, 3)), 1e-5 * rng.uniform(size=(terms, 3)))
     found = sharp_factors(x, y).rows(ALL)
     for signs in ((1, 1), (-1, 1), (1, -1)):
         at_x = x.middle + signs[0] * np.sign(x.middle) * x.radius * 0.999

@@ -8,9 +8,9 @@ import pytest
 
 from reference_impl.array import Array
 from verifier import verify
-from verifier.examples.graphs import GRAPH_EXAMPLES, PLANTED_MISTAKES
+from verifier.examples.graphs import BUGGY_EXAMPLES, GRAPH_EXAMPLES
 from verifier.examples.layers import EXAMPLES, example_document
-from verifier.examples.named import offered, offered_document
+from verifier.examples.named import list_examples, load_example
 
 Arrays = Mapping[str, Array]
 
@@ -69,12 +69,12 @@ def arrays(document: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def test_every_graph_example_has_a_twin() -> None:
-    assert list(PLANTED_MISTAKES) == list(GRAPH_EXAMPLES)
+    assert list(BUGGY_EXAMPLES) == list(GRAPH_EXAMPLES)
 
 
-@pytest.mark.parametrize("name", PLANTED_MISTAKES)
+@pytest.mark.parametrize("name", BUGGY_EXAMPLES)
 def test_a_planted_mistake_is_what_it_says_and_all_else_is_right(name: str) -> None:
-    right, wrong = example_document(name), PLANTED_MISTAKES[name].document()
+    right, wrong = example_document(name), BUGGY_EXAMPLES[name].document()
     expected = arrays(right["gradients"])
     mistaken = BY_HAND[name](arrays(right["inputs"]), arrays(right["parameters"]), expected)
     for key, gradient in arrays(wrong["gradients"]).items():
@@ -84,9 +84,9 @@ def test_a_planted_mistake_is_what_it_says_and_all_else_is_right(name: str) -> N
     assert {field: wrong[field] for field in same} == {field: right[field] for field in same}
 
 
-@pytest.mark.parametrize("name", PLANTED_MISTAKES)
+@pytest.mark.parametrize("name", BUGGY_EXAMPLES)
 def test_a_planted_mistake_is_named_where_it_was_made(name: str) -> None:
-    report = verify(PLANTED_MISTAKES[name].document())
+    report = verify(BUGGY_EXAMPLES[name].document())
     assert {row.node: row.bug for row in report.diagnosis} == NAMED[name]
     assert report.graph is not None
     assert set(report.graph.first_wrong) == set(NAMED[name])
@@ -94,18 +94,18 @@ def test_a_planted_mistake_is_named_where_it_was_made(name: str) -> None:
 
 
 def test_every_door_offers_the_twins_beside_the_examples() -> None:
-    names = list(offered())
+    names = list(list_examples())
     assert [name for name in names if name.startswith("planted/")] == [
         f"planted/{name}" for name in GRAPH_EXAMPLES
     ]
     assert set(EXAMPLES) < set(names)
-    document = offered_document("planted/olah")
+    document = load_example("planted/olah")
     assert (document["name"], document["gradients"]["b"]) == ("planted/olah", 6.0)
     with pytest.raises(KeyError):
-        offered_document("planted/nothing")
+        load_example("planted/nothing")
 
 
 def test_a_row_that_is_looked_up_twice_is_told_from_a_path_that_is_missing() -> None:
-    (row,) = verify(PLANTED_MISTAKES["cbow"].document()).diagnosis
+    (row,) = verify(BUGGY_EXAMPLES["cbow"].document()).diagnosis
     assert "looks up a row of E more than once" in row.explanation
     assert row.also_consistent == ()

@@ -12,13 +12,13 @@ import pytest
 from verifier import verify
 from verifier.cli.pages import TABLE, gallery_pages
 from verifier.examples.gallery import GALLERY
-from verifier.examples.gallery.entry import Claim, Entry, Live
+from verifier.examples.gallery.entry import ClaimedBug, GalleryEntry, LibraryRun
 from verifier.examples.gallery.rows import GalleryRow, gallery_rows
 from verifier.examples.gallery.submissions import gallery_document
 
 FOLDER = Path(__file__).parents[3] / "examples" / "gallery"
 REMEDY = "run `make docs` (python -m verifier.cli.pages examples/gallery) and commit what it writes"
-LIVE = [entry for entry in GALLERY.values() if isinstance(entry.made, Live)]
+LIVE = [entry for entry in GALLERY.values() if isinstance(entry.made, LibraryRun)]
 LAST_BITS = 1e-12  # relative: another machine's matrix products add up in another order
 
 
@@ -44,7 +44,7 @@ def test_the_diagnosis_names_what_the_citation_says_in_its_layer(
         assert claim.bug in (found.bug, *found.also_consistent)
 
 
-def named_in_report(claim: Claim) -> tuple[str, int | None]:
+def named_in_report(claim: ClaimedBug) -> tuple[str, int | None]:
     return (claim.bug, claim.layer) if claim.same_as is None else (claim.same_as, None)
 
 
@@ -59,7 +59,7 @@ def test_there_are_many_different_mistakes_each_said_by_somebody_else() -> None:
 
 
 @pytest.mark.parametrize("entry", GALLERY.values(), ids=GALLERY)
-def test_every_entry_is_cited_and_told(entry: Entry) -> None:
+def test_every_entry_is_cited_and_told(entry: GalleryEntry) -> None:
     assert re.fullmatch(r"[a-z0-9-]{3,25}", entry.name)
     assert re.fullmatch(r"https://\S+", entry.citation.url)
     assert 2010 <= entry.citation.year <= 2026
@@ -68,8 +68,8 @@ def test_every_entry_is_cited_and_told(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize("entry", LIVE, ids=[entry.name for entry in LIVE])
-def test_what_is_kept_is_what_the_installed_library_computes(entry: Entry) -> None:
-    assert isinstance(entry.made, Live)
+def test_what_is_kept_is_what_the_installed_library_computes(entry: GalleryEntry) -> None:
+    assert isinstance(entry.made, LibraryRun)
     computed = entry.made.compute()
     assert_alike(computed, gallery_document(entry.name))
     library, release = entry.made.release.split()

@@ -8,12 +8,12 @@ import numpy as np
 
 from tests.verifier.builders import changed, small_document
 from verifier import verify
-from verifier.exporters.student_view import for_student
-from verifier.problem.errors import Caution, Mistake
+from verifier.exporters.student_view import to_student_view
+from verifier.problem.errors import Mistake, ReportWarning
 from verifier.report.model import Diagnosis, Entry, Evidence, LossReport, ParameterReport, Uncertainty
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
-from verifier.report.verdict import Verdict, of_whole
+from verifier.report.verdict import Verdict, overall_verdict
 
 HOSTILE = (
     "::error::forged",
@@ -54,9 +54,9 @@ def report(parameters: Iterable[ParameterReport], **fields: Any) -> Report:
         "A factor of two", "2 times too much.", "δ = y − t", "δ = 2(y − t)", "Differentiate the square.",
     )  # fmt: skip
     default: dict[str, Any] = {
-        "verdict": of_whole(row.verdict for row in rows.values()),
+        "verdict": overall_verdict(row.verdict for row in rows.values()),
         "loss": LossReport(0.7, 1e-16, {"name": "mse"}),
-        "warnings": (Caution("one-example", "the batch has one example"),),
+        "warnings": (ReportWarning("one-example", "the batch has one example"),),
         "evidence": (Evidence("autograd", 6, True, 1e-16, Uncertainty.ESTIMATE),),
         "versions": {"gradjury": "0"},
         "seconds": 0.01,
@@ -65,42 +65,42 @@ def report(parameters: Iterable[ParameterReport], **fields: Any) -> Report:
     return Report(parameters=rows, **(default | fields))
 
 
-def hostile(words: str) -> list[Sourced]:
+def hostile(words: str) -> list[FileOutcome]:
     """Put words wherever a name, a file or a mistake can carry them, parameters included."""
     rows = [parameter(words, Verdict.INCORRECT), parameter("layers.0.bias", Verdict.CORRECT)]
     mistake = Mistake(f"/{words}", "a number", f"the string {words!r} or {words}", words)
     return [
-        Sourced(words, report(rows, name=words)),
-        Sourced(words, None, (mistake,)),
-        Sourced("z.json", None, broken=f"RuntimeError: {words}"),
+        FileOutcome(words, report(rows, name=words)),
+        FileOutcome(words, None, (mistake,)),
+        FileOutcome("z.json", None, broken=f"RuntimeError: {words}"),
     ]
 
 
-def judged(source: str, **fields: Any) -> list[Sourced]:
-    return [Sourced(source, verify(small_document(**fields)))]
+def judged(source: str, **fields: Any) -> list[FileOutcome]:
+    return [FileOutcome(source, verify(small_document(**fields)))]
 
 
-def judged_with(source: str, path: list[str | int], value: Any, **fields: Any) -> list[Sourced]:
-    return [Sourced(source, verify(changed(small_document(**fields), path, value)))]
+def judged_with(source: str, path: list[str | int], value: Any, **fields: Any) -> list[FileOutcome]:
+    return [FileOutcome(source, verify(changed(small_document(**fields), path, value)))]
 
 
-def not_finite() -> list[Sourced]:
+def not_finite() -> list[FileOutcome]:
     return [
-        Sourced(
+        FileOutcome(
             "a", report([parameter("layers.0.weight", Verdict.INCORRECT, v)], loss=LossReport(v, v, {"l": v}))
         )
         for v in (np.nan, np.inf, -np.inf)
     ]
 
 
-def of_parameters(count: int) -> list[Sourced]:
+def of_parameters(count: int) -> list[FileOutcome]:
     rows = (parameter(f"layers.{i}.weight", list(Verdict)[i % 4]) for i in range(count))
-    return [Sourced("many.json", report(rows))]
+    return [FileOutcome("many.json", report(rows))]
 
 
 REAL = ("right", "wrong", "missing", "NaN", "undecided")
 MANY = "10,000 parameters"
-MAKERS: dict[str, Callable[[], list[Sourced]]] = {
+MAKERS: dict[str, Callable[[], list[FileOutcome]]] = {
     "right": lambda: judged("right.json", name="hw3-q2"),
     "wrong": lambda: judged_with("wrong.json", ["gradients", "layers.0.weight", 1, 2], 0.5, name="hw3-q2"),
     "missing": lambda: judged("-", gradients={}),
@@ -108,17 +108,17 @@ MAKERS: dict[str, Callable[[], list[Sourced]]] = {
     "undecided": lambda: judged_with("u", ["parameters", "layers.1.bias"], [1e308] * 2),
     "not finite": not_finite,
     MANY: lambda: of_parameters(10_000),
-    "malformed": lambda: [Sourced("m.json", None, (Mistake("/loss", "a loss", "nothing", "add it"),))],
-    "broken": lambda: [Sourced("m.json", None, broken="RuntimeError: the disk is on fire")],
+    "malformed": lambda: [FileOutcome("m.json", None, (Mistake("/loss", "a loss", "nothing", "add it"),))],
+    "broken": lambda: [FileOutcome("m.json", None, broken="RuntimeError: the disk is on fire")],
     **{f"hostile {i}": partial(hostile, words) for i, words in enumerate(HOSTILE)},
     "several": lambda: [own for case in (*REAL, "malformed") for own in CASES[case]],
 }
 
 
-class Cases(Mapping[str, list[Sourced]]):
+class Cases(Mapping[str, list[FileOutcome]]):
     """The reports by name, each made when it is first used: every worker imports this, and few use it."""
 
-    def __getitem__(self, name: str) -> list[Sourced]:
+    def __getitem__(self, name: str) -> list[FileOutcome]:
         return _made(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -129,15 +129,15 @@ class Cases(Mapping[str, list[Sourced]]):
 
 
 @cache
-def _made(name: str) -> list[Sourced]:
+def _made(name: str) -> list[FileOutcome]:
     return MAKERS[name]()
 
 
 CASES = Cases()
 
 
-def as_student(reports: list[Sourced]) -> list[Sourced]:
+def as_student(reports: list[FileOutcome]) -> list[FileOutcome]:
     return [
-        Sourced(own.source, own.report and for_student(own.report), own.mistakes, own.broken)
+        FileOutcome(own.source, own.report and to_student_view(own.report), own.mistakes, own.broken)
         for own in reports
     ]

@@ -185,7 +185,7 @@ def test_each_oracle_has_a_line_of_its_own(format_name):
     [(-0.0, "0"), (0.1, "0.1"), (float("nan"), "NaN"), (float("-inf"), "-Infinity"), (1e300, "1e+300")],
 )
 def test_a_figure_is_short_and_has_the_contracts_words(value, text):
-    assert sentences.figure(value) == text
+    assert sentences.format_number(value) == text
 
 
 def test_what_cannot_be_told_from_zero_is_shown_as_zero():

@@ -12,12 +12,12 @@ import pytest
 from tests.pairwise import each
 from verifier import verify
 from verifier.examples.layers import example_document
-from verifier.exporters import EXPORTERS, ExportChoices
-from verifier.exporters.student_view import for_student
+from verifier.exporters import EXPORTERS, ExportOptions
+from verifier.exporters.student_view import to_student_view
 from verifier.problem.errors import MalformedSubmission
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
-from verifier.report.wording import first_wrong
+from verifier.report.wording import first_wrong_lines
 
 
 @cache
@@ -37,7 +37,7 @@ def wrong_relu() -> Report:
 
 
 def rendered(report: Report, name: str) -> str:
-    return EXPORTERS[name].render([Sourced("graph.json", report)], ExportChoices())
+    return EXPORTERS[name].render([FileOutcome("graph.json", report)], ExportOptions())
 
 
 LINE = "first wrong: nodes.a2 = add(nodes.a1, b1), used by nodes.h = relu(nodes.a2)"
@@ -48,7 +48,7 @@ def test_the_first_wrong_gradient_is_told_with_the_operations_around_it(
     format_name: str, audience: str
 ) -> None:
     report = wrong_relu()
-    text = rendered(report if audience == "grader" else for_student(report), format_name)
+    text = rendered(report if audience == "grader" else to_student_view(report), format_name)
     assert LINE in text.replace("\\", "")
     assert "| gradient |" in text or "\n  gradient " in text
     assert "missing-local-derivative in nodes.a2\n" in text.replace("\\", "") or audience == "student"
@@ -97,7 +97,7 @@ def test_many_first_wrong_gradients_are_counted() -> None:
     document = example_document("elman-5-steps")
     for name in document["gradients"]:
         document["gradients"][name] = (np.asarray(document["gradients"][name]) + 1.0).tolist()
-    lines = list(first_wrong(verify(document)))
+    lines = list(first_wrong_lines(verify(document)))
     assert lines[0].startswith("first wrong: nodes.loss = mse(nodes.output, inputs.y)")
     assert len(lines) <= 6
 

@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 
 from verifier import verify
-from verifier.examples.graphs import GRAPH_EXAMPLES, PLANTED_MISTAKES
+from verifier.examples.graphs import BUGGY_EXAMPLES, GRAPH_EXAMPLES
 from verifier.examples.layers import example_document
-from verifier.exporters import EXPORTERS, ExportChoices
-from verifier.exporters.student_view import for_student
-from verifier.report.assignment import Allowed
-from verifier.report.outcome import Sourced
+from verifier.exporters import EXPORTERS, ExportOptions
+from verifier.exporters.student_view import to_student_view
+from verifier.report.assignment import StudentVisibility
+from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
 
-ALL = Allowed(bug=True)
-EVERY_SUBSET = [Allowed(True, *flags) for flags in product((False, True), repeat=4)]
+ALL = StudentVisibility(bug=True)
+EVERY_SUBSET = [StudentVisibility(True, *flags) for flags in product((False, True), repeat=4)]
 QUESTION = example_document("cs231n-circuit")
 RIGHT: Mapping[str, float] = QUESTION["gradients"]
 
 
-def answer(gradients: Mapping[str, Any], allowed: Allowed = ALL, **fields: Any) -> dict[str, Any]:
+def answer(gradients: Mapping[str, Any], allowed: StudentVisibility = ALL, **fields: Any) -> dict[str, Any]:
     document = {**QUESTION, "gradients": dict(gradients), **fields}
-    found = for_student(verify(document, oracles=["backpropagation"]), allowed).to_dict()
+    found = to_student_view(verify(document, oracles=["backpropagation"]), allowed).to_dict()
     for node in found.get("network", {}).get("nodes", ()):
         node.pop("gradient", None)  # the student's own
     return found
@@ -52,17 +52,17 @@ def test_a_number_beside_one_that_is_explained_is_told_by_nothing_but_its_verdic
 
 def test_where_it_is_first_wrong_follows_from_verdicts_alone() -> None:
     document = {**QUESTION, "gradients": {**RIGHT, "w0": 5.5, "nodes.a": 7.25}}
-    seen = for_student(verify(document))
+    seen = to_student_view(verify(document))
     assert [(row.node, row.hint) for row in seen.diagnosis] == [
         ("nodes.a", "Write down which nodes use nodes.a, and what each hands back."),
         ("w0", "Write down which nodes use w0, and what each hands back."),
     ]
 
 
-@pytest.mark.parametrize("name", PLANTED_MISTAKES)
+@pytest.mark.parametrize("name", BUGGY_EXAMPLES)
 def test_a_student_with_a_typical_mistake_is_told_the_place_and_a_hint_by_default(name: str) -> None:
-    report = verify(PLANTED_MISTAKES[name].document())
-    seen = for_student(report)
+    report = verify(BUGGY_EXAMPLES[name].document())
+    seen = to_student_view(report)
     assert {row.node for row in seen.diagnosis} == {row.node for row in report.diagnosis}
     assert all(row.hint and not row.bug for row in seen.diagnosis)
 
@@ -81,15 +81,15 @@ def test_no_format_tells_a_student_a_number_of_the_gradient(name: str, format_na
     for key, gradient in document["gradients"].items():
         document["gradients"][key] = (np.asarray(gradient) * 1.25 + 0.375).tolist()
     report = verify(document, oracles=["backpropagation"])
-    own = Sourced("hw.json", for_student(report, ALL))
-    text = EXPORTERS[format_name].render([own], ExportChoices())
+    own = FileOutcome("hw.json", to_student_view(report, ALL))
+    text = EXPORTERS[format_name].render([own], ExportOptions())
     assert [number for number in numbers_of(report) if len(number) > 4 and number in text] == []
 
 
 @pytest.mark.parametrize("allowed", EVERY_SUBSET, ids=str)
-def test_what_is_withheld_of_a_graph_is_in_no_field(allowed: Allowed) -> None:
-    report = verify(PLANTED_MISTAKES["two-path-diamond"].document())
-    document = for_student(report, allowed).to_dict()
+def test_what_is_withheld_of_a_graph_is_in_no_field(allowed: StudentVisibility) -> None:
+    report = verify(BUGGY_EXAMPLES["two-path-diamond"].document())
+    document = to_student_view(report, allowed).to_dict()
     assert ("network" in document) == (allowed.parameters and allowed.layer)
     assert bool(document["parameters"]) == allowed.parameters
     text = str(document["diagnosis"])
@@ -105,5 +105,5 @@ def test_an_error_too_small_for_any_row_is_placed_and_judged_without_a_traceback
     document["gradients"]["W1"][0][0] += 1e-9
     report = verify({**document, "tolerance": {"preset": "strict"}})
     assert report.verdict == "incorrect"
-    (row,) = for_student(report).diagnosis
+    (row,) = to_student_view(report).diagnosis
     assert row.node == "W1"

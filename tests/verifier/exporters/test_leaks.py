@@ -18,18 +18,18 @@ from verifier import verify
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.mutants import mutants
 from verifier.documents.reading import read_submission
-from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.exporters import EXPORTERS, ExportOptions
 from verifier.exporters.github import step_summary
-from verifier.exporters.student_view import for_student
-from verifier.problem.precision import PRECISIONS, rounded
-from verifier.report.assignment import DEFAULT, Allowed
-from verifier.report.outcome import Sourced
+from verifier.exporters.student_view import to_student_view
+from verifier.problem.precision import PRECISIONS, round_to_precision
+from verifier.report.assignment import DEFAULT, StudentVisibility
+from verifier.report.outcome import FileOutcome
 from verifier.report.points import Points
 from verifier.report.report import Report
 
-CHOICES = ExportChoices(Points(10.0), moment=datetime(2026, 1, 1, tzinfo=UTC))
-ALL = Allowed(bug=True)
-EVERY_SUBSET = [Allowed(True, *flags) for flags in product((False, True), repeat=4)]
+CHOICES = ExportOptions(Points(10.0), moment=datetime(2026, 1, 1, tzinfo=UTC))
+ALL = StudentVisibility(bug=True)
+EVERY_SUBSET = [StudentVisibility(True, *flags) for flags in product((False, True), repeat=4)]
 ORACLES = ("backpropagation",)
 PROBLEM = {
     "network": {"layers": [{"in": 2, "out": 4, "activation": "sigmoid"}, {"in": 4, "out": 1}]},
@@ -58,13 +58,13 @@ RIGHT = right_of(PROBLEM)
 ONE = float(RIGHT["layers.1.bias"][0])
 
 
-def answer(gradients: Gradients, allowed: Allowed = ALL, **fields: Any) -> dict[str, Any]:
+def answer(gradients: Gradients, allowed: StudentVisibility = ALL, **fields: Any) -> dict[str, Any]:
     given = {"gradients": listed(dict(gradients)), **fields}
-    return for_student(verify({**PROBLEM, **given}, oracles=ORACLES), allowed).to_dict()
+    return to_student_view(verify({**PROBLEM, **given}, oracles=ORACLES), allowed).to_dict()
 
 
-def outputs(report: Report, allowed: Allowed) -> dict[str, str]:
-    reports = (Sourced("hw3.json", for_student(report, allowed)),)
+def outputs(report: Report, allowed: StudentVisibility) -> dict[str, str]:
+    reports = (FileOutcome("hw3.json", to_student_view(report, allowed)),)
     texts = {name: row.render(reports, CHOICES) for name, row in EXPORTERS.items()}
     return texts | {"step summary": step_summary(reports, CHOICES), "repr": repr(reports[0].report)}
 
@@ -74,7 +74,10 @@ def outputs(report: Report, allowed: Allowed) -> dict[str, str]:
         *(round(ONE, digits) for digits in (1, 2, 3, 6)),
         *(float(f"{ONE:.{digits}g}") for digits in (1, 2, 4)),
         *(0.1 * np.sign(ONE), 0.01 * np.sign(ONE), 5.0 * np.sign(ONE)),
-        *(float(rounded(np.array(1.004 * ONE), PRECISIONS[name])) for name in ("bfloat16", "float16")),
+        *(
+            float(round_to_precision(np.array(1.004 * ONE), PRECISIONS[name]))
+            for name in ("bfloat16", "float16")
+        ),
         *(float(np.float32(ONE)) + 1e-6, float(np.floor(ONE)), 1.0, 3.7 * ONE),
     ]
 )
@@ -195,7 +198,7 @@ def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, least)
             return
         compared.append(bug)
         for allowed in EVERY_SUBSET:
-            assert for_student(first, allowed) == for_student(second, allowed)
+            assert to_student_view(first, allowed) == to_student_view(second, allowed)
         for allowed in (DEFAULT, ALL):
             assert outputs(first, allowed) == outputs(second, allowed)
 

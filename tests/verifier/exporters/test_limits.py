@@ -5,16 +5,16 @@ import json
 import pytest
 
 from tests.verifier.exporters.builders import CASES, MANY, parameter, report
-from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.exporters import EXPORTERS, ExportOptions
 from verifier.exporters.github import step_summary
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.points import Points
 from verifier.report.verdict import Verdict
 
 
-def huge_names() -> list[Sourced]:
+def huge_names() -> list[FileOutcome]:
     return [
-        Sourced(
+        FileOutcome(
             f"{i}" * 300, report(parameter("層" * 10_000 + str(j), Verdict.INCORRECT) for j in range(100))
         )
         for i in range(9)
@@ -24,7 +24,7 @@ def huge_names() -> list[Sourced]:
 @pytest.mark.parametrize("made", [lambda: CASES[MANY], huge_names], ids=["many", "huge names"])
 def test_prairielearn_takes_one_mebibyte_and_gets_every_point(made):
     reports = made()
-    text = EXPORTERS["prairielearn"].render(reports, ExportChoices())
+    text = EXPORTERS["prairielearn"].render(reports, ExportOptions())
     assert len(text.encode()) < 2**20
     document = json.loads(text)
     count = sum(len(own.report.parameters) for own in reports)
@@ -33,7 +33,7 @@ def test_prairielearn_takes_one_mebibyte_and_gets_every_point(made):
 
 
 def test_classroom_50_takes_a_hundred_tests_in_whole_numbers():
-    document = json.loads(EXPORTERS["classroom50"].render(CASES[MANY], ExportChoices(Points(10.0))))
+    document = json.loads(EXPORTERS["classroom50"].render(CASES[MANY], ExportOptions(Points(10.0))))
     assert len(document["tests"]) == 100
     assert document["tests"][-1]["test-name"] == "9901 more parameters"
     assert document["max-score"] == sum(test["max-score"] for test in document["tests"]) == 10
@@ -46,7 +46,7 @@ def test_classroom_50_repeats_what_its_runner_says():
         "SUBMISSION_TAG": "submit/2026-06-01T14-32-05Z-a1b2c3d",
     }  # fmt: skip
     document = json.loads(
-        EXPORTERS["classroom50"].render(CASES["right"], ExportChoices(environment=environment))
+        EXPORTERS["classroom50"].render(CASES["right"], ExportOptions(environment=environment))
     )
     assert document["classroom"] == "dl"
     assert document["owner"] == "alice"
@@ -56,7 +56,7 @@ def test_classroom_50_repeats_what_its_runner_says():
 
 def test_github_shows_ten_errors_worst_first_and_counts_the_rest():
     rows = [parameter(f"layers.{i}.weight", Verdict.INCORRECT, i / 20) for i in range(20)]
-    lines = EXPORTERS["github"].render([Sourced("a.json", report(rows))], ExportChoices()).split("\n")
+    lines = EXPORTERS["github"].render([FileOutcome("a.json", report(rows))], ExportOptions()).split("\n")
     assert [line.split("::")[1].split(" ")[0] for line in lines] == ["error"] * 10 + ["notice"]
     assert "layers.19.weight" in lines[0]
     assert (
@@ -66,14 +66,14 @@ def test_github_shows_ten_errors_worst_first_and_counts_the_rest():
 
 def test_the_step_summary_holds_a_mebibyte_and_says_what_it_left_out():
     reports = CASES["right"] * 2000 + CASES["wrong"]
-    text = step_summary(reports, ExportChoices())
+    text = step_summary(reports, ExportOptions())
     assert len(text.encode()) < 2**20
     assert text.index("incorrect") < text.index("hw3\\-q2: correct")
     assert "submissions are left out" in text
 
 
 def test_sarif_lists_what_github_shows_and_notes_the_rest():
-    (run,) = json.loads(EXPORTERS["sarif"].render(CASES[MANY], ExportChoices()))["runs"]
+    (run,) = json.loads(EXPORTERS["sarif"].render(CASES[MANY], ExportOptions()))["runs"]
     assert len(run["results"]) == 5000
     assert "2500 more" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
     prints = {result["partialFingerprints"]["gradjury/v1"] for result in run["results"]}
@@ -81,20 +81,20 @@ def test_sarif_lists_what_github_shows_and_notes_the_rest():
 
 
 def test_a_file_that_is_named_twice_earns_twice_under_names_of_its_own():
-    text = EXPORTERS["autolab"].render(CASES["wrong"] * 2, ExportChoices())
+    text = EXPORTERS["autolab"].render(CASES["wrong"] * 2, ExportOptions())
     feedback, result = map(json.loads, text.split("\n"))
     assert sum(result["scores"].values()) == result["scoreboard"][0] == 6
     assert len(feedback["Gradients"]) == 8
     for format_name in ("gradescope", "otter", "prairielearn", "classroom50"):
-        document = json.loads(EXPORTERS[format_name].render(CASES["wrong"] * 2, ExportChoices()))
+        document = json.loads(EXPORTERS[format_name].render(CASES["wrong"] * 2, ExportOptions()))
         names = [test.get("name", test.get("test-name")) for test in document["tests"]]
         assert "wrong.json (2): layers.0.weight" in names
         assert len(set(names)) == len(names)
 
 
 def test_classroom_50_names_tests_in_a_hundred_bytes_that_tell_them_apart():
-    reports = [Sourced("層/" * 90 + f"{i}.json", CASES["wrong"][0].report) for i in range(2)]
-    document = json.loads(EXPORTERS["classroom50"].render(reports, ExportChoices()))
+    reports = [FileOutcome("層/" * 90 + f"{i}.json", CASES["wrong"][0].report) for i in range(2)]
+    document = json.loads(EXPORTERS["classroom50"].render(reports, ExportOptions()))
     names = [test["test-name"] for test in document["tests"]]
     assert len(set(names)) == len(names) == 8
     assert all(len(name.encode()) <= 100 for name in names)
@@ -103,6 +103,6 @@ def test_classroom_50_names_tests_in_a_hundred_bytes_that_tell_them_apart():
 
 @pytest.mark.parametrize("format_name", EXPORTERS)
 def test_nothing_handed_in_is_written_and_passes_nowhere(format_name):
-    text = EXPORTERS[format_name].render([], ExportChoices())
+    text = EXPORTERS[format_name].render([], ExportOptions())
     assert '"passed"' not in text.replace('"passed": 0', "")
     assert '"score": 1' not in text

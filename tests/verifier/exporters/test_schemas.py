@@ -16,7 +16,7 @@ import xmlschema
 
 from tests.pairwise import try_each
 from tests.verifier.exporters.builders import CASES, HOSTILE, MANY, as_student, of_parameters
-from verifier.exporters import EXPORTERS, ExportChoices, sarif
+from verifier.exporters import EXPORTERS, ExportOptions, sarif
 from verifier.exporters.csv import COLUMNS
 from verifier.report.points import Points
 
@@ -55,7 +55,7 @@ def junit_schema() -> xmlschema.XMLSchema:
 @cache
 def rendered(format_name: str, case: str, audience: str = "grader") -> str:
     reports = as_student(CASES[case]) if audience == "student" else CASES[case]
-    return EXPORTERS[format_name].render(reports, ExportChoices())
+    return EXPORTERS[format_name].render(reports, ExportOptions())
 
 
 def refuse(word: str) -> None:
@@ -84,7 +84,7 @@ def test_json_that_is_cut_to_a_platforms_size_fits_its_schema_too(format_name):
 
 def test_code_scanning_that_is_cut_fits_its_schema_too(monkeypatch):
     monkeypatch.setattr(sarif, "_MOST", 20)  # of 5000 the validator would take seconds
-    text = EXPORTERS["sarif"].render(of_parameters(40), ExportChoices())
+    text = EXPORTERS["sarif"].render(of_parameters(40), ExportOptions())
     assert "the worst 20 are listed" in text
     assert_fits(JSON["sarif"], text)
 
@@ -96,7 +96,7 @@ def test_json_of_10_000_parameters_fits_its_schema(format_name):
 
 
 def fits_with_points(format_name: str, points: str, case: str) -> None:
-    text = EXPORTERS[format_name].render(CASES[case], ExportChoices(POINTS[points]))
+    text = EXPORTERS[format_name].render(CASES[case], ExportOptions(POINTS[points]))
     assert_fits(JSON[format_name], text)
 
 
@@ -122,7 +122,7 @@ def junit_fits(case: str, audience: str) -> None:
 
 
 def junit_for_gitlab_names_the_file(case: str) -> None:
-    text = EXPORTERS["junit"].render(CASES[case], ExportChoices(junit_dialect="gitlab"))
+    text = EXPORTERS["junit"].render(CASES[case], ExportOptions(junit_dialect="gitlab"))
     root = ElementTree.fromstring(text.partition("\n")[2])
     for test in root.iter("testcase"):
         assert test.attrib.pop("file") == test.get("classname")
@@ -231,5 +231,5 @@ def test_every_format_can_be_written_of_10_000_parameters():
 @pytest.mark.parametrize("format_name", [name for name in EXPORTERS if EXPORTERS[name].between is None])
 def test_what_could_not_be_judged_is_not_left_out(format_name):
     for case in ("malformed", "broken"):
-        text = EXPORTERS[format_name].render(CASES["right"] + CASES[case], ExportChoices())
+        text = EXPORTERS[format_name].render(CASES["right"] + CASES[case], ExportOptions())
         assert "add it" in text or "the disk is on fire" in text

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tests.verifier.builders import changed, small_document
 from verifier import verify
 from verifier.examples.layers import example_document
-from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.exporters import EXPORTERS, ExportOptions
 from verifier.exporters.github import step_summary
-from verifier.exporters.student_view import for_student
-from verifier.problem.errors import Caution
-from verifier.report.assignment import Allowed
+from verifier.exporters.student_view import to_student_view
+from verifier.problem.errors import ReportWarning
+from verifier.report.assignment import StudentVisibility
 from verifier.report.model import (
     Audience,
     Diagnosis,
@@ -28,13 +28,13 @@ from verifier.report.model import (
     ParameterReport,
     Uncertainty,
 )
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.points import Points
 from verifier.report.reading import read_report
 from verifier.report.report import Report
-from verifier.report.verdict import Verdict, of_whole
+from verifier.report.verdict import Verdict, overall_verdict
 
-CHOICES = ExportChoices(Points(10.0), moment=datetime(2026, 1, 1, tzinfo=UTC))
+CHOICES = ExportOptions(Points(10.0), moment=datetime(2026, 1, 1, tzinfo=UTC))
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 NAMES = ("layers.0.weight", "layers.0.bias", "layers.1.weight")
 HIDDEN_CODES = ("dead-unit", "numerical-gradient", "another-loss", "oracles-disagree", "uncertain-reference")
@@ -80,13 +80,13 @@ def references(draw: st.DrawFn, verdicts: tuple[Verdict, ...], places: tuple[Any
         for layer, equation, hint in places
     )
     hidden = draw(st.lists(st.sampled_from(HIDDEN_CODES), unique=True))
-    cautions = [Caution(code, draw(WORDS), 0, (draw(st.integers(0, 9)),)) for code in (*codes, *hidden)]
+    cautions = [ReportWarning(code, draw(WORDS), 0, (draw(st.integers(0, 9)),)) for code in (*codes, *hidden)]
     parameters = {n: parameter(n, v) for n, v in zip(NAMES, verdicts, strict=True)}
     evidence = Evidence(
         draw(WORDS), draw(st.integers(0, 9)), draw(st.booleans()), draw(NUMBERS), Uncertainty.BOUND
     )
     return Report(
-        verdict=of_whole(verdicts),
+        verdict=overall_verdict(verdicts),
         loss=LossReport(
             draw(NUMBERS),
             draw(NUMBERS),
@@ -116,15 +116,15 @@ def pairs(draw: st.DrawFn) -> tuple[Report, Report]:
 
 
 def outputs(report: Report) -> dict[str, str]:
-    reports = (Sourced("hw3.json", for_student(report)),)
+    reports = (FileOutcome("hw3.json", to_student_view(report)),)
     texts = {name: row.render(reports, CHOICES) for name, row in EXPORTERS.items()}
-    return texts | {"step summary": step_summary(reports, CHOICES), "repr": repr(for_student(report))}
+    return texts | {"step summary": step_summary(reports, CHOICES), "repr": repr(to_student_view(report))}
 
 
 @given(pairs())
 def test_two_references_with_the_same_verdicts_give_students_the_same_bytes_in_every_format(pair):
     first, second = pair
-    assert for_student(first) == for_student(second)
+    assert to_student_view(first) == to_student_view(second)
     assert outputs(first) == outputs(second)
 
 
@@ -133,15 +133,15 @@ def test_platforms_without_a_hidden_place_get_the_same_from_a_graders_report(pai
     for report in pair:
         for name in ("prairielearn", "classroom50", "autolab"):
             render = EXPORTERS[name].render
-            given_in_full = render((Sourced("hw3.json", report),), CHOICES)
-            assert given_in_full == render((Sourced("hw3.json", for_student(report)),), CHOICES)
+            given_in_full = render((FileOutcome("hw3.json", report),), CHOICES)
+            assert given_in_full == render((FileOutcome("hw3.json", to_student_view(report)),), CHOICES)
 
 
 @pytest.mark.parametrize("format_name", ["gradescope", "otter"])
 def test_only_a_graders_report_has_hidden_tests_and_only_they_differ(format_name):
     report = verify(example_document("wrong-layer"))
     full = json.loads(EXPORTERS[format_name].export(report, CHOICES))
-    seen = json.loads(EXPORTERS[format_name].export(for_student(report), CHOICES))
+    seen = json.loads(EXPORTERS[format_name].export(to_student_view(report), CHOICES))
     (hidden,) = [test for test in full["tests"] if test["visibility"] == "hidden"]
     assert "expected" in hidden["output"]
     full["tests"].remove(hidden)
@@ -169,7 +169,7 @@ def test_the_same_gradients_for_two_hidden_problems_read_alike():
 
 
 def test_every_field_of_a_report_is_passed_on_or_withheld_on_purpose():
-    report = for_student(verify(example_document("wrong-layer")))
+    report = to_student_view(verify(example_document("wrong-layer")))
     passed_on = {"verdict", "parameters", "warnings", "name", "precision", "diagnosis", "audience", "graph"}
     withheld = {"loss", "evidence", "versions", "seconds", "convention", "tolerance", "network"}
     assert {field.name for field in fields(Report)} == passed_on | withheld
@@ -185,14 +185,17 @@ def test_every_field_of_a_report_is_passed_on_or_withheld_on_purpose():
 @pytest.mark.parametrize(
     ("allowed", "fields_of_row"),
     [
-        (Allowed(), {"layer", "equation", "hint"}),
-        (Allowed(hint=False), {"layer", "equation"}),
-        (Allowed(layer=False), {"hint"}),
-        (Allowed(bug=True), {"layer", "equation", "hint", "bug", "title", "explanation", "right", "wrong"}),
+        (StudentVisibility(), {"layer", "equation", "hint"}),
+        (StudentVisibility(hint=False), {"layer", "equation"}),
+        (StudentVisibility(layer=False), {"hint"}),
+        (
+            StudentVisibility(bug=True),
+            {"layer", "equation", "hint", "bug", "title", "explanation", "right", "wrong"},
+        ),
     ],
 )
 def test_an_assignment_allows_more_or_less(allowed, fields_of_row):
-    report = for_student(verify(example_document("wrong-layer")), allowed)
+    report = to_student_view(verify(example_document("wrong-layer")), allowed)
     (row,) = report.to_dict()["diagnosis"]
     assert set(row) == fields_of_row
     for format_name in EXPORTERS:
@@ -202,8 +205,8 @@ def test_an_assignment_allows_more_or_less(allowed, fields_of_row):
 
 
 def test_nothing_allowed_leaves_the_verdict():
-    nothing = Allowed(parameters=False, layer=False, bug=False, hint=False)
-    report = for_student(verify(example_document("wrong-layer")), nothing)
+    nothing = StudentVisibility(parameters=False, layer=False, bug=False, hint=False)
+    report = to_student_view(verify(example_document("wrong-layer")), nothing)
     document = report.to_dict()
     assert (document["verdict"], document["parameters"], document["diagnosis"]) == ("incorrect", [], [])
     for format_name in EXPORTERS:
@@ -211,8 +214,8 @@ def test_nothing_allowed_leaves_the_verdict():
 
 
 def test_a_students_report_is_read_back_from_its_document():
-    for allowed in (Allowed(), Allowed(bug=True), Allowed(layer=False)):
-        report = for_student(verify(example_document("wrong-layer")), allowed)
+    for allowed in (StudentVisibility(), StudentVisibility(bug=True), StudentVisibility(layer=False)):
+        report = to_student_view(verify(example_document("wrong-layer")), allowed)
         assert read_report(report.to_dict()).to_dict() == report.to_dict()
 
 
@@ -220,8 +223,8 @@ def test_warnings_are_said_in_words_of_their_own():
     detail = "the gradients of its weights are 0.25"
     report = verify(example_document("wrong-layer"))
     report = replace(
-        report, warnings=tuple(Caution(c, detail, 1, (3,)) for c in (*SHOWN_CODES, *HIDDEN_CODES))
+        report, warnings=tuple(ReportWarning(c, detail, 1, (3,)) for c in (*SHOWN_CODES, *HIDDEN_CODES))
     )
-    seen = for_student(report)
+    seen = to_student_view(report)
     assert {caution.code for caution in seen.warnings} == set(SHOWN_CODES)
     assert all(caution.units == () and "0.25" not in caution.detail for caution in seen.warnings)

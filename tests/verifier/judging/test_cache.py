@@ -12,7 +12,7 @@ from tests.drawing import draw_problem
 from tests.verifier.builders import document_of_problem
 from verifier import verify
 from verifier.documents.reading import read_submission
-from verifier.judging.cache import Expectations, fingerprint
+from verifier.judging.cache import ProblemCache, fingerprint
 from verifier.report.report import Report
 
 
@@ -44,7 +44,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("precision", [None, "float32"])
 def test_answers_to_a_problem_that_is_known_are_judged_as_if_it_were_not(precision):
-    expectations = Expectations()
+    expectations = ProblemCache()
     for change in [*ANSWERS.values(), *reversed(ANSWERS.values())]:
         document = answered(drawn(), change) | ({} if precision is None else {"precision": precision})
         assert_say_the_same(verify(document, expectations=expectations), verify(document))
@@ -52,14 +52,14 @@ def test_answers_to_a_problem_that_is_known_are_judged_as_if_it_were_not(precisi
 
 
 def test_other_oracles_are_another_question():
-    expectations = Expectations()
+    expectations = ProblemCache()
     alone = verify(answered(drawn()), oracles=["backpropagation"], expectations=expectations)
     assert [item.oracle for item in alone.evidence] == ["backpropagation"]
     assert len(verify(answered(drawn()), expectations=expectations).evidence) > 1
 
 
 def test_an_oracle_that_is_none_is_refused_each_time():
-    expectations = Expectations()
+    expectations = ProblemCache()
     for _ in range(2):
         with pytest.raises(ValueError, match="'guess'"):
             verify(answered(drawn()), oracles=["guess"], expectations=expectations)
@@ -67,7 +67,7 @@ def test_an_oracle_that_is_none_is_refused_each_time():
 
 def test_arrays_that_are_changed_after_they_were_asked_change_nothing_that_is_kept():
     """As where one trains on, in place, and asks again about where one was."""
-    expectations = Expectations()
+    expectations = ProblemCache()
     document = answered(drawn(penalties=(Penalty("l2", 0.1, 0.5),)))
     for field in ("parameters", "masks"):
         document[field] = {name: np.array(array) for name, array in document[field].items()}
@@ -132,7 +132,7 @@ def test_numbers_laid_out_otherwise_are_the_same_problem():
 
 def test_the_problem_asked_longest_ago_makes_room_and_one_too_large_is_not_kept():
     size = 3 * 4 + 4 + 4 * 2 + 2 + 4 * (3 + 4 + 2) + 2 * 50
-    expectations = Expectations(numbers=2 * size)
+    expectations = ProblemCache(numbers=2 * size)
     first, second, third = (drawn(seed) for seed in range(3))
     kept = expectations.of(first), expectations.of(second)
     assert expectations.of(first) is kept[0]
@@ -141,20 +141,20 @@ def test_the_problem_asked_longest_ago_makes_room_and_one_too_large_is_not_kept(
     assert expectations.of(second) is not kept[1]
     large = drawn(widths=[3, 40, 2])
     assert expectations.of(large) is not expectations.of(large)
-    assert Expectations(numbers=0).of(first).trace.outputs.shape == (4, 2)
+    assert ProblemCache(numbers=0).of(first).trace.outputs.shape == (4, 2)
 
 
 @pytest.mark.parametrize(
     ("widths", "examples"), [([1, 200, 1], 60), ([1] * 50, 1)], ids=["pre-activations", "layers"]
 )
 def test_what_is_kept_of_a_problem_counts_beside_its_few_weights(widths, examples):
-    expectations = Expectations(numbers=2_000)
+    expectations = ProblemCache(numbers=2_000)
     problem = drawn(widths=widths, examples=examples, masked=False)
     assert expectations.of(problem) is not expectations.of(problem)
 
 
 def test_what_is_forgotten_makes_room():
-    expectations = Expectations(numbers=300)
+    expectations = ProblemCache(numbers=300)
     first = expectations.of(drawn())
     expectations.forget()
     assert expectations.of(drawn()) is not first

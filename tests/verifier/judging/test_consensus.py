@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verifier.engine.estimate import Answer, Estimate
-from verifier.judging.consensus import Dispute, consult
+from verifier.judging.consensus import Dispute, combine_answers
 from verifier.report.model import Uncertainty
 
 
@@ -95,7 +95,7 @@ ROWS = [
     ids=[row[0] for row in ROWS],
 )
 def test_what_the_oracles_say_together(answers, values, errors, disputed, agrees, entries):
-    found = consult({f"oracle {i}": row for i, row in enumerate(answers)}, {"w": (len(values),)})
+    found = combine_answers({f"oracle {i}": row for i, row in enumerate(answers)}, {"w": (len(values),)})
     np.testing.assert_array_equal(found.reference["w"].value, values)
     np.testing.assert_array_equal(found.reference["w"].error, errors)
     assert found.disputed["w"].tolist() == disputed
@@ -104,7 +104,9 @@ def test_what_the_oracles_say_together(answers, values, errors, disputed, agrees
 
 
 def test_the_evidence_says_how_far_apart_and_where():
-    found = consult({"a": answer((1.0, 0.1), (2.0, 0.1)), "b": answer((1.5, 0.1), (2.1, 0.1))}, {"w": (2,)})
+    found = combine_answers(
+        {"a": answer((1.0, 0.1), (2.0, 0.1)), "b": answer((1.5, 0.1), (2.1, 0.1))}, {"w": (2,)}
+    )
     assert found.evidence[1].max_disagreement == 0.5
     assert found.evidence[1].agrees is False
     assert found.disputes == (Dispute("a", "b", "w", 1, (0,)),)
@@ -112,7 +114,7 @@ def test_the_evidence_says_how_far_apart_and_where():
 
 
 def test_an_oracle_that_told_nothing_neither_agrees_nor_disagrees_and_says_why():
-    found = consult({"a": NOTHING}, {"w": (2,)})
+    found = combine_answers({"a": NOTHING}, {"w": (2,)})
     (item,) = found.evidence
     assert (item.agrees, item.max_disagreement, item.reason) == (None, None, "not installed")
     assert np.isnan(found.reference["w"].value).all()

@@ -15,7 +15,7 @@ from tests.verifier.builders import document_of_problem
 from verifier.documents.reading import read_submission
 from verifier.engine.rounding_allowance import rounding
 from verifier.judging.cache import ask
-from verifier.judging.consensus import consult
+from verifier.judging.consensus import combine_answers
 from verifier.oracles import ORACLES
 from verifier.problem.precision import PRECISIONS
 
@@ -37,7 +37,7 @@ NEAR = (
 def consulted(problem: Problem):
     trace = forward(problem.network, problem.parameters, problem.batch)
     answers = ask(problem, rounding(problem, trace, PRECISIONS["float64"]))
-    return consult(answers, {name: array.shape for name, array in named(problem.parameters)})
+    return combine_answers(answers, {name: array.shape for name, array in named(problem.parameters)})
 
 
 def kink_is_near(problem: Problem) -> bool:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from verifier import verify
-from verifier.examples.graphs import GRAPH_EXAMPLES, right_gradients
+from verifier.examples.graphs import GRAPH_EXAMPLES, correct_gradients
 from verifier.examples.layers import example_document
-from verifier.exporters import EXPORTERS, ExportChoices
-from verifier.exporters.student_view import for_student
+from verifier.exporters import EXPORTERS, ExportOptions
+from verifier.exporters.student_view import to_student_view
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
 from verifier.testing.random_graphs import seeded_graph
 
@@ -19,7 +19,7 @@ from verifier.testing.random_graphs import seeded_graph
 def with_right_gradients(nodes: list[dict[str, Any]], **parameters: Any) -> dict[str, Any]:
     network = {"nodes": nodes, "output": nodes[-1]["name"]}
     document = {"network": network, "parameters": {name: np.asarray(own) for name, own in parameters.items()}}
-    return {**document, "gradients": right_gradients(document)}
+    return {**document, "gradients": correct_gradients(document)}
 
 
 def codes(report: Report) -> list[str]:
@@ -166,8 +166,8 @@ def test_every_format_shows_gradients_of_any_rank_to_everybody(name: str, format
         document["gradients"][key] = (2.0 * np.asarray(own)).tolist()
     report = verify(document, entries="all")
     assert report.diagnosis
-    for shown in (report, for_student(report)):
-        text = EXPORTERS[format_name].render([Sourced("graph", shown)], ExportChoices())
+    for shown in (report, to_student_view(report)):
+        text = EXPORTERS[format_name].render([FileOutcome("graph", shown)], ExportOptions())
         assert text
         assert "Traceback" not in text
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from verifier import verify
-from verifier.examples.graphs import GRAPH_EXAMPLES, right_gradients
+from verifier.examples.graphs import GRAPH_EXAMPLES, correct_gradients
 from verifier.examples.layers import example_document
-from verifier.exporters.student_view import for_student
+from verifier.exporters.student_view import to_student_view
 from verifier.pipeline.outline import MOST_GIVEN, MOST_WHOLE, NEIGHBOURHOOD
 from verifier.report.reading import read_report
 from verifier.report.report import Report
@@ -25,7 +25,7 @@ def chain(length: int, wrong: int | None = None) -> dict[str, Any]:
         "network": {"nodes": nodes, "output": f"n{length - 1}"},
         "parameters": {"x": 0.5},
     }
-    gradients = right_gradients(document)
+    gradients = correct_gradients(document)
     if wrong is not None:
         for at in range(wrong + 1):
             gradients[f"nodes.n{at}"] *= 2.0
@@ -45,7 +45,7 @@ def test_a_small_graph_is_kept_whole_and_survives_a_report_s_document(name: str)
     assert outline.output in names
     assert outline.first_wrong == ()
     assert read_report(report.to_dict()).graph == outline
-    student = for_student(report)
+    student = to_student_view(report)
     assert read_report(student.to_dict()).graph == student.graph
 
 
@@ -77,7 +77,7 @@ def test_of_a_large_graph_the_nodes_around_the_first_wrong_one_are_kept(wrong: i
     assert outline is not None
     assert outline.first_wrong == (f"nodes.n{wrong}",)
     assert outline.count == 1000
-    places = [int(node.plain[1:]) for node in outline.nodes if node.computed]
+    places = [int(node.node_name[1:]) for node in outline.nodes if node.computed]
     assert len(places) == NEIGHBOURHOOD
     assert wrong in places
     assert places == list(range(places[0], places[-1] + 1))
@@ -104,7 +104,7 @@ def test_of_very_many_parameters_the_wrong_ones_are_kept_and_some_others() -> No
         },
         "parameters": {name: [1.0] for name in names},
     }
-    document["gradients"] = right_gradients(document) | {"p777": [3.0]}
+    document["gradients"] = correct_gradients(document) | {"p777": [3.0]}
     outline = judged(document).graph
     assert outline is not None
     kept = [node.name for node in outline.nodes if not node.computed]
@@ -116,7 +116,7 @@ def test_of_very_many_parameters_the_wrong_ones_are_kept_and_some_others() -> No
 def test_a_student_s_outline_has_no_value_and_the_gradients_that_the_student_gave() -> None:
     document = example_document("power-of-four")
     document["gradients"]["nodes.moved"] = 12345.0
-    student = for_student(verify(document)).graph
+    student = to_student_view(verify(document)).graph
     assert student is not None
     assert [node.value for node in student.nodes] == [None] * 4
     assert student.nodes[2].gradient == (12340.0,)

@@ -5,7 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from verifier.problem.submission import Convention, as_submitted, internal_examples, internal_weight
+from verifier.problem.submission import (
+    Convention,
+    examples_to_internal,
+    to_submitted_layout,
+    weight_to_internal,
+)
 
 WEIGHT = np.arange(12.0).reshape(3, 4)  # (in, out)
 
@@ -13,32 +18,32 @@ WEIGHT = np.arange(12.0).reshape(3, 4)  # (in, out)
 @pytest.mark.parametrize(("weights", "submitted"), [("in_out", WEIGHT), ("out_in", WEIGHT.T)])
 def test_weights(weights, submitted):
     convention = Convention(weights=weights)
-    np.testing.assert_array_equal(internal_weight(submitted, convention), WEIGHT)
-    np.testing.assert_array_equal(as_submitted("layers.0.weight", WEIGHT, convention), submitted)
+    np.testing.assert_array_equal(weight_to_internal(submitted, convention), WEIGHT)
+    np.testing.assert_array_equal(to_submitted_layout("layers.0.weight", WEIGHT, convention), submitted)
 
 
 @pytest.mark.parametrize("shape", [(4,), (1, 4), (4, 1)])
 @pytest.mark.parametrize("weights", ["in_out", "out_in"])
 def test_biases_keep_the_shape_that_they_came_in(shape, weights):
     convention = Convention(weights=weights, bias_shapes={"layers.0.bias": shape})
-    found = as_submitted("layers.0.bias", np.arange(4.0), convention)
+    found = to_submitted_layout("layers.0.bias", np.arange(4.0), convention)
     assert found.shape == shape
     assert found.ravel().tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("examples", "submitted"), [("rows", WEIGHT), ("columns", WEIGHT.T)])
 def test_examples(examples, submitted):
-    np.testing.assert_array_equal(internal_examples(submitted, Convention(examples=examples)), WEIGHT)
+    np.testing.assert_array_equal(examples_to_internal(submitted, Convention(examples=examples)), WEIGHT)
 
 
 @pytest.mark.parametrize("examples", ["rows", "columns"])
 def test_class_indices_are_a_list_either_way(examples):
     labels = np.arange(5.0)
-    np.testing.assert_array_equal(internal_examples(labels, Convention(examples=examples)), labels)
+    np.testing.assert_array_equal(examples_to_internal(labels, Convention(examples=examples)), labels)
 
 
 def test_there_and_back_is_the_identity_in_every_convention():
     for weights, examples in itertools.product(("in_out", "out_in"), ("rows", "columns")):
         convention = Convention(weights, examples)
-        there = internal_weight(WEIGHT, convention)
-        np.testing.assert_array_equal(as_submitted("layers.1.weight", there, convention), WEIGHT)
+        there = weight_to_internal(WEIGHT, convention)
+        np.testing.assert_array_equal(to_submitted_layout("layers.1.weight", there, convention), WEIGHT)

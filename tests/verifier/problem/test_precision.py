@@ -8,7 +8,7 @@ from tests.verifier.builders import changed, small_document
 from verifier import verify
 from verifier.documents.reading import read_submission
 from verifier.documents.tolerance import narrowest_format
-from verifier.problem.precision import PRECISIONS, rounded
+from verifier.problem.precision import PRECISIONS, round_to_precision
 
 
 def numbers() -> np.ndarray:
@@ -42,7 +42,7 @@ def test_rounding_gives_the_numbers_of_pytorch(name):
     values = numbers()
     if name != "float32":  # PyTorch converts by way of it, so that values are what it holds: rounded once
         values = by_library(values, "float32")
-    expected, found = by_library(values, name), rounded(values, PRECISIONS[name])
+    expected, found = by_library(values, name), round_to_precision(values, PRECISIONS[name])
     np.testing.assert_array_equal(found, expected)
     numeric = ~np.isnan(values)
     np.testing.assert_array_equal(np.signbit(found[numeric]), np.signbit(expected[numeric]))
@@ -50,12 +50,12 @@ def test_rounding_gives_the_numbers_of_pytorch(name):
 
 def test_float64_is_left_as_it_is():
     values = numbers()
-    np.testing.assert_array_equal(rounded(values, PRECISIONS["float64"]), values)
+    np.testing.assert_array_equal(round_to_precision(values, PRECISIONS["float64"]), values)
 
 
 @pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
 def test_the_largest_float64_becomes_infinite_without_a_warning(name):
-    assert rounded(np.array([1.7976931348623157e308]), PRECISIONS[name]).item() == np.inf
+    assert round_to_precision(np.array([1.7976931348623157e308]), PRECISIONS[name]).item() == np.inf
 
 
 @pytest.mark.parametrize("name", PRECISIONS)
@@ -69,7 +69,7 @@ def test_the_table_has_the_formats_own_constants(name):
 def held(name: str, count: int, size: float = 1.0, seed: int = 3) -> list[float]:
     """Give numbers without a pattern, rounded to a format."""
     values = size * np.random.default_rng(seed).normal(size=count)
-    return rounded(values, PRECISIONS[name]).tolist()
+    return round_to_precision(values, PRECISIONS[name]).tolist()
 
 
 EXACT = {

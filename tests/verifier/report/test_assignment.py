@@ -11,10 +11,10 @@ from safetensors.numpy import save
 
 from tests.verifier.builders import small_document
 from verifier import verify
-from verifier.documents.assignment import assignment_around, document_of_assignment, read_assignment
-from verifier.documents.gradients import parse_gradients, read_handed_in, submission_document
+from verifier.documents.assignment import assignment_to_document, read_assignment, read_assignment_or_problem
+from verifier.documents.gradients import parse_gradients, read_uploaded_gradients, submission_document
 from verifier.problem.errors import MalformedSubmission
-from verifier.report.assignment import Allowed, Assignment
+from verifier.report.assignment import Assignment, StudentVisibility
 from verifier.report.points import Points
 
 SUBMISSION = small_document()
@@ -93,17 +93,17 @@ def test_a_narrow_precision_is_taken_only_where_the_problem_names_it(
     problem = PROBLEM if asked is None else PROBLEM | {"precision": asked}
     if taken is None:
         with pytest.raises(MalformedSubmission) as caught:
-            read_handed_in(problem, {"gradients": GRADIENTS} | handed_in)
+            read_uploaded_gradients(problem, {"gradients": GRADIENTS} | handed_in)
         assert [mistake.pointer for mistake in caught.value.mistakes] == ["/precision"]
     else:
-        assert read_handed_in(problem, {"gradients": GRADIENTS} | handed_in).precision.name == taken
+        assert read_uploaded_gradients(problem, {"gradients": GRADIENTS} | handed_in).precision.name == taken
 
 
 def test_numbers_that_were_rounded_narrowly_are_told_so_and_refused() -> None:
     rng = np.random.default_rng(5)
     rounded = {n: rng.normal(size=a.shape).astype(np.float16).astype(float) for n, a in ARRAYS.items()}
     with pytest.raises(MalformedSubmission, match="float64 or float32, got float16"):
-        read_handed_in(PROBLEM, {"gradients": {n: a.astype(np.float16) for n, a in rounded.items()}})
+        read_uploaded_gradients(PROBLEM, {"gradients": {n: a.astype(np.float16) for n, a in rounded.items()}})
 
 
 def test_an_assignment_is_what_its_document_says() -> None:
@@ -119,13 +119,13 @@ def test_an_assignment_is_what_its_document_says() -> None:
     }
     assignment = read_assignment(document)
     assert assignment.points == Points(by_name={"layers.0.weight": 2.0})
-    assert assignment.allowed == Allowed(parameters=False, layer=False, bug=True, hint=False)
+    assert assignment.allowed == StudentVisibility(parameters=False, layer=False, bug=True, hint=False)
     assert (assignment.attempts, assignment.per_student) == (3, True)
-    assert document_of_assignment(assignment) == document
+    assert assignment_to_document(assignment) == document
 
 
 def test_what_is_left_out_has_its_default_and_comes_back_in_the_document() -> None:
-    written = document_of_assignment(read_assignment({"problem": PROBLEM, "points": 10}))
+    written = assignment_to_document(read_assignment({"problem": PROBLEM, "points": 10}))
     assert written["points"] == 10.0
     assert written["students_see"] == ["verdict", "parameters", "layer", "hint"]
     assert [written[field] for field in ("attempts", "opens", "closes", "instances")] == [
@@ -134,7 +134,7 @@ def test_what_is_left_out_has_its_default_and_comes_back_in_the_document() -> No
         None,
         "shared",
     ]
-    assert document_of_assignment(read_assignment(written)) == written
+    assert assignment_to_document(read_assignment(written)) == written
 
 
 def test_every_mistake_of_an_assignment_is_told_at_once() -> None:
@@ -166,7 +166,7 @@ def test_every_mistake_of_an_assignment_is_told_at_once() -> None:
 
 
 def test_a_submission_can_be_taken_for_the_assignment_that_it_answers() -> None:
-    assignment = assignment_around(SUBMISSION)
+    assignment = read_assignment_or_problem(SUBMISSION)
     assert "gradients" not in assignment.problem
     assert assignment.problem["network"] == SUBMISSION["network"]
 

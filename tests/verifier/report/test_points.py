@@ -4,11 +4,11 @@ import pytest
 
 from tests.verifier.exporters.builders import parameter, report
 from verifier.problem.errors import Mistake, Mistakes
-from verifier.report.outcome import Sourced
-from verifier.report.points import Points, earned, in_whole_numbers, read_points, scores, worth
+from verifier.report.outcome import FileOutcome
+from verifier.report.points import Points, as_integers, earned, read_points, score_outcome, worth
 from verifier.report.verdict import Verdict
 
-THREE = Sourced(
+THREE = FileOutcome(
     "a",
     report(
         [
@@ -18,8 +18,8 @@ THREE = Sourced(
         ]
     ),
 )
-RIGHT = Sourced("a", report(parameter(f"layers.{i}.weight", Verdict.CORRECT) for i in range(3)))
-MALFORMED = Sourced("a", None, (Mistake("", "a submission", "nothing"),))
+RIGHT = FileOutcome("a", report(parameter(f"layers.{i}.weight", Verdict.CORRECT) for i in range(3)))
+MALFORMED = FileOutcome("a", None, (Mistake("", "a submission", "nothing"),))
 NAMED = Points(by_name={"layers.0.weight": 2, "layers.0.bias": 1, "layers.7.bias": 4})
 
 
@@ -36,7 +36,7 @@ NAMED = Points(by_name={"layers.0.weight": 2, "layers.0.bias": 1, "layers.7.bias
     ],
 )
 def test_a_parameter_earns_its_points_whole_or_not_at_all(sourced, points, points_earned, points_worth):
-    rows = scores(sourced, points)
+    rows = score_outcome(sourced, points)
     assert earned(rows) == points_earned
     assert worth(rows) == points_worth
 
@@ -51,17 +51,20 @@ def test_a_parameter_earns_its_points_whole_or_not_at_all(sourced, points, point
     ],
 )
 def test_nobody_earns_more_by_handing_in_more_nodes(names, points, points_earned, points_worth):
-    rows = scores(Sourced("a", report(parameter(name, Verdict.CORRECT) for name in names)), points)
+    rows = score_outcome(FileOutcome("a", report(parameter(name, Verdict.CORRECT) for name in names)), points)
     assert (earned(rows), worth(rows)) == (points_earned, points_worth)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.MISSING, Verdict.UNDECIDED, Verdict.INCORRECT])
 def test_only_what_is_correct_earns(verdict):
-    assert earned(scores(Sourced("a", report([parameter("layers.0.bias", verdict)])), Points(5.0))) == 0
+    assert (
+        earned(score_outcome(FileOutcome("a", report([parameter("layers.0.bias", verdict)])), Points(5.0)))
+        == 0
+    )
 
 
 def test_thirds_of_ten_make_ten_in_whole_numbers():
-    assert in_whole_numbers(scores(THREE, Points(10.0))) == [(3, 3), (0, 4), (3, 3)]
+    assert as_integers(score_outcome(THREE, Points(10.0))) == [(3, 3), (0, 4), (3, 3)]
 
 
 @pytest.mark.parametrize(

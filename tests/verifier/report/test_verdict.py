@@ -2,7 +2,14 @@
 
 import pytest
 
-from verifier.report.verdict import ExitStatus, Verdict, of_all, of_parameter, of_verdict, of_whole
+from verifier.report.verdict import (
+    ExitStatus,
+    Verdict,
+    combined_status,
+    exit_status_of,
+    overall_verdict,
+    parameter_verdict,
+)
 
 C, I, U, M = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED, Verdict.MISSING  # noqa: E741
 
@@ -11,7 +18,7 @@ C, I, U, M = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED, Verdict.MISS
     ("incorrect", "undecided", "verdict"), [(0, 0, C), (1, 0, I), (0, 1, U), (1, 1, I), (5, 3, I), (0, 9, U)]
 )
 def test_a_parameter(incorrect, undecided, verdict):
-    assert of_parameter(incorrect, undecided) is verdict
+    assert parameter_verdict(incorrect, undecided) is verdict
 
 
 @pytest.mark.parametrize(
@@ -30,8 +37,8 @@ def test_a_parameter(incorrect, undecided, verdict):
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
 def test_the_whole(parameters, verdict):
-    assert of_whole(parameters) is verdict
-    assert of_whole(iter(parameters[::-1])) is verdict
+    assert overall_verdict(parameters) is verdict
+    assert overall_verdict(iter(parameters[::-1])) is verdict
 
 
 @pytest.mark.parametrize(
@@ -40,8 +47,8 @@ def test_the_whole(parameters, verdict):
     ids=str,
 )
 def test_the_exit_status_of_many_fails_closed(statuses, expected):
-    assert of_all(ExitStatus(status) for status in statuses) == expected
+    assert combined_status(ExitStatus(status) for status in statuses) == expected
 
 
 def test_the_exit_status_of_each_verdict():
-    assert [int(of_verdict(verdict)) for verdict in (C, I, U)] == [0, 1, 3]
+    assert [int(exit_status_of(verdict)) for verdict in (C, I, U)] == [0, 1, 3]

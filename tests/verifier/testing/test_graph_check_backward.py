@@ -8,20 +8,20 @@ import pytest
 
 from reference_impl.array import Array
 from verifier import verify
-from verifier.diagnosis.local_rules import Arc, Arcs, swept
+from verifier.diagnosis.local_rules import Edge, Edges, backward_sweep
 from verifier.documents.graph import read_graph
 from verifier.documents.json import parse
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
-from verifier.examples.graphs import right_gradients
-from verifier.problem.graph import plain
-from verifier.testing.graph_check_backward import GraphBackward, check_graph_backward, told_of_graph
+from verifier.examples.graphs import correct_gradients
+from verifier.problem.graph import node_name
+from verifier.testing.graph_check_backward import GraphBackward, check_graph_backward, graph_failure_lines
 
 
-def with_share(op: str, share: Callable[[Arc], Array]) -> GraphBackward:
+def with_share(op: str, share: Callable[[Edge], Array]) -> GraphBackward:
     """Make a function that is right but for what one operation hands back."""
 
-    def settle(name: str, arcs: Arcs) -> Array | None:
+    def settle(name: str, arcs: Edges) -> Array | None:
         if not any(arc.node.operation.name == op for arc in arcs):
             return None
         shares = [share(arc) if arc.node.operation.name == op else arc.share for arc in arcs]
@@ -30,17 +30,17 @@ def with_share(op: str, share: Callable[[Arc], Array]) -> GraphBackward:
     return settled(settle)
 
 
-def settled(settle: Callable[[str, Arcs], Array | None]) -> GraphBackward:
+def settled(settle: Callable[[str, Edges], Array | None]) -> GraphBackward:
     def backward(document: dict[str, Any]) -> Mapping[str, Any]:
         problem = read_graph({**document, "gradients": {}}).problem
-        found = {name: own for name, _, own in swept(problem, values_of(problem, FLOATS), settle)}
+        found = {name: own for name, _, own in backward_sweep(problem, values_of(problem, FLOATS), settle)}
         nodes = [f"nodes.{node.name}" for node in problem.nodes]
-        return {key: found[plain(key)] for key in (*problem.parameters, *nodes)}
+        return {key: found[node_name(key)] for key in (*problem.parameters, *nodes)}
 
     return backward
 
 
-def last_path_alone(name: str, arcs: Arcs) -> Array | None:
+def last_path_alone(name: str, arcs: Edges) -> Array | None:
     return arcs[-1].share if arcs else None
 
 
@@ -62,7 +62,7 @@ MISTAKES = {
 
 
 def test_a_right_function_passes() -> None:
-    assert check_graph_backward(right_gradients, graphs=80) is None
+    assert check_graph_backward(correct_gradients, graphs=80) is None
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -74,7 +74,7 @@ def test_a_mistake_is_shown_by_a_tiny_graph_of_short_numbers_and_named(mistake: 
     drawn = [*failure.document["inputs"].values(), *failure.document["parameters"].values()]
     assert sum(array.size for array in drawn) <= 3
     assert all((array == array.round()).all() for array in drawn)
-    lines = list(told_of_graph(failure))
+    lines = list(graph_failure_lines(failure))
     assert len(lines) <= 12
     assert named in "\n".join(lines)
     assert verify(parse(failure.replay.encode())).verdict == "incorrect"
@@ -93,7 +93,7 @@ def test_a_mistake_is_shown_by_a_tiny_graph_of_short_numbers_and_named(mistake: 
 def test_a_function_that_gives_no_gradients_is_told_why(given: GraphBackward, said: str) -> None:
     failure = check_graph_backward(given, most_nodes=4)
     assert failure is not None
-    assert said in "\n".join(told_of_graph(failure))
+    assert said in "\n".join(graph_failure_lines(failure))
 
 
 def test_only_operations_that_the_function_knows_are_asked() -> None:
@@ -101,7 +101,7 @@ def test_only_operations_that_the_function_knows_are_asked() -> None:
 
     def backward(document: dict[str, Any]) -> Mapping[str, Any]:
         seen.update(node["op"] for node in document["network"]["nodes"])
-        return right_gradients(document)
+        return correct_gradients(document)
 
     assert check_graph_backward(backward, operations=["exp", "multiply"], graphs=40) is None
     assert {"exp", "multiply"} <= seen <= {"exp", "multiply", "sum", "mean", "add", "mse"}

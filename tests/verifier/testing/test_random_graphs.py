@@ -12,10 +12,10 @@ from verifier.documents.graph import read_graph
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import gradients_of, values_of
 from verifier.engine.graph_rounding import rounding
-from verifier.judging.consensus import consult
+from verifier.judging.consensus import combine_answers
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
 from verifier.pipeline.graphs import ask, judge_graph
-from verifier.problem.graph import GraphProblem, plain
+from verifier.problem.graph import GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.testing.random_graphs import seeded_graph
 
@@ -27,15 +27,15 @@ REFERENCE = ["backpropagation"]  # where a verdict is asked, and no agreement
 def gradients(problem: GraphProblem) -> dict[str, Array]:
     found = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
-    return {key: found.get(plain(key), np.zeros(shapes[plain(key)])) for key in problem.asked}
+    return {key: found.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.asked}
 
 
 def oracles_agree(seed: int) -> None:
     problem = problem_of(seeded_graph(seed, 16))
     honest = rounding(problem, PRECISIONS["float64"])
     answers = ask(problem, honest, list(GRAPH_ORACLES))
-    shapes = {key: problem.shapes()[plain(key)] for key in problem.asked}
-    consensus = consult(answers, shapes)
+    shapes = {key: problem.shapes()[node_name(key)] for key in problem.asked}
+    consensus = combine_answers(answers, shapes)
     assert not consensus.disputes
     told = [name for name, answer in answers.items() if answer.gradient]
     assert told == list(GRAPH_ORACLES)
@@ -69,7 +69,7 @@ def honest_is_not_incorrect(precision: str, seed: int) -> None:
         operands = [tensors[name] for name in node.operands]
         own = node.operation.in_torch(torch, node, operands)
         tensors[node.name] = own * 1.0 if any(own is operand for operand in operands) else own
-    asked = [tensors[plain(key)] for key in problem.asked]
+    asked = [tensors[node_name(key)] for key in problem.asked]
     found = torch.autograd.grad(tensors[problem.output], asked, allow_unused=True)
     submitted = {
         key: np.zeros(tuple(tensor.shape)) if own is None else own.double().numpy()

@@ -9,7 +9,7 @@ from benchmarks.shrinking import MOST_LAYERS, MOST_PARAMETERS, shrink
 from benchmarks.support.student_functions import LOSS, RIGHT, backward
 from verifier import verify
 from verifier.documents.json import parse
-from verifier.testing.check_backward import check_backward, told
+from verifier.testing.check_backward import check_backward, lines_of_failure
 
 # the whole twenty: python -m benchmarks.shrinking
 SLICE = {
@@ -41,7 +41,7 @@ def test_the_counterexample_replays_as_a_submission_that_is_incorrect() -> None:
     failure = check_backward(forgets, most_layers=1)
     assert failure is not None
     assert verify(parse(failure.replay.encode())).verdict == "incorrect"
-    lines = list(told(failure))
+    lines = list(lines_of_failure(failure))
     assert len(lines) <= 12
     assert failure.replay == lines[-1]
     assert "batch-sum-for-mean" in "\n".join(lines)
@@ -60,7 +60,7 @@ def test_the_counterexample_replays_as_a_submission_that_is_incorrect() -> None:
 def test_a_function_that_gives_no_gradients_is_told_why(given: Any, said: str) -> None:
     failure = check_backward(given, most_layers=1)
     assert failure is not None
-    assert said in "\n".join(told(failure))
+    assert said in "\n".join(lines_of_failure(failure))
 
 
 def test_functions_may_give_pairs_in_the_order_of_layers_and_take_the_layers() -> None:

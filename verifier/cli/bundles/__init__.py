@@ -7,10 +7,10 @@ To add a platform, write its templates and add a row here.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from verifier.cli.bundles.bundle import Bundle, File, Order
+from verifier.cli.bundles.bundle import Bundle, BundleOrder, File
 from verifier.cli.bundles.result import Result
 
-__all__ = ("BUNDLES", "Bundle", "File", "Order")
+__all__ = ("BUNDLES", "Bundle", "BundleOrder", "File")
 
 _SUBMISSION_NAMES = ("gradients",)  # a checkout may contain other JSON files
 _REQUIREMENTS = "shared/requirements.txt"

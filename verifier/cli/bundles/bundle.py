@@ -8,7 +8,7 @@ from verifier.report.assignment import Assignment
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BundleOrder:
     """Contents that an instructor chooses for a bundle.
 
     image: name of the container image.

@@ -7,17 +7,17 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, uuid5
 
-from verifier.cli.bundles.bundle import Bundle, File, Order
+from verifier.cli.bundles.bundle import Bundle, BundleOrder, File
 from verifier.cli.bundles.packages import packages
 from verifier.cli.bundles.plain_results import plain_results
-from verifier.documents.assignment import document_of_assignment
+from verifier.documents.assignment import assignment_to_document
 from verifier.documents.files import SUFFIXES
-from verifier.documents.json import write
+from verifier.documents.json import to_json
 from verifier.documents.reading import question_of, sizes_of
-from verifier.documents.writing import with_lists
+from verifier.documents.writing import arrays_to_lists
 from verifier.report.assignment import Assignment
-from verifier.report.points import Points, rounded
-from verifier.report.wording import one_line
+from verifier.report.points import Points, round_points
+from verifier.report.wording import sanitize_line
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,17 +27,17 @@ _BYTES_BESIDE_NUMBERS = 1 << 20  # allowance for everything in a submission exce
 _BYTES_PER_NUMBER = 100  # of indented JSON
 
 
-def contents(bundle: Bundle, order: Order) -> Mapping[str, File]:
+def build_files(bundle: Bundle, order: BundleOrder) -> Mapping[str, File]:
     """Return every file by path. The result is reproducible for a given version of GradJury."""
     sizes = _sizes(order.assignment)
     order = replace(order, assignment=_with_total(order.assignment, len(sizes)))
-    document = with_lists(document_of_assignment(order.assignment))
-    text = write(document) + "\n"
+    document = arrays_to_lists(assignment_to_document(order.assignment))
+    text = to_json(document) + "\n"
     largest = _BYTES_BESIDE_NUMBERS + _BYTES_PER_NUMBER * sum(sizes)
     texts = {
         f"{bundle.question}/assignment.json": text,
-        f"{bundle.question}/settings.json": write(_settings(bundle, largest)) + "\n",
-        bundle.problem: write(document["problem"]) + "\n",
+        f"{bundle.question}/settings.json": to_json(_settings(bundle, largest)) + "\n",
+        bundle.problem: to_json(document["problem"]) + "\n",
     }
     for path, plain in plain_results(bundle, order.assignment.points, largest).items():
         texts[f"{bundle.question}/plain/{path}"] = plain
@@ -78,16 +78,16 @@ def _settings(bundle: Bundle, largest: int) -> dict[str, Any]:
     }
 
 
-def _template_variables(bundle: Bundle, order: Order, text: str) -> dict[str, Any]:
+def _template_variables(bundle: Bundle, order: BundleOrder, text: str) -> dict[str, Any]:
     version = metadata.version("gradjury")
     assignment = order.assignment
     has_dates = assignment.opens is not None or assignment.closes is not None
     return {
-        "title": one_line(assignment.title),
+        "title": sanitize_line(assignment.title),
         "version": version,
         "image": order.image or f"gradjury-grader:{version}",
         "uuid": order.uuid or str(uuid5(NAMESPACE_OID, text)),
-        "points": f"{rounded(assignment.points.total or sum(assignment.points.by_name.values())):g}",
+        "points": f"{round_points(assignment.points.total or sum(assignment.points.by_name.values())):g}",
         "rules": assignment.attempts is not None or has_dates,
         "attempts": assignment.attempts,
         "opens": assignment.opens,

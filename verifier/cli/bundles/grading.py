@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from verifier.cli.bundles.result import Result
-from verifier.cli.files import Manner, judge
+from verifier.cli.files import CheckOptions, check_file
 from verifier.documents.assignment import read_assignment
 from verifier.documents.files import parse_bytes
-from verifier.documents.json import GENEROUS
-from verifier.exporters import ExportChoices
+from verifier.documents.json import DEFAULT_BOUNDS
+from verifier.exporters import ExportOptions
 from verifier.exporters.classroom50 import VARIABLES
-from verifier.exporters.student_view import for_student
+from verifier.exporters.student_view import to_student_view
 
 
 def grade(question: Path, results: Path, name: str, content: bytes) -> None:
@@ -23,12 +23,12 @@ def grade(question: Path, results: Path, name: str, content: bytes) -> None:
     """
     settings = json.loads((question / "settings.json").read_text(encoding="utf-8"))
     assignment = read_assignment(parse_bytes((question / "assignment.json").read_bytes()))
-    bounds = replace(GENEROUS, inflated=settings["largest"])
-    outcome = judge(name, Manner(problem=assignment.problem, bounds=bounds), content)
+    bounds = replace(DEFAULT_BOUNDS, inflated=settings["largest"])
+    outcome = check_file(name, CheckOptions(problem=assignment.problem, bounds=bounds), content)
     if outcome.report is not None:
-        outcome = replace(outcome, report=for_student(outcome.report, assignment.allowed))
+        outcome = replace(outcome, report=to_student_view(outcome.report, assignment.allowed))
     environment = {variable: os.environ[variable] for variable in VARIABLES if variable in os.environ}
-    choices = ExportChoices(assignment.points, "gitlab", environment, datetime.now(UTC))
+    choices = ExportOptions(assignment.points, "gitlab", environment, datetime.now(UTC))
     for row in settings["outputs"]:
         result = Result(**row)
         (results / result.file).write_text(result.rendered(outcome, choices), encoding="utf-8")

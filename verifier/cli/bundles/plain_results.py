@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from verifier.cli.bundles.bundle import Bundle
 from verifier.documents.files import SUFFIXES
-from verifier.exporters import ExportChoices
+from verifier.exporters import ExportOptions
 from verifier.problem.errors import Mistake
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.points import Points
 
 FAILED = "failed"
@@ -24,16 +24,16 @@ def plain_results(bundle: Bundle, points: Points, largest: int) -> Mapping[str, 
     one = _expected_file(bundle)
     remedy = "hand in your gradients as that file, and nothing else that could be them"
     reasons = {
-        "none": Sourced("submission", None, (Mistake("(file)", one, "none", remedy),)),
-        "several": Sourced("submission", None, (Mistake("(file)", one, "several", remedy),)),
-        "large": Sourced(
+        "none": FileOutcome("submission", None, (Mistake("(file)", one, "none", remedy),)),
+        "several": FileOutcome("submission", None, (Mistake("(file)", one, "several", remedy),)),
+        "large": FileOutcome(
             "submission",
             None,
             (Mistake("(file)", f"at most {largest} bytes", "more", "hand in gradients alone"),),
         ),
-        FAILED: Sourced("submission", None, broken="tell your instructor"),
+        FAILED: FileOutcome("submission", None, broken="tell your instructor"),
     }
-    choices = ExportChoices(points, "gitlab")
+    choices = ExportOptions(points, "gitlab")
     return MappingProxyType(
         {
             f"{reason}/{result.file}": result.rendered(outcome, choices)

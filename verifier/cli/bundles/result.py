@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from verifier.exporters import EXPORTERS, ExportChoices
-from verifier.report.outcome import Sourced
+from verifier.exporters import EXPORTERS, ExportOptions
+from verifier.report.outcome import FileOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Result:
     format: str
     beside: str = ""
 
-    def rendered(self, outcome: Sourced, choices: ExportChoices) -> str:
+    def rendered(self, outcome: FileOutcome, choices: ExportOptions) -> str:
         """Return the content of the file."""
         exporter = EXPORTERS[self.format]
         render = exporter.beside[self.beside] if self.beside else exporter.render

@@ -21,7 +21,7 @@ def write_folder(folder: Path, files: Mapping[str, File]) -> None:
         target.chmod(_MODES[file.executable])
 
 
-def zipped(bundle: Bundle, files: Mapping[str, File]) -> bytes:
+def zip_bundle(bundle: Bundle, files: Mapping[str, File]) -> bytes:
     """Return the zip archive to upload, which keeps the executable bits."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -35,7 +35,7 @@ def zipped(bundle: Bundle, files: Mapping[str, File]) -> bytes:
     return stream.getvalue()
 
 
-def put(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file atomically."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     new.write_bytes(content)

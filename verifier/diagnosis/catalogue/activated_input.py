@@ -1,12 +1,12 @@
 """The layer's input is activated once more."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import activated_input
 
 BUG = Bug(
     "activated-input",
     "weight_gradient",
-    Words(
+    BugTexts(
         title="The layer's input is activated once more",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = g(z_{l−1})ᵀ δ_l",

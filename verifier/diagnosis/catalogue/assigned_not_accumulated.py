@@ -1,6 +1,6 @@
 """A gradient is overwritten, not added up."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import last_path_only
 from verifier.diagnosis.catalogue.rules.output_delta import last_example_of_output
 from verifier.diagnosis.catalogue.rules.products import last_example_of_bias, last_example_of_weight
@@ -8,7 +8,7 @@ from verifier.diagnosis.catalogue.rules.products import last_example_of_bias, la
 BUG = Bug(
     "assigned-not-accumulated",
     "weight_gradient",
-    Words(
+    BugTexts(
         title="A gradient is overwritten, not added up",
         right="∂R/∂v = Σₖ ∂R/∂vₖ, over all places k where v is used",
         wrong="(∂R/∂v)′ = ∂R/∂v_K, of the last place only",

@@ -1,12 +1,12 @@
 """Hidden layers take the batch mean again."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.loss_factors import one_over_examples
 
 BUG = Bug(
     "batch-mean-again-in-hidden-layers",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="Hidden layers take the batch mean again",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l), with 1/N in δ_L only",
         wrong="δ_l′ = δ_l / N for l < L",

@@ -1,12 +1,12 @@
 """One division by N too many."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.loss_factors import one_over_examples
 
 BUG = Bug(
     "batch-mean-for-sum",
     "loss",
-    Words(
+    BugTexts(
         title="One division by N too many",
         right="R = Σₙ Rₙ, so ∂R/∂W_l = Σₙ ∂Rₙ/∂W_l",
         wrong="(∂R/∂W_l)′ = (1/N) Σₙ ∂Rₙ/∂W_l = ∂R/∂W_l / N",

@@ -1,12 +1,12 @@
 """The mean over examples is left out."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.loss_factors import examples
 
 BUG = Bug(
     "batch-sum-for-mean",
     "loss",
-    Words(
+    BugTexts(
         title="The mean over examples is left out",
         right="R = (1/N) Σₙ Rₙ, so ∂R/∂W_l = (1/N) Σₙ ∂Rₙ/∂W_l",
         wrong="(∂R/∂W_l)′ = Σₙ ∂Rₙ/∂W_l = N · ∂R/∂W_l",

@@ -1,12 +1,12 @@
 """The bias gradient is scaled by N."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import bias_mean_for_sum
 
 BUG = Bug(
     "bias-mean-for-sum",
     "bias_gradient",
-    Words(
+    BugTexts(
         title="The bias gradient is scaled by N",
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ = (1/N) Σₙ δ_{l,n}, or N · Σₙ δ_{l,n}",

@@ -1,12 +1,12 @@
 """The bias gradient of one example."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import bias_not_summed
 
 BUG = Bug(
     "bias-not-summed",
     "bias_gradient",
-    Words(
+    BugTexts(
         title="The bias gradient of one example",
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ = δ_{l,m}, for one example m",

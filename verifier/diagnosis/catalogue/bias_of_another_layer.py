@@ -1,12 +1,12 @@
 """The bias gradient of another layer."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import bias_of_another_layer
 
 BUG = Bug(
     "bias-of-another-layer",
     "bias_gradient",
-    Words(
+    BugTexts(
         title="The bias gradient of another layer",
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ = Σₙ δ_{k,n}, with k ≠ l",

@@ -1,12 +1,12 @@
 """The bias gradient comes from dW."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import bias_row_sum_of_weight_gradient
 
 BUG = Bug(
     "bias-row-sum-of-weight-gradient",
     "bias_gradient",
-    Words(
+    BugTexts(
         title="The bias gradient comes from dW",
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ⱼ = Σᵢ (∂R/∂W_l)ᵢⱼ",

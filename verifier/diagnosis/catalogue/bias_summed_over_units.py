@@ -1,12 +1,12 @@
 """One bias gradient for all units."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import bias_summed_over_units
 
 BUG = Bug(
     "bias-summed-over-units",
     "bias_gradient",
-    Words(
+    BugTexts(
         title="One bias gradient for all units",
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ = Σₙ Σⱼ δ_{l,n,j}, one number for every unit",

@@ -1,12 +1,12 @@
 """The bias gradient stays zero."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import zero_bias
 
 BUG = Bug(
     "bias-zero",
     "bias_gradient",
-    Words(
+    BugTexts(
         title="The bias gradient stays zero",
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ = 0",

@@ -24,7 +24,7 @@ PRODUCTS: Mapping[str, str] = MappingProxyType({"weight": "weight_gradient", "bi
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class BugTexts:
     """Texts about one bug. `explanation` and `hint` are templates for str.format.
 
     hint: a question that does not reveal the answer.
@@ -49,7 +49,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Flow:
+class UpstreamGradient:
     """Gradients of the risk at one layer.
 
     delta: δ = ∂R/∂a, (N, out). upstream: ∂R/∂z, (N, out); None if δ was recovered from a submission.
@@ -60,7 +60,7 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class LayerContext:
     """Context of one equation in one layer: every quantity that a wrong formula may use.
 
     above: δ and ∂R/∂z of the layer above, for a hidden δ. delta: δ of this layer, for the two products.
@@ -75,7 +75,7 @@ class Place:
     problem: Problem
     trace: Trace
     layer: int
-    above: Flow | None = None
+    above: UpstreamGradient | None = None
     delta: Array | None = None
     step: Array | None = None
     penalties: Parameters = ()
@@ -125,11 +125,11 @@ class Replacement:
     unknowns: int = 0
 
 
-Rule = Callable[[Place], Iterator[Replacement]]
+Rule = Callable[[LayerContext], Iterator[Replacement]]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class PenaltyVariant:
     """Penalties that a program uses in place of the declared ones.
 
     data_factor: factor of the loss's own gradient, for weights, and for biases if `of_biases`.
@@ -147,7 +147,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class TransformedGradient:
     """Gradients of all parameters, transformed after they were computed correctly.
 
     slack: largest deviation of each entry, by parameter.
@@ -174,10 +174,12 @@ class Bug:
 
     id: str
     equation: str
-    words: Words
+    words: BugTexts
     replaces: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))
     factors: Callable[[Problem], tuple[float, ...]] | None = None
     any_factor: bool = False
     in_whole_network: bool = False
-    penalties: Callable[[Problem], Iterator[Taken]] | None = None
-    changes: Callable[[Mapping[str, Array], Mapping[str, Array] | None], Iterator[Changed]] | None = None
+    penalties: Callable[[Problem], Iterator[PenaltyVariant]] | None = None
+    changes: (
+        Callable[[Mapping[str, Array], Mapping[str, Array] | None], Iterator[TransformedGradient]] | None
+    ) = None

@@ -1,12 +1,12 @@
 """The gradient has been clipped."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.numbers import clipped
 
 BUG = Bug(
     "clipped",
     "numbers",
-    Words(
+    BugTexts(
         title="The gradient has been clipped",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = clip(∂R/∂W_l, −c, c), or ∂R/∂W_l · min(1, c / ‖∂R/∂W_l‖)",

@@ -1,11 +1,11 @@
 """Everything is multiplied by a constant."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 
 BUG = Bug(
     "constant-factor",
     "loss",
-    Words(
+    BugTexts(
         title="Everything is multiplied by a constant",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = c · z_{l−1}ᵀ δ_l",

@@ -1,12 +1,12 @@
 """The derivative is multiplied after the weights."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import derivative_along_wrong_axis
 
 BUG = Bug(
     "derivative-along-wrong-axis",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The derivative is multiplied after the weights",
         right="δ_l = ((e_{l+1} ∘ g′(a_{l+1})) W_{l+1}ᵀ) ∘ g′(a_l), with e = ∂R/∂z",
         wrong="δ_l′ = g′(a_{l+1}) ∘ (e_{l+1} W_{l+1}ᵀ)",

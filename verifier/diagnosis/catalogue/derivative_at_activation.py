@@ -1,13 +1,13 @@
 """The derivative is taken at z, not a."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import derivative_at_activation
 from verifier.diagnosis.catalogue.rules.output_delta import derivative_at_output
 
 BUG = Bug(
     "derivative-at-activation",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The derivative is taken at z, not a",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)",
         wrong="δ_l′ = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(z_l)",

@@ -1,13 +1,13 @@
 """The dropout mask is missing going back."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import dropout_mask_missing
 from verifier.diagnosis.catalogue.rules.output_delta import output_mask_missing
 
 BUG = Bug(
     "dropout-mask-missing",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The dropout mask is missing going back",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ m_l ∘ g′(a_l), with z_l = m_l ∘ g(a_l)",
         wrong="δ_l′ = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)",

@@ -1,13 +1,13 @@
 """The dropout scale is missing going back."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import dropout_scale_missing
 from verifier.diagnosis.catalogue.rules.output_delta import output_mask_scale_missing
 
 BUG = Bug(
     "dropout-scale-missing",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The dropout scale is missing going back",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ m_l ∘ g′(a_l), with entries of m_l either 0 or s",
         wrong="δ_l′ = (δ_{l+1} W_{l+1}ᵀ) ∘ [m_l ≠ 0] ∘ g′(a_l)",

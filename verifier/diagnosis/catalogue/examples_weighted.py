@@ -1,13 +1,13 @@
 """The examples do not count alike."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.example_weights import weighted_examples, weighted_examples_of_bias
 from verifier.diagnosis.catalogue.rules.output_delta import weighted_output_delta
 
 BUG = Bug(
     "examples-weighted",
     "weight_gradient",
-    Words(
+    BugTexts(
         title="The examples do not count alike",
         right="∂R/∂W_l = Σₙ z_{l−1,n}ᵀ δ_{l,n}",
         wrong="(∂R/∂W_l)′ = Σₙ cₙ z_{l−1,n}ᵀ δ_{l,n}, with cₙ not all alike",

@@ -1,12 +1,12 @@
 """The output activation's derivative is taken twice."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.output_delta import extra_output_derivative
 
 BUG = Bug(
     "extra-output-derivative",
     "output_delta",
-    Words(
+    BugTexts(
         title="The output activation's derivative is taken twice",
         right="δ_L = f − y (cross entropy after softmax or sigmoid: g′ is already in it)",
         wrong="δ_L′ = (f − y) ∘ g′(a_L)",

@@ -1,12 +1,12 @@
 """A factor 2 too many or missing."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.loss_factors import two_or_half
 
 BUG = Bug(
     "factor-two",
     "loss",
-    Words(
+    BugTexts(
         title="A factor 2 too many or missing",
         right="d/df ½(f − y)² = f − y, and d/df (f − y)² = 2(f − y)",
         wrong="(∂R/∂W_l)′ = 2 · ∂R/∂W_l, or ½ · ∂R/∂W_l",

@@ -1,12 +1,12 @@
 """The gradient was cut to whole numbers."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.numbers import truncated
 
 BUG = Bug(
     "integer-truncation",
     "numbers",
-    Words(
+    BugTexts(
         title="The gradient was cut to whole numbers",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l, in floating point",
         wrong="(∂R/∂W_l)′ = the whole part of ∂R/∂W_l",

@@ -1,12 +1,12 @@
 """Gradients of layers are exchanged."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import bias_of_exchanged_layer, weight_of_another_layer
 
 BUG = Bug(
     "layer-order",
     "weight_gradient",
-    Words(
+    BugTexts(
         title="Gradients of layers are exchanged",
         right="the gradient under the name W_l is ∂R/∂W_l",
         wrong="the gradient under the name W_l is ∂R/∂W_k, with k ≠ l",

@@ -1,11 +1,11 @@
 """Computed in lower precision than declared."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 
 BUG = Bug(
     "lower-precision-than-declared",
     "numbers",
-    Words(
+    BugTexts(
         title="Computed in lower precision than declared",
         right="every step in the declared precision",
         wrong="(∂R/∂W_l)′ = ∂R/∂W_l rounded like float32 or float16 in every step",

@@ -1,12 +1,12 @@
 """The relu mask of another tensor."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import mask_from_wrong_tensor
 
 BUG = Bug(
     "mask-from-wrong-tensor",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The relu mask of another tensor",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ [a_l > 0]",
         wrong="δ_l′ = (δ_{l+1} W_{l+1}ᵀ) ∘ [t > 0], with t another tensor than a_l",

@@ -1,12 +1,12 @@
 """The activation's derivative is left out."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import missing_activation_derivative
 
 BUG = Bug(
     "missing-activation-derivative",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The activation's derivative is left out",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)",
         wrong="δ_l′ = δ_{l+1} W_{l+1}ᵀ",

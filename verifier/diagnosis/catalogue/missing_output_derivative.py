@@ -1,12 +1,12 @@
 """The output activation's derivative is left out."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.output_delta import missing_output_derivative
 
 BUG = Bug(
     "missing-output-derivative",
     "output_delta",
-    Words(
+    BugTexts(
         title="The output activation's derivative is left out",
         right="δ_L = ∂R/∂z_L ∘ g′(a_L)",
         wrong="δ_L′ = ∂R/∂z_L",

@@ -1,11 +1,11 @@
 """Finite differences were handed in."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 
 BUG = Bug(
     "numerical-gradient",
     "numbers",
-    Words(
+    BugTexts(
         title="Finite differences were handed in",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l, by backpropagation",
         wrong="(∂R/∂w)′ ≈ (R(w + h) − R(w − h)) / 2h",

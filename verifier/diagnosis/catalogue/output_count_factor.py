@@ -1,12 +1,12 @@
 """Mean over outputs on one side only."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.loss_factors import outputs
 
 BUG = Bug(
     "output-count-factor",
     "loss",
-    Words(
+    BugTexts(
         title="Mean over outputs on one side only",
         right="R = (1/C) Σₖ Rₖ gives ∂R/∂fₖ = (1/C) ∂Rₖ/∂fₖ, and R = Σₖ Rₖ gives ∂R/∂fₖ = ∂Rₖ/∂fₖ",
         wrong="(∂R/∂W_l)′ = C · ∂R/∂W_l, or ∂R/∂W_l / C",

@@ -1,13 +1,13 @@
 """The output form, used with the pre-activation."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import output_form_at_preactivation
 from verifier.diagnosis.catalogue.rules.output_delta import output_form_at_output
 
 BUG = Bug(
     "output-form-at-preactivation",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The output form, used with the pre-activation",
         right="sigmoid: g′(a) = z(1 − z), tanh: g′(a) = 1 − z², with z = g(a)",
         wrong="sigmoid: g′ replaced by a(1 − a), tanh: by 1 − a²",

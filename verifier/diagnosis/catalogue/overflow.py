@@ -1,11 +1,11 @@
 """NaN or infinity in the gradient."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 
 BUG = Bug(
     "overflow",
     "numbers",
-    Words(
+    BugTexts(
         title="NaN or infinity in the gradient",
         right="softmax: p = exp(a − max a) / Σ exp(a − max a), sigmoid: no exp of a large positive number",
         wrong="p′ = exp(a) / Σ exp(a), with exp(a) = ∞, so ∞/∞ = NaN",

@@ -1,12 +1,12 @@
 """The penalty's part has a wrong factor."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
-from verifier.diagnosis.catalogue.rules.penalties import by_a_factor
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.rules.penalties import penalty_scaled
 
 BUG = Bug(
     "penalty-factor",
     "penalty",
-    Words(
+    BugTexts(
         title="The penalty's part has a wrong factor",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l + ∂Ω/∂W_l, with Ω the penalty",
         wrong="(∂R/∂W_l)′ = z_{l−1}ᵀ δ_l + c · ∂Ω/∂W_l, with c such as 2, ½, N or 1/N",
@@ -41,5 +41,5 @@ BUG = Bug(
         ),
         seen_in=("rasbt ch. 12",),
     ),
-    penalties=by_a_factor,
+    penalties=penalty_scaled,
 )

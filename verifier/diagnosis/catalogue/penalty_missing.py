@@ -1,12 +1,12 @@
 """The penalty's part is left out."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
-from verifier.diagnosis.catalogue.rules.penalties import missing
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.rules.penalties import penalty_missing
 
 BUG = Bug(
     "penalty-missing",
     "penalty",
-    Words(
+    BugTexts(
         title="The penalty's part is left out",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l + ∂Ω/∂W_l, with Ω the penalty",
         wrong="(∂R/∂W_l)′ = z_{l−1}ᵀ δ_l",
@@ -33,5 +33,5 @@ BUG = Bug(
         fix="For Ω = ½λ Σ w²: `dW = z_below.T @ delta + lam * W`.",
         seen_in=("opennn#241",),
     ),
-    penalties=missing,
+    penalties=penalty_missing,
 )

@@ -1,12 +1,12 @@
 """The penalty on biases is left out."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.penalties import missing_on_biases
 
 BUG = Bug(
     "penalty-missing-on-biases",
     "penalty",
-    Words(
+    BugTexts(
         title="The penalty on biases is left out",
         right="∂R/∂b_l = Σₙ δ_{l,n} + ∂Ω/∂b_l, where Ω includes the biases",
         wrong="(∂R/∂b_l)′ = Σₙ δ_{l,n}",

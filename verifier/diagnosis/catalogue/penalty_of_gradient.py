@@ -1,12 +1,12 @@
 """The penalty meets the gradient, not W."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
-from verifier.diagnosis.catalogue.rules.penalties import of_gradient
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.rules.penalties import gradient_scaled
 
 BUG = Bug(
     "penalty-of-gradient",
     "penalty",
-    Words(
+    BugTexts(
         title="The penalty meets the gradient, not W",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l + λ W_l (for Ω = ½λ Σ w²)",
         wrong="(∂R/∂W_l)′ = (1 + λ) · z_{l−1}ᵀ δ_l",
@@ -39,5 +39,5 @@ BUG = Bug(
         fix="For Ω = ½λ Σ w²: `dW = z_below.T @ delta + lam * W`.",
         seen_in=("trekhleb (HEAD)",),
     ),
-    penalties=of_gradient,
+    penalties=gradient_scaled,
 )

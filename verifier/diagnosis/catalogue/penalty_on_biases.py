@@ -1,12 +1,12 @@
 """The biases are penalised as well."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
-from verifier.diagnosis.catalogue.rules.penalties import on_biases
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.rules.penalties import penalty_on_biases
 
 BUG = Bug(
     "penalty-on-biases",
     "penalty",
-    Words(
+    BugTexts(
         title="The biases are penalised as well",
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ = Σₙ δ_{l,n} + ∂Ω(b_l)/∂b_l",
@@ -34,5 +34,5 @@ BUG = Bug(
         fix="Add the penalty to dW only: `dW += lam * W`, and leave `db = delta.sum(axis=0)`.",
         seen_in=("DeepLearnToolbox#32",),
     ),
-    penalties=on_biases,
+    penalties=penalty_on_biases,
 )

@@ -1,12 +1,12 @@
 """The pre-activation is used as input."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import preactivation_as_input
 
 BUG = Bug(
     "preactivation-as-input",
     "weight_gradient",
-    Words(
+    BugTexts(
         title="The pre-activation is used as input",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = a_{l−1}ᵀ δ_l",

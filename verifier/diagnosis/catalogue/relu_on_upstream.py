@@ -1,12 +1,12 @@
 """The gradient itself is put through relu."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import relu_on_upstream
 
 BUG = Bug(
     "relu-on-upstream",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The gradient itself is put through relu",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ [a_l > 0]",
         wrong="δ_l′ = max(0, δ_{l+1} W_{l+1}ᵀ)",

@@ -1,13 +1,13 @@
 """The right gradient of another loss."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.output_delta import right_gradient_of_another_loss
-from verifier.diagnosis.catalogue.rules.penalties import undeclared
+from verifier.diagnosis.catalogue.rules.penalties import penalty_undeclared
 
 BUG = Bug(
     "right-gradient-of-another-loss",
     "loss",
-    Words(
+    BugTexts(
         title="The right gradient of another loss",
         right="δ_L = ∂R/∂z_L ∘ g′(a_L), with R the declared loss",
         wrong="δ_L′ = ∂R′/∂a_L, with R′ another loss",
@@ -40,6 +40,6 @@ BUG = Bug(
         ),
     ),
     replaces={"output_delta": right_gradient_of_another_loss},
-    penalties=undeclared,
+    penalties=penalty_undeclared,
     in_whole_network=True,
 )

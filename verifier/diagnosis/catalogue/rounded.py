@@ -1,12 +1,12 @@
 """Right, but rounded to few digits."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
-from verifier.diagnosis.catalogue.rules.numbers import rounded_in_print
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.rules.numbers import rounded_to_digits
 
 BUG = Bug(
     "rounded",
     "numbers",
-    Words(
+    BugTexts(
         title="Right, but rounded to few digits",
         right="∂R/∂W_l, with all its digits",
         wrong="(∂R/∂W_l)′ = ∂R/∂W_l rounded to a few digits",
@@ -33,5 +33,5 @@ BUG = Bug(
         ),
         fix="`json.dumps(dW.tolist())` or `np.savez`, which keep every digit.",
     ),
-    changes=rounded_in_print,
+    changes=rounded_to_digits,
 )

@@ -1,12 +1,12 @@
 """The gradient has the wrong sign."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.loss_factors import minus_one
 
 BUG = Bug(
     "sign-flipped",
     "loss",
-    Words(
+    BugTexts(
         title="The gradient has the wrong sign",
         right="∂R/∂f = f − y (squared error with ½, one example)",
         wrong="(∂R/∂W_l)′ = −∂R/∂W_l",

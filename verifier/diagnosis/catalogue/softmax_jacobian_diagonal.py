@@ -1,12 +1,12 @@
 """Only the diagonal of softmax's Jacobian."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.output_delta import hidden_softmax_diagonal, softmax_jacobian_diagonal
 
 BUG = Bug(
     "softmax-jacobian-diagonal",
     "output_delta",
-    Words(
+    BugTexts(
         title="Only the diagonal of softmax's Jacobian",
         right="δ_L = p ∘ (u − Σₖ uₖ pₖ)",
         wrong="δ_L′ = u ∘ p ∘ (1 − p)",

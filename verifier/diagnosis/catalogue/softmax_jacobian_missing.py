@@ -1,12 +1,12 @@
 """Softmax is not differentiated at all."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.output_delta import softmax_jacobian_missing
 
 BUG = Bug(
     "softmax-jacobian-missing",
     "output_delta",
-    Words(
+    BugTexts(
         title="Softmax is not differentiated at all",
         right="δ_L = p ∘ (u − Σₖ uₖ pₖ)",
         wrong="δ_L′ = u",

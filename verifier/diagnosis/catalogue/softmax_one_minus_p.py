@@ -1,12 +1,12 @@
 """Softmax's derivative taken as 1 − p."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.output_delta import softmax_one_minus_p
 
 BUG = Bug(
     "softmax-one-minus-p",
     "output_delta",
-    Words(
+    BugTexts(
         title="Softmax's derivative taken as 1 − p",
         right="δ_L = p ∘ (u − Σₖ uₖ pₖ)",
         wrong="δ_L′ = u ∘ (1 − p)",

@@ -1,12 +1,12 @@
 """Softmax is normalised over the whole batch."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.output_delta import softmax_over_batch
 
 BUG = Bug(
     "softmax-over-batch",
     "output_delta",
-    Words(
+    BugTexts(
         title="Softmax is normalised over the whole batch",
         right="pₙₖ = exp(aₙₖ) / Σⱼ exp(aₙⱼ)",
         wrong="p′ₙₖ = exp(aₙₖ) / Σₘ Σⱼ exp(aₘⱼ)",

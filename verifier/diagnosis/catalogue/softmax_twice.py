@@ -1,12 +1,12 @@
 """Softmax is applied twice."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.output_delta import softmax_twice
 
 BUG = Bug(
     "softmax-twice",
     "output_delta",
-    Words(
+    BugTexts(
         title="Softmax is applied twice",
         right="δ_L = p − y, p = softmax(a_L) (cross entropy, one example)",
         wrong="δ_L′ = softmax(p) − y",

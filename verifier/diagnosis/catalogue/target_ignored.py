@@ -1,12 +1,12 @@
 """The target never enters the gradient."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.output_delta import target_ignored
 
 BUG = Bug(
     "target-ignored",
     "loss",
-    Words(
+    BugTexts(
         title="The target never enters the gradient",
         right="δ_L = f − y (up to the loss's factors)",
         wrong="δ_L′ = f",

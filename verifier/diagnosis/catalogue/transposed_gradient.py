@@ -1,12 +1,12 @@
 """The weight gradient is transposed."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import transposed_gradient
 
 BUG = Bug(
     "transposed-gradient",
     "weight_gradient",
-    Words(
+    BugTexts(
         title="The weight gradient is transposed",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = δ_lᵀ z_{l−1}, as it is or reshaped to fit",

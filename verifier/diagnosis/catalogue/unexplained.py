@@ -1,11 +1,11 @@
 """Wrong, by no known mistake."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 
 BUG = Bug(
     "unexplained",
     "numbers",
-    Words(
+    BugTexts(
         title="Wrong, by no known mistake",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l), ∂R/∂W_l = z_{l−1}ᵀ δ_l, ∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="none of the known mistakes gives these numbers",

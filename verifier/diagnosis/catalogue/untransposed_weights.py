@@ -1,12 +1,12 @@
 """The weights are not transposed."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import untransposed_weights
 
 BUG = Bug(
     "untransposed-weights",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The weights are not transposed",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)",
         wrong="δ_l′ = (δ_{l+1} W_{l+1}) ∘ g′(a_l)",

@@ -1,12 +1,12 @@
 """Weights are updated before δ passes."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import updated_weights
 
 BUG = Bug(
     "updated-weights",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="Weights are updated before δ passes",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)",
         wrong="δ_l′ = (δ_{l+1} (W_{l+1} − η ∂R/∂W_{l+1})ᵀ) ∘ g′(a_l)",

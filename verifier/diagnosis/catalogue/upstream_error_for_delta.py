@@ -1,12 +1,12 @@
 """The error is sent down without g′."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import upstream_error_for_delta
 
 BUG = Bug(
     "upstream-error-for-delta",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The error is sent down without g′",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l), with δ_{l+1} = ∂R/∂z_{l+1} ∘ g′(a_{l+1})",
         wrong="δ_l′ = (∂R/∂z_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)",

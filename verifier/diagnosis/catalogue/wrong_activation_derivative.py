@@ -1,13 +1,13 @@
 """The derivative of another function."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import wrong_activation_derivative
 from verifier.diagnosis.catalogue.rules.output_delta import wrong_output_derivative
 
 BUG = Bug(
     "wrong-activation-derivative",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="The derivative of another function",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)",
         wrong="δ_l′ = (δ_{l+1} W_{l+1}ᵀ) ∘ h(a_l), with h ≠ g′, such as 1 + z² for 1 − z²",

@@ -1,12 +1,12 @@
 """The activations of another layer."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.products import wrong_layer_input
 
 BUG = Bug(
     "wrong-layer-input",
     "weight_gradient",
-    Words(
+    BugTexts(
         title="The activations of another layer",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = z_kᵀ δ_l, with k ≠ l − 1",

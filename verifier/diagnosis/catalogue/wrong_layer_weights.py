@@ -1,12 +1,12 @@
 """δ passes through another layer's weights."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.hidden_delta import wrong_layer_weights
 
 BUG = Bug(
     "wrong-layer-weights",
     "hidden_delta",
-    Words(
+    BugTexts(
         title="δ passes through another layer's weights",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)",
         wrong="δ_l′ = (δ_{l+1} W_kᵀ) ∘ g′(a_l), with k ≠ l + 1",

@@ -1,13 +1,13 @@
 """The gradient is zero everywhere."""
 
-from verifier.diagnosis.catalogue.bug import Bug, Words
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts
 from verifier.diagnosis.catalogue.rules.numbers import all_zero
 from verifier.diagnosis.catalogue.rules.products import zero_bias, zero_weight
 
 BUG = Bug(
     "zero-gradient",
     "numbers",
-    Words(
+    BugTexts(
         title="The gradient is zero everywhere",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = 0",

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.documents.arrays import dtype_of, without_tensors
+from verifier.documents.arrays import dtype_of, tensors_to_numpy
 from verifier.documents.reading import read_submission
-from verifier.problem.errors import MOST, MalformedSubmission, Mistake, Mistakes, at, nearest
+from verifier.problem.errors import MOST, MalformedSubmission, Mistake, Mistakes, json_pointer, suggest_name
 
 
 class ImportRefused(MalformedSubmission):
@@ -48,7 +48,7 @@ def library(name: str, install: str) -> ModuleType:
 
 def array_of(value: Any) -> Array:
     """Return a numpy array; bfloat16 as float32. Raises: ImportRefused for ragged lists."""
-    value = without_tensors(value)
+    value = tensors_to_numpy(value)
     if type(value).__module__.startswith("keras"):  # a Keras variable
         return array_of(value.value)
     try:
@@ -142,7 +142,7 @@ class SourceNetwork:
 Gradients = Mapping[str, Any] | Sequence[Any] | None
 
 
-def document_of_import(
+def import_to_document(
     network: SourceNetwork,
     *,
     inputs: Any,
@@ -236,7 +236,10 @@ def _by_source_name(gradients: Gradients, parameters: Mapping[str, SourceArray])
             if source_name is None:
                 rule = "the name of a parameter, as its source names it"
                 mistakes.add(
-                    at("/gradients", name), rule, f"{str(name)[:60]!r}", nearest(name, names, gradients)
+                    json_pointer("/gradients", name),
+                    rule,
+                    f"{str(name)[:60]!r}",
+                    suggest_name(name, names, gradients),
                 )
             else:
                 by_name[source_name] = value
@@ -252,7 +255,7 @@ def _by_source_name(gradients: Gradients, parameters: Mapping[str, SourceArray])
 LAYER = "a layer of a multilayer perceptron (fully connected, an activation, flatten, dropout that is off)"
 
 
-class Chain:
+class LayerCollector:
     """A collector of layers. It continues after a refusal, so that one error names all refused parts."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from verifier.documents.importers.common import refused
 from verifier.documents.importers.graph_parts import GraphParts
 from verifier.engine.operations import OPERATIONS
-from verifier.problem.errors import nearest
+from verifier.problem.errors import suggest_name
 
 # operations of edugrad and its course exercises that have another name in the table of operations
 NAMES: Mapping[str, str] = MappingProxyType(
@@ -116,7 +116,7 @@ def _add_node(
         operation = ("add", {})
     if operation is None:
         table_name = str(operations.get(operation_name, operation_name))
-        suggestion = nearest(table_name, OPERATIONS)
+        suggestion = suggest_name(table_name, OPERATIONS)
         remedy = suggestion if suggestion.startswith("did") else _REMEDY.format(name=operation_name)
         parts.refuse(operation_name, f"the operation {table_name[:60]!r}", remedy)
         return name

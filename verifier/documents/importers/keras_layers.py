@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from verifier.documents.importers.common import Chain, Unsupported, refused
-from verifier.problem.errors import shown
+from verifier.documents.importers.common import LayerCollector, Unsupported, refused
+from verifier.problem.errors import describe
 
 Config = Mapping[str, Any]
 Written = str | dict[str, Any]
@@ -76,7 +76,7 @@ def activation_of(value: Any) -> Written:
             raise Unsupported(f"the activation {name} of somebody's own")
         return activation
     if not isinstance(value, str) or value not in _BY_NAME:
-        raise Unsupported(f"the activation {shown(value)}")
+        raise Unsupported(f"the activation {describe(value)}")
     return _BY_NAME[value]
 
 
@@ -119,13 +119,13 @@ def loss_of_model(model: Mapping[str, Any]) -> dict[str, Any] | None:
         loss, config = loss.get("class_name"), loss.get("config", {})
     if not isinstance(loss, str) or loss not in LOSSES or not isinstance(config, Mapping):
         known = ", ".join(name for name in LOSSES if name.islower())
-        raise refused("compile_config/loss", f"one of {known}", shown(loss), "name the loss yourself")
+        raise refused("compile_config/loss", f"one of {known}", describe(loss), "name the loss yourself")
     if config.get("label_smoothing") or config.get("ignore_class") is not None:
         rule = "a loss without label_smoothing and ignore_class"
         raise refused("compile_config/loss", rule, "one with it", "smooth the targets yourself")
     reduction = config.get("reduction", "sum_over_batch_size")
     if reduction != "sum" and reduction not in _MEANS:
-        raise refused("compile_config/loss", f"a reduction: sum, {', '.join(_MEANS)}", shown(reduction))
+        raise refused("compile_config/loss", f"a reduction: sum, {', '.join(_MEANS)}", describe(reduction))
     fields = dict(LOSSES[loss]) | {"batch": "sum" if reduction == "sum" else "mean"}
     if fields["name"] != "mse":
         fields["on"] = "logits" if config.get("from_logits") else "probabilities"
@@ -162,11 +162,11 @@ def _strengths(layer: str, config: Mapping[str, Any], field: str) -> dict[str, f
     name = str(regularizer.get("class_name") if isinstance(regularizer, Mapping) else None)
     coefficients = regularizer.get("config") if isinstance(regularizer, Mapping) else None
     if name not in _NORMS or not isinstance(coefficients, Mapping):
-        raise refused(f"{layer}.{field}", f"one of {', '.join(_NORMS)}", shown(name))
+        raise refused(f"{layer}.{field}", f"one of {', '.join(_NORMS)}", describe(name))
     try:
         return {norm: float(coefficients.get(norm, 0.0)) for norm in _NORMS[name]}
     except (TypeError, ValueError):
-        raise refused(f"{layer}.{field}", "a number", shown(coefficients)) from None
+        raise refused(f"{layer}.{field}", "a number", describe(coefficients)) from None
 
 
 _MODELS = ("Sequential", "Functional", "Model")
@@ -188,14 +188,16 @@ class KerasLayer:
 
 
 def layers_of(
-    model: Any, chain: Chain, name: str = "", place: str = "", depth: int = 0
+    model: Any, chain: LayerCollector, name: str = "", place: str = "", depth: int = 0
 ) -> Iterator[KerasLayer]:
     """Yield all layers of a model, depth first; anything else is refused on the chain."""
     config = model.get("config") if isinstance(model, Mapping) else None
     layers = config.get("layers") if isinstance(config, Mapping) else None
     if depth > _MAX_DEPTH or not isinstance(layers, list):
         actual = (
-            shown(model) if not isinstance(model, Mapping) else f"class {str(model.get('class_name'))[:60]}"
+            describe(model)
+            if not isinstance(model, Mapping)
+            else f"class {str(model.get('class_name'))[:60]}"
         )
         chain.refuse(
             name, actual, "save it with model.to_json()", expected="a Sequential or Functional model"
@@ -205,7 +207,7 @@ def layers_of(
     for index, layer in enumerate(layers):
         if not isinstance(layer, Mapping) or not isinstance(layer.get("config"), Mapping):
             chain.refuse(
-                f"{name or 'model'}.layers.{index}", shown(layer), expected="a layer with its config"
+                f"{name or 'model'}.layers.{index}", describe(layer), expected="a layer with its config"
             )
             continue
         class_name = str(layer.get("class_name"))

@@ -14,13 +14,13 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.documents.importers.common import (
-    Chain,
     Gradients,
     ImportRefused,
+    LayerCollector,
     SourceArray,
     Unsupported,
     array_of,
-    document_of_import,
+    import_to_document,
     library,
     refused,
 )
@@ -34,8 +34,8 @@ from verifier.documents.importers.keras_layers import (
     penalties_of,
 )
 from verifier.documents.importers.state_dict import content_of
-from verifier.documents.json import GENEROUS, parse
-from verifier.problem.errors import UnreadableSubmission, shown
+from verifier.documents.json import DEFAULT_BOUNDS, parse
+from verifier.problem.errors import UnreadableSubmission, describe
 
 _MEMBERS = ("config.json", "model.weights.h5")
 
@@ -45,8 +45,8 @@ def opened_archive(content: bytes) -> tuple[bytes, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [archive.getinfo(name) for name in _MEMBERS]
-            if sum(member.file_size for member in members) > GENEROUS.inflated:
-                raise UnreadableSubmission(f"at most {GENEROUS.inflated} bytes inflated", "more")
+            if sum(member.file_size for member in members) > DEFAULT_BOUNDS.inflated:
+                raise UnreadableSubmission(f"at most {DEFAULT_BOUNDS.inflated} bytes inflated", "more")
             config, weights = (archive.read(member) for member in members)
             return config, weights
     except KeyError:
@@ -101,7 +101,7 @@ class WeightsFile:
     def _numbers(self, group: Any, name: str) -> Array:
         data = self._member(group, name)
         is_plain = isinstance(data, self._h5py.Dataset) and not data.external and not data.is_virtual
-        if not is_plain or data.dtype.kind not in "fiu" or data.nbytes > GENEROUS.inflated:
+        if not is_plain or data.dtype.kind not in "fiu" or data.nbytes > DEFAULT_BOUNDS.inflated:
             raise UnreadableSubmission("plain arrays of numbers", f"something else, {data.name[:60]!r}")
         return np.asarray(data)
 
@@ -184,7 +184,7 @@ def from_keras(
     >>> report = verify(document)
     """
     document, source = _open(model, weights)
-    chain = Chain()
+    chain = LayerCollector()
     dense: list[tuple[str, Mapping[str, Any]]] = []
     for layer in layers_of(document, chain):
         try:
@@ -199,7 +199,7 @@ def from_keras(
     if loss is None and compiled_loss is None:
         raise refused("/loss", "a loss, given or compiled", "none", "compile the model or name a loss")
     network = chain.finished({**(compiled_loss or {}), **penalties_of(dense)})
-    return document_of_import(
+    return import_to_document(
         network,
         inputs=inputs,
         targets=_targets(targets, compiled_loss),
@@ -233,11 +233,11 @@ def _weights_source(weights: Any) -> WeightsFile | GivenWeights:
         return WeightsFile(content_of(weights))
     if isinstance(weights, Mapping | list | tuple):
         return GivenWeights(weights if isinstance(weights, Mapping) else list(weights))
-    raise refused("weights", "a .weights.h5, arrays by name, or a list of arrays", shown(weights))
+    raise refused("weights", "a .weights.h5, arrays by name, or a list of arrays", describe(weights))
 
 
 def _add(
-    chain: Chain,
+    chain: LayerCollector,
     layer: KerasLayer,
     source: WeightsFile | GivenWeights,
     dense: list[tuple[str, Mapping[str, Any]]],
@@ -259,7 +259,7 @@ def _add(
             chain.activation(layer.name, activation)
 
 
-def _add_dense(chain: Chain, layer: KerasLayer, source: WeightsFile | GivenWeights) -> None:
+def _add_dense(chain: LayerCollector, layer: KerasLayer, source: WeightsFile | GivenWeights) -> None:
     config = layer.config
     for field in _UNSUPPORTED_FIELDS:
         if config.get(field):
@@ -268,7 +268,7 @@ def _add_dense(chain: Chain, layer: KerasLayer, source: WeightsFile | GivenWeigh
     weight = SourceArray(f"{layer.name}/kernel", array_of(kernel), "in_out")
     bias = SourceArray(f"{layer.name}/bias", array_of(rest[0])) if rest else None
     if weight.values.ndim == 2 and weight.values.shape[1] != config.get("units"):
-        rule = f"a kernel of {shown(config.get('units'))} units"
+        rule = f"a kernel of {describe(config.get('units'))} units"
         chain.refuse(layer.name, f"shape {weight.values.shape}", "weights and JSON differ", expected=rule)
     chain.linear(layer.name, weight, bias)
     chain.activation(layer.name, activation_of(config.get("activation")))

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from verifier.documents.importers.common import (
-    Chain,
     ImportRefused,
+    LayerCollector,
     SourceArray,
     array_of,
-    document_of_import,
+    import_to_document,
     refused,
 )
 from verifier.documents.importers.state_dict import content_of
 from verifier.documents.json import parse
-from verifier.problem.errors import Mistakes, at, shown
+from verifier.problem.errors import Mistakes, describe, json_pointer
 from verifier.problem.loss import PRESETS
 
 _COSTS = {"QuadraticCost": "nielsen.quadratic", "CrossEntropyCost": "nielsen.cross_entropy"}
@@ -64,14 +64,19 @@ def from_nielsen(
     """
     saved = network if isinstance(network, Mapping) else parse(content_of(network))
     _check(saved)
-    chain = Chain()
+    chain = LayerCollector()
     for index, (weight, bias) in enumerate(zip(saved["weights"], saved["biases"], strict=True)):
         where = f"weights.{index}"
-        matrices = _matrix(weight, at("", "weights", index)), _matrix(bias, at("", "biases", index))
+        matrices = (
+            _matrix(weight, json_pointer("", "weights", index)),
+            _matrix(bias, json_pointer("", "biases", index)),
+        )
         sizes = (saved["sizes"][index + 1], saved["sizes"][index])
         if matrices[0].shape != sizes:
             chain.refuse(
-                at("", "weights", index), f"{matrices[0].shape}", expected=f"shape {sizes}, as sizes say"
+                json_pointer("", "weights", index),
+                f"{matrices[0].shape}",
+                expected=f"shape {sizes}, as sizes say",
             )
         chain.linear(
             where, SourceArray(where, matrices[0], "out_in"), SourceArray(f"biases.{index}", matrices[1])
@@ -83,7 +88,7 @@ def from_nielsen(
             for group, arrays in zip(("biases", "weights"), gradients, strict=True)
             for index, array in enumerate(arrays)
         }
-    return document_of_import(
+    return import_to_document(
         chain.finished(dict(PRESETS[_COSTS[saved["cost"]]])),
         inputs=inputs,
         targets=targets,
@@ -96,17 +101,21 @@ def from_nielsen(
 def _check(saved: Any) -> None:
     mistakes = Mistakes()
     if not isinstance(saved, Mapping):
-        raise refused("", 'an object {"sizes", "weights", "biases", "cost"}', shown(saved))
+        raise refused("", 'an object {"sizes", "weights", "biases", "cost"}', describe(saved))
     for field in _LIST_FIELDS:
         if not isinstance(saved.get(field), list | tuple):
-            mistakes.add(at("", field), "a list", shown(saved[field]) if field in saved else "nothing")
+            mistakes.add(
+                json_pointer("", field), "a list", describe(saved[field]) if field in saved else "nothing"
+            )
     if not isinstance(saved.get("cost"), str) or saved["cost"] not in _COSTS:
-        actual = shown(saved["cost"]) if "cost" in saved else "nothing"
+        actual = describe(saved["cost"]) if "cost" in saved else "nothing"
         mistakes.add("/cost", f"one of {', '.join(_COSTS)}", actual)
     mistakes.raise_if_any()
     for field, count in (("weights", len(saved["sizes"]) - 1), ("biases", len(saved["sizes"]) - 1)):
         if len(saved[field]) != count:
-            mistakes.add(at("", field), f"{count} arrays, one fewer than sizes", f"{len(saved[field])}")
+            mistakes.add(
+                json_pointer("", field), f"{count} arrays, one fewer than sizes", f"{len(saved[field])}"
+            )
     mistakes.raise_if_any()
 
 

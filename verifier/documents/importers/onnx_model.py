@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from verifier.documents.importers.common import (
-    Chain,
     Gradients,
+    LayerCollector,
     SourceArray,
     Unsupported,
     array_of,
-    document_of_import,
+    import_to_document,
     library,
     refused,
 )
@@ -80,7 +80,7 @@ class Walk:
     """A traversal of a graph that is one chain of values; all other nodes are refused by name."""
 
     def __init__(self, onnx: Any, graph: Any) -> None:
-        self.chain = Chain()
+        self.chain = LayerCollector()
         self._onnx, self._graph = onnx, graph
         self._arrays: dict[str, SourceArray] = {}
         self._pending: _Pending | None = None
@@ -93,7 +93,7 @@ class Walk:
             raise refused(graph.name, "one input and one output", actual)
         self._current = inputs[0]
 
-    def through(self) -> Chain:
+    def through(self) -> LayerCollector:
         """Visit all nodes, and return the chain of layers."""
         for node in self._graph.node:
             where = node.name or (node.output[0] if node.output else node.op_type)
@@ -282,7 +282,7 @@ def from_onnx(
     if isinstance(model, str | Path | bytes):
         model = _parsed(onnx, content_of(model))
     _check(onnx, model)
-    return document_of_import(
+    return import_to_document(
         Walk(onnx, model.graph).through().finished(),
         inputs=inputs,
         targets=targets,

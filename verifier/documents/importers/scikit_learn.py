@@ -7,10 +7,10 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.documents.importers.common import (
-    Chain,
+    LayerCollector,
     SourceArray,
     array_of,
-    document_of_import,
+    import_to_document,
     library,
     refused,
 )
@@ -79,7 +79,7 @@ def from_sklearn(
         raise refused("estimator", "an MLPClassifier or MLPRegressor", name[:60], _REMEDY)
     if not hasattr(estimator, "coefs_"):
         raise refused("estimator", "a fitted estimator", f"one without coefs_, {name}", _REMEDY)
-    chain = Chain()
+    chain = LayerCollector()
     last = len(estimator.coefs_) - 1
     hidden, output = (
         _ACTIVATIONS.get(word, word) for word in (estimator.activation, estimator.out_activation_)
@@ -94,7 +94,7 @@ def from_sklearn(
             for group, arrays in zip(("coefs_", "intercepts_"), gradients, strict=True)
             for index, array in enumerate(arrays)
         }
-    return document_of_import(
+    return import_to_document(
         chain.finished(_loss_of(estimator)),
         inputs=inputs,
         targets=_targets(estimator, array_of(targets)),

@@ -13,18 +13,18 @@ import numpy as np
 
 from verifier.documents.files import format_of
 from verifier.documents.importers.common import (
-    Chain,
     Gradients,
+    LayerCollector,
     SourceArray,
     SourceNetwork,
     array_of,
-    document_of_import,
+    import_to_document,
     refused,
 )
 from verifier.documents.json import parse
 from verifier.documents.npz import read_members
 from verifier.documents.safetensors import read_tensors
-from verifier.problem.errors import Mistakes, UnreadableSubmission, nearest, shown
+from verifier.problem.errors import Mistakes, UnreadableSubmission, describe, suggest_name
 
 _NPY_MAGIC = b"\x93NUMPY"
 
@@ -114,9 +114,9 @@ def from_state_dict(
     live = isinstance(tensors, Mapping)
     arrays = tensors if isinstance(tensors, Mapping) else arrays_in(content_of(tensors))
     if not isinstance(arrays, Mapping):
-        raise refused("", "tensors by name", shown(arrays), "save the whole state_dict")
+        raise refused("", "tensors by name", describe(arrays), "save the whole state_dict")
     layers = _layer_names(arrays, order, live)
-    return document_of_import(
+    return import_to_document(
         _network(arrays, layers, activations),
         inputs=inputs,
         targets=targets,
@@ -134,7 +134,7 @@ def _network(
     if layers and len(activations) != len(layers):
         rule = f"{len(layers)} activations, one a layer ({', '.join(layers[:10])})"
         raise refused("activations", rule, f"{len(activations)}", "name identity where there is none")
-    chain = Chain()
+    chain = LayerCollector()
     for layer, activation in zip(layers, activations, strict=False):
         weight, bias = _tensor_name(layer, _WEIGHT), _tensor_name(layer, _BIAS)
         source_bias = SourceArray(bias, array_of(arrays[bias])) if bias in arrays else None
@@ -162,7 +162,7 @@ def _layer_names(arrays: Mapping[str, Any], order: Sequence[str] | None, live: b
             mistakes.add(name, "a fully connected layer, whose weight is a matrix", actual)
     for name in order or ():
         if name not in layers:
-            mistakes.add("order", "names of layers", f"{str(name)[:60]!r}", nearest(name, layers))
+            mistakes.add("order", "names of layers", f"{str(name)[:60]!r}", suggest_name(name, layers))
     mistakes.raise_if_any()
     if order is not None:
         if sorted(order) != sorted(layers):

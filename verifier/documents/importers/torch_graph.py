@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from verifier.documents.importers.common import Chain, SourceArray, Unsupported, array_of
+from verifier.documents.importers.common import LayerCollector, SourceArray, Unsupported, array_of
 from verifier.documents.importers.torch_layers import of_call, of_module
 
 Built = tuple[str, dict[str, Any]]
@@ -226,14 +226,14 @@ class Walk:
     """
 
     def __init__(self, torch: Any, module: Any, names: Mapping[int, str]) -> None:
-        self.chain = Chain()
+        self.chain = LayerCollector()
         self._torch, self._module, self._names = torch, module, names
         self._current: Any = None
         self._not_values: set[Any] = (
             set()
         )  # nodes of shapes and parameters, which are not values of the chain
 
-    def through(self, graph: Any) -> Chain:
+    def through(self, graph: Any) -> LayerCollector:
         """Visit all nodes, and return the chain of layers."""
         for node in graph.nodes:
             if node.op == "placeholder":

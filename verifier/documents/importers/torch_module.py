@@ -6,7 +6,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import forward
-from verifier.documents.importers.common import Gradients, array_of, document_of_import, library, refused
+from verifier.documents.importers.common import Gradients, array_of, import_to_document, library, refused
 from verifier.documents.importers.torch_graph import Walk
 from verifier.documents.importers.torch_layers import loss_of_module
 from verifier.documents.reading import read_submission
@@ -65,7 +65,7 @@ def from_torch(
         gradients = {name: parameter.grad for name, parameter in module.named_parameters()}
         used = {array.name for array in network.parameters().values()}
         gradients = {name: gradient for name, gradient in gradients.items() if name in used}
-    document = document_of_import(
+    document = import_to_document(
         network,
         inputs=inputs,
         targets=targets,

@@ -12,7 +12,7 @@ import numpy as np
 from verifier.documents.importers.common import Unsupported, array_of, library, refused
 from verifier.documents.importers.graph_parts import GraphParts
 from verifier.documents.importers.torch_graph import BACKWARD_NODES, Saved, signed
-from verifier.problem.errors import nearest
+from verifier.problem.errors import suggest_name
 
 _LEAF = "torch::autograd::AccumulateGrad"
 _KEEP = "let it require a gradient: x.requires_grad_(), or torch.tensor(2.0, requires_grad=True) for a number"
@@ -117,7 +117,7 @@ class _Walk:
             return special_case(saved, node_name, outcome)
         row = BACKWARD_NODES.get(operation_name)
         if row is None:
-            remedy = nearest(operation_name, BACKWARD_NODES)
+            remedy = suggest_name(operation_name, BACKWARD_NODES)
             remedy = (
                 remedy
                 if remedy.startswith("did")

@@ -20,7 +20,7 @@ from verifier.engine.functions.numerical_properties import (
     log_softmax_vjp_variance,
 )
 from verifier.engine.interval_functions import cross_entropy_delta, value
-from verifier.engine.intervals import Ball, complement, negative
+from verifier.engine.intervals import Interval, complement, negative
 
 VjpVariance = Callable[[Array, Array, Array], Array]
 
@@ -38,7 +38,7 @@ class LossProperties:
     gradient_variance: Callable[[Array, Array, Array], Array]
     value_roundoff: Callable[[Array, Array, Array], Array]
     gradient_roundoff: Callable[[Array, Array], Array]
-    enclose_gradient: Callable[[Ball, Array], Ball]
+    enclose_gradient: Callable[[Interval, Array], Interval]
 
 
 def _largest_of_row(x: Array) -> Array:
@@ -101,21 +101,21 @@ def _binary_cross_entropy_variance(
     return gradient_variance
 
 
-def _enclose_squared_error(f: Ball, y: Array) -> Ball:
+def _enclose_squared_error(f: Interval, y: Array) -> Interval:
     return intervals.times(intervals.exact(np.full_like(y, 2.0)), intervals.minus(f, intervals.exact(y)))
 
 
-def _enclose_sigmoid_cross_entropy(a: Ball, y: Array) -> Ball:
+def _enclose_sigmoid_cross_entropy(a: Interval, y: Array) -> Interval:
     """Enclose −y σ(−a), the gradient of −y log σ(a)."""
     return intervals.times(intervals.exact(-y), value(SIGMOID, negative(a)))
 
 
-def _enclose_binary_cross_entropy_on_logits(a: Ball, y: Array) -> Ball:
+def _enclose_binary_cross_entropy_on_logits(a: Interval, y: Array) -> Interval:
     if_absent = intervals.times(complement(intervals.exact(y)), value(SIGMOID, a))
     return intervals.plus(_enclose_sigmoid_cross_entropy(a, y), if_absent)
 
 
-def _enclose_binary_cross_entropy_on_probabilities(p: Ball, y: Array) -> Ball:
+def _enclose_binary_cross_entropy_on_probabilities(p: Interval, y: Array) -> Interval:
     return intervals.plus(intervals.quotient(-y, p), intervals.quotient(1.0 - y, complement(p)))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from reference_impl.array import Array
 from verifier.engine.autodiff import aligned
-from verifier.problem.graph import Fit, GraphOperation, Node, Shape, broadcast
+from verifier.problem.graph import GraphOperation, InferredNode, Node, Shape, broadcast
 
 PullBack = Callable[[Any, Any, Any, Any, Any], tuple[Any, ...]]
 
@@ -45,8 +45,8 @@ def _binary(
     )
 
 
-def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
-    return Fit(broadcast(shapes))
+def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
+    return InferredNode(broadcast(shapes))
 
 
 ADD = _binary(
@@ -81,7 +81,7 @@ NEGATE = GraphOperation(
     name="negate",
     description="−x",
     operands=(1, 1),
-    fit=lambda options, shapes: Fit(shapes[0]),
+    fit=lambda options, shapes: InferredNode(shapes[0]),
     value=lambda A, node, operands: A.negative(operands[0]),
     pull_back=lambda A, node, operands, value, upstream, kinks: (A.negative(upstream),),
     in_torch=lambda torch, node, operands: -operands[0],

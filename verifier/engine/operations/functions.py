@@ -12,7 +12,7 @@ from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS
 from reference_impl.problem_graph import function_node
 from verifier.engine.functions.torch_twins import function_in_torch
 from verifier.problem.errors import Mistakes, read_number
-from verifier.problem.graph import Fit, GraphOperation, MisfitError, Node, Shape
+from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape
 
 _FORMULAS = {
     "exp": "eˣ",
@@ -32,11 +32,11 @@ def function_rows() -> Iterator[GraphOperation]:
 def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
     parameters = inspect.signature(make).parameters
 
-    def fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+    def fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
         function = make(**{field: _number(value, field) for field, value in options.items()})
         if function.derivative is None and not shapes[0]:
             raise MisfitError("rows of outcomes, in the last axis", "one number")
-        return Fit(shapes[0], {"function": function})
+        return InferredNode(shapes[0], {"function": function})
 
     return GraphOperation(
         name=name,

@@ -10,7 +10,7 @@ from reference_impl.losses import LOSSES, Loss, Risk, Terms
 from reference_impl.problem_graph import loss_node
 from verifier.engine.functions.torch_twins import loss_in_torch
 from verifier.problem.errors import Mistakes
-from verifier.problem.graph import Fit, GraphOperation, MisfitError, Node, Options, Shape
+from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Options, Shape
 from verifier.problem.loss import read_loss
 
 _FIELDS = ("factor", "batch", "outputs", "on")
@@ -67,11 +67,11 @@ def _in_operand_shape(A: Any, node: Node, rows: Any) -> Any:
 
 
 def _difference_row(loss: Loss) -> GraphOperation:
-    def fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+    def fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
         _check_outputs(shapes[0])
         if shapes[0] != shapes[1]:
             raise MisfitError("outputs and targets of one shape", f"{shapes[0]} and {shapes[1]}")
-        return Fit((), _loss_options(loss, options, shapes[0]))
+        return InferredNode((), _loss_options(loss, options, shapes[0]))
 
     def differences(A: Any, node: Node, operands: Sequence[Any]) -> Any:
         return A.minus(_rows(A, node, operands[0]), _rows(A, node, operands[1]))
@@ -107,7 +107,7 @@ def _difference_row(loss: Loss) -> GraphOperation:
 
 
 def _entropy_row(loss: Loss) -> GraphOperation:
-    def fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+    def fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
         outputs, targets = shapes
         _check_outputs(outputs)
         if loss.class_targets and len(outputs) != 2:
@@ -116,7 +116,7 @@ def _entropy_row(loss: Loss) -> GraphOperation:
         if targets not in fitting:
             rule = " or ".join(f"shape {shape}" for shape in fitting)
             raise MisfitError(f"targets of {rule}", f"shape {targets}")
-        return Fit((), _loss_options(loss, options, outputs))
+        return InferredNode((), _loss_options(loss, options, outputs))
 
     def check(options: Options, shapes: tuple[Shape, ...], targets: Array) -> str:
         if targets.shape == shapes[0]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.engine.autodiff import aligned
-from verifier.problem.graph import Fit, GraphOperation, MisfitError, Node, Shape, broadcast
+from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape, broadcast
 
 
-def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
     x, y = shapes
     if not x or not y:
         raise MisfitError("vectors or matrices", " and ".join(map(str, shapes)), "multiply numbers instead")
@@ -18,7 +18,7 @@ def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
     if x[-1] != y[-2 if len(y) > 1 else 0]:
         remedy = "transpose one of them" if x[-1] == y[-1] or x[0] == y[0] else ""
         raise MisfitError("as many columns on the left as rows on the right", f"{x} and {y}", remedy)
-    return Fit((*broadcast((x[:-2], y[:-2])), *rows, *columns))
+    return InferredNode((*broadcast((x[:-2], y[:-2])), *rows, *columns))
 
 
 def _matrices(A: Any, node: Node, operands: Sequence[Any]) -> tuple[Any, Any]:

@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.errors import shown
-from verifier.problem.graph import Fit, GraphOperation, MisfitError, Node, Shape, negative_axes
+from verifier.problem.errors import describe
+from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape, negative_axes
 
 _OPTIONS = ("axis", "keepdims")
 
 
-def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
     (shape,) = shapes
     axes = negative_axes(options.get("axis"), len(shape))
     keepdims = options.get("keepdims", False)
     if not isinstance(keepdims, bool):
-        raise MisfitError("true or false", shown(keepdims), field="keepdims")
+        raise MisfitError("true or false", describe(keepdims), field="keepdims")
     kept = [
         1 if axis in axes else shape[axis] for axis in range(-len(shape), 0) if keepdims or axis not in axes
     ]
     count = prod(shape[axis] for axis in axes)
-    return Fit(tuple(kept), {"axes": axes, "keepdims": keepdims, "count": count})
+    return InferredNode(tuple(kept), {"axes": axes, "keepdims": keepdims, "count": count})
 
 
-def _fit_nonempty(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+def _fit_nonempty(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
     fit = _fit(options, shapes)
     if not fit.options["count"]:
         raise MisfitError("at least one entry to reduce", f"none, in shape {shapes[0]}")

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.graph import Fit, GraphOperation, MisfitError, Node, Options, Shape
+from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Options, Shape
 
 
-def _fit_rows(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+def _fit_rows(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
     if not shapes[0]:
         raise MisfitError("rows of logits, in the last axis", "one number")
-    return Fit(shapes[0])
+    return InferredNode(shapes[0])
 
 
 LOG_SOFTMAX = GraphOperation(
@@ -30,11 +30,11 @@ LOG_SOFTMAX = GraphOperation(
 )
 
 
-def _fit_embedding(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+def _fit_embedding(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
     table, indices = shapes
     if len(table) != 2:
         raise MisfitError("a table, a matrix of a row each", f"shape {table}")
-    return Fit((*indices, table[1]))
+    return InferredNode((*indices, table[1]))
 
 
 def _check_indices(options: Options, shapes: tuple[Shape, ...], indices: Array) -> str:

@@ -8,21 +8,29 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.errors import shown
-from verifier.problem.graph import Fit, GraphOperation, MisfitError, Node, Shape, negative_axes, negative_axis
+from verifier.problem.errors import describe
+from verifier.problem.graph import (
+    GraphOperation,
+    InferredNode,
+    MisfitError,
+    Node,
+    Shape,
+    negative_axes,
+    negative_axis,
+)
 
 
-def _fit_transpose(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+def _fit_transpose(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
     (shape,) = shapes
     rank = len(shape)
     axes: tuple[int, ...] = tuple(range(-1, -rank - 1, -1))
     if options.get("axes") is not None:
         order = options["axes"]
         if not isinstance(order, list | tuple) or len(order) != rank:
-            raise MisfitError(f"a list of all {rank} axes", shown(order), field="axes")
+            raise MisfitError(f"a list of all {rank} axes", describe(order), field="axes")
         negative_axes(order, rank)
         axes = tuple(negative_axis(axis, rank) for axis in order)
-    return Fit(tuple(shape[axis] for axis in axes), {"axes": axes})
+    return InferredNode(tuple(shape[axis] for axis in axes), {"axes": axes})
 
 
 def _transpose(part: Array, axes: tuple[int, ...]) -> Array:
@@ -51,11 +59,11 @@ TRANSPOSE = GraphOperation(
 )
 
 
-def _fit_reshape(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+def _fit_reshape(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
     option, size = options["shape"], prod(shapes[0])
     sizes: list[Any] = list(option) if isinstance(option, list | tuple) else [None]
     if not all(isinstance(entry, int) and not isinstance(entry, bool) and entry >= -1 for entry in sizes):
-        raise MisfitError("a list of sizes, one of which may be -1", shown(option), field="shape")
+        raise MisfitError("a list of sizes, one of which may be -1", describe(option), field="shape")
     shape: list[int] = list(sizes)
     if shape.count(-1) == 1:
         others = -prod(shape)
@@ -64,7 +72,7 @@ def _fit_reshape(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
     if -1 in shape or prod(shape) != size:
         rule = f"a shape of {size} entries, those of {shapes[0]}"
         raise MisfitError(rule, str(tuple(sizes)), field="shape")
-    return Fit(tuple(shape))
+    return InferredNode(tuple(shape))
 
 
 def _reshaped(A: Any, operand: Any, old: Shape, new: Shape) -> Any:
@@ -87,7 +95,7 @@ RESHAPE = GraphOperation(
 )
 
 
-def _fit_concatenate(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+def _fit_concatenate(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
     axis = negative_axis(options.get("axis", 0), len(shapes[0]))
     other_sizes = {
         tuple(size for place, size in enumerate(shape) if place != len(shape) + axis) for shape in shapes
@@ -97,7 +105,7 @@ def _fit_concatenate(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
         raise MisfitError(rule, " and ".join(map(str, shapes)))
     result = list(shapes[0])
     result[axis] = sum(shape[axis] for shape in shapes)
-    return Fit(tuple(result), {"axis": axis})
+    return InferredNode(tuple(result), {"axis": axis})
 
 
 def _concatenate(A: Any, node: Node, operands: Sequence[Any]) -> Any:
@@ -141,7 +149,7 @@ CONCATENATE = GraphOperation(
 )
 
 
-def _fit_slice(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
+def _fit_slice(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
     (shape,) = shapes
     option = options["index"]
     option = option if isinstance(option, list | tuple) else [option]
@@ -154,7 +162,7 @@ def _fit_slice(options: dict[str, Any], shapes: tuple[Shape, ...]) -> Fit:
         for entry, size in zip(index, shape, strict=True)
         if isinstance(entry, slice)
     ]
-    return Fit(tuple(kept), {"index": index})
+    return InferredNode(tuple(kept), {"index": index})
 
 
 def _read_index(option: Any, size: int) -> int | slice:
@@ -163,16 +171,16 @@ def _read_index(option: Any, size: int) -> int | slice:
     ends = [option] if isinstance(option, int) else option
     rule = "per axis a whole number, [start, stop], [start, stop, step] or null"
     if not isinstance(ends, list | tuple) or not 1 <= len(ends) <= 3:
-        raise MisfitError(rule, shown(option), field="index")
+        raise MisfitError(rule, describe(option), field="index")
     for end in ends:
         if isinstance(end, bool) or not (end is None or isinstance(end, int)):
-            raise MisfitError(rule, shown(end), field="index")
+            raise MisfitError(rule, describe(end), field="index")
     if isinstance(option, int):
         if not -size <= option < size:
             raise MisfitError(f"a number from {-size} to {size - 1}", str(option), field="index")
         return option
     if len(ends) == 3 and not (ends[2] is None or ends[2] > 0):
-        raise MisfitError("a step of at least 1", shown(ends[2]), field="index")
+        raise MisfitError("a step of at least 1", describe(ends[2]), field="index")
     part = slice(*ends) if len(ends) > 1 else slice(ends[0], None)
     if not range(*part.indices(size)):
         raise MisfitError(f"a range that holds some of {size} entries", str(list(ends)), field="index")

@@ -22,9 +22,9 @@ from verifier.examples.gallery import (
     scikit_learn,
     tflearn,
 )
-from verifier.examples.gallery.entry import Entry
+from verifier.examples.gallery.entry import GalleryEntry
 
-GALLERY: Mapping[str, Entry] = MappingProxyType(
+GALLERY: Mapping[str, GalleryEntry] = MappingProxyType(
     {
         module.ENTRY.name: module.ENTRY
         for module in (

@@ -15,15 +15,15 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 LEARNING_RATE = 0.01
 
 
 def _question() -> dict[str, Any]:
     shape = layers(4, 4, 3, hidden="sigmoid", output="sigmoid")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/bot-academy",
         shape,
@@ -42,7 +42,7 @@ def _through_updated_weights(problem: Problem, trace: Trace, layer: int, above: 
     return through_activation(problem, trace, layer, upstream)
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="bot-academy",
     title="No derivative at the output, and weights that were already updated",
     story=(
@@ -56,10 +56,10 @@ ENTRY = Entry(
         2023,
     ),
     claims=(
-        Claim("missing-output-derivative", 1, same_as="right-gradient-of-another-loss"),
-        Claim("updated-weights", 0),
+        ClaimedBug("missing-output-derivative", 1, same_as="right-gradient-of-another-loss"),
+        ClaimedBug("updated-weights", 0),
     ),
-    made=Replay(
+    made=Reproduction(
         _question,
         partial(
             backpropagate,

@@ -15,13 +15,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(4, 5, 3, hidden="sigmoid", output="sigmoid")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/data-science-from-scratch",
         shape,
@@ -35,7 +35,7 @@ def _through_updated_weights(problem: Problem, trace: Trace, layer: int, above: 
     return through_activation(problem, trace, layer, above @ updated.T)
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="data-science-from-scratch",
     title="The error is sent back through weights that were just updated",
     story=(
@@ -48,8 +48,8 @@ ENTRY = Entry(
         "https://github.com/joelgrus/data-science-from-scratch/issues/31",
         2017,
     ),
-    claims=(Claim("updated-weights", 0),),
-    made=Replay(
+    claims=(ClaimedBug("updated-weights", 0),),
+    made=Reproduction(
         _question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_through_updated_weights))
     ),
 )

@@ -12,13 +12,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import LayerParameters, Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(3, 4, 2, hidden="tanh", output="sigmoid")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/deep-learn-toolbox",
         shape,
@@ -39,7 +39,7 @@ def _penalty_gradient_with_biases(problem: Problem, trace: Trace, layer: int) ->
     return LayerParameters(strength * layer_parameters.weight, strength * layer_parameters.bias)
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="deep-learn-toolbox",
     title="The penalty on weights is taken of the biases too",
     story=(
@@ -51,8 +51,8 @@ ENTRY = Entry(
         "https://github.com/rasmusbergpalm/DeepLearnToolbox/issues/32",
         2013,
     ),
-    claims=(Claim("penalty-on-biases"),),
-    made=Replay(
+    claims=(ClaimedBug("penalty-on-biases"),),
+    made=Reproduction(
         _question,
         partial(backpropagate, equations=replace(CORRECT, penalty_gradient=_penalty_gradient_with_biases)),
     ),

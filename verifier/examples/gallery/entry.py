@@ -18,7 +18,7 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimedBug:
     """Mistake according to the citation, as a bug of the catalogue.
 
     layer: index of the layer; None for the whole network.
@@ -32,7 +32,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LibraryRun:
     """Mistake in an installed library.
 
     release: name and version of the library.
@@ -45,7 +45,7 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class Reproduction:
     """Mistake that is reproduced from its description.
 
     question: function that returns the document without gradients.
@@ -57,12 +57,12 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class GalleryEntry:
     """Gallery entry: a mistake, its source, and a way to reproduce it."""
 
     name: str
     title: str
     story: str
     citation: Citation
-    claims: tuple[Claim, ...]
-    made: Replay | Live
+    claims: tuple[ClaimedBug, ...]
+    made: Reproduction | LibraryRun

@@ -14,13 +14,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(4, 3, 3, hidden="sigmoid", output="sigmoid")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/gophernet",
         shape,
@@ -42,7 +42,7 @@ def _hidden_delta(problem: Problem, trace: Trace, layer: int, above: Array) -> A
     return above @ problem.parameters[layer + 1].weight.T * _derivative_at(trace.z[layer + 1])
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="gophernet",
     title="The sigmoid's derivative, taken at the sigmoid's own value",
     story=(
@@ -55,8 +55,8 @@ ENTRY = Entry(
         "https://github.com/dwhitena/gophernet/issues/6",
         2020,
     ),
-    claims=(Claim("derivative-at-activation", 1), Claim("derivative-at-activation", 0)),
-    made=Replay(
+    claims=(ClaimedBug("derivative-at-activation", 1), ClaimedBug("derivative-at-activation", 0)),
+    made=Reproduction(
         _question,
         partial(
             backpropagate, equations=replace(CORRECT, output_delta=_output_delta, hidden_delta=_hidden_delta)

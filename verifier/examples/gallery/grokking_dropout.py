@@ -13,13 +13,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(3, 6, 2, hidden="relu", output="identity")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(0),
         "gallery/grokking-dropout",
         shape,
@@ -34,7 +34,7 @@ def _with_unscaled_mask(problem: Problem, trace: Trace, layer: int, above: Array
     return upstream * (trace.a[layer] > 0) * (problem.batch.masks[layer] > 0)
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="grokking-dropout",
     title="Dropout's factor 2 is left out on the way back",
     story=(
@@ -47,8 +47,8 @@ ENTRY = Entry(
         "https://github.com/iamtrask/Grokking-Deep-Learning/issues/68",
         2024,
     ),
-    claims=(Claim("dropout-scale-missing", 0),),
-    made=Replay(
+    claims=(ClaimedBug("dropout-scale-missing", 0),),
+    made=Reproduction(
         _question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_with_unscaled_mask))
     ),
 )

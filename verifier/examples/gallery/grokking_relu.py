@@ -13,13 +13,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(3, 5, 2, hidden="relu", output="identity")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(0),
         "gallery/grokking-relu",
         shape,
@@ -32,7 +32,7 @@ def _with_constant_mask(problem: Problem, trace: Trace, layer: int, above: Array
     return above @ problem.parameters[layer + 1].weight.T * (trace.z[layer + 1] >= 0)
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="grokking-relu",
     title="The derivative of relu, asked of what relu gave",
     story=(
@@ -44,8 +44,8 @@ ENTRY = Entry(
         "https://github.com/iamtrask/Grokking-Deep-Learning/issues/9",
         2018,
     ),
-    claims=(Claim("missing-activation-derivative", 0),),
-    made=Replay(
+    claims=(ClaimedBug("missing-activation-derivative", 0),),
+    made=Reproduction(
         _question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_with_constant_mask))
     ),
 )

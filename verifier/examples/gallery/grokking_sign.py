@@ -13,13 +13,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(3, 4, 1, hidden="relu", output="identity")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/grokking-sign",
         shape,
@@ -32,7 +32,7 @@ def _with_flipped_sign(problem: Problem, trace: Trace) -> Array:
     return problem.batch.targets - trace.outputs
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="grokking-sign",
     title="The target minus the prediction",
     story=(
@@ -45,8 +45,8 @@ ENTRY = Entry(
         "https://github.com/iamtrask/Grokking-Deep-Learning/issues/37",
         2020,
     ),
-    claims=(Claim("sign-flipped"),),
-    made=Replay(
+    claims=(ClaimedBug("sign-flipped"),),
+    made=Reproduction(
         _question, partial(backpropagate, equations=replace(CORRECT, output_delta=_with_flipped_sign))
     ),
 )

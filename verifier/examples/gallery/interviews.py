@@ -13,13 +13,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(3, 4, 2, hidden="sigmoid", output="identity")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/deep-learning-interviews",
         shape,
@@ -33,7 +33,7 @@ def _of_the_input(problem: Problem, trace: Trace, layer: int, above: Array) -> A
     return np.asarray(above @ problem.parameters[layer + 1].weight.T * x * (1 - x))
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="deep-learning-interviews",
     title="x (1 - x), where x is what goes into the sigmoid",
     story=(
@@ -45,6 +45,8 @@ ENTRY = Entry(
         "https://github.com/BoltzmannEntropy/interviews.ai/issues/15",
         2025,
     ),
-    claims=(Claim("output-form-at-preactivation", 0),),
-    made=Replay(_question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_of_the_input))),
+    claims=(ClaimedBug("output-form-at-preactivation", 0),),
+    made=Reproduction(
+        _question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_of_the_input))
+    ),
 )

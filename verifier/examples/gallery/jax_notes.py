@@ -14,13 +14,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(4, 5, 1, hidden="relu", output="identity")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/jax-notes",
         shape,
@@ -37,7 +37,7 @@ def _mean_bias_gradient(problem: Problem, trace: Trace, layer: int, delta: Array
     return bias_gradient(problem, trace, layer, delta)
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="jax-notes",
     title="The bias gradient is a mean over the batch, where all else is summed",
     story=(
@@ -50,8 +50,8 @@ ENTRY = Entry(
         "https://github.com/kvfrans/notes/issues/5",
         2025,
     ),
-    claims=(Claim("bias-mean-for-sum", 0),),
-    made=Replay(
+    claims=(ClaimedBug("bias-mean-for-sum", 0),),
+    made=Reproduction(
         _question, partial(backpropagate, equations=replace(CORRECT, bias_gradient=_mean_bias_gradient))
     ),
 )

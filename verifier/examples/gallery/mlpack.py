@@ -14,13 +14,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(3, 4, 2, hidden="tanh", output="identity")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/mlpack",
         shape,
@@ -34,7 +34,7 @@ def _bias_gradient_of_first_example(problem: Problem, trace: Trace, layer: int, 
     return delta[0] if last else bias_gradient(problem, trace, layer, delta)
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="mlpack",
     title="The bias gradient of a batch is that of one example",
     story=(
@@ -47,8 +47,8 @@ ENTRY = Entry(
         "https://github.com/mlpack/mlpack/pull/3679",
         2024,
     ),
-    claims=(Claim("bias-not-summed", 1),),
-    made=Replay(
+    claims=(ClaimedBug("bias-not-summed", 1),),
+    made=Reproduction(
         _question,
         partial(backpropagate, equations=replace(CORRECT, bias_gradient=_bias_gradient_of_first_example)),
     ),

@@ -13,13 +13,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(4, 5, 3, hidden="sigmoid", output="sigmoid")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/nielsen-network2",
         shape,
@@ -34,7 +34,7 @@ def _with_extra_derivative(problem: Problem, trace: Trace) -> Array:
     return np.asarray((p - problem.batch.targets) * p * (1 - p))
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="nielsen-network2",
     title="The sigmoid's derivative under a cross entropy, where it cancels",
     story=(
@@ -48,8 +48,8 @@ ENTRY = Entry(
         "https://github.com/mnielsen/neural-networks-and-deep-learning/pull/77",
         2017,
     ),
-    claims=(Claim("extra-output-derivative", 1, same_as="right-gradient-of-another-loss"),),
-    made=Replay(
+    claims=(ClaimedBug("extra-output-derivative", 1, same_as="right-gradient-of-another-loss"),),
+    made=Reproduction(
         _question, partial(backpropagate, equations=replace(CORRECT, output_delta=_with_extra_derivative))
     ),
 )

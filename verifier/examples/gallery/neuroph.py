@@ -13,13 +13,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(3, 4, 3, hidden="sigmoid", output="softmax")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/neuroph",
         shape,
@@ -33,7 +33,7 @@ def _one_minus_p(problem: Problem, trace: Trace) -> Array:
     return np.asarray((p - problem.batch.targets) * (1 - p) / problem.batch.size)
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="neuroph",
     title="Softmax is differentiated as 1 - p",
     story=(
@@ -46,6 +46,8 @@ ENTRY = Entry(
         "https://github.com/neuroph/neuroph/issues/37",
         2016,
     ),
-    claims=(Claim("softmax-one-minus-p", 1),),
-    made=Replay(_question, partial(backpropagate, equations=replace(CORRECT, output_delta=_one_minus_p))),
+    claims=(ClaimedBug("softmax-one-minus-p", 1),),
+    made=Reproduction(
+        _question, partial(backpropagate, equations=replace(CORRECT, output_delta=_one_minus_p))
+    ),
 )

@@ -7,13 +7,13 @@ import numpy as np
 from reference_impl.network import LayerParameters, Parameters, forward
 from reference_impl.problem import Problem
 from reference_impl.softmax import softmax
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(2, 3, 2, hidden="tanh", output="identity")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/nn-from-scratch",
         shape,
@@ -43,7 +43,7 @@ def _summed_gradients(problem: Problem) -> Parameters:
     )
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="nn-from-scratch",
     title="The loss is a mean over the examples, its gradient a sum",
     story=(
@@ -56,6 +56,6 @@ ENTRY = Entry(
         "https://github.com/dennybritz/nn-from-scratch/blob/master/nn_from_scratch.py",
         2015,
     ),
-    claims=(Claim("batch-sum-for-mean"),),
-    made=Replay(_question, _summed_gradients),
+    claims=(ClaimedBug("batch-sum-for-mean"),),
+    made=Reproduction(_question, _summed_gradients),
 )

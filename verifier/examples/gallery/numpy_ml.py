@@ -13,13 +13,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(3, 6, 2, hidden="tanh", output="identity")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/numpy-ml-dropout",
         shape,
@@ -35,7 +35,7 @@ def _without_the_mask(problem: Problem, trace: Trace, layer: int, above: Array) 
     return problem.network.layers[layer].activation.pull_back(trace.a[layer], upstream)
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="numpy-ml-dropout",
     title="Dropout is not applied on the way back",
     story=(
@@ -48,8 +48,8 @@ ENTRY = Entry(
         "https://github.com/ddbourgin/numpy-ml/issues/94",
         2024,
     ),
-    claims=(Claim("dropout-mask-missing", 0), Claim("constant-factor", 0)),
-    made=Replay(
+    claims=(ClaimedBug("dropout-mask-missing", 0), ClaimedBug("constant-factor", 0)),
+    made=Reproduction(
         _question, partial(backpropagate, equations=replace(CORRECT, hidden_delta=_without_the_mask))
     ),
 )

@@ -12,13 +12,13 @@ from reference_impl.backpropagation import (
 )
 from reference_impl.network import LayerParameters, Trace
 from reference_impl.problem import Problem
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(3, 4, 2, hidden="tanh", output="identity")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/opennn",
         shape,
@@ -41,7 +41,7 @@ def _zero_penalty_gradient(problem: Problem, trace: Trace, layer: int) -> LayerP
     )
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="opennn",
     title="The penalty is in the loss but not in the gradient",
     story=(
@@ -53,8 +53,8 @@ ENTRY = Entry(
         "https://github.com/Artelnics/opennn/issues/241",
         2022,
     ),
-    claims=(Claim("penalty-missing"),),
-    made=Replay(
+    claims=(ClaimedBug("penalty-missing"),),
+    made=Reproduction(
         _question, partial(backpropagate, equations=replace(CORRECT, penalty_gradient=_zero_penalty_gradient))
     ),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.examples.gallery import GALLERY
-from verifier.examples.gallery.entry import Citation, Entry, Live
+from verifier.examples.gallery.entry import Citation, GalleryEntry, LibraryRun
 from verifier.examples.gallery.submissions import gallery_document
 from verifier.pipeline.layers import verify
 from verifier.report.report import Report
@@ -19,7 +19,7 @@ class GalleryRow:
     release: library that computed the submission; None if the mistake is reproduced from its description.
     """
 
-    entry: Entry
+    entry: GalleryEntry
     submission: dict[str, Any]
     report: Report
 
@@ -41,7 +41,7 @@ class GalleryRow:
 
     @property
     def release(self) -> str | None:
-        return self.entry.made.release if isinstance(self.entry.made, Live) else None
+        return self.entry.made.release if isinstance(self.entry.made, LibraryRun) else None
 
     @property
     def command(self) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 
 from verifier.documents.importers import from_sklearn
 from verifier.documents.importers.common import library
-from verifier.documents.writing import with_lists
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Live
+from verifier.documents.writing import arrays_to_lists
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, LibraryRun
 
 
 def _compute() -> dict[str, Any]:
@@ -26,10 +26,10 @@ def _compute() -> dict[str, Any]:
     buffers: list[list[Any]] = [[None] * count for _ in range(3)]
     loss, *gradients = model._backprop(inputs, targets, None, [inputs] + [None] * count, *buffers)
     document = from_sklearn(model, inputs, targets, gradients=gradients, reported_loss=float(loss))
-    return with_lists({"name": "gallery/scikit-learn", **document})
+    return arrays_to_lists({"name": "gallery/scikit-learn", **document})
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="scikit-learn",
     title="MLPRegressor's loss is a mean over outputs, its gradient a sum",
     story=(
@@ -42,6 +42,6 @@ ENTRY = Entry(
         "https://github.com/scikit-learn/scikit-learn/issues/8349",
         2017,
     ),
-    claims=(Claim("output-count-factor"),),
-    made=Live("scikit-learn 1.9.1", _compute),
+    claims=(ClaimedBug("output-count-factor"),),
+    made=LibraryRun("scikit-learn 1.9.1", _compute),
 )

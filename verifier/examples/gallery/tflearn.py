@@ -14,13 +14,13 @@ from reference_impl.backpropagation import (
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from reference_impl.softmax import softmax
-from verifier.examples.gallery.entry import Citation, Claim, Entry, Replay
-from verifier.examples.layers import draw_question, layers
+from verifier.examples.gallery.entry import Citation, ClaimedBug, GalleryEntry, Reproduction
+from verifier.examples.layers import layers, random_problem
 
 
 def _question() -> dict[str, Any]:
     shape = layers(4, 5, 3, hidden="tanh", output="softmax")
-    return draw_question(
+    return random_problem(
         np.random.default_rng(7),
         "gallery/tflearn",
         shape,
@@ -36,7 +36,7 @@ def _of_softmax_twice(problem: Problem, trace: Trace) -> Array:
     return np.asarray(p * (by_p - (by_p * p).sum(axis=1, keepdims=True)))
 
 
-ENTRY = Entry(
+ENTRY = GalleryEntry(
     name="tflearn",
     title="A softmax layer before a loss that takes logits",
     story=(
@@ -49,8 +49,8 @@ ENTRY = Entry(
         "https://github.com/tflearn/tflearn/pull/562",
         2017,
     ),
-    claims=(Claim("softmax-twice", 1, same_as="right-gradient-of-another-loss"),),
-    made=Replay(
+    claims=(ClaimedBug("softmax-twice", 1, same_as="right-gradient-of-another-loss"),),
+    made=Reproduction(
         _question, partial(backpropagate, equations=replace(CORRECT, output_delta=_of_softmax_twice))
     ),
 )

@@ -10,17 +10,24 @@ from markupsafe import Markup
 
 from reference_impl.array import Array
 from verifier.exporters.page import wording
-from verifier.exporters.page.templating import END, as_matrix, in_blocks, on_scale, ranks, severities
+from verifier.exporters.page.templating import (
+    SCALE_END,
+    clip_severity,
+    divide_into_blocks,
+    severities,
+    severity_ranks,
+    to_matrix,
+)
 from verifier.report.model import Entries, ParameterReport
-from verifier.report.numbers import number
+from verifier.report.numbers import json_number
 
 MOST_POINTS = 1200
-DRAWN = 1e290  # larger numbers overflow in the axes; they are in the tables only
+LARGEST_DRAWN = 1e290  # larger numbers overflow in the axes; they are in the tables only
 _WORST = 300  # of these, the worst entries
 _ON_A_LINE = 1e-3  # largest distance of the points from the line, relative to the norm
 
 
-def chosen(rank: Array, expected: Array) -> Array:
+def select_points(rank: Array, expected: Array) -> Array:
     """Return sorted flat indices of the worst entries, and of others spread over the expected values."""
     count = rank.size
     if count <= MOST_POINTS:
@@ -31,7 +38,7 @@ def chosen(rank: Array, expected: Array) -> Array:
     return np.unique(np.concatenate([worst, spread]))
 
 
-def slope(submitted: Array, expected: Array) -> float | None:
+def fit_factor(submitted: Array, expected: Array) -> float | None:
     """Return k if the submitted gradient is about k times the expected one and k is not 1; else None."""
     is_finite = np.isfinite(submitted) & np.isfinite(expected)
     if not is_finite.all() or np.count_nonzero(expected) < 2:
@@ -72,10 +79,10 @@ def figures(row: ParameterReport) -> dict[str, Any] | None:
 
 
 def _heatmap(row: ParameterReport, entries: Entries, severity: Array) -> dict[str, Any]:
-    matrix = as_matrix(severity)
-    blocks = in_blocks(ranks(matrix))
+    matrix = to_matrix(severity)
+    blocks = divide_into_blocks(severity_ranks(matrix))
     worst = blocks.worst.ravel()
-    scaled = on_scale(matrix.ravel()[worst]).reshape(blocks.worst.shape)
+    scaled = clip_severity(matrix.ravel()[worst]).reshape(blocks.worst.shape)
     return {
         "down": blocks.worst.shape[0],
         "across": blocks.worst.shape[1],
@@ -95,9 +102,9 @@ def _indices(flat_indices: Array, shape: tuple[int, ...]) -> list[list[int]]:
 
 def _histogram(severity: Array) -> dict[str, Any]:
     decided = severity[~np.isnan(severity)]
-    edges = np.linspace(-END, END, _BINS + 1)
+    edges = np.linspace(-SCALE_END, SCALE_END, _BINS + 1)
     # a number on an edge is in the lower bin, so that one at the threshold counts as within it
-    bins = np.clip(np.ceil((decided + END) / (2 * END) * _BINS) - 1, 0, _BINS - 1)
+    bins = np.clip(np.ceil((decided + SCALE_END) / (2 * SCALE_END) * _BINS) - 1, 0, _BINS - 1)
     counts = np.bincount(bins.astype(int), minlength=_BINS)
     return {
         "from": edges[:-1].tolist(),
@@ -110,14 +117,14 @@ def _histogram(severity: Array) -> dict[str, Any]:
 
 
 def _scatter(entries: Entries, severity: Array) -> dict[str, Any]:
-    points = chosen(ranks(severity), entries.expected)
+    points = select_points(severity_ranks(severity), entries.expected)
     shown = severity.ravel()[points]
     return {
         **_values(entries, points),
         "index": _indices(points, entries.submitted.shape),
         "beyond": [int(value) for value in shown > 0],
         "of": int(severity.size),
-        "slope": slope(entries.submitted, entries.expected),
+        "slope": fit_factor(entries.submitted, entries.expected),
     }
 
 
@@ -133,7 +140,7 @@ def _values(entries: Entries, flat: Array) -> dict[str, Any]:
 def _rounded(value: float, digits: int) -> float | str | None:
     if isfinite(value):
         return float(f"{value:.{digits}g}")
-    return number(value)
+    return json_number(value)
 
 
 BUDGET = 2_500_000  # characters of figures in a page; with 1.5 million of Plotly, a page is below 5 MB
@@ -151,7 +158,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnParameter:
+class RenderedParameter:
     """A parameter with its figures.
 
     figures: JSON for the browser, empty if there is nothing to draw. left_out: there was no room.
@@ -165,17 +172,17 @@ class DrawnParameter:
     scatter_line: str = ""
 
 
-def drawn_parameter(row: ParameterReport, budget: Budget) -> DrawnParameter:
+def render_parameter(row: ParameterReport, budget: Budget) -> RenderedParameter:
     """Return a parameter with its figures, if it has whole arrays and the budget suffices."""
     data = figures(row) if budget.room > 0 else None
     text = "" if data is None else _to_json(data)
     if row.entries is not None and (budget.room <= 0 or len(text) > budget.room):
         budget.left_out += 1
-        return DrawnParameter(row, left_out=True)
+        return RenderedParameter(row, left_out=True)
     if data is None:
-        return DrawnParameter(row)
+        return RenderedParameter(row)
     budget.room -= len(text)
-    return DrawnParameter(
+    return RenderedParameter(
         row,
         Markup(text),
         heatmap_line=wording.heatmap_line(row, data["heatmap"]),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from verifier.exporters.page.layered_layout import Layout, laid_out
+from verifier.exporters.page.layered_layout import Layout, compute_layout
 from verifier.report.model import DATA, GraphOutline, NodeOutline
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
-from verifier.report.wording import figure, shortened
+from verifier.report.wording import format_number, truncate_line
 
 
 class NodeState(StrEnum):
@@ -100,7 +100,7 @@ class NodeBox:
 
 
 @dataclass(frozen=True, slots=True)
-class Arc:
+class DrawnEdge:
     """An edge.
 
     path: of an SVG. carries: an error propagates along it, from its end to its start.
@@ -117,7 +117,7 @@ class GraphDrawing:
     width: int
     height: int
     boxes: tuple[NodeBox, ...]
-    arcs: tuple[Arc, ...]
+    arcs: tuple[DrawnEdge, ...]
 
 
 def graph_drawing(outline: GraphOutline, states: Mapping[str, NodeState]) -> GraphDrawing:
@@ -128,7 +128,7 @@ def graph_drawing(outline: GraphOutline, states: Mapping[str, NodeState]) -> Gra
         for node in outline.nodes
     }
     output = outline.output if outline.output in names else outline.nodes[-1].name
-    layout = laid_out(operands, output, _PASSING)
+    layout = compute_layout(operands, output, _PASSING)
     boxes = tuple(
         _box(place, node, states[node.name], layout, names) for place, node in enumerate(outline.nodes, 1)
     )
@@ -170,7 +170,7 @@ def _array_or_shape(node: NodeOutline, numbers: tuple[float, ...] | None) -> str
 def array_text(numbers: tuple[float, ...], shape: tuple[int, ...]) -> str:
     """Return a small array as nested lists."""
     if not shape:
-        return figure(numbers[0], ".4g")
+        return format_number(numbers[0], ".4g")
     step = len(numbers) // shape[0]
     parts = (array_text(numbers[start : start + step], shape[1:]) for start in range(0, len(numbers), step))
     return f"[{', '.join(parts)}]"
@@ -178,17 +178,19 @@ def array_text(numbers: tuple[float, ...], shape: tuple[int, ...]) -> str:
 
 def title_of(box: NodeBox) -> str:
     """Return the name, shortened to fit into the box."""
-    return shortened(box.node.plain, 12)
+    return truncate_line(box.node.node_name, 12)
 
 
 def detail_of(box: NodeBox) -> str:
     """Return the operation with its number operands, shortened to fit into the box."""
-    return shortened(_operation(box.node), 16)
+    return truncate_line(_operation(box.node), 16)
 
 
 def _operation(node: NodeOutline) -> str:
     if any(not isinstance(operand, str) for operand in node.operands):
-        shown = ("·" if isinstance(operand, str) else figure(operand, ".4g") for operand in node.operands)
+        shown = (
+            "·" if isinstance(operand, str) else format_number(operand, ".4g") for operand in node.operands
+        )
         return f"{node.operation}({', '.join(shown)})"
     return f"{node.operation} {node.options}".strip()
 
@@ -203,7 +205,7 @@ def _middle(layout: Layout, height: float) -> float:
 
 def _edges(
     operands: Mapping[str, list[str]], layout: Layout, states: Mapping[str, NodeState]
-) -> Iterator[Arc]:
+) -> Iterator[DrawnEdge]:
     for name, node_operands in operands.items():
         last_heights = {
             operand: [layout.height[operand], *layout.routes[operand, name]][-1] for operand in node_operands
@@ -213,7 +215,7 @@ def _edges(
         for place, operand in enumerate(sorted_operands):
             port = _middle(layout, layout.height[name]) + room * (place - (len(sorted_operands) - 1) / 2)
             carries = states[name] in _WRONG and states[operand] in _SPOILED
-            yield Arc(_path(layout, operand, name, port), carries)
+            yield DrawnEdge(_path(layout, operand, name, port), carries)
 
 
 def _path(layout: Layout, operand: str, name: str, port: float) -> str:

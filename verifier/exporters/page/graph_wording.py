@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from verifier.exporters.page.graph_drawing import NodeState
 from verifier.report.model import GraphOutline
-from verifier.report.wording import shortened
+from verifier.report.wording import truncate_line
 
 _MOST_NAMED = 8
 _SENTENCES = (
@@ -42,14 +42,14 @@ def _part_line(outline: GraphOutline) -> str:
     shown = sum(node.computed for node in outline.nodes)
     around = outline.first_wrong[0] if outline.first_wrong else outline.output
     return (
-        f" Of {outline.count:,} operations the {shown:,} nearest to {shortened(around, 40)} are drawn; "
+        f" Of {outline.count:,} operations the {shown:,} nearest to {truncate_line(around, 40)} are drawn; "
         "dotted arcs lead on."
     )
 
 
 def _with_operation(name: str, operations: Mapping[str, str]) -> str:
     operation = operations.get(name)
-    short = shortened(name, 40)
+    short = truncate_line(name, 40)
     return f"{short} ({operation})" if operation else short
 
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 _SWEEPS, _LEVELLINGS = 12, 40
 _PASS_WEIGHT = 8.0  # weight of a passing edge relative to a box, so that long edges are straight
 
-Place = tuple[str, int]  # a name and a column: that of its box, or one that an edge from it passes
+LayoutNode = tuple[str, int]  # a name and a column: that of its box, or one that an edge from it passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Layout:
     bottom: float
 
 
-def laid_out(operands: Mapping[str, Sequence[str]], output: str, passing: float = 0.3) -> Layout:
+def compute_layout(operands: Mapping[str, Sequence[str]], output: str, passing: float = 0.3) -> Layout:
     """Return the layout of a graph.
 
     operands: of every name, in topological order. passing: the height of a passing edge; a box has 1.
@@ -75,13 +75,13 @@ def _columns(operands: Mapping[str, Sequence[str]], output: str) -> dict[str, in
     return columns
 
 
-Links = dict[Place, list[Place]]  # from a place to its successors in the next column
+Successors = dict[LayoutNode, list[LayoutNode]]  # from a place to its successors in the next column
 
 
-def _links(operands: Mapping[str, Sequence[str]], column: Mapping[str, int]) -> Links:
+def _links(operands: Mapping[str, Sequence[str]], column: Mapping[str, int]) -> Successors:
     """Divide edges into steps of one column; all edges from one name share their steps."""
     last_columns: dict[str, int] = {}
-    links: Links = {(name, index): [] for name, index in column.items()}
+    links: Successors = {(name, index): [] for name, index in column.items()}
     for name, node_operands in operands.items():
         for operand in dict.fromkeys(node_operands):
             last_columns[operand] = max(last_columns.get(operand, 0), column[name] - 1)
@@ -93,22 +93,22 @@ def _links(operands: Mapping[str, Sequence[str]], column: Mapping[str, int]) -> 
     return links
 
 
-def _columns_of(links: Links, column: Mapping[str, int]) -> list[list[Place]]:
-    columns: list[list[Place]] = [[] for _ in range(max(column.values(), default=-1) + 1)]
+def _columns_of(links: Successors, column: Mapping[str, int]) -> list[list[LayoutNode]]:
+    columns: list[list[LayoutNode]] = [[] for _ in range(max(column.values(), default=-1) + 1)]
     for place in links:
         columns[place[1]].append(place)
     return columns
 
 
-def _reversed_links(links: Links) -> Links:
-    reversed_links: Links = {place: [] for place in links}
+def _reversed_links(links: Successors) -> Successors:
+    reversed_links: Successors = {place: [] for place in links}
     for place, successors in links.items():
         for successor in successors:
             reversed_links[successor].append(place)
     return reversed_links
 
 
-def _best_orders(orders: list[list[Place]], links: Links) -> list[list[Place]]:
+def _best_orders(orders: list[list[LayoutNode]], links: Successors) -> list[list[LayoutNode]]:
     predecessors = _reversed_links(links)
     best, fewest = [list(order) for order in orders], _crossings(orders, links)
     for sweep in range(_SWEEPS):
@@ -127,7 +127,9 @@ def _best_orders(orders: list[list[Place]], links: Links) -> list[list[Place]]:
     return best
 
 
-def _by_barycentre(order: list[Place], neighbours: Links, position: Mapping[Place, int]) -> list[Place]:
+def _by_barycentre(
+    order: list[LayoutNode], neighbours: Successors, position: Mapping[LayoutNode, int]
+) -> list[LayoutNode]:
     """Return the order by the mean position of neighbours; a place without any keeps its position."""
     barycentres = {}
     for index, place in enumerate(order):
@@ -136,7 +138,7 @@ def _by_barycentre(order: list[Place], neighbours: Links, position: Mapping[Plac
     return sorted(order, key=barycentres.__getitem__)
 
 
-def _crossings(orders: list[list[Place]], links: Links) -> int:
+def _crossings(orders: list[list[LayoutNode]], links: Successors) -> int:
     """Return the number of crossings of edges between neighbouring columns."""
     total = 0
     for left, right in pairwise(orders):
@@ -151,15 +153,15 @@ def _crossings(orders: list[list[Place]], links: Links) -> int:
 
 
 def _heights(
-    orders: list[list[Place]], links: Links, column: Mapping[str, int], passing: float
-) -> dict[Place, float]:
+    orders: list[list[LayoutNode]], links: Successors, column: Mapping[str, int], passing: float
+) -> dict[LayoutNode, float]:
     """Return heights near those of the neighbours, by sweeps that keep the order in each column."""
 
-    def size(place: Place) -> float:
+    def size(place: LayoutNode) -> float:
         return 1.0 if column[place[0]] == place[1] else passing
 
     predecessors = _reversed_links(links)
-    heights: dict[Place, float] = {}
+    heights: dict[LayoutNode, float] = {}
     for order in orders:
         offset_in_column = 0.0
         for place in order:

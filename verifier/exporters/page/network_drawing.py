@@ -9,7 +9,7 @@ from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 
 
-class State(StrEnum):
+class LayerState(StrEnum):
     """The state of a layer's gradients."""
 
     RIGHT = "right"
@@ -22,16 +22,16 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LayerState:
+class LayerWithState:
     """A layer with its state. rows: the reports of its parameters."""
 
     index: int
     outline: LayerOutline
-    state: State
+    state: LayerState
     rows: tuple[ParameterReport, ...]
 
 
-def layer_states(report: Report) -> list[LayerState]:
+def layer_states(report: Report) -> list[LayerWithState]:
     """Return all layers from input to output. Errors propagate backwards, so earlier layers inherit them."""
     rows_by_layer: dict[int, list[ParameterReport]] = {}
     for row in report.parameters.values():
@@ -40,7 +40,7 @@ def layer_states(report: Report) -> list[LayerState]:
     outline = report.network or tuple(_outlines_from_shapes(rows_by_layer))
     diagnosed = {row.layer for row in report.diagnosis if row.layer is not None}
     return [
-        LayerState(
+        LayerWithState(
             index,
             layer,
             _state(index, rows_by_layer.get(index, []), diagnosed),
@@ -58,17 +58,17 @@ def layer_of(name: str) -> int | None:
     return int(digits) if is_layer else None
 
 
-def _state(index: int, rows: list[ParameterReport], diagnosed: set[int]) -> State:
+def _state(index: int, rows: list[ParameterReport], diagnosed: set[int]) -> LayerState:
     verdicts = {row.verdict for row in rows}
     if Verdict.INCORRECT in verdicts:
         if index in diagnosed:
-            return State.FIRST_WRONG
-        return State.INHERITED if any(index < layer for layer in diagnosed) else State.WRONG
+            return LayerState.FIRST_WRONG
+        return LayerState.INHERITED if any(index < layer for layer in diagnosed) else LayerState.WRONG
     if Verdict.MISSING in verdicts:
-        return State.MISSING
+        return LayerState.MISSING
     if Verdict.UNDECIDED in verdicts:
-        return State.UNDECIDED
-    return State.RIGHT if verdicts else State.UNTOLD
+        return LayerState.UNDECIDED
+    return LayerState.RIGHT if verdicts else LayerState.UNTOLD
 
 
 def _outlines_from_shapes(rows_by_layer: dict[int, list[ParameterReport]]) -> Iterator[LayerOutline]:
@@ -94,13 +94,13 @@ MOST_BOXES = 12
 
 # signs make the states readable without colours
 SIGNS = {
-    State.RIGHT: "✓",
-    State.FIRST_WRONG: "✗",
-    State.WRONG: "✗",
-    State.INHERITED: "↑",
-    State.UNDECIDED: "?",
-    State.MISSING: "∅",
-    State.UNTOLD: "·",
+    LayerState.RIGHT: "✓",
+    LayerState.FIRST_WRONG: "✗",
+    LayerState.WRONG: "✗",
+    LayerState.INHERITED: "↑",
+    LayerState.UNDECIDED: "?",
+    LayerState.MISSING: "∅",
+    LayerState.UNTOLD: "·",
 }
 
 
@@ -112,7 +112,7 @@ class Box:
     """
 
     top: int
-    layers: tuple[LayerState, ...]
+    layers: tuple[LayerWithState, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,12 @@ class Drawing:
     boxes: tuple[Box, ...]
 
 
-def drawing(layers: list[LayerState]) -> Drawing:
+def drawing(layers: list[LayerWithState]) -> Drawing:
     """Return the drawing of the layers.
 
     If there are many, only the first, the last and the most important ones have boxes of their own.
     """
-    groups: list[list[LayerState]] = []
+    groups: list[list[LayerWithState]] = []
     if len(layers) <= MOST_BOXES:
         groups = [[layer] for layer in layers]
     else:
@@ -142,8 +142,14 @@ def drawing(layers: list[LayerState]) -> Drawing:
     return Drawing(STEP * len(boxes) + 84, boxes)
 
 
-def _separate_layers(layers: list[LayerState]) -> set[int]:
-    order = (State.FIRST_WRONG, State.MISSING, State.WRONG, State.UNDECIDED, State.INHERITED)
+def _separate_layers(layers: list[LayerWithState]) -> set[int]:
+    order = (
+        LayerState.FIRST_WRONG,
+        LayerState.MISSING,
+        LayerState.WRONG,
+        LayerState.UNDECIDED,
+        LayerState.INHERITED,
+    )
     candidates = [layer for layer in layers if layer.state in order]
     most_severe = sorted(candidates, key=lambda layer: (order.index(layer.state), layer.index))[
         : MOST_BOXES - 6
@@ -173,9 +179,16 @@ def detail_of(box: Box) -> str:
     return ", ".join(part for part in (shape, layer.activation, "" if layer.bias else "without bias") if part)
 
 
-def state_of(box: Box) -> State:
+def state_of(box: Box) -> LayerState:
     """Return the most severe state of the layers in a box."""
-    order = list(State)
+    order = list(LayerState)
     states = {layer.state for layer in box.layers}
-    by_severity = (State.FIRST_WRONG, State.WRONG, State.MISSING, State.INHERITED, State.UNDECIDED, *order)
+    by_severity = (
+        LayerState.FIRST_WRONG,
+        LayerState.WRONG,
+        LayerState.MISSING,
+        LayerState.INHERITED,
+        LayerState.UNDECIDED,
+        *order,
+    )
     return next(state for state in by_severity if state in states)

@@ -8,43 +8,43 @@ from markupsafe import Markup
 
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.local_rules import LOCAL_RULES
-from verifier.exporters.exporter import ExportChoices
+from verifier.exporters.exporter import ExportOptions
 from verifier.exporters.page.figures import Budget
 from verifier.exporters.page.section import fragment
-from verifier.exporters.page.templating import asset, rendered
+from verifier.exporters.page.templating import asset, render_template
 from verifier.report import wording as sentences
-from verifier.report.inspection import BugPower, Inspection, made, places, shape
-from verifier.report.outcome import Inspected, Sourced
+from verifier.report.inspection import BugDetection, Inspection, bug_noun, format_locations, problem_noun
+from verifier.report.outcome import FileOutcome, InspectionOutcome
 from verifier.report.verdict import ExitStatus
-from verifier.report.wording import one_line, shortened
+from verifier.report.wording import sanitize_line, truncate_line
 
 PLOTLY = "plotly/plotly-cartesian.min.js"
 
 
-def render(reports: Sequence[Sourced], choices: ExportChoices) -> str:
+def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one page of all submissions. The budget for figures is spent on wrong submissions first."""
     budget = Budget()
     wrong_first = sorted(range(len(reports)), key=lambda index: reports[index].status is ExitStatus.CORRECT)
     sections = {index: fragment(reports[index], f"s{index + 1}", budget) for index in wrong_first}
     totals = sentences.totals([outcome.status for outcome in reports])
-    body = rendered(
+    body = render_template(
         "overview",
         reports=reports,
         totals=totals,
         sentences=sentences,
-        shortened=shortened,
+        shortened=truncate_line,
         left_out=_left_out(budget),
         sections=Markup("\n".join(sections[index] for index in range(len(reports)))),
     )
-    return standing_alone(
-        title=shortened(reports[0].title) if len(reports) == 1 else totals,
+    return self_contained_page(
+        title=truncate_line(reports[0].title) if len(reports) == 1 else totals,
         heading="Gradient report" if len(reports) == 1 else "Gradient reports",
         body=body,
         with_figures='<div class="figures"' in body,
     )
 
 
-def standing_alone(title: str, heading: str, body: str, with_figures: bool = False) -> str:
+def self_contained_page(title: str, heading: str, body: str, with_figures: bool = False) -> str:
     """Return a self-contained page. Its content security policy allows its own scripts by their hashes.
 
     Plotly is in the page as text until the first figure is drawn, so that the page loads without delay.
@@ -56,7 +56,7 @@ def standing_alone(title: str, heading: str, body: str, with_figures: bool = Fal
         f"default-src 'none'; script-src {' '.join(hashes)}; style-src {_hash(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return rendered(
+    return render_template(
         "page",
         policy=Markup(policy),
         title=title,
@@ -80,24 +80,24 @@ def _left_out(budget: Budget) -> str:
     )
 
 
-def render_inspection(problems: Sequence[Inspected]) -> str:
+def render_inspection(problems: Sequence[InspectionOutcome]) -> str:
     """Return one page of all problems: scores, advice, and the places where each bug remains undetected."""
-    body = rendered(
+    body = render_template(
         "inspection",
         problems=[(problem, _sorted_bugs(problem.inspection)) for problem in problems],
         titles={name: row.words.title for name, row in BUGS.items()}
         | {rule.id: rule.title for rule in LOCAL_RULES},
-        places=places,
-        made=made,
-        shape=shape,
-        shortened=shortened,
-        one_line=one_line,
+        places=format_locations,
+        made=bug_noun,
+        shape=problem_noun,
+        shortened=truncate_line,
+        one_line=sanitize_line,
     )
-    title = shortened(problems[0].path) if len(problems) == 1 else f"{len(problems)} problems"
-    return standing_alone(title=title, heading="What a check could reveal", body=body)
+    title = truncate_line(problems[0].path) if len(problems) == 1 else f"{len(problems)} problems"
+    return self_contained_page(title=title, heading="What a check could reveal", body=body)
 
 
-def _sorted_bugs(inspection: Inspection | None) -> list[BugPower]:
+def _sorted_bugs(inspection: Inspection | None) -> list[BugDetection]:
     """Return bugs in the order missed, confused with others, hidden by the shape, caught."""
     if inspection is None:
         return []

@@ -36,11 +36,11 @@ def plot(report: Report) -> "ReportPicture":
             "verify(…, entries='all') keeps them all"
         )
     try:
-        from verifier.exporters.page.picture import picture  # loads matplotlib
+        from verifier.exporters.page.picture import draw_report  # loads matplotlib
     except ImportError as error:
         raise MissingMatplotlib(
             f"plot() draws with matplotlib, which could not be loaded ({error}); "
             "install it: pip install 'gradjury[plot]'"
         ) from error
     drawable.sort(key=lambda pair: _ORDER.index(pair[0].verdict))
-    return picture(report, drawable[:MOST_ROWS])
+    return draw_report(report, drawable[:MOST_ROWS])

@@ -5,21 +5,21 @@ from shlex import quote
 from types import MappingProxyType
 
 from verifier.exporters.page import graph_drawing, graph_wording, network_drawing, wording
-from verifier.exporters.page.figures import Budget, drawn_parameter
+from verifier.exporters.page.figures import Budget, render_parameter
 from verifier.exporters.page.graph_drawing import SIGNS, node_states
 from verifier.exporters.page.network_drawing import layer_states
-from verifier.exporters.page.templating import rendered
+from verifier.exporters.page.templating import render_template
 from verifier.oracles import ORACLES
 from verifier.report import wording as diagnosis
 from verifier.report import wording as sentences
 from verifier.report.model import Audience, ParameterReport
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
-from verifier.report.wording import expression, one_line, shortened
+from verifier.report.wording import operation_text, sanitize_line, truncate_line
 
 
-def command(outcome: Sourced) -> str:
+def reproduction_command(outcome: FileOutcome) -> str:
     """Return the shell command. If the submission is not from a file, it has a placeholder file name."""
     words = ["gradjury", "check", _file(outcome)]
     if outcome.report is not None:
@@ -27,12 +27,12 @@ def command(outcome: Sourced) -> str:
     return " ".join(words)
 
 
-def _file(outcome: Sourced) -> str:
+def _file(outcome: FileOutcome) -> str:
     if (
         outcome.source in ("", "-") or "::" in outcome.source
     ):  # "::" is in names of tests, which are not files
         return "submission.json"
-    name = quote(shortened(outcome.source))
+    name = quote(truncate_line(outcome.source))
     return f"./{name}" if name.startswith("-") else name
 
 
@@ -65,7 +65,7 @@ _MEANING = MappingProxyType(
 
 
 def fragment(
-    outcome: Sourced, identity: str = "report", budget: Budget | None = None, remedy: str = ""
+    outcome: FileOutcome, identity: str = "report", budget: Budget | None = None, remedy: str = ""
 ) -> str:
     """Return the HTML section of a submission. `report.js` draws the figures of whole arrays.
 
@@ -74,7 +74,7 @@ def fragment(
     """
     report = outcome.report
     parts = {} if report is None else _variables(report, Budget() if budget is None else budget)
-    return rendered(
+    return render_template(
         "section",
         identity=identity,
         title=outcome.title,
@@ -82,17 +82,17 @@ def fragment(
         report=report,
         status=sentences.status(outcome.status),
         complaints=outcome.complaints,
-        command=command(outcome),
-        remedy=remedy or f"{command(outcome)} --format html --output report.html",
+        command=reproduction_command(outcome),
+        remedy=remedy or f"{reproduction_command(outcome)} --format html --output report.html",
         sentences=sentences,
         diagnosis=diagnosis,
         drawn=network_drawing,
         painted=graph_drawing,
         signs=SIGNS,
-        expression=expression,
+        expression=operation_text,
         meaning=_MEANING,
-        shortened=shortened,
-        one_line=one_line,
+        shortened=truncate_line,
+        one_line=sanitize_line,
         order=_ORDER.index,
         **parts,
     )
@@ -108,11 +108,11 @@ def _variables(report: Report, budget: Budget) -> dict[str, object]:
         "full": full,
         "verdict_line": wording.verdict_line(report),
         "layers": layers,
-        "loss_name": f": {shortened(str(loss), 30)}" if loss else "",
+        "loss_name": f": {truncate_line(str(loss), 30)}" if loss else "",
         "network_line": wording.network_line(layers) if layers else "",
         "drawing": network_drawing.drawing(layers),
         "ordered": ordered,
-        "detailed": [drawn_parameter(row, budget) for row in detailed],
+        "detailed": [render_parameter(row, budget) for row in detailed],
         "unkept": any(row.counted and row.entries is None for row in detailed),
         "undetailed": len(ordered) - len(detailed) if full else 0,
         **_graph_variables(report),

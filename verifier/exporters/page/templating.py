@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 
 
-def rendered(name: str, **variables: Any) -> str:
+def render_template(name: str, **variables: Any) -> str:
     """Return the text of a template with the given variables."""
     return _environment().get_template(f"{name}.html.jinja").render(**variables)
 
@@ -55,7 +55,7 @@ class Blocks:
     worst: Array
 
 
-def in_blocks(rank: Array) -> Blocks:
+def divide_into_blocks(rank: Array) -> Blocks:
     """Divide a matrix into at most 64 × 96 blocks of equal size; the last ones may be smaller.
 
     rank: of each entry, the worst one highest.
@@ -77,12 +77,12 @@ def in_blocks(rank: Array) -> Blocks:
     return Blocks(rows, columns, row * width + column)
 
 
-def as_matrix(array: Array) -> Array:
+def to_matrix(array: Array) -> Array:
     """Return a vector as one row, and a matrix unchanged."""
     return array if array.ndim == 2 else array.reshape(1, -1)
 
 
-END = 8.0  # larger values are drawn at the end of the scale
+SCALE_END = 8.0  # larger values are drawn at the end of the scale
 _UNDECIDED = 5e-324  # rank between all correct and all wrong entries
 
 
@@ -95,11 +95,11 @@ def severities(entries: Entries) -> Array:
         return np.where(np.isnan(tolerance), np.nan, np.log10(quotient))
 
 
-def ranks(severity: Array) -> Array:
+def severity_ranks(severity: Array) -> Array:
     """Return ranks of entries, the worst one highest: wrong, undecided, correct."""
     return np.where(np.isnan(severity), _UNDECIDED, severity)
 
 
-def on_scale(severity: Array) -> Array:
+def clip_severity(severity: Array) -> Array:
     """Return the severity clipped to the ends of the scale; NaN stays NaN."""
-    return np.clip(severity, -END, END)
+    return np.clip(severity, -SCALE_END, SCALE_END)

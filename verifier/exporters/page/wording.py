@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from verifier.exporters.page.network_drawing import LayerState, State
+from verifier.exporters.page.network_drawing import LayerState, LayerWithState
 from verifier.report import wording as sentences
 from verifier.report.document import summary_of
 from verifier.report.model import Audience, ParameterReport
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
-from verifier.report.wording import figure
+from verifier.report.wording import format_number
 
 _OPENING = {
     Verdict.CORRECT: "The gradient is right",
@@ -27,7 +27,7 @@ def verdict_line(report: Report) -> str:
         return f"{opening}."
     if report.audience is Audience.STUDENT:
         parts = [(sum(row.verdict is bad for row in rows), len(rows), bad) for bad in _BAD]
-        unit = sentences.unit(report)
+        unit = sentences.row_noun(report)
     else:
         summary = summary_of(report)
         parts = [(summary[str(bad)], summary["parameters"], bad) for bad in _BAD]
@@ -40,18 +40,24 @@ def _is(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def network_line(layers: list[LayerState]) -> str:
+def network_line(layers: list[LayerWithState]) -> str:
     """Return a description of the drawing of a network."""
     by_state = {
         state: [str(layer.index) for layer in layers if layer.state is state]
-        for state in (State.FIRST_WRONG, State.WRONG, State.INHERITED, State.MISSING, State.UNDECIDED)
+        for state in (
+            LayerState.FIRST_WRONG,
+            LayerState.WRONG,
+            LayerState.INHERITED,
+            LayerState.MISSING,
+            LayerState.UNDECIDED,
+        )
     }
     templates = {
-        State.FIRST_WRONG: ("the error begins in {}",) * 2,
-        State.WRONG: ("{} is wrong", "{} are wrong"),
-        State.INHERITED: ("{} inherits the error from above", "{} inherit the error from above"),
-        State.MISSING: ("a gradient of {} is missing",) * 2,
-        State.UNDECIDED: ("{} is undecided", "{} are undecided"),
+        LayerState.FIRST_WRONG: ("the error begins in {}",) * 2,
+        LayerState.WRONG: ("{} is wrong", "{} are wrong"),
+        LayerState.INHERITED: ("{} inherits the error from above", "{} inherit the error from above"),
+        LayerState.MISSING: ("a gradient of {} is missing",) * 2,
+        LayerState.UNDECIDED: ("{} is undecided", "{} are undecided"),
     }
     parts = [
         templates[state][len(indices) > 1].format(_layers(indices))
@@ -94,6 +100,6 @@ def scatter_line(scatter: dict[str, Any]) -> str:
         line = f"{shown:,} of {total:,} numbers, the worst among them"
     line += ", submitted against expected; right ones lie on the dotted diagonal."
     if scatter["slope"] is not None:
-        factor = figure(scatter["slope"], ".6g")
+        factor = format_number(scatter["slope"], ".6g")
         line += f" These lie on a line of slope {factor}: the right gradient times a constant."
     return line

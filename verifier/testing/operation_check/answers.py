@@ -9,26 +9,30 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.engine.autodiff import values_of
 from verifier.engine.estimate import Answer, Estimate
-from verifier.engine.graph_rounding import HonestNumbers, rounding
-from verifier.engine.interval_arithmetic import BALLS
+from verifier.engine.graph_rounding import GraphRoundingArithmetic, rounding
+from verifier.engine.interval_arithmetic import INTERVALS
 from verifier.engine.rounding import DEVIATIONS
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
 from verifier.pipeline.graphs import ask
-from verifier.problem.graph import Fit, GraphOperation, GraphProblem, Shape
+from verifier.problem.graph import GraphOperation, GraphProblem, InferredNode, Shape
 from verifier.problem.precision import PRECISIONS
 from verifier.report.model import Uncertainty
-from verifier.testing.operation_check.differentiated import PullBack, by_complex_steps, by_differences
-from verifier.testing.operation_check.operation import Tried, called
-from verifier.testing.operation_check.references import Reference, problem_of, taken_at_its_word
-from verifier.testing.operation_check.written import WrittenOperation
+from verifier.testing.operation_check.differentiated import (
+    NumericalVjp,
+    vjp_by_complex_steps,
+    vjp_by_differences,
+)
+from verifier.testing.operation_check.operation import UseResult, call_user_code
+from verifier.testing.operation_check.references import Reference, row_with_known_vjp, weighted_sum_graph
+from verifier.testing.operation_check.written import UserOperation
 
 FORWARD = "forward"  # name of the value in a mapping of gradients by name
 QUICK = ("backpropagation",)
-EVERY = tuple(GRAPH_ORACLES)
+ALL_ORACLES = tuple(GRAPH_ORACLES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class ReferenceAnswers:
     """Answers of the oracles about one use.
 
     problem: graph of the use.
@@ -46,24 +50,24 @@ class Asked:
     of_row: bool
 
 
-def of_row(
-    operation: WrittenOperation,
+def answers_of_row(
+    operation: UserOperation,
     reference: Reference,
-    fit: Fit,
+    fit: InferredNode,
     arguments: Sequence[Array],
-    result: Tried,
+    result: UseResult,
     oracles: Sequence[str],
-) -> Asked:
+) -> ReferenceAnswers:
     """Return the answers of the graph oracles with these names, with a certified interval of the value."""
     assert reference.row is not None
     assert result.upstream is not None
     floats = [array.astype(np.float64) for array in arguments]
-    problem = problem_of(reference.row, fit, operation, floats, result.upstream, reference.data)
+    problem = weighted_sum_graph(reference.row, fit, operation, floats, result.upstream, reference.data)
     float64_rounding = rounding(problem, PRECISIONS["float64"])
     answers = dict(ask(problem, float64_rounding, oracles))
     node = problem.nodes[0]
-    interval = values_of(problem, BALLS)[node.name]
-    rounded = values_of(problem, HonestNumbers(PRECISIONS["float64"]))[node.name]
+    interval = values_of(problem, INTERVALS)[node.name]
+    rounded = values_of(problem, GraphRoundingArithmetic(PRECISIONS["float64"]))[node.name]
     # the interval's radius is needed where the value is 0, as in log 1, and is rounded nevertheless
     rounding_error = np.maximum(DEVIATIONS * rounded.deviation, interval.radius)
     value = {"backpropagation": Estimate(interval.middle, interval.radius)}
@@ -73,8 +77,8 @@ def of_row(
         tensors = [torch.tensor(array.copy()) for array in floats]
         value["autograd"] = Estimate(node.operation.in_torch(torch, node, tensors).numpy(), rounding_error)
     for oracle, estimate in value.items():
-        answers[oracle] = with_answer(answers[oracle], FORWARD, estimate)
-    return Asked(
+        answers[oracle] = add_estimate(answers[oracle], FORWARD, estimate)
+    return ReferenceAnswers(
         problem,
         answers,
         {**float64_rounding.allowance, FORWARD: rounding_error},
@@ -84,13 +88,13 @@ def of_row(
     )
 
 
-def pulled_row(
-    operation: WrittenOperation, reference_answers: Asked, expected: Mapping[str, Array]
+def graph_with_known_vjp(
+    operation: UserOperation, reference_answers: ReferenceAnswers, expected: Mapping[str, Array]
 ) -> GraphProblem:
     """Return the graph with a row whose vector-Jacobian product is the oracles', for the diagnosis."""
     node, *others = reference_answers.problem.nodes
     pulled = [expected[name] for name in node.operands]
-    row: GraphOperation = taken_at_its_word(operation.name, node.shape, pulled)
+    row: GraphOperation = row_with_known_vjp(operation.name, node.shape, pulled)
     inner = type(node)(node.name, row, node.operands, node.options, node.operand_shapes, node.shape)
     return GraphProblem(
         reference_answers.problem.inputs,
@@ -102,7 +106,7 @@ def pulled_row(
     )
 
 
-def with_answer(answer: Answer, name: str, estimate: Estimate) -> Answer:
+def add_estimate(answer: Answer, name: str, estimate: Estimate) -> Answer:
     """Return the answer with an additional estimate."""
     return Answer({**answer.gradient, name: estimate}, answer.uncertainty, answer.reason)
 
@@ -110,13 +114,13 @@ def with_answer(answer: Answer, name: str, estimate: Estimate) -> Answer:
 _ROUNDINGS = 2.0**-46  # rounding allowance of an operation without a formula, relative to its terms
 
 
-class GivenRaised(Exception):  # noqa: N818 -- an event, not an error of this package
+class ReferenceRaised(Exception):  # noqa: N818 -- an event, not an error of this package
     """Raised if the user's reference function does not accept the arguments."""
 
 
-def of_functions(
-    operation: WrittenOperation, reference: Reference, arguments: Sequence[Array], result: Tried, quick: bool
-) -> Asked:
+def answers_of_functions(
+    operation: UserOperation, reference: Reference, arguments: Sequence[Array], result: UseResult, quick: bool
+) -> ReferenceAnswers:
     """Return the oracles' answers for the user's numpy or PyTorch function, or else for forward itself.
 
     Raises: GivenRaised if a reference function does not accept the arguments.
@@ -127,11 +131,11 @@ def of_functions(
     places = range(len(arguments))
     answers: dict[str, Answer] = {}
     function = function_of(operation, reference)
-    differences = by_differences(function, arguments, places, result.upstream)
+    differences = vjp_by_differences(function, arguments, places, result.upstream)
     allowance = {names[place]: _ROUNDINGS * scale for place, scale in differences.scale.items()}
     scale = {names[place]: size for place, size in differences.scale.items()}
     if not quick:
-        steps = by_complex_steps(function, arguments, places, result.upstream)
+        steps = vjp_by_complex_steps(function, arguments, places, result.upstream)
         if steps is not None and not _contradict(steps.estimates, differences.estimates):
             answers["complex_step"] = _answer(names, _smooth(steps.estimates, differences.estimates))
         if reference.in_torch is not None:
@@ -141,19 +145,23 @@ def of_functions(
         value = np.asarray(function(*arguments), dtype=np.float64)
         rounding_error = _ROUNDINGS * np.abs(value)
         answers["numpy"] = Answer({FORWARD: Estimate(value, rounding_error)}, Uncertainty.ESTIMATE)
-    row = taken_at_its_word(operation.name, tuple(result.value.shape), [])
-    problem = problem_of(row, Fit(tuple(result.value.shape)), operation, arguments, result.upstream, ())
+    row = row_with_known_vjp(operation.name, tuple(result.value.shape), [])
+    problem = weighted_sum_graph(
+        row, InferredNode(tuple(result.value.shape)), operation, arguments, result.upstream, ()
+    )
     expected = next(
         (answer.gradient[FORWARD].value for answer in answers.values() if FORWARD in answer.gradient), None
     )
     if expected is not None:
         size = np.abs(expected)
         allowance[FORWARD], scale[FORWARD] = _ROUNDINGS * size, size
-    return Asked(problem, answers, allowance, scale, _values(problem, arguments, result), of_row=False)
+    return ReferenceAnswers(
+        problem, answers, allowance, scale, _values(problem, arguments, result), of_row=False
+    )
 
 
 def shape_of_given(
-    operation: WrittenOperation, reference: Reference, arguments: Sequence[Array]
+    operation: UserOperation, reference: Reference, arguments: Sequence[Array]
 ) -> Shape | None:
     """Return the shape of the reference function's value; None without such a function.
 
@@ -165,45 +173,45 @@ def shape_of_given(
 
 
 def of_forward(
-    operation: WrittenOperation, arguments: Sequence[Array], result: Tried, data: Sequence[int]
+    operation: UserOperation, arguments: Sequence[Array], result: UseResult, data: Sequence[int]
 ) -> dict[str, Answer]:
     """Return the gradients of the user's forward by finite differences and, if possible, complex steps."""
     assert result.upstream is not None
     names = operation.arguments[: len(arguments)]
     places = [place for place in range(len(arguments)) if place not in data]
 
-    forward = own_forward(operation)
-    differences = by_differences(forward, arguments, places, result.upstream)
+    forward = forward_function(operation)
+    differences = vjp_by_differences(forward, arguments, places, result.upstream)
     answers = {"differences_of_forward": _answer(names, differences.estimates)}
-    steps = by_complex_steps(forward, arguments, places, result.upstream)
+    steps = vjp_by_complex_steps(forward, arguments, places, result.upstream)
     if steps is not None and not _contradict(steps.estimates, differences.estimates):
         smooth = _smooth(steps.estimates, differences.estimates)
         answers["complex_step_of_forward"] = _answer(names, smooth)
     return answers
 
 
-def own_forward(operation: WrittenOperation) -> Callable[..., Any]:
+def forward_function(operation: UserOperation) -> Callable[..., Any]:
     """Return forward as a function that starts a new use with every call. It raises OperationRaised."""
 
     def forward(*arguments: Any) -> Any:
-        return called("forward", operation.begin().forward, *(array.copy() for array in arguments))
+        return call_user_code("forward", operation.begin().forward, *(array.copy() for array in arguments))
 
     return forward
 
 
-def function_of(operation: WrittenOperation, reference: Reference) -> Callable[..., Any]:
+def function_of(operation: UserOperation, reference: Reference) -> Callable[..., Any]:
     """Return the user's numpy function, which then raises GivenRaised, or else forward."""
     if reference.in_numpy is None:
-        return own_forward(operation)
+        return forward_function(operation)
     in_numpy = reference.in_numpy
 
     def function(*arguments: Any) -> Any:
         try:
             value = np.asarray(in_numpy(*(array.copy() for array in arguments), **reference.options))
         except Exception as error:  # user code may raise anything
-            raise GivenRaised(f"{type(error).__name__}: {str(error)[:200]}") from None
+            raise ReferenceRaised(f"{type(error).__name__}: {str(error)[:200]}") from None
         if value.dtype.kind not in "fciub":
-            raise GivenRaised(f"it gives no array of numbers, but {value.dtype}")
+            raise ReferenceRaised(f"it gives no array of numbers, but {value.dtype}")
         return value
 
     return function
@@ -214,7 +222,7 @@ def _by_torch(
     names: Sequence[str],
     arguments: Sequence[Array],
     upstream: Array,
-    differences: PullBack,
+    differences: NumericalVjp,
 ) -> Answer:
     try:
         import torch
@@ -227,17 +235,17 @@ def _by_torch(
         weights = torch.tensor(upstream.copy()).reshape(value.shape)
         gradients = torch.autograd.grad(value, tensors, weights, allow_unused=True)
     except Exception as error:  # user code may raise anything
-        raise GivenRaised(f"{type(error).__name__}: {str(error)[:200]}") from None
+        raise ReferenceRaised(f"{type(error).__name__}: {str(error)[:200]}") from None
     estimates = {}
     for place, (argument, grad) in enumerate(zip(arguments, gradients, strict=True)):
         gradient = np.zeros(argument.shape) if grad is None else grad.numpy()
         estimates[place] = Estimate(gradient, _ROUNDINGS * differences.scale[place])
     array = value.detach().numpy()
     answer = _answer(names, _smooth(estimates, differences.estimates))
-    return with_answer(answer, FORWARD, Estimate(array, _ROUNDINGS * np.abs(array)))
+    return add_estimate(answer, FORWARD, Estimate(array, _ROUNDINGS * np.abs(array)))
 
 
-def _values(problem: GraphProblem, arguments: Sequence[Array], result: Tried) -> dict[str, Array]:
+def _values(problem: GraphProblem, arguments: Sequence[Array], result: UseResult) -> dict[str, Array]:
     assert result.value is not None
     assert result.upstream is not None
     node, weighed, total = problem.nodes

@@ -6,26 +6,26 @@ from typing import Any
 
 from verifier.problem.graph import MisfitError, Shape
 from verifier.report.verdict import Verdict
-from verifier.testing.operation_check.answers import GivenRaised
-from verifier.testing.operation_check.compare import Judged, judge
+from verifier.testing.operation_check.answers import ReferenceRaised
+from verifier.testing.operation_check.compare import JudgedUse, judge_use
 from verifier.testing.operation_check.inputs import Case, Shapes, cases_of
 from verifier.testing.operation_check.operation import (
-    OF_TWO_USES,
+    TWO_USE_FINDINGS,
     OperationRaised,
-    called,
-    kept_state,
-    numbers,
+    call_user_code,
+    find_kept_state,
+    to_float64,
 )
-from verifier.testing.operation_check.references import Question, question_of, read_reference
+from verifier.testing.operation_check.references import CheckPlan, plan_check, read_reference
 from verifier.testing.operation_check.report import (
+    build_report,
     is_decided,
-    merged,
-    pasted,
-    pasted_twice,
-    remarks,
-    report_of,
+    merge_evidence,
+    operation_warnings,
+    reproduction_code,
+    two_use_code,
 )
-from verifier.testing.operation_check.result import Finding, OperationCheck
+from verifier.testing.operation_check.result import OperationCheck, OperationFinding
 from verifier.testing.operation_check.written import malformed, read_operation
 
 
@@ -88,16 +88,16 @@ def check_operation(
     options = dict(options or {})
     written = read_operation(operation, form, options, name)
     reference = read_reference(like, in_torch, options, written)
-    question = question_of(written, reference, shapes, domain)
+    question = plan_check(written, reference, shapes, domain)
     kept = [*_kept_state(question)]  # first, because other uses could leave state behind
     judged, refused = _judge_all(question)
     findings = _merge([finding for use in judged for finding in use.findings])
     if kept:  # kept state makes the numbers of further uses meaningless
         findings = [*kept, *(finding for finding in findings if finding.kind == "argument-changed")]
-    evidence = merged([use.consensus.evidence for use in judged if use.consensus is not None])
+    evidence = merge_evidence([use.consensus.evidence for use in judged if use.consensus is not None])
     undecided = not evidence or not is_decided(question.reference, judged)
     verdict = Verdict.UNDECIDED if undecided else Verdict.CORRECT
-    warnings = tuple(remarks(question, judged, refused))
+    warnings = tuple(operation_warnings(question, judged, refused))
     verdict = Verdict.INCORRECT if findings else verdict
     return OperationCheck(
         name=written.name,
@@ -109,24 +109,24 @@ def check_operation(
         warnings=warnings,
         evidence=evidence,
         smallest=_smallest(question, findings[0], judged) if findings else "",
-        report=report_of(written, judged, verdict, findings, warnings, evidence),
+        report=build_report(written, judged, verdict, findings, warnings, evidence),
     )
 
 
-def _judge_all(question: Question) -> tuple[list[Judged], dict[Shapes, OperationRaised]]:
+def _judge_all(question: CheckPlan) -> tuple[list[JudgedUse], dict[Shapes, OperationRaised]]:
     """Return the judged uses of all cases, and the exceptions for the shapes that forward refuses."""
-    judged: list[Judged] = []
+    judged: list[JudgedUse] = []
     refused: dict[Shapes, OperationRaised] = {}
-    misfits: list[GivenRaised] = []
+    misfits: list[ReferenceRaised] = []
     unknown = question.reference.row is None
     for case in cases_of(question.shapes, question.domains, question.plain):
         if case.shapes in refused:
             continue
         try:
-            use = judge(question.operation, question.reference, case)
+            use = judge_use(question.operation, question.reference, case)
         except MisfitError:
             continue
-        except GivenRaised as error:
+        except ReferenceRaised as error:
             misfits.append(error)
             continue
         raised = use.tried.refused
@@ -139,46 +139,46 @@ def _judge_all(question: Question) -> tuple[list[Judged], dict[Shapes, Operation
     if not judged and refused:
         raised = next(iter(refused.values()))
         case = next(cases_of([next(iter(refused))], question.domains, 1))
-        judged = [judge(question.operation, question.reference, case)]
+        judged = [judge_use(question.operation, question.reference, case)]
     return judged, refused
 
 
-def _merge(findings: Sequence[Finding]) -> list[Finding]:
+def _merge(findings: Sequence[OperationFinding]) -> list[OperationFinding]:
     """Return every finding once, those with a known wrong rule first.
 
     If a rule is known for any input, it replaces the same finding without a rule.
     """
-    by_kind: dict[tuple[str, str], Finding] = {}
+    by_kind: dict[tuple[str, str], OperationFinding] = {}
     for finding in findings:
         key = (finding.kind, finding.place)
         if key not in by_kind or (by_kind[key].code == by_kind[key].kind != finding.code):
             by_kind[key] = finding
-    by_code: dict[tuple[str, str], Finding] = {}
+    by_code: dict[tuple[str, str], OperationFinding] = {}
     for finding in by_kind.values():
         by_code.setdefault((finding.code, finding.place), finding)
     return sorted(by_code.values(), key=lambda finding: finding.code == finding.kind)
 
 
-def _kept_state(question: Question) -> Iterator[Finding]:
+def _kept_state(question: CheckPlan) -> Iterator[OperationFinding]:
     """Yield findings about state that is kept between two uses on arguments of the first shapes."""
     cases = [*cases_of(question.shapes[:1], question.domains, question.plain)]
     if len(cases) > 1:  # empty arrays have one case
-        yield from kept_state(question.operation, cases[0], cases[1])
+        yield from find_kept_state(question.operation, cases[0], cases[1])
 
 
-def _smallest(question: Question, finding: Finding, judged: Sequence[Judged]) -> str:
+def _smallest(question: CheckPlan, finding: OperationFinding, judged: Sequence[JudgedUse]) -> str:
     try:
-        from verifier.testing.operation_check.shrink import other_numbers, seen_again, smallest_failure
+        from verifier.testing.operation_check.shrink import reproduces, shifted_case, smallest_failure
     except ImportError:  # hypothesis is not installed
         return _unshrunk(question, finding, judged)
 
-    wrong = seen_again(question.operation, question.reference, finding.kind, finding.place)
+    wrong = reproduces(question.operation, question.reference, finding.kind, finding.place)
 
     def value_shape(case: Case) -> Shape:
         if question.reference.row is not None:
             return question.reference.fit(case.shapes).shape
         try:
-            value = numbers(called("forward", question.operation.begin().forward, *case.arguments))
+            value = to_float64(call_user_code("forward", question.operation.begin().forward, *case.arguments))
         except OperationRaised:
             return ()
         return () if value is None else tuple(value.shape)
@@ -187,15 +187,17 @@ def _smallest(question: Question, finding: Finding, judged: Sequence[Judged]) ->
     for shapes in (nonempty, question.shapes):
         case = smallest_failure(wrong, shapes, question.domains, value_shape)
         if case is not None:
-            if finding.kind in OF_TWO_USES:
-                return pasted_twice(question.operation, case, other_numbers(case), finding)
-            return pasted(question.operation, judge(question.operation, question.reference, case), finding)
+            if finding.kind in TWO_USE_FINDINGS:
+                return two_use_code(question.operation, case, shifted_case(case), finding)
+            return reproduction_code(
+                question.operation, judge_use(question.operation, question.reference, case), finding
+            )
     return _unshrunk(question, finding, judged)
 
 
-def _unshrunk(question: Question, finding: Finding, judged: Sequence[Judged]) -> str:
+def _unshrunk(question: CheckPlan, finding: OperationFinding, judged: Sequence[JudgedUse]) -> str:
     """Return code of the first input with the finding; empty for a finding that requires two uses."""
     for use in judged:
         if (finding.kind, finding.place) in {(other.kind, other.place) for other in use.findings}:
-            return pasted(question.operation, use, finding)
+            return reproduction_code(question.operation, use, finding)
     return ""

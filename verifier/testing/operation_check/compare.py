@@ -12,35 +12,37 @@ from verifier.diagnosis.local_search import diagnose
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import summed_back
 from verifier.judging.comparison import Comparison, compare
-from verifier.judging.consensus import Consensus, consult
+from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.subgradients import judge_jointly
-from verifier.oracles.names import JUDGE
+from verifier.oracles.names import ARBITER
 from verifier.problem.graph import Shape
 from verifier.problem.submission import TOLERANCES
 from verifier.report.model import UNEXPLAINED_ID
 from verifier.testing.operation_check.answers import (
-    EVERY,
+    ALL_ORACLES,
     FORWARD,
     QUICK,
-    Asked,
+    ReferenceAnswers,
+    answers_of_functions,
+    answers_of_row,
     function_of,
+    graph_with_known_vjp,
     of_forward,
-    of_functions,
-    of_row,
-    pulled_row,
     shape_of_given,
 )
 from verifier.testing.operation_check.inputs import Case
-from verifier.testing.operation_check.operation import OperationRaised, Tried, tried
-from verifier.testing.operation_check.references import WEIGHTS, Reference, problem_of
-from verifier.testing.operation_check.result import Finding, seen
-from verifier.testing.operation_check.written import WrittenOperation
+from verifier.testing.operation_check.operation import OperationRaised, UseResult, run_once
+from verifier.testing.operation_check.references import WEIGHTS, Reference, weighted_sum_graph
+from verifier.testing.operation_check.result import OperationFinding, make_finding
+from verifier.testing.operation_check.written import UserOperation
 
 _RULES = {rule.id: rule for rule in LOCAL_RULES}
 _CLOSE = 1e-6  # relative distance, by norm, below which a wrong rule explains a gradient
 
 
-def of_wrong_shape(name: str, gradient: Array, right: Array, value_shape: Shape, operation: str) -> Finding:
+def explain_shape(
+    name: str, gradient: Array, right: Array, value_shape: Shape, operation: str
+) -> OperationFinding:
     """Return the finding for a gradient whose shape differs from that of its argument."""
     not_summed = gradient.shape == value_shape and _broadcasts(right.shape, value_shape)
     if not_summed and _close(np.asarray(summed_back(FLOATS, gradient, tuple(right.shape))), right):
@@ -49,28 +51,28 @@ def of_wrong_shape(name: str, gradient: Array, right: Array, value_shape: Shape,
         shapes = f"It has shape {gradient.shape}, where {name} has {right.shape}."
         explanation = f"{rule.explanation.format(**words)} {shapes}"
         hint = rule.hint.format(**words)
-        return Finding(rule.id, "gradient-shape", name, explanation, hint, rule.right, rule.wrong)
+        return OperationFinding(rule.id, "gradient-shape", name, explanation, hint, rule.right, rule.wrong)
     description = str(gradient.shape)
     if gradient.ndim > 1 and gradient.T.shape == right.shape and _close(gradient.T, right):
         description += " (it is the right one transposed)"
-    return seen("gradient-shape", name, found=description, expected=right.shape)
+    return make_finding("gradient-shape", name, found=description, expected=right.shape)
 
 
-def of_values(
-    operation: WrittenOperation,
+def explain_values(
+    operation: UserOperation,
     reference: Reference,
     case: Case,
-    result: Tried,
-    reference_answers: Asked,
+    result: UseResult,
+    reference_answers: ReferenceAnswers,
     wrong: Mapping[str, Comparison],
     expected: Mapping[str, Array],
-) -> list[Finding]:
+) -> list[OperationFinding]:
     """Return a finding for each wrong gradient, with the wrong rule that explains it if one is known."""
     independent = _independent_of_upstream(operation, reference, case, result)
     problem = (
         reference_answers.problem
         if reference_answers.of_row
-        else pulled_row(operation, reference_answers, expected)
+        else graph_with_known_vjp(operation, reference_answers, expected)
     )
     allowance = {name: reference_answers.allowance[name] for name in wrong}
     rows = {row.node: row for row in diagnose(problem, reference_answers.values, wrong, allowance)}
@@ -78,14 +80,14 @@ def of_values(
     for name, comparison in wrong.items():
         row = rows.get(name)
         if name in independent:
-            findings.append(replace(seen("missing-upstream-gradient", name), kind="gradient-value"))
+            findings.append(replace(make_finding("missing-upstream-gradient", name), kind="gradient-value"))
         elif _has_overwritten_rows(reference_answers, comparison):
-            findings.append(replace(seen("repeated-rows-assigned", name), kind="gradient-value"))
+            findings.append(replace(make_finding("repeated-rows-assigned", name), kind="gradient-value"))
         elif row is None or row.bug == UNEXPLAINED_ID:
-            findings.append(seen("gradient-value", name))
+            findings.append(make_finding("gradient-value", name))
         else:
             texts = _without_prefix(row.explanation), _without_prefix(row.hint), row.right, row.wrong
-            findings.append(Finding(row.bug, "gradient-value", name, *texts, row.also_consistent))
+            findings.append(OperationFinding(row.bug, "gradient-value", name, *texts, row.also_consistent))
     return findings
 
 
@@ -94,7 +96,7 @@ def _without_prefix(text: str) -> str:
     return text.replace("nodes.", "")
 
 
-def _has_overwritten_rows(reference_answers: Asked, comparison: Comparison) -> bool:
+def _has_overwritten_rows(reference_answers: ReferenceAnswers, comparison: Comparison) -> bool:
     """True if repeated rows of an embedding have the gradient of one lookup instead of the sum of all."""
     node = reference_answers.problem.nodes[0]
     if node.operation.name != "embedding":
@@ -110,12 +112,12 @@ def _has_overwritten_rows(reference_answers: Asked, comparison: Comparison) -> b
 
 
 def _independent_of_upstream(
-    operation: WrittenOperation, reference: Reference, case: Case, result: Tried
+    operation: UserOperation, reference: Reference, case: Case, result: UseResult
 ) -> set[str]:
     """Return the arguments whose gradient does not change when the upstream gradient is doubled."""
     assert result.upstream is not None
     doubled = 2.0 * result.upstream
-    repeated = tried(operation, case.arguments, lambda shape: doubled, reference.data)
+    repeated = run_once(operation, case.arguments, lambda shape: doubled, reference.data)
     pairs = zip(operation.arguments, result.gradients, repeated.gradients, strict=False)
     return {
         name
@@ -140,16 +142,16 @@ _STEP = 2.0**-17
 _RELATIVE_TOLERANCE = 1e-3  # of one-sided slopes at a smooth point, and of sums of gradients
 _MOST = 16  # bound on the entries at kinks, because every pair of them is moved
 
-Place = tuple[int, int]  # index of the argument, and flat index of the entry
+EntryIndex = tuple[int, int]  # index of the argument, and flat index of the entry
 
 
-def broken_ties(
+def inconsistent_ties(
     function: Callable[..., Any],
     arguments: Sequence[Array],
     upstream: Array,
     at_kinks: Mapping[int, Array],
     gradients: Mapping[int, Array],
-) -> list[Place]:
+) -> list[EntryIndex]:
     """Return the tied entries whose submitted gradients do not sum to the slope of the joint movement.
 
     at_kinks: boolean arrays by argument; true for entries at kinks.
@@ -161,7 +163,7 @@ def broken_ties(
     if not 2 <= len(kinked) <= _MOST:
         return []
 
-    def moved(entries: Sequence[Place], step: float) -> float | None:
+    def moved(entries: Sequence[EntryIndex], step: float) -> float | None:
         shifted = [array.astype(np.float64) for array in arguments]
         for place, entry in entries:
             shifted[place].flat[entry] += step
@@ -175,7 +177,7 @@ def broken_ties(
     middle = moved([], 0.0)
     if middle is None:
         return []
-    broken: list[Place] = []
+    broken: list[EntryIndex] = []
     for group in _tied_groups(kinked, moved, middle):
         above, below = moved(group, _STEP), moved(group, -_STEP)
         if above is None or below is None:
@@ -191,8 +193,8 @@ def broken_ties(
 
 
 def _tied_groups(
-    kinked: Sequence[Place], moved: Callable[[Sequence[Place], float], float | None], middle: float
-) -> list[list[Place]]:
+    kinked: Sequence[EntryIndex], moved: Callable[[Sequence[EntryIndex], float], float | None], middle: float
+) -> list[list[EntryIndex]]:
     """Return the groups of entries that are tied with each other, directly or through other entries."""
     single = {place: moved([place], _STEP) for place in kinked}
     groups = {place: {place} for place in kinked}
@@ -211,7 +213,7 @@ def _tied_groups(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class JudgedUse:
     """Result of judging one use.
 
     findings: all errors.
@@ -221,8 +223,8 @@ class Judged:
     """
 
     case: Case
-    tried: Tried
-    findings: tuple[Finding, ...]
+    tried: UseResult
+    findings: tuple[OperationFinding, ...]
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     consensus: Consensus | None = None
     total: float = float("nan")
@@ -234,51 +236,53 @@ class Judged:
 
 
 @np.errstate(all="ignore")  # non-finite values are judged
-def judge(operation: WrittenOperation, reference: Reference, case: Case, *, quick: bool = False) -> Judged:
+def judge_use(
+    operation: UserOperation, reference: Reference, case: Case, *, quick: bool = False
+) -> JudgedUse:
     """Use the operation once and judge the result.
 
     quick: use one oracle and no diagnosis.
     Raises: MisfitError or GivenRaised if the reference does not accept the arguments.
     """
     fit = None if reference.row is None else reference.fit(case.shapes)
-    result = tried(operation, case.arguments, case.upstream, reference.data)
+    result = run_once(operation, case.arguments, case.upstream, reference.data)
     if result.value is None or result.upstream is None:
-        return Judged(case, result, result.findings)
+        return JudgedUse(case, result, result.findings)
     expected_shape = fit.shape if fit is not None else None
     if fit is None and not case.empty:
         expected_shape = shape_of_given(operation, reference, case.arguments)
     if expected_shape is not None and result.value.shape != expected_shape:
-        return Judged(case, result, (_wrong_forward_shape(result.value, reference, expected_shape),))
+        return JudgedUse(case, result, (_wrong_forward_shape(result.value, reference, expected_shape),))
     if case.empty:
-        return Judged(
+        return JudgedUse(
             case, result, (*result.findings, *_findings_on_empty(operation, reference, case, result))
         )
     try:
         if fit is not None:
-            reference_answers = of_row(
-                operation, reference, fit, case.arguments, result, QUICK if quick else EVERY
+            reference_answers = answers_of_row(
+                operation, reference, fit, case.arguments, result, QUICK if quick else ALL_ORACLES
             )
         else:
-            reference_answers = of_functions(operation, reference, case.arguments, result, quick)
+            reference_answers = answers_of_functions(operation, reference, case.arguments, result, quick)
         return _compare_with_answers(operation, reference, result, case, reference_answers, quick)
     except OperationRaised as raised:  # raised in a repeated call with the same arguments
-        return Judged(case, result, (*result.findings, raised.finding()))
+        return JudgedUse(case, result, (*result.findings, raised.finding()))
 
 
 def _compare_with_answers(
-    operation: WrittenOperation,
+    operation: UserOperation,
     reference: Reference,
-    result: Tried,
+    result: UseResult,
     case: Case,
-    reference_answers: Asked,
+    reference_answers: ReferenceAnswers,
     quick: bool,
-) -> Judged:
+) -> JudgedUse:
     names = operation.arguments[: len(case.arguments)]
     assert result.value is not None
     shapes = {name: tuple(allowance.shape) for name, allowance in reference_answers.allowance.items()}
     if shapes.get(FORWARD, result.value.shape) != result.value.shape:
-        return Judged(case, result, (_wrong_forward_shape(result.value, reference, shapes[FORWARD]),))
-    consensus = consult(reference_answers.answers, shapes, judge=JUDGE)
+        return JudgedUse(case, result, (_wrong_forward_shape(result.value, reference, shapes[FORWARD]),))
+    consensus = combine_answers(reference_answers.answers, shapes, judge=ARBITER)
     comparisons: dict[str, Comparison] = {}
     findings = list(result.findings)
     if FORWARD in shapes:
@@ -290,7 +294,7 @@ def _compare_with_answers(
             reference_answers = replace(
                 reference_answers, answers={**reference_answers.answers, **answers_of_forward}
             )
-            consensus = consult(reference_answers.answers, shapes, judge=JUDGE)
+            consensus = combine_answers(reference_answers.answers, shapes, judge=ARBITER)
     for name, gradient, argument in zip(names, result.gradients, case.arguments, strict=True):
         if gradient is None:
             continue
@@ -299,7 +303,7 @@ def _compare_with_answers(
         else:
             expected_gradient = consensus.reference[name].value
             findings.append(
-                of_wrong_shape(name, gradient, expected_gradient, result.value.shape, operation.name)
+                explain_shape(name, gradient, expected_gradient, result.value.shape, operation.name)
             )
     comparisons |= _at_kinks(operation, reference, case, result, reference_answers, comparisons)
     wrong = {
@@ -308,15 +312,17 @@ def _compare_with_answers(
         if name in names and comparison.incorrect.any()
     }
     if quick:
-        findings += [seen("gradient-value", name) for name in wrong]
+        findings += [make_finding("gradient-value", name) for name in wrong]
     elif wrong:
         expected = {name: consensus.reference[name].value for name in names if name in shapes}
-        findings += of_values(operation, reference, case, result, reference_answers, wrong, expected)
+        findings += explain_values(operation, reference, case, result, reference_answers, wrong, expected)
     total = float(reference_answers.values[reference_answers.problem.output].reshape(()))
-    return Judged(case, result, tuple(findings), comparisons, consensus, total)
+    return JudgedUse(case, result, tuple(findings), comparisons, consensus, total)
 
 
-def _compare(submitted: Array, name: str, consensus: Consensus, reference_answers: Asked) -> Comparison:
+def _compare(
+    submitted: Array, name: str, consensus: Consensus, reference_answers: ReferenceAnswers
+) -> Comparison:
     return compare(
         submitted,
         consensus.reference[name],
@@ -328,11 +334,11 @@ def _compare(submitted: Array, name: str, consensus: Consensus, reference_answer
 
 
 def _at_kinks(
-    operation: WrittenOperation,
+    operation: UserOperation,
     reference: Reference,
     case: Case,
-    result: Tried,
-    reference_answers: Asked,
+    result: UseResult,
+    reference_answers: ReferenceAnswers,
     comparisons: Mapping[str, Comparison],
 ) -> dict[str, Comparison]:
     """Return the comparisons of gradients, with the entries at kinks and ties judged jointly."""
@@ -346,7 +352,7 @@ def _at_kinks(
     gradients = {places[name]: row.submitted for name, row in rows.items()}
     assert result.upstream is not None
     function = function_of(operation, reference)
-    broken = broken_ties(function, case.arguments, result.upstream, at_kinks, gradients)
+    broken = inconsistent_ties(function, case.arguments, result.upstream, at_kinks, gradients)
     for name, place in places.items():
         entries = [entry for broken_place, entry in broken if broken_place == place]
         if entries:
@@ -365,13 +371,13 @@ def _with_incorrect(row: Comparison, entries: list[int]) -> Comparison:
     )
 
 
-def _wrong_forward_shape(value: Array, reference: Reference, expected: tuple[int, ...]) -> Finding:
-    return seen("forward-shape", FORWARD, found=value.shape, like=reference.name, expected=expected)
+def _wrong_forward_shape(value: Array, reference: Reference, expected: tuple[int, ...]) -> OperationFinding:
+    return make_finding("forward-shape", FORWARD, found=value.shape, like=reference.name, expected=expected)
 
 
-def _wrong_forward_value(comparison: Comparison, reference: Reference) -> Finding:
+def _wrong_forward_value(comparison: Comparison, reference: Reference) -> OperationFinding:
     index = tuple(int(position) for position in np.argwhere(comparison.incorrect)[0])
-    return seen(
+    return make_finding(
         "forward-value",
         FORWARD,
         found=f"{comparison.submitted[index]:.10g}",
@@ -382,11 +388,11 @@ def _wrong_forward_value(comparison: Comparison, reference: Reference) -> Findin
 
 
 def _findings_on_empty(
-    operation: WrittenOperation, reference: Reference, case: Case, result: Tried
-) -> list[Finding]:
+    operation: UserOperation, reference: Reference, case: Case, result: UseResult
+) -> list[OperationFinding]:
     """Return the findings for empty arguments: wrong shapes, or a wrong value."""
     findings = [
-        seen("gradient-shape", name, found=gradient.shape, expected=argument.shape)
+        make_finding("gradient-shape", name, found=gradient.shape, expected=argument.shape)
         for name, gradient, argument in zip(
             operation.arguments, result.gradients, case.arguments, strict=False
         )
@@ -394,9 +400,11 @@ def _findings_on_empty(
     ]
     if reference.row is not None and result.value is not None and result.upstream is not None:
         fit = reference.fit(case.shapes)
-        problem = problem_of(reference.row, fit, operation, case.arguments, result.upstream, reference.data)
+        problem = weighted_sum_graph(
+            reference.row, fit, operation, case.arguments, result.upstream, reference.data
+        )
         right = reference.row.value(FLOATS, problem.nodes[0], list(case.arguments))
         if not np.array_equal(result.value, right, equal_nan=True):
             words = {"found": "other numbers", "index": "an empty array", "like": reference.name}
-            findings.append(seen("forward-value", FORWARD, expected=str(right), **words))
+            findings.append(make_finding("forward-value", FORWARD, expected=str(right), **words))
     return findings

@@ -28,7 +28,7 @@ _LEAST_JUMP = 2.0**-14  # relative to the slopes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PullBack:
+class NumericalVjp:
     """Vector-Jacobian products by position of the argument.
 
     scale: sum of the absolute contributions to each entry.
@@ -38,9 +38,9 @@ class PullBack:
     scale: Mapping[int, Array]
 
 
-def by_differences(
+def vjp_by_differences(
     function: Function, arguments: Sequence[Array], places: Sequence[int], upstream: Array
-) -> PullBack:
+) -> NumericalVjp:
     """Return the vector-Jacobian products by finite differences with two step sizes.
 
     places: positions of the arguments to differentiate.
@@ -65,7 +65,7 @@ def by_differences(
         slopes = kinked.reshape(shape) if kinked.any() else None
         estimates[place] = Estimate(value.reshape(shape), error.reshape(shape), slopes)
         scale[place] = sizes.reshape(shape)
-    return PullBack(estimates, scale)
+    return NumericalVjp(estimates, scale)
 
 
 def _slopes(values: Array, middle: Array, steps: Array) -> tuple[Array, Array, Array]:
@@ -94,9 +94,9 @@ def _slopes(values: Array, middle: Array, steps: Array) -> tuple[Array, Array, A
     return slope, error, np.where(kinked, 0.5 * np.abs(right - left), 0.0)
 
 
-def by_complex_steps(
+def vjp_by_complex_steps(
     function: Function, arguments: Sequence[Array], places: Sequence[int], upstream: Array
-) -> PullBack | None:
+) -> NumericalVjp | None:
     """Return the vector-Jacobian products by complex steps; None if the function does not support them."""
     middle = np.asarray(function(*arguments), dtype=np.float64)
     # bound on intermediate terms that may cancel
@@ -118,7 +118,7 @@ def by_complex_steps(
         error = (_ROUNDINGS * terms).reshape(shape)
         estimates[place] = Estimate(value.reshape(shape), error)
         scale[place] = sizes.reshape(shape)
-    return PullBack(estimates, scale)
+    return NumericalVjp(estimates, scale)
 
 
 def _value_at(

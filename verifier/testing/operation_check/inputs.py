@@ -211,7 +211,7 @@ INPUTS: Mapping[str, Inputs] = MappingProxyType(
 )
 
 
-def unnamed_inputs(count: int) -> Inputs:
+def default_inputs(count: int) -> Inputs:
     """Return the inputs for an unknown operation with this number of arguments."""
     if count == 1:
         return _row([*_ONE, ((2, 2, 3),)])
@@ -221,7 +221,7 @@ def unnamed_inputs(count: int) -> Inputs:
     return _row([*same, ((2, 3), *((3,),) * (count - 1)), ((2, 3), (3, 4), *((4,),) * (count - 2))])
 
 
-def smaller(shapes: Sequence[Shapes], most: int = 3) -> list[Shapes]:
+def reduced_shapes(shapes: Sequence[Shapes], most: int = 3) -> list[Shapes]:
     """Return these shapes and all smaller ones, smallest first.
 
     Equal sizes stay equal when they are reduced, and their order is kept. most: bound on a reduced size.
@@ -275,14 +275,14 @@ def cases_of(shapes: Sequence[Shapes], domains: Sequence[str], plain: int) -> It
     for index, argument_shapes in enumerate(shapes):
         kinds = ["draw"] * _DRAWS + ["repeated"]
         for seed, kind in enumerate(kinds[:1] if 0 in map(prod, argument_shapes) else kinds):
-            yield drawn(argument_shapes, domains, seed, kind == "repeated", index < plain)
+            yield draw_case(argument_shapes, domains, seed, kind == "repeated", index < plain)
         if (
             not has_ties
             and all(0 not in shape for shape in argument_shapes)
             and any(max(shape, default=0) > 1 for shape in argument_shapes)
         ):
             has_ties = True
-            yield _with_ties(drawn(argument_shapes, domains, len(kinds), True, index < plain))
+            yield _with_ties(draw_case(argument_shapes, domains, len(kinds), True, index < plain))
 
 
 def _with_ties(case: Case) -> Case:
@@ -296,7 +296,7 @@ def _with_ties(case: Case) -> Case:
     return Case(arguments, case.upstream, case.plain)
 
 
-def drawn(shapes: Shapes, domains: Sequence[str], seed: int, repeated: bool, plain: bool) -> Case:
+def draw_case(shapes: Shapes, domains: Sequence[str], seed: int, repeated: bool, plain: bool) -> Case:
     """Return a case with random numbers. repeated: draw few whole numbers, which lie at kinks."""
     rng = np.random.default_rng(seed)
     rows = [DOMAINS[domain_of(domains, place)] for place in range(len(shapes))]

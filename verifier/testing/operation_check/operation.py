@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.documents.arrays import without_tensors
-from verifier.problem.errors import encodable
+from verifier.documents.arrays import tensors_to_numpy
+from verifier.problem.errors import replace_surrogates
 from verifier.problem.graph import Shape
 from verifier.testing.operation_check.inputs import Case
-from verifier.testing.operation_check.result import Finding, seen
-from verifier.testing.operation_check.written import WrittenOperation
+from verifier.testing.operation_check.result import OperationFinding, make_finding
+from verifier.testing.operation_check.written import UserOperation
 
 _LONGEST = 200  # characters of an error message of the user's code
 _REFUSALS = (ValueError, TypeError, NotImplementedError, AssertionError)
@@ -29,18 +29,18 @@ class OperationRaised(Exception):  # noqa: N818 -- an event, not an error of thi
 
     def __init__(self, place: str, error: BaseException) -> None:
         self.place = place
-        text = encodable(error)[:_LONGEST]
+        text = replace_surrogates(error)[:_LONGEST]
         self.error = f"{type(error).__name__}{': ' if text else ''}{text}"
         self.line = _line(error)
         self.refuses = place == "forward" and isinstance(error, _REFUSALS)
         super().__init__(self.error)
 
-    def finding(self) -> Finding:
-        return seen("raises", self.place, error=self.error, line=self.line)
+    def finding(self) -> OperationFinding:
+        return make_finding("raises", self.place, error=self.error, line=self.line)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tried:
+class UseResult:
     """Result of one use of an operation.
 
     value: result of forward; None if it raised or returned no numbers.
@@ -54,12 +54,12 @@ class Tried:
     value: Array | None
     upstream: Array | None
     gradients: tuple[Array | None, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[OperationFinding, ...]
     refused: OperationRaised | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
 
-def called(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
+def call_user_code(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call user code. Raises: OperationRaised for any exception.
 
     place: "forward" or "backward".
@@ -72,10 +72,10 @@ def called(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
         raise OperationRaised(place, error) from None
 
 
-def numbers(value: Any) -> Array | None:
+def to_float64(value: Any) -> Array | None:
     """Return the value as an array of float64; None if it is no array of real numbers."""
     try:
-        array = np.asarray(without_tensors(value))
+        array = np.asarray(tensors_to_numpy(value))
     except (ValueError, TypeError, RuntimeError):
         return None
     if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
@@ -83,12 +83,12 @@ def numbers(value: Any) -> Array | None:
     return array.astype(np.float64)
 
 
-def tried(
-    operation: WrittenOperation,
+def run_once(
+    operation: UserOperation,
     arguments: Sequence[Array],
     upstream_for: Callable[[Shape], Array],
     data: Sequence[int] = (),
-) -> Tried:
+) -> UseResult:
     """Return the result of one forward and one backward.
 
     upstream_for: function of the value's shape that returns the gradient of the output.
@@ -98,22 +98,24 @@ def tried(
     passed = [argument.copy() for argument in arguments]
     use = operation.begin()
     try:
-        raw = called("forward", use.forward, *passed)
+        raw = call_user_code("forward", use.forward, *passed)
     except OperationRaised as raised:
-        return Tried(None, None, (None,) * len(names), (raised.finding(),), raised)
-    value = numbers(raw)
+        return UseResult(None, None, (None,) * len(names), (raised.finding(),), raised)
+    value = to_float64(raw)
     if value is None:
         description = "nothing (None)" if raw is None else _described(raw)
-        return Tried(None, None, (None,) * len(names), (seen("no-value", "forward", found=description),))
+        return UseResult(
+            None, None, (None,) * len(names), (make_finding("no-value", "forward", found=description),)
+        )
     value = value.copy()
     findings = [*_changed("forward", names, arguments, passed)]
     upstream = upstream_for(tuple(value.shape))
     passed_upstream = upstream.copy()
     passed = [argument.copy() for argument in arguments] if findings else passed
     try:
-        returned = called("backward", use.backward, passed_upstream)
+        returned = call_user_code("backward", use.backward, passed_upstream)
     except OperationRaised as raised:
-        return Tried(value, upstream, (None,) * len(names), (*findings, raised.finding()))
+        return UseResult(value, upstream, (None,) * len(names), (*findings, raised.finding()))
     backward = _read_gradients(returned, names, arguments, data)
     findings += backward.findings
     if not findings:
@@ -122,12 +124,12 @@ def tried(
     notes = dict(backward.notes)
     if shared := _shared_memory(returned, names, passed, passed_upstream):
         notes["shares-memory"] = shared
-    return Tried(value, upstream, backward.gradients, tuple(findings), None, notes)
+    return UseResult(value, upstream, backward.gradients, tuple(findings), None, notes)
 
 
 def _read_gradients(
     returned: Any, names: Sequence[str], arguments: Sequence[Array], data: Sequence[int]
-) -> Tried:
+) -> UseResult:
     """Read the result of backward: one gradient per argument or per differentiable argument."""
     parts = _parts(returned, arguments)
     differentiable = [place for place in range(len(names)) if place not in data]
@@ -138,25 +140,25 @@ def _read_gradients(
     else:
         returned_count = "nothing (None)" if returned is None else _counted(len(parts), "gradient")
         expected_count = _counted(len(names), "argument")
-        finding = seen("gradient-count", "backward", found=returned_count, expected=expected_count)
-        return Tried(None, None, (None,) * len(names), (finding,))
+        finding = make_finding("gradient-count", "backward", found=returned_count, expected=expected_count)
+        return UseResult(None, None, (None,) * len(names), (finding,))
     gradients: list[Array | None] = [None] * len(names)
-    findings: list[Finding] = []
+    findings: list[OperationFinding] = []
     notes: dict[str, str] = {}
     for place in differentiable:
         part, name = by_place[place], names[place]
-        array = numbers(part)
+        array = to_float64(part)
         if part is None:
-            findings.append(seen("gradient-missing", name))
+            findings.append(make_finding("gradient-missing", name))
         elif array is None:
-            findings.append(seen("gradient-not-numbers", name, found=_described(part)))
+            findings.append(make_finding("gradient-not-numbers", name, found=_described(part)))
         else:
             gradients[place] = array
-            if (kind := np.asarray(without_tensors(part)).dtype) != np.float64:
+            if (kind := np.asarray(tensors_to_numpy(part)).dtype) != np.float64:
                 notes["other-precision"] = (
                     f"the gradient of {name} is {kind}, where float64 was given: digits are lost"
                 )
-    return Tried(None, None, tuple(gradients), tuple(findings), None, notes)
+    return UseResult(None, None, tuple(gradients), tuple(findings), None, notes)
 
 
 def _parts(returned: Any, arguments: Sequence[Array]) -> list[Any]:
@@ -176,10 +178,10 @@ def _parts(returned: Any, arguments: Sequence[Array]) -> list[Any]:
 
 def _changed(
     place: str, names: Sequence[str], before: Sequence[Array], after: Sequence[Array]
-) -> list[Finding]:
+) -> list[OperationFinding]:
     for name, old, new in zip(names, before, after, strict=True):
         if not np.array_equal(old, new, equal_nan=True):
-            return [seen("argument-changed", place, found=name)]
+            return [make_finding("argument-changed", place, found=name)]
     return []
 
 
@@ -225,11 +227,11 @@ def _line(error: BaseException) -> str:
     return ""
 
 
-OF_TWO_USES = ("state-kept", "not-repeatable")  # kinds of findings that require two uses
+TWO_USE_FINDINGS = ("state-kept", "not-repeatable")  # kinds of findings that require two uses
 _CLOSE = 1e-9  # relative difference of two computations of the same value by rounding
 
 
-def kept_state(operation: WrittenOperation, one: Case, other: Case) -> Iterator[Finding]:
+def find_kept_state(operation: UserOperation, one: Case, other: Case) -> Iterator[OperationFinding]:
     """Yield at most one finding about kept state.
 
     The operation is used twice, in the orders that occur in graphs: each backward must belong to the forward
@@ -240,50 +242,50 @@ def kept_state(operation: WrittenOperation, one: Case, other: Case) -> Iterator[
     first = True
     try:
         fresh = operation.begin()
-        value = called("forward", fresh.forward, *_copies(one.arguments))
+        value = call_user_code("forward", fresh.forward, *_copies(one.arguments))
         upstream = one.upstream(np.shape(value))
-        alone = called("backward", fresh.backward, upstream.copy())
+        alone = call_user_code("backward", fresh.backward, upstream.copy())
         first = False
-        again = called("forward", operation.begin().forward, *_copies(one.arguments))
+        again = call_user_code("forward", operation.begin().forward, *_copies(one.arguments))
         if not _is_close(value, again):
-            yield seen("not-repeatable", "forward")
+            yield make_finding("not-repeatable", "forward")
             return
         for description, gradients in _gradients_by_order(
             operation, one.arguments, other.arguments, upstream
         ):
             place = _changed_argument(operation, alone, gradients)
             if place:
-                yield seen("state-kept", place, found=description)
+                yield make_finding("state-kept", place, found=description)
                 return
     except OperationRaised as raised:
         if not first:
-            yield seen("state-kept", raised.place, found=f"an earlier use, with {raised.error}")
+            yield make_finding("state-kept", raised.place, found=f"an earlier use, with {raised.error}")
     except (TypeError, ValueError):  # the value is no array, which is reported when it is judged
         return
 
 
 def _gradients_by_order(
-    operation: WrittenOperation, arguments: Sequence[Array], others: Sequence[Array], upstream: Array
+    operation: UserOperation, arguments: Sequence[Array], others: Sequence[Array], upstream: Array
 ) -> Iterator[tuple[str, Any]]:
     """Yield a description of each order of calls, and the gradients that it returns."""
     use = operation.begin()
-    called("forward", use.forward, *_copies(others))
-    called("backward", use.backward, upstream.copy())
-    called("forward", use.forward, *_copies(arguments))
-    yield "a second forward on other numbers", called("backward", use.backward, upstream.copy())
-    yield "a second backward", called("backward", use.backward, upstream.copy())
+    call_user_code("forward", use.forward, *_copies(others))
+    call_user_code("backward", use.backward, upstream.copy())
+    call_user_code("forward", use.forward, *_copies(arguments))
+    yield "a second forward on other numbers", call_user_code("backward", use.backward, upstream.copy())
+    yield "a second backward", call_user_code("backward", use.backward, upstream.copy())
     if operation.is_class:  # two nodes of one graph
         first, second = operation.begin(), operation.begin()
-        called("forward", first.forward, *_copies(arguments))
-        called("forward", second.forward, *_copies(others))
-        yield "the forward of another use", called("backward", first.backward, upstream.copy())
+        call_user_code("forward", first.forward, *_copies(arguments))
+        call_user_code("forward", second.forward, *_copies(others))
+        yield "the forward of another use", call_user_code("backward", first.backward, upstream.copy())
 
 
 def _copies(arguments: Sequence[Array]) -> list[Array]:
     return [argument.copy() for argument in arguments]
 
 
-def _changed_argument(operation: WrittenOperation, alone: Any, again: Any) -> str:
+def _changed_argument(operation: UserOperation, alone: Any, again: Any) -> str:
     """Return the first argument whose gradient has changed; empty if there is none."""
     before, after = _as_list(alone), _as_list(again)
     if len(before) != len(after):
@@ -299,7 +301,7 @@ def _as_list(returned: Any) -> list[Any]:
 
 
 def _is_close(a: Any, b: Any) -> bool:
-    x, y = numbers(a), numbers(b)
+    x, y = to_float64(a), to_float64(b)
     if x is None or y is None:
         return (x is None) == (y is None)
     return x.shape == y.shape and np.allclose(x, y, rtol=_CLOSE, atol=0.0, equal_nan=True)

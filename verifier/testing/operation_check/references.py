@@ -8,10 +8,10 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.engine.operations import OPERATIONS
-from verifier.problem.errors import nearest, shown
-from verifier.problem.graph import Fit, GraphOperation, GraphProblem, MisfitError, Node, Shape
-from verifier.testing.operation_check.inputs import DOMAINS, INPUTS, Inputs, Shapes, unnamed_inputs
-from verifier.testing.operation_check.written import WrittenOperation, malformed
+from verifier.problem.errors import describe, suggest_name
+from verifier.problem.graph import GraphOperation, GraphProblem, InferredNode, MisfitError, Node, Shape
+from verifier.testing.operation_check.inputs import DOMAINS, INPUTS, Inputs, Shapes, default_inputs
+from verifier.testing.operation_check.written import UserOperation, malformed
 
 WEIGHTS, WEIGHED, TOTAL = "output_grad", "weighed", "total"
 
@@ -37,7 +37,7 @@ class Reference:
     def data(self) -> tuple[int, ...]:
         return () if self.row is None else self.row.data
 
-    def fit(self, shapes: Sequence[Shape]) -> Fit:
+    def fit(self, shapes: Sequence[Shape]) -> InferredNode:
         """Return the row's shape of the value for these arguments. Raises: MisfitError."""
         assert self.row is not None
         least, most = self.row.operands
@@ -45,26 +45,26 @@ class Reference:
             raise MisfitError(f"{least} operands", str(len(shapes)))
         return self.row.fit(dict(self.options), tuple(shapes))
 
-    def inputs(self, operation: WrittenOperation) -> Inputs:
-        return unnamed_inputs(len(operation.arguments)) if self.row is None else INPUTS[self.row.name]
+    def inputs(self, operation: UserOperation) -> Inputs:
+        return default_inputs(len(operation.arguments)) if self.row is None else INPUTS[self.row.name]
 
 
 def read_reference(
-    like: Any, in_torch: Any, options: Mapping[str, Any], operation: WrittenOperation
+    like: Any, in_torch: Any, options: Mapping[str, Any], operation: UserOperation
 ) -> Reference:
     """Return the reference that the caller chose.
 
     Raises: MalformedSubmission for an unknown operation, invalid options or a contradiction.
     """
     if in_torch is not None and not callable(in_torch):
-        raise malformed("in_torch", "a function of tensors", shown(in_torch))
+        raise malformed("in_torch", "a function of tensors", describe(in_torch))
     if like is None:
         return Reference("its own forward", None, None, in_torch, options)
     if callable(like):
         return Reference(getattr(like, "__name__", "the given function"), None, like, in_torch, options)
     if not isinstance(like, str) or like not in OPERATIONS:
-        remedy = nearest(like, OPERATIONS) if isinstance(like, str) else ""
-        raise malformed("like", "the name of an operation, or a function of arrays", shown(like), remedy)
+        remedy = suggest_name(like, OPERATIONS) if isinstance(like, str) else ""
+        raise malformed("like", "the name of an operation, or a function of arrays", describe(like), remedy)
     row = OPERATIONS[like]
     if in_torch is not None:
         raise malformed(
@@ -80,10 +80,10 @@ def read_reference(
     return Reference(like, row, None, in_torch, options)
 
 
-def problem_of(
+def weighted_sum_graph(
     row: GraphOperation,
-    fit: Fit,
-    operation: WrittenOperation,
+    fit: InferredNode,
+    operation: UserOperation,
     arguments: Sequence[Array],
     upstream: Array,
     data: Sequence[int],
@@ -127,13 +127,13 @@ def _node(name: str, op: str, operands: tuple[str, ...], shapes: tuple[Shape, ..
     return Node(name, row, operands, fit.options, shapes, fit.shape)
 
 
-def taken_at_its_word(name: str, shape: Shape, pulled: Sequence[Array]) -> GraphOperation:
+def row_with_known_vjp(name: str, shape: Shape, pulled: Sequence[Array]) -> GraphOperation:
     """Return a row whose vector-Jacobian product is the given one, for an operation without a formula."""
     return GraphOperation(
         name=name,
         description="an operation without a row of its own",
         operands=(len(pulled), len(pulled)),
-        fit=lambda options, shapes: Fit(shape),
+        fit=lambda options, shapes: InferredNode(shape),
         value=lambda A, node, operands: np.zeros(shape),
         pull_back=lambda A, node, operands, value, upstream, kinks: tuple(pulled),
         in_torch=lambda torch, node, operands: torch.zeros(shape),
@@ -142,20 +142,20 @@ def taken_at_its_word(name: str, shape: Shape, pulled: Sequence[Array]) -> Graph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class CheckPlan:
     """Operation, its reference, and the inputs to try.
 
     plain: number of inputs, at the start of `shapes`, that every implementation must accept.
     """
 
-    operation: WrittenOperation
+    operation: UserOperation
     reference: Reference
     shapes: tuple[Shapes, ...]
     domains: Sequence[str]
     plain: int
 
 
-def question_of(written: WrittenOperation, reference: Reference, shapes: Any, domain: Any) -> Question:
+def plan_check(written: UserOperation, reference: Reference, shapes: Any, domain: Any) -> CheckPlan:
     """Return the question. shapes, domain: None for the default inputs. Raises: MalformedSubmission."""
     inputs = reference.inputs(written)
     candidates = inputs.shapes(reference.options) if shapes is None else _read_shapes(shapes, written)
@@ -166,7 +166,7 @@ def question_of(written: WrittenOperation, reference: Reference, shapes: Any, do
         for row in domains:
             if row not in DOMAINS:
                 raise malformed(
-                    "domain", f"one of {', '.join(DOMAINS)}", repr(row), nearest(str(row), DOMAINS)
+                    "domain", f"one of {', '.join(DOMAINS)}", repr(row), suggest_name(str(row), DOMAINS)
                 )
     fitting: list[Shapes] = []
     misfit: MisfitError | None = None
@@ -186,10 +186,10 @@ def question_of(written: WrittenOperation, reference: Reference, shapes: Any, do
         taken = "any number" if written.variadic else str(len(written.arguments))
         rule = f"an operation of as many arguments as {reference.name} takes"
         raise malformed("operation", rule, f"{taken}: {', '.join(written.arguments)}", "give shapes=[…]")
-    return Question(written, reference, tuple(fitting), domains, max(1, plain))
+    return CheckPlan(written, reference, tuple(fitting), domains, max(1, plain))
 
 
-def _read_shapes(shapes: Any, written: WrittenOperation) -> list[Shapes]:
+def _read_shapes(shapes: Any, written: UserOperation) -> list[Shapes]:
     """Return the shapes of the arguments for each input. A single argument may be a shape, not a tuple."""
     rule = "a list of inputs, each a tuple of one shape for each argument, such as [((2, 3), (3,))]"
     inputs: list[Shapes] = []

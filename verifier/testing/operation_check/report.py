@@ -8,23 +8,23 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.judging.statistics import report_parameter
-from verifier.problem.errors import Caution
+from verifier.problem.errors import ReportWarning
 from verifier.problem.submission import TOLERANCES, Convention
 from verifier.report.model import Diagnosis, Evidence, LossReport, ParameterReport
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 from verifier.testing.operation_check.answers import FORWARD
-from verifier.testing.operation_check.compare import Judged
+from verifier.testing.operation_check.compare import JudgedUse
 from verifier.testing.operation_check.inputs import Case, Shapes
-from verifier.testing.operation_check.operation import OperationRaised, called
-from verifier.testing.operation_check.references import Question, Reference
-from verifier.testing.operation_check.result import Finding
-from verifier.testing.operation_check.written import WrittenOperation
+from verifier.testing.operation_check.operation import OperationRaised, call_user_code
+from verifier.testing.operation_check.references import CheckPlan, Reference
+from verifier.testing.operation_check.result import OperationFinding
+from verifier.testing.operation_check.written import UserOperation
 
 _LONGEST = 6  # digits of a number in a comment
 
 
-def pasted(operation: WrittenOperation, judged: Judged, finding: Finding) -> str:
+def reproduction_code(operation: UserOperation, judged: JudgedUse, finding: OperationFinding) -> str:
     """Return code that reproduces a finding. It requires only the operation under its own name."""
     names = operation.arguments[: len(judged.case.arguments)]
     lines = ["import numpy as np", *_argument_lines(operation, judged, names)]
@@ -34,14 +34,14 @@ def pasted(operation: WrittenOperation, judged: Judged, finding: Finding) -> str
     return "\n".join([*lines, *_result_comments(judged, finding)])
 
 
-def pasted_twice(operation: WrittenOperation, one: Case, other: Case, finding: Finding) -> str:
+def two_use_code(operation: UserOperation, one: Case, other: Case, finding: OperationFinding) -> str:
     """Return code of two uses of which the second has another result than it would have alone."""
     names = operation.arguments[: len(one.arguments)]
     lines = ["import numpy as np", ""]
     for case, suffix in ((other, "_before"), (one, "")):
         for name, array in zip(names, case.arguments, strict=True):
             lines.append(f"{name}{suffix} = {literal(array)}")
-    value = called("forward", operation.begin().forward, *(array.copy() for array in one.arguments))
+    value = call_user_code("forward", operation.begin().forward, *(array.copy() for array in one.arguments))
     upstream = literal(one.upstream(np.shape(value)))
     operation_name = "operation" if operation.form == "lecture" else operation.name
     if operation.form == "lecture":
@@ -61,7 +61,7 @@ def pasted_twice(operation: WrittenOperation, one: Case, other: Case, finding: F
     return "\n".join([*lines, f"# {finding.explanation}"])
 
 
-def _argument_lines(operation: WrittenOperation, judged: Judged, names: tuple[str, ...]) -> Iterator[str]:
+def _argument_lines(operation: UserOperation, judged: JudgedUse, names: tuple[str, ...]) -> Iterator[str]:
     if operation.on_tensors:
         yield "from edugrad import Tensor"
     yield ""
@@ -69,9 +69,7 @@ def _argument_lines(operation: WrittenOperation, judged: Judged, names: tuple[st
         yield f"{name} = Tensor({literal(array)})" if operation.on_tensors else f"{name} = {literal(array)}"
 
 
-def _call_lines(
-    operation: WrittenOperation, call: str, upstream: str, names: tuple[str, ...]
-) -> Iterator[str]:
+def _call_lines(operation: UserOperation, call: str, upstream: str, names: tuple[str, ...]) -> Iterator[str]:
     if operation.on_tensors:
         yield f"result = {operation.name}({call})"
         if upstream:
@@ -94,7 +92,7 @@ def _call_lines(
         yield f"print({operation_name}.backward({context}{upstream}))"
 
 
-def _result_comments(judged: Judged, finding: Finding) -> Iterator[str]:
+def _result_comments(judged: JudgedUse, finding: OperationFinding) -> Iterator[str]:
     comparison = judged.comparisons.get(finding.place)
     if comparison is not None and comparison.incorrect.any():
         word = "forward" if finding.place == FORWARD else f"the gradient of {finding.place}"
@@ -121,7 +119,7 @@ def _numbers(array: Array) -> str:
 _NAMED = 6  # shapes in one warning
 
 
-def is_decided(reference: Reference, judged: Sequence[Judged]) -> bool:
+def is_decided(reference: Reference, judged: Sequence[JudgedUse]) -> bool:
     """True if the comparison is decided on every input; without a formula, on at least one input.
 
     On some inputs, such as a normalisation of two equal numbers, finite differences cannot distinguish a
@@ -131,14 +129,14 @@ def is_decided(reference: Reference, judged: Sequence[Judged]) -> bool:
     return all(decided) if reference.row is not None else any(decided)
 
 
-def compared(judged: Sequence[Judged]) -> list[Judged]:
+def compared(judged: Sequence[JudgedUse]) -> list[JudgedUse]:
     """Return the uses in which numbers were compared."""
     return [use for use in judged if any(row.submitted.size for row in use.comparisons.values())]
 
 
-def remarks(
-    question: Question, judged: Sequence[Judged], refused: Mapping[Shapes, OperationRaised]
-) -> Iterator[Caution]:
+def operation_warnings(
+    question: CheckPlan, judged: Sequence[JudgedUse], refused: Mapping[Shapes, OperationRaised]
+) -> Iterator[ReportWarning]:
     """Yield the warnings.
 
     refused: exceptions by the shapes that forward does not accept.
@@ -146,14 +144,14 @@ def remarks(
     if refused and question.reference.row is not None:
         named = ", ".join(" and ".join(map(str, shapes)) for shapes in list(refused)[:_NAMED])
         raised = next(iter(refused.values()))
-        yield Caution(
+        yield ReportWarning(
             "shapes-not-taken",
             f"forward refuses {named}, which {question.reference.name} takes: {raised.error}",
         )
     notes: dict[str, str] = {}
     for use in judged:
         notes = {**use.tried.notes, **notes}
-    yield from (Caution(code, detail) for code, detail in notes.items())
+    yield from (ReportWarning(code, detail) for code, detail in notes.items())
     kinked = [
         name
         for use in judged
@@ -162,22 +160,22 @@ def remarks(
     ]
     if kinked:
         named = ", ".join(dict.fromkeys(kinked))
-        yield Caution("kink", f"where several slopes are right, any of them is accepted in {named}")
+        yield ReportWarning("kink", f"where several slopes are right, any of them is accepted in {named}")
     yield from _undecided(judged)
     if (
         question.reference.row is None
         and question.reference.in_numpy is None
         and question.reference.in_torch is None
     ):
-        yield Caution(
+        yield ReportWarning(
             "forward-at-its-word",
             "nothing says what forward should compute: give like=…, a name or a function",
         )
     if not any(use.consensus is not None for use in judged):
-        yield Caution("nothing-compared", "no numbers could be compared")
+        yield ReportWarning("nothing-compared", "no numbers could be compared")
 
 
-def _undecided(judged: Sequence[Judged]) -> Iterator[Caution]:
+def _undecided(judged: Sequence[JudgedUse]) -> Iterator[ReportWarning]:
     inputs = compared(judged)
     counts = [
         {name: int(row.undecided.sum()) for name, row in use.comparisons.items() if row.undecided.any()}
@@ -186,7 +184,7 @@ def _undecided(judged: Sequence[Judged]) -> Iterator[Caution]:
     entries = sum(sum(by_name.values()) for by_name in counts)
     if entries:
         named = ", ".join(dict.fromkeys(name for by_name in counts for name in by_name))
-        yield Caution(
+        yield ReportWarning(
             "undecided-entries",
             f"on {sum(map(bool, counts))} of {len(inputs)} inputs, {entries} "
             f"{'entry' if entries == 1 else 'entries'} of {named} could not be decided: the slope there is "
@@ -194,7 +192,7 @@ def _undecided(judged: Sequence[Judged]) -> Iterator[Caution]:
         )
 
 
-def merged(evidence: Iterable[Sequence[Evidence]]) -> tuple[Evidence, ...]:
+def merge_evidence(evidence: Iterable[Sequence[Evidence]]) -> tuple[Evidence, ...]:
     """Return the evidence of each oracle over all uses."""
     by_oracle: dict[str, Evidence] = {}
     for rows in evidence:
@@ -216,12 +214,12 @@ def _combine(one: Evidence, other: Evidence) -> Evidence:
     )
 
 
-def report_of(
-    operation: WrittenOperation,
-    judged: Sequence[Judged],
+def build_report(
+    operation: UserOperation,
+    judged: Sequence[JudgedUse],
     verdict: Verdict,
-    findings: Sequence[Finding],
-    warnings: Sequence[Caution],
+    findings: Sequence[OperationFinding],
+    warnings: Sequence[ReportWarning],
     evidence: tuple[Evidence, ...],
 ) -> Report | None:
     """Return the report on one use; None if there are no comparisons.
@@ -258,7 +256,7 @@ def report_of(
     )
 
 
-def _diagnosis(finding: Finding) -> Diagnosis:
+def _diagnosis(finding: OperationFinding) -> Diagnosis:
     return Diagnosis(
         bug=finding.code,
         layer=None,

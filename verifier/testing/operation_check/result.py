@@ -4,16 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from verifier.problem.errors import Caution
+from verifier.problem.errors import ReportWarning
 from verifier.report.model import Evidence
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
-from verifier.report.wording import figure
+from verifier.report.wording import format_number
 from verifier.testing.operation_check.inputs import Shapes
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class OperationFinding:
     """One error of an operation.
 
     code: id of the kind or of the wrong local rule, if one explains the error. Codes are stable.
@@ -33,7 +33,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FindingTexts:
     """Texts of one kind of finding, with the fields {place} and others that depend on the kind."""
 
     kind: str
@@ -41,75 +41,77 @@ class Seen:
     hint: str
 
 
-SEEN: Mapping[str, Seen] = MappingProxyType(
+FINDINGS: Mapping[str, FindingTexts] = MappingProxyType(
     {
         row.kind: row
         for row in (
-            Seen("raises", "{place} raises {error}{line}.", "What does that line need that it is not given?"),
-            Seen(
+            FindingTexts(
+                "raises", "{place} raises {error}{line}.", "What does that line need that it is not given?"
+            ),
+            FindingTexts(
                 "no-value",
                 "forward gives {found}, where the value is an array of numbers.",
                 "Does forward end in return?",
             ),
-            Seen(
+            FindingTexts(
                 "forward-shape",
                 "forward gives shape {found}, where {like} gives {expected}.",
                 "Which axes does the value have?",
             ),
-            Seen(
+            FindingTexts(
                 "forward-value",
                 "forward gives {found} at {index}, where {like} gives {expected}.",
                 "Compute the smallest input below by hand.",
             ),
-            Seen(
+            FindingTexts(
                 "gradient-count",
                 "backward gives {found}, where forward took {expected}.",
                 "backward returns one gradient for each argument of forward, in their order.",
             ),
-            Seen(
+            FindingTexts(
                 "gradient-missing",
                 "the gradient of {place} is None.",
                 "Does {place} change the value? Then it has a gradient.",
             ),
-            Seen(
+            FindingTexts(
                 "gradient-not-numbers",
                 "the gradient of {place} is {found}, where an array of real numbers is asked for.",
                 "Return arrays of float64.",
             ),
-            Seen(
+            FindingTexts(
                 "gradient-shape",
                 "the gradient of {place} has shape {found}, where {place} has {expected}.",
                 "A gradient has the shape of what it is the gradient of.",
             ),
-            Seen(
+            FindingTexts(
                 "gradient-value",
                 "the gradient of {place} is wrong, and no known wrong rule gives its numbers.",
                 "Write down the value as a formula, and differentiate it by {place}.",
             ),
-            Seen(
+            FindingTexts(
                 "missing-upstream-gradient",
                 "the gradient of {place} is the same whatever gradient of the output backward is given: it "
                 "is the operation's own derivative, multiplied by nothing.",
                 "By what does the chain rule multiply the derivative by {place}?",
             ),
-            Seen(
+            FindingTexts(
                 "repeated-rows-assigned",
                 "a row of {place} that is looked up several times has the gradient of one look-up, not the "
                 "sum of all: `found[rows] += …` adds each row once.",
                 "What does numpy do with an index that comes twice? See np.add.at.",
             ),
-            Seen(
+            FindingTexts(
                 "argument-changed",
                 "{place} changes {found} in place, which belongs to its caller.",
                 "Make a new array where the code assigns, or adds with += to, what it was given.",
             ),
-            Seen(
+            FindingTexts(
                 "state-kept",
                 "after {found}, the gradient of {place} is another than at a first use: something is kept "
                 "from one use to the next.",
                 "What does the operation remember of an earlier forward or backward?",
             ),
-            Seen(
+            FindingTexts(
                 "not-repeatable",
                 "forward gives other numbers when it is called again with the same.",
                 "Draw random numbers once, or from a generator that is given.",
@@ -119,11 +121,11 @@ SEEN: Mapping[str, Seen] = MappingProxyType(
 )
 
 
-def seen(kind: str, place: str, **words: object) -> Finding:
+def make_finding(kind: str, place: str, **words: object) -> OperationFinding:
     """Return a finding with its texts. words: values of the fields of the texts."""
-    row = SEEN[kind]
+    row = FINDINGS[kind]
     sentence = row.explanation.format(place=place, **words)
-    return Finding(
+    return OperationFinding(
         kind, kind, place, sentence[0].upper() + sentence[1:], row.hint.format(place=place, **words)
     )
 
@@ -147,8 +149,8 @@ class OperationCheck:
     like: str
     cases: int
     shapes: tuple[Shapes, ...]
-    findings: tuple[Finding, ...]
-    warnings: tuple[Caution, ...]
+    findings: tuple[OperationFinding, ...]
+    warnings: tuple[ReportWarning, ...]
     evidence: tuple[Evidence, ...]
     smallest: str
     report: Report | None
@@ -186,7 +188,7 @@ def lines(check: OperationCheck) -> Iterator[str]:
         yield f"  {warning.code}: {warning.detail}"
 
 
-def in_brief(check: OperationCheck) -> Iterator[str]:
+def summary_lines(check: OperationCheck) -> Iterator[str]:
     """Yield a short version for the message of a failing test."""
     yield f"{check.name} is {'wrong' if check.findings else check.verdict}, held against {check.like}"
     for finding in check.findings[:1]:
@@ -201,7 +203,7 @@ def in_brief(check: OperationCheck) -> Iterator[str]:
         yield from (f"    {line}".rstrip() for line in check.smallest.splitlines())
 
 
-def of_finding(finding: Finding) -> Iterator[str]:
+def of_finding(finding: OperationFinding) -> Iterator[str]:
     """Yield the lines about one finding."""
     yield f"{finding.code} in {_place(finding)}"
     yield f"  {finding.explanation}"
@@ -213,7 +215,7 @@ def of_finding(finding: Finding) -> Iterator[str]:
     yield f"  next: {finding.hint}"
 
 
-def _place(finding: Finding) -> str:
+def _place(finding: OperationFinding) -> str:
     if finding.place in ("forward", "backward"):
         return finding.place
     return f"backward, the gradient of {finding.place}"
@@ -225,5 +227,5 @@ def _oracles(check: OperationCheck) -> Iterator[str]:
             yield f"{evidence.oracle} not asked ({evidence.reason or 'no entry could be told'})"
         else:
             word = "agrees" if evidence.agrees else "CONTRADICTS"
-            within = figure(evidence.max_disagreement or 0.0, ".1g")
+            within = format_number(evidence.max_disagreement or 0.0, ".1g")
             yield f"{evidence.oracle} {word} ({evidence.entries} entries, within {within})"

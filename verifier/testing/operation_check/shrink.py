@@ -12,12 +12,19 @@ from hypothesis.errors import NoSuchExample
 
 from reference_impl.array import Array
 from verifier.problem.graph import MisfitError, Shape
-from verifier.testing.operation_check.answers import GivenRaised
-from verifier.testing.operation_check.compare import judge
-from verifier.testing.operation_check.inputs import DOMAINS, Case, Shapes, domain_of, drawn, smaller
-from verifier.testing.operation_check.operation import OF_TWO_USES, kept_state
+from verifier.testing.operation_check.answers import ReferenceRaised
+from verifier.testing.operation_check.compare import judge_use
+from verifier.testing.operation_check.inputs import (
+    DOMAINS,
+    Case,
+    Shapes,
+    domain_of,
+    draw_case,
+    reduced_shapes,
+)
+from verifier.testing.operation_check.operation import TWO_USE_FINDINGS, find_kept_state
 from verifier.testing.operation_check.references import Reference
-from verifier.testing.operation_check.written import WrittenOperation
+from verifier.testing.operation_check.written import UserOperation
 
 _DRAWS = 12  # draws of numbers per shape
 _SEEDS = 8  # seeds for indices and targets, which are drawn as whole arrays
@@ -35,9 +42,9 @@ def smallest_failure(
     value_shape: function of a case that returns the shape of the value. It raises MisfitError if the
     operation does not accept the case.
     """
-    for argument_shapes in smaller(shapes):
+    for argument_shapes in reduced_shapes(shapes):
         try:
-            shape = value_shape(drawn(argument_shapes, domains, 0, False, True))
+            shape = value_shape(draw_case(argument_shapes, domains, 0, False, True))
         except MisfitError:
             continue
         case = _find(_cases(argument_shapes, domains, shape), wrong)
@@ -46,7 +53,7 @@ def smallest_failure(
     return None
 
 
-def other_numbers(case: Case) -> Case:
+def shifted_case(case: Case) -> Case:
     """Return a case of the same shapes whose floating-point numbers are larger by 1."""
     shifted = [array + 1.0 if array.dtype.kind == "f" else array for array in case.arguments]
     return replace(case, arguments=tuple(shifted))
@@ -85,17 +92,19 @@ def _find(cases: st.SearchStrategy[Case], wrong: Callable[[Case], bool]) -> Case
         return None
 
 
-def seen_again(
-    operation: WrittenOperation, reference: Reference, kind: str, place: str
+def reproduces(
+    operation: UserOperation, reference: Reference, kind: str, place: str
 ) -> Callable[[Case], bool]:
     """Return a predicate that is true for a case with a finding of the same kind at the same place."""
 
     def wrong(case: Case) -> bool:
-        if kind in OF_TWO_USES:
-            return any(finding.kind == kind for finding in kept_state(operation, case, other_numbers(case)))
+        if kind in TWO_USE_FINDINGS:
+            return any(
+                finding.kind == kind for finding in find_kept_state(operation, case, shifted_case(case))
+            )
         try:
-            judged = judge(operation, reference, case, quick=True)
-        except (GivenRaised, MisfitError):
+            judged = judge_use(operation, reference, case, quick=True)
+        except (ReferenceRaised, MisfitError):
             return False
         if judged.tried.refused is not None and judged.tried.refused.refuses and not case.plain:
             return False

@@ -30,7 +30,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WrittenOperation:
+class UserOperation:
     """User's operation.
 
     name: name in code.
@@ -58,7 +58,7 @@ class WrittenOperation:
 
 def read_operation(
     operation: Any, form: str | None, options: Mapping[str, Any], name: str | None
-) -> WrittenOperation:
+) -> UserOperation:
     """Return the operation with its form and its arguments.
 
     options: passed on to forward and to the class if these have parameters with such names.
@@ -90,7 +90,7 @@ def read_operation(
         arguments = (*arguments, *islice((letter for letter in _VARIADIC if letter not in arguments), 3))
     if not arguments:
         raise malformed("operation", "a forward that takes at least one argument", "one without any")
-    return WrittenOperation(
+    return UserOperation(
         name=name or _name(operation),
         form=form,
         arguments=arguments,

@@ -13,13 +13,13 @@ from tests.verifier.cli.bundles.platforms import PLATFORMS, Place, python_withou
 from tests.verifier.cli.bundles.submissions import ASSIGNMENT
 from verifier.cli.bundle import BundleChoices, write_bundle
 from verifier.cli.bundles import BUNDLES
-from verifier.documents.json import write
+from verifier.documents.json import to_json
 
 
 @pytest.fixture(scope="session")
 def assignment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("assignment") / "assignment.json"
-    path.write_text(write(ASSIGNMENT))
+    path.write_text(to_json(ASSIGNMENT))
     return path
 
 

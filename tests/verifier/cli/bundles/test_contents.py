@@ -17,7 +17,7 @@ from tests.verifier.cli.bundles.submissions import ASSIGNMENT, expected_digits
 from verifier.cli.bundle import BundleChoices, write_bundle
 from verifier.cli.bundles import BUNDLES
 from verifier.documents.assignment import read_assignment
-from verifier.documents.json import write
+from verifier.documents.json import to_json
 
 ROOT = Path(__file__).parents[4]
 
@@ -46,7 +46,9 @@ def test_the_assignment_in_a_bundle_is_the_instructors(platform: str, bundles: d
 @pytest.mark.parametrize("platform", BUNDLES)
 def test_what_was_not_judged_is_out_of_as_many_points_as_what_was(platform: str, tmp_path: Path) -> None:
     unnamed = tmp_path / "a.json"
-    unnamed.write_text(write({"problem": ASSIGNMENT["problem"]}))  # a point a parameter, of which there are 4
+    unnamed.write_text(
+        to_json({"problem": ASSIGNMENT["problem"]})
+    )  # a point a parameter, of which there are 4
     assert write_bundle(BundleChoices(platform, tmp_path / "bundle", unnamed)) == 0
     path = tmp_path / "bundle" / BUNDLES[platform].question / "assignment.json"
     assert json.loads(path.read_text())["points"] == 4
@@ -131,7 +133,7 @@ def test_the_uuid_follows_the_assignment_or_is_given(tmp_path: Path, assignment:
         return str(json.loads((tmp_path / name / "info.json").read_text())["uuid"])
 
     other = tmp_path / "other.json"
-    other.write_text(write(ASSIGNMENT | {"points": 11}))
+    other.write_text(to_json(ASSIGNMENT | {"points": 11}))
     assert uuid_of("a", assignment) == uuid_of("b", assignment) != uuid_of("c", other)
     given = "0f5a3c9e-8b0e-4b63-9c2e-1d2f3a4b5c6d"
     assert uuid_of("d", other, given.upper()) == given

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifier.exporters.page.templating import MOST_COLUMNS, MOST_ROWS, as_matrix, in_blocks
+from verifier.exporters.page.templating import MOST_COLUMNS, MOST_ROWS, divide_into_blocks, to_matrix
 
 
 @settings(max_examples=60, deadline=None)
@@ -14,7 +14,7 @@ def test_every_block_shows_its_worst_entry_and_every_entry_is_in_one(height, wid
     rank = np.random.default_rng(seed).normal(size=(height, width))
     rank[rank < -1] = -np.inf  # what is exact
     rank[rank > 2] = np.inf  # what is not finite
-    found = in_blocks(rank)
+    found = divide_into_blocks(rank)
     down, across = found.worst.shape
     assert down <= MOST_ROWS
     assert across <= MOST_COLUMNS
@@ -42,7 +42,7 @@ def test_every_block_shows_its_worst_entry_and_every_entry_is_in_one(height, wid
     ],
 )
 def test_blocks_are_as_small_as_they_can_be(shape, block, cells):
-    found = in_blocks(np.zeros(shape))
+    found = divide_into_blocks(np.zeros(shape))
     assert (found.rows, found.columns) == block
     assert found.worst.shape == cells
 
@@ -50,11 +50,11 @@ def test_blocks_are_as_small_as_they_can_be(shape, block, cells):
 def test_one_wrong_number_among_a_hundred_thousand_is_seen():
     rank = np.full((784, 128), -9.0)
     rank[501, 77] = 3.0
-    assert 501 * 128 + 77 in in_blocks(rank).worst
+    assert 501 * 128 + 77 in divide_into_blocks(rank).worst
 
 
 @pytest.mark.parametrize(
     ("shape", "matrix"), [((5,), (1, 5)), ((1, 5), (1, 5)), ((5, 1), (5, 1)), ((), (1, 1))]
 )
 def test_a_bias_is_one_row_or_stands_as_it_came(shape, matrix):
-    assert as_matrix(np.zeros(shape)).shape == matrix
+    assert to_matrix(np.zeros(shape)).shape == matrix

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verifier.exporters.page.figures import figures
-from verifier.exporters.page.templating import ranks, severities
+from verifier.exporters.page.templating import severities, severity_ranks
 from verifier.report.model import Entries, ParameterReport
 from verifier.report.verdict import Verdict
 
@@ -42,7 +42,7 @@ def test_how_far_off_a_number_is(submitted, expected, tolerance, severity):
 
 
 def test_the_undecided_rank_between_wrong_and_right():
-    order = np.argsort(-ranks(np.array([-np.inf, 0.0, np.nan, 0.01, np.inf])))
+    order = np.argsort(-severity_ranks(np.array([-np.inf, 0.0, np.nan, 0.01, np.inf])))
     assert order.tolist() == [4, 3, 2, 1, 0]
 
 

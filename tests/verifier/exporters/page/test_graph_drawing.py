@@ -19,7 +19,7 @@ from verifier.exporters.page.graph_drawing import (
 )
 from verifier.exporters.page.graph_wording import graph_line
 from verifier.report.model import GraphOutline, NodeOutline
-from verifier.report.wording import expression
+from verifier.report.wording import operation_text
 
 RIGHT, FIRST, AGAIN, INHERITED = "right", "first wrong", "wrong again", "inherits the error"
 
@@ -119,7 +119,7 @@ def test_an_array_is_written_where_there_is_room_and_else_its_shape(
 def test_every_operation_is_told_in_full() -> None:
     report = verify(example_document("cbow"))
     assert report.graph is not None
-    assert [expression(node) for node in report.graph.nodes if node.computed] == [
+    assert [operation_text(node) for node in report.graph.nodes if node.computed] == [
         "embedding(E, inputs.context)",
         "mean(nodes.vectors, axis 1)",
         "matmul(nodes.h, V)",

@@ -6,7 +6,7 @@ from tests.verifier.builders import small_document
 from verifier import inspect
 from verifier.examples.layers import example_document
 from verifier.exporters.page.page import render_inspection
-from verifier.report.outcome import Inspected
+from verifier.report.outcome import InspectionOutcome
 
 HIDING = small_document(name="<b>hiding</b>", inputs=[[0.5, 0.0, 0.25]], targets=[[1.0, 0.0]], gradients={})
 
@@ -17,7 +17,7 @@ def hiding():
 
 
 def test_a_page_says_the_score_what_to_change_and_where_each_bug_passes(hiding):
-    text = render_inspection([Inspected("weak.json", hiding)])
+    text = render_inspection([InspectionOutcome("weak.json", hiding)])
     assert f"{hiding.mutation_score:.1%} mutation score" in text
     assert all(advice.replace("'", "&#39;") in text for advice in hiding.advice)
     for row in hiding.bugs:
@@ -30,7 +30,7 @@ def test_a_page_says_the_score_what_to_change_and_where_each_bug_passes(hiding):
 
 
 def test_what_is_missed_stands_first(hiding):
-    text = render_inspection([Inspected("weak.json", hiding)])
+    text = render_inspection([InspectionOutcome("weak.json", hiding)])
     places = {row.bug: text.index(f"<code>{row.bug}</code>") for row in hiding.bugs if row.made}
     missed = [places[row.bug] for row in hiding.bugs if row.missed]
     assert max(missed) < min(places[row.bug] for row in hiding.bugs if row.made and not row.missed)
@@ -38,7 +38,7 @@ def test_what_is_missed_stands_first(hiding):
 
 def test_names_are_no_markup_and_what_could_not_be_read_is_told(hiding):
     text = render_inspection(
-        [Inspected("weak.json", hiding), Inspected("<i>", None, ("/network: expected <b>",))]
+        [InspectionOutcome("weak.json", hiding), InspectionOutcome("<i>", None, ("/network: expected <b>",))]
     )
     assert "<b>" not in text
     assert "<i>" not in text
@@ -47,4 +47,4 @@ def test_names_are_no_markup_and_what_could_not_be_read_is_told(hiding):
 
 def test_a_problem_that_hides_nothing_says_so():
     found = inspect(example_document("relu-cross-entropy"))
-    assert "mutation score" in render_inspection([Inspected("strong.json", found)])
+    assert "mutation score" in render_inspection([InspectionOutcome("strong.json", found)])

@@ -14,10 +14,10 @@ from verifier.exporters.page.network_drawing import (
     state_of,
 )
 from verifier.exporters.page.wording import network_line
-from verifier.exporters.student_view import for_student
+from verifier.exporters.student_view import to_student_view
 from verifier.report.model import Diagnosis, LayerOutline, LossReport, ParameterReport
 from verifier.report.report import Report
-from verifier.report.verdict import Verdict, of_whole
+from verifier.report.verdict import Verdict, overall_verdict
 
 RIGHT, WRONG, UNDECIDED, MISSING = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED, Verdict.MISSING
 
@@ -31,7 +31,7 @@ def report(layers: list[tuple[Verdict, Verdict]], rows: list[Diagnosis]) -> Repo
     for index, (weight, bias) in enumerate(layers):
         parameters[f"layers.{index}.weight"] = ParameterReport(f"layers.{index}.weight", (2, 2), weight)
         parameters[f"layers.{index}.bias"] = ParameterReport(f"layers.{index}.bias", (2,), bias)
-    verdict = of_whole(own.verdict for own in parameters.values())
+    verdict = overall_verdict(own.verdict for own in parameters.values())
     return Report(
         verdict, LossReport(0.5, 0.0, {"name": "mse"}), parameters, (), (), {}, 0.0, diagnosis=tuple(rows)
     )
@@ -83,7 +83,7 @@ def test_a_parameters_name_tells_its_layer_or_nothing(name, layer):
 
 def test_a_report_without_its_network_is_drawn_by_its_shapes():
     graded = verify(small_document())
-    student = for_student(graded)
+    student = to_student_view(graded)
     assert student.network == ()
     shapes = [(own.outline.inputs, own.outline.outputs) for own in layer_states(student)]
     assert shapes[-1][1] == graded.network[-1].outputs

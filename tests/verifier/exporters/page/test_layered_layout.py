@@ -4,7 +4,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from verifier.exporters.page.layered_layout import Layout, laid_out
+from verifier.exporters.page.layered_layout import Layout, compute_layout
 from verifier.testing.random_graphs import seeded_graph
 
 GRAPHS = {
@@ -46,7 +46,7 @@ ALL = GRAPHS | {f"random, seed {seed}": of_random_graph(seed, most=60) for seed 
 @pytest.mark.parametrize("name", ALL)
 def test_boxes_stand_to_the_right_of_their_operands_and_apart_from_each_other(name: str) -> None:
     operands = ALL[name]
-    layout = laid_out(operands, last(operands))
+    layout = compute_layout(operands, last(operands))
     assert layout.column.keys() == layout.height.keys() == operands.keys()
     for node, given in operands.items():
         for operand in given:
@@ -64,17 +64,17 @@ def test_boxes_stand_to_the_right_of_their_operands_and_apart_from_each_other(na
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_arcs_of_a_small_graph_do_not_cross(name: str) -> None:
-    assert crossings(GRAPHS[name], laid_out(GRAPHS[name], last(GRAPHS[name]))) == 0
+    assert crossings(GRAPHS[name], compute_layout(GRAPHS[name], last(GRAPHS[name]))) == 0
 
 
 def test_what_is_given_stands_right_before_what_uses_it_first() -> None:
-    layout = laid_out({"x": [], "a": ["x"], "b": ["a"], "w": [], "z": ["b", "w"]}, "z")
+    layout = compute_layout({"x": [], "a": ["x"], "b": ["a"], "w": [], "z": ["b", "w"]}, "z")
     assert layout.column["w"] == layout.column["z"] - 1
 
 
 def test_an_arc_passes_boxes_at_a_distance() -> None:
     operands = ALL["random, seed 3"]
-    layout = laid_out(operands, last(operands), passing=0.3)
+    layout = compute_layout(operands, last(operands), passing=0.3)
     for (start, _), route in layout.routes.items():
         for at, height in enumerate(route, layout.column[start] + 1):
             boxes = [layout.height[node] for node, column in layout.column.items() if column == at]
@@ -82,5 +82,5 @@ def test_an_arc_passes_boxes_at_a_distance() -> None:
 
 
 def test_a_chain_is_drawn_straight() -> None:
-    layout = laid_out({"a": [], "b": ["a"], "c": ["b"], "d": ["c"]}, "d")
+    layout = compute_layout({"a": [], "b": ["a"], "c": ["b"], "d": ["c"]}, "d")
     assert len(set(layout.height.values())) == 1

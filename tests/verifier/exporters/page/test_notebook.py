@@ -5,7 +5,7 @@ import re
 from tests.verifier.builders import changed, small_document
 from verifier import verify
 from verifier.exporters.page import ASSETS
-from verifier.exporters.student_view import for_student
+from verifier.exporters.student_view import to_student_view
 
 WRONG = verify(
     changed(small_document(name="hw3-q2"), ["gradients", "layers.0.weight", 1, 2], 0.5), entries="all"
@@ -22,7 +22,7 @@ def test_a_notebook_runs_nothing_and_says_what_draws_figures():
 
 
 def test_a_students_report_shows_itself_too():
-    text = for_student(WRONG)._repr_html_()
+    text = to_student_view(WRONG)._repr_html_()
     assert "The gradient is wrong" in text
     assert "report.plot()" not in text
 

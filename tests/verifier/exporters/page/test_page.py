@@ -11,10 +11,10 @@ import pytest
 
 from tests.verifier.builders import changed, small_document
 from verifier import verify
-from verifier.exporters import EXPORTERS, ExportChoices
+from verifier.exporters import EXPORTERS, ExportOptions
 from verifier.exporters.page import ASSETS, render
 from verifier.exporters.page.figures import BUDGET
-from verifier.report.outcome import KeptReports, Sourced, without_arrays
+from verifier.report.outcome import FileOutcome, ReportBuffer, drop_arrays
 
 RIGHT = verify(small_document(name="right"), entries="all")
 WRONG = verify(
@@ -22,8 +22,8 @@ WRONG = verify(
 )
 
 
-def page(*reports: Sourced) -> str:
-    return render(reports, ExportChoices())
+def page(*reports: FileOutcome) -> str:
+    return render(reports, ExportOptions())
 
 
 def hashed(text: str) -> str:
@@ -31,7 +31,7 @@ def hashed(text: str) -> str:
 
 
 def test_the_policy_names_by_their_hashes_exactly_what_may_run():
-    text = page(Sourced("wrong.json", WRONG))
+    text = page(FileOutcome("wrong.json", WRONG))
     (policy,) = re.findall(r'Security-Policy" content="([^"]*)"', text)
     allowed = set(unescape(policy).split("script-src ")[1].split(";")[0].split())
     scripts = re.findall(
@@ -43,7 +43,7 @@ def test_the_policy_names_by_their_hashes_exactly_what_may_run():
 
 
 def test_a_page_names_nothing_to_load():
-    text = re.sub(r"<script.*?</script>", "", page(Sourced("wrong.json", WRONG)), flags=re.S)
+    text = re.sub(r"<script.*?</script>", "", page(FileOutcome("wrong.json", WRONG)), flags=re.S)
     assert not re.search(r"\b(src|action|data)=|url\(|@import|<link|<iframe|https?:", text)
 
 
@@ -54,10 +54,10 @@ def test_what_is_put_into_a_script_or_a_style_cannot_end_it():
 
 
 def test_a_page_without_figures_is_light():
-    assert len(page(Sourced("wrong.json", without_arrays(WRONG)))) < 60_000
+    assert len(page(FileOutcome("wrong.json", drop_arrays(WRONG)))) < 60_000
 
 
-def large(index: int) -> Sourced:
+def large(index: int) -> FileOutcome:
     generator = np.random.default_rng(index)
     sizes = (60, 50, 40)
     layers = [{"in": a, "out": b, "activation": "tanh"} for a, b in pairwise(sizes)]
@@ -70,11 +70,11 @@ def large(index: int) -> Sourced:
         "inputs": generator.normal(size=(3, 60)), "targets": generator.normal(size=(3, 40)),
         "gradients": {name: array * 0.1 for name, array in parameters.items()},
     }  # fmt: skip
-    return Sourced(f"{index}.json", verify(document, entries="all", diagnosis=False))
+    return FileOutcome(f"{index}.json", verify(document, entries="all", diagnosis=False))
 
 
 def test_of_many_reports_as_many_have_figures_as_a_page_can_bear_and_it_says_so():
-    reports = [Sourced("right.json", RIGHT), *(large(index) for index in range(12))]
+    reports = [FileOutcome("right.json", RIGHT), *(large(index) for index in range(12))]
     text = page(*reports)
     assert len(text.encode()) < 5_000_000
     drawn = text.count("data-figure=") // 3
@@ -89,9 +89,9 @@ def test_of_many_reports_as_many_have_figures_as_a_page_can_bear_and_it_says_so(
 
 def test_memory_for_arrays_goes_to_what_is_wrong_and_nothing_else_is_lost():
     size = sum(int(np.prod(row.shape)) for row in RIGHT.parameters.values())
-    kept = KeptReports(most=2 * size)
-    own = [Sourced(str(i), report) for i, report in enumerate((RIGHT, RIGHT, WRONG, RIGHT, WRONG, WRONG))]
-    for one in [*own, Sourced("broken", None, broken="it broke")]:
+    kept = ReportBuffer(most=2 * size)
+    own = [FileOutcome(str(i), report) for i, report in enumerate((RIGHT, RIGHT, WRONG, RIGHT, WRONG, WRONG))]
+    for one in [*own, FileOutcome("broken", None, broken="it broke")]:
         kept.add(one)
     having = [
         any(row.entries is not None for row in one.report.parameters.values()) if one.report else None
@@ -104,6 +104,6 @@ def test_memory_for_arrays_goes_to_what_is_wrong_and_nothing_else_is_lost():
 
 @pytest.mark.parametrize("name", [name for name, row in EXPORTERS.items() if row.whole_arrays])
 def test_a_format_that_draws_whole_arrays_does_without_them_too(name):
-    with_arrays, without = (EXPORTERS[name].export(own) for own in (WRONG, without_arrays(WRONG)))
+    with_arrays, without = (EXPORTERS[name].export(own) for own in (WRONG, drop_arrays(WRONG)))
     assert len(with_arrays) > len(without)
     assert all(row in without for row in WRONG.parameters)

@@ -9,7 +9,7 @@ import pytest
 from tests.verifier.builders import changed, small_document
 from verifier import verify
 from verifier.exporters.page.plotting import MOST_ROWS, PlotRefused
-from verifier.exporters.student_view import for_student
+from verifier.exporters.student_view import to_student_view
 
 DOCUMENT = small_document(name="$\\broken_{tex$")
 GRADIENT = np.asarray(DOCUMENT["gradients"]["layers.0.weight"])
@@ -42,7 +42,7 @@ def test_a_report_of_the_worst_numbers_says_how_to_get_all():
 
 def test_a_students_report_has_nothing_to_draw():
     with pytest.raises(PlotRefused, match="student's report"):
-        for_student(verify(TRIPLED, entries="all")).plot()
+        to_student_view(verify(TRIPLED, entries="all")).plot()
 
 
 def test_without_matplotlib_the_remedy_is_told_and_nothing_else_needs_it():

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from verifier.exporters.page.figures import MOST_POINTS, chosen, slope
+from verifier.exporters.page.figures import MOST_POINTS, fit_factor, select_points
 
 
 def test_the_worst_points_stay_whatever_they_are():
     generator = np.random.default_rng(1)
     rank, expected = generator.normal(size=100_352), generator.normal(size=100_352)
-    points = chosen(rank, expected)
+    points = select_points(rank, expected)
     assert len(points) <= MOST_POINTS
     assert set(np.argsort(-rank)[:300]) <= set(points)
 
@@ -17,13 +17,13 @@ def test_the_worst_points_stay_whatever_they_are():
 def test_the_smallest_and_the_largest_expected_stay_so_that_the_axes_are_right():
     generator = np.random.default_rng(2)
     expected = generator.normal(size=50_000)
-    points = chosen(np.full(50_000, -1.0), expected)
+    points = select_points(np.full(50_000, -1.0), expected)
     assert {int(expected.argmin()), int(expected.argmax())} <= set(points)
     assert len(np.unique(points)) == len(points)
 
 
 def test_few_points_are_all_drawn():
-    assert chosen(np.zeros((2, 3)), np.zeros((2, 3))).tolist() == [0, 1, 2, 3, 4, 5]
+    assert select_points(np.zeros((2, 3)), np.zeros((2, 3))).tolist() == [0, 1, 2, 3, 4, 5]
 
 
 E_ = np.array([[0.5, -0.25], [2.0, 1.0]])
@@ -50,5 +50,5 @@ E_ = np.array([[0.5, -0.25], [2.0, 1.0]])
     ],
 )
 def test_a_line_is_drawn_where_all_is_off_by_one_factor_and_nowhere_else(submitted, expected, factor):
-    found = slope(submitted, expected)
+    found = fit_factor(submitted, expected)
     assert found == (None if factor is None else pytest.approx(factor, rel=1e-6))

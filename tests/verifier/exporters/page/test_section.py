@@ -10,11 +10,11 @@ import pytest
 from tests.verifier.builders import changed, small_document
 from tests.verifier.exporters.builders import CASES, HOSTILE, as_student, parameter, report
 from verifier import verify
-from verifier.documents.json import parse, write
+from verifier.documents.json import parse, to_json
 from verifier.exporters.page import fragment
-from verifier.exporters.student_view import for_student
+from verifier.exporters.student_view import to_student_view
 from verifier.report.model import Entries
-from verifier.report.outcome import Sourced
+from verifier.report.outcome import FileOutcome
 from verifier.report.reading import read_report
 from verifier.report.verdict import Verdict
 
@@ -64,7 +64,7 @@ class Structure(HTMLParser):
 
 
 def test_what_matters_comes_first():
-    text = fragment(Sourced("wrong.json", WRONG))
+    text = fragment(FileOutcome("wrong.json", WRONG))
     headings = ["Diagnosis", "The network", "Parameters", "The oracles", "Worth knowing", "To see it again"]
     assert [own for own in headings if own in Structure(text).headings] == Structure(text).headings[
         -len(headings) :
@@ -102,7 +102,7 @@ def test_every_report_gives_sound_markup_whose_labels_lead_somewhere(case, view)
 def test_no_word_of_a_submitter_is_markup_wherever_it_stands(words):
     arrays = Entries(*(np.full((2, 3), value) for value in (0.25, 0.5, 0.25, 1e-9)))
     rows = [parameter(words, Verdict.INCORRECT, entries=arrays), parameter("layers.0.bias", Verdict.CORRECT)]
-    text = fragment(Sourced(words, report(rows, name=words)))
+    text = fragment(FileOutcome(words, report(rows, name=words)))
     assert "<b>" not in text
     assert "<failure" not in text
     assert text.count("<script") == text.count("</script") == text.count('type="application/json"')
@@ -111,18 +111,18 @@ def test_no_word_of_a_submitter_is_markup_wherever_it_stands(words):
 
 
 def test_figures_stand_as_json_whose_values_are_the_arrays():
-    found = [json.loads(data) for data in Structure(fragment(Sourced("wrong.json", WRONG))).data]
+    found = [json.loads(data) for data in Structure(fragment(FileOutcome("wrong.json", WRONG))).data]
     by_size = sorted(len(own["heatmap"]["index"]) for own in found)
     assert by_size == sorted(int(np.prod(row.shape)) for row in WRONG.parameters.values())
     first = found[0]  # the worst parameter comes first
     right = WRONG.parameters["layers.0.weight"].entries.expected
     assert first["heatmap"]["expected"] == pytest.approx(right.ravel().tolist(), rel=1e-9)
     assert first["scatter"]["slope"] == pytest.approx(3.0)
-    assert "a line of slope 3" in fragment(Sourced("wrong.json", WRONG))
+    assert "a line of slope 3" in fragment(FileOutcome("wrong.json", WRONG))
 
 
 def test_every_figure_has_its_text():
-    text = fragment(Sourced("wrong.json", WRONG))
+    text = fragment(FileOutcome("wrong.json", WRONG))
     assert text.count("data-figure=") == text.count('role="img" aria-label=') == 3 * len(WRONG.parameters)
     assert len(
         re.findall(r"</div>(?:<p class=\"scale\">.*?</p>)?<figcaption>[^<]{40,}</figcaption>", text)
@@ -130,16 +130,16 @@ def test_every_figure_has_its_text():
 
 
 def test_what_was_stored_without_arrays_says_which_command_draws_them():
-    stored = read_report(parse(write(verify(wrong_document()).to_dict())))
-    text = fragment(Sourced("wrong.json", stored))
+    stored = read_report(parse(to_json(verify(wrong_document()).to_dict())))
+    text = fragment(FileOutcome("wrong.json", stored))
     assert "data-figure" not in text
     assert "gradjury check wrong.json --preset standard --format html --output report.html" in text
     assert "→" in text  # the network's shape was stored
 
 
 def test_whole_arrays_come_back_from_json_as_they_were():
-    back = read_report(parse(write(WRONG.to_dict())))
-    assert fragment(Sourced("wrong.json", back)) == fragment(Sourced("wrong.json", WRONG))
+    back = read_report(parse(to_json(WRONG.to_dict())))
+    assert fragment(FileOutcome("wrong.json", back)) == fragment(FileOutcome("wrong.json", WRONG))
 
 
 def numbers_of(report_) -> set[str]:
@@ -150,8 +150,8 @@ def numbers_of(report_) -> set[str]:
 
 
 def test_a_students_section_holds_no_figure_and_no_number_that_tells_the_gradient():
-    student = for_student(WRONG)
-    text = fragment(Sourced("wrong.json", student))
+    student = to_student_view(WRONG)
+    text = fragment(FileOutcome("wrong.json", student))
     assert "data-figure" not in text
     assert "<script" not in text
     assert "The worst numbers" not in text
@@ -163,8 +163,8 @@ def test_a_students_section_holds_no_figure_and_no_number_that_tells_the_gradien
 
 def test_a_students_section_is_the_same_whatever_is_right():
     other = verify(wrong_document() | {"reported_loss": 0.5})
-    first, second = (for_student(own) for own in (WRONG, other))
-    assert fragment(Sourced("a.json", first)) == fragment(Sourced("a.json", second))
+    first, second = (to_student_view(own) for own in (WRONG, other))
+    assert fragment(FileOutcome("a.json", first)) == fragment(FileOutcome("a.json", second))
 
 
 def test_a_submission_that_could_not_be_judged_says_why():

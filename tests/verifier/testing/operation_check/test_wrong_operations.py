@@ -9,7 +9,7 @@ import pytest
 
 from tests.verifier.testing.operation_check.wrong_operations import PLANTED, SquareThatRemembers
 from verifier import check_operation
-from verifier.testing.operation_check.result import SEEN
+from verifier.testing.operation_check.result import FINDINGS
 
 IDS = [
     f"{row[0].__name__ if isinstance(row[0], type) else 'object'}-{place}"
@@ -47,7 +47,7 @@ def _runs_as_it_is_pasted(written: type, code: str, raises: bool) -> None:
 
 def test_every_kind_of_finding_is_planted() -> None:
     planted = {row[2] for row in PLANTED}
-    assert set(SEEN) <= planted
+    assert set(FINDINGS) <= planted
 
 
 def test_what_an_operation_raises_is_told_with_the_line_it_is_in() -> None:

@@ -254,7 +254,7 @@ import verifier.testing.pytest_plugin
 print(*sorted(set(sys.modules) - before))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.split() == ["verifier", "verifier.testing.pytest_plugin"]
+    assert result.stdout.split() == ["verifier", "verifier.testing", "verifier.testing.pytest_plugin"]
 
 
 def test_the_students_example_fails_as_the_readme_shows() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from reference_impl.activations import ACTIVATIONS
 from reference_impl.array import Array
-from verifier.diagnosis.catalogue.bug import Place
+from verifier.diagnosis.catalogue.bug import LayerContext
 
 # g′ as a function of the output z = g(a): right at z, wrong at a
 FORMS_AT_OUTPUT: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
@@ -30,7 +30,7 @@ FORMULAS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
 )
 
 # activations whose g′ is used for another one's, with common options
-TAKEN_FOR_ANOTHER: tuple[tuple[str, Mapping[str, Any]], ...] = (
+CONFUSED_ACTIVATIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     *((name, {}) for name in ACTIVATIONS if name not in ("identity", "softmax")),
     ("leaky_relu", {"slope": 0.1}),
     ("leaky_relu", {"slope": 0.2}),
@@ -38,7 +38,7 @@ TAKEN_FOR_ANOTHER: tuple[tuple[str, Mapping[str, Any]], ...] = (
 )
 
 
-def taken_for_derivative(place: Place) -> Iterator[tuple[Array, str]]:
+def wrong_derivatives(place: LayerContext) -> Iterator[tuple[Array, str]]:
     """Yield wrong derivatives of the layer's activation, each with its name in reports."""
     right = place.row.activation
     z = right.forward(place.a)
@@ -47,7 +47,7 @@ def taken_for_derivative(place: Place) -> Iterator[tuple[Array, str]]:
             yield form(z), f"the derivative of {name}, written in z"
     for formula, value in FORMULAS.items():
         yield value(z), formula
-    for name, options in TAKEN_FOR_ANOTHER:
+    for name, options in CONFUSED_ACTIVATIONS:
         other = ACTIVATIONS[name](**options)
         if other.derivative is not None and (name, dict(other.options)) != (right.name, dict(right.options)):
             shown = name + "".join(f" with {key} {value:g}" for key, value in options.items())

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.catalogue.bug import Place, Replacement
+from verifier.diagnosis.catalogue.bug import LayerContext, Replacement
 from verifier.diagnosis.costs import MAX_GRAM_EXAMPLES
 
 _MIN_EIGENVALUE_RATIO = 1e-9  # smallest over largest eigenvalue with which the weights are determined
@@ -18,7 +18,7 @@ _INTEGER_TOLERANCE = 1e-5  # distance of a weight from a whole number
 _MAX_ALL_PATTERNS = 64  # in larger batches only the first and last example are left out or repeated
 
 
-def patterns(examples: int) -> Iterator[Array]:
+def plausible_weights(examples: int) -> Iterator[Array]:
     """Yield plausible weights, (N,): an example left out, counted twice or alone, with either mean."""
     ones, units = np.ones(examples), np.eye(examples)
     for n in reversed(range(examples)) if examples <= _MAX_ALL_PATTERNS else (examples - 1, 0):
@@ -33,10 +33,10 @@ def patterns(examples: int) -> Iterator[Array]:
 
 @cache
 def _all_patterns(examples: int) -> Array:
-    return np.array(list(patterns(examples)))
+    return np.array(list(plausible_weights(examples)))
 
 
-def usual(examples: int) -> Iterator[Array]:
+def mutant_weights(examples: int) -> Iterator[Array]:
     """Yield the weights of mutants: first example left out, last one counted twice."""
     if examples > 2:
         yield np.ones(examples) - np.eye(examples)[0]
@@ -44,24 +44,26 @@ def usual(examples: int) -> Iterator[Array]:
         yield np.ones(examples) + np.eye(examples)[-1]
 
 
-def weights_for(place: Place, delta: Array, submitted: Mapping[str, Array]) -> Iterator[tuple[Array, int]]:
+def weights_for(
+    place: LayerContext, delta: Array, submitted: Mapping[str, Array]
+) -> Iterator[tuple[Array, int]]:
     """Yield candidates for c, each with the count of its estimated numbers.
 
     submitted: the submitted gradients by kind; if empty, the weights of mutants are used.
     """
     if not submitted:
-        yield from ((weights, 0) for weights in usual(delta.shape[0]))
+        yield from ((weights, 0) for weights in mutant_weights(delta.shape[0]))
         return
     z = place.trace.z[place.layer]
     ones = np.ones((z.shape[0], 1))
     left = np.concatenate([z if kind == "weight" else ones for kind in submitted], axis=1)
     target = np.concatenate([np.atleast_2d(array) for array in submitted.values()])
     for weights, unknowns in _estimated(left, delta, target):
-        if not all_alike(weights):
+        if not are_equal(weights):
             yield weights, unknowns
 
 
-def weighted_examples(place: Place) -> Iterator[Replacement]:
+def weighted_examples(place: LayerContext) -> Iterator[Replacement]:
     """Yield Σ cₙ zₙδₙᵀ in place of a weight gradient."""
     if place.delta is None:
         return
@@ -72,7 +74,7 @@ def weighted_examples(place: Place) -> Iterator[Replacement]:
         yield Replacement(value, {"weights": weights.tolist()}, unknowns=unknowns)
 
 
-def weighted_examples_of_bias(place: Place) -> Iterator[Replacement]:
+def weighted_examples_of_bias(place: LayerContext) -> Iterator[Replacement]:
     """Yield Σ cₙ δₙ in place of a bias gradient, with c estimated from the weight gradient."""
     if place.delta is None or "weight" not in place.submitted_by_kind:
         return
@@ -104,6 +106,6 @@ def _estimated(left: Array, delta: Array, target: Array) -> Iterator[tuple[Array
     yield from ((tried[i], 0) for i in np.argsort(np.abs(left_over), kind="stable")[:2])
 
 
-def all_alike(weights: Array) -> bool:
+def are_equal(weights: Array) -> bool:
     """True if all weights are equal, or all 0."""
     return bool(np.ptp(weights) <= _INTEGER_TOLERANCE * np.abs(weights).max())

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.catalogue.bug import Changed
+from verifier.diagnosis.catalogue.bug import TransformedGradient
 
 _MAX_DIGITS = 12  # digits of numbers that may have been printed
 _MIN_PRINT_ROUNDINGS = 30.0  # in roundings of a number: rounding in print must be larger
@@ -23,11 +23,11 @@ def _norm(array: Array) -> float:
     return float(np.linalg.norm(array.ravel()))
 
 
-def all_zero(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]:
-    yield Changed({name: np.zeros_like(array) for name, array in right.items()})
+def all_zero(right: Gradients, submitted: Gradients | None) -> Iterator[TransformedGradient]:
+    yield TransformedGradient({name: np.zeros_like(array) for name, array in right.items()})
 
 
-def clipped(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]:
+def clipped(right: Gradients, submitted: Gradients | None) -> Iterator[TransformedGradient]:
     """Yield gradients clipped by element, by the norm of each parameter, and by the global norm."""
     if submitted is None:
         thresholds = [
@@ -43,19 +43,21 @@ def clipped(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]:
         global_norms, parameter_norms = [], [max(map(_norm, submitted.values()))]
     for threshold in filter(None, thresholds):
         clipped_gradients = {name: np.clip(array, -threshold, threshold) for name, array in right.items()}
-        yield Changed(
+        yield TransformedGradient(
             clipped_gradients, {"threshold": threshold, "by": "element"}, unknowns=_unknowns(threshold)
         )
     for threshold in filter(None, parameter_norms):
         clipped_gradients = {name: array * _shrunk(_norm(array), threshold) for name, array in right.items()}
-        yield Changed(
+        yield TransformedGradient(
             clipped_gradients,
             {"threshold": threshold, "by": "norm of each parameter"},
             unknowns=_unknowns(threshold),
         )
     for threshold in filter(None, global_norms):
         factor = _shrunk(_norm(_flat(right)), threshold)
-        yield Changed({name: factor * array for name, array in right.items()}, {"threshold": threshold})
+        yield TransformedGradient(
+            {name: factor * array for name, array in right.items()}, {"threshold": threshold}
+        )
 
 
 def _round_to_digits(value: float, digits: int) -> float:
@@ -71,31 +73,31 @@ def _shrunk(norm: float, threshold: float) -> float:
     return threshold / norm if norm > threshold else 1.0
 
 
-def truncated(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]:
+def truncated(right: Gradients, submitted: Gradients | None) -> Iterator[TransformedGradient]:
     """Yield gradients converted to integers in each direction."""
     for to_integer in (np.trunc, np.floor, np.rint):
-        yield Changed({name: to_integer(array) for name, array in right.items()})
+        yield TransformedGradient({name: to_integer(array) for name, array in right.items()})
 
 
-def rounded_in_print(right: Gradients, submitted: Gradients | None) -> Iterator[Changed]:
+def rounded_to_digits(right: Gradients, submitted: Gradients | None) -> Iterator[TransformedGradient]:
     """Yield gradients rounded to the decimals or significant digits of the submitted numbers."""
     if submitted is None:
         for digits in (2, 3):
-            yield Changed(
+            yield TransformedGradient(
                 {name: np.round(array, digits) for name, array in right.items()}, {"digits": digits}
             )
         return
-    decimals = decimals_of(_flat(submitted))
+    decimals = printed_decimals(_flat(submitted))
     if decimals is not None:
         half = {name: np.full_like(array, 0.5 * 10.0**-decimals) for name, array in right.items()}
-        yield Changed(right, {"digits": decimals}, half)
+        yield TransformedGradient(right, {"digits": decimals}, half)
     significant = _significant_digits_of(_flat(submitted))
     if significant is not None:
         half = {name: 0.5 * _last_place(array, significant) for name, array in submitted.items()}
-        yield Changed(right, {"digits": significant}, half)
+        yield TransformedGradient(right, {"digits": significant}, half)
 
 
-def decimals_of(values: Array) -> int | None:
+def printed_decimals(values: Array) -> int | None:
     """Return the number of decimals that represents all values; None if they have full precision."""
     largest = float(np.abs(values).max(initial=0.0))
     for digits in range(1, _MAX_DIGITS):

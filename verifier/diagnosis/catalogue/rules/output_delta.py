@@ -9,10 +9,10 @@ from reference_impl.activations import Activation, activation
 from reference_impl.array import Array
 from reference_impl.backpropagation import output_delta
 from reference_impl.losses import LOSSES
-from verifier.diagnosis.catalogue.bug import Place, Replacement
-from verifier.diagnosis.catalogue.rules.derivatives import FORMS_AT_OUTPUT, taken_for_derivative
+from verifier.diagnosis.catalogue.bug import LayerContext, Replacement
+from verifier.diagnosis.catalogue.rules.derivatives import FORMS_AT_OUTPUT, wrong_derivatives
 from verifier.diagnosis.catalogue.rules.example_weights import weights_for
-from verifier.diagnosis.catalogue.rules.hidden_delta import masked, sent_down
+from verifier.diagnosis.catalogue.rules.hidden_delta import apply_mask, upstream_of
 
 _OF_LOGITS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
@@ -35,7 +35,7 @@ class _Last:
     of_logits: bool
 
 
-def _last(place: Place) -> _Last:
+def _last(place: LayerContext) -> _Last:
     risk, batch = place.problem.risk, place.problem.batch
     scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
     of_logits = risk.on == "logits"
@@ -49,27 +49,27 @@ def _last(place: Place) -> _Last:
     return _Last(g, a, f, batch.targets, upstream, scale, of_logits)
 
 
-def _to_preactivation(place: Place, last: _Last, of_a: Array) -> Array:
+def _to_preactivation(place: LayerContext, last: _Last, of_a: Array) -> Array:
     """Return δ_L from ∂R/∂a, a being the argument of g."""
     if last.of_logits:
-        return np.asarray(place.row.activation.pull_back(place.a, masked(place, of_a)))
+        return np.asarray(place.row.activation.pull_back(place.a, apply_mask(place, of_a)))
     return of_a
 
 
-def of_output(place: Place) -> Array:
+def output_upstream(place: LayerContext) -> Array:
     """Return ∂R/∂z_L, the derivative with respect to the network's outputs."""
-    return masked(place, _unmasked(place))
+    return apply_mask(place, _unmasked(place))
 
 
-def missing_output_derivative(place: Place) -> Iterator[Replacement]:
+def missing_output_derivative(place: LayerContext) -> Iterator[Replacement]:
     last = _last(place)
     if place.row.activation.name != "identity":
-        yield Replacement(of_output(place))
+        yield Replacement(output_upstream(place))
     if last.of_logits:
         yield Replacement(_to_preactivation(place, last, last.upstream))
 
 
-def extra_output_derivative(place: Place) -> Iterator[Replacement]:
+def extra_output_derivative(place: LayerContext) -> Iterator[Replacement]:
     last, right = _last(place), output_delta(place.problem, place.trace)
     if last.of_logits or place.problem.risk.on == "probabilities":
         yield Replacement(right * last.f * (1.0 - last.f))
@@ -79,22 +79,22 @@ def extra_output_derivative(place: Place) -> Iterator[Replacement]:
         yield Replacement(place.row.activation.pull_back(place.a, right))
 
 
-def softmax_jacobian_diagonal(place: Place) -> Iterator[Replacement]:
+def softmax_jacobian_diagonal(place: LayerContext) -> Iterator[Replacement]:
     for last in _softmax(place):
         yield Replacement(_to_preactivation(place, last, last.upstream * last.f * (1.0 - last.f)))
 
 
-def softmax_jacobian_missing(place: Place) -> Iterator[Replacement]:
+def softmax_jacobian_missing(place: LayerContext) -> Iterator[Replacement]:
     for last in _softmax(place):
         yield Replacement(_to_preactivation(place, last, last.upstream))
 
 
-def softmax_one_minus_p(place: Place) -> Iterator[Replacement]:
+def softmax_one_minus_p(place: LayerContext) -> Iterator[Replacement]:
     for last in _softmax(place):
         yield Replacement(_to_preactivation(place, last, last.upstream * (1.0 - last.f)))
 
 
-def softmax_over_batch(place: Place) -> Iterator[Replacement]:
+def softmax_over_batch(place: LayerContext) -> Iterator[Replacement]:
     for last in _softmax(place):
         exponentials = np.exp(last.a - last.a.max())
         totals = [exponentials.sum(axis=0)]
@@ -104,7 +104,7 @@ def softmax_over_batch(place: Place) -> Iterator[Replacement]:
             yield from _with_probabilities(place, last, exponentials / total)
 
 
-def softmax_twice(place: Place) -> Iterator[Replacement]:
+def softmax_twice(place: LayerContext) -> Iterator[Replacement]:
     for last in _softmax(place):
         twice = last.g.forward(last.f)
         yield from _with_probabilities(place, last, twice)
@@ -113,31 +113,31 @@ def softmax_twice(place: Place) -> Iterator[Replacement]:
             yield Replacement(_to_preactivation(place, last, last.g.pull_back(last.a, of_inner * last.scale)))
 
 
-def weighted_output_delta(place: Place) -> Iterator[Replacement]:
+def weighted_output_delta(place: LayerContext) -> Iterator[Replacement]:
     delta = output_delta(place.problem, place.trace)
     for weights, unknowns in weights_for(place, delta, place.submitted_by_kind):
         yield Replacement(weights[:, None] * delta, {"weights": weights.tolist()}, unknowns=unknowns)
 
 
-def hidden_softmax_diagonal(place: Place) -> Iterator[Replacement]:
+def hidden_softmax_diagonal(place: LayerContext) -> Iterator[Replacement]:
     """Yield u ∘ p(1 − p) in a hidden softmax layer."""
     if place.row.activation.name == "softmax":
         p = place.row.activation.forward(place.a)
-        yield Replacement(masked(place, sent_down(place)) * p * (1.0 - p))
+        yield Replacement(apply_mask(place, upstream_of(place)) * p * (1.0 - p))
 
 
-def target_ignored(place: Place) -> Iterator[Replacement]:
+def target_ignored(place: LayerContext) -> Iterator[Replacement]:
     last = _last(place)
     entropies = place.problem.risk.loss.name in _OF_LOGITS
     of_f = last.f * last.scale if entropies else last.f * last.scale * 2.0
     if entropies:
         yield Replacement(_to_preactivation(place, last, of_f))
         return
-    yield Replacement(place.row.activation.pull_back(place.a, masked(place, of_f)))
-    yield Replacement(masked(place, of_f))
+    yield Replacement(place.row.activation.pull_back(place.a, apply_mask(place, of_f)))
+    yield Replacement(apply_mask(place, of_f))
 
 
-def right_gradient_of_another_loss(place: Place) -> Iterator[Replacement]:
+def right_gradient_of_another_loss(place: LayerContext) -> Iterator[Replacement]:
     """Yield δ_L of every loss defined for these targets and outputs, under the same reductions."""
     risk, batch = place.problem.risk, place.problem.batch
     outputs = place.trace.outputs
@@ -149,20 +149,20 @@ def right_gradient_of_another_loss(place: Place) -> Iterator[Replacement]:
             if on == "probabilities" and not bool(((outputs > 0) & (outputs < 1)).all()):
                 continue
             upstream = terms.gradient(outputs, batch.targets) * (loss.default_factor * reductions)
-            delta = place.row.activation.pull_back(place.a, masked(place, upstream))
+            delta = place.row.activation.pull_back(place.a, apply_mask(place, upstream))
             yield Replacement(delta, {"alternative": name if on == "values" else f"{name} on {on}"})
     absolute = np.sign(outputs - batch.targets) * reductions
-    delta = place.row.activation.pull_back(place.a, masked(place, absolute))
+    delta = place.row.activation.pull_back(place.a, apply_mask(place, absolute))
     yield Replacement(delta, {"alternative": "mean absolute error"})
 
 
-def _softmax(place: Place) -> Iterator[_Last]:
+def _softmax(place: LayerContext) -> Iterator[_Last]:
     last = _last(place)
     if last.g.name == "softmax":
         yield last
 
 
-def _with_probabilities(place: Place, last: _Last, p: Array) -> Iterator[Replacement]:
+def _with_probabilities(place: LayerContext, last: _Last, p: Array) -> Iterator[Replacement]:
     """Yield δ_L with p in place of the softmax."""
     if place.problem.risk.loss.name == "cross_entropy":
         of_a = (p * last.y.sum(axis=-1, keepdims=True) - last.y) * last.scale
@@ -172,43 +172,43 @@ def _with_probabilities(place: Place, last: _Last, p: Array) -> Iterator[Replace
     yield Replacement(_to_preactivation(place, last, of_a))
 
 
-def derivative_at_output(place: Place) -> Iterator[Replacement]:
+def derivative_at_output(place: LayerContext) -> Iterator[Replacement]:
     """Yield δ_L with g′(z_L) in place of g′(a_L)."""
     activation = place.row.activation
     if activation.name != "identity":
-        yield Replacement(activation.pull_back(activation.forward(place.a), of_output(place)))
+        yield Replacement(activation.pull_back(activation.forward(place.a), output_upstream(place)))
 
 
-def output_form_at_output(place: Place) -> Iterator[Replacement]:
+def output_form_at_output(place: LayerContext) -> Iterator[Replacement]:
     form = FORMS_AT_OUTPUT.get(place.row.activation.name)
     if form is not None:
-        yield Replacement(of_output(place) * form(place.a))
+        yield Replacement(output_upstream(place) * form(place.a))
 
 
-def wrong_output_derivative(place: Place) -> Iterator[Replacement]:
+def wrong_output_derivative(place: LayerContext) -> Iterator[Replacement]:
     if place.row.activation.name != "identity":
-        for derivative, used in taken_for_derivative(place):
-            yield Replacement(of_output(place) * derivative, {"used": used})
+        for derivative, used in wrong_derivatives(place):
+            yield Replacement(output_upstream(place) * derivative, {"used": used})
 
 
-def output_mask_missing(place: Place) -> Iterator[Replacement]:
+def output_mask_missing(place: LayerContext) -> Iterator[Replacement]:
     if place.mask is not None:
         yield Replacement(place.row.activation.pull_back(place.a, _unmasked(place)))
 
 
-def output_mask_scale_missing(place: Place) -> Iterator[Replacement]:
+def output_mask_scale_missing(place: LayerContext) -> Iterator[Replacement]:
     if place.mask is not None:
         yield Replacement(place.row.activation.pull_back(place.a, _unmasked(place) * (place.mask != 0)))
 
 
-def _unmasked(place: Place) -> Array:
+def _unmasked(place: LayerContext) -> Array:
     """Return ∂R/∂z_L before the last layer's mask."""
     risk, batch = place.problem.risk, place.problem.batch
     scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
     return np.asarray(risk.loss.on[risk.on].gradient(place.trace.outputs, batch.targets) * scale)
 
 
-def last_example_of_output(place: Place) -> Iterator[Replacement]:
+def last_example_of_output(place: LayerContext) -> Iterator[Replacement]:
     delta = output_delta(place.problem, place.trace)
     if delta.shape[0] > 1:
         only = np.zeros_like(delta)

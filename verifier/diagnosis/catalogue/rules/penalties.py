@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from reference_impl.losses import Penalty
 from reference_impl.problem import Problem
-from verifier.diagnosis.catalogue.bug import Taken
+from verifier.diagnosis.catalogue.bug import PenaltyVariant
 
 _STRENGTH = (0.1,)  # of the penalty in mutants
 
@@ -20,12 +20,12 @@ def _changed_penalties(problem: Problem, changed: list[Penalty | None]) -> Itera
             yield (*penalties[:index], *((other,) if other else ()), *penalties[index + 1 :])
 
 
-def missing(problem: Problem) -> Iterator[Taken]:
+def penalty_missing(problem: Problem) -> Iterator[PenaltyVariant]:
     for penalties in _changed_penalties(problem, [None for _ in problem.risk.penalties]):
-        yield Taken(penalties)
+        yield PenaltyVariant(penalties)
 
 
-def by_a_factor(problem: Problem) -> Iterator[Taken]:
+def penalty_scaled(problem: Problem) -> Iterator[PenaltyVariant]:
     """Yield the penalties doubled, halved, times N, over N, and times a factor to be estimated."""
     examples = float(problem.batch.size)
     for factor in dict.fromkeys((2.0, 0.5, examples, 1.0 / examples)):
@@ -34,28 +34,28 @@ def by_a_factor(problem: Problem) -> Iterator[Taken]:
                 replace(penalty, factor=penalty.factor * factor) for penalty in problem.risk.penalties
             ]
             for penalties in _changed_penalties(problem, changed):
-                yield Taken(penalties, {"factor": factor})
+                yield PenaltyVariant(penalties, {"factor": factor})
     if problem.risk.penalties:
-        yield Taken((), scaled=problem.risk.penalties, unknown="factor", usual=(3.0,))
+        yield PenaltyVariant((), scaled=problem.risk.penalties, unknown="factor", usual=(3.0,))
 
 
-def on_biases(problem: Problem) -> Iterator[Taken]:
+def penalty_on_biases(problem: Problem) -> Iterator[PenaltyVariant]:
     yield from _of_biases(problem, True)
 
 
-def missing_on_biases(problem: Problem) -> Iterator[Taken]:
+def missing_on_biases(problem: Problem) -> Iterator[PenaltyVariant]:
     yield from _of_biases(problem, False)
 
 
-def _of_biases(problem: Problem, included: bool) -> Iterator[Taken]:
+def _of_biases(problem: Problem, included: bool) -> Iterator[PenaltyVariant]:
     if any(layer.bias for layer in problem.network.layers):
         changed: list[Penalty | None] = [replace(p, biases=included) for p in problem.risk.penalties]
         for penalties in _changed_penalties(problem, changed):
             if penalties != problem.risk.penalties:
-                yield Taken(penalties)
+                yield PenaltyVariant(penalties)
 
 
-def of_gradient(problem: Problem) -> Iterator[Taken]:
+def gradient_scaled(problem: Problem) -> Iterator[PenaltyVariant]:
     """Yield (1 + λ)·G for every form of the coefficient λ."""
     factors = []
     for penalty in problem.risk.penalties:
@@ -64,10 +64,10 @@ def of_gradient(problem: Problem) -> Iterator[Taken]:
         factors += [1.0 + slope, 1.0 + coefficient, 1.0 + penalty.strength]
     for factor in dict.fromkeys(factors):
         for of_biases in (False, True):
-            yield Taken((), {"factor": factor}, data_factor=factor, of_biases=of_biases)
+            yield PenaltyVariant((), {"factor": factor}, data_factor=factor, of_biases=of_biases)
 
 
-def undeclared(problem: Problem) -> Iterator[Taken]:
+def penalty_undeclared(problem: Problem) -> Iterator[PenaltyVariant]:
     """Yield a weight decay that is not declared, with a strength to be estimated."""
     if any(penalty.norm == "l2" for penalty in problem.risk.penalties):
         return
@@ -75,4 +75,6 @@ def undeclared(problem: Problem) -> Iterator[Taken]:
         added = Penalty("l2", 1.0, 0.5, biases=biases)
         of = "weights and biases" if biases else "weights"
         estimates = {"alternative": f"the declared loss with an l2 penalty on the {of}"}
-        yield Taken(problem.risk.penalties, estimates, scaled=(added,), unknown="strength", usual=_STRENGTH)
+        yield PenaltyVariant(
+            problem.risk.penalties, estimates, scaled=(added,), unknown="strength", usual=_STRENGTH
+        )
