@@ -72,7 +72,7 @@ def judge(task: Task) -> Outcome:
     """Parse, verify and render a submission. Malformed content is an outcome, not an exception."""
     try:
         entries = "all" if _shows_arrays(task) else task.render.entries
-        report = verify(_read_submission(task), oracles=task.oracles, entries=entries, expectations=_CACHE)
+        report = verify(_read_submission(task), oracles=task.oracles, entries=entries, cache=_CACHE)
         return _render_all(task, report)
     except MalformedSubmission as error:
         return Refused.from_error(error)

@@ -94,7 +94,7 @@ def _is_cyclic(path: Path) -> bool:
     return False
 
 
-_EXPECTATIONS = ProblemCache()  # one cache per process, since the files of a class answer the same problem
+_CACHE = ProblemCache()  # one cache per process, since the files of a class answer the same problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def check_file(source: str, manner: CheckOptions, content: bytes | None = None) 
         if manner.tolerance is not None:
             submission = replace(submission, tolerance=manner.tolerance)
         report = verify(
-            submission, oracles=manner.oracles, entries=manner.entries, expectations=_EXPECTATIONS
+            submission, oracles=manner.oracles, entries=manner.entries, cache=_CACHE
         )
         return FileOutcome(name, report)
     except MalformedSubmission as error:

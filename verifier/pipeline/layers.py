@@ -41,14 +41,14 @@ def verify(
     oracles: Sequence[str] | None = None,
     entries: str = "worst",
     diagnosis: bool = True,
-    expectations: ProblemCache | None = None,
+    cache: ProblemCache | None = None,
 ) -> Report:
     """Judge a submission, given as `load` gave it or as the contract's document (arrays allowed for lists).
 
     oracles: names out of ORACLES, for graphs out of GRAPH_ORACLES; by default those that ask little time.
     entries: `worst`, or `all` for the whole arrays beside them.
     diagnosis: whether to search for the mistakes behind a wrong gradient.
-    expectations: keeps what is true of a problem, for the next answer to it.
+    cache: keeps what is true of a problem, for the next answer to it.
     Raises: MalformedSubmission listing every mistake of the document; ValueError for an unknown oracle.
     """
     started = perf_counter()
@@ -60,7 +60,7 @@ def verify(
         return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
     problem = submission.problem
     expected = (
-        ProblemReferences(problem, oracles) if expectations is None else expectations.of(problem, oracles)
+        ProblemReferences(problem, oracles) if cache is None else cache.of(problem, oracles)
     )
     trace, honest = expected.trace, expected.honest
     allowed = expected.rounding(submission.precision, independent=True)

@@ -44,43 +44,43 @@ ANSWERS = {
 
 @pytest.mark.parametrize("precision", [None, "float32"])
 def test_answers_to_a_problem_that_is_known_are_judged_as_if_it_were_not(precision):
-    expectations = ProblemCache()
+    cache = ProblemCache()
     for change in [*ANSWERS.values(), *reversed(ANSWERS.values())]:
         document = answered(drawn(), change) | ({} if precision is None else {"precision": precision})
-        assert_say_the_same(verify(document, expectations=expectations), verify(document))
-    assert expectations.of(drawn()) is expectations.of(read_submission(answered(drawn())).problem)
+        assert_say_the_same(verify(document, cache=cache), verify(document))
+    assert cache.of(drawn()) is cache.of(read_submission(answered(drawn())).problem)
 
 
 def test_other_oracles_are_another_question():
-    expectations = ProblemCache()
-    alone = verify(answered(drawn()), oracles=["backpropagation"], expectations=expectations)
+    cache = ProblemCache()
+    alone = verify(answered(drawn()), oracles=["backpropagation"], cache=cache)
     assert [item.oracle for item in alone.evidence] == ["backpropagation"]
-    assert len(verify(answered(drawn()), expectations=expectations).evidence) > 1
+    assert len(verify(answered(drawn()), cache=cache).evidence) > 1
 
 
 def test_an_oracle_that_is_none_is_refused_each_time():
-    expectations = ProblemCache()
+    cache = ProblemCache()
     for _ in range(2):
         with pytest.raises(ValueError, match="'guess'"):
-            verify(answered(drawn()), oracles=["guess"], expectations=expectations)
+            verify(answered(drawn()), oracles=["guess"], cache=cache)
 
 
 def test_arrays_that_are_changed_after_they_were_asked_change_nothing_that_is_kept():
     """As where one trains on, in place, and asks again about where one was."""
-    expectations = ProblemCache()
+    cache = ProblemCache()
     document = answered(drawn(penalties=(Penalty("l2", 0.1, 0.5),)))
     for field in ("parameters", "masks"):
         document[field] = {name: np.array(array) for name, array in document[field].items()}
     document |= {field: np.array(document[field]) for field in ("inputs", "targets")}
     before = copy.deepcopy(document)
-    verify(document, expectations=expectations)
+    verify(document, cache=cache)
     for array in (*document["parameters"].values(), *document["masks"].values()):
         array *= 1.5
     document["inputs"] *= 3.0
     document["targets"] += 1.0
     for precision in ("float64", "float32"):
         asked = before | {"precision": precision}
-        assert_say_the_same(verify(asked, expectations=expectations), verify(asked))
+        assert_say_the_same(verify(asked, cache=cache), verify(asked))
 
 
 def with_weight(problem: Problem, change) -> Problem:
@@ -132,15 +132,15 @@ def test_numbers_laid_out_otherwise_are_the_same_problem():
 
 def test_the_problem_asked_longest_ago_makes_room_and_one_too_large_is_not_kept():
     size = 3 * 4 + 4 + 4 * 2 + 2 + 4 * (3 + 4 + 2) + 2 * 50
-    expectations = ProblemCache(numbers=2 * size)
+    cache = ProblemCache(numbers=2 * size)
     first, second, third = (drawn(seed) for seed in range(3))
-    kept = expectations.of(first), expectations.of(second)
-    assert expectations.of(first) is kept[0]
-    expectations.of(third)
-    assert expectations.of(first) is kept[0]
-    assert expectations.of(second) is not kept[1]
+    kept = cache.of(first), cache.of(second)
+    assert cache.of(first) is kept[0]
+    cache.of(third)
+    assert cache.of(first) is kept[0]
+    assert cache.of(second) is not kept[1]
     large = drawn(widths=[3, 40, 2])
-    assert expectations.of(large) is not expectations.of(large)
+    assert cache.of(large) is not cache.of(large)
     assert ProblemCache(numbers=0).of(first).trace.outputs.shape == (4, 2)
 
 
@@ -148,14 +148,14 @@ def test_the_problem_asked_longest_ago_makes_room_and_one_too_large_is_not_kept(
     ("widths", "examples"), [([1, 200, 1], 60), ([1] * 50, 1)], ids=["pre-activations", "layers"]
 )
 def test_what_is_kept_of_a_problem_counts_beside_its_few_weights(widths, examples):
-    expectations = ProblemCache(numbers=2_000)
+    cache = ProblemCache(numbers=2_000)
     problem = drawn(widths=widths, examples=examples, masked=False)
-    assert expectations.of(problem) is not expectations.of(problem)
+    assert cache.of(problem) is not cache.of(problem)
 
 
 def test_what_is_forgotten_makes_room():
-    expectations = ProblemCache(numbers=300)
-    first = expectations.of(drawn())
-    expectations.forget()
-    assert expectations.of(drawn()) is not first
-    assert expectations.of(drawn()) is expectations.of(drawn())
+    cache = ProblemCache(numbers=300)
+    first = cache.of(drawn())
+    cache.forget()
+    assert cache.of(drawn()) is not first
+    assert cache.of(drawn()) is cache.of(drawn())
