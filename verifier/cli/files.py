@@ -127,9 +127,7 @@ def check_file(source: str, manner: CheckOptions, content: bytes | None = None) 
             submission = replace(submission, name=Path(name).name)
         if manner.tolerance is not None:
             submission = replace(submission, tolerance=manner.tolerance)
-        report = verify(
-            submission, oracles=manner.oracles, entries=manner.entries, cache=_CACHE
-        )
+        report = verify(submission, oracles=manner.oracles, entries=manner.entries, cache=_CACHE)
         return FileOutcome(name, report)
     except MalformedSubmission as error:
         return FileOutcome(name, None, error.mistakes)

@@ -59,9 +59,7 @@ def verify(
     if not isinstance(submission, Submission):
         return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
     problem = submission.problem
-    expected = (
-        ProblemReferences(problem, oracles) if cache is None else cache.of(problem, oracles)
-    )
+    expected = ProblemReferences(problem, oracles) if cache is None else cache.of(problem, oracles)
     trace, honest = expected.trace, expected.honest
     allowed = expected.rounding(submission.precision, independent=True)
     loss = judge_loss(submission, honest, allowed)

@@ -76,16 +76,17 @@ class Report(ReportData):
         MissingMatplotlib
             If matplotlib is not installed (the extra `plot`).
         """
-        return import_module("verifier.exporters.page.plotting").plot(
-            self
-        )  # a plug-in, by name: it loads matplotlib
+        # a plug-in, by name: it loads matplotlib
+        return import_module("verifier.exporters.page.plotting").plot(self)
 
     def __repr__(self) -> str:
         return f"<Report {one_line_summary(self)}>"
 
     def _repr_html_(self) -> str:
         """Return HTML for notebooks."""
-        html: str = import_module("verifier.exporters.page.notebook").in_notebook(self)  # a plug-in, by name
+        html: str = import_module("verifier.exporters.page.notebook").notebook_html(
+            self
+        )  # a plug-in, by name
         return html
 
     def __str__(self) -> str:
