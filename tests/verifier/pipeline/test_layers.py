@@ -302,7 +302,7 @@ def test_a_disputed_entry_blames_nobody_and_the_warning_says_who_contradicts_who
 
     table = dict(oracles.ORACLES) | {"autograd": replace(oracles.ORACLES["autograd"], gradient=liar)}
     monkeypatch.setattr(expected, "ORACLES", table)
-    monkeypatch.setattr(pipeline, "MOST_WORK_OF_JUDGE", most_work)
+    monkeypatch.setattr(pipeline, "MAX_ARBITER_WORK", most_work)
     report = verify(small_document())
     assert report.verdict is verdict
     assert report.parameters["layers.1.bias"].undecided == (verdict is Verdict.UNDECIDED)

@@ -365,15 +365,15 @@ def test_of_edugrad(gradients):
 
 # products of numbers: right gradients, and their opposites
 GRAPH_BACKWARD = """
-from verifier.examples.graphs import right_gradients
+from verifier.examples.graphs import correct_gradients
 
 
 def right(document):
-    return right_gradients(document)
+    return correct_gradients(document)
 
 
 def opposite(document):
-    return {name: -own for name, own in right_gradients(document).items()}
+    return {name: -own for name, own in correct_gradients(document).items()}
 
 
 def test_right(gradients):
