@@ -1,6 +1,6 @@
 """Counts and figures of a parameter, from a whole comparison or from blocks of a correct submission."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from math import sqrt
 from typing import Any
 
@@ -31,6 +31,9 @@ class Summary:
     relative_norm_error: float | None
     cosine: float | None
     ratio: float | None
+
+
+_FIELDS = tuple(field.name for field in fields(Summary))
 
 
 def summarize(comparison: Comparison) -> Summary:
@@ -190,7 +193,8 @@ def report_summary(
 ) -> ParameterReport:
     """Return the report of a parameter. shape: in the submission's own layout."""
     verdict = parameter_verdict(summary.incorrect, summary.undecided)
-    return ParameterReport(name, shape, verdict, **asdict(summary), worst=worst, entries=entries)
+    figures = {field: getattr(summary, field) for field in _FIELDS}
+    return ParameterReport(name, shape, verdict, **figures, worst=worst, entries=entries)
 
 
 def _worst(comparison: Comparison, laid_out: Any) -> tuple[Entry, ...]:
