@@ -17,9 +17,7 @@ from threading import current_thread, main_thread
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from verifier.cli.files import check_file
 from verifier.problem.errors import replace_surrogates
-from verifier.report.outcome import FileOutcome
 
 if TYPE_CHECKING:
     from verifier.cli.files import CheckOptions
@@ -32,30 +30,28 @@ Judge = Callable[[str, "CheckOptions"], "FileOutcome"]
 
 
 def check_files_in_workers(
-    sources: Sequence[str], manner: "CheckOptions", processes: int, check_file: Judge | None = None
+    sources: Sequence[str], manner: "CheckOptions", processes: int, check: Judge | None = None
 ) -> Generator["FileOutcome", None, None]:
     """Yield the outcome of each file, in order. If a worker dies, the outcome of its file is an error."""
     position = 0
     while position < len(sources):
-        for outcome in _judge_in_pool(sources[position:], manner, processes, check_file or _judge):
+        for outcome in _judge_in_pool(sources[position:], manner, processes, check or _judge):
             yield outcome
             position += 1
         if position < len(sources):
-            outcomes = list(_judge_in_pool(sources[position : position + 1], manner, 1, check_file or _judge))
+            outcomes = list(_judge_in_pool(sources[position : position + 1], manner, 1, check or _judge))
             yield outcomes[0] if outcomes else _worker_died(sources[position])
             position += 1
 
 
 def _judge_in_pool(
-    sources: Sequence[str], manner: "CheckOptions", processes: int, check_file: Judge
+    sources: Sequence[str], manner: "CheckOptions", processes: int, check: Judge
 ) -> Generator["FileOutcome", None, None]:
     """Yield the outcomes in order; stop early if a worker dies."""
     pool = ProcessPoolExecutor(min(processes, len(sources)), get_context("spawn"), _initialize_worker)
     try:
         with _interrupts_ignored():
-            futures: list[Future[FileOutcome]] = [
-                pool.submit(check_file, source, manner) for source in sources
-            ]
+            futures: list[Future[FileOutcome]] = [pool.submit(check, source, manner) for source in sources]
         for future in futures:
             yield future.result()
     except BrokenProcessPool:
@@ -92,10 +88,14 @@ def _freeze(items: dict[object, object]) -> Frozen:
 
 
 def _judge(source: str, manner: "CheckOptions") -> "FileOutcome":
+    from verifier.cli.files import check_file  # loads numpy, after the number of threads is set
+
     return check_file(source, manner)
 
 
 def _worker_died(source: str) -> "FileOutcome":
+    from verifier.report.outcome import FileOutcome  # loads numpy
+
     return FileOutcome(
         replace_surrogates(source), None, broken="the process that judged it died (out of memory?)"
     )

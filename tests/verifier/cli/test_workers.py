@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,9 @@ def test_few_and_small_files_are_judged_in_the_process_that_is_there(
     for size, path in paths.items():
         path.write_bytes(bytes(size))
     assert choose_worker_count([str(paths[size]) for size in sizes], asked) == processes
+
+
+def test_a_worker_can_set_its_threads_before_numpy_reads_them() -> None:
+    code = "import sys, verifier.cli.workers; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
