@@ -89,13 +89,13 @@ def beam_search(
     most: largest cost of interest, under wrong penalties. If the budget is used up, the cheapest explanation
     so far is continued by the right rules; under wrong penalties the result is empty.
     """
-    declared_penalties = hypothesis.bug is None
+    is_declared = hypothesis.bug is None
     states = [SearchState(0.0, None)]
     last = len(evidence.parts) - 1
     for index in reversed(range(last + 1)):
         penalty = hypothesis.penalties[index]
         targets = gradient_targets(evidence, index, penalty, hypothesis.data_factors)
-        layer = LayerHypothesis(evidence, index, declared_penalties, hypothesis.penalties, targets, budget)
+        layer = LayerHypothesis(evidence, index, is_declared, hypothesis.penalties, targets, budget)
         recovered = cache(partial(recover_delta, evidence, index, penalty))
         extended: list[SearchState] = []
         for state in states:
@@ -104,7 +104,7 @@ def beam_search(
             layer_of_state = replace(layer, known=state.known, noise_factor=state.noise_factor)
             extended += _extend(layer_of_state, state, recovered, top=index == last)
         states = _prune(extended, BEAM_WIDTH if targets else BEAM_WIDTH_UNSEEN)
-        if declared_penalties:
+        if is_declared:
             continue
         states = [state for state in states if state.cost <= most]
         if not states or states[0].cost >= COST_UNEXPLAINED or budget.is_used_up:

@@ -60,7 +60,8 @@ def accept_if_correct(
     largest_rounding = np.zeros(len(names))
     for block in blocks(submitted):
         reference, values = block.of_estimates(first.gradient), block.of(submitted)
-        if not _is_sharp(block, reference, values, allowed):
+        size = np.abs(reference.value)
+        if not _is_sharp(block, reference, size, values, allowed):
             if not (isinstance(first.gradient, LazyEstimates) and first.gradient.sharpened()):
                 return None
             return accept_if_correct(names, gradients, answers, allowed)  # all by one reference
@@ -71,7 +72,6 @@ def accept_if_correct(
                 return None
             owners = block.owners
             largest_rounding[owners] = np.maximum(largest_rounding[owners], block.largest(rounding))
-        size = np.abs(reference.value)
         statistics.add(block, values, reference.value, error, size, size > reference.error)
         if not agreement.includes(block, reference):
             return None
@@ -101,11 +101,13 @@ def _has_slopes(answers: Sequence[Answer]) -> bool:
     return any(estimate.slopes is not None for gradient in gradients for estimate in gradient.values())
 
 
-def _is_sharp(block: Block, reference: RowEstimates, submitted: Array, allowed: RoundingAllowance) -> bool:
-    """True if every uncertainty is small enough to decide."""
+def _is_sharp(
+    block: Block, reference: RowEstimates, size: Array, submitted: Array, allowed: RoundingAllowance
+) -> bool:
+    """True if every uncertainty is small enough to decide. size: |reference|."""
     if reference.columns is not None:
         return False
-    sharp = reference.error <= RESOLUTION * np.abs(reference.value)
+    sharp = reference.error <= RESOLUTION * size
     if sharp.all():
         return True
     sharp |= reference.error <= RESOLUTION * block.of(allowed.scale)

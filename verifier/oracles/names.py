@@ -1,4 +1,4 @@
-"""Names of all oracles, for layers and for graphs; the graph table is imported on first use."""
+"""Names of all oracles, for layers and for graphs."""
 
 from verifier.oracles import ORACLES
 from verifier.oracles.graph_oracles import GRAPH_ORACLES

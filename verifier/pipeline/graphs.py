@@ -48,9 +48,9 @@ def judge_graph(
         rounding_allowance = rounding(problem, submission.precision, independent=True)
     loss = judge_loss(submission, float64_rounding, rounding_allowance)
     answers = ask(problem, float64_rounding, oracles)
-    node_name = bool(np.isfinite(loss.value)) and not whole_arrays and not rounding_allowance.kinks
+    is_plain = bool(np.isfinite(loss.value)) and not whole_arrays and not rounding_allowance.kinks
     accepted = None
-    if node_name:
+    if is_plain:
         accepted = accept_if_correct(problem.asked, submission.gradients, answers, rounding_allowance)
     mistakes: tuple[Diagnosis, ...] = ()
     wrong: dict[str, bool] = {}

@@ -54,10 +54,10 @@ def _node(node: NodeOutline) -> dict[str, Any]:
         document["options"] = node.options
     if node.continues:
         document["continues"] = True
-    json_numbers = {"value": node.value, "gradient": node.gradient}
+    arrays = {"value": node.value, "gradient": node.gradient}
     return document | {
         field: [json_number(value) for value in values]
-        for field, values in json_numbers.items()
+        for field, values in arrays.items()
         if values is not None
     }
 

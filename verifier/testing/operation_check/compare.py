@@ -290,9 +290,9 @@ def _compare_with_answers(
         if comparisons[FORWARD].incorrect.any():
             findings.insert(0, _wrong_forward_value(comparisons[FORWARD], reference))
         elif not quick:  # a correct forward is another source of the gradient
-            answers_of_forward = of_forward(operation, case.arguments, result, reference.data)
+            forward_answers = of_forward(operation, case.arguments, result, reference.data)
             reference_answers = replace(
-                reference_answers, answers={**reference_answers.answers, **answers_of_forward}
+                reference_answers, answers={**reference_answers.answers, **forward_answers}
             )
             consensus = combine_answers(reference_answers.answers, shapes, judge=ARBITER)
     for name, gradient, argument in zip(names, result.gradients, case.arguments, strict=True):
