@@ -78,4 +78,5 @@ def test_a_planted_error_is_found_on_structured_batches():
     found = soundness.planted_on_structure(0)
     assert len(found) >= 5
     assert all(dict(row.verdicts)[40.0] == "incorrect" for row in found)
+    assert all(verdict != "correct" for row in found for _, verdict in row.verdicts)
     assert np.median([ratio for row in found for ratio in row.allowance]) <= 100

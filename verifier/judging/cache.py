@@ -1,7 +1,7 @@
 """What is true of a problem, whoever answers it: worked out once, however many answers it gets."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
@@ -10,8 +10,9 @@ import numpy as np
 
 from reference_impl.network import Batch, LayerParameters, Trace, forward, named
 from reference_impl.problem import Problem
-from verifier.engine.estimate import Answer
+from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.rounding_allowance import Rounding, rounding
+from verifier.judging.float32_errors import Float32Errors
 from verifier.oracles import ORACLES
 from verifier.oracles.names import ARBITER, is_of_graphs
 from verifier.problem.precision import PRECISIONS, Precision
@@ -27,6 +28,7 @@ class ProblemReferences:
         self.problem = problem
         self._oracles = oracles
         self._roundings: dict[tuple[str, bool], Rounding] = {}
+        self._float32_errors: Float32Errors | None = None
 
     @cached_property
     def trace(self) -> Trace:
@@ -47,6 +49,13 @@ class ProblemReferences:
     def answers(self) -> dict[str, Answer]:
         """What each oracle says. Raises: ValueError as `ask` does."""
         return ask(self.problem, self.honest, self._oracles)
+
+    def float32_errors(self, reference: Mapping[str, Estimate]) -> Float32Errors:
+        """Return the errors of correct float32 programs. reference: the right values, with their errors."""
+        if self._float32_errors is None:
+            scale = self.rounding(PRECISIONS["float32"], independent=True).scale
+            self._float32_errors = Float32Errors(self.problem, self.trace, reference, scale)
+        return self._float32_errors
 
     @cached_property
     def arbiter_answer(self) -> Answer:

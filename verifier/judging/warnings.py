@@ -91,8 +91,8 @@ def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[ReportWarnin
     yield from _of_entries(
         "near-rounding",
         {name: c.doubtful for name, c in comparisons.items()},
-        "{} differ from the true gradient by a little more than rounding in this precision is estimated to "
-        "cost; compute in float64 to decide",
+        "{} differ from the true gradient by more than rounding in this precision usually costs; compute in "
+        "float64 to decide",
     )
     yield from _of_entries(
         "relative-tolerance",

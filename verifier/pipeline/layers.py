@@ -71,6 +71,11 @@ def verify(
     plain = finite and not whole_arrays and not _widened(submission)
     names = [name for name, _ in named(problem.parameters)]
     accepted = accept_if_correct(names, submission.gradients, answers, allowed) if plain else None
+    rtol, is_float32 = submission.tolerance.rtol, submission.precision.name == "float32"
+    if accepted is not None and is_float32:
+        reference = next(answer.gradient for answer in answers.values() if answer.gradient)
+        if not expected.float32_errors(reference).explain(submission.gradients, rtol):
+            accepted = None
     if accepted is not None:
         parameters, evidence = _report_accepted(submission, accepted), accepted.evidence
         warnings = tuple(warnings_of_accepted(problem, trace, loss.value, accepted.has_zeros))
@@ -83,6 +88,8 @@ def verify(
             consensus = replace(consensus, disputed=everything)
         reference = _with_kinks_of(submission, consensus.reference, allowed)
         comparisons = _compare(submission, reference, allowed, consensus)
+        if is_float32 and not any(row.incorrect.any() for row in comparisons.values()):
+            comparisons = expected.float32_errors(reference).doubtful(comparisons, rtol)
         at_kinks: tuple[ReportWarning, ...] = ()
         if any(row.subgradient.any() for row in comparisons.values()):
             joint = judge_layers_jointly(submission, allowed.kinks, comparisons)
