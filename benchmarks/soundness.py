@@ -390,7 +390,7 @@ def print_structure(size: int) -> None:
 
 def print_committed(size: int) -> None:
     rows = [row for results in in_parallel(planted_on_structure, range(size), chunk=1) for row in results]
-    print(f"\n{len(rows)} batches with structure, float32 strict: an error, in multiples of the rounding error")
+    print(f"\n{len(rows)} batches with structure, float32 strict: errors in multiples of rounding")
     for times in COMMITTED:
         verdicts = [verdict for row in rows for multiple, verdict in row.verdicts if multiple == times]
         shares = {v: verdicts.count(v) for v in ("incorrect", "undecided", "correct")}
