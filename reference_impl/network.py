@@ -3,7 +3,7 @@
 In the lecture's symbols: z₀ = x, a_l = z_{l−1} W_l + b_l, z_l = g_l(a_l). Examples are rows, W is (in, out).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -96,16 +96,16 @@ class LayerParameters:
 Parameters = tuple[LayerParameters, ...]
 
 
-def named(parameters: Sequence[LayerParameters]) -> Iterator[tuple[str, Array]]:
-    """Yield the name and the array of every parameter, layer by layer.
+def named(parameters: Sequence[LayerParameters]) -> list[tuple[str, Array]]:
+    """Return the name and the array of every parameter, layer by layer.
 
     Parameters
     ----------
     parameters : sequence of LayerParameters
 
-    Yields
-    ------
-    tuple of str and array
+    Returns
+    -------
+    list of tuple of str and array
         The name is such as ``layers.0.weight``. A layer without a bias has its weight alone.
 
     Examples
@@ -113,10 +113,12 @@ def named(parameters: Sequence[LayerParameters]) -> Iterator[tuple[str, Array]]:
     >>> [name for name, _ in named([LayerParameters([[1.0]], [0.0])])]
     ['layers.0.weight', 'layers.0.bias']
     """
+    arrays: list[tuple[str, Array]] = []
     for index, layer in enumerate(parameters):
-        yield f"layers.{index}.weight", layer.weight
+        arrays.append((f"layers.{index}.weight", layer.weight))
         if layer.bias is not None:
-            yield f"layers.{index}.bias", layer.bias
+            arrays.append((f"layers.{index}.bias", layer.bias))
+    return arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,6 @@ from verifier.problem.errors import (
     Mistakes,
     check_fields,
     describe,
-    json_pointer,
     replace_surrogates,
     suggest_name,
 )
@@ -44,7 +43,7 @@ def read_targets(
 
     size: the number of examples, None if the inputs are malformed.
     """
-    array = read_array(value, "/targets", mistakes)
+    array = read_array(value, ("targets",), mistakes)
     if array is None:
         return None
     outputs = None if network is None else network.layers[-1].outputs
@@ -86,7 +85,7 @@ def _read_classes(
     for index in wrong[:SHOWN]:
         remedy = "class indices start at 0" if array[index] == outputs else ""
         mistakes.add(
-            json_pointer("/targets", int(index)),
+            ("targets", int(index)),
             f"a class index from 0 to {outputs - 1}",
             describe(float(array[index])),
             remedy,
@@ -104,7 +103,7 @@ def read_inputs(
     document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
 ) -> Array | None:
     """Return the inputs of shape (N, features); None if they are absent or malformed."""
-    array = read_array(document["inputs"], "/inputs", mistakes) if "inputs" in document else None
+    array = read_array(document["inputs"], ("inputs",), mistakes) if "inputs" in document else None
     if array is None:
         return None
     if array.size == 0:
@@ -141,24 +140,24 @@ def read_masks(
         return {}
     masks: dict[int, Array] = {}
     for name, value in document.items():
-        pointer = json_pointer("/masks", name)
-        mask = read_array(value, pointer, mistakes)
+        path = ("masks", name)
+        mask = read_array(value, path, mistakes)
         if network is None:
             continue
         known = {f"layers.{index}": index for index in range(len(network.layers))}
         if name not in known:
             remedy = suggest_name(name, known, taken=document)
-            mistakes.add(pointer, "the name of a layer", f"{str(name)[:60]!r}", remedy)
+            mistakes.add(path, "the name of a layer", f"{str(name)[:60]!r}", remedy)
         elif mask is not None and size is not None:
             shape = (size, network.layers[known[name]].outputs)
             shape = shape[::-1] if convention.examples == "columns" else shape
             if mask.size and not mask.any():
                 remedy = "zeros alone drop every unit, so that any code passes"
-                mistakes.add(pointer, "a mask that keeps at least one unit", "zeros alone", remedy)
+                mistakes.add(path, "a mask that keeps at least one unit", "zeros alone", remedy)
             elif tuple(mask.shape) == shape:
                 masks[known[name]] = examples_to_internal(mask, convention)
             else:
-                mistakes.add(pointer, f"shape {shape}", str(tuple(mask.shape)))
+                mistakes.add(path, f"shape {shape}", str(tuple(mask.shape)))
     return masks
 
 
@@ -180,10 +179,10 @@ def read_submission(document: Any) -> Submission:
         remedy = "graphs are judged and inspected; this asks for layers"
         mistakes.add("/network", "a network of layers", "a graph of nodes", remedy)
         mistakes.raise_if_any()
-    check_fields(document, FIELDS, "", mistakes)
+    check_fields(document, FIELDS, (), mistakes)
     for field in _REQUIRED:
         if field not in document:
-            mistakes.add(json_pointer("", field), f"the field {field!r}", "nothing", "add it")
+            mistakes.add((field,), f"the field {field!r}", "nothing", "add it")
 
     name = document.get("name")
     if name is not None and not isinstance(name, str):
@@ -192,8 +191,8 @@ def read_submission(document: Any) -> Submission:
         mistakes.add("/name", "a string that UTF-8 can hold", describe(name), "remove lone surrogates")
     network, weights, examples = None, "in_out", "rows"
     if "network" in document:
-        network, weights, examples = read_network(document["network"], "/network", mistakes)
-    loss = read_loss(document["loss"], "/loss", mistakes) if "loss" in document else None
+        network, weights, examples = read_network(document["network"], ("network",), mistakes)
+    loss = read_loss(document["loss"], ("loss",), mistakes) if "loss" in document else None
     convention = Convention(weights, examples)
     parameters, shapes = read_parameters(document, network, convention, mistakes)
     bias_shapes = {key: shape for key, shape in shapes.items() if key.endswith(".bias")}
@@ -207,7 +206,7 @@ def read_submission(document: Any) -> Submission:
     gradients = read_gradients(document, network, convention, shapes, mistakes)
     precision, cautions = read_precision(document, gradients, mistakes)
     reported = read_reported_loss(document.get("reported_loss"), mistakes)
-    tolerance = read_tolerance(document.get("tolerance"), "/tolerance", mistakes)
+    tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), mistakes)
 
     mistakes.raise_if_any()
     assert network is not None
