@@ -21,18 +21,18 @@ from verifier.problem.errors import (
     read_number,
     suggest_name,
 )
-from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, weight_to_internal
+from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, to_internal_layout
 
 _FIELDS = ("layers", "weights", "examples")
 _MOST_UNITS = 2**31
 _LAYER_FIELDS = ("in", "out", "activation", "bias")
 
 
-def read_network(document: Any, path: Path, mistakes: Mistakes) -> tuple[Network | None, str, str]:
-    """Return the network (None if a layer is malformed), the weight layout and the example axis."""
+def read_network(document: Any, path: Path, mistakes: Mistakes) -> tuple[Network | None, Convention]:
+    """Return the network, None if a layer is malformed, and the layouts of its arrays."""
     if not isinstance(document, dict):
         mistakes.add(path, "a network, an object with a list of layers", describe(document))
-        return None, "in_out", "rows"
+        return None, Convention()
     check_fields(document, _FIELDS, path, mistakes)
     weights = read_choice(document.get("weights", "in_out"), WEIGHT_LAYOUTS, (*path, "weights"), mistakes)
     examples = read_choice(document.get("examples", "rows"), EXAMPLE_AXES, (*path, "examples"), mistakes)
@@ -43,7 +43,7 @@ def read_network(document: Any, path: Path, mistakes: Mistakes) -> tuple[Network
         mistakes.add((*path, "layers"), "a list of at least one layer", actual)
     else:
         network = _read_layers(layers, (*path, "layers"), mistakes)
-    return network, weights or "in_out", examples or "rows"
+    return network, Convention(weights or "in_out", examples or "rows")
 
 
 def _read_layers(documents: list[Any], path: Path, mistakes: Mistakes) -> Network | None:
@@ -168,14 +168,14 @@ def read_parameters(
             shapes[name] = tuple(array.shape)
     if not all_fit:
         return None, shapes
-    layers = []
-    for index, layer in enumerate(network.layers):
-        weight = arrays[f"layers.{index}.weight"]
-        bias = arrays[f"layers.{index}.bias"] if layer.bias else None
-        assert weight is not None
-        layers.append(
-            LayerParameters(weight_to_internal(weight, convention), None if bias is None else bias.ravel())
+    valid = {name: array for name in names if (array := arrays[name]) is not None}
+    internal = to_internal_layout(valid, convention)
+    layers = [
+        LayerParameters(
+            internal[f"layers.{index}.weight"], internal[f"layers.{index}.bias"] if layer.bias else None
         )
+        for index, layer in enumerate(network.layers)
+    ]
     return tuple(layers), shapes
 
 

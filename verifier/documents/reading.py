@@ -1,6 +1,7 @@
 """Read a document as a submission, in internal conventions; all errors are collected."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,7 +28,7 @@ from verifier.problem.submission import (
     GraphSubmission,
     Submission,
     examples_to_internal,
-    weight_to_internal,
+    to_internal_layout,
 )
 
 
@@ -189,14 +190,13 @@ def read_submission(document: Any) -> Submission:
         mistakes.add("/name", "a string", describe(name))
     elif name is not None and name != replace_surrogates(name):
         mistakes.add("/name", "a string that UTF-8 can hold", describe(name), "remove lone surrogates")
-    network, weights, examples = None, "in_out", "rows"
+    network, convention = None, Convention()
     if "network" in document:
-        network, weights, examples = read_network(document["network"], ("network",), mistakes)
+        network, convention = read_network(document["network"], ("network",), mistakes)
     loss = read_loss(document["loss"], ("loss",), mistakes) if "loss" in document else None
-    convention = Convention(weights, examples)
     parameters, shapes = read_parameters(document, network, convention, mistakes)
     bias_shapes = {key: shape for key, shape in shapes.items() if key.endswith(".bias")}
-    convention = Convention(weights, examples, bias_shapes)
+    convention = replace(convention, bias_shapes=bias_shapes)
     inputs = read_inputs(document, network, convention, mistakes)
     size = None if inputs is None else inputs.shape[0]
     targets = None
@@ -216,10 +216,7 @@ def read_submission(document: Any) -> Submission:
     assert inputs is not None
     assert targets is not None
     problem = Problem(network, parameters, Batch(inputs, targets, masks), loss[0])
-    internal = {
-        key: weight_to_internal(array, convention) if key.endswith(".weight") else array.ravel()
-        for key, array in gradients.items()
-    }
+    internal = to_internal_layout(gradients, convention)
     return Submission(
         name, problem, internal, precision, reported, tolerance, convention, loss[1], tuple(cautions)
     )
