@@ -8,9 +8,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from reference_impl.activations import Activation
-from reference_impl.array import Array, frozen
+from reference_impl.array import Array
+
+
+def _read_only(values: npt.ArrayLike) -> Array:
+    """Return a read-only float64 view of `values`; the numbers are copied only if their type changes."""
+    view = np.asarray(values, dtype=np.float64).view()
+    view.setflags(write=False)
+    return view
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +96,9 @@ class LayerParameters:
     bias: Array | None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", frozen(self.weight))
+        object.__setattr__(self, "weight", _read_only(self.weight))
         if self.bias is not None:
-            object.__setattr__(self, "bias", frozen(self.bias))
+            object.__setattr__(self, "bias", _read_only(self.bias))
 
 
 Parameters = tuple[LayerParameters, ...]
@@ -144,9 +152,9 @@ class Batch:
     masks: Mapping[int, Array] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "inputs", frozen(self.inputs))
-        object.__setattr__(self, "targets", frozen(self.targets))
-        masks = {index: frozen(mask) for index, mask in self.masks.items()}
+        object.__setattr__(self, "inputs", _read_only(self.inputs))
+        object.__setattr__(self, "targets", _read_only(self.targets))
+        masks = {index: _read_only(mask) for index, mask in self.masks.items()}
         object.__setattr__(self, "masks", MappingProxyType(masks))
 
     @property
