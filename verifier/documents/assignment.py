@@ -1,13 +1,17 @@
-"""Read and write assignments as documents; all errors are collected before one is raised."""
+"""Read and write assignments as documents, and generate the problem of each student."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
+from hashlib import sha256
+from hmac import digest
 from pathlib import Path
 from typing import Any
 
+from verifier.diagnosis.random_problem import informative_parameters
 from verifier.documents.files import parse_bytes
-from verifier.documents.reading import AnySubmission, names_of, read_any_submission
+from verifier.documents.reading import AnySubmission, names_of, read_any_submission, read_question
+from verifier.documents.writing import arrays_to_lists, submission_to_document
 from verifier.problem.errors import (
     MalformedSubmission,
     Mistakes,
@@ -91,6 +95,26 @@ def assignment_to_document(assignment: Assignment) -> dict[str, Any]:
         "closes": None if assignment.closes is None else assignment.closes.isoformat(),
         "instances": INSTANCES[assignment.per_student],
     }
+
+
+def instance_key(secret: bytes, assignment: str, student: str) -> bytes:
+    """Return the key of a student's instance, an HMAC that requires the secret."""
+    return digest(secret, f"{len(assignment)}:{assignment}:{student}".encode(), "sha256")
+
+
+def generate_instance(problem: Mapping[str, Any], key: bytes) -> dict[str, Any]:
+    """Return the problem with other numbers for a student, which depend on the key and the problem only.
+
+    The number of examples may change: see `informative_parameters`. Raises: MalformedSubmission.
+    """
+    question = read_question(problem)
+    seed = int.from_bytes(sha256(key).digest()[:8], "big")
+    instance = replace(
+        question, problem=informative_parameters(question.problem, seed), gradients={}, reported_loss=None
+    )
+    document = arrays_to_lists(submission_to_document(instance))
+    omitted = {"gradients"} | ({"precision"} if problem.get("precision") is None else set())
+    return {field: value for field, value in document.items() if field not in omitted}
 
 
 def _read_problem(value: Any, mistakes: Mistakes) -> AnySubmission | None:

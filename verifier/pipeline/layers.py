@@ -60,7 +60,8 @@ def verify(
         return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
     problem = submission.problem
     expected = ProblemReferences(problem, oracles) if cache is None else cache.of(problem, oracles)
-    trace, honest = expected.trace, expected.honest
+    honest = expected.honest
+    trace = honest.trace
     allowed = expected.rounding(submission.precision, independent=True)
     loss = judge_loss(submission, honest, allowed)
     if loss.verdict is Verdict.INCORRECT:

@@ -26,7 +26,7 @@ class Convention:
 
     weights: str = "in_out"
     examples: str = "rows"
-    bias_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    bias_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def to_internal_layout(arrays: Mapping[str, Array], convention: Convention) -> dict[str, Array]:
