@@ -1,4 +1,4 @@
-"""Convert enclosures to estimates: values, bounds, and the subdifferential at kinks."""
+"""Enclose the gradient of layers: values, bounds, and the subdifferential at kinks."""
 
 from collections.abc import Mapping, Sequence
 

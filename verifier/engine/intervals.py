@@ -1,9 +1,10 @@
-"""Matrix products whose enclosure does not widen with the number of terms, for wide networks.
+"""Arithmetic of intervals, and lazy matrix products.
 
-Every row of A and every column of B is split into leading bits and a rest. The leading bits are few enough
-for their product to be exact in any order of summation: multiples of one power of two, below 2⁵³ times it.
-Only products with the rests, 2⁻ᵇ as large, are rounded. Source: Ozaki, Ogita, Oishi & Rump, Numerical
-Algorithms 59 (2012), 95-118, with two slices.
+For wide networks there is `sharp_factors`, whose enclosure does not widen with the number of terms. Every row
+of A and every column of B is split into leading bits and a rest. The leading bits are few enough for their
+product to be exact in any order of summation: multiples of one power of two, below 2⁵³ times it. Only
+products with the rests, 2⁻ᵇ as large, are rounded. Source: Ozaki, Ogita, Oishi & Rump, Numerical Algorithms
+59 (2012), 95-118, with two slices.
 """
 
 from collections.abc import Callable
