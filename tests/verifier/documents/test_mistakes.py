@@ -352,7 +352,7 @@ def test_of_many_like_mistakes_in_one_array_some_are_shown_and_the_rest_counted(
 
 
 def test_pointers_escape_as_rfc_6901_says():
-    assert json_pointer("", "a/b", "c~d", 3) == "/a~1b/c~0d/3"
+    assert json_pointer(("a/b", "c~d", 3)) == "/a~1b/c~0d/3"
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(BASE | {"a/b~c": 1})
     assert caught.value.mistakes[0].pointer == "/a~1b~0c"

@@ -252,13 +252,12 @@ def test_totals_contain_what_is_left_by_cancellation():
 
 @pytest.mark.parametrize("radius", RADII)
 @np.errstate(all="ignore")
-def test_lower_upper_and_magnitude_bound_every_point(radius):
+def test_ends_and_magnitude_bound_every_point(radius):
     rng = np.random.default_rng([13, list(RADII).index(radius)])
     ball = draw(rng, (TRIES,), radius)
     for _ in range(3):
-        for low, point, high, size in zip(
-            ball.lower, points(rng, ball), ball.upper, ball.magnitude, strict=True
-        ):
+        lower, upper = ball.ends
+        for low, point, high, size in zip(lower, points(rng, ball), upper, ball.magnitude, strict=True):
             assert Fraction(float(low)) < point < Fraction(float(high))
             assert abs(point) < Fraction(float(size))
 
@@ -274,11 +273,14 @@ def test_an_inflated_radius_is_no_less_than_the_exact_sum_of_products(terms):
             assert Fraction(float(inflated(np.dot(a, b), terms))) >= truth
 
 
-def test_a_transposed_ball_is_the_ball_with_both_parts_transposed():
-    x = draw(np.random.default_rng(15), (3, 2), "a thousandth")
-    turned = arithmetic.transpose(x)
-    assert turned.middle.tolist() == x.middle.T.tolist()
-    assert turned.radius.tolist() == x.radius.T.tolist()
+@np.errstate(all="ignore")
+def test_a_transposed_product_transposes_both_parts_of_the_first_factor():
+    rng = np.random.default_rng(15)
+    x, y = draw(rng, (3, 2), "a thousandth"), draw(rng, (3, 4), "a thousandth")
+    enclosure = arithmetic.transposed_product(x, y).rows(ALL)
+    expected = factors(Interval(x.middle.T, x.radius.T), y).rows(ALL)
+    np.testing.assert_array_equal(enclosure.middle, expected.middle)
+    np.testing.assert_array_equal(enclosure.radius, expected.radius)
 
 
 def test_exact_numbers_have_no_radius_and_sums_of_them_little():
@@ -296,5 +298,5 @@ def test_one_number_seen_from_everywhere_is_in_doubt_all_the_same():
     doubtful = Interval(np.ones((4, 3)), np.full((4, 3), UNIT))
     for ready in (factors, sharp_factors):
         assert (ready(copied, doubtful).rows(ALL).radius >= 4 * 0.5).all()
-        turned = ready(arithmetic.transpose(doubtful), arithmetic.transpose(copied))
+        turned = arithmetic.transposed_product(doubtful, Interval(copied.middle.T, copied.radius.T), ready)
         assert (turned.rows(ALL).radius >= 4 * 0.5).all()
