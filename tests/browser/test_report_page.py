@@ -280,7 +280,7 @@ def test_a_student_sees_verdicts_and_hints_and_no_telling_number(
     assert violations(page) == []
 
 
-def test_a_notebooks_report_needs_no_script_and_leaves_the_notebook_as_it_was(
+def test_a_notebooks_report_needs_no_script_and_changes_no_notebook(
     new_page: Callable[..., Page], violations: Callable[[Page], list[str]]
 ) -> None:
     cell = "<main><h1 class='word'>Mine</h1><div id='output'></div></main>"

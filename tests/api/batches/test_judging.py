@@ -74,9 +74,7 @@ def test_every_line_has_its_outcome_and_a_malformed_one_fails_no_other(start: St
     assert "retry-after" not in client.get(location, headers=headers).headers
 
 
-def test_a_zip_is_judged_file_by_file_and_what_systems_hide_in_it_is_left_out(
-    start: Start, database: str
-) -> None:
+def test_a_zip_is_judged_file_by_file_without_what_systems_hide_in_it(start: Start, database: str) -> None:
     client = start(database)
     headers = bearer(client, Role.CI, "pipeline")
     files = {
@@ -105,9 +103,7 @@ def assigned(client: TestClient, headers: Headers, **rules: object) -> str:
     return answer.json()["id"]
 
 
-def test_a_batch_of_an_assignment_keeps_each_file_as_its_students_submission(
-    start: Start, database: str
-) -> None:
+def test_an_assignments_batch_keeps_each_file_as_a_students_submission(start: Start, database: str) -> None:
     client = start(database)
     headers = bearer(client)
     assignment = assigned(client, headers, attempts=1)

@@ -174,7 +174,7 @@ def test_what_was_judged_by_earlier_rules_is_said_and_judged_again(serve: Serve)
     assert "earlier rules" not in school.visitor.get(school.path).text
 
 
-def test_a_grader_hands_in_for_a_student_and_keeps_what_was_typed_of_a_mistake(school: School) -> None:
+def test_a_grader_hands_in_for_a_student_and_keeps_what_was_typed(school: School) -> None:
     path = f"{school.path}/submissions"
     wrong = school.visitor.send(path, student="fay", text='{"gradients": 1}')
     assert wrong.status_code == 422

@@ -50,7 +50,7 @@ def test_a_submission_whose_process_was_killed_is_judged_by_another(pool: Worker
     assert {type(outcome) for outcome in outcomes} == {Judged}
 
 
-def test_a_submission_that_takes_too_long_is_stopped_and_the_next_is_judged() -> None:
+def test_a_submission_beyond_its_time_is_stopped_and_the_next_is_judged() -> None:
     short = WorkerPool(1, Limits(seconds=1.5))
     short.warm_up()
     assert isinstance(short.judge_sync(SLOW), Stopped)

@@ -61,7 +61,7 @@ def expectations(site: Site) -> set[str]:
     return {digits[:6] for digits in found} - {digits[:6] for digits in re.findall(r"\d\.\d{4,}", mine)}
 
 
-def test_a_student_hands_in_and_nothing_in_any_answer_holds_what_is_expected(
+def test_a_student_hands_in_and_no_answer_holds_what_is_expected(
     students_page: Page, site: Site, pictured: Callable[[Page, str], None]
 ) -> None:
     page = students_page
