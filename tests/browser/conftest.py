@@ -6,12 +6,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 ASSETS = Path(__file__).parent / "assets"
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PHONE = {"width": 375, "height": 812}
 Write = Callable[[str], str]
+_PATIENCE = 300_000  # milliseconds; a busy machine is no mistake
 _HARMLESS = ("net::ERR_ABORTED",)  # a download, or a page that was left
 
 
@@ -23,9 +32,12 @@ def browser() -> Iterator[Browser]:
             "expected Chromium on the path, found none; `apt-get install -y chromium` as root installs it",
             pytrace=False,
         )
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-background-networking"]
+            executable_path=program,
+            args=["--no-sandbox", "--disable-background-networking"],
+            timeout=_PATIENCE,
         )
         yield started
         started.close()
@@ -67,6 +79,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
             note(f"failed: {request.url[:200]}: {request.failure}")
 
         context = browser.new_context(**options)  # type: ignore[arg-type]
+        context.set_default_timeout(_PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("console", console)

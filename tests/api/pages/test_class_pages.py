@@ -167,7 +167,7 @@ def test_what_was_judged_by_earlier_rules_is_said_and_judged_again(serve: Serve)
     html = school.visitor.get(school.path).text
     assert f"{len(CLASS)} of these results follow earlier rules" in html
     links = [link for link in Page(html).links if "/submissions/" in link]
-    pages = [Page(school.visitor.get(link).text).text for link in links]
+    pages = (Page(school.visitor.get(link).text).text for link in links)
     assert any("was judged by revision 1" in page and "revision 2, as correct" in page for page in pages)
     again = school.visitor.send(f"{school.path}/regrades")
     assert f"{len(CLASS)} submissions were judged by revision 2" in Page(again.text).text
