@@ -1,6 +1,7 @@
 """Processes that find no PyTorch, as where it was never installed; where none is needed they start sooner."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 _ABSENT = """
@@ -16,11 +17,11 @@ sys.meta_path.insert(0, Absent)
 """
 
 
-def without_torch(folder: Path) -> dict[str, str]:
-    """Return the environment of a process, and of its processes, in which importing torch fails.
+def without_torch(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return an environment so changed that importing torch fails in a process and in its processes.
 
     folder: for the module that Python imports at its start.
     """
     (folder / "sitecustomize.py").write_text(_ABSENT)
-    before = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), before)))}
+    before = environment.get("PYTHONPATH")
+    return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), before)))}

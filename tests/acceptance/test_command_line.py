@@ -194,11 +194,15 @@ def test_a_page_draws_every_parameters_figures_and_a_students_none(tmp_path: Pat
         assert page.count("<section") == 2
 
 
-@pytest.mark.parametrize("example", list(EXAMPLES))
-def test_every_example_can_be_printed_and_checked(example: str, tmp_path: Path) -> None:
-    printed = run("example", example, folder=tmp_path).stdout
-    result = run("check", "-", *FAST, folder=tmp_path, stdin=printed)
-    assert result.returncode == (1 if example == "wrong-layer" else 0)
+def test_every_example_can_be_printed_and_checked(tmp_path: Path) -> None:
+    for example in EXAMPLES:
+        (tmp_path / f"{example}.json").write_text(run("example", example, folder=tmp_path).stdout)
+    result = run("check", ".", "--format", "json", *FAST, folder=tmp_path)
+    reports = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {report["source"]: report["verdict"] for report in reports} == {
+        f"{example}.json": "incorrect" if example == "wrong-layer" else "correct" for example in EXAMPLES
+    }
+    assert (result.returncode, result.stderr) == (1, "")
 
 
 @pytest.mark.parametrize("entry", ["scikit-learn", "nn-from-scratch"])

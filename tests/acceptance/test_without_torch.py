@@ -209,10 +209,10 @@ def test_the_pytest_fixture_names_the_same_mistake(
 def test_the_service_answers_and_is_ready(no_torch: Environment, foreign_folder: Path) -> None:
     with running_service(foreign_folder, no_torch) as address:
         for name in ("pytorch", "wrong-layer"):
-            report = httpx2.post(f"{address}/v1/checks", json=example_document(name)).json()
+            report = httpx2.post(f"{address}/v1/checks", json=example_document(name), timeout=300).json()
             with_torch = verify(example_document(name)).to_dict()
             assert without_autograd(report) == without_autograd(with_torch)
             assert autograd_of(report)["reason"] == "PyTorch cannot be imported: No module named 'torch'"
-        ready = httpx2.get(f"{address}/health/ready")
+        ready = httpx2.get(f"{address}/health/ready", timeout=300)
         assert ready.status_code == 200
         assert ready.json()["oracles"].pop("autograd") is None

@@ -23,7 +23,7 @@ from tests.api.large import network
 from verifier.documents.files import write_document
 from verifier.examples.layers import example_document
 
-TASK = Task(write_document(example_document("wrong-layer"), "json"))
+TASK = Task(write_document(example_document("wrong-layer"), "json"), oracles=("backpropagation",))
 TRIES = 30  # on a busy machine anything may take longer than a short limit
 SLOW = Task(  # many seconds
     write_document(network([200, 200, 200], 64), "npz"), oracles=("finite_differences_per_weight",)
