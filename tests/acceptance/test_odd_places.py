@@ -166,7 +166,9 @@ def test_an_output_too_long_for_any_file_is_refused(tmp_path: Path) -> None:
     assert result.stderr.startswith("--output: expected a file that can be written, got 'xxx")
 
 
-@pytest.mark.parametrize("command", [("check",), ("inspect",), ("example", "--strong", "--like")])
+@pytest.mark.parametrize(
+    "command", [("check", "--format", "json"), ("inspect",), ("example", "--strong", "--like")]
+)
 def test_what_is_no_submission_is_told_alike_by_every_command(
     command: tuple[str, ...], tmp_path: Path
 ) -> None:
