@@ -16,7 +16,7 @@ test test-nightly: needs
 	@$(MAKE) --no-print-directory .venv/test
 	@{ nice $(MAKE) --no-print-directory lint > .venv/lint.txt 2>&1; } & lint=$$!; \
 	start=$$(date +%s); \
-	$(BIN)/python -m pytest -n 3 $(TESTS); tests=$$?; \
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder $(TESTS); tests=$$?; \
 	echo "tests: $$(($$(date +%s) - start)) s"; \
 	wait $$lint; lint=$$?; \
 	cat .venv/lint.txt; \

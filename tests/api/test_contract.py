@@ -44,7 +44,7 @@ def test_the_document_is_valid_openapi_3_1(client: TestClient) -> None:
 def test_every_answer_has_a_status_and_a_form_that_the_document_names(service: Running, role: str) -> None:
     from benchmarks.contract import hold  # which needs schemathesis
 
-    answers = hold(service, role, examples=EXAMPLES)
+    answers = hold(service, role, examples=EXAMPLES, pairs=EXAMPLES == 1)
     assert {status for _, status in answers} >= {200, 404, 422}
 
 
