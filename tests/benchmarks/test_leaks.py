@@ -11,7 +11,7 @@ from benchmarks.support.leaking.telling import measured
 from benchmarks.support.leaking.timing import information
 
 
-def test_a_level_tells_no_more_than_its_bound_and_never_less_than_the_level_below():
+def test_a_level_tells_at_most_its_bound_and_no_less_than_the_one_below():
     found = measured(60, workers=1)
     bits = [entropy for _, entropy in found.values()]
     assert bits == sorted(bits)
@@ -19,7 +19,7 @@ def test_a_level_tells_no_more_than_its_bound_and_never_less_than_the_level_belo
     assert found["nothing"] == (1, 0.0)
 
 
-def test_of_a_graph_a_level_tells_no_more_than_its_bound_and_never_less_than_the_level_below():
+def test_of_a_graph_a_level_tells_at_most_its_bound():
     found = graph.measured(150)
     bits = [entropy for _, entropy in found.values()]
     assert bits == sorted(bits)
@@ -27,7 +27,7 @@ def test_of_a_graph_a_level_tells_no_more_than_its_bound_and_never_less_than_the
     assert found["nothing"] == (1, 0.0)
 
 
-def test_a_coarse_precision_passes_what_a_few_guesses_find_and_a_fine_one_does_not():
+def test_few_guesses_find_what_a_coarse_precision_passes_and_no_fine_one():
     coarse, fine = scan("standard", "bfloat16"), scan("standard", "float64")
     assert coarse.made is not None
     assert coarse.made < 100

@@ -39,7 +39,7 @@ def test_no_right_submission_is_called_incorrect(seed):
 
 
 @pytest.mark.parametrize("seed", seeds([0, 3, 4], [2, 5, 6]))  # problem 1 is at a kink all over
-def test_a_planted_error_is_found_from_1e_9_of_the_scale_strictly_and_1e_5_by_standard(seed):
+def test_planted_errors_are_found_from_1e_9_strictly_and_1e_5_by_standard(seed):
     found = soundness.planted_errors(seed)
     assert len(found) == 2 * len(soundness.SIZES) + 3
     missed = [planted for planted in found if planted.verdict != "incorrect"]

@@ -336,7 +336,7 @@ def test_independent_mistakes_of_shape_are_reported_at_once():
     }
 
 
-def test_of_many_like_mistakes_in_one_array_some_are_shown_and_the_rest_counted():
+def test_of_many_like_mistakes_some_are_shown_and_the_rest_counted():
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(changed(BASE, ["inputs"], [["x"] * 3] * 5))
     places = [mistake for mistake in caught.value.mistakes if mistake.pointer.startswith("/inputs")]
@@ -369,7 +369,7 @@ def test_a_transposed_weight_is_told_the_layout_that_would_fit(orientation):
 
 
 @pytest.mark.parametrize("orientation", ["in_out", "out_in"])
-def test_a_gradient_transposed_by_itself_is_told_to_turn_it_and_not_the_layout(orientation):
+def test_a_gradient_transposed_by_itself_is_told_to_turn_it(orientation):
     document = changed(BASE, ["network", "weights"], orientation)
     for group in ("parameters", "gradients"):
         for name, array in document[group].items():

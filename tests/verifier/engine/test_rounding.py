@@ -101,7 +101,7 @@ def test_the_root_of_squares_neither_overflows_nor_vanishes(left, right):
 
 
 @pytest.mark.parametrize("small", [1e-100, 1e-150, 1e-200, 1e-300, 1e-320])
-def test_where_squares_vanish_beside_large_numbers_the_root_is_no_smaller_than_it_should_be(small):
+def test_where_squares_vanish_the_root_is_no_smaller_than_it_should_be(small):
     x = np.array([[1.0, 1.0], [small, 2 * small]])
     y = np.array([[1.0, small], [1.0, 3 * small]])
     found = root_of_squares(x, y)

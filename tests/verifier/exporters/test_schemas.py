@@ -207,7 +207,7 @@ def page_loads_nothing(case: str, audience: str) -> None:
     assert "prefers-color-scheme" in text or "color-scheme: light dark" in text
 
 
-def test_the_page_runs_its_own_script_alone_loads_nothing_and_closes_what_it_opens():
+def test_the_page_runs_its_own_script_alone_and_loads_nothing():
     try_each(page_loads_nothing, list(product(SHORT, AUDIENCES)))
 
 

@@ -71,7 +71,7 @@ def test_entries_that_are_not_finite_are_the_worst_of_all():
     assert len(found.worst) == 3
 
 
-def test_entries_correct_to_rounding_are_not_among_the_worst_but_those_within_rtol_are():
+def test_entries_within_rtol_are_among_the_worst_and_correct_ones_not():
     found = reported([[1.0 + 5e-15, 2.0 + 5e-7]], [[1.0, 2.0]])
     assert [(entry.index, entry.verdict) for entry in found.worst] == [((0, 1), Verdict.CORRECT)]
     assert reported([[1.0, 2.0]], [[1.0, 2.0]]).worst == ()
@@ -165,5 +165,5 @@ def test_the_relative_error_of_an_expected_zero_is_none_entry_by_entry():
     ],
     ids=["beside a zero", "beside what may be zero", "nothing but zero", "nothing wrong"],
 )
-def test_the_largest_relative_error_is_among_entries_that_can_be_told_from_zero(submitted, expected, largest):
+def test_the_largest_relative_error_is_among_entries_told_from_zero(submitted, expected, largest):
     assert reported(submitted, expected, error=2e-15).max_rel_error == largest

@@ -124,7 +124,7 @@ def test_round_numbers_do_not_tell_a_narrow_format(values):
 
 
 @pytest.mark.parametrize(("name", "count"), [("float32", 3), ("float16", 16), ("bfloat16", 26)])
-def test_numbers_rounded_to_a_format_tell_it_however_they_are_spread_over_parameters(name, count):
+def test_numbers_rounded_to_a_format_tell_it_however_they_are_spread(name, count):
     found = [
         narrowest_format({str(i): np.array([value]) for i, value in enumerate(held(name, count, seed=seed))})
         for seed in range(100)
@@ -156,7 +156,7 @@ def cast(document, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_a_document_of_narrow_numbers_is_taken_as_computed_so_and_a_warning_says_it(dtype):
+def test_narrow_numbers_are_taken_as_computed_so_and_a_warning_says_it(dtype):
     submission = read_submission(cast(small_document(), dtype))
     assert submission.precision.name == dtype
     assert [caution.code for caution in submission.cautions] == ["precision-inferred"]

@@ -67,7 +67,7 @@ def test_a_regressor_of_one_output_is_correct(alpha: float) -> None:
     assert report.loss.verdict == "correct"
 
 
-def test_a_regressor_of_three_outputs_is_diagnosed_as_scikit_learns_own_mistake() -> None:
+def test_a_regressor_of_three_outputs_has_scikit_learns_own_mistake() -> None:
     inputs, targets = batch(3)
     estimator = fitted(MLPRegressor(hidden_layer_sizes=(6, 5), activation="tanh"), inputs, targets)
     loss, *gradients = gradients_of(estimator, inputs, targets)

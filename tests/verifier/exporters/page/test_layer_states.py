@@ -91,7 +91,7 @@ def test_a_report_without_its_network_is_drawn_by_its_shapes():
     assert {own.outline.activation for own in layer_states(student)} == {""}
 
 
-def test_a_network_of_many_layers_shows_those_that_matter_and_counts_the_rest():
+def test_of_many_layers_those_that_matter_are_shown_and_the_rest_counted():
     layers = [(RIGHT, RIGHT)] * 400
     layers[:251] = [(WRONG, WRONG)] * 251
     drawn = drawing(layer_states(report(layers, [row(250)])))

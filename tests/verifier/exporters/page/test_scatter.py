@@ -14,7 +14,7 @@ def test_the_worst_points_stay_whatever_they_are():
     assert set(np.argsort(-rank)[:300]) <= set(points)
 
 
-def test_the_smallest_and_the_largest_expected_stay_so_that_the_axes_are_right():
+def test_the_smallest_and_the_largest_expected_stay_for_the_axes():
     generator = np.random.default_rng(2)
     expected = generator.normal(size=50_000)
     points = select_points(np.full(50_000, -1.0), expected)

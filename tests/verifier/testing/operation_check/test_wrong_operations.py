@@ -60,10 +60,10 @@ def test_what_an_operation_raises_is_told_with_the_line_it_is_in() -> None:
 def test_an_object_that_was_used_before_is_judged_as_it_is() -> None:
     used = SquareThatRemembers()
     used.forward(np.ones(3))
-    check = check_operation(used, like="power", options={"exponent": 2})
+    check = check_operation(used, like="power", options={"exponent": 2}, shapes=[(3,)])
     assert check.verdict == "incorrect"
 
 
 def test_the_smallest_input_is_the_same_in_every_run() -> None:
-    written, question, *_ = PLANTED[0]
+    written, question, *_ = next(row for row in PLANTED if row[0].__name__ == "TanhOfValue")
     assert check_operation(written, **question).smallest == check_operation(written, **question).smallest
