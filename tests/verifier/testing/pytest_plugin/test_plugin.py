@@ -60,8 +60,8 @@ def backward(reduction="mean"):
 
 
 def test_right_gradients_pass_and_the_summary_says_so(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(WITHOUT_TORCH + RIGHT)
-    result = run_cold(pytester)
+    pytester.makepyfile(RIGHT)
+    result = run(pytester)
     assert result.parseoutcomes()["passed"] == 1
     result.stdout.fnmatch_lines(["*= gradients =*", "correct*6 of 6 numbers correct*test_right"])
 
