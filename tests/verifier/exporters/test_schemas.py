@@ -12,7 +12,6 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-import xmlschema
 
 from tests.pairwise import try_each
 from tests.verifier.exporters.builders import CASES, HOSTILE, MANY, as_student, of_parameters
@@ -48,7 +47,9 @@ def validator(name: str) -> Any:
 
 
 @cache
-def junit_schema() -> xmlschema.XMLSchema:
+def junit_schema() -> Any:
+    import xmlschema  # takes half a second to load
+
     return xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
 
 

@@ -60,7 +60,8 @@ EXTREMES: dict[str, Scales] = {
 }
 LOSSES = {"mse": ("mse", "values"), "cross entropy": ("cross_entropy", "logits")}
 ACTIVATIONS = ["tanh", "relu", "sigmoid", "identity", "gelu"]
-ROWS = pairwise(ACTIVATIONS, LOSSES, EXTREMES)
+BY_DAY = ["tanh", "relu", "gelu"]
+ROWS = pairwise(BY_DAY, LOSSES, EXTREMES)
 
 
 @cache
@@ -136,12 +137,12 @@ def doubled_is_never_correct(
         assert row.incorrect <= np.count_nonzero(array)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", BY_DAY)
 def test_a_right_gradient_is_never_incorrect(activation):
     try_each(right_is_never_incorrect, [row for row in ROWS if row[0] == activation])
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", BY_DAY)
 def test_a_doubled_gradient_is_never_correct(activation):
     try_each(doubled_is_never_correct, [row for row in ROWS if row[0] == activation])
 

@@ -78,7 +78,10 @@ SHRUNK = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SHRUNK)
+@pytest.mark.parametrize(
+    "case",
+    ["tanh", "two operations", *(pytest.param(own, marks=pytest.mark.nightly) for own in [*SHRUNK][2:])],
+)
 def test_graphs_shrink_to_few_nodes_and_whole_numbers(case: str) -> None:
     condition, most = SHRUNK[case]
     chosen = settings(max_examples=200, derandomize=True, deadline=None, database=None)
