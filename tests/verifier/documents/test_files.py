@@ -14,6 +14,7 @@ from safetensors.torch import save as save_torch
 
 from reference_impl.network import named
 from tests.drawing import draw_problem
+from tests.pairwise import each
 from tests.verifier.builders import document_of_problem, listed, small_document
 from verifier import MalformedSubmission, Verdict, load, verify
 from verifier.documents.files import SUFFIXES, parse_bytes, write_document
@@ -81,7 +82,7 @@ def test_a_document_read_from_a_file_is_the_one_that_was_written(format_name, tm
     assert verify(again).verdict is Verdict.CORRECT
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@each(FORMATS)
 def test_non_finite_gradients_and_losses_survive_the_way_through_a_file(format_name):
     document = arrays()
     gradient = document["gradients"]["layers.0.weight"].copy()
@@ -93,7 +94,7 @@ def test_non_finite_gradients_and_losses_survive_the_way_through_a_file(format_n
     assert np.isnan(again.reported_loss)
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@each(FORMATS)
 def test_partial_submissions_stay_partial_through_a_file(format_name):
     document = arrays() | {"gradients": {}}
     again = read_submission(parse_bytes(write_document(document, format_name)))
@@ -112,12 +113,12 @@ def test_json_is_json_in_whatever_order_and_spacing_its_fields_stand(order, inde
     assert parse_bytes(text.encode()) == document
 
 
-@pytest.mark.parametrize("blanks", range(10))
+@each(range(10))
 def test_json_may_start_with_any_number_of_blanks(blanks):
     assert parse_bytes(b" " * blanks + b'{"name": "hw3"}') == {"name": "hw3"}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@each(["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_json_may_be_in_any_unicode_encoding(encoding):
     text = json.dumps({"name": "Übung"}, ensure_ascii=False)
     assert parse_bytes(text.encode(encoding)) == {"name": "Übung"}

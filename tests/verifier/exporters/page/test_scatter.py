@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from verifier.exporters.page.figures import MOST_POINTS, fit_factor, select_points
 
 
@@ -29,8 +30,7 @@ def test_few_points_are_all_drawn():
 E_ = np.array([[0.5, -0.25], [2.0, 1.0]])
 
 
-@pytest.mark.parametrize(
-    ("submitted", "expected", "factor"),
+@each(
     [
         (3 * E_, E_, 3.0),
         (-E_, E_, -1.0),
@@ -47,7 +47,7 @@ E_ = np.array([[0.5, -0.25], [2.0, 1.0]])
         (np.where(E_ == 2, np.inf, 3 * E_), E_, None),
         (np.array([3.0]), np.array([1.0]), None),
         (np.full(3, 1e308), np.full(3, 1e-308), None),
-    ],
+    ]
 )
 def test_a_line_is_drawn_where_all_is_off_by_one_factor_and_nowhere_else(submitted, expected, factor):
     found = fit_factor(submitted, expected)
