@@ -7,7 +7,7 @@ from tests.pairwise import each
 from verifier.exporters.page.layered_layout import Layout, compute_layout
 from verifier.testing.random_graphs import seeded_graph
 
-GRAPHS = {
+GRAPHS: dict[str, dict[str, list[str]]] = {
     "one node": {"a": []},
     "a chain": {"a": [], "b": ["a"], "c": ["b"]},
     "a square": {"x": [], "y": ["x", "x"]},
