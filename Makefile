@@ -6,6 +6,9 @@ BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt \
   --config-settings editable_mode=compat --editable
 
+# without stored bytecode, every process would compile all modules and pytest would rewrite them
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-nightly needs lint bench docs clean
 
 run: .venv/run
