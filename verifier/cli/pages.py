@@ -1,4 +1,4 @@
-"""Write the catalogue of bugs as Markdown pages, one for each bug, and an index."""
+"""Write the catalogue of bugs and the gallery as Markdown pages, each with an index."""
 
 import argparse
 import textwrap
@@ -142,19 +142,6 @@ def coincidences() -> dict[str, dict[str, tuple[str, ...]]]:
     return equivalent
 
 
-def write_bug_pages() -> None:
-    parser = argparse.ArgumentParser(description="Write the catalogue's pages and their index.")
-    parser.add_argument("folder", type=Path, help="where to; docs/bugs in this project")
-    folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in bug_pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write_bug_pages()
-
-
 TABLE = "gallery.jsonl"  # not .json: `gradjury check examples/gallery` takes those for submissions
 _HEAD = f"""# The gallery
 
@@ -227,19 +214,25 @@ def _section(row: GalleryRow) -> Iterator[str]:
     yield f"- again: `{row.command}`"
 
 
-def write_gallery_pages() -> None:
-    parser = argparse.ArgumentParser(description="Write the gallery's submissions and tables.")
-    parser.add_argument("folder", type=Path, help="where to; examples/gallery in this project")
+def write_pages() -> None:
+    writers = {"bugs": bug_pages, "gallery": gallery_pages}
+    parser = argparse.ArgumentParser(description="Write the pages of the catalogue, or those of the gallery.")
+    parser.add_argument(
+        "folder", type=Path, help="docs/bugs or examples/gallery; its last name says which pages"
+    )
     parser.add_argument("--live", action="store_true", help="first ask libraries again for what they compute")
     arguments = parser.parse_args()
-    if arguments.live:
+    folder: Path = arguments.folder
+    if folder.name not in writers:
+        parser.error(f"{folder}: the last name must be one of {', '.join(writers)}")
+    if arguments.live and folder.name == "gallery":
         for entry in GALLERY.values():
             if isinstance(entry.made, LibraryRun):
                 stored_file(entry.name).write_text(f"{to_json(entry.made.compute())}\n", encoding="utf-8")
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    for name, text in gallery_pages().items():
-        (arguments.folder / name).write_text(text, encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in writers[folder.name]().items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write_gallery_pages()
+    write_pages()
