@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from api.service import Service
 from api.services.submissions import regrade_submission
 from api.storage.records import Result, StoredAssignment, StoredSubmission
-from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.catalogue import find_bug
 from verifier.report.points import round_points
 from verifier.report.verdict import Verdict
 from verifier.report.wording import spreadsheet_cell
@@ -245,4 +245,5 @@ def _wrong_parameters(result: Result) -> tuple[str, ...]:
 
 
 def _title(bug: str) -> str:
-    return BUGS[bug].words.title if bug in BUGS else bug
+    row = find_bug(bug)
+    return bug if row is None else row.words.title

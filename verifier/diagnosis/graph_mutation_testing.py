@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.diagnosis.catalogue import LOCAL_RULES
+from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.diagnosis.graph_mutants import graph_mutants
-from verifier.diagnosis.local_rules import LOCAL_RULES
 from verifier.diagnosis.mutation_testing import score
 from verifier.diagnosis.random_graph_problem import informative_graph_numbers
 from verifier.engine.estimate import Estimate
@@ -23,7 +24,6 @@ PROBES = 4  # draws of other numbers of the same graph
 MOST_COMPARED = 512  # entries in which two rules are compared
 _MAX_ERROR = 1e9  # in tolerances: larger errors are clipped before they are compared
 _SEPARATION = 2.0  # in tolerances: rules that differ by less in every entry are the same
-EQUATION = "local_rule"
 
 Key = tuple[str, str, int]
 
@@ -59,7 +59,7 @@ def inspect_graph(
         possible |= caught.keys()
         separable |= _pairs(caught) - _alike(caught)
     alike = _alike({key: item for key, item in seen.items() if item.caught})
-    rows = tuple(_row(rule.id, problem, seen, made, possible, alike, separable) for rule in LOCAL_RULES)
+    rows = tuple(_row(bug, problem, seen, made, possible, alike, separable) for bug in LOCAL_RULES)
     rows = tuple(row for row in rows if row.made)
     rounding_errors = rounding(problem, precision)
     reference = enclosed_graph(problem, rounding_errors.kinks)
@@ -86,7 +86,7 @@ def _mutant_outcomes(
     sample = _sample(right.size)
     counts: dict[tuple[str, str], int] = {}
     for mutant in graph_mutants(problem):
-        place = (mutant.rule.id, mutant.at)
+        place = (mutant.bug, mutant.at)
         form = counts[place] = counts.get(place, -1) + 1
         with np.errstate(all="ignore"):
             error = (_flat(mutant.gradients, problem) - right) / allowed
@@ -170,7 +170,8 @@ def _row(
 
 def _places(problem: GraphProblem, keys: list[Key]) -> tuple[MutationSite, ...]:
     return tuple(
-        MutationSite(None, EQUATION, _named(problem, name)) for name in dict.fromkeys(key[1] for key in keys)
+        MutationSite(None, LOCAL_RULE, _named(problem, name))
+        for name in dict.fromkeys(key[1] for key in keys)
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 from verifier import verify
-from verifier.diagnosis.local_rules import LOCAL_RULES
+from verifier.diagnosis.catalogue import LOCAL_RULES
 from verifier.documents.graph import read_graph
 from verifier.engine.operations import OPERATIONS
 from verifier.problem.submission import GraphSubmission
@@ -99,7 +99,7 @@ def test_submissions_without_a_rule_are_not_incorrect(submission: GraphSubmissio
     assert verify(submission, oracles=["backpropagation"]).verdict != "incorrect"
 
 
-@pytest.mark.parametrize("rule", [row.id for row in LOCAL_RULES])
+@pytest.mark.parametrize("rule", LOCAL_RULES)
 def test_submissions_with_a_wrong_local_rule_are_incorrect_and_it_is_among_what_they_may_be(
     rule: str,
 ) -> None:
