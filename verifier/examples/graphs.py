@@ -10,7 +10,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.diagnosis.backward_sweep import Edges, backward_sweep
 from verifier.diagnosis.catalogue import LOCAL_RULES
-from verifier.diagnosis.graph_mutation_testing import most_informative_graph
+from verifier.diagnosis.graph_inspection import most_informative_graph
 from verifier.documents.graph import read_graph
 from verifier.documents.writing import arrays_to_lists
 from verifier.engine.arithmetic import FLOATS

@@ -9,7 +9,7 @@ import pytest
 from verifier import inspect, verify
 from verifier.diagnosis.catalogue import LOCAL_RULES
 from verifier.diagnosis.graph_mutants import graph_mutants
-from verifier.diagnosis.random_graph_problem import informative_graph_numbers
+from verifier.diagnosis.random_problem import informative_graph_numbers
 from verifier.documents.graph import read_graph
 from verifier.examples.graphs import GRAPH_EXAMPLES, correct_gradients
 from verifier.examples.layers import example_document, informative_document
