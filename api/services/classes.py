@@ -111,6 +111,7 @@ def class_overview(service: Service, stored: StoredAssignment, counts: Counts) -
 def overview_document(service: Service, stored: StoredAssignment, counts: Counts) -> dict[str, Any]:
     """Return the overview of a class as JSON."""
     overview = class_overview(service, stored, counts)
+    of_graph = "nodes" in stored.assignment.problem["network"]
     return {
         "assignment": stored.id,
         "students": len(overview.students),
@@ -118,7 +119,7 @@ def overview_document(service: Service, stored: StoredAssignment, counts: Counts
         "verdicts": {str(verdict or "not judged"): number for verdict, number in overview.verdicts.items()},
         "wrong": dict(overview.wrong),
         "bugs": [
-            {"bug": row.bug, "title": _title(row.bug), "layer": row.layer, "students": row.students}
+            {"bug": row.bug, "title": _title(row.bug, of_graph), "layer": row.layer, "students": row.students}
             for row in overview.bugs
         ],
         "clusters": [
@@ -244,6 +245,8 @@ def _wrong_parameters(result: Result) -> tuple[str, ...]:
     return tuple(name for name, verdict in result.parameters.items() if verdict is not Verdict.CORRECT)
 
 
-def _title(bug: str) -> str:
+def _title(bug: str, of_graph: bool) -> str:
     row = find_bug(bug)
-    return bug if row is None else row.words.title
+    if row is None:
+        return bug
+    return row.in_graph().title if of_graph else row.words.title

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from markupsafe import Markup
 
-from verifier.diagnosis.catalogue import find_bug, find_local_rule
+from verifier.diagnosis.catalogue import find_bug
 from verifier.exporters.exporter import ExportOptions
 from verifier.exporters.page.figures import Budget
 from verifier.exporters.page.section import fragment
@@ -96,10 +96,10 @@ def render_inspection(problems: Sequence[InspectionOutcome]) -> str:
 
 
 def _title(inspection: Inspection, name: str) -> str:
-    if inspection.of_graph:
-        return find_local_rule(name).title
     bug = find_bug(name)
-    return "" if bug is None else bug.words.title
+    if bug is None:
+        return ""
+    return bug.in_graph().title if inspection.of_graph else bug.words.title
 
 
 def _sorted_bugs(inspection: Inspection | None) -> list[BugDetection]:
