@@ -1,6 +1,6 @@
-"""Convert enclosures to estimates: values, bounds, and the subdifferential at kinks."""
+"""Enclose the gradient of layers: values, bounds, and the subdifferential at kinks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,26 +11,38 @@ from reference_impl.problem import Problem, terms_of_last_layer
 from verifier.engine.estimate import Estimate
 from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.interval_functions import pull_back, value
-from verifier.engine.intervals import Factors, Interval, exact, factors, plus, times, total, transpose
+from verifier.engine.intervals import (
+    Factors,
+    Interval,
+    Product,
+    affine,
+    exact,
+    factors,
+    plus,
+    sharp_factors,
+    times,
+    total,
+    transposed_product,
+)
 from verifier.engine.lazy_products import ALL, LazyEstimates, RowEstimates, RowIndex
 from verifier.problem.precision import Precision, round_to_precision
 
+VAGUE = 1e-6  # relative to an entry's scale; a larger error decides little and is worth a sharper run
+UNDERFLOW = 2.0**-1000  # errors caused by underflow do not count as vague
+
 Kinks = Sequence[Array]
-Ready = Callable[[Interval, Interval], Factors]
 
 
 @np.errstate(all="ignore")
-def enclose_forward(problem: Problem, ready: Ready = factors) -> tuple[list[Interval], list[Interval]]:
+def enclose_forward(problem: Problem, product: Product = factors) -> tuple[list[Interval], list[Interval]]:
     """Return enclosures of a and z of every layer; z starts with the inputs, which are exact.
 
-    ready: the matrix product: `factors`, or `sharp_factors` if that is too wide.
+    product: `factors`, or `sharp_factors` if that is too wide.
     """
     a: list[Interval] = []
     z: list[Interval] = [exact(problem.batch.inputs)]
     for index, (layer, parameters) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
-        preactivation = ready(z[-1], exact(parameters.weight)).rows(ALL)
-        if parameters.bias is not None:
-            preactivation = plus(preactivation, exact(parameters.bias))
+        preactivation = affine(z[-1], parameters.weight, parameters.bias, product)
         a.append(preactivation)
         output = value(layer.activation, preactivation)
         if index in problem.batch.masks:
@@ -56,7 +68,7 @@ def enclose_deltas(
     a: Sequence[Interval],
     z: Sequence[Interval],
     kinks: Kinks | None = None,
-    ready: Ready = factors,
+    product: Product = factors,
 ) -> list[Interval]:
     """Return enclosures of δ = ∂R/∂a of every layer, of the data's loss without penalties.
 
@@ -65,7 +77,7 @@ def enclose_deltas(
     """
     deltas = [_output_delta(problem, a, z, kinks)]
     for index in reversed(range(len(problem.parameters) - 1)):
-        upstream = ready(deltas[-1], exact(problem.parameters[index + 1].weight.T)).rows(ALL)
+        upstream = affine(deltas[-1], problem.parameters[index + 1].weight.T, None, product)
         deltas.append(_delta_of(problem, index, a, upstream, kinks))
     return deltas[::-1]
 
@@ -76,12 +88,12 @@ def enclose_gradient(
     a: Sequence[Interval],
     z: Sequence[Interval],
     kinks: Kinks | None = None,
-    ready: Ready = factors,
+    product: Product = factors,
 ) -> dict[str, Interval]:
     """Return enclosures of ∂R/∂w of the data's loss, by parameter; see `enclose_deltas`."""
     gradients: dict[str, Interval] = {}
-    for index, delta in enumerate(enclose_deltas(problem, a, z, kinks, ready)):
-        gradients[f"layers.{index}.weight"] = ready(transpose(z[index]), delta).rows(ALL)
+    for index, delta in enumerate(enclose_deltas(problem, a, z, kinks, product)):
+        gradients[f"layers.{index}.weight"] = transposed_product(z[index], delta, product).rows(ALL)
         if problem.parameters[index].bias is not None:
             gradients[f"layers.{index}.bias"] = total(delta, axis=0)
     return gradients
@@ -112,37 +124,94 @@ def enclosed(
     problem: Problem,
     kinks: Sequence[Array],
     precision: Precision | None = None,
-    ready: Ready = factors,
+    product: Product = factors,
 ) -> Mapping[str, Estimate]:
     """Return an enclosure of the gradient, with every slope at kinks.
 
     kinks: masks by layer, joined with the kinks that an enclosed pre-activation reaches.
-    precision: weights that round to 0 in it are at the kink of an l1 penalty. ready: see `enclose_forward`.
+    precision: weights that round to 0 in it are at the kink of an l1 penalty. product: see `enclose_forward`.
     """
     with np.errstate(all="ignore"):
-        a, z = enclose_forward(problem, ready)
+        a, z = enclose_forward(problem, product)
         masks = zip(reached_kinks(problem, a), kinks, strict=True)
         reached = [mask | other for mask, other in masks]
         at_kinks = any(mask.any() for mask in reached)
         if not at_kinks and all(penalty.norm != "l1" for penalty in problem.risk.penalties):
-            return _LazyEnclosure(problem, z, enclose_deltas(problem, a, z, None, ready), ready)
-        enclosures = enclose_gradient(problem, a, z, None, ready)
-        widened = enclose_gradient(problem, a, z, reached, ready) if at_kinks else enclosures
+            return _LazyEnclosure(problem, z, enclose_deltas(problem, a, z, None, product), product)
+        enclosures = enclose_gradient(problem, a, z, None, product)
+        widened = enclose_gradient(problem, a, z, reached, product) if at_kinks else enclosures
         return {
             name: _estimate(problem, name, enclosures[name], widened[name], precision)
             for name, _ in named(problem.parameters)
         }
 
 
+def refined_enclosure(
+    problem: Problem, kinks: Sequence[Array], scale: Mapping[str, Array]
+) -> Mapping[str, Estimate]:
+    """Return `enclosed`, recomputed with sharper products where it is vague in proportion to the scale."""
+    estimates = enclosed(problem, kinks)
+    if isinstance(estimates, LazyEstimates):
+        return _RefinableEstimates(problem, kinks, scale, estimates)
+    if _is_vague(estimates, scale):
+        return enclosed(problem, kinks, product=sharp_factors)
+    return estimates
+
+
+class _RefinableEstimates(LazyEstimates):
+    """Estimates from plain products, replaced on demand by those from sharper products if they are vague."""
+
+    def __init__(
+        self, problem: Problem, kinks: Sequence[Array], scale: Mapping[str, Array], plain: LazyEstimates
+    ) -> None:
+        super().__init__(plain.names)
+        self._problem, self._kinks, self._scale, self._estimates = problem, kinks, scale, plain
+        self._is_final = False
+
+    def _whole(self, name: str) -> Estimate:
+        self.sharpened()
+        return self._estimates[name]
+
+    def rows(self, name: str, which: RowIndex) -> RowEstimates:
+        return self._estimates.rows(name, which)
+
+    def sharpened(self) -> bool:
+        if self._is_final:
+            return False
+        self._is_final = True
+        if not _is_vague(self._estimates, self._scale):
+            return False
+        sharp = enclosed(self._problem, self._kinks, product=sharp_factors)
+        if not isinstance(sharp, LazyEstimates):
+            return False  # sharper products reach a kink that plain products do not
+        self._estimates = sharp
+        return True
+
+
+@np.errstate(all="ignore")
+def _is_vague(estimates: Mapping[str, Estimate], scale: Mapping[str, Array]) -> bool:
+    """True if some entry is known, but only vaguely; overflow and subdifferentials do not count."""
+    if any(estimate.slopes is not None for estimate in estimates.values()):
+        return False
+    return any(_has_vague_entry(estimate, name, scale) for name, estimate in estimates.items())
+
+
+def _has_vague_entry(estimate: Estimate, name: str, scale: Mapping[str, Array]) -> bool:
+    is_vague = np.isfinite(estimate.error) & (
+        estimate.error > np.maximum(VAGUE * np.abs(estimate.value), UNDERFLOW)
+    )
+    return bool(is_vague.any() and (is_vague & (estimate.error > VAGUE * scale[name])).any())
+
+
 class _LazyEnclosure(LazyEstimates):
     """The gradient of a risk away from kinks, whose penalties have none, computed rows at a time."""
 
     def __init__(
-        self, problem: Problem, z: Sequence[Interval], deltas: Sequence[Interval], ready: Ready
+        self, problem: Problem, z: Sequence[Interval], deltas: Sequence[Interval], product: Product
     ) -> None:
         super().__init__([name for name, _ in named(problem.parameters)])
-        self._problem, self._z, self._deltas, self._ready = problem, z, deltas, ready
-        self._factors: dict[str, Factors] = {}
+        self._problem, self._z, self._deltas, self._product = problem, z, deltas, product
+        self._cached_factors: dict[str, Factors] = {}
 
     def _whole(self, name: str) -> Estimate:
         return _estimate_of(self._interval(name, ALL))
@@ -154,7 +223,7 @@ class _LazyEnclosure(LazyEstimates):
     def _interval(self, name: str, which: RowIndex) -> Interval:
         _, index, kind = name.split(".")
         weight = kind == "weight"
-        interval = self._product(name).rows(which) if weight else total(self._deltas[int(index)], axis=0)
+        interval = self._factors_of(name).rows(which) if weight else total(self._deltas[int(index)], axis=0)
         for penalty in self._problem.risk.penalties:
             if weight or penalty.biases:
                 layer = self._problem.parameters[int(index)]
@@ -163,11 +232,12 @@ class _LazyEnclosure(LazyEstimates):
                 interval = plus(interval, _slope_of_penalty(self._problem, penalty, w[which], None)[0])
         return interval
 
-    def _product(self, name: str) -> Factors:
-        if name not in self._factors:
+    def _factors_of(self, name: str) -> Factors:
+        if name not in self._cached_factors:
             index = int(name.split(".")[1])
-            self._factors[name] = self._ready(transpose(self._z[index]), self._deltas[index])
-        return self._factors[name]
+            z, delta = self._z[index], self._deltas[index]
+            self._cached_factors[name] = transposed_product(z, delta, self._product)
+        return self._cached_factors[name]
 
 
 def _estimate_of(interval: Interval) -> Estimate:

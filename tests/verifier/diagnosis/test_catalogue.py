@@ -2,8 +2,7 @@
 
 import string
 
-import pytest
-
+from tests.pairwise import each
 from verifier.cli.catalogue import catalogue
 from verifier.diagnosis.catalogue import ALIASES, BUGS, LOCAL_RULES, find_bug, find_local_rule, ids_of
 from verifier.diagnosis.catalogue.bug import EQUATIONS, LOCAL_RULE
@@ -71,7 +70,7 @@ def test_a_local_rule_is_complete(bug):
     assert rule.right != rule.wrong
 
 
-@pytest.mark.parametrize("bug", BUGS)
+@each(BUGS)
 def test_a_row_is_complete(bug):
     row = BUGS[bug]
     assert row.id == bug
@@ -83,7 +82,7 @@ def test_a_row_is_complete(bug):
     assert row.words.right != row.words.wrong
 
 
-@pytest.mark.parametrize("bug", BUGS)
+@each(BUGS)
 def test_a_hint_points_to_the_place_and_gives_nothing_away(bug):
     hint = BUGS[bug].words.hint
     allowed = {"place", "use"} if bug in OF_GRAPHS_ALONE else {"place"}
