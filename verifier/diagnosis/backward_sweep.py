@@ -61,7 +61,7 @@ def backward_sweep(
 def _edges_of(node: Node, values: Mapping[str, Array], gradient: Array) -> list[tuple[str, Edge]]:
     """Return the name of each operand with its edge to the node."""
     operands = tuple(values[operand] for operand in node.operands)
-    shares = node.operation.pull_back(FLOATS, node, operands, values[node.name], gradient, None)
+    shares = node.operation.vjp(FLOATS, node, operands, values[node.name], gradient, None)
     return [
         (operand, Edge(node, place, operands, gradient, raw, summed_back(FLOATS, raw, shape)))
         for place, (operand, raw, shape) in enumerate(

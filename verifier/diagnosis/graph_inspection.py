@@ -83,7 +83,7 @@ def _tolerances(
     tiny = np.finfo(np.float64).tiny
     return {
         key: estimate.error
-        + (0.0 if estimate.slopes is None else estimate.slopes)
+        + (0.0 if estimate.subgradient_radius is None else estimate.subgradient_radius)
         + rounding_errors.allowance[key]
         + tolerance.rtol * rounding_errors.scale[key]
         + max(tolerance.atol, tiny)
@@ -92,7 +92,7 @@ def _tolerances(
 
 
 def _flat(arrays: Mapping[str, Array], problem: GraphProblem) -> Array:
-    return np.concatenate([np.ravel(arrays[key]) for key in problem.asked] or [np.zeros(0)])
+    return np.concatenate([np.ravel(arrays[key]) for key in problem.requested] or [np.zeros(0)])
 
 
 def _named(problem: GraphProblem, name: str) -> str:
@@ -104,7 +104,7 @@ def _named(problem: GraphProblem, name: str) -> str:
 
 def _warnings(problem: GraphProblem, rounding_errors: GraphRounding) -> Iterator[ReportWarning]:
     reached = {name for node in problem.upstream_of_output for name in (node.name, *node.operands)}
-    if unreached := [key for key in problem.asked if node_name(key) not in reached]:
+    if unreached := [key for key in problem.requested if node_name(key) not in reached]:
         yield ReportWarning(
             "no-influence",
             f"the output does not depend on {_some(unreached)}: the gradient is 0 whatever the code does; "
@@ -127,7 +127,7 @@ def _some(names: list[str]) -> str:
 def _advice(
     problem: GraphProblem, warnings: tuple[ReportWarning, ...], rows: tuple[BugDetection, ...]
 ) -> Iterator[str]:
-    if not any(key.startswith(NODE) for key in problem.asked) and len(problem.nodes) > 1:
+    if not any(key.startswith(NODE) for key in problem.requested) and len(problem.nodes) > 1:
         yield (
             "no node's gradient is asked: a mistake is placed only where a parameter shows it; name inner "
             "nodes in `gradients` as well"

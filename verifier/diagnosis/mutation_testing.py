@@ -34,11 +34,11 @@ Outcomes = Mapping[Key, MutantOutcome]
 
 
 def run_mutants(
-    mutants: Iterable[tuple[str, MutationSite, Array]], right: Array, allowed: Array, most_compared: int
+    mutants: Iterable[tuple[str, MutationSite, Array]], right: Array, max_error: Array, most_compared: int
 ) -> dict[Key, MutantOutcome]:
     """Return the outcomes of mutants, each given as bug, location and gradients in one flat array.
 
-    right, allowed: the right gradients and their tolerances. most_compared: size of a signature.
+    right, max_error: the right gradients and their tolerances. most_compared: size of a signature.
     """
     sample = _sample(right.size, most_compared)
     counts: dict[tuple[str, MutationSite], int] = {}
@@ -46,7 +46,7 @@ def run_mutants(
     for bug, site, gradients in mutants:
         form = counts[bug, site] = counts.get((bug, site), -1) + 1
         with np.errstate(all="ignore"):
-            error = (gradients - right) / allowed
+            error = (gradients - right) / max_error
         caught = not bool((np.abs(error) <= 1.0).all())  # NaN counts as caught
         signature = np.nan_to_num(error[sample], nan=_MAX_ERROR).clip(-_MAX_ERROR, _MAX_ERROR)
         outcomes[bug, site, form] = MutantOutcome(caught, signature)

@@ -83,8 +83,8 @@ def gradients_of(
         if band.node.name not in needed:  # all nodes of a band are needed, or none
             continue
         node, value = band.node, values.of_band(band)
-        upstream = arithmetic.settled(gradients.of_band(band))
-        operand_gradients = node.operation.pull_back(
+        upstream = arithmetic.finish_sum(gradients.of_band(band))
+        operand_gradients = node.operation.vjp(
             arithmetic, node, values.operands(band), value, upstream, _kinks_of(band, kinks)
         )
         for place, gradient in enumerate(operand_gradients):

@@ -10,7 +10,7 @@ from reference_impl.network import named
 from reference_impl.problem import Problem, terms_of_last_layer
 from verifier.engine.estimate import Estimate
 from verifier.engine.functions.loss_properties import loss_properties
-from verifier.engine.interval_functions import pull_back, value
+from verifier.engine.interval_functions import value, vjp
 from verifier.engine.intervals import (
     Factors,
     Interval,
@@ -105,7 +105,7 @@ def _delta_of(
     if index in problem.batch.masks:
         upstream = times(upstream, exact(problem.batch.masks[index]))
     activation = problem.network.layers[index].activation
-    return pull_back(activation, a[index], upstream, None if kinks is None else kinks[index])
+    return vjp(activation, a[index], upstream, None if kinks is None else kinks[index])
 
 
 def _output_delta(
@@ -191,7 +191,7 @@ class _RefinableEstimates(LazyEstimates):
 @np.errstate(all="ignore")
 def _is_vague(estimates: Mapping[str, Estimate], scale: Mapping[str, Array]) -> bool:
     """True if some entry is known, but only vaguely; overflow and subdifferentials do not count."""
-    if any(estimate.slopes is not None for estimate in estimates.values()):
+    if any(estimate.subgradient_radius is not None for estimate in estimates.values()):
         return False
     return any(_has_vague_entry(estimate, name, scale) for name, estimate in estimates.items())
 
@@ -255,22 +255,24 @@ def _estimate(
     layer = problem.parameters[int(index)]
     w = layer.weight if kind == "weight" else layer.bias
     assert w is not None
-    slopes = np.zeros(w.shape)
+    subgradient_radius = np.zeros(w.shape)
     for penalty in (p for p in problem.risk.penalties if p.biases or kind == "weight"):
         slope, half_width = _slope_of_penalty(problem, penalty, w, precision)
         interval, widened = plus(interval, slope), plus(widened, slope)
-        slopes = slopes + half_width
+        subgradient_radius = subgradient_radius + half_width
     if widened is not interval:
         # the hull of both, about its own middle; the numerical error stays that of the first
         low = np.minimum(interval.middle - interval.radius, widened.middle - widened.radius)
         high = np.maximum(interval.middle + interval.radius, widened.middle + widened.radius)
         at_kink = (high - low) > 4.0 * interval.radius
         middle = np.where(at_kink, 0.5 * (low + high), interval.middle)
-        slopes = slopes + np.where(at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
+        subgradient_radius = subgradient_radius + np.where(
+            at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0
+        )
         interval = Interval(middle, interval.radius)
-    known = np.isfinite(interval.middle) & np.isfinite(interval.radius) & np.isfinite(slopes)
+    known = np.isfinite(interval.middle) & np.isfinite(interval.radius) & np.isfinite(subgradient_radius)
     error = np.where(known, interval.radius, np.inf)
-    return Estimate(interval.middle, error, slopes if slopes.any() else None)
+    return Estimate(interval.middle, error, subgradient_radius if subgradient_radius.any() else None)
 
 
 def _is_finite(interval: Interval) -> bool:

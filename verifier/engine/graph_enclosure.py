@@ -14,7 +14,7 @@ from verifier.problem.graph import GraphProblem, node_name
 
 @np.errstate(all="ignore")
 def enclosed_graph(problem: GraphProblem, kinks: Kinks) -> dict[str, Estimate]:
-    """Return enclosures of the gradients in `asked`, with every slope at kinks.
+    """Return enclosures of the gradients in `requested`, with every slope at kinks.
 
     kinks: masks by node, joined with the kinks that an enclosed value reaches.
     """
@@ -23,7 +23,7 @@ def enclosed_graph(problem: GraphProblem, kinks: Kinks) -> dict[str, Estimate]:
     reached |= {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
     gradients = gradients_of(problem, values, INTERVALS)
     widened = gradients_of(problem, values, INTERVALS, reached) if reached else gradients
-    return {key: _estimate_of(node_name(key), values, gradients, widened) for key in problem.asked}
+    return {key: _estimate_of(node_name(key), values, gradients, widened) for key in problem.requested}
 
 
 def _estimate_of(
@@ -38,7 +38,7 @@ def _estimate_of(
 
 def _estimate(interval: Interval, widened: Interval) -> Estimate:
     """Return the hull of both, about its own middle; the numerical error stays that of the first."""
-    middle, slopes = interval.middle, np.zeros(interval.middle.shape)
+    middle, subgradient_radius = interval.middle, np.zeros(interval.middle.shape)
     if widened is not interval:
         low = np.minimum(interval.middle - interval.radius, widened.middle - widened.radius)
         high = np.maximum(interval.middle + interval.radius, widened.middle + widened.radius)
@@ -46,10 +46,14 @@ def _estimate(interval: Interval, widened: Interval) -> Estimate:
         noise = 2.0**-48 * np.maximum(np.abs(low), np.abs(high))
         at_kink = (high - low) > 4.0 * interval.radius + noise
         middle = np.where(at_kink, 0.5 * (low + high), interval.middle)
-        slopes = np.where(at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
-    return Estimate(middle, _error(middle, interval.radius, slopes), slopes if slopes.any() else None)
+        subgradient_radius = np.where(at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
+    return Estimate(
+        middle,
+        _error(middle, interval.radius, subgradient_radius),
+        subgradient_radius if subgradient_radius.any() else None,
+    )
 
 
-def _error(middle: Array, radius: Array, slopes: Array) -> Array:
-    known = np.isfinite(middle) & np.isfinite(radius) & np.isfinite(slopes)
+def _error(middle: Array, radius: Array, subgradient_radius: Array) -> Array:
+    known = np.isfinite(middle) & np.isfinite(radius) & np.isfinite(subgradient_radius)
     return np.where(known, radius, np.inf)

@@ -83,7 +83,7 @@ def derivative_at_value(edge: Edge) -> Iterator[Array]:
         if function.name == "log":  # 1/x is defined where log is not
             yield np.asarray(edge.upstream / value)
         else:
-            yield np.asarray(function.pull_back(value, edge.upstream))
+            yield np.asarray(function.vjp(value, edge.upstream))
 
 
 @_at_each_edge
