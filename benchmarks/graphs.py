@@ -245,11 +245,11 @@ def _print_tables(results: list[Judged]) -> None:
     print(f"  right gradients of another reverse mode: {wrong} graphs with an incorrect one,")
     print(f"    {sum(row.undecided for row in results)} entries undecided")
     planted = [row for graph in results for row in graph.planted]
-    print(f"\n{'planted':28} made  located  named")
+    print(f"\n{'planted':29} made  located  named")
     for name, mistake in MISTAKES.items():
         rows = [row for row in planted if row.mistake == name]
         named = f"{sum(row.named for row in rows):6}" if mistake.catalogued else ""
-        print(f"{name:28} {len(rows):4} {sum(row.located for row in rows):8} {named}".rstrip())
+        print(f"{name:29} {len(rows):4} {sum(row.located for row in rows):8} {named}".rstrip())
     print()
     print(f"located at its node: {_share([row.located for row in planted])} (target {TARGET:.0%})")
     of_catalogue = [row for row in planted if MISTAKES[row.mistake].catalogued]

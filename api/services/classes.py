@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from api.service import Service
 from api.services.submissions import regrade_submission
 from api.storage.records import StoredAssignment, StoredSubmission, SubmissionResult
-from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.catalogue import find_bug
 from verifier.report.points import round_points
 from verifier.report.verdict import Verdict
 from verifier.report.wording import spreadsheet_cell
@@ -111,6 +111,7 @@ def class_overview(service: Service, stored: StoredAssignment, counts: Counts) -
 def overview_document(service: Service, stored: StoredAssignment, counts: Counts) -> dict[str, Any]:
     """Return the overview of a class as JSON."""
     overview = class_overview(service, stored, counts)
+    of_graph = "nodes" in stored.assignment.problem["network"]
     return {
         "assignment": stored.id,
         "students": len(overview.students),
@@ -118,7 +119,7 @@ def overview_document(service: Service, stored: StoredAssignment, counts: Counts
         "verdicts": {str(verdict or "not judged"): number for verdict, number in overview.verdicts.items()},
         "wrong": dict(overview.wrong),
         "bugs": [
-            {"bug": row.bug, "title": _title(row.bug), "layer": row.layer, "students": row.students}
+            {"bug": row.bug, "title": _title(row.bug, of_graph), "layer": row.layer, "students": row.students}
             for row in overview.bugs
         ],
         "clusters": [
@@ -244,5 +245,8 @@ def _wrong_parameters(result: SubmissionResult) -> tuple[str, ...]:
     return tuple(name for name, verdict in result.parameters.items() if verdict is not Verdict.CORRECT)
 
 
-def _title(bug: str) -> str:
-    return BUGS[bug].words.title if bug in BUGS else bug
+def _title(bug: str, of_graph: bool) -> str:
+    row = find_bug(bug)
+    if row is None:
+        return bug
+    return row.in_graph().title if of_graph else row.words.title

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from api.storage import tables
 from api.storage.records import StoredReport, StoredSubmission, SubmissionResult
+from verifier.diagnosis.catalogue import ids_of
 from verifier.report.verdict import Verdict
 
 _SUBMISSION = tables.submissions.c
@@ -140,7 +141,7 @@ def _stored(row: Row[Any], content: bytes) -> StoredSubmission:
         earned=row.earned,
         worth=row.worth,
         parameters={name: Verdict(verdict) for name, verdict in row.parameters.items()},
-        bugs=tuple((bug, layer) for bug, layer in row.bugs),
+        bugs=tuple((ids_of(bug)[0], layer) for bug, layer in row.bugs),  # may be an earlier id
         refusal=row.refusal,
     )
     return StoredSubmission(

@@ -11,6 +11,7 @@ from api.storage.records import Role
 from tests.api.clients import WRONG, Person, assignment_by, person, problem_of
 from tests.api.conftest import Serve
 from tests.api.test_submissions import right_gradients
+from verifier.examples.named import load_example
 
 PREACTIVATION = WRONG["gradients"]
 RIGHT = right_gradients(problem_of(WRONG))["gradients"]
@@ -51,6 +52,15 @@ def test_the_overview_counts_verdicts_bugs_and_wrong_parameters(grader: Person, 
     assert found["bugs"][0]["title"]
     assert found["wrong"]["layers.1.weight"] == 3
     assert found["wrong"]["layers.1.bias"] == 2
+
+
+def test_the_overview_of_a_graph_has_the_titles_of_graphs(grader: Person) -> None:
+    wrong = load_example("planted/power-of-four")
+    hw = assignment_by(grader, problem=problem_of(wrong))
+    submitted(grader, hw, "ada", wrong["gradients"])
+    (row,) = grader.get(f"/v1/assignments/{hw}/overview").json()["bugs"]
+    assert row["bug"] == "missing-activation-derivative"
+    assert row["title"] == "The operation's own derivative is missing"
 
 
 def test_students_with_the_same_mistake_stand_together(grader: Person, homework: str) -> None:

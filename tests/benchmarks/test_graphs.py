@@ -7,7 +7,7 @@ from benchmarks import graphs
 from benchmarks.support.graph_students.mistakes import CATALOGUED, MISTAKES
 from benchmarks.support.graph_students.rules import RULES
 from benchmarks.support.graph_students.student import forward
-from verifier.diagnosis.local_rules import LOCAL_RULES
+from verifier.diagnosis.catalogue import LOCAL_RULES
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
 from verifier.engine.operations import OPERATIONS
@@ -29,7 +29,7 @@ def test_oracles_agree_and_planted_rules_are_located_and_named(block: int) -> No
 
 def test_every_oracle_rule_and_operation_takes_part() -> None:
     assert len(GRAPH_ORACLES) == 8
-    assert {mistake.name for mistake in CATALOGUED} == {rule.id for rule in LOCAL_RULES}
+    assert {mistake.name for mistake in CATALOGUED} == set(LOCAL_RULES)
     assert set(RULES) == set(OPERATIONS)
 
 

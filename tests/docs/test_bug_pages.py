@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from verifier.cli import pages
 from verifier.cli.pages import bug_pages
 from verifier.diagnosis.catalogue import BUGS
 
@@ -39,3 +40,21 @@ def test_every_link_of_the_pages_leads_somewhere(generated: dict[str, str]) -> N
     for name, text in generated.items():
         for target in re.findall(r"\]\(([^)#]+)\)", text):
             assert (FOLDER / target).exists(), f"{name}: {target}"
+
+
+@pytest.mark.parametrize("which", ["bugs", "gallery"])
+def test_a_folder_gets_its_own_pages_alone(
+    which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "bug_pages", lambda: {"bugs.md": "a"})
+    monkeypatch.setattr(pages, "gallery_pages", lambda: {"gallery.md": "b"})
+    monkeypatch.setattr("sys.argv", ["pages", str(tmp_path / which)])
+    pages.write_pages()
+    assert [path.name for path in (tmp_path / which).iterdir()] == [f"{which}.md"]
+
+
+def test_a_folder_of_no_pages_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["pages", str(tmp_path / "elsewhere")])
+    with pytest.raises(SystemExit):
+        pages.write_pages()
+    assert list(tmp_path.iterdir()) == []

@@ -7,8 +7,8 @@ import numpy as np
 
 from reference_impl import LOSSES, Penalty, Problem, backpropagate, forward, named
 from tests.drawing import draw_problem
-from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.local_rules import LOCAL_RULES, backward_sweep
+from verifier.diagnosis.backward_sweep import backward_sweep
+from verifier.diagnosis.catalogue import BUGS, LOCAL_RULES
 from verifier.diagnosis.mutants import mutants
 from verifier.documents.graph import read_graph
 from verifier.documents.writing import submission_to_document
@@ -99,7 +99,7 @@ def _graph(seed: int) -> tuple[str, dict[str, Any]]:
     problem = read_graph({**document, "gradients": {}}).problem
     values = values_of(problem, FLOATS)
     places: list[tuple[str, str]] = []
-    rule = LOCAL_RULES[seed % len(LOCAL_RULES)]
+    bug, rule = list(LOCAL_RULES.items())[seed % len(LOCAL_RULES)]
 
     def notice(name: str, arcs: Any) -> None:
         places.extend((name, use) for use, _ in rule.candidates(arcs))
@@ -108,7 +108,7 @@ def _graph(seed: int) -> tuple[str, dict[str, Any]]:
     kind = "right"
     if seed % 3 and places:
         place, use = places[int(rng.integers(len(places)))]
-        kind = f"{rule.id} at {place}"
+        kind = f"{bug} at {place}"
 
         def settle(name: str, arcs: Any) -> Any:
             return next(own for each, own in rule.candidates(arcs) if each == use) if name == place else None

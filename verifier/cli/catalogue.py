@@ -5,7 +5,8 @@ from typing import Any
 
 from reference_impl.activations import ACTIVATIONS
 from reference_impl.losses import LOSSES
-from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.catalogue import BUGS, LOCAL_RULES
+from verifier.diagnosis.catalogue.bug import LocalRule
 from verifier.engine.operations import OPERATIONS
 from verifier.examples.named import list_examples
 from verifier.exporters import EXPORTERS
@@ -51,8 +52,10 @@ def catalogue() -> dict[str, Any]:
                 "equation": row.equation,
                 "right": row.words.right,
                 "wrong": row.words.wrong,
-                "hint": row.words.hint.format(place="the layer"),
+                "hint": row.general_hint,
                 "seen_in": list(row.words.seen_in),
+                "aliases": list(LOCAL_RULES[row.id].aliases) if row.id in LOCAL_RULES else [],
+                "in_graphs": _local_rule(LOCAL_RULES[row.id]) if row.id in LOCAL_RULES else None,
             }
             for row in BUGS.values()
         ],
@@ -63,6 +66,10 @@ def catalogue() -> dict[str, Any]:
         ],
         "examples": [{"name": name, "description": what} for name, what in list_examples().items()],
     }
+
+
+def _local_rule(rule: LocalRule) -> dict[str, Any]:
+    return {"title": rule.title, "right": rule.right, "wrong": rule.wrong, "hint": rule.general_hint}
 
 
 def _activation(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Write the catalogue of bugs as Markdown pages, one for each bug, and an index."""
+"""Write the catalogue of bugs and the gallery as Markdown pages, each with an index."""
 
 import argparse
 import textwrap
@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.catalogue.bug import EQUATIONS, Bug
+from verifier.diagnosis.catalogue import ALIASES, BUGS, LOCAL_RULES
+from verifier.diagnosis.catalogue.bug import EQUATIONS, LOCAL_RULE, Bug, LocalRule
 from verifier.documents.json import to_json
 from verifier.examples.gallery import GALLERY
 from verifier.examples.gallery.entry import LibraryRun
@@ -31,11 +31,15 @@ _ABOUT = {
     "bias_gradient": "a layer's bias gradient",
     "penalty": "the penalty's part of the gradient",
     "numbers": "the numbers themselves",
+    LOCAL_RULE: "one use of a value, in graphs alone",
 }
 _SYMBOLS = (
     "Layer l computes a_l = z_{l−1} W_l + b_l and z_l = g(a_l); δ_l = ∂R/∂a_l; L is the last layer, N the "
     "number of examples, C that of outputs; ∘ multiplies entry by entry. A prime marks what is wrong, but in "
     "g′, which is the derivative of g."
+)
+_SYMBOLS_OF_GRAPHS = (
+    "In a graph, v̄ is the gradient of the loss by the value v; u is a node that uses v, and ū its gradient."
 )
 
 
@@ -66,6 +70,30 @@ def _index(bugs: Collection[Bug]) -> Iterator[str]:
         ]
         yield f"## `{equation}`: {_ABOUT[equation]}"
         yield "\n".join(["| id | mistake |", "|---|---|", *rows])
+    yield "## In graphs"
+    yield _wrapped(
+        "These are sought in [graphs](../graphs.md#which-rule-was-broken), at every use of a value. Most are "
+        "mistakes of layers, too, and have one id and one page for both."
+    )
+    yield "\n".join(
+        [
+            "| id | mistake in a graph |",
+            "|---|---|",
+            *(f"| [`{bug}`]({bug}.md) | {rule.title} |" for bug, rule in LOCAL_RULES.items()),
+        ]
+    )
+    yield "## Earlier ids"
+    yield _wrapped("Rules of graphs had ids of their own once. Those are still accepted:")
+    yield "\n".join(
+        [
+            "| earlier id | id now |",
+            "|---|---|",
+            *(
+                f"| `{alias}` | {', '.join(f'[`{bug}`]({bug}.md)' for bug in bugs)} |"
+                for alias, bugs in ALIASES.items()
+            ),
+        ]
+    )
 
 
 def _page(bug: Bug, coincident: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
@@ -73,18 +101,20 @@ def _page(bug: Bug, coincident: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     yield f"# {words.title}"
     yield f"`{bug.id}`, a mistake of `{bug.equation}`: {_ABOUT[bug.equation]}. [All bugs]({INDEX})"
     yield f"```\nright: {words.right}\nused:  {words.wrong}\n```"
-    yield _wrapped(_SYMBOLS)
+    yield _wrapped(_SYMBOLS_OF_GRAPHS if bug.equation == LOCAL_RULE else _SYMBOLS)
     for section, text in (
         ("What it looks like", words.looks_like),
         ("Why it happens", words.why),
         ("How to see it in your own code", words.see),
         ("The fix", words.fix),
-        ("The hint that a report gives", words.hint.format(place="layer l")),
+        ("The hint that a report gives", _hint(bug)),
     ):
         yield f"## {section}"
         yield _wrapped(text)
     yield "## Where it is sought"
     yield _wrapped(_sought(bug))
+    if bug.id in LOCAL_RULES and bug.equation != LOCAL_RULE:
+        yield from _in_graphs(bug, LOCAL_RULES[bug.id])
     if coincident:
         yield "## What gives the same numbers"
         yield _wrapped(
@@ -100,8 +130,28 @@ def _page(bug: Bug, coincident: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
         yield "\n".join(f"- {place}" for place in words.seen_in)
 
 
+def _hint(bug: Bug) -> str:
+    return bug.general_hint if bug.equation == LOCAL_RULE else bug.words.hint.format(place="layer l")
+
+
+def _in_graphs(bug: Bug, rule: LocalRule) -> Iterator[str]:
+    """Yield the section about a bug of layers in graphs."""
+    yield "## In a graph"
+    title = "" if rule.title == bug.words.title else f" A report calls it “{rule.title}”."
+    yield _wrapped(f"In [graphs](../graphs.md) it is sought at every use of a value.{title}")
+    yield f"```\nright: {rule.right}\nused:  {rule.wrong}\n```"
+    yield _wrapped(_SYMBOLS_OF_GRAPHS)
+    if rule.hint != bug.words.hint:
+        yield _wrapped(f"The hint: {rule.general_hint}")
+    if rule.aliases:
+        aliases = ", ".join(f"`{alias}`" for alias in rule.aliases)
+        yield _wrapped(f"Earlier id in graphs, still accepted: {aliases}.")
+
+
 def _sought(bug: Bug) -> str:
     """Return a sentence that lists the forms of a bug that the search tries."""
+    if bug.equation == LOCAL_RULE:
+        return "In graphs, at every use of a value. Layers have no form of it."
     ways = [f"in place of {_ABOUT[equation]} (`{equation}`)" for equation in bug.replaces]
     if bug.factors is not None:
         ways.append("as a factor of one of the values that this problem gives it")
@@ -140,19 +190,6 @@ def coincidences() -> dict[str, dict[str, tuple[str, ...]]]:
             for other in row.same_here_as:
                 equivalent[row.bug][other] = (*equivalent[row.bug].get(other, ()), name)
     return equivalent
-
-
-def write_bug_pages() -> None:
-    parser = argparse.ArgumentParser(description="Write the catalogue's pages and their index.")
-    parser.add_argument("folder", type=Path, help="where to; docs/bugs in this project")
-    folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in bug_pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write_bug_pages()
 
 
 TABLE = "gallery.jsonl"  # not .json: `gradjury check examples/gallery` takes those for submissions
@@ -227,19 +264,25 @@ def _section(row: GalleryRow) -> Iterator[str]:
     yield f"- again: `{row.command}`"
 
 
-def write_gallery_pages() -> None:
-    parser = argparse.ArgumentParser(description="Write the gallery's submissions and tables.")
-    parser.add_argument("folder", type=Path, help="where to; examples/gallery in this project")
+def write_pages() -> None:
+    writers = {"bugs": bug_pages, "gallery": gallery_pages}
+    parser = argparse.ArgumentParser(description="Write the pages of the catalogue, or those of the gallery.")
+    parser.add_argument(
+        "folder", type=Path, help="docs/bugs or examples/gallery; its last name says which pages"
+    )
     parser.add_argument("--live", action="store_true", help="first ask libraries again for what they compute")
     arguments = parser.parse_args()
-    if arguments.live:
+    folder: Path = arguments.folder
+    if folder.name not in writers:
+        parser.error(f"{folder}: the last name must be one of {', '.join(writers)}")
+    if arguments.live and folder.name == "gallery":
         for entry in GALLERY.values():
             if isinstance(entry.made, LibraryRun):
                 stored_file(entry.name).write_text(f"{to_json(entry.made.compute())}\n", encoding="utf-8")
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    for name, text in gallery_pages().items():
-        (arguments.folder / name).write_text(text, encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in writers[folder.name]().items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write_gallery_pages()
+    write_pages()

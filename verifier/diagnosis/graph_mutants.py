@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.local_rules import LOCAL_RULES, Edges, LocalRule, backward_sweep
+from verifier.diagnosis.backward_sweep import Edges, backward_sweep
+from verifier.diagnosis.catalogue import LOCAL_RULES, ids_of
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import summed_back, values_of
 from verifier.problem.graph import GraphProblem, node_name
@@ -18,11 +19,12 @@ MOST_PASSED = 300_000  # nodes visited by the backward sweeps of all mutants; a 
 class GraphMutant:
     """Gradients with a wrong rule at one place.
 
+    bug: id in `LOCAL_RULES`.
     at: the plain name of the value whose gradient is wrong. use: the node that uses it.
     gradients: all requested gradients, including those that inherit the error.
     """
 
-    rule: LocalRule
+    bug: str
     at: str
     use: str
     gradients: Mapping[str, Array]
@@ -31,9 +33,10 @@ class GraphMutant:
 def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) -> Iterator[GraphMutant]:
     """Yield every wrong rule at every place and in every form that the graph allows.
 
-    only: ids of rules; by default all. Large graphs use a random sample of places. A mutant may equal the
-    right gradients. Mutants that are not finite are left out.
+    only: ids of rules, or their aliases; by default all. Large graphs use a random sample of places. A mutant
+    may equal the right gradients. Mutants that are not finite are left out.
     """
+    chosen = None if only is None else {bug for name in only for bug in ids_of(name)}
     values = values_of(problem, FLOATS)
     places = {
         name: (arcs, gradient) for name, arcs, gradient in backward_sweep(problem, values, lambda *_: None)
@@ -41,8 +44,8 @@ def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) ->
     right = {key: places[node_name(key)][1] for key in problem.requested}
     for name in _places_to_mutate(problem, places):
         arcs, gradient = places[name]
-        for rule in LOCAL_RULES:
-            if only is not None and rule.id not in only:
+        for bug, rule in LOCAL_RULES.items():
+            if chosen is not None and bug not in chosen:
                 continue
             with np.errstate(all="ignore"):  # not around the yield, as it would leak to the caller
                 candidates = list(rule.candidates(arcs))
@@ -53,7 +56,7 @@ def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) ->
                         key: right_gradient + errors.get(node_name(key), 0.0)
                         for key, right_gradient in right.items()
                     }
-                    yield GraphMutant(rule, name, use, wrong_gradients)
+                    yield GraphMutant(bug, name, use, wrong_gradients)
 
 
 @np.errstate(all="ignore")

@@ -5,16 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.local_rules import (
-    LOCAL_RULE,
-    LOCAL_RULES,
-    UNEXPLAINED_HINT,
-    UNEXPLAINED_TITLE,
-    UNEXPLAINED_WORDS,
-    Edges,
-    LocalRule,
-    backward_sweep,
-)
+from verifier.diagnosis.backward_sweep import Edges, backward_sweep
+from verifier.diagnosis.catalogue import LOCAL_RULES, UNEXPLAINED_IN_GRAPH
+from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.judging.comparison import Comparison
 from verifier.problem.graph import GraphProblem, node_name
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis
@@ -70,24 +63,25 @@ def _follows(comparison: Comparison, arcs: Edges) -> bool:
 
 def _explained(key: str, submitted: Array, arcs: Edges, rounding: float) -> Diagnosis:
     """Return the diagnosis of one gradient: the first rule that matches, with the others as alternatives."""
-    matches: dict[str, tuple[LocalRule, str, float]] = {}
-    for rule in LOCAL_RULES:
+    matches: dict[str, tuple[str, float]] = {}
+    for bug, rule in LOCAL_RULES.items():
         for use, candidate in rule.candidates(arcs):
             residual = _relative_residual(submitted, candidate, rounding)
-            if residual <= CLOSE and rule.id not in matches:
-                matches[rule.id] = (rule, use, residual)
+            if residual <= CLOSE and bug not in matches:
+                matches[bug] = (use, residual)
     if not matches:
         return _unexplained(key)
-    (rule, use, residual), *others = matches.values()
+    bug, *others = matches
+    rule, (use, residual) = LOCAL_RULES[bug], matches[bug]
     words = {"place": key, "use": f"nodes.{use}"}
     return Diagnosis(
-        bug=rule.id,
+        bug=bug,
         layer=None,
         equation=LOCAL_RULE,
         parameters=(key,),
         factor=None,
         residual=residual,
-        also_consistent=tuple(other.id for other, _, _ in others),
+        also_consistent=tuple(others),
         title=rule.title,
         explanation=rule.explanation.format(**words),
         right=rule.right,
@@ -107,11 +101,11 @@ def _unexplained(key: str) -> Diagnosis:
         factor=None,
         residual=1.0,
         also_consistent=(),
-        title=UNEXPLAINED_TITLE,
-        explanation=UNEXPLAINED_WORDS.format(place=key),
+        title=UNEXPLAINED_IN_GRAPH.title,
+        explanation=UNEXPLAINED_IN_GRAPH.explanation.format(place=key),
         right="",
         wrong="",
-        hint=UNEXPLAINED_HINT.format(place=key),
+        hint=UNEXPLAINED_IN_GRAPH.hint.format(place=key),
         node=key,
     )
 

@@ -146,7 +146,7 @@ def _units(evidence: SubmittedEvidence, finding: Finding) -> str:
     affected = np.flatnonzero(error > max_error)
     which = "every unit" if affected.size == error.size else f"{affected.size} of {error.size} units"
     if affected.size == 1:
-        return f" It shows in unit {int(affected[0])} alone."
+        return f" It shows in unit {int(affected[0])} of layer {finding.layer} alone."
     return f" It shows in {which} of layer {finding.layer}, most in unit {int(error.argmax())}."
 
 

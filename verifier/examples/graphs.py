@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.graph_mutation_testing import most_informative_graph
-from verifier.diagnosis.local_rules import LOCAL_RULES, Edges, backward_sweep
+from verifier.diagnosis.backward_sweep import Edges, backward_sweep
+from verifier.diagnosis.catalogue import LOCAL_RULES
+from verifier.diagnosis.graph_inspection import most_informative_graph
 from verifier.documents.graph import read_graph
 from verifier.documents.writing import arrays_to_lists
 from verifier.engine.arithmetic import FLOATS
@@ -218,7 +219,6 @@ GRAPH_EXAMPLES: Mapping[str, GraphExample] = MappingProxyType(
 
 
 BUGGY_PREFIX = "planted/"
-_RULES = MappingProxyType({rule.id: rule for rule in LOCAL_RULES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class BuggyExample:
     The wrong gradients are propagated further back, as in a real program.
 
     example: name of the graph example.
-    bug: id of the local rule.
+    bug: id of the bug, in `LOCAL_RULES`.
     places: the wrong gradients; the value is the node whose contribution is wrong.
     """
 
@@ -253,7 +253,7 @@ class BuggyExample:
         def wrong_gradient(name: str, arcs: Edges) -> Array | None:
             if name not in self.places:
                 return None
-            candidates = _RULES[self.bug].candidates(arcs)
+            candidates = LOCAL_RULES[self.bug].candidates(arcs)
             return next(candidate for use, candidate in candidates if use == self.places[name])
 
         values = values_of(problem, FLOATS)
@@ -267,7 +267,7 @@ BUGGY_EXAMPLES: Mapping[str, BuggyExample] = MappingProxyType(
             BuggyExample(
                 "power-of-four",
                 "power-of-four without the inner derivative: ∂z/∂x lacks the 2x of x²",
-                "missing-local-derivative",
+                "missing-activation-derivative",
                 {"x": "square"},
             ),
             BuggyExample(
@@ -303,7 +303,7 @@ BUGGY_EXAMPLES: Mapping[str, BuggyExample] = MappingProxyType(
             BuggyExample(
                 "elman-5-steps",
                 "elman-5-steps with the last step's contribution assigned where all five add up",
-                "assigned-for-accumulated",
+                "assigned-not-accumulated",
                 {"W": "in5", "U": "kept5", "b": "a5"},
             ),
             BuggyExample(

@@ -12,7 +12,7 @@ from reference_impl.array import Array
 from reference_impl.backpropagation import CORRECT, Equations, backpropagate, weight_gradient
 from reference_impl.network import Parameters, Trace, named
 from reference_impl.problem import Problem
-from verifier.diagnosis.mutation_testing import most_informative_problem
+from verifier.diagnosis.layer_inspection import most_informative_problem
 from verifier.documents.reading import question_of, read_question
 from verifier.documents.writing import arrays_to_lists, submission_to_document
 from verifier.examples.graphs import GRAPH_EXAMPLES, GraphExample, informative_graph_document

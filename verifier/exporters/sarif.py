@@ -8,8 +8,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.local_rules import LOCAL_RULES, generic_hint
+from verifier.diagnosis.catalogue import UNEXPLAINED_IN_GRAPH, find_bug, find_local_rule
 from verifier.documents.json import to_json
 from verifier.exporters.common import (
     INTERNAL_ERROR,
@@ -40,7 +39,7 @@ def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     shown = findings[:_MOST]
     rules = sorted({finding.rule for finding in shown})
     layer_rules = {finding.rule for finding in shown if not finding.of_graph}
-    rule_documents = [_rule(name) if name in layer_rules else _graph_rule(name) for name in rules]
+    rule_documents = [_rule(name, of_graph=name not in layer_rules) for name in rules]
     driver = {"name": "GradJury", "version": version("gradjury"), "rules": rule_documents}
     run: dict[str, Any] = {
         "tool": {"driver": driver},
@@ -54,24 +53,24 @@ def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     return to_json({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _rule(name: str) -> dict[str, Any]:
+def _rule(name: str, of_graph: bool) -> dict[str, Any]:
     rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
-    if name in BUGS:
-        words = BUGS[name].words
-        rule["shortDescription"] = {"text": words.title[:1024]}
-        rule["fullDescription"] = {"text": f"right: {words.right}; used: {words.wrong}"[:1024]}
-        rule["help"] = {"text": words.hint.format(place="the layer")}
+    if of_graph:
+        local_rule = find_local_rule(name)
+        if local_rule is not UNEXPLAINED_IN_GRAPH:
+            texts = (local_rule.title, local_rule.right, local_rule.wrong, local_rule.general_hint)
+            rule |= _rule_texts(*texts)
+    elif (bug := find_bug(name)) is not None:
+        rule |= _rule_texts(bug.words.title, bug.words.right, bug.words.wrong, bug.general_hint)
     return rule
 
 
-def _graph_rule(name: str) -> dict[str, Any]:
-    rule: dict[str, Any] = {"id": name, "shortDescription": {"text": _RULES.get(name, name)}}
-    for local_rule in LOCAL_RULES:
-        if local_rule.id == name:
-            rule["shortDescription"] = {"text": local_rule.title}
-            rule["fullDescription"] = {"text": f"right: {local_rule.right}; used: {local_rule.wrong}"}
-            rule["help"] = {"text": generic_hint(name)}
-    return rule
+def _rule_texts(title: str, right: str, wrong: str, hint: str) -> dict[str, Any]:
+    return {
+        "shortDescription": {"text": title[:1024]},
+        "fullDescription": {"text": f"right: {right}; used: {wrong}"[:1024]},
+        "help": {"text": hint},
+    }
 
 
 def _result(finding: ExportedFinding, rule_index: int) -> dict[str, Any]:

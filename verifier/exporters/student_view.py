@@ -15,14 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import nan, prod
 from types import MappingProxyType
 
-from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.local_rules import (
-    LOCAL_RULE,
-    UNEXPLAINED_HINT,
-    UNEXPLAINED_TITLE,
-    UNEXPLAINED_WORDS,
-    generic_hint,
-)
+from verifier.diagnosis.catalogue import BUGS, UNEXPLAINED_IN_GRAPH, find_bug, find_local_rule
+from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.problem.errors import ReportWarning
 from verifier.report.assignment import DEFAULT, StudentVisibility
 from verifier.report.model import (
@@ -87,12 +81,12 @@ def _safe_graph_rows(report: Report, first_wrong: Sequence[str]) -> Iterator[Dia
             factor=None,
             residual=None,
             also_consistent=(),
-            title=UNEXPLAINED_TITLE,
+            title=UNEXPLAINED_IN_GRAPH.title,
             explanation="",
             right="",
             wrong="",
-            hint=UNEXPLAINED_HINT.format(place=name),
-            for_students=UNEXPLAINED_WORDS.format(place=name),
+            hint=UNEXPLAINED_IN_GRAPH.hint.format(place=name),
+            for_students=UNEXPLAINED_IN_GRAPH.explanation.format(place=name),
             node=name,
         )
 
@@ -169,8 +163,9 @@ def _hint(row: Diagnosis, visibility: StudentVisibility) -> str:
     if not visibility.hint or visibility.layer:
         return row.hint if visibility.hint else ""
     if row.node is not None:
-        return generic_hint(row.bug)
-    return BUGS[row.bug].words.hint.format(place="the layer") if row.bug in BUGS else ""
+        return find_local_rule(row.bug).general_hint
+    bug = find_bug(row.bug)
+    return "" if bug is None else bug.general_hint
 
 
 # Warnings about the problem that contain none of its numbers; other codes are hidden.

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from reference_impl.problem import Problem
-from verifier.diagnosis.graph_mutation_testing import inspect_graph
-from verifier.diagnosis.mutation_testing import inspect_problem
+from verifier.diagnosis.graph_inspection import inspect_graph
+from verifier.diagnosis.layer_inspection import inspect_problem
 from verifier.documents.reading import AnySubmission, question_of
 from verifier.problem.submission import GraphSubmission, Submission
 from verifier.report.inspection import Inspection

@@ -19,6 +19,7 @@ from reference_impl.backpropagation import gradients
 from reference_impl.losses import LOSSES, Penalty, Risk
 from reference_impl.network import Batch, Layer, LayerParameters, Network, Parameters, forward, named
 from reference_impl.problem import Problem
+from verifier.diagnosis.catalogue import ids_of
 from verifier.diagnosis.graph_mutants import graph_mutants
 from verifier.diagnosis.mutants import Mutant, mutants
 from verifier.documents.graph import read_graph
@@ -170,7 +171,7 @@ def conventions() -> st.SearchStrategy[Convention]:
 def submissions(draw: st.DrawFn, /, bug: str | None = None, **choices: Any) -> Submission:
     """Draw a correct submission, or one with a bug of the catalogue at one place.
 
-    bug: id of the bug. Problems in which this bug is impossible are rejected.
+    bug: id of the bug, or an alias. Problems in which this bug is impossible are rejected.
     choices: arguments of `problems`.
     """
     problem = draw(problems(**choices))
@@ -178,7 +179,7 @@ def submissions(draw: st.DrawFn, /, bug: str | None = None, **choices: Any) -> S
     if bug is None:
         submitted = gradients(problem, trace)
     else:
-        candidates = [mutant for mutant in mutants(problem, trace) if mutant.bug.id == bug]
+        candidates = [mutant for mutant in mutants(problem, trace) if mutant.bug.id in ids_of(bug)]
         assume(candidates)
         mutant: Mutant = draw(st.sampled_from(candidates))
         submitted = mutant.gradients
@@ -244,8 +245,8 @@ def _one_of(values: tuple[Any, ...]) -> st.SearchStrategy[Any]:
 def graph_submissions(draw: st.DrawFn, /, rule: str | None = None, **choices: Any) -> GraphSubmission:
     """Draw a submission of all gradients: correct ones, or with one wrong local rule at one place.
 
-    rule: id in `LOCAL_RULES`. Gradients that depend on the wrong one are wrong, too. Graphs in which the rule
-    is impossible or changes nothing are rejected.
+    rule: id in `LOCAL_RULES`, or an alias. Gradients that depend on the wrong one are wrong, too. Graphs in
+    which the rule is impossible or changes nothing are rejected.
     choices: arguments of `graphs`.
     """
     document = draw(graphs(**choices))

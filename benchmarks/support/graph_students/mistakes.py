@@ -51,6 +51,12 @@ def _one_copy(use: Use) -> Array | None:
     return first_copy[tuple(slice(1) if size == 1 else slice(None) for size in shape)]
 
 
+def _mean_of_copies(use: Use) -> Array | None:
+    if use.raw.shape == use.share.shape:
+        return None
+    return use.share * (use.share.size / use.raw.size)
+
+
 def _not_transposed(use: Use) -> Array | None:
     """Return xᵀ ū or ū yᵀ with a factor not transposed, or with exchanged factors."""
     if use.node["op"] != "matmul" or any(operand.ndim != 2 for operand in use.operands):
@@ -74,13 +80,29 @@ def _at_value(use: Use) -> Array | None:
     return rule.back(use.upstream, [use.value], moved, use.node)[0]
 
 
-def _count_forgotten(use: Use) -> Array | None:
+_LOSSES = ("mse", "cross_entropy", "binary_cross_entropy")
+
+
+def _count(use: Use) -> float | None:
+    """Return the number that a mean or a loss divides by."""
     op = use.node["op"]
     if op == "mean":
-        return use.share * (use.operands[0].size / max(use.value.size, 1))
-    if op in ("mse", "cross_entropy", "binary_cross_entropy"):
-        return use.share / (scale_of(use.operands, {**use.node, "factor": 1.0}, 1.0))
-    return None
+        return use.operands[0].size / max(use.value.size, 1)
+    return 1.0 / scale_of(use.operands, {**use.node, "factor": 1.0}, 1.0) if op in _LOSSES else None
+
+
+def _count_forgotten(use: Use) -> Array | None:
+    count = _count(use)
+    return None if count is None else use.share * count
+
+
+def _count_twice(use: Use) -> Array | None:
+    count = _count(use)
+    return None if count is None else use.share / count
+
+
+def _twice(use: Use) -> Array | None:
+    return 2.0 * use.share if use.node["op"] in _LOSSES else None
 
 
 def _own_factor(use: Use) -> Array | None:
@@ -137,16 +159,19 @@ def _one_entry_lost(use: Use) -> Array:
 _NO_FUNCTION = ("negate", "transpose", "reshape", "concatenate", "slice", "sum", "mean", "max", "log_softmax")
 
 CATALOGUED = (
-    GraphMistake("missing-local-derivative", _of_share(_upstream), True),
+    GraphMistake("missing-activation-derivative", _of_share(_upstream), True),
     GraphMistake("missing-path", _without, True),
-    GraphMistake("assigned-for-accumulated", _single_path, True),
-    GraphMistake("broadcast-not-summed", _of_share(_one_copy), True),
-    GraphMistake("matmul-operands-exchanged", _of_share(_not_transposed), True),
+    GraphMistake("assigned-not-accumulated", _single_path, True),
+    GraphMistake("bias-not-summed", _of_share(_one_copy), True),
+    GraphMistake("bias-mean-for-sum", _of_share(_mean_of_copies), True),
+    GraphMistake("untransposed-weights", _of_share(_not_transposed), True),
     GraphMistake("multiply-operands-exchanged", _of_share(_own_factor), True),
     GraphMistake("repeated-rows-assigned", _of_share(_rows_assigned), True),
-    GraphMistake("wrong-sign", _of_share(lambda use: -use.share), True),
-    GraphMistake("derivative-of-value", _of_share(_at_value), True),
-    GraphMistake("count-factor", _of_share(_count_forgotten), True),
+    GraphMistake("sign-flipped", _of_share(lambda use: -use.share), True),
+    GraphMistake("derivative-at-activation", _of_share(_at_value), True),
+    GraphMistake("batch-sum-for-mean", _of_share(_count_forgotten), True),
+    GraphMistake("batch-mean-for-sum", _of_share(_count_twice), True),
+    GraphMistake("factor-two", _of_share(_twice), True),
     GraphMistake("paths-multiplied", _paths_multiplied, True),
 )
 UNCATALOGUED = (

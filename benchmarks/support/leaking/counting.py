@@ -7,6 +7,7 @@ warnings) carries no information about the hidden gradient and is not counted.
 from math import log2
 
 from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.report.assignment import StudentVisibility
 
 VERDICTS = 3  # correct, incorrect, undecided; a missing parameter is known to the student
@@ -23,7 +24,8 @@ def bound(visibility: StudentVisibility | None, layers: int, parameters: int) ->
     slots = EQUATIONS_OF_LAYER * layers + EQUATIONS_OF_WHOLE
     if not (visibility.layer or visibility.hint or visibility.bug):
         return bits
-    named = len(BUGS) - 1 if visibility.hint or visibility.bug else 1  # without `unexplained`
+    in_layers = sum(bug.equation != LOCAL_RULE for bug in BUGS.values())
+    named = in_layers - 1 if visibility.hint or visibility.bug else 1  # without `unexplained`
     places = 2 if visibility.layer else 1  # the layer itself, or the whole network
     unnamed = 1 if visibility.parameters else 1 + EQUATIONS_OF_LAYER * layers
     return bits + log2((1 + SIGNS * places * named) ** slots + unnamed)

@@ -10,7 +10,8 @@ from benchmarks.support.leaking.counting import VERDICTS
 from benchmarks.support.leaking.question import LEVELS, ORACLES, Gradients, report_text
 from benchmarks.support.leaking.telling import entropy
 from verifier import verify
-from verifier.diagnosis.local_rules import LOCAL_RULES, Edges, backward_sweep
+from verifier.diagnosis.backward_sweep import Edges, backward_sweep
+from verifier.diagnosis.catalogue import LOCAL_RULES
 from verifier.documents.graph import read_graph
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
@@ -48,7 +49,7 @@ def planted() -> list[dict[str, Any]]:
     wrong = [
         (name, candidate)
         for name, arcs, _ in backward_sweep(circuit, values, lambda *_: None)
-        for rule in LOCAL_RULES
+        for rule in LOCAL_RULES.values()
         for _, candidate in rule.candidates(arcs)
     ]
 
@@ -111,7 +112,9 @@ def targets_of_a_guess() -> list[int]:
     counts = []
     for name, arcs, gradient in backward_sweep(circuit, values_of(circuit, FLOATS), lambda *_: None):
         if arcs and name in {node_name(key) for key in circuit.requested}:
-            wrong = (float(candidate) for rule in LOCAL_RULES for _, candidate in rule.candidates(arcs))
+            wrong = (
+                float(candidate) for rule in LOCAL_RULES.values() for _, candidate in rule.candidates(arcs)
+            )
             texts = {f"{number:.6g}" for number in wrong}
             counts.append(len(texts - {f"{float(gradient):.6g}"}))
     return counts

@@ -119,6 +119,17 @@ def test_a_submission_comes_back_as_it_was_with_its_attempt_counted(repository: 
     assert [(each.id, each.content) for each in listed] == [("s1", b""), ("s2", b"")]
 
 
+def test_an_earlier_id_of_a_bug_comes_back_as_the_id_that_took_its_place(repository: Repository) -> None:
+    stored_assignment(repository)
+    handed_in = submission("s1", "ada", "r1")
+    assert handed_in.result is not None
+    earlier = replace(handed_in.result, bugs=(("wrong-sign", None), ("missing-path", None)))
+    repository.submissions.add(replace(handed_in, result=earlier), report("r1", "s1", "hw1"), None)
+    (stored,) = repository.submissions.list("hw1")
+    assert stored.result is not None
+    assert stored.result.bugs == (("sign-flipped", None), ("missing-path", None))
+
+
 def test_of_many_attempts_at_once_only_as_many_as_allowed_are_kept(repository: Repository) -> None:
     stored_assignment(repository)
 

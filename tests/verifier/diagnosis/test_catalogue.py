@@ -4,8 +4,8 @@ import string
 
 from tests.pairwise import each
 from verifier.cli.catalogue import catalogue
-from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.catalogue.bug import EQUATIONS
+from verifier.diagnosis.catalogue import ALIASES, BUGS, LOCAL_RULES, find_bug, find_local_rule, ids_of
+from verifier.diagnosis.catalogue.bug import EQUATIONS, LOCAL_RULE
 
 # the contract's ids, as graders' scripts have them
 LISTED = """
@@ -24,10 +24,50 @@ penalty-missing penalty-factor penalty-on-biases penalty-missing-on-biases penal
 zero-gradient overflow clipped integer-truncation rounded numerical-gradient lower-precision-than-declared
 unexplained
 """
+OF_GRAPHS_ALONE = (
+    "missing-path",
+    "repeated-rows-assigned",
+    "multiply-operands-exchanged",
+    "paths-multiplied",
+)
+EARLIER = {
+    "missing-local-derivative": ("missing-activation-derivative",),
+    "assigned-for-accumulated": ("assigned-not-accumulated",),
+    "broadcast-not-summed": ("bias-not-summed", "bias-mean-for-sum"),
+    "matmul-operands-exchanged": ("untransposed-weights",),
+    "wrong-sign": ("sign-flipped",),
+    "derivative-of-value": ("derivative-at-activation",),
+    "count-factor": ("batch-sum-for-mean", "batch-mean-for-sum", "factor-two"),
+}
 
 
 def test_the_ids_are_those_of_the_contract():
-    assert sorted(BUGS) == sorted(LISTED.split())
+    assert sorted(BUGS) == sorted((*LISTED.split(), *OF_GRAPHS_ALONE))
+    assert {bug for bug, row in BUGS.items() if row.equation == LOCAL_RULE} == set(OF_GRAPHS_ALONE)
+
+
+def test_earlier_ids_stand_for_the_ids_that_took_their_place():
+    assert ALIASES == EARLIER
+    assert not ALIASES.keys() & BUGS.keys()
+    for alias, bugs in EARLIER.items():
+        assert ids_of(alias) == bugs
+        assert find_bug(alias) is BUGS[bugs[0]]
+        assert find_local_rule(alias) is LOCAL_RULES[bugs[0]]
+    assert ids_of("zero-gradient") == ("zero-gradient",)
+    assert find_bug("no such bug") is None
+
+
+@each(LOCAL_RULES)
+def test_a_local_rule_is_complete(bug):
+    rule = LOCAL_RULES[bug]
+    for template in (rule.explanation, rule.hint):
+        fields = {field for _, field, _, _ in string.Formatter().parse(template) if field}
+        assert fields <= {"place", "use"}
+    assert rule.explanation.endswith(".")
+    assert rule.hint.endswith("?")
+    assert "{" not in rule.general_hint
+    assert rule.title
+    assert rule.right != rule.wrong
 
 
 @each(BUGS)
@@ -45,7 +85,8 @@ def test_a_row_is_complete(bug):
 @each(BUGS)
 def test_a_hint_points_to_the_place_and_gives_nothing_away(bug):
     hint = BUGS[bug].words.hint
-    assert {field for _, field, _, _ in string.Formatter().parse(hint) if field} <= {"place"}
+    allowed = {"place", "use"} if bug in OF_GRAPHS_ALONE else {"place"}
+    assert {field for _, field, _, _ in string.Formatter().parse(hint) if field} <= allowed
     assert not any(character.isdigit() for character in hint)
     assert not any(sign in hint for sign in ("=", "∘", "Σ", "ᵀ", "δ_", "·"))
 
@@ -58,3 +99,6 @@ def test_the_catalogue_lists_every_bug_with_its_formulas():
         assert (row["title"], row["right"], row["wrong"]) == (words.title, words.right, words.wrong)
         assert row["seen_in"] == list(words.seen_in)
         assert "{" not in row["hint"]
+    earlier = {alias: row["name"] for row in reversed(listed) for alias in row["aliases"]}
+    assert earlier.keys() == EARLIER.keys()
+    assert {row["name"] for row in listed if row["in_graphs"]} == set(LOCAL_RULES)

@@ -1,5 +1,7 @@
 """How a report shows its diagnosis; the words about each bug are held in `test_students_bugs.py`."""
 
+import numpy as np
+
 from tests.verifier.diagnosis.builders import backward, judged, tanh_problem
 
 
@@ -28,3 +30,11 @@ def test_what_was_estimated_stands_in_the_words():
     assert (row.bug, row.layer) == ("constant-factor", None)
     assert "0.125" in row.explanation
     assert "0.125" not in row.hint
+
+
+def test_a_mistake_in_one_unit_is_told_with_the_unit_and_its_layer():
+    problem = tanh_problem(85)
+    gradients = dict(backward(problem)[0])
+    gradients["layers.0.bias"] = gradients["layers.0.bias"] + np.eye(problem.network.layers[0].outputs)[2]
+    (row,) = judged(problem, gradients).diagnosis
+    assert row.explanation.endswith("It shows in unit 2 of layer 0 alone.")

@@ -54,13 +54,13 @@ BY_HAND: dict[str, Callable[[Arrays, Arrays, Arrays], dict[str, Array]]] = {
     "cbow": cbow,
 }
 NAMED = {
-    "power-of-four": {"x": "missing-local-derivative"},
+    "power-of-four": {"x": "missing-activation-derivative"},
     "two-path-diamond": {"x": "missing-path"},
     "olah": {"b": "paths-multiplied"},
     "cs231n-circuit": dict.fromkeys(("w0", "w1", "inputs.x0", "inputs.x1"), "multiply-operands-exchanged"),
     "residual-block": {"inputs.x": "missing-path"},
     "tied-autoencoder": {"W": "missing-path"},
-    "elman-5-steps": dict.fromkeys(("W", "U", "b"), "assigned-for-accumulated"),
+    "elman-5-steps": dict.fromkeys(("W", "U", "b"), "assigned-not-accumulated"),
     "cbow": {"E": "repeated-rows-assigned"},
 }
 

@@ -51,7 +51,7 @@ def test_the_first_wrong_gradient_is_told_with_the_operations_around_it(
     text = rendered(report if audience == "grader" else to_student_view(report), format_name)
     assert LINE in text.replace("\\", "")
     assert "| gradient |" in text or "\n  gradient " in text
-    assert "missing-local-derivative in nodes.a2\n" in text.replace("\\", "") or audience == "student"
+    assert "missing-activation-derivative in nodes.a2\n" in text.replace("\\", "") or audience == "student"
 
 
 @each(EXPORTERS)
@@ -66,19 +66,17 @@ def test_a_node_s_bug_is_the_type_of_its_failure() -> None:
     cases = {case.get("name"): case for case in suites.iter("testcase")}
     failures = {name: case.find("failure") for name, case in cases.items()}
     found = {name: own.get("type") for name, own in failures.items() if own is not None}
-    assert found["nodes.a2"] == "missing-local-derivative"
+    assert found["nodes.a2"] == "missing-activation-derivative"
     assert found["W1"] == "incorrect-gradient"  # it only inherits
 
 
 def test_code_scanning_has_a_rule_with_formulas_for_a_broken_node() -> None:
     (run,) = json.loads(rendered(wrong_relu(), "sarif"))["runs"]
     rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
-    rule = rules["missing-local-derivative"]
+    rule = rules["missing-activation-derivative"]
     assert rule["shortDescription"]["text"] == "The operation's own derivative is missing"
     assert rule["fullDescription"]["text"] == "right: v̄ = ū · ∂u/∂v; used: v̄′ = ū"
-    assert rule["help"]["text"] == (
-        "By what does the chain rule multiply on the way back through the node that uses it?"
-    )
+    assert rule["help"]["text"] == "By what does the chain rule multiply on the way back through the node?"
     named = [own["logicalLocations"][0]["name"] for result in run["results"] for own in result["locations"]]
     assert set(named) == {"nodes.a2", "nodes.a1", "b1", "W1", "inputs.x"}
 

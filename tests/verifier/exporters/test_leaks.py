@@ -16,6 +16,7 @@ from tests.pairwise import each, pairwise, try_each
 from tests.verifier.builders import listed, small_document
 from verifier import verify
 from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.diagnosis.mutants import mutants
 from verifier.documents.reading import read_submission
 from verifier.exporters import EXPORTERS, ExportOptions
@@ -138,9 +139,10 @@ def test_a_reported_loss_changes_nothing(reported):
 def test_the_sentence_for_students_holds_only_what_the_problem_says(bug):
     words = BUGS[bug].words
     sentence = words.for_students or words.explanation
+    named = {"place", "use"} if BUGS[bug].equation == LOCAL_RULE else {"place"}  # of a graph: names of nodes
     fields = {field for _, field, _, _ in Formatter().parse(sentence) if field}
-    assert fields <= {"place", "above", "examples", "outputs"}
-    assert {field for _, field, _, _ in Formatter().parse(words.hint) if field} <= {"place"}
+    assert fields <= {*named, "above", "examples", "outputs"}
+    assert {field for _, field, _, _ in Formatter().parse(words.hint) if field} <= named
 
 
 def scaled(inputs: float) -> dict[str, Any]:

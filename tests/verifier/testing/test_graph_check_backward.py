@@ -8,7 +8,7 @@ import pytest
 
 from reference_impl.array import Array
 from verifier import verify
-from verifier.diagnosis.local_rules import Edge, Edges, backward_sweep
+from verifier.diagnosis.backward_sweep import Edge, Edges, backward_sweep
 from verifier.documents.graph import read_graph
 from verifier.documents.json import parse
 from verifier.engine.arithmetic import FLOATS
@@ -45,17 +45,20 @@ def last_path_alone(name: str, arcs: Edges) -> Array | None:
 
 
 MISTAKES = {
-    "no derivative of tanh": (with_share("tanh", lambda arc: arc.upstream), "missing-local-derivative", 1),
+    "no derivative of tanh": (
+        with_share("tanh", lambda arc: arc.upstream), "missing-activation-derivative", 1
+    ),
     "sigmoid's derivative at its value": (
         with_share("sigmoid", lambda arc: arc.node.options["function"].vjp(
             arc.node.options["function"].forward(arc.operands[0]), arc.upstream)),
-        "derivative-of-value", 1,
+        "derivative-at-activation", 1,
     ),
     "a divisor's sign": (
-        with_share("divide", lambda arc: -arc.share if arc.place else arc.share), "wrong-sign", 1
+        with_share("divide", lambda arc: -arc.share if arc.place else arc.share), "sign-flipped", 1
     ),
     "a mean that does not divide": (
-        with_share("mean", lambda arc: arc.share * arc.node.options["count"]), "missing-local-derivative", 2
+        with_share("mean", lambda arc: arc.share * arc.node.options["count"]),
+        "missing-activation-derivative", 2
     ),
     "assigned for accumulated": (backward_function(last_path_alone), "missing-path", 2),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 from verifier import verify
-from verifier.diagnosis.local_rules import LOCAL_RULES
+from verifier.diagnosis.catalogue import LOCAL_RULES
 from verifier.documents.graph import read_graph
 from verifier.engine.operations import OPERATIONS
 from verifier.problem.submission import GraphSubmission
@@ -104,12 +104,12 @@ def test_submissions_without_a_rule_are_not_incorrect(submission: GraphSubmissio
 
 # rules of one operation, with which graphs are drawn where they can be wrong
 OPERATIONS_OF = {
-    "matmul-operands-exchanged": ["matmul", "tanh", "add"],
+    "untransposed-weights": ["matmul", "tanh", "add"],
     "repeated-rows-assigned": ["embedding", "tanh", "multiply"],
 }
 
 
-@pytest.mark.parametrize("rule", [row.id for row in LOCAL_RULES])
+@pytest.mark.parametrize("rule", LOCAL_RULES)
 def test_a_submission_with_a_wrong_local_rule_is_incorrect_and_named(
     rule: str,
 ) -> None:

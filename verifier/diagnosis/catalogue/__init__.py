@@ -1,6 +1,7 @@
-"""Table of known backpropagation bugs, one module for each. Ids never change.
+"""Table of known backpropagation bugs, one module for each, in layers and in graphs.
 
-The order is the order of preference among bugs with the same gradients.
+Ids never change; an id that was replaced stays valid as an alias. The orders of the tables are the orders of
+preference among bugs with the same gradients.
 """
 
 from collections.abc import Mapping
@@ -33,10 +34,13 @@ from verifier.diagnosis.catalogue import (
     mask_from_wrong_tensor,
     missing_activation_derivative,
     missing_output_derivative,
+    missing_path,
+    multiply_operands_exchanged,
     numerical_gradient,
     output_count_factor,
     output_form_at_preactivation,
     overflow,
+    paths_multiplied,
     penalty_factor,
     penalty_missing,
     penalty_missing_on_biases,
@@ -44,6 +48,7 @@ from verifier.diagnosis.catalogue import (
     penalty_on_biases,
     preactivation_as_input,
     relu_on_upstream,
+    repeated_rows_assigned,
     right_gradient_of_another_loss,
     rounded,
     sign_flipped,
@@ -63,7 +68,7 @@ from verifier.diagnosis.catalogue import (
     wrong_layer_weights,
     zero_gradient,
 )
-from verifier.diagnosis.catalogue.bug import Bug
+from verifier.diagnosis.catalogue.bug import Bug, LocalRule
 
 BUGS: Mapping[str, Bug] = MappingProxyType(
     {
@@ -124,8 +129,62 @@ BUGS: Mapping[str, Bug] = MappingProxyType(
             numerical_gradient,
             lower_precision_than_declared,
             unexplained,
+            missing_path,
+            repeated_rows_assigned,
+            multiply_operands_exchanged,
+            paths_multiplied,
         )
     }
 )
 
 ORDER: Mapping[str, int] = MappingProxyType({bug: position for position, bug in enumerate(BUGS)})
+
+LOCAL_RULES: Mapping[str, LocalRule] = MappingProxyType(
+    {
+        module.BUG.id: module.BUG.in_graph()
+        for module in (
+            missing_activation_derivative,
+            missing_path,
+            assigned_not_accumulated,
+            repeated_rows_assigned,
+            bias_not_summed,
+            bias_mean_for_sum,
+            untransposed_weights,
+            multiply_operands_exchanged,
+            sign_flipped,
+            derivative_at_activation,
+            batch_sum_for_mean,
+            batch_mean_for_sum,
+            factor_two,
+            paths_multiplied,
+        )
+    }
+)
+UNEXPLAINED_IN_GRAPH = unexplained.BUG.in_graph()
+
+
+def _aliases() -> dict[str, tuple[str, ...]]:
+    ids: dict[str, tuple[str, ...]] = {}
+    for bug, rule in LOCAL_RULES.items():
+        for alias in rule.aliases:
+            ids[alias] = (*ids.get(alias, ()), bug)
+    return ids
+
+
+# earlier ids, each with the ids that took its place, the main one first
+ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(_aliases())
+
+
+def ids_of(name: str) -> tuple[str, ...]:
+    """Return the ids that a name stands for: itself, or the ids that took the place of an earlier one."""
+    return ALIASES.get(name, (name,))
+
+
+def find_bug(name: str) -> Bug | None:
+    """Return the bug with this id or earlier id; None if there is none."""
+    return BUGS.get(ids_of(name)[0])
+
+
+def find_local_rule(name: str) -> LocalRule:
+    """Return the local rule with this id or earlier id, or `UNEXPLAINED_IN_GRAPH`."""
+    return LOCAL_RULES.get(ids_of(name)[0], UNEXPLAINED_IN_GRAPH)

@@ -1,9 +1,10 @@
 """A gradient is overwritten, not added up."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.hidden_delta import last_path_only
 from verifier.diagnosis.catalogue.rules.output_delta import last_example_of_output
 from verifier.diagnosis.catalogue.rules.products import last_example_of_bias, last_example_of_weight
+from verifier.diagnosis.catalogue.rules.uses import one_use_alone
 
 BUG = Bug(
     "assigned-not-accumulated",
@@ -38,4 +39,13 @@ BUG = Bug(
         "hidden_delta": last_path_only,
         "output_delta": last_example_of_output,
     },
+    local_rule=LocalRule(
+        candidates=one_use_alone,
+        right="v̄ ← v̄ + ū · ∂u/∂v",
+        wrong="v̄ ← ū · ∂u/∂v",
+        explanation=(
+            "The gradient of {place} is what comes back through {use} alone: it was assigned, not added."
+        ),
+        aliases=("assigned-for-accumulated",),
+    ),
 )

@@ -1,7 +1,8 @@
 """One division by N too many."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.loss_factors import one_over_examples
+from verifier.diagnosis.catalogue.rules.uses import divided_by_count_again
 
 BUG = Bug(
     "batch-mean-for-sum",
@@ -39,4 +40,13 @@ BUG = Bug(
         seen_in=("Grokking-Deep-Learning ch. 9", "felipecode/coiltraine#37"),
     ),
     factors=one_over_examples,
+    local_rule=LocalRule(
+        candidates=divided_by_count_again,
+        title="One division by the count of a mean or a loss too many",
+        right="v̄ = ū / n",
+        wrong="v̄′ = ū / n²",
+        explanation="{use} divides by a number once, and the gradient of {place} is divided by it twice.",
+        hint="By what does {use} divide, and how often does its gradient?",
+        aliases=("count-factor",),
+    ),
 )

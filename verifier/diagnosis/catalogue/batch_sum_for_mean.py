@@ -1,7 +1,8 @@
 """The mean over examples is left out."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.loss_factors import examples
+from verifier.diagnosis.catalogue.rules.uses import times_count
 
 BUG = Bug(
     "batch-sum-for-mean",
@@ -40,4 +41,13 @@ BUG = Bug(
         seen_in=("dennybritz/nn-from-scratch", "hunkim/DeepLearningZeroToAll#173"),
     ),
     factors=examples,
+    local_rule=LocalRule(
+        candidates=times_count,
+        title="The division of a mean or a loss is left out",
+        right="v̄ = ū / n",
+        wrong="v̄′ = ū",
+        explanation="{use} divides by a number that is left out of the gradient of {place}.",
+        hint="By what does {use} divide, and how often does its gradient?",
+        aliases=("count-factor",),
+    ),
 )

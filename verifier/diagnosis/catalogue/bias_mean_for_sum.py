@@ -1,7 +1,8 @@
 """The bias gradient is scaled by N."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.products import bias_mean_for_sum
+from verifier.diagnosis.catalogue.rules.uses import mean_of_broadcast_copies
 
 BUG = Bug(
     "bias-mean-for-sum",
@@ -39,4 +40,16 @@ BUG = Bug(
         seen_in=("kvfrans/notes#5",),
     ),
     replaces={"bias_gradient": bias_mean_for_sum},
+    local_rule=LocalRule(
+        candidates=mean_of_broadcast_copies,
+        title="Broadcasting is averaged, not summed back",
+        right="v̄ = Σ over the copies of v",
+        wrong="v̄′ = the mean over the copies of v",
+        explanation=(
+            "{place} was copied by broadcasting in {use}, and its gradient is the mean over the copies, not "
+            "their sum."
+        ),
+        hint="How often does {use} use each entry of {place}?",
+        aliases=("broadcast-not-summed",),
+    ),
 )

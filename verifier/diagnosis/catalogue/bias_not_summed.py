@@ -1,7 +1,8 @@
 """The bias gradient of one example."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.products import bias_not_summed
+from verifier.diagnosis.catalogue.rules.uses import one_broadcast_copy
 
 BUG = Bug(
     "bias-not-summed",
@@ -35,4 +36,15 @@ BUG = Bug(
         seen_in=("mlpack PR#3679",),
     ),
     replaces={"bias_gradient": bias_not_summed},
+    local_rule=LocalRule(
+        candidates=one_broadcast_copy,
+        title="Broadcasting is not summed back",
+        right="v̄ = Σ over the copies of v",
+        wrong="v̄′ = one of the copies",
+        explanation=(
+            "{place} was copied by broadcasting in {use}, and its gradient is not the sum over the copies."
+        ),
+        hint="How often does {use} use each entry of {place}?",
+        aliases=("broadcast-not-summed",),
+    ),
 )

@@ -1,7 +1,7 @@
 """Data types of the bug catalogue: the columns of the table `BUGS`."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -9,7 +9,9 @@ from reference_impl.array import Array
 from reference_impl.losses import Penalty
 from reference_impl.network import Layer, LayerParameters, Parameters, Trace
 from reference_impl.problem import Problem
+from verifier.diagnosis.backward_sweep import Edges
 
+LOCAL_RULE = "local_rule"  # in graphs, in place of the equation of a layer
 EQUATIONS = (
     "loss",
     "output_delta",
@@ -18,6 +20,7 @@ EQUATIONS = (
     "bias_gradient",
     "penalty",
     "numbers",
+    LOCAL_RULE,
 )
 # equation by kind of parameter
 PRODUCTS: Mapping[str, str] = MappingProxyType({"weight": "weight_gradient", "bias": "bias_gradient"})
@@ -26,6 +29,8 @@ PRODUCTS: Mapping[str, str] = MappingProxyType({"weight": "weight_gradient", "bi
 @dataclass(frozen=True, slots=True)
 class BugTexts:
     """Texts about one bug. `explanation` and `hint` are templates for str.format.
+
+    Those of a bug that only graphs have take the placeholders of `LocalRule`.
 
     hint: a question that does not reveal the answer.
     for_students: replaces `explanation` where that contains estimates from the right gradient, or an index.
@@ -160,6 +165,37 @@ class TransformedGradient:
     unknowns: int = 0
 
 
+GraphRule = Callable[[Edges], Iterator[tuple[str, Array]]]
+
+
+def _none(edges: Edges) -> Iterator[tuple[str, Array]]:
+    return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRule:
+    """The bug in a graph: the gradient of a value is wrong in what one of its uses contributes.
+
+    candidates: edges from the value to its users -> pairs of a user and the wrong gradient.
+    title, right, wrong, explanation, hint: texts for graphs; where one is empty, that of the bug fits both.
+    Placeholders are {place}, the name of the gradient, and {use}, the node that uses the value.
+    aliases: ids that this rule had in earlier versions.
+    """
+
+    candidates: GraphRule = _none
+    title: str = ""
+    right: str = ""
+    wrong: str = ""
+    explanation: str = ""
+    hint: str = ""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def general_hint(self) -> str:
+        """The hint without the names of nodes."""
+        return self.hint.format(place="the value", use="the node")
+
+
 @dataclass(frozen=True, slots=True)
 class Bug:
     """One bug of the catalogue with the formulas that produce it, in one or more forms.
@@ -170,6 +206,7 @@ class Bug:
     factors: possible factors of the loss. any_factor: any other factor is possible too.
     penalties: penalties used in place of the declared ones.
     changes: (right gradients, submitted ones or None) -> the transformed gradients.
+    local_rule: the same mistake in a graph.
     """
 
     id: str
@@ -183,3 +220,23 @@ class Bug:
     changes: (
         Callable[[Mapping[str, Array], Mapping[str, Array] | None], Iterator[TransformedGradient]] | None
     ) = None
+    local_rule: LocalRule | None = None
+
+    @property
+    def general_hint(self) -> str:
+        """The hint without the name of a layer or a node."""
+        if self.equation == LOCAL_RULE:
+            return self.in_graph().general_hint
+        return self.words.hint.format(place="the layer")
+
+    def in_graph(self) -> LocalRule:
+        """Return the local rule, with the bug's own texts where it has none."""
+        rule, words = self.local_rule or LocalRule(), self.words
+        return replace(
+            rule,
+            title=rule.title or words.title,
+            right=rule.right or words.right,
+            wrong=rule.wrong or words.wrong,
+            explanation=rule.explanation or words.explanation,
+            hint=rule.hint or words.hint,
+        )

@@ -1,8 +1,9 @@
 """The derivative is taken at z, not a."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.hidden_delta import derivative_at_activation
 from verifier.diagnosis.catalogue.rules.output_delta import derivative_at_output
+from verifier.diagnosis.catalogue.rules.uses import derivative_at_value
 
 BUG = Bug(
     "derivative-at-activation",
@@ -37,4 +38,13 @@ BUG = Bug(
         seen_in=("farzaa#1", "gophernet#6", "neural2d#40"),
     ),
     replaces={"hidden_delta": derivative_at_activation, "output_delta": derivative_at_output},
+    local_rule=LocalRule(
+        candidates=derivative_at_value,
+        title="The derivative is taken at the value, not at the operand",
+        right="v̄ = ū · g′(v)",
+        wrong="v̄′ = ū · g′(g(v))",
+        explanation="The derivative of {use} was taken where its value stands, not where {place} does.",
+        hint="Of which number is the derivative of {use} a function?",
+        aliases=("derivative-of-value",),
+    ),
 )

@@ -1,7 +1,8 @@
 """A factor 2 too many or missing."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.loss_factors import two_or_half
+from verifier.diagnosis.catalogue.rules.uses import twice_or_half_of_loss
 
 BUG = Bug(
     "factor-two",
@@ -44,4 +45,17 @@ BUG = Bug(
         seen_in=("davisking/dlib#1169", "42-AI#20", "karpathy/micrograd#78"),
     ),
     factors=two_or_half,
+    local_rule=LocalRule(
+        candidates=twice_or_half_of_loss,
+        right="v̄ = ū · ∂u/∂v",
+        wrong="v̄′ = 2 ū · ∂u/∂v, or ½ ū · ∂u/∂v",
+        explanation=(
+            "What comes back through {use} is twice or half of what belongs in the gradient of {place}."
+        ),
+        hint=(
+            "Write down {use} with all its constants and differentiate it by {place} once more: do all "
+            "of them come out as in your code?"
+        ),
+        aliases=("count-factor",),
+    ),
 )

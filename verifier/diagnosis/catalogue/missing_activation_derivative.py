@@ -1,7 +1,8 @@
 """The activation's derivative is left out."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.hidden_delta import missing_activation_derivative
+from verifier.diagnosis.catalogue.rules.uses import upstream_alone
 
 BUG = Bug(
     "missing-activation-derivative",
@@ -37,4 +38,15 @@ BUG = Bug(
         seen_in=("ML-From-Scratch before 5890fb9", "Grokking ch. 8 (#9)"),
     ),
     replaces={"hidden_delta": missing_activation_derivative},
+    local_rule=LocalRule(
+        candidates=upstream_alone,
+        title="The operation's own derivative is missing",
+        right="v̄ = ū · ∂u/∂v",
+        wrong="v̄′ = ū",
+        explanation=(
+            "The gradient of {place} is that of {use} as it comes: the derivative of {use} by it is missing."
+        ),
+        hint="By what does the chain rule multiply on the way back through {use}?",
+        aliases=("missing-local-derivative",),
+    ),
 )

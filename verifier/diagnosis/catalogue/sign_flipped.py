@@ -1,7 +1,8 @@
 """The gradient has the wrong sign."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.loss_factors import minus_one
+from verifier.diagnosis.catalogue.rules.uses import opposite_sign
 
 BUG = Bug(
     "sign-flipped",
@@ -31,4 +32,11 @@ BUG = Bug(
         seen_in=("Grokking-Deep-Learning#37",),
     ),
     factors=minus_one,
+    local_rule=LocalRule(
+        candidates=opposite_sign,
+        right="v̄ = ū · ∂u/∂v",
+        wrong="v̄′ = −ū · ∂u/∂v",
+        explanation="What comes back through {use} has the opposite sign in the gradient of {place}.",
+        aliases=("wrong-sign",),
+    ),
 )

@@ -1,6 +1,6 @@
 """Wrong, by no known mistake."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 
 BUG = Bug(
     "unexplained",
@@ -33,5 +33,10 @@ BUG = Bug(
             "Write the recursion anew from the four equations, one line each, and check each layer "
             "before going on to the next."
         ),
+    ),
+    local_rule=LocalRule(
+        title="No known wrong rule gives these numbers",
+        explanation="The error starts at {place}: it does not follow from the gradients of what uses it.",
+        hint="Write down which nodes use {place}, and what each hands back.",
     ),
 )

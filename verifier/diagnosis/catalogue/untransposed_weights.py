@@ -1,7 +1,8 @@
 """The weights are not transposed."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.hidden_delta import untransposed_weights
+from verifier.diagnosis.catalogue.rules.uses import other_matrix_products
 
 BUG = Bug(
     "untransposed-weights",
@@ -30,4 +31,15 @@ BUG = Bug(
         fix="`delta = (delta @ W_above.T) * derivative(a)` for weights of shape (in, out).",
     ),
     replaces={"hidden_delta": untransposed_weights},
+    local_rule=LocalRule(
+        candidates=other_matrix_products,
+        title="A product's operands are exchanged or turned",
+        right="for u = x y: x̄ = ū yᵀ, ȳ = xᵀ ū",
+        wrong="another order, or another transposition",
+        explanation=(
+            "The gradient of {place} is another product of the same two matrices than the one {use} asks for."
+        ),
+        hint="Which of the two matrices is transposed on the way back through {use}, and which stands first?",
+        aliases=("matmul-operands-exchanged",),
+    ),
 )

@@ -6,8 +6,7 @@ from hashlib import sha256
 
 from markupsafe import Markup
 
-from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.local_rules import LOCAL_RULES
+from verifier.diagnosis.catalogue import find_bug
 from verifier.exporters.exporter import ExportOptions
 from verifier.exporters.page.figures import FigureBudget
 from verifier.exporters.page.section import fragment
@@ -85,8 +84,7 @@ def render_inspection(problems: Sequence[InspectionOutcome]) -> str:
     body = render_template(
         "inspection",
         problems=[(problem, _sorted_bugs(problem.inspection)) for problem in problems],
-        titles={name: row.words.title for name, row in BUGS.items()}
-        | {rule.id: rule.title for rule in LOCAL_RULES},
+        title_of=_title,
         places=format_locations,
         made=bug_noun,
         shape=problem_noun,
@@ -95,6 +93,13 @@ def render_inspection(problems: Sequence[InspectionOutcome]) -> str:
     )
     title = truncate_line(problems[0].path) if len(problems) == 1 else f"{len(problems)} problems"
     return self_contained_page(title=title, heading="What a check could reveal", body=body)
+
+
+def _title(inspection: Inspection, name: str) -> str:
+    bug = find_bug(name)
+    if bug is None:
+        return ""
+    return bug.in_graph().title if inspection.of_graph else bug.words.title
 
 
 def _sorted_bugs(inspection: Inspection | None) -> list[BugDetection]:

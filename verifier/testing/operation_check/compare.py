@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.local_rules import LOCAL_RULES
+from verifier.diagnosis.catalogue import LOCAL_RULES
 from verifier.diagnosis.local_search import diagnose
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import summed_back
@@ -36,7 +36,7 @@ from verifier.testing.operation_check.references import WEIGHTS, Reference, weig
 from verifier.testing.operation_check.result import OperationFinding, make_finding
 from verifier.testing.operation_check.written import UserOperation
 
-_RULES = {rule.id: rule for rule in LOCAL_RULES}
+_NOT_SUMMED = "bias-not-summed"
 _CLOSE = 1e-6  # relative distance, by norm, below which a wrong rule explains a gradient
 
 
@@ -46,12 +46,14 @@ def explain_shape(
     """Return the finding for a gradient whose shape differs from that of its argument."""
     not_summed = gradient.shape == value_shape and _broadcasts(right.shape, value_shape)
     if not_summed and _close(np.asarray(summed_back(FLOATS, gradient, tuple(right.shape))), right):
-        rule = _RULES["broadcast-not-summed"]
+        rule = LOCAL_RULES[_NOT_SUMMED]
         words = {"place": name, "use": operation}
         shapes = f"It has shape {gradient.shape}, where {name} has {right.shape}."
         explanation = f"{rule.explanation.format(**words)} {shapes}"
         hint = rule.hint.format(**words)
-        return OperationFinding(rule.id, "gradient-shape", name, explanation, hint, rule.right, rule.wrong)
+        return OperationFinding(
+            _NOT_SUMMED, "gradient-shape", name, explanation, hint, rule.right, rule.wrong
+        )
     description = str(gradient.shape)
     if gradient.ndim > 1 and gradient.T.shape == right.shape and _close(gradient.T, right):
         description += " (it is the right one transposed)"

@@ -7,6 +7,7 @@ from importlib import metadata
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.judging.statistics import report_parameter
 from verifier.problem.errors import ReportWarning
 from verifier.problem.submission import TOLERANCES, Convention
@@ -260,7 +261,7 @@ def _diagnosis(finding: OperationFinding) -> Diagnosis:
     return Diagnosis(
         bug=finding.code,
         layer=None,
-        equation="local_rule",
+        equation=LOCAL_RULE,
         parameters=(finding.place,),
         factor=None,
         residual=None,

@@ -138,7 +138,7 @@ def test_operations_of_ones_own_go_by_our_names_or_are_given_them() -> None:
     assert 'operations={"squash": "tanh"}' in str(refusal.value)
     report = verify(from_edugrad(loss, operations={"squash": "tanh"}))
     (row,) = report.diagnosis
-    assert (row.node, row.bug) == ("x", "missing-local-derivative")
+    assert (row.node, row.bug) == ("x", "missing-activation-derivative")
 
 
 def test_an_operation_under_a_wrong_name_is_noticed_by_its_numbers() -> None:

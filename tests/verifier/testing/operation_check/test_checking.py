@@ -200,7 +200,7 @@ def test_without_hypothesis_the_input_is_that_on_which_it_was_found(monkeypatch:
     monkeypatch.delitem(sys.modules, "verifier.testing.operation_check.shrink", raising=False)
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     check = check_operation(wrong.TanhOfValue, like="tanh", shapes=[(2, 3)])
-    assert check.findings[0].code == "derivative-of-value"
+    assert check.findings[0].code == "derivative-at-activation"
     assert "x = np.array([[" in check.smallest
 
 

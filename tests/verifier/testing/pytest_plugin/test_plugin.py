@@ -302,7 +302,7 @@ def test_a_wrong_operation_fails_with_the_rule_and_the_smallest_input(
     result.stdout.fnmatch_lines(
         [
             "Multiply is wrong, held against multiply",
-            "  broadcast-not-summed in backward, the gradient of b",
+            "  bias-not-summed in backward, the gradient of b",
             "  the smallest input found that shows it:",
             "    a = np.array([[]1.0[]])",
             "    b = np.array(1.0)",
@@ -312,7 +312,7 @@ def test_a_wrong_operation_fails_with_the_rule_and_the_smallest_input(
         ]
     )
     assert "Traceback" not in result.stdout.str()
-    assert "broadcast-not-summed" in (pytester.path / "found.html").read_text()
+    assert "bias-not-summed" in (pytester.path / "found.html").read_text()
 
 
 def test_a_live_graph_is_checked_by_the_tensor_in_which_it_ends(pytester: pytest.Pytester) -> None:
