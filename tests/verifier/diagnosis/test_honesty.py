@@ -68,7 +68,7 @@ def test_a_single_wrong_entry_is_unexplained_where_it_is(poke, change):
     assert rows(report) == [("unexplained", *place)]
     assert report.diagnosis[0].parameters == (name,)
     assert f"most in unit {index[-1]}" in (text := report.diagnosis[0].explanation) or (
-        f"in unit {index[-1]} alone" in text
+        f"in unit {index[-1]} of layer {place[0]} alone" in text
     )
 
 
