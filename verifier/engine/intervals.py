@@ -27,6 +27,11 @@ class Interval:
     radius: Array
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape."""
+        return tuple(self.middle.shape)
+
+    @property
     def is_exact(self) -> bool:
         """True if every radius is 0. A radius broadcast from one number, as in `exact`, is read once."""
         is_broadcast = self.radius.size > 0 and not any(self.radius.strides)
@@ -107,6 +112,12 @@ class Factors:
     radius: tuple[Array, Array]
     terms: int
     added: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape."""
+        left, right = self.middle[0]
+        return len(left), right.shape[1]
 
     def rows(self, which: slice | EllipsisType) -> Interval:
         """Return some rows of the product."""
