@@ -6,6 +6,9 @@ BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt \
   --config-settings editable_mode=compat --editable
 
+# without stored bytecode, every process would compile all modules and pytest would rewrite them
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-nightly needs lint bench docs clean
 
 run: .venv/run
@@ -16,7 +19,7 @@ test test-nightly: needs
 	@$(MAKE) --no-print-directory .venv/test
 	@{ nice $(MAKE) --no-print-directory lint > .venv/lint.txt 2>&1; } & lint=$$!; \
 	start=$$(date +%s); \
-	$(BIN)/python -m pytest -n 3 $(TESTS); tests=$$?; \
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder $(TESTS); tests=$$?; \
 	echo "tests: $$(($$(date +%s) - start)) s"; \
 	wait $$lint; lint=$$?; \
 	cat .venv/lint.txt; \

@@ -63,7 +63,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         worker = None
         if service.settings.worker:
-            from api.batches.worker import BatchWorker
+            from api.batches.worker import BatchWorker  # loads DBOS
 
             worker = BatchWorker(service)
             await run_sync(worker.start)

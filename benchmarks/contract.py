@@ -9,6 +9,7 @@ have an undocumented status or media type, or violate its schema.
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import schemathesis
@@ -45,10 +46,11 @@ def _unserialized(context: Any, value: Any) -> Any:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
-def hold(service: Running, role: str, examples: int) -> Counter[tuple[str, int]]:
+def hold(service: Running, role: str, examples: int, *, pairs: bool = False) -> Counter[tuple[str, int]]:
     """Send requests to each operation and return the number of responses by operation and status.
 
     examples: requests per operation, mode and kind of ids.
+    pairs: only valid requests with ids that exist, and invalid ones with ids that do not.
     Raises: an exception of schemathesis for a response that violates the document.
     """
     _, _, document = ask(service.port, "GET", "/openapi.json", {})
@@ -57,8 +59,8 @@ def hold(service: Running, role: str, examples: int) -> Counter[tuple[str, int]]
     responses: Counter[tuple[str, int]] = Counter()
     for result in schema.get_all_operations():
         operation = result.ok()
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            for ids in (service.ids, {}):
+        for mode, ids in product((GenerationMode.POSITIVE, GenerationMode.NEGATIVE), (service.ids, {})):
+            if not pairs or (mode is GenerationMode.POSITIVE) == bool(ids):
                 _check_operation(operation, mode, service.tokens[role], ids, examples, responses)
     return responses
 

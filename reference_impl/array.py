@@ -1,4 +1,4 @@
-"""The array type of the reference, a numpy array of floating-point numbers, and two helpers."""
+"""The array type of the reference, a numpy array of floating-point numbers, and sums of rows."""
 
 from typing import Any
 
@@ -12,11 +12,3 @@ def row_sums(values: Array) -> Array:
     """Return the sums along the last axis, computed as a product with ones (faster for short rows)."""
     width = values.shape[-1]
     return np.asarray(values.reshape(-1, width).dot(np.ones(width)).reshape(values.shape[:-1]))
-
-
-def frozen(values: npt.ArrayLike) -> Array:
-    """Return a read-only float64 view of `values`; the numbers are copied only if their type changes."""
-    array = np.asarray(values, dtype=np.float64)
-    view = array.view()
-    view.setflags(write=False)
-    return view

@@ -3,14 +3,22 @@
 In the lecture's symbols: z₀ = x, a_l = z_{l−1} W_l + b_l, z_l = g_l(a_l). Examples are rows, W is (in, out).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from reference_impl.activations import Activation
-from reference_impl.array import Array, frozen
+from reference_impl.array import Array
+
+
+def _read_only(values: npt.ArrayLike) -> Array:
+    """Return a read-only float64 view of `values`; the numbers are copied only if their type changes."""
+    view = np.asarray(values, dtype=np.float64).view()
+    view.setflags(write=False)
+    return view
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +96,24 @@ class LayerParameters:
     bias: Array | None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", frozen(self.weight))
+        object.__setattr__(self, "weight", _read_only(self.weight))
         if self.bias is not None:
-            object.__setattr__(self, "bias", frozen(self.bias))
+            object.__setattr__(self, "bias", _read_only(self.bias))
 
 
 Parameters = tuple[LayerParameters, ...]
 
 
-def named(parameters: Sequence[LayerParameters]) -> Iterator[tuple[str, Array]]:
-    """Yield the name and the array of every parameter, layer by layer.
+def named(parameters: Sequence[LayerParameters]) -> list[tuple[str, Array]]:
+    """Return the name and the array of every parameter, layer by layer.
 
     Parameters
     ----------
     parameters : sequence of LayerParameters
 
-    Yields
-    ------
-    tuple of str and array
+    Returns
+    -------
+    list of tuple of str and array
         The name is such as ``layers.0.weight``. A layer without a bias has its weight alone.
 
     Examples
@@ -113,10 +121,12 @@ def named(parameters: Sequence[LayerParameters]) -> Iterator[tuple[str, Array]]:
     >>> [name for name, _ in named([LayerParameters([[1.0]], [0.0])])]
     ['layers.0.weight', 'layers.0.bias']
     """
+    arrays: list[tuple[str, Array]] = []
     for index, layer in enumerate(parameters):
-        yield f"layers.{index}.weight", layer.weight
+        arrays.append((f"layers.{index}.weight", layer.weight))
         if layer.bias is not None:
-            yield f"layers.{index}.bias", layer.bias
+            arrays.append((f"layers.{index}.bias", layer.bias))
+    return arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,9 +152,9 @@ class Batch:
     masks: Mapping[int, Array] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "inputs", frozen(self.inputs))
-        object.__setattr__(self, "targets", frozen(self.targets))
-        masks = {index: frozen(mask) for index, mask in self.masks.items()}
+        object.__setattr__(self, "inputs", _read_only(self.inputs))
+        object.__setattr__(self, "targets", _read_only(self.targets))
+        masks = {index: _read_only(mask) for index, mask in self.masks.items()}
         object.__setattr__(self, "masks", MappingProxyType(masks))
 
     @property

@@ -1,6 +1,12 @@
-"""How many examples Hypothesis tries: `ci`, unless `--hypothesis-profile=nightly` asks for more."""
+"""The number of examples of Hypothesis, and the distribution of tests over processes.
+
+Hypothesis tries the examples of the profile `ci`, unless `--hypothesis-profile=nightly` asks for more.
+"""
 
 from hypothesis import HealthCheck, settings
+
+# folders whose tests share a service, a browser or a process
+TOGETHER = ("browser/site", "browser", "docs", "verifier/cli/bundles")
 
 settings.register_profile(
     "ci",
@@ -12,3 +18,15 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("ci"), max_examples=500, derandomize=False)
 settings.load_profile("ci")
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Return a scheduler that gives one process all tests of a file, or of a folder with costly fixtures."""
+    from xdist.scheduler import LoadFileScheduling  # absent where the tests run in one process
+
+    class BySharedFixtures(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            folder = next((name for name in TOGETHER if nodeid.startswith(f"tests/{name}/")), None)
+            return folder or super()._split_scope(nodeid)
+
+    return BySharedFixtures(config, log)

@@ -7,8 +7,12 @@ from api.http.problems import ProblemError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, can_open, not_found, require_role
 from api.storage.records import Role, StoredAssignment, Token
-from verifier.documents.assignment import assignment_to_document, read_assignment
-from verifier.documents.instance import generate_instance, instance_key
+from verifier.documents.assignment import (
+    assignment_to_document,
+    generate_instance,
+    instance_key,
+    read_assignment,
+)
 from verifier.documents.json import check_document, parse
 from verifier.report.assignment import Assignment
 

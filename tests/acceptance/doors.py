@@ -53,6 +53,7 @@ def through_http(format_name: str) -> Door:
             f"{url}/v1/checks",
             content=write_document(document, format_name),
             headers={"content-type": MEDIA_TYPES[format_name]},
+            timeout=300,
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -61,7 +62,7 @@ def through_http(format_name: str) -> Door:
 
 
 def through_a_form(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
-    answer = httpx2.post(f"{url}/v1/checks", files={"file": write_document(document, "npz")})
+    answer = httpx2.post(f"{url}/v1/checks", files={"file": write_document(document, "npz")}, timeout=300)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

@@ -161,11 +161,18 @@ def test_an_installed_gradjury_writes_the_same_bundles_as_a_checkout(
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
     subprocess.run([*pip, "--no-build-isolation", "--target", site, source], check=True)
     shutil.rmtree(source)
-    say = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    say += "from verifier.cli.main import main; main(sys.argv[1:])"
+    program = (
+        "import sys; site, folder, assignment, *platforms = sys.argv[1:]; sys.path.insert(0, site)\n"
+        "from verifier.cli.main import main\n"
+        "for platform in platforms:\n"
+        "    try:\n"
+        "        main(['bundle', platform, f'{folder}/{platform}', '--assignment', assignment])\n"
+        "    except SystemExit as ended:\n"
+        "        assert not ended.code\n"
+    )
+    arguments = [site, tmp_path / "installed", assignment, *BUNDLES]
+    subprocess.run([sys.executable, "-I", "-c", program, *arguments], check=True)
     for platform in BUNDLES:
-        folder = tmp_path / "installed" / platform
-        arguments = [str(site), "bundle", platform, str(folder), "--assignment", str(assignment)]
-        subprocess.run([sys.executable, "-I", "-c", say, *arguments], check=True)
-        assert write_bundle(BundleChoices(platform, tmp_path / "checkout" / platform, assignment)) == 0
-        assert files_of(folder) == files_of(tmp_path / "checkout" / platform)
+        choices = BundleChoices(platform, tmp_path / "checkout" / platform, assignment)
+        assert write_bundle(choices) == 0
+        assert files_of(tmp_path / "installed" / platform) == files_of(choices.folder)

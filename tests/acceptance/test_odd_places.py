@@ -166,20 +166,25 @@ def test_an_output_too_long_for_any_file_is_refused(tmp_path: Path) -> None:
     assert result.stderr.startswith("--output: expected a file that can be written, got 'xxx")
 
 
-@pytest.mark.parametrize("command", [("check",), ("inspect",), ("example", "--strong", "--like")])
 @pytest.mark.parametrize(
-    "content", ["[1, 2]", "3", HOSTILE, "\x80"], ids=["list", "number", "hostile", "bytes"]
+    "command", [("check", "--format", "json"), ("inspect",), ("example", "--strong", "--like")]
 )
 def test_what_is_no_submission_is_told_alike_by_every_command(
-    command: tuple[str, ...], content: str, tmp_path: Path
+    command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    name = "x\n::error::forged\x1b[31m.json"
-    (tmp_path / name).write_bytes(content.encode("latin-1") if content == "\x80" else content.encode())
-    result = run(*command, name, folder=tmp_path)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.splitlines()
-    for line in result.stderr.splitlines():
-        assert line.startswith("x?: :error: :forged?[31m.json: ")
+    contents = (b"[1, 2]", b"3", HOSTILE.encode(), b"\x80")
+    names = [f"{at}\n::error::forged\x1b[31m.json" for at in range(len(contents))]
+    for name, content in zip(names, contents, strict=True):
+        (tmp_path / name).write_bytes(content)
+    runs = [names] if command != ("example", "--strong", "--like") else [[name] for name in names]
+    told = ""
+    for files in runs:
+        result = run(*command, *files, folder=tmp_path)
+        assert (result.returncode, result.stdout) == (2, "")
+        told += result.stderr
+    places = [line.partition("?: :error: :forged?[31m.json: ")[0] for line in told.splitlines()]
+    assert sorted(set(places)) == ["0", "1", "2", "3"]
+    for line in told.splitlines():
         assert line.isprintable()
         assert "internal error" not in line
 

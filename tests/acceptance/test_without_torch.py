@@ -21,33 +21,20 @@ from tests.acceptance.server import running_service
 from tests.prefork.programs import COLD, programs, start_programs
 from tests.verifier.documents.importers.test_nielsen import Nielsen
 from tests.verifier.documents.importers.test_onnx_model import GOOD
+from tests.without_torch import without_torch
 from verifier import verify
 from verifier.documents.files import write_document
 from verifier.examples.layers import EXAMPLES, example_document
 
 ROOT = Path(__file__).parents[2]
 KERAS = ROOT / "tests" / "data" / "keras"
-ABSENT = """
-import sys
-
-class Absent:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name.partition(".")[0] == "torch":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Absent)
-"""
 Environment = Mapping[str, str]
 
 
 @pytest.fixture(scope="session")
 def no_torch(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """The environment of a process, and of its processes, in which importing torch fails."""
-    folder = tmp_path_factory.mktemp("no_torch")
-    (folder / "sitecustomize.py").write_text(ABSENT)  # what Python imports at its start
-    before = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), before)))}
+    return without_torch(tmp_path_factory.mktemp("no_torch"))
 
 
 @pytest.fixture(scope="session")
@@ -222,10 +209,10 @@ def test_the_pytest_fixture_names_the_same_mistake(
 def test_the_service_answers_and_is_ready(no_torch: Environment, foreign_folder: Path) -> None:
     with running_service(foreign_folder, no_torch) as address:
         for name in ("pytorch", "wrong-layer"):
-            report = httpx2.post(f"{address}/v1/checks", json=example_document(name)).json()
+            report = httpx2.post(f"{address}/v1/checks", json=example_document(name), timeout=300).json()
             with_torch = verify(example_document(name)).to_dict()
             assert without_autograd(report) == without_autograd(with_torch)
             assert autograd_of(report)["reason"] == "PyTorch cannot be imported: No module named 'torch'"
-        ready = httpx2.get(f"{address}/health/ready")
+        ready = httpx2.get(f"{address}/health/ready", timeout=300)
         assert ready.status_code == 200
         assert ready.json()["oracles"].pop("autograd") is None

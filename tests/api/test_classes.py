@@ -108,7 +108,7 @@ def test_a_changed_tolerance_is_applied_to_what_came_before(grader: Person) -> N
     assert grader.post(f"/v1/assignments/{hw}/regrades").json()["judged"] == 0
 
 
-def test_what_no_longer_fits_the_changed_problem_earns_nothing_and_says_why(grader: Person) -> None:
+def test_what_no_longer_fits_a_changed_problem_earns_nothing_and_why(grader: Person) -> None:
     hw = assignment_by(grader, points=4)
     submitted(grader, hw, "ada", RIGHT)
     narrower = problem_of(WRONG)

@@ -92,7 +92,7 @@ def test_what_is_within_the_bounds_is_judged(bounded: TestClient) -> None:
     assert bounded.post("/v1/checks", json=chain(4)).status_code == 200
 
 
-def test_a_submission_that_takes_too_long_is_stopped_and_others_are_answered(serve: Serve) -> None:
+def test_a_submission_beyond_time_is_stopped_and_others_are_answered(serve: Serve) -> None:
     client = serve(seconds_each=2, processes=2)
     slow = write_document(network([400, 400, 400, 400], 64), "npz")
     with ThreadPoolExecutor() as threads:
@@ -105,7 +105,7 @@ def test_a_submission_that_takes_too_long_is_stopped_and_others_are_answered(ser
     assert_answered(client, EXAMPLE)
 
 
-def test_a_graph_that_takes_too_long_or_too_much_memory_is_stopped_likewise(serve: Serve) -> None:
+def test_a_graph_beyond_time_or_memory_is_stopped_likewise(serve: Serve) -> None:
     wide = chain(15, 2**20)
     for limit, words in (
         ({"seconds_each": 1}, "longer than the 1 seconds"),

@@ -73,7 +73,7 @@ def test_bad_tokens_are_counted_by_address_and_stop_no_good_one(client: TestClie
     assert client.get("/v1/assignments", headers=holder(client)).status_code == 200
 
 
-def test_a_minute_after_its_first_request_a_caller_begins_anew_and_is_forgotten(
+def test_a_minute_after_its_first_request_a_caller_begins_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 1000.0

@@ -70,7 +70,7 @@ def test_it_is_live_and_ready_when_every_oracle_agrees(client: TestClient) -> No
         ({}, (), False),
     ],
 )
-def test_an_oracle_without_its_package_keeps_it_unready_only_if_it_was_named(
+def test_an_oracle_without_its_package_matters_only_if_it_was_named(
     oracles: dict[str, bool | None], named: tuple[str, ...], well: bool
 ) -> None:
     assert all_agree(oracles, named) is well

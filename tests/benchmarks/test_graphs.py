@@ -15,8 +15,8 @@ from verifier.oracles.graph_oracles import GRAPH_ORACLES
 from verifier.testing.random_graphs import seeded_graph
 
 
-@pytest.mark.parametrize("block", range(3))
-def test_oracles_agree_right_gradients_pass_and_planted_rules_are_located_and_named(block: int) -> None:
+@pytest.mark.parametrize("block", [1, *(pytest.param(block, marks=pytest.mark.nightly) for block in (0, 2))])
+def test_oracles_agree_and_planted_rules_are_located_and_named(block: int) -> None:
     found = [graphs.judged(seed) for seed in range(10_000 + 8 * block, 10_008 + 8 * block)]
     for own in found:
         assert (own.disputes, own.unanswered, own.outside, own.wrong) == ((), (), 0, ()), own.seed
@@ -27,7 +27,7 @@ def test_oracles_agree_right_gradients_pass_and_planted_rules_are_located_and_na
     assert [own for own in planted if False in own.stretch.values()] == []
 
 
-def test_every_oracle_is_asked_every_rule_is_planted_and_the_student_knows_every_operation() -> None:
+def test_every_oracle_rule_and_operation_takes_part() -> None:
     assert len(GRAPH_ORACLES) == 8
     assert {mistake.name for mistake in CATALOGUED} == {rule.id for rule in LOCAL_RULES}
     assert set(RULES) == set(OPERATIONS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.support.leaking import graph
+from benchmarks.support.leaking import graph, guessing
 from benchmarks.support.leaking.counting import bound
 from benchmarks.support.leaking.guessing import digit_by_digit, scan
 from benchmarks.support.leaking.question import LAYERS, LEVELS, PARAMETERS
@@ -11,23 +11,24 @@ from benchmarks.support.leaking.telling import measured
 from benchmarks.support.leaking.timing import information
 
 
-def test_a_level_tells_no_more_than_its_bound_and_never_less_than_the_level_below():
-    found = measured(60, workers=1)
+def test_a_level_tells_at_most_its_bound_and_no_less_than_the_one_below():
+    found = measured(40, workers=1)
     bits = [entropy for _, entropy in found.values()]
     assert bits == sorted(bits)
     assert all(found[level][1] <= bound(LEVELS[level], LAYERS, PARAMETERS) for level in LEVELS)
     assert found["nothing"] == (1, 0.0)
 
 
-def test_of_a_graph_a_level_tells_no_more_than_its_bound_and_never_less_than_the_level_below():
-    found = graph.measured(150)
+def test_of_a_graph_a_level_tells_at_most_its_bound():
+    found = graph.measured(80)
     bits = [entropy for _, entropy in found.values()]
     assert bits == sorted(bits)
     assert all(found[level][1] <= graph.bound(LEVELS[level]) for level in LEVELS)
     assert found["nothing"] == (1, 0.0)
 
 
-def test_a_coarse_precision_passes_what_a_few_guesses_find_and_a_fine_one_does_not():
+def test_few_guesses_find_what_a_coarse_precision_passes_and_no_fine_one(monkeypatch):
+    monkeypatch.setattr(guessing, "_BISECTIONS", 2)  # after the first hit, which is not asked about
     coarse, fine = scan("standard", "bfloat16"), scan("standard", "float64")
     assert coarse.made is not None
     assert coarse.made < 100

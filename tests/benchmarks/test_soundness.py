@@ -38,8 +38,8 @@ def test_no_right_submission_is_called_incorrect(seed):
     assert [row for row in found if row[3] != "correct"] == []
 
 
-@pytest.mark.parametrize("seed", seeds([0, 3, 4], [2, 5, 6]))  # problem 1 is at a kink all over
-def test_a_planted_error_is_found_from_1e_9_of_the_scale_strictly_and_1e_5_by_standard(seed):
+@pytest.mark.parametrize("seed", seeds([0, 3], [2, 4, 5, 6]))  # problem 1 is at a kink all over
+def test_planted_errors_are_found_from_1e_9_strictly_and_1e_5_by_standard(seed):
     found = soundness.planted_errors(seed)
     assert len(found) == 2 * len(soundness.SIZES) + 3
     missed = [planted for planted in found if planted.verdict != "incorrect"]
@@ -65,7 +65,7 @@ def test_the_allowance_is_at_most_100_times_what_rounding_loses():
     } == dict.fromkeys(ratios, True)
 
 
-@pytest.mark.parametrize("largest", [256, pytest.param(structured.LARGEST_BATCH, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("largest", [64, pytest.param(structured.LARGEST_BATCH, marks=pytest.mark.nightly)])
 def test_no_honest_gradient_of_a_structured_batch_is_called_incorrect(largest, monkeypatch):
     monkeypatch.setattr(structured, "LARGEST_BATCH", largest)
     verdicts = Counter((row[1], row[3]) for row in soundness.honest_on_structure(0))
@@ -74,7 +74,9 @@ def test_no_honest_gradient_of_a_structured_batch_is_called_incorrect(largest, m
     assert verdicts["float32", "undecided"] == 0
 
 
-def test_a_planted_error_is_found_on_structured_batches():
+@pytest.mark.parametrize("largest", [256, pytest.param(structured.LARGEST_BATCH, marks=pytest.mark.nightly)])
+def test_a_planted_error_is_found_on_structured_batches(largest, monkeypatch):
+    monkeypatch.setattr(structured, "LARGEST_BATCH", largest)
     found = soundness.planted_on_structure(0)
     assert len(found) >= 5
     assert all(dict(row.verdicts)[40.0] == "incorrect" for row in found)

@@ -6,12 +6,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 ASSETS = Path(__file__).parent / "assets"
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PHONE = {"width": 375, "height": 812}
+WIDE = {"width": 1280, "height": 720}  # as a new page has it
 Write = Callable[[str], str]
+_PATIENCE = 300_000  # milliseconds; a busy machine is no mistake
 _HARMLESS = ("net::ERR_ABORTED",)  # a download, or a page that was left
 
 
@@ -23,9 +33,12 @@ def browser() -> Iterator[Browser]:
             "expected Chromium on the path, found none; `apt-get install -y chromium` as root installs it",
             pytrace=False,
         )
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-background-networking"]
+            executable_path=program,
+            args=["--no-sandbox", "--disable-background-networking"],
+            timeout=_PATIENCE,
         )
         yield started
         started.close()
@@ -45,6 +58,28 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Write:
     return write
 
 
+def watched(context: BrowserContext, wrong: list[str], foreseen: tuple[str, ...] = ()) -> Page:
+    """Open a page that writes down its errors and failed requests."""
+
+    def note(text: str) -> None:
+        if not any(part in text for part in (*_HARMLESS, *foreseen)):
+            wrong.append(text)
+
+    def console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            note(f"console: {message.text}")
+
+    def failed(request: Request) -> None:
+        note(f"failed: {request.url[:200]}: {request.failure}")
+
+    context.set_default_timeout(_PATIENCE)
+    page = context.new_page()
+    page.on("console", console)
+    page.on("pageerror", lambda error: note(f"error: {error}"))
+    page.on("requestfailed", failed)
+    return page
+
+
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open pages with contexts of their own: `new_page(color_scheme="dark", viewport=…)`.
@@ -55,24 +90,8 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     wrong: list[str] = []
 
     def opened(foreseen: tuple[str, ...] = (), **options: object) -> Page:
-        def note(text: str) -> None:
-            if not any(part in text for part in (*_HARMLESS, *foreseen)):
-                wrong.append(text)
-
-        def console(message: ConsoleMessage) -> None:
-            if message.type in ("error", "warning"):
-                note(f"console: {message.text}")
-
-        def failed(request: Request) -> None:
-            note(f"failed: {request.url[:200]}: {request.failure}")
-
-        context = browser.new_context(**options)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", console)
-        page.on("pageerror", lambda error: note(f"error: {error}"))
-        page.on("requestfailed", failed)
-        return page
+        contexts.append(browser.new_context(**options))  # type: ignore[arg-type]
+        return watched(contexts[-1], wrong, foreseen)
 
     yield opened
     for context in contexts:
@@ -80,9 +99,27 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     assert wrong == []
 
 
+@pytest.fixture(scope="session")
+def kept_page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
+    """A page, and what went wrong on it."""
+    context = browser.new_context()
+    wrong: list[str] = []
+    yield watched(context, wrong), wrong
+    context.close()
+
+
 @pytest.fixture
-def page(new_page: Callable[..., Page]) -> Page:
-    return new_page()
+def page(kept_page: tuple[Page, list[str]]) -> Iterator[Page]:
+    """A page like a new one, which takes a second; what listens to it or runs in it needs `new_page`."""
+    page, wrong = kept_page
+    wrong.clear()
+    yield page
+    page.unroute_all()
+    page.goto("about:blank")
+    page.context.clear_cookies()
+    page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    page.emulate_media(media="null", color_scheme="null")
+    assert wrong == []
 
 
 @pytest.fixture(scope="session")

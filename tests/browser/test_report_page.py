@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PHONE, Write
+from tests.pairwise import try_each
 from tests.verifier.builders import changed, small_document
 from tests.verifier.exporters.builders import CASES, HOSTILE, parameter, report
 from verifier import inspect, verify
@@ -204,13 +205,13 @@ def test_a_table_is_sorted_by_the_column_that_is_asked_for(page: Page, digits: s
     assert column(3)[0] == "incorrect"
 
 
-def test_a_large_report_is_light_and_quick(page: Page, digits: str) -> None:
+def test_a_large_report_is_light_and_draws_only_what_is_looked_at(page: Page, digits: str) -> None:
     page.goto(digits)
     timing = page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
     assert timing["transferSize"] < 5_000_000
-    assert timing["domContentLoadedEventEnd"] < 2000
+    assert page.evaluate("document.querySelectorAll('*').length") < 5000
     drawn(page)
-    assert page.evaluate("performance.now()") < 5000
+    assert page.locator('.figures[data-drawn="done"]').count() == 1
 
 
 def test_figures_take_the_colours_of_the_reader_when_they_change(page: Page, wrong: str) -> None:
@@ -223,18 +224,21 @@ def test_figures_take_the_colours_of_the_reader_when_they_change(page: Page, wro
     expect(title).to_have_css("fill", "rgb(232, 234, 237)")
 
 
-@pytest.mark.parametrize(
-    "words", [*HOSTILE, "</script><img src=x onerror=alert(1)>"], ids=range(len(HOSTILE) + 1)
-)
-def test_no_word_of_a_submitter_runs_or_breaks_the_page(page: Page, written: Write, words: str) -> None:
-    arrays = Entries(*(np.full((2, 3), value) for value in (0.25, 0.5, 0.25, 1e-9)))
-    made = report([parameter(words, Verdict.INCORRECT, entries=arrays)], name=words)
+def test_no_word_of_a_submitter_runs_or_breaks_the_page(
+    new_page: Callable[..., Page], written: Write
+) -> None:
+    page = new_page(viewport=PHONE)
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    page.goto(written(page_of(FileOutcome(words, made), FileOutcome(words, None, broken=words))))
-    drawn(page)
-    assert page.locator("main img, main failure, main b").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+    def check(words: str) -> None:
+        arrays = Entries(*(np.full((2, 3), value) for value in (0.25, 0.5, 0.25, 1e-9)))
+        made = report([parameter(words, Verdict.INCORRECT, entries=arrays)], name=words)
+        page.goto(written(page_of(FileOutcome(words, made), FileOutcome(words, None, broken=words))))
+        drawn(page)
+        assert page.locator("main img, main failure, main b").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+    try_each(check, [*HOSTILE, "</script><img src=x onerror=alert(1)>"])
 
 
 ODD = {
@@ -244,15 +248,17 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("case", ODD)
-def test_whatever_numbers_are_handed_in_are_drawn(page: Page, written: Write, case: str) -> None:
-    document = small_document()
-    row = document["gradients"]["layers.0.weight"][0]
-    document = changed(document, ["gradients", "layers.0.weight", 0], [*ODD[case], *row][: len(row)])
-    page.goto(written(page_of(FileOutcome("odd.json", verify(document, entries="all")))))
-    drawn(page)
-    assert "index [0, 0]" in hovered(page, "heatmap", 10, 10)
-    assert page.locator("[data-figure] .main-svg").count() >= 3
+def test_whatever_numbers_are_handed_in_are_drawn(page: Page, written: Write) -> None:
+    def check(case: str) -> None:
+        document = small_document()
+        row = document["gradients"]["layers.0.weight"][0]
+        document = changed(document, ["gradients", "layers.0.weight", 0], [*ODD[case], *row][: len(row)])
+        page.goto(written(page_of(FileOutcome("odd.json", verify(document, entries="all")))))
+        drawn(page)
+        assert "index [0, 0]" in hovered(page, "heatmap", 10, 10)
+        assert page.locator("[data-figure] .main-svg").count() >= 3
+
+    try_each(check, ODD)
 
 
 def test_many_reports_are_listed_and_led_to(
@@ -280,7 +286,7 @@ def test_a_student_sees_verdicts_and_hints_and_no_telling_number(
     assert violations(page) == []
 
 
-def test_a_notebooks_report_needs_no_script_and_leaves_the_notebook_as_it_was(
+def test_a_notebooks_report_needs_no_script_and_changes_no_notebook(
     new_page: Callable[..., Page], violations: Callable[[Page], list[str]]
 ) -> None:
     cell = "<main><h1 class='word'>Mine</h1><div id='output'></div></main>"

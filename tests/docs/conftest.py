@@ -8,6 +8,7 @@ import pytest
 from tests.acceptance.server import running_service
 from tests.api.conftest import module_database, postgres
 from tests.docs.shell import environment
+from tests.without_torch import without_torch
 
 __all__ = ["module_database", "postgres"]
 
@@ -16,7 +17,8 @@ __all__ = ["module_database", "postgres"]
 def service_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which the service and its tokens share a database."""
     database = tmp_path_factory.mktemp("database") / "gradjury.sqlite"
-    return environment(GRADJURY_DATABASE_URL=f"sqlite:///{database}", GRADJURY_PROCESSES="1")
+    variables = environment(GRADJURY_DATABASE_URL=f"sqlite:///{database}", GRADJURY_PROCESSES="1")
+    return without_torch(tmp_path_factory.mktemp("no_torch"), variables)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import yaml
 from tests.docs.builders import MATERIALS
 from tests.docs.pages import PAGES, Block, Command, blocks_of, commands_of, looks_like
 from tests.docs.shell import SERVICE, environment, new_folder, run_in_order
+from tests.without_torch import without_torch
 
 POSTGRES = "postgresql://gradjury:secret@localhost/gradjury"  # as pages write it
 NOT_RUN = MappingProxyType(
@@ -74,7 +75,7 @@ def test_every_command_of_a_page_does_what_the_page_says(
 ) -> None:
     steps = steps_of(page)
     folder = new_folder(tmp_path / "checkout")
-    variables, places = surroundings(" ".join(step.text for step in steps), request)
+    variables, places = surroundings(" ".join(step.text for step in steps), tmp_path, request)
     if page in MATERIALS:
         variables |= MATERIALS[page](folder, places.get(SERVICE, ""), variables)
     for index, (command, ran) in enumerate(run_in_order(steps, folder, variables, places)):
@@ -87,7 +88,9 @@ def test_every_command_of_a_page_does_what_the_page_says(
             assert looks_like(command.shown, ran.printed), told
 
 
-def surroundings(text: str, request: pytest.FixtureRequest) -> tuple[dict[str, str], Mapping[str, str]]:
+def surroundings(
+    text: str, folder: Path, request: pytest.FixtureRequest
+) -> tuple[dict[str, str], Mapping[str, str]]:
     """The environment of a page, and where what it speaks of really is: Postgres, a port, the service."""
     if POSTGRES in text:
         new_database: Callable[[str], str] = request.getfixturevalue("module_database")
@@ -96,7 +99,7 @@ def surroundings(text: str, request: pytest.FixtureRequest) -> tuple[dict[str, s
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         programs = request.getfixturevalue("postgres_programs")
-        variables = environment(GRADJURY_PROCESSES="1")
+        variables = without_torch(folder, environment(GRADJURY_PROCESSES="1"))
         variables["PATH"] = f"{programs}:{variables['PATH']}"
         address = f"http://127.0.0.1:{port}"
         return variables, {POSTGRES: database, SERVICE: address, "--port 8000": f"--port {port}"}

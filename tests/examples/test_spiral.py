@@ -15,7 +15,7 @@ def spiral():
     return module
 
 
-def test_a_hundred_points_lie_on_each_of_three_arms_from_the_centre_to_radius_1(spiral):
+def test_each_of_three_arms_has_100_points_from_the_centre_to_radius_1(spiral):
     points, arms = spiral.spiral(seed=0)
     assert points.shape == (300, 2)
     np.testing.assert_array_equal(np.bincount(arms), [100, 100, 100])

@@ -45,7 +45,7 @@ def test_far_out_they_are_0_1_and_2_without_a_warning():
     np.testing.assert_array_equal(erf(-x), -1.0)
 
 
-def test_what_is_left_out_beyond_the_last_point_is_below_the_normal_numbers():
+def test_what_is_left_out_beyond_the_last_point_is_below_normal_numbers():
     assert mpmath.erfc(26.7) < 1e-311
 
 

@@ -203,7 +203,7 @@ class TestTheTwins:
         self.assert_within(found, row.ours.value(f, y), self.of_value(row.ours, f, y))
 
     @each_row
-    def test_the_formula_over_the_complex_numbers_has_the_gradient_as_its_imaginary_part(self, row):
+    def test_the_formula_over_the_complex_numbers_has_the_gradient_in_it(self, row):
         f, y = self.moderate(row)
         h = 1e-30
         for k in range(f.shape[1]):

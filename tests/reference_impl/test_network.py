@@ -26,7 +26,7 @@ def layer(inputs, outputs, name="tanh", bias=True):
 
 
 class TestNetwork:
-    def test_neighbours_that_do_not_fit_are_an_error_that_tells_which_and_what_to_do(self):
+    def test_neighbours_that_do_not_fit_are_told_with_what_to_do(self):
         with pytest.raises(
             ValueError, match=r"layer 1 puts out 4 numbers but layer 2 takes 5; make them equal"
         ):
@@ -112,7 +112,7 @@ class TestForward:
         bare = forward(drawn.network, drawn.parameters, drawn.batch)
         np.testing.assert_array_equal(bare.outputs, forward(drawn.network, with_zeros, drawn.batch).outputs)
 
-    def test_a_mask_multiplies_what_its_layer_puts_out_and_leaves_the_preactivation(self):
+    def test_a_mask_multiplies_a_layers_output_and_not_its_preactivation(self):
         drawn = draw_problem(np.random.default_rng(2), widths=[3, 4, 2])
         mask = np.array([[2.0, 0.0, 2.0, 0.0]] * 4)
         batch = dataclasses.replace(drawn.batch, masks={0: mask})
@@ -136,7 +136,7 @@ class TestForward:
     @pytest.mark.parametrize(
         "name", ["identity", "sigmoid", "tanh", "relu", "elu", "softplus", "gelu", "silu", "softmax"]
     )
-    def test_the_largest_preactivations_overflow_without_a_warning_and_back_again(self, name):
+    def test_the_largest_preactivations_overflow_and_back_without_a_warning(self, name):
         """1e308 and -1e308 in one row, where the softmax's difference of logits overflows as well."""
         network = Network((Layer(2, 2, activation(name)), Layer(2, 1, IDENTITY)))
         parameters = (

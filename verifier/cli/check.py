@@ -181,7 +181,9 @@ def _check_choices(choices: CliOptions) -> tuple[CheckOptions, ExportOptions, St
         mistakes.add("--jobs", "a number of processes, 1 or more", str(choices.jobs))
     tolerance = None
     if choices.tolerance is not None:
-        tolerance = read_tolerance(choices.tolerance, "tolerance", mistakes)
+        of_tolerance = Mistakes()
+        tolerance = read_tolerance(choices.tolerance, (), of_tolerance)
+        mistakes.add_all(of_tolerance.found, "tolerance")
     assignment = None if choices.assignment is None else read_assignment_file(choices.assignment, mistakes)
     if choices.audience == Audience.STUDENT and assignment is not None and not assignment.allowed.verdict:
         mistakes.add("--audience", "grader: the assignment shows students no verdict", "'student'")

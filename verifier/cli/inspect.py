@@ -9,6 +9,7 @@ from verifier.cli.files import expand_paths, print_mistakes, read_source
 from verifier.documents.files import parse_bytes
 from verifier.documents.json import to_json
 from verifier.documents.output import open_output
+from verifier.exporters.page.page import render_inspection
 from verifier.pipeline.inspection import inspect
 from verifier.problem.errors import MalformedSubmission, replace_surrogates
 from verifier.report.inspection import Inspection
@@ -47,15 +48,9 @@ def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> E
             stream.write(_render(inspection, source, format_name, first=not results))
         results.append(InspectionOutcome(replace_surrogates(source), inspection))
     if format_name == "html":
-        stream.write(_render_page(results) + "\n")
+        stream.write(render_inspection(results) + "\n")
     failed = any(result.inspection is None for result in results)
     return ExitStatus.MALFORMED if failed or not results else ExitStatus.CORRECT
-
-
-def _render_page(results: Sequence[InspectionOutcome]) -> str:
-    from verifier.exporters.page.page import render_inspection
-
-    return render_inspection(results)
 
 
 def _render(inspection: Inspection, source: str, format_name: str, *, first: bool) -> str:

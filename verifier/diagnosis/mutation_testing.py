@@ -13,7 +13,7 @@ from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.mutants import mutants
 from verifier.diagnosis.random_problem import informative_parameters
 from verifier.engine.rounding_allowance import rounding
-from verifier.judging.provenance import uninformative_warnings
+from verifier.judging.informativeness import uninformative_warnings
 from verifier.problem.errors import ReportWarning
 from verifier.problem.precision import PRECISIONS, Precision
 from verifier.problem.submission import TOLERANCES, Tolerance

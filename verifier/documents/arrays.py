@@ -3,49 +3,81 @@
 An array is checked by its set of types. Single numbers are checked only after an error, to locate it.
 """
 
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.errors import SHOWN, Mistakes, describe, json_pointer
+from verifier.problem.errors import SHOWN, Mistakes, Path, describe, read_number
 
+AXES = 8  # of one array of a graph
 NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 _LISTS = (list, tuple)
 _LARGEST_INTEGER = 2**1024 - 2**970  # from here on float() overflows
 
 
 def read_array(
-    value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = True, axes: int = 2
+    value: Any, path: Path, mistakes: Mistakes, *, finite: bool = True, axes: int = 2
 ) -> Array | None:
     """Return an array of at most `axes` axes; None after an error.
 
     finite: NaN and infinities are errors. If False, the strings of NON_FINITE are accepted for them, too.
     """
     array = (
-        _from_lists(value, pointer, mistakes, finite, axes + 1)
+        _from_lists(value, path, mistakes, finite, axes + 1)
         if isinstance(value, _LISTS)
-        else _from_numbers(value, pointer, mistakes)
+        else _from_numbers(value, path, mistakes)
     )
     if array is None:
         return None
     if array.ndim > axes:
         rank = str(array.ndim) if array.ndim == axes + 1 else f"more than {axes}"
-        mistakes.add(pointer, _expected_rank(axes), f"nesting of depth {rank}")
+        mistakes.add(path, _expected_rank(axes), f"nesting of depth {rank}")
         return None
     if finite and not np.isfinite(array).all():
         indices = np.argwhere(~np.isfinite(array))
         _add_mistakes(
-            [json_pointer(pointer, *map(int, index)) for index in indices[:SHOWN]],
+            [(*path, *map(int, index)) for index in indices[:SHOWN]],
             len(indices),
             ["a number that is not finite"] * SHOWN,
             "a finite number",
-            pointer,
+            path,
             mistakes,
         )
         return None
     return array
+
+
+def read_any_array(value: Any, path: Path, mistakes: Mistakes, *, finite: bool = True) -> Array | None:
+    """Return an array of at most 8 axes, or one number as an array without axes; None after an error."""
+    if isinstance(value, str) and not finite and value in NON_FINITE:
+        return np.asarray(NON_FINITE[value])
+    if isinstance(value, float) and not finite and not np.isfinite(value):
+        return np.asarray(value)
+    if isinstance(value, int | float | str) or value is None:
+        number = read_number(value, path, mistakes)
+        return None if number is None else np.asarray(number)
+    return read_array(value, path, mistakes, finite=finite, axes=AXES)
+
+
+def read_arrays(
+    document: Mapping[str, Any],
+    field: str,
+    mistakes: Mistakes,
+    *,
+    finite: bool = True,
+    read: Callable[..., Array | None] = read_array,
+) -> dict[str, Array | None] | None:
+    """Return the arrays of an object by name, None for malformed ones; None if there is no such object."""
+    if field not in document:
+        return None
+    arrays = document[field]
+    if not isinstance(arrays, Mapping):
+        mistakes.add((field,), "an object of arrays by name", describe(arrays))
+        return None
+    return {name: read(value, (field, name), mistakes, finite=finite) for name, value in arrays.items()}
 
 
 def tensors_to_numpy(value: Any) -> Any:
@@ -73,7 +105,7 @@ def format_of(dtype: Any) -> str | None:
     return name if name in ("float64", "float32", "float16", "bfloat16") else None
 
 
-def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
+def _from_numbers(value: Any, path: Path, mistakes: Mistakes) -> Array | None:
     value = tensors_to_numpy(value)
     if isinstance(value, np.ndarray) and value.dtype == np.float64:
         return np.asarray(value)
@@ -81,9 +113,9 @@ def _from_numbers(value: Any, pointer: str, mistakes: Mistakes) -> Array | None:
         with np.errstate(over="ignore"):
             return np.asarray(value, dtype=np.float64)
     if isinstance(value, np.ndarray | np.generic):
-        mistakes.add(pointer, "an array of real numbers", f"an array of type {value.dtype}")
+        mistakes.add(path, "an array of real numbers", f"an array of type {value.dtype}")
     else:
-        mistakes.add(pointer, "a list of numbers or a list of such lists", describe(value))
+        mistakes.add(path, "a list of numbers or a list of such lists", describe(value))
     return None
 
 
@@ -91,7 +123,7 @@ def _expected_rank(axes: int) -> str:
     return "a list of numbers or a list of such lists" if axes == 2 else f"lists nested at most {axes} deep"
 
 
-def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool, deepest: int) -> Array | None:
+def _from_lists(value: Any, path: Path, mistakes: Mistakes, finite: bool, deepest: int) -> Array | None:
     if any(hasattr(kind, "tolist") for kind in set(map(type, value))):  # rows may be arrays
         value = [item.tolist() if hasattr(item, "tolist") else item for item in value]
     shape: list[int] = []
@@ -101,7 +133,7 @@ def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool, deep
         if len(lengths) > 1:
             other = next(i for i, item in enumerate(level) if len(item) != len(level[0]))
             mistakes.add(
-                json_pointer(pointer, *_multi_index(other, shape)),
+                (*path, *_multi_index(other, shape)),
                 f"a list of {len(level[0])}, as in the first row",
                 f"a list of {len(level[other])}",
                 "make all rows equally long",
@@ -109,14 +141,14 @@ def _from_lists(value: Any, pointer: str, mistakes: Mistakes, finite: bool, deep
             return None
         shape.append(len(level[0]))
         if len(shape) > deepest:
-            mistakes.add(pointer, _expected_rank(deepest - 1), f"nesting of depth {len(shape)} or more")
+            mistakes.add(path, _expected_rank(deepest - 1), f"nesting of depth {len(shape)} or more")
             return None
         level = list(chain.from_iterable(level))
-    return _from_flat(level, tuple(shape), pointer, mistakes, finite)
+    return _from_flat(level, tuple(shape), path, mistakes, finite)
 
 
 def _from_flat(
-    flat: list[Any], shape: tuple[int, ...], pointer: str, mistakes: Mistakes, finite: bool
+    flat: list[Any], shape: tuple[int, ...], path: Path, mistakes: Mistakes, finite: bool
 ) -> Array | None:
     if not set(map(type, flat)) <= {int, float}:
         flat = [NON_FINITE.get(x, x) if type(x) is str and not finite else x for x in flat]
@@ -124,11 +156,11 @@ def _from_flat(
         wrong = [i for i, x in enumerate(flat) if type(x) not in (int, float)]
         if wrong:
             _add_mistakes(
-                [json_pointer(pointer, *_multi_index(i, shape)) for i in wrong[:SHOWN]],
+                [(*path, *_multi_index(i, shape)) for i in wrong[:SHOWN]],
                 len(wrong),
                 [describe(flat[i]) for i in wrong[:SHOWN]],
                 "a number",
-                pointer,
+                path,
                 mistakes,
                 remedy=_remedy([flat[i] for i in wrong], finite),
             )
@@ -138,11 +170,11 @@ def _from_flat(
     except OverflowError:
         large = [i for i, x in enumerate(flat) if isinstance(x, int) and abs(x) >= _LARGEST_INTEGER]
         _add_mistakes(
-            [json_pointer(pointer, *_multi_index(i, shape)) for i in large[:SHOWN]],
+            [(*path, *_multi_index(i, shape)) for i in large[:SHOWN]],
             len(large),
             ["an integer beyond its range"] * SHOWN,
             "a number that fits a float64",
-            pointer,
+            path,
             mistakes,
         )
         return None
@@ -164,18 +196,18 @@ def _remedy(wrong: list[Any], finite: bool) -> str:
 
 
 def _add_mistakes(
-    pointers: list[str],
+    paths: list[Path],
     count: int,
     descriptions: list[str],
     expected: str,
-    pointer: str,
+    path: Path,
     mistakes: Mistakes,
     remedy: str = "",
 ) -> None:
-    for item_pointer, actual in zip(pointers, descriptions, strict=False):
-        mistakes.add(item_pointer, expected, actual, remedy)
-    if count > len(pointers):
-        mistakes.add(pointer, f"{expected} everywhere", f"{count - len(pointers)} more such entries")
+    for item_path, actual in zip(paths, descriptions, strict=False):
+        mistakes.add(item_path, expected, actual, remedy)
+    if count > len(paths):
+        mistakes.add(path, f"{expected} everywhere", f"{count - len(paths)} more such entries")
 
 
 def _multi_index(flat: int, shape: list[int] | tuple[int, ...]) -> tuple[int, ...]:

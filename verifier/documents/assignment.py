@@ -1,19 +1,22 @@
-"""Read and write assignments as documents; all errors are collected before one is raised."""
+"""Read and write assignments as documents, and generate the problem of each student."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
+from hashlib import sha256
+from hmac import digest
 from pathlib import Path
 from typing import Any
 
+from verifier.diagnosis.random_problem import informative_parameters
 from verifier.documents.files import parse_bytes
-from verifier.documents.reading import AnySubmission, names_of, read_any_submission
+from verifier.documents.reading import AnySubmission, names_of, read_any_submission, read_question
+from verifier.documents.writing import arrays_to_lists, submission_to_document
 from verifier.problem.errors import (
     MalformedSubmission,
     Mistakes,
     check_fields,
     describe,
-    json_pointer,
     read_choice,
     read_number,
     replace_surrogates,
@@ -37,7 +40,7 @@ def read_assignment(document: Any) -> Assignment:
         mistakes.add("", "an assignment, one JSON object", describe(document))
         mistakes.raise_if_any()
     document = dict(document)
-    check_fields(document, FIELDS, "", mistakes)
+    check_fields(document, FIELDS, (), mistakes)
     question = _read_problem(document.get("problem"), mistakes)
     title = _read_title(document.get("title"), question, mistakes)
     points = _read_points(document.get("points"), question, mistakes)
@@ -75,9 +78,7 @@ def read_assignment_file(path: Path, mistakes: Mistakes) -> Assignment | None:
     except OSError as error:
         mistakes.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
     except MalformedSubmission as error:
-        for mistake in error.mistakes:
-            location = f"--assignment {path}{mistake.pointer}"
-            mistakes.add(location, mistake.expected, mistake.found, mistake.remedy)
+        mistakes.add_all(error.mistakes, f"--assignment {path}")
     return None
 
 
@@ -96,6 +97,26 @@ def assignment_to_document(assignment: Assignment) -> dict[str, Any]:
     }
 
 
+def instance_key(secret: bytes, assignment: str, student: str) -> bytes:
+    """Return the key of a student's instance, an HMAC that requires the secret."""
+    return digest(secret, f"{len(assignment)}:{assignment}:{student}".encode(), "sha256")
+
+
+def generate_instance(problem: Mapping[str, Any], key: bytes) -> dict[str, Any]:
+    """Return the problem with other numbers for a student, which depend on the key and the problem only.
+
+    The number of examples may change: see `informative_parameters`. Raises: MalformedSubmission.
+    """
+    question = read_question(problem)
+    seed = int.from_bytes(sha256(key).digest()[:8], "big")
+    instance = replace(
+        question, problem=informative_parameters(question.problem, seed), gradients={}, reported_loss=None
+    )
+    document = arrays_to_lists(submission_to_document(instance))
+    omitted = {"gradients"} | ({"precision"} if problem.get("precision") is None else set())
+    return {field: value for field, value in document.items() if field not in omitted}
+
+
 def _read_problem(value: Any, mistakes: Mistakes) -> AnySubmission | None:
     if not isinstance(value, Mapping):
         rule = "a submission without gradients, one JSON object"
@@ -105,14 +126,11 @@ def _read_problem(value: Any, mistakes: Mistakes) -> AnySubmission | None:
         return None
     for field in ("gradients", "reported_loss"):
         if field in value:
-            mistakes.add(
-                json_pointer("/problem", field), "no answer", "one", "leave it out: students hand it in"
-            )
+            mistakes.add(("problem", field), "no answer", "one", "leave it out: students hand it in")
     try:
         return read_any_submission({**value, "gradients": {}, "reported_loss": None})
     except MalformedSubmission as error:
-        for mistake in error.mistakes:
-            mistakes.add(f"/problem{mistake.pointer}", mistake.expected, mistake.found, mistake.remedy)
+        mistakes.add_all(error.mistakes, "/problem")
         return None
 
 
@@ -140,11 +158,11 @@ def _read_points(value: Any, question: AnySubmission | None, mistakes: Mistakes)
     names = [] if question is None else names_of(question)
     by_name = {}
     for name, points in value.items():
-        pointer = json_pointer("/points", name)
+        path = ("points", name)
         if question is not None and name not in names:
             rule = "the name of a parameter of this network"
-            mistakes.add(pointer, rule, f"{str(name)[:60]!r}", suggest_name(str(name), names))
-        by_name[str(name)] = read_number(points, pointer, mistakes, at_least=0.0) or 0.0
+            mistakes.add(path, rule, f"{str(name)[:60]!r}", suggest_name(str(name), names))
+        by_name[str(name)] = read_number(points, path, mistakes, at_least=0.0) or 0.0
     return Points(by_name=by_name)
 
 
@@ -155,7 +173,7 @@ def _read_allowed(value: Any, mistakes: Mistakes) -> StudentVisibility:
         mistakes.add("/students_see", f"a list of some of {', '.join(SEEN)}", describe(value))
         return DEFAULT
     visible = {
-        read_choice(name_of_part, SEEN, json_pointer("/students_see", index), mistakes)
+        read_choice(name_of_part, SEEN, ("students_see", index), mistakes)
         for index, name_of_part in enumerate(value)
     }
     if visible - {None} and "verdict" not in visible:

@@ -8,7 +8,7 @@ from verifier.documents.json import DEFAULT_BOUNDS, Bounds, parse
 from verifier.documents.npz import read_members_and_text
 from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.documents.safetensors import BFLOAT16, TEXT, read_tensors_and_text
-from verifier.problem.errors import MalformedSubmission, Mistake, Mistakes, describe, json_pointer
+from verifier.problem.errors import MalformedSubmission, Mistake, Mistakes, describe
 
 _DEFAULT_PRECISIONS = ("float64", "float32")
 FIELDS = ("gradients", "reported_loss", "precision")
@@ -67,10 +67,10 @@ def submission_document(problem: Mapping[str, Any], handed_in: Any) -> dict[str,
     for field in handed_in:
         if field in _ASSIGNMENT_FIELDS:
             remedy = "leave it out: the assignment has it"
-            mistakes.add(json_pointer("", field), "gradients alone", f"the field {field!r}", remedy)
+            mistakes.add((field,), "gradients alone", f"the field {field!r}", remedy)
         elif field not in FIELDS:
             rule = f"a known field ({', '.join(FIELDS)})"
-            mistakes.add(json_pointer("", field), rule, f"the field {str(field)[:40]!r}")
+            mistakes.add((field,), rule, f"the field {str(field)[:40]!r}")
     if "gradients" not in handed_in:
         mistakes.add("/gradients", "the field 'gradients'", "nothing", "add it")
     mistakes.raise_if_any()

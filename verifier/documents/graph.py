@@ -5,11 +5,11 @@ from math import prod
 from typing import Any
 
 from reference_impl.array import Array
+from verifier.documents.arrays import read_any_array, read_arrays
 from verifier.documents.graph_nodes import (
     Leaves,
     infer_shapes,
     parse_nodes,
-    read_arrays,
     read_name,
     topologically_sorted,
 )
@@ -19,7 +19,6 @@ from verifier.problem.errors import (
     Mistakes,
     check_fields,
     describe,
-    json_pointer,
     replace_surrogates,
     suggest_name,
 )
@@ -38,20 +37,20 @@ def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
     for field in _LAYER_FIELDS:
         if document.pop(field, None) is not None:
             remedy = "a graph has its loss among its nodes, and targets and masks among its inputs"
-            mistakes.add(json_pointer("", field), "no such field beside a graph", "one", remedy)
-    check_fields(document, FIELDS, "", mistakes)
+            mistakes.add((field,), "no such field beside a graph", "one", remedy)
+    check_fields(document, FIELDS, (), mistakes)
     if "gradients" not in document:
         mistakes.add("/gradients", "the field 'gradients'", "nothing", "add it")
     name = _read_title(document.get("name"), mistakes)
     network = dict(document["network"])
-    check_fields(network, _NETWORK_FIELDS, "/network", mistakes)
+    check_fields(network, _NETWORK_FIELDS, ("network",), mistakes)
     leaves = _read_leaves(document, network, mistakes)
     nodes, constants = _read_nodes(network, leaves, mistakes)
     output = _read_output(network, nodes, mistakes)
     gradients = _read_gradients(document, leaves, nodes, mistakes)
     precision, cautions = read_precision(document, gradients, mistakes)
     reported = read_reported_loss(document.get("reported_loss"), mistakes)
-    tolerance = read_tolerance(document.get("tolerance"), "/tolerance", mistakes)
+    tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), mistakes)
     mistakes.raise_if_any()
     assert output is not None
     assert tolerance is not None
@@ -79,33 +78,29 @@ def _read_title(name: Any, mistakes: Mistakes) -> str | None:
 
 
 def _read_leaves(document: dict[str, Any], network: dict[str, Any], mistakes: Mistakes) -> Leaves:
-    inputs = read_arrays(document, "inputs", mistakes)
-    parameters = read_arrays(document, "parameters", mistakes)
+    inputs = read_arrays(document, "inputs", mistakes, read=read_any_array) or {}
+    parameters = read_arrays(document, "parameters", mistakes, read=read_any_array) or {}
     for field, arrays in (("inputs", inputs), ("parameters", parameters)):
         for name in list(arrays):
-            if read_name(name, json_pointer("", field, name), mistakes) is None:
+            if read_name(name, (field, name), mistakes) is None:
                 del arrays[name]
     for name in parameters:
         if name in inputs:
-            mistakes.add(
-                json_pointer("/parameters", name), "a name of its own", f"{name!r}, which an input has"
-            )
+            mistakes.add(("parameters", name), "a name of its own", f"{name!r}, which an input has")
     declared = network.get("inputs", [])
     if not isinstance(declared, list | tuple) or not all(isinstance(name, str) for name in declared):
         mistakes.add("/network/inputs", "a list of names", describe(declared))
         return Leaves(inputs, parameters)
     for place, name in enumerate(declared):
         if name not in inputs:
-            where = json_pointer("/network/inputs", place)
+            where = ("network", "inputs", place)
             mistakes.add(
                 where, "a name that `inputs` has an array of", f"{name[:60]!r}", suggest_name(name, inputs)
             )
     known = set(declared)
     for name in inputs:
         if name not in known:
-            mistakes.add(
-                json_pointer("/inputs", name), "an input that network.inputs names", f"{str(name)[:60]!r}"
-            )
+            mistakes.add(("inputs", name), "an input that network.inputs names", f"{str(name)[:60]!r}")
     return Leaves(inputs, parameters)
 
 
@@ -116,10 +111,10 @@ def _read_nodes(
     if not isinstance(documents, list | tuple) or not documents:
         mistakes.add("/network/nodes", "a list of at least one node", describe(documents))
         return [], {}
-    pointer = "/network/nodes"
-    written = parse_nodes(list(documents), pointer, leaves.names(), mistakes)
+    path = ("network", "nodes")
+    written = parse_nodes(list(documents), path, leaves.names(), mistakes)
     known = [*leaves.names(), *_names_of(documents)]
-    return infer_shapes(topologically_sorted(written, pointer, known, mistakes), leaves, mistakes)
+    return infer_shapes(topologically_sorted(written, known, mistakes), leaves, mistakes)
 
 
 def _names_of(documents: Sequence[Any]) -> list[str]:
@@ -146,7 +141,7 @@ def _read_output(network: dict[str, Any], nodes: Sequence[Node], mistakes: Mista
 def _read_gradients(
     document: dict[str, Any], leaves: Leaves, nodes: Sequence[Node], mistakes: Mistakes
 ) -> dict[str, Array]:
-    arrays = read_arrays(document, "gradients", mistakes, finite=False)
+    arrays = read_arrays(document, "gradients", mistakes, finite=False, read=read_any_array) or {}
     data = {node.operands[place] for node in nodes for place in node.data}
     shapes = {name: array.shape for name, array in leaves.parameters.items() if array is not None}
     shapes |= {INPUT + name: array.shape for name, array in leaves.inputs.items() if array is not None}
@@ -157,7 +152,7 @@ def _read_gradients(
         if not (has_errors and str(name).startswith((INPUT, NODE))):  # its node may be malformed
             rule = f"the name of a parameter, {INPUT}NAME or {NODE}NAME"
             mistakes.add(
-                json_pointer("/gradients", name),
+                ("gradients", name),
                 rule,
                 f"{str(name)[:60]!r}",
                 suggest_name(name, known, taken=arrays),
@@ -167,13 +162,9 @@ def _read_gradients(
             continue
         if name.startswith(INPUT) and node_name(name) in data:
             remedy = "leave it out: it is read as targets or indices"
-            mistakes.add(
-                json_pointer("/gradients", name), "what has a gradient", f"{node_name(name)[:60]!r}", remedy
-            )
+            mistakes.add(("gradients", name), "what has a gradient", f"{node_name(name)[:60]!r}", remedy)
         elif tuple(array.shape) != tuple(shapes[name]):
-            mistakes.add(
-                json_pointer("/gradients", name), f"shape {tuple(shapes[name])}", str(tuple(array.shape))
-            )
+            mistakes.add(("gradients", name), f"shape {tuple(shapes[name])}", str(tuple(array.shape)))
     return {name: array for name, array in arrays.items() if array is not None}
 
 

@@ -10,63 +10,33 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.graph.order import first_cycle, topological_order
-from verifier.documents.arrays import NON_FINITE, read_array
 from verifier.engine.operations import OPERATIONS
 from verifier.problem.errors import (
     MOST,
     Mistakes,
+    Path,
     check_fields,
     describe,
     json_pointer,
     read_choice,
-    read_number,
     suggest_name,
 )
 from verifier.problem.graph import INPUT, NODE, GraphOperation, InferredNode, MisfitError, Node, Shape
 
-AXES = 8  # of one array
 _NAME = re.compile(r"[^\s\[\]]{1,100}")
 _RULE = "a name of 1 to 100 characters that print, without spaces and [ ]"
 
 
-def read_name(value: Any, pointer: str, mistakes: Mistakes) -> str | None:
+def read_name(value: Any, path: Path, mistakes: Mistakes) -> str | None:
     """Return a valid name of an operand; None after an error."""
     if not isinstance(value, str) or not _NAME.fullmatch(value) or not value.isprintable():
-        mistakes.add(pointer, _RULE, describe(value))
+        mistakes.add(path, _RULE, describe(value))
         return None
     if value.startswith((INPUT, NODE)):
         remedy = f"gradients of inputs and nodes are named so; call it {value.partition('.')[2] or 'x'!r}"
-        mistakes.add(
-            pointer, f"a name that does not begin with {INPUT!r} or {NODE!r}", describe(value), remedy
-        )
+        mistakes.add(path, f"a name that does not begin with {INPUT!r} or {NODE!r}", describe(value), remedy)
         return None
     return value
-
-
-def read_arrays(
-    document: Mapping[str, Any], field: str, mistakes: Mistakes, *, finite: bool = True
-) -> dict[str, Array | None]:
-    """Return the arrays of an object by name; None for malformed ones."""
-    arrays = document.get(field, {})
-    if not isinstance(arrays, Mapping):
-        mistakes.add(json_pointer("", field), "an object of arrays by name", describe(arrays))
-        return {}
-    return {
-        name: read_any_array(value, json_pointer("", field, name), mistakes, finite=finite)
-        for name, value in arrays.items()
-    }
-
-
-def read_any_array(value: Any, pointer: str, mistakes: Mistakes, *, finite: bool = True) -> Array | None:
-    """Return an array of at most 8 axes, or one number as an array without axes; None after an error."""
-    if isinstance(value, str) and not finite and value in NON_FINITE:
-        return np.asarray(NON_FINITE[value])
-    if isinstance(value, float) and not finite and not np.isfinite(value):
-        return np.asarray(value)
-    if isinstance(value, int | float | str) or value is None:
-        number = read_number(value, pointer, mistakes)
-        return None if number is None else np.asarray(number)
-    return read_array(value, pointer, mistakes, finite=finite, axes=AXES)
 
 
 _FIELDS = ("name", "op", "args")
@@ -81,7 +51,7 @@ class ParsedNode:
     operation: GraphOperation
     args: tuple[str | float, ...]
     options: dict[str, Any]
-    pointer: str
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +67,32 @@ class Leaves:
 
 
 def parse_nodes(
-    documents: list[Any], pointer: str, taken: Collection[str], mistakes: Mistakes
+    documents: list[Any], path: Path, taken: Collection[str], mistakes: Mistakes
 ) -> list[ParsedNode]:
     """Return the valid nodes, in the order of the document. Operands may follow their users.
 
     taken: the names of inputs and parameters.
     """
     nodes: list[ParsedNode] = []
-    names: dict[str, str] = dict.fromkeys(taken, "an input or parameter")
+    names: dict[str, str | Path] = dict.fromkeys(taken, "an input or parameter")
     for index, document in enumerate(documents):
-        node_pointer = json_pointer(pointer, index)
+        node_path = (*path, index)
         if not isinstance(document, dict):
             mistakes.add(
-                node_pointer,
+                node_path,
                 'a node, such as {"name": "h", "op": "add", "args": ["x", "y"]}',
                 describe(document),
             )
             continue
-        name = _name(document, node_pointer, names, mistakes)
-        operation = _operation(document, node_pointer, mistakes)
-        args = _args(document, operation, node_pointer, mistakes)
+        name = _name(document, node_path, names, mistakes)
+        operation = _operation(document, node_path, mistakes)
+        args = _args(document, operation, node_path, mistakes)
         if operation is not None:
-            check_fields(document, (*_FIELDS, *operation.options), node_pointer, mistakes)
+            check_fields(document, (*_FIELDS, *operation.options), node_path, mistakes)
             for field in operation.needed:
                 if field not in document:
                     mistakes.add(
-                        json_pointer(node_pointer, field),
+                        (*node_path, field),
                         f"the field {field!r} of {operation.name}",
                         "nothing",
                         "add it",
@@ -130,41 +100,47 @@ def parse_nodes(
         if name is not None and operation is not None and args is not None:
             options = {key: document[key] for key in operation.options if key in document}
             if all(field in options for field in operation.needed):
-                nodes.append(ParsedNode(name, operation, args, options, node_pointer))
+                nodes.append(ParsedNode(name, operation, args, options, node_path))
     return nodes
 
 
-def _name(document: dict[str, Any], pointer: str, names: dict[str, str], mistakes: Mistakes) -> str | None:
-    name = read_name(document.get("name"), json_pointer(pointer, "name"), mistakes)
+def _name(
+    document: dict[str, Any], path: Path, names: dict[str, str | Path], mistakes: Mistakes
+) -> str | None:
+    name = read_name(document.get("name"), (*path, "name"), mistakes)
     if name is not None and name in names:
         mistakes.add(
-            json_pointer(pointer, "name"),
+            (*path, "name"),
             "a name of its own",
-            f"{name!r}, which {names[name]} has",
+            f"{name!r}, which {_holder(names[name])} has",
             "rename one",
         )
         return None
     if name is not None:
-        names[name] = pointer
+        names[name] = path
     return name
 
 
-def _operation(document: dict[str, Any], pointer: str, mistakes: Mistakes) -> GraphOperation | None:
-    name = read_choice(document.get("op"), OPERATIONS, json_pointer(pointer, "op"), mistakes)
+def _holder(holder: str | Path) -> str:
+    return holder if isinstance(holder, str) else json_pointer(holder)
+
+
+def _operation(document: dict[str, Any], path: Path, mistakes: Mistakes) -> GraphOperation | None:
+    name = read_choice(document.get("op"), OPERATIONS, (*path, "op"), mistakes)
     return None if name is None else OPERATIONS[name]
 
 
 def _args(
-    document: dict[str, Any], operation: GraphOperation | None, pointer: str, mistakes: Mistakes
+    document: dict[str, Any], operation: GraphOperation | None, path: Path, mistakes: Mistakes
 ) -> tuple[str | float, ...] | None:
-    args, args_pointer = document.get("args"), json_pointer(pointer, "args")
+    args, args_path = document.get("args"), (*path, "args")
     if not isinstance(args, list | tuple):
-        mistakes.add(args_pointer, "a list of operands, names or numbers", describe(args))
+        mistakes.add(args_path, "a list of operands, names or numbers", describe(args))
         return None
     invalid = [index for index, arg in enumerate(args) if not _is_operand(arg)]
     for index in invalid:
         mistakes.add(
-            json_pointer(args_pointer, index),
+            (*args_path, index),
             "the name of an operand, or a finite number",
             describe(args[index]),
         )
@@ -176,7 +152,7 @@ def _args(
                 if most == least
                 else f"at least {least} operand"
             )
-            mistakes.add(args_pointer, f"{rule} of {operation.name}", f"{len(args)}")
+            mistakes.add(args_path, f"{rule} of {operation.name}", f"{len(args)}")
             return None
     return None if invalid else tuple(arg if isinstance(arg, str) else float(arg) for arg in args)
 
@@ -188,7 +164,7 @@ def _is_operand(value: Any) -> bool:
 
 
 def topologically_sorted(
-    written: list[ParsedNode], pointer: str, known: Collection[str], mistakes: Mistakes
+    written: list[ParsedNode], known: Collection[str], mistakes: Mistakes
 ) -> list[ParsedNode]:
     """Return the nodes in topological order; an empty list after an error.
 
@@ -202,9 +178,9 @@ def topologically_sorted(
         for index, arg in enumerate(node.args):
             if isinstance(arg, str) and arg not in all_names:
                 has_unknown = True
-                arg_pointer = json_pointer(node.pointer, "args", index)
+                arg_path = (*node.path, "args", index)
                 mistakes.add(
-                    arg_pointer,
+                    arg_path,
                     "the name of an input, parameter or node",
                     f"{arg[:60]!r}",
                     suggest_name(arg, names),
@@ -216,7 +192,7 @@ def topologically_sorted(
     if cycle := first_cycle(by_name, operands_of):
         shown_path = " -> ".join(cycle if len(cycle) <= 12 else [*cycle[:6], "…", *cycle[-5:]])
         mistakes.add(
-            by_name[cycle[0]].pointer,
+            by_name[cycle[0]].path,
             "a graph without cycles",
             f"{shown_path}: each would be needed to compute itself",
             "make a new node for every step of a recurrence",
@@ -260,13 +236,13 @@ def infer_shapes(
                     raise MisfitError(rule, "others")
         except MisfitError as error:
             field = "args" if error.field is None else error.field
-            error_pointer = (
-                written.pointer
+            error_path = (
+                written.path
                 if field not in (*_FIELDS, *written.operation.options)
-                else json_pointer(written.pointer, field)
+                else (*written.path, field)
             )
             actual = f"{error.found} in {written.name}" if error.field is None else error.found
-            mistakes.add(error_pointer, error.expected, actual, error.remedy)
+            mistakes.add(error_path, error.expected, actual, error.remedy)
             if total > MOST_NUMBERS:
                 break
             continue
@@ -311,7 +287,7 @@ def _data(
         values = leaves.inputs.get(operands[place])
         if values is None:
             rule = f"an input, whose numbers {written.operation.name} reads and does not differentiate"
-            where = json_pointer(written.pointer, "args", place)
+            where = (*written.path, "args", place)
             mistakes.add(where, rule, f"{operands[place][:60]!r}", "give targets and indices as inputs")
             return None
         arrays[place] = values

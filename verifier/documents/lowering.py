@@ -1,14 +1,11 @@
 """Convert a layered submission to a graph with the same numbers and verdicts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem
-from verifier.documents.graph import read_graph
-from verifier.judging.comparison import Comparison
-from verifier.judging.subgradients import JointResult, judge_jointly
 from verifier.problem.precision import round_to_precision
 from verifier.problem.submission import Submission
 
@@ -40,10 +37,8 @@ def graph_document(submission: Submission) -> dict[str, Any]:
     return document
 
 
-def judge_layers_jointly(
-    submission: Submission, kinks: Sequence[Array], comparisons: Mapping[str, Comparison]
-) -> JointResult:
-    """Return the comparisons of layers, judged under one choice of slopes.
+def nodes_at_kinks(submission: Submission, kinks: Sequence[Array]) -> dict[str, Array]:
+    """Return the masks of `kinks`, and of weights at the kink of a penalty, by the name of the graph's node.
 
     kinks: by layer, (N, out), True where the submission's precision does not determine the side of a kink.
     """
@@ -54,8 +49,7 @@ def judge_layers_jointly(
         at_zero = round_to_precision(arrays[name], submission.precision) == 0
         if norm == "l1" and at_zero.any():
             reached[f"sizes{place}"] = at_zero
-    graph = read_graph(graph_document(submission)).problem
-    return judge_jointly(graph, reached, comparisons)
+    return reached
 
 
 def _layers(problem: Problem) -> Iterator[dict[str, Any]]:

@@ -10,57 +10,51 @@ import numpy as np
 from reference_impl.activations import ACTIVATIONS, Activation, activation
 from reference_impl.array import Array
 from reference_impl.network import Layer, LayerParameters, Network
-from verifier.documents.arrays import read_array
+from verifier.documents.arrays import read_arrays
 from verifier.problem.errors import (
     MOST,
     Mistakes,
+    Path,
     check_fields,
     describe,
-    json_pointer,
     read_choice,
     read_number,
     suggest_name,
 )
-from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, weight_to_internal
+from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, to_internal_layout
 
 _FIELDS = ("layers", "weights", "examples")
 _MOST_UNITS = 2**31
 _LAYER_FIELDS = ("in", "out", "activation", "bias")
 
 
-def read_network(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Network | None, str, str]:
-    """Return the network (None if a layer is malformed), the weight layout and the example axis."""
+def read_network(document: Any, path: Path, mistakes: Mistakes) -> tuple[Network | None, Convention]:
+    """Return the network, None if a layer is malformed, and the layouts of its arrays."""
     if not isinstance(document, dict):
-        mistakes.add(pointer, "a network, an object with a list of layers", describe(document))
-        return None, "in_out", "rows"
-    check_fields(document, _FIELDS, pointer, mistakes)
-    weights = read_choice(
-        document.get("weights", "in_out"), WEIGHT_LAYOUTS, json_pointer(pointer, "weights"), mistakes
-    )
-    examples = read_choice(
-        document.get("examples", "rows"), EXAMPLE_AXES, json_pointer(pointer, "examples"), mistakes
-    )
+        mistakes.add(path, "a network, an object with a list of layers", describe(document))
+        return None, Convention()
+    check_fields(document, _FIELDS, path, mistakes)
+    weights = read_choice(document.get("weights", "in_out"), WEIGHT_LAYOUTS, (*path, "weights"), mistakes)
+    examples = read_choice(document.get("examples", "rows"), EXAMPLE_AXES, (*path, "examples"), mistakes)
     layers = document.get("layers")
     network = None
     if not isinstance(layers, list) or not layers:
         actual = describe(layers) if "layers" in document else "nothing"
-        mistakes.add(json_pointer(pointer, "layers"), "a list of at least one layer", actual)
+        mistakes.add((*path, "layers"), "a list of at least one layer", actual)
     else:
-        network = _read_layers(layers, json_pointer(pointer, "layers"), mistakes)
-    return network, weights or "in_out", examples or "rows"
+        network = _read_layers(layers, (*path, "layers"), mistakes)
+    return network, Convention(weights or "in_out", examples or "rows")
 
 
-def _read_layers(documents: list[Any], pointer: str, mistakes: Mistakes) -> Network | None:
-    layers = [
-        _read_layer(item, json_pointer(pointer, index), mistakes) for index, item in enumerate(documents)
-    ]
+def _read_layers(documents: list[Any], path: Path, mistakes: Mistakes) -> Network | None:
+    layers = [_read_layer(item, (*path, index), mistakes) for index, item in enumerate(documents)]
     all_fit = True
     for index in range(1, len(layers)):
         previous, current = layers[index - 1], layers[index]
         if previous is not None and current is not None and previous.outputs != current.inputs:
             all_fit = False
             mistakes.add(
-                json_pointer(pointer, index, "in"),
+                (*path, index, "in"),
                 f"{previous.outputs}, what layer {index - 1} puts out",
                 str(current.inputs),
                 "make neighbouring layers fit",
@@ -69,53 +63,51 @@ def _read_layers(documents: list[Any], pointer: str, mistakes: Mistakes) -> Netw
     return Network(valid) if all_fit and len(valid) == len(layers) else None
 
 
-def _read_layer(document: Any, pointer: str, mistakes: Mistakes) -> Layer | None:
+def _read_layer(document: Any, path: Path, mistakes: Mistakes) -> Layer | None:
     if not isinstance(document, dict):
-        mistakes.add(pointer, 'a layer, such as {"in": 3, "out": 4}', describe(document))
+        mistakes.add(path, 'a layer, such as {"in": 3, "out": 4}', describe(document))
         return None
-    check_fields(document, _LAYER_FIELDS, pointer, mistakes)
-    sizes = [_read_size(document, end, pointer, mistakes) for end in ("in", "out")]
+    check_fields(document, _LAYER_FIELDS, path, mistakes)
+    sizes = [_read_size(document, end, path, mistakes) for end in ("in", "out")]
     bias = document.get("bias", True)
     if not isinstance(bias, bool):
-        mistakes.add(json_pointer(pointer, "bias"), "true or false", describe(bias))
-    row = read_activation(
-        document.get("activation", "identity"), json_pointer(pointer, "activation"), mistakes
-    )
+        mistakes.add((*path, "bias"), "true or false", describe(bias))
+    row = read_activation(document.get("activation", "identity"), (*path, "activation"), mistakes)
     if sizes[0] is None or sizes[1] is None or row is None or not isinstance(bias, bool):
         return None
     return Layer(sizes[0], sizes[1], row, bias)
 
 
-def _read_size(document: dict[str, Any], end: str, pointer: str, mistakes: Mistakes) -> int | None:
+def _read_size(document: dict[str, Any], end: str, path: Path, mistakes: Mistakes) -> int | None:
     size = document.get(end)
     if isinstance(size, int | np.integer) and not isinstance(size, bool) and 1 <= size < _MOST_UNITS:
         return int(size)
     mistakes.add(
-        json_pointer(pointer, end),
+        (*path, end),
         "a whole number of at least 1, below 2**31",
         describe(size) if end in document else "nothing",
     )
     return None
 
 
-def read_activation(document: Any, pointer: str, mistakes: Mistakes) -> Activation | None:
+def read_activation(document: Any, path: Path, mistakes: Mistakes) -> Activation | None:
     """Return the activation of `"relu"` or `{"name": "leaky_relu", "slope": 0.01}`."""
     if isinstance(document, dict) and "name" in document:
-        name_pointer, options = (
-            json_pointer(pointer, "name"),
+        name_path, options = (
+            (*path, "name"),
             {k: v for k, v in document.items() if k != "name"},
         )
         document = document["name"]
     else:
-        name_pointer, options = pointer, {}
-    name = read_choice(document, ACTIVATIONS, name_pointer, mistakes)
+        name_path, options = path, {}
+    name = read_choice(document, ACTIVATIONS, name_path, mistakes)
     if name is None:
         return None
+    if not options:
+        return activation(name)
     errors_before = len(mistakes.found)
-    check_fields(options, _options_of(name), pointer, mistakes)
-    numbers = {
-        key: read_number(value, json_pointer(pointer, key), mistakes) for key, value in options.items()
-    }
+    check_fields(options, _options_of(name), path, mistakes)
+    numbers = {key: read_number(value, (*path, key), mistakes) for key, value in options.items()}
     return None if len(mistakes.found) > errors_before else activation(name, **numbers)
 
 
@@ -155,58 +147,43 @@ def read_parameters(
 
     The parameters are None if one of them is malformed.
     """
-    arrays, shapes = _read_named(document, "parameters", mistakes, finite=True), {}
+    arrays, shapes = read_arrays(document, "parameters", mistakes), {}
     if network is None or arrays is None:
         return None, {}
     names = _names(network)
-    _check_names(arrays, names, "/parameters", mistakes)
+    _check_names(arrays, names, ("parameters",), mistakes)
     all_fit = True
     for name in names:
         shape = _shape_of(network, name, convention)
         if name not in document["parameters"]:
-            mistakes.add(json_pointer("/parameters", name), f"an array of shape {shape}", "nothing", "add it")
+            mistakes.add(("parameters", name), f"an array of shape {shape}", "nothing", "add it")
         array = arrays.get(name)
         allowed: list[tuple[int, ...]] = [shape]
         if len(shape) == 1:  # a bias may be a row or a column as well
             allowed += [(1, *shape), (*shape, 1)]
-        location = ("/parameters", name)
-        if array is None or not _check_shape(array, allowed, location, _layout_remedy(convention), mistakes):
+        path = ("parameters", name)
+        if array is None or not _check_shape(array, allowed, path, _layout_remedy(convention), mistakes):
             all_fit = False
         else:
             shapes[name] = tuple(array.shape)
     if not all_fit:
         return None, shapes
-    layers = []
-    for index, layer in enumerate(network.layers):
-        weight = arrays[f"layers.{index}.weight"]
-        bias = arrays[f"layers.{index}.bias"] if layer.bias else None
-        assert weight is not None
-        layers.append(
-            LayerParameters(weight_to_internal(weight, convention), None if bias is None else bias.ravel())
+    valid = {name: array for name in names if (array := arrays[name]) is not None}
+    internal = to_internal_layout(valid, convention)
+    layers = [
+        LayerParameters(
+            internal[f"layers.{index}.weight"], internal[f"layers.{index}.bias"] if layer.bias else None
         )
+        for index, layer in enumerate(network.layers)
+    ]
     return tuple(layers), shapes
 
 
-def _read_named(
-    document: dict[str, Any], field: str, mistakes: Mistakes, *, finite: bool
-) -> dict[str, Array | None] | None:
-    if field not in document:
-        return None
-    arrays = document[field]
-    if not isinstance(arrays, Mapping):
-        mistakes.add(json_pointer("", field), "an object of arrays by name", describe(arrays))
-        return None
-    return {
-        name: read_array(value, json_pointer("", field, name), mistakes, finite=finite)
-        for name, value in arrays.items()
-    }
-
-
-def _check_names(arrays: Mapping[str, Any], names: list[str], pointer: str, mistakes: Mistakes) -> None:
+def _check_names(arrays: Mapping[str, Any], names: list[str], path: Path, mistakes: Mistakes) -> None:
     known = set(names)
     for name in [name for name in arrays if name not in known][:MOST]:
         mistakes.add(
-            json_pointer(pointer, name),
+            (*path, name),
             "the name of a parameter of this network",
             f"{str(name)[:60]!r}",
             suggest_name(name, names, taken=arrays),
@@ -223,7 +200,7 @@ def _layout_remedy(convention: Convention) -> str:
 def _check_shape(
     array: Array,
     allowed: list[tuple[int, ...]],
-    location: tuple[str, str],
+    path: Path,
     remedy_if_transposed: str,
     mistakes: Mistakes,
 ) -> bool:
@@ -231,7 +208,7 @@ def _check_shape(
     if shape in allowed:
         return True
     remedy = remedy_if_transposed if len(allowed[0]) == 2 and shape == allowed[0][::-1] else ""
-    mistakes.add(json_pointer(*location), f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
+    mistakes.add(path, f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
     return False
 
 
@@ -246,13 +223,13 @@ def read_gradients(
 
     shapes: the submitted shapes of the valid parameters, which gradients must have, too.
     """
-    arrays = _read_named(document, "gradients", mistakes, finite=False) or {}
+    arrays = read_arrays(document, "gradients", mistakes, finite=False) or {}
     if network is not None:
         names = _names(network)
-        _check_names(arrays, names, "/gradients", mistakes)
+        _check_names(arrays, names, ("gradients",), mistakes)
         for name, array in arrays.items():
             if array is not None and name in names:
                 shape = shapes.get(name) or _shape_of(network, name, convention)
                 remedy = _TRANSPOSE_REMEDY if name in shapes else _layout_remedy(convention)
-                _check_shape(array, [shape], ("/gradients", name), remedy, mistakes)
+                _check_shape(array, [shape], ("gradients", name), remedy, mistakes)
     return {name: array for name, array in arrays.items() if array is not None}

@@ -1,6 +1,7 @@
 """Read a document as a submission, in internal conventions; all errors are collected."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +19,6 @@ from verifier.problem.errors import (
     Mistakes,
     check_fields,
     describe,
-    json_pointer,
     replace_surrogates,
     suggest_name,
 )
@@ -28,7 +28,7 @@ from verifier.problem.submission import (
     GraphSubmission,
     Submission,
     examples_to_internal,
-    weight_to_internal,
+    to_internal_layout,
 )
 
 
@@ -44,7 +44,7 @@ def read_targets(
 
     size: the number of examples, None if the inputs are malformed.
     """
-    array = read_array(value, "/targets", mistakes)
+    array = read_array(value, ("targets",), mistakes)
     if array is None:
         return None
     outputs = None if network is None else network.layers[-1].outputs
@@ -86,7 +86,7 @@ def _read_classes(
     for index in wrong[:SHOWN]:
         remedy = "class indices start at 0" if array[index] == outputs else ""
         mistakes.add(
-            json_pointer("/targets", int(index)),
+            ("targets", int(index)),
             f"a class index from 0 to {outputs - 1}",
             describe(float(array[index])),
             remedy,
@@ -104,7 +104,7 @@ def read_inputs(
     document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
 ) -> Array | None:
     """Return the inputs of shape (N, features); None if they are absent or malformed."""
-    array = read_array(document["inputs"], "/inputs", mistakes) if "inputs" in document else None
+    array = read_array(document["inputs"], ("inputs",), mistakes) if "inputs" in document else None
     if array is None:
         return None
     if array.size == 0:
@@ -141,24 +141,24 @@ def read_masks(
         return {}
     masks: dict[int, Array] = {}
     for name, value in document.items():
-        pointer = json_pointer("/masks", name)
-        mask = read_array(value, pointer, mistakes)
+        path = ("masks", name)
+        mask = read_array(value, path, mistakes)
         if network is None:
             continue
         known = {f"layers.{index}": index for index in range(len(network.layers))}
         if name not in known:
             remedy = suggest_name(name, known, taken=document)
-            mistakes.add(pointer, "the name of a layer", f"{str(name)[:60]!r}", remedy)
+            mistakes.add(path, "the name of a layer", f"{str(name)[:60]!r}", remedy)
         elif mask is not None and size is not None:
             shape = (size, network.layers[known[name]].outputs)
             shape = shape[::-1] if convention.examples == "columns" else shape
             if mask.size and not mask.any():
                 remedy = "zeros alone drop every unit, so that any code passes"
-                mistakes.add(pointer, "a mask that keeps at least one unit", "zeros alone", remedy)
+                mistakes.add(path, "a mask that keeps at least one unit", "zeros alone", remedy)
             elif tuple(mask.shape) == shape:
                 masks[known[name]] = examples_to_internal(mask, convention)
             else:
-                mistakes.add(pointer, f"shape {shape}", str(tuple(mask.shape)))
+                mistakes.add(path, f"shape {shape}", str(tuple(mask.shape)))
     return masks
 
 
@@ -180,24 +180,23 @@ def read_submission(document: Any) -> Submission:
         remedy = "graphs are judged and inspected; this asks for layers"
         mistakes.add("/network", "a network of layers", "a graph of nodes", remedy)
         mistakes.raise_if_any()
-    check_fields(document, FIELDS, "", mistakes)
+    check_fields(document, FIELDS, (), mistakes)
     for field in _REQUIRED:
         if field not in document:
-            mistakes.add(json_pointer("", field), f"the field {field!r}", "nothing", "add it")
+            mistakes.add((field,), f"the field {field!r}", "nothing", "add it")
 
     name = document.get("name")
     if name is not None and not isinstance(name, str):
         mistakes.add("/name", "a string", describe(name))
     elif name is not None and name != replace_surrogates(name):
         mistakes.add("/name", "a string that UTF-8 can hold", describe(name), "remove lone surrogates")
-    network, weights, examples = None, "in_out", "rows"
+    network, convention = None, Convention()
     if "network" in document:
-        network, weights, examples = read_network(document["network"], "/network", mistakes)
-    loss = read_loss(document["loss"], "/loss", mistakes) if "loss" in document else None
-    convention = Convention(weights, examples)
+        network, convention = read_network(document["network"], ("network",), mistakes)
+    loss = read_loss(document["loss"], ("loss",), mistakes) if "loss" in document else None
     parameters, shapes = read_parameters(document, network, convention, mistakes)
     bias_shapes = {key: shape for key, shape in shapes.items() if key.endswith(".bias")}
-    convention = Convention(weights, examples, bias_shapes)
+    convention = replace(convention, bias_shapes=bias_shapes)
     inputs = read_inputs(document, network, convention, mistakes)
     size = None if inputs is None else inputs.shape[0]
     targets = None
@@ -207,7 +206,7 @@ def read_submission(document: Any) -> Submission:
     gradients = read_gradients(document, network, convention, shapes, mistakes)
     precision, cautions = read_precision(document, gradients, mistakes)
     reported = read_reported_loss(document.get("reported_loss"), mistakes)
-    tolerance = read_tolerance(document.get("tolerance"), "/tolerance", mistakes)
+    tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), mistakes)
 
     mistakes.raise_if_any()
     assert network is not None
@@ -217,10 +216,7 @@ def read_submission(document: Any) -> Submission:
     assert inputs is not None
     assert targets is not None
     problem = Problem(network, parameters, Batch(inputs, targets, masks), loss[0])
-    internal = {
-        key: weight_to_internal(array, convention) if key.endswith(".weight") else array.ravel()
-        for key, array in gradients.items()
-    }
+    internal = to_internal_layout(gradients, convention)
     return Submission(
         name, problem, internal, precision, reported, tolerance, convention, loss[1], tuple(cautions)
     )

@@ -84,7 +84,7 @@ def _tensor(value: Any) -> Array:
     if array.dtype.kind in "fiu":
         return array
     mistakes = Mistakes()
-    numbers = read_array(value, "", mistakes, finite=False)
+    numbers = read_array(value, (), mistakes, finite=False)
     mistakes.raise_if_any()
     assert numbers is not None
     return numbers

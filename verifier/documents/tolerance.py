@@ -9,10 +9,10 @@ from reference_impl.array import Array
 from verifier.documents.arrays import NON_FINITE, format_of
 from verifier.problem.errors import (
     Mistakes,
+    Path,
     ReportWarning,
     check_fields,
     describe,
-    json_pointer,
     read_choice,
     read_number,
 )
@@ -31,25 +31,23 @@ def read_reported_loss(value: Any, mistakes: Mistakes) -> float | None:
     return read_number(value, "/reported_loss", mistakes)
 
 
-def read_tolerance(document: Any, pointer: str, mistakes: Mistakes) -> Tolerance | None:
+def read_tolerance(document: Any, path: Path, mistakes: Mistakes) -> Tolerance | None:
     """Read a preset's name, `{"preset": …}` or `{"rtol": …, "atol": …}`."""
     if document is None:
         return TOLERANCES["standard"]
     if isinstance(document, str):
         document = {"preset": document}
     if not isinstance(document, dict):
-        mistakes.add(pointer, 'a tolerance, such as {"preset": "standard"}', describe(document))
+        mistakes.add(path, 'a tolerance, such as {"preset": "standard"}', describe(document))
         return None
-    check_fields(document, ("preset", "rtol", "atol"), pointer, mistakes)
+    check_fields(document, ("preset", "rtol", "atol"), path, mistakes)
     if "preset" in document:
         if len(document) > 1:
-            mistakes.add(pointer, "a preset, or rtol and atol", "both", "leave one of them out")
-        preset = read_choice(document["preset"], TOLERANCES, json_pointer(pointer, "preset"), mistakes)
+            mistakes.add(path, "a preset, or rtol and atol", "both", "leave one of them out")
+        preset = read_choice(document["preset"], TOLERANCES, (*path, "preset"), mistakes)
         return None if preset is None else TOLERANCES[preset]
-    rtol = read_number(
-        document.get("rtol", 0.0), json_pointer(pointer, "rtol"), mistakes, at_least=0.0, below=1.0
-    )
-    atol = read_number(document.get("atol", 0.0), json_pointer(pointer, "atol"), mistakes, at_least=0.0)
+    rtol = read_number(document.get("rtol", 0.0), (*path, "rtol"), mistakes, at_least=0.0, below=1.0)
+    atol = read_number(document.get("atol", 0.0), (*path, "atol"), mistakes, at_least=0.0)
     return None if rtol is None or atol is None else Tolerance(rtol, atol)
 
 

@@ -28,7 +28,7 @@ def value(activation: Activation, a: Interval) -> Interval:
         return softmax(a)
     return _enclose_piecewise_monotone(
         a.middle,
-        (a.lower, a.upper),
+        a.ends,
         activation.forward,
         interval.value_error,
         interval.turning_points,
@@ -46,7 +46,7 @@ def slope(activation: Activation, a: Interval, kinks: Array | None) -> Interval:
     derivative = activation.derivative
     assert interval is not None
     assert derivative is not None
-    lower, upper = a.lower, a.upper
+    lower, upper = a.ends
     for kink in activation.kinks:
         right = a.middle > kink.at
         lower = np.where(right, np.maximum(lower, np.nextafter(kink.at, np.inf)), lower)

@@ -1,11 +1,13 @@
-"""Matrix products whose enclosure does not widen with the number of terms, for wide networks.
+"""Arithmetic of intervals, and lazy matrix products.
 
-Every row of A and every column of B is split into leading bits and a rest. The leading bits are few enough
-for their product to be exact in any order of summation: multiples of one power of two, below 2⁵³ times it.
-Only products with the rests, 2⁻ᵇ as large, are rounded. Source: Ozaki, Ogita, Oishi & Rump, Numerical
-Algorithms 59 (2012), 95-118, with two slices.
+For wide networks there is `sharp_factors`, whose enclosure does not widen with the number of terms. Every row
+of A and every column of B is split into leading bits and a rest. The leading bits are few enough for their
+product to be exact in any order of summation: multiples of one power of two, below 2⁵³ times it. Only
+products with the rests, 2⁻ᵇ as large, are rounded. Source: Ozaki, Ogita, Oishi & Rump, Numerical Algorithms
+59 (2012), 95-118, with two slices.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, log2
 from types import EllipsisType
@@ -38,14 +40,10 @@ class Interval:
         return not (self.radius.item(0) if is_broadcast else self.radius.any())
 
     @property
-    def lower(self) -> Array:
-        """Return a lower bound of the values."""
-        return np.asarray(np.nextafter(self.middle - self.radius, -np.inf))
-
-    @property
-    def upper(self) -> Array:
-        """Return an upper bound of the values."""
-        return np.asarray(np.nextafter(self.middle + self.radius, np.inf))
+    def ends(self) -> tuple[Array, Array]:
+        """Return a lower and an upper bound of the values."""
+        lower, upper = self.middle - self.radius, self.middle + self.radius
+        return np.asarray(np.nextafter(lower, -np.inf)), np.asarray(np.nextafter(upper, np.inf))
 
     @property
     def magnitude(self) -> Array:
@@ -93,7 +91,7 @@ def times(x: Interval, y: Interval) -> Interval:
 
 def wide_times(x: Interval, y: Interval) -> Interval:
     """Return an enclosure of x · y by the ends; sharper than `times` for radii as large as the numbers."""
-    ends = [a * b for a in (x.lower, x.upper) for b in (y.lower, y.upper)]
+    ends = [a * b for a in x.ends for b in y.ends]
     low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
     middle = 0.5 * low + 0.5 * high
     radius = np.maximum(high - middle, middle - low) + 4 * UNIT * (np.abs(low) + np.abs(high))
@@ -149,6 +147,15 @@ def factors(x: Interval, y: Interval) -> Factors:
     return Factors(((x.middle, y.middle),), (left, right), 2 * terms)
 
 
+Product = Callable[[Interval, Interval], Factors]
+"""`factors`, or `sharp_factors`, which is slower and widens less."""
+
+
+def transpose(x: Interval) -> Interval:
+    """Return the transposed matrix."""
+    return Interval(x.middle.T, x.radius.T)
+
+
 def matmul(x: Interval, y: Interval) -> Interval:
     """Return the product of matrices, x of shape (m, n) and y of shape (n, k)."""
     return factors(x, y).rows(slice(None))
@@ -161,11 +168,6 @@ def matmul_of_stacks(x: Interval, y: Interval) -> Interval:
     y_error = y.radius + lost(_gamma(terms), size_y)
     radius = x.radius @ (size_y + y.radius) + size_x @ y_error
     return Interval(x.middle @ y.middle, inflated(radius, 2 * terms + 2))
-
-
-def transpose(x: Interval) -> Interval:
-    """Return the transpose."""
-    return Interval(x.middle.T, x.radius.T)
 
 
 def total(x: Interval, axis: int, keepdims: bool = False) -> Interval:

@@ -37,7 +37,7 @@ class _LazyMapping(Mapping[str, Value], Generic[Value], ABC):
     """A mapping with given names that computes each value once."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+        self.names = names
         self._cache: dict[str, Value] = {}
 
     @abstractmethod
@@ -45,17 +45,17 @@ class _LazyMapping(Mapping[str, Value], Generic[Value], ABC):
 
     def __getitem__(self, name: str) -> Value:
         if name not in self._cache:
-            if name not in self._names:
+            if name not in self.names:
                 raise KeyError(name)
             with np.errstate(all="ignore"):  # values that are not finite count as unknown
                 self._cache[name] = self._whole(name)
         return self._cache[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
 
 class LazyArrays(_LazyMapping[Array]):

@@ -59,6 +59,26 @@ def penalty_differences(problem: Problem, penalty: Penalty) -> dict[str, Estimat
     return estimates
 
 
+def unit_slopes(
+    problem: Problem, trace: Trace, layer: int, units: Array, middle: Array, noise: Array
+) -> Estimate:
+    """Return the derivative of each example's loss along each unit of a layer, (N, out).
+
+    units: those that are moved; the error of the others is infinite, as it is where a kink may lie between
+    the two sides. middle, noise: each example's loss, and its rounding error, (N, 1).
+    """
+    a = trace.a[layer]
+    h = RELATIVE_STEP * np.maximum(np.abs(a), 1.0)
+    steps = (a + np.array(SIDES)[:, None, None] * h) - a  # the steps that are added after rounding
+    value, error = np.zeros_like(a), np.full_like(a, np.inf)
+    for chunk in responses(problem, trace, layer, len(units), len(SIDES), moves_of(steps, units)):
+        moved = units[chunk.moves]
+        losses, unit_steps = chunk.losses.swapaxes(1, 2), steps[:, :, moved]
+        value[:, moved], difference_error = slopes(losses, middle, unit_steps, noise)
+        error[:, moved] = np.where(chunk.smooth.T, difference_error, np.inf)
+    return Estimate(value, error)
+
+
 BUDGET = 400_000_000  # multiplications per problem; all units of 784-128-64-10 take 60 million
 LEAST = 4  # minimum of units per layer, whatever they cost
 _ACTIVATION_COST = 20  # multiplications that one value of an activation counts as
@@ -77,13 +97,14 @@ class Sample:
         return len(self.units) == self.among
 
 
-def sampled_units(problem: Problem, sides: int) -> list[Sample]:
+def sampled_units(problem: Problem) -> list[Sample]:
     """Return the units to perturb in every layer.
 
     The random seed depends only on the shape of the network, so the sample is reproducible.
     """
     widths = [parameters.weight.shape[1] for parameters in problem.parameters]
-    costs = [sides * problem.batch.size * _cost(widths[layer:]) for layer in range(len(widths))]
+    evaluations = len(SIDES) * problem.batch.size
+    costs = [evaluations * _cost(widths[layer:]) for layer in range(len(widths))]
     if sum(cost * width for cost, width in zip(costs, widths, strict=True)) <= BUDGET:
         return [Sample(np.arange(width), width) for width in widths]
     samples = []

@@ -1,4 +1,7 @@
-"""Build the student's view of a diagnosis, without numbers and without bugs that would confirm a guess.
+"""Build the student's view of a report, without expected values and without bugs that would confirm a guess.
+
+The view always has the verdict. Where an assignment hides the verdict (`StudentVisibility.verdict`), callers
+do not show the report at all.
 
 A diagnosis tests numbers, and some of its tests are coarse: a number that was rounded in print is right in
 the remaining digits, and a clipped number is at least the threshold. With a coarse test, a student finds one

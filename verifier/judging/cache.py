@@ -1,4 +1,4 @@
-"""What is true of a problem, whoever answers it: worked out once, however many answers it gets."""
+"""Keep the reference of a problem for the next submission: forward pass, rounding, and oracles' answers."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ from verifier.oracles.names import ARBITER, is_of_graphs
 from verifier.problem.precision import PRECISIONS, Precision
 from verifier.report.model import Uncertainty
 
-_OF_A_LAYER = 50  # numbers whose memory what holds a layer's arrays takes, some 8 KB
+_OF_A_LAYER = 50  # the memory of a layer's Python objects, some 8 KB, counted in numbers
 
 
 class ProblemReferences:
-    """Each part is worked out when it is first asked."""
+    """The reference of one problem. Each part is computed when it is first needed."""
 
     def __init__(self, problem: Problem, oracles: Sequence[str] | None) -> None:
         self.problem = problem
@@ -39,7 +39,7 @@ class ProblemReferences:
         return self.rounding(PRECISIONS["float64"])
 
     def rounding(self, precision: Precision, *, independent: bool = False) -> Rounding:
-        """Return what honest arithmetic of a precision loses. independent: see `RoundingArithmetic`."""
+        """Return the rounding errors in a precision. independent: see `RoundingArithmetic`."""
         key = precision.name, independent or precision.name == "float64"
         if key not in self._roundings:
             self._roundings[key] = rounding(self.problem, self.trace, precision, independent=key[1])
@@ -47,7 +47,7 @@ class ProblemReferences:
 
     @cached_property
     def answers(self) -> dict[str, Answer]:
-        """What each oracle says. Raises: ValueError as `ask` does."""
+        """Return the answer of each oracle. Raise ValueError as `ask` does."""
         return ask(self.problem, self.honest, self._oracles)
 
     def float32_errors(self, reference: Mapping[str, Estimate]) -> Float32Errors:
@@ -59,15 +59,15 @@ class ProblemReferences:
 
     @cached_property
     def arbiter_answer(self) -> Answer:
-        """What the judge of disputes says, which may take seconds."""
+        """Return the answer of the arbiter, which may take seconds."""
         return ORACLES[ARBITER].gradient(self.problem, self.honest)
 
 
 class ProblemCache:
-    """The problems asked last, for many answers to few of them. Not for several threads at once.
+    """The references of the problems used last. Not for several threads at once.
 
-    numbers: how many weights, inputs and pre-activations all that are kept may have together, a layer
-    counting for 50 more; what is kept of them takes some twenty times their memory.
+    numbers: the largest total of weights, inputs and pre-activations of all problems, where every layer
+    counts as 50 numbers. A reference takes about twenty times the memory of these numbers.
     """
 
     def __init__(self, numbers: int = 400_000) -> None:
@@ -75,12 +75,12 @@ class ProblemCache:
         self.forget()
 
     def forget(self) -> None:
-        """Keep none of them, where memory is short."""
+        """Remove all references, to free memory."""
         self._room = self._most
         self._kept: OrderedDict[tuple[bytes, tuple[str, ...] | None], ProblemReferences] = OrderedDict()
 
     def of(self, problem: Problem, oracles: Sequence[str] | None = None) -> ProblemReferences:
-        """Give what is kept of this problem, or begin with it."""
+        """Return the reference of this problem, a new one if it is not known yet."""
         size = _numbers(problem)
         if size > self._most:
             return ProblemReferences(problem, oracles)
@@ -96,7 +96,7 @@ class ProblemCache:
 
 
 def fingerprint(problem: Problem) -> bytes:
-    """Give 32 bytes that no other problem has: a cryptographic digest of everything that it is made of."""
+    """Return a digest of 32 bytes of everything that a problem consists of."""
     risk, batch = problem.risk, problem.batch
     layers = [
         (own.inputs, own.outputs, own.bias, own.activation.name, sorted(own.activation.options.items()))
@@ -113,9 +113,9 @@ def fingerprint(problem: Problem) -> bytes:
 
 
 def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None) -> dict[str, Answer]:
-    """Put the problem to each oracle; those of graphs alone give no answer.
+    """Return the answer of each oracle. Oracles for graphs alone have an empty answer.
 
-    Raises: ValueError naming the known ones for a name that is none.
+    Raise ValueError for an unknown name; the message lists the known ones.
     """
     if oracles is None:
         oracles = [name for name, row in ORACLES.items() if row.by_default]
@@ -130,7 +130,7 @@ def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None
 
 
 def _copied(problem: Problem) -> Problem:
-    """Give a problem of arrays that nobody else can change: whoever asked may train on with its own."""
+    """Return a copy with arrays of its own, because callers may go on training with theirs."""
     parameters = tuple(
         LayerParameters(own.weight.copy("K"), None if own.bias is None else own.bias.copy("K"))
         for own in problem.parameters

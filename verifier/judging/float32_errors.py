@@ -74,9 +74,9 @@ class Float32Errors:
                 self._runs.append((run, self._relative_error(run)))
             yield self._runs[number]
 
-    @np.errstate(all="ignore")  # what is not finite is left out
+    @np.errstate(all="ignore")
     def _relative_error(self, gradients: Mapping[str, Array]) -> float:
-        """Return the largest error over the scale, without the reference's own error."""
+        """Return the largest error over the scale, without the reference's error; inf after an overflow."""
         largest = 0.0
         for block in blocks({name: a for name, a in named(self._problem.parameters) if name in gradients}):
             reference = block.of_estimates(self._reference)
@@ -84,7 +84,9 @@ class Float32Errors:
             if reference.columns is not None:
                 values, scale = values[..., reference.columns], scale[..., reference.columns]
             relative = (np.abs(values - reference.value) - reference.error) / scale
-            largest = max(largest, float(relative.max(initial=0.0, where=np.isfinite(relative))))
+            relative = np.where(np.isfinite(values), relative, np.inf)
+            known = (scale > 0) & np.isfinite(scale + reference.value + reference.error)
+            largest = max(largest, float(relative.max(initial=0.0, where=known)))
         return largest
 
 

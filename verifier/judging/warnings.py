@@ -1,4 +1,4 @@
-"""Collect the warnings of a graph's report."""
+"""Collect the warnings of a report, of layers and of graphs."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -13,7 +13,8 @@ from verifier.engine.graph_rounding import GraphRounding
 from verifier.engine.rounding_allowance import Rounding
 from verifier.judging.comparison import Comparison
 from verifier.judging.consensus import Consensus
-from verifier.judging.provenance import detect_numerical_provenance, format_indices, uninformative_warnings
+from verifier.judging.informativeness import format_indices, uninformative_warnings
+from verifier.judging.provenance import detect_numerical_provenance
 from verifier.problem.errors import ReportWarning
 from verifier.problem.graph import GraphProblem, first_breaks, node_name, place
 from verifier.problem.submission import GraphSubmission, Submission

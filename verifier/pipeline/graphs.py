@@ -10,23 +10,22 @@ from verifier.diagnosis.local_search import diagnose
 from verifier.engine.estimate import Answer, Estimate, with_wider_kinks
 from verifier.engine.graph_enclosure import enclosed_graph
 from verifier.engine.graph_rounding import GraphRounding, rounding
-from verifier.judging.comparison import Comparison, compare, doubt_in, judge_loss, undecided_where_all_is_zero
+from verifier.judging.comparison import judge_loss
 from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.fast_path import accept_if_correct
-from verifier.judging.statistics import report_parameter, report_summary
 from verifier.judging.subgradients import judge_jointly, subgradient_warnings
 from verifier.judging.warnings import collect_graph_warnings, graph_warnings_of_accepted
 from verifier.oracles import ORACLES
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
 from verifier.oracles.names import ARBITER
 from verifier.pipeline.outline import outline_graph
-from verifier.pipeline.versions import versions_of
+from verifier.pipeline.steps import assemble_report, compare_gradients, report_accepted, report_compared
 from verifier.problem.graph import GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import Convention, GraphSubmission
-from verifier.report.model import Diagnosis, ParameterReport, Uncertainty
+from verifier.report.model import Diagnosis, Uncertainty
 from verifier.report.report import Report
-from verifier.report.verdict import Verdict, overall_verdict
+from verifier.report.verdict import Verdict
 
 
 def judge_graph(
@@ -58,10 +57,7 @@ def judge_graph(
         rounding_allowance = rounding(problem, submission.precision)
         loss = judge_loss(submission, float64_rounding, rounding_allowance)
     if accepted is not None:
-        parameters = {
-            key: report_summary(key, summary, submission.gradients[key].shape)
-            for key, summary in accepted.summaries.items()
-        }
+        parameters = report_accepted(accepted, submission.gradients, Convention())
         evidence = accepted.evidence
         warnings = tuple(graph_warnings_of_accepted(submission, loss, rounding_allowance))
     else:
@@ -70,11 +66,12 @@ def judge_graph(
             everything = {name: np.ones_like(mask) for name, mask in consensus.disputed.items()}
             consensus = replace(consensus, disputed=everything)
         reference = _with_kinks_of(submission, consensus.reference, rounding_allowance)
-        joint = judge_jointly(
-            problem, rounding_allowance.kinks, _compare(submission, reference, rounding_allowance, consensus)
-        )
+        names = [key for key in problem.asked if key in submission.gradients]
+        compared = compare_gradients(names, submission, reference, rounding_allowance, consensus)
+        joint = judge_jointly(problem, rounding_allowance.kinks, compared)
         comparisons = joint.comparisons
-        parameters, evidence = _report(problem, comparisons, whole_arrays), consensus.evidence
+        parameters = report_compared(_shapes(problem), comparisons, Convention(), whole_arrays)
+        evidence = consensus.evidence
         warnings = (
             *collect_graph_warnings(submission, loss, comparisons, consensus, rounding_allowance),
             *subgradient_warnings(joint.outcome),
@@ -82,24 +79,15 @@ def judge_graph(
         wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
         if diagnosis and any(wrong.values()):
             mistakes = diagnose(problem, float64_rounding.values, comparisons, rounding_allowance.allowance)
-    return Report(
-        verdict=overall_verdict(parameter.verdict for parameter in parameters.values()),
-        loss=loss,
-        parameters=parameters,
-        warnings=(*submission.cautions, *warnings),
-        evidence=evidence,
-        versions=versions_of(
-            need for row in evidence if row.entries for need in GRAPH_ORACLES[row.oracle].needs
-        ),
-        seconds=perf_counter() - started,
-        name=submission.name,
-        precision=submission.precision.name,
-        tolerance={
-            "preset": submission.tolerance.preset,
-            "rtol": submission.tolerance.rtol,
-            "atol": submission.tolerance.atol,
-        },
-        diagnosis=mistakes,
+    return assemble_report(
+        submission,
+        started,
+        GRAPH_ORACLES,
+        loss,
+        parameters,
+        warnings,
+        evidence,
+        mistakes,
         graph=outline_graph(submission, float64_rounding.values, wrong),
     )
 
@@ -127,8 +115,7 @@ def ask(
 
 def _agree(problem: GraphProblem, answers: dict[str, Answer], float64_rounding: GraphRounding) -> Consensus:
     """Combine the oracles' answers; where two contradict each other, a 77-digit oracle resolves it."""
-    all_shapes = problem.shapes()
-    shapes = {key: all_shapes[node_name(key)] for key in problem.asked}
+    shapes = _shapes(problem)
     consensus = combine_answers(answers, shapes, judge=ARBITER)
     if not consensus.disputes or ARBITER in answers:
         return consensus
@@ -145,35 +132,7 @@ def _with_kinks_of(
     return with_wider_kinks(enclosed_graph(submission.problem, rounding_allowance.kinks), reference)
 
 
-def _compare(
-    submission: GraphSubmission,
-    reference: Mapping[str, Estimate],
-    rounding_allowance: GraphRounding,
-    consensus: Consensus,
-) -> dict[str, Comparison]:
-    comparisons = {
-        key: compare(
-            submission.gradients[key],
-            reference[key],
-            rounding_allowance.allowance[key],
-            rounding_allowance.scale[key],
-            consensus.disputed[key],
-            submission.tolerance,
-            doubt_in(submission.precision),
-        )
-        for key in submission.problem.asked
-        if key in submission.gradients
-    }
-    return undecided_where_all_is_zero(comparisons)
-
-
-def _report(
-    problem: GraphProblem, comparisons: Mapping[str, Comparison], whole_arrays: bool
-) -> dict[str, ParameterReport]:
-    shapes, convention = problem.shapes(), Convention()
-    return {
-        key: report_parameter(key, comparisons[key], convention, whole_arrays)
-        if key in comparisons
-        else ParameterReport(name=key, shape=shapes[node_name(key)], verdict=Verdict.MISSING)
-        for key in problem.asked
-    }
+def _shapes(problem: GraphProblem) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all gradients to check."""
+    shapes = problem.shapes()
+    return {key: shapes[node_name(key)] for key in problem.asked}

@@ -8,9 +8,9 @@ MalformedSubmission (ValueError)    the document is not a valid submission
 import math
 import re
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,9 @@ class ReportWarning:
     layer: int | None = None
     units: tuple[int, ...] = ()
 
+
+Path: TypeAlias = tuple[str | int, ...]
+"""The keys and indices that lead to a value. Its JSON pointer is written only for an error."""
 
 SHOWN = 5  # mistakes of one kind within one array
 MOST = 200  # mistakes in one document
@@ -108,8 +111,14 @@ class Mistakes:
     def __init__(self) -> None:
         self.found: list[Mistake] = []
 
-    def add(self, pointer: str, expected: str, found: str, remedy: str = "") -> None:
+    def add(self, path: Path | str, expected: str, found: str, remedy: str = "") -> None:
+        """Add an error. path: of the value; a str is its JSON pointer already, or an option's name."""
+        pointer = path if isinstance(path, str) else json_pointer(path)
         self.found.append(Mistake(pointer, expected, found, remedy))
+
+    def add_all(self, mistakes: Iterable[Mistake], prefix: str) -> None:
+        """Add the errors of a part of the document, whose pointers begin there."""
+        self.found += [replace(mistake, pointer=prefix + mistake.pointer) for mistake in mistakes]
 
     def raise_if_any(self) -> None:
         if len(self.found) > MOST:
@@ -119,11 +128,10 @@ class Mistakes:
             raise MalformedSubmission(self.found)
 
 
-def json_pointer(pointer: str, *steps: str | int) -> str:
-    """Return the JSON pointer extended by steps, escaped as in RFC 6901 section 3."""
-    for step in steps:
-        pointer += "/" + replace_surrogates(step).replace("~", "~0").replace("/", "~1")
-    return pointer
+def json_pointer(path: Path) -> str:
+    """Return the JSON pointer of a path, escaped as in RFC 6901 section 3."""
+    steps = (replace_surrogates(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join(f"/{step}" for step in steps)
 
 
 def replace_surrogates(text: Any) -> str:
@@ -180,30 +188,28 @@ def suggest_name(name: str, known: Iterable[str], taken: Container[str] = ()) ->
     return f"known are {', '.join(names[:20])}" if names else ""
 
 
-def check_fields(document: dict[str, Any], known: Iterable[str], pointer: str, mistakes: Mistakes) -> None:
+def check_fields(document: dict[str, Any], known: Iterable[str], path: Path, mistakes: Mistakes) -> None:
     """Add an error for every field that is not in `known`."""
     names = list(known)
     unknown = [field for field in document if field not in names]
     for field in unknown[:MOST]:
         actual = f"the field {str(field)[:40]!r}"
-        mistakes.add(
-            json_pointer(pointer, field), "a known field", actual, suggest_name(field, names, taken=document)
-        )
+        mistakes.add((*path, field), "a known field", actual, suggest_name(field, names, taken=document))
 
 
-def read_choice(value: Any, choices: Iterable[str], pointer: str, mistakes: Mistakes) -> str | None:
+def read_choice(value: Any, choices: Iterable[str], path: Path | str, mistakes: Mistakes) -> str | None:
     """Return the value if it is one of the choices; None after an error."""
     names = list(choices)
     if isinstance(value, str) and value in names:
         return value
     remedy = suggest_name(value, names) if isinstance(value, str) else ""
-    mistakes.add(pointer, "one of " + ", ".join(names), describe(value), remedy if "mean" in remedy else "")
+    mistakes.add(path, "one of " + ", ".join(names), describe(value), remedy if "mean" in remedy else "")
     return None
 
 
 def read_number(
     value: Any,
-    pointer: str,
+    path: Path | str,
     mistakes: Mistakes,
     at_least: float | None = None,
     below: float | None = None,
@@ -215,7 +221,7 @@ def read_number(
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         remedy = "write numbers without quotes" if isinstance(value, str) else ""
-        mistakes.add(pointer, rule, describe(value), remedy)
+        mistakes.add(path, rule, describe(value), remedy)
         return None
     try:
         number = float(value)
@@ -223,6 +229,6 @@ def read_number(
         number = math.inf
     too_small = at_least is not None and number < at_least
     if not math.isfinite(number) or too_small or (below is not None and number >= below):
-        mistakes.add(pointer, rule, describe(value))
+        mistakes.add(path, rule, describe(value))
         return None
     return number

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reference_impl.losses import LOSSES, Penalty, Risk
-from verifier.problem.errors import Mistakes, check_fields, describe, json_pointer, read_choice, read_number
+from verifier.problem.errors import Mistakes, Path, check_fields, describe, read_choice, read_number
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -50,60 +50,56 @@ _PENALTY_FIELDS = ("strength", "factor", "batch", "biases")
 _PENALTY_FACTORS = {"l2": 0.5, "l1": 1.0}
 
 
-def read_loss(document: Any, pointer: str, mistakes: Mistakes) -> tuple[Risk, dict[str, Any]] | None:
+def read_loss(document: Any, path: Path, mistakes: Mistakes) -> tuple[Risk, dict[str, Any]] | None:
     """Return the risk and its fields, defaults included; None if the loss is malformed."""
     if isinstance(document, str):
         document = {"preset": document} if document in PRESETS else {"name": document}
     if not isinstance(document, dict):
-        mistakes.add(pointer, 'a loss, such as {"name": "mse"}', describe(document))
+        mistakes.add(path, 'a loss, such as {"name": "mse"}', describe(document))
         return None
-    check_fields(document, _FIELDS, pointer, mistakes)
+    check_fields(document, _FIELDS, path, mistakes)
     penalty_defaults: dict[str, Any] = {}
     if "preset" in document:
-        preset = read_choice(document["preset"], PRESETS, json_pointer(pointer, "preset"), mistakes)
+        preset = read_choice(document["preset"], PRESETS, (*path, "preset"), mistakes)
         if preset is None:
             return None
         fields = dict(PRESETS[preset])
         penalty_defaults = fields.pop("l2", {})
         document = fields | {field: value for field, value in document.items() if field != "preset"}
     if "name" not in document:
-        mistakes.add(json_pointer(pointer, "name"), "one of " + ", ".join(LOSSES), "nothing", "name the loss")
+        mistakes.add((*path, "name"), "one of " + ", ".join(LOSSES), "nothing", "name the loss")
         return None
-    name = read_choice(document["name"], LOSSES, json_pointer(pointer, "name"), mistakes)
+    name = read_choice(document["name"], LOSSES, (*path, "name"), mistakes)
     if name is None:
         return None
     loss = LOSSES[name]
     errors_before = len(mistakes.found)
-    factor = read_number(
-        document.get("factor", loss.default_factor), json_pointer(pointer, "factor"), mistakes
-    )
+    factor = read_number(document.get("factor", loss.default_factor), (*path, "factor"), mistakes)
     if factor == 0:
         remedy = "a factor of 0 makes every gradient zero, so that any code passes"
-        mistakes.add(json_pointer(pointer, "factor"), "a number other than 0", "0", remedy)
-    batch = read_choice(document.get("batch", "mean"), REDUCTIONS, json_pointer(pointer, "batch"), mistakes)
+        mistakes.add((*path, "factor"), "a number other than 0", "0", remedy)
+    batch = read_choice(document.get("batch", "mean"), REDUCTIONS, (*path, "batch"), mistakes)
     outputs: str | None = "sum"
     if "outputs" in document and not loss.reduces_outputs and document["outputs"] != "sum":
         mistakes.add(
-            json_pointer(pointer, "outputs"),
+            (*path, "outputs"),
             f"sum: {name} is one sum over a row's classes",
             describe(document["outputs"]),
         )
     elif loss.reduces_outputs:
-        outputs = read_choice(
-            document.get("outputs", "sum"), REDUCTIONS, json_pointer(pointer, "outputs"), mistakes
-        )
+        outputs = read_choice(document.get("outputs", "sum"), REDUCTIONS, (*path, "outputs"), mistakes)
     on = next(iter(loss.on))
     if "on" in document and len(loss.on) == 1:
         mistakes.add(
-            json_pointer(pointer, "on"),
+            (*path, "on"),
             f"no such field: {name} is taken of the outputs",
             "one",
             "leave it out",
         )
     elif "on" in document:
-        on = read_choice(document["on"], loss.on, json_pointer(pointer, "on"), mistakes) or on
+        on = read_choice(document["on"], loss.on, (*path, "on"), mistakes) or on
     penalties = [
-        _read_penalty(norm, document[norm], penalty_defaults, json_pointer(pointer, norm), mistakes)
+        _read_penalty(norm, document[norm], penalty_defaults, (*path, norm), mistakes)
         for norm in _PENALTY_FACTORS
         if document.get(norm) is not None
     ]
@@ -127,25 +123,23 @@ def loss_fields(risk: Risk) -> dict[str, Any]:
 
 
 def _read_penalty(
-    norm: str, document: Any, defaults: dict[str, Any], pointer: str, mistakes: Mistakes
+    norm: str, document: Any, defaults: dict[str, Any], path: Path, mistakes: Mistakes
 ) -> Penalty | None:
     if not isinstance(document, dict):
         remedy = 'write {"strength": …}' if isinstance(document, int | float) else ""
-        mistakes.add(pointer, 'a penalty, such as {"strength": 0.1}', describe(document), remedy)
+        mistakes.add(path, 'a penalty, such as {"strength": 0.1}', describe(document), remedy)
         return None
-    check_fields(document, _PENALTY_FIELDS, pointer, mistakes)
+    check_fields(document, _PENALTY_FIELDS, path, mistakes)
     fields = {"factor": _PENALTY_FACTORS[norm], "batch": "none", "biases": False} | defaults | document
     strength = None
     if "strength" not in fields:
-        mistakes.add(
-            json_pointer(pointer, "strength"), "a finite number", "nothing", "say how strong the penalty is"
-        )
+        mistakes.add((*path, "strength"), "a finite number", "nothing", "say how strong the penalty is")
     else:
-        strength = read_number(fields["strength"], json_pointer(pointer, "strength"), mistakes, at_least=0.0)
-    factor = read_number(fields["factor"], json_pointer(pointer, "factor"), mistakes)
-    batch = read_choice(fields["batch"], ("none", "mean"), json_pointer(pointer, "batch"), mistakes)
+        strength = read_number(fields["strength"], (*path, "strength"), mistakes, at_least=0.0)
+    factor = read_number(fields["factor"], (*path, "factor"), mistakes)
+    batch = read_choice(fields["batch"], ("none", "mean"), (*path, "batch"), mistakes)
     if not isinstance(fields["biases"], bool):
-        mistakes.add(json_pointer(pointer, "biases"), "true or false", describe(fields["biases"]))
+        mistakes.add((*path, "biases"), "true or false", describe(fields["biases"]))
         return None
     if strength is None or factor is None or batch is None:
         return None

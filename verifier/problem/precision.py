@@ -1,7 +1,7 @@
 """The floating-point formats in which submissions can be computed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -15,6 +15,9 @@ class Precision:
 
     significand_bits: the precision, the hidden bit included. largest_exponent: of finite numbers.
     smallest: the smallest positive number, which is subnormal.
+    unit_roundoff: the largest relative error of rounding to nearest.
+    underflow: the largest absolute error of rounding a number near 0.
+    largest: the largest finite number.
     Source of the parameters: IEEE 754-2019, table 3.5; bfloat16 is binary32 with 8 significand bits.
     """
 
@@ -23,20 +26,15 @@ class Precision:
     largest_exponent: int
     smallest: float
 
-    @property
-    def unit_roundoff(self) -> float:
-        """The largest relative error of rounding to nearest."""
-        return float(2.0**-self.significand_bits)
+    unit_roundoff: float = field(init=False)
+    underflow: float = field(init=False)
+    largest: float = field(init=False)
 
-    @property
-    def underflow(self) -> float:
-        """The largest absolute error of rounding a number near 0."""
-        return max(self.smallest / 2, 5e-324)  # half of the smallest float64 would be 0
-
-    @property
-    def largest(self) -> float:
-        """The largest finite number."""
-        return float((2.0 - 2.0 ** (1 - self.significand_bits)) * 2.0**self.largest_exponent)
+    def __post_init__(self) -> None:
+        largest_significand = 2.0 - 2.0 ** (1 - self.significand_bits)
+        object.__setattr__(self, "unit_roundoff", 2.0**-self.significand_bits)
+        object.__setattr__(self, "underflow", max(self.smallest / 2, 5e-324))  # half of 5e-324 would be 0
+        object.__setattr__(self, "largest", largest_significand * 2.0**self.largest_exponent)
 
 
 PRECISIONS: Mapping[str, Precision] = MappingProxyType(

@@ -26,12 +26,16 @@ class Convention:
 
     weights: str = "in_out"
     examples: str = "rows"
-    bias_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    bias_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def weight_to_internal(array: Array, convention: Convention) -> Array:
-    """Return a weight (or its gradient) in the layout (in, out)."""
-    return array.T if convention.weights == "out_in" else array
+def to_internal_layout(arrays: Mapping[str, Array], convention: Convention) -> dict[str, Array]:
+    """Return parameters, or their gradients, by name: weights (in, out), biases (out,)."""
+    transposed = convention.weights == "out_in"
+    return {
+        name: array.ravel() if name.endswith(".bias") else array.T if transposed else array
+        for name, array in arrays.items()
+    }
 
 
 def examples_to_internal(array: Array, convention: Convention) -> Array:

@@ -37,7 +37,7 @@ class Assignment:
     points: for each correct parameter. allowed: the parts of reports that students may see.
     attempts: the largest number of submissions per student; None for no limit.
     opens, closes: the submission period; None for no limit.
-    per_student: each student gets different numbers (see `instance.py`).
+    per_student: each student gets different numbers (see `generate_instance`).
     """
 
     title: str

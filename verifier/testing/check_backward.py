@@ -337,7 +337,7 @@ def check_backward(
     >>> assert failure is None
     """
     mistakes = Mistakes()
-    parsed_loss = read_loss(loss, "/loss", mistakes)
+    parsed_loss = read_loss(loss, ("loss",), mistakes)
     mistakes.raise_if_any()
     assert parsed_loss is not None  # otherwise there were mistakes
     question = ProblemSpace(

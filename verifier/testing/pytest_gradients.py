@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from verifier.documents import importers
 from verifier.documents.importers.common import refused
 from verifier.documents.json import to_json
 from verifier.documents.output import open_output
@@ -22,8 +23,10 @@ from verifier.report.reading import read_report
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 from verifier.report.wording import node_equation
-from verifier.testing.check_backward import Backward
-from verifier.testing.operation_check.result import OperationCheck
+from verifier.testing.check_backward import Backward, check_backward, lines_of_failure
+from verifier.testing.graph_check_backward import check_graph_backward, graph_failure_lines
+from verifier.testing.operation_check.check import check_operation
+from verifier.testing.operation_check.result import OperationCheck, summary_lines
 
 GraphBackward = Callable[[dict[str, Any]], Mapping[str, Any]]
 
@@ -139,8 +142,6 @@ class Gradients:
         **question
             Options of `verifier.backward_check.check_backward`.
         """
-        from verifier.testing.check_backward import check_backward, lines_of_failure
-
         failure = check_backward(my_function, **question)
         if failure is None:
             return
@@ -168,9 +169,6 @@ class Gradients:
         MalformedSubmission
             If the operation or an option is invalid.
         """
-        from verifier.testing.operation_check.check import check_operation
-        from verifier.testing.operation_check.result import summary_lines
-
         check = check_operation(operation, **question)
         if check.report is not None:
             self._record(_to_record(check.report))
@@ -188,8 +186,6 @@ class Gradients:
         **question
             Options of `verifier.graphs.backward_check.check_graph_backward`.
         """
-        from verifier.testing.graph_check_backward import check_graph_backward, graph_failure_lines
-
         failure = check_graph_backward(my_function, **question)
         if failure is None:
             return
@@ -213,25 +209,21 @@ def _fields_of_layers(network: Any, parameters: Mapping[str, Any] | None) -> dic
 def _document_of_tensor(
     tensor: Any, parameters: Any, gradients: Any, question: Mapping[str, Any], fields: dict[str, Any]
 ) -> dict[str, Any]:
-    from verifier.documents.importers import from_edugrad, from_torch_tensor
-
     arguments = {"parameters": parameters, "my_gradients": gradients, **question}
     for field, value in arguments.items():
         if value is not None:
             remedy = "leave it out: the graph has it, and gradients stand in .grad"
             raise refused(field, "nothing beside a live tensor", "some", remedy)
-    importer = from_torch_tensor if hasattr(tensor, "grad_fn") else from_edugrad
+    importer = importers.from_torch_tensor if hasattr(tensor, "grad_fn") else importers.from_edugrad
     return importer(tensor, **fields)
 
 
 def _document_of_module(module: Any, parameters: Mapping[str, Any] | None, **question: Any) -> dict[str, Any]:
-    from verifier.documents.importers import from_torch
-
     if parameters is not None:
         raise refused("parameters", "none beside a module, which has its own", "some", "leave them out")
     if question["gradients"] is None and all(p.grad is None for p in module.parameters()):
         raise refused("gradients", "gradients in the module's .grad", "none", "call loss.backward() first")
-    return from_torch(module, **question)
+    return importers.from_torch(module, **question)
 
 
 def marker_options(marker: pytest.Mark | None) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def gradients(request: pytest.FixtureRequest, subtests: pytest.Subtests) -> Gradients:
     """Check gradients: `check` one set of them, `check_backprop` a function, `check_operation` a node's."""
-    from verifier.testing.pytest_gradients import Gradients, marker_options
+    from verifier.testing.pytest_gradients import Gradients, marker_options  # loads numpy
 
     checked = request.node.stash.setdefault(_CHECKED, [])
     return Gradients(subtests, checked.append, marker_options(request.node.get_closest_marker("gradients")))
@@ -88,7 +88,7 @@ class _CheckCollector:
         if path is None or hasattr(self.config, "workerinput"):
             return
         from verifier.problem.errors import MalformedSubmission
-        from verifier.testing.pytest_gradients import write_report
+        from verifier.testing.pytest_gradients import write_report  # loads numpy
 
         try:
             write_report(path, self.checks)

@@ -31,17 +31,17 @@ def database(request: pytest.FixtureRequest, fresh_database: Callable[[str], str
     return fresh_database(request.param)
 
 
+def judging_service(database_url: str, **settings: Any) -> TestClient:
+    """Return a service, not yet entered, that judges its batches itself, unless told otherwise."""
+    wanted = {"processes": 2, "worker": True, "oracles": "backpropagation"}
+    return TestClient(create_app(Settings(database_url=database_url, **wanted | settings)))
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start a service that judges its batches itself, unless told otherwise."""
+    """Start such services for one test; of their workers there may be one at a time in a process."""
     with ExitStack() as running:
-
-        def starting(database_url: str, **settings: Any) -> TestClient:
-            wanted = {"processes": 2, "worker": True, "oracles": "backpropagation,finite_differences"}
-            app = create_app(Settings(database_url=database_url, **wanted | settings))
-            return running.enter_context(TestClient(app))
-
-        yield starting
+        yield lambda *where, **settings: running.enter_context(judging_service(*where, **settings))
 
 
 def repository_of(client: TestClient) -> Repository:

@@ -236,7 +236,7 @@ def dies(*_: object) -> None:
     raise RuntimeError  # as a process that is killed there leaves things
 
 
-def test_a_request_whose_process_died_after_storing_is_answered_with_its_batch(
+def test_a_request_whose_process_died_after_storing_gets_its_batch(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = bearer(client) | NDJSON | {"idempotency-key": "k3"}

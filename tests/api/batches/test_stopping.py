@@ -1,6 +1,5 @@
 """`gradjury serve` ends in good order while somebody follows a batch that is far from its end."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from api.services.tokens import issue
 from api.storage.database import open_repository
 from api.storage.records import Role
 from tests.api.batches.conftest import NDJSON, WRONG
+from tests.without_torch import without_torch
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def address() -> str:
 @pytest.fixture
 def service(tmp_path: Path, address: str, token: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-c", "from api.command_line import main; main()", "serve", "--no-worker"]
-    environment = os.environ | {
+    environment = without_torch(tmp_path) | {
         "GRADJURY_DATABASE_URL": f"sqlite:///{tmp_path / 'gradjury.sqlite'}",
         "GRADJURY_PROCESSES": "1",
     }
@@ -52,11 +52,11 @@ def service(tmp_path: Path, address: str, token: str) -> Iterator[subprocess.Pop
     process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.nightly)])
 def test_a_service_told_to_stop_ends_the_streams_that_are_open(
     service: subprocess.Popen[bytes], address: str, token: str, number: signal.Signals
 ) -> None:
-    with httpx2.Client(base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=60) as client:
+    with httpx2.Client(base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=300) as client:
         end = time.monotonic() + 300
         while True:
             try:

@@ -11,15 +11,16 @@ from api.service import Service, new_id
 from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState, StoredAssignment
 from tests.api.batches.conftest import gradients, problem_of_example
+from tests.api.conftest import DATABASES
 from verifier.documents.assignment import read_assignment
 
 Send = Callable[..., tuple[Batch, StoredAssignment, BatchItem]]
 
 
-@pytest.fixture
-def service(database: str) -> Iterator[Service]:
-    oracles = "backpropagation,finite_differences"
-    made = Service(Settings(database_url=database, processes=2, oracles=oracles))
+@pytest.fixture(scope="module", params=DATABASES)
+def service(request: pytest.FixtureRequest, module_database: Callable[[str], str]) -> Iterator[Service]:
+    database = module_database(request.param)
+    made = Service(Settings(database_url=database, processes=2, oracles="backpropagation"))
     made.start()
     yield made
     made.stop()

@@ -1,6 +1,5 @@
 """Processes killed at any moment lose no submission and double none; workers come and go in good order."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -24,9 +24,11 @@ from api.settings import Settings
 from api.storage.records import Batch, BatchItem, ItemState
 from api.storage.work_queue import Chunk, WorkQueue, chunks_of
 from tests.api.batches.conftest import RIGHT, WRONG
+from tests.without_torch import without_torch
 from verifier.cli import main
 
-ORACLES = "backpropagation,finite_differences"
+ORACLES = "backpropagation"
+AT_NIGHT = pytest.param("sqlite", marks=pytest.mark.nightly)
 
 
 @pytest.fixture
@@ -51,11 +53,11 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def worker_process(database: str) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def worker_process(database: str, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     """Start workers as the command line does; what is left of them at the end is killed."""
     started: list[subprocess.Popen[bytes]] = []
     command = [sys.executable, "-c", "from api.command_line import main; main()", "worker", "--name", "w"]
-    environment = os.environ | {
+    environment = without_torch(tmp_path) | {
         "GRADJURY_DATABASE_URL": database, "GRADJURY_ORACLES": ORACLES, "GRADJURY_PROCESSES": "1"
     }  # fmt: skip
 
@@ -70,6 +72,7 @@ def worker_process(database: str) -> Iterator[Callable[[], subprocess.Popen[byte
         process.communicate()
 
 
+@pytest.mark.parametrize("database", ["postgres", AT_NIGHT], indirect=True)
 def test_after_a_worker_is_killed_another_finishes_with_one_report_each(
     service: Service, worker_process: Callable[[], subprocess.Popen[bytes]]
 ) -> None:
@@ -93,6 +96,7 @@ def test_after_a_worker_is_killed_another_finishes_with_one_report_each(
     assert all(service.repository.reports.find(item.report or "") for item in items)
 
 
+@pytest.mark.parametrize("database", ["postgres", AT_NIGHT], indirect=True)
 def test_a_worker_told_to_stop_finishes_its_work_and_the_next_goes_on(
     service: Service,
 ) -> None:

@@ -4,7 +4,6 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -37,13 +36,12 @@ def visitor(grader: Person) -> Visitor:
 
 
 def finished(visitor: Visitor, path: str) -> str:
-    deadline = monotonic() + 300
-    while monotonic() < deadline:
-        html: str = visitor.get(path).text
-        if 'data-over="true"' in html:
-            return html
-        sleep(0.1)
-    raise AssertionError(f"{path} did not finish")
+    """Follow a batch to its end, and give its page."""
+    *_, (name, _) = told(visitor, f"{path}/events")
+    assert name == "finished"
+    html: str = visitor.get(path).text
+    assert 'data-over="true"' in html
+    return html
 
 
 def test_lines_become_a_batch_whose_reports_are_linked(visitor: Visitor) -> None:

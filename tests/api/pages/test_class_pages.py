@@ -167,14 +167,14 @@ def test_what_was_judged_by_earlier_rules_is_said_and_judged_again(serve: Serve)
     html = school.visitor.get(school.path).text
     assert f"{len(CLASS)} of these results follow earlier rules" in html
     links = [link for link in Page(html).links if "/submissions/" in link]
-    pages = [Page(school.visitor.get(link).text).text for link in links]
+    pages = (Page(school.visitor.get(link).text).text for link in links)
     assert any("was judged by revision 1" in page and "revision 2, as correct" in page for page in pages)
     again = school.visitor.send(f"{school.path}/regrades")
     assert f"{len(CLASS)} submissions were judged by revision 2" in Page(again.text).text
     assert "earlier rules" not in school.visitor.get(school.path).text
 
 
-def test_a_grader_hands_in_for_a_student_and_keeps_what_was_typed_of_a_mistake(school: School) -> None:
+def test_a_grader_hands_in_for_a_student_and_keeps_what_was_typed(school: School) -> None:
     path = f"{school.path}/submissions"
     wrong = school.visitor.send(path, student="fay", text='{"gradients": 1}')
     assert wrong.status_code == 422

@@ -143,7 +143,7 @@ def test_judging_again_replaces_the_result_and_keeps_the_first_report(repository
     assert repository.reports.find("r1") == report("r1")
 
 
-def test_documents_of_reports_are_given_by_id_and_of_none_that_there_are_not(
+def test_documents_of_reports_are_given_by_id_if_there_are_any(
     repository: SqlRepository,
 ) -> None:
     for name in ("r1", "r2", "r3"):

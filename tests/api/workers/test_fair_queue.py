@@ -40,7 +40,7 @@ def test_who_leaves_the_line_keeps_nothing(given: bool) -> None:
             await waiting
         if not given:
             line.release(thing)
-        return await asyncio.wait_for(line.acquire(), 5)
+        return await asyncio.wait_for(line.acquire(), 300)
 
     assert asyncio.run(leave()) == "it"
 
@@ -61,7 +61,7 @@ def test_threads_with_event_loops_of_their_own_stand_in_one_line() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(300)
     assert had == [True] * 200
 
 
@@ -75,7 +75,7 @@ def test_however_many_leave_at_once_the_thing_is_there_for_who_comes_after() -> 
         for each in waiting:
             each.cancel()
         line.release(thing)
-        return await asyncio.wait_for(line.acquire(), 5)
+        return await asyncio.wait_for(line.acquire(), 300)
 
     assert asyncio.run(leave()) == "it"
 
@@ -89,6 +89,6 @@ def test_a_thing_is_not_lost_to_who_waited_in_an_event_loop_that_is_closed() -> 
         line._waiters.append(gone.create_future())
         gone.close()
         line.release(thing)
-        return await asyncio.wait_for(line.acquire(), 5)
+        return await asyncio.wait_for(line.acquire(), 300)
 
     assert asyncio.run(take_over()) == "it"

@@ -7,14 +7,15 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
-from threading import Timer
-from time import sleep
+from socket import socket
+from threading import Event, Timer
 
 import pytest
 import uvloop
 
-from api.workers import work
+from api.workers import process, work
 from api.workers.pool import Limits, WorkerPool
 from api.workers.process import JudgingError, WorkerProcess
 from api.workers.protocol import Judged, RenderRequest, Stopped, Task, encode_frames
@@ -22,7 +23,7 @@ from tests.api.large import network
 from verifier.documents.files import write_document
 from verifier.examples.layers import example_document
 
-TASK = Task(write_document(example_document("wrong-layer"), "json"))
+TASK = Task(write_document(example_document("wrong-layer"), "json"), oracles=("backpropagation",))
 TRIES = 30  # on a busy machine anything may take longer than a short limit
 SLOW = Task(  # many seconds
     write_document(network([200, 200, 200], 64), "npz"), oracles=("finite_differences_per_weight",)
@@ -37,10 +38,23 @@ def pool() -> Iterator[WorkerPool]:
     made.stop()
 
 
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """An event that is set as soon as a process has been sent a task."""
+    event, read = asyncio.Event(), process.read_message_async
+
+    async def reading(own: socket) -> object:
+        event.set()
+        return await read(own)
+
+    monkeypatch.setattr(process, "read_message_async", reading)
+    return event
+
+
 def test_a_pool_whose_idle_process_was_killed_judges_the_next_submission(pool: WorkerPool) -> None:
     for _ in range(2):
-        for process in pool.process_ids:
-            os.kill(process, signal.SIGKILL)
+        for each in pool.process_ids:
+            os.kill(each, signal.SIGKILL)
         assert isinstance(pool.judge_sync(TASK), Judged)
 
 
@@ -50,7 +64,7 @@ def test_a_submission_whose_process_was_killed_is_judged_by_another(pool: Worker
     assert {type(outcome) for outcome in outcomes} == {Judged}
 
 
-def test_a_submission_that_takes_too_long_is_stopped_and_the_next_is_judged() -> None:
+def test_a_submission_beyond_its_time_is_stopped_and_the_next_is_judged() -> None:
     short = WorkerPool(1, Limits(seconds=1.5))
     short.warm_up()
     assert isinstance(short.judge_sync(SLOW), Stopped)
@@ -60,21 +74,21 @@ def test_a_submission_that_takes_too_long_is_stopped_and_the_next_is_judged() ->
 
 
 def test_many_idle_processes_killed_are_no_tries_of_a_submission() -> None:
-    many = WorkerPool(4, Limits())
+    many = WorkerPool(4, Limits(seconds=300.0))
     many.warm_up()
-    for process in many.process_ids:
-        os.kill(process, signal.SIGKILL)
+    for each in many.process_ids:
+        os.kill(each, signal.SIGKILL)
     assert isinstance(many.judge_sync(TASK), Judged)
     many.stop()
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_an_answer_that_nobody_waits_for_any_more_is_given_to_nobody_else(
-    pool: WorkerPool, run: Callable[..., list[object]]
+    pool: WorkerPool, sent: asyncio.Event, run: Callable[..., list[object]]
 ) -> None:
     async def left() -> list[object]:
         waiting = [asyncio.ensure_future(pool.judge(SLOW)) for _ in range(2)]  # one in work, one in line
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(sent.wait(), 300)
         for each in waiting:
             each.cancel()
         await asyncio.wait(waiting)
@@ -106,22 +120,25 @@ def test_a_pool_that_has_been_stopped_judges_nothing_and_starts_nothing(pool: Wo
 
 def test_starting_it_leaves_the_environment_of_its_process_as_it_was() -> None:
     before = dict(os.environ)
-    own = WorkerPool(1, Limits())
+    own = WorkerPool(1, Limits(seconds=300.0))
     own.warm_up()
     own.stop()
     assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
-def test_a_pool_that_is_stopped_at_work_tells_all_who_wait(run: Callable[..., list[object]]) -> None:
-    busy = WorkerPool(1, Limits())
+def test_a_pool_that_is_stopped_at_work_tells_all_who_wait(
+    sent: asyncio.Event, run: Callable[..., list[object]]
+) -> None:
+    busy = WorkerPool(1, Limits(seconds=300.0))
     busy.warm_up()
+    (judge,) = [own._process for own in busy._processes]
 
     async def stopped() -> list[object]:
         waiting = [asyncio.ensure_future(busy.judge(SLOW)) for _ in range(3)]
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(sent.wait(), 300)
         stopping = asyncio.get_running_loop().run_in_executor(None, busy.stop)
-        sleep(0.3)  # the event loop has other things to do just then
+        connection.wait([judge.sentinel], 300)  # meanwhile the event loop has other things to do
         await stopping
         return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 300)
 
@@ -130,20 +147,25 @@ def test_a_pool_that_is_stopped_at_work_tells_all_who_wait(run: Callable[..., li
 
 def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     started, start = [], ForkServerProcess.start
+    starting, asked_again = Event(), Event()
 
     def slowly(process: ForkServerProcess) -> None:
-        sleep(0.2)
+        starting.set()
+        asked_again.wait(300)
         start(process)
         started.append(process)
 
     monkeypatch.setattr(ForkServerProcess, "start", slowly)
-    own = WorkerPool(1, Limits())
+    own = WorkerPool(1, Limits(seconds=300.0))
 
     async def left() -> object:
         first = asyncio.ensure_future(own.judge(TASK))
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(starting.wait, 300)
         first.cancel()
-        return await own.judge(TASK)
+        second = asyncio.ensure_future(own.judge(TASK))
+        await asyncio.sleep(0)
+        asked_again.set()
+        return await second
 
     assert isinstance(asyncio.run(left()), Judged)
     assert len(started) == 1
@@ -162,7 +184,7 @@ def test_a_process_that_cannot_be_started_is_tried_again(
         start(process)
 
     monkeypatch.setattr(ForkServerProcess, "start", scarcely)
-    own = WorkerPool(1, Limits())
+    own = WorkerPool(1, Limits(seconds=300.0))
     if told is Judged:
         assert isinstance(own.judge_sync(TASK), Judged)
     else:
@@ -172,14 +194,14 @@ def test_a_process_that_cannot_be_started_is_tried_again(
 
 
 def test_a_process_whose_service_is_gone_ends_its_task_by_itself() -> None:
-    process = WorkerProcess(memory=2**32, seconds=0.3)
-    process.start()
-    process._socket.setblocking(True)
+    alone = WorkerProcess(memory=2**32, seconds=0.3)
+    alone.start()
+    alone._socket.setblocking(True)
     for piece in encode_frames(SLOW):
-        process._socket.sendall(piece)
-    process._process.join(300)
-    assert process._process.exitcode == -signal.SIGALRM
-    process.end()
+        alone._socket.sendall(piece)
+    alone._process.join(300)
+    assert alone._process.exitcode == -signal.SIGALRM
+    alone.end()
 
 
 def test_a_submission_beyond_memory_takes_what_was_kept_of_others_with_it(

@@ -1,6 +1,5 @@
 """A running service, with a grader, a class, and people who are logged in."""
 
-import os
 import re
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from api.storage.database import open_repository
 from api.storage.records import Role
 from tests.api.clients import problem_of
 from tests.prefork.programs import COLD
+from tests.without_torch import without_torch
 from verifier.examples.layers import example_document
 
 EXAMPLE = example_document("every-equation")
@@ -59,7 +59,7 @@ class Site:
     def batch(self, documents: list[str]) -> str:
         """Send a batch as its grader; gives its page."""
         headers = {"authorization": f"Bearer {self.grader}", "content-type": "application/x-ndjson"}
-        with httpx2.Client(base_url=self.address) as client:
+        with httpx2.Client(base_url=self.address, timeout=300) as client:
             answer = client.post("/v1/batches", content="\n".join(documents), headers=headers)
         assert answer.status_code == 202, answer.text
         return str(answer.headers["location"]).removeprefix("/v1")
@@ -82,7 +82,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
             cwd=folder,
             stdout=subprocess.DEVNULL,
             stderr=stream,
-            env={**os.environ, **UNLIMITED, "PYTHONUNBUFFERED": "1", "GRADJURY_PROCESSES": "2"},
+            env={**without_torch(folder), **UNLIMITED, "PYTHONUNBUFFERED": "1", "GRADJURY_PROCESSES": "2"},
         )
     yield _started(service, log), database
     service.send_signal(signal.SIGINT)
@@ -114,7 +114,7 @@ def site(address: tuple[str, str]) -> Site:
         "points": 8,
         "attempts": 50,
     }
-    with httpx2.Client(base_url=url, headers={"authorization": f"Bearer {grader}"}, timeout=60) as client:
+    with httpx2.Client(base_url=url, headers={"authorization": f"Bearer {grader}"}, timeout=300) as client:
         made = client.post("/v1/assignments", json=document)
         assert made.status_code == 201, made.text
         homework = made.json()["id"]

@@ -53,7 +53,7 @@ def test_a_power_has_a_slope_at_zero(exponent, slope):
     assert graph.gradient(at) == slope
 
 
-def test_an_exponent_that_is_a_node_is_refused_with_the_formula_to_write_instead():
+def test_an_exponent_that_is_a_node_is_refused_with_the_formula_to_write():
     with pytest.raises(OperandError, match=r"exponent y is not a real number.*exp\(y \* log\(x\)\)"):
         Parameter(2.0) ** Parameter(3.0, "y")
 

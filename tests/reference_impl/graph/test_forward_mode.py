@@ -11,7 +11,7 @@ def test_one_direction_gives_one_derivative_of_every_output_entry():
     np.testing.assert_array_equal(tangent, [2.0, 40.0])
 
 
-def test_one_coordinate_at_a_time_gives_the_gradient_that_one_backward_sweep_gives():
+def test_one_coordinate_at_a_time_gives_what_one_backward_sweep_gives():
     weight = Parameter([0.5, -1.0, 2.0], "weight")
     graph = StaticGraph(Sum()(Exp()(weight) * weight))
     forwards = [directional_derivative(graph, {}, {weight: unit})[1] for unit in np.eye(3)]

@@ -63,7 +63,7 @@ def test_nan_shows_even_where_the_weight_is_zero(operation):
     assert np.isnan(StaticGraph(operation(0.0)(Parameter(np.nan))).forward())
 
 
-def test_the_logarithm_of_zero_is_minus_infinity_and_of_a_negative_number_nan():
+def test_the_logarithm_of_0_is_minus_infinity_and_of_negative_numbers_nan():
     np.testing.assert_array_equal(StaticGraph(Log()(Parameter([0.0, -1.0]))).forward(), [-np.inf, np.nan])
 
 
@@ -75,6 +75,6 @@ def test_the_absolute_value_has_slope_zero_at_its_kink_and_nan_at_nan():
     assert not np.signbit(value[:2]).any()
 
 
-def test_the_absolute_value_of_a_complex_number_continues_the_real_one_as_the_complex_step_needs():
+def test_the_absolute_value_continues_to_complex_numbers():
     value = StaticGraph(Absolute()(Parameter([-2.0 + 1e-20j, 2.0 + 1e-20j]))).forward()
     np.testing.assert_array_equal(value, [2.0 - 1e-20j, 2.0 + 1e-20j])

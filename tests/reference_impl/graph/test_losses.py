@@ -77,7 +77,7 @@ def test_a_huge_wrong_logit_costs_its_size_and_a_huge_right_one_nothing(loss):
 
 
 @pytest.mark.parametrize("loss", [cross_entropy_on_probabilities, binary_cross_entropy_on_probabilities])
-def test_certainty_that_is_right_costs_nothing_since_zero_times_log_zero_is_zero(loss):
+def test_certainty_that_is_right_costs_nothing(loss):
     value, gradient = value_and_gradient(loss, ONE_HOT, ONE_HOT)
     assert value == 0.0
     assert np.isfinite(gradient).all()

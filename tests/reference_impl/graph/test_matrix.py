@@ -29,7 +29,7 @@ def test_a_transpose_turns_its_gradient_back(shape, axes, same_derivatives, numb
     same_derivatives(lambda: Transpose(axes), lambda a: a.permute(turned), [numbers(*shape)])
 
 
-def test_matrices_that_do_not_fit_are_reported_with_the_node_and_both_shapes(numbers):
+def test_matrices_that_do_not_fit_are_told_with_the_node_and_both_shapes(numbers):
     product = MatMul(name="scores")(Parameter(numbers(2, 3)), Parameter(numbers(2, 3)))
     with pytest.raises(OperandError, match=r"scores cannot be computed .* \(2, 3\) and \(2, 3\)"):
         StaticGraph(product).forward()

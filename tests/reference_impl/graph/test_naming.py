@@ -14,7 +14,7 @@ from reference_impl.graph import (
 from reference_impl.graph.naming import NameTable
 
 
-def test_nodes_without_a_name_are_numbered_by_kind_in_the_order_of_computation():
+def test_nodes_without_a_name_are_numbered_by_kind_as_they_are_computed():
     x = Input("x")
     graph = StaticGraph((x * x) * (x * 2.0))
     assert [node.name for node in graph.order] == [
@@ -47,7 +47,7 @@ def test_a_number_never_takes_a_name_that_was_given():
     assert (first.name, second.name) == ("constant_2", "constant_1")
 
 
-def test_a_numbered_node_keeps_its_number_in_a_second_graph_unless_it_is_taken():
+def test_a_node_keeps_its_number_in_a_second_graph_unless_it_is_taken():
     x = Input("x")
     shared, other = Exp()(x), Exp()(x)
     StaticGraph(shared)

@@ -68,7 +68,7 @@ def test_an_operand_used_twice_adds_up_what_both_arcs_pass_back():
     assert x.grad == 6.0
 
 
-def test_an_own_operation_works_and_without_push_forward_says_so_only_in_forward_mode():
+def test_an_own_operation_lacks_push_forward_in_forward_mode_alone():
     x = Parameter([2.0, 4.0])
     half = Half()(x)
     graph = StaticGraph(Sum()(half))

@@ -93,7 +93,7 @@ def test_backwards_forwards_and_torch_agree_on_any_small_graph(program, seed):
 
 
 @given(program=steps, seed=st.integers(0, 1000))
-def test_a_static_and_a_dynamic_graph_give_the_same_numbers_to_the_last_bit(program, seed):
+def test_static_and_dynamic_graphs_give_the_same_numbers_to_the_last_bit(program, seed):
     number = np.random.default_rng(seed).uniform(-1, 1, SHAPE)
     leaf = Parameter(number)
     static = StaticGraph(Sum()(build(program, [leaf], np.zeros(SHAPE), 0)))

@@ -107,7 +107,7 @@ def test_any_of_several_outputs_can_be_differentiated():
     assert graph.gradient("other") == 1.0
 
 
-def test_a_graph_whose_nodes_another_graph_ran_since_refuses_to_go_backward():
+def test_a_graph_whose_nodes_ran_in_another_since_refuses_backward():
     x = Input("x")
     shared = Exp(name="shared")(x)
     first, second = StaticGraph(shared * 2.0), StaticGraph(shared * 3.0)
@@ -126,7 +126,7 @@ def test_a_parameter_assigned_after_forward_asks_for_another_forward():
         graph.backward()
 
 
-def test_an_operation_created_first_and_connected_later_can_close_a_cycle_which_is_named():
+def test_an_operation_connected_later_may_close_a_cycle_which_is_named():
     state = Add(name="state")
     decayed = Multiply(name="decayed")(state, 0.5)
     state.connect(decayed, Input("x"))

@@ -1,40 +1,27 @@
 """Several processes judge as one does, in order; one that dies is told by its file, and all others go on."""
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
+from tests.pairwise import each
+from tests.verifier.cli.deaths import judge_or_die, once_then_live
 from verifier.cli.files import CheckOptions, check_file
 from verifier.cli.workers import check_files_in_workers
 from verifier.documents.files import write_document
 from verifier.engine.threads import available_cores, choose_worker_count
 from verifier.examples.layers import example_document
-from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import ExitStatus
 
 MANNER = CheckOptions(oracles=("backpropagation", "finite_differences"))
+UNUSED: Any = None  # a manner would import in every worker what judges
 
 
-def judge_or_die(source: str, manner: CheckOptions) -> FileOutcome:
-    if "deadly" in source:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return FileOutcome(source, None)
-
-
-def once_then_live(source: str, manner: CheckOptions) -> FileOutcome:
-    """Die of a passing cause: the first process leaves a mark behind."""
-    mark = Path(source)
-    if "passing" in mark.name and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return FileOutcome(source, None)
-
-
-def test_reports_come_in_the_order_of_the_files_and_are_those_of_one_process(tmp_path: Path) -> None:
+def test_reports_come_in_the_files_order_and_are_those_of_one_process(tmp_path: Path) -> None:
     sources = []
     for index, example in enumerate(("wrong-layer", "pytorch", "relu-cross-entropy", "columns")):
         path = tmp_path / f"{index}.json"
@@ -52,10 +39,15 @@ def test_reports_come_in_the_order_of_the_files_and_are_those_of_one_process(tmp
 
 
 @pytest.mark.parametrize(
-    "sources", [["deadly", "a", "b"], ["a", "deadly", "b", "deadly too"], ["a", "deadly"]]
+    "sources",
+    [
+        ["deadly", "a", "b"],
+        ["a", "deadly", "b", "deadly too"],
+        pytest.param(["a", "deadly"], marks=pytest.mark.nightly),
+    ],
 )
 def test_a_process_that_dies_is_told_by_its_file_and_all_others_are_judged(sources: list[str]) -> None:
-    found = list(check_files_in_workers(sources, MANNER, 2, judge_or_die))
+    found = list(check_files_in_workers(sources, UNUSED, 2, judge_or_die))
     assert [own.source for own in found] == sources
     for own in found:
         assert (own.status is ExitStatus.INTERNAL) == ("deadly" in own.source)
@@ -64,13 +56,12 @@ def test_a_process_that_dies_is_told_by_its_file_and_all_others_are_judged(sourc
 
 def test_a_file_whose_process_died_of_something_else_is_judged_after_all(tmp_path: Path) -> None:
     sources = [str(tmp_path / name) for name in ("a", "passing", "b")]
-    found = list(check_files_in_workers(sources, MANNER, 2, once_then_live))
+    found = list(check_files_in_workers(sources, UNUSED, 2, once_then_live))
     assert [own.source for own in found] == sources
     assert not any(own.broken for own in found)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "asked", "processes"),
+@each(
     [
         ([1000], None, 1),
         ([1000] * 20, None, 1),
@@ -82,12 +73,13 @@ def test_a_file_whose_process_died_of_something_else_is_judged_after_all(tmp_pat
     ],
 )
 def test_few_and_small_files_are_judged_in_the_process_that_is_there(
-    sizes: list[int], asked: int | None, processes: int, tmp_path: Path
+    sizes: list[int], asked: int | None, processes: int
 ) -> None:
-    paths = {size: tmp_path / str(size) for size in set(sizes)}
-    for size, path in paths.items():
-        path.write_bytes(bytes(size))
-    assert choose_worker_count([str(paths[size]) for size in sizes], asked) == processes
+    with TemporaryDirectory() as folder:
+        paths = {size: Path(folder, str(size)) for size in set(sizes)}
+        for size, path in paths.items():
+            path.write_bytes(bytes(size))
+        assert choose_worker_count([str(paths[size]) for size in sizes], asked) == processes
 
 
 def test_a_worker_can_set_its_threads_before_numpy_reads_them() -> None:

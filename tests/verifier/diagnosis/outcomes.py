@@ -1,9 +1,10 @@
 """What is said of one student's bug: judged once, and asked about its name, place, budget and words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from unittest.mock import patch
 
+from benchmarks.support.buggy_students import STUDENTS
 from benchmarks.support.diagnosing import single
 from benchmarks.support.diagnosing.outcome import PROVENANCE, Outcome
 from benchmarks.support.diagnosing.summary import DiagnosisSummary, read
@@ -14,9 +15,10 @@ from verifier.diagnosis.budget import Budget, budget_for
 from verifier.problem.submission import Submission
 from verifier.report.report import Report
 
-# seeds of the benchmark's cases, by the manner in which the bug is handed in
-BY_DAY = {"single": (0, 1), "float32": (2,), "missing": (3,), "conventions": (2,)}
-AT_NIGHT = {"single": range(2, 10), "float32": (0, 1, 3), "missing": (0, 1, 2), "conventions": (0, 1)}
+# how many seeds of the benchmark's cases, by the manner in which the bug is handed in
+SEEDS = {"single": 10, "float32": 4, "missing": 4, "conventions": 3}
+# at this seed they do not show, or do as another bug does
+NOT_NAMED_AT_0 = {"softmax-jacobian-missing", "mask-from-wrong-tensor", "bias-summed-over-units"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -54,9 +56,26 @@ def told(bug: str, seed: int, manner: str) -> Told | None:
     return Told(outcome, reports[0] if reports else None, tuple(budgets))
 
 
-def all_told(bug: str, seeds: Mapping[str, Sequence[int]]) -> list[Told]:
-    """Judge the cases of a bug in every manner that can tell of it."""
+def manners_of(bug: str) -> list[str]:
+    """Return the manners that can tell of a bug."""
     # in float32 the document says so, and what tells of a lower precision tells nothing
-    asked = {manner: own for manner, own in seeds.items() if manner != "float32" or bug not in PROVENANCE}
-    found = [told(bug, seed, manner) for manner, own in asked.items() for seed in own]
+    return [manner for manner in SEEDS if manner != "float32" or bug not in PROVENANCE]
+
+
+def by_day(bug: str) -> list[tuple[str, int]]:
+    """Return two cases: one handed in as it is, and one in the manner whose turn it is among the bugs."""
+    others = manners_of(bug)[1:]
+    manner = others[list(STUDENTS).index(bug) % len(others)]
+    return [("single", int(bug in NOT_NAMED_AT_0)), (manner, SEEDS[manner] - 1)]
+
+
+def at_night(bug: str) -> list[tuple[str, int]]:
+    """Return all cases but those by day."""
+    cases = [(manner, seed) for manner in manners_of(bug) for seed in range(SEEDS[manner])]
+    return [case for case in cases if case not in by_day(bug)]
+
+
+def all_told(bug: str, cases: Iterable[tuple[str, int]]) -> list[Told]:
+    """Judge the cases of a bug that can be made and show."""
+    found = [told(bug, seed, manner) for manner, seed in cases]
     return [own for own in found if own is not None]

@@ -2,8 +2,7 @@
 
 import string
 
-import pytest
-
+from tests.pairwise import each
 from verifier.cli.catalogue import catalogue
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.catalogue.bug import EQUATIONS
@@ -31,7 +30,7 @@ def test_the_ids_are_those_of_the_contract():
     assert sorted(BUGS) == sorted(LISTED.split())
 
 
-@pytest.mark.parametrize("bug", BUGS)
+@each(BUGS)
 def test_a_row_is_complete(bug):
     row = BUGS[bug]
     assert row.id == bug
@@ -43,7 +42,7 @@ def test_a_row_is_complete(bug):
     assert row.words.right != row.words.wrong
 
 
-@pytest.mark.parametrize("bug", BUGS)
+@each(BUGS)
 def test_a_hint_points_to_the_place_and_gives_nothing_away(bug):
     hint = BUGS[bug].words.hint
     assert {field for _, field, _, _ in string.Formatter().parse(hint) if field} <= {"place"}

@@ -1,19 +1,16 @@
 """Layouts, shapes, precisions and reductions change nothing of a diagnosis."""
 
-import itertools
-
 import numpy as np
 import pytest
 
 from reference_impl import named
 from tests.drawing import draw_problem
+from tests.pairwise import each, pairwise
 from tests.verifier.builders import document_of_problem
 from tests.verifier.diagnosis.builders import QUICK, backward, rows, tanh_problem
 from verifier import verify
 
-LAYOUTS = list(
-    itertools.product(("in_out", "out_in"), ("rows", "columns"), ("(out,)", "(1, out)", "(out, 1)"))
-)
+LAYOUTS = (("in_out", "out_in"), ("rows", "columns"), ("(out,)", "(1, out)", "(out, 1)"))
 WRONG = {
     "g′ missing": (
         {"hidden": {0: lambda d, w, a, z: d @ w.T}},
@@ -36,8 +33,7 @@ def laid_out(document, gradients):
     }
 
 
-@pytest.mark.parametrize("case", WRONG)
-@pytest.mark.parametrize(("weights", "examples", "bias_shape"), LAYOUTS)
+@each(pairwise(*LAYOUTS, WRONG))
 def test_a_mistake_is_the_same_in_every_layout(weights, examples, bias_shape, case):
     wrong, expected = WRONG[case]
     problem = tanh_problem(61)

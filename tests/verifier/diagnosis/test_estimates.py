@@ -1,9 +1,12 @@
 """What a diagnosis estimates is what was put in."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 from reference_impl import Penalty
+from tests.pairwise import each
 from tests.verifier.diagnosis.builders import backward, judged, tanh_problem
 
 
@@ -36,9 +39,9 @@ FACTORS = [
 
 
 # one division of two sums of products
-@pytest.mark.parametrize(("precision", "relative"), [("float64", 1e-13), ("float32", 1e-6)])
-@pytest.mark.parametrize(("factor", "bug"), FACTORS)
-def test_the_factor_of_a_scaled_gradient_and_its_reading(factor, bug, precision, relative):
+@each(product(FACTORS, [("float64", 1e-13), ("float32", 1e-6)]))
+def test_the_factor_of_a_scaled_gradient_and_its_reading(scale, kept):
+    (factor, bug), (precision, relative) = scale, kept
     problem = tanh_problem(12)
     kind = np.dtype(precision).type
     gradients = {name: kind(factor) * array for name, array in backward(problem, dtype=kind)[0].items()}

@@ -35,7 +35,7 @@ def arcs_into(problem: GraphProblem, at: str) -> Edges:
 
 
 def judged(document: Mapping[str, Any], gradients: Mapping[str, Array]) -> Any:
-    return verify({**document, "gradients": dict(gradients)})
+    return verify({**document, "gradients": dict(gradients)}, oracles=["backpropagation"])
 
 
 PLANTED = {
@@ -66,7 +66,7 @@ def test_a_planted_mistake_of_an_example_is_named_at_its_node(name: str) -> None
     assert bug in (row.bug, *row.also_consistent)
 
 
-def test_a_logarithms_derivative_at_its_value_is_named_where_that_is_negative_too() -> None:
+def test_a_logarithms_derivative_at_a_negative_value_is_named_too() -> None:
     nodes = [{"name": "l", "op": "log", "args": ["x"]}, {"name": "z", "op": "sum", "args": ["l"]}]
     document = {"network": {"nodes": nodes, "output": "z"}, "parameters": {"x": [0.3, 0.5, 2.0]}}
     problem = problem_of(document)
@@ -159,7 +159,7 @@ def test_a_path_that_should_cancel_is_placed() -> None:
     assert (row.node, row.bug) == ("x", "missing-path")
 
 
-@pytest.mark.parametrize("graphs", [40, pytest.param(120, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("graphs", [30, pytest.param(120, marks=pytest.mark.nightly)])
 def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed(graphs: int) -> None:
     made = placed = named = 0
     for seed in range(graphs):

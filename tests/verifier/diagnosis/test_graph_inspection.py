@@ -50,11 +50,11 @@ def test_numbers_that_hide_a_rule_are_told_with_its_node() -> None:
     assert any("example --strong --like" in advice for advice in found.advice)
 
 
-def test_a_mean_that_is_not_divided_looks_the_same_as_its_derivative_left_out_in_any_numbers() -> None:
+def test_a_mean_not_divided_looks_like_its_derivative_left_out() -> None:
     assert row(inspect(WEAK), "count-factor").same_here_as == ("missing-local-derivative",)
 
 
-def test_a_recurrence_that_starts_at_zero_hides_the_first_path_to_its_weights() -> None:
+def test_a_recurrence_from_zero_hides_the_first_path_to_its_weights() -> None:
     found = inspect(example_document("elman-5-steps"))
     missed = {own.bug for own in found.bugs if own.missed}
     assert missed == {"missing-path", "matmul-operands-exchanged", "wrong-sign", "paths-multiplied"}
@@ -62,19 +62,21 @@ def test_a_recurrence_that_starts_at_zero_hides_the_first_path_to_its_weights() 
 
 
 @pytest.mark.parametrize("name", [*GRAPH_EXAMPLES, "weak"])
-def test_strong_numbers_reveal_all_that_the_graph_allows_and_their_gradients_are_right(name: str) -> None:
+def test_strong_numbers_reveal_all_and_their_gradients_are_right(name: str) -> None:
     like = WEAK if name == "weak" else example_document(name)
     strong = informative_document(like)
     assert strong["network"] == like["network"]
     assert strong["name"] == f"{name}-strong"
-    assert verify(strong).verdict == "correct"
+    assert verify(strong, oracles=["backpropagation"]).verdict == "correct"
     found = inspect(strong)
     assert found.mutation_score == 1.0
     assert not any(own.confused_with for own in found.bugs)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_what_is_called_caught_is_judged_incorrect_and_what_is_called_missed_is_not(seed: int) -> None:
+@pytest.mark.parametrize(
+    "seed", [0, 5, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 5))]
+)
+def test_what_is_called_caught_is_incorrect_and_what_is_missed_is_not(seed: int) -> None:
     document = seeded_graph(seed, 10)
     document["gradients"] = correct_gradients(document)
     problem = read_graph(document).problem

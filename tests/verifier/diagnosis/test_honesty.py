@@ -1,5 +1,7 @@
 """A diagnosis never says more than the numbers do."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,12 @@ from benchmarks.support.diagnosing.outcome import alike, reproduced_at
 from benchmarks.support.diagnosing.summary import Row
 from reference_impl import Penalty, forward, named
 from tests.drawing import draw_problem
+from tests.pairwise import each
 from tests.verifier.diagnosis.builders import ROUNDING, backward, judged, rows, tanh_problem
 from verifier import verify
 from verifier.diagnosis.mutants import mutants
 from verifier.examples.layers import EXAMPLES, example_document
+from verifier.problem.precision import PRECISIONS
 
 RIGHT = {
     "tanh": {},
@@ -25,16 +29,16 @@ RIGHT = {
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("case", RIGHT)
 def test_right_gradients_of_an_independent_program_are_not_diagnosed(case, dtype):
-    for seed in range(4):
+    for seed in range(2):
         problem = draw_problem(np.random.default_rng([37, seed]), depth=3, **RIGHT[case])
         report = judged(problem, hand_in(problem, dtype=dtype), precision=np.dtype(dtype).name)
         assert (report.verdict, report.diagnosis) == ("correct", ())
 
 
-@pytest.mark.parametrize("precision", ["float64", "float32", "float16", "bfloat16"])
-@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "wrong-layer"])
+@each(product([name for name in EXAMPLES if name != "wrong-layer"], PRECISIONS))
 def test_examples_are_not_diagnosed_in_any_precision(name, precision):
-    assert verify(example_document(name) | {"precision": precision}).diagnosis == ()
+    document = example_document(name) | {"precision": precision}
+    assert verify(document, oracles=("backpropagation",)).diagnosis == ()
 
 
 POKES = [  # a parameter, an index, and the layer and equation that must be named
@@ -46,12 +50,20 @@ POKES = [  # a parameter, an index, and the layer and equation that must be name
 ]
 
 
-@pytest.mark.parametrize("change", [lambda x: x + 0.1, lambda x: 2.0 * x, lambda x: -x, lambda x: 0.0 * x])
-@pytest.mark.parametrize(("name", "index", "place"), POKES)
-def test_a_single_wrong_entry_is_unexplained_where_it_is(name, index, place, change):
+CHANGES = {
+    "moved": lambda x: x + 0.1,
+    "doubled": lambda x: 2.0 * x,
+    "turned": lambda x: -x,
+    "zeroed": lambda x: 0.0 * x,
+}
+
+
+@each(product(POKES, CHANGES))
+def test_a_single_wrong_entry_is_unexplained_where_it_is(poke, change):
+    name, index, place = poke
     problem = tanh_problem(41, examples=7)
     gradients, _ = backward(problem)
-    gradients[name][index] = change(gradients[name][index])
+    gradients[name][index] = CHANGES[change](gradients[name][index])
     report = judged(problem, gradients)
     assert rows(report) == [("unexplained", *place)]
     assert report.diagnosis[0].parameters == (name,)
@@ -60,8 +72,7 @@ def test_a_single_wrong_entry_is_unexplained_where_it_is(name, index, place, cha
     )
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("widths", [(4, 4, 4, 3), (2, 3, 1), (3, 2)], ids=str)
+@each(product([(4, 4, 4, 3), (2, 3, 1), (3, 2)], range(2)))
 def test_noise_is_unexplained(widths, seed):
     problem = tanh_problem(seed, widths=widths)
     rng = np.random.default_rng([43, seed])
@@ -71,8 +82,8 @@ def test_noise_is_unexplained(widths, seed):
     assert report.diagnosis[0].layer == len(widths) - 2
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_little_noise_on_top_of_a_known_mistake_is_no_longer_that_mistake(seed):
+@each(range(3))
+def test_a_little_noise_on_top_of_a_mistake_is_no_longer_that_mistake(seed):
     problem = tanh_problem(seed)
     gradients, _ = backward(problem, hidden={0: lambda d, w, a, z: d @ w.T})
     noise = np.random.default_rng(seed).normal(size=gradients["layers.0.weight"].shape)
@@ -80,8 +91,7 @@ def test_a_little_noise_on_top_of_a_known_mistake_is_no_longer_that_mistake(seed
     assert all(row.bug == "unexplained" for row in judged(problem, gradients).diagnosis)
 
 
-@pytest.mark.parametrize("factor", [0.77, 1.31, -2.7, 1e-3])
-@pytest.mark.parametrize("name", ["layers.0.bias", "layers.0.weight"])
+@each(product(["layers.0.bias", "layers.0.weight"], [0.77, 1.31, -2.7, 1e-3]))
 def test_a_single_number_is_never_explained_by_a_free_factor(name, factor):
     problem = tanh_problem(47, widths=(1, 1), examples=4)
     gradients, _ = backward(problem)
@@ -89,7 +99,7 @@ def test_a_single_number_is_never_explained_by_a_free_factor(name, factor):
     assert {bug for bug, _, _ in rows(judged(problem, gradients))} == {"unexplained"}
 
 
-def test_one_number_cut_down_to_a_threshold_that_nobody_chooses_is_not_called_clipped():
+def test_one_number_cut_down_to_an_odd_threshold_is_not_called_clipped():
     problem = tanh_problem(48)
     right, _ = backward(problem)
     name, largest = max(((n, np.abs(a).max()) for n, a in right.items()), key=lambda item: item[1])
@@ -99,18 +109,30 @@ def test_one_number_cut_down_to_a_threshold_that_nobody_chooses_is_not_called_cl
 
 
 COINCIDING = [{"widths": (3, 3, 3, 2)}, {"widths": (3, 3, 2), "examples": 2}, {"widths": (3, 2, 1)}]
+SHARES = [(place, len(COINCIDING)) for place in range(len(COINCIDING))]
 
 
-@pytest.mark.parametrize("options", COINCIDING, ids=str)
-def test_what_is_said_to_coincide_coincides(options):
-    """Whatever `also_consistent` names, made by a program with that bug, gives the numbers handed in."""
+@pytest.mark.parametrize(
+    ("options", "share"),
+    [
+        *zip(COINCIDING, SHARES, strict=True),
+        *(pytest.param(own, (0, 1), marks=pytest.mark.nightly) for own in COINCIDING),
+    ],
+    ids=str,
+)
+def test_what_is_said_to_coincide_coincides(options, share):
+    """Whatever `also_consistent` names, made by a program with that bug, gives the numbers handed in.
+
+    By day each of the problems is for a third of the students.
+    """
+    start, step = share
     problem = draw_problem(np.random.default_rng(53), **({"examples": 3} | options))
     trace = forward(problem.network, problem.parameters, problem.batch)
     others = {}
     for mutant in mutants(problem, trace):
         others.setdefault(mutant.bug.id, []).append(dict(named(mutant.gradients)))
     compared = 0
-    for student in STUDENTS.values():
+    for student in list(STUDENTS.values())[start::step]:
         for layer in (None, *range(len(problem.parameters))):
             for mistake in student.forms(problem, layer, {})[:2]:
                 gradients = hand_in(problem, [mistake])
@@ -131,4 +153,4 @@ def test_what_is_said_to_coincide_coincides(options):
                     compared += 1
                 if "clipped" in row.also_consistent:
                     assert 0 < row.factor < 1
-    assert compared > 5
+    assert compared > 5 / step

@@ -60,10 +60,9 @@ def made(which):
 
 
 def by_day(which, bug):
-    """A bug in its last form, in two of the networks that can have it."""
+    """A bug in its last form, in one of the networks that can have it."""
     able = [name for name in PROBLEMS if bug in made(name)[1]]
-    start = list(BUGS).index(bug)
-    return made(which)[1][bug][-1:] if which in {able[(start + k) % len(able)] for k in range(2)} else []
+    return made(which)[1][bug][-1:] if which == able[list(BUGS).index(bug) % len(able)] else []
 
 
 def at_night(which, bug):
@@ -72,7 +71,7 @@ def at_night(which, bug):
     return [forms[i] for i in chosen]
 
 
-def test_all_bugs_can_be_made_but_those_that_are_told_from_the_numbers_handed_in():
+def test_all_bugs_can_be_made_but_those_told_from_the_numbers():
     assert {bug for which in PROBLEMS for bug in made(which)[1]} == BUGS.keys() - UNMADE
 
 

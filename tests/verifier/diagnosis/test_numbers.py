@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.drawing import draw_problem
+from tests.pairwise import each
 from tests.verifier.builders import document_of_problem
 from tests.verifier.diagnosis.builders import QUICK, backward, judged, rows, tanh_problem
 from verifier import verify
@@ -28,11 +29,10 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("seed", range(3))
-def test_a_change_of_all_numbers_is_one_row_of_the_whole_network(change, seed):
+@each(CHANGES)
+def test_a_change_of_all_numbers_is_one_row_of_the_whole_network(change):
     spoil, bug = CHANGES[change]
-    document, right = scaled_problem(71 + seed, 30.0)
+    document, right = scaled_problem(71, 30.0)
     gradients = {name: spoil(array) for name, array in right.items()}
     report = verify(document | {"gradients": gradients, "tolerance": "strict"}, oracles=QUICK)
     assert rows(report) == [(bug, None, "numbers")]
@@ -109,7 +109,7 @@ def test_finite_differences_are_named():
     assert [bug for bug, _, _ in rows(report)] == ["numerical-gradient"]
 
 
-@pytest.mark.parametrize("factor", [1e-9, 1e-200, 1e-300, 1e200])
+@pytest.mark.parametrize("factor", [1e-9, 1e-300, 1e200])
 def test_a_mistake_is_named_however_small_or_large_the_loss(factor):
     problem = tanh_problem(76)
     document = document_of_problem(problem)

@@ -92,7 +92,7 @@ def test_a_mistake_that_no_catalogue_has_is_located_by_layer_and_equation(case):
     assert rows(report) == [("unexplained", *place)]
 
 
-def test_below_an_unknown_mistake_each_layer_is_judged_by_the_delta_that_came_down():
+def test_below_an_unknown_mistake_layers_are_judged_by_what_came_down():
     problem = tanh_problem(36, examples=3)
     gradients, _ = backward(problem, hidden={1: cubed, 0: lambda d, w, a, z: d @ w.T})
     assert rows(judged(problem, gradients)) == [

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from tests.verifier.builders import small_document
 from verifier.documents.files import parse_bytes, write_document
 from verifier.documents.gradients import parse_gradients
@@ -36,15 +37,14 @@ def test_text_beyond_a_bound_is_refused_in_every_encoding(
         parse_bytes(text.encode(encoding), bound)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ['"[[[[[["', '{"[[[[": 1}', '"' + "," * 100 + '"', "", '"', '"\\', "]]]]", '["∢[[", "\\\\"]', "[],[],[]"],
+@each(
+    ['"[[[[[["', '{"[[[[": 1}', '"' + "," * 100 + '"', "", '"', '"\\', "]]]]", '["∢[[", "\\\\"]', "[],[],[]"]
 )
 def test_what_stands_in_strings_or_is_broken_is_not_held_against_a_text(text: str) -> None:
     check_text(text, Bounds(depth=2, numbers=5))
 
 
-@pytest.mark.parametrize("unit", ['"\\', '"\\"', "[", '["', "{}", '\\"'])
+@each(['"\\', '"\\"', "[", '["', "{}", '\\"'])
 def test_a_text_made_to_be_slow_is_scanned_at_once(unit: str) -> None:
     text = unit * (2_000_000 // len(unit))  # in quadratic time this would take hours
     with suppress(UnreadableSubmission):
@@ -57,7 +57,7 @@ def numbers_of(document: dict[str, Any]) -> int:
     return sum(np.size(array) for array in arrays)
 
 
-@pytest.mark.parametrize("name", BINARY)
+@each(BINARY)
 def test_a_binary_file_of_too_many_numbers_or_arrays_is_refused(name: str) -> None:
     content = write_document(DOCUMENT, name)
     count = numbers_of(DOCUMENT)
@@ -86,7 +86,6 @@ def test_layers_and_arrays_of_a_document_are_counted_before_they_are_read() -> N
     check_document(DOCUMENT, Bounds(layers=2, arrays=8))
 
 
-@pytest.mark.parametrize("document", [None, 3, [], {}, {"network": 3}, {"network": {"layers": 3}},
-                                      {"parameters": [], "masks": "x"}], ids=str)  # fmt: skip
+@each([None, 3, [], {}, {"network": 3}, {"network": {"layers": 3}}, {"parameters": [], "masks": "x"}])
 def test_a_document_that_is_none_is_left_to_its_reader(document: Any) -> None:
     check_document(document, Bounds(layers=0, arrays=0))

@@ -116,7 +116,7 @@ def keeps_its_shapes(problem: str, *layout: str) -> None:
     np.testing.assert_array_equal(written["inputs"], original["inputs"])
 
 
-def test_the_gradients_of_pytorch_in_the_same_layout_are_correct_to_rounding():
+def test_pytorchs_gradients_in_the_same_layout_are_correct_to_rounding():
     try_each(correct_to_rounding, ROWS)
 
 

@@ -79,7 +79,7 @@ def give_plain_json_or_a_malformed_submission(path: Any, value: Any, diagnosis: 
 
 
 @given(NUMBERED, NUMBERS)
-def test_any_number_at_any_place_gives_a_report_in_plain_json_or_a_malformed_submission(path, value):
+def test_any_number_gives_a_report_in_plain_json_or_is_malformed(path, value):
     give_plain_json_or_a_malformed_submission(path, value, diagnosis=False)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from verifier.documents import graph_nodes as nodes_reading
 from verifier.documents.reading import read_any_submission
 from verifier.problem.errors import MalformedSubmission
@@ -106,7 +107,7 @@ SHAPES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SHAPES)
+@each(SHAPES)
 def test_what_does_not_fit_is_told_with_its_place_and_shapes(case: str) -> None:
     node, field, detail = SHAPES[case]
     pointer = f"/network/nodes/0/{field}"
@@ -146,7 +147,7 @@ GRADIENTS = {
 }
 
 
-@pytest.mark.parametrize("case", GRADIENTS)
+@each(GRADIENTS)
 def test_a_gradient_has_the_name_and_shape_of_what_it_is_of(case: str) -> None:
     name, values, detail = GRADIENTS[case]
     found = mistakes_of(DOCUMENT | {"gradients": {name: values}})
@@ -164,15 +165,13 @@ LEAVES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", LEAVES)
+@each(LEAVES)
 def test_inputs_and_parameters_have_names_of_their_own_and_numbers(case: str) -> None:
     fields, pointer = LEAVES[case]
     assert pointer in mistakes_of(DOCUMENT | fields)
 
 
-@pytest.mark.parametrize(
-    "network", [{"nodes": []}, {"nodes": 3}, {"nodes": [3]}, {"nodes": [{}]}, {"nodes": None}]
-)
+@each([{"nodes": []}, {"nodes": 3}, {"nodes": [3]}, {"nodes": [{}]}, {"nodes": None}])
 def test_broken_networks_are_mistakes_and_no_tracebacks(network: dict[str, Any]) -> None:
     assert mistakes_of(DOCUMENT | {"network": network})
 

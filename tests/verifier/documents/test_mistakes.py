@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.pairwise import each
 from tests.verifier.builders import ABSENT, changed, small_document
 from verifier import MalformedSubmission, verify
 from verifier.documents.files import parse_bytes
@@ -268,16 +269,14 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("where", "value", "pointer", "words"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
-)
-def test_a_mistake_is_named_with_its_place_and_its_remedy(where, value, pointer, words):
+@each(ROWS)
+def test_a_mistake_is_named_with_its_place_and_its_remedy(case, where, value, pointer, words):
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(changed(BASE, path_of(where), value))
     details = [mistake.detail for mistake in caught.value.mistakes if mistake.pointer == pointer]
-    assert details, [mistake.pointer for mistake in caught.value.mistakes]
+    assert details, (case, [mistake.pointer for mistake in caught.value.mistakes])
     for word in words:
-        assert word in " ".join(details)
+        assert word in " ".join(details), case
     assert max(map(len, details)) < 10_000  # nobody's megabytes are echoed
 
 
@@ -336,7 +335,7 @@ def test_independent_mistakes_of_shape_are_reported_at_once():
     }
 
 
-def test_of_many_like_mistakes_in_one_array_some_are_shown_and_the_rest_counted():
+def test_of_many_like_mistakes_some_are_shown_and_the_rest_counted():
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(changed(BASE, ["inputs"], [["x"] * 3] * 5))
     places = [mistake for mistake in caught.value.mistakes if mistake.pointer.startswith("/inputs")]
@@ -352,13 +351,13 @@ def test_of_many_like_mistakes_in_one_array_some_are_shown_and_the_rest_counted(
 
 
 def test_pointers_escape_as_rfc_6901_says():
-    assert json_pointer("", "a/b", "c~d", 3) == "/a~1b/c~0d/3"
+    assert json_pointer(("a/b", "c~d", 3)) == "/a~1b/c~0d/3"
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(BASE | {"a/b~c": 1})
     assert caught.value.mistakes[0].pointer == "/a~1b~0c"
 
 
-@pytest.mark.parametrize("orientation", ["in_out", "out_in"])
+@each(["in_out", "out_in"])
 def test_a_transposed_weight_is_told_the_layout_that_would_fit(orientation):
     other = {"in_out": "out_in", "out_in": "in_out"}[orientation]
     document = changed(BASE, ["network", "weights"], orientation)
@@ -368,8 +367,8 @@ def test_a_transposed_weight_is_told_the_layout_that_would_fit(orientation):
         read_submission(document)
 
 
-@pytest.mark.parametrize("orientation", ["in_out", "out_in"])
-def test_a_gradient_transposed_by_itself_is_told_to_turn_it_and_not_the_layout(orientation):
+@each(["in_out", "out_in"])
+def test_a_gradient_transposed_by_itself_is_told_to_turn_it(orientation):
     document = changed(BASE, ["network", "weights"], orientation)
     for group in ("parameters", "gradients"):
         for name, array in document[group].items():
@@ -384,15 +383,14 @@ def test_a_gradient_transposed_by_itself_is_told_to_turn_it_and_not_the_layout(o
     assert "network.weights" not in mistake.detail
 
 
-@pytest.mark.parametrize(
-    ("where", "pointer", "remedy"),
+@each(
     [
         (["gradients", "layers.0.weights"], "/gradients/layers.0.weights", "known are"),
         (["loss", "bach"], "/loss/bach", "known are"),
         (["gradient"], "/gradient", "known are"),
         (["tolerence"], "/tolerence", "did you mean 'tolerance'?"),
         (["network", "layers", 0, "bais"], "/network/layers/0/bais", "did you mean 'bias'?"),
-    ],
+    ]
 )
 def test_a_name_that_is_there_already_is_not_what_was_meant(where, pointer, remedy):
     base = changed(BASE, ["loss"], {"name": "cross_entropy", "batch": "mean"})
@@ -438,7 +436,7 @@ def test_the_text_of_an_error_needs_no_python_to_understand():
     assert "sys." not in str(caught.value)
 
 
-@pytest.mark.parametrize("group", ["", "network", "loss", "parameters", "gradients", "masks"])
+@each(["", "network", "loss", "parameters", "gradients", "masks"])
 def test_keys_that_are_no_strings_are_mistakes(group):
     document = changed(BASE, ["masks"], {})
     place = document[group] if group else document

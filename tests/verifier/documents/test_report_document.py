@@ -72,7 +72,7 @@ def test_the_summary_counts_numbers_not_arrays():
     assert sum(row["correct"] for row in report["parameters"]) == 25
 
 
-def test_parameters_stand_in_the_order_of_the_layers_with_their_submitted_shapes():
+def test_parameters_stand_in_layer_order_with_their_submitted_shapes():
     rows = strict(WRONG)["parameters"]
     assert [(row["name"], row["shape"]) for row in rows] == [
         ("layers.0.weight", [3, 4]),

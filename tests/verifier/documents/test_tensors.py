@@ -58,7 +58,7 @@ def test_a_submission_of_tensors_is_written_to_files(format_name, form):
 
 
 @pytest.mark.parametrize("form", [lambda value: value, list], ids=["tensors", "lists of rows"])
-def test_a_module_is_imported_with_a_batch_and_gradients_that_require_gradients_themselves(form):
+def test_a_module_is_imported_with_gradients_that_require_gradients(form):
     torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Linear(3, 2)).double()
     inputs, targets = (torch.randn(4, size, dtype=torch.float64, requires_grad=True) for size in (3, 2))

@@ -106,7 +106,8 @@ def test_a_wrong_gradient_of_one_number_among_many_is_found_and_placed() -> None
     graph, _ = drawn(3, "tanh")
     right = everything(graph)
     for key in ("w1_2_3", "b0_1", "nodes.v7", "nodes.v200"):
-        report = verify(graph | {"gradients": right | {key: right[key] + 1e-6}})
+        submitted = right | {key: right[key] + 1e-6}
+        report = verify(graph | {"gradients": submitted}, oracles=["backpropagation"])
         assert [name for name, row in report.parameters.items() if row.incorrect] == [key]
 
 
@@ -170,7 +171,7 @@ def test_what_many_alike_nodes_use_adds_up_over_all_uses(times: int) -> None:
     assert all(own.agrees for own in report.evidence)
 
 
-@each(range(30))
+@each(range(12))
 def test_the_short_way_says_of_a_right_graph_what_the_long_way_says(seed: int) -> None:
     document = seeded_graph(seed, 16)
     document["gradients"] = everything(document)
@@ -193,6 +194,6 @@ def test_the_short_way_says_of_a_right_graph_what_the_long_way_says(seed: int) -
 
 
 def test_a_long_chain_is_judged_too() -> None:
-    document = chain(3000)
+    document = chain(1200)  # longer than Python's stack
     report = verify(document | {"gradients": everything(document)})
     assert report.verdict == "correct"

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pytest
 
 from reference_impl import (
     LOSSES,
@@ -17,6 +16,7 @@ from reference_impl import (
     activation,
     forward,
 )
+from tests.pairwise import each
 from verifier.engine.enclosure import enclosed
 from verifier.engine.rounding_allowance import rounding
 from verifier.problem.precision import PRECISIONS
@@ -149,7 +149,7 @@ CASES: dict[str, tuple[Problem, dict[str, Any]]] = {
 ROUNDING = 1e-12  # the proved bound for numbers up to 15: some hundred units of rounding, a layer
 
 
-@pytest.mark.parametrize("case", CASES)
+@each(CASES)
 def test_the_slopes_at_a_kink_are_the_subdifferential_by_hand(case):
     problem, expected = CASES[case]
     found = enclosed(problem, kinks_of(problem))
@@ -161,7 +161,7 @@ def test_the_slopes_at_a_kink_are_the_subdifferential_by_hand(case):
         assert (estimate.error < ROUNDING).all()
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "gelu", "softplus", "tanh"])
+@each(["relu", "leaky_relu", "elu", "gelu", "softplus", "tanh"])
 def test_away_from_kinks_there_are_no_slopes(name):
     problem = problem_of([(name, [[1], [2]], [-2.5]), ("identity", [[2]], [0])], [[1, 1]], [[-3]])
     for estimate in enclosed(problem, kinks_of(problem)).values():
@@ -169,9 +169,7 @@ def test_away_from_kinks_there_are_no_slopes(name):
         assert (estimate.error < ROUNDING).all()
 
 
-@pytest.mark.parametrize(
-    ("alpha", "bias"), [(2.5, 1e-17), (2.5, 1e-30), (0.5, 1e-17), (2.5, -1e-17)], ids=str
-)
+@each([(2.5, 1e-17), (2.5, 1e-30), (0.5, 1e-17), (2.5, -1e-17)])
 def test_just_beside_a_kink_the_subdifferential_is_no_wider_than_at_it(alpha, bias):
     problem = problem_of(
         [("elu", [[1], [-1]], [bias], {"alpha": alpha}), ("identity", [[2]], [0])], [[1, 1]], [[-3]]
@@ -183,8 +181,7 @@ def test_just_beside_a_kink_the_subdifferential_is_no_wider_than_at_it(alpha, bi
     assert found.value + slopes + found.error <= high + ROUNDING
 
 
-@pytest.mark.parametrize(
-    ("precision", "weight", "kinked"),
+@each(
     [
         ("float64", 1e-9, False),
         ("float32", 1e-9, False),
@@ -193,7 +190,7 @@ def test_just_beside_a_kink_the_subdifferential_is_no_wider_than_at_it(alpha, bi
         ("bfloat16", 1e-9, False),
         ("float32", 1e-46, True),
         ("bfloat16", 1e-42, True),
-    ],
+    ]
 )
 def test_a_weight_that_the_precision_takes_for_0_is_at_the_kink_of_l1(precision, weight, kinked):
     problem = problem_of([("identity", [[weight]], [0])], [[1]], [[1]], (Penalty("l1", 0.5, 1.0),))

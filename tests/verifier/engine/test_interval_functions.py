@@ -83,9 +83,9 @@ MEASURED: dict[
 }
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("name", MEASURED)
-def test_elementary_functions_err_by_no_more_units_in_the_last_place_than_assumed(name, every):
+def test_elementary_functions_err_by_no_more_units_than_assumed(name, every):
     function, truth, draw, edges = MEASURED[name]
     points = np.concatenate([draw(np.random.default_rng([1, len(name)]))[::every], edges])
     assert len(points) >= 20_000 / every
@@ -170,7 +170,7 @@ def activation_of(name: str) -> Any:
 
 def inside(rng: np.random.Generator, middle: float, radius: float) -> list[Any]:
     """Give numbers of full precision within middle ± radius, both ends among them."""
-    at = [-1.0, 1.0, 0.0, *rng.uniform(-1, 1, size=4)]
+    at = [-1.0, 1.0, 0.0, *rng.uniform(-1, 1, size=2)]
     return [flint.arb(middle) + flint.arb(radius) * flint.arb(float(t)) for t in at]
 
 
@@ -195,7 +195,7 @@ def test_the_enclosure_of_an_activation_contains_every_value_over_the_ball(name,
 
 
 @each(product(TRUTHS, MIDDLES))
-def test_the_enclosure_of_a_slope_contains_every_slope_on_the_middles_side_of_a_kink(name, middles):
+def test_an_enclosed_slope_contains_all_on_the_middles_side_of_a_kink(name, middles):
     rng = np.random.default_rng([3, len(name), len(middles)])
     row, (_, _, truth) = activation_of(name), TRUTHS[name]
     for radius in RADII:
@@ -253,7 +253,7 @@ def test_a_turning_point_is_where_the_derivative_changes_sign_to_1e_15(name, whi
 def test_between_turning_points_the_derivative_keeps_its_sign(name, which):
     derivative = TURNING[name, which]
     points = sorted(getattr(numerical_properties(activation(name)).interval, which))
-    grid = [x for x in np.linspace(-40.03, 40.03, 2001) if min(abs(x - p) for p in points) > 1e-9]
+    grid = [x for x in np.linspace(-40.03, 40.03, 501) if min(abs(x - p) for p in points) > 1e-9]
     changes = [(x, y) for x, y in pairwise(grid) if derivative(flint.arb(x)) * derivative(flint.arb(y)) < 0]
     assert len(changes) == len(points)
     assert all(x < p < y for (x, y), p in zip(changes, points, strict=True))

@@ -1,12 +1,14 @@
 """Single operations of rounding: what is estimated, against what is really lost; norms at every scale."""
 
 from fractions import Fraction
+from itertools import product
 
 import mpmath
 import numpy as np
 import pytest
 import torch
 
+from tests.pairwise import each
 from verifier.engine.rounding import RoundingArithmetic, root_of_squares, scale_of
 from verifier.problem.precision import PRECISIONS
 
@@ -17,7 +19,7 @@ def stored_in(values: np.ndarray, precision: str) -> np.ndarray:
     return torch.tensor(values).to(getattr(torch, precision)).double().numpy()
 
 
-@pytest.mark.parametrize("precision", NARROW)
+@each(NARROW)
 def test_converting_loses_exactly_what_pytorchs_conversion_loses(precision):
     values = np.random.default_rng(1).normal(size=5000).astype(np.float32).astype(float)
     values = np.concatenate([values, [0.0, 1.0, 0.1, 6e-8, 1e-40, 65504.0]])
@@ -30,8 +32,7 @@ def test_given_numbers_are_exact_in_float64():
     assert RoundingArithmetic(PRECISIONS["float64"]).converted(values).tolist() == [0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("precision", NARROW)
-@pytest.mark.parametrize("size", [1.0, 1e-3, 100.0])
+@each(product(NARROW, [1.0, 1e-3, 100.0]))
 def test_storing_loses_one_rounding_on_average(precision, size):
     values = size * np.random.default_rng(2).uniform(1.0, 2.0, size=20_000)
     estimated = RoundingArithmetic(PRECISIONS[precision]).stored(values)
@@ -40,16 +41,14 @@ def test_storing_loses_one_rounding_on_average(precision, size):
     assert 0.9 <= np.sqrt(np.mean(np.square(estimated))) / lost <= 2.0
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@each(PRECISIONS)
 def test_storing_near_0_loses_up_to_half_the_smallest_number(precision):
     row = PRECISIONS[precision]
     lost = RoundingArithmetic(row).stored(np.array([0.0]))
     assert lost.item() == max(row.underflow / np.sqrt(3.0), 5e-324)
 
 
-@pytest.mark.parametrize("kind", ["of both signs", "positive"])
-@pytest.mark.parametrize("terms", [2, 10, 100, 1000])
-@pytest.mark.parametrize("precision", ["float32", "float16"])
+@each(product(["float32", "float16"], [2, 10, 100, 1000], ["of both signs", "positive"]))
 def test_a_sum_loses_about_what_sums_in_random_orders_lose(precision, terms, kind):
     rng = np.random.default_rng([3, terms])
     lost, estimated = [], []
@@ -100,8 +99,8 @@ def test_the_root_of_squares_neither_overflows_nor_vanishes(left, right):
             assert abs(float(value) - truth) <= 1e-14 * truth + 5e-324
 
 
-@pytest.mark.parametrize("small", [1e-100, 1e-150, 1e-200, 1e-300, 1e-320])
-def test_where_squares_vanish_beside_large_numbers_the_root_is_no_smaller_than_it_should_be(small):
+@each([1e-100, 1e-150, 1e-200, 1e-300, 1e-320])
+def test_where_squares_vanish_the_root_is_no_smaller_than_it_should_be(small):
     x = np.array([[1.0, 1.0], [small, 2 * small]])
     y = np.array([[1.0, small], [1.0, 3 * small]])
     found = root_of_squares(x, y)

@@ -1,11 +1,12 @@
 """Sharp products enclose the exact product, by rational arithmetic, and stay sharp where terms are many."""
 
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
-import pytest
 
 from benchmarks.judging import document
+from tests.pairwise import each
 from verifier import verify
 from verifier.engine.intervals import Interval, exact, matmul, sharp_factors
 from verifier.engine.lazy_products import ALL
@@ -30,8 +31,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("terms", [1, 2, 3, 33, 500])
-@pytest.mark.parametrize("kind", KINDS)
+@each(product(KINDS, [1, 2, 3, 33, 500]))
 def test_the_exact_product_lies_within(kind, terms):
     rng = np.random.default_rng([terms, list(KINDS).index(kind)])
     x, y = KINDS[kind](rng, 5, terms), KINDS[kind](rng, terms, 4)
@@ -42,7 +42,7 @@ def test_the_exact_product_lies_within(kind, terms):
             assert off <= Fraction(float(found.radius[i, j])), (i, j)
 
 
-@pytest.mark.parametrize("terms", [3, 200])
+@each([3, 200])
 def test_products_of_numbers_within_balls_lie_within(terms):
     rng = np.random.default_rng(terms)
     x = Interval(rng.normal(size=(3, terms)), 1e-6 * rng.uniform(size=(3, terms)))
@@ -72,7 +72,7 @@ def test_the_radius_of_exact_numbers_does_not_grow_with_the_terms():
     assert sharp.radius.max() < 1e-3 * plain.radius.min()
 
 
-@pytest.mark.parametrize("extreme", [1e200, 1e-200, np.inf, np.nan])
+@each([1e200, 1e-200, np.inf, np.nan])
 def test_extreme_numbers_are_multiplied_plainly(extreme):
     x, y = np.array([[extreme, extreme]]), np.array([[2.0], [3.0]])
     with np.errstate(all="ignore"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reference_impl.array import Array
+from tests.pairwise import each
 from verifier import verify
 from verifier.examples.graphs import BUGGY_EXAMPLES, GRAPH_EXAMPLES
 from verifier.examples.layers import EXAMPLES, example_document
@@ -72,7 +73,7 @@ def test_every_graph_example_has_a_twin() -> None:
     assert list(BUGGY_EXAMPLES) == list(GRAPH_EXAMPLES)
 
 
-@pytest.mark.parametrize("name", BUGGY_EXAMPLES)
+@each(BUGGY_EXAMPLES)
 def test_a_planted_mistake_is_what_it_says_and_all_else_is_right(name: str) -> None:
     right, wrong = example_document(name), BUGGY_EXAMPLES[name].document()
     expected = arrays(right["gradients"])
@@ -84,7 +85,7 @@ def test_a_planted_mistake_is_what_it_says_and_all_else_is_right(name: str) -> N
     assert {field: wrong[field] for field in same} == {field: right[field] for field in same}
 
 
-@pytest.mark.parametrize("name", BUGGY_EXAMPLES)
+@each(BUGGY_EXAMPLES)
 def test_a_planted_mistake_is_named_where_it_was_made(name: str) -> None:
     report = verify(BUGGY_EXAMPLES[name].document())
     assert {row.node: row.bug for row in report.diagnosis} == NAMED[name]

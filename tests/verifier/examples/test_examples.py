@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from tests.verifier.native import loss_and_gradients
 from verifier import verify
 from verifier.documents.files import parse_bytes, write_document
@@ -31,16 +32,17 @@ def test_the_wrong_example_is_wrong_in_the_last_weight_alone():
     assert wrong == ["layers.1.weight"]
 
 
-@pytest.mark.parametrize("format_name", ["json", "npz", "safetensors"])
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_survives_every_format(name, format_name):
+@each(EXAMPLES)
+def test_an_example_survives_every_format(name):
     document = example_document(name)
-    again = parse_bytes(write_document(document, format_name))
-    plain, other = verify(document).to_dict(), verify(again).to_dict()
-    assert plain | {"seconds": 0} == other | {"seconds": 0}
+    plain = verify(document, oracles=("backpropagation",)).to_dict()
+    for format_name in ("json", "npz", "safetensors"):
+        again = parse_bytes(write_document(document, format_name))
+        other = verify(again, oracles=("backpropagation",)).to_dict()
+        assert plain | {"seconds": 0} == other | {"seconds": 0}, format_name
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@each(EXAMPLES)
 def test_an_example_is_short_decimals_and_the_same_every_time(name):
     document = example_document(name)
     assert json.dumps(document, allow_nan=False) == json.dumps(example_document(name), allow_nan=False)

@@ -91,7 +91,7 @@ def test_a_name_takes_one_line_of_the_text_and_steers_no_terminal(name):
         ["text", "json", "markdown", "html", "csv"], ["right", "wrong", "missing", "NaN", "undecided", "one"]
     )
 )
-def test_every_format_for_people_says_the_verdict_of_the_whole_and_of_each_parameter(format_name, name):
+def test_every_format_for_people_says_the_verdicts(format_name, name):
     report = report_of(name)
     text = EXPORTERS[format_name].export(report)
     assert str(report.verdict) in text

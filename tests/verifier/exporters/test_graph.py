@@ -70,7 +70,7 @@ def test_a_node_s_bug_is_the_type_of_its_failure() -> None:
     assert found["W1"] == "incorrect-gradient"  # it only inherits
 
 
-def test_code_scanning_has_a_rule_with_formulas_for_what_is_broken_in_a_node() -> None:
+def test_code_scanning_has_a_rule_with_formulas_for_a_broken_node() -> None:
     (run,) = json.loads(rendered(wrong_relu(), "sarif"))["runs"]
     rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
     rule = rules["missing-local-derivative"]

@@ -49,7 +49,10 @@ Gradients = Mapping[str, Any]
 def right_of(problem: Mapping[str, Any]) -> dict[str, Any]:
     question = read_submission({**problem, "gradients": {}}).problem
     report = verify(
-        {**problem, "gradients": {n: 0.0 * a for n, a in named(question.parameters)}}, entries="all"
+        {**problem, "gradients": {n: 0.0 * a for n, a in named(question.parameters)}},
+        oracles=ORACLES,
+        diagnosis=False,
+        entries="all",
     )
     return {name: row.entries.expected for name, row in report.parameters.items() if row.entries is not None}
 
@@ -178,13 +181,14 @@ def planted_in_two_problems() -> tuple[tuple[Any, Any], ...]:
 
 
 @pytest.mark.parametrize(
-    ("places", "least"),
+    ("places", "least", "step"),
     [
-        pytest.param(range(1), 33, id="each bug once"),
-        pytest.param(range(1, 1000), 66, id="in its other places and forms", marks=pytest.mark.nightly),
+        pytest.param(range(1), 33, 6, id="each bug once"),
+        pytest.param(range(1000), 99, 1, id="in all places and forms", marks=pytest.mark.nightly),
     ],
 )
-def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, least):
+def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, least, step):
+    """Formats write what a student sees: by day they write one in six."""
     (one, of_one), (other, of_other) = planted_in_two_problems()
     assert [what for what, _ in of_one.values()] == [what for what, _ in of_other.values()]
     compared = []
@@ -199,7 +203,7 @@ def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, least)
         compared.append(bug)
         for allowed in EVERY_SUBSET:
             assert to_student_view(first, allowed) == to_student_view(second, allowed)
-        for allowed in (DEFAULT, ALL):
+        for allowed in (DEFAULT, ALL) if len(compared) % step == 0 else ():
             assert outputs(first, allowed) == outputs(second, allowed)
 
     try_each(check, [row for row in of_one if row[1] in places])

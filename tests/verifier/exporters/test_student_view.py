@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.verifier.builders import changed, small_document
@@ -121,15 +121,16 @@ def outputs(report: Report) -> dict[str, str]:
     return texts | {"step summary": step_summary(reports, CHOICES), "repr": repr(to_student_view(report))}
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(pairs())
-def test_two_references_with_the_same_verdicts_give_students_the_same_bytes_in_every_format(pair):
+def test_two_references_with_equal_verdicts_give_students_the_same_bytes(pair):
     first, second = pair
     assert to_student_view(first) == to_student_view(second)
     assert outputs(first) == outputs(second)
 
 
 @given(pairs())
-def test_platforms_without_a_hidden_place_get_the_same_from_a_graders_report(pair):
+def test_platforms_without_a_hidden_place_get_the_students_report(pair):
     for report in pair:
         for name in ("prairielearn", "classroom50", "autolab"):
             render = EXPORTERS[name].render

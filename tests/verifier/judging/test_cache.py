@@ -65,7 +65,7 @@ def test_an_oracle_that_is_none_is_refused_each_time():
             verify(answered(drawn()), oracles=["guess"], cache=cache)
 
 
-def test_arrays_that_are_changed_after_they_were_asked_change_nothing_that_is_kept():
+def test_arrays_changed_after_they_were_asked_change_nothing_kept():
     """As where one trains on, in place, and asks again about where one was."""
     cache = ProblemCache()
     document = answered(drawn(penalties=(Penalty("l2", 0.1, 0.5),)))
@@ -130,7 +130,7 @@ def test_numbers_laid_out_otherwise_are_the_same_problem():
     assert fingerprint(own) == fingerprint(other)
 
 
-def test_the_problem_asked_longest_ago_makes_room_and_one_too_large_is_not_kept():
+def test_the_oldest_problem_makes_room_and_one_too_large_is_not_kept():
     size = 3 * 4 + 4 + 4 * 2 + 2 + 4 * (3 + 4 + 2) + 2 * 50
     cache = ProblemCache(numbers=2 * size)
     first, second, third = (drawn(seed) for seed in range(3))

@@ -1,10 +1,12 @@
 """An entry is correct when |submitted − expected| ≤ uncertainty + rounding + rtol · scale + atol."""
 
+from itertools import product
 from math import inf, nan
 
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from verifier.engine.estimate import Estimate
 from verifier.judging.comparison import compare
 from verifier.problem.submission import TOLERANCES, Tolerance
@@ -89,8 +91,7 @@ def test_an_entry_whose_known_true_gradient_is_zero_tells_nothing(expected, erro
     assert judged(0.0, expected, STANDARD, error=error, disputed=disputed)[2] is uninformative
 
 
-@pytest.mark.parametrize("preset", TOLERANCES)
-@pytest.mark.parametrize("size", [1.0, 1e-9, 1e-30, 1e-100])
+@each(product(TOLERANCES, [1.0, 1e-9, 1e-30, 1e-100]))
 def test_a_zero_gradient_is_incorrect_however_small_the_loss_is(preset, size):
     found = judged(0.0, size, TOLERANCES[preset], scale=size, rounding=1e-15 * size, error=1e-15 * size)
     assert found[0] == "incorrect"

@@ -113,7 +113,7 @@ def test_the_evidence_says_how_far_apart_and_where():
     assert found.evidence[0].max_disagreement == 0.0
 
 
-def test_an_oracle_that_told_nothing_neither_agrees_nor_disagrees_and_says_why():
+def test_an_oracle_that_told_nothing_does_not_count_and_says_why():
     found = combine_answers({"a": NOTHING}, {"w": (2,)})
     (item,) = found.evidence
     assert (item.agrees, item.max_disagreement, item.reason) == (None, None, "not installed")

@@ -78,25 +78,34 @@ def step_named(detail: str) -> float | None:
     return None if found is None else float(found.group(1))
 
 
-@each(product([True, False], [1e-3, 1e-4, 1e-5, 1e-6, 1e-7], PROBLEMS))
-def test_differences_are_recognised_and_their_step_named(central, step, kind):
-    for seed in range(3):
-        problem = problem_of(kind, seed)
-        found = said(judged(problem, differences(problem, step, central)))
-        assert set(found) == {"numerical-gradient"}
-        estimated = step_named(found["numerical-gradient"])
-        assert estimated is not None, found["numerical-gradient"]
-        assert step / 10 <= estimated <= step * 10
+def are_recognised(central: bool, step: float, kind: str, seed: int) -> None:
+    problem = problem_of(kind, seed)
+    found = said(judged(problem, differences(problem, step, central)))
+    assert set(found) == {"numerical-gradient"}
+    estimated = step_named(found["numerical-gradient"])
+    assert estimated is not None, found["numerical-gradient"]
+    assert step / 10 <= estimated <= step * 10
+
+
+CAME_BY = ([True, False], [1e-3, 1e-4, 1e-5, 1e-6, 1e-7], PROBLEMS, range(3))
+
+
+def test_differences_are_recognised_and_their_step_named():
+    try_each(are_recognised, pairwise(*CAME_BY))
+
+
+@pytest.mark.nightly
+def test_differences_of_every_kind_are_recognised():
+    try_each(are_recognised, product(*CAME_BY))
 
 
 # ------------------------------------------------------------------------------------ lower precisions
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", PROBLEMS)
-@pytest.mark.parametrize(
-    ("computed", "declared"),
-    [("float32", "float64"), ("float16", "float64"), ("float16", "float32")],
-)
-def test_a_lower_precision_than_declared_is_named(computed, declared, kind, seed):
+LOWER = [("float32", "float64"), ("float16", "float64"), ("float16", "float32")]
+
+
+@each(pairwise(LOWER, PROBLEMS, range(3)))
+def test_a_lower_precision_than_declared_is_named(precisions, kind, seed):
+    computed, declared = precisions
     problem = problem_of(kind, seed)
     gradients = numpy_student(problem, np.dtype(computed).name, "blas", np.random.default_rng(seed))
     found = said(judged(problem, gradients, declared))
@@ -144,7 +153,7 @@ HONEST: dict[str, Callable[[Problem], dict[str, Any]]] = {
 }
 
 
-@each(product(HONEST, PROBLEMS, range(5)))
+@each(pairwise(HONEST, PROBLEMS, range(5)))
 def test_right_gradients_in_float64_need_no_warning(who, kind, seed):
     problem = problem_of(kind, seed)
     report = judged(problem, HONEST[who](problem))

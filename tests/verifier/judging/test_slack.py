@@ -1,10 +1,12 @@
 """No tolerance certifies a gradient, and problems that any code passes are refused or undecided."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from verifier import verify
 from verifier.problem.errors import MalformedSubmission
 
@@ -35,7 +37,7 @@ def refusal(document: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("rtol", [1, 1.0, 2.5, 1e300])
+@each([1, 1.0, 2.5, 1e300])
 def test_an_rtol_of_one_or_more_is_refused(rtol):
     weight = np.ones((3, 1))
     message = refusal(regression(weight, 0 * weight, tolerance={"rtol": rtol}))
@@ -43,15 +45,14 @@ def test_an_rtol_of_one_or_more_is_refused(rtol):
     assert "below 1" in message
 
 
-@pytest.mark.parametrize("rtol", [0.3, 0.9, 0.999])
-@pytest.mark.parametrize("factor", [0.0, -1.0])
+@each(product([0.3, 0.9, 0.999], [0.0, -1.0]))
 def test_no_rtol_certifies_zeros_or_the_opposite_sign(rtol, factor):
     weight = OPTIMUM + 0.1
     report = verify(regression(weight, factor * slope(weight), tolerance={"rtol": rtol}))
     assert report.verdict != "correct"
 
 
-@pytest.mark.parametrize("factor", [0.0, -1.0, 0.5])
+@each([0.0, -1.0, 0.5])
 def test_near_an_optimum_the_standard_tolerance_certifies_nothing_wrong(factor):
     weight = OPTIMUM + 1e-8
     report = verify(regression(weight, factor * slope(weight)))

@@ -5,6 +5,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from verifier.engine.estimate import Estimate
 from verifier.judging.comparison import compare
 from verifier.judging.statistics import report_parameter
@@ -71,7 +72,7 @@ def test_entries_that_are_not_finite_are_the_worst_of_all():
     assert len(found.worst) == 3
 
 
-def test_entries_correct_to_rounding_are_not_among_the_worst_but_those_within_rtol_are():
+def test_entries_within_rtol_are_among_the_worst_and_correct_ones_not():
     found = reported([[1.0 + 5e-15, 2.0 + 5e-7]], [[1.0, 2.0]])
     assert [(entry.index, entry.verdict) for entry in found.worst] == [((0, 1), Verdict.CORRECT)]
     assert reported([[1.0, 2.0]], [[1.0, 2.0]]).worst == ()
@@ -99,7 +100,7 @@ def test_the_whole_arrays_come_on_request_alone():
     assert (entries.expected.item(), entries.submitted.item(), entries.difference.item()) == (1.0, 1.5, 0.5)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@each(range(5))
 def test_the_measures_are_those_of_numpy_on_the_plain_arrays(seed):
     rng = np.random.default_rng(seed)
     s, e = rng.normal(size=(2, 5, 3))
@@ -112,7 +113,7 @@ def test_the_measures_are_those_of_numpy_on_the_plain_arrays(seed):
     assert found.ratio == pytest.approx(norm(s) / norm(e), rel=1e-14)
 
 
-@pytest.mark.parametrize("size", [1.0, 1e300, 1e-300, 1e154, 1e-154])
+@each([1.0, 1e300, 1e-300, 1e154, 1e-154])
 def test_the_measures_neither_overflow_nor_vanish(size):
     e = np.array([[3.0, 4.0]]) * size
     found = reported(e * 2, e, error=1e-15 * size)
@@ -123,7 +124,7 @@ def test_the_measures_neither_overflow_nor_vanish(size):
     assert found.max_rel_error == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("s", "e"), [(1e300, 1e-9), (1e-300, 1.0), (1e-200, 1e100)], ids=str)
+@each([(1e300, 1e-9), (1e-300, 1.0), (1e-200, 1e100)])
 def test_a_gradient_of_another_size_still_has_its_direction(s, e):
     direction = np.array([[3.0, -4.0]])
     assert reported(direction * s, direction * e).cosine == pytest.approx(1.0)
@@ -165,5 +166,5 @@ def test_the_relative_error_of_an_expected_zero_is_none_entry_by_entry():
     ],
     ids=["beside a zero", "beside what may be zero", "nothing but zero", "nothing wrong"],
 )
-def test_the_largest_relative_error_is_among_entries_that_can_be_told_from_zero(submitted, expected, largest):
+def test_the_largest_relative_error_is_among_entries_told_from_zero(submitted, expected, largest):
     assert reported(submitted, expected, error=2e-15).max_rel_error == largest

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.support.kinks import consistent, draw_kinked, draw_tied, mixed
+from tests.pairwise import each
 from verifier import check_operation, verify
 from verifier.judging import subgradients
 
@@ -49,7 +50,7 @@ def test_the_larger_of_a_number_and_itself_is_the_identity(gradient, verdict):
     assert verify(document, **ONE).verdict == verdict
 
 
-@pytest.mark.parametrize("seed", range(25))
+@each(range(10))
 def test_one_choice_of_slopes_passes_and_a_mixture_does_not(seed):
     rng = np.random.default_rng([seed, 7])
     problem = draw_kinked(rng)
@@ -61,7 +62,7 @@ def test_one_choice_of_slopes_passes_and_a_mixture_does_not(seed):
         assert "inconsistent-slopes" in {warning.code for warning in report.warnings}
 
 
-@pytest.mark.parametrize("seed", range(10))
+@each(range(5))
 def test_one_way_of_sharing_passes_and_others_do_not(seed):
     rng = np.random.default_rng(seed)
     assert verify(draw_tied(rng, consistent=True), **ONE).verdict == "correct"

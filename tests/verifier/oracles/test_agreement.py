@@ -142,7 +142,7 @@ def agree_on_a_document(
         assert_all_agree(problem)
 
 
-def test_oracles_agree_on_problems_that_come_as_documents_of_any_convention():
+def test_oracles_agree_on_documents_of_any_convention():
     try_each(agree_on_a_document, pairwise(*CONVENTIONS))
 
 

@@ -105,7 +105,7 @@ def test_large_weights_and_inputs_do_not_hide_what_truncation_costs(seed, size):
     assert_within_its_error(replace(drawn, batch=batch), largest=1e-3)
 
 
-def test_a_curvature_that_jumps_is_truncated_by_more_than_the_cube_of_a_move():
+def test_a_jump_of_curvature_is_truncated_by_more_than_a_moves_cube():
     """elu at 0 has a slope but no curvature; a bias moves it by less than the heavier weight beside it."""
     layers = (Layer(2, 1, activation("elu")),)
     parameters = (LayerParameters(np.array([[3.0], [1.0]]), np.array([-3.0])),)
@@ -200,7 +200,7 @@ KINKS: dict[str, tuple[Problem, dict[str, list[list[int]]]]] = {
 
 
 @pytest.mark.parametrize("case", KINKS)
-def test_weights_of_units_that_may_be_moved_over_a_kink_are_left_out_and_only_those(case):
+def test_only_weights_of_units_that_a_kink_is_near_are_left_out(case):
     problem, expected = KINKS[case]
     answer = asked(PER_WEIGHT, problem)
     assert {

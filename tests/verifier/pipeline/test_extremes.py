@@ -1,6 +1,7 @@
 """Numbers at the ends of float64: the verdict is right, or undecided with a reason, and never wrong."""
 
 import json
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -59,7 +60,15 @@ EXTREMES: dict[str, Scales] = {
 }
 LOSSES = {"mse": ("mse", "values"), "cross entropy": ("cross_entropy", "logits")}
 ACTIVATIONS = ["tanh", "relu", "sigmoid", "identity", "gelu"]
-ROWS = pairwise(ACTIVATIONS, LOSSES, EXTREMES)
+BY_DAY = ["tanh", "relu", "gelu"]
+ROWS = pairwise(BY_DAY, LOSSES, EXTREMES)
+
+
+@cache
+def question(activation: str, loss: str, extreme: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Give a document and its true gradient."""
+    document = document_of(activation, loss, EXTREMES[extreme])
+    return document, true_gradient(document)
 
 
 def document_of(activation: str, loss: str, scales: Scales) -> dict[str, Any]:
@@ -108,17 +117,16 @@ def judged(document: dict[str, Any], tolerance: str, diagnosis: bool = True) -> 
 
 
 def right_is_never_incorrect(activation: str, loss: str, extreme: str, tolerance: str = "strict") -> None:
-    document = document_of(activation, loss, EXTREMES[extreme])
+    document, truth = question(activation, loss, extreme)
     # where float64 has no number for it, 0 stands for the truth: only what is finite may be judged
-    right = judged(document | {"gradients": true_gradient(document)}, tolerance)
+    right = judged(document | {"gradients": truth}, tolerance)
     assert right.verdict in ("correct", "undecided")
 
 
 def doubled_is_never_correct(
     activation: str, loss: str, extreme: str, tolerance: str = "standard", diagnosis: bool = False
 ) -> None:
-    document = document_of(activation, loss, EXTREMES[extreme])
-    truth = true_gradient(document)
+    document, truth = question(activation, loss, extreme)
     with np.errstate(over="ignore"):
         twice = {name: 2.0 * array for name, array in truth.items()}
     report = judged(document | {"gradients": twice}, tolerance, diagnosis=diagnosis)
@@ -129,12 +137,12 @@ def doubled_is_never_correct(
         assert row.incorrect <= np.count_nonzero(array)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", BY_DAY)
 def test_a_right_gradient_is_never_incorrect(activation):
     try_each(right_is_never_incorrect, [row for row in ROWS if row[0] == activation])
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", BY_DAY)
 def test_a_doubled_gradient_is_never_correct(activation):
     try_each(doubled_is_never_correct, [row for row in ROWS if row[0] == activation])
 
@@ -163,8 +171,7 @@ def test_so_it_is_in_every_tolerance_and_with_a_diagnosis(activation, loss, tole
     ],
 )
 def test_what_float64_can_hold_is_judged_and_not_merely_undecided(extreme, activation, loss):
-    document = document_of(activation, loss, EXTREMES[extreme])
-    truth = true_gradient(document)
+    document, truth = question(activation, loss, extreme)
     assert judged(document | {"gradients": truth}, "standard").verdict == "correct"
     twice = {name: 2.0 * array for name, array in truth.items()}
     assert judged(document | {"gradients": twice}, "standard").verdict == "incorrect"

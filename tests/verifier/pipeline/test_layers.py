@@ -133,7 +133,7 @@ class TestWhatIsWrong:
         assert verify(answered(document)).verdict is Verdict.CORRECT
 
     @pytest.mark.parametrize("factor", [1e-300, 1e160, 1e200, 1e300])
-    def test_a_loss_beyond_all_squares_is_judged_or_undecided_but_nobody_is_blamed(self, factor):
+    def test_a_loss_beyond_all_squares_blames_nobody(self, factor):
         document = small_document(loss={"name": "cross_entropy", "factor": factor})
         assert verify(answered(document)).verdict in ("correct", "undecided")
 
@@ -160,7 +160,7 @@ class TestTolerance:
         assert all(row.to_rounding == 0 for row in report.parameters.values())
 
     @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-    def test_gradients_stored_in_a_narrow_format_are_correct_in_it_even_when_strict(self, dtype):
+    def test_gradients_stored_in_a_narrow_format_are_correct_even_when_strict(self, dtype):
         document = small_document(tolerance="strict", precision=dtype)
         for name, gradient in document["gradients"].items():
             document["gradients"][name] = torch.tensor(gradient).to(getattr(torch, dtype))
@@ -221,7 +221,7 @@ class TestTheLoss:
         ],
         ids=["overflow in the square", "overflow in the logits", "overflow in the sums", "log of a negative"],
     )
-    def test_a_loss_that_is_not_finite_is_undecided_with_a_warning_and_nobody_is_blamed(self, document):
+    def test_a_loss_that_is_not_finite_is_undecided_and_nobody_is_blamed(self, document):
         report = verify(answered(document) | {"reported_loss": 1.0})
         assert not np.isfinite(report.loss.value)
         assert report.loss.verdict is Verdict.UNDECIDED
@@ -282,7 +282,7 @@ class TestChoices:
     [(0, Verdict.UNDECIDED, "nobody is blamed"), (5_000_000, Verdict.CORRECT, "high precision settled it")],
     ids=["too large to settle", "settled by high precision"],
 )
-def test_a_disputed_entry_blames_nobody_and_the_warning_says_who_contradicts_whom(
+def test_a_disputed_entry_blames_nobody_and_says_who_contradicts_whom(
     monkeypatch, most_work, verdict, outcome
 ):
     from dataclasses import replace

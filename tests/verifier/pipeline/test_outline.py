@@ -71,17 +71,20 @@ def test_numbers_are_kept_of_small_arrays_alone_and_to_four_digits() -> None:
     assert (kept["W"].value, kept["W"].gradient, kept["W"].shape) == (None, None, (4, 2))
 
 
-@pytest.mark.parametrize("wrong", [0, 500, 998])
+LARGE = 2 * MOST_WHOLE
+
+
+@pytest.mark.parametrize("wrong", [0, MOST_WHOLE, LARGE - 2])
 def test_of_a_large_graph_the_nodes_around_the_first_wrong_one_are_kept(wrong: int) -> None:
-    outline = judged(chain(1000, wrong)).graph
+    outline = judged(chain(LARGE, wrong)).graph
     assert outline is not None
     assert outline.first_wrong == (f"nodes.n{wrong}",)
-    assert outline.count == 1000
+    assert outline.count == LARGE
     places = [int(node.node_name[1:]) for node in outline.nodes if node.computed]
     assert len(places) == NEIGHBOURHOOD
     assert wrong in places
     assert places == list(range(places[0], places[-1] + 1))
-    assert outline.nodes[-1].continues == (places[-1] < 999)
+    assert outline.nodes[-1].continues == (places[-1] < LARGE - 1)
 
 
 def test_of_a_large_right_graph_the_nodes_before_the_output_are_kept() -> None:
@@ -113,7 +116,7 @@ def test_of_very_many_parameters_the_wrong_ones_are_kept_and_some_others() -> No
     assert "p777" in kept
 
 
-def test_a_student_s_outline_has_no_value_and_the_gradients_that_the_student_gave() -> None:
+def test_a_students_outline_has_no_value_and_the_students_gradients() -> None:
     document = example_document("power-of-four")
     document["gradients"]["nodes.moved"] = 12345.0
     student = to_student_view(verify(document)).graph

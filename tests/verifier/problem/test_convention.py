@@ -8,8 +8,8 @@ import pytest
 from verifier.problem.submission import (
     Convention,
     examples_to_internal,
+    to_internal_layout,
     to_submitted_layout,
-    weight_to_internal,
 )
 
 WEIGHT = np.arange(12.0).reshape(3, 4)  # (in, out)
@@ -18,7 +18,8 @@ WEIGHT = np.arange(12.0).reshape(3, 4)  # (in, out)
 @pytest.mark.parametrize(("weights", "submitted"), [("in_out", WEIGHT), ("out_in", WEIGHT.T)])
 def test_weights(weights, submitted):
     convention = Convention(weights=weights)
-    np.testing.assert_array_equal(weight_to_internal(submitted, convention), WEIGHT)
+    internal = to_internal_layout({"layers.0.weight": submitted}, convention)
+    np.testing.assert_array_equal(internal["layers.0.weight"], WEIGHT)
     np.testing.assert_array_equal(to_submitted_layout("layers.0.weight", WEIGHT, convention), submitted)
 
 
@@ -26,7 +27,8 @@ def test_weights(weights, submitted):
 @pytest.mark.parametrize("weights", ["in_out", "out_in"])
 def test_biases_keep_the_shape_that_they_came_in(shape, weights):
     convention = Convention(weights=weights, bias_shapes={"layers.0.bias": shape})
-    found = to_submitted_layout("layers.0.bias", np.arange(4.0), convention)
+    internal = to_internal_layout({"layers.0.bias": np.arange(4.0).reshape(shape)}, convention)
+    found = to_submitted_layout("layers.0.bias", internal["layers.0.bias"], convention)
     assert found.shape == shape
     assert found.ravel().tolist() == [0, 1, 2, 3]
 
@@ -45,5 +47,5 @@ def test_class_indices_are_a_list_either_way(examples):
 def test_there_and_back_is_the_identity_in_every_convention():
     for weights, examples in itertools.product(("in_out", "out_in"), ("rows", "columns")):
         convention = Convention(weights, examples)
-        there = weight_to_internal(WEIGHT, convention)
+        there = to_internal_layout({"layers.1.weight": WEIGHT}, convention)["layers.1.weight"]
         np.testing.assert_array_equal(to_submitted_layout("layers.1.weight", there, convention), WEIGHT)

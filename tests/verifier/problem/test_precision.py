@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.pairwise import each
 from tests.verifier.builders import changed, small_document
 from verifier import verify
 from verifier.documents.reading import read_submission
@@ -37,7 +38,7 @@ def by_library(values: np.ndarray, name: str) -> np.ndarray:
     return torch.tensor(values).to(getattr(torch, name)).double().numpy()
 
 
-@pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
+@each(["float32", "float16", "bfloat16"])
 def test_rounding_gives_the_numbers_of_pytorch(name):
     values = numbers()
     if name != "float32":  # PyTorch converts by way of it, so that values are what it holds: rounded once
@@ -53,12 +54,12 @@ def test_float64_is_left_as_it_is():
     np.testing.assert_array_equal(round_to_precision(values, PRECISIONS["float64"]), values)
 
 
-@pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
+@each(["float32", "float16", "bfloat16"])
 def test_the_largest_float64_becomes_infinite_without_a_warning(name):
     assert round_to_precision(np.array([1.7976931348623157e308]), PRECISIONS[name]).item() == np.inf
 
 
-@pytest.mark.parametrize("name", PRECISIONS)
+@each(PRECISIONS)
 def test_the_table_has_the_formats_own_constants(name):
     info, row = torch.finfo(getattr(torch, name)), PRECISIONS[name]
     assert row.unit_roundoff == info.eps / 2
@@ -78,8 +79,7 @@ EXACT = {
 }
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
+@each(
     [
         ([EXACT["float64"]], "float64"),
         (held("float32", 3), "float32"),
@@ -97,8 +97,7 @@ EXACT = {
         ([np.nan, *held("float32", 3)], "float32"),
         ([*held("float32", 4), *held("float32", 2, 2.0**-130)], "float32"),  # subnormals of float32
         ([2.0**-200], "float64"),  # below all of float32
-    ],
-    ids=str,
+    ]
 )
 def test_numbers_tell_the_narrowest_format_that_holds_them(values, expected):
     assert narrowest_format({"w": np.array(values, dtype=float)}).name == expected
@@ -123,8 +122,8 @@ def test_round_numbers_do_not_tell_a_narrow_format(values):
     assert narrowest_format({"w": np.array(values)}).name == "float64"
 
 
-@pytest.mark.parametrize(("name", "count"), [("float32", 3), ("float16", 16), ("bfloat16", 26)])
-def test_numbers_rounded_to_a_format_tell_it_however_they_are_spread_over_parameters(name, count):
+@each([("float32", 3), ("float16", 16), ("bfloat16", 26)])
+def test_numbers_rounded_to_a_format_tell_it_however_they_are_spread(name, count):
     found = [
         narrowest_format({str(i): np.array([value]) for i, value in enumerate(held(name, count, seed=seed))})
         for seed in range(100)
@@ -132,7 +131,7 @@ def test_numbers_rounded_to_a_format_tell_it_however_they_are_spread_over_parame
     assert sum(row.name == name for row in found) >= 95
 
 
-@pytest.mark.parametrize("preset", ["strict", "standard", "lenient"])
+@each(["strict", "standard", "lenient"])
 def test_a_gradient_5_percent_wrong_is_incorrect_also_in_round_numbers(preset):
     document = {
         "network": {"layers": [{"in": 2, "out": 1, "bias": False}]},
@@ -155,8 +154,8 @@ def cast(document, dtype):
     return document | {"gradients": gradients}
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_a_document_of_narrow_numbers_is_taken_as_computed_so_and_a_warning_says_it(dtype):
+@each(["float32", "float16", "bfloat16"])
+def test_narrow_numbers_are_taken_as_computed_so_and_a_warning_says_it(dtype):
     submission = read_submission(cast(small_document(), dtype))
     assert submission.precision.name == dtype
     assert [caution.code for caution in submission.cautions] == ["precision-inferred"]
@@ -168,7 +167,7 @@ def test_a_declared_precision_is_taken_without_a_warning():
     assert (submission.precision.name, submission.cautions) == ("float64", ())
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0, -2.0, 4096.0])
+@each([0.0, 1.0, -2.0, 4096.0])
 def test_whole_numbers_and_zeros_stay_float64_without_a_warning(value):
     document = small_document()
     document["gradients"] = {k: np.full_like(v, value).tolist() for k, v in document["gradients"].items()}

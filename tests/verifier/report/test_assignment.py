@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from tests.pairwise import each
 from tests.verifier.builders import small_document
 from verifier import verify
 from verifier.documents.assignment import assignment_to_document, read_assignment, read_assignment_or_problem
@@ -52,14 +53,13 @@ def test_gradients_in_any_format_are_judged_as_the_whole_submission_is(content: 
     }
 
 
-@pytest.mark.parametrize(
-    ("handed_in", "pointers"),
+@each(
     [
         ([1, 2], {""}),
         ({"gradients": GRADIENTS, "network": PROBLEM["network"]}, {"/network"}),
         ({"gradients": GRADIENTS, "tolerance": "lenient", "oops": 1}, {"/tolerance", "/oops"}),
         ({"reported_loss": 1.0}, {"/gradients"}),
-    ],
+    ]
 )
 def test_what_is_no_answer_is_refused_with_its_places(handed_in: Any, pointers: set[str]) -> None:
     with pytest.raises(MalformedSubmission) as caught:
@@ -74,8 +74,7 @@ def test_a_student_cannot_loosen_the_precision_that_the_assignment_sets() -> Non
     assert submission_document(strict, {"gradients": GRADIENTS, "precision": None})["precision"] == "float64"
 
 
-@pytest.mark.parametrize(
-    ("asked", "handed_in", "taken"),
+@each(
     [
         (None, {"precision": "float32"}, "float32"),
         (None, {"precision": "float64"}, "float64"),
@@ -85,7 +84,7 @@ def test_a_student_cannot_loosen_the_precision_that_the_assignment_sets() -> Non
         ("float16", {}, "float16"),
         ("float16", {"precision": "float16"}, "float16"),
         ("float16", {"precision": "bfloat16"}, None),
-    ],
+    ]
 )
 def test_a_narrow_precision_is_taken_only_where_the_problem_names_it(
     asked: str | None, handed_in: dict[str, Any], taken: str | None
@@ -171,9 +170,7 @@ def test_a_submission_can_be_taken_for_the_assignment_that_it_answers() -> None:
     assert assignment.problem["network"] == SUBMISSION["network"]
 
 
-@pytest.mark.parametrize(
-    ("hours_after_opening", "is_open"), [(-1, False), (0, True), (1, True), (2, False), (3, False)]
-)
+@each([(-1, False), (0, True), (1, True), (2, False), (3, False)])
 def test_the_window_holds_its_first_moment_and_not_its_last(hours_after_opening: int, is_open: bool) -> None:
     own = Assignment("", PROBLEM, opens=NOON, closes=NOON + timedelta(hours=2))
     assert own.open_at(NOON + timedelta(hours=hours_after_opening)) is is_open

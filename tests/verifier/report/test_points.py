@@ -1,7 +1,6 @@
 """What a submission is worth, and what it earns."""
 
-import pytest
-
+from tests.pairwise import each
 from tests.verifier.exporters.builders import parameter, report
 from verifier.problem.errors import Mistake, Mistakes
 from verifier.report.outcome import FileOutcome
@@ -23,8 +22,7 @@ MALFORMED = FileOutcome("a", None, (Mistake("", "a submission", "nothing"),))
 NAMED = Points(by_name={"layers.0.weight": 2, "layers.0.bias": 1, "layers.7.bias": 4})
 
 
-@pytest.mark.parametrize(
-    ("sourced", "points", "points_earned", "points_worth"),
+@each(
     [
         (THREE, Points(), 2, 3),
         (THREE, Points(10.0), 6.66667, 10),
@@ -33,7 +31,7 @@ NAMED = Points(by_name={"layers.0.weight": 2, "layers.0.bias": 1, "layers.7.bias
         (MALFORMED, Points(), 0, 1),
         (MALFORMED, Points(10.0), 0, 10),
         (MALFORMED, NAMED, 0, 7),
-    ],
+    ]
 )
 def test_a_parameter_earns_its_points_whole_or_not_at_all(sourced, points, points_earned, points_worth):
     rows = score_outcome(sourced, points)
@@ -41,21 +39,20 @@ def test_a_parameter_earns_its_points_whole_or_not_at_all(sourced, points, point
     assert worth(rows) == points_worth
 
 
-@pytest.mark.parametrize(
-    ("names", "points", "points_earned", "points_worth"),
+@each(
     [
         (["W", "b", "nodes.h", "inputs.x"], Points(), 2, 2),
         (["W", "b", "nodes.h", "inputs.x"], Points(10.0), 10, 10),
         (["W", "nodes.h"], Points(by_name={"nodes.h": 3}), 3, 3),
         (["nodes.h", "inputs.x"], Points(10.0), 10, 10),  # a graph without parameters
-    ],
+    ]
 )
 def test_nobody_earns_more_by_handing_in_more_nodes(names, points, points_earned, points_worth):
     rows = score_outcome(FileOutcome("a", report(parameter(name, Verdict.CORRECT) for name in names)), points)
     assert (earned(rows), worth(rows)) == (points_earned, points_worth)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.MISSING, Verdict.UNDECIDED, Verdict.INCORRECT])
+@each([Verdict.MISSING, Verdict.UNDECIDED, Verdict.INCORRECT])
 def test_only_what_is_correct_earns(verdict):
     assert (
         earned(score_outcome(FileOutcome("a", report([parameter("layers.0.bias", verdict)])), Points(5.0)))
@@ -67,13 +64,12 @@ def test_thirds_of_ten_make_ten_in_whole_numbers():
     assert as_integers(score_outcome(THREE, Points(10.0))) == [(3, 3), (0, 4), (3, 3)]
 
 
-@pytest.mark.parametrize(
-    ("text", "points"),
+@each(
     [
         ("10", Points(10.0)),
         ("2.5", Points(2.5)),
         ("layers.0.weight=2, layers.0.bias=1", Points(by_name={"layers.0.weight": 2, "layers.0.bias": 1})),
-    ],
+    ]
 )
 def test_points_are_a_number_or_a_list_by_name(text, points):
     mistakes = Mistakes()
@@ -81,7 +77,7 @@ def test_points_are_a_number_or_a_list_by_name(text, points):
     assert mistakes.found == []
 
 
-@pytest.mark.parametrize("text", ["ten", "-1", "inf", "nan", "", "layers.0.weight=two", "layers.0.weight="])
+@each(["ten", "-1", "inf", "nan", "", "layers.0.weight=two", "layers.0.weight="])
 def test_points_that_are_none_are_a_mistake_of_the_option(text):
     mistakes = Mistakes()
     read_points(text, mistakes)

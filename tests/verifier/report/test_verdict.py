@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.pairwise import each
 from verifier.report.verdict import (
     ExitStatus,
     Verdict,
@@ -14,9 +15,7 @@ from verifier.report.verdict import (
 C, I, U, M = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED, Verdict.MISSING  # noqa: E741
 
 
-@pytest.mark.parametrize(
-    ("incorrect", "undecided", "verdict"), [(0, 0, C), (1, 0, I), (0, 1, U), (1, 1, I), (5, 3, I), (0, 9, U)]
-)
+@each([(0, 0, C), (1, 0, I), (0, 1, U), (1, 1, I), (5, 3, I), (0, 9, U)])
 def test_a_parameter(incorrect, undecided, verdict):
     assert parameter_verdict(incorrect, undecided) is verdict
 
@@ -41,11 +40,7 @@ def test_the_whole(parameters, verdict):
     assert overall_verdict(iter(parameters[::-1])) is verdict
 
 
-@pytest.mark.parametrize(
-    ("statuses", "expected"),
-    [([0], 0), ([0, 0], 0), ([0, 1], 1), ([0, 3], 3), ([1, 3], 1), ([1, 2], 2), ([2, 4], 4), ([], 2)],
-    ids=str,
-)
+@each([([0], 0), ([0, 0], 0), ([0, 1], 1), ([0, 3], 3), ([1, 3], 1), ([1, 2], 2), ([2, 4], 4), ([], 2)])
 def test_the_exit_status_of_many_fails_closed(statuses, expected):
     assert combined_status(ExitStatus(status) for status in statuses) == expected
 

@@ -62,10 +62,16 @@ MISTAKES = {
 
 
 def test_a_right_function_passes() -> None:
-    assert check_graph_backward(correct_gradients, graphs=80) is None
+    assert check_graph_backward(correct_gradients, graphs=40) is None
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        pytest.param(name, marks=pytest.mark.nightly if name == "assigned for accumulated" else ())
+        for name in MISTAKES  # that one takes long to be found so small
+    ],
+)
 def test_a_mistake_is_shown_by_a_tiny_graph_of_short_numbers_and_named(mistake: str) -> None:
     backward, named, most_nodes = MISTAKES[mistake]
     failure = check_graph_backward(backward)

@@ -40,11 +40,11 @@ def test_every_graph_drawn_is_valid_and_its_numbers_are_finite(document: dict[st
 
 def test_every_operation_has_forms_and_all_of_them_are_drawn() -> None:
     assert set(FORMS) == set(OPERATIONS)
-    drawn = Counter(op for seed in range(60) for op in operations_of(seeded_graph(seed, 60)))
+    drawn = Counter(op for seed in range(30) for op in operations_of(seeded_graph(seed, 60)))
     assert set(drawn) == set(OPERATIONS)
 
 
-def test_broadcasting_shared_parameters_several_paths_and_unused_nodes_are_drawn() -> None:
+def test_broadcasting_shared_parameters_paths_and_unused_nodes_are_drawn() -> None:
     found = Counter[str]()
     for seed in range(40):
         problem = read_graph(seeded_graph(seed, 20)).problem
@@ -78,7 +78,10 @@ SHRUNK = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SHRUNK)
+@pytest.mark.parametrize(
+    "case",
+    ["tanh", "two operations", *(pytest.param(own, marks=pytest.mark.nightly) for own in [*SHRUNK][2:])],
+)
 def test_graphs_shrink_to_few_nodes_and_whole_numbers(case: str) -> None:
     condition, most = SHRUNK[case]
     chosen = settings(max_examples=200, derandomize=True, deadline=None, database=None)
@@ -99,8 +102,15 @@ def test_submissions_without_a_rule_are_not_incorrect(submission: GraphSubmissio
     assert verify(submission, oracles=["backpropagation"]).verdict != "incorrect"
 
 
+# rules of one operation, with which graphs are drawn where they can be wrong
+OPERATIONS_OF = {
+    "matmul-operands-exchanged": ["matmul", "tanh", "add"],
+    "repeated-rows-assigned": ["embedding", "tanh", "multiply"],
+}
+
+
 @pytest.mark.parametrize("rule", [row.id for row in LOCAL_RULES])
-def test_submissions_with_a_wrong_local_rule_are_incorrect_and_it_is_among_what_they_may_be(
+def test_a_submission_with_a_wrong_local_rule_is_incorrect_and_named(
     rule: str,
 ) -> None:
     @settings(
@@ -112,7 +122,9 @@ def test_submissions_with_a_wrong_local_rule_are_incorrect_and_it_is_among_what_
     )
     @given(st.data())
     def judged(data: Any) -> None:
-        submission = data.draw(graph_submissions(rule=rule, most_nodes=8))
+        submission = data.draw(
+            graph_submissions(rule=rule, most_nodes=8, operations=OPERATIONS_OF.get(rule, tuple(FORMS)))
+        )
         report = verify(submission, oracles=["backpropagation"])
         if report.verdict == "incorrect" and not any(row.subgradients for row in report.parameters.values()):
             assert any(rule in (row.bug, *row.also_consistent) for row in report.diagnosis)

@@ -11,7 +11,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.documents.arrays import dtype_of, tensors_to_numpy
 from verifier.documents.reading import read_submission
-from verifier.problem.errors import MOST, MalformedSubmission, Mistake, Mistakes, json_pointer, suggest_name
+from verifier.problem.errors import MOST, MalformedSubmission, Mistake, Mistakes, suggest_name
 
 
 class ImportRefused(MalformedSubmission):
@@ -236,7 +236,7 @@ def _by_source_name(gradients: Gradients, parameters: Mapping[str, SourceArray])
             if source_name is None:
                 rule = "the name of a parameter, as its source names it"
                 mistakes.add(
-                    json_pointer("/gradients", name),
+                    ("gradients", name),
                     rule,
                     f"{str(name)[:60]!r}",
                     suggest_name(name, names, gradients),

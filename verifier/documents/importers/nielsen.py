@@ -68,13 +68,13 @@ def from_nielsen(
     for index, (weight, bias) in enumerate(zip(saved["weights"], saved["biases"], strict=True)):
         where = f"weights.{index}"
         matrices = (
-            _matrix(weight, json_pointer("", "weights", index)),
-            _matrix(bias, json_pointer("", "biases", index)),
+            _matrix(weight, json_pointer(("weights", index))),
+            _matrix(bias, json_pointer(("biases", index))),
         )
         sizes = (saved["sizes"][index + 1], saved["sizes"][index])
         if matrices[0].shape != sizes:
             chain.refuse(
-                json_pointer("", "weights", index),
+                json_pointer(("weights", index)),
                 f"{matrices[0].shape}",
                 expected=f"shape {sizes}, as sizes say",
             )
@@ -104,18 +104,14 @@ def _check(saved: Any) -> None:
         raise refused("", 'an object {"sizes", "weights", "biases", "cost"}', describe(saved))
     for field in _LIST_FIELDS:
         if not isinstance(saved.get(field), list | tuple):
-            mistakes.add(
-                json_pointer("", field), "a list", describe(saved[field]) if field in saved else "nothing"
-            )
+            mistakes.add((field,), "a list", describe(saved[field]) if field in saved else "nothing")
     if not isinstance(saved.get("cost"), str) or saved["cost"] not in _COSTS:
         actual = describe(saved["cost"]) if "cost" in saved else "nothing"
         mistakes.add("/cost", f"one of {', '.join(_COSTS)}", actual)
     mistakes.raise_if_any()
     for field, count in (("weights", len(saved["sizes"]) - 1), ("biases", len(saved["sizes"]) - 1)):
         if len(saved[field]) != count:
-            mistakes.add(
-                json_pointer("", field), f"{count} arrays, one fewer than sizes", f"{len(saved[field])}"
-            )
+            mistakes.add((field,), f"{count} arrays, one fewer than sizes", f"{len(saved[field])}")
     mistakes.raise_if_any()
 
 

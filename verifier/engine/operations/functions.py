@@ -71,7 +71,7 @@ def kinks_of_function(node: Node, values: Sequence[Array], reach: Sequence[Array
 
 def _number(value: Any, field: str) -> float:
     mistakes = Mistakes()
-    number = read_number(value, "", mistakes)
+    number = read_number(value, (), mistakes)
     if number is None:
         mistake = mistakes.found[0]
         raise MisfitError(mistake.expected, mistake.found, mistake.remedy, field=field)

@@ -29,7 +29,7 @@ def loss_rows() -> Iterator[GraphOperation]:
 
 def _risk(loss: Loss, options: dict[str, Any]) -> Risk:
     mistakes = Mistakes()
-    reading = read_loss({"name": loss.name, **options}, "", mistakes)
+    reading = read_loss({"name": loss.name, **options}, (), mistakes)
     if reading is None:
         first = mistakes.found[0]
         raise MisfitError(first.expected, first.found, first.remedy, field=first.pointer.removeprefix("/"))

@@ -118,7 +118,7 @@ print(json.dumps([verdicts, [report.to_dict()["evidence"] for report in reports]
 """
 
 
-def test_without_torch_every_other_source_works_and_reports_say_that_autograd_was_not_asked() -> None:
+def test_without_torch_every_other_source_works_and_reports_say_so() -> None:
     verdicts, evidence = json.loads(
         run("import warnings; warnings.simplefilter('ignore')\n" + WITHOUT_TORCH, ("torch",))
     )

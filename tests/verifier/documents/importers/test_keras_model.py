@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from tests.verifier.documents.importers.problems import outputs_of
 from verifier import MalformedSubmission, verify
 from verifier.documents.importers import from_keras
@@ -30,7 +31,7 @@ def split(found: dict[str, Any]) -> tuple[Any, Any, Any, float, dict[str, Any]]:
     return found.pop("inputs"), found.pop("targets"), found.pop("outputs"), loss, found
 
 
-@pytest.mark.parametrize("name", MODELS)
+@each(MODELS)
 def test_a_saved_models_outputs_loss_and_gradients_are_reproduced(name: str) -> None:
     inputs, targets, outputs, loss, gradients = split(recorded(name))
     document = from_keras(
@@ -192,8 +193,7 @@ def weights_file(kind: str) -> bytes:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("kind", "message"),
+@each(
     [
         ("external link", "without links"),
         ("soft link", "without links"),
@@ -201,7 +201,7 @@ def weights_file(kind: str) -> bytes:
         ("huge", "plain arrays of numbers"),
         ("missing", "without links|2 arrays"),
         ("other layer", "those of 'somebody'"),
-    ],
+    ]
 )
 def test_weights_that_are_no_plain_arrays_of_the_file_are_refused(kind: str, message: str) -> None:
     inputs, targets, *_ = split(recorded("logits"))

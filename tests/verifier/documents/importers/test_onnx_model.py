@@ -118,7 +118,7 @@ def test_every_way_to_write_a_layer_is_read(nodes: list[Any]) -> None:
     assert_reproduced(model(nodes, arrays))
 
 
-def test_gradients_in_the_files_names_layouts_and_factors_are_judged_correct() -> None:
+def test_gradients_in_the_files_names_and_layouts_are_judged_correct() -> None:
     """Y = alpha x Tᵀ + beta B, so that ∂R/∂T carries alpha, and ∂R/∂B beta; PyTorch differentiates it."""
     arrays = {"T": W1.T, "B1": B1, "W2": W2}
     made = model(
@@ -258,5 +258,5 @@ def test_damaged_and_pickled_files_are_refused(content: bytes, message: str) -> 
         from_onnx(content, "torch.mse", *batch(6))
 
 
-def test_the_versions_that_the_tests_were_written_with_still_make_standard_operators() -> None:
+def test_the_versions_of_the_tests_still_make_standard_operators() -> None:
     assert onnx.defs.onnx_opset_version() >= 20

@@ -1,12 +1,11 @@
 """scikit-learn's estimators, fitted here: their own predictions and gradients are the independent source."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from tests.verifier.documents.importers.problems import batch, outputs_of
 from verifier import MalformedSubmission, verify
@@ -17,6 +16,13 @@ LABELS = {
     "two numbers": np.array([7, 3, 3, 7, 7]),
     "several at once": np.array([[1, 0, 1], [0, 1, 0], [1, 1, 1], [0, 0, 1], [1, 0, 0]]),
 }
+
+
+def made(kind: str, **options: Any) -> Any:
+    """Make an estimator of scikit-learn, which takes a second to load."""
+    from sklearn import linear_model, neural_network
+
+    return getattr(neural_network if kind.startswith("MLP") else linear_model, kind)(**options)
 
 
 def fitted(estimator: Any, inputs: Any, targets: Any) -> Any:
@@ -37,7 +43,7 @@ def gradients_of(estimator: Any, inputs: Any, targets: Any) -> tuple[float, list
 def test_a_classifiers_probabilities_loss_and_gradients_are_reproduced(activation: str, labels: str) -> None:
     inputs, targets = batch(1)[0], LABELS[labels]
     estimator = fitted(
-        MLPClassifier(hidden_layer_sizes=(6, 5), activation=activation, alpha=0.1), inputs, targets
+        made("MLPClassifier", hidden_layer_sizes=(6, 5), activation=activation, alpha=0.1), inputs, targets
     )
     binarized = estimator._label_binarizer.transform(targets)
     loss, *gradients = gradients_of(estimator, inputs, binarized)
@@ -55,7 +61,7 @@ def test_a_classifiers_probabilities_loss_and_gradients_are_reproduced(activatio
 def test_a_regressor_of_one_output_is_correct(alpha: float) -> None:
     inputs, targets = batch(1)
     estimator = fitted(
-        MLPRegressor(hidden_layer_sizes=(6,), activation="tanh", alpha=alpha), inputs, targets.ravel()
+        made("MLPRegressor", hidden_layer_sizes=(6,), activation="tanh", alpha=alpha), inputs, targets.ravel()
     )
     loss, *gradients = gradients_of(estimator, inputs, targets)
     document = from_sklearn(
@@ -67,9 +73,9 @@ def test_a_regressor_of_one_output_is_correct(alpha: float) -> None:
     assert report.loss.verdict == "correct"
 
 
-def test_a_regressor_of_three_outputs_is_diagnosed_as_scikit_learns_own_mistake() -> None:
+def test_a_regressor_of_three_outputs_has_scikit_learns_own_mistake() -> None:
     inputs, targets = batch(3)
-    estimator = fitted(MLPRegressor(hidden_layer_sizes=(6, 5), activation="tanh"), inputs, targets)
+    estimator = fitted(made("MLPRegressor", hidden_layer_sizes=(6, 5), activation="tanh"), inputs, targets)
     loss, *gradients = gradients_of(estimator, inputs, targets)
     report = verify(from_sklearn(estimator, inputs, targets, gradients=gradients, reported_loss=float(loss)))
     assert report.verdict == "incorrect"
@@ -79,7 +85,7 @@ def test_a_regressor_of_three_outputs_is_diagnosed_as_scikit_learns_own_mistake(
 
 def test_gradients_may_be_named_and_the_loss_replaced_while_alpha_stays() -> None:
     inputs, targets = batch(3)
-    estimator = fitted(MLPRegressor(hidden_layer_sizes=(6,), alpha=0.5), inputs, targets)
+    estimator = fitted(made("MLPRegressor", hidden_layer_sizes=(6,), alpha=0.5), inputs, targets)
     _, weights, biases = gradients_of(estimator, inputs, targets)
     gradients = {f"coefs_.{i}": one for i, one in enumerate(weights)}
     gradients |= {f"intercepts_.{i}": one for i, one in enumerate(biases)}
@@ -90,23 +96,29 @@ def test_gradients_may_be_named_and_the_loss_replaced_while_alpha_stays() -> Non
 
 
 REFUSED = [
-    ("another estimator", LogisticRegression(), "expected an MLPClassifier or MLPRegressor, got LogisticReg"),
-    ("not fitted", MLPRegressor(), "expected a fitted estimator"),
-    ("a path to a pickle", "model.pkl", "hand it over live"),
+    (
+        "another estimator",
+        lambda: made("LogisticRegression"),
+        "expected an MLPClassifier or MLPRegressor, got LogisticReg",
+    ),
+    ("not fitted", lambda: made("MLPRegressor"), "expected a fitted estimator"),
+    ("a path to a pickle", lambda: "model.pkl", "hand it over live"),
 ]
 
 
 @pytest.mark.parametrize(("estimator", "message"), [row[1:] for row in REFUSED], ids=[r[0] for r in REFUSED])
-def test_all_but_fitted_perceptrons_are_refused(estimator: Any, message: str) -> None:
+def test_all_but_fitted_perceptrons_are_refused(estimator: Callable[[], Any], message: str) -> None:
     with pytest.raises(MalformedSubmission, match=message):
-        from_sklearn(estimator, *batch(1))
+        from_sklearn(estimator(), *batch(1))
 
 
 def test_another_loss_and_unknown_labels_are_refused() -> None:
     inputs, targets = batch(1)
-    poisson = fitted(MLPRegressor(hidden_layer_sizes=(3,), loss="poisson"), inputs, np.abs(targets.ravel()))
+    poisson = fitted(
+        made("MLPRegressor", hidden_layer_sizes=(3,), loss="poisson"), inputs, np.abs(targets.ravel())
+    )
     with pytest.raises(MalformedSubmission, match="got poisson"):
         from_sklearn(poisson, inputs, targets)
-    classifier = fitted(MLPClassifier(hidden_layer_sizes=(3,)), inputs, LABELS["three words"])
+    classifier = fitted(made("MLPClassifier", hidden_layer_sizes=(3,)), inputs, LABELS["three words"])
     with pytest.raises(MalformedSubmission, match="labels that the estimator was fitted with"):
         from_sklearn(classifier, inputs, np.array(["cat", "yak", "emu", "cat", "dog"]))

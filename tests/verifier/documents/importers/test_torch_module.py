@@ -77,7 +77,7 @@ def answered(module: nn.Module, loss: nn.Module, inputs: Any, targets: Any) -> n
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda one: type(one).__name__)
-def test_every_activation_puts_out_what_the_module_does_and_autograd_is_judged_correct(
+def test_every_activation_is_the_modules_and_autograd_is_correct(
     activation: nn.Module,
 ) -> None:
     torch.manual_seed(0)

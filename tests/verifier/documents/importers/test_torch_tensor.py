@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tests.pairwise import each
 from verifier import MalformedSubmission, verify
 from verifier.documents.files import parse_bytes, write_document
 from verifier.documents.importers import from_torch_tensor
@@ -99,7 +100,7 @@ def called_in(node: Any) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("case", GRAPHS)
+@each(GRAPHS)
 def test_pytorchs_own_gradients_are_correct(case: str) -> None:
     w, v = leaf(*W), leaf(*V)
     value = GRAPHS[case](w, v)
@@ -158,7 +159,7 @@ PLANTED = {
 }
 
 
-@pytest.mark.parametrize("case", PLANTED)
+@each(PLANTED)
 def test_a_wrong_gradient_is_named(case: str) -> None:
     choose, key = PLANTED[case]
     module, x, hidden, loss = backward_of_residual()
@@ -210,7 +211,7 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@each(REFUSED)
 def test_what_is_no_graph_of_the_table_is_refused_by_name_with_a_remedy(case: str) -> None:
     graph, words = REFUSED[case]
     w = leaf(*W)
@@ -269,8 +270,8 @@ def test_data_go_by_the_names_that_they_are_given() -> None:
 
 def test_a_long_chain_is_walked_without_recursion() -> None:
     value = leaf(3)
-    for _ in range(3000):
+    for _ in range(1500):
         value = value * 1.001
     output = value.sum()
     output.backward(retain_graph=True)
-    assert len(from_torch_tensor(output)["network"]["nodes"]) == 3001
+    assert len(from_torch_tensor(output)["network"]["nodes"]) == 1501

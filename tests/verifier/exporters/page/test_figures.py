@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from verifier.exporters.page.figures import figures
 from verifier.exporters.page.templating import severities, severity_ranks
 from verifier.report.model import Entries, ParameterReport
@@ -21,8 +22,7 @@ def drawn(own: Entries) -> dict:
     return figures(ParameterReport("layers.0.weight", own.submitted.shape, Verdict.INCORRECT, entries=own))
 
 
-@pytest.mark.parametrize(
-    ("submitted", "expected", "tolerance", "severity"),
+@each(
     [
         (1.5, 1.0, 0.5, 0.0),  # just within
         (1.5, 1.0, 0.05, 1.0),
@@ -34,7 +34,7 @@ def drawn(own: Entries) -> dict:
         (1e308, -1e308, 0.5, np.inf),  # the difference overflows
         (1.5, 1.0, np.nan, np.nan),  # undecided
         (1.5, np.nan, np.nan, np.nan),  # nobody knows what is right
-    ],
+    ]
 )
 def test_how_far_off_a_number_is(submitted, expected, tolerance, severity):
     (found,) = severities(entries([submitted], expected, tolerance))
@@ -84,7 +84,7 @@ def test_a_histogram_counts_every_number_once():
     assert within == found["within"]
 
 
-@pytest.mark.parametrize("shape", [(0,), (0, 3)])
+@each((own,) for own in [(0,), (0, 3)])
 def test_nothing_is_drawn_of_nothing(shape):
     assert drawn(entries(np.zeros(shape), 0.0, 1.0)) is None
     assert figures(ParameterReport("layers.0.weight", (2,), Verdict.CORRECT)) is None

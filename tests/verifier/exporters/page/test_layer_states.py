@@ -1,7 +1,6 @@
 """The drawing of a network: where the error begins, and what only inherits it."""
 
-import pytest
-
+from tests.pairwise import each
 from tests.verifier.builders import changed, small_document
 from verifier import verify
 from verifier.examples.layers import example_document
@@ -37,8 +36,7 @@ def report(layers: list[tuple[Verdict, Verdict]], rows: list[Diagnosis]) -> Repo
     )
 
 
-@pytest.mark.parametrize(
-    ("layers", "rows", "states", "line"),
+@each(
     [
         ([(RIGHT, RIGHT)] * 2, [], ["right", "right"], "Every layer is right."),
         (
@@ -58,7 +56,7 @@ def report(layers: list[tuple[Verdict, Verdict]], rows: list[Diagnosis]) -> Repo
         ([(RIGHT, MISSING)], [], ["missing"], "A gradient of layer 0 is missing."),
         ([(RIGHT, UNDECIDED), (RIGHT, RIGHT)], [], ["undecided", "right"], "Layer 0 is undecided."),
         ([(MISSING, UNDECIDED), (WRONG, MISSING)], [row(1)], ["missing", "first wrong"], None),
-    ],
+    ]
 )
 def test_what_became_of_each_layer(layers, rows, states, line):
     found = layer_states(report(layers, rows))
@@ -72,11 +70,18 @@ def test_a_wrong_layer_of_an_example_is_where_the_diagnosis_says():
     assert [own.index for own in layer_states(found) if own.state == "first wrong"] == [placed]
 
 
-@pytest.mark.parametrize(
-    ("name", "layer"),
-    [("layers.0.weight", 0), ("layers.12.bias", 12), ("layers.x.bias", None), ("layers", None), ("", None),
-     ("other.0.bias", None), ("layers.²", None), ("layers.99999999999999999999.bias", None)],
-)  # fmt: skip
+@each(
+    [
+        ("layers.0.weight", 0),
+        ("layers.12.bias", 12),
+        ("layers.x.bias", None),
+        ("layers", None),
+        ("", None),
+        ("other.0.bias", None),
+        ("layers.²", None),
+        ("layers.99999999999999999999.bias", None),
+    ]
+)
 def test_a_parameters_name_tells_its_layer_or_nothing(name, layer):
     assert layer_of(name) == layer
 
@@ -91,7 +96,7 @@ def test_a_report_without_its_network_is_drawn_by_its_shapes():
     assert {own.outline.activation for own in layer_states(student)} == {""}
 
 
-def test_a_network_of_many_layers_shows_those_that_matter_and_counts_the_rest():
+def test_of_many_layers_those_that_matter_are_shown_and_the_rest_counted():
     layers = [(RIGHT, RIGHT)] * 400
     layers[:251] = [(WRONG, WRONG)] * 251
     drawn = drawing(layer_states(report(layers, [row(250)])))

@@ -1,13 +1,13 @@
 """Where boxes stand: to the right of what they are made of, apart, in an order in which few arcs cross."""
 
+from functools import cache
 from itertools import combinations, pairwise
 
-import pytest
-
+from tests.pairwise import each
 from verifier.exporters.page.layered_layout import Layout, compute_layout
 from verifier.testing.random_graphs import seeded_graph
 
-GRAPHS = {
+GRAPHS: dict[str, dict[str, list[str]]] = {
     "one node": {"a": []},
     "a chain": {"a": [], "b": ["a"], "c": ["b"]},
     "a square": {"x": [], "y": ["x", "x"]},
@@ -40,12 +40,14 @@ def of_random_graph(seed: int, most: int) -> dict[str, list[str]]:
     return operands | {node["name"]: [own for own in node["args"] if isinstance(own, str)] for node in nodes}
 
 
-ALL = GRAPHS | {f"random, seed {seed}": of_random_graph(seed, most=60) for seed in range(20)}
+@cache
+def all_graphs() -> dict[str, dict[str, list[str]]]:
+    return GRAPHS | {f"random, seed {seed}": of_random_graph(seed, most=60) for seed in range(20)}
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_boxes_stand_to_the_right_of_their_operands_and_apart_from_each_other(name: str) -> None:
-    operands = ALL[name]
+@each([*GRAPHS, *(f"random, seed {seed}" for seed in range(20))])
+def test_boxes_stand_right_of_their_operands_and_apart_from_each_other(name: str) -> None:
+    operands = all_graphs()[name]
     layout = compute_layout(operands, last(operands))
     assert layout.column.keys() == layout.height.keys() == operands.keys()
     for node, given in operands.items():
@@ -62,7 +64,7 @@ def test_boxes_stand_to_the_right_of_their_operands_and_apart_from_each_other(na
     assert set(by_column) == set(range(layout.columns))
 
 
-@pytest.mark.parametrize("name", GRAPHS)
+@each(GRAPHS)
 def test_arcs_of_a_small_graph_do_not_cross(name: str) -> None:
     assert crossings(GRAPHS[name], compute_layout(GRAPHS[name], last(GRAPHS[name]))) == 0
 
@@ -73,7 +75,7 @@ def test_what_is_given_stands_right_before_what_uses_it_first() -> None:
 
 
 def test_an_arc_passes_boxes_at_a_distance() -> None:
-    operands = ALL["random, seed 3"]
+    operands = all_graphs()["random, seed 3"]
     layout = compute_layout(operands, last(operands), passing=0.3)
     for (start, _), route in layout.routes.items():
         for at, height in enumerate(route, layout.column[start] + 1):

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
 from html import unescape
 from itertools import pairwise
@@ -16,10 +17,16 @@ from verifier.exporters.page import ASSETS, render
 from verifier.exporters.page.figures import BUDGET
 from verifier.report.outcome import FileOutcome, ReportBuffer, drop_arrays
 
-RIGHT = verify(small_document(name="right"), entries="all")
-WRONG = verify(
-    changed(small_document(name="wrong"), ["gradients", "layers.0.weight", 1, 2], 0.5), entries="all"
-)
+
+@cache
+def right():
+    return verify(small_document(name="right"), entries="all")
+
+
+@cache
+def wrong():
+    document = changed(small_document(name="wrong"), ["gradients", "layers.0.weight", 1, 2], 0.5)
+    return verify(document, entries="all")
 
 
 def page(*reports: FileOutcome) -> str:
@@ -31,7 +38,7 @@ def hashed(text: str) -> str:
 
 
 def test_the_policy_names_by_their_hashes_exactly_what_may_run():
-    text = page(FileOutcome("wrong.json", WRONG))
+    text = page(FileOutcome("wrong.json", wrong()))
     (policy,) = re.findall(r'Security-Policy" content="([^"]*)"', text)
     allowed = set(unescape(policy).split("script-src ")[1].split(";")[0].split())
     scripts = re.findall(
@@ -43,7 +50,7 @@ def test_the_policy_names_by_their_hashes_exactly_what_may_run():
 
 
 def test_a_page_names_nothing_to_load():
-    text = re.sub(r"<script.*?</script>", "", page(FileOutcome("wrong.json", WRONG)), flags=re.S)
+    text = re.sub(r"<script.*?</script>", "", page(FileOutcome("wrong.json", wrong())), flags=re.S)
     assert not re.search(r"\b(src|action|data)=|url\(|@import|<link|<iframe|https?:", text)
 
 
@@ -54,7 +61,7 @@ def test_what_is_put_into_a_script_or_a_style_cannot_end_it():
 
 
 def test_a_page_without_figures_is_light():
-    assert len(page(FileOutcome("wrong.json", drop_arrays(WRONG)))) < 60_000
+    assert len(page(FileOutcome("wrong.json", drop_arrays(wrong())))) < 60_000
 
 
 def large(index: int) -> FileOutcome:
@@ -73,8 +80,8 @@ def large(index: int) -> FileOutcome:
     return FileOutcome(f"{index}.json", verify(document, entries="all", diagnosis=False))
 
 
-def test_of_many_reports_as_many_have_figures_as_a_page_can_bear_and_it_says_so():
-    reports = [FileOutcome("right.json", RIGHT), *(large(index) for index in range(12))]
+def test_of_many_reports_as_many_have_figures_as_a_page_can_bear():
+    reports = [FileOutcome("right.json", right()), *(large(index) for index in range(12))]
     text = page(*reports)
     assert len(text.encode()) < 5_000_000
     drawn = text.count("data-figure=") // 3
@@ -88,9 +95,12 @@ def test_of_many_reports_as_many_have_figures_as_a_page_can_bear_and_it_says_so(
 
 
 def test_memory_for_arrays_goes_to_what_is_wrong_and_nothing_else_is_lost():
-    size = sum(int(np.prod(row.shape)) for row in RIGHT.parameters.values())
+    size = sum(int(np.prod(row.shape)) for row in right().parameters.values())
     kept = ReportBuffer(most=2 * size)
-    own = [FileOutcome(str(i), report) for i, report in enumerate((RIGHT, RIGHT, WRONG, RIGHT, WRONG, WRONG))]
+    own = [
+        FileOutcome(str(i), report)
+        for i, report in enumerate((right(), right(), wrong(), right(), wrong(), wrong()))
+    ]
     for one in [*own, FileOutcome("broken", None, broken="it broke")]:
         kept.add(one)
     having = [
@@ -104,6 +114,6 @@ def test_memory_for_arrays_goes_to_what_is_wrong_and_nothing_else_is_lost():
 
 @pytest.mark.parametrize("name", [name for name, row in EXPORTERS.items() if row.whole_arrays])
 def test_a_format_that_draws_whole_arrays_does_without_them_too(name):
-    with_arrays, without = (EXPORTERS[name].export(own) for own in (WRONG, drop_arrays(WRONG)))
+    with_arrays, without = (EXPORTERS[name].export(own) for own in (wrong(), drop_arrays(wrong())))
     assert len(with_arrays) > len(without)
-    assert all(row in without for row in WRONG.parameters)
+    assert all(row in without for row in wrong().parameters)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.pairwise import each
 from verifier.exporters.page.figures import MOST_POINTS, fit_factor, select_points
 
 
@@ -14,7 +15,7 @@ def test_the_worst_points_stay_whatever_they_are():
     assert set(np.argsort(-rank)[:300]) <= set(points)
 
 
-def test_the_smallest_and_the_largest_expected_stay_so_that_the_axes_are_right():
+def test_the_smallest_and_the_largest_expected_stay_for_the_axes():
     generator = np.random.default_rng(2)
     expected = generator.normal(size=50_000)
     points = select_points(np.full(50_000, -1.0), expected)
@@ -29,8 +30,7 @@ def test_few_points_are_all_drawn():
 E_ = np.array([[0.5, -0.25], [2.0, 1.0]])
 
 
-@pytest.mark.parametrize(
-    ("submitted", "expected", "factor"),
+@each(
     [
         (3 * E_, E_, 3.0),
         (-E_, E_, -1.0),
@@ -47,7 +47,7 @@ E_ = np.array([[0.5, -0.25], [2.0, 1.0]])
         (np.where(E_ == 2, np.inf, 3 * E_), E_, None),
         (np.array([3.0]), np.array([1.0]), None),
         (np.full(3, 1e308), np.full(3, 1e-308), None),
-    ],
+    ]
 )
 def test_a_line_is_drawn_where_all_is_off_by_one_factor_and_nowhere_else(submitted, expected, factor):
     found = fit_factor(submitted, expected)

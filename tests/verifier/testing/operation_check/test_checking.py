@@ -237,8 +237,13 @@ def test_no_operation_is_changed_by_being_checked() -> None:
 def test_a_report_of_a_check_passes_through_documents() -> None:
     from verifier.report.reading import read_report
 
-    for operation, like in ((right.Add, "add"), (wrong.AddWithoutSums, "add"), (wrong.TanhOfValue, "tanh")):
-        report = check_operation(operation, like=like).report
+    pairs = [((2, 3), (3,))]
+    for operation, like, shapes in (
+        (right.Add, "add", pairs),
+        (wrong.AddWithoutSums, "add", pairs),
+        (wrong.TanhOfValue, "tanh", [(3,)]),
+    ):
+        report = check_operation(operation, like=like, shapes=shapes).report
         assert report is not None
         assert read_report(report.to_dict()).to_dict() == report.to_dict()
         assert str(report)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.pairwise import try_each
 from tests.verifier.testing.operation_check.right_operations import RIGHT
 from verifier.engine.operations import OPERATIONS
 from verifier.testing.operation_check.check import check_operation
@@ -13,16 +14,15 @@ CASES = [(like, written, options) for like, rows in RIGHT.items() for written, o
 IDS = [f"{like} {options or ''}".strip() for like, _, options in CASES]
 
 
-def test_every_operation_of_the_table_is_written_out_and_has_inputs_of_its_own() -> None:
+def test_every_operation_is_written_out_and_has_inputs_of_its_own() -> None:
     assert list(RIGHT) == [*RIGHT]
     assert set(RIGHT) == set(OPERATIONS) == set(INPUTS)
 
 
-@pytest.mark.parametrize(("like", "written", "options"), CASES, ids=IDS)
-def test_a_right_operation_is_correct_by_the_word_of_every_oracle(
-    like: str, written: Any, options: dict[str, Any]
-) -> None:
-    check = check_operation(written, like=like, options=options)
+def is_correct(like: str, written: Any, options: dict[str, Any], step: int | None = None) -> None:
+    """step: of the shapes that are tried; None to leave them to the check."""
+    shapes = None if step is None else INPUTS[like].shapes(options)[::step]
+    check = check_operation(written, like=like, options=options, shapes=shapes)
     assert check.verdict == "correct", str(check)
     told = {own.oracle: own.agrees for own in check.evidence}
     assert told["backpropagation"] is told["autograd"] is told["differences_of_forward"] is True, str(check)
@@ -31,3 +31,13 @@ def test_a_right_operation_is_correct_by_the_word_of_every_oracle(
     assert not [
         own for own in check.warnings if own.code not in ("shares-memory", "kink", "shapes-not-taken")
     ]
+
+
+def test_a_right_operation_is_correct_by_the_word_of_every_oracle() -> None:
+    try_each(is_correct, [(*case, 3) for case in CASES])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_so_it_is_with_inputs_of_every_shape(case: tuple[str, Any, dict[str, Any]]) -> None:
+    is_correct(*case)

@@ -1,16 +1,13 @@
-"""pytest as a student starts it, in a process of its own: forked from a warm one, or cold."""
+"""pytest as a student starts it: in this process, or in one of its own."""
 
 import pytest
-
-from tests.prefork.programs import programs
 
 OPTIONS = ("-p", "no:cacheprovider", "-p", "no:schemathesis")  # which students need not have
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run pytest in the tester's folder."""
-    inner = f"--basetemp={pytester.path.parent / 'inner'}"
-    return pytester.run(programs() / "python3", "-m", "pytest", *OPTIONS, inner, *arguments)
+    """Run pytest in the tester's folder, by the modules that are here."""
+    return pytester.runpytest_inprocess(*OPTIONS, *arguments)
 
 
 def run_cold(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
