@@ -55,7 +55,7 @@ def serve(
 ) -> None:
     """Run the HTTP service until interrupted."""
     try:
-        from api.server import run_service
+        from api.server import run_service  # needs gradjury[service]
     except ModuleNotFoundError as error:
         _refuse_missing(error)
     run_service(host, port, workers, database_url, worker)
@@ -70,7 +70,7 @@ def worker(
 ) -> None:
     """Judge batches until interrupted, beside the service or on another machine."""
     try:
-        from sqlalchemy.exc import OperationalError
+        from sqlalchemy.exc import OperationalError  # needs gradjury[service]
 
         from api.batches.worker import run_batch_worker
         from api.storage.database import UnusableDatabaseError
@@ -95,10 +95,10 @@ def verify_report(
     Exit status: 0 it holds, 1 it does not, 2 a file cannot be read.
     """
     try:
-        from api.signing import UnverifiedError, verify_signature
+        from api.signing import UnverifiedError, verify_signature  # needs gradjury[service]
     except ModuleNotFoundError as error:
         _refuse_missing(error)
-    from verifier.documents.json import parse
+    from verifier.documents.json import parse  # loads numpy
     from verifier.problem.errors import MalformedSubmission
     from verifier.report.wording import sanitize_line
 
@@ -143,7 +143,7 @@ def create_tokens(
     if (subject is None) == (subjects is None):
         _refuse("expected one of --subject NAME and --subjects FILE")
     with _open_repository(database_url) as repository:
-        from api.service import utc_now
+        from api.service import utc_now  # loads FastAPI
         from api.services.tokens import issue, read_token_request
         from verifier.problem.errors import MalformedSubmission
 
@@ -166,7 +166,7 @@ def create_tokens(
 def list_tokens(database_url: _TokenDatabase = None) -> None:
     """List all tokens, one a line: id, role, subject, state, when made, what it opens."""
     with _open_repository(database_url) as repository:
-        from api.service import utc_now
+        from api.service import utc_now  # loads FastAPI
 
         moment = utc_now()
         for token in repository.tokens.list():
@@ -182,7 +182,7 @@ def revoke_token(
 ) -> None:
     """Revoke a token: it opens nothing from now on."""
     with _open_repository(database_url) as repository:
-        from api.service import utc_now
+        from api.service import utc_now  # loads FastAPI
 
         if "\0" in token_id or not repository.tokens.revoke(token_id, utc_now()):
             _refuse(f"expected the id of a token, as gradjury token list shows it, got {token_id[:60]!r}")
@@ -203,7 +203,7 @@ def _refuse_missing(error: ModuleNotFoundError) -> NoReturn:
 @contextmanager
 def _open_repository(url: str | None) -> "Iterator[Repository]":
     try:
-        from pydantic import ValidationError
+        from pydantic import ValidationError  # needs gradjury[service]
         from sqlalchemy.exc import SQLAlchemyError
 
         from api.settings import Settings

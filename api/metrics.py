@@ -16,7 +16,7 @@ from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from api.workers.protocol import Judged, Outcome, Refused
+from api.workers.protocol import Judged, Outcome, Refusal
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _PUBLIC_METRICS = ("gradjury_request_seconds",)
@@ -49,7 +49,7 @@ class Metrics:
     def count_outcome(self, outcome: Outcome) -> None:
         """Count the outcome of a submission."""
         if not isinstance(outcome, Judged):
-            self.refusals.labels("malformed" if isinstance(outcome, Refused) else "stopped").inc()
+            self.refusals.labels("malformed" if isinstance(outcome, Refusal) else "stopped").inc()
             return
         findings = outcome.findings
         self.verdicts.labels(findings.verdict).inc()

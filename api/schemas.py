@@ -119,7 +119,7 @@ class Summary(BaseModel):
 
 
 class ReportDocument(BaseModel):
-    """What was found; the fields are described in docs/. A student's has no field that is null here."""
+    """A report; its fields are described in docs/. A student's report has no field that is null here."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -151,7 +151,7 @@ class ProblemDocument(BaseModel):
 
 
 class GradientsDocument(BaseModel):
-    """What a student hands in to an assignment: gradients alone."""
+    """The submission of a student to an assignment: gradients alone."""
 
     model_config = ConfigDict(
         extra="forbid",

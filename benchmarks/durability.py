@@ -27,7 +27,7 @@ _TIMEOUT = 300  # seconds until a batch counts as stuck
 
 
 @dataclass
-class Outcome:
+class DurabilityOutcome:
     """Result of one round.
 
     kills: number of kills by kind of process.
@@ -46,8 +46,8 @@ class Outcome:
 
 def judge_round(
     kind: str, processes: Processes, rng: random.Random, lines: list[bytes], kills: int
-) -> Outcome:
-    outcome = Outcome()
+) -> DurabilityOutcome:
+    outcome = DurabilityOutcome()
     processes.start_all()
     started = time.perf_counter()
     if rng.random() < 0.25:
@@ -78,7 +78,7 @@ def _wait(processes: Processes, location: str, least: float) -> None:
         time.sleep(0.05)
 
 
-def _count(outcome: Outcome, processes: Processes, location: str, lines: list[bytes]) -> None:
+def _count(outcome: DurabilityOutcome, processes: Processes, location: str, lines: list[bytes]) -> None:
     answer = processes.get(f"{location}/reports?most=1000")
     rows = [json.loads(line) for line in answer.text.splitlines()]
     reports = [row["report"] for row in rows]
@@ -102,7 +102,7 @@ def main() -> None:
     lines = draw_submissions(arguments.size, arguments.seed)
     print(f"{'database':10}{'round':>6}{'seconds':>9}{'accepted':>10}  lost twice wrong  killed")
     for kind in arguments.databases.split(","):
-        total = Outcome()
+        total = DurabilityOutcome()
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             databases = stack.enter_context(fresh_databases(kind, folder))
@@ -118,7 +118,7 @@ def main() -> None:
         _print(kind, "all", total)
 
 
-def _print(kind: str, number: str, outcome: Outcome) -> None:
+def _print(kind: str, number: str, outcome: DurabilityOutcome) -> None:
     killed = ", ".join(f"{count} {what}" for what, count in sorted(outcome.kills.items()))
     print(
         f"{kind:10}{number:>6}{outcome.seconds:9.1f}{outcome.accepted:10}{outcome.lost:6}{outcome.twice:6}"

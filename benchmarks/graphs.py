@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks.support.graph_students.mistakes import CATALOGUED, MISTAKES, UNCATALOGUED, Mistake
+from benchmarks.support.graph_students.mistakes import CATALOGUED, MISTAKES, UNCATALOGUED, GraphMistake
 from benchmarks.support.graph_students.student import Array, Use, backward, forward
 from verifier.documents.graph import read_graph
 from verifier.engine.estimate import Estimate
@@ -40,7 +40,7 @@ SLICES = ("parameters alone", "every third")
 
 
 @dataclass(frozen=True)
-class Planted:
+class PlantedGraphBug:
     """Diagnosis of one mistake in one graph.
 
     at: gradient with the mistake.
@@ -77,7 +77,7 @@ class Judged:
     outside: int
     wrong: tuple[str, ...]
     undecided: int
-    planted: tuple[Planted, ...] = field(default=())
+    planted: tuple[PlantedGraphBug, ...] = field(default=())
 
 
 def nodes_of(seed: int) -> int:
@@ -90,7 +90,7 @@ def judged(seed: int) -> Judged:
     problem = everything_of(document)
     float64_rounding = rounding(problem, PRECISIONS["float64"])
     answers = ask(problem, float64_rounding, list(GRAPH_ORACLES))
-    shapes = {key: problem.shapes()[node_name(key)] for key in problem.asked}
+    shapes = {key: problem.shapes()[node_name(key)] for key in problem.requested}
     consensus = combine_answers(answers, shapes)
     values = forward(document)
     right, uses = backward(document, values)
@@ -114,18 +114,22 @@ def everything_of(document: Mapping[str, Any]) -> GraphProblem:
     problem = read_graph({**document, "gradients": {}}).problem
     data = {node.operands[place] for node in problem.nodes for place in node.data}
     inputs = [INPUT + name for name in problem.inputs if name not in data]
-    return problem.asking((*inputs, *problem.parameters, *(NODE + node.name for node in problem.nodes)))
+    return problem.with_requested(
+        (*inputs, *problem.parameters, *(NODE + node.name for node in problem.nodes))
+    )
 
 
 def _outside(bound: Estimate, truth: Estimate) -> int:
     """Return the number of entries whose two error intervals do not intersect."""
-    slopes = 0.0 if bound.slopes is None else bound.slopes
-    far = np.abs(bound.value - truth.value) > bound.error + slopes + truth.error
+    subgradient_radius = 0.0 if bound.subgradient_radius is None else bound.subgradient_radius
+    far = np.abs(bound.value - truth.value) > bound.error + subgradient_radius + truth.error
     return int((far & np.isfinite(bound.error) & np.isfinite(truth.error)).sum())
 
 
 def _submitted(document: Mapping[str, Any], problem: GraphProblem, gradients: Mapping[str, Array]) -> Any:
-    return read_graph({**document, "gradients": {key: gradients[node_name(key)] for key in problem.asked}})
+    return read_graph(
+        {**document, "gradients": {key: gradients[node_name(key)] for key in problem.requested}}
+    )
 
 
 def _planted(
@@ -135,7 +139,7 @@ def _planted(
     values: Mapping[str, Array],
     right: Mapping[str, Array],
     uses: Mapping[str, list[Use]],
-) -> Iterable[Planted]:
+) -> Iterable[PlantedGraphBug]:
     rng = np.random.default_rng([seed, 2])
     for mistakes in (CATALOGUED, UNCATALOGUED):
         choice = _choose_mistake(rng, mistakes, seed, problem, right, uses)
@@ -146,33 +150,34 @@ def _planted(
         if not all(np.isfinite(gradient).all() for gradient in gradients.values()):
             continue
         report = judge_graph(_submitted(document, problem, gradients), oracles=("backpropagation",))
-        key = next(name for name in problem.asked if node_name(name) == at)
+        key = next(name for name in problem.requested if node_name(name) == at)
         if report.parameters[key].subgradients or not report.parameters[key].incorrect:
             continue  # at a kink it may be right
         rows = [row.node for row in report.diagnosis]
         named = any(mistake.name in (row.bug, *row.also_consistent) for row in report.diagnosis)
         stretch = {
-            name: _in_stretch(document, problem, gradients, at, handed_in(problem, name)) for name in SLICES
+            name: _in_stretch(document, problem, gradients, at, submitted_gradients(problem, name))
+            for name in SLICES
         }
-        yield Planted(seed, mistake.name, key, rows == [key], named, stretch)
+        yield PlantedGraphBug(seed, mistake.name, key, rows == [key], named, stretch)
 
 
 def _choose_mistake(
     rng: np.random.Generator,
-    mistakes: tuple[Mistake, ...],
+    mistakes: tuple[GraphMistake, ...],
     seed: int,
     problem: GraphProblem,
     right: Mapping[str, Array],
     uses: Mapping[str, list[Use]],
-) -> tuple[Mistake, str, Array] | None:
+) -> tuple[GraphMistake, str, Array] | None:
     """Return a mistake, a random gradient where it is possible and visible, and the wrong gradient.
 
     The mistakes are tried in turn, starting at the seed's; None if none is possible.
     """
     for turn in range(len(mistakes)):
         mistake = mistakes[(seed + turn) % len(mistakes)]
-        for place in rng.permutation(len(problem.asked)):
-            at = node_name(problem.asked[place])
+        for place in rng.permutation(len(problem.requested)):
+            at = node_name(problem.requested[place])
             carrying = [use for use in uses[at] if np.any(use.share)]
             if not carrying:
                 continue
@@ -185,12 +190,12 @@ def _choose_mistake(
     return None
 
 
-def handed_in(problem: GraphProblem, name: str) -> tuple[str, ...]:
+def submitted_gradients(problem: GraphProblem, name: str) -> tuple[str, ...]:
     """Return the names of the gradients in a partial submission."""
-    parameters = [key for key in problem.asked if key in problem.parameters]
+    parameters = [key for key in problem.requested if key in problem.parameters]
     if name == "parameters alone":
         return tuple(parameters)
-    others = [key for key in problem.asked if key not in problem.parameters]
+    others = [key for key in problem.requested if key not in problem.parameters]
     return (*parameters, *others[::3])
 
 
@@ -205,9 +210,9 @@ def _in_stretch(
     report = judge_graph(submission, oracles=("backpropagation",))
     if not any(row.incorrect for row in report.parameters.values()):
         return None
-    allowed = next_before(problem, at, {node_name(key) for key in handed})
+    expected = next_before(problem, at, {node_name(key) for key in handed})
     rows = [node_name(str(row.node)) for row in report.diagnosis]
-    return bool(rows) and set(rows) <= allowed
+    return bool(rows) and set(rows) <= expected
 
 
 def next_before(problem: GraphProblem, at: str, known: set[str]) -> set[str]:

@@ -31,7 +31,7 @@ _TYPES = {"json": "application/json", "npz": "application/x-npz", "safetensors":
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class HostilityOutcome:
     """Response to a malformed request. fault: error of the response; empty if there is none."""
 
     kind: str
@@ -66,15 +66,15 @@ def kinds(service: Running) -> dict[str, Callable[[Random], Request]]:
     return requests | dict(HOSTILE_REQUESTS)
 
 
-def attack(service: Running, requests: int) -> list[Outcome]:
+def attack(service: Running, requests: int) -> list[HostilityOutcome]:
     """Send this number of requests, cycling through the kinds, from several threads; reproducible."""
     table = list(kinds(service).items())
 
-    def one(index: int) -> Outcome:
+    def one(index: int) -> HostilityOutcome:
         kind, make = table[index % len(table)]
         request = make(Random(_SEED + index))  # one generator per request, so that the order does not matter
         status, fault = judged_answer(send(service.port, request))
-        return Outcome(kind, status, fault)
+        return HostilityOutcome(kind, status, fault)
 
     with ThreadPoolExecutor(_THREADS) as threads:
         return list(threads.map(one, range(requests)))

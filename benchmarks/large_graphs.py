@@ -124,9 +124,9 @@ def torch_gradients(problem: GraphProblem) -> dict[str, np.ndarray]:
     for node in problem.nodes:
         tensors[node.name] = _IN_TORCH[node.operation.name](*[tensors[name] for name in node.operands])
     gradients = torch.autograd.grad(
-        tensors[problem.output], [tensors[node_name(key)] for key in problem.asked]
+        tensors[problem.output], [tensors[node_name(key)] for key in problem.requested]
     )
-    return {key: gradient.numpy() for key, gradient in zip(problem.asked, gradients, strict=True)}
+    return {key: gradient.numpy() for key, gradient in zip(problem.requested, gradients, strict=True)}
 
 
 def measure(label: str, document: dict[str, Any]) -> None:

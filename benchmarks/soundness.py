@@ -93,25 +93,25 @@ def correct_ones(seed: int) -> list[tuple[str, str, str, str]]:
 
 
 @dataclass(frozen=True)
-class Planted:
+class PlantedError:
     precision: str
     tolerance: str
     size: float
     verdict: str
 
 
-def planted_errors(seed: int) -> list[Planted]:
+def planted_errors(seed: int) -> list[PlantedError]:
     """Add errors of several sizes, relative to the entry's scale, to one entry of a correct gradient."""
     rng = np.random.default_rng([seed, 2])
     problem = draw(rng)
     trace = forward(problem.network, problem.parameters, problem.batch)
     right = {name: numpy_student(problem, name, "blas", rng) for name in ("float64", "float32")}
-    allowed = {name: rounding(problem, trace, PRECISIONS[name]) for name in right}
-    kinks = enclosed(problem, allowed["float64"].kinks)
+    rounding_allowance = {name: rounding(problem, trace, PRECISIONS[name]) for name in right}
+    kinks = enclosed(problem, rounding_allowance["float64"].kinks)
     entries = [
         (name, tuple(index))
-        for name, scale in allowed["float64"].scale.items()
-        for index in np.argwhere((scale > 0) & (kinks[name].slopes is None))
+        for name, scale in rounding_allowance["float64"].scale.items()
+        for index in np.argwhere((scale > 0) & (kinks[name].subgradient_radius is None))
     ]
     if not entries:
         return []
@@ -124,14 +124,14 @@ def planted_errors(seed: int) -> list[Planted]:
         gradients = {key: array.astype(float) for key, array in right[precision].items()}
         gradients[name][index] += sign * amount
         report = verify(submission(problem, gradients, precision, tolerance), oracles=ASKED)
-        results.append(Planted(precision, tolerance, size, str(report.parameters[name].verdict)))
+        results.append(PlantedError(precision, tolerance, size, str(report.parameters[name].verdict)))
 
     for size in SIZES:
-        amount = size * float(allowed["float64"].scale[name][index])
+        amount = size * float(rounding_allowance["float64"].scale[name][index])
         for tolerance in ("strict", "standard"):
             judge("float64", tolerance, size, amount)
     for times in (1.0, 3.0, 10.0):
-        amount = times * float(allowed["float32"].allowance[name][index])
+        amount = times * float(rounding_allowance["float32"].allowance[name][index])
         judge("float32", "strict", times, amount)
     return results
 
@@ -178,12 +178,16 @@ def planted_on_structure(seed: int) -> list[Committed]:
         rng = np.random.default_rng([seed, number, 9])
         problem = draw_structured(rng, kind)
         trace = forward(problem.network, problem.parameters, problem.batch)
-        allowed = rounding(problem, trace, PRECISIONS["float32"])
-        truth = enclosed(problem, allowed.kinks, PRECISIONS["float32"])
-        names = [name for name, estimate in truth.items() if estimate.slopes is None]
+        rounding_allowance = rounding(problem, trace, PRECISIONS["float32"])
+        truth = enclosed(problem, rounding_allowance.kinks, PRECISIONS["float32"])
+        names = [name for name, estimate in truth.items() if estimate.subgradient_radius is None]
         programs = [gradients for _, gradients in finite(honest_gradients(problem, "float32", rng))]
         # every error is undecided if the rounding error is as large as the gradient
-        names = [n for n in names if allowed.allowance[n].max() < 0.01 * allowed.scale[n].max()]
+        names = [
+            n
+            for n in names
+            if rounding_allowance.allowance[n].max() < 0.01 * rounding_allowance.scale[n].max()
+        ]
         if not names or not programs:
             continue
         rounding_errors = {
@@ -191,14 +195,18 @@ def planted_on_structure(seed: int) -> list[Committed]:
         }
         with np.errstate(all="ignore"):
             committed = max(
-                float(np.nanmax(np.where(allowed.scale[n] > 0, error / allowed.scale[n], 0.0)))
+                float(
+                    np.nanmax(
+                        np.where(rounding_allowance.scale[n] > 0, error / rounding_allowance.scale[n], 0.0)
+                    )
+                )
                 for n, errors in rounding_errors.items()
                 for error in errors
             )
         if not committed:  # every program is exact
             continue
         name = names[rng.integers(len(names))]
-        scale = allowed.scale[name]
+        scale = rounding_allowance.scale[name]
         index = np.unravel_index(int(rng.choice(np.flatnonzero(scale > 0.01 * scale.max()))), scale.shape)
         verdicts = []
         for times in COMMITTED:
@@ -207,7 +215,7 @@ def planted_on_structure(seed: int) -> list[Committed]:
             report = verify(submission(problem, gradients, "float32", "strict"), oracles=ASKED[:1])
             verdicts.append((times, str(report.parameters[name].verdict)))
         ratios = [
-            _root_mean_square(allowed.allowance[n]) / _root_mean_square(error)
+            _root_mean_square(rounding_allowance.allowance[n]) / _root_mean_square(error)
             for n, errors in rounding_errors.items()
             for error in errors
             if error.any()
@@ -265,7 +273,7 @@ def containment(seed: int) -> tuple[int, bool, float]:
     contained, radii = True, []
     for name, estimate in enclosed(problem, float64_rounding.kinks).items():
         known = np.isfinite(truth[name].error)
-        inside = np.abs(estimate.value - truth[name].value) <= estimate.reach + truth[name].error
+        inside = np.abs(estimate.value - truth[name].value) <= estimate.half_width + truth[name].error
         contained = contained and bool(inside[known].all()) and bool(np.isfinite(estimate.error).all())
         with np.errstate(all="ignore"):
             radii.append((estimate.error / np.abs(truth[name].value))[known & (truth[name].value != 0)])
@@ -284,7 +292,7 @@ def tightness(seed: int) -> list[tuple[str, float]]:
     for precision, _, gradients in honest_submissions(problem, rng):
         allowance = rounding(problem, trace, PRECISIONS[precision]).allowance
         for name, estimate in truth.items():
-            if estimate.slopes is not None:
+            if estimate.subgradient_radius is not None:
                 continue
             rounding_error = np.sqrt(np.mean(np.square(gradients[name].astype(float) - estimate.value)))
             if rounding_error > 0:

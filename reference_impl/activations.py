@@ -14,7 +14,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.error_function import erfc
-from reference_impl.softmax import softmax, softmax_pull_back
+from reference_impl.softmax import softmax, softmax_vjp
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Activation:
         The name in `ACTIVATIONS`.
     forward : callable
         a -> z = g(a).
-    pull_back : callable
+    vjp : callable
         (a, ∂R/∂z) -> ∂R/∂a, the vector-Jacobian product.
     derivative : callable or None
         a -> g′(a) if g acts on each unit alone; None for softmax, which acts on whole rows.
@@ -72,7 +72,7 @@ class Activation:
 
     name: str
     forward: Callable[[Array], Array]
-    pull_back: Callable[[Array, Array], Array]
+    vjp: Callable[[Array, Array], Array]
     derivative: Callable[[Array], Array] | None
     kinks: tuple[Kink, ...] = ()
     options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -89,7 +89,7 @@ def elementwise(
     return Activation(
         name=name,
         forward=forward,
-        pull_back=lambda a, upstream: np.asarray(upstream * derivative(a)),
+        vjp=lambda a, upstream: np.asarray(upstream * derivative(a)),
         derivative=derivative,
         kinks=kinks,
         options=MappingProxyType(dict(options or {})),
@@ -155,7 +155,7 @@ GELU = elementwise(
     lambda a: normal_distribution(a) + a * normal_density(a),
 )
 
-SOFTMAX = Activation("softmax", forward=softmax, pull_back=softmax_pull_back, derivative=None)
+SOFTMAX = Activation("softmax", forward=softmax, vjp=softmax_vjp, derivative=None)
 
 
 def leaky_relu(slope: float = 0.01) -> Activation:

@@ -72,7 +72,7 @@ def through_activation(problem: Problem, trace: Trace, layer: int, upstream: Arr
     """Return ∂R/∂a of a layer from ∂R/∂z, where z includes the layer's mask."""
     masks = problem.batch.masks
     unmasked = upstream * masks[layer] if layer in masks else upstream
-    return problem.network.layers[layer].activation.pull_back(trace.a[layer], unmasked)
+    return problem.network.layers[layer].activation.vjp(trace.a[layer], unmasked)
 
 
 def weight_gradient(problem: Problem, trace: Trace, layer: int, delta: Array) -> Array:

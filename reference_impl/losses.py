@@ -14,7 +14,7 @@ import numpy as np
 
 from reference_impl.activations import sigmoid, softplus
 from reference_impl.array import Array
-from reference_impl.softmax import log_softmax, log_softmax_pull_back
+from reference_impl.softmax import log_softmax, log_softmax_vjp
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class _Logarithm:
     """log p as one function of x: x -> log p, and (x, upstream) -> upstream · ∂ log p / ∂x."""
 
     forward: Callable[[Array], Array]
-    pull_back: Callable[[Array, Array], Array]
+    vjp: Callable[[Array, Array], Array]
 
 
 def _log(p: Array) -> Array:
@@ -193,7 +193,7 @@ def _log_of_complement(p: Array) -> Array:
 
 _LOG = _Logarithm(_log, lambda p, upstream: quotient(upstream, p))
 _LOG_COMPLEMENT = _Logarithm(_log_of_complement, lambda p, upstream: -quotient(upstream, 1.0 - p))
-_LOG_SOFTMAX = _Logarithm(log_softmax, log_softmax_pull_back)
+_LOG_SOFTMAX = _Logarithm(log_softmax, log_softmax_vjp)
 _LOG_SIGMOID = _Logarithm(lambda a: -softplus(-a), lambda a, upstream: upstream * sigmoid(-a))
 _LOG_SIGMOID_COMPLEMENT = _Logarithm(lambda a: -softplus(a), lambda a, upstream: -upstream * sigmoid(a))
 
@@ -203,7 +203,7 @@ def _cross_entropy(name: str, log: _Logarithm) -> Terms:
     return Terms(
         name,
         value=lambda x, y: _product(-y, log.forward(x)),
-        gradient=lambda x, y: log.pull_back(x, -y),
+        gradient=lambda x, y: log.vjp(x, -y),
     )
 
 
@@ -212,7 +212,7 @@ def _binary_cross_entropy(name: str, log: _Logarithm, log_complement: _Logarithm
     return Terms(
         name,
         value=lambda x, y: _product(-y, log.forward(x)) + _product(y - 1.0, log_complement.forward(x)),
-        gradient=lambda x, y: log.pull_back(x, -y) + log_complement.pull_back(x, y - 1.0),
+        gradient=lambda x, y: log.vjp(x, -y) + log_complement.vjp(x, y - 1.0),
     )
 
 

@@ -39,7 +39,7 @@ def softmax_and_complement(a: Array) -> tuple[Array, Array]:
     return probabilities, complement
 
 
-def softmax_pull_back(a: Array, upstream: Array) -> Array:
+def softmax_vjp(a: Array, upstream: Array) -> Array:
     """Return p_k (u_k − Σⱼ u_j p_j), the transposed Jacobian of softmax times `upstream`, row by row."""
     p = softmax(a)
     # u_k − Σ u_j p_j = Σ (u_k − u_j) p_j: subtracting the likeliest unit's u first keeps the digits
@@ -48,7 +48,7 @@ def softmax_pull_back(a: Array, upstream: Array) -> Array:
     return np.asarray(p * (relative - (relative * p).sum(axis=-1, keepdims=True)))
 
 
-def log_softmax_pull_back(a: Array, upstream: Array) -> Array:
+def log_softmax_vjp(a: Array, upstream: Array) -> Array:
     """Return u_k − p_k Σⱼ u_j, written u_k (1 − p_k) − p_k Σ_{j≠k} u_j so that nothing cancels."""
     p, complement = softmax_and_complement(a)
     return np.asarray(upstream * complement - p * (upstream.sum(axis=-1, keepdims=True) - upstream))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from verifier.judging.cache import ProblemCache
     from verifier.pipeline.inspection import inspect
     from verifier.pipeline.layers import verify
-    from verifier.problem.errors import MalformedSubmission, Mistake
+    from verifier.problem.errors import DocumentError, MalformedSubmission
     from verifier.problem.submission import Submission
     from verifier.report.inspection import Inspection
     from verifier.report.report import Report
@@ -22,7 +22,7 @@ _HOMES = {
     "ProblemCache": "verifier.judging.cache",
     "Inspection": "verifier.report.inspection",
     "MalformedSubmission": "verifier.problem.errors",
-    "Mistake": "verifier.problem.errors",
+    "DocumentError": "verifier.problem.errors",
     "Report": "verifier.report.report",
     "Submission": "verifier.problem.submission",
     "Verdict": "verifier.report.verdict",
@@ -33,9 +33,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "DocumentError",
     "Inspection",
     "MalformedSubmission",
-    "Mistake",
     "ProblemCache",
     "Report",
     "Submission",

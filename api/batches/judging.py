@@ -14,18 +14,18 @@ from api.service import Service, new_id
 from api.services.checks import check_task
 from api.services.submissions import closed_message, no_attempt_message, records_of, submission_task
 from api.storage.records import (
-    Batch,
     BatchItem,
     ItemState,
-    Result,
     StoredAssignment,
+    StoredBatch,
     StoredReport,
     StoredSubmission,
+    SubmissionResult,
 )
 from api.storage.work_queue import Chunk
-from api.workers.protocol import Judged, Outcome, Refused, Stopped, Task
+from api.workers.protocol import Judged, Outcome, Refusal, Stopped, Task
 
-_MOST_MISTAKES = 20
+_MOST_ERRORS = 20
 _LONGEST_REFUSAL = 10_000  # characters
 _LOG = logging.getLogger("gradjury")
 
@@ -54,7 +54,7 @@ def refuse_chunk(service: Service, chunk: Chunk, reason: str) -> None:
 
 
 def judge_item(
-    service: Service, batch: Batch, stored: StoredAssignment | None, item: BatchItem
+    service: Service, batch: StoredBatch, stored: StoredAssignment | None, item: BatchItem
 ) -> tuple[BatchItem, StoredReport | None]:
     """Judge an item. Return it with its outcome, and its report unless that is stored already."""
     if stored is not None:
@@ -68,7 +68,7 @@ def judge_item(
     return replace(item, state=ItemState.JUDGED, report=report.id, verdict=verdict), report
 
 
-def _find_batch(service: Service, batch_id: str) -> tuple[Batch, StoredAssignment | None]:
+def _find_batch(service: Service, batch_id: str) -> tuple[StoredBatch, StoredAssignment | None]:
     batch = service.repository.batches.find(batch_id)
     if batch is None:
         raise LookupError(batch_id)
@@ -81,7 +81,7 @@ def _find_batch(service: Service, batch_id: str) -> tuple[Batch, StoredAssignmen
 
 
 def _item_judge(
-    service: Service, batch: Batch, stored: StoredAssignment | None, stopping: Event
+    service: Service, batch: StoredBatch, stored: StoredAssignment | None, stopping: Event
 ) -> Callable[[BatchItem], None]:
     outdated = Event()
 
@@ -98,7 +98,7 @@ def _item_judge(
 
 
 def _judge_or_refuse(
-    service: Service, batch: Batch, stored: StoredAssignment | None, item: BatchItem
+    service: Service, batch: StoredBatch, stored: StoredAssignment | None, item: BatchItem
 ) -> tuple[BatchItem, StoredReport | None]:
     """Judge an item; refuse it after an internal error, so that the rest of the batch is judged."""
     try:
@@ -110,7 +110,9 @@ def _judge_or_refuse(
         return _refused(item, "an error of the service, not of the submission"), None
 
 
-def _submit_item(service: Service, batch: Batch, stored: StoredAssignment, item: BatchItem) -> BatchItem:
+def _submit_item(
+    service: Service, batch: StoredBatch, stored: StoredAssignment, item: BatchItem
+) -> BatchItem:
     """Judge an item as a submission of its student, and store it.
 
     The id of the submission is derived from the item. So if two workers judge an item, only one of them can
@@ -153,7 +155,7 @@ def _judge(service: Service, task: Task) -> Outcome:
     return outcome
 
 
-def _judged(item: BatchItem, result: Result) -> BatchItem:
+def _judged(item: BatchItem, result: SubmissionResult) -> BatchItem:
     return replace(item, state=ItemState.JUDGED, report=result.report, verdict=result.verdict)
 
 
@@ -161,10 +163,10 @@ def _refused(item: BatchItem, reason: str) -> BatchItem:
     return replace(item, state=ItemState.REFUSED, refusal=reason[:_LONGEST_REFUSAL])
 
 
-def _reason(outcome: Refused | Stopped) -> str:
+def _reason(outcome: Refusal | Stopped) -> str:
     if isinstance(outcome, Stopped):
         return f"judging was stopped: {outcome.reason}"
-    shown = outcome.mistakes[:_MOST_MISTAKES]
-    lines = [mistake.sentence for mistake in shown]
-    rest = len(outcome.mistakes) - len(shown)
+    shown = outcome.errors[:_MOST_ERRORS]
+    lines = [document_error.sentence for document_error in shown]
+    rest = len(outcome.errors) - len(shown)
     return "\n".join(lines + ([f"and {rest} more mistakes"] if rest else []))

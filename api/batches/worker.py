@@ -151,9 +151,9 @@ class BatchWorker:
         """
         with self._changed:
             missing = frozenset(claimed - self._active)
-        lost = bool(missing & self._missing)
+        has_lost_chunks = bool(missing & self._missing)
         self._missing = missing
-        return lost
+        return has_lost_chunks
 
     def _maintain(self) -> None:
         from dbos import DBOS  # deferred import: takes most of a second

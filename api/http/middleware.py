@@ -25,7 +25,7 @@ RATE_LIMIT_HEADERS = "rate_limit_headers"  # key of a request's state
 
 
 class RequestLogMiddleware:
-    """Give every request an id, a line in the log and an observation in the metrics, without its content.
+    """Add an id, a line in the log and an observation in the metrics to every request, without its content.
 
     The client's X-Request-Id is used if it is a plain word.
     """

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api.workers.protocol import Refused
+from api.workers.protocol import Refusal
 from verifier.problem.errors import MalformedSubmission
 
 MEDIA_TYPE = "application/problem+json"
@@ -20,7 +20,7 @@ METHODS = ("get", "put", "post", "delete", "patch")
 class RefusedError(Exception):
     """A submission that could not be judged. Its mistakes are the response."""
 
-    def __init__(self, refused: Refused) -> None:
+    def __init__(self, refused: Refusal) -> None:
         super().__init__("a malformed submission")
         self.refused = refused
 
@@ -62,7 +62,7 @@ def problem(
     return JSONResponse(content, status.value, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-def status_of(refused: Refused) -> HTTPStatus:
+def status_of(refused: Refusal) -> HTTPStatus:
     """Return the status of the response to a submission that could not be judged."""
     if refused.oversized:
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -74,7 +74,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(MalformedSubmission)
     async def malformed(request: Request, error: MalformedSubmission) -> JSONResponse:
-        return _refused_problem(Refused.from_error(error))
+        return _refused_problem(Refusal.from_error(error))
 
     @app.exception_handler(RefusedError)
     async def refused(request: Request, error: RefusedError) -> JSONResponse:
@@ -100,8 +100,11 @@ def install(app: FastAPI) -> None:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is malformed; see errors", errors=errors)
 
 
-def _refused_problem(refused: Refused) -> JSONResponse:
-    errors = [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in refused.mistakes]
+def _refused_problem(refused: Refusal) -> JSONResponse:
+    errors = [
+        {"pointer": document_error.pointer, "detail": document_error.detail}
+        for document_error in refused.errors
+    ]
     count = len(errors)
     detail = f"the document has {count} mistake{'s' if count > 1 else ''}; see errors"
     return problem(status_of(refused), detail, errors=errors)

@@ -33,7 +33,7 @@ from api.services.batches import (
     is_over,
     list_batches,
 )
-from api.storage.records import Batch, Token
+from api.storage.records import StoredBatch, Token
 
 router = pages_router()
 
@@ -41,11 +41,11 @@ _ZIP_MAGIC = b"PK"
 _ITEMS_PER_PAGE = 100
 
 
-def _own_batch(batch_id: str, service: TheService, member: PageSender) -> Batch:
+def _own_batch(batch_id: str, service: TheService, member: PageSender) -> StoredBatch:
     return get_batch(service, member, batch_id)
 
 
-OwnBatch = Annotated[Batch, Depends(_own_batch)]
+OwnBatch = Annotated[StoredBatch, Depends(_own_batch)]
 
 
 @router.get("/batches", operation_id="batches_page")

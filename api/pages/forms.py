@@ -11,8 +11,8 @@ from starlette.datastructures import UploadFile
 
 from api.http.bodies import FORM, declared_type, parse_form, read_bounded
 from api.http.problems import ProblemError, RefusedError, status_of
-from api.workers.protocol import Refused
-from verifier.problem.errors import MalformedSubmission, Mistake
+from api.workers.protocol import Refusal
+from verifier.problem.errors import DocumentError, MalformedSubmission
 
 _LARGEST_TEXT = 256 * 2**10  # bytes of a JSON file that is shown as text
 _LARGEST_KEPT = 8 * 2**20  # bytes of a file that is kept in the page
@@ -32,17 +32,17 @@ class SentDocument:
 class KeptDocument:
     """A document that the returned page keeps, so that it need not be typed or chosen again.
 
-    text: JSON. file: any other format, in base64. lost: the file is too large to be kept.
+    text: JSON. file: any other format, in base64. too_large: the file is too large to be kept.
     """
 
     text: str = ""
     file: str = ""
     name: str = ""
-    lost: bool = False
+    too_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class SubmittedForm:
     fields: Mapping[str, str]
     files: Mapping[str, SentDocument]
 
@@ -74,20 +74,21 @@ _NO_DOCUMENT = KeptDocument()
 class FormErrors:
     """A form to show again.
 
-    kept, student: what the form held. mistakes: of its document. trouble: the message of any other error.
+    kept, student: what the form held. document_errors: of its document.
+    trouble: the message of any other error.
     """
 
     status: HTTPStatus = HTTPStatus.OK
     kept: KeptDocument = _NO_DOCUMENT
     student: str = ""
-    mistakes: tuple[Mistake, ...] = ()
+    document_errors: tuple[DocumentError, ...] = ()
     trouble: str = ""
 
 
 EMPTY = FormErrors()
 
 
-async def read_form(request: Request, largest: int) -> Form:
+async def read_form(request: Request, largest: int) -> SubmittedForm:
     """Read a form with a document of at most `largest` bytes. Raise ProblemError 400, 413 or 415."""
     declared_type(request, (FORM,))
     # a kept file is sent in base64, and there may be text beside a file: each is checked below
@@ -103,7 +104,7 @@ async def read_form(request: Request, largest: int) -> Form:
         else:
             fields[name] = value
     await parsed.close()
-    form = Form(fields, files)
+    form = SubmittedForm(fields, files)
     for document in files.values():
         _check_size(len(document.content), largest)
     _check_size(len(form.field("text").encode()), largest)
@@ -111,7 +112,7 @@ async def read_form(request: Request, largest: int) -> Form:
     return form
 
 
-def keep_document(form: Form) -> KeptDocument:
+def keep_document(form: SubmittedForm) -> KeptDocument:
     """Return the document of a form for the next page: JSON as text, other formats in base64."""
     text = form.field("text")
     if "file" not in form.files:
@@ -123,17 +124,17 @@ def keep_document(form: Form) -> KeptDocument:
         except UnicodeDecodeError:
             pass
     if len(document.content) > _LARGEST_KEPT:
-        return KeptDocument(text, name=document.name, lost=True)
+        return KeptDocument(text, name=document.name, too_large=True)
     return KeptDocument(text, b64encode(document.content).decode(), document.name)
 
 
-def form_errors(form: Form, error: RefusedError | MalformedSubmission | ProblemError) -> FormErrors:
+def form_errors(form: SubmittedForm, error: RefusedError | MalformedSubmission | ProblemError) -> FormErrors:
     """Return a form with an error, to be shown again."""
     kept, student = keep_document(form), form.field("student")
     if isinstance(error, ProblemError):
         return FormErrors(error.status, kept, student, trouble=error.detail)
-    refused = error.refused if isinstance(error, RefusedError) else Refused.from_error(error)
-    return FormErrors(status_of(refused), kept, student, refused.mistakes)
+    refused = error.refused if isinstance(error, RefusedError) else Refusal.from_error(error)
+    return FormErrors(status_of(refused), kept, student, refused.errors)
 
 
 def _check_size(size: int, largest: int) -> None:

@@ -26,7 +26,7 @@ router = pages_router()
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryRow:
+class GalleryPageRow:
     """An entry and the main parts of its report. address: the page that judges the entry again."""
 
     entry: GalleryEntry
@@ -45,11 +45,11 @@ async def gallery(request: Request, service: TheService, visitor: Visitor) -> Re
     return page(request, "gallery.html.jinja", rows=state.gallery)
 
 
-async def _row(service: Service, entry: GalleryEntry) -> GalleryRow:
+async def _row(service: Service, entry: GalleryEntry) -> GalleryPageRow:
     content = to_json(await run_sync(gallery_document, entry.name)).encode()
     task = Task(content, oracles=service.settings.oracle_names, render=RenderRequest(JSON))
     report = parse((await judge(service, task)).answer)
-    return GalleryRow(
+    return GalleryPageRow(
         entry,
         f"/examples/{IN_GALLERY}{entry.name}",
         entry.made.release if isinstance(entry.made, LibraryRun) else "",

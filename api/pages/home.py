@@ -20,7 +20,7 @@ from verifier.documents.json import to_json
 from verifier.examples.graphs import BUGGY_EXAMPLES
 from verifier.examples.layers import EXAMPLES
 from verifier.examples.named import list_examples, load_example
-from verifier.problem.errors import Mistake
+from verifier.problem.errors import DocumentError
 
 router = pages_router()
 
@@ -32,12 +32,13 @@ _HTML = "text/html"
 class CheckOutcome:
     """The lower part of the page.
 
-    section: the report as HTML. source: its file. mistakes: of a malformed document. trouble: other errors.
+    section: the report as HTML. source: its file. document_errors: of a malformed document.
+    trouble: other errors.
     """
 
     section: str = ""
     source: str = ""
-    mistakes: tuple[Mistake, ...] = ()
+    document_errors: tuple[DocumentError, ...] = ()
     trouble: str = ""
 
 
@@ -67,7 +68,7 @@ async def check(request: Request, service: TheService, visitor: PageChecker) -> 
         errors = FormErrors(kept=keep_document(form))
     except (RefusedError, ProblemError) as error:
         errors = form_errors(form, error)
-        outcome = CheckOutcome(mistakes=errors.mistakes, trouble=errors.trouble)
+        outcome = CheckOutcome(document_errors=errors.document_errors, trouble=errors.trouble)
     if _PART_HEADER in request.headers:
         return page(request, "outcome.html.jinja", errors.status, outcome=outcome)
     return _home_page(request, service, visitor, outcome, errors)

@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from api.http.problems import ProblemError, RefusedError, status_of
 from api.pages.templating import page
 from api.pages.visitors import delete_token_cookie, has_token_cookie
-from api.workers.protocol import Refused
-from verifier.problem.errors import MalformedSubmission, Mistake
+from api.workers.protocol import Refusal
+from verifier.problem.errors import DocumentError, MalformedSubmission
 
 _POLICY = {
     "default-src": "'none'",
@@ -89,7 +89,7 @@ def add_page_headers(request: Request, response: Response) -> Response:
 
 def error_page(request: Request, error: PageError) -> Response:
     """Return the page of an expected error. It deletes the cookie of an invalid token."""
-    status, detail, mistakes, headers = _describe(error)
+    status, detail, document_errors, headers = _describe(error)
     response = page(
         request,
         "error.html.jinja",
@@ -97,7 +97,7 @@ def error_page(request: Request, error: PageError) -> Response:
         headers,
         code=status,
         detail=detail,
-        mistakes=mistakes,
+        document_errors=document_errors,
         remedy=_REMEDIES.get(status, _DEFAULT_REMEDY),
         retry_after=headers.get("Retry-After"),
         back=request.url.path if request.method == "GET" else "/",
@@ -108,7 +108,7 @@ def error_page(request: Request, error: PageError) -> Response:
     return response
 
 
-def _describe(error: PageError) -> tuple[HTTPStatus, str, tuple[Mistake, ...], Mapping[str, str]]:
+def _describe(error: PageError) -> tuple[HTTPStatus, str, tuple[DocumentError, ...], Mapping[str, str]]:
     """Return status, detail, mistakes of the document, and headers of an error."""
     if isinstance(error, ProblemError):
         return error.status, error.detail, (), error.headers
@@ -118,5 +118,5 @@ def _describe(error: PageError) -> tuple[HTTPStatus, str, tuple[Mistake, ...], M
     if isinstance(error, RequestValidationError):
         details = "; ".join(f"{'/'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         return HTTPStatus.UNPROCESSABLE_ENTITY, details, (), {}
-    refused = error.refused if isinstance(error, RefusedError) else Refused.from_error(error)
-    return status_of(refused), "the document has mistakes", refused.mistakes, {}
+    refused = error.refused if isinstance(error, RefusedError) else Refusal.from_error(error)
+    return status_of(refused), "the document has mistakes", refused.errors, {}

@@ -37,7 +37,7 @@ async def submission(
     section, note = "", ""
     if grader:
         section, note = await _full_report(service, member, stored, submission)
-    elif stored.assignment.allowed.verdict:
+    elif stored.assignment.visibility.verdict:
         section = await run_sync(_stored_report, service, member, submission)
     return page(
         request,
@@ -73,7 +73,7 @@ async def _full_report(
     Stored reports have only the worst entries. If judging fails, the stored report is returned.
     """
     task = await run_sync(submission_task, service, stored, submission)
-    task = replace(task, render=RenderRequest(section=True, entries="all"), store=False, allowed=None)
+    task = replace(task, render=RenderRequest(section=True, entries="all"), store=False, visibility=None)
     try:
         outcome = await judge(service, task)
     except RefusedError:

@@ -17,7 +17,7 @@ from api.schemas import BatchDocument
 from api.services import batches
 from api.services.assignments import get_graded_assignment
 from api.services.batches import MOST_LISTED, NDJSON, ZIP
-from api.storage.records import Batch
+from api.storage.records import StoredBatch
 
 router = APIRouter(tags=["batches"])
 
@@ -33,11 +33,11 @@ _MOST_ITEMS = 1000
 _RETRY_AFTER = {"Retry-After": "2"}
 
 
-def _own_batch(batch_id: str, service: TheService, caller: Sender) -> Batch:
+def _own_batch(batch_id: str, service: TheService, caller: Sender) -> StoredBatch:
     return batches.get_batch(service, caller, batch_id)
 
 
-OwnBatch = Annotated[Batch, Depends(_own_batch)]
+OwnBatch = Annotated[StoredBatch, Depends(_own_batch)]
 
 
 @router.post(

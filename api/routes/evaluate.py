@@ -43,7 +43,7 @@ class EvaluatedUser(BaseModel):
 
 
 class EvaluationRequest(BaseModel):
-    """What we read of the standard's request; the rest is accepted and plays no part."""
+    """The fields of the standard's request that we read; the others are ignored."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -19,7 +19,7 @@ from api.http.problems import ProblemError
 from api.http.upload import BatchItemUpload, check_students, read_archive, read_lines
 from api.service import Service, is_id, new_id
 from api.services.access import not_found, owner_of
-from api.storage.records import Batch, BatchItem, ItemState, Progress, StoredAssignment, Token
+from api.storage.records import BatchItem, ItemState, Progress, StoredAssignment, StoredBatch, Token
 from verifier.documents.json import to_json
 from verifier.report.verdict import Verdict
 
@@ -97,7 +97,7 @@ def enqueue_batch(service: Service, batch_id: str) -> None:
         _LOG.warning("%s while a batch was enqueued; a worker will enqueue it", type(error).__name__)
 
 
-def get_batch(service: Service, caller: Token, batch_id: str) -> Batch:
+def get_batch(service: Service, caller: Token, batch_id: str) -> StoredBatch:
     """Return a batch of the caller. Raise ProblemError 404 for any other."""
     batch = service.repository.batches.find(batch_id) if is_id(batch_id) else None
     if batch is None or batch.owner != owner_of(caller):
@@ -111,7 +111,7 @@ def list_batches(service: Service, caller: Token) -> list[dict[str, Any]]:
     return [batch_document(service, batch) for batch in batches]
 
 
-def batch_document(service: Service, batch: Batch) -> dict[str, Any]:
+def batch_document(service: Service, batch: StoredBatch) -> dict[str, Any]:
     """Return a batch with its progress as JSON."""
     progress = service.repository.batches.progress(batch.id)
     return {
@@ -130,7 +130,7 @@ def is_over(document: dict[str, Any]) -> bool:
     return document["state"] in (BatchState.FINISHED, BatchState.CANCELLED)
 
 
-def cancel_batch(service: Service, batch: Batch) -> dict[str, Any]:
+def cancel_batch(service: Service, batch: StoredBatch) -> dict[str, Any]:
     """Cancel the pending items of a batch, and return the batch as JSON."""
     document = batch_document(service, batch)
     if is_over(document):
@@ -139,13 +139,15 @@ def cancel_batch(service: Service, batch: Batch) -> dict[str, Any]:
     return batch_document(service, batch)
 
 
-def finished_items(service: Service, batch: Batch, after: int, most: int) -> list[BatchItem]:
+def finished_items(service: Service, batch: StoredBatch, after: int, most: int) -> list[BatchItem]:
     """Return finished items with index > `after` up to the first unfinished one, so that no page has gaps."""
     items = service.repository.batches.items(batch.id, after, most)
     return [item for position, item in enumerate(items) if item.index == after + 1 + position]
 
 
-async def follow_batch(service: Service, batch: Batch, last_id: str | None) -> AsyncIterator[BatchEvent]:
+async def follow_batch(
+    service: Service, batch: StoredBatch, last_id: str | None
+) -> AsyncIterator[BatchEvent]:
     """Yield an event `progress` after every change, and `finished` at the end.
 
     last_id: id of the last event that the client has received.
@@ -179,9 +181,9 @@ def _state(progress: Progress) -> BatchState:
 
 def _store(
     service: Service, caller: Token, assignment: str | None, media_type: str, content: bytes, batch_id: str
-) -> Batch:
+) -> StoredBatch:
     uploads = _read_body(service, media_type, content, of_students=assignment is not None)
-    batch = Batch(batch_id, owner_of(caller), assignment, len(uploads), service.now())
+    batch = StoredBatch(batch_id, owner_of(caller), assignment, len(uploads), service.now())
     items = [_item(batch_id, index, upload) for index, upload in enumerate(uploads)]
     try:
         service.repository.batches.add(batch, items)
@@ -220,6 +222,6 @@ def _item(batch_id: str, index: int, upload: BatchItemUpload) -> BatchItem:
     )
 
 
-def _reply(service: Service, batch: Batch) -> Reply:
+def _reply(service: Service, batch: StoredBatch) -> Reply:
     document = batch_document(service, batch)
     return Reply(HTTPStatus.ACCEPTED, {"Location": f"/v1/batches/{batch.id}"}, to_json(document).encode())

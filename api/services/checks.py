@@ -6,7 +6,7 @@ from http import HTTPStatus
 from api.http.problems import ProblemError, RefusedError
 from api.service import Service
 from api.workers.pool import QueueFullError
-from api.workers.protocol import NOTHING, Judged, Outcome, Refused, RenderRequest, Stopped, Task
+from api.workers.protocol import NOTHING, Judged, Outcome, Refusal, RenderRequest, Stopped, Task
 from verifier.documents.json import to_json
 from verifier.examples.layers import example_document
 from verifier.oracles import ORACLES
@@ -40,7 +40,7 @@ async def judge(service: Service, task: Task) -> Judged:
     """
     outcome = await _run(service, task)
     service.metrics.count_outcome(outcome)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refusal):
         raise RefusedError(outcome)
     if isinstance(outcome, Stopped):
         remedy = "send a smaller network or batch, or ask fewer oracles"

@@ -13,7 +13,7 @@ from anyio.to_thread import run_sync
 
 from api.service import Service
 from api.services.submissions import regrade_submission
-from api.storage.records import Result, StoredAssignment, StoredSubmission
+from api.storage.records import StoredAssignment, StoredSubmission, SubmissionResult
 from verifier.diagnosis.catalogue import BUGS
 from verifier.report.points import round_points
 from verifier.report.verdict import Verdict
@@ -35,7 +35,7 @@ class StudentResult:
     """The submission of a student that counts. attempts: the number of the student's submissions."""
 
     submission: StoredSubmission
-    result: Result
+    result: SubmissionResult
     attempts: int
 
 
@@ -78,8 +78,8 @@ class Change:
     """A submission whose verdict or points have changed."""
 
     submission: StoredSubmission
-    before: Result
-    after: Result
+    before: SubmissionResult
+    after: SubmissionResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ async def regrade(service: Service, stored: StoredAssignment) -> Regrade:
     changes: list[Change] = []
     slots = anyio.Semaphore(service.settings.processes)
 
-    async def regrade_one(submission: StoredSubmission, before: Result) -> None:
+    async def regrade_one(submission: StoredSubmission, before: SubmissionResult) -> None:
         async with slots:
             with_content = await run_sync(service.repository.submissions.find, submission.id)
             if with_content is None:
@@ -218,7 +218,7 @@ def regrade_document(stored: StoredAssignment, outcome: Regrade) -> dict[str, An
 
 def _student_results(submissions: Iterable[StoredSubmission], counts: Counts) -> tuple[StudentResult, ...]:
     """Return the submission of each student that counts, by name. submissions: oldest first."""
-    by_student: dict[str, list[tuple[StoredSubmission, Result]]] = defaultdict(list)
+    by_student: dict[str, list[tuple[StoredSubmission, SubmissionResult]]] = defaultdict(list)
     for submission in submissions:
         if submission.result is not None:
             by_student[submission.student].append((submission, submission.result))
@@ -240,7 +240,7 @@ def _clusters(students: Sequence[StudentResult]) -> list[Cluster]:
     return sorted(clusters, key=lambda cluster: (-len(cluster.students), cluster.students))
 
 
-def _wrong_parameters(result: Result) -> tuple[str, ...]:
+def _wrong_parameters(result: SubmissionResult) -> tuple[str, ...]:
     return tuple(name for name, verdict in result.parameters.items() if verdict is not Verdict.CORRECT)
 
 

@@ -41,15 +41,15 @@ async def evaluate_submission(
             raise unauthorized("a task of this service needs a grader's token")
         require_role(caller, Role.GRADER)
         assignment = (await run_sync(get_graded_assignment, service, caller, task_id)).assignment
-    allowed = assignment.allowed if assignment is not None else DEFAULT
-    if audience is Audience.STUDENT and not allowed.verdict:
+    visibility = assignment.visibility if assignment is not None else DEFAULT
+    if audience is Audience.STUDENT and not visibility.verdict:
         raise ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no verdict")
     task = Task(
         to_json(content).encode(),
         "json",
         problem=None if assignment is None else to_json(dict(assignment.problem)).encode(),
         oracles=service.settings.oracle_names,
-        allowed=allowed,
+        visibility=visibility,
         render=RenderRequest(JSON, audience=audience),
         tolerance=service.settings.preset,
     )

@@ -18,7 +18,14 @@ from api.services.access import can_grade, not_found, owner_name, require_role
 from api.services.assignments import problem_for
 from api.services.checks import judge
 from api.services.tokens import LONGEST_SUBJECT
-from api.storage.records import Result, Role, StoredAssignment, StoredReport, StoredSubmission, Token
+from api.storage.records import (
+    Role,
+    StoredAssignment,
+    StoredReport,
+    StoredSubmission,
+    SubmissionResult,
+    Token,
+)
 from api.workers.protocol import Judged, Task
 from verifier.documents.json import to_json
 from verifier.report.outcome import FileOutcome
@@ -77,16 +84,16 @@ async def judge_and_store(
 
 async def regrade_submission(
     service: Service, stored: StoredAssignment, submission: StoredSubmission
-) -> Result:
+) -> SubmissionResult:
     """Judge a stored submission under the assignment's present rules. Its earlier report is kept."""
     report: StoredReport | None
     try:
         result, report = await _judge(service, stored, submission)
     except RefusedError as error:  # its shapes no longer fit the problem
         report = None
-        refusal = "\n".join(mistake.sentence for mistake in error.refused.mistakes)
+        refusal = "\n".join(document_error.sentence for document_error in error.refused.errors)
         no_scores = score_outcome(FileOutcome("", None), stored.assignment.points)
-        result = Result(None, stored.revision, None, 0.0, worth(no_scores), {}, (), refusal)
+        result = SubmissionResult(None, stored.revision, None, 0.0, worth(no_scores), {}, (), refusal)
     await run_sync(service.repository.submissions.replace_result, submission.id, result, report)
     return result
 
@@ -126,10 +133,10 @@ def submission_document(
     result = submission.result
     if result is None:
         return document
-    grader, allowed = can_grade(caller, stored), stored.assignment.allowed
-    if grader or allowed.verdict:
+    grader, visibility = can_grade(caller, stored), stored.assignment.visibility
+    if grader or visibility.verdict:
         document |= {"verdict": result.verdict, "report": result.report}
-    if grader or (allowed.verdict and allowed.parameters):
+    if grader or (visibility.verdict and visibility.parameters):
         document |= {"earned": result.earned, "worth": result.worth, "parameters": dict(result.parameters)}
     if grader:
         document |= {"revision": result.revision, "refusal": result.refusal or None}
@@ -176,7 +183,7 @@ def submission_task(service: Service, stored: StoredAssignment, submission: Stor
         problem=to_json(problem_for(service, stored, submission.student)).encode(),
         name=stored.assignment.title,
         oracles=service.settings.oracle_names,
-        allowed=stored.assignment.allowed,
+        visibility=stored.assignment.visibility,
         store=True,
         bounds=service.settings.bounds,
     )
@@ -184,7 +191,7 @@ def submission_task(service: Service, stored: StoredAssignment, submission: Stor
 
 def records_of(
     stored: StoredAssignment, submission: StoredSubmission, outcome: Judged, begun: datetime
-) -> tuple[Result, StoredReport]:
+) -> tuple[SubmissionResult, StoredReport]:
     """Return the result and the report of a judged submission.
 
     begun: the start of judging. The report has this time, because its end would reveal how long judging took.
@@ -195,7 +202,7 @@ def records_of(
         stored.id,
         submission.id,
         outcome.document,
-        outcome.student if stored.assignment.allowed.verdict else b"",
+        outcome.student if stored.assignment.visibility.verdict else b"",
         sha256(outcome.document).hexdigest(),
         begun,
     )
@@ -216,7 +223,7 @@ def no_attempt_message(attempts: int) -> str:
 
 async def _judge(
     service: Service, stored: StoredAssignment, submission: StoredSubmission
-) -> tuple[Result, StoredReport]:
+) -> tuple[SubmissionResult, StoredReport]:
     begun = service.now()
     task = await run_sync(submission_task, service, stored, submission)
     return records_of(stored, submission, await judge(service, task), begun)
@@ -228,10 +235,10 @@ async def _wait_for_grid(begun: float, grid: float) -> None:
         await anyio.sleep(grid - (monotonic() - begun) % grid)
 
 
-def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> Result:
+def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> SubmissionResult:
     verdicts = dict(outcome.findings.parameters)
     rows = score_verdicts(verdicts, stored.assignment.points)
-    return Result(
+    return SubmissionResult(
         report_id,
         stored.revision,
         Verdict(outcome.findings.verdict),

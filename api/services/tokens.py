@@ -10,7 +10,7 @@ from secrets import token_hex, token_urlsafe
 
 from api.storage.records import Role, Token
 from api.storage.repository import AssignmentStore, TokenStore
-from verifier.problem.errors import Mistakes
+from verifier.problem.errors import ErrorCollector
 
 LONGEST_SUBJECT = 200
 _PREFIX = "gradjury"
@@ -69,25 +69,25 @@ def read_token_request(
     expires: str | None,
 ) -> TokenRequest:
     """Read the options of `gradjury token create`. Raise MalformedSubmission with all mistakes."""
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     roles = [str(known) for known in Role]
     if role not in roles:
-        mistakes.add("--role", f"one of {', '.join(roles)}", repr(role[:40]))
+        errors.add("--role", f"one of {', '.join(roles)}", repr(role[:40]))
     for subject in subjects:
-        _check_subject(subject, mistakes)
+        _check_subject(subject, errors)
     repeated = sorted({subject for subject in subjects if subjects.count(subject) > 1})
     for subject in repeated[:20]:
-        mistakes.add("--subjects", "every name once", f"{subject[:60]!r} more than once")
+        errors.add("--subjects", "every name once", f"{subject[:60]!r} more than once")
     if not subjects:
-        mistakes.add("--subject", "the holder's name", "nothing", "add --subject NAME, or --subjects FILE")
+        errors.add("--subject", "the holder's name", "nothing", "add --subject NAME, or --subjects FILE")
     if role == Role.STUDENT and not assignments:
         remedy = "add --assignment ID"
-        mistakes.add("--assignment", "the assignments that a student's token opens", "none", remedy)
+        errors.add("--assignment", "the assignments that a student's token opens", "none", remedy)
     for assignment in dict.fromkeys(assignments):
         if "\0" in assignment or store.find(assignment) is None:
-            mistakes.add("--assignment", "the id of a stored assignment", repr(assignment[:60]))
-    lifetime = _read_lifetime(expires, mistakes)
-    mistakes.raise_if_any()
+            errors.add("--assignment", "the id of a stored assignment", repr(assignment[:60]))
+    lifetime = _read_lifetime(expires, errors)
+    errors.raise_if_any()
     return TokenRequest(Role(role), tuple(subjects), frozenset(assignments), lifetime)
 
 
@@ -95,22 +95,22 @@ def _digest(secret: str) -> bytes:
     return sha256(secret.encode("utf-8", "replace")).digest()
 
 
-def _check_subject(subject: str, mistakes: Mistakes) -> None:
+def _check_subject(subject: str, errors: ErrorCollector) -> None:
     rule = f"a name of 1 to {LONGEST_SUBJECT} characters"
     if not subject.strip():
-        mistakes.add("--subject", rule, "an empty one")
+        errors.add("--subject", rule, "an empty one")
     elif len(subject) > LONGEST_SUBJECT:
-        mistakes.add("--subject", rule, f"{len(subject)} characters")
+        errors.add("--subject", rule, f"{len(subject)} characters")
     elif not subject.isprintable():
-        mistakes.add("--subject", "a name of printable characters", repr(subject[:60]))
+        errors.add("--subject", "a name of printable characters", repr(subject[:60]))
 
 
-def _read_lifetime(text: str | None, mistakes: Mistakes) -> timedelta | None:
+def _read_lifetime(text: str | None, errors: ErrorCollector) -> timedelta | None:
     if text is None:
         return None
     match = _LIFETIME.fullmatch(text)
     lifetime = None if match is None else timedelta(**{_UNITS[match[2]]: int(match[1])})
     if lifetime is None or lifetime > _LONGEST_LIFETIME:
         rule = f"a lifetime such as 30d, in {', '.join(_UNITS)}, of at most {_LONGEST_LIFETIME.days} days"
-        mistakes.add("--expires", rule, repr(text[:40]))
+        errors.add("--expires", rule, repr(text[:40]))
     return lifetime

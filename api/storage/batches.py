@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.storage import tables
-from api.storage.records import Batch, BatchItem, ItemState, Progress, StoredReport
+from api.storage.records import BatchItem, ItemState, Progress, StoredBatch, StoredReport
 from api.storage.submissions import add_report
 from verifier.report.verdict import Verdict
 
@@ -26,7 +26,7 @@ _WITHOUT_CONTENT = [column for column in tables.batch_items.c if column.name != 
 class SqlBatches:
     engine: Engine
 
-    def add(self, batch: Batch, items: Sequence[BatchItem]) -> None:
+    def add(self, batch: StoredBatch, items: Sequence[BatchItem]) -> None:
         columns = ("id", "owner", "assignment", "total", "created", "cancelled")
         rows = [_columns(item) | {"content": item.content, "declared": item.declared} for item in items]
         with self.engine.begin() as connection:
@@ -36,18 +36,18 @@ class SqlBatches:
             if rows:
                 connection.execute(insert(tables.batch_items), rows)
 
-    def find(self, batch_id: str) -> Batch | None:
+    def find(self, batch_id: str) -> StoredBatch | None:
         with self.engine.connect() as connection:
             row = connection.execute(select(tables.batches).where(_BATCH.id == batch_id)).first()
         return None if row is None else _batch(row)
 
-    def list(self, owner: str) -> Sequence[Batch]:
+    def list(self, owner: str) -> Sequence[StoredBatch]:
         query = select(tables.batches).where(_BATCH.owner == owner)
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(_BATCH.created.desc(), _BATCH.id))
             return [_batch(row) for row in rows]
 
-    def unfinished(self) -> Sequence[Batch]:
+    def unfinished(self) -> Sequence[StoredBatch]:
         open_item = exists().where((_ITEM.batch == _BATCH.id) & (_ITEM.state == ItemState.PENDING))
         query = select(tables.batches).where(open_item).order_by(_BATCH.created, _BATCH.id)
         with self.engine.connect() as connection:
@@ -136,8 +136,8 @@ def _columns(item: BatchItem) -> dict[str, Any]:
     }
 
 
-def _batch(row: Row[Any]) -> Batch:
-    return Batch(row.id, row.owner, row.assignment, row.total, row.created, row.cancelled)
+def _batch(row: Row[Any]) -> StoredBatch:
+    return StoredBatch(row.id, row.owner, row.assignment, row.total, row.created, row.cancelled)
 
 
 def _item(row: Row[Any], content: bytes) -> BatchItem:

@@ -47,7 +47,7 @@ class StoredAssignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SubmissionResult:
     """The result of a stored submission.
 
     revision: the revision of the assignment under which it was judged.
@@ -79,7 +79,7 @@ class StoredSubmission:
     received: datetime
     declared: str | None
     content: bytes
-    result: Result | None = None
+    result: SubmissionResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class BatchItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class StoredBatch:
     """Submissions of one request. assignment: the one they answer; None if each has its own problem."""
 
     id: str

@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Protocol
 
 from api.storage.records import (
-    Batch,
     BatchItem,
     Progress,
-    Result,
     StoredAssignment,
+    StoredBatch,
     StoredReply,
     StoredReport,
     StoredSubmission,
+    SubmissionResult,
     Token,
 )
 from verifier.report.assignment import Assignment
@@ -60,7 +60,9 @@ class SubmissionStore(Protocol):
     def list(self, assignment_id: str, student: str | None = None) -> Sequence[StoredSubmission]:
         """Return submissions of one student or all, oldest first, without their content."""
 
-    def replace_result(self, submission_id: str, result: Result, report: StoredReport | None) -> None:
+    def replace_result(
+        self, submission_id: str, result: SubmissionResult, report: StoredReport | None
+    ) -> None:
         """Replace the result of a submission. Earlier reports are kept."""
 
 
@@ -74,14 +76,14 @@ class ReportStore(Protocol):
 
 
 class BatchStore(Protocol):
-    def add(self, batch: Batch, items: Sequence[BatchItem]) -> None: ...
+    def add(self, batch: StoredBatch, items: Sequence[BatchItem]) -> None: ...
 
-    def find(self, batch_id: str) -> Batch | None: ...
+    def find(self, batch_id: str) -> StoredBatch | None: ...
 
-    def list(self, owner: str) -> Sequence[Batch]:
+    def list(self, owner: str) -> Sequence[StoredBatch]:
         """Return an owner's batches, newest first."""
 
-    def unfinished(self) -> Sequence[Batch]:
+    def unfinished(self) -> Sequence[StoredBatch]:
         """Return the batches with a pending item, oldest first."""
 
     def progress(self, batch_id: str) -> Progress: ...

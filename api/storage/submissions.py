@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from api.storage import tables
-from api.storage.records import Result, StoredReport, StoredSubmission
+from api.storage.records import StoredReport, StoredSubmission, SubmissionResult
 from verifier.report.verdict import Verdict
 
 _SUBMISSION = tables.submissions.c
@@ -56,7 +56,9 @@ class SqlSubmissions:
             rows = connection.execute(query.order_by(_SUBMISSION.received, _SUBMISSION.id))
             return [_stored(row, b"") for row in rows]
 
-    def replace_result(self, submission_id: str, result: Result, report: StoredReport | None) -> None:
+    def replace_result(
+        self, submission_id: str, result: SubmissionResult, report: StoredReport | None
+    ) -> None:
         statement = update(tables.submissions).where(_SUBMISSION.id == submission_id).values(_columns(result))
         with self.engine.begin() as connection:
             if report is not None:
@@ -117,7 +119,7 @@ def _count(connection: Connection, assignment_id: str, student: str) -> int:
     return connection.execute(query).scalar_one()
 
 
-def _columns(result: Result) -> dict[str, Any]:
+def _columns(result: SubmissionResult) -> dict[str, Any]:
     return {
         "report": result.report,
         "revision": result.revision,
@@ -131,7 +133,7 @@ def _columns(result: Result) -> dict[str, Any]:
 
 
 def _stored(row: Row[Any], content: bytes) -> StoredSubmission:
-    result = Result(
+    result = SubmissionResult(
         report=row.report,
         revision=row.revision,
         verdict=None if row.verdict is None else Verdict(row.verdict),

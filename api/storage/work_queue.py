@@ -9,7 +9,7 @@ from sqlite3 import connect
 from sqlalchemy import URL
 
 from api.storage.database import read_url
-from api.storage.records import Batch
+from api.storage.records import StoredBatch
 
 APPLICATION = "gradjury"
 QUEUE = "batches"
@@ -34,7 +34,7 @@ class Chunk:
         return f"{_workflow_prefix(self.batch)}{self.first}"
 
 
-def chunks_of(batch: Batch) -> Sequence[Chunk]:
+def chunks_of(batch: StoredBatch) -> Sequence[Chunk]:
     """Divide a batch into chunks. Only its size counts, so every process gets the same chunks."""
     size = max(1, min(_LARGEST_CHUNK, -(-batch.total // _FEWEST_CHUNKS)))
     starts = range(0, batch.total, size)
@@ -84,12 +84,12 @@ class WorkQueue:
             chunk.last,
         )
 
-    def put_batch(self, batch: Batch) -> None:
+    def put_batch(self, batch: StoredBatch) -> None:
         """Enqueue all chunks of a batch."""
         for chunk in chunks_of(batch):
             self.put(chunk)
 
-    def states(self, batch: Batch) -> Mapping[str, ChunkState]:
+    def states(self, batch: StoredBatch) -> Mapping[str, ChunkState]:
         """Return the states of a batch's enqueued chunks, by workflow id."""
         workflows = self._client.list_workflows(
             workflow_id_prefix=_workflow_prefix(batch.id), load_input=False, load_output=False

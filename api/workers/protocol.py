@@ -12,7 +12,12 @@ from struct import Struct
 from msgspec.msgpack import Decoder, encode
 
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds
-from verifier.problem.errors import MalformedSubmission, Mistake, OversizedSubmission, UnreadableSubmission
+from verifier.problem.errors import (
+    DocumentError,
+    MalformedSubmission,
+    OversizedSubmission,
+    UnreadableSubmission,
+)
 from verifier.report.assignment import StudentVisibility
 from verifier.report.model import Audience
 from verifier.report.verdict import Verdict
@@ -43,7 +48,7 @@ class Task:
     declared: `json`, `npz` or `safetensors`; None to detect the format from the first bytes.
     problem: the problem as JSON, if `content` holds gradients alone; None if `content` holds both.
     oracles: names; None for the default ones.
-    allowed: what students may see; None if no student's report is needed.
+    visibility: what students may see; None if no student's report is needed.
     render: the report to return in `Judged.answer`.
     store: also return the JSON documents that are stored.
     bounds: limits on the size of the content.
@@ -55,7 +60,7 @@ class Task:
     problem: bytes | None = None
     name: str | None = None
     oracles: tuple[str, ...] | None = None
-    allowed: StudentVisibility | None = None
+    visibility: StudentVisibility | None = None
     render: RenderRequest = NOTHING
     store: bool = False
     bounds: Bounds = DEFAULT_BOUNDS
@@ -90,20 +95,20 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refusal:
     """A submission that could not be judged.
 
     unreadable: its format could not be read. oversized: it exceeds a bound.
     """
 
-    mistakes: tuple[Mistake, ...]
+    errors: tuple[DocumentError, ...]
     unreadable: bool = False
     oversized: bool = False
 
     @classmethod
-    def from_error(cls, error: MalformedSubmission) -> "Refused":
+    def from_error(cls, error: MalformedSubmission) -> "Refusal":
         return cls(
-            error.mistakes,
+            error.errors,
             unreadable=isinstance(error, UnreadableSubmission),
             oversized=isinstance(error, OversizedSubmission),
         )
@@ -124,9 +129,9 @@ class Failed:
     where: str
 
 
-Outcome = Judged | Refused | Stopped
-Message = Task | Judged | Refused | Stopped | Failed
-_KINDS = (Task, Judged, Refused, Stopped, Failed)
+Outcome = Judged | Refusal | Stopped
+Message = Task | Judged | Refusal | Stopped | Failed
+_KINDS = (Task, Judged, Refusal, Stopped, Failed)
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 _DECODERS: tuple[Decoder[Message], ...] = tuple(Decoder(kind) for kind in _KINDS)
 _HEADER = Struct(">QQB")  # length of the message, length of the file, kind

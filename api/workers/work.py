@@ -13,7 +13,7 @@ from api.workers.protocol import (
     Findings,
     Judged,
     Outcome,
-    Refused,
+    Refusal,
     Stopped,
     Task,
     encode_frames,
@@ -75,7 +75,7 @@ def judge(task: Task) -> Outcome:
         report = verify(_read_submission(task), oracles=task.oracles, entries=entries, cache=_CACHE)
         return _render_all(task, report)
     except MalformedSubmission as error:
-        return Refused.from_error(error)
+        return Refusal.from_error(error)
     except MemoryError:
         _CACHE.forget()  # free the memory for the next task
         return Stopped("it needs more memory than one submission may use here")
@@ -92,10 +92,10 @@ def findings_of(report: Report) -> Findings:
 
 
 def _render_all(task: Task, report: Report) -> Judged:
-    allowed, audience = task.allowed, task.render.audience
+    visibility, audience = task.visibility, task.render.audience
     student = None
-    if audience is Audience.STUDENT or allowed is not None:
-        student = to_student_view(report) if allowed is None else to_student_view(report, allowed)
+    if audience is Audience.STUDENT or visibility is not None:
+        student = to_student_view(report) if visibility is None else to_student_view(report, visibility)
     shown = report if audience is Audience.GRADER or student is None else student
     return Judged(
         findings_of(report),

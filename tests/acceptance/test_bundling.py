@@ -133,8 +133,8 @@ def test_the_zip_goes_where_it_is_asked_for(
     with pytest.raises(SystemExit) as ended:
         main([str(each) for each in arguments])
     assert ended.value.code == 0
-    told = capsys.readouterr()
-    assert (told.out, told.err) == ("", "")
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "")
     assert not (folder / "autograder.zip").exists()
     with zipfile.ZipFile(archive) as opened:
         assert "run_autograder" in opened.namelist()

@@ -36,11 +36,11 @@ def test_every_format_of_the_table_is_written_for_many_files(
     def check(format_name: str) -> None:
         with pytest.raises(SystemExit) as ended:
             main(["check", "class", "--format", format_name, *FAST])
-        told = capsys.readouterr()
+        output = capsys.readouterr()
         assert ended.value.code == 2
-        assert told.out
-        assert told.err
-        assert all(line.startswith("class/d.json: /") for line in told.err.splitlines())
+        assert output.out
+        assert output.err
+        assert all(line.startswith("class/d.json: /") for line in output.err.splitlines())
 
     try_each(check, EXPORTERS)
 
@@ -169,9 +169,9 @@ def test_a_file_in_which_we_fail_is_named_and_the_others_are_judged(
     monkeypatch.chdir(folder)
     choices = CliOptions(oracles=("backpropagation", "finite_differences"))
     assert check_files(["class/late", "class/b.json"], choices, None) == 4
-    told = capsys.readouterr()
-    assert told.err.startswith("class/late/c.json: it could not be judged")
-    assert told.out.endswith("2 submissions: 1 correct, 1 not judged\n")
+    output = capsys.readouterr()
+    assert output.err.startswith("class/late/c.json: it could not be judged")
+    assert output.out.endswith("2 submissions: 1 correct, 1 not judged\n")
 
 
 def test_a_progress_bar_is_for_terminals_alone(folder: Path) -> None:

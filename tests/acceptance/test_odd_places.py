@@ -41,7 +41,7 @@ def test_a_reader_who_has_left_ends_a_command_quietly_and_as_no_verdict(command:
 
 
 @pytest.mark.parametrize(
-    ("command", "status", "told"),
+    ("command", "status", "message"),
     [
         ("gradjury check right.json --oracles backpropagation >&-", 0, ""),
         ("gradjury check absent.json 2>&-", 2, ""),
@@ -56,11 +56,11 @@ def test_a_reader_who_has_left_ends_a_command_quietly_and_as_no_verdict(command:
     ids=["output", "errors", "input", "a full disk"],
 )
 def test_closed_and_full_streams_are_no_internal_errors(
-    command: str, status: int, told: str, tmp_path: Path
+    command: str, status: int, message: str, tmp_path: Path
 ) -> None:
     write_example(tmp_path, "pytorch", "right.json")
     result = shell(command, tmp_path)
-    assert (result.returncode, result.stdout, result.stderr) == (status, "", told)
+    assert (result.returncode, result.stdout, result.stderr) == (status, "", message)
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
@@ -79,8 +79,8 @@ def test_an_interrupt_ends_a_check_quietly_as_a_shell_expects(jobs: str, tmp_pat
     assert check.stdout is not None
     assert check.stdout.readline().startswith("wrong-layer")
     os.killpg(check.pid, signal.SIGINT)  # as a terminal does: to all its processes
-    _, told = check.communicate(timeout=300)
-    assert (check.returncode, told.strip()) == (130, "")
+    _, message = check.communicate(timeout=300)
+    assert (check.returncode, message.strip()) == (130, "")
 
 
 def test_a_folder_with_loops_pipes_and_dead_links_is_its_files(tmp_path: Path) -> None:
@@ -177,14 +177,14 @@ def test_what_is_no_submission_is_told_alike_by_every_command(
     for name, content in zip(names, contents, strict=True):
         (tmp_path / name).write_bytes(content)
     runs = [names] if command != ("example", "--strong", "--like") else [[name] for name in names]
-    told = ""
+    message = ""
     for files in runs:
         result = run(*command, *files, folder=tmp_path)
         assert (result.returncode, result.stdout) == (2, "")
-        told += result.stderr
-    places = [line.partition("?: :error: :forged?[31m.json: ")[0] for line in told.splitlines()]
+        message += result.stderr
+    places = [line.partition("?: :error: :forged?[31m.json: ")[0] for line in message.splitlines()]
     assert sorted(set(places)) == ["0", "1", "2", "3"]
-    for line in told.splitlines():
+    for line in message.splitlines():
         assert line.isprintable()
         assert "internal error" not in line
 

@@ -233,9 +233,9 @@ def test_a_ci_token_of_an_assignment_reads_its_problem_and_nothing_else(
     named = frozenset({world.ids["homework"]})
     _, text = issue(service.repository.tokens, Role.CI, "runner", named, service.now(), None)
     runner = World(world.client, {"ci": {"authorization": f"Bearer {text}"}}, world.ids)
-    asked = ("read_assignment", "change_assignment", "submit", "list_submissions", "read_submission",
+    operations = ("read_assignment", "change_assignment", "submit", "list_submissions", "read_submission",
              "read_report")  # fmt: skip
-    statuses = [runner.ask(TABLE[operation], "ci").status_code for operation in asked]
+    statuses = [runner.ask(TABLE[operation], "ci").status_code for operation in operations]
     assert statuses == [200, 403, 403, 403, 404, 404]
 
 

@@ -52,13 +52,13 @@ def test_a_learner_gets_hints_and_a_teacher_what_is_wrong(client: TestClient) ->
 
 def test_a_task_is_an_assignment_whose_points_are_awarded(client: TestClient, grader: Person) -> None:
     hw = assignment_by(grader, points={"layers.0.weight": 2, "layers.1.weight": 3})
-    asked = request_for({"gradients": WRONG["gradients"]}, task={"taskId": hw})
-    rows = feedback(grader.post("/evaluate", asked))
+    request = request_for({"gradients": WRONG["gradients"]}, task={"taskId": hw})
+    rows = feedback(grader.post("/evaluate", request))
     awarded = {name: row.get("awardedPoints") for name, row in rows.items()}
     assert (awarded["layers.0.weight"], awarded["layers.1.weight"]) == (2.0, 0.0)
-    assert client.post("/evaluate", json=asked).status_code == 401
-    assert person(client, Role.GRADER, "other").post("/evaluate", asked).status_code == 404
-    assert person(client, Role.STUDENT, "ada", hw).post("/evaluate", asked).status_code == 403
+    assert client.post("/evaluate", json=request).status_code == 401
+    assert person(client, Role.GRADER, "other").post("/evaluate", request).status_code == 404
+    assert person(client, Role.STUDENT, "ada", hw).post("/evaluate", request).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ def test_the_same_mistake_on_two_problems_is_answered_alike(
         hw = grader.post("/v1/assignments", rules).json()["id"]
         ada = person(client, Role.STUDENT, "ada", hw)
         path = f"/v1/assignments/{hw}/submissions"
-        told = [ada.post(path, {"gradients": wrong(right, how)})]
-        where = told[0].headers["location"]
-        told += [ada.get(where, accept=media_type) for media_type in MEDIA_TYPES]
-        told += [ada.get(path), ada.get(f"{path}/{ada.get(path).json()[0]['id']}")]
-        answers.append([anonymous(each) for each in told])
+        responses = [ada.post(path, {"gradients": wrong(right, how)})]
+        where = responses[0].headers["location"]
+        responses += [ada.get(where, accept=media_type) for media_type in MEDIA_TYPES]
+        responses += [ada.get(path), ada.get(f"{path}/{ada.get(path).json()[0]['id']}")]
+        answers.append([anonymous(each) for each in responses])
     assert answers[0] == answers[1]
 
 
@@ -95,8 +95,8 @@ def test_what_is_hidden_does_not_show_in_lengths(client: TestClient, grader: Per
     path = f"/v1/assignments/{hw}/submissions"
     hows = ("sign", "constant", "entry", "part") if seen else ("right", "sign", "entry", "part")
     answers = [anonymous(ada.post(path, {"gradients": wrong(RIGHT["one"], how)})) for how in hows]
-    told = [(status, headers, re.sub(r'"attempt": ?\d', "", text)) for status, headers, text in answers]
-    assert all(each == told[0] for each in told)
+    responses = [(status, headers, re.sub(r'"attempt": ?\d', "", text)) for status, headers, text in answers]
+    assert all(each == responses[0] for each in responses)
 
 
 def test_no_moment_tells_how_long_judging_took(

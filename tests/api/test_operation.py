@@ -106,7 +106,7 @@ def test_a_signed_report_is_checked_offline(
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "told"),
+    ("change", "status", "message"),
     [
         (lambda jws: jws[:-6] + b"AAAAAA", 1, "does not hold"),
         (lambda jws: jws.replace(b".", b"", 1), 1, "does not hold"),
@@ -115,14 +115,14 @@ def test_a_signed_report_is_checked_offline(
     ],
 )
 def test_a_report_that_was_changed_is_told(
-    client: TestClient, grader: Person, report: str, tmp_path: Path, change, status: int, told: str
+    client: TestClient, grader: Person, report: str, tmp_path: Path, change, status: int, message: str
 ) -> None:
     signed, keys = tmp_path / "report.jws", tmp_path / "keys.json"
     signed.write_bytes(change(grader.get(report, accept="application/jose").content))
     keys.write_bytes(client.get("/.well-known/jwks.json").content)
     run = CliRunner().invoke(cli.app, ["verify-report", str(signed), "--keys", str(keys)])
     assert run.exit_code == status
-    assert told in run.stderr
+    assert message in run.stderr
 
 
 def test_an_unsigned_algorithm_proves_nothing(client: TestClient) -> None:

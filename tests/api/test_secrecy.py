@@ -48,7 +48,7 @@ def with_value(pointer: str, value: Any) -> dict[str, Any]:
     return document
 
 
-def told(text: str) -> bool:
+def reveals_numbers(text: str) -> bool:
     """Whether a text holds one of the numbers, to three digits or more; fewer may be a duration in a log."""
     return bool(re.search(r"0\.731[89]|0\.732\b|731864|4\.815|4\.82e|481516", text))
 
@@ -63,8 +63,8 @@ def test_no_error_echoes_a_number_and_no_log_holds_one(
         caplog.clear()
         answer = client.post("/v1/checks", json=with_value(field, FORMS[form]))
         if answer.status_code != 200:  # a report may tell what it reports on
-            assert not told(answer.text), answer.text
-        assert not told(caplog.text)
+            assert not reveals_numbers(answer.text), answer.text
+        assert not reveals_numbers(caplog.text)
 
     try_each(check, FIELDS)
 
@@ -79,8 +79,8 @@ def test_a_file_cut_short_is_not_echoed(
     for length in range(1, len(content), 61):
         answer = client.post("/v1/checks", content=content[:length], headers={"content-type": kind})
         assert answer.status_code in (400, 422)
-        assert not told(answer.text)
-    assert not told(caplog.text)
+        assert not reveals_numbers(answer.text)
+    assert not reveals_numbers(caplog.text)
 
 
 def test_the_log_of_judging_holds_neither_numbers_nor_tokens(
@@ -89,11 +89,11 @@ def test_the_log_of_judging_holds_neither_numbers_nor_tokens(
     world = world_of(serve(oracles="backpropagation"))
     caplog.set_level(logging.DEBUG)
     path = f"/v1/assignments/{world.ids['homework']}/submissions"
-    handed_in = json.loads(json.dumps(HANDED_IN))
-    handed_in["gradients"]["layers.1.bias"] = [CANARY, NEGATIVE]
-    made = world.client.post(path, json=handed_in, headers=world.headers["student"])
+    uploaded = json.loads(json.dumps(HANDED_IN))
+    uploaded["gradients"]["layers.1.bias"] = [CANARY, NEGATIVE]
+    made = world.client.post(path, json=uploaded, headers=world.headers["student"])
     assert made.status_code == 201
-    assert not told(caplog.text)
+    assert not reveals_numbers(caplog.text)
     assert world.headers["student"]["authorization"].split("_", 2)[2] not in caplog.text
 
 
@@ -107,5 +107,5 @@ def test_an_error_of_the_service_logs_no_numbers(
     raising = TestClient(client.app)  # would raise here what a server would log whole
     answer = raising.post("/v1/checks", json=example_document("pytorch"))
     assert answer.status_code == 500
-    assert not told(caplog.text + answer.text)
+    assert not reveals_numbers(caplog.text + answer.text)
     assert "unforeseen RuntimeError at '/v1/checks'" in caplog.text

@@ -71,12 +71,12 @@ def test_a_mistake_reaches_only_its_own_equation_and_what_lies_below(bug):
         if case is None or case.mistake.layer is None or bug == "overflow":
             continue
         mistake, wrong = case.mistake, changed(case.problem, case.mistake)
-        allowed = {name for name in hand_in(case.problem) if layer_of(name) == mistake.layer}
+        affected = {name for name in hand_in(case.problem) if layer_of(name) == mistake.layer}
         if mistake.equation in ("output_delta", "hidden_delta"):
-            allowed = {name for name in hand_in(case.problem) if layer_of(name) <= mistake.layer}
+            affected = {name for name in hand_in(case.problem) if layer_of(name) <= mistake.layer}
         elif mistake.equation == "bias_gradient":
-            allowed = {f"layers.{mistake.layer}.bias"}
-        assert wrong <= allowed, (seed, mistake.form)
+            affected = {f"layers.{mistake.layer}.bias"}
+        assert wrong <= affected, (seed, mistake.form)
 
 
 @each(STUDENTS)

@@ -31,6 +31,6 @@ def test_scikit_learns_regressor_counts_its_outputs():
     for settings, said in scikit_learn.measure():
         (row,) = said.rows
         # with as many examples as outputs a mean over the one is a mean over the other
-        assert "output-count-factor" in (row.bug, *row.also), settings
+        assert "output-count-factor" in (row.bug, *row.equivalent_bugs), settings
         assert row.bug == "output-count-factor" or "N = 3" in settings, settings
         assert (row.layer, row.hints["factor"]) == (None, pytest.approx(scikit_learn.OUTPUTS)), settings

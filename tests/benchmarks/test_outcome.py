@@ -21,8 +21,8 @@ def problem(seed=0, examples=4, outputs="sum"):
     return found
 
 
-def row(bug, layer, equation, also=(), **hints):
-    return Row(bug, layer, equation, 0.0, also, hints)
+def row(bug, layer, equation, equivalent_bugs=(), **hints):
+    return Row(bug, layer, equation, 0.0, equivalent_bugs, hints)
 
 
 def kind_of(given, bug, layer, rows, form=None):
@@ -42,12 +42,12 @@ def test_the_right_name_at_another_place_is_not_located():
 
 
 @pytest.mark.parametrize(
-    ("also", "kind"),
+    ("equivalent_bugs", "kind"),
     [(("assigned-not-accumulated",), "also"), ((), "unlisted"), (("bias-zero",), "unlisted")],
 )
-def test_another_name_counts_only_where_its_own_student_hands_in_the_same(also, kind):
+def test_another_name_counts_only_where_its_own_student_hands_in_the_same(equivalent_bugs, kind):
     given = problem()
-    weights = row("examples-weighted", 1, "weight_gradient", also, weights=np.eye(4)[3])
+    weights = row("examples-weighted", 1, "weight_gradient", equivalent_bugs, weights=np.eye(4)[3])
     found = kind_of(given, "assigned-not-accumulated", 1, [weights], "only the last example")
     assert found == (kind, True, True)
 

@@ -127,14 +127,14 @@ def violations() -> Callable[[Page], list[str]]:
     """Ask axe-core what in a page keeps people out, a line each with where."""
     source = (ASSETS / "axe.min.js").read_text()
 
-    def asked(page: Page) -> list[str]:
+    def requested_urls(page: Page) -> list[str]:
         page.evaluate(source)  # not as an element, which the page's policy would refuse
         found = page.evaluate("axe.run().then(result => result.violations)")
         return [
             f"{row['id']} ({row['impact']}): {node['html'][:200]}" for row in found for node in row["nodes"]
         ]
 
-    return asked
+    return requested_urls
 
 
 @pytest.fixture(scope="session")

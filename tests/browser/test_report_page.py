@@ -97,9 +97,9 @@ def hovered(page: Page, figure: str, x: int, y: int) -> str:
 def test_hovering_over_a_wrong_number_tells_its_index_and_values(page: Page, wrong: str) -> None:
     page.goto(wrong)
     drawn(page)
-    told = hovered(page, "heatmap", 10, 10)
-    assert told.startswith("index [0, 0]")
-    assert all(word in told for word in ("submitted", "expected", "error"))
+    tooltip = hovered(page, "heatmap", 10, 10)
+    assert tooltip.startswith("index [0, 0]")
+    assert all(word in tooltip for word in ("submitted", "expected", "error"))
     assert page.locator('[data-figure="scatter"] .annotation-text').text_content() == "slope 3"
 
 
@@ -138,8 +138,8 @@ def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(
     place = weight.locator('[data-figure="heatmap"] .nsewdrag')
     for x in (300, 302):
         place.hover(position={"x": x, "y": 100})
-    told = weight.locator('[data-figure="heatmap"] .hovertext')
-    expect(told).to_contain_text("index [")
+    tooltip = weight.locator('[data-figure="heatmap"] .hovertext')
+    expect(tooltip).to_contain_text("index [")
     expect(weight.locator('[data-figure="heatmap"] figcaption')).to_contain_text("a block of 13 × 2 numbers")
     pictured(page, "report-large")
 

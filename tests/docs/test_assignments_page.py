@@ -43,9 +43,9 @@ def test_the_files_shown_answer_the_assignment_shown(tmp_path: Path, monkeypatch
     contents += [path.read_bytes() for path in tmp_path.iterdir()]
     assert len(contents) == 5
     read = [read_submission(submission_document(shown().problem, parse_gradients(each))) for each in contents]
-    handed_in = [{name: each.tolist() for name, each in one.gradients.items()} for one in read]
-    assert all(one == handed_in[0] for one in handed_in)
-    assert len(handed_in[0]) == 4
+    uploaded = [{name: each.tolist() for name, each in one.gradients.items()} for one in read]
+    assert all(one == uploaded[0] for one in uploaded)
+    assert len(uploaded[0]) == 4
 
 
 def test_every_platform_has_its_command() -> None:

@@ -84,8 +84,8 @@ def test_every_command_of_a_page_does_what_the_page_says(
             f"{command.text}\nended with {ran.status}:\n{ran.printed}"
         )
         if command.shown is not None:
-            told = f"{command.text}\nprinted\n{ran.printed}\nand the page shows\n{command.shown}"
-            assert looks_like(command.shown, ran.printed), told
+            message = f"{command.text}\nprinted\n{ran.printed}\nand the page shows\n{command.shown}"
+            assert looks_like(command.shown, ran.printed), message
 
 
 def surroundings(

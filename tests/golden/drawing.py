@@ -114,9 +114,9 @@ def _graph(seed: int) -> tuple[str, dict[str, Any]]:
             return next(own for each, own in rule.candidates(arcs) if each == use) if name == place else None
 
         found = {name: gradient for name, _, gradient in backward_sweep(problem, values, settle)}
-    parameters = [key for key in problem.asked if key in document["parameters"]]
-    asked = problem.asked if seed % 2 else parameters
-    gradients = {key: found[node_name(key)] for key in asked if node_name(key) in found}
+    parameters = [key for key in problem.requested if key in document["parameters"]]
+    requested = problem.requested if seed % 2 else parameters
+    gradients = {key: found[node_name(key)] for key in requested if node_name(key) in found}
     precision = "float32" if seed % 5 == 0 else "float64"
     gradients = {
         key: round_to_precision(np.asarray(own), PRECISIONS[precision]) for key, own in gradients.items()

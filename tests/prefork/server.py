@@ -98,9 +98,9 @@ def _serve(address: str) -> Request | None:
             elif isinstance(key.fileobj, socket.socket):
                 if key.fileobj not in running:  # it has just ended
                     continue
-                told = key.fileobj.recv(1)
-                if told:
-                    os.kill(key.data, told[0])
+                received = key.fileobj.recv(1)
+                if received:
+                    os.kill(key.data, received[0])
                 else:  # the stand-in was killed
                     _kill(key.data)
                     waiting.unregister(key.fileobj)

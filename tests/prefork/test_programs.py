@@ -36,7 +36,7 @@ def test_folder_variables_arguments_and_input_are_the_callers(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "told"),
+    ("text", "status", "message"),
     [
         ("raise SystemExit(3)", 3, ""),
         ("raise SystemExit('no')", 1, "no\n"),
@@ -44,9 +44,9 @@ def test_folder_variables_arguments_and_input_are_the_callers(tmp_path: Path) ->
         ("import torch, sys; sys.exit(not torch.ones(2).sum() == 2)", 0, ""),
     ],
 )
-def test_a_command_ends_with_its_own_status(text: str, status: int, told: str) -> None:
+def test_a_command_ends_with_its_own_status(text: str, status: int, message: str) -> None:
     result = python("-c", text)
-    assert (result.returncode, result.stderr) == (status, told)
+    assert (result.returncode, result.stderr) == (status, message)
 
 
 def test_it_is_warm_unless_what_an_interpreter_reads_first_differs() -> None:

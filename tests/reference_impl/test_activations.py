@@ -138,7 +138,7 @@ class TestAgainstFiftyDigits:
     def test_the_derivative_pulled_back_from_above(self, row, many_digits):
         upstream = np.linspace(-1.5, 2.0, POINTS.size)
         exact = entrywise(row.exact_derivative)(many_digits.array(POINTS)) * many_digits.array(upstream)
-        found = row.ours.pull_back(POINTS, upstream)
+        found = row.ours.vjp(POINTS, upstream)
         many_digits.assert_close(found, exact, row.derivative_tolerance + ULP)
 
     @each_row
@@ -229,7 +229,7 @@ class TestTheTwins:
         for k in range(a.shape[1]):
             moved = a + 1j * h * (np.arange(a.shape[1]) == k)
             slope[:, k] = (u * function_formula(ours, COMPLEX, moved)).imag.sum(axis=-1) / h
-        exact = ours.pull_back(a, u)
+        exact = ours.vjp(a, u)
         self.assert_within(slope, exact, 10 * vjp_roundoff(ours, a, u) + 50 * np.abs(exact))
 
     @each_activation
@@ -239,7 +239,7 @@ class TestTheTwins:
         found = function_in_torch(ours, torch, leaf)
         (slope,) = torch.autograd.grad(found, leaf, torch.tensor(u))
         self.assert_within(found.detach().numpy(), ours.forward(a), value_roundoff(ours, a))
-        self.assert_within(slope.numpy(), ours.pull_back(a, u), vjp_roundoff(ours, a, u))
+        self.assert_within(slope.numpy(), ours.vjp(a, u), vjp_roundoff(ours, a, u))
 
     @each_activation
     def test_the_computation_graph_agrees(self, ours):
@@ -250,7 +250,7 @@ class TestTheTwins:
         whole.forward()
         whole.backward()
         self.assert_within(node.value, ours.forward(a), value_roundoff(ours, a))
-        self.assert_within(whole.gradient(leaf), ours.pull_back(a, u), vjp_roundoff(ours, a, u))
+        self.assert_within(whole.gradient(leaf), ours.vjp(a, u), vjp_roundoff(ours, a, u))
 
 
 class TestSpreads:
@@ -270,14 +270,14 @@ class TestSpreads:
         return jacobian**2 @ variance
 
     @staticmethod
-    def pull_back(function, u):
-        def pulled(a):
+    def vjp(function, u):
+        def vjp(a):
             if not a.requires_grad:
                 a = a.clone().requires_grad_(True)
             value = (function(a) * u).sum()
             return torch.autograd.grad(value, a, create_graph=True)[0] if value.requires_grad else 0 * a
 
-        return pulled
+        return vjp
 
     @each_activation
     def test_of_the_value(self, ours):
@@ -287,20 +287,20 @@ class TestSpreads:
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
 
     @each_activation
-    def test_of_the_pull_back(self, ours):
+    def test_of_the_vjp(self, ours):
         cases = zip(self.ROWS, self.UPSTREAM, self.OF_UPSTREAM, self.OF_A, strict=True)
         for a, u, of_u, of_a in cases:
             g = lambda x: function_in_torch(ours, torch, x)  # noqa: E731
-            through_a = self.carried(self.pull_back(g, torch.tensor(u)), a, of_a)
-            through_u = self.carried(lambda v, a=a, g=g: self.pull_back(g, v)(torch.tensor(a)), u, of_u)
+            through_a = self.carried(self.vjp(g, torch.tensor(u)), a, of_a)
+            through_u = self.carried(lambda v, a=a, g=g: self.vjp(g, v)(torch.tensor(a)), u, of_u)
             expected = through_a + through_u
             found = numerical_properties(ours).vjp_variance(a[None], u[None], of_u[None], of_a[None])[0]
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
 
-    def test_of_the_pull_back_of_the_logarithm_of_softmax(self):
+    def test_of_the_vjp_of_the_logarithm_of_softmax(self):
         for a, u, of_a in zip(self.ROWS, self.UPSTREAM, self.OF_A, strict=True):
-            pulled = self.pull_back(lambda x: torch.log_softmax(x, dim=-1), torch.tensor(u))
-            expected = self.carried(pulled, a, of_a)
+            vjp = self.vjp(lambda x: torch.log_softmax(x, dim=-1), torch.tensor(u))
+            expected = self.carried(vjp, a, of_a)
             found = log_softmax_vjp_variance(a[None], u[None], of_a[None])[0]
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
 
@@ -395,11 +395,11 @@ class TestExtremes:
         a = np.array([[np.nan]])
         assert np.isnan(ours.forward(a)).all()
         if ours.name != "identity":  # whose slope is 1 whatever the number
-            assert np.isnan(ours.pull_back(a, np.ones_like(a))).all()
+            assert np.isnan(ours.vjp(a, np.ones_like(a))).all()
 
     @each_activation
     def test_nan_from_above_passes_through(self, ours):
-        assert np.isnan(ours.pull_back(np.array([[0.5]]), np.array([[np.nan]]))).all()
+        assert np.isnan(ours.vjp(np.array([[0.5]]), np.array([[np.nan]]))).all()
 
     @each_row
     @pytest.mark.parametrize("size", [1e5, 1e154, 1e307, 1e308])
@@ -419,12 +419,12 @@ class TestExtremes:
         a = np.array([[-size, size, 0.0]])
         ours = activation("softmax")
         np.testing.assert_array_equal(ours.forward(a), [[0.0, 1.0, 0.0]])
-        np.testing.assert_array_equal(ours.pull_back(a, np.array([[1.0, 2.0, 3.0]])), 0.0)
+        np.testing.assert_array_equal(ours.vjp(a, np.array([[1.0, 2.0, 3.0]])), 0.0)
         np.testing.assert_allclose(log_softmax(a), [[-2 * size, 0.0, -size]])
 
 
-def test_a_new_row_gets_its_pull_back_from_its_derivative():
+def test_a_new_row_gets_its_vjp_from_its_derivative():
     square = elementwise("square", forward=np.square, derivative=lambda a: 2.0 * a)
-    assert square.pull_back(np.array([3.0]), np.array([-2.0])) == -12.0
+    assert square.vjp(np.array([3.0]), np.array([-2.0])) == -12.0
     assert square.kinks == ()
     assert square.options == {}

@@ -4,10 +4,10 @@ import pytest
 
 from reference_impl.softmax import (
     log_softmax,
-    log_softmax_pull_back,
+    log_softmax_vjp,
     one_minus_softmax,
     softmax,
-    softmax_pull_back,
+    softmax_vjp,
 )
 
 # (logits, relative tolerance): exp(a - max) magnifies the rounding of its exponent: |a - max| · 2.2e-16
@@ -60,14 +60,14 @@ class TestAgainstFiftyDigits:
         exact = [sum((p[j] for j in range(len(p)) if j != k), mpmath.mpf(0)) for k in range(len(p))]
         many_digits.assert_close(found, exact, tolerance)
 
-    def test_pull_back_is_the_transposed_jacobian(self, logits, tolerance, many_digits):
+    def test_vjp_is_the_transposed_jacobian(self, logits, tolerance, many_digits):
         u = UPSTREAM[: len(logits)]
         p = exact_softmax(many_digits.array(logits))
         exact = [p[k] * sum((u[k] - u[j]) * p[j] for j in range(len(p))) for k in range(len(p))]
-        found = softmax_pull_back(np.array([logits]), np.array([u]))[0]
+        found = softmax_vjp(np.array([logits]), np.array([u]))[0]
         many_digits.assert_close(found, exact, 2 * tolerance)  # two probabilities are multiplied
 
-    def test_pull_back_of_the_logarithm(self, logits, tolerance, many_digits):
+    def test_vjp_of_the_logarithm(self, logits, tolerance, many_digits):
         u = [0.0, -1.0, 0.0][: len(logits)]  # a one-hot target, as in every cross-entropy
         p = exact_softmax(many_digits.array(logits))
         exact = [
@@ -75,7 +75,7 @@ class TestAgainstFiftyDigits:
             - p[k] * sum(u[j] for j in range(len(p)) if j != k)
             for k in range(len(p))
         ]
-        found = log_softmax_pull_back(np.array([logits]), np.array([u]))[0]
+        found = log_softmax_vjp(np.array([logits]), np.array([u]))[0]
         many_digits.assert_close(found, exact, tolerance)
 
 

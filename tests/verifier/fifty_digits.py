@@ -166,7 +166,7 @@ def gradients(problem: GraphProblem) -> dict[str, Any]:
         leaves = {name: _exactly(values) for name, values in problem.leaves()}
         _, base = _output(problem, leaves, "")
         found = {}
-        for key in problem.asked:
+        for key in problem.requested:
             name = node_name(key)
             result = np.empty(base[name].shape)
             for index in np.ndindex(*result.shape):

@@ -11,4 +11,4 @@ def problem_of(document: dict[str, Any]) -> GraphProblem:
     data = {node.operands[place] for node in problem.nodes for place in node.data}
     inputs = [INPUT + name for name in problem.inputs if name not in data]
     nodes = [NODE + node.name for node in problem.nodes]
-    return problem.asking((*inputs, *problem.parameters, *nodes))
+    return problem.with_requested((*inputs, *problem.parameters, *nodes))

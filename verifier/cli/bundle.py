@@ -10,7 +10,7 @@ from verifier.cli.bundles import BUNDLES, Bundle, BundleOrder
 from verifier.cli.bundles.contents import build_files
 from verifier.cli.bundles.writing import write_atomically, write_folder, zip_bundle
 from verifier.documents.assignment import read_assignment_file
-from verifier.problem.errors import MalformedSubmission, Mistakes, describe, suggest_name
+from verifier.problem.errors import ErrorCollector, MalformedSubmission, describe, suggest_name
 from verifier.report.assignment import Assignment
 from verifier.report.verdict import ExitStatus
 
@@ -43,8 +43,8 @@ def write_bundle(choices: BundleChoices) -> ExitStatus:
         if bundle.archive:
             write_atomically(choices.zip or choices.folder / bundle.archive, zip_bundle(bundle, files))
     except MalformedSubmission as error:
-        for mistake in error.mistakes:
-            print(f"{mistake.pointer}: {mistake.detail}", file=sys.stderr)  # noqa: T201
+        for document_error in error.errors:
+            print(f"{document_error.pointer}: {document_error.detail}", file=sys.stderr)  # noqa: T201
         return ExitStatus.MALFORMED
     except OSError as error:
         folder = f"{error.filename or choices.folder} ({error.strerror or error})"
@@ -55,19 +55,19 @@ def write_bundle(choices: BundleChoices) -> ExitStatus:
 
 def _check_choices(choices: BundleChoices) -> tuple[Bundle, BundleOrder]:
     """Return the platform and the order. Raises: MalformedSubmission listing all invalid options."""
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     bundle = BUNDLES.get(choices.platform)
     if bundle is None:
         remedy = suggest_name(choices.platform, BUNDLES)
         rule = f"one of {', '.join(BUNDLES)}"
-        mistakes.add("PLATFORM", rule, describe(choices.platform), remedy if "mean" in remedy else "")
+        errors.add("PLATFORM", rule, describe(choices.platform), remedy if "mean" in remedy else "")
     else:
-        _check_options(bundle, choices, mistakes)
-    _check_folder(choices, mistakes)
-    assignment = read_assignment_file(choices.assignment, mistakes)
+        _check_options(bundle, choices, errors)
+    _check_folder(choices, errors)
+    assignment = read_assignment_file(choices.assignment, errors)
     if assignment is not None:
-        _check_assignment(assignment, mistakes)
-    mistakes.raise_if_any()
+        _check_assignment(assignment, errors)
+    errors.raise_if_any()
     assert bundle is not None  # otherwise there were mistakes
     assert assignment is not None
     return bundle, BundleOrder(
@@ -75,39 +75,39 @@ def _check_choices(choices: BundleChoices) -> tuple[Bundle, BundleOrder]:
     )
 
 
-def _check_options(bundle: Bundle, choices: BundleChoices, mistakes: Mistakes) -> None:
+def _check_options(bundle: Bundle, choices: BundleChoices, errors: ErrorCollector) -> None:
     for option, value in (("image", choices.image), ("uuid", choices.uuid), ("zip", choices.zip)):
         if value is not None and option not in bundle.options:
             takers = ", ".join(row.name for row in BUNDLES.values() if option in row.options)
-            mistakes.add(f"--{option}", f"no such option for {bundle.name}", "one", f"it is for {takers}")
+            errors.add(f"--{option}", f"no such option for {bundle.name}", "one", f"it is for {takers}")
     if choices.image is not None and not _IMAGE.fullmatch(choices.image):
-        mistakes.add("--image", "a container's name, such as school/gradjury:1", describe(choices.image))
+        errors.add("--image", "a container's name, such as school/gradjury:1", describe(choices.image))
     if choices.uuid is not None:
         try:
             UUID(choices.uuid)
         except ValueError:
             rule = "a UUID of 32 hexadecimal digits"
-            mistakes.add("--uuid", rule, describe(choices.uuid), "leave it out to have it derived")
+            errors.add("--uuid", rule, describe(choices.uuid), "leave it out to have it derived")
     if choices.zip is not None and (choices.zip.is_dir() or not choices.zip.parent.is_dir()):
         absent = f"create the folder {str(choices.zip.parent)!r} first"
         remedy = "name a file in that folder" if choices.zip.is_dir() else absent
-        mistakes.add("--zip", "a file that can be written", repr(str(choices.zip)), remedy)
+        errors.add("--zip", "a file that can be written", repr(str(choices.zip)), remedy)
 
 
-def _check_folder(choices: BundleChoices, mistakes: Mistakes) -> None:
+def _check_folder(choices: BundleChoices, errors: ErrorCollector) -> None:
     folder = choices.folder
     if folder.exists() and not folder.is_dir():
-        mistakes.add("DIR", "a folder, there or not", f"the file {str(folder)!r}", "name another")
+        errors.add("DIR", "a folder, there or not", f"the file {str(folder)!r}", "name another")
     elif folder.is_dir() and not choices.force and any(folder.iterdir()):
         remedy = "name another, or add --force to write over files of the same names"
-        mistakes.add("DIR", "an empty folder, or none", f"{str(folder)!r}, which is not empty", remedy)
+        errors.add("DIR", "an empty folder, or none", f"{str(folder)!r}, which is not empty", remedy)
 
 
-def _check_assignment(assignment: Assignment, mistakes: Mistakes) -> None:
+def _check_assignment(assignment: Assignment, errors: ErrorCollector) -> None:
     if assignment.per_student:
         remedy = "serve it with gradjury serve, which knows each student"
-        mistakes.add("--assignment/instances", "'shared': a bundle has one problem", "'per_student'", remedy)
-    if not assignment.allowed.verdict:
+        errors.add("--assignment/instances", "'shared': a bundle has one problem", "'per_student'", remedy)
+    if not assignment.visibility.verdict:
         remedy = "let students_see hold 'verdict', or grade what you collect with gradjury check"
         rule = "'verdict' among what students see: platforms show them their score"
-        mistakes.add("--assignment/students_see", rule, "a list without it", remedy)
+        errors.add("--assignment/students_see", rule, "a list without it", remedy)

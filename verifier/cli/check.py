@@ -14,8 +14,8 @@ from verifier.cli.files import (
     CheckOptions,
     check_file,
     expand_paths,
+    print_document_errors,
     print_error,
-    print_mistakes,
 )
 from verifier.cli.workers import check_files_in_workers
 from verifier.documents.assignment import read_assignment_file
@@ -29,7 +29,7 @@ from verifier.exporters.junit import DIALECTS
 from verifier.exporters.student_view import to_student_view
 from verifier.oracles import ORACLES
 from verifier.oracles.names import all_names
-from verifier.problem.errors import MalformedSubmission, Mistakes
+from verifier.problem.errors import ErrorCollector, MalformedSubmission
 from verifier.report.assignment import DEFAULT, StudentVisibility
 from verifier.report.model import Audience
 from verifier.report.outcome import FileOutcome, ReportBuffer
@@ -125,10 +125,10 @@ def check_files(arguments: Sequence[str], choices: CliOptions, output: Path | No
     Return the exit status of the command.
     """
     try:
-        manner, export, allowed = _check_choices(choices)
+        manner, export, visibility = _check_choices(choices)
         stream: IO[str] = sys.stdout if output is None else open_output(output)
     except MalformedSubmission as error:
-        print_mistakes(error.mistakes)
+        print_document_errors(error.errors)
         return ExitStatus.MALFORMED
     sources = list(expand_paths(arguments))
     statuses = []
@@ -140,7 +140,7 @@ def check_files(arguments: Sequence[str], choices: CliOptions, output: Path | No
                 statuses.append(outcome.status)
                 for complaint in outcome.complaints:
                     print_error(f"{outcome.path}: {complaint}")
-                writer.add(_for_audience(choices.audience, outcome, allowed))
+                writer.add(_for_audience(choices.audience, outcome, visibility))
         for failure in writer.close(os.environ):
             print_error(failure)
     return combined_status(statuses)
@@ -157,15 +157,15 @@ def _judge_all(
         yield check_file(source, manner)
 
 
-def _for_audience(audience: str, outcome: FileOutcome, allowed: StudentVisibility) -> FileOutcome:
+def _for_audience(audience: str, outcome: FileOutcome, visibility: StudentVisibility) -> FileOutcome:
     if outcome.report is None or audience == Audience.GRADER:
         return outcome
-    return replace(outcome, report=to_student_view(outcome.report, allowed))
+    return replace(outcome, report=to_student_view(outcome.report, visibility))
 
 
 def _check_choices(choices: CliOptions) -> tuple[CheckOptions, ExportOptions, StudentVisibility]:
     """Return the options' meaning. Raises: MalformedSubmission listing all invalid options."""
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     for option, value, valid in (
         ("--format", choices.format_name, EXPORTERS),
         ("--entries", choices.entries, ("worst", "all")),
@@ -173,31 +173,31 @@ def _check_choices(choices: CliOptions) -> tuple[CheckOptions, ExportOptions, St
         ("--junit-dialect", choices.junit_dialect, DIALECTS),
     ):
         if value not in valid:
-            mistakes.add(option, f"one of {', '.join(valid)}", repr(value))
+            errors.add(option, f"one of {', '.join(valid)}", repr(value))
     for name in choices.oracles or ():
         if name not in ORACLES and name not in all_names():
-            mistakes.add("--oracles", f"names among {', '.join(all_names())}", repr(name))
+            errors.add("--oracles", f"names among {', '.join(all_names())}", repr(name))
     if choices.jobs is not None and choices.jobs < 1:
-        mistakes.add("--jobs", "a number of processes, 1 or more", str(choices.jobs))
+        errors.add("--jobs", "a number of processes, 1 or more", str(choices.jobs))
     tolerance = None
     if choices.tolerance is not None:
-        of_tolerance = Mistakes()
+        of_tolerance = ErrorCollector()
         tolerance = read_tolerance(choices.tolerance, (), of_tolerance)
-        mistakes.add_all(of_tolerance.found, "tolerance")
-    assignment = None if choices.assignment is None else read_assignment_file(choices.assignment, mistakes)
-    if choices.audience == Audience.STUDENT and assignment is not None and not assignment.allowed.verdict:
-        mistakes.add("--audience", "grader: the assignment shows students no verdict", "'student'")
+        errors.add_all(of_tolerance.records, "tolerance")
+    assignment = None if choices.assignment is None else read_assignment_file(choices.assignment, errors)
+    if choices.audience == Audience.STUDENT and assignment is not None and not assignment.visibility.verdict:
+        errors.add("--audience", "grader: the assignment shows students no verdict", "'student'")
     if choices.points is not None:
-        points = read_points(choices.points, mistakes)
+        points = read_points(choices.points, errors)
     else:
         points = Points() if assignment is None else assignment.points
-    mistakes.raise_if_any()
+    errors.raise_if_any()
     environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     export = ExportOptions(points, choices.junit_dialect, environment, datetime.now(UTC))
     problem = None if assignment is None else assignment.problem
-    allowed = DEFAULT if assignment is None else assignment.allowed
+    visibility = DEFAULT if assignment is None else assignment.visibility
     entries = "all" if _shows_arrays(choices) else choices.entries
-    return CheckOptions(tolerance, choices.oracles, entries, problem), export, allowed
+    return CheckOptions(tolerance, choices.oracles, entries, problem), export, visibility
 
 
 def _shows_arrays(choices: CliOptions) -> bool:

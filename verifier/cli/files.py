@@ -14,7 +14,7 @@ from verifier.documents.json import DEFAULT_BOUNDS, Bounds
 from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.judging.cache import ProblemCache
 from verifier.pipeline.layers import verify
-from verifier.problem.errors import MalformedSubmission, Mistake, replace_surrogates
+from verifier.problem.errors import DocumentError, MalformedSubmission, replace_surrogates
 from verifier.problem.submission import Tolerance
 from verifier.report.outcome import FileOutcome
 from verifier.report.wording import sanitize_line
@@ -25,10 +25,10 @@ def print_error(line: str) -> None:
     print(sanitize_line(replace_surrogates(line)), file=sys.stderr)  # noqa: T201
 
 
-def print_mistakes(mistakes: Iterable[Mistake], source: str = "") -> None:
+def print_document_errors(errors: Iterable[DocumentError], source: str = "") -> None:
     """Write one line per mistake, prefixed with the name of the file if there is one."""
-    for mistake in mistakes:
-        print_error(f"{source}: {mistake.sentence}" if source else mistake.sentence)
+    for document_error in errors:
+        print_error(f"{source}: {document_error.sentence}" if source else document_error.sentence)
 
 
 STANDARD_INPUT = "-"
@@ -52,14 +52,14 @@ def read_source(source: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
     except OSError as error:
-        raise MalformedSubmission([unreadable_file_mistake(error)]) from None
+        raise MalformedSubmission([unreadable_file_error(error)]) from None
 
 
-def unreadable_file_mistake(error: OSError) -> Mistake:
+def unreadable_file_error(error: OSError) -> DocumentError:
     """Return the mistake that describes an unreadable file."""
     if isinstance(error, IsADirectoryError):
-        return Mistake("(file)", f"a file that ends in {', '.join(SUFFIXES)}", "a folder without one")
-    return Mistake("(file)", "a file that can be read", error.strerror or type(error).__name__)
+        return DocumentError("(file)", f"a file that ends in {', '.join(SUFFIXES)}", "a folder without one")
+    return DocumentError("(file)", "a file that can be read", error.strerror or type(error).__name__)
 
 
 def _files_of(argument: str) -> list[str]:
@@ -130,7 +130,7 @@ def check_file(source: str, manner: CheckOptions, content: bytes | None = None) 
         report = verify(submission, oracles=manner.oracles, entries=manner.entries, cache=_CACHE)
         return FileOutcome(name, report)
     except MalformedSubmission as error:
-        return FileOutcome(name, None, error.mistakes)
+        return FileOutcome(name, None, error.errors)
     except Exception as error:
         if os.environ.get("GRADJURY_DEBUG"):
             raise

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from verifier.cli.files import print_error, print_mistakes, read_source, unreadable_file_mistake
+from verifier.cli.files import print_document_errors, print_error, read_source, unreadable_file_error
 from verifier.documents.files import SUFFIXES, write_document
 from verifier.documents.importers import IMPORTERS, Importer
 from verifier.documents.importers.common import MissingLibrary, refused
 from verifier.documents.importers.state_dict import arrays_in
 from verifier.documents.json import parse
 from verifier.documents.output import open_output
-from verifier.problem.errors import MalformedSubmission, Mistakes
+from verifier.problem.errors import ErrorCollector, MalformedSubmission
 from verifier.report.verdict import ExitStatus
 
 _ARRAYS = ("inputs", "targets", "gradients")
@@ -38,11 +38,11 @@ def import_files(
         content = write_document(document, format_name)
         stream = None if output is None else open_output(output, "wb")
     except OSError as error:
-        print_mistakes([unreadable_file_mistake(error)], str(error.filename or source))
+        print_document_errors([unreadable_file_error(error)], str(error.filename or source))
     except MissingLibrary as error:
         print_error(f"{source}: {error}")
     except MalformedSubmission as error:
-        print_mistakes(error.mistakes)
+        print_document_errors(error.errors)
     else:
         if stream is None:
             sys.stdout.write(content.decode())
@@ -63,17 +63,17 @@ def _check_importer(source: str, files: Sequence[Path], options: Mapping[str, st
     most = 1 + len(importer.further_files)
     if not 1 <= len(files) <= most:
         raise refused("FILE", f"1 to {most}: {importer.reads}", f"{len(files)}")
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     for name, value in options.items():
         if value is None and name in ("inputs", "targets", *importer.required):
-            mistakes.add(f"--{name}", f"{name} for {source}", "nothing", f"give --{name}")
+            errors.add(f"--{name}", f"{name} for {source}", "nothing", f"give --{name}")
         if (
             value is not None
             and name in ("activations", "order")
-            and name not in (*importer.required, *importer.allowed)
+            and name not in (*importer.required, *importer.optional)
         ):
-            mistakes.add(f"--{name}", f"no such option for {source}", "one", "leave it out")
-    mistakes.raise_if_any()
+            errors.add(f"--{name}", f"no such option for {source}", "one", "leave it out")
+    errors.raise_if_any()
     return importer
 
 
@@ -85,7 +85,7 @@ def _format_of(output: Path) -> str:
 
 def _read_options(options: Mapping[str, str | None]) -> dict[str, Any]:
     """Return the values of the options that are present. Raises: MalformedSubmission with all mistakes."""
-    values, mistakes = {}, []
+    values, errors = {}, []
     for name, value in options.items():
         if value is None:
             continue
@@ -93,12 +93,12 @@ def _read_options(options: Mapping[str, str | None]) -> dict[str, Any]:
             values[name] = _read_option(name, value)
         except MalformedSubmission as error:
             where = value if name in _ARRAYS else f"--{name}"
-            mistakes += [
-                replace(mistake, pointer=f"{where}: {mistake.pointer or '(document)'}")
-                for mistake in error.mistakes
+            errors += [
+                replace(document_error, pointer=f"{where}: {document_error.pointer or '(document)'}")
+                for document_error in error.errors
             ]
-    if mistakes:
-        raise MalformedSubmission(mistakes)
+    if errors:
+        raise MalformedSubmission(errors)
     return values
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from verifier.cli.files import expand_paths, print_mistakes, read_source
+from verifier.cli.files import expand_paths, print_document_errors, read_source
 from verifier.documents.files import parse_bytes
 from verifier.documents.json import to_json
 from verifier.documents.output import open_output
@@ -28,7 +28,7 @@ def inspect_files(arguments: Sequence[str], format_name: str, output: Path | Non
     try:
         stream = open_output(output)
     except MalformedSubmission as error:
-        print_mistakes(error.mistakes)
+        print_document_errors(error.errors)
         return ExitStatus.MALFORMED
     with stream:
         return _inspect_all(sources, format_name, stream)
@@ -40,8 +40,8 @@ def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> E
         try:
             inspection = inspect(parse_bytes(read_source(source)))
         except MalformedSubmission as error:
-            print_mistakes(error.mistakes, source)
-            sentences = tuple(mistake.sentence for mistake in error.mistakes)
+            print_document_errors(error.errors, source)
+            sentences = tuple(document_error.sentence for document_error in error.errors)
             results.append(InspectionOutcome(replace_surrogates(source), None, sentences))
             continue
         if format_name != "html":

@@ -45,7 +45,7 @@ class PipeSafeGroup(TyperGroup):
 
 
 if TYPE_CHECKING:
-    from verifier.problem.errors import Mistake
+    from verifier.problem.errors import DocumentError
 
 app = typer.Typer(
     cls=PipeSafeGroup,
@@ -206,7 +206,7 @@ def example(
         try:
             document = informative_document(document)
         except MalformedSubmission as error:
-            _refuse_mistakes(error.mistakes, str(like or ""))
+            _refuse_document(error.errors, str(like or ""))
     if output is None:
         if format_name is not FileFormat.JSON:
             _refuse(f"{format_name} is binary: name a file with --output")
@@ -216,7 +216,7 @@ def example(
             with open_output(output, "wb") as stream:
                 stream.write(write_document(document, format_name))
         except MalformedSubmission as error:
-            _refuse_mistakes(error.mistakes)
+            _refuse_document(error.errors)
 
 
 @app.command(name="inspect")
@@ -227,7 +227,7 @@ def inspect_problems(
     format_name: Annotated[InspectionFormat, typer.Option("--format")] = InspectionFormat.TEXT,
     output: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
 ) -> None:
-    """Say what a problem could reveal: the bugs it catches, hides and confuses, and what to change."""
+    """Report which bugs a problem can detect, which it hides or confuses, and what to change."""
     from verifier.cli.inspect import inspect_files  # loads numpy
 
     raise typer.Exit(int(inspect_files(files, format_name, output)))
@@ -282,7 +282,7 @@ def _read_document(path: Path) -> Any:
     try:
         return parse_bytes(read_source(str(path)))
     except MalformedSubmission as error:
-        _refuse_mistakes(error.mistakes, str(path))
+        _refuse_document(error.errors, str(path))
 
 
 def _refuse(message: str) -> NoReturn:
@@ -292,10 +292,10 @@ def _refuse(message: str) -> NoReturn:
     raise typer.Exit(int(ExitStatus.MALFORMED))
 
 
-def _refuse_mistakes(mistakes: Iterable["Mistake"], source: str = "") -> NoReturn:
-    from verifier.cli.files import print_mistakes  # loads numpy
+def _refuse_document(errors: Iterable["DocumentError"], source: str = "") -> NoReturn:
+    from verifier.cli.files import print_document_errors  # loads numpy
 
-    print_mistakes(mistakes, source)
+    print_document_errors(errors, source)
     raise typer.Exit(int(ExitStatus.MALFORMED))
 
 

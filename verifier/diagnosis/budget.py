@@ -14,7 +14,7 @@ from verifier.diagnosis.costs import (
 
 
 @dataclass(slots=True, eq=False)
-class Budget:
+class SearchBudget:
     """Count of the numbers that a search has computed, and their limit.
 
     Beyond `most` no new candidate is tried, and the search returns its best explanation so far.
@@ -31,12 +31,12 @@ class Budget:
         self.spent += numbers
 
 
-def budget_for(problem: Problem) -> Budget:
+def budget_for(problem: Problem) -> SearchBudget:
     """Return a budget proportional to the cost of judging a problem, plus a constant."""
     layers = len(problem.parameters)
     numbers = sum(numbers_of_trial(problem, layer) - TRIAL_WORK for layer in range(layers))
     trials = WORK_TRIALS + WORK_TRIALS_PER_LAYER * layers
-    return Budget(TRIAL_WORK * trials + WORK_PER_NUMBER * numbers)
+    return SearchBudget(TRIAL_WORK * trials + WORK_PER_NUMBER * numbers)
 
 
 def numbers_of_trial(problem: Problem, layer: int) -> float:

@@ -46,12 +46,13 @@ from verifier.report.model import UNEXPLAINED_ID, Finding
 class NamedFactor:
     """A factor with the bug that produces it.
 
-    also: ids of other bugs with the same factor here. estimated: no bug has this factor in particular.
+    equivalent_bugs: ids of other bugs with the same factor here.
+    estimated: no bug has this factor in particular.
     """
 
     bug: str
     factor: float
-    also: tuple[str, ...] = ()
+    equivalent_bugs: tuple[str, ...] = ()
     estimated: bool = False
 
 
@@ -70,8 +71,10 @@ def bugs_of_factor(
     singles = [(bug, value) for bug, value in known if _same(factor, value, relative_error)]
     if singles:
         bug, value = min(singles, key=lambda item: abs(factor - item[1]))  # a coarse precision fits several
-        also = tuple(dict.fromkeys(other for other, same in singles if other != bug and same == value))
-        return (NamedFactor(bug, value, also),)
+        equivalent_bugs = tuple(
+            dict.fromkeys(other for other, same in singles if other != bug and same == value)
+        )
+        return (NamedFactor(bug, value, equivalent_bugs),)
     for (first, flip), (second, value) in product(sign, known):
         if value != -1.0 and _same(factor, flip * value, relative_error):
             return NamedFactor(first, flip), NamedFactor(second, value)
@@ -144,7 +147,9 @@ def priced_explanation(
         ):
             price = layer.price(named.bug) + (COST_ESTIMATED_NUMBER if named.estimated else 0.0)
             cost += COST_REPEATED_BUG if position else price  # a sign and a factor are one mistake
-            findings.append(make_finding(named.bug, factor=named.factor, also=named.also))
+            findings.append(
+                make_finding(named.bug, factor=named.factor, equivalent_bugs=named.equivalent_bugs)
+            )
     for part in parts:
         cost += part.cost
         findings += part.findings
@@ -177,7 +182,9 @@ def _cheapest(
                 continue  # one number is a multiple of any other
             for named in names:
                 cost += layer.price(named.bug) + COST_ESTIMATED_NUMBER
-                findings.append(make_finding(named.bug, factor=named.factor, also=named.also))
+                findings.append(
+                    make_finding(named.bug, factor=named.factor, equivalent_bugs=named.equivalent_bugs)
+                )
         priced.append(_Priced(cost, tuple(findings), fit))
     best, *others = sorted(priced, key=lambda item: item.cost)
     return replace(best, findings=_with_equals(best, others))
@@ -189,8 +196,12 @@ def _with_equals(best: _Priced, others: list[_Priced]) -> tuple[Finding, ...]:
         return best.findings
     finding = best.findings[0]
     equals = tuple(other.findings[0].bug for other in others if len(other.findings) == 1)
-    also = tuple(b for b in dict.fromkeys((*finding.also, *equals)) if b not in (finding.bug, UNEXPLAINED_ID))
-    return (replace(finding, also=also),)
+    equivalent_bugs = tuple(
+        b
+        for b in dict.fromkeys((*finding.equivalent_bugs, *equals))
+        if b not in (finding.bug, UNEXPLAINED_ID)
+    )
+    return (replace(finding, equivalent_bugs=equivalent_bugs),)
 
 
 def is_right(layer: LayerHypothesis, delta: DeltaCandidate) -> bool:

@@ -38,7 +38,7 @@ def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) ->
     places = {
         name: (arcs, gradient) for name, arcs, gradient in backward_sweep(problem, values, lambda *_: None)
     }
-    right = {key: places[node_name(key)][1] for key in problem.asked}
+    right = {key: places[node_name(key)][1] for key in problem.requested}
     for name in _places_to_mutate(problem, places):
         arcs, gradient = places[name]
         for rule in LOCAL_RULES:
@@ -69,7 +69,7 @@ def propagate_error(
         if node.name not in errors:
             continue
         operands = [values[operand] for operand in node.operands]
-        shares = node.operation.pull_back(FLOATS, node, operands, values[node.name], errors[node.name], None)
+        shares = node.operation.vjp(FLOATS, node, operands, values[node.name], errors[node.name], None)
         for operand, shape, share in zip(node.operands, node.operand_shapes, shares, strict=True):
             if share is not None:
                 contribution = summed_back(FLOATS, share, shape)
@@ -79,7 +79,7 @@ def propagate_error(
 
 def _places_to_mutate(problem: GraphProblem, places: Mapping[str, tuple[Edges, Array]]) -> list[str]:
     """Return the values whose gradient is requested or used by others; a random sample if there are many."""
-    requested = {node_name(key) for key in problem.asked}
+    requested = {node_name(key) for key in problem.requested}
     inner = {node.name for node in problem.nodes}
     names = [name for name, (arcs, _) in places.items() if arcs and (name in requested or name in inner)]
     most = MOST_PASSED // (4 * len(LOCAL_RULES) * max(1, len(problem.nodes) // 2))

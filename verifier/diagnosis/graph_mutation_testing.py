@@ -29,7 +29,7 @@ Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _MutantOutcome:
+class _GraphMutantOutcome:
     """Outcome of one mutant. caught: some entry is out of tolerance.
 
     signature: errors of sampled entries, in tolerances.
@@ -46,7 +46,7 @@ def inspect_graph(
 ) -> Inspection:
     """Return which wrong local rules a graph catches, misses and hides, and which give the same gradients.
 
-    The submission contains the gradients in `problem.asked`. precision, tolerance: of the later check.
+    The submission contains the gradients in `problem.requested`. precision, tolerance: of the later check.
     """
     seen = dict(_mutant_outcomes(problem, precision, tolerance))
     made = set(seen)
@@ -78,21 +78,21 @@ def inspect_graph(
 
 def _mutant_outcomes(
     problem: GraphProblem, precision: Precision, tolerance: Tolerance
-) -> Iterator[tuple[Key, _MutantOutcome]]:
+) -> Iterator[tuple[Key, _GraphMutantOutcome]]:
     rounding_errors = rounding(problem, precision)
     reference = enclosed_graph(problem, rounding_errors.kinks)
     right = _flat({key: estimate.value for key, estimate in reference.items()}, problem)
-    allowed = _flat(_tolerances(reference, rounding_errors, tolerance), problem)
+    max_error = _flat(_tolerances(reference, rounding_errors, tolerance), problem)
     sample = _sample(right.size)
     counts: dict[tuple[str, str], int] = {}
     for mutant in graph_mutants(problem):
         place = (mutant.rule.id, mutant.at)
         form = counts[place] = counts.get(place, -1) + 1
         with np.errstate(all="ignore"):
-            error = (_flat(mutant.gradients, problem) - right) / allowed
+            error = (_flat(mutant.gradients, problem) - right) / max_error
         caught = not bool((np.abs(error) <= 1.0).all())
         signature = np.nan_to_num(error[sample], nan=_MAX_ERROR).clip(-_MAX_ERROR, _MAX_ERROR)
-        yield (*place, form), _MutantOutcome(caught, signature)
+        yield (*place, form), _GraphMutantOutcome(caught, signature)
 
 
 def _tolerances(
@@ -102,7 +102,7 @@ def _tolerances(
     tiny = np.finfo(np.float64).tiny
     return {
         key: estimate.error
-        + (0.0 if estimate.slopes is None else estimate.slopes)
+        + (0.0 if estimate.subgradient_radius is None else estimate.subgradient_radius)
         + rounding_errors.allowance[key]
         + tolerance.rtol * rounding_errors.scale[key]
         + max(tolerance.atol, tiny)
@@ -111,7 +111,7 @@ def _tolerances(
 
 
 def _flat(arrays: Mapping[str, Array], problem: GraphProblem) -> Array:
-    return np.concatenate([np.ravel(arrays[key]) for key in problem.asked] or [np.zeros(0)])
+    return np.concatenate([np.ravel(arrays[key]) for key in problem.requested] or [np.zeros(0)])
 
 
 def _sample(size: int) -> Array:
@@ -120,7 +120,7 @@ def _sample(size: int) -> Array:
     return np.sort(np.random.default_rng(0).choice(size, MOST_COMPARED, replace=False))
 
 
-def _alike(seen: Mapping[Key, _MutantOutcome]) -> set[frozenset[str]]:
+def _alike(seen: Mapping[Key, _GraphMutantOutcome]) -> set[frozenset[str]]:
     """Return the pairs of rules that have two mutants with the same gradients."""
     keys = list(seen)
     pairs: set[frozenset[str]] = set()
@@ -136,7 +136,7 @@ def _alike(seen: Mapping[Key, _MutantOutcome]) -> set[frozenset[str]]:
     return pairs
 
 
-def _pairs(seen: Mapping[Key, _MutantOutcome]) -> set[frozenset[str]]:
+def _pairs(seen: Mapping[Key, _GraphMutantOutcome]) -> set[frozenset[str]]:
     rules = sorted({key[0] for key in seen})
     return {frozenset((first, second)) for first in rules for second in rules if first < second}
 
@@ -144,7 +144,7 @@ def _pairs(seen: Mapping[Key, _MutantOutcome]) -> set[frozenset[str]]:
 def _row(
     rule: str,
     problem: GraphProblem,
-    seen: Mapping[Key, _MutantOutcome],
+    seen: Mapping[Key, _GraphMutantOutcome],
     made: set[Key],
     possible: set[Key],
     alike: set[frozenset[str]],
@@ -183,7 +183,7 @@ def _named(problem: GraphProblem, name: str) -> str:
 
 def _cautions(problem: GraphProblem, rounding_errors: GraphRounding) -> Iterator[ReportWarning]:
     reached = {name for node in problem.upstream_of_output for name in (node.name, *node.operands)}
-    if unreached := [key for key in problem.asked if node_name(key) not in reached]:
+    if unreached := [key for key in problem.requested if node_name(key) not in reached]:
         yield ReportWarning(
             "no-influence",
             f"the output does not depend on {_some(unreached)}: the gradient is 0 whatever the code does; "
@@ -206,12 +206,12 @@ def _some(names: list[str]) -> str:
 def _advice(
     problem: GraphProblem, warnings: tuple[ReportWarning, ...], rows: tuple[BugDetection, ...]
 ) -> Iterator[str]:
-    if not any(key.startswith(NODE) for key in problem.asked) and len(problem.nodes) > 1:
+    if not any(key.startswith(NODE) for key in problem.requested) and len(problem.nodes) > 1:
         yield (
             "no node's gradient is asked: a mistake is placed only where a parameter shows it; name inner "
             "nodes in `gradients` as well"
         )
-    yield from (caution.detail for caution in warnings)
+    yield from (warning.detail for warning in warnings)
     if any(row.missed or row.confused_with for row in rows):
         yield (
             "take other numbers for the same graph: `gradjury example --strong --like FILE` draws some that "

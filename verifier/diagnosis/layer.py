@@ -10,7 +10,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import LayerParameters, Parameters
-from verifier.diagnosis.budget import Budget, numbers_of_example_weights, numbers_of_trial
+from verifier.diagnosis.budget import SearchBudget, numbers_of_example_weights, numbers_of_trial
 from verifier.diagnosis.catalogue import BUGS, ORDER
 from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, LayerContext, UpstreamGradient
 from verifier.diagnosis.costs import (
@@ -122,7 +122,7 @@ def fit_wrong_rules(
     delta: Array,
     delta_magnitude: Array,
     noise_factor: float,
-    budget: Budget,
+    budget: SearchBudget,
 ) -> Iterator[GradientExplanation]:
     """Yield every bug whose rule fits, with a factor only if the gradient has evidence for both."""
     part = target.part
@@ -254,7 +254,7 @@ class LayerHypothesis:
     declared: bool
     penalties: Parameters
     targets: Mapping[str, GradientTarget]
-    budget: Budget
+    budget: SearchBudget
     known: frozenset[str] = frozenset()
     noise_factor: float = 1.0
     right_delta: Array | None = None

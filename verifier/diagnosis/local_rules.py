@@ -76,7 +76,7 @@ def backward_sweep(
 def _edges_of(node: Node, values: Mapping[str, Array], gradient: Array) -> list[tuple[str, Edge]]:
     """Return the name of each operand with its edge to the node."""
     operands = tuple(values[operand] for operand in node.operands)
-    shares = node.operation.pull_back(FLOATS, node, operands, values[node.name], gradient, None)
+    shares = node.operation.vjp(FLOATS, node, operands, values[node.name], gradient, None)
     return [
         (operand, Edge(node, place, operands, gradient, raw, summed_back(FLOATS, raw, shape)))
         for place, (operand, raw, shape) in enumerate(
@@ -198,7 +198,7 @@ def _operand_for_value(arc: Edge) -> Iterator[Array]:
         if function.name == "log":  # 1/x is defined where log is not
             yield np.asarray(arc.upstream / value)
         else:
-            yield np.asarray(function.pull_back(value, arc.upstream))
+            yield np.asarray(function.vjp(value, arc.upstream))
 
 
 def _scaled_by(arcs: Edges) -> Iterator[tuple[str, Array]]:

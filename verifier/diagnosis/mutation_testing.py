@@ -131,14 +131,14 @@ def inspect_problem(
     rows = tuple(_row(bug, seen, possible, alike, separable) for bug in _made_bugs(seen))
     trace = forward(problem.network, problem.parameters, problem.batch)
     right = dict(named(gradients(problem, trace)))
-    cautions = tuple(uninformative_warnings(problem, trace))
+    warnings = tuple(uninformative_warnings(problem, trace))
     return Inspection(
         mutation_score=score(rows),
         bugs=rows,
         uninformative={name: int((array == 0).sum()) for name, array in right.items()},
         entries=sum(array.size for array in right.values()),
-        warnings=cautions,
-        advice=tuple(_advice(problem, cautions, rows)),
+        warnings=warnings,
+        advice=tuple(_advice(problem, warnings, rows)),
     )
 
 
@@ -148,7 +148,7 @@ def _mutant_outcomes(
     trace = forward(problem.network, problem.parameters, problem.batch)
     rounding_errors = rounding(problem, trace, precision)
     right = _flat(gradients(problem, trace))
-    allowed = np.concatenate(
+    max_error = np.concatenate(
         [
             (
                 rounding_errors.allowance[name]
@@ -158,12 +158,12 @@ def _mutant_outcomes(
             for name in rounding_errors.allowance
         ]
     )
-    allowed = np.maximum(allowed, np.finfo(np.float64).tiny)
+    max_error = np.maximum(max_error, np.finfo(np.float64).tiny)
     sample = _sample(right.size)
     counts: dict[tuple[str, int | None, str], int] = {}
     with np.errstate(all="ignore"):
         for mutant in mutants(problem, trace):
-            error = (_flat(mutant.gradients) - right) / allowed
+            error = (_flat(mutant.gradients) - right) / max_error
             place = (mutant.bug.id, mutant.layer, mutant.equation)
             form = counts[place] = counts.get(place, -1) + 1
             caught = not bool((np.abs(error) <= 1.0).all())  # NaN counts as caught
@@ -250,10 +250,10 @@ def score(rows: tuple[BugDetection, ...]) -> float:
 
 
 def _advice(
-    problem: Problem, cautions: tuple[ReportWarning, ...], rows: tuple[BugDetection, ...]
+    problem: Problem, warnings: tuple[ReportWarning, ...], rows: tuple[BugDetection, ...]
 ) -> Iterator[str]:
     yield from weaknesses_of(problem)
-    yield from (caution.detail for caution in cautions if caution.code != "one-example")
+    yield from (warning.detail for warning in warnings if warning.code != "one-example")
     if any(row.missed or row.confused_with for row in rows):
         yield (
             "take other numbers of the same shape: `gradjury example --strong --like FILE` draws some "

@@ -106,7 +106,7 @@ def _informative_share(problem: GraphProblem) -> float:
     if not all((np.abs(values[node.name]) <= _MAX_VALUE).all() for node in problem.nodes):
         return -1.0
     gradients = gradients_of(problem, values, FLOATS)
-    requested = [gradients[node_name(key)] for key in problem.asked if node_name(key) in gradients]
+    requested = [gradients[node_name(key)] for key in problem.requested if node_name(key) in gradients]
     if not all(np.isfinite(gradient).all() for gradient in gradients.values()):
         return -1.0
     return (

@@ -10,7 +10,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.diagnosis.budget import Budget, budget_for
+from verifier.diagnosis.budget import SearchBudget, budget_for
 from verifier.diagnosis.catalogue import ORDER
 from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, UpstreamGradient
 from verifier.diagnosis.catalogue.rules.numbers import printed_decimals
@@ -82,7 +82,7 @@ class SearchState:
 
 
 def beam_search(
-    evidence: SubmittedEvidence, hypothesis: PenaltyHypothesis, budget: Budget, most: float = inf
+    evidence: SubmittedEvidence, hypothesis: PenaltyHypothesis, budget: SearchBudget, most: float = inf
 ) -> list[SearchState]:
     """Return explanations of the whole submission, cheapest first; without a fit they contain `unexplained`.
 
@@ -266,12 +266,18 @@ def note_equivalent_bug(best: SearchState, other: SearchState) -> SearchState:
     if len(differing) != 1:
         return best
     i, finding, other_finding = differing[0]
-    also = tuple(
+    equivalent_bugs = tuple(
         bug
-        for bug in dict.fromkeys((*finding.also, other_finding.bug, *other_finding.also))
+        for bug in dict.fromkeys(
+            (*finding.equivalent_bugs, other_finding.bug, *other_finding.equivalent_bugs)
+        )
         if bug != finding.bug
     )
-    findings = (*best.findings[:i], replace(finding, also=also), *best.findings[i + 1 :])
+    findings = (
+        *best.findings[:i],
+        replace(finding, equivalent_bugs=equivalent_bugs),
+        *best.findings[i + 1 :],
+    )
     return replace(best, findings=findings)
 
 
@@ -284,16 +290,16 @@ def diagnose(
     trace: Trace,
     comparisons: Mapping[str, Comparison],
     right: Mapping[str, Array],
-    allowed: Rounding,
+    rounding_allowance: Rounding,
     precision: Precision,
     warnings: Collection[str] = (),
-    budget: Budget | None = None,
+    budget: SearchBudget | None = None,
 ) -> tuple[Diagnosis, ...]:
     """Return the bugs behind the incorrect gradients, ordered from the output to the input.
 
     trace: the forward pass of this problem. comparisons: by submitted parameter.
     right: the right gradients of all parameters, in the parameters' shapes.
-    allowed: rounding error in the declared precision.
+    rounding_allowance: rounding error in the declared precision.
     warnings: codes of the report's warnings; a provenance among them may explain the errors.
     budget: by default `budget_for(problem)`.
     The result is empty if no entry is incorrect. Errors without a known bug are `unexplained`.
@@ -305,11 +311,16 @@ def diagnose(
     reference = {**right, **{name: c.expected for name, c in comparisons.items()}}
     power = scaling_exponent(reference)
     if power:
-        problem, allowed = scaled_problem(problem, power), scaled_rounding(allowed, power)
+        problem, rounding_allowance = (
+            scaled_problem(problem, power),
+            scaled_rounding(rounding_allowance, power),
+        )
         submitted, reference = scale_arrays(submitted, power), scale_arrays(reference, power)
     budget = budget_for(problem) if budget is None else budget
     best: tuple[SubmittedEvidence, tuple[Finding, ...]] | None = None
-    for noise, quantum, unit, also in _noise_hypotheses(problem, trace, submitted, allowed, precision):
+    for noise, quantum, unit, rounding_finding in _noise_hypotheses(
+        problem, trace, submitted, rounding_allowance, precision
+    ):
         evidence = collect_evidence(
             problem,
             trace,
@@ -320,11 +331,11 @@ def diagnose(
             noise.scale,
             quantum,
             unit=unit,
-            coarser=also is not None,
+            coarser=rounding_finding is not None,
         )
         findings = _findings(evidence, submitted, precision, budget)
-        if also is not None:
-            findings = (*findings, also)
+        if rounding_finding is not None:
+            findings = (*findings, rounding_finding)
         if best is None or not _is_unexplained(findings):
             best = (evidence, findings)
         if not _is_unexplained(findings) or budget.is_used_up:
@@ -352,19 +363,19 @@ def _noise_hypotheses(
     problem: Problem,
     trace: Trace,
     submitted: Mapping[str, Array],
-    allowed: Rounding,
+    rounding_allowance: Rounding,
     precision: Precision,
 ) -> Iterator[tuple[Rounding, float, float, Finding | None]]:
     """Yield possible roundings: as declared, with printing to few decimals, in narrower precisions.
 
     Each has the rounding error, the quantum of printing, the unit roundoff, and a finding if undeclared.
     """
-    yield allowed, 0.0, precision.unit_roundoff, None
+    yield rounding_allowance, 0.0, precision.unit_roundoff, None
     names = tuple(submitted)
     decimals = printed_decimals(np.concatenate([array.ravel() for array in submitted.values()]))
     if decimals is not None:
         printed = Finding("rounded", None, "numbers", names, estimates={"digits": decimals})
-        yield allowed, 0.5 * 10.0**-decimals, precision.unit_roundoff, printed
+        yield rounding_allowance, 0.5 * 10.0**-decimals, precision.unit_roundoff, printed
     for other in PRECISIONS.values():
         if other.unit_roundoff > precision.unit_roundoff and _is_of_precision(submitted, other):
             lower = Finding("lower-precision-than-declared", None, "numbers", names)
@@ -381,7 +392,7 @@ def _is_of_precision(submitted: Mapping[str, Array], precision: Precision) -> bo
 
 
 def _findings(
-    evidence: SubmittedEvidence, submitted: Mapping[str, Array], precision: Precision, budget: Budget
+    evidence: SubmittedEvidence, submitted: Mapping[str, Array], precision: Precision, budget: SearchBudget
 ) -> tuple[Finding, ...]:
     """Return the findings of the cheapest explanation; `unexplained` if there is none."""
     overflow_finding = find_overflow(evidence, submitted, precision)
@@ -403,7 +414,7 @@ def _findings(
     return findings or _left_over(evidence)
 
 
-def _cheapest(evidence: SubmittedEvidence, budget: Budget) -> SearchState | None:
+def _cheapest(evidence: SubmittedEvidence, budget: SearchBudget) -> SearchState | None:
     """Return the best explanation under the declared penalties, or under wrong ones if it has several bugs.
 
     None if no gradient was submitted.
@@ -429,7 +440,7 @@ def _decode_with_penalties(
     evidence: SubmittedEvidence,
     hypothesis: PenaltyHypothesis,
     as_declared: PenaltyHypothesis,
-    budget: Budget,
+    budget: SearchBudget,
     cheapest: float,
 ) -> list[SearchState]:
     """Return explanations under wrong penalties, which cost as any bug. cheapest: lowest cost so far."""

@@ -25,16 +25,16 @@ def find_transformations(evidence: SubmittedEvidence) -> Iterator[Finding]:
     for bug in BUGS.values():
         for changed in bug.changes(right, submitted) if bug.changes is not None else ():
             distance = {name: np.abs(submitted[name] - changed.gradients[name]) for name in right}
-            allowed = {
+            max_error = {
                 name: ROUNDING_SLACK * parts[name].allowance + changed.slack.get(name, 0.0) * (1.0 + 1e-9)
                 for name in right
             }
             moved_entries = sum(
-                int((np.abs(right[name] - changed.gradients[name]) > 2.0 * allowed[name]).sum())
+                int((np.abs(right[name] - changed.gradients[name]) > 2.0 * max_error[name]).sum())
                 for name in right
             )
             significant = bool(changed.slack) or moved_entries > changed.unknowns
-            if significant and all((distance[name] <= allowed[name]).all() for name in right):
+            if significant and all((distance[name] <= max_error[name]).all() for name in right):
                 size = max(float(np.abs(array).max()) for array in submitted.values()) or 1.0
                 beyond = (distance[n] - changed.slack.get(n, 0.0) * (1.0 + 1e-9) for n in right)
                 residual = max(max(float(array.max()), 0.0) for array in beyond) / size

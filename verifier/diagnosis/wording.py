@@ -79,7 +79,7 @@ def to_diagnosis(
         parameters=finding.parameters,
         factor=finding.factor,
         residual=finding.residual,
-        also_consistent=finding.also,
+        also_consistent=finding.equivalent_bugs,
         title=words.title,
         explanation=explanation + _units(evidence, finding),
         right=words.right,
@@ -135,15 +135,15 @@ def _units(evidence: SubmittedEvidence, finding: Finding) -> str:
         p for p in evidence.parts[finding.layer].values() if p.name in finding.parameters and p.is_submitted
     ]
     error = np.zeros(evidence.problem.network.layers[finding.layer].outputs)
-    allowed = np.zeros_like(error)
+    max_error = np.zeros_like(error)
     for part in parts:
         right = getattr(evidence.reference[finding.layer], part.kind)
         distance = np.abs(np.atleast_2d(part.submitted) - np.atleast_2d(right))  # type: ignore[arg-type]
         error = np.maximum(error, distance.max(axis=0))
-        allowed = np.maximum(allowed, np.atleast_2d(part.allowance).max(axis=0))
+        max_error = np.maximum(max_error, np.atleast_2d(part.allowance).max(axis=0))
     if error.size < 2 or not error.any():
         return ""
-    affected = np.flatnonzero(error > allowed)
+    affected = np.flatnonzero(error > max_error)
     which = "every unit" if affected.size == error.size else f"{affected.size} of {error.size} units"
     if affected.size == 1:
         return f" It shows in unit {int(affected[0])} alone."
@@ -208,7 +208,7 @@ def _as_clipped(evidence: SubmittedEvidence, finding: Finding) -> Finding:
     """Return a constant factor below 1 as clipping if the norm of the gradient is a round number."""
     if finding.bug != "constant-factor" or finding.layer is not None or not 0 < (finding.factor or 0) < 1:
         return finding
-    finding = replace(finding, also=(*finding.also, "clipped"))  # to an unknown norm
+    finding = replace(finding, equivalent_bugs=(*finding.equivalent_bugs, "clipped"))  # to an unknown norm
     parts = [part for by_kind in evidence.parts for part in by_kind.values()]
     if any(part.submitted is None for part in parts):
         return finding
@@ -222,5 +222,7 @@ def _as_clipped(evidence: SubmittedEvidence, finding: Finding) -> Finding:
         bug="clipped",
         equation="numbers",
         estimates={"threshold": nearest, "by": "norm"},
-        also=tuple(bug for bug in dict.fromkeys((*finding.also, finding.bug)) if bug != "clipped"),
+        equivalent_bugs=tuple(
+            bug for bug in dict.fromkeys((*finding.equivalent_bugs, finding.bug)) if bug != "clipped"
+        ),
     )

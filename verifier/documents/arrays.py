@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.errors import SHOWN, Mistakes, Path, describe, read_number
+from verifier.problem.errors import SHOWN, ErrorCollector, Path, describe, read_number
 
 AXES = 8  # of one array of a graph
 NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
@@ -19,22 +19,22 @@ _LARGEST_INTEGER = 2**1024 - 2**970  # from here on float() overflows
 
 
 def read_array(
-    value: Any, path: Path, mistakes: Mistakes, *, finite: bool = True, axes: int = 2
+    value: Any, path: Path, errors: ErrorCollector, *, finite: bool = True, axes: int = 2
 ) -> Array | None:
     """Return an array of at most `axes` axes; None after an error.
 
     finite: NaN and infinities are errors. If False, the strings of NON_FINITE are accepted for them, too.
     """
     array = (
-        _from_lists(value, path, mistakes, finite, axes + 1)
+        _from_lists(value, path, errors, finite, axes + 1)
         if isinstance(value, _LISTS)
-        else _from_numbers(value, path, mistakes)
+        else _from_numbers(value, path, errors)
     )
     if array is None:
         return None
     if array.ndim > axes:
         rank = str(array.ndim) if array.ndim == axes + 1 else f"more than {axes}"
-        mistakes.add(path, _expected_rank(axes), f"nesting of depth {rank}")
+        errors.add(path, _expected_rank(axes), f"nesting of depth {rank}")
         return None
     if finite and not np.isfinite(array).all():
         indices = np.argwhere(~np.isfinite(array))
@@ -44,28 +44,28 @@ def read_array(
             ["a number that is not finite"] * SHOWN,
             "a finite number",
             path,
-            mistakes,
+            errors,
         )
         return None
     return array
 
 
-def read_any_array(value: Any, path: Path, mistakes: Mistakes, *, finite: bool = True) -> Array | None:
+def read_any_array(value: Any, path: Path, errors: ErrorCollector, *, finite: bool = True) -> Array | None:
     """Return an array of at most 8 axes, or one number as an array without axes; None after an error."""
     if isinstance(value, str) and not finite and value in NON_FINITE:
         return np.asarray(NON_FINITE[value])
     if isinstance(value, float) and not finite and not np.isfinite(value):
         return np.asarray(value)
     if isinstance(value, int | float | str) or value is None:
-        number = read_number(value, path, mistakes)
+        number = read_number(value, path, errors)
         return None if number is None else np.asarray(number)
-    return read_array(value, path, mistakes, finite=finite, axes=AXES)
+    return read_array(value, path, errors, finite=finite, axes=AXES)
 
 
 def read_arrays(
     document: Mapping[str, Any],
     field: str,
-    mistakes: Mistakes,
+    errors: ErrorCollector,
     *,
     finite: bool = True,
     read: Callable[..., Array | None] = read_array,
@@ -75,9 +75,9 @@ def read_arrays(
         return None
     arrays = document[field]
     if not isinstance(arrays, Mapping):
-        mistakes.add((field,), "an object of arrays by name", describe(arrays))
+        errors.add((field,), "an object of arrays by name", describe(arrays))
         return None
-    return {name: read(value, (field, name), mistakes, finite=finite) for name, value in arrays.items()}
+    return {name: read(value, (field, name), errors, finite=finite) for name, value in arrays.items()}
 
 
 def tensors_to_numpy(value: Any) -> Any:
@@ -105,7 +105,7 @@ def format_of(dtype: Any) -> str | None:
     return name if name in ("float64", "float32", "float16", "bfloat16") else None
 
 
-def _from_numbers(value: Any, path: Path, mistakes: Mistakes) -> Array | None:
+def _from_numbers(value: Any, path: Path, errors: ErrorCollector) -> Array | None:
     value = tensors_to_numpy(value)
     if isinstance(value, np.ndarray) and value.dtype == np.float64:
         return np.asarray(value)
@@ -113,9 +113,9 @@ def _from_numbers(value: Any, path: Path, mistakes: Mistakes) -> Array | None:
         with np.errstate(over="ignore"):
             return np.asarray(value, dtype=np.float64)
     if isinstance(value, np.ndarray | np.generic):
-        mistakes.add(path, "an array of real numbers", f"an array of type {value.dtype}")
+        errors.add(path, "an array of real numbers", f"an array of type {value.dtype}")
     else:
-        mistakes.add(path, "a list of numbers or a list of such lists", describe(value))
+        errors.add(path, "a list of numbers or a list of such lists", describe(value))
     return None
 
 
@@ -123,7 +123,7 @@ def _expected_rank(axes: int) -> str:
     return "a list of numbers or a list of such lists" if axes == 2 else f"lists nested at most {axes} deep"
 
 
-def _from_lists(value: Any, path: Path, mistakes: Mistakes, finite: bool, deepest: int) -> Array | None:
+def _from_lists(value: Any, path: Path, errors: ErrorCollector, finite: bool, deepest: int) -> Array | None:
     if any(hasattr(kind, "tolist") for kind in set(map(type, value))):  # rows may be arrays
         value = [item.tolist() if hasattr(item, "tolist") else item for item in value]
     shape: list[int] = []
@@ -132,7 +132,7 @@ def _from_lists(value: Any, path: Path, mistakes: Mistakes, finite: bool, deepes
         lengths = set(map(len, level))
         if len(lengths) > 1:
             other = next(i for i, item in enumerate(level) if len(item) != len(level[0]))
-            mistakes.add(
+            errors.add(
                 (*path, *_multi_index(other, shape)),
                 f"a list of {len(level[0])}, as in the first row",
                 f"a list of {len(level[other])}",
@@ -141,14 +141,14 @@ def _from_lists(value: Any, path: Path, mistakes: Mistakes, finite: bool, deepes
             return None
         shape.append(len(level[0]))
         if len(shape) > deepest:
-            mistakes.add(path, _expected_rank(deepest - 1), f"nesting of depth {len(shape)} or more")
+            errors.add(path, _expected_rank(deepest - 1), f"nesting of depth {len(shape)} or more")
             return None
         level = list(chain.from_iterable(level))
-    return _from_flat(level, tuple(shape), path, mistakes, finite)
+    return _from_flat(level, tuple(shape), path, errors, finite)
 
 
 def _from_flat(
-    flat: list[Any], shape: tuple[int, ...], path: Path, mistakes: Mistakes, finite: bool
+    flat: list[Any], shape: tuple[int, ...], path: Path, errors: ErrorCollector, finite: bool
 ) -> Array | None:
     if not set(map(type, flat)) <= {int, float}:
         flat = [NON_FINITE.get(x, x) if type(x) is str and not finite else x for x in flat]
@@ -161,7 +161,7 @@ def _from_flat(
                 [describe(flat[i]) for i in wrong[:SHOWN]],
                 "a number",
                 path,
-                mistakes,
+                errors,
                 remedy=_remedy([flat[i] for i in wrong], finite),
             )
             return None
@@ -175,7 +175,7 @@ def _from_flat(
             ["an integer beyond its range"] * SHOWN,
             "a number that fits a float64",
             path,
-            mistakes,
+            errors,
         )
         return None
 
@@ -201,13 +201,13 @@ def _add_mistakes(
     descriptions: list[str],
     expected: str,
     path: Path,
-    mistakes: Mistakes,
+    errors: ErrorCollector,
     remedy: str = "",
 ) -> None:
     for item_path, actual in zip(paths, descriptions, strict=False):
-        mistakes.add(item_path, expected, actual, remedy)
+        errors.add(item_path, expected, actual, remedy)
     if count > len(paths):
-        mistakes.add(path, f"{expected} everywhere", f"{count - len(paths)} more such entries")
+        errors.add(path, f"{expected} everywhere", f"{count - len(paths)} more such entries")
 
 
 def _multi_index(flat: int, shape: list[int] | tuple[int, ...]) -> tuple[int, ...]:

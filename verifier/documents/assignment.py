@@ -13,8 +13,8 @@ from verifier.documents.files import parse_bytes
 from verifier.documents.reading import AnySubmission, names_of, read_any_submission, read_question
 from verifier.documents.writing import arrays_to_lists, submission_to_document
 from verifier.problem.errors import (
+    ErrorCollector,
     MalformedSubmission,
-    Mistakes,
     check_fields,
     describe,
     read_choice,
@@ -35,28 +35,28 @@ _MOST_ATTEMPTS = 1_000_000
 
 def read_assignment(document: Any) -> Assignment:
     """Return the assignment in a document. Raises: MalformedSubmission with all errors."""
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     if not isinstance(document, Mapping):
-        mistakes.add("", "an assignment, one JSON object", describe(document))
-        mistakes.raise_if_any()
+        errors.add("", "an assignment, one JSON object", describe(document))
+        errors.raise_if_any()
     document = dict(document)
-    check_fields(document, FIELDS, (), mistakes)
-    question = _read_problem(document.get("problem"), mistakes)
-    title = _read_title(document.get("title"), question, mistakes)
-    points = _read_points(document.get("points"), question, mistakes)
-    allowed = _read_allowed(document.get("students_see"), mistakes)
-    attempts = _read_attempts(document.get("attempts"), mistakes)
-    opens = _read_moment(document.get("opens"), "/opens", mistakes)
-    closes = _read_moment(document.get("closes"), "/closes", mistakes)
+    check_fields(document, FIELDS, (), errors)
+    question = _read_problem(document.get("problem"), errors)
+    title = _read_title(document.get("title"), question, errors)
+    points = _read_points(document.get("points"), question, errors)
+    visibility = _read_visibility(document.get("students_see"), errors)
+    attempts = _read_attempts(document.get("attempts"), errors)
+    opens = _read_moment(document.get("opens"), "/opens", errors)
+    closes = _read_moment(document.get("closes"), "/closes", errors)
     if opens is not None and closes is not None and opens >= closes:
-        mistakes.add("/closes", f"a moment after opens, {opens.isoformat()}", closes.isoformat())
-    instances = read_choice(document.get("instances", INSTANCES[0]), INSTANCES, "/instances", mistakes)
+        errors.add("/closes", f"a moment after opens, {opens.isoformat()}", closes.isoformat())
+    instances = read_choice(document.get("instances", INSTANCES[0]), INSTANCES, "/instances", errors)
     if instances == "per_student" and isinstance(question, GraphSubmission):
         remedy = "numbers of one's own are drawn for networks of layers alone"
-        mistakes.add("/instances", "shared, where the problem is a graph", 'the string "per_student"', remedy)
-    mistakes.raise_if_any()
+        errors.add("/instances", "shared, where the problem is a graph", 'the string "per_student"', remedy)
+    errors.raise_if_any()
     return Assignment(
-        title, document["problem"], points, allowed, attempts, opens, closes, instances == "per_student"
+        title, document["problem"], points, visibility, attempts, opens, closes, instances == "per_student"
     )
 
 
@@ -71,14 +71,14 @@ def read_assignment_or_problem(document: Any) -> Assignment:
     return read_assignment(document)
 
 
-def read_assignment_file(path: Path, mistakes: Mistakes) -> Assignment | None:
+def read_assignment_file(path: Path, errors: ErrorCollector) -> Assignment | None:
     """Return the assignment in the file of `--assignment`; on errors, note them and return None."""
     try:
         return read_assignment_or_problem(parse_bytes(path.read_bytes()))
     except OSError as error:
-        mistakes.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
+        errors.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
     except MalformedSubmission as error:
-        mistakes.add_all(error.mistakes, f"--assignment {path}")
+        errors.add_all(error.errors, f"--assignment {path}")
     return None
 
 
@@ -89,7 +89,7 @@ def assignment_to_document(assignment: Assignment) -> dict[str, Any]:
         "title": assignment.title,
         "problem": dict(assignment.problem),
         "points": points,
-        "students_see": [name for name in SEEN if getattr(assignment.allowed, name)],
+        "students_see": [name for name in SEEN if getattr(assignment.visibility, name)],
         "attempts": assignment.attempts,
         "opens": None if assignment.opens is None else assignment.opens.isoformat(),
         "closes": None if assignment.closes is None else assignment.closes.isoformat(),
@@ -117,24 +117,22 @@ def generate_instance(problem: Mapping[str, Any], key: bytes) -> dict[str, Any]:
     return {field: value for field, value in document.items() if field not in omitted}
 
 
-def _read_problem(value: Any, mistakes: Mistakes) -> AnySubmission | None:
+def _read_problem(value: Any, errors: ErrorCollector) -> AnySubmission | None:
     if not isinstance(value, Mapping):
         rule = "a submission without gradients, one JSON object"
-        mistakes.add(
-            "/problem", rule, "nothing" if value is None else describe(value), "see gradjury example"
-        )
+        errors.add("/problem", rule, "nothing" if value is None else describe(value), "see gradjury example")
         return None
     for field in ("gradients", "reported_loss"):
         if field in value:
-            mistakes.add(("problem", field), "no answer", "one", "leave it out: students hand it in")
+            errors.add(("problem", field), "no answer", "one", "leave it out: students hand it in")
     try:
         return read_any_submission({**value, "gradients": {}, "reported_loss": None})
     except MalformedSubmission as error:
-        mistakes.add_all(error.mistakes, "/problem")
+        errors.add_all(error.errors, "/problem")
         return None
 
 
-def _read_title(value: Any, question: AnySubmission | None, mistakes: Mistakes) -> str:
+def _read_title(value: Any, question: AnySubmission | None, errors: ErrorCollector) -> str:
     if value is None:
         return (question.name if question else None) or "assignment"
     if (
@@ -142,57 +140,57 @@ def _read_title(value: Any, question: AnySubmission | None, mistakes: Mistakes) 
         or not 0 < len(value) <= _LONGEST_TITLE
         or value != replace_surrogates(value)
     ):
-        mistakes.add("/title", f"a string of 1 to {_LONGEST_TITLE} characters", describe(value))
+        errors.add("/title", f"a string of 1 to {_LONGEST_TITLE} characters", describe(value))
         return ""
     return value
 
 
-def _read_points(value: Any, question: AnySubmission | None, mistakes: Mistakes) -> Points:
+def _read_points(value: Any, question: AnySubmission | None, errors: ErrorCollector) -> Points:
     if value is None:
         return ONE_POINT_EACH
     if not isinstance(value, Mapping):
-        total = read_number(value, "/points", mistakes, at_least=0.0)
+        total = read_number(value, "/points", errors, at_least=0.0)
         return ONE_POINT_EACH if total is None else Points(total=total)
     if not value:
-        mistakes.add("/points", "points for at least one parameter, or one number for all", "an empty object")
+        errors.add("/points", "points for at least one parameter, or one number for all", "an empty object")
     names = [] if question is None else names_of(question)
     by_name = {}
     for name, points in value.items():
         path = ("points", name)
         if question is not None and name not in names:
             rule = "the name of a parameter of this network"
-            mistakes.add(path, rule, f"{str(name)[:60]!r}", suggest_name(str(name), names))
-        by_name[str(name)] = read_number(points, path, mistakes, at_least=0.0) or 0.0
+            errors.add(path, rule, f"{str(name)[:60]!r}", suggest_name(str(name), names))
+        by_name[str(name)] = read_number(points, path, errors, at_least=0.0) or 0.0
     return Points(by_name=by_name)
 
 
-def _read_allowed(value: Any, mistakes: Mistakes) -> StudentVisibility:
+def _read_visibility(value: Any, errors: ErrorCollector) -> StudentVisibility:
     if value is None:
         return DEFAULT
     if not isinstance(value, list | tuple):
-        mistakes.add("/students_see", f"a list of some of {', '.join(SEEN)}", describe(value))
+        errors.add("/students_see", f"a list of some of {', '.join(SEEN)}", describe(value))
         return DEFAULT
     visible = {
-        read_choice(name_of_part, SEEN, ("students_see", index), mistakes)
+        read_choice(name_of_part, SEEN, ("students_see", index), errors)
         for index, name_of_part in enumerate(value)
     }
     if visible - {None} and "verdict" not in visible:
         remedy = "add it: whatever else they see tells it"
-        mistakes.add("/students_see", "'verdict' beside the others", "a list without it", remedy)
+        errors.add("/students_see", "'verdict' beside the others", "a list without it", remedy)
     return StudentVisibility(**{name: name in visible for name in SEEN})
 
 
-def _read_attempts(value: Any, mistakes: Mistakes) -> int | None:
+def _read_attempts(value: Any, errors: ErrorCollector) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_ATTEMPTS:
         rule = f"a whole number from 1 to {_MOST_ATTEMPTS}, or null for any number"
-        mistakes.add("/attempts", rule, describe(value))
+        errors.add("/attempts", rule, describe(value))
         return None
     return value
 
 
-def _read_moment(value: Any, pointer: str, mistakes: Mistakes) -> datetime | None:
+def _read_moment(value: Any, pointer: str, errors: ErrorCollector) -> datetime | None:
     if value is None:
         return None
     moment = None
@@ -203,7 +201,7 @@ def _read_moment(value: Any, pointer: str, mistakes: Mistakes) -> datetime | Non
             moment = None
     if moment is None or moment.tzinfo is None:
         rule = "a moment with its offset from UTC, such as 2026-11-23T18:00:00Z"
-        mistakes.add(
+        errors.add(
             pointer, rule, describe(value), "" if moment is None else "add Z or an offset such as +01:00"
         )
         return None

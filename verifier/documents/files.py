@@ -36,7 +36,7 @@ def load(path: str | Path) -> AnySubmission:
     OSError
         If the file cannot be read.
     MalformedSubmission
-        If the document is invalid. `mistakes` has all errors, each with its JSON pointer.
+        If the document is invalid. `errors` has all errors, each with its JSON pointer.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from verifier.documents.json import DEFAULT_BOUNDS, Bounds, parse
 from verifier.documents.npz import read_members_and_text
 from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.documents.safetensors import BFLOAT16, TEXT, read_tensors_and_text
-from verifier.problem.errors import MalformedSubmission, Mistake, Mistakes, describe
+from verifier.problem.errors import DocumentError, ErrorCollector, MalformedSubmission, describe
 
 _DEFAULT_PRECISIONS = ("float64", "float32")
 FIELDS = ("gradients", "reported_loss", "precision")
@@ -35,60 +35,60 @@ def parse_gradients(content: bytes, bounds: Bounds = DEFAULT_BOUNDS, declared: s
     return document
 
 
-def read_uploaded_gradients(problem: Mapping[str, Any], handed_in: Any) -> AnySubmission:
+def read_uploaded_gradients(problem: Mapping[str, Any], uploaded: Any) -> AnySubmission:
     """Return the submission of uploaded gradients to a problem's document.
 
     Where the problem names no precision, only float64 and float32 are accepted. A narrower precision would
     widen the tolerance, and a student who guesses could declare it for this reason.
     Raises: MalformedSubmission with all errors.
     """
-    submission = read_any_submission(submission_document(problem, handed_in))
+    submission = read_any_submission(submission_document(problem, uploaded))
     if problem.get("precision") is None and submission.precision.name not in _DEFAULT_PRECISIONS:
         rule = f"gradients in {' or '.join(_DEFAULT_PRECISIONS)}"
         remedy = "compute in one of them; narrower ones only where the assignment's problem names them"
-        raise MalformedSubmission([Mistake("/precision", rule, submission.precision.name, remedy)])
+        raise MalformedSubmission([DocumentError("/precision", rule, submission.precision.name, remedy)])
     return submission
 
 
-def submission_document(problem: Mapping[str, Any], handed_in: Any) -> dict[str, Any]:
+def submission_document(problem: Mapping[str, Any], uploaded: Any) -> dict[str, Any]:
     """Return a problem's document with the uploaded fields, without the problem's name.
 
     Names and shapes of the gradients are checked later, by `read_claim`.
     Raises: MalformedSubmission for unexpected or missing fields.
     """
-    mistakes = Mistakes()
-    if not isinstance(handed_in, Mapping):
-        mistakes.add("", 'gradients, as {"gradients": {"layers.0.weight": …}}', describe(handed_in))
-        mistakes.raise_if_any()
-    required_precision, declared_precision = problem.get("precision"), handed_in.get("precision")
+    errors = ErrorCollector()
+    if not isinstance(uploaded, Mapping):
+        errors.add("", 'gradients, as {"gradients": {"layers.0.weight": …}}', describe(uploaded))
+        errors.raise_if_any()
+    required_precision, declared_precision = problem.get("precision"), uploaded.get("precision")
     if required_precision is not None and declared_precision not in (None, required_precision):
         rule = f"{required_precision!r}, which the assignment asks for"
-        mistakes.add("/precision", rule, describe(declared_precision), "compute in it, or leave it out")
-    for field in handed_in:
+        errors.add("/precision", rule, describe(declared_precision), "compute in it, or leave it out")
+    for field in uploaded:
         if field in _ASSIGNMENT_FIELDS:
             remedy = "leave it out: the assignment has it"
-            mistakes.add((field,), "gradients alone", f"the field {field!r}", remedy)
+            errors.add((field,), "gradients alone", f"the field {field!r}", remedy)
         elif field not in FIELDS:
             rule = f"a known field ({', '.join(FIELDS)})"
-            mistakes.add((field,), rule, f"the field {str(field)[:40]!r}")
-    if "gradients" not in handed_in:
-        mistakes.add("/gradients", "the field 'gradients'", "nothing", "add it")
-    mistakes.raise_if_any()
+            errors.add((field,), rule, f"the field {str(field)[:40]!r}")
+    if "gradients" not in uploaded:
+        errors.add("/gradients", "the field 'gradients'", "nothing", "add it")
+    errors.raise_if_any()
     return {
         **problem,
         "name": None,
-        **{field: value for field, value in handed_in.items() if value is not None},
+        **{field: value for field, value in uploaded.items() if value is not None},
     }
 
 
 def _with_gradients(tensors: Mapping[str, Any], text: str | None, bounds: Bounds) -> dict[str, Any]:
     rest = {} if text is None else parse(text, bounds)
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     if not isinstance(rest, dict):
-        mistakes.add("", f"one JSON object named {TEXT!r}", describe(rest))
-        mistakes.raise_if_any()
+        errors.add("", f"one JSON object named {TEXT!r}", describe(rest))
+        errors.raise_if_any()
     gradients = {name.removeprefix("gradients."): tensor for name, tensor in tensors.items()}
     if "gradients" in rest or len(gradients) < len(tensors):
-        mistakes.add("/gradients", "every gradient once", "some twice", "keep one of them")
-    mistakes.raise_if_any()
+        errors.add("/gradients", "every gradient once", "some twice", "keep one of them")
+    errors.raise_if_any()
     return {**rest, "gradients": gradients}

@@ -16,7 +16,7 @@ from verifier.documents.graph_nodes import (
 from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
 from verifier.problem.errors import (
     MOST,
-    Mistakes,
+    ErrorCollector,
     check_fields,
     describe,
     replace_surrogates,
@@ -32,26 +32,26 @@ _NETWORK_FIELDS = ("inputs", "nodes", "output")
 
 def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
     """Return the submission of a graph. Raises: MalformedSubmission with all errors."""
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     document = dict(document)
     for field in _LAYER_FIELDS:
         if document.pop(field, None) is not None:
             remedy = "a graph has its loss among its nodes, and targets and masks among its inputs"
-            mistakes.add((field,), "no such field beside a graph", "one", remedy)
-    check_fields(document, FIELDS, (), mistakes)
+            errors.add((field,), "no such field beside a graph", "one", remedy)
+    check_fields(document, FIELDS, (), errors)
     if "gradients" not in document:
-        mistakes.add("/gradients", "the field 'gradients'", "nothing", "add it")
-    name = _read_title(document.get("name"), mistakes)
+        errors.add("/gradients", "the field 'gradients'", "nothing", "add it")
+    name = _read_title(document.get("name"), errors)
     network = dict(document["network"])
-    check_fields(network, _NETWORK_FIELDS, ("network",), mistakes)
-    leaves = _read_leaves(document, network, mistakes)
-    nodes, constants = _read_nodes(network, leaves, mistakes)
-    output = _read_output(network, nodes, mistakes)
-    gradients = _read_gradients(document, leaves, nodes, mistakes)
-    precision, cautions = read_precision(document, gradients, mistakes)
-    reported = read_reported_loss(document.get("reported_loss"), mistakes)
-    tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), mistakes)
-    mistakes.raise_if_any()
+    check_fields(network, _NETWORK_FIELDS, ("network",), errors)
+    leaves = _read_leaves(document, network, errors)
+    nodes, constants = _read_nodes(network, leaves, errors)
+    output = _read_output(network, nodes, errors)
+    gradients = _read_gradients(document, leaves, nodes, errors)
+    precision, warnings = read_precision(document, gradients, errors)
+    reported = read_reported_loss(document.get("reported_loss"), errors)
+    tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), errors)
+    errors.raise_if_any()
     assert output is not None
     assert tolerance is not None
     problem = GraphProblem(
@@ -60,61 +60,61 @@ def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
         constants=constants,
         nodes=tuple(nodes),
         output=output,
-        asked=_gradient_names(nodes, leaves, gradients),
+        requested=_gradient_names(nodes, leaves, gradients),
     )
     graded_under = {"graph": f"{len(nodes)} nodes", "output": output}
     return GraphSubmission(
-        name, problem, gradients, precision, reported, tolerance, network, graded_under, tuple(cautions)
+        name, problem, gradients, precision, reported, tolerance, network, graded_under, tuple(warnings)
     )
 
 
-def _read_title(name: Any, mistakes: Mistakes) -> str | None:
+def _read_title(name: Any, errors: ErrorCollector) -> str | None:
     if name is None:
         return None
     if not isinstance(name, str) or name != replace_surrogates(name):
-        mistakes.add("/name", "a string that UTF-8 can hold", describe(name))
+        errors.add("/name", "a string that UTF-8 can hold", describe(name))
         return None
     return name
 
 
-def _read_leaves(document: dict[str, Any], network: dict[str, Any], mistakes: Mistakes) -> Leaves:
-    inputs = read_arrays(document, "inputs", mistakes, read=read_any_array) or {}
-    parameters = read_arrays(document, "parameters", mistakes, read=read_any_array) or {}
+def _read_leaves(document: dict[str, Any], network: dict[str, Any], errors: ErrorCollector) -> Leaves:
+    inputs = read_arrays(document, "inputs", errors, read=read_any_array) or {}
+    parameters = read_arrays(document, "parameters", errors, read=read_any_array) or {}
     for field, arrays in (("inputs", inputs), ("parameters", parameters)):
         for name in list(arrays):
-            if read_name(name, (field, name), mistakes) is None:
+            if read_name(name, (field, name), errors) is None:
                 del arrays[name]
     for name in parameters:
         if name in inputs:
-            mistakes.add(("parameters", name), "a name of its own", f"{name!r}, which an input has")
+            errors.add(("parameters", name), "a name of its own", f"{name!r}, which an input has")
     declared = network.get("inputs", [])
     if not isinstance(declared, list | tuple) or not all(isinstance(name, str) for name in declared):
-        mistakes.add("/network/inputs", "a list of names", describe(declared))
+        errors.add("/network/inputs", "a list of names", describe(declared))
         return Leaves(inputs, parameters)
     for place, name in enumerate(declared):
         if name not in inputs:
             where = ("network", "inputs", place)
-            mistakes.add(
+            errors.add(
                 where, "a name that `inputs` has an array of", f"{name[:60]!r}", suggest_name(name, inputs)
             )
     known = set(declared)
     for name in inputs:
         if name not in known:
-            mistakes.add(("inputs", name), "an input that network.inputs names", f"{str(name)[:60]!r}")
+            errors.add(("inputs", name), "an input that network.inputs names", f"{str(name)[:60]!r}")
     return Leaves(inputs, parameters)
 
 
 def _read_nodes(
-    network: dict[str, Any], leaves: Leaves, mistakes: Mistakes
+    network: dict[str, Any], leaves: Leaves, errors: ErrorCollector
 ) -> tuple[list[Node], dict[str, Array]]:
     documents = network.get("nodes")
     if not isinstance(documents, list | tuple) or not documents:
-        mistakes.add("/network/nodes", "a list of at least one node", describe(documents))
+        errors.add("/network/nodes", "a list of at least one node", describe(documents))
         return [], {}
     path = ("network", "nodes")
-    written = parse_nodes(list(documents), path, leaves.names(), mistakes)
+    written = parse_nodes(list(documents), path, leaves.names(), errors)
     known = [*leaves.names(), *_names_of(documents)]
-    return infer_shapes(topologically_sorted(written, known, mistakes), leaves, mistakes)
+    return infer_shapes(topologically_sorted(written, known, errors), leaves, errors)
 
 
 def _names_of(documents: Sequence[Any]) -> list[str]:
@@ -123,35 +123,35 @@ def _names_of(documents: Sequence[Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)]
 
 
-def _read_output(network: dict[str, Any], nodes: Sequence[Node], mistakes: Mistakes) -> str | None:
+def _read_output(network: dict[str, Any], nodes: Sequence[Node], errors: ErrorCollector) -> str | None:
     output = network.get("output")
     names = _names_of(network["nodes"]) if isinstance(network.get("nodes"), list | tuple) else []
     if not isinstance(output, str) or output not in names:
         remedy = suggest_name(output, names) if isinstance(output, str) else ""
-        mistakes.add("/network/output", "the name of a node", describe(output), remedy)
+        errors.add("/network/output", "the name of a node", describe(output), remedy)
         return None
     node = next((node for node in nodes if node.name == output), None)
     if node is not None and prod(node.shape) != 1:
         actual = f"{output!r} of shape {node.shape}"
-        mistakes.add("/network/output", "one number, which alone has a gradient", actual, "sum or average it")
+        errors.add("/network/output", "one number, which alone has a gradient", actual, "sum or average it")
         return None
     return output
 
 
 def _read_gradients(
-    document: dict[str, Any], leaves: Leaves, nodes: Sequence[Node], mistakes: Mistakes
+    document: dict[str, Any], leaves: Leaves, nodes: Sequence[Node], errors: ErrorCollector
 ) -> dict[str, Array]:
-    arrays = read_arrays(document, "gradients", mistakes, finite=False, read=read_any_array) or {}
+    arrays = read_arrays(document, "gradients", errors, finite=False, read=read_any_array) or {}
     data = {node.operands[place] for node in nodes for place in node.data}
     shapes = {name: array.shape for name, array in leaves.parameters.items() if array is not None}
     shapes |= {INPUT + name: array.shape for name, array in leaves.inputs.items() if array is not None}
     shapes |= {NODE + node.name: node.shape for node in nodes}
     known = list(dict.fromkeys([*leaves.parameters, *shapes]))
-    has_errors = bool(mistakes.found)
+    has_errors = bool(errors.records)
     for name in [name for name in arrays if name not in shapes and name not in leaves.parameters][:MOST]:
         if not (has_errors and str(name).startswith((INPUT, NODE))):  # its node may be malformed
             rule = f"the name of a parameter, {INPUT}NAME or {NODE}NAME"
-            mistakes.add(
+            errors.add(
                 ("gradients", name),
                 rule,
                 f"{str(name)[:60]!r}",
@@ -162,9 +162,9 @@ def _read_gradients(
             continue
         if name.startswith(INPUT) and node_name(name) in data:
             remedy = "leave it out: it is read as targets or indices"
-            mistakes.add(("gradients", name), "what has a gradient", f"{node_name(name)[:60]!r}", remedy)
+            errors.add(("gradients", name), "what has a gradient", f"{node_name(name)[:60]!r}", remedy)
         elif tuple(array.shape) != tuple(shapes[name]):
-            mistakes.add(("gradients", name), f"shape {tuple(shapes[name])}", str(tuple(array.shape)))
+            errors.add(("gradients", name), f"shape {tuple(shapes[name])}", str(tuple(array.shape)))
     return {name: array for name, array in arrays.items() if array is not None}
 
 

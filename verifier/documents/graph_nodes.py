@@ -13,7 +13,7 @@ from reference_impl.graph.order import first_cycle, topological_order
 from verifier.engine.operations import OPERATIONS
 from verifier.problem.errors import (
     MOST,
-    Mistakes,
+    ErrorCollector,
     Path,
     check_fields,
     describe,
@@ -27,14 +27,14 @@ _NAME = re.compile(r"[^\s\[\]]{1,100}")
 _RULE = "a name of 1 to 100 characters that print, without spaces and [ ]"
 
 
-def read_name(value: Any, path: Path, mistakes: Mistakes) -> str | None:
+def read_name(value: Any, path: Path, errors: ErrorCollector) -> str | None:
     """Return a valid name of an operand; None after an error."""
     if not isinstance(value, str) or not _NAME.fullmatch(value) or not value.isprintable():
-        mistakes.add(path, _RULE, describe(value))
+        errors.add(path, _RULE, describe(value))
         return None
     if value.startswith((INPUT, NODE)):
         remedy = f"gradients of inputs and nodes are named so; call it {value.partition('.')[2] or 'x'!r}"
-        mistakes.add(path, f"a name that does not begin with {INPUT!r} or {NODE!r}", describe(value), remedy)
+        errors.add(path, f"a name that does not begin with {INPUT!r} or {NODE!r}", describe(value), remedy)
         return None
     return value
 
@@ -67,7 +67,7 @@ class Leaves:
 
 
 def parse_nodes(
-    documents: list[Any], path: Path, taken: Collection[str], mistakes: Mistakes
+    documents: list[Any], path: Path, taken: Collection[str], errors: ErrorCollector
 ) -> list[ParsedNode]:
     """Return the valid nodes, in the order of the document. Operands may follow their users.
 
@@ -78,20 +78,20 @@ def parse_nodes(
     for index, document in enumerate(documents):
         node_path = (*path, index)
         if not isinstance(document, dict):
-            mistakes.add(
+            errors.add(
                 node_path,
                 'a node, such as {"name": "h", "op": "add", "args": ["x", "y"]}',
                 describe(document),
             )
             continue
-        name = _name(document, node_path, names, mistakes)
-        operation = _operation(document, node_path, mistakes)
-        args = _args(document, operation, node_path, mistakes)
+        name = _name(document, node_path, names, errors)
+        operation = _operation(document, node_path, errors)
+        args = _args(document, operation, node_path, errors)
         if operation is not None:
-            check_fields(document, (*_FIELDS, *operation.options), node_path, mistakes)
+            check_fields(document, (*_FIELDS, *operation.options), node_path, errors)
             for field in operation.needed:
                 if field not in document:
-                    mistakes.add(
+                    errors.add(
                         (*node_path, field),
                         f"the field {field!r} of {operation.name}",
                         "nothing",
@@ -105,11 +105,11 @@ def parse_nodes(
 
 
 def _name(
-    document: dict[str, Any], path: Path, names: dict[str, str | Path], mistakes: Mistakes
+    document: dict[str, Any], path: Path, names: dict[str, str | Path], errors: ErrorCollector
 ) -> str | None:
-    name = read_name(document.get("name"), (*path, "name"), mistakes)
+    name = read_name(document.get("name"), (*path, "name"), errors)
     if name is not None and name in names:
-        mistakes.add(
+        errors.add(
             (*path, "name"),
             "a name of its own",
             f"{name!r}, which {_holder(names[name])} has",
@@ -125,21 +125,21 @@ def _holder(holder: str | Path) -> str:
     return holder if isinstance(holder, str) else json_pointer(holder)
 
 
-def _operation(document: dict[str, Any], path: Path, mistakes: Mistakes) -> GraphOperation | None:
-    name = read_choice(document.get("op"), OPERATIONS, (*path, "op"), mistakes)
+def _operation(document: dict[str, Any], path: Path, errors: ErrorCollector) -> GraphOperation | None:
+    name = read_choice(document.get("op"), OPERATIONS, (*path, "op"), errors)
     return None if name is None else OPERATIONS[name]
 
 
 def _args(
-    document: dict[str, Any], operation: GraphOperation | None, path: Path, mistakes: Mistakes
+    document: dict[str, Any], operation: GraphOperation | None, path: Path, errors: ErrorCollector
 ) -> tuple[str | float, ...] | None:
     args, args_path = document.get("args"), (*path, "args")
     if not isinstance(args, list | tuple):
-        mistakes.add(args_path, "a list of operands, names or numbers", describe(args))
+        errors.add(args_path, "a list of operands, names or numbers", describe(args))
         return None
     invalid = [index for index, arg in enumerate(args) if not _is_operand(arg)]
     for index in invalid:
-        mistakes.add(
+        errors.add(
             (*args_path, index),
             "the name of an operand, or a finite number",
             describe(args[index]),
@@ -152,7 +152,7 @@ def _args(
                 if most == least
                 else f"at least {least} operand"
             )
-            mistakes.add(args_path, f"{rule} of {operation.name}", f"{len(args)}")
+            errors.add(args_path, f"{rule} of {operation.name}", f"{len(args)}")
             return None
     return None if invalid else tuple(arg if isinstance(arg, str) else float(arg) for arg in args)
 
@@ -164,7 +164,7 @@ def _is_operand(value: Any) -> bool:
 
 
 def topologically_sorted(
-    written: list[ParsedNode], known: Collection[str], mistakes: Mistakes
+    written: list[ParsedNode], known: Collection[str], errors: ErrorCollector
 ) -> list[ParsedNode]:
     """Return the nodes in topological order; an empty list after an error.
 
@@ -179,7 +179,7 @@ def topologically_sorted(
             if isinstance(arg, str) and arg not in all_names:
                 has_unknown = True
                 arg_path = (*node.path, "args", index)
-                mistakes.add(
+                errors.add(
                     arg_path,
                     "the name of an input, parameter or node",
                     f"{arg[:60]!r}",
@@ -191,7 +191,7 @@ def topologically_sorted(
 
     if cycle := first_cycle(by_name, operands_of):
         shown_path = " -> ".join(cycle if len(cycle) <= 12 else [*cycle[:6], "…", *cycle[-5:]])
-        mistakes.add(
+        errors.add(
             by_name[cycle[0]].path,
             "a graph without cycles",
             f"{shown_path}: each would be needed to compute itself",
@@ -202,7 +202,7 @@ def topologically_sorted(
 
 
 def infer_shapes(
-    ordered: list[ParsedNode], leaves: Leaves, mistakes: Mistakes
+    ordered: list[ParsedNode], leaves: Leaves, errors: ErrorCollector
 ) -> tuple[list[Node], dict[str, Array]]:
     """Return the nodes with their shapes, and the numbers among operands as named constants."""
     values = {**leaves.inputs, **leaves.parameters}
@@ -214,13 +214,13 @@ def infer_shapes(
     fits: dict[tuple[object, ...], InferredNode] = {}
     total = 0
     for written in ordered:
-        if len(mistakes.found) > MOST:
+        if len(errors.records) > MOST:
             break
         operands = _operands(written, shapes, constants)
         if any(operand not in shapes for operand in operands):
             continue  # the error of the operand is noted already
         operand_shapes = tuple(shapes[operand] for operand in operands)
-        data = _data(written, operands, leaves, mistakes)
+        data = _data(written, operands, leaves, errors)
         if data is None:
             continue
         try:
@@ -241,8 +241,8 @@ def infer_shapes(
                 if field not in (*_FIELDS, *written.operation.options)
                 else (*written.path, field)
             )
-            actual = f"{error.found} in {written.name}" if error.field is None else error.found
-            mistakes.add(error_path, error.expected, actual, error.remedy)
+            actual = f"{error.actual} in {written.name}" if error.field is None else error.actual
+            errors.add(error_path, error.expected, actual, error.remedy)
             if total > MOST_NUMBERS:
                 break
             continue
@@ -279,7 +279,7 @@ def _operands(written: ParsedNode, shapes: dict[str, Shape], constants: dict[str
 
 
 def _data(
-    written: ParsedNode, operands: tuple[str, ...], leaves: Leaves, mistakes: Mistakes
+    written: ParsedNode, operands: tuple[str, ...], leaves: Leaves, errors: ErrorCollector
 ) -> dict[int, Array] | None:
     """Return the arrays of operands that are not differentiated, by position. They must be inputs."""
     arrays = {}
@@ -288,7 +288,7 @@ def _data(
         if values is None:
             rule = f"an input, whose numbers {written.operation.name} reads and does not differentiate"
             where = (*written.path, "args", place)
-            mistakes.add(where, rule, f"{operands[place][:60]!r}", "give targets and indices as inputs")
+            errors.add(where, rule, f"{operands[place][:60]!r}", "give targets and indices as inputs")
             return None
         arrays[place] = values
     return arrays

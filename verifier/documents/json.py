@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from verifier.problem.errors import MalformedSubmission, Mistake, OversizedSubmission, UnreadableSubmission
+from verifier.problem.errors import (
+    DocumentError,
+    MalformedSubmission,
+    OversizedSubmission,
+    UnreadableSubmission,
+)
 
 _GROUPS = ("parameters", "gradients", "masks", "inputs")
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: linear in any text
@@ -165,7 +170,7 @@ def _parse_with_json(text: str | bytes) -> Any:
         raise UnreadableSubmission("JSON text", actual, "write numbers as floats") from None
     if duplicates:
         raise MalformedSubmission(
-            Mistake(
+            DocumentError(
                 "",
                 "every key once in its object",
                 f"the key {key[:60]!r} more than once",

@@ -13,7 +13,7 @@ from reference_impl.network import Layer, LayerParameters, Network
 from verifier.documents.arrays import read_arrays
 from verifier.problem.errors import (
     MOST,
-    Mistakes,
+    ErrorCollector,
     Path,
     check_fields,
     describe,
@@ -28,32 +28,32 @@ _MOST_UNITS = 2**31
 _LAYER_FIELDS = ("in", "out", "activation", "bias")
 
 
-def read_network(document: Any, path: Path, mistakes: Mistakes) -> tuple[Network | None, Convention]:
+def read_network(document: Any, path: Path, errors: ErrorCollector) -> tuple[Network | None, Convention]:
     """Return the network, None if a layer is malformed, and the layouts of its arrays."""
     if not isinstance(document, dict):
-        mistakes.add(path, "a network, an object with a list of layers", describe(document))
+        errors.add(path, "a network, an object with a list of layers", describe(document))
         return None, Convention()
-    check_fields(document, _FIELDS, path, mistakes)
-    weights = read_choice(document.get("weights", "in_out"), WEIGHT_LAYOUTS, (*path, "weights"), mistakes)
-    examples = read_choice(document.get("examples", "rows"), EXAMPLE_AXES, (*path, "examples"), mistakes)
+    check_fields(document, _FIELDS, path, errors)
+    weights = read_choice(document.get("weights", "in_out"), WEIGHT_LAYOUTS, (*path, "weights"), errors)
+    examples = read_choice(document.get("examples", "rows"), EXAMPLE_AXES, (*path, "examples"), errors)
     layers = document.get("layers")
     network = None
     if not isinstance(layers, list) or not layers:
         actual = describe(layers) if "layers" in document else "nothing"
-        mistakes.add((*path, "layers"), "a list of at least one layer", actual)
+        errors.add((*path, "layers"), "a list of at least one layer", actual)
     else:
-        network = _read_layers(layers, (*path, "layers"), mistakes)
+        network = _read_layers(layers, (*path, "layers"), errors)
     return network, Convention(weights or "in_out", examples or "rows")
 
 
-def _read_layers(documents: list[Any], path: Path, mistakes: Mistakes) -> Network | None:
-    layers = [_read_layer(item, (*path, index), mistakes) for index, item in enumerate(documents)]
+def _read_layers(documents: list[Any], path: Path, errors: ErrorCollector) -> Network | None:
+    layers = [_read_layer(item, (*path, index), errors) for index, item in enumerate(documents)]
     all_fit = True
     for index in range(1, len(layers)):
         previous, current = layers[index - 1], layers[index]
         if previous is not None and current is not None and previous.outputs != current.inputs:
             all_fit = False
-            mistakes.add(
+            errors.add(
                 (*path, index, "in"),
                 f"{previous.outputs}, what layer {index - 1} puts out",
                 str(current.inputs),
@@ -63,26 +63,26 @@ def _read_layers(documents: list[Any], path: Path, mistakes: Mistakes) -> Networ
     return Network(valid) if all_fit and len(valid) == len(layers) else None
 
 
-def _read_layer(document: Any, path: Path, mistakes: Mistakes) -> Layer | None:
+def _read_layer(document: Any, path: Path, errors: ErrorCollector) -> Layer | None:
     if not isinstance(document, dict):
-        mistakes.add(path, 'a layer, such as {"in": 3, "out": 4}', describe(document))
+        errors.add(path, 'a layer, such as {"in": 3, "out": 4}', describe(document))
         return None
-    check_fields(document, _LAYER_FIELDS, path, mistakes)
-    sizes = [_read_size(document, end, path, mistakes) for end in ("in", "out")]
+    check_fields(document, _LAYER_FIELDS, path, errors)
+    sizes = [_read_size(document, end, path, errors) for end in ("in", "out")]
     bias = document.get("bias", True)
     if not isinstance(bias, bool):
-        mistakes.add((*path, "bias"), "true or false", describe(bias))
-    row = read_activation(document.get("activation", "identity"), (*path, "activation"), mistakes)
+        errors.add((*path, "bias"), "true or false", describe(bias))
+    row = read_activation(document.get("activation", "identity"), (*path, "activation"), errors)
     if sizes[0] is None or sizes[1] is None or row is None or not isinstance(bias, bool):
         return None
     return Layer(sizes[0], sizes[1], row, bias)
 
 
-def _read_size(document: dict[str, Any], end: str, path: Path, mistakes: Mistakes) -> int | None:
+def _read_size(document: dict[str, Any], end: str, path: Path, errors: ErrorCollector) -> int | None:
     size = document.get(end)
     if isinstance(size, int | np.integer) and not isinstance(size, bool) and 1 <= size < _MOST_UNITS:
         return int(size)
-    mistakes.add(
+    errors.add(
         (*path, end),
         "a whole number of at least 1, below 2**31",
         describe(size) if end in document else "nothing",
@@ -90,7 +90,7 @@ def _read_size(document: dict[str, Any], end: str, path: Path, mistakes: Mistake
     return None
 
 
-def read_activation(document: Any, path: Path, mistakes: Mistakes) -> Activation | None:
+def read_activation(document: Any, path: Path, errors: ErrorCollector) -> Activation | None:
     """Return the activation of `"relu"` or `{"name": "leaky_relu", "slope": 0.01}`."""
     if isinstance(document, dict) and "name" in document:
         name_path, options = (
@@ -100,15 +100,15 @@ def read_activation(document: Any, path: Path, mistakes: Mistakes) -> Activation
         document = document["name"]
     else:
         name_path, options = path, {}
-    name = read_choice(document, ACTIVATIONS, name_path, mistakes)
+    name = read_choice(document, ACTIVATIONS, name_path, errors)
     if name is None:
         return None
     if not options:
         return activation(name)
-    errors_before = len(mistakes.found)
-    check_fields(options, _options_of(name), path, mistakes)
-    numbers = {key: read_number(value, (*path, key), mistakes) for key, value in options.items()}
-    return None if len(mistakes.found) > errors_before else activation(name, **numbers)
+    errors_before = len(errors.records)
+    check_fields(options, _options_of(name), path, errors)
+    numbers = {key: read_number(value, (*path, key), errors) for key, value in options.items()}
+    return None if len(errors.records) > errors_before else activation(name, **numbers)
 
 
 @cache
@@ -141,28 +141,30 @@ def _names(network: Network) -> list[str]:
 
 
 def read_parameters(
-    document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
+    document: dict[str, Any], network: Network | None, convention: Convention, errors: ErrorCollector
 ) -> tuple[tuple[LayerParameters, ...] | None, dict[str, tuple[int, ...]]]:
     """Return the parameters in internal layout, and the submitted shapes of those that are valid.
 
     The parameters are None if one of them is malformed.
     """
-    arrays, shapes = read_arrays(document, "parameters", mistakes), {}
+    arrays, shapes = read_arrays(document, "parameters", errors), {}
     if network is None or arrays is None:
         return None, {}
     names = _names(network)
-    _check_names(arrays, names, ("parameters",), mistakes)
+    _check_names(arrays, names, ("parameters",), errors)
     all_fit = True
     for name in names:
         shape = _shape_of(network, name, convention)
         if name not in document["parameters"]:
-            mistakes.add(("parameters", name), f"an array of shape {shape}", "nothing", "add it")
+            errors.add(("parameters", name), f"an array of shape {shape}", "nothing", "add it")
         array = arrays.get(name)
-        allowed: list[tuple[int, ...]] = [shape]
+        accepted_shapes: list[tuple[int, ...]] = [shape]
         if len(shape) == 1:  # a bias may be a row or a column as well
-            allowed += [(1, *shape), (*shape, 1)]
+            accepted_shapes += [(1, *shape), (*shape, 1)]
         path = ("parameters", name)
-        if array is None or not _check_shape(array, allowed, path, _layout_remedy(convention), mistakes):
+        if array is None or not _check_shape(
+            array, accepted_shapes, path, _layout_remedy(convention), errors
+        ):
             all_fit = False
         else:
             shapes[name] = tuple(array.shape)
@@ -179,10 +181,10 @@ def read_parameters(
     return tuple(layers), shapes
 
 
-def _check_names(arrays: Mapping[str, Any], names: list[str], path: Path, mistakes: Mistakes) -> None:
+def _check_names(arrays: Mapping[str, Any], names: list[str], path: Path, errors: ErrorCollector) -> None:
     known = set(names)
     for name in [name for name in arrays if name not in known][:MOST]:
-        mistakes.add(
+        errors.add(
             (*path, name),
             "the name of a parameter of this network",
             f"{str(name)[:60]!r}",
@@ -199,16 +201,18 @@ def _layout_remedy(convention: Convention) -> str:
 
 def _check_shape(
     array: Array,
-    allowed: list[tuple[int, ...]],
+    accepted_shapes: list[tuple[int, ...]],
     path: Path,
     remedy_if_transposed: str,
-    mistakes: Mistakes,
+    errors: ErrorCollector,
 ) -> bool:
     shape = tuple(array.shape)
-    if shape in allowed:
+    if shape in accepted_shapes:
         return True
-    remedy = remedy_if_transposed if len(allowed[0]) == 2 and shape == allowed[0][::-1] else ""
-    mistakes.add(path, f"shape {' or '.join(map(str, allowed))}", str(shape), remedy)
+    remedy = (
+        remedy_if_transposed if len(accepted_shapes[0]) == 2 and shape == accepted_shapes[0][::-1] else ""
+    )
+    errors.add(path, f"shape {' or '.join(map(str, accepted_shapes))}", str(shape), remedy)
     return False
 
 
@@ -217,19 +221,19 @@ def read_gradients(
     network: Network | None,
     convention: Convention,
     shapes: dict[str, tuple[int, ...]],
-    mistakes: Mistakes,
+    errors: ErrorCollector,
 ) -> dict[str, Array]:
     """Return the gradients by parameter, in the layout of the submission.
 
     shapes: the submitted shapes of the valid parameters, which gradients must have, too.
     """
-    arrays = read_arrays(document, "gradients", mistakes, finite=False) or {}
+    arrays = read_arrays(document, "gradients", errors, finite=False) or {}
     if network is not None:
         names = _names(network)
-        _check_names(arrays, names, ("gradients",), mistakes)
+        _check_names(arrays, names, ("gradients",), errors)
         for name, array in arrays.items():
             if array is not None and name in names:
                 shape = shapes.get(name) or _shape_of(network, name, convention)
                 remedy = _TRANSPOSE_REMEDY if name in shapes else _layout_remedy(convention)
-                _check_shape(array, [shape], ("gradients", name), remedy, mistakes)
+                _check_shape(array, [shape], ("gradients", name), remedy, errors)
     return {name: array for name, array in arrays.items() if array is not None}

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from verifier.problem.errors import MalformedSubmission, Mistake
+from verifier.problem.errors import DocumentError, MalformedSubmission
 
 
 def open_output(path: Path, mode: str = "w") -> IO[Any]:
@@ -19,5 +19,5 @@ def open_output(path: Path, mode: str = "w") -> IO[Any]:
             remedy = "name a file in that folder"
         actual = f"{str(path)!r} ({error.strerror or type(error).__name__})"
         raise MalformedSubmission(
-            [Mistake("--output", "a file that can be written", actual, remedy)]
+            [DocumentError("--output", "a file that can be written", actual, remedy)]
         ) from None

@@ -16,7 +16,7 @@ from verifier.documents.network import read_gradients, read_network, read_parame
 from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
 from verifier.problem.errors import (
     SHOWN,
-    Mistakes,
+    ErrorCollector,
     check_fields,
     describe,
     replace_surrogates,
@@ -38,39 +38,39 @@ def read_targets(
     network: Network | None,
     size: int | None,
     convention: Convention,
-    mistakes: Mistakes,
+    errors: ErrorCollector,
 ) -> Array | None:
     """Return targets of shape (N, outputs); None if they are malformed.
 
     size: the number of examples, None if the inputs are malformed.
     """
-    array = read_array(value, ("targets",), mistakes)
+    array = read_array(value, ("targets",), errors)
     if array is None:
         return None
     outputs = None if network is None else network.layers[-1].outputs
     if array.ndim == 1 and not loss.class_targets and outputs == 1:
         array = array[:, None] if convention.examples == "rows" else array[None, :]
     if array.ndim == 1:
-        return _read_classes(array, loss, outputs, size, mistakes)
+        return _read_classes(array, loss, outputs, size, errors)
     order = "(outputs, N)" if convention.examples == "columns" else "(N, outputs)"
     if array.ndim != 2:
-        mistakes.add("/targets", f"rows of shape {order}", f"shape {tuple(array.shape)}")
+        errors.add("/targets", f"rows of shape {order}", f"shape {tuple(array.shape)}")
         return None
     rows = examples_to_internal(array, convention)
     if outputs is None or size is None:
         return None
     if rows.shape != (size, outputs):
         expected = (size, outputs) if convention.examples == "rows" else (outputs, size)
-        mistakes.add("/targets", f"shape {expected}, {order}", f"shape {tuple(array.shape)}")
+        errors.add("/targets", f"shape {expected}, {order}", f"shape {tuple(array.shape)}")
         return None
     return rows
 
 
 def _read_classes(
-    array: Array, loss: Loss, outputs: int | None, size: int | None, mistakes: Mistakes
+    array: Array, loss: Loss, outputs: int | None, size: int | None, errors: ErrorCollector
 ) -> Array | None:
     if not loss.class_targets:
-        mistakes.add(
+        errors.add(
             "/targets",
             f"rows of targets, one number an output ({loss.name} takes no class indices)",
             f"a flat list of {array.size}",
@@ -78,21 +78,21 @@ def _read_classes(
         )
         return None
     if size is not None and array.size != size:
-        mistakes.add("/targets", f"{size} class indices, one an example", f"{array.size}")
+        errors.add("/targets", f"{size} class indices, one an example", f"{array.size}")
         return None
     if outputs is None or size is None:
         return None
     wrong = np.flatnonzero((array != np.rint(array)) | (array < 0) | (array >= outputs))
     for index in wrong[:SHOWN]:
         remedy = "class indices start at 0" if array[index] == outputs else ""
-        mistakes.add(
+        errors.add(
             ("targets", int(index)),
             f"a class index from 0 to {outputs - 1}",
             describe(float(array[index])),
             remedy,
         )
     if wrong.size > SHOWN:
-        mistakes.add("/targets", "class indices everywhere", f"{wrong.size - SHOWN} more that are none")
+        errors.add("/targets", "class indices everywhere", f"{wrong.size - SHOWN} more that are none")
     if wrong.size:
         return None
     rows = np.zeros((size, outputs))
@@ -101,20 +101,20 @@ def _read_classes(
 
 
 def read_inputs(
-    document: dict[str, Any], network: Network | None, convention: Convention, mistakes: Mistakes
+    document: dict[str, Any], network: Network | None, convention: Convention, errors: ErrorCollector
 ) -> Array | None:
     """Return the inputs of shape (N, features); None if they are absent or malformed."""
-    array = read_array(document["inputs"], ("inputs",), mistakes) if "inputs" in document else None
+    array = read_array(document["inputs"], ("inputs",), errors) if "inputs" in document else None
     if array is None:
         return None
     if array.size == 0:
-        mistakes.add(
+        errors.add(
             "/inputs", "at least one example", f"shape {tuple(array.shape)}", "give the batch examples"
         )
         return None
     order = "(features, N)" if convention.examples == "columns" else "(N, features)"
     if array.ndim != 2:
-        mistakes.add("/inputs", f"a matrix of shape {order}", f"shape {tuple(array.shape)}")
+        errors.add("/inputs", f"a matrix of shape {order}", f"shape {tuple(array.shape)}")
         return None
     rows = examples_to_internal(array, convention)
     if network is not None and rows.shape[1] != network.layers[0].inputs:
@@ -122,13 +122,13 @@ def read_inputs(
         other = "rows" if convention.examples == "columns" else "columns"
         transposed = rows.shape[0] == features
         remedy = f"for examples as {other} set network.examples to {other}" if transposed else ""
-        mistakes.add("/inputs", f"{features} features, shape {order}", f"shape {tuple(array.shape)}", remedy)
+        errors.add("/inputs", f"{features} features, shape {order}", f"shape {tuple(array.shape)}", remedy)
         return None
     return rows
 
 
 def read_masks(
-    document: Any, network: Network | None, size: int | None, convention: Convention, mistakes: Mistakes
+    document: Any, network: Network | None, size: int | None, convention: Convention, errors: ErrorCollector
 ) -> dict[int, Array]:
     """Return the dropout masks of shape (N, units) by the index of their layer.
 
@@ -137,28 +137,28 @@ def read_masks(
     if document is None:
         return {}
     if not isinstance(document, Mapping):
-        mistakes.add("/masks", 'an object of arrays, such as {"layers.0": [[…]]}', describe(document))
+        errors.add("/masks", 'an object of arrays, such as {"layers.0": [[…]]}', describe(document))
         return {}
     masks: dict[int, Array] = {}
     for name, value in document.items():
         path = ("masks", name)
-        mask = read_array(value, path, mistakes)
+        mask = read_array(value, path, errors)
         if network is None:
             continue
         known = {f"layers.{index}": index for index in range(len(network.layers))}
         if name not in known:
             remedy = suggest_name(name, known, taken=document)
-            mistakes.add(path, "the name of a layer", f"{str(name)[:60]!r}", remedy)
+            errors.add(path, "the name of a layer", f"{str(name)[:60]!r}", remedy)
         elif mask is not None and size is not None:
             shape = (size, network.layers[known[name]].outputs)
             shape = shape[::-1] if convention.examples == "columns" else shape
             if mask.size and not mask.any():
                 remedy = "zeros alone drop every unit, so that any code passes"
-                mistakes.add(path, "a mask that keeps at least one unit", "zeros alone", remedy)
+                errors.add(path, "a mask that keeps at least one unit", "zeros alone", remedy)
             elif tuple(mask.shape) == shape:
                 masks[known[name]] = examples_to_internal(mask, convention)
             else:
-                mistakes.add(path, f"shape {shape}", str(tuple(mask.shape)))
+                errors.add(path, f"shape {shape}", str(tuple(mask.shape)))
     return masks
 
 
@@ -171,44 +171,44 @@ _REQUIRED = ("network", "loss", "parameters", "inputs", "targets", "gradients")
 
 def read_submission(document: Any) -> Submission:
     """Return the submission of a network of layers. Raises: MalformedSubmission with all errors."""
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     if not isinstance(document, Mapping):
-        mistakes.add("", "a submission, one JSON object", describe(document))
-        mistakes.raise_if_any()
+        errors.add("", "a submission, one JSON object", describe(document))
+        errors.raise_if_any()
     document = dict(document)
     if is_graph(document):
         remedy = "graphs are judged and inspected; this asks for layers"
-        mistakes.add("/network", "a network of layers", "a graph of nodes", remedy)
-        mistakes.raise_if_any()
-    check_fields(document, FIELDS, (), mistakes)
+        errors.add("/network", "a network of layers", "a graph of nodes", remedy)
+        errors.raise_if_any()
+    check_fields(document, FIELDS, (), errors)
     for field in _REQUIRED:
         if field not in document:
-            mistakes.add((field,), f"the field {field!r}", "nothing", "add it")
+            errors.add((field,), f"the field {field!r}", "nothing", "add it")
 
     name = document.get("name")
     if name is not None and not isinstance(name, str):
-        mistakes.add("/name", "a string", describe(name))
+        errors.add("/name", "a string", describe(name))
     elif name is not None and name != replace_surrogates(name):
-        mistakes.add("/name", "a string that UTF-8 can hold", describe(name), "remove lone surrogates")
+        errors.add("/name", "a string that UTF-8 can hold", describe(name), "remove lone surrogates")
     network, convention = None, Convention()
     if "network" in document:
-        network, convention = read_network(document["network"], ("network",), mistakes)
-    loss = read_loss(document["loss"], ("loss",), mistakes) if "loss" in document else None
-    parameters, shapes = read_parameters(document, network, convention, mistakes)
+        network, convention = read_network(document["network"], ("network",), errors)
+    loss = read_loss(document["loss"], ("loss",), errors) if "loss" in document else None
+    parameters, shapes = read_parameters(document, network, convention, errors)
     bias_shapes = {key: shape for key, shape in shapes.items() if key.endswith(".bias")}
     convention = replace(convention, bias_shapes=bias_shapes)
-    inputs = read_inputs(document, network, convention, mistakes)
+    inputs = read_inputs(document, network, convention, errors)
     size = None if inputs is None else inputs.shape[0]
     targets = None
     if "targets" in document and loss is not None:
-        targets = read_targets(document["targets"], loss[0].loss, network, size, convention, mistakes)
-    masks = read_masks(document.get("masks"), network, size, convention, mistakes)
-    gradients = read_gradients(document, network, convention, shapes, mistakes)
-    precision, cautions = read_precision(document, gradients, mistakes)
-    reported = read_reported_loss(document.get("reported_loss"), mistakes)
-    tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), mistakes)
+        targets = read_targets(document["targets"], loss[0].loss, network, size, convention, errors)
+    masks = read_masks(document.get("masks"), network, size, convention, errors)
+    gradients = read_gradients(document, network, convention, shapes, errors)
+    precision, warnings = read_precision(document, gradients, errors)
+    reported = read_reported_loss(document.get("reported_loss"), errors)
+    tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), errors)
 
-    mistakes.raise_if_any()
+    errors.raise_if_any()
     assert network is not None
     assert loss is not None
     assert parameters is not None
@@ -218,7 +218,7 @@ def read_submission(document: Any) -> Submission:
     problem = Problem(network, parameters, Batch(inputs, targets, masks), loss[0])
     internal = to_internal_layout(gradients, convention)
     return Submission(
-        name, problem, internal, precision, reported, tolerance, convention, loss[1], tuple(cautions)
+        name, problem, internal, precision, reported, tolerance, convention, loss[1], tuple(warnings)
     )
 
 

@@ -21,7 +21,13 @@ from verifier.documents.json import (
     to_json,
 )
 from verifier.documents.writing import arrays_to_lists
-from verifier.problem.errors import MalformedSubmission, Mistake, Mistakes, UnreadableSubmission, describe
+from verifier.problem.errors import (
+    DocumentError,
+    ErrorCollector,
+    MalformedSubmission,
+    UnreadableSubmission,
+    describe,
+)
 
 TEXT = "submission"
 GROUPS = ("parameters", "gradients", "masks", "inputs")  # a graph has several inputs, by name
@@ -34,31 +40,31 @@ def join_tensors(
     """Return the document of tensors and a text. Raises: MalformedSubmission for unknown tensor names."""
     if text is None:
         rule = f"everything but the tensors as one JSON text named {TEXT!r}"
-        raise MalformedSubmission([Mistake("", rule, "none")])
-    mistakes = Mistakes()
+        raise MalformedSubmission([DocumentError("", rule, "none")])
+    errors = ErrorCollector()
     document = parse(text, bounds)
     if not isinstance(document, dict):
-        raise MalformedSubmission([Mistake("", f"one JSON object named {TEXT!r}", describe(document))])
+        raise MalformedSubmission([DocumentError("", f"one JSON object named {TEXT!r}", describe(document))])
     for group in GROUPS:
         if group in document and group not in SINGLES and not isinstance(document[group], dict):
-            mistakes.add(f"/{group}", "an object of arrays by name", describe(document[group]))
-    mistakes.raise_if_any()
+            errors.add(f"/{group}", "an object of arrays by name", describe(document[group]))
+    errors.raise_if_any()
     for name, tensor in tensors.items():
         group, _, member = name.partition(".")
         members = document.get(group)
         if name in document or (group in GROUPS and isinstance(members, dict) and member in members):
-            mistakes.add("", "every field once", f"{name[:60]!r} both as a tensor and in the text")
+            errors.add("", "every field once", f"{name[:60]!r} both as a tensor and in the text")
         elif name in SINGLES:
             document[name] = tensor
         elif group in GROUPS and member and isinstance(members, dict | None):
             document.setdefault(group, {})[member] = tensor
         else:
-            mistakes.add(
+            errors.add(
                 "",
                 "tensors named inputs, targets, parameters.…, gradients.… or masks.…",
                 f"the tensor {name[:60]!r}",
             )
-    mistakes.raise_if_any()
+    errors.raise_if_any()
     for group in ("parameters", "gradients"):
         document.setdefault(group, {})
     return document
@@ -83,9 +89,9 @@ def _tensor(value: Any) -> Array:
     array = np.asarray(value)
     if array.dtype.kind in "fiu":
         return array
-    mistakes = Mistakes()
-    numbers = read_array(value, (), mistakes, finite=False)
-    mistakes.raise_if_any()
+    errors = ErrorCollector()
+    numbers = read_array(value, (), errors, finite=False)
+    errors.raise_if_any()
     assert numbers is not None
     return numbers
 

@@ -8,7 +8,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.documents.arrays import NON_FINITE, format_of
 from verifier.problem.errors import (
-    Mistakes,
+    ErrorCollector,
     Path,
     ReportWarning,
     check_fields,
@@ -20,7 +20,7 @@ from verifier.problem.precision import PRECISIONS, Precision, round_to_precision
 from verifier.problem.submission import TOLERANCES, Tolerance
 
 
-def read_reported_loss(value: Any, mistakes: Mistakes) -> float | None:
+def read_reported_loss(value: Any, errors: ErrorCollector) -> float | None:
     """Return the reported loss; None if it is absent or malformed."""
     if value is None:
         return None
@@ -28,26 +28,26 @@ def read_reported_loss(value: Any, mistakes: Mistakes) -> float | None:
         return NON_FINITE[value]
     if isinstance(value, float | np.floating) and not np.isfinite(value):
         return float(value)
-    return read_number(value, "/reported_loss", mistakes)
+    return read_number(value, "/reported_loss", errors)
 
 
-def read_tolerance(document: Any, path: Path, mistakes: Mistakes) -> Tolerance | None:
+def read_tolerance(document: Any, path: Path, errors: ErrorCollector) -> Tolerance | None:
     """Read a preset's name, `{"preset": …}` or `{"rtol": …, "atol": …}`."""
     if document is None:
         return TOLERANCES["standard"]
     if isinstance(document, str):
         document = {"preset": document}
     if not isinstance(document, dict):
-        mistakes.add(path, 'a tolerance, such as {"preset": "standard"}', describe(document))
+        errors.add(path, 'a tolerance, such as {"preset": "standard"}', describe(document))
         return None
-    check_fields(document, ("preset", "rtol", "atol"), path, mistakes)
+    check_fields(document, ("preset", "rtol", "atol"), path, errors)
     if "preset" in document:
         if len(document) > 1:
-            mistakes.add(path, "a preset, or rtol and atol", "both", "leave one of them out")
-        preset = read_choice(document["preset"], TOLERANCES, (*path, "preset"), mistakes)
+            errors.add(path, "a preset, or rtol and atol", "both", "leave one of them out")
+        preset = read_choice(document["preset"], TOLERANCES, (*path, "preset"), errors)
         return None if preset is None else TOLERANCES[preset]
-    rtol = read_number(document.get("rtol", 0.0), (*path, "rtol"), mistakes, at_least=0.0, below=1.0)
-    atol = read_number(document.get("atol", 0.0), (*path, "atol"), mistakes, at_least=0.0)
+    rtol = read_number(document.get("rtol", 0.0), (*path, "rtol"), errors, at_least=0.0, below=1.0)
+    atol = read_number(document.get("atol", 0.0), (*path, "atol"), errors, at_least=0.0)
     return None if rtol is None or atol is None else Tolerance(rtol, atol)
 
 
@@ -56,11 +56,11 @@ _SHORT = 8  # bits of a number that was typed in, or computed exactly from such 
 
 
 def read_precision(
-    document: dict[str, Any], gradients: dict[str, Array], mistakes: Mistakes
+    document: dict[str, Any], gradients: dict[str, Array], errors: ErrorCollector
 ) -> tuple[Precision, list[ReportWarning]]:
     """Return the declared precision, that of the arrays, or the inferred one with a warning."""
     if document.get("precision") is not None:
-        name = read_choice(document["precision"], PRECISIONS, "/precision", mistakes)
+        name = read_choice(document["precision"], PRECISIONS, "/precision", errors)
         return PRECISIONS[name or "float64"], []
     submitted = document.get("gradients")
     values = submitted.values() if isinstance(submitted, Mapping) else ()

@@ -30,7 +30,7 @@ class Numbers:
         """Return numbers that may be lazy, as arrays."""
         return x
 
-    def settled(self, x: Any) -> Any:
+    def finish_sum(self, x: Any) -> Any:
         """Return a finished sum; later operations treat it as one number."""
         return self.whole(x)
 
@@ -94,12 +94,12 @@ class Numbers:
         """Return the values of a function."""
         return function.forward(x)
 
-    def pulled(self, function: Activation, x: Any, u: Any, kinks: Array | None) -> Any:
+    def activation_vjp(self, function: Activation, x: Any, u: Any, kinks: Array | None) -> Any:
         """Return the vector-Jacobian product of a function at x.
 
         kinks: where every slope of the subdifferential counts, for arithmetics with several slopes.
         """
-        return function.pull_back(x, u)
+        return function.vjp(x, u)
 
     def activated(self, function: Activation, x: Any, mask: Array | None) -> Any:
         """Return the values of a function, times a mask or None."""
@@ -110,21 +110,23 @@ class Numbers:
         self, function: Activation, x: Any, u: Any, mask: Array | None, kinks: Array | None
     ) -> Any:
         """Return the vector-Jacobian product of `activated`."""
-        return self.pulled(function, x, u if mask is None else self.times(u, self.constant(mask)), kinks)
+        return self.activation_vjp(
+            function, x, u if mask is None else self.times(u, self.constant(mask)), kinks
+        )
 
     def log_softmax(self, x: Any) -> Any:
         """Return log softmax along the last axis."""
         return softmax_module.log_softmax(x)
 
-    def log_softmax_pulled(self, x: Any, u: Any) -> Any:
+    def log_softmax_vjp(self, x: Any, u: Any) -> Any:
         """Return the vector-Jacobian product of log softmax."""
-        return softmax_module.log_softmax_pull_back(x, u)
+        return softmax_module.log_softmax_vjp(x, u)
 
     def maximum(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         """Return the maximum over some axes."""
         return np.asarray(x.max(axis=axes, keepdims=keepdims))
 
-    def maximum_pulled(self, x: Any, u: Any, axes: tuple[int, ...], kinks: Array | None) -> Any:
+    def maximum_vjp(self, x: Any, u: Any, axes: tuple[int, ...], kinks: Array | None) -> Any:
         """Return the vector-Jacobian product of the maximum. u has kept the axes, with size 1."""
         return u * largest_shares(x, axes)
 
@@ -132,7 +134,7 @@ class Numbers:
         """Return each row's loss, (…, N)."""
         return row_sums(terms.value(f, y))
 
-    def loss_slopes(self, terms: Terms, f: Any, y: Array) -> Any:
+    def loss_gradient(self, terms: Terms, f: Any, y: Array) -> Any:
         """Return the gradient of each row's loss by the outputs."""
         return terms.gradient(f, y)
 
@@ -142,7 +144,7 @@ class Numbers:
 
     def scaled_loss_slopes(self, terms: Terms, f: Any, y: Array, factor: float) -> Any:
         """Return the gradient of each row's loss by the outputs, times a factor."""
-        return self.scaled(self.loss_slopes(terms, f, y), factor)
+        return self.scaled(self.loss_gradient(terms, f, y), factor)
 
 
 def largest_shares(x: Array, axes: tuple[int, ...]) -> Array:

@@ -83,8 +83,8 @@ def reached_kinks(
     for band in node_batches(problem).all:
         if band.node.operation.kinks is no_kinks:
             continue
-        operands, reach = zip(*map(value_and_error, values.operands(band)), strict=True)
-        at_kinks = band.node.operation.kinks(band.node, operands, reach)
+        operands, half_widths = zip(*map(value_and_error, values.operands(band)), strict=True)
+        at_kinks = band.node.operation.kinks(band.node, operands, half_widths)
         if at_kinks is None or not at_kinks.any():
             continue
         node_masks = at_kinks[np.newaxis] if band.rows is None else at_kinks
@@ -110,8 +110,8 @@ def gradients_of(
         if band.node.name not in needed:  # all nodes of a band are needed, or none
             continue
         node, value = band.node, values.of_band(band)
-        upstream = arithmetic.settled(gradients.of_band(band))
-        operand_gradients = node.operation.pull_back(
+        upstream = arithmetic.finish_sum(gradients.of_band(band))
+        operand_gradients = node.operation.vjp(
             arithmetic, node, values.operands(band), value, upstream, _kinks_of(band, kinks)
         )
         for place, gradient in enumerate(operand_gradients):

@@ -45,11 +45,11 @@ def enclosed(
     """
     masks = {activated(layer): mask for layer, mask in enumerate(kinks) if mask.any()}
     penalties = problem.risk.penalties
-    slopes = partial(_penalty_slopes, problem, precision) if penalties else _no_penalties
+    subgradient_radius = partial(_penalty_slopes, problem, precision) if penalties else _no_penalties
     has_kinks = any(penalty.norm == "l1" for penalty in penalties)
     graph = lowered(problem)
     values = values_of(graph, arithmetic, with_output=False)
-    return _enclosed(graph, values, masks, arithmetic, slopes, lazily=not has_kinks)
+    return _enclosed(graph, values, masks, arithmetic, subgradient_radius, lazily=not has_kinks)
 
 
 def enclosed_graph(
@@ -99,19 +99,21 @@ def _enclosed(
     values: BatchedValues,
     kinks: Kinks,
     arithmetic: IntervalArithmetic,
-    slopes: Slopes,
+    subgradient_radius: Slopes,
     *,
     lazily: bool,
 ) -> Mapping[str, Estimate]:
     reached = reached_kinks(problem, values, _parts)
     reached |= {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
-    enclosures = _Enclosures(problem, values, gradients_of(problem, values, arithmetic), slopes)
+    enclosures = _Enclosures(problem, values, gradients_of(problem, values, arithmetic), subgradient_radius)
     if not reached and lazily:
         return enclosures
     widened = enclosures
     if reached:
-        widened = _Enclosures(problem, values, gradients_of(problem, values, arithmetic, reached), slopes)
-    return {key: _estimate(key, enclosures, widened) for key in problem.asked}
+        widened = _Enclosures(
+            problem, values, gradients_of(problem, values, arithmetic, reached), subgradient_radius
+        )
+    return {key: _estimate(key, enclosures, widened) for key in problem.requested}
 
 
 class _Enclosures(LazyEstimates):
@@ -121,10 +123,14 @@ class _Enclosures(LazyEstimates):
     """
 
     def __init__(
-        self, problem: GraphProblem, values: BatchedValues, gradients: BatchedValues, slopes: Slopes
+        self,
+        problem: GraphProblem,
+        values: BatchedValues,
+        gradients: BatchedValues,
+        subgradient_radius: Slopes,
     ) -> None:
-        super().__init__(problem.asked)
-        self._values, self._gradients, self._slopes = values, gradients, slopes
+        super().__init__(problem.requested)
+        self._values, self._gradients, self._slopes = values, gradients, subgradient_radius
 
     def _whole(self, name: str) -> Estimate:
         interval, _ = self.interval(name, ALL)
@@ -152,7 +158,7 @@ class _Enclosures(LazyEstimates):
 def _estimate(name: str, enclosures: _Enclosures, widened: _Enclosures) -> Estimate:
     """Return the hull of both, about its own middle; the numerical error stays that of the first."""
     interval, half_width = enclosures.interval(name, ALL)
-    middle, slopes = interval.middle, np.zeros(interval.shape) + half_width
+    middle, subgradient_radius = interval.middle, np.zeros(interval.shape) + half_width
     if widened is not enclosures:
         wide, _ = widened.interval(name, ALL)
         low = np.minimum(middle - interval.radius, wide.middle - wide.radius)
@@ -161,14 +167,16 @@ def _estimate(name: str, enclosures: _Enclosures, widened: _Enclosures) -> Estim
         noise = 2.0**-48 * np.maximum(np.abs(low), np.abs(high))
         at_kink = (high - low) > 4.0 * interval.radius + noise
         middle = np.where(at_kink, 0.5 * (low + high), middle)
-        slopes = slopes + np.where(at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0)
-    error = _error(Interval(middle, interval.radius), slopes)
-    return Estimate(middle, error, slopes if slopes.any() else None)
+        subgradient_radius = subgradient_radius + np.where(
+            at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0
+        )
+    error = _error(Interval(middle, interval.radius), subgradient_radius)
+    return Estimate(middle, error, subgradient_radius if subgradient_radius.any() else None)
 
 
-def _error(interval: Interval, slopes: Array | float) -> Array:
+def _error(interval: Interval, subgradient_radius: Array | float) -> Array:
     """Return the radius, infinite where anything is not finite."""
-    known = np.isfinite(interval.middle) & np.isfinite(interval.radius) & np.isfinite(slopes)
+    known = np.isfinite(interval.middle) & np.isfinite(interval.radius) & np.isfinite(subgradient_radius)
     return interval.radius if known.all() else np.where(known, interval.radius, np.inf)
 
 
@@ -208,7 +216,7 @@ class _RefinableEstimates(LazyEstimates):
 @np.errstate(all="ignore")
 def _is_vague(estimates: Mapping[str, Estimate], scale: Callable[[], Mapping[str, Array]]) -> bool:
     """True if some entry is known, but only vaguely; overflow and subdifferentials do not count."""
-    if any(estimate.slopes is not None for estimate in estimates.values()):
+    if any(estimate.subgradient_radius is not None for estimate in estimates.values()):
         return False
     return any(_has_vague_entry(estimate, name, scale) for name, estimate in estimates.items())
 

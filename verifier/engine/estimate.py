@@ -24,18 +24,18 @@ class RoundingAllowance(Protocol):
 class Estimate:
     """value ± error, entry by entry, in one shape. An infinite error marks an entry as unknown.
 
-    slopes: half width of the subdifferential about `value` where a kink allows several slopes, 0 elsewhere;
-    None if there is no kink.
+    subgradient_radius: half width of the subdifferential about `value` where a kink allows several slopes,
+    0 elsewhere; None if there is no kink.
     """
 
     value: Array
     error: Array
-    slopes: Array | None = None
+    subgradient_radius: Array | None = None
 
     @property
-    def reach(self) -> Array:
+    def half_width(self) -> Array:
         """Return the largest distance from `value` that a correct answer may have."""
-        return self.error if self.slopes is None else self.error + self.slopes
+        return self.error if self.subgradient_radius is None else self.error + self.subgradient_radius
 
 
 class WithinRounding(Mapping[str, Estimate]):
@@ -75,14 +75,14 @@ def with_wider_kinks(wider: Mapping[str, Estimate], reference: Mapping[str, Esti
     """Return the reference estimates, replaced by `wider` where that one covers a kink."""
     estimates: dict[str, Estimate] = {}
     for name, estimate in reference.items():
-        slopes = wider[name].slopes
-        if slopes is None:
+        subgradient_radius = wider[name].subgradient_radius
+        if subgradient_radius is None:
             estimates[name] = estimate
             continue
-        at_kink = slopes > 0
+        at_kink = subgradient_radius > 0
         estimates[name] = Estimate(
             np.where(at_kink, wider[name].value, estimate.value),
             np.where(at_kink, wider[name].error, estimate.error),
-            slopes,
+            subgradient_radius,
         )
     return estimates

@@ -145,7 +145,7 @@ class _Run:
         error = _UNIT * properties.vjp_roundoff(point, upstream)
         if properties.derivative_library_error is not None:
             error = error + np.abs(upstream) * properties.derivative_library_error(point)
-        return self._rounded(activation.pull_back(point, upstream), error)
+        return self._rounded(activation.vjp(point, upstream), error)
 
     def _rounded(self, values: Array, error: Array) -> Array:
         """Return the values in float32 with an error of a formula, which depends on the value alone."""

@@ -41,7 +41,7 @@ def tapped_entries(
     """
     shapes, later = problem.shapes(), _numbers_from(problem)
     taps = []
-    for key in problem.asked:
+    for key in problem.requested:
         name = node_name(key)
         size = prod(shapes[name])
         taps.append(Tap(key, name, np.arange(size), max(1, size, later.get(name, 0))))

@@ -11,7 +11,7 @@ import numpy as np
 from reference_impl.activations import Activation
 from reference_impl.array import Array
 from reference_impl.losses import Terms
-from reference_impl.softmax import log_softmax, log_softmax_pull_back, softmax
+from reference_impl.softmax import log_softmax, log_softmax_vjp, softmax
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
 from verifier.engine.autodiff import Kinks, gradients_of, reached_kinks, values_of
 from verifier.engine.batching import BatchedValues
@@ -53,7 +53,7 @@ class GraphRoundingArithmetic(Numbers):
     def shape(self, x: RoundedValue) -> Shape:
         return tuple(x.value.shape)
 
-    def settled(self, x: RoundedValue) -> RoundedValue:
+    def finish_sum(self, x: RoundedValue) -> RoundedValue:
         deviation = np.hypot(x.deviation, (STORED - 1.0) * self._rounding.stored(x.value))
         return RoundedValue(x.value, deviation, np.abs(x.value))
 
@@ -144,22 +144,22 @@ class GraphRoundingArithmetic(Numbers):
             steepest = max(abs(kink.left), abs(kink.right)) * x.deviation
             at_kink = near(kink, x.value, x.deviation)
             deviation = np.where(at_kink, np.maximum(deviation, steepest), deviation)
-        deviation = np.hypot(deviation, self._rounding.lost(properties.value_roundoff(x.value)))
+        deviation = np.hypot(deviation, self._rounding.formula_error(properties.value_roundoff(x.value)))
         if properties.library_error is not None:
             deviation = np.hypot(deviation, properties.library_error(x.value))
         return self._with_rounding(value, deviation, np.abs(value))
 
-    def pulled(
+    def activation_vjp(
         self, function: Activation, x: RoundedValue, u: RoundedValue, kinks: Array | None
     ) -> RoundedValue:
-        value = function.pull_back(x.value, u.value)
+        value = function.vjp(x.value, u.value)
         unit = max(scale_of(u.value), scale_of(u.deviation))
         u_deviation, magnitude = u.deviation / unit, np.abs(u.value / unit)
         properties = numerical_properties(function)
         spread = properties.vjp_variance(
             x.value, u.value / unit, np.square(u_deviation), np.square(x.deviation)
         )
-        formula_error = self._rounding.lost(properties.vjp_roundoff(x.value, u.value / unit))
+        formula_error = self._rounding.formula_error(properties.vjp_roundoff(x.value, u.value / unit))
         if properties.derivative_library_error is not None:
             formula_error = np.hypot(formula_error, magnitude * properties.derivative_library_error(x.value))
         deviation, scale = np.hypot(np.sqrt(spread), formula_error) * unit, np.abs(value)
@@ -176,30 +176,30 @@ class GraphRoundingArithmetic(Numbers):
         value, p = log_softmax(x.value), softmax(x.value)
         operand_error = x.deviation + (p * x.deviation).sum(axis=-1, keepdims=True)
         largest = np.abs(x.value).max(axis=-1, keepdims=True)
-        formula_error = self._rounding.lost(np.abs(value) + 1.0 + largest)
+        formula_error = self._rounding.formula_error(np.abs(value) + 1.0 + largest)
         return self._with_rounding(value, np.hypot(operand_error, formula_error), np.abs(value))
 
-    def log_softmax_pulled(self, x: RoundedValue, u: RoundedValue) -> RoundedValue:
-        value, p = log_softmax_pull_back(x.value, u.value), softmax(x.value)
+    def log_softmax_vjp(self, x: RoundedValue, u: RoundedValue) -> RoundedValue:
+        value, p = log_softmax_vjp(x.value, u.value), softmax(x.value)
         upstream_sum = np.abs(u.value.sum(axis=-1, keepdims=True))
         x_error = np.sqrt(log_softmax_vjp_variance(x.value, u.value, np.square(x.deviation)))
         u_error = u.deviation + p * u.deviation.sum(axis=-1, keepdims=True)
-        formula_error = self._rounding.lost(
+        formula_error = self._rounding.formula_error(
             np.abs(u.value) + p * upstream_sum * (2.0 + log_softmax_magnification(x.value))
         )
         size = u.size + p * u.size.sum(axis=-1, keepdims=True)
         return self._with_rounding(value, np.hypot(x_error + u_error, formula_error), size)
 
     def maximum(self, x: RoundedValue, axes: tuple[int, ...], keepdims: bool) -> RoundedValue:
-        reach = DEVIATIONS * x.deviation
-        least = (x.value - reach).max(axis=axes, keepdims=True)
-        candidate_deviations = np.where(x.value + reach >= least, x.deviation, 0.0)
+        half_width = DEVIATIONS * x.deviation
+        least = (x.value - half_width).max(axis=axes, keepdims=True)
+        candidate_deviations = np.where(x.value + half_width >= least, x.deviation, 0.0)
         value = np.asarray(x.value.max(axis=axes, keepdims=keepdims))
         return RoundedValue(
             value, np.asarray(candidate_deviations.max(axis=axes, keepdims=keepdims)), np.abs(value)
         )
 
-    def maximum_pulled(
+    def maximum_vjp(
         self, x: RoundedValue, u: RoundedValue, axes: tuple[int, ...], kinks: Array | None
     ) -> RoundedValue:
         shares = largest_shares(x.value, axes)
@@ -209,18 +209,20 @@ class GraphRoundingArithmetic(Numbers):
     def losses(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
         values = terms.value(f.value, y)
         output_error = np.abs(terms.gradient(f.value, y)) * f.deviation
-        formula_error = self._rounding.lost(loss_properties(terms).value_roundoff(f.value, y, values))
+        formula_error = self._rounding.formula_error(
+            loss_properties(terms).value_roundoff(f.value, y, values)
+        )
         rows = RoundedValue(values, np.hypot(output_error, formula_error), np.abs(values))
         return self.total(rows, (-1,))
 
-    def loss_slopes(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
+    def loss_gradient(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
         value, unit = terms.gradient(f.value, y), scale_of(f.deviation)
         spread = (
             np.sqrt(loss_properties(terms).gradient_variance(f.value, y, np.square(f.deviation / unit)))
             * unit
         )
         formula_error = np.hypot(
-            self._rounding.lost(loss_properties(terms).gradient_roundoff(f.value, y)),
+            self._rounding.formula_error(loss_properties(terms).gradient_roundoff(f.value, y)),
             self._rounding.converted(y),
         )
         return self._with_rounding(value, np.hypot(spread, formula_error), np.abs(value))
@@ -255,13 +257,14 @@ ByName = Mapping[str, Array]
 class GraphRounding:
     """Rounding errors of a graph's values and gradients.
 
-    risk, loss: the output's value, and its rounding error. kinks: by node, where rounding may cross a kink.
+    risk, risk_error: the output's value, and its rounding error.
+    kinks: by node, where rounding may cross a kink.
     values: of every node, by plain name.
     bounds: computes `allowance` and `scale`, by the names of gradients, on first use.
     """
 
     risk: float
-    loss: float
+    risk_error: float
     kinks: Kinks
     values: BatchedValues
     bounds: Callable[[], tuple[ByName, ByName]]
@@ -295,19 +298,19 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
     def bounds() -> tuple[ByName, ByName]:
         gradients = gradients_of(problem, values, arithmetic, kinks)
         allowance, scale = {}, {}
-        for key in problem.asked:
+        for key in problem.requested:
             gradient = gradients.get(node_name(key))
             if gradient is None:
                 zeros = np.zeros(values[node_name(key)].value.shape)
                 gradient = RoundedValue(zeros, zeros, zeros)
-            finished = arithmetic.settled(gradient)
+            finished = arithmetic.finish_sum(gradient)
             allowance[key], scale[key] = DEVIATIONS * finished.deviation, gradient.size
         return allowance, scale
 
     output = values[problem.output]
     return GraphRounding(
         risk=float(output.value.reshape(())),
-        loss=float(DEVIATIONS * output.deviation.reshape(())),
+        risk_error=float(DEVIATIONS * output.deviation.reshape(())),
         kinks=kinks,
         values=values.map(lambda number: number.value, FLOATS),
         bounds=bounds,

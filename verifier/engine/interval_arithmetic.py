@@ -94,13 +94,13 @@ class IntervalArithmetic(Numbers):
     def applied(self, function: Activation, x: Interval) -> Interval:
         return interval_functions.value(function, x)
 
-    def pulled(self, function: Activation, x: Interval, u: Interval, kinks: Array | None) -> Interval:
-        return interval_functions.pull_back(function, x, u, kinks)
+    def activation_vjp(self, function: Activation, x: Interval, u: Interval, kinks: Array | None) -> Interval:
+        return interval_functions.vjp(function, x, u, kinks)
 
     def log_softmax(self, x: Interval) -> Interval:
         return interval_functions.log_softmax(x)
 
-    def log_softmax_pulled(self, x: Interval, u: Interval) -> Interval:
+    def log_softmax_vjp(self, x: Interval, u: Interval) -> Interval:
         others = intervals.minus(self.total(u, (-1,), keepdims=True), u)
         return intervals.minus(
             intervals.times(u, interval_functions.one_minus_softmax(x)),
@@ -111,9 +111,7 @@ class IntervalArithmetic(Numbers):
         # the maximum moves no farther than the entries
         return self.move(lambda part: part.max(axis=axes, keepdims=keepdims), x)
 
-    def maximum_pulled(
-        self, x: Interval, u: Interval, axes: tuple[int, ...], kinks: Array | None
-    ) -> Interval:
+    def maximum_vjp(self, x: Interval, u: Interval, axes: tuple[int, ...], kinks: Array | None) -> Interval:
         shares = largest_shares(x.middle, axes)
         share = Interval(shares, np.where((shares == 0) | (shares == 1), 0.0, shares * 2 * UNIT))
         if kinks is None:
@@ -124,20 +122,20 @@ class IntervalArithmetic(Numbers):
     def losses(self, terms: Terms, f: Interval, y: Array) -> Interval:
         """Return an enclosure of the losses, by the mean value theorem with the steepest slopes."""
         outputs = f.middle.shape[-1]
-        variation = (self.loss_slopes(terms, f, y).magnitude * f.radius).sum(axis=-1)
+        variation = (self.loss_gradient(terms, f, y).magnitude * f.radius).sum(axis=-1)
         values = terms.value(f.middle, y)
         rounding_error = (
             (32 + outputs) * UNIT * loss_properties(terms).value_roundoff(f.middle, y, values).sum(axis=-1)
         )
         return Interval(values.sum(axis=-1), inflated(variation + rounding_error, outputs + 2))
 
-    def loss_slopes(self, terms: Terms, f: Interval, y: Array) -> Interval:
-        slopes: Interval = loss_properties(terms).enclose_gradient(f, y)
-        return slopes
+    def loss_gradient(self, terms: Terms, f: Interval, y: Array) -> Interval:
+        gradient: Interval = loss_properties(terms).enclose_gradient(f, y)
+        return gradient
 
     def scaled_loss_slopes(self, terms: Terms, f: Interval, y: Array, factor: float) -> Interval:
         rounded = Interval(np.asarray(factor), np.asarray(abs(factor) * _ROUNDINGS))
-        return intervals.times(self.loss_slopes(terms, f, y), rounded)
+        return intervals.times(self.loss_gradient(terms, f, y), rounded)
 
 
 INTERVALS = IntervalArithmetic()

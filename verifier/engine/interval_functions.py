@@ -75,12 +75,12 @@ def slope(activation: Activation, a: Interval, kinks: Array | None) -> Interval:
     )
 
 
-def pull_back(activation: Activation, a: Interval, upstream: Interval, kinks: Array | None) -> Interval:
+def vjp(activation: Activation, a: Interval, upstream: Interval, kinks: Array | None) -> Interval:
     """Return an enclosure of ∂R/∂a for that of ∂R/∂z."""
     if activation.name == "identity":
         return upstream
     if activation.derivative is None:
-        return softmax_pull_back(a, upstream)
+        return softmax_vjp(a, upstream)
     product = times if kinks is None else wide_times
     return product(upstream, slope(activation, a, kinks))
 
@@ -141,7 +141,7 @@ def log_softmax(a: Interval) -> Interval:
     return Interval(logarithm, inflated(relative + 4 * ULPS * UNIT * np.abs(logarithm) + _UNDERFLOW, 2))
 
 
-def softmax_pull_back(a: Interval, upstream: Interval) -> Interval:
+def softmax_vjp(a: Interval, upstream: Interval) -> Interval:
     """Return an enclosure of p_k (w_k − Σⱼ w_j p_j), w_j = u_j − u_top: 0 for the likeliest unit."""
     p = softmax(a)
     top = a.middle.argmax(axis=-1)[..., None]

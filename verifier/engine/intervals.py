@@ -66,7 +66,7 @@ def _gamma(terms: int) -> float:
     return terms * UNIT / (1.0 - terms * UNIT) * (1.0 + 4 * UNIT)
 
 
-def lost(gamma: float, size: Array) -> Array:
+def roundoff(gamma: float, size: Array) -> Array:
     """Return gamma · size, never 0 where size is not: a later factor may be huge."""
     return np.asarray(np.where(size > 0, gamma * size + SMALLEST, 0.0))
 
@@ -138,8 +138,8 @@ def factors(x: Interval, y: Interval) -> Factors:
     gamma = _gamma(terms)
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
     if y.is_exact:
-        return Factors(((x.middle, y.middle),), (x.radius + lost(gamma, size_x), size_y), 2 * terms)
-    y_error = y.radius + lost(gamma, size_y)
+        return Factors(((x.middle, y.middle),), (x.radius + roundoff(gamma, size_x), size_y), 2 * terms)
+    y_error = y.radius + roundoff(gamma, size_y)
     if x.is_exact:
         return Factors(((x.middle, y.middle),), (size_x, y_error), 2 * terms)
     # as one product, r the radii
@@ -165,7 +165,7 @@ def matmul_of_stacks(x: Interval, y: Interval) -> Interval:
     """Return the product of stacks of matrices, whose leading axes broadcast."""
     terms = x.middle.shape[-1]
     size_x, size_y = np.abs(x.middle), np.abs(y.middle)
-    y_error = y.radius + lost(_gamma(terms), size_y)
+    y_error = y.radius + roundoff(_gamma(terms), size_y)
     radius = x.radius @ (size_y + y.radius) + size_x @ y_error
     return Interval(x.middle @ y.middle, inflated(radius, 2 * terms + 2))
 
@@ -214,7 +214,7 @@ def sharp_factors(x: Interval, y: Interval) -> Factors:
     middle = (x_leading, y_leading), (left, right)
     gamma = (2 * terms + 1) * UNIT / (1.0 - (2 * terms + 1) * UNIT)
     # rounding affects |leading| |rest| + |rest| |B|
-    rounding_error, factor = lost(gamma * (1.0 + 4 * UNIT), np.abs(left)), np.abs(right)
+    rounding_error, factor = roundoff(gamma * (1.0 + 4 * UNIT), np.abs(left)), np.abs(right)
     if not (x.is_exact and y.is_exact):
         size_y = np.abs(y.middle)
         rounding_error = np.hstack([rounding_error, x.radius, np.abs(x.middle)])

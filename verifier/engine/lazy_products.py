@@ -325,7 +325,7 @@ class _Magnitudes:
 def _scale(magnitudes: _Magnitudes, index: int, kind: str, which: RowIndex) -> Array:
     delta, penalty = magnitudes.delta[index], magnitudes.penalty[index]
     scale = magnitudes.z[index][which] @ delta if kind == "weight" else delta.sum(axis=0)[which]
-    slopes = None if penalty is None else penalty.weight if kind == "weight" else penalty.bias
-    if slopes is not None:
-        scale += np.abs(slopes[which])
+    penalty_gradient = None if penalty is None else penalty.weight if kind == "weight" else penalty.bias
+    if penalty_gradient is not None:
+        scale += np.abs(penalty_gradient[which])
     return np.asarray(scale)

@@ -23,7 +23,9 @@ SIDES = (1.0, -1.0, 2.0)  # evaluation points, in multiples of the step
 SIDES_LOSE = 2.0**-50  # relative rounding error of the losses on both sides, for a loss of 0 at the middle
 
 
-def slopes(losses: Array, middle: Array | float, steps: Array, noise: Array | float) -> tuple[Array, Array]:
+def central_difference(
+    losses: Array, middle: Array | float, steps: Array, noise: Array | float
+) -> tuple[Array, Array]:
     """Return (ℓ(h) − ℓ(−h)) / 2h and its error.
 
     losses, steps: the first axis has the points `SIDES`. middle: ℓ(0). noise: the error of each loss. The
@@ -74,7 +76,7 @@ def unit_slopes(
     for chunk in responses(problem, trace, layer, len(units), len(SIDES), moves_of(steps, units)):
         moved = units[chunk.moves]
         losses, unit_steps = chunk.losses.swapaxes(1, 2), steps[:, :, moved]
-        value[:, moved], difference_error = slopes(losses, middle, unit_steps, noise)
+        value[:, moved], difference_error = central_difference(losses, middle, unit_steps, noise)
         error[:, moved] = np.where(chunk.smooth.T, difference_error, np.inf)
     return Estimate(value, error)
 
@@ -115,7 +117,7 @@ def sampled_units(problem: Problem) -> list[Sample]:
     return samples
 
 
-def told(samples: Sequence[Sample]) -> str:
+def sampling_note(samples: Sequence[Sample]) -> str:
     """Return a note on the sampled units and the risk of missing an error; empty if all are sampled."""
     if all(sample.whole for sample in samples):
         return ""

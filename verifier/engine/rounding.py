@@ -59,7 +59,7 @@ class RoundingArithmetic:
         deviation += self._underflow / sqrt(3.0)
         return self._infinite_on_overflow(deviation, values)
 
-    def lost(self, units: Array) -> Array:
+    def formula_error(self, units: Array) -> Array:
         """Return the error of a formula that loses `units` of roundoff."""
         # 1 / (1 + eˣ) vanishes once eˣ overflows
         return np.asarray(np.where(units > 0, self._unit * units + self._vanished, 0.0))

@@ -86,7 +86,7 @@ def _output_deviation(
     for kink in activation.kinks:  # rounding may move a to either side of the kink
         steepest = max(abs(kink.left), abs(kink.right)) * a_deviation
         deviation = np.where(near(kink, a, a_deviation), np.maximum(deviation, steepest), deviation)
-    deviation = np.hypot(deviation, arithmetic.lost(properties.value_roundoff(a)))
+    deviation = np.hypot(deviation, arithmetic.formula_error(properties.value_roundoff(a)))
     if properties.library_error is not None:
         deviation = np.hypot(deviation, properties.library_error(a))
     return np.asarray(deviation)
@@ -113,7 +113,7 @@ def backward_deviations(
         np.sqrt(loss_properties(terms).gradient_variance(point, targets, np.square(point_deviation / unit)))
         * unit
     )
-    formula_error = arithmetic.lost(loss_properties(terms).gradient_roundoff(point, targets))
+    formula_error = arithmetic.formula_error(loss_properties(terms).gradient_roundoff(point, targets))
     slope_deviation = np.hypot(np.hypot(slope_deviation, formula_error), arithmetic.converted(targets))
     slope_deviation = slope_deviation * abs(scale)
     if of_preactivation:
@@ -185,7 +185,7 @@ def _delta_deviation(
     spread = properties.vjp_variance(
         a, upstream / unit, np.square(upstream_deviation / unit), np.square(a_deviation)
     )
-    formula_error = arithmetic.lost(properties.vjp_roundoff(a, upstream / unit))
+    formula_error = arithmetic.formula_error(properties.vjp_roundoff(a, upstream / unit))
     if properties.derivative_library_error is not None:
         formula_error = np.hypot(
             formula_error, np.abs(upstream / unit) * properties.derivative_library_error(a)
@@ -241,8 +241,8 @@ class Rounding:
     """Rounding errors of a problem's losses, risk and gradient: `DEVIATIONS` standard deviations.
 
     trace: the forward pass that the errors belong to; oracles reuse it.
-    losses, example_losses: (N,), the loss of each example, and its rounding error.
-    risk, loss: the risk, and its rounding error.
+    losses, loss_errors: (N,), the loss of each example, and its rounding error.
+    risk, risk_error: the risk, and its rounding error.
     kinks: by layer, (N, out), True where rounding may move a pre-activation across a kink.
     scale: Σ of |contributions| to each gradient entry, by parameter.
     allowances: computes `allowance` on first use.
@@ -250,8 +250,8 @@ class Rounding:
 
     trace: Trace
     losses: Array
-    example_losses: Array
-    loss: float
+    loss_errors: Array
+    risk_error: float
     risk: float
     kinks: tuple[Array, ...]
     scale: ByParameter
@@ -384,7 +384,7 @@ def _loss_deviations(
         (trace.a[-1], a_deviation) if of_preactivation else (trace.outputs, output_deviation)
     )
     targets = problem.batch.targets
-    formula_error = arithmetic.lost(loss_properties(terms).value_roundoff(point, targets, values))
+    formula_error = arithmetic.formula_error(loss_properties(terms).value_roundoff(point, targets, values))
     value_deviations = np.hypot(terms.gradient(point, targets) * point_deviation, formula_error)
     return arithmetic.of_row_sums(values, value_deviations) * abs(problem.risk.output_scale(values.shape[-1]))
 

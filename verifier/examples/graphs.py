@@ -330,7 +330,7 @@ def informative_graph_document(submission: GraphSubmission) -> dict[str, Any]:
         "parameters": dict(problem.parameters),
     }
     gradients = correct_gradients(document)
-    keys = problem.asked if submission.gradients else gradients
+    keys = problem.requested if submission.gradients else gradients
     document["gradients"] = {key: gradients[key] for key in keys}
     document |= {
         "precision": submission.precision.name,

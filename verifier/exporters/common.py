@@ -188,7 +188,7 @@ def _remark_lines(reports: Sequence[FileOutcome]) -> Iterator[str]:
         if report is None:
             yield from outcome.complaints
         else:
-            yield from (f"note ({caution.code}): {caution.detail}" for caution in report.warnings)
+            yield from (f"note ({warning.code}): {warning.detail}" for warning in report.warnings)
 
 
 def _counts(report: Report) -> str:

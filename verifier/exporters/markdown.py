@@ -72,7 +72,7 @@ def _lines(report: Report) -> Iterator[str]:
                 yield f"- {list(entry.index)}: {wording.entry(entry)}: {entry.verdict}"
     if report.warnings:
         yield ""
-        yield from (f"> - {caution.code}{_place(caution)}: {_detail(caution)}" for caution in report.warnings)
+        yield from (f"> - {warning.code}{_place(warning)}: {_detail(warning)}" for warning in report.warnings)
     if report.evidence:
         yield ""
         yield "Oracles:"
@@ -98,13 +98,13 @@ def _graded_under(report: Report) -> str:
     )  # submitters choose the name of the output
 
 
-def _place(caution: ReportWarning) -> str:
-    units = f", units {', '.join(map(str, caution.units))}" if caution.units else ""
-    return "" if caution.layer is None else f" (layer {caution.layer}{units})"
+def _place(warning: ReportWarning) -> str:
+    units = f", units {', '.join(map(str, warning.units))}" if warning.units else ""
+    return "" if warning.layer is None else f" (layer {warning.layer}{units})"
 
 
-def _detail(caution: ReportWarning) -> str:
-    return sanitize_line(caution.detail).translate(_SPECIAL)
+def _detail(warning: ReportWarning) -> str:
+    return sanitize_line(warning.detail).translate(_SPECIAL)
 
 
 def _code(name: str) -> str:

@@ -43,11 +43,11 @@ _COARSE = "numbers"  # the equation of diagnoses that compare fewer digits than 
 _OVERFLOW, _ZERO_GRADIENT = "overflow", "zero-gradient"  # they follow from the submission alone
 
 
-def visible_diagnoses(report: Report, allowed: StudentVisibility) -> Iterator[Diagnosis]:
+def visible_diagnoses(report: Report, visibility: StudentVisibility) -> Iterator[Diagnosis]:
     """Yield the visible part of each diagnosis, without duplicates."""
     earlier: list[Diagnosis] = []
     for row in _safe_rows(report):
-        visible = _visible_part(row, allowed)
+        visible = _visible_part(row, visibility)
         if visible not in earlier and (visible.bug or visible.equation or visible.hint):
             earlier.append(visible)
             yield visible
@@ -144,28 +144,30 @@ def _layer(name: str) -> int:
     return int(name.split(".")[1])
 
 
-def _visible_part(row: Diagnosis, allowed: StudentVisibility) -> Diagnosis:
+def _visible_part(row: Diagnosis, visibility: StudentVisibility) -> Diagnosis:
     return Diagnosis(
-        bug=row.bug if allowed.bug else "",
-        layer=row.layer if allowed.layer else None,
-        node=row.node if allowed.layer else None,
-        equation=row.equation if allowed.layer else "",
+        bug=row.bug if visibility.bug else "",
+        layer=row.layer if visibility.layer else None,
+        node=row.node if visibility.layer else None,
+        equation=row.equation if visibility.layer else "",
         parameters=(),
         factor=None,
         residual=None,
         also_consistent=(),
-        title=row.title if allowed.bug else "",
-        explanation=row.for_students if allowed.bug and allowed.layer else "",  # it contains the location
-        right=row.right if allowed.bug else "",
-        wrong=row.wrong if allowed.bug else "",
-        hint=_hint(row, allowed),
+        title=row.title if visibility.bug else "",
+        explanation=row.for_students
+        if visibility.bug and visibility.layer
+        else "",  # it contains the location
+        right=row.right if visibility.bug else "",
+        wrong=row.wrong if visibility.bug else "",
+        hint=_hint(row, visibility),
     )
 
 
-def _hint(row: Diagnosis, allowed: StudentVisibility) -> str:
+def _hint(row: Diagnosis, visibility: StudentVisibility) -> str:
     """Return the visible hint; if the layer is hidden, without the location."""
-    if not allowed.hint or allowed.layer:
-        return row.hint if allowed.hint else ""
+    if not visibility.hint or visibility.layer:
+        return row.hint if visibility.hint else ""
     if row.node is not None:
         return generic_hint(row.bug)
     return BUGS[row.bug].words.hint.format(place="the layer") if row.bug in BUGS else ""
@@ -184,12 +186,12 @@ _WARNINGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def to_student_view(report: Report, allowed: StudentVisibility = DEFAULT) -> Report:
+def to_student_view(report: Report, visibility: StudentVisibility = DEFAULT) -> Report:
     """Return the student's view of a report.
 
     It is a function of the verdicts, the diagnosis, the warnings, and the student's own gradients.
     """
-    parameters = report.parameters.items() if allowed.parameters else ()
+    parameters = report.parameters.items() if visibility.parameters else ()
     return Report(
         verdict=report.verdict,
         loss=LossReport(value=nan, uncertainty=nan, graded_under={}),
@@ -200,9 +202,9 @@ def to_student_view(report: Report, allowed: StudentVisibility = DEFAULT) -> Rep
         seconds=0.0,
         name=report.name,
         precision=report.precision,  # as submitted
-        diagnosis=tuple(visible_diagnoses(report, allowed)),
+        diagnosis=tuple(visible_diagnoses(report, visibility)),
         audience=Audience.STUDENT,
-        graph=_graph(report, allowed),
+        graph=_graph(report, visibility),
     )
 
 
@@ -211,13 +213,13 @@ def ensure_student_view(report: Report) -> Report:
     return report if report.audience is Audience.STUDENT else to_student_view(report)
 
 
-def _graph(report: Report, allowed: StudentVisibility) -> GraphOutline | None:
+def _graph(report: Report, visibility: StudentVisibility) -> GraphOutline | None:
     """Return the graph with the student's gradients and the first wrong ones, which follow from the verdicts.
 
     Values of nodes are left out, since the loss is one of them.
     """
     outline = report.graph
-    if outline is None or not allowed.parameters or not allowed.layer:
+    if outline is None or not visibility.parameters or not visibility.layer:
         return None
     nodes = (
         NodeOutline(
@@ -235,5 +237,5 @@ def _graph(report: Report, allowed: StudentVisibility) -> GraphOutline | None:
 
 
 def _warnings(report: Report) -> Iterator[ReportWarning]:
-    codes = {caution.code for caution in report.warnings}
+    codes = {warning.code for warning in report.warnings}
     yield from (ReportWarning(code, detail) for code, detail in _WARNINGS.items() if code in codes)

@@ -35,7 +35,7 @@ class ProblemReferences:
         return forward(self.problem.network, self.problem.parameters, self.problem.batch)
 
     @property
-    def honest(self) -> Rounding:
+    def float64_rounding(self) -> Rounding:
         return self.rounding(PRECISIONS["float64"])
 
     def rounding(self, precision: Precision, *, independent: bool = False) -> Rounding:
@@ -48,7 +48,7 @@ class ProblemReferences:
     @cached_property
     def answers(self) -> dict[str, Answer]:
         """Return the answer of each oracle. Raise ValueError as `ask` does."""
-        return ask(self.problem, self.honest, self._oracles)
+        return ask(self.problem, self.float64_rounding, self._oracles)
 
     def float32_errors(self, reference: Mapping[str, Estimate]) -> Float32Errors:
         """Return the errors of correct float32 programs. reference: the right values, with their errors."""
@@ -60,7 +60,7 @@ class ProblemReferences:
     @cached_property
     def arbiter_answer(self) -> Answer:
         """Return the answer of the arbiter, which may take seconds."""
-        return ORACLES[ARBITER].gradient(self.problem, self.honest)
+        return ORACLES[ARBITER].gradient(self.problem, self.float64_rounding)
 
 
 class ProblemCache:
@@ -99,8 +99,14 @@ def fingerprint(problem: Problem) -> bytes:
     """Return a digest of 32 bytes of everything that a problem consists of."""
     risk, batch = problem.risk, problem.batch
     layers = [
-        (own.inputs, own.outputs, own.bias, own.activation.name, sorted(own.activation.options.items()))
-        for own in problem.network.layers
+        (
+            layer.inputs,
+            layer.outputs,
+            layer.bias,
+            layer.activation.name,
+            sorted(layer.activation.options.items()),
+        )
+        for layer in problem.network.layers
     ]
     of_risk = (risk.loss.name, risk.factor, risk.batch, risk.outputs, risk.on, risk.penalties)
     masks = sorted(batch.masks.items())
@@ -112,7 +118,9 @@ def fingerprint(problem: Problem) -> bytes:
     return digest.digest()
 
 
-def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None) -> dict[str, Answer]:
+def ask(
+    problem: Problem, float64_rounding: Rounding, oracles: Sequence[str] | None = None
+) -> dict[str, Answer]:
     """Return the answer of each oracle. Oracles for graphs alone have an empty answer.
 
     Raise ValueError for an unknown name; the message lists the known ones.
@@ -122,9 +130,11 @@ def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None
     others = [name for name in oracles if name not in ORACLES]
     unknown = [name for name in others if not is_of_graphs(name)]
     if unknown or not oracles:
-        found = ", ".join(map(repr, unknown)) or "none"
-        raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {found}")
-    answers = {name: row.gradient(problem, honest) for name, row in ORACLES.items() if name in oracles}
+        actual = ", ".join(map(repr, unknown)) or "none"
+        raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {actual}")
+    answers = {
+        name: row.gradient(problem, float64_rounding) for name, row in ORACLES.items() if name in oracles
+    }
     of_graphs = Answer({}, Uncertainty.UNKNOWN, "it knows graphs alone")
     return answers | dict.fromkeys(others, of_graphs)
 
@@ -132,8 +142,8 @@ def ask(problem: Problem, honest: Rounding, oracles: Sequence[str] | None = None
 def _copied(problem: Problem) -> Problem:
     """Return a copy with arrays of its own, because callers may go on training with theirs."""
     parameters = tuple(
-        LayerParameters(own.weight.copy("K"), None if own.bias is None else own.bias.copy("K"))
-        for own in problem.parameters
+        LayerParameters(layer.weight.copy("K"), None if layer.bias is None else layer.bias.copy("K"))
+        for layer in problem.parameters
     )
     batch = problem.batch
     masks = {index: mask.copy("K") for index, mask in batch.masks.items()}

@@ -79,30 +79,34 @@ def compare(
     """
     with np.errstate(all="ignore"):
         low, high, expected = _nearest_right(submitted, reference)
-        slopes: Array | float = 0.0 if reference.slopes is None else reference.slopes
+        subgradient_radius: Array | float = (
+            0.0 if reference.subgradient_radius is None else reference.subgradient_radius
+        )
         uncertainty = reference.error
         slack = rounding + tolerance.rtol * scale
-        allowed = uncertainty + slack + tolerance.atol
+        max_error = uncertainty + slack + tolerance.atol
         error = np.abs(submitted - expected)
         sharply = error <= uncertainty  # whatever rounding may lose here, this is right; False for NaN
         known = (
-            np.isfinite(expected) & np.isfinite(uncertainty) & ~disputed & (sharply | np.isfinite(allowed))
+            np.isfinite(expected) & np.isfinite(uncertainty) & ~disputed & (sharply | np.isfinite(max_error))
         )
-        within = sharply | (error <= allowed)
+        within = sharply | (error <= max_error)
         underflown = (error == 0) & (uncertainty <= UNDERFLOW_ONLY * max(1.0, float(scale.max(initial=0.0))))
-        enough = np.fmax(np.fmax(slack, MAX_BOUND_OVER_ROUNDING * rounding), RESOLUTION * (scale + slopes))
+        enough = np.fmax(
+            np.fmax(slack, MAX_BOUND_OVER_ROUNDING * rounding), RESOLUTION * (scale + subgradient_radius)
+        )
         # where rounding may change more than there is in the whole parameter, it excuses nothing
-        largest = np.fmax.reduce(scale + slopes, axis=None, initial=0.0)
+        largest = np.fmax.reduce(scale + subgradient_radius, axis=None, initial=0.0)
         drowned = ((error > 0) & (uncertainty > largest)) | (~sharply & (rounding > largest))
         vague = known & within & ((~underflown & ~(uncertainty <= enough)) | drowned)
-        excused = within & (error > uncertainty + rounding) & (np.abs(expected) <= allowed)
-        doubtful = known & ~within & (error <= allowed + (doubt - 1.0) * rounding)
+        excused = within & (error > uncertainty + rounding) & (np.abs(expected) <= max_error)
+        doubtful = known & ~within & (error <= max_error + (doubt - 1.0) * rounding)
         undecided = ~known | vague | excused | doubtful
         return Comparison(
             submitted=submitted,
             expected=expected,
             uncertainty=uncertainty,
-            tolerance=allowed,
+            tolerance=max_error,
             error=error,
             correct=within & ~undecided,
             incorrect=~within & ~undecided,
@@ -113,11 +117,11 @@ def compare(
             doubtful=doubtful,
             inconsistent=np.zeros_like(within),
             to_rounding=~undecided & is_within(error, uncertainty, rounding),
-            subgradient=np.broadcast_to(slopes, submitted.shape) > 0,
+            subgradient=np.broadcast_to(subgradient_radius, submitted.shape) > 0,
             low=low,
             high=high,
-            nonzero=np.abs(expected) > uncertainty + SUBGRADIENT_END_RTOL * slopes,
-            uninformative=known & (reference.value == 0) & (slopes == 0),
+            nonzero=np.abs(expected) > uncertainty + SUBGRADIENT_END_RTOL * subgradient_radius,
+            uninformative=known & (reference.value == 0) & (subgradient_radius == 0),
         )
 
 
@@ -148,13 +152,13 @@ def undecided_where_all_is_zero(comparisons: Mapping[str, Comparison]) -> dict[s
 
 
 def _nearest_right(submitted: Array, reference: Estimate) -> tuple[Array, Array, Array]:
-    """Give the least and the largest right value of each entry, and the one nearest to the submitted."""
-    value, slopes = reference.value, reference.slopes
-    if slopes is None:
+    """Return the least and the largest correct value of each entry, and the one nearest to the submitted."""
+    value, subgradient_radius = reference.value, reference.subgradient_radius
+    if subgradient_radius is None:
         return value, value, value
-    low, high = value - slopes, value + slopes
+    low, high = value - subgradient_radius, value + subgradient_radius
     nearest = np.clip(submitted, low, high)
-    return low, high, np.where(np.isnan(submitted) | (slopes == 0), value, nearest)
+    return low, high, np.where(np.isnan(submitted) | (subgradient_radius == 0), value, nearest)
 
 
 class LossSubmission(Protocol):
@@ -169,23 +173,30 @@ class LossSubmission(Protocol):
 
 
 class RiskRounding(Protocol):
-    """A risk, and what honest arithmetic of some precision may lose of it."""
+    """A risk, and its rounding error in some precision."""
 
     @property
     def risk(self) -> float: ...
     @property
-    def loss(self) -> float: ...
+    def risk_error(self) -> float: ...
 
 
-def judge_loss(submission: LossSubmission, honest: RiskRounding, allowed: RiskRounding) -> LossReport:
+def judge_loss(
+    submission: LossSubmission, float64_rounding: RiskRounding, rounding_allowance: RiskRounding
+) -> LossReport:
     """Judge a reported loss, which may be absent.
 
-    honest: in float64. allowed: in the submission's precision.
+    float64_rounding: in float64. rounding_allowance: in the submission's precision.
     """
-    value, uncertainty, reported, verdict = honest.risk, honest.loss, submission.reported_loss, None
+    value, uncertainty, reported, verdict = (
+        float64_rounding.risk,
+        float64_rounding.risk_error,
+        submission.reported_loss,
+        None,
+    )
     if reported is not None:
         tolerance = submission.tolerance
-        slack = uncertainty + allowed.loss
+        slack = uncertainty + rounding_allowance.risk_error
         slack += tolerance.rtol * abs(value) + tolerance.atol
         if not np.isfinite(value) or not np.isfinite(slack):
             verdict = Verdict.UNDECIDED

@@ -1,4 +1,4 @@
-"""What the oracles say together: a reference value for every entry, and where they contradict each other."""
+"""Combine the answers of the oracles into a reference for every entry, and list their disputes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -66,38 +66,38 @@ def combine_answers(
 
 
 class Intersection:
-    """The intersection of intervals value ± reach, entry by entry."""
+    """The intersection of intervals value ± half width, entry by entry."""
 
-    def __init__(self, value: Array, reach: Array) -> None:
-        self._value, self._reach = value, reach
+    def __init__(self, value: Array, half_width: Array) -> None:
+        self._value, self._half_width = value, half_width
         self._low: Array | None = None  # None while it is the first interval
         self._high = value
 
-    def narrow(self, value: Array, reach: Array, distance: Array, columns: Array | None = None) -> None:
+    def narrow(self, value: Array, half_width: Array, distance: Array, columns: Array | None = None) -> None:
         """Intersect with another interval.
 
         distance: of its values from the first interval's. columns: where it is known; None if in all.
         """
-        reach = reach - INTERSECTION_RTOL * np.abs(value)  # the rounding errors of the subtractions
-        first = self._reach if columns is None else self._reach[..., columns]
-        if (distance + first <= reach).all():
+        half_width = half_width - INTERSECTION_RTOL * np.abs(value)  # the rounding errors of the subtractions
+        first = self._half_width if columns is None else self._half_width[..., columns]
+        if (distance + first <= half_width).all():
             return  # the first interval lies within it
         if self._low is None:
             self._low, self._high = (
-                np.asarray(self._value - self._reach),
-                np.asarray(self._value + self._reach),
+                np.asarray(self._value - self._half_width),
+                np.asarray(self._value + self._half_width),
             )
         if columns is None:
-            np.maximum(self._low, value - reach, out=self._low)
-            np.minimum(self._high, value + reach, out=self._high)
+            np.maximum(self._low, value - half_width, out=self._low)
+            np.minimum(self._high, value + half_width, out=self._high)
         else:
-            self._low[..., columns] = np.maximum(self._low[..., columns], value - reach)
-            self._high[..., columns] = np.minimum(self._high[..., columns], value + reach)
+            self._low[..., columns] = np.maximum(self._low[..., columns], value - half_width)
+            self._high[..., columns] = np.minimum(self._high[..., columns], value + half_width)
 
     def contains(self, value: Array, distance: Array) -> bool:
         """True if it contains all values. distance: of the values from the first interval's."""
         if self._low is None:
-            return bool((distance <= self._reach).all())
+            return bool((distance <= self._half_width).all())
         return bool(((self._low <= value) & (value <= self._high)).all())
 
     def is_empty(self) -> bool:
@@ -112,9 +112,9 @@ def _all_intersect(answers: Iterable[Answer], name: str) -> bool:
         return True
     first, *others = estimates
     with np.errstate(all="ignore"):
-        common = Intersection(first.value, first.reach)
+        common = Intersection(first.value, first.half_width)
         for other in others:
-            common.narrow(other.value, other.reach, np.abs(other.value - first.value))
+            common.narrow(other.value, other.half_width, np.abs(other.value - first.value))
         return not common.is_empty()
 
 
@@ -128,25 +128,25 @@ def _evidence(oracle: str, answer: Answer, reference: Mapping[str, Estimate]) ->
         entries += int(np.count_nonzero(_known(estimate)))
         largest = max(largest, float(distance.max(initial=0.0)))
         agrees = agrees and not conflict.any()
-    told = entries > 0
+    has_entries = entries > 0
     return Evidence(
         oracle,
         entries,
-        agrees if told else None,
-        largest if told else None,
+        agrees if has_entries else None,
+        largest if has_entries else None,
         answer.uncertainty,
         answer.reason,
     )
 
 
 def _conflict(one: Estimate, other: Estimate) -> tuple[Array, Array]:
-    """Give the distance, 0 where either is unknown, and where it exceeds both errors."""
+    """Return the distance, 0 where either is unknown, and a mask of where it exceeds both errors."""
     with np.errstate(all="ignore"):
-        distance, reach = np.abs(one.value - other.value), one.reach + other.reach
-        if not (np.isfinite(distance).all() and np.isfinite(reach).all()):
+        distance, half_width = np.abs(one.value - other.value), one.half_width + other.half_width
+        if not (np.isfinite(distance).all() and np.isfinite(half_width).all()):
             known = _known(one) & _known(other)
-            return np.where(known, distance, 0.0), known & (distance > reach)
-        return distance, distance > reach
+            return np.where(known, distance, 0.0), known & (distance > half_width)
+        return distance, distance > half_width
 
 
 def _known(estimate: Estimate) -> Array:
@@ -154,15 +154,15 @@ def _known(estimate: Estimate) -> Array:
 
 
 def _first_known(estimates: list[Estimate], shape: tuple[int, ...]) -> Estimate:
-    if estimates and estimates[0].slopes is None and _known(estimates[0]).all():
+    if estimates and estimates[0].subgradient_radius is None and _known(estimates[0]).all():
         return estimates[0]
-    value, error, slopes = np.full(shape, np.nan), np.full(shape, np.inf), np.zeros(shape)
+    value, error, subgradient_radius = np.full(shape, np.nan), np.full(shape, np.inf), np.zeros(shape)
     for estimate in estimates:
         better = ~np.isfinite(error) & _known(estimate)
         value = np.where(better, estimate.value, value)
         error = np.where(better, estimate.error, error)
-        if estimate.slopes is not None:
-            slopes = np.where(better, estimate.slopes, slopes)
+        if estimate.subgradient_radius is not None:
+            subgradient_radius = np.where(better, estimate.subgradient_radius, subgradient_radius)
         if np.isfinite(error).all():
             break
-    return Estimate(value, error, slopes if slopes.any() else None)
+    return Estimate(value, error, subgradient_radius if subgradient_radius.any() else None)

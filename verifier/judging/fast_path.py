@@ -17,7 +17,7 @@ from verifier.engine.estimate import Answer, RoundingAllowance, WithinRounding
 from verifier.engine.lazy_products import Block, LazyEstimates, RowEstimates, blocks
 from verifier.judging.comparison import RESOLUTION, UNDERFLOW_ONLY, is_within
 from verifier.judging.consensus import Intersection
-from verifier.judging.statistics import Statistics, Summary
+from verifier.judging.statistics import ComparisonSummary, Statistics
 from verifier.report.model import Evidence
 
 _LARGEST_SQUARED = 1e100  # squares of larger entries, or of all smaller ones, might leave float64's range
@@ -28,7 +28,7 @@ _SMALLEST_SQUARED = 1e-100
 class Accepted:
     """Summaries by parameter, and the evidence, of a submission that is correct to rounding."""
 
-    summaries: Mapping[str, Summary]
+    summaries: Mapping[str, ComparisonSummary]
     evidence: tuple[Evidence, ...]
 
     @property
@@ -42,7 +42,7 @@ def accept_if_correct(
     names: Sequence[str],
     gradients: Mapping[str, Array],
     answers: Mapping[str, Answer],
-    allowed: RoundingAllowance,
+    rounding_allowance: RoundingAllowance,
 ) -> Accepted | None:
     """Return summaries of a submission that is correct to rounding, None if the full comparison must decide.
 
@@ -61,13 +61,13 @@ def accept_if_correct(
     for block in blocks(submitted):
         reference, values = block.of_estimates(first.gradient), block.of(submitted)
         size = np.abs(reference.value)
-        if not _is_sharp(block, reference, size, values, allowed):
+        if not _is_sharp(block, reference, size, values, rounding_allowance):
             if not (isinstance(first.gradient, LazyEstimates) and first.gradient.sharpened()):
                 return None
-            return accept_if_correct(names, gradients, answers, allowed)  # all by one reference
+            return accept_if_correct(names, gradients, answers, rounding_allowance)  # all by one reference
         error = np.abs(values - reference.value)
         if not (error <= reference.error).all():
-            rounding = block.of(allowed.allowance)
+            rounding = block.of(rounding_allowance.allowance)
             if not is_within(error, reference.error, rounding).all():
                 return None
             owners = block.owners
@@ -98,11 +98,17 @@ def accept_if_correct(
 def _has_slopes(answers: Sequence[Answer]) -> bool:
     smooth = WithinRounding, LazyEstimates
     gradients = (answer.gradient for answer in answers if not isinstance(answer.gradient, smooth))
-    return any(estimate.slopes is not None for gradient in gradients for estimate in gradient.values())
+    return any(
+        estimate.subgradient_radius is not None for gradient in gradients for estimate in gradient.values()
+    )
 
 
 def _is_sharp(
-    block: Block, reference: RowEstimates, size: Array, submitted: Array, allowed: RoundingAllowance
+    block: Block,
+    reference: RowEstimates,
+    size: Array,
+    submitted: Array,
+    rounding_allowance: RoundingAllowance,
 ) -> bool:
     """True if every uncertainty is small enough to decide. size: |reference|."""
     if reference.columns is not None:
@@ -110,7 +116,7 @@ def _is_sharp(
     sharp = reference.error <= RESOLUTION * size
     if sharp.all():
         return True
-    sharp |= reference.error <= RESOLUTION * block.of(allowed.scale)
+    sharp |= reference.error <= RESOLUTION * block.of(rounding_allowance.scale)
     if sharp.all():
         return True
     return bool((sharp | ((submitted == reference.value) & (reference.error <= UNDERFLOW_ONLY))).all())
@@ -148,19 +154,19 @@ class _Agreement:
     def _narrow(
         self, common: Intersection, index: int, estimate: RowEstimates, reference: RowEstimates
     ) -> None:
-        values, reach, columns = estimate.value, estimate.error, estimate.columns
+        values, half_width, columns = estimate.value, estimate.error, estimate.columns
         expected = reference.value if columns is None else reference.value[..., columns]
         self.unknown[index] += reference.value.size - expected.size
         distance = np.abs(values - expected)
         farthest = float(distance.max(initial=0.0))  # none where no column is known
-        if not isfinite(farthest) or not isfinite(float(reach.max(initial=0.0))):
-            known = np.isfinite(values) & np.isfinite(reach)
+        if not isfinite(farthest) or not isfinite(float(half_width.max(initial=0.0))):
+            known = np.isfinite(values) & np.isfinite(half_width)
             self.unknown[index] += known.size - np.count_nonzero(known)
-            values, reach = np.where(known, values, expected), np.where(known, reach, np.inf)
+            values, half_width = np.where(known, values, expected), np.where(known, half_width, np.inf)
             distance = np.where(known, distance, 0.0)
             farthest = float(distance.max())
         self.distances[index] = max(self.distances[index], farthest)
-        common.narrow(values, reach, distance, columns)
+        common.narrow(values, half_width, distance, columns)
 
 
 def _evidence(

@@ -91,7 +91,11 @@ class Float32Errors:
 
 
 def _away_from_kinks(scale: Array, estimate: Estimate) -> Array:
-    return scale if estimate.slopes is None else np.where(estimate.slopes > 0, 0.0, scale)
+    return (
+        scale
+        if estimate.subgradient_radius is None
+        else np.where(estimate.subgradient_radius > 0, 0.0, scale)
+    )
 
 
 def _undecided(row: Comparison, doubtful: Array) -> Comparison:

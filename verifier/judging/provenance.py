@@ -147,7 +147,7 @@ def _narrower_precision(
         for name, comparison in comparisons.items():
             error = np.abs(comparison.submitted - truth[name].value)
             allowance = expected.allowance[name]
-            within_rounding = within_rounding and bool((error <= truth[name].reach + allowance).all())
+            within_rounding = within_rounding and bool((error <= truth[name].half_width + allowance).all())
             shares.append(np.ravel(comparison.error / (allowance / DEVIATIONS)))
             representable = representable and bool(
                 (round_to_precision(comparison.submitted, precision) == comparison.submitted).all()

@@ -16,7 +16,7 @@ from verifier.report.verdict import Verdict, parameter_verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ComparisonSummary:
     """One parameter's counts and figures; see `ParameterReport`, which repeats them."""
 
     correct: int
@@ -33,10 +33,10 @@ class Summary:
     ratio: float | None
 
 
-_FIELDS = tuple(field.name for field in fields(Summary))
+_FIELDS = tuple(field.name for field in fields(ComparisonSummary))
 
 
-def summarize(comparison: Comparison) -> Summary:
+def summarize(comparison: Comparison) -> ComparisonSummary:
     """Return the counts and figures of a whole comparison."""
     statistics = Statistics(1)
     if comparison.submitted.size:
@@ -125,7 +125,7 @@ class Statistics:
         undecided: int = 0,
         uninformative: int | None = None,
         subgradients: int = 0,
-    ) -> Summary:
+    ) -> ComparisonSummary:
         """Return the summary of one parameter.
 
         uninformative: entries whose true gradient is 0; None if all those whose expected value is 0.
@@ -135,7 +135,7 @@ class Statistics:
         norm = sqrt(self._submitted_squared[index])
         expected_norm = sqrt(self._expected_squared[index])
         relative = float(self._largest_relative[index])
-        return Summary(
+        return ComparisonSummary(
             correct=correct,
             incorrect=incorrect,
             undecided=undecided,
@@ -186,7 +186,7 @@ def report_parameter(
 
 def report_summary(
     name: str,
-    summary: Summary,
+    summary: ComparisonSummary,
     shape: tuple[int, ...],
     worst: tuple[Entry, ...] = (),
     entries: Entries | None = None,

@@ -108,11 +108,11 @@ def judge_jointly(problem: GraphProblem, kinks: Kinks, comparisons: Mapping[str,
 class _Slopes(Numbers):
     """float64 arithmetic, where `kinks` is added to the slope, or the share, that float64 takes."""
 
-    def pulled(self, function: Activation, x: Any, u: Any, kinks: Array | None) -> Any:
-        default = function.pull_back(x, u)
+    def activation_vjp(self, function: Activation, x: Any, u: Any, kinks: Array | None) -> Any:
+        default = function.vjp(x, u)
         return default if kinks is None or not function.kinks else default + u * kinks
 
-    def maximum_pulled(self, x: Any, u: Any, axes: tuple[int, ...], kinks: Array | None) -> Any:
+    def maximum_vjp(self, x: Any, u: Any, axes: tuple[int, ...], kinks: Array | None) -> Any:
         shares = largest_shares(x, axes)
         return u * (shares if kinks is None else shares + kinks)
 
@@ -199,13 +199,13 @@ def _points(problem: GraphProblem, values: BatchedValues, reached: Kinks) -> Ite
             yield from _ties(node.name, mask, x, node.options["axes"])
             continue
         function = node.options["function"]
-        default_slopes = function.pull_back(x, np.ones_like(x))
+        default_derivatives = function.vjp(x, np.ones_like(x))
         for place in zip(*np.nonzero(mask), strict=True) if mask.ndim else [()]:
             kink = _nearest(function.kinks, float(x[place]))
             yield _Point(
                 node.name,
                 tuple(np.asarray([i]) for i in place),
-                _side_changes(kink, float(default_slopes[place])),
+                _side_changes(kink, float(default_derivatives[place])),
             )
 
 

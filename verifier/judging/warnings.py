@@ -30,16 +30,18 @@ def collect_warnings(
     loss: float,
     comparisons: Mapping[str, Comparison],
     consensus: Consensus,
-    allowed: Rounding,
+    rounding_allowance: Rounding,
 ) -> Iterator[ReportWarning]:
-    """Give the report's warnings but those that reading the document already gave."""
+    """Yield the report's warnings, without those from reading the document."""
     problem = submission.problem
     yield from _of_forward_pass(trace, loss)
     yield from of_undecided(comparisons)
     yield from of_disputes(consensus)
     if any(comparison.subgradient.any() for comparison in comparisons.values()):
-        yield from _kinks(problem, allowed)
-    provenance = detect_numerical_provenance(problem, trace, comparisons, allowed.scale, submission.precision)
+        yield from _kinks(problem, rounding_allowance)
+    provenance = detect_numerical_provenance(
+        problem, trace, comparisons, rounding_allowance.scale, submission.precision
+    )
     if provenance is not None:
         yield provenance
     uninformative = any(comparison.uninformative.any() for comparison in comparisons.values())
@@ -49,7 +51,7 @@ def collect_warnings(
 def warnings_of_accepted(
     problem: Problem, trace: Trace, loss: float, uninformative: bool
 ) -> Iterator[ReportWarning]:
-    """Give the same of a submission that is correct to rounding throughout."""
+    """Yield the warnings of a submission whose entries are all correct to rounding."""
     yield from _of_forward_pass(trace, loss)
     yield from _of_entries_at_zero(problem, trace, uninformative)
 
@@ -77,7 +79,7 @@ def _of_forward_pass(trace: Trace, loss: float) -> Iterator[ReportWarning]:
 
 
 def of_undecided(comparisons: Mapping[str, Comparison]) -> Iterator[ReportWarning]:
-    """Say what could not be judged, and why."""
+    """Yield a warning for the entries that could not be judged, with the reason."""
     yield from _of_entries(
         "uncertain-reference",
         {name: c.vague for name, c in comparisons.items()},
@@ -117,9 +119,9 @@ def _of_entries(code: str, entries: Mapping[str, Array], detail: str) -> Iterato
 def of_disputes(consensus: Consensus) -> Iterator[ReportWarning]:
     """Name oracles that contradict each other, and what came of it."""
     for dispute in consensus.disputes:
-        settled = not consensus.disputed[dispute.parameter].any()
+        resolved = not consensus.disputed[dispute.parameter].any()
         outcome = (
-            "high precision settled it" if settled else "these entries are undecided, and nobody is blamed"
+            "high precision settled it" if resolved else "these entries are undecided, and nobody is blamed"
         )
         yield ReportWarning(
             "oracles-disagree",
@@ -128,9 +130,11 @@ def of_disputes(consensus: Consensus) -> Iterator[ReportWarning]:
         )
 
 
-def _kinks(problem: Problem, allowed: Rounding) -> Iterator[ReportWarning]:
+def _kinks(problem: Problem, rounding_allowance: Rounding) -> Iterator[ReportWarning]:
     """Name units and examples at a kink, as exactly as the submission's precision can tell."""
-    for index, (reached, near) in enumerate(zip(enclosed_kinks(problem), allowed.kinks, strict=True)):
+    for index, (reached, near) in enumerate(
+        zip(enclosed_kinks(problem), rounding_allowance.kinks, strict=True)
+    ):
         places = np.argwhere(reached | near)
         if places.size == 0:
             continue
@@ -192,7 +196,7 @@ def graph_warnings_of_accepted(
     """Yield the warnings that a submission without wrong or doubtful entries may have."""
     yield from _loss_warnings(loss)
     yield from _overflow_warnings(submission.problem, rounding_allowance, loss)
-    submitted = [key for key in submission.problem.asked if key in submission.gradients]
+    submitted = [key for key in submission.problem.requested if key in submission.gradients]
     yield from _influence_warnings(submission.problem, submitted)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from reference_impl.problem import Problem
 from verifier.engine.estimate import Answer
 from verifier.engine.lazy_products import gradient_from_deltas
-from verifier.engine.perturbation import penalty_differences, sampled_units, told, unit_slopes
+from verifier.engine.perturbation import penalty_differences, sampled_units, sampling_note, unit_slopes
 from verifier.engine.rounding_allowance import Rounding
 from verifier.report.model import Uncertainty
 
@@ -22,7 +22,7 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
     `sampled_units`).
     """
     trace = float64_rounding.trace
-    middle, noise = float64_rounding.losses[:, None], float64_rounding.example_losses[:, None]
+    middle, noise = float64_rounding.losses[:, None], float64_rounding.loss_errors[:, None]
     samples = sampled_units(problem)
     with np.errstate(all="ignore"):  # overflow ends in an infinite error
         deltas = [
@@ -31,4 +31,4 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
         ]
         penalties = [penalty_differences(problem, penalty) for penalty in problem.risk.penalties]
     estimates = gradient_from_deltas(problem, trace.z, deltas, penalties)
-    return Answer(estimates, Uncertainty.ESTIMATE, told(samples))
+    return Answer(estimates, Uncertainty.ESTIMATE, sampling_note(samples))

@@ -79,7 +79,7 @@ def _layer_estimate(problem: Problem, float64_rounding: Rounding, layer: int) ->
         chunk_responses = responded(problem, trace, layer, chunk, Moves(weights % units, unit_steps))
         risk_plus, risk_minus = chunk_responses.losses.sum(axis=-1) * scale
         value[chunk] = (risk_plus - risk_minus) / width[chunk]
-        roundoff = 2.0 * float64_rounding.loss + SIDES_LOSE * (np.abs(risk_plus) + np.abs(risk_minus))
+        roundoff = 2.0 * float64_rounding.risk_error + SIDES_LOSE * (np.abs(risk_plus) + np.abs(risk_minus))
         error[chunk] = np.where(chunk_responses.smooth.all(axis=-1), roundoff / width[chunk], np.inf)
 
     side_by_side(differentiate, list(chunks_of(problem, layer, flat.size, len(_SIDES), _CHUNK)))

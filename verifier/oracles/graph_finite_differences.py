@@ -17,7 +17,7 @@ from verifier.engine.batching import BatchedValues, NodeBatch, node_batches
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.graph_perturbation import AT_ONCE, Tap, sampling_note, tapped_entries
 from verifier.engine.graph_rounding import GraphRounding
-from verifier.engine.perturbation import RELATIVE_STEP, SIDES, slopes
+from verifier.engine.perturbation import RELATIVE_STEP, SIDES, central_difference
 from verifier.problem.graph import GraphProblem, downstream, no_kinks
 from verifier.report.model import Uncertainty
 
@@ -34,7 +34,7 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
     error = {tap.key: np.full(base[tap.name].shape, np.inf) for tap in taps}
     stacked_numbers = sum(rows * prod(shape) for shape, rows in node_batches(problem).sizes.items())
     for sweep in _sweeps(taps, stacked_numbers):
-        derivatives, errors = _differences(problem, base, sweep, float64_rounding.loss)
+        derivatives, errors = _differences(problem, base, sweep, float64_rounding.risk_error)
         for tap, columns in sweep:
             known = np.isfinite(derivatives[columns]) & np.isfinite(errors[columns])
             value[tap.key].flat[tap.entries[known]] = derivatives[columns][known]
@@ -122,7 +122,7 @@ def _differences(
             if name in moves.columns:
                 values.put(name, moves.applied(name, values[name], base[name]))
     losses = np.broadcast_to(values[problem.output].reshape(-1), steps.size).reshape(steps.shape)
-    derivatives, errors = slopes(losses, float(base[problem.output].reshape(())), steps, noise)
+    derivatives, errors = central_difference(losses, float(base[problem.output].reshape(())), steps, noise)
     return derivatives, np.where(smooth, errors, np.inf)
 
 
@@ -131,12 +131,16 @@ def _is_smooth(band: NodeBatch, base: list[Array], values: list[Array], steps: t
     entries = steps[1]
     if band.rows is not None:
         values = [value.swapaxes(0, 1) for value in values]  # copies first
-    reach = [_distance(value, base_value, steps) for value, base_value in zip(values, base, strict=True)]
-    crossed = band.node.operation.kinks(band.node, base, reach)
+    half_widths = [
+        _distance(value, base_value, steps) for value, base_value in zip(values, base, strict=True)
+    ]
+    crossed = band.node.operation.kinks(band.node, base, half_widths)
     if crossed is None:
         return np.ones(entries, dtype=bool)
     # an operand that does not move crosses no kink
-    return ~np.broadcast_to((crossed & (reach[0] > 0)).reshape(len(reach[0]), -1).any(axis=-1), entries)
+    return ~np.broadcast_to(
+        (crossed & (half_widths[0] > 0)).reshape(len(half_widths[0]), -1).any(axis=-1), entries
+    )
 
 
 def _distance(values: Array, base: Array, steps: tuple[int, ...]) -> Array:

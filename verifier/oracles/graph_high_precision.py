@@ -117,9 +117,9 @@ def _estimate(
         values = continued(
             base | {tap.name: moved(point, entries, steps).reshape(-1, *shape)}, nodes, arithmetic
         )
-        slopes = [series[1] for series in values[problem.output].reshape(-1)]
+        derivatives = [series[1] for series in values[problem.output].reshape(-1)]
         smooth = _is_smooth(floats, values, nodes, len(entries))
-        for place, slope in enumerate(slopes):
+        for place, slope in enumerate(derivatives):
             middle, radius = float(slope.mid()), float(slope.rad().upper())
             if smooth[place] and np.isfinite(middle):
                 value[entries[place]] = middle

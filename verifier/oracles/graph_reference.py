@@ -44,7 +44,7 @@ def reverse_mode_gradient(problem: GraphProblem, float64_rounding: GraphRounding
         key: static.gradient(operation)
         if operation in reached
         else np.zeros(problem.shapes()[node_name(key)])
-        for key, operation in ((key, operations[node_name(key)]) for key in problem.asked)
+        for key, operation in ((key, operations[node_name(key)]) for key in problem.requested)
     }
     return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)
 
@@ -57,7 +57,7 @@ def dynamic_graph_gradient(problem: GraphProblem, float64_rounding: GraphRoundin
     with DynamicGraph() as graph:
         operations = operations_of(problem)
     graph.backward(operations[problem.output])
-    values = {key: graph.gradient(operations[node_name(key)]) for key in problem.asked}
+    values = {key: graph.gradient(operations[node_name(key)]) for key in problem.requested}
     return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)
 
 

@@ -9,7 +9,7 @@ from verifier.report.model import Uncertainty
 
 
 def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
-    """Return the derivatives of the output by everything in `asked`, from a graph of PyTorch's functions.
+    """Return the derivatives of the output by everything in `requested`, from a graph of PyTorch's functions.
 
     Error: an estimate, the rounding error of correct float64 arithmetic on this problem.
     Raises: MemoryError.
@@ -30,7 +30,7 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
             if any(tensor is operand for operand in operands):  # identity returns its operand
                 tensor = tensor * 1.0
             tensors[node.name] = tensor if tensor.requires_grad else tensor.requires_grad_()
-        variables = [tensors[node_name(key)] for key in problem.asked]
+        variables = [tensors[node_name(key)] for key in problem.requested]
         output = tensors[problem.output].reshape(())
         gradients = torch.autograd.grad(output, variables, allow_unused=True) if variables else ()
     except RuntimeError as error:
@@ -39,6 +39,6 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
         raise
     values = {
         key: np.zeros(tuple(tensor.shape)) if derivative is None else derivative.numpy()
-        for key, tensor, derivative in zip(problem.asked, variables, gradients, strict=True)
+        for key, tensor, derivative in zip(problem.requested, variables, gradients, strict=True)
     }
     return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)

@@ -69,7 +69,7 @@ class _Recursion:
         problem, batch = self._problem, self._problem.batch
         z = [self._arb(batch.inputs)]
         a: list[Array] = []
-        slopes: list[Array | None] = []
+        derivatives: list[Array | None] = []
         for index, (layer, parameters) in enumerate(
             zip(problem.network.layers, problem.parameters, strict=True)
         ):
@@ -79,7 +79,7 @@ class _Recursion:
             series = function_formula(layer.activation, self._field, self._series(preactivation, seed=None))
             activation = self._coefficient(series, 0)
             elementwise = layer.activation.derivative is not None
-            slopes.append(self._coefficient(series, 1) if elementwise else None)
+            derivatives.append(self._coefficient(series, 1) if elementwise else None)
             if index in batch.masks:
                 activation = activation * self._arb(batch.masks[index])
             a.append(preactivation)
@@ -90,10 +90,10 @@ class _Recursion:
         delta = np.empty(0)
         for index in reversed(range(len(problem.parameters))):
             if index == len(problem.parameters) - 1:
-                delta = self._output_delta(a, z, slopes)
+                delta = self._output_delta(a, z, derivatives)
             else:
                 upstream = self._matmul(delta, self._arb(problem.parameters[index + 1].weight).T)
-                delta = self._delta_of(index, a, slopes, upstream)
+                delta = self._delta_of(index, a, derivatives, upstream)
             at_kink = at_kink or self._at_kink(index, a[index])
             parameters = problem.parameters[index]
             weight = self._matmul(z[index].T, delta) + self._penalties(parameters.weight, of_bias=False)
@@ -123,7 +123,7 @@ class _Recursion:
         matrix[:] = product.tolist()
         return matrix
 
-    def _output_delta(self, a: list[Array], z: list[Array], slopes: list[Array | None]) -> Array:
+    def _output_delta(self, a: list[Array], z: list[Array], derivatives: list[Array | None]) -> Array:
         risk, batch = self._problem.risk, self._problem.batch
         terms, of_preactivation = terms_of_last_layer(self._problem)
         point = a[-1] if of_preactivation else z[-1]
@@ -136,13 +136,15 @@ class _Recursion:
         scale = arb(risk.factor) / (targets.shape[-1] if risk.outputs == "mean" else 1)
         scale = scale / (batch.size if risk.batch == "mean" else 1)
         upstream = np.stack(columns, axis=-1) * scale
-        return upstream if of_preactivation else self._delta_of(len(a) - 1, a, slopes, upstream)
+        return upstream if of_preactivation else self._delta_of(len(a) - 1, a, derivatives, upstream)
 
-    def _delta_of(self, index: int, a: list[Array], slopes: list[Array | None], upstream: Array) -> Array:
+    def _delta_of(
+        self, index: int, a: list[Array], derivatives: list[Array | None], upstream: Array
+    ) -> Array:
         masks = self._problem.batch.masks
         if index in masks:
             upstream = upstream * self._arb(masks[index])
-        slope = slopes[index]
+        slope = derivatives[index]
         if slope is not None:
             return np.asarray(upstream * slope)
         activation = self._problem.network.layers[index].activation

@@ -50,8 +50,8 @@ def judge_graph(
     is_plain = bool(np.isfinite(loss.value)) and not whole_arrays and not rounding_allowance.kinks
     accepted = None
     if is_plain:
-        accepted = accept_if_correct(problem.asked, submission.gradients, answers, rounding_allowance)
-    mistakes: tuple[Diagnosis, ...] = ()
+        accepted = accept_if_correct(problem.requested, submission.gradients, answers, rounding_allowance)
+    diagnoses: tuple[Diagnosis, ...] = ()
     wrong: dict[str, bool] = {}
     if narrow and (accepted is None or loss.verdict is Verdict.INCORRECT):
         rounding_allowance = rounding(problem, submission.precision)
@@ -66,7 +66,7 @@ def judge_graph(
             everything = {name: np.ones_like(mask) for name, mask in consensus.disputed.items()}
             consensus = replace(consensus, disputed=everything)
         reference = _with_kinks_of(submission, consensus.reference, rounding_allowance)
-        names = [key for key in problem.asked if key in submission.gradients]
+        names = [key for key in problem.requested if key in submission.gradients]
         compared = compare_gradients(names, submission, reference, rounding_allowance, consensus)
         joint = judge_jointly(problem, rounding_allowance.kinks, compared)
         comparisons = joint.comparisons
@@ -78,7 +78,7 @@ def judge_graph(
         )
         wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
         if diagnosis and any(wrong.values()):
-            mistakes = diagnose(problem, float64_rounding.values, comparisons, rounding_allowance.allowance)
+            diagnoses = diagnose(problem, float64_rounding.values, comparisons, rounding_allowance.allowance)
     return assemble_report(
         submission,
         started,
@@ -87,7 +87,7 @@ def judge_graph(
         parameters,
         warnings,
         evidence,
-        mistakes,
+        diagnoses,
         graph=outline_graph(submission, float64_rounding.values, wrong),
     )
 
@@ -135,4 +135,4 @@ def _with_kinks_of(
 def _shapes(problem: GraphProblem) -> dict[str, tuple[int, ...]]:
     """Return the shapes of all gradients to check."""
     shapes = problem.shapes()
-    return {key: shapes[node_name(key)] for key in problem.asked}
+    return {key: shapes[node_name(key)] for key in problem.requested}

@@ -60,18 +60,18 @@ def verify(
         return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
     problem = submission.problem
     expected = ProblemReferences(problem, oracles) if cache is None else cache.of(problem, oracles)
-    honest = expected.honest
-    trace = honest.trace
-    allowed = expected.rounding(submission.precision, independent=True)
-    loss = judge_loss(submission, honest, allowed)
+    float64_rounding = expected.float64_rounding
+    trace = float64_rounding.trace
+    rounding_allowance = expected.rounding(submission.precision, independent=True)
+    loss = judge_loss(submission, float64_rounding, rounding_allowance)
     if loss.verdict is Verdict.INCORRECT:
-        loss = judge_loss(submission, honest, expected.rounding(submission.precision))
+        loss = judge_loss(submission, float64_rounding, expected.rounding(submission.precision))
     answers = expected.answers
     whole_arrays = entries == "all"
     finite = bool(np.isfinite(loss.value))
     plain = finite and not whole_arrays and not _widened(submission)
     names = [name for name, _ in named(problem.parameters)]
-    accepted = accept_if_correct(names, submission.gradients, answers, allowed) if plain else None
+    accepted = accept_if_correct(names, submission.gradients, answers, rounding_allowance) if plain else None
     rtol, is_float32 = submission.tolerance.rtol, submission.precision.name == "float32"
     if accepted is not None and is_float32:
         reference = next(answer.gradient for answer in answers.values() if answer.gradient)
@@ -81,21 +81,23 @@ def verify(
         parameters = report_accepted(accepted, submission.gradients, submission.convention)
         evidence = accepted.evidence
         warnings = tuple(warnings_of_accepted(problem, trace, loss.value, accepted.has_zeros))
-        mistakes: tuple[Diagnosis, ...] = ()
+        diagnoses: tuple[Diagnosis, ...] = ()
     else:
-        allowed = expected.rounding(submission.precision)
+        rounding_allowance = expected.rounding(submission.precision)
         consensus = _agree(expected)
         if not finite:  # a formula may have slopes where there is no loss: −y/x, for the log of a negative
             everything = {name: np.ones_like(mask) for name, mask in consensus.disputed.items()}
             consensus = replace(consensus, disputed=everything)
-        reference = _with_kinks_of(submission, consensus.reference, allowed)
-        comparisons = compare_gradients(submission.gradients, submission, reference, allowed, consensus)
+        reference = _with_kinks_of(submission, consensus.reference, rounding_allowance)
+        comparisons = compare_gradients(
+            submission.gradients, submission, reference, rounding_allowance, consensus
+        )
         if is_float32 and not any(row.incorrect.any() for row in comparisons.values()):
             comparisons = expected.float32_errors(reference).doubtful(comparisons, rtol)
         at_kinks: tuple[ReportWarning, ...] = ()
         if any(row.subgradient.any() for row in comparisons.values()):
             graph = read_graph(graph_document(submission)).problem
-            joint = judge_jointly(graph, nodes_at_kinks(submission, allowed.kinks), comparisons)
+            joint = judge_jointly(graph, nodes_at_kinks(submission, rounding_allowance.kinks), comparisons)
             comparisons, at_kinks = dict(joint.comparisons), tuple(subgradient_warnings(joint.outcome))
         shapes = {
             name: to_submitted_layout(name, array, submission.convention).shape
@@ -104,14 +106,16 @@ def verify(
         parameters = report_compared(shapes, comparisons, submission.convention, whole_arrays)
         evidence = consensus.evidence
         warnings = (
-            *collect_warnings(submission, trace, loss.value, comparisons, consensus, allowed),
+            *collect_warnings(submission, trace, loss.value, comparisons, consensus, rounding_allowance),
             *at_kinks,
         )
-        mistakes = ()
+        diagnoses = ()
         if diagnosis:
             right = {name: estimate.value for name, estimate in reference.items()}
-            codes = {caution.code for caution in warnings}
-            mistakes = diagnose(problem, trace, comparisons, right, allowed, submission.precision, codes)
+            codes = {warning.code for warning in warnings}
+            diagnoses = diagnose(
+                problem, trace, comparisons, right, rounding_allowance, submission.precision, codes
+            )
     return assemble_report(
         submission,
         started,
@@ -120,7 +124,7 @@ def verify(
         parameters,
         (*_of_loss(loss), *warnings),
         evidence,
-        mistakes,
+        diagnoses,
         convention={"weights": submission.convention.weights, "examples": submission.convention.examples},
         network=outline_network(problem.network),
     )
@@ -142,12 +146,14 @@ def _agree(expected: ProblemReferences) -> Consensus:
 
 
 def _with_kinks_of(
-    submission: Submission, reference: Mapping[str, Estimate], allowed: Rounding
+    submission: Submission, reference: Mapping[str, Estimate], rounding_allowance: Rounding
 ) -> Mapping[str, Estimate]:
     """Add the slopes at kinks that a precision narrower than float64 cannot resolve."""
     if not _widened(submission):
         return reference
-    return with_wider_kinks(enclosed(submission.problem, allowed.kinks, submission.precision), reference)
+    return with_wider_kinks(
+        enclosed(submission.problem, rounding_allowance.kinks, submission.precision), reference
+    )
 
 
 def _widened(submission: Submission) -> bool:

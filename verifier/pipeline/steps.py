@@ -26,7 +26,7 @@ def compare_gradients(
     names: Iterable[str],
     submission: Submission | GraphSubmission,
     reference: Mapping[str, Estimate],
-    allowed: RoundingAllowance,
+    rounding_allowance: RoundingAllowance,
     consensus: Consensus,
 ) -> dict[str, Comparison]:
     """Return the comparison of every named gradient with the reference."""
@@ -34,8 +34,8 @@ def compare_gradients(
         name: compare(
             submission.gradients[name],
             reference[name],
-            allowed.allowance[name],
-            allowed.scale[name],
+            rounding_allowance.allowance[name],
+            rounding_allowance.scale[name],
             consensus.disputed[name],
             submission.tolerance,
             doubt_in(submission.precision),
@@ -92,7 +92,7 @@ def assemble_report(
         verdict=overall_verdict(parameter.verdict for parameter in parameters.values()),
         loss=loss,
         parameters=parameters,
-        warnings=(*submission.cautions, *warnings),
+        warnings=(*submission.warnings, *warnings),
         evidence=evidence,
         versions=_versions(need for row in evidence if row.entries for need in oracles[row.oracle].needs),
         seconds=perf_counter() - started,

@@ -38,7 +38,7 @@ _LONGEST = 60  # characters of a misspelt name that are compared
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class DocumentError:
     """One error in a document.
 
     Attributes
@@ -47,7 +47,7 @@ class Mistake:
         JSON pointer to the value (RFC 6901), empty for the whole document.
     expected : str
         The rule that the value violates.
-    found : str
+    actual : str
         A description of the value.
     remedy : str
         A suggested fix, empty if there is none.
@@ -55,13 +55,13 @@ class Mistake:
 
     pointer: str
     expected: str
-    found: str
+    actual: str
     remedy: str = ""
 
     @property
     def detail(self) -> str:
         """Expected and actual value and the remedy, as one sentence."""
-        sentence = f"expected {self.expected}, got {self.found}"
+        sentence = f"expected {self.expected}, got {self.actual}"
         return f"{sentence}; {self.remedy}" if self.remedy else sentence
 
     @property
@@ -75,7 +75,7 @@ class MalformedSubmission(ValueError):  # noqa: N818 -- the term in the document
 
     Attributes
     ----------
-    mistakes : tuple of Mistake
+    errors : tuple of DocumentError
         All errors in the document, in the order in which they were found.
 
     Examples
@@ -83,49 +83,51 @@ class MalformedSubmission(ValueError):  # noqa: N818 -- the term in the document
     >>> try:
     ...     load("homework.json")
     ... except MalformedSubmission as error:
-    ...     print(*(mistake.sentence for mistake in error.mistakes), sep="\\n")
+    ...     print(*(item.sentence for item in error.errors), sep="\\n")
     """
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(mistake.sentence for mistake in self.mistakes))
+    def __init__(self, errors: Iterable[DocumentError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(document_error.sentence for document_error in self.errors))
 
 
 class UnreadableSubmission(MalformedSubmission):
     """The bytes have no supported format, or are damaged."""
 
-    def __init__(self, expected: str, found: str, remedy: str = "") -> None:
-        super().__init__([Mistake("", expected, found, remedy)])
+    def __init__(self, expected: str, actual: str, remedy: str = "") -> None:
+        super().__init__([DocumentError("", expected, actual, remedy)])
 
 
 class OversizedSubmission(UnreadableSubmission):
     """The document exceeds a size limit; its numbers were not read."""
 
-    def __init__(self, expected: str, found: str, remedy: str = "", pointer: str = "") -> None:
-        MalformedSubmission.__init__(self, [Mistake(pointer, expected, found, remedy)])
+    def __init__(self, expected: str, actual: str, remedy: str = "", pointer: str = "") -> None:
+        MalformedSubmission.__init__(self, [DocumentError(pointer, expected, actual, remedy)])
 
 
-class Mistakes:
+class ErrorCollector:
     """A collector of errors, so that reading continues after the first one."""
 
     def __init__(self) -> None:
-        self.found: list[Mistake] = []
+        self.records: list[DocumentError] = []
 
-    def add(self, path: Path | str, expected: str, found: str, remedy: str = "") -> None:
+    def add(self, path: Path | str, expected: str, actual: str, remedy: str = "") -> None:
         """Add an error. path: of the value; a str is its JSON pointer already, or an option's name."""
         pointer = path if isinstance(path, str) else json_pointer(path)
-        self.found.append(Mistake(pointer, expected, found, remedy))
+        self.records.append(DocumentError(pointer, expected, actual, remedy))
 
-    def add_all(self, mistakes: Iterable[Mistake], prefix: str) -> None:
+    def add_all(self, errors: Iterable[DocumentError], prefix: str) -> None:
         """Add the errors of a part of the document, whose pointers begin there."""
-        self.found += [replace(mistake, pointer=prefix + mistake.pointer) for mistake in mistakes]
+        self.records += [
+            replace(document_error, pointer=prefix + document_error.pointer) for document_error in errors
+        ]
 
     def raise_if_any(self) -> None:
-        if len(self.found) > MOST:
-            rest = f"{len(self.found) - MOST} more mistakes"
-            raise MalformedSubmission([*self.found[:MOST], Mistake("", "no mistake", rest)])
-        if self.found:
-            raise MalformedSubmission(self.found)
+        if len(self.records) > MOST:
+            rest = f"{len(self.records) - MOST} more mistakes"
+            raise MalformedSubmission([*self.records[:MOST], DocumentError("", "no mistake", rest)])
+        if self.records:
+            raise MalformedSubmission(self.records)
 
 
 def json_pointer(path: Path) -> str:
@@ -188,29 +190,29 @@ def suggest_name(name: str, known: Iterable[str], taken: Container[str] = ()) ->
     return f"known are {', '.join(names[:20])}" if names else ""
 
 
-def check_fields(document: dict[str, Any], known: Iterable[str], path: Path, mistakes: Mistakes) -> None:
+def check_fields(document: dict[str, Any], known: Iterable[str], path: Path, errors: ErrorCollector) -> None:
     """Add an error for every field that is not in `known`."""
     names = list(known)
     unknown = [field for field in document if field not in names]
     for field in unknown[:MOST]:
         actual = f"the field {str(field)[:40]!r}"
-        mistakes.add((*path, field), "a known field", actual, suggest_name(field, names, taken=document))
+        errors.add((*path, field), "a known field", actual, suggest_name(field, names, taken=document))
 
 
-def read_choice(value: Any, choices: Iterable[str], path: Path | str, mistakes: Mistakes) -> str | None:
+def read_choice(value: Any, choices: Iterable[str], path: Path | str, errors: ErrorCollector) -> str | None:
     """Return the value if it is one of the choices; None after an error."""
     names = list(choices)
     if isinstance(value, str) and value in names:
         return value
     remedy = suggest_name(value, names) if isinstance(value, str) else ""
-    mistakes.add(path, "one of " + ", ".join(names), describe(value), remedy if "mean" in remedy else "")
+    errors.add(path, "one of " + ", ".join(names), describe(value), remedy if "mean" in remedy else "")
     return None
 
 
 def read_number(
     value: Any,
     path: Path | str,
-    mistakes: Mistakes,
+    errors: ErrorCollector,
     at_least: float | None = None,
     below: float | None = None,
 ) -> float | None:
@@ -221,7 +223,7 @@ def read_number(
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         remedy = "write numbers without quotes" if isinstance(value, str) else ""
-        mistakes.add(path, rule, describe(value), remedy)
+        errors.add(path, rule, describe(value), remedy)
         return None
     try:
         number = float(value)
@@ -229,6 +231,6 @@ def read_number(
         number = math.inf
     too_small = at_least is not None and number < at_least
     if not math.isfinite(number) or too_small or (below is not None and number >= below):
-        mistakes.add(path, rule, describe(value))
+        errors.add(path, rule, describe(value))
         return None
     return number

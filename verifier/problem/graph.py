@@ -15,9 +15,9 @@ Shape = tuple[int, ...]
 class MisfitError(ValueError):
     """Raised for operands or options that an operation cannot take. field: the wrong option, if any."""
 
-    def __init__(self, expected: str, found: str, remedy: str = "", field: str | None = None) -> None:
-        self.expected, self.found, self.remedy, self.field = expected, found, remedy, field
-        super().__init__(f"expected {expected}, got {found}")
+    def __init__(self, expected: str, actual: str, remedy: str = "", field: str | None = None) -> None:
+        self.expected, self.actual, self.remedy, self.field = expected, actual, remedy, field
+        super().__init__(f"expected {expected}, got {actual}")
 
 
 def broadcast(shapes: Sequence[Shape]) -> Shape:
@@ -82,7 +82,7 @@ class InferredNode:
     options: Options = field(default_factory=lambda: MappingProxyType({}))
 
 
-def no_kinks(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array | None:
+def no_kinks(node: Node, values: Sequence[Array], half_widths: Sequence[Array]) -> Array | None:
     """Return None: the operation has no kinks."""
     return None
 
@@ -98,7 +98,7 @@ class GraphOperation:
     check_data: (options, shapes, values of an operand in `data`) -> a description of valid values; empty if
     they are valid.
     value: (A, node, operands) -> value. Arrays may have one more axis in front, for perturbations.
-    pull_back: (A, node, operands, value, ∂R/∂value, kinks) -> ∂R/∂operand for each operand, None for data.
+    vjp: (A, node, operands, value, ∂R/∂value, kinks) -> ∂R/∂operand for each operand, None for data.
     The caller sums over broadcast copies.
     kinks: (node, operands, the error of each) -> mask, in the shape of the first operand, of entries where
     several slopes are right; None for an operation without kinks.
@@ -113,7 +113,7 @@ class GraphOperation:
     operands: tuple[int, int | None]
     fit: Callable[[dict[str, Any], tuple[Shape, ...]], InferredNode]
     value: Callable[[Any, Node, Sequence[Any]], Any]
-    pull_back: Callable[[Any, Node, Sequence[Any], Any, Any, Array | None], tuple[Any, ...]]
+    vjp: Callable[[Any, Node, Sequence[Any], Any, Any, Array | None], tuple[Any, ...]]
     in_torch: Callable[[Any, Node, Sequence[Any]], Any]
     in_graph: Callable[[Any, Node, Sequence[Any]], Any]
     options: tuple[str, ...] = ()
@@ -129,11 +129,11 @@ INPUT, NODE = "inputs.", "nodes."
 
 @dataclass(frozen=True, eq=False)
 class GraphProblem:
-    """The derivative of `output` with respect to each of `asked`.
+    """The derivative of `output` with respect to each of `requested`.
 
     inputs, parameters: values by name. constants: numbers that are operands, by name.
     nodes: every node comes after its operands. All names are distinct.
-    asked: names of gradients: a parameter's own name, `inputs.x`, `nodes.h`.
+    requested: names of gradients: a parameter's own name, `inputs.x`, `nodes.h`.
     """
 
     inputs: Mapping[str, Array]
@@ -141,7 +141,7 @@ class GraphProblem:
     constants: Mapping[str, Array]
     nodes: tuple[Node, ...]
     output: str
-    asked: tuple[str, ...]
+    requested: tuple[str, ...]
 
     def leaves(self) -> Iterator[tuple[str, Array]]:
         """Yield the names and values of inputs, parameters and constants."""
@@ -169,9 +169,9 @@ class GraphProblem:
                 upstream.append(node)
         return tuple(reversed(upstream))
 
-    def asking(self, asked: tuple[str, ...]) -> "GraphProblem":
-        """Return the same graph with other gradients in `asked`."""
-        return replace(self, asked=asked)
+    def with_requested(self, requested: tuple[str, ...]) -> "GraphProblem":
+        """Return the same graph with other gradients in `requested`."""
+        return replace(self, requested=requested)
 
 
 def node_name(key: str) -> str:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reference_impl.losses import LOSSES, Penalty, Risk
-from verifier.problem.errors import Mistakes, Path, check_fields, describe, read_choice, read_number
+from verifier.problem.errors import ErrorCollector, Path, check_fields, describe, read_choice, read_number
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -50,60 +50,60 @@ _PENALTY_FIELDS = ("strength", "factor", "batch", "biases")
 _PENALTY_FACTORS = {"l2": 0.5, "l1": 1.0}
 
 
-def read_loss(document: Any, path: Path, mistakes: Mistakes) -> tuple[Risk, dict[str, Any]] | None:
+def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, dict[str, Any]] | None:
     """Return the risk and its fields, defaults included; None if the loss is malformed."""
     if isinstance(document, str):
         document = {"preset": document} if document in PRESETS else {"name": document}
     if not isinstance(document, dict):
-        mistakes.add(path, 'a loss, such as {"name": "mse"}', describe(document))
+        errors.add(path, 'a loss, such as {"name": "mse"}', describe(document))
         return None
-    check_fields(document, _FIELDS, path, mistakes)
+    check_fields(document, _FIELDS, path, errors)
     penalty_defaults: dict[str, Any] = {}
     if "preset" in document:
-        preset = read_choice(document["preset"], PRESETS, (*path, "preset"), mistakes)
+        preset = read_choice(document["preset"], PRESETS, (*path, "preset"), errors)
         if preset is None:
             return None
         fields = dict(PRESETS[preset])
         penalty_defaults = fields.pop("l2", {})
         document = fields | {field: value for field, value in document.items() if field != "preset"}
     if "name" not in document:
-        mistakes.add((*path, "name"), "one of " + ", ".join(LOSSES), "nothing", "name the loss")
+        errors.add((*path, "name"), "one of " + ", ".join(LOSSES), "nothing", "name the loss")
         return None
-    name = read_choice(document["name"], LOSSES, (*path, "name"), mistakes)
+    name = read_choice(document["name"], LOSSES, (*path, "name"), errors)
     if name is None:
         return None
     loss = LOSSES[name]
-    errors_before = len(mistakes.found)
-    factor = read_number(document.get("factor", loss.default_factor), (*path, "factor"), mistakes)
+    errors_before = len(errors.records)
+    factor = read_number(document.get("factor", loss.default_factor), (*path, "factor"), errors)
     if factor == 0:
         remedy = "a factor of 0 makes every gradient zero, so that any code passes"
-        mistakes.add((*path, "factor"), "a number other than 0", "0", remedy)
-    batch = read_choice(document.get("batch", "mean"), REDUCTIONS, (*path, "batch"), mistakes)
+        errors.add((*path, "factor"), "a number other than 0", "0", remedy)
+    batch = read_choice(document.get("batch", "mean"), REDUCTIONS, (*path, "batch"), errors)
     outputs: str | None = "sum"
     if "outputs" in document and not loss.reduces_outputs and document["outputs"] != "sum":
-        mistakes.add(
+        errors.add(
             (*path, "outputs"),
             f"sum: {name} is one sum over a row's classes",
             describe(document["outputs"]),
         )
     elif loss.reduces_outputs:
-        outputs = read_choice(document.get("outputs", "sum"), REDUCTIONS, (*path, "outputs"), mistakes)
+        outputs = read_choice(document.get("outputs", "sum"), REDUCTIONS, (*path, "outputs"), errors)
     on = next(iter(loss.on))
     if "on" in document and len(loss.on) == 1:
-        mistakes.add(
+        errors.add(
             (*path, "on"),
             f"no such field: {name} is taken of the outputs",
             "one",
             "leave it out",
         )
     elif "on" in document:
-        on = read_choice(document["on"], loss.on, (*path, "on"), mistakes) or on
+        on = read_choice(document["on"], loss.on, (*path, "on"), errors) or on
     penalties = [
-        _read_penalty(norm, document[norm], penalty_defaults, (*path, norm), mistakes)
+        _read_penalty(norm, document[norm], penalty_defaults, (*path, norm), errors)
         for norm in _PENALTY_FACTORS
         if document.get(norm) is not None
     ]
-    if len(mistakes.found) > errors_before or factor is None or batch is None or outputs is None:
+    if len(errors.records) > errors_before or factor is None or batch is None or outputs is None:
         return None
     valid_penalties = tuple(penalty for penalty in penalties if penalty is not None)
     risk = Risk(loss, factor, batch, outputs, on, valid_penalties)
@@ -123,23 +123,23 @@ def loss_fields(risk: Risk) -> dict[str, Any]:
 
 
 def _read_penalty(
-    norm: str, document: Any, defaults: dict[str, Any], path: Path, mistakes: Mistakes
+    norm: str, document: Any, defaults: dict[str, Any], path: Path, errors: ErrorCollector
 ) -> Penalty | None:
     if not isinstance(document, dict):
         remedy = 'write {"strength": …}' if isinstance(document, int | float) else ""
-        mistakes.add(path, 'a penalty, such as {"strength": 0.1}', describe(document), remedy)
+        errors.add(path, 'a penalty, such as {"strength": 0.1}', describe(document), remedy)
         return None
-    check_fields(document, _PENALTY_FIELDS, path, mistakes)
+    check_fields(document, _PENALTY_FIELDS, path, errors)
     fields = {"factor": _PENALTY_FACTORS[norm], "batch": "none", "biases": False} | defaults | document
     strength = None
     if "strength" not in fields:
-        mistakes.add((*path, "strength"), "a finite number", "nothing", "say how strong the penalty is")
+        errors.add((*path, "strength"), "a finite number", "nothing", "say how strong the penalty is")
     else:
-        strength = read_number(fields["strength"], (*path, "strength"), mistakes, at_least=0.0)
-    factor = read_number(fields["factor"], (*path, "factor"), mistakes)
-    batch = read_choice(fields["batch"], ("none", "mean"), (*path, "batch"), mistakes)
+        strength = read_number(fields["strength"], (*path, "strength"), errors, at_least=0.0)
+    factor = read_number(fields["factor"], (*path, "factor"), errors)
+    batch = read_choice(fields["batch"], ("none", "mean"), (*path, "batch"), errors)
     if not isinstance(fields["biases"], bool):
-        mistakes.add((*path, "biases"), "true or false", describe(fields["biases"]))
+        errors.add((*path, "biases"), "true or false", describe(fields["biases"]))
         return None
     if strength is None or factor is None or batch is None:
         return None

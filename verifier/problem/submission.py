@@ -95,7 +95,7 @@ class Submission:
         The layouts of the document.
     graded_under : mapping
         All fields of the document's `loss`, with expanded presets and defaults.
-    cautions : tuple of Caution
+    warnings : tuple of ReportWarning
         Warnings from reading the document.
     """
 
@@ -107,7 +107,7 @@ class Submission:
     tolerance: Tolerance
     convention: Convention
     graded_under: Mapping[str, Any]
-    cautions: tuple[ReportWarning, ...] = ()
+    warnings: tuple[ReportWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +132,7 @@ class GraphSubmission:
         The `network` of the document.
     graded_under : mapping
         A description of the graph for the report.
-    cautions : tuple of Caution
+    warnings : tuple of ReportWarning
         Warnings from reading the document.
     """
 
@@ -144,4 +144,4 @@ class GraphSubmission:
     tolerance: Tolerance
     network: Mapping[str, Any]
     graded_under: Mapping[str, Any]
-    cautions: tuple[ReportWarning, ...] = ()
+    warnings: tuple[ReportWarning, ...] = ()

@@ -34,7 +34,7 @@ class Assignment:
     """A problem, to which students submit gradients only, and its rules.
 
     problem: a submission's document without gradients, already validated.
-    points: for each correct parameter. allowed: the parts of reports that students may see.
+    points: for each correct parameter. visibility: the parts of reports that students may see.
     attempts: the largest number of submissions per student; None for no limit.
     opens, closes: the submission period; None for no limit.
     per_student: each student gets different numbers (see `generate_instance`).
@@ -43,7 +43,7 @@ class Assignment:
     title: str
     problem: Mapping[str, Any]
     points: Points = ONE_POINT_EACH
-    allowed: StudentVisibility = DEFAULT
+    visibility: StudentVisibility = DEFAULT
     attempts: int | None = None
     opens: datetime | None = None
     closes: datetime | None = None

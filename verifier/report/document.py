@@ -120,7 +120,7 @@ def report_to_document(report: ReportData) -> dict[str, Any]:
         "summary": summary_of(report),
         "parameters": [_parameter(parameter) for parameter in report.parameters.values()],
         "diagnosis": [_diagnosis(row) for row in report.diagnosis],
-        "warnings": [_warning(caution) for caution in report.warnings],
+        "warnings": [_warning(warning) for warning in report.warnings],
         "evidence": [_evidence(item) for item in report.evidence],
         "convention": dict(report.convention or {}),
         "precision": report.precision,
@@ -227,13 +227,13 @@ def _diagnosis(row: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _warning(caution: ReportWarning) -> dict[str, Any]:
-    document: dict[str, Any] = {"code": caution.code}
-    if caution.layer is not None:
-        document["layer"] = caution.layer
-    if caution.units:
-        document["units"] = list(caution.units)
-    return document | {"detail": caution.detail}
+def _warning(warning: ReportWarning) -> dict[str, Any]:
+    document: dict[str, Any] = {"code": warning.code}
+    if warning.layer is not None:
+        document["layer"] = warning.layer
+    if warning.units:
+        document["units"] = list(warning.units)
+    return document | {"detail": warning.detail}
 
 
 def _evidence(item: Evidence) -> dict[str, Any]:

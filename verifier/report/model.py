@@ -44,7 +44,7 @@ UNEXPLAINED_ID = "unexplained"
 class Finding:
     """A bug in one layer, or in the whole network if `layer` is None. residual: see `Diagnosis`.
 
-    also: ids of other bugs that give the same numbers here.
+    equivalent_bugs: ids of other bugs that give the same numbers here.
     """
 
     bug: str
@@ -54,7 +54,7 @@ class Finding:
     factor: float | None = None
     residual: float | None = None
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    also: tuple[str, ...] = ()
+    equivalent_bugs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from verifier.problem.errors import Mistake
+from verifier.problem.errors import DocumentError
 from verifier.report.inspection import Inspection
 from verifier.report.report import Report
 from verifier.report.verdict import ExitStatus, Verdict, exit_status_of
@@ -12,13 +12,13 @@ from verifier.report.verdict import ExitStatus, Verdict, exit_status_of
 class FileOutcome:
     """The outcome of one submission.
 
-    source: the file, `-` for standard input, or empty. mistakes: the errors of a malformed submission.
+    source: the file, `-` for standard input, or empty. errors: the errors of a malformed submission.
     broken: the description of an internal error, which the submission did not cause.
     """
 
     source: str
     report: Report | None
-    mistakes: tuple[Mistake, ...] = ()
+    errors: tuple[DocumentError, ...] = ()
     broken: str = ""
 
     @property
@@ -45,7 +45,7 @@ class FileOutcome:
         """The reasons why there is no report, one sentence each."""
         if self.broken:
             return (f"it could not be judged, which is not its fault: {self.broken}",)
-        return tuple(mistake.sentence for mistake in self.mistakes)
+        return tuple(document_error.sentence for document_error in self.errors)
 
 
 MOST_NUMBERS = 4_000_000  # submitted numbers; each needs four arrays, 128 MB in total

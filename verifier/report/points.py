@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import fsum
 from types import MappingProxyType
 
-from verifier.problem.errors import Mistakes, read_number
+from verifier.problem.errors import ErrorCollector, read_number
 from verifier.problem.graph import INPUT, NODE
 from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import Verdict
@@ -46,24 +46,24 @@ class Score:
         return self.verdict is Verdict.CORRECT
 
 
-def read_points(text: str, mistakes: Mistakes) -> Points:
+def read_points(text: str, errors: ErrorCollector) -> Points:
     """Return the points in a text such as `10` or `layers.0.weight=2,layers.0.bias=1`."""
     if "=" not in text:
-        total = _number(text, mistakes)
+        total = _number(text, errors)
         return Points(total=total)
     by_name = {}
     for part in text.split(","):
         name, _, value = part.rpartition("=")
-        by_name[name.strip()] = _number(value, mistakes)
+        by_name[name.strip()] = _number(value, errors)
     return Points(by_name=by_name)
 
 
-def _number(text: str, mistakes: Mistakes) -> float:
+def _number(text: str, errors: ErrorCollector) -> float:
     try:
         value: object = float(text)
     except ValueError:
         value = text.strip()
-    number = read_number(value, "--points", mistakes, at_least=0.0)
+    number = read_number(value, "--points", errors, at_least=0.0)
     return 0.0 if number is None else number
 
 

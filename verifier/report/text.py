@@ -66,7 +66,7 @@ def _lines(report: ReportData) -> Iterator[str]:
     if report.warnings:
         yield ""
         yield from (
-            f"  note ({caution.code}): {sanitize_line(caution.detail)}" for caution in report.warnings
+            f"  note ({warning.code}): {sanitize_line(warning.detail)}" for warning in report.warnings
         )
     if report.evidence:
         yield ""

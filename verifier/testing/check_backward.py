@@ -21,7 +21,7 @@ from verifier.documents.json import to_json
 from verifier.documents.reading import read_submission
 from verifier.documents.writing import arrays_to_lists, make_submission, submission_to_document
 from verifier.pipeline.layers import verify
-from verifier.problem.errors import Mistakes
+from verifier.problem.errors import ErrorCollector
 from verifier.problem.loss import read_loss
 from verifier.problem.submission import Convention
 from verifier.report import wording
@@ -336,9 +336,9 @@ def check_backward(
     >>> failure = check_backward(my_backward, loss="mse", hidden="tanh")
     >>> assert failure is None
     """
-    mistakes = Mistakes()
-    parsed_loss = read_loss(loss, ("loss",), mistakes)
-    mistakes.raise_if_any()
+    errors = ErrorCollector()
+    parsed_loss = read_loss(loss, ("loss",), errors)
+    errors.raise_if_any()
     assert parsed_loss is not None  # otherwise there were mistakes
     question = ProblemSpace(
         risk=parsed_loss[0],

@@ -140,7 +140,7 @@ class Gradients:
             Function of (parameters, inputs, targets) or of (layers, parameters, inputs, targets) that returns
             gradients by parameter.
         **question
-            Options of `verifier.backward_check.check_backward`.
+            Options of `verifier.testing.check_backward.check_backward`.
         """
         failure = check_backward(my_function, **question)
         if failure is None:
@@ -184,7 +184,7 @@ class Gradients:
         my_function : callable
             Function of a graph's document that returns gradients by name.
         **question
-            Options of `verifier.graphs.backward_check.check_graph_backward`.
+            Options of `verifier.testing.graph_check_backward.check_graph_backward`.
         """
         failure = check_graph_backward(my_function, **question)
         if failure is None:

@@ -87,12 +87,12 @@ class _CheckCollector:
         path = self.config.getoption("--gradients-report")
         if path is None or hasattr(self.config, "workerinput"):
             return
-        from verifier.problem.errors import MalformedSubmission
+        from verifier.problem.errors import MalformedSubmission  # loads numpy
         from verifier.testing.pytest_gradients import write_report  # loads numpy
 
         try:
             write_report(path, self.checks)
         except MalformedSubmission as error:
-            (mistake,) = error.mistakes
-            self.write_error = f"--gradients-report: {mistake.detail}"
+            (document_error,) = error.errors
+            self.write_error = f"--gradients-report: {document_error.detail}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR

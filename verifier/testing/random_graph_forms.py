@@ -15,7 +15,7 @@ Drawn = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
+class OperandDomain:
     """Set of numbers.
 
     numbers: short decimals of the domain, simplest first.
@@ -36,9 +36,9 @@ def _within(low: float, high: float) -> Callable[[Array], bool]:
     return lambda values: bool((low <= values).all() and (values <= high).all())
 
 
-def whole(count: int) -> Domain:
+def whole(count: int) -> OperandDomain:
     """Return the domain of the whole numbers from 0 to count - 1."""
-    return Domain(
+    return OperandDomain(
         tuple(float(number) for number in range(count)),
         _within(0, count - 1),
         lambda rng, shape: rng.integers(count, size=shape).astype(np.float64),
@@ -48,27 +48,31 @@ def whole(count: int) -> Domain:
 _WHOLE = (1.0, 2.0, -1.0, 3.0, -2.0)
 _FRACTIONS = _signed(0.5, 1.5, 0.25, 0.75)
 
-ANY = Domain((*_WHOLE, 0.0, *_FRACTIONS), lambda values: True, lambda rng, shape: rng.normal(size=shape))
-SMALL = Domain(
+ANY = OperandDomain(
+    (*_WHOLE, 0.0, *_FRACTIONS), lambda values: True, lambda rng, shape: rng.normal(size=shape)
+)
+SMALL = OperandDomain(
     (1.0, 2.0, -1.0, 0.0, -2.0, *_FRACTIONS),
     _within(-2.5, 2.5),
     lambda rng, shape: rng.uniform(-1.5, 1.5, size=shape),
 )
-APART_FROM_ZERO = Domain(
+APART_FROM_ZERO = OperandDomain(
     (*_WHOLE, *_FRACTIONS),
     lambda values: bool((np.abs(values) >= 0.25).all()),
     lambda rng, shape: rng.uniform(0.4, 2.0, size=shape) * rng.choice([-1.0, 1.0], size=shape),
 )
-POSITIVE = Domain(
+POSITIVE = OperandDomain(
     (1.0, 2.0, 3.0, 4.0, 0.5, 1.5, 0.25, 0.75),
     _within(0.2, np.inf),
     lambda rng, shape: rng.uniform(0.3, 3.0, size=shape),
 )
-PROBABILITY = Domain(
+PROBABILITY = OperandDomain(
     (0.5, 0.25, 0.75), _within(0.05, 0.95), lambda rng, shape: rng.uniform(0.1, 0.9, size=shape)
 )
-LABEL = Domain((1.0, 0.0), _within(0, 1), lambda rng, shape: rng.integers(2, size=shape).astype(np.float64))
-WEIGHT = Domain(  # class weights in soft targets
+LABEL = OperandDomain(
+    (1.0, 0.0), _within(0, 1), lambda rng, shape: rng.integers(2, size=shape).astype(np.float64)
+)
+WEIGHT = OperandDomain(  # class weights in soft targets
     (1.0, 0.0, 0.5), _within(0, 1), lambda rng, shape: np.round(rng.uniform(0.1, 0.9, size=shape), 1)
 )
 
@@ -85,7 +89,7 @@ def _is_any_shape(shape: Shape) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class OperationForm:
     """One form of an operation.
 
     domains: domain of each operand, left to right.
@@ -96,10 +100,10 @@ class Form:
     numbers: True if the second operand may be a plain number.
     """
 
-    domains: Sequence[Domain]
+    domains: Sequence[OperandDomain]
     options: Callable[[Shape], Options] = field(default=_no_options)
     first: Callable[[Shape], bool] = field(default=_is_any_shape)
-    data: Callable[[Shape], Sequence[tuple[Shape, Domain]]] | None = None
+    data: Callable[[Shape], Sequence[tuple[Shape, OperandDomain]]] | None = None
     numbers: bool = False
 
 
@@ -107,12 +111,12 @@ def _fixed_options(**options: Any) -> Callable[[Shape], Options]:
     return lambda shape: options
 
 
-def _unary(domain: Domain, *options: Callable[[Shape], Options]) -> tuple[Form, ...]:
-    return tuple(Form((domain,), form_options) for form_options in options or (_no_options,))
+def _unary(domain: OperandDomain, *options: Callable[[Shape], Options]) -> tuple[OperationForm, ...]:
+    return tuple(OperationForm((domain,), form_options) for form_options in options or (_no_options,))
 
 
-def _arithmetic(second: Domain) -> tuple[Form, ...]:
-    return (Form((ANY, second)), Form((ANY, second), numbers=True))
+def _arithmetic(second: OperandDomain) -> tuple[OperationForm, ...]:
+    return (OperationForm((ANY, second)), OperationForm((ANY, second), numbers=True))
 
 
 def _is_rows(shape: Shape) -> bool:
@@ -127,7 +131,7 @@ def _has_an_axis(shape: Shape) -> bool:
     return len(shape) > 0
 
 
-def _reductions() -> tuple[Form, ...]:
+def _reductions() -> tuple[OperationForm, ...]:
     return _unary(
         ANY,
         _no_options,
@@ -137,19 +141,19 @@ def _reductions() -> tuple[Form, ...]:
     )
 
 
-def _classes(shape: Shape) -> Sequence[tuple[Shape, Domain]]:
+def _classes(shape: Shape) -> Sequence[tuple[Shape, OperandDomain]]:
     return [(shape[:1], whole(shape[1]))]
 
 
-def _soft_targets(shape: Shape) -> Sequence[tuple[Shape, Domain]]:
+def _soft_targets(shape: Shape) -> Sequence[tuple[Shape, OperandDomain]]:
     return [(shape, WEIGHT)]
 
 
-def _labels(shape: Shape) -> Sequence[tuple[Shape, Domain]]:
+def _labels(shape: Shape) -> Sequence[tuple[Shape, OperandDomain]]:
     return [(shape, LABEL)]
 
 
-def _indices(shape: Shape) -> Sequence[tuple[Shape, Domain]]:
+def _indices(shape: Shape) -> Sequence[tuple[Shape, OperandDomain]]:
     return [(shape_of_indices, whole(shape[0])) for shape_of_indices in ((), (1,), (2,), (3,), (2, 2))]
 
 
@@ -160,27 +164,27 @@ def _first_axis_last(shape: Shape) -> Options:
 
 _ACTIVATED = {name: _unary(ANY) for name in ACTIVATIONS}
 
-FORMS: Mapping[str, tuple[Form, ...]] = MappingProxyType(
+FORMS: Mapping[str, tuple[OperationForm, ...]] = MappingProxyType(
     {
         "add": _arithmetic(ANY),
         "subtract": _arithmetic(ANY),
         "multiply": _arithmetic(ANY),
         "divide": _arithmetic(APART_FROM_ZERO),
         "negate": _unary(ANY),
-        "matmul": (Form((ANY, ANY), first=_has_an_axis),),
+        "matmul": (OperationForm((ANY, ANY), first=_has_an_axis),),
         "transpose": _unary(ANY, _no_options, _first_axis_last),
         "reshape": (
             *_unary(ANY, _fixed_options(shape=[-1]), _fixed_options(shape=[1, -1])),
             *_unary(ANY, lambda shape: {"shape": [*shape, 1]}),
         ),
         "concatenate": (
-            Form((ANY, ANY), first=_has_an_axis),
-            Form((ANY, ANY), _fixed_options(axis=-1), first=_has_an_axis),
-            Form((ANY, ANY, ANY), _fixed_options(axis=-1), first=_has_an_axis),
-            Form((ANY,), first=_has_an_axis),
+            OperationForm((ANY, ANY), first=_has_an_axis),
+            OperationForm((ANY, ANY), _fixed_options(axis=-1), first=_has_an_axis),
+            OperationForm((ANY, ANY, ANY), _fixed_options(axis=-1), first=_has_an_axis),
+            OperationForm((ANY,), first=_has_an_axis),
         ),
         "slice": tuple(
-            Form((ANY,), _fixed_options(index=index), first=_has_an_axis)
+            OperationForm((ANY,), _fixed_options(index=index), first=_has_an_axis)
             for index in ([0], [[0, 1]], [-1], [[1, None]], [None, 0], [None, [None, None, 2]])
         ),
         "sum": _reductions(),
@@ -198,22 +202,24 @@ FORMS: Mapping[str, tuple[Form, ...]] = MappingProxyType(
         **_ACTIVATED,
         "leaky_relu": _unary(ANY, _no_options, _fixed_options(slope=0.3)),
         "elu": _unary(ANY, _no_options, _fixed_options(alpha=0.5)),
-        "softmax": (Form((ANY,), first=_has_an_axis),),
-        "log_softmax": (Form((ANY,), first=_has_an_axis),),
-        "embedding": (Form((ANY,), first=_is_matrix, data=_indices),),
+        "softmax": (OperationForm((ANY,), first=_has_an_axis),),
+        "log_softmax": (OperationForm((ANY,), first=_has_an_axis),),
+        "embedding": (OperationForm((ANY,), first=_is_matrix, data=_indices),),
         "mse": (
-            Form((ANY, ANY), first=_is_rows),
-            Form((ANY, ANY), _fixed_options(factor=1, batch="sum", outputs="mean"), first=_is_rows),
+            OperationForm((ANY, ANY), first=_is_rows),
+            OperationForm((ANY, ANY), _fixed_options(factor=1, batch="sum", outputs="mean"), first=_is_rows),
         ),
         "cross_entropy": (
-            Form((ANY,), first=_is_matrix, data=_classes),
-            Form((ANY,), _fixed_options(batch="sum"), first=_is_matrix, data=_soft_targets),
-            Form((PROBABILITY,), _fixed_options(on="probabilities"), first=_is_matrix, data=_classes),
+            OperationForm((ANY,), first=_is_matrix, data=_classes),
+            OperationForm((ANY,), _fixed_options(batch="sum"), first=_is_matrix, data=_soft_targets),
+            OperationForm(
+                (PROBABILITY,), _fixed_options(on="probabilities"), first=_is_matrix, data=_classes
+            ),
         ),
         "binary_cross_entropy": (
-            Form((ANY,), first=_is_rows, data=_labels),
-            Form((ANY,), _fixed_options(outputs="mean"), first=_is_rows, data=_labels),
-            Form((PROBABILITY,), _fixed_options(on="probabilities"), first=_is_rows, data=_labels),
+            OperationForm((ANY,), first=_is_rows, data=_labels),
+            OperationForm((ANY,), _fixed_options(outputs="mean"), first=_is_rows, data=_labels),
+            OperationForm((PROBABILITY,), _fixed_options(on="probabilities"), first=_is_rows, data=_labels),
         ),
     }
 )

@@ -9,10 +9,10 @@ from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.operations import OPERATIONS
 from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape
-from verifier.testing.random_graph_forms import ANY, FORMS, Domain, Form
+from verifier.testing.random_graph_forms import ANY, FORMS, OperandDomain, OperationForm
 
 Choose = Callable[[int], int]
-Numbers = Callable[[Shape, Domain], Array]
+Numbers = Callable[[Shape, OperandDomain], Array]
 
 SHAPES: tuple[Shape, ...] = (
     *((), (1,), (2,), (3,), (1, 2), (2, 1), (2, 2), (2, 3), (3, 3)),
@@ -98,8 +98,8 @@ class GraphBuilder:
     def _choose_operand(
         self,
         operation: GraphOperation,
-        form: Form,
-        domain: Domain,
+        form: OperationForm,
+        domain: OperandDomain,
         before: Sequence[str | float],
         new: New,
     ) -> str | float | None:
@@ -196,7 +196,7 @@ class GraphBuilder:
         return name
 
 
-def _fits(operation: GraphOperation, form: Form, shapes: tuple[Shape, ...]) -> bool:
+def _fits(operation: GraphOperation, form: OperationForm, shapes: tuple[Shape, ...]) -> bool:
     """True if operands of these shapes, the first ones of the node, are compatible."""
     if not form.first(shapes[0]):
         return False

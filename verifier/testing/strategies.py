@@ -27,7 +27,7 @@ from verifier.engine.operations import OPERATIONS
 from verifier.examples.graphs import correct_gradients
 from verifier.problem.graph import Shape
 from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, GraphSubmission, Submission
-from verifier.testing.random_graph_forms import FORMS, Domain
+from verifier.testing.random_graph_forms import FORMS, OperandDomain
 from verifier.testing.random_graphs import GraphBuilder
 
 # simplest first: failing examples shrink towards the first number
@@ -208,7 +208,7 @@ def graphs(
     def choose(count: int) -> int:
         return draw(_below(count))
 
-    def numbers(shape: Shape, domain: Domain) -> Array:
+    def numbers(shape: Shape, domain: OperandDomain) -> Array:
         element = _one_of(domain.numbers)
         return np.array([draw(element) for _ in range(prod(shape))], dtype=np.float64).reshape(shape)
 

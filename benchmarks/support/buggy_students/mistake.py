@@ -33,7 +33,7 @@ class Parts:
         return {name: self.data[name] + self.penalty[name] for name in self.data}
 
 
-def handed_in(total: Gradients) -> Parts:
+def submitted_parts(total: Gradients) -> Parts:
     return Parts(total, {name: np.zeros_like(array) for name, array in total.items()})
 
 

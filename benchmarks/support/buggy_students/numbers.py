@@ -14,7 +14,7 @@ from benchmarks.support.buggy_students.mistake import (
     Parts,
     Student,
     Wish,
-    handed_in,
+    submitted_parts,
 )
 from benchmarks.support.buggy_students.overflow import OVERFLOW
 from reference_impl import Problem
@@ -43,7 +43,7 @@ def _whole(
 
 
 def _changed(parts: Parts, change: Change) -> Parts:
-    return handed_in(change(parts.total))
+    return submitted_parts(change(parts.total))
 
 
 def _elementwise(change: Callable[[Array], Array]) -> Change:
@@ -56,7 +56,9 @@ def _zero(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
     def finish(desk: Desk, parts: Parts) -> Parts:
         changed_name = None if layer is None else f"layers.{layer}.weight"
         total = parts.total
-        return handed_in({k: np.zeros_like(v) if changed_name in (None, k) else v for k, v in total.items()})
+        return submitted_parts(
+            {k: np.zeros_like(v) if changed_name in (None, k) else v for k, v in total.items()}
+        )
 
     if layer is None:
         return [Mistake("zero-gradient", "everything", None, "numbers", finish=finish)]

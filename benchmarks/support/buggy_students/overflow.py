@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.support.buggy_students.desk import Array, Desk, sigmoid
-from benchmarks.support.buggy_students.mistake import Hints, Mistake, Parts, Student, Wish, handed_in
+from benchmarks.support.buggy_students.mistake import Hints, Mistake, Parts, Student, Wish, submitted_parts
 from benchmarks.support.students import TEXTBOOK
 from reference_impl import Problem
 
@@ -68,7 +68,7 @@ def _forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
 
     def finish(desk: Desk, parts: Parts) -> Parts:
         gradients, _ = naive_gradients(problem, desk.dtype.type)
-        return handed_in({name: gradients[name] + parts.penalty[name] for name in parts.data})
+        return submitted_parts({name: gradients[name] + parts.penalty[name] for name in parts.data})
 
     return [Mistake("overflow", "naive formulas", layer, "numbers", finish=finish)]
 

@@ -13,7 +13,7 @@ from benchmarks.support.buggy_students.mistake import (
     Parts,
     Student,
     Wish,
-    handed_in,
+    submitted_parts,
 )
 from benchmarks.support.students import TEXTBOOK
 from reference_impl import Problem
@@ -67,7 +67,7 @@ def _transposed(problem: Problem, layer: int | None, hints: Hints) -> list[Mista
     name = f"layers.{layer}.weight"
 
     def changed_weight(change: Callable[[Array], Array]) -> Callable[[Desk, Parts], Parts]:
-        return lambda desk, parts: handed_in(parts.total | {name: change(parts.total[name])})
+        return lambda desk, parts: submitted_parts(parts.total | {name: change(parts.total[name])})
 
     changes = {"Gᵀ in G's shape": changed_weight(lambda g: g.T.reshape(g.shape))}
     if problem.parameters[layer].weight.shape[0] != problem.parameters[layer].weight.shape[1]:
@@ -98,7 +98,7 @@ def _layer_order(problem: Problem, layer: int | None, hints: Hints) -> list[Mist
         def finish(desk: Desk, parts: Parts) -> Parts:
             total = parts.total
             source = {name: f"layers.{order[int(name.split('.')[1])]}.{name.split('.')[2]}" for name in total}
-            return handed_in({name: total[other] for name, other in source.items()})
+            return submitted_parts({name: total[other] for name, other in source.items()})
 
         return finish
 

@@ -11,7 +11,7 @@ from benchmarks.support.buggy_students.mistake import (
     Parts,
     Student,
     Wish,
-    handed_in,
+    submitted_parts,
 )
 from reference_impl import Problem
 
@@ -27,7 +27,7 @@ def _times(
         if not with_penalties:
             return Parts(data, parts.penalty)
         penalty = {name: number * array if selects(name) else array for name, array in parts.penalty.items()}
-        return handed_in({name: data[name] + penalty[name] for name in data})
+        return submitted_parts({name: data[name] + penalty[name] for name in data})
 
     return finish
 

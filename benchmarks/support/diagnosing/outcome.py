@@ -25,7 +25,7 @@ CLOSE = {np.float64: 1e-9, np.float32: 1e-4}  # relative to a parameter's larges
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DiagnosisOutcome:
     """Result for one case. kind: one of KINDS, or `invisible` if no number is judged incorrect."""
 
     seed: int
@@ -109,7 +109,7 @@ def judge(
     if len(said.rows) > 1:
         return "false", is_located, equation
     places_found = reproduced_at(problem, main, gradients, dtype)
-    listed = mistake.bug in main.also
+    listed = mistake.bug in main.equivalent_bugs
     if places_found is None:
         return ("unknown" if listed else "false"), is_located, equation
     if not places_found:

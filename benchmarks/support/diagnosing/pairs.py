@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.support.buggy_students import STUDENTS, Mistake, Wish, hand_in
-from benchmarks.support.diagnosing.outcome import Outcome, alike, reproduced_at
-from benchmarks.support.diagnosing.single import Case
+from benchmarks.support.diagnosing.outcome import DiagnosisOutcome, alike, reproduced_at
+from benchmarks.support.diagnosing.single import DiagnosisCase
 from benchmarks.support.diagnosing.summary import DiagnosisSummary, Row, submission, summarize
 from benchmarks.support.general_position import HIDDEN, Cell, draw
 from benchmarks.support.random_problems import LOSSES_ON
@@ -28,7 +28,7 @@ def placed(problem: Problem, rng: np.random.Generator) -> dict[str, list[Mistake
     return by_bug
 
 
-def case_of(seed: int) -> tuple[Case, Mistake] | None:
+def case_of(seed: int) -> tuple[DiagnosisCase, Mistake] | None:
     """Draw a case with two visible mistakes; None if 30 attempts fail."""
     for attempt in range(30):
         rng = np.random.default_rng([seed, attempt, 11])
@@ -49,11 +49,11 @@ def case_of(seed: int) -> tuple[Case, Mistake] | None:
         single = [hand_in(problem, [first]), hand_in(problem, [second])]
         if any(alike(one, other) for one in single for other in (right, both)):
             continue
-        return Case(seed, cell, problem, first, both, submission(problem, both)), second
+        return DiagnosisCase(seed, cell, problem, first, both, submission(problem, both)), second
     return None
 
 
-def measure(seed: int) -> Outcome | None:
+def measure(seed: int) -> DiagnosisOutcome | None:
     """Judge one pair; the kind is `both`, `one`, `neither`, `false`, `raised` or `invisible`."""
     pair_case = case_of(seed)
     if pair_case is None:
@@ -61,7 +61,7 @@ def measure(seed: int) -> Outcome | None:
     case, second = pair_case
     pair = (case.mistake, second)
     bug = " + ".join(f"{mistake.bug} ({mistake.form}) at {mistake.layer}" for mistake in pair)
-    outcome = Outcome(seed, bug, "", case.mistake.layer, "", case.about, "raised")
+    outcome = DiagnosisOutcome(seed, bug, "", case.mistake.layer, "", case.about, "raised")
     try:
         said = summarize(case.submission)
     except Exception:
@@ -70,7 +70,9 @@ def measure(seed: int) -> Outcome | None:
     return replace(outcome, kind=kind, located=located, said=tuple(str(row) for row in said.rows))
 
 
-def judge_pair(case: Case, pair: tuple[Mistake, Mistake], said: DiagnosisSummary) -> tuple[str, bool]:
+def judge_pair(
+    case: DiagnosisCase, pair: tuple[Mistake, Mistake], said: DiagnosisSummary
+) -> tuple[str, bool]:
     """Return the kind, and whether both layers are right."""
     if not said.incorrect:
         return "invisible", False
@@ -87,7 +89,7 @@ def judge_pair(case: Case, pair: tuple[Mistake, Mistake], said: DiagnosisSummary
     return ("neither", "one", "both")[count], located
 
 
-def _match(case: Case, pair: tuple[Mistake, Mistake], row: Row) -> tuple[int, bool] | None:
+def _match(case: DiagnosisCase, pair: tuple[Mistake, Mistake], row: Row) -> tuple[int, bool] | None:
     """Return the index of the mistake that a row explains, and whether the row names it; None for neither."""
     for index, mistake in enumerate(pair):
         if row.bug == mistake.bug and row.layer == mistake.layer:
@@ -95,5 +97,5 @@ def _match(case: Case, pair: tuple[Mistake, Mistake], row: Row) -> tuple[int, bo
     for index, mistake in enumerate(pair):
         places = reproduced_at(case.problem, row, case.gradients, np.float64, [pair[1 - index]])
         if places:
-            return index, row.bug == mistake.bug or mistake.bug in row.also
+            return index, row.bug == mistake.bug or mistake.bug in row.equivalent_bugs
     return None

@@ -16,7 +16,7 @@ from benchmarks.support.buggy_students import (
     hand_in,
     places,
 )
-from benchmarks.support.diagnosing.outcome import PROVENANCE, Outcome, judge
+from benchmarks.support.diagnosing.outcome import PROVENANCE, DiagnosisOutcome, judge
 from benchmarks.support.diagnosing.summary import submission, summarize
 from benchmarks.support.general_position import CELLS, Cell, draw
 from reference_impl import Problem
@@ -54,7 +54,7 @@ MANNERS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class DiagnosisCase:
     seed: int
     cell: Cell
     problem: Problem
@@ -78,7 +78,7 @@ class Case:
         return f"{sizes} {names}, N = {problem.batch.size}, {loss} " + " ".join(filter(None, extras))
 
 
-def case_of(bug: str, seed: int, manner: Manner) -> Case | None:
+def case_of(bug: str, seed: int, manner: Manner) -> DiagnosisCase | None:
     """Draw a case in the first cell, starting at the seed's, in which the bug is possible."""
     student, start = manner.students[bug], zlib.crc32(bug.encode())
     for attempt in range(_ATTEMPTS):
@@ -102,7 +102,7 @@ def _problem(student: Student, cell: Cell, manner: Manner, rng: np.random.Genera
 
 def _case_with(
     seed: int, cell: Cell, problem: Problem, mistake: Mistake, manner: Manner, rng: np.random.Generator
-) -> Case:
+) -> DiagnosisCase:
     gradients = hand_in(problem, [mistake], manner.dtype)
     if manner.missing:
         kept = rng.random(len(gradients)) < 0.65
@@ -116,7 +116,7 @@ def _case_with(
         submitted = read_submission(
             submission_to_document(replace(submitted, convention=_convention(problem, rng)))
         )
-    return Case(seed, cell, problem, mistake, gradients, submitted)
+    return DiagnosisCase(seed, cell, problem, mistake, gradients, submitted)
 
 
 def _required_parameter(mistake: Mistake, gradients: Gradients, rng: np.random.Generator) -> str:
@@ -136,14 +136,14 @@ def _convention(problem: Problem, rng: np.random.Generator) -> Convention:
     return Convention(str(rng.choice(WEIGHT_LAYOUTS)), str(rng.choice(EXAMPLE_AXES)), shapes)
 
 
-def measure(work: tuple[str, int, str]) -> Outcome | None:
+def measure(work: tuple[str, int, str]) -> DiagnosisOutcome | None:
     """Judge one case of (bug, seed, name of a manner); None if the bug is impossible."""
     bug, seed, manner = work
     case = case_of(bug, seed, MANNERS[manner])
     if case is None:
         return None
     mistake = case.mistake
-    outcome = Outcome(seed, bug, mistake.form, mistake.layer, mistake.equation, case.about, "raised")
+    outcome = DiagnosisOutcome(seed, bug, mistake.form, mistake.layer, mistake.equation, case.about, "raised")
     try:
         said = summarize(case.submission)
     except Exception:

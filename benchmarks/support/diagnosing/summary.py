@@ -24,13 +24,13 @@ class Row:
     layer: int | None
     equation: str
     residual: float
-    also: tuple[str, ...] = ()
+    equivalent_bugs: tuple[str, ...] = ()
     hints: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        also = f", also {', '.join(self.also)}" if self.also else ""
+        others = f", also {', '.join(self.equivalent_bugs)}" if self.equivalent_bugs else ""
         numbers = {key: value for key, value in self.hints.items() if np.ndim(value) == 0}
-        return f"{self.bug} at {self.layer} in {self.equation} {numbers} residual {self.residual:.0e}{also}"
+        return f"{self.bug} at {self.layer} in {self.equation} {numbers} residual {self.residual:.0e}{others}"
 
 
 @dataclass(frozen=True)
@@ -80,5 +80,5 @@ def _row(row: Any) -> Row:
     if row.factor is not None:
         hints["factor"] = row.factor
     residual = float("nan") if row.residual is None else float(row.residual)
-    also = tuple(str(bug) for bug in row.also_consistent)
-    return Row(str(row.bug), row.layer, str(row.equation), residual, also, hints)
+    equivalent_bugs = tuple(str(bug) for bug in row.also_consistent)
+    return Row(str(row.bug), row.layer, str(row.equation), residual, equivalent_bugs, hints)

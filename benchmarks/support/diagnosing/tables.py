@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from benchmarks.support.diagnosing.outcome import FALSE, KINDS, RIGHT, Outcome
+from benchmarks.support.diagnosing.outcome import FALSE, KINDS, RIGHT, DiagnosisOutcome
 
 
-def print_bugs(title: str, outcomes: Iterable[Outcome | None]) -> None:
+def print_bugs(title: str, outcomes: Iterable[DiagnosisOutcome | None]) -> None:
     """Print one row per bug, the totals, and every failure with its seed."""
     valid = [outcome for outcome in outcomes if outcome is not None]
-    by_bug: dict[str, list[Outcome]] = defaultdict(list)
+    by_bug: dict[str, list[DiagnosisOutcome]] = defaultdict(list)
     for outcome in valid:
         by_bug[outcome.bug].append(outcome)
     print(f"\n{title}")
@@ -38,12 +38,12 @@ def print_bugs(title: str, outcomes: Iterable[Outcome | None]) -> None:
     print_failures(outcome for outcome in seen if outcome.kind not in RIGHT or not outcome.located)
 
 
-def print_failures(outcomes: Iterable[Outcome]) -> None:
+def print_failures(outcomes: Iterable[DiagnosisOutcome]) -> None:
     for outcome in sorted(outcomes, key=lambda outcome: (outcome.kind, outcome.bug, outcome.seed)):
         print(f"  {outcome}")
 
 
-def print_pairs(outcomes: Iterable[Outcome | None]) -> None:
+def print_pairs(outcomes: Iterable[DiagnosisOutcome | None]) -> None:
     valid = [outcome for outcome in outcomes if outcome is not None and outcome.kind != "invisible"]
     counts = Counter(outcome.kind for outcome in valid)
     print(f"\n{len(valid)} pairs of bugs in different layers")
@@ -53,9 +53,9 @@ def print_pairs(outcomes: Iterable[Outcome | None]) -> None:
     print_failures(outcome for outcome in valid if outcome.kind != "both")
 
 
-def print_unknown(outcomes: Iterable[Outcome | None]) -> None:
+def print_unknown(outcomes: Iterable[DiagnosisOutcome | None]) -> None:
     valid = [outcome for outcome in outcomes if outcome is not None and outcome.kind != "invisible"]
-    by_name: dict[str, list[Outcome]] = defaultdict(list)
+    by_name: dict[str, list[DiagnosisOutcome]] = defaultdict(list)
     for outcome in valid:
         by_name[outcome.bug].append(outcome)
         by_name[f"all, {outcome.form}"].append(outcome)
@@ -70,5 +70,5 @@ def print_unknown(outcomes: Iterable[Outcome | None]) -> None:
     print_failures(outcome for outcome in valid if not outcome.located)
 
 
-def _share(outcomes: list[Outcome], attribute: str) -> float:
+def _share(outcomes: list[DiagnosisOutcome], attribute: str) -> float:
     return sum(getattr(outcome, attribute) for outcome in outcomes) / max(len(outcomes), 1)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.support.buggy_students import Wish, hand_in
-from benchmarks.support.diagnosing.outcome import Outcome, alike, reproduced_at
-from benchmarks.support.diagnosing.single import Case
+from benchmarks.support.diagnosing.outcome import DiagnosisOutcome, alike, reproduced_at
+from benchmarks.support.diagnosing.single import DiagnosisCase
 from benchmarks.support.diagnosing.summary import submission, summarize
 from benchmarks.support.general_position import HIDDEN, Cell, draw
 from benchmarks.support.random_problems import LOSSES_ON
@@ -24,7 +24,7 @@ def of_first(problem: Problem, count: int) -> Problem:
     return replace(problem, batch=Batch(batch.inputs[:count], batch.targets[:count], masks))
 
 
-def case_of(name: str, seed: int) -> Case | None:
+def case_of(name: str, seed: int) -> DiagnosisCase | None:
     """Draw a case whose layer has at least N - 1 inputs (N without a bias); None if 30 attempts fail."""
     mutation = MUTATIONS[name]
     for attempt in range(30):
@@ -41,11 +41,11 @@ def case_of(name: str, seed: int) -> Case | None:
         mistake = mutation.at(layer)
         gradients = hand_in(problem, [mistake])
         if not alike(gradients, hand_in(problem)):
-            return Case(seed, cell, problem, mistake, gradients, submission(problem, gradients))
+            return DiagnosisCase(seed, cell, problem, mistake, gradients, submission(problem, gradients))
     return None
 
 
-def measure(work: tuple[str, int]) -> Outcome | None:
+def measure(work: tuple[str, int]) -> DiagnosisOutcome | None:
     """Judge one case. The right kind is `unexplained`; `located` means right layer and equation."""
     name, seed = work
     case = case_of(name, seed)
@@ -54,7 +54,7 @@ def measure(work: tuple[str, int]) -> Outcome | None:
     mistake = case.mistake
     layer = case.problem.network.layers[mistake.layer]
     form = "N = in + 1" if case.problem.batch.size == layer.inputs + layer.bias else "N < in + 1"
-    outcome = Outcome(seed, name, form, mistake.layer, mistake.equation, case.about, "raised")
+    outcome = DiagnosisOutcome(seed, name, form, mistake.layer, mistake.equation, case.about, "raised")
     try:
         said = summarize(case.submission)
     except Exception:

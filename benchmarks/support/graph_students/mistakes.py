@@ -12,7 +12,7 @@ Wrong = Callable[[Use], Array | None]
 
 
 @dataclass(frozen=True)
-class Mistake:
+class GraphMistake:
     """Wrong local rule.
 
     made: function of (uses, index of a use) that returns the wrong gradient; None if it is impossible.
@@ -137,32 +137,32 @@ def _one_entry_lost(use: Use) -> Array:
 _NO_FUNCTION = ("negate", "transpose", "reshape", "concatenate", "slice", "sum", "mean", "max", "log_softmax")
 
 CATALOGUED = (
-    Mistake("missing-local-derivative", _of_share(_upstream), True),
-    Mistake("missing-path", _without, True),
-    Mistake("assigned-for-accumulated", _single_path, True),
-    Mistake("broadcast-not-summed", _of_share(_one_copy), True),
-    Mistake("matmul-operands-exchanged", _of_share(_not_transposed), True),
-    Mistake("multiply-operands-exchanged", _of_share(_own_factor), True),
-    Mistake("repeated-rows-assigned", _of_share(_rows_assigned), True),
-    Mistake("wrong-sign", _of_share(lambda use: -use.share), True),
-    Mistake("derivative-of-value", _of_share(_at_value), True),
-    Mistake("count-factor", _of_share(_count_forgotten), True),
-    Mistake("paths-multiplied", _paths_multiplied, True),
+    GraphMistake("missing-local-derivative", _of_share(_upstream), True),
+    GraphMistake("missing-path", _without, True),
+    GraphMistake("assigned-for-accumulated", _single_path, True),
+    GraphMistake("broadcast-not-summed", _of_share(_one_copy), True),
+    GraphMistake("matmul-operands-exchanged", _of_share(_not_transposed), True),
+    GraphMistake("multiply-operands-exchanged", _of_share(_own_factor), True),
+    GraphMistake("repeated-rows-assigned", _of_share(_rows_assigned), True),
+    GraphMistake("wrong-sign", _of_share(lambda use: -use.share), True),
+    GraphMistake("derivative-of-value", _of_share(_at_value), True),
+    GraphMistake("count-factor", _of_share(_count_forgotten), True),
+    GraphMistake("paths-multiplied", _paths_multiplied, True),
 )
 UNCATALOGUED = (
-    Mistake("a factor of 0.7", _of_share(lambda use: 0.7 * use.share)),
-    Mistake("a factor of 1.01", _of_share(lambda use: 1.01 * use.share)),
-    Mistake("squared", _of_share(lambda use: use.share**2)),
-    Mistake("its square root", _of_share(lambda use: np.sqrt(np.abs(use.share)))),
-    Mistake("its absolute value", _of_share(lambda use: np.abs(use.share))),
-    Mistake("a constant added", _of_share(lambda use: use.share + 0.1)),
-    Mistake("noise", _of_share(lambda use: use.share * _noise(use.share))),
-    Mistake("rolled by an entry", _of_share(lambda use: np.roll(use.share, 1))),
-    Mistake("the largest entry lost", _of_share(_one_entry_lost)),
-    Mistake("the smallest entry doubled", _of_share(_small_entry_doubled)),
-    Mistake("times the operand", _of_share(lambda use: use.share * use.operands[use.place])),
-    Mistake(
+    GraphMistake("a factor of 0.7", _of_share(lambda use: 0.7 * use.share)),
+    GraphMistake("a factor of 1.01", _of_share(lambda use: 1.01 * use.share)),
+    GraphMistake("squared", _of_share(lambda use: use.share**2)),
+    GraphMistake("its square root", _of_share(lambda use: np.sqrt(np.abs(use.share)))),
+    GraphMistake("its absolute value", _of_share(lambda use: np.abs(use.share))),
+    GraphMistake("a constant added", _of_share(lambda use: use.share + 0.1)),
+    GraphMistake("noise", _of_share(lambda use: use.share * _noise(use.share))),
+    GraphMistake("rolled by an entry", _of_share(lambda use: np.roll(use.share, 1))),
+    GraphMistake("the largest entry lost", _of_share(_one_entry_lost)),
+    GraphMistake("the smallest entry doubled", _of_share(_small_entry_doubled)),
+    GraphMistake("times the operand", _of_share(lambda use: use.share * use.operands[use.place])),
+    GraphMistake(
         "half of a small part", _of_share(lambda use: np.where(np.abs(use.share) < 0.1, 0.5, 1.0) * use.share)
     ),
 )
-MISTAKES: Mapping[str, Mistake] = {mistake.name: mistake for mistake in (*CATALOGUED, *UNCATALOGUED)}
+MISTAKES: Mapping[str, GraphMistake] = {mistake.name: mistake for mistake in (*CATALOGUED, *UNCATALOGUED)}

@@ -15,15 +15,15 @@ EQUATIONS_OF_WHOLE = 3  # loss, penalty, numbers
 SIGNS = 2  # a bug may be combined with a flipped sign
 
 
-def bound(allowed: StudentVisibility | None, layers: int, parameters: int) -> float:
+def bound(visibility: StudentVisibility | None, layers: int, parameters: int) -> float:
     """Return an upper bound on the information in the report on one submission, in bits."""
-    if allowed is None:
+    if visibility is None:
         return 0.0
-    bits = (parameters if allowed.parameters else 1) * log2(VERDICTS)
+    bits = (parameters if visibility.parameters else 1) * log2(VERDICTS)
     slots = EQUATIONS_OF_LAYER * layers + EQUATIONS_OF_WHOLE
-    if not (allowed.layer or allowed.hint or allowed.bug):
+    if not (visibility.layer or visibility.hint or visibility.bug):
         return bits
-    named = len(BUGS) - 1 if allowed.hint or allowed.bug else 1  # without `unexplained`
-    places = 2 if allowed.layer else 1  # the layer itself, or the whole network
-    unnamed = 1 if allowed.parameters else 1 + EQUATIONS_OF_LAYER * layers
+    named = len(BUGS) - 1 if visibility.hint or visibility.bug else 1  # without `unexplained`
+    places = 2 if visibility.layer else 1  # the layer itself, or the whole network
+    unnamed = 1 if visibility.parameters else 1 + EQUATIONS_OF_LAYER * layers
     return bits + log2((1 + SIGNS * places * named) ** slots + unnamed)

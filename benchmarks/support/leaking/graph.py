@@ -27,18 +27,18 @@ def problem() -> GraphProblem:
     return read_graph(QUESTION).problem
 
 
-def bound(allowed: StudentVisibility | None) -> float:
+def bound(visibility: StudentVisibility | None) -> float:
     """Return an upper bound on the information in bits.
 
     Each gradient has a verdict; a wrong gradient may also have a local rule and a use.
     """
-    if allowed is None:
+    if visibility is None:
         return 0.0
     circuit = problem()
-    uses = [sum(node.operands.count(node_name(key)) for node in circuit.nodes) for key in circuit.asked]
-    if allowed.layer or allowed.hint or allowed.bug:
+    uses = [sum(node.operands.count(node_name(key)) for node in circuit.nodes) for key in circuit.requested]
+    if visibility.layer or visibility.hint or visibility.bug:
         return sum(log2(VERDICTS + len(LOCAL_RULES) * use) for use in uses)
-    return (len(uses) if allowed.parameters else 1) * log2(VERDICTS)
+    return (len(uses) if visibility.parameters else 1) * log2(VERDICTS)
 
 
 def planted() -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def submissions(size: int, seed: int = 0) -> Iterator[Gradients]:
 def answers(gradients: Gradients) -> tuple[str, ...]:
     """Return the report for each level without the submission's own numbers, which carry no information."""
     report = verify({**QUESTION, "gradients": dict(gradients)}, oracles=ORACLES)
-    return tuple(_without_submission(report_text(report, allowed)) for allowed in LEVELS.values())
+    return tuple(_without_submission(report_text(report, visibility)) for visibility in LEVELS.values())
 
 
 def _without_submission(text: str) -> str:
@@ -110,7 +110,7 @@ def targets_of_a_guess() -> list[int]:
     circuit = problem()
     counts = []
     for name, arcs, gradient in backward_sweep(circuit, values_of(circuit, FLOATS), lambda *_: None):
-        if arcs and name in {node_name(key) for key in circuit.asked}:
+        if arcs and name in {node_name(key) for key in circuit.requested}:
             wrong = (float(candidate) for rule in LOCAL_RULES for _, candidate in rule.candidates(arcs))
             texts = {f"{number:.6g}" for number in wrong}
             counts.append(len(texts - {f"{float(gradient):.6g}"}))

@@ -41,9 +41,9 @@ def judged(gradients: Gradients, diagnosis: bool = True, **fields: Any) -> Repor
     return verify(document, oracles=ORACLES, diagnosis=diagnosis)
 
 
-def report_text(report: Report, allowed: StudentVisibility | None) -> str:
+def report_text(report: Report, visibility: StudentVisibility | None) -> str:
     """Return the text of the report for a student with this visibility."""
-    return "received" if allowed is None else to_json(to_student_view(report, allowed).to_dict())
+    return "received" if visibility is None else to_json(to_student_view(report, visibility).to_dict())
 
 
 def right() -> dict[str, Any]:

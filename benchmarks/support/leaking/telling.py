@@ -57,7 +57,7 @@ def submissions(size: int, seed: int = 0) -> Iterator[Gradients]:
 
 def answers(gradients: Gradients) -> tuple[str, ...]:
     report = judged(gradients)
-    return tuple(report_text(report, allowed) for allowed in LEVELS.values())
+    return tuple(report_text(report, visibility) for visibility in LEVELS.values())
 
 
 def entropy(documents: Sequence[str]) -> float:

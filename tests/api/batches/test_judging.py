@@ -139,9 +139,9 @@ class TestOneService:
         location = client.post("/v1/batches", content=body, headers=headers | NDJSON).headers["location"]
         with client.stream("GET", f"{location}/events", headers=headers) as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
-            told = list(events(stream.iter_lines()))
-        assert [name for name, _, _ in told] == ["progress"] * (len(told) - 1) + ["finished"]
-        counts = [int(number) for _, number, _ in told]
+            received = list(events(stream.iter_lines()))
+        assert [name for name, _, _ in received] == ["progress"] * (len(received) - 1) + ["finished"]
+        counts = [int(number) for _, number, _ in received]
         assert counts == sorted(counts)
         assert counts[-1] == 30
         with client.stream("GET", f"{location}/events", headers=headers | {"last-event-id": "30"}) as stream:

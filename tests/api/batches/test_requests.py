@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from api.http.problems import ProblemError
 from api.http.upload import read_archive, read_lines
 from api.service import utc_now
-from api.storage.records import Batch, Role
+from api.storage.records import Role, StoredBatch
 from api.storage.work_queue import chunks_of
 from tests.api.batches.conftest import (
     NDJSON,
@@ -270,7 +270,7 @@ def test_a_request_that_died_before_storing_blocks_its_key_for_a_minute(
 
 @pytest.mark.parametrize(("total", "sizes"), [(1, {1}), (8, {1}), (9, {2, 1}), (100, {13, 9}), (1000, {20})])
 def test_chunks_cover_a_batch_once_and_small_batches_are_shared_too(total: int, sizes: set[int]) -> None:
-    chunks = chunks_of(Batch("b", "grader:prof", None, total, utc_now()))
+    chunks = chunks_of(StoredBatch("b", "grader:prof", None, total, utc_now()))
     covered = [index for chunk in chunks for index in range(chunk.first, chunk.last)]
     assert covered == list(range(total))
     assert {chunk.last - chunk.first for chunk in chunks} == sizes

@@ -9,12 +9,12 @@ import pytest
 from api.batches.judging import judge_item
 from api.service import Service, new_id
 from api.settings import Settings
-from api.storage.records import Batch, BatchItem, ItemState, StoredAssignment
+from api.storage.records import BatchItem, ItemState, StoredAssignment, StoredBatch
 from tests.api.batches.conftest import gradients, problem_of_example
 from tests.api.conftest import DATABASES
 from verifier.documents.assignment import read_assignment
 
-Send = Callable[..., tuple[Batch, StoredAssignment, BatchItem]]
+Send = Callable[..., tuple[StoredBatch, StoredAssignment, BatchItem]]
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -26,11 +26,11 @@ def service(request: pytest.FixtureRequest, module_database: Callable[[str], str
     made.stop()
 
 
-def sent(service: Service, **rules: object) -> tuple[Batch, StoredAssignment, BatchItem]:
+def sent(service: Service, **rules: object) -> tuple[StoredBatch, StoredAssignment, BatchItem]:
     assignment = read_assignment({"problem": problem_of_example(), **rules})
     stored = StoredAssignment(new_id(), "prof", assignment, 1, service.now())
     service.repository.assignments.add(stored)
-    batch = Batch(new_id(), "grader:prof", stored.id, 1, service.now())
+    batch = StoredBatch(new_id(), "grader:prof", stored.id, 1, service.now())
     item = BatchItem(batch.id, 0, "ada", "json", gradients())
     service.repository.batches.add(batch, [item])
     return batch, stored, item

@@ -21,7 +21,7 @@ from api.batches.retry import Interrupted, retry_while_unavailable
 from api.batches.worker import BatchWorker, maintain_queue
 from api.service import Service, new_id
 from api.settings import Settings
-from api.storage.records import Batch, BatchItem, ItemState
+from api.storage.records import BatchItem, ItemState, StoredBatch
 from api.storage.work_queue import Chunk, WorkQueue, chunks_of
 from tests.api.batches.conftest import RIGHT, WRONG
 from tests.without_torch import without_torch
@@ -38,8 +38,8 @@ def service(database: str) -> Iterator[Service]:
     made.stop()
 
 
-def stored(service: Service, *contents: bytes) -> Batch:
-    batch = Batch(new_id(), "grader:prof", None, len(contents), service.now())
+def stored(service: Service, *contents: bytes) -> StoredBatch:
+    batch = StoredBatch(new_id(), "grader:prof", None, len(contents), service.now())
     items = [BatchItem(batch.id, at, f"{at}", "json", each) for at, each in enumerate(contents)]
     service.repository.batches.add(batch, items)
     return batch
@@ -276,7 +276,7 @@ def worker_of() -> Iterator[Callable[[Service], BatchWorker]]:
         yield start
 
 
-def progress(service: Service, batch: Batch) -> int:
+def progress(service: Service, batch: StoredBatch) -> int:
     return retry_while_unavailable(lambda: service.repository.batches.progress(batch.id), Event()).finished
 
 
@@ -297,6 +297,6 @@ def test_a_worker_without_a_database_says_so_and_exits_2(
     for number, handler in before.items():
         signal.signal(number, handler)
     assert caught.value.code == 2
-    told = capsys.readouterr().err
-    assert words in told
-    assert "secret" not in told
+    errors = capsys.readouterr().err
+    assert words in errors
+    assert "secret" not in errors

@@ -37,7 +37,7 @@ def visitor(grader: Person) -> Visitor:
 
 def finished(visitor: Visitor, path: str) -> str:
     """Follow a batch to its end, and give its page."""
-    *_, (name, _) = told(visitor, f"{path}/events")
+    *_, (name, _) = read_events(visitor, f"{path}/events")
     assert name == "finished"
     html: str = visitor.get(path).text
     assert 'data-over="true"' in html
@@ -88,12 +88,12 @@ def test_what_is_no_batch_is_told_above_the_form(visitor: Visitor, case: str) ->
 
 def test_progress_comes_as_events(visitor: Visitor) -> None:
     path = visitor.send("/batches", file=LINES).headers["location"]
-    found = list(told(visitor, f"{path}/events"))
+    found = list(read_events(visitor, f"{path}/events"))
     assert found[-1][0] == "finished"
     assert found[-1][1]["states"]["pending"] == 0
 
 
-def told(visitor: Visitor, path: str) -> Iterator[tuple[str, Any]]:
+def read_events(visitor: Visitor, path: str) -> Iterator[tuple[str, Any]]:
     name = ""
     for line in visitor.get(path).text.splitlines():
         field, _, value = line.partition(": ")

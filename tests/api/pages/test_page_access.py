@@ -119,8 +119,8 @@ def test_the_documentation_has_the_same_table() -> None:
         path = re.sub(r"\{\w+\}", "ID", row.path).replace("pytorch", "NAME")
         cells = [cell.strip(" ¹") for cell in documented[f"`{row.method} {path}`"].split("|")[2:-1]]
         none, bad, ci, student, classmate, elsewhere, _, owner, _, stranger = row.outcomes.split()
-        told = [none, bad, ci, student, classmate, elsewhere, owner, stranger]
-        assert cells == [status.replace("200", "yes") for status in told], name
+        expected = [none, bad, ci, student, classmate, elsewhere, owner, stranger]
+        assert cells == [status.replace("200", "yes") for status in expected], name
 
 
 def test_the_cookie_opens_nothing_of_the_api(world: World) -> None:

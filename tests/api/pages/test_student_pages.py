@@ -54,12 +54,14 @@ def pages_of(student: Visitor, homework: str, gradients: Any) -> Iterator[Any]:
 def test_the_same_mistake_on_two_problems_looks_alike_on_every_page(
     client: TestClient, grader: Person, seen: list[str], how: str
 ) -> None:
-    told = []
+    answers_by_case = []
     for key, problem in (("one", PROBLEM), ("two", OTHER)):
         homework = assignment_by(grader, problem=problem, students_see=seen, title="homework")
         answers = pages_of(student_of(client, homework), homework, wrong(RIGHT[key], how))
-        told.append([anonymous(answer) for answer in answers])
-    assert [strip_dates(each) for each in told[0]] == [strip_dates(each) for each in told[1]]
+        answers_by_case.append([anonymous(answer) for answer in answers])
+    assert [strip_dates(each) for each in answers_by_case[0]] == [
+        strip_dates(each) for each in answers_by_case[1]
+    ]
 
 
 def strip_dates(answer: Any) -> Any:

@@ -11,14 +11,14 @@ from alembic.migration import MigrationContext
 
 from api.storage.database import SqlRepository, UnusableDatabaseError, open_repository, read_url
 from api.storage.records import (
-    Batch,
     BatchItem,
     ItemState,
-    Result,
     Role,
     StoredAssignment,
+    StoredBatch,
     StoredReport,
     StoredSubmission,
+    SubmissionResult,
     Token,
 )
 from api.storage.repository import Repository
@@ -56,7 +56,9 @@ def report(name: str, submission: str | None = None, assignment: str | None = No
 
 def submission(name: str, student: str, report_id: str) -> StoredSubmission:
     verdicts = {"layers.0.weight": Verdict.INCORRECT}
-    result = Result(report_id, 1, Verdict.INCORRECT, 1.5, 2.0, verdicts, (("sign-flipped", 0), ("x", None)))
+    result = SubmissionResult(
+        report_id, 1, Verdict.INCORRECT, 1.5, 2.0, verdicts, (("sign-flipped", 0), ("x", None))
+    )
     return StoredSubmission(name, "hw1", student, 0, NOON, "json", b"\x00content", result)
 
 
@@ -135,7 +137,7 @@ def test_of_many_attempts_at_once_only_as_many_as_allowed_are_kept(repository: R
 def test_judging_again_replaces_the_result_and_keeps_the_first_report(repository: Repository) -> None:
     stored_assignment(repository)
     repository.submissions.add(submission("s1", "ada", "r1"), report("r1"), None)
-    better = Result("r2", 2, Verdict.CORRECT, 2.0, 2.0, {"layers.0.weight": Verdict.CORRECT}, ())
+    better = SubmissionResult("r2", 2, Verdict.CORRECT, 2.0, 2.0, {"layers.0.weight": Verdict.CORRECT}, ())
     repository.submissions.replace_result("s1", better, report("r2"))
     found = repository.submissions.find("s1")
     assert found is not None
@@ -153,8 +155,8 @@ def test_documents_of_reports_are_given_by_id_if_there_are_any(
     assert repository.reports.documents([]) == {}
 
 
-def batch_of(repository: Repository, total: int) -> Batch:
-    batch = Batch("b1", "prof", None, total, NOON)
+def batch_of(repository: Repository, total: int) -> StoredBatch:
+    batch = StoredBatch("b1", "prof", None, total, NOON)
     items = [BatchItem("b1", index, f"{index}.json", "json", b"{}") for index in range(total)]
     repository.batches.add(batch, items)
     return batch

@@ -172,9 +172,9 @@ def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: p
     own.stop()
 
 
-@pytest.mark.parametrize(("failures", "told"), [(2, Judged), (3, BrokenProcessPool)])
+@pytest.mark.parametrize(("failures", "outcome"), [(2, Judged), (3, BrokenProcessPool)])
 def test_a_process_that_cannot_be_started_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch, failures: int, told: type
+    monkeypatch: pytest.MonkeyPatch, failures: int, outcome: type
 ) -> None:
     start, failing = ForkServerProcess.start, iter(range(failures))
 
@@ -185,7 +185,7 @@ def test_a_process_that_cannot_be_started_is_tried_again(
 
     monkeypatch.setattr(ForkServerProcess, "start", scarcely)
     own = WorkerPool(1, Limits(seconds=300.0))
-    if told is Judged:
+    if outcome is Judged:
         assert isinstance(own.judge_sync(TASK), Judged)
     else:
         with pytest.raises(BrokenProcessPool, match="temporarily unavailable"):

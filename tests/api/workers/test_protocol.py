@@ -12,7 +12,7 @@ from api.workers.protocol import (
     Findings,
     Judged,
     Message,
-    Refused,
+    Refusal,
     RenderRequest,
     Stopped,
     Task,
@@ -20,7 +20,7 @@ from api.workers.protocol import (
     read_message,
     read_message_async,
 )
-from verifier.problem.errors import Mistake
+from verifier.problem.errors import DocumentError
 from verifier.report.assignment import StudentVisibility
 from verifier.report.model import Audience
 from verifier.report.verdict import Verdict
@@ -43,7 +43,7 @@ SENT: dict[str, Message] = {
         b"d",
         b"s",
     ),
-    "mistakes": Refused((Mistake("/x", "a", "b"),), unreadable=True),
+    "mistakes": Refusal((DocumentError("/x", "a", "b"),), unreadable=True),
     "a limit": Stopped("too long"),
     "an error": Failed("ValueError", "  File …"),
 }

@@ -31,7 +31,7 @@ def test_reports_come_in_the_files_order_and_are_those_of_one_process(tmp_path: 
     found = list(check_files_in_workers(sources, MANNER, 2))
     alone = [check_file(source, MANNER) for source in sources]
     assert [own.source for own in found] == sources
-    assert [own.mistakes for own in found] == [own.mistakes for own in alone]
+    assert [own.errors for own in found] == [own.errors for own in alone]
     for own, expected in zip(found[:4], alone, strict=False):
         assert own.report is not None
         assert expected.report is not None
@@ -73,13 +73,13 @@ def test_a_file_whose_process_died_of_something_else_is_judged_after_all(tmp_pat
     ],
 )
 def test_few_and_small_files_are_judged_in_the_process_that_is_there(
-    sizes: list[int], asked: int | None, processes: int
+    sizes: list[int], jobs: int | None, processes: int
 ) -> None:
     with TemporaryDirectory() as folder:
         paths = {size: Path(folder, str(size)) for size in set(sizes)}
         for size, path in paths.items():
             path.write_bytes(bytes(size))
-        assert choose_worker_count([str(paths[size]) for size in sizes], asked) == processes
+        assert choose_worker_count([str(paths[size]) for size in sizes], jobs) == processes
 
 
 def test_a_worker_can_set_its_threads_before_numpy_reads_them() -> None:

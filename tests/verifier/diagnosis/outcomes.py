@@ -1,4 +1,4 @@
-"""What is said of one student's bug: judged once, and asked about its name, place, budget and words."""
+"""Judge the cases of a student's bug, and keep their reports and budgets."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from unittest.mock import patch
 
 from benchmarks.support.buggy_students import STUDENTS
 from benchmarks.support.diagnosing import single
-from benchmarks.support.diagnosing.outcome import PROVENANCE, Outcome
+from benchmarks.support.diagnosing.outcome import PROVENANCE, DiagnosisOutcome
 from benchmarks.support.diagnosing.summary import DiagnosisSummary, read
 from reference_impl import Problem
 from verifier import verify
 from verifier.diagnosis import search
-from verifier.diagnosis.budget import Budget, budget_for
+from verifier.diagnosis.budget import SearchBudget, budget_for
 from verifier.problem.submission import Submission
 from verifier.report.report import Report
 
@@ -22,27 +22,27 @@ NOT_NAMED_AT_0 = {"softmax-jacobian-missing", "mask-from-wrong-tensor", "bias-su
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Told:
+class JudgedCase:
     """outcome: how the benchmark counts the report. budgets: of its searches."""
 
-    outcome: Outcome
+    outcome: DiagnosisOutcome
     report: Report | None
-    budgets: tuple[Budget, ...]
+    budgets: tuple[SearchBudget, ...]
 
     def __repr__(self) -> str:
         return str(self.outcome)
 
 
-def told(bug: str, seed: int, manner: str) -> Told | None:
+def judge_case(bug: str, seed: int, manner: str) -> JudgedCase | None:
     """Judge a case by one oracle; return None where the bug could not be made or does not show."""
     reports: list[Report] = []
-    budgets: list[Budget] = []
+    budgets: list[SearchBudget] = []
 
-    def kept_report(given: Submission) -> DiagnosisSummary:
-        reports.append(verify(given, oracles=("backpropagation",)))
+    def kept_report(submission: Submission) -> DiagnosisSummary:
+        reports.append(verify(submission, oracles=("backpropagation",)))
         return read(reports[-1])
 
-    def kept_budget(problem: Problem) -> Budget:
+    def kept_budget(problem: Problem) -> SearchBudget:
         budgets.append(budget_for(problem))
         return budgets[-1]
 
@@ -53,7 +53,7 @@ def told(bug: str, seed: int, manner: str) -> Told | None:
         outcome = single.measure((bug, seed, manner))
     if outcome is None or outcome.kind == "invisible":
         return None
-    return Told(outcome, reports[0] if reports else None, tuple(budgets))
+    return JudgedCase(outcome, reports[0] if reports else None, tuple(budgets))
 
 
 def manners_of(bug: str) -> list[str]:
@@ -75,7 +75,7 @@ def at_night(bug: str) -> list[tuple[str, int]]:
     return [case for case in cases if case not in by_day(bug)]
 
 
-def all_told(bug: str, cases: Iterable[tuple[str, int]]) -> list[Told]:
+def judge_cases(bug: str, cases: Iterable[tuple[str, int]]) -> list[JudgedCase]:
     """Judge the cases of a bug that can be made and show."""
-    found = [told(bug, seed, manner) for manner, seed in cases]
+    found = [judge_case(bug, seed, manner) for manner, seed in cases]
     return [own for own in found if own is not None]

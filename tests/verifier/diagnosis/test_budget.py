@@ -8,7 +8,7 @@ from tests.drawing import draw_problem
 from tests.verifier.diagnosis.builders import backward, judged, rows, tanh_problem
 from verifier import verify
 from verifier.diagnosis import search as diagnosing
-from verifier.diagnosis.budget import Budget, budget_for, numbers_of_trial
+from verifier.diagnosis.budget import SearchBudget, budget_for, numbers_of_trial
 
 STEP = 400  # trials of a layer that is begun, and of those below by the right rules
 SEEDS = [18, 23, 28, 52]
@@ -33,7 +33,9 @@ def without_square(d, w, a, z):
 
 
 def cut_after(monkeypatch, trials):
-    monkeypatch.setattr(diagnosing, "budget_for", lambda asked: Budget(trials * numbers_of_trial(asked, 0)))
+    monkeypatch.setattr(
+        diagnosing, "budget_for", lambda problem: SearchBudget(trials * numbers_of_trial(problem, 0))
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,14 +49,14 @@ def test_no_submission_takes_more_than_the_budget_and_what_was_begun(seed, budge
 
 
 def test_where_the_search_was_cut_it_says_so_and_claims_nothing(monkeypatch):
-    asked = tanh_problem(5)
-    wrong, _ = backward(asked, hidden={1: without_square, 0: without_square})
+    problem = tanh_problem(5)
+    wrong, _ = backward(problem, hidden={1: without_square, 0: without_square})
     known = [("wrong-activation-derivative", layer, "hidden_delta") for layer in (1, 0)]
     unknown = [("unexplained", layer, "hidden_delta") for layer in (1, 0)]
-    assert rows(judged(asked, wrong)) == known
+    assert rows(judged(problem, wrong)) == known
     for trials, found in ((10, [known[0], unknown[1]]), (0, unknown)):
         cut_after(monkeypatch, trials)
-        report = judged(asked, wrong)
+        report = judged(problem, wrong)
         assert rows(report) == found
         last = report.diagnosis[-1].explanation
         assert "ended at its budget" in last
@@ -62,11 +64,11 @@ def test_where_the_search_was_cut_it_says_so_and_claims_nothing(monkeypatch):
 
 
 def test_equal_submissions_are_cut_at_the_same_place(monkeypatch):
-    asked = tanh_problem(7, widths=(4, 4, 4, 4, 4))
+    problem = tanh_problem(7, widths=(4, 4, 4, 4, 4))
     noise = np.random.default_rng(0)
-    wrong = {name: own + noise.normal(size=own.shape) for name, own in backward(asked)[0].items()}
+    wrong = {name: own + noise.normal(size=own.shape) for name, own in backward(problem)[0].items()}
     cut_after(monkeypatch, 60)
-    assert judged(asked, wrong).diagnosis == judged(asked, wrong).diagnosis
+    assert judged(problem, wrong).diagnosis == judged(problem, wrong).diagnosis
 
 
 @pytest.mark.parametrize(

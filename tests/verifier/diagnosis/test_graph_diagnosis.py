@@ -26,7 +26,7 @@ def planted(problem: GraphProblem, at: str, wrong: Array) -> dict[str, Array]:
         return wrong if name == at else None
 
     found = {name: own for name, _, own in backward_sweep(problem, values_of(problem, FLOATS), settle)}
-    return {key: found[node_name(key)] for key in problem.asked}
+    return {key: found[node_name(key)] for key in problem.requested}
 
 
 def arcs_into(problem: GraphProblem, at: str) -> Edges:
@@ -167,7 +167,7 @@ def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed(graphs: int) -> None:
         problem = problem_of(document)
         right = planted(problem, "", np.zeros(()))
         rule = LOCAL_RULES[seed % len(LOCAL_RULES)]
-        for key in problem.asked:
+        for key in problem.requested:
             at = node_name(key)
             wrongs = [
                 own

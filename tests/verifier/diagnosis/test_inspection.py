@@ -100,13 +100,13 @@ def test_a_strong_example_reveals_and_separates_everything():
 def test_strong_numbers_keep_network_loss_and_conventions(name):
     like = example_document(name)
     document = informative_document(like)
-    asked, got = read_submission(like), read_submission(document)
-    assert got.problem.network == asked.problem.network or [
+    expected, got = read_submission(like), read_submission(document)
+    assert got.problem.network == expected.problem.network or [
         (a.inputs, a.outputs, a.bias, a.activation.name) for a in got.problem.network.layers
-    ] == [(a.inputs, a.outputs, a.bias, a.activation.name) for a in asked.problem.network.layers]
-    assert got.graded_under == asked.graded_under
-    assert got.convention.weights == asked.convention.weights
-    assert got.convention.examples == asked.convention.examples
+    ] == [(a.inputs, a.outputs, a.bias, a.activation.name) for a in expected.problem.network.layers]
+    assert got.graded_under == expected.graded_under
+    assert got.convention.weights == expected.convention.weights
+    assert got.convention.examples == expected.convention.examples
     for parameter, array in like["parameters"].items():
         assert np.shape(document["parameters"][parameter]) == np.shape(array)
     assert verify(document, oracles=("backpropagation", "autograd")).verdict == "correct"
@@ -139,10 +139,10 @@ def test_documents_files_and_problems_are_inspected_alike(tmp_path):
     path = tmp_path / "problem.npz"
     path.write_bytes(write_document(document, "npz"))
     assert isinstance(problem, Problem)
-    asked = [inspect(problem), inspect(document), inspect(load(path)), inspect(read_submission(document))]
-    assert all(other == asked[0] for other in asked)
+    expected = [inspect(problem), inspect(document), inspect(load(path)), inspect(read_submission(document))]
+    assert all(other == expected[0] for other in expected)
     without = {field: value for field, value in document.items() if field != "gradients"}
-    assert inspect(without) == asked[0]
+    assert inspect(without) == expected[0]
 
 
 def test_a_loose_tolerance_reveals_less():
@@ -157,4 +157,4 @@ def test_a_loose_tolerance_reveals_less():
 def test_a_malformed_problem_names_every_mistake():
     with pytest.raises(MalformedSubmission) as raised:
         inspect({"network": {"layers": 3}, "loss": "mae"})
-    assert len(raised.value.mistakes) > 1
+    assert len(raised.value.errors) > 1

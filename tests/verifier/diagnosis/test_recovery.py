@@ -16,10 +16,12 @@ from verifier.problem.precision import PRECISIONS
 
 def evidence_of(problem: Any, gradients: dict[str, Any]) -> SubmittedEvidence:
     trace = forward(problem.network, problem.parameters, problem.batch)
-    allowed = rounding(problem, trace, PRECISIONS["float64"])
+    rounding_allowance = rounding(problem, trace, PRECISIONS["float64"])
     right = backward(problem)[0]
     wrong = dict.fromkeys(gradients, True)
-    return collect_evidence(problem, trace, gradients, wrong, right, allowed.allowance, allowed.scale)
+    return collect_evidence(
+        problem, trace, gradients, wrong, right, rounding_allowance.allowance, rounding_allowance.scale
+    )
 
 
 def nothing_added(problem: Any, layer: int) -> LayerParameters:

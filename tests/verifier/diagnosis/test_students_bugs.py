@@ -10,7 +10,7 @@ from benchmarks.support.buggy_students import STUDENTS
 from benchmarks.support.diagnosing.outcome import FALSE, RIGHT
 from tests.pairwise import try_each
 from tests.verifier.diagnosis.builders import ROUNDING, backward, judged, tanh_problem
-from tests.verifier.diagnosis.outcomes import all_told, at_night, by_day
+from tests.verifier.diagnosis.outcomes import at_night, by_day, judge_cases
 from verifier.diagnosis.catalogue import BUGS
 from verifier.exporters import EXPORTERS
 
@@ -30,19 +30,19 @@ SAME_AS_ANOTHER = {"assigned-not-accumulated"}  # such a student weighs examples
 READ_AS_TEXT = ("text", "markdown")
 
 
-def check_name_and_place(told):
-    assert told.outcome.kind not in (*FALSE, "raised")
-    assert told.outcome.kind in RIGHT
-    assert told.outcome.located
+def check_name_and_place(case):
+    assert case.outcome.kind not in (*FALSE, "raised")
+    assert case.outcome.kind in RIGHT
+    assert case.outcome.located
 
 
-def check_residual(told):
-    if told.report.precision == "float64":  # float32 loses digits by the condition of the problem
-        assert not told.outcome.residual > ROUNDING["float64"]  # NaN: there is none
+def check_residual(case):
+    if case.report.precision == "float64":  # float32 loses digits by the condition of the problem
+        assert not case.outcome.residual > ROUNDING["float64"]  # NaN: there is none
 
 
-def check_budget(told):
-    assert not any(budget.is_used_up for budget in told.budgets)
+def check_budget(case):
+    assert not any(budget.is_used_up for budget in case.budgets)
 
 
 def check_explanation(row):
@@ -94,17 +94,17 @@ def check_words(report, row):
 )
 @pytest.mark.parametrize("bug", STUDENTS)
 def test_a_bug_is_named_in_its_place_and_in_whole_sentences(bug, chosen):
-    cases = all_told(bug, chosen(bug))
+    cases = judge_cases(bug, chosen(bug))
     named = []
 
-    def check(told):
-        check_name_and_place(told)
-        check_residual(told)
-        check_budget(told)
-        for row in told.report.diagnosis:
+    def check(case):
+        check_name_and_place(case)
+        check_residual(case)
+        check_budget(case)
+        for row in case.report.diagnosis:
             if row.bug == bug:
-                named.append(told)
-                check_words(told.report, row)
+                named.append(case)
+                check_words(case.report, row)
 
     try_each(check, cases)
     assert named or bug in SAME_AS_ANOTHER

@@ -133,7 +133,7 @@ class TestPrecisionOfAFile:
         document["gradients"] = {k: v.astype(dtype) for k, v in document["gradients"].items()}
         read = read_submission(parse_bytes(write_document(document, format_name)))
         assert read.precision.name == dtype
-        assert read.cautions == ()
+        assert read.warnings == ()
         declared = read_submission(
             parse_bytes(write_document(document | {"precision": "bfloat16"}, format_name))
         )
@@ -162,7 +162,7 @@ class TestPrecisionOfAFile:
         document["gradients"] = {k: v.astype(dtype) for k, v in document["gradients"].items()}
         read = read_submission(parse_bytes(npz(rest_of(document), tensors_of(document))))
         assert read.precision.name == {"4": "float32", "8": "float64", "2": "float16"}[dtype[-1]]
-        assert read.cautions == ()
+        assert read.warnings == ()
         for name, gradient in document["gradients"].items():
             np.testing.assert_array_equal(read.gradients[name], gradient.astype(float))
 
@@ -389,7 +389,7 @@ class TestDamage:
                 read_submission(parse_bytes(bytes(damaged)))
                 outcomes["read"] += 1
             except MalformedSubmission as error:
-                outcomes["malformed" if error.mistakes else "nothing said"] += 1
+                outcomes["malformed" if error.errors else "nothing said"] += 1
         assert outcomes["read"] + outcomes["malformed"] == 400
 
     @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ def test_any_value_at_any_place_makes_a_submission_or_a_malformed_one(path, valu
         outcome = error
     assert isinstance(outcome, Submission | MalformedSubmission)
     if isinstance(outcome, MalformedSubmission):
-        assert outcome.mistakes
-        assert all(mistake.detail.startswith("expected ") for mistake in outcome.mistakes)
+        assert outcome.errors
+        assert all(mistake.detail.startswith("expected ") for mistake in outcome.errors)
 
 
 def give_plain_json_or_a_malformed_submission(path: Any, value: Any, diagnosis: bool) -> None:

@@ -32,7 +32,7 @@ DOCUMENT: dict[str, Any] = {
 def mistakes_of(document: dict[str, Any]) -> dict[str, str]:
     with pytest.raises(MalformedSubmission) as raised:
         read_any_submission(document)
-    return {mistake.pointer: mistake.detail for mistake in raised.value.mistakes}
+    return {mistake.pointer: mistake.detail for mistake in raised.value.errors}
 
 
 def with_nodes(*nodes: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -54,10 +54,10 @@ def test_nodes_may_stand_in_any_order_and_lead_nowhere() -> None:
 
 def test_only_parameters_are_asked_for_unless_more_is_handed_in() -> None:
     claim = read_any_submission(DOCUMENT)
-    assert claim.problem.asked == ("W",)  # type: ignore[union-attr]
+    assert claim.problem.requested == ("W",)  # type: ignore[union-attr]
     more = {"nodes.h": np.zeros((3, 3)), "inputs.x": np.zeros((3, 2))}
     claim = read_any_submission(DOCUMENT | {"gradients": more})
-    assert claim.problem.asked == ("inputs.x", "W", "nodes.h")  # type: ignore[union-attr]
+    assert claim.problem.requested == ("inputs.x", "W", "nodes.h")  # type: ignore[union-attr]
 
 
 def test_every_mistake_is_told_at_once() -> None:

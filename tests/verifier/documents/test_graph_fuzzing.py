@@ -26,8 +26,8 @@ def test_any_value_at_any_place_makes_a_graph_or_a_malformed_submission(path: An
         outcome = error
     assert isinstance(outcome, GraphSubmission | MalformedSubmission)
     if isinstance(outcome, MalformedSubmission):
-        assert outcome.mistakes
-        assert all(mistake.detail.startswith("expected ") for mistake in outcome.mistakes)
+        assert outcome.errors
+        assert all(mistake.detail.startswith("expected ") for mistake in outcome.errors)
 
 
 @given(st.sampled_from([path for path in PATHS if path]), NUMBERS)

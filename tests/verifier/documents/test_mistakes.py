@@ -273,8 +273,8 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
 def test_a_mistake_is_named_with_its_place_and_its_remedy(case, where, value, pointer, words):
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(changed(BASE, path_of(where), value))
-    details = [mistake.detail for mistake in caught.value.mistakes if mistake.pointer == pointer]
-    assert details, (case, [mistake.pointer for mistake in caught.value.mistakes])
+    details = [mistake.detail for mistake in caught.value.errors if mistake.pointer == pointer]
+    assert details, (case, [mistake.pointer for mistake in caught.value.errors])
     for word in words:
         assert word in " ".join(details), case
     assert max(map(len, details)) < 10_000  # nobody's megabytes are echoed
@@ -300,7 +300,7 @@ def test_all_mistakes_of_a_document_are_reported_at_once():
         document = changed(document, path_of(where), value)
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(document)
-    assert {mistake.pointer for mistake in caught.value.mistakes} == {
+    assert {mistake.pointer for mistake in caught.value.errors} == {
         "/network/weights",
         "/network/layers/1/activation",
         "/loss/batch",
@@ -326,7 +326,7 @@ def test_independent_mistakes_of_shape_are_reported_at_once():
         document = changed(document, path_of(where), value)
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(document)
-    assert {mistake.pointer for mistake in caught.value.mistakes} >= {
+    assert {mistake.pointer for mistake in caught.value.errors} >= {
         "/parameters/layers.0.weight",
         "/parameters/layers.1.bias",
         "/gradients/layers.1.weight",
@@ -338,7 +338,7 @@ def test_independent_mistakes_of_shape_are_reported_at_once():
 def test_of_many_like_mistakes_some_are_shown_and_the_rest_counted():
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(changed(BASE, ["inputs"], [["x"] * 3] * 5))
-    places = [mistake for mistake in caught.value.mistakes if mistake.pointer.startswith("/inputs")]
+    places = [mistake for mistake in caught.value.errors if mistake.pointer.startswith("/inputs")]
     assert [mistake.pointer for mistake in places[:5]] == [
         "/inputs/0/0",
         "/inputs/0/1",
@@ -354,7 +354,7 @@ def test_pointers_escape_as_rfc_6901_says():
     assert json_pointer(("a/b", "c~d", 3)) == "/a~1b/c~0d/3"
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(BASE | {"a/b~c": 1})
-    assert caught.value.mistakes[0].pointer == "/a~1b~0c"
+    assert caught.value.errors[0].pointer == "/a~1b~0c"
 
 
 @each(["in_out", "out_in"])
@@ -377,7 +377,7 @@ def test_a_gradient_transposed_by_itself_is_told_to_turn_it(orientation):
     document["gradients"][W0] = np.array(document["gradients"][W0]).T.tolist()
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(document)
-    (mistake,) = caught.value.mistakes
+    (mistake,) = caught.value.errors
     assert mistake.pointer == f"/gradients/{W0}"
     assert mistake.remedy.startswith("transpose it")
     assert "network.weights" not in mistake.detail
@@ -396,8 +396,8 @@ def test_a_name_that_is_there_already_is_not_what_was_meant(where, pointer, reme
     base = changed(BASE, ["loss"], {"name": "cross_entropy", "batch": "mean"})
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(changed(base, where, 1))
-    assert any(m.remedy.startswith(remedy) for m in caught.value.mistakes if m.pointer == pointer)
-    for mistake in caught.value.mistakes:
+    assert any(m.remedy.startswith(remedy) for m in caught.value.errors if m.pointer == pointer)
+    for mistake in caught.value.errors:
         for taken in ("layers.0.weight'", "'batch'", "'gradients'"):
             assert f"did you mean {taken}" not in mistake.remedy
 
@@ -427,7 +427,7 @@ def test_broken_text_says_what_is_wrong(text, words):
 def test_several_duplicate_keys_are_all_reported():
     with pytest.raises(MalformedSubmission) as caught:
         parse_bytes(b'{"a": 1, "a": 2, "b": {"c": 1, "c": 2}}')
-    assert len(caught.value.mistakes) == 2
+    assert len(caught.value.errors) == 2
 
 
 def test_the_text_of_an_error_needs_no_python_to_understand():

@@ -65,7 +65,7 @@ def everything(document: dict[str, Any]) -> dict[str, Array]:
     problem = problem_of(document)
     found = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
-    return {key: found.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.asked}
+    return {key: found.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.requested}
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "relu", "leaky_relu", "gelu"])
@@ -84,9 +84,9 @@ def test_all_oracles_agree_on_a_network_of_single_numbers() -> None:
     graph, _ = drawn(2, "tanh")
     problem = read_graph(graph).problem
     answers = ask(problem, rounding(problem, PRECISIONS["float64"]), list(GRAPH_ORACLES))
-    consensus = combine_answers(answers, dict.fromkeys(problem.asked, ()))
+    consensus = combine_answers(answers, dict.fromkeys(problem.requested, ()))
     assert not consensus.disputes
-    assert all(own.entries == len(problem.asked) for own in consensus.evidence)
+    assert all(own.entries == len(problem.requested) for own in consensus.evidence)
 
 
 def test_its_nodes_are_computed_a_layer_of_them_at_a_time() -> None:

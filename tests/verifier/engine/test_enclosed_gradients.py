@@ -38,8 +38,8 @@ def assert_contained(problem: Problem) -> int:
     for name, estimate in found.items():
         known = np.isfinite(truth[name].error)
         distance = np.abs(estimate.value - truth[name].value)
-        inside = distance <= estimate.reach + truth[name].error
-        assert inside[known].all(), (name, distance[known & ~inside], estimate.reach[known & ~inside])
+        inside = distance <= estimate.half_width + truth[name].error
+        assert inside[known].all(), (name, distance[known & ~inside], estimate.half_width[known & ~inside])
         assert np.isfinite(estimate.error).all()
         entries += int(known.sum())
     return entries

@@ -155,9 +155,17 @@ def test_the_slopes_at_a_kink_are_the_subdifferential_by_hand(case):
     found = enclosed(problem, kinks_of(problem))
     for name, (low, high) in expected.items():
         estimate = found[name]
-        slopes = np.zeros(estimate.value.shape) if estimate.slopes is None else estimate.slopes
-        np.testing.assert_allclose(estimate.value - slopes, low, rtol=0, atol=ROUNDING, err_msg=name)
-        np.testing.assert_allclose(estimate.value + slopes, high, rtol=0, atol=ROUNDING, err_msg=name)
+        subgradient_radius = (
+            np.zeros(estimate.value.shape)
+            if estimate.subgradient_radius is None
+            else estimate.subgradient_radius
+        )
+        np.testing.assert_allclose(
+            estimate.value - subgradient_radius, low, rtol=0, atol=ROUNDING, err_msg=name
+        )
+        np.testing.assert_allclose(
+            estimate.value + subgradient_radius, high, rtol=0, atol=ROUNDING, err_msg=name
+        )
         assert (estimate.error < ROUNDING).all()
 
 
@@ -165,7 +173,7 @@ def test_the_slopes_at_a_kink_are_the_subdifferential_by_hand(case):
 def test_away_from_kinks_there_are_no_slopes(name):
     problem = problem_of([(name, [[1], [2]], [-2.5]), ("identity", [[2]], [0])], [[1, 1]], [[-3]])
     for estimate in enclosed(problem, kinks_of(problem)).values():
-        assert estimate.slopes is None
+        assert estimate.subgradient_radius is None
         assert (estimate.error < ROUNDING).all()
 
 
@@ -176,9 +184,9 @@ def test_just_beside_a_kink_the_subdifferential_is_no_wider_than_at_it(alpha, bi
     )
     found = enclosed(problem, kinks_of(problem))["layers.0.bias"]
     low, high = sorted([6 * alpha, 6.0])
-    slopes = 0.0 if found.slopes is None else found.slopes
-    assert found.value - slopes - found.error >= low - ROUNDING
-    assert found.value + slopes + found.error <= high + ROUNDING
+    subgradient_radius = 0.0 if found.subgradient_radius is None else found.subgradient_radius
+    assert found.value - subgradient_radius - found.error >= low - ROUNDING
+    assert found.value + subgradient_radius + found.error <= high + ROUNDING
 
 
 @each(
@@ -195,6 +203,6 @@ def test_just_beside_a_kink_the_subdifferential_is_no_wider_than_at_it(alpha, bi
 def test_a_weight_that_the_precision_takes_for_0_is_at_the_kink_of_l1(precision, weight, kinked):
     problem = problem_of([("identity", [[weight]], [0])], [[1]], [[1]], (Penalty("l1", 0.5, 1.0),))
     found = enclosed(problem, kinks_of(problem, precision), PRECISIONS[precision])["layers.0.weight"]
-    assert (found.slopes is not None) == kinked
+    assert (found.subgradient_radius is not None) == kinked
     if kinked:
-        assert found.slopes.item() == 0.5
+        assert found.subgradient_radius.item() == 0.5

@@ -21,7 +21,7 @@ SUMMED_OTHERWISE = 1e-13  # relative to the largest: a product of few rows may a
 L2 = Penalty("l2", strength=0.1, factor=0.5, biases=True)
 
 
-def asked(problem, oracle: str) -> LazyEstimates:
+def gradient_of(problem, oracle: str) -> LazyEstimates:
     trace = forward(problem.network, problem.parameters, problem.batch)
     found = ORACLES[oracle].gradient(problem, rounding(problem, trace, PRECISIONS["float64"])).gradient
     assert isinstance(found, LazyEstimates)
@@ -39,7 +39,7 @@ def hold_equal(found, expected) -> None:
 def test_rows_are_those_of_the_whole(oracle, penalties, budget, monkeypatch):
     monkeypatch.setattr(sampled_units, "BUDGET", budget)
     problem = draw_problem(np.random.default_rng(0), widths=[7, 30, 5], examples=4, penalties=penalties)
-    found = asked(problem, oracle)
+    found = gradient_of(problem, oracle)
     assert list(found) == [name for name, _ in named(problem.parameters)]
     for name, array in named(problem.parameters):
         for which in [ALL, slice(2, 4)] if array.ndim == 2 else [ALL]:
@@ -56,7 +56,7 @@ def test_rows_are_those_of_the_whole(oracle, penalties, budget, monkeypatch):
 def test_a_name_that_is_none_is_refused():
     problem = draw_problem(np.random.default_rng(0))
     with pytest.raises(KeyError):
-        asked(problem, "backpropagation")["layers.9.weight"]
+        gradient_of(problem, "backpropagation")["layers.9.weight"]
 
 
 def test_rows_too_vague_to_judge_by_are_worked_out_more_sharply():
@@ -70,20 +70,20 @@ def test_rows_too_vague_to_judge_by_are_worked_out_more_sharply():
     )
     right = {name: np.array(value) for name, value in named(backpropagate(problem))}
     trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, PRECISIONS["float64"])
-    plain = asked(problem, "backpropagation")
+    float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
+    plain = gradient_of(problem, "backpropagation")
     before = {name: plain.rows(name, ALL) for name in plain}
-    assert any((own.error > 1e-6 * honest.scale[name]).any() for name, own in before.items())
+    assert any((own.error > 1e-6 * float64_rounding.scale[name]).any() for name, own in before.items())
     assert plain.sharpened()
     after = {name: plain.rows(name, ALL) for name in plain}
-    assert all((own.error < 1e-6 * honest.scale[name]).all() for name, own in after.items())
+    assert all((own.error < 1e-6 * float64_rounding.scale[name]).all() for name, own in after.items())
     for name in plain:
         distance = np.abs(after[name].value - before[name].value)
         assert (distance <= after[name].error + before[name].error).all()
     assert not plain.sharpened()
 
-    answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, honest)}
-    assert accept_if_correct(list(right), right, answers, honest) is not None
+    answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, float64_rounding)}
+    assert accept_if_correct(list(right), right, answers, float64_rounding) is not None
     document = document_of_problem(problem, gradients=right)
     fast, full = verify(document), verify(document, entries="all")
     assert fast.verdict == "correct"
@@ -118,15 +118,15 @@ def test_differences_that_cross_a_kink_everywhere_tell_nothing():
 def test_what_underflow_leaves_is_no_reason_for_sharper_products():
     """Units that are off have gradients of 0, known to the smallest number, which NaN does not meet."""
     problem = draw_problem(np.random.default_rng(5), activation_name="relu", widths=[3, 6, 2], examples=1)
-    found = asked(problem, "backpropagation")
+    found = gradient_of(problem, "backpropagation")
     assert ((found["layers.1.weight"].value == 0) & (found["layers.1.weight"].error > 0)).any()
     before = {name: own.value.tobytes() for name, own in found.items()}
     right = {name: np.array(value) for name, value in named(backpropagate(problem))}
     right["layers.1.weight"][found["layers.1.weight"].value == 0] = np.nan
     trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, PRECISIONS["float64"])
-    answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, honest)}
-    assert accept_if_correct(list(right), right, answers, honest) is None
+    float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
+    answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, float64_rounding)}
+    assert accept_if_correct(list(right), right, answers, float64_rounding) is None
     after = {name: own.value.tobytes() for name, own in answers["backpropagation"].gradient.items()}
     assert after == before
-    assert not asked(problem, "backpropagation").sharpened()
+    assert not gradient_of(problem, "backpropagation").sharpened()

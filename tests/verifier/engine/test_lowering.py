@@ -22,7 +22,7 @@ def test_the_lowered_graph_has_the_gradients_of_the_recursion(seed):
     layers = range(len(problem.parameters))
     penalties = dict(named([penalty_gradient(problem, trace, layer) for layer in layers]))
     expected = dict(named(backpropagate(problem)))
-    assert list(graph.asked) == list(expected)
+    assert list(graph.requested) == list(expected)
     for name, gradient in expected.items():
         np.testing.assert_allclose(gradients[name] + penalties[name], gradient, rtol=1e-12, atol=1e-300)
 

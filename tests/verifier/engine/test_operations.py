@@ -23,14 +23,14 @@ def test_every_operation_has_a_case_and_a_formula_of_fifty_digits() -> None:
 def test_every_oracle_holds_what_fifty_digits_give(case: str) -> None:
     problem = problem_of(CASES[case](SEED))
     truth = gradients(problem)
-    honest = rounding(problem, PRECISIONS["float64"])
+    float64_rounding = rounding(problem, PRECISIONS["float64"])
     for name, row in GRAPH_ORACLES.items():
-        answer = row.gradient(problem, honest)
-        assert set(answer.gradient) == set(problem.asked), name
-        for key in problem.asked:
+        answer = row.gradient(problem, float64_rounding)
+        assert set(answer.gradient) == set(problem.requested), name
+        for key in problem.requested:
             estimate, expected = answer.gradient[key], truth[key]
             assert np.isfinite(estimate.error).all(), (name, key)
-            assert estimate.slopes is None, (name, key)
+            assert estimate.subgradient_radius is None, (name, key)
             distance = np.abs(estimate.value - expected)
             assert (distance <= estimate.error + 2.0**-52 * np.abs(expected)).all(), (name, key)
 
@@ -38,8 +38,8 @@ def test_every_oracle_holds_what_fifty_digits_give(case: str) -> None:
 @each(CASES)
 def test_what_rounding_may_cost_is_small_beside_the_gradient(case: str) -> None:
     problem = problem_of(CASES[case](SEED))
-    honest = rounding(problem, PRECISIONS["float64"])
-    for key in problem.asked:
-        largest = max(1.0, float(np.max(honest.scale[key], initial=0.0)))
-        assert (honest.allowance[key] <= 1e-12 * largest).all(), key
-        assert (honest.scale[key] >= 0).all()
+    float64_rounding = rounding(problem, PRECISIONS["float64"])
+    for key in problem.requested:
+        largest = max(1.0, float(np.max(float64_rounding.scale[key], initial=0.0)))
+        assert (float64_rounding.allowance[key] <= 1e-12 * largest).all(), key
+        assert (float64_rounding.scale[key] >= 0).all()

@@ -23,8 +23,8 @@ def stored_in(values: np.ndarray, precision: str) -> np.ndarray:
 def test_converting_loses_exactly_what_pytorchs_conversion_loses(precision):
     values = np.random.default_rng(1).normal(size=5000).astype(np.float32).astype(float)
     values = np.concatenate([values, [0.0, 1.0, 0.1, 6e-8, 1e-40, 65504.0]])
-    lost = RoundingArithmetic(PRECISIONS[precision]).converted(values)
-    np.testing.assert_array_equal(lost, np.abs(stored_in(values, precision) - values))
+    errors = RoundingArithmetic(PRECISIONS[precision]).converted(values)
+    np.testing.assert_array_equal(errors, np.abs(stored_in(values, precision) - values))
 
 
 def test_given_numbers_are_exact_in_float64():
@@ -36,22 +36,22 @@ def test_given_numbers_are_exact_in_float64():
 def test_storing_loses_one_rounding_on_average(precision, size):
     values = size * np.random.default_rng(2).uniform(1.0, 2.0, size=20_000)
     estimated = RoundingArithmetic(PRECISIONS[precision]).stored(values)
-    lost = np.sqrt(np.mean(np.square(stored_in(values, precision) - values)))
+    errors = np.sqrt(np.mean(np.square(stored_in(values, precision) - values)))
     # a binade's numbers share an absolute error, so the relative one is up to twice too large
-    assert 0.9 <= np.sqrt(np.mean(np.square(estimated))) / lost <= 2.0
+    assert 0.9 <= np.sqrt(np.mean(np.square(estimated))) / errors <= 2.0
 
 
 @each(PRECISIONS)
 def test_storing_near_0_loses_up_to_half_the_smallest_number(precision):
     row = PRECISIONS[precision]
-    lost = RoundingArithmetic(row).stored(np.array([0.0]))
-    assert lost.item() == max(row.underflow / np.sqrt(3.0), 5e-324)
+    errors = RoundingArithmetic(row).stored(np.array([0.0]))
+    assert errors.item() == max(row.underflow / np.sqrt(3.0), 5e-324)
 
 
 @each(product(["float32", "float16"], [2, 10, 100, 1000], ["of both signs", "positive"]))
 def test_a_sum_loses_about_what_sums_in_random_orders_lose(precision, terms, kind):
     rng = np.random.default_rng([3, terms])
-    lost, estimated = [], []
+    errors, estimated = [], []
     dtype = np.dtype(precision).type
     for _ in range(200):
         values = rng.normal(size=terms).astype(dtype)
@@ -60,18 +60,18 @@ def test_a_sum_loses_about_what_sums_in_random_orders_lose(precision, terms, kin
         for value in rng.permutation(values):
             total = dtype(total + value)
         exact = values.astype(float)
-        lost.append(float(total) - exact.sum())
+        errors.append(float(total) - exact.sum())
         squares = np.sqrt(np.square(exact).sum())
         estimated.append(RoundingArithmetic(PRECISIONS[precision]).summed(terms, squares, exact.sum()).item())
-    ratio = np.sqrt(np.mean(np.square(estimated)) / np.mean(np.square(lost)))
+    ratio = np.sqrt(np.mean(np.square(estimated)) / np.mean(np.square(errors)))
     # the terms' own rounding, which these sums have not, is estimated beside; binades are worth up to 2
     assert 0.8 <= ratio <= 5.0
 
 
 def test_a_formula_that_loses_nothing_loses_nothing():
     arithmetic = RoundingArithmetic(PRECISIONS["float32"])
-    assert arithmetic.lost(np.zeros(3)).tolist() == [0.0, 0.0, 0.0]
-    assert arithmetic.lost(np.array([1.0])).item() == pytest.approx(2.0**-24, rel=1e-6)
+    assert arithmetic.formula_error(np.zeros(3)).tolist() == [0.0, 0.0, 0.0]
+    assert arithmetic.formula_error(np.array([1.0])).item() == pytest.approx(2.0**-24, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -114,12 +114,12 @@ def test_the_allowance_covers_honest_arithmetic_within_100_times(
         )
         truth = dict(named(backpropagate(problem)))
         trace = forward(problem.network, problem.parameters, problem.batch)
-        allowed = rounding(problem, trace, PRECISIONS[dtype]).allowance
+        allowance = rounding(problem, trace, PRECISIONS[dtype]).allowance
         for name, gradient in narrow_gradients(problem, dtype, ORDERS[order]).items():
             error = np.abs(gradient - truth[name])
-            assert (error <= allowed[name]).all(), (name, (error / allowed[name]).max())
+            assert (error <= allowance[name]).all(), (name, (error / allowance[name]).max())
             with np.errstate(divide="ignore", invalid="ignore"):
-                ratios.append((allowed[name] / error)[error > 0].ravel())
+                ratios.append((allowance[name] / error)[error > 0].ravel())
     assert 1 <= np.median(np.concatenate(ratios)) <= 100
 
 
@@ -131,7 +131,7 @@ def test_a_narrower_format_is_allowed_more(narrow, wide):
     for name in little.allowance:
         assert (little.allowance[name] < much.allowance[name]).all()
         np.testing.assert_array_equal(little.scale[name], much.scale[name])
-    assert little.loss < much.loss
+    assert little.risk_error < much.risk_error
 
 
 def test_the_scale_is_the_sum_of_absolute_contributions():

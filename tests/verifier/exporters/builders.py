@@ -9,7 +9,7 @@ import numpy as np
 from tests.verifier.builders import changed, small_document
 from verifier import verify
 from verifier.exporters.student_view import to_student_view
-from verifier.problem.errors import Mistake, ReportWarning
+from verifier.problem.errors import DocumentError, ReportWarning
 from verifier.report.model import Diagnosis, Entry, Evidence, LossReport, ParameterReport, Uncertainty
 from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
@@ -68,7 +68,7 @@ def report(parameters: Iterable[ParameterReport], **fields: Any) -> Report:
 def hostile(words: str) -> list[FileOutcome]:
     """Put words wherever a name, a file or a mistake can carry them, parameters included."""
     rows = [parameter(words, Verdict.INCORRECT), parameter("layers.0.bias", Verdict.CORRECT)]
-    mistake = Mistake(f"/{words}", "a number", f"the string {words!r} or {words}", words)
+    mistake = DocumentError(f"/{words}", "a number", f"the string {words!r} or {words}", words)
     return [
         FileOutcome(words, report(rows, name=words)),
         FileOutcome(words, None, (mistake,)),
@@ -108,7 +108,9 @@ MAKERS: dict[str, Callable[[], list[FileOutcome]]] = {
     "undecided": lambda: judged_with("u", ["parameters", "layers.1.bias"], [1e308] * 2),
     "not finite": not_finite,
     MANY: lambda: of_parameters(10_000),
-    "malformed": lambda: [FileOutcome("m.json", None, (Mistake("/loss", "a loss", "nothing", "add it"),))],
+    "malformed": lambda: [
+        FileOutcome("m.json", None, (DocumentError("/loss", "a loss", "nothing", "add it"),))
+    ],
     "broken": lambda: [FileOutcome("m.json", None, broken="RuntimeError: the disk is on fire")],
     **{f"hostile {i}": partial(hostile, words) for i, words in enumerate(HOSTILE)},
     "several": lambda: [own for case in (*REAL, "malformed") for own in CASES[case]],
@@ -138,6 +140,6 @@ CASES = Cases()
 
 def as_student(reports: list[FileOutcome]) -> list[FileOutcome]:
     return [
-        FileOutcome(own.source, own.report and to_student_view(own.report), own.mistakes, own.broken)
+        FileOutcome(own.source, own.report and to_student_view(own.report), own.errors, own.broken)
         for own in reports
     ]

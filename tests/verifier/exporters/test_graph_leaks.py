@@ -24,9 +24,11 @@ QUESTION = example_document("cs231n-circuit")
 RIGHT: Mapping[str, float] = QUESTION["gradients"]
 
 
-def answer(gradients: Mapping[str, Any], allowed: StudentVisibility = ALL, **fields: Any) -> dict[str, Any]:
+def answer(
+    gradients: Mapping[str, Any], visibility: StudentVisibility = ALL, **fields: Any
+) -> dict[str, Any]:
     document = {**QUESTION, "gradients": dict(gradients), **fields}
-    found = to_student_view(verify(document, oracles=["backpropagation"]), allowed).to_dict()
+    found = to_student_view(verify(document, oracles=["backpropagation"]), visibility).to_dict()
     for node in found.get("network", {}).get("nodes", ()):
         node.pop("gradient", None)  # the student's own
     return found
@@ -47,9 +49,9 @@ def test_a_guess_of_one_number_gets_the_answer_that_any_wrong_number_gets(key: s
 
 def test_a_number_beside_an_explained_one_is_told_by_its_verdict_alone() -> None:
     sign = {"nodes.s": -RIGHT["nodes.s"]}
-    told = [answer({**sign, "w2": value}) for value in (7.0, -3.25, RIGHT["w2"] * 1.01)]
-    assert all(each == told[0] for each in told)
-    assert not [row for row in told[0]["diagnosis"] if row.get("bug") not in (None, "", "unexplained")]
+    documents = [answer({**sign, "w2": value}) for value in (7.0, -3.25, RIGHT["w2"] * 1.01)]
+    assert all(each == documents[0] for each in documents)
+    assert not [row for row in documents[0]["diagnosis"] if row.get("bug") not in (None, "", "unexplained")]
 
 
 def test_where_it_is_first_wrong_follows_from_verdicts_alone() -> None:
@@ -98,16 +100,16 @@ def diamond() -> Report:
 
 
 @each(EVERY_SUBSET)
-def test_what_is_withheld_of_a_graph_is_in_no_field(allowed: StudentVisibility) -> None:
-    document = to_student_view(diamond(), allowed).to_dict()
-    assert ("network" in document) == (allowed.parameters and allowed.layer)
-    assert bool(document["parameters"]) == allowed.parameters
+def test_what_is_withheld_of_a_graph_is_in_no_field(visibility: StudentVisibility) -> None:
+    document = to_student_view(diamond(), visibility).to_dict()
+    assert ("network" in document) == (visibility.parameters and visibility.layer)
+    assert bool(document["parameters"]) == visibility.parameters
     text = str(document["diagnosis"])
-    assert ("missing-path" in text) == allowed.bug
-    assert ("'node': 'x'" in text) == allowed.layer
-    if not allowed.layer:
+    assert ("missing-path" in text) == visibility.bug
+    assert ("'node': 'x'" in text) == visibility.layer
+    if not visibility.layer:
         assert "nodes." not in text
-    assert ("hint" in text) == allowed.hint
+    assert ("hint" in text) == visibility.hint
 
 
 def test_an_error_too_small_for_any_row_is_placed_and_judged() -> None:

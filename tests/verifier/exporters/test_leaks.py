@@ -61,13 +61,13 @@ RIGHT = right_of(PROBLEM)
 ONE = float(RIGHT["layers.1.bias"][0])
 
 
-def answer(gradients: Gradients, allowed: StudentVisibility = ALL, **fields: Any) -> dict[str, Any]:
+def answer(gradients: Gradients, visibility: StudentVisibility = ALL, **fields: Any) -> dict[str, Any]:
     given = {"gradients": listed(dict(gradients)), **fields}
-    return to_student_view(verify({**PROBLEM, **given}, oracles=ORACLES), allowed).to_dict()
+    return to_student_view(verify({**PROBLEM, **given}, oracles=ORACLES), visibility).to_dict()
 
 
-def outputs(report: Report, allowed: StudentVisibility) -> dict[str, str]:
-    reports = (FileOutcome("hw3.json", to_student_view(report, allowed)),)
+def outputs(report: Report, visibility: StudentVisibility) -> dict[str, str]:
+    reports = (FileOutcome("hw3.json", to_student_view(report, visibility)),)
     texts = {name: row.render(reports, CHOICES) for name, row in EXPORTERS.items()}
     return texts | {"step summary": step_summary(reports, CHOICES), "repr": repr(reports[0].report)}
 
@@ -100,8 +100,8 @@ def test_zeros_beside_a_guess_do_not_make_it_tell(padding, digits):
 def test_nan_beside_a_guess_does_not_make_it_tell(broken):
     pad = {"layers.0.weight": np.full((2, 4), broken)}
     guesses = (ONE, -ONE, 2.0 * ONE, round(ONE, 2), 7.654321)
-    told = [answer(pad | {"layers.1.bias": [guess]}) for guess in guesses[1:]]
-    assert all(own == told[0] for own in told)
+    documents = [answer(pad | {"layers.1.bias": [guess]}) for guess in guesses[1:]]
+    assert all(own == documents[0] for own in documents)
 
 
 @cache
@@ -138,8 +138,8 @@ def test_a_reported_loss_changes_nothing(reported):
 def test_the_sentence_for_students_holds_only_what_the_problem_says(bug):
     words = BUGS[bug].words
     sentence = words.for_students or words.explanation
-    asked = {field for _, field, _, _ in Formatter().parse(sentence) if field}
-    assert asked <= {"place", "above", "examples", "outputs"}
+    fields = {field for _, field, _, _ in Formatter().parse(sentence) if field}
+    assert fields <= {"place", "above", "examples", "outputs"}
     assert {field for _, field, _, _ in Formatter().parse(words.hint) if field} <= {"place"}
 
 
@@ -201,10 +201,10 @@ def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, least,
         if kind_of(first) != kind_of(second):
             return
         compared.append(bug)
-        for allowed in EVERY_SUBSET:
-            assert to_student_view(first, allowed) == to_student_view(second, allowed)
-        for allowed in (DEFAULT, ALL) if len(compared) % step == 0 else ():
-            assert outputs(first, allowed) == outputs(second, allowed)
+        for visibility in EVERY_SUBSET:
+            assert to_student_view(first, visibility) == to_student_view(second, visibility)
+        for visibility in (DEFAULT, ALL) if len(compared) % step == 0 else ():
+            assert outputs(first, visibility) == outputs(second, visibility)
 
     try_each(check, [row for row in of_one if row[1] in places])
     assert len(compared) > least

@@ -80,7 +80,7 @@ def references(draw: st.DrawFn, verdicts: tuple[Verdict, ...], places: tuple[Any
         for layer, equation, hint in places
     )
     hidden = draw(st.lists(st.sampled_from(HIDDEN_CODES), unique=True))
-    cautions = [ReportWarning(code, draw(WORDS), 0, (draw(st.integers(0, 9)),)) for code in (*codes, *hidden)]
+    warnings = [ReportWarning(code, draw(WORDS), 0, (draw(st.integers(0, 9)),)) for code in (*codes, *hidden)]
     parameters = {n: parameter(n, v) for n, v in zip(NAMES, verdicts, strict=True)}
     evidence = Evidence(
         draw(WORDS), draw(st.integers(0, 9)), draw(st.booleans()), draw(NUMBERS), Uncertainty.BOUND
@@ -95,7 +95,7 @@ def references(draw: st.DrawFn, verdicts: tuple[Verdict, ...], places: tuple[Any
             draw(st.sampled_from(Verdict)),
         ),
         parameters=parameters,
-        warnings=tuple(draw(st.permutations(cautions))),
+        warnings=tuple(draw(st.permutations(warnings))),
         evidence=(evidence,),
         versions={"numpy": draw(WORDS)},
         seconds=draw(st.floats(0, 100)),
@@ -184,7 +184,7 @@ def test_every_field_of_a_report_is_passed_on_or_withheld_on_purpose():
 
 
 @pytest.mark.parametrize(
-    ("allowed", "fields_of_row"),
+    ("visibility", "fields_of_row"),
     [
         (StudentVisibility(), {"layer", "equation", "hint"}),
         (StudentVisibility(hint=False), {"layer", "equation"}),
@@ -195,14 +195,14 @@ def test_every_field_of_a_report_is_passed_on_or_withheld_on_purpose():
         ),
     ],
 )
-def test_an_assignment_allows_more_or_less(allowed, fields_of_row):
-    report = to_student_view(verify(example_document("wrong-layer")), allowed)
+def test_an_assignment_allows_more_or_less(visibility, fields_of_row):
+    report = to_student_view(verify(example_document("wrong-layer")), visibility)
     (row,) = report.to_dict()["diagnosis"]
     assert set(row) == fields_of_row
     for format_name in EXPORTERS:
         text = EXPORTERS[format_name].export(report, CHOICES)
-        assert ("preactivation-as-input" in text) <= allowed.bug
-        assert ("layer 1" in text) <= allowed.layer
+        assert ("preactivation-as-input" in text) <= visibility.bug
+        assert ("layer 1" in text) <= visibility.layer
 
 
 def test_nothing_allowed_leaves_the_verdict():
@@ -215,8 +215,8 @@ def test_nothing_allowed_leaves_the_verdict():
 
 
 def test_a_students_report_is_read_back_from_its_document():
-    for allowed in (StudentVisibility(), StudentVisibility(bug=True), StudentVisibility(layer=False)):
-        report = to_student_view(verify(example_document("wrong-layer")), allowed)
+    for visibility in (StudentVisibility(), StudentVisibility(bug=True), StudentVisibility(layer=False)):
+        report = to_student_view(verify(example_document("wrong-layer")), visibility)
         assert read_report(report.to_dict()).to_dict() == report.to_dict()
 
 

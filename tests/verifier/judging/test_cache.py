@@ -79,8 +79,8 @@ def test_arrays_changed_after_they_were_asked_change_nothing_kept():
     document["inputs"] *= 3.0
     document["targets"] += 1.0
     for precision in ("float64", "float32"):
-        asked = before | {"precision": precision}
-        assert_say_the_same(verify(asked, cache=cache), verify(asked))
+        with_precision = before | {"precision": precision}
+        assert_say_the_same(verify(with_precision, cache=cache), verify(with_precision))
 
 
 def with_weight(problem: Problem, change) -> Problem:

@@ -31,10 +31,10 @@ def accepted(document: dict):
     submission = read_submission(document)
     problem = submission.problem
     trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, PRECISIONS["float64"])
+    float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
     names = [name for name, _ in named(problem.parameters)]
-    allowed = rounding(problem, trace, submission.precision)
-    return accept_if_correct(names, submission.gradients, ask(problem, honest), allowed)
+    rounding_allowance = rounding(problem, trace, submission.precision)
+    return accept_if_correct(names, submission.gradients, ask(problem, float64_rounding), rounding_allowance)
 
 
 def hold_equal(fast: Report, full: Report) -> None:

@@ -20,13 +20,13 @@ from verifier.problem.precision import PRECISIONS
 from verifier.report.model import Uncertainty
 
 
-def asked(problem: Problem) -> Answer:
+def answer_to(problem: Problem) -> Answer:
     trace = forward(problem.network, problem.parameters, problem.batch)
     return high_precision.gradient(problem, rounding(problem, trace, PRECISIONS["float64"]))
 
 
 def assert_equal_to_mpmath(problem: Problem) -> None:
-    answer, expected = asked(problem), differentiated(problem)
+    answer, expected = answer_to(problem), differentiated(problem)
     assert answer.uncertainty is Uncertainty.BOUND
     assert list(answer.gradient) == [name for name, _ in named(problem.parameters)]
     for name, estimate in answer.gradient.items():
@@ -91,12 +91,12 @@ def saturated(logit: float) -> Problem:
 def test_where_256_bits_cancel_it_takes_more(logit, monkeypatch):
     with mpmath.workdps(50):
         truth = float(mpmath.exp(-logit) / (1 + mpmath.exp(-logit)))
-    estimate = asked(saturated(logit)).gradient["layers.0.weight"]
+    estimate = answer_to(saturated(logit)).gradient["layers.0.weight"]
     np.testing.assert_allclose(estimate.value, [[-truth, truth]], rtol=1e-15)
     assert (estimate.error <= 2.0**-50 * truth).all()
 
     monkeypatch.setattr(high_precision, "MOST_BITS", high_precision.BITS)
-    few = asked(saturated(logit)).gradient["layers.0.weight"]
+    few = answer_to(saturated(logit)).gradient["layers.0.weight"]
     enough = logit < 100  # e**-50 leaves 184 of 256 bits; e**-300 leaves none
     assert (few.error <= 1e-15 * truth).all() == enough
     assert (np.abs(few.value - [[-truth, truth]]) <= few.error).all()
@@ -124,7 +124,7 @@ def relu_network(biases: list[float]) -> Problem:
     ids=["none", "the first", "the second", "the third", "just beside it"],
 )
 def test_layers_up_to_one_at_a_kink_are_left_out(biases, unknown):
-    answer = asked(relu_network(biases))
+    answer = answer_to(relu_network(biases))
     left_out = {name for name, e in answer.gradient.items() if not np.isfinite(e.error).all()}
     assert left_out == {f"layers.{i}.{kind}" for i in unknown for kind in ("weight", "bias")}
 
@@ -138,7 +138,7 @@ def test_weights_at_the_kink_of_l1_are_left_out_and_no_others(biases):
         penalties=(Penalty("l1", 0.3, 1.0, "none", biases),),
     )
     own = LayerParameters(np.array([[0.0, 1.0], [-1.0, 0.5]]), np.array([0.0, 1.0]))
-    answer = asked(Problem(drawn.network, (own,), drawn.batch, drawn.risk))
+    answer = answer_to(Problem(drawn.network, (own,), drawn.batch, drawn.risk))
     assert np.isfinite(answer.gradient["layers.0.weight"].error).tolist() == [[False, True], [True, True]]
     assert np.isfinite(answer.gradient["layers.0.bias"].error).tolist() == [not biases, True]
 
@@ -147,7 +147,7 @@ def test_what_is_no_number_is_unknown_but_not_wrong():
     drawn = draw_problem(np.random.default_rng(3), widths=(1, 1), examples=1)
     batch = Batch(np.array([[1e200]]), np.zeros((1, 1)))
     own = LayerParameters(np.array([[1e200]]), np.zeros(1))
-    answer = asked(Problem(drawn.network, (own,), batch, drawn.risk))
+    answer = answer_to(Problem(drawn.network, (own,), batch, drawn.risk))
     assert not np.isfinite(answer.gradient["layers.0.weight"].error).any()  # 1e600 is no float64
 
 
@@ -157,7 +157,7 @@ class TestWithoutPythonFlint:
         monkeypatch.setitem(sys.modules, "flint", None)  # as Python itself refuses an import
 
     def test_it_answers_nothing_and_says_why(self):
-        answer = asked(draw_problem(np.random.default_rng(1)))
+        answer = answer_to(draw_problem(np.random.default_rng(1)))
         assert dict(answer.gradient) == {}
         assert answer.uncertainty is Uncertainty.UNKNOWN
         assert answer.reason.startswith("python-flint cannot be imported")

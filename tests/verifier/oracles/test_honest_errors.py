@@ -43,16 +43,19 @@ def assert_honest(problem: Problem, largest: dict[str, float]) -> None:
     """largest: how large an oracle's error may be, relative to the parameter's largest scale."""
     expected = differentiated(problem)
     trace = forward(problem.network, problem.parameters, problem.batch)
-    honest = rounding(problem, trace, PRECISIONS["float64"])
+    float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
     for oracle, row in ORACLES.items():
-        answer = row.gradient(problem, honest)
+        answer = row.gradient(problem, float64_rounding)
         assert set(answer.gradient) == set(expected)
         for name, estimate in answer.gradient.items():
             assert np.isfinite(estimate.error).all()
             distance = np.abs(estimate.value - expected[name])
-            allowed = estimate.error + 2.0**-53 * np.abs(expected[name])  # the truth itself is a float64
-            assert (distance <= allowed).all(), (oracle, name, (distance / allowed).max())
-            assert (estimate.error <= largest[oracle] * honest.scale[name].max()).all(), (oracle, name)
+            max_error = estimate.error + 2.0**-53 * np.abs(expected[name])  # the truth itself is a float64
+            assert (distance <= max_error).all(), (oracle, name, (distance / max_error).max())
+            assert (estimate.error <= largest[oracle] * float64_rounding.scale[name].max()).all(), (
+                oracle,
+                name,
+            )
 
 
 # 6 deviations of rounding are some 50 units; differences add what their steps of 2**-17 cost. A saturated

@@ -39,13 +39,13 @@ def honest_of(problem: Problem) -> Rounding:
     return rounding(problem, trace, PRECISIONS["float64"])
 
 
-def asked(oracle: str, problem: Problem) -> Answer:
+def answer_of(oracle: str, problem: Problem) -> Answer:
     return ORACLES[oracle].gradient(problem, honest_of(problem))
 
 
 def assert_within_its_error(problem: Problem, largest: float = 1e-6) -> None:
     """largest: how large the error may be, relative to a parameter's largest scale (steps of 2**-17)."""
-    answer, truth = asked(PER_WEIGHT, problem), asked("high_precision", problem)
+    answer, truth = answer_of(PER_WEIGHT, problem), answer_of("high_precision", problem)
     assert answer.uncertainty is Uncertainty.ESTIMATE
     assert [*answer.gradient] == [name for name, _ in named(problem.parameters)]
     scale = honest_of(problem).scale
@@ -124,7 +124,10 @@ def test_penalties_biases_masks_and_reductions_are_those_of_the_risk(choice):
 def test_differences_along_weights_agree_with_differences_at_units(name, choice):
     rng = np.random.default_rng([42, list(ACTIVATIONS).index(name), len(choice)])
     problem = draw_problem(rng, activation_name=name, **CHOICES[choice])
-    weights, units = asked(PER_WEIGHT, problem).gradient, asked("finite_differences", problem).gradient
+    weights, units = (
+        answer_of(PER_WEIGHT, problem).gradient,
+        answer_of("finite_differences", problem).gradient,
+    )
     assert [*weights] == [*units]
     for parameter, one in weights.items():
         other = units[parameter]
@@ -202,7 +205,7 @@ KINKS: dict[str, tuple[Problem, dict[str, list[list[int]]]]] = {
 @pytest.mark.parametrize("case", KINKS)
 def test_only_weights_of_units_that_a_kink_is_near_are_left_out(case):
     problem, expected = KINKS[case]
-    answer = asked(PER_WEIGHT, problem)
+    answer = answer_of(PER_WEIGHT, problem)
     assert {
         name: np.argwhere(~np.isfinite(estimate.error)).tolist()
         for name, estimate in answer.gradient.items()
@@ -210,12 +213,12 @@ def test_only_weights_of_units_that_a_kink_is_near_are_left_out(case):
     } == expected
 
 
-@pytest.mark.parametrize(("weight", "told"), [(0.0, False), (1e-6, False), (-1e-6, False), (1e-4, True)])
-def test_a_weight_within_a_step_of_the_kink_of_l1_is_left_out(weight, told):
+@pytest.mark.parametrize(("weight", "is_known"), [(0.0, False), (1e-6, False), (-1e-6, False), (1e-4, True)])
+def test_a_weight_within_a_step_of_the_kink_of_l1_is_left_out(weight, is_known):
     drawn = draw_problem(np.random.default_rng(43), widths=(2, 1), penalties=(Penalty("l1", 0.3, 1.0),))
     own = LayerParameters(np.array([[weight], [1.0]]), np.array([0.0]))
-    answer = asked(PER_WEIGHT, Problem(drawn.network, (own,), drawn.batch, drawn.risk))
-    assert np.isfinite(answer.gradient["layers.0.weight"].error).ravel().tolist() == [told, True]
+    answer = answer_of(PER_WEIGHT, Problem(drawn.network, (own,), drawn.batch, drawn.risk))
+    assert np.isfinite(answer.gradient["layers.0.weight"].error).ravel().tolist() == [is_known, True]
     assert np.isfinite(answer.gradient["layers.0.bias"].error).all()
 
 

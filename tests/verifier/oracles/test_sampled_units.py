@@ -8,7 +8,7 @@ from tests.drawing import draw_problem
 from tests.verifier.builders import document_of_problem
 from verifier import verify
 from verifier.engine import perturbation as sampled_units
-from verifier.engine.perturbation import LEAST, told
+from verifier.engine.perturbation import LEAST, sampling_note
 
 
 @pytest.fixture
@@ -49,4 +49,4 @@ def test_the_draw_misses_wrong_units_as_often_as_it_says():
         missed += not set(wrong) & set(looked_at)
     # without replacement a draw misses a little less often than 0.9⁶ = 0.531, which is what is said
     assert 0.48 <= missed / 4000 <= 0.9**6
-    assert "probability 0.5 at most" in told([sampled_units.Sample(np.arange(6), 100)])
+    assert "probability 0.5 at most" in sampling_note([sampled_units.Sample(np.arange(6), 100)])

@@ -293,8 +293,8 @@ def test_a_disputed_entry_blames_nobody_and_says_who_contradicts_whom(
     from verifier.pipeline import layers as pipeline
     from verifier.report.model import Uncertainty
 
-    def liar(problem, honest):
-        answer = ORACLES["backpropagation"].gradient(problem, honest)
+    def liar(problem, float64_rounding):
+        answer = ORACLES["backpropagation"].gradient(problem, float64_rounding)
         gradient = dict(answer.gradient)
         estimate = gradient["layers.1.bias"]
         gradient["layers.1.bias"] = Estimate(estimate.value + np.array([0.5, 0.0]), estimate.error)

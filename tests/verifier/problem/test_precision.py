@@ -158,13 +158,13 @@ def cast(document, dtype):
 def test_narrow_numbers_are_taken_as_computed_so_and_a_warning_says_it(dtype):
     submission = read_submission(cast(small_document(), dtype))
     assert submission.precision.name == dtype
-    assert [caution.code for caution in submission.cautions] == ["precision-inferred"]
-    assert dtype in submission.cautions[0].detail
+    assert [warning.code for warning in submission.warnings] == ["precision-inferred"]
+    assert dtype in submission.warnings[0].detail
 
 
 def test_a_declared_precision_is_taken_without_a_warning():
     submission = read_submission(cast(small_document(precision="float64"), "float32"))
-    assert (submission.precision.name, submission.cautions) == ("float64", ())
+    assert (submission.precision.name, submission.warnings) == ("float64", ())
 
 
 @each([0.0, 1.0, -2.0, 4096.0])
@@ -172,7 +172,7 @@ def test_whole_numbers_and_zeros_stay_float64_without_a_warning(value):
     document = small_document()
     document["gradients"] = {k: np.full_like(v, value).tolist() for k, v in document["gradients"].items()}
     submission = read_submission(document)
-    assert (submission.precision.name, submission.cautions) == ("float64", ())
+    assert (submission.precision.name, submission.warnings) == ("float64", ())
 
 
 def test_one_number_of_full_precision_keeps_all_float64():

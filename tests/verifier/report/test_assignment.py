@@ -61,10 +61,10 @@ def test_gradients_in_any_format_are_judged_as_the_whole_submission_is(content: 
         ({"reported_loss": 1.0}, {"/gradients"}),
     ]
 )
-def test_what_is_no_answer_is_refused_with_its_places(handed_in: Any, pointers: set[str]) -> None:
+def test_what_is_no_answer_is_refused_with_its_places(uploaded: Any, pointers: set[str]) -> None:
     with pytest.raises(MalformedSubmission) as caught:
-        submission_document(PROBLEM, handed_in)
-    assert {mistake.pointer for mistake in caught.value.mistakes} == pointers
+        submission_document(PROBLEM, uploaded)
+    assert {mistake.pointer for mistake in caught.value.errors} == pointers
 
 
 def test_a_student_cannot_loosen_the_precision_that_the_assignment_sets() -> None:
@@ -87,15 +87,17 @@ def test_a_student_cannot_loosen_the_precision_that_the_assignment_sets() -> Non
     ]
 )
 def test_a_narrow_precision_is_taken_only_where_the_problem_names_it(
-    asked: str | None, handed_in: dict[str, Any], taken: str | None
+    required: str | None, uploaded: dict[str, Any], expected: str | None
 ) -> None:
-    problem = PROBLEM if asked is None else PROBLEM | {"precision": asked}
-    if taken is None:
+    problem = PROBLEM if required is None else PROBLEM | {"precision": required}
+    if expected is None:
         with pytest.raises(MalformedSubmission) as caught:
-            read_uploaded_gradients(problem, {"gradients": GRADIENTS} | handed_in)
-        assert [mistake.pointer for mistake in caught.value.mistakes] == ["/precision"]
+            read_uploaded_gradients(problem, {"gradients": GRADIENTS} | uploaded)
+        assert [mistake.pointer for mistake in caught.value.errors] == ["/precision"]
     else:
-        assert read_uploaded_gradients(problem, {"gradients": GRADIENTS} | handed_in).precision.name == taken
+        assert (
+            read_uploaded_gradients(problem, {"gradients": GRADIENTS} | uploaded).precision.name == expected
+        )
 
 
 def test_numbers_that_were_rounded_narrowly_are_told_so_and_refused() -> None:
@@ -118,7 +120,7 @@ def test_an_assignment_is_what_its_document_says() -> None:
     }
     assignment = read_assignment(document)
     assert assignment.points == Points(by_name={"layers.0.weight": 2.0})
-    assert assignment.allowed == StudentVisibility(parameters=False, layer=False, bug=True, hint=False)
+    assert assignment.visibility == StudentVisibility(parameters=False, layer=False, bug=True, hint=False)
     assert (assignment.attempts, assignment.per_student) == (3, True)
     assert assignment_to_document(assignment) == document
 
@@ -150,7 +152,7 @@ def test_every_mistake_of_an_assignment_is_told_at_once() -> None:
                 "deadline": "soon",
             }
         )
-    assert {mistake.pointer for mistake in caught.value.mistakes} == {
+    assert {mistake.pointer for mistake in caught.value.errors} == {
         "/title",
         "/problem/gradients",
         "/problem/inputs",

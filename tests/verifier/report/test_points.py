@@ -2,7 +2,7 @@
 
 from tests.pairwise import each
 from tests.verifier.exporters.builders import parameter, report
-from verifier.problem.errors import Mistake, Mistakes
+from verifier.problem.errors import DocumentError, ErrorCollector
 from verifier.report.outcome import FileOutcome
 from verifier.report.points import Points, as_integers, earned, read_points, score_outcome, worth
 from verifier.report.verdict import Verdict
@@ -18,7 +18,7 @@ THREE = FileOutcome(
     ),
 )
 RIGHT = FileOutcome("a", report(parameter(f"layers.{i}.weight", Verdict.CORRECT) for i in range(3)))
-MALFORMED = FileOutcome("a", None, (Mistake("", "a submission", "nothing"),))
+MALFORMED = FileOutcome("a", None, (DocumentError("", "a submission", "nothing"),))
 NAMED = Points(by_name={"layers.0.weight": 2, "layers.0.bias": 1, "layers.7.bias": 4})
 
 
@@ -72,13 +72,13 @@ def test_thirds_of_ten_make_ten_in_whole_numbers():
     ]
 )
 def test_points_are_a_number_or_a_list_by_name(text, points):
-    mistakes = Mistakes()
-    assert read_points(text, mistakes) == points
-    assert mistakes.found == []
+    errors = ErrorCollector()
+    assert read_points(text, errors) == points
+    assert errors.records == []
 
 
 @each(["ten", "-1", "inf", "nan", "", "layers.0.weight=two", "layers.0.weight="])
 def test_points_that_are_none_are_a_mistake_of_the_option(text):
-    mistakes = Mistakes()
-    read_points(text, mistakes)
-    assert [mistake.pointer for mistake in mistakes.found] == ["--points"]
+    errors = ErrorCollector()
+    read_points(text, errors)
+    assert [mistake.pointer for mistake in errors.records] == ["--points"]

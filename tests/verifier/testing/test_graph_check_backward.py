@@ -27,10 +27,10 @@ def with_share(op: str, share: Callable[[Edge], Array]) -> GraphBackward:
         shares = [share(arc) if arc.node.operation.name == op else arc.share for arc in arcs]
         return np.asarray(sum(shares[1:], shares[0]))
 
-    return settled(settle)
+    return backward_function(settle)
 
 
-def settled(settle: Callable[[str, Edges], Array | None]) -> GraphBackward:
+def backward_function(settle: Callable[[str, Edges], Array | None]) -> GraphBackward:
     def backward(document: dict[str, Any]) -> Mapping[str, Any]:
         problem = read_graph({**document, "gradients": {}}).problem
         found = {name: own for name, _, own in backward_sweep(problem, values_of(problem, FLOATS), settle)}
@@ -47,7 +47,7 @@ def last_path_alone(name: str, arcs: Edges) -> Array | None:
 MISTAKES = {
     "no derivative of tanh": (with_share("tanh", lambda arc: arc.upstream), "missing-local-derivative", 1),
     "sigmoid's derivative at its value": (
-        with_share("sigmoid", lambda arc: arc.node.options["function"].pull_back(
+        with_share("sigmoid", lambda arc: arc.node.options["function"].vjp(
             arc.node.options["function"].forward(arc.operands[0]), arc.upstream)),
         "derivative-of-value", 1,
     ),
@@ -57,7 +57,7 @@ MISTAKES = {
     "a mean that does not divide": (
         with_share("mean", lambda arc: arc.share * arc.node.options["count"]), "missing-local-derivative", 2
     ),
-    "assigned for accumulated": (settled(last_path_alone), "missing-path", 2),
+    "assigned for accumulated": (backward_function(last_path_alone), "missing-path", 2),
 }  # fmt: skip
 
 

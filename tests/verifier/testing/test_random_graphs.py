@@ -27,19 +27,19 @@ REFERENCE = ["backpropagation"]  # where a verdict is asked, and no agreement
 def gradients(problem: GraphProblem) -> dict[str, Array]:
     found = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
-    return {key: found.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.asked}
+    return {key: found.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.requested}
 
 
 def oracles_agree(seed: int) -> None:
     problem = problem_of(seeded_graph(seed, 16))
-    honest = rounding(problem, PRECISIONS["float64"])
-    answers = ask(problem, honest, list(GRAPH_ORACLES))
-    shapes = {key: problem.shapes()[node_name(key)] for key in problem.asked}
+    float64_rounding = rounding(problem, PRECISIONS["float64"])
+    answers = ask(problem, float64_rounding, list(GRAPH_ORACLES))
+    shapes = {key: problem.shapes()[node_name(key)] for key in problem.requested}
     consensus = combine_answers(answers, shapes)
     assert not consensus.disputes
-    told = [name for name, answer in answers.items() if answer.gradient]
-    assert told == list(GRAPH_ORACLES)
-    if not honest.kinks:  # then everybody knows everything
+    answering = [name for name, answer in answers.items() if answer.gradient]
+    assert answering == list(GRAPH_ORACLES)
+    if not float64_rounding.kinks:  # then everybody knows everything
         for name, answer in answers.items():
             if name == "high_precision":  # a sigmoid of x − x: no number of bits tells that from 0
                 continue
@@ -69,11 +69,11 @@ def honest_is_not_incorrect(precision: str, seed: int) -> None:
         operands = [tensors[name] for name in node.operands]
         own = node.operation.in_torch(torch, node, operands)
         tensors[node.name] = own * 1.0 if any(own is operand for operand in operands) else own
-    asked = [tensors[node_name(key)] for key in problem.asked]
-    found = torch.autograd.grad(tensors[problem.output], asked, allow_unused=True)
+    requested = [tensors[node_name(key)] for key in problem.requested]
+    found = torch.autograd.grad(tensors[problem.output], requested, allow_unused=True)
     submitted = {
         key: np.zeros(tuple(tensor.shape)) if own is None else own.double().numpy()
-        for key, tensor, own in zip(problem.asked, asked, found, strict=True)
+        for key, tensor, own in zip(problem.requested, requested, found, strict=True)
     }
     document |= {"gradients": submitted, "precision": precision, "tolerance": "strict"}
     report = judge_graph(read_graph(document), oracles=REFERENCE)
@@ -96,7 +96,7 @@ def is_found_and_placed(seed: int) -> None:
     document = seeded_graph(seed, 16)
     problem = problem_of(document)
     right = gradients(problem)
-    keys = [key for key in problem.asked if np.any(right[key])]
+    keys = [key for key in problem.requested if np.any(right[key])]
     off = keys[seed % len(keys)]
     document["gradients"] = {**right, off: right[off] * 1.01}
     report = judge_graph(read_graph(document), oracles=REFERENCE)

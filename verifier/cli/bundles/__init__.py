@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from verifier.cli.bundles.bundle import Bundle, BundleOrder, File
-from verifier.cli.bundles.result import Result
+from verifier.cli.bundles.result import ResultFile
 
 __all__ = ("BUNDLES", "Bundle", "BundleOrder", "File")
 
@@ -23,7 +23,7 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 "gradescope",
                 "/autograder/submission",
                 "/autograder/results",
-                (Result("results.json", "gradescope"),),
+                (ResultFile("results.json", "gradescope"),),
                 seconds=480,  # of 600
                 templates={
                     "setup.sh": "gradescope/setup.sh",
@@ -42,7 +42,7 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 "prairielearn",
                 "/grade/student",
                 "/grade/results",
-                (Result("results.json", "prairielearn"),),
+                (ResultFile("results.json", "prairielearn"),),
                 seconds=90,  # of 120, which info.json requests
                 templates={
                     "info.json": "prairielearn/info.json",
@@ -63,7 +63,7 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 "classroom50",
                 ".",
                 ".",
-                (Result("result.json", "classroom50"), Result("release-body.md", "markdown")),
+                (ResultFile("result.json", "classroom50"), ResultFile("release-body.md", "markdown")),
                 seconds=300,
                 templates={
                     "autograder.py": "classroom50/autograder.py",
@@ -76,7 +76,10 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 "github",
                 ".",
                 "gradjury-results",
-                (Result("annotations.txt", "github"), Result("summary.md", "github", "GITHUB_STEP_SUMMARY")),
+                (
+                    ResultFile("annotations.txt", "github"),
+                    ResultFile("summary.md", "github", "GITHUB_STEP_SUMMARY"),
+                ),
                 seconds=600,
                 templates={
                     "action.yml": "github/action.yml",
@@ -93,8 +96,8 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 ".",
                 "gradjury-results",
                 (
-                    Result("junit.xml", "junit"),
-                    Result("codequality.json", "gitlab-codequality"),
+                    ResultFile("junit.xml", "junit"),
+                    ResultFile("codequality.json", "gitlab-codequality"),
                 ),
                 seconds=600,
                 templates={

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from verifier.cli.bundles.result import Result
+from verifier.cli.bundles.result import ResultFile
 from verifier.report.assignment import Assignment
 
 
@@ -48,7 +48,7 @@ class Bundle:
     name: str
     submission: str
     results: str
-    result_files: tuple[Result, ...]
+    result_files: tuple[ResultFile, ...]
     seconds: int
     templates: Mapping[str, str]
     executables: tuple[str, ...] = ()

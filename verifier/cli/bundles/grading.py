@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from verifier.cli.bundles.result import Result
+from verifier.cli.bundles.result import ResultFile
 from verifier.cli.files import CheckOptions, check_file
 from verifier.documents.assignment import read_assignment
 from verifier.documents.files import parse_bytes
@@ -26,10 +26,10 @@ def grade(question: Path, results: Path, name: str, content: bytes) -> None:
     bounds = replace(DEFAULT_BOUNDS, inflated=settings["largest"])
     outcome = check_file(name, CheckOptions(problem=assignment.problem, bounds=bounds), content)
     if outcome.report is not None:
-        outcome = replace(outcome, report=to_student_view(outcome.report, assignment.allowed))
+        outcome = replace(outcome, report=to_student_view(outcome.report, assignment.visibility))
     environment = {variable: os.environ[variable] for variable in VARIABLES if variable in os.environ}
     choices = ExportOptions(assignment.points, "gitlab", environment, datetime.now(UTC))
     for row in settings["outputs"]:
-        result = Result(**row)
+        result = ResultFile(**row)
         (results / result.file).write_text(result.rendered(outcome, choices), encoding="utf-8")
     (results / "status").write_text(str(int(outcome.status)), encoding="utf-8")

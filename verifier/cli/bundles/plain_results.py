@@ -9,7 +9,7 @@ from types import MappingProxyType
 from verifier.cli.bundles.bundle import Bundle
 from verifier.documents.files import SUFFIXES
 from verifier.exporters import ExportOptions
-from verifier.problem.errors import Mistake
+from verifier.problem.errors import DocumentError
 from verifier.report.outcome import FileOutcome
 from verifier.report.points import Points
 
@@ -24,12 +24,12 @@ def plain_results(bundle: Bundle, points: Points, largest: int) -> Mapping[str, 
     one = _expected_file(bundle)
     remedy = "hand in your gradients as that file, and nothing else that could be them"
     reasons = {
-        "none": FileOutcome("submission", None, (Mistake("(file)", one, "none", remedy),)),
-        "several": FileOutcome("submission", None, (Mistake("(file)", one, "several", remedy),)),
+        "none": FileOutcome("submission", None, (DocumentError("(file)", one, "none", remedy),)),
+        "several": FileOutcome("submission", None, (DocumentError("(file)", one, "several", remedy),)),
         "large": FileOutcome(
             "submission",
             None,
-            (Mistake("(file)", f"at most {largest} bytes", "more", "hand in gradients alone"),),
+            (DocumentError("(file)", f"at most {largest} bytes", "more", "hand in gradients alone"),),
         ),
         FAILED: FileOutcome("submission", None, broken="tell your instructor"),
     }

@@ -7,7 +7,7 @@ from verifier.report.outcome import FileOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ResultFile:
     """Result file.
 
     file: name of the file.

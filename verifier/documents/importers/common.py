@@ -11,11 +11,11 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.documents.arrays import dtype_of, tensors_to_numpy
 from verifier.documents.reading import read_submission
-from verifier.problem.errors import MOST, MalformedSubmission, Mistake, Mistakes, suggest_name
+from verifier.problem.errors import MOST, DocumentError, ErrorCollector, MalformedSubmission, suggest_name
 
 
 class ImportRefused(MalformedSubmission):
-    """The source cannot be imported; `mistakes` names all unsupported parts."""
+    """The source cannot be imported; `errors` names all unsupported parts."""
 
 
 class MissingLibrary(ImportError):  # noqa: N818 -- as ImportRefused
@@ -25,14 +25,14 @@ class MissingLibrary(ImportError):  # noqa: N818 -- as ImportRefused
 class Unsupported(ValueError):  # noqa: N818 -- as ImportRefused
     """One unsupported part, without its location; the chain adds the location."""
 
-    def __init__(self, found: str, remedy: str = "") -> None:
-        super().__init__(found)
-        self.found, self.remedy = found, remedy
+    def __init__(self, actual: str, remedy: str = "") -> None:
+        super().__init__(actual)
+        self.actual, self.remedy = actual, remedy
 
 
-def refused(where: str, expected: str, found: str, remedy: str = "") -> ImportRefused:
+def refused(where: str, expected: str, actual: str, remedy: str = "") -> ImportRefused:
     """Return the exception for one unsupported part. where: its name in the source."""
-    return ImportRefused([Mistake(where, expected, found, remedy)])
+    return ImportRefused([DocumentError(where, expected, actual, remedy)])
 
 
 def library(name: str, install: str) -> ModuleType:
@@ -67,7 +67,7 @@ class Importer:
     from_files: it accepts files. Otherwise it needs a live object, because the usual file is a pickle, which
         can run arbitrary code.
     further_files: the arguments for the second and later files of the command line.
-    required, allowed: further required and optional arguments of the command line.
+    required, optional: further required and optional arguments of the command line.
     extra: the optional dependency with the source's library; None if no extra is needed.
     """
 
@@ -78,7 +78,7 @@ class Importer:
     from_files: bool = False
     further_files: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     extra: str | None = None
 
     def load(self) -> Callable[..., dict[str, Any]]:
@@ -221,7 +221,7 @@ def _in_layout(array: SourceArray, values: Array, layout: str | None) -> Array:
 
 def _by_source_name(gradients: Gradients, parameters: Mapping[str, SourceArray]) -> Mapping[str, Any]:
     names = [array.name for array in parameters.values()]
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     by_name: dict[str, Any] = {}
     if isinstance(gradients, Mapping):
         for name, value in gradients.items():
@@ -235,7 +235,7 @@ def _by_source_name(gradients: Gradients, parameters: Mapping[str, SourceArray])
             )
             if source_name is None:
                 rule = "the name of a parameter, as its source names it"
-                mistakes.add(
+                errors.add(
                     ("gradients", name),
                     rule,
                     f"{str(name)[:60]!r}",
@@ -246,9 +246,9 @@ def _by_source_name(gradients: Gradients, parameters: Mapping[str, SourceArray])
     elif gradients is not None:
         if len(gradients) != len(names):
             rule = f"{len(names)} arrays, in the order {', '.join(names[:10])}"
-            mistakes.add("/gradients", rule, f"{len(gradients)}")
+            errors.add("/gradients", rule, f"{len(gradients)}")
         by_name = dict(zip(names, gradients, strict=False))
-    mistakes.raise_if_any()
+    errors.raise_if_any()
     return by_name
 
 
@@ -260,13 +260,13 @@ class LayerCollector:
 
     def __init__(self) -> None:
         self._layers: list[SourceLayer] = []
-        self._refusals: list[Mistake] = []
+        self._refusals: list[DocumentError] = []
         self._used: dict[str, str] = {}
         self._flattens = False
 
-    def refuse(self, where: str, found: str, remedy: str = "", *, expected: str = LAYER) -> None:
+    def refuse(self, where: str, actual: str, remedy: str = "", *, expected: str = LAYER) -> None:
         """Add the refusal of a part, with the part's name in the source."""
-        self._refusals.append(Mistake(where, expected, found, remedy))
+        self._refusals.append(DocumentError(where, expected, actual, remedy))
 
     def linear(self, where: str, weight: SourceArray, bias: SourceArray | None) -> None:
         """Add a fully connected layer; its activation is the identity until `activation` is called."""

@@ -12,7 +12,7 @@ from verifier.documents.graph import read_graph
 from verifier.documents.importers.common import ImportRefused, array_of
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
-from verifier.problem.errors import MOST, Mistake
+from verifier.problem.errors import MOST, DocumentError
 from verifier.problem.graph import INPUT, NODE
 
 OPERATION = "an operation of graphs (docs/graphs.md lists them)"
@@ -30,13 +30,13 @@ class GraphParts:
         self._nodes: list[dict[str, Any]] = []
         self._gradients: dict[str, Any] = {}
         self._values: dict[str, Array] = {}
-        self._refusals: list[Mistake] = []
+        self._refusals: list[DocumentError] = []
         self._used_names: set[str] = set()
         self._precisions: set[str | None] = set()
 
-    def refuse(self, where: str, found: str, remedy: str = "", *, expected: str = OPERATION) -> None:
+    def refuse(self, where: str, actual: str, remedy: str = "", *, expected: str = OPERATION) -> None:
         """Add the refusal of a part, with the part's name in the source."""
-        self._refusals.append(Mistake(where, expected, found, remedy))
+        self._refusals.append(DocumentError(where, expected, actual, remedy))
 
     def leaf(self, wanted: str, values: Any, gradient: Any = None, *, parameter: bool) -> str:
         """Add an input or a parameter, and return its name: `wanted`, made valid and unique."""
@@ -110,7 +110,7 @@ class GraphParts:
                 actual = f"other numbers in {name}"
                 remedy = "import it before parameters are changed, and without changes in place"
                 rule = f"what {operations[name]} computes of its operands"
-                raise ImportRefused([Mistake(name, rule, actual, remedy)])
+                raise ImportRefused([DocumentError(name, rule, actual, remedy)])
 
 
 def _equal_up_to_rounding(value: Array, source_value: Array) -> bool:

@@ -35,7 +35,7 @@ from verifier.documents.importers.keras_layers import (
 )
 from verifier.documents.importers.state_dict import content_of
 from verifier.documents.json import DEFAULT_BOUNDS, parse
-from verifier.problem.errors import UnreadableSubmission, describe
+from verifier.problem.errors import MalformedSubmission, UnreadableSubmission, describe
 
 _MEMBERS = ("config.json", "model.weights.h5")
 
@@ -82,7 +82,7 @@ class WeightsFile:
         except KeyError:
             raise refused(layer.name, f"{count} arrays at {layer.place}/vars", "fewer", "save them") from None
         except (OSError, ValueError, RuntimeError, TypeError) as error:
-            if isinstance(error, UnreadableSubmission) or hasattr(error, "mistakes"):
+            if isinstance(error, MalformedSubmission):
                 raise
             raise UnreadableSubmission("a .weights.h5", f"a damaged one: {str(error)[:100]}") from None
 
@@ -190,10 +190,15 @@ def from_keras(
         try:
             _add(chain, layer, source, dense)
         except Unsupported as error:
-            chain.refuse(layer.name, error.found, error.remedy)
+            chain.refuse(layer.name, error.actual, error.remedy)
         except ImportRefused as error:
-            for mistake in error.mistakes:
-                chain.refuse(mistake.pointer, mistake.found, mistake.remedy, expected=mistake.expected)
+            for document_error in error.errors:
+                chain.refuse(
+                    document_error.pointer,
+                    document_error.actual,
+                    document_error.remedy,
+                    expected=document_error.expected,
+                )
     network = chain.finished()
     compiled_loss = loss_of_model(document) if loss is None else None
     if loss is None and compiled_loss is None:

@@ -14,7 +14,7 @@ from verifier.documents.importers.common import (
 )
 from verifier.documents.importers.state_dict import content_of
 from verifier.documents.json import parse
-from verifier.problem.errors import Mistakes, describe, json_pointer
+from verifier.problem.errors import ErrorCollector, describe, json_pointer
 from verifier.problem.loss import PRESETS
 
 _COSTS = {"QuadraticCost": "nielsen.quadratic", "CrossEntropyCost": "nielsen.cross_entropy"}
@@ -99,20 +99,20 @@ def from_nielsen(
 
 
 def _check(saved: Any) -> None:
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     if not isinstance(saved, Mapping):
         raise refused("", 'an object {"sizes", "weights", "biases", "cost"}', describe(saved))
     for field in _LIST_FIELDS:
         if not isinstance(saved.get(field), list | tuple):
-            mistakes.add((field,), "a list", describe(saved[field]) if field in saved else "nothing")
+            errors.add((field,), "a list", describe(saved[field]) if field in saved else "nothing")
     if not isinstance(saved.get("cost"), str) or saved["cost"] not in _COSTS:
         actual = describe(saved["cost"]) if "cost" in saved else "nothing"
-        mistakes.add("/cost", f"one of {', '.join(_COSTS)}", actual)
-    mistakes.raise_if_any()
+        errors.add("/cost", f"one of {', '.join(_COSTS)}", actual)
+    errors.raise_if_any()
     for field, count in (("weights", len(saved["sizes"]) - 1), ("biases", len(saved["sizes"]) - 1)):
         if len(saved[field]) != count:
-            mistakes.add((field,), f"{count} arrays, one fewer than sizes", f"{len(saved[field])}")
-    mistakes.raise_if_any()
+            errors.add((field,), f"{count} arrays, one fewer than sizes", f"{len(saved[field])}")
+    errors.raise_if_any()
 
 
 def _matrix(value: Any, pointer: str) -> Any:

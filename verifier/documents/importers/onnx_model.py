@@ -76,7 +76,7 @@ class _Pending:
     weight: SourceArray
 
 
-class Walk:
+class OnnxTraversal:
     """A traversal of a graph that is one chain of values; all other nodes are refused by name."""
 
     def __init__(self, onnx: Any, graph: Any) -> None:
@@ -100,7 +100,7 @@ class Walk:
             try:
                 self._step(where, node)
             except Unsupported as error:
-                self.chain.refuse(where, error.found, error.remedy)
+                self.chain.refuse(where, error.actual, error.remedy)
                 self._current = node.output[0]
         self._add_pending()
         if self._graph.output[0].name != self._current:
@@ -283,7 +283,7 @@ def from_onnx(
         model = _parsed(onnx, content_of(model))
     _check(onnx, model)
     return import_to_document(
-        Walk(onnx, model.graph).through().finished(),
+        OnnxTraversal(onnx, model.graph).through().finished(),
         inputs=inputs,
         targets=targets,
         loss=loss,

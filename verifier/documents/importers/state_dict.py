@@ -24,7 +24,7 @@ from verifier.documents.importers.common import (
 from verifier.documents.json import parse
 from verifier.documents.npz import read_members
 from verifier.documents.safetensors import read_tensors
-from verifier.problem.errors import Mistakes, UnreadableSubmission, describe, suggest_name
+from verifier.problem.errors import ErrorCollector, UnreadableSubmission, describe, suggest_name
 
 _NPY_MAGIC = b"\x93NUMPY"
 
@@ -148,22 +148,22 @@ def _layer_names(arrays: Mapping[str, Any], order: Sequence[str] | None, live: b
 
     Raises: MalformedSubmission for other tensors, ImportRefused if the order is unknown.
     """
-    mistakes = Mistakes()
+    errors = ErrorCollector()
     layers = [name.removesuffix(_WEIGHT).removesuffix(".") for name in arrays if _is_kind(name, _WEIGHT)]
     for name in arrays:
         owner = name.removesuffix(_BIAS).removesuffix(".")
         if not _is_kind(name, _WEIGHT) and not (_is_kind(name, _BIAS) and owner in layers):
             actual = f"the tensor {name[:60]!r}"
-            mistakes.add(name, "the weights and biases of fully connected layers alone", actual)
+            errors.add(name, "the weights and biases of fully connected layers alone", actual)
     for name in layers:
         shape = tuple(array_of(arrays[_tensor_name(name, _WEIGHT)]).shape)
         if len(shape) != 2:
             actual = f"a weight of shape {shape}"
-            mistakes.add(name, "a fully connected layer, whose weight is a matrix", actual)
+            errors.add(name, "a fully connected layer, whose weight is a matrix", actual)
     for name in order or ():
         if name not in layers:
-            mistakes.add("order", "names of layers", f"{str(name)[:60]!r}", suggest_name(name, layers))
-    mistakes.raise_if_any()
+            errors.add("order", "names of layers", f"{str(name)[:60]!r}", suggest_name(name, layers))
+    errors.raise_if_any()
     if order is not None:
         if sorted(order) != sorted(layers):
             raise refused("order", f"each of {', '.join(sorted(layers))} once", ", ".join(order))

@@ -37,7 +37,7 @@ IMPORTERS: Mapping[str, Importer] = MappingProxyType(
                 "a PyTorch state_dict, live or as a safetensors file, and the activations",
                 from_files=True,
                 required=("activations",),
-                allowed=("order",),
+                optional=("order",),
             ),
             Importer(
                 "sklearn",

@@ -219,7 +219,7 @@ _TURN_OFF = "call module.eval() first, or leave dropout out and give its mask as
 _MODULE_REMEDY = "import the part of it that is one"
 
 
-class Walk:
+class TorchTraversal:
     """A traversal of a graph that is one chain of values; all other nodes are refused by name.
 
     names: the names of the parameters by id.
@@ -275,7 +275,7 @@ class Walk:
                 self._module_step(where, node) if node.op == "call_module" else self._call_step(where, node)
             )
         except Unsupported as error:
-            self.chain.refuse(where, error.found, error.remedy)
+            self.chain.refuse(where, error.actual, error.remedy)
             return
         if not is_supported:
             actual = type(self._leaf(node)).__name__ if node.op == "call_module" else _called_name(node)

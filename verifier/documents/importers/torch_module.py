@@ -7,7 +7,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import forward
 from verifier.documents.importers.common import Gradients, array_of, import_to_document, library, refused
-from verifier.documents.importers.torch_graph import Walk
+from verifier.documents.importers.torch_graph import TorchTraversal
 from verifier.documents.importers.torch_layers import loss_of_module
 from verifier.documents.reading import read_submission
 
@@ -59,7 +59,7 @@ def from_torch(
     """
     torch = library("torch", "torch")
     names = {id(parameter): name for name, parameter in module.named_parameters(remove_duplicate=False)}
-    chain = Walk(torch, module, names).through(_trace(torch, module))
+    chain = TorchTraversal(torch, module, names).through(_trace(torch, module))
     network = chain.finished()
     if gradients is None:
         gradients = {name: parameter.grad for name, parameter in module.named_parameters()}

@@ -100,7 +100,7 @@ class _Walk:
         try:
             self.node_names[node] = self._add_node(node, operation_name, node_name, outcome)
         except Unsupported as error:
-            self.parts.refuse(node_name, error.found, error.remedy)
+            self.parts.refuse(node_name, error.actual, error.remedy)
             self.node_names[node] = node_name
 
     def _add_node(self, node: Any, operation_name: str, node_name: str, outcome: dict[str, Any]) -> str:

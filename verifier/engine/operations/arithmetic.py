@@ -7,19 +7,19 @@ from reference_impl.array import Array
 from verifier.engine.autodiff import aligned
 from verifier.problem.graph import GraphOperation, InferredNode, Node, Shape, broadcast
 
-PullBack = Callable[[Any, Any, Any, Any, Any], tuple[Any, ...]]
+Vjp = Callable[[Any, Any, Any, Any, Any], tuple[Any, ...]]
 
 
 def _binary(
     name: str,
     description: str,
     value: Callable[[Any, Any, Any], Any],
-    pull_back: PullBack,
+    vjp: Vjp,
     applied: Callable[[Any, Any], Any],
 ) -> GraphOperation:
     """Return an operation of two operands.
 
-    pull_back: (A, x, y, value, upstream) -> both gradients, before summing over broadcast copies.
+    vjp: (A, x, y, value, upstream) -> both gradients, before summing over broadcast copies.
     """
 
     def of_node(A: Any, node: Node, operands: Sequence[Any]) -> Any:
@@ -30,7 +30,7 @@ def _binary(
         A: Any, node: Node, operands: Sequence[Any], result: Any, upstream: Any, kinks: Array | None
     ) -> tuple[Any, ...]:
         x, y = operands
-        return pull_back(A, x, y, result, upstream)
+        return vjp(A, x, y, result, upstream)
 
     return GraphOperation(
         name=name,
@@ -38,7 +38,7 @@ def _binary(
         operands=(2, 2),
         fit=_fit,
         value=of_node,
-        pull_back=back,
+        vjp=back,
         in_torch=lambda torch, node, operands: applied(*operands),
         in_graph=lambda graph, node, operands: applied(*operands),
         stacks=True,
@@ -83,7 +83,7 @@ NEGATE = GraphOperation(
     operands=(1, 1),
     fit=lambda options, shapes: InferredNode(shapes[0]),
     value=lambda A, node, operands: A.negative(operands[0]),
-    pull_back=lambda A, node, operands, value, upstream, kinks: (A.negative(upstream),),
+    vjp=lambda A, node, operands, value, upstream, kinks: (A.negative(upstream),),
     in_torch=lambda torch, node, operands: -operands[0],
     in_graph=lambda graph, node, operands: -operands[0],
     stacks=True,

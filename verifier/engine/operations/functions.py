@@ -11,7 +11,7 @@ from reference_impl.array import Array
 from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS
 from reference_impl.problem_graph import function_node
 from verifier.engine.functions.torch_twins import function_in_torch
-from verifier.problem.errors import Mistakes, read_number
+from verifier.problem.errors import ErrorCollector, read_number
 from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape
 
 _FORMULAS = {
@@ -44,8 +44,8 @@ def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
         operands=(1, 1),
         fit=fit,
         value=lambda A, node, operands: A.applied(node.options["function"], operands[0]),
-        pull_back=lambda A, node, operands, value, upstream, kinks: (
-            A.pulled(node.options["function"], operands[0], upstream, kinks),
+        vjp=lambda A, node, operands, value, upstream, kinks: (
+            A.activation_vjp(node.options["function"], operands[0], upstream, kinks),
         ),
         in_torch=lambda torch, node, operands: function_in_torch(
             node.options["function"], torch, operands[0]
@@ -60,19 +60,19 @@ def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
     )
 
 
-def kinks_of_function(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array | None:
+def kinks_of_function(node: Node, values: Sequence[Array], half_widths: Sequence[Array]) -> Array | None:
     """Return a mask of operands that may be at a kink of the node's function; None if it has none."""
     function: Activation = node.options["function"]
     if not function.kinks:
         return None
-    masks = [~(np.abs(values[0] - kink.at) > reach[0]) for kink in function.kinks]
+    masks = [~(np.abs(values[0] - kink.at) > half_widths[0]) for kink in function.kinks]
     return np.asarray(np.logical_or.reduce(masks))
 
 
 def _number(value: Any, field: str) -> float:
-    mistakes = Mistakes()
-    number = read_number(value, (), mistakes)
+    errors = ErrorCollector()
+    number = read_number(value, (), errors)
     if number is None:
-        mistake = mistakes.found[0]
-        raise MisfitError(mistake.expected, mistake.found, mistake.remedy, field=field)
+        document_error = errors.records[0]
+        raise MisfitError(document_error.expected, document_error.actual, document_error.remedy, field=field)
     return number

@@ -7,7 +7,7 @@ from reference_impl.array import Array
 from verifier.engine.operations.functions import kinks_of_function
 from verifier.problem.graph import GraphOperation, Node, no_kinks
 
-PullBack = Callable[[Any, Node, Sequence[Any], Any, Array | None], tuple[Any, ...]]
+Vjp = Callable[[Any, Node, Sequence[Any], Any, Array | None], tuple[Any, ...]]
 
 
 def _lowered_only(*arguments: Any) -> Any:
@@ -19,24 +19,24 @@ def _operation(
     description: str,
     operands: tuple[int, int],
     value: Callable[[Any, Node, Sequence[Any]], Any],
-    pull_back: PullBack,
+    vjp: Vjp,
     kinks: Any = no_kinks,
 ) -> GraphOperation:
-    """Return an operation whose vector-Jacobian product, `pull_back`, needs no value."""
+    """Return an operation whose vector-Jacobian product, `vjp`, needs no value."""
     return GraphOperation(
         name=name,
         description=description,
         operands=operands,
         fit=_lowered_only,
         value=value,
-        pull_back=lambda A, node, values, _, upstream, mask: pull_back(A, node, values, upstream, mask),
+        vjp=lambda A, node, values, _, upstream, mask: vjp(A, node, values, upstream, mask),
         in_torch=_lowered_only,
         in_graph=_lowered_only,
         kinks=kinks,
     )
 
 
-def _pull_back_affine(
+def _vjp_affine(
     A: Any, node: Node, operands: Sequence[Any], upstream: Any, kinks: Array | None
 ) -> tuple[Any, ...]:
     x, w, *bias = operands
@@ -49,7 +49,7 @@ AFFINE = _operation(
     "x W + b for matrices x and W, with a row b or without",
     (2, 3),
     lambda A, node, operands: A.affine(*operands),
-    _pull_back_affine,
+    _vjp_affine,
 )
 ACTIVATION = _operation(
     "activation",
@@ -74,7 +74,7 @@ def example_losses(A: Any, node: Node, outputs: Any) -> Any:
     return A.example_losses(options["terms"], outputs, node.data[1], options["output_scale"])
 
 
-def _pull_back_risk(
+def _vjp_risk(
     A: Any, node: Node, operands: Sequence[Any], upstream: Any, kinks: Array | None
 ) -> tuple[Any, ...]:
     # nothing comes after the risk, so `upstream` is 1
@@ -87,5 +87,5 @@ RISK = _operation(
     "the sum of the losses of all examples, or their mean; the last node",
     (1, 1),
     _risk,
-    _pull_back_risk,
+    _vjp_risk,
 )

@@ -9,7 +9,7 @@ from reference_impl.array import Array
 from reference_impl.losses import LOSSES, Loss, Risk, Terms
 from reference_impl.problem_graph import loss_node
 from verifier.engine.functions.torch_twins import loss_in_torch
-from verifier.problem.errors import Mistakes
+from verifier.problem.errors import ErrorCollector
 from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Options, Shape
 from verifier.problem.loss import read_loss
 
@@ -28,11 +28,11 @@ def loss_rows() -> Iterator[GraphOperation]:
 
 
 def _risk(loss: Loss, options: dict[str, Any]) -> Risk:
-    mistakes = Mistakes()
-    reading = read_loss({"name": loss.name, **options}, (), mistakes)
+    errors = ErrorCollector()
+    reading = read_loss({"name": loss.name, **options}, (), errors)
     if reading is None:
-        first = mistakes.found[0]
-        raise MisfitError(first.expected, first.found, first.remedy, field=first.pointer.removeprefix("/"))
+        first = errors.records[0]
+        raise MisfitError(first.expected, first.actual, first.remedy, field=first.pointer.removeprefix("/"))
     return reading[0]
 
 
@@ -80,12 +80,12 @@ def _difference_row(loss: Loss) -> GraphOperation:
         difference = differences(A, node, operands)
         return _scale(A, node, A.total(A.times(difference, difference), (-2, -1)))
 
-    def pull_back(
+    def vjp(
         A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
     ) -> tuple[Any, ...]:
         doubled = A.scaled(differences(A, node, operands), 2.0)
-        slopes = _in_operand_shape(A, node, A.times(_upstream_rows(A, node, upstream), doubled))
-        return slopes, A.negative(slopes)
+        gradient = _in_operand_shape(A, node, A.times(_upstream_rows(A, node, upstream), doubled))
+        return gradient, A.negative(gradient)
 
     def in_torch(torch: Any, node: Node, operands: Sequence[Any]) -> Any:
         terms = torch.nn.functional.mse_loss(*operands, reduction="sum")
@@ -97,7 +97,7 @@ def _difference_row(loss: Loss) -> GraphOperation:
         operands=(2, 2),
         fit=fit,
         value=value,
-        pull_back=pull_back,
+        vjp=vjp,
         in_torch=in_torch,
         in_graph=lambda graph, node, operands: (
             graph.squared_error(*operands) * (node.options["risk"].factor / node.options["divisor"])
@@ -133,11 +133,11 @@ def _entropy_row(loss: Loss) -> GraphOperation:
         rows = A.losses(terms(node), _rows(A, node, operands[0]), _targets(node))
         return _scale(A, node, A.total(rows, (-1,)))
 
-    def pull_back(
+    def vjp(
         A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
     ) -> tuple[Any, ...]:
-        slopes = A.loss_slopes(terms(node), _rows(A, node, operands[0]), _targets(node))
-        return _in_operand_shape(A, node, A.times(_upstream_rows(A, node, upstream), slopes)), None
+        gradient = A.loss_gradient(terms(node), _rows(A, node, operands[0]), _targets(node))
+        return _in_operand_shape(A, node, A.times(_upstream_rows(A, node, upstream), gradient)), None
 
     def in_torch(torch: Any, node: Node, operands: Sequence[Any]) -> Any:
         f = operands[0].reshape(node.options["rows"])
@@ -155,7 +155,7 @@ def _entropy_row(loss: Loss) -> GraphOperation:
         operands=(2, 2),
         fit=fit,
         value=value,
-        pull_back=pull_back,
+        vjp=vjp,
         in_torch=in_torch,
         in_graph=in_graph,
         options=tuple(field for field in _FIELDS if field != "outputs" or loss.reduces_outputs),

@@ -44,7 +44,7 @@ def _value(A: Any, node: Node, operands: Sequence[Any]) -> Any:
     return product
 
 
-def _pull_back(
+def _vjp(
     A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
 ) -> tuple[Any, ...]:
     shape_x, shape_y = node.operand_shapes
@@ -71,7 +71,7 @@ MATMUL = GraphOperation(
     operands=(2, 2),
     fit=_fit,
     value=_value,
-    pull_back=_pull_back,
+    vjp=_vjp,
     in_torch=lambda torch, node, operands: torch.matmul(*operands),
     in_graph=lambda graph, node, operands: operands[0] @ operands[1],
 )

@@ -65,11 +65,11 @@ def _in_graph(name: str) -> Any:
     )(operands[0])
 
 
-def _kinks_of_max(node: Node, values: Sequence[Array], reach: Sequence[Array]) -> Array | None:
+def _kinks_of_max(node: Node, values: Sequence[Array], half_widths: Sequence[Array]) -> Array | None:
     """True for entries that may be the maximum, where several may be."""
     axes = node.options["axes"]
-    least = (values[0] - reach[0]).max(axis=axes, keepdims=True)
-    candidates = ~(values[0] + reach[0] < least)
+    least = (values[0] - half_widths[0]).max(axis=axes, keepdims=True)
+    candidates = ~(values[0] + half_widths[0] < least)
     return np.asarray(candidates & (candidates.sum(axis=axes, keepdims=True) > 1))
 
 
@@ -79,7 +79,7 @@ SUM = GraphOperation(
     operands=(1, 1),
     fit=_fit,
     value=_total,
-    pull_back=lambda A, node, operands, value, upstream, kinks: (_broadcast_back(A, node, upstream),),
+    vjp=lambda A, node, operands, value, upstream, kinks: (_broadcast_back(A, node, upstream),),
     in_torch=_in_torch("sum"),
     in_graph=_in_graph("Sum"),
     options=_OPTIONS,
@@ -90,7 +90,7 @@ MEAN = GraphOperation(
     operands=(1, 1),
     fit=_fit_nonempty,
     value=lambda A, node, operands: A.scaled(_total(A, node, operands), 1.0, node.options["count"]),
-    pull_back=lambda A, node, operands, value, upstream, kinks: (
+    vjp=lambda A, node, operands, value, upstream, kinks: (
         _broadcast_back(A, node, A.scaled(upstream, 1.0, node.options["count"])),
     ),
     in_torch=_in_torch("mean"),
@@ -103,8 +103,8 @@ MAX = GraphOperation(
     operands=(1, 1),
     fit=_fit_nonempty,
     value=lambda A, node, operands: A.maximum(operands[0], node.options["axes"], node.options["keepdims"]),
-    pull_back=lambda A, node, operands, value, upstream, kinks: (
-        A.maximum_pulled(operands[0], _with_kept_axes(A, node, upstream), node.options["axes"], kinks),
+    vjp=lambda A, node, operands, value, upstream, kinks: (
+        A.maximum_vjp(operands[0], _with_kept_axes(A, node, upstream), node.options["axes"], kinks),
     ),
     in_torch=_in_torch("amax"),
     in_graph=_in_graph("Max"),

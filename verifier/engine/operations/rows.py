@@ -21,9 +21,7 @@ LOG_SOFTMAX = GraphOperation(
     operands=(1, 1),
     fit=_fit_rows,
     value=lambda A, node, operands: A.log_softmax(operands[0]),
-    pull_back=lambda A, node, operands, value, upstream, kinks: (
-        A.log_softmax_pulled(operands[0], upstream),
-    ),
+    vjp=lambda A, node, operands, value, upstream, kinks: (A.log_softmax_vjp(operands[0], upstream),),
     in_torch=lambda torch, node, operands: torch.log_softmax(operands[0], dim=-1),
     in_graph=lambda graph, node, operands: graph.LogSoftmax()(operands[0]),
     stacks=True,
@@ -47,7 +45,7 @@ def _places(node: Node) -> Array:
     return node.data[1].astype(np.intp)
 
 
-def _pull_back_embedding(
+def _embedding_vjp(
     A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
 ) -> tuple[Any, ...]:
     table = node.operand_shapes[0]
@@ -62,7 +60,7 @@ EMBEDDING = GraphOperation(
     operands=(2, 2),
     fit=_fit_embedding,
     value=lambda A, node, operands: A.move(lambda part: part[..., _places(node), :], operands[0]),
-    pull_back=_pull_back_embedding,
+    vjp=_embedding_vjp,
     in_torch=lambda torch, node, operands: operands[0][torch.tensor(_places(node).copy())],
     in_graph=lambda graph, node, operands: graph.Embedding(_places(node))(operands[0]),
     data=(1,),

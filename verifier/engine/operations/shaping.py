@@ -52,7 +52,7 @@ TRANSPOSE = GraphOperation(
     operands=(1, 1),
     fit=_fit_transpose,
     value=lambda A, node, operands: A.move(lambda part: _transpose(part, node.options["axes"]), *operands),
-    pull_back=_transpose_back,
+    vjp=_transpose_back,
     in_torch=lambda torch, node, operands: operands[0].permute(node.options["axes"]),
     in_graph=lambda graph, node, operands: graph.Transpose(node.options["axes"])(operands[0]),
     options=("axes",),
@@ -85,7 +85,7 @@ RESHAPE = GraphOperation(
     operands=(1, 1),
     fit=_fit_reshape,
     value=lambda A, node, operands: _reshaped(A, operands[0], node.operand_shapes[0], node.shape),
-    pull_back=lambda A, node, operands, value, upstream, kinks: (
+    vjp=lambda A, node, operands, value, upstream, kinks: (
         _reshaped(A, upstream, node.shape, node.operand_shapes[0]),
     ),
     in_torch=lambda torch, node, operands: operands[0].reshape(node.shape),
@@ -140,7 +140,7 @@ CONCATENATE = GraphOperation(
     operands=(1, None),
     fit=_fit_concatenate,
     value=_concatenate,
-    pull_back=_concatenate_back,
+    vjp=_concatenate_back,
     in_torch=lambda torch, node, operands: torch.cat(list(operands), dim=node.options["axis"]),
     in_graph=lambda graph, node, operands: reduce(
         lambda left, right: graph.Concatenate(node.options["axis"])(left, right), operands
@@ -208,7 +208,7 @@ SLICE = GraphOperation(
     operands=(1, 1),
     fit=_fit_slice,
     value=lambda A, node, operands: A.move(lambda part: _slice(part, node.options["index"]), *operands),
-    pull_back=_slice_back,
+    vjp=_slice_back,
     in_torch=lambda torch, node, operands: operands[0][node.options["index"]],
     in_graph=lambda graph, node, operands: graph.Slice(node.options["index"])(operands[0]),
     options=("index",),

@@ -32,7 +32,7 @@ def _question() -> dict[str, Any]:
 def _without_the_mask(problem: Problem, trace: Trace, layer: int, above: Array) -> Array:
     scale = problem.batch.masks[layer].max()  # 1 / (1 − p)
     upstream = above @ problem.parameters[layer + 1].weight.T * scale
-    return problem.network.layers[layer].activation.pull_back(trace.a[layer], upstream)
+    return problem.network.layers[layer].activation.vjp(trace.a[layer], upstream)
 
 
 ENTRY = GalleryEntry(

@@ -147,7 +147,7 @@ BUDGET = 2_500_000  # characters of figures in a page; with 1.5 million of Plotl
 
 
 @dataclass(slots=True)
-class Budget:
+class FigureBudget:
     """The remaining budget of a page.
 
     room: in characters. left_out: the number of parameters without figures for lack of room.
@@ -172,7 +172,7 @@ class RenderedParameter:
     scatter_line: str = ""
 
 
-def render_parameter(row: ParameterReport, budget: Budget) -> RenderedParameter:
+def render_parameter(row: ParameterReport, budget: FigureBudget) -> RenderedParameter:
     """Return a parameter with its figures, if it has whole arrays and the budget suffices."""
     data = figures(row) if budget.room > 0 else None
     text = "" if data is None else _to_json(data)

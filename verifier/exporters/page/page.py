@@ -9,7 +9,7 @@ from markupsafe import Markup
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.local_rules import LOCAL_RULES
 from verifier.exporters.exporter import ExportOptions
-from verifier.exporters.page.figures import Budget
+from verifier.exporters.page.figures import FigureBudget
 from verifier.exporters.page.section import fragment
 from verifier.exporters.page.templating import asset, render_template
 from verifier.report import wording as sentences
@@ -23,7 +23,7 @@ PLOTLY = "plotly/plotly-cartesian.min.js"
 
 def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one page of all submissions. The budget for figures is spent on wrong submissions first."""
-    budget = Budget()
+    budget = FigureBudget()
     wrong_first = sorted(range(len(reports)), key=lambda index: reports[index].status is ExitStatus.CORRECT)
     sections = {index: fragment(reports[index], f"s{index + 1}", budget) for index in wrong_first}
     totals = sentences.totals([outcome.status for outcome in reports])
@@ -71,7 +71,7 @@ def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def _left_out(budget: Budget) -> str:
+def _left_out(budget: FigureBudget) -> str:
     if not budget.left_out:
         return ""
     return (

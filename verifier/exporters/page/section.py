@@ -5,7 +5,7 @@ from shlex import quote
 from types import MappingProxyType
 
 from verifier.exporters.page import graph_drawing, graph_wording, network_drawing, wording
-from verifier.exporters.page.figures import Budget, render_parameter
+from verifier.exporters.page.figures import FigureBudget, render_parameter
 from verifier.exporters.page.graph_drawing import SIGNS, node_states
 from verifier.exporters.page.network_drawing import layer_states
 from verifier.exporters.page.templating import render_template
@@ -65,7 +65,7 @@ _MEANING = MappingProxyType(
 
 
 def fragment(
-    outcome: FileOutcome, identity: str = "report", budget: Budget | None = None, remedy: str = ""
+    outcome: FileOutcome, identity: str = "report", budget: FigureBudget | None = None, remedy: str = ""
 ) -> str:
     """Return the HTML section of a submission. `report.js` draws the figures of whole arrays.
 
@@ -73,7 +73,7 @@ def fragment(
     remedy: the command for missing figures; the default is the command line.
     """
     report = outcome.report
-    parts = {} if report is None else _variables(report, Budget() if budget is None else budget)
+    parts = {} if report is None else _variables(report, FigureBudget() if budget is None else budget)
     return render_template(
         "section",
         identity=identity,
@@ -98,7 +98,7 @@ def fragment(
     )
 
 
-def _variables(report: Report, budget: Budget) -> dict[str, object]:
+def _variables(report: Report, budget: FigureBudget) -> dict[str, object]:
     full = report.audience is Audience.GRADER
     ordered = sorted(report.parameters.values(), key=_sort_key)
     layers = layer_states(report) if report.graph is None and _locations_visible(report) else []

@@ -93,8 +93,8 @@ def graph_with_known_vjp(
 ) -> GraphProblem:
     """Return the graph with a row whose vector-Jacobian product is the oracles', for the diagnosis."""
     node, *others = reference_answers.problem.nodes
-    pulled = [expected[name] for name in node.operands]
-    row: GraphOperation = row_with_known_vjp(operation.name, node.shape, pulled)
+    vjps = [expected[name] for name in node.operands]
+    row: GraphOperation = row_with_known_vjp(operation.name, node.shape, vjps)
     inner = type(node)(node.name, row, node.operands, node.options, node.operand_shapes, node.shape)
     return GraphProblem(
         reference_answers.problem.inputs,
@@ -102,7 +102,7 @@ def graph_with_known_vjp(
         {},
         (inner, *others),
         reference_answers.problem.output,
-        reference_answers.problem.asked,
+        reference_answers.problem.requested,
     )
 
 
@@ -262,8 +262,12 @@ def _smooth(one: Mapping[int, Estimate], differences: Mapping[int, Estimate]) ->
     """Return the estimates with an infinite error at kinks, where these methods see only one side."""
     smooth = {}
     for place, estimate in one.items():
-        slopes = differences[place].slopes
-        error = estimate.error if slopes is None else np.where(slopes > 0, np.inf, estimate.error)
+        subgradient_radius = differences[place].subgradient_radius
+        error = (
+            estimate.error
+            if subgradient_radius is None
+            else np.where(subgradient_radius > 0, np.inf, estimate.error)
+        )
         smooth[place] = Estimate(estimate.value, error)
     return smooth
 
@@ -273,6 +277,6 @@ def _contradict(one: Mapping[int, Estimate], other: Mapping[int, Estimate]) -> b
     for place, estimate in one.items():
         known = np.isfinite(other[place].error)
         distance = np.abs(estimate.value - other[place].value)
-        if (known & (distance > estimate.reach + other[place].reach)).any():
+        if (known & (distance > estimate.half_width + other[place].half_width)).any():
             return True
     return False

@@ -169,7 +169,7 @@ def _kept_state(question: CheckPlan) -> Iterator[OperationFinding]:
 def _smallest(question: CheckPlan, finding: OperationFinding, judged: Sequence[JudgedUse]) -> str:
     try:
         from verifier.testing.operation_check.shrink import reproduces, shifted_case, smallest_failure
-    except ImportError:  # hypothesis is not installed
+    except ImportError:  # Hypothesis, which it loads, is optional
         return _unshrunk(question, finding, judged)
 
     wrong = reproduces(question.operation, question.reference, finding.kind, finding.place)

@@ -55,7 +55,7 @@ def explain_shape(
     description = str(gradient.shape)
     if gradient.ndim > 1 and gradient.T.shape == right.shape and _close(gradient.T, right):
         description += " (it is the right one transposed)"
-    return make_finding("gradient-shape", name, found=description, expected=right.shape)
+    return make_finding("gradient-shape", name, actual=description, expected=right.shape)
 
 
 def explain_values(
@@ -372,7 +372,7 @@ def _with_incorrect(row: Comparison, entries: list[int]) -> Comparison:
 
 
 def _wrong_forward_shape(value: Array, reference: Reference, expected: tuple[int, ...]) -> OperationFinding:
-    return make_finding("forward-shape", FORWARD, found=value.shape, like=reference.name, expected=expected)
+    return make_finding("forward-shape", FORWARD, actual=value.shape, like=reference.name, expected=expected)
 
 
 def _wrong_forward_value(comparison: Comparison, reference: Reference) -> OperationFinding:
@@ -380,7 +380,7 @@ def _wrong_forward_value(comparison: Comparison, reference: Reference) -> Operat
     return make_finding(
         "forward-value",
         FORWARD,
-        found=f"{comparison.submitted[index]:.10g}",
+        actual=f"{comparison.submitted[index]:.10g}",
         expected=f"{comparison.expected[index]:.10g}",
         index=list(index),
         like=reference.name,
@@ -392,7 +392,7 @@ def _findings_on_empty(
 ) -> list[OperationFinding]:
     """Return the findings for empty arguments: wrong shapes, or a wrong value."""
     findings = [
-        make_finding("gradient-shape", name, found=gradient.shape, expected=argument.shape)
+        make_finding("gradient-shape", name, actual=gradient.shape, expected=argument.shape)
         for name, gradient, argument in zip(
             operation.arguments, result.gradients, case.arguments, strict=False
         )
@@ -405,6 +405,6 @@ def _findings_on_empty(
         )
         right = reference.row.value(FLOATS, problem.nodes[0], list(case.arguments))
         if not np.array_equal(result.value, right, equal_nan=True):
-            words = {"found": "other numbers", "index": "an empty array", "like": reference.name}
+            words = {"actual": "other numbers", "index": "an empty array", "like": reference.name}
             findings.append(make_finding("forward-value", FORWARD, expected=str(right), **words))
     return findings

@@ -14,7 +14,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.engine.estimate import Estimate
 from verifier.engine.perturbation import RELATIVE_STEP
-from verifier.engine.perturbation import slopes as central
+from verifier.engine.perturbation import central_difference as central
 
 Function = Callable[..., Any]
 _SIDES = np.array([1.0, -1.0, 2.0, -2.0])
@@ -62,8 +62,8 @@ def vjp_by_differences(
             slope, slope_error, jump = _slopes(moved, middle, steps)
             value[entry], error[entry] = weights @ slope, np.abs(weights) @ slope_error
             kinked[entry], sizes[entry] = np.abs(weights) @ jump, np.abs(weights) @ np.abs(slope)
-        slopes = kinked.reshape(shape) if kinked.any() else None
-        estimates[place] = Estimate(value.reshape(shape), error.reshape(shape), slopes)
+        subgradient_radius = kinked.reshape(shape) if kinked.any() else None
+        estimates[place] = Estimate(value.reshape(shape), error.reshape(shape), subgradient_radius)
         scale[place] = sizes.reshape(shape)
     return NumericalVjp(estimates, scale)
 

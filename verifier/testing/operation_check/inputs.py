@@ -17,7 +17,7 @@ Draw = Callable[[np.random.Generator, Shape, Sequence[Shape]], Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
+class InputDomain:
     """Set of numbers for an argument.
 
     draw: function of (rng, shape, shapes of all arguments) that returns distinct numbers away from kinks.
@@ -62,34 +62,34 @@ def _draw_targets(rng: np.random.Generator, shape: Shape, shapes: Sequence[Shape
     return targets
 
 
-DOMAINS: Mapping[str, Domain] = MappingProxyType(
+DOMAINS: Mapping[str, InputDomain] = MappingProxyType(
     {
         row.name: row
         for row in (
-            Domain(
+            InputDomain(
                 "any",
                 _between(0.1, 2.0, signed=True),
                 _among(0.0, 1.0, -1.0, 2.0),
                 (1.0, 2.0, 0.0, -1.0, -2.0, 3.0, -3.0, 0.5, -0.5),
             ),
-            Domain(
+            InputDomain(
                 "nonzero",
                 _between(0.4, 2.0, signed=True),
                 _among(1.0, -1.0, 2.0),
                 (1.0, 2.0, -1.0, -2.0, 3.0, -3.0, 0.5, -0.5),
             ),
-            Domain(
+            InputDomain(
                 "positive", _between(0.3, 3.0, signed=False), _among(1.0, 2.0), (1.0, 2.0, 3.0, 0.5, 0.25)
             ),
-            Domain(
+            InputDomain(
                 "probabilities",
                 _between(0.1, 0.9, signed=False),
                 _among(0.5, 0.25),
                 (0.5, 0.25, 0.75),
             ),
-            Domain("rows", _draw_rows, _draw_rows, None),
-            Domain("classes", _draw_targets, _draw_targets, None),
-            Domain("zeros and ones", _among(0.0, 1.0, 0.5), _among(0.0, 1.0), (1.0, 0.0)),
+            InputDomain("rows", _draw_rows, _draw_rows, None),
+            InputDomain("classes", _draw_targets, _draw_targets, None),
+            InputDomain("zeros and ones", _among(0.0, 1.0, 0.5), _among(0.0, 1.0), (1.0, 0.0)),
         )
     }
 )

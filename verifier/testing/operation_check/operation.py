@@ -105,7 +105,7 @@ def run_once(
     if value is None:
         description = "nothing (None)" if raw is None else _described(raw)
         return UseResult(
-            None, None, (None,) * len(names), (make_finding("no-value", "forward", found=description),)
+            None, None, (None,) * len(names), (make_finding("no-value", "forward", actual=description),)
         )
     value = value.copy()
     findings = [*_changed("forward", names, arguments, passed)]
@@ -140,7 +140,7 @@ def _read_gradients(
     else:
         returned_count = "nothing (None)" if returned is None else _counted(len(parts), "gradient")
         expected_count = _counted(len(names), "argument")
-        finding = make_finding("gradient-count", "backward", found=returned_count, expected=expected_count)
+        finding = make_finding("gradient-count", "backward", actual=returned_count, expected=expected_count)
         return UseResult(None, None, (None,) * len(names), (finding,))
     gradients: list[Array | None] = [None] * len(names)
     findings: list[OperationFinding] = []
@@ -151,7 +151,7 @@ def _read_gradients(
         if part is None:
             findings.append(make_finding("gradient-missing", name))
         elif array is None:
-            findings.append(make_finding("gradient-not-numbers", name, found=_described(part)))
+            findings.append(make_finding("gradient-not-numbers", name, actual=_described(part)))
         else:
             gradients[place] = array
             if (kind := np.asarray(tensors_to_numpy(part)).dtype) != np.float64:
@@ -181,7 +181,7 @@ def _changed(
 ) -> list[OperationFinding]:
     for name, old, new in zip(names, before, after, strict=True):
         if not np.array_equal(old, new, equal_nan=True):
-            return [make_finding("argument-changed", place, found=name)]
+            return [make_finding("argument-changed", place, actual=name)]
     return []
 
 
@@ -255,11 +255,11 @@ def find_kept_state(operation: UserOperation, one: Case, other: Case) -> Iterato
         ):
             place = _changed_argument(operation, alone, gradients)
             if place:
-                yield make_finding("state-kept", place, found=description)
+                yield make_finding("state-kept", place, actual=description)
                 return
     except OperationRaised as raised:
         if not first:
-            yield make_finding("state-kept", raised.place, found=f"an earlier use, with {raised.error}")
+            yield make_finding("state-kept", raised.place, actual=f"an earlier use, with {raised.error}")
     except (TypeError, ValueError):  # the value is no array, which is reported when it is judged
         return
 

@@ -117,7 +117,7 @@ def weighted_sum_graph(
         constants={},
         nodes=(node, weighed, _node(TOTAL, "sum", (WEIGHED,), (shape,))),
         output=TOTAL,
-        asked=tuple(parameters),
+        requested=tuple(parameters),
     )
 
 
@@ -127,15 +127,15 @@ def _node(name: str, op: str, operands: tuple[str, ...], shapes: tuple[Shape, ..
     return Node(name, row, operands, fit.options, shapes, fit.shape)
 
 
-def row_with_known_vjp(name: str, shape: Shape, pulled: Sequence[Array]) -> GraphOperation:
+def row_with_known_vjp(name: str, shape: Shape, vjps: Sequence[Array]) -> GraphOperation:
     """Return a row whose vector-Jacobian product is the given one, for an operation without a formula."""
     return GraphOperation(
         name=name,
         description="an operation without a row of its own",
-        operands=(len(pulled), len(pulled)),
+        operands=(len(vjps), len(vjps)),
         fit=lambda options, shapes: InferredNode(shape),
         value=lambda A, node, operands: np.zeros(shape),
-        pull_back=lambda A, node, operands, value, upstream, kinks: tuple(pulled),
+        vjp=lambda A, node, operands, value, upstream, kinks: tuple(vjps),
         in_torch=lambda torch, node, operands: torch.zeros(shape),
         in_graph=lambda graph, node, operands: None,
     )
@@ -182,7 +182,7 @@ def plan_check(written: UserOperation, reference: Reference, shapes: Any, domain
             plain -= len(fitting) < plain and shapes is not None
     if not fitting:
         if misfit is not None:
-            raise malformed(misfit.field or "shapes", misfit.expected, misfit.found, misfit.remedy)
+            raise malformed(misfit.field or "shapes", misfit.expected, misfit.actual, misfit.remedy)
         taken = "any number" if written.variadic else str(len(written.arguments))
         rule = f"an operation of as many arguments as {reference.name} takes"
         raise malformed("operation", rule, f"{taken}: {', '.join(written.arguments)}", "give shapes=[…]")

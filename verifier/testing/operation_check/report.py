@@ -264,7 +264,7 @@ def _diagnosis(finding: OperationFinding) -> Diagnosis:
         parameters=(finding.place,),
         factor=None,
         residual=None,
-        also_consistent=finding.also,
+        also_consistent=finding.equivalent_bugs,
         title=finding.code,
         explanation=finding.explanation,
         right=finding.right,

@@ -19,7 +19,7 @@ class OperationFinding:
     code: id of the kind or of the wrong local rule, if one explains the error. Codes are stable.
     kind: id in `SEEN`.
     place: `forward`, `backward`, or the argument whose gradient is wrong.
-    also: other rules that return the same numbers.
+    equivalent_bugs: other rules that return the same numbers.
     """
 
     code: str
@@ -29,7 +29,7 @@ class OperationFinding:
     hint: str
     right: str = ""
     wrong: str = ""
-    also: tuple[str, ...] = ()
+    equivalent_bugs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +50,22 @@ FINDINGS: Mapping[str, FindingTexts] = MappingProxyType(
             ),
             FindingTexts(
                 "no-value",
-                "forward gives {found}, where the value is an array of numbers.",
+                "forward gives {actual}, where the value is an array of numbers.",
                 "Does forward end in return?",
             ),
             FindingTexts(
                 "forward-shape",
-                "forward gives shape {found}, where {like} gives {expected}.",
+                "forward gives shape {actual}, where {like} gives {expected}.",
                 "Which axes does the value have?",
             ),
             FindingTexts(
                 "forward-value",
-                "forward gives {found} at {index}, where {like} gives {expected}.",
+                "forward gives {actual} at {index}, where {like} gives {expected}.",
                 "Compute the smallest input below by hand.",
             ),
             FindingTexts(
                 "gradient-count",
-                "backward gives {found}, where forward took {expected}.",
+                "backward gives {actual}, where forward took {expected}.",
                 "backward returns one gradient for each argument of forward, in their order.",
             ),
             FindingTexts(
@@ -75,12 +75,12 @@ FINDINGS: Mapping[str, FindingTexts] = MappingProxyType(
             ),
             FindingTexts(
                 "gradient-not-numbers",
-                "the gradient of {place} is {found}, where an array of real numbers is asked for.",
+                "the gradient of {place} is {actual}, where an array of real numbers is asked for.",
                 "Return arrays of float64.",
             ),
             FindingTexts(
                 "gradient-shape",
-                "the gradient of {place} has shape {found}, where {place} has {expected}.",
+                "the gradient of {place} has shape {actual}, where {place} has {expected}.",
                 "A gradient has the shape of what it is the gradient of.",
             ),
             FindingTexts(
@@ -102,12 +102,12 @@ FINDINGS: Mapping[str, FindingTexts] = MappingProxyType(
             ),
             FindingTexts(
                 "argument-changed",
-                "{place} changes {found} in place, which belongs to its caller.",
+                "{place} changes {actual} in place, which belongs to its caller.",
                 "Make a new array where the code assigns, or adds with += to, what it was given.",
             ),
             FindingTexts(
                 "state-kept",
-                "after {found}, the gradient of {place} is another than at a first use: something is kept "
+                "after {actual}, the gradient of {place} is another than at a first use: something is kept "
                 "from one use to the next.",
                 "What does the operation remember of an earlier forward or backward?",
             ),
@@ -210,8 +210,8 @@ def of_finding(finding: OperationFinding) -> Iterator[str]:
     if finding.right:
         yield f"  right: {finding.right}"
         yield f"  used:  {finding.wrong}"
-    if finding.also:
-        yield f"  the same numbers here would come from: {', '.join(finding.also)}"
+    if finding.equivalent_bugs:
+        yield f"  the same numbers here would come from: {', '.join(finding.equivalent_bugs)}"
     yield f"  next: {finding.hint}"
 
 

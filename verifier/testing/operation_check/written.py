@@ -12,7 +12,7 @@ from inspect import Parameter, getclosurevars, signature
 from itertools import islice
 from typing import Any
 
-from verifier.problem.errors import MalformedSubmission, Mistake
+from verifier.problem.errors import DocumentError, MalformedSubmission
 
 FORMS = ("lecture", "edugrad")
 _CONTEXTS = ("ctx", "context")
@@ -103,9 +103,9 @@ def read_operation(
     )
 
 
-def malformed(place: str, expected: str, found: str, remedy: str = "") -> MalformedSubmission:
+def malformed(place: str, expected: str, actual: str, remedy: str = "") -> MalformedSubmission:
     """Return an error with one mistake."""
-    return MalformedSubmission([Mistake(place, expected, found, remedy)])
+    return MalformedSubmission([DocumentError(place, expected, actual, remedy)])
 
 
 def _undecorated(operation: Any) -> Any:

@@ -39,7 +39,7 @@ def test_the_assignment_in_a_bundle_is_the_instructors(platform: str, bundles: d
     row = BUNDLES[platform]
     path = bundles[platform] / row.question / "assignment.json"
     found, given = read_assignment(json.loads(path.read_text())), read_assignment(ASSIGNMENT)
-    assert (found.title, found.points, found.allowed) == (given.title, given.points, given.allowed)
+    assert (found.title, found.points, found.visibility) == (given.title, given.points, given.visibility)
     assert found.problem == given.problem == json.loads((bundles[platform] / row.problem).read_text())
 
 
@@ -120,11 +120,11 @@ def test_prairielearns_question_grades_outside_and_shows_its_title_as_text(bundl
     page = (bundles["prairielearn"] / "question.html").read_text()
     assert "pl-file-upload" in page
     assert "{" not in page  # PrairieLearn would take it for a variable
-    told: list[str] = []
+    texts: list[str] = []
     parser = HTMLParser()
-    parser.handle_data = told.append  # type: ignore[method-assign]
+    parser.handle_data = texts.append  # type: ignore[method-assign]
     parser.feed(page)
-    assert ASSIGNMENT["title"] in "".join(told)
+    assert ASSIGNMENT["title"] in "".join(texts)
 
 
 def test_the_uuid_follows_the_assignment_or_is_given(tmp_path: Path, assignment: Path) -> None:

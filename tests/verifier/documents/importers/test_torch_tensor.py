@@ -228,7 +228,7 @@ def test_all_parts_in_the_way_are_named_at_once() -> None:
     output.backward(retain_graph=True)
     with pytest.raises(MalformedSubmission) as refusal:
         from_torch_tensor(output)
-    assert [mistake.pointer for mistake in refusal.value.mistakes] == ["erf", "cumsum"]
+    assert [mistake.pointer for mistake in refusal.value.errors] == ["erf", "cumsum"]
 
 
 def test_what_backward_freed_is_asked_for() -> None:

@@ -62,6 +62,6 @@ def test_without_matplotlib_the_remedy_is_told_and_nothing_else_needs_it():
         "try: report.plot()\n"
         "except ImportError as error: print(error)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'gradjury[plot]'" in told.stdout
-    assert told.stderr == ""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'gradjury[plot]'" in result.stdout
+    assert result.stderr == ""

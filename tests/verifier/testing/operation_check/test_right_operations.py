@@ -24,9 +24,11 @@ def is_correct(like: str, written: Any, options: dict[str, Any], step: int | Non
     shapes = None if step is None else INPUTS[like].shapes(options)[::step]
     check = check_operation(written, like=like, options=options, shapes=shapes)
     assert check.verdict == "correct", str(check)
-    told = {own.oracle: own.agrees for own in check.evidence}
-    assert told["backpropagation"] is told["autograd"] is told["differences_of_forward"] is True, str(check)
-    assert False not in told.values()
+    agrees = {own.oracle: own.agrees for own in check.evidence}
+    assert agrees["backpropagation"] is agrees["autograd"] is agrees["differences_of_forward"] is True, str(
+        check
+    )
+    assert False not in agrees.values()
     assert check.smallest == ""
     assert not [
         own for own in check.warnings if own.code not in ("shares-memory", "kink", "shapes-not-taken")

@@ -31,7 +31,7 @@ def test_a_planted_mistake_is_found_and_shown_by_the_smallest_input(
     check = check_operation(written, **question)
     assert check.verdict == "incorrect"
     first = check.findings[0]
-    assert code in (first.code, *first.also), str(check)
+    assert code in (first.code, *first.equivalent_bugs), str(check)
     assert first.place == place
     for line in lines:
         assert line in check.smallest, check.smallest

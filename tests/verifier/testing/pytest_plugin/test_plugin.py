@@ -152,9 +152,9 @@ def made_tensors(named):
 def test_a_failure_is_told_in_at_most_a_dozen_lines(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(WRONG)
     sections = re.split(r"^_{3,}.*_{3,}$", run(pytester).stdout.str(), flags=re.MULTILINE)[1:]
-    told = [section.split("\n=", 1)[0].strip().splitlines() for section in sections]
-    assert told
-    assert max(map(len, told)) <= 12
+    messages = [section.split("\n=", 1)[0].strip().splitlines() for section in sections]
+    assert messages
+    assert max(map(len, messages)) <= 12
 
 
 def test_checks_of_all_workers_reach_the_summary_and_the_report(pytester: pytest.Pytester) -> None:

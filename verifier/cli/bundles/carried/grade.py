@@ -23,7 +23,7 @@ MALFORMED, INTERNAL = 2, 4  # exit statuses of `gradjury check`
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class Refused(Exception):  # noqa: N818 -- an error of the submission, not of this script
+class RefusedSubmission(Exception):  # noqa: N818 -- an error of the submission, not of this script
     """Raised if there is no single submission to judge.
 
     The message is the name of the prepared result: none, several or large.
@@ -40,9 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as work:
         log, plain, status = Path(work, "log"), "", INTERNAL
         try:
-            name, content = handed_in(submission, settings)
+            name, content = find_submission(submission, settings)
             status = judged(options.question, settings, name, content, Path(work))
-        except Refused as error:
+        except RefusedSubmission as error:
             plain, status = str(error), MALFORMED
         except Exception as error:
             plain = "failed"
@@ -56,24 +56,24 @@ def main(arguments: Sequence[str]) -> int:
     return status if settings["gate"] else 0
 
 
-def handed_in(folder: Path, settings: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Return the name and the content of the only possible submission. Raises: Refused."""
+def find_submission(folder: Path, settings: Mapping[str, Any]) -> tuple[str, bytes]:
+    """Return the name and the content of the only possible submission. Raises: RefusedSubmission."""
     paths = []
     for path in _candidates(folder, settings["deep"], settings["names"]):
         paths.append(path)
         if len(paths) > 1:
-            raise Refused("several")
+            raise RefusedSubmission("several")
     if not paths:
-        raise Refused("none")
+        raise RefusedSubmission("none")
     name = str(paths[0] if not folder.is_absolute() else paths[0].relative_to(folder))
     # do not follow a link that was created meanwhile, and do not block on a pipe
     descriptor = os.open(paths[0], os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb") as stream:  # noqa: PTH123 -- the path may be another file by now
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused("none")
+            raise RefusedSubmission("none")
         content = stream.read(settings["largest"] + 1)
     if len(content) > settings["largest"]:
-        raise Refused("large")
+        raise RefusedSubmission("large")
     return name, content
 
 
@@ -109,7 +109,7 @@ def _candidates(folder: Path, deep: bool, names: Sequence[str]) -> Iterator[Path
         folders[:] = sorted(name for name in folders if deep and not name.startswith((".", "__")))
         examined += len(folders) + len(files)
         if examined > MOST_FILES:
-            raise Refused("several")
+            raise RefusedSubmission("several")
         for path in (Path(directory, name) for name in sorted(files) if not name.startswith(".")):
             has_valid_name = path.suffix.lower() in SUFFIXES and (not names or path.stem in names)
             if has_valid_name and not path.is_symlink() and path.is_file():

@@ -13,7 +13,7 @@ def main(arguments: Sequence[str]) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parent / "packages"))
     with contextlib.suppress(OSError):  # if memory runs out, kill this process and not its parent
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    from verifier.cli.bundles.grading import grade
+    from verifier.cli.bundles.grading import grade  # from the bundle's packages, see sys.path
 
     if arguments == ["--ready"]:
         import flint  # noqa: F401 -- otherwise imported only if oracles disagree

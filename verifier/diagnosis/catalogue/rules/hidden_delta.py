@@ -23,7 +23,7 @@ def apply_mask(place: LayerContext, upstream: Array) -> Array:
 
 def delta_from_upstream(place: LayerContext, upstream: Array) -> Array:
     """Return δ from ∂R/∂z of the layer by the right rule."""
-    return np.asarray(place.row.activation.pull_back(place.a, apply_mask(place, upstream)))
+    return np.asarray(place.row.activation.vjp(place.a, apply_mask(place, upstream)))
 
 
 def missing_activation_derivative(place: LayerContext) -> Iterator[Replacement]:
@@ -38,9 +38,7 @@ def upstream_error_for_delta(place: LayerContext) -> Iterator[Replacement]:
 
 def derivative_at_activation(place: LayerContext) -> Iterator[Replacement]:
     activation = place.row.activation
-    yield Replacement(
-        activation.pull_back(activation.forward(place.a), apply_mask(place, upstream_of(place)))
-    )
+    yield Replacement(activation.vjp(activation.forward(place.a), apply_mask(place, upstream_of(place))))
 
 
 def output_form_at_preactivation(place: LayerContext) -> Iterator[Replacement]:
@@ -58,7 +56,7 @@ def wrong_activation_derivative(place: LayerContext) -> Iterator[Replacement]:
 def relu_on_upstream(place: LayerContext) -> Iterator[Replacement]:
     upstream = np.maximum(apply_mask(place, upstream_of(place)), 0.0)
     yield Replacement(upstream)
-    yield Replacement(place.row.activation.pull_back(place.a, upstream))
+    yield Replacement(place.row.activation.vjp(place.a, upstream))
 
 
 def mask_from_wrong_tensor(place: LayerContext) -> Iterator[Replacement]:
@@ -110,13 +108,13 @@ def wrong_layer_weights(place: LayerContext) -> Iterator[Replacement]:
 
 def dropout_mask_missing(place: LayerContext) -> Iterator[Replacement]:
     if place.mask is not None:
-        yield Replacement(place.row.activation.pull_back(place.a, upstream_of(place)))
+        yield Replacement(place.row.activation.vjp(place.a, upstream_of(place)))
 
 
 def dropout_scale_missing(place: LayerContext) -> Iterator[Replacement]:
     if place.mask is not None:
         kept = (place.mask != 0).astype(place.mask.dtype)
-        yield Replacement(place.row.activation.pull_back(place.a, upstream_of(place) * kept))
+        yield Replacement(place.row.activation.vjp(place.a, upstream_of(place) * kept))
 
 
 def last_path_only(place: LayerContext) -> Iterator[Replacement]:

@@ -52,7 +52,7 @@ def _last(place: LayerContext) -> _Last:
 def _to_preactivation(place: LayerContext, last: _Last, of_a: Array) -> Array:
     """Return δ_L from ∂R/∂a, a being the argument of g."""
     if last.of_logits:
-        return np.asarray(place.row.activation.pull_back(place.a, apply_mask(place, of_a)))
+        return np.asarray(place.row.activation.vjp(place.a, apply_mask(place, of_a)))
     return of_a
 
 
@@ -74,9 +74,9 @@ def extra_output_derivative(place: LayerContext) -> Iterator[Replacement]:
     if last.of_logits or place.problem.risk.on == "probabilities":
         yield Replacement(right * last.f * (1.0 - last.f))
         if last.g.derivative is None:
-            yield Replacement(last.g.pull_back(last.a, right))
+            yield Replacement(last.g.vjp(last.a, right))
     if place.row.activation.name != "identity":
-        yield Replacement(place.row.activation.pull_back(place.a, right))
+        yield Replacement(place.row.activation.vjp(place.a, right))
 
 
 def softmax_jacobian_diagonal(place: LayerContext) -> Iterator[Replacement]:
@@ -110,7 +110,7 @@ def softmax_twice(place: LayerContext) -> Iterator[Replacement]:
         yield from _with_probabilities(place, last, twice)
         if place.problem.risk.loss.name == "cross_entropy":
             of_inner = twice * last.y.sum(axis=-1, keepdims=True) - last.y
-            yield Replacement(_to_preactivation(place, last, last.g.pull_back(last.a, of_inner * last.scale)))
+            yield Replacement(_to_preactivation(place, last, last.g.vjp(last.a, of_inner * last.scale)))
 
 
 def weighted_output_delta(place: LayerContext) -> Iterator[Replacement]:
@@ -133,7 +133,7 @@ def target_ignored(place: LayerContext) -> Iterator[Replacement]:
     if entropies:
         yield Replacement(_to_preactivation(place, last, of_f))
         return
-    yield Replacement(place.row.activation.pull_back(place.a, apply_mask(place, of_f)))
+    yield Replacement(place.row.activation.vjp(place.a, apply_mask(place, of_f)))
     yield Replacement(apply_mask(place, of_f))
 
 
@@ -149,10 +149,10 @@ def right_gradient_of_another_loss(place: LayerContext) -> Iterator[Replacement]
             if on == "probabilities" and not bool(((outputs > 0) & (outputs < 1)).all()):
                 continue
             upstream = terms.gradient(outputs, batch.targets) * (loss.default_factor * reductions)
-            delta = place.row.activation.pull_back(place.a, apply_mask(place, upstream))
+            delta = place.row.activation.vjp(place.a, apply_mask(place, upstream))
             yield Replacement(delta, {"alternative": name if on == "values" else f"{name} on {on}"})
     absolute = np.sign(outputs - batch.targets) * reductions
-    delta = place.row.activation.pull_back(place.a, apply_mask(place, absolute))
+    delta = place.row.activation.vjp(place.a, apply_mask(place, absolute))
     yield Replacement(delta, {"alternative": "mean absolute error"})
 
 
@@ -176,7 +176,7 @@ def derivative_at_output(place: LayerContext) -> Iterator[Replacement]:
     """Yield δ_L with g′(z_L) in place of g′(a_L)."""
     activation = place.row.activation
     if activation.name != "identity":
-        yield Replacement(activation.pull_back(activation.forward(place.a), output_upstream(place)))
+        yield Replacement(activation.vjp(activation.forward(place.a), output_upstream(place)))
 
 
 def output_form_at_output(place: LayerContext) -> Iterator[Replacement]:
@@ -193,12 +193,12 @@ def wrong_output_derivative(place: LayerContext) -> Iterator[Replacement]:
 
 def output_mask_missing(place: LayerContext) -> Iterator[Replacement]:
     if place.mask is not None:
-        yield Replacement(place.row.activation.pull_back(place.a, _unmasked(place)))
+        yield Replacement(place.row.activation.vjp(place.a, _unmasked(place)))
 
 
 def output_mask_scale_missing(place: LayerContext) -> Iterator[Replacement]:
     if place.mask is not None:
-        yield Replacement(place.row.activation.pull_back(place.a, _unmasked(place) * (place.mask != 0)))
+        yield Replacement(place.row.activation.vjp(place.a, _unmasked(place) * (place.mask != 0)))
 
 
 def _unmasked(place: LayerContext) -> Array:
