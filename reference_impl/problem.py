@@ -9,7 +9,7 @@ from reference_impl.losses import NORMS, Penalty, Risk, Terms
 from reference_impl.network import Batch, LayerParameters, Network, Parameters, Trace
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Problem:
     """A network, its parameters, a batch and a risk. Its solution is the gradient of the risk.
 

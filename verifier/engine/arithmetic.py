@@ -26,9 +26,13 @@ class Numbers:
         """Return the shape of x."""
         return tuple(x.shape)
 
+    def whole(self, x: Any) -> Any:
+        """Return numbers that may be lazy, as arrays."""
+        return x
+
     def finish_sum(self, x: Any) -> Any:
         """Return a finished sum; later operations treat it as one number."""
-        return x
+        return self.whole(x)
 
     def plus(self, x: Any, y: Any) -> Any:
         """Return x + y."""
@@ -58,6 +62,20 @@ class Numbers:
         """Return the matrix product x y, with numpy's broadcasting."""
         return x @ y
 
+    def affine(self, x: Any, w: Any, b: Any = None) -> Any:
+        """Return x W + b for matrices x and W, and a row b or None."""
+        product = self.matmul(x, w)
+        return product if b is None else self.plus(product, b)
+
+    def affine_pulled(self, w: Any, u: Any) -> Any:
+        """Return the vector-Jacobian product of x W + b by x."""
+        return self.matmul(u, self.move(np.transpose, w))
+
+    def parameters_pulled(self, x: Any, u: Any, *, with_bias: bool) -> tuple[Any, ...]:
+        """Return the vector-Jacobian products of x W + b by W and b. They may be lazy."""
+        of_w = self.matmul(self.move(np.transpose, x), u)
+        return (of_w, self.total(u, (-2,))) if with_bias else (of_w,)
+
     def total(self, x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
         """Return the sum over some axes."""
         return np.asarray(x.sum(axis=axes, keepdims=keepdims))
@@ -83,6 +101,19 @@ class Numbers:
         """
         return function.vjp(x, u)
 
+    def activated(self, function: Activation, x: Any, mask: Array | None) -> Any:
+        """Return the values of a function, times a mask or None."""
+        z = self.applied(function, x)
+        return z if mask is None else self.times(z, self.constant(mask))
+
+    def activation_pulled(
+        self, function: Activation, x: Any, u: Any, mask: Array | None, kinks: Array | None
+    ) -> Any:
+        """Return the vector-Jacobian product of `activated`."""
+        return self.activation_vjp(
+            function, x, u if mask is None else self.times(u, self.constant(mask)), kinks
+        )
+
     def log_softmax(self, x: Any) -> Any:
         """Return log softmax along the last axis."""
         return softmax_module.log_softmax(x)
@@ -106,6 +137,14 @@ class Numbers:
     def loss_gradient(self, terms: Terms, f: Any, y: Array) -> Any:
         """Return the gradient of each row's loss by the outputs."""
         return terms.gradient(f, y)
+
+    def example_losses(self, terms: Terms, f: Any, y: Array, factor: float) -> Any:
+        """Return each row's loss times a factor, (…, N)."""
+        return self.scaled(self.losses(terms, f, y), factor)
+
+    def scaled_loss_slopes(self, terms: Terms, f: Any, y: Array, factor: float) -> Any:
+        """Return the gradient of each row's loss by the outputs, times a factor."""
+        return self.scaled(self.loss_gradient(terms, f, y), factor)
 
 
 def largest_shares(x: Array, axes: tuple[int, ...]) -> Array:

@@ -1,13 +1,13 @@
 """Reverse mode: gradients from the output to every node, in any arithmetic."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from reference_impl.array import Array
 from verifier.engine.batching import BatchedValues, NodeBatch, node_batches
-from verifier.problem.graph import GraphProblem, Node, Shape
+from verifier.problem.graph import GraphProblem, Node, Shape, no_kinks
 
 
 def summed_back(arithmetic: Any, gradient: Any, shape: Shape) -> Any:
@@ -41,14 +41,18 @@ def _with_rank(arithmetic: Any, operand: Any, operand_rank: int, rank: int) -> A
 
 
 @np.errstate(all="ignore")  # overflow and undefined values are handled by the comparison
-def values_of(problem: GraphProblem, arithmetic: Any) -> BatchedValues:
-    """Return every value by plain name, leaves included."""
+def values_of(problem: GraphProblem, arithmetic: Any, *, with_output: bool = True) -> BatchedValues:
+    """Return every value by plain name, leaves included.
+
+    with_output: False to leave the last node out, whose vector-Jacobian product needs no value.
+    """
     values = BatchedValues(node_batches(problem), arithmetic)
     for name, array in problem.leaves():
         values.put(name, arithmetic.constant(array))
     for band in node_batches(problem).all:
         node = band.node
-        values.put_band(band, node.operation.value(arithmetic, node, values.operands(band)))
+        if with_output or node.name != problem.output:
+            values.put_band(band, node.operation.value(arithmetic, node, values.operands(band)))
     return values
 
 
@@ -64,6 +68,28 @@ def continued(values: Mapping[str, Any], nodes: Iterable[Node], arithmetic: Any)
 
 
 Kinks = Mapping[str, Array]
+"""Masks of operands by the name of their node."""
+
+
+@np.errstate(all="ignore")
+def reached_kinks(
+    problem: GraphProblem, values: BatchedValues, value_and_error: Callable[[Any], tuple[Array, Array]]
+) -> dict[str, Array]:
+    """Return by node a mask of operands that reach a kink; nodes that reach none are absent.
+
+    value_and_error: returns a number's value and the bound of its error.
+    """
+    masks: dict[str, Array] = {}
+    for band in node_batches(problem).all:
+        if band.node.operation.kinks is no_kinks:
+            continue
+        operands, half_widths = zip(*map(value_and_error, values.operands(band)), strict=True)
+        at_kinks = band.node.operation.kinks(band.node, operands, half_widths)
+        if at_kinks is None or not at_kinks.any():
+            continue
+        node_masks = at_kinks[np.newaxis] if band.rows is None else at_kinks
+        masks |= {name: mask for name, mask in zip(band.names, node_masks, strict=True) if mask.any()}
+    return masks
 
 
 @np.errstate(all="ignore")
@@ -72,7 +98,8 @@ def gradients_of(
 ) -> BatchedValues:
     """Return ∂output/∂v by plain name, for everything that the output depends on.
 
-    Absent names have gradient 0. kinks: by node, where every slope of the subdifferential counts.
+    Absent names have gradient 0. Gradients of leaves may be lazy (see `Numbers.parameters_pulled`).
+    kinks: by node, where every slope of the subdifferential counts.
     """
     kinks = kinks or {}
     shape = problem.shapes()[problem.output]
@@ -102,9 +129,9 @@ def _kinks_of(band: NodeBatch, kinks: Kinks) -> Array | None:
     if band.rows is None:
         return kinks.get(band.node.name)
     masks = [kinks.get(name) for name in band.names] if kinks else [None]
-    no_kinks = np.zeros(band.node.shape, dtype=bool)
+    empty = np.zeros(band.node.shape, dtype=bool)
     return (
         None
         if all(mask is None for mask in masks)
-        else np.stack([no_kinks if mask is None else mask for mask in masks])
+        else np.stack([empty if mask is None else mask for mask in masks])
     )

@@ -1,8 +1,10 @@
 """Numbers of a graph by plain name, in any arithmetic, with stacked storage for bands of nodes."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from math import prod
+from operator import lt
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -80,17 +82,20 @@ def node_batches(problem: GraphProblem) -> NodeBatches:
     return bands
 
 
-def _in_bands(nodes: Iterable[Node], needed: Iterable[Node]) -> NodeBatches:
+def _in_bands(nodes: Sequence[Node], needed: Iterable[Node]) -> NodeBatches:
     """Group nodes that are equal and equally deep.
 
     needed: the nodes that the output depends on.
     """
     groups: dict[tuple[object, ...], list[Node]] = {}
     depths: dict[str, int] = {}
+    for node in nodes:
+        depths[node.name] = 1 + max([depths.get(operand, 0) for operand in node.operands], default=0)
+    if all(map(lt, depths.values(), islice(depths.values(), 1, None))):  # a chain, whose nodes stand alone
+        return NodeBatches(tuple(NodeBatch(node, (node.name,)) for node in nodes), {}, {})
     needed_ids = {id(node) for node in needed}
     for node in nodes:
-        depth = 1 + max([depths.get(operand, 0) for operand in node.operands], default=0)
-        depths[node.name] = depth
+        depth = depths[node.name]
         key = (
             (depth, node.operation.name, id(node.options), node.shape, id(node) in needed_ids)
             if _is_stackable(node)
@@ -204,7 +209,7 @@ class BatchedValues(Mapping[str, Any]):
         if place is None:
             self._by_name[name] = numbers
         else:
-            self._put_rows(*place, numbers)
+            self._put_rows(*place, self._arithmetic.whole(numbers))
 
     def put_band(self, band: NodeBatch, numbers: Any) -> None:
         """Store the values of a band's nodes, stacked, or that of its only node."""
@@ -220,12 +225,13 @@ class BatchedValues(Mapping[str, Any]):
         return [self._rows(band.node.shape, rows.at) for rows in band.operands]
 
     def of_band(self, band: NodeBatch) -> Any:
-        """Return a band's values: stacked, or that of its only node."""
-        return self[band.node.name] if band.rows is None else self._rows(band.node.shape, band.rows)
+        """Return a band's values: stacked, or that of its only node, None if it is absent."""
+        return self.get(band.node.name) if band.rows is None else self._rows(band.node.shape, band.rows)
 
     def add(self, name: str, numbers: Any) -> None:
         """Add to the number of a name; the first number is stored as it is."""
-        self.put(name, self._arithmetic.plus(self[name], numbers) if name in self else numbers)
+        A = self._arithmetic
+        self.put(name, A.plus(A.whole(self[name]), A.whole(numbers)) if name in self else numbers)
 
     def add_rows(self, shape: Shape, rows: Rows, numbers: Any) -> None:
         """Add numbers of a band's nodes to the rows that they belong to."""

@@ -1,171 +1,196 @@
-"""Enclose the gradient of layers: values, bounds, and the subdifferential at kinks."""
+"""Enclose gradients in intervals: values, bounds, and the subdifferential at kinks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.losses import NORMS, Penalty
-from reference_impl.network import named
-from reference_impl.problem import Problem, terms_of_last_layer
+from reference_impl.problem import Problem
+from verifier.engine.autodiff import Kinks, gradients_of, reached_kinks, values_of
+from verifier.engine.batching import BatchedValues
 from verifier.engine.estimate import Estimate
-from verifier.engine.functions.loss_properties import loss_properties
-from verifier.engine.interval_functions import value, vjp
-from verifier.engine.intervals import (
-    Factors,
-    Interval,
-    Product,
-    affine,
-    exact,
-    factors,
-    plus,
-    sharp_factors,
-    times,
-    total,
-    transposed_product,
-)
+from verifier.engine.interval_arithmetic import INTERVALS, IntervalArithmetic
+from verifier.engine.intervals import Factors, Interval, exact, plus, sharp_factors, times
 from verifier.engine.lazy_products import ALL, LazyEstimates, RowEstimates, RowIndex
+from verifier.engine.lowering import activated, lowered
+from verifier.engine.operations.layers import AFFINE
+from verifier.engine.operations.products import MATMUL
+from verifier.problem.graph import GraphProblem, node_name
 from verifier.problem.precision import Precision, round_to_precision
 
 VAGUE = 1e-6  # relative to an entry's scale; a larger error decides little and is worth a sharper run
 UNDERFLOW = 2.0**-1000  # errors caused by underflow do not count as vague
+SHARP_INTERVALS = IntervalArithmetic(sharp_factors)
 
-Kinks = Sequence[Array]
+Slope = tuple[Interval, Array]
+"""An enclosure of the gradient of a penalty, and the half width of its subdifferential."""
 
-
-@np.errstate(all="ignore")
-def enclose_forward(problem: Problem, product: Product = factors) -> tuple[list[Interval], list[Interval]]:
-    """Return enclosures of a and z of every layer; z starts with the inputs, which are exact.
-
-    product: `factors`, or `sharp_factors` if that is too wide.
-    """
-    a: list[Interval] = []
-    z: list[Interval] = [exact(problem.batch.inputs)]
-    for index, (layer, parameters) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
-        preactivation = affine(z[-1], parameters.weight, parameters.bias, product)
-        a.append(preactivation)
-        output = value(layer.activation, preactivation)
-        if index in problem.batch.masks:
-            output = times(output, exact(problem.batch.masks[index]))
-        z.append(output)
-    return a, z
-
-
-def reached_kinks(problem: Problem, a: Sequence[Interval]) -> list[Array]:
-    """Return by layer a mask, (N, out), of enclosed pre-activations that contain a kink."""
-    masks = []
-    for layer, interval in zip(problem.network.layers, a, strict=True):
-        mask = np.zeros(interval.middle.shape, dtype=bool)
-        for kink in layer.activation.kinks:
-            mask |= ~(np.abs(interval.middle - kink.at) > interval.radius)
-        masks.append(mask)
-    return masks
-
-
-@np.errstate(all="ignore")
-def enclose_deltas(
-    problem: Problem,
-    a: Sequence[Interval],
-    z: Sequence[Interval],
-    kinks: Kinks | None = None,
-    product: Product = factors,
-) -> list[Interval]:
-    """Return enclosures of δ = ∂R/∂a of every layer, of the data's loss without penalties.
-
-    kinks: units and examples for which every slope of the subdifferential counts; the result then encloses
-    the Clarke subdifferential. Without it each unit is taken on the side that float64 computes.
-    """
-    deltas = [_output_delta(problem, a, z, kinks)]
-    for index in reversed(range(len(problem.parameters) - 1)):
-        upstream = affine(deltas[-1], problem.parameters[index + 1].weight.T, None, product)
-        deltas.append(_delta_of(problem, index, a, upstream, kinks))
-    return deltas[::-1]
-
-
-@np.errstate(all="ignore")
-def enclose_gradient(
-    problem: Problem,
-    a: Sequence[Interval],
-    z: Sequence[Interval],
-    kinks: Kinks | None = None,
-    product: Product = factors,
-) -> dict[str, Interval]:
-    """Return enclosures of ∂R/∂w of the data's loss, by parameter; see `enclose_deltas`."""
-    gradients: dict[str, Interval] = {}
-    for index, delta in enumerate(enclose_deltas(problem, a, z, kinks, product)):
-        gradients[f"layers.{index}.weight"] = transposed_product(z[index], delta, product).rows(ALL)
-        if problem.parameters[index].bias is not None:
-            gradients[f"layers.{index}.bias"] = total(delta, axis=0)
-    return gradients
-
-
-def _delta_of(
-    problem: Problem, index: int, a: Sequence[Interval], upstream: Interval, kinks: Kinks | None
-) -> Interval:
-    if index in problem.batch.masks:
-        upstream = times(upstream, exact(problem.batch.masks[index]))
-    activation = problem.network.layers[index].activation
-    return vjp(activation, a[index], upstream, None if kinks is None else kinks[index])
-
-
-def _output_delta(
-    problem: Problem, a: Sequence[Interval], z: Sequence[Interval], kinks: Kinks | None
-) -> Interval:
-    risk, batch = problem.risk, problem.batch
-    terms, of_preactivation = terms_of_last_layer(problem)
-    scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
-    factor = Interval(np.asarray(scale), np.asarray(abs(scale) * 2.0**-51))  # up to three roundings
-    point = a[-1] if of_preactivation else z[-1]
-    slope = times(loss_properties(terms).enclose_gradient(point, batch.targets), factor)
-    return slope if of_preactivation else _delta_of(problem, len(a) - 1, a, slope, kinks)
+Slopes = Callable[[str, RowIndex], Sequence[Slope]]
+"""Returns the gradients of all penalties on some rows of a parameter."""
 
 
 def enclosed(
     problem: Problem,
     kinks: Sequence[Array],
     precision: Precision | None = None,
-    product: Product = factors,
+    arithmetic: IntervalArithmetic = INTERVALS,
 ) -> Mapping[str, Estimate]:
-    """Return an enclosure of the gradient, with every slope at kinks.
+    """Return an enclosure of the gradient of a network of layers, with every slope at kinks.
 
     kinks: masks by layer, joined with the kinks that an enclosed pre-activation reaches.
-    precision: weights that round to 0 in it are at the kink of an l1 penalty. product: see `enclose_forward`.
+    precision: weights that round to 0 in it are at the kink of an l1 penalty.
+    arithmetic: `INTERVALS`, or `SHARP_INTERVALS` if those are too wide.
     """
-    with np.errstate(all="ignore"):
-        a, z = enclose_forward(problem, product)
-        masks = zip(reached_kinks(problem, a), kinks, strict=True)
-        reached = [mask | other for mask, other in masks]
-        at_kinks = any(mask.any() for mask in reached)
-        if not at_kinks and all(penalty.norm != "l1" for penalty in problem.risk.penalties):
-            return _LazyEnclosure(problem, z, enclose_deltas(problem, a, z, None, product), product)
-        enclosures = enclose_gradient(problem, a, z, None, product)
-        widened = enclose_gradient(problem, a, z, reached, product) if at_kinks else enclosures
-        return {
-            name: _estimate(problem, name, enclosures[name], widened[name], precision)
-            for name, _ in named(problem.parameters)
-        }
+    masks = {activated(layer): mask for layer, mask in enumerate(kinks) if mask.any()}
+    penalties = problem.risk.penalties
+    subgradient_radius = partial(_penalty_slopes, problem, precision) if penalties else _no_penalties
+    has_kinks = any(penalty.norm == "l1" for penalty in penalties)
+    graph = lowered(problem)
+    values = values_of(graph, arithmetic, with_output=False)
+    return _enclosed(graph, values, masks, arithmetic, subgradient_radius, lazily=not has_kinks)
 
 
-def refined_enclosure(
-    problem: Problem, kinks: Sequence[Array], scale: Mapping[str, Array]
+def enclosed_graph(
+    problem: GraphProblem, kinks: Kinks, arithmetic: IntervalArithmetic = INTERVALS
 ) -> Mapping[str, Estimate]:
-    """Return `enclosed`, recomputed with sharper products where it is vague in proportion to the scale."""
-    estimates = enclosed(problem, kinks)
+    """Return enclosures of the gradients in `asked`, with every slope at kinks.
+
+    kinks: masks by node, joined with the kinks that an enclosed value reaches.
+    """
+    values = values_of(problem, arithmetic)
+    return _enclosed(problem, values, kinks, arithmetic, _no_penalties, lazily=True)
+
+
+def enclosed_kinks(problem: Problem) -> list[Array]:
+    """Return by layer a mask, (N, out), of enclosed pre-activations that contain a kink."""
+    graph = lowered(problem)
+    reached = reached_kinks(graph, values_of(graph, INTERVALS, with_output=False), _parts)
+    shapes = ((problem.batch.size, layer.outputs) for layer in problem.network.layers)
+    return [reached.get(activated(layer), np.zeros(shape, dtype=bool)) for layer, shape in enumerate(shapes)]
+
+
+def refined(
+    enclose: Callable[[IntervalArithmetic], Mapping[str, Estimate]], scale: Callable[[], Mapping[str, Array]]
+) -> Mapping[str, Estimate]:
+    """Return enclosures, recomputed with sharper products where they are vague beside the scale.
+
+    enclose: returns the enclosures in an arithmetic. Lazy ones are recomputed when it turns out.
+    """
+    estimates = enclose(INTERVALS)
     if isinstance(estimates, LazyEstimates):
-        return _RefinableEstimates(problem, kinks, scale, estimates)
-    if _is_vague(estimates, scale):
-        return enclosed(problem, kinks, product=sharp_factors)
-    return estimates
+        return _RefinableEstimates(estimates, enclose, scale)
+    return enclose(SHARP_INTERVALS) if _is_vague(estimates, scale) else estimates
+
+
+def has_products(problem: GraphProblem) -> bool:
+    """True if a graph has matrix products, which sharper ones could replace."""
+    return any(node.operation in (AFFINE, MATMUL) for node in problem.nodes)
+
+
+def _parts(interval: Interval) -> tuple[Array, Array]:
+    return interval.middle, interval.radius
+
+
+@np.errstate(all="ignore")
+def _enclosed(
+    problem: GraphProblem,
+    values: BatchedValues,
+    kinks: Kinks,
+    arithmetic: IntervalArithmetic,
+    subgradient_radius: Slopes,
+    *,
+    lazily: bool,
+) -> Mapping[str, Estimate]:
+    reached = reached_kinks(problem, values, _parts)
+    reached |= {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
+    enclosures = _Enclosures(problem, values, gradients_of(problem, values, arithmetic), subgradient_radius)
+    if not reached and lazily:
+        return enclosures
+    widened = enclosures
+    if reached:
+        widened = _Enclosures(
+            problem, values, gradients_of(problem, values, arithmetic, reached), subgradient_radius
+        )
+    return {key: _estimate(key, enclosures, widened) for key in problem.requested}
+
+
+class _Enclosures(LazyEstimates):
+    """Enclosures of gradients away from kinks, formed some rows at a time.
+
+    values, gradients: by plain name; names without a gradient have no influence on the output.
+    """
+
+    def __init__(
+        self,
+        problem: GraphProblem,
+        values: BatchedValues,
+        gradients: BatchedValues,
+        subgradient_radius: Slopes,
+    ) -> None:
+        super().__init__(problem.requested)
+        self._values, self._gradients, self._slopes = values, gradients, subgradient_radius
+
+    def _whole(self, name: str) -> Estimate:
+        interval, _ = self.interval(name, ALL)
+        return Estimate(interval.middle, _error(interval, 0.0))
+
+    def rows(self, name: str, which: RowIndex) -> RowEstimates:
+        interval, _ = self.interval(name, which)
+        return RowEstimates(interval.middle, interval.radius)
+
+    def interval(self, name: str, which: RowIndex) -> tuple[Interval, Array | float]:
+        """Return the enclosure of some rows, and the half width of the subdifferential of its penalties."""
+        gradient = self._gradients.get(node_name(name))
+        if gradient is None:
+            gradient = exact(np.zeros(self._values[node_name(name)].shape))
+        if isinstance(gradient, Factors):
+            interval = gradient.rows(which)
+        else:
+            interval = Interval(gradient.middle[which], gradient.radius[which])
+        half_width: Array | float = 0.0
+        for slope, width in self._slopes(name, which):
+            interval, half_width = plus(interval, slope), half_width + width
+        return interval, half_width
+
+
+def _estimate(name: str, enclosures: _Enclosures, widened: _Enclosures) -> Estimate:
+    """Return the hull of both, about its own middle; the numerical error stays that of the first."""
+    interval, half_width = enclosures.interval(name, ALL)
+    middle, subgradient_radius = interval.middle, np.zeros(interval.shape) + half_width
+    if widened is not enclosures:
+        wide, _ = widened.interval(name, ALL)
+        low = np.minimum(middle - interval.radius, wide.middle - wide.radius)
+        high = np.maximum(middle + interval.radius, wide.middle + wide.radius)
+        # the rounding error of multiplying ends instead of middles
+        noise = 2.0**-48 * np.maximum(np.abs(low), np.abs(high))
+        at_kink = (high - low) > 4.0 * interval.radius + noise
+        middle = np.where(at_kink, 0.5 * (low + high), middle)
+        subgradient_radius = subgradient_radius + np.where(
+            at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0
+        )
+    error = _error(Interval(middle, interval.radius), subgradient_radius)
+    return Estimate(middle, error, subgradient_radius if subgradient_radius.any() else None)
+
+
+def _error(interval: Interval, subgradient_radius: Array | float) -> Array:
+    """Return the radius, infinite where anything is not finite."""
+    known = np.isfinite(interval.middle) & np.isfinite(interval.radius) & np.isfinite(subgradient_radius)
+    return interval.radius if known.all() else np.where(known, interval.radius, np.inf)
 
 
 class _RefinableEstimates(LazyEstimates):
     """Estimates from plain products, replaced on demand by those from sharper products if they are vague."""
 
     def __init__(
-        self, problem: Problem, kinks: Sequence[Array], scale: Mapping[str, Array], plain: LazyEstimates
+        self,
+        plain: LazyEstimates,
+        enclose: Callable[[IntervalArithmetic], Mapping[str, Estimate]],
+        scale: Callable[[], Mapping[str, Array]],
     ) -> None:
-        super().__init__(plain.names)
-        self._problem, self._kinks, self._scale, self._estimates = problem, kinks, scale, plain
+        super().__init__(list(plain))
+        self._estimates, self._enclose, self._scale = plain, enclose, scale
         self._is_final = False
 
     def _whole(self, name: str) -> Estimate:
@@ -181,7 +206,7 @@ class _RefinableEstimates(LazyEstimates):
         self._is_final = True
         if not _is_vague(self._estimates, self._scale):
             return False
-        sharp = enclosed(self._problem, self._kinks, product=sharp_factors)
+        sharp = self._enclose(SHARP_INTERVALS)
         if not isinstance(sharp, LazyEstimates):
             return False  # sharper products reach a kink that plain products do not
         self._estimates = sharp
@@ -189,105 +214,40 @@ class _RefinableEstimates(LazyEstimates):
 
 
 @np.errstate(all="ignore")
-def _is_vague(estimates: Mapping[str, Estimate], scale: Mapping[str, Array]) -> bool:
+def _is_vague(estimates: Mapping[str, Estimate], scale: Callable[[], Mapping[str, Array]]) -> bool:
     """True if some entry is known, but only vaguely; overflow and subdifferentials do not count."""
     if any(estimate.subgradient_radius is not None for estimate in estimates.values()):
         return False
     return any(_has_vague_entry(estimate, name, scale) for name, estimate in estimates.items())
 
 
-def _has_vague_entry(estimate: Estimate, name: str, scale: Mapping[str, Array]) -> bool:
+def _has_vague_entry(estimate: Estimate, name: str, scale: Callable[[], Mapping[str, Array]]) -> bool:
     is_vague = np.isfinite(estimate.error) & (
         estimate.error > np.maximum(VAGUE * np.abs(estimate.value), UNDERFLOW)
     )
-    return bool(is_vague.any() and (is_vague & (estimate.error > VAGUE * scale[name])).any())
+    return bool(is_vague.any() and (is_vague & (estimate.error > VAGUE * scale()[name])).any())
 
 
-class _LazyEnclosure(LazyEstimates):
-    """The gradient of a risk away from kinks, whose penalties have none, computed rows at a time."""
-
-    def __init__(
-        self, problem: Problem, z: Sequence[Interval], deltas: Sequence[Interval], product: Product
-    ) -> None:
-        super().__init__([name for name, _ in named(problem.parameters)])
-        self._problem, self._z, self._deltas, self._product = problem, z, deltas, product
-        self._cached_factors: dict[str, Factors] = {}
-
-    def _whole(self, name: str) -> Estimate:
-        return _estimate_of(self._interval(name, ALL))
-
-    def rows(self, name: str, which: RowIndex) -> RowEstimates:
-        interval = self._interval(name, which)
-        return RowEstimates(interval.middle, interval.radius)
-
-    def _interval(self, name: str, which: RowIndex) -> Interval:
-        _, index, kind = name.split(".")
-        weight = kind == "weight"
-        interval = self._factors_of(name).rows(which) if weight else total(self._deltas[int(index)], axis=0)
-        for penalty in self._problem.risk.penalties:
-            if weight or penalty.biases:
-                layer = self._problem.parameters[int(index)]
-                w = layer.weight if weight else layer.bias
-                assert w is not None
-                interval = plus(interval, _slope_of_penalty(self._problem, penalty, w[which], None)[0])
-        return interval
-
-    def _factors_of(self, name: str) -> Factors:
-        if name not in self._cached_factors:
-            index = int(name.split(".")[1])
-            z, delta = self._z[index], self._deltas[index]
-            self._cached_factors[name] = transposed_product(z, delta, self._product)
-        return self._cached_factors[name]
+def _no_penalties(name: str, which: RowIndex) -> tuple[Slope, ...]:
+    return ()
 
 
-def _estimate_of(interval: Interval) -> Estimate:
-    """Return the middle and its error, infinite where either is not finite."""
-    if _is_finite(interval):
-        return Estimate(interval.middle, interval.radius)
-    known = np.isfinite(interval.middle) & np.isfinite(interval.radius)
-    return Estimate(interval.middle, np.where(known, interval.radius, np.inf))
-
-
-def _estimate(
-    problem: Problem, name: str, interval: Interval, widened: Interval, precision: Precision | None
-) -> Estimate:
+def _penalty_slopes(problem: Problem, precision: Precision | None, name: str, which: RowIndex) -> list[Slope]:
     _, index, kind = name.split(".")
     layer = problem.parameters[int(index)]
     w = layer.weight if kind == "weight" else layer.bias
     assert w is not None
-    subgradient_radius = np.zeros(w.shape)
-    for penalty in (p for p in problem.risk.penalties if p.biases or kind == "weight"):
-        slope, half_width = _slope_of_penalty(problem, penalty, w, precision)
-        interval, widened = plus(interval, slope), plus(widened, slope)
-        subgradient_radius = subgradient_radius + half_width
-    if widened is not interval:
-        # the hull of both, about its own middle; the numerical error stays that of the first
-        low = np.minimum(interval.middle - interval.radius, widened.middle - widened.radius)
-        high = np.maximum(interval.middle + interval.radius, widened.middle + widened.radius)
-        at_kink = (high - low) > 4.0 * interval.radius
-        middle = np.where(at_kink, 0.5 * (low + high), interval.middle)
-        subgradient_radius = subgradient_radius + np.where(
-            at_kink, 0.5 * (high - low) + 2.0**-51 * np.abs(middle), 0.0
-        )
-        interval = Interval(middle, interval.radius)
-    known = np.isfinite(interval.middle) & np.isfinite(interval.radius) & np.isfinite(subgradient_radius)
-    error = np.where(known, interval.radius, np.inf)
-    return Estimate(interval.middle, error, subgradient_radius if subgradient_radius.any() else None)
+    return [
+        _slope_of_penalty(problem, penalty, w[which], precision)
+        for penalty in problem.risk.penalties
+        if penalty.biases or kind == "weight"
+    ]
 
 
-def _is_finite(interval: Interval) -> bool:
-    return bool(np.isfinite(interval.middle).all() and np.isfinite(interval.radius).all())
-
-
-def _slope_of_penalty(
-    problem: Problem, penalty: Penalty, w: Array, precision: Precision | None
-) -> tuple[Interval, Array]:
-    """Return an enclosure of a penalty's gradient, and the half width of its subdifferential."""
+def _slope_of_penalty(problem: Problem, penalty: Penalty, w: Array, precision: Precision | None) -> Slope:
     coefficient = penalty.coefficient(problem.batch.size)
-    factor = Interval(
-        np.asarray(coefficient), np.asarray(abs(coefficient) * 2.0**-51)
-    )  # up to three roundings
+    # up to three roundings
+    factor = Interval(np.asarray(coefficient), np.asarray(abs(coefficient) * 2.0**-51))
     slope = times(exact(NORMS[penalty.norm].slope(w)), factor)
     at_kink = (w if precision is None else round_to_precision(w, precision)) == 0
-    half_width = np.where(at_kink & (penalty.norm == "l1"), abs(coefficient), 0.0)
-    return slope, half_width
+    return slope, np.where(at_kink & (penalty.norm == "l1"), abs(coefficient), 0.0)

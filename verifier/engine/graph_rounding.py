@@ -13,8 +13,8 @@ from reference_impl.array import Array
 from reference_impl.losses import Terms
 from reference_impl.softmax import log_softmax, log_softmax_vjp, softmax
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
-from verifier.engine.autodiff import Kinks, gradients_of, values_of
-from verifier.engine.batching import BatchedValues, node_batches
+from verifier.engine.autodiff import Kinks, gradients_of, reached_kinks, values_of
+from verifier.engine.batching import BatchedValues
 from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.numerical_properties import (
     log_softmax_magnification,
@@ -23,7 +23,7 @@ from verifier.engine.functions.numerical_properties import (
 )
 from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, scale_of
 from verifier.engine.rounding_allowance import ALIKE, STORED, near
-from verifier.problem.graph import GraphProblem, Shape, no_kinks, node_name
+from verifier.problem.graph import GraphProblem, Shape, node_name
 from verifier.problem.precision import Precision
 
 _SQUARES_UNDERFLOW = 1e-140  # a smaller square may have underflowed
@@ -292,7 +292,7 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
     """
     arithmetic = GraphRoundingArithmetic(precision, independent)
     values = values_of(problem, arithmetic)
-    kinks = reached_graph_kinks(problem, values, lambda number: (number.value, DEVIATIONS * number.deviation))
+    kinks = reached_kinks(problem, values, lambda number: (number.value, DEVIATIONS * number.deviation))
 
     @np.errstate(all="ignore")
     def bounds() -> tuple[ByName, ByName]:
@@ -315,24 +315,3 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
         values=values.map(lambda number: number.value, FLOATS),
         bounds=bounds,
     )
-
-
-@np.errstate(all="ignore")
-def reached_graph_kinks(
-    problem: GraphProblem, values: BatchedValues, value_and_error: Callable[[Any], tuple[Array, Array]]
-) -> dict[str, Array]:
-    """Return by node a mask of operands that reach a kink; nodes that reach none are absent.
-
-    value_and_error: returns a number's value and the bound of its error.
-    """
-    masks: dict[str, Array] = {}
-    for band in node_batches(problem).all:
-        if band.node.operation.kinks is no_kinks:
-            continue
-        operands, half_widths = zip(*map(value_and_error, values.operands(band)), strict=True)
-        at_kinks = band.node.operation.kinks(band.node, operands, half_widths)
-        if at_kinks is None or not at_kinks.any():
-            continue
-        node_masks = at_kinks[np.newaxis] if band.rows is None else at_kinks
-        masks |= {name: mask for name, mask in zip(band.names, node_masks, strict=True) if mask.any()}
-    return masks

@@ -11,20 +11,29 @@ from reference_impl.losses import Terms
 from verifier.engine import interval_functions, intervals
 from verifier.engine.arithmetic import Numbers, largest_shares
 from verifier.engine.functions.loss_properties import loss_properties
-from verifier.engine.intervals import UNIT, Interval, inflated
+from verifier.engine.intervals import UNIT, Factors, Interval, factors, inflated
 from verifier.problem.graph import Shape
 
 _ROUNDINGS = 2.0**-51  # relative error of a factor and a divisor: up to three roundings
 
 
 class IntervalArithmetic(Numbers):
-    """Evaluate formulas with enclosures of the results."""
+    """Evaluate formulas with enclosures of the results.
+
+    product: returns the lazy product of two matrices: `factors`, or `sharp_factors`, slower and sharper.
+    """
+
+    def __init__(self, product: Callable[[Interval, Interval], Factors] = factors) -> None:
+        self._product = product
 
     def constant(self, values: Array) -> Interval:
         return intervals.exact(values)
 
-    def shape(self, x: Interval) -> Shape:
-        return tuple(x.middle.shape)
+    def shape(self, x: Interval | Factors) -> Shape:
+        return x.shape
+
+    def whole(self, x: Interval | Factors) -> Interval:
+        return x.rows(...) if isinstance(x, Factors) else x
 
     def plus(self, x: Interval, y: Interval) -> Interval:
         return intervals.plus(x, y)
@@ -46,8 +55,17 @@ class IntervalArithmetic(Numbers):
 
     def matmul(self, x: Interval, y: Interval) -> Interval:
         if x.middle.ndim == 2 and y.middle.ndim == 2:
-            return intervals.matmul(x, y)
+            return self._product(x, y).rows(...)
         return intervals.matmul_of_stacks(x, y)
+
+    def affine_pulled(self, w: Interval, u: Interval) -> Interval:
+        return self._product(u, intervals.transpose(w)).rows(...)
+
+    def parameters_pulled(
+        self, x: Interval, u: Interval, *, with_bias: bool
+    ) -> tuple[Interval | Factors, ...]:
+        of_w = self._product(intervals.transpose(x), u)
+        return (of_w, intervals.total(u, axis=0)) if with_bias else (of_w,)
 
     def total(self, x: Interval, axes: tuple[int, ...], keepdims: bool = False) -> Interval:
         if not axes:
@@ -114,6 +132,10 @@ class IntervalArithmetic(Numbers):
     def loss_gradient(self, terms: Terms, f: Interval, y: Array) -> Interval:
         gradient: Interval = loss_properties(terms).enclose_gradient(f, y)
         return gradient
+
+    def scaled_loss_slopes(self, terms: Terms, f: Interval, y: Array, factor: float) -> Interval:
+        rounded = Interval(np.asarray(factor), np.asarray(abs(factor) * _ROUNDINGS))
+        return intervals.times(self.loss_gradient(terms, f, y), rounded)
 
 
 INTERVALS = IntervalArithmetic()

@@ -29,6 +29,11 @@ class Interval:
     radius: Array
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape."""
+        return tuple(self.middle.shape)
+
+    @property
     def is_exact(self) -> bool:
         """True if every radius is 0. A radius broadcast from one number, as in `exact`, is read once."""
         is_broadcast = self.radius.size > 0 and not any(self.radius.strides)
@@ -106,6 +111,12 @@ class Factors:
     terms: int
     added: float = 0.0
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape."""
+        left, right = self.middle[0]
+        return len(left), right.shape[1]
+
     def rows(self, which: slice | EllipsisType) -> Interval:
         """Return some rows of the product."""
         left, right = self.middle[0]
@@ -140,15 +151,9 @@ Product = Callable[[Interval, Interval], Factors]
 """`factors`, or `sharp_factors`, which is slower and widens less."""
 
 
-def affine(x: Interval, weight: Array, bias: Array | None = None, product: Product = factors) -> Interval:
-    """Return an enclosure of x W + b, for exact W and b."""
-    enclosure = product(x, exact(weight)).rows(...)
-    return enclosure if bias is None else plus(enclosure, exact(bias))
-
-
-def transposed_product(x: Interval, y: Interval, product: Product = factors) -> Factors:
-    """Return the lazy product xᵀ y."""
-    return product(Interval(x.middle.T, x.radius.T), y)
+def transpose(x: Interval) -> Interval:
+    """Return the transposed matrix."""
+    return Interval(x.middle.T, x.radius.T)
 
 
 def matmul(x: Interval, y: Interval) -> Interval:

@@ -19,9 +19,8 @@ import numpy as np
 from reference_impl.activations import Activation, Kink
 from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
-from verifier.engine.autodiff import Kinks, gradients_of, values_of
+from verifier.engine.autodiff import Kinks, gradients_of, reached_kinks, values_of
 from verifier.engine.batching import BatchedValues
-from verifier.engine.graph_rounding import reached_graph_kinks
 from verifier.engine.interval_arithmetic import INTERVALS
 from verifier.judging.comparison import SUBGRADIENT_END_RTOL, Comparison
 from verifier.problem.errors import ReportWarning
@@ -185,7 +184,7 @@ class _Choices:
 
 def _kink_masks(problem: GraphProblem, kinks: Kinks) -> dict[str, Array]:
     """Return masks by node: where float64 does not determine the slope, joined with `kinks`."""
-    reached = reached_graph_kinks(
+    reached = reached_kinks(
         problem, values_of(problem, INTERVALS), lambda interval: (interval.middle, interval.radius)
     )
     return reached | {name: mask | reached.get(name, mask) for name, mask in kinks.items()}

@@ -7,8 +7,9 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.engine.enclosure import enclose_forward, reached_kinks
-from verifier.engine.graph_rounding import GraphRounding, reached_graph_kinks
+from verifier.engine.autodiff import reached_kinks
+from verifier.engine.enclosure import enclosed_kinks
+from verifier.engine.graph_rounding import GraphRounding
 from verifier.engine.rounding_allowance import Rounding
 from verifier.judging.comparison import Comparison
 from verifier.judging.consensus import Consensus
@@ -131,9 +132,8 @@ def of_disputes(consensus: Consensus) -> Iterator[ReportWarning]:
 
 def _kinks(problem: Problem, rounding_allowance: Rounding) -> Iterator[ReportWarning]:
     """Name units and examples at a kink, as exactly as the submission's precision can tell."""
-    a, _ = enclose_forward(problem)
     for index, (reached, near) in enumerate(
-        zip(reached_kinks(problem, a), rounding_allowance.kinks, strict=True)
+        zip(enclosed_kinks(problem), rounding_allowance.kinks, strict=True)
     ):
         places = np.argwhere(reached | near)
         if places.size == 0:
@@ -241,7 +241,7 @@ def _chain_warnings(problem: GraphProblem, comparisons: Mapping[str, Comparison]
 
 
 def _kink_warnings(problem: GraphProblem, rounding_allowance: GraphRounding) -> Iterator[ReportWarning]:
-    reached = reached_graph_kinks(
+    reached = reached_kinks(
         problem, rounding_allowance.values, lambda values: (values, np.zeros(values.shape))
     )
     for node in problem.nodes:

@@ -14,9 +14,9 @@ from verifier.oracles import (
     graph_complex_step,
     graph_finite_differences,
     graph_high_precision,
-    graph_interval_backpropagation,
     graph_reference,
     graph_torch_autograd,
+    interval_backpropagation,
 )
 from verifier.problem.graph import GraphProblem
 
@@ -48,7 +48,7 @@ GRAPH_ORACLES: Mapping[str, GraphOracle] = MappingProxyType(
             ),
             GraphOracle(
                 "backpropagation",
-                graph_interval_backpropagation.gradient,
+                interval_backpropagation.graph_gradient,
                 "reverse mode, enclosed in midpoint-radius arithmetic",
             ),
             GraphOracle(

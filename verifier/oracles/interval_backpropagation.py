@@ -1,19 +1,36 @@
-"""The reference's δ recursion in interval arithmetic: the true gradient is proved to lie within the error."""
+"""Reverse mode in interval arithmetic: the true gradient is proved to lie within the error."""
+
+from collections.abc import Mapping
+from functools import partial
 
 from reference_impl.problem import Problem
-from verifier.engine.enclosure import refined_enclosure
-from verifier.engine.estimate import Answer
+from verifier.engine.enclosure import enclosed, enclosed_graph, has_products, refined
+from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.graph_rounding import GraphRounding
+from verifier.engine.interval_arithmetic import IntervalArithmetic
 from verifier.engine.rounding_allowance import Rounding
+from verifier.problem.graph import GraphProblem
 from verifier.report.model import Uncertainty
 
 
 def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
-    """Return an enclosure of the gradient, by the recursion in midpoint-radius arithmetic.
+    """Return an enclosure of the gradient of layers, by the recursion in midpoint-radius arithmetic.
 
     Products are recomputed with sharper ones where the first enclosure is vague.
     Error: a bound, as long as elementary functions err by at most 4 units in the last place. At a unit that
     float64 cannot distinguish from a kink, and at a weight at the kink of an l1 penalty, `slopes` encloses
     the Clarke subdifferential.
     """
-    estimates = refined_enclosure(problem, float64_rounding.kinks, float64_rounding.scale)
-    return Answer(estimates, Uncertainty.BOUND)
+
+    def enclose(arithmetic: IntervalArithmetic) -> Mapping[str, Estimate]:
+        return enclosed(problem, float64_rounding.kinks, arithmetic=arithmetic)
+
+    return Answer(refined(enclose, lambda: float64_rounding.scale), Uncertainty.BOUND)
+
+
+def graph_gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
+    """Return an enclosure of the gradients of a graph, with the same error as that of layers."""
+    enclose = partial(enclosed_graph, problem, float64_rounding.kinks)
+    if not has_products(problem):
+        return Answer(enclose(), Uncertainty.BOUND)
+    return Answer(refined(enclose, lambda: float64_rounding.scale), Uncertainty.BOUND)

@@ -10,8 +10,11 @@ from benchmarks.support.random_problems import draw
 from reference_impl import Batch, LayerParameters, Problem, forward, named
 from tests.drawing import draw_problem
 from tests.pairwise import each
-from verifier.engine.enclosure import enclose_forward, enclose_gradient, enclosed, reached_kinks
+from verifier.engine.autodiff import gradients_of, values_of
+from verifier.engine.enclosure import enclosed, enclosed_kinks
 from verifier.engine.estimate import Estimate
+from verifier.engine.interval_arithmetic import INTERVALS
+from verifier.engine.lowering import lowered
 from verifier.engine.rounding_allowance import Rounding, rounding
 from verifier.oracles import ORACLES
 from verifier.problem.precision import PRECISIONS
@@ -90,16 +93,17 @@ def test_the_enclosure_contains_the_truth_at_extreme_scales(names, scale, seed):
 
 def test_the_enclosed_forward_pass_contains_any_order_of_summation():
     problem = draw_problem(np.random.default_rng(20), widths=(30, 20, 3))
-    a, z = enclose_forward(problem)
+    enclosures = values_of(lowered(problem), INTERVALS)
     x = problem.batch.inputs
     for layer, own in enumerate(problem.parameters):
+        a, z = enclosures[f"a{layer}"], enclosures[f"z{layer}"]
         for order in (range(x.shape[1]), reversed(range(x.shape[1]))):
-            total = np.zeros(a[layer].middle.shape)
+            total = np.zeros(a.shape)
             for i in order:
                 total = total + x[:, [i]] * own.weight[[i], :]
-            assert (np.abs(total + own.bias - a[layer].middle) <= 2 * a[layer].radius).all()
-        x = problem.network.layers[layer].activation.forward(a[layer].middle)
-        assert (np.abs(x - z[layer + 1].middle) <= z[layer + 1].radius).all()
+            assert (np.abs(total + own.bias - a.middle) <= 2 * a.radius).all()
+        x = problem.network.layers[layer].activation.forward(a.middle)
+        assert (np.abs(x - z.middle) <= z.radius).all()
 
 
 def test_a_kink_is_reached_where_the_enclosed_preactivation_holds_it():
@@ -111,7 +115,7 @@ def test_a_kink_is_reached_where_the_enclosed_preactivation_holds_it():
         Batch(np.array([[1.0, 1.0], [2.0, 1.0]]), problem.batch.targets),
         problem.risk,
     )
-    hidden, last = reached_kinks(problem, enclose_forward(problem)[0])
+    hidden, last = enclosed_kinks(problem)
     # 0.1 + 0.2 − 0.3 is no zero, but float64 cannot tell it from one; 1 + 1 − 2 is one
     assert hidden.tolist() == [[True, True, False], [False, False, False]]
     assert not last.any()
@@ -127,7 +131,8 @@ def test_without_kinks_given_each_unit_is_on_the_side_that_float64_saw():
             Batch(np.array([[1.0]]), problem.batch.targets),
             problem.risk,
         )
-        found = enclose_gradient(moved, *enclose_forward(moved))["layers.0.bias"]
+        graph = lowered(moved)
+        found = gradients_of(graph, values_of(graph, INTERVALS), INTERVALS)["layers.0.bias"]
         upstream = problem.parameters[1].weight.item() * (problem.parameters[1].bias - moved.batch.targets)
         assert found.middle.item() == pytest.approx(upstream.item() if alive else 0.0, rel=1e-12)
         assert found.radius.item() < 1e-12

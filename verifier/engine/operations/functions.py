@@ -55,12 +55,13 @@ def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
         needed=tuple(
             field for field, parameter in parameters.items() if parameter.default is inspect.Parameter.empty
         ),
-        kinks=_kinks,
+        kinks=kinks_of_function,
         stacks=True,
     )
 
 
-def _kinks(node: Node, values: Sequence[Array], half_widths: Sequence[Array]) -> Array | None:
+def kinks_of_function(node: Node, values: Sequence[Array], half_widths: Sequence[Array]) -> Array | None:
+    """Return a mask of operands that may be at a kink of the node's function; None if it has none."""
     function: Activation = node.options["function"]
     if not function.kinks:
         return None

@@ -1,0 +1,91 @@
+"""Operations of lowered networks, which documents do not have: affine map, masked activation, risk."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from reference_impl.array import Array
+from verifier.engine.operations.functions import kinks_of_function
+from verifier.problem.graph import GraphOperation, Node, no_kinks
+
+Vjp = Callable[[Any, Node, Sequence[Any], Any, Array | None], tuple[Any, ...]]
+
+
+def _lowered_only(*arguments: Any) -> Any:
+    raise NotImplementedError("an operation of lowered graphs has no document and no twin in other libraries")
+
+
+def _operation(
+    name: str,
+    description: str,
+    operands: tuple[int, int],
+    value: Callable[[Any, Node, Sequence[Any]], Any],
+    vjp: Vjp,
+    kinks: Any = no_kinks,
+) -> GraphOperation:
+    """Return an operation whose vector-Jacobian product, `vjp`, needs no value."""
+    return GraphOperation(
+        name=name,
+        description=description,
+        operands=operands,
+        fit=_lowered_only,
+        value=value,
+        vjp=lambda A, node, values, _, upstream, mask: vjp(A, node, values, upstream, mask),
+        in_torch=_lowered_only,
+        in_graph=_lowered_only,
+        kinks=kinks,
+    )
+
+
+def _vjp_affine(
+    A: Any, node: Node, operands: Sequence[Any], upstream: Any, kinks: Array | None
+) -> tuple[Any, ...]:
+    x, w, *bias = operands
+    of_x = None if 0 in node.data else A.affine_pulled(w, upstream)
+    return of_x, *A.parameters_pulled(x, upstream, with_bias=bool(bias))
+
+
+AFFINE = _operation(
+    "affine",
+    "x W + b for matrices x and W, with a row b or without",
+    (2, 3),
+    lambda A, node, operands: A.affine(*operands),
+    _vjp_affine,
+)
+ACTIVATION = _operation(
+    "activation",
+    "a function, times a constant mask or None",
+    (1, 1),
+    lambda A, node, operands: A.activated(node.options["function"], operands[0], node.options["mask"]),
+    lambda A, node, operands, upstream, kinks: (
+        A.activation_pulled(node.options["function"], operands[0], upstream, node.options["mask"], kinks),
+    ),
+    kinks_of_function,
+)
+
+
+def _risk(A: Any, node: Node, operands: Sequence[Any]) -> Any:
+    losses = example_losses(A, node, operands[0])
+    return A.scaled(A.total(losses, (-1,)), node.options["example_scale"])
+
+
+def example_losses(A: Any, node: Node, outputs: Any) -> Any:
+    """Return the loss of each example, (…, N), for a node of `RISK`."""
+    options = node.options
+    return A.example_losses(options["terms"], outputs, node.data[1], options["output_scale"])
+
+
+def _vjp_risk(
+    A: Any, node: Node, operands: Sequence[Any], upstream: Any, kinks: Array | None
+) -> tuple[Any, ...]:
+    # nothing comes after the risk, so `upstream` is 1
+    scale = node.options["output_scale"] * node.options["example_scale"]
+    return (A.scaled_loss_slopes(node.options["terms"], operands[0], node.data[1], scale),)
+
+
+RISK = _operation(
+    "risk",
+    "the sum of the losses of all examples, or their mean; the last node",
+    (1, 1),
+    _risk,
+    _vjp_risk,
+)
