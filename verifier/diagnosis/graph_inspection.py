@@ -16,8 +16,8 @@ from verifier.diagnosis.mutation_testing import (
     run_mutants,
 )
 from verifier.diagnosis.random_problem import informative_graph_numbers
+from verifier.engine.enclosure import enclosed_graph
 from verifier.engine.estimate import Estimate
-from verifier.engine.graph_enclosure import enclosed_graph
 from verifier.engine.graph_rounding import GraphRounding, rounding
 from verifier.problem.errors import ReportWarning
 from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name

@@ -7,8 +7,8 @@ from time import perf_counter
 import numpy as np
 
 from verifier.diagnosis.local_search import diagnose
+from verifier.engine.enclosure import enclosed_graph
 from verifier.engine.estimate import Answer, Estimate, with_wider_kinks
-from verifier.engine.graph_enclosure import enclosed_graph
 from verifier.engine.graph_rounding import GraphRounding, rounding
 from verifier.judging.comparison import judge_loss
 from verifier.judging.consensus import Consensus, combine_answers
