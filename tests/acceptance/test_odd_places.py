@@ -12,8 +12,8 @@ import pytest
 
 from tests.acceptance.test_command_line import FAST, run, write_example
 from tests.prefork.programs import COLD, warm_gradjury
+from verifier.cli.check import choose_worker_count
 from verifier.cli.files import expand_paths
-from verifier.engine.threads import choose_worker_count
 
 ONE = ("--oracles", "backpropagation")
 HOSTILE = '{"network": 3, "x\\n::error::y\\u001b[31m\\u202e": 1}'

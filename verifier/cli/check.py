@@ -21,7 +21,7 @@ from verifier.cli.workers import check_files_in_workers
 from verifier.documents.assignment import read_assignment_file
 from verifier.documents.output import open_output
 from verifier.documents.tolerance import read_tolerance
-from verifier.engine.threads import choose_worker_count
+from verifier.engine.threads import available_cores
 from verifier.exporters import EXPORTERS
 from verifier.exporters.classroom50 import VARIABLES
 from verifier.exporters.exporter import Exporter, ExportOptions
@@ -35,6 +35,11 @@ from verifier.report.model import Audience
 from verifier.report.outcome import FileOutcome, ReportBuffer
 from verifier.report.points import Points, read_points
 from verifier.report.verdict import ExitStatus, combined_status
+
+# A process takes two seconds to start. In this time one process judges 1.5 MB of JSON; the constant cost of
+# a file is that of 12 kB.
+_BYTES_PER_PROCESS = 1_500_000
+_BYTES_PER_FILE = 12_000
 
 
 class ReportWriter:
@@ -155,6 +160,24 @@ def _judge_all(
         return
     for source in sources:
         yield check_file(source, manner)
+
+
+def choose_worker_count(sources: Sequence[str], jobs: int | None) -> int:
+    """Return the number of processes for these files; 1 means that no worker is started.
+
+    jobs: number that the user chose, if any.
+    """
+    if jobs is not None:
+        return max(1, min(jobs, len(sources)))
+    work = sum(_BYTES_PER_FILE + _size(source) for source in sources)
+    return max(1, min(available_cores(), len(sources), work // _BYTES_PER_PROCESS))
+
+
+def _size(source: str) -> int:
+    try:
+        return Path(source).stat().st_size
+    except OSError:  # the error is reported when the file is judged
+        return 0
 
 
 def _for_audience(audience: str, outcome: FileOutcome, visibility: StudentVisibility) -> FileOutcome:

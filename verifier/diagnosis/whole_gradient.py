@@ -1,4 +1,4 @@
-"""Find NaN and infinity in submitted gradients, and the first layer where naive formulas produce them."""
+"""Find bugs of the gradient as a whole: transformations of all numbers, and overflow."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""Read the document's `parameters` and `gradients`, and check their names and shapes."""
+"""Read the network of layers, its parameters and its gradients, and check names and shapes."""
 
 import inspect
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Read the precision in which gradients were computed, or infer it from the numbers."""
+"""Read the tolerance, the precision and the reported loss; infer the precision from the numbers."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Compute the scale of gradient entries: Σ |contributions|, before any cancellation."""
+"""Gradients of large weights as products, whose rows are computed when they are compared."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Compute how each example's loss responds to a perturbation of one unit, for finite differences.
+"""Differences of the loss: its response to perturbed units, the step, its error, and samples of units.
 
 Since ∂a_j/∂w_ij = z_i exactly, the responses δ of all units give the gradient of every weight. A perturbed
 unit changes the next layer by a rank-one update, and units and examples batch into one array.

@@ -61,7 +61,7 @@ ORACLES: Mapping[str, Oracle] = MappingProxyType(
             Oracle(
                 "finite_differences",
                 finite_differences.gradient,
-                "central differences of the loss, two step sizes, at every unit",
+                "central differences of the loss, with an estimated error, at every unit",
             ),
             Oracle(
                 "finite_differences_per_weight",

@@ -72,7 +72,7 @@ GRAPH_ORACLES: Mapping[str, GraphOracle] = MappingProxyType(
             GraphOracle(
                 "finite_differences",
                 graph_finite_differences.gradient,
-                "central differences of the output, two step sizes, at every entry of every node asked",
+                "central differences of the output, with an estimated error, at every requested entry",
             ),
             GraphOracle(
                 "complex_step",

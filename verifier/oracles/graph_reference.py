@@ -1,4 +1,4 @@
-"""Forward mode over the reference's operations: one tangent per entry, propagated to the output."""
+"""The gradient of a graph by the reference: reverse mode, a dynamic graph, and forward mode."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Convert a graph's outline to the `network` of a report's document, and back."""
+"""Convert a report to its JSON document, for graders or for students."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The outcome of inspecting one problem."""
+"""The outcome of checking a file, and of inspecting a problem."""
 
 from dataclasses import dataclass, replace
 

@@ -40,7 +40,7 @@ class Report(ReportData):
     diagnosis : tuple of Diagnosis
         The most likely bugs, if the submission is incorrect.
     audience : Audience
-        The reader. In a student's report, hidden fields are NaN, 0 or empty (see `audience.py`).
+        The reader. In a student's report, hidden fields are NaN, 0 or empty (see `student_view.py`).
     network : tuple of LayerOutline
         The layers without their numbers; empty for students and in older reports.
     graph : GraphOutline or None

@@ -1,4 +1,4 @@
-"""Write the first wrong gradients of a graph as lines of text, with the operations around them."""
+"""Write the parts of a report as lines of text: numbers, counts, entries, diagnoses."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

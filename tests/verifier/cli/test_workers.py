@@ -10,10 +10,11 @@ import pytest
 
 from tests.pairwise import each
 from tests.verifier.cli.deaths import judge_or_die, once_then_live
+from verifier.cli.check import choose_worker_count
 from verifier.cli.files import CheckOptions, check_file
 from verifier.cli.workers import check_files_in_workers
 from verifier.documents.files import write_document
-from verifier.engine.threads import available_cores, choose_worker_count
+from verifier.engine.threads import available_cores
 from verifier.examples.layers import example_document
 from verifier.report.verdict import ExitStatus
 
