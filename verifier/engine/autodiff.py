@@ -46,10 +46,16 @@ def values_of(problem: GraphProblem, arithmetic: Any, *, with_output: bool = Tru
 
     with_output: False to leave the last node out, whose vector-Jacobian product needs no value.
     """
-    values = BatchedValues(node_batches(problem), arithmetic)
+    batches = node_batches(problem)
+    values = BatchedValues(batches, arithmetic)
+    nodes = problem.nodes if with_output else [node for node in problem.nodes if node.name != problem.output]
+    if not batches.sizes:  # no node is stacked with others
+        numbers = {name: arithmetic.constant(array) for name, array in problem.leaves()}
+        values.by_name.update(continued(numbers, nodes, arithmetic))
+        return values
     for name, array in problem.leaves():
         values.put(name, arithmetic.constant(array))
-    for band in node_batches(problem).all:
+    for band in batches.all:
         node = band.node
         if with_output or node.name != problem.output:
             values.put_band(band, node.operation.value(arithmetic, node, values.operands(band)))
@@ -103,10 +109,14 @@ def gradients_of(
     """
     kinks = kinks or {}
     shape = problem.shapes()[problem.output]
-    gradients = BatchedValues(node_batches(problem), arithmetic)
+    batches = node_batches(problem)
+    gradients = BatchedValues(batches, arithmetic)
     gradients.put(problem.output, arithmetic.constant(np.ones(shape)))
+    if not batches.sizes:
+        _propagate(problem.upstream_of_output, values.by_name, gradients.by_name, arithmetic, kinks)
+        return gradients
     needed = {node.name for node in problem.upstream_of_output}
-    for band in reversed(node_batches(problem).all):
+    for band in reversed(batches.all):
         if band.node.name not in needed:  # all nodes of a band are needed, or none
             continue
         node, value = band.node, values.of_band(band)
@@ -123,6 +133,25 @@ def gradients_of(
             else:
                 gradients.add_rows(node.shape, band.operands[place], gradient)
     return gradients
+
+
+def _propagate(
+    nodes: Sequence[Node], values: Mapping[str, Any], gradients: dict[str, Any], arithmetic: Any, kinks: Kinks
+) -> None:
+    """Add the gradients of all operands of the nodes, the last node first."""
+    for node in reversed(nodes):
+        operands = [values[name] for name in node.operands]
+        upstream = arithmetic.finish_sum(gradients[node.name])
+        operand_gradients = node.operation.vjp(
+            arithmetic, node, operands, values.get(node.name), upstream, kinks.get(node.name)
+        )
+        for name, shape, gradient in zip(node.operands, node.operand_shapes, operand_gradients, strict=True):
+            if gradient is None:
+                continue
+            gradient = summed_back(arithmetic, gradient, shape)
+            if name in gradients:
+                gradient = arithmetic.plus(arithmetic.whole(gradients[name]), arithmetic.whole(gradient))
+            gradients[name] = gradient
 
 
 def _kinks_of(band: NodeBatch, kinks: Kinks) -> Array | None:

@@ -154,18 +154,21 @@ _FEW = 4  # terms that are added one by one; more are summed at once
 
 
 class BatchedValues(Mapping[str, Any]):
-    """A mapping of numbers by name; names without a number are absent."""
+    """A mapping of numbers by name; names without a number are absent.
+
+    by_name: the numbers that are not in a stack.
+    """
 
     def __init__(self, bands: NodeBatches, arithmetic: Any) -> None:
         self._bands, self._arithmetic = bands, arithmetic
-        self._by_name: dict[str, Any] = {}
+        self.by_name: dict[str, Any] = {}
         self._stacks = {shape: self._empty(shape, size) for shape, size in bands.sizes.items()}
         self._filled = {shape: np.zeros(size, dtype=bool) for shape, size in bands.sizes.items()}
 
     def __getitem__(self, name: str) -> Any:
         place = self._bands.places.get(name)
         if place is None:
-            return self._by_name[name]
+            return self.by_name[name]
         shape, row = place
         if not self._filled[shape][row]:
             raise KeyError(name)
@@ -173,10 +176,10 @@ class BatchedValues(Mapping[str, Any]):
 
     def __contains__(self, name: object) -> bool:
         place = self._bands.places.get(name)  # type: ignore[call-overload]
-        return name in self._by_name if place is None else bool(self._filled[place[0]][place[1]])
+        return name in self.by_name if place is None else bool(self._filled[place[0]][place[1]])
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._by_name
+        yield from self.by_name
         yield from (name for name, (shape, row) in self._bands.places.items() if self._filled[shape][row])
 
     def __len__(self) -> int:
@@ -184,14 +187,14 @@ class BatchedValues(Mapping[str, Any]):
 
     def wholes(self) -> Iterator[Any]:
         """Yield all numbers, stacks as one; missing numbers are 0."""
-        yield from self._by_name.values()
+        yield from self.by_name.values()
         yield from self._stacks.values()
 
     def map(self, function: Callable[[Any], Any], arithmetic: Any) -> "BatchedValues":
         """Return the same names with `function` of their numbers."""
         result = BatchedValues.__new__(BatchedValues)
         result._bands, result._arithmetic, result._filled = self._bands, arithmetic, self._filled
-        result._by_name = {name: function(number) for name, number in self._by_name.items()}
+        result.by_name = {name: function(number) for name, number in self.by_name.items()}
         result._stacks = {shape: function(number) for shape, number in self._stacks.items()}
         return result
 
@@ -207,7 +210,7 @@ class BatchedValues(Mapping[str, Any]):
         """Store a number under a name."""
         place = self._bands.places.get(name)
         if place is None:
-            self._by_name[name] = numbers
+            self.by_name[name] = numbers
         else:
             self._put_rows(*place, self._arithmetic.whole(numbers))
 

@@ -26,23 +26,16 @@ class IntervalArithmetic(Numbers):
     def __init__(self, product: Callable[[Interval, Interval], Factors] = factors) -> None:
         self._product = product
 
-    def constant(self, values: Array) -> Interval:
-        return intervals.exact(values)
+    constant = staticmethod(intervals.exact)
+    plus = staticmethod(intervals.plus)
+    negative = staticmethod(intervals.negative)
+    times = staticmethod(intervals.times)
 
     def shape(self, x: Interval | Factors) -> Shape:
-        return x.shape
+        return x.shape if isinstance(x, Factors) else x.middle.shape
 
     def whole(self, x: Interval | Factors) -> Interval:
         return x.rows(...) if isinstance(x, Factors) else x
-
-    def plus(self, x: Interval, y: Interval) -> Interval:
-        return intervals.plus(x, y)
-
-    def negative(self, x: Interval) -> Interval:
-        return intervals.negative(x)
-
-    def times(self, x: Interval, y: Interval) -> Interval:
-        return intervals.times(x, y)
 
     def divided(self, x: Interval, y: Interval) -> Interval:
         return intervals.times(x, intervals.quotient(np.ones_like(y.middle), y))

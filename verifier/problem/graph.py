@@ -1,6 +1,6 @@
 """A graph as a problem: named inputs and parameters, nodes in order, and a scalar output."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -143,11 +143,9 @@ class GraphProblem:
     output: str
     requested: tuple[str, ...]
 
-    def leaves(self) -> Iterator[tuple[str, Array]]:
-        """Yield the names and values of inputs, parameters and constants."""
-        yield from self.inputs.items()
-        yield from self.parameters.items()
-        yield from self.constants.items()
+    def leaves(self) -> list[tuple[str, Array]]:
+        """Return the names and values of inputs, parameters and constants."""
+        return [*self.inputs.items(), *self.parameters.items(), *self.constants.items()]
 
     def shapes(self) -> Mapping[str, Shape]:
         """Return every shape, by plain name."""
