@@ -45,17 +45,17 @@ def enclosed(
     """
     masks = {activated(layer): mask for layer, mask in enumerate(kinks) if mask.any()}
     penalties = problem.risk.penalties
-    subgradient_radius = partial(_penalty_slopes, problem, precision) if penalties else _no_penalties
+    penalty_slopes = partial(_slopes_of_penalties, problem, precision) if penalties else _no_penalties
     has_kinks = any(penalty.norm == "l1" for penalty in penalties)
     graph = lowered(problem)
     values = values_of(graph, arithmetic, with_output=False)
-    return _enclosed(graph, values, masks, arithmetic, subgradient_radius, lazily=not has_kinks)
+    return _enclosed(graph, values, masks, arithmetic, penalty_slopes, lazily=not has_kinks)
 
 
 def enclosed_graph(
     problem: GraphProblem, kinks: Kinks, arithmetic: IntervalArithmetic = INTERVALS
 ) -> Mapping[str, Estimate]:
-    """Return enclosures of the gradients in `asked`, with every slope at kinks.
+    """Return enclosures of the gradients in `requested`, with every slope at kinks.
 
     kinks: masks by node, joined with the kinks that an enclosed value reaches.
     """
@@ -99,19 +99,19 @@ def _enclosed(
     values: BatchedValues,
     kinks: Kinks,
     arithmetic: IntervalArithmetic,
-    subgradient_radius: Slopes,
+    penalty_slopes: Slopes,
     *,
     lazily: bool,
 ) -> Mapping[str, Estimate]:
     reached = reached_kinks(problem, values, _parts)
     reached |= {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
-    enclosures = _Enclosures(problem, values, gradients_of(problem, values, arithmetic), subgradient_radius)
+    enclosures = _Enclosures(problem, values, gradients_of(problem, values, arithmetic), penalty_slopes)
     if not reached and lazily:
         return enclosures
     widened = enclosures
     if reached:
         widened = _Enclosures(
-            problem, values, gradients_of(problem, values, arithmetic, reached), subgradient_radius
+            problem, values, gradients_of(problem, values, arithmetic, reached), penalty_slopes
         )
     return {key: _estimate(key, enclosures, widened) for key in problem.requested}
 
@@ -127,10 +127,10 @@ class _Enclosures(LazyEstimates):
         problem: GraphProblem,
         values: BatchedValues,
         gradients: BatchedValues,
-        subgradient_radius: Slopes,
+        penalty_slopes: Slopes,
     ) -> None:
         super().__init__(problem.requested)
-        self._values, self._gradients, self._slopes = values, gradients, subgradient_radius
+        self._values, self._gradients, self._penalty_slopes = values, gradients, penalty_slopes
 
     def _whole(self, name: str) -> Estimate:
         interval, _ = self.interval(name, ALL)
@@ -150,7 +150,7 @@ class _Enclosures(LazyEstimates):
         else:
             interval = Interval(gradient.middle[which], gradient.radius[which])
         half_width: Array | float = 0.0
-        for slope, width in self._slopes(name, which):
+        for slope, width in self._penalty_slopes(name, which):
             interval, half_width = plus(interval, slope), half_width + width
         return interval, half_width
 
@@ -232,7 +232,9 @@ def _no_penalties(name: str, which: RowIndex) -> tuple[Slope, ...]:
     return ()
 
 
-def _penalty_slopes(problem: Problem, precision: Precision | None, name: str, which: RowIndex) -> list[Slope]:
+def _slopes_of_penalties(
+    problem: Problem, precision: Precision | None, name: str, which: RowIndex
+) -> list[Slope]:
     _, index, kind = name.split(".")
     layer = problem.parameters[int(index)]
     w = layer.weight if kind == "weight" else layer.bias
