@@ -36,7 +36,7 @@ def inspect_graph(
 ) -> Inspection:
     """Return which wrong local rules a graph catches, misses and hides, and which give the same gradients.
 
-    The submission contains the gradients in `problem.asked`. precision, tolerance: of the later check.
+    The submission contains the gradients in `problem.requested`. precision, tolerance: of the later check.
     """
 
     def outcomes_of(drawn: GraphProblem) -> Outcomes:

@@ -54,7 +54,7 @@ def values_of(problem: GraphProblem, arithmetic: Any, *, with_output: bool = Tru
         values.by_name.update(continued(numbers, nodes, arithmetic))
         return values
     for name, array in problem.leaves():
-        values.put(name, arithmetic.constant(array))
+        values[name] = arithmetic.constant(array)
     for band in batches.all:
         node = band.node
         if with_output or node.name != problem.output:
@@ -111,7 +111,7 @@ def gradients_of(
     shape = problem.shapes()[problem.output]
     batches = node_batches(problem)
     gradients = BatchedValues(batches, arithmetic)
-    gradients.put(problem.output, arithmetic.constant(np.ones(shape)))
+    gradients[problem.output] = arithmetic.constant(np.ones(shape))
     if not batches.sizes:
         _propagate(problem.upstream_of_output, values.by_name, gradients.by_name, arithmetic, kinks)
         return gradients
@@ -119,24 +119,26 @@ def gradients_of(
     for band in reversed(batches.all):
         if band.node.name not in needed:  # all nodes of a band are needed, or none
             continue
+        if band.rows is None:
+            _propagate((band.node,), values, gradients, arithmetic, kinks)
+            continue
         node, value = band.node, values.of_band(band)
         upstream = arithmetic.finish_sum(gradients.of_band(band))
         operand_gradients = node.operation.vjp(
             arithmetic, node, values.operands(band), value, upstream, _kinks_of(band, kinks)
         )
-        for place, gradient in enumerate(operand_gradients):
-            if gradient is None:
-                continue
-            if band.rows is None:
-                operand_gradient = summed_back(arithmetic, gradient, node.operand_shapes[place])
-                gradients.add(node.operands[place], operand_gradient)
-            else:
-                gradients.add_rows(node.shape, band.operands[place], gradient)
+        for rows, gradient in zip(band.operands, operand_gradients, strict=True):
+            if gradient is not None:
+                gradients.add_rows(node.shape, rows, gradient)
     return gradients
 
 
 def _propagate(
-    nodes: Sequence[Node], values: Mapping[str, Any], gradients: dict[str, Any], arithmetic: Any, kinks: Kinks
+    nodes: Sequence[Node],
+    values: Mapping[str, Any],
+    gradients: dict[str, Any] | BatchedValues,
+    arithmetic: Any,
+    kinks: Kinks,
 ) -> None:
     """Add the gradients of all operands of the nodes, the last node first."""
     for node in reversed(nodes):
@@ -155,8 +157,7 @@ def _propagate(
 
 
 def _kinks_of(band: NodeBatch, kinks: Kinks) -> Array | None:
-    if band.rows is None:
-        return kinks.get(band.node.name)
+    """Return the masks of a band's nodes, stacked; None if no node has one."""
     masks = [kinks.get(name) for name in band.names] if kinks else [None]
     empty = np.zeros(band.node.shape, dtype=bool)
     return (

@@ -206,7 +206,7 @@ class BatchedValues(Mapping[str, Any]):
         }
         return result
 
-    def put(self, name: str, numbers: Any) -> None:
+    def __setitem__(self, name: str, numbers: Any) -> None:
         """Store a number under a name."""
         place = self._bands.places.get(name)
         if place is None:
@@ -217,7 +217,7 @@ class BatchedValues(Mapping[str, Any]):
     def put_band(self, band: NodeBatch, numbers: Any) -> None:
         """Store the values of a band's nodes, stacked, or that of its only node."""
         if band.rows is None:
-            self.put(band.node.name, numbers)
+            self[band.node.name] = numbers
         else:
             self._put_rows(band.node.shape, band.rows, numbers)
 
@@ -228,13 +228,8 @@ class BatchedValues(Mapping[str, Any]):
         return [self._rows(band.node.shape, rows.at) for rows in band.operands]
 
     def of_band(self, band: NodeBatch) -> Any:
-        """Return a band's values: stacked, or that of its only node, None if it is absent."""
-        return self.get(band.node.name) if band.rows is None else self._rows(band.node.shape, band.rows)
-
-    def add(self, name: str, numbers: Any) -> None:
-        """Add to the number of a name; the first number is stored as it is."""
-        A = self._arithmetic
-        self.put(name, A.plus(A.whole(self[name]), A.whole(numbers)) if name in self else numbers)
+        """Return the stacked values of a band of several nodes."""
+        return self._rows(band.node.shape, band.rows)
 
     def add_rows(self, shape: Shape, rows: Rows, numbers: Any) -> None:
         """Add numbers of a band's nodes to the rows that they belong to."""

@@ -11,7 +11,7 @@ from reference_impl.losses import Terms
 from verifier.engine import interval_functions, intervals
 from verifier.engine.arithmetic import Numbers, largest_shares
 from verifier.engine.functions.loss_properties import loss_properties
-from verifier.engine.intervals import UNIT, Factors, Interval, factors, inflated
+from verifier.engine.intervals import UNIT, Factors, Interval, Product, factors, inflated
 from verifier.problem.graph import Shape
 
 _ROUNDINGS = 2.0**-51  # relative error of a factor and a divisor: up to three roundings
@@ -23,7 +23,7 @@ class IntervalArithmetic(Numbers):
     product: returns the lazy product of two matrices: `factors`, or `sharp_factors`, slower and sharper.
     """
 
-    def __init__(self, product: Callable[[Interval, Interval], Factors] = factors) -> None:
+    def __init__(self, product: Product = factors) -> None:
         self._product = product
 
     constant = staticmethod(intervals.exact)

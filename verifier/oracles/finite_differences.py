@@ -17,9 +17,9 @@ from verifier.report.model import Uncertainty
 def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
     """Return the gradient, from derivatives of each example's loss along each unit and of the penalties.
 
-    Error: an estimate of truncation and of the rounding of both losses (see `slopes`). It is infinite
-    where a kink may lie between the two sides, and, beyond a budget, at units that were not sampled (see
-    `sampled_units`).
+    Error: an estimate of truncation and of the rounding of both losses (see `central_difference`). It is
+    infinite where a kink may lie between the two sides, and, beyond a budget, at units that were not sampled
+    (see `sampled_units`).
     """
     trace = float64_rounding.trace
     middle, noise = float64_rounding.losses[:, None], float64_rounding.loss_errors[:, None]

@@ -109,7 +109,7 @@ def _differences(
     values = base.copies(moves.copies)
     for name, _ in problem.leaves():
         if name in moves.columns:
-            values.put(name, moves.applied(name, values[name], base[name]))
+            values[name] = moves.applied(name, values[name], base[name])
     smooth = np.ones(len(points), dtype=bool)
     for band in node_batches(problem).all:
         if affected.isdisjoint(band.names):
@@ -120,7 +120,7 @@ def _differences(
         values.put_band(band, band.node.operation.value(FLOATS, band.node, operands))
         for name in band.names:
             if name in moves.columns:
-                values.put(name, moves.applied(name, values[name], base[name]))
+                values[name] = moves.applied(name, values[name], base[name])
     losses = np.broadcast_to(values[problem.output].reshape(-1), steps.size).reshape(steps.shape)
     derivatives, errors = central_difference(losses, float(base[problem.output].reshape(())), steps, noise)
     return derivatives, np.where(smooth, errors, np.inf)
