@@ -8,11 +8,10 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.losses import NORMS, Penalty
 from reference_impl.problem import Problem
-from verifier.engine.autodiff import Kinks, gradients_of, reached_kinks, values_of
-from verifier.engine.batching import BatchedValues
+from verifier.engine.autodiff import BatchedValues, Kinks, gradients_of, reached_kinks, values_of
 from verifier.engine.estimate import Estimate
-from verifier.engine.interval_arithmetic import INTERVALS, IntervalArithmetic
-from verifier.engine.intervals import Factors, Interval, exact, plus, sharp_factors, times
+from verifier.engine.interval_functions import INTERVALS, SHARP_INTERVALS, IntervalArithmetic
+from verifier.engine.intervals import Factors, Interval, exact, plus, times
 from verifier.engine.lazy_products import ALL, LazyEstimates, RowEstimates, RowIndex
 from verifier.engine.lowering import activated, lowered
 from verifier.engine.operations.layers import AFFINE
@@ -22,7 +21,6 @@ from verifier.problem.precision import Precision, round_to_precision
 
 VAGUE = 1e-6  # relative to an entry's scale; a larger error decides little and is worth a sharper run
 UNDERFLOW = 2.0**-1000  # errors caused by underflow do not count as vague
-SHARP_INTERVALS = IntervalArithmetic(sharp_factors)
 
 Slope = tuple[Interval, Array]
 """An enclosure of the gradient of a penalty, and the half width of its subdifferential."""
@@ -66,7 +64,7 @@ def enclosed_graph(
 def enclosed_kinks(problem: Problem) -> list[Array]:
     """Return by layer a mask, (N, out), of enclosed pre-activations that contain a kink."""
     graph = lowered(problem)
-    reached = reached_kinks(graph, values_of(graph, INTERVALS, with_output=False), _parts)
+    reached = reached_kinks(values_of(graph, INTERVALS, with_output=False), _parts)
     shapes = ((problem.batch.size, layer.outputs) for layer in problem.network.layers)
     return [reached.get(activated(layer), np.zeros(shape, dtype=bool)) for layer, shape in enumerate(shapes)]
 
@@ -103,7 +101,7 @@ def _enclosed(
     *,
     lazily: bool,
 ) -> Mapping[str, Estimate]:
-    reached = reached_kinks(problem, values, _parts)
+    reached = reached_kinks(values, _parts)
     reached |= {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
     enclosures = _Enclosures(problem, values, gradients_of(problem, values, arithmetic), penalty_slopes)
     if not reached and lazily:
@@ -130,7 +128,11 @@ class _Enclosures(LazyEstimates):
         penalty_slopes: Slopes,
     ) -> None:
         super().__init__(problem.requested)
-        self._values, self._gradients, self._penalty_slopes = values, gradients, penalty_slopes
+        self._penalty_slopes = penalty_slopes
+        self._gradients: dict[str, Interval | Factors] = {}
+        for key, name in zip(problem.requested, map(node_name, problem.requested), strict=True):
+            gradient = gradients.get(name)
+            self._gradients[key] = exact(np.zeros(values[name].shape)) if gradient is None else gradient
 
     def _whole(self, name: str) -> Estimate:
         interval, _ = self.interval(name, ALL)
@@ -142,13 +144,7 @@ class _Enclosures(LazyEstimates):
 
     def interval(self, name: str, which: RowIndex) -> tuple[Interval, Array | float]:
         """Return the enclosure of some rows, and the half width of the subdifferential of its penalties."""
-        gradient = self._gradients.get(node_name(name))
-        if gradient is None:
-            gradient = exact(np.zeros(self._values[node_name(name)].shape))
-        if isinstance(gradient, Factors):
-            interval = gradient.rows(which)
-        else:
-            interval = Interval(gradient.middle[which], gradient.radius[which])
+        interval = self._gradients[name].rows(which)
         half_width: Array | float = 0.0
         for slope, width in self._penalty_slopes(name, which):
             interval, half_width = plus(interval, slope), half_width + width

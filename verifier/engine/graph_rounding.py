@@ -13,8 +13,7 @@ from reference_impl.array import Array
 from reference_impl.losses import Terms
 from reference_impl.softmax import log_softmax, log_softmax_vjp, softmax
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
-from verifier.engine.autodiff import Kinks, gradients_of, reached_kinks, values_of
-from verifier.engine.batching import BatchedValues
+from verifier.engine.autodiff import BatchedValues, Kinks, gradients_of, reached_kinks, values_of
 from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.numerical_properties import (
     log_softmax_magnification,
@@ -292,7 +291,7 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
     """
     arithmetic = GraphRoundingArithmetic(precision, independent)
     values = values_of(problem, arithmetic)
-    kinks = reached_kinks(problem, values, lambda number: (number.value, DEVIATIONS * number.deviation))
+    kinks = reached_kinks(values, lambda number: (number.value, DEVIATIONS * number.deviation))
 
     @np.errstate(all="ignore")
     def bounds() -> tuple[ByName, ByName]:

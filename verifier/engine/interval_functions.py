@@ -1,35 +1,56 @@
-"""Enclosures of elementary functions, from endpoints, turning points and evaluation errors.
+"""Enclosures of elementary functions and losses, and the interval arithmetic of the engine.
+
+Functions are enclosed from endpoints, turning points and evaluation errors.
 
 ASSUMPTION, tested against 50 digits: numpy's exp, expm1, log1p, log and tanh err by at most 4 units in the
 last place (8 units of the unit roundoff), the reference's erfc by at most 8. The error bounds in
 `IntervalProperties` follow from it, formula by formula.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 import reference_impl.softmax as softmax_module
-from reference_impl.activations import Activation
+from reference_impl.activations import SIGMOID, Activation
 from reference_impl.array import Array
+from reference_impl.losses import Terms
+from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.numerical_properties import numerical_properties
-from verifier.engine.intervals import UNIT, Interval, exact, inflated, minus, times, total, wide_times
+from verifier.engine.intervals import (
+    FACTOR_ERROR,
+    UNIT,
+    Interval,
+    IntervalNumbers,
+    complement,
+    exact,
+    inflated,
+    minus,
+    negative,
+    plus,
+    quotient,
+    sharp_factors,
+    times,
+    total,
+    wide_times,
+)
 
 ULPS = 4
 _UNDERFLOW = 2.0**-1020  # error of an exponential that leaves the normal numbers
 
 
-def value(activation: Activation, a: Interval) -> Interval:
+def value(function: Activation, x: Interval) -> Interval:
     """Return an enclosure of g over an interval, unit by unit or row by row."""
-    if activation.name == "identity":
-        return a
-    interval = numerical_properties(activation).interval
+    if function.name == "identity":
+        return x
+    interval = numerical_properties(function).interval
     if interval is None:
-        return softmax(a)
+        return softmax(x)
     return _enclose_piecewise_monotone(
-        a.middle,
-        a.ends,
-        activation.forward,
+        x.middle,
+        x.ends,
+        function.forward,
         interval.value_error,
         interval.turning_points,
         interval.can_underflow,
@@ -75,14 +96,14 @@ def slope(activation: Activation, a: Interval, kinks: Array | None) -> Interval:
     )
 
 
-def vjp(activation: Activation, a: Interval, upstream: Interval, kinks: Array | None) -> Interval:
-    """Return an enclosure of ∂R/∂a for that of ∂R/∂z."""
-    if activation.name == "identity":
-        return upstream
-    if activation.derivative is None:
-        return softmax_vjp(a, upstream)
+def vjp(function: Activation, x: Interval, u: Interval, kinks: Array | None) -> Interval:
+    """Return an enclosure of ∂R/∂x for that of ∂R/∂g(x)."""
+    if function.name == "identity":
+        return u
+    if function.derivative is None:
+        return softmax_vjp(x, u)
     product = times if kinks is None else wide_times
-    return product(upstream, slope(activation, a, kinks))
+    return product(u, slope(function, x, kinks))
 
 
 def _enclose_piecewise_monotone(
@@ -134,10 +155,10 @@ def softmax_and_complement(a: Interval) -> tuple[Interval, Interval]:
     )
 
 
-def log_softmax(a: Interval) -> Interval:
+def log_softmax(x: Interval) -> Interval:
     """Return an enclosure of each row's log softmax, which moves by at most twice as far as the logits."""
-    logarithm = softmax_module.log_softmax(a.middle)
-    relative = _relative_radius(a, softmax_module.softmax(a.middle))  # an absolute error of the logarithm
+    logarithm = softmax_module.log_softmax(x.middle)
+    relative = _relative_radius(x, softmax_module.softmax(x.middle))  # an absolute error of the logarithm
     return Interval(logarithm, inflated(relative + 4 * ULPS * UNIT * np.abs(logarithm) + _UNDERFLOW, 2))
 
 
@@ -177,3 +198,76 @@ def _relative_radius(a: Interval, probabilities: Array) -> Array:
     evaluation = shift + (probabilities * shift).sum(axis=-1, keepdims=True) + outcomes + 4 * ULPS + 8
     spread = np.expm1(2.0 * a.radius.max(axis=-1, keepdims=True))
     return np.asarray((spread + 2.0 * UNIT * evaluation) * (1.0 + 1e-12))
+
+
+def _enclose_squared_error(f: Interval, y: Array) -> Interval:
+    return times(exact(np.full_like(y, 2.0)), minus(f, exact(y)))
+
+
+def _enclose_sigmoid_cross_entropy(a: Interval, y: Array) -> Interval:
+    """Enclose −y σ(−a), the gradient of −y log σ(a)."""
+    return times(exact(-y), value(SIGMOID, negative(a)))
+
+
+def _enclose_binary_cross_entropy_on_logits(a: Interval, y: Array) -> Interval:
+    if_absent = times(complement(exact(y)), value(SIGMOID, a))
+    return plus(_enclose_sigmoid_cross_entropy(a, y), if_absent)
+
+
+def _enclose_binary_cross_entropy_on_probabilities(p: Interval, y: Array) -> Interval:
+    return plus(quotient(-y, p), quotient(1.0 - y, complement(p)))
+
+
+LOSS_GRADIENTS: Mapping[str, Callable[[Interval, Array], Interval]] = MappingProxyType(
+    {
+        "squared_error": _enclose_squared_error,
+        "cross_entropy_on_logits": cross_entropy_delta,
+        "cross_entropy_on_probabilities": lambda p, y: quotient(-y, p),
+        "cross_entropy_on_sigmoid_logits": _enclose_sigmoid_cross_entropy,
+        "binary_cross_entropy_on_logits": _enclose_binary_cross_entropy_on_logits,
+        "binary_cross_entropy_on_probabilities": _enclose_binary_cross_entropy_on_probabilities,
+    }
+)
+"""By the name of the loss's terms: (f, y) -> an enclosure of the gradient over that of the outputs f."""
+
+
+class IntervalArithmetic(IntervalNumbers):
+    """Evaluate formulas with enclosures of the results, with every slope at kinks."""
+
+    applied = staticmethod(value)
+    activation_vjp = staticmethod(vjp)
+    log_softmax = staticmethod(log_softmax)
+
+    def activated(self, function: Activation, x: Interval, mask: Array | None) -> Interval:
+        z = value(function, x)
+        return z if mask is None else times(z, exact(mask))
+
+    def activation_pulled(
+        self, function: Activation, x: Interval, u: Interval, mask: Array | None, kinks: Array | None
+    ) -> Interval:
+        return vjp(function, x, u if mask is None else times(u, exact(mask)), kinks)
+
+    def log_softmax_vjp(self, x: Interval, u: Interval) -> Interval:
+        others = minus(self.total(u, (-1,), keepdims=True), u)
+        return minus(times(u, one_minus_softmax(x)), times(softmax(x), others))
+
+    def losses(self, terms: Terms, f: Interval, y: Array) -> Interval:
+        """Return an enclosure of the losses, by the mean value theorem with the steepest slopes."""
+        outputs = f.middle.shape[-1]
+        variation = (self.loss_gradient(terms, f, y).magnitude * f.radius).sum(axis=-1)
+        values = terms.value(f.middle, y)
+        rounding_error = (
+            (32 + outputs) * UNIT * loss_properties(terms).value_roundoff(f.middle, y, values).sum(axis=-1)
+        )
+        return Interval(values.sum(axis=-1), inflated(variation + rounding_error, outputs + 2))
+
+    def loss_gradient(self, terms: Terms, f: Interval, y: Array) -> Interval:
+        return LOSS_GRADIENTS[terms.name](f, y)
+
+    def scaled_loss_slopes(self, terms: Terms, f: Interval, y: Array, factor: float) -> Interval:
+        rounded = Interval(np.asarray(factor), np.asarray(abs(factor) * FACTOR_ERROR))
+        return times(self.loss_gradient(terms, f, y), rounded)
+
+
+INTERVALS = IntervalArithmetic()
+SHARP_INTERVALS = IntervalArithmetic(sharp_factors)

@@ -1,4 +1,4 @@
-"""Arithmetic of intervals, and lazy matrix products.
+"""Midpoint-radius intervals: sums, products and lazy matrix products (functions: `interval_functions.py`).
 
 For wide networks there is `sharp_factors`, whose enclosure does not widen with the number of terms. Every row
 of A and every column of B is split into leading bits and a rest. The leading bits are few enough for their
@@ -9,15 +9,18 @@ products with the rests, 2⁻ᵇ as large, are rounded. Source: Ozaki, Ogita, Oi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, log2
+from math import ceil, log2, prod
 from types import EllipsisType
 
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.engine.arithmetic import Numbers, largest_shares
+from verifier.problem.graph import Shape
 
 UNIT = 2.0**-53
 SMALLEST = 2.0**-1074
+FACTOR_ERROR = 2.0**-51  # relative error of a factor and a divisor: up to three roundings
 _ZERO = bytes(8)  # 0.0, read-only; zeros of every shape are views of it
 
 
@@ -32,6 +35,10 @@ class Interval:
     def shape(self) -> tuple[int, ...]:
         """Return the shape."""
         return tuple(self.middle.shape)
+
+    def rows(self, which: slice | EllipsisType) -> "Interval":
+        """Return some rows."""
+        return Interval(self.middle[which], self.radius[which])
 
     @property
     def is_exact(self) -> bool:
@@ -236,3 +243,89 @@ def _split(values: Array, exponents: Array, bits: int) -> tuple[Array, Array]:
     shift = np.ldexp(0.75, exponents + 53 - bits)
     leading = (values + shift) - shift
     return leading, values - leading
+
+
+class IntervalNumbers(Numbers):
+    """Evaluate sums and products with enclosures of the results.
+
+    product: returns the lazy product of two matrices: `factors`, or `sharp_factors`, slower and sharper.
+    """
+
+    def __init__(self, product: Product = factors) -> None:
+        self._product = product
+
+    constant = staticmethod(exact)
+    plus = staticmethod(plus)
+    negative = staticmethod(negative)
+    times = staticmethod(times)
+
+    def shape(self, x: Interval | Factors) -> Shape:
+        return x.shape if isinstance(x, Factors) else x.middle.shape
+
+    def whole(self, x: Interval | Factors) -> Interval:
+        return x.rows(...) if isinstance(x, Factors) else x
+
+    finish_sum = whole
+
+    def divided(self, x: Interval, y: Interval) -> Interval:
+        return times(x, quotient(np.ones_like(y.middle), y))
+
+    def scaled(self, x: Interval, factor: float, divisor: int = 1) -> Interval:
+        quotient = factor / divisor
+        exact = divisor & (divisor - 1) == 0  # division by a power of two is exact
+        error = 0.0 if exact else abs(quotient) * FACTOR_ERROR
+        return times(x, Interval(np.asarray(quotient), np.asarray(error)))
+
+    def matmul(self, x: Interval, y: Interval) -> Interval:
+        if x.middle.ndim == 2 and y.middle.ndim == 2:
+            return self._product(x, y).rows(...)
+        return matmul_of_stacks(x, y)
+
+    def affine(self, x: Interval, w: Interval, b: Interval | None = None) -> Interval:
+        product = self._product(x, w).rows(...)
+        return product if b is None else plus(product, b)
+
+    def affine_pulled(self, w: Interval, u: Interval) -> Interval:
+        return self._product(u, transpose(w)).rows(...)
+
+    def parameters_pulled(
+        self, x: Interval, u: Interval, *, with_bias: bool
+    ) -> tuple[Interval | Factors, ...]:
+        of_w = self._product(transpose(x), u)
+        return (of_w, total(u, axis=0)) if with_bias else (of_w,)
+
+    def total(self, x: Interval, axes: tuple[int, ...], keepdims: bool = False) -> Interval:
+        if not axes:
+            return x
+        rank = x.middle.ndim
+        kept = [axis for axis in range(-rank, 0) if axis not in axes]
+        terms = prod(x.middle.shape[axis] for axis in axes)
+        shape = (*(x.middle.shape[axis] for axis in kept), terms)
+        rows = self.move(lambda part: part.transpose(*kept, *axes).reshape(shape), x)
+        sums = total(rows, axis=-1)
+        return self.move(lambda part: np.expand_dims(part, axes), sums) if keepdims else sums
+
+    def move(self, function: Callable[..., Array], *x: Interval) -> Interval:
+        middle = function(*(interval.middle for interval in x))
+        return Interval(np.asarray(middle), np.asarray(function(*(interval.radius for interval in x))))
+
+    def gathered(self, u: Interval, places: Array, rows: int) -> Interval:
+        middle, magnitude, radius, count = (np.zeros((rows, u.middle.shape[-1])) for _ in range(4))
+        np.add.at(middle, places, u.middle)
+        np.add.at(magnitude, places, np.abs(u.middle))
+        np.add.at(radius, places, u.radius)
+        np.add.at(count, places, np.ones_like(u.middle))
+        largest_count = int(count.max(initial=1.0))
+        return Interval(middle, inflated(radius + 2.0 * largest_count * UNIT * magnitude, largest_count))
+
+    def maximum(self, x: Interval, axes: tuple[int, ...], keepdims: bool) -> Interval:
+        # the maximum moves no farther than the entries
+        return self.move(lambda part: part.max(axis=axes, keepdims=keepdims), x)
+
+    def maximum_vjp(self, x: Interval, u: Interval, axes: tuple[int, ...], kinks: Array | None) -> Interval:
+        shares = largest_shares(x.middle, axes)
+        share = Interval(shares, np.where((shares == 0) | (shares == 1), 0.0, shares * 2 * UNIT))
+        if kinks is None:
+            return times(u, share)
+        any_share = Interval(np.where(kinks, 0.5, shares), np.where(kinks, 0.5, share.radius))
+        return wide_times(u, any_share)

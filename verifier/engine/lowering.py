@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem, terms_of_last_layer
-from verifier.engine.operations.layers import ACTIVATION, AFFINE, RISK
+from verifier.engine.operations.layers import ACTIVATION, AFFINE, RISK, SMOOTH_ACTIVATION
 from verifier.problem.graph import GraphProblem, Node
 
 INPUTS, OUTPUT = "inputs", "risk"
@@ -50,7 +50,8 @@ def _graph_of(problem: Problem) -> GraphProblem:
         point, shape = nodes[-1].name, nodes[-1].shape
         if index < last or not of_preactivation:
             options = {"function": layer.activation, "mask": batch.masks.get(index)}
-            nodes.append(Node(activated(index), ACTIVATION, (point,), options, (shape,), shape))
+            operation = ACTIVATION if layer.activation.kinks else SMOOTH_ACTIVATION
+            nodes.append(Node(activated(index), operation, (point,), options, (shape,), shape))
             point = nodes[-1].name
     scales = {
         "output_scale": problem.risk.output_scale(batch.targets.shape[-1]),

@@ -19,9 +19,8 @@ import numpy as np
 from reference_impl.activations import Activation, Kink
 from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
-from verifier.engine.autodiff import Kinks, gradients_of, reached_kinks, values_of
-from verifier.engine.batching import BatchedValues
-from verifier.engine.interval_arithmetic import INTERVALS
+from verifier.engine.autodiff import BatchedValues, Kinks, gradients_of, reached_kinks, values_of
+from verifier.engine.interval_functions import INTERVALS
 from verifier.judging.comparison import SUBGRADIENT_END_RTOL, Comparison
 from verifier.problem.errors import ReportWarning
 from verifier.problem.graph import GraphProblem, node_name
@@ -184,9 +183,8 @@ class _Choices:
 
 def _kink_masks(problem: GraphProblem, kinks: Kinks) -> dict[str, Array]:
     """Return masks by node: where float64 does not determine the slope, joined with `kinks`."""
-    reached = reached_kinks(
-        problem, values_of(problem, INTERVALS), lambda interval: (interval.middle, interval.radius)
-    )
+    values = values_of(problem, INTERVALS)
+    reached = reached_kinks(values, lambda interval: (interval.middle, interval.radius))
     return reached | {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
 
 

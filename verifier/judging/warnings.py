@@ -241,9 +241,7 @@ def _chain_warnings(problem: GraphProblem, comparisons: Mapping[str, Comparison]
 
 
 def _kink_warnings(problem: GraphProblem, rounding_allowance: GraphRounding) -> Iterator[ReportWarning]:
-    reached = reached_kinks(
-        problem, rounding_allowance.values, lambda values: (values, np.zeros(values.shape))
-    )
+    reached = reached_kinks(rounding_allowance.values, lambda values: (values, np.zeros(values.shape)))
     for node in problem.nodes:
         mask = reached.get(node.name, rounding_allowance.kinks.get(node.name))
         if mask is not None:

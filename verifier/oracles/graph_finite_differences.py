@@ -12,8 +12,8 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS
-from verifier.engine.autodiff import values_of
-from verifier.engine.batching import BatchedValues, NodeBatch, node_batches
+from verifier.engine.autodiff import BatchedValues, values_of
+from verifier.engine.batching import NodeBatch, node_batches
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.graph_perturbation import AT_ONCE, Tap, sampling_note, tapped_entries
 from verifier.engine.graph_rounding import GraphRounding

@@ -1,13 +1,11 @@
 """Reverse mode in interval arithmetic: the true gradient is proved to lie within the error."""
 
-from collections.abc import Mapping
 from functools import partial
 
 from reference_impl.problem import Problem
 from verifier.engine.enclosure import enclosed, enclosed_graph, has_products, refined
-from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.estimate import Answer
 from verifier.engine.graph_rounding import GraphRounding
-from verifier.engine.interval_arithmetic import IntervalArithmetic
 from verifier.engine.rounding_allowance import Rounding
 from verifier.problem.graph import GraphProblem
 from verifier.report.model import Uncertainty
@@ -21,10 +19,7 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
     float64 cannot distinguish from a kink, and at a weight at the kink of an l1 penalty,
     `subgradient_radius` encloses the Clarke subdifferential.
     """
-
-    def enclose(arithmetic: IntervalArithmetic) -> Mapping[str, Estimate]:
-        return enclosed(problem, float64_rounding.kinks, arithmetic=arithmetic)
-
+    enclose = partial(enclosed, problem, float64_rounding.kinks, None)
     return Answer(refined(enclose, lambda: float64_rounding.scale), Uncertainty.BOUND)
 
 

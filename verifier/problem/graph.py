@@ -104,6 +104,8 @@ class GraphOperation:
     several slopes are right; None for an operation without kinks.
     stacks: True if stacked operands of one shape may be computed at once, forward and backward: the operation
     works on every entry, or every row along the last axis, by itself.
+    broadcasts: True if operands of several shapes broadcast together; only then may `vjp` return gradients in
+    another shape than the operand's.
     in_torch: (torch, node, tensors) -> the same operation in PyTorch.
     in_graph: (graph, node, operations) -> the same operation in `reference_impl.graph`.
     """
@@ -122,6 +124,7 @@ class GraphOperation:
     check_data: Callable[[Options, tuple[Shape, ...], Array], str] = lambda options, shapes, values: ""
     kinks: Callable[[Node, Sequence[Array], Sequence[Array]], Array | None] = no_kinks
     stacks: bool = False
+    broadcasts: bool = False
 
 
 INPUT, NODE = "inputs.", "nodes."

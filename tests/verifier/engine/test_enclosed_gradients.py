@@ -13,7 +13,7 @@ from tests.pairwise import each
 from verifier.engine.autodiff import gradients_of, values_of
 from verifier.engine.enclosure import enclosed, enclosed_kinks
 from verifier.engine.estimate import Estimate
-from verifier.engine.interval_arithmetic import INTERVALS
+from verifier.engine.interval_functions import INTERVALS
 from verifier.engine.lowering import lowered
 from verifier.engine.rounding_allowance import Rounding, rounding
 from verifier.oracles import ORACLES

@@ -18,6 +18,7 @@ from verifier.engine.functions.numerical_properties import (
     numerical_properties,
 )
 from verifier.engine.functions.torch_twins import FUNCTIONS_IN_TORCH, LOSSES_IN_TORCH, function_in_torch
+from verifier.engine.interval_functions import LOSS_GRADIENTS
 
 FUNCTIONS = {*ACTIVATIONS, *ELEMENTARY_FUNCTIONS}
 TERMS = [terms for loss in LOSSES.values() for terms in (*loss.on.values(), *loss.of_preactivation.values())]
@@ -32,7 +33,9 @@ def test_every_function_but_the_identity_is_an_operation_of_graphs():
     assert set(FUNCTION_OPERATIONS) == FUNCTIONS - {"identity"}
 
 
-@pytest.mark.parametrize("table", [LOSS_PROPERTIES, LOSS_FORMULAS, LOSSES_IN_TORCH, LOSS_OPERATIONS])
+@pytest.mark.parametrize(
+    "table", [LOSS_PROPERTIES, LOSS_GRADIENTS, LOSS_FORMULAS, LOSSES_IN_TORCH, LOSS_OPERATIONS]
+)
 def test_every_loss_is_in_every_table(table):
     assert set(table) == {terms.name for terms in TERMS}
 

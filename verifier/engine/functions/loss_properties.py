@@ -1,7 +1,7 @@
-"""Rounding errors, variances and enclosures of losses and their gradients.
+"""Rounding errors and variances of losses and their gradients (enclosures: `interval_functions.py`).
 
 Amounts of rounding are absolute, in units of the unit roundoff. To add a loss, add the properties of each
-of its terms to `LOSS_PROPERTIES`.
+of its terms to `LOSS_PROPERTIES`, and its enclosure to `LOSS_GRADIENTS` in `interval_functions.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,17 +10,14 @@ from types import MappingProxyType
 
 import numpy as np
 
-from reference_impl.activations import SIGMOID, sigmoid_derivative
+from reference_impl.activations import sigmoid_derivative
 from reference_impl.array import Array
 from reference_impl.losses import LOSSES, Terms, quotient
-from verifier.engine import intervals
 from verifier.engine.functions.numerical_properties import (
     exponent_rounding,
     log_softmax_magnification,
     log_softmax_vjp_variance,
 )
-from verifier.engine.interval_functions import cross_entropy_delta, value
-from verifier.engine.intervals import Interval, complement, negative
 
 VjpVariance = Callable[[Array, Array, Array], Array]
 
@@ -32,13 +29,11 @@ class LossProperties:
     gradient_variance: (f, y, variance of f) -> variance of the gradient, to first order.
     value_roundoff: (f, y, terms) -> the rounding error of the terms' textbook formula.
     gradient_roundoff: (f, y) -> the rounding error of the gradient's.
-    enclose_gradient: (f, y) -> an enclosure of the gradient over an enclosure of f.
     """
 
     gradient_variance: Callable[[Array, Array, Array], Array]
     value_roundoff: Callable[[Array, Array, Array], Array]
     gradient_roundoff: Callable[[Array, Array], Array]
-    enclose_gradient: Callable[[Interval, Array], Interval]
 
 
 def _largest_of_row(x: Array) -> Array:
@@ -101,24 +96,6 @@ def _binary_cross_entropy_variance(
     return gradient_variance
 
 
-def _enclose_squared_error(f: Interval, y: Array) -> Interval:
-    return intervals.times(intervals.exact(np.full_like(y, 2.0)), intervals.minus(f, intervals.exact(y)))
-
-
-def _enclose_sigmoid_cross_entropy(a: Interval, y: Array) -> Interval:
-    """Enclose −y σ(−a), the gradient of −y log σ(a)."""
-    return intervals.times(intervals.exact(-y), value(SIGMOID, negative(a)))
-
-
-def _enclose_binary_cross_entropy_on_logits(a: Interval, y: Array) -> Interval:
-    if_absent = intervals.times(complement(intervals.exact(y)), value(SIGMOID, a))
-    return intervals.plus(_enclose_sigmoid_cross_entropy(a, y), if_absent)
-
-
-def _enclose_binary_cross_entropy_on_probabilities(p: Interval, y: Array) -> Interval:
-    return intervals.plus(intervals.quotient(-y, p), intervals.quotient(1.0 - y, complement(p)))
-
-
 _CROSS_ENTROPY, _BINARY = LOSSES["cross_entropy"], LOSSES["binary_cross_entropy"]
 
 LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
@@ -127,7 +104,6 @@ LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
             gradient_variance=lambda f, y, variance: 4.0 * variance,
             value_roundoff=lambda f, y, terms: 3.0 * terms,
             gradient_roundoff=lambda f, y: 4.0 * np.abs(f - y),
-            enclose_gradient=_enclose_squared_error,
         ),
         "cross_entropy_on_logits": LossProperties(
             gradient_variance=_cross_entropy_variance(log_softmax_vjp_variance),
@@ -135,13 +111,11 @@ LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
             gradient_roundoff=_gradient_roundoff_on_logits(
                 _CROSS_ENTROPY.on["logits"], log_softmax_magnification
             ),
-            enclose_gradient=cross_entropy_delta,
         ),
         "cross_entropy_on_probabilities": LossProperties(
             gradient_variance=_cross_entropy_variance(_log_variance),
             value_roundoff=_entropy_value_roundoff(_largest_of_row),
             gradient_roundoff=_gradient_roundoff_on_probabilities,
-            enclose_gradient=lambda p, y: intervals.quotient(-y, p),
         ),
         "cross_entropy_on_sigmoid_logits": LossProperties(
             gradient_variance=_cross_entropy_variance(_log_sigmoid_variance),
@@ -149,19 +123,16 @@ LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
             gradient_roundoff=_gradient_roundoff_on_logits(
                 _CROSS_ENTROPY.of_preactivation["sigmoid"], exponent_rounding
             ),
-            enclose_gradient=_enclose_sigmoid_cross_entropy,
         ),
         "binary_cross_entropy_on_logits": LossProperties(
             gradient_variance=_binary_cross_entropy_variance(_log_sigmoid_variance, _log_sigmoid_variance),
             value_roundoff=_entropy_value_roundoff(np.abs),
             gradient_roundoff=_gradient_roundoff_on_logits(_BINARY.on["logits"], exponent_rounding),
-            enclose_gradient=_enclose_binary_cross_entropy_on_logits,
         ),
         "binary_cross_entropy_on_probabilities": LossProperties(
             gradient_variance=_binary_cross_entropy_variance(_log_variance, _log_complement_variance),
             value_roundoff=_entropy_value_roundoff(np.abs),
             gradient_roundoff=_gradient_roundoff_on_probabilities,
-            enclose_gradient=_enclose_binary_cross_entropy_on_probabilities,
         ),
     }
 )

@@ -42,6 +42,7 @@ def _binary(
         in_torch=lambda torch, node, operands: applied(*operands),
         in_graph=lambda graph, node, operands: applied(*operands),
         stacks=True,
+        broadcasts=True,
     )
 
 

@@ -1,6 +1,7 @@
 """Operations of lowered networks, which documents do not have: affine map, masked activation, risk."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reference_impl.array import Array
@@ -61,6 +62,8 @@ ACTIVATION = _operation(
     ),
     kinks_of_function,
 )
+SMOOTH_ACTIVATION = replace(ACTIVATION, kinks=no_kinks)
+"""The same for functions without kinks."""
 
 
 def _risk(A: Any, node: Node, operands: Sequence[Any]) -> Any:

@@ -74,4 +74,5 @@ MATMUL = GraphOperation(
     vjp=_vjp,
     in_torch=lambda torch, node, operands: torch.matmul(*operands),
     in_graph=lambda graph, node, operands: operands[0] @ operands[1],
+    broadcasts=True,
 )

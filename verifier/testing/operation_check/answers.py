@@ -10,7 +10,7 @@ from reference_impl.array import Array
 from verifier.engine.autodiff import values_of
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.graph_rounding import GraphRoundingArithmetic, rounding
-from verifier.engine.interval_arithmetic import INTERVALS
+from verifier.engine.interval_functions import INTERVALS
 from verifier.engine.rounding import DEVIATIONS
 from verifier.oracles.graph_oracles import GRAPH_ORACLES
 from verifier.pipeline.graphs import ask
