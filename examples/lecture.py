@@ -192,20 +192,20 @@ STEP = 1e-5
 
 
 def by_finite_differences(problem):
-    found = {}
+    gradients = {}
     weights = ["layers.0.weight", "layers.1.weight", "layers.2.weight"]
     for letter, name in zip(("w_ij", "w_jk", "w_kl"), weights, strict=True):
         weight = dict(named(problem.parameters))[name]
-        found[letter] = np.empty(weight.shape)
+        gradients[letter] = np.empty(weight.shape)
         for entry in np.ndindex(*weight.shape):
             up, down = (risk_moved(problem, name, entry, by) for by in (STEP, -STEP))
-            found[letter][entry] = (up - down) / (2.0 * STEP)
-    return found
+            gradients[letter][entry] = (up - down) / (2.0 * STEP)
+    return gradients
 
 
 def risk_moved(problem, name, entry, by):
     """Give R with one entry of one weight moved."""
-    arrays = {own: array.copy() for own, array in named(problem.parameters)}
+    arrays = {name: array.copy() for name, array in named(problem.parameters)}
     arrays[name][entry] += by
     moved = tuple(
         LayerParameters(arrays[f"layers.{index}.weight"], arrays[f"layers.{index}.bias"])

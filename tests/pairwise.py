@@ -24,9 +24,11 @@ def pairwise(*factors: Iterable[Any]) -> list[Row]:
     )
     used: Counter[tuple[int, int]] = Counter()
 
-    def gain(own: tuple[int, int]) -> tuple[int, int]:
+    def gain(choice: tuple[int, int]) -> tuple[int, int]:
         """Count the pairs that a value would add; of equal ones the value that is used least is best."""
-        return sum((min(own, other), max(own, other)) in missing for other in chosen.items()), -used[own]
+        return sum((min(choice, other), max(choice, other)) in missing for other in chosen.items()), -used[
+            choice
+        ]
 
     rows = []
     while missing:
@@ -37,7 +39,7 @@ def pairwise(*factors: Iterable[Any]) -> list[Row]:
         used.update(chosen.items())
         for pair in combinations(sorted(chosen.items()), 2):
             missing.pop(pair, None)
-        rows.append(tuple(own[chosen[place]] for place, own in enumerate(values)))
+        rows.append(tuple(options[chosen[place]] for place, options in enumerate(values)))
     return rows
 
 

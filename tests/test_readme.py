@@ -15,8 +15,8 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 
 def block(language: str, containing: str) -> str:
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
-    (found,) = [text for fence, text in blocks if fence == language and containing in text]
-    return found
+    (block_text,) = [text for fence, text in blocks if fence == language and containing in text]
+    return block_text
 
 
 @pytest.mark.parametrize("slope", [1.0, 2.0], ids=["right", "wrong"])

@@ -28,11 +28,11 @@ def running_service(folder: Path, environment: Mapping[str, str]) -> Iterator[st
     lines = []
     for line in service.stderr:
         lines.append(line)
-        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+        if match := re.search(r"http://127\.0\.0\.1:\d+", line):
             break
     else:
         raise AssertionError("the service did not start:\n" + "".join(lines))
-    yield found.group()
+    yield match.group()
     service.send_signal(signal.SIGINT)
     _, rest = service.communicate(timeout=300)
     assert service.returncode == 0, rest

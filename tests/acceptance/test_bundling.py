@@ -87,8 +87,8 @@ def test_options_that_mean_nothing_are_named_with_what_mends_them(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    given: dict[str, Any] = {"assignment": assignment} | options
-    assert write_bundle(BundleChoices(platform, tmp_path / "out", **given)) == 2
+    arguments: dict[str, Any] = {"assignment": assignment} | options
+    assert write_bundle(BundleChoices(platform, tmp_path / "out", **arguments)) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -25,9 +25,9 @@ def test_json_has_a_line_a_problem(tmp_path: Path) -> None:
     names = [write_example(tmp_path, name) for name in ("pytorch", "columns")]
     result = run("inspect", *names, "--format", "json", folder=tmp_path)
     documents = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [own["source"] for own in documents] == names
-    assert {own["schema"] for own in documents} == {"gradjury.inspection/1"}
-    assert all(0 < own["mutation_score"] <= 1 for own in documents)
+    assert [document["source"] for document in documents] == names
+    assert {document["schema"] for document in documents} == {"gradjury.inspection/1"}
+    assert all(0 < document["mutation_score"] <= 1 for document in documents)
 
 
 def test_a_page_holds_all_problems_and_what_could_not_be_read(tmp_path: Path) -> None:

@@ -149,15 +149,15 @@ def world(serve: Serve) -> World:
 
 def test_the_table_names_every_operation_of_the_service_and_no_other(world: World) -> None:
     document = world.client.get("/openapi.json").json()
-    found = {
+    operations = {
         operation["operationId"]: (method.upper(), path)
         for path, item in document["paths"].items()
         for method, operation in item.items()
         if method in METHODS
     }
-    assert TABLE.keys() == found.keys(), "give every operation its row"
+    assert TABLE.keys() == operations.keys(), "give every operation its row"
     assert {name: row.method for name, row in TABLE.items()} == {
-        name: method for name, (method, _) in found.items()
+        name: method for name, (method, _) in operations.items()
     }
 
 
@@ -214,8 +214,8 @@ def test_what_a_token_does_not_open_answers_as_what_does_not_exist(world: World)
 
 def test_lists_hold_only_what_the_token_opens(world: World) -> None:
     def listed(operation: str, caller: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = world.ask(TABLE[operation], caller).json()
-        return found
+        rows: list[dict[str, Any]] = world.ask(TABLE[operation], caller).json()
+        return rows
 
     assert listed("list_assignments", "ci") == []
     for caller in ("student", "classmate"):

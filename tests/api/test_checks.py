@@ -153,6 +153,8 @@ def test_an_error_of_the_service_is_a_problem_document_without_detail(
 @pytest.mark.parametrize(("tolerance", "verdict"), [("", "correct"), ("strict", "incorrect")])
 def test_the_services_tolerance_replaces_the_documents(serve: Serve, tolerance: str, verdict: str) -> None:
     document = example_document("sigmoid-mse") | {"tolerance": {"rtol": 0.1}}
-    document["gradients"]["layers.1.bias"] = [1.001 * own for own in document["gradients"]["layers.1.bias"]]
+    document["gradients"]["layers.1.bias"] = [
+        1.001 * value for value in document["gradients"]["layers.1.bias"]
+    ]
     answer = serve(oracles="backpropagation", tolerance=tolerance).post("/v1/checks", json=document)
     assert answer.json()["verdict"] == verdict

@@ -44,14 +44,14 @@ def submitted(grader: Person, hw: str, student: str, gradients: object) -> None:
 
 
 def test_the_overview_counts_verdicts_bugs_and_wrong_parameters(grader: Person, homework: str) -> None:
-    found = grader.get(f"/v1/assignments/{homework}/overview").json()
-    assert (found["students"], found["submissions"]) == (5, 5)
-    assert found["verdicts"] == {"correct": 1, "incorrect": 4}
-    assert found["bugs"][0]["bug"] == "preactivation-as-input"
-    assert (found["bugs"][0]["layer"], found["bugs"][0]["students"]) == (1, 2)
-    assert found["bugs"][0]["title"]
-    assert found["wrong"]["layers.1.weight"] == 3
-    assert found["wrong"]["layers.1.bias"] == 2
+    overview = grader.get(f"/v1/assignments/{homework}/overview").json()
+    assert (overview["students"], overview["submissions"]) == (5, 5)
+    assert overview["verdicts"] == {"correct": 1, "incorrect": 4}
+    assert overview["bugs"][0]["bug"] == "preactivation-as-input"
+    assert (overview["bugs"][0]["layer"], overview["bugs"][0]["students"]) == (1, 2)
+    assert overview["bugs"][0]["title"]
+    assert overview["wrong"]["layers.1.weight"] == 3
+    assert overview["wrong"]["layers.1.bias"] == 2
 
 
 def test_the_overview_of_a_graph_has_the_titles_of_graphs(grader: Person) -> None:
@@ -110,9 +110,9 @@ def test_a_changed_tolerance_is_applied_to_what_came_before(grader: Person) -> N
     assert before == {"incorrect": 1, "correct": 1}
     lenient = {"problem": problem_of(WRONG) | {"tolerance": "lenient"}}
     assert grader.put(f"/v1/assignments/{hw}", lenient).json()["revision"] == 2
-    found = grader.post(f"/v1/assignments/{hw}/regrades").json()
-    assert (found["revision"], found["judged"]) == (2, 2)
-    (change,) = found["changes"]
+    regrade = grader.post(f"/v1/assignments/{hw}/regrades").json()
+    assert (regrade["revision"], regrade["judged"]) == (2, 2)
+    (change,) = regrade["changes"]
     assert change["student"] == "ada"
     assert (change["before"]["verdict"], change["after"]["verdict"]) == ("incorrect", "correct")
     assert grader.post(f"/v1/assignments/{hw}/regrades").json()["judged"] == 0

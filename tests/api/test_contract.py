@@ -23,8 +23,8 @@ EXAMPLES = max(1, settings.default.max_examples // 100)  # of each operation; it
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", without_torch(tmp_path_factory.mktemp("no_torch"))["PYTHONPATH"])
-        with running(**SETTINGS) as found:
-            yield found
+        with running(**SETTINGS) as service_client:
+            yield service_client
 
 
 @pytest.fixture(scope="module")

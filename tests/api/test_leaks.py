@@ -64,8 +64,8 @@ def anonymous(answer: Response) -> tuple[int, dict[str, str], str]:
         text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.+]+", "MOMENT", text)
         return re.sub(r"[0-9a-f]{32}(?![0-9a-f-])|(?<=/)[A-Za-z0-9_-]{16,}", "ID", text)
 
-    own = ("x-request-id", "ratelimit")
-    headers = {name: bare(value) for name, value in answer.headers.items() if name not in own}
+    omitted = ("x-request-id", "ratelimit")
+    headers = {name: bare(value) for name, value in answer.headers.items() if name not in omitted}
     return answer.status_code, headers, bare(answer.text)
 
 

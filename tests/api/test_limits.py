@@ -75,8 +75,8 @@ BEYOND = {
 def test_what_is_beyond_a_bound_is_refused_with_the_figure_and_the_bound(
     bounded: TestClient, case: str
 ) -> None:
-    given, name, status, words = BEYOND[case]
-    content = given if isinstance(given, bytes) else write_document(given, name)
+    payload, name, status, words = BEYOND[case]
+    content = payload if isinstance(payload, bytes) else write_document(payload, name)
     answer = post(bounded, content, name)
     assert answer.status_code == status
     assert words in problem_of(answer)["errors"][0]["detail"]

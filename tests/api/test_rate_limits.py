@@ -40,8 +40,8 @@ def test_one_request_too_many_waits_and_is_told_how_long(client: TestClient) -> 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert [answer.headers["ratelimit-policy"] for answer in answers] == ['"checks";q=2;w=60'] * 3
     left = [re.fullmatch(r'"checks";r=(\d+);t=(\d+)', answer.headers["ratelimit"]) for answer in answers]
-    assert [int(found[1]) for found in left] == [1, 0, 0]
-    assert all(1 <= int(found[2]) <= 60 for found in left)
+    assert [int(match[1]) for match in left] == [1, 0, 0]
+    assert all(1 <= int(match[2]) <= 60 for match in left)
     last = answers[-1]
     assert last.headers["retry-after"] == left[-1][2]
     assert last.headers["content-type"] == "application/problem+json"

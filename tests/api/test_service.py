@@ -24,8 +24,8 @@ def client(serve: Serve) -> TestClient:
 
 def references(node: Any) -> set[str]:
     if isinstance(node, dict):
-        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
-        return own.union(*(references(value) for value in node.values()))
+        names = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return names.union(*(references(value) for value in node.values()))
     return set().union(*(references(value) for value in node)) if isinstance(node, list) else set()
 
 

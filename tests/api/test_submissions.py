@@ -54,8 +54,8 @@ def test_a_wrong_submission_is_kept_with_its_report_for_grader_and_student(
     (row,) = grader.get(f"/v1/assignments/{hw}/submissions").json()
     assert (row["student"], row["attempt"], row["earned"], row["worth"]) == ("ada", 1, 7.5, 10.0)
     assert row["bugs"] == [{"bug": "preactivation-as-input", "layer": 1}]
-    (own,) = ada.get(f"/v1/assignments/{hw}/submissions").json()
-    assert set(own) == {
+    (listed_row,) = ada.get(f"/v1/assignments/{hw}/submissions").json()
+    assert set(listed_row) == {
         "id", "student", "attempt", "received", "verdict", "report", "earned", "worth", "parameters",
     }  # fmt: skip
 
@@ -148,9 +148,9 @@ def test_each_student_has_numbers_of_their_own_and_always_the_same(
     assert first["network"] == other["network"]
     assert first["inputs"] != other["inputs"]
     assert first["parameters"] != problem_of(WRONG)["parameters"]
-    path, own = f"/v1/assignments/{hw}/submissions", right_gradients(first)
-    assert ada.post(path, own).json()["verdict"] == "correct"
-    assert ben.post(path, own).json()["verdict"] == "incorrect"
+    path, gradients = f"/v1/assignments/{hw}/submissions", right_gradients(first)
+    assert ada.post(path, gradients).json()["verdict"] == "correct"
+    assert ben.post(path, gradients).json()["verdict"] == "incorrect"
 
 
 def test_a_report_can_be_had_in_other_formats_and_is_not_sent_twice(

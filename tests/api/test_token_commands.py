@@ -47,9 +47,9 @@ def test_a_token_is_printed_alone_and_proves_its_holder(database: str) -> None:
     made = token(database, "create", "--role", "student", "--subject", "ada", "--assignment", "hw1")
     assert (made.exit_code, made.stderr) == (0, "")
     (text,) = made.stdout.splitlines()
-    found = held(database, text)
-    assert (found.role, found.subject, found.assignments) == (Role.STUDENT, "ada", frozenset({"hw1"}))
-    assert found.expires is None
+    stored = held(database, text)
+    assert (stored.role, stored.subject, stored.assignments) == (Role.STUDENT, "ada", frozenset({"hw1"}))
+    assert stored.expires is None
 
 
 def test_a_lifetime_ends_the_token(database: str) -> None:

@@ -54,9 +54,11 @@ def test_a_student_who_makes_no_mistake_is_right(dtype, blocks):
     for index in (index for block in blocks for index in range(block, len(CELLS), 24)):
         problem = draw(np.random.default_rng(index), CELLS[index])
         gradients = hand_in(problem, dtype=dtype)
-        given = submission(problem, gradients, np.dtype(dtype).name, "strict")
-        nothing = not any(own.any() for own in gradients.values())  # a softmax of one output has no gradient
-        assert summarize(given).verdict == ("undecided" if nothing else "correct"), CELLS[index]
+        document = submission(problem, gradients, np.dtype(dtype).name, "strict")
+        nothing = not any(
+            gradient.any() for gradient in gradients.values()
+        )  # a softmax of one output has no gradient
+        assert summarize(document).verdict == ("undecided" if nothing else "correct"), CELLS[index]
 
 
 @cache
@@ -96,9 +98,9 @@ def test_most_problems_drawn_for_a_bug_let_it_be_made(bug):
 def test_a_scale_of_the_whole_is_what_the_catalogue_says(bug, becomes):
     problem = without_penalty(draw(np.random.default_rng(3), BIASED))
     (mistake,) = STUDENTS[bug].forms(problem, None, {})
-    found = hand_in(problem, [mistake])
+    gradients = hand_in(problem, [mistake])
     for name, right in named(backpropagate(problem)):
-        np.testing.assert_allclose(found[name], becomes(right, 4), rtol=1e-12)
+        np.testing.assert_allclose(gradients[name], becomes(right, 4), rtol=1e-12)
 
 
 def sigma(a):
@@ -175,10 +177,10 @@ def test_a_gradient_becomes_what_the_catalogue_says(bug, form, layer, kind, form
     problem = square()
     (mistake,) = [m for m in STUDENTS[bug].forms(problem, layer, {}) if form in (None, m.form)]
     trace = forward(problem.network, problem.parameters, problem.batch)
-    weights = [own.weight for own in problem.parameters]
+    weights = [layer_parameters.weight for layer_parameters in problem.parameters]
     expected = formula(trace.a, trace.z, deltas(problem, trace), weights)
-    found = hand_in(problem, [mistake])[f"layers.{layer}.{kind}"]
-    np.testing.assert_allclose(found, expected if kind == "weight" else expected.sum(axis=0), rtol=1e-9)
+    gradient = hand_in(problem, [mistake])[f"layers.{layer}.{kind}"]
+    np.testing.assert_allclose(gradient, expected if kind == "weight" else expected.sum(axis=0), rtol=1e-9)
 
 
 def square():

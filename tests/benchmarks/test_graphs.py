@@ -17,14 +17,16 @@ from verifier.testing.random_graphs import seeded_graph
 
 @pytest.mark.parametrize("block", [1, *(pytest.param(block, marks=pytest.mark.nightly) for block in (0, 2))])
 def test_oracles_agree_and_planted_rules_are_located_and_named(block: int) -> None:
-    found = [graphs.judged(seed) for seed in range(10_000 + 8 * block, 10_008 + 8 * block)]
-    for own in found:
-        assert (own.disputes, own.unanswered, own.outside, own.wrong) == ((), (), 0, ()), own.seed
-    planted = [own for graph in found for own in graph.planted]
+    outcomes = [graphs.judged(seed) for seed in range(10_000 + 8 * block, 10_008 + 8 * block)]
+    for outcome in outcomes:
+        assert (outcome.disputes, outcome.unanswered, outcome.outside, outcome.wrong) == ((), (), 0, ()), (
+            outcome.seed
+        )
+    planted = [bug for graph in outcomes for bug in graph.planted]
     assert len(planted) >= 14
-    assert [own for own in planted if not own.located] == []
-    assert [own for own in planted if MISTAKES[own.mistake].catalogued and not own.named] == []
-    assert [own for own in planted if False in own.stretch.values()] == []
+    assert [bug for bug in planted if not bug.located] == []
+    assert [bug for bug in planted if MISTAKES[bug.mistake].catalogued and not bug.named] == []
+    assert [bug for bug in planted if False in bug.stretch.values()] == []
 
 
 def test_every_oracle_rule_and_operation_takes_part() -> None:

@@ -12,19 +12,19 @@ from benchmarks.support.leaking.timing import information
 
 
 def test_a_level_tells_at_most_its_bound_and_no_less_than_the_one_below():
-    found = measured(40, workers=1)
-    bits = [entropy for _, entropy in found.values()]
+    levels = measured(40, workers=1)
+    bits = [entropy for _, entropy in levels.values()]
     assert bits == sorted(bits)
-    assert all(found[level][1] <= bound(LEVELS[level], LAYERS, PARAMETERS) for level in LEVELS)
-    assert found["nothing"] == (1, 0.0)
+    assert all(levels[level][1] <= bound(LEVELS[level], LAYERS, PARAMETERS) for level in LEVELS)
+    assert levels["nothing"] == (1, 0.0)
 
 
 def test_of_a_graph_a_level_tells_at_most_its_bound():
-    found = graph.measured(80)
-    bits = [entropy for _, entropy in found.values()]
+    levels = graph.measured(80)
+    bits = [entropy for _, entropy in levels.values()]
     assert bits == sorted(bits)
-    assert all(found[level][1] <= graph.bound(LEVELS[level]) for level in LEVELS)
-    assert found["nothing"] == (1, 0.0)
+    assert all(levels[level][1] <= graph.bound(LEVELS[level]) for level in LEVELS)
+    assert levels["nothing"] == (1, 0.0)
 
 
 def test_few_guesses_find_what_a_coarse_precision_passes_and_no_fine_one(monkeypatch):
@@ -37,8 +37,8 @@ def test_few_guesses_find_what_a_coarse_precision_passes_and_no_fine_one(monkeyp
 
 @pytest.mark.parametrize(("enough", "decimals"), [(1, 2), (8, 0)])
 def test_one_number_is_not_told_digit_by_digit(enough, decimals):
-    _, found = digit_by_digit(enough, digits=3)
-    assert found >= decimals if decimals else found == 0
+    _, leaked = digit_by_digit(enough, digits=3)
+    assert leaked >= decimals if decimals else leaked == 0
 
 
 @pytest.mark.parametrize(("apart", "least", "most"), [(0.0, -0.1, 0.1), (100.0, 0.9, 1.1)])

@@ -11,24 +11,24 @@ from benchmarks.support.general_position import Cell, draw
 
 def problem(seed=0, examples=4, outputs="sum"):
     rng = np.random.default_rng(seed)
-    found = draw(
+    candidate = draw(
         rng, Cell("tanh", "mse", "values", 3, examples), Wish(bias=True, outputs_from=2, output="tanh")
     )
-    while found.risk.penalties or found.batch.masks or found.risk.outputs != outputs:
-        found = draw(
+    while candidate.risk.penalties or candidate.batch.masks or candidate.risk.outputs != outputs:
+        candidate = draw(
             rng, Cell("tanh", "mse", "values", 3, examples), Wish(bias=True, outputs_from=2, output="tanh")
         )
-    return found
+    return candidate
 
 
 def row(bug, layer, equation, equivalent_bugs=(), **hints):
     return Row(bug, layer, equation, 0.0, equivalent_bugs, hints)
 
 
-def kind_of(given, bug, layer, rows, form=None):
-    mistake = next(m for m in STUDENTS[bug].forms(given, layer, {}) if form in (None, m.form))
+def kind_of(instance, bug, layer, rows, form=None):
+    mistake = next(m for m in STUDENTS[bug].forms(instance, layer, {}) if form in (None, m.form))
     said = DiagnosisSummary("incorrect", ("layers.0.weight",), tuple(rows), ())
-    return judge(given, mistake, hand_in(given, [mistake]), said, np.float64)
+    return judge(instance, mistake, hand_in(instance, [mistake]), said, np.float64)
 
 
 def test_the_right_name_at_the_right_place_is_right():
@@ -46,10 +46,10 @@ def test_the_right_name_at_another_place_is_not_located():
     [(("assigned-not-accumulated",), "also"), ((), "unlisted"), (("bias-zero",), "unlisted")],
 )
 def test_another_name_counts_only_where_its_own_student_hands_in_the_same(equivalent_bugs, kind):
-    given = problem()
+    instance = problem()
     weights = row("examples-weighted", 1, "weight_gradient", equivalent_bugs, weights=np.eye(4)[3])
-    found = kind_of(given, "assigned-not-accumulated", 1, [weights], "only the last example")
-    assert found == (kind, True, True)
+    outcome = kind_of(instance, "assigned-not-accumulated", 1, [weights], "only the last example")
+    assert outcome == (kind, True, True)
 
 
 def test_another_name_that_claims_a_coincidence_falsely_is_a_false_name():
@@ -77,15 +77,15 @@ def test_saying_nothing_or_unexplained_is_neither_right_nor_false():
 
 
 def test_an_estimated_rate_repeats_the_submission():
-    given = problem()
-    (mistake,) = STUDENTS["updated-weights"].forms(given, 1, {"learning_rate": 0.321})
-    gradients = hand_in(given, [mistake])
+    instance = problem()
+    (mistake,) = STUDENTS["updated-weights"].forms(instance, 1, {"learning_rate": 0.321})
+    gradients = hand_in(instance, [mistake])
     right = row("updated-weights", 1, "hidden_delta", learning_rate=0.321)
     wrong = row("updated-weights", 1, "hidden_delta", learning_rate=0.32)
-    assert reproduced_at(given, right, gradients, np.float64) == [1]
-    assert reproduced_at(given, wrong, gradients, np.float64) == []
+    assert reproduced_at(instance, right, gradients, np.float64) == [1]
+    assert reproduced_at(instance, wrong, gradients, np.float64) == []
 
 
 def test_a_bug_without_a_student_is_unknown():
-    given = problem()
-    assert reproduced_at(given, row("no-such-bug", 1, "numbers"), hand_in(given), np.float64) is None
+    instance = problem()
+    assert reproduced_at(instance, row("no-such-bug", 1, "numbers"), hand_in(instance), np.float64) is None

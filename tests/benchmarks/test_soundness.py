@@ -30,19 +30,19 @@ def test_there_are_six_right_and_eleven_wrong_cases():
 
 @pytest.mark.parametrize("seed", seeds(range(4), range(4, 15)))
 def test_no_right_submission_is_called_incorrect(seed):
-    found = soundness.correct_ones(seed)
-    assert {(precision, tolerance) for precision, _, tolerance, _ in found} >= {
+    rows = soundness.correct_ones(seed)
+    assert {(precision, tolerance) for precision, _, tolerance, _ in rows} >= {
         ("float64", "standard"),
         ("float64", "strict"),
     }
-    assert [row for row in found if row[3] != "correct"] == []
+    assert [row for row in rows if row[3] != "correct"] == []
 
 
 @pytest.mark.parametrize("seed", seeds([0, 3], [2, 4, 5, 6]))  # problem 1 is at a kink all over
 def test_planted_errors_are_found_from_1e_9_strictly_and_1e_5_by_standard(seed):
-    found = soundness.planted_errors(seed)
-    assert len(found) == 2 * len(soundness.SIZES) + 3
-    missed = [planted for planted in found if planted.verdict != "incorrect"]
+    errors = soundness.planted_errors(seed)
+    assert len(errors) == 2 * len(soundness.SIZES) + 3
+    missed = [planted for planted in errors if planted.verdict != "incorrect"]
     least = {("float64", "strict"): 0.9e-9, ("float64", "standard"): 0.9e-5, ("float32", "strict"): 9.0}
     assert [row for row in missed if row.size >= least[row.precision, row.tolerance]] == []
 
@@ -77,8 +77,8 @@ def test_no_honest_gradient_of_a_structured_batch_is_called_incorrect(largest, m
 @pytest.mark.parametrize("largest", [256, pytest.param(structured.LARGEST_BATCH, marks=pytest.mark.nightly)])
 def test_a_planted_error_is_found_on_structured_batches(largest, monkeypatch):
     monkeypatch.setattr(structured, "LARGEST_BATCH", largest)
-    found = soundness.planted_on_structure(0)
-    assert len(found) >= 5
-    assert all(dict(row.verdicts)[40.0] == "incorrect" for row in found)
-    assert all(verdict != "correct" for row in found for _, verdict in row.verdicts)
-    assert np.median([ratio for row in found for ratio in row.allowance]) <= 100
+    rows = soundness.planted_on_structure(0)
+    assert len(rows) >= 5
+    assert all(dict(row.verdicts)[40.0] == "incorrect" for row in rows)
+    assert all(verdict != "correct" for row in rows for _, verdict in row.verdicts)
+    assert np.median([ratio for row in rows for ratio in row.allowance]) <= 100

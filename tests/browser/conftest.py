@@ -129,9 +129,11 @@ def violations() -> Callable[[Page], list[str]]:
 
     def requested_urls(page: Page) -> list[str]:
         page.evaluate(source)  # not as an element, which the page's policy would refuse
-        found = page.evaluate("axe.run().then(result => result.violations)")
+        axe_violations = page.evaluate("axe.run().then(result => result.violations)")
         return [
-            f"{row['id']} ({row['impact']}): {node['html'][:200]}" for row in found for node in row["nodes"]
+            f"{row['id']} ({row['impact']}): {node['html'][:200]}"
+            for row in axe_violations
+            for node in row["nodes"]
         ]
 
     return requested_urls

@@ -56,8 +56,8 @@ def handwritten_digits() -> Report:
         delta = delta @ weights[layer].T
         if layer == 2:
             delta = delta * (a[1] > 0)
-    parameters = {f"layers.{i}.weight": own for i, own in enumerate(weights)}
-    parameters |= {f"layers.{i}.bias": own for i, own in enumerate(biases)}
+    parameters = {f"layers.{i}.weight": weight for i, weight in enumerate(weights)}
+    parameters |= {f"layers.{i}.bias": bias for i, bias in enumerate(biases)}
     layers = [
         {"in": a, "out": b, "activation": "relu" if b != 10 else "identity"} for a, b in shapes
     ]  # fmt: skip
@@ -89,9 +89,9 @@ def hovered(page: Page, figure: str, x: int, y: int) -> str:
     place = page.locator(f'[data-figure="{figure}"] .nsewdrag').first
     place.hover(position={"x": x, "y": y})
     place.hover(position={"x": x + 2, "y": y})  # Plotly tells nothing at the first move onto a figure
-    found = page.locator(".hoverlayer .hovertext").first
-    found.wait_for()
-    return found.text_content() or ""
+    label = page.locator(".hoverlayer .hovertext").first
+    label.wait_for()
+    return label.text_content() or ""
 
 
 def test_hovering_over_a_wrong_number_tells_its_index_and_values(page: Page, wrong: str) -> None:
@@ -310,10 +310,10 @@ def test_an_inspection_keeps_nobody_out(
     written: Write,
     scheme: str,
 ) -> None:
-    found = inspect(example_document("pytorch"))
+    inspection = inspect(example_document("pytorch"))
     viewport = PHONE if scheme == "dark" else {"width": 1000, "height": 900}
     page = new_page(color_scheme=scheme, viewport=viewport)
-    page.goto(written(inspection_page([InspectionOutcome("weak.json", found)])))
+    page.goto(written(inspection_page([InspectionOutcome("weak.json", inspection)])))
     if scheme == "light":
         pictured(page, "inspection")
     assert violations(page) == []

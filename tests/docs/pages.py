@@ -30,25 +30,25 @@ class Command:
     @property
     def status(self) -> int:
         """The exit status that the page promises: 0, or the one of its comment."""
-        found = _STATUS.search(self.text)
-        return int(found.group(1)) if found else 0
+        match = _STATUS.search(self.text)
+        return int(match.group(1)) if match else 0
 
 
 def blocks_of(page: Path) -> list[Block]:
-    found = _FENCE.finditer(page.read_text(encoding="utf-8"))
-    return [Block(each[1], each[3], each[2]) for each in found]
+    matches = _FENCE.finditer(page.read_text(encoding="utf-8"))
+    return [Block(match[1], match[3], match[2]) for match in matches]
 
 
 def commands_of(block: Block) -> list[Command]:
     """Read `$ command` lines: with what a backslash or `<<END` continues, and the lines shown after them."""
-    found: list[Command] = []
+    commands: list[Command] = []
     lines = iter(block.text.splitlines())
     typed: list[str] = []
     shown: list[str] = []
 
     def finish() -> None:
         if typed:
-            found.append(Command("\n".join(typed), "\n".join(shown) or None))
+            commands.append(Command("\n".join(typed), "\n".join(shown) or None))
 
     for line in lines:
         if not line.startswith("$ "):
@@ -63,7 +63,7 @@ def commands_of(block: Block) -> list[Command]:
             while typed[-1] != heredoc.group(1):
                 typed.append(next(lines))
     finish()
-    return found
+    return commands
 
 
 def looks_like(shown: str, printed: str) -> bool:

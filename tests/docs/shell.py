@@ -37,9 +37,11 @@ def new_folder(folder: Path) -> Path:
 
 def environment(**further: str) -> dict[str, str]:
     """Give the environment of a reader: GradJury's programs on the path, none of its settings."""
-    own = {name: value for name, value in os.environ.items() if not re.match("GRADJURY_|PYTEST_|COV", name)}
-    path = os.pathsep.join([str(programs()), str(BIN), own["PATH"]])
-    return own | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)} | further
+    variables = {
+        name: value for name, value in os.environ.items() if not re.match("GRADJURY_|PYTEST_|COV", name)
+    }
+    path = os.pathsep.join([str(programs()), str(BIN), variables["PATH"]])
+    return variables | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)} | further
 
 
 def gradjury(variables: Mapping[str, str], *arguments: str) -> str:

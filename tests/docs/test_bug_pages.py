@@ -19,9 +19,9 @@ def generated() -> dict[str, str]:
 
 
 def test_every_bug_has_its_page_and_no_page_is_left_over(generated: dict[str, str]) -> None:
-    found = {path.name for path in FOLDER.iterdir()}
-    assert set(generated) - found == set(), f"missing: {REMEDY}"
-    assert found - set(generated) == set(), "pages of no bug: delete them"
+    names = {path.name for path in FOLDER.iterdir()}
+    assert set(generated) - names == set(), f"missing: {REMEDY}"
+    assert names - set(generated) == set(), "pages of no bug: delete them"
     assert set(generated) == {"README.md", *(f"{bug}.md" for bug in BUGS)}
 
 

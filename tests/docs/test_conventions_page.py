@@ -17,10 +17,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encodin
 
 def rows(heading: str) -> list[list[str]]:
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    found = [
+    cells = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if "|" in line
     ]
-    return found[2:]
+    return cells[2:]
 
 
 COURSES = rows("Courses and libraries")

@@ -14,8 +14,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "importers.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
-    return [text for fence, text in found if fence == language]
+    matches = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+    return [text for fence, text in matches if fence == language]
 
 
 @pytest.mark.parametrize(("place", "verdict"), [(0, "correct"), (1, "incorrect")])

@@ -48,23 +48,23 @@ def test_the_index_lists_every_page() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_within_sentences_exist_with_their_options(page: str) -> None:
-    for found in INLINE.findall(text_of(page)):
-        words = shlex.split(re.sub(r"\\\|", "|", found.split(" | ")[0]).replace("…", " "))
+    for code in INLINE.findall(text_of(page)):
+        words = shlex.split(re.sub(r"\\\|", "|", code.split(" | ")[0]).replace("…", " "))
         if words[0] == "python":
-            assert importlib.util.find_spec(words[2]) is not None, found
+            assert importlib.util.find_spec(words[2]) is not None, code
             continue
         command = TREE
         for word in words[1:]:
             if not hasattr(command, "commands") or word.startswith("-"):
                 break
             for alternative in word.split("|"):  # `create|list|revoke`
-                assert alternative in command.commands or word in ("create|list|revoke",), found
+                assert alternative in command.commands or word in ("create|list|revoke",), code
             command = command.commands[word.split("|")[0]]
         known = {
             option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
         }
         options = {re.split(r"[=\[]", word)[0].strip(",") for word in words if word.startswith("--")}
-        assert options <= known | {"--help", "--version"}, found
+        assert options <= known | {"--help", "--version"}, code
 
 
 def test_the_proxies_shown_let_through_what_the_service_takes() -> None:

@@ -15,8 +15,8 @@ COLUMNS = ("none", "unknown", "ci", "student", "classmate", "elsewhere", "owner"
 
 def rows(heading: str) -> list[list[str]]:
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    found = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
-    return [[cell.strip() for cell in row] for row in found]
+    cells = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in row] for row in cells]
 
 
 def test_every_setting_has_its_row_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,9 +40,9 @@ def test_every_setting_has_its_row_with_its_default(monkeypatch: pytest.MonkeyPa
 
 
 def test_every_call_has_its_row_as_the_table_of_access_has_it() -> None:
-    found = {}
+    roles = {}
     for call, *cells in rows("Tokens and who may do what"):
-        found[call.strip("`")] = [cell.rstrip("¹²³⁴") for cell in cells]
+        roles[call.strip("`")] = [cell.rstrip("¹²³⁴") for cell in cells]
     wanted = {}
     for operation, row in TABLE.items():
         path = row.path.partition("?")[0].replace("homework", "assignment_id")
@@ -53,4 +53,4 @@ def test_every_call_has_its_row_as_the_table_of_access_has_it() -> None:
         if operation == "submit":  # the table's row names a student, whom a classmate may not submit for
             statuses[COLUMNS.index("classmate")] = 201
         wanted[f"{row.method} {path}"] = ["yes" if each < 400 else str(each) for each in statuses]
-    assert found == wanted
+    assert roles == wanted

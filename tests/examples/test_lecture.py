@@ -46,12 +46,12 @@ class TestSeveralPaths:
 class TestTheNetwork:
     def test_the_reference_says_what_the_written_formulas_say(self, lecture):
         problem = lecture.network_problem()
-        for found, expected in zip(
+        for actual, expected in zip(
             lecture.by_the_reference(problem), lecture.written_out(problem), strict=True
         ):
-            assert found.keys() == expected.keys()
+            assert actual.keys() == expected.keys()
             for name in expected:
-                np.testing.assert_allclose(found[name], expected[name], rtol=1e-13, err_msg=name)
+                np.testing.assert_allclose(actual[name], expected[name], rtol=1e-13, err_msg=name)
 
     @pytest.mark.parametrize(("letters", "shape"), [("w_kl", (3, 2)), ("w_jk", (3, 3)), ("w_ij", (2, 3))])
     def test_finite_differences_say_the_same(self, lecture, letters, shape):

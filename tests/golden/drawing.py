@@ -69,12 +69,14 @@ def _network(seed: int) -> tuple[str, dict[str, Any]]:
     if seed % 4:
         bug = list(BUGS)[(seed - seed // 4 - 1) % len(BUGS)]
         trace = forward(problem.network, problem.parameters, problem.batch)
-        made = [own for own in mutants(problem, trace) if own.bug.id == bug]
+        made = [mutant for mutant in mutants(problem, trace) if mutant.bug.id == bug]
         if made:
             kind = bug
             gradients = dict(named(made[int(rng.integers(len(made)))].gradients))
     precision = PRECISIONS["float32" if seed % 5 == 0 else "float64"]
-    gradients = {name: round_to_precision(np.asarray(own), precision) for name, own in gradients.items()}
+    gradients = {
+        name: round_to_precision(np.asarray(gradient), precision) for name, gradient in gradients.items()
+    }
     if seed % 13 == 0:
         gradients.pop(list(gradients)[-1])
         kind += ", one missing"
@@ -104,22 +106,29 @@ def _graph(seed: int) -> tuple[str, dict[str, Any]]:
     def notice(name: str, arcs: Any) -> None:
         places.extend((name, use) for use, _ in rule.candidates(arcs))
 
-    found = {name: gradient for name, _, gradient in backward_sweep(problem, values, notice)}
+    gradients_by_name = {name: gradient for name, _, gradient in backward_sweep(problem, values, notice)}
     kind = "right"
     if seed % 3 and places:
         place, use = places[int(rng.integers(len(places)))]
         kind = f"{bug} at {place}"
 
         def settle(name: str, arcs: Any) -> Any:
-            return next(own for each, own in rule.candidates(arcs) if each == use) if name == place else None
+            return (
+                next(candidate for each, candidate in rule.candidates(arcs) if each == use)
+                if name == place
+                else None
+            )
 
-        found = {name: gradient for name, _, gradient in backward_sweep(problem, values, settle)}
+        gradients_by_name = {name: gradient for name, _, gradient in backward_sweep(problem, values, settle)}
     parameters = [key for key in problem.requested if key in document["parameters"]]
     requested = problem.requested if seed % 2 else parameters
-    gradients = {key: found[node_name(key)] for key in requested if node_name(key) in found}
+    gradients = {
+        key: gradients_by_name[node_name(key)] for key in requested if node_name(key) in gradients_by_name
+    }
     precision = "float32" if seed % 5 == 0 else "float64"
     gradients = {
-        key: round_to_precision(np.asarray(own), PRECISIONS[precision]) for key, own in gradients.items()
+        key: round_to_precision(np.asarray(gradient), PRECISIONS[precision])
+        for key, gradient in gradients.items()
     }
     return f"graph {seed}: {kind}", _plain({**document, "gradients": gradients, "precision": precision})
 
@@ -129,5 +138,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, dict):
-        return {key: _plain(own) for key, own in value.items()}
-    return [_plain(own) for own in value] if isinstance(value, list | tuple) else value
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value

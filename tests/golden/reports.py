@@ -53,7 +53,7 @@ def judged(document: Mapping[str, Any]) -> dict[str, Any]:
         report = verify(document, entries="all")
     views = {"report": report.to_dict(), "student": to_student_view(report).to_dict()}
     return {
-        name: {field: own for field, own in json.loads(json.dumps(view)).items() if field not in EXEMPT}
+        name: {field: value for field, value in json.loads(json.dumps(view)).items() if field not in EXEMPT}
         for name, view in views.items()
     }
 
@@ -68,8 +68,8 @@ def write(submissions: Iterator[tuple[str, dict[str, Any]]], path: Path = STORED
 
 def read(path: Path = STORED) -> tuple[str, list[tuple[str, dict[str, Any], dict[str, Any]]]]:
     """Return the machine that wrote the file, and its rows: name, submission, what was said of it."""
-    found = json.loads(lzma.decompress(path.read_bytes()))
-    return found["machine"], [tuple(row) for row in found["rows"]]
+    stored = json.loads(lzma.decompress(path.read_bytes()))
+    return stored["machine"], [tuple(row) for row in stored["rows"]]
 
 
 def differences(path: Path = STORED, *, exact: bool | None = None, most: int | None = None) -> Iterator[str]:

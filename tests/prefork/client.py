@@ -27,12 +27,12 @@ def start_of(environment: Mapping[str, str]) -> dict[str, str]:
 
 def inherited_descriptors() -> list[int]:
     """Return what a program started here would inherit: the streams that are open, and pipes of a shell."""
-    found = []
+    descriptors = []
     for descriptor in range(MOST):
         with suppress(OSError):
             if os.get_inheritable(descriptor):
-                found.append(descriptor)
-    return found
+                descriptors.append(descriptor)
+    return descriptors
 
 
 def _understood(arguments: list[str]) -> bool:

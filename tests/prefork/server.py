@@ -55,7 +55,7 @@ def main(address: str) -> None:
 
 def _import_everything() -> None:
     verifier = importlib.import_module("verifier")
-    modules = {found.name for found in pkgutil.walk_packages(verifier.__path__, "verifier.")}
+    modules = {module.name for module in pkgutil.walk_packages(verifier.__path__, "verifier.")}
     for name in (*MODULES, *sorted(modules - OF_MATPLOTLIB)):
         with suppress(ModuleNotFoundError):  # in the tests without torch
             importlib.import_module(name)

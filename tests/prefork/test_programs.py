@@ -30,9 +30,9 @@ def test_folder_variables_arguments_and_input_are_the_callers(tmp_path: Path) ->
         text=True,
         input="x",
     )
-    own = python("-c", SHOW, "a b", "", cwd=tmp_path, env=variables, input="x")
-    assert (own.returncode, own.stderr) == (0, expected.stderr)
-    assert json.loads(own.stdout) == json.loads(expected.stdout)
+    actual = python("-c", SHOW, "a b", "", cwd=tmp_path, env=variables, input="x")
+    assert (actual.returncode, actual.stderr) == (0, expected.stderr)
+    assert json.loads(actual.stdout) == json.loads(expected.stdout)
 
 
 @pytest.mark.parametrize(

@@ -51,13 +51,13 @@ class ManyDigits:
     def array(self, values: Any) -> Any:
         return np.frompyfunc(mpmath.mpf, 1, 1)(np.asarray(values, dtype=float))
 
-    def assert_close(self, found: Any, exact: Any, tolerance: float) -> None:
+    def assert_close(self, actual: Any, exact: Any, tolerance: float) -> None:
         """Compare entry by entry, relative to the exact number."""
-        found, exact = np.broadcast_arrays(found, np.asarray(exact, dtype=object))
+        actual, exact = np.broadcast_arrays(actual, np.asarray(exact, dtype=object))
         for index, value in np.ndenumerate(exact):
-            error = abs(mpmath.mpf(float(found[index])) - value)
+            error = abs(mpmath.mpf(float(actual[index])) - value)
             assert error <= tolerance * abs(value) + UNDERFLOW, (
-                f"entry {index}: {float(found[index])!r} for {mpmath.nstr(value, 20)}, "
+                f"entry {index}: {float(actual[index])!r} for {mpmath.nstr(value, 20)}, "
                 f"relative error {mpmath.nstr(error / abs(value), 3) if value else 'infinite'}"
             )
 

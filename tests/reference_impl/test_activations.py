@@ -138,8 +138,8 @@ class TestAgainstFiftyDigits:
     def test_the_derivative_pulled_back_from_above(self, row, many_digits):
         upstream = np.linspace(-1.5, 2.0, POINTS.size)
         exact = entrywise(row.exact_derivative)(many_digits.array(POINTS)) * many_digits.array(upstream)
-        found = row.ours.vjp(POINTS, upstream)
-        many_digits.assert_close(found, exact, row.derivative_tolerance + ULP)
+        actual = row.ours.vjp(POINTS, upstream)
+        many_digits.assert_close(actual, exact, row.derivative_tolerance + ULP)
 
     @each_row
     def test_the_derivative_belongs_to_the_value(self, row):
@@ -152,10 +152,10 @@ class TestAgainstFiftyDigits:
     @each_row
     def test_the_formula_is_the_same_function(self, row, many_digits):
         a = many_digits.array(POINTS)
-        found, exact = function_formula(row.ours, many_digits, a), entrywise(row.exact)(a)
+        actual, exact = function_formula(row.ours, many_digits, a), entrywise(row.exact)(a)
         # 50 digits less those of 1 + e^-700, which no textbook formula keeps
         assert all(
-            abs(f - e) <= mpmath.mpf("1e-45") * max(1, abs(e)) for f, e in zip(found, exact, strict=True)
+            abs(f - e) <= mpmath.mpf("1e-45") * max(1, abs(e)) for f, e in zip(actual, exact, strict=True)
         )
 
     @pytest.mark.parametrize(
@@ -199,9 +199,9 @@ class TestTheTwins:
     """Each may err by the roundoff of the textbook formula and a few units in the last place."""
 
     @staticmethod
-    def assert_within(found, expected, roundoff):
+    def assert_within(actual, expected, roundoff):
         np.testing.assert_array_less(
-            np.abs(found - expected), 4 * ULP * (roundoff + np.abs(expected)) + 1e-300
+            np.abs(actual - expected), 4 * ULP * (roundoff + np.abs(expected)) + 1e-300
         )
 
     @staticmethod
@@ -236,9 +236,9 @@ class TestTheTwins:
     def test_torch_agrees(self, ours):
         a, u = in_rows(MODERATE), self.upstream(in_rows(MODERATE))
         leaf = torch.tensor(a, requires_grad=True)
-        found = function_in_torch(ours, torch, leaf)
-        (slope,) = torch.autograd.grad(found, leaf, torch.tensor(u))
-        self.assert_within(found.detach().numpy(), ours.forward(a), value_roundoff(ours, a))
+        outputs = function_in_torch(ours, torch, leaf)
+        (slope,) = torch.autograd.grad(outputs, leaf, torch.tensor(u))
+        self.assert_within(outputs.detach().numpy(), ours.forward(a), value_roundoff(ours, a))
         self.assert_within(slope.numpy(), ours.vjp(a, u), vjp_roundoff(ours, a, u))
 
     @each_activation
@@ -283,8 +283,8 @@ class TestSpreads:
     def test_of_the_value(self, ours):
         for a, of_a in zip(self.ROWS, self.OF_A, strict=True):
             expected = self.carried(lambda x: function_in_torch(ours, torch, x), a, of_a)
-            found = numerical_properties(ours).value_variance(a[None], of_a[None])[0]
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
+            variance = numerical_properties(ours).value_variance(a[None], of_a[None])[0]
+            np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * expected.max())
 
     @each_activation
     def test_of_the_vjp(self, ours):
@@ -294,22 +294,22 @@ class TestSpreads:
             through_a = self.carried(self.vjp(g, torch.tensor(u)), a, of_a)
             through_u = self.carried(lambda v, a=a, g=g: self.vjp(g, v)(torch.tensor(a)), u, of_u)
             expected = through_a + through_u
-            found = numerical_properties(ours).vjp_variance(a[None], u[None], of_u[None], of_a[None])[0]
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
+            variance = numerical_properties(ours).vjp_variance(a[None], u[None], of_u[None], of_a[None])[0]
+            np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * expected.max())
 
     def test_of_the_vjp_of_the_logarithm_of_softmax(self):
         for a, u, of_a in zip(self.ROWS, self.UPSTREAM, self.OF_A, strict=True):
             vjp = self.vjp(lambda x: torch.log_softmax(x, dim=-1), torch.tensor(u))
             expected = self.carried(vjp, a, of_a)
-            found = log_softmax_vjp_variance(a[None], u[None], of_a[None])[0]
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * expected.max())
+            variance = log_softmax_vjp_variance(a[None], u[None], of_a[None])[0]
+            np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * expected.max())
 
 
 class TestKinks:
     GRID = np.linspace(-20.0, 20.0, 40_000)  # of spacing 0.001; 0 is not on it
     JUMP = 0.004  # no |g″| of the table exceeds 2, so smooth change between neighbours stays below 0.002
 
-    def found(self, derivative):
+    def jumps_of(self, derivative):
         slopes = derivative(self.GRID)
         kinks = []
         for index in np.flatnonzero(np.abs(np.diff(slopes)) > self.JUMP):
@@ -327,10 +327,10 @@ class TestKinks:
 
     @each_row
     def test_the_derivative_jumps_at_the_declared_kinks_and_nowhere_else(self, row):
-        found = self.found(row.ours.derivative)
+        jumps = self.jumps_of(row.ours.derivative)
         declared = [(kink.at, kink.left, kink.right) for kink in row.ours.kinks]
-        assert len(found) == len(declared)
-        np.testing.assert_allclose(found, declared, rtol=0, atol=1e-8)  # slopes are read 1e-9 beside the kink
+        assert len(jumps) == len(declared)
+        np.testing.assert_allclose(jumps, declared, rtol=0, atol=1e-8)  # slopes are read 1e-9 beside the kink
 
     @pytest.mark.parametrize(
         ("name", "options", "kinks"),
@@ -350,7 +350,7 @@ class TestKinks:
 
     def test_the_scan_finds_a_kink_that_nobody_declared(self):
         hard_tanh_slope = lambda a: np.where(np.abs(a) < 1.0, 1.0, 0.0)  # noqa: E731
-        assert [round(kink[0], 6) for kink in self.found(hard_tanh_slope)] == [-1.0, 1.0]
+        assert [round(kink[0], 6) for kink in self.jumps_of(hard_tanh_slope)] == [-1.0, 1.0]
 
     @pytest.mark.parametrize("row", [row for row in ROWS if row.ours.kinks], ids=str)
     def test_the_derivative_at_the_kink_is_a_subgradient(self, row):

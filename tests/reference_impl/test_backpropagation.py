@@ -44,9 +44,9 @@ DEPTHS = (1, 2, 3, 4)
 TOLERANCE = 1e-12  # of an array's largest entry: torch's 1 - z² and z (1 - z) lose some digits, sums a few
 
 
-def assert_close(found, expected, name=""):
+def assert_close(actual, expected, name=""):
     scale = np.abs(expected).max()
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * scale, err_msg=name)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=TOLERANCE * scale, err_msg=name)
 
 
 def assert_same_as_torch(problem, by_torch):
@@ -54,9 +54,9 @@ def assert_same_as_torch(problem, by_torch):
     trace = forward(problem.network, problem.parameters, problem.batch)
     for layer, delta in enumerate(deltas(problem, trace)):
         assert_close(delta, expected_deltas[layer], f"delta {layer}")
-    found = dict(named(backpropagate(problem)))
-    assert found.keys() == expected.keys()
-    for name, gradient in found.items():
+    gradients = dict(named(backpropagate(problem)))
+    assert gradients.keys() == expected.keys()
+    for name, gradient in gradients.items():
         assert_close(gradient, expected[name], name)
 
 
@@ -154,8 +154,8 @@ class TestEquations:
 
     @staticmethod
     def double_penalty(problem, trace, layer):
-        own = CORRECT.penalty_gradient(problem, trace, layer)
-        return LayerParameters(2.0 * own.weight, None if own.bias is None else 2.0 * own.bias)
+        gradient = CORRECT.penalty_gradient(problem, trace, layer)
+        return LayerParameters(2.0 * gradient.weight, None if gradient.bias is None else 2.0 * gradient.bias)
 
     @pytest.mark.parametrize(
         ("field", "replacement", "changed", "changed_deltas"),
@@ -195,10 +195,10 @@ class TestEquations:
 
     def test_the_penalty_of_l1_has_slope_0_at_0(self):
         problem = draw_problem(np.random.default_rng(21), widths=[2, 2], penalties=(Penalty("l1", 0.5, 1.0),))
-        own = dataclasses.replace(problem.parameters[0], weight=[[0.0, 2.0], [-3.0, 0.0]])
-        found = CORRECT.penalty_gradient(dataclasses.replace(problem, parameters=(own,)), None, 0)
-        np.testing.assert_array_equal(found.weight, [[0.0, 0.5], [-0.5, 0.0]])
-        np.testing.assert_array_equal(found.bias, [0.0, 0.0])
+        parameters = dataclasses.replace(problem.parameters[0], weight=[[0.0, 2.0], [-3.0, 0.0]])
+        gradient = CORRECT.penalty_gradient(dataclasses.replace(problem, parameters=(parameters,)), None, 0)
+        np.testing.assert_array_equal(gradient.weight, [[0.0, 0.5], [-0.5, 0.0]])
+        np.testing.assert_array_equal(gradient.bias, [0.0, 0.0])
 
 
 EXACT = {
@@ -232,7 +232,7 @@ def exact_gradients(problem, many_digits):
             )
         return loss(z, targets).sum() / problem.batch.size
 
-    found = {name: np.empty_like(w) for name, w in weights.items()}
+    gradients = {name: np.empty_like(w) for name, w in weights.items()}
     with mpmath.workdps(800):
         step = mpmath.mpf(10) ** -60
         for name, w in weights.items():
@@ -241,9 +241,9 @@ def exact_gradients(problem, many_digits):
                 w[index] = at + step
                 above = risk()
                 w[index] = at - step
-                found[name][index] = (above - risk()) / (2 * step)
+                gradients[name][index] = (above - risk()) / (2 * step)
                 w[index] = at
-    return found
+    return gradients
 
 
 # what saturates: (hidden activation, loss, on, last activation, hidden bias, output weight, target)
@@ -288,16 +288,16 @@ def test_gradients_keep_ten_digits_where_units_saturate(
     row = LOSSES[loss]
     batch = Batch([[0.5], [1.25]], [[target, 1.0 - target]] * 2)
     problem = Problem(Network(layers), parameters, batch, Risk(row, row.default_factor, on=on))
-    found, exact = dict(named(backpropagate(problem))), exact_gradients(problem, many_digits)
-    for name, gradient in found.items():
+    gradients, exact = dict(named(backpropagate(problem))), exact_gradients(problem, many_digits)
+    for name, gradient in gradients.items():
         assert np.isfinite(gradient).all()
         many_digits.assert_close(gradient, exact[name], 1e-10)
 
 
 def test_gradients_are_read_only_and_have_the_shapes_of_their_parameters():
     problem = draw_problem(np.random.default_rng(30), depth=3)
-    found = backpropagate(problem)
-    for (name, gradient), (_, parameter) in zip(named(found), named(problem.parameters), strict=True):
+    gradients = backpropagate(problem)
+    for (name, gradient), (_, parameter) in zip(named(gradients), named(problem.parameters), strict=True):
         assert gradient.shape == parameter.shape, name
         assert not gradient.flags.writeable
 

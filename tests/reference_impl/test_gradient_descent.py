@@ -13,21 +13,21 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "spiral.py"
 
 class TestStep:
     def test_goes_against_the_gradient_by_the_learning_rate(self):
-        own = (LayerParameters([[1.0, 2.0]], [3.0, 4.0]),)
+        parameters = (LayerParameters([[1.0, 2.0]], [3.0, 4.0]),)
         slope = (LayerParameters([[0.5, -1.0]], [2.0, 0.0]),)
-        (found,) = step(own, slope, 0.5)
-        np.testing.assert_array_equal(found.weight, [[0.75, 2.5]])
-        np.testing.assert_array_equal(found.bias, [2.0, 4.0])
+        (updated,) = step(parameters, slope, 0.5)
+        np.testing.assert_array_equal(updated.weight, [[0.75, 2.5]])
+        np.testing.assert_array_equal(updated.bias, [2.0, 4.0])
 
     def test_a_layer_without_a_bias_stays_without(self):
-        (found,) = step((LayerParameters([[1.0]], None),), (LayerParameters([[1.0]], None),), 1.0)
-        assert found.bias is None
-        np.testing.assert_array_equal(found.weight, [[0.0]])
+        (updated,) = step((LayerParameters([[1.0]], None),), (LayerParameters([[1.0]], None),), 1.0)
+        assert updated.bias is None
+        np.testing.assert_array_equal(updated.weight, [[0.0]])
 
     def test_leaves_the_old_parameters_alone(self):
-        own = (LayerParameters([[1.0]], [1.0]),)
-        step(own, own, 0.5)
-        np.testing.assert_array_equal(own[0].weight, [[1.0]])
+        parameters = (LayerParameters([[1.0]], [1.0]),)
+        step(parameters, parameters, 0.5)
+        np.testing.assert_array_equal(parameters[0].weight, [[1.0]])
 
     def test_a_gradient_of_another_number_of_layers_is_an_error(self):
         with pytest.raises(ValueError, match="zip"):
@@ -40,8 +40,8 @@ class TestDescend:
         parameters, risks = descend(problem, 0.1, 1)
         once = step(problem.parameters, backpropagate(problem), 0.1)
         assert risks == [risk_value(problem, forward(problem.network, problem.parameters, problem.batch))]
-        for (name, found), (_, expected) in zip(named(parameters), named(once), strict=True):
-            np.testing.assert_array_equal(found, expected, err_msg=name)
+        for (name, actual), (_, expected) in zip(named(parameters), named(once), strict=True):
+            np.testing.assert_array_equal(actual, expected, err_msg=name)
 
     def test_no_step_changes_nothing(self):
         problem = draw_problem(np.random.default_rng(1))
@@ -57,8 +57,8 @@ class TestDescend:
         drawn = draw_problem(np.random.default_rng(3), widths=[1, 1], examples=1, bias=False)
         batch = type(drawn.batch)([[1.0]], [[0.0]])
         problem = type(drawn)(drawn.network, (LayerParameters([[4.0]], None),), batch, drawn.risk)
-        (found,), risks = descend(problem, 0.25, 5)
-        assert found.weight == pytest.approx(4.0 * 0.75**5, rel=1e-15)
+        (minimum,), risks = descend(problem, 0.25, 5)
+        assert minimum.weight == pytest.approx(4.0 * 0.75**5, rel=1e-15)
         assert risks == pytest.approx([8.0 * 0.75 ** (2 * n) for n in range(5)], rel=1e-15)
 
 
@@ -84,8 +84,8 @@ def test_on_the_spiral_the_losses_of_200_steps_are_pytorchs(spiral, seed):
     theirs, their_losses = spiral.train_with_torch(problem, 200)
     assert len(our_losses) == len(their_losses) == 200
     np.testing.assert_allclose(our_losses, their_losses, rtol=0, atol=1e-13)
-    for (name, found), (_, expected) in zip(named(ours), named(theirs), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12, err_msg=name)
+    for (name, actual), (_, expected) in zip(named(ours), named(theirs), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12, err_msg=name)
     assert our_losses[0] == pytest.approx(np.log(3), abs=0.001)  # of three arms, before anything is learned
     assert our_losses[-1] < 0.75
     assert spiral.accuracy(problem, ours) == spiral.accuracy(problem, theirs) > 0.55

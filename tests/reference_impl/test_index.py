@@ -14,9 +14,9 @@ def test_the_index_is_sorted_and_complete():
 
 def test_what_the_index_imports_is_what_it_lists():
     modules = {"graph", "problem_graph"}  # parts with an index, or an entrance, of their own
-    found = {
+    names = {
         name
         for name, member in vars(reference_impl).items()
         if not name.startswith("_") and type(member).__name__ != "module"
     }
-    assert found - modules <= set(reference_impl.__all__)
+    assert names - modules <= set(reference_impl.__all__)

@@ -161,8 +161,8 @@ class TestAgainstFiftyDigits:
 
     @each_row
     def test_the_gradient(self, row, many_digits):
-        found = row.ours.gradient(*row.at)
-        many_digits.assert_close(found, exact_slopes(row, many_digits), row.tolerance)
+        gradient = row.ours.gradient(*row.at)
+        many_digits.assert_close(gradient, exact_slopes(row, many_digits), row.tolerance)
 
     @each_row
     def test_the_formula_is_the_same_function(self, row, many_digits):
@@ -183,9 +183,9 @@ class TestTheTwins:
         return f[keep], y[keep]
 
     @staticmethod
-    def assert_within(found, expected, roundoff):
+    def assert_within(actual, expected, roundoff):
         np.testing.assert_array_less(
-            np.abs(found - expected), 4 * ULP * (roundoff + np.abs(expected)) + 1e-300
+            np.abs(actual - expected), 4 * ULP * (roundoff + np.abs(expected)) + 1e-300
         )
 
     @staticmethod
@@ -199,8 +199,8 @@ class TestTheTwins:
     @each_row
     def test_the_formula_over_the_reals_agrees(self, row):
         f, y = self.moderate(row)
-        found = loss_formula(row.ours, COMPLEX, f, y)
-        self.assert_within(found, row.ours.value(f, y), self.of_value(row.ours, f, y))
+        losses = loss_formula(row.ours, COMPLEX, f, y)
+        self.assert_within(losses, row.ours.value(f, y), self.of_value(row.ours, f, y))
 
     @each_row
     def test_the_formula_over_the_complex_numbers_has_the_gradient_in_it(self, row):
@@ -219,10 +219,10 @@ class TestTheTwins:
     def test_torch_agrees(self, row):
         f, y = self.moderate(row)
         leaf = torch.tensor(f, requires_grad=True)
-        found = loss_in_torch(row.ours, torch, leaf, torch.tensor(y)).reshape(len(f), -1).sum(dim=1)
-        (slope,) = torch.autograd.grad(found.sum(), leaf)
+        losses = loss_in_torch(row.ours, torch, leaf, torch.tensor(y)).reshape(len(f), -1).sum(dim=1)
+        (slope,) = torch.autograd.grad(losses.sum(), leaf)
         of_rows, roundoff = row.ours.value(f, y).sum(axis=1), self.of_value(row.ours, f, y).sum(axis=1)
-        self.assert_within(found.detach().numpy(), of_rows, roundoff)
+        self.assert_within(losses.detach().numpy(), of_rows, roundoff)
         self.assert_within(slope.numpy(), row.ours.gradient(f, y), self.of_gradient(row.ours, f, y))
 
     @each_row
@@ -251,8 +251,8 @@ class TestSpreads:
                 torch.tensor(f),
             ).numpy()
             expected = hessian**2 @ self.OF_F
-            found = loss_properties(row.ours).gradient_variance(f[None], y[None], self.OF_F[None])[0]
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * max(1e-3, expected.max()))
+            variance = loss_properties(row.ours).gradient_variance(f[None], y[None], self.OF_F[None])[0]
+            np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * max(1e-3, expected.max()))
 
 
 class TestExtremes:

@@ -53,9 +53,9 @@ class TestNetwork:
             setattr(frozen, field, None)
 
     def test_parameters_and_data_are_read_only_float64(self):
-        own = LayerParameters(np.ones((2, 3), dtype=np.float32), [1, 2, 3])
+        parameters = LayerParameters(np.ones((2, 3), dtype=np.float32), [1, 2, 3])
         batch = Batch([[1, 2]], [[3]], {0: [[1, 0]]})
-        for array in (own.weight, own.bias, batch.inputs, batch.targets, batch.masks[0]):
+        for array in (parameters.weight, parameters.bias, batch.inputs, batch.targets, batch.masks[0]):
             assert array.dtype == np.float64
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 0.0
@@ -107,7 +107,7 @@ class TestForward:
     def test_a_layer_without_a_bias_is_one_whose_bias_is_0(self):
         drawn = draw_problem(np.random.default_rng(1), bias=False, widths=[3, 4, 2])
         with_zeros = tuple(
-            LayerParameters(own.weight, np.zeros(own.weight.shape[1])) for own in drawn.parameters
+            LayerParameters(layer.weight, np.zeros(layer.weight.shape[1])) for layer in drawn.parameters
         )
         bare = forward(drawn.network, drawn.parameters, drawn.batch)
         np.testing.assert_array_equal(bare.outputs, forward(drawn.network, with_zeros, drawn.batch).outputs)

@@ -57,8 +57,8 @@ def test_penalties_add_what_torch_adds(penalties, bias, by_torch):
     problem = drawn(penalties=penalties, bias=bias)
     risk, _, gradient = by_torch(problem)
     assert risk_of(problem) == pytest.approx(risk, rel=ROUNDING)
-    for name, found in named(backpropagate(problem)):
-        np.testing.assert_allclose(found, gradient[name], rtol=0, atol=1e-13, err_msg=name)
+    for name, actual in named(backpropagate(problem)):
+        np.testing.assert_allclose(actual, gradient[name], rtol=0, atol=1e-13, err_msg=name)
 
 
 def test_the_risk_of_the_lecture_by_hand():
@@ -86,10 +86,10 @@ def test_the_risk_of_the_lecture_by_hand():
     ids=str,
 )
 def test_penalties_by_hand(penalty, expected):
-    own = dataclasses.replace(
+    parameters = dataclasses.replace(
         drawn(widths=[2, 2]).parameters[0], weight=[[1.0, -2.0], [0.0, 3.0]], bias=[4.0, -1.0]
     )
-    assert penalty_value(penalty, (own,), examples=5) == pytest.approx(expected, rel=1e-15)
+    assert penalty_value(penalty, (parameters,), examples=5) == pytest.approx(expected, rel=1e-15)
 
 
 @each((*row, batch) for row in LOSSES_AND_OUTPUTS for batch in ("mean", "sum"))
@@ -97,11 +97,13 @@ def test_the_losses_of_the_examples_are_the_risks_of_batches_of_one(loss, on, ou
     problem = drawn(loss, on, output, outputs="mean", batch=batch)
     trace = forward(problem.network, problem.parameters, problem.batch)
     losses = example_losses(problem, trace.a[-1], trace.outputs)
-    for n, found in enumerate(losses):
-        own = dataclasses.replace(
+    for n, loss_of_example in enumerate(losses):
+        single = dataclasses.replace(
             problem.batch, inputs=problem.batch.inputs[n : n + 1], targets=problem.batch.targets[n : n + 1]
         )
-        assert found == pytest.approx(risk_of(dataclasses.replace(problem, batch=own)), rel=ROUNDING)
+        assert loss_of_example == pytest.approx(
+            risk_of(dataclasses.replace(problem, batch=single)), rel=ROUNDING
+        )
     whole = losses.mean() if batch == "mean" else losses.sum()
     assert risk_value(problem, trace) == pytest.approx(whole, rel=ROUNDING)
 
@@ -110,9 +112,9 @@ def test_the_losses_of_many_perturbed_batches_are_computed_at_once():
     problem = drawn("cross_entropy", "logits")
     trace = forward(problem.network, problem.parameters, problem.batch)
     many = np.stack([trace.a[-1], trace.a[-1] + 0.5, 2.0 * trace.a[-1]])
-    found = example_losses(problem, many, many)
-    assert found.shape == (3, problem.batch.size)
-    for row, a in zip(found, many, strict=True):
+    losses = example_losses(problem, many, many)
+    assert losses.shape == (3, problem.batch.size)
+    for row, a in zip(losses, many, strict=True):
         np.testing.assert_array_equal(row, example_losses(problem, a, a))
 
 

@@ -56,15 +56,15 @@ class Example:
         problem = replace(self.problem, parameters=parameters)
         trace = forward(problem.network, parameters, problem.batch)
         gradient = gradients(problem, trace)
-        found = {"R": risk_value(problem, trace)}
+        values = {"R": risk_value(problem, trace)}
         for index, delta in enumerate(deltas(problem, trace), start=1):
             a, z = trace.a[index - 1], trace.z[index]
-            found |= {f"a{index}": a, f"z{index}": z, f"delta{index}": delta}
+            values |= {f"a{index}": a, f"z{index}": z, f"delta{index}": delta}
         for index, slope in enumerate(gradient, start=1):
-            found |= {f"dW{index}": slope.weight, f"db{index}": slope.bias}
+            values |= {f"dW{index}": slope.weight, f"db{index}": slope.bias}
         for index, new in enumerate(step(parameters, gradient, self.learning_rate), start=1):
-            found |= {f"new W{index}": new.weight, f"new b{index}": new.bias}
-        return found
+            values |= {f"new W{index}": new.weight, f"new b{index}": new.bias}
+        return values
 
 
 def problem(layers, inputs, targets, *, loss="mse", on="values", factor=None, batch="mean", penalties=()):
@@ -521,15 +521,15 @@ EXAMPLES = [
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
 def test_the_printed_digits_are_reproduced(example):
-    found = example.calculated()
+    values = example.calculated()
     for printed in example.printed:
         expected = np.array(printed.numbers, dtype=float)
-        given = ~np.isnan(expected)
-        assert given.any()
-        assert np.shape(found[printed.what]) == expected.shape, printed.what
+        is_printed = ~np.isnan(expected)
+        assert is_printed.any()
+        assert np.shape(values[printed.what]) == expected.shape, printed.what
         np.testing.assert_allclose(
-            np.asarray(found[printed.what])[given],
-            expected[given],
+            np.asarray(values[printed.what])[is_printed],
+            expected[is_printed],
             rtol=0,
             atol=printed.units * 10.0**-printed.decimals + 1e-15,
             err_msg=f"{printed.what} of {example.source}",
@@ -676,5 +676,5 @@ def test_expressions_have_the_printed_value_and_slopes(example):
     tolerance = 0.5 * 10.0**-example.decimals
     assert graph.forward(example.inputs) == pytest.approx(example.value, rel=0, abs=tolerance)
     graph.backward()
-    found = {name: float(graph.gradient(name)) for name in example.slopes}
-    assert found == pytest.approx(example.slopes, rel=0, abs=tolerance)
+    slopes = {name: float(graph.gradient(name)) for name in example.slopes}
+    assert slopes == pytest.approx(example.slopes, rel=0, abs=tolerance)

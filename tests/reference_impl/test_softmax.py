@@ -35,11 +35,11 @@ def exact_softmax(a):
 @pytest.mark.parametrize(("logits", "tolerance"), ROWS, ids=str)
 class TestAgainstFiftyDigits:
     def test_probabilities(self, logits, tolerance, many_digits):
-        found = softmax(np.array([logits]))[0]
-        many_digits.assert_close(found, exact_softmax(many_digits.array(logits)), tolerance)
+        probabilities = softmax(np.array([logits]))[0]
+        many_digits.assert_close(probabilities, exact_softmax(many_digits.array(logits)), tolerance)
 
     def test_logarithms_are_finite_however_small_the_probability(self, logits, tolerance, many_digits):
-        found = log_softmax(np.array([logits]))[0]
+        logarithms = log_softmax(np.array([logits]))[0]
         a = many_digits.array(logits)
         others = [
             sum((mpmath.exp(b - a.max()) for j, b in enumerate(a) if j != a.argmax()), mpmath.mpf(0))
@@ -49,23 +49,23 @@ class TestAgainstFiftyDigits:
             (0 if k == a.argmax() else b - a.max()) - mpmath.log1p(o)
             for k, (b, o) in enumerate(zip(a, others, strict=True))
         ]
-        assert np.isfinite(found).all()
-        many_digits.assert_close(found, exact, tolerance)
+        assert np.isfinite(logarithms).all()
+        many_digits.assert_close(logarithms, exact, tolerance)
 
     def test_complements_keep_their_digits_where_the_probability_rounds_to_1(
         self, logits, tolerance, many_digits
     ):
-        found = one_minus_softmax(np.array([logits]))[0]
+        complements = one_minus_softmax(np.array([logits]))[0]
         p = exact_softmax(many_digits.array(logits))
         exact = [sum((p[j] for j in range(len(p)) if j != k), mpmath.mpf(0)) for k in range(len(p))]
-        many_digits.assert_close(found, exact, tolerance)
+        many_digits.assert_close(complements, exact, tolerance)
 
     def test_vjp_is_the_transposed_jacobian(self, logits, tolerance, many_digits):
         u = UPSTREAM[: len(logits)]
         p = exact_softmax(many_digits.array(logits))
         exact = [p[k] * sum((u[k] - u[j]) * p[j] for j in range(len(p))) for k in range(len(p))]
-        found = softmax_vjp(np.array([logits]), np.array([u]))[0]
-        many_digits.assert_close(found, exact, 2 * tolerance)  # two probabilities are multiplied
+        products = softmax_vjp(np.array([logits]), np.array([u]))[0]
+        many_digits.assert_close(products, exact, 2 * tolerance)  # two probabilities are multiplied
 
     def test_vjp_of_the_logarithm(self, logits, tolerance, many_digits):
         u = [0.0, -1.0, 0.0][: len(logits)]  # a one-hot target, as in every cross-entropy
@@ -75,8 +75,8 @@ class TestAgainstFiftyDigits:
             - p[k] * sum(u[j] for j in range(len(p)) if j != k)
             for k in range(len(p))
         ]
-        found = log_softmax_vjp(np.array([logits]), np.array([u]))[0]
-        many_digits.assert_close(found, exact, tolerance)
+        products = log_softmax_vjp(np.array([logits]), np.array([u]))[0]
+        many_digits.assert_close(products, exact, tolerance)
 
 
 def test_the_example_of_the_cs231n_notes():
@@ -101,6 +101,6 @@ def test_probabilities_and_complements_add_up_to_1():
 
 @pytest.mark.parametrize("function", [softmax, log_softmax, one_minus_softmax])
 def test_nan_spoils_its_own_row_only(function):
-    found = function(np.array([[0.0, np.nan, 1.0], [0.0, 1.0, 2.0]]))
-    assert np.isnan(found[0]).all()
-    assert np.isfinite(found[1]).all()
+    probabilities = function(np.array([[0.0, np.nan, 1.0], [0.0, 1.0, 2.0]]))
+    assert np.isnan(probabilities[0]).all()
+    assert np.isfinite(probabilities[1]).all()

@@ -15,10 +15,10 @@ Numbers = Any  # arrays of mpmath's numbers
 
 def _each(function: Callable[[Any], Any]) -> Callable[[Node, Numbers], Numbers]:
     def applied(node: Node, x: Numbers) -> Numbers:
-        found = np.empty(x.shape, dtype=object)
+        result = np.empty(x.shape, dtype=object)
         for index in np.ndindex(*x.shape):
-            found[index] = function(x[index])
-        return found
+            result[index] = function(x[index])
+        return result
 
     return applied
 
@@ -26,7 +26,7 @@ def _each(function: Callable[[Any], Any]) -> Callable[[Node, Numbers], Numbers]:
 def _with_option(option: str, function: Callable[[Any, float], Any]) -> Callable[[Node, Numbers], Numbers]:
     def applied(node: Node, x: Numbers) -> Numbers:
         value = mpmath.mpf(node.options["function"].options[option])
-        return _each(lambda own: function(own, value))(node, x)
+        return _each(lambda entry: function(entry, value))(node, x)
 
     return applied
 
@@ -37,24 +37,24 @@ def _logistic(x: Any) -> Any:
 
 def _rows(function: Callable[[list[Any]], list[Any]]) -> Callable[[Node, Numbers], Numbers]:
     def applied(node: Node, x: Numbers) -> Numbers:
-        found = np.empty(x.shape, dtype=object)
+        result = np.empty(x.shape, dtype=object)
         for index in np.ndindex(*x.shape[:-1]):
-            found[index] = function(list(x[index]))
-        return found
+            result[index] = function(list(x[index]))
+        return result
 
     return applied
 
 
 def _softmax(row: list[Any]) -> list[Any]:
-    total = mpmath.fsum(mpmath.exp(own) for own in row)
-    return [mpmath.exp(own) / total for own in row]
+    total = mpmath.fsum(mpmath.exp(logit) for logit in row)
+    return [mpmath.exp(logit) / total for logit in row]
 
 
 def _reduced(function: Callable[[list[Any]], Any]) -> Callable[[Node, Numbers], Numbers]:
     def applied(node: Node, x: Numbers) -> Numbers:
         axes = [axis % x.ndim for axis in node.options["axes"]]
-        found = np.empty(node.shape, dtype=object)
-        flat = found.reshape(-1)
+        result = np.empty(node.shape, dtype=object)
+        flat = result.reshape(-1)
         kept = [axis for axis in range(x.ndim) if axis not in axes]
         rows = x.transpose(*kept, *axes).reshape(flat.size, -1)
         for place in range(flat.size):
@@ -81,26 +81,26 @@ def _cross_entropy(node: Node, x: Numbers, y: Numbers) -> Numbers:
     total = mpmath.mpf(0)
     for row in range(x.shape[0]):
         p = list(x[row]) if node.options["risk"].on == "probabilities" else _softmax(list(x[row]))
-        for column, own in enumerate(p):
+        for column, probability in enumerate(p):
             target = y[row, column] if y.ndim == 2 else mpmath.mpf(int(y[row]) == column)
-            total -= target * mpmath.log(own) if target else 0
+            total -= target * mpmath.log(probability) if target else 0
     return _scalar(_weight(node) * total)
 
 
 def _binary_cross_entropy(node: Node, x: Numbers, y: Numbers) -> Numbers:
     on_probabilities = node.options["risk"].on == "probabilities"
     total = mpmath.mpf(0)
-    for own, target in zip(x.ravel(), y.ravel(), strict=True):
-        p = own if on_probabilities else _logistic(own)
+    for output, target in zip(x.ravel(), y.ravel(), strict=True):
+        p = output if on_probabilities else _logistic(output)
         total -= target * mpmath.log(p) if target else 0
         total -= (1 - target) * mpmath.log(1 - p) if target != 1 else 0
     return _scalar(_weight(node) * total)
 
 
 def _scalar(value: Any) -> Numbers:
-    found = np.empty((), dtype=object)
-    found[()] = value
-    return found
+    array = np.empty((), dtype=object)
+    array[()] = value
+    return array
 
 
 def _embedding(node: Node, table: Numbers, indices: Numbers) -> Numbers:
@@ -145,18 +145,18 @@ TABLE: Mapping[str, Callable[..., Numbers]] = {
 
 
 def _exactly(values: Any) -> Numbers:
-    found = np.empty(values.shape, dtype=object)
+    array = np.empty(values.shape, dtype=object)
     for index in np.ndindex(*values.shape):
-        found[index] = mpmath.mpf(float(values[index]))
-    return found
+        array[index] = mpmath.mpf(float(values[index]))
+    return array
 
 
 def _output(problem: GraphProblem, values: dict[str, Numbers], fixed: str) -> Any:
     values = dict(values)
     for node in problem.nodes:
         if node.name != fixed:
-            found = TABLE[node.operation.name](node, *(values[own] for own in node.operands))
-            values[node.name] = found if isinstance(found, np.ndarray) else _scalar(found)
+            value = TABLE[node.operation.name](node, *(values[operand] for operand in node.operands))
+            values[node.name] = value if isinstance(value, np.ndarray) else _scalar(value)
     return values[problem.output].reshape(-1)[0], values
 
 
@@ -165,7 +165,7 @@ def gradients(problem: GraphProblem) -> dict[str, Any]:
     with mpmath.workdps(DIGITS):
         leaves = {name: _exactly(values) for name, values in problem.leaves()}
         _, base = _output(problem, leaves, "")
-        found = {}
+        gradients_by_name = {}
         for key in problem.requested:
             name = node_name(key)
             result = np.empty(base[name].shape)
@@ -176,5 +176,5 @@ def gradients(problem: GraphProblem) -> dict[str, Any]:
                     moved[index] = moved[index] + side
                     sides.append(_output(problem, base | {name: moved}, name)[0])
                 result[index] = float((sides[0] - sides[1]) / (2 * STEP))
-            found[key] = result
-        return found
+            gradients_by_name[key] = result
+        return gradients_by_name

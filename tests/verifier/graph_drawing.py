@@ -27,9 +27,9 @@ def one(
 
     def document(seed: int) -> dict[str, Any]:
         rng = np.random.default_rng(seed)
-        given = [draw(rng) for draw in operands]
-        names = [f"p{place}" for place in range(len(given))]
-        parameters = dict(zip(names, given, strict=True))
+        arrays = [draw(rng) for draw in operands]
+        names = [f"p{place}" for place in range(len(arrays))]
+        parameters = dict(zip(names, arrays, strict=True))
         inputs = {}
         for place, values in (data or {}).items():
             names.insert(place, f"d{place}")

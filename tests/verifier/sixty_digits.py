@@ -80,7 +80,7 @@ def differentiated(problem: Problem) -> dict[str, Array]:
     with mpmath.workdps(DIGITS):
         to_mpf = np.vectorize(lambda v: mpmath.mpf(float(v)), otypes=[object])
         parameters = {name: to_mpf(array) for name, array in named(problem.parameters)}
-        found = {}
+        gradients = {}
         for name, array in parameters.items():
             gradient = np.empty(array.shape)
             for index in np.ndindex(array.shape):
@@ -91,5 +91,5 @@ def differentiated(problem: Problem) -> dict[str, Array]:
                 below = _risk(problem, parameters)
                 array[index] = w
                 gradient[index] = float((above - below) / (2 * STEP))
-            found[name] = gradient
-        return found
+            gradients[name] = gradient
+        return gradients

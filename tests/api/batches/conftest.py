@@ -67,14 +67,14 @@ def gradients(example: str = "wrong-layer") -> bytes:
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Take a stream of server-sent events apart: name, id, data."""
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for line in lines:
         if line:
             field, _, value = line.partition(": ")
-            found[field] = value
-        elif found:
-            yield found["event"], found["id"], json.loads(found["data"])
-            found = {}
+            fields[field] = value
+        elif fields:
+            yield fields["event"], fields["id"], json.loads(fields["data"])
+            fields = {}
 
 
 def finished(client: TestClient, location: str, headers: Headers) -> dict[str, Any]:

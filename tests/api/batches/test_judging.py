@@ -71,8 +71,8 @@ class TestOneService:
         document = finished(client, location, headers)
         assert document["states"] == {"pending": 0, "judged": 3, "refused": 3, "cancelled": 0}
         assert document["verdicts"] == {"correct": 2, "incorrect": 1, "undecided": 0}
-        found = reports(client, location, headers)
-        assert [(row["index"], row["source"], row["state"], row["verdict"]) for row in found] == [
+        rows = reports(client, location, headers)
+        assert [(row["index"], row["source"], row["state"], row["verdict"]) for row in rows] == [
             (0, "line 1", "judged", "incorrect"),
             (1, "line 2", "refused", None),
             (2, "ada", "judged", "correct"),
@@ -80,14 +80,14 @@ class TestOneService:
             (4, "line 6", "refused", None),
             (5, "line 7", "refused", None),
         ]
-        assert [row["report"] and row["report"]["verdict"] for row in found] == [
+        assert [row["report"] and row["report"]["verdict"] for row in rows] == [
             "incorrect", None, "correct", "correct", None, None
         ]  # fmt: skip
-        assert "line 1, column" in found[1]["refusal"]
-        assert "/network/layers" in found[4]["refusal"]
-        assert "printable characters" in found[5]["refusal"]
-        kept = client.get(f"/v1/reports/{found[0]['id']}", headers=headers)
-        assert kept.json() == found[0]["report"]
+        assert "line 1, column" in rows[1]["refusal"]
+        assert "/network/layers" in rows[4]["refusal"]
+        assert "printable characters" in rows[5]["refusal"]
+        kept = client.get(f"/v1/reports/{rows[0]['id']}", headers=headers)
+        assert kept.json() == rows[0]["report"]
         assert "retry-after" not in client.get(location, headers=headers).headers
 
     def test_a_zip_is_judged_file_by_file_without_what_systems_hide_in_it(self, client: TestClient) -> None:
@@ -102,13 +102,13 @@ class TestOneService:
         answer = client.post("/v1/batches", content=zipped(files), headers=headers | ZIP)
         assert answer.json()["total"] == 3
         finished(client, answer.headers["location"], headers)
-        found = reports(client, answer.headers["location"], headers)
-        assert [(row["source"], row["verdict"]) for row in found] == [
+        rows = reports(client, answer.headers["location"], headers)
+        assert [(row["source"], row["verdict"]) for row in rows] == [
             ("hw/a.json", "incorrect"),
             ("b.json", "correct"),
             ("notes.txt", None),
         ]
-        assert ".safetensors" in found[2]["refusal"]
+        assert ".safetensors" in rows[2]["refusal"]
 
     def test_an_assignments_batch_keeps_each_file_as_a_students_submission(self, client: TestClient) -> None:
         headers = bearer(client)
@@ -159,8 +159,8 @@ class TestOneService:
         checked = client.post(
             "/v1/checks", content=WRONG, headers={"content-type": "application/json"}
         ).json()
-        own, other = ({**document, "seconds": 0} for document in (row["report"], checked))
-        assert json.dumps(own) == json.dumps(other)
+        batch_report, check_report = ({**document, "seconds": 0} for document in (row["report"], checked))
+        assert json.dumps(batch_report) == json.dumps(check_report)
 
 
 def test_what_was_stored_while_no_worker_ran_is_judged_by_the_next(start: Start, database: str) -> None:

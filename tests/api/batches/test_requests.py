@@ -143,8 +143,8 @@ def test_a_name_that_cannot_stand_in_a_table_is_refused_with_its_line(name: byte
 
 
 def test_lines_are_numbered_as_an_editor_numbers_them() -> None:
-    found = read_lines(b"\n\n{}\n\n{}\n", 10, 100, named=False)
-    assert [sent.source for sent in found] == ["line 3", "line 5"]
+    uploads = read_lines(b"\n\n{}\n\n{}\n", 10, 100, named=False)
+    assert [sent.source for sent in uploads] == ["line 3", "line 5"]
 
 
 def test_an_assignment_takes_one_submission_a_student(client: TestClient) -> None:

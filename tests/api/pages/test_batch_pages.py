@@ -88,9 +88,9 @@ def test_what_is_no_batch_is_told_above_the_form(visitor: Visitor, case: str) ->
 
 def test_progress_comes_as_events(visitor: Visitor) -> None:
     path = visitor.send("/batches", file=LINES).headers["location"]
-    found = list(read_events(visitor, f"{path}/events"))
-    assert found[-1][0] == "finished"
-    assert found[-1][1]["states"]["pending"] == 0
+    events = list(read_events(visitor, f"{path}/events"))
+    assert events[-1][0] == "finished"
+    assert events[-1][1]["states"]["pending"] == 0
 
 
 def read_events(visitor: Visitor, path: str) -> Iterator[tuple[str, Any]]:

@@ -21,9 +21,9 @@ def visitor(serve: Serve) -> Visitor:
 
 def typed(html: str) -> str:
     """What stands in the page's text field."""
-    found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", html, re.DOTALL)
-    assert found
-    return unescape(found[1])
+    match = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", html, re.DOTALL)
+    assert match
+    return unescape(match[1])
 
 
 def test_the_first_page_needs_nothing_but_itself(visitor: Visitor) -> None:

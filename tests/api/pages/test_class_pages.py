@@ -189,8 +189,8 @@ def test_a_class_is_the_same_from_postgres(
 ) -> None:
     other = school_of(serve(oracles="backpropagation", database_url=module_database("postgres")))
     cells = [
-        re.findall(r'<td class="band (\w+)">([^<]+)</td>', own.visitor.get(own.path).text)[: len(CLASS)]
-        for own in (school, other)
+        re.findall(r'<td class="band (\w+)">([^<]+)</td>', grader.visitor.get(grader.path).text)[: len(CLASS)]
+        for grader in (school, other)
     ]
     assert cells[0] == cells[1]
     assert students(other.visitor.get(other.path).text) == sorted(CLASS)

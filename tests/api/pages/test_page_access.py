@@ -80,9 +80,9 @@ def world(serve: Serve) -> World:
 
 
 def test_the_table_names_every_page_and_no_other() -> None:
-    found = {str(route.operation_id): (route.path, route.methods) for route in ROUTES}
-    assert TABLE.keys() == found.keys(), "give every page its row"
-    assert all(TABLE[name].method in (methods or ()) for name, (_, methods) in found.items())
+    routes = {str(route.operation_id): (route.path, route.methods) for route in ROUTES}
+    assert TABLE.keys() == routes.keys(), "give every page its row"
+    assert all(TABLE[name].method in (methods or ()) for name, (_, methods) in routes.items())
 
 
 def test_no_page_is_in_the_openapi_document(world: World) -> None:

@@ -102,16 +102,16 @@ def test_an_assignment_is_changed_only_from_the_revision_that_was_read(repositor
     assert changed is not None
     assert (changed.revision, changed.assignment.title) == (2, "Second")
     assert repository.assignments.update("hw1", replace(ASSIGNMENT, title="Third"), 1) is None
-    found = repository.assignments.find("hw1")
-    assert found is not None
-    assert found.assignment.title == "Second"
+    stored = repository.assignments.find("hw1")
+    assert stored is not None
+    assert stored.assignment.title == "Second"
 
 
 def test_a_submission_comes_back_as_it_was_with_its_attempt_counted(repository: Repository) -> None:
     stored_assignment(repository)
     for number in (1, 2):
-        own = submission(f"s{number}", "ada", f"r{number}")
-        assert repository.submissions.add(own, report(f"r{number}", f"s{number}", "hw1"), None) == number
+        stored = submission(f"s{number}", "ada", f"r{number}")
+        assert repository.submissions.add(stored, report(f"r{number}", f"s{number}", "hw1"), None) == number
     assert repository.submissions.find("s2") == replace(submission("s2", "ada", "r2"), attempt=2)
     assert repository.submissions.count("hw1", "ada") == 2
     assert repository.submissions.count("hw1", "ben") == 0
@@ -134,8 +134,8 @@ def test_of_many_attempts_at_once_only_as_many_as_allowed_are_kept(repository: R
     stored_assignment(repository)
 
     def attempt(number: int) -> int | None:
-        own = submission(f"s{number}", "ada", f"r{number}")
-        return repository.submissions.add(own, report(f"r{number}"), attempts=3)
+        stored = submission(f"s{number}", "ada", f"r{number}")
+        return repository.submissions.add(stored, report(f"r{number}"), attempts=3)
 
     with ThreadPoolExecutor(8) as threads:
         numbers = list(threads.map(attempt, range(12)))
@@ -150,9 +150,9 @@ def test_judging_again_replaces_the_result_and_keeps_the_first_report(repository
     repository.submissions.add(submission("s1", "ada", "r1"), report("r1"), None)
     better = SubmissionResult("r2", 2, Verdict.CORRECT, 2.0, 2.0, {"layers.0.weight": Verdict.CORRECT}, ())
     repository.submissions.replace_result("s1", better, report("r2"))
-    found = repository.submissions.find("s1")
-    assert found is not None
-    assert found.result == better
+    stored = repository.submissions.find("s1")
+    assert stored is not None
+    assert stored.result == better
     assert repository.reports.find("r1") == report("r1")
 
 
@@ -178,16 +178,20 @@ def test_an_item_of_a_batch_is_finished_once_however_many_try(repository: Reposi
     item = repository.batches.pending("b1", 0, 2)[0]
 
     def finish(attempt: int) -> bool:
-        own = replace(item, state=ItemState.JUDGED, report=f"r{attempt}", verdict=Verdict.CORRECT)
-        return repository.batches.finish(own, report(f"r{attempt}"))
+        judged_item = replace(item, state=ItemState.JUDGED, report=f"r{attempt}", verdict=Verdict.CORRECT)
+        return repository.batches.finish(judged_item, report(f"r{attempt}"))
 
     with ThreadPoolExecutor(8) as threads:
         kept = list(threads.map(finish, range(8)))
     assert kept.count(True) == 1
-    found = [attempt for attempt in range(8) if repository.reports.find(f"r{attempt}") is not None]
-    assert found == [kept.index(True)]
+    stored_attempts = [attempt for attempt in range(8) if repository.reports.find(f"r{attempt}") is not None]
+    assert stored_attempts == [kept.index(True)]
     (finished,) = repository.batches.items("b1", -1, 10)
-    assert (finished.index, finished.report, finished.state) == (0, f"r{found[0]}", ItemState.JUDGED)
+    assert (finished.index, finished.report, finished.state) == (
+        0,
+        f"r{stored_attempts[0]}",
+        ItemState.JUDGED,
+    )
     assert [each.index for each in repository.batches.pending("b1", 0, 2)] == [1]
 
 
@@ -237,8 +241,8 @@ def test_a_key_is_claimed_once_and_its_answer_given_to_whoever_comes_later(repos
 
 def test_all_processes_share_the_first_secret_of_a_name(repository: Repository) -> None:
     with ThreadPoolExecutor(6) as threads:
-        found = list(threads.map(lambda n: repository.secrets.get_or_create("s", bytes([n])), range(6)))
-    assert len(set(found)) == 1
+        secrets = list(threads.map(lambda n: repository.secrets.get_or_create("s", bytes([n])), range(6)))
+    assert len(set(secrets)) == 1
 
 
 def test_workers_not_heard_of_since_a_moment_are_named(repository: Repository) -> None:

@@ -25,20 +25,20 @@ def test_who_asked_first_has_it_first() -> None:
     assert order == [("a", "it"), ("b", "it"), ("c", "it")]
 
 
-@pytest.mark.parametrize("given", [False, True])
-def test_who_leaves_the_line_keeps_nothing(given: bool) -> None:
+@pytest.mark.parametrize("assigned", [False, True])
+def test_who_leaves_the_line_keeps_nothing(assigned: bool) -> None:
     line = FairQueue(["it"])
 
     async def leave() -> str:
         thing = await line.acquire()
         waiting = asyncio.ensure_future(line.acquire())
         await asyncio.sleep(0)
-        if given:
+        if assigned:
             line.release(thing)  # its turn comes in the moment in which it leaves
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        if not given:
+        if not assigned:
             line.release(thing)
         return await asyncio.wait_for(line.acquire(), 300)
 

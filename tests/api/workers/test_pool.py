@@ -43,9 +43,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """An event that is set as soon as a process has been sent a task."""
     event, read = asyncio.Event(), process.read_message_async
 
-    async def reading(own: socket) -> object:
+    async def reading(connection: socket) -> object:
         event.set()
-        return await read(own)
+        return await read(connection)
 
     monkeypatch.setattr(process, "read_message_async", reading)
     return event
@@ -120,9 +120,9 @@ def test_a_pool_that_has_been_stopped_judges_nothing_and_starts_nothing(pool: Wo
 
 def test_starting_it_leaves_the_environment_of_its_process_as_it_was() -> None:
     before = dict(os.environ)
-    own = WorkerPool(1, Limits(seconds=300.0))
-    own.warm_up()
-    own.stop()
+    pool = WorkerPool(1, Limits(seconds=300.0))
+    pool.warm_up()
+    pool.stop()
     assert dict(os.environ) == before
 
 
@@ -132,7 +132,7 @@ def test_a_pool_that_is_stopped_at_work_tells_all_who_wait(
 ) -> None:
     busy = WorkerPool(1, Limits(seconds=300.0))
     busy.warm_up()
-    (judge,) = [own._process for own in busy._processes]
+    (judge,) = [process._process for process in busy._processes]
 
     async def stopped() -> list[object]:
         waiting = [asyncio.ensure_future(busy.judge(SLOW)) for _ in range(3)]
@@ -156,20 +156,20 @@ def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: p
         started.append(process)
 
     monkeypatch.setattr(ForkServerProcess, "start", slowly)
-    own = WorkerPool(1, Limits(seconds=300.0))
+    pool = WorkerPool(1, Limits(seconds=300.0))
 
     async def left() -> object:
-        first = asyncio.ensure_future(own.judge(TASK))
+        first = asyncio.ensure_future(pool.judge(TASK))
         await asyncio.to_thread(starting.wait, 300)
         first.cancel()
-        second = asyncio.ensure_future(own.judge(TASK))
+        second = asyncio.ensure_future(pool.judge(TASK))
         await asyncio.sleep(0)
         asked_again.set()
         return await second
 
     assert isinstance(asyncio.run(left()), Judged)
     assert len(started) == 1
-    own.stop()
+    pool.stop()
 
 
 @pytest.mark.parametrize(("failures", "outcome"), [(2, Judged), (3, BrokenProcessPool)])
@@ -184,13 +184,13 @@ def test_a_process_that_cannot_be_started_is_tried_again(
         start(process)
 
     monkeypatch.setattr(ForkServerProcess, "start", scarcely)
-    own = WorkerPool(1, Limits(seconds=300.0))
+    pool = WorkerPool(1, Limits(seconds=300.0))
     if outcome is Judged:
-        assert isinstance(own.judge_sync(TASK), Judged)
+        assert isinstance(pool.judge_sync(TASK), Judged)
     else:
         with pytest.raises(BrokenProcessPool, match="temporarily unavailable"):
-            own.judge_sync(TASK)
-    own.stop()
+            pool.judge_sync(TASK)
+    pool.stop()
 
 
 def test_a_process_whose_service_is_gone_ends_its_task_by_itself() -> None:

@@ -93,8 +93,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
 def _started(service: "subprocess.Popen[bytes]", log: Path) -> str:
     deadline = monotonic() + 300
     while monotonic() < deadline and service.poll() is None:
-        if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
-            return found.group()
+        if match := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
+            return match.group()
         sleep(0.1)
     raise AssertionError("the service did not start:\n" + log.read_text())
 

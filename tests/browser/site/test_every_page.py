@@ -37,7 +37,7 @@ def pages(site: Site) -> dict[str, list[str]]:
 def test_every_page_is_open_to_everybody_and_fits_a_phone(
     new_page: Callable[..., Page], violations: Callable[[Page], list[str]], site: Site, scheme: str
 ) -> None:
-    found: dict[str, object] = {}
+    failures: dict[str, object] = {}
     for token, paths in pages(site).items():
         page = new_page(foreseen=FORESEEN, color_scheme=scheme, viewport=WIDE)
         if token:
@@ -49,12 +49,12 @@ def test_every_page_is_open_to_everybody_and_fits_a_phone(
                 path if not token else f"{path} of {'the student' if token == site.student else 'the grader'}"
             )
             if wrong := violations(page):
-                found[who] = wrong
+                failures[who] = wrong
             page.set_viewport_size(PHONE)
             width = page.evaluate("document.documentElement.scrollWidth")
             if width > PHONE["width"]:
-                found[f"{who}, phone"] = width
-    assert found == {}
+                failures[f"{who}, phone"] = width
+    assert failures == {}
 
 
 def test_mistakes_in_a_document_are_open_to_everybody(

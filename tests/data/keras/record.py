@@ -99,8 +99,8 @@ def record(name: str) -> None:
     (HERE / f"{name}.json").write_text(model.to_json(indent=1) + "\n")
     model.save_weights(HERE / f"{name}.weights.h5", overwrite=True)
     outputs = model(torch.as_tensor(inputs), training=False)
-    given = keras.losses.get(loss) if isinstance(loss, str) else loss
-    value = given(torch.as_tensor(targets), outputs)
+    loss_function = keras.losses.get(loss) if isinstance(loss, str) else loss
+    value = loss_function(torch.as_tensor(targets), outputs)
     value = (value.mean() if value.ndim else value) + sum(model.losses)
     model.zero_grad()
     value.backward()

@@ -63,9 +63,9 @@ def assert_same_derivatives(
     assert along_gradient == pytest.approx(float((cotangent * difference).sum()), rel=1e-8, abs=1e-8)
 
 
-def assert_close(found: Array, expected: Array, tolerance: float) -> None:
+def assert_close(actual: Array, expected: Array, tolerance: float) -> None:
     scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * scale)
 
 
 @pytest.fixture

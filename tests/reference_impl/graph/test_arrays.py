@@ -31,11 +31,11 @@ def test_rows_of_different_lengths_are_refused():
 
 
 def test_freezing_does_not_freeze_the_callers_own_array():
-    own = np.zeros(2)
+    array = np.zeros(2)
     with pytest.raises(ValueError, match="read-only"):
-        frozen(own)[0] = 1.0
-    own[0] = 2.0
-    assert own[0] == 2.0
+        frozen(array)[0] = 1.0
+    array[0] = 2.0
+    assert array[0] == 2.0
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 3), (2, 1), (1, 1), (2, 3), (1, 2, 1)], ids=str)

@@ -21,8 +21,8 @@ def test_a_new_function_needs_only_its_value_and_its_slope():
 
 
 def test_a_branch_is_chosen_by_the_sign_and_nan_has_none():
-    found = where_positive(np.array([2.0, 0.0, -0.0, -1.0, np.inf, np.nan]), 1.0, 5.0)
-    np.testing.assert_array_equal(found, [1.0, 5.0, 5.0, 5.0, 1.0, np.nan])
+    branches = where_positive(np.array([2.0, 0.0, -0.0, -1.0, np.inf, np.nan]), 1.0, 5.0)
+    np.testing.assert_array_equal(branches, [1.0, 5.0, 5.0, 5.0, 1.0, np.nan])
 
 
 def test_a_branch_of_a_complex_number_is_chosen_by_its_real_part():

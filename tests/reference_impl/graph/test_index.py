@@ -28,12 +28,12 @@ def test_every_operation_is_in_the_index():
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_graph_imports_numpy_itself_and_one_function_for_gelu(file):
     allowed = ("reference_impl.graph", "numpy")
-    found = [
+    modules = [
         node.module or ""
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom)
     ]
     foreign = [
-        module for module in found if module.startswith("reference_impl") and not module.startswith(allowed)
+        module for module in modules if module.startswith("reference_impl") and not module.startswith(allowed)
     ]
     assert foreign == (["reference_impl.error_function"] if file.name == "functions.py" else [])

@@ -15,9 +15,9 @@ def test_parameters_and_constants_have_the_value_they_were_made_with():
 
 
 def test_a_leaf_keeps_a_copy_that_nobody_can_write_to():
-    own = np.ones(2)
-    leaf = Parameter(own)
-    own[0] = 7.0
+    array = np.ones(2)
+    leaf = Parameter(array)
+    array[0] = 7.0
     np.testing.assert_array_equal(leaf.value, [1.0, 1.0])
     with pytest.raises(ValueError, match="read-only"):
         leaf.value[0] = 7.0

@@ -72,8 +72,8 @@ def test_the_circuit_of_a_sigmoid_neuron():
         neuron = Sigmoid()(w0 * x0 + w1 * x1 + w2)
     graph.backward(neuron)
     assert neuron.value == pytest.approx(0.73, abs=0.005)
-    found = [float(graph.gradient(name)) for name in names]
-    assert found == pytest.approx([-0.20, 0.39, -0.39, -0.59, 0.20], abs=0.005)
+    gradients = [float(graph.gradient(name)) for name in names]
+    assert gradients == pytest.approx([-0.20, 0.39, -0.39, -0.59, 0.20], abs=0.005)
 
 
 def test_the_example_of_two_paths_that_cancel():

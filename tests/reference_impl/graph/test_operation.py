@@ -101,12 +101,12 @@ def test_values_and_gradients_cannot_be_overwritten_from_outside():
 
 
 def test_the_value_an_operation_returns_stays_writable_for_its_owner():
-    own = np.ones(2)
+    array = np.ones(2)
     half = Half()
-    half.forward = lambda operand: own
+    half.forward = lambda operand: array
     half.evaluate(np.zeros(2))
-    own[0] = 2.0
-    assert own[0] == 2.0
+    array[0] = 2.0
+    assert array[0] == 2.0
 
 
 @pytest.mark.parametrize("length", [60_000, pytest.param(200_000, marks=pytest.mark.nightly)])

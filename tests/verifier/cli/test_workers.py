@@ -29,14 +29,14 @@ def test_reports_come_in_the_files_order_and_are_those_of_one_process(tmp_path: 
         path.write_bytes(write_document(example_document(example), "json"))
         sources.append(str(path))
     sources.append(str(tmp_path / "absent.json"))
-    found = list(check_files_in_workers(sources, MANNER, 2))
+    outcomes = list(check_files_in_workers(sources, MANNER, 2))
     alone = [check_file(source, MANNER) for source in sources]
-    assert [own.source for own in found] == sources
-    assert [own.errors for own in found] == [own.errors for own in alone]
-    for own, expected in zip(found[:4], alone, strict=False):
-        assert own.report is not None
+    assert [outcome.source for outcome in outcomes] == sources
+    assert [outcome.errors for outcome in outcomes] == [outcome.errors for outcome in alone]
+    for actual, expected in zip(outcomes[:4], alone, strict=False):
+        assert actual.report is not None
         assert expected.report is not None
-        assert own.report.to_dict() | {"seconds": 0} == expected.report.to_dict() | {"seconds": 0}
+        assert actual.report.to_dict() | {"seconds": 0} == expected.report.to_dict() | {"seconds": 0}
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,18 @@ def test_reports_come_in_the_files_order_and_are_those_of_one_process(tmp_path: 
     ],
 )
 def test_a_process_that_dies_is_told_by_its_file_and_all_others_are_judged(sources: list[str]) -> None:
-    found = list(check_files_in_workers(sources, UNUSED, 2, judge_or_die))
-    assert [own.source for own in found] == sources
-    for own in found:
-        assert (own.status is ExitStatus.INTERNAL) == ("deadly" in own.source)
-        assert ("died" in own.broken) == ("deadly" in own.source)
+    outcomes = list(check_files_in_workers(sources, UNUSED, 2, judge_or_die))
+    assert [outcome.source for outcome in outcomes] == sources
+    for outcome in outcomes:
+        assert (outcome.status is ExitStatus.INTERNAL) == ("deadly" in outcome.source)
+        assert ("died" in outcome.broken) == ("deadly" in outcome.source)
 
 
 def test_a_file_whose_process_died_of_something_else_is_judged_after_all(tmp_path: Path) -> None:
     sources = [str(tmp_path / name) for name in ("a", "passing", "b")]
-    found = list(check_files_in_workers(sources, UNUSED, 2, once_then_live))
-    assert [own.source for own in found] == sources
-    assert not any(own.broken for own in found)
+    outcomes = list(check_files_in_workers(sources, UNUSED, 2, once_then_live))
+    assert [outcome.source for outcome in outcomes] == sources
+    assert not any(outcome.broken for outcome in outcomes)
 
 
 @each(

@@ -45,10 +45,10 @@ def backward(
     bias[l]: (δ_l) -> its sum.
     """
     hidden, weight, bias = hidden or {}, weight or {}, bias or {}
-    W = [own.weight.astype(dtype) for own in problem.parameters]
+    W = [parameters.weight.astype(dtype) for parameters in problem.parameters]
     z, a = [problem.batch.inputs.astype(dtype)], []
-    for index, own in enumerate(problem.parameters):
-        shift = dtype(0) if own.bias is None else own.bias.astype(dtype)
+    for index, parameters in enumerate(problem.parameters):
+        shift = dtype(0) if parameters.bias is None else parameters.bias.astype(dtype)
         a.append(z[-1] @ W[index] + shift)
         z.append(a[-1] if index == len(W) - 1 else np.tanh(a[-1]))
     y = problem.batch.targets.astype(dtype)

@@ -18,14 +18,14 @@ SEEDS_AT_NIGHT = [5, 16, 54, *sorted({*range(18, 32)} - {*SEEDS})]
 @pytest.fixture
 def budgets(monkeypatch):
     """Every budget that a search was given."""
-    given = []
+    budgets_given = []
 
     def keeping(problem):
-        given.append(budget_for(problem))
-        return given[-1]
+        budgets_given.append(budget_for(problem))
+        return budgets_given[-1]
 
     monkeypatch.setattr(diagnosing, "budget_for", keeping)
-    return given
+    return budgets_given
 
 
 def without_square(d, w, a, z):
@@ -42,9 +42,11 @@ def cut_after(monkeypatch, trials):
     "seed", [*SEEDS, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in SEEDS_AT_NIGHT)]
 )
 def test_no_submission_takes_more_than_the_budget_and_what_was_begun(seed, budgets):
-    _, given = drawn(seed)
-    verify(given, oracles=("backpropagation",))
-    steps = STEP * sum(numbers_of_trial(given.problem, at) for at in range(len(given.problem.parameters)))
+    _, document = drawn(seed)
+    verify(document, oracles=("backpropagation",))
+    steps = STEP * sum(
+        numbers_of_trial(document.problem, at) for at in range(len(document.problem.parameters))
+    )
     assert all(budget.spent <= budget.most + steps for budget in budgets)
 
 
@@ -54,10 +56,10 @@ def test_where_the_search_was_cut_it_says_so_and_claims_nothing(monkeypatch):
     known = [("wrong-activation-derivative", layer, "hidden_delta") for layer in (1, 0)]
     unknown = [("unexplained", layer, "hidden_delta") for layer in (1, 0)]
     assert rows(judged(problem, wrong)) == known
-    for trials, found in ((10, [known[0], unknown[1]]), (0, unknown)):
+    for trials, expected_rows in ((10, [known[0], unknown[1]]), (0, unknown)):
         cut_after(monkeypatch, trials)
         report = judged(problem, wrong)
-        assert rows(report) == found
+        assert rows(report) == expected_rows
         last = report.diagnosis[-1].explanation
         assert "ended at its budget" in last
         assert "No mistake of the catalogue" not in last
@@ -66,7 +68,9 @@ def test_where_the_search_was_cut_it_says_so_and_claims_nothing(monkeypatch):
 def test_equal_submissions_are_cut_at_the_same_place(monkeypatch):
     problem = tanh_problem(7, widths=(4, 4, 4, 4, 4))
     noise = np.random.default_rng(0)
-    wrong = {name: own + noise.normal(size=own.shape) for name, own in backward(problem)[0].items()}
+    wrong = {
+        name: gradient + noise.normal(size=gradient.shape) for name, gradient in backward(problem)[0].items()
+    }
     cut_after(monkeypatch, 60)
     assert judged(problem, wrong).diagnosis == judged(problem, wrong).diagnosis
 

@@ -59,8 +59,8 @@ def test_a_mistake_is_the_same_under_every_reduction(batch, outputs, factor, mul
     gradients, _ = backward(
         problem, output=lambda f, y: multiplier(n, c) * (f - y), hidden={1: lambda d, w, a, z: d @ w.T}
     )
-    found = rows(verify(document | {"gradients": gradients}, oracles=QUICK))
-    assert found == [("missing-activation-derivative", 1, "hidden_delta")]
+    diagnosis = rows(verify(document | {"gradients": gradients}, oracles=QUICK))
+    assert diagnosis == [("missing-activation-derivative", 1, "hidden_delta")]
 
 
 # relative to the largest entry: what an emulated format keeps is enough for a factor of 2

@@ -56,8 +56,8 @@ def test_the_factor_of_a_scaled_gradient_and_its_reading(scale, kept):
 def test_a_sign_and_a_known_factor_together_are_two_rows_of_the_loss(factor, bug):
     problem = tanh_problem(12)
     gradients = {name: -factor * array for name, array in backward(problem)[0].items()}
-    found = {row.bug: row.factor for row in judged(problem, gradients).diagnosis}
-    assert found == {"sign-flipped": pytest.approx(-1.0), bug: pytest.approx(factor)}
+    factors = {row.bug: row.factor for row in judged(problem, gradients).diagnosis}
+    assert factors == {"sign-flipped": pytest.approx(-1.0), bug: pytest.approx(factor)}
 
 
 WEIGHTS = {
@@ -123,8 +123,10 @@ def test_the_significant_digits_of_a_rounded_print(digits):
 def test_the_strength_of_a_penalty_that_was_not_declared(strength):
     problem = tanh_problem(16)
     gradients, _ = backward(problem)
-    for index, own in enumerate(problem.parameters):
-        gradients[f"layers.{index}.weight"] = gradients[f"layers.{index}.weight"] + strength * own.weight
+    for index, parameters in enumerate(problem.parameters):
+        gradients[f"layers.{index}.weight"] = (
+            gradients[f"layers.{index}.weight"] + strength * parameters.weight
+        )
     row = only(judged(problem, gradients))
     assert row.bug == "right-gradient-of-another-loss"
     assert "l2" in row.estimates["alternative"]
@@ -143,8 +145,8 @@ PENALTIES = [  # what the penalty's part is multiplied by, and its name
 def test_the_factor_of_a_penalty(factor, bug, estimate):
     problem = tanh_problem(17, penalties=(Penalty("l2", 0.3, 0.5),))
     gradients, _ = backward(problem)
-    for index, own in enumerate(problem.parameters):
-        added = factor * 0.3 * own.weight
+    for index, parameters in enumerate(problem.parameters):
+        added = factor * 0.3 * parameters.weight
         gradients[f"layers.{index}.weight"] = gradients[f"layers.{index}.weight"] + added
     row = only(judged(problem, gradients))
     assert (row.bug, row.layer, row.equation) == (bug, None, "penalty")

@@ -24,8 +24,10 @@ def planted(problem: GraphProblem, at: str, wrong: Array) -> dict[str, Array]:
     def settle(name: str, arcs: Edges) -> Array | None:
         return wrong if name == at else None
 
-    found = {name: own for name, _, own in backward_sweep(problem, values_of(problem, FLOATS), settle)}
-    return {key: found[node_name(key)] for key in problem.requested}
+    gradients = {
+        name: gradient for name, _, gradient in backward_sweep(problem, values_of(problem, FLOATS), settle)
+    }
+    return {key: gradients[node_name(key)] for key in problem.requested}
 
 
 def arcs_into(problem: GraphProblem, at: str) -> Edges:
@@ -169,9 +171,10 @@ def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed(graphs: int) -> None:
         for key in problem.requested:
             at = node_name(key)
             wrongs = [
-                own
-                for _, own in rule.candidates(arcs_into(problem, at))
-                if own.shape == right[key].shape and not np.allclose(own, right[key], rtol=1e-4, atol=1e-9)
+                candidate
+                for _, candidate in rule.candidates(arcs_into(problem, at))
+                if candidate.shape == right[key].shape
+                and not np.allclose(candidate, right[key], rtol=1e-4, atol=1e-9)
             ]
             if wrongs:
                 report = judged(document, planted(problem, at, wrongs[0]))

@@ -36,18 +36,18 @@ WEAK: dict[str, Any] = {  # every pre-activation positive, both matrices alike w
 
 
 def row(inspection: Inspection, rule: str) -> BugDetection:
-    return next(own for own in inspection.bugs if own.bug == rule)
+    return next(detection for detection in inspection.bugs if detection.bug == rule)
 
 
 def test_numbers_that_hide_a_rule_are_told_with_its_node() -> None:
-    found = inspect(WEAK)
-    assert found.of_graph
-    forgotten = row(found, "missing-activation-derivative")
+    inspection = inspect(WEAK)
+    assert inspection.of_graph
+    forgotten = row(inspection, "missing-activation-derivative")
     assert [at.node for at in forgotten.missed_at] == ["nodes.a"]
-    turned = row(found, "untransposed-weights")
+    turned = row(inspection, "untransposed-weights")
     assert (turned.caught, [at.node for at in turned.missed_at]) == (0, ["W"])
-    assert found.mutation_score < 0.85
-    assert any("example --strong --like" in advice for advice in found.advice)
+    assert inspection.mutation_score < 0.85
+    assert any("example --strong --like" in advice for advice in inspection.advice)
 
 
 def test_a_mean_not_divided_looks_like_its_derivative_left_out() -> None:
@@ -55,10 +55,10 @@ def test_a_mean_not_divided_looks_like_its_derivative_left_out() -> None:
 
 
 def test_a_recurrence_from_zero_hides_the_first_path_to_its_weights() -> None:
-    found = inspect(example_document("elman-5-steps"))
-    missed = {own.bug for own in found.bugs if own.missed}
+    inspection = inspect(example_document("elman-5-steps"))
+    missed = {detection.bug for detection in inspection.bugs if detection.missed}
     assert missed == {"missing-path", "untransposed-weights", "sign-flipped", "paths-multiplied"}
-    assert {at.node for own in found.bugs for at in own.missed_at} == {"U"}
+    assert {at.node for detection in inspection.bugs for at in detection.missed_at} == {"U"}
 
 
 @pytest.mark.parametrize("name", [*GRAPH_EXAMPLES, "weak"])
@@ -68,9 +68,9 @@ def test_strong_numbers_reveal_all_and_their_gradients_are_right(name: str) -> N
     assert strong["network"] == like["network"]
     assert strong["name"] == f"{name}-strong"
     assert verify(strong, oracles=["backpropagation"]).verdict == "correct"
-    found = inspect(strong)
-    assert found.mutation_score == 1.0
-    assert not any(own.confused_with for own in found.bugs)
+    inspection = inspect(strong)
+    assert inspection.mutation_score == 1.0
+    assert not any(detection.confused_with for detection in inspection.bugs)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_is_called_caught_is_incorrect_and_what_is_missed_is_not(seed: int)
     for mutant in graph_mutants(problem):
         report = verify({**document, "gradients": dict(mutant.gradients)}, oracles=["backpropagation"])
         counts[mutant.bug] = counts.get(mutant.bug, 0) + (report.verdict == "incorrect")
-    assert counts == {own.bug: own.caught for own in inspect(document).bugs}
+    assert counts == {detection.bug: detection.caught for detection in inspect(document).bugs}
 
 
 def test_a_rule_may_be_named_by_an_earlier_id() -> None:
@@ -95,13 +95,13 @@ def test_a_rule_may_be_named_by_an_earlier_id() -> None:
 
 def test_only_what_is_asked_is_inspected_and_influence_and_kinks_are_told() -> None:
     document = {**WEAK, "inputs": {"x": [[0, 0], [2, 1]]}, "parameters": WEAK["parameters"] | {"idle": 1.0}}
-    found = inspect(document)
-    assert set(found.uninformative) == {"W", "b", "idle"}
-    assert {own.code for own in found.warnings} == {"no-influence", "kink"}
+    inspection = inspect(document)
+    assert set(inspection.uninformative) == {"W", "b", "idle"}
+    assert {warning.code for warning in inspection.warnings} == {"no-influence", "kink"}
     everything = inspect(
         {**document, "gradients": {"nodes.h": [[0, 0], [0, 0]], "inputs.x": [[0, 0], [0, 0]]}}
     )
-    assert everything.entries == found.entries + 8
+    assert everything.entries == inspection.entries + 8
 
 
 DEFINED_ONLY = {
@@ -119,9 +119,9 @@ def test_numbers_drawn_anew_stay_where_the_graph_is_defined(case: str) -> None:
     document = {"network": {"nodes": nodes, "output": "R"}, "parameters": {"p": [2.0, 3.0]}, "gradients": {}}
     problem = read_graph(document).problem
     drawn = [informative_graph_numbers(problem, seed) for seed in range(4)]
-    assert all((own.parameters["p"] != problem.parameters["p"]).all() for own in drawn)
-    for own in drawn:
-        moved = {**document, "parameters": dict(own.parameters)}
+    assert all((instance.parameters["p"] != problem.parameters["p"]).all() for instance in drawn)
+    for instance in drawn:
+        moved = {**document, "parameters": dict(instance.parameters)}
         assert np.isfinite(verify({**moved, "gradients": correct_gradients(moved)}).loss.value)
 
 
@@ -144,14 +144,14 @@ def test_indices_stay_indices_and_masks_stay_masks() -> None:
 
 
 def test_text_document_and_page_say_the_same() -> None:
-    found = inspect(WEAK)
-    text, document = str(found), found.to_dict()
-    page = render_inspection([InspectionOutcome("weak.json", found)])
+    inspection = inspect(WEAK)
+    text, document = str(inspection), inspection.to_dict()
+    page = render_inspection([InspectionOutcome("weak.json", inspection)])
     assert "wrong local rules can show in a graph of this shape" in text
     assert "missed at nodes.a" in text
     assert json.dumps(document, allow_nan=False)
-    places = {at["node"] for own in document["bugs"] for at in own["missed_at"]}
+    places = {at["node"] for bug in document["bugs"] for at in bug["missed_at"]}
     assert places == {"nodes.a", "W"}
     assert "wrong local rules can show in a graph" in page
     assert "<bdi>nodes.a</bdi>" in page
-    assert all(LOCAL_RULES[own.bug].title.split("'")[0] in page for own in found.bugs)
+    assert all(LOCAL_RULES[detection.bug].title.split("'")[0] in page for detection in inspection.bugs)

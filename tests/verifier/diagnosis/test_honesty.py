@@ -116,7 +116,7 @@ SHARES = [(place, len(COINCIDING)) for place in range(len(COINCIDING))]
     ("options", "share"),
     [
         *zip(COINCIDING, SHARES, strict=True),
-        *(pytest.param(own, (0, 1), marks=pytest.mark.nightly) for own in COINCIDING),
+        *(pytest.param(coinciding, (0, 1), marks=pytest.mark.nightly) for coinciding in COINCIDING),
     ],
     ids=str,
 )
@@ -136,9 +136,9 @@ def test_what_is_said_to_coincide_coincides(options, share):
         for layer in (None, *range(len(problem.parameters))):
             for mistake in student.forms(problem, layer, {})[:2]:
                 gradients = hand_in(problem, [mistake])
-                if len(found := judged(problem, gradients).diagnosis) != 1:
+                if len(diagnosis := judged(problem, gradients).diagnosis) != 1:
                     continue
-                row = found[0]
+                row = diagnosis[0]
                 assert row.residual is None or row.residual <= (
                     1.0 if row.bug == "unexplained" else ROUNDING["float64"]
                 )

@@ -82,8 +82,8 @@ def test_a_narrower_precision_than_declared_is_named(precision):
 
 def test_finite_differences_are_named():
     problem = tanh_problem(75)
-    W = [own.weight.copy() for own in problem.parameters]
-    b = [own.bias.copy() for own in problem.parameters]
+    W = [parameters.weight.copy() for parameters in problem.parameters]
+    b = [parameters.bias.copy() for parameters in problem.parameters]
     x, y = problem.batch.inputs, problem.batch.targets
 
     def loss():

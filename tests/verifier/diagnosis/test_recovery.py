@@ -25,8 +25,10 @@ def evidence_of(problem: Any, gradients: dict[str, Any]) -> SubmittedEvidence:
 
 
 def nothing_added(problem: Any, layer: int) -> LayerParameters:
-    own = problem.parameters[layer]
-    return LayerParameters(np.zeros_like(own.weight), None if own.bias is None else np.zeros_like(own.bias))
+    parameters = problem.parameters[layer]
+    return LayerParameters(
+        np.zeros_like(parameters.weight), None if parameters.bias is None else np.zeros_like(parameters.bias)
+    )
 
 
 def cubed(d: Any, w: Any, a: Any, z: Any) -> Any:
@@ -39,11 +41,11 @@ def cubed(d: Any, w: Any, a: Any, z: Any) -> Any:
 def test_delta_is_that_of_the_wrong_recursion(examples, layer):
     problem = tanh_problem(31, examples=examples)
     gradients, deltas = backward(problem, hidden={layer: cubed})
-    found = recover_delta(evidence_of(problem, gradients), layer, nothing_added(problem, layer))
-    assert found is not None
+    recovered = recover_delta(evidence_of(problem, gradients), layer, nothing_added(problem, layer))
+    assert recovered is not None
     # solved from inputs whose condition is below 1e4
-    assert found.delta == pytest.approx(deltas[layer], rel=1e-9, abs=1e-11)
-    assert found.tested == (examples < 5)
+    assert recovered.delta == pytest.approx(deltas[layer], rel=1e-9, abs=1e-11)
+    assert recovered.tested == (examples < 5)
 
 
 @pytest.mark.parametrize("examples", [6, 9])

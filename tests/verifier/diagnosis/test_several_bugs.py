@@ -90,8 +90,8 @@ def test_the_same_line_wrong_in_every_layer_is_a_row_a_layer():
 def test_a_scale_of_the_whole_loss_and_a_mistake_in_a_layer_are_both_named():
     problem = tanh_problem(4)
     gradients, _ = backward(problem, output=lambda f, y: f - y, weight={1: OF_A["weight"]})
-    found = rows(judged(problem, gradients))
-    assert found == [
+    diagnosis = rows(judged(problem, gradients))
+    assert diagnosis == [
         ("batch-sum-for-mean", None, "loss"),
         ("preactivation-as-input", 1, "weight_gradient"),
     ]
@@ -116,8 +116,8 @@ MISSING = {
 def test_missing_parameters_hide_no_mistake_of_others(missing):
     problem = tanh_problem(5)
     gradients = students_gradients(problem, {1: SLOPE_OF_Z})
-    given = {name: array for name, array in gradients.items() if name not in MISSING[missing]}
-    report = judged(problem, given)
+    submitted = {name: array for name, array in gradients.items() if name not in MISSING[missing]}
+    report = judged(problem, submitted)
     assert rows(report) == [("derivative-at-activation", 1, "hidden_delta")]
     assert set(report.diagnosis[0].parameters) <= set(gradients)
 

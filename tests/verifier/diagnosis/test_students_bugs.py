@@ -66,10 +66,14 @@ def check_hint(row):
 
 def check_fields_of_the_document(report, row):
     document = json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    written = next(own for own in document["diagnosis"] if (own["bug"], own["layer"]) == (row.bug, row.layer))
+    written = next(
+        finding
+        for finding in document["diagnosis"]
+        if (finding["bug"], finding["layer"]) == (row.bug, row.layer)
+    )
     assert written.keys() >= FIELDS
     assert written["equation"] == row.equation
-    assert set(written["parameters"]) <= {own["name"] for own in document["parameters"]}
+    assert set(written["parameters"]) <= {parameter["name"] for parameter in document["parameters"]}
     assert set(written) - FIELDS <= {"title", "right_formula", "used_formula", *row.estimates}
 
 

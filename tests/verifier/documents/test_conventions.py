@@ -80,10 +80,10 @@ def correct_to_rounding(problem: str, *layout: str) -> None:
     assert report.loss.verdict is Verdict.CORRECT
     assert report.loss.value == pytest.approx(loss, rel=1e-13)  # two summation orders in float64
     for name, gradient in gradients.items():
-        found = report.parameters[name]
-        assert found.to_rounding == gradient.size
-        assert found.entries.expected.shape == gradient.shape
-        np.testing.assert_allclose(found.entries.expected, gradient, rtol=1e-11, atol=1e-13)
+        parameter_report = report.parameters[name]
+        assert parameter_report.to_rounding == gradient.size
+        assert parameter_report.entries.expected.shape == gradient.shape
+        np.testing.assert_allclose(parameter_report.entries.expected, gradient, rtol=1e-11, atol=1e-13)
 
 
 def written_back(problem: str, *layout: str) -> None:
@@ -185,7 +185,7 @@ def test_a_flat_list_of_targets_serves_a_network_with_one_output():
 )
 def test_fields_left_out_have_the_contracts_defaults(short, long):
     written = listed(document_of_problem(draw_problem(np.random.default_rng(9))))
-    first, second = (verify(written | own, diagnosis=False).loss for own in (short, long))
+    first, second = (verify(written | fields, diagnosis=False).loss for fields in (short, long))
     assert first.value == second.value
     assert first.graded_under == second.graded_under
 

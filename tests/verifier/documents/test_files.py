@@ -38,10 +38,10 @@ def rest_of(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def tensors_of(document: dict[str, Any]) -> dict[str, Any]:
-    found = {"inputs": document["inputs"], "targets": document["targets"]}
+    tensors = {"inputs": document["inputs"], "targets": document["targets"]}
     for group in ("parameters", "gradients", "masks"):
-        found |= {f"{group}.{name}": value for name, value in document.get(group, {}).items()}
-    return found
+        tensors |= {f"{group}.{name}": value for name, value in document.get(group, {}).items()}
+    return tensors
 
 
 def npz(text: Any, tensors: dict[str, Any], **options: Any) -> bytes:
@@ -282,14 +282,14 @@ class TestNpz:
             read_submission(parse_bytes(npz(text, tensors)))
 
     @pytest.mark.parametrize(
-        ("text", "found"),
+        ("text", "message"),
         [(np.array(["{}"]), "shape"), (np.zeros(()), "type float64")],
         ids=["1-d", "number"],
     )
-    def test_the_text_is_a_string_without_dimensions(self, text, found):
+    def test_the_text_is_a_string_without_dimensions(self, text, message):
         stream = io.BytesIO()
         np.savez(stream, submission=text)
-        with pytest.raises(UnreadableSubmission, match=found):
+        with pytest.raises(UnreadableSubmission, match=message):
             parse_bytes(stream.getvalue())
 
     def test_an_archive_without_a_text_says_what_belongs_there(self):

@@ -72,16 +72,16 @@ def test_every_mistake_is_told_at_once() -> None:
         loss="mse",
         tolerance="stric",
     )
-    found = mistakes_of(document)
-    assert found["/loss"].startswith("expected no such field beside a graph")
-    assert "'h', which /network/nodes/0 has" in found["/network/nodes/8/name"]
-    assert "did you mean 'tanh'?" in found["/network/nodes/1/op"]
-    assert "known are x, y, W" in found["/network/nodes/2/args/0"]
-    assert found["/network/nodes/3/args"] == "expected 2 operands of add, got 1"
-    assert "without spaces" in found["/network/nodes/4/name"]
-    assert "did you mean 'axis'?" in found["/network/nodes/5/axes"]
-    assert found["/network/nodes/6/shape"] == "expected the field 'shape' of reshape, got nothing; add it"
-    assert any(pointer.startswith("/tolerance") for pointer in found)
+    errors = mistakes_of(document)
+    assert errors["/loss"].startswith("expected no such field beside a graph")
+    assert "'h', which /network/nodes/0 has" in errors["/network/nodes/8/name"]
+    assert "did you mean 'tanh'?" in errors["/network/nodes/1/op"]
+    assert "known are x, y, W" in errors["/network/nodes/2/args/0"]
+    assert errors["/network/nodes/3/args"] == "expected 2 operands of add, got 1"
+    assert "without spaces" in errors["/network/nodes/4/name"]
+    assert "did you mean 'axis'?" in errors["/network/nodes/5/axes"]
+    assert errors["/network/nodes/6/shape"] == "expected the field 'shape' of reshape, got nothing; add it"
+    assert any(pointer.startswith("/tolerance") for pointer in errors)
 
 
 SHAPES = {
@@ -111,9 +111,9 @@ SHAPES = {
 def test_what_does_not_fit_is_told_with_its_place_and_shapes(case: str) -> None:
     node, field, detail = SHAPES[case]
     pointer = f"/network/nodes/0/{field}"
-    found = mistakes_of(with_nodes({"name": "n", **node}))
-    assert list(found) == [pointer]
-    assert detail in found[pointer]
+    errors = mistakes_of(with_nodes({"name": "n", **node}))
+    assert list(errors) == [pointer]
+    assert detail in errors[pointer]
 
 
 def test_a_cycle_is_named() -> None:
@@ -150,9 +150,9 @@ GRADIENTS = {
 @each(GRADIENTS)
 def test_a_gradient_has_the_name_and_shape_of_what_it_is_of(case: str) -> None:
     name, values, detail = GRADIENTS[case]
-    found = mistakes_of(DOCUMENT | {"gradients": {name: values}})
-    assert list(found) == [f"/gradients/{name}"]
-    assert detail in found[f"/gradients/{name}"]
+    errors = mistakes_of(DOCUMENT | {"gradients": {name: values}})
+    assert list(errors) == [f"/gradients/{name}"]
+    assert detail in errors[f"/gradients/{name}"]
 
 
 LEAVES = {
@@ -185,9 +185,9 @@ def test_values_that_would_fill_memory_are_refused_before_they_are_made(
         {"name": "grown", "op": "add", "args": ["v", "column"]},
         parameters={**DOCUMENT["parameters"], "v": [0.5] * 100},
     )
-    found = mistakes_of(document)
-    assert "at most 1000 numbers in all nodes" in found["/network/nodes/1/args"]
-    assert "grown, of shape (100, 100)" in found["/network/nodes/1/args"]
+    errors = mistakes_of(document)
+    assert "at most 1000 numbers in all nodes" in errors["/network/nodes/1/args"]
+    assert "grown, of shape (100, 100)" in errors["/network/nodes/1/args"]
 
 
 def test_a_chain_of_many_nodes_is_read_without_recursion() -> None:

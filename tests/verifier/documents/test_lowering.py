@@ -61,7 +61,7 @@ def changed(gradients: dict[str, Any], seed: int) -> dict[str, Any]:
     names = list(gradients)
     name = names[seed % len(names)]
     if seed % 3 == 1:
-        return {key: own for key, own in gradients.items() if key != name}
+        return {key: gradient for key, gradient in gradients.items() if key != name}
     off = gradients[name].copy()
     off.flat[seed % off.size] += 0.01
     return {**gradients, name: off}
@@ -71,7 +71,7 @@ def judged_as_the_layers_are(precision: str, seed: int) -> None:
     problem = drawn(seed)
     right = dict(named(backpropagate(problem)))
     if precision == "float32":
-        right = {name: own.astype(np.float32).astype(float) for name, own in right.items()}
+        right = {name: gradient.astype(np.float32).astype(float) for name, gradient in right.items()}
     submission = make_submission(problem, changed(right, seed), precision=PRECISIONS[precision])
     of_layers = verify(submission, entries="all", diagnosis=False)
     of_graph = verify(graph_document(submission), entries="all", diagnosis=False)
@@ -80,16 +80,16 @@ def judged_as_the_layers_are(precision: str, seed: int) -> None:
         slack = of_graph.loss.uncertainty + of_layers.loss.uncertainty
         assert abs(of_graph.loss.value - of_layers.loss.value) <= slack, seed
     assert set(of_graph.parameters) == set(of_layers.parameters)
-    for name, own in of_layers.parameters.items():
+    for name, of_layer in of_layers.parameters.items():
         other = of_graph.parameters[name]
-        assert (other.verdict, other.shape) == (own.verdict, own.shape), (seed, name)
+        assert (other.verdict, other.shape) == (of_layer.verdict, of_layer.shape), (seed, name)
         assert (other.correct, other.incorrect, other.undecided, other.subgradients) == (
-            own.correct, own.incorrect, own.undecided, own.subgradients,
+            of_layer.correct, of_layer.incorrect, of_layer.undecided, of_layer.subgradients,
         ), (seed, name)  # fmt: skip
         finite = np.isfinite(of_layers.loss.value)
-        if finite and own.entries is not None and other.entries is not None:
-            size = np.abs(own.entries.expected).max(initial=1.0)
-            distance = np.abs(own.entries.expected - other.entries.expected)
+        if finite and of_layer.entries is not None and other.entries is not None:
+            size = np.abs(of_layer.entries.expected).max(initial=1.0)
+            distance = np.abs(of_layer.entries.expected - other.entries.expected)
             assert not (distance > 1e-12 * size).any(), (seed, name)
 
 

@@ -64,7 +64,9 @@ def test_a_module_is_imported_with_gradients_that_require_gradients(form):
     inputs, targets = (torch.randn(4, size, dtype=torch.float64, requires_grad=True) for size in (3, 2))
     loss = torch.nn.functional.mse_loss(module(inputs), targets)
     loss.backward()
-    gradients = {name: form(torch.nn.Parameter(own.grad)) for name, own in module.named_parameters()}
+    gradients = {
+        name: form(torch.nn.Parameter(parameter.grad)) for name, parameter in module.named_parameters()
+    }
     document = from_torch(
         module, "torch.mse", form(inputs), form(targets), gradients=gradients, reported_loss=loss
     )

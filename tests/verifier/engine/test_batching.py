@@ -44,7 +44,7 @@ def drawn(seed: int, activation: str) -> tuple[dict[str, Any], dict[str, Any]]:
         "parameters": parameters,
         "inputs": inputs,
         "targets": targets,
-        "gradients": {name: np.zeros_like(own) for name, own in parameters.items()},
+        "gradients": {name: np.zeros_like(array) for name, array in parameters.items()},
     }
     return neurons(weights, biases, inputs, targets, activation), of_layers
 
@@ -52,20 +52,20 @@ def drawn(seed: int, activation: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def expected_of_layers(document: dict[str, Any]) -> dict[str, float]:
     """Give what layers' own backpropagation says, by the names of single weights."""
     report = verify(document, entries="all")
-    found = {}
+    gradients = {}
     for name, row in report.parameters.items():
         _, layer, kind = name.split(".")
         assert row.entries is not None
         for index, value in np.ndenumerate(row.entries.expected):
-            found["_".join([f"{kind[0]}{layer}", *map(str, index)])] = float(value)
-    return found
+            gradients["_".join([f"{kind[0]}{layer}", *map(str, index)])] = float(value)
+    return gradients
 
 
 def everything(document: dict[str, Any]) -> dict[str, Array]:
     problem = problem_of(document)
-    found = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
+    gradients = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
-    return {key: found.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.requested}
+    return {key: gradients.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.requested}
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "relu", "leaky_relu", "gelu"])
@@ -75,9 +75,11 @@ def test_a_network_of_single_numbers_has_the_gradients_of_its_layers(activation:
     report = verify(graph | {"gradients": expected})
     assert report.verdict == "correct"
     assert all(row.to_rounding for row in report.parameters.values())
-    found = everything(graph)
+    gradients = everything(graph)
     largest = max(map(abs, expected.values()))
-    assert all(abs(float(found[name]) - own) <= SUMMED_OTHERWISE * largest for name, own in expected.items())
+    assert all(
+        abs(float(gradients[name]) - value) <= SUMMED_OTHERWISE * largest for name, value in expected.items()
+    )
 
 
 def test_all_oracles_agree_on_a_network_of_single_numbers() -> None:
@@ -86,7 +88,7 @@ def test_all_oracles_agree_on_a_network_of_single_numbers() -> None:
     answers = ask(problem, rounding(problem, PRECISIONS["float64"]), list(GRAPH_ORACLES))
     consensus = combine_answers(answers, dict.fromkeys(problem.requested, ()))
     assert not consensus.disputes
-    assert all(own.entries == len(problem.requested) for own in consensus.evidence)
+    assert all(row.entries == len(problem.requested) for row in consensus.evidence)
 
 
 def test_its_nodes_are_computed_a_layer_of_them_at_a_time() -> None:
@@ -131,17 +133,21 @@ def test_of_many_alike_the_one_at_its_kink_alone_has_several_slopes() -> None:
         problem = problem_of(graph)
         assert len(rounding(problem, PRECISIONS["float64"]).kinks) == 1
         values = values_of(problem, FLOATS)
-        found = gradients_of(problem, values, FLOATS)
+        gradients = gradients_of(problem, values, FLOATS)
         (at_kink,) = rounding(problem, PRECISIONS["float64"]).kinks
         (operand,) = next(node.operands for node in problem.nodes if node.name == at_kink)
-        own = slope * float(found[at_kink])
-        submitted = {name: float(found[name]) for name in problem.parameters} | {f"nodes.{operand}": own}
-        submitted["b0_2"] += own
+        subgradient = slope * float(gradients[at_kink])
+        submitted = {name: float(gradients[name]) for name in problem.parameters} | {
+            f"nodes.{operand}": subgradient
+        }
+        submitted["b0_2"] += subgradient
         report = verify(graph | {"gradients": submitted})
         for name in ("b0_2", f"nodes.{operand}"):
             assert report.parameters[name].verdict == "correct", (slope, name)
             assert report.parameters[name].subgradients == 1
-        outside = verify(graph | {"gradients": submitted | {f"nodes.{operand}": 1.5 * float(found[at_kink])}})
+        outside = verify(
+            graph | {"gradients": submitted | {f"nodes.{operand}": 1.5 * float(gradients[at_kink])}}
+        )
         assert outside.parameters[f"nodes.{operand}"].verdict == "incorrect"
 
 
@@ -156,8 +162,8 @@ def test_what_many_alike_nodes_use_adds_up_over_all_uses(times: int) -> None:
         {"name": "R", "op": "sum", "args": ["row"]},
     ]
     halves = names[: times // 2], names[times // 2 :]
-    for name, own in zip(("a", "b"), halves, strict=True):
-        nodes.append({"name": name, "op": "concatenate", "args": own})
+    for name, operands in zip(("a", "b"), halves, strict=True):
+        nodes.append({"name": name, "op": "concatenate", "args": operands})
     document = {
         "network": {"inputs": ["y"], "nodes": nodes, "output": "R"},
         "inputs": {"y": [3.0, -1.0]},
@@ -168,7 +174,7 @@ def test_what_many_alike_nodes_use_adds_up_over_all_uses(times: int) -> None:
     expected = [3.0 * of_y + 4.0 * of_x, -1.0 * of_y + 1.0 * of_x]
     report = verify(document | {"gradients": {"x": expected}}, oracles=list(GRAPH_ORACLES))
     assert report.verdict == "correct"
-    assert all(own.agrees for own in report.evidence)
+    assert all(row.agrees for row in report.evidence)
 
 
 @each(range(12))
@@ -178,7 +184,7 @@ def test_the_short_way_says_of_a_right_graph_what_the_long_way_says(seed: int) -
     short, long = verify(document), verify(document, entries="all")
     assert short.verdict is long.verdict
     assert short.warnings == long.warnings
-    for name, own in long.parameters.items():
+    for name, long_row in long.parameters.items():
         other = short.parameters[name]
         for field in (
             "shape",
@@ -190,7 +196,7 @@ def test_the_short_way_says_of_a_right_graph_what_the_long_way_says(seed: int) -
             "to_rounding",
             "worst",
         ):
-            assert getattr(own, field) == getattr(other, field), (name, field)
+            assert getattr(long_row, field) == getattr(other, field), (name, field)
 
 
 def test_a_long_chain_is_judged_too() -> None:

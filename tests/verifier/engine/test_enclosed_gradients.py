@@ -32,10 +32,10 @@ def truth_of(problem: Problem) -> dict[str, Estimate]:
 def assert_contained(problem: Problem) -> int:
     """Also give how many entries the truth was known of."""
     truth = truth_of(problem)
-    found = enclosed(problem, honest_of(problem).kinks)
-    assert list(found) == [name for name, _ in named(problem.parameters)]
+    enclosures = enclosed(problem, honest_of(problem).kinks)
+    assert list(enclosures) == [name for name, _ in named(problem.parameters)]
     entries = 0
-    for name, estimate in found.items():
+    for name, estimate in enclosures.items():
         known = np.isfinite(truth[name].error)
         distance = np.abs(estimate.value - truth[name].value)
         inside = distance <= estimate.half_width + truth[name].error
@@ -95,13 +95,13 @@ def test_the_enclosed_forward_pass_contains_any_order_of_summation():
     problem = draw_problem(np.random.default_rng(20), widths=(30, 20, 3))
     enclosures = values_of(lowered(problem), INTERVALS)
     x = problem.batch.inputs
-    for layer, own in enumerate(problem.parameters):
+    for layer, parameters in enumerate(problem.parameters):
         a, z = enclosures[f"a{layer}"], enclosures[f"z{layer}"]
         for order in (range(x.shape[1]), reversed(range(x.shape[1]))):
             total = np.zeros(a.shape)
             for i in order:
-                total = total + x[:, [i]] * own.weight[[i], :]
-            assert (np.abs(total + own.bias - a.middle) <= 2 * a.radius).all()
+                total = total + x[:, [i]] * parameters.weight[[i], :]
+            assert (np.abs(total + parameters.bias - a.middle) <= 2 * a.radius).all()
         x = problem.network.layers[layer].activation.forward(a.middle)
         assert (np.abs(x - z.middle) <= z.radius).all()
 
@@ -124,15 +124,15 @@ def test_a_kink_is_reached_where_the_enclosed_preactivation_holds_it():
 def test_without_kinks_given_each_unit_is_on_the_side_that_float64_saw():
     problem = draw_problem(np.random.default_rng(22), activation_name="relu", widths=(1, 1, 1), examples=1)
     for bias, alive in ((-1.0, False), (-1.0 + 2.0**-52, True)):
-        own = LayerParameters(np.array([[1.0]]), np.array([bias]))
+        parameters = LayerParameters(np.array([[1.0]]), np.array([bias]))
         moved = Problem(
             problem.network,
-            (own, problem.parameters[1]),
+            (parameters, problem.parameters[1]),
             Batch(np.array([[1.0]]), problem.batch.targets),
             problem.risk,
         )
         graph = lowered(moved)
-        found = gradients_of(graph, values_of(graph, INTERVALS), INTERVALS)["layers.0.bias"]
+        enclosure = gradients_of(graph, values_of(graph, INTERVALS), INTERVALS)["layers.0.bias"]
         upstream = problem.parameters[1].weight.item() * (problem.parameters[1].bias - moved.batch.targets)
-        assert found.middle.item() == pytest.approx(upstream.item() if alive else 0.0, rel=1e-12)
-        assert found.radius.item() < 1e-12
+        assert enclosure.middle.item() == pytest.approx(upstream.item() if alive else 0.0, rel=1e-12)
+        assert enclosure.radius.item() < 1e-12

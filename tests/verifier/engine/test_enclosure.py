@@ -152,9 +152,9 @@ ROUNDING = 1e-12  # the proved bound for numbers up to 15: some hundred units of
 @each(CASES)
 def test_the_slopes_at_a_kink_are_the_subdifferential_by_hand(case):
     problem, expected = CASES[case]
-    found = enclosed(problem, kinks_of(problem))
+    enclosures = enclosed(problem, kinks_of(problem))
     for name, (low, high) in expected.items():
-        estimate = found[name]
+        estimate = enclosures[name]
         subgradient_radius = (
             np.zeros(estimate.value.shape)
             if estimate.subgradient_radius is None
@@ -182,11 +182,11 @@ def test_just_beside_a_kink_the_subdifferential_is_no_wider_than_at_it(alpha, bi
     problem = problem_of(
         [("elu", [[1], [-1]], [bias], {"alpha": alpha}), ("identity", [[2]], [0])], [[1, 1]], [[-3]]
     )
-    found = enclosed(problem, kinks_of(problem))["layers.0.bias"]
+    enclosure = enclosed(problem, kinks_of(problem))["layers.0.bias"]
     low, high = sorted([6 * alpha, 6.0])
-    subgradient_radius = 0.0 if found.subgradient_radius is None else found.subgradient_radius
-    assert found.value - subgradient_radius - found.error >= low - ROUNDING
-    assert found.value + subgradient_radius + found.error <= high + ROUNDING
+    subgradient_radius = 0.0 if enclosure.subgradient_radius is None else enclosure.subgradient_radius
+    assert enclosure.value - subgradient_radius - enclosure.error >= low - ROUNDING
+    assert enclosure.value + subgradient_radius + enclosure.error <= high + ROUNDING
 
 
 @each(
@@ -202,7 +202,7 @@ def test_just_beside_a_kink_the_subdifferential_is_no_wider_than_at_it(alpha, bi
 )
 def test_a_weight_that_the_precision_takes_for_0_is_at_the_kink_of_l1(precision, weight, kinked):
     problem = problem_of([("identity", [[weight]], [0])], [[1]], [[1]], (Penalty("l1", 0.5, 1.0),))
-    found = enclosed(problem, kinks_of(problem, precision), PRECISIONS[precision])["layers.0.weight"]
-    assert (found.subgradient_radius is not None) == kinked
+    enclosure = enclosed(problem, kinks_of(problem, precision), PRECISIONS[precision])["layers.0.weight"]
+    assert (enclosure.subgradient_radius is not None) == kinked
     if kinked:
-        assert found.subgradient_radius.item() == 0.5
+        assert enclosure.subgradient_radius.item() == 0.5

@@ -188,10 +188,10 @@ def test_the_enclosure_of_an_activation_contains_every_value_over_the_ball(name,
     _, truth, _ = TRUTHS[name]
     for radius in RADII:
         at = np.array(MIDDLES[middles])
-        found = functions.value(activation_of(name), Interval(at, np.full(at.shape, radius)))
+        enclosure = functions.value(activation_of(name), Interval(at, np.full(at.shape, radius)))
         for index, middle in enumerate(at.tolist()):
             for x in inside(rng, middle, radius):
-                assert_inside(found, (index,), truth(x), middle, radius, float(x))
+                assert_inside(enclosure, (index,), truth(x), middle, radius, float(x))
 
 
 @each(product(TRUTHS, MIDDLES))
@@ -200,11 +200,11 @@ def test_an_enclosed_slope_contains_all_on_the_middles_side_of_a_kink(name, midd
     row, (_, _, truth) = activation_of(name), TRUTHS[name]
     for radius in RADII:
         at = np.array(MIDDLES[middles])
-        found = functions.slope(row, Interval(at, np.full(at.shape, radius)), None)
+        enclosure = functions.slope(row, Interval(at, np.full(at.shape, radius)), None)
         for index, middle in enumerate(at.tolist()):
             for x in inside(rng, middle, radius):
                 if not row.kinks or (middle > 0) == bool(x > 0):
-                    assert_inside(found, (index,), truth(x), middle, radius, float(x))
+                    assert_inside(enclosure, (index,), truth(x), middle, radius, float(x))
 
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "leaky_relu falling", "elu steep"])
@@ -213,23 +213,23 @@ def test_with_kinks_both_sides_and_all_between_count(name):
     at = np.array([0.0, 1e-17, -1e-17, 0.5, -0.5])
     ball = Interval(at, np.array([0.0, 1e-16, 1e-16, 1e-16, 1e-16]))
     kinks = np.array([True, True, True, False, False])
-    found = functions.slope(row, ball, kinks)
+    enclosure = functions.slope(row, ball, kinks)
     left, right = row.kinks[0].left, row.kinks[0].right
     for index in range(3):
         for slope in (left, right, (left + right) / 2):
-            assert_inside(found, (index,), flint.arb(slope), name, at[index])
-        assert found.radius[index] <= (abs(right - left) / 2) * (1 + 1e-12) + 1e-12
+            assert_inside(enclosure, (index,), flint.arb(slope), name, at[index])
+        assert enclosure.radius[index] <= (abs(right - left) / 2) * (1 + 1e-12) + 1e-12
     for index in (3, 4):
-        assert_inside(found, (index,), truth(flint.arb(float(at[index]))), name, at[index])
-        assert found.radius[index] <= 1e-14
+        assert_inside(enclosure, (index,), truth(flint.arb(float(at[index]))), name, at[index])
+        assert enclosure.radius[index] <= 1e-14
 
 
 # tight enough to be of use; gelu's erfc magnifies the rounding of its argument a by a²
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "elu", "softplus", "gelu", "silu"])
 def test_without_a_radius_the_enclosure_is_some_units_of_rounding_wide(name):
     at = np.linspace(-5, 5, 101)
-    found = functions.value(activation_of(name), exact(at))
-    assert (found.radius <= (100 + 8 * at * at) * 2.0**-53 * np.abs(found.middle) + 1e-300).all()
+    enclosure = functions.value(activation_of(name), exact(at))
+    assert (enclosure.radius <= (100 + 8 * at * at) * 2.0**-53 * np.abs(enclosure.middle) + 1e-300).all()
 
 
 TURNING = {
@@ -319,10 +319,10 @@ PARTS: dict[str, tuple[Callable[[Interval], Interval], Callable[[list[Any]], lis
 def test_softmax_and_its_complement_contain_every_value_over_the_ball(part, row, radius):
     enclose, truth = PARTS[part]
     with np.errstate(all="ignore"):
-        found = enclose(ball_of(row, radius))
-    assert radius > 1 or (np.isfinite(found.middle).all() and np.isfinite(found.radius).all())
+        enclosure = enclose(ball_of(row, radius))
+    assert radius > 1 or (np.isfinite(enclosure.middle).all() and np.isfinite(enclosure.radius).all())
     for a in rows_inside(np.random.default_rng([4, len(row)]), ROWS[row], radius):
-        assert_row_inside(found, truth(a), part, row, radius)
+        assert_row_inside(enclosure, truth(a), part, row, radius)
 
 
 @each(product(ROWS, ROW_RADII))
@@ -331,8 +331,8 @@ def test_the_vjp_through_softmax_contains_every_value_over_the_balls(row, radius
     a = ball_of(row, radius)
     upstream = Interval(rng.normal(size=a.middle.shape) * 3, np.full(a.middle.shape, radius * 1e-2))
     with np.errstate(all="ignore"):
-        found = functions.softmax_vjp(a, upstream)
-    assert radius > 1 or np.isfinite(found.radius).all()
+        enclosure = functions.softmax_vjp(a, upstream)
+    assert radius > 1 or np.isfinite(enclosure.radius).all()
     for logits in rows_inside(rng, ROWS[row], radius):
         p = probabilities(logits)
         signs = rng.choice([-1.0, 1.0], size=len(p)).tolist()
@@ -341,7 +341,7 @@ def test_the_vjp_through_softmax_contains_every_value_over_the_balls(row, radius
             for m, s in zip(upstream.middle[0].tolist(), signs, strict=True)
         ]
         mean = sum((x * y for x, y in zip(u, p, strict=True)), flint.arb(0))
-        assert_row_inside(found, [q * (x - mean) for q, x in zip(p, u, strict=True)], row, radius)
+        assert_row_inside(enclosure, [q * (x - mean) for q, x in zip(p, u, strict=True)], row, radius)
 
 
 TARGETS: dict[str, Callable[[int], list[float]]] = {
@@ -359,15 +359,15 @@ def test_the_delta_of_cross_entropy_contains_every_value_over_the_ball(row, targ
     total = sum(map(flint.arb, y), flint.arb(0))
     for radius in ROW_RADII:
         with np.errstate(all="ignore"):
-            found = functions.cross_entropy_delta(ball_of(row, radius), np.array([y]))
-        assert radius > 1 or np.isfinite(found.radius).all()
+            enclosure = functions.cross_entropy_delta(ball_of(row, radius), np.array([y]))
+        assert radius > 1 or np.isfinite(enclosure.radius).all()
         for a in rows_inside(np.random.default_rng([6, len(row)]), ROWS[row], radius):
             truth = [p * total - t for p, t in zip(probabilities(a), y, strict=True)]
-            assert_row_inside(found, truth, row, target, radius)
+            assert_row_inside(enclosure, truth, row, target, radius)
 
 
 def test_a_saturated_row_keeps_its_digits():
-    found = functions.one_minus_softmax(exact(np.array([[200.0, 0.0]])))
+    enclosure = functions.one_minus_softmax(exact(np.array([[200.0, 0.0]])))
     truth = float(1 - probabilities([flint.arb(200), flint.arb(0)])[0])
-    assert abs(found.middle[0, 0] / truth - 1) < 1e-12
-    assert found.radius[0, 0] < 1e-11 * truth
+    assert abs(enclosure.middle[0, 0] / truth - 1) < 1e-12
+    assert enclosure.radius[0, 0] < 1e-11 * truth

@@ -97,7 +97,7 @@ def test_sums_and_differences_of_neighbours_cancel_within_the_radius(operation, 
     assert_contains(result, of_rationals(points(rng, x), points(rng, y)))
 
 
-@each((own,) for own in [(-1074, -1000), (-560, -500), (-540, -534), (500, 510)])
+@each((exponents,) for exponents in [(-1074, -1000), (-560, -500), (-540, -534), (500, 510)])
 def test_products_that_underflow_or_nearly_overflow_are_enclosed(powers):
     rng = np.random.default_rng([3, powers[0] + 2000])
     x = draw(rng, (TRIES,), "a thousandth", low=powers[0], high=powers[1])

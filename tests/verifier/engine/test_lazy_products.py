@@ -23,14 +23,14 @@ L2 = Penalty("l2", strength=0.1, factor=0.5, biases=True)
 
 def gradient_of(problem, oracle: str) -> LazyEstimates:
     trace = forward(problem.network, problem.parameters, problem.batch)
-    found = ORACLES[oracle].gradient(problem, rounding(problem, trace, PRECISIONS["float64"])).gradient
-    assert isinstance(found, LazyEstimates)
-    return found
+    estimates = ORACLES[oracle].gradient(problem, rounding(problem, trace, PRECISIONS["float64"])).gradient
+    assert isinstance(estimates, LazyEstimates)
+    return estimates
 
 
-def hold_equal(found, expected) -> None:
+def hold_equal(actual, expected) -> None:
     scale = np.abs(expected[np.isfinite(expected)]).max()
-    np.testing.assert_allclose(found, expected, rtol=SUMMED_OTHERWISE, atol=SUMMED_OTHERWISE * scale)
+    np.testing.assert_allclose(actual, expected, rtol=SUMMED_OTHERWISE, atol=SUMMED_OTHERWISE * scale)
 
 
 @pytest.mark.parametrize("oracle", ["backpropagation", "finite_differences"])
@@ -39,11 +39,11 @@ def hold_equal(found, expected) -> None:
 def test_rows_are_those_of_the_whole(oracle, penalties, budget, monkeypatch):
     monkeypatch.setattr(sampled_units, "BUDGET", budget)
     problem = draw_problem(np.random.default_rng(0), widths=[7, 30, 5], examples=4, penalties=penalties)
-    found = gradient_of(problem, oracle)
-    assert list(found) == [name for name, _ in named(problem.parameters)]
+    estimates = gradient_of(problem, oracle)
+    assert list(estimates) == [name for name, _ in named(problem.parameters)]
     for name, array in named(problem.parameters):
         for which in [ALL, slice(2, 4)] if array.ndim == 2 else [ALL]:
-            rows, whole = found.rows(name, which), found[name]
+            rows, whole = estimates.rows(name, which), estimates[name]
             assert whole.value.shape == array.shape
             columns = slice(None) if rows.columns is None else rows.columns
             hold_equal(rows.value, whole.value[which][..., columns])
@@ -73,10 +73,14 @@ def test_rows_too_vague_to_judge_by_are_worked_out_more_sharply():
     float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
     plain = gradient_of(problem, "backpropagation")
     before = {name: plain.rows(name, ALL) for name in plain}
-    assert any((own.error > 1e-6 * float64_rounding.scale[name]).any() for name, own in before.items())
+    assert any(
+        (estimate.error > 1e-6 * float64_rounding.scale[name]).any() for name, estimate in before.items()
+    )
     assert plain.sharpened()
     after = {name: plain.rows(name, ALL) for name in plain}
-    assert all((own.error < 1e-6 * float64_rounding.scale[name]).all() for name, own in after.items())
+    assert all(
+        (estimate.error < 1e-6 * float64_rounding.scale[name]).all() for name, estimate in after.items()
+    )
     for name in plain:
         distance = np.abs(after[name].value - before[name].value)
         assert (distance <= after[name].error + before[name].error).all()
@@ -87,8 +91,8 @@ def test_rows_too_vague_to_judge_by_are_worked_out_more_sharply():
     document = document_of_problem(problem, gradients=right)
     fast, full = verify(document), verify(document, entries="all")
     assert fast.verdict == "correct"
-    for name, own in fast.parameters.items():
-        assert own.max_abs_error == full.parameters[name].max_abs_error  # one reference for all of them
+    for name, row in fast.parameters.items():
+        assert row.max_abs_error == full.parameters[name].max_abs_error  # one reference for all of them
 
 
 def test_a_bias_larger_than_a_block_is_looked_at_whole():
@@ -118,15 +122,15 @@ def test_differences_that_cross_a_kink_everywhere_tell_nothing():
 def test_what_underflow_leaves_is_no_reason_for_sharper_products():
     """Units that are off have gradients of 0, known to the smallest number, which NaN does not meet."""
     problem = draw_problem(np.random.default_rng(5), activation_name="relu", widths=[3, 6, 2], examples=1)
-    found = gradient_of(problem, "backpropagation")
-    assert ((found["layers.1.weight"].value == 0) & (found["layers.1.weight"].error > 0)).any()
-    before = {name: own.value.tobytes() for name, own in found.items()}
+    estimates = gradient_of(problem, "backpropagation")
+    assert ((estimates["layers.1.weight"].value == 0) & (estimates["layers.1.weight"].error > 0)).any()
+    before = {name: estimate.value.tobytes() for name, estimate in estimates.items()}
     right = {name: np.array(value) for name, value in named(backpropagate(problem))}
-    right["layers.1.weight"][found["layers.1.weight"].value == 0] = np.nan
+    right["layers.1.weight"][estimates["layers.1.weight"].value == 0] = np.nan
     trace = forward(problem.network, problem.parameters, problem.batch)
     float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
     answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, float64_rounding)}
     assert accept_if_correct(list(right), right, answers, float64_rounding) is None
-    after = {name: own.value.tobytes() for name, own in answers["backpropagation"].gradient.items()}
+    after = {name: estimate.value.tobytes() for name, estimate in answers["backpropagation"].gradient.items()}
     assert after == before
     assert not gradient_of(problem, "backpropagation").sharpened()

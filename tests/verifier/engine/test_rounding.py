@@ -91,9 +91,9 @@ SCALES = [(0, 0), (500, 500), (-500, -500), (1000, -1000), (1000, 10), (-1000, 9
 def test_the_root_of_squares_neither_overflows_nor_vanishes(left, right):
     rng = np.random.default_rng([4, left + 2000, right + 2000])
     x, y = np.ldexp(rng.normal(size=(3, 5)), left), np.ldexp(rng.normal(size=(5, 2)), right)
-    found = root_of_squares(x, y)
+    roots = root_of_squares(x, y)
     with mpmath.workdps(50):
-        for (i, j), value in np.ndenumerate(found):
+        for (i, j), value in np.ndenumerate(roots):
             squares = [mpmath.mpf(float(x[i, k])) ** 2 * mpmath.mpf(float(y[k, j])) ** 2 for k in range(5)]
             truth = mpmath.sqrt(mpmath.fsum(squares))
             assert abs(float(value) - truth) <= 1e-14 * truth + 5e-324
@@ -103,8 +103,8 @@ def test_the_root_of_squares_neither_overflows_nor_vanishes(left, right):
 def test_where_squares_vanish_the_root_is_no_smaller_than_it_should_be(small):
     x = np.array([[1.0, 1.0], [small, 2 * small]])
     y = np.array([[1.0, small], [1.0, 3 * small]])
-    found = root_of_squares(x, y)
-    for (i, j), value in np.ndenumerate(found):
+    roots = root_of_squares(x, y)
+    for (i, j), value in np.ndenumerate(roots):
         truth = sum((Fraction(float(x[i, k])) * Fraction(float(y[k, j]))) ** 2 for k in range(2))
         smallest = Fraction(2) ** -1074  # what the result's own underflow may take
         assert (Fraction(float(value)) * (1 + Fraction(2) ** -40) + 2 * smallest) ** 2 >= truth

@@ -61,23 +61,23 @@ SLOPE = {  # from z, as programs do
 def narrow_gradients(problem: Problem, dtype: str, product: Product) -> dict[str, np.ndarray]:
     """Backpropagation with every number and every operation in `dtype`."""
     z = [problem.batch.inputs.astype(dtype)]
-    w = [own.weight.astype(dtype) for own in problem.parameters]
+    w = [layer.weight.astype(dtype) for layer in problem.parameters]
     y = problem.batch.targets.astype(dtype)
     names = [layer.activation.name for layer in problem.network.layers]
-    for index, own in enumerate(problem.parameters):
-        a = product(z[-1], w[index]) + own.bias.astype(dtype)
+    for index, layer in enumerate(problem.parameters):
+        a = product(z[-1], w[index]) + layer.bias.astype(dtype)
         z.append(FORWARD[names[index]](a))
     size = np.dtype(dtype).type(problem.batch.size)
     delta = softmax(z[-1]) - y if problem.risk.loss.name == "cross_entropy" else z[-1] - y
     delta = delta / size
-    found = {}
+    gradients = {}
     for index in reversed(range(len(w))):
-        found[f"layers.{index}.weight"] = product(z[index].T.copy(), delta)
-        found[f"layers.{index}.bias"] = product(np.ones((1, len(delta)), dtype=dtype), delta)[0]
+        gradients[f"layers.{index}.weight"] = product(z[index].T.copy(), delta)
+        gradients[f"layers.{index}.bias"] = product(np.ones((1, len(delta)), dtype=dtype), delta)[0]
         if index:
             delta = product(delta, w[index].T.copy()) * SLOPE[names[index - 1]](z[index])
-    assert all(array.dtype == dtype for array in found.values())
-    return {name: array.astype(np.float64) for name, array in found.items()}
+    assert all(array.dtype == dtype for array in gradients.values())
+    return {name: array.astype(np.float64) for name, array in gradients.items()}
 
 
 CASES = [

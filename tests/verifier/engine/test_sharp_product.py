@@ -35,11 +35,11 @@ KINDS = {
 def test_the_exact_product_lies_within(kind, terms):
     rng = np.random.default_rng([terms, list(KINDS).index(kind)])
     x, y = KINDS[kind](rng, 5, terms), KINDS[kind](rng, terms, 4)
-    found = sharp_factors(exact(x), exact(y)).rows(ALL)
+    enclosure = sharp_factors(exact(x), exact(y)).rows(ALL)
     for i in range(5):
         for j in range(4):
-            off = abs(Fraction(float(found.middle[i, j])) - rational(x, y, i, j))
-            assert off <= Fraction(float(found.radius[i, j])), (i, j)
+            off = abs(Fraction(float(enclosure.middle[i, j])) - rational(x, y, i, j))
+            assert off <= Fraction(float(enclosure.radius[i, j])), (i, j)
 
 
 @each([3, 200])
@@ -47,20 +47,20 @@ def test_products_of_numbers_within_balls_lie_within(terms):
     rng = np.random.default_rng(terms)
     x = Interval(rng.normal(size=(3, terms)), 1e-6 * rng.uniform(size=(3, terms)))
     y = Interval(rng.normal(size=(terms, 3)), 1e-5 * rng.uniform(size=(terms, 3)))
-    found = sharp_factors(x, y).rows(ALL)
+    enclosure = sharp_factors(x, y).rows(ALL)
     for signs in ((1, 1), (-1, 1), (1, -1)):
         at_x = x.middle + signs[0] * np.sign(x.middle) * x.radius * 0.999
         at_y = y.middle + signs[1] * np.sign(y.middle) * y.radius * 0.999
         for i in range(3):
-            off = abs(Fraction(float(found.middle[i, i])) - rational(at_x, at_y, i, i))
-            assert off <= Fraction(float(found.radius[i, i]))
+            off = abs(Fraction(float(enclosure.middle[i, i])) - rational(at_x, at_y, i, i))
+            assert off <= Fraction(float(enclosure.radius[i, i]))
 
 
 def test_a_product_of_nothing_is_known_to_be_nothing():
     x, y = np.array([[1.0, 0.0, 3.0], [0.0, 0.0, 0.0]]), np.array([[0.0, 0.0], [0.7, 0.0], [0.0, 0.0]])
-    found = sharp_factors(exact(x), exact(y)).rows(ALL)
-    assert not found.middle.any()
-    assert found.radius.max() < 1e-300
+    enclosure = sharp_factors(exact(x), exact(y)).rows(ALL)
+    assert not enclosure.middle.any()
+    assert enclosure.radius.max() < 1e-300
 
 
 def test_the_radius_of_exact_numbers_does_not_grow_with_the_terms():

@@ -25,17 +25,17 @@ def elman(inputs: Arrays, parameters: Arrays, gradients: Arrays) -> dict[str, Ar
 
 
 def cbow(inputs: Arrays, parameters: Arrays, gradients: Arrays) -> dict[str, Array]:
-    found = np.zeros_like(parameters["E"])
+    summed = np.zeros_like(parameters["E"])
     for row, vectors in zip(inputs["context"].astype(int), gradients["nodes.vectors"], strict=True):
         for word, gradient in zip(row, vectors, strict=True):
-            found[word] = gradient
-    return {"E": found}
+            summed[word] = gradient
+    return {"E": summed}
 
 
 def cs231n(inputs: Arrays, parameters: Arrays, gradients: Arrays) -> dict[str, Array]:
     slope = np.exp(-1.0) / (1 + np.exp(-1.0)) ** 2  # of the logistic function, at 1
-    own = {f"w{place}": slope * parameters[f"w{place}"] for place in (0, 1)}
-    return own | {f"inputs.x{place}": slope * inputs[f"x{place}"] for place in (0, 1)}
+    submitted = {f"w{place}": slope * parameters[f"w{place}"] for place in (0, 1)}
+    return submitted | {f"inputs.x{place}": slope * inputs[f"x{place}"] for place in (0, 1)}
 
 
 # what each mistake gives, written out; the right gradients of nodes behind it are given
@@ -66,7 +66,7 @@ NAMED = {
 
 
 def arrays(document: Mapping[str, Any]) -> dict[str, Array]:
-    return {name: np.asarray(own, float) for name, own in document.items()}
+    return {name: np.asarray(array, float) for name, array in document.items()}
 
 
 def test_every_graph_example_has_a_twin() -> None:

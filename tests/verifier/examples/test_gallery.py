@@ -39,9 +39,9 @@ def test_the_diagnosis_names_what_the_citation_says_in_its_layer(
     report, claims = rows[name].report, GALLERY[name].claims
     assert report.verdict == "incorrect"
     assert len(report.diagnosis) == len(claims)
-    for found, claim in zip(report.diagnosis, claims, strict=True):
-        assert (found.bug, found.layer) == named_in_report(claim)
-        assert claim.bug in (found.bug, *found.also_consistent)
+    for diagnosis, claim in zip(report.diagnosis, claims, strict=True):
+        assert (diagnosis.bug, diagnosis.layer) == named_in_report(claim)
+        assert claim.bug in (diagnosis.bug, *diagnosis.also_consistent)
 
 
 def named_in_report(claim: ClaimedBug) -> tuple[str, int | None]:
@@ -100,17 +100,17 @@ def test_the_table_for_programs_says_of_every_entry_what_can_be_said(pages: dict
         assert record["command"] == f"gradjury example gallery/{record['name']} | gradjury check -"
 
 
-def assert_alike(found: Any, expected: Any) -> None:
+def assert_alike(actual: Any, expected: Any) -> None:
     """Numbers to their last bits, everything else to the letter."""
     if isinstance(expected, dict):
-        assert list(found) == list(expected)
+        assert list(actual) == list(expected)
         for key, value in expected.items():
-            assert_alike(found[key], value)
+            assert_alike(actual[key], value)
     elif isinstance(expected, list):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
+        assert len(actual) == len(expected)
+        for one, other in zip(actual, expected, strict=True):
             assert_alike(one, other)
     elif isinstance(expected, float):
-        np.testing.assert_allclose(found, expected, rtol=LAST_BITS, atol=1e-15)
+        np.testing.assert_allclose(actual, expected, rtol=LAST_BITS, atol=1e-15)
     else:
-        assert found == expected
+        assert actual == expected

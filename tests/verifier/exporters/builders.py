@@ -113,7 +113,7 @@ MAKERS: dict[str, Callable[[], list[FileOutcome]]] = {
     ],
     "broken": lambda: [FileOutcome("m.json", None, broken="RuntimeError: the disk is on fire")],
     **{f"hostile {i}": partial(hostile, words) for i, words in enumerate(HOSTILE)},
-    "several": lambda: [own for case in (*REAL, "malformed") for own in CASES[case]],
+    "several": lambda: [outcome for case in (*REAL, "malformed") for outcome in CASES[case]],
 }
 
 
@@ -140,6 +140,8 @@ CASES = Cases()
 
 def as_student(reports: list[FileOutcome]) -> list[FileOutcome]:
     return [
-        FileOutcome(own.source, own.report and to_student_view(own.report), own.errors, own.broken)
-        for own in reports
+        FileOutcome(
+            outcome.source, outcome.report and to_student_view(outcome.report), outcome.errors, outcome.broken
+        )
+        for outcome in reports
     ]

@@ -24,16 +24,16 @@ from verifier.report.wording import first_wrong_lines
 def wrong_relu() -> Report:
     """The residual block, the derivative of relu forgotten; all behind it follows from that."""
     document = example_document("residual-block")
-    given = {name: np.asarray(own) for name, own in document["gradients"].items()}
+    gradients = {name: np.asarray(gradient) for name, gradient in document["gradients"].items()}
     x, w1, skip = (
         np.asarray(document["inputs"]["x"]),
         np.asarray(document["parameters"]["W1"]),
-        given["nodes.z"],
+        gradients["nodes.z"],
     )
-    delta = given["nodes.h"]
-    given |= {"nodes.a2": delta, "nodes.a1": delta, "b1": delta.sum(axis=0), "W1": x.T @ delta}
-    given["inputs.x"] = delta @ w1.T + skip
-    return verify({**document, "gradients": given})
+    delta = gradients["nodes.h"]
+    gradients |= {"nodes.a2": delta, "nodes.a1": delta, "b1": delta.sum(axis=0), "W1": x.T @ delta}
+    gradients["inputs.x"] = delta @ w1.T + skip
+    return verify({**document, "gradients": gradients})
 
 
 def rendered(report: Report, name: str) -> str:
@@ -65,9 +65,9 @@ def test_a_node_s_bug_is_the_type_of_its_failure() -> None:
     suites = ET.fromstring(rendered(wrong_relu(), "junit"))
     cases = {case.get("name"): case for case in suites.iter("testcase")}
     failures = {name: case.find("failure") for name, case in cases.items()}
-    found = {name: own.get("type") for name, own in failures.items() if own is not None}
-    assert found["nodes.a2"] == "missing-activation-derivative"
-    assert found["W1"] == "incorrect-gradient"  # it only inherits
+    types = {name: failure.get("type") for name, failure in failures.items() if failure is not None}
+    assert types["nodes.a2"] == "missing-activation-derivative"
+    assert types["W1"] == "incorrect-gradient"  # it only inherits
 
 
 def test_code_scanning_has_a_rule_with_formulas_for_a_broken_node() -> None:
@@ -77,7 +77,11 @@ def test_code_scanning_has_a_rule_with_formulas_for_a_broken_node() -> None:
     assert rule["shortDescription"]["text"] == "The operation's own derivative is missing"
     assert rule["fullDescription"]["text"] == "right: v̄ = ū · ∂u/∂v; used: v̄′ = ū"
     assert rule["help"]["text"] == "By what does the chain rule multiply on the way back through the node?"
-    named = [own["logicalLocations"][0]["name"] for result in run["results"] for own in result["locations"]]
+    named = [
+        location["logicalLocations"][0]["name"]
+        for result in run["results"]
+        for location in result["locations"]
+    ]
     assert set(named) == {"nodes.a2", "nodes.a1", "b1", "W1", "inputs.x"}
 
 

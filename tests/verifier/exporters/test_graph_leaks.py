@@ -28,10 +28,10 @@ def answer(
     gradients: Mapping[str, Any], visibility: StudentVisibility = ALL, **fields: Any
 ) -> dict[str, Any]:
     document = {**QUESTION, "gradients": dict(gradients), **fields}
-    found = to_student_view(verify(document, oracles=["backpropagation"]), visibility).to_dict()
-    for node in found.get("network", {}).get("nodes", ()):
+    view = to_student_view(verify(document, oracles=["backpropagation"]), visibility).to_dict()
+    for node in view.get("network", {}).get("nodes", ()):
         node.pop("gradient", None)  # the student's own
-    return found
+    return view
 
 
 @pytest.mark.parametrize("key", ["w0", "inputs.x1", "nodes.s", "nodes.below"])
@@ -73,9 +73,9 @@ def test_a_typical_mistake_is_told_with_its_place_and_a_hint_by_default(name: st
 
 def numbers_of(report: Report) -> list[str]:
     """Give what must not be told, to 5 digits: expected values, and values of nodes."""
-    found = [entry.expected for row in report.parameters.values() for entry in row.worst]
-    found += [report.loss.value]
-    return [f"{abs(number):.10g}"[:7] for number in found if number not in (0.0, 1.0)]
+    numbers = [entry.expected for row in report.parameters.values() for entry in row.worst]
+    numbers += [report.loss.value]
+    return [f"{abs(number):.10g}"[:7] for number in numbers if number not in (0.0, 1.0)]
 
 
 @pytest.mark.parametrize("name", GRAPH_EXAMPLES)
@@ -84,11 +84,11 @@ def test_no_format_tells_a_student_a_number_of_the_gradient(name: str) -> None:
     for key, gradient in document["gradients"].items():
         document["gradients"][key] = (np.asarray(gradient) * 1.25 + 0.375).tolist()
     report = verify(document, oracles=["backpropagation"])
-    own = FileOutcome("hw.json", to_student_view(report, ALL))
+    outcome = FileOutcome("hw.json", to_student_view(report, ALL))
     hidden = [number for number in numbers_of(report) if len(number) > 4]
 
     def tells_none(format_name: str) -> None:
-        text = EXPORTERS[format_name].render([own], ExportOptions())
+        text = EXPORTERS[format_name].render([outcome], ExportOptions())
         assert [number for number in hidden if number in text] == []
 
     try_each(tells_none, EXPORTERS)

@@ -63,8 +63,8 @@ ONE = float(RIGHT["layers.1.bias"][0])
 
 
 def answer(gradients: Gradients, visibility: StudentVisibility = ALL, **fields: Any) -> dict[str, Any]:
-    given = {"gradients": listed(dict(gradients)), **fields}
-    return to_student_view(verify({**PROBLEM, **given}, oracles=ORACLES), visibility).to_dict()
+    fields_of_answer = {"gradients": listed(dict(gradients)), **fields}
+    return to_student_view(verify({**PROBLEM, **fields_of_answer}, oracles=ORACLES), visibility).to_dict()
 
 
 def outputs(report: Report, visibility: StudentVisibility) -> dict[str, str]:
@@ -102,7 +102,7 @@ def test_nan_beside_a_guess_does_not_make_it_tell(broken):
     pad = {"layers.0.weight": np.full((2, 4), broken)}
     guesses = (ONE, -ONE, 2.0 * ONE, round(ONE, 2), 7.654321)
     documents = [answer(pad | {"layers.1.bias": [guess]}) for guess in guesses[1:]]
-    assert all(own == documents[0] for own in documents)
+    assert all(document == documents[0] for document in documents)
 
 
 @cache
@@ -157,17 +157,17 @@ def planted(document: Mapping[str, Any]) -> dict[tuple[str, int], tuple[str, Gra
     By name and number: a bug can be made in several places and forms.
     """
     problem = read_submission(document).problem
-    found: dict[tuple[str, int], tuple[str, Gradients]] = {}
+    mutants_by_bug: dict[tuple[str, int], tuple[str, Gradients]] = {}
     number: Counter[str] = Counter()
     for mutant in mutants(problem, forward(problem.network, problem.parameters, problem.batch)):
         where = f"{mutant.bug.id} {mutant.layer} {mutant.equation}"
-        found[mutant.bug.id, number[mutant.bug.id]] = where, dict(named(mutant.gradients))
+        mutants_by_bug[mutant.bug.id, number[mutant.bug.id]] = where, dict(named(mutant.gradients))
         number[mutant.bug.id] += 1
     for name, array in right_of(document).items():
         changed = np.array(array)
         changed.flat[-1] += 0.3
-        found[name, 0] = name, {name: changed}
-    return found
+        mutants_by_bug[name, 0] = name, {name: changed}
+    return mutants_by_bug
 
 
 def kind_of(report: Report) -> tuple[Any, ...]:
@@ -197,8 +197,8 @@ def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, least,
 
     def check(bug: str, place: int) -> None:
         first, second = (
-            verify({**document, "gradients": found[bug, place][1]}, oracles=ORACLES)
-            for document, found in ((one, of_one), (other, of_other))
+            verify({**document, "gradients": mutants_of[bug, place][1]}, oracles=ORACLES)
+            for document, mutants_of in ((one, of_one), (other, of_other))
         )
         if kind_of(first) != kind_of(second):
             return

@@ -27,7 +27,7 @@ def test_prairielearn_takes_one_mebibyte_and_gets_every_point(made):
     text = EXPORTERS["prairielearn"].render(reports, ExportOptions())
     assert len(text.encode()) < 2**20
     document = json.loads(text)
-    count = sum(len(own.report.parameters) for own in reports)
+    count = sum(len(outcome.report.parameters) for outcome in reports)
     assert sum(test["max_points"] for test in document["tests"]) == count
     assert all({"points", "max_points"} <= test.keys() for test in document["tests"])
 

@@ -95,8 +95,8 @@ def with_layer(problem: Problem, layer: Layer) -> Problem:
 
 
 def with_batch(problem: Problem, **more) -> Problem:
-    own = {"inputs": problem.batch.inputs, "targets": problem.batch.targets, "masks": problem.batch.masks}
-    return replace(problem, batch=Batch(**own | more))
+    fields = {"inputs": problem.batch.inputs, "targets": problem.batch.targets, "masks": problem.batch.masks}
+    return replace(problem, batch=Batch(**fields | more))
 
 
 OTHERS = {
@@ -119,15 +119,17 @@ OTHERS = {
 
 
 def test_no_two_problems_have_one_fingerprint():
-    own = with_weight(drawn(), lambda w: w.__setitem__((1, 1), 0.0))
-    found = {name: fingerprint(change(own)) for name, change in OTHERS.items()} | {"itself": fingerprint(own)}
-    assert len(set(found.values())) == len(OTHERS) + 1, found
+    problem = with_weight(drawn(), lambda w: w.__setitem__((1, 1), 0.0))
+    fingerprints = {name: fingerprint(change(problem)) for name, change in OTHERS.items()} | {
+        "itself": fingerprint(problem)
+    }
+    assert len(set(fingerprints.values())) == len(OTHERS) + 1, fingerprints
 
 
 def test_numbers_laid_out_otherwise_are_the_same_problem():
-    own = drawn()
-    other = with_batch(own, inputs=np.asfortranarray(own.batch.inputs))
-    assert fingerprint(own) == fingerprint(other)
+    problem = drawn()
+    other = with_batch(problem, inputs=np.asfortranarray(problem.batch.inputs))
+    assert fingerprint(problem) == fingerprint(other)
 
 
 def test_the_oldest_problem_makes_room_and_one_too_large_is_not_kept():

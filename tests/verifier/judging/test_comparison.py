@@ -19,7 +19,7 @@ def judged(submitted, expected, tolerance, *, error=ERROR, rounding=ROUNDING, sc
     def one(value):
         return np.array([value])
 
-    found = compare(
+    comparison = compare(
         one(submitted),
         Estimate(one(expected), one(error)),
         one(rounding),
@@ -27,9 +27,9 @@ def judged(submitted, expected, tolerance, *, error=ERROR, rounding=ROUNDING, sc
         one(disputed),
         tolerance,
     )
-    verdicts = [name for name in ("correct", "incorrect", "undecided") if getattr(found, name).item()]
+    verdicts = [name for name in ("correct", "incorrect", "undecided") if getattr(comparison, name).item()]
     assert len(verdicts) == 1
-    return verdicts[0], found.to_rounding.item(), found.uninformative.item()
+    return verdicts[0], comparison.to_rounding.item(), comparison.uninformative.item()
 
 
 ROWS = [
@@ -93,8 +93,8 @@ def test_an_entry_whose_known_true_gradient_is_zero_tells_nothing(expected, erro
 
 @each(product(TOLERANCES, [1.0, 1e-9, 1e-30, 1e-100]))
 def test_a_zero_gradient_is_incorrect_however_small_the_loss_is(preset, size):
-    found = judged(0.0, size, TOLERANCES[preset], scale=size, rounding=1e-15 * size, error=1e-15 * size)
-    assert found[0] == "incorrect"
+    actual = judged(0.0, size, TOLERANCES[preset], scale=size, rounding=1e-15 * size, error=1e-15 * size)
+    assert actual[0] == "incorrect"
 
 
 def test_the_presets_are_those_of_the_contract():
@@ -108,9 +108,9 @@ def test_the_presets_are_those_of_the_contract():
 def test_entries_are_judged_one_by_one_in_any_shape():
     submitted = np.array([[0.5, 0.6], [nan, 0.0]])
     expected = Estimate(np.array([[0.5, 0.5], [0.5, 0.0]]), np.full((2, 2), 1e-15))
-    found = compare(
+    comparison = compare(
         submitted, expected, np.full((2, 2), 1e-14), np.ones((2, 2)), np.zeros((2, 2), bool), STRICT
     )
-    assert found.correct.tolist() == [[True, False], [False, True]]
-    assert found.incorrect.tolist() == [[False, True], [True, False]]
-    assert found.uninformative.tolist() == [[False, False], [False, True]]
+    assert comparison.correct.tolist() == [[True, False], [False, True]]
+    assert comparison.incorrect.tolist() == [[False, True], [True, False]]
+    assert comparison.uninformative.tolist() == [[False, False], [False, True]]

@@ -95,26 +95,26 @@ ROWS = [
     ids=[row[0] for row in ROWS],
 )
 def test_what_the_oracles_say_together(answers, values, errors, disputed, agrees, entries):
-    found = combine_answers({f"oracle {i}": row for i, row in enumerate(answers)}, {"w": (len(values),)})
-    np.testing.assert_array_equal(found.reference["w"].value, values)
-    np.testing.assert_array_equal(found.reference["w"].error, errors)
-    assert found.disputed["w"].tolist() == disputed
-    assert [item.agrees for item in found.evidence] == agrees
-    assert [item.entries for item in found.evidence] == entries
+    consensus = combine_answers({f"oracle {i}": row for i, row in enumerate(answers)}, {"w": (len(values),)})
+    np.testing.assert_array_equal(consensus.reference["w"].value, values)
+    np.testing.assert_array_equal(consensus.reference["w"].error, errors)
+    assert consensus.disputed["w"].tolist() == disputed
+    assert [item.agrees for item in consensus.evidence] == agrees
+    assert [item.entries for item in consensus.evidence] == entries
 
 
 def test_the_evidence_says_how_far_apart_and_where():
-    found = combine_answers(
+    consensus = combine_answers(
         {"a": answer((1.0, 0.1), (2.0, 0.1)), "b": answer((1.5, 0.1), (2.1, 0.1))}, {"w": (2,)}
     )
-    assert found.evidence[1].max_disagreement == 0.5
-    assert found.evidence[1].agrees is False
-    assert found.disputes == (Dispute("a", "b", "w", 1, (0,)),)
-    assert found.evidence[0].max_disagreement == 0.0
+    assert consensus.evidence[1].max_disagreement == 0.5
+    assert consensus.evidence[1].agrees is False
+    assert consensus.disputes == (Dispute("a", "b", "w", 1, (0,)),)
+    assert consensus.evidence[0].max_disagreement == 0.0
 
 
 def test_an_oracle_that_told_nothing_does_not_count_and_says_why():
-    found = combine_answers({"a": NOTHING}, {"w": (2,)})
-    (item,) = found.evidence
+    consensus = combine_answers({"a": NOTHING}, {"w": (2,)})
+    (item,) = consensus.evidence
     assert (item.agrees, item.max_disagreement, item.reason) == (None, None, "not installed")
-    assert np.isnan(found.reference["w"].value).all()
+    assert np.isnan(consensus.reference["w"].value).all()

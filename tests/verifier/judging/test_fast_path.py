@@ -93,10 +93,10 @@ def test_the_fast_path_accepts_inputs_that_are_zero():
     document = right_submission(problem) | {"inputs": inputs}
     answer = backpropagate(read_submission(document).problem)
     document["gradients"] = {name: np.array(value) for name, value in named(answer)}
-    found = accepted(document)
-    assert found is not None
-    assert found.has_zeros
-    assert found.summaries["layers.0.weight"].uninformative == 20
+    summary = accepted(document)
+    assert summary is not None
+    assert summary.has_zeros
+    assert summary.summaries["layers.0.weight"].uninformative == 20
     assert "zero-input" in {caution.code for caution in verify(document).warnings}
 
 

@@ -96,11 +96,13 @@ ROWS = [
 def test_zeros_of_the_true_gradient_are_counted_and_a_warning_says_why(document, code, layer, units):
     _, gradients = loss_and_gradients(document)
     report = verify(document)
-    assert report.verdict == ("correct" if any(own.any() for own in gradients.values()) else "undecided")
+    assert report.verdict == (
+        "correct" if any(gradient.any() for gradient in gradients.values()) else "undecided"
+    )
     for name, gradient in gradients.items():
         assert report.parameters[name].uninformative == (gradient == 0).sum()
-    found = [(caution.layer, caution.units) for caution in report.warnings if code in (None, caution.code)]
-    assert (layer, units) in found
+    places = [(caution.layer, caution.units) for caution in report.warnings if code in (None, caution.code)]
+    assert (layer, units) in places
 
 
 def test_a_batch_of_one_example_cannot_tell_a_mean_from_a_sum():

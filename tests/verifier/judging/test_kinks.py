@@ -40,15 +40,15 @@ ONE_UNIT: dict[str, Any] = {"weights": [[[1], [2]], [[2]]], "biases": [[-3], [0]
 
 def one_unit(name: Any, slopes: tuple[float, float, float]) -> dict[str, Any]:
     """Submit a slope for each of both weights and for the bias."""
-    found = document(names=[name, "identity"], **ONE_UNIT)
+    submission = document(names=[name, "identity"], **ONE_UNIT)
     first, second, bias = (6 * s for s in slopes)
-    found["gradients"] = {
+    submission["gradients"] = {
         "layers.0.weight": [[first], [second]],
         "layers.0.bias": [bias],
         "layers.1.weight": [[0]],
         "layers.1.bias": [3],
     }
-    return found
+    return submission
 
 
 ACTIVATIONS: dict[str, tuple[Any, tuple[float, ...], tuple[float, ...]]] = {
@@ -129,7 +129,7 @@ def test_a_mixture_of_slopes_is_explained():
 
 
 def test_a_warning_names_unit_and_example():
-    found = document(
+    submission = document(
         [[[1, 1, -1], [1, 2, 3]], [[1], [3], [5]]],
         [[0.5, 1, 0.25], [0.5]],
         ["relu", "identity"],
@@ -137,17 +137,19 @@ def test_a_warning_names_unit_and_example():
         [[0], [0]],
         gradients={},
     )
-    found["gradients"] = {name: np.zeros(np.shape(value)) for name, value in found["parameters"].items()}
-    (caution,) = [c for c in verify(found).warnings if c.code == "kink"]
+    submission["gradients"] = {
+        name: np.zeros(np.shape(value)) for name, value in submission["parameters"].items()
+    }
+    (caution,) = [c for c in verify(submission).warnings if c.code == "kink"]
     assert (caution.layer, caution.units) == (0, (1,))
     assert "unit 1 in example 1" in caution.detail
     assert "kink of relu" in caution.detail
 
 
 def test_away_from_kinks_there_is_neither_warning_nor_subgradient():
-    found = one_unit("relu", (1.0, 1.0, 1.0))
-    found["parameters"]["layers.0.bias"] = [-2.5]
-    report = verify(found)
+    submission = one_unit("relu", (1.0, 1.0, 1.0))
+    submission["parameters"]["layers.0.bias"] = [-2.5]
+    report = verify(submission)
     assert "kink" not in {caution.code for caution in report.warnings}
     assert all(row.subgradients == 0 for row in report.parameters.values())
 
@@ -162,14 +164,14 @@ def test_through_later_layers_every_sum_of_slopes_is_right(first, verdict):
     # 3 s₁ − 10 s₂: any s₁ and s₂ that give the sum
     s2 = np.clip(-first / 10, 0, 1) if first < 0 else 0.0
     s1 = np.clip((first + 10 * s2) / 3, 0, 1)
-    found = document(
+    submission = document(
         [[[1]], [[1, -2]], [[3], [5]]],
         [[0], [-1, 2], [0]],
         ["identity", "relu", "identity"],
         [[1]],
         [[-1]],
     )
-    found["gradients"] = {
+    submission["gradients"] = {
         "layers.0.weight": [[first]],
         "layers.0.bias": [first],
         "layers.1.weight": [[3 * s1, 5 * s2]],
@@ -177,7 +179,7 @@ def test_through_later_layers_every_sum_of_slopes_is_right(first, verdict):
         "layers.2.weight": [[0], [0]],
         "layers.2.bias": [1],
     }
-    report = verify(found)
+    report = verify(submission)
     assert report.parameters["layers.0.weight"].verdict == verdict
     assert report.parameters["layers.0.bias"].verdict == verdict
     assert report.parameters["layers.1.weight"].verdict == "correct"
@@ -190,8 +192,10 @@ def test_through_later_layers_every_sum_of_slopes_is_right(first, verdict):
     [(0.0, "correct"), (2.0, "correct"), (0.7, "correct"), (2.1, "incorrect"), (-0.5, "incorrect")],
 )
 def test_of_two_kinks_in_a_row_only_products_of_slopes_are_right(first, verdict):
-    found = document([[[1]], [[2]], [[1]]], [[-1], [0], [0]], ["relu", "relu", "identity"], [[1]], [[-1]])
-    found["gradients"] = {
+    submission = document(
+        [[[1]], [[2]], [[1]]], [[-1], [0], [0]], ["relu", "relu", "identity"], [[1]], [[-1]]
+    )
+    submission["gradients"] = {
         "layers.0.weight": [[first]],
         "layers.0.bias": [first],
         "layers.1.weight": [[0]],
@@ -199,15 +203,17 @@ def test_of_two_kinks_in_a_row_only_products_of_slopes_are_right(first, verdict)
         "layers.2.weight": [[0]],
         "layers.2.bias": [1],
     }
-    assert verify(found).parameters["layers.0.weight"].verdict == verdict
+    assert verify(submission).parameters["layers.0.weight"].verdict == verdict
 
 
 def test_a_kink_behind_another_is_limited_by_the_one_in_front_of_it():
-    found = document([[[1]], [[2]], [[1]]], [[-1], [0], [0]], ["relu", "relu", "identity"], [[1]], [[-1]])
+    submission = document(
+        [[[1]], [[2]], [[1]]], [[-1], [0], [0]], ["relu", "relu", "identity"], [[1]], [[-1]]
+    )
     zero = {"layers.1.weight": [[0]], "layers.2.weight": [[0]], "layers.2.bias": [1]}
     for first, verdict in ((0.9, "correct"), (1.5, "undecided")):  # 2 s₀ s₁ with s₁ = 0.5
-        own = {"layers.0.weight": [[first]], "layers.0.bias": [first], "layers.1.bias": [0.5]}
-        report = verify({**found, "gradients": {**zero, **own}})
+        gradients = {"layers.0.weight": [[first]], "layers.0.bias": [first], "layers.1.bias": [0.5]}
+        report = verify({**submission, "gradients": {**zero, **gradients}})
         assert report.verdict == verdict
 
 
@@ -221,13 +227,13 @@ class TestL1:
     def test_at_a_weight_of_0_any_share_of_the_coefficient_is_right(
         self, batch, coefficient, subgradient, verdict
     ):
-        found = document([[[0], [2]]], [[0]], ["identity"], [[1, 1], [1, 1]], [[1], [1]])  # ∂R/∂f = 1
-        found["loss"]["l1"] = {"strength": 0.5, "batch": batch}
-        found["gradients"] = {
+        submission = document([[[0], [2]]], [[0]], ["identity"], [[1, 1], [1, 1]], [[1], [1]])  # ∂R/∂f = 1
+        submission["loss"]["l1"] = {"strength": 0.5, "batch": batch}
+        submission["gradients"] = {
             "layers.0.weight": [[1 + subgradient * coefficient], [1 + coefficient]],
             "layers.0.bias": [1],
         }
-        report = verify(found)
+        report = verify(submission)
         assert report.parameters["layers.0.weight"].verdict == verdict
         assert report.parameters["layers.0.weight"].subgradients == 1
         (caution,) = [c for c in report.warnings if c.code == "kink"]
@@ -235,10 +241,10 @@ class TestL1:
 
     @pytest.mark.parametrize("share", [0.0, 0.5, -1.0])
     def test_at_any_other_weight_only_its_sign_is_right(self, share):
-        found = document([[[0], [2]]], [[0]], ["identity"], [[1, 1]], [[1]])
-        found["loss"]["l1"] = {"strength": 0.5}
-        found["gradients"] = {"layers.0.weight": [[1], [1 + 0.5 * share]], "layers.0.bias": [1]}
-        assert verify(found).parameters["layers.0.weight"].incorrect == 1
+        submission = document([[[0], [2]]], [[0]], ["identity"], [[1, 1]], [[1]])
+        submission["loss"]["l1"] = {"strength": 0.5}
+        submission["gradients"] = {"layers.0.weight": [[1], [1 + 0.5 * share]], "layers.0.bias": [1]}
+        assert verify(submission).parameters["layers.0.weight"].incorrect == 1
 
 
 # ----------------------------------------------------------------------------------- narrow precisions
@@ -266,8 +272,8 @@ def near_kinks(seed: int, activation: str) -> Problem:
 def judged(problem: Problem, gradients: dict[str, Any], precision: str) -> Report:
     arrays = {name: np.asarray(array, dtype=float) for name, array in gradients.items()}
     tolerance = TOLERANCES["standard"]
-    given = Submission(None, problem, arrays, PRECISIONS[precision], None, tolerance, Convention(), {})
-    return verify(given, oracles=ONE)
+    submission = Submission(None, problem, arrays, PRECISIONS[precision], None, tolerance, Convention(), {})
+    return verify(submission, oracles=ONE)
 
 
 def flipped(problem: Problem) -> dict[str, np.ndarray]:

@@ -57,7 +57,7 @@ def loss_of(problem: Problem, parameters: dict[str, np.ndarray]) -> float:
 
 def differences(problem: Problem, step: float, central: bool) -> dict[str, np.ndarray]:
     parameters = {name: array.copy() for name, array in named(problem.parameters)}
-    found = {}
+    gradients = {}
     base = loss_of(problem, parameters)
     for name, array in parameters.items():
         gradient = np.empty(array.shape)
@@ -69,21 +69,21 @@ def differences(problem: Problem, step: float, central: bool) -> dict[str, np.nd
             below = loss_of(problem, parameters) if central else base
             array[index] = w
             gradient[index] = (above - below) / (2 * step if central else step)
-        found[name] = gradient
-    return found
+        gradients[name] = gradient
+    return gradients
 
 
 def step_named(detail: str) -> float | None:
-    found = re.search(r"step of about ([0-9.e+-]+)", detail)
-    return None if found is None else float(found.group(1))
+    match = re.search(r"step of about ([0-9.e+-]+)", detail)
+    return None if match is None else float(match.group(1))
 
 
 def are_recognised(central: bool, step: float, kind: str, seed: int) -> None:
     problem = problem_of(kind, seed)
-    found = said(judged(problem, differences(problem, step, central)))
-    assert set(found) == {"numerical-gradient"}
-    estimated = step_named(found["numerical-gradient"])
-    assert estimated is not None, found["numerical-gradient"]
+    messages = said(judged(problem, differences(problem, step, central)))
+    assert set(messages) == {"numerical-gradient"}
+    estimated = step_named(messages["numerical-gradient"])
+    assert estimated is not None, messages["numerical-gradient"]
     assert step / 10 <= estimated <= step * 10
 
 
@@ -108,9 +108,9 @@ def test_a_lower_precision_than_declared_is_named(precisions, kind, seed):
     computed, declared = precisions
     problem = problem_of(kind, seed)
     gradients = numpy_student(problem, np.dtype(computed).name, "blas", np.random.default_rng(seed))
-    found = said(judged(problem, gradients, declared))
-    assert set(found) == {"lower-precision-than-declared"}
-    assert f"correct to {computed}, but {declared} was declared" in found["lower-precision-than-declared"]
+    messages = said(judged(problem, gradients, declared))
+    assert set(messages) == {"lower-precision-than-declared"}
+    assert f"correct to {computed}, but {declared} was declared" in messages["lower-precision-than-declared"]
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])

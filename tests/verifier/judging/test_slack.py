@@ -86,9 +86,9 @@ def test_a_mask_of_zeros_alone_is_refused():
 
 def test_a_gradient_that_is_zero_throughout_is_undecided():
     weight, whole = np.ones((3, 1)), np.round(4 * X)  # whole numbers, so that the loss is exactly 0
-    found = verify(regression(weight, 0 * weight, inputs=whole, targets=whole @ weight))
-    assert found.verdict == "undecided"
-    assert "no-gradient" in {warning.code for warning in found.warnings}
+    report = verify(regression(weight, 0 * weight, inputs=whole, targets=whole @ weight))
+    assert report.verdict == "undecided"
+    assert "no-gradient" in {warning.code for warning in report.warnings}
     other = verify(regression(weight, 0 * weight + 1, inputs=whole, targets=whole @ weight))
     assert other.verdict == "incorrect"
 

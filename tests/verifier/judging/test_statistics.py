@@ -42,21 +42,21 @@ def reported(
     ids=["right", "one wrong", "one within rtol alone", "one disputed", "wrong and disputed", "not finite"],
 )
 def test_entries_are_counted(submitted, disputed, verdict, counts):
-    found = reported(submitted, [[1, 2]], disputed=disputed)
-    assert found.verdict == verdict
-    assert (found.correct, found.incorrect, found.undecided, found.to_rounding) == counts
-    assert found.correct + found.incorrect + found.undecided == 2
+    statistics = reported(submitted, [[1, 2]], disputed=disputed)
+    assert statistics.verdict == verdict
+    assert (statistics.correct, statistics.incorrect, statistics.undecided, statistics.to_rounding) == counts
+    assert statistics.correct + statistics.incorrect + statistics.undecided == 2
 
 
 def test_at_most_ten_entries_are_the_worst_and_they_come_worst_first():
     rng = np.random.default_rng(1)
     expected = rng.normal(size=(6, 7))
     errors = rng.permutation(42).reshape(6, 7) * 0.01
-    found = reported(expected + errors, expected)
-    assert len(found.worst) == 10
+    statistics = reported(expected + errors, expected)
+    assert len(statistics.worst) == 10
     by_hand = sorted(np.ndindex(6, 7), key=lambda index: -errors[index])[:10]
-    assert [entry.index for entry in found.worst] == by_hand
-    for entry in found.worst:
+    assert [entry.index for entry in statistics.worst] == by_hand
+    for entry in statistics.worst:
         assert entry.expected == expected[entry.index]
         assert entry.submitted == (expected + errors)[entry.index]
         assert entry.abs_error == pytest.approx(errors[entry.index])
@@ -66,21 +66,21 @@ def test_at_most_ten_entries_are_the_worst_and_they_come_worst_first():
 
 
 def test_entries_that_are_not_finite_are_the_worst_of_all():
-    found = reported([[5.0, nan, 1.0, inf]], [[1.0, 1.0, 1.0, 1.0]])
-    assert {entry.index for entry in found.worst[:2]} == {(0, 1), (0, 3)}
-    assert found.worst[2].index == (0, 0)
-    assert len(found.worst) == 3
+    statistics = reported([[5.0, nan, 1.0, inf]], [[1.0, 1.0, 1.0, 1.0]])
+    assert {entry.index for entry in statistics.worst[:2]} == {(0, 1), (0, 3)}
+    assert statistics.worst[2].index == (0, 0)
+    assert len(statistics.worst) == 3
 
 
 def test_entries_within_rtol_are_among_the_worst_and_correct_ones_not():
-    found = reported([[1.0 + 5e-15, 2.0 + 5e-7]], [[1.0, 2.0]])
-    assert [(entry.index, entry.verdict) for entry in found.worst] == [((0, 1), Verdict.CORRECT)]
+    statistics = reported([[1.0 + 5e-15, 2.0 + 5e-7]], [[1.0, 2.0]])
+    assert [(entry.index, entry.verdict) for entry in statistics.worst] == [((0, 1), Verdict.CORRECT)]
     assert reported([[1.0, 2.0]], [[1.0, 2.0]]).worst == ()
 
 
 def test_undecided_entries_say_so():
-    found = reported([[1.0, 7.0]], [[1.0, 2.0]], disputed=[[False, True]])
-    assert [(entry.index, entry.verdict) for entry in found.worst] == [((0, 1), Verdict.UNDECIDED)]
+    statistics = reported([[1.0, 7.0]], [[1.0, 2.0]], disputed=[[False, True]])
+    assert [(entry.index, entry.verdict) for entry in statistics.worst] == [((0, 1), Verdict.UNDECIDED)]
 
 
 def test_indices_and_shapes_are_in_the_layout_of_the_submission():
@@ -104,24 +104,24 @@ def test_the_whole_arrays_come_on_request_alone():
 def test_the_measures_are_those_of_numpy_on_the_plain_arrays(seed):
     rng = np.random.default_rng(seed)
     s, e = rng.normal(size=(2, 5, 3))
-    found = reported(s, e)
+    statistics = reported(s, e)
     norm = np.linalg.norm
-    assert found.max_abs_error == np.abs(s - e).max()
-    assert found.max_rel_error == pytest.approx((np.abs(s - e) / np.abs(e)).max(), rel=1e-14)
-    assert found.relative_norm_error == pytest.approx(norm(s - e) / (norm(s) + norm(e)), rel=1e-14)
-    assert found.cosine == pytest.approx((s * e).sum() / norm(s) / norm(e), rel=1e-13)
-    assert found.ratio == pytest.approx(norm(s) / norm(e), rel=1e-14)
+    assert statistics.max_abs_error == np.abs(s - e).max()
+    assert statistics.max_rel_error == pytest.approx((np.abs(s - e) / np.abs(e)).max(), rel=1e-14)
+    assert statistics.relative_norm_error == pytest.approx(norm(s - e) / (norm(s) + norm(e)), rel=1e-14)
+    assert statistics.cosine == pytest.approx((s * e).sum() / norm(s) / norm(e), rel=1e-13)
+    assert statistics.ratio == pytest.approx(norm(s) / norm(e), rel=1e-14)
 
 
 @each([1.0, 1e300, 1e-300, 1e154, 1e-154])
 def test_the_measures_neither_overflow_nor_vanish(size):
     e = np.array([[3.0, 4.0]]) * size
-    found = reported(e * 2, e, error=1e-15 * size)
-    assert found.cosine == pytest.approx(1.0)
-    assert found.ratio == pytest.approx(2.0)
-    assert found.relative_norm_error == pytest.approx(1 / 3)
-    assert found.max_abs_error == pytest.approx(4.0 * size)
-    assert found.max_rel_error == pytest.approx(1.0)
+    statistics = reported(e * 2, e, error=1e-15 * size)
+    assert statistics.cosine == pytest.approx(1.0)
+    assert statistics.ratio == pytest.approx(2.0)
+    assert statistics.relative_norm_error == pytest.approx(1 / 3)
+    assert statistics.max_abs_error == pytest.approx(4.0 * size)
+    assert statistics.max_rel_error == pytest.approx(1.0)
 
 
 @each([(1e300, 1e-9), (1e-300, 1.0), (1e-200, 1e100)])
@@ -142,11 +142,11 @@ def test_a_gradient_of_another_size_still_has_its_direction(s, e):
     ids=["both zero", "zero submitted", "zero expected", "opposite", "orthogonal"],
 )
 def test_measures_of_special_pairs(submitted, expected, cosine, ratio, relative):
-    found = reported(submitted, expected)
+    statistics = reported(submitted, expected)
     for value, wanted in (
-        (found.cosine, cosine),
-        (found.ratio, ratio),
-        (found.relative_norm_error, relative),
+        (statistics.cosine, cosine),
+        (statistics.ratio, ratio),
+        (statistics.relative_norm_error, relative),
     ):
         assert value == (None if wanted is None else pytest.approx(wanted, abs=1e-15))
 

@@ -107,16 +107,16 @@ class MaxPool:
 
 class SharedMaxPool(MaxPool):
     def largest(self):
-        found = super().largest()
-        return found / found.sum(axis=-1, keepdims=True)
+        weights = super().largest()
+        return weights / weights.sum(axis=-1, keepdims=True)
 
 
 class NoMaxPool(MaxPool):
     """Gives nothing to any number of a tie."""
 
     def largest(self):
-        found = super().largest()
-        return found * (found.sum(axis=-1, keepdims=True) == 1)
+        weights = super().largest()
+        return weights * (weights.sum(axis=-1, keepdims=True) == 1)
 
 
 @pytest.mark.parametrize(

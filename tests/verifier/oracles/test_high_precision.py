@@ -82,9 +82,9 @@ def saturated(logit: float) -> Problem:
     problem = draw_problem(
         np.random.default_rng(1), widths=(1, 2), examples=1, loss="cross_entropy", on="logits"
     )
-    own = LayerParameters(np.array([[logit, 0.0]]), np.zeros(2))
+    parameters = LayerParameters(np.array([[logit, 0.0]]), np.zeros(2))
     batch = Batch(np.ones((1, 1)), np.array([[1.0, 0.0]]))
-    return Problem(problem.network, (own,), batch, problem.risk)
+    return Problem(problem.network, (parameters,), batch, problem.risk)
 
 
 @pytest.mark.parametrize("logit", [50.0, 300.0, 500.0, 700.0])
@@ -137,8 +137,8 @@ def test_weights_at_the_kink_of_l1_are_left_out_and_no_others(biases):
         examples=2,
         penalties=(Penalty("l1", 0.3, 1.0, "none", biases),),
     )
-    own = LayerParameters(np.array([[0.0, 1.0], [-1.0, 0.5]]), np.array([0.0, 1.0]))
-    answer = answer_to(Problem(drawn.network, (own,), drawn.batch, drawn.risk))
+    parameters = LayerParameters(np.array([[0.0, 1.0], [-1.0, 0.5]]), np.array([0.0, 1.0]))
+    answer = answer_to(Problem(drawn.network, (parameters,), drawn.batch, drawn.risk))
     assert np.isfinite(answer.gradient["layers.0.weight"].error).tolist() == [[False, True], [True, True]]
     assert np.isfinite(answer.gradient["layers.0.bias"].error).tolist() == [not biases, True]
 
@@ -146,8 +146,8 @@ def test_weights_at_the_kink_of_l1_are_left_out_and_no_others(biases):
 def test_what_is_no_number_is_unknown_but_not_wrong():
     drawn = draw_problem(np.random.default_rng(3), widths=(1, 1), examples=1)
     batch = Batch(np.array([[1e200]]), np.zeros((1, 1)))
-    own = LayerParameters(np.array([[1e200]]), np.zeros(1))
-    answer = answer_to(Problem(drawn.network, (own,), batch, drawn.risk))
+    parameters = LayerParameters(np.array([[1e200]]), np.zeros(1))
+    answer = answer_to(Problem(drawn.network, (parameters,), batch, drawn.risk))
     assert not np.isfinite(answer.gradient["layers.0.weight"].error).any()  # 1e600 is no float64
 
 

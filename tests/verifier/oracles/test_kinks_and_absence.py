@@ -133,8 +133,8 @@ def test_only_activations_whose_slope_jumps_have_a_kink_at_0(oracle, name, optio
     problem = problem_of([[[1.0]], [[2.0]]], [[0.0], [0.5]], [[0.0], [1.0]])
     network = Network((Layer(1, 1, activation(name, **options)), Layer(1, 1, activation("identity"))))
     problem = Problem(network, problem.parameters, problem.batch, problem.risk)
-    found = left_out(answer_of(oracle, problem))
-    assert found == ({"layers.0.bias": [[0]]} if kinked else {})
+    actual = left_out(answer_of(oracle, problem))
+    assert actual == ({"layers.0.bias": [[0]]} if kinked else {})
 
 
 @pytest.mark.parametrize("oracle", ["finite_differences", "complex_step"])

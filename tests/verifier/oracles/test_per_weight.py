@@ -216,8 +216,8 @@ def test_only_weights_of_units_that_a_kink_is_near_are_left_out(case):
 @pytest.mark.parametrize(("weight", "is_known"), [(0.0, False), (1e-6, False), (-1e-6, False), (1e-4, True)])
 def test_a_weight_within_a_step_of_the_kink_of_l1_is_left_out(weight, is_known):
     drawn = draw_problem(np.random.default_rng(43), widths=(2, 1), penalties=(Penalty("l1", 0.3, 1.0),))
-    own = LayerParameters(np.array([[weight], [1.0]]), np.array([0.0]))
-    answer = answer_of(PER_WEIGHT, Problem(drawn.network, (own,), drawn.batch, drawn.risk))
+    parameters = LayerParameters(np.array([[weight], [1.0]]), np.array([0.0]))
+    answer = answer_of(PER_WEIGHT, Problem(drawn.network, (parameters,), drawn.batch, drawn.risk))
     assert np.isfinite(answer.gradient["layers.0.weight"].error).ravel().tolist() == [is_known, True]
     assert np.isfinite(answer.gradient["layers.0.bias"].error).all()
 

@@ -23,20 +23,24 @@ def differences_of(report):
 
 
 def test_within_the_budget_every_unit_is_looked_at(document):
-    found = differences_of(verify(document))
-    assert (found.entries, found.agrees, found.reason) == (5 * 30 + 30 + 30 * 20 + 20 + 20 * 3 + 3, True, "")
+    evidence = differences_of(verify(document))
+    assert (evidence.entries, evidence.agrees, evidence.reason) == (
+        5 * 30 + 30 + 30 * 20 + 20 + 20 * 3 + 3,
+        True,
+        "",
+    )
 
 
 def test_beyond_it_as_many_as_it_allows_with_all_their_weights(document, monkeypatch):
     monkeypatch.setattr(sampled_units, "BUDGET", 1)
     report = verify(document)
-    found = differences_of(report)
+    evidence = differences_of(report)
     assert report.verdict == "correct"
-    assert found.entries == LEAST * (5 + 1) + LEAST * (30 + 1) + 3 * (20 + 1)
-    assert found.agrees
-    assert "4 of 30 units of layer 0, 4 of 20 units of layer 1" in found.reason
-    assert "probability 0.7" in found.reason  # 0.9⁴ = 0.656
-    assert "layer 2" not in found.reason
+    assert evidence.entries == LEAST * (5 + 1) + LEAST * (30 + 1) + 3 * (20 + 1)
+    assert evidence.agrees
+    assert "4 of 30 units of layer 0, 4 of 20 units of layer 1" in evidence.reason
+    assert "probability 0.7" in evidence.reason  # 0.9⁴ = 0.656
+    assert "layer 2" not in evidence.reason
     assert verify(document).evidence == report.evidence
 
 

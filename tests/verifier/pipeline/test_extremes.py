@@ -100,12 +100,12 @@ def true_gradient(document: dict[str, Any]) -> dict[str, np.ndarray]:
         trace = forward(problem.network, problem.parameters, problem.batch)
     answer = ORACLES["high_precision"].gradient(problem, rounding(problem, trace, PRECISIONS["float64"]))
     native = loss_and_gradients(document)[1]
-    found = {}
+    gradients = {}
     for name, estimate in answer.gradient.items():
         sharp = estimate.error <= 1e-15 * np.abs(estimate.value) + 1e-323
         value = np.where(sharp, estimate.value, native[name])
-        found[name] = np.where(np.isfinite(value), value, 0.0)
-    return found
+        gradients[name] = np.where(np.isfinite(value), value, 0.0)
+    return gradients
 
 
 def judged(document: dict[str, Any], tolerance: str, diagnosis: bool = True) -> Any:
@@ -188,8 +188,8 @@ def test_what_float64_can_hold_is_judged_and_not_merely_undecided(extreme, activ
 def test_overflow_is_named_as_the_reason(extreme, codes):
     document = document_of("identity", "mse", EXTREMES[extreme])
     zeros = {name: np.zeros_like(array) for name, array in document["parameters"].items()}
-    found = {caution.code for caution in verify(document | {"gradients": zeros}).warnings}
-    assert codes <= found
+    warnings = {caution.code for caution in verify(document | {"gradients": zeros}).warnings}
+    assert codes <= warnings
 
 
 ENDS = (5e-324, 1.7e308, -1.7e308, float("nan"), float("inf"))

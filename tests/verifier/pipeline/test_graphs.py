@@ -20,7 +20,10 @@ from verifier.testing.random_graphs import seeded_graph
 
 def with_right_gradients(nodes: list[dict[str, Any]], **parameters: Any) -> dict[str, Any]:
     network = {"nodes": nodes, "output": nodes[-1]["name"]}
-    document = {"network": network, "parameters": {name: np.asarray(own) for name, own in parameters.items()}}
+    document = {
+        "network": network,
+        "parameters": {name: np.asarray(array) for name, array in parameters.items()},
+    }
     return {**document, "gradients": correct_gradients(document)}
 
 
@@ -70,16 +73,21 @@ def test_gradients_stand_in_topological_order() -> None:
 
 def test_the_published_numbers_of_the_circuits_come_out() -> None:
     report = verify(example_document("olah"), entries="all")
-    found = {name: float(row.entries.expected) for name, row in report.parameters.items() if row.entries}
-    assert found == {"a": 2.0, "b": 5.0, "nodes.c": 2.0, "nodes.d": 3.0, "nodes.e": 1.0}
+    gradients = {name: float(row.entries.expected) for name, row in report.parameters.items() if row.entries}
+    assert gradients == {"a": 2.0, "b": 5.0, "nodes.c": 2.0, "nodes.d": 3.0, "nodes.e": 1.0}
     report = verify(example_document("power-of-four"), entries="all")
-    found = {name: float(row.entries.expected) for name, row in report.parameters.items() if row.entries}
-    assert found == {"x": 4 * 7**3 * 2 * 2, "nodes.square": 4 * 7**3, "nodes.moved": 4 * 7**3, "nodes.z": 1.0}
+    gradients = {name: float(row.entries.expected) for name, row in report.parameters.items() if row.entries}
+    assert gradients == {
+        "x": 4 * 7**3 * 2 * 2,
+        "nodes.square": 4 * 7**3,
+        "nodes.moved": 4 * 7**3,
+        "nodes.z": 1.0,
+    }
     report = verify(example_document("cs231n-circuit"), entries="all")
-    found = {
+    gradients = {
         name: round(float(row.entries.expected), 2) for name, row in report.parameters.items() if row.entries
     }
-    assert [found[name] for name in ("w0", "w1", "w2", "inputs.x0", "inputs.x1")] == [
+    assert [gradients[name] for name in ("w0", "w1", "w2", "inputs.x0", "inputs.x1")] == [
         -0.2,
         -0.39,
         0.2,
@@ -163,8 +171,8 @@ def test_a_long_chain_is_judged_without_recursion_and_in_little_time() -> None:
 @each(["cbow", "power-of-four"])
 def test_every_format_shows_gradients_of_any_rank_to_everybody(name: str) -> None:
     document = example_document(name)
-    for key, own in document["gradients"].items():
-        document["gradients"][key] = (2.0 * np.asarray(own)).tolist()
+    for key, gradient in document["gradients"].items():
+        document["gradients"][key] = (2.0 * np.asarray(gradient)).tolist()
     report = verify(document, entries="all")
     assert report.diagnosis
     for shown, format_name in product((report, to_student_view(report)), EXPORTERS):

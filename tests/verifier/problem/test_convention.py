@@ -28,9 +28,9 @@ def test_weights(weights, submitted):
 def test_biases_keep_the_shape_that_they_came_in(shape, weights):
     convention = Convention(weights=weights, bias_shapes={"layers.0.bias": shape})
     internal = to_internal_layout({"layers.0.bias": np.arange(4.0).reshape(shape)}, convention)
-    found = to_submitted_layout("layers.0.bias", internal["layers.0.bias"], convention)
-    assert found.shape == shape
-    assert found.ravel().tolist() == [0, 1, 2, 3]
+    bias = to_submitted_layout("layers.0.bias", internal["layers.0.bias"], convention)
+    assert bias.shape == shape
+    assert bias.ravel().tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("examples", "submitted"), [("rows", WEIGHT), ("columns", WEIGHT.T)])

@@ -43,10 +43,10 @@ def test_rounding_gives_the_numbers_of_pytorch(name):
     values = numbers()
     if name != "float32":  # PyTorch converts by way of it, so that values are what it holds: rounded once
         values = by_library(values, "float32")
-    expected, found = by_library(values, name), round_to_precision(values, PRECISIONS[name])
-    np.testing.assert_array_equal(found, expected)
+    expected, actual = by_library(values, name), round_to_precision(values, PRECISIONS[name])
+    np.testing.assert_array_equal(actual, expected)
     numeric = ~np.isnan(values)
-    np.testing.assert_array_equal(np.signbit(found[numeric]), np.signbit(expected[numeric]))
+    np.testing.assert_array_equal(np.signbit(actual[numeric]), np.signbit(expected[numeric]))
 
 
 def test_float64_is_left_as_it_is():
@@ -124,11 +124,11 @@ def test_round_numbers_do_not_tell_a_narrow_format(values):
 
 @each([("float32", 3), ("float16", 16), ("bfloat16", 26)])
 def test_numbers_rounded_to_a_format_tell_it_however_they_are_spread(name, count):
-    found = [
+    formats = [
         narrowest_format({str(i): np.array([value]) for i, value in enumerate(held(name, count, seed=seed))})
         for seed in range(100)
     ]
-    assert sum(row.name == name for row in found) >= 95
+    assert sum(row.name == name for row in formats) >= 95
 
 
 @each(["strict", "standard", "lenient"])

@@ -174,5 +174,5 @@ def test_a_submission_can_be_taken_for_the_assignment_that_it_answers() -> None:
 
 @each([(-1, False), (0, True), (1, True), (2, False), (3, False)])
 def test_the_window_holds_its_first_moment_and_not_its_last(hours_after_opening: int, is_open: bool) -> None:
-    own = Assignment("", PROBLEM, opens=NOON, closes=NOON + timedelta(hours=2))
-    assert own.open_at(NOON + timedelta(hours=hours_after_opening)) is is_open
+    assignment = Assignment("", PROBLEM, opens=NOON, closes=NOON + timedelta(hours=2))
+    assert assignment.open_at(NOON + timedelta(hours=hours_after_opening)) is is_open

@@ -33,9 +33,12 @@ def with_share(op: str, share: Callable[[Edge], Array]) -> GraphBackward:
 def backward_function(settle: Callable[[str, Edges], Array | None]) -> GraphBackward:
     def backward(document: dict[str, Any]) -> Mapping[str, Any]:
         problem = read_graph({**document, "gradients": {}}).problem
-        found = {name: own for name, _, own in backward_sweep(problem, values_of(problem, FLOATS), settle)}
+        gradients = {
+            name: gradient
+            for name, _, gradient in backward_sweep(problem, values_of(problem, FLOATS), settle)
+        }
         nodes = [f"nodes.{node.name}" for node in problem.nodes]
-        return {key: found[node_name(key)] for key in (*problem.parameters, *nodes)}
+        return {key: gradients[node_name(key)] for key in (*problem.parameters, *nodes)}
 
     return backward
 
@@ -90,7 +93,7 @@ def test_a_mistake_is_shown_by_a_tiny_graph_of_short_numbers_and_named(mistake: 
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("function", "said"),
     [
         (lambda document: 1 / 0, "ZeroDivisionError"),
         (lambda document: None, "got NoneType; the function must return them"),
@@ -99,8 +102,8 @@ def test_a_mistake_is_shown_by_a_tiny_graph_of_short_numbers_and_named(mistake: 
     ],
     ids=["raises", "returns nothing", "gives none", "wrong shape"],
 )
-def test_a_function_that_gives_no_gradients_is_told_why(given: GraphBackward, said: str) -> None:
-    failure = check_graph_backward(given, most_nodes=4)
+def test_a_function_that_gives_no_gradients_is_told_why(function: GraphBackward, said: str) -> None:
+    failure = check_graph_backward(function, most_nodes=4)
     assert failure is not None
     assert said in "\n".join(graph_failure_lines(failure))
 

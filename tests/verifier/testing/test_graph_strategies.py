@@ -28,7 +28,7 @@ def operations_of(document: dict[str, Any]) -> list[str]:
 
 def numbers_of(document: dict[str, Any]) -> list[float]:
     arrays = [*document["inputs"].values(), *document["parameters"].values()]
-    return [float(own) for array in arrays for own in np.ravel(array)]
+    return [float(number) for array in arrays for number in np.ravel(array)]
 
 
 @given(graphs(most_nodes=20))
@@ -45,19 +45,19 @@ def test_every_operation_has_forms_and_all_of_them_are_drawn() -> None:
 
 
 def test_broadcasting_shared_parameters_paths_and_unused_nodes_are_drawn() -> None:
-    found = Counter[str]()
+    counts = Counter[str]()
     for seed in range(40):
         problem = read_graph(seeded_graph(seed, 20)).problem
         uses = Counter(operand for node in problem.nodes for operand in node.operands)
-        found["shared"] += any(uses[name] > 1 for name in problem.parameters)
-        found["paths"] += any(uses[node.name] > 1 for node in problem.nodes)
-        found["unused"] += len(problem.upstream_of_output) < len(problem.nodes)
-        found["broadcast"] += any(
+        counts["shared"] += any(uses[name] > 1 for name in problem.parameters)
+        counts["paths"] += any(uses[node.name] > 1 for node in problem.nodes)
+        counts["unused"] += len(problem.upstream_of_output) < len(problem.nodes)
+        counts["broadcast"] += any(
             len(set(node.operand_shapes)) > 1 and node.operation.name in ("add", "multiply", "divide")
             for node in problem.nodes
         )
-    assert min(found.values()) >= 10
-    assert len(found) == 4
+    assert min(counts.values()) >= 10
+    assert len(counts) == 4
 
 
 def test_the_same_seed_gives_the_same_graph_of_at_most_so_many_nodes() -> None:
@@ -80,7 +80,7 @@ SHRUNK = {
 
 @pytest.mark.parametrize(
     "case",
-    ["tanh", "two operations", *(pytest.param(own, marks=pytest.mark.nightly) for own in [*SHRUNK][2:])],
+    ["tanh", "two operations", *(pytest.param(case, marks=pytest.mark.nightly) for case in [*SHRUNK][2:])],
 )
 def test_graphs_shrink_to_few_nodes_and_whole_numbers(case: str) -> None:
     condition, most = SHRUNK[case]

@@ -25,9 +25,9 @@ REFERENCE = ["backpropagation"]  # where a verdict is asked, and no agreement
 
 
 def gradients(problem: GraphProblem) -> dict[str, Array]:
-    found = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
+    actual = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
-    return {key: found.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.requested}
+    return {key: actual.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in problem.requested}
 
 
 def oracles_agree(seed: int) -> None:
@@ -43,7 +43,7 @@ def oracles_agree(seed: int) -> None:
         for name, answer in answers.items():
             if name == "high_precision":  # a sigmoid of x − x: no number of bits tells that from 0
                 continue
-            assert all(np.isfinite(own.error).all() for own in answer.gradient.values()), name
+            assert all(np.isfinite(estimate.error).all() for estimate in answer.gradient.values()), name
 
 
 @each(FEW)
@@ -67,13 +67,13 @@ def honest_is_not_incorrect(precision: str, seed: int) -> None:
     }
     for node in problem.nodes:
         operands = [tensors[name] for name in node.operands]
-        own = node.operation.in_torch(torch, node, operands)
-        tensors[node.name] = own * 1.0 if any(own is operand for operand in operands) else own
+        value = node.operation.in_torch(torch, node, operands)
+        tensors[node.name] = value * 1.0 if any(value is operand for operand in operands) else value
     requested = [tensors[node_name(key)] for key in problem.requested]
-    found = torch.autograd.grad(tensors[problem.output], requested, allow_unused=True)
+    gradients = torch.autograd.grad(tensors[problem.output], requested, allow_unused=True)
     submitted = {
-        key: np.zeros(tuple(tensor.shape)) if own is None else own.double().numpy()
-        for key, tensor, own in zip(problem.requested, requested, found, strict=True)
+        key: np.zeros(tuple(tensor.shape)) if gradient is None else gradient.double().numpy()
+        for key, tensor, gradient in zip(problem.requested, requested, gradients, strict=True)
     }
     document |= {"gradients": submitted, "precision": precision, "tolerance": "strict"}
     report = judge_graph(read_graph(document), oracles=REFERENCE)
@@ -101,7 +101,7 @@ def is_found_and_placed(seed: int) -> None:
     document["gradients"] = {**right, off: right[off] * 1.01}
     report = judge_graph(read_graph(document), oracles=REFERENCE)
     assert [name for name, row in report.parameters.items() if row.incorrect] == [off]
-    (caution,) = [own for own in report.warnings if own.code == "chain-breaks"]
+    (caution,) = [warning for warning in report.warnings if warning.code == "chain-breaks"]
     assert off in caution.detail
 
 

@@ -32,11 +32,11 @@ def test_a_right_function_passes() -> None:
     ],
 )
 def test_a_bug_is_shown_by_a_tiny_network_of_whole_numbers_and_named(bug: str, named: str) -> None:
-    found = shrink(bug)
-    assert found.layers <= MOST_LAYERS
-    assert found.parameters <= MOST_PARAMETERS
-    assert found.whole
-    assert named in found.named
+    smallest = shrink(bug)
+    assert smallest.layers <= MOST_LAYERS
+    assert smallest.parameters <= MOST_PARAMETERS
+    assert smallest.whole
+    assert named in smallest.named
 
 
 def test_the_counterexample_replays_as_a_submission_that_is_incorrect() -> None:
@@ -54,7 +54,7 @@ def test_the_counterexample_replays_as_a_submission_that_is_incorrect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("function", "said"),
     [
         (lambda parameters, inputs, targets: 1 / 0, "ZeroDivisionError"),
         (lambda parameters, inputs, targets: None, "got NoneType; the function must return them"),
@@ -63,16 +63,16 @@ def test_the_counterexample_replays_as_a_submission_that_is_incorrect() -> None:
     ],
     ids=["raises", "returns nothing", "too few arrays", "wrong shape"],
 )
-def test_a_function_that_gives_no_gradients_is_told_why(given: Any, said: str) -> None:
-    failure = check_backward(given, most_layers=1)
+def test_a_function_that_gives_no_gradients_is_told_why(function: Any, said: str) -> None:
+    failure = check_backward(function, most_layers=1)
     assert failure is not None
     assert said in "\n".join(lines_of_failure(failure))
 
 
 def test_functions_may_give_pairs_in_layer_order_and_take_the_layers() -> None:
     def pairs(layers: Any, parameters: Any, inputs: Any, targets: Any) -> Any:
-        found = backward(RIGHT)(parameters, inputs, targets)
-        return [(found[f"layers.{i}.weight"], found[f"layers.{i}.bias"]) for i in range(len(layers))]
+        gradients = backward(RIGHT)(parameters, inputs, targets)
+        return [(gradients[f"layers.{i}.weight"], gradients[f"layers.{i}.bias"]) for i in range(len(layers))]
 
     assert check_backward(pairs, loss=LOSS, problems=20) is None
 

@@ -38,9 +38,10 @@ def test_no_file_of_a_bundle_holds_the_answer(platform: str, bundles: dict[str, 
 def test_the_assignment_in_a_bundle_is_the_instructors(platform: str, bundles: dict[str, Path]) -> None:
     row = BUNDLES[platform]
     path = bundles[platform] / row.question / "assignment.json"
-    found, given = read_assignment(json.loads(path.read_text())), read_assignment(ASSIGNMENT)
-    assert (found.title, found.points, found.visibility) == (given.title, given.points, given.visibility)
-    assert found.problem == given.problem == json.loads((bundles[platform] / row.problem).read_text())
+    actual, expected = read_assignment(json.loads(path.read_text())), read_assignment(ASSIGNMENT)
+    for field in ("title", "points", "visibility"):
+        assert getattr(actual, field) == getattr(expected, field), field
+    assert actual.problem == expected.problem == json.loads((bundles[platform] / row.problem).read_text())
 
 
 @pytest.mark.parametrize("platform", BUNDLES)
@@ -135,8 +136,8 @@ def test_the_uuid_follows_the_assignment_or_is_given(tmp_path: Path, assignment:
     other = tmp_path / "other.json"
     other.write_text(to_json(ASSIGNMENT | {"points": 11}))
     assert uuid_of("a", assignment) == uuid_of("b", assignment) != uuid_of("c", other)
-    given = "0f5a3c9e-8b0e-4b63-9c2e-1d2f3a4b5c6d"
-    assert uuid_of("d", other, given.upper()) == given
+    uuid = "0f5a3c9e-8b0e-4b63-9c2e-1d2f3a4b5c6d"
+    assert uuid_of("d", other, uuid.upper()) == uuid
 
 
 @pytest.mark.parametrize(("platform", "file"), [("github", "action.yml"), ("gitlab", ".gitlab-ci.yml")])

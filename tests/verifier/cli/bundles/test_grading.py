@@ -81,8 +81,8 @@ def test_gradjury_is_in_the_bundle_and_nowhere_else(bare_python: Path, placed: P
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
     for platform in PLATFORMS:
         packages = placed(platform).program / "packages"
-        found = subprocess.run([*command, str(packages)], capture_output=True, text=True, check=True).stdout
-        assert found.strip() == str(packages / "verifier" / "__init__.py")
+        output = subprocess.run([*command, str(packages)], capture_output=True, text=True, check=True).stdout
+        assert output.strip() == str(packages / "verifier" / "__init__.py")
 
 
 @pytest.mark.parametrize(("kind", "platform"), on_platforms(RIGHT))

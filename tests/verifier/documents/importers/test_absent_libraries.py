@@ -70,9 +70,9 @@ def test_an_absent_library_is_named_with_what_to_install(
         f"try:\n    {call}\n"
         "except ImportError as error:\n    print(type(error).__name__, error)\n"
     )
-    found = run(program, blocked)
-    assert found.startswith("MissingLibrary expected the package")
-    assert message in found
+    output = run(program, blocked)
+    assert output.startswith("MissingLibrary expected the package")
+    assert message in output
 
 
 WITHOUT_TORCH = f"""

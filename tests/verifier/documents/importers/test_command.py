@@ -125,7 +125,7 @@ def test_refusals_are_lines_on_standard_error(
     arguments: tuple[Any, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*arguments) == 2
-    found = capsys.readouterr()
-    assert message in found.err
-    assert "Traceback" not in found.err
-    assert found.out == ""
+    streams = capsys.readouterr()
+    assert message in streams.err
+    assert "Traceback" not in streams.err
+    assert streams.out == ""

@@ -72,9 +72,9 @@ class lookup_rows(Operation):  # type: ignore[misc] # noqa: N801
 
     @staticmethod
     def backward(ctx: list[Any], grad_output: Any) -> list[Any]:
-        found = np.zeros_like(ctx[0])
-        np.add.at(found, ctx[1], grad_output)
-        return [found, np.zeros(ctx[1].shape)]
+        gradient = np.zeros_like(ctx[0])
+        np.add.at(gradient, ctx[1], grad_output)
+        return [gradient, np.zeros(ctx[1].shape)]
 
 
 def test_the_example_network_of_edugrad_is_right_at_every_node() -> None:
@@ -83,10 +83,10 @@ def test_the_example_network_of_edugrad_is_right_at_every_node() -> None:
     report = verify(document)
     assert report.verdict == "correct", str(report)
     assert {row.verdict for row in report.parameters.values()} == {"correct"}
-    given = [name for name in report.parameters if name.startswith("nodes.")]
-    assert len(given) == len(document["network"]["nodes"]) == 14
+    names = [name for name in report.parameters if name.startswith("nodes.")]
+    assert len(names) == len(document["network"]["nodes"]) == 14
     assert {"fc1.weight", "fc2.bias", "output.weight", "inputs.x", "inputs.y"} <= set(report.parameters)
-    assert {own.oracle for own in report.evidence if own.agrees} >= {"backpropagation", "autograd"}
+    assert {row.oracle for row in report.evidence if row.agrees} >= {"backpropagation", "autograd"}
 
 
 def spoilt(loss: Any, name: str, change: Any) -> None:

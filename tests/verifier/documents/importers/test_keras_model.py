@@ -25,10 +25,10 @@ def recorded(name: str) -> dict[str, Any]:
         return dict(archive)
 
 
-def split(found: dict[str, Any]) -> tuple[Any, Any, Any, float, dict[str, Any]]:
+def split(arrays: dict[str, Any]) -> tuple[Any, Any, Any, float, dict[str, Any]]:
     """Give inputs, targets, outputs, loss, gradients."""
-    loss = float(found.pop("loss"))
-    return found.pop("inputs"), found.pop("targets"), found.pop("outputs"), loss, found
+    loss = float(arrays.pop("loss"))
+    return arrays.pop("inputs"), arrays.pop("targets"), arrays.pop("outputs"), loss, arrays
 
 
 @each(MODELS)

@@ -72,9 +72,9 @@ def test_names_without_numbers_need_an_order_where_the_file_has_none() -> None:
     arguments: Any = ("relu", "torch.mse", *batch(4))
     with pytest.raises(MalformedSubmission, match=r"order: .*got .*give their order"):
         from_state_dict(save(tensors), *arguments)
-    given = from_state_dict(save(tensors), *arguments, order=["input", "hidden", "output"])
+    document = from_state_dict(save(tensors), *arguments, order=["input", "hidden", "output"])
     live = from_state_dict(tensors, *arguments)
-    assert given["parameters"]["layers.2.weight"][0, 0] == pytest.approx(0.2)
+    assert document["parameters"]["layers.2.weight"][0, 0] == pytest.approx(0.2)
     assert live["parameters"]["layers.2.weight"][0, 0] == pytest.approx(0.2)
 
 

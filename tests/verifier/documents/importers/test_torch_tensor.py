@@ -92,12 +92,12 @@ GRAPHS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def called_in(node: Any) -> set[str]:
-    found, waiting = set(), [node]
+    names, waiting = set(), [node]
     while waiting:
-        own = waiting.pop()
-        found.add(own.name())
-        waiting += [edge for edge, _ in own.next_functions if edge is not None]
-    return found
+        function = waiting.pop()
+        names.add(function.name())
+        waiting += [edge for edge, _ in function.next_functions if edge is not None]
+    return names
 
 
 @each(GRAPHS)

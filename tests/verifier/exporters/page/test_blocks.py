@@ -13,17 +13,17 @@ def test_every_block_shows_its_worst_entry_and_every_entry_is_in_one(height, wid
     rank = np.random.default_rng(seed).normal(size=(height, width))
     rank[rank < -1] = -np.inf  # what is exact
     rank[rank > 2] = np.inf  # what is not finite
-    found = divide_into_blocks(rank)
-    down, across = found.worst.shape
+    blocks = divide_into_blocks(rank)
+    down, across = blocks.worst.shape
     assert down <= MOST_ROWS
     assert across <= MOST_COLUMNS
-    assert down * found.rows >= height
-    assert across * found.columns >= width
+    assert down * blocks.rows >= height
+    assert across * blocks.columns >= width
     for y in range(down):
         for x in range(across):
-            rows = slice(y * found.rows, (y + 1) * found.rows)
-            columns = slice(x * found.columns, (x + 1) * found.columns)
-            row, column = divmod(int(found.worst[y, x]), width)
+            rows = slice(y * blocks.rows, (y + 1) * blocks.rows)
+            columns = slice(x * blocks.columns, (x + 1) * blocks.columns)
+            row, column = divmod(int(blocks.worst[y, x]), width)
             assert rank[row, column] == rank[rows, columns].max()
             assert rows.start <= row < min(rows.stop, height)
             assert columns.start <= column < min(columns.stop, width)
@@ -41,9 +41,9 @@ def test_every_block_shows_its_worst_entry_and_every_entry_is_in_one(height, wid
     ],
 )
 def test_blocks_are_as_small_as_they_can_be(shape, block, cells):
-    found = divide_into_blocks(np.zeros(shape))
-    assert (found.rows, found.columns) == block
-    assert found.worst.shape == cells
+    blocks = divide_into_blocks(np.zeros(shape))
+    assert (blocks.rows, blocks.columns) == block
+    assert blocks.worst.shape == cells
 
 
 def test_one_wrong_number_among_a_hundred_thousand_is_seen():

@@ -18,8 +18,10 @@ def entries(submitted, expected, tolerance) -> Entries:
         return Entries(arrays[1], arrays[0], arrays[0] - arrays[1], arrays[2])
 
 
-def drawn(own: Entries) -> dict:
-    return figures(ParameterReport("layers.0.weight", own.submitted.shape, Verdict.INCORRECT, entries=own))
+def drawn(arrays: Entries) -> dict:
+    return figures(
+        ParameterReport("layers.0.weight", arrays.submitted.shape, Verdict.INCORRECT, entries=arrays)
+    )
 
 
 @each(
@@ -37,8 +39,8 @@ def drawn(own: Entries) -> dict:
     ]
 )
 def test_how_far_off_a_number_is(submitted, expected, tolerance, severity):
-    (found,) = severities(entries([submitted], expected, tolerance))
-    assert found == pytest.approx(severity, nan_ok=True)
+    (actual,) = severities(entries([submitted], expected, tolerance))
+    assert actual == pytest.approx(severity, nan_ok=True)
 
 
 def test_the_undecided_rank_between_wrong_and_right():
@@ -66,25 +68,28 @@ def test_an_error_below_the_digits_that_are_shown_is_told_all_the_same():
 
 
 def test_numbers_that_json_has_no_words_for_come_as_the_contracts():
-    own = entries(
+    arrays = entries(
         [np.nan, np.inf, -np.inf, 1.0, 2.0], [0.0, 0.0, 0.0, np.nan, 0.0], [1, 1, 1, np.nan, np.nan]
     )
-    found = json.loads(json.dumps(drawn(own), allow_nan=False))
-    assert found["heatmap"]["submitted"] == ["NaN", "Infinity", "-Infinity", 1.0, 2.0]
-    assert found["heatmap"]["severity"] == [[8, 8, 8, "NaN", "NaN"]]
-    assert found["scatter"]["slope"] is None
+    figure_data = json.loads(json.dumps(drawn(arrays), allow_nan=False))
+    assert figure_data["heatmap"]["submitted"] == ["NaN", "Infinity", "-Infinity", 1.0, 2.0]
+    assert figure_data["heatmap"]["severity"] == [[8, 8, 8, "NaN", "NaN"]]
+    assert figure_data["scatter"]["slope"] is None
 
 
 def test_a_histogram_counts_every_number_once():
-    own = entries([1.0, 1.0 + 1e-12, 1.0 + 1e-3, 2.0, np.nan, 5.0], 1.0, [1e-3] * 5 + [np.nan])
-    found = drawn(own)["histogram"]
-    assert (found["within"], found["exact"], found["beyond"], found["undecided"]) == (3, 1, 2, 1)
-    assert sum(found["counts"]) == 5
-    within = sum(count for start, count in zip(found["from"], found["counts"], strict=True) if start < 0)
-    assert within == found["within"]
+    arrays = entries([1.0, 1.0 + 1e-12, 1.0 + 1e-3, 2.0, np.nan, 5.0], 1.0, [1e-3] * 5 + [np.nan])
+    histogram = drawn(arrays)["histogram"]
+    counts = [histogram[key] for key in ("within", "exact", "beyond", "undecided")]
+    assert counts == [3, 1, 2, 1]
+    assert sum(histogram["counts"]) == 5
+    within = sum(
+        count for start, count in zip(histogram["from"], histogram["counts"], strict=True) if start < 0
+    )
+    assert within == histogram["within"]
 
 
-@each((own,) for own in [(0,), (0, 3)])
+@each((axes,) for axes in [(0,), (0, 3)])
 def test_nothing_is_drawn_of_nothing(shape):
     assert drawn(entries(np.zeros(shape), 0.0, 1.0)) is None
     assert figures(ParameterReport("layers.0.weight", (2,), Verdict.CORRECT)) is None

@@ -27,8 +27,13 @@ RIGHT, FIRST, AGAIN, INHERITED = "right", "first wrong", "wrong again", "inherit
 def olah(**gradients: Any) -> dict[str, Any]:
     """e = (a + b)(b + 1) at a = 2, b = 1; ∂e/∂b = 5. None leaves a gradient out."""
     document = example_document("olah")
-    given = document["gradients"] | {name.replace("_", "."): own for name, own in gradients.items()}
-    return {**document, "gradients": {name: own for name, own in given.items() if own is not None}}
+    submitted = document["gradients"] | {
+        name.replace("_", "."): gradient for name, gradient in gradients.items()
+    }
+    return {
+        **document,
+        "gradients": {name: gradient for name, gradient in submitted.items() if gradient is not None},
+    }
 
 
 @pytest.mark.parametrize(
@@ -64,16 +69,16 @@ def olah(**gradients: Any) -> dict[str, Any]:
 def test_what_became_of_each_gradient(document: dict[str, Any], states: dict[str, str], line: str) -> None:
     report = verify(document)
     assert report.graph is not None
-    found = node_states(report, report.graph)
-    assert {name: str(found[name]) for name in states} == states
-    assert graph_line(report.graph, found) == line
+    actual = node_states(report, report.graph)
+    assert {name: str(actual[name]) for name in states} == states
+    assert graph_line(report.graph, actual) == line
 
 
 def test_targets_and_indices_have_no_gradient_to_hand_in() -> None:
     report = verify(example_document("cbow"))
     assert report.graph is not None
-    found = node_states(report, report.graph)
-    assert {name for name, state in found.items() if state is NodeState.DATA} == {
+    states = node_states(report, report.graph)
+    assert {name for name, state in states.items() if state is NodeState.DATA} == {
         "inputs.context",
         "inputs.word",
     }

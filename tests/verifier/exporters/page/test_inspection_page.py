@@ -46,5 +46,5 @@ def test_names_are_no_markup_and_what_could_not_be_read_is_told(hiding):
 
 
 def test_a_problem_that_hides_nothing_says_so():
-    found = inspect(example_document("relu-cross-entropy"))
-    assert "mutation score" in render_inspection([InspectionOutcome("strong.json", found)])
+    inspection = inspect(example_document("relu-cross-entropy"))
+    assert "mutation score" in render_inspection([InspectionOutcome("strong.json", inspection)])

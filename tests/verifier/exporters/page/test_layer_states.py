@@ -30,7 +30,7 @@ def report(layers: list[tuple[Verdict, Verdict]], rows: list[Diagnosis]) -> Repo
     for index, (weight, bias) in enumerate(layers):
         parameters[f"layers.{index}.weight"] = ParameterReport(f"layers.{index}.weight", (2, 2), weight)
         parameters[f"layers.{index}.bias"] = ParameterReport(f"layers.{index}.bias", (2,), bias)
-    verdict = overall_verdict(own.verdict for own in parameters.values())
+    verdict = overall_verdict(row.verdict for row in parameters.values())
     return Report(
         verdict, LossReport(0.5, 0.0, {"name": "mse"}), parameters, (), (), {}, 0.0, diagnosis=tuple(rows)
     )
@@ -59,15 +59,17 @@ def report(layers: list[tuple[Verdict, Verdict]], rows: list[Diagnosis]) -> Repo
     ]
 )
 def test_what_became_of_each_layer(layers, rows, states, line):
-    found = layer_states(report(layers, rows))
-    assert [own.state for own in found] == states
-    assert line is None or network_line(found) == line
+    actual = layer_states(report(layers, rows))
+    assert [layer.state for layer in actual] == states
+    assert line is None or network_line(actual) == line
 
 
 def test_a_wrong_layer_of_an_example_is_where_the_diagnosis_says():
-    found = verify(example_document("wrong-layer"))
-    (placed,) = {own.layer for own in found.diagnosis}
-    assert [own.index for own in layer_states(found) if own.state == "first wrong"] == [placed]
+    report_of_example = verify(example_document("wrong-layer"))
+    (placed,) = {finding.layer for finding in report_of_example.diagnosis}
+    assert [layer.index for layer in layer_states(report_of_example) if layer.state == "first wrong"] == [
+        placed
+    ]
 
 
 @each(
@@ -90,10 +92,10 @@ def test_a_report_without_its_network_is_drawn_by_its_shapes():
     graded = verify(small_document())
     student = to_student_view(graded)
     assert student.network == ()
-    shapes = [(own.outline.inputs, own.outline.outputs) for own in layer_states(student)]
+    shapes = [(layer.outline.inputs, layer.outline.outputs) for layer in layer_states(student)]
     assert shapes[-1][1] == graded.network[-1].outputs
-    assert [own[1] for own in shapes] == [own.outputs for own in graded.network]
-    assert {own.outline.activation for own in layer_states(student)} == {""}
+    assert [layer[1] for layer in shapes] == [layer.outputs for layer in graded.network]
+    assert {layer.outline.activation for layer in layer_states(student)} == {""}
 
 
 def test_of_many_layers_those_that_matter_are_shown_and_the_rest_counted():

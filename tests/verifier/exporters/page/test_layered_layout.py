@@ -37,7 +37,9 @@ def of_random_graph(seed: int, most: int) -> dict[str, list[str]]:
     document = seeded_graph(seed, most)
     operands: dict[str, list[str]] = {name: [] for name in (*document["inputs"], *document["parameters"])}
     nodes = document["network"]["nodes"]  # numbers among operands are no boxes
-    return operands | {node["name"]: [own for own in node["args"] if isinstance(own, str)] for node in nodes}
+    return operands | {
+        node["name"]: [operand for operand in node["args"] if isinstance(operand, str)] for node in nodes
+    }
 
 
 @cache
@@ -50,8 +52,8 @@ def test_boxes_stand_right_of_their_operands_and_apart_from_each_other(name: str
     operands = all_graphs()[name]
     layout = compute_layout(operands, last(operands))
     assert layout.column.keys() == layout.height.keys() == operands.keys()
-    for node, given in operands.items():
-        for operand in given:
+    for node, names in operands.items():
+        for operand in names:
             assert layout.column[operand] < layout.column[node]
             between = layout.column[node] - layout.column[operand] - 1
             assert len(layout.routes[operand, node]) == between

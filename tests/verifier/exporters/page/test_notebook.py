@@ -36,7 +36,7 @@ def test_two_reports_in_one_notebook_do_not_share_anchors():
 def test_every_rule_of_the_style_sheet_begins_with_a_class_of_ours():
     text = re.sub(r"/\*.*?\*/", "", (ASSETS / "report.css").read_text(encoding="utf-8"), flags=re.S)
     text = re.sub(r"@media[^{]*\{((?:[^{}]*\{[^{}]*\})*)\s*\}", r"\1", text)
-    selectors = [own.strip() for own in re.findall(r"([^{}]+)\{[^{}]*\}", text)]
+    selectors = [selector.strip() for selector in re.findall(r"([^{}]+)\{[^{}]*\}", text)]
     assert len(selectors) > 50
     for selector in selectors:
         outside = re.sub(r":is\([^)]*\)", "", selector)

@@ -85,7 +85,7 @@ def test_of_many_reports_as_many_have_figures_as_a_page_can_bear():
     text = page(*reports)
     assert len(text.encode()) < 5_000_000
     drawn = text.count("data-figure=") // 3
-    total = sum(len(own.report.parameters) for own in reports)
+    total = sum(len(outcome.report.parameters) for outcome in reports)
     assert 0 < drawn < total
     assert f"The figures of {total - drawn} parameters are left out" in text
     assert "gradjury check 11.json --preset standard --format html --output report.html" in text
@@ -97,11 +97,11 @@ def test_of_many_reports_as_many_have_figures_as_a_page_can_bear():
 def test_memory_for_arrays_goes_to_what_is_wrong_and_nothing_else_is_lost():
     size = sum(int(np.prod(row.shape)) for row in right().parameters.values())
     kept = ReportBuffer(most=2 * size)
-    own = [
+    outcomes = [
         FileOutcome(str(i), report)
         for i, report in enumerate((right(), right(), wrong(), right(), wrong(), wrong()))
     ]
-    for one in [*own, FileOutcome("broken", None, broken="it broke")]:
+    for one in [*outcomes, FileOutcome("broken", None, broken="it broke")]:
         kept.add(one)
     having = [
         any(row.entries is not None for row in one.report.parameters.values()) if one.report else None
@@ -109,11 +109,11 @@ def test_memory_for_arrays_goes_to_what_is_wrong_and_nothing_else_is_lost():
     ]
     assert having == [False, False, True, False, True, False, None]
     assert [one.source for one in kept.reports] == ["0", "1", "2", "3", "4", "5", "broken"]
-    assert [one.status for one in kept.reports[:-1]] == [one.status for one in own]
+    assert [one.status for one in kept.reports[:-1]] == [one.status for one in outcomes]
 
 
 @pytest.mark.parametrize("name", [name for name, row in EXPORTERS.items() if row.whole_arrays])
 def test_a_format_that_draws_whole_arrays_does_without_them_too(name):
-    with_arrays, without = (EXPORTERS[name].export(own) for own in (wrong(), drop_arrays(wrong())))
+    with_arrays, without = (EXPORTERS[name].export(report) for report in (wrong(), drop_arrays(wrong())))
     assert len(with_arrays) > len(without)
     assert all(row in without for row in wrong().parameters)

@@ -50,5 +50,5 @@ E_ = np.array([[0.5, -0.25], [2.0, 1.0]])
     ]
 )
 def test_a_line_is_drawn_where_all_is_off_by_one_factor_and_nowhere_else(submitted, expected, factor):
-    found = fit_factor(submitted, expected)
-    assert found == (None if factor is None else pytest.approx(factor, rel=1e-6))
+    actual = fit_factor(submitted, expected)
+    assert actual == (None if factor is None else pytest.approx(factor, rel=1e-6))

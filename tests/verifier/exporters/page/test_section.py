@@ -49,10 +49,10 @@ class Structure(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
+        attributes = dict(attrs)
         self.tags.append(tag)
-        self.ids += [given["id"]] if "id" in given else []
-        self.named += (given.get("aria-labelledby") or "").split()
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.named += (attributes.get("aria-labelledby") or "").split()
         if tag not in VOID:
             self.open.append(tag)
 
@@ -72,9 +72,9 @@ class Structure(HTMLParser):
 def test_what_matters_comes_first():
     text = fragment(FileOutcome("wrong.json", wrong_report()))
     headings = ["Diagnosis", "The network", "Parameters", "The oracles", "Worth knowing", "To see it again"]
-    assert [own for own in headings if own in Structure(text).headings] == Structure(text).headings[
-        -len(headings) :
-    ]
+    assert [heading for heading in headings if heading in Structure(text).headings] == Structure(
+        text
+    ).headings[-len(headings) :]
     order = (
         "The gradient is wrong",
         "Diagnosis",
@@ -94,12 +94,12 @@ def test_what_matters_comes_first():
 
 
 def is_sound(case, view):
-    for own in view(CASES[case]):
-        found = Structure(fragment(own, "s7"))
-        assert found.open == []
-        assert len(set(found.ids)) == len(found.ids)
-        assert set(found.named) <= set(found.ids)
-        assert all(name.startswith("s7") for name in found.ids)
+    for outcome in view(CASES[case]):
+        structure = Structure(fragment(outcome, "s7"))
+        assert structure.open == []
+        assert len(set(structure.ids)) == len(structure.ids)
+        assert set(structure.named) <= set(structure.ids)
+        assert all(name.startswith("s7") for name in structure.ids)
 
 
 @pytest.mark.parametrize("view", [list, as_student], ids=["grader", "student"])
@@ -126,10 +126,12 @@ def test_no_word_of_a_submitter_is_markup_wherever_it_stands(words):
 
 
 def test_figures_stand_as_json_whose_values_are_the_arrays():
-    found = [json.loads(data) for data in Structure(fragment(FileOutcome("wrong.json", wrong_report()))).data]
-    by_size = sorted(len(own["heatmap"]["index"]) for own in found)
+    figures = [
+        json.loads(data) for data in Structure(fragment(FileOutcome("wrong.json", wrong_report()))).data
+    ]
+    by_size = sorted(len(figure["heatmap"]["index"]) for figure in figures)
     assert by_size == sorted(int(np.prod(row.shape)) for row in wrong_report().parameters.values())
-    first = found[0]  # the worst parameter comes first
+    first = figures[0]  # the worst parameter comes first
     right = wrong_report().parameters["layers.0.weight"].entries.expected
     assert first["heatmap"]["expected"] == pytest.approx(right.ravel().tolist(), rel=1e-9)
     assert first["scatter"]["slope"] == pytest.approx(3.0)
@@ -182,7 +184,7 @@ def test_a_students_section_holds_no_figure_and_no_telling_number():
 
 def test_a_students_section_is_the_same_whatever_is_right():
     other = verify(wrong_document() | {"reported_loss": 0.5}, oracles=("backpropagation",))
-    first, second = (to_student_view(own) for own in (wrong_report(), other))
+    first, second = (to_student_view(report) for report in (wrong_report(), other))
     assert fragment(FileOutcome("a.json", first)) == fragment(FileOutcome("a.json", second))
 
 

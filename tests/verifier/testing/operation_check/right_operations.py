@@ -194,9 +194,9 @@ class Slice:
         return x[0::2]
 
     def backward(self, output_grad: Array) -> Array:
-        found = np.zeros(self.shape)
-        found[0::2] = output_grad
-        return found
+        gradient = np.zeros(self.shape)
+        gradient[0::2] = output_grad
+        return gradient
 
 
 class Reduction:
@@ -247,9 +247,9 @@ class Embedding:
         return table[places]
 
     def backward(self, output_grad: Array) -> tuple[Array, None]:
-        found = np.zeros_like(self.table)
-        np.add.at(found, self.places, output_grad)
-        return found, None
+        gradient = np.zeros_like(self.table)
+        np.add.at(gradient, self.places, output_grad)
+        return gradient, None
 
 
 class Mse:
@@ -260,8 +260,8 @@ class Mse:
         return 0.5 * (self.difference**2).sum() / len(outputs)
 
     def backward(self, output_grad: Array) -> tuple[Array, Array]:
-        found = output_grad * self.difference / len(self.difference)
-        return found, -found
+        gradient = output_grad * self.difference / len(self.difference)
+        return gradient, -gradient
 
 
 class CrossEntropy:

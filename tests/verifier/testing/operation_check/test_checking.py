@@ -185,15 +185,15 @@ def test_an_operation_may_be_held_against(case: str) -> None:
     operation, question, oracles = HELD_AGAINST[case]
     check = check_operation(operation, **question)
     assert check.verdict == "correct", str(check)
-    assert oracles <= {own.oracle for own in check.evidence if own.agrees}
+    assert oracles <= {row.oracle for row in check.evidence if row.agrees}
     believed = {"like", "in_torch"}.isdisjoint(question)
-    assert believed == ("forward-at-its-word" in [own.code for own in check.warnings])
+    assert believed == ("forward-at-its-word" in [warning.code for warning in check.warnings])
 
 
 def test_nothing_is_called_correct_on_empty_arrays_alone() -> None:
     check = check_operation(right.Exp, like="exp", shapes=[(0, 3)])
     assert check.verdict == "undecided"
-    assert [own.code for own in check.warnings] == ["nothing-compared"]
+    assert [warning.code for warning in check.warnings] == ["nothing-compared"]
 
 
 def test_without_hypothesis_the_input_is_that_on_which_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +207,7 @@ def test_without_hypothesis_the_input_is_that_on_which_it_was_found(monkeypatch:
 def test_shapes_that_forward_refuses_are_told_and_are_no_mistake() -> None:
     check = check_operation(MatrixProduct, like="matmul")
     assert check.verdict == "correct", str(check)
-    (caution,) = [own for own in check.warnings if own.code == "shapes-not-taken"]
+    (caution,) = [warning for warning in check.warnings if warning.code == "shapes-not-taken"]
     assert "(3,) and (3,)" in caution.detail
     assert "matrices, please" in caution.detail
 
@@ -219,13 +219,13 @@ def test_an_operation_that_refuses_what_all_take_is_wrong() -> None:
 
 def test_gradients_of_lower_precision_are_noticed() -> None:
     check = check_operation(InSinglePrecision, like="exp")
-    assert "other-precision" in [own.code for own in check.warnings]
+    assert "other-precision" in [warning.code for warning in check.warnings]
 
 
 def test_every_slope_at_a_kink_is_right_and_said_to_be() -> None:
     check = check_operation(right.Absolute, like="absolute")
     assert check.verdict == "correct"
-    assert "kink" in [own.code for own in check.warnings]
+    assert "kink" in [warning.code for warning in check.warnings]
 
 
 def test_no_operation_is_changed_by_being_checked() -> None:

@@ -55,8 +55,8 @@ def checked(row: str) -> OperationCheck:
 def test_every_operation_of_edugrad_has_a_row() -> None:
     made = {
         name
-        for name, own in vars(ops).items()
-        if inspect.isfunction(own) and inspect.getclosurevars(own).nonlocals.get("op") is not None
+        for name, operation in vars(ops).items()
+        if inspect.isfunction(operation) and inspect.getclosurevars(operation).nonlocals.get("op") is not None
     }
     assert made == {function for function, _, _ in ROWS.values()}
 
@@ -64,9 +64,9 @@ def test_every_operation_of_edugrad_has_a_row() -> None:
 @each(ROWS)
 def test_the_page_tells_the_verdict_and_the_smallest_input(row: str) -> None:
     check = checked(row)
-    verdict = ": ".join([str(check.verdict), *(own.code for own in check.findings[:1])])
-    given = [line.replace("Tensor(", "", 1)[:-1] for line in check.smallest.splitlines() if "Tensor(" in line]
-    shown = ", ".join(f"`{line}`" for line in given)
+    verdict = ": ".join([str(check.verdict), *(finding.code for finding in check.findings[:1])])
+    lines = [line.replace("Tensor(", "", 1)[:-1] for line in check.smallest.splitlines() if "Tensor(" in line]
+    shown = ", ".join(f"`{line}`" for line in lines)
     assert f"| {row} | {ROWS[row][1]} | {verdict} |{f' {shown}' if shown else ''} |\n" in PAGE, str(check)
 
 

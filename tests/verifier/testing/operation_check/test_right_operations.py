@@ -24,14 +24,16 @@ def is_correct(like: str, written: Any, options: dict[str, Any], step: int | Non
     shapes = None if step is None else INPUTS[like].shapes(options)[::step]
     check = check_operation(written, like=like, options=options, shapes=shapes)
     assert check.verdict == "correct", str(check)
-    agrees = {own.oracle: own.agrees for own in check.evidence}
+    agrees = {row.oracle: row.agrees for row in check.evidence}
     assert agrees["backpropagation"] is agrees["autograd"] is agrees["differences_of_forward"] is True, str(
         check
     )
     assert False not in agrees.values()
     assert check.smallest == ""
     assert not [
-        own for own in check.warnings if own.code not in ("shares-memory", "kink", "shapes-not-taken")
+        warning
+        for warning in check.warnings
+        if warning.code not in ("shares-memory", "kink", "shapes-not-taken")
     ]
 
 

@@ -23,16 +23,16 @@ class AddOfMeans:
         return a + b
 
     def backward(self, output_grad: Array) -> list[Array]:
-        found = []
+        gradients = []
         for shape in self.shapes:
-            own = output_grad
-            while own.ndim > len(shape):
-                own = own.mean(axis=0)
+            gradient = output_grad
+            while gradient.ndim > len(shape):
+                gradient = gradient.mean(axis=0)
             for axis, size in enumerate(shape):
                 if size == 1:
-                    own = own.mean(axis=axis, keepdims=True)
-            found.append(own)
-        return found
+                    gradient = gradient.mean(axis=axis, keepdims=True)
+            gradients.append(gradient)
+        return gradients
 
 
 class MatmulExchanged:
@@ -136,9 +136,9 @@ class EmbeddingOfUniqueRows:
         return table[places]
 
     def backward(self, output_grad: Array) -> tuple[Array, None]:
-        found = np.zeros_like(self.table)
-        found[self.places] += output_grad
-        return found, None
+        gradient = np.zeros_like(self.table)
+        gradient[self.places] += output_grad
+        return gradient, None
 
 
 class AbsoluteByQuotient:
