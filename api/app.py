@@ -3,15 +3,20 @@
 Nothing is opened or read at import.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from threading import Timer
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from api.http import openapi, problems
+from api.http.connections import CONNECTIONS, Connections
+from api.http.guard import GuardMiddleware
 from api.http.middleware import (
     InternalErrorMiddleware,
     RateLimitMiddleware,
@@ -55,11 +60,24 @@ _ROUTES = (
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Connections]]:
     service: Service = app.state.service
     log_as_json(service.settings.log_level)
     disable_heap_trimming()  # request bodies have megabytes
     await run_sync(service.start)
+    connections, loop = Connections(service.settings), asyncio.get_running_loop()
+    end = 0.0  # of the grace period
+
+    def begin_stop() -> None:
+        nonlocal end
+        end = loop.time() + service.settings.stopping_seconds
+        service.guards.stop()
+        connections.stop()
+
+    def stop() -> None:  # called by a signal handler
+        service.stopping.set()
+        loop.call_soon_threadsafe(begin_stop)
+
     try:
         worker = None
         if service.settings.worker:
@@ -68,11 +86,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             worker = BatchWorker(service)
             await run_sync(worker.start)
         try:
-            with on_shutdown_signal(service.stopping.set):
-                yield
+            with on_shutdown_signal(stop):
+                yield {CONNECTIONS: connections}
         finally:
             if worker is not None:
+                rest = end - loop.time() if end else service.settings.stopping_seconds
+                kill = Timer(max(0.0, rest), service.pool.stop)  # a submission may take longer
+                kill.start()
                 await run_sync(worker.stop)
+                kill.cancel()
     finally:
         await run_sync(service.stop)
 
@@ -92,10 +114,26 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     app.add_middleware(RateLimitMiddleware)
     app.state.service = service or Service(settings or Settings())
     problems.install(app)
+    app.add_middleware(GuardMiddleware, guards=app.state.service.guards)
     app.add_middleware(RequestLogMiddleware, metrics=app.state.service.metrics)
     for module in _ROUTES:
         app.include_router(module.router)
-    openapi.install(app, SubmissionDocument, AssignmentDocument, GradientsDocument, ProblemDocument)
+    openapi.install(
+        app,
+        SubmissionDocument,
+        AssignmentDocument,
+        GradientsDocument,
+        ProblemDocument,
+        evaluate.EvaluationRequest,
+    )
 
     site.install(app)
+    _check_bodies(app)
     return app
+
+
+def _check_bodies(app: FastAPI) -> None:
+    """Raise TypeError for a route whose body FastAPI would read, before the caller is known and unbounded."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.body_field is not None:
+            raise TypeError(f"{route.path}: read the body by read_bounded, and parse it in a worker process")

@@ -58,6 +58,8 @@ def serve(
         from api.server import run_service  # needs gradjury[service]
     except ModuleNotFoundError as error:
         _refuse_missing(error)
+    with _open_repository(database_url):  # in the server its errors would be tracebacks
+        pass
     run_service(host, port, workers, database_url, worker)
 
 
@@ -70,18 +72,12 @@ def worker(
 ) -> None:
     """Judge batches until interrupted, beside the service or on another machine."""
     try:
-        from sqlalchemy.exc import OperationalError  # needs gradjury[service]
-
-        from api.batches.worker import run_batch_worker
-        from api.storage.database import UnusableDatabaseError
+        from api.batches.worker import run_batch_worker  # needs gradjury[service]
     except ModuleNotFoundError as error:
         _refuse_missing(error)
-    try:
-        run_batch_worker(name, database_url)
-    except UnusableDatabaseError as error:
-        _refuse(str(error))
-    except OperationalError as error:
-        _refuse(f"the database cannot be used: {error.orig}")
+    with _open_repository(database_url):
+        pass
+    run_batch_worker(name, database_url)
 
 
 @cli.app.command(name="verify-report")
@@ -203,7 +199,8 @@ def _refuse_missing(error: ModuleNotFoundError) -> NoReturn:
 @contextmanager
 def _open_repository(url: str | None) -> "Iterator[Repository]":
     try:
-        from pydantic import ValidationError  # needs gradjury[service]
+        from alembic.util import CommandError  # needs gradjury[service]
+        from pydantic import ValidationError
         from sqlalchemy.exc import SQLAlchemyError
 
         from api.settings import Settings
@@ -211,18 +208,49 @@ def _open_repository(url: str | None) -> "Iterator[Repository]":
     except ModuleNotFoundError as error:
         _refuse_missing(error)
     try:
-        repository = open_repository(url if url is not None else Settings().database_url)
+        settings = Settings() if url is None else Settings(database_url=url)
     except ValidationError as error:
         names = ", ".join("GRADJURY_" + str(item["loc"][0]).upper() for item in error.errors())
         _refuse(f"not a value that it may have: {names}")
+    try:
+        repository = open_repository(settings.database_url)
     except UnusableDatabaseError as error:
         _refuse(str(error))
-    except SQLAlchemyError as error:  # its message may hold the password
-        _refuse(f"the database cannot be opened ({type(error).__name__}); see --database-url")
+    except CommandError:  # it does not know the revision of the tables
+        _refuse(
+            "the tables of the database are of a newer release; install that one (pip install --upgrade "
+            "'gradjury[service]'), or take a backup from before the upgrade"
+        )
+    except SQLAlchemyError as error:
+        _refuse(_database_trouble(settings.database_url, error))
     try:
         yield repository
     finally:
         repository.close()
+
+
+def _database_trouble(url: str, error: Exception) -> str:
+    """Return why a database cannot be opened, and a remedy. The error itself may hold the password."""
+    from sqlalchemy import make_url  # needs gradjury[service]
+
+    parsed, text = make_url(url), str(error)
+    if parsed.get_backend_name() == "sqlite":
+        file = Path(str(parsed.database))
+        if "locked" in text:
+            return f"{file} is in use by another process; end that one, or name another file"
+        if "not a database" in text or "malformed" in text:
+            return f"{file} is no SQLite database, or a damaged one; name another file, or restore a backup"
+        kind = "is a folder" if file.is_dir() else "cannot be opened"
+        return f"{file} {kind}; name a file in a folder that you may write to: --database-url sqlite:///FILE"
+    server = f"{parsed.host or 'this machine'}, port {parsed.port or 5432}"
+    if "authentication" in text or "no password supplied" in text:
+        return f"the database server at {server} refuses the user or the password; see --database-url"
+    if "does not exist" in text:
+        return f"the database server at {server} has no database {parsed.database!r}; create it (createdb)"
+    return (
+        f"the database server at {server} cannot be reached ({type(error).__name__}); start it, or see "
+        "--database-url"
+    )
 
 
 def _read_names(file: Path | None) -> list[str]:

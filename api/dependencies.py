@@ -3,7 +3,7 @@
 FastAPI resolves nested dependencies anew for each request, which is slow. So these call each other directly.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
 from anyio.to_thread import run_sync
@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
+from api.http.guard import guard_of
 from api.http.middleware import RATE_LIMIT_HEADERS
 from api.http.problems import ProblemError, unauthorized
 from api.http.rate_limits import DEFAULT, POLICIES, REFUSED, Policy, address_key
@@ -18,6 +19,7 @@ from api.service import Service
 from api.services.access import require_checker, require_sender
 from api.services.tokens import authenticate
 from api.storage.records import Token
+from api.workers.turns import anonymous, holder
 
 _TOKEN = "token"  # key of a request's state
 
@@ -53,8 +55,9 @@ async def authenticate_and_count(request: Request, service: Service, text: str |
         raise
     request.scope["state"][_TOKEN] = token  # the request log has its id
     operation = getattr(request.scope.get("route"), "operation_id", None)
-    caller = address if token is None else f"token:{token.id}"
-    _count(request, service, POLICIES.get(operation or "", DEFAULT), caller)
+    caller = anonymous(address) if token is None else holder(token.id)
+    _count(request, service, POLICIES.get(operation or "", DEFAULT), caller.member or caller.group)
+    guard_of(request.scope).admit(caller)
     return token
 
 
@@ -93,6 +96,17 @@ def _sender(caller: Caller) -> Token:
 
 
 Sender = Annotated[Token, Depends(_sender)]
+
+
+async def _one_stream(request: Request) -> AsyncIterator[None]:
+    """Count an event stream of the caller while it is open. Raise ProblemError 429 for too many."""
+    service = await service_of(request)
+    token: Token = request.scope["state"][_TOKEN]
+    with service.rate_limits.open_stream(f"token:{token.id}"):
+        yield
+
+
+OneStream = Annotated[None, Depends(_one_stream)]
 
 
 def _count(request: Request, service: Service, policy: Policy, caller: str) -> None:

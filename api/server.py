@@ -1,7 +1,9 @@
 """Run the service with uvicorn (`gradjury serve`)."""
 
+import ipaddress
 import json
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,8 +17,11 @@ import typer
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from api.http.connections import Connection
 from api.settings import Settings
 
+_BACKLOG = 128  # connections that the system accepts before the service sees them
+_OTHER_FILES = 200  # open files of the database, the processes and the backlog
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -30,9 +35,14 @@ def run_service(host: str, port: int, workers: int, database_url: str | None, wo
     if worker is not None:
         os.environ["GRADJURY_WORKER"] = str(worker).lower()
     os.environ.setdefault("GRADJURY_WORKER", "true")
+    settings = Settings()
+    most = allowed_connections(settings.most_connections)
+    if most < settings.most_connections:
+        os.environ["GRADJURY_MOST_CONNECTIONS"] = str(most)
+        typer.echo(f"at most {most} connections: the system allows no more open files (ulimit -n)", err=True)
     with ExitStack() as stack:
         if workers > 1:  # divide the judging processes among the servers, and add up their metrics
-            os.environ.setdefault("GRADJURY_PROCESSES", str(max(1, Settings().processes // workers)))
+            os.environ.setdefault("GRADJURY_PROCESSES", str(max(1, settings.processes // workers)))
             folder = stack.enter_context(TemporaryDirectory(prefix="gradjury-metrics-"))
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
         if port:  # with port 0, uvicorn prints the port that it gets
@@ -43,8 +53,12 @@ def run_service(host: str, port: int, workers: int, database_url: str | None, wo
             host=host,
             port=port,
             workers=workers,
-            http=ProblemProtocol,
+            http=HttpConnection,
+            ws="none",
             access_log=False,
+            backlog=_BACKLOG,
+            forwarded_allow_ips=trusted_proxies(os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")),
+            timeout_graceful_shutdown=settings.stopping_seconds,
         )
 
 
@@ -58,6 +72,7 @@ class ProblemProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, with a problem document for bytes that are no HTTP request."""
 
     def send_400_response(self, msg: str) -> None:
+        self.app_state["connection"].discard_body()
         status = HTTPStatus.BAD_REQUEST
         document = {"type": "about:blank", "title": status.phrase, "status": status, "detail": msg}
         body = json.dumps(document).encode()
@@ -74,6 +89,40 @@ class ProblemProtocol(H11Protocol):
         ):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+class HttpConnection(Connection):
+    """A connection whose requests uvicorn parses."""
+
+    http = ProblemProtocol
+
+
+def trusted_proxies(addresses: str) -> str:
+    """Return addresses and networks, separated by commas, with those of IPv4 also as IPv6 sockets show them.
+
+    A service that listens on `::` sees the IPv4 address 127.0.0.1 as ::ffff:127.0.0.1.
+    """
+    items = [item.strip() for item in addresses.split(",") if item.strip()]
+    mapped = []
+    for item in items:
+        try:
+            network = ipaddress.ip_network(item)
+        except ValueError:  # "*", or the name of a socket
+            continue
+        if network.version == 4:
+            mapped.append(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
+    return ",".join([*items, *mapped])
+
+
+def allowed_connections(connections: int) -> int:
+    """Raise the limit on open files as far as so many connections need it; return how many can be had."""
+    needed = connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return connections
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+    return max(1, allowed - _OTHER_FILES)
 
 
 @contextmanager

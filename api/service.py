@@ -5,7 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from secrets import token_bytes, token_hex
 from threading import Event, Lock
+from typing import Any
 
+from api.http.guard import Guards
 from api.http.rate_limits import RateLimits
 from api.metrics import new_metrics
 from api.settings import Settings
@@ -17,6 +19,7 @@ from api.workers.pool import Limits, WorkerPool
 
 _INSTANCE_SECRET, _SIGNING_SECRET = "instances", "signing"  # names in the storage
 _SECRET_BYTES = 32
+_RESERVE = 2  # processes for callers who have nothing in work while others keep all others busy
 _ID = re.compile(r"[0-9A-Za-z_.-]{1,40}")
 
 
@@ -41,11 +44,15 @@ class Service:
         self.settings = settings
         self.now = now
         self.pool = WorkerPool(
-            settings.processes, Limits(settings.seconds_each, settings.memory_each, settings.most_waiting)
+            settings.processes,
+            Limits(settings.seconds_each, settings.memory_each, settings.most_waiting),
+            _RESERVE,
         )
         self.metrics = new_metrics()
         self.stopping = Event()  # set on shutdown, so that event streams end
         self.rate_limits = RateLimits(settings)
+        self.guards = Guards(settings)
+        self.derived: dict[str, Any] = {}  # values that `api.services.cached` keeps, by name
         self._lock = Lock()
         self._repository: Repository | None = None
         self._queue: WorkQueue | None = None

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     bytes.
     answer_grid: seconds. Students are answered at multiples of it, so that the time reveals little.
     most_waiting: submissions that may wait. log_level: the lowest level that is logged.
+    most_connections: connections at once. bodies_in_work: bytes of the bodies of all requests in work.
+    idle_seconds: a head, the next piece of a body, and the reading of an answer may take so long.
+    stopping_seconds: at SIGTERM, what was accepted may take so long to be answered.
     largest_batch: bytes of a batch's body, and of its inflated zip. most_in_batch: its submissions.
     worker: whether this process judges batches, too. `gradjury serve` sets it, unless with --no-worker.
     checks_per_minute, submissions_per_minute, requests_per_minute: limits per token, or per address.
@@ -54,6 +57,10 @@ class Settings(BaseSettings):
     answer_grid: float = Field(default=0.25, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     most_waiting: int = Field(default=256, ge=0)
+    most_connections: int = Field(default=800, ge=1)
+    bodies_in_work: int = Field(default=512 * 2**20, ge=1)
+    idle_seconds: float = Field(default=20.0, gt=0)
+    stopping_seconds: int = Field(default=25, ge=1)
     largest_batch: int = Field(default=256 * 2**20, ge=1)
     most_in_batch: int = Field(default=10_000, ge=1)
     worker: bool = False

@@ -1,16 +1,19 @@
 """Read request bodies, up to a size limit, and the format that the content type declares."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from api.http.guard import guard_of
 from api.http.problems import ProblemError
 from api.rendering import JSON
 
@@ -58,38 +61,32 @@ def declared_type(request: Request, known: Sequence[str]) -> str:
 
 
 async def read_bounded(request: Request, largest: int) -> bytes:
-    """Read a body. Raise ProblemError 413 as soon as it exceeds `largest` bytes."""
-    too_large = ProblemError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"expected a body of at most {largest} bytes; send safetensors instead of JSON, or a smaller batch",
-    )
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > largest:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
+    """Read a body. Raise ProblemError 413 as soon as it exceeds `largest` bytes, and as its guard."""
+    guard = guard_of(request.scope)
+    guard.limit_body(largest)
+    guard.check_length(request.headers.get("content-length", ""))
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > largest:
-                raise too_large
-            chunks.append(chunk)
+        return b"".join([chunk async for chunk in request.stream()])
     except ClientDisconnect:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "the body broke off") from None
-    return b"".join(chunks)
 
 
 async def parse_form(request: Request, body: bytes) -> FormData:
-    """Parse a form with at most two files and 20 fields. Raise ProblemError 400 if it is malformed."""
+    """Parse a form with at most two files and 20 fields. Raise ProblemError 400 if it is malformed.
+
+    It is parsed in a thread: it may have parts that take seconds.
+    """
 
     async def stream() -> Any:
         yield body
 
-    parser = MultiPartParser(
-        request.headers, stream(), max_files=2, max_fields=20, max_part_size=max(1, len(body))
-    )
+    async def parse() -> FormData:
+        return await MultiPartParser(
+            request.headers, stream(), max_files=2, max_fields=20, max_part_size=max(1, len(body))
+        ).parse()
+
     try:
-        return await parser.parse()
+        return await run_sync(asyncio.run, parse())
     except (MultiPartException, KeyError, ValueError) as error:
         message = getattr(error, "message", "the boundary is missing or broken")
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"broken multipart: {message}") from None

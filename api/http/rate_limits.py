@@ -4,8 +4,9 @@ Counts are kept in memory: each process of a service counts its own requests.
 """
 
 import ipaddress
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from api.http.problems import ProblemError
 from api.settings import Settings
 
 _WINDOW = 60  # seconds
+_MOST_STREAMS = 32  # event streams of one caller at once
 _REMOVALS = 2  # expired windows removed for each new one, so that no request removes very many
 
 
@@ -59,6 +61,7 @@ class RateLimits:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._streams: Counter[str] = Counter()
         self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()  # in the order in which they end
 
     def count(self, policy: Policy, caller: str) -> dict[str, str]:
@@ -78,6 +81,20 @@ class RateLimits:
             raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail, headers | {"Retry-After": str(wait)})
         return headers
 
+    @contextmanager
+    def open_stream(self, caller: str) -> Iterator[None]:
+        """Count an event stream while it is open. Raise ProblemError 429 for too many of one caller."""
+        if self._streams[caller] >= _MOST_STREAMS:
+            detail = f"expected at most {_MOST_STREAMS} event streams at once; close one"
+            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": "5"})
+        self._streams[caller] += 1
+        try:
+            yield
+        finally:
+            self._streams[caller] -= 1
+            if not self._streams[caller]:
+                del self._streams[caller]
+
     def _window(self, policy: str, caller: str, now: float) -> _Window:
         window = self._windows.get((policy, caller))
         if window is not None and window.ends > now:
@@ -93,11 +110,16 @@ class RateLimits:
 
 @lru_cache(maxsize=1024)
 def address_key(host: str | None) -> str:
-    """Return a key for the address of a caller. An IPv6 host may own a whole /64, so that is its key."""
+    """Return a key for the address of a caller. An IPv6 host may own a whole /64, so that is its key.
+
+    An IPv4 address has one key, also where a socket of IPv6 shows it as ::ffff:a.b.c.d.
+    """
     try:
         address = ipaddress.ip_address(host or "")
     except ValueError:
         return f"address:{host}"
+    if address.version == 6 and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     if address.version == 4:
         return f"address:{address}"
     return f"address:{ipaddress.ip_network((address, 64), strict=False)}"

@@ -30,7 +30,6 @@ from api.services.assignments import (
 from api.services.classes import Counts
 from api.storage.records import Role, StoredAssignment, Token
 from verifier.documents.json import to_json
-from verifier.problem.errors import MalformedSubmission
 
 router = pages_router()
 
@@ -45,8 +44,8 @@ async def create(request: Request, service: TheService, member: Member) -> Respo
     require_role(member, Role.GRADER)
     form = await read_form(request, service.settings.largest_body)
     try:
-        stored = await run_sync(create_assignment, service, member, form.document().content)
-    except (MalformedSubmission, ProblemError) as error:
+        stored = await create_assignment(service, member, form.document().content)
+    except (RefusedError, ProblemError) as error:
         return await run_sync(_list_page, request, service, member, form_errors(form, error))
     return RedirectResponse(f"/assignments/{stored.id}", HTTPStatus.SEE_OTHER)
 

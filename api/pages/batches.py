@@ -10,7 +10,7 @@ from fastapi import BackgroundTasks, Depends, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.dependencies import TheService
+from api.dependencies import OneStream, TheService
 from api.http.problems import ProblemError
 from api.pages.forms import read_form
 from api.pages.page_route import pages_router
@@ -108,9 +108,13 @@ def cancel(batch: OwnBatch, service: TheService) -> Response:
     "/batches/{batch_id}/events", operation_id="follow_batch_page", response_class=EventSourceResponse
 )
 async def follow(
-    batch: OwnBatch, service: TheService, last_event_id: Annotated[str | None, Header()] = None
+    batch: OwnBatch,
+    service: TheService,
+    member: PageSender,
+    _: OneStream,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    async for event in follow_batch(service, batch, last_event_id):
+    async for event in follow_batch(service, member, batch, last_event_id):
         yield ServerSentEvent(event=event.name, data=event.document, id=event.id)
 
 

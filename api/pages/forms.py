@@ -88,11 +88,16 @@ class FormErrors:
 EMPTY = FormErrors()
 
 
-async def read_form(request: Request, largest: int) -> SubmittedForm:
-    """Read a form with a document of at most `largest` bytes. Raise ProblemError 400, 413 or 415."""
+async def read_form(
+    request: Request, largest: int, beside: int = _LARGEST_TEXT + _OTHER_FIELDS
+) -> SubmittedForm:
+    """Read a form with a document of at most `largest` bytes. Raise ProblemError 400, 413 or 415.
+
+    beside: bytes of all other fields.
+    """
     declared_type(request, (FORM,))
     # a kept file is sent in base64, and there may be text beside a file: each is checked below
-    body = await read_bounded(request, int(_BASE64_GROWTH * largest) + _LARGEST_TEXT + _OTHER_FIELDS)
+    body = await read_bounded(request, int(_BASE64_GROWTH * largest) + beside)
     parsed = await parse_form(request, body)
     fields: dict[str, str] = {}
     files: dict[str, SentDocument] = {}

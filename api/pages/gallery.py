@@ -13,6 +13,7 @@ from api.pages.templating import page
 from api.pages.visitors import Visitor
 from api.rendering import JSON
 from api.service import Service
+from api.services.cached import cached
 from api.services.checks import judge
 from api.workers.protocol import RenderRequest, Task
 from verifier.documents.json import parse, to_json
@@ -39,10 +40,12 @@ class GalleryPageRow:
 
 @router.get("/gallery", operation_id="gallery_page")
 async def gallery(request: Request, service: TheService, visitor: Visitor) -> Response:
-    state = request.app.state
-    if getattr(state, "gallery", None) is None:  # the entries never change: judge them once
-        state.gallery = [await _row(service, entry) for entry in GALLERY.values()]
-    return page(request, "gallery.html.jinja", rows=state.gallery)
+    rows = await cached(service, "gallery", lambda: _rows(service))  # the entries never change
+    return page(request, "gallery.html.jinja", rows=rows)
+
+
+async def _rows(service: Service) -> list[GalleryPageRow]:
+    return [await _row(service, entry) for entry in GALLERY.values()]
 
 
 async def _row(service: Service, entry: GalleryEntry) -> GalleryPageRow:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from anyio.to_thread import run_sync
 from fastapi import Request, Response
 
 from api.dependencies import TheService
@@ -13,6 +14,7 @@ from api.pages.page_route import pages_router
 from api.pages.templating import page
 from api.pages.visitors import SAME_ORIGIN, PageChecker, Visitor
 from api.service import Service
+from api.services.cached import cached
 from api.services.checks import check_task, judge
 from api.storage.records import Role, Token
 from api.workers.protocol import RenderRequest
@@ -52,8 +54,9 @@ async def example(name: str, request: Request, service: TheService, visitor: Pag
     if name not in list_examples():
         detail = f"there is no example of that name; there are {', '.join(list_examples())}"
         raise ProblemError(HTTPStatus.NOT_FOUND, detail)
-    text = to_json(load_example(name), indent=1)
-    outcome = CheckOutcome(await _judge_to_section(service, text.encode()))
+    text = await run_sync(lambda: to_json(load_example(name), indent=1))
+    section = await cached(service, f"example {name}", lambda: _judge_to_section(service, text.encode()))
+    outcome = CheckOutcome(section)
     return _home_page(request, service, visitor, outcome, FormErrors(kept=KeptDocument(text)), name)
 
 

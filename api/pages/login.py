@@ -25,7 +25,7 @@ async def login(request: Request, to: str = _DEFAULT_TARGET) -> Response:
 
 @router.post("/login", operation_id="log_in", dependencies=[SAME_ORIGIN])
 async def log_in(request: Request, service: TheService) -> Response:
-    form = await read_form(request, _LARGEST_FORM)
+    form = await read_form(request, _LARGEST_FORM, beside=_LARGEST_FORM)
     text, to = form.field("token").strip(), _local_target(form.field("to"))
     try:
         await authenticate_and_count(request, service, text[:_LARGEST_FORM])

@@ -39,7 +39,7 @@ _REQUEST = {
 async def create(request: Request, response: Response, service: TheService, caller: Caller) -> dict[str, Any]:
     require_role(caller, Role.GRADER)
     content = await _read_json(request, service)
-    stored = await run_sync(assignments.create_assignment, service, caller, content)
+    stored = await assignments.create_assignment(service, caller, content)
     response.headers["Location"] = f"/v1/assignments/{stored.id}"
     return await run_sync(assignments.assignment_document, service, stored, caller)
 
@@ -79,7 +79,7 @@ def read(assignment_id: str, service: TheService, caller: Caller) -> dict[str, A
 async def change(assignment_id: str, request: Request, service: TheService, caller: Caller) -> dict[str, Any]:
     stored = await run_sync(assignments.get_graded_assignment, service, caller, assignment_id)
     content = await _read_json(request, service)
-    changed = await run_sync(assignments.change_assignment, service, stored, content)
+    changed = await assignments.change_assignment(service, stored, content)
     return await run_sync(assignments.assignment_document, service, changed, caller)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Header, Query, Request,
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.dependencies import Sender, TheService
+from api.dependencies import OneStream, Sender, TheService
 from api.http.bodies import read_bounded
 from api.http.problems import ProblemError, documented
 from api.rendering import JSON
@@ -136,7 +136,11 @@ def read_reports(
     responses=documented(401, 403, 404, 429),
 )
 async def follow(
-    batch: OwnBatch, service: TheService, last_event_id: Annotated[str | None, Header()] = None
+    batch: OwnBatch,
+    service: TheService,
+    caller: Sender,
+    _: OneStream,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    async for event in batches.follow_batch(service, batch, last_event_id):
+    async for event in batches.follow_batch(service, caller, batch, last_event_id):
         yield ServerSentEvent(event=event.name, data=event.document, id=event.id)

@@ -8,19 +8,30 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import COUNTED, Checker, TheService
+from api.http.bodies import declared_type, read_bounded
 from api.http.problems import ProblemError, documented
-from api.services.checks import check_oracles
+from api.rendering import JSON
+from api.services.checks import check_oracles, read
 from api.services.evaluation import evaluate_submission
+from api.workers.protocol import ReadTask
 from verifier.report.model import Audience
 
 VERSION = "0.1.0"
 router = APIRouter(prefix="/evaluate", tags=["uEd"], dependencies=[COUNTED])
 ArtefactType = Literal["TEXT", "CODE", "MODEL", "MATH", "OTHER"]
+
+
+_REQUEST = {
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": {"$ref": "#/components/schemas/EvaluationRequest"}}},
+    }
+}
 
 
 class EvaluatedSubmission(BaseModel):
@@ -43,7 +54,7 @@ class EvaluatedUser(BaseModel):
 
 
 class EvaluationRequest(BaseModel):
-    """The fields of the standard's request that we read; the others are ignored."""
+    """The fields of the standard's request that are read; the others are ignored."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -67,20 +78,23 @@ class Feedback(BaseModel):
     operation_id="evaluate",
     summary="Judge a submission as the uEd API asks: a list of feedback",
     response_model=list[Feedback],
-    responses=documented(400, 401, 403, 404, 406, 413, 422, 429),
+    responses=documented(400, 401, 403, 404, 406, 413, 415, 422, 429),
+    openapi_extra=_REQUEST,
 )
 async def evaluate(
-    request: EvaluationRequest,
+    request: Request,
     service: TheService,
     checker: Checker,
     x_api_version: Annotated[str | None, Header()] = None,
 ) -> JSONResponse:
     _check_version(x_api_version)
-    if request.callbackUrl is not None:
+    declared_type(request, (JSON,))
+    body = await read_bounded(request, service.settings.largest_body)
+    document = await read(service, ReadTask(body, "evaluation", service.settings.bounds))
+    if document.callback:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the answer comes at once; leave callbackUrl out")
-    task_id = None if request.task is None else request.task.taskId
-    audience = Audience.STUDENT if request.user.type in ("LEARNER", "OTHER") else Audience.GRADER
-    feedback = await evaluate_submission(service, checker, request.submission.content, task_id, audience)
+    audience = Audience.STUDENT if document.user in ("LEARNER", "OTHER") else Audience.GRADER
+    feedback = await evaluate_submission(service, checker, document.content, document.task, audience)
     return JSONResponse(feedback, headers={"X-Api-Version": VERSION})
 
 

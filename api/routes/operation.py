@@ -11,8 +11,11 @@ from api.dependencies import COUNTED, Anyone, TheService
 from api.http.problems import documented
 from api.schemas import Readiness
 from api.service import Service
+from api.services.cached import cached
 from api.services.checks import all_agree, check_oracles
 from api.storage.records import Role
+
+_STORAGE_AGE = 1.0  # seconds
 
 router = APIRouter()
 _health = APIRouter(prefix="/health", tags=["health"])
@@ -39,7 +42,7 @@ async def live() -> dict[str, str]:
 )
 async def ready(service: TheService, response: Response) -> dict[str, Any]:
     oracles = await check_oracles(service)
-    storage = await run_sync(_storage_answers, service)
+    storage = await cached(service, "storage", lambda: run_sync(_storage_answers, service), _STORAGE_AGE)
     well = storage and all_agree(oracles, service.settings.oracle_names or ())
     response.status_code = 200 if well else 503
     return {"status": "ready" if well else "not ready", "storage": storage, "oracles": oracles}

@@ -28,6 +28,12 @@ def can_read(token: Token, report: StoredReport, stored: StoredAssignment | None
     return open_to_token and report.owner == owner_of(token)
 
 
+def is_valid(service: Service, token: Token) -> bool:
+    """True if a token is still valid: it has not expired, and nobody has revoked it since it was read."""
+    stored = service.repository.tokens.find(token.id)
+    return stored is not None and stored[0].valid_at(service.now())
+
+
 def owner_of(token: Token) -> str:
     return owner_name(token.role, token.subject)
 

@@ -3,17 +3,21 @@
 from http import HTTPStatus
 from typing import Any
 
+from anyio.to_thread import run_sync
+
 from api.http.problems import ProblemError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, can_open, not_found, require_role
+from api.services.checks import read
 from api.storage.records import Role, StoredAssignment, Token
+from api.workers.protocol import ReadTask
 from verifier.documents.assignment import (
     assignment_to_document,
     generate_instance,
     instance_key,
     read_assignment,
 )
-from verifier.documents.json import check_document, parse
+from verifier.documents.json import parse
 from verifier.report.assignment import Assignment
 
 
@@ -38,22 +42,22 @@ def get_graded_assignment(service: Service, caller: Token, assignment_id: str) -
     return stored
 
 
-def create_assignment(service: Service, caller: Token, content: bytes) -> StoredAssignment:
-    """Store a grader's new assignment. Raise MalformedSubmission with all mistakes in the document."""
-    assignment = _parse(service, content)
+async def create_assignment(service: Service, caller: Token, content: bytes) -> StoredAssignment:
+    """Store a grader's new assignment. Raise RefusedError with all mistakes in the document."""
+    assignment = await _read(service, content)
     stored = StoredAssignment(new_id(), caller.subject, assignment, 1, service.now())
-    service.repository.assignments.add(stored)
+    await run_sync(service.repository.assignments.add, stored)
     return stored
 
 
-def change_assignment(service: Service, stored: StoredAssignment, content: bytes) -> StoredAssignment:
+async def change_assignment(service: Service, stored: StoredAssignment, content: bytes) -> StoredAssignment:
     """Replace an assignment. Earlier submissions keep their results until they are regraded.
 
-    Raise MalformedSubmission with all mistakes in the document, ProblemError 409 if the assignment was
-    changed since `stored` was read.
+    Raise RefusedError with all mistakes in the document, ProblemError 409 if the assignment was changed since
+    `stored` was read.
     """
-    assignment = _parse(service, content)
-    changed = service.repository.assignments.update(stored.id, assignment, stored.revision)
+    assignment = await _read(service, content)
+    changed = await run_sync(service.repository.assignments.update, stored.id, assignment, stored.revision)
     if changed is None:
         raise ProblemError(HTTPStatus.CONFLICT, "somebody else changed the assignment meanwhile; try again")
     return changed
@@ -83,8 +87,7 @@ def problem_for(service: Service, stored: StoredAssignment, student: str) -> dic
     return generate_instance(problem, instance_key(service.instance_secret(), stored.id, student))
 
 
-def _parse(service: Service, content: bytes) -> Assignment:
-    bounds = service.settings.bounds
-    document = parse(content, bounds)
-    check_document(document.get("problem") if isinstance(document, dict) else None, bounds)
-    return read_assignment(document)
+async def _read(service: Service, content: bytes) -> Assignment:
+    """Read an assignment here after a worker has found no mistake in it."""
+    await read(service, ReadTask(content, "assignment", service.settings.bounds))
+    return await run_sync(lambda: read_assignment(parse(content)))

@@ -18,7 +18,7 @@ from api.http.idempotency import Reply, check_key, idempotent_reply
 from api.http.problems import ProblemError
 from api.http.upload import BatchItemUpload, check_students, read_archive, read_lines
 from api.service import Service, is_id, new_id
-from api.services.access import not_found, owner_of
+from api.services.access import is_valid, not_found, owner_of
 from api.storage.records import BatchItem, ItemState, Progress, StoredAssignment, StoredBatch, Token
 from verifier.documents.json import to_json
 from verifier.report.verdict import Verdict
@@ -146,13 +146,14 @@ def finished_items(service: Service, batch: StoredBatch, after: int, most: int) 
 
 
 async def follow_batch(
-    service: Service, batch: StoredBatch, last_id: str | None
+    service: Service, caller: Token, batch: StoredBatch, last_id: str | None
 ) -> AsyncIterator[BatchEvent]:
     """Yield an event `progress` after every change, and `finished` at the end.
 
     last_id: id of the last event that the client has received.
+    The events end when the caller's token is revoked or expires, or when the service stops.
     """
-    while not service.stopping.is_set():
+    while not service.stopping.is_set() and await run_sync(is_valid, service, caller):
         document = await run_sync(batch_document, service, batch)
         event_id = str(document["total"] - document["states"]["pending"])
         if is_over(document):

@@ -1,15 +1,30 @@
 """Check submissions that are not stored, and check the service itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from http import HTTPStatus
+from typing import TypeVar
 
+from api.http.guard import attend
 from api.http.problems import ProblemError, RefusedError
 from api.service import Service
-from api.workers.pool import QueueFullError
-from api.workers.protocol import NOTHING, Judged, Outcome, Refusal, RenderRequest, Stopped, Task
+from api.services.cached import cached
+from api.workers.protocol import (
+    NOTHING,
+    Judged,
+    ReadDocument,
+    ReadTask,
+    Refusal,
+    RenderRequest,
+    Stopped,
+    Task,
+)
+from api.workers.turns import QueueFullError
 from verifier.documents.json import to_json
 from verifier.examples.layers import example_document
 from verifier.oracles import ORACLES
+
+_T = TypeVar("_T")
+_ORACLES_AGE = 10.0  # seconds
 
 
 def check_task(
@@ -38,7 +53,7 @@ async def judge(service: Service, task: Task) -> Judged:
     Raise RefusedError for a malformed submission, ProblemError 413 for one that exceeded a limit, and
     ProblemError 429 if too many are waiting.
     """
-    outcome = await _run(service, task)
+    outcome = await _wait_for(service.pool.judge(task))
     service.metrics.count_outcome(outcome)
     if isinstance(outcome, Refusal):
         raise RefusedError(outcome)
@@ -50,11 +65,24 @@ async def judge(service: Service, task: Task) -> Judged:
     return outcome
 
 
+async def read(service: Service, task: ReadTask) -> ReadDocument:
+    """Read a document in the worker pool. Raise as `judge`."""
+    outcome = await _wait_for(service.pool.read(task))
+    if isinstance(outcome, Refusal):
+        raise RefusedError(outcome)
+    if isinstance(outcome, Stopped):
+        raise ProblemError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"reading was stopped: {outcome.reason}; send a smaller one"
+        )
+    return outcome
+
+
 async def check_oracles(service: Service) -> dict[str, bool | None]:
-    """Judge a known problem. Return for each oracle whether it agrees; None if it gave no answer."""
-    content = to_json(example_document("sigmoid-mse")).encode()
-    outcome = await _run(service, Task(content, "json", oracles=service.settings.oracle_names))
-    return dict(outcome.findings.oracles) if isinstance(outcome, Judged) else {}
+    """Return for each oracle whether it agrees on a known problem; None if it gave no answer.
+
+    The problem is judged again after some seconds, however many ask.
+    """
+    return await cached(service, "oracles", lambda: _ask_oracles(service), _ORACLES_AGE)
 
 
 def all_agree(oracles: Mapping[str, bool | None], required: Sequence[str]) -> bool:
@@ -65,9 +93,17 @@ def all_agree(oracles: Mapping[str, bool | None], required: Sequence[str]) -> bo
     return bool(needed) and all(oracles[name] for name in needed)
 
 
-async def _run(service: Service, task: Task) -> Outcome:
+async def _ask_oracles(service: Service) -> dict[str, bool | None]:
+    content = to_json(example_document("sigmoid-mse")).encode()
+    task = Task(content, "json", oracles=service.settings.oracle_names)
+    outcome = await _wait_for(service.pool.judge(task))
+    return dict(outcome.findings.oracles) if isinstance(outcome, Judged) else {}
+
+
+async def _wait_for(work: Awaitable[_T]) -> _T:
+    """Return the result of work in the pool. Raise ProblemError 429 if too many wait, 400 if nobody does."""
     try:
-        return await service.pool.judge(task)
+        return await attend(work)
     except QueueFullError:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,

@@ -27,11 +27,12 @@ from verifier.report.verdict import Verdict
 
 
 async def evaluate_submission(
-    service: Service, caller: Token | None, content: dict[str, Any], task_id: str | None, audience: Audience
+    service: Service, caller: Token | None, content: bytes, task_id: str | None, audience: Audience
 ) -> list[dict[str, Any]]:
     """Judge a submission and return its feedback; nothing is stored.
 
-    task_id: id of the assignment whose problem the content answers with gradients alone.
+    content: the submission, as JSON. task_id: id of the assignment whose problem the content answers with
+    gradients alone.
     Raise ProblemError 401 or 403 if the caller does not grade the assignment, or if students may see no
     verdict.
     """
@@ -45,12 +46,13 @@ async def evaluate_submission(
     if audience is Audience.STUDENT and not visibility.verdict:
         raise ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no verdict")
     task = Task(
-        to_json(content).encode(),
+        content,
         "json",
         problem=None if assignment is None else to_json(dict(assignment.problem)).encode(),
         oracles=service.settings.oracle_names,
         visibility=visibility,
         render=RenderRequest(JSON, audience=audience),
+        bounds=service.settings.bounds,
         tolerance=service.settings.preset,
     )
     outcome = await judge(service, task)

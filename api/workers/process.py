@@ -13,7 +13,16 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from socket import MSG_DONTWAIT, MSG_PEEK, SHUT_RDWR, socket, socketpair
 
-from api.workers.protocol import Failed, Outcome, Stopped, Task, encode_frames, read_message_async
+from api.workers.protocol import (
+    Failed,
+    Outcome,
+    ReadDocument,
+    ReadTask,
+    Stopped,
+    Task,
+    encode_frames,
+    read_message_async,
+)
 from api.workers.work import worker_main
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -27,7 +36,7 @@ class JudgingError(Exception):
 
 
 class WorkerProcess:
-    """A process that judges one task at a time. It is started by the first task, and again after it died.
+    """A process that does one task at a time. It is started by the first task, and again after it died.
 
     memory: bytes. seconds: time limit of one task.
     """
@@ -41,8 +50,8 @@ class WorkerProcess:
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 
-    async def judge(self, task: Task) -> Outcome | None:
-        """Judge a task without blocking the event loop. Return None if the process died.
+    async def run(self, task: Task | ReadTask) -> Outcome | ReadDocument | None:
+        """Judge or read without blocking the event loop. Return None if the process died.
 
         Raise BrokenProcessPool if no process could be started, JudgingError for an internal error.
         """
@@ -73,7 +82,7 @@ class WorkerProcess:
         if isinstance(outcome, Failed):
             _LOG.error("unforeseen %s while judging\n%s", outcome.kind, outcome.where)
             raise JudgingError(outcome.kind)
-        assert not isinstance(outcome, Task)
+        assert not isinstance(outcome, Task | ReadTask)
         return outcome
 
     def start(self) -> None:

@@ -1,6 +1,6 @@
 """Messages between the service and its worker processes, and how they are sent over a socket.
 
-A message is sent as two lengths, its kind, its fields as MessagePack, and the submitted file. The types of
+A message is sent as two lengths, its kind, its fields as MessagePack, and a file. The types of
 fields are checked when they are decoded, so a compromised worker can send only an outcome.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from socket import MSG_WAITALL, socket
 from struct import Struct
+from typing import Literal
 
 from msgspec.msgpack import Decoder, encode
 
@@ -65,6 +66,32 @@ class Task:
     store: bool = False
     bounds: Bounds = DEFAULT_BOUNDS
     tolerance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTask:
+    """A document to read, without judging anything.
+
+    kind: `assignment`, or `evaluation` for a request of the uEd API.
+    """
+
+    content: bytes
+    kind: Literal["assignment", "evaluation"]
+    bounds: Bounds = DEFAULT_BOUNDS
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDocument:
+    """A document without mistakes. Of a request of the uEd API it has those fields that the service uses.
+
+    content: the submission, as JSON. user: the type of its sender. task: the id of its task.
+    callback: True if the answer is wanted elsewhere.
+    """
+
+    content: bytes = b""
+    user: str = ""
+    task: str | None = None
+    callback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +157,10 @@ class Failed:
 
 
 Outcome = Judged | Refusal | Stopped
-Message = Task | Judged | Refusal | Stopped | Failed
-_KINDS = (Task, Judged, Refusal, Stopped, Failed)
+Reading = ReadDocument | Refusal | Stopped
+Message = Task | ReadTask | Judged | ReadDocument | Refusal | Stopped | Failed
+_KINDS = (Task, ReadTask, Judged, ReadDocument, Refusal, Stopped, Failed)
+_WithFile = Task | ReadTask | ReadDocument  # their content is sent as it is, after the message
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 _DECODERS: tuple[Decoder[Message], ...] = tuple(Decoder(kind) for kind in _KINDS)
 _HEADER = Struct(">QQB")  # length of the message, length of the file, kind
@@ -142,7 +171,7 @@ _LARGEST_READ = 2**20  # bytes of one read
 def encode_frames(message: Message) -> tuple[bytes, bytes]:
     """Return the header with the message, and the file. They are sent in this order."""
     kind, file = _KIND_NUMBERS[type(message)], b""
-    if isinstance(message, Task):
+    if isinstance(message, _WithFile):
         message, file = replace(message, content=b""), message.content
     encoded = encode(message)
     return _HEADER.pack(len(encoded), len(file), kind) + encoded, file
@@ -186,4 +215,4 @@ def _next_read(received: bytearray) -> int:
 
 def _decode(kind: int, encoded: bytes | memoryview, file: bytes) -> Message:
     message: Message = _DECODERS[kind].decode(encoded)
-    return replace(message, content=file) if isinstance(message, Task) else message
+    return replace(message, content=file) if isinstance(message, _WithFile) else message

@@ -1,11 +1,13 @@
 """The code that runs in a worker process. It is imported once, before the process is forked."""
 
 import gc
+import json
 import resource
 import signal
 from dataclasses import replace
 from socket import socket
 from traceback import format_tb
+from typing import Any
 
 from api.rendering import MEDIA_TYPES, render, render_section
 from api.workers.protocol import (
@@ -13,12 +15,16 @@ from api.workers.protocol import (
     Findings,
     Judged,
     Outcome,
+    ReadDocument,
+    Reading,
+    ReadTask,
     Refusal,
     Stopped,
     Task,
     encode_frames,
     read_message,
 )
+from verifier.documents.assignment import read_assignment
 from verifier.documents.files import parse_bytes
 from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
 from verifier.documents.json import check_document, parse, to_json
@@ -27,12 +33,14 @@ from verifier.engine.threads import disable_heap_trimming
 from verifier.exporters.student_view import to_student_view
 from verifier.judging.cache import ProblemCache
 from verifier.pipeline.layers import verify
-from verifier.problem.errors import MalformedSubmission
+from verifier.problem.errors import ErrorCollector, MalformedSubmission
 from verifier.problem.submission import TOLERANCES
 from verifier.report.model import Audience
 from verifier.report.outcome import drop_arrays
 from verifier.report.report import Report
 
+ARTEFACTS = ("TEXT", "CODE", "MODEL", "MATH", "OTHER")  # types of submissions in the uEd API
+USERS = ("LEARNER", "TEACHER", "EDU_ADMIN", "SYS_ADMIN", "OTHER")
 _CACHE = ProblemCache()  # one per process: many submissions of a class answer the same problem
 
 
@@ -50,7 +58,7 @@ def worker_main(connection: socket, memory: int, seconds: float) -> None:
     gc.freeze()  # imported modules stay for good: exclude them from garbage collection
     with connection:
         try:
-            while isinstance(task := read_message(connection), Task):
+            while isinstance(task := read_message(connection), Task | ReadTask):
                 signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
                 for frame in _answer(task):
                     connection.sendall(frame)
@@ -59,9 +67,9 @@ def worker_main(connection: socket, memory: int, seconds: float) -> None:
             return
 
 
-def _answer(task: Task) -> tuple[bytes, bytes]:
+def _answer(task: Task | ReadTask) -> tuple[bytes, bytes]:
     try:
-        return encode_frames(judge(task))
+        return encode_frames(judge(task) if isinstance(task, Task) else read(task))
     except MemoryError:
         raise
     except Exception as error:
@@ -79,6 +87,21 @@ def judge(task: Task) -> Outcome:
     except MemoryError:
         _CACHE.forget()  # free the memory for the next task
         return Stopped("it needs more memory than one submission may use here")
+
+
+def read(task: ReadTask) -> Reading:
+    """Read a document. Malformed content is an outcome, not an exception."""
+    try:
+        document = parse(task.content, task.bounds)
+        if task.kind == "evaluation":
+            return _read_evaluation(document)
+        check_document(document.get("problem") if isinstance(document, dict) else None, task.bounds)
+        read_assignment(document)
+        return ReadDocument()
+    except MalformedSubmission as error:
+        return Refusal.from_error(error)
+    except MemoryError:
+        return Stopped("it needs more memory than one document may use here")
 
 
 def findings_of(report: Report) -> Findings:
@@ -136,3 +159,36 @@ def _read_submission(task: Task) -> AnySubmission:
         if task.tolerance is not None:
             submission = replace(submission, tolerance=TOLERANCES[task.tolerance])
     return submission if task.name is None else replace(submission, name=task.name)
+
+
+def _read_evaluation(document: object) -> ReadDocument:
+    """Read a request of the uEd API. Raise MalformedSubmission with all mistakes; ignore other fields."""
+    errors = ErrorCollector()
+    submission = _read_field(document, "submission", "", errors, required=True)
+    content = _read_field(submission, "content", "/submission", errors, required=submission is not None)
+    kind = None if submission is None else submission.get("type")
+    if submission is not None and kind not in ARTEFACTS:
+        errors.add("/submission/type", f"one of {', '.join(ARTEFACTS)}", repr(kind)[:60])
+    task = _read_field(document, "task", "", errors) or {}
+    task_id = task.get("taskId")
+    if not isinstance(task_id, str | None):
+        errors.add("/task/taskId", "the id of an assignment", type(task_id).__name__)
+    user = _read_field(document, "user", "", errors) or {}
+    user_type = user.get("type", "LEARNER")
+    if user_type not in USERS:
+        errors.add("/user/type", f"one of {', '.join(USERS)}", repr(user_type)[:60])
+    errors.raise_if_any()
+    callback = isinstance(document, dict) and document.get("callbackUrl") is not None
+    return ReadDocument(json.dumps(content).encode(), str(user_type), task_id, callback)
+
+
+def _read_field(
+    document: object, name: str, at: str, errors: ErrorCollector, required: bool = False
+) -> dict[str, Any] | None:
+    """Return an object in a field; None if it is absent or something else."""
+    value = document.get(name) if isinstance(document, dict) else None
+    if isinstance(value, dict):
+        return value
+    if value is not None or required:
+        errors.add(f"{at}/{name}", "an object", "nothing" if value is None else type(value).__name__)
+    return None

@@ -1,5 +1,6 @@
 """Cores, threads and memory: how many to use, and work side by side."""
 
+import ctypes
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,13 @@ def disable_heap_trimming() -> None:
     this allocates one block and frees it untouched. With other allocators it has no effect.
     """
     bytes(_BYTES)
+
+
+def release_freed_memory() -> None:
+    """Give freed memory back to the system, also what `disable_heap_trimming` keeps; glibc alone can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def available_cores() -> int:

@@ -284,8 +284,8 @@ def progress(service: Service, batch: StoredBatch) -> int:
     ("url", "words"),
     [
         ("mysql://u:secret@h/d", "expected sqlite:///FILE"),
-        ("postgresql://u:secret@127.0.0.1:1/d", "the database cannot be used"),
-        ("sqlite:////nowhere/at/all.sqlite", "the database cannot be used"),
+        ("postgresql://u:secret@127.0.0.1:1/d", "127.0.0.1, port 1 cannot be reached"),
+        ("sqlite:////nowhere/at/all.sqlite", "/nowhere/at/all.sqlite cannot be opened"),
     ],
 )
 def test_a_worker_without_a_database_says_so_and_exits_2(
