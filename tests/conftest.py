@@ -1,9 +1,14 @@
-"""The number of examples of Hypothesis, and the distribution of tests over processes.
+"""The examples of Hypothesis, the threads of numerics, and the distribution of tests over processes.
 
 Hypothesis tries the examples of the profile `ci`, unless `--hypothesis-profile=nightly` asks for more.
 """
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+# Test processes use all cores already. Threads of BLAS and PyTorch would spin while they wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch are imported
 
 # folders whose tests share a service, a browser or a process
 TOGETHER = ("browser/site", "browser", "docs", "verifier/cli/bundles")

@@ -79,8 +79,10 @@ def test_opening_again_keeps_what_is_there(database: str) -> None:
 def test_several_processes_may_open_a_new_database_at_once(database: str) -> None:
     with ThreadPoolExecutor(6) as threads:
         opened = list(threads.map(lambda _: open_repository(database), range(6)))
+    stored_assignment(opened[0])
     for each in opened:
         each.check()
+        assert [stored.id for stored in each.assignments.list()] == ["hw1"]
         each.close()
 
 
