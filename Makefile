@@ -40,10 +40,11 @@ needs:
 	@$(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
 	  echo "make test: missing Python 3.11 or later with venv; install python3 and python3-venv, or set PYTHON" >&2; \
 	  exit 1; }
-	@command -v chromium > /dev/null || { \
+	@command -v chromium-headless-shell > /dev/null || command -v chromium > /dev/null || { \
 	  start=$$(date +%s); \
+	  install="apt-get install -qq -y --no-install-recommends"; export DEBIAN_FRONTEND=noninteractive; \
 	  command -v apt-get > /dev/null && test "$$(id -u)" = 0 && apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium > /dev/null && \
+	  { $$install chromium-headless-shell > /dev/null || $$install chromium > /dev/null; } && \
 	  echo "installation of Chromium: $$(($$(date +%s) - start)) s" || { \
 	  echo "make test: missing Chromium, for the tests of pages; as root: apt-get install chromium" >&2; \
 	  exit 1; }; }
