@@ -4,14 +4,14 @@ They are forks of a process that has the imports, so what a fresh interpreter im
 question for `COLD`, the program as it is installed.
 """
 
-import atexit
+import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 
 from tests.prefork.client import start_of
 
@@ -29,8 +29,20 @@ run({address!r}, {start!r}, {python!r}, [*{before!r}, *sys.argv[1:]])
 
 @cache
 def programs() -> Path:
-    """Start the server of this test process at its first use; return the folder of its programs."""
-    return start_programs(os.environ)
+    """Return the folder of the programs of this test run, whose processes have one server together.
+
+    The first process that asks starts it, and it ends with the run: with the parent of xdist's processes.
+    """
+    run_id = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run_id is None:
+        return start_programs(os.environ)
+    folder = Path(gettempdir()) / f"gradjury-prefork-{run_id}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "gradjury").exists():
+            _start(folder, os.environ, owner=os.getppid())
+    return folder
 
 
 def warm_gradjury() -> Path:
@@ -41,18 +53,25 @@ def warm_gradjury() -> Path:
 def start_programs(environment: Mapping[str, str]) -> Path:
     """Start a server in an environment, until this process ends; return the folder of its programs."""
     folder = Path(mkdtemp(prefix="gradjury-prefork-"))
+    _start(folder, environment, owner=os.getpid())
+    return folder
+
+
+def _start(folder: Path, environment: Mapping[str, str], owner: int) -> None:
+    """owner: the process at whose end the server ends and removes the folder."""
     address = str(folder / "socket")
     server = subprocess.Popen(
-        [sys.executable, "-c", f"from tests.prefork.server import main; main({address!r})"],
+        [sys.executable, "-c", f"from tests.prefork.server import main; main({address!r}, {owner})"],
         cwd=ROOT,
         env={**environment, "OMP_NUM_THREADS": "1"},  # threads do not survive a fork
-        stdin=subprocess.PIPE,  # at its end the server ends, and takes the folder with it
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
-    atexit.register(_end, server)
     assert server.stdout is not None
-    assert server.stdout.readline() == b"ready\n"
+    with server.stdout:
+        assert server.stdout.readline() == b"ready\n"
+    server.returncode = 0  # nobody waits for it: it outlives this process
     for name, before in _BEFORE.items():
         text = _PROGRAM.format(
             python=sys.executable,
@@ -63,12 +82,3 @@ def start_programs(environment: Mapping[str, str]) -> Path:
         )
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
-    return folder
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    assert server.stdin is not None
-    assert server.stdout is not None
-    server.stdin.close()
-    server.stdout.close()
-    server.wait()

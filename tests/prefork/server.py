@@ -41,12 +41,12 @@ OF_PLUGINS = {"reference_impl", "verifier", "api", "hypothesis", "_hypothesis_gl
 OF_MATPLOTLIB = {"verifier.exporters.page.picture"}
 
 
-def main(address: str) -> None:
-    """Import everything and serve until standard input ends; a fork runs its command and ends."""
+def main(address: str, owner: int) -> None:
+    """Import everything and serve until another process ends; a fork runs its command and ends."""
     _import_everything()
     gc.collect()
     gc.freeze()  # a fork's collections leave the pages shared
-    request = _serve(address)
+    request = _serve(address, owner)
     if request is not None:
         _become(request)
         _end(_status_of(request["arguments"]))
@@ -63,7 +63,7 @@ def _import_everything() -> None:
         sys.modules[name].__doc__ = f"{sys.modules[name].__doc__} PYTEST_DONT_REWRITE"
 
 
-def _serve(address: str) -> Request | None:
+def _serve(address: str, owner: int) -> Request | None:
     """Fork for each request and tell how that ended; return None at the end, and in a fork its request."""
     waiting = selectors.DefaultSelector()
     listener = socket.socket(socket.AF_UNIX)
@@ -72,10 +72,11 @@ def _serve(address: str) -> Request | None:
     os.write(1, b"ready\n")
     running: dict[socket.socket, int] = {}
     waiting.register(listener, selectors.EVENT_READ)
-    waiting.register(0, selectors.EVENT_READ)
+    end = os.pidfd_open(owner)
+    waiting.register(end, selectors.EVENT_READ)
     while True:
         for key, _ in waiting.select():
-            if key.fileobj == 0:  # whoever started this has ended
+            if key.fileobj == end:
                 for process in running.values():
                     _kill(process)
                 return None
@@ -86,6 +87,7 @@ def _serve(address: str) -> Request | None:
                 process = os.fork()
                 if process == 0:
                     waiting.close()
+                    os.close(end)
                     for each in (listener, connection, *running):
                         each.close()
                     return request | {"sent": sent}
