@@ -42,7 +42,9 @@ SMALL = 1e-11  # figures of rounding up to it are alike
 def machine() -> str:
     """Return what decides the last bits: numpy, torch, the processor's features, and BLAS."""
     features = np._core._multiarray_umath.__cpu_features__
-    blas = sorted({f"{row['internal_api']} {row.get('architecture', '')}" for row in threadpool_info()})
+    # OpenMP rounds nothing, and whether it is loaded depends on what the process has imported so far
+    libraries = [row for row in threadpool_info() if row["user_api"] == "blas"]
+    blas = sorted({f"{row['internal_api']} {row.get('architecture', '')}" for row in libraries})
     used = ",".join(name for name, there in features.items() if there)
     return f"numpy {np.__version__}, torch {metadata.version('torch')}, {'; '.join(blas)}, {used}"
 
