@@ -53,8 +53,12 @@ class ProblemReferences:
     def float32_errors(self, reference: Mapping[str, Estimate]) -> Float32Errors:
         """Return the errors of correct float32 programs. reference: the right values, with their errors."""
         if self._float32_errors is None:
-            scale = self.rounding(PRECISIONS["float32"], independent=True).scale
-            self._float32_errors = Float32Errors(self.problem, self.trace, reference, scale)
+            self._float32_errors = Float32Errors(
+                self.problem,
+                self.trace,
+                reference,
+                lambda independent: self.rounding(PRECISIONS["float32"], independent=independent),
+            )
         return self._float32_errors
 
     @cached_property
