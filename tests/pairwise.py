@@ -43,7 +43,7 @@ def pairwise(*factors: Iterable[Any]) -> list[Row]:
     return rows
 
 
-def try_each(check: Callable[..., object], rows: Iterable[Any]) -> None:
+def check_rows(check: Callable[..., object], rows: Iterable[Any]) -> None:
     """Call a check with every row, and then fail with the names of all rows that failed.
 
     rows: tuples of arguments, or what is no tuple as the one argument.
@@ -65,11 +65,11 @@ def each(rows: Iterable[Any]) -> Callable[[Callable[..., object]], Callable[[], 
     """Make one test of a function and the rows to call it with, where `parametrize` would make many."""
     known = list(rows)
 
-    def made(check: Callable[..., object]) -> Callable[[], None]:
+    def decorate(check: Callable[..., object]) -> Callable[[], None]:
         def test() -> None:
-            try_each(check, known)
+            check_rows(check, known)
 
         test.__name__, test.__doc__, test.__module__ = check.__name__, check.__doc__, check.__module__
         return test
 
-    return made
+    return decorate

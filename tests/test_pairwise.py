@@ -4,7 +4,7 @@ from itertools import combinations, product
 
 import pytest
 
-from tests.pairwise import each, pairwise, try_each
+from tests.pairwise import check_rows, each, pairwise
 
 GRIDS = [
     ("ab", "cd"),
@@ -31,7 +31,7 @@ def test_every_row_is_tried_and_all_that_fail_are_named():
         assert number % 2
 
     with pytest.raises(ExceptionGroup, match=r"2 of 4 rows failed: in the row \(2,\); in the row \(4,\)"):
-        try_each(check, [1, 2, 3, 4])
+        check_rows(check, [1, 2, 3, 4])
     assert tried == [1, 2, 3, 4]
 
 

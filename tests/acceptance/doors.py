@@ -21,7 +21,7 @@ MEDIA_TYPES = {
 }
 
 
-def through_python_with_arrays(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
+def check_in_python(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
     def as_arrays(value: Any) -> Any:  # a graph has several inputs
         if isinstance(value, dict):
             return {name: as_arrays(each) for name, each in value.items()}
@@ -31,7 +31,7 @@ def through_python_with_arrays(document: dict[str, Any], folder: Path, url: str)
     return verify(document | arrays).to_dict()
 
 
-def through_the_command_line(format_name: str, program: Callable[[], Path] = warm_gradjury) -> Door:
+def command_line_door(format_name: str, program: Callable[[], Path] = warm_gradjury) -> Door:
     def door(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
         path = folder / f"submission.{format_name}"
         path.write_bytes(write_document(document, format_name))
@@ -47,7 +47,7 @@ def through_the_command_line(format_name: str, program: Callable[[], Path] = war
     return door
 
 
-def through_http(format_name: str) -> Door:
+def http_door(format_name: str) -> Door:
     def door(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
         answer = httpx2.post(
             f"{url}/v1/checks",
@@ -61,16 +61,16 @@ def through_http(format_name: str) -> Door:
     return door
 
 
-def through_a_form(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
+def check_by_form(document: dict[str, Any], folder: Path, url: str) -> dict[str, Any]:
     answer = httpx2.post(f"{url}/v1/checks", files={"file": write_document(document, "npz")}, timeout=300)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 DOORS: dict[str, Door] = {
-    "python-arrays": through_python_with_arrays,
-    **{f"cli-{name}": through_the_command_line(name) for name in MEDIA_TYPES},
-    "cli-cold": through_the_command_line("json", lambda: COLD),
-    **{f"http-{name}": through_http(name) for name in MEDIA_TYPES},
-    "http-form": through_a_form,
+    "python-arrays": check_in_python,
+    **{f"cli-{name}": command_line_door(name) for name in MEDIA_TYPES},
+    "cli-cold": command_line_door("json", lambda: COLD),
+    **{f"http-{name}": http_door(name) for name in MEDIA_TYPES},
+    "http-form": check_by_form,
 }

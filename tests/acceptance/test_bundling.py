@@ -21,15 +21,15 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def assignment(tmp_path: Path) -> Path:
-    return written(tmp_path / "assignment.json", example_document("sigmoid-mse"))
+    return write_json(tmp_path / "assignment.json", example_document("sigmoid-mse"))
 
 
-def written(path: Path, document: Any) -> Path:
+def write_json(path: Path, document: Any) -> Path:
     path.write_text(json.dumps(document))
     return path
 
 
-def of_problem(**fields: Any) -> dict[str, Any]:
+def assignment_of(**fields: Any) -> dict[str, Any]:
     document = example_document("sigmoid-mse")
     return {
         "problem": {k: v for k, v in document.items() if k not in ("gradients", "reported_loss")}
@@ -55,7 +55,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_an_assignment_that_no_platform_can_grade_is_refused(
     fields: dict[str, Any], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = written(tmp_path / "a.json", of_problem(**fields))
+    path = write_json(tmp_path / "a.json", assignment_of(**fields))
     assert write_bundle(BundleChoices("gradescope", tmp_path / "out", path)) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -94,7 +94,7 @@ def test_options_that_mean_nothing_are_named_with_what_mends_them(
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = written(tmp_path / "a.json", of_problem(instances="per_student", students_see=[]))
+    path = write_json(tmp_path / "a.json", assignment_of(instances="per_student", students_see=[]))
     (tmp_path / "out").write_text("a file")
     assert write_bundle(BundleChoices("github", tmp_path / "out", path, uuid="1")) == 2
     pointers = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]

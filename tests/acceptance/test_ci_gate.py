@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.acceptance.test_command_line import FAST, run, write_example
-from tests.pairwise import try_each
+from tests.pairwise import check_rows
 from tests.prefork.programs import warm_gradjury
 from verifier.cli.main import main
 from verifier.exporters import EXPORTERS
@@ -42,7 +42,7 @@ def test_every_format_of_the_table_is_written_for_many_files(
         assert output.err
         assert all(line.startswith("class/d.json: /") for line in output.err.splitlines())
 
-    try_each(check, EXPORTERS)
+    check_rows(check, EXPORTERS)
 
 
 def test_text_of_many_files_ends_with_one_line_of_totals(folder: Path) -> None:
@@ -159,12 +159,12 @@ def test_a_file_in_which_we_fail_is_named_and_the_others_are_judged(
     from verifier.cli.check import CliOptions, check_files
     from verifier.cli.files import verify
 
-    def fail_at_one(submission, **choices):
+    def verify_or_raise(submission, **choices):
         if submission.name == "pytorch":
             raise RuntimeError("the disk is on fire")
         return verify(submission, **choices)
 
-    monkeypatch.setattr("verifier.cli.files.verify", fail_at_one)
+    monkeypatch.setattr("verifier.cli.files.verify", verify_or_raise)
     monkeypatch.delenv("GRADJURY_DEBUG", raising=False)
     monkeypatch.chdir(folder)
     choices = CliOptions(oracles=("backpropagation", "finite_differences"))

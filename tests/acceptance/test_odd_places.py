@@ -107,7 +107,7 @@ def test_a_link_that_leads_round_is_told_when_it_is_named(tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def nobody() -> list[str]:
+def unprivileged() -> list[str]:
     """What to put before a command that is to have no rights of root's, who may read everything."""
     if os.geteuid() != 0:
         return []
@@ -117,7 +117,7 @@ def nobody() -> list[str]:
     return prefix
 
 
-def test_what_may_not_be_read_fails_beside_what_is_right(nobody: list[str]) -> None:
+def test_what_may_not_be_read_fails_beside_what_is_right(unprivileged: list[str]) -> None:
     with TemporaryDirectory() as folder:  # pytest's own is root's alone
         tree = Path(folder)
         for place in (tree / "closed", tree / "listed", tree):
@@ -128,7 +128,7 @@ def test_what_may_not_be_read_fails_beside_what_is_right(nobody: list[str]) -> N
             (tree / name).chmod(mode)  # of `listed` the names may be read, the files not
         files = (".", "listed/a.json")
         result = subprocess.run(
-            [*nobody, COLD, "check", *files, *ONE], cwd=tree, capture_output=True, text=True
+            [*unprivileged, COLD, "check", *files, *ONE], cwd=tree, capture_output=True, text=True
         )
         for name in ("closed", "listed"):
             (tree / name).chmod(0o755)

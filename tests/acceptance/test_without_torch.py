@@ -38,7 +38,7 @@ def no_torch(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 @pytest.fixture(scope="session")
-def bare_programs(no_torch: Environment) -> Path:
+def programs_without_torch(no_torch: Environment) -> Path:
     """The folder of programs that are forked from a process in which importing torch fails."""
     return start_programs(no_torch)
 
@@ -63,7 +63,7 @@ def without_autograd(report: dict[str, Any]) -> dict[str, Any]:
     return report | {"evidence": evidence, "versions": versions, "seconds": 0}
 
 
-def autograd_of(report: dict[str, Any]) -> dict[str, Any]:
+def autograd_evidence(report: dict[str, Any]) -> dict[str, Any]:
     (row,) = [row for row in report["evidence"] if row["oracle"] == "autograd"]
     return row
 
@@ -84,9 +84,9 @@ def test_a_check_judges_as_with_torch_and_says_that_it_is_absent(
     assert len(reports[1]) == len(EXAMPLES)
     for with_torch, without in zip(*reports, strict=True):
         assert without_autograd(without) == without_autograd(with_torch)
-        assert autograd_of(with_torch)["agrees"] is True
-        assert autograd_of(without)["agrees"] is None
-        assert autograd_of(without)["reason"] == "PyTorch cannot be imported: No module named 'torch'"
+        assert autograd_evidence(with_torch)["agrees"] is True
+        assert autograd_evidence(without)["agrees"] is None
+        assert autograd_evidence(without)["reason"] == "PyTorch cannot be imported: No module named 'torch'"
         assert "torch" not in without["versions"]
 
 
@@ -101,10 +101,10 @@ def test_a_check_judges_as_with_torch_and_says_that_it_is_absent(
     ids=lambda command: " ".join(command[:2]),
 )
 def test_what_needs_no_oracle_prints_the_same(
-    command: tuple[str, ...], no_torch: Environment, bare_programs: Path, tmp_path: Path
+    command: tuple[str, ...], no_torch: Environment, programs_without_torch: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "pytorch.json").write_bytes(write_document(example_document("pytorch"), "json"))
-    bare = run(bare_programs / "gradjury", *command, folder=tmp_path, environment=no_torch)
+    bare = run(programs_without_torch / "gradjury", *command, folder=tmp_path, environment=no_torch)
     assert (bare.returncode, bare.stderr) == (0, "")
     assert bare.stdout == run(programs() / "gradjury", *command, folder=tmp_path).stdout
 
@@ -146,19 +146,19 @@ SOURCES = {
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_networks_of_files_are_imported_the_same(
-    source: str, no_torch: Environment, bare_programs: Path, networks: Path
+    source: str, no_torch: Environment, programs_without_torch: Path, networks: Path
 ) -> None:
     command = ("import", source, *SOURCES[source])
-    bare = run(bare_programs / "gradjury", *command, folder=networks, environment=no_torch)
+    bare = run(programs_without_torch / "gradjury", *command, folder=networks, environment=no_torch)
     assert (bare.returncode, bare.stderr) == (0, "")
     assert bare.stdout == run(programs() / "gradjury", *command, folder=networks).stdout
-    check = (bare_programs / "gradjury", "check", "-")
+    check = (programs_without_torch / "gradjury", "check", "-")
     judged = run(*check, folder=networks, environment=no_torch, stdin=bare.stdout)
     assert judged.returncode == (0 if source == "keras" else 1), judged.stderr  # only Keras's are right
 
 
 def test_importing_a_module_of_torch_is_refused_with_its_remedy(
-    no_torch: Environment, bare_programs: Path, tmp_path: Path
+    no_torch: Environment, programs_without_torch: Path, tmp_path: Path
 ) -> None:
     program = (
         "from verifier.documents.importers import from_torch\n"
@@ -170,14 +170,14 @@ def test_importing_a_module_of_torch_is_refused_with_its_remedy(
         "expected the package 'torch' for this source, got none (No module named 'torch'); install torch\n"
     )
     arguments = ("import", "torch", "model.pt", *BATCH)
-    command = run(bare_programs / "gradjury", *arguments, folder=tmp_path, environment=no_torch)
+    command = run(programs_without_torch / "gradjury", *arguments, folder=tmp_path, environment=no_torch)
     assert command.returncode == 2
     assert command.stderr.startswith("SOURCE: expected a source of files, got torch: a live torch.nn.Module")
     assert command.stderr.endswith("; call verifier.documents.importers.from_torch in Python\n")
 
 
 def test_the_pytest_fixture_names_the_same_mistake(
-    no_torch: Environment, bare_programs: Path, tmp_path: Path
+    no_torch: Environment, programs_without_torch: Path, tmp_path: Path
 ) -> None:
     student = shutil.copytree(ROOT / "examples" / "student", tmp_path / "student")
     (student / "test_check.py").write_text(
@@ -191,7 +191,7 @@ def test_the_pytest_fixture_names_the_same_mistake(
         "    assert row.reason.startswith('PyTorch cannot be imported')\n"
     )
     command = (
-        bare_programs / "python3",
+        programs_without_torch / "python3",
         "-m",
         "pytest",
         "-q",
@@ -212,7 +212,9 @@ def test_the_service_answers_and_is_ready(no_torch: Environment, foreign_folder:
             report = httpx2.post(f"{address}/v1/checks", json=example_document(name), timeout=300).json()
             with_torch = verify(example_document(name)).to_dict()
             assert without_autograd(report) == without_autograd(with_torch)
-            assert autograd_of(report)["reason"] == "PyTorch cannot be imported: No module named 'torch'"
+            assert (
+                autograd_evidence(report)["reason"] == "PyTorch cannot be imported: No module named 'torch'"
+            )
         ready = httpx2.get(f"{address}/health/ready", timeout=300)
         assert ready.status_code == 200
         assert ready.json()["oracles"].pop("autograd") is None

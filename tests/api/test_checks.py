@@ -141,10 +141,10 @@ def test_every_other_error_is_a_problem_document_too(
 def test_an_error_of_the_service_is_a_problem_document_without_detail(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
+    def raise_error(*_: object, **__: object) -> None:
         raise RuntimeError("secret 0.123")
 
-    monkeypatch.setattr("api.routes.checks.judge", broken)
+    monkeypatch.setattr("api.routes.checks.judge", raise_error)
     answer = client.post("/v1/checks", content=BODY, headers=JSON)
     assert answer.status_code == 500
     assert "secret" not in json.dumps(problem_of(answer))

@@ -34,11 +34,11 @@ def grader(client: TestClient) -> Person:
 def homework(grader: Person) -> str:
     hw = assignment_by(grader, points=4)
     for student, gradients in HANDED_IN.items():
-        submitted(grader, hw, student, gradients)
+        submit(grader, hw, student, gradients)
     return hw
 
 
-def submitted(grader: Person, hw: str, student: str, gradients: object) -> None:
+def submit(grader: Person, hw: str, student: str, gradients: object) -> None:
     path = f"/v1/assignments/{hw}/submissions?student={student.replace('=', '%3D')}"
     assert grader.post(path, {"gradients": gradients}).status_code == 201
 
@@ -57,7 +57,7 @@ def test_the_overview_counts_verdicts_bugs_and_wrong_parameters(grader: Person, 
 def test_the_overview_of_a_graph_has_the_titles_of_graphs(grader: Person) -> None:
     wrong = load_example("planted/power-of-four")
     hw = assignment_by(grader, problem=problem_of(wrong))
-    submitted(grader, hw, "ada", wrong["gradients"])
+    submit(grader, hw, "ada", wrong["gradients"])
     (row,) = grader.get(f"/v1/assignments/{hw}/overview").json()["bugs"]
     assert row["bug"] == "missing-activation-derivative"
     assert row["title"] == "The operation's own derivative is missing"
@@ -89,7 +89,7 @@ def test_grades_are_a_table_that_no_spreadsheet_computes(grader: Person, homewor
 def test_the_latest_attempt_counts_or_the_best(grader: Person) -> None:
     hw = assignment_by(grader, points=4)
     for gradients in (PREACTIVATION, RIGHT, PREACTIVATION):
-        submitted(grader, hw, "ada", gradients)
+        submit(grader, hw, "ada", gradients)
     earned = {}
     for counts in ("latest", "best"):
         answer = grader.get(f"/v1/assignments/{hw}/grades.csv?counts={counts}")
@@ -104,8 +104,8 @@ def test_a_changed_tolerance_is_applied_to_what_came_before(grader: Person) -> N
         name: [[x * (1 + 1e-4) for x in row] for row in value] if isinstance(value[0], list) else value
         for name, value in RIGHT.items()
     }
-    submitted(grader, hw, "ada", slightly)
-    submitted(grader, hw, "ben", RIGHT)
+    submit(grader, hw, "ada", slightly)
+    submit(grader, hw, "ben", RIGHT)
     before = grader.get(f"/v1/assignments/{hw}/overview").json()["verdicts"]
     assert before == {"incorrect": 1, "correct": 1}
     lenient = {"problem": problem_of(WRONG) | {"tolerance": "lenient"}}
@@ -120,7 +120,7 @@ def test_a_changed_tolerance_is_applied_to_what_came_before(grader: Person) -> N
 
 def test_what_no_longer_fits_a_changed_problem_earns_nothing_and_why(grader: Person) -> None:
     hw = assignment_by(grader, points=4)
-    submitted(grader, hw, "ada", RIGHT)
+    submit(grader, hw, "ada", RIGHT)
     narrower = problem_of(WRONG)
     narrower["network"] = {"layers": [{"in": 3, "out": 2}]}
     narrower["parameters"] = {"layers.0.weight": [[0.1, 0.2]] * 3, "layers.0.bias": [0.1, 0.2]}

@@ -29,7 +29,7 @@ def request_for(content: Any, **rest: Any) -> dict[str, Any]:
     return {"submission": {"type": "MODEL", "content": content}} | rest
 
 
-def feedback(answer: Any) -> dict[str, Any]:
+def feedback_rows(answer: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-api-version"] == "0.1.0"
     jsonschema.validate(answer.json(), SCHEMA)
@@ -37,14 +37,14 @@ def feedback(answer: Any) -> dict[str, Any]:
 
 
 def test_a_right_submission_is_said_to_be_right(client: TestClient) -> None:
-    rows = feedback(client.post("/evaluate", json=request_for(RIGHT)))
+    rows = feedback_rows(client.post("/evaluate", json=request_for(RIGHT)))
     assert rows["gradients"]["title"] == "gradients: correct"
     assert "suggestedAction" not in rows["gradients"]
 
 
 def test_a_learner_gets_hints_and_a_teacher_what_is_wrong(client: TestClient) -> None:
-    learner = feedback(client.post("/evaluate", json=request_for(WRONG, user={"type": "LEARNER"})))
-    teacher = feedback(client.post("/evaluate", json=request_for(WRONG, user={"type": "TEACHER"})))
+    learner = feedback_rows(client.post("/evaluate", json=request_for(WRONG, user={"type": "LEARNER"})))
+    teacher = feedback_rows(client.post("/evaluate", json=request_for(WRONG, user={"type": "TEACHER"})))
     assert learner["layers.1.weight"]["suggestedAction"].startswith("Which array")
     assert "8" not in learner["layers.1.weight"]["message"]  # how many are wrong
     assert "8" in teacher["layers.1.weight"]["message"]
@@ -53,7 +53,7 @@ def test_a_learner_gets_hints_and_a_teacher_what_is_wrong(client: TestClient) ->
 def test_a_task_is_an_assignment_whose_points_are_awarded(client: TestClient, grader: Person) -> None:
     hw = assignment_by(grader, points={"layers.0.weight": 2, "layers.1.weight": 3})
     request = request_for({"gradients": WRONG["gradients"]}, task={"taskId": hw})
-    rows = feedback(grader.post("/evaluate", request))
+    rows = feedback_rows(grader.post("/evaluate", request))
     awarded = {name: row.get("awardedPoints") for name, row in rows.items()}
     assert (awarded["layers.0.weight"], awarded["layers.1.weight"]) == (2.0, 0.0)
     assert client.post("/evaluate", json=request).status_code == 401

@@ -42,7 +42,7 @@ def mistakes_seen(*shown: list[str]) -> list[Any]:
     ]
 
 
-def wrong(right: dict[str, Any], how: str) -> dict[str, Any]:
+def wrong_gradients(right: dict[str, Any], how: str) -> dict[str, Any]:
     made = {name: np.array(array) for name, array in right.items()}
     if how == "sign":
         made = {name: -array for name, array in made.items()}
@@ -57,16 +57,16 @@ def wrong(right: dict[str, Any], how: str) -> dict[str, Any]:
     return {name: array.tolist() for name, array in made.items()}
 
 
-def anonymous(answer: Response) -> tuple[int, dict[str, str], str]:
+def comparable_parts(answer: Response) -> tuple[int, dict[str, str], str]:
     """Give an answer without ids, times, request ids, and the count of requests."""
 
-    def bare(text: str) -> str:
+    def without_ids(text: str) -> str:
         text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.+]+", "MOMENT", text)
         return re.sub(r"[0-9a-f]{32}(?![0-9a-f-])|(?<=/)[A-Za-z0-9_-]{16,}", "ID", text)
 
     omitted = ("x-request-id", "ratelimit")
-    headers = {name: bare(value) for name, value in answer.headers.items() if name not in omitted}
-    return answer.status_code, headers, bare(answer.text)
+    headers = {name: without_ids(value) for name, value in answer.headers.items() if name not in omitted}
+    return answer.status_code, headers, without_ids(answer.text)
 
 
 @pytest.mark.parametrize(("seen", "how"), mistakes_seen([], ALL[:1], ALL[:2], ["verdict", "hint"], ALL))
@@ -79,11 +79,11 @@ def test_the_same_mistake_on_two_problems_is_answered_alike(
         hw = grader.post("/v1/assignments", rules).json()["id"]
         ada = person(client, Role.STUDENT, "ada", hw)
         path = f"/v1/assignments/{hw}/submissions"
-        responses = [ada.post(path, {"gradients": wrong(right, how)})]
+        responses = [ada.post(path, {"gradients": wrong_gradients(right, how)})]
         where = responses[0].headers["location"]
         responses += [ada.get(where, accept=media_type) for media_type in MEDIA_TYPES]
         responses += [ada.get(path), ada.get(f"{path}/{ada.get(path).json()[0]['id']}")]
-        answers.append([anonymous(each) for each in responses])
+        answers.append([comparable_parts(each) for each in responses])
     assert answers[0] == answers[1]
 
 
@@ -94,7 +94,9 @@ def test_what_is_hidden_does_not_show_in_lengths(client: TestClient, grader: Per
     ada = person(client, Role.STUDENT, "ada", hw)
     path = f"/v1/assignments/{hw}/submissions"
     hows = ("sign", "constant", "entry", "part") if seen else ("right", "sign", "entry", "part")
-    answers = [anonymous(ada.post(path, {"gradients": wrong(RIGHT["one"], how)})) for how in hows]
+    answers = [
+        comparable_parts(ada.post(path, {"gradients": wrong_gradients(RIGHT["one"], how)})) for how in hows
+    ]
     responses = [(status, headers, re.sub(r'"attempt": ?\d', "", text)) for status, headers, text in answers]
     assert all(each == responses[0] for each in responses)
 
@@ -179,7 +181,7 @@ def test_an_answer_is_judged_against_nothing_but_its_own_numbers(client: TestCli
     ada = person(client, Role.STUDENT, "ada", hw)
     hows = ["entry", "right", "entry", "sign", "entry"]
     texts = [
-        ada.post(f"/v1/assignments/{hw}/submissions", {"gradients": wrong(RIGHT["one"], how)}).text
+        ada.post(f"/v1/assignments/{hw}/submissions", {"gradients": wrong_gradients(RIGHT["one"], how)}).text
         for how in hows
     ]
     assert len({text for how, text in zip(hows, texts, strict=True) if how == "entry"}) == 1

@@ -30,7 +30,7 @@ def bounded(serve: Serve) -> TestClient:
     return serve(oracles="backpropagation", **BOUNDS)
 
 
-def chain(length: int, width: int = 1) -> dict[str, Any]:
+def chain_document(length: int, width: int = 1) -> dict[str, Any]:
     """x, tanh of it, tanh of that, …, and the sum of it all."""
     nodes = [{"name": f"n{at}", "op": "tanh", "args": [f"n{at - 1}" if at else "x"]} for at in range(length)]
     nodes.append({"name": "z", "op": "sum", "args": [nodes[-1]["name"]]})
@@ -62,8 +62,8 @@ BEYOND = {
     "numbers in npz": (network([20, 20, 20], 2), "npz", 413, "at most 1000 numbers, got"),
     "numbers in safetensors": (network([20, 20, 20], 2), "safetensors", 413, "at most 1000 numbers, got"),
     "layers in JSON": (network([1] * 5, 1), "json", 413, "at most 3 layers, got 4"),
-    "nodes in JSON": (chain(5), "json", 413, "at most 5 nodes, got 6"),
-    "nodes in npz": (chain(5), "npz", 413, "at most 5 nodes, got 6"),
+    "nodes in JSON": (chain_document(5), "json", 413, "at most 5 nodes, got 6"),
+    "nodes in npz": (chain_document(5), "npz", 413, "at most 5 nodes, got 6"),
     "arrays in npz": (network([1] * 9, 1), "npz", 413, "at most 16 arrays, got 35"),
     "arrays in safetensors": (network([1] * 9, 1), "safetensors", 413, "at most 16 arrays, got 34"),
     "nesting": (b"[" * 9, "json", 400, "at most 8 deep, got nesting 9 deep"),
@@ -89,7 +89,7 @@ def assert_answered(client: TestClient, document: dict[str, Any]) -> None:
 
 def test_what_is_within_the_bounds_is_judged(bounded: TestClient) -> None:
     assert bounded.post("/v1/checks", json=EXAMPLE).status_code == 200
-    assert bounded.post("/v1/checks", json=chain(4)).status_code == 200
+    assert bounded.post("/v1/checks", json=chain_document(4)).status_code == 200
 
 
 def test_a_submission_beyond_time_is_stopped_and_others_are_answered(serve: Serve) -> None:
@@ -106,7 +106,7 @@ def test_a_submission_beyond_time_is_stopped_and_others_are_answered(serve: Serv
 
 
 def test_a_graph_beyond_time_or_memory_is_stopped_likewise(serve: Serve) -> None:
-    wide = chain(15, 2**20)
+    wide = chain_document(15, 2**20)
     for limit, words in (
         ({"seconds_each": 1}, "longer than the 1 seconds"),
         ({"memory_each": 2**29}, "more memory than one submission may use"),
@@ -115,7 +115,7 @@ def test_a_graph_beyond_time_or_memory_is_stopped_likewise(serve: Serve) -> None
         stopped = post(client, write_document(wide, "npz"), "npz")
         assert stopped.status_code == 413
         assert words in problem_of(stopped)["detail"]
-        assert_answered(client, chain(4))
+        assert_answered(client, chain_document(4))
 
 
 def test_a_submission_beyond_memory_is_stopped_and_others_are_answered(serve: Serve) -> None:

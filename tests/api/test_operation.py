@@ -31,7 +31,7 @@ def report(client: TestClient, grader: Person) -> str:
     return str(answer.headers["location"])
 
 
-def value_of(client: TestClient, sample: str) -> float:
+def metric(client: TestClient, sample: str) -> float:
     lines = client.get("/metrics").text.splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(sample))
 
@@ -47,12 +47,12 @@ def test_readiness_asks_the_oracles_and_the_storage(client: TestClient) -> None:
 
 
 def test_verdicts_bugs_and_requests_are_counted_and_no_names(client: TestClient, grader: Person) -> None:
-    before = value_of(client, 'gradjury_bugs_total{bug="preactivation-as-input"}')
+    before = metric(client, 'gradjury_bugs_total{bug="preactivation-as-input"}')
     client.post("/v1/checks", json=WRONG)
     client.post("/v1/checks", json={})
-    assert value_of(client, 'gradjury_bugs_total{bug="preactivation-as-input"}') == before + 1
-    assert value_of(client, 'gradjury_verdicts_total{verdict="incorrect"}') >= 1
-    assert value_of(client, 'gradjury_refusals_total{reason="malformed"}') >= 1
+    assert metric(client, 'gradjury_bugs_total{bug="preactivation-as-input"}') == before + 1
+    assert metric(client, 'gradjury_verdicts_total{verdict="incorrect"}') >= 1
+    assert metric(client, 'gradjury_refusals_total{reason="malformed"}') >= 1
     text = client.get("/metrics").text
     assert 'route="/v1/checks",status="422"' in text.replace('method="POST",', "")
     assert "ada" not in text

@@ -80,19 +80,19 @@ def test_a_minute_after_its_first_request_a_caller_begins_anew(
     monkeypatch.setattr(rate_limits, "monotonic", lambda: now)
     limits = RateLimits(Settings(requests_per_minute=2))
 
-    def left(caller: str) -> str:
+    def limit_header(caller: str) -> str:
         return limits.count(DEFAULT, caller)["RateLimit"]
 
-    assert [left("ada"), left("ada")] == ['"default";r=1;t=60', '"default";r=0;t=60']
+    assert [limit_header("ada"), limit_header("ada")] == ['"default";r=1;t=60', '"default";r=0;t=60']
     now = 1059.5
-    assert left("bob") == '"default";r=1;t=60'
+    assert limit_header("bob") == '"default";r=1;t=60'
     with pytest.raises(ProblemError) as refused:
-        left("ada")
+        limit_header("ada")
     assert refused.value.headers["Retry-After"] == "1"
     now = 1060.0
-    assert [left("ada"), left("bob")] == ['"default";r=1;t=60', '"default";r=0;t=60']
+    assert [limit_header("ada"), limit_header("bob")] == ['"default";r=1;t=60', '"default";r=0;t=60']
     now = 1200.0
-    left("cleo")
+    limit_header("cleo")
     assert len(limits._windows) == 1
 
 

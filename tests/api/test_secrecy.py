@@ -9,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.conftest import Serve
-from tests.api.test_access import HANDED_IN, world_of
-from tests.pairwise import try_each
+from tests.api.test_access import HANDED_IN, prepare_service
+from tests.pairwise import check_rows
 from verifier.documents.files import write_document
 from verifier.examples.layers import example_document
 
@@ -66,7 +66,7 @@ def test_no_error_echoes_a_number_and_no_log_holds_one(
             assert not reveals_numbers(answer.text), answer.text
         assert not reveals_numbers(caplog.text)
 
-    try_each(check, FIELDS)
+    check_rows(check, FIELDS)
 
 
 @pytest.mark.parametrize("name", ["json", "npz", "safetensors"])
@@ -86,7 +86,7 @@ def test_a_file_cut_short_is_not_echoed(
 def test_the_log_of_judging_holds_neither_numbers_nor_tokens(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = world_of(serve(oracles="backpropagation"))
+    world = prepare_service(serve(oracles="backpropagation"))
     caplog.set_level(logging.DEBUG)
     path = f"/v1/assignments/{world.ids['homework']}/submissions"
     uploaded = json.loads(json.dumps(HANDED_IN))
@@ -100,10 +100,10 @@ def test_the_log_of_judging_holds_neither_numbers_nor_tokens(
 def test_an_error_of_the_service_logs_no_numbers(
     client: TestClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
+    def raise_error(*_: object, **__: object) -> None:
         raise RuntimeError(f"could not convert {CANARY}")
 
-    monkeypatch.setattr("api.routes.checks.judge", broken)
+    monkeypatch.setattr("api.routes.checks.judge", raise_error)
     raising = TestClient(client.app)  # would raise here what a server would log whole
     answer = raising.post("/v1/checks", json=example_document("pytorch"))
     assert answer.status_code == 500

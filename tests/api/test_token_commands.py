@@ -35,7 +35,7 @@ def token(url: str, *arguments: str) -> Result:
     return CliRunner().invoke(cli.app, ["token", *arguments, "--database-url", url])
 
 
-def held(url: str, text: str, moment: datetime | None = None):
+def authenticated(url: str, text: str, moment: datetime | None = None):
     repository = open_repository(url)
     try:
         return authenticate(repository.tokens, text, moment or utc_now())
@@ -47,15 +47,15 @@ def test_a_token_is_printed_alone_and_proves_its_holder(database: str) -> None:
     made = token(database, "create", "--role", "student", "--subject", "ada", "--assignment", "hw1")
     assert (made.exit_code, made.stderr) == (0, "")
     (text,) = made.stdout.splitlines()
-    stored = held(database, text)
+    stored = authenticated(database, text)
     assert (stored.role, stored.subject, stored.assignments) == (Role.STUDENT, "ada", frozenset({"hw1"}))
     assert stored.expires is None
 
 
 def test_a_lifetime_ends_the_token(database: str) -> None:
     text = token(database, "create", "--role", "ci", "--subject", "runner", "--expires", "30d").stdout.strip()
-    assert held(database, text, utc_now() + timedelta(days=29, hours=23)) is not None
-    assert held(database, text, utc_now() + timedelta(days=30, hours=1)) is None
+    assert authenticated(database, text, utc_now() + timedelta(days=29, hours=23)) is not None
+    assert authenticated(database, text, utc_now() + timedelta(days=30, hours=1)) is None
 
 
 def test_the_secret_is_not_in_the_database(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_list_shows_state_and_a_revoked_token_opens_nothing(database: str) -
     assert f"{token_id}  grader   valid" in token(database, "list").stdout
     assert token(database, "revoke", token_id).exit_code == 0
     assert f"{token_id}  grader   revoked" in token(database, "list").stdout
-    assert held(database, text) is None
+    assert authenticated(database, text) is None
 
 
 def test_revoking_what_does_not_exist_is_refused(database: str) -> None:
@@ -90,7 +90,11 @@ def test_a_file_of_names_gives_a_table_of_name_and_token(database: str, tmp_path
     header, *rows = made.stdout.splitlines()
     assert header == "name,token"
     assert [row.rpartition(",")[0] for row in rows] == ["ada", '"Grace, H."', "'=cmd()"]
-    assert [held(database, row.rpartition(",")[2]).subject for row in rows] == ["ada", "Grace, H.", "=cmd()"]
+    assert [authenticated(database, row.rpartition(",")[2]).subject for row in rows] == [
+        "ada",
+        "Grace, H.",
+        "=cmd()",
+    ]
 
 
 MISTAKEN = {

@@ -37,7 +37,7 @@ def layer_of(name):
     return int(name.split(".")[1])
 
 
-def changed(problem, mistake):
+def changed_parameters(problem, mistake):
     """The parameters whose gradients the mistake changes."""
     right, wrong = hand_in(problem), hand_in(problem, [mistake])
     return {name for name in right if not alike({name: right[name]}, {name: wrong[name]})}
@@ -62,17 +62,17 @@ def test_a_student_who_makes_no_mistake_is_right(dtype, blocks):
 
 
 @cache
-def drawn(bug):
+def drawn_cases(bug):
     """Return the case of each seed, None where the bug cannot be made."""
     return [case_of(bug, seed, MANNERS["single"]) for seed in SEEDS]
 
 
 @each(STUDENTS)
 def test_a_mistake_reaches_only_its_own_equation_and_what_lies_below(bug):
-    for seed, case in zip(SEEDS, drawn(bug), strict=True):
+    for seed, case in zip(SEEDS, drawn_cases(bug), strict=True):
         if case is None or case.mistake.layer is None or bug == "overflow":
             continue
-        mistake, wrong = case.mistake, changed(case.problem, case.mistake)
+        mistake, wrong = case.mistake, changed_parameters(case.problem, case.mistake)
         affected = {name for name in hand_in(case.problem) if layer_of(name) == mistake.layer}
         if mistake.equation in ("output_delta", "hidden_delta"):
             affected = {name for name in hand_in(case.problem) if layer_of(name) <= mistake.layer}
@@ -83,7 +83,7 @@ def test_a_mistake_reaches_only_its_own_equation_and_what_lies_below(bug):
 
 @each(STUDENTS)
 def test_most_problems_drawn_for_a_bug_let_it_be_made(bug):
-    assert sum(case is not None for case in drawn(bug)) > 10
+    assert sum(case is not None for case in drawn_cases(bug)) > 10
 
 
 @pytest.mark.parametrize(

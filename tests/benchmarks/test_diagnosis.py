@@ -6,24 +6,24 @@ from benchmarks.support.diagnosing import pairs, scikit_learn, unknown
 from benchmarks.support.uncatalogued import MUTATIONS
 
 
-def visible(outcomes):
+def visible_outcomes(outcomes):
     return [outcome for outcome in outcomes if outcome is not None and outcome.kind != "invisible"]
 
 
-def listed(outcomes):
+def as_text(outcomes):
     return [str(outcome) for outcome in outcomes]
 
 
 @pytest.mark.parametrize("seeds", [range(20), pytest.param(range(20, 80), marks=pytest.mark.nightly)])
 def test_two_bugs_in_different_layers_are_both_named(seeds):
-    outcomes = visible(pairs.measure(seed) for seed in seeds)
+    outcomes = visible_outcomes(pairs.measure(seed) for seed in seeds)
     assert sum(outcome.kind == "both" for outcome in outcomes) >= 0.95 * len(outcomes)
 
 
 @pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 4), marks=pytest.mark.nightly)])
 def test_what_no_catalogue_lists_is_unexplained_and_located(seeds):
-    outcomes = visible(unknown.measure((name, seed)) for name in MUTATIONS for seed in seeds)
-    assert listed(outcome for outcome in outcomes if outcome.kind in ("false", "raised", "silent")) == []
+    outcomes = visible_outcomes(unknown.measure((name, seed)) for name in MUTATIONS for seed in seeds)
+    assert as_text(outcome for outcome in outcomes if outcome.kind in ("false", "raised", "silent")) == []
     assert sum(outcome.located for outcome in outcomes) >= 0.9 * len(outcomes)
 
 

@@ -25,7 +25,7 @@ def row(bug, layer, equation, equivalent_bugs=(), **hints):
     return Row(bug, layer, equation, 0.0, equivalent_bugs, hints)
 
 
-def kind_of(instance, bug, layer, rows, form=None):
+def outcome_of(instance, bug, layer, rows, form=None):
     mistake = next(m for m in STUDENTS[bug].forms(instance, layer, {}) if form in (None, m.form))
     said = DiagnosisSummary("incorrect", ("layers.0.weight",), tuple(rows), ())
     return judge(instance, mistake, hand_in(instance, [mistake]), said, np.float64)
@@ -33,12 +33,12 @@ def kind_of(instance, bug, layer, rows, form=None):
 
 def test_the_right_name_at_the_right_place_is_right():
     rows = [row("missing-activation-derivative", 1, "hidden_delta")]
-    assert kind_of(problem(), "missing-activation-derivative", 1, rows) == ("named", True, True)
+    assert outcome_of(problem(), "missing-activation-derivative", 1, rows) == ("named", True, True)
 
 
 def test_the_right_name_at_another_place_is_not_located():
     rows = [row("missing-activation-derivative", 0, "hidden_delta")]
-    assert kind_of(problem(), "missing-activation-derivative", 1, rows) == ("named", False, True)
+    assert outcome_of(problem(), "missing-activation-derivative", 1, rows) == ("named", False, True)
 
 
 @pytest.mark.parametrize(
@@ -48,28 +48,28 @@ def test_the_right_name_at_another_place_is_not_located():
 def test_another_name_counts_only_where_its_own_student_hands_in_the_same(equivalent_bugs, kind):
     instance = problem()
     weights = row("examples-weighted", 1, "weight_gradient", equivalent_bugs, weights=np.eye(4)[3])
-    outcome = kind_of(instance, "assigned-not-accumulated", 1, [weights], "only the last example")
+    outcome = outcome_of(instance, "assigned-not-accumulated", 1, [weights], "only the last example")
     assert outcome == (kind, True, True)
 
 
 def test_another_name_that_claims_a_coincidence_falsely_is_a_false_name():
     rows = [row("factor-two", None, "loss", ("sign-flipped",), factor=2.0)]
-    assert kind_of(problem(), "sign-flipped", None, rows)[0] == "false"
+    assert outcome_of(problem(), "sign-flipped", None, rows)[0] == "false"
 
 
 def test_a_row_too_many_is_no_right_answer():
     rows = [row("bias-zero", 1, "bias_gradient"), row("bias-zero", 0, "bias_gradient")]
-    assert kind_of(problem(), "bias-zero", 1, rows)[0] == "extra"
+    assert outcome_of(problem(), "bias-zero", 1, rows)[0] == "extra"
 
 
 def test_what_spreads_downwards_may_be_said_of_each_layer():
     rows = [row("updated-weights", layer, "hidden_delta", learning_rate=0.5) for layer in (1, 0)]
-    assert kind_of(problem(), "updated-weights", 1, rows) == ("named", True, True)
+    assert outcome_of(problem(), "updated-weights", 1, rows) == ("named", True, True)
 
 
 def test_saying_nothing_or_unexplained_is_neither_right_nor_false():
-    assert kind_of(problem(), "bias-zero", 1, [])[0] == "silent"
-    assert kind_of(problem(), "bias-zero", 1, [row("unexplained", 1, "bias_gradient")]) == (
+    assert outcome_of(problem(), "bias-zero", 1, [])[0] == "silent"
+    assert outcome_of(problem(), "bias-zero", 1, [row("unexplained", 1, "bias_gradient")]) == (
         "unexplained",
         True,
         True,

@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Write:
+def write_page(tmp_path_factory: pytest.TempPathFactory) -> Write:
     """Write a page to a file, and give its address."""
     folder = tmp_path_factory.mktemp("pages")
     count = iter(range(1000))
@@ -59,25 +59,25 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Write:
     return write
 
 
-def watched(context: BrowserContext, wrong: list[str], foreseen: tuple[str, ...] = ()) -> Page:
+def open_watched_page(context: BrowserContext, wrong: list[str], foreseen: tuple[str, ...] = ()) -> Page:
     """Open a page that writes down its errors and failed requests."""
 
-    def note(text: str) -> None:
+    def record(text: str) -> None:
         if not any(part in text for part in (*_HARMLESS, *foreseen)):
             wrong.append(text)
 
     def console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            note(f"console: {message.text}")
+            record(f"console: {message.text}")
 
-    def failed(request: Request) -> None:
-        note(f"failed: {request.url[:200]}: {request.failure}")
+    def record_failure(request: Request) -> None:
+        record(f"failed: {request.url[:200]}: {request.failure}")
 
     context.set_default_timeout(_PATIENCE)
     page = context.new_page()
     page.on("console", console)
-    page.on("pageerror", lambda error: note(f"error: {error}"))
-    page.on("requestfailed", failed)
+    page.on("pageerror", lambda error: record(f"error: {error}"))
+    page.on("requestfailed", record_failure)
     return page
 
 
@@ -90,29 +90,29 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def opened(foreseen: tuple[str, ...] = (), **options: object) -> Page:
+    def open_page(foreseen: tuple[str, ...] = (), **options: object) -> Page:
         contexts.append(browser.new_context(**options))  # type: ignore[arg-type]
-        return watched(contexts[-1], wrong, foreseen)
+        return open_watched_page(contexts[-1], wrong, foreseen)
 
-    yield opened
+    yield open_page
     for context in contexts:
         context.close()
     assert wrong == []
 
 
 @pytest.fixture(scope="session")
-def kept_page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
+def shared_page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
     """A page, and what went wrong on it."""
     context = browser.new_context()
     wrong: list[str] = []
-    yield watched(context, wrong), wrong
+    yield open_watched_page(context, wrong), wrong
     context.close()
 
 
 @pytest.fixture
-def page(kept_page: tuple[Page, list[str]]) -> Iterator[Page]:
+def page(shared_page: tuple[Page, list[str]]) -> Iterator[Page]:
     """A page like a new one, which takes a second; what listens to it or runs in it needs `new_page`."""
-    page, wrong = kept_page
+    page, wrong = shared_page
     wrong.clear()
     yield page
     page.unroute_all()
@@ -124,7 +124,7 @@ def page(kept_page: tuple[Page, list[str]]) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def violations() -> Callable[[Page], list[str]]:
+def find_violations() -> Callable[[Page], list[str]]:
     """Ask axe-core what in a page keeps people out, a line each with where."""
     source = (ASSETS / "axe.min.js").read_text()
 
@@ -140,12 +140,12 @@ def violations() -> Callable[[Page], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def pictured() -> Callable[[Page, str], None]:
+def take_picture() -> Callable[[Page, str], None]:
     """Write a picture for the documentation, where GRADJURY_SCREENSHOTS is set."""
 
-    def written(page: Page, name: str) -> None:
+    def write_picture(page: Page, name: str) -> None:
         if os.environ.get("GRADJURY_SCREENSHOTS"):
             PICTURES.mkdir(exist_ok=True)
             page.screenshot(path=PICTURES / f"{name}.png")
 
-    return written
+    return write_picture

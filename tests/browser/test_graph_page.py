@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Write
-from tests.pairwise import try_each
+from tests.pairwise import check_rows
 from verifier import verify
 from verifier.examples.graphs import GRAPH_EXAMPLES, correct_gradients
 from verifier.examples.layers import example_document
@@ -31,7 +31,7 @@ def forgotten_path() -> Report:
     return verify(document)
 
 
-def of_sixty_nodes() -> Report:
+def report_of_60_nodes() -> Report:
     document = seeded_graph(7, 60)
     gradients = correct_gradients(document)
     name = f"nodes.{document['network']['nodes'][10]['name']}"
@@ -40,18 +40,18 @@ def of_sixty_nodes() -> Report:
 
 
 @pytest.fixture(scope="session")
-def wrong(written: Write) -> str:
-    return written(page_of(forgotten_path()))
+def wrong_page(write_page: Write) -> str:
+    return write_page(page_of(forgotten_path()))
 
 
 def test_a_graph_keeps_nobody_out_and_marks_the_first_wrong_gradient(
     new_page: Callable[..., Page],
-    violations: Callable[[Page], list[str]],
-    pictured: Callable[[Page, str], None],
-    wrong: str,
+    find_violations: Callable[[Page], list[str]],
+    take_picture: Callable[[Page, str], None],
+    wrong_page: str,
 ) -> None:
     page = new_page(viewport={"width": 1180, "height": 560})
-    page.goto(wrong)
+    page.goto(wrong_page)
     marked = page.locator(".graph .first-wrong")
     expect(marked).to_have_count(1)
     expect(marked).to_contain_text("✗ x")
@@ -62,19 +62,19 @@ def test_a_graph_keeps_nobody_out_and_marks_the_first_wrong_gradient(
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.locator(".graph details.nodes summary").click()
-        assert violations(page) == [], scheme
+        assert find_violations(page) == [], scheme
         page.locator(".graph details.nodes summary").click()
         page.locator(".graph h3").evaluate("head => head.scrollIntoView()")
-        pictured(page, f"graph-{scheme}")
+        take_picture(page, f"graph-{scheme}")
 
 
 def test_on_a_phone_the_graph_scrolls_and_a_link_leads_to_the_wrong_node(
-    new_page: Callable[..., Page], written: Write
+    new_page: Callable[..., Page], write_page: Write
 ) -> None:
     document = example_document("elman-5-steps")
     document["gradients"]["nodes.h4"] = (2 * np.asarray(document["gradients"]["nodes.h4"])).tolist()
     page = new_page(viewport=PHONE)
-    page.goto(written(page_of(verify(document))))
+    page.goto(write_page(page_of(verify(document))))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     marked = page.locator(".graph .first-wrong rect")
     expect(marked).not_to_be_in_viewport()
@@ -82,26 +82,26 @@ def test_on_a_phone_the_graph_scrolls_and_a_link_leads_to_the_wrong_node(
     expect(marked).to_be_in_viewport()
 
 
-def test_every_node_of_an_example_is_drawn_and_stands_in_the_table(page: Page, written: Write) -> None:
+def test_every_node_of_an_example_is_drawn_and_stands_in_the_table(page: Page, write_page: Write) -> None:
     def check(name: str) -> None:
         document = example_document(name)
-        page.goto(written(page_of(verify(document, oracles=("backpropagation",)))))
+        page.goto(write_page(page_of(verify(document, oracles=("backpropagation",)))))
         drawn = page.locator(".graph svg .name").all_text_contents()
         nodes = [node["name"] for node in document["network"]["nodes"]]
         assert {text.split()[-1] for text in drawn} == {*nodes, *document["inputs"], *document["parameters"]}
         page.locator(".graph details.nodes summary").click()
         expect(page.locator(".graph details.nodes tbody tr")).to_have_count(len(drawn))
 
-    try_each(check, GRAPH_EXAMPLES)
+    check_rows(check, GRAPH_EXAMPLES)
 
 
 @pytest.fixture(scope="session")
-def sixty(written: Write) -> str:
-    return written(page_of(of_sixty_nodes()))
+def page_of_60_nodes(write_page: Write) -> str:
+    return write_page(page_of(report_of_60_nodes()))
 
 
-def test_of_sixty_nodes_no_text_overlaps_another(page: Page, sixty: str) -> None:
-    page.goto(sixty)
+def test_of_sixty_nodes_no_text_overlaps_another(page: Page, page_of_60_nodes: str) -> None:
+    page.goto(page_of_60_nodes)
     overlapping: list[Any] = page.evaluate(
         """() => {
             const texts = [...document.querySelectorAll('.graph svg text')].filter(text => text.textContent);
@@ -116,8 +116,8 @@ def test_of_sixty_nodes_no_text_overlaps_another(page: Page, sixty: str) -> None
     assert overlapping == []
 
 
-def test_texts_fit_into_their_boxes(page: Page, sixty: str) -> None:
-    page.goto(sixty)
+def test_texts_fit_into_their_boxes(page: Page, page_of_60_nodes: str) -> None:
+    page.goto(page_of_60_nodes)
     beyond: list[str] = page.evaluate(
         """() => [...document.querySelectorAll('.graph svg g.box')].flatMap(group => {
             const box = group.querySelector('rect').getBoundingClientRect();
@@ -129,8 +129,8 @@ def test_texts_fit_into_their_boxes(page: Page, sixty: str) -> None:
     assert beyond == []
 
 
-def test_what_is_printed_fits_the_paper(page: Page, wrong: str) -> None:
-    page.goto(wrong)
+def test_what_is_printed_fits_the_paper(page: Page, wrong_page: str) -> None:
+    page.goto(wrong_page)
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 794, "height": 1123})
     width = page.evaluate("document.querySelector('.graph svg').getBoundingClientRect().width")
@@ -146,21 +146,23 @@ def test_a_notebook_draws_the_graph_without_a_script(page: Page) -> None:
 
 
 def test_a_student_s_graph_has_no_number_but_the_student_s_own(
-    page: Page, violations: Callable[[Page], list[str]], written: Write
+    page: Page, find_violations: Callable[[Page], list[str]], write_page: Write
 ) -> None:
     document = example_document("cs231n-circuit")
     document["gradients"]["nodes.below"] = 0.0123
     report = verify(document)
-    page.goto(written(page_of(to_student_view(report))))
+    page.goto(write_page(page_of(to_student_view(report))))
     drawn = page.locator(".graph svg").text_content() or ""
     assert "∂ 0.0123" in drawn
     assert "first wrong" in drawn
     assert "0.7311" not in page.content()  # the output's value
     assert "0.5344" not in (page.locator(".graph g", has_text="below").text_content() or "")  # what was asked
-    assert violations(page) == []
+    assert find_violations(page) == []
 
 
-def test_no_name_of_a_node_runs_or_breaks_the_drawing(new_page: Callable[..., Page], written: Write) -> None:
+def test_no_name_of_a_node_runs_or_breaks_the_drawing(
+    new_page: Callable[..., Page], write_page: Write
+) -> None:
     page = new_page(viewport=PHONE)
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
 
@@ -171,9 +173,9 @@ def test_no_name_of_a_node_runs_or_breaks_the_drawing(new_page: Callable[..., Pa
             "parameters": {"x": 0.5},
             "gradients": {"x": 1.0, f"nodes.{words}": 1.0},
         }
-        page.goto(written(page_of(verify(document))))
+        page.goto(write_page(page_of(verify(document))))
         assert page.locator("main img, main b").count() == 0
         assert page.locator(".graph svg g.box").count() == 2
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
-    try_each(check, ["</svg><img/src=x/onerror=alert(1)>", "&lt;b&gt;", "“層”", "x" * 100])
+    check_rows(check, ["</svg><img/src=x/onerror=alert(1)>", "&lt;b&gt;", "“層”", "x" * 100])

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import PHONE, Write
-from tests.pairwise import try_each
-from tests.verifier.builders import changed, small_document
+from tests.pairwise import check_rows
+from tests.verifier.builders import small_document, with_value
 from tests.verifier.exporters.builders import CASES, HOSTILE, parameter, report
 from verifier import inspect, verify
 from verifier.examples.layers import example_document
@@ -34,7 +34,7 @@ def page_of(*reports: FileOutcome) -> str:
 def tripled() -> Report:
     document = small_document(name="hw3-q2")
     gradient = np.asarray(document["gradients"]["layers.0.weight"])
-    document = changed(document, ["gradients", "layers.0.weight"], (3 * gradient).tolist())
+    document = with_value(document, ["gradients", "layers.0.weight"], (3 * gradient).tolist())
     return verify(document, entries="all")
 
 
@@ -72,23 +72,23 @@ def handwritten_digits() -> Report:
 
 
 @pytest.fixture(scope="session")
-def wrong(written: Write) -> str:
-    return written(page_of(FileOutcome("wrong.json", tripled())))
+def wrong_page(write_page: Write) -> str:
+    return write_page(page_of(FileOutcome("wrong.json", tripled())))
 
 
 @pytest.fixture(scope="session")
-def digits(written: Write) -> str:
-    return written(page_of(FileOutcome("digits.npz", handwritten_digits())))
+def digits(write_page: Write) -> str:
+    return write_page(page_of(FileOutcome("digits.npz", handwritten_digits())))
 
 
-def drawn(page: Page) -> Page:
+def show_figures(page: Page) -> Page:
     """Look at the first parameter's figures, as a reader who scrolls down."""
     page.locator(".figures").first.scroll_into_view_if_needed()
     page.locator('.figures[data-drawn="done"]').first.wait_for()
     return page
 
 
-def hovered(page: Page | Locator, figure: str, x: int, y: int) -> str:
+def hover_text(page: Page | Locator, figure: str, x: int, y: int) -> str:
     place = page.locator(f'[data-figure="{figure}"] .nsewdrag').first
     place.hover(position={"x": x, "y": y})
     place.hover(position={"x": x + 2, "y": y})  # Plotly tells nothing at the first move onto a figure
@@ -97,10 +97,10 @@ def hovered(page: Page | Locator, figure: str, x: int, y: int) -> str:
     return label.text_content() or ""
 
 
-def test_hovering_over_a_wrong_number_tells_its_index_and_values(page: Page, wrong: str) -> None:
-    page.goto(wrong)
-    drawn(page)
-    tooltip = hovered(page, "heatmap", 10, 10)
+def test_hovering_over_a_wrong_number_tells_its_index_and_values(page: Page, wrong_page: str) -> None:
+    page.goto(wrong_page)
+    show_figures(page)
+    tooltip = hover_text(page, "heatmap", 10, 10)
     assert tooltip.startswith("index [0, 0]")
     assert all(word in tooltip for word in ("submitted", "expected", "error"))
     assert page.locator('[data-figure="scatter"] .annotation-text').text_content() == "slope 3"
@@ -112,7 +112,7 @@ def test_a_site_embeds_a_section_under_a_policy_of_its_own_files_alone(page: Pag
     site = f"<!doctype html><html lang='en'><title>Site</title>{head}<main>{section}</main>"
     policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
 
-    def answer(route: Route) -> None:
+    def serve_page(route: Route) -> None:
         path = urlsplit(route.request.url).path
         if path == "/":
             route.fulfill(body=site, content_type="text/html", headers={"content-security-policy": policy})
@@ -121,14 +121,14 @@ def test_a_site_embeds_a_section_under_a_policy_of_its_own_files_alone(page: Pag
         else:
             route.fulfill(path=ASSETS / path.removeprefix("/report/"))
 
-    page.route("**/*", answer)
+    page.route("**/*", serve_page)
     page.goto("http://site.test/")
-    drawn(page)
-    assert hovered(page, "heatmap", 10, 10).startswith("index [0, 0]")
+    show_figures(page)
+    assert hover_text(page, "heatmap", 10, 10).startswith("index [0, 0]")
 
 
 def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(
-    new_page: Callable[..., Page], pictured: Callable[[Page, str], None], digits: str
+    new_page: Callable[..., Page], take_picture: Callable[[Page, str], None], digits: str
 ) -> None:
     page = new_page(viewport={"width": 1000, "height": 900})
     page.goto(digits)
@@ -144,43 +144,43 @@ def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(
     tooltip = weight.locator('[data-figure="heatmap"] .hovertext')
     expect(tooltip).to_contain_text("index [")
     expect(weight.locator('[data-figure="heatmap"] figcaption')).to_contain_text("a block of 13 × 2 numbers")
-    pictured(page, "report-large")
+    take_picture(page, "report-large")
 
 
 def test_a_report_keeps_nobody_out(
     new_page: Callable[..., Page],
-    violations: Callable[[Page], list[str]],
-    pictured: Callable[[Page, str], None],
-    wrong: str,
+    find_violations: Callable[[Page], list[str]],
+    take_picture: Callable[[Page, str], None],
+    wrong_page: str,
     digits: str,
 ) -> None:
-    for address in (wrong, digits):
+    for address in (wrong_page, digits):
         page = new_page(viewport={"width": 1000, "height": 900})
         page.goto(address)
-        for scheme in ("dark", "light") if address == wrong else ():
+        for scheme in ("dark", "light") if address == wrong_page else ():
             page.emulate_media(color_scheme=scheme)
-            pictured(page, f"report-{scheme}")
-        drawn(page)
-        if address == wrong:
-            pictured(page, "report-figures")
+            take_picture(page, f"report-{scheme}")
+        show_figures(page)
+        if address == wrong_page:
+            take_picture(page, "report-figures")
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            assert violations(page) == [], scheme
+            assert find_violations(page) == [], scheme
 
 
 def test_on_a_phone_only_tables_scroll_sideways(
-    new_page: Callable[..., Page], pictured: Callable[[Page, str], None], wrong: str, digits: str
+    new_page: Callable[..., Page], take_picture: Callable[[Page, str], None], wrong_page: str, digits: str
 ) -> None:
-    for address in (digits, wrong):
+    for address in (digits, wrong_page):
         page = new_page(viewport=PHONE)
         page.goto(address)
-        pictured(page, "report-phone")
-        drawn(page)
+        take_picture(page, "report-phone")
+        show_figures(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def test_everything_is_reached_by_keyboard(page: Page, wrong: str) -> None:
-    page.goto(wrong)
+def test_everything_is_reached_by_keyboard(page: Page, wrong_page: str) -> None:
+    page.goto(wrong_page)
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")
@@ -214,14 +214,14 @@ def test_a_large_report_is_light_and_draws_only_what_is_looked_at(page: Page, di
     timing = page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
     assert timing["transferSize"] < 5_000_000
     assert page.evaluate("document.querySelectorAll('*').length") < 5000
-    drawn(page)
+    show_figures(page)
     assert page.locator('.figures[data-drawn="done"]').count() == 1
 
 
-def test_figures_take_the_colours_of_the_reader_when_they_change(page: Page, wrong: str) -> None:
+def test_figures_take_the_colours_of_the_reader_when_they_change(page: Page, wrong_page: str) -> None:
     page.emulate_media(color_scheme="light")
-    page.goto(wrong)
-    drawn(page)
+    page.goto(wrong_page)
+    show_figures(page)
     title = page.locator('[data-figure="histogram"] .xtitle')
     expect(title).to_have_css("fill", "rgb(26, 28, 31)")
     page.emulate_media(color_scheme="dark")
@@ -229,7 +229,7 @@ def test_figures_take_the_colours_of_the_reader_when_they_change(page: Page, wro
 
 
 def test_no_word_of_a_submitter_runs_or_breaks_the_page(
-    new_page: Callable[..., Page], written: Write
+    new_page: Callable[..., Page], write_page: Write
 ) -> None:
     page = new_page(viewport=PHONE)
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
@@ -238,7 +238,7 @@ def test_no_word_of_a_submitter_runs_or_breaks_the_page(
         arrays = Entries(*(np.full((2, 3), value) for value in (0.25, 0.5, 0.25, 1e-9)))
         made = report([parameter(words, Verdict.INCORRECT, entries=arrays)], name=words)
         reports += [FileOutcome(words, made), FileOutcome(words, None, broken=words)]
-    page.goto(written(page_of(*reports)))
+    page.goto(write_page(page_of(*reports)))
     figures = page.locator(".figures")
     expect(figures).to_have_count(len(reports) // 2)
     for place in range(figures.count()):
@@ -255,42 +255,42 @@ ODD = {
 }
 
 
-def test_whatever_numbers_are_handed_in_are_drawn(page: Page, written: Write) -> None:
+def test_whatever_numbers_are_handed_in_are_drawn(page: Page, write_page: Write) -> None:
     reports = []
     for name, numbers in ODD.items():
         document = small_document()
         row = document["gradients"]["layers.0.weight"][0]
-        document = changed(document, ["gradients", "layers.0.weight", 0], [*numbers, *row][: len(row)])
+        document = with_value(document, ["gradients", "layers.0.weight", 0], [*numbers, *row][: len(row)])
         judged = verify(document, oracles=("backpropagation",), entries="all")
         reports.append(FileOutcome(f"{name}.json", judged))
-    page.goto(written(page_of(*reports)))
+    page.goto(write_page(page_of(*reports)))
 
     def check(number: int) -> None:
         section = page.locator(f"#s{number}")
         figures = section.locator(".figures").first
         figures.scroll_into_view_if_needed()
         expect(figures).to_have_attribute("data-drawn", "done")
-        assert "index [0, 0]" in hovered(section, "heatmap", 10, 10)
+        assert "index [0, 0]" in hover_text(section, "heatmap", 10, 10)
         assert figures.locator("[data-figure] .main-svg").count() >= 3
 
-    try_each(check, range(1, len(ODD) + 1))
+    check_rows(check, range(1, len(ODD) + 1))
 
 
 def test_many_reports_are_listed_and_led_to(
-    page: Page, violations: Callable[[Page], list[str]], written: Write
+    page: Page, find_violations: Callable[[Page], list[str]], write_page: Write
 ) -> None:
-    page.goto(written(page_of(*CASES["several"])))
-    assert violations(page) == []
+    page.goto(write_page(page_of(*CASES["several"])))
+    assert find_violations(page) == []
     page.get_by_role("link", name="wrong.json").click()
     assert page.url.endswith("#s2")
     assert page.locator("#s2").is_visible()
 
 
 def test_a_student_sees_verdicts_and_hints_and_no_telling_number(
-    page: Page, violations: Callable[[Page], list[str]], written: Write
+    page: Page, find_violations: Callable[[Page], list[str]], write_page: Write
 ) -> None:
     graded = tripled()
-    page.goto(written(page_of(FileOutcome("wrong.json", to_student_view(graded)))))
+    page.goto(write_page(page_of(FileOutcome("wrong.json", to_student_view(graded)))))
     assert "The gradient is wrong" in page.locator("main").inner_text()
     assert page.locator("[data-figure], script[type]").count() == 0
     held = page.content()
@@ -298,11 +298,11 @@ def test_a_student_sees_verdicts_and_hints_and_no_telling_number(
         assert row.entries is not None
         for array in (row.entries.expected, row.entries.difference):
             assert not [value for value in array.ravel() if value and f"{abs(value):.10g}"[:7] in held]
-    assert violations(page) == []
+    assert find_violations(page) == []
 
 
 def test_a_notebooks_report_needs_no_script_and_changes_no_notebook(
-    new_page: Callable[..., Page], violations: Callable[[Page], list[str]]
+    new_page: Callable[..., Page], find_violations: Callable[[Page], list[str]]
 ) -> None:
     cell = "<main><h1 class='word'>Mine</h1><div id='output'></div></main>"
     look = """JSON.stringify([...getComputedStyle(document.querySelector('h1'))].map(
@@ -314,23 +314,23 @@ def test_a_notebooks_report_needs_no_script_and_changes_no_notebook(
         page.evaluate("html => document.querySelector('#output').innerHTML = html", tripled()._repr_html_())
         assert "The gradient is wrong" in page.locator("#output").inner_text()
         assert page.evaluate(look) == before
-        assert violations(page) == []
+        assert find_violations(page) == []
 
 
 def test_an_inspection_keeps_nobody_out(
     page: Page,
-    violations: Callable[[Page], list[str]],
-    pictured: Callable[[Page, str], None],
-    written: Write,
+    find_violations: Callable[[Page], list[str]],
+    take_picture: Callable[[Page, str], None],
+    write_page: Write,
 ) -> None:
     inspected = inspect(example_document("pytorch"))
-    page.goto(written(inspection_page([InspectionOutcome("weak.json", inspected)])))
+    page.goto(write_page(inspection_page([InspectionOutcome("weak.json", inspected)])))
     for scheme, viewport in (("light", {"width": 1000, "height": 900}), ("dark", PHONE)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(viewport)
         if scheme == "light":
-            pictured(page, "inspection")
-        assert violations(page) == [], scheme
+            take_picture(page, "inspection")
+        assert find_violations(page) == [], scheme
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     page.get_by_role("button", name="caught").click()
     assert page.locator('th[aria-sort="ascending"]').count() == 1

@@ -30,14 +30,14 @@ def student(folder: Path, service: str, variables: Mapping[str, str]) -> dict[st
     document = example_document("sigmoid-mse")
     del document["gradients"]
     grader = gradjury(variables, "token", "create", "--role", "grader", "--subject", "prof")
-    made = sent(f"{service}/v1/assignments", grader, {"title": "Homework 1", "problem": document})
+    made = submit(f"{service}/v1/assignments", grader, {"title": "Homework 1", "problem": document})
     token = gradjury(
         variables, "token", "create", "--role", "student", "--subject", "ada", "--assignment", made["id"]
     )
     return {"TOKEN": token, "ID": made["id"]}
 
 
-def sent(address: str, token: str, document: dict[str, Any]) -> Any:
+def submit(address: str, token: str, document: dict[str, Any]) -> Any:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     with urlopen(Request(address, json.dumps(document).encode(), headers)) as answer:
         return json.load(answer)

@@ -66,7 +66,7 @@ def commands_of(block: Block) -> list[Command]:
     return commands
 
 
-def looks_like(shown: str, printed: str) -> bool:
+def matches_output(shown: str, printed: str) -> bool:
     """Compare with what a page shows: `…` stands for anything within a line, and alone for any lines."""
     pattern = ""
     for line in shown.rstrip().splitlines():

@@ -20,7 +20,7 @@ PATIENCE = 600  # seconds that a page may take
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CommandOutput:
     """What a command printed, both streams together, and its exit status."""
 
     printed: str
@@ -53,7 +53,7 @@ def gradjury(variables: Mapping[str, str], *arguments: str) -> str:
 
 def run_in_order(
     commands: Sequence[Command], folder: Path, variables: Mapping[str, str], places: Mapping[str, str]
-) -> Iterator[tuple[Command, Ran]]:
+) -> Iterator[tuple[Command, CommandOutput]]:
     """Run them in one shell, so that variables last; `places` are addresses written for others."""
     mark = uuid4().hex
     script = f"told() {{ local status=$?; printf '\\n{mark} %s\\n' \"$status\"; return $status; }}\n"
@@ -85,4 +85,4 @@ def run_in_order(
     parts = re.split(rf"\n{mark} (\d+)\n", printed)
     assert len(parts) == 2 * len(commands) + 1, f"the shell ended early:\n{printed}"
     for index, command in enumerate(commands):
-        yield command, Ran(parts[2 * index], int(parts[2 * index + 1]))
+        yield command, CommandOutput(parts[2 * index], int(parts[2 * index + 1]))

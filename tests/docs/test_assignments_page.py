@@ -22,13 +22,13 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}(?: \S+)?\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
 
 
-def shown() -> Assignment:
+def assignment_of_page() -> Assignment:
     return read_assignment(json.loads(blocks("json")[0]))
 
 
 def test_the_assignment_shown_can_be_read_and_bundled(tmp_path: Path) -> None:
     (tmp_path / "assignment.json").write_text(blocks("json")[0])
-    assert shown().points.total == 10
+    assert assignment_of_page().points.total == 10
     assert write_bundle(BundleChoices("github", tmp_path / "out", tmp_path / "assignment.json")) == 0
 
 
@@ -42,7 +42,10 @@ def test_the_files_shown_answer_the_assignment_shown(tmp_path: Path, monkeypatch
     contents = [block.encode() for block in blocks("json")[1:]]
     contents += [path.read_bytes() for path in tmp_path.iterdir()]
     assert len(contents) == 5
-    read = [read_submission(submission_document(shown().problem, parse_gradients(each))) for each in contents]
+    read = [
+        read_submission(submission_document(assignment_of_page().problem, parse_gradients(each)))
+        for each in contents
+    ]
     uploaded = [{name: each.tolist() for name, each in one.gradients.items()} for one in read]
     assert all(one == uploaded[0] for one in uploaded)
     assert len(uploaded[0]) == 4

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.docs.builders import MATERIALS
-from tests.docs.pages import PAGES, Block, Command, blocks_of, commands_of, looks_like
+from tests.docs.pages import PAGES, Block, Command, blocks_of, commands_of, matches_output
 from tests.docs.shell import SERVICE, environment, new_folder, run_in_order
 from tests.without_torch import without_torch
 
@@ -40,52 +40,54 @@ LANGUAGES = {"console", "python", "json", "yaml", "nginx", "caddyfile", "ini", "
 END = Block("end", "", None)
 
 
-def bare(command: str) -> str:
+def without_comment(command: str) -> str:
     return re.sub(r"\s+# .*$", "", command)
 
 
-def steps_of(page: str) -> list[Command]:
+def page_steps(page: str) -> list[Command]:
     """The page's commands and Python blocks in order; a block that names a file is written there first."""
     steps: list[Command] = []
     blocks = blocks_of(PAGES[page])
     for block, after in zip(blocks, [*blocks[1:], END], strict=False):
         if block.file is not None:
-            steps.append(written(block))
+            steps.append(write_file(block))
         elif block.language == "console":
-            steps += [command for command in commands_of(block) if bare(command.text) not in NOT_RUN]
+            steps += [
+                command for command in commands_of(block) if without_comment(command.text) not in NOT_RUN
+            ]
         elif block.language == "python" and page not in PYTHON_ELSEWHERE:
             shown = f"…\n{after.text}…" if after.language == "" and after.text else None
             steps.append(Command(f"python3 - <<'END_OF_BLOCK'\n{block.text}END_OF_BLOCK", shown))
     return steps
 
 
-def written(block: Block) -> Command:
+def write_file(block: Block) -> Command:
     return Command(
         f"mkdir -p $(dirname {block.file}) && cat > {block.file} <<'END_OF_FILE'\n{block.text}END_OF_FILE",
         None,
     )
 
 
-WITH_STEPS = [page for page in PAGES if steps_of(page)]
+WITH_STEPS = [page for page in PAGES if page_steps(page)]
 
 
 @pytest.mark.parametrize("page", WITH_STEPS)
 def test_every_command_of_a_page_does_what_the_page_says(
     page: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    steps = steps_of(page)
+    steps = page_steps(page)
     folder = new_folder(tmp_path / "checkout")
     variables, places = surroundings(" ".join(step.text for step in steps), tmp_path, request)
     if page in MATERIALS:
         variables |= MATERIALS[page](folder, places.get(SERVICE, ""), variables)
     for index, (command, ran) in enumerate(run_in_order(steps, folder, variables, places)):
-        asked_next = index + 1 < len(steps) and bare(steps[index + 1].text) == "echo $?"
+        asked_next = index + 1 < len(steps) and without_comment(steps[index + 1].text) == "echo $?"
         assert ran.status == command.status or asked_next, (
             f"{command.text}\nended with {ran.status}:\n{ran.printed}"
         )
         if command.shown is not None:
             message = f"{command.text}\nprinted\n{ran.printed}\nand the page shows\n{command.shown}"
-            assert looks_like(command.shown, ran.printed), message
+            assert matches_output(command.shown, ran.printed), message
 
 
 def surroundings(
@@ -117,7 +119,7 @@ def test_no_command_hides_in_another_kind_of_block(page: str) -> None:
 
 def test_what_is_not_run_stands_on_some_page() -> None:
     commands = {
-        bare(command.text)
+        without_comment(command.text)
         for page in PAGES.values()
         for block in blocks_of(page)
         if block.language == "console"
@@ -130,7 +132,7 @@ def test_what_is_not_run_stands_on_some_page() -> None:
     "page", [page for page in PAGES if "```yaml" in PAGES[page].read_text(encoding="utf-8")]
 )
 def test_workflows_are_yaml_and_their_commands_are_run_beside_them(page: str) -> None:
-    run = {bare(step.text).partition(" | ")[0] for step in steps_of(page)}
+    run = {without_comment(step.text).partition(" | ")[0] for step in page_steps(page)}
     for block in blocks_of(PAGES[page]):
         if block.language == "yaml":
             assert yaml.safe_load(block.text)

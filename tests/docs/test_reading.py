@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.docs.pages import Block, Command, commands_of, looks_like
+from tests.docs.pages import Block, Command, commands_of, matches_output
 
 SHOWN = [
     ("the same", "a\nb", "a\nb\n", True),
@@ -23,7 +23,7 @@ SHOWN = [
     ("shown", "printed", "alike"), [row[1:] for row in SHOWN], ids=[row[0] for row in SHOWN]
 )
 def test_only_an_ellipsis_stands_for_something_else(shown: str, printed: str, alike: bool) -> None:
-    assert looks_like(shown, printed) is alike
+    assert matches_output(shown, printed) is alike
 
 
 def test_commands_go_on_after_a_backslash_and_up_to_the_end_of_a_document() -> None:

@@ -103,23 +103,27 @@ def _graph(seed: int) -> tuple[str, dict[str, Any]]:
     places: list[tuple[str, str]] = []
     bug, rule = list(LOCAL_RULES.items())[seed % len(LOCAL_RULES)]
 
-    def notice(name: str, arcs: Any) -> None:
+    def record_places(name: str, arcs: Any) -> None:
         places.extend((name, use) for use, _ in rule.candidates(arcs))
 
-    gradients_by_name = {name: gradient for name, _, gradient in backward_sweep(problem, values, notice)}
+    gradients_by_name = {
+        name: gradient for name, _, gradient in backward_sweep(problem, values, record_places)
+    }
     kind = "right"
     if seed % 3 and places:
         place, use = places[int(rng.integers(len(places)))]
         kind = f"{bug} at {place}"
 
-        def settle(name: str, arcs: Any) -> Any:
+        def wrong_gradient(name: str, arcs: Any) -> Any:
             return (
                 next(candidate for each, candidate in rule.candidates(arcs) if each == use)
                 if name == place
                 else None
             )
 
-        gradients_by_name = {name: gradient for name, _, gradient in backward_sweep(problem, values, settle)}
+        gradients_by_name = {
+            name: gradient for name, _, gradient in backward_sweep(problem, values, wrong_gradient)
+        }
     parameters = [key for key in problem.requested if key in document["parameters"]]
     requested = problem.requested if seed % 2 else parameters
     gradients = {

@@ -29,7 +29,7 @@ def exact_sigmoid(a):
 
 
 @dataclass(frozen=True)
-class Row:
+class ActivationRow:
     """An activation, its definition and derivative in 50 digits, and how far ours may be from them."""
 
     name: str
@@ -48,7 +48,7 @@ class Row:
 
 
 def leaky(slope):
-    return Row(
+    return ActivationRow(
         "leaky_relu",
         lambda a: a if a > 0 else mpmath.mpf(slope) * a,
         lambda a: 1 if a > 0 else mpmath.mpf(slope),
@@ -59,7 +59,7 @@ def leaky(slope):
 
 
 def elu(alpha):
-    return Row(
+    return ActivationRow(
         "elu",
         lambda a: a if a > 0 else alpha * mpmath.expm1(a),
         lambda a: 1 if a > 0 else alpha * mpmath.exp(a),
@@ -70,27 +70,27 @@ def elu(alpha):
 
 
 ROWS = [
-    Row("identity", lambda a: a, lambda a: 1, 0.0, 0.0),
-    Row("sigmoid", exact_sigmoid, lambda a: mpmath.sech(a / 2) ** 2 / 4, 4 * ULP, 6 * ULP),
+    ActivationRow("identity", lambda a: a, lambda a: 1, 0.0, 0.0),
+    ActivationRow("sigmoid", exact_sigmoid, lambda a: mpmath.sech(a / 2) ** 2 / 4, 4 * ULP, 6 * ULP),
     # sech² squares the rounding of one exponential
-    Row("tanh", mpmath.tanh, lambda a: mpmath.sech(a) ** 2, 4 * ULP, 6 * ULP),
-    Row("relu", lambda a: max(a, 0), lambda a: int(a > 0), 0.0, 0.0),
+    ActivationRow("tanh", mpmath.tanh, lambda a: mpmath.sech(a) ** 2, 4 * ULP, 6 * ULP),
+    ActivationRow("relu", lambda a: max(a, 0), lambda a: int(a > 0), 0.0, 0.0),
     leaky(0.01),
     leaky(0.3),
     leaky(-0.5),
     elu(1.0),
     elu(0.5),
     elu(2.0),
-    Row("softplus", lambda a: mpmath.log1p(mpmath.exp(a)), exact_sigmoid, 4 * ULP, 4 * ULP),
+    ActivationRow("softplus", lambda a: mpmath.log1p(mpmath.exp(a)), exact_sigmoid, 4 * ULP, 4 * ULP),
     # exp(-a²/2) magnifies the rounding of a²/2 and of a/√2: at most a² = 1400 units before it underflows
-    Row(
+    ActivationRow(
         "gelu",
         lambda a: a * mpmath.ncdf(a),
         lambda a: mpmath.ncdf(a) + a * mpmath.npdf(a),
         2000 * ULP,
         2000 * ULP,
     ),
-    Row(
+    ActivationRow(
         "silu",
         lambda a: a * exact_sigmoid(a),
         lambda a: exact_sigmoid(a) * (1 + a / (1 + mpmath.exp(a))),
@@ -111,7 +111,7 @@ each_activation = pytest.mark.parametrize(
 )
 
 
-def in_rows(points):
+def rows_of_4(points):
     return points[: len(points) // 4 * 4].reshape(-1, 4)
 
 
@@ -210,7 +210,7 @@ class TestTheTwins:
 
     @each_activation
     def test_the_formula_over_the_reals_agrees(self, ours):
-        a = in_rows(MODERATE)
+        a = rows_of_4(MODERATE)
         self.assert_within(
             function_formula(ours, COMPLEX, a).real,
             ours.forward(a),
@@ -219,7 +219,7 @@ class TestTheTwins:
 
     @each_activation
     def test_the_formula_over_the_complex_numbers_has_the_derivative_in_it(self, ours):
-        a, u, h = in_rows(MODERATE), self.upstream(in_rows(MODERATE)), 1e-30
+        a, u, h = rows_of_4(MODERATE), self.upstream(rows_of_4(MODERATE)), 1e-30
         self.assert_within(
             function_formula(ours, COMPLEX, a + 0j).real,
             ours.forward(a),
@@ -234,7 +234,7 @@ class TestTheTwins:
 
     @each_activation
     def test_torch_agrees(self, ours):
-        a, u = in_rows(MODERATE), self.upstream(in_rows(MODERATE))
+        a, u = rows_of_4(MODERATE), self.upstream(rows_of_4(MODERATE))
         leaf = torch.tensor(a, requires_grad=True)
         outputs = function_in_torch(ours, torch, leaf)
         (slope,) = torch.autograd.grad(outputs, leaf, torch.tensor(u))
@@ -243,7 +243,7 @@ class TestTheTwins:
 
     @each_activation
     def test_the_computation_graph_agrees(self, ours):
-        a, u = in_rows(MODERATE), self.upstream(in_rows(MODERATE))
+        a, u = rows_of_4(MODERATE), self.upstream(rows_of_4(MODERATE))
         leaf = graph.Parameter(a)
         node = function_node(ours, leaf)
         whole = graph.StaticGraph(graph.Sum()(node * u))
@@ -265,7 +265,7 @@ class TestSpreads:
     OF_UPSTREAM = np.array([[0.3, 1.0, 0.1], [2.0, 0.7, 0.4]])
 
     @staticmethod
-    def carried(function, at, variance):
+    def propagated_variance(function, at, variance):
         jacobian = torch.autograd.functional.jacobian(function, torch.tensor(at)).numpy()
         return jacobian**2 @ variance
 
@@ -282,7 +282,7 @@ class TestSpreads:
     @each_activation
     def test_of_the_value(self, ours):
         for a, of_a in zip(self.ROWS, self.OF_A, strict=True):
-            expected = self.carried(lambda x: function_in_torch(ours, torch, x), a, of_a)
+            expected = self.propagated_variance(lambda x: function_in_torch(ours, torch, x), a, of_a)
             variance = numerical_properties(ours).value_variance(a[None], of_a[None])[0]
             np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * expected.max())
 
@@ -291,8 +291,8 @@ class TestSpreads:
         cases = zip(self.ROWS, self.UPSTREAM, self.OF_UPSTREAM, self.OF_A, strict=True)
         for a, u, of_u, of_a in cases:
             g = lambda x: function_in_torch(ours, torch, x)  # noqa: E731
-            through_a = self.carried(self.vjp(g, torch.tensor(u)), a, of_a)
-            through_u = self.carried(lambda v, a=a, g=g: self.vjp(g, v)(torch.tensor(a)), u, of_u)
+            through_a = self.propagated_variance(self.vjp(g, torch.tensor(u)), a, of_a)
+            through_u = self.propagated_variance(lambda v, a=a, g=g: self.vjp(g, v)(torch.tensor(a)), u, of_u)
             expected = through_a + through_u
             variance = numerical_properties(ours).vjp_variance(a[None], u[None], of_u[None], of_a[None])[0]
             np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * expected.max())
@@ -300,7 +300,7 @@ class TestSpreads:
     def test_of_the_vjp_of_the_logarithm_of_softmax(self):
         for a, u, of_a in zip(self.ROWS, self.UPSTREAM, self.OF_A, strict=True):
             vjp = self.vjp(lambda x: torch.log_softmax(x, dim=-1), torch.tensor(u))
-            expected = self.carried(vjp, a, of_a)
+            expected = self.propagated_variance(vjp, a, of_a)
             variance = log_softmax_vjp_variance(a[None], u[None], of_a[None])[0]
             np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * expected.max())
 

@@ -27,7 +27,7 @@ from reference_impl import (
 )
 from reference_impl.problem_graph import graph_of
 from tests.drawing import draw_problem
-from tests.pairwise import pairwise, try_each
+from tests.pairwise import check_rows, pairwise
 
 LOSSES_AND_OUTPUTS = [
     ("mse", "values", "identity"),
@@ -62,7 +62,7 @@ def assert_same_as_torch(problem, by_torch):
 
 class TestAgainstTorch:
     @staticmethod
-    def of_activation_loss_and_depth(name, loss_and_output, depth, by_torch):
+    def check_against_torch(name, loss_and_output, depth, by_torch):
         loss, on, output = loss_and_output
         rng = np.random.default_rng([depth, len(name), len(loss)])
         problem = draw_problem(
@@ -72,12 +72,12 @@ class TestAgainstTorch:
 
     def test_deltas_and_gradients_of_every_activation_loss_and_depth(self, by_torch):
         rows = pairwise(ACTIVATIONS, LOSSES_AND_OUTPUTS, DEPTHS)
-        try_each(partial(self.of_activation_loss_and_depth, by_torch=by_torch), rows)
+        check_rows(partial(self.check_against_torch, by_torch=by_torch), rows)
 
     @pytest.mark.nightly
     def test_deltas_and_gradients_of_every_combination(self, by_torch):
         rows = product(ACTIVATIONS, LOSSES_AND_OUTPUTS, DEPTHS)
-        try_each(partial(self.of_activation_loss_and_depth, by_torch=by_torch), rows)
+        check_rows(partial(self.check_against_torch, by_torch=by_torch), rows)
 
     def test_reductions_biases_and_masks(self, by_torch):
         penalties = (Penalty("l2", 0.1, 0.5), Penalty("l1", 0.3, 1.0, batch="mean", biases=True))
@@ -89,7 +89,7 @@ class TestAgainstTorch:
             )
             assert_same_as_torch(problem, by_torch)
 
-        try_each(check, product(("mean", "sum"), ("mean", "sum"), (True, False), (True, False)))
+        check_rows(check, product(("mean", "sum"), ("mean", "sum"), (True, False), (True, False)))
 
     @pytest.mark.parametrize(("loss", "on", "output"), [*LOSSES_AND_OUTPUTS[:4]], ids=str)
     def test_a_mask_on_the_output(self, loss, on, output, by_torch):

@@ -26,7 +26,7 @@ def log_sigmoid(f):
 
 
 @dataclass(frozen=True)
-class Row:
+class LossRow:
     """One loss on one kind of output. `exact`: (f, y, k) -> the term of output k in 50 digits."""
 
     name: str
@@ -64,12 +64,14 @@ PROBABILITIES = [[0.2, 0.3, 0.5], [1e-3, 0.999, 1e-12], [1e-300, 1e-308, 1.0 - U
 # A difference of logits near 1e4 is exact or rounded once, and exp magnifies that by 2e4 units, as in
 # test_softmax.py; elsewhere a few operations are rounded.
 ROWS = [
-    Row("mse", "values", lambda f, y, k: (f[k] - y[k]) ** 2, LOGITS, SOFT, 4 * ULP),
-    Row("cross_entropy", "logits", lambda f, y, k: -y[k] * log_softmax(f, k), LOGITS, ONE_HOT, 5e-12),
-    Row("cross_entropy", "logits", lambda f, y, k: -y[k] * log_softmax(f, k), LOGITS[:2], SOFT[:2], 1e-14),
-    Row("cross_entropy", "softmax", lambda f, y, k: -y[k] * log_softmax(f, k), LOGITS, ONE_HOT, 5e-12),
-    Row("cross_entropy", "sigmoid", lambda f, y, k: -y[k] * log_sigmoid(f[k]), LOGITS, ONE_HOT, 4 * ULP),
-    Row(
+    LossRow("mse", "values", lambda f, y, k: (f[k] - y[k]) ** 2, LOGITS, SOFT, 4 * ULP),
+    LossRow("cross_entropy", "logits", lambda f, y, k: -y[k] * log_softmax(f, k), LOGITS, ONE_HOT, 5e-12),
+    LossRow(
+        "cross_entropy", "logits", lambda f, y, k: -y[k] * log_softmax(f, k), LOGITS[:2], SOFT[:2], 1e-14
+    ),
+    LossRow("cross_entropy", "softmax", lambda f, y, k: -y[k] * log_softmax(f, k), LOGITS, ONE_HOT, 5e-12),
+    LossRow("cross_entropy", "sigmoid", lambda f, y, k: -y[k] * log_sigmoid(f[k]), LOGITS, ONE_HOT, 4 * ULP),
+    LossRow(
         "cross_entropy",
         "probabilities",
         lambda f, y, k: -y[k] * mpmath.log(f[k]) if y[k] else mpmath.mpf(0),
@@ -77,7 +79,7 @@ ROWS = [
         [*ONE_HOT[:2], [0.5, 0.5, 0.0], [0.0, 1.0, 0.0]],
         4 * ULP,
     ),
-    Row(
+    LossRow(
         "binary_cross_entropy",
         "logits",
         lambda f, y, k: -y[k] * log_sigmoid(f[k]) - (1 - y[k]) * log_sigmoid(-f[k]),
@@ -85,7 +87,7 @@ ROWS = [
         BITS,
         6 * ULP,
     ),
-    Row(
+    LossRow(
         "binary_cross_entropy",
         "sigmoid",
         lambda f, y, k: -y[k] * log_sigmoid(f[k]) - (1 - y[k]) * log_sigmoid(-f[k]),
@@ -93,7 +95,7 @@ ROWS = [
         BITS,
         6 * ULP,
     ),
-    Row(
+    LossRow(
         "binary_cross_entropy",
         "probabilities",
         lambda f, y, k: -y[k] * mpmath.log(f[k]) - (1 - y[k]) * mpmath.log1p(-f[k]),
@@ -117,13 +119,13 @@ def exact_slopes(row, many_digits):
     for n, k in np.ndindex(*f.shape):
         step = mpmath.mpf(10) ** -400
 
-        def moved(by, n=n, k=k):
+        def exact_loss(by, n=n, k=k):
             at = f[n].copy()
             at[k] = at[k] + by
             return sum(row.exact(at, y[n], j) for j in range(f.shape[1]))
 
         with mpmath.workdps(1200):
-            slopes[n, k] = (moved(step) - moved(-step)) / (2 * step)
+            slopes[n, k] = (exact_loss(step) - exact_loss(-step)) / (2 * step)
     return slopes
 
 

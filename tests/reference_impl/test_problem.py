@@ -7,7 +7,7 @@ import pytest
 from reference_impl import LOSSES, Penalty, Risk, backpropagate, example_losses, forward, named, risk_value
 from reference_impl.problem import penalty_value, terms_of_last_layer
 from tests.drawing import draw_problem
-from tests.pairwise import each, try_each
+from tests.pairwise import check_rows, each
 
 # (loss, what it is taken on, last activation)
 LOSSES_AND_OUTPUTS = [
@@ -32,7 +32,7 @@ PENALTIES = [
 ROUNDING = 1e-14  # of R: some hundred additions of terms no larger than R
 
 
-def drawn(loss="mse", on="values", output="identity", factor=None, **choices):
+def random_problem(loss="mse", on="values", output="identity", factor=None, **choices):
     problem = draw_problem(np.random.default_rng(5), loss=loss, on=on, output=output, **choices)
     if factor is None:
         return problem
@@ -45,16 +45,16 @@ def risk_of(problem):
 
 def test_every_loss_factor_and_reduction_gives_the_risk_that_torch_gives(by_torch):
     def check(loss_and_output, batch, outputs, factor):
-        problem = drawn(*loss_and_output, factor, batch=batch, outputs=outputs)
+        problem = random_problem(*loss_and_output, factor, batch=batch, outputs=outputs)
         assert risk_of(problem) == pytest.approx(by_torch(problem)[0], rel=ROUNDING)
 
-    try_each(check, product(LOSSES_AND_OUTPUTS, ("mean", "sum"), ("mean", "sum"), (0.5, 1.0, 3.25)))
+    check_rows(check, product(LOSSES_AND_OUTPUTS, ("mean", "sum"), ("mean", "sum"), (0.5, 1.0, 3.25)))
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["biases", "no biases"])
 @pytest.mark.parametrize("penalties", PENALTIES, ids=str)
 def test_penalties_add_what_torch_adds(penalties, bias, by_torch):
-    problem = drawn(penalties=penalties, bias=bias)
+    problem = random_problem(penalties=penalties, bias=bias)
     risk, _, gradient = by_torch(problem)
     assert risk_of(problem) == pytest.approx(risk, rel=ROUNDING)
     for name, actual in named(backpropagate(problem)):
@@ -63,7 +63,7 @@ def test_penalties_add_what_torch_adds(penalties, bias, by_torch):
 
 def test_the_risk_of_the_lecture_by_hand():
     """R = 1/N Σₙ ½ Σₖ (y - f)², with differences (1, 2), (3, 0): ½ (½ 5 + ½ 9) = 3.5."""
-    problem = drawn(widths=[2, 2], examples=2)
+    problem = random_problem(widths=[2, 2], examples=2)
     outputs = np.array([[1.0, 2.0], [3.0, 0.0]]) + problem.batch.targets
     np.testing.assert_allclose(example_losses(problem, outputs, outputs), [2.5, 4.5], rtol=1e-15)
     trace = dataclasses.replace(
@@ -87,14 +87,14 @@ def test_the_risk_of_the_lecture_by_hand():
 )
 def test_penalties_by_hand(penalty, expected):
     parameters = dataclasses.replace(
-        drawn(widths=[2, 2]).parameters[0], weight=[[1.0, -2.0], [0.0, 3.0]], bias=[4.0, -1.0]
+        random_problem(widths=[2, 2]).parameters[0], weight=[[1.0, -2.0], [0.0, 3.0]], bias=[4.0, -1.0]
     )
     assert penalty_value(penalty, (parameters,), examples=5) == pytest.approx(expected, rel=1e-15)
 
 
 @each((*row, batch) for row in LOSSES_AND_OUTPUTS for batch in ("mean", "sum"))
 def test_the_losses_of_the_examples_are_the_risks_of_batches_of_one(loss, on, output, batch):
-    problem = drawn(loss, on, output, outputs="mean", batch=batch)
+    problem = random_problem(loss, on, output, outputs="mean", batch=batch)
     trace = forward(problem.network, problem.parameters, problem.batch)
     losses = example_losses(problem, trace.a[-1], trace.outputs)
     for n, loss_of_example in enumerate(losses):
@@ -109,7 +109,7 @@ def test_the_losses_of_the_examples_are_the_risks_of_batches_of_one(loss, on, ou
 
 
 def test_the_losses_of_many_perturbed_batches_are_computed_at_once():
-    problem = drawn("cross_entropy", "logits")
+    problem = random_problem("cross_entropy", "logits")
     trace = forward(problem.network, problem.parameters, problem.batch)
     many = np.stack([trace.a[-1], trace.a[-1] + 0.5, 2.0 * trace.a[-1]])
     losses = example_losses(problem, many, many)
@@ -134,14 +134,14 @@ class TestWhatTheLossIsAFunctionOf:
         ids=str,
     )
     def test_by_loss_and_last_activation(self, loss, on, output, of_preactivation):
-        assert terms_of_last_layer(drawn(loss, on, output))[1] is of_preactivation
+        assert terms_of_last_layer(random_problem(loss, on, output))[1] is of_preactivation
 
     def test_a_mask_on_the_last_layer_stands_between_them(self):
-        problem = drawn("cross_entropy", "probabilities", "softmax", widths=[3, 2], masked=True)
+        problem = random_problem("cross_entropy", "probabilities", "softmax", widths=[3, 2], masked=True)
         assert terms_of_last_layer(problem)[1] is False
 
     def test_a_probability_that_underflows_still_has_its_logarithm(self):
-        problem = drawn("cross_entropy", "probabilities", "softmax", widths=[1, 2], examples=1)
+        problem = random_problem("cross_entropy", "probabilities", "softmax", widths=[1, 2], examples=1)
         batch = dataclasses.replace(problem.batch, targets=[[1.0, 0.0]])
         problem = dataclasses.replace(problem, batch=batch)
         a = np.array([[-1e4, 1e4]])
@@ -156,7 +156,7 @@ def test_the_scales_of_the_risk():
 
 
 def test_an_infinite_risk_is_infinite_without_a_warning():
-    problem = drawn(widths=[2, 1], examples=1)
+    problem = random_problem(widths=[2, 1], examples=1)
     trace = forward(problem.network, problem.parameters, problem.batch)
     huge = dataclasses.replace(trace, a=(np.array([[1e200]]),), z=(trace.z[0], np.array([[1e200]])))
     assert risk_value(problem, huge) == np.inf

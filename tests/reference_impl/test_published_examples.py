@@ -94,14 +94,14 @@ def transposed(*rows):
 # ---------------------------------------------------------------------------------------- Ng, exercise 4
 
 
-def sines(outputs, inputs):
+def debug_initialize_weights(outputs, inputs):
     """debugInitializeWeights.m: sin(1), sin(2), … / 10 down the columns, of which the first is the bias."""
     table = (np.sin(np.arange(1, outputs * (inputs + 1) + 1)) / 10).reshape((outputs, inputs + 1), order="F")
     return table[:, 1:].T, table[:, 0]
 
 
 def check_nn_gradients(strength):
-    first, second = sines(5, 3), sines(3, 5)
+    first, second = debug_initialize_weights(5, 3), debug_initialize_weights(3, 5)
     examples = (np.sin(np.arange(1, 16)) / 10).reshape((5, 3), order="F")
     targets = np.eye(3)[np.array([2, 3, 1, 2, 3]) - 1]
     return problem(
@@ -114,7 +114,7 @@ def check_nn_gradients(strength):
     )
 
 
-def unrolled(numbers, decimals):
+def unpack_gradients(numbers, decimals):
     """[Theta1_grad(:); Theta2_grad(:)], 38 numbers, back in their four arrays."""
     numbers = np.array(numbers.split(), dtype=float)
     assert numbers.size == 38
@@ -270,13 +270,13 @@ EXAMPLES = [
         "Ng, checkNNGradients, lambda 0",
         "A. Ng, Machine Learning, programming exercise 4, checkNNGradients.m",
         check_nn_gradients(0.0),
-        unrolled(NG_0, 10),
+        unpack_gradients(NG_0, 10),
     ),
     Example(
         "Ng, checkNNGradients, lambda 3",
         "A. Ng, Machine Learning, programming exercise 4, checkNNGradients.m",
         check_nn_gradients(3.0),
-        unrolled(NG_3, 9),
+        unpack_gradients(NG_3, 9),
     ),
     Example(
         "CS231n toy model, reg 0.1 with a half",
@@ -568,7 +568,7 @@ def readme_of_micrograd(a, b):
     return f / 2 + 10.0 / f
 
 
-def sanity_check_of_micrograd(x):
+def micrograd_expression(x):
     z = 2 * x + 2 + x
     q = Relu()(z) + z * x
     return Relu()(z * z) + q + q * x
@@ -634,7 +634,7 @@ EXPRESSIONS = [
         "micrograd, sanity check",
         "A. Karpathy, micrograd, test/test_engine.py",
         {"x": -4.0},
-        sanity_check_of_micrograd,
+        micrograd_expression,
         -20.0,
         {"x": 46.0},
         15,

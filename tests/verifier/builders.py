@@ -8,7 +8,7 @@ import numpy as np
 
 from reference_impl.network import named
 from reference_impl.problem import Problem
-from tests.verifier.native import answered
+from tests.verifier.native import with_gradients
 
 ABSENT = object()  # as a value: leave the field out
 
@@ -24,7 +24,7 @@ def document_of_problem(
 ) -> dict[str, Any]:
     """Write a problem as a document in a convention, with PyTorch's gradients."""
 
-    def turned(array: Any) -> Any:
+    def in_layout(array: Any) -> Any:
         return array.T if examples == "columns" else array
 
     parameters = {}
@@ -65,12 +65,12 @@ def document_of_problem(
         },
         "loss": loss,
         "parameters": parameters,
-        "inputs": turned(problem.batch.inputs),
-        "targets": targets.argmax(axis=1) if classes else turned(targets),
+        "inputs": in_layout(problem.batch.inputs),
+        "targets": targets.argmax(axis=1) if classes else in_layout(targets),
     }
     if problem.batch.masks:
-        document["masks"] = {f"layers.{i}": turned(mask) for i, mask in problem.batch.masks.items()}
-    return answered(document) | fields
+        document["masks"] = {f"layers.{i}": in_layout(mask) for i, mask in problem.batch.masks.items()}
+    return with_gradients(document) | fields
 
 
 def small_document(**fields: Any) -> dict[str, Any]:
@@ -93,17 +93,17 @@ def small_document(**fields: Any) -> dict[str, Any]:
         "inputs": np.round(rng.normal(size=(5, 3)), 2),
         "targets": [0, 1, 1, 0, 1],
     }
-    return listed(answered(document)) | fields
+    return nested_lists(with_gradients(document)) | fields
 
 
-def listed(value: Any) -> Any:
+def nested_lists(value: Any) -> Any:
     """Give nested lists for arrays."""
     if isinstance(value, dict):
-        return {key: listed(inner) for key, inner in value.items()}
+        return {key: nested_lists(inner) for key, inner in value.items()}
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def changed(document: dict[str, Any], path: Sequence[str | int], value: Any) -> dict[str, Any]:
+def with_value(document: dict[str, Any], path: Sequence[str | int], value: Any) -> dict[str, Any]:
     """Give a copy with another value at a path; ABSENT takes the field out."""
     if not path:
         return value

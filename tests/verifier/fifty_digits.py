@@ -13,7 +13,7 @@ STEP = mpmath.mpf("1e-20")
 Numbers = Any  # arrays of mpmath's numbers
 
 
-def _each(function: Callable[[Any], Any]) -> Callable[[Node, Numbers], Numbers]:
+def _elementwise(function: Callable[[Any], Any]) -> Callable[[Node, Numbers], Numbers]:
     def applied(node: Node, x: Numbers) -> Numbers:
         result = np.empty(x.shape, dtype=object)
         for index in np.ndindex(*x.shape):
@@ -26,7 +26,7 @@ def _each(function: Callable[[Any], Any]) -> Callable[[Node, Numbers], Numbers]:
 def _with_option(option: str, function: Callable[[Any, float], Any]) -> Callable[[Node, Numbers], Numbers]:
     def applied(node: Node, x: Numbers) -> Numbers:
         value = mpmath.mpf(node.options["function"].options[option])
-        return _each(lambda entry: function(entry, value))(node, x)
+        return _elementwise(lambda entry: function(entry, value))(node, x)
 
     return applied
 
@@ -121,20 +121,20 @@ TABLE: Mapping[str, Callable[..., Numbers]] = {
     "sum": _reduced(mpmath.fsum),
     "mean": _reduced(lambda row: mpmath.fsum(row) / len(row)),
     "max": _reduced(max),
-    "exp": _each(mpmath.exp),
-    "log": _each(mpmath.log),
-    "sqrt": _each(mpmath.sqrt),
-    "absolute": _each(abs),
+    "exp": _elementwise(mpmath.exp),
+    "log": _elementwise(mpmath.log),
+    "sqrt": _elementwise(mpmath.sqrt),
+    "absolute": _elementwise(abs),
     "power": _with_option("exponent", lambda x, n: x**n),
-    "identity": _each(lambda x: x),
-    "sigmoid": _each(_logistic),
-    "tanh": _each(mpmath.tanh),
-    "relu": _each(lambda x: max(x, mpmath.mpf(0))),
+    "identity": _elementwise(lambda x: x),
+    "sigmoid": _elementwise(_logistic),
+    "tanh": _elementwise(mpmath.tanh),
+    "relu": _elementwise(lambda x: max(x, mpmath.mpf(0))),
     "leaky_relu": _with_option("slope", lambda x, slope: x if x > 0 else slope * x),
     "elu": _with_option("alpha", lambda x, alpha: x if x > 0 else alpha * mpmath.expm1(x)),
-    "softplus": _each(lambda x: mpmath.log(1 + mpmath.exp(x))),
-    "gelu": _each(lambda x: x * mpmath.ncdf(x)),
-    "silu": _each(lambda x: x * _logistic(x)),
+    "softplus": _elementwise(lambda x: mpmath.log(1 + mpmath.exp(x))),
+    "gelu": _elementwise(lambda x: x * mpmath.ncdf(x)),
+    "silu": _elementwise(lambda x: x * _logistic(x)),
     "softmax": _rows(_softmax),
     "log_softmax": _rows(lambda row: [mpmath.log(p) for p in _softmax(row)]),
     "embedding": _embedding,

@@ -39,7 +39,7 @@ def loss_and_gradients(document: Mapping[str, Any]) -> tuple[float, dict[str, np
     return risk.item(), gradients
 
 
-def answered(document: Mapping[str, Any]) -> dict[str, Any]:
+def with_gradients(document: Mapping[str, Any]) -> dict[str, Any]:
     """Give the document with PyTorch's gradients in it."""
     return {**document, "gradients": loss_and_gradients(document)[1]}
 

@@ -13,7 +13,7 @@ DIGITS = 60
 STEP = mpmath.mpf("1e-25")  # the truncation of a central difference is of the order of its square
 
 
-def _each(function: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
+def _elementwise(function: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
     return lambda row: [function(x) for x in row]
 
 
@@ -27,15 +27,15 @@ def _logistic(x: Any) -> Any:
 
 
 G: dict[str, Callable[[list[Any]], list[Any]]] = {
-    "identity": _each(lambda x: x),
-    "sigmoid": _each(_logistic),
-    "tanh": _each(mpmath.tanh),
-    "relu": _each(lambda x: x if x > 0 else mpmath.mpf(0)),
-    "leaky_relu": _each(lambda x: x if x > 0 else mpmath.mpf(0.01) * x),
-    "elu": _each(lambda x: x if x > 0 else mpmath.expm1(x)),
-    "softplus": _each(lambda x: mpmath.log(1 + mpmath.exp(x))),
-    "gelu": _each(lambda x: x * mpmath.ncdf(x)),
-    "silu": _each(lambda x: x * _logistic(x)),
+    "identity": _elementwise(lambda x: x),
+    "sigmoid": _elementwise(_logistic),
+    "tanh": _elementwise(mpmath.tanh),
+    "relu": _elementwise(lambda x: x if x > 0 else mpmath.mpf(0)),
+    "leaky_relu": _elementwise(lambda x: x if x > 0 else mpmath.mpf(0.01) * x),
+    "elu": _elementwise(lambda x: x if x > 0 else mpmath.expm1(x)),
+    "softplus": _elementwise(lambda x: mpmath.log(1 + mpmath.exp(x))),
+    "gelu": _elementwise(lambda x: x * mpmath.ncdf(x)),
+    "silu": _elementwise(lambda x: x * _logistic(x)),
     "softmax": _softmax,
 }
 

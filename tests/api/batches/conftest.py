@@ -77,7 +77,7 @@ def events(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
             fields = {}
 
 
-def finished(client: TestClient, location: str, headers: Headers) -> dict[str, Any]:
+def wait_for_batch(client: TestClient, location: str, headers: Headers) -> dict[str, Any]:
     """Wait for a batch's end and give its document."""
     with client.stream("GET", f"{location}/events", headers=headers) as stream:
         assert stream.status_code == 200

@@ -18,11 +18,11 @@ from tests.api.batches.conftest import (
     Start,
     bearer,
     events,
-    finished,
     gradients,
     judging_service,
     problem_of_example,
     reports,
+    wait_for_batch,
 )
 from tests.api.conftest import DATABASES
 from tests.api.large import network
@@ -39,7 +39,7 @@ LINES = [
 ]
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+def zip_archive(files: dict[str, bytes]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -47,7 +47,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def assigned(client: TestClient, headers: Headers, **rules: object) -> str:
+def create_assignment(client: TestClient, headers: Headers, **rules: object) -> str:
     body = {"title": "hw", "problem": problem_of_example(), **rules}
     answer = client.post("/v1/assignments", json=body, headers=headers)
     assert answer.status_code == 201, answer.text
@@ -68,7 +68,7 @@ class TestOneService:
         location = answer.headers["location"]
         assert location == f"/v1/batches/{answer.json()['id']}"
         assert (answer.json()["state"], answer.json()["total"]) == ("running", 6)  # one is refused at sight
-        document = finished(client, location, headers)
+        document = wait_for_batch(client, location, headers)
         assert document["states"] == {"pending": 0, "judged": 3, "refused": 3, "cancelled": 0}
         assert document["verdicts"] == {"correct": 2, "incorrect": 1, "undecided": 0}
         rows = reports(client, location, headers)
@@ -99,9 +99,9 @@ class TestOneService:
             "__MACOSX/hw/._a.json": b"",
             ".x.json": b"{",
         }
-        answer = client.post("/v1/batches", content=zipped(files), headers=headers | ZIP)
+        answer = client.post("/v1/batches", content=zip_archive(files), headers=headers | ZIP)
         assert answer.json()["total"] == 3
-        finished(client, answer.headers["location"], headers)
+        wait_for_batch(client, answer.headers["location"], headers)
         rows = reports(client, answer.headers["location"], headers)
         assert [(row["source"], row["verdict"]) for row in rows] == [
             ("hw/a.json", "incorrect"),
@@ -112,11 +112,11 @@ class TestOneService:
 
     def test_an_assignments_batch_keeps_each_file_as_a_students_submission(self, client: TestClient) -> None:
         headers = bearer(client)
-        assignment = assigned(client, headers, attempts=1)
+        assignment = create_assignment(client, headers, attempts=1)
         files = {"hw/ada.json": gradients(), "ben.json": b"{}"}
         target = f"/v1/batches?assignment={assignment}"
-        location = client.post(target, content=zipped(files), headers=headers | ZIP).headers["location"]
-        finished(client, location, headers)
+        location = client.post(target, content=zip_archive(files), headers=headers | ZIP).headers["location"]
+        wait_for_batch(client, location, headers)
         ada, ben = reports(client, location, headers)
         assert (ada["source"], ada["verdict"]) == ("ada", "incorrect")
         assert (ben["source"], ben["state"]) == ("ben", "refused")
@@ -128,7 +128,7 @@ class TestOneService:
         location = client.post(target, content=b"\n".join(lines), headers=headers | NDJSON).headers[
             "location"
         ]
-        finished(client, location, headers)
+        wait_for_batch(client, location, headers)
         again, nameless = reports(client, location, headers)
         assert "all 1 attempts are used" in again["refusal"]
         assert '{"source": STUDENT' in nameless["refusal"]
@@ -154,7 +154,7 @@ class TestOneService:
     def test_the_report_of_a_batch_is_the_report_of_a_check(self, client: TestClient) -> None:
         headers = bearer(client)
         location = client.post("/v1/batches", content=WRONG, headers=headers | NDJSON).headers["location"]
-        finished(client, location, headers)
+        wait_for_batch(client, location, headers)
         ((row),) = reports(client, location, headers)
         checked = client.post(
             "/v1/checks", content=WRONG, headers={"content-type": "application/json"}
@@ -171,7 +171,7 @@ def test_what_was_stored_while_no_worker_ran_is_judged_by_the_next(start: Start,
     assert (waiting.json()["state"], waiting.headers["retry-after"]) == ("queued", "2")
     assert reports(first, answer.headers["location"], headers) == []
     second = start(database)
-    assert finished(second, answer.headers["location"], headers)["verdicts"]["correct"] == 1
+    assert wait_for_batch(second, answer.headers["location"], headers)["verdicts"]["correct"] == 1
 
 
 @pytest.mark.parametrize(
@@ -182,5 +182,5 @@ def test_a_submission_beyond_a_limit_is_refused_and_not_tried_for_ever(start: St
     headers = bearer(client)
     body = write_document(network([64, 64, 64], 16), "json") * 2
     location = client.post("/v1/batches", content=body, headers=headers | NDJSON).headers["location"]
-    assert finished(client, location, headers)["states"]["refused"] == 2
+    assert wait_for_batch(client, location, headers)["states"]["refused"] == 2
     assert all("0.2 seconds" in row["refusal"] for row in reports(client, location, headers))

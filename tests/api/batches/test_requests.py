@@ -22,7 +22,7 @@ from tests.api.batches.conftest import (
     problem_of_example,
     reports,
 )
-from tests.api.batches.test_judging import zipped
+from tests.api.batches.test_judging import zip_archive
 from tests.api.conftest import Serve
 
 
@@ -33,26 +33,26 @@ def client(serve: Serve) -> TestClient:
 
 
 def bomb() -> bytes:
-    return zipped({f"{name}.json": b" " * 60_000 for name in "ab"})
+    return zip_archive({f"{name}.json": b" " * 60_000 for name in "ab"})
 
 
-def lying() -> bytes:
+def zip_with_false_size() -> bytes:
     """A zip whose directory says that a file is small that is not."""
-    content = bytearray(zipped({"a.json": b" " * 60_000}))
+    content = bytearray(zip_archive({"a.json": b" " * 60_000}))
     at = content.rfind(b"PK\x01\x02")
     content[at + 24 : at + 28] = struct.pack("<I", 10)
     return bytes(content)
 
 
-def crowded() -> bytes:
+def zip_with_false_total() -> bytes:
     """A zip whose directory claims to take more room than so many files may."""
-    content = bytearray(zipped({"a.json": b"{}"}))
+    content = bytearray(zip_archive({"a.json": b"{}"}))
     at = content.rfind(b"PK\x05\x06")
     content[at + 12 : at + 16] = struct.pack("<I", 2**30)
     return bytes(content)
 
 
-def twice() -> bytes:
+def zip_with_repeated_name() -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("a.json", b"{}")
@@ -69,12 +69,12 @@ def twice() -> bytes:
         (b" " * 100_001, NDJSON, 413, "100000 bytes"),
         (b"{}", {"content-type": "application/json"}, 415, "application/x-ndjson or application/zip"),
         (b"not a zip", ZIP, 400, "zip archive"),
-        (zipped({"a.json": b"{}"})[:-4], ZIP, 400, "zip archive"),
-        (zipped({}), ZIP, 422, "at least one submission"),
-        (zipped({f"{number}.json": b"{}" for number in range(51)}), ZIP, 413, "at most 50 submissions"),
+        (zip_archive({"a.json": b"{}"})[:-4], ZIP, 400, "zip archive"),
+        (zip_archive({}), ZIP, 422, "at least one submission"),
+        (zip_archive({f"{number}.json": b"{}" for number in range(51)}), ZIP, 413, "at most 50 submissions"),
         (bomb(), ZIP, 413, "at most 100000 bytes inflated, got 120000"),
-        (crowded(), ZIP, 413, "at most 50 submissions"),
-        (twice(), ZIP, 422, "'a.json' several times"),
+        (zip_with_false_total(), ZIP, 413, "at most 50 submissions"),
+        (zip_with_repeated_name(), ZIP, 422, "'a.json' several times"),
     ],
 )  # fmt: skip
 def test_what_is_no_batch_is_refused_whole(
@@ -96,13 +96,13 @@ def compressed(method: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (zipped({"a.json": b" " * 20_001}), "at most 20000 bytes, got 20001"),
-        (lying(), "a damaged one"),
+        (zip_archive({"a.json": b" " * 20_001}), "at most 20000 bytes, got 20001"),
+        (zip_with_false_size(), "a damaged one"),
         (compressed(zipfile.ZIP_BZIP2), "stored or deflated"),
         (compressed(zipfile.ZIP_LZMA), "stored or deflated"),
-        (zipped({"x" * 201 + ".json": b"{}"}), "1 to 200 printable characters"),
-        (zipped({"a\nb.json": b"{}"}), "1 to 200 printable characters"),
-        (zipped({"a.pkl": b"{}"}), "a file .json, .npz, .safetensors, got 'a.pkl'"),
+        (zip_archive({"x" * 201 + ".json": b"{}"}), "1 to 200 printable characters"),
+        (zip_archive({"a\nb.json": b"{}"}), "1 to 200 printable characters"),
+        (zip_archive({"a.pkl": b"{}"}), "a file .json, .npz, .safetensors, got 'a.pkl'"),
     ],
 )
 def test_a_file_that_cannot_be_taken_is_refused_alone(content: bytes, words: str) -> None:
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_taken_is_refused_alone(content: bytes, words: str
 
 
 def test_a_name_in_a_zip_is_never_a_path_on_a_disk() -> None:
-    (sent,) = read_archive(zipped({"../../etc/a.json": b"{}"}), 50, 100, 100, of_students=True)
+    (sent,) = read_archive(zip_archive({"../../etc/a.json": b"{}"}), 50, 100, 100, of_students=True)
     assert (sent.source, sent.content) == ("a", b"{}")
 
 
@@ -152,7 +152,7 @@ def test_an_assignment_takes_one_submission_a_student(client: TestClient) -> Non
     assignment = client.post(
         "/v1/assignments", json={"problem": problem_of_example()}, headers=headers
     ).json()["id"]
-    content = zipped({"a/ada.json": b"{}", "b/ada.npz": b"{}"})
+    content = zip_archive({"a/ada.json": b"{}", "b/ada.npz": b"{}"})
     answer = client.post(f"/v1/batches?assignment={assignment}", content=content, headers=headers | ZIP)
     assert answer.status_code == 422
     assert "every student once, got 'ada'" in answer.json()["detail"]
@@ -232,7 +232,7 @@ def test_a_key_whose_request_was_refused_can_be_used_again(client: TestClient) -
     assert client.post("/v1/batches", content=RIGHT, headers=headers).status_code == 422
 
 
-def dies(*_: object) -> None:
+def raise_error(*_: object) -> None:
     raise RuntimeError  # as a process that is killed there leaves things
 
 
@@ -242,7 +242,7 @@ def test_a_request_whose_process_died_after_storing_gets_its_batch(
     headers = bearer(client) | NDJSON | {"idempotency-key": "k3"}
     owned = len(client.get("/v1/batches", headers=headers).json())
     with monkeypatch.context() as patch:
-        patch.setattr("api.storage.replies.SqlReplies.complete", dies)
+        patch.setattr("api.storage.replies.SqlReplies.complete", raise_error)
         assert client.post("/v1/batches", content=WRONG, headers=headers).status_code == 500
     first, second = (client.post("/v1/batches", content=WRONG, headers=headers) for _ in range(2))
     assert first.status_code == 202
@@ -259,7 +259,7 @@ def test_a_request_that_died_before_storing_blocks_its_key_for_a_minute(
 ) -> None:
     headers = bearer(client) | NDJSON | {"idempotency-key": "k4"}
     with monkeypatch.context() as patch:
-        patch.setattr("api.storage.batches.SqlBatches.add", dies)
+        patch.setattr("api.storage.batches.SqlBatches.add", raise_error)
         assert client.post("/v1/batches", content=WRONG, headers=headers).status_code == 500
     blocked = client.post("/v1/batches", content=WRONG, headers=headers)
     assert (blocked.status_code, blocked.headers["retry-after"]) == (409, "2")
@@ -278,7 +278,7 @@ def test_chunks_cover_a_batch_once_and_small_batches_are_shared_too(total: int, 
 
 
 def test_an_archive_of_another_kind_at_its_end_is_refused() -> None:
-    content = zipped({"a.json": b"{}"})
+    content = zip_archive({"a.json": b"{}"})
     at = content.rfind(b"PK\x05\x06")
     with pytest.raises(ProblemError, match="zip64"):
         read_archive(content[:at] + b"PK\x06\x07" + bytes(16) + content[at:], 50, 100, 100, of_students=False)

@@ -26,7 +26,7 @@ def service(request: pytest.FixtureRequest, module_database: Callable[[str], str
     made.stop()
 
 
-def sent(service: Service, **rules: object) -> tuple[StoredBatch, StoredAssignment, BatchItem]:
+def store_batch(service: Service, **rules: object) -> tuple[StoredBatch, StoredAssignment, BatchItem]:
     assignment = read_assignment({"problem": problem_of_example(), **rules})
     stored = StoredAssignment(new_id(), "prof", assignment, 1, service.now())
     service.repository.assignments.add(stored)
@@ -40,7 +40,7 @@ def sent(service: Service, **rules: object) -> tuple[StoredBatch, StoredAssignme
 def test_judging_it_again_after_a_crash_finds_the_submission_that_was_kept(
     service: Service, attempts: int | None
 ) -> None:
-    batch, stored, item = sent(service, **({} if attempts is None else {"attempts": attempts}))
+    batch, stored, item = store_batch(service, **({} if attempts is None else {"attempts": attempts}))
     first, _ = judge_item(service, batch, stored, item)
     second, _ = judge_item(service, batch, stored, item)
     assert first == second
@@ -52,7 +52,7 @@ def test_judging_it_again_after_a_crash_finds_the_submission_that_was_kept(
 
 @pytest.mark.parametrize("attempts", [None, 1])
 def test_two_workers_at_it_keep_one_submission(service: Service, attempts: int | None) -> None:
-    batch, stored, item = sent(service, **({} if attempts is None else {"attempts": attempts}))
+    batch, stored, item = store_batch(service, **({} if attempts is None else {"attempts": attempts}))
     with ThreadPoolExecutor(4) as threads:
         outcomes = list(threads.map(lambda _: judge_item(service, batch, stored, item)[0], range(4)))
     assert len({outcome.report for outcome in outcomes}) == 1
@@ -61,14 +61,14 @@ def test_two_workers_at_it_keep_one_submission(service: Service, attempts: int |
 
 def test_a_batch_that_came_after_the_window_is_refused_item_by_item(service: Service) -> None:
     closes = (service.now() - timedelta(hours=1)).isoformat()
-    batch, stored, item = sent(service, closes=closes)
+    batch, stored, item = store_batch(service, closes=closes)
     outcome, report = judge_item(service, batch, stored, item)
     assert (outcome.state, report) == (ItemState.REFUSED, None)
     assert "takes submissions from" in outcome.refusal
 
 
 def test_numbers_of_a_students_own_are_judged_by_those_numbers(service: Service) -> None:
-    batch, stored, item = sent(service, instances="per_student")
+    batch, stored, item = store_batch(service, instances="per_student")
     outcome, _ = judge_item(service, batch, stored, item)
     assert outcome.verdict == "incorrect"  # the gradients of the shared numbers
     kept = service.repository.submissions.list(stored.id)

@@ -38,7 +38,7 @@ def service(database: str) -> Iterator[Service]:
     made.stop()
 
 
-def stored(service: Service, *contents: bytes) -> StoredBatch:
+def store_batch(service: Service, *contents: bytes) -> StoredBatch:
     batch = StoredBatch(new_id(), "grader:prof", None, len(contents), service.now())
     items = [BatchItem(batch.id, at, f"{at}", "json", each) for at, each in enumerate(contents)]
     service.repository.batches.add(batch, items)
@@ -76,7 +76,7 @@ def worker_process(database: str, tmp_path: Path) -> Iterator[Callable[[], subpr
 def test_after_a_worker_is_killed_another_finishes_with_one_report_each(
     service: Service, worker_process: Callable[[], subprocess.Popen[bytes]]
 ) -> None:
-    batch = stored(service, *[WRONG, RIGHT] * 20)
+    batch = store_batch(service, *[WRONG, RIGHT] * 20)
     first = worker_process()
     wait_until(lambda: service.repository.batches.progress(batch.id).finished >= 3)
     first.send_signal(signal.SIGKILL)
@@ -101,7 +101,7 @@ def test_a_worker_told_to_stop_finishes_its_work_and_the_next_goes_on(
     service: Service,
 ) -> None:
     service.start()
-    batch = stored(service, *[WRONG] * 40)
+    batch = store_batch(service, *[WRONG] * 40)
     first = BatchWorker(service)
     first.start()
     wait_until(lambda: service.repository.batches.progress(batch.id).finished >= 1)
@@ -121,16 +121,16 @@ def test_a_worker_told_to_stop_finishes_its_work_and_the_next_goes_on(
 def test_a_database_that_is_away_for_a_while_fails_no_item(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = stored(service, WRONG, RIGHT)
+    batch = store_batch(service, WRONG, RIGHT)
     store = type(service.repository.batches)
     finish, tries = store.finish, iter(range(100))
 
-    def away(*arguments: object) -> bool:
+    def finish_after_loss(*arguments: object) -> bool:
         if next(tries) < 3:
             raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
         return finish(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store, "finish", away)
+    monkeypatch.setattr(store, "finish", finish_after_loss)
     judge_chunk(service, Chunk(batch.id, 0, 2), Event())
     assert service.repository.batches.progress(batch.id).states[ItemState.JUDGED] == 2
 
@@ -138,15 +138,15 @@ def test_a_database_that_is_away_for_a_while_fails_no_item(
 def test_a_worker_that_stops_while_the_database_is_away_leaves_its_items(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = stored(service, WRONG)
+    batch = store_batch(service, WRONG)
     stopping = Event()
 
-    def away(*_: object) -> bool:
+    def lose_connection(*_: object) -> bool:
         stopping.set()
         raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(service.repository.batches), "finish", away)
+        patch.setattr(type(service.repository.batches), "finish", lose_connection)
         with pytest.raises(Interrupted):
             judge_chunk(service, Chunk(batch.id, 0, 1), stopping)
     assert service.repository.batches.progress(batch.id).states[ItemState.PENDING] == 1
@@ -155,15 +155,15 @@ def test_a_worker_that_stops_while_the_database_is_away_leaves_its_items(
 def test_an_error_of_the_service_is_an_outcome_and_holds_up_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = stored(service, WRONG, RIGHT)
+    batch = store_batch(service, WRONG, RIGHT)
     judge_sync = service.pool.judge_sync
 
-    def broken(task: object) -> object:
+    def judge_or_fail(task: object) -> object:
         if task.content == WRONG:  # type: ignore[attr-defined]
             raise ValueError("unforeseen 0.123")
         return judge_sync(task)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service.pool, "judge_sync", broken)
+    monkeypatch.setattr(service.pool, "judge_sync", judge_or_fail)
     judge_chunk(service, Chunk(batch.id, 0, 2), Event())
     first, second = service.repository.batches.items(batch.id, -1, 10)
     assert (first.state, first.refusal) == (
@@ -175,7 +175,7 @@ def test_an_error_of_the_service_is_an_outcome_and_holds_up_no_other(
 
 def test_of_two_workers_at_one_chunk_each_item_has_one_report(service: Service) -> None:
     service.start()
-    batch = stored(service, *[WRONG] * 8)
+    batch = store_batch(service, *[WRONG] * 8)
     threads = [Thread(target=judge_chunk, args=(service, Chunk(batch.id, 0, 8), Event())) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -186,14 +186,14 @@ def test_of_two_workers_at_one_chunk_each_item_has_one_report(service: Service) 
 
 
 def test_a_cancelled_chunk_is_left_at_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    batch = stored(service, *[WRONG] * 10)
+    batch = store_batch(service, *[WRONG] * 10)
     judge_sync = service.pool.judge_sync
 
-    def cancelling(task: object) -> object:
+    def judge_and_cancel(task: object) -> object:
         service.repository.batches.cancel(batch.id, service.now())
         return judge_sync(task)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service.pool, "judge_sync", cancelling)
+    monkeypatch.setattr(service.pool, "judge_sync", judge_and_cancel)
     judge_chunk(service, Chunk(batch.id, 0, 10), Event())
     assert service.repository.batches.progress(batch.id).states[ItemState.CANCELLED] == 10
 
@@ -201,7 +201,7 @@ def test_a_cancelled_chunk_is_left_at_once(service: Service, monkeypatch: pytest
 def test_a_round_recovers_the_work_of_workers_that_are_gone(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = stored(service, *[WRONG] * 3)
+    batch = store_batch(service, *[WRONG] * 3)
     queue = WorkQueue(service.settings.database_url)
     workers, now = service.repository.workers, service.now()
     workers.record_heartbeat("alive", now)
@@ -226,7 +226,7 @@ def test_a_round_recovers_the_work_of_workers_that_are_gone(
 def test_what_kills_worker_after_worker_is_given_up(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = stored(service, WRONG)
+    batch = store_batch(service, WRONG)
     queue = WorkQueue(service.settings.database_url)
     maintain_queue(service, queue, "own", bool)
     dead = {
@@ -249,7 +249,7 @@ def test_connections_lost_in_the_middle_cost_no_submission(
     service = Service(Settings(database_url=fresh_database("postgres"), processes=1, oracles=ORACLES))
     service.start()
     worker_of(service)
-    batch = stored(service, *[WRONG, RIGHT] * 30)
+    batch = store_batch(service, *[WRONG, RIGHT] * 30)
     engine = service.repository.engine  # type: ignore[attr-defined]
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     for done in (1, 10, 20, 30):

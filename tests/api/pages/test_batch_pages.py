@@ -17,7 +17,7 @@ from verifier.examples.layers import example_document
 LINES = "\n".join([as_text(WRONG), as_text(example_document("pytorch")), "{}"]).encode()
 
 
-def zipped(**files: Any) -> bytes:
+def zip_archive(**files: Any) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, document in files.items():
@@ -35,7 +35,7 @@ def visitor(grader: Person) -> Visitor:
     return Visitor(grader.client, token_of(grader.headers))
 
 
-def finished(visitor: Visitor, path: str) -> str:
+def wait_for_batch(visitor: Visitor, path: str) -> str:
     """Follow a batch to its end, and give its page."""
     *_, (name, _) = read_events(visitor, f"{path}/events")
     assert name == "finished"
@@ -47,7 +47,7 @@ def finished(visitor: Visitor, path: str) -> str:
 def test_lines_become_a_batch_whose_reports_are_linked(visitor: Visitor) -> None:
     made = visitor.send("/batches", file=LINES)
     assert made.status_code == 303
-    html = finished(visitor, made.headers["location"])
+    html = wait_for_batch(visitor, made.headers["location"])
     page = Page(html)
     assert "3 of 3 finished" in " ".join(page.text.split())
     assert "expected the field 'network'" in page.text
@@ -58,9 +58,9 @@ def test_lines_become_a_batch_whose_reports_are_linked(visitor: Visitor) -> None
 
 def test_a_zip_of_gradients_becomes_its_students_submissions(grader: Person, visitor: Visitor) -> None:
     homework = assignment_by(grader, title="Homework 1")
-    content = zipped(ada={"gradients": WRONG["gradients"]}, bob={"gradients": WRONG["gradients"]})
+    content = zip_archive(ada={"gradients": WRONG["gradients"]}, bob={"gradients": WRONG["gradients"]})
     made = visitor.send("/batches", file=content, assignment=homework)
-    finished(visitor, made.headers["location"])
+    wait_for_batch(visitor, made.headers["location"])
     assert {"ada", "bob"} <= set(Page(visitor.get(f"/assignments/{homework}").text).text.split())
 
 
@@ -115,7 +115,7 @@ def test_without_scripts_the_page_looks_again_until_the_batch_is_over(serve: Ser
 
 def test_reading_on_begins_after_the_last_outcome(grader: Person, visitor: Visitor) -> None:
     path = visitor.send("/batches", file=b"{}\n" * 150).headers["location"]
-    html = finished(visitor, path)
+    html = wait_for_batch(visitor, path)
     assert f"{path}?after=99" in Page(html).links
     rest = Page(visitor.get(f"{path}?after=99").text)
     assert "line 101" in rest.text

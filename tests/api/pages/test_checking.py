@@ -19,7 +19,7 @@ def visitor(serve: Serve) -> Visitor:
     return Visitor(serve(oracles="backpropagation"))
 
 
-def typed(html: str) -> str:
+def text_field(html: str) -> str:
     """What stands in the page's text field."""
     match = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", html, re.DOTALL)
     assert match
@@ -51,7 +51,7 @@ def test_what_a_page_loads_is_in_the_package_and_kept_by_browsers(visitor: Visit
 def test_an_example_has_an_address_its_text_and_its_report(visitor: Visitor, name: str) -> None:
     answer = visitor.get(f"/examples/{name}")
     assert answer.status_code == 200
-    assert f'"{name}"' in typed(answer.text)
+    assert f'"{name}"' in text_field(answer.text)
     assert ("incorrect" in Page(answer.text).text) == (name == "wrong-layer")
 
 
@@ -106,14 +106,14 @@ def test_every_mistake_is_told_with_its_place_and_what_was_typed_stays(visitor: 
     assert answer.status_code == status
     page = Page(answer.text)
     assert all(place in page.text for place in places)
-    assert typed(answer.text) == text
+    assert text_field(answer.text) == text
     errors = visitor.client.post("/v1/checks", content=text, headers={"content-type": "application/json"})
     assert f"{len(errors.json()['errors'])} mistake" in page.text
     assert "<script>alert" not in answer.text
 
 
 def test_a_file_of_text_comes_back_as_text_to_mend(visitor: Visitor) -> None:
-    assert typed(visitor.send("/", file=b'{"network": 1}').text) == '{"network": 1}'
+    assert text_field(visitor.send("/", file=b'{"network": 1}').text) == '{"network": 1}'
 
 
 def test_a_binary_file_is_kept_in_the_page_and_can_be_sent_again(visitor: Visitor) -> None:
@@ -172,4 +172,4 @@ def test_a_submission_that_takes_too_long_is_stopped_and_stays_typed(serve: Serv
     answer = slow.send("/", text=as_text(WRONG))
     assert answer.status_code == 413
     assert "judging was stopped" in answer.text
-    assert typed(answer.text) == as_text(WRONG)
+    assert text_field(answer.text) == as_text(WRONG)

@@ -21,23 +21,23 @@ FIRST = NAMES[0]
 HOSTILE = '<img src=x onerror="alert(1)">'
 
 
-def times(factor: float, *names: str) -> dict[str, Any]:
+def scaled_gradients(factor: float, *names: str) -> dict[str, Any]:
     changed = {name: (factor * np.array(EXAMPLE["gradients"][name])).tolist() for name in names}
     return {"gradients": {**EXAMPLE["gradients"], **changed}}
 
 
 CLASS = {
-    "ada": times(1.0),
-    "bob": times(2.0, *NAMES),
-    "cleo": times(2.0, *NAMES),
-    "dan": times(0.5, *NAMES),
-    "eve": times(1.0 + 1e-5, FIRST),
+    "ada": scaled_gradients(1.0),
+    "bob": scaled_gradients(2.0, *NAMES),
+    "cleo": scaled_gradients(2.0, *NAMES),
+    "dan": scaled_gradients(0.5, *NAMES),
+    "eve": scaled_gradients(1.0 + 1e-5, FIRST),
     HOSTILE: {"gradients": {name: EXAMPLE["gradients"][name] for name in NAMES[1:]}},
 }
 
 
 @dataclass(frozen=True)
-class School:
+class ClassPages:
     grader: Person
     visitor: Visitor
     homework: str
@@ -47,7 +47,7 @@ class School:
         return f"/assignments/{self.homework}"
 
 
-def school_of(client: TestClient) -> School:
+def create_class(client: TestClient) -> ClassPages:
     grader = person(client, Role.GRADER, "prof")
     document = {"problem": problem_of(EXAMPLE), "title": "Homework 1", "points": 10}
     homework = grader.post("/v1/assignments", document).json()["id"]
@@ -59,12 +59,12 @@ def school_of(client: TestClient) -> School:
             headers=grader.headers,
         )
         assert answer.status_code == 201, answer.text
-    return School(grader, Visitor(client, token_of(grader.headers)), homework)
+    return ClassPages(grader, Visitor(client, token_of(grader.headers)), homework)
 
 
 @pytest.fixture(scope="module")
-def school(serve: Serve) -> School:
-    return school_of(serve(oracles="backpropagation"))
+def class_pages(serve: Serve) -> ClassPages:
+    return create_class(serve(oracles="backpropagation"))
 
 
 def students(html: str) -> list[str]:
@@ -72,26 +72,26 @@ def students(html: str) -> list[str]:
     return [Page(each).text for each in re.findall(r"<th scope=\"row\">(.*?)</th>", body)]
 
 
-def test_the_list_leads_to_the_assignment(school: School) -> None:
-    assert school.path in Page(school.visitor.get("/assignments").text).links
+def test_the_list_leads_to_the_assignment(class_pages: ClassPages) -> None:
+    assert class_pages.path in Page(class_pages.visitor.get("/assignments").text).links
 
 
-def test_a_document_becomes_an_assignment(school: School) -> None:
+def test_a_document_becomes_an_assignment(class_pages: ClassPages) -> None:
     document = {"problem": problem_of(EXAMPLE), "title": "Homework 2"}
-    answer = school.visitor.send("/assignments", text=as_text(document))
+    answer = class_pages.visitor.send("/assignments", text=as_text(document))
     assert answer.status_code == 303
-    assert "Homework 2" in school.visitor.get(answer.headers["location"]).text
+    assert "Homework 2" in class_pages.visitor.get(answer.headers["location"]).text
 
 
-def test_a_document_with_mistakes_comes_back_with_all_of_them(school: School) -> None:
-    answer = school.visitor.send("/assignments", text='{"points": -1, "attempts": 0}')
+def test_a_document_with_mistakes_comes_back_with_all_of_them(class_pages: ClassPages) -> None:
+    answer = class_pages.visitor.send("/assignments", text='{"points": -1, "attempts": 0}')
     assert answer.status_code == 422
     assert all(pointer in answer.text for pointer in ("/problem", "/points", "/attempts"))
     assert "&#34;points&#34;: -1" in answer.text
 
 
-def test_every_cell_is_in_words_and_coloured_by_how_large_the_error_is(school: School) -> None:
-    html = school.visitor.get(school.path).text
+def test_every_cell_is_in_words_and_coloured_by_how_large_the_error_is(class_pages: ClassPages) -> None:
+    html = class_pages.visitor.get(class_pages.path).text
     cells = re.findall(r'<td class="band (\w+)">([^<]+)</td>', html)
     assert len(cells) == len(CLASS) * len(NAMES)
     bands = dict(cells)
@@ -101,16 +101,16 @@ def test_every_cell_is_in_words_and_coloured_by_how_large_the_error_is(school: S
     assert bands["missing"] == "missing"
 
 
-def test_a_column_says_what_most_did(school: School) -> None:
-    words = Page(school.visitor.get(school.path).text).text
+def test_a_column_says_what_most_did(class_pages: ClassPages) -> None:
+    words = Page(class_pages.visitor.get(class_pages.path).text).text
     assert f"2 of {len(CLASS)}: " in words
     assert "(factor 2)" in words
 
 
 def test_who_made_the_same_mistake_by_the_same_factor_stands_together(
-    school: School,
+    class_pages: ClassPages,
 ) -> None:
-    html = school.visitor.get(school.path).text
+    html = class_pages.visitor.get(class_pages.path).text
     groups = [
         Page(each).text for each in re.findall(r"<li>(.*?)</li>", html.partition('class="groups"')[2], re.S)
     ]
@@ -132,36 +132,36 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("query", ORDERS)
-def test_the_table_is_sorted_as_asked(school: School, query: str) -> None:
-    html = school.visitor.get(f"{school.path}?{query}").text
+def test_the_table_is_sorted_as_asked(class_pages: ClassPages, query: str) -> None:
+    html = class_pages.visitor.get(f"{class_pages.path}?{query}").text
     expected = ORDERS[query]
     assert students(html)[: len(expected)] == expected
     if query in ("sort=student&down=true",):
         assert 'aria-sort="descending"' in html
 
 
-def test_names_are_words_and_no_markup(school: School) -> None:
-    html = school.visitor.get(school.path).text
+def test_names_are_words_and_no_markup(class_pages: ClassPages) -> None:
+    html = class_pages.visitor.get(class_pages.path).text
     assert HOSTILE not in html
     assert HOSTILE in Page(html).text
 
 
-def test_grades_are_the_apis(school: School) -> None:
-    answer = school.visitor.get(f"{school.path}/grades.csv")
-    assert answer.text == school.grader.get(f"/v1{school.path}/grades.csv").text
+def test_grades_are_the_apis(class_pages: ClassPages) -> None:
+    answer = class_pages.visitor.get(f"{class_pages.path}/grades.csv")
+    assert answer.text == class_pages.grader.get(f"/v1{class_pages.path}/grades.csv").text
     assert "attachment" in answer.headers["content-disposition"]
 
 
-def test_a_graders_submission_has_the_whole_report(school: School) -> None:
-    html = school.visitor.get(school.path).text
+def test_a_graders_submission_has_the_whole_report(class_pages: ClassPages) -> None:
+    html = class_pages.visitor.get(class_pages.path).text
     (link,) = [link for link in Page(html).links if "/submissions/" in link and f'{link}">bob<' in html][:1]
-    page = Page(school.visitor.get(link).text).text
+    page = Page(class_pages.visitor.get(link).text).text
     assert "bob, attempt 1" in page
     assert "0 of 10 points" in page
 
 
 def test_what_was_judged_by_earlier_rules_is_said_and_judged_again(serve: Serve) -> None:
-    school = school_of(serve(oracles="backpropagation"))
+    school = create_class(serve(oracles="backpropagation"))
     rules = {"problem": problem_of(EXAMPLE) | {"tolerance": {"preset": "lenient"}}, "title": "Homework 1"}
     assert school.grader.put(f"/v1{school.path}", rules).status_code == 200
     html = school.visitor.get(school.path).text
@@ -174,23 +174,23 @@ def test_what_was_judged_by_earlier_rules_is_said_and_judged_again(serve: Serve)
     assert "earlier rules" not in school.visitor.get(school.path).text
 
 
-def test_a_grader_hands_in_for_a_student_and_keeps_what_was_typed(school: School) -> None:
-    path = f"{school.path}/submissions"
-    wrong = school.visitor.send(path, student="fay", text='{"gradients": 1}')
+def test_a_grader_hands_in_for_a_student_and_keeps_what_was_typed(class_pages: ClassPages) -> None:
+    path = f"{class_pages.path}/submissions"
+    wrong = class_pages.visitor.send(path, student="fay", text='{"gradients": 1}')
     assert wrong.status_code == 422
     assert "{&#34;gradients&#34;: 1}" in wrong.text
-    assert school.visitor.send(path, text=as_text(times(1.0))).status_code == 422
-    made = school.visitor.send(path, student="fay", text=as_text(times(1.0)))
-    assert "fay, attempt 1" in school.visitor.get(made.headers["location"]).text
+    assert class_pages.visitor.send(path, text=as_text(scaled_gradients(1.0))).status_code == 422
+    made = class_pages.visitor.send(path, student="fay", text=as_text(scaled_gradients(1.0)))
+    assert "fay, attempt 1" in class_pages.visitor.get(made.headers["location"]).text
 
 
 def test_a_class_is_the_same_from_postgres(
-    serve: Serve, school: School, module_database: Callable[[str], str]
+    serve: Serve, class_pages: ClassPages, module_database: Callable[[str], str]
 ) -> None:
-    other = school_of(serve(oracles="backpropagation", database_url=module_database("postgres")))
+    other = create_class(serve(oracles="backpropagation", database_url=module_database("postgres")))
     cells = [
         re.findall(r'<td class="band (\w+)">([^<]+)</td>', grader.visitor.get(grader.path).text)[: len(CLASS)]
-        for grader in (school, other)
+        for grader in (class_pages, other)
     ]
     assert cells[0] == cells[1]
     assert students(other.visitor.get(other.path).text) == sorted(CLASS)

@@ -23,7 +23,7 @@ GRADIENTS = part("text", b'{"gradients": {"layers.0.bias": [1, 2, 3, 4]}}')
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
+class OddRequest:
     path: str
     status: int
     content: bytes | None = None
@@ -31,34 +31,36 @@ class Odd:
 
 
 REQUESTS = {
-    "a count that is none": Odd("/assignments/{homework}?counts=worst", 422),
-    "a direction that is none": Odd("/assignments/{homework}?down=sideways", 422),
-    "an order that is none": Odd("/assignments/{homework}?sort=%00%ff", 200),
-    "a place that is no number": Odd("/batches/{homework}?after=x", 422),
-    "an id that can be none": Odd("/reports/%00", 404),
-    "a long id": Odd("/assignments/" + "x" * 500, 404),
-    "another content type": Odd("/", 415, b"{}", {"content-type": "application/json"}),
-    "no boundary": Odd("/", 400, b"x", {"content-type": "multipart/form-data"}),
-    "a form cut short": Odd("/", 422, part("text", b"{}")[:20]),
-    "too many fields": Odd("/", 400, b"".join(part(f"f{i}", b"x") for i in range(99)) + b"--b--"),
-    "bytes for text": Odd("/", 400, part("text", b"\xff\xfe\x00") + b"--b--"),
-    "nothing at all": Odd("/batches", 422, b"--b--"),
-    "no token": Odd("/login", 401, b"--b--"),
-    "a token of another alphabet": Odd("/login", 401, part("token", "gradjury_é_ü".encode()) + b"--b--"),
-    "a token that no database takes": Odd(
+    "a count that is none": OddRequest("/assignments/{homework}?counts=worst", 422),
+    "a direction that is none": OddRequest("/assignments/{homework}?down=sideways", 422),
+    "an order that is none": OddRequest("/assignments/{homework}?sort=%00%ff", 200),
+    "a place that is no number": OddRequest("/batches/{homework}?after=x", 422),
+    "an id that can be none": OddRequest("/reports/%00", 404),
+    "a long id": OddRequest("/assignments/" + "x" * 500, 404),
+    "another content type": OddRequest("/", 415, b"{}", {"content-type": "application/json"}),
+    "no boundary": OddRequest("/", 400, b"x", {"content-type": "multipart/form-data"}),
+    "a form cut short": OddRequest("/", 422, part("text", b"{}")[:20]),
+    "too many fields": OddRequest("/", 400, b"".join(part(f"f{i}", b"x") for i in range(99)) + b"--b--"),
+    "bytes for text": OddRequest("/", 400, part("text", b"\xff\xfe\x00") + b"--b--"),
+    "nothing at all": OddRequest("/batches", 422, b"--b--"),
+    "no token": OddRequest("/login", 401, b"--b--"),
+    "a token of another alphabet": OddRequest(
+        "/login", 401, part("token", "gradjury_é_ü".encode()) + b"--b--"
+    ),
+    "a token that no database takes": OddRequest(
         "/login", 401, part("token", b"gradjury_" + b"\x00" * 16) + b"--b--"
     ),
-    "a student's name of control characters": Odd(
+    "a student's name of control characters": OddRequest(
         "/assignments/{homework}/submissions",
         422,
         part("student", b"a\x00b") + GRADIENTS + b"--b--",
     ),
-    "a student's name too long": Odd(
+    "a student's name too long": OddRequest(
         "/assignments/{homework}/submissions",
         422,
         part("student", b"x" * 201) + GRADIENTS + b"--b--",
     ),
-    "an endless key": Odd("/batches", 422, part("key", b"k" * 300) + part("text", b"{}") + b"--b--"),
+    "an endless key": OddRequest("/batches", 422, part("key", b"k" * 300) + part("text", b"{}") + b"--b--"),
 }
 
 

@@ -12,13 +12,21 @@ from api.pages.page_route import PageRoute
 from api.pages.site import PAGES
 from tests.api.conftest import Serve
 from tests.api.pages.clients import Visitor, as_text, token_of
-from tests.api.test_access import ASSIGNMENT, CALLERS, CLOSED, EXAMPLE, HANDED_IN, World, world_of
+from tests.api.test_access import (
+    ASSIGNMENT,
+    CALLERS,
+    CLOSED,
+    EXAMPLE,
+    HANDED_IN,
+    PreparedService,
+    prepare_service,
+)
 from tests.api.test_access import TABLE as API
-from tests.pairwise import try_each
+from tests.pairwise import check_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Visit:
     """outcomes: statuses for no cookie, for a bad one, and for each of CALLERS with a valid one."""
 
     method: str
@@ -34,38 +42,38 @@ class Row:
 HOMEWORK = "/assignments/{homework}"
 BATCH = "/batches/{batch}"
 #                                                  none bad | ci  stu cla els nam own named stranger
-TABLE: Mapping[str, Row] = {
-    "home_page": Row("GET", "/", "200 401 200 200 200 200 200 200 200 200"),
-    "gallery_page": Row("GET", "/gallery", "200 401 200 200 200 200 200 200 200 200"),
-    "example_page": Row("GET", "/examples/pytorch", "200 401 200 200 200 200 200 200 200 200"),
-    "check_page": Row("POST", "/", "200 401 200 200 200 200 200 200 200 200", {"text": as_text(EXAMPLE)}),
-    "login_page": Row("GET", "/login", "200 200 200 200 200 200 200 200 200 200"),
-    "log_in": Row("POST", "/login", "401 401 401 401 401 401 401 401 401 401", {"token": "gradjury_no"}),
-    "log_out": Row("POST", "/logout", "303 303 303 303 303 303 303 303 303 303"),
-    "assignments_page": Row("GET", "/assignments", "401 401 200 200 200 200 200 200 200 200"),
-    "create_assignment_page": Row("POST", "/assignments", "401 401 403 403 403 403 403 303 303 303",
-                                  {"text": as_text(ASSIGNMENT)}),
-    "assignment_page": Row("GET", HOMEWORK, "401 401 404 200 200 404 404 200 200 404"),
-    "problem_file": Row("GET", HOMEWORK + "/problem.json", "401 401 404 200 200 404 404 200 200 404"),
-    "submit_page": Row("POST", HOMEWORK + "/submissions", "401 401 404 303 403 404 404 303 303 404",
-                       {"student": "ada", "text": as_text(HANDED_IN)}),
-    "submission_page": Row("GET", HOMEWORK + "/submissions/{submission}",
-                           "401 401 404 200 404 404 404 200 200 404"),
-    "grades_page": Row("GET", HOMEWORK + "/grades.csv", "401 401 404 403 403 404 404 200 200 404"),
-    "regrade_page": Row("POST", HOMEWORK + "/regrades", "401 401 404 403 403 404 404 200 200 404"),
-    "report_page": Row("GET", "/reports/{report}", "401 401 404 200 404 404 404 200 200 404"),
-    "report_file": Row("GET", "/reports/{report}/file", "401 401 404 200 404 404 404 200 200 404"),
-    "batches_page": Row("GET", "/batches", "401 401 200 403 403 403 403 200 200 200"),
-    "create_batch_page": Row("POST", "/batches", "401 401 303 403 403 403 403 303 303 303",
-                             {"text": as_text(EXAMPLE)}),
-    "batch_page": Row("GET", BATCH, "401 401 404 403 403 403 403 200 404 404"),
-    "cancel_batch_page": Row("POST", BATCH + "/cancel", "401 401 404 403 403 403 403 303 404 404"),
-    "follow_batch_page": Row("GET", BATCH + "/events", "401 401 404 403 403 403 403 200 404 404"),
+TABLE: Mapping[str, Visit] = {
+    "home_page": Visit("GET", "/", "200 401 200 200 200 200 200 200 200 200"),
+    "gallery_page": Visit("GET", "/gallery", "200 401 200 200 200 200 200 200 200 200"),
+    "example_page": Visit("GET", "/examples/pytorch", "200 401 200 200 200 200 200 200 200 200"),
+    "check_page": Visit("POST", "/", "200 401 200 200 200 200 200 200 200 200", {"text": as_text(EXAMPLE)}),
+    "login_page": Visit("GET", "/login", "200 200 200 200 200 200 200 200 200 200"),
+    "log_in": Visit("POST", "/login", "401 401 401 401 401 401 401 401 401 401", {"token": "gradjury_no"}),
+    "log_out": Visit("POST", "/logout", "303 303 303 303 303 303 303 303 303 303"),
+    "assignments_page": Visit("GET", "/assignments", "401 401 200 200 200 200 200 200 200 200"),
+    "create_assignment_page": Visit("POST", "/assignments", "401 401 403 403 403 403 403 303 303 303",
+                                    {"text": as_text(ASSIGNMENT)}),
+    "assignment_page": Visit("GET", HOMEWORK, "401 401 404 200 200 404 404 200 200 404"),
+    "problem_file": Visit("GET", HOMEWORK + "/problem.json", "401 401 404 200 200 404 404 200 200 404"),
+    "submit_page": Visit("POST", HOMEWORK + "/submissions", "401 401 404 303 403 404 404 303 303 404",
+                         {"student": "ada", "text": as_text(HANDED_IN)}),
+    "submission_page": Visit("GET", HOMEWORK + "/submissions/{submission}",
+                             "401 401 404 200 404 404 404 200 200 404"),
+    "grades_page": Visit("GET", HOMEWORK + "/grades.csv", "401 401 404 403 403 404 404 200 200 404"),
+    "regrade_page": Visit("POST", HOMEWORK + "/regrades", "401 401 404 403 403 404 404 200 200 404"),
+    "report_page": Visit("GET", "/reports/{report}", "401 401 404 200 404 404 404 200 200 404"),
+    "report_file": Visit("GET", "/reports/{report}/file", "401 401 404 200 404 404 404 200 200 404"),
+    "batches_page": Visit("GET", "/batches", "401 401 200 403 403 403 403 200 200 200"),
+    "create_batch_page": Visit("POST", "/batches", "401 401 303 403 403 403 403 303 303 303",
+                               {"text": as_text(EXAMPLE)}),
+    "batch_page": Visit("GET", BATCH, "401 401 404 403 403 403 403 200 404 404"),
+    "cancel_batch_page": Visit("POST", BATCH + "/cancel", "401 401 404 403 403 403 403 303 404 404"),
+    "follow_batch_page": Visit("GET", BATCH + "/events", "401 401 404 403 403 403 403 200 404 404"),
 }  # fmt: skip
 ROUTES = [route for pages in PAGES for route in pages.router.routes if isinstance(route, PageRoute)]
 
 
-def ask(world: World, row: Row, caller: str) -> Any:
+def ask(world: PreparedService, row: Visit, caller: str) -> Any:
     token = token_of(world.headers[caller]) or ("nonsense" if caller == "malformed" else "")
     visitor = Visitor(world.client, token)
     path = row.path.format(**world.ids)
@@ -75,8 +83,8 @@ def ask(world: World, row: Row, caller: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def world(serve: Serve) -> World:
-    return world_of(serve(oracles="backpropagation"))
+def site(serve: Serve) -> PreparedService:
+    return prepare_service(serve(oracles="backpropagation"))
 
 
 def test_the_table_names_every_page_and_no_other() -> None:
@@ -85,17 +93,17 @@ def test_the_table_names_every_page_and_no_other() -> None:
     assert all(TABLE[name].method in (methods or ()) for name, (_, methods) in routes.items())
 
 
-def test_no_page_is_in_the_openapi_document(world: World) -> None:
-    paths = world.client.get("/openapi.json").json()["paths"]
+def test_no_page_is_in_the_openapi_document(site: PreparedService) -> None:
+    paths = site.client.get("/openapi.json").json()["paths"]
     assert not paths.keys() & {route.path for route in ROUTES}
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_each_visitor_gets_what_the_table_says(world: World, name: str) -> None:
+def test_each_visitor_gets_what_the_table_says(site: PreparedService, name: str) -> None:
     row = TABLE[name]
 
     def check(caller: str) -> None:
-        answer = ask(world, row, caller)
+        answer = ask(site, row, caller)
         assert answer.status_code == row.status(caller), answer.text
         assert "'unsafe" not in answer.headers["content-security-policy"]
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
@@ -107,7 +115,7 @@ def test_each_visitor_gets_what_the_table_says(world: World, name: str) -> None:
         if caller not in ("none", "malformed", "unknown", "expired", "revoked") and name != "login_page":
             assert answer.headers["cache-control"] == "no-store"
 
-    try_each(check, CALLERS)
+    check_rows(check, CALLERS)
 
 
 def test_the_documentation_has_the_same_table() -> None:
@@ -123,31 +131,31 @@ def test_the_documentation_has_the_same_table() -> None:
         assert cells == [status.replace("200", "yes") for status in expected], name
 
 
-def test_the_cookie_opens_nothing_of_the_api(world: World) -> None:
-    visitor = Visitor(world.client, token_of(world.headers["owner"]))
+def test_the_cookie_opens_nothing_of_the_api(site: PreparedService) -> None:
+    visitor = Visitor(site.client, token_of(site.headers["owner"]))
 
     def check(operation: str) -> None:
         row = API[operation]
-        answer = visitor.ask(row.method, row.path.format(**world.ids), {}, json=row.body)
+        answer = visitor.ask(row.method, row.path.format(**site.ids), {}, json=row.body)
         assert answer.status_code == row.status("none")
 
-    try_each(check, API)
+    check_rows(check, API)
 
 
 @pytest.fixture(scope="module")
-def closed(serve: Serve) -> World:
-    return world_of(serve(oracles="backpropagation", open_checks=False))
+def closed_site(serve: Serve) -> PreparedService:
+    return prepare_service(serve(oracles="backpropagation", open_checks=False))
 
 
 @pytest.mark.parametrize("name", ["check_page", "example_page"])
-def test_closed_checks_are_closed_on_the_page_too(closed: World, name: str) -> None:
-    statuses = {caller: ask(closed, TABLE[name], caller).status_code for caller in CALLERS}
+def test_closed_checks_are_closed_on_the_page_too(closed_site: PreparedService, name: str) -> None:
+    statuses = {caller: ask(closed_site, TABLE[name], caller).status_code for caller in CALLERS}
     assert statuses == {caller: CLOSED.get(caller, 200) for caller in CALLERS}
 
 
-def test_what_a_token_does_not_open_looks_like_what_does_not_exist(world: World) -> None:
-    visitor = Visitor(world.client, token_of(world.headers["elsewhere"]))
+def test_what_a_token_does_not_open_looks_like_what_does_not_exist(site: PreparedService) -> None:
+    visitor = Visitor(site.client, token_of(site.headers["elsewhere"]))
     for name in ("assignment_page", "submission_page", "report_page"):
         path = TABLE[name].path
-        there, nowhere = path.format(**world.ids), path.format(**dict.fromkeys(world.ids, "0" * 32))
+        there, nowhere = path.format(**site.ids), path.format(**dict.fromkeys(site.ids, "0" * 32))
         assert visitor.get(there).text.replace(there, "") == visitor.get(nowhere).text.replace(nowhere, "")

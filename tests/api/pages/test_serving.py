@@ -15,13 +15,13 @@ ADDRESSES = {
 
 
 @pytest.fixture
-def unserved(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADJURY_WORKER", "false")
     monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
 
 
 @pytest.mark.parametrize("where", ADDRESSES)
-@pytest.mark.usefixtures("unserved")
+@pytest.mark.usefixtures("no_server")
 def test_the_address_of_the_page_is_printed(
     where: tuple[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -29,7 +29,7 @@ def test_the_address_of_the_page_is_printed(
     assert f"at {ADDRESSES[where]}\n" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("unserved")
+@pytest.mark.usefixtures("no_server")
 def test_a_port_that_is_not_known_yet_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     run_service("127.0.0.1", 0, 1, None, None)
     assert capsys.readouterr().out == ""

@@ -14,7 +14,7 @@ from api.storage.records import Role
 from tests.api.clients import WRONG, Person, assignment_by, person
 from tests.api.conftest import Serve
 from tests.api.pages.clients import Page, Visitor, as_text, token_of
-from tests.api.test_leaks import OTHER, PROBLEM, RIGHT, anonymous, mistakes_seen, wrong
+from tests.api.test_leaks import OTHER, PROBLEM, RIGHT, comparable_parts, mistakes_seen, wrong_gradients
 
 ALL = ["verdict", "parameters", "layer", "bug", "hint"]
 GRADIENTS = {"gradients": WRONG["gradients"]}
@@ -57,8 +57,8 @@ def test_the_same_mistake_on_two_problems_looks_alike_on_every_page(
     answers_by_case = []
     for key, problem in (("one", PROBLEM), ("two", OTHER)):
         homework = assignment_by(grader, problem=problem, students_see=seen, title="homework")
-        answers = pages_of(student_of(client, homework), homework, wrong(RIGHT[key], how))
-        answers_by_case.append([anonymous(answer) for answer in answers])
+        answers = pages_of(student_of(client, homework), homework, wrong_gradients(RIGHT[key], how))
+        answers_by_case.append([comparable_parts(answer) for answer in answers])
     assert [strip_dates(each) for each in answers_by_case[0]] == [
         strip_dates(each) for each in answers_by_case[1]
     ]
@@ -72,7 +72,7 @@ def strip_dates(answer: Any) -> Any:
 def test_no_page_holds_a_digit_of_what_is_expected(client: TestClient, grader: Person) -> None:
     homework = assignment_by(grader, students_see=ALL)
     student = student_of(client, homework)
-    answers = list(pages_of(student, homework, wrong(RIGHT["one"], "constant")))
+    answers = list(pages_of(student, homework, wrong_gradients(RIGHT["one"], "constant")))
     reports = grader.get(f"/v1/assignments/{homework}/submissions").json()
     full = grader.get(f"/v1/reports/{reports[0]['report']}").json()
     secret = set(re.findall(r"\d\.\d{4}", json.dumps(full))) - {"0.3700"}

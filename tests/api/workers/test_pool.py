@@ -39,15 +39,15 @@ def pool() -> Iterator[WorkerPool]:
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+def task_sent(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """An event that is set as soon as a process has been sent a task."""
     event, read = asyncio.Event(), process.read_message_async
 
-    async def reading(connection: socket) -> object:
+    async def read_task(connection: socket) -> object:
         event.set()
         return await read(connection)
 
-    monkeypatch.setattr(process, "read_message_async", reading)
+    monkeypatch.setattr(process, "read_message_async", read_task)
     return event
 
 
@@ -84,17 +84,17 @@ def test_many_idle_processes_killed_are_no_tries_of_a_submission() -> None:
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_an_answer_that_nobody_waits_for_any_more_is_given_to_nobody_else(
-    pool: WorkerPool, sent: asyncio.Event, run: Callable[..., list[object]]
+    pool: WorkerPool, task_sent: asyncio.Event, run: Callable[..., list[object]]
 ) -> None:
-    async def left() -> list[object]:
+    async def cancel_and_judge() -> list[object]:
         waiting = [asyncio.ensure_future(pool.judge(SLOW)) for _ in range(2)]  # one in work, one in line
-        await asyncio.wait_for(sent.wait(), 300)
+        await asyncio.wait_for(task_sent.wait(), 300)
         for each in waiting:
             each.cancel()
         await asyncio.wait(waiting)
         return list(await asyncio.gather(*[pool.judge(TASK) for _ in range(3)]))
 
-    outcomes = run(left())
+    outcomes = run(cancel_and_judge())
     assert [type(outcome) for outcome in outcomes] == [Judged] * 3
     assert {outcome.findings.bugs[0][0] for outcome in outcomes} == {"preactivation-as-input"}  # type: ignore[attr-defined]
     assert pool.pending == 0
@@ -128,37 +128,37 @@ def test_starting_it_leaves_the_environment_of_its_process_as_it_was() -> None:
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_a_pool_that_is_stopped_at_work_tells_all_who_wait(
-    sent: asyncio.Event, run: Callable[..., list[object]]
+    task_sent: asyncio.Event, run: Callable[..., list[object]]
 ) -> None:
     busy = WorkerPool(1, Limits(seconds=300.0))
     busy.warm_up()
     (judge,) = [process._process for process in busy._processes]
 
-    async def stopped() -> list[object]:
+    async def wait_for_all() -> list[object]:
         waiting = [asyncio.ensure_future(busy.judge(SLOW)) for _ in range(3)]
-        await asyncio.wait_for(sent.wait(), 300)
+        await asyncio.wait_for(task_sent.wait(), 300)
         stopping = asyncio.get_running_loop().run_in_executor(None, busy.stop)
         connection.wait([judge.sentinel], 300)  # meanwhile the event loop has other things to do
         await stopping
         return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 300)
 
-    assert [type(each) for each in run(stopped())] == [BrokenProcessPool] * 3
+    assert [type(each) for each in run(wait_for_all())] == [BrokenProcessPool] * 3
 
 
 def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     started, start = [], ForkServerProcess.start
     starting, asked_again = Event(), Event()
 
-    def slowly(process: ForkServerProcess) -> None:
+    def start_slowly(process: ForkServerProcess) -> None:
         starting.set()
         asked_again.wait(300)
         start(process)
         started.append(process)
 
-    monkeypatch.setattr(ForkServerProcess, "start", slowly)
+    monkeypatch.setattr(ForkServerProcess, "start", start_slowly)
     pool = WorkerPool(1, Limits(seconds=300.0))
 
-    async def left() -> object:
+    async def cancel_and_judge() -> object:
         first = asyncio.ensure_future(pool.judge(TASK))
         await asyncio.to_thread(starting.wait, 300)
         first.cancel()
@@ -167,7 +167,7 @@ def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: p
         asked_again.set()
         return await second
 
-    assert isinstance(asyncio.run(left()), Judged)
+    assert isinstance(asyncio.run(cancel_and_judge()), Judged)
     assert len(started) == 1
     pool.stop()
 
@@ -178,12 +178,12 @@ def test_a_process_that_cannot_be_started_is_tried_again(
 ) -> None:
     start, failing = ForkServerProcess.start, iter(range(failures))
 
-    def scarcely(process: ForkServerProcess) -> None:
+    def start_once(process: ForkServerProcess) -> None:
         if next(failing, None) is not None:
             raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
         start(process)
 
-    monkeypatch.setattr(ForkServerProcess, "start", scarcely)
+    monkeypatch.setattr(ForkServerProcess, "start", start_once)
     pool = WorkerPool(1, Limits(seconds=300.0))
     if outcome is Judged:
         assert isinstance(pool.judge_sync(TASK), Judged)

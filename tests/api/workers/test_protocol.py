@@ -58,7 +58,7 @@ def test_it_arrives_as_it_was_sent_whoever_waits_for_it(name: str) -> None:
             theirs.sendall(b"".join(encode_frames(SENT[name])))
             theirs.recv(1)
 
-    async def awaited() -> Message:
+    async def receive() -> Message:
         ours.setblocking(False)
         return await read_message_async(ours)
 
@@ -67,7 +67,7 @@ def test_it_arrives_as_it_was_sent_whoever_waits_for_it(name: str) -> None:
         sender.start()
         assert read_message(ours) == SENT[name]
         ours.sendall(b"+")
-        assert asyncio.run(awaited()) == SENT[name]
+        assert asyncio.run(receive()) == SENT[name]
         ours.sendall(b"+")
         sender.join()
 

@@ -30,19 +30,19 @@ UNLIMITED = {
 }
 
 
-def times(factor: float, *names: str) -> dict[str, Any]:
+def scaled_gradients(factor: float, *names: str) -> dict[str, Any]:
     """The example's gradients, some of them by a factor off."""
     changed = {name: (factor * np.array(EXAMPLE["gradients"][name])).tolist() for name in names}
     return {"gradients": {**EXAMPLE["gradients"], **changed}}
 
 
 CLASS = {
-    "ada": times(2.0, *NAMES),
-    "bob": times(1.0),
-    "cleo": times(2.0, *NAMES),
-    "dan": times(1 + 1e-5, NAMES[0]),
+    "ada": scaled_gradients(2.0, *NAMES),
+    "bob": scaled_gradients(1.0),
+    "cleo": scaled_gradients(2.0, *NAMES),
+    "dan": scaled_gradients(1 + 1e-5, NAMES[0]),
     "eve": {"gradients": {name: EXAMPLE["gradients"][name] for name in NAMES[1:]}},
-    "fay": times(-1.0, NAMES[2]),
+    "fay": scaled_gradients(-1.0, NAMES[2]),
 }
 
 
@@ -64,7 +64,7 @@ class Site:
         assert answer.status_code == 202, answer.text
         return str(answer.headers["location"]).removeprefix("/v1")
 
-    def enter(self, page: Page, token: str) -> None:
+    def log_in(self, page: Page, token: str) -> None:
         """Log a page's browser in without the form."""
         cookie = {"name": "gradjury-token", "value": token, "url": self.address, "sameSite": "Strict"}
         page.context.add_cookies([cookie])  # type: ignore[list-item]
@@ -131,12 +131,12 @@ def site(address: tuple[str, str]) -> Site:
 @pytest.fixture
 def graders_page(site: Site, new_page: Callable[..., Page]) -> Page:
     page = new_page()
-    site.enter(page, site.grader)
+    site.log_in(page, site.grader)
     return page
 
 
 @pytest.fixture
 def students_page(site: Site, new_page: Callable[..., Page]) -> Page:
     page = new_page()
-    site.enter(page, site.student)
+    site.log_in(page, site.student)
     return page

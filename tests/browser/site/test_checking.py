@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.api.large import network
 from tests.browser.site.conftest import Site
-from tests.pairwise import try_each
+from tests.pairwise import check_rows
 from verifier.documents.files import write_document
 from verifier.examples.layers import example_document
 
@@ -25,7 +25,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return {name: tmp_path / f"wrong.{name}" for name in ("json", "npz", "safetensors")}
 
 
-def hovered(page: Page) -> str:
+def hover_over_heatmap(page: Page) -> str:
     """Let the figures of the first parameter be drawn, and hover over its heatmap."""
     page.locator(".figures").first.scroll_into_view_if_needed()
     page.locator('.figures[data-drawn="done"]').first.wait_for()
@@ -49,12 +49,12 @@ def test_a_chosen_file_becomes_a_report_whose_heatmap_tells_values(
         expect(page.locator("#outcome")).to_be_focused()
         assert page.input_value("#file").endswith(f"wrong.{name}"), "what was chosen stays chosen"
 
-    try_each(check, files)
-    text = hovered(page)
+    check_rows(check, files)
+    text = hover_over_heatmap(page)
     assert all(word in text for word in ("index", "submitted", "expected", "error"))
 
 
-def drop(page: Page, where: str, content: str) -> None:
+def drop_file(page: Page, where: str, content: str) -> None:
     """Drop a file as a hand does."""
     data = page.evaluate_handle(
         """content => {
@@ -70,7 +70,7 @@ def drop(page: Page, where: str, content: str) -> None:
 
 def test_a_dropped_file_is_checked_at_once(page: Page, site: Site, files: dict[str, Path]) -> None:
     page.goto(site.address)
-    drop(page, "#text", files["json"].read_text())
+    drop_file(page, "#text", files["json"].read_text())
     expect(page.locator("#outcome .gradjury-report")).to_contain_text("wrong-layer")
 
 
@@ -91,13 +91,13 @@ def test_mistakes_are_named_what_was_typed_stays_and_mended_it_is_judged(
 
 
 def test_an_example_is_one_click_away_and_its_address_can_be_passed_on(
-    page: Page, new_page: Callable[..., Page], site: Site, pictured: Callable[[Page, str], None]
+    page: Page, new_page: Callable[..., Page], site: Site, take_picture: Callable[[Page, str], None]
 ) -> None:
     page.goto(site.address)
-    pictured(page, "site-first-page")
+    take_picture(page, "site-first-page")
     page.click("text=wrong-layer")
     assert page.url == f"{site.address}/examples/wrong-layer"
-    assert "expected" in hovered(page)
+    assert "expected" in hover_over_heatmap(page)
     other = new_page()
     other.goto(page.url)
     expect(other.locator(".gradjury-report")).to_be_visible()
@@ -129,7 +129,7 @@ def test_a_report_is_saved_as_a_file_that_opens_without_the_service(
     saved.value.save_as(tmp_path / "report.html")
     alone = new_page(offline=True)
     alone.goto((tmp_path / "report.html").as_uri())
-    assert "expected" in hovered(alone)
+    assert "expected" in hover_over_heatmap(alone)
 
 
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page, site: Site) -> None:
@@ -163,14 +163,14 @@ def test_a_large_network_is_light_to_load(new_page: Callable[..., Page], site: S
     page = new_page()
     weights: list[int] = []
 
-    def weighed(request: Request) -> None:
+    def add_size(request: Request) -> None:
         sizes = request.sizes()
         weights.append(sizes["responseBodySize"] + sizes["responseHeadersSize"])
 
-    page.on("requestfinished", weighed)
+    page.on("requestfinished", add_size)
     (tmp_path / "large.npz").write_bytes(write_document(large(), "npz"))
     page.goto(site.address)
     page.set_input_files("#file", tmp_path / "large.npz")
     page.click("text=Check it")
-    assert "expected" in hovered(page)
+    assert "expected" in hover_over_heatmap(page)
     assert 10_000 < sum(weights) < 5_000_000

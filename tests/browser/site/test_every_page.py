@@ -35,20 +35,20 @@ def pages(site: Site) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.nightly)])
 def test_every_page_is_open_to_everybody_and_fits_a_phone(
-    new_page: Callable[..., Page], violations: Callable[[Page], list[str]], site: Site, scheme: str
+    new_page: Callable[..., Page], find_violations: Callable[[Page], list[str]], site: Site, scheme: str
 ) -> None:
     failures: dict[str, object] = {}
     for token, paths in pages(site).items():
         page = new_page(foreseen=FORESEEN, color_scheme=scheme, viewport=WIDE)
         if token:
-            site.enter(page, token)
+            site.log_in(page, token)
         for path in paths:
             page.set_viewport_size(WIDE)
             page.goto(site.address + path)
             who = (
                 path if not token else f"{path} of {'the student' if token == site.student else 'the grader'}"
             )
-            if wrong := violations(page):
+            if wrong := find_violations(page):
                 failures[who] = wrong
             page.set_viewport_size(PHONE)
             width = page.evaluate("document.documentElement.scrollWidth")
@@ -58,7 +58,7 @@ def test_every_page_is_open_to_everybody_and_fits_a_phone(
 
 
 def test_mistakes_in_a_document_are_open_to_everybody(
-    new_page: Callable[..., Page], violations: Callable[[Page], list[str]], site: Site
+    new_page: Callable[..., Page], find_violations: Callable[[Page], list[str]], site: Site
 ) -> None:
     for scheme in ("light", "dark"):
         page = new_page(foreseen=FORESEEN, color_scheme=scheme)
@@ -66,4 +66,4 @@ def test_mistakes_in_a_document_are_open_to_everybody(
         page.fill("#text", '{"network": 1, "losses": 2}')
         page.click("text=Check it")
         page.locator("#outcome table").wait_for()
-        assert violations(page) == []
+        assert find_violations(page) == []

@@ -7,20 +7,20 @@ from collections.abc import Callable
 import httpx2
 from playwright.sync_api import APIResponse, Page, Route, expect
 
-from tests.browser.site.conftest import CLASS, EXAMPLE, Site, times
-from tests.browser.site.test_checking import drop, hovered
+from tests.browser.site.conftest import CLASS, EXAMPLE, Site, scaled_gradients
+from tests.browser.site.test_checking import drop_file, hover_over_heatmap
 from verifier.examples.layers import example_document
 
 
 def test_a_grader_logs_in_looks_over_the_class_and_opens_a_submission(
-    new_page: Callable[..., Page], site: Site, pictured: Callable[[Page, str], None]
+    new_page: Callable[..., Page], site: Site, take_picture: Callable[[Page, str], None]
 ) -> None:
     page = new_page(foreseen=("status of 401",))
     page.goto(f"{site.address}/assignments/{site.homework}")
     page.fill("#token", site.grader)
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Backpropagation by hand")
-    pictured(page, "site-class")
+    take_picture(page, "site-class")
     assert page.locator("table.class tbody tr").count() >= len(CLASS)
     expect(page.locator(".commonest")).to_contain_text("2 of ")
     expect(page.locator(".groups li").first).to_contain_text("2 students")
@@ -28,8 +28,8 @@ def test_a_grader_logs_in_looks_over_the_class_and_opens_a_submission(
     expect(page.locator('th[aria-sort="ascending"]')).to_contain_text("points")
     page.click("table.class >> text=cleo")
     expect(page.locator("h1")).to_have_text("cleo, attempt 1")
-    assert "expected" in hovered(page), "figures are drawn of what was stored without its arrays"
-    pictured(page, "site-submission")
+    assert "expected" in hover_over_heatmap(page), "figures are drawn of what was stored without its arrays"
+    take_picture(page, "site-submission")
     page.click("text=Log out")
     page.goto(f"{site.address}/assignments/{site.homework}")
     expect(page.locator("h1")).to_have_text("Unauthorized")
@@ -50,36 +50,38 @@ def expectations(site: Site) -> set[str]:
     headers = {"authorization": f"Bearer {site.grader}"}
     document = {
         **{k: v for k, v in EXAMPLE.items() if k != "gradients"},
-        **times(0.37, *EXAMPLE["gradients"]),
+        **scaled_gradients(0.37, *EXAMPLE["gradients"]),
     }
     with httpx2.Client(base_url=site.address, headers=headers, timeout=300) as client:
         report = client.post("/v1/checks?entries=all", json=document).json()
     report.pop("versions")
     report.pop("seconds")
     decimals = set(re.findall(r"\d\.\d{4,}", json.dumps(report)))
-    mine = json.dumps([times(0.37, *EXAMPLE["gradients"]), EXAMPLE["parameters"], EXAMPLE["inputs"]])
+    mine = json.dumps(
+        [scaled_gradients(0.37, *EXAMPLE["gradients"]), EXAMPLE["parameters"], EXAMPLE["inputs"]]
+    )
     return {digits[:6] for digits in decimals} - {digits[:6] for digits in re.findall(r"\d\.\d{4,}", mine)}
 
 
 def test_a_student_hands_in_and_no_answer_holds_what_is_expected(
-    students_page: Page, site: Site, pictured: Callable[[Page, str], None]
+    students_page: Page, site: Site, take_picture: Callable[[Page, str], None]
 ) -> None:
     page = students_page
     answers: list[APIResponse] = []
 
-    def passed_on(route: Route) -> None:
+    def forward_response(route: Route) -> None:
         answer = route.fetch(max_redirects=0)
         answers.append(answer)
         route.fulfill(response=answer)
 
-    page.route(re.compile(r"^(?!.*/assets/)"), passed_on)
+    page.route(re.compile(r"^(?!.*/assets/)"), forward_response)
     page.goto(f"{site.address}/assignments")
     page.click("text=Backpropagation by hand")
-    page.fill("#text", json.dumps(times(0.37, *EXAMPLE["gradients"])))
+    page.fill("#text", json.dumps(scaled_gradients(0.37, *EXAMPLE["gradients"])))
     page.click("text=Hand it in")
     expect(page.locator("h1")).to_contain_text("ada, attempt")
     expect(page.locator(".gradjury-report")).to_contain_text("incorrect")
-    pictured(page, "site-student")
+    take_picture(page, "site-student")
     seen = [page.content()]
     with page.expect_download() as saved:
         page.click("text=Save the stored report as a file")
@@ -99,7 +101,7 @@ def test_a_student_hands_in_and_no_answer_holds_what_is_expected(
 
 def test_a_file_dropped_on_a_form_is_chosen_and_nothing_else_happens(graders_page: Page, site: Site) -> None:
     graders_page.goto(f"{site.address}/batches")
-    drop(graders_page, ".drop label", "{}")
+    drop_file(graders_page, ".drop label", "{}")
     assert graders_page.input_value("#file").endswith("wrong.json")
     assert graders_page.url == f"{site.address}/batches"
 
@@ -108,17 +110,17 @@ def test_a_student_is_shown_no_page_of_a_classmate_or_of_graders(
     new_page: Callable[..., Page], site: Site
 ) -> None:
     page = new_page(foreseen=("status of 404", "status of 403"))
-    site.enter(page, site.student)
+    site.log_in(page, site.student)
     for path in (site.submissions["bob"], f"/assignments/{site.homework}/grades.csv", "/batches"):
         page.goto(site.address + path)
         assert page.locator("h1").text_content() in ("Not Found", "Forbidden")
 
 
 def test_the_progress_of_a_batch_moves_by_itself_until_it_is_over(
-    new_page: Callable[..., Page], site: Site, pictured: Callable[[Page, str], None]
+    new_page: Callable[..., Page], site: Site, take_picture: Callable[[Page, str], None]
 ) -> None:
     page = new_page(foreseen=("ERR_INCOMPLETE_CHUNKED_ENCODING",))
-    site.enter(page, site.grader)
+    site.log_in(page, site.grader)
     values: list[int] = []
     page.expose_function("toldValue", lambda value: values.append(value))
     page.add_init_script(
@@ -133,6 +135,6 @@ def test_the_progress_of_a_batch_moves_by_itself_until_it_is_over(
     assert len(set(values)) >= 2, values
     assert values == sorted(values)
     expect(page.locator("#batch")).to_contain_text("80 of 80 finished")
-    pictured(page, "site-batch")
+    take_picture(page, "site-batch")
     page.locator("a[href^='/reports/']").nth(1).click()
     expect(page.locator(".gradjury-report")).to_contain_text("wrong-layer")

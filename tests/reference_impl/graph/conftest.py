@@ -43,14 +43,14 @@ def assert_same_derivatives(
     gradients = [weighted.gradient(leaf) for leaf in leaves]
     tangent = directional_derivative(graph, {}, dict(zip(leaves, directions, strict=True)))[1]
 
-    def moved(length: float) -> Array:
+    def value_at(length: float) -> Array:
         steps = zip(leaves, operand_values, directions, strict=True)
         return StaticGraph(node).forward({leaf: at + length * along for leaf, at, along in steps}).copy()
 
     tensors = [torch.tensor(at, dtype=torch.float64, requires_grad=True) for at in operand_values]
     twin_value = twin(*tensors)
     twin_gradients = torch.autograd.grad((twin_value * torch.tensor(cotangent)).sum(), tensors)
-    difference = five_point_difference(moved)
+    difference = five_point_difference(value_at)
 
     assert_close(value, twin_value.detach().numpy(), twin_tolerance)
     for gradient, leaf, twin_gradient in zip(gradients, leaves, twin_gradients, strict=True):
@@ -77,8 +77,8 @@ def same_derivatives() -> Callable[..., None]:
 def numbers() -> Callable[..., Array]:
     """Short decimals of a given shape, from `low` to `high`, the same ones in every run."""
 
-    def drawn(*shape: int, low: float = -2.0, high: float = 2.0, seed: int = 1) -> Array:
+    def random_array(*shape: int, low: float = -2.0, high: float = 2.0, seed: int = 1) -> Array:
         draw = np.random.default_rng([seed, *shape])
         return np.round(draw.uniform(low, high, shape), 2)
 
-    return drawn
+    return random_array

@@ -16,10 +16,10 @@ def test_the_index_is_sorted_and_complete():
 
 
 def test_every_operation_is_in_the_index():
-    def below(kind):
-        return {kind}.union(*map(below, kind.__subclasses__()))
+    def subclasses(kind):
+        return {kind}.union(*map(subclasses, kind.__subclasses__()))
 
-    ours = {kind for kind in below(Operation) if kind.__module__.startswith("reference_impl.graph.")}
+    ours = {kind for kind in subclasses(Operation) if kind.__module__.startswith("reference_impl.graph.")}
     concrete = {kind.__name__ for kind in ours if not inspect.isabstract(kind)}
     assert len(concrete) >= 25
     assert concrete <= set(graph.__all__)

@@ -7,13 +7,13 @@ from pathlib import Path
 from verifier.report.outcome import FileOutcome
 
 
-def judge_or_die(source: str, _: object) -> FileOutcome:
+def die_if_deadly(source: str, _: object) -> FileOutcome:
     if "deadly" in source:
         os.kill(os.getpid(), signal.SIGKILL)
     return FileOutcome(source, None)
 
 
-def once_then_live(source: str, _: object) -> FileOutcome:
+def die_once(source: str, _: object) -> FileOutcome:
     """Die of a passing cause: the first process leaves a mark behind."""
     mark = Path(source)
     if "passing" in mark.name and not mark.exists():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.pairwise import each
-from tests.verifier.cli.deaths import judge_or_die, once_then_live
+from tests.verifier.cli.deaths import die_if_deadly, die_once
 from verifier.cli.check import choose_worker_count
 from verifier.cli.files import CheckOptions, check_file
 from verifier.cli.workers import check_files_in_workers
@@ -48,7 +48,7 @@ def test_reports_come_in_the_files_order_and_are_those_of_one_process(tmp_path: 
     ],
 )
 def test_a_process_that_dies_is_told_by_its_file_and_all_others_are_judged(sources: list[str]) -> None:
-    outcomes = list(check_files_in_workers(sources, UNUSED, 2, judge_or_die))
+    outcomes = list(check_files_in_workers(sources, UNUSED, 2, die_if_deadly))
     assert [outcome.source for outcome in outcomes] == sources
     for outcome in outcomes:
         assert (outcome.status is ExitStatus.INTERNAL) == ("deadly" in outcome.source)
@@ -57,7 +57,7 @@ def test_a_process_that_dies_is_told_by_its_file_and_all_others_are_judged(sourc
 
 def test_a_file_whose_process_died_of_something_else_is_judged_after_all(tmp_path: Path) -> None:
     sources = [str(tmp_path / name) for name in ("a", "passing", "b")]
-    outcomes = list(check_files_in_workers(sources, UNUSED, 2, once_then_live))
+    outcomes = list(check_files_in_workers(sources, UNUSED, 2, die_once))
     assert [outcome.source for outcome in outcomes] == sources
     assert not any(outcome.broken for outcome in outcomes)
 

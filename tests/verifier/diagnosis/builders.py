@@ -67,7 +67,7 @@ def backward(
     return gradients, deltas
 
 
-def judged(problem: Problem, gradients: Mapping[str, Array], **how: str) -> Report:
+def verify_gradients(problem: Problem, gradients: Mapping[str, Array], **how: str) -> Report:
     """Judge it as handed in, in the internal layout. how: precision, tolerance."""
     return verify(submission(problem, dict(gradients), **how), oracles=QUICK)
 

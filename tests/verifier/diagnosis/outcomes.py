@@ -38,17 +38,17 @@ def judge_case(bug: str, seed: int, manner: str) -> JudgedCase | None:
     reports: list[Report] = []
     budgets: list[SearchBudget] = []
 
-    def kept_report(submission: Submission) -> DiagnosisSummary:
+    def verify_and_keep(submission: Submission) -> DiagnosisSummary:
         reports.append(verify(submission, oracles=("backpropagation",)))
         return read(reports[-1])
 
-    def kept_budget(problem: Problem) -> SearchBudget:
+    def keep_budget(problem: Problem) -> SearchBudget:
         budgets.append(budget_for(problem))
         return budgets[-1]
 
     with (
-        patch.object(single, "summarize", kept_report),
-        patch.object(search, "budget_for", kept_budget),
+        patch.object(single, "summarize", verify_and_keep),
+        patch.object(search, "budget_for", keep_budget),
     ):
         outcome = single.measure((bug, seed, manner))
     if outcome is None or outcome.kind == "invisible":
@@ -56,23 +56,23 @@ def judge_case(bug: str, seed: int, manner: str) -> JudgedCase | None:
     return JudgedCase(outcome, reports[0] if reports else None, tuple(budgets))
 
 
-def manners_of(bug: str) -> list[str]:
+def submission_options(bug: str) -> list[str]:
     """Return the manners that can tell of a bug."""
     # in float32 the document says so, and what tells of a lower precision tells nothing
     return [manner for manner in SEEDS if manner != "float32" or bug not in PROVENANCE]
 
 
-def by_day(bug: str) -> list[tuple[str, int]]:
+def daily_cases(bug: str) -> list[tuple[str, int]]:
     """Return two cases: one handed in as it is, and one in the manner whose turn it is among the bugs."""
-    others = manners_of(bug)[1:]
+    others = submission_options(bug)[1:]
     manner = others[list(STUDENTS).index(bug) % len(others)]
     return [("single", int(bug in NOT_NAMED_AT_0)), (manner, SEEDS[manner] - 1)]
 
 
-def at_night(bug: str) -> list[tuple[str, int]]:
+def nightly_cases(bug: str) -> list[tuple[str, int]]:
     """Return all cases but those by day."""
-    cases = [(manner, seed) for manner in manners_of(bug) for seed in range(SEEDS[manner])]
-    return [case for case in cases if case not in by_day(bug)]
+    cases = [(manner, seed) for manner in submission_options(bug) for seed in range(SEEDS[manner])]
+    return [case for case in cases if case not in daily_cases(bug)]
 
 
 def judge_cases(bug: str, cases: Iterable[tuple[str, int]]) -> list[JudgedCase]:

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.diagnosis_cost import drawn
 from tests.drawing import draw_problem
-from tests.verifier.diagnosis.builders import backward, judged, rows, tanh_problem
+from tests.verifier.diagnosis.builders import backward, rows, tanh_problem, verify_gradients
 from verifier import verify
 from verifier.diagnosis import search as diagnosing
 from verifier.diagnosis.budget import SearchBudget, budget_for, numbers_of_trial
@@ -20,19 +20,19 @@ def budgets(monkeypatch):
     """Every budget that a search was given."""
     budgets_given = []
 
-    def keeping(problem):
+    def keep_budget(problem):
         budgets_given.append(budget_for(problem))
         return budgets_given[-1]
 
-    monkeypatch.setattr(diagnosing, "budget_for", keeping)
+    monkeypatch.setattr(diagnosing, "budget_for", keep_budget)
     return budgets_given
 
 
-def without_square(d, w, a, z):
+def derivative_without_square(d, w, a, z):
     return d @ w.T * (1 - z)
 
 
-def cut_after(monkeypatch, trials):
+def limit_trials(monkeypatch, trials):
     monkeypatch.setattr(
         diagnosing, "budget_for", lambda problem: SearchBudget(trials * numbers_of_trial(problem, 0))
     )
@@ -52,13 +52,13 @@ def test_no_submission_takes_more_than_the_budget_and_what_was_begun(seed, budge
 
 def test_where_the_search_was_cut_it_says_so_and_claims_nothing(monkeypatch):
     problem = tanh_problem(5)
-    wrong, _ = backward(problem, hidden={1: without_square, 0: without_square})
+    wrong, _ = backward(problem, hidden={1: derivative_without_square, 0: derivative_without_square})
     known = [("wrong-activation-derivative", layer, "hidden_delta") for layer in (1, 0)]
     unknown = [("unexplained", layer, "hidden_delta") for layer in (1, 0)]
-    assert rows(judged(problem, wrong)) == known
+    assert rows(verify_gradients(problem, wrong)) == known
     for trials, expected_rows in ((10, [known[0], unknown[1]]), (0, unknown)):
-        cut_after(monkeypatch, trials)
-        report = judged(problem, wrong)
+        limit_trials(monkeypatch, trials)
+        report = verify_gradients(problem, wrong)
         assert rows(report) == expected_rows
         last = report.diagnosis[-1].explanation
         assert "ended at its budget" in last
@@ -71,8 +71,8 @@ def test_equal_submissions_are_cut_at_the_same_place(monkeypatch):
     wrong = {
         name: gradient + noise.normal(size=gradient.shape) for name, gradient in backward(problem)[0].items()
     }
-    cut_after(monkeypatch, 60)
-    assert judged(problem, wrong).diagnosis == judged(problem, wrong).diagnosis
+    limit_trials(monkeypatch, 60)
+    assert verify_gradients(problem, wrong).diagnosis == verify_gradients(problem, wrong).diagnosis
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ WRONG = {
 }
 
 
-def laid_out(document, gradients):
+def in_submitted_layout(document, gradients):
     """The gradients in the layout of the document's parameters."""
     turned = document["network"]["weights"] == "out_in"
     return {
@@ -38,7 +38,7 @@ def test_a_mistake_is_the_same_in_every_layout(weights, examples, bias_shape, ca
     wrong, expected = WRONG[case]
     problem = tanh_problem(61)
     document = document_of_problem(problem, weights=weights, examples=examples, bias_shape=bias_shape)
-    gradients = laid_out(document, backward(problem, **wrong)[0])
+    gradients = in_submitted_layout(document, backward(problem, **wrong)[0])
     assert rows(verify(document | {"gradients": gradients}, oracles=QUICK)) == [expected]
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from reference_impl import Penalty
 from tests.pairwise import each
-from tests.verifier.diagnosis.builders import backward, judged, tanh_problem
+from tests.verifier.diagnosis.builders import backward, tanh_problem, verify_gradients
 
 
-def only(report):
+def single_finding(report):
     (row,) = report.diagnosis
     return row
 
@@ -21,7 +21,7 @@ def test_the_learning_rate_of_weights_that_were_updated_too_early(rate, relative
     problem = tanh_problem(11)
     step = backward(problem)[0]["layers.2.weight"]
     gradients, _ = backward(problem, hidden={1: lambda d, w, a, z: (d @ (w - rate * step).T) * (1 - z * z)})
-    row = only(judged(problem, gradients))
+    row = single_finding(verify_gradients(problem, gradients))
     assert (row.bug, row.layer) == ("updated-weights", 1)
     assert row.estimates["learning_rate"] == pytest.approx(rate, rel=relative)
 
@@ -45,7 +45,7 @@ def test_the_factor_of_a_scaled_gradient_and_its_reading(scale, kept):
     problem = tanh_problem(12)
     kind = np.dtype(precision).type
     gradients = {name: kind(factor) * array for name, array in backward(problem, dtype=kind)[0].items()}
-    row = only(judged(problem, gradients, precision=precision))
+    row = single_finding(verify_gradients(problem, gradients, precision=precision))
     assert (row.bug, row.layer, row.equation) == (bug, None, "loss")
     assert row.factor == pytest.approx(factor, rel=relative)
 
@@ -56,7 +56,7 @@ def test_the_factor_of_a_scaled_gradient_and_its_reading(scale, kept):
 def test_a_sign_and_a_known_factor_together_are_two_rows_of_the_loss(factor, bug):
     problem = tanh_problem(12)
     gradients = {name: -factor * array for name, array in backward(problem)[0].items()}
-    factors = {row.bug: row.factor for row in judged(problem, gradients).diagnosis}
+    factors = {row.bug: row.factor for row in verify_gradients(problem, gradients).diagnosis}
     assert factors == {"sign-flipped": pytest.approx(-1.0), bug: pytest.approx(factor)}
 
 
@@ -74,7 +74,7 @@ def test_the_weights_of_examples_that_do_not_count_alike(case):
     problem = tanh_problem(13)
     counted = np.array(WEIGHTS[case], dtype=float)
     gradients, _ = backward(problem, output=lambda f, y: counted[:, None] * (f - y) / len(y))
-    row = only(judged(problem, gradients))
+    row = single_finding(verify_gradients(problem, gradients))
     assert "examples-weighted" in (row.bug, *row.also_consistent)
     assert row.estimates["weights"] == pytest.approx(counted, abs=1e-10)
     assert str(row.estimates["weights"]).count("-0.0") == 0
@@ -85,7 +85,7 @@ def test_the_threshold_of_clipping_by_element():
     problem = tanh_problem(14)
     right, _ = backward(problem)
     gradients = {name: np.clip(array, -0.25, 0.25) for name, array in right.items()}
-    row = only(judged(problem, gradients))
+    row = single_finding(verify_gradients(problem, gradients))
     assert (row.bug, row.layer, row.equation) == ("clipped", None, "numbers")
     assert (row.estimates["threshold"], row.estimates["by"]) == (0.25, "element")
 
@@ -95,7 +95,9 @@ def test_the_threshold_of_clipping_by_norm():
     right, _ = backward(problem)
     norm = np.sqrt(sum(np.vdot(array, array) for array in right.values()))
     assert norm > 0.5
-    row = only(judged(problem, {name: 0.5 * array / norm for name, array in right.items()}))
+    row = single_finding(
+        verify_gradients(problem, {name: 0.5 * array / norm for name, array in right.items()})
+    )
     assert row.bug == "clipped"
     assert row.estimates["threshold"] == 0.5
     assert "constant-factor" in row.also_consistent
@@ -105,7 +107,7 @@ def test_the_threshold_of_clipping_by_norm():
 def test_the_decimals_of_a_rounded_print(digits):
     problem = tanh_problem(15)
     gradients = {name: np.round(array, digits) for name, array in backward(problem)[0].items()}
-    row = only(judged(problem, gradients, tolerance="strict"))
+    row = single_finding(verify_gradients(problem, gradients, tolerance="strict"))
     assert (row.bug, row.estimates["digits"]) == ("rounded", digits)
 
 
@@ -114,7 +116,7 @@ def test_the_significant_digits_of_a_rounded_print(digits):
     problem = tanh_problem(15)
     printed = np.vectorize(lambda value: float(f"{value:.{digits}g}"))
     gradients = {name: printed(array) for name, array in backward(problem)[0].items()}
-    row = only(judged(problem, gradients, tolerance="strict"))
+    row = single_finding(verify_gradients(problem, gradients, tolerance="strict"))
     assert (row.bug, row.estimates["digits"]) == ("rounded", digits)
 
 
@@ -127,7 +129,7 @@ def test_the_strength_of_a_penalty_that_was_not_declared(strength):
         gradients[f"layers.{index}.weight"] = (
             gradients[f"layers.{index}.weight"] + strength * parameters.weight
         )
-    row = only(judged(problem, gradients))
+    row = single_finding(verify_gradients(problem, gradients))
     assert row.bug == "right-gradient-of-another-loss"
     assert "l2" in row.estimates["alternative"]
     assert row.estimates["strength"] == pytest.approx(strength, rel=1e-10)
@@ -148,6 +150,6 @@ def test_the_factor_of_a_penalty(factor, bug, estimate):
     for index, parameters in enumerate(problem.parameters):
         added = factor * 0.3 * parameters.weight
         gradients[f"layers.{index}.weight"] = gradients[f"layers.{index}.weight"] + added
-    row = only(judged(problem, gradients))
+    row = single_finding(verify_gradients(problem, gradients))
     assert (row.bug, row.layer, row.equation) == (bug, None, "penalty")
     assert row.factor == (None if estimate is None else pytest.approx(estimate, rel=1e-10))

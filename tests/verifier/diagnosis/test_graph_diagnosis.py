@@ -18,14 +18,15 @@ from verifier.problem.graph import GraphProblem, node_name
 from verifier.testing.random_graphs import seeded_graph
 
 
-def planted(problem: GraphProblem, at: str, wrong: Array) -> dict[str, Array]:
+def gradients_with_mistake(problem: GraphProblem, at: str, wrong: Array) -> dict[str, Array]:
     """Go back with a wrong gradient at one place; all before it inherits the mistake."""
 
-    def settle(name: str, arcs: Edges) -> Array | None:
+    def wrong_gradient(name: str, arcs: Edges) -> Array | None:
         return wrong if name == at else None
 
     gradients = {
-        name: gradient for name, _, gradient in backward_sweep(problem, values_of(problem, FLOATS), settle)
+        name: gradient
+        for name, _, gradient in backward_sweep(problem, values_of(problem, FLOATS), wrong_gradient)
     }
     return {key: gradients[node_name(key)] for key in problem.requested}
 
@@ -35,7 +36,7 @@ def arcs_into(problem: GraphProblem, at: str) -> Edges:
     return next(arcs for name, arcs, _ in sweep if name == at)
 
 
-def judged(document: Mapping[str, Any], gradients: Mapping[str, Array]) -> Any:
+def verify_gradients(document: Mapping[str, Any], gradients: Mapping[str, Array]) -> Any:
     return verify({**document, "gradients": dict(gradients)}, oracles=["backpropagation"])
 
 
@@ -60,7 +61,7 @@ def test_a_planted_mistake_of_an_example_is_named_at_its_node(name: str) -> None
     candidates = list(LOCAL_RULES[bug].candidates(arcs))
     if not candidates:
         pytest.fail(f"{bug} cannot be made at {at}")
-    report = judged(document, planted(problem, at, candidates[0][1]))
+    report = verify_gradients(document, gradients_with_mistake(problem, at, candidates[0][1]))
     assert report.verdict == "incorrect"
     (row,) = report.diagnosis
     assert node_name(row.node) == at
@@ -71,7 +72,9 @@ def test_a_logarithms_derivative_at_a_negative_value_is_named_too() -> None:
     nodes = [{"name": "l", "op": "log", "args": ["x"]}, {"name": "z", "op": "sum", "args": ["l"]}]
     document = {"network": {"nodes": nodes, "output": "z"}, "parameters": {"x": [0.3, 0.5, 2.0]}}
     problem = problem_of(document)
-    (row,) = judged(document, planted(problem, "x", 1.0 / np.log([0.3, 0.5, 2.0]))).diagnosis
+    (row,) = verify_gradients(
+        document, gradients_with_mistake(problem, "x", 1.0 / np.log([0.3, 0.5, 2.0]))
+    ).diagnosis
     assert (row.node, row.bug) == ("x", "derivative-at-activation")
 
 
@@ -91,7 +94,7 @@ def test_matrix_products_the_wrong_way_round_are_named() -> None:
     problem = problem_of(document)
     arcs = arcs_into(problem, "W")
     for _, wrong in LOCAL_RULES["untransposed-weights"].candidates(arcs):
-        (row,) = judged(document, planted(problem, "W", wrong)).diagnosis
+        (row,) = verify_gradients(document, gradients_with_mistake(problem, "W", wrong)).diagnosis
         assert (row.bug, row.node) == ("untransposed-weights", "W")
 
 
@@ -110,7 +113,7 @@ def test_broadcasting_that_is_not_summed_back_is_named() -> None:
     problem = problem_of(document)
     arcs = arcs_into(problem, "b")
     for _, wrong in LOCAL_RULES["bias-not-summed"].candidates(arcs):
-        (row,) = judged(document, planted(problem, "b", wrong)).diagnosis
+        (row,) = verify_gradients(document, gradients_with_mistake(problem, "b", wrong)).diagnosis
         assert row.bug == "bias-not-summed"
 
 
@@ -118,9 +121,9 @@ def test_several_mistakes_have_a_row_each_and_what_inherits_has_none() -> None:
     document = example_document("elman-5-steps")
     problem = problem_of(document)
     at_h3 = next(iter(LOCAL_RULES["sign-flipped"].candidates(arcs_into(problem, "h3"))))[1]
-    gradients = planted(problem, "h3", at_h3)
+    gradients = gradients_with_mistake(problem, "h3", at_h3)
     gradients["V"] = -gradients["V"]
-    report = judged(document, gradients)
+    report = verify_gradients(document, gradients)
     assert [(row.node, row.bug) for row in report.diagnosis] == [
         ("nodes.h3", "sign-flipped"),
         ("V", "sign-flipped"),
@@ -130,8 +133,8 @@ def test_several_mistakes_have_a_row_each_and_what_inherits_has_none() -> None:
 def test_what_no_rule_gives_is_unexplained_and_still_placed() -> None:
     document = example_document("residual-block")
     problem = problem_of(document)
-    right = planted(problem, "", np.zeros(()))
-    report = judged(document, right | {"nodes.h": right["nodes.h"] + 0.3})
+    right = gradients_with_mistake(problem, "", np.zeros(()))
+    report = verify_gradients(document, right | {"nodes.h": right["nodes.h"] + 0.3})
     assert (report.diagnosis[0].bug, report.diagnosis[0].node) == ("unexplained", "nodes.h")
 
 
@@ -146,8 +149,8 @@ def test_a_small_entry_that_is_wrong_beside_a_large_one_is_placed() -> None:
         "inputs": {"w": [1e7, 1e-3]},
         "parameters": {"x": [0.5, 0.3]},
     }
-    right = planted(problem_of(document), "", np.zeros(()))
-    report = judged(document, right | {"x": right["x"] * np.array([1.0, 2.0])})
+    right = gradients_with_mistake(problem_of(document), "", np.zeros(()))
+    report = verify_gradients(document, right | {"x": right["x"] * np.array([1.0, 2.0])})
     assert [row.node for row in report.diagnosis] == ["x"]
 
 
@@ -156,7 +159,7 @@ def test_a_path_that_should_cancel_is_placed() -> None:
     document = {"network": {"nodes": nodes, "output": "z"}, "parameters": {"x": [0.3, 0.7, 1.1]}}
     problem = problem_of(document)
     wrong = next(iter(LOCAL_RULES["missing-path"].candidates(arcs_into(problem, "x"))))[1]
-    (row,) = judged(document, planted(problem, "x", wrong)).diagnosis
+    (row,) = verify_gradients(document, gradients_with_mistake(problem, "x", wrong)).diagnosis
     assert (row.node, row.bug) == ("x", "missing-path")
 
 
@@ -166,7 +169,7 @@ def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed(graphs: int) -> None:
     for seed in range(graphs):
         document = seeded_graph(seed, 16)
         problem = problem_of(document)
-        right = planted(problem, "", np.zeros(()))
+        right = gradients_with_mistake(problem, "", np.zeros(()))
         bug, rule = list(LOCAL_RULES.items())[seed % len(LOCAL_RULES)]
         for key in problem.requested:
             at = node_name(key)
@@ -177,7 +180,7 @@ def test_a_wrong_rule_in_a_graph_drawn_at_random_is_placed(graphs: int) -> None:
                 and not np.allclose(candidate, right[key], rtol=1e-4, atol=1e-9)
             ]
             if wrongs:
-                report = judged(document, planted(problem, at, wrongs[0]))
+                report = verify_gradients(document, gradients_with_mistake(problem, at, wrongs[0]))
                 if any(row.subgradients for row in report.parameters.values()):
                     break  # at a kink, of several largest entries, it may be right
                 rows = report.diagnosis
@@ -198,7 +201,7 @@ def test_a_diagnosis_of_a_graph_passes_through_documents(audience: str) -> None:
     document = example_document("two-path-diamond")
     problem = problem_of(document)
     wrong = next(iter(LOCAL_RULES["missing-path"].candidates(arcs_into(problem, "x"))))[1]
-    report = judged(document, planted(problem, "x", wrong))
+    report = verify_gradients(document, gradients_with_mistake(problem, "x", wrong))
     shown = report if audience == "grader" else to_student_view(report)
     assert read_report(shown.to_dict()).to_dict() == shown.to_dict()
     assert shown.diagnosis[0].node == "x"

@@ -11,7 +11,7 @@ from benchmarks.support.diagnosing.summary import Row
 from reference_impl import Penalty, forward, named
 from tests.drawing import draw_problem
 from tests.pairwise import each
-from tests.verifier.diagnosis.builders import ROUNDING, backward, judged, rows, tanh_problem
+from tests.verifier.diagnosis.builders import ROUNDING, backward, rows, tanh_problem, verify_gradients
 from verifier import verify
 from verifier.diagnosis.mutants import mutants
 from verifier.examples.layers import EXAMPLES, example_document
@@ -31,7 +31,7 @@ RIGHT = {
 def test_right_gradients_of_an_independent_program_are_not_diagnosed(case, dtype):
     for seed in range(2):
         problem = draw_problem(np.random.default_rng([37, seed]), depth=3, **RIGHT[case])
-        report = judged(problem, hand_in(problem, dtype=dtype), precision=np.dtype(dtype).name)
+        report = verify_gradients(problem, hand_in(problem, dtype=dtype), precision=np.dtype(dtype).name)
         assert (report.verdict, report.diagnosis) == ("correct", ())
 
 
@@ -64,7 +64,7 @@ def test_a_single_wrong_entry_is_unexplained_where_it_is(poke, change):
     problem = tanh_problem(41, examples=7)
     gradients, _ = backward(problem)
     gradients[name][index] = CHANGES[change](gradients[name][index])
-    report = judged(problem, gradients)
+    report = verify_gradients(problem, gradients)
     assert rows(report) == [("unexplained", *place)]
     assert report.diagnosis[0].parameters == (name,)
     assert f"most in unit {index[-1]}" in (text := report.diagnosis[0].explanation) or (
@@ -77,7 +77,7 @@ def test_noise_is_unexplained(widths, seed):
     problem = tanh_problem(seed, widths=widths)
     rng = np.random.default_rng([43, seed])
     gradients = {name: rng.normal(size=array.shape) for name, array in backward(problem)[0].items()}
-    report = judged(problem, gradients)
+    report = verify_gradients(problem, gradients)
     assert {bug for bug, _, _ in rows(report)} == {"unexplained"}
     assert report.diagnosis[0].layer == len(widths) - 2
 
@@ -88,7 +88,7 @@ def test_a_little_noise_on_top_of_a_mistake_is_no_longer_that_mistake(seed):
     gradients, _ = backward(problem, hidden={0: lambda d, w, a, z: d @ w.T})
     noise = np.random.default_rng(seed).normal(size=gradients["layers.0.weight"].shape)
     gradients["layers.0.weight"] = gradients["layers.0.weight"] * (1 + 1e-4 * noise)
-    assert all(row.bug == "unexplained" for row in judged(problem, gradients).diagnosis)
+    assert all(row.bug == "unexplained" for row in verify_gradients(problem, gradients).diagnosis)
 
 
 @each(product(["layers.0.bias", "layers.0.weight"], [0.77, 1.31, -2.7, 1e-3]))
@@ -96,7 +96,7 @@ def test_a_single_number_is_never_explained_by_a_free_factor(name, factor):
     problem = tanh_problem(47, widths=(1, 1), examples=4)
     gradients, _ = backward(problem)
     gradients[name] = factor * gradients[name]
-    assert {bug for bug, _, _ in rows(judged(problem, gradients))} == {"unexplained"}
+    assert {bug for bug, _, _ in rows(verify_gradients(problem, gradients))} == {"unexplained"}
 
 
 def test_one_number_cut_down_to_an_odd_threshold_is_not_called_clipped():
@@ -105,7 +105,7 @@ def test_one_number_cut_down_to_an_odd_threshold_is_not_called_clipped():
     name, largest = max(((n, np.abs(a).max()) for n, a in right.items()), key=lambda item: item[1])
     second = np.sort(np.concatenate([np.abs(a).ravel() for a in right.values()]))[-2]
     one = right | {name: np.clip(right[name], -(largest + second) / 2, (largest + second) / 2)}
-    assert {bug for bug, _, _ in rows(judged(problem, one))} == {"unexplained"}
+    assert {bug for bug, _, _ in rows(verify_gradients(problem, one))} == {"unexplained"}
 
 
 COINCIDING = [{"widths": (3, 3, 3, 2)}, {"widths": (3, 3, 2), "examples": 2}, {"widths": (3, 2, 1)}]
@@ -136,7 +136,7 @@ def test_what_is_said_to_coincide_coincides(options, share):
         for layer in (None, *range(len(problem.parameters))):
             for mistake in student.forms(problem, layer, {})[:2]:
                 gradients = hand_in(problem, [mistake])
-                if len(diagnosis := judged(problem, gradients).diagnosis) != 1:
+                if len(diagnosis := verify_gradients(problem, gradients).diagnosis) != 1:
                     continue
                 row = diagnosis[0]
                 assert row.residual is None or row.residual <= (

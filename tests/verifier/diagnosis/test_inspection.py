@@ -17,12 +17,12 @@ from verifier.examples.layers import DEFAULT_EXAMPLE, EXAMPLES, example_document
 from verifier.problem.errors import MalformedSubmission
 
 
-def drawn(**options):
+def random_problem(**options):
     return draw_problem(np.random.default_rng(91), **({"widths": (3, 4, 2), "examples": 5} | options))
 
 
 @cache
-def strong():
+def informative_example():
     return informative_document(example_document(DEFAULT_EXAMPLE))
 
 
@@ -35,7 +35,7 @@ def places(row, which):
 
 
 def test_one_example_hides_a_missing_mean():
-    inspection = inspect(drawn(examples=1))
+    inspection = inspect(random_problem(examples=1))
     row = row_of(inspection, "batch-sum-for-mean")
     assert (row.caught, row.missed) == (0, 1)
     assert places(row, "missed_at") == {(None, "loss")}
@@ -45,16 +45,16 @@ def test_one_example_hides_a_missing_mean():
 
 
 def test_two_examples_confuse_a_missing_mean_with_a_missing_two():
-    inspection = inspect(drawn(examples=2, widths=(3, 4, 3)))
+    inspection = inspect(random_problem(examples=2, widths=(3, 4, 3)))
     assert "factor-two" in row_of(inspection, "batch-sum-for-mean").confused_with
     assert "batch-sum-for-mean" in row_of(inspection, "factor-two").confused_with
     assert any(advice.startswith("two examples:") for advice in inspection.advice)
-    other = inspect(drawn(examples=5, widths=(3, 4, 3)))
+    other = inspect(random_problem(examples=5, widths=(3, 4, 3)))
     assert "factor-two" not in row_of(other, "batch-sum-for-mean").confused_with
 
 
 def test_a_dead_layer_hides_what_is_behind_it():
-    problem = drawn(activation_name="relu")
+    problem = random_problem(activation_name="relu")
     first, second = problem.parameters
     dead = replace(problem, parameters=(replace(first, bias=np.full(4, -50.0)), second))
     inspection = inspect(dead)
@@ -66,7 +66,7 @@ def test_a_dead_layer_hides_what_is_behind_it():
 
 
 def test_a_linear_layer_hides_its_derivative_and_is_not_blamed_for_it():
-    inspection = inspect(drawn(activation_name="identity"))
+    inspection = inspect(random_problem(activation_name="identity"))
     row = row_of(inspection, "missing-activation-derivative")
     assert row.caught == row.missed == 0
     assert places(row, "hidden_at") == {(0, "hidden_delta")}
@@ -74,14 +74,14 @@ def test_a_linear_layer_hides_its_derivative_and_is_not_blamed_for_it():
 
 
 def test_a_single_layer_has_no_hidden_delta():
-    inspection = inspect(drawn(widths=(3, 2)))
+    inspection = inspect(random_problem(widths=(3, 2)))
     made = {row.bug for row in inspection.bugs}
     assert "updated-weights" not in made
     assert any(advice.startswith("a single layer:") for advice in inspection.advice)
 
 
 def test_an_input_of_zero_in_all_examples_is_told():
-    problem = drawn()
+    problem = random_problem()
     inputs = problem.batch.inputs * np.array([1.0, 0.0, 1.0])
     inspection = inspect(replace(problem, batch=replace(problem.batch, inputs=inputs)))
     assert inspection.uninformative["layers.0.weight"] == 4
@@ -89,11 +89,11 @@ def test_an_input_of_zero_in_all_examples_is_told():
 
 
 def test_a_strong_example_reveals_and_separates_everything():
-    inspection = inspect(strong())
+    inspection = inspect(informative_example())
     assert inspection.mutation_score == 1.0
     assert [row.bug for row in inspection.bugs if row.missed or row.confused_with] == []
     assert str(inspection).endswith("mutation score: 100.0%")
-    assert verify(strong(), oracles=("backpropagation", "autograd")).verdict == "correct"
+    assert verify(informative_example(), oracles=("backpropagation", "autograd")).verdict == "correct"
 
 
 @pytest.mark.parametrize("name", ["sigmoid-mse", "pytorch", "columns"])
@@ -134,7 +134,7 @@ def test_a_score_is_a_share_and_its_rows_add_up(name):
 
 
 def test_documents_files_and_problems_are_inspected_alike(tmp_path):
-    problem = drawn()
+    problem = random_problem()
     document = document_of_problem(problem)
     path = tmp_path / "problem.npz"
     path.write_bytes(write_document(document, "npz"))

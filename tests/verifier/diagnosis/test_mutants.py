@@ -8,7 +8,7 @@ import pytest
 from benchmarks.support.diagnosing.summary import submission
 from reference_impl import Penalty, forward, named
 from tests.drawing import draw_problem
-from tests.pairwise import try_each
+from tests.pairwise import check_rows
 from tests.verifier.diagnosis.builders import ROUNDING
 from verifier import verify
 from verifier.diagnosis.catalogue import BUGS
@@ -51,7 +51,7 @@ UNMADE = {"overflow", "numerical-gradient", "lower-precision-than-declared", "un
 
 
 @cache
-def made(which):
+def make_mutants(which):
     """Give a problem and, by bug, the forms that it can take there."""
     problem = draw_problem(np.random.default_rng([29, len(which)]), **PROBLEMS[which])
     forms = {}
@@ -60,27 +60,27 @@ def made(which):
     return problem, forms
 
 
-def by_day(which, bug):
+def daily_mutant(which, bug):
     """A bug in its last form, in one of the networks that can have it."""
-    able = [name for name in PROBLEMS if bug in made(name)[1]]
-    return made(which)[1][bug][-1:] if which == able[list(BUGS).index(bug) % len(able)] else []
+    able = [name for name in PROBLEMS if bug in make_mutants(name)[1]]
+    return make_mutants(which)[1][bug][-1:] if which == able[list(BUGS).index(bug) % len(able)] else []
 
 
-def at_night(which, bug):
-    forms = made(which)[1][bug]
+def nightly_mutants(which, bug):
+    forms = make_mutants(which)[1][bug]
     chosen = np.unique(np.linspace(0, len(forms) - 1, min(len(forms), MOST_FORMS)).astype(int))
     return [forms[i] for i in chosen]
 
 
 def test_all_bugs_can_be_made_but_those_told_from_the_numbers():
     in_layers = {bug for bug, row in BUGS.items() if row.equation != LOCAL_RULE}
-    assert {bug for which in PROBLEMS for bug in made(which)[1]} == in_layers - UNMADE
+    assert {bug for which in PROBLEMS for bug in make_mutants(which)[1]} == in_layers - UNMADE
 
 
-@pytest.mark.parametrize("chosen", [by_day, pytest.param(at_night, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("chosen", [daily_mutant, pytest.param(nightly_mutants, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("which", PROBLEMS)
 def test_a_bug_is_named_where_it_was_made_and_inheritors_get_no_row(which, chosen):
-    problem, forms = made(which)
+    problem, forms = make_mutants(which)
 
     def check(bug, place):
         mutant = chosen(which, bug)[place]
@@ -97,4 +97,4 @@ def test_a_bug_is_named_where_it_was_made_and_inheritors_get_no_row(which, chose
 
     rows = [(bug, place) for bug in forms for place in range(len(chosen(which, bug)))]
     assert rows
-    try_each(check, rows)
+    check_rows(check, rows)

@@ -6,7 +6,7 @@ import pytest
 from tests.drawing import draw_problem
 from tests.pairwise import each
 from tests.verifier.builders import document_of_problem
-from tests.verifier.diagnosis.builders import QUICK, backward, judged, rows, tanh_problem
+from tests.verifier.diagnosis.builders import QUICK, backward, rows, tanh_problem, verify_gradients
 from verifier import verify
 
 
@@ -45,7 +45,7 @@ def test_a_number_that_is_not_finite_is_overflow(name, value):
     problem = tanh_problem(72)
     gradients, _ = backward(problem)
     gradients[name].flat[1] = value
-    (row,) = judged(problem, gradients).diagnosis
+    (row,) = verify_gradients(problem, gradients).diagnosis
     assert (row.bug, row.equation, row.parameters) == ("overflow", "numbers", (name,))
 
 
@@ -53,7 +53,7 @@ def test_overflow_hides_no_mistake_in_another_layer():
     problem = tanh_problem(72)
     gradients, _ = backward(problem, weight={2: lambda z, d, a: a.T @ d})
     gradients["layers.0.weight"][:] = np.nan
-    assert {(bug, layer) for bug, layer, _ in rows(judged(problem, gradients))} == {
+    assert {(bug, layer) for bug, layer, _ in rows(verify_gradients(problem, gradients))} == {
         ("overflow", 0),
         ("preactivation-as-input", 2),
     }
@@ -76,7 +76,7 @@ NARROW = {"float32": np.float32, "float16": np.float16}
 def test_a_narrower_precision_than_declared_is_named(precision):
     problem = tanh_problem(74, widths=(6, 8, 4), examples=9)
     gradients = backward(problem, dtype=NARROW[precision])[0]
-    report = judged(problem, gradients, tolerance="strict")
+    report = verify_gradients(problem, gradients, tolerance="strict")
     assert [bug for bug, _, _ in rows(report)] == ["lower-precision-than-declared"]
 
 
@@ -105,7 +105,7 @@ def test_finite_differences_are_named():
                 array[place] = kept
                 slopes[place] = (values[0] - values[1]) / 2e-5
             gradients[f"layers.{index}.{kind}"] = slopes
-    report = judged(problem, gradients, tolerance="strict")
+    report = verify_gradients(problem, gradients, tolerance="strict")
     assert [bug for bug, _, _ in rows(report)] == ["numerical-gradient"]
 
 

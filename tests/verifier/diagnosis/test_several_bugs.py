@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.verifier.diagnosis.builders import ROUNDING, backward, judged, rows, tanh_problem
+from tests.verifier.diagnosis.builders import ROUNDING, backward, rows, tanh_problem, verify_gradients
 
 NO_SLOPE = {"hidden": lambda d, w, a, z: d @ w.T}
 SLOPE_OF_Z = {"hidden": lambda d, w, a, z: (d @ w.T) * (1 - np.tanh(z) ** 2)}
@@ -49,7 +49,7 @@ PAIRS = {
 }
 
 
-def students_gradients(problem, wrong, dtype=np.float64):
+def student_gradients(problem, wrong, dtype=np.float64):
     replaced = {}
     for layer, parts in wrong.items():
         for part, rule in parts.items():
@@ -62,8 +62,8 @@ def students_gradients(problem, wrong, dtype=np.float64):
 def test_two_mistakes_in_two_layers_are_two_rows_from_the_output_down(pair, precision):
     wrong, expected = PAIRS[pair]
     problem = tanh_problem(1)
-    gradients = students_gradients(problem, wrong, np.dtype(precision).type)
-    report = judged(problem, gradients, precision=precision)
+    gradients = student_gradients(problem, wrong, np.dtype(precision).type)
+    report = verify_gradients(problem, gradients, precision=precision)
     assert rows(report) == expected
     assert max(row.residual for row in report.diagnosis) <= ROUNDING[precision]
 
@@ -71,7 +71,7 @@ def test_two_mistakes_in_two_layers_are_two_rows_from_the_output_down(pair, prec
 def test_three_mistakes_in_three_layers_are_three_rows():
     wrong = {2: SUMMED_BIAS, 1: OF_A, 0: NO_SLOPE}
     problem = tanh_problem(2)
-    assert rows(judged(problem, students_gradients(problem, wrong))) == [
+    assert rows(verify_gradients(problem, student_gradients(problem, wrong))) == [
         ("bias-summed-over-units", 2, "bias_gradient"),
         ("preactivation-as-input", 1, "weight_gradient"),
         ("missing-activation-derivative", 0, "hidden_delta"),
@@ -81,7 +81,7 @@ def test_three_mistakes_in_three_layers_are_three_rows():
 def test_the_same_line_wrong_in_every_layer_is_a_row_a_layer():
     problem = tanh_problem(3)
     wrong = {1: NO_SLOPE, 0: NO_SLOPE}
-    assert rows(judged(problem, students_gradients(problem, wrong))) == [
+    assert rows(verify_gradients(problem, student_gradients(problem, wrong))) == [
         ("missing-activation-derivative", 1, "hidden_delta"),
         ("missing-activation-derivative", 0, "hidden_delta"),
     ]
@@ -90,7 +90,7 @@ def test_the_same_line_wrong_in_every_layer_is_a_row_a_layer():
 def test_a_scale_of_the_whole_loss_and_a_mistake_in_a_layer_are_both_named():
     problem = tanh_problem(4)
     gradients, _ = backward(problem, output=lambda f, y: f - y, weight={1: OF_A["weight"]})
-    diagnosis = rows(judged(problem, gradients))
+    diagnosis = rows(verify_gradients(problem, gradients))
     assert diagnosis == [
         ("batch-sum-for-mean", None, "loss"),
         ("preactivation-as-input", 1, "weight_gradient"),
@@ -115,15 +115,15 @@ MISSING = {
 @pytest.mark.parametrize("missing", MISSING)
 def test_missing_parameters_hide_no_mistake_of_others(missing):
     problem = tanh_problem(5)
-    gradients = students_gradients(problem, {1: SLOPE_OF_Z})
+    gradients = student_gradients(problem, {1: SLOPE_OF_Z})
     submitted = {name: array for name, array in gradients.items() if name not in MISSING[missing]}
-    report = judged(problem, submitted)
+    report = verify_gradients(problem, submitted)
     assert rows(report) == [("derivative-at-activation", 1, "hidden_delta")]
     assert set(report.diagnosis[0].parameters) <= set(gradients)
 
 
 def test_nothing_handed_in_is_no_mistake_of_backpropagation():
-    report = judged(tanh_problem(5), {})
+    report = verify_gradients(tanh_problem(5), {})
     assert (report.verdict, report.diagnosis) == ("incorrect", ())
 
 
@@ -131,4 +131,4 @@ def test_nothing_handed_in_is_no_mistake_of_backpropagation():
 def test_networks_without_biases_are_diagnosed(pair):
     wrong, expected = PAIRS[pair]
     problem = tanh_problem(6, bias=False)
-    assert rows(judged(problem, students_gradients(problem, wrong))) == expected
+    assert rows(verify_gradients(problem, student_gradients(problem, wrong))) == expected

@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.support.buggy_students import STUDENTS
 from benchmarks.support.diagnosing.outcome import FALSE, RIGHT
-from tests.pairwise import try_each
-from tests.verifier.diagnosis.builders import ROUNDING, backward, judged, tanh_problem
-from tests.verifier.diagnosis.outcomes import at_night, by_day, judge_cases
+from tests.pairwise import check_rows
+from tests.verifier.diagnosis.builders import ROUNDING, backward, tanh_problem, verify_gradients
+from tests.verifier.diagnosis.outcomes import daily_cases, judge_cases, nightly_cases
 from verifier.diagnosis.catalogue import BUGS
 from verifier.exporters import EXPORTERS
 
@@ -77,7 +77,7 @@ def check_fields_of_the_document(report, row):
     assert set(written) - FIELDS <= {"title", "right_formula", "used_formula", *row.estimates}
 
 
-def check_what_people_read(report, row):
+def check_text_formats(report, row):
     for name in READ_AS_TEXT:
         plain = EXPORTERS[name].export(report).replace("\\", "").replace("`", "")
         where = "the whole network" if row.layer is None else f"layer {row.layer}"
@@ -89,12 +89,15 @@ def check_words(report, row):
     check_explanation(row)
     check_hint(row)
     check_fields_of_the_document(report, row)
-    check_what_people_read(report, row)
+    check_text_formats(report, row)
 
 
 @pytest.mark.parametrize(
     "chosen",
-    [pytest.param(by_day, id="by day"), pytest.param(at_night, id="at night", marks=pytest.mark.nightly)],
+    [
+        pytest.param(daily_cases, id="by day"),
+        pytest.param(nightly_cases, id="at night", marks=pytest.mark.nightly),
+    ],
 )
 @pytest.mark.parametrize("bug", STUDENTS)
 def test_a_bug_is_named_in_its_place_and_in_whole_sentences(bug, chosen):
@@ -110,14 +113,14 @@ def test_a_bug_is_named_in_its_place_and_in_whole_sentences(bug, chosen):
                 named.append(case)
                 check_words(case.report, row)
 
-    try_each(check, cases)
+    check_rows(check, cases)
     assert named or bug in SAME_AS_ANOTHER
 
 
 def test_an_unexplained_mistake_is_told_in_whole_sentences():
     problem = tanh_problem(81)
     cosines = {name: np.cos(7.0 * array) for name, array in backward(problem)[0].items()}
-    report = judged(problem, cosines)
+    report = verify_gradients(problem, cosines)
     unexplained = [row for row in report.diagnosis if row.bug == "unexplained"]
     assert unexplained
     for row in unexplained:

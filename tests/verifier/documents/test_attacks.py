@@ -27,7 +27,7 @@ def one_layer(
     }
 
 
-def submitted(weight: list[list[float]], bias: list[float]) -> dict[str, Any]:
+def one_layer_gradients(weight: list[list[float]], bias: list[float]) -> dict[str, Any]:
     return {"layers.0.weight": weight, "layers.0.bias": bias}
 
 
@@ -44,58 +44,60 @@ TANH_OF_4 = float(np.tanh(4.0))
 ATTACKS = {
     "a loss that underflows to 0": Attack(
         one_layer([[1e-170]], [0.0], [[1.0]], [[0.0]], "identity", "mse"),
-        submitted([[1.00001e-170]], [1.00001e-170]),
+        one_layer_gradients([[1.00001e-170]], [1.00001e-170]),
         "incorrect",
     ),
     "a perfect fit": Attack(
         one_layer([[-2.0]], [2.0], [[-1.0]], [[TANH_OF_4]], "tanh", "mse"),
-        submitted([[0.0]], [0.0]),
+        one_layer_gradients([[0.0]], [0.0]),
         "undecided",
     ),
     "a perfect fit of three examples": Attack(
         one_layer([[0.0]], [-1.0], [[-1.0], [3.0], [-2.0]], [[-1.0]] * 3, "identity", "mse"),
-        submitted([[0.0]], [0.0]),
+        one_layer_gradients([[0.0]], [0.0]),
         "undecided",
     ),
     "a perfect fit of a relu": Attack(
         one_layer([[2.0]], [2.0], [[3.0], [3.0]], [[8.0], [8.0]], "relu", "mse"),
-        submitted([[0.0]], [0.0]),
+        one_layer_gradients([[0.0]], [0.0]),
         "undecided",
     ),
     "a huge logit beside a wrong one": Attack(
         one_layer([[1e17, 1.0]], [0.0, 0.0], [[1.0]], [[1.0, 0.0]], "identity", ON_LOGITS),
-        submitted([[0.0, -5.0]], [0.0, -5.0]),
+        one_layer_gradients([[0.0, -5.0]], [0.0, -5.0]),
         "incorrect",
     ),
     "a large logit beside a wrong one, float32": Attack(
         one_layer([[1e6, 1.0]], [0.0, 0.0], [[1.0]], [[1.0, 0.0]], "identity", ON_LOGITS),
-        submitted([[0.0, 0.931]], [0.0, 0.931]),
+        one_layer_gradients([[0.0, 0.931]], [0.0, 0.931]),
         "incorrect",
         {"precision": "float32"},
     ),
     "a silu far out, float32": Attack(
         one_layer([[1000.0]], [0.0], [[1.0]], [[999.0]], "silu", "mse"),
-        submitted([[0.9]], [0.9]),
+        one_layer_gradients([[0.9]], [0.9]),
         "incorrect",
         {"precision": "float32"},
     ),
     "a silu at 0": Attack(
-        one_layer([[0.0]], [0.0], [[0.3]], [[0.0]], "silu", "mse"), submitted([[0.0]], [0.0]), "undecided"
+        one_layer([[0.0]], [0.0], [[0.3]], [[0.0]], "silu", "mse"),
+        one_layer_gradients([[0.0]], [0.0]),
+        "undecided",
     ),
     "a loss of 1e-290": Attack(
         one_layer([[1.0]], [0.0], [[1.0]], [[0.0]], "identity", {"name": "mse", "factor": 1e-290}),
-        submitted([[2e-290]], [2e-290]),
+        one_layer_gradients([[2e-290]], [2e-290]),
         "correct",
     ),
     "an honest overflow of float16": Attack(
         one_layer([[200.0]], [0.0], [[300.0]], [[0.0]], "identity", "mse"),
-        submitted([["Infinity"]], [60000.0]),
+        one_layer_gradients([["Infinity"]], [60000.0]),
         "undecided",
         {"precision": "float16"},
     ),
     "zeros where the textbook slope of float64 has no digit left": Attack(
         one_layer([[37.0]], [0.0], [[1.0], [2.0]], [[0.0], [0.0]], "sigmoid", "mse"),
-        submitted([[0.0]], [0.0]),
+        one_layer_gradients([[0.0]], [0.0]),
         "undecided",
     ),
 }

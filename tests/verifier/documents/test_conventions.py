@@ -9,8 +9,8 @@ import pytest
 from reference_impl import Penalty
 from reference_impl.network import named
 from tests.drawing import draw_problem
-from tests.pairwise import pairwise, try_each
-from tests.verifier.builders import document_of_problem, listed
+from tests.pairwise import check_rows, pairwise
+from tests.verifier.builders import document_of_problem, nested_lists
 from tests.verifier.native import loss_and_gradients
 from verifier import Verdict, verify
 from verifier.documents.files import parse_bytes, write_document
@@ -72,7 +72,7 @@ def document(fields: dict[str, Any], layout: tuple[str, ...]) -> dict[str, Any]:
     )
 
 
-def correct_to_rounding(problem: str, *layout: str) -> None:
+def check_correct_to_rounding(problem: str, *layout: str) -> None:
     written = document(PROBLEMS[problem], layout)
     loss, gradients = loss_and_gradients(written)
     report = verify(written | {"reported_loss": loss}, oracles=["backpropagation"], entries="all")
@@ -86,7 +86,7 @@ def correct_to_rounding(problem: str, *layout: str) -> None:
         np.testing.assert_allclose(parameter_report.entries.expected, gradient, rtol=1e-11, atol=1e-13)
 
 
-def written_back(problem: str, *layout: str) -> None:
+def check_round_trip(problem: str, *layout: str) -> None:
     first = read_submission(document(PROBLEMS[problem], layout))
     again = read_submission(parse_bytes(write_document(submission_to_document(first), "json")))
     assert again.convention == first.convention
@@ -107,7 +107,7 @@ def written_back(problem: str, *layout: str) -> None:
         np.testing.assert_array_equal(mask, again.problem.batch.masks[index])
 
 
-def keeps_its_shapes(problem: str, *layout: str) -> None:
+def check_shapes(problem: str, *layout: str) -> None:
     original = document(PROBLEMS[problem], layout)
     written = submission_to_document(read_submission(original))
     for group in ("parameters", "gradients"):
@@ -117,21 +117,21 @@ def keeps_its_shapes(problem: str, *layout: str) -> None:
 
 
 def test_pytorchs_gradients_in_the_same_layout_are_correct_to_rounding():
-    try_each(correct_to_rounding, ROWS)
+    check_rows(check_correct_to_rounding, ROWS)
 
 
 def test_what_was_read_is_written_back_as_an_equivalent_document():
-    try_each(written_back, ROWS)
+    check_rows(check_round_trip, ROWS)
 
 
 def test_a_written_document_keeps_the_submissions_own_shapes():
-    try_each(keeps_its_shapes, ROWS)
+    check_rows(check_shapes, ROWS)
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("check", [correct_to_rounding, written_back, keeps_its_shapes])
+@pytest.mark.parametrize("check", [check_correct_to_rounding, check_round_trip, check_shapes])
 def test_so_it_is_for_every_problem_in_every_layout(check):
-    try_each(check, [(problem, *layout) for problem in PROBLEMS for layout in LAYOUTS])
+    check_rows(check, [(problem, *layout) for problem in PROBLEMS for layout in LAYOUTS])
 
 
 def test_all_twelve_layouts_of_one_problem_have_the_same_internal_numbers():
@@ -159,7 +159,7 @@ def test_a_flat_list_of_targets_serves_a_network_with_one_output():
     columns = document_of_problem(problem, examples="columns")
     columns["targets"] = columns["targets"].ravel()
     for written in (rows, flat, columns):
-        assert verify(listed(written)).verdict is Verdict.CORRECT
+        assert verify(nested_lists(written)).verdict is Verdict.CORRECT
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_flat_list_of_targets_serves_a_network_with_one_output():
     ids=["mse", "penalties", "binary cross entropy"],
 )
 def test_fields_left_out_have_the_contracts_defaults(short, long):
-    written = listed(document_of_problem(draw_problem(np.random.default_rng(9))))
+    written = nested_lists(document_of_problem(draw_problem(np.random.default_rng(9))))
     first, second = (verify(written | fields, diagnosis=False).loss for fields in (short, long))
     assert first.value == second.value
     assert first.graded_under == second.graded_under

@@ -15,7 +15,7 @@ from safetensors.torch import save as save_torch
 from reference_impl.network import named
 from tests.drawing import draw_problem
 from tests.pairwise import each
-from tests.verifier.builders import document_of_problem, listed, small_document
+from tests.verifier.builders import document_of_problem, nested_lists, small_document
 from verifier import MalformedSubmission, Verdict, load, verify
 from verifier.documents.files import SUFFIXES, parse_bytes, write_document
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds
@@ -32,7 +32,7 @@ def arrays() -> dict[str, Any]:
     )
 
 
-def rest_of(document: dict[str, Any]) -> dict[str, Any]:
+def document_without_tensors(document: dict[str, Any]) -> dict[str, Any]:
     tensors = ("parameters", "gradients", "masks", "inputs", "targets")
     return {key: value for key, value in document.items() if key not in tensors}
 
@@ -148,7 +148,7 @@ class TestPrecisionOfAFile:
             key = f"gradients.{name}"
             tensors[key] = tensors[key].bfloat16()
             expected[name] = tensors[key].double().numpy()
-        content = save_torch(tensors, metadata={"submission": json.dumps(rest_of(document))})
+        content = save_torch(tensors, metadata={"submission": json.dumps(document_without_tensors(document))})
         read = read_submission(parse_bytes(content))
         assert read.precision.name == "bfloat16"
         for name, gradient in expected.items():
@@ -160,7 +160,7 @@ class TestPrecisionOfAFile:
         document = arrays()
         del document["precision"]
         document["gradients"] = {k: v.astype(dtype) for k, v in document["gradients"].items()}
-        read = read_submission(parse_bytes(npz(rest_of(document), tensors_of(document))))
+        read = read_submission(parse_bytes(npz(document_without_tensors(document), tensors_of(document))))
         assert read.precision.name == {"4": "float32", "8": "float64", "2": "float16"}[dtype[-1]]
         assert read.warnings == ()
         for name, gradient in document["gradients"].items():
@@ -184,7 +184,7 @@ class TestNpz:
         for name, value in tensors.items():
             tensors[name] = np.asfortranarray(value).astype(">f8")
         tensors["targets"] = np.round(tensors["targets"]).astype(">i2")
-        read = read_submission(parse_bytes(npz(rest_of(document), tensors)))
+        read = read_submission(parse_bytes(npz(document_without_tensors(document), tensors)))
         for name, array in named(read.problem.parameters):
             np.testing.assert_array_equal(array, document["parameters"][name])
         np.testing.assert_array_equal(read.problem.batch.inputs, document["inputs"])
@@ -193,14 +193,14 @@ class TestNpz:
     def test_compressed_archives_are_read(self):
         document = arrays()
         stream = io.BytesIO()
-        text = np.array(json.dumps(rest_of(document)))
+        text = np.array(json.dumps(document_without_tensors(document)))
         np.savez_compressed(stream, submission=text, **tensors_of(document))
         assert verify(parse_bytes(stream.getvalue())).verdict is Verdict.CORRECT
 
     def test_the_text_may_be_bytes(self):
         document = arrays()
         stream = io.BytesIO()
-        text = np.array(json.dumps(rest_of(document)).encode())
+        text = np.array(json.dumps(document_without_tensors(document)).encode())
         np.savez(stream, submission=text, **tensors_of(document))
         assert verify(parse_bytes(stream.getvalue())).verdict is Verdict.CORRECT
 
@@ -307,7 +307,7 @@ class TestNpz:
         document = arrays()
         tensors = tensors_of(document) | {"inputs": np.zeros((4, 3)).astype(dtype)}
         with pytest.raises(MalformedSubmission, match="/inputs: expected an array of real numbers"):
-            read_submission(parse_bytes(npz(rest_of(document), tensors)))
+            read_submission(parse_bytes(npz(document_without_tensors(document), tensors)))
 
 
 class TestSafetensors:
@@ -439,5 +439,5 @@ def test_the_suffixes_are_those_of_the_three_formats():
 
 def test_listed_documents_and_arrays_read_alike():
     document = arrays()
-    for name, gradient in read_submission(listed(document)).gradients.items():
+    for name, gradient in read_submission(nested_lists(document)).gradients.items():
         np.testing.assert_array_equal(gradient, document["gradients"][name])

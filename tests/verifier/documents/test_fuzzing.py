@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import MalformedSubmission, Report, Submission, verify
 from verifier.documents.files import parse_bytes
 from verifier.documents.reading import read_submission
@@ -59,7 +59,7 @@ NUMBERED = st.sampled_from([path for path in PATHS if path])
 @given(st.sampled_from(PATHS), VALUES)
 def test_any_value_at_any_place_makes_a_submission_or_a_malformed_one(path, value):
     try:
-        outcome: Any = read_submission(changed(BASE, path, value))
+        outcome: Any = read_submission(with_value(BASE, path, value))
     except MalformedSubmission as error:
         outcome = error
     assert isinstance(outcome, Submission | MalformedSubmission)
@@ -70,7 +70,7 @@ def test_any_value_at_any_place_makes_a_submission_or_a_malformed_one(path, valu
 
 def give_plain_json_or_a_malformed_submission(path: Any, value: Any, diagnosis: bool) -> None:
     try:
-        outcome: Any = verify(changed(BASE, path, value), diagnosis=diagnosis)
+        outcome: Any = verify(with_value(BASE, path, value), diagnosis=diagnosis)
         assert json.dumps(outcome.to_dict(), allow_nan=False)
         assert str(outcome)
     except MalformedSubmission as error:

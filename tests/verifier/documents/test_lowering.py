@@ -12,7 +12,7 @@ from reference_impl.losses import Penalty
 from reference_impl.network import named
 from reference_impl.problem import Problem
 from tests.drawing import draw_problem
-from tests.pairwise import each, try_each
+from tests.pairwise import check_rows, each
 from verifier.documents.lowering import graph_document
 from verifier.documents.writing import make_submission
 from verifier.pipeline.layers import verify
@@ -32,7 +32,7 @@ LOSSES = (
 )
 
 
-def drawn(seed: int) -> Problem:
+def random_problem(seed: int) -> Problem:
     rng = np.random.default_rng(seed)
     loss, on, output = LOSSES[seed % len(LOSSES)]
     penalties = (
@@ -54,7 +54,7 @@ def drawn(seed: int) -> Problem:
     )
 
 
-def changed(gradients: dict[str, Any], seed: int) -> dict[str, Any]:
+def change_gradients(gradients: dict[str, Any], seed: int) -> dict[str, Any]:
     """Leave every third problem's gradients right; change one entry, or leave one parameter out."""
     if seed % 3 == 0:
         return gradients
@@ -67,12 +67,12 @@ def changed(gradients: dict[str, Any], seed: int) -> dict[str, Any]:
     return {**gradients, name: off}
 
 
-def judged_as_the_layers_are(precision: str, seed: int) -> None:
-    problem = drawn(seed)
+def check_graph_against_layers(precision: str, seed: int) -> None:
+    problem = random_problem(seed)
     right = dict(named(backpropagate(problem)))
     if precision == "float32":
         right = {name: gradient.astype(np.float32).astype(float) for name, gradient in right.items()}
-    submission = make_submission(problem, changed(right, seed), precision=PRECISIONS[precision])
+    submission = make_submission(problem, change_gradients(right, seed), precision=PRECISIONS[precision])
     of_layers = verify(submission, entries="all", diagnosis=False)
     of_graph = verify(graph_document(submission), entries="all", diagnosis=False)
     assert of_graph.verdict == of_layers.verdict, seed
@@ -95,10 +95,10 @@ def judged_as_the_layers_are(precision: str, seed: int) -> None:
 
 @each(product(["float64", "float32"], FEW))
 def test_a_graph_of_layers_is_judged_as_the_layers_are(precision: str, seed: int) -> None:
-    judged_as_the_layers_are(precision, seed)
+    check_graph_against_layers(precision, seed)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_many_graphs_of_layers_are_judged_as_the_layers_are(precision: str) -> None:
-    try_each(judged_as_the_layers_are, product([precision], MANY))
+    check_rows(check_graph_against_layers, product([precision], MANY))

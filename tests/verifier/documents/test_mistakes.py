@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.pairwise import each
-from tests.verifier.builders import ABSENT, changed, small_document
+from tests.verifier.builders import ABSENT, small_document, with_value
 from verifier import MalformedSubmission, verify
 from verifier.documents.files import parse_bytes
 from verifier.documents.reading import read_submission
@@ -21,7 +21,7 @@ W0 = "layers.0.weight"
 NAN = "NaN"
 
 
-def nested(depth: int) -> list[Any]:
+def nested_list(depth: int) -> list[Any]:
     value: list[Any] = [1.0]
     for _ in range(depth - 1):
         value = [value]
@@ -224,8 +224,8 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
     ("a row that is a number", "/inputs/2", 1.0, "/inputs/0", ["equally deep"]),
     ("rows of different depth", "/inputs/1/1", [1.0], "/inputs/1/1", ["equally deep"]),
     ("three dimensions", f"/parameters/{W0}", [[[1.0]]], f"/parameters/{W0}", ["nesting of depth 3"]),
-    ("40 dimensions", "/inputs", nested(40), "/inputs", ["nesting of depth"]),
-    ("100,000 dimensions", "/inputs", nested(100_000), "/inputs", ["nesting of depth"]),
+    ("40 dimensions", "/inputs", nested_list(40), "/inputs", ["nesting of depth"]),
+    ("100,000 dimensions", "/inputs", nested_list(100_000), "/inputs", ["nesting of depth"]),
     ("10**400", "/inputs/0/0", 10**400, "/inputs/0/0", ["fits a float64"]),
     ("-10**400", f"/gradients/{W0}/0/0", -(10**400), f"/gradients/{W0}/0/0", ["fits a float64"]),
     ("10**5000", f"/parameters/{W0}/0/0", 10**5000, f"/parameters/{W0}/0/0", ["fits a float64"]),
@@ -272,7 +272,7 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
 @each(ROWS)
 def test_a_mistake_is_named_with_its_place_and_its_remedy(case, where, value, pointer, words):
     with pytest.raises(MalformedSubmission) as caught:
-        read_submission(changed(BASE, path_of(where), value))
+        read_submission(with_value(BASE, path_of(where), value))
     details = [mistake.detail for mistake in caught.value.errors if mistake.pointer == pointer]
     assert details, (case, [mistake.pointer for mistake in caught.value.errors])
     for word in words:
@@ -297,7 +297,7 @@ def test_all_mistakes_of_a_document_are_reported_at_once():
         "/reported_loss": "low",
         "/surplus": 1,
     }.items():
-        document = changed(document, path_of(where), value)
+        document = with_value(document, path_of(where), value)
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(document)
     assert {mistake.pointer for mistake in caught.value.errors} == {
@@ -323,7 +323,7 @@ def test_independent_mistakes_of_shape_are_reported_at_once():
         "/inputs": [[1.0]],
         "/gradients/layers.7.weight": [[1.0]],
     }.items():
-        document = changed(document, path_of(where), value)
+        document = with_value(document, path_of(where), value)
     with pytest.raises(MalformedSubmission) as caught:
         read_submission(document)
     assert {mistake.pointer for mistake in caught.value.errors} >= {
@@ -337,7 +337,7 @@ def test_independent_mistakes_of_shape_are_reported_at_once():
 
 def test_of_many_like_mistakes_some_are_shown_and_the_rest_counted():
     with pytest.raises(MalformedSubmission) as caught:
-        read_submission(changed(BASE, ["inputs"], [["x"] * 3] * 5))
+        read_submission(with_value(BASE, ["inputs"], [["x"] * 3] * 5))
     places = [mistake for mistake in caught.value.errors if mistake.pointer.startswith("/inputs")]
     assert [mistake.pointer for mistake in places[:5]] == [
         "/inputs/0/0",
@@ -360,7 +360,7 @@ def test_pointers_escape_as_rfc_6901_says():
 @each(["in_out", "out_in"])
 def test_a_transposed_weight_is_told_the_layout_that_would_fit(orientation):
     other = {"in_out": "out_in", "out_in": "in_out"}[orientation]
-    document = changed(BASE, ["network", "weights"], orientation)
+    document = with_value(BASE, ["network", "weights"], orientation)
     shape = (4, 3) if orientation == "in_out" else (3, 4)
     document["parameters"][W0] = np.zeros(shape).tolist()
     with pytest.raises(MalformedSubmission, match=f"set network.weights to {other}"):
@@ -369,7 +369,7 @@ def test_a_transposed_weight_is_told_the_layout_that_would_fit(orientation):
 
 @each(["in_out", "out_in"])
 def test_a_gradient_transposed_by_itself_is_told_to_turn_it(orientation):
-    document = changed(BASE, ["network", "weights"], orientation)
+    document = with_value(BASE, ["network", "weights"], orientation)
     for group in ("parameters", "gradients"):
         for name, array in document[group].items():
             if name.endswith(".weight") and orientation == "out_in":
@@ -393,9 +393,9 @@ def test_a_gradient_transposed_by_itself_is_told_to_turn_it(orientation):
     ]
 )
 def test_a_name_that_is_there_already_is_not_what_was_meant(where, pointer, remedy):
-    base = changed(BASE, ["loss"], {"name": "cross_entropy", "batch": "mean"})
+    base = with_value(BASE, ["loss"], {"name": "cross_entropy", "batch": "mean"})
     with pytest.raises(MalformedSubmission) as caught:
-        read_submission(changed(base, where, 1))
+        read_submission(with_value(base, where, 1))
     assert any(m.remedy.startswith(remedy) for m in caught.value.errors if m.pointer == pointer)
     for mistake in caught.value.errors:
         for taken in ("layers.0.weight'", "'batch'", "'gradients'"):
@@ -438,7 +438,7 @@ def test_the_text_of_an_error_needs_no_python_to_understand():
 
 @each(["", "network", "loss", "parameters", "gradients", "masks"])
 def test_keys_that_are_no_strings_are_mistakes(group):
-    document = changed(BASE, ["masks"], {})
+    document = with_value(BASE, ["masks"], {})
     place = document[group] if group else document
     place[5] = [[1.0]]
     with pytest.raises(MalformedSubmission):
@@ -500,11 +500,11 @@ def test_a_field_that_no_encoding_can_write_is_named_in_words_that_can():
 def test_of_many_wrong_names_few_are_compared_and_with_few_each(monkeypatch):
     compared = []
 
-    def counting(word, possibilities, **how):
+    def counted_matches(word, possibilities, **how):
         compared.append((len(word), len(possibilities)))
         return get_close_matches(word, possibilities, **how)
 
-    monkeypatch.setattr("verifier.problem.errors.get_close_matches", counting)
+    monkeypatch.setattr("verifier.problem.errors.get_close_matches", counted_matches)
     document = small_document()
     document["network"] = {"layers": [{"in": 1, "out": 1}] * 150}
     document["gradients"] = {f"layer.{i}.weigh" + "t" * 100: [] for i in range(400)}

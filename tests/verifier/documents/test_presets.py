@@ -70,7 +70,7 @@ ROWS: list[tuple[str, Any, str, str, dict[str, Any]]] = [
 ]
 
 
-def question(output: str, kind: str, loss: Any, seed: int) -> dict[str, Any]:
+def preset_document(output: str, kind: str, loss: Any, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     targets: Any = {
         "numbers": lambda: short_decimals(rng, N, OUTPUTS),
@@ -99,7 +99,7 @@ def question(output: str, kind: str, loss: Any, seed: int) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("preset", "risk", "output", "kind", "more"), ROWS, ids=[row[0] for row in ROWS])
 def test_a_presets_value_and_gradient_are_its_namesakes(preset, risk, output, kind, more, seed):
-    document = question(output, kind, {"preset": preset} | more, seed)
+    document = preset_document(output, kind, {"preset": preset} | more, seed)
     w = {name: tensor(values).requires_grad_() for name, values in document["parameters"].items()}
     hidden = torch.tanh(tensor(document["inputs"]) @ w["layers.0.weight"] + w["layers.0.bias"])
     f = ACTIVATIONS[output](hidden @ w["layers.1.weight"] + w["layers.1.bias"], 1)
@@ -120,13 +120,13 @@ def test_every_preset_of_the_table_is_in_this_one():
 
 
 def test_a_preset_may_be_named_without_an_object():
-    document = question("identity", "numbers", "torch.mse", 1) | {"gradients": {}}
+    document = preset_document("identity", "numbers", "torch.mse", 1) | {"gradients": {}}
     as_object = document | {"loss": {"preset": "torch.mse"}}
     assert verify(document).loss.graded_under == verify(as_object).loss.graded_under
 
 
 def test_the_report_echoes_what_a_preset_expands_to():
-    document = question("identity", "numbers", {"preset": "sklearn.mlp_regressor"} | ALPHA, 1)
+    document = preset_document("identity", "numbers", {"preset": "sklearn.mlp_regressor"} | ALPHA, 1)
     assert verify(document | {"gradients": {}}).to_dict()["loss"]["graded_under"] == {
         "name": "mse",
         "factor": 0.5,
@@ -137,7 +137,7 @@ def test_the_report_echoes_what_a_preset_expands_to():
 
 
 def test_a_field_beside_a_preset_replaces_the_presets_own():
-    document = question("identity", "numbers", {"preset": "torch.mse", "batch": "sum"}, 1)
+    document = preset_document("identity", "numbers", {"preset": "torch.mse", "batch": "sum"}, 1)
     summed = verify(document | {"gradients": {}})
     mean = verify(document | {"gradients": {}, "loss": "torch.mse"})
     assert summed.loss.value == pytest.approx(N * mean.loss.value, rel=1e-14)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import verify
 
 FIELDS = {"schema", "verdict", "loss", "summary", "parameters", "diagnosis", "warnings", "evidence",
@@ -16,10 +16,12 @@ PARAMETER = {"name", "shape", "verdict", "correct", "incorrect", "undecided", "u
 ENTRY = {"index", "submitted", "expected", "uncertainty", "tolerance", "abs_error", "rel_error"}
 EVIDENCE = {"oracle", "entries", "agrees", "max_disagreement", "uncertainty"}
 
-WRONG = changed(small_document(name="hw3-q2", reported_loss=0.7), ["gradients", "layers.0.weight", 1, 2], 0.5)
+WRONG = with_value(
+    small_document(name="hw3-q2", reported_loss=0.7), ["gradients", "layers.0.weight", 1, 2], 0.5
+)
 
 
-def strict(document):
+def strict_json(document):
     return json.loads(json.dumps(verify(document, entries="all").to_dict(), allow_nan=False))
 
 
@@ -28,15 +30,15 @@ def strict(document):
     [
         small_document(),
         WRONG,
-        changed(WRONG, ["gradients", "layers.0.bias"], ["NaN", "Infinity", "-Infinity", 0.0]),
-        changed(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]),
+        with_value(WRONG, ["gradients", "layers.0.bias"], ["NaN", "Infinity", "-Infinity", 0.0]),
+        with_value(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]),
         small_document(gradients={}),
         small_document(reported_loss="NaN"),
     ],
     ids=["right", "wrong", "not finite", "loss not finite", "nothing submitted", "loss NaN"],
 )
 def test_every_field_is_there_and_json_without_nan(document):
-    report = strict(document)
+    report = strict_json(document)
     assert set(report) >= FIELDS
     assert report["schema"] == "gradjury.report/1"
     assert set(report["loss"]) >= LOSS
@@ -53,7 +55,9 @@ def test_every_field_is_there_and_json_without_nan(document):
 
 
 def test_numbers_that_are_not_finite_are_the_contracts_strings():
-    report = strict(changed(WRONG, ["gradients", "layers.0.bias"], ["NaN", "Infinity", "-Infinity", 0.0]))
+    report = strict_json(
+        with_value(WRONG, ["gradients", "layers.0.bias"], ["NaN", "Infinity", "-Infinity", 0.0])
+    )
     row = report["parameters"][1]
     assert row["entries"]["submitted"] == ["NaN", "Infinity", "-Infinity", 0.0]
     assert [entry["submitted"] for entry in row["worst"][:3]] == ["NaN", "Infinity", "-Infinity"]
@@ -61,7 +65,7 @@ def test_numbers_that_are_not_finite_are_the_contracts_strings():
 
 
 def test_the_summary_counts_numbers_not_arrays():
-    report = strict(WRONG)
+    report = strict_json(WRONG)
     assert report["summary"] == {
         "parameters": 26,
         "correct": 25,
@@ -73,7 +77,7 @@ def test_the_summary_counts_numbers_not_arrays():
 
 
 def test_parameters_stand_in_layer_order_with_their_submitted_shapes():
-    rows = strict(WRONG)["parameters"]
+    rows = strict_json(WRONG)["parameters"]
     assert [(row["name"], row["shape"]) for row in rows] == [
         ("layers.0.weight", [3, 4]),
         ("layers.0.bias", [4]),
@@ -83,7 +87,7 @@ def test_parameters_stand_in_layer_order_with_their_submitted_shapes():
 
 
 def test_the_name_the_loss_and_its_expansion_are_echoed():
-    report = strict(WRONG)
+    report = strict_json(WRONG)
     assert report["name"] == "hw3-q2"
     assert report["loss"]["reported"] == 0.7
     assert report["loss"]["verdict"] == "incorrect"
@@ -93,15 +97,15 @@ def test_the_name_the_loss_and_its_expansion_are_echoed():
         "batch": "mean",
         "on": "logits",
     }
-    assert "name" not in strict(small_document())
+    assert "name" not in strict_json(small_document())
 
 
 def test_a_correct_submission_has_no_diagnosis():
-    assert strict(small_document())["diagnosis"] == []
+    assert strict_json(small_document())["diagnosis"] == []
 
 
 def test_a_wrong_entry_is_described_in_full():
-    (entry,) = strict(WRONG)["parameters"][0]["worst"]
+    (entry,) = strict_json(WRONG)["parameters"][0]["worst"]
     right = small_document()["gradients"]["layers.0.weight"][1][2]
     assert entry["index"] == [1, 2]
     assert entry["submitted"] == 0.5

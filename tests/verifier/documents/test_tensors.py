@@ -16,7 +16,7 @@ def tensor(value: Any) -> torch.Tensor:
     return torch.tensor(value, dtype=torch.float64, requires_grad=True)
 
 
-def rows(value: Any) -> list[torch.Tensor]:
+def list_of_rows(value: Any) -> list[torch.Tensor]:
     return [tensor(row) for row in value]
 
 
@@ -24,10 +24,10 @@ def numbers(value: Any) -> list[Any]:
     return [[tensor(x) for x in row] if isinstance(row, list) else tensor(row) for row in value]
 
 
-FORMS = pytest.mark.parametrize("form", [tensor, rows, numbers], ids=lambda form: form.__name__)
+FORMS = pytest.mark.parametrize("form", [tensor, list_of_rows, numbers], ids=lambda form: form.__name__)
 
 
-def question(form: Any) -> dict[str, Any]:
+def tensor_document(form: Any) -> dict[str, Any]:
     """Put tensors into every field that holds numbers."""
     document = example_document("pytorch")
     groups = {
@@ -44,16 +44,16 @@ def question(form: Any) -> dict[str, Any]:
 
 @FORMS
 def test_a_submission_of_tensors_is_judged_and_inspected(form):
-    report = verify(question(form) | {"tolerance": {"rtol": tensor(1e-6), "atol": tensor(0.0)}})
+    report = verify(tensor_document(form) | {"tolerance": {"rtol": tensor(1e-6), "atol": tensor(0.0)}})
     assert report.verdict == "correct"
     assert report.loss.verdict == "correct"
-    assert inspect(question(form)).mutation_score > 0.5
+    assert inspect(tensor_document(form)).mutation_score > 0.5
 
 
 @FORMS
 @pytest.mark.parametrize("format_name", ["json", "npz", "safetensors"])
 def test_a_submission_of_tensors_is_written_to_files(format_name, form):
-    content = write_document(question(form), format_name)
+    content = write_document(tensor_document(form), format_name)
     assert verify(parse_bytes(content)).verdict == "correct"
 
 

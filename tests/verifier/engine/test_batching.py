@@ -28,7 +28,7 @@ EXAMPLES = 5
 SUMMED_OTHERWISE = 1e-13  # relative to the largest: the same sums in another order
 
 
-def drawn(seed: int, activation: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def random_network(seed: int, activation: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """One network as a graph of single numbers, and as layers."""
     rng = np.random.default_rng(seed)
     weights = [rng.normal(size=shape) for shape in pairwise(SIZES)]
@@ -61,7 +61,7 @@ def expected_of_layers(document: dict[str, Any]) -> dict[str, float]:
     return gradients
 
 
-def everything(document: dict[str, Any]) -> dict[str, Array]:
+def requested_gradients(document: dict[str, Any]) -> dict[str, Array]:
     problem = problem_of(document)
     gradients = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
@@ -70,12 +70,12 @@ def everything(document: dict[str, Any]) -> dict[str, Array]:
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus", "relu", "leaky_relu", "gelu"])
 def test_a_network_of_single_numbers_has_the_gradients_of_its_layers(activation: str) -> None:
-    graph, layers = drawn(1, activation)
+    graph, layers = random_network(1, activation)
     expected = expected_of_layers(layers)
     report = verify(graph | {"gradients": expected})
     assert report.verdict == "correct"
     assert all(row.to_rounding for row in report.parameters.values())
-    gradients = everything(graph)
+    gradients = requested_gradients(graph)
     largest = max(map(abs, expected.values()))
     assert all(
         abs(float(gradients[name]) - value) <= SUMMED_OTHERWISE * largest for name, value in expected.items()
@@ -83,7 +83,7 @@ def test_a_network_of_single_numbers_has_the_gradients_of_its_layers(activation:
 
 
 def test_all_oracles_agree_on_a_network_of_single_numbers() -> None:
-    graph, _ = drawn(2, "tanh")
+    graph, _ = random_network(2, "tanh")
     problem = read_graph(graph).problem
     answers = ask(problem, rounding(problem, PRECISIONS["float64"]), list(GRAPH_ORACLES))
     consensus = combine_answers(answers, dict.fromkeys(problem.requested, ()))
@@ -92,7 +92,7 @@ def test_all_oracles_agree_on_a_network_of_single_numbers() -> None:
 
 
 def test_its_nodes_are_computed_a_layer_of_them_at_a_time() -> None:
-    graph, _ = drawn(1, "tanh")
+    graph, _ = random_network(1, "tanh")
     problem = read_graph(graph).problem
     assert len(problem.nodes) > 300
     assert len(node_batches(problem).all) < 50
@@ -105,8 +105,8 @@ def test_its_nodes_are_computed_a_layer_of_them_at_a_time() -> None:
 
 
 def test_a_wrong_gradient_of_one_number_among_many_is_found_and_placed() -> None:
-    graph, _ = drawn(3, "tanh")
-    right = everything(graph)
+    graph, _ = random_network(3, "tanh")
+    right = requested_gradients(graph)
     for key in ("w1_2_3", "b0_1", "nodes.v7", "nodes.v200"):
         submitted = right | {key: right[key] + 1e-6}
         report = verify(graph | {"gradients": submitted}, oracles=["backpropagation"])
@@ -114,7 +114,7 @@ def test_a_wrong_gradient_of_one_number_among_many_is_found_and_placed() -> None
 
 
 def test_of_many_alike_the_one_at_its_kink_alone_has_several_slopes() -> None:
-    graph, layers = drawn(4, "relu")
+    graph, layers = random_network(4, "relu")
     layers["parameters"]["layers.0.bias"][2] = 0.0
     layers["parameters"]["layers.0.weight"][:, 2] = [1.0, -1.0, 0.0]
     layers["inputs"][:, 1] = layers["inputs"][:, 0] + 1.0
@@ -180,7 +180,7 @@ def test_what_many_alike_nodes_use_adds_up_over_all_uses(times: int) -> None:
 @each(range(12))
 def test_the_short_way_says_of_a_right_graph_what_the_long_way_says(seed: int) -> None:
     document = seeded_graph(seed, 16)
-    document["gradients"] = everything(document)
+    document["gradients"] = requested_gradients(document)
     short, long = verify(document), verify(document, entries="all")
     assert short.verdict is long.verdict
     assert short.warnings == long.warnings
@@ -201,5 +201,5 @@ def test_the_short_way_says_of_a_right_graph_what_the_long_way_says(seed: int) -
 
 def test_a_long_chain_is_judged_too() -> None:
     document = chain(1200)  # longer than Python's stack
-    report = verify(document | {"gradients": everything(document)})
+    report = verify(document | {"gradients": requested_gradients(document)})
     assert report.verdict == "correct"

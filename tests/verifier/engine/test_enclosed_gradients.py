@@ -20,19 +20,19 @@ from verifier.oracles import ORACLES
 from verifier.problem.precision import PRECISIONS
 
 
-def honest_of(problem: Problem) -> Rounding:
+def rounding_of(problem: Problem) -> Rounding:
     trace = forward(problem.network, problem.parameters, problem.batch)
     return rounding(problem, trace, PRECISIONS["float64"])
 
 
-def truth_of(problem: Problem) -> dict[str, Estimate]:
-    return dict(ORACLES["high_precision"].gradient(problem, honest_of(problem)).gradient)
+def true_gradients(problem: Problem) -> dict[str, Estimate]:
+    return dict(ORACLES["high_precision"].gradient(problem, rounding_of(problem)).gradient)
 
 
 def assert_contained(problem: Problem) -> int:
     """Also give how many entries the truth was known of."""
-    truth = truth_of(problem)
-    enclosures = enclosed(problem, honest_of(problem).kinks)
+    truth = true_gradients(problem)
+    enclosures = enclosed(problem, rounding_of(problem).kinks)
     assert list(enclosures) == [name for name, _ in named(problem.parameters)]
     entries = 0
     for name, estimate in enclosures.items():
@@ -61,7 +61,7 @@ def test_the_enclosure_contains_the_truth_of_masked_networks(activation, seed):
     assert assert_contained(draw_problem(rng, activation_name=activation, depth=3, masked=True)) > 0
 
 
-def scaled(problem: Problem, *, inputs: float, weights: float, factor: float) -> Problem:
+def scale_problem(problem: Problem, *, inputs: float, weights: float, factor: float) -> Problem:
     first, *others = problem.parameters
     return Problem(
         problem.network,
@@ -88,7 +88,7 @@ def test_the_enclosure_contains_the_truth_at_extreme_scales(names, scale, seed):
     activation, loss = names
     rng = np.random.default_rng([seed, 19])
     drawn = draw_problem(rng, activation_name=activation, loss=loss, examples=5)
-    assert assert_contained(scaled(drawn, **SCALES[scale])) > 0
+    assert assert_contained(scale_problem(drawn, **SCALES[scale])) > 0
 
 
 def test_the_enclosed_forward_pass_contains_any_order_of_summation():

@@ -30,7 +30,7 @@ def _digits():
         yield
 
 
-def spread(rng: np.random.Generator, count: int, low: float, high: float) -> np.ndarray:
+def log_uniform(rng: np.random.Generator, count: int, low: float, high: float) -> np.ndarray:
     """Give numbers of both signs whose logarithms are uniform from 10**low to 10**high."""
     return rng.choice([-1.0, 1.0], size=count) * 10.0 ** rng.uniform(low, high, size=count)
 
@@ -43,13 +43,13 @@ MEASURED: dict[
     "exp": (
         np.exp,
         lambda x: x.exp(),
-        lambda rng: np.concatenate([rng.uniform(-708, 709.7, 10_000), spread(rng, 10_000, -20, 2.8)]),
+        lambda rng: np.concatenate([rng.uniform(-708, 709.7, 10_000), log_uniform(rng, 10_000, -20, 2.8)]),
         [0.0, -0.0, 709.782712893384, -708.3964185322641, -745.13, -746.0, 1e-320, 1.0, -1.0],
     ),
     "expm1": (
         np.expm1,
         lambda x: x.exp() - 1,
-        lambda rng: np.concatenate([rng.uniform(-750, 709.7, 10_000), spread(rng, 10_000, -307, 1.5)]),
+        lambda rng: np.concatenate([rng.uniform(-750, 709.7, 10_000), log_uniform(rng, 10_000, -307, 1.5)]),
         [0.0, 709.782712893384, -37.0, -1e300, 1e-320, 0.34657359027997264, -0.2876820724517809],
     ),
     "log1p": (
@@ -69,14 +69,14 @@ MEASURED: dict[
     "tanh": (
         np.tanh,
         lambda x: x.tanh(),
-        lambda rng: np.concatenate([rng.uniform(-22, 22, 10_000), spread(rng, 10_000, -307, 1)]),
+        lambda rng: np.concatenate([rng.uniform(-22, 22, 10_000), log_uniform(rng, 10_000, -307, 1)]),
         [0.0, 1e-320, 19.061547465398498, 22.0, -710.0, 1e300, 0.5493061443340549],
     ),
     "erfc": (
         erfc,
         lambda x: x.erfc(),
         lambda rng: np.concatenate(
-            [rng.uniform(-7, 26.6, 15_000), rng.uniform(0.4, 4.1, 15_000), spread(rng, 5_000, -300, 0)]
+            [rng.uniform(-7, 26.6, 15_000), rng.uniform(0.4, 4.1, 15_000), log_uniform(rng, 5_000, -300, 0)]
         ),
         [0.0, 0.46875, 0.46875000000000006, 4.0, 4.000000000000001, -4.0, 26.5, 26.7, 26.8, 30.0, -40.0],
     ),
@@ -168,7 +168,7 @@ def activation_of(name: str) -> Any:
     return activation(name.split()[0], **options)
 
 
-def inside(rng: np.random.Generator, middle: float, radius: float) -> list[Any]:
+def numbers_within(rng: np.random.Generator, middle: float, radius: float) -> list[Any]:
     """Give numbers of full precision within middle ± radius, both ends among them."""
     at = [-1.0, 1.0, 0.0, *rng.uniform(-1, 1, size=2)]
     return [flint.arb(middle) + flint.arb(radius) * flint.arb(float(t)) for t in at]
@@ -190,7 +190,7 @@ def test_the_enclosure_of_an_activation_contains_every_value_over_the_ball(name,
         at = np.array(MIDDLES[middles])
         enclosure = functions.value(activation_of(name), Interval(at, np.full(at.shape, radius)))
         for index, middle in enumerate(at.tolist()):
-            for x in inside(rng, middle, radius):
+            for x in numbers_within(rng, middle, radius):
                 assert_inside(enclosure, (index,), truth(x), middle, radius, float(x))
 
 
@@ -202,7 +202,7 @@ def test_an_enclosed_slope_contains_all_on_the_middles_side_of_a_kink(name, midd
         at = np.array(MIDDLES[middles])
         enclosure = functions.slope(row, Interval(at, np.full(at.shape, radius)), None)
         for index, middle in enumerate(at.tolist()):
-            for x in inside(rng, middle, radius):
+            for x in numbers_within(rng, middle, radius):
                 if not row.kinks or (middle > 0) == bool(x > 0):
                     assert_inside(enclosure, (index,), truth(x), middle, radius, float(x))
 

@@ -39,7 +39,7 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], radius: str, **span: 
         return Interval(middle, np.minimum(np.abs(RADII[radius](rng, middle)), 1e300))
 
 
-def points(rng: np.random.Generator, ball: Interval) -> np.ndarray:
+def rationals_within(rng: np.random.Generator, ball: Interval) -> np.ndarray:
     """Give an exact rational inside each ball: an end, the middle, or anything between."""
     where = np.frompyfunc(Fraction, 1, 1)(rng.choice([-1.0, 1.0, 0.0, 0.5, -0.375], size=ball.middle.shape))
     return rational(ball.middle) + where * rational(ball.radius)
@@ -59,7 +59,7 @@ def assert_contains(ball: Interval, truth: np.ndarray) -> None:
             assert abs(value - Fraction(float(middle))) <= Fraction(float(radius)), (middle, radius)
 
 
-def known(ball: Interval) -> np.ndarray:
+def is_finite(ball: Interval) -> np.ndarray:
     return np.isfinite(ball.middle) & np.isfinite(ball.radius)
 
 
@@ -77,9 +77,9 @@ def test_sums_differences_and_products_contain_the_exact_result(operation, radiu
     of_balls, of_rationals = BINARY[operation]
     x, y = draw(rng, (TRIES,), radius), draw(rng, (TRIES,), "a thousandth")
     result = of_balls(x, y)
-    assert known(result).mean() > 0.5
+    assert is_finite(result).mean() > 0.5
     for _ in range(3):
-        assert_contains(result, of_rationals(points(rng, x), points(rng, y)))
+        assert_contains(result, of_rationals(rationals_within(rng, x), rationals_within(rng, y)))
 
 
 @each(product(["plus", "minus"], [-1074, -1040, -1022, -500, 0, 500, 1000]))
@@ -93,8 +93,8 @@ def test_sums_and_differences_of_neighbours_cancel_within_the_radius(operation, 
     )
     of_balls, of_rationals = BINARY[operation]
     result = of_balls(x, y)
-    assert known(result).all()
-    assert_contains(result, of_rationals(points(rng, x), points(rng, y)))
+    assert is_finite(result).all()
+    assert_contains(result, of_rationals(rationals_within(rng, x), rationals_within(rng, y)))
 
 
 @each((exponents,) for exponents in [(-1074, -1000), (-560, -500), (-540, -534), (500, 510)])
@@ -104,8 +104,8 @@ def test_products_that_underflow_or_nearly_overflow_are_enclosed(powers):
     y = draw(rng, (TRIES,), "a unit of rounding", low=powers[0], high=powers[1])
     with np.errstate(all="ignore"):
         result = arithmetic.times(x, y)
-    assert known(result).all()
-    assert_contains(result, points(rng, x) * points(rng, y))
+    assert is_finite(result).all()
+    assert_contains(result, rationals_within(rng, x) * rationals_within(rng, y))
 
 
 @np.errstate(all="ignore")
@@ -118,7 +118,7 @@ def test_what_overflows_is_unknown():
         arithmetic.matmul(exact(np.array([[1e200, 1.0]])), exact(np.array([[1e200], [1.0]]))),
         arithmetic.quotient(np.array([1e300]), exact(np.array([1e-300]))),
     ):
-        assert not known(result).any()
+        assert not is_finite(result).any()
 
 
 class TestQuotient:
@@ -128,10 +128,10 @@ class TestQuotient:
         numerator = numbers(rng, (TRIES,), low=-450, high=450)
         x = draw(rng, (TRIES,), radius, low=-450, high=450)
         result = arithmetic.quotient(numerator, x)
-        assert known(result).all()
+        assert is_finite(result).all()
         for rounding in (-1, 0, 1):  # the numerator as it was before, a unit roundoff away at most
             before = rational(numerator) * (1 + rounding * Fraction(UNIT) / (1 + Fraction(UNIT)))
-            assert_contains(result, before / points(rng, x))
+            assert_contains(result, before / rationals_within(rng, x))
 
     @np.errstate(all="ignore")
     def test_contains_the_result_or_is_unknown_at_extreme_scales(self):
@@ -139,8 +139,8 @@ class TestQuotient:
         numerator = numbers(rng, (TRIES,), low=-1070, high=1020)
         x = draw(rng, (TRIES,), "a thousandth", low=-1070, high=1020)
         result = arithmetic.quotient(numerator, x)
-        assert known(result).mean() > 0.4
-        assert_contains(result, rational(numerator) / points(rng, x))
+        assert is_finite(result).mean() > 0.4
+        assert_contains(result, rational(numerator) / rationals_within(rng, x))
 
     @pytest.mark.parametrize(
         ("middle", "radius"),
@@ -149,7 +149,7 @@ class TestQuotient:
     @np.errstate(all="ignore")
     def test_by_a_ball_that_may_hold_0_nothing_is_known(self, middle, radius):
         result = arithmetic.quotient(np.array([1.0]), Interval(np.array([middle]), np.array([radius])))
-        assert not known(result).any()
+        assert not is_finite(result).any()
 
     @np.errstate(all="ignore")
     def test_of_0_is_exactly_0_whatever_divides(self):
@@ -176,8 +176,8 @@ class TestMatmul:
         for _ in range(5):
             x, y = draw(rng, (m, n), left, low=-20, high=20), draw(rng, (n, k), right, low=-20, high=20)
             result = arithmetic.matmul(x, y)
-            assert known(result).all()
-            assert_contains(result, rational_product(points(rng, x), points(rng, y)))
+            assert is_finite(result).all()
+            assert_contains(result, rational_product(rationals_within(rng, x), rationals_within(rng, y)))
 
     @pytest.mark.parametrize("right", ["no radius", "a unit of rounding"])
     def test_contains_what_is_left_by_cancellation(self, right):
@@ -189,7 +189,7 @@ class TestMatmul:
             v = Interval(np.vstack([y.middle, np.nextafter(y.middle, 1)]), np.vstack([y.radius, y.radius]))
             result = arithmetic.matmul(w, v)
             assert (np.abs(result.middle) < 1e-12).all()
-            assert_contains(result, rational_product(points(rng, w), points(rng, v)))
+            assert_contains(result, rational_product(rationals_within(rng, w), rationals_within(rng, v)))
 
     # the unit roundoff times a number below 2**-969 is no normal number any more
     @pytest.mark.parametrize("powers", [(-1000, 990), (-1021, 1000), (-1060, 1000), (-1070, 1020)], ids=str)
@@ -204,8 +204,8 @@ class TestMatmul:
             x = draw(rng, (2, 5), "no radius", low=low_x, high=high_x)
             y = draw(rng, (5, 2), radius, low=low_y, high=high_y)
             result = arithmetic.matmul(x, y)
-            assert known(result).all()
-            assert_contains(result, rational_product(points(rng, x), points(rng, y)))
+            assert is_finite(result).all()
+            assert_contains(result, rational_product(rationals_within(rng, x), rationals_within(rng, y)))
 
     @np.errstate(all="ignore")
     def test_contains_products_that_underflow(self):
@@ -214,15 +214,17 @@ class TestMatmul:
             x = draw(rng, (2, 5), "a thousandth", low=-545, high=-530)
             y = draw(rng, (5, 2), "a thousandth", low=-545, high=-530)
             result = arithmetic.matmul(x, y)
-            assert known(result).all()
-            assert_contains(result, rational_product(points(rng, x), points(rng, y)))
+            assert is_finite(result).all()
+            assert_contains(result, rational_product(rationals_within(rng, x), rationals_within(rng, y)))
 
     @np.errstate(all="ignore")
     def test_contains_the_product_or_is_unknown_where_scales_mix(self):
         rng = np.random.default_rng(10)
         for _ in range(100):
             x, y = draw(rng, (2, 4), "a thousandth"), draw(rng, (4, 2), "a unit of rounding")
-            assert_contains(arithmetic.matmul(x, y), rational_product(points(rng, x), points(rng, y)))
+            assert_contains(
+                arithmetic.matmul(x, y), rational_product(rationals_within(rng, x), rationals_within(rng, y))
+            )
 
     def test_zeros_times_anything_finite_are_0_up_to_the_smallest_numbers(self):
         result = arithmetic.matmul(exact(np.zeros((1, 3))), exact(np.full((3, 1), 1e300)))
@@ -237,8 +239,8 @@ def test_totals_contain_the_exact_sum(axis, radius):
     for span in (10, SPAN, 1070):
         x = draw(rng, (9, 7), radius, low=-span, high=min(span, SPAN))
         result = arithmetic.total(x, axis=axis)
-        assert known(result).any()
-        assert_contains(result, points(rng, x).sum(axis=axis))
+        assert is_finite(result).any()
+        assert_contains(result, rationals_within(rng, x).sum(axis=axis))
         assert arithmetic.total(x, axis=axis, keepdims=True).middle.ndim == 2
 
 
@@ -256,7 +258,9 @@ def test_ends_and_magnitude_bound_every_point(radius):
     ball = draw(rng, (TRIES,), radius)
     for _ in range(3):
         lower, upper = ball.ends
-        for low, point, high, size in zip(lower, points(rng, ball), upper, ball.magnitude, strict=True):
+        for low, point, high, size in zip(
+            lower, rationals_within(rng, ball), upper, ball.magnitude, strict=True
+        ):
             assert Fraction(float(low)) < point < Fraction(float(high))
             assert abs(point) < Fraction(float(size))
 

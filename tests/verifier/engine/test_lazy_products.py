@@ -28,7 +28,7 @@ def gradient_of(problem, oracle: str) -> LazyEstimates:
     return estimates
 
 
-def hold_equal(actual, expected) -> None:
+def assert_close(actual, expected) -> None:
     scale = np.abs(expected[np.isfinite(expected)]).max()
     np.testing.assert_allclose(actual, expected, rtol=SUMMED_OTHERWISE, atol=SUMMED_OTHERWISE * scale)
 
@@ -46,8 +46,8 @@ def test_rows_are_those_of_the_whole(oracle, penalties, budget, monkeypatch):
             rows, whole = estimates.rows(name, which), estimates[name]
             assert whole.value.shape == array.shape
             columns = slice(None) if rows.columns is None else rows.columns
-            hold_equal(rows.value, whole.value[which][..., columns])
-            hold_equal(rows.error, whole.error[which][..., columns])
+            assert_close(rows.value, whole.value[which][..., columns])
+            assert_close(rows.error, whole.error[which][..., columns])
             others = np.ones(array.shape[-1], dtype=bool)
             others[columns] = False
             assert np.isinf(whole.error[..., others]).all()

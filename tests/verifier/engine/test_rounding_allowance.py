@@ -19,7 +19,7 @@ from verifier.problem.precision import PRECISIONS
 Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def in_turn(order: Any) -> Product:
+def sequential_product(order: Any) -> Product:
     """A matrix product that adds its terms one after the other, each sum rounded, in an order."""
 
     def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -33,9 +33,9 @@ def in_turn(order: Any) -> Product:
 
 ORDERS: dict[str, Product] = {
     "as BLAS adds": lambda left, right: left @ right,
-    "in turn": in_turn(range),
-    "backwards": in_turn(lambda n: reversed(range(n))),
-    "permuted": in_turn(lambda n: np.random.default_rng(1).permutation(n)),
+    "in turn": sequential_product(range),
+    "backwards": sequential_product(lambda n: reversed(range(n))),
+    "permuted": sequential_product(lambda n: np.random.default_rng(1).permutation(n)),
 }
 
 

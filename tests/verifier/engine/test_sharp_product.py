@@ -17,14 +17,14 @@ def rational(x: np.ndarray, y: np.ndarray, i: int, j: int) -> Fraction:
     return sum((Fraction(a) * Fraction(b) for a, b in pairs), Fraction())
 
 
-def uneven(rng: np.random.Generator, *shape: int) -> np.ndarray:
+def log_scaled_normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.normal(size=shape) * 10.0 ** rng.uniform(-12, 12, size=shape)
 
 
 KINDS = {
     "normal": lambda rng, *shape: rng.normal(size=shape),
     "of one sign": lambda rng, *shape: rng.uniform(1.0, 2.0, size=shape),
-    "of many sizes": uneven,
+    "of many sizes": log_scaled_normal,
     "powers of two": lambda rng, *shape: 2.0 ** rng.integers(-3, 4, size=shape),
     "all digits used": lambda rng, *shape: np.nextafter(rng.choice([1.0, 2.0, -4.0], size=shape), 0.0),
     "with zeros": lambda rng, *shape: rng.normal(size=shape) * (rng.uniform(size=shape) < 0.3),

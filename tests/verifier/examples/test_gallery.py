@@ -23,7 +23,7 @@ LAST_BITS = 1e-12  # relative: another machine's matrix products add up in anoth
 
 
 @pytest.fixture(scope="module")
-def rows() -> dict[str, GalleryRow]:
+def gallery_by_name() -> dict[str, GalleryRow]:
     return {row.name: row for row in gallery_rows()}
 
 
@@ -34,23 +34,25 @@ def pages() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_the_diagnosis_names_what_the_citation_says_in_its_layer(
-    name: str, rows: dict[str, GalleryRow]
+    name: str, gallery_by_name: dict[str, GalleryRow]
 ) -> None:
-    report, claims = rows[name].report, GALLERY[name].claims
+    report, claims = gallery_by_name[name].report, GALLERY[name].claims
     assert report.verdict == "incorrect"
     assert len(report.diagnosis) == len(claims)
     for diagnosis, claim in zip(report.diagnosis, claims, strict=True):
-        assert (diagnosis.bug, diagnosis.layer) == named_in_report(claim)
+        assert (diagnosis.bug, diagnosis.layer) == bug_in_report(claim)
         assert claim.bug in (diagnosis.bug, *diagnosis.also_consistent)
 
 
-def named_in_report(claim: ClaimedBug) -> tuple[str, int | None]:
+def bug_in_report(claim: ClaimedBug) -> tuple[str, int | None]:
     return (claim.bug, claim.layer) if claim.same_as is None else (claim.same_as, None)
 
 
 @pytest.mark.parametrize("name", GALLERY)
-def test_no_entry_rests_on_a_problem_that_hides_something(name: str, rows: dict[str, GalleryRow]) -> None:
-    assert [warning.code for warning in rows[name].report.warnings] == []
+def test_no_entry_rests_on_a_problem_that_hides_something(
+    name: str, gallery_by_name: dict[str, GalleryRow]
+) -> None:
+    assert [warning.code for warning in gallery_by_name[name].report.warnings] == []
 
 
 def test_there_are_many_different_mistakes_each_said_by_somebody_else() -> None:
@@ -71,7 +73,7 @@ def test_every_entry_is_cited_and_told(entry: GalleryEntry) -> None:
 def test_what_is_kept_is_what_the_installed_library_computes(entry: GalleryEntry) -> None:
     assert isinstance(entry.made, LibraryRun)
     computed = entry.made.compute()
-    assert_alike(computed, gallery_document(entry.name))
+    assert_same_values(computed, gallery_document(entry.name))
     library, release = entry.made.release.split()
     assert version(library) == release, f"run {REMEDY.split('(')[1].split(')')[0]} --live"
     assert verify(computed).loss.verdict == "correct"  # its loss is the declared one: the gradient is wrong
@@ -85,7 +87,7 @@ def test_the_files_are_what_the_table_gives(pages: dict[str, str]) -> None:
     for name, text in pages.items():
         written = (FOLDER / name).read_text(encoding="utf-8")
         if name.endswith(".json"):
-            assert_alike(json.loads(written), json.loads(text))
+            assert_same_values(json.loads(written), json.loads(text))
         else:
             assert written == text, f"{name}: {REMEDY}"
 
@@ -100,16 +102,16 @@ def test_the_table_for_programs_says_of_every_entry_what_can_be_said(pages: dict
         assert record["command"] == f"gradjury example gallery/{record['name']} | gradjury check -"
 
 
-def assert_alike(actual: Any, expected: Any) -> None:
+def assert_same_values(actual: Any, expected: Any) -> None:
     """Numbers to their last bits, everything else to the letter."""
     if isinstance(expected, dict):
         assert list(actual) == list(expected)
         for key, value in expected.items():
-            assert_alike(actual[key], value)
+            assert_same_values(actual[key], value)
     elif isinstance(expected, list):
         assert len(actual) == len(expected)
         for one, other in zip(actual, expected, strict=True):
-            assert_alike(one, other)
+            assert_same_values(one, other)
     elif isinstance(expected, float):
         np.testing.assert_allclose(actual, expected, rtol=LAST_BITS, atol=1e-15)
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import verify
 from verifier.exporters.student_view import to_student_view
 from verifier.problem.errors import DocumentError, ReportWarning
@@ -76,12 +76,12 @@ def hostile(words: str) -> list[FileOutcome]:
     ]
 
 
-def judged(source: str, **fields: Any) -> list[FileOutcome]:
+def report_on(source: str, **fields: Any) -> list[FileOutcome]:
     return [FileOutcome(source, verify(small_document(**fields)))]
 
 
-def judged_with(source: str, path: list[str | int], value: Any, **fields: Any) -> list[FileOutcome]:
-    return [FileOutcome(source, verify(changed(small_document(**fields), path, value)))]
+def report_on_change(source: str, path: list[str | int], value: Any, **fields: Any) -> list[FileOutcome]:
+    return [FileOutcome(source, verify(with_value(small_document(**fields), path, value)))]
 
 
 def not_finite() -> list[FileOutcome]:
@@ -93,7 +93,7 @@ def not_finite() -> list[FileOutcome]:
     ]
 
 
-def of_parameters(count: int) -> list[FileOutcome]:
+def report_of_parameters(count: int) -> list[FileOutcome]:
     rows = (parameter(f"layers.{i}.weight", list(Verdict)[i % 4]) for i in range(count))
     return [FileOutcome("many.json", report(rows))]
 
@@ -101,13 +101,15 @@ def of_parameters(count: int) -> list[FileOutcome]:
 REAL = ("right", "wrong", "missing", "NaN", "undecided")
 MANY = "10,000 parameters"
 MAKERS: dict[str, Callable[[], list[FileOutcome]]] = {
-    "right": lambda: judged("right.json", name="hw3-q2"),
-    "wrong": lambda: judged_with("wrong.json", ["gradients", "layers.0.weight", 1, 2], 0.5, name="hw3-q2"),
-    "missing": lambda: judged("-", gradients={}),
-    "NaN": lambda: judged_with("", ["gradients", "layers.0.bias", 0], "NaN"),
-    "undecided": lambda: judged_with("u", ["parameters", "layers.1.bias"], [1e308] * 2),
+    "right": lambda: report_on("right.json", name="hw3-q2"),
+    "wrong": lambda: report_on_change(
+        "wrong.json", ["gradients", "layers.0.weight", 1, 2], 0.5, name="hw3-q2"
+    ),
+    "missing": lambda: report_on("-", gradients={}),
+    "NaN": lambda: report_on_change("", ["gradients", "layers.0.bias", 0], "NaN"),
+    "undecided": lambda: report_on_change("u", ["parameters", "layers.1.bias"], [1e308] * 2),
     "not finite": not_finite,
-    MANY: lambda: of_parameters(10_000),
+    MANY: lambda: report_of_parameters(10_000),
     "malformed": lambda: [
         FileOutcome("m.json", None, (DocumentError("/loss", "a loss", "nothing", "add it"),))
     ],
@@ -121,7 +123,7 @@ class Cases(Mapping[str, list[FileOutcome]]):
     """The reports by name, each made when it is first used: every worker imports this, and few use it."""
 
     def __getitem__(self, name: str) -> list[FileOutcome]:
-        return _made(name)
+        return _make_case(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(MAKERS)
@@ -131,7 +133,7 @@ class Cases(Mapping[str, list[FileOutcome]]):
 
 
 @cache
-def _made(name: str) -> list[FileOutcome]:
+def _make_case(name: str) -> list[FileOutcome]:
     return MAKERS[name]()
 
 

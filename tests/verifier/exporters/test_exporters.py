@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.pairwise import each
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import verify
 from verifier.exporters import EXPORTERS
 from verifier.report import wording as sentences
@@ -33,12 +33,12 @@ DEAD_UNIT = {
 }
 DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "right": lambda: small_document(name="hw3-q2"),
-    "wrong": lambda: changed(
+    "wrong": lambda: with_value(
         small_document(name="hw3-q2", reported_loss=0.7), ["gradients", "layers.0.weight", 1, 2], 0.5
     ),
     "missing": lambda: small_document(gradients={}),
-    "NaN": lambda: changed(small_document(), ["gradients", "layers.0.bias", 0], "NaN"),
-    "undecided": lambda: changed(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]),
+    "NaN": lambda: with_value(small_document(), ["gradients", "layers.0.bias", 0], "NaN"),
+    "undecided": lambda: with_value(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]),
     "one": lambda: small_document(inputs=[[1.0, 2.0, 3.0]], targets=[1], gradients={}),
     "dead": lambda: DEAD_UNIT,
 }
@@ -62,7 +62,7 @@ HOSTILE = [
 ]
 
 
-def unescaped(line: str, characters: str) -> list[str]:
+def unescaped_characters(line: str, characters: str) -> list[str]:
     return re.findall(rf"(?<!\\)(?:\\\\)*([{re.escape(characters)}])", line)
 
 
@@ -71,7 +71,7 @@ def test_markdown_escapes_what_a_submitter_wrote(name):
     text = EXPORTERS["markdown"].export(verify(small_document(name=name)))
     title, *rest = text.split("\n")
     assert title.startswith("## ")
-    assert unescaped(title.removeprefix("## "), "<>[]()`*_~|#!") == []
+    assert unescaped_characters(title.removeprefix("## "), "<>[]()`*_~|#!") == []
     plain = EXPORTERS["markdown"].export(verify(small_document(name="plain"))).split("\n")
     assert rest == plain[1:]  # nothing but the title has changed
 

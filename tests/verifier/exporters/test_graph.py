@@ -36,7 +36,7 @@ def wrong_relu() -> Report:
     return verify({**document, "gradients": gradients})
 
 
-def rendered(report: Report, name: str) -> str:
+def render(report: Report, name: str) -> str:
     return EXPORTERS[name].render([FileOutcome("graph.json", report)], ExportOptions())
 
 
@@ -48,7 +48,7 @@ def test_the_first_wrong_gradient_is_told_with_the_operations_around_it(
     format_name: str, audience: str
 ) -> None:
     report = wrong_relu()
-    text = rendered(report if audience == "grader" else to_student_view(report), format_name)
+    text = render(report if audience == "grader" else to_student_view(report), format_name)
     assert LINE in text.replace("\\", "")
     assert "| gradient |" in text or "\n  gradient " in text
     assert "missing-activation-derivative in nodes.a2\n" in text.replace("\\", "") or audience == "student"
@@ -56,13 +56,13 @@ def test_the_first_wrong_gradient_is_told_with_the_operations_around_it(
 
 @each(EXPORTERS)
 def test_every_format_names_the_nodes_that_are_wrong(format_name: str) -> None:
-    text = rendered(wrong_relu(), format_name)
+    text = render(wrong_relu(), format_name)
     assert "nodes.a2" in text
     assert "local_rule" not in text or format_name in ("json", "csv")
 
 
 def test_a_node_s_bug_is_the_type_of_its_failure() -> None:
-    suites = ET.fromstring(rendered(wrong_relu(), "junit"))
+    suites = ET.fromstring(render(wrong_relu(), "junit"))
     cases = {case.get("name"): case for case in suites.iter("testcase")}
     failures = {name: case.find("failure") for name, case in cases.items()}
     types = {name: failure.get("type") for name, failure in failures.items() if failure is not None}
@@ -71,7 +71,7 @@ def test_a_node_s_bug_is_the_type_of_its_failure() -> None:
 
 
 def test_code_scanning_has_a_rule_with_formulas_for_a_broken_node() -> None:
-    (run,) = json.loads(rendered(wrong_relu(), "sarif"))["runs"]
+    (run,) = json.loads(render(wrong_relu(), "sarif"))["runs"]
     rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
     rule = rules["missing-activation-derivative"]
     assert rule["shortDescription"]["text"] == "The operation's own derivative is missing"
@@ -88,7 +88,7 @@ def test_code_scanning_has_a_rule_with_formulas_for_a_broken_node() -> None:
 def test_what_cannot_be_explained_in_a_graph_is_told_without_layers() -> None:
     document = example_document("olah")
     document["gradients"]["b"] = 17.25
-    (run,) = json.loads(rendered(verify(document), "sarif"))["runs"]
+    (run,) = json.loads(render(verify(document), "sarif"))["runs"]
     (rule,) = run["tool"]["driver"]["rules"]
     assert rule["id"] == "unexplained"
     (result,) = run["results"]
@@ -122,7 +122,7 @@ def test_a_name_of_a_node_commands_neither_a_runner_nor_a_renderer(name: str, fo
         "parameters": {"x": 0.5},
         "gradients": {"x": 1.0, f"nodes.{name}": 2.0},
     }
-    text = rendered(verify(document), format_name)
+    text = render(verify(document), format_name)
     if format_name == "text":
         assert "::error::" not in text
     elif format_name == "markdown":

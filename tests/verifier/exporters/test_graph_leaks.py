@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.pairwise import each, try_each
+from tests.pairwise import check_rows, each
 from verifier import verify
 from verifier.examples.graphs import BUGGY_EXAMPLES, GRAPH_EXAMPLES
 from verifier.examples.layers import example_document
@@ -24,7 +24,7 @@ QUESTION = example_document("cs231n-circuit")
 RIGHT: Mapping[str, float] = QUESTION["gradients"]
 
 
-def answer(
+def student_document(
     gradients: Mapping[str, Any], visibility: StudentVisibility = ALL, **fields: Any
 ) -> dict[str, Any]:
     document = {**QUESTION, "gradients": dict(gradients), **fields}
@@ -39,17 +39,17 @@ def answer(
 def test_a_guess_of_one_number_gets_the_answer_that_any_wrong_number_gets(key: str, preset: str) -> None:
     right = RIGHT[key]
     fields = {"tolerance": {"preset": preset}, "precision": "float64"}
-    far = answer({key: -12.3456789}, **fields)
+    far = student_document({key: -12.3456789}, **fields)
     guesses = [right + 1e-5, right * (1 + 1e-4), round(right, 2), round(right, 3), 3.7 * right, 1e-3 * right]
     if preset == "strict":  # wrong by less than what any name is told of
         guesses += [right * (1 + 1e-9), right * (1 + 1e-12)]
     for guess in guesses:
-        assert answer({key: guess}, **fields) == far, guess
+        assert student_document({key: guess}, **fields) == far, guess
 
 
 def test_a_number_beside_an_explained_one_is_told_by_its_verdict_alone() -> None:
     sign = {"nodes.s": -RIGHT["nodes.s"]}
-    documents = [answer({**sign, "w2": value}) for value in (7.0, -3.25, RIGHT["w2"] * 1.01)]
+    documents = [student_document({**sign, "w2": value}) for value in (7.0, -3.25, RIGHT["w2"] * 1.01)]
     assert all(each == documents[0] for each in documents)
     assert not [row for row in documents[0]["diagnosis"] if row.get("bug") not in (None, "", "unexplained")]
 
@@ -87,11 +87,11 @@ def test_no_format_tells_a_student_a_number_of_the_gradient(name: str) -> None:
     outcome = FileOutcome("hw.json", to_student_view(report, ALL))
     hidden = [number for number in numbers_of(report) if len(number) > 4]
 
-    def tells_none(format_name: str) -> None:
+    def check_no_numbers(format_name: str) -> None:
         text = EXPORTERS[format_name].render([outcome], ExportOptions())
         assert [number for number in hidden if number in text] == []
 
-    try_each(tells_none, EXPORTERS)
+    check_rows(check_no_numbers, EXPORTERS)
 
 
 @cache

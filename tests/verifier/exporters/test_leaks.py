@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from reference_impl.network import forward, named
-from tests.pairwise import each, pairwise, try_each
-from tests.verifier.builders import listed, small_document
+from tests.pairwise import check_rows, each, pairwise
+from tests.verifier.builders import nested_lists, small_document
 from verifier import verify
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.catalogue.bug import LOCAL_RULE
@@ -62,8 +62,10 @@ RIGHT = right_of(PROBLEM)
 ONE = float(RIGHT["layers.1.bias"][0])
 
 
-def answer(gradients: Gradients, visibility: StudentVisibility = ALL, **fields: Any) -> dict[str, Any]:
-    fields_of_answer = {"gradients": listed(dict(gradients)), **fields}
+def student_document(
+    gradients: Gradients, visibility: StudentVisibility = ALL, **fields: Any
+) -> dict[str, Any]:
+    fields_of_answer = {"gradients": nested_lists(dict(gradients)), **fields}
     return to_student_view(verify({**PROBLEM, **fields_of_answer}, oracles=ORACLES), visibility).to_dict()
 
 
@@ -86,22 +88,22 @@ def outputs(report: Report, visibility: StudentVisibility) -> dict[str, str]:
     ]
 )
 def test_a_guess_of_one_number_gets_the_answer_of_any_wrong_number(guess):
-    wrong = answer({"layers.1.bias": [-12.345678912345]}, precision="float64")
-    assert answer({"layers.1.bias": [guess]}, precision="float64") == wrong
+    wrong = student_document({"layers.1.bias": [-12.345678912345]}, precision="float64")
+    assert student_document({"layers.1.bias": [guess]}, precision="float64") == wrong
 
 
 @each(product(["layers.0.bias", "layers.0.weight"], [1, 2, 3]))
 def test_zeros_beside_a_guess_do_not_make_it_tell(padding, digits):
     pad = {padding: 0.0 * RIGHT[padding]}
-    wrong = answer(pad | {"layers.1.bias": [round(ONE, digits) + 7.0 * 10.0**-digits]})
-    assert answer(pad | {"layers.1.bias": [round(ONE, digits)]}) == wrong
+    wrong = student_document(pad | {"layers.1.bias": [round(ONE, digits) + 7.0 * 10.0**-digits]})
+    assert student_document(pad | {"layers.1.bias": [round(ONE, digits)]}) == wrong
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_nan_beside_a_guess_does_not_make_it_tell(broken):
     pad = {"layers.0.weight": np.full((2, 4), broken)}
     guesses = (ONE, -ONE, 2.0 * ONE, round(ONE, 2), 7.654321)
-    documents = [answer(pad | {"layers.1.bias": [guess]}) for guess in guesses[1:]]
+    documents = [student_document(pad | {"layers.1.bias": [guess]}) for guess in guesses[1:]]
     assert all(document == documents[0] for document in documents)
 
 
@@ -109,7 +111,7 @@ def test_nan_beside_a_guess_does_not_make_it_tell(broken):
 def with_error(place: tuple[int, int], size: float) -> dict[str, Any]:
     changed = {name: np.array(array) for name, array in RIGHT.items()}
     changed["layers.0.weight"][place] += size
-    return answer(changed)
+    return student_document(changed)
 
 
 @each(pairwise(range(2), range(4), (0.123, -0.456, 1e-4, 1e3)))
@@ -118,21 +120,21 @@ def test_one_wrong_entry_is_told_as_any_other(row, column, size):
 
 
 def test_all_numbers_rounded_in_print_are_still_told_so():
-    (row,) = answer({name: np.round(array, 3) for name, array in RIGHT.items()})["diagnosis"]
+    (row,) = student_document({name: np.round(array, 3) for name, array in RIGHT.items()})["diagnosis"]
     assert row["bug"] == "rounded"
 
 
 @pytest.mark.parametrize("factor", [0.37, 1e-3, 12.5])
 def test_a_factor_is_told_without_its_size(factor):
-    (row,) = answer({name: factor * array for name, array in RIGHT.items()})["diagnosis"]
+    (row,) = student_document({name: factor * array for name, array in RIGHT.items()})["diagnosis"]
     assert row["bug"] == "constant-factor"
-    assert answer({name: 1.7 * array for name, array in RIGHT.items()})["diagnosis"] == [row]
+    assert student_document({name: 1.7 * array for name, array in RIGHT.items()})["diagnosis"] == [row]
 
 
 @pytest.mark.parametrize("reported", [0.0, 0.123, 1e9])
 def test_a_reported_loss_changes_nothing(reported):
     wrong = {"layers.0.bias": [1.0, 2.0, 3.0, 4.5]}
-    assert answer(wrong, reported_loss=reported) == answer(wrong)
+    assert student_document(wrong, reported_loss=reported) == student_document(wrong)
 
 
 @each(BUGS)
@@ -145,13 +147,13 @@ def test_the_sentence_for_students_holds_only_what_the_problem_says(bug):
     assert {field for _, field, _, _ in Formatter().parse(words.hint) if field} <= named
 
 
-def scaled(inputs: float) -> dict[str, Any]:
+def scaled_document(inputs: float) -> dict[str, Any]:
     document = small_document(name="hw3")
     document["inputs"] = [[inputs * x for x in row] for row in document["inputs"]]
     return document
 
 
-def planted(document: Mapping[str, Any]) -> dict[tuple[str, int], tuple[str, Gradients]]:
+def mutants_and_wrong_entries(document: Mapping[str, Any]) -> dict[tuple[str, int], tuple[str, Gradients]]:
     """Give every bug made on this problem, and the right gradients with one entry changed.
 
     By name and number: a bug can be made in several places and forms.
@@ -170,16 +172,16 @@ def planted(document: Mapping[str, Any]) -> dict[tuple[str, int], tuple[str, Gra
     return mutants_by_bug
 
 
-def kind_of(report: Report) -> tuple[Any, ...]:
+def verdicts_and_bugs(report: Report) -> tuple[Any, ...]:
     verdicts = tuple(row.verdict for row in report.parameters.values())
     return verdicts, tuple((row.bug, row.layer, row.equation) for row in report.diagnosis)
 
 
 @cache
-def planted_in_two_problems() -> tuple[tuple[Any, Any], ...]:
-    problems = scaled(3.0), scaled(4.0)
+def mutants_of_two_problems() -> tuple[tuple[Any, Any], ...]:
+    problems = scaled_document(3.0), scaled_document(4.0)
     assert not np.allclose(*(right_of(document)["layers.0.weight"] for document in problems))
-    return tuple((document, planted(document)) for document in problems)
+    return tuple((document, mutants_and_wrong_entries(document)) for document in problems)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def planted_in_two_problems() -> tuple[tuple[Any, Any], ...]:
 )
 def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, least, step):
     """Formats write what a student sees: by day they write one in six."""
-    (one, of_one), (other, of_other) = planted_in_two_problems()
+    (one, of_one), (other, of_other) = mutants_of_two_problems()
     assert [what for what, _ in of_one.values()] == [what for what, _ in of_other.values()]
     compared = []
 
@@ -200,7 +202,7 @@ def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, least,
             verify({**document, "gradients": mutants_of[bug, place][1]}, oracles=ORACLES)
             for document, mutants_of in ((one, of_one), (other, of_other))
         )
-        if kind_of(first) != kind_of(second):
+        if verdicts_and_bugs(first) != verdicts_and_bugs(second):
             return
         compared.append(bug)
         for visibility in EVERY_SUBSET:
@@ -208,5 +210,5 @@ def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, least,
         for visibility in (DEFAULT, ALL) if len(compared) % step == 0 else ():
             assert outputs(first, visibility) == outputs(second, visibility)
 
-    try_each(check, [row for row in of_one if row[1] in places])
+    check_rows(check, [row for row in of_one if row[1] in places])
     assert len(compared) > least

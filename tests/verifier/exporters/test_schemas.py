@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from tests.pairwise import try_each
-from tests.verifier.exporters.builders import CASES, HOSTILE, MANY, as_student, of_parameters
+from tests.pairwise import check_rows
+from tests.verifier.exporters.builders import CASES, HOSTILE, MANY, as_student, report_of_parameters
 from verifier.exporters import EXPORTERS, ExportOptions, sarif
 from verifier.exporters.csv import COLUMNS
 from verifier.report.points import Points
@@ -54,7 +54,7 @@ def junit_schema() -> Any:
 
 
 @cache
-def rendered(format_name: str, case: str, audience: str = "grader") -> str:
+def render(format_name: str, case: str, audience: str = "grader") -> str:
     reports = as_student(CASES[case]) if audience == "student" else CASES[case]
     return EXPORTERS[format_name].render(reports, ExportOptions())
 
@@ -69,23 +69,23 @@ def assert_fits(name: str, text: str) -> None:
     assert [error.message for error in validator(name).iter_errors(document)] == []
 
 
-def fits(format_name: str, case: str, audience: str) -> None:
-    assert_fits(JSON[format_name], rendered(format_name, case, audience))
+def check_schema(format_name: str, case: str, audience: str) -> None:
+    assert_fits(JSON[format_name], render(format_name, case, audience))
 
 
 @pytest.mark.parametrize("format_name", JSON)
 def test_json_of_a_platform_fits_its_schema(format_name):
-    try_each(fits, list(product([format_name], SHORT, AUDIENCES)))
+    check_rows(check_schema, list(product([format_name], SHORT, AUDIENCES)))
 
 
 @pytest.mark.parametrize("format_name", ["prairielearn", "classroom50"])
 def test_json_that_is_cut_to_a_platforms_size_fits_its_schema_too(format_name):
-    fits(format_name, MANY, "grader")
+    check_schema(format_name, MANY, "grader")
 
 
 def test_code_scanning_that_is_cut_fits_its_schema_too(monkeypatch):
     monkeypatch.setattr(sarif, "_MOST", 20)  # of 5000 the validator would take seconds
-    text = EXPORTERS["sarif"].render(of_parameters(40), ExportOptions())
+    text = EXPORTERS["sarif"].render(report_of_parameters(40), ExportOptions())
     assert "the worst 20 are listed" in text
     assert_fits(JSON["sarif"], text)
 
@@ -93,7 +93,7 @@ def test_code_scanning_that_is_cut_fits_its_schema_too(monkeypatch):
 @pytest.mark.nightly
 @pytest.mark.parametrize("format_name", JSON)
 def test_json_of_10_000_parameters_fits_its_schema(format_name):
-    try_each(fits, list(product([format_name], [MANY], AUDIENCES)))
+    check_rows(check_schema, list(product([format_name], [MANY], AUDIENCES)))
 
 
 def fits_with_points(format_name: str, points: str, case: str) -> None:
@@ -103,22 +103,22 @@ def fits_with_points(format_name: str, points: str, case: str) -> None:
 
 def test_points_fit_the_schema_too():
     cases = ("right", "wrong", "missing", "several", "malformed")
-    try_each(fits_with_points, list(product(GRADED, POINTS, cases)))
+    check_rows(fits_with_points, list(product(GRADED, POINTS, cases)))
 
 
 @pytest.mark.nightly
 def test_points_of_10_000_parameters_fit_the_schema_too():
-    try_each(fits_with_points, list(product(GRADED, POINTS, [MANY])))
+    check_rows(fits_with_points, list(product(GRADED, POINTS, [MANY])))
 
 
 def autolab_fits(case: str) -> None:
-    feedback, result = rendered("autolab", case).split("\n")
+    feedback, result = render("autolab", case).split("\n")
     assert_fits("autolab-semantic", feedback)
     assert_fits("autolab-autoresult", result)
 
 
 def junit_fits(case: str, audience: str) -> None:
-    text = rendered("junit", case, audience).partition("\n")[2]
+    text = render("junit", case, audience).partition("\n")[2]
     assert list(junit_schema().iter_errors(text)) == []
 
 
@@ -131,7 +131,7 @@ def junit_for_gitlab_names_the_file(case: str) -> None:
 
 
 def junit_counts_what_it_holds(case: str) -> None:
-    root = ElementTree.fromstring(rendered("junit", case).partition("\n")[2])
+    root = ElementTree.fromstring(render("junit", case).partition("\n")[2])
     for place in (root, *root.iter("testsuite")):
         for counted, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
             assert int(place.get(counted, "")) == len(list(place.iter(tag)))
@@ -140,30 +140,30 @@ def junit_counts_what_it_holds(case: str) -> None:
 
 
 def csv_has_its_columns_and_no_formula(case: str, audience: str) -> None:
-    header, *rows = csv.reader(StringIO(rendered("csv", case, audience)))
+    header, *rows = csv.reader(StringIO(render("csv", case, audience)))
     assert header == list(COLUMNS)
     assert {len(row) for row in rows} == {len(header)}
     assert not any(row[i].startswith(("=", "+", "-", "@", "\uff1d")) for row in rows for i in (0, 1, 3, -1))
 
 
 def test_autolab_reads_its_last_two_lines():
-    try_each(autolab_fits, list(product(SHORT)))
+    check_rows(autolab_fits, list(product(SHORT)))
 
 
 def test_junit_for_jenkins_keeps_to_the_strict_schema():
-    try_each(junit_fits, list(product(SHORT, AUDIENCES)))
+    check_rows(junit_fits, list(product(SHORT, AUDIENCES)))
 
 
 def test_junit_for_gitlab_names_the_file_and_is_else_the_same():
-    try_each(junit_for_gitlab_names_the_file, list(product(SHORT)))
+    check_rows(junit_for_gitlab_names_the_file, list(product(SHORT)))
 
 
 def test_junit_counts_what_it_holds_and_names_no_case_twice():
-    try_each(junit_counts_what_it_holds, list(product(SHORT)))
+    check_rows(junit_counts_what_it_holds, list(product(SHORT)))
 
 
 def test_csv_has_its_columns_in_every_row_and_no_formula():
-    try_each(csv_has_its_columns_and_no_formula, list(product(SHORT, AUDIENCES)))
+    check_rows(csv_has_its_columns_and_no_formula, list(product(SHORT, AUDIENCES)))
 
 
 @pytest.mark.nightly
@@ -177,7 +177,7 @@ def test_10_000_parameters_are_written_as_few_are():
         page_loads_nothing(MANY, audience)
 
 
-class Page(HTMLParser):
+class HtmlChecker(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
@@ -195,8 +195,8 @@ class Page(HTMLParser):
 
 
 def page_loads_nothing(case: str, audience: str) -> None:
-    text = rendered("html", case, audience)
-    page = Page()
+    text = render("html", case, audience)
+    page = HtmlChecker()
     page.feed(text)
     assert page.open == []
     assert not page.tags & {"img", "link", "iframe", "object", "form"}
@@ -209,11 +209,11 @@ def page_loads_nothing(case: str, audience: str) -> None:
 
 
 def test_the_page_runs_its_own_script_alone_and_loads_nothing():
-    try_each(page_loads_nothing, list(product(SHORT, AUDIENCES)))
+    check_rows(page_loads_nothing, list(product(SHORT, AUDIENCES)))
 
 
-def can_be_written(format_name: str, case: str) -> None:
-    text = rendered(format_name, case)
+def check_encoding(format_name: str, case: str) -> None:
+    text = render(format_name, case)
     assert text.encode().decode() == text
 
 
@@ -221,12 +221,12 @@ WRITTEN = [name for name in EXPORTERS if name != "json"]  # there names are data
 
 
 def test_every_format_can_be_written_as_utf_8_but_for_the_names_in_json():
-    try_each(can_be_written, list(product(WRITTEN, SHORT)))
+    check_rows(check_encoding, list(product(WRITTEN, SHORT)))
 
 
 @pytest.mark.nightly
 def test_every_format_can_be_written_of_10_000_parameters():
-    try_each(can_be_written, list(product(WRITTEN, [MANY])))
+    check_rows(check_encoding, list(product(WRITTEN, [MANY])))
 
 
 @pytest.mark.parametrize("format_name", [name for name in EXPORTERS if EXPORTERS[name].between is None])

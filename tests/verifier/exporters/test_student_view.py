@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import verify
 from verifier.examples.layers import example_document
 from verifier.exporters import EXPORTERS, ExportOptions
@@ -107,7 +107,7 @@ def references(draw: st.DrawFn, verdicts: tuple[Verdict, ...], places: tuple[Any
 
 
 @st.composite
-def pairs(draw: st.DrawFn) -> tuple[Report, Report]:
+def report_pairs(draw: st.DrawFn) -> tuple[Report, Report]:
     verdicts = tuple(draw(st.sampled_from(Verdict)) for _ in NAMES)
     place = st.tuples(st.none() | st.integers(0, 1), st.sampled_from(("hidden_delta", "loss")), WORDS)
     places = tuple(draw(st.lists(place, max_size=2)))
@@ -122,14 +122,14 @@ def outputs(report: Report) -> dict[str, str]:
 
 
 @settings(max_examples=settings().max_examples // 2)
-@given(pairs())
+@given(report_pairs())
 def test_two_references_with_equal_verdicts_give_students_the_same_bytes(pair):
     first, second = pair
     assert to_student_view(first) == to_student_view(second)
     assert outputs(first) == outputs(second)
 
 
-@given(pairs())
+@given(report_pairs())
 def test_platforms_without_a_hidden_place_get_the_students_report(pair):
     for report in pair:
         for name in ("prairielearn", "classroom50", "autolab"):
@@ -153,7 +153,7 @@ def test_only_a_graders_report_has_hidden_tests_and_only_they_differ(format_name
 def wrong_under(inputs_scale: float) -> Report:
     document = small_document(name="hw3")
     document["inputs"] = [[inputs_scale * x for x in row] for row in document["inputs"]]
-    document["gradients"] = changed(small_document(), ["gradients", "layers.0.weight", 1, 2], 50.0)[
+    document["gradients"] = with_value(small_document(), ["gradients", "layers.0.weight", 1, 2], 50.0)[
         "gradients"
     ]
     del document["gradients"]["layers.1.bias"]

@@ -16,17 +16,17 @@ from verifier.judging.cache import ProblemCache, fingerprint
 from verifier.report.report import Report
 
 
-def drawn(seed: int = 0, **more) -> Problem:
+def random_problem(seed: int = 0, **more) -> Problem:
     return draw_problem(np.random.default_rng(seed), **{"widths": [3, 4, 2], "masked": True, **more})
 
 
-def answered(problem: Problem, change=lambda gradients: None) -> dict:
+def with_gradients(problem: Problem, change=lambda gradients: None) -> dict:
     gradients = {name: np.array(value) for name, value in named(backpropagate(problem))}
     change(gradients)
     return document_of_problem(problem, gradients=gradients)
 
 
-def assert_say_the_same(one: Report, other: Report) -> None:
+def assert_same_results(one: Report, other: Report) -> None:
     for field in fields(Report):
         if field.name not in ("seconds", "parameters"):
             assert getattr(one, field.name) == getattr(other, field.name), field.name
@@ -46,29 +46,31 @@ ANSWERS = {
 def test_answers_to_a_problem_that_is_known_are_judged_as_if_it_were_not(precision):
     cache = ProblemCache()
     for change in [*ANSWERS.values(), *reversed(ANSWERS.values())]:
-        document = answered(drawn(), change) | ({} if precision is None else {"precision": precision})
-        assert_say_the_same(verify(document, cache=cache), verify(document))
-    assert cache.of(drawn()) is cache.of(read_submission(answered(drawn())).problem)
+        document = with_gradients(random_problem(), change) | (
+            {} if precision is None else {"precision": precision}
+        )
+        assert_same_results(verify(document, cache=cache), verify(document))
+    assert cache.of(random_problem()) is cache.of(read_submission(with_gradients(random_problem())).problem)
 
 
 def test_other_oracles_are_another_question():
     cache = ProblemCache()
-    alone = verify(answered(drawn()), oracles=["backpropagation"], cache=cache)
+    alone = verify(with_gradients(random_problem()), oracles=["backpropagation"], cache=cache)
     assert [item.oracle for item in alone.evidence] == ["backpropagation"]
-    assert len(verify(answered(drawn()), cache=cache).evidence) > 1
+    assert len(verify(with_gradients(random_problem()), cache=cache).evidence) > 1
 
 
 def test_an_oracle_that_is_none_is_refused_each_time():
     cache = ProblemCache()
     for _ in range(2):
         with pytest.raises(ValueError, match="'guess'"):
-            verify(answered(drawn()), oracles=["guess"], cache=cache)
+            verify(with_gradients(random_problem()), oracles=["guess"], cache=cache)
 
 
 def test_arrays_changed_after_they_were_asked_change_nothing_kept():
     """As where one trains on, in place, and asks again about where one was."""
     cache = ProblemCache()
-    document = answered(drawn(penalties=(Penalty("l2", 0.1, 0.5),)))
+    document = with_gradients(random_problem(penalties=(Penalty("l2", 0.1, 0.5),)))
     for field in ("parameters", "masks"):
         document[field] = {name: np.array(array) for name, array in document[field].items()}
     document |= {field: np.array(document[field]) for field in ("inputs", "targets")}
@@ -80,7 +82,7 @@ def test_arrays_changed_after_they_were_asked_change_nothing_kept():
     document["targets"] += 1.0
     for precision in ("float64", "float32"):
         with_precision = before | {"precision": precision}
-        assert_say_the_same(verify(with_precision, cache=cache), verify(with_precision))
+        assert_same_results(verify(with_precision, cache=cache), verify(with_precision))
 
 
 def with_weight(problem: Problem, change) -> Problem:
@@ -114,12 +116,12 @@ OTHERS = {
     "a reduction": lambda p: replace(p, risk=replace(p.risk, batch="sum")),
     "a penalty": lambda p: replace(p, risk=replace(p.risk, penalties=(Penalty("l2", 0.1, 0.5),))),
     "a penalty's strength": lambda p: replace(p, risk=replace(p.risk, penalties=(Penalty("l2", 0.2, 0.5),))),
-    "a loss": lambda p: replace(p, risk=drawn(loss="cross_entropy", on="logits").risk),
+    "a loss": lambda p: replace(p, risk=random_problem(loss="cross_entropy", on="logits").risk),
 }
 
 
 def test_no_two_problems_have_one_fingerprint():
-    problem = with_weight(drawn(), lambda w: w.__setitem__((1, 1), 0.0))
+    problem = with_weight(random_problem(), lambda w: w.__setitem__((1, 1), 0.0))
     fingerprints = {name: fingerprint(change(problem)) for name, change in OTHERS.items()} | {
         "itself": fingerprint(problem)
     }
@@ -127,7 +129,7 @@ def test_no_two_problems_have_one_fingerprint():
 
 
 def test_numbers_laid_out_otherwise_are_the_same_problem():
-    problem = drawn()
+    problem = random_problem()
     other = with_batch(problem, inputs=np.asfortranarray(problem.batch.inputs))
     assert fingerprint(problem) == fingerprint(other)
 
@@ -135,13 +137,13 @@ def test_numbers_laid_out_otherwise_are_the_same_problem():
 def test_the_oldest_problem_makes_room_and_one_too_large_is_not_kept():
     size = 3 * 4 + 4 + 4 * 2 + 2 + 4 * (3 + 4 + 2) + 2 * 50
     cache = ProblemCache(numbers=2 * size)
-    first, second, third = (drawn(seed) for seed in range(3))
+    first, second, third = (random_problem(seed) for seed in range(3))
     kept = cache.of(first), cache.of(second)
     assert cache.of(first) is kept[0]
     cache.of(third)
     assert cache.of(first) is kept[0]
     assert cache.of(second) is not kept[1]
-    large = drawn(widths=[3, 40, 2])
+    large = random_problem(widths=[3, 40, 2])
     assert cache.of(large) is not cache.of(large)
     assert ProblemCache(numbers=0).of(first).trace.outputs.shape == (4, 2)
 
@@ -151,13 +153,13 @@ def test_the_oldest_problem_makes_room_and_one_too_large_is_not_kept():
 )
 def test_what_is_kept_of_a_problem_counts_beside_its_few_weights(widths, examples):
     cache = ProblemCache(numbers=2_000)
-    problem = drawn(widths=widths, examples=examples, masked=False)
+    problem = random_problem(widths=widths, examples=examples, masked=False)
     assert cache.of(problem) is not cache.of(problem)
 
 
 def test_what_is_forgotten_makes_room():
     cache = ProblemCache(numbers=300)
-    first = cache.of(drawn())
+    first = cache.of(random_problem())
     cache.forget()
-    assert cache.of(drawn()) is not first
-    assert cache.of(drawn()) is cache.of(drawn())
+    assert cache.of(random_problem()) is not first
+    assert cache.of(random_problem()) is cache.of(random_problem())

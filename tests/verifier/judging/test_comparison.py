@@ -15,7 +15,9 @@ STANDARD, STRICT, LENIENT = TOLERANCES["standard"], TOLERANCES["strict"], TOLERA
 ROUNDING, ERROR = 1e-14, 1e-15  # of the rows below, whose scale is 1
 
 
-def judged(submitted, expected, tolerance, *, error=ERROR, rounding=ROUNDING, scale=1.0, disputed=False):
+def compare_entry(
+    submitted, expected, tolerance, *, error=ERROR, rounding=ROUNDING, scale=1.0, disputed=False
+):
     def one(value):
         return np.array([value])
 
@@ -73,7 +75,7 @@ ROWS = [
 def test_an_entry_is_judged_by_the_contracts_inequality(
     submitted, expected, tolerance, more, verdict, to_rounding
 ):
-    assert judged(submitted, expected, tolerance, **more)[:2] == (verdict, to_rounding)
+    assert compare_entry(submitted, expected, tolerance, **more)[:2] == (verdict, to_rounding)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +90,14 @@ def test_an_entry_is_judged_by_the_contracts_inequality(
     ids=["zero", "negative zero", "nearly zero", "unknown", "disputed"],
 )
 def test_an_entry_whose_known_true_gradient_is_zero_tells_nothing(expected, error, disputed, uninformative):
-    assert judged(0.0, expected, STANDARD, error=error, disputed=disputed)[2] is uninformative
+    assert compare_entry(0.0, expected, STANDARD, error=error, disputed=disputed)[2] is uninformative
 
 
 @each(product(TOLERANCES, [1.0, 1e-9, 1e-30, 1e-100]))
 def test_a_zero_gradient_is_incorrect_however_small_the_loss_is(preset, size):
-    actual = judged(0.0, size, TOLERANCES[preset], scale=size, rounding=1e-15 * size, error=1e-15 * size)
+    actual = compare_entry(
+        0.0, size, TOLERANCES[preset], scale=size, rounding=1e-15 * size, error=1e-15 * size
+    )
     assert actual[0] == "incorrect"
 
 

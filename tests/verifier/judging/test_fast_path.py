@@ -37,7 +37,7 @@ def accepted(document: dict):
     return accept_if_correct(names, submission.gradients, ask(problem, float64_rounding), rounding_allowance)
 
 
-def hold_equal(fast: Report, full: Report) -> None:
+def assert_equal_reports(fast: Report, full: Report) -> None:
     assert fast.verdict is full.verdict
     assert fast.warnings == full.warnings
     for one, other in zip(fast.evidence, full.evidence, strict=True):
@@ -67,7 +67,7 @@ def test_both_paths_give_the_same_report(seed):
         scale=[1.0, 0.01, 3.0][seed % 3],
     )
     document = right_submission(problem)
-    hold_equal(verify(document), verify(document, entries="all"))
+    assert_equal_reports(verify(document), verify(document, entries="all"))
 
 
 def test_both_paths_measure_an_answer_off_in_its_last_digits_alike():
@@ -75,7 +75,7 @@ def test_both_paths_measure_an_answer_off_in_its_last_digits_alike():
     for gradient in document["gradients"].values():
         gradient[...] = np.nextafter(gradient, np.inf)
     assert accepted(document) is not None
-    hold_equal(verify(document), verify(document, entries="all"))
+    assert_equal_reports(verify(document), verify(document, entries="all"))
 
 
 def test_parameters_larger_than_a_block_are_judged_in_rows():
@@ -83,7 +83,7 @@ def test_parameters_larger_than_a_block_are_judged_in_rows():
     assert problem.parameters[0].weight.size > 2 * BLOCK
     document = right_submission(problem)
     assert accepted(document) is not None
-    hold_equal(verify(document), verify(document, entries="all"))
+    assert_equal_reports(verify(document), verify(document, entries="all"))
 
 
 def test_the_fast_path_accepts_inputs_that_are_zero():

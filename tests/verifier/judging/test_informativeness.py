@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from tests.verifier.builders import small_document
-from tests.verifier.native import answered, loss_and_gradients
+from tests.verifier.native import loss_and_gradients, with_gradients
 from verifier import verify
 
 
 def document_of(hidden, weight, bias, inputs, *, last=None, loss="mse", targets=None, **fields):
     weight = np.array(weight, dtype=float)
     last = np.ones((weight.shape[1], 1)) if last is None else np.array(last, dtype=float)
-    return answered(
+    return with_gradients(
         {
             "network": {
                 "layers": [

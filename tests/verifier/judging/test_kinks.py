@@ -38,7 +38,7 @@ def document(weights: Any, biases: Any, names: Any, x: Any, y: Any, **more: Any)
 ONE_UNIT: dict[str, Any] = {"weights": [[[1], [2]], [[2]]], "biases": [[-3], [0]], "x": [[1, 1]], "y": [[-3]]}
 
 
-def one_unit(name: Any, slopes: tuple[float, float, float]) -> dict[str, Any]:
+def unit_document(name: Any, slopes: tuple[float, float, float]) -> dict[str, Any]:
     """Submit a slope for each of both weights and for the bias."""
     submission = document(names=[name, "identity"], **ONE_UNIT)
     first, second, bias = (6 * s for s in slopes)
@@ -74,7 +74,7 @@ WRONG = [(name, slope) for name, (_, _, wrong) in ACTIVATIONS.items() for slope 
 
 @each(RIGHT)
 def test_every_slope_of_the_subdifferential_is_correct(name, slope):
-    report = verify(one_unit(ACTIVATIONS[name][0], (slope,) * 3), oracles=ONE)
+    report = verify(unit_document(ACTIVATIONS[name][0], (slope,) * 3), oracles=ONE)
     assert report.verdict == "correct"
     assert report.parameters["layers.0.weight"].subgradients == 2
     assert report.parameters["layers.0.bias"].subgradients == 1
@@ -83,7 +83,7 @@ def test_every_slope_of_the_subdifferential_is_correct(name, slope):
 
 @each(WRONG)
 def test_a_slope_outside_is_incorrect_and_told_that_there_are_several(name, slope):
-    report = verify(one_unit(ACTIVATIONS[name][0], (slope,) * 3), oracles=ONE)
+    report = verify(unit_document(ACTIVATIONS[name][0], (slope,) * 3), oracles=ONE)
     assert report.verdict == "incorrect"
     rows = {row["name"]: row for row in report.to_dict()["parameters"]}
     assert rows["layers.0.weight"]["incorrect"] == 2
@@ -98,7 +98,7 @@ def test_a_slope_outside_is_incorrect_and_told_that_there_are_several(name, slop
 
 
 def test_the_text_of_a_wrong_slope_shows_the_interval_of_right_ones():
-    report = verify(one_unit("relu", (-0.1, -0.1, -0.1)))
+    report = verify(unit_document("relu", (-0.1, -0.1, -0.1)))
     assert "submitted -0.6, expected any slope from 0 to 6, allowed " in str(report)
     assert report.parameters["layers.0.weight"].max_rel_error is None
 
@@ -116,13 +116,13 @@ def test_the_text_of_a_wrong_slope_shows_the_interval_of_right_ones():
     ids=["one slope", "the bias on the other side", "three slopes", "one too steep", "two too steep", "NaN"],
 )
 def test_all_entries_of_a_unit_share_one_slope(slopes, incorrect):
-    report = verify(one_unit("relu", slopes))
+    report = verify(unit_document("relu", slopes))
     assert sum(row.incorrect for row in report.parameters.values()) == incorrect
     assert report.verdict == ("incorrect" if incorrect else "correct")
 
 
 def test_a_mixture_of_slopes_is_explained():
-    report = verify(one_unit("relu", (1.0, 1.0, 0.0)))
+    report = verify(unit_document("relu", (1.0, 1.0, 0.0)))
     assert "inconsistent-slopes" in {caution.code for caution in report.warnings}
     (entry,) = report.parameters["layers.0.bias"].worst
     assert entry.expected == pytest.approx(6)  # what the slope of the weights gives
@@ -147,7 +147,7 @@ def test_a_warning_names_unit_and_example():
 
 
 def test_away_from_kinks_there_is_neither_warning_nor_subgradient():
-    submission = one_unit("relu", (1.0, 1.0, 1.0))
+    submission = unit_document("relu", (1.0, 1.0, 1.0))
     submission["parameters"]["layers.0.bias"] = [-2.5]
     report = verify(submission)
     assert "kink" not in {caution.code for caution in report.warnings}
@@ -269,7 +269,7 @@ def near_kinks(seed: int, activation: str) -> Problem:
     )
 
 
-def judged(problem: Problem, gradients: dict[str, Any], precision: str) -> Report:
+def verify_gradients(problem: Problem, gradients: dict[str, Any], precision: str) -> Report:
     arrays = {name: np.asarray(array, dtype=float) for name, array in gradients.items()}
     tolerance = TOLERANCES["standard"]
     submission = Submission(None, problem, arrays, PRECISIONS[precision], None, tolerance, Convention(), {})
@@ -304,7 +304,7 @@ class TestNarrowPrecision:
             if precision == "float16"
             else torch_student(problem, "bfloat16")
         )
-        report = judged(problem, gradients, precision)
+        report = verify_gradients(problem, gradients, precision)
         assert report.verdict == "correct"
         assert "kink" in {caution.code for caution in report.warnings}
 
@@ -313,9 +313,9 @@ class TestNarrowPrecision:
         right = numpy_student(problem, "float64", "blas", np.random.default_rng(seed))
         other = flipped(problem)
         assert np.abs(other["layers.0.weight"] - right["layers.0.weight"]).max() > 1e-2
-        assert judged(problem, right, "float64").verdict == "correct"
-        assert judged(problem, other, precision).verdict == "correct"
-        report = judged(problem, other, "float64")
+        assert verify_gradients(problem, right, "float64").verdict == "correct"
+        assert verify_gradients(problem, other, precision).verdict == "correct"
+        report = verify_gradients(problem, other, "float64")
         assert report.verdict == "incorrect"
         assert report.parameters["layers.0.weight"].incorrect > 0
         assert report.parameters["layers.1.weight"].verdict == "correct"
@@ -324,9 +324,11 @@ class TestNarrowPrecision:
         problem = near_kinks(seed, activation)
         gradients = flipped(problem)
         gradients["layers.0.bias"][0] += 3 * np.abs(gradients["layers.0.bias"]).max() + 3.0
-        assert judged(problem, gradients, precision).parameters["layers.0.bias"].verdict == "incorrect"
+        assert (
+            verify_gradients(problem, gradients, precision).parameters["layers.0.bias"].verdict == "incorrect"
+        )
 
 
 def test_the_document_of_a_report_at_a_kink_is_strict_json():
-    report = verify(one_unit("relu", (1.5, 0.5, 0.0)), entries="all")
+    report = verify(unit_document("relu", (1.5, 0.5, 0.0)), entries="all")
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["verdict"] == "incorrect"

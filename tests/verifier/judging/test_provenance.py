@@ -12,7 +12,7 @@ import torch
 from benchmarks.support.students import numpy_student
 from reference_impl import Problem, named
 from tests.drawing import draw_problem
-from tests.pairwise import each, pairwise, try_each
+from tests.pairwise import check_rows, each, pairwise
 from verifier import Report, verify
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import TOLERANCES, Convention, Submission
@@ -29,13 +29,13 @@ def problem_of(kind: str, seed: int = 0) -> Problem:
     return draw_problem(np.random.default_rng([seed, 61, len(kind)]), **PROBLEMS[kind])
 
 
-def judged(problem: Problem, gradients: dict[str, Any], precision: str = "float64") -> Report:
+def verify_gradients(problem: Problem, gradients: dict[str, Any], precision: str = "float64") -> Report:
     arrays = {name: np.asarray(array, dtype=float) for name, array in gradients.items()}
     tolerance = TOLERANCES["standard"]
     return verify(Submission(None, problem, arrays, PRECISIONS[precision], None, tolerance, Convention(), {}))
 
 
-def said(report: Report) -> dict[str, str]:
+def provenance_warnings(report: Report) -> dict[str, str]:
     return {caution.code: caution.detail for caution in report.warnings if caution.code in CODES}
 
 
@@ -73,16 +73,16 @@ def differences(problem: Problem, step: float, central: bool) -> dict[str, np.nd
     return gradients
 
 
-def step_named(detail: str) -> float | None:
+def estimated_step(detail: str) -> float | None:
     match = re.search(r"step of about ([0-9.e+-]+)", detail)
     return None if match is None else float(match.group(1))
 
 
-def are_recognised(central: bool, step: float, kind: str, seed: int) -> None:
+def check_differences(central: bool, step: float, kind: str, seed: int) -> None:
     problem = problem_of(kind, seed)
-    messages = said(judged(problem, differences(problem, step, central)))
+    messages = provenance_warnings(verify_gradients(problem, differences(problem, step, central)))
     assert set(messages) == {"numerical-gradient"}
-    estimated = step_named(messages["numerical-gradient"])
+    estimated = estimated_step(messages["numerical-gradient"])
     assert estimated is not None, messages["numerical-gradient"]
     assert step / 10 <= estimated <= step * 10
 
@@ -91,12 +91,12 @@ CAME_BY = ([True, False], [1e-3, 1e-4, 1e-5, 1e-6, 1e-7], PROBLEMS, range(3))
 
 
 def test_differences_are_recognised_and_their_step_named():
-    try_each(are_recognised, pairwise(*CAME_BY))
+    check_rows(check_differences, pairwise(*CAME_BY))
 
 
 @pytest.mark.nightly
 def test_differences_of_every_kind_are_recognised():
-    try_each(are_recognised, product(*CAME_BY))
+    check_rows(check_differences, product(*CAME_BY))
 
 
 # ------------------------------------------------------------------------------------ lower precisions
@@ -108,7 +108,7 @@ def test_a_lower_precision_than_declared_is_named(precisions, kind, seed):
     computed, declared = precisions
     problem = problem_of(kind, seed)
     gradients = numpy_student(problem, np.dtype(computed).name, "blas", np.random.default_rng(seed))
-    messages = said(judged(problem, gradients, declared))
+    messages = provenance_warnings(verify_gradients(problem, gradients, declared))
     assert set(messages) == {"lower-precision-than-declared"}
     assert f"correct to {computed}, but {declared} was declared" in messages["lower-precision-than-declared"]
 
@@ -118,9 +118,9 @@ def test_a_lower_precision_than_declared_is_named(precisions, kind, seed):
 def test_the_precision_that_was_declared_needs_no_warning(kind, precision):
     problem = problem_of(kind)
     gradients = numpy_student(problem, np.dtype(precision).name, "permuted", np.random.default_rng(1))
-    report = judged(problem, gradients, precision)
+    report = verify_gradients(problem, gradients, precision)
     assert report.verdict == "correct"
-    assert said(report) == {}
+    assert provenance_warnings(report) == {}
 
 
 # --------------------------------------------------------------------------------------- neither of both
@@ -141,14 +141,14 @@ def by_torch(problem: Problem) -> dict[str, np.ndarray]:
     return {name: leaf.grad.numpy() for name, leaf in leaves.items()}
 
 
-def in_order(order: str) -> Callable[[Problem], dict[str, Any]]:
+def summed_in_order(order: str) -> Callable[[Problem], dict[str, Any]]:
     return lambda problem: numpy_student(problem, "float64", order, np.random.default_rng(7))
 
 
 HONEST: dict[str, Callable[[Problem], dict[str, Any]]] = {
-    "as BLAS adds": in_order("blas"),
-    "permuted sums": in_order("permuted"),
-    "sums backwards": in_order("reversed"),
+    "as BLAS adds": summed_in_order("blas"),
+    "permuted sums": summed_in_order("permuted"),
+    "sums backwards": summed_in_order("reversed"),
     "PyTorch": by_torch,
 }
 
@@ -156,75 +156,75 @@ HONEST: dict[str, Callable[[Problem], dict[str, Any]]] = {
 @each(pairwise(HONEST, PROBLEMS, range(5)))
 def test_right_gradients_in_float64_need_no_warning(who, kind, seed):
     problem = problem_of(kind, seed)
-    report = judged(problem, HONEST[who](problem))
+    report = verify_gradients(problem, HONEST[who](problem))
     assert report.verdict == "correct"
-    assert said(report) == {}
+    assert provenance_warnings(report) == {}
 
 
 def one_entry(gradients: dict[str, Any]) -> None:
     gradients["layers.0.weight"].flat[np.abs(gradients["layers.0.weight"]).argmax()] *= 1.01
 
 
-def little_in_one_entry(gradients: dict[str, Any]) -> None:
+def change_one_entry(gradients: dict[str, Any]) -> None:
     gradients["layers.0.weight"].flat[np.abs(gradients["layers.0.weight"]).argmax()] *= 1 + 1e-5
 
 
-def doubled(gradients: dict[str, Any]) -> None:
+def double(gradients: dict[str, Any]) -> None:
     for name in gradients:
         gradients[name] *= 2
 
 
-def halved_bias(gradients: dict[str, Any]) -> None:
+def halve_bias(gradients: dict[str, Any]) -> None:
     gradients["layers.0.bias"] /= 2
 
 
-def turned(gradients: dict[str, Any]) -> None:
+def reorder(gradients: dict[str, Any]) -> None:
     weight = gradients["layers.0.weight"]
     gradients["layers.0.weight"] = weight.T.reshape(weight.shape)
 
 
-def of_other_sign(gradients: dict[str, Any]) -> None:
+def flip_sign(gradients: dict[str, Any]) -> None:
     gradients["layers.1.weight"] *= -1
 
 
-def all_zero(gradients: dict[str, Any]) -> None:
+def set_to_zero(gradients: dict[str, Any]) -> None:
     for name in gradients:
         gradients[name] *= 0
 
 
-def all_one(gradients: dict[str, Any]) -> None:
+def set_to_one(gradients: dict[str, Any]) -> None:
     for name in gradients:
         gradients[name] = np.ones_like(gradients[name])
 
 
 MISTAKES = {
     "one entry 1 % off": one_entry,
-    "one entry 0.001 % off": little_in_one_entry,
-    "twice the gradient": doubled,
-    "half a bias": halved_bias,
-    "transposed": turned,
-    "another sign": of_other_sign,
-    "all zero": all_zero,
-    "all one": all_one,
+    "one entry 0.001 % off": change_one_entry,
+    "twice the gradient": double,
+    "half a bias": halve_bias,
+    "transposed": reorder,
+    "another sign": flip_sign,
+    "all zero": set_to_zero,
+    "all one": set_to_one,
 }
 
 
-def wrong_and_nothing_else(mistake: str, kind: str, seed: int) -> None:
+def check_mistake(mistake: str, kind: str, seed: int) -> None:
     problem = problem_of(kind, seed)
     gradients = {name: array.copy() for name, array in HONEST["as BLAS adds"](problem).items()}
     MISTAKES[mistake](gradients)
-    report = judged(problem, gradients)
+    report = verify_gradients(problem, gradients)
     assert report.verdict == "incorrect"
-    assert said(report) == {}
+    assert provenance_warnings(report) == {}
 
 
 def test_wrong_gradients_are_wrong_and_nothing_else():
-    try_each(wrong_and_nothing_else, pairwise(MISTAKES, PROBLEMS, range(3)))
+    check_rows(check_mistake, pairwise(MISTAKES, PROBLEMS, range(3)))
 
 
 @pytest.mark.nightly
 def test_wrong_gradients_of_every_seed_are_wrong_and_nothing_else():
-    try_each(wrong_and_nothing_else, product(MISTAKES, PROBLEMS, range(3)))
+    check_rows(check_mistake, product(MISTAKES, PROBLEMS, range(3)))
 
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["right", "one off by 1"])
@@ -261,4 +261,4 @@ def test_gradients_of_small_whole_numbers_are_no_differences(activation, wrong):
     }
     report = verify(document)
     assert report.verdict == ("incorrect" if wrong else "correct")
-    assert said(report) == {}
+    assert provenance_warnings(report) == {}

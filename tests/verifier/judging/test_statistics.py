@@ -13,7 +13,7 @@ from verifier.problem.submission import TOLERANCES, Convention
 from verifier.report.verdict import Verdict
 
 
-def reported(
+def statistics_of(
     submitted, expected, *, weights="in_out", name="layers.0.weight", error=1e-15, whole=False, disputed=None
 ):
     """Report on arrays in internal layout; rounding 1e-14, scale 1, standard tolerance."""
@@ -42,7 +42,7 @@ def reported(
     ids=["right", "one wrong", "one within rtol alone", "one disputed", "wrong and disputed", "not finite"],
 )
 def test_entries_are_counted(submitted, disputed, verdict, counts):
-    statistics = reported(submitted, [[1, 2]], disputed=disputed)
+    statistics = statistics_of(submitted, [[1, 2]], disputed=disputed)
     assert statistics.verdict == verdict
     assert (statistics.correct, statistics.incorrect, statistics.undecided, statistics.to_rounding) == counts
     assert statistics.correct + statistics.incorrect + statistics.undecided == 2
@@ -52,7 +52,7 @@ def test_at_most_ten_entries_are_the_worst_and_they_come_worst_first():
     rng = np.random.default_rng(1)
     expected = rng.normal(size=(6, 7))
     errors = rng.permutation(42).reshape(6, 7) * 0.01
-    statistics = reported(expected + errors, expected)
+    statistics = statistics_of(expected + errors, expected)
     assert len(statistics.worst) == 10
     by_hand = sorted(np.ndindex(6, 7), key=lambda index: -errors[index])[:10]
     assert [entry.index for entry in statistics.worst] == by_hand
@@ -66,28 +66,28 @@ def test_at_most_ten_entries_are_the_worst_and_they_come_worst_first():
 
 
 def test_entries_that_are_not_finite_are_the_worst_of_all():
-    statistics = reported([[5.0, nan, 1.0, inf]], [[1.0, 1.0, 1.0, 1.0]])
+    statistics = statistics_of([[5.0, nan, 1.0, inf]], [[1.0, 1.0, 1.0, 1.0]])
     assert {entry.index for entry in statistics.worst[:2]} == {(0, 1), (0, 3)}
     assert statistics.worst[2].index == (0, 0)
     assert len(statistics.worst) == 3
 
 
 def test_entries_within_rtol_are_among_the_worst_and_correct_ones_not():
-    statistics = reported([[1.0 + 5e-15, 2.0 + 5e-7]], [[1.0, 2.0]])
+    statistics = statistics_of([[1.0 + 5e-15, 2.0 + 5e-7]], [[1.0, 2.0]])
     assert [(entry.index, entry.verdict) for entry in statistics.worst] == [((0, 1), Verdict.CORRECT)]
-    assert reported([[1.0, 2.0]], [[1.0, 2.0]]).worst == ()
+    assert statistics_of([[1.0, 2.0]], [[1.0, 2.0]]).worst == ()
 
 
 def test_undecided_entries_say_so():
-    statistics = reported([[1.0, 7.0]], [[1.0, 2.0]], disputed=[[False, True]])
+    statistics = statistics_of([[1.0, 7.0]], [[1.0, 2.0]], disputed=[[False, True]])
     assert [(entry.index, entry.verdict) for entry in statistics.worst] == [((0, 1), Verdict.UNDECIDED)]
 
 
 def test_indices_and_shapes_are_in_the_layout_of_the_submission():
     submitted = np.zeros((3, 4))
     submitted[1, 2] = 5.0  # internal: input 1, output 2
-    assert reported(submitted, np.zeros((3, 4))).worst[0].index == (1, 2)
-    turned = reported(submitted, np.zeros((3, 4)), weights="out_in", whole=True)
+    assert statistics_of(submitted, np.zeros((3, 4))).worst[0].index == (1, 2)
+    turned = statistics_of(submitted, np.zeros((3, 4)), weights="out_in", whole=True)
     assert turned.worst[0].index == (2, 1)
     assert turned.shape == (4, 3)
     assert turned.entries.submitted[2, 1] == 5.0
@@ -95,8 +95,8 @@ def test_indices_and_shapes_are_in_the_layout_of_the_submission():
 
 
 def test_the_whole_arrays_come_on_request_alone():
-    assert reported([[1.0]], [[1.0]]).entries is None
-    entries = reported([[1.5]], [[1.0]], whole=True).entries
+    assert statistics_of([[1.0]], [[1.0]]).entries is None
+    entries = statistics_of([[1.5]], [[1.0]], whole=True).entries
     assert (entries.expected.item(), entries.submitted.item(), entries.difference.item()) == (1.0, 1.5, 0.5)
 
 
@@ -104,7 +104,7 @@ def test_the_whole_arrays_come_on_request_alone():
 def test_the_measures_are_those_of_numpy_on_the_plain_arrays(seed):
     rng = np.random.default_rng(seed)
     s, e = rng.normal(size=(2, 5, 3))
-    statistics = reported(s, e)
+    statistics = statistics_of(s, e)
     norm = np.linalg.norm
     assert statistics.max_abs_error == np.abs(s - e).max()
     assert statistics.max_rel_error == pytest.approx((np.abs(s - e) / np.abs(e)).max(), rel=1e-14)
@@ -116,7 +116,7 @@ def test_the_measures_are_those_of_numpy_on_the_plain_arrays(seed):
 @each([1.0, 1e300, 1e-300, 1e154, 1e-154])
 def test_the_measures_neither_overflow_nor_vanish(size):
     e = np.array([[3.0, 4.0]]) * size
-    statistics = reported(e * 2, e, error=1e-15 * size)
+    statistics = statistics_of(e * 2, e, error=1e-15 * size)
     assert statistics.cosine == pytest.approx(1.0)
     assert statistics.ratio == pytest.approx(2.0)
     assert statistics.relative_norm_error == pytest.approx(1 / 3)
@@ -127,7 +127,7 @@ def test_the_measures_neither_overflow_nor_vanish(size):
 @each([(1e300, 1e-9), (1e-300, 1.0), (1e-200, 1e100)])
 def test_a_gradient_of_another_size_still_has_its_direction(s, e):
     direction = np.array([[3.0, -4.0]])
-    assert reported(direction * s, direction * e).cosine == pytest.approx(1.0)
+    assert statistics_of(direction * s, direction * e).cosine == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_gradient_of_another_size_still_has_its_direction(s, e):
     ids=["both zero", "zero submitted", "zero expected", "opposite", "orthogonal"],
 )
 def test_measures_of_special_pairs(submitted, expected, cosine, ratio, relative):
-    statistics = reported(submitted, expected)
+    statistics = statistics_of(submitted, expected)
     for value, wanted in (
         (statistics.cosine, cosine),
         (statistics.ratio, ratio),
@@ -152,8 +152,8 @@ def test_measures_of_special_pairs(submitted, expected, cosine, ratio, relative)
 
 
 def test_the_relative_error_of_an_expected_zero_is_none_entry_by_entry():
-    assert reported([[1.0]], [[0.0]]).worst[0].rel_error is None
-    assert reported([[1.0]], [[1e-15]], error=2e-15).worst[0].rel_error is None
+    assert statistics_of([[1.0]], [[0.0]]).worst[0].rel_error is None
+    assert statistics_of([[1.0]], [[1e-15]], error=2e-15).worst[0].rel_error is None
 
 
 @pytest.mark.parametrize(
@@ -167,4 +167,4 @@ def test_the_relative_error_of_an_expected_zero_is_none_entry_by_entry():
     ids=["beside a zero", "beside what may be zero", "nothing but zero", "nothing wrong"],
 )
 def test_the_largest_relative_error_is_among_entries_told_from_zero(submitted, expected, largest):
-    assert reported(submitted, expected, error=2e-15).max_rel_error == largest
+    assert statistics_of(submitted, expected, error=2e-15).max_rel_error == largest

@@ -10,7 +10,7 @@ import pytest
 
 from reference_impl import ACTIVATIONS, Penalty, Problem, forward, named
 from tests.drawing import draw_problem
-from tests.pairwise import Row, each, pairwise, try_each
+from tests.pairwise import Row, check_rows, each, pairwise
 from tests.verifier.builders import document_of_problem
 from verifier.documents.reading import read_submission
 from verifier.engine.rounding_allowance import rounding
@@ -34,7 +34,7 @@ NEAR = (
 )
 
 
-def consulted(problem: Problem):
+def consensus_of(problem: Problem):
     trace = forward(problem.network, problem.parameters, problem.batch)
     answers = ask(problem, rounding(problem, trace, PRECISIONS["float64"]))
     return combine_answers(answers, {name: array.shape for name, array in named(problem.parameters)})
@@ -52,7 +52,7 @@ def kink_is_near(problem: Problem) -> bool:
 def assert_all_agree(problem: Problem) -> int:
     """Also give how many entries some oracle had to leave out, near a kink alone."""
     total = sum(array.size for _, array in named(problem.parameters))
-    consensus = consulted(problem)
+    consensus = consensus_of(problem)
     assert [item.oracle for item in consensus.evidence] == [
         name for name, row in ORACLES.items() if row.by_default
     ]
@@ -63,7 +63,9 @@ def assert_all_agree(problem: Problem) -> int:
     return left_out
 
 
-def drawn_of(activation: str, loss: Loss, batch: str, outputs: str, depth: int, examples: int) -> Problem:
+def random_problem(
+    activation: str, loss: Loss, batch: str, outputs: str, depth: int, examples: int
+) -> Problem:
     name, on, output = loss
     return draw_problem(
         np.random.default_rng([depth, examples, list(ACTIVATIONS).index(activation), len(name)]),
@@ -81,12 +83,12 @@ def drawn_of(activation: str, loss: Loss, batch: str, outputs: str, depth: int, 
 def assert_agreement_and_rare_kinks(rows: Iterable[Row]) -> None:
     entries, left_out = Counter[str](), Counter[str]()
 
-    def agree(activation: str, *others: Any) -> None:
-        problem = drawn_of(activation, *others)
+    def check_agreement(activation: str, *others: Any) -> None:
+        problem = random_problem(activation, *others)
         left_out[activation] += assert_all_agree(problem)
         entries[activation] += len(ORACLES) * sum(array.size for _, array in named(problem.parameters))
 
-    try_each(agree, rows)
+    check_rows(check_agreement, rows)
     for activation, count in left_out.items():
         has_kinks = bool(ACTIVATIONS[activation]().kinks)
         assert count <= (0.01 * entries[activation] if has_kinks else 0)  # rare at short decimals
@@ -137,18 +139,18 @@ def agree_on_a_document(
     zeros = any((array == 0).any() for _, array in named(problem.parameters))
     l1 = any(penalty.norm == "l1" for penalty in penalties)
     if zeros and l1:  # a weight of exactly 0 is a kink of the l1 penalty
-        assert consulted(problem).evidence[0].agrees
+        assert consensus_of(problem).evidence[0].agrees
     else:
         assert_all_agree(problem)
 
 
 def test_oracles_agree_on_documents_of_any_convention():
-    try_each(agree_on_a_document, pairwise(*CONVENTIONS))
+    check_rows(agree_on_a_document, pairwise(*CONVENTIONS))
 
 
 @pytest.mark.nightly
 def test_oracles_agree_on_documents_of_every_combination_of_conventions():
-    try_each(agree_on_a_document, product(*CONVENTIONS))
+    check_rows(agree_on_a_document, product(*CONVENTIONS))
 
 
 @each(["tanh", "softmax", "sigmoid", "identity"])
@@ -164,20 +166,20 @@ SCALES = (1e-6, 1e-2, 5.0, 50.0)
 SMOOTH = ("tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "softmax")
 
 
-def agree_at(scale: float, activation: str, seed: int) -> None:
+def check_agreement_at(scale: float, activation: str, seed: int) -> None:
     drawn = draw_problem(
         np.random.default_rng(seed), activation_name=activation, depth=3, scale=max(scale, 0.01)
     )
     document = document_of_problem(drawn)
     document["inputs"] = document["inputs"] * min(scale / 0.01, 1.0)
-    consensus = consulted(read_submission(document).problem)
+    consensus = consensus_of(read_submission(document).problem)
     assert [item.oracle for item in consensus.evidence if item.agrees is False] == []
 
 
 def test_oracles_agree_from_nearly_linear_to_saturated():
-    try_each(agree_at, pairwise(SCALES, SMOOTH, range(4)))
+    check_rows(check_agreement_at, pairwise(SCALES, SMOOTH, range(4)))
 
 
 @pytest.mark.nightly
 def test_oracles_agree_at_every_scale_with_every_seed():
-    try_each(agree_at, product(SCALES, SMOOTH, range(4)))
+    check_rows(check_agreement_at, product(SCALES, SMOOTH, range(4)))

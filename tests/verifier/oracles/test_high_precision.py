@@ -77,7 +77,7 @@ def test_it_equals_them_for_every_choice_of_a_risk_and_a_network(other):
     assert_equal_to_mpmath(draw_problem(np.random.default_rng(31), **choice))
 
 
-def saturated(logit: float) -> Problem:
+def saturated_problem(logit: float) -> Problem:
     """A classifier of one input 1 whose loss has the gradient e^−logit: 1 − p cancels in every precision."""
     problem = draw_problem(
         np.random.default_rng(1), widths=(1, 2), examples=1, loss="cross_entropy", on="logits"
@@ -91,12 +91,12 @@ def saturated(logit: float) -> Problem:
 def test_where_256_bits_cancel_it_takes_more(logit, monkeypatch):
     with mpmath.workdps(50):
         truth = float(mpmath.exp(-logit) / (1 + mpmath.exp(-logit)))
-    estimate = answer_to(saturated(logit)).gradient["layers.0.weight"]
+    estimate = answer_to(saturated_problem(logit)).gradient["layers.0.weight"]
     np.testing.assert_allclose(estimate.value, [[-truth, truth]], rtol=1e-15)
     assert (estimate.error <= 2.0**-50 * truth).all()
 
     monkeypatch.setattr(high_precision, "MOST_BITS", high_precision.BITS)
-    few = answer_to(saturated(logit)).gradient["layers.0.weight"]
+    few = answer_to(saturated_problem(logit)).gradient["layers.0.weight"]
     enough = logit < 100  # e**-50 leaves 184 of 256 bits; e**-300 leaves none
     assert (few.error <= 1e-15 * truth).all() == enough
     assert (np.abs(few.value - [[-truth, truth]]) <= few.error).all()

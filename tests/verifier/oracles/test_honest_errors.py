@@ -8,7 +8,7 @@ import pytest
 
 from reference_impl import Penalty, Problem, forward, named
 from tests.drawing import draw_problem
-from tests.pairwise import pairwise, try_each
+from tests.pairwise import check_rows, pairwise
 from tests.verifier.sixty_digits import differentiated
 from verifier.engine.rounding_allowance import rounding
 from verifier.oracles import ORACLES
@@ -39,7 +39,7 @@ def draw(activation: str, loss: str, on: str, output: str, scale: float, **more:
     )
 
 
-def assert_honest(problem: Problem, largest: dict[str, float]) -> None:
+def assert_within_errors(problem: Problem, largest: dict[str, float]) -> None:
     """largest: how large an oracle's error may be, relative to the parameter's largest scale."""
     expected = differentiated(problem)
     trace = forward(problem.network, problem.parameters, problem.batch)
@@ -67,22 +67,22 @@ LARGEST = {
 
 
 def lies_within_its_error(activation: str, loss: tuple[str, str, str], scale: float) -> None:
-    assert_honest(draw(activation, *loss, scale), LARGEST[scale])
+    assert_within_errors(draw(activation, *loss, scale), LARGEST[scale])
 
 
 def test_every_oracle_lies_within_its_own_error_of_the_truth():
-    try_each(lies_within_its_error, pairwise(*FACTORS))
+    check_rows(lies_within_its_error, pairwise(*FACTORS))
 
 
 @pytest.mark.nightly
 def test_so_it_does_with_every_activation_loss_and_size():
-    try_each(lies_within_its_error, product(*FACTORS))
+    check_rows(lies_within_its_error, product(*FACTORS))
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2"])
 def test_penalties_too_lie_within_the_errors(norm):
     problem = draw("tanh", "mse", "values", "identity", 1.0, penalties=(Penalty(norm, 0.3, 0.5),))
-    assert_honest(problem, LARGEST[1.0])
+    assert_within_errors(problem, LARGEST[1.0])
 
 
 def test_the_truth_of_these_tests_is_the_lectures_own_example_by_hand():

@@ -32,7 +32,7 @@ def answer_of(oracle: str, problem: Problem) -> Answer:
     return ORACLES[oracle].gradient(problem, rounding(problem, trace, PRECISIONS["float64"]))
 
 
-def left_out(answer: Answer) -> dict[str, list[list[int]]]:
+def missing_entries(answer: Answer) -> dict[str, list[list[int]]]:
     return {
         name: np.argwhere(~np.isfinite(estimate.error)).tolist()
         for name, estimate in answer.gradient.items()
@@ -96,7 +96,7 @@ IN_THE_SECOND_LAYER = problem_of(
     ids=["a unit at its kink", "an input of 0", "a kink in the second layer"],
 )
 def test_entries_at_a_kink_are_left_out_and_only_those(oracle, problem, expected):
-    assert left_out(answer_of(oracle, problem)) == expected
+    assert missing_entries(answer_of(oracle, problem)) == expected
 
 
 @pytest.mark.parametrize("oracle", ["finite_differences", "complex_step"])
@@ -107,7 +107,7 @@ def test_where_a_weight_of_0_hides_the_kink_nothing_below_it_is_left_out(oracle)
         [[1.0]],
         names=("identity", "relu", "identity"),
     )
-    assert left_out(answer_of(oracle, problem)) == {
+    assert missing_entries(answer_of(oracle, problem)) == {
         "layers.0.weight": [[0, 0]],
         "layers.0.bias": [[0]],
         "layers.1.weight": [[0, 0], [1, 0]],
@@ -133,7 +133,7 @@ def test_only_activations_whose_slope_jumps_have_a_kink_at_0(oracle, name, optio
     problem = problem_of([[[1.0]], [[2.0]]], [[0.0], [0.5]], [[0.0], [1.0]])
     network = Network((Layer(1, 1, activation(name, **options)), Layer(1, 1, activation("identity"))))
     problem = Problem(network, problem.parameters, problem.batch, problem.risk)
-    actual = left_out(answer_of(oracle, problem))
+    actual = missing_entries(answer_of(oracle, problem))
     assert actual == ({"layers.0.bias": [[0]]} if kinked else {})
 
 
@@ -146,13 +146,13 @@ def test_a_weight_of_0_is_a_kink_of_the_l1_penalty(oracle):
         names=("tanh", "identity"),
         penalties=(Penalty("l1", 0.1, 1.0),),
     )
-    assert left_out(answer_of(oracle, problem)) == {"layers.0.weight": [[0, 1]]}
+    assert missing_entries(answer_of(oracle, problem)) == {"layers.0.weight": [[0, 1]]}
 
 
 @pytest.mark.parametrize("oracle", ["backpropagation", "computation_graph", "autograd"])
 def test_the_other_oracles_tell_every_entry_at_a_kink(oracle):
     answer = answer_of(oracle, AT_A_KINK)
-    assert left_out(answer) == {}
+    assert missing_entries(answer) == {}
     assert set(answer.gradient) == {
         "layers.0.weight",
         "layers.0.bias",

@@ -22,7 +22,7 @@ from reference_impl import (
     named,
 )
 from tests.drawing import draw_problem
-from tests.pairwise import each, pairwise, try_each
+from tests.pairwise import check_rows, each, pairwise
 from tests.verifier.builders import small_document
 from verifier import verify
 from verifier.engine.estimate import Answer
@@ -34,13 +34,13 @@ from verifier.report.model import Uncertainty
 PER_WEIGHT = "finite_differences_per_weight"
 
 
-def honest_of(problem: Problem) -> Rounding:
+def rounding_of(problem: Problem) -> Rounding:
     trace = forward(problem.network, problem.parameters, problem.batch)
     return rounding(problem, trace, PRECISIONS["float64"])
 
 
 def answer_of(oracle: str, problem: Problem) -> Answer:
-    return ORACLES[oracle].gradient(problem, honest_of(problem))
+    return ORACLES[oracle].gradient(problem, rounding_of(problem))
 
 
 def assert_within_its_error(problem: Problem, largest: float = 1e-6) -> None:
@@ -48,7 +48,7 @@ def assert_within_its_error(problem: Problem, largest: float = 1e-6) -> None:
     answer, truth = answer_of(PER_WEIGHT, problem), answer_of("high_precision", problem)
     assert answer.uncertainty is Uncertainty.ESTIMATE
     assert [*answer.gradient] == [name for name, _ in named(problem.parameters)]
-    scale = honest_of(problem).scale
+    scale = rounding_of(problem).scale
     for name, estimate in answer.gradient.items():
         right = truth.gradient[name]
         known = np.isfinite(estimate.error) & np.isfinite(right.error)
@@ -75,12 +75,12 @@ def lies_within_its_error(name: str, loss_on: tuple[str, str, str], seed: int) -
 
 
 def test_every_weight_lies_within_the_stated_error_of_77_digits():
-    try_each(lies_within_its_error, pairwise(ACTIVATIONS, LOSSES_ON, range(3)))
+    check_rows(lies_within_its_error, pairwise(ACTIVATIONS, LOSSES_ON, range(3)))
 
 
 @pytest.mark.nightly
 def test_every_weight_does_with_every_seed():
-    try_each(lies_within_its_error, product(ACTIVATIONS, LOSSES_ON, range(3)))
+    check_rows(lies_within_its_error, product(ACTIVATIONS, LOSSES_ON, range(3)))
 
 
 CHOICES: dict[str, dict[str, Any]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from reference_impl import forward
 from tests.drawing import draw_problem
-from tests.pairwise import pairwise, try_each
+from tests.pairwise import check_rows, pairwise
 from tests.verifier.builders import document_of_problem
 from tests.verifier.native import loss_and_gradients
 from verifier import verify
@@ -65,7 +65,9 @@ ROWS = pairwise(BY_DAY, LOSSES, EXTREMES)
 
 
 @cache
-def question(activation: str, loss: str, extreme: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def document_and_gradient(
+    activation: str, loss: str, extreme: str
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Give a document and its true gradient."""
     document = document_of(activation, loss, EXTREMES[extreme])
     return document, true_gradient(document)
@@ -108,7 +110,7 @@ def true_gradient(document: dict[str, Any]) -> dict[str, np.ndarray]:
     return gradients
 
 
-def judged(document: dict[str, Any], tolerance: str, diagnosis: bool = True) -> Any:
+def verify_document(document: dict[str, Any], tolerance: str, diagnosis: bool = True) -> Any:
     report = verify(document | {"tolerance": tolerance}, diagnosis=diagnosis)
     json.dumps(report.to_dict(), allow_nan=False)
     if report.verdict == "undecided":
@@ -117,19 +119,19 @@ def judged(document: dict[str, Any], tolerance: str, diagnosis: bool = True) -> 
 
 
 def right_is_never_incorrect(activation: str, loss: str, extreme: str, tolerance: str = "strict") -> None:
-    document, truth = question(activation, loss, extreme)
+    document, truth = document_and_gradient(activation, loss, extreme)
     # where float64 has no number for it, 0 stands for the truth: only what is finite may be judged
-    right = judged(document | {"gradients": truth}, tolerance)
+    right = verify_document(document | {"gradients": truth}, tolerance)
     assert right.verdict in ("correct", "undecided")
 
 
 def doubled_is_never_correct(
     activation: str, loss: str, extreme: str, tolerance: str = "standard", diagnosis: bool = False
 ) -> None:
-    document, truth = question(activation, loss, extreme)
+    document, truth = document_and_gradient(activation, loss, extreme)
     with np.errstate(over="ignore"):
         twice = {name: 2.0 * array for name, array in truth.items()}
-    report = judged(document | {"gradients": twice}, tolerance, diagnosis=diagnosis)
+    report = verify_document(document | {"gradients": twice}, tolerance, diagnosis=diagnosis)
     for name, array in truth.items():
         row = report.parameters[name]
         if (np.abs(array) > 1e-300).any():  # below it a digit may be all there is
@@ -139,12 +141,12 @@ def doubled_is_never_correct(
 
 @pytest.mark.parametrize("activation", BY_DAY)
 def test_a_right_gradient_is_never_incorrect(activation):
-    try_each(right_is_never_incorrect, [row for row in ROWS if row[0] == activation])
+    check_rows(right_is_never_incorrect, [row for row in ROWS if row[0] == activation])
 
 
 @pytest.mark.parametrize("activation", BY_DAY)
 def test_a_doubled_gradient_is_never_correct(activation):
-    try_each(doubled_is_never_correct, [row for row in ROWS if row[0] == activation])
+    check_rows(doubled_is_never_correct, [row for row in ROWS if row[0] == activation])
 
 
 @pytest.mark.nightly
@@ -153,8 +155,8 @@ def test_a_doubled_gradient_is_never_correct(activation):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_so_it_is_in_every_tolerance_and_with_a_diagnosis(activation, loss, tolerance):
     rows = [(activation, loss, extreme, tolerance) for extreme in EXTREMES]
-    try_each(right_is_never_incorrect, rows)
-    try_each(doubled_is_never_correct, [(*row, True) for row in rows])
+    check_rows(right_is_never_incorrect, rows)
+    check_rows(doubled_is_never_correct, [(*row, True) for row in rows])
 
 
 @pytest.mark.parametrize(
@@ -171,10 +173,10 @@ def test_so_it_is_in_every_tolerance_and_with_a_diagnosis(activation, loss, tole
     ],
 )
 def test_what_float64_can_hold_is_judged_and_not_merely_undecided(extreme, activation, loss):
-    document, truth = question(activation, loss, extreme)
-    assert judged(document | {"gradients": truth}, "standard").verdict == "correct"
+    document, truth = document_and_gradient(activation, loss, extreme)
+    assert verify_document(document | {"gradients": truth}, "standard").verdict == "correct"
     twice = {name: 2.0 * array for name, array in truth.items()}
-    assert judged(document | {"gradients": twice}, "standard").verdict == "incorrect"
+    assert verify_document(document | {"gradients": twice}, "standard").verdict == "incorrect"
 
 
 @pytest.mark.parametrize(
@@ -199,14 +201,14 @@ def submitted_ends_raise_nothing(extreme: str, value: float) -> None:
     document = document_of("tanh", "mse", EXTREMES[extreme])
     shapes = {name: array.shape for name, array in document["parameters"].items()}
     gradients = {name: np.full(shape, value) for name, shape in shapes.items()}
-    report = judged(document | {"gradients": gradients}, "standard")
+    report = verify_document(document | {"gradients": gradients}, "standard")
     assert report.verdict in ("incorrect", "undecided")
 
 
 def test_submitted_numbers_at_the_ends_of_float64_raise_nothing():
-    try_each(submitted_ends_raise_nothing, [(one, ENDS[at % len(ENDS)]) for at, one in enumerate(EXTREMES)])
+    check_rows(submitted_ends_raise_nothing, [(one, ENDS[at % len(ENDS)]) for at, one in enumerate(EXTREMES)])
 
 
 @pytest.mark.nightly
 def test_each_number_at_the_ends_of_float64_raises_nothing_anywhere():
-    try_each(submitted_ends_raise_nothing, list(product(EXTREMES, ENDS)))
+    check_rows(submitted_ends_raise_nothing, list(product(EXTREMES, ENDS)))

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tests.drawing import draw_problem
-from tests.verifier.builders import changed, document_of_problem, listed, small_document
-from tests.verifier.native import answered, loss_and_gradients
+from tests.verifier.builders import document_of_problem, nested_lists, small_document, with_value
+from tests.verifier.native import loss_and_gradients, with_gradients
 from verifier import Verdict, verify
 from verifier.documents.files import parse_bytes, write_document
 from verifier.oracles import ORACLES
@@ -19,11 +19,11 @@ NAMES = ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"]
 
 
 def as_tensors(document: dict[str, Any]) -> dict[str, Any]:
-    def turned(value):
+    def to_tensor(value):
         return torch.tensor(np.array(value, dtype=float))
 
-    groups = {g: {k: turned(v) for k, v in document[g].items()} for g in ("parameters", "gradients")}
-    return document | groups | {"inputs": turned(document["inputs"])}
+    groups = {g: {k: to_tensor(v) for k, v in document[g].items()} for g in ("parameters", "gradients")}
+    return document | groups | {"inputs": to_tensor(document["inputs"])}
 
 
 def as_arrays(document: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def as_tuples(document: dict[str, Any]) -> dict[str, Any]:
 def test_lists_arrays_and_tensors_give_the_same_report(turned, wrong):
     document = small_document()
     if wrong:
-        document = changed(document, ["gradients", "layers.0.weight", 1, 2], 0.123)
+        document = with_value(document, ["gradients", "layers.0.weight", 1, 2], 0.123)
     plain, other = verify(document).to_dict(), verify(turned(document)).to_dict()
     assert plain.pop("seconds") >= 0
     assert other.pop("seconds") >= 0
@@ -98,7 +98,7 @@ class TestWhatIsWrong:
 
     @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", float("nan"), float("inf")], ids=str)
     def test_numbers_that_are_not_finite_are_incorrect(self, value):
-        report = verify(changed(small_document(), ["gradients", "layers.1.bias", 0], value))
+        report = verify(with_value(small_document(), ["gradients", "layers.1.bias", 0], value))
         assert report.parameters["layers.1.bias"].incorrect == 1
         assert report.verdict is Verdict.INCORRECT
         text = json.dumps(report.to_dict(), allow_nan=False)
@@ -130,12 +130,12 @@ class TestWhatIsWrong:
     @pytest.mark.parametrize("factor", [1e-200, 1e-150, 1e-100, 1e-9, 1e9, 1e100, 1e150])
     def test_a_right_gradient_is_correct_however_small_or_large_the_loss_is(self, factor):
         document = small_document(loss={"name": "cross_entropy", "factor": factor})
-        assert verify(answered(document)).verdict is Verdict.CORRECT
+        assert verify(with_gradients(document)).verdict is Verdict.CORRECT
 
     @pytest.mark.parametrize("factor", [1e-300, 1e160, 1e200, 1e300])
     def test_a_loss_beyond_all_squares_blames_nobody(self, factor):
         document = small_document(loss={"name": "cross_entropy", "factor": factor})
-        assert verify(answered(document)).verdict in ("correct", "undecided")
+        assert verify(with_gradients(document)).verdict in ("correct", "undecided")
 
 
 class TestTolerance:
@@ -207,13 +207,13 @@ class TestTheLoss:
     @pytest.mark.parametrize(
         "document",
         [
-            changed(
+            with_value(
                 small_document(loss="mse", targets=[[0, 1]] * 5),
                 ["parameters", "layers.1.weight", 0, 0],
                 1e300,
             ),
-            changed(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]),
-            changed(small_document(), ["inputs", 0], [1e308, 1e308, 1e308])
+            with_value(small_document(), ["parameters", "layers.1.bias"], [1e308, -1e308]),
+            with_value(small_document(), ["inputs", 0], [1e308, 1e308, 1e308])
             | {"network": {"layers": [{"in": 3, "out": 4, "activation": "relu"}, {"in": 4, "out": 2}]}},
             small_document(
                 loss={"name": "cross_entropy", "on": "probabilities"}
@@ -222,7 +222,7 @@ class TestTheLoss:
         ids=["overflow in the square", "overflow in the logits", "overflow in the sums", "log of a negative"],
     )
     def test_a_loss_that_is_not_finite_is_undecided_and_nobody_is_blamed(self, document):
-        report = verify(answered(document) | {"reported_loss": 1.0})
+        report = verify(with_gradients(document) | {"reported_loss": 1.0})
         assert not np.isfinite(report.loss.value)
         assert report.loss.verdict is Verdict.UNDECIDED
         assert "loss-not-finite" in {caution.code for caution in report.warnings}
@@ -256,7 +256,7 @@ class TestChoices:
         report = verify(small_document(), oracles=[name])
         assert [item.oracle for item in report.evidence] == [name]
         assert report.verdict is Verdict.CORRECT
-        wrong = changed(small_document(), ["gradients", "layers.0.bias", 0], 0.3)
+        wrong = with_value(small_document(), ["gradients", "layers.0.bias", 0], 0.3)
         assert verify(wrong, oracles=[name]).verdict is Verdict.INCORRECT
 
     def test_the_first_oracle_asked_gives_the_reference(self):
@@ -293,14 +293,14 @@ def test_a_disputed_entry_blames_nobody_and_says_who_contradicts_whom(
     from verifier.pipeline import layers as pipeline
     from verifier.report.model import Uncertainty
 
-    def liar(problem, float64_rounding):
+    def wrong_oracle(problem, float64_rounding):
         answer = ORACLES["backpropagation"].gradient(problem, float64_rounding)
         gradient = dict(answer.gradient)
         estimate = gradient["layers.1.bias"]
         gradient["layers.1.bias"] = Estimate(estimate.value + np.array([0.5, 0.0]), estimate.error)
         return Answer(gradient, Uncertainty.ESTIMATE)
 
-    table = dict(oracles.ORACLES) | {"autograd": replace(oracles.ORACLES["autograd"], gradient=liar)}
+    table = dict(oracles.ORACLES) | {"autograd": replace(oracles.ORACLES["autograd"], gradient=wrong_oracle)}
     monkeypatch.setattr(expected, "ORACLES", table)
     monkeypatch.setattr(pipeline, "MAX_ARBITER_WORK", most_work)
     report = verify(small_document())
@@ -326,7 +326,7 @@ def test_a_problem_as_the_lecture_would_do_it_by_hand():
     }
     report = verify(document)
     assert (report.verdict, report.loss.verdict, report.loss.value) == ("correct", "correct", 2.0)
-    assert verify(changed(document, ["gradients", "layers.0.bias", 0], 2.001)).verdict == "incorrect"
+    assert verify(with_value(document, ["gradients", "layers.0.bias", 0], 2.001)).verdict == "incorrect"
     assert [caution.code for caution in report.warnings] == ["one-example"]
 
 
@@ -337,5 +337,5 @@ def test_lists_are_not_changed_by_judging_them():
     assert json.dumps(document) == before
     arrays = as_arrays(document)
     verify(arrays)
-    assert listed(arrays) == document
+    assert nested_lists(arrays) == document
     assert arrays["inputs"].flags.writeable

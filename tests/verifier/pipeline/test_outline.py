@@ -14,11 +14,11 @@ from verifier.report.reading import read_report
 from verifier.report.report import Report
 
 
-def judged(document: dict[str, Any]) -> Report:
+def verify_document(document: dict[str, Any]) -> Report:
     return verify(document, oracles=["backpropagation"])
 
 
-def chain(length: int, wrong: int | None = None) -> dict[str, Any]:
+def chain_document(length: int, wrong: int | None = None) -> dict[str, Any]:
     """x, tanh of it, tanh of that, …; one gradient is doubled, and all behind it inherit that."""
     nodes = [{"name": f"n{at}", "op": "tanh", "args": [f"n{at - 1}" if at else "x"]} for at in range(length)]
     document = {
@@ -76,7 +76,7 @@ LARGE = 2 * MOST_WHOLE
 
 @pytest.mark.parametrize("wrong", [0, MOST_WHOLE, LARGE - 2])
 def test_of_a_large_graph_the_nodes_around_the_first_wrong_one_are_kept(wrong: int) -> None:
-    outline = judged(chain(LARGE, wrong)).graph
+    outline = verify_document(chain_document(LARGE, wrong)).graph
     assert outline is not None
     assert outline.first_wrong == (f"nodes.n{wrong}",)
     assert outline.count == LARGE
@@ -88,11 +88,11 @@ def test_of_a_large_graph_the_nodes_around_the_first_wrong_one_are_kept(wrong: i
 
 
 def test_of_a_large_right_graph_the_nodes_before_the_output_are_kept() -> None:
-    outline = judged(chain(MOST_WHOLE + 1)).graph
+    outline = verify_document(chain_document(MOST_WHOLE + 1)).graph
     assert outline is not None
     assert [node.name for node in outline.nodes][-1] == outline.output == f"nodes.n{MOST_WHOLE}"
     assert not outline.whole
-    assert judged(chain(MOST_WHOLE)).graph.whole  # type: ignore[union-attr]
+    assert verify_document(chain_document(MOST_WHOLE)).graph.whole  # type: ignore[union-attr]
 
 
 def test_of_very_many_parameters_the_wrong_ones_are_kept_and_some_others() -> None:
@@ -108,7 +108,7 @@ def test_of_very_many_parameters_the_wrong_ones_are_kept_and_some_others() -> No
         "parameters": {name: [1.0] for name in names},
     }
     document["gradients"] = correct_gradients(document) | {"p777": [3.0]}
-    outline = judged(document).graph
+    outline = verify_document(document).graph
     assert outline is not None
     kept = [node.name for node in outline.nodes if not node.computed]
     assert len(kept) <= MOST_GIVEN

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.pairwise import each
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import verify
 from verifier.documents.reading import read_submission
 from verifier.documents.tolerance import narrowest_format
@@ -67,7 +67,7 @@ def test_the_table_has_the_formats_own_constants(name):
     assert row.smallest * 2.0 ** (row.significand_bits - 1) == info.tiny
 
 
-def held(name: str, count: int, size: float = 1.0, seed: int = 3) -> list[float]:
+def rounded_numbers(name: str, count: int, size: float = 1.0, seed: int = 3) -> list[float]:
     """Give numbers without a pattern, rounded to a format."""
     values = size * np.random.default_rng(seed).normal(size=count)
     return round_to_precision(values, PRECISIONS[name]).tolist()
@@ -82,20 +82,26 @@ EXACT = {
 @each(
     [
         ([EXACT["float64"]], "float64"),
-        (held("float32", 3), "float32"),
-        (held("float16", 26), "float16"),
-        (held("bfloat16", 26), "bfloat16"),
-        ([*held("bfloat16", 26), EXACT["float32"]], "float64"),  # one generic number among short ones
-        ([*held("bfloat16", 4), *held("float32", 4)], "float32"),
-        ([*held("float16", 26), *held("bfloat16", 4)], "float16"),  # 8 bits fit into 11
+        (rounded_numbers("float32", 3), "float32"),
+        (rounded_numbers("float16", 26), "float16"),
+        (rounded_numbers("bfloat16", 26), "bfloat16"),
+        (
+            [*rounded_numbers("bfloat16", 26), EXACT["float32"]],
+            "float64",
+        ),  # one generic number among short ones
+        ([*rounded_numbers("bfloat16", 4), *rounded_numbers("float32", 4)], "float32"),
+        ([*rounded_numbers("float16", 26), *rounded_numbers("bfloat16", 4)], "float16"),  # 8 bits fit into 11
         ([EXACT["float32"], EXACT["float64"]], "float64"),
-        ([0.0, 1.0, *held("float32", 3)], "float32"),
+        ([0.0, 1.0, *rounded_numbers("float32", 3)], "float32"),
         ([0.0, 1.0, -3.0, 1e6], "float64"),  # whole numbers say nothing
         ([0.0], "float64"),
         ([], "float64"),
         ([np.nan, np.inf], "float64"),
-        ([np.nan, *held("float32", 3)], "float32"),
-        ([*held("float32", 4), *held("float32", 2, 2.0**-130)], "float32"),  # subnormals of float32
+        ([np.nan, *rounded_numbers("float32", 3)], "float32"),
+        (
+            [*rounded_numbers("float32", 4), *rounded_numbers("float32", 2, 2.0**-130)],
+            "float32",
+        ),  # subnormals of float32
         ([2.0**-200], "float64"),  # below all of float32
     ]
 )
@@ -113,7 +119,7 @@ SHORT = {
     "whole numbers of 24 bits": [16777215.0, 16777213.0, 12345677.0],
     "seven numbers of 8 bits in one binade": [0.5 + k / 256 for k in (1, 3, 7, 21, 33, 55, 77)],
     "one number of float32": [EXACT["float32"]],
-    "few numbers rounded to bfloat16": held("bfloat16", 4),
+    "few numbers rounded to bfloat16": rounded_numbers("bfloat16", 4),
 }
 
 
@@ -125,7 +131,9 @@ def test_round_numbers_do_not_tell_a_narrow_format(values):
 @each([("float32", 3), ("float16", 16), ("bfloat16", 26)])
 def test_numbers_rounded_to_a_format_tell_it_however_they_are_spread(name, count):
     formats = [
-        narrowest_format({str(i): np.array([value]) for i, value in enumerate(held(name, count, seed=seed))})
+        narrowest_format(
+            {str(i): np.array([value]) for i, value in enumerate(rounded_numbers(name, count, seed=seed))}
+        )
         for seed in range(100)
     ]
     assert sum(row.name == name for row in formats) >= 95
@@ -147,7 +155,7 @@ def test_a_gradient_5_percent_wrong_is_incorrect_also_in_round_numbers(preset):
     assert (report.verdict, report.precision) == ("incorrect", "float64")
 
 
-def cast(document, dtype):
+def with_dtype(document, dtype):
     gradients = {}
     for name, gradient in document["gradients"].items():
         gradients[name] = torch.tensor(gradient).to(getattr(torch, dtype)).double().tolist()
@@ -156,14 +164,14 @@ def cast(document, dtype):
 
 @each(["float32", "float16", "bfloat16"])
 def test_narrow_numbers_are_taken_as_computed_so_and_a_warning_says_it(dtype):
-    submission = read_submission(cast(small_document(), dtype))
+    submission = read_submission(with_dtype(small_document(), dtype))
     assert submission.precision.name == dtype
     assert [warning.code for warning in submission.warnings] == ["precision-inferred"]
     assert dtype in submission.warnings[0].detail
 
 
 def test_a_declared_precision_is_taken_without_a_warning():
-    submission = read_submission(cast(small_document(precision="float64"), "float32"))
+    submission = read_submission(with_dtype(small_document(precision="float64"), "float32"))
     assert (submission.precision.name, submission.warnings) == ("float64", ())
 
 
@@ -176,6 +184,6 @@ def test_whole_numbers_and_zeros_stay_float64_without_a_warning(value):
 
 
 def test_one_number_of_full_precision_keeps_all_float64():
-    document = cast(small_document(), "float32")
-    document = changed(document, ["gradients", "layers.1.bias", 0], 0.1)
+    document = with_dtype(small_document(), "float32")
+    document = with_value(document, ["gradients", "layers.1.bias", 0], 0.1)
     assert read_submission(document).precision.name == "float64"

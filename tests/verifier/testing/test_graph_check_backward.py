@@ -21,13 +21,13 @@ from verifier.testing.graph_check_backward import GraphBackward, check_graph_bac
 def with_share(op: str, share: Callable[[Edge], Array]) -> GraphBackward:
     """Make a function that is right but for what one operation hands back."""
 
-    def settle(name: str, arcs: Edges) -> Array | None:
+    def combine(name: str, arcs: Edges) -> Array | None:
         if not any(arc.node.operation.name == op for arc in arcs):
             return None
         shares = [share(arc) if arc.node.operation.name == op else arc.share for arc in arcs]
         return np.asarray(sum(shares[1:], shares[0]))
 
-    return backward_function(settle)
+    return backward_function(combine)
 
 
 def backward_function(settle: Callable[[str, Edges], Array | None]) -> GraphBackward:

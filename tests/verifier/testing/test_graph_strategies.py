@@ -121,7 +121,7 @@ def test_a_submission_with_a_wrong_local_rule_is_incorrect_and_named(
         suppress_health_check=list(HealthCheck),
     )
     @given(st.data())
-    def judged(data: Any) -> None:
+    def check_document(data: Any) -> None:
         submission = data.draw(
             graph_submissions(rule=rule, most_nodes=8, operations=OPERATIONS_OF.get(rule, tuple(FORMS)))
         )
@@ -131,5 +131,5 @@ def test_a_submission_with_a_wrong_local_rule_is_incorrect_and_named(
             seen.append(rule)
 
     seen: list[str] = []
-    judged()
+    check_document()
     assert seen

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reference_impl.array import Array
-from tests.pairwise import each, try_each
+from tests.pairwise import check_rows, each
 from tests.verifier.graph_builders import problem_of
 from verifier.documents.graph import read_graph
 from verifier.engine.arithmetic import FLOATS
@@ -53,10 +53,10 @@ def test_all_oracles_agree_on_graphs_drawn_at_random(seed: int) -> None:
 
 @pytest.mark.nightly
 def test_all_oracles_agree_on_many_graphs_drawn_at_random() -> None:
-    try_each(oracles_agree, MANY)
+    check_rows(oracles_agree, MANY)
 
 
-def honest_is_not_incorrect(precision: str, seed: int) -> None:
+def check_right_gradients(precision: str, seed: int) -> None:
     import torch
 
     document = seeded_graph(seed, 16)
@@ -83,16 +83,16 @@ def honest_is_not_incorrect(precision: str, seed: int) -> None:
 
 @each(product(["float64", "float32", "float16"], range(12)))
 def test_honest_gradients_of_any_precision_are_not_called_incorrect(precision: str, seed: int) -> None:
-    honest_is_not_incorrect(precision, seed)
+    check_right_gradients(precision, seed)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("precision", ["float64", "float32", "float16"])
 def test_so_it_is_with_many_graphs(precision: str) -> None:
-    try_each(honest_is_not_incorrect, product([precision], range(12, 40)))
+    check_rows(check_right_gradients, product([precision], range(12, 40)))
 
 
-def is_found_and_placed(seed: int) -> None:
+def check_wrong_gradient(seed: int) -> None:
     document = seeded_graph(seed, 16)
     problem = problem_of(document)
     right = gradients(problem)
@@ -107,9 +107,9 @@ def is_found_and_placed(seed: int) -> None:
 
 @each(range(12))
 def test_a_gradient_that_is_off_anywhere_is_found_and_placed(seed: int) -> None:
-    is_found_and_placed(seed)
+    check_wrong_gradient(seed)
 
 
 @pytest.mark.nightly
 def test_it_is_found_and_placed_in_many_graphs() -> None:
-    try_each(is_found_and_placed, range(12, 40))
+    check_rows(check_wrong_gradient, range(12, 40))

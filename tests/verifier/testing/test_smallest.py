@@ -40,11 +40,11 @@ def test_a_bug_is_shown_by_a_tiny_network_of_whole_numbers_and_named(bug: str, n
 
 
 def test_the_counterexample_replays_as_a_submission_that_is_incorrect() -> None:
-    def forgets(parameters: Any, inputs: Any, targets: Any) -> Any:
+    def backward_without_mean(parameters: Any, inputs: Any, targets: Any) -> Any:
         delta = inputs @ parameters["layers.0.weight"] + parameters["layers.0.bias"] - targets
         return {"layers.0.weight": inputs.T @ delta, "layers.0.bias": delta.sum(axis=0)}
 
-    failure = check_backward(forgets, most_layers=1)
+    failure = check_backward(backward_without_mean, most_layers=1)
     assert failure is not None
     assert verify(parse(failure.replay.encode())).verdict == "incorrect"
     lines = list(lines_of_failure(failure))
@@ -70,11 +70,11 @@ def test_a_function_that_gives_no_gradients_is_told_why(function: Any, said: str
 
 
 def test_functions_may_give_pairs_in_layer_order_and_take_the_layers() -> None:
-    def pairs(layers: Any, parameters: Any, inputs: Any, targets: Any) -> Any:
+    def gradient_pairs(layers: Any, parameters: Any, inputs: Any, targets: Any) -> Any:
         gradients = backward(RIGHT)(parameters, inputs, targets)
         return [(gradients[f"layers.{i}.weight"], gradients[f"layers.{i}.bias"]) for i in range(len(layers))]
 
-    assert check_backward(pairs, loss=LOSS, problems=20) is None
+    assert check_backward(gradient_pairs, loss=LOSS, problems=20) is None
 
 
 def test_functions_may_use_pytorchs_layout_and_class_indices() -> None:

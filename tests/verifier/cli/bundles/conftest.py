@@ -32,27 +32,29 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, assignment: Path) -> dict[
 
 
 @pytest.fixture(scope="session")
-def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bare_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bin of an environment with the bundles' requirements, in which GradJury is not."""
     return python_without_gradjury(tmp_path_factory.mktemp("python") / "environment")
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory, bundles: dict[str, Path], bare_python: Path) -> Path:
+def compiled_packages(
+    tmp_path_factory: pytest.TempPathFactory, bundles: dict[str, Path], bare_environment: Path
+) -> Path:
     """The packages of a bundle with their bytecode, which a grader would otherwise compile at every start.
 
     A changed source is compiled anew, because bytecode of this kind holds a digest of its source.
     """
     root = tmp_path_factory.mktemp("compiled") / "gitlab"
     root.mkdir()
-    packages = PLATFORMS["gitlab"](bundles["gitlab"], root, bare_python).program / "packages"
+    packages = PLATFORMS["gitlab"](bundles["gitlab"], root, bare_environment).program / "packages"
     assert compileall.compile_dir(packages, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     return packages
 
 
 @pytest.fixture
-def placed(
-    bundles: dict[str, Path], bare_python: Path, compiled: Path, tmp_path: Path
+def place_bundle(
+    bundles: dict[str, Path], bare_environment: Path, compiled_packages: Path, tmp_path: Path
 ) -> Callable[[str], Place]:
     """Put a platform's bundle where the platform would."""
 
@@ -60,9 +62,9 @@ def placed(
         root = tmp_path / platform
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir()
-        place = PLATFORMS[platform](bundles[platform], root, bare_python)
-        for cache in compiled.rglob("__pycache__"):
-            target = place.program / "packages" / cache.relative_to(compiled)
+        place = PLATFORMS[platform](bundles[platform], root, bare_environment)
+        for cache in compiled_packages.rglob("__pycache__"):
+            target = place.program / "packages" / cache.relative_to(compiled_packages)
             shutil.copytree(cache, target, copy_function=os.link)  # no grader writes bytecode
         return place
 

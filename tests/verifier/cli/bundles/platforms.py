@@ -81,7 +81,7 @@ class Place:
         printed = StringIO()
         debug = {"GRADJURY_DEBUG": "1"}  # as grade.py sets it for its child
         with (
-            patch.object(program, "judged", judged_here),
+            patch.object(program, "judged", grade_without_isolation),
             patch.dict(os.environ, debug),
             redirect_stdout(printed),
         ):
@@ -91,7 +91,7 @@ class Place:
         return Outcome(status, files, printed.getvalue())
 
 
-def judged_here(question: Path, _: object, name: str, content: bytes, work: Path) -> int:
+def grade_without_isolation(question: Path, _: object, name: str, content: bytes, work: Path) -> int:
     grade(question, work, name, content)
     return int((work / "status").read_text(encoding="utf-8"))
 

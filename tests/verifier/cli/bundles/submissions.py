@@ -32,7 +32,7 @@ ARRAYS = {name: np.array(value) for name, value in GRADIENTS.items()}
 Handing = Callable[[Path], None]
 
 
-def expected_digits() -> set[str]:
+def hidden_digits() -> set[str]:
     """Give five digits of every entry of the right gradient, which no student may read."""
     entries = np.concatenate([array.ravel() for array in ARRAYS.values()])
     digits = {re.sub(r"[.\-]|e.*$", "", f"{entry:.4e}") for entry in entries}

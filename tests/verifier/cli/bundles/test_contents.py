@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 import yaml
 
-from tests.verifier.cli.bundles.submissions import ASSIGNMENT, expected_digits
+from tests.verifier.cli.bundles.submissions import ASSIGNMENT, hidden_digits
 from verifier.cli.bundle import BundleChoices, write_bundle
 from verifier.cli.bundles import BUNDLES
 from verifier.documents.assignment import read_assignment
@@ -22,16 +22,16 @@ from verifier.documents.json import to_json
 ROOT = Path(__file__).parents[4]
 
 
-def own_files(bundle: Path) -> list[Path]:
+def generated_files(bundle: Path) -> list[Path]:
     """Give the files that are written for a platform, without GradJury's packages."""
     return [path for path in bundle.rglob("*") if path.is_file() and "packages" not in path.parts]
 
 
 @pytest.mark.parametrize("platform", BUNDLES)
 def test_no_file_of_a_bundle_holds_the_answer(platform: str, bundles: dict[str, Path]) -> None:
-    for path in own_files(bundles[platform]):
+    for path in generated_files(bundles[platform]):
         text = path.read_bytes().decode("utf-8", "replace").replace(".", "")
-        assert not any(digits in text for digits in expected_digits()), path
+        assert not any(digits in text for digits in hidden_digits()), path
 
 
 @pytest.mark.parametrize("platform", BUNDLES)
@@ -59,14 +59,14 @@ def test_what_was_not_judged_is_out_of_as_many_points_as_what_was(platform: str,
 def test_scripts_parse_and_those_that_platforms_start_are_executable(
     platform: str, bundles: dict[str, Path]
 ) -> None:
-    scripts = [path for path in own_files(bundles[platform]) if path.read_bytes().startswith(b"#!")]
+    scripts = [path for path in generated_files(bundles[platform]) if path.read_bytes().startswith(b"#!")]
     assert sorted(str(path.relative_to(bundles[platform])) for path in scripts) == sorted(
         BUNDLES[platform].executables
     )
     for path in scripts:
         subprocess.run(["bash", "-n", path], check=True)
         assert path.stat().st_mode & stat.S_IXUSR
-    for path in own_files(bundles[platform]):
+    for path in generated_files(bundles[platform]):
         if path.suffix == ".py":
             compile(path.read_text(), str(path), "exec")
 

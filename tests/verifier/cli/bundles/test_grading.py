@@ -14,7 +14,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from tests.verifier.cli.bundles.platforms import CLASSROOM, PLATFORMS, Outcome, Place
-from tests.verifier.cli.bundles.submissions import REFUSED, RIGHT, WRONG, Handing, expected_digits, file
+from tests.verifier.cli.bundles.submissions import REFUSED, RIGHT, WRONG, Handing, file, hidden_digits
 from tests.verifier.exporters.test_schemas import JSON, junit_schema, validator
 
 Placed = Callable[[str], Place]
@@ -36,7 +36,7 @@ TWICE = {"classroom50", "github"}
 NOT_JUDGED = "it could not be judged, which is not its fault: tell your instructor"
 
 
-def on_platforms(cases: Iterable[str]) -> list[ParameterSet]:
+def pair_with_platforms(cases: Iterable[str]) -> list[ParameterSet]:
     """Pair every case with Gradescope, and a few with every platform: the program that grades is the same."""
     return [
         pytest.param(case, platform, marks=pytest.mark.nightly if at_night else ())
@@ -51,7 +51,7 @@ def valid(platform: str, outcome: Outcome) -> dict[str, object]:
     """Hold the result against the platform's schema, and against what students may read."""
     text = "".join(outcome.files.values())
     assert "Traceback" not in text
-    assert not any(digits in text.replace(".", "") for digits in expected_digits())
+    assert not any(digits in text.replace(".", "") for digits in hidden_digits())
     if platform != "gradescope":  # where instructors alone see what is printed
         assert "Traceback" not in outcome.printed
         assert 'File "' not in outcome.printed
@@ -72,22 +72,22 @@ def valid(platform: str, outcome: Outcome) -> dict[str, object]:
     return document
 
 
-def test_gradjury_is_in_the_bundle_and_nowhere_else(bare_python: Path, placed: Placed) -> None:
+def test_gradjury_is_in_the_bundle_and_nowhere_else(bare_environment: Path, place_bundle: Placed) -> None:
     say = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from importlib.util import find_spec; print(find_spec('verifier').origin)"
     )
-    command = [str(bare_python / "python"), "-I", "-c", say]
+    command = [str(bare_environment / "python"), "-I", "-c", say]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
     for platform in PLATFORMS:
-        packages = placed(platform).program / "packages"
+        packages = place_bundle(platform).program / "packages"
         output = subprocess.run([*command, str(packages)], capture_output=True, text=True, check=True).stdout
         assert output.strip() == str(packages / "verifier" / "__init__.py")
 
 
-@pytest.mark.parametrize(("kind", "platform"), on_platforms(RIGHT))
-def test_right_gradients_earn_everything(kind: str, platform: str, placed: Placed) -> None:
-    place = placed(platform)
+@pytest.mark.parametrize(("kind", "platform"), pair_with_platforms(RIGHT))
+def test_right_gradients_earn_everything(kind: str, platform: str, place_bundle: Placed) -> None:
+    place = place_bundle(platform)
     RIGHT[kind](place.submission)
     outcome = place.grade() if kind in COLD else place.grade_here()
     document = valid(platform, outcome)
@@ -109,8 +109,10 @@ def test_right_gradients_earn_everything(kind: str, platform: str, placed: Place
     "platform",
     [pytest.param(name, marks=pytest.mark.nightly if name in TWICE else ()) for name in PLATFORMS],
 )
-def test_wrong_gradients_are_told_by_parameter_without_what_is_right(platform: str, placed: Placed) -> None:
-    place = placed(platform)
+def test_wrong_gradients_are_told_by_parameter_without_what_is_right(
+    platform: str, place_bundle: Placed
+) -> None:
+    place = place_bundle(platform)
     file("gradients.json", json.dumps({"gradients": WRONG}))(place.submission)
     outcome = place.grade_here() if platform in ("gradescope", "prairielearn") else place.grade()
     document = valid(platform, outcome)
@@ -125,9 +127,11 @@ def test_wrong_gradients_are_told_by_parameter_without_what_is_right(platform: s
         assert 0 < int(str(document["score"])) < 10
 
 
-@pytest.mark.parametrize(("case", "platform"), on_platforms(REFUSED))
-def test_what_cannot_be_judged_is_refused_with_its_reason(case: str, platform: str, placed: Placed) -> None:
-    place = placed(platform)
+@pytest.mark.parametrize(("case", "platform"), pair_with_platforms(REFUSED))
+def test_what_cannot_be_judged_is_refused_with_its_reason(
+    case: str, platform: str, place_bundle: Placed
+) -> None:
+    place = place_bundle(platform)
     hand_in, words = REFUSED[case]
     hand_in(place.submission)
     outcome = place.grade() if case in COLD or platform != "gradescope" else place.grade_here()
@@ -142,11 +146,11 @@ def test_what_cannot_be_judged_is_refused_with_its_reason(case: str, platform: s
         assert document["score"] == 0
 
 
-def replaced(path: str, content: str) -> Callable[[Place], None]:
-    def injure(place: Place) -> None:
+def write_file(path: str, content: str) -> Callable[[Place], None]:
+    def damage(place: Place) -> None:
         (place.program / path).write_text(content)
 
-    return injure
+    return damage
 
 
 def _corrupted_assignment(place: Place) -> None:
@@ -160,7 +164,7 @@ def _corrupted_settings(place: Place) -> None:
 def _too_slow(place: Place) -> None:
     settings = place.question / "settings.json"
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"seconds": 1}))
-    replaced("packages/verifier/cli/bundles/grading.py", "import time; time.sleep(60)")(place)
+    write_file("packages/verifier/cli/bundles/grading.py", "import time; time.sleep(60)")(place)
 
 
 def _without_grade(place: Place) -> None:
@@ -170,10 +174,10 @@ def _without_grade(place: Place) -> None:
 CHILD = "packages/verifier/cli/bundles/grading.py"
 LAYERS = "packages/verifier/pipeline/layers.py"
 INJURIES = {
-    "the child is killed": replaced(CHILD, "import os\ndef grade(*_): os.kill(os.getpid(), 9)"),
-    "the child has no memory": replaced(CHILD, "def grade(*_): bytearray(1 << 60)"),
-    "the child raises": replaced(LAYERS, "raise RuntimeError('secret 0.12345')"),
-    "the child says all is well": replaced(CHILD, "def grade(*_): raise SystemExit(0)"),
+    "the child is killed": write_file(CHILD, "import os\ndef grade(*_): os.kill(os.getpid(), 9)"),
+    "the child has no memory": write_file(CHILD, "def grade(*_): bytearray(1 << 60)"),
+    "the child raises": write_file(LAYERS, "raise RuntimeError('secret 0.12345')"),
+    "the child says all is well": write_file(CHILD, "def grade(*_): raise SystemExit(0)"),
     "the child is too slow": _too_slow,
     "the assignment is corrupted": _corrupted_assignment,
     "the settings are corrupted": _corrupted_settings,
@@ -181,9 +185,9 @@ INJURIES = {
 }
 
 
-@pytest.mark.parametrize(("injury", "platform"), on_platforms(INJURIES))
-def test_what_breaks_in_here_is_a_plain_result(injury: str, platform: str, placed: Placed) -> None:
-    place = placed(platform)
+@pytest.mark.parametrize(("injury", "platform"), pair_with_platforms(INJURIES))
+def test_what_breaks_in_here_is_a_plain_result(injury: str, platform: str, place_bundle: Placed) -> None:
+    place = place_bundle(platform)
     RIGHT["JSON"](place.submission)
     INJURIES[injury](place)
     outcome = place.grade()
@@ -199,38 +203,38 @@ def test_what_breaks_in_here_is_a_plain_result(injury: str, platform: str, place
         assert document["datetime"] == "2026-11-20T09:30:00Z"
 
 
-def test_on_prairielearn_a_question_without_tests_is_not_gradable(placed: Placed) -> None:
-    place = placed("prairielearn")
+def test_on_prairielearn_a_question_without_tests_is_not_gradable(place_bundle: Placed) -> None:
+    place = place_bundle("prairielearn")
     RIGHT["JSON"](place.submission)
     shutil.rmtree(place.question)
     assert valid("prairielearn", place.grade())["gradable"] is False
 
 
-def in_a_folder(hand_in: Handing, name: str) -> Handing:
-    def hand_it_in(folder: Path) -> None:
+def inside_folder(hand_in: Handing, name: str) -> Handing:
+    def write_submission(folder: Path) -> None:
         (folder / name).mkdir()
         hand_in(folder / name)
 
-    return hand_it_in
+    return write_submission
 
 
-def test_gradescope_takes_any_name_in_any_folder_but_not_what_macos_adds(placed: Placed) -> None:
-    place = placed("gradescope")
-    in_a_folder(file("My answer.JSON", json.dumps({"gradients": WRONG})), "homework")(place.submission)
-    in_a_folder(file("._My answer.JSON", "\0"), "__MACOSX")(place.submission)
+def test_gradescope_takes_any_name_in_any_folder_but_not_what_macos_adds(place_bundle: Placed) -> None:
+    place = place_bundle("gradescope")
+    inside_folder(file("My answer.JSON", json.dumps({"gradients": WRONG})), "homework")(place.submission)
+    inside_folder(file("._My answer.JSON", "\0"), "__MACOSX")(place.submission)
     document = valid("gradescope", place.grade_here())
     assert document["score"] == 7.5
 
 
-def test_a_name_that_is_no_text_is_a_name(placed: Placed) -> None:
-    place = placed("gradescope")
+def test_a_name_that_is_no_text_is_a_name(place_bundle: Placed) -> None:
+    place = place_bundle("gradescope")
     RIGHT["JSON"](place.submission)
     (place.submission / "gradients.json").rename(place.submission / os.fsdecode(b"-\xff\n::error::.json"))
     assert valid("gradescope", place.grade())["score"] == 10
 
 
-def test_students_see_no_more_than_the_assignment_lets_them(placed: Placed) -> None:
-    place = placed("gradescope")
+def test_students_see_no_more_than_the_assignment_lets_them(place_bundle: Placed) -> None:
+    place = place_bundle("gradescope")
     file("gradients.json", json.dumps({"gradients": WRONG}))(place.submission)
     path = place.question / "assignment.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"students_see": ["verdict"]}))
@@ -242,8 +246,10 @@ def test_students_see_no_more_than_the_assignment_lets_them(placed: Placed) -> N
 
 
 @pytest.mark.nightly  # it makes an environment with pip, which takes long
-def test_a_runner_without_packages_and_network_is_told_of_plainly(placed: Placed, tmp_path: Path) -> None:
-    place = placed("classroom50")
+def test_a_runner_without_packages_and_network_is_told_of_plainly(
+    place_bundle: Placed, tmp_path: Path
+) -> None:
+    place = place_bundle("classroom50")
     RIGHT["JSON"](place.submission)
     venv.create(tmp_path / "empty", symlinks=True, with_pip=False)
     command = (str(tmp_path / "empty" / "bin" / "python"), *place.command[1:])
@@ -254,8 +260,8 @@ def test_a_runner_without_packages_and_network_is_told_of_plainly(placed: Placed
 
 
 @pytest.mark.parametrize("committed", [pytest.param("a file", marks=pytest.mark.nightly), "a link"])
-def test_a_result_that_a_student_committed_does_not_count(committed: str, placed: Placed) -> None:
-    place = placed("classroom50")
+def test_a_result_that_a_student_committed_does_not_count(committed: str, place_bundle: Placed) -> None:
+    place = place_bundle("classroom50")
     forged = place.submission / "result.json"
     elsewhere = place.submission.parent / "elsewhere.json"
     (forged if committed == "a file" else elsewhere).write_text('{"score": 99}')
@@ -268,8 +274,8 @@ def test_a_result_that_a_student_committed_does_not_count(committed: str, placed
 @pytest.mark.parametrize(
     "platform", ["classroom50", pytest.param("github", marks=pytest.mark.nightly), "gitlab"]
 )
-def test_modules_in_a_checkout_are_not_imported(platform: str, placed: Placed) -> None:
-    place = placed(platform)
+def test_modules_in_a_checkout_are_not_imported(platform: str, place_bundle: Placed) -> None:
+    place = place_bundle(platform)
     RIGHT["JSON"](place.submission)
     for name in ("json", "numpy", "verifier", "sitecustomize"):
         (place.submission / f"{name}.py").write_text("raise SystemExit(0)")

@@ -89,7 +89,7 @@ def test_the_example_network_of_edugrad_is_right_at_every_node() -> None:
     assert {row.oracle for row in report.evidence if row.agrees} >= {"backpropagation", "autograd"}
 
 
-def spoilt(loss: Any, name: str, change: Any) -> None:
+def change_gradient(loss: Any, name: str, change: Any) -> None:
     for parent, child in loss.get_graph_above():
         for tensor in (parent, child):
             if tensor.name == name:
@@ -109,7 +109,7 @@ PLANTED = {
 def test_a_wrong_gradient_is_named_at_its_node(name: str) -> None:
     change, key = PLANTED[name]
     module, loss = example(hidden=3, examples=4)
-    spoilt(loss, name, change)
+    change_gradient(loss, name, change)
     report = verify(from_edugrad(loss, module=module))
     assert [name for name, row in report.parameters.items() if row.incorrect] == [key]
     assert report.diagnosis[0].node == key

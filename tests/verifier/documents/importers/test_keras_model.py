@@ -64,7 +64,7 @@ def arrays_of(name: str) -> list[Any]:
     return arrays
 
 
-class Live:
+class LiveModel:
     """What the importer asks of a live model."""
 
     def to_json(self) -> str:
@@ -74,7 +74,7 @@ class Live:
         return arrays_of("logits")
 
 
-def by_name() -> dict[str, Any]:
+def arrays_by_name() -> dict[str, Any]:
     kinds = [f"{layer}/{kind}" for layer in dense_names("logits") for kind in ("kernel", "bias")]
     return dict(zip((f"sequential_9/{kind}" for kind in kinds), arrays_of("logits"), strict=True))
 
@@ -85,10 +85,10 @@ def dense_names(name: str) -> list[str]:
 
 
 FORMS = {
-    "a live model": lambda: (Live(), None),
-    "JSON text and arrays by name": lambda: (Live().to_json(), by_name()),
-    "JSON as a dict and a list": lambda: (json.loads(Live().to_json()), arrays_of("logits")),
-    "bytes": lambda: (Live().to_json().encode(), (DATA / "logits.weights.h5").read_bytes()),
+    "a live model": lambda: (LiveModel(), None),
+    "JSON text and arrays by name": lambda: (LiveModel().to_json(), arrays_by_name()),
+    "JSON as a dict and a list": lambda: (json.loads(LiveModel().to_json()), arrays_of("logits")),
+    "bytes": lambda: (LiveModel().to_json().encode(), (DATA / "logits.weights.h5").read_bytes()),
 }
 
 
@@ -122,7 +122,7 @@ def test_what_is_no_perceptron_is_refused_by_the_name_of_its_layer(name: str, me
         )
 
 
-def changed(path: list[Any], value: Any) -> str:
+def config_with_value(path: list[Any], value: Any) -> str:
     """Give the logits model's JSON with another value at a path."""
     document = json.loads((DATA / "logits.json").read_text())
     place = document
@@ -170,7 +170,7 @@ CHANGED = [
 def test_json_beyond_a_submission_is_refused(path: list[Any], value: Any, message: str) -> None:
     inputs, targets, *_ = split(recorded("logits"))
     with pytest.raises(MalformedSubmission, match=message):
-        from_keras(changed(path, value), inputs, targets, weights=arrays_of("logits"))
+        from_keras(config_with_value(path, value), inputs, targets, weights=arrays_of("logits"))
 
 
 def weights_file(kind: str) -> bytes:

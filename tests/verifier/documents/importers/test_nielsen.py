@@ -47,7 +47,7 @@ class Nielsen:
             nabla_w[-layer] = np.dot(delta, activations[-layer - 1].transpose())
         return nabla_b, nabla_w
 
-    def saved(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "sizes": self.sizes,
             "weights": [w.tolist() for w in self.weights],
@@ -67,7 +67,7 @@ def sigmoid_prime(z: Any) -> Any:
 @pytest.mark.parametrize("cost", ["QuadraticCost", "CrossEntropyCost"])
 def test_a_saved_networks_outputs_and_nablas_are_reproduced(cost: str, tmp_path: Path) -> None:
     network = Nielsen(cost)
-    (tmp_path / "network.json").write_text(json.dumps(network.saved()))
+    (tmp_path / "network.json").write_text(json.dumps(network.to_json()))
     inputs, targets = batch(3)[0], np.eye(5, 3)
     each = [network.backprop(x[:, None], y[:, None]) for x, y in zip(inputs, targets, strict=True)]
     gradients = tuple([sum(one) for one in zip(*side, strict=True)] for side in zip(*each, strict=True))
@@ -78,7 +78,7 @@ def test_a_saved_networks_outputs_and_nablas_are_reproduced(cost: str, tmp_path:
     assert document["parameters"]["layers.0.bias"].shape == (6, 1)
 
 
-GOOD = Nielsen("QuadraticCost").saved()
+GOOD = Nielsen("QuadraticCost").to_json()
 REFUSED = [
     ("a list", [], 'an object {"sizes"'),
     ("nothing", {}, "/sizes: expected a list, got nothing(.|\n)*/cost: expected one of"),

@@ -139,7 +139,7 @@ def test_gradients_in_the_files_names_and_layouts_are_judged_correct() -> None:
     assert document["network"]["weights"] == "out_in"
 
 
-class Network(nn.Module):
+class OnnxNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(nn.Flatten(), nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 5, bias=False))
@@ -153,7 +153,7 @@ class Network(nn.Module):
 
 def test_what_pytorch_exports_is_imported() -> None:
     torch.manual_seed(0)
-    module, stream = Network().eval(), io.BytesIO()
+    module, stream = OnnxNetwork().eval(), io.BytesIO()
     inputs = torch.as_tensor(batch(1)[0]).float()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -18,14 +18,14 @@ LABELS = {
 }
 
 
-def made(kind: str, **options: Any) -> Any:
+def make_estimator(kind: str, **options: Any) -> Any:
     """Make an estimator of scikit-learn, which takes a second to load."""
     from sklearn import linear_model, neural_network
 
     return getattr(neural_network if kind.startswith("MLP") else linear_model, kind)(**options)
 
 
-def fitted(estimator: Any, inputs: Any, targets: Any) -> Any:
+def fit(estimator: Any, inputs: Any, targets: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one step does not converge: it makes the parameters
         return estimator.set_params(max_iter=1, random_state=0).fit(inputs, targets)
@@ -42,8 +42,10 @@ def gradients_of(estimator: Any, inputs: Any, targets: Any) -> tuple[float, list
 @pytest.mark.parametrize("labels", LABELS)
 def test_a_classifiers_probabilities_loss_and_gradients_are_reproduced(activation: str, labels: str) -> None:
     inputs, targets = batch(1)[0], LABELS[labels]
-    estimator = fitted(
-        made("MLPClassifier", hidden_layer_sizes=(6, 5), activation=activation, alpha=0.1), inputs, targets
+    estimator = fit(
+        make_estimator("MLPClassifier", hidden_layer_sizes=(6, 5), activation=activation, alpha=0.1),
+        inputs,
+        targets,
     )
     binarized = estimator._label_binarizer.transform(targets)
     loss, *gradients = gradients_of(estimator, inputs, binarized)
@@ -60,8 +62,10 @@ def test_a_classifiers_probabilities_loss_and_gradients_are_reproduced(activatio
 @pytest.mark.parametrize("alpha", [0.0, 0.05])
 def test_a_regressor_of_one_output_is_correct(alpha: float) -> None:
     inputs, targets = batch(1)
-    estimator = fitted(
-        made("MLPRegressor", hidden_layer_sizes=(6,), activation="tanh", alpha=alpha), inputs, targets.ravel()
+    estimator = fit(
+        make_estimator("MLPRegressor", hidden_layer_sizes=(6,), activation="tanh", alpha=alpha),
+        inputs,
+        targets.ravel(),
     )
     loss, *gradients = gradients_of(estimator, inputs, targets)
     document = from_sklearn(
@@ -75,7 +79,9 @@ def test_a_regressor_of_one_output_is_correct(alpha: float) -> None:
 
 def test_a_regressor_of_three_outputs_has_scikit_learns_own_mistake() -> None:
     inputs, targets = batch(3)
-    estimator = fitted(made("MLPRegressor", hidden_layer_sizes=(6, 5), activation="tanh"), inputs, targets)
+    estimator = fit(
+        make_estimator("MLPRegressor", hidden_layer_sizes=(6, 5), activation="tanh"), inputs, targets
+    )
     loss, *gradients = gradients_of(estimator, inputs, targets)
     report = verify(from_sklearn(estimator, inputs, targets, gradients=gradients, reported_loss=float(loss)))
     assert report.verdict == "incorrect"
@@ -85,7 +91,7 @@ def test_a_regressor_of_three_outputs_has_scikit_learns_own_mistake() -> None:
 
 def test_gradients_may_be_named_and_the_loss_replaced_while_alpha_stays() -> None:
     inputs, targets = batch(3)
-    estimator = fitted(made("MLPRegressor", hidden_layer_sizes=(6,), alpha=0.5), inputs, targets)
+    estimator = fit(make_estimator("MLPRegressor", hidden_layer_sizes=(6,), alpha=0.5), inputs, targets)
     _, weights, biases = gradients_of(estimator, inputs, targets)
     gradients = {f"coefs_.{i}": one for i, one in enumerate(weights)}
     gradients |= {f"intercepts_.{i}": one for i, one in enumerate(biases)}
@@ -98,10 +104,10 @@ def test_gradients_may_be_named_and_the_loss_replaced_while_alpha_stays() -> Non
 REFUSED = [
     (
         "another estimator",
-        lambda: made("LogisticRegression"),
+        lambda: make_estimator("LogisticRegression"),
         "expected an MLPClassifier or MLPRegressor, got LogisticReg",
     ),
-    ("not fitted", lambda: made("MLPRegressor"), "expected a fitted estimator"),
+    ("not fitted", lambda: make_estimator("MLPRegressor"), "expected a fitted estimator"),
     ("a path to a pickle", lambda: "model.pkl", "hand it over live"),
 ]
 
@@ -114,11 +120,13 @@ def test_all_but_fitted_perceptrons_are_refused(estimator: Callable[[], Any], me
 
 def test_another_loss_and_unknown_labels_are_refused() -> None:
     inputs, targets = batch(1)
-    poisson = fitted(
-        made("MLPRegressor", hidden_layer_sizes=(3,), loss="poisson"), inputs, np.abs(targets.ravel())
+    poisson = fit(
+        make_estimator("MLPRegressor", hidden_layer_sizes=(3,), loss="poisson"),
+        inputs,
+        np.abs(targets.ravel()),
     )
     with pytest.raises(MalformedSubmission, match="got poisson"):
         from_sklearn(poisson, inputs, targets)
-    classifier = fitted(made("MLPClassifier", hidden_layer_sizes=(3,)), inputs, LABELS["three words"])
+    classifier = fit(make_estimator("MLPClassifier", hidden_layer_sizes=(3,)), inputs, LABELS["three words"])
     with pytest.raises(MalformedSubmission, match="labels that the estimator was fitted with"):
         from_sklearn(classifier, inputs, np.array(["cat", "yak", "emu", "cat", "dog"]))

@@ -16,7 +16,7 @@ from verifier import MalformedSubmission, verify
 from verifier.documents.importers import from_state_dict
 
 
-class Named(nn.Module):
+class NamedModule(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for index in range(1, 12):
@@ -28,7 +28,7 @@ class Named(nn.Module):
         return self.fc11(x)
 
 
-class Listed(nn.Module):
+class SequentialModule(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.ModuleList([nn.Linear(4, 6), nn.Linear(6, 4)])
@@ -39,8 +39,8 @@ class Listed(nn.Module):
 
 MODULES: dict[str, Callable[[], nn.Module]] = {
     "0.weight, 2.weight": lambda: nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 4)),
-    "fc1.weight to fc11.weight": Named,
-    "layers.0.weight": Listed,
+    "fc1.weight to fc11.weight": NamedModule,
+    "layers.0.weight": SequentialModule,
     "weight": lambda: nn.Linear(4, 4),
 }
 
@@ -63,12 +63,12 @@ def test_a_safetensors_file_is_put_in_the_order_of_its_numbers(
     assert verify(document).verdict == "correct"
 
 
-def named(names: list[str]) -> dict[str, torch.Tensor]:
+def numbered_tensors(names: list[str]) -> dict[str, torch.Tensor]:
     return {f"{name}.weight": torch.full((4, 4), 0.1 * index) for index, name in enumerate(names)}
 
 
 def test_names_without_numbers_need_an_order_where_the_file_has_none() -> None:
-    tensors = named(["input", "hidden", "output"])
+    tensors = numbered_tensors(["input", "hidden", "output"])
     arguments: Any = ("relu", "torch.mse", *batch(4))
     with pytest.raises(MalformedSubmission, match=r"order: .*got .*give their order"):
         from_state_dict(save(tensors), *arguments)
@@ -80,7 +80,9 @@ def test_names_without_numbers_need_an_order_where_the_file_has_none() -> None:
 
 def test_every_layer_may_have_an_activation_of_its_own() -> None:
     activations = [{"name": "leaky_relu", "slope": 0.2}, "identity", "softmax"]
-    document = from_state_dict(named(["1", "2", "3"]), activations, "torch.cross_entropy", *batch(4))
+    document = from_state_dict(
+        numbered_tensors(["1", "2", "3"]), activations, "torch.cross_entropy", *batch(4)
+    )
     assert [layer["activation"] for layer in document["network"]["layers"]] == activations
 
 
@@ -91,14 +93,19 @@ REFUSED: list[tuple[str, Any, dict[str, Any], str]] = [
     ("convolution", save(WITH_CONV), {}, r"0: .*weight of shape \(1, 1, 3, 3\)"),
     ("a pickle", pickle.dumps({"0.weight": [1]}), {}, "got a pickle; save plain arrays"),
     ("torch.save's zip", b"PK\x03\x04" + bytes(40), {}, "a damaged one"),
-    ("a truncated file", save(named(["0"]))[:-8], {}, "a damaged one"),
-    ("a truncated header", save(named(["0"]))[:20], {}, "a header of at most"),
+    ("a truncated file", save(numbered_tensors(["0"]))[:-8], {}, "a damaged one"),
+    ("a truncated header", save(numbered_tensors(["0"]))[:20], {}, "a header of at most"),
     ("nothing", b"", {}, "none of them"),
     ("an empty dict", {}, {}, "at least one fully connected layer"),
-    ("too few activations", named(["0", "1"]), {"activations": ["relu"]}, "2 activations, one a layer"),
-    ("an unknown activation", named(["0", "1"]), {"activations": "relo"}, "did you mean 'relu'"),
-    ("an order of others", named(["0", "1"]), {"order": ["0", "2"]}, "got '2'"),
-    ("an order of some", named(["0", "1"]), {"order": ["0"]}, "each of 0, 1 once"),
+    (
+        "too few activations",
+        numbered_tensors(["0", "1"]),
+        {"activations": ["relu"]},
+        "2 activations, one a layer",
+    ),
+    ("an unknown activation", numbered_tensors(["0", "1"]), {"activations": "relo"}, "did you mean 'relu'"),
+    ("an order of others", numbered_tensors(["0", "1"]), {"order": ["0", "2"]}, "got '2'"),
+    ("an order of some", numbered_tensors(["0", "1"]), {"order": ["0"]}, "each of 0, 1 once"),
     (
         "sizes that do not fit",
         {"0.weight": torch.ones(3, 4), "1.weight": torch.ones(3, 4)},

@@ -70,7 +70,7 @@ MODULES: list[Callable[[], nn.Module]] = [
 ]
 
 
-def answered(module: nn.Module, loss: nn.Module, inputs: Any, targets: Any) -> nn.Module:
+def with_gradients(module: nn.Module, loss: nn.Module, inputs: Any, targets: Any) -> nn.Module:
     module.zero_grad()
     loss(module(torch.as_tensor(inputs)), torch.as_tensor(targets)).backward()
     return module
@@ -83,7 +83,9 @@ def test_every_activation_is_the_modules_and_autograd_is_correct(
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(4, 6), activation, nn.Linear(6, 3)).double()
     inputs, targets = batch(3)
-    document = from_torch(answered(module, nn.MSELoss(), inputs, targets), nn.MSELoss(), inputs, targets)
+    document = from_torch(
+        with_gradients(module, nn.MSELoss(), inputs, targets), nn.MSELoss(), inputs, targets
+    )
     with torch.no_grad():
         np.testing.assert_allclose(outputs_of(document), module(torch.as_tensor(inputs)), atol=TOLERANCE)
     assert verify(document).verdict == "correct"
@@ -99,7 +101,9 @@ def test_every_form_of_module_is_followed_in_the_order_of_its_forward_pass(
     module = made().eval().to(dtype)
     inputs = torch.as_tensor(batch(1)[0]).to(dtype)
     targets = torch.zeros_like(module(inputs))
-    document = from_torch(answered(module, nn.MSELoss(), inputs, targets), nn.MSELoss(), inputs, targets)
+    document = from_torch(
+        with_gradients(module, nn.MSELoss(), inputs, targets), nn.MSELoss(), inputs, targets
+    )
     with torch.no_grad():
         np.testing.assert_allclose(
             outputs_of(document), module(inputs), atol=1e-6 if dtype is torch.float32 else TOLERANCE
@@ -129,7 +133,7 @@ def test_every_loss_module_says_its_loss_and_its_gradient(loss: nn.Module, targe
     inputs = batch(3)[0]
     theirs = float(loss(module(torch.as_tensor(inputs)), torch.as_tensor(targets)).detach())
     document = from_torch(
-        answered(module, loss, inputs, targets), loss, inputs, targets, reported_loss=theirs
+        with_gradients(module, loss, inputs, targets), loss, inputs, targets, reported_loss=theirs
     )
     report = verify(document)
     assert report.verdict == "correct", str(report)
@@ -139,7 +143,7 @@ def test_every_loss_module_says_its_loss_and_its_gradient(loss: nn.Module, targe
 def test_a_wrong_gradient_by_the_modules_names_is_judged_incorrect() -> None:
     module = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3)).double()
     inputs, targets = batch(3)
-    answered(module, nn.MSELoss(), inputs, targets)
+    with_gradients(module, nn.MSELoss(), inputs, targets)
     gradients: dict[str, Any] = {name: one.grad for name, one in module.named_parameters()}
     gradients["2.weight"] = 2 * gradients["2.weight"]
     report = verify(from_torch(module, nn.MSELoss(), inputs, targets, gradients=gradients))
@@ -165,7 +169,9 @@ def test_bfloat16_gradients_are_judged_as_bfloat16() -> None:
     torch.manual_seed(4)
     module = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3)).bfloat16()
     inputs, targets = (torch.as_tensor(one).bfloat16() for one in batch(3))
-    document = from_torch(answered(module, nn.MSELoss(), inputs, targets), nn.MSELoss(), inputs, targets)
+    document = from_torch(
+        with_gradients(module, nn.MSELoss(), inputs, targets), nn.MSELoss(), inputs, targets
+    )
     assert document["precision"] == "bfloat16"
     assert verify(document).verdict == "correct"
 
@@ -174,11 +180,13 @@ def test_bfloat16_gradients_are_judged_as_bfloat16() -> None:
 def test_a_document_goes_through_every_format_of_files(format_name: str) -> None:
     module = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3))
     inputs, targets = (torch.as_tensor(one).float() for one in batch(3))
-    document = from_torch(answered(module, nn.MSELoss(), inputs, targets), nn.MSELoss(), inputs, targets)
+    document = from_torch(
+        with_gradients(module, nn.MSELoss(), inputs, targets), nn.MSELoss(), inputs, targets
+    )
     assert verify(parse_bytes(write_document(document, format_name))).verdict == "correct"
 
 
-class Residual(nn.Module):
+class ResidualBlock(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Linear(4, 4)
@@ -187,34 +195,34 @@ class Residual(nn.Module):
         return x + self.layer(x)
 
 
-class Twice(Residual):
+class RepeatedLayer(ResidualBlock):
     def forward(self, x: Any) -> Any:
         return self.layer(torch.relu(self.layer(x)))
 
 
-class Branching(Residual):
+class BranchingBlock(ResidualBlock):
     def forward(self, x: Any) -> Any:
         return self.layer(x) if x.sum() > 0 else x
 
 
-class Overridden(nn.Linear):
+class LinearWithOtherForward(nn.Linear):
     def forward(self, x: Any) -> Any:
         return 2 * super().forward(x)
 
 
-def tied() -> nn.Module:
+def tied_weights() -> nn.Module:
     module = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
     module[2].weight = module[0].weight
     return module
 
 
-def hooked() -> nn.Module:
+def hooked_module() -> nn.Module:
     module = nn.Sequential(nn.Linear(4, 4))
     module[0].register_forward_hook(lambda layer, inputs, output: output + 1)
     return module
 
 
-def normed() -> nn.Module:
+def weight_normed() -> nn.Module:
     return nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)))
 
 
@@ -232,13 +240,13 @@ REFUSED: list[tuple[str, Callable[[], nn.Module], str]] = [
     ),
     ("recurrent", lambda: nn.Sequential(nn.LSTM(4, 4)), "0: .*got LSTM"),
     ("dropout in training", lambda: nn.Sequential(nn.Linear(4, 4), nn.Dropout()), r"1: .*module\.eval\(\)"),
-    ("residual sum", Residual, "add.*residual"),
-    ("a layer used twice", Twice, "layer.*'layer.weight', which 'layer' uses already"),
-    ("tied weights", tied, "2: expected weights of its own"),
-    ("branches", Branching, "Branching: expected a forward pass that torch.fx can follow"),
-    ("an override", lambda: nn.Sequential(Overridden(4, 4)), "got mul"),
-    ("a hook", hooked, "got other outputs; remove hooks"),
-    ("a parametrization", normed, "0: .*got ParametrizedLinear"),
+    ("residual sum", ResidualBlock, "add.*residual"),
+    ("a layer used twice", RepeatedLayer, "layer.*'layer.weight', which 'layer' uses already"),
+    ("tied weights", tied_weights, "2: expected weights of its own"),
+    ("branches", BranchingBlock, "Branching: expected a forward pass that torch.fx can follow"),
+    ("an override", lambda: nn.Sequential(LinearWithOtherForward(4, 4)), "got mul"),
+    ("a hook", hooked_module, "got other outputs; remove hooks"),
+    ("a parametrization", weight_normed, "0: .*got ParametrizedLinear"),
     ("softmax over the batch", lambda: nn.Sequential(nn.Linear(4, 4), nn.Softmax(dim=0)), "1: .*dimension 0"),
     (
         "two activations",

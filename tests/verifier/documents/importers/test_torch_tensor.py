@@ -91,7 +91,7 @@ GRAPHS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def called_in(node: Any) -> set[str]:
+def backward_functions(node: Any) -> set[str]:
     names, waiting = set(), [node]
     while waiting:
         function = waiting.pop()
@@ -119,7 +119,7 @@ def test_pytorchs_own_gradients_are_correct(case: str) -> None:
 def test_every_row_of_the_table_is_met_by_some_graph() -> None:
     met: set[str] = set()
     for graph in GRAPHS.values():
-        met |= called_in(graph(leaf(*W), leaf(*V)).grad_fn)
+        met |= backward_functions(graph(leaf(*W), leaf(*V)).grad_fn)
     assert set(BACKWARD_NODES) <= met, set(BACKWARD_NODES) - met
 
 

@@ -18,7 +18,7 @@ def entries(submitted, expected, tolerance) -> Entries:
         return Entries(arrays[1], arrays[0], arrays[0] - arrays[1], arrays[2])
 
 
-def drawn(arrays: Entries) -> dict:
+def figures_of(arrays: Entries) -> dict:
     return figures(
         ParameterReport("layers.0.weight", arrays.submitted.shape, Verdict.INCORRECT, entries=arrays)
     )
@@ -53,7 +53,7 @@ def test_a_cell_tells_index_and_values_of_its_worst_number():
     right = generator.normal(size=(128, 200))
     wrong = right.copy()
     wrong[33, 77] += 0.5
-    heatmap = drawn(entries(wrong, right, 1e-9))["heatmap"]
+    heatmap = figures_of(entries(wrong, right, 1e-9))["heatmap"]
     cell = heatmap["index"].index([33, 77])
     assert heatmap["submitted"][cell] == pytest.approx(wrong[33, 77], rel=1e-9)
     assert heatmap["expected"][cell] == pytest.approx(right[33, 77], rel=1e-9)
@@ -63,7 +63,7 @@ def test_a_cell_tells_index_and_values_of_its_worst_number():
 
 
 def test_an_error_below_the_digits_that_are_shown_is_told_all_the_same():
-    heatmap = drawn(entries([1.0 + 2.0**-40], 1.0, 1e-6))["heatmap"]
+    heatmap = figures_of(entries([1.0 + 2.0**-40], 1.0, 1e-6))["heatmap"]
     assert heatmap["error"] == [9.09e-13]
 
 
@@ -71,7 +71,7 @@ def test_numbers_that_json_has_no_words_for_come_as_the_contracts():
     arrays = entries(
         [np.nan, np.inf, -np.inf, 1.0, 2.0], [0.0, 0.0, 0.0, np.nan, 0.0], [1, 1, 1, np.nan, np.nan]
     )
-    figure_data = json.loads(json.dumps(drawn(arrays), allow_nan=False))
+    figure_data = json.loads(json.dumps(figures_of(arrays), allow_nan=False))
     assert figure_data["heatmap"]["submitted"] == ["NaN", "Infinity", "-Infinity", 1.0, 2.0]
     assert figure_data["heatmap"]["severity"] == [[8, 8, 8, "NaN", "NaN"]]
     assert figure_data["scatter"]["slope"] is None
@@ -79,7 +79,7 @@ def test_numbers_that_json_has_no_words_for_come_as_the_contracts():
 
 def test_a_histogram_counts_every_number_once():
     arrays = entries([1.0, 1.0 + 1e-12, 1.0 + 1e-3, 2.0, np.nan, 5.0], 1.0, [1e-3] * 5 + [np.nan])
-    histogram = drawn(arrays)["histogram"]
+    histogram = figures_of(arrays)["histogram"]
     counts = [histogram[key] for key in ("within", "exact", "beyond", "undecided")]
     assert counts == [3, 1, 2, 1]
     assert sum(histogram["counts"]) == 5
@@ -91,5 +91,5 @@ def test_a_histogram_counts_every_number_once():
 
 @each((axes,) for axes in [(0,), (0, 3)])
 def test_nothing_is_drawn_of_nothing(shape):
-    assert drawn(entries(np.zeros(shape), 0.0, 1.0)) is None
+    assert figures_of(entries(np.zeros(shape), 0.0, 1.0)) is None
     assert figures(ParameterReport("layers.0.weight", (2,), Verdict.CORRECT)) is None

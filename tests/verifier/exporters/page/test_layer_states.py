@@ -1,7 +1,7 @@
 """The drawing of a network: where the error begins, and what only inherits it."""
 
 from tests.pairwise import each
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import verify
 from verifier.examples.layers import example_document
 from verifier.exporters.page.network_drawing import (
@@ -112,7 +112,7 @@ def test_of_many_layers_those_that_matter_are_shown_and_the_rest_counted():
 
 
 def test_a_layer_says_its_shape_activation_and_whether_it_lacks_a_bias():
-    document = changed(small_document(), ["network", "layers", 0, "activation"], "tanh")
+    document = with_value(small_document(), ["network", "layers", 0, "activation"], "tanh")
     (first, *_) = drawing(layer_states(verify(document))).boxes
     outline = verify(document).network[0]
     assert detail_of(first) == f"{outline.inputs} → {outline.outputs}, tanh"

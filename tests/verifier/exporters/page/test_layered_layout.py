@@ -19,7 +19,7 @@ GRAPHS: dict[str, dict[str, list[str]]] = {
 }
 
 
-def last(operands: dict[str, list[str]]) -> str:
+def output_node(operands: dict[str, list[str]]) -> str:
     return "z" if "z" in operands else list(operands)[-1]
 
 
@@ -33,7 +33,7 @@ def crossings(operands: dict[str, list[str]], layout: Layout) -> int:
     return sum((a - c) * (b - d) < 0 for pairs in steps.values() for (a, b), (c, d) in combinations(pairs, 2))
 
 
-def of_random_graph(seed: int, most: int) -> dict[str, list[str]]:
+def operands_of_random_graph(seed: int, most: int) -> dict[str, list[str]]:
     document = seeded_graph(seed, most)
     operands: dict[str, list[str]] = {name: [] for name in (*document["inputs"], *document["parameters"])}
     nodes = document["network"]["nodes"]  # numbers among operands are no boxes
@@ -44,13 +44,13 @@ def of_random_graph(seed: int, most: int) -> dict[str, list[str]]:
 
 @cache
 def all_graphs() -> dict[str, dict[str, list[str]]]:
-    return GRAPHS | {f"random, seed {seed}": of_random_graph(seed, most=60) for seed in range(20)}
+    return GRAPHS | {f"random, seed {seed}": operands_of_random_graph(seed, most=60) for seed in range(20)}
 
 
 @each([*GRAPHS, *(f"random, seed {seed}" for seed in range(20))])
 def test_boxes_stand_right_of_their_operands_and_apart_from_each_other(name: str) -> None:
     operands = all_graphs()[name]
-    layout = compute_layout(operands, last(operands))
+    layout = compute_layout(operands, output_node(operands))
     assert layout.column.keys() == layout.height.keys() == operands.keys()
     for node, names in operands.items():
         for operand in names:
@@ -68,7 +68,7 @@ def test_boxes_stand_right_of_their_operands_and_apart_from_each_other(name: str
 
 @each(GRAPHS)
 def test_arcs_of_a_small_graph_do_not_cross(name: str) -> None:
-    assert crossings(GRAPHS[name], compute_layout(GRAPHS[name], last(GRAPHS[name]))) == 0
+    assert crossings(GRAPHS[name], compute_layout(GRAPHS[name], output_node(GRAPHS[name]))) == 0
 
 
 def test_what_is_given_stands_right_before_what_uses_it_first() -> None:
@@ -78,7 +78,7 @@ def test_what_is_given_stands_right_before_what_uses_it_first() -> None:
 
 def test_an_arc_passes_boxes_at_a_distance() -> None:
     operands = all_graphs()["random, seed 3"]
-    layout = compute_layout(operands, last(operands), passing=0.3)
+    layout = compute_layout(operands, output_node(operands), passing=0.3)
     for (start, _), route in layout.routes.items():
         for at, height in enumerate(route, layout.column[start] + 1):
             boxes = [layout.height[node] for node, column in layout.column.items() if column == at]

@@ -2,13 +2,13 @@
 
 import re
 
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import verify
 from verifier.exporters.page import ASSETS
 from verifier.exporters.student_view import to_student_view
 
 WRONG = verify(
-    changed(small_document(name="hw3-q2"), ["gradients", "layers.0.weight", 1, 2], 0.5), entries="all"
+    with_value(small_document(name="hw3-q2"), ["gradients", "layers.0.weight", 1, 2], 0.5), entries="all"
 )
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import verify
 from verifier.exporters import EXPORTERS, ExportOptions
 from verifier.exporters.page import ASSETS, render
@@ -19,13 +19,13 @@ from verifier.report.outcome import FileOutcome, ReportBuffer, drop_arrays
 
 
 @cache
-def right():
+def right_report():
     return verify(small_document(name="right"), entries="all")
 
 
 @cache
-def wrong():
-    document = changed(small_document(name="wrong"), ["gradients", "layers.0.weight", 1, 2], 0.5)
+def wrong_report():
+    document = with_value(small_document(name="wrong"), ["gradients", "layers.0.weight", 1, 2], 0.5)
     return verify(document, entries="all")
 
 
@@ -33,24 +33,24 @@ def page(*reports: FileOutcome) -> str:
     return render(reports, ExportOptions())
 
 
-def hashed(text: str) -> str:
+def content_hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def test_the_policy_names_by_their_hashes_exactly_what_may_run():
-    text = page(FileOutcome("wrong.json", wrong()))
+    text = page(FileOutcome("wrong.json", wrong_report()))
     (policy,) = re.findall(r'Security-Policy" content="([^"]*)"', text)
     allowed = set(unescape(policy).split("script-src ")[1].split(";")[0].split())
     scripts = re.findall(
         r"<script(?: type=\"text/plain\" id=\"gradjury-plotly\")?>(.*?)</script>", text, re.S
     )
-    assert allowed == {hashed(script) for script in scripts}
+    assert allowed == {content_hash(script) for script in scripts}
     assert unescape(policy).startswith("default-src 'none'; ")
-    assert f"style-src {hashed(re.findall('<style>(.*?)</style>', text, re.S)[0])};" in policy
+    assert f"style-src {content_hash(re.findall('<style>(.*?)</style>', text, re.S)[0])};" in policy
 
 
 def test_a_page_names_nothing_to_load():
-    text = re.sub(r"<script.*?</script>", "", page(FileOutcome("wrong.json", wrong())), flags=re.S)
+    text = re.sub(r"<script.*?</script>", "", page(FileOutcome("wrong.json", wrong_report())), flags=re.S)
     assert not re.search(r"\b(src|action|data)=|url\(|@import|<link|<iframe|https?:", text)
 
 
@@ -61,7 +61,7 @@ def test_what_is_put_into_a_script_or_a_style_cannot_end_it():
 
 
 def test_a_page_without_figures_is_light():
-    assert len(page(FileOutcome("wrong.json", drop_arrays(wrong())))) < 60_000
+    assert len(page(FileOutcome("wrong.json", drop_arrays(wrong_report())))) < 60_000
 
 
 def large(index: int) -> FileOutcome:
@@ -81,7 +81,7 @@ def large(index: int) -> FileOutcome:
 
 
 def test_of_many_reports_as_many_have_figures_as_a_page_can_bear():
-    reports = [FileOutcome("right.json", right()), *(large(index) for index in range(12))]
+    reports = [FileOutcome("right.json", right_report()), *(large(index) for index in range(12))]
     text = page(*reports)
     assert len(text.encode()) < 5_000_000
     drawn = text.count("data-figure=") // 3
@@ -95,11 +95,13 @@ def test_of_many_reports_as_many_have_figures_as_a_page_can_bear():
 
 
 def test_memory_for_arrays_goes_to_what_is_wrong_and_nothing_else_is_lost():
-    size = sum(int(np.prod(row.shape)) for row in right().parameters.values())
+    size = sum(int(np.prod(row.shape)) for row in right_report().parameters.values())
     kept = ReportBuffer(most=2 * size)
     outcomes = [
         FileOutcome(str(i), report)
-        for i, report in enumerate((right(), right(), wrong(), right(), wrong(), wrong()))
+        for i, report in enumerate(
+            (right_report(), right_report(), wrong_report(), right_report(), wrong_report(), wrong_report())
+        )
     ]
     for one in [*outcomes, FileOutcome("broken", None, broken="it broke")]:
         kept.add(one)
@@ -114,6 +116,8 @@ def test_memory_for_arrays_goes_to_what_is_wrong_and_nothing_else_is_lost():
 
 @pytest.mark.parametrize("name", [name for name, row in EXPORTERS.items() if row.whole_arrays])
 def test_a_format_that_draws_whole_arrays_does_without_them_too(name):
-    with_arrays, without = (EXPORTERS[name].export(report) for report in (wrong(), drop_arrays(wrong())))
+    with_arrays, without = (
+        EXPORTERS[name].export(report) for report in (wrong_report(), drop_arrays(wrong_report()))
+    )
     assert len(with_arrays) > len(without)
-    assert all(row in without for row in wrong().parameters)
+    assert all(row in without for row in wrong_report().parameters)

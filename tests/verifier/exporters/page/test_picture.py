@@ -6,14 +6,14 @@ import sys
 import numpy as np
 import pytest
 
-from tests.verifier.builders import changed, small_document
+from tests.verifier.builders import small_document, with_value
 from verifier import verify
 from verifier.exporters.page.plotting import MOST_ROWS, PlotRefused
 from verifier.exporters.student_view import to_student_view
 
 DOCUMENT = small_document(name="$\\broken_{tex$")
 GRADIENT = np.asarray(DOCUMENT["gradients"]["layers.0.weight"])
-TRIPLED = changed(DOCUMENT, ["gradients", "layers.0.weight"], (3 * GRADIENT).tolist())
+TRIPLED = with_value(DOCUMENT, ["gradients", "layers.0.weight"], (3 * GRADIENT).tolist())
 
 
 def test_a_figure_has_a_heatmap_and_a_scatter_a_parameter_worst_first():
@@ -37,7 +37,7 @@ ENDS = ["NaN", "Infinity", "-Infinity", 1e308]
 )
 def test_what_is_not_finite_is_drawn_without_a_warning(values):
     bias = [*values, *DOCUMENT["gradients"]["layers.0.bias"][len(values) :]]
-    document = changed(DOCUMENT, ["gradients", "layers.0.bias"], bias)
+    document = with_value(DOCUMENT, ["gradients", "layers.0.bias"], bias)
     report = verify(document, oracles=("backpropagation",), entries="all")
     assert report.plot()._repr_png_()
 

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tests.pairwise import each, try_each
-from tests.verifier.builders import changed, small_document
+from tests.pairwise import check_rows, each
+from tests.verifier.builders import small_document, with_value
 from tests.verifier.exporters.builders import CASES, HOSTILE, MANY, as_student, parameter, report
 from verifier import verify
 from verifier.documents.json import parse, to_json
@@ -24,7 +24,7 @@ from verifier.report.verdict import Verdict
 def wrong_document():
     document = small_document(name="hw3-q2")
     gradient = np.asarray(document["gradients"]["layers.0.weight"])
-    return changed(document, ["gradients", "layers.0.weight"], (3 * gradient).tolist())
+    return with_value(document, ["gradients", "layers.0.weight"], (3 * gradient).tolist())
 
 
 @cache
@@ -35,7 +35,7 @@ def wrong_report():
 VOID = {"meta", "br", "hr", "img"}
 
 
-class Structure(HTMLParser):
+class HtmlStructure(HTMLParser):
     """Tags opened and closed, ids, headings in order, and data for figures."""
 
     def __init__(self, text: str) -> None:
@@ -72,7 +72,7 @@ class Structure(HTMLParser):
 def test_what_matters_comes_first():
     text = fragment(FileOutcome("wrong.json", wrong_report()))
     headings = ["Diagnosis", "The network", "Parameters", "The oracles", "Worth knowing", "To see it again"]
-    assert [heading for heading in headings if heading in Structure(text).headings] == Structure(
+    assert [heading for heading in headings if heading in HtmlStructure(text).headings] == HtmlStructure(
         text
     ).headings[-len(headings) :]
     order = (
@@ -93,9 +93,9 @@ def test_what_matters_comes_first():
     assert places == sorted(places)
 
 
-def is_sound(case, view):
+def check_structure(case, view):
     for outcome in view(CASES[case]):
-        structure = Structure(fragment(outcome, "s7"))
+        structure = HtmlStructure(fragment(outcome, "s7"))
         assert structure.open == []
         assert len(set(structure.ids)) == len(structure.ids)
         assert set(structure.named) <= set(structure.ids)
@@ -104,13 +104,13 @@ def is_sound(case, view):
 
 @pytest.mark.parametrize("view", [list, as_student], ids=["grader", "student"])
 def test_every_report_gives_sound_markup_whose_labels_lead_somewhere(view):
-    try_each(is_sound, [(case, view) for case in CASES if case != MANY])
+    check_rows(check_structure, [(case, view) for case in CASES if case != MANY])
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("view", [list, as_student], ids=["grader", "student"])
 def test_10_000_parameters_give_sound_markup(view):
-    is_sound(MANY, view)
+    check_structure(MANY, view)
 
 
 @each([*HOSTILE, "</script><b>", "<!--", "]]>", "\u202egnp.exe"])
@@ -127,7 +127,7 @@ def test_no_word_of_a_submitter_is_markup_wherever_it_stands(words):
 
 def test_figures_stand_as_json_whose_values_are_the_arrays():
     figures = [
-        json.loads(data) for data in Structure(fragment(FileOutcome("wrong.json", wrong_report()))).data
+        json.loads(data) for data in HtmlStructure(fragment(FileOutcome("wrong.json", wrong_report()))).data
     ]
     by_size = sorted(len(figure["heatmap"]["index"]) for figure in figures)
     assert by_size == sorted(int(np.prod(row.shape)) for row in wrong_report().parameters.values())

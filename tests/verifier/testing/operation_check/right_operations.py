@@ -203,7 +203,7 @@ class Reduction:
     def __init__(self, axis: int | None = None, keepdims: bool = False) -> None:
         self.axis, self.keepdims = axis, keepdims
 
-    def spread(self, value: Array) -> Array:
+    def broadcast_back(self, value: Array) -> Array:
         """Copy what was reduced to where it came from."""
         if self.axis is not None and not self.keepdims:
             value = np.expand_dims(value, self.axis)
@@ -216,7 +216,7 @@ class Sum(Reduction):
         return x.sum(axis=self.axis, keepdims=self.keepdims)
 
     def backward(self, output_grad: Array) -> Array:
-        return self.spread(output_grad).copy()
+        return self.broadcast_back(output_grad).copy()
 
 
 class Mean(Reduction):
@@ -226,7 +226,7 @@ class Mean(Reduction):
 
     def backward(self, output_grad: Array) -> Array:
         count = self.x.size if self.axis is None else self.x.shape[self.axis]
-        return self.spread(output_grad) / count
+        return self.broadcast_back(output_grad) / count
 
 
 class Max(Reduction):
@@ -236,9 +236,9 @@ class Max(Reduction):
         return self.value
 
     def backward(self, output_grad: Array) -> Array:
-        largest = self.x == self.spread(self.value)
+        largest = self.x == self.broadcast_back(self.value)
         shares = largest / largest.sum(axis=self.axis, keepdims=True)
-        return shares * self.spread(output_grad)
+        return shares * self.broadcast_back(output_grad)
 
 
 class Embedding:

@@ -14,7 +14,7 @@ from verifier import MalformedSubmission, check_operation
 Array = right.Array
 
 
-class Scaled:
+class ScaledBy:
     def __init__(self, factor: float) -> None:
         self.factor = factor
 
@@ -56,7 +56,7 @@ class Hardtanh:
         return output_grad * (np.abs(self.x) <= 1)
 
 
-class InSinglePrecision:
+class SinglePrecision:
     def forward(self, x: Array) -> Array:
         self.y = np.exp(x)
         return self.y
@@ -65,7 +65,7 @@ class InSinglePrecision:
         return (output_grad * self.y).astype(np.float32)
 
 
-class Complaining:
+class WarningOperation:
     """Warns, as numpy does where something is not finite."""
 
     def forward(self, x: Array) -> Array:
@@ -78,7 +78,7 @@ class Complaining:
         return output_grad * 2
 
 
-class Unruly:
+class AttributesRaise:
     """Its attributes raise."""
 
     def __getattr__(self, name: str) -> Any:
@@ -87,13 +87,21 @@ class Unruly:
 
 REFUSALS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no operation": (np.exp, {}, "operation: expected an operation: a class or an object with the methods"),
-    "attributes that raise": (Unruly(), {}, "operation: expected an operation: a class or an object with"),
+    "attributes that raise": (
+        AttributesRaise(),
+        {},
+        "operation: expected an operation: a class or an object with",
+    ),
     "no arguments": (
         WithoutArguments,
         {},
         "expected a forward that takes at least one argument, got one without",
     ),
-    "a class with arguments": (Scaled, {}, "give an object: Scaled(…), or the arguments it names as options"),
+    "a class with arguments": (
+        ScaledBy,
+        {},
+        "give an object: Scaled(…), or the arguments it names as options",
+    ),
     "another name": (
         right.Matmul,
         {"like": "matmull"},
@@ -106,7 +114,7 @@ REFUSALS: dict[str, tuple[Any, dict[str, Any], str]] = {
         "expected options of sum (axis, keepdims), got axes",
     ),
     "an option missing": (
-        Scaled(1.0),
+        ScaledBy(1.0),
         {"like": "power"},
         "options: expected exponent, which power needs, got nothing; add it",
     ),
@@ -169,14 +177,14 @@ HELD_AGAINST: dict[str, tuple[Any, dict[str, Any], set[str]]] = {
         {"finite_differences", "numpy"},
     ),
     "kinks and nothing": (Hardtanh, {}, {"finite_differences"}),
-    "an object": (Scaled(3.0), {"like": lambda x: 3 * x}, {"numpy"}),
+    "an object": (ScaledBy(3.0), {"like": lambda x: 3 * x}, {"numpy"}),
     "a class and its options": (
-        Scaled,
+        ScaledBy,
         {"options": {"factor": 3.0}, "like": lambda x, factor: factor * x},
         {"numpy"},
     ),
     "several shapes": (right.Softmax, {"shapes": [(2, 3), (4,)], "like": "softmax"}, {"backpropagation"}),
-    "warnings": (Complaining, {}, {"complex_step"}),
+    "warnings": (WarningOperation, {}, {"complex_step"}),
 }
 
 
@@ -218,7 +226,7 @@ def test_an_operation_that_refuses_what_all_take_is_wrong() -> None:
 
 
 def test_gradients_of_lower_precision_are_noticed() -> None:
-    check = check_operation(InSinglePrecision, like="exp")
+    check = check_operation(SinglePrecision, like="exp")
     assert "other-precision" in [warning.code for warning in check.warnings]
 
 

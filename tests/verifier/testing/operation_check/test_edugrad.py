@@ -47,7 +47,7 @@ ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @cache
-def checked(row: str) -> OperationCheck:
+def check_row(row: str) -> OperationCheck:
     function, _, question = ROWS[row]
     return check_operation(getattr(ops, function), **question)
 
@@ -63,7 +63,7 @@ def test_every_operation_of_edugrad_has_a_row() -> None:
 
 @each(ROWS)
 def test_the_page_tells_the_verdict_and_the_smallest_input(row: str) -> None:
-    check = checked(row)
+    check = check_row(row)
     verdict = ": ".join([str(check.verdict), *(finding.code for finding in check.findings[:1])])
     lines = [line.replace("Tensor(", "", 1)[:-1] for line in check.smallest.splitlines() if "Tensor(" in line]
     shown = ", ".join(f"`{line}`" for line in lines)
@@ -83,7 +83,7 @@ def test_the_smallest_input_shows_it_on_edugrads_own_tensors(row: str) -> None:
     names = {ROWS[row][0]: getattr(ops, ROWS[row][0])}
     with contextlib.redirect_stdout(io.StringIO()) as printed, np.errstate(all="ignore"):
         try:
-            exec(checked(row).smallest, names)
+            exec(check_row(row).smallest, names)
         except ValueError as error:
             printed.write(str(error))
     assert LIVE[row] in printed.getvalue()

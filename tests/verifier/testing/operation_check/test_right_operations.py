@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.pairwise import try_each
+from tests.pairwise import check_rows
 from tests.verifier.testing.operation_check.right_operations import RIGHT
 from verifier.engine.operations import OPERATIONS
 from verifier.testing.operation_check.check import check_operation
@@ -38,7 +38,7 @@ def is_correct(like: str, written: Any, options: dict[str, Any], step: int | Non
 
 
 def test_a_right_operation_is_correct_by_the_word_of_every_oracle() -> None:
-    try_each(is_correct, [(*case, 3) for case in CASES])
+    check_rows(is_correct, [(*case, 3) for case in CASES])
 
 
 @pytest.mark.nightly

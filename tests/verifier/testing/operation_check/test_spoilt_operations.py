@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.pairwise import each, try_each
+from tests.pairwise import check_rows, each
 from tests.verifier.testing.operation_check.right_operations import RIGHT, Array
 from verifier import check_operation
 from verifier.testing.operation_check.inputs import INPUTS
@@ -24,21 +24,23 @@ SPOILT: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def spoilt(written: Any, change: Callable[[Array], Array]) -> Any:
-    class Spoilt(written):  # type: ignore[misc]
+def with_changed_gradient(written: Any, change: Callable[[Array], Array]) -> Any:
+    class ChangedGradient(written):  # type: ignore[misc]
         def backward(self, output_grad: Array) -> Any:
             back = super().backward(output_grad)
             if isinstance(back, list | tuple):
                 return [None if part is None else change(np.asarray(part)) for part in back]
             return change(np.asarray(back))
 
-    return Spoilt
+    return ChangedGradient
 
 
-def is_found(like: str, way: str, most_shapes: int | None = None) -> None:
+def check_found(like: str, way: str, most_shapes: int | None = None) -> None:
     written, options = RIGHT[like][0]
     shapes = INPUTS[like].shapes(options)[:most_shapes]
-    check = check_operation(spoilt(written, SPOILT[way]), like=like, options=options, shapes=shapes)
+    check = check_operation(
+        with_changed_gradient(written, SPOILT[way]), like=like, options=options, shapes=shapes
+    )
     assert check.verdict == "incorrect", str(check)
     assert {finding.kind for finding in check.findings} == {"gradient-value"}, str(check)
     assert "import numpy as np" in check.smallest
@@ -49,15 +51,15 @@ QUICK = [way for way in SPOILT if way != "rounded to 3 digits"]  # where the sma
 
 @each((like, QUICK[place % len(QUICK)], 1) for place, like in enumerate(RIGHT))
 def test_whatever_spoils_a_gradient_is_found(like: str, way: str, most_shapes: int) -> None:
-    is_found(like, way, most_shapes)
+    check_found(like, way, most_shapes)
 
 
 @pytest.mark.parametrize("like", ["softmax", "tanh"])
 def test_a_rounded_gradient_is_found(like: str) -> None:
-    is_found(like, "rounded to 3 digits", 1)
+    check_found(like, "rounded to 3 digits", 1)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("way", SPOILT)
 def test_every_way_is_found_in_every_operation_and_shape(way: str) -> None:
-    try_each(is_found, product(RIGHT, [way]))
+    check_rows(check_found, product(RIGHT, [way]))

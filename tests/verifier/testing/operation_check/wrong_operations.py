@@ -170,7 +170,7 @@ class MultiplyWithNone:
         return output_grad * self.b, None
 
 
-class ForgetsToReturn:
+class NoReturn:
     def forward(self, x: Array) -> None:
         self.y = np.exp(x)
 
@@ -186,7 +186,7 @@ class ReturnsText:
         return "the gradient"
 
 
-class ForgetsItsOperand:
+class OperandMissing:
     def forward(self, x: Array) -> Array:
         return x**2
 
@@ -371,9 +371,9 @@ PLANTED: list[tuple[Any, dict[str, Any], str, str, tuple[str, ...]]] = [
         "b",
         ("a = np.array(1.0)",),
     ),
-    (ForgetsToReturn, {"like": "exp"}, "no-value", "forward", ("x = np.array(1.0)",)),
+    (NoReturn, {"like": "exp"}, "no-value", "forward", ("x = np.array(1.0)",)),
     (ReturnsText, {"like": "exp"}, "gradient-not-numbers", "x", ("x = np.array(1.0)",)),
-    (ForgetsItsOperand, SQUARE, "raises", "backward", ("x = np.array(1.0)",)),
+    (OperandMissing, SQUARE, "raises", "backward", ("x = np.array(1.0)",)),
     (RaisesForward, {}, "raises", "forward", ("x = np.array(1.0)",)),
     (ReluInPlace, {"like": "relu"}, "argument-changed", "forward", ("x = np.array(-1.0)",)),
     (NegateInPlace, {"like": "negate"}, "argument-changed", "backward", ("x = np.array(1.0)",)),

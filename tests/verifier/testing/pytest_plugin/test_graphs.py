@@ -53,19 +53,19 @@ def test_missing(gradients):
 
 
 @pytest.fixture
-def judged(pytester: pytest.Pytester) -> pytest.RunResult:
+def run_result(pytester: pytest.Pytester) -> pytest.RunResult:
     pytester.makepyfile(ALL)
     return run(pytester, "--gradients-report=report.json")
 
 
 def test_a_graph_is_checked_by_keywords_or_as_a_document(
-    judged: pytest.RunResult, pytester: pytest.Pytester
+    run_result: pytest.RunResult, pytester: pytest.Pytester
 ) -> None:
-    text = judged.stdout.str()
-    assert judged.parseoutcomes()["passed"] == 2, text
+    text = run_result.stdout.str()
+    assert run_result.parseoutcomes()["passed"] == 2, text
     # the two wrong gradients of one test, the missing one of the other, and both tests
-    assert judged.parseoutcomes()["failed"] == 5, text
-    judged.stdout.fnmatch_lines(
+    assert run_result.parseoutcomes()["failed"] == 5, text
+    run_result.stdout.fnmatch_lines(
         [
             "nodes.a: 2 of 2 numbers are wrong",
             "  nodes.a = matmul(inputs.x, W)",
