@@ -48,7 +48,7 @@ def chain_rule_by_hand(x):
 
 
 def chain_rule_backwards(x):
-    """Give dz by each node on the way: x, v, u, z."""
+    """Return dz by each node on the way: x, v, u, z."""
     at = Parameter(x)
     v = at**2
     u = v + 3.0
@@ -83,7 +83,7 @@ def chain_rule_forwards(x):
 
 
 def two_paths_by_hand(x):
-    """Give what comes along the path through g, and along the one through h."""
+    """Return the two products along the paths through g and through h."""
     return (x**2 + 3.0) * np.exp(x), np.exp(x) * 2.0 * x
 
 
@@ -91,7 +91,7 @@ def two_paths_by_hand(x):
 
 
 def two_paths_backwards(x):
-    """Give what the graph passes back to x along each path, and the gradient at x."""
+    """Return the graph's vjp to x along each path, and the gradient at x."""
     at = Parameter(x)
     g = Exp()(at)
     square = at**2
@@ -204,7 +204,7 @@ def by_finite_differences(problem):
 
 
 def risk_moved(problem, name, entry, by):
-    """Give R with one entry of one weight moved."""
+    """Return R with one entry of one weight moved."""
     arrays = {name: array.copy() for name, array in named(problem.parameters)}
     arrays[name][entry] += by
     moved = tuple(

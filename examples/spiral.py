@@ -72,7 +72,7 @@ def spiral_problem(seed):
 
 
 def train_as_in_the_lecture(problem, steps):
-    """Give the parameters after the last step, and the risk before each."""
+    """Return the parameters after the last step, and the risk before each."""
     return descend(problem, LEARNING_RATE, steps)
 
 

@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""The commands and output in the README are correct."""
 
 import re
 from pathlib import Path

@@ -108,7 +108,7 @@ def test_a_link_that_leads_round_is_told_when_it_is_named(tmp_path: Path) -> Non
 
 @pytest.fixture
 def unprivileged() -> list[str]:
-    """What to put before a command that is to have no rights of root's, who may read everything."""
+    """Return the prefix of a command that runs without the rights of root, who may read everything."""
     if os.geteuid() != 0:
         return []
     prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

@@ -57,7 +57,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture
 def fresh_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Give the URL of a new, empty database of a kind."""
+    """Return the URL of a new, empty database of a kind."""
     return partial(_new_database, request, tmp_path)
 
 

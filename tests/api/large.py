@@ -7,7 +7,7 @@ import numpy as np
 
 
 def network(sizes: list[int], examples: int) -> dict[str, Any]:
-    """Give a submission of zeros, written quickly however large."""
+    """Return a submission of zeros, written quickly however large."""
     layers = [{"in": a, "out": b, "activation": "tanh"} for a, b in pairwise(sizes)]
     arrays = {}
     for index, (a, b) in enumerate(pairwise(sizes)):

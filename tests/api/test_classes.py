@@ -1,4 +1,4 @@
-"""What a grader sees of a class: verdicts, bugs counted, identical mistakes, grades; and judging again."""
+"""A class for graders: verdicts, counts of bugs, identical mistakes, grades, and judging again."""
 
 import csv
 from io import StringIO

@@ -1,4 +1,4 @@
-"""What answers over HTTP tell students beside the document: headers, times, counters, other doors."""
+"""Information that HTTP responses leak to students beside the document: headers, times, counters."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -58,7 +58,7 @@ def wrong_gradients(right: dict[str, Any], how: str) -> dict[str, Any]:
 
 
 def comparable_parts(answer: Response) -> tuple[int, dict[str, str], str]:
-    """Give an answer without ids, times, request ids, and the count of requests."""
+    """Return a response without ids, times, request ids, and the count of requests."""
 
     def without_ids(text: str) -> str:
         text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.+]+", "MOMENT", text)

@@ -1,4 +1,4 @@
-"""What operating the service needs: readiness, metrics, a log without content, signed reports."""
+"""Operation of the service: readiness, metrics, a log without content, signed reports."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What was submitted is told nowhere: no number of it stands in an answer's errors, or in a log."""
+"""Secrecy of submissions: none of their numbers stands in the errors of a response, or in a log."""
 
 import json
 import logging
@@ -49,7 +49,7 @@ def with_value(pointer: str, value: Any) -> dict[str, Any]:
 
 
 def reveals_numbers(text: str) -> bool:
-    """Whether a text holds one of the numbers, to three digits or more; fewer may be a duration in a log."""
+    """True if a text holds one of the numbers to three digits or more; fewer may be a duration in a log."""
     return bool(re.search(r"0\.731[89]|0\.732\b|731864|4\.815|4\.82e|481516", text))
 
 

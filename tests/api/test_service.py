@@ -1,4 +1,4 @@
-"""What the service says of itself: catalogue, examples, health, OpenAPI, documentation."""
+"""The service about itself: catalogue, examples, health, OpenAPI, documentation."""
 
 import re
 from typing import Any

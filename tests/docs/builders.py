@@ -1,4 +1,4 @@
-"""What a page's reader has before the first command: files of their own, variables that they were given."""
+"""Files and variables that the reader of a page has before the first command."""
 
 import json
 import shutil

@@ -21,7 +21,7 @@ PATIENCE = 600  # seconds that a page may take
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:
-    """What a command printed, both streams together, and its exit status."""
+    """Output of a command, both streams together, and its exit status."""
 
     printed: str
     status: int
@@ -36,7 +36,7 @@ def new_folder(folder: Path) -> Path:
 
 
 def environment(**further: str) -> dict[str, str]:
-    """Give the environment of a reader: GradJury's programs on the path, none of its settings."""
+    """Return the environment of a reader: GradJury's programs on the path, none of its settings."""
     variables = {
         name: value for name, value in os.environ.items() if not re.match("GRADJURY_|PYTEST_|COV", name)
     }

@@ -1,4 +1,4 @@
-"""What the pages on assignments and bundles show is what happens."""
+"""The commands and output on the pages about assignments and bundles are correct."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the page on importers shows is what happens."""
+"""The code and output on the page about importers are correct."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the pages say beside their blocks: links, commands within sentences, files for other programs."""
+"""The text of the pages: links, commands within sentences, files for other programs."""
 
 import configparser
 import importlib.util

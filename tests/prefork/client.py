@@ -1,4 +1,4 @@
-"""What a stand-in for `python`, `gradjury` or `pytest` does: it asks a process that has the imports to fork.
+"""Stand-in for `python`, `gradjury` or `pytest`: it asks a process that has the imports to fork.
 
 It runs without site-packages, and gives way to the real program where a warm process would not do.
 """

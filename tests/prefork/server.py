@@ -182,7 +182,7 @@ def _run(first: str, *rest: str) -> None:
 
 
 def _take_descriptors(numbers: Sequence[int], sent: Sequence[int]) -> None:
-    """Give what was sent the caller's numbers, and make the three streams anew; a closed one is none."""
+    """Restore the caller's descriptor numbers and open the three streams anew; a closed one is none."""
     spare = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, MOST) for each in sent]
     for each in (0, 1, 2, *sent):
         with suppress(OSError):

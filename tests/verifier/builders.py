@@ -74,7 +74,7 @@ def document_of_problem(
 
 
 def small_document(**fields: Any) -> dict[str, Any]:
-    """Give a correct classifier of 3-4-2 over 5 examples, nested lists as JSON has them."""
+    """Return a correct classifier of 3-4-2 over 5 examples, nested lists as JSON has them."""
     rng = np.random.default_rng(11)
     document = {
         "network": {
@@ -97,14 +97,14 @@ def small_document(**fields: Any) -> dict[str, Any]:
 
 
 def nested_lists(value: Any) -> Any:
-    """Give nested lists for arrays."""
+    """Return nested lists for arrays."""
     if isinstance(value, dict):
         return {key: nested_lists(inner) for key, inner in value.items()}
     return value.tolist() if hasattr(value, "tolist") else value
 
 
 def with_value(document: dict[str, Any], path: Sequence[str | int], value: Any) -> dict[str, Any]:
-    """Give a copy with another value at a path; ABSENT takes the field out."""
+    """Return a copy with another value at a path; ABSENT takes the field out."""
     if not path:
         return value
     document = copy.deepcopy(document)

@@ -28,7 +28,7 @@ def tensor(values: Any) -> torch.Tensor:
 
 
 def loss_and_gradients(document: Mapping[str, Any]) -> tuple[float, dict[str, np.ndarray[Any, Any]]]:
-    """Give the loss and every parameter's gradient, each in the shape that the document gives it."""
+    """Return the loss and every parameter's gradient, each in the shape of the document."""
     leaves = {name: tensor(v).requires_grad_() for name, v in document["parameters"].items()}
     risk = _risk(document, leaves)
     risk.backward()
@@ -40,7 +40,7 @@ def loss_and_gradients(document: Mapping[str, Any]) -> tuple[float, dict[str, np
 
 
 def with_gradients(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the document with PyTorch's gradients in it."""
+    """Return the document with PyTorch's gradients in it."""
     return {**document, "gradients": loss_and_gradients(document)[1]}
 
 

@@ -1,4 +1,4 @@
-"""What a request for a batch may hold, who may make it, and what the same request made twice comes to."""
+"""Requests for batches: their content, who may make them, and the same request made twice."""
 
 import io
 import struct

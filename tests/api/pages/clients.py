@@ -37,7 +37,7 @@ class Visitor:
 
 
 def token_of(headers: Any) -> str:
-    """Give the token of an Authorization header."""
+    """Return the token of an Authorization header."""
     return str(headers.get("authorization", "")).partition(" ")[2]
 
 

@@ -20,7 +20,7 @@ def visitor(serve: Serve) -> Visitor:
 
 
 def text_field(html: str) -> str:
-    """What stands in the page's text field."""
+    """Return the content of the page's text field."""
     match = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", html, re.DOTALL)
     assert match
     return unescape(match[1])

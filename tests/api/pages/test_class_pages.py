@@ -1,4 +1,4 @@
-"""What a grader sees: assignments, the class as a table, groups with the same mistake, judging again."""
+"""Pages for graders: assignments, the class as a table, groups with the same mistake, judging again."""
 
 import re
 from collections.abc import Callable

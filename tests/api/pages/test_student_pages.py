@@ -1,4 +1,4 @@
-"""What a student sees: the problem, the attempts, the report as the assignment shows it; and no answer."""
+"""Pages for students: the problem, the attempts, the report as the assignment shows it, and no answer."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What crosses between the service and a judging process arrives as it was sent, or not at all."""
+"""Messages between the service and a worker process arrive as they were sent, or not at all."""
 
 import asyncio
 from socket import socketpair

@@ -1,4 +1,4 @@
-"""What holds of every page: axe-core finds nothing, a phone shows it whole, the console stays silent."""
+"""Every page: axe-core finds nothing, a phone shows it whole, the console stays silent."""
 
 import json
 from collections.abc import Callable

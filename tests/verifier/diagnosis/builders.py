@@ -39,7 +39,7 @@ def backward(
     bias: Mapping[int, Rule] | None = None,
     dtype: type = np.float64,
 ) -> tuple[Gradients, list[Array]]:
-    """Give gradients and every layer's δ.
+    """Return gradients and every layer's δ.
 
     output: (f, y) -> δ_L. hidden[l]: (δ_{l+1}, W_{l+1}, a_l, z_l) -> δ_l. weight[l]: (z_{l−1}, δ_l, a_{l−1}).
     bias[l]: (δ_l) -> its sum.

@@ -1,4 +1,4 @@
-"""What a search may compute is counted: no submission keeps it busy, and where it was cut it says so."""
+"""Budget of the search: no submission exceeds it, and a search that was cut says so."""
 
 import numpy as np
 import pytest

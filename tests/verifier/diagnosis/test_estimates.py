@@ -1,4 +1,4 @@
-"""What a diagnosis estimates is what was put in."""
+"""Estimates of a diagnosis agree with the values that were put in."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""What an instance of a graph could reveal: caught, missed, hidden and confused rules; and strong numbers."""
+"""Inspection of graphs: caught, missed, hidden and confused rules, and informative numbers."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a problem could reveal: counted by making every bug, and told with the remedy."""
+"""Inspection of problems: every bug is made and counted, and the report names the remedy."""
 
 import json
 from dataclasses import replace

@@ -52,7 +52,7 @@ UNMADE = {"overflow", "numerical-gradient", "lower-precision-than-declared", "un
 
 @cache
 def make_mutants(which):
-    """Give a problem and, by bug, the forms that it can take there."""
+    """Return a problem and, by bug, the forms that it can take there."""
     problem = draw_problem(np.random.default_rng([29, len(which)]), **PROBLEMS[which])
     forms = {}
     for mutant in mutants(problem, forward(problem.network, problem.parameters, problem.batch)):

@@ -32,7 +32,7 @@ def zero_penalty(problem: Any, layer: int) -> LayerParameters:
 
 
 def cubed(d: Any, w: Any, a: Any, z: Any) -> Any:
-    """What no program computes."""
+    """Return a gradient that no program computes."""
     return (d @ w.T) ** 3 + 0.1 * np.cos(a)
 
 

@@ -1,4 +1,4 @@
-"""What is too large is told from bytes, headers and lengths, with the figure and the bound."""
+"""Bounds on size: refusals by bytes, headers and lengths, with the size and the bound."""
 
 import json
 import struct

@@ -50,7 +50,7 @@ def random_network(seed: int, activation: str) -> tuple[dict[str, Any], dict[str
 
 
 def expected_of_layers(document: dict[str, Any]) -> dict[str, float]:
-    """Give what layers' own backpropagation says, by the names of single weights."""
+    """Return the gradients of the layers by backpropagation, by the names of single weights."""
     report = verify(document, entries="all")
     gradients = {}
     for name, row in report.parameters.items():

@@ -31,7 +31,7 @@ def _digits():
 
 
 def log_uniform(rng: np.random.Generator, count: int, low: float, high: float) -> np.ndarray:
-    """Give numbers of both signs whose logarithms are uniform from 10**low to 10**high."""
+    """Return numbers of both signs whose logarithms are uniform from 10**low to 10**high."""
     return rng.choice([-1.0, 1.0], size=count) * 10.0 ** rng.uniform(low, high, size=count)
 
 
@@ -169,7 +169,7 @@ def activation_of(name: str) -> Any:
 
 
 def numbers_within(rng: np.random.Generator, middle: float, radius: float) -> list[Any]:
-    """Give numbers of full precision within middle ± radius, both ends among them."""
+    """Return numbers of full precision within middle ± radius, both ends among them."""
     at = [-1.0, 1.0, 0.0, *rng.uniform(-1, 1, size=2)]
     return [flint.arb(middle) + flint.arb(radius) * flint.arb(float(t)) for t in at]
 
@@ -289,7 +289,7 @@ def probabilities(a: list[Any]) -> list[Any]:
 
 
 def rows_inside(rng: np.random.Generator, a: list[float], radius: float) -> list[list[Any]]:
-    """Give rows within ± radius: all corners that move one logit against the others, and random ones."""
+    """Return rows within ± radius: all corners that move one logit against the others, and random ones."""
     signs = [[1.0 if i == k else -1.0 for i in range(len(a))] for k in range(len(a))]
     signs += [[-s for s in row] for row in signs] + rng.uniform(-1, 1, size=(3, len(a))).tolist()
     return [

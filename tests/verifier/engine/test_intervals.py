@@ -40,7 +40,7 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], radius: str, **span: 
 
 
 def rationals_within(rng: np.random.Generator, ball: Interval) -> np.ndarray:
-    """Give an exact rational inside each ball: an end, the middle, or anything between."""
+    """Return an exact rational inside each ball: an end, the middle, or anything between."""
     where = np.frompyfunc(Fraction, 1, 1)(rng.choice([-1.0, 1.0, 0.0, 0.5, -0.375], size=ball.middle.shape))
     return rational(ball.middle) + where * rational(ball.radius)
 

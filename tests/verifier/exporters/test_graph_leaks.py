@@ -1,4 +1,4 @@
-"""What a student may learn of a hidden gradient of a graph: verdicts, places that follow from them, names."""
+"""A student may learn of a graph's hidden gradient: verdicts, places that follow from them, names."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -72,7 +72,7 @@ def test_a_typical_mistake_is_told_with_its_place_and_a_hint_by_default(name: st
 
 
 def numbers_of(report: Report) -> list[str]:
-    """Give what must not be told, to 5 digits: expected values, and values of nodes."""
+    """Return the secret numbers to 5 digits: expected values, and values of nodes."""
     numbers = [entry.expected for row in report.parameters.values() for entry in row.worst]
     numbers += [report.loss.value]
     return [f"{abs(number):.10g}"[:7] for number in numbers if number not in (0.0, 1.0)]

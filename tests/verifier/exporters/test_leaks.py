@@ -1,4 +1,4 @@
-"""What a student can find out of a hidden gradient: attacks, each with what it must not tell."""
+"""Attacks on a hidden gradient by a student, each with the information that must not leak."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -154,7 +154,7 @@ def scaled_document(inputs: float) -> dict[str, Any]:
 
 
 def mutants_and_wrong_entries(document: Mapping[str, Any]) -> dict[tuple[str, int], tuple[str, Gradients]]:
-    """Give every bug made on this problem, and the right gradients with one entry changed.
+    """Return every bug made on this problem, and the right gradients with one entry changed.
 
     By name and number: a bug can be made in several places and forms.
     """

@@ -1,4 +1,4 @@
-"""What a platform cuts off or refuses beyond a size is cut by us, worst kept, and nothing is lost unsaid."""
+"""Size limits of platforms: results are cut with the worst kept, and every cut is reported."""
 
 import json
 

@@ -92,7 +92,7 @@ class SharedMax(Max):
 
 
 class MaxPool:
-    """Gives the whole gradient to every largest number."""
+    """The whole gradient for every largest number."""
 
     def forward(self, x):
         self.x = x
@@ -112,7 +112,7 @@ class SharedMaxPool(MaxPool):
 
 
 class NoMaxPool(MaxPool):
-    """Gives nothing to any number of a tie."""
+    """No gradient for any number of a tie."""
 
     def largest(self):
         weights = super().largest()

@@ -1,4 +1,4 @@
-"""What an oracle cannot tell it leaves out, and nothing else; and it says why."""
+"""An oracle leaves out the entries that it cannot compute, no others, and says why."""
 
 import sys
 

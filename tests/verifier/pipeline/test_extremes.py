@@ -68,7 +68,7 @@ ROWS = pairwise(BY_DAY, LOSSES, EXTREMES)
 def document_and_gradient(
     activation: str, loss: str, extreme: str
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Give a document and its true gradient."""
+    """Return a document and its true gradient."""
     document = document_of(activation, loss, EXTREMES[extreme])
     return document, true_gradient(document)
 

@@ -1,4 +1,4 @@
-"""What a report keeps of a graph: a small one whole, of a large one what lies around the first wrong node."""
+"""The graph in a report: a small one whole, a large one around the first wrong node."""
 
 from typing import Any
 

@@ -68,7 +68,7 @@ def test_the_table_has_the_formats_own_constants(name):
 
 
 def rounded_numbers(name: str, count: int, size: float = 1.0, seed: int = 3) -> list[float]:
-    """Give numbers without a pattern, rounded to a format."""
+    """Return numbers without a pattern, rounded to a format."""
     values = size * np.random.default_rng(seed).normal(size=count)
     return round_to_precision(values, PRECISIONS[name]).tolist()
 

@@ -1,4 +1,4 @@
-"""What a submission is worth, and what it earns."""
+"""Points: the worth of a submission, and its earned points."""
 
 from tests.pairwise import each
 from tests.verifier.exporters.builders import parameter, report

@@ -98,7 +98,7 @@ def grade_without_isolation(question: Path, _: object, name: str, content: bytes
 
 @cache
 def without_network() -> tuple[str, ...]:
-    """Give what cuts a command off from every network, where this machine allows that."""
+    """Return the prefix that cuts a command off from every network, where this machine allows that."""
     cut = ("unshare", "--map-root-user", "--net")
     allowed = shutil.which(cut[0]) and subprocess.run((*cut, "true"), capture_output=True).returncode == 0
     return cut if allowed else ()

@@ -33,7 +33,7 @@ Handing = Callable[[Path], None]
 
 
 def hidden_digits() -> set[str]:
-    """Give five digits of every entry of the right gradient, which no student may read."""
+    """Return five digits of every entry of the right gradient, which no student may read."""
     entries = np.concatenate([array.ravel() for array in ARRAYS.values()])
     digits = {re.sub(r"[.\-]|e.*$", "", f"{entry:.4e}") for entry in entries}
     return {each for each in digits if len(each.rstrip("0")) == 5}

@@ -1,4 +1,4 @@
-"""What a bundle holds: scripts that parse, documents that platforms read, pinned packages, no answers."""
+"""Contents of bundles: scripts that parse, documents that platforms read, pinned packages, no answers."""
 
 import json
 import re
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[4]
 
 
 def generated_files(bundle: Path) -> list[Path]:
-    """Give the files that are written for a platform, without GradJury's packages."""
+    """Return the files that are written for a platform, without GradJury's packages."""
     return [path for path in bundle.rglob("*") if path.is_file() and "packages" not in path.parts]
 
 

@@ -12,7 +12,7 @@ INPUTS, EXAMPLES = 4, 5
 
 
 def batch(outputs: int, seed: int = 3) -> tuple[Array, Array]:
-    """Give inputs of EXAMPLES examples and real targets."""
+    """Return inputs of EXAMPLES examples and real targets."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(EXAMPLES, INPUTS)), rng.normal(size=(EXAMPLES, outputs))
 

@@ -21,7 +21,7 @@ KERAS = Path(__file__).parents[3] / "data" / "keras"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder with a network, a batch and gradients of every source."""
+    """Return a folder with a network, a batch and gradients of every source."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).double()

@@ -26,7 +26,7 @@ class Mlp(nn.Module):  # type: ignore[misc]
 
 
 def example(hidden: int = 32, examples: int = 32) -> tuple[Any, Any]:
-    """Give the module and its loss on one batch, gone back through by edugrad."""
+    """Return the module and its loss on one batch, after edugrad's backward pass."""
     np.random.seed(0)  # edugrad draws its weights so
     rng = np.random.default_rng(0)
     module = Mlp(hidden=hidden)

@@ -26,7 +26,7 @@ def recorded(name: str) -> dict[str, Any]:
 
 
 def split(arrays: dict[str, Any]) -> tuple[Any, Any, Any, float, dict[str, Any]]:
-    """Give inputs, targets, outputs, loss, gradients."""
+    """Return inputs, targets, outputs, loss, gradients."""
     loss = float(arrays.pop("loss"))
     return arrays.pop("inputs"), arrays.pop("targets"), arrays.pop("outputs"), loss, arrays
 
@@ -56,7 +56,7 @@ def test_a_keras_archive_is_json_and_weights_in_one() -> None:
 
 
 def arrays_of(name: str) -> list[Any]:
-    """Give the weights as `get_weights()` does, in order."""
+    """Return the weights as `get_weights()` does, in order."""
     arrays: list[Any] = []
     with h5py.File(DATA / f"{name}.weights.h5") as file:
         for layer in ("dense", "dense_1", "dense_2"):
@@ -65,7 +65,7 @@ def arrays_of(name: str) -> list[Any]:
 
 
 class LiveModel:
-    """What the importer asks of a live model."""
+    """The methods of a live model that the importer calls."""
 
     def to_json(self) -> str:
         return (DATA / "logits.json").read_text()
@@ -123,7 +123,7 @@ def test_what_is_no_perceptron_is_refused_by_the_name_of_its_layer(name: str, me
 
 
 def config_with_value(path: list[Any], value: Any) -> str:
-    """Give the logits model's JSON with another value at a path."""
+    """Return the logits model's JSON with another value at a path."""
     document = json.loads((DATA / "logits.json").read_text())
     place = document
     for step in path[:-1]:

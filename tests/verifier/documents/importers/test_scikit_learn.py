@@ -32,7 +32,7 @@ def fit(estimator: Any, inputs: Any, targets: Any) -> Any:
 
 
 def gradients_of(estimator: Any, inputs: Any, targets: Any) -> tuple[float, list[Any], list[Any]]:
-    """Give what scikit-learn itself computes: loss, coef_grads, intercept_grads."""
+    """Return scikit-learn's results: loss, coef_grads, intercept_grads."""
     count = len(estimator.coefs_)
     places: list[list[Any]] = [[None] * count for _ in range(3)]
     return estimator._backprop(inputs, targets, None, [inputs] + [None] * count, *places)

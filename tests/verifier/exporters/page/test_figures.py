@@ -1,4 +1,4 @@
-"""What figures are drawn from: whatever a gradient may hold, in JSON that any browser reads."""
+"""Data of the figures: any number of a gradient, in JSON that every browser reads."""
 
 import json
 

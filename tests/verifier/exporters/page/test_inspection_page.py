@@ -1,4 +1,4 @@
-"""What a problem could reveal, as a page."""
+"""The page of an inspection."""
 
 import pytest
 

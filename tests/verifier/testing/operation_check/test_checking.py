@@ -1,4 +1,4 @@
-"""What check_operation takes and refuses, and what it says beside a verdict."""
+"""check_operation: arguments it takes and refuses, and warnings beside the verdict."""
 
 import sys
 from typing import Any
