@@ -16,7 +16,7 @@ from statistics import median
 from time import perf_counter
 
 from benchmarks.judging import document
-from benchmarks.throughput import plain
+from benchmarks.throughput import as_lists
 
 FILES, ROUNDS = 1000, 5
 WITHOUT_TORCH = ("--oracles", "backpropagation,finite_differences")
@@ -35,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         few, many = folder / "few", folder / "many"
-        text = json.dumps(plain(document([4, 8, 3], 8)))
+        text = json.dumps(as_lists(document([4, 8, 3], 8)))
         for directory, count in ((few, 2), (many, FILES)):
             directory.mkdir()
             for index in range(count):

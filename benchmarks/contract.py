@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from benchmarks.support.service import Running, ask, running
+from benchmarks.support.service import RunningService, request_json, running_service
 
 CHECKS = [
     not_a_server_error,
@@ -46,14 +46,16 @@ def _unserialized(context: Any, value: Any) -> Any:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
-def hold(service: Running, role: str, examples: int, *, pairs: bool = False) -> Counter[tuple[str, int]]:
+def check_operations(
+    service: RunningService, role: str, examples: int, *, pairs: bool = False
+) -> Counter[tuple[str, int]]:
     """Send requests to each operation and return the number of responses by operation and status.
 
     examples: requests per operation, mode and kind of ids.
     pairs: only valid requests with ids that exist, and invalid ones with ids that do not.
     Raises: an exception of schemathesis for a response that violates the document.
     """
-    _, _, document = ask(service.port, "GET", "/openapi.json", {})
+    _, _, document = request_json(service.port, "GET", "/openapi.json", {})
     schema = openapi.from_dict(document)
     schema.config.update(base_url=service.url)
     responses: Counter[tuple[str, int]] = Counter()
@@ -99,10 +101,10 @@ def _check_operation(
 
 def main() -> None:
     examples = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    with running(oracles="backpropagation") as service:
+    with running_service(oracles="backpropagation") as service:
         totals: Counter[tuple[str, int]] = Counter()
         for role in service.tokens:
-            totals += hold(service, role, examples)
+            totals += check_operations(service, role, examples)
     for (operation, status), count in sorted(totals.items()):
         print(f"{operation:20} {status} {count:8}")
     print(f"{totals.total()} requests, every answer as the document says")

@@ -32,29 +32,29 @@ TITLES = {
 }
 
 
-def in_parallel(work: Callable, items: Iterable) -> list:
+def map_in_parallel(work: Callable, items: Iterable) -> list:
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(work, list(items), chunksize=10))
 
 
-def print_single(manner: str, seeds: range, bugs: list[str]) -> None:
-    bugs = [bug for bug in bugs if bug in single.MANNERS[manner].students]
-    bugs = [bug for bug in bugs if manner != "float32" or bug not in PROVENANCE]
-    work = [(bug, seed, manner) for bug in bugs for seed in seeds]
-    tables.print_bugs(TITLES[manner], in_parallel(single.measure, work))
+def print_single(mode: str, seeds: range, bugs: list[str]) -> None:
+    bugs = [bug for bug in bugs if bug in single.MODES[mode].students]
+    bugs = [bug for bug in bugs if mode != "float32" or bug not in PROVENANCE]
+    work = [(bug, seed, mode) for bug in bugs for seed in seeds]
+    tables.print_bugs(TITLES[mode], map_in_parallel(single.measure, work))
 
 
 def print_pairs(seeds: range, bugs: list[str]) -> None:
-    tables.print_pairs(in_parallel(pairs.measure, seeds))
+    tables.print_pairs(map_in_parallel(pairs.measure, seeds))
 
 
 def print_unknown(seeds: range, bugs: list[str]) -> None:
     work = [(name, seed) for name in MUTATIONS for seed in seeds]
-    tables.print_unknown(in_parallel(unknown.measure, work))
+    tables.print_unknown(map_in_parallel(unknown.measure, work))
 
 
 def print_correct(seeds: range, bugs: list[str]) -> None:
-    results = [row for results in in_parallel(right.measure, seeds) for row in results]
+    results = [row for results in map_in_parallel(right.measure, seeds) for row in results]
     counts = Counter(
         (precision, verdict, bool(diagnosed_bugs)) for precision, _, verdict, diagnosed_bugs in results
     )
@@ -68,8 +68,8 @@ def print_correct(seeds: range, bugs: list[str]) -> None:
 
 def print_scikit_learn(seeds: range, bugs: list[str]) -> None:
     print(f"\nscikit-learn's MLPRegressor, {scikit_learn.OUTPUTS} outputs, against its own squared error")
-    for settings, said in scikit_learn.measure():
-        print(f"  {settings:32} {said.verdict}: {' | '.join(map(str, said.rows)) or 'nothing'}")
+    for settings, summary in scikit_learn.measure():
+        print(f"  {settings:32} {summary.verdict}: {' | '.join(map(str, summary.rows)) or 'nothing'}")
 
 
 def print_speed(seeds: range, bugs: list[str]) -> None:
@@ -81,7 +81,7 @@ def print_speed(seeds: range, bugs: list[str]) -> None:
 
 
 PARTS: dict[str, tuple[Callable[[range, list[str]], None], int]] = {
-    **{name: (partial(print_single, name), 180) for name in single.MANNERS},
+    **{name: (partial(print_single, name), 180) for name in single.MODES},
     "pairs": (print_pairs, 1500),
     "uncatalogued": (print_unknown, 60),
     "correct": (print_correct, 1000),

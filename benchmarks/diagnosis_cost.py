@@ -17,9 +17,9 @@ from time import process_time
 
 import numpy as np
 
-from benchmarks.support.buggy_students import Wish
+from benchmarks.support.buggy_students import Requirements
 from benchmarks.support.diagnosing.summary import submission
-from benchmarks.support.general_position import HIDDEN, Cell, draw
+from benchmarks.support.general_position import HIDDEN, Configuration, draw
 from benchmarks.support.random_problems import LOSSES_ON
 from reference_impl import Problem, backpropagate, named
 from verifier import verify
@@ -33,7 +33,7 @@ EXAMPLES = (1, 2, 5, 20, 60, 100)
 WIDTHS = ((1, 1), (3, 8), (8, 8), (20, 64), (64, 64))
 
 Gradients = dict[str, np.ndarray]
-Spoiling = Callable[[np.random.Generator, Gradients], Gradients]
+Change = Callable[[np.random.Generator, Gradients], Gradients]
 
 
 def _noise(rng: np.random.Generator, right: Gradients) -> Gradients:
@@ -79,7 +79,7 @@ def _nan_in_places(rng: np.random.Generator, right: Gradients) -> Gradients:
     }
 
 
-SPOILED: dict[str, Spoiling] = {
+CHANGES: dict[str, Change] = {
     "noise": _noise,
     "noisy": _noisy,
     "a factor for each": _factor_each,
@@ -110,7 +110,7 @@ def _half(rng: np.random.Generator, names: list[str]) -> list[str]:
     return [name for name in names if rng.random() < 0.5] or names[:1]
 
 
-HANDED_IN: dict[str, Callable[[np.random.Generator, list[str]], list[str]]] = {
+SUBSETS: dict[str, Callable[[np.random.Generator, list[str]], list[str]]] = {
     "all": _all,
     "one layer": _one_layer,
     "one parameter": _one,
@@ -121,21 +121,23 @@ HANDED_IN: dict[str, Callable[[np.random.Generator, list[str]], list[str]]] = {
 def draw_problem(rng: np.random.Generator) -> Problem:
     """Draw a problem with a large search space: deep, with penalties, masks and weights of equal shape."""
     loss, on = LOSSES_ON[rng.integers(len(LOSSES_ON))]
-    cell = Cell(str(rng.choice(HIDDEN)), loss, on, int(rng.choice(DEPTHS)), int(rng.choice(EXAMPLES)))
+    cell = Configuration(
+        str(rng.choice(HIDDEN)), loss, on, int(rng.choice(DEPTHS)), int(rng.choice(EXAMPLES))
+    )
     penalty, masks, equal = (bool(flag) for flag in rng.random(3) < (0.7, 0.4, 0.5))
-    wish = Wish(penalty=penalty, masks=masks, equal_widths=equal)
-    return draw(rng, cell, wish, WIDTHS[rng.integers(len(WIDTHS))])
+    requirements = Requirements(penalty=penalty, masks=masks, equal_widths=equal)
+    return draw(rng, cell, requirements, WIDTHS[rng.integers(len(WIDTHS))])
 
 
-def drawn(seed: int) -> tuple[str, Submission]:
+def draw_gradients(seed: int) -> tuple[str, Submission]:
     """Return a description and a submission that makes the search expensive."""
     rng = np.random.default_rng([2027, seed])
     problem = draw_problem(rng)
-    change, subset = str(rng.choice(list(SPOILED))), str(rng.choice(list(HANDED_IN)))
+    change, subset = str(rng.choice(list(CHANGES))), str(rng.choice(list(SUBSETS)))
     with np.errstate(all="ignore"):
         right = {name: np.array(array) for name, array in named(backpropagate(problem))}
-        spoiled = SPOILED[change](rng, right)
-    kept = HANDED_IN[subset](rng, list(right))
+        spoiled = CHANGES[change](rng, right)
+    kept = SUBSETS[subset](rng, list(right))
     widths = f"{max(layer.outputs for layer in problem.network.layers)} wide"
     penalties = "+".join(penalty.norm for penalty in problem.risk.penalties) or "no penalty"
     depth, size = len(problem.parameters), problem.batch.size
@@ -145,7 +147,7 @@ def drawn(seed: int) -> tuple[str, Submission]:
 
 def measure(seed: int) -> tuple[float, float, str]:
     """Return the seconds of judging, the seconds of the diagnosis, and the description."""
-    text, submitted = drawn(seed)
+    text, submitted = draw_gradients(seed)
     started = process_time()
     verify(submitted, diagnosis=False)
     judging = process_time() - started
@@ -154,7 +156,7 @@ def measure(seed: int) -> tuple[float, float, str]:
     return judging, max(process_time() - started - judging, 0.0), text
 
 
-def beyond(judging: float, diagnosing: float) -> float:
+def slower_than_bound(judging: float, diagnosing: float) -> float:
     """Return the time of the diagnosis relative to the allowed time."""
     return diagnosing / (TIMES_JUDGING * judging + SECONDS)
 
@@ -168,7 +170,7 @@ def main() -> None:
     measure(0)  # the first warms up
     for seed in range(arguments.start, arguments.start + arguments.size):
         judging, diagnosing, text = measure(seed)
-        results.append((beyond(judging, diagnosing), judging, diagnosing, seed, text))
+        results.append((slower_than_bound(judging, diagnosing), judging, diagnosing, seed, text))
     results.sort(reverse=True)
     print(f"{len(results)} submissions; of what {TIMES_JUDGING:g} times the judging + {SECONDS:g} s allows:")
     for share, judging, diagnosing, seed, text in results[:SHOWN]:

@@ -31,7 +31,7 @@ class DurabilityOutcome:
     """Result of one round.
 
     kills: number of kills by kind of process.
-    lost: submissions without a report.
+    missing: submissions without a report.
     twice: reports in excess of one per submission.
     wrong: reports with a different verdict.
     """
@@ -39,7 +39,7 @@ class DurabilityOutcome:
     kills: Counter = field(default_factory=Counter)
     seconds: float = 0.0
     accepted: int = 0
-    lost: int = 0
+    missing: int = 0
     twice: int = 0
     wrong: int = 0
 
@@ -83,7 +83,7 @@ def _count(outcome: DurabilityOutcome, processes: Processes, location: str, line
     rows = [json.loads(line) for line in answer.text.splitlines()]
     reports = [row["report"] for row in rows]
     expected = verdicts_of(lines)
-    outcome.lost = len(lines) - sum(report is not None for report in reports)
+    outcome.missing = len(lines) - sum(report is not None for report in reports)
     outcome.twice = processes.stored_reports() - sum(report is not None for report in reports)
     outcome.wrong = sum(
         report is None or report["verdict"] != verdict
@@ -113,7 +113,7 @@ def main() -> None:
                     outcome = judge_round(kind, processes, rng, lines, arguments.kills)
                 _print(kind, str(number), outcome)
                 total.kills += outcome.kills
-                for name in ("seconds", "accepted", "lost", "twice", "wrong"):
+                for name in ("seconds", "accepted", "missing", "twice", "wrong"):
                     setattr(total, name, getattr(total, name) + getattr(outcome, name))
         _print(kind, "all", total)
 
@@ -121,7 +121,7 @@ def main() -> None:
 def _print(kind: str, number: str, outcome: DurabilityOutcome) -> None:
     killed = ", ".join(f"{count} {what}" for what, count in sorted(outcome.kills.items()))
     print(
-        f"{kind:10}{number:>6}{outcome.seconds:9.1f}{outcome.accepted:10}{outcome.lost:6}{outcome.twice:6}"
+        f"{kind:10}{number:>6}{outcome.seconds:9.1f}{outcome.accepted:10}{outcome.missing:6}{outcome.twice:6}"
         f"{outcome.wrong:6}  {killed}",
         flush=True,
     )

@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from benchmarks.support.graph_students.mistakes import CATALOGUED, MISTAKES, UNCATALOGUED, GraphMistake
-from benchmarks.support.graph_students.student import Array, Use, backward, forward
+from benchmarks.support.graph_students.student import Array, OperandUse, backward, forward
 from verifier.documents.graph import read_graph
 from verifier.engine.estimate import Estimate
 from verifier.engine.graph_rounding import rounding
@@ -59,7 +59,7 @@ class PlantedGraphBug:
 
 
 @dataclass(frozen=True)
-class Judged:
+class GraphResult:
     """Results for one graph.
 
     disputes: contradictions between oracles.
@@ -84,33 +84,33 @@ def nodes_of(seed: int) -> int:
     return int(np.random.default_rng([seed, 1]).integers(3, MOST_NODES + 1))
 
 
-def judged(seed: int) -> Judged:
+def check_graph(seed: int) -> GraphResult:
     """Draw a graph, run all oracles, and judge correct gradients and gradients with mistakes."""
     document = seeded_graph(seed, nodes_of(seed))
-    problem = everything_of(document)
+    problem = with_all_requested(document)
     float64_rounding = rounding(problem, PRECISIONS["float64"])
     answers = ask(problem, float64_rounding, list(GRAPH_ORACLES))
     shapes = {key: problem.shapes()[node_name(key)] for key in problem.requested}
     consensus = combine_answers(answers, shapes)
     values = forward(document)
     right, uses = backward(document, values)
-    report = judge_graph(_submitted(document, problem, right))
+    report = judge_graph(_submitted_document(document, problem, right))
     truth, bounds = answers["high_precision"].gradient, answers["backpropagation"].gradient
-    return Judged(
+    return GraphResult(
         seed=seed,
         nodes=len(problem.nodes),
         entries=sum(int(np.prod(shape)) for shape in shapes.values()),
         kinks=bool(float64_rounding.kinks),
         disputes=tuple(map(str, consensus.disputes)),
         unanswered=tuple(name for name, answer in answers.items() if not answer.gradient),
-        outside=sum(_outside(bounds[key], truth[key]) for key in truth),
+        outside=sum(_entries_outside_errors(bounds[key], truth[key]) for key in truth),
         wrong=tuple(name for name, row in report.parameters.items() if row.incorrect),
         undecided=sum(row.undecided for row in report.parameters.values()),
-        planted=tuple(_planted(seed, document, problem, values, right, uses)),
+        planted=tuple(_judge_mistake(seed, document, problem, values, right, uses)),
     )
 
 
-def everything_of(document: Mapping[str, Any]) -> GraphProblem:
+def with_all_requested(document: Mapping[str, Any]) -> GraphProblem:
     problem = read_graph({**document, "gradients": {}}).problem
     data = {node.operands[place] for node in problem.nodes for place in node.data}
     inputs = [INPUT + name for name in problem.inputs if name not in data]
@@ -119,26 +119,28 @@ def everything_of(document: Mapping[str, Any]) -> GraphProblem:
     )
 
 
-def _outside(bound: Estimate, truth: Estimate) -> int:
+def _entries_outside_errors(bound: Estimate, truth: Estimate) -> int:
     """Return the number of entries whose two error intervals do not intersect."""
     subgradient_radius = 0.0 if bound.subgradient_radius is None else bound.subgradient_radius
     far = np.abs(bound.value - truth.value) > bound.error + subgradient_radius + truth.error
     return int((far & np.isfinite(bound.error) & np.isfinite(truth.error)).sum())
 
 
-def _submitted(document: Mapping[str, Any], problem: GraphProblem, gradients: Mapping[str, Array]) -> Any:
+def _submitted_document(
+    document: Mapping[str, Any], problem: GraphProblem, gradients: Mapping[str, Array]
+) -> Any:
     return read_graph(
         {**document, "gradients": {key: gradients[node_name(key)] for key in problem.requested}}
     )
 
 
-def _planted(
+def _judge_mistake(
     seed: int,
     document: Mapping[str, Any],
     problem: GraphProblem,
     values: Mapping[str, Array],
     right: Mapping[str, Array],
-    uses: Mapping[str, list[Use]],
+    uses: Mapping[str, list[OperandUse]],
 ) -> Iterable[PlantedGraphBug]:
     rng = np.random.default_rng([seed, 2])
     for mistakes in (CATALOGUED, UNCATALOGUED):
@@ -149,14 +151,14 @@ def _planted(
         gradients, _ = backward(document, values, at, lambda uses, wrong=wrong: wrong)
         if not all(np.isfinite(gradient).all() for gradient in gradients.values()):
             continue
-        report = judge_graph(_submitted(document, problem, gradients), oracles=("backpropagation",))
+        report = judge_graph(_submitted_document(document, problem, gradients), oracles=("backpropagation",))
         key = next(name for name in problem.requested if node_name(name) == at)
         if report.parameters[key].subgradients or not report.parameters[key].incorrect:
             continue  # at a kink it may be right
         rows = [row.node for row in report.diagnosis]
         named = any(mistake.name in (row.bug, *row.also_consistent) for row in report.diagnosis)
         stretch = {
-            name: _in_stretch(document, problem, gradients, at, submitted_gradients(problem, name))
+            name: _stretch_contains(document, problem, gradients, at, submitted_gradients(problem, name))
             for name in SLICES
         }
         yield PlantedGraphBug(seed, mistake.name, key, rows == [key], named, stretch)
@@ -168,7 +170,7 @@ def _choose_mistake(
     seed: int,
     problem: GraphProblem,
     right: Mapping[str, Array],
-    uses: Mapping[str, list[Use]],
+    uses: Mapping[str, list[OperandUse]],
 ) -> tuple[GraphMistake, str, Array] | None:
     """Return a mistake, a random gradient where it is possible and visible, and the wrong gradient.
 
@@ -199,23 +201,23 @@ def submitted_gradients(problem: GraphProblem, name: str) -> tuple[str, ...]:
     return (*parameters, *others[::3])
 
 
-def _in_stretch(
+def _stretch_contains(
     document: Mapping[str, Any],
     problem: GraphProblem,
     gradients: Mapping[str, Array],
     at: str,
-    handed: tuple[str, ...],
+    submitted: tuple[str, ...],
 ) -> bool | None:
-    submission = read_graph({**document, "gradients": {key: gradients[node_name(key)] for key in handed}})
+    submission = read_graph({**document, "gradients": {key: gradients[node_name(key)] for key in submitted}})
     report = judge_graph(submission, oracles=("backpropagation",))
     if not any(row.incorrect for row in report.parameters.values()):
         return None
-    expected = next_before(problem, at, {node_name(key) for key in handed})
+    expected = _previous_node(problem, at, {node_name(key) for key in submitted})
     rows = [node_name(str(row.node)) for row in report.diagnosis]
     return bool(rows) and set(rows) <= expected
 
 
-def next_before(problem: GraphProblem, at: str, known: set[str]) -> set[str]:
+def _previous_node(problem: GraphProblem, at: str, known: set[str]) -> set[str]:
     """Return the known names that a mistake reaches first on the way back: `at` or its ancestors."""
     operands = {node.name: node.operands for node in problem.nodes}
     reached, open_names, seen = set(), [at], set()
@@ -231,7 +233,7 @@ def next_before(problem: GraphProblem, at: str, known: set[str]) -> set[str]:
     return reached
 
 
-def _print_tables(results: list[Judged]) -> None:
+def _print_tables(results: list[GraphResult]) -> None:
     nodes = [row.nodes for row in results]
     print(f"{len(results)} graphs of {min(nodes)} to {max(nodes)} nodes, {sum(nodes)} nodes in all,")
     entries, kinks = sum(row.entries for row in results), sum(row.kinks for row in results)
@@ -276,7 +278,7 @@ def main() -> None:
     seeds = range(arguments.first, arguments.first + arguments.graphs)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
-        results = list(pool.map(judged, seeds, chunksize=10))
+        results = list(pool.map(check_graph, seeds, chunksize=10))
     _print_tables(results)
     print(f"\n{perf_counter() - started:.0f} s")
 

@@ -18,7 +18,7 @@ from math import log
 from pathlib import Path
 from statistics import median
 
-from benchmarks.judging import document, timed
+from benchmarks.judging import document, milliseconds_of
 from verifier import verify
 
 WIDTHS = (20, 60, 200, 700, 2200)
@@ -34,7 +34,7 @@ def milliseconds(width: int, examples: int) -> tuple[int, float]:
     undecided = sum(row.undecided for row in report.parameters.values())
     if undecided:
         print(f"    {width}-{width}-{width}-10, N = {examples}: {undecided} of {count} entries undecided")
-    return count, median(timed(lambda: verify(submission)) for _ in range(5 if count < 1e6 else 3))
+    return count, median(milliseconds_of(lambda: verify(submission)) for _ in range(5 if count < 1e6 else 3))
 
 
 def table(label: str, rows: list[tuple[int, float]]) -> None:

@@ -19,7 +19,7 @@ from time import sleep
 
 from benchmarks.support.hostile_files import HOSTILE_FILES, Mutation
 from benchmarks.support.hostile_requests import HOSTILE_REQUESTS, Request
-from benchmarks.support.service import EXAMPLE, Running, ask, resident, running
+from benchmarks.support.service import EXAMPLE, RunningService, request_json, resident_memory, running_service
 
 LARGEST_BODY = 300_000
 SETTINGS = {"oracles": "backpropagation", "largest_body": LARGEST_BODY, "largest_inflated": 2**23}
@@ -39,7 +39,7 @@ class HostilityOutcome:
     fault: str
 
 
-def kinds(service: Running) -> dict[str, Callable[[Random], Request]]:
+def input_kinds(service: RunningService) -> dict[str, Callable[[Random], Request]]:
     """Return a generator of requests for every kind of malformed request, by name."""
     grader, student = service.tokens["grader"], service.tokens["student"]
     submissions = f"/v1/assignments/{service.ids['assignment_id']}/submissions"
@@ -66,14 +66,14 @@ def kinds(service: Running) -> dict[str, Callable[[Random], Request]]:
     return requests | dict(HOSTILE_REQUESTS)
 
 
-def attack(service: Running, requests: int) -> list[HostilityOutcome]:
+def send_all(service: RunningService, requests: int) -> list[HostilityOutcome]:
     """Send this number of requests, cycling through the kinds, from several threads; reproducible."""
-    table = list(kinds(service).items())
+    table = list(input_kinds(service).items())
 
     def one(index: int) -> HostilityOutcome:
         kind, make = table[index % len(table)]
         request = make(Random(_SEED + index))  # one generator per request, so that the order does not matter
-        status, fault = judged_answer(send(service.port, request))
+        status, fault = status_and_fault(send(service.port, request))
         return HostilityOutcome(kind, status, fault)
 
     with ThreadPoolExecutor(_THREADS) as threads:
@@ -97,7 +97,7 @@ def send(port: int, request: Request) -> bytes:
     return bytes(received)
 
 
-def judged_answer(response: bytes) -> tuple[int, str]:
+def status_and_fault(response: bytes) -> tuple[int, str]:
     """Return the status of a response and its fault. Every response must be 4xx and give a reason."""
     head, _, body = response.partition(b"\r\n\r\n")
     words = head.split(None, 2)
@@ -122,22 +122,22 @@ def _is_complete(received: bytearray) -> bool:
     return length is not None and len(body) >= int(length.split(b":")[1])
 
 
-def warm(service: Running) -> None:
+def warm(service: RunningService) -> None:
     """Start all threads, connections and modules, so that memory before and after is comparable."""
     for _ in range(40):
-        assert ask(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
-    attack(service, _WARM_UP_REQUESTS)
+        assert request_json(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
+    send_all(service, _WARM_UP_REQUESTS)
 
 
 def main() -> None:
     requests = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    with running(**SETTINGS) as service:
+    with running_service(**SETTINGS) as service:
         warm(service)
-        before = resident(service.process)
-        outcomes = attack(service, requests)
+        before = resident_memory(service.process)
+        outcomes = send_all(service, requests)
         sleep(1)  # until the memory of the last requests is freed
-        after = resident(service.process)
-        assert ask(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
+        after = resident_memory(service.process)
+        assert request_json(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
     counts: Counter[tuple[str, int]] = Counter((outcome.kind, outcome.status) for outcome in outcomes)
     print(f"{'kind':44} {'status':>6} {'requests':>8}")
     for (kind, status), count in sorted(counts.items()):

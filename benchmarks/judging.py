@@ -77,7 +77,7 @@ def gradcheck(submission: dict, fast: bool) -> None:
     assert torch.autograd.gradcheck(*torch_loss(submission), fast_mode=fast)
 
 
-def timed(work: Callable[[], object]) -> float:
+def milliseconds_of(work: Callable[[], object]) -> float:
     started = perf_counter()
     work()
     return (perf_counter() - started) * 1e3
@@ -88,16 +88,16 @@ def compare(label: str, submission: dict, slow: bool) -> None:
     gradcheck(submission, fast=True)
     ours, theirs = [], []
     for _ in range(ROUNDS):
-        ours.append(timed(lambda: verify(submission)))
-        theirs.append(timed(lambda: gradcheck(submission, fast=True)))
+        ours.append(milliseconds_of(lambda: verify(submission)))
+        theirs.append(milliseconds_of(lambda: gradcheck(submission, fast=True)))
     a, b = median(ours), median(theirs)
     print(f"{label:24} {a:6.1f} ms {b:12.1f} ms {a / b:6.2f}")
     if slow:
-        taken = timed(lambda: gradcheck(submission, fast=False))
+        taken = milliseconds_of(lambda: gradcheck(submission, fast=False))
         print(f"    gradcheck slow {taken:14.0f} ms, {taken / a:.0f} times as long as verify")
 
 
-def take_apart(submission: dict) -> None:
+def print_steps(submission: dict) -> None:
     problem = read_submission(submission).problem
     trace = forward(problem.network, problem.parameters, problem.batch)
     float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
@@ -115,7 +115,7 @@ def take_apart(submission: dict) -> None:
     names = [name for name, row in ORACLES.items() if row.by_default]
     parts |= {name: partial(ask, problem, float64_rounding, [name]) for name in names}
     for name, work in parts.items():
-        print(f"    {name:24} {median(timed(work) for _ in range(ROUNDS)):9.2f} ms")
+        print(f"    {name:24} {median(milliseconds_of(work) for _ in range(ROUNDS)):9.2f} ms")
 
 
 def main() -> None:
@@ -123,7 +123,7 @@ def main() -> None:
     for label, (sizes, examples) in SIZES.items():
         submission = document(sizes, examples)
         compare(label, submission, slow="--slow" in sys.argv)
-        take_apart(submission)
+        print_steps(submission)
 
 
 if __name__ == "__main__":

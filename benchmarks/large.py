@@ -14,13 +14,13 @@ import resource
 import sys
 from statistics import median
 
-from benchmarks.judging import document, timed, torch_loss
+from benchmarks.judging import document, milliseconds_of, torch_loss
 from verifier import verify
 
 ROUNDS = 9
 
 
-def resident() -> int:
+def resident_memory() -> int:
     """Return the peak resident size so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -32,9 +32,9 @@ def main() -> None:
     verify(document([4, 8, 3], 8))  # warm up imports and caches
     size = sum(array.nbytes for kind in ("parameters", "gradients") for array in submission[kind].values())
     size += submission["inputs"].nbytes + submission["targets"].nbytes
-    before = resident()
+    before = resident_memory()
     report = verify(submission)
-    increase = resident() - before
+    increase = resident_memory() - before
     assert report.verdict == "correct"
     loss, leaves = torch_loss(submission)
 
@@ -46,8 +46,8 @@ def main() -> None:
     forward_and_backward()
     ours, theirs = [], []
     for _ in range(ROUNDS):
-        ours.append(timed(lambda: verify(submission)))
-        theirs.append(timed(forward_and_backward))
+        ours.append(milliseconds_of(lambda: verify(submission)))
+        theirs.append(milliseconds_of(forward_and_backward))
     a, b = median(ours), median(theirs)
     print(f"{'-'.join(map(str, sizes))}, N = {examples}: {size / 16 / 1e6:.2f} million parameters")
     print(f"    verify {a:.0f} ms, PyTorch forward and backward {b:.1f} ms: {a / b:.1f} x")

@@ -15,9 +15,9 @@ import numpy as np
 
 from benchmarks.support.leaking import graph
 from benchmarks.support.leaking.counting import bound
-from benchmarks.support.leaking.guessing import RANGE, digit_by_digit, scan
+from benchmarks.support.leaking.guessing import RANGE, digit_by_digit, scan_tolerance
 from benchmarks.support.leaking.question import GUESSED, LAYERS, LEVELS, PARAMETERS
-from benchmarks.support.leaking.telling import measured
+from benchmarks.support.leaking.telling import measure_levels
 from benchmarks.support.leaking.timing import BINS, in_process, information, through_service
 from verifier.exporters.student_view import ENOUGH
 
@@ -25,7 +25,7 @@ from verifier.exporters.student_view import ENOUGH
 def print_bits(size: int) -> None:
     print(f"\nbits that one submission tells: at most, by count; and of {size} different submissions")
     print(f"{'students see':28} {'bound':>7} {'documents':>10} {'entropy':>8}")
-    for level, (distinct, bits) in measured(size).items():
+    for level, (distinct, bits) in measure_levels(size).items():
         most = bound(LEVELS[level], LAYERS, PARAMETERS)
         print(f"{level:28} {most:7.2f} {distinct:10} {bits:8.2f}")
 
@@ -33,9 +33,9 @@ def print_bits(size: int) -> None:
 def print_graph(size: int) -> None:
     print(f"\nthe same of a graph, CS231n's circuit: 13 gradients of one number each, {size} submissions")
     print(f"{'students see':28} {'bound':>7} {'documents':>10} {'entropy':>8}")
-    for level, (distinct, bits) in graph.measured(size).items():
+    for level, (distinct, bits) in graph.measure_levels(size).items():
         print(f"{level:28} {graph.bound(LEVELS[level]):7.2f} {distinct:10} {bits:8.2f}")
-    targets = graph.targets_of_a_guess()
+    targets = graph.targets_for_guess()
     print(f"wrong numbers that a name is told of: {min(targets)} to {max(targets)} of each gradient")
 
 
@@ -51,7 +51,7 @@ def print_guessing(size: int) -> None:
         ("standard", "float16"),
         ("standard", "bfloat16"),
     ):
-        result = scan(tolerance, precision)
+        result = scan_tolerance(tolerance, precision)
         made = "" if result.made is None else result.made
         print(
             f"{tolerance:10} {precision:10} {result.radius:8.1e} {result.expected:9.0f} {made:>6} "

@@ -74,15 +74,15 @@ def running_service(workers: int, folder: Path) -> Iterator[tuple[str, int]]:
 
 def _address(log: Path, service: "subprocess.Popen[bytes]") -> str:
     for _ in range(600):
-        if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
-            return found.group()
+        if match := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
+            return match.group()
         if service.poll() is not None:
             break
         time.sleep(0.1)
     raise SystemExit(f"the service did not start:\n{log.read_text()}")
 
 
-def resident(pid: int) -> int:
+def resident_memory(pid: int) -> int:
     """Return the memory of a process and its descendants in bytes, with shared pages counted once."""
     total, todo = 0, [pid]
     while todo:
@@ -117,12 +117,12 @@ def main() -> None:
         script.write_text(_LUA.format(files=", ".join(files)))
         with running_service(arguments.workers, folder) as (url, pid):
             warm_up(url, script, arguments.connections)
-            memory: list[int] = [resident(pid)]
+            memory: list[int] = [resident_memory(pid)]
             ended = threading.Event()
 
             def watch() -> None:
                 while not ended.wait(max(1.0, arguments.seconds / 60)):
-                    memory.append(resident(pid))
+                    memory.append(resident_memory(pid))
 
             watcher = threading.Thread(target=watch)
             watcher.start()

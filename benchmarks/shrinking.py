@@ -15,7 +15,7 @@ TARGET = 18  # of 20
 
 
 @dataclass(frozen=True)
-class Shrunk:
+class ShrinkResult:
     """Result for one bug.
 
     whole: True if all numbers are whole.
@@ -35,17 +35,17 @@ class Shrunk:
         return self.layers <= MOST_LAYERS and self.parameters <= MOST_PARAMETERS
 
 
-def shrink(bug: str) -> Shrunk:
+def shrink(bug: str) -> ShrinkResult:
     started = perf_counter()
     failure = check_backward(backward(BUGS[bug]), loss=LOSS)
     seconds = perf_counter() - started
     if failure is None:
-        return Shrunk(bug, 99, 999_999, 0, False, "not found", seconds)
+        return ShrinkResult(bug, 99, 999_999, 0, False, "not found", seconds)
     problem, report = failure.problem, failure.diagnosed or failure.report
     named = ", ".join(f"{row.bug} at {row.layer}" for row in report.diagnosis) if report is not None else ""
     weights = [parameters.weight for parameters in problem.parameters]
     arrays = [problem.batch.inputs, problem.batch.targets, *weights]
-    return Shrunk(
+    return ShrinkResult(
         bug,
         len(problem.network.layers),
         parameters_of(problem),

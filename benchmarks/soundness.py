@@ -21,11 +21,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks.support.cases import Case, seventeen
-from benchmarks.support.kinks import consistent, draw_kinked, draw_tied, mixed
-from benchmarks.support.peers import installed, outcome
+from benchmarks.support.cases import LabelledSubmission, seventeen_cases
+from benchmarks.support.kinks import consistent_gradients, draw_kinked, draw_tied, mixed_gradients
+from benchmarks.support.peers import installed_peers, peer_outcome
 from benchmarks.support.random_problems import draw
-from benchmarks.support.structured import INPUTS, draw_structured, honest_gradients
+from benchmarks.support.structured import INPUTS, correct_gradients, draw_structured
 from benchmarks.support.students import ORDERS, numpy_student, torch_student
 from reference_impl import Problem, forward, named
 from verifier import verify
@@ -38,10 +38,10 @@ from verifier.problem.loss import loss_fields
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import EXAMPLE_AXES, TOLERANCES, WEIGHT_LAYOUTS, Convention, Submission
 
-COMMITTED = (10.0, 20.0, 40.0)  # times the actual rounding error
+ERROR_MULTIPLES = (10.0, 20.0, 40.0)  # times the actual rounding error
 SIZES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12)
 # the oracles that decide; the others are tested elsewhere and take most of the time
-ASKED = ("backpropagation", "finite_differences")
+DECIDING_ORACLES = ("backpropagation", "finite_differences")
 
 
 def submission(problem: Problem, gradients: dict, precision: str, tolerance: str) -> Submission:
@@ -51,7 +51,7 @@ def submission(problem: Problem, gradients: dict, precision: str, tolerance: str
     )
 
 
-def laid_out(submitted: Submission, rng: np.random.Generator) -> Submission:
+def in_random_layout(submitted: Submission, rng: np.random.Generator) -> Submission:
     """Return the submission after writing it as a document in a random layout and reading it."""
     convention = Convention(str(rng.choice(WEIGHT_LAYOUTS)), str(rng.choice(EXAMPLE_AXES)))
     loss = loss_fields(submitted.problem.risk)
@@ -60,11 +60,11 @@ def laid_out(submitted: Submission, rng: np.random.Generator) -> Submission:
     )
 
 
-def judged(case: Case, tolerance: str) -> str:
+def verdict_on(case: LabelledSubmission, tolerance: str) -> str:
     return str(verify(submission(case.problem, case.gradients, "float64", tolerance)).verdict)
 
 
-def honest_submissions(problem: Problem, rng: np.random.Generator) -> Iterator[tuple[str, str, dict]]:
+def correct_submissions(problem: Problem, rng: np.random.Generator) -> Iterator[tuple[str, str, dict]]:
     """Yield (precision, program, gradients) of correct backward passes that do not overflow."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -79,15 +79,15 @@ def honest_submissions(problem: Problem, rng: np.random.Generator) -> Iterator[t
                     yield precision, program, gradients
 
 
-def correct_ones(seed: int) -> list[tuple[str, str, str, str]]:
+def verdicts_on_correct(seed: int) -> list[tuple[str, str, str, str]]:
     """Return (precision, program, tolerance, verdict) of the correct submissions of one random problem."""
     rng = np.random.default_rng([seed, 1])
     problem = draw(rng)
     results = []
-    for precision, program, gradients in honest_submissions(problem, rng):
+    for precision, program, gradients in correct_submissions(problem, rng):
         for tolerance in ("standard", "strict"):
-            submitted = laid_out(submission(problem, gradients, precision, tolerance), rng)
-            report = verify(submitted, oracles=ASKED)
+            submitted = in_random_layout(submission(problem, gradients, precision, tolerance), rng)
+            report = verify(submitted, oracles=DECIDING_ORACLES)
             results.append((precision, program, tolerance, str(report.verdict)))
     return results
 
@@ -123,7 +123,7 @@ def planted_errors(seed: int) -> list[PlantedError]:
     def judge(precision: str, tolerance: str, size: float, amount: float) -> None:
         gradients = {key: array.astype(float) for key, array in right[precision].items()}
         gradients[name][index] += sign * amount
-        report = verify(submission(problem, gradients, precision, tolerance), oracles=ASKED)
+        report = verify(submission(problem, gradients, precision, tolerance), oracles=DECIDING_ORACLES)
         results.append(PlantedError(precision, tolerance, size, str(report.parameters[name].verdict)))
 
     for size in SIZES:
@@ -136,19 +136,19 @@ def planted_errors(seed: int) -> list[PlantedError]:
     return results
 
 
-def honest_on_structure(seed: int) -> list[tuple[str, str, str, str]]:
+def correct_on_structure(seed: int) -> list[tuple[str, str, str, str]]:
     """Return (kind, precision, program, verdict) of correct gradients for every kind and precision."""
     results = []
     for (number, kind), precision in product(enumerate(INPUTS), PRECISIONS):
         rng = np.random.default_rng([seed, number, list(PRECISIONS).index(precision)])
         problem = draw_structured(rng, kind)
-        for program, gradients in finite(honest_gradients(problem, precision, rng)):
-            report = verify(submission(problem, gradients, precision, "strict"), oracles=ASKED[:1])
+        for program, gradients in finite_gradients(correct_gradients(problem, precision, rng)):
+            report = verify(submission(problem, gradients, precision, "strict"), oracles=DECIDING_ORACLES[:1])
             results.append((kind, precision, program, str(report.verdict)))
     return results
 
 
-def finite(gradients: Iterable[tuple[str, dict]]) -> Iterator[tuple[str, dict]]:
+def finite_gradients(gradients: Iterable[tuple[str, dict]]) -> Iterator[tuple[str, dict]]:
     """Yield the gradients without overflow, which is frequent in narrow formats."""
     for program, arrays in gradients:
         if all(np.isfinite(np.asarray(array, float)).all() for array in arrays.values()):
@@ -156,7 +156,7 @@ def finite(gradients: Iterable[tuple[str, dict]]) -> Iterator[tuple[str, dict]]:
 
 
 @dataclass(frozen=True)
-class Committed:
+class StructureErrors:
     """Errors in float32 gradients, as multiples of the rounding error of correct programs.
 
     verdicts: (multiple, verdict) of each error.
@@ -168,7 +168,7 @@ class Committed:
     allowance: tuple[float, ...]
 
 
-def planted_on_structure(seed: int) -> list[Committed]:
+def errors_on_structure(seed: int) -> list[StructureErrors]:
     """Add errors of 10, 20 and 40 times the actual rounding error to one entry.
 
     The actual rounding error is the largest of all programs and orders of summation, relative to the scale.
@@ -181,7 +181,9 @@ def planted_on_structure(seed: int) -> list[Committed]:
         rounding_allowance = rounding(problem, trace, PRECISIONS["float32"])
         truth = enclosed(problem, rounding_allowance.kinks, PRECISIONS["float32"])
         names = [name for name, estimate in truth.items() if estimate.subgradient_radius is None]
-        programs = [gradients for _, gradients in finite(honest_gradients(problem, "float32", rng))]
+        programs = [
+            gradients for _, gradients in finite_gradients(correct_gradients(problem, "float32", rng))
+        ]
         # every error is undecided if the rounding error is as large as the gradient
         names = [
             n
@@ -209,10 +211,10 @@ def planted_on_structure(seed: int) -> list[Committed]:
         scale = rounding_allowance.scale[name]
         index = np.unravel_index(int(rng.choice(np.flatnonzero(scale > 0.01 * scale.max()))), scale.shape)
         verdicts = []
-        for times in COMMITTED:
+        for times in ERROR_MULTIPLES:
             gradients = {key: array.astype(float) for key, array in programs[0].items()}
             gradients[name][index] += rng.choice([-1.0, 1.0]) * times * committed * scale[index]
-            report = verify(submission(problem, gradients, "float32", "strict"), oracles=ASKED[:1])
+            report = verify(submission(problem, gradients, "float32", "strict"), oracles=DECIDING_ORACLES[:1])
             verdicts.append((times, str(report.parameters[name].verdict)))
         ratios = [
             _root_mean_square(rounding_allowance.allowance[n]) / _root_mean_square(error)
@@ -220,7 +222,7 @@ def planted_on_structure(seed: int) -> list[Committed]:
             for error in errors
             if error.any()
         ]
-        results.append(Committed(kind, tuple(verdicts), tuple(ratios)))
+        results.append(StructureErrors(kind, tuple(verdicts), tuple(ratios)))
     return results
 
 
@@ -229,7 +231,7 @@ def _root_mean_square(values: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class AtKinks:
+class KinkVerdicts:
     """Verdicts on gradients at kinks and ties.
 
     consistent: gradients for one choice of subgradients.
@@ -243,24 +245,24 @@ class AtKinks:
     unshared: str
 
 
-def at_kinks(seed: int) -> AtKinks:
+def verdicts_at_kinks(seed: int) -> KinkVerdicts:
     """Judge a network at 1 to 20 kinks and a graph with ties of max."""
     rng = np.random.default_rng([seed, 7])
     problem = draw_kinked(rng)
 
     def judge(gradients: dict) -> str:
-        return str(verify({**problem.document, "gradients": gradients}, oracles=ASKED[:1]).verdict)
+        return str(verify({**problem.document, "gradients": gradients}, oracles=DECIDING_ORACLES[:1]).verdict)
 
-    right, wrong = consistent(problem, rng), mixed(problem, rng)
+    right, wrong = consistent_gradients(problem, rng), mixed_gradients(problem, rng)
     ties = [draw_tied(rng, consistent=is_consistent) for is_consistent in (True, False)]
-    return AtKinks(
+    return KinkVerdicts(
         judge(right),
         None if wrong is None else judge(wrong),
-        *(str(verify(document, oracles=ASKED[:1]).verdict) for document in ties),
+        *(str(verify(document, oracles=DECIDING_ORACLES[:1]).verdict) for document in ties),
     )
 
 
-def containment(seed: int) -> tuple[int, bool, float]:
+def check_containment(seed: int) -> tuple[int, bool, float]:
     """Compare certified intervals with values of 77 digits.
 
     Return the number of parameters, whether all intervals contain the value, and the median relative radius.
@@ -282,14 +284,14 @@ def containment(seed: int) -> tuple[int, bool, float]:
     return size, contained, float(np.median(radii)) if radii.size else 0.0
 
 
-def tightness(seed: int) -> list[tuple[str, float]]:
+def allowance_ratios(seed: int) -> list[tuple[str, float]]:
     """Return the ratio of the allowance to the actual rounding error (root mean squares) per parameter."""
     rng = np.random.default_rng([seed, 1])
     problem = draw(rng)
     trace = forward(problem.network, problem.parameters, problem.batch)
     truth = enclosed(problem, rounding(problem, trace, PRECISIONS["float64"]).kinks)
     ratios = []
-    for precision, _, gradients in honest_submissions(problem, rng):
+    for precision, _, gradients in correct_submissions(problem, rng):
         allowance = rounding(problem, trace, PRECISIONS[precision]).allowance
         for name, estimate in truth.items():
             if estimate.subgradient_radius is not None:
@@ -302,37 +304,37 @@ def tightness(seed: int) -> list[tuple[str, float]]:
     return ratios
 
 
-def in_parallel(work, seeds: range, chunk: int = 20) -> list:
+def map_in_parallel(work, seeds: range, chunk: int = 20) -> list:
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(work, seeds, chunksize=chunk))
 
 
 def print_cases(size: int) -> None:
-    peers = installed()
+    peers = installed_peers()
     print("\n17 cases: what was said of each, and whether that is right (*: it is not)")
     print(f"{'case':5} {'':42} {'strict':10} {'standard':10} " + " ".join(f"{name:12}" for name in peers))
     wrong: dict[str, int] = defaultdict(int)
-    for case in seventeen():
+    for case in seventeen_cases():
         cells = []
         for tolerance in ("strict", "standard"):
-            verdict = judged(case, tolerance)
+            verdict = verdict_on(case, tolerance)
             right = verdict == ("correct" if case.correct else "incorrect")
             wrong[tolerance] += not right
             cells.append(f"{verdict + ('' if right else ' *'):10}")
         for name, peer in peers.items():
-            result = outcome(peer, case)
+            result = peer_outcome(peer, case)
             right = (result == "passed") == case.correct
             wrong[name] += not right
             cells.append(f"{result + ('' if right else ' *'):12}")
         print(f"{case.name:5} {case.description:42} " + " ".join(cells))
-    total = len(seventeen())
+    total = len(seventeen_cases())
     print("right: " + ", ".join(f"{name} {total - count} of {total}" for name, count in wrong.items()))
 
 
 def print_correct(size: int) -> None:
     counts: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     submissions = 0
-    for results in in_parallel(correct_ones, range(size)):
+    for results in map_in_parallel(verdicts_on_correct, range(size)):
         for precision, _, tolerance, verdict in results:
             counts[precision, tolerance][verdict] += 1
             submissions += tolerance == "standard"
@@ -346,7 +348,7 @@ def print_correct(size: int) -> None:
 def print_planted(size: int) -> None:
     counts: dict[tuple[str, str, float], list[int]] = defaultdict(lambda: [0, 0])
     submissions = 0
-    for results in in_parallel(planted_errors, range(size)):
+    for results in map_in_parallel(planted_errors, range(size)):
         submissions += len(results)
         for planted in results:
             row = counts[planted.precision, planted.tolerance, planted.size]
@@ -364,7 +366,7 @@ def print_planted(size: int) -> None:
 
 
 def print_containment(size: int) -> None:
-    results = in_parallel(containment, range(size))
+    results = map_in_parallel(check_containment, range(size))
     print(f"\nenclosures that contain the 77-digit truth: {sum(r[1] for r in results)} of {len(results)}")
     print("median relative radius by number of parameters:")
     for low, high in ((1, 30), (30, 100), (100, 300), (300, 10_000)):
@@ -375,7 +377,7 @@ def print_containment(size: int) -> None:
 
 def print_tightness(size: int) -> None:
     ratios: dict[str, list[float]] = defaultdict(list)
-    for results in in_parallel(tightness, range(size)):
+    for results in map_in_parallel(allowance_ratios, range(size)):
         for precision, ratio in results:
             ratios[precision].append(ratio)
     print("\nallowance over rounding really lost: median, and the least in a hundred")
@@ -385,7 +387,7 @@ def print_tightness(size: int) -> None:
 
 def print_structure(size: int) -> None:
     counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for results in in_parallel(honest_on_structure, range(size), chunk=1):
+    for results in map_in_parallel(correct_on_structure, range(size), chunk=1):
         for _, precision, _, verdict in results:
             counts[precision][verdict] += 1
     total = sum(sum(verdicts.values()) for verdicts in counts.values())
@@ -396,10 +398,10 @@ def print_structure(size: int) -> None:
         print(f"{precision:10} {row[0]:8} {row[1]:10} {row[2]:10}")
 
 
-def print_committed(size: int) -> None:
-    rows = [row for results in in_parallel(planted_on_structure, range(size), chunk=1) for row in results]
+def print_float32_errors(size: int) -> None:
+    rows = [row for results in map_in_parallel(errors_on_structure, range(size), chunk=1) for row in results]
     print(f"\n{len(rows)} batches with structure, float32 strict: errors in multiples of rounding")
-    for times in COMMITTED:
+    for times in ERROR_MULTIPLES:
         verdicts = [verdict for row in rows for multiple, verdict in row.verdicts if multiple == times]
         shares = {v: verdicts.count(v) for v in ("incorrect", "undecided", "correct")}
         print(f"  {times:g} times: " + ", ".join(f"{count} {verdict}" for verdict, count in shares.items()))
@@ -408,7 +410,7 @@ def print_committed(size: int) -> None:
 
 
 def print_kinks(size: int) -> None:
-    rows = list(in_parallel(at_kinks, range(size)))
+    rows = list(map_in_parallel(verdicts_at_kinks, range(size)))
     print(f"\n{size} networks at 1 to 20 kinks, and as many graphs with ties of max")
     for field in ("consistent", "mixed", "shared", "unshared"):
         verdicts = [getattr(row, field) for row in rows if getattr(row, field) is not None]
@@ -423,7 +425,7 @@ PARTS = {
     "containment": (print_containment, 2000),
     "tightness": (print_tightness, 1000),
     "structure": (print_structure, 36),
-    "committed": (print_committed, 60),
+    "committed": (print_float32_errors, 60),
     "kinks": (print_kinks, 1000),
 }
 

@@ -65,14 +65,14 @@ _SERVICES = (
 )  # label, workers, judging processes of each
 
 
-def plain(value: object) -> object:
+def as_lists(value: object) -> object:
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {key: as_lists(inner) for key, inner in value.items()}
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 @contextmanager
-def echoing(port: int = 8999) -> Iterator[tuple[str, int]]:
+def echo_server(port: int = 8999) -> Iterator[tuple[str, int]]:
     command = [sys.executable, "-m", "uvicorn", "benchmarks.support.echo_app:app", "--port", str(port),
                "--no-access-log", "--http", "h11", "--log-level", "warning"]  # fmt: skip
     server = subprocess.Popen(command)
@@ -84,7 +84,7 @@ def echoing(port: int = 8999) -> Iterator[tuple[str, int]]:
         server.wait(20)
 
 
-def rate(url: str, pid: int, script: Path, connections: int, seconds: int) -> float:
+def measure_rate(url: str, pid: int, script: Path, connections: int, seconds: int) -> float:
     """Return requests per second, and print the processor time per request of this process."""
     run_wrk(url, script, connections, 5)
     rates, costs = [], []
@@ -127,7 +127,7 @@ def wait_for(url: str) -> None:
     raise SystemExit(f"{url} does not answer")
 
 
-def large(url: str) -> None:
+def measure_large(url: str) -> None:
     contents = [safetensors_of(document(*_LARGE, seed)) for seed in range(8)]  # only one is cached
     connection = HTTPConnection(url.removeprefix("http://"))
     headers = {"Content-Type": "application/x-safetensors"}
@@ -153,7 +153,7 @@ def script_of(folder: Path, name: str, problems: int) -> Path:
     """Write the script of wrk and its submissions, one per line, each with a different problem."""
     with (folder / f"{name}.jsonl").open("w") as file:
         for seed in range(problems):
-            file.write(json.dumps(plain(document([4, 8, 3], 8, seed))) + "\n")
+            file.write(json.dumps(as_lists(document([4, 8, 3], 8, seed))) + "\n")
     script = folder / f"{name}.lua"
     script.write_text(_LUA.format(file=folder / f"{name}.jsonl"))
     return script
@@ -173,8 +173,8 @@ def main() -> None:
             "each its own": script_of(folder, "own", _PROBLEMS),
         }
         print("echo, one process")
-        with echoing() as (url, pid):
-            echo = rate(url, pid, scripts["a class"], arguments.connections, arguments.seconds)
+        with echo_server() as (url, pid):
+            echo = measure_rate(url, pid, scripts["a class"], arguments.connections, arguments.seconds)
         rates = {}
         for label, workers, judges in _SERVICES:
             os.environ.pop("GRADJURY_PROCESSES", None)
@@ -184,10 +184,12 @@ def main() -> None:
                 wait_for(url)
                 for problems, script in scripts.items():
                     print(f"the service, {label}, {problems}")
-                    requests_per_second = rate(url, pid, script, arguments.connections, arguments.seconds)
+                    requests_per_second = measure_rate(
+                        url, pid, script, arguments.connections, arguments.seconds
+                    )
                     rates[label, problems] = requests_per_second
                 if judges is None:
-                    large(url)
+                    measure_large(url)
         for (label, problems), requests_per_second in rates.items():
             print(f"{label}, {problems}: {100 * requests_per_second / echo:.0f} % of echo")
         for problems in scripts:

@@ -28,7 +28,7 @@ SIZES = (3, 4, 4, 2)
 
 
 @dataclass(frozen=True)
-class Case:
+class LabelledSubmission:
     """Submission for a problem, and whether it is correct."""
 
     name: str
@@ -72,12 +72,12 @@ def _saturated() -> Problem:
     return Problem(problem.network, parameters, problem.batch, problem.risk)
 
 
-def right(problem: Problem) -> Gradients:
+def correct_case(problem: Problem) -> Gradients:
     return {name: array.copy() for name, array in named(backpropagate(problem))}
 
 
 def _changed(problem: Problem, change: Callable[[Gradients], None]) -> Gradients:
-    gradients = right(problem)
+    gradients = correct_case(problem)
     change(gradients)
     return gradients
 
@@ -113,10 +113,10 @@ def _flip_first_unit(gradients: Gradients) -> None:
 def _last_example_forgotten(problem: Problem) -> Gradients:
     batch = Batch(problem.batch.inputs[:-1], problem.batch.targets[:-1])
     shorter = Problem(problem.network, problem.parameters, batch, problem.risk)
-    return {name: array * (EXAMPLES - 1) / EXAMPLES for name, array in right(shorter).items()}
+    return {name: array * (EXAMPLES - 1) / EXAMPLES for name, array in correct_case(shorter).items()}
 
 
-def seventeen() -> list[Case]:
+def seventeen_cases() -> list[LabelledSubmission]:
     tanh, relu, tiny = _problem("tanh"), _problem("relu"), _problem("tanh", 0.5e-9)
     zero, near, saturated = _with_preactivation(0.0), _with_preactivation(3e-7), _saturated()
     correct = [
@@ -140,6 +140,9 @@ def seventeen() -> list[Case]:
         ("B10", "all zero, loss of 1e-9", tiny, _changed(tiny, _scaled(0.0))),
         ("B11", "a saturated unit's sign flipped", saturated, _changed(saturated, _flip_first_unit)),
     ]
-    return [Case(name, text, True, problem, right(problem)) for name, text, problem in correct] + [
-        Case(name, text, False, problem, gradients) for name, text, problem, gradients in wrong
+    return [
+        LabelledSubmission(name, text, True, problem, correct_case(problem))
+        for name, text, problem in correct
+    ] + [
+        LabelledSubmission(name, text, False, problem, gradients) for name, text, problem, gradients in wrong
     ]

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.support.buggy_students import Wish
-from benchmarks.support.buggy_students.mistake import AS_IT_COMES
+from benchmarks.support.buggy_students import Requirements
+from benchmarks.support.buggy_students.mistake import NO_REQUIREMENTS
 from benchmarks.support.random_problems import LOSSES_ON, PROBABILITIES
 from reference_impl import (
     LOSSES,
@@ -25,7 +25,7 @@ EXAMPLES = (1, 4, 16, 64)
 
 
 @dataclass(frozen=True)
-class Cell:
+class Configuration:
     """Combination of settings of a measurement."""
 
     hidden: str
@@ -35,8 +35,8 @@ class Cell:
     examples: int
 
 
-CELLS = tuple(
-    Cell(hidden, loss, on, depth, examples)
+CONFIGURATIONS = tuple(
+    Configuration(hidden, loss, on, depth, examples)
     for hidden in HIDDEN
     for loss, on in LOSSES_ON
     for depth in DEPTHS
@@ -45,14 +45,17 @@ CELLS = tuple(
 
 
 def draw(
-    rng: np.random.Generator, cell: Cell, wish: Wish = AS_IT_COMES, widths: tuple[int, int] = (3, 8)
+    rng: np.random.Generator,
+    cell: Configuration,
+    requirements: Requirements = NO_REQUIREMENTS,
+    widths: tuple[int, int] = (3, 8),
 ) -> Problem:
     """Draw a problem with these settings.
 
     Widths are within `widths`, inputs are standard normal, and weights are normal with scale 1 / sqrt(in).
     """
-    sizes = _sizes(rng, cell, wish, widths)
-    network = _network(rng, cell, wish, sizes)
+    sizes = _sizes(rng, cell, requirements, widths)
+    network = _network(rng, cell, requirements, sizes)
     parameters = tuple(
         LayerParameters(
             rng.normal(
@@ -62,7 +65,7 @@ def draw(
         )
         for layer in network.layers
     )
-    if wish.large_weights:
+    if requirements.large_weights:
         large_layer = int(rng.integers(cell.depth))
         parameters = tuple(
             replace(layer_parameters, weight=layer_parameters.weight * 2e4)
@@ -73,16 +76,18 @@ def draw(
     batch = Batch(
         rng.normal(size=(cell.examples, sizes[0])),
         _targets(rng, cell, network.layers[-1].activation.name, sizes[-1]),
-        _masks(rng, cell, wish, sizes),
+        _masks(rng, cell, requirements, sizes),
     )
-    return Problem(network, parameters, batch, _risk(rng, cell, wish))
+    return Problem(network, parameters, batch, _risk(rng, cell, requirements))
 
 
-def _sizes(rng: np.random.Generator, cell: Cell, wish: Wish, widths: tuple[int, int]) -> list[int]:
+def _sizes(
+    rng: np.random.Generator, cell: Configuration, requirements: Requirements, widths: tuple[int, int]
+) -> list[int]:
     low, high = widths
     sizes = [int(size) for size in rng.integers(low, high + 1, size=cell.depth + 1)]
-    sizes[-1] = int(rng.integers(max(wish.outputs_from, 1 if rng.random() < 0.15 else 2), 6))
-    if wish.equal_widths or rng.random() < 0.25:
+    sizes[-1] = int(rng.integers(max(requirements.outputs_from, 1 if rng.random() < 0.15 else 2), 6))
+    if requirements.equal_widths or rng.random() < 0.25:
         outputs = sizes[-1]
         sizes = [sizes[0]] * (cell.depth + 1)
         if cell.depth > 2 and rng.random() < 0.5:
@@ -90,12 +95,14 @@ def _sizes(rng: np.random.Generator, cell: Cell, wish: Wish, widths: tuple[int, 
     return sizes
 
 
-def _network(rng: np.random.Generator, cell: Cell, wish: Wish, sizes: list[int]) -> Network:
+def _network(
+    rng: np.random.Generator, cell: Configuration, requirements: Requirements, sizes: list[int]
+) -> Network:
     names = [cell.hidden] * cell.depth
     if rng.random() < 0.2:
         names = [str(name) for name in rng.choice(HIDDEN, size=cell.depth)]
-    names[-1] = _output(rng, cell, wish)
-    bias = bool(rng.random() < 0.8) if wish.bias is None else wish.bias
+    names[-1] = _output(rng, cell, requirements)
+    bias = bool(rng.random() < 0.8) if requirements.bias is None else requirements.bias
     return Network(
         tuple(
             Layer(n_in, n_out, activation(name), bias)
@@ -104,19 +111,19 @@ def _network(rng: np.random.Generator, cell: Cell, wish: Wish, sizes: list[int])
     )
 
 
-def _output(rng: np.random.Generator, cell: Cell, wish: Wish) -> str:
+def _output(rng: np.random.Generator, cell: Configuration, requirements: Requirements) -> str:
     if cell.on == "probabilities":
         return PROBABILITIES[cell.loss]
     if cell.on == "logits":
         return "identity" if rng.random() < 0.8 else cell.hidden
-    if wish.output is not None:
-        return wish.output
+    if requirements.output is not None:
+        return requirements.output
     return str(
         rng.choice(["identity", "identity", "identity", cell.hidden, cell.hidden, "sigmoid", "softmax"])
     )
 
 
-def _targets(rng: np.random.Generator, cell: Cell, output: str, count: int) -> np.ndarray:
+def _targets(rng: np.random.Generator, cell: Configuration, output: str, count: int) -> np.ndarray:
     if cell.loss == "cross_entropy" or (cell.loss == "mse" and output == "softmax"):
         if rng.random() < 0.25:
             return rng.dirichlet(np.ones(count), size=cell.examples)
@@ -128,20 +135,26 @@ def _targets(rng: np.random.Generator, cell: Cell, output: str, count: int) -> n
     return rng.normal(size=(cell.examples, count))
 
 
-def _masks(rng: np.random.Generator, cell: Cell, wish: Wish, sizes: list[int]) -> dict[int, np.ndarray]:
-    if cell.depth == 1 or not (wish.masks or rng.random() < 0.08):
+def _masks(
+    rng: np.random.Generator, cell: Configuration, requirements: Requirements, sizes: list[int]
+) -> dict[int, np.ndarray]:
+    if cell.depth == 1 or not (requirements.masks or rng.random() < 0.08):
         return {}
     masked_layer = int(rng.integers(cell.depth - 1))
     keep = float(rng.choice([0.5, 0.8]))
     return {masked_layer: (rng.random((cell.examples, sizes[masked_layer + 1])) < keep) / keep}
 
 
-def _risk(rng: np.random.Generator, cell: Cell, wish: Wish) -> Risk:
+def _risk(rng: np.random.Generator, cell: Configuration, requirements: Requirements) -> Risk:
     loss = LOSSES[cell.loss]
     penalties: tuple[Penalty, ...] = ()
-    if wish.penalty or rng.random() < 0.2:
+    if requirements.penalty or rng.random() < 0.2:
         norms = ["l2", "l1"] if rng.random() < 0.15 else [str(rng.choice(["l2", "l2", "l1"]))]
-        biases = bool(rng.random() < 0.4) if wish.penalty_on_biases is None else wish.penalty_on_biases
+        biases = (
+            bool(rng.random() < 0.4)
+            if requirements.penalty_on_biases is None
+            else requirements.penalty_on_biases
+        )
         batch = str(rng.choice(["none", "mean"]))
         penalties = tuple(
             Penalty(norm, float(rng.choice([0.1, 0.03])), float(rng.choice([0.5, 1.0])), batch, biases)
@@ -150,4 +163,4 @@ def _risk(rng: np.random.Generator, cell: Cell, wish: Wish) -> Risk:
     factor = loss.default_factor if rng.random() < 0.8 else float(rng.choice([1.0, 0.5]))
     outputs = str(rng.choice(["sum", "mean"])) if loss.reduces_outputs else "sum"
     batch = str(rng.choice(["mean", "mean", "sum"]))
-    return Risk(loss, factor * wish.factor, batch, outputs, cell.on, penalties)
+    return Risk(loss, factor * requirements.factor, batch, outputs, cell.on, penalties)

@@ -16,7 +16,7 @@ TOLERANCE = 1e-12  # relative to the largest entry: such gradients are equal
 
 
 @dataclass(frozen=True)
-class Kinked:
+class KinkedNetwork:
     """Network at kinks.
 
     document: submission without gradients.
@@ -48,7 +48,7 @@ class Kinked:
         return gradients
 
 
-def draw_kinked(rng: np.random.Generator) -> Kinked:
+def draw_kinked(rng: np.random.Generator) -> KinkedNetwork:
     """Draw a network of 2 to 4 layers with 1 to 20 kinks, which are pairs of a unit and an example."""
     while True:
         depth, examples = int(rng.integers(2, 5)), int(rng.integers(1, 6))
@@ -82,10 +82,10 @@ def draw_kinked(rng: np.random.Generator) -> Kinked:
         "inputs": x,
         "targets": rng.normal(size=(examples, sizes[-1])),
     }
-    return Kinked(document, kinks, z, a, names)
+    return KinkedNetwork(document, kinks, z, a, names)
 
 
-def consistent(problem: Kinked, rng: np.random.Generator) -> dict[str, Array]:
+def consistent_gradients(problem: KinkedNetwork, rng: np.random.Generator) -> dict[str, Array]:
     """Return the gradients for one choice: the same slope at all kinks, or a random one for each."""
     count = len(problem.kinks)
     kind = rng.integers(4)
@@ -93,7 +93,7 @@ def consistent(problem: Kinked, rng: np.random.Generator) -> dict[str, Array]:
     return problem.gradient(slopes)
 
 
-def mixed(problem: Kinked, rng: np.random.Generator) -> dict[str, Array] | None:
+def mixed_gradients(problem: KinkedNetwork, rng: np.random.Generator) -> dict[str, Array] | None:
     """Return gradients of weights by one choice and of biases by another.
 
     None if a single choice is, or may be, consistent with both. The gradients of the last layer with a kink
@@ -107,7 +107,7 @@ def mixed(problem: Kinked, rng: np.random.Generator) -> dict[str, Array] | None:
     return None if _is_feasible(problem, gradient, names) else gradient
 
 
-def _is_feasible(problem: Kinked, gradient: dict[str, Array], names: list[str]) -> bool:
+def _is_feasible(problem: KinkedNetwork, gradient: dict[str, Array], names: list[str]) -> bool:
     def flat(arrays: dict[str, Array]) -> Array:
         return np.concatenate([arrays[name].ravel() for name in names])
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.support.cases import Case
+from benchmarks.support.cases import LabelledSubmission
 from reference_impl import named
 
-Peer = Callable[[Case], bool]
+Peer = Callable[[LabelledSubmission], bool]
 
 
 def torch_gradcheck(fast: bool) -> Peer:
-    def check(case: Case) -> bool:
+    def check(case: LabelledSubmission) -> bool:
         import torch
 
         problem = case.problem
@@ -30,7 +30,7 @@ def torch_gradcheck(fast: bool) -> Peer:
                 z = activations[layer.activation.name](a)
             return problem.risk.factor * (z - targets).square().sum(-1).mean()
 
-        class Submitted(torch.autograd.Function):
+        class SubmittedGradients(torch.autograd.Function):
             @staticmethod
             def forward(ctx, *arrays):
                 return loss(dict(zip(names, arrays, strict=True)))
@@ -40,12 +40,14 @@ def torch_gradcheck(fast: bool) -> Peer:
                 return tuple(upstream * torch.tensor(case.gradients[name]) for name in names)
 
         leaves = [torch.tensor(x.copy(), requires_grad=True) for _, x in named(problem.parameters)]
-        return torch.autograd.gradcheck(Submitted.apply, leaves, fast_mode=fast, raise_exception=False)
+        return torch.autograd.gradcheck(
+            SubmittedGradients.apply, leaves, fast_mode=fast, raise_exception=False
+        )
 
     return check
 
 
-def jax_check_grads(case: Case) -> bool:
+def jax_check_grads(case: LabelledSubmission) -> bool:
     import jax
     import jax.numpy as jnp
     from jax.test_util import check_grads
@@ -75,7 +77,7 @@ def jax_check_grads(case: Case) -> bool:
     return True
 
 
-def installed() -> dict[str, Peer]:
+def installed_peers() -> dict[str, Peer]:
     """Return the peers that are installed."""
     from importlib.util import find_spec
 
@@ -87,6 +89,6 @@ def installed() -> dict[str, Peer]:
     return peers
 
 
-def outcome(peer: Peer, case: Case) -> str:
+def peer_outcome(peer: Peer, case: LabelledSubmission) -> str:
     with np.errstate(all="ignore"):
         return "passed" if peer(case) else "failed"

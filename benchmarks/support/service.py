@@ -28,7 +28,7 @@ _UNLIMITED = "1000000"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningService:
     """Running service.
 
     tokens: authorization headers by role, including the role `none`.
@@ -47,7 +47,7 @@ class Running:
 
 
 @contextmanager
-def running(**settings: object) -> Iterator[Running]:
+def running_service(**settings: object) -> Iterator[RunningService]:
     """Run a service with these settings and without rate limits."""
     with TemporaryDirectory() as folder:
         database = f"sqlite:///{Path(folder) / 'gradjury.sqlite'}"
@@ -69,13 +69,13 @@ def running(**settings: object) -> Iterator[Running]:
             try:
                 _wait(port, process, log)
                 tokens, homework = _tokens(database, port)
-                yield Running(port, process.pid, tokens, MappingProxyType(homework), log)
+                yield RunningService(port, process.pid, tokens, MappingProxyType(homework), log)
             finally:
                 process.terminate()
                 process.wait()
 
 
-def ask(port: int, method: str, path: str, headers: Mapping[str, str], document: Any = None) -> Any:
+def request_json(port: int, method: str, path: str, headers: Mapping[str, str], document: Any = None) -> Any:
     """Send a JSON document and return status, headers and JSON body of the response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     body = None if document is None else json.dumps(document)
@@ -86,7 +86,7 @@ def ask(port: int, method: str, path: str, headers: Mapping[str, str], document:
     return response.status, response.headers, json.loads(content)
 
 
-def resident(process: int) -> dict[int, int]:
+def resident_memory(process: int) -> dict[int, int]:
     """Return the resident bytes of a process and of all its descendants, by process id (Linux)."""
     parents: dict[int, int] = {}
     for status in Path("/proc").glob("[0-9]*/status"):
@@ -98,10 +98,10 @@ def resident(process: int) -> dict[int, int]:
     family = {process}
     while children := {child for child, parent in parents.items() if parent in family} - family:
         family |= children
-    return {member: _resident(member) for member in sorted(family)}
+    return {member: _resident_of(member) for member in sorted(family)}
 
 
-def _resident(process: int) -> int:
+def _resident_of(process: int) -> int:
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except OSError:
@@ -117,7 +117,7 @@ def _tokens(database: str, port: int) -> tuple[Mapping[str, Mapping[str, str]], 
         return {"authorization": f"Bearer {text}"}
 
     grader = token(Role.GRADER)
-    _, _, assignment = ask(port, "POST", "/v1/assignments", grader, ASSIGNMENT)
+    _, _, assignment = request_json(port, "POST", "/v1/assignments", grader, ASSIGNMENT)
     tokens = {
         "none": {},
         "ci": token(Role.CI, assignment["id"]),
@@ -126,7 +126,7 @@ def _tokens(database: str, port: int) -> tuple[Mapping[str, Mapping[str, str]], 
     }
     repository.close()
     path = f"/v1/assignments/{assignment['id']}/submissions"
-    _, headers, _ = ask(port, "POST", path, tokens["student"], {"gradients": EXAMPLE["gradients"]})
+    _, headers, _ = request_json(port, "POST", path, tokens["student"], {"gradients": EXAMPLE["gradients"]})
     return MappingProxyType(tokens), {
         "assignment_id": assignment["id"],
         "report_id": headers["location"].rpartition("/")[2],
@@ -145,7 +145,7 @@ def _free_port() -> int:
 def _wait(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     for _ in range(_START_ATTEMPTS):
         try:
-            ask(port, "GET", "/health/live", {})
+            request_json(port, "GET", "/health/live", {})
         except OSError:
             if process.poll() is not None:
                 break

@@ -122,7 +122,7 @@ def _targets(rng: np.random.Generator, loss: str, examples: int, outputs: int) -
     return rng.normal(size=(examples, outputs))
 
 
-def honest_gradients(
+def correct_gradients(
     problem: Problem, precision: str, rng: np.random.Generator
 ) -> Iterator[tuple[str, dict[str, Array]]]:
     """Yield (program, gradients) by numpy in every order of summation, and by PyTorch."""

@@ -16,7 +16,7 @@ LOSS = {"name": "mse", "l2": {"strength": STRENGTH}}
 
 
 @dataclass(frozen=True)
-class Pen:
+class FunctionExpressions:
     """Expressions of the function. f: outputs. y: targets. n: number of examples. d: δ."""
 
     output: Callable[[Array, Array, int], Array] = lambda f, y, n: (f - y) / n
@@ -27,7 +27,7 @@ class Pen:
     penalty: Callable[[Array], Array] = lambda w: STRENGTH * w
 
 
-def backward(pen: Pen) -> Callable[[Mapping[str, Array], Array, Array], dict[str, Array]]:
+def backward(pen: FunctionExpressions) -> Callable[[Mapping[str, Array], Array, Array], dict[str, Array]]:
     """Return the function with these expressions."""
 
     def function(parameters: Mapping[str, Array], inputs: Array, targets: Array) -> dict[str, Array]:
@@ -50,8 +50,8 @@ def backward(pen: Pen) -> Callable[[Mapping[str, Array], Array, Array], dict[str
     return function
 
 
-RIGHT = Pen()
-BUGS: Mapping[str, Pen] = MappingProxyType(
+RIGHT = FunctionExpressions()
+BUGS: Mapping[str, FunctionExpressions] = MappingProxyType(
     {
         "the mean over examples left out": replace(RIGHT, output=lambda f, y, n: f - y),
         "divided by N twice": replace(RIGHT, output=lambda f, y, n: (f - y) / n**2),

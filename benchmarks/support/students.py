@@ -33,7 +33,7 @@ ORDERS = ("blas", "sequential", "reversed", "permuted", "pairwise", "blocked", "
 _BLOCK = 32  # terms per block of a blocked product
 
 
-def in_order(order: str, rng: np.random.Generator) -> Matmul:
+def sum_in_order(order: str, rng: np.random.Generator) -> Matmul:
     """Return a matrix product that sums in one of `ORDERS` and rounds every sum to the operands' format."""
     if order == "blas":
         return lambda a, b: (a @ b).astype(a.dtype)
@@ -83,7 +83,7 @@ def _fused(a: Array, b: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Textbook:
+class ActivationFormulas:
     """Textbook formulas of an activation: g(a), and g′ as a function of (a, z)."""
 
     value: Callable[..., Array]
@@ -106,22 +106,22 @@ def _sigmoid(a: Array) -> Array:
     return 1 / (1 + np.exp(-a))
 
 
-TEXTBOOK = {
-    "identity": Textbook(lambda a: a, lambda a, z: np.ones_like(a)),
-    "sigmoid": Textbook(_sigmoid, lambda a, z: z * (1 - z)),
-    "tanh": Textbook(np.tanh, lambda a, z: 1 - z * z),
-    "relu": Textbook(lambda a: np.maximum(a, 0), lambda a, z: (a > 0).astype(a.dtype)),
-    "leaky_relu": Textbook(
+FORMULAS = {
+    "identity": ActivationFormulas(lambda a: a, lambda a, z: np.ones_like(a)),
+    "sigmoid": ActivationFormulas(_sigmoid, lambda a, z: z * (1 - z)),
+    "tanh": ActivationFormulas(np.tanh, lambda a, z: 1 - z * z),
+    "relu": ActivationFormulas(lambda a: np.maximum(a, 0), lambda a, z: (a > 0).astype(a.dtype)),
+    "leaky_relu": ActivationFormulas(
         lambda a: np.where(a > 0, a, a.dtype.type(0.01) * a),
         lambda a, z: np.where(a > 0, a.dtype.type(1), a.dtype.type(0.01)),
     ),
-    "elu": Textbook(
+    "elu": ActivationFormulas(
         lambda a: np.where(a > 0, a, np.exp(np.minimum(a, 0)) - 1),
         lambda a, z: np.where(a > 0, a.dtype.type(1), z + 1),
     ),
-    "softplus": Textbook(lambda a: np.logaddexp(a, a.dtype.type(0)), lambda a, z: _sigmoid(a)),
-    "gelu": Textbook(lambda a: a * _normal(a), lambda a, z: _normal(a) + a * _phi(a)),
-    "silu": Textbook(lambda a: a * _sigmoid(a), lambda a, z: z + _sigmoid(a) * (1 - z)),
+    "softplus": ActivationFormulas(lambda a: np.logaddexp(a, a.dtype.type(0)), lambda a, z: _sigmoid(a)),
+    "gelu": ActivationFormulas(lambda a: a * _normal(a), lambda a, z: _normal(a) + a * _phi(a)),
+    "silu": ActivationFormulas(lambda a: a * _sigmoid(a), lambda a, z: z + _sigmoid(a) * (1 - z)),
 }
 
 
@@ -137,7 +137,7 @@ def numpy_student(
 
     scale_last: divide by the batch size after the sum over the examples.
     """
-    matmul, dtype = in_order(order, rng), DTYPES[precision]
+    matmul, dtype = sum_in_order(order, rng), DTYPES[precision]
     weights = [layer.weight.astype(dtype) for layer in problem.parameters]
     biases = [None if layer.bias is None else layer.bias.astype(dtype) for layer in problem.parameters]
     batch, risk = problem.batch, problem.risk
@@ -147,7 +147,7 @@ def numpy_student(
         a = a if b is None else a + b
         name = layer.activation.name
         pre.append(a)
-        zs.append(_softmax(a) if name == "softmax" else TEXTBOOK[name].value(a))
+        zs.append(_softmax(a) if name == "softmax" else FORMULAS[name].value(a))
     f, y = zs[-1], batch.targets.astype(dtype)
     scale = dtype(risk.factor)
     if risk.outputs == "mean":
@@ -186,7 +186,7 @@ def numpy_student(
 def _through(name: str, a: Array, z: Array, upstream: Array) -> Array:
     if name == "softmax":
         return z * (upstream - (upstream * z).sum(axis=1, keepdims=True))
-    return upstream * TEXTBOOK[name].slope(a, z)
+    return upstream * FORMULAS[name].slope(a, z)
 
 
 def torch_student(problem: Problem, dtype_name: str) -> dict[str, Array]:

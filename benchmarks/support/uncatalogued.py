@@ -10,9 +10,9 @@ from types import MappingProxyType
 import numpy as np
 
 from benchmarks.support.buggy_students import Mistake
-from benchmarks.support.buggy_students.desk import Array, Desk
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
 from benchmarks.support.buggy_students.losses import delta as right_output_delta
-from benchmarks.support.buggy_students.mistake import Above
+from benchmarks.support.buggy_students.mistake import NextLayer
 from reference_impl import Problem
 
 
@@ -39,12 +39,12 @@ class Mutation:
         return Mistake(self.name, "", layer, self.equation, replaced)
 
 
-def _down(desk: Desk, layer: int, above: Above) -> Array:
-    return desk.masked(layer, above.delta @ desk.weights[layer + 1].T)
+def _down(cache: ForwardCache, layer: int, above: NextLayer) -> Array:
+    return cache.apply_mask(layer, above.delta @ cache.weights[layer + 1].T)
 
 
-def _right(desk: Desk, layer: int, above: Above) -> Array:
-    return desk.through(layer, above.delta @ desk.weights[layer + 1].T)
+def _right(cache: ForwardCache, layer: int, above: NextLayer) -> Array:
+    return cache.activation_vjp(layer, above.delta @ cache.weights[layer + 1].T)
 
 
 def _noise(array: Array) -> Array:
@@ -57,42 +57,42 @@ def _without_small(delta: Array) -> Array:
     return np.where(np.abs(delta) < np.median(np.abs(delta)), 0.0, delta).astype(delta.dtype)
 
 
-def _column_doubled(desk: Desk, layer: int, delta: Array) -> Array:
-    gradient = desk.z[layer].T @ delta
+def _column_doubled(cache: ForwardCache, layer: int, delta: Array) -> Array:
+    gradient = cache.z[layer].T @ delta
     gradient[:, 0] *= 2
     return gradient
 
 
-def _row_turned(desk: Desk, layer: int, delta: Array) -> Array:
-    gradient = desk.z[layer].T @ delta
+def _row_turned(cache: ForwardCache, layer: int, delta: Array) -> Array:
+    gradient = cache.z[layer].T @ delta
     gradient[-1] *= -1
     return gradient
 
 
-def _half_the_units(desk: Desk, layer: int, delta: Array) -> Array:
+def _half_the_units(cache: ForwardCache, layer: int, delta: Array) -> Array:
     gradient = delta.sum(axis=0)
     gradient[: (gradient.size + 1) // 2] = 0
     return gradient
 
 
-def _through_absolute(desk: Desk, layer: int, above: Above) -> Array:
-    return desk.through(layer, above.delta @ np.abs(desk.weights[layer + 1]).T)
+def _through_absolute(cache: ForwardCache, layer: int, above: NextLayer) -> Array:
+    return cache.activation_vjp(layer, above.delta @ np.abs(cache.weights[layer + 1]).T)
 
 
-def _output(change: Callable[[Array], Array]) -> Callable[[Desk], Array]:
-    return lambda desk: change(right_output_delta(desk))
+def _output(change: Callable[[Array], Array]) -> Callable[[ForwardCache], Array]:
+    return lambda cache: change(right_output_delta(cache))
 
 
-def _hidden(change: Callable[[Array], Array]) -> Callable[[Desk, int, Above], Array]:
-    return lambda desk, layer, above: change(_right(desk, layer, above))
+def _hidden(change: Callable[[Array], Array]) -> Callable[[ForwardCache, int, NextLayer], Array]:
+    return lambda cache, layer, above: change(_right(cache, layer, above))
 
 
-def _sloped(slope: Callable[[Desk, int], Array]) -> Callable[[Desk, int, Above], Array]:
-    return lambda desk, layer, above: _down(desk, layer, above) * slope(desk, layer)
+def _sloped(slope: Callable[[ForwardCache, int], Array]) -> Callable[[ForwardCache, int, NextLayer], Array]:
+    return lambda cache, layer, above: _down(cache, layer, above) * slope(cache, layer)
 
 
-def _of_input(change: Callable[[Array], Array]) -> Callable[[Desk, int, Array], Array]:
-    return lambda desk, layer, delta: change(desk.z[layer]).T @ delta
+def _of_input(change: Callable[[Array], Array]) -> Callable[[ForwardCache, int, Array], Array]:
+    return lambda cache, layer, delta: change(cache.z[layer]).T @ delta
 
 
 MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
@@ -107,19 +107,19 @@ MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
                 "output delta rolled by a unit", "output_delta", _output(lambda d: np.roll(d, 1, axis=1))
             ),
             Mutation("output delta with noise", "output_delta", _output(_noise)),
-            Mutation("g' twice", "hidden_delta", _sloped(lambda desk, layer: desk.slope(layer) ** 2)),
+            Mutation("g' twice", "hidden_delta", _sloped(lambda cache, layer: cache.slope(layer) ** 2)),
             Mutation(
-                "g' cubed root", "hidden_delta", _sloped(lambda desk, layer: np.cbrt(desk.slope(layer)))
+                "g' cubed root", "hidden_delta", _sloped(lambda cache, layer: np.cbrt(cache.slope(layer)))
             ),
             Mutation(
                 "g' of the unit beside",
                 "hidden_delta",
-                _sloped(lambda desk, layer: np.roll(desk.slope(layer), 1, axis=1)),
+                _sloped(lambda cache, layer: np.roll(cache.slope(layer), 1, axis=1)),
             ),
             Mutation(
                 "g' of the example before",
                 "hidden_delta",
-                _sloped(lambda desk, layer: np.roll(desk.slope(layer), 1, axis=0)),
+                _sloped(lambda cache, layer: np.roll(cache.slope(layer), 1, axis=0)),
             ),
             Mutation("delta rolled by a unit", "hidden_delta", _hidden(lambda d: np.roll(d, 1, axis=1))),
             Mutation("units in reverse", "hidden_delta", _hidden(lambda d: d[:, ::-1])),
@@ -134,20 +134,20 @@ MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
             Mutation(
                 "delta of the unit before",
                 "weight_gradient",
-                lambda desk, layer, delta: desk.z[layer].T @ np.roll(delta, 1, axis=1),
+                lambda cache, layer, delta: cache.z[layer].T @ np.roll(delta, 1, axis=1),
             ),
             Mutation("a column doubled", "weight_gradient", _column_doubled),
             Mutation("a row's sign turned", "weight_gradient", _row_turned),
             Mutation(
                 "weight gradient with noise",
                 "weight_gradient",
-                lambda desk, layer, delta: _noise(desk.z[layer].T @ delta),
+                lambda cache, layer, delta: _noise(cache.z[layer].T @ delta),
             ),
             Mutation(
-                "bias of squares", "bias_gradient", lambda desk, layer, delta: np.square(delta).sum(axis=0)
+                "bias of squares", "bias_gradient", lambda cache, layer, delta: np.square(delta).sum(axis=0)
             ),
             Mutation("half the units' bias", "bias_gradient", _half_the_units),
-            Mutation("largest delta as bias", "bias_gradient", lambda desk, layer, delta: delta.max(axis=0)),
+            Mutation("largest delta as bias", "bias_gradient", lambda cache, layer, delta: delta.max(axis=0)),
         )
     }
 )

@@ -28,7 +28,7 @@ CALLERS = (
 EXAMPLE = example_document("wrong-layer")
 PROBLEM = {key: value for key, value in EXAMPLE.items() if key != "gradients"}
 ASSIGNMENT = {"problem": PROBLEM, "title": "homework"}
-HANDED_IN = {"gradients": EXAMPLE["gradients"]}
+SUBMISSION = {"gradients": EXAMPLE["gradients"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ TABLE: Mapping[str, Call] = {
     "list_assignments": Call("GET", "/v1/assignments", None, "401 401 200 200 200 200 200 200 200 200"),
     "read_assignment": Call("GET", HOMEWORK, None, "401 401 404 200 200 404 404 200 200 404"),
     "change_assignment": Call("PUT", HOMEWORK, ASSIGNMENT, "401 401 404 403 403 404 404 200 200 404"),
-    "submit": Call("POST", HOMEWORK + "/submissions?student=ada", HANDED_IN,
+    "submit": Call("POST", HOMEWORK + "/submissions?student=ada", SUBMISSION,
                    "401 401 404 201 403 404 404 201 201 404"),
     "list_submissions": Call("GET", HOMEWORK + "/submissions", None,
                              "401 401 404 200 200 404 404 200 200 404"),
@@ -129,7 +129,7 @@ def prepare_service(client: TestClient) -> PreparedService:
         "named": issue_token(Role.GRADER, "assistant", homework),
         "stranger": stranger,
     }
-    made = client.post(f"/v1/assignments/{homework}/submissions", json=HANDED_IN, headers=student)
+    made = client.post(f"/v1/assignments/{homework}/submissions", json=SUBMISSION, headers=student)
     lines = {"content-type": "application/x-ndjson"}
     batch = client.post("/v1/batches", content=to_json(EXAMPLE).encode(), headers=owner | lines)
     client.delete(batch.headers["location"], headers=owner)  # one that is over, whose events end
@@ -282,7 +282,7 @@ def test_an_id_that_can_be_none_is_not_found(service: PreparedService) -> None:
 def test_a_student_whose_name_cannot_be_kept_is_refused(service: PreparedService) -> None:
     def check(student: str) -> None:
         path = f"/v1/assignments/{service.ids['homework']}/submissions?student={student}"
-        answer = service.client.post(path, json=HANDED_IN, headers=service.headers["owner"])
+        answer = service.client.post(path, json=SUBMISSION, headers=service.headers["owner"])
         assert answer.status_code == 422
         assert "student" in answer.json()["errors"][0]["pointer"]
 
@@ -291,15 +291,20 @@ def test_a_student_whose_name_cannot_be_kept_is_refused(service: PreparedService
 
 def test_a_student_of_the_longest_name_can_submit_and_read(serve: Serve, fresh_database: Any) -> None:
     client = serve(oracles="backpropagation", database_url=fresh_database("postgres"))
-    world = prepare_service(client)
+    prepared = prepare_service(client)
     name = "x" * 200
     service: Service = client.app.state.service
     _, text = issue(
-        service.repository.tokens, Role.STUDENT, name, frozenset({world.ids["homework"]}), service.now(), None
+        service.repository.tokens,
+        Role.STUDENT,
+        name,
+        frozenset({prepared.ids["homework"]}),
+        service.now(),
+        None,
     )
     headers = {"authorization": f"Bearer {text}"}
     made = client.post(
-        f"/v1/assignments/{world.ids['homework']}/submissions", json=HANDED_IN, headers=headers
+        f"/v1/assignments/{prepared.ids['homework']}/submissions", json=SUBMISSION, headers=headers
     )
     assert made.status_code == 201
     assert client.get(made.headers["location"], headers=headers).status_code == 200

@@ -17,7 +17,13 @@ PREACTIVATION = WRONG["gradients"]
 RIGHT = right_gradients(problem_of(WRONG))["gradients"]
 NO_BIAS = {name: value for name, value in RIGHT.items() if name != "layers.1.bias"}
 FLIPPED = {name: (-np.array(value)).tolist() for name, value in RIGHT.items()}
-HANDED_IN = {"ada": RIGHT, "ben": PREACTIVATION, "cleo": PREACTIVATION, "dan": NO_BIAS, "=eve": FLIPPED}
+GRADIENTS_BY_STUDENT = {
+    "ada": RIGHT,
+    "ben": PREACTIVATION,
+    "cleo": PREACTIVATION,
+    "dan": NO_BIAS,
+    "=eve": FLIPPED,
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +39,7 @@ def grader(client: TestClient) -> Person:
 @pytest.fixture(scope="module")
 def homework(grader: Person) -> str:
     hw = assignment_by(grader, points=4)
-    for student, gradients in HANDED_IN.items():
+    for student, gradients in GRADIENTS_BY_STUDENT.items():
         submit(grader, hw, student, gradients)
     return hw
 

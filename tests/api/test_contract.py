@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import settings
 
-from benchmarks.hostility import SETTINGS, attack, kinds
-from benchmarks.support.service import EXAMPLE, Running, ask, running
+from benchmarks.hostility import SETTINGS, input_kinds, send_all
+from benchmarks.support.service import EXAMPLE, RunningService, request_json, running_service
 from tests.api.conftest import Serve
 from tests.without_torch import without_torch
 
@@ -20,10 +20,10 @@ EXAMPLES = max(1, settings.default.max_examples // 100)  # of each operation; it
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", without_torch(tmp_path_factory.mktemp("no_torch"))["PYTHONPATH"])
-        with running(**SETTINGS) as service_client:
+        with running_service(**SETTINGS) as service_client:
             yield service_client
 
 
@@ -41,28 +41,30 @@ def test_the_document_is_valid_openapi_3_1(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_answer_has_a_status_and_a_form_that_the_document_names(service: Running, role: str) -> None:
-    from benchmarks.contract import hold  # which needs schemathesis
+def test_every_answer_has_a_status_and_a_form_that_the_document_names(
+    service: RunningService, role: str
+) -> None:
+    from benchmarks.contract import check_operations  # which needs schemathesis
 
-    answers = hold(service, role, examples=EXAMPLES, pairs=EXAMPLES == 1)
+    answers = check_operations(service, role, examples=EXAMPLES, pairs=EXAMPLES == 1)
     assert {status for _, status in answers} >= {200, 404, 422}
 
 
 def test_every_malformed_request_is_answered_and_the_service_goes_on(
-    service: Running,
+    service: RunningService,
 ) -> None:
-    requests = 2 * EXAMPLES * len(kinds(service))
-    outcomes = attack(service, requests)
+    requests = 2 * EXAMPLES * len(input_kinds(service))
+    outcomes = send_all(service, requests)
     assert len(outcomes) == requests
     assert [outcome for outcome in outcomes if outcome.fault] == []
-    assert ask(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
+    assert request_json(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
     assert "unforeseen" not in service.log.read_text()
 
 
-def test_a_body_that_breaks_off_leaves_the_service_well(service: Running) -> None:
+def test_a_body_that_breaks_off_leaves_the_service_well(service: RunningService) -> None:
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
         connection.sendall(b"POST /v1/checks HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{")
-    assert ask(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
+    assert request_json(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
     assert "Traceback" not in service.log.read_text()
 
 

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.conftest import Serve
-from tests.api.test_access import HANDED_IN, prepare_service
+from tests.api.test_access import SUBMISSION, prepare_service
 from tests.pairwise import check_rows
 from verifier.documents.files import write_document
 from verifier.examples.layers import example_document
@@ -86,15 +86,15 @@ def test_a_file_cut_short_is_not_echoed(
 def test_the_log_of_judging_holds_neither_numbers_nor_tokens(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = prepare_service(serve(oracles="backpropagation"))
+    prepared = prepare_service(serve(oracles="backpropagation"))
     caplog.set_level(logging.DEBUG)
-    path = f"/v1/assignments/{world.ids['homework']}/submissions"
-    uploaded = json.loads(json.dumps(HANDED_IN))
+    path = f"/v1/assignments/{prepared.ids['homework']}/submissions"
+    uploaded = json.loads(json.dumps(SUBMISSION))
     uploaded["gradients"]["layers.1.bias"] = [CANARY, NEGATIVE]
-    made = world.client.post(path, json=uploaded, headers=world.headers["student"])
+    made = prepared.client.post(path, json=uploaded, headers=prepared.headers["student"])
     assert made.status_code == 201
     assert not reveals_numbers(caplog.text)
-    assert world.headers["student"]["authorization"].split("_", 2)[2] not in caplog.text
+    assert prepared.headers["student"]["authorization"].split("_", 2)[2] not in caplog.text
 
 
 def test_an_error_of_the_service_logs_no_numbers(

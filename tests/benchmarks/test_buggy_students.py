@@ -6,12 +6,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from benchmarks.support.buggy_students import STUDENTS, Wish, hand_in, places
-from benchmarks.support.diagnosing.outcome import alike
-from benchmarks.support.diagnosing.single import MANNERS, case_of
+from benchmarks.support.buggy_students import STUDENTS, Requirements, mistake_layers, student_gradients
+from benchmarks.support.diagnosing.outcome import same_gradients
+from benchmarks.support.diagnosing.single import MODES, case_of
 from benchmarks.support.diagnosing.summary import submission, summarize
 from benchmarks.support.diagnosing.unknown import case_of as unknown_case
-from benchmarks.support.general_position import CELLS, Cell, draw
+from benchmarks.support.general_position import CONFIGURATIONS, Configuration, draw
 from benchmarks.support.uncatalogued import MUTATIONS
 from reference_impl import (
     LOSSES,
@@ -30,7 +30,7 @@ from reference_impl import (
 from tests.pairwise import each
 
 SEEDS = range(12)
-BIASED = Cell("tanh", "mse", "values", 3, 4)
+BIASED = Configuration("tanh", "mse", "values", 3, 4)
 
 
 def layer_of(name):
@@ -39,8 +39,8 @@ def layer_of(name):
 
 def changed_parameters(problem, mistake):
     """The parameters whose gradients the mistake changes."""
-    right, wrong = hand_in(problem), hand_in(problem, [mistake])
-    return {name for name in right if not alike({name: right[name]}, {name: wrong[name]})}
+    right, wrong = student_gradients(problem), student_gradients(problem, [mistake])
+    return {name for name in right if not same_gradients({name: right[name]}, {name: wrong[name]})}
 
 
 def test_every_id_is_made_by_one_student_and_carries_its_row():
@@ -51,20 +51,20 @@ def test_every_id_is_made_by_one_student_and_carries_its_row():
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("blocks", [range(1), pytest.param(range(1, 8), marks=pytest.mark.nightly)])
 def test_a_student_who_makes_no_mistake_is_right(dtype, blocks):
-    for index in (index for block in blocks for index in range(block, len(CELLS), 24)):
-        problem = draw(np.random.default_rng(index), CELLS[index])
-        gradients = hand_in(problem, dtype=dtype)
+    for index in (index for block in blocks for index in range(block, len(CONFIGURATIONS), 24)):
+        problem = draw(np.random.default_rng(index), CONFIGURATIONS[index])
+        gradients = student_gradients(problem, dtype=dtype)
         document = submission(problem, gradients, np.dtype(dtype).name, "strict")
         nothing = not any(
             gradient.any() for gradient in gradients.values()
         )  # a softmax of one output has no gradient
-        assert summarize(document).verdict == ("undecided" if nothing else "correct"), CELLS[index]
+        assert summarize(document).verdict == ("undecided" if nothing else "correct"), CONFIGURATIONS[index]
 
 
 @cache
 def drawn_cases(bug):
     """Return the case of each seed, None where the bug cannot be made."""
-    return [case_of(bug, seed, MANNERS["single"]) for seed in SEEDS]
+    return [case_of(bug, seed, MODES["single"]) for seed in SEEDS]
 
 
 @each(STUDENTS)
@@ -73,9 +73,9 @@ def test_a_mistake_reaches_only_its_own_equation_and_what_lies_below(bug):
         if case is None or case.mistake.layer is None or bug == "overflow":
             continue
         mistake, wrong = case.mistake, changed_parameters(case.problem, case.mistake)
-        affected = {name for name in hand_in(case.problem) if layer_of(name) == mistake.layer}
+        affected = {name for name in student_gradients(case.problem) if layer_of(name) == mistake.layer}
         if mistake.equation in ("output_delta", "hidden_delta"):
-            affected = {name for name in hand_in(case.problem) if layer_of(name) <= mistake.layer}
+            affected = {name for name in student_gradients(case.problem) if layer_of(name) <= mistake.layer}
         elif mistake.equation == "bias_gradient":
             affected = {f"layers.{mistake.layer}.bias"}
         assert wrong <= affected, (seed, mistake.form)
@@ -98,7 +98,7 @@ def test_most_problems_drawn_for_a_bug_let_it_be_made(bug):
 def test_a_scale_of_the_whole_is_what_the_catalogue_says(bug, becomes):
     problem = without_penalty(draw(np.random.default_rng(3), BIASED))
     (mistake,) = STUDENTS[bug].forms(problem, None, {})
-    gradients = hand_in(problem, [mistake])
+    gradients = student_gradients(problem, [mistake])
     for name, right in named(backpropagate(problem)):
         np.testing.assert_allclose(gradients[name], becomes(right, 4), rtol=1e-12)
 
@@ -179,7 +179,7 @@ def test_a_gradient_becomes_what_the_catalogue_says(bug, form, layer, kind, form
     trace = forward(problem.network, problem.parameters, problem.batch)
     weights = [layer_parameters.weight for layer_parameters in problem.parameters]
     expected = formula(trace.a, trace.z, deltas(problem, trace), weights)
-    gradient = hand_in(problem, [mistake])[f"layers.{layer}.{kind}"]
+    gradient = student_gradients(problem, [mistake])[f"layers.{layer}.{kind}"]
     np.testing.assert_allclose(gradient, expected if kind == "weight" else expected.sum(axis=0), rtol=1e-9)
 
 
@@ -208,17 +208,17 @@ def test_no_mutation_is_a_catalogue_bug_in_disguise(names, seeds):
         for seed in seeds:
             case = unknown_case(name, seed)
             for bug, student in STUDENTS.items():
-                for layer in places(case.problem):
+                for layer in mistake_layers(case.problem):
                     for form in student.forms(case.problem, layer, {}):
-                        other = hand_in(case.problem, [form])
-                        assert not alike(other, case.gradients), (name, seed, bug, form.form)
+                        other = student_gradients(case.problem, [form])
+                        assert not same_gradients(other, case.gradients), (name, seed, bug, form.form)
 
 
 def test_two_mistakes_in_different_layers_are_both_made():
-    problem = without_penalty(draw(np.random.default_rng(9), BIASED, Wish(bias=True)))
+    problem = without_penalty(draw(np.random.default_rng(9), BIASED, Requirements(bias=True)))
     (zero,) = STUDENTS["bias-zero"].forms(problem, 2, {})
     (missing,) = STUDENTS["missing-activation-derivative"].forms(problem, 1, {})
-    both = hand_in(problem, [zero, missing])
-    alone = hand_in(problem, [missing])
+    both = student_gradients(problem, [zero, missing])
+    alone = student_gradients(problem, [missing])
     np.testing.assert_array_equal(both["layers.2.bias"], 0.0)
     np.testing.assert_array_equal(both["layers.0.weight"], alone["layers.0.weight"])

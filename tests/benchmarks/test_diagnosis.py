@@ -28,8 +28,8 @@ def test_what_no_catalogue_lists_is_unexplained_and_located(seeds):
 
 
 def test_scikit_learns_regressor_counts_its_outputs():
-    for settings, said in scikit_learn.measure():
-        (row,) = said.rows
+    for settings, summary in scikit_learn.measure():
+        (row,) = summary.rows
         # with as many examples as outputs a mean over the one is a mean over the other
         assert "output-count-factor" in (row.bug, *row.equivalent_bugs), settings
         assert row.bug == "output-count-factor" or "N = 3" in settings, settings

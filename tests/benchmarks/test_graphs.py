@@ -17,7 +17,7 @@ from verifier.testing.random_graphs import seeded_graph
 
 @pytest.mark.parametrize("block", [1, *(pytest.param(block, marks=pytest.mark.nightly) for block in (0, 2))])
 def test_oracles_agree_and_planted_rules_are_located_and_named(block: int) -> None:
-    outcomes = [graphs.judged(seed) for seed in range(10_000 + 8 * block, 10_008 + 8 * block)]
+    outcomes = [graphs.check_graph(seed) for seed in range(10_000 + 8 * block, 10_008 + 8 * block)]
     for outcome in outcomes:
         assert (outcome.disputes, outcome.unanswered, outcome.outside, outcome.wrong) == ((), (), 0, ()), (
             outcome.seed
@@ -44,7 +44,7 @@ def test_graphs_have_up_to_sixty_nodes() -> None:
 def test_the_students_values_are_those_of_the_graph() -> None:
     document = seeded_graph(11, 30)
     values = forward(document)
-    problem = graphs.everything_of(document)
+    problem = graphs.with_all_requested(document)
     for name, expected in values_of(problem, FLOATS).items():
         if name in values:
             assert np.allclose(values[name], expected, rtol=1e-12, atol=1e-15)

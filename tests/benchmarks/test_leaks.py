@@ -5,14 +5,14 @@ import pytest
 
 from benchmarks.support.leaking import graph, guessing
 from benchmarks.support.leaking.counting import bound
-from benchmarks.support.leaking.guessing import digit_by_digit, scan
+from benchmarks.support.leaking.guessing import digit_by_digit, scan_tolerance
 from benchmarks.support.leaking.question import LAYERS, LEVELS, PARAMETERS
-from benchmarks.support.leaking.telling import measured
+from benchmarks.support.leaking.telling import measure_levels
 from benchmarks.support.leaking.timing import information
 
 
 def test_a_level_tells_at_most_its_bound_and_no_less_than_the_one_below():
-    levels = measured(40, workers=1)
+    levels = measure_levels(40, workers=1)
     bits = [entropy for _, entropy in levels.values()]
     assert bits == sorted(bits)
     assert all(levels[level][1] <= bound(LEVELS[level], LAYERS, PARAMETERS) for level in LEVELS)
@@ -20,7 +20,7 @@ def test_a_level_tells_at_most_its_bound_and_no_less_than_the_one_below():
 
 
 def test_of_a_graph_a_level_tells_at_most_its_bound():
-    levels = graph.measured(80)
+    levels = graph.measure_levels(80)
     bits = [entropy for _, entropy in levels.values()]
     assert bits == sorted(bits)
     assert all(levels[level][1] <= graph.bound(LEVELS[level]) for level in LEVELS)
@@ -29,7 +29,7 @@ def test_of_a_graph_a_level_tells_at_most_its_bound():
 
 def test_few_guesses_find_what_a_coarse_precision_passes_and_no_fine_one(monkeypatch):
     monkeypatch.setattr(guessing, "_BISECTIONS", 2)  # after the first hit, which is not asked about
-    coarse, fine = scan("standard", "bfloat16"), scan("standard", "float64")
+    coarse, fine = scan_tolerance("standard", "bfloat16"), scan_tolerance("standard", "float64")
     assert coarse.made is not None
     assert coarse.made < 100
     assert fine.expected > 1e5

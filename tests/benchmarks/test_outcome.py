@@ -3,32 +3,36 @@
 import numpy as np
 import pytest
 
-from benchmarks.support.buggy_students import STUDENTS, Wish, hand_in
-from benchmarks.support.diagnosing.outcome import judge, reproduced_at
-from benchmarks.support.diagnosing.summary import DiagnosisSummary, Row
-from benchmarks.support.general_position import Cell, draw
+from benchmarks.support.buggy_students import STUDENTS, Requirements, student_gradients
+from benchmarks.support.diagnosing.outcome import judge, layers_reproducing
+from benchmarks.support.diagnosing.summary import DiagnosisSummary, SummaryRow
+from benchmarks.support.general_position import Configuration, draw
 
 
 def problem(seed=0, examples=4, outputs="sum"):
     rng = np.random.default_rng(seed)
     candidate = draw(
-        rng, Cell("tanh", "mse", "values", 3, examples), Wish(bias=True, outputs_from=2, output="tanh")
+        rng,
+        Configuration("tanh", "mse", "values", 3, examples),
+        Requirements(bias=True, outputs_from=2, output="tanh"),
     )
     while candidate.risk.penalties or candidate.batch.masks or candidate.risk.outputs != outputs:
         candidate = draw(
-            rng, Cell("tanh", "mse", "values", 3, examples), Wish(bias=True, outputs_from=2, output="tanh")
+            rng,
+            Configuration("tanh", "mse", "values", 3, examples),
+            Requirements(bias=True, outputs_from=2, output="tanh"),
         )
     return candidate
 
 
 def row(bug, layer, equation, equivalent_bugs=(), **hints):
-    return Row(bug, layer, equation, 0.0, equivalent_bugs, hints)
+    return SummaryRow(bug, layer, equation, 0.0, equivalent_bugs, hints)
 
 
 def outcome_of(instance, bug, layer, rows, form=None):
     mistake = next(m for m in STUDENTS[bug].forms(instance, layer, {}) if form in (None, m.form))
-    said = DiagnosisSummary("incorrect", ("layers.0.weight",), tuple(rows), ())
-    return judge(instance, mistake, hand_in(instance, [mistake]), said, np.float64)
+    summary = DiagnosisSummary("incorrect", ("layers.0.weight",), tuple(rows), ())
+    return judge(instance, mistake, student_gradients(instance, [mistake]), summary, np.float64)
 
 
 def test_the_right_name_at_the_right_place_is_right():
@@ -79,13 +83,18 @@ def test_saying_nothing_or_unexplained_is_neither_right_nor_false():
 def test_an_estimated_rate_repeats_the_submission():
     instance = problem()
     (mistake,) = STUDENTS["updated-weights"].forms(instance, 1, {"learning_rate": 0.321})
-    gradients = hand_in(instance, [mistake])
+    gradients = student_gradients(instance, [mistake])
     right = row("updated-weights", 1, "hidden_delta", learning_rate=0.321)
     wrong = row("updated-weights", 1, "hidden_delta", learning_rate=0.32)
-    assert reproduced_at(instance, right, gradients, np.float64) == [1]
-    assert reproduced_at(instance, wrong, gradients, np.float64) == []
+    assert layers_reproducing(instance, right, gradients, np.float64) == [1]
+    assert layers_reproducing(instance, wrong, gradients, np.float64) == []
 
 
 def test_a_bug_without_a_student_is_unknown():
     instance = problem()
-    assert reproduced_at(instance, row("no-such-bug", 1, "numbers"), hand_in(instance), np.float64) is None
+    assert (
+        layers_reproducing(
+            instance, row("no-such-bug", 1, "numbers"), student_gradients(instance), np.float64
+        )
+        is None
+    )

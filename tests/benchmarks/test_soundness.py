@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks import soundness
 from benchmarks.support import structured
-from benchmarks.support.cases import seventeen
+from benchmarks.support.cases import seventeen_cases
 from tests.pairwise import each
 
-CASES = {case.name: case for case in seventeen()}
+CASES = {case.name: case for case in seventeen_cases()}
 
 
 def seeds(by_day, at_night):
@@ -21,7 +21,7 @@ def seeds(by_day, at_night):
 @each(product(CASES, ["strict", "standard"]))
 def test_each_of_the_seventeen_cases_is_judged_right(name, tolerance):
     case = CASES[name]
-    assert soundness.judged(case, tolerance) == ("correct" if case.correct else "incorrect")
+    assert soundness.verdict_on(case, tolerance) == ("correct" if case.correct else "incorrect")
 
 
 def test_there_are_six_right_and_eleven_wrong_cases():
@@ -30,7 +30,7 @@ def test_there_are_six_right_and_eleven_wrong_cases():
 
 @pytest.mark.parametrize("seed", seeds(range(4), range(4, 15)))
 def test_no_right_submission_is_called_incorrect(seed):
-    rows = soundness.correct_ones(seed)
+    rows = soundness.verdicts_on_correct(seed)
     assert {(precision, tolerance) for precision, _, tolerance, _ in rows} >= {
         ("float64", "standard"),
         ("float64", "strict"),
@@ -49,7 +49,7 @@ def test_planted_errors_are_found_from_1e_9_strictly_and_1e_5_by_standard(seed):
 
 @pytest.mark.parametrize("block", seeds(range(2), range(2, 4)))
 def test_enclosures_contain_the_truth_and_are_tight(block):
-    results = [soundness.containment(seed) for seed in range(10 * block, 10 * block + 10)]
+    results = [soundness.check_containment(seed) for seed in range(10 * block, 10 * block + 10)]
     assert all(contained for _, contained, _ in results)
     assert np.median([radius for _, _, radius in results]) < 1e-10
 
@@ -57,7 +57,7 @@ def test_enclosures_contain_the_truth_and_are_tight(block):
 def test_the_allowance_is_at_most_100_times_what_rounding_loses():
     ratios: dict[str, list[float]] = {}
     for seed in range(15):
-        for precision, ratio in soundness.tightness(seed):
+        for precision, ratio in soundness.allowance_ratios(seed):
             ratios.setdefault(precision, []).append(ratio)
     assert set(ratios) == {"float64", "float32", "float16", "bfloat16"}
     assert {
@@ -68,7 +68,7 @@ def test_the_allowance_is_at_most_100_times_what_rounding_loses():
 @pytest.mark.parametrize("largest", [64, pytest.param(structured.LARGEST_BATCH, marks=pytest.mark.nightly)])
 def test_no_honest_gradient_of_a_structured_batch_is_called_incorrect(largest, monkeypatch):
     monkeypatch.setattr(structured, "LARGEST_BATCH", largest)
-    verdicts = Counter((row[1], row[3]) for row in soundness.honest_on_structure(0))
+    verdicts = Counter((row[1], row[3]) for row in soundness.correct_on_structure(0))
     assert sum(verdicts.values()) > 200
     assert {verdict for _, verdict in verdicts} <= {"correct", "undecided"}
     assert verdicts["float32", "undecided"] == 0
@@ -77,7 +77,7 @@ def test_no_honest_gradient_of_a_structured_batch_is_called_incorrect(largest, m
 @pytest.mark.parametrize("largest", [256, pytest.param(structured.LARGEST_BATCH, marks=pytest.mark.nightly)])
 def test_a_planted_error_is_found_on_structured_batches(largest, monkeypatch):
     monkeypatch.setattr(structured, "LARGEST_BATCH", largest)
-    rows = soundness.planted_on_structure(0)
+    rows = soundness.errors_on_structure(0)
     assert len(rows) >= 5
     assert all(dict(row.verdicts)[40.0] == "incorrect" for row in rows)
     assert all(verdict != "correct" for row in rows for _, verdict in row.verdicts)

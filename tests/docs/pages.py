@@ -12,7 +12,7 @@ _STATUS = re.compile(r"# exit status (\d+)$", flags=re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class CodeBlock:
     """A fenced block: the word after the fence, its text, and the file that the fence names, if any."""
 
     language: str
@@ -21,7 +21,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class PageCommand:
     """A command of a console block, and what the page says it prints (None: nothing is shown)."""
 
     text: str
@@ -34,21 +34,21 @@ class Command:
         return int(match.group(1)) if match else 0
 
 
-def blocks_of(page: Path) -> list[Block]:
+def blocks_of(page: Path) -> list[CodeBlock]:
     matches = _FENCE.finditer(page.read_text(encoding="utf-8"))
-    return [Block(match[1], match[3], match[2]) for match in matches]
+    return [CodeBlock(match[1], match[3], match[2]) for match in matches]
 
 
-def commands_of(block: Block) -> list[Command]:
+def commands_of(block: CodeBlock) -> list[PageCommand]:
     """Read `$ command` lines: with what a backslash or `<<END` continues, and the lines shown after them."""
-    commands: list[Command] = []
+    commands: list[PageCommand] = []
     lines = iter(block.text.splitlines())
     typed: list[str] = []
     shown: list[str] = []
 
     def finish() -> None:
         if typed:
-            commands.append(Command("\n".join(typed), "\n".join(shown) or None))
+            commands.append(PageCommand("\n".join(typed), "\n".join(shown) or None))
 
     for line in lines:
         if not line.startswith("$ "):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from tests.docs.pages import ROOT, Command
+from tests.docs.pages import ROOT, PageCommand
 from tests.prefork.programs import BIN, programs, warm_gradjury
 
 SERVICE = "http://127.0.0.1:8000"  # where pages say that it is
@@ -52,8 +52,8 @@ def gradjury(variables: Mapping[str, str], *arguments: str) -> str:
 
 
 def run_in_order(
-    commands: Sequence[Command], folder: Path, variables: Mapping[str, str], places: Mapping[str, str]
-) -> Iterator[tuple[Command, CommandOutput]]:
+    commands: Sequence[PageCommand], folder: Path, variables: Mapping[str, str], places: Mapping[str, str]
+) -> Iterator[tuple[PageCommand, CommandOutput]]:
     """Run them in one shell, so that variables last; `places` are addresses written for others."""
     mark = uuid4().hex
     script = f"told() {{ local status=$?; printf '\\n{mark} %s\\n' \"$status\"; return $status; }}\n"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.docs.builders import MATERIALS
-from tests.docs.pages import PAGES, Block, Command, blocks_of, commands_of, matches_output
+from tests.docs.pages import PAGES, CodeBlock, PageCommand, blocks_of, commands_of, matches_output
 from tests.docs.shell import SERVICE, environment, new_folder, run_in_order
 from tests.without_torch import without_torch
 
@@ -37,16 +37,16 @@ PYTHON_ELSEWHERE = MappingProxyType(
 LANGUAGES = {"console", "python", "json", "yaml", "nginx", "caddyfile", "ini", ""}
 
 
-END = Block("end", "", None)
+END = CodeBlock("end", "", None)
 
 
 def without_comment(command: str) -> str:
     return re.sub(r"\s+# .*$", "", command)
 
 
-def page_steps(page: str) -> list[Command]:
+def page_steps(page: str) -> list[PageCommand]:
     """The page's commands and Python blocks in order; a block that names a file is written there first."""
-    steps: list[Command] = []
+    steps: list[PageCommand] = []
     blocks = blocks_of(PAGES[page])
     for block, after in zip(blocks, [*blocks[1:], END], strict=False):
         if block.file is not None:
@@ -57,12 +57,12 @@ def page_steps(page: str) -> list[Command]:
             ]
         elif block.language == "python" and page not in PYTHON_ELSEWHERE:
             shown = f"…\n{after.text}…" if after.language == "" and after.text else None
-            steps.append(Command(f"python3 - <<'END_OF_BLOCK'\n{block.text}END_OF_BLOCK", shown))
+            steps.append(PageCommand(f"python3 - <<'END_OF_BLOCK'\n{block.text}END_OF_BLOCK", shown))
     return steps
 
 
-def write_file(block: Block) -> Command:
-    return Command(
+def write_file(block: CodeBlock) -> PageCommand:
+    return PageCommand(
         f"mkdir -p $(dirname {block.file}) && cat > {block.file} <<'END_OF_FILE'\n{block.text}END_OF_FILE",
         None,
     )
@@ -81,8 +81,8 @@ def test_every_command_of_a_page_does_what_the_page_says(
     if page in MATERIALS:
         variables |= MATERIALS[page](folder, places.get(SERVICE, ""), variables)
     for index, (command, ran) in enumerate(run_in_order(steps, folder, variables, places)):
-        asked_next = index + 1 < len(steps) and without_comment(steps[index + 1].text) == "echo $?"
-        assert ran.status == command.status or asked_next, (
+        status_follows = index + 1 < len(steps) and without_comment(steps[index + 1].text) == "echo $?"
+        assert ran.status == command.status or status_follows, (
             f"{command.text}\nended with {ran.status}:\n{ran.printed}"
         )
         if command.shown is not None:

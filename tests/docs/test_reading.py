@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.docs.pages import Block, Command, commands_of, matches_output
+from tests.docs.pages import CodeBlock, PageCommand, commands_of, matches_output
 
 SHOWN = [
     ("the same", "a\nb", "a\nb\n", True),
@@ -29,10 +29,10 @@ def test_only_an_ellipsis_stands_for_something_else(shown: str, printed: str, al
 def test_commands_go_on_after_a_backslash_and_up_to_the_end_of_a_document() -> None:
     text = "$ curl \\\n     here\nanswer\nmore\n"
     text += "$ cat <<'END'\n$ not a command\nEND\n$ false    # exit status 1\n"
-    assert commands_of(Block("console", text, None)) == [
-        Command("curl \\\n     here", "answer\nmore"),
-        Command("cat <<'END'\n$ not a command\nEND", None),
-        Command("false    # exit status 1", None),
+    assert commands_of(CodeBlock("console", text, None)) == [
+        PageCommand("curl \\\n     here", "answer\nmore"),
+        PageCommand("cat <<'END'\n$ not a command\nEND", None),
+        PageCommand("false    # exit status 1", None),
     ]
 
 
@@ -40,9 +40,9 @@ def test_commands_go_on_after_a_backslash_and_up_to_the_end_of_a_document() -> N
     ("text", "status"), [("true", 0), ("false    # exit status 1", 1), ("a | b  # why", 0)]
 )
 def test_the_status_is_0_unless_the_page_promises_another(text: str, status: int) -> None:
-    assert Command(text, None).status == status
+    assert PageCommand(text, None).status == status
 
 
 def test_a_block_that_begins_without_a_command_is_refused() -> None:
     with pytest.raises(AssertionError, match="begins with a command"):
-        commands_of(Block("console", "gradjury check\n", None))
+        commands_of(CodeBlock("console", "gradjury check\n", None))

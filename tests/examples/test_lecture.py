@@ -33,10 +33,10 @@ class TestSeveralPaths:
     @pytest.mark.parametrize("x", [-2.0, -0.3, 0.0, 1.5, 4.0])
     def test_the_graph_carries_each_path_and_adds_them(self, lecture, x):
         through_g, through_h = lecture.two_paths_by_hand(x)
-        found_g, found_h, total = lecture.two_paths_backwards(x)
-        assert found_g == pytest.approx(through_g, rel=1e-15)
-        assert found_h == pytest.approx(through_h, rel=1e-15)
-        assert total == found_g + found_h
+        actual_g, actual_h, total = lecture.two_paths_backwards(x)
+        assert actual_g == pytest.approx(through_g, rel=1e-15)
+        assert actual_h == pytest.approx(through_h, rel=1e-15)
+        assert total == actual_g + actual_h
         assert lecture.two_paths_forwards(x) == pytest.approx(total, rel=1e-15)
 
     def test_at_0_the_second_path_carries_nothing(self, lecture):

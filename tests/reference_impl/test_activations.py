@@ -123,7 +123,7 @@ def test_every_row_of_the_table_is_tested_here():
     assert {row.name for row in ROWS} | {"softmax"} == set(ACTIVATIONS)
 
 
-class TestAgainstFiftyDigits:
+class TestActivationsAgainstFiftyDigits:
     @each_row
     def test_the_value(self, row, many_digits):
         exact = entrywise(row.exact)(many_digits.array(POINTS))
@@ -195,7 +195,7 @@ def vjp_roundoff(ours, a, u):
     return numerical_properties(ours).vjp_roundoff(a, u)
 
 
-class TestTheTwins:
+class TestOtherActivationFormulas:
     """Each may err by the roundoff of the textbook formula and a few units in the last place."""
 
     @staticmethod
@@ -253,7 +253,7 @@ class TestTheTwins:
         self.assert_within(whole.gradient(leaf), ours.vjp(a, u), vjp_roundoff(ours, a, u))
 
 
-class TestSpreads:
+class TestActivationVariance:
     """Var(f(x)) = Σⱼ (∂f/∂xⱼ)² Var(xⱼ) to first order; the Jacobians are those of torch.
 
     Tolerance: 1e-12 of the largest entry, for torch's 1 - z² and like formulas.
@@ -359,7 +359,7 @@ class TestKinks:
             assert min(kink.left, kink.right) <= slope <= max(kink.left, kink.right)
 
 
-class TestOptions:
+class TestActivationOptions:
     def test_the_defaults_are_those_of_torch(self):
         a = torch.tensor(MODERATE)
         for name in ("leaky_relu", "elu"):
@@ -387,7 +387,7 @@ class TestOptions:
         assert all(name in str(caught.value) for name in ACTIVATIONS)
 
 
-class TestExtremes:
+class TestExtremeInputs:
     """Warnings are errors in this suite, so every call here also says that none was given."""
 
     @each_activation

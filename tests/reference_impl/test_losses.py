@@ -156,7 +156,7 @@ def test_what_a_problem_may_choose(name, factor, reduces_outputs, class_targets)
     assert loss.class_targets is class_targets
 
 
-class TestAgainstFiftyDigits:
+class TestLossesAgainstFiftyDigits:
     @each_row
     def test_the_terms(self, row, many_digits):
         many_digits.assert_close(row.ours.value(*row.at), exact_terms(row, many_digits), row.tolerance)
@@ -173,7 +173,7 @@ class TestAgainstFiftyDigits:
         assert (gaps <= mpmath.mpf("1e-40") * (1 + abs(f))).all()
 
 
-class TestTheTwins:
+class TestOtherLossFormulas:
     """Each may err by the roundoff of the textbook formula and a few units in the last place."""
 
     @staticmethod
@@ -238,14 +238,14 @@ class TestTheTwins:
         self.assert_within(whole.gradient(leaf), row.ours.gradient(f, y), self.of_gradient(row.ours, f, y))
 
 
-class TestSpreads:
+class TestLossVariance:
     """Var(∂/∂f_k) = Σⱼ (∂²/∂f_k∂f_j)² Var(f_j) to first order; the Hessian is that of torch (1e-12 of it)."""
 
     OF_F = np.array([1.0, 0.25, 4.0])
 
     @each_row
     def test_the_variance_of_the_gradient(self, row):
-        for f, y in zip(*TestTheTwins.moderate(row), strict=True):
+        for f, y in zip(*TestOtherLossFormulas.moderate(row), strict=True):
             if row.taken_on == "probabilities":
                 f = np.clip(f, 1e-3, 1 - 1e-3)
             hessian = torch.autograd.functional.hessian(
@@ -257,7 +257,7 @@ class TestSpreads:
             np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * max(1e-3, expected.max()))
 
 
-class TestExtremes:
+class TestExtremeOutputs:
     """Warnings are errors in this suite, so every call here also says that none was given."""
 
     @each_row

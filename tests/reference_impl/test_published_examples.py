@@ -33,7 +33,7 @@ NAN = np.nan  # a number that was not printed
 
 
 @dataclass(frozen=True)
-class Printed:
+class PrintedArray:
     """One array as printed. what: R; a1, z1, delta1 (of layer 1); dW1, db1; new W1, new b1 after one step."""
 
     what: str
@@ -43,11 +43,11 @@ class Printed:
 
 
 @dataclass(frozen=True)
-class Example:
+class PublishedExample:
     title: str
     source: str
     problem: Problem
-    printed: tuple[Printed, ...]
+    printed: tuple[PrintedArray, ...]
     learning_rate: float = 0.0
     after_steps: int = 0
 
@@ -119,10 +119,10 @@ def unpack_gradients(numbers, decimals):
     numbers = np.array(numbers.split(), dtype=float)
     assert numbers.size == 38
     return (
-        Printed("db1", numbers[:5], decimals),
-        Printed("dW1", numbers[5:20].reshape(3, 5), decimals),
-        Printed("db2", numbers[20:23], decimals),
-        Printed("dW2", numbers[23:].reshape(5, 3), decimals),
+        PrintedArray("db1", numbers[:5], decimals),
+        PrintedArray("dW1", numbers[5:20].reshape(3, 5), decimals),
+        PrintedArray("db2", numbers[20:23], decimals),
+        PrintedArray("dW2", numbers[23:].reshape(5, 3), decimals),
     )
 
 
@@ -215,7 +215,7 @@ C1W2_PROBLEM = problem(
 )
 
 EXAMPLES = [
-    Example(
+    PublishedExample(
         "Mazur, 2-2-2",
         'M. Mazur, "A Step by Step Backpropagation Example" (2015), mattmazur.com; w6 to w8: ports of it',
         problem(
@@ -227,21 +227,21 @@ EXAMPLES = [
             [[0.01, 0.99]],
         ),
         (
-            Printed("a1", [[0.3775, 0.3925]], 4),
-            Printed("z1", [[0.593269992, 0.596884378]], 9),
-            Printed("a2", [[1.105905967, 1.224921404]], 9),
-            Printed("z2", [[0.751365070, 0.772928465]], 9),
-            Printed("R", 0.298371109, 9),
-            Printed("delta2", [[0.138498562, NAN]], 9),
-            Printed("dW2", transposed([0.082167041, 0.082667628], [-0.022602540, -0.022740242]), 9),
-            Printed("dW1", transposed([0.000438568, NAN], [NAN, NAN]), 9),
-            Printed("new W2", transposed([0.35891648, 0.408666186], [0.511301270, 0.561370121]), 9),
-            Printed("new W1", transposed([0.149780716, 0.19956143], [NAN, NAN]), 8),
-            Printed("new W1", transposed([NAN, NAN], [0.24975114, 0.29950229]), 8),
+            PrintedArray("a1", [[0.3775, 0.3925]], 4),
+            PrintedArray("z1", [[0.593269992, 0.596884378]], 9),
+            PrintedArray("a2", [[1.105905967, 1.224921404]], 9),
+            PrintedArray("z2", [[0.751365070, 0.772928465]], 9),
+            PrintedArray("R", 0.298371109, 9),
+            PrintedArray("delta2", [[0.138498562, NAN]], 9),
+            PrintedArray("dW2", transposed([0.082167041, 0.082667628], [-0.022602540, -0.022740242]), 9),
+            PrintedArray("dW1", transposed([0.000438568, NAN], [NAN, NAN]), 9),
+            PrintedArray("new W2", transposed([0.35891648, 0.408666186], [0.511301270, 0.561370121]), 9),
+            PrintedArray("new W1", transposed([0.149780716, 0.19956143], [NAN, NAN]), 8),
+            PrintedArray("new W1", transposed([NAN, NAN], [0.24975114, 0.29950229]), 8),
         ),
         learning_rate=0.5,
     ),
-    Example(
+    PublishedExample(
         "Han and Kamber, 3-2-1",
         "J. Han, M. Kamber, J. Pei, Data Mining: Concepts and Techniques (2011), example 9.1; Err is -δ",
         problem(
@@ -253,63 +253,65 @@ EXAMPLES = [
             [[1.0]],
         ),
         (
-            Printed("a1", [[-0.7, 0.1]], 1),
-            Printed("z1", [[0.332, 0.525]], 3),
-            Printed("a2", [[-0.105]], 3),
-            Printed("z2", [[0.474]], 3),
-            Printed("delta2", [[-0.1311]], 4, units=1.0),  # 0.474 · 0.526², calculated from the rounded 0.474
-            Printed("delta1", [[0.0087, 0.0065]], 4),
-            Printed("new W2", [[-0.261], [-0.138]], 3),
-            Printed("new W1", transposed([0.192, 0.4, -0.508], [-0.306, 0.1, 0.194]), 3),
-            Printed("new b2", [0.218], 3),
-            Printed("new b1", [-0.408, 0.194], 3),
+            PrintedArray("a1", [[-0.7, 0.1]], 1),
+            PrintedArray("z1", [[0.332, 0.525]], 3),
+            PrintedArray("a2", [[-0.105]], 3),
+            PrintedArray("z2", [[0.474]], 3),
+            PrintedArray(
+                "delta2", [[-0.1311]], 4, units=1.0
+            ),  # 0.474 · 0.526², calculated from the rounded 0.474
+            PrintedArray("delta1", [[0.0087, 0.0065]], 4),
+            PrintedArray("new W2", [[-0.261], [-0.138]], 3),
+            PrintedArray("new W1", transposed([0.192, 0.4, -0.508], [-0.306, 0.1, 0.194]), 3),
+            PrintedArray("new b2", [0.218], 3),
+            PrintedArray("new b1", [-0.408, 0.194], 3),
         ),
         learning_rate=0.9,
     ),
-    Example(
+    PublishedExample(
         "Ng, checkNNGradients, lambda 0",
         "A. Ng, Machine Learning, programming exercise 4, checkNNGradients.m",
         check_nn_gradients(0.0),
         unpack_gradients(NG_0, 10),
     ),
-    Example(
+    PublishedExample(
         "Ng, checkNNGradients, lambda 3",
         "A. Ng, Machine Learning, programming exercise 4, checkNNGradients.m",
         check_nn_gradients(3.0),
         unpack_gradients(NG_3, 9),
     ),
-    Example(
+    PublishedExample(
         "CS231n toy model, reg 0.1 with a half",
         f"{A1}, 2016; scores and loss",
         toy_model(Penalty("l2", 0.1, 0.5)),
         # the notebook's own comparison of the scores finds 3.68e-08 over all 15, within 15 half units
-        (Printed("a2", A1_SCORES, 8), Printed("R", 1.30378789133, 11)),
+        (PrintedArray("a2", A1_SCORES, 8), PrintedArray("R", 1.30378789133, 11)),
     ),
-    Example(
+    PublishedExample(
         "CS231n toy model, reg 0.05 without",
         f"{A1}, since 2017",
         toy_model(Penalty("l2", 0.05, 1.0)),
-        (Printed("R", 1.30378789133, 11),),
+        (PrintedArray("R", 1.30378789133, 11),),
     ),
-    Example(
+    PublishedExample(
         "CS231n two layers, reg 0",
         A2,
         linspaced_net(),
-        (Printed("a2", A2_SCORES, 8), Printed("R", 3.4702243556, 10)),
+        (PrintedArray("a2", A2_SCORES, 8), PrintedArray("R", 3.4702243556, 10)),
     ),
-    Example(
+    PublishedExample(
         "CS231n two layers, reg 1 with a half",
         A2,
         linspaced_net(Penalty("l2", 1.0, 0.5)),
-        (Printed("R", 26.5948426952, 10),),
+        (PrintedArray("R", 26.5948426952, 10),),
     ),
-    Example(
+    PublishedExample(
         "EECS 498 two layers, reg 1 without",
         "Michigan EECS 498-007, assignment 3, of the same net",
         linspaced_net(Penalty("l2", 1.0, 1.0)),
-        (Printed("R", 49.719461034881775, 13),),  # of 15 printed: a float64 near 50 has 14 decimals
+        (PrintedArray("R", 49.719461034881775, 13),),  # of 15 printed: a float64 near 50 has 14 decimals
     ),
-    Example(
+    PublishedExample(
         "CS231n mathematics with a dead unit, 2-2-3",
         "g-eoj/cs231n on GitHub, two-layer-backprop-math.ipynb",
         problem(
@@ -323,45 +325,47 @@ EXAMPLES = [
             on="logits",
         ),
         (
-            Printed("a1", [[2.28, -0.68]], 2),
-            Printed("z1", [[2.28, 0.0]], 2),
-            Printed("a2", [[0.4332, -0.228, 0.228]], 4),
-            Printed("R", 1.051375468504, 12),
+            PrintedArray("a1", [[2.28, -0.68]], 2),
+            PrintedArray("z1", [[2.28, 0.0]], 2),
+            PrintedArray("a2", [[0.4332, -0.228, 0.228]], 4),
+            PrintedArray("R", 1.051375468504, 12),
             # the author rounded δ up in its 12th digit and went on with that
-            Printed("delta2", [[0.429052723714, 0.221490524653, -0.650543248367]], 12, units=1.0),
-            Printed("db2", [0.429052723714, 0.221490524653, -0.650543248367], 12, units=1.0),
-            Printed("dW2", [[0.978240210068, 0.504998396209, -1.483238606277], [0, 0, 0]], 12, units=1.5),
-            Printed("delta1", [[-0.005683359796, 0.0]], 12),
-            Printed("dW1", [[-0.09093376, 0.0], [0.03410016, 0.0]], 8),
-            Printed("db1", [-0.00568336, 0.0], 8),
+            PrintedArray("delta2", [[0.429052723714, 0.221490524653, -0.650543248367]], 12, units=1.0),
+            PrintedArray("db2", [0.429052723714, 0.221490524653, -0.650543248367], 12, units=1.0),
+            PrintedArray(
+                "dW2", [[0.978240210068, 0.504998396209, -1.483238606277], [0, 0, 0]], 12, units=1.5
+            ),
+            PrintedArray("delta1", [[-0.005683359796, 0.0]], 12),
+            PrintedArray("dW1", [[-0.09093376, 0.0], [0.03410016, 0.0]], 8),
+            PrintedArray("db1", [-0.00568336, 0.0], 8),
         ),
     ),
-    Example(
+    PublishedExample(
         "deeplearning.ai, logistic regression",
         C1W2,
         C1W2_PROBLEM,
         (
-            Printed(
+            PrintedArray(
                 "R", 5.801545319394, 12
             ),  # of 15: their 1 - sigmoid(12) lost the last three (50 digits: …4149)
-            Printed("dW1", [[0.99845601], [2.39507239]], 8),
-            Printed("db1", [0.00145557813678], 14),
+            PrintedArray("dW1", [[0.99845601], [2.39507239]], 8),
+            PrintedArray("db1", [0.00145557813678], 14),
         ),
     ),
-    Example(
+    PublishedExample(
         "deeplearning.ai, logistic regression, the 100th step",
         C1W2,
         C1W2_PROBLEM,
         (
-            Printed("dW1", [[0.67752042], [1.41625495]], 8),
-            Printed("db1", [0.219194504541], 12),
-            Printed("new W1", [[0.19033591], [0.12259159]], 8),
-            Printed("new b1", [1.92535983008], 11),
+            PrintedArray("dW1", [[0.67752042], [1.41625495]], 8),
+            PrintedArray("db1", [0.219194504541], 12),
+            PrintedArray("new W1", [[0.19033591], [0.12259159]], 8),
+            PrintedArray("new b1", [1.92535983008], 11),
         ),
         learning_rate=0.009,
         after_steps=99,
     ),
-    Example(
+    PublishedExample(
         "deeplearning.ai, planar data, 2-4-1",
         'deeplearning.ai (A. Ng), "Planar data classification with one hidden layer", expected output',
         problem(
@@ -387,10 +391,10 @@ EXAMPLES = [
             on="probabilities",
         ),
         (
-            Printed("z2", transposed([0.5002307, 0.49985831, 0.50023963]), 8),
-            Printed("dW2", transposed([0.00078841, 0.01765429, -0.00084166, -0.01022527]), 8),
-            Printed("db2", [-0.16655712], 8),
-            Printed(
+            PrintedArray("z2", transposed([0.5002307, 0.49985831, 0.50023963]), 8),
+            PrintedArray("dW2", transposed([0.00078841, 0.01765429, -0.00084166, -0.01022527]), 8),
+            PrintedArray("db2", [-0.16655712], 8),
+            PrintedArray(
                 "dW1",
                 transposed(
                     [0.00301023, -0.00747267],
@@ -400,28 +404,32 @@ EXAMPLES = [
                 ),
                 8,
             ),
-            Printed("db1", [0.00176201, 0.00150995, -0.00091736, -0.00381422], 8),
+            PrintedArray("db1", [0.00176201, 0.00150995, -0.00091736, -0.00381422], 8),
         ),
     ),
-    Example("Nielsen, a good start", NIELSEN, one_neuron(0.6, 0.9), (Printed("z1", [[0.82]], 2),)),
-    Example(
+    PublishedExample(
+        "Nielsen, a good start", NIELSEN, one_neuron(0.6, 0.9), (PrintedArray("z1", [[0.82]], 2),)
+    ),
+    PublishedExample(
         "Nielsen, a good start, learned",
         NIELSEN,
         one_neuron(0.6, 0.9),
-        (Printed("z1", [[0.09]], 2),),
+        (PrintedArray("z1", [[0.09]], 2),),
         learning_rate=0.15,
         after_steps=300,
     ),
-    Example("Nielsen, a bad start", NIELSEN, one_neuron(2.0, 2.0), (Printed("z1", [[0.98]], 2),)),
-    Example(
+    PublishedExample(
+        "Nielsen, a bad start", NIELSEN, one_neuron(2.0, 2.0), (PrintedArray("z1", [[0.98]], 2),)
+    ),
+    PublishedExample(
         "Nielsen, a bad start, learned",
         f"{NIELSEN}; the final 0.20 is what its widget shows",
         one_neuron(2.0, 2.0),
-        (Printed("z1", [[0.20]], 2),),
+        (PrintedArray("z1", [[0.20]], 2),),
         learning_rate=0.15,
         after_steps=300,
     ),
-    Example(
+    PublishedExample(
         "Neural Networks from Scratch, softmax and its loss",
         "H. Kinsley, D. Kukiela, Neural Networks from Scratch in Python (2020): the combined backward pass",
         problem(
@@ -432,7 +440,7 @@ EXAMPLES = [
             on="logits",
         ),
         (
-            Printed(
+            PrintedArray(
                 "delta1",
                 [
                     [-0.1, 0.03333333, 0.06666667],
@@ -443,7 +451,7 @@ EXAMPLES = [
             ),
         ),
     ),
-    Example(
+    PublishedExample(
         "Neural Networks from Scratch, a dense layer",
         "the same book: the layer's output taken for its gradient, that is R = ½ Σ z², and one step",
         problem(
@@ -459,10 +467,10 @@ EXAMPLES = [
             batch="sum",
         ),
         (
-            Printed(
+            PrintedArray(
                 "a1", [[4.8, 1.21, 2.385], [8.9, -1.81, 0.2], [1.41, 1.051, 0.026]], 12
             ),  # exact decimals
-            Printed(
+            PrintedArray(
                 "new W1",
                 [
                     [0.179515, 0.5003665, -0.262746],
@@ -472,11 +480,11 @@ EXAMPLES = [
                 ],
                 12,
             ),
-            Printed("new b1", [1.98489, 2.997739, 0.497389], 12),
+            PrintedArray("new b1", [1.98489, 2.997739, 0.497389], 12),
         ),
         learning_rate=0.001,
     ),
-    Example(
+    PublishedExample(
         "hmkcode, 2-2-1 without biases",
         'H. Kharraz (hmkcode), "Backpropagation Step by Step" (2018)',
         problem(
@@ -488,15 +496,15 @@ EXAMPLES = [
             [[1.0]],
         ),
         (
-            Printed("z1", [[0.85, 0.48]], 2),
-            Printed("z2", [[0.191]], 3),
-            Printed("R", 0.327, 3),
-            Printed("new W2", [[0.17], [0.17]], 2),
-            Printed("new W1", transposed([0.12, 0.23], [0.13, 0.10]), 2),
+            PrintedArray("z1", [[0.85, 0.48]], 2),
+            PrintedArray("z2", [[0.191]], 3),
+            PrintedArray("R", 0.327, 3),
+            PrintedArray("new W2", [[0.17], [0.17]], 2),
+            PrintedArray("new W1", transposed([0.12, 0.23], [0.13, 0.10]), 2),
         ),
         learning_rate=0.05,
     ),
-    Example(
+    PublishedExample(
         "Surafel, 2-2-1 with a binary cross-entropy",
         "surafelml.github.io/nn-timeline/supp/04_mlp_backprop_numerical.html",
         problem(
@@ -507,13 +515,13 @@ EXAMPLES = [
             on="probabilities",
         ),
         (
-            Printed("a1", [[0.1, 0.3]], 1),
-            Printed("z1", [[0.5250, 0.5744]], 4),
-            Printed("a2", [[0.6072]], 4),
-            Printed("z2", [[0.6473]], 4),
-            Printed("R", 0.435, 3),
-            Printed("delta2", [[-0.3527]], 4),
-            Printed("dW2", [[-0.1852], [-0.2026]], 4),
+            PrintedArray("a1", [[0.1, 0.3]], 1),
+            PrintedArray("z1", [[0.5250, 0.5744]], 4),
+            PrintedArray("a2", [[0.6072]], 4),
+            PrintedArray("z2", [[0.6473]], 4),
+            PrintedArray("R", 0.435, 3),
+            PrintedArray("delta2", [[-0.3527]], 4),
+            PrintedArray("dW2", [[-0.1852], [-0.2026]], 4),
         ),
     ),
 ]
@@ -545,7 +553,7 @@ def test_every_example_has_its_source():
 
 
 @dataclass(frozen=True)
-class Expression:
+class PublishedExpression:
     """A formula of single numbers, its printed value and its printed derivatives by some of its inputs."""
 
     title: str
@@ -585,7 +593,7 @@ LECTURE = "A. Karpathy, nn-zero-to-hero, lectures/micrograd/micrograd_lecture_se
 CIRCUITS = 'CS231n, "Backpropagation, Intuitions", cs231n.github.io/optimization-2'
 
 EXPRESSIONS = [
-    Expression(
+    PublishedExpression(
         "CS231n, a sum times a factor",
         CIRCUITS,
         {"x": -2.0, "y": 5.0, "z": -4.0},
@@ -594,7 +602,7 @@ EXPRESSIONS = [
         {"x": -4.0, "y": -4.0, "z": 3.0},
         15,  # whole numbers, exact
     ),
-    Expression(
+    PublishedExpression(
         "CS231n, a sigmoid neuron",
         CIRCUITS,
         {"w0": 2.0, "x0": -1.0, "w1": -3.0, "x1": -2.0, "w2": -3.0},
@@ -603,7 +611,7 @@ EXPRESSIONS = [
         {"w0": -0.20, "x0": 0.39, "w1": -0.39, "x1": -0.59, "w2": 0.20},
         2,
     ),
-    Expression(
+    PublishedExpression(
         "CS231n, the same neuron from single gates",
         CIRCUITS,
         {"w0": 2.0, "x0": -1.0, "w1": -3.0, "x1": -2.0, "w2": -3.0},
@@ -612,7 +620,7 @@ EXPRESSIONS = [
         {"w0": -0.20, "x0": 0.39, "w1": -0.39, "x1": -0.59, "w2": 0.20},
         2,
     ),
-    Expression(
+    PublishedExpression(
         "CS231n, a maximum",  # max(z, w) = w + relu(z - w)
         CIRCUITS,
         {"x": 3.0, "y": -4.0, "z": 2.0, "w": -1.0},
@@ -621,7 +629,7 @@ EXPRESSIONS = [
         {"x": -8.0, "y": 6.0, "z": 2.0, "w": 0.0},
         15,
     ),
-    Expression(
+    PublishedExpression(
         "micrograd, README",
         "A. Karpathy, micrograd, README.md",
         {"a": -4.0, "b": 2.0},
@@ -630,7 +638,7 @@ EXPRESSIONS = [
         {"a": 138.8338, "b": 645.5773},
         4,
     ),
-    Expression(
+    PublishedExpression(
         "micrograd, sanity check",
         "A. Karpathy, micrograd, test/test_engine.py",
         {"x": -4.0},
@@ -639,7 +647,7 @@ EXPRESSIONS = [
         {"x": 46.0},
         15,
     ),
-    Expression(
+    PublishedExpression(
         "Karpathy's lecture, a tanh neuron",
         LECTURE,
         NEURON,
@@ -648,7 +656,7 @@ EXPRESSIONS = [
         NEURON_SLOPES,
         4,
     ),
-    Expression(
+    PublishedExpression(
         "Karpathy's lecture, tanh from exponentials",
         LECTURE,
         NEURON,
@@ -657,7 +665,7 @@ EXPRESSIONS = [
         NEURON_SLOPES,
         4,
     ),
-    Expression(
+    PublishedExpression(
         "Karpathy's lecture, as PyTorch printed it",
         f"{LECTURE}; b had gone through float32",
         NEURON | {"b": 6.881373405456543},

@@ -33,7 +33,7 @@ def exact_softmax(a):
 
 
 @pytest.mark.parametrize(("logits", "tolerance"), ROWS, ids=str)
-class TestAgainstFiftyDigits:
+class TestSoftmaxAgainstFiftyDigits:
     def test_probabilities(self, logits, tolerance, many_digits):
         probabilities = softmax(np.array([logits]))[0]
         many_digits.assert_close(probabilities, exact_softmax(many_digits.array(logits)), tolerance)

@@ -6,11 +6,17 @@ The code is independent of the diagnosis: plain numpy and textbook formulas, wit
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from benchmarks.support.buggy_students.backward import hand_in
+from benchmarks.support.buggy_students.backward import student_gradients
 from benchmarks.support.buggy_students.biases import BIASES
 from benchmarks.support.buggy_students.hidden_paths import HIDDEN_PATHS
 from benchmarks.support.buggy_students.hidden_slopes import HIDDEN_SLOPES
-from benchmarks.support.buggy_students.mistake import Gradients, Mistake, Student, Wish, places
+from benchmarks.support.buggy_students.mistake import (
+    Gradients,
+    Mistake,
+    Requirements,
+    Student,
+    mistake_layers,
+)
 from benchmarks.support.buggy_students.numbers import NUMBERS
 from benchmarks.support.buggy_students.output_delta import OUTPUT_DELTAS
 from benchmarks.support.buggy_students.output_slopes import AT_OUTPUT
@@ -34,4 +40,13 @@ STUDENTS: Mapping[str, Student] = MappingProxyType(
     }
 )
 
-__all__ = ["AT_OUTPUT", "STUDENTS", "Gradients", "Mistake", "Student", "Wish", "hand_in", "places"]
+__all__ = [
+    "AT_OUTPUT",
+    "STUDENTS",
+    "Gradients",
+    "Mistake",
+    "Requirements",
+    "Student",
+    "mistake_layers",
+    "student_gradients",
+]

@@ -4,15 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.support.buggy_students.desk import Array, Desk
-from benchmarks.support.buggy_students.mistake import Hints, Mistake, Parts, Student, Wish
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
+from benchmarks.support.buggy_students.mistake import GradientParts, Hints, Mistake, Requirements, Student
 from reference_impl import Problem
 
-Sum = Callable[[Desk, int, Array], Array]
-BIASED = Wish(bias=True)
+Sum = Callable[[ForwardCache, int, Array], Array]
+BIASED = Requirements(bias=True)
 
 
-def _bias(bug: str, sums: Callable[[Problem, int], dict[str, Sum]], wish: Wish = BIASED) -> Student:
+def _bias(
+    bug: str, sums: Callable[[Problem, int], dict[str, Sum]], requirements: Requirements = BIASED
+) -> Student:
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
         if layer is None or not problem.network.layers[layer].bias:
             return []
@@ -21,33 +23,33 @@ def _bias(bug: str, sums: Callable[[Problem, int], dict[str, Sum]], wish: Wish =
             for text, rule in sums(problem, layer).items()
         ]
 
-    return Student(bug, forms, wish)
+    return Student(bug, forms, requirements)
 
 
 def _over_units(problem: Problem, layer: int) -> dict[str, Sum]:
-    return {"ΣΣδ": lambda desk, layer, delta: np.full(delta.shape[1], delta.sum())}
+    return {"ΣΣδ": lambda cache, layer, delta: np.full(delta.shape[1], delta.sum())}
 
 
 def _mean(problem: Problem, layer: int) -> dict[str, Sum]:
     return {
-        "over N": lambda desk, layer, delta: delta.sum(axis=0) / desk.number(desk.examples),
-        "times N": lambda desk, layer, delta: delta.sum(axis=0) * desk.number(desk.examples),
+        "over N": lambda cache, layer, delta: delta.sum(axis=0) / cache.number(cache.examples),
+        "times N": lambda cache, layer, delta: delta.sum(axis=0) * cache.number(cache.examples),
     }
 
 
 def _not_summed(problem: Problem, layer: int) -> dict[str, Sum]:
     return {
-        "the first": lambda desk, layer, delta: delta[0],
-        "the last": lambda desk, layer, delta: delta[-1],
+        "the first": lambda cache, layer, delta: delta[0],
+        "the last": lambda cache, layer, delta: delta[-1],
     }
 
 
 def _zero(problem: Problem, layer: int) -> dict[str, Sum]:
-    return {"0": lambda desk, layer, delta: np.zeros_like(delta[0])}
+    return {"0": lambda cache, layer, delta: np.zeros_like(delta[0])}
 
 
 def _row_sum(problem: Problem, layer: int) -> dict[str, Sum]:
-    return {"Σᵢ G": lambda desk, layer, delta: (desk.z[layer].T @ delta).sum(axis=0)}
+    return {"Σᵢ G": lambda cache, layer, delta: (cache.z[layer].T @ delta).sum(axis=0)}
 
 
 def _of_another(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
@@ -59,9 +61,9 @@ def _of_another(problem: Problem, layer: int | None, hints: Hints) -> list[Mista
         if other == layer or other_layer.outputs != width or not other_layer.bias:
             continue
 
-        def finish(desk: Desk, parts: Parts, other: int = other) -> Parts:
+        def finish(cache: ForwardCache, parts: GradientParts, other: int = other) -> GradientParts:
             changed = {f"layers.{layer}.bias": parts.data[f"layers.{other}.bias"]}
-            return Parts(parts.data | changed, parts.penalty)
+            return GradientParts(parts.data | changed, parts.penalty)
 
         text = f"of layer {other}"
         mistakes.append(Mistake("bias-of-another-layer", text, layer, "bias_gradient", finish=finish))
@@ -74,5 +76,5 @@ BIASES = (
     _bias("bias-not-summed", _not_summed),
     _bias("bias-zero", _zero),
     _bias("bias-row-sum-of-weight-gradient", _row_sum),
-    Student("bias-of-another-layer", _of_another, Wish(bias=True, equal_widths=True)),
+    Student("bias-of-another-layer", _of_another, Requirements(bias=True, equal_widths=True)),
 )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from benchmarks.support.buggy_students.desk import Array, sigmoid
-from benchmarks.support.students import TEXTBOOK
+from benchmarks.support.buggy_students.forward_cache import Array, sigmoid
+from benchmarks.support.students import FORMULAS
 from reference_impl import Problem, named
 
 
@@ -15,7 +15,7 @@ def loss(problem: Problem, parameters: dict[str, Array]) -> float:
         z = (
             np.exp(_log_softmax(a))
             if layer.activation.name == "softmax"
-            else TEXTBOOK[layer.activation.name].value(a)
+            else FORMULAS[layer.activation.name].value(a)
         )
         z = z * problem.batch.masks.get(index, 1.0)
     if risk.loss.name == "mse":

@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 
-from benchmarks.support.buggy_students.desk import Array, Desk
-from benchmarks.support.buggy_students.mistake import AS_IT_COMES, Above, Hints, Mistake, Student, Wish
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
+from benchmarks.support.buggy_students.mistake import (
+    NO_REQUIREMENTS,
+    Hints,
+    Mistake,
+    NextLayer,
+    Requirements,
+    Student,
+)
 from reference_impl import Problem
 
-Rule = Callable[[Desk, int, Above], Array]
+Rule = Callable[[ForwardCache, int, NextLayer], Array]
 Rules = Callable[[Problem, int], dict[str, Rule]]
-SQUARE = Wish(equal_widths=True)
+SQUARE = Requirements(equal_widths=True)
 
 
-def hidden(bug: str, rules: Rules, wish: Wish = AS_IT_COMES) -> Student:
+def hidden(bug: str, rules: Rules, requirements: Requirements = NO_REQUIREMENTS) -> Student:
     """Return a bug with one form per wrong rule for δ of a hidden layer."""
 
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
@@ -22,12 +29,12 @@ def hidden(bug: str, rules: Rules, wish: Wish = AS_IT_COMES) -> Student:
             for text, rule in rules(problem, layer).items()
         ]
 
-    return Student(bug, forms, wish)
+    return Student(bug, forms, requirements)
 
 
-def down(desk: Desk, layer: int, above: Above) -> Array:
+def down(cache: ForwardCache, layer: int, above: NextLayer) -> Array:
     """Return ∂R/∂z of the layer before its mask."""
-    return desk.masked(layer, above.delta @ desk.weights[layer + 1].T)
+    return cache.apply_mask(layer, above.delta @ cache.weights[layer + 1].T)
 
 
 def name_of(problem: Problem, layer: int) -> str:

@@ -1,8 +1,8 @@
 """Wrong δ of a hidden layer because of wrong weights, a wrong error, or a missing dropout mask."""
 
-from benchmarks.support.buggy_students.desk import Array, Desk
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
 from benchmarks.support.buggy_students.hidden import SQUARE, Rule, elementwise, hidden, square
-from benchmarks.support.buggy_students.mistake import Above, Hints, Mistake, Student, Wish
+from benchmarks.support.buggy_students.mistake import Hints, Mistake, NextLayer, Requirements, Student
 from reference_impl import Problem
 
 LEARNING_RATES = (0.5, 0.1, 0.01)
@@ -12,8 +12,8 @@ def _upstream_error(problem: Problem, layer: int) -> dict[str, Rule]:
     if not elementwise(problem, layer + 1) or layer + 1 in problem.batch.masks:
         return {}
 
-    def rule(desk: Desk, layer: int, above: Above) -> Array:
-        return desk.through(layer, above.error @ desk.weights[layer + 1].T)
+    def rule(cache: ForwardCache, layer: int, above: NextLayer) -> Array:
+        return cache.activation_vjp(layer, above.error @ cache.weights[layer + 1].T)
 
     return {"∂R/∂z sent down": rule}
 
@@ -23,8 +23,8 @@ def _wrong_axis(problem: Problem, layer: int) -> dict[str, Rule]:
     if masked or not square(problem, layer + 1) or not elementwise(problem, layer + 1):
         return {}
 
-    def rule(desk: Desk, layer: int, above: Above) -> Array:
-        return desk.slope(layer + 1) * (above.error @ desk.weights[layer + 1].T)
+    def rule(cache: ForwardCache, layer: int, above: NextLayer) -> Array:
+        return cache.slope(layer + 1) * (above.error @ cache.weights[layer + 1].T)
 
     return {"g'(a) of the layer above, after W": rule}
 
@@ -32,7 +32,9 @@ def _wrong_axis(problem: Problem, layer: int) -> dict[str, Rule]:
 def _untransposed(problem: Problem, layer: int) -> dict[str, Rule]:
     if not square(problem, layer + 1):
         return {}
-    return {"δW": lambda desk, layer, above: desk.through(layer, above.delta @ desk.weights[layer + 1])}
+    return {
+        "δW": lambda cache, layer, above: cache.activation_vjp(layer, above.delta @ cache.weights[layer + 1])
+    }
 
 
 def _other_weights(problem: Problem, layer: int) -> dict[str, Rule]:
@@ -40,8 +42,8 @@ def _other_weights(problem: Problem, layer: int) -> dict[str, Rule]:
     shape = problem.parameters[layer + 1].weight.shape
     for other, parameters in enumerate(problem.parameters):
         if other != layer + 1 and parameters.weight.shape == shape:
-            rules[f"W of layer {other}"] = lambda desk, layer, above, other=other: desk.through(
-                layer, above.delta @ desk.weights[other].T
+            rules[f"W of layer {other}"] = lambda cache, layer, above, other=other: cache.activation_vjp(
+                layer, above.delta @ cache.weights[other].T
             )
     return rules
 
@@ -55,9 +57,9 @@ def _updated(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]
     mistakes = []
     for rate in LEARNING_RATES if estimate is None else (float(estimate),):
 
-        def rule(desk: Desk, here: int, above: Above, rate: float = rate) -> Array:
-            weight = desk.weights[here + 1] - desk.number(rate) * above.gradient
-            return desk.through(here, above.delta @ weight.T)
+        def rule(cache: ForwardCache, here: int, above: NextLayer, rate: float = rate) -> Array:
+            weight = cache.weights[here + 1] - cache.number(rate) * above.gradient
+            return cache.activation_vjp(here, above.delta @ weight.T)
 
         replaced = {("hidden_delta", here): rule for here in range(last)}
         mistakes.append(
@@ -69,16 +71,18 @@ def _updated(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]
 def _unmasked(problem: Problem, layer: int) -> dict[str, Rule]:
     if layer not in problem.batch.masks:
         return {}
-    return {"no mask": lambda desk, layer, above: above.delta @ desk.weights[layer + 1].T * desk.slope(layer)}
+    return {
+        "no mask": lambda cache, layer, above: above.delta @ cache.weights[layer + 1].T * cache.slope(layer)
+    }
 
 
 def _unscaled(problem: Problem, layer: int) -> dict[str, Rule]:
     if layer not in problem.batch.masks:
         return {}
 
-    def rule(desk: Desk, layer: int, above: Above) -> Array:
-        kept = (desk.masks[layer] != 0).astype(desk.dtype)
-        return above.delta @ desk.weights[layer + 1].T * kept * desk.slope(layer)
+    def rule(cache: ForwardCache, layer: int, above: NextLayer) -> Array:
+        kept = (cache.masks[layer] != 0).astype(cache.dtype)
+        return above.delta @ cache.weights[layer + 1].T * kept * cache.slope(layer)
 
     return {"mask of ones": rule}
 
@@ -88,8 +92,8 @@ def _last_path(problem: Problem, layer: int) -> dict[str, Rule]:
     if problem.network.layers[layer + 1].outputs < 2:
         return {}
 
-    def rule(desk: Desk, layer: int, above: Above) -> Array:
-        return desk.through(layer, above.delta[:, -1:] @ desk.weights[layer + 1][:, -1:].T)
+    def rule(cache: ForwardCache, layer: int, above: NextLayer) -> Array:
+        return cache.activation_vjp(layer, above.delta[:, -1:] @ cache.weights[layer + 1][:, -1:].T)
 
     return {"only the last unit above": rule}
 
@@ -100,7 +104,7 @@ HIDDEN_PATHS = (
     hidden("untransposed-weights", _untransposed, SQUARE),
     Student("updated-weights", _updated),
     hidden("wrong-layer-weights", _other_weights, SQUARE),
-    hidden("dropout-mask-missing", _unmasked, Wish(masks=True)),
-    hidden("dropout-scale-missing", _unscaled, Wish(masks=True)),
+    hidden("dropout-mask-missing", _unmasked, Requirements(masks=True)),
+    hidden("dropout-scale-missing", _unscaled, Requirements(masks=True)),
 )
 LAST_PATH = hidden("assigned-not-accumulated", _last_path)

@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.support.buggy_students.desk import Array, Desk
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
 from benchmarks.support.buggy_students.hidden import SQUARE, Rule, Rules, down, elementwise, hidden, name_of
-from benchmarks.support.buggy_students.mistake import Above
-from benchmarks.support.students import TEXTBOOK
+from benchmarks.support.buggy_students.mistake import NextLayer
+from benchmarks.support.students import FORMULAS
 from reference_impl import Problem
 
-Slope = Callable[[Desk, int], Array]  # (desk, layer) -> replacement of g′(a)
+Slope = Callable[[ForwardCache, int], Array]  # (cache, layer) -> replacement of g′(a)
 
 
 def _with_slope(slope: Slope) -> Rule:
-    return lambda desk, layer, above: down(desk, layer, above) * slope(desk, layer)
+    return lambda cache, layer, above: down(cache, layer, above) * slope(cache, layer)
 
 
 def _sloped(slopes: Callable[[Problem, int], dict[str, Slope]]) -> Rules:
@@ -29,8 +29,8 @@ def _at_activation(problem: Problem, layer: int) -> dict[str, Slope]:
     if not elementwise(problem, layer):
         return {}
 
-    def slope(desk: Desk, layer: int) -> Array:
-        function, z = TEXTBOOK[desk.activation(layer)], desk.unmasked[layer]
+    def slope(cache: ForwardCache, layer: int) -> Array:
+        function, z = FORMULAS[cache.activation(layer)], cache.unmasked[layer]
         return function.slope(z, function.value(z))
 
     return {"g'(z)": slope}
@@ -49,31 +49,31 @@ SLIPS: dict[str, Callable[[Array], Array]] = {
 
 def _at_preactivation(problem: Problem, layer: int) -> dict[str, Slope]:
     form = OUTPUT_FORMS.get(name_of(problem, layer))
-    return {} if form is None else {"output form of a": lambda desk, layer: form(desk.a[layer])}
+    return {} if form is None else {"output form of a": lambda cache, layer: form(cache.a[layer])}
 
 
 def _wrong(problem: Problem, layer: int) -> dict[str, Slope]:
     """Return g′ of another activation, wrong formulas for tanh, and the formula in z of sigmoid or tanh."""
     activation = name_of(problem, layer)
     slopes: dict[str, Slope] = {}
-    for name, row in TEXTBOOK.items():
+    for name, row in FORMULAS.items():
         if name not in (activation, "identity"):
-            slopes[f"g' of {name}"] = lambda desk, layer, row=row: row.slope(
-                desk.a[layer], row.value(desk.a[layer])
+            slopes[f"g' of {name}"] = lambda cache, layer, row=row: row.slope(
+                cache.a[layer], row.value(cache.a[layer])
             )
     if activation == "tanh":
         for text, slip in SLIPS.items():
-            slopes[text] = lambda desk, layer, slip=slip: slip(desk.unmasked[layer])
+            slopes[text] = lambda cache, layer, slip=slip: slip(cache.unmasked[layer])
     if activation in OUTPUT_FORMS:
         other = "tanh" if activation == "sigmoid" else "sigmoid"
-        slopes[f"{other}'s formula in z"] = lambda desk, layer: OUTPUT_FORMS[other](desk.unmasked[layer])
+        slopes[f"{other}'s formula in z"] = lambda cache, layer: OUTPUT_FORMS[other](cache.unmasked[layer])
     return slopes
 
 
 def _relu_on_upstream(problem: Problem, layer: int) -> dict[str, Rule]:
     if name_of(problem, layer) != "relu":
         return {}
-    return {"max(0, upstream)": lambda desk, layer, above: np.maximum(down(desk, layer, above), 0)}
+    return {"max(0, upstream)": lambda cache, layer, above: np.maximum(down(cache, layer, above), 0)}
 
 
 def _wrong_mask(problem: Problem, layer: int) -> dict[str, Rule]:
@@ -84,11 +84,11 @@ def _wrong_mask(problem: Problem, layer: int) -> dict[str, Rule]:
     for other, other_layer in enumerate(problem.network.layers):
         if other != layer and other_layer.outputs == width:
             rules[f"mask of layer {other}"] = _with_slope(
-                lambda desk, layer, other=other: (desk.a[other] > 0).astype(desk.dtype)
+                lambda cache, layer, other=other: (cache.a[other] > 0).astype(cache.dtype)
             )
 
-    def of_upstream(desk: Desk, layer: int, above: Above) -> Array:
-        upstream = down(desk, layer, above)
+    def of_upstream(cache: ForwardCache, layer: int, above: NextLayer) -> Array:
+        upstream = down(cache, layer, above)
         return upstream * (upstream > 0)
 
     rules["mask of the upstream"] = of_upstream

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.support.buggy_students.desk import Array, Desk
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
 from reference_impl import Problem
 
 Gradients = dict[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
-class Above:
+class NextLayer:
     """Values of the layer above: its δ, its ∂R/∂z, and the submitted gradient of its weight."""
 
     delta: Array
@@ -22,7 +22,7 @@ class Above:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class GradientParts:
     """Gradients of the data term and of the penalties, by parameter, before they are added."""
 
     data: Gradients
@@ -33,8 +33,8 @@ class Parts:
         return {name: self.data[name] + self.penalty[name] for name in self.data}
 
 
-def submitted_parts(total: Gradients) -> Parts:
-    return Parts(total, {name: np.zeros_like(array) for name, array in total.items()})
+def as_gradient_parts(total: Gradients) -> GradientParts:
+    return GradientParts(total, {name: np.zeros_like(array) for name, array in total.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +44,10 @@ class Mistake:
     layer: layer of the mistake; None for the whole network.
     spreads: True if every layer below repeats the mistake.
     replaced: replacements of equations, by equation and layer:
-        ("output_delta", L): desk -> δ_L.
-        ("hidden_delta", l): (desk, l, Above) -> δ_l.
-        ("weight_gradient", l), ("bias_gradient", l): (desk, l, δ_l) -> gradient of the data term.
-        ("penalty", l): (desk, l) -> gradients of the penalties with respect to weight and bias.
+        ("output_delta", L): cache -> δ_L.
+        ("hidden_delta", l): (cache, l, Above) -> δ_l.
+        ("weight_gradient", l), ("bias_gradient", l): (cache, l, δ_l) -> gradient of the data term.
+        ("penalty", l): (cache, l) -> gradients of the penalties with respect to weight and bias.
     finish: function that changes the gradients before they are submitted.
     """
 
@@ -56,12 +56,12 @@ class Mistake:
     layer: int | None
     equation: str
     replaced: Mapping[tuple[str, int], Callable[..., Any]] = field(default_factory=dict)
-    finish: Callable[[Desk, Parts], Parts] | None = None
+    finish: Callable[[ForwardCache, GradientParts], GradientParts] | None = None
     spreads: bool = False
 
 
 @dataclass(frozen=True)
-class Wish:
+class Requirements:
     """Properties that a problem must have for a bug to be possible; None for no requirement."""
 
     equal_widths: bool = False
@@ -75,7 +75,7 @@ class Wish:
     large_weights: bool = False
 
 
-AS_IT_COMES = Wish()
+NO_REQUIREMENTS = Requirements()
 
 Hints = Mapping[str, Any]
 Forms = Callable[[Problem, int | None, Hints], list[Mistake]]
@@ -92,7 +92,7 @@ class Student:
 
     bug: str
     forms: Forms
-    wish: Wish = AS_IT_COMES
+    requirements: Requirements = NO_REQUIREMENTS
 
     def applies(self, problem: Problem, layer: int | None) -> bool:
         return bool(self.forms(problem, layer, {}))
@@ -102,5 +102,5 @@ class Student:
         return forms[rng.integers(len(forms))]
 
 
-def places(problem: Problem) -> list[int | None]:
+def mistake_layers(problem: Problem) -> list[int | None]:
     return [None, *range(len(problem.network.layers))]

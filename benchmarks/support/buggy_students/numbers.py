@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.support.buggy_students.desk import Array, Desk
 from benchmarks.support.buggy_students.differences import numerical_gradient
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
 from benchmarks.support.buggy_students.mistake import (
-    AS_IT_COMES,
+    NO_REQUIREMENTS,
+    GradientParts,
     Gradients,
     Hints,
     Mistake,
-    Parts,
+    Requirements,
     Student,
-    Wish,
-    submitted_parts,
+    as_gradient_parts,
 )
 from benchmarks.support.buggy_students.overflow import OVERFLOW
 from reference_impl import Problem
@@ -25,7 +25,9 @@ Change = Callable[[Gradients], Gradients]
 
 
 def _whole(
-    bug: str, changes: Callable[[Problem, Hints], dict[str, Change]], wish: Wish = AS_IT_COMES
+    bug: str,
+    changes: Callable[[Problem, Hints], dict[str, Change]],
+    requirements: Requirements = NO_REQUIREMENTS,
 ) -> Student:
     """Return a bug whose forms change all gradients before they are submitted."""
 
@@ -34,16 +36,16 @@ def _whole(
             return []
         return [
             Mistake(
-                bug, text, None, "numbers", finish=lambda desk, parts, change=change: _changed(parts, change)
+                bug, text, None, "numbers", finish=lambda cache, parts, change=change: _changed(parts, change)
             )
             for text, change in changes(problem, hints).items()
         ]
 
-    return Student(bug, forms, wish)
+    return Student(bug, forms, requirements)
 
 
-def _changed(parts: Parts, change: Change) -> Parts:
-    return submitted_parts(change(parts.total))
+def _changed(parts: GradientParts, change: Change) -> GradientParts:
+    return as_gradient_parts(change(parts.total))
 
 
 def _elementwise(change: Callable[[Array], Array]) -> Change:
@@ -53,10 +55,10 @@ def _elementwise(change: Callable[[Array], Array]) -> Change:
 def _zero(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
     """Set all gradients, or the gradient of one weight, to zero."""
 
-    def finish(desk: Desk, parts: Parts) -> Parts:
+    def finish(cache: ForwardCache, parts: GradientParts) -> GradientParts:
         changed_name = None if layer is None else f"layers.{layer}.weight"
         total = parts.total
-        return submitted_parts(
+        return as_gradient_parts(
             {k: np.zeros_like(v) if changed_name in (None, k) else v for k, v in total.items()}
         )
 
@@ -87,7 +89,7 @@ def _clipped(problem: Problem, hints: Hints) -> dict[str, Change]:
         norm = _norm(list(total.values()))
         return {name: _scaled_to_norm(array, norm, hints) for name, array in total.items()}
 
-    def by_own_norm(total: Gradients) -> Gradients:
+    def by_parameter_norm(total: Gradients) -> Gradients:
         least = hints.get("threshold") or threshold(max(_norm([array]) for array in total.values()), {})
         return {
             name: _scaled_to_norm(array, _norm([array]), {"threshold": least})
@@ -98,7 +100,7 @@ def _clipped(problem: Problem, hints: Hints) -> dict[str, Change]:
         most = threshold(max(float(np.abs(array).max()) for array in total.values()), hints)
         return _elementwise(lambda array: np.clip(array, -most, most))(total)
 
-    return {"by norm": by_norm, "by each parameter's norm": by_own_norm, "by element": by_element}
+    return {"by norm": by_norm, "by each parameter's norm": by_parameter_norm, "by element": by_element}
 
 
 def _truncated(problem: Problem, hints: Hints) -> dict[str, Change]:
@@ -131,11 +133,14 @@ def _numerical(problem: Problem, hints: Hints) -> dict[str, Change]:
 
 
 def _narrower(problem: Problem, hints: Hints) -> dict[str, Change]:
-    from benchmarks.support.buggy_students.backward import hand_in
+    from benchmarks.support.buggy_students.backward import student_gradients
 
     def in_format(dtype: type) -> Change:
         def change(total: Gradients) -> Gradients:
-            return {name: array.astype(np.float64) for name, array in hand_in(problem, dtype=dtype).items()}
+            return {
+                name: array.astype(np.float64)
+                for name, array in student_gradients(problem, dtype=dtype).items()
+            }
 
         return change
 
@@ -146,7 +151,7 @@ NUMBERS = (
     Student("zero-gradient", _zero),
     OVERFLOW,
     _whole("clipped", _clipped),
-    _whole("integer-truncation", _truncated, Wish(factor=40.0)),
+    _whole("integer-truncation", _truncated, Requirements(factor=40.0)),
     _whole("rounded", _rounded),
     _whole("numerical-gradient", _numerical),
     _whole("lower-precision-than-declared", _narrower),

@@ -5,14 +5,16 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.support.buggy_students import losses
-from benchmarks.support.buggy_students.desk import Array, Desk, sigmoid, softmax
-from benchmarks.support.buggy_students.mistake import AS_IT_COMES, Hints, Mistake, Student, Wish
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache, sigmoid, softmax
+from benchmarks.support.buggy_students.mistake import NO_REQUIREMENTS, Hints, Mistake, Requirements, Student
 from reference_impl import LOSSES, Problem
 
-Deltas = Callable[[Problem], dict[str, Callable[[Desk], Array]]]
+Deltas = Callable[[Problem], dict[str, Callable[[ForwardCache], Array]]]
 
 
-def _at_output(bug: str, deltas: Deltas, wish: Wish = AS_IT_COMES, *, whole: bool = False) -> Student:
+def _at_output(
+    bug: str, deltas: Deltas, requirements: Requirements = NO_REQUIREMENTS, *, whole: bool = False
+) -> Student:
     """Return a bug with one form per wrong δ_L. whole: True if the bug concerns the whole network."""
 
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
@@ -25,20 +27,20 @@ def _at_output(bug: str, deltas: Deltas, wish: Wish = AS_IT_COMES, *, whole: boo
             for text, delta in deltas(problem).items()
         ]
 
-    return Student(bug, forms, wish)
+    return Student(bug, forms, requirements)
 
 
 def _output(problem: Problem) -> str:
     return problem.network.layers[-1].activation.name
 
 
-def _missing(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+def _missing(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
     if _output(problem) in ("identity", "softmax"):
         return {}
     return {"∂R/∂z": losses.error}
 
 
-def _extra(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+def _extra(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
     """Multiply δ = p − y by p(1 − p)."""
     risk = problem.risk
     if risk.loss.name == "mse":
@@ -47,9 +49,9 @@ def _extra(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
     if risk.on == "logits" and _output(problem) != "identity":
         return {}
 
-    def delta(desk: Desk) -> Array:
-        p = desk.z[-1] if risk.on == "probabilities" else squash(desk.z[-1])
-        return losses.delta(desk) * p * (desk.number(1.0) - p)
+    def delta(cache: ForwardCache) -> Array:
+        p = cache.z[-1] if risk.on == "probabilities" else squash(cache.z[-1])
+        return losses.delta(cache) * p * (cache.number(1.0) - p)
 
     return {"p(1 - p) again": delta}
 
@@ -61,18 +63,18 @@ def _probabilities_of_softmax(problem: Problem) -> bool:
     return in_loss or _output(problem) == "softmax"
 
 
-def _by_probability(desk: Desk) -> tuple[Array, Array]:
+def _by_probability(cache: ForwardCache) -> tuple[Array, Array]:
     """Return p and u = ∂R/∂p."""
-    if desk.activation(desk.last) == "softmax":
-        return desk.z[-1], losses.error(desk)
-    p = softmax(desk.z[-1])
-    return p, -desk.y / p * losses.scale(desk)
+    if cache.activation(cache.last) == "softmax":
+        return cache.z[-1], losses.error(cache)
+    p = softmax(cache.z[-1])
+    return p, -cache.y / p * losses.scale(cache)
 
 
-def _softmax(rule: Callable[[Desk, Array, Array], Array]) -> Deltas:
-    def deltas(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+def _softmax(rule: Callable[[ForwardCache, Array, Array], Array]) -> Deltas:
+    def deltas(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
         return (
-            {"of ∂R/∂p": lambda desk: rule(desk, *_by_probability(desk))}
+            {"of ∂R/∂p": lambda cache: rule(cache, *_by_probability(cache))}
             if _probabilities_of_softmax(problem)
             else {}
         )
@@ -80,24 +82,24 @@ def _softmax(rule: Callable[[Desk, Array, Array], Array]) -> Deltas:
     return deltas
 
 
-def _over_batch(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+def _over_batch(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
     if problem.risk.loss.name != "cross_entropy" or not _probabilities_of_softmax(problem):
         return {}
 
-    def delta(desk: Desk) -> Array:
-        e = np.exp(desk.a[-1] - desk.a[-1].max())
-        return (e / e.sum() - desk.y) * losses.scale(desk)
+    def delta(cache: ForwardCache) -> Array:
+        e = np.exp(cache.a[-1] - cache.a[-1].max())
+        return (e / e.sum() - cache.y) * losses.scale(cache)
 
     return {"p over all examples": delta}
 
 
-def _twice(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+def _twice(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
     if problem.risk.loss.name != "cross_entropy" or not _probabilities_of_softmax(problem):
         return {}
-    return {"softmax(p) - y": lambda desk: (softmax(softmax(desk.a[-1])) - desk.y) * losses.scale(desk)}
+    return {"softmax(p) - y": lambda cache: (softmax(softmax(cache.a[-1])) - cache.y) * losses.scale(cache)}
 
 
-def _another_loss(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+def _another_loss(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
     """Return δ of every other loss that is possible with these outputs, with its default factor."""
     risk, output = problem.risk, _output(problem)
     deltas = {}
@@ -109,8 +111,8 @@ def _another_loss(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
                 continue  # the activation is applied twice, which is another bug
             if row.class_targets and risk.loss.name == "mse" and _signed_targets(problem):
                 continue
-            deltas[f"{name} on {on}"] = lambda desk, name=name, on=on, factor=row.default_factor: (
-                losses.delta(desk, name, on, factor)
+            deltas[f"{name} on {on}"] = lambda cache, name=name, on=on, factor=row.default_factor: (
+                losses.delta(cache, name, on, factor)
             )
     return deltas
 
@@ -119,22 +121,22 @@ def _signed_targets(problem: Problem) -> bool:
     return bool((problem.batch.targets < 0).any())
 
 
-def _no_target(problem: Problem) -> dict[str, Callable[[Desk], Array]]:
+def _no_target(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
     """Return δ_L = f with the scale of the loss; for a squared error also f∘g′, which is y = 0."""
     risk = problem.risk
 
-    def plain(desk: Desk) -> Array:
-        f = desk.z[-1]
+    def plain(cache: ForwardCache) -> Array:
+        f = cache.z[-1]
         if risk.on == "logits":
             f = softmax(f) if risk.loss.name == "cross_entropy" else sigmoid(f)
         two = 2.0 if risk.loss.name == "mse" else 1.0
-        return f * desk.number(two) * losses.scale(desk)
+        return f * cache.number(two) * losses.scale(cache)
 
     if risk.on == "logits" and _output(problem) != "identity":
         return {}
     deltas = {"f": plain}
     if risk.loss.name == "mse" and _output(problem) != "identity":
-        deltas["f through g'"] = lambda desk: desk.through(desk.last, plain(desk))
+        deltas["f through g'"] = lambda cache: cache.activation_vjp(cache.last, plain(cache))
     return deltas
 
 
@@ -145,17 +147,19 @@ OUTPUT_DELTAS = (
     _at_output("extra-output-derivative", _extra),
     _at_output(
         "softmax-jacobian-diagonal",
-        _softmax(lambda desk, p, u: u * p * (desk.number(1.0) - p)),
-        Wish(output="softmax", outputs_from=2),
+        _softmax(lambda cache, p, u: u * p * (cache.number(1.0) - p)),
+        Requirements(output="softmax", outputs_from=2),
     ),
     _at_output(
-        "softmax-jacobian-missing", _softmax(lambda desk, p, u: u), Wish(output="softmax", outputs_from=2)
+        "softmax-jacobian-missing",
+        _softmax(lambda cache, p, u: u),
+        Requirements(output="softmax", outputs_from=2),
     ),
     _at_output(
         "softmax-one-minus-p",
-        _softmax(lambda desk, p, u: u * (desk.number(1.0) - p)),
-        Wish(output="softmax", outputs_from=2),
+        _softmax(lambda cache, p, u: u * (cache.number(1.0) - p)),
+        Requirements(output="softmax", outputs_from=2),
     ),
-    _at_output("softmax-over-batch", _over_batch, Wish(output="softmax", outputs_from=2)),
-    _at_output("softmax-twice", _twice, Wish(output="softmax", outputs_from=2)),
+    _at_output("softmax-over-batch", _over_batch, Requirements(output="softmax", outputs_from=2)),
+    _at_output("softmax-twice", _twice, Requirements(output="softmax", outputs_from=2)),
 )

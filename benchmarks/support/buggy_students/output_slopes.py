@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from benchmarks.support.buggy_students import losses
-from benchmarks.support.buggy_students.desk import Array, Desk
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
 from benchmarks.support.buggy_students.hidden_slopes import SLOPES, Slope
-from benchmarks.support.buggy_students.mistake import Hints, Mistake, Student, Wish
+from benchmarks.support.buggy_students.mistake import Hints, Mistake, Requirements, Student
 from reference_impl import Problem
 
 
@@ -19,13 +19,13 @@ def _at_output(bug: str) -> Student:
         mistakes = []
         for text, slope in SLOPES[bug](problem, last).items():
 
-            def delta(desk: Desk, slope: Slope = slope) -> Array:
-                return losses.error(desk) * slope(desk, desk.last)
+            def delta(cache: ForwardCache, slope: Slope = slope) -> Array:
+                return losses.error(cache) * slope(cache, cache.last)
 
             mistakes.append(Mistake(bug, text, last, "output_delta", {("output_delta", last): delta}))
         return mistakes
 
-    return Student(bug, forms, Wish(output="tanh"))
+    return Student(bug, forms, Requirements(output="tanh"))
 
 
 AT_OUTPUT: Mapping[str, Student] = MappingProxyType({bug: _at_output(bug) for bug in SLOPES})

@@ -2,9 +2,16 @@
 
 import numpy as np
 
-from benchmarks.support.buggy_students.desk import Array, Desk, sigmoid
-from benchmarks.support.buggy_students.mistake import Hints, Mistake, Parts, Student, Wish, submitted_parts
-from benchmarks.support.students import TEXTBOOK
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache, sigmoid
+from benchmarks.support.buggy_students.mistake import (
+    GradientParts,
+    Hints,
+    Mistake,
+    Requirements,
+    Student,
+    as_gradient_parts,
+)
+from benchmarks.support.students import FORMULAS
 from reference_impl import Problem
 
 NAIVE = {
@@ -24,7 +31,7 @@ def naive_gradients(problem: Problem, dtype: type) -> tuple[dict[str, Array], in
         bias = problem.parameters[index].bias
         pre.append(z[-1] @ weights[index] + (dtype(0) if bias is None else bias.astype(dtype)))
         name = layer.activation.name
-        value = NAIVE[name](pre[-1]) if name in NAIVE else TEXTBOOK[name].value(pre[-1])
+        value = NAIVE[name](pre[-1]) if name in NAIVE else FORMULAS[name].value(pre[-1])
         if first is None and not np.isfinite(value).all():
             first = index
         z.append(value * problem.batch.masks[index].astype(dtype) if index in problem.batch.masks else value)
@@ -37,7 +44,7 @@ def naive_gradients(problem: Problem, dtype: type) -> tuple[dict[str, Array], in
         if name == "softmax":
             delta = value * (upstream - (upstream * value).sum(axis=1, keepdims=True))
         else:
-            delta = upstream * TEXTBOOK[name].slope(pre[index], value)
+            delta = upstream * FORMULAS[name].slope(pre[index], value)
         if first is None and not np.isfinite(delta).all():
             first = index
         gradients[f"layers.{index}.weight"] = z[index].T @ delta
@@ -66,11 +73,11 @@ def _forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
     if first is None or layer != first:
         return []
 
-    def finish(desk: Desk, parts: Parts) -> Parts:
-        gradients, _ = naive_gradients(problem, desk.dtype.type)
-        return submitted_parts({name: gradients[name] + parts.penalty[name] for name in parts.data})
+    def finish(cache: ForwardCache, parts: GradientParts) -> GradientParts:
+        gradients, _ = naive_gradients(problem, cache.dtype.type)
+        return as_gradient_parts({name: gradients[name] + parts.penalty[name] for name in parts.data})
 
     return [Mistake("overflow", "naive formulas", layer, "numbers", finish=finish)]
 
 
-OVERFLOW = Student("overflow", _forms, Wish(large_weights=True))
+OVERFLOW = Student("overflow", _forms, Requirements(large_weights=True))

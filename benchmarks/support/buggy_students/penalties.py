@@ -5,39 +5,41 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.support.buggy_students.backward import penalty_slope
-from benchmarks.support.buggy_students.desk import Array, Desk
-from benchmarks.support.buggy_students.mistake import Hints, Mistake, Parts, Student, Wish
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
+from benchmarks.support.buggy_students.mistake import GradientParts, Hints, Mistake, Requirements, Student
 from reference_impl import Penalty, Problem
 
-# (desk, penalty, parameter, whether it is a bias) -> gradient of the penalty
-Added = Callable[[Desk, Penalty, Array, bool], Array]
+# (cache, penalty, parameter, whether it is a bias) -> gradient of the penalty
+Added = Callable[[ForwardCache, Penalty, Array, bool], Array]
 
 
-def right(desk: Desk, penalty: Penalty, parameter: Array, bias: bool) -> Array:
+def right(cache: ForwardCache, penalty: Penalty, parameter: Array, bias: bool) -> Array:
     if penalty.biases or not bias:
-        return penalty_slope(desk, penalty, parameter)
+        return penalty_slope(cache, penalty, parameter)
     return np.zeros_like(parameter)
 
 
 def _replaced(bug: str, text: str, problem: Problem, wrong: Added, chosen: tuple[Penalty, ...]) -> Mistake:
     """Return a mistake that replaces the gradient of the chosen penalties in all layers."""
 
-    def penalty(desk: Desk, layer: int) -> tuple[Array, Array]:
-        biases = desk.biases[layer]
-        bias = np.zeros(desk.a[layer].shape[1], desk.dtype)
-        weight = np.zeros_like(desk.weights[layer])
-        for row in desk.problem.risk.penalties:
+    def penalty(cache: ForwardCache, layer: int) -> tuple[Array, Array]:
+        biases = cache.biases[layer]
+        bias = np.zeros(cache.a[layer].shape[1], cache.dtype)
+        weight = np.zeros_like(cache.weights[layer])
+        for row in cache.problem.risk.penalties:
             gradient = wrong if row in chosen else right
-            weight = weight + gradient(desk, row, desk.weights[layer], False)
+            weight = weight + gradient(cache, row, cache.weights[layer], False)
             if biases is not None:
-                bias = bias + gradient(desk, row, biases, True)
+                bias = bias + gradient(cache, row, biases, True)
         return weight, bias
 
     layers = range(len(problem.network.layers))
     return Mistake(bug, text, None, "penalty", {("penalty", layer): penalty for layer in layers})
 
 
-def _penalty(bug: str, rules: Callable[[Problem, Penalty, Hints], dict[str, Added]], wish: Wish) -> Student:
+def _penalty(
+    bug: str, rules: Callable[[Problem, Penalty, Hints], dict[str, Added]], requirements: Requirements
+) -> Student:
     """Return a bug whose forms change one penalty or all penalties."""
 
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
@@ -51,11 +53,11 @@ def _penalty(bug: str, rules: Callable[[Problem, Penalty, Hints], dict[str, Adde
             for text, rule in rules(problem, group[0], hints).items()
         ]
 
-    return Student(bug, forms, wish)
+    return Student(bug, forms, requirements)
 
 
 def _missing(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
-    return {"left out": lambda desk, penalty, parameter, bias: np.zeros_like(parameter)}
+    return {"left out": lambda cache, penalty, parameter, bias: np.zeros_like(parameter)}
 
 
 def _factor(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
@@ -63,8 +65,8 @@ def _factor(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added
     estimate = hints.get("factor")
     factors = (2.0, 0.5, float(count), 1.0 / count) if estimate is None else (float(estimate),)
     return {
-        f"times {factor:g}": lambda desk, penalty, parameter, bias, factor=factor: (
-            desk.number(factor) * right(desk, penalty, parameter, bias)
+        f"times {factor:g}": lambda cache, penalty, parameter, bias, factor=factor: (
+            cache.number(factor) * right(cache, penalty, parameter, bias)
         )
         for factor in factors
     }
@@ -73,15 +75,15 @@ def _factor(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added
 def _on_biases(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
     if penalty.biases or not any(layer.bias for layer in problem.network.layers):
         return {}
-    return {"biases too": lambda desk, penalty, parameter, bias: penalty_slope(desk, penalty, parameter)}
+    return {"biases too": lambda cache, penalty, parameter, bias: penalty_slope(cache, penalty, parameter)}
 
 
 def _missing_on_biases(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
     if not penalty.biases or not any(layer.bias for layer in problem.network.layers):
         return {}
 
-    def weights_only(desk: Desk, penalty: Penalty, parameter: Array, bias: bool) -> Array:
-        return np.zeros_like(parameter) if bias else penalty_slope(desk, penalty, parameter)
+    def weights_only(cache: ForwardCache, penalty: Penalty, parameter: Array, bias: bool) -> Array:
+        return np.zeros_like(parameter) if bias else penalty_slope(cache, penalty, parameter)
 
     return {"weights only": weights_only}
 
@@ -93,25 +95,25 @@ def _of_gradient(problem: Problem, layer: int | None, hints: Hints) -> list[Mist
     penalty = problem.risk.penalties[0]
     coefficient = penalty.coefficient(problem.batch.size) * (2.0 if penalty.norm == "l2" else 1.0)
 
-    def finish(desk: Desk, parts: Parts) -> Parts:
-        strength = desk.number(coefficient)
+    def finish(cache: ForwardCache, parts: GradientParts) -> GradientParts:
+        strength = cache.number(coefficient)
         penalties = {
             name: strength * array if penalty.biases or name.endswith("weight") else np.zeros_like(array)
             for name, array in parts.data.items()
         }
-        return Parts(parts.data, penalties)
+        return GradientParts(parts.data, penalties)
 
     return [Mistake("penalty-of-gradient", f"{penalty.norm} met G", None, "penalty", finish=finish)]
 
 
 PENALTIES = (
-    _penalty("penalty-missing", _missing, Wish(penalty=True)),
-    _penalty("penalty-factor", _factor, Wish(penalty=True)),
-    _penalty("penalty-on-biases", _on_biases, Wish(penalty=True, penalty_on_biases=False, bias=True)),
+    _penalty("penalty-missing", _missing, Requirements(penalty=True)),
+    _penalty("penalty-factor", _factor, Requirements(penalty=True)),
+    _penalty("penalty-on-biases", _on_biases, Requirements(penalty=True, penalty_on_biases=False, bias=True)),
     _penalty(
         "penalty-missing-on-biases",
         _missing_on_biases,
-        Wish(penalty=True, penalty_on_biases=True, bias=True),
+        Requirements(penalty=True, penalty_on_biases=True, bias=True),
     ),
-    Student("penalty-of-gradient", _of_gradient, Wish(penalty=True)),
+    Student("penalty-of-gradient", _of_gradient, Requirements(penalty=True)),
 )

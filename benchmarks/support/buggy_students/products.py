@@ -4,26 +4,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.support.buggy_students.desk import Array, Desk
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
 from benchmarks.support.buggy_students.hidden_paths import LAST_PATH
 from benchmarks.support.buggy_students.mistake import (
-    AS_IT_COMES,
+    NO_REQUIREMENTS,
+    GradientParts,
     Hints,
     Mistake,
-    Parts,
+    Requirements,
     Student,
-    Wish,
-    submitted_parts,
+    as_gradient_parts,
 )
-from benchmarks.support.students import TEXTBOOK
+from benchmarks.support.students import FORMULAS
 from reference_impl import Problem
 
-Product = Callable[[Desk, int, Array], Array]
-SQUARE = Wish(equal_widths=True)
+Product = Callable[[ForwardCache, int, Array], Array]
+SQUARE = Requirements(equal_widths=True)
 
 
 def _product(
-    bug: str, products: Callable[[Problem, int], dict[str, Product]], wish: Wish = AS_IT_COMES
+    bug: str,
+    products: Callable[[Problem, int], dict[str, Product]],
+    requirements: Requirements = NO_REQUIREMENTS,
 ) -> Student:
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
         if layer is None:
@@ -33,7 +35,7 @@ def _product(
             for text, product in products(problem, layer).items()
         ]
 
-    return Student(bug, forms, wish)
+    return Student(bug, forms, requirements)
 
 
 def _activated(problem: Problem, layer: int) -> dict[str, Product]:
@@ -41,20 +43,20 @@ def _activated(problem: Problem, layer: int) -> dict[str, Product]:
     name = problem.network.layers[max(layer - 1, 0)].activation.name
     if name in ("identity", "softmax"):
         return {}
-    return {"g(z)": lambda desk, layer, delta: TEXTBOOK[name].value(desk.z[layer]).T @ delta}
+    return {"g(z)": lambda cache, layer, delta: FORMULAS[name].value(cache.z[layer]).T @ delta}
 
 
 def _preactivation(problem: Problem, layer: int) -> dict[str, Product]:
     if layer == 0 or problem.network.layers[layer - 1].activation.name == "identity":
         return {}
-    return {"a": lambda desk, layer, delta: desk.a[layer - 1].T @ delta}
+    return {"a": lambda cache, layer, delta: cache.a[layer - 1].T @ delta}
 
 
 def _other_input(problem: Problem, layer: int) -> dict[str, Product]:
     layers = problem.network.layers
     widths = [layers[0].inputs, *(other_layer.outputs for other_layer in layers)]
     return {
-        f"z[{other}] for z[{layer}]": lambda desk, layer, delta, other=other: desk.z[other].T @ delta
+        f"z[{other}] for z[{layer}]": lambda cache, layer, delta, other=other: cache.z[other].T @ delta
         for other, width in enumerate(widths)
         if other != layer and width == widths[layer]
     }
@@ -66,8 +68,10 @@ def _transposed(problem: Problem, layer: int | None, hints: Hints) -> list[Mista
         return []
     name = f"layers.{layer}.weight"
 
-    def changed_weight(change: Callable[[Array], Array]) -> Callable[[Desk, Parts], Parts]:
-        return lambda desk, parts: submitted_parts(parts.total | {name: change(parts.total[name])})
+    def changed_weight(
+        change: Callable[[Array], Array],
+    ) -> Callable[[ForwardCache, GradientParts], GradientParts]:
+        return lambda cache, parts: as_gradient_parts(parts.total | {name: change(parts.total[name])})
 
     changes = {"Gᵀ in G's shape": changed_weight(lambda g: g.T.reshape(g.shape))}
     if problem.parameters[layer].weight.shape[0] != problem.parameters[layer].weight.shape[1]:
@@ -94,11 +98,11 @@ def _layer_order(problem: Problem, layer: int | None, hints: Hints) -> list[Mist
     if count > 2 and shapes == shapes[::-1]:
         orders["reversed"] = list(range(count))[::-1]
 
-    def reordered(order: list[int]) -> Callable[[Desk, Parts], Parts]:
-        def finish(desk: Desk, parts: Parts) -> Parts:
+    def reordered(order: list[int]) -> Callable[[ForwardCache, GradientParts], GradientParts]:
+        def finish(cache: ForwardCache, parts: GradientParts) -> GradientParts:
             total = parts.total
             source = {name: f"layers.{order[int(name.split('.')[1])]}.{name.split('.')[2]}" for name in total}
-            return submitted_parts({name: total[other] for name, other in source.items()})
+            return as_gradient_parts({name: total[other] for name, other in source.items()})
 
         return finish
 
@@ -133,11 +137,11 @@ def _weighted(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake
     mistakes = []
     for text, weights in kinds.items():
 
-        def product(desk: Desk, layer: int, delta: Array, weights: Array = weights) -> Array:
-            return desk.z[layer].T @ (weights[:, None].astype(desk.dtype) * delta)
+        def product(cache: ForwardCache, layer: int, delta: Array, weights: Array = weights) -> Array:
+            return cache.z[layer].T @ (weights[:, None].astype(cache.dtype) * delta)
 
-        def bias(desk: Desk, layer: int, delta: Array, weights: Array = weights) -> Array:
-            return (weights[:, None].astype(desk.dtype) * delta).sum(axis=0)
+        def bias(cache: ForwardCache, layer: int, delta: Array, weights: Array = weights) -> Array:
+            return (weights[:, None].astype(cache.dtype) * delta).sum(axis=0)
 
         changed_layers = range(last + 1) if layer is None else (layer,)
         both = {("weight_gradient", index): product for index in changed_layers}
@@ -158,8 +162,8 @@ def _assigned(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake
     mistakes = LAST_PATH.forms(problem, layer, hints)
     if problem.batch.size > 1:
         last = {
-            ("weight_gradient", layer): lambda desk, layer, delta: desk.z[layer][-1:].T @ delta[-1:],
-            ("bias_gradient", layer): lambda desk, layer, delta: delta[-1],
+            ("weight_gradient", layer): lambda cache, layer, delta: cache.z[layer][-1:].T @ delta[-1:],
+            ("bias_gradient", layer): lambda cache, layer, delta: delta[-1],
         }
         text = "only the last example"
         mistakes.append(Mistake("assigned-not-accumulated", text, layer, "weight_gradient", last))

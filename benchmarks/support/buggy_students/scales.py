@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 
-from benchmarks.support.buggy_students.desk import Array, Desk
+from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
 from benchmarks.support.buggy_students.mistake import (
-    AS_IT_COMES,
-    Above,
+    NO_REQUIREMENTS,
+    GradientParts,
     Hints,
     Mistake,
-    Parts,
+    NextLayer,
+    Requirements,
     Student,
-    Wish,
-    submitted_parts,
+    as_gradient_parts,
 )
 from reference_impl import Problem
 
@@ -20,14 +20,14 @@ CONSTANTS = (0.1, 0.01, 0.9, 0.37, 7.0)
 
 def _times(
     factor: float, with_penalties: bool, selects: Callable[[str], bool]
-) -> Callable[[Desk, Parts], Parts]:
-    def finish(desk: Desk, parts: Parts) -> Parts:
-        number = desk.number(factor)
+) -> Callable[[ForwardCache, GradientParts], GradientParts]:
+    def finish(cache: ForwardCache, parts: GradientParts) -> GradientParts:
+        number = cache.number(factor)
         data = {name: number * array if selects(name) else array for name, array in parts.data.items()}
         if not with_penalties:
-            return Parts(data, parts.penalty)
+            return GradientParts(data, parts.penalty)
         penalty = {name: number * array if selects(name) else array for name, array in parts.penalty.items()}
-        return submitted_parts({name: data[name] + penalty[name] for name in data})
+        return as_gradient_parts({name: data[name] + penalty[name] for name in data})
 
     return finish
 
@@ -43,13 +43,15 @@ def whole(bug: str, factor: float, problem: Problem) -> list[Mistake]:
     return forms
 
 
-def _scale(bug: str, factors: Callable[[Problem], tuple[float, ...]], wish: Wish = AS_IT_COMES) -> Student:
+def _scale(
+    bug: str, factors: Callable[[Problem], tuple[float, ...]], requirements: Requirements = NO_REQUIREMENTS
+) -> Student:
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
         if layer is not None:
             return []
         return [form for factor in factors(problem) for form in whole(bug, factor, problem)]
 
-    return Student(bug, forms, wish)
+    return Student(bug, forms, requirements)
 
 
 def _examples(problem: Problem) -> tuple[float, ...]:
@@ -86,8 +88,10 @@ def _mean_again(problem: Problem, layer: int | None, hints: Hints) -> list[Mista
     if last == 0 or layer != last - 1:
         return []
 
-    def divided(desk: Desk, index: int, above: Above) -> Array:
-        return desk.through(index, above.delta @ desk.weights[index + 1].T) / desk.number(desk.examples)
+    def divided(cache: ForwardCache, index: int, above: NextLayer) -> Array:
+        return cache.activation_vjp(index, above.delta @ cache.weights[index + 1].T) / cache.number(
+            cache.examples
+        )
 
     once = {("hidden_delta", last - 1): divided}
     mistakes = [Mistake(MEAN_AGAIN, "once", last - 1, "hidden_delta", once, spreads=True)]
@@ -103,7 +107,7 @@ SCALES = (
     _scale("batch-sum-for-mean", _examples),
     _scale("batch-mean-for-sum", _one_over_examples),
     Student(MEAN_AGAIN, _mean_again),
-    _scale("output-count-factor", _outputs, Wish(outputs_from=2)),
+    _scale("output-count-factor", _outputs, Requirements(outputs_from=2)),
     _scale("factor-two", lambda problem: (2.0, 0.5)),
     _scale("sign-flipped", lambda problem: (-1.0,)),
     Student("constant-factor", _constant),

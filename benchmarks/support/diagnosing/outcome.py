@@ -5,8 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.support.buggy_students import AT_OUTPUT, STUDENTS, Gradients, Mistake, hand_in, places
-from benchmarks.support.diagnosing.summary import DiagnosisSummary, Row
+from benchmarks.support.buggy_students import (
+    AT_OUTPUT,
+    STUDENTS,
+    Gradients,
+    Mistake,
+    mistake_layers,
+    student_gradients,
+)
+from benchmarks.support.diagnosing.summary import DiagnosisSummary, SummaryRow
 from reference_impl import Problem
 
 # named: the bug is named.
@@ -37,19 +44,19 @@ class DiagnosisOutcome:
     kind: str
     located: bool = False
     equation_right: bool = False
-    said: tuple[str, ...] = ()
+    diagnosis: tuple[str, ...] = ()
     residual: float = 0.0
 
     def __str__(self) -> str:
-        said = " | ".join(self.said) or "nothing"
+        diagnosis = " | ".join(self.diagnosis) or "nothing"
         where = "" if self.located else ", wrong place"
         return (
             f"seed {self.seed}: {self.bug} ({self.form}) at {self.layer}, {self.about}: "
-            f"{self.kind}{where}; said: {said}"
+            f"{self.kind}{where}; diagnosis: {diagnosis}"
         )
 
 
-def alike(first: Gradients, second: Gradients, dtype: type = np.float64) -> bool:
+def same_gradients(first: Gradients, second: Gradients, dtype: type = np.float64) -> bool:
     """True if all common parameters are equal within rounding errors."""
     with np.errstate(all="ignore"):
         numbers = np.concatenate([array.ravel() for array in first.values()]).astype(np.float64)
@@ -65,8 +72,8 @@ def alike(first: Gradients, second: Gradients, dtype: type = np.float64) -> bool
     return True
 
 
-def reproduced_at(
-    problem: Problem, row: Row, gradients: Gradients, dtype: type, others: Iterable[Mistake] = ()
+def layers_reproducing(
+    problem: Problem, row: SummaryRow, gradients: Gradients, dtype: type, others: Iterable[Mistake] = ()
 ) -> list[int | None] | None:
     """Return the layers at which the named bug reproduces these gradients.
 
@@ -74,10 +81,13 @@ def reproduced_at(
     """
     students = [table[row.bug] for table in (STUDENTS, AT_OUTPUT) if row.bug in table]
     possible, layers = False, []
-    for layer in [row.layer] + [other for other in places(problem) if other != row.layer]:
+    for layer in [row.layer] + [other for other in mistake_layers(problem) if other != row.layer]:
         forms = [form for student in students for form in student.forms(problem, layer, row.hints)]
         possible = possible or bool(forms)
-        if any(alike(hand_in(problem, [*others, form], dtype), gradients, dtype) for form in forms):
+        if any(
+            same_gradients(student_gradients(problem, [*others, form], dtype), gradients, dtype)
+            for form in forms
+        ):
             layers.append(layer)
             if layer == row.layer:
                 break
@@ -85,33 +95,33 @@ def reproduced_at(
 
 
 def judge(
-    problem: Problem, mistake: Mistake, gradients: Gradients, said: DiagnosisSummary, dtype: type
+    problem: Problem, mistake: Mistake, gradients: Gradients, summary: DiagnosisSummary, dtype: type
 ) -> tuple[str, bool, bool]:
     """Return the kind, and whether the layer and the equation are right."""
-    if not said.incorrect:
+    if not summary.incorrect:
         return "invisible", False, False
-    if mistake.bug in PROVENANCE and mistake.bug in said.warnings and not said.rows:
+    if mistake.bug in PROVENANCE and mistake.bug in summary.warnings and not summary.rows:
         return "named", True, True
-    if not said.rows:
+    if not summary.rows:
         return "silent", False, False
-    main = next((row for row in said.rows if row.bug == mistake.bug), said.rows[0])
+    main = next((row for row in summary.rows if row.bug == mistake.bug), summary.rows[0])
     equation = main.equation == mistake.equation
     is_located = main.layer == mistake.layer
     if main.bug == mistake.bug:
-        rest = [row for row in said.rows if row is not main]
+        rest = [row for row in summary.rows if row is not main]
         repeated = mistake.spreads and all(row.bug == mistake.bug for row in rest)
         if not is_located:
-            places_found = reproduced_at(problem, main, gradients, dtype)
-            is_located = places_found is not None and main.layer in places_found
+            places = layers_reproducing(problem, main, gradients, dtype)
+            is_located = places is not None and main.layer in places
         return ("named" if not rest or repeated else "extra"), is_located, equation
-    if any(row.bug == "unexplained" for row in said.rows):
+    if any(row.bug == "unexplained" for row in summary.rows):
         return "unexplained", is_located, equation
-    if len(said.rows) > 1:
+    if len(summary.rows) > 1:
         return "false", is_located, equation
-    places_found = reproduced_at(problem, main, gradients, dtype)
+    places = layers_reproducing(problem, main, gradients, dtype)
     listed = mistake.bug in main.equivalent_bugs
-    if places_found is None:
+    if places is None:
         return ("unknown" if listed else "false"), is_located, equation
-    if not places_found:
+    if not places:
         return "false", is_located, equation
-    return ("also" if listed else "unlisted"), is_located or main.layer in places_found, equation
+    return ("also" if listed else "unlisted"), is_located or main.layer in places, equation

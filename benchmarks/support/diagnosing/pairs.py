@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.support.buggy_students import STUDENTS, Mistake, Wish, hand_in
-from benchmarks.support.diagnosing.outcome import DiagnosisOutcome, alike, reproduced_at
+from benchmarks.support.buggy_students import STUDENTS, Mistake, Requirements, student_gradients
+from benchmarks.support.diagnosing.outcome import DiagnosisOutcome, layers_reproducing, same_gradients
 from benchmarks.support.diagnosing.single import DiagnosisCase
-from benchmarks.support.diagnosing.summary import DiagnosisSummary, Row, submission, summarize
-from benchmarks.support.general_position import HIDDEN, Cell, draw
+from benchmarks.support.diagnosing.summary import DiagnosisSummary, SummaryRow, submission, summarize
+from benchmarks.support.general_position import HIDDEN, Configuration, draw
 from benchmarks.support.random_problems import LOSSES_ON
 from reference_impl import Problem
 
 _EQUATIONS = ("output_delta", "hidden_delta", "weight_gradient", "bias_gradient")
 
 
-def placed(problem: Problem, rng: np.random.Generator) -> dict[str, list[Mistake]]:
+def with_place(problem: Problem, rng: np.random.Generator) -> dict[str, list[Mistake]]:
     """Return by bug a mistake at every layer, for bugs that affect only one layer."""
     by_bug: dict[str, list[Mistake]] = {}
     for bug, student in STUDENTS.items():
@@ -34,20 +34,22 @@ def case_of(seed: int) -> tuple[DiagnosisCase, Mistake] | None:
         rng = np.random.default_rng([seed, attempt, 11])
         loss, on = LOSSES_ON[rng.integers(len(LOSSES_ON))]
         depth, examples = int(rng.integers(2, 5)), int(rng.choice([4, 16, 64]))
-        cell = Cell(str(rng.choice(HIDDEN)), loss, on, depth, examples)
+        cell = Configuration(str(rng.choice(HIDDEN)), loss, on, depth, examples)
         output = "softmax" if rng.random() < 0.3 else None
-        wish = Wish(bool(rng.random() < 0.4), bool(rng.random() < 0.2), output=output, outputs_from=2)
-        problem = draw(rng, cell, wish)
-        mistakes = placed(problem, rng)
+        requirements = Requirements(
+            bool(rng.random() < 0.4), bool(rng.random() < 0.2), output=output, outputs_from=2
+        )
+        problem = draw(rng, cell, requirements)
+        mistakes = with_place(problem, rng)
         first, second = (
             candidates[rng.integers(len(candidates))]
             for candidates in (mistakes[bug] for bug in rng.choice(list(mistakes), size=2, replace=False))
         )
         if first.layer == second.layer:
             continue
-        right, both = hand_in(problem), hand_in(problem, [first, second])
-        single = [hand_in(problem, [first]), hand_in(problem, [second])]
-        if any(alike(one, other) for one in single for other in (right, both)):
+        right, both = student_gradients(problem), student_gradients(problem, [first, second])
+        single = [student_gradients(problem, [first]), student_gradients(problem, [second])]
+        if any(same_gradients(one, other) for one in single for other in (right, both)):
             continue
         return DiagnosisCase(seed, cell, problem, first, both, submission(problem, both)), second
     return None
@@ -63,20 +65,20 @@ def measure(seed: int) -> DiagnosisOutcome | None:
     bug = " + ".join(f"{mistake.bug} ({mistake.form}) at {mistake.layer}" for mistake in pair)
     outcome = DiagnosisOutcome(seed, bug, "", case.mistake.layer, "", case.about, "raised")
     try:
-        said = summarize(case.submission)
+        summary = summarize(case.submission)
     except Exception:
-        return replace(outcome, said=(traceback.format_exc(limit=-2).replace("\n", " "),))
-    kind, located = judge_pair(case, pair, said)
-    return replace(outcome, kind=kind, located=located, said=tuple(str(row) for row in said.rows))
+        return replace(outcome, diagnosis=(traceback.format_exc(limit=-2).replace("\n", " "),))
+    kind, located = judge_pair(case, pair, summary)
+    return replace(outcome, kind=kind, located=located, diagnosis=tuple(str(row) for row in summary.rows))
 
 
 def judge_pair(
-    case: DiagnosisCase, pair: tuple[Mistake, Mistake], said: DiagnosisSummary
+    case: DiagnosisCase, pair: tuple[Mistake, Mistake], summary: DiagnosisSummary
 ) -> tuple[str, bool]:
     """Return the kind, and whether both layers are right."""
-    if not said.incorrect:
+    if not summary.incorrect:
         return "invisible", False
-    explained = [row for row in said.rows if row.bug != "unexplained"]
+    explained = [row for row in summary.rows if row.bug != "unexplained"]
     matched: dict[int, bool] = {}
     for row in explained:
         match = _match(case, pair, row)
@@ -85,17 +87,17 @@ def judge_pair(
         index, named = match
         matched[index] = matched.get(index, False) or named
     count = sum(matched.values())
-    located = {row.layer for row in said.rows} == {mistake.layer for mistake in pair}
+    located = {row.layer for row in summary.rows} == {mistake.layer for mistake in pair}
     return ("neither", "one", "both")[count], located
 
 
-def _match(case: DiagnosisCase, pair: tuple[Mistake, Mistake], row: Row) -> tuple[int, bool] | None:
+def _match(case: DiagnosisCase, pair: tuple[Mistake, Mistake], row: SummaryRow) -> tuple[int, bool] | None:
     """Return the index of the mistake that a row explains, and whether the row names it; None for neither."""
     for index, mistake in enumerate(pair):
         if row.bug == mistake.bug and row.layer == mistake.layer:
             return index, True
     for index, mistake in enumerate(pair):
-        places = reproduced_at(case.problem, row, case.gradients, np.float64, [pair[1 - index]])
+        places = layers_reproducing(case.problem, row, case.gradients, np.float64, [pair[1 - index]])
         if places:
             return index, row.bug == mistake.bug or mistake.bug in row.equivalent_bugs
     return None

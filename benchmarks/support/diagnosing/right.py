@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.soundness import ASKED, honest_submissions, laid_out, submission
+from benchmarks.soundness import DECIDING_ORACLES, correct_submissions, in_random_layout, submission
 from benchmarks.support.random_problems import draw
 from verifier import verify
 
@@ -12,10 +12,11 @@ def measure(seed: int) -> list[tuple[str, str, str, tuple[str, ...]]]:
     rng = np.random.default_rng([seed, 1])
     problem = draw(rng)
     results = []
-    for precision, program, gradients in honest_submissions(problem, rng):
+    for precision, program, gradients in correct_submissions(problem, rng):
         for tolerance in ("standard", "strict"):
             report = verify(
-                laid_out(submission(problem, gradients, precision, tolerance), rng), oracles=ASKED
+                in_random_layout(submission(problem, gradients, precision, tolerance), rng),
+                oracles=DECIDING_ORACLES,
             )
             bugs = tuple(str(getattr(row, "bug", row)) for row in report.diagnosis)
             results.append((precision, f"{program}, {tolerance}, seed {seed}", str(report.verdict), bugs))

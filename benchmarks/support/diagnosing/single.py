@@ -13,12 +13,12 @@ from benchmarks.support.buggy_students import (
     Gradients,
     Mistake,
     Student,
-    hand_in,
-    places,
+    mistake_layers,
+    student_gradients,
 )
 from benchmarks.support.diagnosing.outcome import PROVENANCE, DiagnosisOutcome, judge
 from benchmarks.support.diagnosing.summary import submission, summarize
-from benchmarks.support.general_position import CELLS, Cell, draw
+from benchmarks.support.general_position import CONFIGURATIONS, Configuration, draw
 from reference_impl import Problem
 from verifier.documents.reading import read_submission
 from verifier.documents.writing import submission_to_document
@@ -29,34 +29,34 @@ _ATTEMPTS = 60
 
 
 @dataclass(frozen=True)
-class Manner:
+class SubmissionMode:
     """Way of submitting gradients.
 
     dtype: precision of the computation.
     missing: True if some gradients are missing.
-    laid_out: True if the arrays have random layouts.
+    random_layout: True if the arrays have random layouts.
     students: bugs by id.
     """
 
     dtype: type = np.float64
     missing: bool = False
-    laid_out: bool = False
+    random_layout: bool = False
     students: Mapping[str, Student] = field(default_factory=lambda: STUDENTS)
 
 
-MANNERS = {
-    "single": Manner(),
-    "float32": Manner(dtype=np.float32),
-    "missing": Manner(missing=True),
-    "conventions": Manner(laid_out=True),
-    "output-slopes": Manner(students=AT_OUTPUT),
+MODES = {
+    "single": SubmissionMode(),
+    "float32": SubmissionMode(dtype=np.float32),
+    "missing": SubmissionMode(missing=True),
+    "conventions": SubmissionMode(random_layout=True),
+    "output-slopes": SubmissionMode(students=AT_OUTPUT),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class DiagnosisCase:
     seed: int
-    cell: Cell
+    cell: Configuration
     problem: Problem
     mistake: Mistake
     gradients: Gradients
@@ -78,41 +78,48 @@ class DiagnosisCase:
         return f"{sizes} {names}, N = {problem.batch.size}, {loss} " + " ".join(filter(None, extras))
 
 
-def case_of(bug: str, seed: int, manner: Manner) -> DiagnosisCase | None:
+def case_of(bug: str, seed: int, mode: SubmissionMode) -> DiagnosisCase | None:
     """Draw a case in the first cell, starting at the seed's, in which the bug is possible."""
-    student, start = manner.students[bug], zlib.crc32(bug.encode())
+    student, start = mode.students[bug], zlib.crc32(bug.encode())
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([start, seed, attempt])
-        cell = CELLS[(start + _STRIDE * seed + 7 * (attempt // 3)) % len(CELLS)]
-        problem = _problem(student, cell, manner, rng)
-        possible = [layer for layer in places(problem) if student.applies(problem, layer)]
+        cell = CONFIGURATIONS[(start + _STRIDE * seed + 7 * (attempt // 3)) % len(CONFIGURATIONS)]
+        problem = _problem(student, cell, mode, rng)
+        possible = [layer for layer in mistake_layers(problem) if student.applies(problem, layer)]
         if possible:
             layer = possible[rng.integers(len(possible))]
             mistake = student.draw(problem, layer, rng)
-            return _case_with(seed, cell, problem, mistake, manner, rng)
+            return _case_with(seed, cell, problem, mistake, mode, rng)
     return None
 
 
-def _problem(student: Student, cell: Cell, manner: Manner, rng: np.random.Generator) -> Problem:
-    wish = student.wish
-    if manner.missing and wish.bias is None and rng.random() < 0.5:
-        wish = replace(wish, bias=False)
-    return draw(rng, cell, wish)
+def _problem(
+    student: Student, cell: Configuration, mode: SubmissionMode, rng: np.random.Generator
+) -> Problem:
+    requirements = student.requirements
+    if mode.missing and requirements.bias is None and rng.random() < 0.5:
+        requirements = replace(requirements, bias=False)
+    return draw(rng, cell, requirements)
 
 
 def _case_with(
-    seed: int, cell: Cell, problem: Problem, mistake: Mistake, manner: Manner, rng: np.random.Generator
+    seed: int,
+    cell: Configuration,
+    problem: Problem,
+    mistake: Mistake,
+    mode: SubmissionMode,
+    rng: np.random.Generator,
 ) -> DiagnosisCase:
-    gradients = hand_in(problem, [mistake], manner.dtype)
-    if manner.missing:
+    gradients = student_gradients(problem, [mistake], mode.dtype)
+    if mode.missing:
         kept = rng.random(len(gradients)) < 0.65
         needed = _required_parameter(mistake, gradients, rng)
         names = zip(gradients.items(), kept, strict=True)
         gradients = {name: array for (name, array), keep in names if keep or name == needed}
     tolerance = "strict" if mistake.bug in PROVENANCE or rng.random() < 0.25 else "standard"
-    precision = "float32" if manner.dtype is np.float32 else "float64"
+    precision = "float32" if mode.dtype is np.float32 else "float64"
     submitted = submission(problem, gradients, precision, tolerance)
-    if manner.laid_out:
+    if mode.random_layout:
         submitted = read_submission(
             submission_to_document(replace(submitted, convention=_convention(problem, rng)))
         )
@@ -137,24 +144,24 @@ def _convention(problem: Problem, rng: np.random.Generator) -> Convention:
 
 
 def measure(work: tuple[str, int, str]) -> DiagnosisOutcome | None:
-    """Judge one case of (bug, seed, name of a manner); None if the bug is impossible."""
-    bug, seed, manner = work
-    case = case_of(bug, seed, MANNERS[manner])
+    """Judge one case of (bug, seed, name of a mode); None if the bug is impossible."""
+    bug, seed, mode = work
+    case = case_of(bug, seed, MODES[mode])
     if case is None:
         return None
     mistake = case.mistake
     outcome = DiagnosisOutcome(seed, bug, mistake.form, mistake.layer, mistake.equation, case.about, "raised")
     try:
-        said = summarize(case.submission)
+        summary = summarize(case.submission)
     except Exception:
-        return replace(outcome, said=(traceback.format_exc(limit=-2).replace("\n", " "),))
-    kind, located, equation = judge(case.problem, mistake, case.gradients, said, MANNERS[manner].dtype)
-    residual = max((row.residual for row in said.rows if row.bug != "unexplained"), default=0.0)
+        return replace(outcome, diagnosis=(traceback.format_exc(limit=-2).replace("\n", " "),))
+    kind, located, equation = judge(case.problem, mistake, case.gradients, summary, MODES[mode].dtype)
+    residual = max((row.residual for row in summary.rows if row.bug != "unexplained"), default=0.0)
     return replace(
         outcome,
         kind=kind,
         located=located,
         equation_right=equation,
-        said=tuple(str(row) for row in said.rows),
+        diagnosis=tuple(str(row) for row in summary.rows),
         residual=residual,
     )

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from benchmarks.support.buggy_students import STUDENTS, hand_in
+from benchmarks.support.buggy_students import STUDENTS, student_gradients
 from benchmarks.support.diagnosing.summary import submission
 from benchmarks.support.uncatalogued import MUTATIONS
 from reference_impl import LOSSES, Batch, Layer, LayerParameters, Network, Problem, Risk, activation
@@ -41,9 +41,10 @@ def submissions() -> dict[str, object]:
         "unexplained, delta": MUTATIONS["delta rolled by a unit"].at(0),
         "unexplained, outer product": MUTATIONS["input of the example before"].at(1),
     }
-    by_description = {"right": submission(large_problem, hand_in(large_problem))}
+    by_description = {"right": submission(large_problem, student_gradients(large_problem))}
     return by_description | {
-        text: submission(large_problem, hand_in(large_problem, [mistake])) for text, mistake in wrong.items()
+        text: submission(large_problem, student_gradients(large_problem, [mistake]))
+        for text, mistake in wrong.items()
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.soundness import ASKED
+from benchmarks.soundness import DECIDING_ORACLES
 from benchmarks.support.buggy_students import Gradients
 from reference_impl import Problem
 from verifier import verify
@@ -17,7 +17,7 @@ from verifier.report.report import Report
 
 
 @dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """Row of a diagnosis."""
 
     bug: str
@@ -39,7 +39,7 @@ class DiagnosisSummary:
 
     verdict: str
     incorrect: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[SummaryRow, ...]
     warnings: tuple[str, ...]
 
 
@@ -64,7 +64,7 @@ def submission(
 
 def summarize(submitted: Submission | Mapping[str, Any]) -> DiagnosisSummary:
     """Return the summary of the report on a submission, by the deciding oracles."""
-    return read(verify(submitted, oracles=ASKED))
+    return read(verify(submitted, oracles=DECIDING_ORACLES))
 
 
 def read(report: Report) -> DiagnosisSummary:
@@ -75,10 +75,10 @@ def read(report: Report) -> DiagnosisSummary:
     )
 
 
-def _row(row: Any) -> Row:
+def _row(row: Any) -> SummaryRow:
     hints = dict(getattr(row, "estimates", None) or {})
     if row.factor is not None:
         hints["factor"] = row.factor
     residual = float("nan") if row.residual is None else float(row.residual)
     equivalent_bugs = tuple(str(bug) for bug in row.also_consistent)
-    return Row(str(row.bug), row.layer, str(row.equation), residual, equivalent_bugs, hints)
+    return SummaryRow(str(row.bug), row.layer, str(row.equation), residual, equivalent_bugs, hints)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.support.graph_students.rules import RULES, Array, scale_of
-from benchmarks.support.graph_students.student import Use, summed
+from benchmarks.support.graph_students.student import OperandUse, sum_to_shape
 
-Wrong = Callable[[Use], Array | None]
+Wrong = Callable[[OperandUse], Array | None]
 
 
 @dataclass(frozen=True)
@@ -20,30 +20,30 @@ class GraphMistake:
     """
 
     name: str
-    made: Callable[[Sequence[Use], int], Array | None]
+    made: Callable[[Sequence[OperandUse], int], Array | None]
     catalogued: bool = False
 
 
-def _of_share(wrong: Wrong) -> Callable[[Sequence[Use], int], Array | None]:
-    def made(uses: Sequence[Use], which: int) -> Array | None:
+def _of_share(wrong: Wrong) -> Callable[[Sequence[OperandUse], int], Array | None]:
+    def make_mistake(uses: Sequence[OperandUse], which: int) -> Array | None:
         with np.errstate(all="ignore"):
             share = wrong(uses[which])
             if share is None or np.shape(share) != uses[which].share.shape:
                 return None
             return share + sum(use.share for place, use in enumerate(uses) if place != which)
 
-    return made
+    return make_mistake
 
 
-def _upstream(use: Use) -> Array | None:
+def _upstream(use: OperandUse) -> Array | None:
     try:
         copied = np.broadcast_to(use.upstream, np.broadcast_shapes(use.upstream.shape, use.share.shape))
     except ValueError:
         return None
-    return summed(copied, use.share.shape)
+    return sum_to_shape(copied, use.share.shape)
 
 
-def _one_copy(use: Use) -> Array | None:
+def _one_copy(use: OperandUse) -> Array | None:
     shape = use.share.shape
     if use.raw.shape == shape:
         return None
@@ -51,13 +51,13 @@ def _one_copy(use: Use) -> Array | None:
     return first_copy[tuple(slice(1) if size == 1 else slice(None) for size in shape)]
 
 
-def _mean_of_copies(use: Use) -> Array | None:
+def _mean_of_copies(use: OperandUse) -> Array | None:
     if use.raw.shape == use.share.shape:
         return None
     return use.share * (use.share.size / use.raw.size)
 
 
-def _not_transposed(use: Use) -> Array | None:
+def _not_transposed(use: OperandUse) -> Array | None:
     """Return xᵀ ū or ū yᵀ with a factor not transposed, or with exchanged factors."""
     if use.node["op"] != "matmul" or any(operand.ndim != 2 for operand in use.operands):
         return None
@@ -72,7 +72,7 @@ def _not_transposed(use: Use) -> Array | None:
     return None
 
 
-def _at_value(use: Use) -> Array | None:
+def _at_value(use: OperandUse) -> Array | None:
     rule = RULES[use.node["op"]]
     if len(use.operands) != 1 or use.operands[0].shape != use.value.shape or use.node["op"] in _NO_FUNCTION:
         return None
@@ -83,7 +83,7 @@ def _at_value(use: Use) -> Array | None:
 _LOSSES = ("mse", "cross_entropy", "binary_cross_entropy")
 
 
-def _count(use: Use) -> float | None:
+def _count(use: OperandUse) -> float | None:
     """Return the number that a mean or a loss divides by."""
     op = use.node["op"]
     if op == "mean":
@@ -91,27 +91,27 @@ def _count(use: Use) -> float | None:
     return 1.0 / scale_of(use.operands, {**use.node, "factor": 1.0}, 1.0) if op in _LOSSES else None
 
 
-def _count_forgotten(use: Use) -> Array | None:
+def _count_forgotten(use: OperandUse) -> Array | None:
     count = _count(use)
     return None if count is None else use.share * count
 
 
-def _count_twice(use: Use) -> Array | None:
+def _count_twice(use: OperandUse) -> Array | None:
     count = _count(use)
     return None if count is None else use.share / count
 
 
-def _twice(use: Use) -> Array | None:
+def _twice(use: OperandUse) -> Array | None:
     return 2.0 * use.share if use.node["op"] in _LOSSES else None
 
 
-def _own_factor(use: Use) -> Array | None:
+def _dropped_factor(use: OperandUse) -> Array | None:
     if use.node["op"] != "multiply":
         return None
-    return summed(use.upstream * use.operands[use.place], use.share.shape)
+    return sum_to_shape(use.upstream * use.operands[use.place], use.share.shape)
 
 
-def _rows_assigned(use: Use) -> Array | None:
+def _rows_assigned(use: OperandUse) -> Array | None:
     """Return the result of `gradient[indices] = upstream`, which keeps the last of repeated rows."""
     if use.node["op"] != "embedding":
         return None
@@ -122,17 +122,17 @@ def _rows_assigned(use: Use) -> Array | None:
     return gradient
 
 
-def _without(uses: Sequence[Use], which: int) -> Array | None:
+def _without(uses: Sequence[OperandUse], which: int) -> Array | None:
     if len(uses) < 2:
         return None
     return sum(use.share for place, use in enumerate(uses) if place != which)
 
 
-def _single_path(uses: Sequence[Use], which: int) -> Array | None:
+def _single_path(uses: Sequence[OperandUse], which: int) -> Array | None:
     return uses[which].share if len(uses) > 1 else None
 
 
-def _paths_multiplied(uses: Sequence[Use], which: int) -> Array | None:
+def _paths_multiplied(uses: Sequence[OperandUse], which: int) -> Array | None:
     return uses[0].share * uses[1].share if len(uses) == 2 else None
 
 
@@ -141,7 +141,7 @@ def _noise(array: Array) -> Array:
     return 1.0 + np.random.default_rng([7, array.size]).normal(scale=0.1, size=array.shape)
 
 
-def _small_entry_doubled(use: Use) -> Array | None:
+def _small_entry_doubled(use: OperandUse) -> Array | None:
     sizes = np.where(use.share == 0, np.inf, np.abs(use.share))
     if use.share.size < 2 or not np.isfinite(sizes.min()):
         return None
@@ -150,7 +150,7 @@ def _small_entry_doubled(use: Use) -> Array | None:
     return gradient
 
 
-def _one_entry_lost(use: Use) -> Array:
+def _one_entry_zero(use: OperandUse) -> Array:
     gradient = use.share.copy()
     gradient.flat[int(np.abs(gradient).argmax())] = 0.0
     return gradient
@@ -165,7 +165,7 @@ CATALOGUED = (
     GraphMistake("bias-not-summed", _of_share(_one_copy), True),
     GraphMistake("bias-mean-for-sum", _of_share(_mean_of_copies), True),
     GraphMistake("untransposed-weights", _of_share(_not_transposed), True),
-    GraphMistake("multiply-operands-exchanged", _of_share(_own_factor), True),
+    GraphMistake("multiply-operands-exchanged", _of_share(_dropped_factor), True),
     GraphMistake("repeated-rows-assigned", _of_share(_rows_assigned), True),
     GraphMistake("sign-flipped", _of_share(lambda use: -use.share), True),
     GraphMistake("derivative-at-activation", _of_share(_at_value), True),
@@ -183,7 +183,7 @@ UNCATALOGUED = (
     GraphMistake("a constant added", _of_share(lambda use: use.share + 0.1)),
     GraphMistake("noise", _of_share(lambda use: use.share * _noise(use.share))),
     GraphMistake("rolled by an entry", _of_share(lambda use: np.roll(use.share, 1))),
-    GraphMistake("the largest entry lost", _of_share(_one_entry_lost)),
+    GraphMistake("the largest entry lost", _of_share(_one_entry_zero)),
     GraphMistake("the smallest entry doubled", _of_share(_small_entry_doubled)),
     GraphMistake("times the operand", _of_share(lambda use: use.share * use.operands[use.place])),
     GraphMistake(

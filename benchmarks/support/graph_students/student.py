@@ -10,7 +10,7 @@ from benchmarks.support.graph_students.rules import RULES, Array
 
 
 @dataclass(frozen=True)
-class Use:
+class OperandUse:
     """Use of a value as an operand of a node.
 
     place: index of the operand.
@@ -27,7 +27,7 @@ class Use:
     share: Array
 
 
-Change = Callable[[list[Use]], Array]
+Change = Callable[[list[OperandUse]], Array]
 
 
 def forward(document: Mapping[str, Any]) -> dict[str, Array]:
@@ -41,13 +41,13 @@ def forward(document: Mapping[str, Any]) -> dict[str, Array]:
 
 def backward(
     document: Mapping[str, Any], values: Mapping[str, Array], at: str = "", change: Change | None = None
-) -> tuple[dict[str, Array], dict[str, list[Use]]]:
+) -> tuple[dict[str, Array], dict[str, list[OperandUse]]]:
     """Return ∂output/∂v and the uses of every value v, by name.
 
     at, change: function that replaces the gradient of the value with this name.
     Values that are not differentiated, such as targets, have no uses.
     """
-    uses: dict[str, list[Use]] = {name: [] for name in values}
+    uses: dict[str, list[OperandUse]] = {name: [] for name in values}
     nodes = {node["name"]: node for node in document["network"]["nodes"]}
     gradients = {}
     leaves = [*document["inputs"], *document["parameters"]]
@@ -64,21 +64,31 @@ def backward(
     return gradients, uses
 
 
-def _uses_of(node: Mapping[str, Any], values: Mapping[str, Array], upstream: Array) -> list[tuple[str, Use]]:
+def _uses_of(
+    node: Mapping[str, Any], values: Mapping[str, Array], upstream: Array
+) -> list[tuple[str, OperandUse]]:
     operands = [values[arg] if isinstance(arg, str) else np.asarray(arg) for arg in node["args"]]
     value = values[node["name"]]
     raws = RULES[node["op"]].back(upstream, operands, value, node)
     return [
         (
             name,
-            Use(node, place, operands, value, upstream, np.asarray(raw), summed(raw, operands[place].shape)),
+            OperandUse(
+                node,
+                place,
+                operands,
+                value,
+                upstream,
+                np.asarray(raw),
+                sum_to_shape(raw, operands[place].shape),
+            ),
         )
         for place, (name, raw) in enumerate(zip(node["args"], raws, strict=True))
         if raw is not None and isinstance(name, str)
     ]
 
 
-def summed(raw: Array, shape: tuple[int, ...]) -> Array:
+def sum_to_shape(raw: Array, shape: tuple[int, ...]) -> Array:
     """Return the array summed over the broadcast axes."""
     array = np.asarray(raw)
     array = array.sum(axis=tuple(range(array.ndim - len(shape))))

@@ -42,7 +42,7 @@ def bound(visibility: StudentVisibility | None) -> float:
     return (len(uses) if visibility.parameters else 1) * log2(VERDICTS)
 
 
-def planted() -> list[dict[str, Any]]:
+def mutants_by_rule() -> list[dict[str, Any]]:
     """Return the gradients for every wrong local rule at every use of every value, propagated back."""
     circuit = problem()
     values = values_of(circuit, FLOATS)
@@ -53,20 +53,20 @@ def planted() -> list[dict[str, Any]]:
         for _, candidate in rule.candidates(arcs)
     ]
 
-    def propagated(at: str, candidate: Any) -> dict[str, Any]:
+    def propagate(at: str, candidate: Any) -> dict[str, Any]:
         def replacement(name: str, arcs: Edges) -> Any:
             return candidate if name == at else None
 
         gradients = {name: gradient for name, _, gradient in backward_sweep(circuit, values, replacement)}
         return {key: gradients[node_name(key)] for key in RIGHT}
 
-    return [propagated(name, candidate) for name, candidate in wrong]
+    return [propagate(name, candidate) for name, candidate in wrong]
 
 
 def submissions(size: int, seed: int = 0) -> Iterator[Gradients]:
     """Yield correct gradients, each mistake, and then pairs of mistakes, single errors and others in turn."""
     rng = np.random.default_rng(seed)
-    mistakes, names = planted(), list(RIGHT)
+    mistakes, names = mutants_by_rule(), list(RIGHT)
     yield from ({**RIGHT}, *mistakes)[:size]
     for turn in range(size - len(mistakes) - 1):
         gradients = {name: np.array(array) for name, array in RIGHT.items()}
@@ -99,14 +99,14 @@ def _without_submission(text: str) -> str:
     return text.partition('"network"')[0]
 
 
-def measured(size: int) -> dict[str, tuple[int, float]]:
+def measure_levels(size: int) -> dict[str, tuple[int, float]]:
     """Return the number of distinct documents and their entropy by level."""
     rows = [answers(gradients) for gradients in submissions(size)]
     columns = zip(*rows, strict=True)
     return {level: (len(set(column)), entropy(column)) for level, column in zip(LEVELS, columns, strict=True)}
 
 
-def targets_of_a_guess() -> list[int]:
+def targets_for_guess() -> list[int]:
     """Return for each gradient the number of different wrong values that a local rule explains."""
     circuit = problem()
     counts = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.support.leaking.question import GUESSED, judged, report_text, right
+from benchmarks.support.leaking.question import GUESSED, report_text, right_gradients, verify_problem
 from verifier.diagnosis.catalogue import BUGS
 from verifier.exporters import student_view
 from verifier.report.assignment import DEFAULT
@@ -35,37 +35,39 @@ class Scan:
     digits: float
 
 
-def passes(value: float, tolerance: str, precision: str) -> bool:
-    report = judged({GUESSED: [value]}, diagnosis=False, tolerance={"preset": tolerance}, precision=precision)
+def guess_passes(value: float, tolerance: str, precision: str) -> bool:
+    report = verify_problem(
+        {GUESSED: [value]}, diagnosis=False, tolerance={"preset": tolerance}, precision=precision
+    )
     return report.parameters[GUESSED].verdict == "correct"
 
 
-def _edge(inside: float, outside: float, passing: Callable[[float], bool], steps: int) -> float:
+def _acceptance_radius(inside: float, outside: float, passing: Callable[[float], bool], steps: int) -> float:
     for _ in range(steps):
         middle = 0.5 * (inside + outside)
         inside, outside = (middle, outside) if passing(middle) else (inside, middle)
     return inside
 
 
-def scan(tolerance: str, precision: str) -> Scan:
+def scan_tolerance(tolerance: str, precision: str) -> Scan:
     """Try every interval once, then bisect both ends of the one that passes; its midpoint is the answer."""
-    truth = float(right()[GUESSED][0])
+    truth = float(right_gradients()[GUESSED][0])
 
-    def passing(value: float) -> bool:
-        return passes(value, tolerance, precision)
+    def first_passing(value: float) -> bool:
+        return guess_passes(value, tolerance, precision)
 
-    radius = _edge(truth, truth + RANGE, passing, 60) - truth
+    radius = _acceptance_radius(truth, truth + RANGE, first_passing, 60) - truth
     expected = RANGE / (2.0 * radius)  # half of all windows
     made, hit = None, truth + 0.4 * radius
     if 2.0 * expected <= AFFORDABLE:
         made = 0
         for guess in np.arange(-RANGE + radius, RANGE + radius, 1.99 * radius):
             made += 1
-            if passing(float(guess)):
+            if first_passing(float(guess)):
                 hit = float(guess)
                 break
-    upper = _edge(hit, hit + 2.1 * radius, passing, _BISECTIONS)
-    lower = _edge(hit, hit - 2.1 * radius, passing, _BISECTIONS)
+    upper = _acceptance_radius(hit, hit + 2.1 * radius, first_passing, _BISECTIONS)
+    lower = _acceptance_radius(hit, hit - 2.1 * radius, first_passing, _BISECTIONS)
     error = abs(0.5 * (upper + lower) - truth)
     digits = float(np.log10(radius / max(error, 1e-17)))
     return Scan(tolerance, precision, radius, expected, made, 2 * _BISECTIONS, digits)
@@ -79,13 +81,15 @@ def digit_by_digit(enough: int = student_view.ENOUGH, digits: int = 5) -> tuple[
     """
     kept, student_view.ENOUGH = student_view.ENOUGH, enough
     try:
-        truth, estimate, made, decimals = float(right()[GUESSED][0]), 0.0, 0, 0
+        truth, estimate, made, decimals = float(right_gradients()[GUESSED][0]), 0.0, 0, 0
         hint = BUGS["rounded"].words.hint.format(place="the whole network")
         for digit in range(1, digits + 1):
             near = {round(estimate + k * 10.0**-digit, digit) for k in range(-10, 11)}
             guesses = sorted(guess for guess in near if guess != estimate)
             made += len(guesses)
-            hits = [guess for guess in guesses if hint in report_text(judged({GUESSED: [guess]}), DEFAULT)]
+            hits = [
+                guess for guess in guesses if hint in report_text(verify_problem({GUESSED: [guess]}), DEFAULT)
+            ]
             if hits:
                 estimate, decimals = max(hits, key=lambda guess: len(str(guess))), digit  # most decimals
         return made, decimals if abs(estimate - truth) <= 0.5001 * 10.0**-decimals and estimate else 0

@@ -36,7 +36,7 @@ GUESSED = "layers.1.bias"  # a single number, which is the easiest to guess
 Gradients = Mapping[str, Any]
 
 
-def judged(gradients: Gradients, diagnosis: bool = True, **fields: Any) -> Report:
+def verify_problem(gradients: Gradients, diagnosis: bool = True, **fields: Any) -> Report:
     document = {**PROBLEM, "gradients": gradients, **fields}
     return verify(document, oracles=ORACLES, diagnosis=diagnosis)
 
@@ -46,7 +46,7 @@ def report_text(report: Report, visibility: StudentVisibility | None) -> str:
     return "received" if visibility is None else to_json(to_student_view(report, visibility).to_dict())
 
 
-def right() -> dict[str, Any]:
+def right_gradients() -> dict[str, Any]:
     zeros = {name: np.zeros(np.shape(value)) for name, value in PROBLEM["parameters"].items()}
     report = verify({**PROBLEM, "gradients": zeros}, oracles=ORACLES, entries="all")
     return {name: row.entries.expected for name, row in report.parameters.items() if row.entries is not None}

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.support.leaking.question import LEVELS, PROBLEM, Gradients, judged, report_text, right
+from benchmarks.support.leaking.question import (
+    LEVELS,
+    PROBLEM,
+    Gradients,
+    report_text,
+    right_gradients,
+    verify_problem,
+)
 from reference_impl.network import forward, named
 from verifier.diagnosis.mutants import mutants
 from verifier.documents.reading import read_submission
@@ -28,7 +35,7 @@ def bugs() -> list[dict[str, Any]]:
 def submissions(size: int, seed: int = 0) -> Iterator[Gradients]:
     """Yield correct gradients, each bug, and then pairs of bugs, single errors and others in turn."""
     rng = np.random.default_rng(seed)
-    truth, planted = right(), bugs()
+    truth, planted = right_gradients(), bugs()
     names = list(truth)
     yield from (truth, *planted)[:size]
     for turn in range(size - len(planted) - 1):
@@ -56,7 +63,7 @@ def submissions(size: int, seed: int = 0) -> Iterator[Gradients]:
 
 
 def answers(gradients: Gradients) -> tuple[str, ...]:
-    report = judged(gradients)
+    report = verify_problem(gradients)
     return tuple(report_text(report, visibility) for visibility in LEVELS.values())
 
 
@@ -68,7 +75,7 @@ def entropy(documents: Sequence[str]) -> float:
     return float(-(shares * np.log2(shares)).sum() + correction)
 
 
-def measured(size: int, workers: int = WORKERS) -> dict[str, tuple[int, float]]:
+def measure_levels(size: int, workers: int = WORKERS) -> dict[str, tuple[int, float]]:
     """Return the number of distinct documents and their entropy by level."""
     samples = list(submissions(size))
     if workers == 1:

@@ -17,7 +17,13 @@ from api.services.tokens import issue
 from api.settings import Settings
 from api.storage.records import Role
 from benchmarks.load import running_service
-from benchmarks.support.leaking.question import PROBLEM, Gradients, judged, report_text, right
+from benchmarks.support.leaking.question import (
+    PROBLEM,
+    Gradients,
+    report_text,
+    right_gradients,
+    verify_problem,
+)
 from benchmarks.support.leaking.telling import bugs
 from verifier.report.assignment import StudentVisibility
 
@@ -25,9 +31,9 @@ BINS = 6
 _PERMUTATIONS = 50
 
 
-def kinds() -> dict[str, Gradients]:
+def submission_kinds() -> dict[str, Gradients]:
     """Return correct gradients and several kinds of wrong ones."""
-    truth, planted = right(), bugs()
+    truth, planted = right_gradients(), bugs()
     entry = {name: np.array(array) for name, array in truth.items()}
     entry["layers.0.weight"][1, 2] += 0.25
     noise = np.random.default_rng(0)
@@ -66,11 +72,11 @@ def _plug_in(first: Any, second: Any) -> float:
 def in_process(repeats: int) -> tuple[list[str], list[float]]:
     """Return the kind and the seconds of each judgement, with the kinds in turn."""
     names, seconds = [], []
-    submissions = kinds()
+    submissions = submission_kinds()
     for _ in range(repeats):
         for name, gradients in submissions.items():
             started = time.perf_counter()
-            report_text(judged(gradients), StudentVisibility())
+            report_text(verify_problem(gradients), StudentVisibility())
             names.append(name)
             seconds.append(time.perf_counter() - started)
     return names, seconds
@@ -84,7 +90,7 @@ def through_service(repeats: int, grid: float) -> tuple[list[str], list[float]]:
     names, seconds = [], []
     submissions = {
         name: {n: np.asarray(array).tolist() for n, array in gradients.items()}
-        for name, gradients in kinds().items()
+        for name, gradients in submission_kinds().items()
     }
     os.environ["GRADJURY_ANSWER_GRID"] = str(grid)
     with tempfile.TemporaryDirectory() as folder, running_service(1, Path(folder)) as (url, _):

@@ -17,7 +17,7 @@ from tests.api.test_access import (
     CALLERS,
     CLOSED,
     EXAMPLE,
-    HANDED_IN,
+    SUBMISSION,
     PreparedService,
     prepare_service,
 )
@@ -56,7 +56,7 @@ TABLE: Mapping[str, Visit] = {
     "assignment_page": Visit("GET", HOMEWORK, "401 401 404 200 200 404 404 200 200 404"),
     "problem_file": Visit("GET", HOMEWORK + "/problem.json", "401 401 404 200 200 404 404 200 200 404"),
     "submit_page": Visit("POST", HOMEWORK + "/submissions", "401 401 404 303 403 404 404 303 303 404",
-                         {"student": "ada", "text": as_text(HANDED_IN)}),
+                         {"student": "ada", "text": as_text(SUBMISSION)}),
     "submission_page": Visit("GET", HOMEWORK + "/submissions/{submission}",
                              "401 401 404 200 404 404 404 200 200 404"),
     "grades_page": Visit("GET", HOMEWORK + "/grades.csv", "401 401 404 403 403 404 404 200 200 404"),
@@ -73,10 +73,10 @@ TABLE: Mapping[str, Visit] = {
 ROUTES = [route for pages in PAGES for route in pages.router.routes if isinstance(route, PageRoute)]
 
 
-def ask(world: PreparedService, row: Visit, caller: str) -> Any:
-    token = token_of(world.headers[caller]) or ("nonsense" if caller == "malformed" else "")
-    visitor = Visitor(world.client, token)
-    path = row.path.format(**world.ids)
+def ask(prepared: PreparedService, row: Visit, caller: str) -> Any:
+    token = token_of(prepared.headers[caller]) or ("nonsense" if caller == "malformed" else "")
+    visitor = Visitor(prepared.client, token)
+    path = row.path.format(**prepared.ids)
     if row.method == "GET":
         return visitor.get(path)
     return visitor.send(path, **(row.fields or {}))

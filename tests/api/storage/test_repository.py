@@ -123,10 +123,10 @@ def test_a_submission_comes_back_as_it_was_with_its_attempt_counted(repository: 
 
 def test_an_earlier_id_of_a_bug_comes_back_as_the_id_that_took_its_place(repository: Repository) -> None:
     stored_assignment(repository)
-    handed_in = submission("s1", "ada", "r1")
-    assert handed_in.result is not None
-    earlier = replace(handed_in.result, bugs=(("wrong-sign", None), ("missing-path", None)))
-    repository.submissions.add(replace(handed_in, result=earlier), report("r1", "s1", "hw1"), None)
+    first = submission("s1", "ada", "r1")
+    assert first.result is not None
+    earlier = replace(first.result, bugs=(("wrong-sign", None), ("missing-path", None)))
+    repository.submissions.add(replace(first, result=earlier), report("r1", "s1", "hw1"), None)
     (stored,) = repository.submissions.list("hw1")
     assert stored.result is not None
     assert stored.result.bugs == (("sign-flipped", None), ("missing-path", None))

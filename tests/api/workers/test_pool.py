@@ -147,11 +147,11 @@ def test_a_pool_that_is_stopped_at_work_tells_all_who_wait(
 
 def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     started, start = [], ForkServerProcess.start
-    starting, asked_again = Event(), Event()
+    starting, second_request = Event(), Event()
 
     def start_slowly(process: ForkServerProcess) -> None:
         starting.set()
-        asked_again.wait(300)
+        second_request.wait(300)
         start(process)
         started.append(process)
 
@@ -164,7 +164,7 @@ def test_a_process_started_for_one_who_left_is_there_for_the_next(monkeypatch: p
         first.cancel()
         second = asyncio.ensure_future(pool.judge(TASK))
         await asyncio.sleep(0)
-        asked_again.set()
+        second_request.set()
         return await second
 
     assert isinstance(asyncio.run(cancel_and_judge()), Judged)

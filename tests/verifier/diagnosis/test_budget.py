@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.diagnosis_cost import drawn
+from benchmarks.diagnosis_cost import draw_gradients
 from tests.drawing import draw_problem
 from tests.verifier.diagnosis.builders import backward, rows, tanh_problem, verify_gradients
 from verifier import verify
@@ -18,14 +18,14 @@ SEEDS_AT_NIGHT = [5, 16, 54, *sorted({*range(18, 32)} - {*SEEDS})]
 @pytest.fixture
 def budgets(monkeypatch):
     """Every budget that a search was given."""
-    budgets_given = []
+    search_budgets = []
 
     def keep_budget(problem):
-        budgets_given.append(budget_for(problem))
-        return budgets_given[-1]
+        search_budgets.append(budget_for(problem))
+        return search_budgets[-1]
 
     monkeypatch.setattr(diagnosing, "budget_for", keep_budget)
-    return budgets_given
+    return search_budgets
 
 
 def derivative_without_square(d, w, a, z):
@@ -42,7 +42,7 @@ def limit_trials(monkeypatch, trials):
     "seed", [*SEEDS, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in SEEDS_AT_NIGHT)]
 )
 def test_no_submission_takes_more_than_the_budget_and_what_was_begun(seed, budgets):
-    _, document = drawn(seed)
+    _, document = draw_gradients(seed)
     verify(document, oracles=("backpropagation",))
     steps = STEP * sum(
         numbers_of_trial(document.problem, at) for at in range(len(document.problem.parameters))

@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from benchmarks.support.buggy_students import STUDENTS, hand_in
-from benchmarks.support.diagnosing.outcome import alike, reproduced_at
-from benchmarks.support.diagnosing.summary import Row
+from benchmarks.support.buggy_students import STUDENTS, student_gradients
+from benchmarks.support.diagnosing.outcome import layers_reproducing, same_gradients
+from benchmarks.support.diagnosing.summary import SummaryRow
 from reference_impl import Penalty, forward, named
 from tests.drawing import draw_problem
 from tests.pairwise import each
@@ -31,7 +31,9 @@ RIGHT = {
 def test_right_gradients_of_an_independent_program_are_not_diagnosed(case, dtype):
     for seed in range(2):
         problem = draw_problem(np.random.default_rng([37, seed]), depth=3, **RIGHT[case])
-        report = verify_gradients(problem, hand_in(problem, dtype=dtype), precision=np.dtype(dtype).name)
+        report = verify_gradients(
+            problem, student_gradients(problem, dtype=dtype), precision=np.dtype(dtype).name
+        )
         assert (report.verdict, report.diagnosis) == ("correct", ())
 
 
@@ -135,7 +137,7 @@ def test_what_is_said_to_coincide_coincides(options, share):
     for student in list(STUDENTS.values())[start::step]:
         for layer in (None, *range(len(problem.parameters))):
             for mistake in student.forms(problem, layer, {})[:2]:
-                gradients = hand_in(problem, [mistake])
+                gradients = student_gradients(problem, [mistake])
                 if len(diagnosis := verify_gradients(problem, gradients).diagnosis) != 1:
                     continue
                 row = diagnosis[0]
@@ -146,9 +148,11 @@ def test_what_is_said_to_coincide_coincides(options, share):
                 for other in set(row.also_consistent) - {"clipped"}:  # to a norm that nobody knows
                     if "example" in row.estimates and other == "examples-weighted":
                         continue  # that example alone counts: the same by definition
-                    said = Row(other, row.layer, row.equation, 0.0, (), hints)
-                    made = any(alike(numbers, gradients) for numbers in others.get(other, []))
-                    again = other in STUDENTS and reproduced_at(problem, said, gradients, np.float64)
+                    row_of_other = SummaryRow(other, row.layer, row.equation, 0.0, (), hints)
+                    made = any(same_gradients(numbers, gradients) for numbers in others.get(other, []))
+                    again = other in STUDENTS and layers_reproducing(
+                        problem, row_of_other, gradients, np.float64
+                    )
                     assert made or again, (mistake.bug, str(row), other)
                     compared += 1
                 if "clipped" in row.also_consistent:

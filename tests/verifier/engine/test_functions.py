@@ -50,7 +50,7 @@ def test_only_a_function_of_rows_has_no_interval_properties():
         assert (numerical_properties(function).interval is None) == (function.derivative is None)
 
 
-class TestOptions:
+class TestFunctionOptions:
     A = np.array([-2.0])
 
     @pytest.mark.parametrize("slope", [0.01, 0.3, -0.5])

@@ -134,8 +134,8 @@ def test_platforms_without_a_hidden_place_get_the_students_report(pair):
     for report in pair:
         for name in ("prairielearn", "classroom50", "autolab"):
             render = EXPORTERS[name].render
-            given_in_full = render((FileOutcome("hw3.json", report),), CHOICES)
-            assert given_in_full == render((FileOutcome("hw3.json", to_student_view(report)),), CHOICES)
+            grader_text = render((FileOutcome("hw3.json", report),), CHOICES)
+            assert grader_text == render((FileOutcome("hw3.json", to_student_view(report)),), CHOICES)
 
 
 @pytest.mark.parametrize("format_name", ["gradescope", "otter"])

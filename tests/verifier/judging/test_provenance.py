@@ -145,7 +145,7 @@ def summed_in_order(order: str) -> Callable[[Problem], dict[str, Any]]:
     return lambda problem: numpy_student(problem, "float64", order, np.random.default_rng(7))
 
 
-HONEST: dict[str, Callable[[Problem], dict[str, Any]]] = {
+CORRECT_PROGRAMS: dict[str, Callable[[Problem], dict[str, Any]]] = {
     "as BLAS adds": summed_in_order("blas"),
     "permuted sums": summed_in_order("permuted"),
     "sums backwards": summed_in_order("reversed"),
@@ -153,10 +153,10 @@ HONEST: dict[str, Callable[[Problem], dict[str, Any]]] = {
 }
 
 
-@each(pairwise(HONEST, PROBLEMS, range(5)))
+@each(pairwise(CORRECT_PROGRAMS, PROBLEMS, range(5)))
 def test_right_gradients_in_float64_need_no_warning(who, kind, seed):
     problem = problem_of(kind, seed)
-    report = verify_gradients(problem, HONEST[who](problem))
+    report = verify_gradients(problem, CORRECT_PROGRAMS[who](problem))
     assert report.verdict == "correct"
     assert provenance_warnings(report) == {}
 
@@ -211,7 +211,7 @@ MISTAKES = {
 
 def check_mistake(mistake: str, kind: str, seed: int) -> None:
     problem = problem_of(kind, seed)
-    gradients = {name: array.copy() for name, array in HONEST["as BLAS adds"](problem).items()}
+    gradients = {name: array.copy() for name, array in CORRECT_PROGRAMS["as BLAS adds"](problem).items()}
     MISTAKES[mistake](gradients)
     report = verify_gradients(problem, gradients)
     assert report.verdict == "incorrect"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.support.kinks import consistent, draw_kinked, draw_tied, mixed
+from benchmarks.support.kinks import consistent_gradients, draw_kinked, draw_tied, mixed_gradients
 from tests.pairwise import each
 from verifier import check_operation, verify
 from verifier.judging import subgradients
@@ -54,7 +54,7 @@ def test_the_larger_of_a_number_and_itself_is_the_identity(gradient, verdict):
 def test_one_choice_of_slopes_passes_and_a_mixture_does_not(seed):
     rng = np.random.default_rng([seed, 7])
     problem = draw_kinked(rng)
-    right, wrong = consistent(problem, rng), mixed(problem, rng)
+    right, wrong = consistent_gradients(problem, rng), mixed_gradients(problem, rng)
     assert verify({**problem.document, "gradients": right}, **ONE).verdict == "correct"
     if wrong is not None:
         report = verify({**problem.document, "gradients": wrong}, **ONE)
@@ -76,7 +76,7 @@ def test_too_many_kinks_are_judged_singly_and_said_so(monkeypatch):
     assert "slopes-judged-singly" in {warning.code for warning in report.warnings}
 
 
-class Max:
+class MaxOperation:
     def forward(self, x):
         self.x = x
         return np.max(x)
@@ -85,7 +85,7 @@ class Max:
         return output_grad * (self.x == np.max(self.x))
 
 
-class SharedMax(Max):
+class SharedMax(MaxOperation):
     def backward(self, output_grad):
         largest = self.x == np.max(self.x)
         return output_grad * largest / largest.sum()
@@ -122,7 +122,7 @@ class NoMaxPool(MaxPool):
 @pytest.mark.parametrize(
     ("operation", "options", "verdict"),
     [
-        (Max, {"like": "max"}, "incorrect"),
+        (MaxOperation, {"like": "max"}, "incorrect"),
         (SharedMax, {"like": "max"}, "correct"),
         (MaxPool, {"shapes": [((2, 4),)]}, "incorrect"),
         (NoMaxPool, {"shapes": [((2, 4),)]}, "incorrect"),

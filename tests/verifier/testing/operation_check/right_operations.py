@@ -19,7 +19,7 @@ def summed_to(gradient: Array, shape: tuple[int, ...]) -> Array:
     return gradient
 
 
-class Binary:
+class NumpyBinary:
     def forward(self, a: Array, b: Array) -> Array:
         self.a, self.b = a, b
         return self.value(a, b)
@@ -29,7 +29,7 @@ class Binary:
         return summed_to(of_a, self.a.shape), summed_to(of_b, self.b.shape)
 
 
-class Add(Binary):
+class NumpyAdd(NumpyBinary):
     def value(self, a: Array, b: Array) -> Array:
         return a + b
 
@@ -37,7 +37,7 @@ class Add(Binary):
         return g, g
 
 
-class Subtract(Binary):
+class NumpySubtract(NumpyBinary):
     def value(self, a: Array, b: Array) -> Array:
         return a - b
 
@@ -45,7 +45,7 @@ class Subtract(Binary):
         return g, -g
 
 
-class Multiply(Binary):
+class NumpyMultiply(NumpyBinary):
     def value(self, a: Array, b: Array) -> Array:
         return a * b
 
@@ -53,7 +53,7 @@ class Multiply(Binary):
         return g * self.b, g * self.a
 
 
-class Divide(Binary):
+class NumpyDivide(NumpyBinary):
     def value(self, a: Array, b: Array) -> Array:
         return a / b
 
@@ -61,7 +61,7 @@ class Divide(Binary):
         return g / self.b, -g * self.a / self.b**2
 
 
-class Matmul:
+class NumpyMatmul:
     """Of vectors, matrices and stacks, as `@`."""
 
     def forward(self, a: Array, b: Array) -> Array:
@@ -81,7 +81,7 @@ class Matmul:
         return of_a.reshape(self.a.shape), of_b.reshape(self.b.shape)
 
 
-class Unary:
+class NumpyUnary:
     """An entry by entry function; its slope from its operand."""
 
     def forward(self, x: Array) -> Array:
@@ -93,7 +93,7 @@ class Unary:
 
 
 def unary(name: str, value: Any, slope: Any) -> Any:
-    return type(name, (Unary,), {"value": lambda self, x: value(x), "slope": lambda self, x: slope(x)})
+    return type(name, (NumpyUnary,), {"value": lambda self, x: value(x), "slope": lambda self, x: slope(x)})
 
 
 def sigmoid(x: Array) -> Array:
@@ -120,7 +120,7 @@ Gelu = unary(
 )
 
 
-class Power:
+class NumpyPower:
     def __init__(self, exponent: float) -> None:
         self.exponent = exponent
 
@@ -132,7 +132,7 @@ class Power:
         return output_grad * self.exponent * self.x ** (self.exponent - 1)
 
 
-class Softmax:
+class NumpySoftmax:
     def forward(self, x: Array) -> Array:
         e = np.exp(x - x.max(axis=-1, keepdims=True, initial=-np.inf))
         self.p = e / e.sum(axis=-1, keepdims=True)
@@ -143,7 +143,7 @@ class Softmax:
         return self.p * (output_grad - inner)
 
 
-class LogSoftmax:
+class NumpyLogSoftmax:
     def forward(self, x: Array) -> Array:
         moved = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
         value = moved - np.log(np.exp(moved).sum(axis=-1, keepdims=True))
@@ -154,7 +154,7 @@ class LogSoftmax:
         return output_grad - self.p * output_grad.sum(axis=-1, keepdims=True)
 
 
-class Transpose:
+class NumpyTranspose:
     def forward(self, x: Array) -> Array:
         return np.transpose(x)
 
@@ -162,7 +162,7 @@ class Transpose:
         return np.transpose(output_grad)
 
 
-class Reshape:
+class NumpyReshape:
     def __init__(self, shape: Sequence[int]) -> None:
         self.shape = shape
 
@@ -174,7 +174,7 @@ class Reshape:
         return output_grad.reshape(self.old)
 
 
-class Concatenate:
+class NumpyConcatenate:
     def __init__(self, axis: int = 0) -> None:
         self.axis = axis
 
@@ -186,7 +186,7 @@ class Concatenate:
         return np.split(output_grad, self.ends, axis=self.axis)
 
 
-class Slice:
+class NumpySlice:
     """Every second row from the first on."""
 
     def forward(self, x: Array) -> Array:
@@ -199,7 +199,7 @@ class Slice:
         return gradient
 
 
-class Reduction:
+class NumpyReduction:
     def __init__(self, axis: int | None = None, keepdims: bool = False) -> None:
         self.axis, self.keepdims = axis, keepdims
 
@@ -210,7 +210,7 @@ class Reduction:
         return np.broadcast_to(value, self.x.shape)
 
 
-class Sum(Reduction):
+class NumpySum(NumpyReduction):
     def forward(self, x: Array) -> Array:
         self.x = x
         return x.sum(axis=self.axis, keepdims=self.keepdims)
@@ -219,7 +219,7 @@ class Sum(Reduction):
         return self.broadcast_back(output_grad).copy()
 
 
-class Mean(Reduction):
+class NumpyMean(NumpyReduction):
     def forward(self, x: Array) -> Array:
         self.x = x
         return x.mean(axis=self.axis, keepdims=self.keepdims)
@@ -229,7 +229,7 @@ class Mean(Reduction):
         return self.broadcast_back(output_grad) / count
 
 
-class Max(Reduction):
+class NumpyMax(NumpyReduction):
     def forward(self, x: Array) -> Array:
         self.x = x
         self.value = x.max(axis=self.axis, keepdims=self.keepdims)
@@ -241,7 +241,7 @@ class Max(Reduction):
         return shares * self.broadcast_back(output_grad)
 
 
-class Embedding:
+class NumpyEmbedding:
     def forward(self, table: Array, places: Array) -> Array:
         self.table, self.places = table, places
         return table[places]
@@ -252,7 +252,7 @@ class Embedding:
         return gradient, None
 
 
-class Mse:
+class NumpyMse:
     """A half of the squares, summed over outputs, the mean over examples."""
 
     def forward(self, outputs: Array, targets: Array) -> Array:
@@ -264,7 +264,7 @@ class Mse:
         return gradient, -gradient
 
 
-class CrossEntropy:
+class NumpyCrossEntropy:
     """On logits; targets are classes or rows."""
 
     def forward(self, logits: Array, targets: Array) -> Array:
@@ -279,7 +279,7 @@ class CrossEntropy:
         return output_grad * (self.p * mass - self.targets) / len(self.p)
 
 
-class BinaryCrossEntropy:
+class NumpyBinaryCrossEntropy:
     """On logits, summed over outputs, the mean over examples."""
 
     def forward(self, logits: Array, targets: Array) -> Array:
@@ -293,24 +293,24 @@ class BinaryCrossEntropy:
 
 # by the row's name: the operation, its options
 RIGHT: dict[str, list[tuple[Any, dict[str, Any]]]] = {
-    "add": [(Add, {})],
-    "subtract": [(Subtract, {})],
-    "multiply": [(Multiply, {})],
-    "divide": [(Divide, {})],
+    "add": [(NumpyAdd, {})],
+    "subtract": [(NumpySubtract, {})],
+    "multiply": [(NumpyMultiply, {})],
+    "divide": [(NumpyDivide, {})],
     "negate": [(Negate, {})],
-    "matmul": [(Matmul, {})],
-    "transpose": [(Transpose, {})],
-    "reshape": [(Reshape, {"shape": [3, 2]}), (Reshape, {"shape": [2, -1]})],
-    "concatenate": [(Concatenate, {}), (Concatenate, {"axis": 1})],
-    "slice": [(Slice, {"index": [[0, None, 2]]})],
-    "sum": [(Sum, {}), (Sum, {"axis": 0}), (Sum, {"axis": -1, "keepdims": True})],
-    "mean": [(Mean, {}), (Mean, {"axis": 0})],
-    "max": [(Max, {}), (Max, {"axis": -1})],
+    "matmul": [(NumpyMatmul, {})],
+    "transpose": [(NumpyTranspose, {})],
+    "reshape": [(NumpyReshape, {"shape": [3, 2]}), (NumpyReshape, {"shape": [2, -1]})],
+    "concatenate": [(NumpyConcatenate, {}), (NumpyConcatenate, {"axis": 1})],
+    "slice": [(NumpySlice, {"index": [[0, None, 2]]})],
+    "sum": [(NumpySum, {}), (NumpySum, {"axis": 0}), (NumpySum, {"axis": -1, "keepdims": True})],
+    "mean": [(NumpyMean, {}), (NumpyMean, {"axis": 0})],
+    "max": [(NumpyMax, {}), (NumpyMax, {"axis": -1})],
     "exp": [(Exp, {})],
     "log": [(Log, {})],
     "sqrt": [(Sqrt, {})],
     "absolute": [(Absolute, {})],
-    "power": [(Power, {"exponent": 3}), (Power, {"exponent": -1}), (Power, {"exponent": 0.5})],
+    "power": [(NumpyPower, {"exponent": 3}), (NumpyPower, {"exponent": -1}), (NumpyPower, {"exponent": 0.5})],
     "identity": [(Identity, {})],
     "sigmoid": [(Sigmoid, {})],
     "tanh": [(Tanh, {})],
@@ -320,10 +320,10 @@ RIGHT: dict[str, list[tuple[Any, dict[str, Any]]]] = {
     "softplus": [(Softplus, {})],
     "gelu": [(Gelu, {})],
     "silu": [(Silu, {})],
-    "softmax": [(Softmax, {})],
-    "log_softmax": [(LogSoftmax, {})],
-    "embedding": [(Embedding, {})],
-    "mse": [(Mse, {})],
-    "cross_entropy": [(CrossEntropy, {})],
-    "binary_cross_entropy": [(BinaryCrossEntropy, {})],
+    "softmax": [(NumpySoftmax, {})],
+    "log_softmax": [(NumpyLogSoftmax, {})],
+    "embedding": [(NumpyEmbedding, {})],
+    "mse": [(NumpyMse, {})],
+    "cross_entropy": [(NumpyCrossEntropy, {})],
+    "binary_cross_entropy": [(NumpyBinaryCrossEntropy, {})],
 }

@@ -103,13 +103,13 @@ REFUSALS: dict[str, tuple[Any, dict[str, Any], str]] = {
         "give an object: Scaled(…), or the arguments it names as options",
     ),
     "another name": (
-        right.Matmul,
+        right.NumpyMatmul,
         {"like": "matmull"},
         "like: expected the name of an operation, or a function",
     ),
-    "a name near": (right.Matmul, {"like": "matmull"}, "did you mean 'matmul'?"),
+    "a name near": (right.NumpyMatmul, {"like": "matmull"}, "did you mean 'matmul'?"),
     "another option": (
-        right.Sum,
+        right.NumpySum,
         {"like": "sum", "options": {"axes": 0}},
         "expected options of sum (axis, keepdims), got axes",
     ),
@@ -118,7 +118,7 @@ REFUSALS: dict[str, tuple[Any, dict[str, Any], str]] = {
         {"like": "power"},
         "options: expected exponent, which power needs, got nothing; add it",
     ),
-    "a wrong option": (right.Sum, {"like": "sum", "options": {"axis": 7}}, "axis: expected"),
+    "a wrong option": (right.NumpySum, {"like": "sum", "options": {"axis": 7}}, "axis: expected"),
     "too few arguments": (
         right.Exp,
         {"like": "add"},
@@ -131,7 +131,7 @@ REFUSALS: dict[str, tuple[Any, dict[str, Any], str]] = {
     ),
     "huge shapes": (right.Exp, {"shapes": [(1000,)]}, "sizes from 0 to 64"),
     "a misfit": (
-        right.Matmul,
+        right.NumpyMatmul,
         {"like": "matmul", "shapes": [((2, 3), (2, 3))]},
         "as many columns on the left as rows",
     ),
@@ -168,8 +168,8 @@ HELD_AGAINST: dict[str, tuple[Any, dict[str, Any], set[str]]] = {
     "nothing": (right.Tanh, {}, {"complex_step", "finite_differences"}),
     "a function of numpy": (right.Tanh, {"like": np.tanh}, {"numpy", "differences_of_forward"}),
     "a function of tensors": (right.Tanh, {"in_torch": torch.tanh}, {"autograd", "complex_step"}),
-    "both": (right.Matmul, {"like": np.matmul, "in_torch": torch.matmul}, {"numpy", "autograd"}),
-    "two arguments and nothing": (right.Multiply, {}, {"complex_step", "finite_differences"}),
+    "both": (right.NumpyMatmul, {"like": np.matmul, "in_torch": torch.matmul}, {"numpy", "autograd"}),
+    "two arguments and nothing": (right.NumpyMultiply, {}, {"complex_step", "finite_differences"}),
     "a domain": (right.Log, {"domain": "positive"}, {"complex_step", "finite_differences"}),
     "a function with kinks": (
         Hardtanh,
@@ -183,7 +183,11 @@ HELD_AGAINST: dict[str, tuple[Any, dict[str, Any], set[str]]] = {
         {"options": {"factor": 3.0}, "like": lambda x, factor: factor * x},
         {"numpy"},
     ),
-    "several shapes": (right.Softmax, {"shapes": [(2, 3), (4,)], "like": "softmax"}, {"backpropagation"}),
+    "several shapes": (
+        right.NumpySoftmax,
+        {"shapes": [(2, 3), (4,)], "like": "softmax"},
+        {"backpropagation"},
+    ),
     "warnings": (WarningOperation, {}, {"complex_step"}),
 }
 
@@ -247,7 +251,7 @@ def test_a_report_of_a_check_passes_through_documents() -> None:
 
     pairs = [((2, 3), (3,))]
     for operation, like, shapes in (
-        (right.Add, "add", pairs),
+        (right.NumpyAdd, "add", pairs),
         (wrong.AddWithoutSums, "add", pairs),
         (wrong.TanhOfValue, "tanh", [(3,)]),
     ):

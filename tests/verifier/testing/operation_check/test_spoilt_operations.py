@@ -35,7 +35,7 @@ def with_changed_gradient(written: Any, change: Callable[[Array], Array]) -> Any
     return ChangedGradient
 
 
-def check_found(like: str, way: str, most_shapes: int | None = None) -> None:
+def check_incorrect(like: str, way: str, most_shapes: int | None = None) -> None:
     written, options = RIGHT[like][0]
     shapes = INPUTS[like].shapes(options)[:most_shapes]
     check = check_operation(
@@ -51,15 +51,15 @@ QUICK = [way for way in SPOILT if way != "rounded to 3 digits"]  # where the sma
 
 @each((like, QUICK[place % len(QUICK)], 1) for place, like in enumerate(RIGHT))
 def test_whatever_spoils_a_gradient_is_found(like: str, way: str, most_shapes: int) -> None:
-    check_found(like, way, most_shapes)
+    check_incorrect(like, way, most_shapes)
 
 
 @pytest.mark.parametrize("like", ["softmax", "tanh"])
 def test_a_rounded_gradient_is_found(like: str) -> None:
-    check_found(like, "rounded to 3 digits", 1)
+    check_incorrect(like, "rounded to 3 digits", 1)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("way", SPOILT)
 def test_every_way_is_found_in_every_operation_and_shape(way: str) -> None:
-    check_rows(check_found, product(RIGHT, [way]))
+    check_rows(check_incorrect, product(RIGHT, [way]))

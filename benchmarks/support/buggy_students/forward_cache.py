@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.support.students import TEXTBOOK
+from benchmarks.support.students import FORMULAS
 from reference_impl import Problem
 
 Array = np.ndarray
 
 
 def sigmoid(a: Array) -> Array:
-    return TEXTBOOK["sigmoid"].value(a)
+    return FORMULAS["sigmoid"].value(a)
 
 
 def softmax(a: Array) -> Array:
@@ -24,7 +24,7 @@ def softmax(a: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Desk:
+class ForwardCache:
     """Values of the forward pass. Layers are numbered from 0.
 
     a[l]: pre-activations of layer l.
@@ -67,21 +67,21 @@ class Desk:
 
     def slope(self, layer: int) -> Array:
         """Return g′(a) of one layer."""
-        return TEXTBOOK[self.activation(layer)].slope(self.a[layer], self.unmasked[layer])
+        return FORMULAS[self.activation(layer)].slope(self.a[layer], self.unmasked[layer])
 
-    def masked(self, layer: int, values: Array) -> Array:
+    def apply_mask(self, layer: int, values: Array) -> Array:
         return values * self.masks[layer] if layer in self.masks else values
 
-    def through(self, layer: int, upstream: Array) -> Array:
+    def activation_vjp(self, layer: int, upstream: Array) -> Array:
         """Return ∂R/∂a of a layer from its ∂R/∂z."""
-        upstream = self.masked(layer, upstream)
+        upstream = self.apply_mask(layer, upstream)
         if self.activation(layer) == "softmax":
             p = self.unmasked[layer]
             return p * (upstream - (upstream * p).sum(axis=1, keepdims=True))
         return upstream * self.slope(layer)
 
 
-def lay_out(problem: Problem, dtype: type = np.float64) -> Desk:
+def forward_cache(problem: Problem, dtype: type = np.float64) -> ForwardCache:
     """Run the forward pass in `dtype`."""
     weights = tuple(layer.weight.astype(dtype) for layer in problem.parameters)
     biases = tuple(None if layer.bias is None else layer.bias.astype(dtype) for layer in problem.parameters)
@@ -91,7 +91,7 @@ def lay_out(problem: Problem, dtype: type = np.float64) -> Desk:
         bias, name = biases[index], layer.activation.name
         total = z[-1] @ weights[index]
         a.append(total if bias is None else total + bias)
-        unmasked.append(softmax(a[-1]) if name == "softmax" else TEXTBOOK[name].value(a[-1]))
+        unmasked.append(softmax(a[-1]) if name == "softmax" else FORMULAS[name].value(a[-1]))
         z.append(unmasked[-1] * masks[index] if index in masks else unmasked[-1])
     targets = problem.batch.targets.astype(dtype)
-    return Desk(problem, weights, biases, tuple(a), tuple(z), tuple(unmasked), targets, masks)
+    return ForwardCache(problem, weights, biases, tuple(a), tuple(z), tuple(unmasked), targets, masks)
