@@ -117,7 +117,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "x.npy", rng.normal(size=(5, 4)))
     np.save(folder / "y.npy", rng.random(size=(5, 3)))
     np.save(folder / "y6.npy", rng.random(size=(5, 6)))
-    (folder / "network.json").write_text(json.dumps(Nielsen("QuadraticCost").saved()))
+    (folder / "network.json").write_text(json.dumps(Nielsen("QuadraticCost").to_json()))
     (folder / "model.onnx").write_bytes(GOOD)
     layers = {"0.weight": rng.normal(size=(3, 4)), "0.bias": rng.normal(size=3)}
     save_file(layers, folder / "model.safetensors")

@@ -61,7 +61,7 @@ def networks(folder: Path, service: str, variables: Mapping[str, str]) -> dict[s
     shutil.copy(KERAS / "logits.json", folder / "model.json")
     shutil.copy(KERAS / "logits.weights.h5", folder / "model.weights.h5")
     (folder / "model.onnx").write_bytes(GOOD)
-    (folder / "network.json").write_text(json.dumps(Nielsen("QuadraticCost").saved()))
+    (folder / "network.json").write_text(json.dumps(Nielsen("QuadraticCost").to_json()))
     torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3)).double()
     labels = torch.as_tensor(classes)

@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_file(gradients, "gradients.safetensors")
     np.save("x.npy", inputs)
     Path("y.json").write_text(json.dumps(targets.tolist()))
-    Path("network.json").write_text(json.dumps(Nielsen("QuadraticCost").saved()))
+    Path("network.json").write_text(json.dumps(Nielsen("QuadraticCost").to_json()))
     Path("model.onnx").write_bytes(GOOD)
     np.save("six.npy", np.zeros((5, 6)))
     Path("model.pt").write_bytes(b"\x80\x02}q\x00.")

@@ -243,7 +243,7 @@ REFUSED: list[tuple[str, Callable[[], nn.Module], str]] = [
     ("residual sum", ResidualBlock, "add.*residual"),
     ("a layer used twice", RepeatedLayer, "layer.*'layer.weight', which 'layer' uses already"),
     ("tied weights", tied_weights, "2: expected weights of its own"),
-    ("branches", BranchingBlock, "Branching: expected a forward pass that torch.fx can follow"),
+    ("branches", BranchingBlock, "BranchingBlock: expected a forward pass that torch.fx can follow"),
     ("an override", lambda: nn.Sequential(LinearWithOtherForward(4, 4)), "got mul"),
     ("a hook", hooked_module, "got other outputs; remove hooks"),
     ("a parametrization", weight_normed, "0: .*got ParametrizedLinear"),

@@ -100,7 +100,7 @@ REFUSALS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a class with arguments": (
         ScaledBy,
         {},
-        "give an object: Scaled(…), or the arguments it names as options",
+        "give an object: ScaledBy(…), or the arguments it names as options",
     ),
     "another name": (
         right.NumpyMatmul,
