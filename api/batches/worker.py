@@ -144,16 +144,16 @@ class BatchWorker:
                 self._active.discard(chunk.workflow)
                 self._changed.notify_all()
 
-    def _has_lost_chunks(self, claimed: Set[str]) -> bool:
+    def _has_unfinished_claims(self, claimed: Set[str]) -> bool:
         """True if the queue assigns a chunk to this worker that was not active now and at the last call.
 
         That happens if the connection is lost just after a claim.
         """
         with self._changed:
             missing = frozenset(claimed - self._active)
-        has_lost_chunks = bool(missing & self._missing)
+        has_unfinished_claims = bool(missing & self._missing)
         self._missing = missing
-        return has_lost_chunks
+        return has_unfinished_claims
 
     def _maintain(self) -> None:
         from dbos import DBOS  # deferred import: takes most of a second
@@ -163,7 +163,7 @@ class BatchWorker:
             try:
                 self._service.repository.workers.record_heartbeat(self.id, self._service.now())
                 queue = queue or WorkQueue(self._service.settings.database_url)
-                dead = maintain_queue(self._service, queue, self.id, self._has_lost_chunks)
+                dead = maintain_queue(self._service, queue, self.id, self._has_unfinished_claims)
                 if dead:
                     DBOS._recover_pending_workflows(list(dead))
             except Exception as error:  # most likely the database is unreachable: try again
@@ -175,12 +175,12 @@ class BatchWorker:
 
 
 def maintain_queue(
-    service: Service, queue: WorkQueue, worker_id: str, has_lost_chunks: Callable[[Set[str]], bool]
+    service: Service, queue: WorkQueue, worker_id: str, has_unfinished_claims: Callable[[Set[str]], bool]
 ) -> Sequence[str]:
     """Enqueue chunks that are not in the queue, and return the workers whose chunks are to be recovered.
 
     worker_id: the worker that calls this.
-    has_lost_chunks: whether that worker has lost some of the workflows that the queue assigns to it.
+    has_unfinished_claims: whether that worker has lost some of the workflows that the queue assigns to it.
     """
     claimed: defaultdict[str, set[str]] = defaultdict(set)
     for batch in service.repository.batches.unfinished():
@@ -198,7 +198,7 @@ def maintain_queue(
     silent = set(workers.silent_since(now - SILENCE))
     alive = set(workers.silent_since(now + _CENTURY)) - silent
     dead = set(claimed) - alive - {worker_id}
-    if has_lost_chunks(claimed[worker_id]):
+    if has_unfinished_claims(claimed[worker_id]):
         dead.add(worker_id)
     for worker in silent - {worker_id}:
         workers.remove(worker)

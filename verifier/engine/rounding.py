@@ -42,13 +42,13 @@ class RoundingArithmetic:
         return self._independent
 
     @property
-    def holds_given_numbers(self) -> bool:
+    def holds_float64(self) -> bool:
         """True if the numbers of the problem, which are float64, need no conversion."""
         return self._precision.name == "float64"
 
     def converted(self, values: Array) -> Array:
         """Return the exact error of converting float64 numbers to the precision."""
-        if self.holds_given_numbers:
+        if self.holds_float64:
             return np.zeros(values.shape)
         return np.asarray(np.abs(round_to_precision(values, self._precision) - values))
 
@@ -222,7 +222,7 @@ class RoundingArithmetic:
 
     def _infinite_on_overflow(self, deviation: Array, values: Array) -> Array:
         # a value that overflows float64 has an infinite deviation already
-        if self.holds_given_numbers or largest_of(values) <= self._largest:
+        if self.holds_float64 or largest_of(values) <= self._largest:
             return np.asarray(deviation)
         return np.asarray(np.where(np.abs(values) > self._largest, np.inf, deviation))
 

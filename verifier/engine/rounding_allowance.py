@@ -44,7 +44,7 @@ def forward_deviations(
     """Return the standard deviations of a and z of every layer; z starts with the inputs."""
     a_deviations: list[Array] = []
     z_deviations = [arithmetic.converted(problem.batch.inputs)]
-    inputs_exact = arithmetic.holds_given_numbers
+    inputs_exact = arithmetic.holds_float64
     for index, (layer, parameters) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
         z, a, activation = trace.z[index], trace.a[index], layer.activation
         terms, factors, repetition = z, parameters.weight, arithmetic.repetition(z.T, parameters.weight)
@@ -148,7 +148,7 @@ def backward_deviations(
             operand_error,
             arithmetic.summed_products(delta[index + 1].T, transposed_weight, squares, upstream, repetition),
         )
-        if not arithmetic.holds_given_numbers:
+        if not arithmetic.holds_float64:
             operand_error = root_of_squares(delta[index + 1], weight_deviations[index + 1].T)
             upstream_deviation = np.hypot(upstream_deviation, repetition.of_terms * operand_error)
         deviations.append(

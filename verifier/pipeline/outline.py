@@ -9,11 +9,11 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.problem.graph import INPUT, NODE, GraphProblem, Node, first_breaks, node_name
 from verifier.problem.submission import GraphSubmission
-from verifier.report.model import DATA, GIVEN, PARAMETER, GraphOutline, NodeOutline
+from verifier.report.model import DATA, INPUT_LEAF, PARAMETER, GraphOutline, NodeOutline
 
 MOST_WHOLE = 150  # nodes; of a larger graph, only a neighbourhood is drawn
 NEIGHBOURHOOD = 40  # nodes in the neighbourhood
-MOST_GIVEN = 100  # inputs and parameters
+MOST_LEAVES = 100  # inputs and parameters
 _LONGEST = 60  # characters of options
 _SMALL = 4  # largest array whose numbers are shown
 _BREAKS = 10
@@ -110,9 +110,9 @@ def _leaves(problem: GraphProblem, nodes: Sequence[Node], breaks: Sequence[str])
     ]
     unused = all_leaves if len(nodes) == len(problem.nodes) else all_leaves.intersection(breaks)
     leaves += sorted(unused.difference(leaves))
-    if len(leaves) <= MOST_GIVEN:
+    if len(leaves) <= MOST_LEAVES:
         return leaves
-    kept = {*(name for name in leaves if name in breaks), *leaves[: MOST_GIVEN - _BREAKS]}
+    kept = {*(name for name in leaves if name in breaks), *leaves[: MOST_LEAVES - _BREAKS]}
     return [name for name in leaves if name in kept]
 
 
@@ -148,7 +148,7 @@ def _key(problem: GraphProblem, name: str) -> str:
 
 
 def _leaf_kind(problem: GraphProblem, name: str) -> str:
-    return PARAMETER if name in problem.parameters else GIVEN
+    return PARAMETER if name in problem.parameters else INPUT_LEAF
 
 
 def _short_value(array: Array) -> tuple[float, ...] | None:

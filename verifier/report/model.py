@@ -130,7 +130,7 @@ def outline_network(network: Network) -> tuple[LayerOutline, ...]:
     )
 
 
-PARAMETER, GIVEN, DATA = "parameter", "input", "data"  # in place of an operation, for leaves
+PARAMETER, INPUT_LEAF, DATA = "parameter", "input", "data"  # in place of an operation, for leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class NodeOutline:
     @property
     def computed(self) -> bool:
         """True for nodes, False for leaves."""
-        return self.operation not in (PARAMETER, GIVEN, DATA)
+        return self.operation not in (PARAMETER, INPUT_LEAF, DATA)
 
 
 @dataclass(frozen=True, slots=True)

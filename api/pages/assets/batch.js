@@ -3,9 +3,9 @@
 const batch = document.querySelector("#batch");
 const progress = document.querySelector("#progress");
 
-function tell(event) {
-  const told = JSON.parse(event.data);
-  const counts = { ...told, finished: told.total - told.states.pending };
+function update(event) {
+  const data = JSON.parse(event.data);
+  const counts = { ...data, finished: data.total - data.states.pending };
   for (const place of batch.querySelectorAll("[data-count]")) {
     place.textContent = place.dataset.count.split(".").reduce((value, key) => value[key], counts);
   }
@@ -14,10 +14,10 @@ function tell(event) {
 
 if (batch.dataset.over === "false") {
   const events = new EventSource(batch.dataset.events);
-  events.addEventListener("progress", tell);
+  events.addEventListener("progress", update);
   events.addEventListener("finished", (event) => {
     events.close();
-    tell(event);
+    update(event);
     location.reload();
   });
 }

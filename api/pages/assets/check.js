@@ -26,9 +26,9 @@ async function check() {
   }
 }
 
-function show(found) {
+function show(fragment) {
   const outcome = document.querySelector("#outcome");
-  outcome.replaceChildren(...found.childNodes);
+  outcome.replaceChildren(...fragment.childNodes);
   window.GradJury?.enliven(outcome);
   outcome.focus({ preventScroll: true });
   outcome.scrollIntoView({ block: "start" });

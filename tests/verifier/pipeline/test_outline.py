@@ -9,7 +9,7 @@ from verifier import verify
 from verifier.examples.graphs import GRAPH_EXAMPLES, correct_gradients
 from verifier.examples.layers import example_document
 from verifier.exporters.student_view import to_student_view
-from verifier.pipeline.outline import MOST_GIVEN, MOST_WHOLE, NEIGHBOURHOOD
+from verifier.pipeline.outline import MOST_LEAVES, MOST_WHOLE, NEIGHBOURHOOD
 from verifier.report.reading import read_report
 from verifier.report.report import Report
 
@@ -111,7 +111,7 @@ def test_of_very_many_parameters_the_wrong_ones_are_kept_and_some_others() -> No
     outline = verify_document(document).graph
     assert outline is not None
     kept = [node.name for node in outline.nodes if not node.computed]
-    assert len(kept) <= MOST_GIVEN
+    assert len(kept) <= MOST_LEAVES
     assert outline.first_wrong == ("p777",)
     assert "p777" in kept
 

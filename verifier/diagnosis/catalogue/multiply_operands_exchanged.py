@@ -1,7 +1,7 @@
 """A product is differentiated to its own operand."""
 
 from verifier.diagnosis.catalogue.bug import LOCAL_RULE, Bug, BugTexts, LocalRule
-from verifier.diagnosis.catalogue.rules.uses import times_own_operand
+from verifier.diagnosis.catalogue.rules.uses import times_same_operand
 
 BUG = Bug(
     "multiply-operands-exchanged",
@@ -25,5 +25,5 @@ BUG = Bug(
         see="Multiply 2 by 5: the gradient of the 2 must be 5, and that of the 5 must be 2.",
         fix="For `u = x * y`: `x.grad += u.grad * y` and `y.grad += u.grad * x`.",
     ),
-    local_rule=LocalRule(times_own_operand),
+    local_rule=LocalRule(times_same_operand),
 )

@@ -160,7 +160,7 @@ def answers_of_functions(
     )
 
 
-def shape_of_given(
+def shape_of_reference(
     operation: UserOperation, reference: Reference, arguments: Sequence[Array]
 ) -> Shape | None:
     """Return the shape of the reference function's value; None without such a function.

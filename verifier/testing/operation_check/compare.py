@@ -28,7 +28,7 @@ from verifier.testing.operation_check.answers import (
     function_of,
     graph_with_known_vjp,
     of_forward,
-    shape_of_given,
+    shape_of_reference,
 )
 from verifier.testing.operation_check.inputs import Case
 from verifier.testing.operation_check.operation import OperationRaised, UseResult, run_once
@@ -252,7 +252,7 @@ def judge_use(
         return JudgedUse(case, result, result.findings)
     expected_shape = fit.shape if fit is not None else None
     if fit is None and not case.empty:
-        expected_shape = shape_of_given(operation, reference, case.arguments)
+        expected_shape = shape_of_reference(operation, reference, case.arguments)
     if expected_shape is not None and result.value.shape != expected_shape:
         return JudgedUse(case, result, (_wrong_forward_shape(result.value, reference, expected_shape),))
     if case.empty:

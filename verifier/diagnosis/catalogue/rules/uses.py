@@ -102,7 +102,7 @@ def other_matrix_products(edge: Edge) -> Iterator[Array]:
 
 
 @_at_each_edge
-def times_own_operand(edge: Edge) -> Iterator[Array]:
+def times_same_operand(edge: Edge) -> Iterator[Array]:
     """Yield the product with the operand itself in place of the other one."""
     if edge.node.operation.name == "multiply":
         yield np.asarray(summed_back(FLOATS, edge.upstream * edge.operands[edge.place], edge.share.shape))

@@ -7,7 +7,7 @@
     [0.5, "#fdd9a6"], [0.75, "#d9670d"], [1, "#6b2500"]];
   const WITHIN = "#2f6db1", BEYOND = "#d9670d";
   const CONFIG = { displayModeBar: false, responsive: true, showTips: false };
-  const own = document.currentScript;
+  const pageScript = document.currentScript;
 
   const written = (value) => typeof value === "number" ? String(value) : value;
 
@@ -31,7 +31,7 @@
         resolve(window.Plotly);
         return;
       }
-      script.src = new URL("plotly/plotly-cartesian.min.js", own.src);
+      script.src = new URL("plotly/plotly-cartesian.min.js", pageScript.src);
       script.onload = () => resolve(window.Plotly);
       script.onerror = () => reject(new Error("the figures' library could not be loaded"));
       document.head.append(script);
@@ -52,8 +52,8 @@
     };
   }
 
-  const told = (own, i) => [
-    "[" + own.index[i].join(", ") + "]", written(own.submitted[i]), written(own.expected[i]), written(own.error[i]),
+  const hoverData = (data, i) => [
+    "[" + data.index[i].join(", ") + "]", written(data.submitted[i]), written(data.expected[i]), written(data.error[i]),
   ];
   const HOVER = "index %{customdata[0]}<br>submitted %{customdata[1]}<br>expected %{customdata[2]}" +
     "<br>error %{customdata[3]}<extra></extra>";
@@ -61,7 +61,7 @@
   function heatmap(element, data) {
     const [rows, columns] = data.block, cells = [];
     for (let r = 0; r < data.down; r++) {
-      cells.push(Array.from({ length: data.across }, (_, c) => told(data, r * data.across + c)));
+      cells.push(Array.from({ length: data.across }, (_, c) => hoverData(data, r * data.across + c)));
     }
     const z = data.severity.map((line) => line.map((value) => typeof value === "number" ? value : null));
     const trace = {
@@ -103,7 +103,7 @@
       const chosen = finite.filter((i) => data.beyond[i] === beyond);
       return {
         type: "scatter", mode: "markers", x: chosen.map((i) => data.expected[i]), y: chosen.map((i) => data.submitted[i]),
-        customdata: chosen.map((i) => told(data, i)), hovertemplate: HOVER,
+        customdata: chosen.map((i) => hoverData(data, i)), hovertemplate: HOVER,
         marker: { size: 6, opacity: 0.75, color: beyond ? BEYOND : WITHIN, symbol: beyond ? "x" : "circle" },
       };
     };
