@@ -70,7 +70,7 @@ def test_a_task_is_an_assignment_whose_points_are_awarded(client: TestClient, gr
         (request_for(WRONG), {"x-api-version": "9.9"}, 406),
     ],
 )
-def test_what_it_cannot_do_it_says(
+def test_bad_requests_are_refused(
     client: TestClient, body: Any, headers: dict[str, str], status: int
 ) -> None:
     answer = client.post("/evaluate", json=body, headers=headers)

@@ -66,7 +66,7 @@ def test_the_allowance_is_at_most_100_times_what_rounding_loses():
 
 
 @pytest.mark.parametrize("largest", [64, pytest.param(structured.LARGEST_BATCH, marks=pytest.mark.nightly)])
-def test_no_honest_gradient_of_a_structured_batch_is_called_incorrect(largest, monkeypatch):
+def test_no_right_gradient_of_a_structured_batch_is_called_incorrect(largest, monkeypatch):
     monkeypatch.setattr(structured, "LARGEST_BATCH", largest)
     verdicts = Counter((row[1], row[3]) for row in soundness.correct_on_structure(0))
     assert sum(verdicts.values()) > 200

@@ -30,7 +30,7 @@ def test_the_pages_are_what_the_table_gives(generated: dict[str, str]) -> None:
     assert stale == [], REMEDY
 
 
-def test_no_page_has_a_hole_in_it(generated: dict[str, str]) -> None:
+def test_every_page_is_complete(generated: dict[str, str]) -> None:
     for name, text in generated.items():
         assert not re.search(r"\{(place|above|factor|used|other|examples)\}", text), name
         assert max(map(len, text.splitlines())) <= 200, name

@@ -125,12 +125,12 @@ def test_every_row_of_the_table_is_tested_here():
 
 class TestActivationsAgainstFiftyDigits:
     @each_row
-    def test_the_value(self, row, many_digits):
+    def test_the_value_agrees_with_fifty_digits(self, row, many_digits):
         exact = entrywise(row.exact)(many_digits.array(POINTS))
         many_digits.assert_close(row.ours.forward(POINTS), exact, row.tolerance)
 
     @each_row
-    def test_the_derivative(self, row, many_digits):
+    def test_the_derivative_agrees_with_fifty_digits(self, row, many_digits):
         exact = entrywise(row.exact_derivative)(many_digits.array(POINTS))
         many_digits.assert_close(row.ours.derivative(POINTS), exact, row.derivative_tolerance)
 
@@ -280,14 +280,14 @@ class TestActivationVariance:
         return vjp
 
     @each_activation
-    def test_of_the_value(self, ours):
+    def test_the_variance_of_the_value_is_propagated(self, ours):
         for a, of_a in zip(self.ROWS, self.OF_A, strict=True):
             expected = self.propagated_variance(lambda x: function_in_torch(ours, torch, x), a, of_a)
             variance = numerical_properties(ours).value_variance(a[None], of_a[None])[0]
             np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * expected.max())
 
     @each_activation
-    def test_of_the_vjp(self, ours):
+    def test_the_variance_of_the_vjp_is_propagated(self, ours):
         cases = zip(self.ROWS, self.UPSTREAM, self.OF_UPSTREAM, self.OF_A, strict=True)
         for a, u, of_u, of_a in cases:
             g = lambda x: function_in_torch(ours, torch, x)  # noqa: E731
@@ -297,7 +297,7 @@ class TestActivationVariance:
             variance = numerical_properties(ours).vjp_variance(a[None], u[None], of_u[None], of_a[None])[0]
             np.testing.assert_allclose(variance, expected, rtol=0, atol=1e-12 * expected.max())
 
-    def test_of_the_vjp_of_the_logarithm_of_softmax(self):
+    def test_the_variance_of_the_vjp_of_log_softmax_is_propagated(self):
         for a, u, of_a in zip(self.ROWS, self.UPSTREAM, self.OF_A, strict=True):
             vjp = self.vjp(lambda x: torch.log_softmax(x, dim=-1), torch.tensor(u))
             expected = self.propagated_variance(vjp, a, of_a)

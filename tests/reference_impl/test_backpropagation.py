@@ -92,7 +92,7 @@ class TestAgainstTorch:
         check_rows(check, product(("mean", "sum"), ("mean", "sum"), (True, False), (True, False)))
 
     @pytest.mark.parametrize(("loss", "on", "output"), [*LOSSES_AND_OUTPUTS[:4]], ids=str)
-    def test_a_mask_on_the_output(self, loss, on, output, by_torch):
+    def test_a_mask_on_the_output_is_applied_as_in_torch(self, loss, on, output, by_torch):
         problem = draw_problem(
             np.random.default_rng(12), loss=loss, on=on, output=output, depth=1, masked=True
         )
@@ -100,12 +100,12 @@ class TestAgainstTorch:
 
     @pytest.mark.parametrize("widths", [[1, 1], [1, 1, 1], [7, 1, 5], [20, 30, 10]], ids=str)
     @pytest.mark.parametrize("examples", [1, 13])
-    def test_widths_and_batch_sizes(self, widths, examples, by_torch):
+    def test_any_widths_and_batch_sizes_agree_with_torch(self, widths, examples, by_torch):
         rng = np.random.default_rng(13)
         assert_same_as_torch(draw_problem(rng, widths=widths, examples=examples, scale=0.4), by_torch)
 
     @pytest.mark.parametrize(("name", "options"), [("leaky_relu", {"slope": 0.3}), ("elu", {"alpha": 1.7})])
-    def test_options_of_activations(self, name, options, by_torch):
+    def test_options_of_activations_agree_with_torch(self, name, options, by_torch):
         drawn = draw_problem(np.random.default_rng(14), depth=3)
         layers = tuple(
             dataclasses.replace(layer, activation=activation(name, **options))

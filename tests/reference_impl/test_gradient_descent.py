@@ -35,7 +35,7 @@ class TestStep:
 
 
 class TestDescend:
-    def test_is_one_step_after_another(self):
+    def test_descent_is_one_step_after_another(self):
         problem = draw_problem(np.random.default_rng(1))
         parameters, risks = descend(problem, 0.1, 1)
         once = step(problem.parameters, backpropagate(problem), 0.1)

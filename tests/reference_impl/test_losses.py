@@ -149,7 +149,7 @@ def test_the_names_in_the_table_are_those_of_its_rows():
         ("binary_cross_entropy", 1.0, True, False),
     ],
 )
-def test_what_a_problem_may_choose(name, factor, reduces_outputs, class_targets):
+def test_each_loss_has_its_defaults(name, factor, reduces_outputs, class_targets):
     loss = LOSSES[name]
     assert loss.default_factor == factor
     assert loss.reduces_outputs is reduces_outputs
@@ -158,11 +158,11 @@ def test_what_a_problem_may_choose(name, factor, reduces_outputs, class_targets)
 
 class TestLossesAgainstFiftyDigits:
     @each_row
-    def test_the_terms(self, row, many_digits):
+    def test_the_terms_agree_with_fifty_digits(self, row, many_digits):
         many_digits.assert_close(row.ours.value(*row.at), exact_terms(row, many_digits), row.tolerance)
 
     @each_row
-    def test_the_gradient(self, row, many_digits):
+    def test_the_gradient_agrees_with_fifty_digits(self, row, many_digits):
         gradient = row.ours.gradient(*row.at)
         many_digits.assert_close(gradient, exact_slopes(row, many_digits), row.tolerance)
 

@@ -81,7 +81,7 @@ class TestNames:
 
 
 class TestForward:
-    def test_by_hand_with_two_examples(self):
+    def test_two_examples_agree_with_a_calculation_by_hand(self):
         """x = (1, 2), (3, -1); hidden relu(x W + b), W = [[1, -1], [2, 0]], b = (-1, ½); output sum + 10."""
         network = Network((layer(2, 2, "relu"), layer(2, 1, "identity")))
         parameters = (

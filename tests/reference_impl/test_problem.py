@@ -85,7 +85,7 @@ def test_the_risk_of_the_lecture_by_hand():
     ],
     ids=str,
 )
-def test_penalties_by_hand(penalty, expected):
+def test_penalties_agree_with_a_calculation_by_hand(penalty, expected):
     parameters = dataclasses.replace(
         random_problem(widths=[2, 2]).parameters[0], weight=[[1.0, -2.0], [0.0, 3.0]], bias=[4.0, -1.0]
     )
@@ -148,7 +148,7 @@ class TestWhatTheLossIsAFunctionOf:
         assert example_losses(problem, a, np.array([[0.0, 1.0]])) == 2e4
 
 
-def test_the_scales_of_the_risk():
+def test_the_risk_has_the_scale_of_each_reduction():
     risk = Risk(LOSSES["mse"], 0.5, batch="mean", outputs="mean")
     assert (risk.output_scale(4), risk.example_scale(8)) == (0.125, 0.125)
     risk = Risk(LOSSES["mse"], 0.5, batch="sum", outputs="sum")

@@ -34,7 +34,7 @@ def exact_softmax(a):
 
 @pytest.mark.parametrize(("logits", "tolerance"), ROWS, ids=str)
 class TestSoftmaxAgainstFiftyDigits:
-    def test_probabilities(self, logits, tolerance, many_digits):
+    def test_probabilities_agree_with_fifty_digits(self, logits, tolerance, many_digits):
         probabilities = softmax(np.array([logits]))[0]
         many_digits.assert_close(probabilities, exact_softmax(many_digits.array(logits)), tolerance)
 
@@ -67,7 +67,7 @@ class TestSoftmaxAgainstFiftyDigits:
         products = softmax_vjp(np.array([logits]), np.array([u]))[0]
         many_digits.assert_close(products, exact, 2 * tolerance)  # two probabilities are multiplied
 
-    def test_vjp_of_the_logarithm(self, logits, tolerance, many_digits):
+    def test_the_vjp_of_the_logarithm_agrees_with_fifty_digits(self, logits, tolerance, many_digits):
         u = [0.0, -1.0, 0.0][: len(logits)]  # a one-hot target, as in every cross-entropy
         p = exact_softmax(many_digits.array(logits))
         exact = [

@@ -122,7 +122,7 @@ def test_the_significant_digits_of_a_rounded_print(digits):
 
 # a slope between weights and gradients that have all their digits
 @pytest.mark.parametrize("strength", [0.1, 3e-3])
-def test_the_strength_of_a_penalty_that_was_not_declared(strength):
+def test_the_strength_of_an_undeclared_penalty_is_estimated(strength):
     problem = tanh_problem(16)
     gradients, _ = backward(problem)
     for index, parameters in enumerate(problem.parameters):
@@ -144,7 +144,7 @@ PENALTIES = [  # what the penalty's part is multiplied by, and its name
 
 
 @pytest.mark.parametrize(("factor", "bug", "estimate"), PENALTIES)
-def test_the_factor_of_a_penalty(factor, bug, estimate):
+def test_the_factor_of_a_penalty_is_estimated(factor, bug, estimate):
     problem = tanh_problem(17, penalties=(Penalty("l2", 0.3, 0.5),))
     gradients, _ = backward(problem)
     for index, parameters in enumerate(problem.parameters):

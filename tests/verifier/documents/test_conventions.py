@@ -130,7 +130,7 @@ def test_a_written_document_keeps_the_submissions_own_shapes():
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("check", [check_correct_to_rounding, check_round_trip, check_shapes])
-def test_so_it_is_for_every_problem_in_every_layout(check):
+def test_every_problem_passes_in_every_layout(check):
     check_rows(check, [(problem, *layout) for problem in PROBLEMS for layout in LAYOUTS])
 
 

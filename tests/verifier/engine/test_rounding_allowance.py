@@ -98,7 +98,7 @@ CASES = [
     CASES,
     ids=[f"{row[0]}, {row[1]}, {row[2]}, {'-'.join(map(str, row[3]))}" for row in CASES],
 )
-def test_the_allowance_covers_honest_arithmetic_within_100_times(
+def test_the_allowance_covers_correct_programs_within_100_times(
     dtype, activation, loss, widths, examples, order
 ):
     ratios = []

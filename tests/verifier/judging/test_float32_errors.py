@@ -67,7 +67,7 @@ def test_ten_times_the_rounding_of_a_program_is_not_correct(kind):
     assert judge(problem, gradients).verdict != "correct"
 
 
-def test_an_error_within_the_allowance_is_undecided_and_the_warning_says_why():
+def test_an_error_within_the_allowance_is_undecided_with_a_warning():
     rng = np.random.default_rng(5)
     problem = draw_structured(rng, "one example repeated")
     allowed = rounding(problem, trace_of(problem), FLOAT32)

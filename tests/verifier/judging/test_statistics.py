@@ -141,7 +141,7 @@ def test_a_gradient_of_another_size_still_has_its_direction(s, e):
     ],
     ids=["both zero", "zero submitted", "zero expected", "opposite", "orthogonal"],
 )
-def test_measures_of_special_pairs(submitted, expected, cosine, ratio, relative):
+def test_special_pairs_have_defined_measures(submitted, expected, cosine, ratio, relative):
     statistics = statistics_of(submitted, expected)
     for value, wanted in (
         (statistics.cosine, cosine),

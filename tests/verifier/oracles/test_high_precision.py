@@ -162,7 +162,7 @@ class TestWithoutPythonFlint:
         assert answer.uncertainty is Uncertainty.UNKNOWN
         assert answer.reason.startswith("python-flint cannot be imported")
 
-    def test_a_verdict_needs_it_not(self):
+    def test_a_verdict_needs_no_high_precision(self):
         assert verify(small_document()).verdict == "correct"
 
 

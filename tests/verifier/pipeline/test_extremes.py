@@ -153,7 +153,7 @@ def test_a_doubled_gradient_is_never_correct(activation):
 @pytest.mark.parametrize("tolerance", ["strict", "standard"])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_so_it_is_in_every_tolerance_and_with_a_diagnosis(activation, loss, tolerance):
+def test_extremes_are_judged_in_every_tolerance_and_with_a_diagnosis(activation, loss, tolerance):
     rows = [(activation, loss, extreme, tolerance) for extreme in EXTREMES]
     check_rows(right_is_never_incorrect, rows)
     check_rows(doubled_is_never_correct, [(*row, True) for row in rows])

@@ -16,7 +16,7 @@ WEIGHT = np.arange(12.0).reshape(3, 4)  # (in, out)
 
 
 @pytest.mark.parametrize(("weights", "submitted"), [("in_out", WEIGHT), ("out_in", WEIGHT.T)])
-def test_weights(weights, submitted):
+def test_weights_are_converted_to_either_layout(weights, submitted):
     convention = Convention(weights=weights)
     internal = to_internal_layout({"layers.0.weight": submitted}, convention)
     np.testing.assert_array_equal(internal["layers.0.weight"], WEIGHT)
@@ -34,7 +34,7 @@ def test_biases_keep_the_shape_that_they_came_in(shape, weights):
 
 
 @pytest.mark.parametrize(("examples", "submitted"), [("rows", WEIGHT), ("columns", WEIGHT.T)])
-def test_examples(examples, submitted):
+def test_examples_are_converted_to_either_axis(examples, submitted):
     np.testing.assert_array_equal(examples_to_internal(submitted, Convention(examples=examples)), WEIGHT)
 
 

@@ -16,7 +16,7 @@ C, I, U, M = Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED, Verdict.MISS
 
 
 @each([(0, 0, C), (1, 0, I), (0, 1, U), (1, 1, I), (5, 3, I), (0, 9, U)])
-def test_a_parameter(incorrect, undecided, verdict):
+def test_a_parameter_has_the_verdict_of_its_entries(incorrect, undecided, verdict):
     assert parameter_verdict(incorrect, undecided) is verdict
 
 
@@ -35,7 +35,7 @@ def test_a_parameter(incorrect, undecided, verdict):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
-def test_the_whole(parameters, verdict):
+def test_the_report_has_the_verdict_of_its_parameters(parameters, verdict):
     assert overall_verdict(parameters) is verdict
     assert overall_verdict(iter(parameters[::-1])) is verdict
 

@@ -82,13 +82,13 @@ def check_right_gradients(precision: str, seed: int) -> None:
 
 
 @each(product(["float64", "float32", "float16"], range(12)))
-def test_honest_gradients_of_any_precision_are_not_called_incorrect(precision: str, seed: int) -> None:
+def test_right_gradients_of_any_precision_are_not_called_incorrect(precision: str, seed: int) -> None:
     check_right_gradients(precision, seed)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("precision", ["float64", "float32", "float16"])
-def test_so_it_is_with_many_graphs(precision: str) -> None:
+def test_right_gradients_of_many_graphs_are_not_called_incorrect(precision: str) -> None:
     check_rows(check_right_gradients, product([precision], range(12, 40)))
 
 

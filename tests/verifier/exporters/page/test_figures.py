@@ -38,7 +38,7 @@ def figures_of(arrays: Entries) -> dict:
         (1.5, np.nan, np.nan, np.nan),  # nobody knows what is right
     ]
 )
-def test_how_far_off_a_number_is(submitted, expected, tolerance, severity):
+def test_the_severity_grows_with_the_error(submitted, expected, tolerance, severity):
     (actual,) = severities(entries([submitted], expected, tolerance))
     assert actual == pytest.approx(severity, nan_ok=True)
 

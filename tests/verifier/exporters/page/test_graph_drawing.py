@@ -66,7 +66,9 @@ def olah(**gradients: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_became_of_each_gradient(document: dict[str, Any], states: dict[str, str], line: str) -> None:
+def test_each_node_has_the_state_of_its_gradient(
+    document: dict[str, Any], states: dict[str, str], line: str
+) -> None:
     report = verify(document)
     assert report.graph is not None
     actual = node_states(report, report.graph)

@@ -58,7 +58,7 @@ def report(layers: list[tuple[Verdict, Verdict]], rows: list[Diagnosis]) -> Repo
         ([(MISSING, UNDECIDED), (WRONG, MISSING)], [row(1)], ["missing", "first wrong"], None),
     ]
 )
-def test_what_became_of_each_layer(layers, rows, states, line):
+def test_each_layer_has_the_state_of_its_gradients(layers, rows, states, line):
     actual = layer_states(report(layers, rows))
     assert [layer.state for layer in actual] == states
     assert line is None or network_line(actual) == line

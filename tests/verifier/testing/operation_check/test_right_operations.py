@@ -43,5 +43,5 @@ def test_a_right_operation_is_correct_by_the_word_of_every_oracle() -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_so_it_is_with_inputs_of_every_shape(case: tuple[str, Any, dict[str, Any]]) -> None:
+def test_right_operations_are_correct_on_inputs_of_every_shape(case: tuple[str, Any, dict[str, Any]]) -> None:
     is_correct(*case)
