@@ -53,7 +53,7 @@ class Connection(Protocol):
 
 
 class Guards:
-    """What the guards of all requests share: the bytes of their bodies, and the end of the service."""
+    """State that the guards of all requests share: the bytes of their bodies, and the end of the service."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -84,7 +84,7 @@ class Guards:
         return self._held[group]
 
     async def release_memory(self) -> None:
-        """Give the memory of large bodies back to the system, unless that is being done."""
+        """Release the memory of large bodies to the system, unless that is being done."""
         if not self._releasing:
             self._releasing = True
             try:
@@ -206,7 +206,7 @@ class RequestGuard:
             self._end_body()
 
     def end(self) -> int:
-        """Give back what the request holds. Return the size of its body."""
+        """Release the bytes of the request, and return the size of its body."""
         self._guards.reading.discard(self)
         self._guards.give_back(self._group, self._size)
         if self._connection is not None:

@@ -71,7 +71,7 @@ class Entrance:
 
 def entrances(app: FastAPI) -> list[Entrance]:
     """Return every operation of the OpenAPI document, and every page."""
-    found = [
+    operations = [
         Entrance(method.upper(), path, operation["operationId"], False)
         for path, item in app.openapi()["paths"].items()
         for method, operation in item.items()
@@ -79,8 +79,10 @@ def entrances(app: FastAPI) -> list[Entrance]:
     for pages in PAGES:
         for route in pages.router.routes:
             if isinstance(route, PageRoute):
-                found += [Entrance(m, route.path, str(route.operation_id), True) for m in route.methods or ()]
-    return found
+                operations += [
+                    Entrance(m, route.path, str(route.operation_id), True) for m in route.methods or ()
+                ]
+    return operations
 
 
 @pytest.fixture(scope="module")
@@ -259,13 +261,13 @@ def test_work_is_given_up_if_its_client_leaves_or_the_service_ends(
     monkeypatch: pytest.MonkeyPatch, stops: bool, status: int
 ) -> None:
     monkeypatch.setattr("api.http.guard._GRACE", 0.0)
-    given_up = []
+    cancelled = []
 
     async def work() -> None:
         try:
             await never()
         except asyncio.CancelledError:
-            given_up.append(True)
+            cancelled.append(True)
             raise
 
     async def attend() -> int:
@@ -287,7 +289,7 @@ def test_work_is_given_up_if_its_client_leaves_or_the_service_ends(
         return await attending
 
     assert asyncio.run(attend()) == status
-    assert given_up == [True]
+    assert cancelled == [True]
 
 
 def test_what_all_ask_for_is_worked_out_once_for_the_service_and_outlives_who_asked() -> None:
@@ -344,10 +346,10 @@ def test_readiness_and_the_gallery_are_not_judged_for_each_request(client: TestC
 
     service.pool.judge = counting  # type: ignore[method-assign]
     service.derived.clear()
-    asked = [threading.Thread(target=client.get, args=("/examples/pytorch",)) for _ in range(8)]
-    for thread in asked:
+    threads = [threading.Thread(target=client.get, args=("/examples/pytorch",)) for _ in range(8)]
+    for thread in threads:
         thread.start()
-    for thread in asked:
+    for thread in threads:
         thread.join(300)
     assert client.get("/examples/pytorch").status_code == 200
     assert judged == [SERVICE]

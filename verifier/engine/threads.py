@@ -21,7 +21,7 @@ def disable_heap_trimming() -> None:
 
 
 def release_freed_memory() -> None:
-    """Give freed memory back to the system, also what `disable_heap_trimming` keeps; glibc alone can."""
+    """Release freed memory to the system, also what `disable_heap_trimming` keeps; glibc alone can."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

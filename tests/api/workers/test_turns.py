@@ -13,16 +13,16 @@ def test_who_asked_first_has_it_first() -> None:
     line = FairQueue(["it"])
     order = []
 
-    async def ask(name: str) -> None:
+    async def acquire_and_release(name: str) -> None:
         thing = await line.acquire()
         await asyncio.sleep(0)
         order.append((name, thing))
         line.release(thing)
 
-    async def all_ask() -> None:
-        await asyncio.gather(*[ask(name) for name in "abc"])
+    async def acquire_all() -> None:
+        await asyncio.gather(*[acquire_and_release(name) for name in "abc"])
 
-    asyncio.run(all_ask())
+    asyncio.run(acquire_all())
     assert order == [("a", "it"), ("b", "it"), ("c", "it")]
 
 
@@ -30,7 +30,7 @@ def test_who_asked_first_has_it_first() -> None:
 def test_who_leaves_the_line_keeps_nothing(assigned: bool) -> None:
     line = FairQueue(["it"])
 
-    async def leave() -> str:
+    async def cancel_and_acquire() -> str:
         thing = await line.acquire()
         waiting = asyncio.ensure_future(line.acquire())
         await asyncio.sleep(0)
@@ -43,13 +43,13 @@ def test_who_leaves_the_line_keeps_nothing(assigned: bool) -> None:
             line.release(thing)
         return await asyncio.wait_for(line.acquire(), 300)
 
-    assert asyncio.run(leave()) == "it"
+    assert asyncio.run(cancel_and_acquire()) == "it"
 
 
 def test_threads_with_event_loops_of_their_own_stand_in_one_line() -> None:
     line, in_use, had = FairQueue([1, 2]), set(), []
 
-    async def ask() -> None:
+    async def acquire_repeatedly() -> None:
         for _ in range(50):
             thing = await line.acquire()
             had.append(thing not in in_use)
@@ -58,7 +58,7 @@ def test_threads_with_event_loops_of_their_own_stand_in_one_line() -> None:
             in_use.remove(thing)
             line.release(thing)
 
-    threads = [Thread(target=lambda: asyncio.run(ask())) for _ in range(4)]
+    threads = [Thread(target=lambda: asyncio.run(acquire_repeatedly())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -69,7 +69,7 @@ def test_threads_with_event_loops_of_their_own_stand_in_one_line() -> None:
 def test_however_many_leave_at_once_the_thing_is_there_for_who_comes_after() -> None:
     line = FairQueue(["it"])
 
-    async def leave() -> str:
+    async def cancel_and_acquire() -> str:
         thing = await line.acquire()
         waiting = [asyncio.ensure_future(line.acquire()) for _ in range(5000)]
         await asyncio.sleep(0)
@@ -78,7 +78,7 @@ def test_however_many_leave_at_once_the_thing_is_there_for_who_comes_after() -> 
         line.release(thing)
         return await asyncio.wait_for(line.acquire(), 300)
 
-    assert asyncio.run(leave()) == "it"
+    assert asyncio.run(cancel_and_acquire()) == "it"
 
 
 def test_a_thing_is_not_lost_to_who_waited_in_an_event_loop_that_is_closed() -> None:
@@ -88,12 +88,12 @@ def test_a_thing_is_not_lost_to_who_waited_in_an_event_loop_that_is_closed() -> 
     waiting = gone.create_task(line.acquire())
     gone.run_until_complete(asyncio.sleep(0))
 
-    async def take_over() -> str:
+    async def acquire_again() -> str:
         line.release(thing)
         return await asyncio.wait_for(line.acquire(), 300)
 
     gone.close()
-    assert asyncio.run(take_over()) == "it"
+    assert asyncio.run(acquire_again()) == "it"
     assert not waiting.done()
     waiting._log_destroy_pending = False  # type: ignore[attr-defined]  # as is meant
 
