@@ -120,7 +120,7 @@ def test_a_graph_beyond_time_or_memory_is_stopped_likewise(serve: Serve) -> None
 
 def test_a_submission_beyond_memory_is_stopped_and_others_are_answered(serve: Serve) -> None:
     client = serve(memory_each=2**29, seconds_each=300, processes=1)
-    large = write_document(network([1200, 1200, 1200], 64), "npz")
+    large = write_document(network([200] * 10, 4096), "npz")
     stopped = post(client, large, "npz")
     assert stopped.status_code == 413
     assert "memory" in problem_of(stopped)["detail"]

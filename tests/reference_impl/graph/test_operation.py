@@ -109,7 +109,7 @@ def test_the_value_an_operation_returns_stays_writable_for_its_owner():
     assert array[0] == 2.0
 
 
-@pytest.mark.parametrize("length", [60_000, pytest.param(200_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("length", [20_000, pytest.param(200_000, marks=pytest.mark.nightly)])
 def test_a_long_chain_runs_both_ways_and_is_deleted_without_recursion(length):
     program = f"""
 import gc

@@ -164,20 +164,22 @@ def _corrupted_settings(place: Place) -> None:
 def _too_slow(place: Place) -> None:
     settings = place.question / "settings.json"
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"seconds": 1}))
-    write_file("packages/verifier/cli/bundles/grading.py", "import time; time.sleep(60)")(place)
+    write_file(CHILD, "import time; time.sleep(600)")(place)
 
 
 def _without_grade(place: Place) -> None:
     (place.program / "grade.py").unlink()
 
 
-CHILD = "packages/verifier/cli/bundles/grading.py"
+CHILD = "packages/verifier/__init__.py"  # the first module that the child imports
 LAYERS = "packages/verifier/pipeline/layers.py"
 INJURIES = {
-    "the child is killed": write_file(CHILD, "import os\ndef grade(*_): os.kill(os.getpid(), 9)"),
-    "the child has no memory": write_file(CHILD, "def grade(*_): bytearray(1 << 60)"),
+    "the child is killed": write_file(
+        "packages/verifier/cli/bundles/grading.py", "import os\ndef grade(*_): os.kill(os.getpid(), 9)"
+    ),
+    "the child has no memory": write_file(CHILD, "bytearray(1 << 60)"),
     "the child raises": write_file(LAYERS, "raise RuntimeError('secret 0.12345')"),
-    "the child says all is well": write_file(CHILD, "def grade(*_): raise SystemExit(0)"),
+    "the child says all is well": write_file(CHILD, "raise SystemExit(0)"),
     "the child is too slow": _too_slow,
     "the assignment is corrupted": _corrupted_assignment,
     "the settings are corrupted": _corrupted_settings,
