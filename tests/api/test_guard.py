@@ -166,7 +166,7 @@ def test_no_entrance_reads_more_than_its_bound(
         assert exchange.headers[b"connection"] == b"close", entrance
 
 
-def test_a_route_whose_body_the_framework_would_read_is_refused_at_the_start() -> None:
+def test_a_route_whose_body_the_framework_reads_is_refused_at_the_start() -> None:
     app = FastAPI()
 
     class Document(BaseModel):
@@ -292,7 +292,7 @@ def test_work_is_given_up_if_its_client_leaves_or_the_service_ends(
     assert cancelled == [True]
 
 
-def test_what_all_ask_for_is_worked_out_once_for_the_service_and_outlives_who_asked() -> None:
+def test_shared_work_is_done_once_and_outlives_its_first_caller() -> None:
     done: list[Any] = []
 
     async def ask() -> list[Any]:
