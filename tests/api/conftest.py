@@ -20,6 +20,7 @@ DATABASES = ("sqlite", "postgres")
 UNLIMITED = dict.fromkeys(
     ("checks_per_minute", "submissions_per_minute", "requests_per_minute", "refused_per_minute"), 1_000_000
 )
+PATIENCE = 300.0  # seconds that judging may take on a busy machine
 Serve = Callable[..., TestClient]
 
 
@@ -30,7 +31,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
         def start(**settings: Any) -> TestClient:
             fresh = f"sqlite:///{tmp_path_factory.mktemp('service') / 'gradjury.sqlite'}"
-            app = create_app(Settings(**{"database_url": fresh, "processes": 1} | UNLIMITED | settings))
+            defaults = {"database_url": fresh, "processes": 1, "seconds_each": PATIENCE} | UNLIMITED
+            app = create_app(Settings(**defaults | settings))
             return running.enter_context(TestClient(app, raise_server_exceptions=False))
 
         yield start

@@ -29,7 +29,7 @@ def run(program: str, blocked: tuple[str, ...] = ()) -> str:
     """Run a program in which the import of some packages fails; give what it prints."""
     block = f"BLOCKED = {blocked!r}\n" + BLOCK
     done = subprocess.run(
-        [sys.executable, "-c", block + program], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", block + program], capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
