@@ -30,7 +30,7 @@ from api.settings import Settings
 
 CONNECTIONS = "connections"  # key of the lifespan's state
 _CONNECTION = "connection"  # key of a request's state: see api.http.guard
-_LINGER = 10.0  # seconds in which the rest of a body is dropped
+_LINGER, _LAST_LINGER = 10.0, 0.5  # seconds in which the rest of a body is dropped; when the service stops
 _PIECE = 16 * 2**10  # bytes parsed at once
 _PARSING_GRACE = 1.0  # seconds of processor time for the bytes of a connection, whatever they are,
 _PARSING_RATE = 4 * 2**20  # and one more for so many bytes
@@ -40,7 +40,7 @@ class Connections:
     """All connections of a process."""
 
     def __init__(self, settings: Settings) -> None:
-        self.idle_seconds = settings.idle_seconds
+        self.idle_seconds, self.linger_seconds = settings.idle_seconds, _LINGER
         self._most = settings.most_connections
         self._open: set[Connection] = set()
         # in the order in which they are closed in favour of others
@@ -72,7 +72,8 @@ class Connections:
         self._open.discard(connection)
 
     def stop(self) -> None:
-        """Close the connections that only drop what is left of a body."""
+        """Close the connections that only drop what is left of a body, and others soon after their answer."""
+        self.linger_seconds = _LAST_LINGER
         for connection in list(self._open):
             connection.end_linger()
 
@@ -215,7 +216,7 @@ class Connection(asyncio.Protocol):
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._transport.resume_reading()
-        self._set_timer(_LINGER)
+        self._set_timer(self._connections.linger_seconds)
 
     def _set_timer(self, seconds: float, reason: str = "") -> None:
         """Close the connection after so many seconds, and log the reason if there is one; 0 for never."""

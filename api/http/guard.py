@@ -28,7 +28,7 @@ from verifier.engine.threads import release_freed_memory
 UNKNOWN_CALLER = 16 * 2**10  # bytes of a body whose sender is not known: a form with a token
 _SHARES = 4  # a caller has a fourth of all bytes
 _SLOWEST = 16 * 2**10  # bytes a second of a body, on average
-_GRACE = 1.0  # seconds that work goes on without its client: most of it is done by then
+_GRACE = 3.0  # seconds that work goes on without its client: to kill its process costs as much as most work
 _LARGE = 4 * 2**20  # bytes of a body whose memory is given back at once
 _GUARD = "guard"  # key of a request's state
 _CONNECTION = "connection"  # key of a request's state; absent under a server that is not ours

@@ -33,8 +33,6 @@ class WorkerPool:
     def __init__(self, processes: int, limits: Limits, reserve: int = 0) -> None:
         self.limits = limits
         self._processes = [WorkerProcess(limits.memory, limits.seconds) for _ in range(reserve + processes)]
-        self._reserve = reserve
-        # the last ones are taken first, so that those in reserve are started when they are needed
         self._queue = FairQueue(self._processes, reserve, limits.waiting)
         self._pending = 0
         self._stopped = False
@@ -79,8 +77,8 @@ class WorkerPool:
         return outcome
 
     def warm_up(self) -> None:
-        """Start the processes that one caller may use, so that the first submission need not wait."""
-        for process in self._processes[self._reserve :]:
+        """Start all processes, so that no submission need wait for that."""
+        for process in self._processes:
             process.start()
 
     def stop(self) -> None:
