@@ -23,7 +23,7 @@ from benchmarks.support.attacking import (
     seconds_until_closed,
     watching,
 )
-from benchmarks.support.service import Running, ask, running
+from benchmarks.support.service import RunningService, request_json, running_service
 
 _LARGEST = 2**20
 _PIECE = 2**16
@@ -36,7 +36,7 @@ _FORMS = ("/", "/login", "/logout", "/assignments", "/assignments/{assignment_id
 def main() -> int:
     table = Table("bodies: what an entrance takes of a body of 64 MiB where 1 MiB is the limit")
     settings = {"largest_body": _LARGEST, "largest_batch": _LARGEST, "processes": 1}
-    with running(**settings) as service:
+    with running_service(**settings) as service:
         before = memory(service)
         with watching(service, live) as others:
             for role in service.tokens:
@@ -44,13 +44,13 @@ def main() -> int:
         table.row("others meanwhile (GET /health/live)", str(others), others.well(2.0))
         grown = memory(service) - before
         table.row("memory afterwards", f"{before:.0f} MiB, {grown:+.0f}", grown < 50)
-    with running(processes=1) as service:
+    with running_service(processes=1) as service:
         _hold_the_loop(service, table)
     return table.end()
 
 
-def _every_entrance(service: Running, table: Table, role: str) -> None:
-    document = ask(service.port, "GET", "/openapi.json", {})[2]
+def _every_entrance(service: RunningService, table: Table, role: str) -> None:
+    document = request_json(service.port, "GET", "/openapi.json", {})[2]
     ids = dict.fromkeys(("batch_id",), "0" * 32) | dict(service.ids)
     calls = [
         (method.upper(), path.replace(":path", "").format(**ids), dict(service.tokens[role]))
@@ -74,7 +74,7 @@ def _every_entrance(service: Running, table: Table, role: str) -> None:
     table.row(f"every entrance, {role}", seen, max(statuses) < 500 and 0 not in statuses and most < 50)
 
 
-def _hold_the_loop(service: Running, table: Table) -> None:
+def _hold_the_loop(service: RunningService, table: Table) -> None:
     """Send bodies that take long to parse, and see how long everybody else waits."""
     tiny = chunk(b" ") * 1000
     form = (

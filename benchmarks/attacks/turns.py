@@ -24,14 +24,14 @@ from benchmarks.support.attacking import (
     submit,
     watching,
 )
-from benchmarks.support.service import Running, running
+from benchmarks.support.service import RunningService, running_service
 
 _MOST = 5.0  # seconds of a student's answer
 _SETTINGS = {"processes": 2}
 
 
 @contextmanager
-def _flood(service: Running, count: int, headers: Mapping[str, str], leave: bool) -> Iterator[None]:
+def _flood(service: RunningService, count: int, headers: Mapping[str, str], leave: bool) -> Iterator[None]:
     """Send slow submissions on a connection each; the senders leave at once, or wait until the end."""
     whole = request("POST", "/v1/checks", headers, slow_document())
     connections = [connect(service.port, whole) for _ in range(count)]
@@ -46,7 +46,7 @@ def _flood(service: Running, count: int, headers: Mapping[str, str], leave: bool
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
     table = Table("turns: a student's submission while others flood the service")
-    with running(**_SETTINGS) as service:
+    with running_service(**_SETTINGS) as service:
         for name, count, role, leave in (
             ("300 anonymous slow checks, connections closed (A2)", 300, "none", True),
             ("300 anonymous slow checks, connections open", 300, "none", False),
@@ -69,14 +69,14 @@ def main() -> int:
             sleep(seconds)
         table.row("60 anonymous and 60 of a ci token at once", f"student: {student}", student.well(_MOST))
         _churn(service, table)
-    with running(**_SETTINGS) as service:
+    with running_service(**_SETTINGS) as service:
         _proxy(service, table, seconds)
-    with running(**_SETTINGS) as service:
+    with running_service(**_SETTINGS) as service:
         _batch(service, table, seconds)
     return table.end()
 
 
-def _churn(service: Running, table: Table) -> None:
+def _churn(service: RunningService, table: Table) -> None:
     """Start slow work and leave before its end, again and again."""
     whole = request("POST", "/v1/checks", {}, slow_document())
     with watching(service, submit) as student:
@@ -87,7 +87,7 @@ def _churn(service: Running, table: Table) -> None:
     table.row("40 slow checks, each left while it is judged", f"student: {student}", student.well(_MOST))
 
 
-def _proxy(service: Running, table: Table, seconds: float) -> None:
+def _proxy(service: RunningService, table: Table, seconds: float) -> None:
     """Flood from 300 addresses, as a proxy on this machine names them."""
     document = slow_document()
     networks = [{"x-forwarded-for": f"2001:db8:{number:x}::1"} for number in range(300)]
@@ -100,7 +100,7 @@ def _proxy(service: Running, table: Table, seconds: float) -> None:
     table.row("300 anonymous slow checks from 300 networks", f"student: {student}", student.well(_MOST))
 
 
-def _batch(service: Running, table: Table, seconds: float) -> None:
+def _batch(service: RunningService, table: Table, seconds: float) -> None:
     """Send a batch of slow items, and meanwhile submit, and send another's batch of one."""
     line = json.dumps(slow_document(), separators=(",", ":"))
     lines = "\n".join([line] * 200)

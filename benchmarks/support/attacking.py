@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.support.service import EXAMPLE, Running, ask, resident
+from benchmarks.support.service import EXAMPLE, RunningService, request_json, resident_memory
 
 ATTACKER = "127.0.0.1"
 _TIMEOUT = 120.0  # seconds to wait for an answer
@@ -103,9 +103,9 @@ def seconds_until_closed(connection: socket.socket, most: float) -> float:
     return float("inf")
 
 
-def memory(service: Running) -> float:
+def memory(service: RunningService) -> float:
     """Return the resident MiB of the process that answers."""
-    return resident(service.process)[service.process] / 2**20
+    return resident_memory(service.process)[service.process] / 2**20
 
 
 def slow_document(layers: int = 60, width: int = 3, examples: int = 4) -> dict[str, Any]:
@@ -154,32 +154,32 @@ class Watched:
         return bool(self.seconds) and not self.failures and self.longest <= most
 
 
-def submit(service: Running) -> tuple[int, Any]:
+def submit(service: RunningService) -> tuple[int, Any]:
     """Submit as a student. Return the status and the document."""
     path = f"/v1/assignments/{service.ids['assignment_id']}/submissions"
     document = {"gradients": EXAMPLE["gradients"]}
-    status, _, answer = ask(service.port, "POST", path, service.tokens["student"], document)
+    status, _, answer = request_json(service.port, "POST", path, service.tokens["student"], document)
     return status, answer
 
 
-def get(path: str, role: str = "none") -> Callable[[Running], tuple[int, Any]]:
+def get(path: str, role: str = "none") -> Callable[[RunningService], tuple[int, Any]]:
     """Return a function that asks for a path of JSON."""
 
-    def call(service: Running) -> tuple[int, Any]:
-        status, _, answer = ask(service.port, "GET", path, service.tokens[role])
+    def call(service: RunningService) -> tuple[int, Any]:
+        status, _, answer = request_json(service.port, "GET", path, service.tokens[role])
         return status, answer
 
     return call
 
 
-def live(service: Running) -> tuple[int, Any]:
-    status, _, answer = ask(service.port, "GET", "/health/live", {})
+def live(service: RunningService) -> tuple[int, Any]:
+    status, _, answer = request_json(service.port, "GET", "/health/live", {})
     return status, answer
 
 
 @contextmanager
 def watching(
-    service: Running, call: Callable[[Running], tuple[int, Any]], pause: float = 0.2
+    service: RunningService, call: Callable[[RunningService], tuple[int, Any]], pause: float = 0.2
 ) -> Iterator[Watched]:
     """Call again and again while the block runs, and yield what is seen."""
     watched, ended = Watched(), Event()
@@ -198,7 +198,9 @@ def watching(
         thread.join()
 
 
-def once(service: Running, call: Callable[[Running], tuple[int, Any]], watched: Watched) -> None:
+def once(
+    service: RunningService, call: Callable[[RunningService], tuple[int, Any]], watched: Watched
+) -> None:
     """Call once, and note what is seen."""
     begun = monotonic()
     try:
@@ -211,7 +213,7 @@ def once(service: Running, call: Callable[[Running], tuple[int, Any]], watched: 
         watched.failures.append(f"{status} {str(answer)[:60]}")
 
 
-def log_lines(service: Running, text: str) -> int:
+def log_lines(service: RunningService, text: str) -> int:
     """Return how many lines of the log hold a text."""
     return Path(service.log).read_text(errors="replace").count(text)
 
@@ -221,7 +223,7 @@ def close_all(connections: Sequence[socket.socket]) -> None:
         connection.close()
 
 
-def wait_for_memory(service: Running, most: float, seconds: float = 20.0) -> float:
+def wait_for_memory(service: RunningService, most: float, seconds: float = 20.0) -> float:
     """Wait until the service has at most so many MiB. Return how many it has in the end."""
     end = monotonic() + seconds
     while memory(service) > most and monotonic() < end:

@@ -60,7 +60,7 @@ def running_service(**settings: object) -> Iterator[RunningService]:
                 f"GRADJURY_{name.upper()}": str(value) for name, value in values.items()
             }
         )
-        port, log = _free_port(), Path(folder) / "log"
+        port, log = free_port(), Path(folder) / "log"
         command = [sys.executable, "-c", "from api.command_line import main; main()", "serve"]
         with log.open("w") as stream:
             process = subprocess.Popen(
@@ -135,7 +135,7 @@ def _tokens(database: str, port: int) -> tuple[Mapping[str, Mapping[str, str]], 
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
