@@ -24,6 +24,7 @@ from api.storage.records import (
 )
 from api.storage.work_queue import Chunk
 from api.workers.protocol import Judged, Outcome, Refusal, Stopped, Task
+from api.workers.turns import CALLER, background
 
 _MOST_ERRORS = 20
 _LONGEST_REFUSAL = 10_000  # characters
@@ -86,6 +87,7 @@ def _item_judge(
     outdated = Event()
 
     def judge(item: BatchItem) -> None:
+        CALLER.set(background(batch.owner))  # owners take turns
         if stopping.is_set() or outdated.is_set():
             return
         outcome, report = retry_while_unavailable(

@@ -29,7 +29,7 @@ UNKNOWN_CALLER = 16 * 2**10  # bytes of a body whose sender is not known: a form
 _SHARES = 4  # a caller has a fourth of all bytes
 _SLOWEST = 16 * 2**10  # bytes a second of a body, on average
 _GRACE = 3.0  # seconds that work goes on without its client: to kill its process costs as much as most work
-_LARGE = 4 * 2**20  # bytes of a body whose memory is given back at once
+_LARGE = 4 * 2**20  # bytes of a body or an answer whose memory is given back at once
 _GUARD = "guard"  # key of a request's state
 _CONNECTION = "connection"  # key of a request's state; absent under a server that is not ours
 _CURRENT: ContextVar["RequestGuard | None"] = ContextVar("guard", default=None)
@@ -114,6 +114,7 @@ class RequestGuard:
         self._started = self._loop.time()
         self._group = ""  # of the caller; empty if it is not known
         self._limit = UNKNOWN_CALLER
+        self._answered = 0  # bytes
         self._size = 0
         self._complete = not _has_body(scope)
         self._left = False
@@ -166,6 +167,7 @@ class RequestGuard:
             message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
             if self._connection is not None:
                 self._connection.discard_body()
+        self._answered += len(message.get("body", b""))
         try:
             async with asyncio.timeout(self._guards.settings.idle_seconds):
                 await self._send(message)
@@ -206,12 +208,12 @@ class RequestGuard:
             self._end_body()
 
     def end(self) -> int:
-        """Release the bytes of the request, and return the size of its body."""
+        """Release the bytes of the request, and return the size of its body or answer, the larger one."""
         self._guards.reading.discard(self)
         self._guards.give_back(self._group, self._size)
         if self._connection is not None:
             self._connection.end_request()
-        return self._size
+        return max(self._size, self._answered)
 
     async def _next_piece(self) -> Message:
         idle = self._guards.settings.idle_seconds

@@ -23,6 +23,7 @@ from api.service import Service, new_id
 from api.settings import Settings
 from api.storage.records import BatchItem, ItemState, StoredBatch
 from api.storage.work_queue import Chunk, WorkQueue, chunks_of
+from api.workers.turns import CALLER, background
 from tests.api.batches.conftest import RIGHT, WRONG
 from tests.without_torch import without_torch
 from verifier.cli import main
@@ -171,6 +172,21 @@ def test_an_error_of_the_service_is_an_outcome_and_holds_up_no_other(
         "an error of the service, not of the submission",
     )
     assert second.state is ItemState.JUDGED
+
+
+def test_items_are_judged_in_the_turn_of_their_batchs_owner(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, callers = store_batch(service, WRONG, RIGHT), []
+    judge_sync = service.pool.judge_sync
+
+    def noting(task: object) -> object:
+        callers.append(CALLER.get())
+        return judge_sync(task)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(service.pool, "judge_sync", noting)
+    judge_chunk(service, Chunk(batch.id, 0, 2), Event())
+    assert callers == [background(batch.owner)] * 2
 
 
 def test_of_two_workers_at_one_chunk_each_item_has_one_report(service: Service) -> None:
