@@ -38,6 +38,7 @@ from api.routes import (
 from api.schemas import AssignmentDocument, GradientsDocument, ProblemDocument, SubmissionDocument
 from api.server import on_shutdown_signal
 from api.service import Service
+from api.services.assignments import warn_of_open_checks
 from api.settings import Settings
 from verifier.engine.threads import disable_heap_trimming
 
@@ -65,6 +66,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Connections]]:
     log_as_json(service.settings.log_level)
     disable_heap_trimming()  # request bodies have megabytes
     await run_sync(service.start)
+    await run_sync(warn_of_open_checks, service)
     connections, loop = Connections(service.settings), asyncio.get_running_loop()
     end = 0.0  # of the grace period
 

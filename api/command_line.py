@@ -142,6 +142,7 @@ def create_tokens(
         from api.service import utc_now  # loads FastAPI
         from api.services.tokens import issue, read_token_request
         from verifier.problem.errors import MalformedSubmission
+        from verifier.report.wording import spreadsheet_cell
 
         names = [subject] if subject is not None else _read_names(subjects)
         try:
@@ -155,7 +156,7 @@ def create_tokens(
             _, text = issue(
                 repository.tokens, request.role, name, request.assignments, utc_now(), request.lifetime
             )
-            rows.writerow((text,) if subjects is None else (_quote_formula(name), text))
+            rows.writerow((text,) if subjects is None else (spreadsheet_cell(name), text))
 
 
 @_token_commands.command(name="list")
@@ -260,11 +261,6 @@ def _read_names(file: Path | None) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         _refuse(f"{file}: {getattr(error, 'strerror', None) or 'expected UTF-8 text, a name a line'}")
     return [line.strip() for line in lines if line.strip()]
-
-
-def _quote_formula(name: str) -> str:
-    """Quote a name that a spreadsheet would compute."""
-    return f"'{name}" if name[:1] in tuple("=+-@") else name
 
 
 def _token_state(token: "Token", moment: "datetime") -> str:

@@ -183,12 +183,13 @@ class StoredAssignmentDocument(AssignmentDocument):
     revision: int
     created: str
     owner: str | None = Field(None, description="for graders")
+    notice: str | None = Field(None, description="at its creation: that open checks tell its answer")
     attempts_left: int | None = Field(None, description="for students, where attempts are limited")
 
 
 class Readiness(BaseModel):
     status: Literal["ready", "not ready"]
-    storage: bool = Field(description="whether the database answers")
+    storage: bool = Field(description="whether the database takes a write")
     oracles: dict[str, bool | None] = Field(description="whether it agrees; null where it gave no answer")
 
 
@@ -257,6 +258,7 @@ class OverviewDocument(BaseModel):
 class OutcomeDocument(BaseModel):
     verdict: str | None
     earned: float
+    worth: float
 
 
 class ChangeDocument(BaseModel):
@@ -267,10 +269,30 @@ class ChangeDocument(BaseModel):
     after: OutcomeDocument
 
 
+class RefusedRegrade(BaseModel):
+    """A submission that could not be judged again. Its earlier result stays."""
+
+    submission: str
+    student: str
+    reason: str
+
+
 class RegradeDocument(BaseModel):
     revision: int
     judged: int
     changes: list[ChangeDocument]
+    refused: list[RefusedRegrade] = []
+
+
+class RegradeJobDocument(RegradeDocument):
+    """How far a regrade is. revision: the assignment's present one, by which submissions are judged."""
+
+    id: str
+    assignment: str
+    created: str
+    state: Literal["queued", "running", "finished", "cancelled"]
+    total: int
+    states: dict[Literal["pending", "judged", "refused", "cancelled"], int]
 
 
 class BatchDocument(BaseModel):

@@ -27,12 +27,14 @@ class Settings(BaseSettings):
     because they reveal what assignments hide from students.
     processes: number of worker processes. seconds_each, memory_each: limits on one submission, in seconds and
     bytes.
-    answer_grid: seconds. Students are answered at multiples of it, so that the time reveals little.
+    answer_grid: seconds. Students are answered after it or a power of two times it, so that the time reveals
+    little.
     most_waiting: submissions that may wait. log_level: the lowest level that is logged.
     most_connections: connections at once. bodies_in_work: bytes of the bodies of all requests in work.
     idle_seconds: a head, the next piece of a body, and the reading of an answer may take so long.
     stopping_seconds: at SIGTERM, what was accepted may take so long to be answered.
     largest_batch: bytes of a batch's body, and of its inflated zip. most_in_batch: its submissions.
+    largest_kept: bytes that are kept of one student's submissions to an assignment, with their reports.
     worker: whether this process judges batches, too. `gradjury serve` sets it, unless with --no-worker.
     checks_per_minute, submissions_per_minute, requests_per_minute: limits per token, or per address.
     refused_per_minute: requests with an invalid token per address.
@@ -63,6 +65,7 @@ class Settings(BaseSettings):
     stopping_seconds: int = Field(default=25, ge=1)
     largest_batch: int = Field(default=256 * 2**20, ge=1)
     most_in_batch: int = Field(default=10_000, ge=1)
+    largest_kept: int = Field(default=256 * 2**20, ge=1)
     worker: bool = False
     checks_per_minute: int = Field(default=1200, ge=1)
     submissions_per_minute: int = Field(default=60, ge=1)

@@ -9,12 +9,21 @@ from threading import Event
 
 from sqlalchemy.exc import IntegrityError
 
-from api.batches.retry import Interrupted, is_transient, retry_while_unavailable
+from api.batches.retry import Interrupted, retry_while_unavailable
+from api.http.problems import ProblemError
 from api.service import Service, new_id
-from api.services.checks import check_task
-from api.services.submissions import closed_message, no_attempt_message, records_of, submission_task
+from api.services.checks import INTERNAL_ERROR, check_task, is_transient, judge_blocking, reason_of
+from api.services.regrades import regrade_item
+from api.services.submissions import (
+    check_quota,
+    closed_message,
+    no_attempt_message,
+    records_of,
+    submission_task,
+)
 from api.storage.records import (
     BatchItem,
+    BatchKind,
     ItemState,
     StoredAssignment,
     StoredBatch,
@@ -23,11 +32,9 @@ from api.storage.records import (
     SubmissionResult,
 )
 from api.storage.work_queue import Chunk
-from api.workers.protocol import Judged, Outcome, Refusal, Stopped, Task
+from api.workers.protocol import Judged, Refusal
 from api.workers.turns import CALLER, background
 
-_MOST_ERRORS = 20
-_LONGEST_REFUSAL = 10_000  # characters
 _LOG = logging.getLogger("gradjury")
 
 
@@ -58,13 +65,15 @@ def judge_item(
     service: Service, batch: StoredBatch, stored: StoredAssignment | None, item: BatchItem
 ) -> tuple[BatchItem, StoredReport | None]:
     """Judge an item. Return it with its outcome, and its report unless that is stored already."""
+    if stored is not None and batch.kind is BatchKind.REGRADE:
+        return regrade_item(service, stored, item), None
     if stored is not None:
         return _submit_item(service, batch, stored, item), None
-    outcome = _judge(service, check_task(service, item.content, declared=item.declared, store=True))
+    outcome = judge_blocking(service, check_task(service, item.content, declared=item.declared, store=True))
     if not isinstance(outcome, Judged):
-        return _refused(item, _reason(outcome)), None
+        return _refused(item, reason_of(outcome)), None
     digest = sha256(outcome.document).hexdigest()
-    report = StoredReport(new_id(), batch.owner, None, None, outcome.document, b"", digest, service.now())
+    report = StoredReport(new_id(), batch.owner, None, None, outcome.document, digest, service.now())
     verdict = outcome.findings.verdict
     return replace(item, state=ItemState.JUDGED, report=report.id, verdict=verdict), report
 
@@ -109,7 +118,7 @@ def _judge_or_refuse(
         if is_transient(error):
             raise
         _LOG.error("unforeseen %s at item %d of batch %s", type(error).__name__, item.index, batch.id)
-        return _refused(item, "an error of the service, not of the submission"), None
+        return _refused(item, INTERNAL_ERROR), None
 
 
 def _submit_item(
@@ -131,44 +140,36 @@ def _submit_item(
     used = store.count(stored.id, item.source)
     if assignment.attempts is not None and used >= assignment.attempts:
         return _refused(item, no_attempt_message(assignment.attempts))
+    try:
+        check_quota(service, stored, item.source)
+    except ProblemError as error:
+        return _refused(item, error.detail)
     submission = StoredSubmission(
         submission_id, stored.id, item.source, 0, batch.created, item.declared, item.content
     )
     begun = service.now()
-    outcome = _judge(service, submission_task(service, stored, submission))
-    if not isinstance(outcome, Judged):
-        return _refused(item, _reason(outcome))
-    result, report = records_of(stored, submission, outcome, begun)
+    outcome = judge_blocking(service, submission_task(service, stored, submission))
+    if isinstance(outcome, Refusal):
+        return _refused(item, reason_of(outcome))
+    submission, report = records_of(stored, submission, outcome, begun)
     try:
-        attempt = store.add(replace(submission, result=result), report, assignment.attempts)
+        attempt = store.add(submission, report, assignment.attempts)
     except IntegrityError:
         attempt = None
-    if attempt is not None:
-        return _judged(item, result)
-    existing = store.find(submission_id)  # stored by another worker, or the student used the last attempt
-    if existing is not None and existing.result is not None:
-        return _judged(item, existing.result)
-    return _refused(item, no_attempt_message(assignment.attempts or 0))
-
-
-def _judge(service: Service, task: Task) -> Outcome:
-    outcome = service.pool.judge_sync(task)
-    service.metrics.count_outcome(outcome)
-    return outcome
+    if attempt is None:  # stored by another worker, or the student used the last attempt
+        stored_twice = store.find(submission_id)
+        if stored_twice is None or stored_twice.result is None:
+            return _refused(item, no_attempt_message(assignment.attempts or 0))
+        submission = stored_twice
+    assert submission.result is not None
+    return _judged(item, submission.result)
 
 
 def _judged(item: BatchItem, result: SubmissionResult) -> BatchItem:
+    if result.verdict is None:  # stopped at a limit: it counts as an attempt all the same
+        return _refused(item, result.refusal)
     return replace(item, state=ItemState.JUDGED, report=result.report, verdict=result.verdict)
 
 
 def _refused(item: BatchItem, reason: str) -> BatchItem:
-    return replace(item, state=ItemState.REFUSED, refusal=reason[:_LONGEST_REFUSAL])
-
-
-def _reason(outcome: Refusal | Stopped) -> str:
-    if isinstance(outcome, Stopped):
-        return f"judging was stopped: {outcome.reason}"
-    shown = outcome.errors[:_MOST_ERRORS]
-    lines = [document_error.sentence for document_error in shown]
-    rest = len(outcome.errors) - len(shown)
-    return "\n".join(lines + ([f"and {rest} more mistakes"] if rest else []))
+    return replace(item, state=ItemState.REFUSED, refusal=reason)

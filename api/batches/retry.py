@@ -2,12 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
 from threading import Event
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnection
+from api.services.checks import is_transient
 
 _T = TypeVar("_T")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
@@ -19,13 +17,6 @@ class Interrupted(BaseException):
 
     It is no Exception, because DBOS stores exceptions as the outcome of a workflow.
     """
-
-
-def is_transient(error: BaseException) -> bool:
-    """True if an error is due to the environment, and a later attempt may succeed."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    return isinstance(error, OperationalError | InterfaceError | NoConnection | BrokenProcessPool)
 
 
 def retry_while_unavailable(action: Callable[[], _T], stopping: Event) -> _T:

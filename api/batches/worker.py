@@ -8,7 +8,9 @@ import logging
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from secrets import token_hex
 from socket import gethostname
 from threading import Condition, Event, Lock, Thread
@@ -17,6 +19,7 @@ from api.batches.judging import judge_chunk, refuse_chunk
 from api.service import Service
 from api.settings import Settings
 from api.storage.database import read_url
+from api.storage.records import StoredBatch
 from api.storage.work_queue import (
     APPLICATION,
     QUEUE,
@@ -25,6 +28,7 @@ from api.storage.work_queue import (
     Chunk,
     WorkQueue,
     chunks_of,
+    refuse_pickles,
     silence_dbos,
     system_database,
 )
@@ -32,11 +36,13 @@ from api.storage.work_queue import (
 SILENCE = timedelta(seconds=10)  # a worker without a heartbeat for so long has died
 _CENTURY = timedelta(days=36_500)
 _FAILED = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+_PRUNING_INTERVAL = 30  # rounds of maintenance
 _MAINTENANCE_INTERVAL = 2.0  # seconds
 _POLLING_INTERVAL = 0.3  # seconds between two reads of the queue
-_CONCURRENT_CHUNKS = 2  # so that no process is idle at the end of a chunk
+_CHUNKS_OF_OWNER = 2  # at once, so that no process is idle at the end of a chunk
+_CONCURRENT_CHUNKS = 16  # so that eight owners' batches take turns
 _JOIN_TIMEOUT = 10.0  # seconds to wait for a maintenance thread that waits for a database
-_MOST_RECOVERIES = 50  # of a chunk, before it is given up
+_MOST_ATTEMPTS = 50  # at a chunk, before it is given up
 _LOG = logging.getLogger("gradjury")
 _RUNNING = Lock()  # DBOS has one instance per process
 
@@ -103,7 +109,8 @@ class BatchWorker:
 
     def _launch(self) -> None:
         silence_dbos()
-        from dbos import DBOS  # deferred import: takes most of a second
+        refuse_pickles()
+        from dbos import DBOS, DBOSPortableJSONSerializer  # deferred import: takes most of a second
 
         url = system_database(read_url(self._service.settings.database_url))
         self._service.repository.workers.record_heartbeat(self.id, self._service.now())
@@ -114,19 +121,21 @@ class BatchWorker:
                 "executor_id": self.id,
                 "system_database_url": url,
                 "sys_db_pool_size": 5,
+                "serializer": DBOSPortableJSONSerializer(),
                 "log_level": "WARNING",
             }
         )
 
-        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_RECOVERIES)
-        def judge(batch: str, first: int, last: int) -> None:
-            self._judge(Chunk(batch, first, last))
+        @DBOS.workflow(name=WORKFLOW)
+        def judge(batch: str, first: int, last: int, attempt: int) -> None:
+            self._judge(Chunk(batch, first, last, attempt))
 
         try:
             DBOS.launch()
             DBOS.register_queue(
                 QUEUE,
                 worker_concurrency=_CONCURRENT_CHUNKS,
+                partition_worker_concurrency=_CHUNKS_OF_OWNER,
                 polling_interval_sec=_POLLING_INTERVAL,
                 on_conflict="always_update",
             )
@@ -156,16 +165,14 @@ class BatchWorker:
         return has_unfinished_claims
 
     def _maintain(self) -> None:
-        from dbos import DBOS  # deferred import: takes most of a second
-
         queue: WorkQueue | None = None
-        while True:
+        for round_number in count():
             try:
                 self._service.repository.workers.record_heartbeat(self.id, self._service.now())
                 queue = queue or WorkQueue(self._service.settings.database_url)
-                dead = maintain_queue(self._service, queue, self.id, self._has_unfinished_claims)
-                if dead:
-                    DBOS._recover_pending_workflows(list(dead))
+                maintain_queue(self._service, queue, self.id, self._has_unfinished_claims)
+                if round_number % _PRUNING_INTERVAL == 0:
+                    queue.prune([batch.id for batch in self._service.repository.batches.unfinished()])
             except Exception as error:  # most likely the database is unreachable: try again
                 _LOG.warning("%s in a worker's maintenance", type(error).__name__)
             if self._stopping.wait(_MAINTENANCE_INTERVAL):
@@ -177,29 +184,35 @@ class BatchWorker:
 def maintain_queue(
     service: Service, queue: WorkQueue, worker_id: str, has_unfinished_claims: Callable[[Set[str]], bool]
 ) -> Sequence[str]:
-    """Enqueue chunks that are not in the queue, and return the workers whose chunks are to be recovered.
+    """Enqueue chunks that are not in the queue, and those of dead workers once more. Return the dead ones.
 
     worker_id: the worker that calls this.
     has_unfinished_claims: whether that worker has lost some of the workflows that the queue assigns to it.
     """
-    claimed: defaultdict[str, set[str]] = defaultdict(set)
+    claimed: defaultdict[str, list[tuple[StoredBatch, Chunk]]] = defaultdict(list)
     for batch in service.repository.batches.unfinished():
         states = queue.states(batch)
         for chunk in chunks_of(batch):
-            state = states.get(chunk.workflow)
+            state = states.get(chunk.first)
             if state is None:
-                queue.put(chunk)
-            elif state.status in _FAILED:  # its workers died too often, or somebody cancelled it by hand
+                queue.put(batch, chunk)
+            elif state.status in _FAILED:  # somebody cancelled it by hand
                 refuse_chunk(service, chunk, f"the service gave it up: {state.status.lower()}")
             elif state.status == "PENDING" and state.executor is not None:
-                claimed[state.executor].add(chunk.workflow)
+                claimed[state.executor].append((batch, replace(chunk, attempt=state.attempt)))
     # read after the claims: a worker records a heartbeat before it claims its first chunk
     workers, now = service.repository.workers, service.now()
     silent = set(workers.silent_since(now - SILENCE))
     alive = set(workers.silent_since(now + _CENTURY)) - silent
     dead = set(claimed) - alive - {worker_id}
-    if has_unfinished_claims(claimed[worker_id]):
+    if has_unfinished_claims({chunk.workflow for _, chunk in claimed[worker_id]}):
         dead.add(worker_id)
+    for worker in sorted(dead):
+        for batch, chunk in claimed[worker]:
+            if chunk.attempt + 1 < _MOST_ATTEMPTS:
+                queue.put_again(batch, chunk)
+            else:
+                refuse_chunk(service, chunk, f"the service gave it up after {_MOST_ATTEMPTS} attempts")
     for worker in silent - {worker_id}:
         workers.remove(worker)
     return sorted(dead)

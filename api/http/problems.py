@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents. They repeat names and shapes of a submission, but no numbers."""
 
+import logging
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -8,12 +9,15 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from api.storage.unavailable import RETRY_AFTER, is_unavailable, reason_of
 from api.workers.protocol import Refusal
 from verifier.problem.errors import MalformedSubmission
 
 MEDIA_TYPE = "application/problem+json"
+_LOG = logging.getLogger("gradjury")
 METHODS = ("get", "put", "post", "delete", "patch")
 
 
@@ -35,6 +39,18 @@ class ProblemError(Exception):
 
 def unauthorized(detail: str) -> ProblemError:
     return ProblemError(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
+
+
+def storage_problem(error: SQLAlchemyError) -> ProblemError:
+    """Return the error for a database that is away, locked or full, and log it in one line.
+
+    Any other error of a database is raised again.
+    """
+    if not is_unavailable(error):
+        raise error
+    _LOG.warning("the database cannot be used: %s", reason_of(error))
+    detail = f"the database cannot be used now, and nothing was stored; try again in {RETRY_AFTER} seconds"
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER)})
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -83,6 +99,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ProblemError)
     async def problem_error(request: Request, error: ProblemError) -> JSONResponse:
         return problem(error.status, error.detail, headers=error.headers)
+
+    @app.exception_handler(SQLAlchemyError)
+    async def storage_error(request: Request, error: SQLAlchemyError) -> JSONResponse:
+        return await problem_error(request, storage_problem(error))
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:

@@ -2,12 +2,14 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from anyio.to_thread import run_sync
-from fastapi import Request, Response
+from fastapi import BackgroundTasks, Request, Response
+from fastapi.responses import RedirectResponse
 
 from api.dependencies import TheService
 from api.http.negotiation import attachment
@@ -16,15 +18,21 @@ from api.pages.page_route import pages_router
 from api.pages.templating import page
 from api.pages.visitors import SAME_ORIGIN, Member
 from api.service import Service
-from api.services.assignments import get_graded_assignment
-from api.services.classes import Counts, StudentResult, class_overview, grades_csv, regrade
+from api.services.assignments import get_graded_assignment, notice_of_open_checks
+from api.services.batches import enqueue_batch, is_over
+from api.services.classes import Counts, StudentResult, class_overview, grades_csv
+from api.services.regrades import (
+    MOST_AT_ONCE,
+    create_regrade,
+    finish_regrade,
+    get_regrade,
+    regrade_document,
+)
 from api.storage.records import StoredAssignment
-from verifier.documents.json import parse
 from verifier.report.verdict import Verdict
 
 router = pages_router()
 
-_REPORTS_PER_QUERY = 100
 _BANDS = ((1e-7, "slight"), (1e-4, "small"), (1e-2, "middle"), (math.inf, "large"))  # of relative errors
 _WORDS: Mapping[str, str] = {
     Verdict.CORRECT: "right",
@@ -59,9 +67,6 @@ class ReportSummary:
     errors: Mapping[str, float | None]
     by_parameter: Mapping[str, tuple[DiagnosisRow, ...]]
     findings: tuple[DiagnosisRow, ...]
-
-
-_NO_REPORT = ReportSummary({}, {}, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +124,24 @@ def grades(
 
 @router.post("/assignments/{assignment_id}/regrades", operation_id="regrade_page", dependencies=[SAME_ORIGIN])
 async def regrade_class(
-    assignment_id: str, request: Request, service: TheService, member: Member
+    assignment_id: str, service: TheService, member: Member, after: BackgroundTasks
 ) -> Response:
     stored = await run_sync(get_graded_assignment, service, member, assignment_id)
-    outcome = await regrade(service, stored)
-    return page(request, "regraded.html.jinja", stored=stored, outcome=outcome)
+    job = await run_sync(create_regrade, service, member, stored)
+    if job.total <= MOST_AT_ONCE:
+        await finish_regrade(service, stored, job)
+    after.add_task(enqueue_batch, service, job.id)
+    address = f"/assignments/{stored.id}/regrades/{job.id}"
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER, background=after)
+
+
+@router.get("/assignments/{assignment_id}/regrades/{job_id}", operation_id="regrade_job_page")
+def regrade_job(
+    assignment_id: str, job_id: str, request: Request, service: TheService, member: Member
+) -> Response:
+    stored = get_graded_assignment(service, member, assignment_id)
+    document = regrade_document(service, stored, get_regrade(service, stored, job_id))
+    return page(request, "regraded.html.jinja", stored=stored, job=document, over=is_over(document))
 
 
 def class_page(
@@ -141,51 +159,38 @@ def class_page(
     """
     overview = class_overview(service, stored, counts)
     outdated = [row for row in overview.students if row.result.revision != stored.revision]
-    summaries = dict(_summaries(service, overview.students))
     return page(
         request,
         "class.html.jinja",
         form.status,
         stored=stored,
         overview=overview,
-        table=_class_table(overview.students, summaries, sort, down),
+        table=_class_table(overview.students, sort, down),
         counts=counts,
         sort=sort,
         down=down,
         outdated=len(outdated),
+        notice=notice_of_open_checks(service),
         form=form,
     )
 
 
-def _summaries(service: Service, students: Sequence[StudentResult]) -> Iterator[tuple[str, ReportSummary]]:
-    ids = [student.result.report for student in students if student.result.report is not None]
-    for start in range(0, len(ids), _REPORTS_PER_QUERY):
-        documents = service.repository.reports.documents(ids[start : start + _REPORTS_PER_QUERY])
-        for report, document in documents.items():
-            yield report, _summarize(document)
-
-
-def _summarize(document: bytes) -> ReportSummary:
-    report = parse(document)
+def _summarize(summary: Mapping[str, Any]) -> ReportSummary:
     by_parameter: dict[str, list[DiagnosisRow]] = defaultdict(list)
     findings = []
-    for row in report["diagnosis"]:
-        finding = _finding(row)
+    for bug, title, layer, factor, parameters in summary.get("findings", ()):
+        finding = _finding(bug, title, layer, factor)
         findings.append(finding)
-        for name in row["parameters"]:
+        for name in parameters:
             by_parameter[name].append(finding)
-    errors = {row["name"]: _to_float(row.get("max_rel_error")) for row in report["parameters"]}
+    errors = {name: _to_float(error) for name, error in summary.get("errors", {}).items()}
     return ReportSummary(errors, {name: tuple(rows) for name, rows in by_parameter.items()}, tuple(findings))
 
 
-def _class_table(
-    students: Sequence[StudentResult], summaries: Mapping[str, ReportSummary], sort: str, down: bool
-) -> ClassTable:
-    """Return the table of a class. summaries: by id of the report."""
+def _class_table(students: Sequence[StudentResult], sort: str, down: bool) -> ClassTable:
+    """Return the table of a class."""
     names = tuple(dict.fromkeys(name for student in students for name in student.result.parameters))
-    reports = {
-        student.submission.id: summaries.get(student.result.report or "", _NO_REPORT) for student in students
-    }
+    reports = {student.submission.id: _summarize(student.result.summary) for student in students}
     rows = [
         Row(student, tuple(_cell(student, reports[student.submission.id], name) for name in names))
         for student in students
@@ -247,11 +252,9 @@ def _groups(students: Sequence[StudentResult], reports: Mapping[str, ReportSumma
     return tuple(sorted(groups, key=lambda group: (-len(group.members), group.members[0].submission.student)))
 
 
-def _finding(row: Mapping[str, Any]) -> DiagnosisRow:
-    factor = _to_float(row.get("factor"))
-    return DiagnosisRow(
-        row["bug"], row["title"] or row["bug"], row["layer"], "" if factor is None else f"{factor:.3g}"
-    )
+def _finding(bug: str, title: str, layer: int | None, factor: Any) -> DiagnosisRow:
+    number = _to_float(factor)
+    return DiagnosisRow(bug, title, layer, "" if number is None else f"{number:.3g}")
 
 
 def _to_float(value: Any) -> float | None:

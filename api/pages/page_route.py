@@ -8,9 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from api.http.problems import ProblemError, RefusedError, status_of
+from api.http.problems import ProblemError, RefusedError, status_of, storage_problem
 from api.pages.templating import page
 from api.pages.visitors import delete_token_cookie, has_token_cookie
 from api.workers.protocol import Refusal
@@ -46,6 +47,7 @@ _REMEDIES: Mapping[int, str] = MappingProxyType(
         415: "Choose a file of one of the formats that the page names.",
         422: "Mend what is named here, and send it again.",
         429: "Wait, and try it again.",
+        503: "Wait, and try it again: nothing was stored of what you sent, and nothing else is lost.",
     }
 )
 _DEFAULT_REMEDY = "Go back and try it again."
@@ -68,6 +70,8 @@ class PageRoute(APIRoute):
                 response = await handler(request)
             except _PAGE_ERRORS as error:
                 response = error_page(request, error)
+            except SQLAlchemyError as error:
+                response = error_page(request, storage_problem(error))
             return add_page_headers(request, response)
 
         return handle

@@ -18,8 +18,8 @@ from api.services.access import can_grade
 from api.services.assignments import get_assignment
 from api.services.checks import judge
 from api.services.reports import get_report
-from api.services.submissions import get_submission, submission_document, submission_task
-from api.storage.records import StoredAssignment, StoredSubmission, Token
+from api.services.submissions import get_submission, is_shown, submission_document, submission_task
+from api.storage.records import Role, StoredAssignment, StoredSubmission, Token
 from api.workers.protocol import RenderRequest
 
 router = pages_router()
@@ -37,13 +37,13 @@ async def submission(
     section, note = "", ""
     if grader:
         section, note = await _full_report(service, member, stored, submission)
-    elif stored.assignment.visibility.verdict:
+    elif stored.assignment.visibility.verdict and is_shown(submission, service.now()):
         section = await run_sync(_stored_report, service, member, submission)
     return page(
         request,
         "submission.html.jinja",
         stored=stored,
-        row=submission_document(stored, submission, member),
+        row=submission_document(stored, submission, member, service.now()),
         grader=grader,
         section=section,
         note=note,
@@ -54,7 +54,7 @@ async def submission(
 async def report(report_id: str, request: Request, service: TheService, member: Member) -> Response:
     report, document = await run_sync(get_report, service, member, report_id)
     section = await run_sync(render_stored_section, document)
-    whole = document is report.document
+    whole = member.role is not Role.STUDENT
     return page(request, "report.html.jinja", report=report, section=section, whole=whole)
 
 
@@ -72,8 +72,12 @@ async def _full_report(
 
     Stored reports have only the worst entries. If judging fails, the stored report is returned.
     """
+    content = await run_sync(service.repository.submissions.content, submission.id)
+    if not content:
+        return "", ""  # it is being judged
+    submission = replace(submission, content=content)
     task = await run_sync(submission_task, service, stored, submission)
-    task = replace(task, render=RenderRequest(section=True, entries="all"), store=False, visibility=None)
+    task = replace(task, render=RenderRequest(section=True, entries="all"), store=False)
     try:
         outcome = await judge(service, task)
     except RefusedError:

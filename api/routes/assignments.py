@@ -41,19 +41,20 @@ async def create(request: Request, response: Response, service: TheService, call
     content = await _read_json(request, service)
     stored = await assignments.create_assignment(service, caller, content)
     response.headers["Location"] = f"/v1/assignments/{stored.id}"
-    return await run_sync(assignments.assignment_document, service, stored, caller)
+    document = await run_sync(assignments.assignment_document, service, stored, caller)
+    return document | {"notice": assignments.notice_of_open_checks(service)}
 
 
 @router.get(
     "/v1/assignments",
     operation_id="list_assignments",
-    summary="List the assignments that the token opens",
+    summary="List the assignments that the token opens; to students those that have opened",
     response_model=list[AssignmentRow],
     responses=documented(401, 429),
 )
 def list_assignments(service: TheService, caller: Caller) -> list[dict[str, Any]]:
     opened = assignments.list_assignments(service, caller)
-    return [{"id": stored.id, "title": stored.assignment.title} for stored in opened]
+    return [{"id": stored.id, "title": stored.title} for stored in opened]
 
 
 @router.get(

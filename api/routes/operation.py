@@ -31,12 +31,13 @@ async def live() -> dict[str, str]:
     "/ready",
     response_model=Readiness,
     operation_id="ready",
-    summary="Whether the storage answers, the oracles answer a known problem, and they agree",
+    summary="Whether the storage takes a write, the oracles answer a known problem, and they agree",
     responses={
         503: {
             "model": Readiness,
-            "description": "The storage is away; or an oracle contradicts the others; or one named in "
-            "GRADJURY_ORACLES cannot be asked. Unnamed, one without its package is null and the rest judge.",
+            "description": "The storage is away, locked or full; or an oracle contradicts the others; or one "
+            "named in GRADJURY_ORACLES cannot be asked. Unnamed, one without its package is null and the "
+            "rest judge.",
         }
     },
 )
@@ -81,7 +82,7 @@ router.include_router(_operation)
 
 def _storage_answers(service: Service) -> bool:
     try:
-        service.repository.check()
+        service.repository.check_writable()
     except SQLAlchemyError:
         return False
     return True

@@ -14,7 +14,6 @@ from api.http.problems import documented
 from api.rendering import JSON, render_stored
 from api.schemas import GradientsDocument, ReportDocument, SubmissionRow
 from api.services import submissions
-from api.services.access import can_grade
 from api.services.assignments import get_assignment
 from api.services.submissions import STUDENT_NAME
 from api.services.tokens import LONGEST_SUBJECT
@@ -61,15 +60,15 @@ async def create(
     name = submissions.resolve_student(caller, stored, student)
     body = await read_body(request, service.settings.largest_body)
     receipt = await submissions.submit(service, caller, stored, name, body)
+    shown = receipt.submission.id if receipt.report is None else receipt.report.id
     headers = {
-        "Location": f"/v1/reports/{receipt.report.id}",
+        "Location": f"/v1/reports/{shown}",
         "Link": f'</v1/assignments/{stored.id}/submissions/{receipt.submission.id}>; rel="describedby"',
     }
-    document = receipt.report.document if can_grade(caller, stored) else receipt.report.student
-    if not document:
+    if not receipt.document:
         content = to_json(submissions.receipt_document(receipt.submission)).encode()
         return Response(content, HTTPStatus.CREATED, headers, JSON)
-    content = await run_sync(render_stored, document, media_type)
+    content = await run_sync(render_stored, receipt.document, media_type)
     return Response(content, HTTPStatus.CREATED, headers, media_type)
 
 
@@ -97,4 +96,4 @@ def list_submissions(assignment_id: str, service: TheService, caller: Caller) ->
 def read(assignment_id: str, submission_id: str, service: TheService, caller: Caller) -> dict[str, Any]:
     stored = get_assignment(service, caller, assignment_id)
     submission = submissions.get_submission(service, caller, stored, submission_id)
-    return submissions.submission_document(stored, submission, caller)
+    return submissions.submission_document(stored, submission, caller, service.now())

@@ -1,5 +1,6 @@
 """Create, read and change assignments."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +10,7 @@ from api.http.problems import ProblemError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, can_open, not_found, require_role
 from api.services.checks import read
-from api.storage.records import Role, StoredAssignment, Token
+from api.storage.records import AssignmentRow, Role, StoredAssignment, Token
 from api.workers.protocol import ReadTask
 from verifier.documents.assignment import (
     assignment_to_document,
@@ -20,10 +21,15 @@ from verifier.documents.assignment import (
 from verifier.documents.json import parse
 from verifier.report.assignment import Assignment
 
+_LOG = logging.getLogger("gradjury")
 
-def list_assignments(service: Service, caller: Token) -> list[StoredAssignment]:
-    """Return the assignments that a token opens, newest first."""
-    return [stored for stored in service.repository.assignments.list() if can_open(caller, stored)]
+
+def list_assignments(service: Service, caller: Token) -> list[AssignmentRow]:
+    """Return the assignments that a token opens, newest first; to others than graders once they open."""
+    grader = caller.role is Role.GRADER
+    owner, moment = caller.subject if grader else None, service.now()
+    rows = service.repository.assignments.list(owner, caller.assignments)
+    return [row for row in rows if grader or row.has_opened(moment)]
 
 
 def get_assignment(service: Service, caller: Token, assignment_id: str) -> StoredAssignment:
@@ -61,6 +67,23 @@ async def change_assignment(service: Service, stored: StoredAssignment, content:
     if changed is None:
         raise ProblemError(HTTPStatus.CONFLICT, "somebody else changed the assignment meanwhile; try again")
     return changed
+
+
+def notice_of_open_checks(service: Service) -> str | None:
+    """Return what a grader must know where anybody may check; None where checks need a token."""
+    if not service.settings.open_checks:
+        return None
+    return (
+        "checks are open: whoever has the problem, every student too, can have POST /v1/checks tell the "
+        "gradient; set GRADJURY_OPEN_CHECKS=false where the answer is to stay hidden"
+    )
+
+
+def warn_of_open_checks(service: Service) -> None:
+    """Log that checks are open, if there is an assignment whose answer they tell."""
+    notice = notice_of_open_checks(service)
+    if notice is not None and service.repository.assignments.exist():
+        _LOG.warning("there are assignments, and %s", notice)
 
 
 def assignment_document(service: Service, stored: StoredAssignment, caller: Token) -> dict[str, Any]:

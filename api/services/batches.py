@@ -3,7 +3,7 @@
 import hmac
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -12,14 +12,24 @@ from typing import Any
 
 from anyio import sleep
 from anyio.to_thread import run_sync
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from api.http.idempotency import Reply, check_key, idempotent_reply
 from api.http.problems import ProblemError
 from api.http.upload import BatchItemUpload, check_students, read_archive, read_lines
 from api.service import Service, is_id, new_id
 from api.services.access import is_valid, not_found, owner_of
-from api.storage.records import BatchItem, ItemState, Progress, StoredAssignment, StoredBatch, Token
+from api.services.names import normalize_name
+from api.storage.records import (
+    BatchItem,
+    BatchKind,
+    ItemState,
+    Progress,
+    StoredAssignment,
+    StoredBatch,
+    Token,
+)
+from api.storage.unavailable import is_unavailable
 from verifier.documents.json import to_json
 from verifier.report.verdict import Verdict
 
@@ -100,7 +110,7 @@ def enqueue_batch(service: Service, batch_id: str) -> None:
 def get_batch(service: Service, caller: Token, batch_id: str) -> StoredBatch:
     """Return a batch of the caller. Raise ProblemError 404 for any other."""
     batch = service.repository.batches.find(batch_id) if is_id(batch_id) else None
-    if batch is None or batch.owner != owner_of(caller):
+    if batch is None or batch.owner != owner_of(caller) or batch.kind is not BatchKind.SUBMISSIONS:
         raise not_found("batch")
     return batch
 
@@ -118,7 +128,7 @@ def batch_document(service: Service, batch: StoredBatch) -> dict[str, Any]:
         "id": batch.id,
         "assignment": batch.assignment,
         "created": batch.created.isoformat(),
-        "state": str(_state(progress)),
+        "state": str(batch_state(progress)),
         "total": batch.total,
         "states": {str(state): progress.states[state] for state in ItemState},
         "verdicts": {str(verdict): progress.verdicts.get(verdict, 0) for verdict in _VERDICTS},
@@ -153,8 +163,16 @@ async def follow_batch(
     last_id: id of the last event that the client has received.
     The events end when the caller's token is revoked or expires, or when the service stops.
     """
-    while not service.stopping.is_set() and await run_sync(is_valid, service, caller):
-        document = await run_sync(batch_document, service, batch)
+    while not service.stopping.is_set():
+        try:
+            if not await run_sync(is_valid, service, caller):
+                return
+            document = await run_sync(batch_document, service, batch)
+        except SQLAlchemyError as error:
+            if not is_unavailable(error):
+                raise
+            await sleep(_POLLING_INTERVAL)
+            continue
         event_id = str(document["total"] - document["states"]["pending"])
         if is_over(document):
             yield BatchEvent("finished", document, event_id)
@@ -169,12 +187,12 @@ def item_line(service: Service, item: BatchItem) -> bytes:
     """Return an item and its report as a line of NDJSON."""
     head = {"index": item.index, "source": item.source, "state": str(item.state)}
     head |= {"verdict": item.verdict, "refusal": item.refusal or None, "id": item.report}
-    report = None if item.report is None else service.repository.reports.find(item.report)
-    document = b"null" if report is None else report.document
+    document = b"null" if item.report is None else service.repository.reports.document(item.report)
     return to_json(head).encode()[:-1] + b', "report": ' + document + b"}\n"
 
 
-def _state(progress: Progress) -> BatchState:
+def batch_state(progress: Progress) -> BatchState:
+    """Return how far a batch is."""
     if progress.states[ItemState.PENDING]:
         return BatchState.RUNNING if progress.finished else BatchState.QUEUED
     return BatchState.CANCELLED if progress.states[ItemState.CANCELLED] else BatchState.FINISHED
@@ -204,6 +222,7 @@ def _read_body(service: Service, media_type: str, content: bytes, of_students: b
     else:
         uploads = read_archive(content, most, settings.largest_batch, largest, of_students)
     if of_students:
+        uploads = [replace(upload, source=normalize_name(upload.source)) for upload in uploads]
         check_students(uploads)
     if not uploads:
         detail = "expected at least one submission, got none: a line each, or files .json, .npz, .safetensors"

@@ -1,6 +1,7 @@
 """Check submissions that are not stored, and check the service itself."""
 
 from collections.abc import Awaitable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -8,9 +9,11 @@ from api.http.guard import attend
 from api.http.problems import ProblemError, RefusedError
 from api.service import Service
 from api.services.cached import cached
+from api.storage.unavailable import is_unavailable
 from api.workers.protocol import (
     NOTHING,
     Judged,
+    Outcome,
     ReadDocument,
     ReadTask,
     Refusal,
@@ -23,6 +26,9 @@ from verifier.documents.json import to_json
 from verifier.examples.layers import example_document
 from verifier.oracles import ORACLES
 
+INTERNAL_ERROR = "an error of the service, not of the submission"
+_MOST_ERRORS = 20
+_LONGEST_REASON = 10_000  # characters
 _T = TypeVar("_T")
 _ORACLES_AGE = 10.0  # seconds
 
@@ -53,15 +59,24 @@ async def judge(service: Service, task: Task) -> Judged:
     Raise RefusedError for a malformed submission, ProblemError 413 for one that exceeded a limit, and
     ProblemError 429 if too many are waiting.
     """
-    outcome = await _wait_for(service.pool.judge(task))
+    outcome = _judged(service, await _wait_for(service.pool.judge(task)))
+    if isinstance(outcome, Stopped):
+        raise stopped_problem(outcome)
+    return outcome
+
+
+async def judge_attempt(service: Service, task: Task) -> Judged | Stopped:
+    """Judge a task as `judge` does, but return the outcome of one that exceeded a limit.
+
+    It is judged to the end when the client leaves: what becomes of an attempt must not tell how far it was.
+    """
+    return _judged(service, await _raise_if_full(service.pool.judge(task)))
+
+
+def _judged(service: Service, outcome: Outcome) -> Judged | Stopped:
     service.metrics.count_outcome(outcome)
     if isinstance(outcome, Refusal):
         raise RefusedError(outcome)
-    if isinstance(outcome, Stopped):
-        remedy = "send a smaller network or batch, or ask fewer oracles"
-        raise ProblemError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"judging was stopped: {outcome.reason}; {remedy}"
-        )
     return outcome
 
 
@@ -75,6 +90,38 @@ async def read(service: Service, task: ReadTask) -> ReadDocument:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"reading was stopped: {outcome.reason}; send a smaller one"
         )
     return outcome
+
+
+def judge_blocking(service: Service, task: Task) -> Outcome:
+    """Judge a task of background work, in a thread."""
+    outcome = service.pool.judge_sync(task)
+    service.metrics.count_outcome(outcome)
+    return outcome
+
+
+def is_transient(error: BaseException) -> bool:
+    """True if an error is due to the environment, and a later attempt may succeed."""
+    return is_unavailable(error) or isinstance(error, BrokenProcessPool)
+
+
+def reason_of(outcome: Refusal | Stopped) -> str:
+    """Return why a submission was not judged: a line for each mistake, at most 20."""
+    if isinstance(outcome, Stopped):
+        return f"judging was stopped: {outcome.reason}"
+    shown = outcome.errors[:_MOST_ERRORS]
+    lines = [document_error.sentence for document_error in shown]
+    rest = len(outcome.errors) - len(shown)
+    return "\n".join(lines + ([f"and {rest} more mistakes"] if rest else []))[:_LONGEST_REASON]
+
+
+def stopped_problem(outcome: Stopped, counted: bool = False) -> ProblemError:
+    """Return the error for a submission that exceeded a limit. counted: it was stored as an attempt."""
+    remedy = "send a smaller network or batch, or ask fewer oracles"
+    if counted:
+        remedy = "the attempt counts, and your grader sees it"
+    return ProblemError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"judging was stopped: {outcome.reason}; {remedy}"
+    )
 
 
 async def check_oracles(service: Service) -> dict[str, bool | None]:
@@ -102,8 +149,12 @@ async def _ask_oracles(service: Service) -> dict[str, bool | None]:
 
 async def _wait_for(work: Awaitable[_T]) -> _T:
     """Return the result of work in the pool. Raise ProblemError 429 if too many wait, 400 if nobody does."""
+    return await _raise_if_full(attend(work))
+
+
+async def _raise_if_full(work: Awaitable[_T]) -> _T:
     try:
-        return await attend(work)
+        return await work
     except QueueFullError:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,

@@ -1,18 +1,14 @@
-"""Results of a class: overview, grades, and regrading after an assignment has changed."""
+"""Results of a class: overview and grades."""
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from io import StringIO
 from typing import Any
 
-import anyio
-from anyio.to_thread import run_sync
-
 from api.service import Service
-from api.services.submissions import regrade_submission
 from api.storage.records import StoredAssignment, StoredSubmission, SubmissionResult
 from verifier.diagnosis.catalogue import find_bug
 from verifier.report.points import round_points
@@ -73,31 +69,13 @@ class Overview:
     clusters: tuple[Cluster, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A submission whose verdict or points have changed."""
-
-    submission: StoredSubmission
-    before: SubmissionResult
-    after: SubmissionResult
-
-
-@dataclass(frozen=True, slots=True)
-class Regrade:
-    """judged: number of submissions that were judged again."""
-
-    judged: int
-    changes: tuple[Change, ...]
-
-
 def class_overview(service: Service, stored: StoredAssignment, counts: Counts) -> Overview:
     """Return the overview of an assignment's class."""
-    submissions = service.repository.submissions.list(stored.id)
-    students = _student_results(submissions, counts)
+    students = _student_results(service, stored, counts)
     bugs = Counter(pair for student in students for pair in set(student.result.bugs))
     return Overview(
         students=students,
-        submissions=len(submissions),
+        submissions=sum(student.attempts for student in students),
         verdicts=Counter(student.result.verdict for student in students),
         wrong=Counter(name for student in students for name in _wrong_parameters(student.result)),
         bugs=tuple(
@@ -119,7 +97,7 @@ def overview_document(service: Service, stored: StoredAssignment, counts: Counts
         "verdicts": {str(verdict or "not judged"): number for verdict, number in overview.verdicts.items()},
         "wrong": dict(overview.wrong),
         "bugs": [
-            {"bug": row.bug, "title": _title(row.bug, of_graph), "layer": row.layer, "students": row.students}
+            {"bug": row.bug, "layer": row.layer, "title": _title(row.bug, of_graph), "students": row.students}
             for row in overview.bugs
         ],
         "clusters": [
@@ -147,12 +125,12 @@ def overview_document(service: Service, stored: StoredAssignment, counts: Counts
 
 
 def grades_csv(service: Service, stored: StoredAssignment, counts: Counts) -> str:
-    """Return the grades of a class as CSV, a row per student. Names that would be formulas are quoted."""
-    students = _student_results(service.repository.submissions.list(stored.id), counts)
+    """Return the grades of a class as CSV, a row per student. Texts that would be formulas are quoted."""
+    students = _student_results(service, stored, counts)
     names = list(dict.fromkeys(name for student in students for name in student.result.parameters))
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*_GRADE_COLUMNS, *names])
+    writer.writerow([*_GRADE_COLUMNS, *map(spreadsheet_cell, names)])
     for student in students:
         result = student.result
         writer.writerow(
@@ -170,65 +148,14 @@ def grades_csv(service: Service, stored: StoredAssignment, counts: Counts) -> st
     return stream.getvalue()
 
 
-async def regrade(service: Service, stored: StoredAssignment) -> Regrade:
-    """Judge the submissions again that were judged under another revision of the assignment.
-
-    If it is interrupted, the next call continues with the remaining ones.
-    """
-    submissions = await run_sync(service.repository.submissions.list, stored.id)
-    outdated = [
-        (s, s.result) for s in submissions if s.result is not None and s.result.revision != stored.revision
-    ]
-    changes: list[Change] = []
-    slots = anyio.Semaphore(service.settings.processes)
-
-    async def regrade_one(submission: StoredSubmission, before: SubmissionResult) -> None:
-        async with slots:
-            with_content = await run_sync(service.repository.submissions.find, submission.id)
-            if with_content is None:
-                return
-            after = await regrade_submission(service, stored, with_content)
-        if (after.verdict, after.earned, after.worth) != (before.verdict, before.earned, before.worth):
-            changes.append(Change(submission, before, after))
-
-    async with anyio.create_task_group() as group:
-        for submission, before in outdated:
-            group.start_soon(regrade_one, submission, before)
-    position = {submission.id: index for index, submission in enumerate(submissions)}
-    changes.sort(key=lambda change: position[change.submission.id])
-    return Regrade(len(outdated), tuple(changes))
-
-
-def regrade_document(stored: StoredAssignment, outcome: Regrade) -> dict[str, Any]:
-    """Return the outcome of a regrade as JSON."""
-    return {
-        "revision": stored.revision,
-        "judged": outcome.judged,
-        "changes": [
-            {
-                "submission": change.submission.id,
-                "student": change.submission.student,
-                "attempt": change.submission.attempt,
-                "before": {"verdict": change.before.verdict, "earned": change.before.earned},
-                "after": {"verdict": change.after.verdict, "earned": change.after.earned},
-            }
-            for change in outcome.changes
-        ],
-    }
-
-
-def _student_results(submissions: Iterable[StoredSubmission], counts: Counts) -> tuple[StudentResult, ...]:
-    """Return the submission of each student that counts, by name. submissions: oldest first."""
-    by_student: dict[str, list[tuple[StoredSubmission, SubmissionResult]]] = defaultdict(list)
-    for submission in submissions:
-        if submission.result is not None:
-            by_student[submission.student].append((submission, submission.result))
-    students = []
-    for _, attempts in sorted(by_student.items()):
-        best = max(attempts, key=lambda pair: (pair[1].earned, -pair[0].attempt))
-        submission, result = best if counts is Counts.BEST else attempts[-1]
-        students.append(StudentResult(submission, result, len(attempts)))
-    return tuple(students)
+def _student_results(service: Service, stored: StoredAssignment, counts: Counts) -> tuple[StudentResult, ...]:
+    """Return the submission of each student that counts, by name."""
+    standings = service.repository.submissions.standings(stored.id, counts is Counts.BEST)
+    return tuple(
+        StudentResult(standing.submission, standing.submission.result, standing.attempts)
+        for standing in standings
+        if standing.submission.result is not None
+    )
 
 
 def _clusters(students: Sequence[StudentResult]) -> list[Cluster]:

@@ -1,29 +1,67 @@
-"""Read and sign stored reports."""
+"""Read and sign stored reports. What a student may see of one is decided when it is shown."""
 
 from http import HTTPStatus
 
 from api.http.problems import ProblemError
 from api.service import Service, is_id
 from api.services.access import can_grade, can_read, not_found
-from api.storage.records import Role, StoredReport, Token
+from api.storage.records import Role, StoredAssignment, StoredReport, Token
+from verifier.documents.json import parse, to_json
+from verifier.exporters.student_view import to_student_view
+from verifier.report.assignment import StudentVisibility
+from verifier.report.reading import read_report
 
 
 def get_report(service: Service, caller: Token, report_id: str) -> tuple[StoredReport, bytes]:
-    """Return a report, and that of its JSON documents which the caller may read.
+    """Return a report, and its JSON document as the caller may see it.
 
     Raise ProblemError 404 if the caller may not read the report, 403 if students may see none.
     """
     report = service.repository.reports.find(report_id) if is_id(report_id) else None
+    if report is None:
+        raise _without_report(service, caller, report_id)
     stored = None
-    if report is not None and report.assignment is not None:
+    if report.assignment is not None:
         stored = service.repository.assignments.find(report.assignment)
-    if report is None or not can_read(caller, report, stored):
+    if not can_read(caller, report, stored):
         raise not_found("report")
     if caller.role is not Role.STUDENT or (stored is not None and can_grade(caller, stored)):
-        return report, report.document
-    if not report.student:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no report")
-    return report, report.student
+        return report, service.repository.reports.document(report_id)
+    if stored is None or not _shows_report(service, stored, report):
+        raise _hidden()
+    document = service.repository.reports.document(report_id)
+    return report, student_view(document, stored.assignment.visibility)
+
+
+def student_view(document: bytes, visibility: StudentVisibility) -> bytes:
+    """Return those parts of a report's JSON document that students may see, as JSON."""
+    return to_json(to_student_view(read_report(parse(document)), visibility).to_dict()).encode()
+
+
+def _shows_report(service: Service, stored: StoredAssignment, report: StoredReport) -> bool:
+    """True if students may see a report now: the assignment shows verdicts, and this one is answered."""
+    if not stored.assignment.visibility.verdict:
+        return False
+    submission = service.repository.submissions.find(report.submission or "")
+    return submission is None or submission.shown is None or submission.shown <= service.now()
+
+
+def _without_report(service: Service, caller: Token, submission_id: str) -> ProblemError:
+    """Return the error for an id of no report.
+
+    A receipt points to the submission itself where judging was stopped, and must not tell it.
+    """
+    submission = service.repository.submissions.find(submission_id) if is_id(submission_id) else None
+    is_owner = caller.role is Role.STUDENT and submission is not None and submission.student == caller.subject
+    if not is_owner or submission is None or submission.assignment not in caller.assignments:
+        return not_found("report")
+    stored = service.repository.assignments.find(submission.assignment)
+    hidden = stored is not None and not stored.assignment.visibility.verdict
+    return _hidden() if hidden else not_found("report")
+
+
+def _hidden() -> ProblemError:
+    return ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no report")
 
 
 def sign_report(service: Service, report: StoredReport, document: bytes) -> bytes:

@@ -1,10 +1,14 @@
-"""Judge, score and store students' submissions, and judge them again under changed rules."""
+"""Judge, score and store students' submissions.
+
+An attempt is reserved before it is judged, so that no count, list or refusal tells how long judging takes.
+"""
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
+from math import ceil, log2
 from time import monotonic
 from typing import Any
 
@@ -12,11 +16,13 @@ import anyio
 from anyio.to_thread import run_sync
 
 from api.http.bodies import Body
-from api.http.problems import ProblemError, RefusedError
+from api.http.problems import ProblemError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, not_found, owner_name, require_role
 from api.services.assignments import problem_for
-from api.services.checks import judge
+from api.services.checks import judge_attempt, stopped_problem
+from api.services.names import normalize_name
+from api.services.reports import student_view
 from api.services.tokens import LONGEST_SUBJECT
 from api.storage.records import (
     Role,
@@ -26,21 +32,28 @@ from api.storage.records import (
     SubmissionResult,
     Token,
 )
-from api.workers.protocol import Judged, Task
-from verifier.documents.json import to_json
+from api.workers.protocol import Judged, Stopped, Task
+from verifier.documents.json import parse, to_json
 from verifier.report.outcome import FileOutcome
 from verifier.report.points import earned, score_outcome, score_verdicts, worth
 from verifier.report.verdict import Verdict
 
 STUDENT_NAME = r"^[^\x00-\x1f\x7f]+$"  # no control characters
+_LONGEST_WAIT = 240.0  # seconds in line and in work, after which an attempt is given back
+_EARLIER = 0.002  # seconds by which a list shows a result before the answer, so that both agree
+_STALE = timedelta(seconds=300)  # an older reservation is one of a process that died
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionReceipt:
-    """A stored submission and its report."""
+    """A stored submission.
+
+    report: None if judging was stopped. document: the report that the caller may see, empty for none.
+    """
 
     submission: StoredSubmission
-    report: StoredReport
+    report: StoredReport | None
+    document: bytes
 
 
 async def submit(
@@ -48,54 +61,70 @@ async def submit(
 ) -> SubmissionReceipt:
     """Judge a submission and store it with its report.
 
-    Judging right and wrong gradients takes different times. Students are therefore answered at multiples of
-    the setting `answer_grid`, counted from the moment at which the body has been read: a client could shift a
-    grid that began earlier by sending its body slowly.
-    Raise ProblemError 403 outside the window of the assignment, 409 if no attempt is left, and RefusedError
-    for a malformed submission, which uses no attempt.
+    Judging right and wrong gradients takes different times. Students are therefore answered, whatever the
+    answer is, when the setting `answer_grid` or a power of two times it has passed since the body was read: a
+    client could shift a moment that was counted from earlier by sending its body slowly.
+    Raise ProblemError 403 outside the window of the assignment, 409 if no attempt is left, 413 for a
+    submission that was stopped at a limit, which uses an attempt, and RefusedError for a malformed one, which
+    uses none.
     """
     begun = monotonic()
-    receipt = await judge_and_store(service, stored, student, body)
-    if not can_grade(caller, stored):
+    if can_grade(caller, stored):
+        return await judge_and_store(service, stored, student, body, None)
+    try:
+        return await judge_and_store(service, stored, student, body, begun)
+    finally:
         await _wait_for_grid(begun, service.settings.answer_grid)
-    return receipt
 
 
 async def judge_and_store(
-    service: Service, stored: StoredAssignment, student: str, body: Body
+    service: Service, stored: StoredAssignment, student: str, body: Body, begun: float | None
 ) -> SubmissionReceipt:
-    """Judge a submission and store it with its report. Raise as `submit`."""
+    """Judge a submission and store it with its report. Raise as `submit`.
+
+    begun: the moment from which the grid of a student's answer counts; None for a grader's answer.
+    """
     moment = service.now()
-    assignment = stored.assignment
-    if not assignment.open_at(moment):
+    if not stored.assignment.open_at(moment):
         raise ProblemError(HTTPStatus.FORBIDDEN, closed_message(stored))
     store = service.repository.submissions
-    used = await run_sync(store.count, stored.id, student)
-    if assignment.attempts is not None and used >= assignment.attempts:
-        raise ProblemError(HTTPStatus.CONFLICT, no_attempt_message(assignment.attempts))
     submission = StoredSubmission(new_id(), stored.id, student, 0, moment, body.declared, body.content)
-    result, report = await _judge(service, stored, submission)
-    submission = replace(submission, result=result)
-    attempt = await run_sync(store.add, submission, report, assignment.attempts)
-    if attempt is None:  # a simultaneous request used the last attempt
-        raise ProblemError(HTTPStatus.CONFLICT, no_attempt_message(assignment.attempts or 0))
-    return SubmissionReceipt(replace(submission, attempt=attempt), report)
-
-
-async def regrade_submission(
-    service: Service, stored: StoredAssignment, submission: StoredSubmission
-) -> SubmissionResult:
-    """Judge a stored submission under the assignment's present rules. Its earlier report is kept."""
-    report: StoredReport | None
+    attempt = await run_sync(_reserve, service, stored, submission)
+    submission = replace(submission, attempt=attempt)
     try:
-        result, report = await _judge(service, stored, submission)
-    except RefusedError as error:  # its shapes no longer fit the problem
-        report = None
-        refusal = "\n".join(document_error.sentence for document_error in error.refused.errors)
-        no_scores = score_outcome(FileOutcome("", None), stored.assignment.points)
-        result = SubmissionResult(None, stored.revision, None, 0.0, worth(no_scores), {}, (), refusal)
-    await run_sync(service.repository.submissions.replace_result, submission.id, result, report)
-    return result
+        with anyio.fail_after(_LONGEST_WAIT, shield=True):  # leaving before the answer must tell nothing
+            outcome = await judge_attempt(
+                service, await run_sync(submission_task, service, stored, submission)
+            )
+    except BaseException as error:
+        with anyio.CancelScope(shield=True):
+            await run_sync(store.release, submission.id)
+        if isinstance(error, TimeoutError):
+            detail = "the service is too busy to judge it; no attempt is used"
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "30"}) from None
+        raise
+    submission, report = await run_sync(records_of, stored, submission, outcome, moment)
+    if begun is not None:
+        seconds = _grid_point(begun, service.settings.answer_grid) - monotonic() - _EARLIER
+        submission = replace(submission, shown=service.now() + timedelta(seconds=max(0.0, seconds)))
+    if not await run_sync(store.finish, submission, report):
+        detail = "the attempt was given back while it was judged; send it again"
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "30"})
+    seen = stored.assignment.visibility
+    if begun is not None and not seen.verdict:
+        return SubmissionReceipt(submission, report, b"")
+    if isinstance(outcome, Stopped):
+        raise stopped_problem(outcome, counted=True)
+    assert report is not None
+    if begun is None:
+        return SubmissionReceipt(submission, report, report.document)
+    return SubmissionReceipt(submission, report, await run_sync(student_view, report.document, seen))
+
+
+def result_of_refusal(stored: StoredAssignment, reason: str) -> SubmissionResult:
+    """Return the result of a submission that could not be judged. It earns nothing."""
+    no_scores = score_outcome(FileOutcome("", None), stored.assignment.points)
+    return SubmissionResult(None, stored.revision, None, 0.0, worth(no_scores), {}, (), reason)
 
 
 def get_submission(
@@ -111,29 +140,30 @@ def get_submission(
 
 
 def list_submissions(service: Service, stored: StoredAssignment, caller: Token) -> list[dict[str, Any]]:
-    """Return all submissions to a grader, and students their own, as JSON, oldest first.
+    """Return all submissions to a grader, and students their own, as JSON, by student and attempt.
 
     Raise ProblemError 403 for other roles.
     """
     student = None if can_grade(caller, stored) else resolve_student(caller, stored, None)
     submissions = service.repository.submissions.list(stored.id, student)
-    return [submission_document(stored, submission, caller) for submission in submissions]
+    moment = service.now()
+    return [submission_document(stored, submission, caller, moment) for submission in submissions]
 
 
 def submission_document(
-    stored: StoredAssignment, submission: StoredSubmission, caller: Token
+    stored: StoredAssignment, submission: StoredSubmission, caller: Token, moment: datetime
 ) -> dict[str, Any]:
-    """Return those fields of a submission as JSON that the caller may see."""
+    """Return those fields of a submission as JSON that the caller may see at a moment."""
     document: dict[str, Any] = {
         "id": submission.id,
         "student": submission.student,
         "attempt": submission.attempt,
         "received": submission.received.isoformat(),
     }
-    result = submission.result
-    if result is None:
+    result, grader = submission.result, can_grade(caller, stored)
+    if result is None or not (grader or is_shown(submission, moment)):
         return document
-    grader, visibility = can_grade(caller, stored), stored.assignment.visibility
+    visibility = stored.assignment.visibility
     if grader or visibility.verdict:
         document |= {"verdict": result.verdict, "report": result.report}
     if grader or (visibility.verdict and visibility.parameters):
@@ -142,6 +172,11 @@ def submission_document(
         document |= {"revision": result.revision, "refusal": result.refusal or None}
         document["bugs"] = [{"bug": bug, "layer": layer} for bug, layer in result.bugs]
     return document
+
+
+def is_shown(submission: StoredSubmission, moment: datetime) -> bool:
+    """True if students may see the result of a submission: it is judged, and the answer has been sent."""
+    return submission.shown is not None and submission.shown <= moment
 
 
 def receipt_document(submission: StoredSubmission) -> dict[str, Any]:
@@ -163,6 +198,7 @@ def resolve_student(caller: Token, stored: StoredAssignment, name: str | None) -
         if name is None:
             detail = "a grader's token submits for somebody: name the student with ?student="
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+        name = normalize_name(name)
         if not re.fullmatch(STUDENT_NAME, name) or len(name) > LONGEST_SUBJECT:
             rule = (
                 f"expected a student's name of 1 to {LONGEST_SUBJECT} characters, none of them a control one"
@@ -170,7 +206,7 @@ def resolve_student(caller: Token, stored: StoredAssignment, name: str | None) -
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, rule)
         return name
     require_role(caller, Role.STUDENT)
-    if name is not None and name != caller.subject:
+    if name is not None and normalize_name(name) != caller.subject:
         raise ProblemError(HTTPStatus.FORBIDDEN, "a student's token submits for its own student alone")
     return caller.subject
 
@@ -183,30 +219,33 @@ def submission_task(service: Service, stored: StoredAssignment, submission: Stor
         problem=to_json(problem_for(service, stored, submission.student)).encode(),
         name=stored.assignment.title,
         oracles=service.settings.oracle_names,
-        visibility=stored.assignment.visibility,
         store=True,
         bounds=service.settings.bounds,
     )
 
 
 def records_of(
-    stored: StoredAssignment, submission: StoredSubmission, outcome: Judged, begun: datetime
-) -> tuple[SubmissionResult, StoredReport]:
-    """Return the result and the report of a judged submission.
+    stored: StoredAssignment, submission: StoredSubmission, outcome: Judged | Stopped, begun: datetime
+) -> tuple[StoredSubmission, StoredReport | None]:
+    """Return a submission with its result, and with its content as it was parsed, and its report.
 
     begun: the start of judging. The report has this time, because its end would reveal how long judging took.
     """
+    if isinstance(outcome, Stopped):
+        result = result_of_refusal(stored, f"judging was stopped: {outcome.reason}")
+        return replace(submission, result=result), None
     report = StoredReport(
         new_id(),
         owner_name(Role.STUDENT, submission.student),
         stored.id,
         submission.id,
         outcome.document,
-        outcome.student if stored.assignment.visibility.verdict else b"",
         sha256(outcome.document).hexdigest(),
         begun,
     )
-    return _result(stored, outcome, report.id), report
+    content = outcome.content or submission.content
+    submission = replace(submission, content=content, declared=outcome.declared or submission.declared)
+    return replace(submission, result=_result(stored, outcome, report)), report
 
 
 def closed_message(stored: StoredAssignment) -> str:
@@ -221,29 +260,60 @@ def no_attempt_message(attempts: int) -> str:
     return f"all {attempts} attempts are used"
 
 
-async def _judge(
-    service: Service, stored: StoredAssignment, submission: StoredSubmission
-) -> tuple[SubmissionResult, StoredReport]:
-    begun = service.now()
-    task = await run_sync(submission_task, service, stored, submission)
-    return records_of(stored, submission, await judge(service, task), begun)
+def check_quota(service: Service, stored: StoredAssignment, student: str) -> None:
+    """Raise ProblemError 413 if a student has used up the bytes that are kept for an assignment."""
+    most = service.settings.largest_kept
+    if service.repository.submissions.size(stored.id, student) >= most:
+        rule = f"expected at most {most} bytes of one student's submissions and reports, and they are used up"
+        remedy = "have a grader raise GRADJURY_LARGEST_KEPT"
+        raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{rule}; {remedy}")
+
+
+def _reserve(service: Service, stored: StoredAssignment, submission: StoredSubmission) -> int:
+    """Reserve an attempt and return its number. Raise ProblemError 409 or 413."""
+    check_quota(service, stored, submission.student)
+    attempts = stored.assignment.attempts
+    stale = submission.received - _STALE
+    attempt = service.repository.submissions.reserve(submission, attempts, stale)
+    if attempt is None:
+        raise ProblemError(HTTPStatus.CONFLICT, no_attempt_message(attempts or 0))
+    return attempt
 
 
 async def _wait_for_grid(begun: float, grid: float) -> None:
-    """Sleep until the next multiple of `grid` seconds after `begun`."""
     if grid > 0:
-        await anyio.sleep(grid - (monotonic() - begun) % grid)
+        await anyio.sleep(max(0.0, _grid_point(begun, grid) - monotonic()))
 
 
-def _result(stored: StoredAssignment, outcome: Judged, report_id: str) -> SubmissionResult:
+def _grid_point(begun: float, grid: float) -> float:
+    """Return the next moment at which the grid, or a power of two times it, has passed since `begun`."""
+    passed = monotonic() - begun
+    doublings = ceil(log2(passed / grid)) if grid > 0 and passed > grid else 0
+    return begun + grid * 2.0**doublings
+
+
+def _result(stored: StoredAssignment, outcome: Judged, report: StoredReport) -> SubmissionResult:
     verdicts = dict(outcome.findings.parameters)
     rows = score_verdicts(verdicts, stored.assignment.points)
     return SubmissionResult(
-        report_id,
+        report.id,
         stored.revision,
         Verdict(outcome.findings.verdict),
         earned(rows),
         worth(rows),
         verdicts,
         outcome.findings.bugs,
+        summary=_summary(parse(report.document)),
     )
+
+
+def _summary(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page of a class shows of a report. Migration 0002 did the same for earlier ones."""
+    errors = {row["name"]: row.get("max_rel_error") for row in document["parameters"]}
+    return {
+        "errors": {name: error for name, error in errors.items() if error is not None},
+        "findings": [
+            [row["bug"], row["title"] or row["bug"], row["layer"], row.get("factor"), row["parameters"]]
+            for row in document["diagnosis"]
+        ],
+    }

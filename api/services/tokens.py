@@ -8,6 +8,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from secrets import token_hex, token_urlsafe
 
+from api.services.names import normalize_name
 from api.storage.records import Role, Token
 from api.storage.repository import AssignmentStore, TokenStore
 from verifier.problem.errors import ErrorCollector
@@ -41,6 +42,7 @@ def issue(
 ) -> tuple[Token, str]:
     """Store a new token. Return it, and the text that its holder sends, which is not stored."""
     expires = None if lifetime is None else now + lifetime
+    subject = normalize_name(subject) if role is Role.STUDENT else subject
     token = Token(token_hex(8), role, subject, assignments, now, expires)
     secret = token_urlsafe(_SECRET_BYTES)
     store.add(token, _digest(secret))

@@ -1,16 +1,18 @@
-"""Store assignments in SQL, as JSON documents."""
+"""Store assignments in SQL: as JSON documents, and in columns what lists show of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import Engine, Row, insert, or_, select, update
 
 from api.storage import tables
-from api.storage.records import StoredAssignment
+from api.storage.records import AssignmentRow, StoredAssignment
 from verifier.documents.assignment import assignment_to_document, read_assignment
 from verifier.documents.json import parse, to_json
 from verifier.report.assignment import Assignment
+
+_ASSIGNMENT = tables.assignments.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class SqlAssignments:
         row = {
             "id": stored.id,
             "owner": stored.owner,
-            "document": to_json(assignment_to_document(stored.assignment)),
+            **_columns(stored.assignment),
             "revision": stored.revision,
             "created": stored.created,
         }
@@ -34,21 +36,39 @@ class SqlAssignments:
             row = connection.execute(query).first()
         return None if row is None else _stored(row)
 
-    def list(self) -> Sequence[StoredAssignment]:
-        order = (tables.assignments.c.created.desc(), tables.assignments.c.id)
+    def list(self, owner: str | None, ids: Collection[str]) -> Sequence[AssignmentRow]:
+        names = ("id", "owner", "title", "attempts", "opens", "closes")
+        named = _ASSIGNMENT.id.in_(ids)
+        opened = named if owner is None else or_(named, _ASSIGNMENT.owner == owner)
+        query = select(*(_ASSIGNMENT[name] for name in names)).where(opened)
+        query = query.order_by(_ASSIGNMENT.created.desc(), _ASSIGNMENT.id)
         with self.engine.connect() as connection:
-            return [_stored(row) for row in connection.execute(select(tables.assignments).order_by(*order))]
+            return [AssignmentRow(*row) for row in connection.execute(query)]
+
+    def exist(self) -> bool:
+        with self.engine.connect() as connection:
+            return connection.execute(select(_ASSIGNMENT.id).limit(1)).first() is not None
 
     def update(self, assignment_id: str, assignment: Assignment, revision: int) -> StoredAssignment | None:
         same_revision = (tables.assignments.c.id == assignment_id) & (
             tables.assignments.c.revision == revision
         )
         statement = update(tables.assignments).where(same_revision)
-        values = {"document": to_json(assignment_to_document(assignment)), "revision": revision + 1}
+        values = _columns(assignment) | {"revision": revision + 1}
         with self.engine.begin() as connection:
             if connection.execute(statement.values(values)).rowcount == 0:
                 return None
         return self.find(assignment_id)
+
+
+def _columns(assignment: Assignment) -> dict[str, Any]:
+    return {
+        "document": to_json(assignment_to_document(assignment)),
+        "title": assignment.title,
+        "attempts": assignment.attempts,
+        "opens": assignment.opens,
+        "closes": assignment.closes,
+    }
 
 
 def _stored(row: Row[Any]) -> StoredAssignment:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.storage import tables
-from api.storage.records import BatchItem, ItemState, Progress, StoredBatch, StoredReport
+from api.storage.records import BatchItem, BatchKind, ItemState, Progress, StoredBatch, StoredReport
 from api.storage.submissions import add_report
 from verifier.report.verdict import Verdict
 
@@ -27,7 +27,7 @@ class SqlBatches:
     engine: Engine
 
     def add(self, batch: StoredBatch, items: Sequence[BatchItem]) -> None:
-        columns = ("id", "owner", "assignment", "total", "created", "cancelled")
+        columns = ("id", "owner", "assignment", "kind", "total", "created", "cancelled")
         rows = [_columns(item) | {"content": item.content, "declared": item.declared} for item in items]
         with self.engine.begin() as connection:
             connection.execute(
@@ -42,7 +42,7 @@ class SqlBatches:
         return None if row is None else _batch(row)
 
     def list(self, owner: str) -> Sequence[StoredBatch]:
-        query = select(tables.batches).where(_BATCH.owner == owner)
+        query = select(tables.batches).where((_BATCH.owner == owner) & (_BATCH.kind == BatchKind.SUBMISSIONS))
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(_BATCH.created.desc(), _BATCH.id))
             return [_batch(row) for row in rows]
@@ -78,7 +78,7 @@ class SqlBatches:
         with self.engine.begin() as connection:
             if report is not None:
                 add_report(connection, report)
-            if connection.execute(statement.values(_columns(item))).rowcount == 0:
+            if connection.execute(statement.values(_columns(item) | {"content": b""})).rowcount == 0:
                 connection.rollback()
                 return False
         return True
@@ -89,6 +89,13 @@ class SqlBatches:
         with self.engine.connect() as connection:
             return [_item(row, b"") for row in connection.execute(query)]
 
+    def notable_items(self, batch_id: str) -> Sequence[BatchItem]:
+        changed = (_ITEM.state == ItemState.JUDGED) & _ITEM.change.is_not(None)
+        notable = (_ITEM.batch == batch_id) & (changed | (_ITEM.state == ItemState.REFUSED))
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(*_WITHOUT_CONTENT).where(notable).order_by(_ITEM.index))
+            return [_item(row, b"") for row in rows]
+
     def cancel(self, batch_id: str, moment: datetime) -> None:
         open_items = (_ITEM.batch == batch_id) & (_ITEM.state == ItemState.PENDING)
         with self.engine.begin() as connection:
@@ -97,7 +104,8 @@ class SqlBatches:
                 .where((_BATCH.id == batch_id) & _BATCH.cancelled.is_(None))
                 .values(cancelled=moment)
             )
-            connection.execute(update(tables.batch_items).where(open_items).values(state=ItemState.CANCELLED))
+            dropped = {"state": ItemState.CANCELLED, "content": b""}
+            connection.execute(update(tables.batch_items).where(open_items).values(dropped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +141,15 @@ def _columns(item: BatchItem) -> dict[str, Any]:
         "report": item.report,
         "verdict": item.verdict,
         "refusal": item.refusal,
+        "submission": item.submission,
+        "change": item.change,
     }
 
 
 def _batch(row: Row[Any]) -> StoredBatch:
-    return StoredBatch(row.id, row.owner, row.assignment, row.total, row.created, row.cancelled)
+    return StoredBatch(
+        row.id, row.owner, row.assignment, row.total, row.created, row.cancelled, BatchKind(row.kind)
+    )
 
 
 def _item(row: Row[Any], content: bytes) -> BatchItem:
@@ -151,4 +163,6 @@ def _item(row: Row[Any], content: bytes) -> BatchItem:
         report=row.report,
         verdict=None if row.verdict is None else Verdict(row.verdict),
         refusal=row.refusal,
+        submission=row.submission,
+        change=row.change,
     )

@@ -1,15 +1,18 @@
 """Open a repository from a database URL: a SQLite file or Postgres. Its tables are migrated first."""
 
+import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import NullPool
 
 from api.storage.assignments import SqlAssignments
 from api.storage.batches import SqlBatches, SqlWorkers
@@ -18,7 +21,12 @@ from api.storage.submissions import SqlReports, SqlSubmissions
 from api.storage.tokens import SqlSecrets, SqlTokens
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
-_BUSY_TIMEOUT = 30  # seconds that SQLite waits for another connection's write
+_BUSY_TIMEOUT = 3  # seconds to wait for another connection's write; then the request is answered with 503
+_POOL_TIMEOUT = 3  # seconds to wait for a connection
+_CONNECT_TIMEOUT = 3  # seconds, of Postgres; the least that libpq takes is 2
+_MIGRATION_TIMEOUT = 60  # seconds to wait for another process's migration
+_PROBE_TIMEOUT = 1  # seconds that a readiness check waits for another connection's write
+_PRIVATE = 0o600  # the file has the key that signs reports
 _BEGIN_OPTION = "sqlite_begin"  # execution option: the kind of a SQLite transaction
 _MIGRATION_LOCK = 7_318_202  # key of a Postgres advisory lock: one process migrates at a time
 
@@ -29,9 +37,13 @@ class UnusableDatabaseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SqlRepository:
-    """A `Repository` on one SQLAlchemy engine."""
+    """A `Repository` on one SQLAlchemy engine.
+
+    probe: an engine without a pool, so that a readiness check waits for no request.
+    """
 
     engine: Engine
+    probe: Engine
     tokens: SqlTokens
     assignments: SqlAssignments
     submissions: SqlSubmissions
@@ -44,6 +56,10 @@ class SqlRepository:
     def check(self) -> None:
         with self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
+
+    def check_writable(self) -> None:
+        with self.probe.begin() as connection:
+            connection.execute(text("UPDATE probes SET writes = writes + 1"))
 
     def close(self) -> None:
         self.engine.dispose()
@@ -69,13 +85,11 @@ def open_repository(url: str) -> SqlRepository:
     Raise UnusableDatabaseError for an unsupported URL, and SQLAlchemy's errors if there is no connection.
     """
     parsed = read_url(url)
-    engine = create_engine(parsed, pool_pre_ping=True)
-    if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin)
-    _migrate(engine)
+    _migrate(_create_engine(parsed, _MIGRATION_TIMEOUT, poolclass=NullPool))
+    engine = _create_engine(parsed, _BUSY_TIMEOUT, pool_timeout=_POOL_TIMEOUT)
     return SqlRepository(
         engine,
+        _create_engine(parsed, _PROBE_TIMEOUT, poolclass=NullPool),
         SqlTokens(engine),
         SqlAssignments(engine),
         SqlSubmissions(engine),
@@ -87,17 +101,53 @@ def open_repository(url: str) -> SqlRepository:
     )
 
 
-def _prepare_sqlite(connection: object, entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # `_begin` begins transactions
-    cursor = connection.cursor()  # type: ignore[attr-defined]
+def protect_file(url: URL) -> None:
+    """Create the file of a SQLite database for its owner alone, or take it from others.
+
+    SQLite gives the files -wal and -shm the mode of the database.
+    """
+    name = str(url.database)
+    if url.get_backend_name() != "sqlite" or name.startswith("file:"):
+        return
+    with suppress(OSError):  # connecting to it names the reason
+        os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE))
+    for path in map(Path, (name, f"{name}-wal", f"{name}-shm")):  # of an earlier release
+        with suppress(OSError):  # no file is opened here: closing it would end SQLite's locks
+            mode = path.stat().st_mode
+            if stat.S_ISREG(mode) and stat.S_IMODE(mode) & ~_PRIVATE:
+                path.chmod(_PRIVATE)
+
+
+def _create_engine(url: URL, wait: int, **options: Any) -> Engine:
+    """Return an engine. wait: seconds that a statement waits for a lock."""
+    if url.get_backend_name() == "sqlite":
+        protect_file(url)
+        engine = create_engine(url, pool_pre_ping=True, **options)
+        event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, wait))
+        event.listen(engine, "begin", _begin)
+        return engine
+    arguments = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments, **options)
+    event.listen(engine, "connect", lambda connection, _: _prepare_postgres(connection, wait))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, wait: int) -> None:
+    connection.isolation_level = None  # `_begin` begins transactions
+    cursor = connection.cursor()
     for pragma in (
+        f"busy_timeout={wait * 1000}",
         "journal_mode=WAL",
         "synchronous=FULL",  # committed data survives a power cut
         "foreign_keys=ON",
-        f"busy_timeout={_BUSY_TIMEOUT * 1000}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _prepare_postgres(connection: Any, wait: int) -> None:
+    connection.execute(f"SET lock_timeout = '{wait}s'")
+    connection.commit()
 
 
 def _begin(connection: Connection) -> None:

@@ -1,9 +1,10 @@
 """The stored records. Times are in UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from verifier.report.assignment import Assignment
 from verifier.report.verdict import Verdict
@@ -47,12 +48,33 @@ class StoredAssignment:
 
 
 @dataclass(frozen=True, slots=True)
+class AssignmentRow:
+    """What lists show of an assignment, without its problem. attempts, opens, closes: None for no limit."""
+
+    id: str
+    owner: str
+    title: str
+    attempts: int | None
+    opens: datetime | None
+    closes: datetime | None
+
+    def has_opened(self, moment: datetime) -> bool:
+        return self.opens is None or self.opens <= moment
+
+    def open_at(self, moment: datetime) -> bool:
+        """True if submissions are accepted at a moment: from `opens` on, before `closes`."""
+        return self.has_opened(moment) and (self.closes is None or moment < self.closes)
+
+
+@dataclass(frozen=True, slots=True)
 class SubmissionResult:
     """The result of a stored submission.
 
     revision: the revision of the assignment under which it was judged.
     verdict: None if it could not be judged; `refusal` then has the reasons, one per line.
     bugs: (bug, layer).
+    summary: what the page of a class shows of the report: `errors`, the largest relative error by parameter,
+    and `findings`, each (bug, title, layer, factor, parameters).
     """
 
     report: str | None
@@ -63,13 +85,16 @@ class SubmissionResult:
     parameters: Mapping[str, Verdict]
     bugs: tuple[tuple[str, int | None], ...]
     refusal: str = ""
+    summary: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSubmission:
     """A student's submission to an assignment.
 
-    attempt: numbered from 1 for each student and assignment. content: the submitted file, kept for regrading.
+    attempt: numbered from 1 for each student and assignment. content: the file that was judged, kept for
+    regrading; lists leave it out.
+    result: None while it is being judged. shown: the moment from which students may see the result.
     """
 
     id: str
@@ -80,6 +105,15 @@ class StoredSubmission:
     declared: str | None
     content: bytes
     result: SubmissionResult | None = None
+    shown: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The submission of a student that counts, and the number of the student's attempts."""
+
+    submission: StoredSubmission
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +121,7 @@ class StoredReport:
     """A report.
 
     owner: role and subject of the token that requested it, as `owner_of` returns them.
-    document: the grader's report as JSON. student: the student's, empty if the student may see nothing.
+    document: the grader's report as JSON; empty where only its owner was asked for.
     etag: SHA-256 of the document.
     """
 
@@ -96,7 +130,6 @@ class StoredReport:
     assignment: str | None
     submission: str | None
     document: bytes
-    student: bytes
     etag: str
     created: datetime
 
@@ -113,6 +146,7 @@ class BatchItem:
     """One submission of a batch.
 
     source: file name, line or student. refusal: the reason why there is no report.
+    submission: id of the stored submission that is judged again. change: its results before and after.
     """
 
     batch: str
@@ -124,6 +158,13 @@ class BatchItem:
     report: str | None = None
     verdict: Verdict | None = None
     refusal: str = ""
+    submission: str | None = None
+    change: Mapping[str, Any] | None = None
+
+
+class BatchKind(StrEnum):
+    SUBMISSIONS = "submissions"
+    REGRADE = "regrade"  # stored submissions of an assignment, which are judged again
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +177,7 @@ class StoredBatch:
     total: int
     created: datetime
     cancelled: datetime | None = None
+    kind: BatchKind = BatchKind.SUBMISSIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """The protocol of the storage. Every method is one transaction, and blocks: call it in a thread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from api.storage.records import (
+    AssignmentRow,
     BatchItem,
     Progress,
+    Standing,
     StoredAssignment,
     StoredBatch,
     StoredReply,
@@ -37,28 +39,65 @@ class AssignmentStore(Protocol):
 
     def find(self, assignment_id: str) -> StoredAssignment | None: ...
 
-    def list(self) -> Sequence[StoredAssignment]:
-        """Return all assignments, newest first."""
+    def list(self, owner: str | None, ids: Collection[str]) -> Sequence[AssignmentRow]:
+        """Return the assignments of an owner and those with the ids, newest first."""
+
+    def exist(self) -> bool:
+        """True if there is an assignment."""
 
     def update(self, assignment_id: str, assignment: Assignment, revision: int) -> StoredAssignment | None:
         """Replace an assignment. Return None if its revision is no longer `revision`."""
 
 
 class SubmissionStore(Protocol):
-    def add(self, submission: StoredSubmission, report: StoredReport, attempts: int | None) -> int | None:
+    def reserve(self, submission: StoredSubmission, attempts: int | None, stale: datetime) -> int | None:
+        """Store a submission without content and result, under the student's next attempt number.
+
+        Return that number; None if the student has used all `attempts`, and then store nothing.
+        stale: the student's reservations from before this moment are deleted, because their process died.
+        """
+
+    def finish(self, submission: StoredSubmission, report: StoredReport | None) -> bool:
+        """Store the result, the content and the report of a reserved submission.
+
+        If it is no longer reserved, store nothing and return False.
+        """
+
+    def release(self, submission_id: str) -> None:
+        """Delete a reservation: the attempt does not count."""
+
+    def add(
+        self, submission: StoredSubmission, report: StoredReport | None, attempts: int | None
+    ) -> int | None:
         """Store a judged submission and its report under the student's next attempt number.
 
         Return that number; `submission.attempt` is ignored. If the student has used all `attempts`, store
         nothing and return None.
         """
 
-    def find(self, submission_id: str) -> StoredSubmission | None: ...
+    def find(self, submission_id: str) -> StoredSubmission | None:
+        """Return a submission without its content."""
+
+    def content(self, submission_id: str) -> bytes:
+        """Return the content of a submission; empty if there is none."""
 
     def count(self, assignment_id: str, student: str) -> int:
-        """Return the number of attempts of a student."""
+        """Return the number of attempts of a student, with those that are being judged."""
+
+    def size(self, assignment_id: str, student: str) -> int:
+        """Return the number of bytes that are stored of a student's submissions and reports."""
 
     def list(self, assignment_id: str, student: str | None = None) -> Sequence[StoredSubmission]:
-        """Return submissions of one student or all, oldest first, without their content."""
+        """Return submissions of one student or all, by student and attempt, without their content."""
+
+    def standings(self, assignment_id: str, best: bool) -> Sequence[Standing]:
+        """Return the judged submission of each student that counts, by student.
+
+        best: the one with most points, the first of several; otherwise the one with the highest number.
+        """
+
+    def outdated(self, assignment_id: str, revision: int) -> Sequence[StoredSubmission]:
+        """Return the submissions that were judged under another revision, by student and attempt."""
 
     def replace_result(
         self, submission_id: str, result: SubmissionResult, report: StoredReport | None
@@ -69,10 +108,11 @@ class SubmissionStore(Protocol):
 class ReportStore(Protocol):
     def add(self, report: StoredReport) -> None: ...
 
-    def find(self, report_id: str) -> StoredReport | None: ...
+    def find(self, report_id: str) -> StoredReport | None:
+        """Return a report without its document."""
 
-    def documents(self, ids: Sequence[str]) -> Mapping[str, bytes]:
-        """Return the graders' documents of those reports that exist, by id."""
+    def document(self, report_id: str) -> bytes:
+        """Return the grader's document of a report; empty if there is none."""
 
 
 class BatchStore(Protocol):
@@ -81,7 +121,7 @@ class BatchStore(Protocol):
     def find(self, batch_id: str) -> StoredBatch | None: ...
 
     def list(self, owner: str) -> Sequence[StoredBatch]:
-        """Return an owner's batches, newest first."""
+        """Return an owner's batches of submissions, newest first."""
 
     def unfinished(self) -> Sequence[StoredBatch]:
         """Return the batches with a pending item, oldest first."""
@@ -92,10 +132,16 @@ class BatchStore(Protocol):
         """Return the pending items with first <= index < last, with their content."""
 
     def finish(self, item: BatchItem, report: StoredReport | None) -> bool:
-        """Store an item's outcome and report. If it was finished before, store nothing and return False."""
+        """Store an item's outcome and report, and drop its content.
+
+        If it was finished before, store nothing and return False.
+        """
 
     def items(self, batch_id: str, after: int, most: int) -> Sequence[BatchItem]:
         """Return at most `most` finished items with index > `after`, by index, without content."""
+
+    def notable_items(self, batch_id: str) -> Sequence[BatchItem]:
+        """Return the refused items and those with a change, by index, without content."""
 
     def cancel(self, batch_id: str, moment: datetime) -> None:
         """Cancel the pending items."""
@@ -161,5 +207,8 @@ class Repository(Protocol):
 
     def check(self) -> None:
         """Raise the database's error if it does not answer."""
+
+    def check_writable(self) -> None:
+        """Write a row. Raise the database's error if that fails, after a second at most for a lock."""
 
     def close(self) -> None: ...

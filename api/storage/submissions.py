@@ -1,70 +1,148 @@
 """Store submissions and reports in SQL. Reports are never changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, select, update
 
 from api.storage import tables
-from api.storage.records import StoredReport, StoredSubmission, SubmissionResult
+from api.storage.records import Standing, StoredReport, StoredSubmission, SubmissionResult
 from verifier.diagnosis.catalogue import ids_of
 from verifier.report.verdict import Verdict
 
 _SUBMISSION = tables.submissions.c
-_WITHOUT_CONTENT = [column for column in tables.submissions.c if column.name != "content"]
+_CONTENT = tables.contents.c
+_REPORT = tables.reports.c
+_RESERVED: dict[str, Any] = {
+    "shown": None,
+    "size": 0,
+    "report": None,
+    "revision": 0,
+    "verdict": None,
+    "earned": 0.0,
+    "worth": 0.0,
+    "parameters": {},
+    "bugs": [],
+    "summary": {},
+    "refusal": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SqlSubmissions:
     engine: Engine
 
-    def add(self, submission: StoredSubmission, report: StoredReport, attempts: int | None) -> int | None:
-        assert submission.result is not None  # only judged submissions are stored
-        row = {
-            "id": submission.id,
-            "assignment": submission.assignment,
-            "student": submission.student,
-            "received": submission.received,
-            "declared": submission.declared,
-            "content": submission.content,
-        }
+    def reserve(self, submission: StoredSubmission, attempts: int | None, stale: datetime) -> int | None:
+        dead = _of_student(submission.assignment, submission.student) & _SUBMISSION.shown.is_(None)
         with self.engine.begin() as connection:
             _lock_assignment(connection, submission.assignment)
-            used = _count(connection, submission.assignment, submission.student)
-            if attempts is not None and used >= attempts:
+            connection.execute(delete(tables.submissions).where(dead & (_SUBMISSION.received < stale)))
+            number = _next_attempt(connection, submission, attempts)
+            if number is not None:
+                row = _head(submission) | {"attempt": number} | _RESERVED
+                connection.execute(insert(tables.submissions).values(row))
+        return number
+
+    def finish(self, submission: StoredSubmission, report: StoredReport | None) -> bool:
+        reserved = (_SUBMISSION.id == submission.id) & _SUBMISSION.shown.is_(None)
+        statement = update(tables.submissions).where(reserved)
+        with self.engine.begin() as connection:
+            if connection.execute(statement.values(declared=submission.declared)).rowcount == 0:
+                return False
+            if report is not None:
+                add_report(connection, report)
+            connection.execute(statement.values(_judged(submission, report)))
+            _add_content(connection, submission)
+        return True
+
+    def release(self, submission_id: str) -> None:
+        reserved = (_SUBMISSION.id == submission_id) & _SUBMISSION.shown.is_(None)
+        with self.engine.begin() as connection:
+            connection.execute(delete(tables.submissions).where(reserved))
+
+    def add(
+        self, submission: StoredSubmission, report: StoredReport | None, attempts: int | None
+    ) -> int | None:
+        with self.engine.begin() as connection:
+            _lock_assignment(connection, submission.assignment)
+            number = _next_attempt(connection, submission, attempts)
+            if number is None:
                 return None
-            add_report(connection, report)
-            attempt = {"attempt": used + 1}
-            connection.execute(insert(tables.submissions).values(row | attempt | _columns(submission.result)))
-        return used + 1
+            if report is not None:
+                add_report(connection, report)
+            row = _head(submission) | {"attempt": number} | _judged(submission, report)
+            connection.execute(insert(tables.submissions).values(row))
+            _add_content(connection, submission)
+        return number
 
     def find(self, submission_id: str) -> StoredSubmission | None:
         query = select(tables.submissions).where(_SUBMISSION.id == submission_id)
         with self.engine.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _stored(row, bytes(row.content))
+        return None if row is None else _stored(row)
+
+    def content(self, submission_id: str) -> bytes:
+        query = select(_CONTENT.content).where(_CONTENT.submission == submission_id)
+        with self.engine.connect() as connection:
+            return bytes(connection.execute(query).scalar_one_or_none() or b"")
 
     def count(self, assignment_id: str, student: str) -> int:
+        query = select(func.count()).select_from(tables.submissions)
         with self.engine.connect() as connection:
-            return _count(connection, assignment_id, student)
+            return connection.execute(query.where(_of_student(assignment_id, student))).scalar_one()
+
+    def size(self, assignment_id: str, student: str) -> int:
+        query = select(func.coalesce(func.sum(_SUBMISSION.size), 0))
+        with self.engine.connect() as connection:
+            return int(connection.execute(query.where(_of_student(assignment_id, student))).scalar_one())
 
     def list(self, assignment_id: str, student: str | None = None) -> Sequence[StoredSubmission]:
-        query = select(*_WITHOUT_CONTENT).where(_SUBMISSION.assignment == assignment_id)
+        query = select(tables.submissions).where(_SUBMISSION.assignment == assignment_id)
         if student is not None:
             query = query.where(_SUBMISSION.student == student)
         with self.engine.connect() as connection:
-            rows = connection.execute(query.order_by(_SUBMISSION.received, _SUBMISSION.id))
-            return [_stored(row, b"") for row in rows]
+            rows = connection.execute(query.order_by(_SUBMISSION.student, _SUBMISSION.attempt))
+            return [_stored(row) for row in rows]
+
+    def standings(self, assignment_id: str, best: bool) -> Sequence[Standing]:
+        judged = (_SUBMISSION.assignment == assignment_id) & _SUBMISSION.shown.is_not(None)
+        order = (_SUBMISSION.earned.desc(), _SUBMISSION.attempt) if best else (_SUBMISSION.attempt.desc(),)
+        student = _SUBMISSION.student
+        ranked = (
+            select(
+                _SUBMISSION.id,
+                func.row_number().over(partition_by=student, order_by=order).label("rank"),
+                func.count().over(partition_by=student).label("attempts"),
+            )
+            .where(judged)
+            .subquery()
+        )
+        joined = tables.submissions.join(ranked, ranked.c.id == _SUBMISSION.id)
+        query = select(tables.submissions, ranked.c.attempts).select_from(joined).where(ranked.c.rank == 1)
+        with self.engine.connect() as connection:
+            standings = [Standing(_stored(row), row.attempts) for row in connection.execute(query)]
+        return sorted(
+            standings, key=lambda standing: standing.submission.student
+        )  # each database has its order
+
+    def outdated(self, assignment_id: str, revision: int) -> Sequence[StoredSubmission]:
+        earlier = (_SUBMISSION.revision != revision) & _SUBMISSION.shown.is_not(None)
+        query = select(tables.submissions).where((_SUBMISSION.assignment == assignment_id) & earlier)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(_SUBMISSION.student, _SUBMISSION.attempt))
+            return [_stored(row) for row in rows]
 
     def replace_result(
         self, submission_id: str, result: SubmissionResult, report: StoredReport | None
     ) -> None:
-        statement = update(tables.submissions).where(_SUBMISSION.id == submission_id).values(_columns(result))
+        statement = update(tables.submissions).where(_SUBMISSION.id == submission_id)
         with self.engine.begin() as connection:
             if report is not None:
                 add_report(connection, report)
-            connection.execute(statement)
+            grown = _SUBMISSION.size + _size(report)
+            connection.execute(statement.values(_columns(result) | {"size": grown}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +154,28 @@ class SqlReports:
             add_report(connection, report)
 
     def find(self, report_id: str) -> StoredReport | None:
+        columns = [column for column in _REPORT if column.name != "document"]
         with self.engine.connect() as connection:
-            row = connection.execute(select(tables.reports).where(tables.reports.c.id == report_id)).first()
+            row = connection.execute(select(*columns).where(_REPORT.id == report_id)).first()
         if row is None:
             return None
-        return StoredReport(
-            row.id,
-            row.owner,
-            row.assignment,
-            row.submission,
-            bytes(row.document),
-            bytes(row.student),
-            row.etag,
-            row.created,
-        )
+        return StoredReport(row.id, row.owner, row.assignment, row.submission, b"", row.etag, row.created)
 
-    def documents(self, ids: Sequence[str]) -> Mapping[str, bytes]:
-        query = select(tables.reports.c.id, tables.reports.c.document).where(tables.reports.c.id.in_(ids))
+    def document(self, report_id: str) -> bytes:
+        query = select(_REPORT.document).where(_REPORT.id == report_id)
         with self.engine.connect() as connection:
-            return {row.id: bytes(row.document) for row in connection.execute(query)}
+            return bytes(connection.execute(query).scalar_one_or_none() or b"")
 
 
 def add_report(connection: Connection, report: StoredReport) -> None:
     """Store a report as part of a transaction."""
-    columns = ("id", "owner", "assignment", "submission", "document", "student", "etag", "created")
+    columns = ("id", "owner", "assignment", "submission", "document", "etag", "created")
     row = {column: getattr(report, column) for column in columns}
     connection.execute(insert(tables.reports).values(row))
+
+
+def _of_student(assignment_id: str, student: str) -> ColumnElement[bool]:
+    return (_SUBMISSION.assignment == assignment_id) & (_SUBMISSION.student == student)
 
 
 def _lock_assignment(connection: Connection, assignment_id: str) -> None:
@@ -114,10 +188,33 @@ def _lock_assignment(connection: Connection, assignment_id: str) -> None:
     connection.execute(update(tables.assignments).where(this_assignment).values(unchanged))
 
 
-def _count(connection: Connection, assignment_id: str, student: str) -> int:
-    of_student = (_SUBMISSION.assignment == assignment_id) & (_SUBMISSION.student == student)
-    query = select(func.count()).select_from(tables.submissions).where(of_student)
-    return connection.execute(query).scalar_one()
+def _next_attempt(connection: Connection, submission: StoredSubmission, attempts: int | None) -> int | None:
+    """Return the number of a student's next attempt; None if all are used. Released numbers come again."""
+    query = select(func.count(), func.max(_SUBMISSION.attempt))
+    of_student = _of_student(submission.assignment, submission.student)
+    used, last = connection.execute(query.where(of_student)).one()
+    return None if attempts is not None and used >= attempts else (last or 0) + 1
+
+
+def _add_content(connection: Connection, submission: StoredSubmission) -> None:
+    row = {"submission": submission.id, "content": submission.content}
+    connection.execute(insert(tables.contents).values(row))
+
+
+def _head(submission: StoredSubmission) -> dict[str, Any]:
+    columns = ("id", "assignment", "student", "received", "declared")
+    return {column: getattr(submission, column) for column in columns}
+
+
+def _judged(submission: StoredSubmission, report: StoredReport | None) -> dict[str, Any]:
+    assert submission.result is not None
+    shown = submission.shown or submission.received
+    size = len(submission.content) + _size(report)
+    return _columns(submission.result) | {"shown": shown, "size": size}
+
+
+def _size(report: StoredReport | None) -> int:
+    return 0 if report is None else len(report.document)
 
 
 def _columns(result: SubmissionResult) -> dict[str, Any]:
@@ -129,21 +226,33 @@ def _columns(result: SubmissionResult) -> dict[str, Any]:
         "worth": result.worth,
         "parameters": {name: str(verdict) for name, verdict in result.parameters.items()},
         "bugs": [list(pair) for pair in result.bugs],
+        "summary": dict(result.summary),
         "refusal": result.refusal,
     }
 
 
-def _stored(row: Row[Any], content: bytes) -> StoredSubmission:
-    result = SubmissionResult(
-        report=row.report,
-        revision=row.revision,
-        verdict=None if row.verdict is None else Verdict(row.verdict),
-        earned=row.earned,
-        worth=row.worth,
-        parameters={name: Verdict(verdict) for name, verdict in row.parameters.items()},
-        bugs=tuple((ids_of(bug)[0], layer) for bug, layer in row.bugs),  # may be an earlier id
-        refusal=row.refusal,
-    )
+def _stored(row: Row[Any]) -> StoredSubmission:
+    result = None
+    if row.shown is not None:
+        result = SubmissionResult(
+            report=row.report,
+            revision=row.revision,
+            verdict=None if row.verdict is None else Verdict(row.verdict),
+            earned=row.earned,
+            worth=row.worth,
+            parameters={name: Verdict(verdict) for name, verdict in row.parameters.items()},
+            bugs=tuple((ids_of(bug)[0], layer) for bug, layer in row.bugs),  # may be an earlier id
+            refusal=row.refusal,
+            summary=row.summary,
+        )
     return StoredSubmission(
-        row.id, row.assignment, row.student, row.attempt, row.received, row.declared, content, result
+        row.id,
+        row.assignment,
+        row.student,
+        row.attempt,
+        row.received,
+        row.declared,
+        b"",
+        result,
+        row.shown,
     )

@@ -68,6 +68,10 @@ assignments = Table(
     metadata,
     Column("id", _ID, primary_key=True),
     Column("owner", _NAME, nullable=False),
+    Column("title", _NAME, nullable=False),
+    Column("attempts", Integer),
+    Column("opens", Moment),
+    Column("closes", Moment),
     Column("document", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("created", Moment, nullable=False),
@@ -81,12 +85,11 @@ reports = Table(
     Column("assignment", _ID, ForeignKey("assignments.id")),
     Column("submission", _ID),
     Column("document", LargeBinary, nullable=False),
-    Column("student", LargeBinary, nullable=False),
     Column("etag", String(64), nullable=False),
     Column("created", Moment, nullable=False),
 )
 
-submissions = Table(
+submissions = Table(  # the files are in a table of their own, so that no list reads past them
     "submissions",
     metadata,
     Column("id", _ID, primary_key=True),
@@ -94,8 +97,9 @@ submissions = Table(
     Column("student", _NAME, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("received", Moment, nullable=False),
+    Column("shown", Moment),
     Column("declared", String(20)),
-    Column("content", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
     Column("report", _ID, ForeignKey("reports.id")),
     Column("revision", Integer, nullable=False),
     Column("verdict", String(20)),
@@ -103,8 +107,16 @@ submissions = Table(
     Column("worth", Float, nullable=False),
     Column("parameters", JSON, nullable=False),
     Column("bugs", JSON, nullable=False),
+    Column("summary", JSON, nullable=False),
     Column("refusal", Text, nullable=False),
     UniqueConstraint("assignment", "student", "attempt"),
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("submission", _ID, ForeignKey("submissions.id"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
 )
 
 batches = Table(
@@ -113,6 +125,7 @@ batches = Table(
     Column("id", _ID, primary_key=True),
     Column("owner", _NAME, nullable=False),
     Column("assignment", _ID, ForeignKey("assignments.id")),
+    Column("kind", String(20), nullable=False),
     Column("total", Integer, nullable=False),
     Column("created", Moment, nullable=False),
     Column("cancelled", Moment),
@@ -131,6 +144,8 @@ batch_items = Table(
     Column("report", _ID, ForeignKey("reports.id"), unique=True),
     Column("verdict", String(20)),
     Column("refusal", Text, nullable=False),
+    Column("submission", _ID),
+    Column("change", JSON(none_as_null=True)),
     PrimaryKeyConstraint("batch", "index"),
     Index(None, "batch", "state"),
 )
@@ -161,4 +176,11 @@ workers = Table(
     metadata,
     Column("id", _NAME, primary_key=True),
     Column("seen", Moment, nullable=False),
+)
+
+probes = Table(  # one row, which a readiness check writes
+    "probes",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("writes", Integer, nullable=False),
 )

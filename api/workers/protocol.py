@@ -49,9 +49,9 @@ class Task:
     declared: `json`, `npz` or `safetensors`; None to detect the format from the first bytes.
     problem: the problem as JSON, if `content` holds gradients alone; None if `content` holds both.
     oracles: names; None for the default ones.
-    visibility: what students may see; None if no student's report is needed.
+    visibility: what students may see, if the report is rendered for them; None for the default.
     render: the report to return in `Judged.answer`.
-    store: also return the JSON documents that are stored.
+    store: also return the JSON document, and the content, that are stored.
     bounds: limits on the size of the content.
     tolerance: the preset that replaces the document's tolerance; None to keep it.
     """
@@ -111,14 +111,16 @@ class Findings:
 class Judged:
     """A judged submission.
 
-    answer: the rendered report. document: the grader's report as JSON. student: the student's report as JSON.
+    answer: the rendered report. document: the grader's report as JSON, with the explanations for students.
+    content: the submitted file as it was parsed, in the format `declared`; empty if that is no shorter.
     """
 
     findings: Findings
     seconds: float
     answer: bytes = b""
     document: bytes = b""
-    student: bytes = b""
+    content: bytes = b""
+    declared: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from api.workers.protocol import (
     read_message,
 )
 from verifier.documents.assignment import read_assignment
-from verifier.documents.files import parse_bytes
+from verifier.documents.files import parse_bytes, resolve_format, write_document
 from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
 from verifier.documents.json import check_document, parse, to_json
 from verifier.documents.reading import AnySubmission, read_any_submission
@@ -35,6 +35,7 @@ from verifier.judging.cache import ProblemCache
 from verifier.pipeline.layers import verify
 from verifier.problem.errors import ErrorCollector, MalformedSubmission
 from verifier.problem.submission import TOLERANCES
+from verifier.report.assignment import DEFAULT
 from verifier.report.model import Audience
 from verifier.report.outcome import drop_arrays
 from verifier.report.report import Report
@@ -80,8 +81,9 @@ def judge(task: Task) -> Outcome:
     """Parse, verify and render a submission. Malformed content is an outcome, not an exception."""
     try:
         entries = "all" if _shows_arrays(task) else task.render.entries
-        report = verify(_read_submission(task), oracles=task.oracles, entries=entries, cache=_CACHE)
-        return _render_all(task, report)
+        document = _read_document(task)
+        report = verify(_submission(task, document), oracles=task.oracles, entries=entries, cache=_CACHE)
+        return _render_all(task, report, document)
     except MalformedSubmission as error:
         return Refusal.from_error(error)
     except MemoryError:
@@ -114,19 +116,33 @@ def findings_of(report: Report) -> Findings:
     )
 
 
-def _render_all(task: Task, report: Report) -> Judged:
-    visibility, audience = task.visibility, task.render.audience
-    student = None
-    if audience is Audience.STUDENT or visibility is not None:
-        student = to_student_view(report) if visibility is None else to_student_view(report, visibility)
-    shown = report if audience is Audience.GRADER or student is None else student
-    return Judged(
-        findings_of(report),
-        report.seconds,
-        _render_answer(task, shown),
-        _to_json(drop_arrays(report)) if task.store else b"",
-        b"" if student is None or not task.store else _to_json(student),
-    )
+def _render_all(task: Task, report: Report, document: Any) -> Judged:
+    shown = report
+    if task.render.audience is Audience.STUDENT:
+        shown = to_student_view(report, task.visibility or DEFAULT)
+    answer = _render_answer(task, shown)
+    if not task.store:
+        return Judged(findings_of(report), report.seconds, answer)
+    stored = drop_arrays(report).to_dict()
+    if task.problem is None:
+        return Judged(findings_of(report), report.seconds, answer, _to_json(stored))
+    for row, finding in zip(stored["diagnosis"], report.diagnosis, strict=True):
+        if finding.for_students:
+            row["for_students"] = finding.for_students
+    content, declared = _canonical(task, document)
+    return Judged(findings_of(report), report.seconds, answer, _to_json(stored), content, declared)
+
+
+def _canonical(task: Task, document: Any) -> tuple[bytes, str | None]:
+    """Return a file with nothing but what was read of the submitted one, and its format.
+
+    The file is empty if it would be no shorter: what was submitted then has no padding.
+    """
+    declared = resolve_format(task.content, task.declared)
+    if declared is None:
+        return b"", None
+    content = write_document(document, declared)
+    return (content if len(content) < len(task.content) else b""), declared
 
 
 def _render_answer(task: Task, report: Report) -> bytes:
@@ -144,14 +160,18 @@ def _shows_arrays(task: Task) -> bool:
     return exporter is not None and exporter.whole_arrays and task.render.audience is Audience.GRADER
 
 
-def _to_json(report: Report) -> bytes:
-    return to_json(report.to_dict()).encode()
+def _to_json(document: Any) -> bytes:
+    return to_json(document).encode()
 
 
-def _read_submission(task: Task) -> AnySubmission:
+def _read_document(task: Task) -> Any:
     read = parse_bytes if task.problem is None else parse_gradients
     document = read(task.content, task.bounds, task.declared)
     check_document(document, task.bounds)
+    return document
+
+
+def _submission(task: Task, document: Any) -> AnySubmission:
     if task.problem is not None:
         submission = read_uploaded_gradients(parse(task.problem), document)
     else:

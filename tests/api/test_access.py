@@ -48,6 +48,7 @@ class Call:
 
 #                                                          none bad | ci  stu cla els nam own named stranger
 HOMEWORK = "/v1/assignments/{homework}"
+REGRADE = HOMEWORK + "/regrades/{regrade}"
 BATCH = "/v1/batches/{batch}"
 TABLE: Mapping[str, Call] = {
     "check": Call("POST", "/v1/checks", EXAMPLE, "200 401 200 200 200 200 200 200 200 200"),
@@ -70,6 +71,9 @@ TABLE: Mapping[str, Call] = {
     "overview": Call("GET", HOMEWORK + "/overview", None, "401 401 404 403 403 404 404 200 200 404"),
     "grades": Call("GET", HOMEWORK + "/grades.csv", None, "401 401 404 403 403 404 404 200 200 404"),
     "regrade": Call("POST", HOMEWORK + "/regrades", None, "401 401 404 403 403 404 404 200 200 404"),
+    "read_regrade": Call("GET", REGRADE, None, "401 401 404 403 403 404 404 200 200 404"),
+    "read_regrade_outcomes": Call("GET", REGRADE + "/outcomes", None,
+                                  "401 401 404 403 403 404 404 200 200 404"),
     "create_batch": Call("POST", "/v1/batches", EXAMPLE, "401 401 202 403 403 403 403 202 202 202",
                          "application/x-ndjson"),
     "list_batches": Call("GET", "/v1/batches", None, "401 401 200 403 403 403 403 200 200 200"),
@@ -133,8 +137,10 @@ def prepare_service(client: TestClient) -> PreparedService:
     lines = {"content-type": "application/x-ndjson"}
     batch = client.post("/v1/batches", content=to_json(EXAMPLE).encode(), headers=owner | lines)
     client.delete(batch.headers["location"], headers=owner)  # one that is over, whose events end
+    job = client.post(f"/v1/assignments/{homework}/regrades", headers={**owner, "prefer": "respond-async"})
     ids = {
         "homework": homework,
+        "regrade": job.headers["location"].rpartition("/")[2],
         "batch": batch.headers["location"].rpartition("/")[2],
         "report": made.headers["location"].rpartition("/")[2],
         "submission": made.headers["link"].partition(">")[0].rpartition("/")[2],

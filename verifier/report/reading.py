@@ -24,7 +24,7 @@ from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 
 _ROW = ("bug", "title", "layer", "equation", "parameters", "factor", "residual", "also_consistent")
-_WORDS = ("explanation", "formula", "right_formula", "used_formula", "hint")
+_WORDS = ("explanation", "formula", "right_formula", "used_formula", "hint", "for_students")
 
 
 def read_report(document: Mapping[str, Any]) -> Report:
@@ -124,6 +124,7 @@ def _diagnosis(row: Mapping[str, Any]) -> Diagnosis:
         right=row["right_formula"],
         wrong=row["used_formula"],
         node=row.get("node"),
+        for_students=row.get("for_students", ""),  # in stored reports alone
         estimates={key: value for key, value in row.items() if key not in (*_ROW, *_WORDS)},
     )
 

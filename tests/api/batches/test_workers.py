@@ -1,5 +1,6 @@
 """Processes killed at any moment lose no submission and double none; workers come and go in good order."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -225,12 +226,19 @@ def test_a_round_recovers_the_work_of_workers_that_are_gone(
     assert maintain_queue(service, queue, "own", bool) == []
     states = queue.states(batch)
     assert {state.status for state in states.values()} == {"ENQUEUED"}
-    assert set(states) == {chunk.workflow for chunk in chunks_of(batch)}
+    assert set(states) == {chunk.first for chunk in chunks_of(batch)}
     holders = iter(["alive", "silent", "never heard of"])
-    held = {name: replace(state, status="PENDING", executor=next(holders)) for name, state in states.items()}
-    monkeypatch.setattr(queue, "states", lambda _: held)
-    assert maintain_queue(service, queue, "own", bool) == ["never heard of", "silent"]
+    held = {
+        first: replace(state, status="PENDING", executor=next(holders)) for first, state in states.items()
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "states", lambda _: held)
+        assert maintain_queue(service, queue, "own", bool) == ["never heard of", "silent"]
+    again = queue.states(batch)
+    assert [again[first].attempt for first in sorted(again)] == [0, 1, 1]
+    assert {state.status for state in again.values()} == {"ENQUEUED"}
     assert workers.silent_since(now + timedelta(days=1)) == ["alive"]
+    monkeypatch.setattr(queue, "states", lambda _: held)
     assert maintain_queue(service, queue, "alive", lambda chunks: len(chunks) == 1) == [
         "alive",
         "never heard of",
@@ -246,15 +254,15 @@ def test_what_kills_worker_after_worker_is_given_up(
     queue = WorkQueue(service.settings.database_url)
     maintain_queue(service, queue, "own", bool)
     dead = {
-        name: replace(state, status="MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-        for name, state in queue.states(batch).items()
+        first: replace(state, status="PENDING", executor="dead", attempt=49)
+        for first, state in queue.states(batch).items()
     }
     monkeypatch.setattr(queue, "states", lambda _: dead)
     maintain_queue(service, queue, "own", bool)
     (item,) = service.repository.batches.items(batch.id, -1, 10)
     assert (item.state, item.refusal) == (
         ItemState.REFUSED,
-        "the service gave it up: max_recovery_attempts_exceeded",
+        "the service gave it up after 50 attempts",
     )
     queue.close()
 
@@ -316,3 +324,38 @@ def test_a_worker_without_a_database_says_so_and_exits_2(
     errors = capsys.readouterr().err
     assert words in errors
     assert "secret" not in errors
+
+
+def test_workflows_of_finished_batches_are_deleted(
+    service: Service, worker_of: Callable[[Service], BatchWorker]
+) -> None:
+    service.start()
+    worker_of(service)
+    batch = store_batch(service, WRONG)
+    queue = WorkQueue(service.settings.database_url)
+    wait_until(lambda: progress(service, batch) == 1)
+    wait_until(lambda: {state.status for state in queue.states(batch).values()} == {"SUCCESS"})
+    assert queue.prune([batch.id]) == 0
+    assert queue.prune([]) == 1
+    assert queue.states(batch) == {}
+    queue.close()
+
+
+def test_a_pickled_row_of_the_queue_runs_nothing(service: Service) -> None:
+    queue = WorkQueue(service.settings.database_url)
+    batch = store_batch(service, WRONG)
+    queue.put_batch(batch)
+    queue.close()
+    from dbos._serialization import DefaultSerializer  # what a row that says so is read by
+
+    with service.repository.engine.connect() as connection:  # type: ignore[attr-defined]
+        schema = "dbos." if connection.dialect.name == "postgresql" else ""
+        tables = f"{schema}workflow_status JOIN {schema}workflow_input USING (workflow_uuid)"
+        query = f"SELECT workflow_input.inputs, serialization FROM {tables}"
+        inputs, serialization = connection.execute(text(query)).one()
+    assert serialization == "portable_json"
+    assert json.loads(inputs)["positionalArgs"] == [batch.id, 0, 1, 0]
+    reader = DefaultSerializer()
+    assert reader.deserialize(reader.serialize([1, "two"])) == [1, "two"]
+    with pytest.raises(RuntimeError, match="writes JSON alone"):
+        reader.deserialize(reader.serialize(Path))

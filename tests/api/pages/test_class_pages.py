@@ -169,7 +169,7 @@ def test_what_was_judged_by_earlier_rules_is_said_and_judged_again(serve: Serve)
     links = [link for link in Page(html).links if "/submissions/" in link]
     pages = (Page(school.visitor.get(link).text).text for link in links)
     assert any("was judged by revision 1" in page and "revision 2, as correct" in page for page in pages)
-    again = school.visitor.send(f"{school.path}/regrades")
+    again = school.visitor.get(school.visitor.send(f"{school.path}/regrades").headers["location"])
     assert f"{len(CLASS)} submissions were judged by revision 2" in Page(again.text).text
     assert "earlier rules" not in school.visitor.get(school.path).text
 

@@ -151,13 +151,17 @@ def test_after_it_closes_attempts_are_shown_and_none_is_taken(client: TestClient
     assert late.status_code == 403
 
 
-def test_rules_that_come_later_show_no_report_that_was_made_for_nobody(
-    client: TestClient, grader: Person
-) -> None:
+def test_what_a_student_may_see_is_decided_when_it_is_shown(client: TestClient, grader: Person) -> None:
     homework = assignment_by(grader, students_see=[])
     student = student_of(client, homework)
-    made = student.send(f"/assignments/{homework}/submissions", text=as_text(GRADIENTS))
+    address = student.send(f"/assignments/{homework}/submissions", text=as_text(GRADIENTS)).headers[
+        "location"
+    ]
+    assert "shows its students no report" in student.get(address).text
     assert grader.put(f"/v1/assignments/{homework}", {"problem": PROBLEM}).status_code == 200
-    page = student.get(made.headers["location"])
-    assert page.status_code == 200
-    assert "shows its students no report" in page.text
+    report = next(link for link in Page(student.get(address).text).links if link.startswith("/reports/"))
+    assert student.get(report).status_code == 200
+    hidden = {"problem": PROBLEM, "students_see": []}
+    assert grader.put(f"/v1/assignments/{homework}", hidden).status_code == 200
+    assert "shows its students no report" in student.get(address).text
+    assert student.get(report).status_code == 403

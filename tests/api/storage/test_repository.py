@@ -51,7 +51,7 @@ def stored_assignment(repository: Repository, name: str = "hw1") -> StoredAssign
 
 
 def report(name: str, submission: str | None = None, assignment: str | None = None) -> StoredReport:
-    return StoredReport(name, "prof", assignment, submission, b'{"a": 1}', b"", "e" * 64, NOON)
+    return StoredReport(name, "prof", assignment, submission, b'{"a": 1}', "e" * 64, NOON)
 
 
 def submission(name: str, student: str, report_id: str) -> StoredSubmission:
@@ -72,7 +72,7 @@ def test_opening_again_keeps_what_is_there(database: str) -> None:
     stored_assignment(first)
     first.close()
     second = open_repository(database)
-    assert [stored.id for stored in second.assignments.list()] == ["hw1"]
+    assert [row.id for row in second.assignments.list("prof", ())] == ["hw1"]
     second.close()
 
 
@@ -82,7 +82,7 @@ def test_several_processes_may_open_a_new_database_at_once(database: str) -> Non
     stored_assignment(opened[0])
     for each in opened:
         each.check()
-        assert [stored.id for stored in each.assignments.list()] == ["hw1"]
+        assert [row.id for row in each.assignments.list("prof", ())] == ["hw1"]
         each.close()
 
 
@@ -112,9 +112,13 @@ def test_an_assignment_is_changed_only_from_the_revision_that_was_read(repositor
 def test_a_submission_comes_back_as_it_was_with_its_attempt_counted(repository: Repository) -> None:
     stored_assignment(repository)
     for number in (1, 2):
-        stored = submission(f"s{number}", "ada", f"r{number}")
-        assert repository.submissions.add(stored, report(f"r{number}", f"s{number}", "hw1"), None) == number
-    assert repository.submissions.find("s2") == replace(submission("s2", "ada", "r2"), attempt=2)
+        made = submission(f"s{number}", "ada", f"r{number}")
+        assert repository.submissions.add(made, report(f"r{number}", f"s{number}", "hw1"), None) == number
+    kept = replace(submission("s2", "ada", "r2"), attempt=2, content=b"", shown=NOON)
+    assert repository.submissions.find("s2") == kept
+    assert repository.submissions.content("s2") == b"\x00content"
+    assert repository.submissions.content("s3") == b""
+    assert repository.submissions.size("hw1", "ada") == 2 * len(b'\x00content{"a": 1}')
     assert repository.submissions.count("hw1", "ada") == 2
     assert repository.submissions.count("hw1", "ben") == 0
     listed = repository.submissions.list("hw1", "ada")
@@ -152,20 +156,60 @@ def test_judging_again_replaces_the_result_and_keeps_the_first_report(repository
     repository.submissions.add(submission("s1", "ada", "r1"), report("r1"), None)
     better = SubmissionResult("r2", 2, Verdict.CORRECT, 2.0, 2.0, {"layers.0.weight": Verdict.CORRECT}, ())
     repository.submissions.replace_result("s1", better, report("r2"))
-    stored = repository.submissions.find("s1")
-    assert stored is not None
-    assert stored.result == better
-    assert repository.reports.find("r1") == report("r1")
+    kept = repository.submissions.find("s1")
+    assert kept is not None
+    assert kept.result == better
+    assert repository.reports.find("r1") == replace(report("r1"), document=b"")
+    assert repository.reports.document("r1") == report("r1").document
 
 
-def test_documents_of_reports_are_given_by_id_if_there_are_any(
-    repository: SqlRepository,
-) -> None:
-    for name in ("r1", "r2", "r3"):
-        repository.reports.add(report(name))
-    document = report("r1").document
-    assert repository.reports.documents(["r1", "r3", "r9"]) == {"r1": document, "r3": document}
-    assert repository.reports.documents([]) == {}
+def test_a_reservation_counts_as_an_attempt_until_it_is_released_or_stale(repository: Repository) -> None:
+    stored_assignment(repository)
+    store, early = repository.submissions, NOON - timedelta(hours=1)
+    first, second = (replace(submission(name, "ada", "r1"), result=None) for name in ("s1", "s2"))
+    assert store.reserve(first, 1, early) == 1
+    assert store.count("hw1", "ada") == 1
+    assert store.reserve(second, 1, early) is None
+    (listed,) = store.list("hw1", "ada")
+    assert (listed.result, listed.shown, listed.content) == (None, None, b"")
+    assert store.standings("hw1", best=False) == []
+    assert store.outdated("hw1", 2) == []
+    store.release("s1")
+    assert store.reserve(second, 1, early) == 1
+    third = replace(first, id="s3", received=NOON + timedelta(hours=1))
+    assert store.reserve(third, 1, NOON + timedelta(minutes=1)) == 1  # the process of `s2` died
+    assert not store.finish(submission("s2", "ada", "r1"), report("r1"))
+    assert repository.reports.find("r1") is None
+    assert store.finish(replace(submission("s3", "ada", "r1"), shown=NOON), report("r1"))
+    assert not store.finish(submission("s3", "ada", "r1"), report("r1"))
+    store.release("s3")
+    assert store.content("s3") == b"\x00content"
+
+
+def test_the_highest_number_is_the_latest_whatever_the_clock_said(repository: Repository) -> None:
+    stored_assignment(repository)
+    for number, (earned, minutes) in enumerate([(2.0, 0), (2.0, -60), (1.0, -30)], 1):
+        made = submission(f"s{number}", "ada", f"r{number}")
+        assert made.result is not None
+        received = NOON + timedelta(minutes=minutes)
+        made = replace(made, received=received, result=replace(made.result, earned=earned))
+        repository.submissions.add(made, report(f"r{number}"), None)
+    repository.submissions.add(submission("b1", "=ben", "rb"), report("rb"), None)
+    assert [each.id for each in repository.submissions.list("hw1", "ada")] == ["s1", "s2", "s3"]
+    for best, counted in ((False, "s3"), (True, "s1")):
+        standings = repository.submissions.standings("hw1", best)
+        assert [(each.submission.id, each.attempts) for each in standings] == [("b1", 1), (counted, 3)]
+
+
+def test_lists_of_assignments_hold_those_of_the_owner_and_those_named(repository: Repository) -> None:
+    for name, owner in (("a1", "prof"), ("a2", "other"), ("a3", "other")):
+        repository.assignments.add(StoredAssignment(name, owner, ASSIGNMENT, 1, NOON))
+    assert [row.id for row in repository.assignments.list("prof", {"a3"})] == ["a1", "a3"]
+    assert [row.id for row in repository.assignments.list(None, {"a2"})] == ["a2"]
+    assert repository.assignments.list(None, ()) == []
+    repository.assignments.update("a1", replace(ASSIGNMENT, title="New", attempts=3, closes=NOON), 1)
+    (row, *_) = repository.assignments.list("prof", ())
+    assert (row.title, row.attempts, row.opens, row.closes) == ("New", 3, None, NOON)
 
 
 def batch_of(repository: Repository, total: int) -> StoredBatch:

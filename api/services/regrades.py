@@ -1,0 +1,168 @@
+"""Judge submissions again after their assignment has changed: a job with an outcome for each submission.
+
+A job is a batch of another kind, so that workers take up what an interrupted request has left.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import anyio
+from anyio.to_thread import run_sync
+
+from api.service import Service, is_id, new_id
+from api.services.access import not_found, owner_of
+from api.services.batches import batch_state
+from api.services.checks import INTERNAL_ERROR, is_transient, judge_blocking, reason_of
+from api.services.submissions import records_of, result_of_refusal, submission_task
+from api.storage.records import (
+    BatchItem,
+    BatchKind,
+    ItemState,
+    StoredAssignment,
+    StoredBatch,
+    StoredSubmission,
+    SubmissionResult,
+    Token,
+)
+from api.workers.protocol import Refusal, Stopped
+from verifier.documents.json import to_json
+
+MOST_AT_ONCE = 200  # submissions that a request judges while its client waits
+_LOG = logging.getLogger("gradjury")
+
+
+def create_regrade(service: Service, caller: Token, stored: StoredAssignment) -> StoredBatch:
+    """Store a job for the submissions that were judged under another revision of the assignment."""
+    outdated = service.repository.submissions.outdated(stored.id, stored.revision)
+    batch = StoredBatch(
+        new_id(), owner_of(caller), stored.id, len(outdated), service.now(), kind=BatchKind.REGRADE
+    )
+    items = [
+        BatchItem(batch.id, index, submission.student, submission=submission.id, change=_before(submission))
+        for index, submission in enumerate(outdated)
+    ]
+    service.repository.batches.add(batch, items)
+    return batch
+
+
+async def finish_regrade(service: Service, stored: StoredAssignment, batch: StoredBatch) -> None:
+    """Judge the items of a job now. What an error or a killed process leaves is left to a worker."""
+    items = await run_sync(service.repository.batches.pending, batch.id, 0, batch.total)
+    limiter = anyio.CapacityLimiter(service.settings.processes)
+
+    async def finish(item: BatchItem) -> None:
+        await run_sync(_finish_item, service, stored, item, limiter=limiter)
+
+    async with anyio.create_task_group() as group:
+        for item in items:
+            group.start_soon(finish, item)
+
+
+def regrade_item(service: Service, stored: StoredAssignment, item: BatchItem) -> BatchItem:
+    """Judge a stored submission under the assignment's present rules. Return the item with its outcome.
+
+    Its earlier report is kept. If judging is stopped at a limit, the earlier result stays.
+    """
+    store = service.repository.submissions
+    submission = store.find(item.submission or "")
+    if submission is None or submission.result is None:
+        return replace(item, state=ItemState.REFUSED, refusal="the submission is gone", change=None)
+    result = submission.result
+    if result.revision != stored.revision:
+        submission = replace(submission, content=store.content(submission.id))
+        outcome = judge_blocking(service, submission_task(service, stored, submission))
+        if isinstance(outcome, Stopped):
+            return replace(item, state=ItemState.REFUSED, refusal=reason_of(outcome), change=None)
+        report = None
+        if isinstance(outcome, Refusal):  # its shapes no longer fit the problem
+            result = result_of_refusal(stored, reason_of(outcome))
+        else:
+            judged, report = records_of(stored, submission, outcome, service.now())
+            assert judged.result is not None
+            result = judged.result
+        store.replace_result(submission.id, result, report)
+    change = {**(item.change or {}), "after": _outcome(result)}
+    changed = change if change["after"] != change.get("before") else None
+    return replace(
+        item, state=ItemState.JUDGED, verdict=result.verdict, refusal=result.refusal, change=changed
+    )
+
+
+def _finish_item(service: Service, stored: StoredAssignment, item: BatchItem) -> None:
+    try:
+        service.repository.batches.finish(regrade_item(service, stored, item), None)
+    except Exception as error:
+        if is_transient(error):  # a worker judges it later
+            _LOG.warning("%s while a submission was judged again", type(error).__name__)
+            return
+        _LOG.error(
+            "unforeseen %s while submission %s was judged again", type(error).__name__, item.submission
+        )
+        refused = replace(item, state=ItemState.REFUSED, refusal=INTERNAL_ERROR, change=None)
+        service.repository.batches.finish(refused, None)
+
+
+def get_regrade(service: Service, stored: StoredAssignment, job_id: str) -> StoredBatch:
+    """Return a job of an assignment. Raise ProblemError 404 for any other."""
+    batch = service.repository.batches.find(job_id) if is_id(job_id) else None
+    if batch is None or batch.kind is not BatchKind.REGRADE or batch.assignment != stored.id:
+        raise not_found("regrade")
+    return batch
+
+
+def regrade_document(service: Service, stored: StoredAssignment, batch: StoredBatch) -> dict[str, Any]:
+    """Return a job as JSON: how far it is, what came out otherwise, and what could not be judged."""
+    progress = service.repository.batches.progress(batch.id)
+    notable = service.repository.batches.notable_items(batch.id)
+    return {
+        "id": batch.id,
+        "assignment": stored.id,
+        "created": batch.created.isoformat(),
+        "state": str(batch_state(progress)),
+        "total": batch.total,
+        "states": {str(state): progress.states[state] for state in ItemState},
+        "revision": stored.revision,
+        "judged": progress.states[ItemState.JUDGED],
+        "changes": [_change(item) for item in notable if item.state is ItemState.JUDGED],
+        "refused": [
+            {"submission": item.submission, "student": item.source, "reason": item.refusal}
+            for item in notable
+            if item.state is ItemState.REFUSED
+        ],
+    }
+
+
+def outcome_line(item: BatchItem) -> bytes:
+    """Return the outcome of an item as a line of NDJSON."""
+    document = {
+        "index": item.index,
+        "submission": item.submission,
+        "student": item.source,
+        "state": str(item.state),
+        "verdict": item.verdict,
+        "refusal": item.refusal or None,
+        "changed": item.change is not None,
+    }
+    return to_json(document).encode() + b"\n"
+
+
+def _change(item: BatchItem) -> dict[str, Any]:
+    change: Mapping[str, Any] = item.change or {}
+    return {
+        "submission": item.submission,
+        "student": item.source,
+        "attempt": change["attempt"],
+        "before": change["before"],
+        "after": change["after"],
+    }
+
+
+def _before(submission: StoredSubmission) -> dict[str, Any]:
+    assert submission.result is not None
+    return {"attempt": submission.attempt, "before": _outcome(submission.result)}
+
+
+def _outcome(result: SubmissionResult) -> dict[str, Any]:
+    return {"verdict": result.verdict, "earned": result.earned, "worth": result.worth}
