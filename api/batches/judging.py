@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from api.batches.retry import Interrupted, retry_while_unavailable
 from api.http.problems import ProblemError
 from api.service import Service, new_id
-from api.services.checks import INTERNAL_ERROR, check_task, is_transient, judge_blocking, reason_of
+from api.services.batches import refuse_after_error, refused_item
+from api.services.checks import check_task, judge_blocking, reason_of
 from api.services.regrades import regrade_item
 from api.services.submissions import (
     check_quota,
@@ -58,7 +59,7 @@ def judge_chunk(service: Service, chunk: Chunk, stopping: Event) -> None:
 def refuse_chunk(service: Service, chunk: Chunk, reason: str) -> None:
     """Refuse the pending items of a chunk."""
     for item in service.repository.batches.pending(chunk.batch, chunk.first, chunk.last):
-        service.repository.batches.finish(_refused(item, reason), None)
+        service.repository.batches.finish(refused_item(item, reason), None)
 
 
 def judge_item(
@@ -71,7 +72,7 @@ def judge_item(
         return _submit_item(service, batch, stored, item), None
     outcome = judge_blocking(service, check_task(service, item.content, declared=item.declared, store=True))
     if not isinstance(outcome, Judged):
-        return _refused(item, reason_of(outcome)), None
+        return refused_item(item, reason_of(outcome)), None
     digest = sha256(outcome.document).hexdigest()
     report = StoredReport(new_id(), batch.owner, None, None, outcome.document, digest, service.now())
     verdict = outcome.findings.verdict
@@ -115,10 +116,7 @@ def _judge_or_refuse(
     try:
         return judge_item(service, batch, stored, item)
     except Exception as error:
-        if is_transient(error):
-            raise
-        _LOG.error("unforeseen %s at item %d of batch %s", type(error).__name__, item.index, batch.id)
-        return _refused(item, INTERNAL_ERROR), None
+        return refuse_after_error(item, error), None
 
 
 def _submit_item(
@@ -136,21 +134,21 @@ def _submit_item(
         return _judged(item, existing.result)
     assignment = stored.assignment
     if not assignment.open_at(batch.created):
-        return _refused(item, closed_message(stored))
+        return refused_item(item, closed_message(stored))
     used = store.count(stored.id, item.source)
     if assignment.attempts is not None and used >= assignment.attempts:
-        return _refused(item, no_attempt_message(assignment.attempts))
+        return refused_item(item, no_attempt_message(assignment.attempts))
     try:
         check_quota(service, stored, item.source)
     except ProblemError as error:
-        return _refused(item, error.detail)
+        return refused_item(item, error.detail)
     submission = StoredSubmission(
         submission_id, stored.id, item.source, 0, batch.created, item.declared, item.content
     )
     begun = service.now()
     outcome = judge_blocking(service, submission_task(service, stored, submission))
     if isinstance(outcome, Refusal):
-        return _refused(item, reason_of(outcome))
+        return refused_item(item, reason_of(outcome))
     submission, report = records_of(stored, submission, outcome, begun)
     try:
         attempt = store.add(submission, report, assignment.attempts)
@@ -159,7 +157,7 @@ def _submit_item(
     if attempt is None:  # stored by another worker, or the student used the last attempt
         stored_twice = store.find(submission_id)
         if stored_twice is None or stored_twice.result is None:
-            return _refused(item, no_attempt_message(assignment.attempts or 0))
+            return refused_item(item, no_attempt_message(assignment.attempts or 0))
         submission = stored_twice
     assert submission.result is not None
     return _judged(item, submission.result)
@@ -167,9 +165,5 @@ def _submit_item(
 
 def _judged(item: BatchItem, result: SubmissionResult) -> BatchItem:
     if result.verdict is None:  # stopped at a limit: it counts as an attempt all the same
-        return _refused(item, result.refusal)
+        return refused_item(item, result.refusal)
     return replace(item, state=ItemState.JUDGED, report=result.report, verdict=result.verdict)
-
-
-def _refused(item: BatchItem, reason: str) -> BatchItem:
-    return replace(item, state=ItemState.REFUSED, refusal=reason)

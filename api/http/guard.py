@@ -36,7 +36,7 @@ _CURRENT: ContextVar["RequestGuard | None"] = ContextVar("guard", default=None)
 _T = TypeVar("_T")
 
 
-class Connection(Protocol):
+class RequestConnection(Protocol):
     """The connection of a request, as far as its guard needs it."""
 
     def begin_request(self) -> None: ...
@@ -109,7 +109,7 @@ class RequestGuard:
 
     def __init__(self, guards: Guards, scope: Scope, receive: Receive, send: Send) -> None:
         self._guards, self._receive, self._send = guards, receive, send
-        self._connection: Connection | None = scope["state"].get(_CONNECTION)
+        self._connection: RequestConnection | None = scope["state"].get(_CONNECTION)
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._group = ""  # of the caller; empty if it is not known

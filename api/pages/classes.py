@@ -20,15 +20,9 @@ from api.pages.visitors import SAME_ORIGIN, Member
 from api.service import Service
 from api.services.assignments import get_graded_assignment, notice_of_open_checks
 from api.services.batches import enqueue_batch, is_over
-from api.services.classes import Counts, StudentResult, class_overview, grades_csv
-from api.services.regrades import (
-    MOST_AT_ONCE,
-    create_regrade,
-    finish_regrade,
-    get_regrade,
-    regrade_document,
-)
-from api.storage.records import StoredAssignment
+from api.services.classes import Counts, class_overview, grades_csv
+from api.services.regrades import begin_regrade, get_regrade, regrade_document
+from api.storage.records import Standing, StoredAssignment
 from verifier.report.verdict import Verdict
 
 router = pages_router()
@@ -79,7 +73,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    student: StudentResult
+    student: Standing
     cells: tuple[Cell, ...]
 
 
@@ -104,7 +98,7 @@ class Group:
 
     findings: tuple[DiagnosisRow, ...]
     parameters: tuple[str, ...]
-    members: tuple[StudentResult, ...]
+    members: tuple[Standing, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +121,7 @@ async def regrade_class(
     assignment_id: str, service: TheService, member: Member, after: BackgroundTasks
 ) -> Response:
     stored = await run_sync(get_graded_assignment, service, member, assignment_id)
-    job = await run_sync(create_regrade, service, member, stored)
-    if job.total <= MOST_AT_ONCE:
-        await finish_regrade(service, stored, job)
+    job = await begin_regrade(service, member, stored)
     after.add_task(enqueue_batch, service, job.id)
     address = f"/assignments/{stored.id}/regrades/{job.id}"
     return RedirectResponse(address, HTTPStatus.SEE_OTHER, background=after)
@@ -187,7 +179,7 @@ def _summarize(summary: Mapping[str, Any]) -> ReportSummary:
     return ReportSummary(errors, {name: tuple(rows) for name, rows in by_parameter.items()}, tuple(findings))
 
 
-def _class_table(students: Sequence[StudentResult], sort: str, down: bool) -> ClassTable:
+def _class_table(students: Sequence[Standing], sort: str, down: bool) -> ClassTable:
     """Return the table of a class."""
     names = tuple(dict.fromkeys(name for student in students for name in student.result.parameters))
     reports = {student.submission.id: _summarize(student.result.summary) for student in students}
@@ -200,7 +192,7 @@ def _class_table(students: Sequence[StudentResult], sort: str, down: bool) -> Cl
     return ClassTable(columns, tuple(rows), _groups(students, reports))
 
 
-def _sort_key(student: StudentResult, report: ReportSummary, sort: str) -> tuple[Any, ...]:
+def _sort_key(student: Standing, report: ReportSummary, sort: str) -> tuple[Any, ...]:
     name, result = student.submission.student, student.result
     if sort == "student":
         return (name,)
@@ -213,7 +205,7 @@ def _sort_key(student: StudentResult, report: ReportSummary, sort: str) -> tuple
     return result.parameters.get(sort, Verdict.CORRECT) is not Verdict.CORRECT, size, name
 
 
-def _cell(student: StudentResult, report: ReportSummary, name: str) -> Cell:
+def _cell(student: Standing, report: ReportSummary, name: str) -> Cell:
     verdict = student.result.parameters.get(name)
     if verdict is None:
         return Cell("not judged", "none")
@@ -226,7 +218,7 @@ def _cell(student: StudentResult, report: ReportSummary, name: str) -> Cell:
     return Cell(f"wrong {error:.0e}", band)
 
 
-def _column(name: str, students: Sequence[StudentResult], reports: Mapping[str, ReportSummary]) -> Column:
+def _column(name: str, students: Sequence[Standing], reports: Mapping[str, ReportSummary]) -> Column:
     wrong = [
         student
         for student in students
@@ -241,8 +233,8 @@ def _column(name: str, students: Sequence[StudentResult], reports: Mapping[str, 
     return Column(name, len(wrong), len(students), commonest, many)
 
 
-def _groups(students: Sequence[StudentResult], reports: Mapping[str, ReportSummary]) -> tuple[Group, ...]:
-    members: dict[tuple[tuple[DiagnosisRow, ...], tuple[str, ...]], list[StudentResult]] = defaultdict(list)
+def _groups(students: Sequence[Standing], reports: Mapping[str, ReportSummary]) -> tuple[Group, ...]:
+    members: dict[tuple[tuple[DiagnosisRow, ...], tuple[str, ...]], list[Standing]] = defaultdict(list)
     for student in students:
         parameters = student.result.parameters
         wrong = tuple(name for name, verdict in parameters.items() if verdict is not Verdict.CORRECT)

@@ -77,16 +77,15 @@ async def post_regrade(
     prefer: Annotated[str | None, Header(description="`respond-async` asks for a job (RFC 7240)")] = None,
 ) -> Response:
     stored = await run_sync(get_graded_assignment, service, caller, assignment_id)
-    job = await run_sync(regrades.create_regrade, service, caller, stored)
-    if not _prefers_job(prefer) and job.total <= regrades.MOST_AT_ONCE:
-        await regrades.finish_regrade(service, stored, job)
+    prefers_job = _prefers_job(prefer)
+    job = await regrades.begin_regrade(service, caller, stored, wait=not prefers_job)
     document = await run_sync(regrades.regrade_document, service, stored, job)
-    if is_over(document) and not _prefers_job(prefer):
+    if is_over(document) and not prefers_job:
         answer = {name: document[name] for name in ("revision", "judged", "changes", "refused")}
         return Response(to_json(answer), media_type=JSON)
     after.add_task(enqueue_batch, service, job.id)
     headers = {"Location": f"/v1/assignments/{stored.id}/regrades/{job.id}", **_RETRY_AFTER}
-    if _prefers_job(prefer):
+    if prefers_job:
         headers["Preference-Applied"] = _ASYNCHRONOUS
     return Response(to_json(document), HTTPStatus.ACCEPTED, headers, JSON, background=after)
 

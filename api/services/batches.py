@@ -19,6 +19,7 @@ from api.http.problems import ProblemError
 from api.http.upload import BatchItemUpload, check_students, read_archive, read_lines
 from api.service import Service, is_id, new_id
 from api.services.access import is_valid, not_found, owner_of
+from api.services.checks import INTERNAL_ERROR, is_transient
 from api.services.names import normalize_name
 from api.storage.records import (
     BatchItem,
@@ -124,15 +125,36 @@ def list_batches(service: Service, caller: Token) -> list[dict[str, Any]]:
 def batch_document(service: Service, batch: StoredBatch) -> dict[str, Any]:
     """Return a batch with its progress as JSON."""
     progress = service.repository.batches.progress(batch.id)
+    verdicts = {str(verdict): progress.verdicts.get(verdict, 0) for verdict in _VERDICTS}
+    return progress_document(batch, progress) | {"verdicts": verdicts}
+
+
+def progress_document(batch: StoredBatch, progress: Progress) -> dict[str, Any]:
+    """Return as JSON how far a batch of any kind is."""
     return {
         "id": batch.id,
         "assignment": batch.assignment,
         "created": batch.created.isoformat(),
-        "state": str(batch_state(progress)),
+        "state": str(_state(progress)),
         "total": batch.total,
         "states": {str(state): progress.states[state] for state in ItemState},
-        "verdicts": {str(verdict): progress.verdicts.get(verdict, 0) for verdict in _VERDICTS},
     }
+
+
+def refused_item(item: BatchItem, reason: str) -> BatchItem:
+    """Return an item that could not be judged."""
+    return replace(item, state=ItemState.REFUSED, refusal=reason, change=None)
+
+
+def refuse_after_error(item: BatchItem, error: Exception) -> BatchItem:
+    """Log an internal error, and return the item as refused, so that the rest of its batch is judged.
+
+    Raise the error again if a later attempt may succeed.
+    """
+    if is_transient(error):
+        raise error
+    _LOG.error("unforeseen %s at item %d of batch %s", type(error).__name__, item.index, item.batch)
+    return refused_item(item, INTERNAL_ERROR)
 
 
 def is_over(document: dict[str, Any]) -> bool:
@@ -191,8 +213,7 @@ def item_line(service: Service, item: BatchItem) -> bytes:
     return to_json(head).encode()[:-1] + b', "report": ' + document + b"}\n"
 
 
-def batch_state(progress: Progress) -> BatchState:
-    """Return how far a batch is."""
+def _state(progress: Progress) -> BatchState:
     if progress.states[ItemState.PENDING]:
         return BatchState.RUNNING if progress.finished else BatchState.QUEUED
     return BatchState.CANCELLED if progress.states[ItemState.CANCELLED] else BatchState.FINISHED

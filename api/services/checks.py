@@ -119,9 +119,7 @@ def stopped_problem(outcome: Stopped, counted: bool = False) -> ProblemError:
     remedy = "send a smaller network or batch, or ask fewer oracles"
     if counted:
         remedy = "the attempt counts, and your grader sees it"
-    return ProblemError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"judging was stopped: {outcome.reason}; {remedy}"
-    )
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{reason_of(outcome)}; {remedy}")
 
 
 async def check_oracles(service: Service) -> dict[str, bool | None]:

@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 from api.service import Service
-from api.storage.records import StoredAssignment, StoredSubmission, SubmissionResult
+from api.storage.records import Standing, StoredAssignment, SubmissionResult
 from verifier.diagnosis.catalogue import find_bug
 from verifier.report.points import round_points
 from verifier.report.verdict import Verdict
@@ -24,15 +24,6 @@ class Counts(StrEnum):
 
     LATEST = "latest"
     BEST = "best"  # the one with most points; the first of several
-
-
-@dataclass(frozen=True, slots=True)
-class StudentResult:
-    """The submission of a student that counts. attempts: the number of the student's submissions."""
-
-    submission: StoredSubmission
-    result: SubmissionResult
-    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +52,7 @@ class Overview:
     wrong: number of students by incorrect parameter. clusters: the largest first.
     """
 
-    students: tuple[StudentResult, ...]
+    students: tuple[Standing, ...]
     submissions: int
     verdicts: Mapping[Verdict | None, int]
     wrong: Mapping[str, int]
@@ -71,7 +62,7 @@ class Overview:
 
 def class_overview(service: Service, stored: StoredAssignment, counts: Counts) -> Overview:
     """Return the overview of an assignment's class."""
-    students = _student_results(service, stored, counts)
+    students = _standings(service, stored, counts)
     bugs = Counter(pair for student in students for pair in set(student.result.bugs))
     return Overview(
         students=students,
@@ -126,7 +117,7 @@ def overview_document(service: Service, stored: StoredAssignment, counts: Counts
 
 def grades_csv(service: Service, stored: StoredAssignment, counts: Counts) -> str:
     """Return the grades of a class as CSV, a row per student. Texts that would be formulas are quoted."""
-    students = _student_results(service, stored, counts)
+    students = _standings(service, stored, counts)
     names = list(dict.fromkeys(name for student in students for name in student.result.parameters))
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -148,17 +139,12 @@ def grades_csv(service: Service, stored: StoredAssignment, counts: Counts) -> st
     return stream.getvalue()
 
 
-def _student_results(service: Service, stored: StoredAssignment, counts: Counts) -> tuple[StudentResult, ...]:
+def _standings(service: Service, stored: StoredAssignment, counts: Counts) -> tuple[Standing, ...]:
     """Return the submission of each student that counts, by name."""
-    standings = service.repository.submissions.standings(stored.id, counts is Counts.BEST)
-    return tuple(
-        StudentResult(standing.submission, standing.submission.result, standing.attempts)
-        for standing in standings
-        if standing.submission.result is not None
-    )
+    return tuple(service.repository.submissions.standings(stored.id, counts is Counts.BEST))
 
 
-def _clusters(students: Sequence[StudentResult]) -> list[Cluster]:
+def _clusters(students: Sequence[Standing]) -> list[Cluster]:
     names: dict[_Mistakes, list[str]] = defaultdict(list)
     for student in students:
         wrong = _wrong_parameters(student.result)

@@ -13,8 +13,8 @@ from anyio.to_thread import run_sync
 
 from api.service import Service, is_id, new_id
 from api.services.access import not_found, owner_of
-from api.services.batches import batch_state
-from api.services.checks import INTERNAL_ERROR, is_transient, judge_blocking, reason_of
+from api.services.batches import progress_document, refuse_after_error, refused_item
+from api.services.checks import is_transient, judge_blocking, reason_of
 from api.services.submissions import records_of, result_of_refusal, submission_task
 from api.storage.records import (
     BatchItem,
@@ -33,7 +33,17 @@ MOST_AT_ONCE = 200  # submissions that a request judges while its client waits
 _LOG = logging.getLogger("gradjury")
 
 
-def create_regrade(service: Service, caller: Token, stored: StoredAssignment) -> StoredBatch:
+async def begin_regrade(
+    service: Service, caller: Token, stored: StoredAssignment, wait: bool = True
+) -> StoredBatch:
+    """Store a job, and judge it now if it is small and the client waits for it."""
+    batch = await run_sync(_create_regrade, service, caller, stored)
+    if wait and batch.total <= MOST_AT_ONCE:
+        await _finish_regrade(service, stored, batch)
+    return batch
+
+
+def _create_regrade(service: Service, caller: Token, stored: StoredAssignment) -> StoredBatch:
     """Store a job for the submissions that were judged under another revision of the assignment."""
     outdated = service.repository.submissions.outdated(stored.id, stored.revision)
     batch = StoredBatch(
@@ -47,7 +57,7 @@ def create_regrade(service: Service, caller: Token, stored: StoredAssignment) ->
     return batch
 
 
-async def finish_regrade(service: Service, stored: StoredAssignment, batch: StoredBatch) -> None:
+async def _finish_regrade(service: Service, stored: StoredAssignment, batch: StoredBatch) -> None:
     """Judge the items of a job now. What an error or a killed process leaves is left to a worker."""
     items = await run_sync(service.repository.batches.pending, batch.id, 0, batch.total)
     limiter = anyio.CapacityLimiter(service.settings.processes)
@@ -68,13 +78,13 @@ def regrade_item(service: Service, stored: StoredAssignment, item: BatchItem) ->
     store = service.repository.submissions
     submission = store.find(item.submission or "")
     if submission is None or submission.result is None:
-        return replace(item, state=ItemState.REFUSED, refusal="the submission is gone", change=None)
+        return refused_item(item, "the submission is gone")
     result = submission.result
     if result.revision != stored.revision:
         submission = replace(submission, content=store.content(submission.id))
         outcome = judge_blocking(service, submission_task(service, stored, submission))
         if isinstance(outcome, Stopped):
-            return replace(item, state=ItemState.REFUSED, refusal=reason_of(outcome), change=None)
+            return refused_item(item, reason_of(outcome))
         report = None
         if isinstance(outcome, Refusal):  # its shapes no longer fit the problem
             result = result_of_refusal(stored, reason_of(outcome))
@@ -92,16 +102,15 @@ def regrade_item(service: Service, stored: StoredAssignment, item: BatchItem) ->
 
 def _finish_item(service: Service, stored: StoredAssignment, item: BatchItem) -> None:
     try:
-        service.repository.batches.finish(regrade_item(service, stored, item), None)
+        try:
+            outcome = regrade_item(service, stored, item)
+        except Exception as error:
+            outcome = refuse_after_error(item, error)
+        service.repository.batches.finish(outcome, None)
     except Exception as error:
-        if is_transient(error):  # a worker judges it later
-            _LOG.warning("%s while a submission was judged again", type(error).__name__)
-            return
-        _LOG.error(
-            "unforeseen %s while submission %s was judged again", type(error).__name__, item.submission
-        )
-        refused = replace(item, state=ItemState.REFUSED, refusal=INTERNAL_ERROR, change=None)
-        service.repository.batches.finish(refused, None)
+        if not is_transient(error):
+            raise
+        _LOG.warning("%s while a submission was judged again; a worker does it", type(error).__name__)
 
 
 def get_regrade(service: Service, stored: StoredAssignment, job_id: str) -> StoredBatch:
@@ -117,12 +126,7 @@ def regrade_document(service: Service, stored: StoredAssignment, batch: StoredBa
     progress = service.repository.batches.progress(batch.id)
     notable = service.repository.batches.notable_items(batch.id)
     return {
-        "id": batch.id,
-        "assignment": stored.id,
-        "created": batch.created.isoformat(),
-        "state": str(batch_state(progress)),
-        "total": batch.total,
-        "states": {str(state): progress.states[state] for state in ItemState},
+        **progress_document(batch, progress),
         "revision": stored.revision,
         "judged": progress.states[ItemState.JUDGED],
         "changes": [_change(item) for item in notable if item.state is ItemState.JUDGED],

@@ -20,7 +20,7 @@ from api.http.problems import ProblemError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, not_found, owner_name, require_role
 from api.services.assignments import problem_for
-from api.services.checks import judge_attempt, stopped_problem
+from api.services.checks import judge_attempt, reason_of, stopped_problem
 from api.services.names import normalize_name
 from api.services.reports import student_view
 from api.services.tokens import LONGEST_SUBJECT
@@ -232,7 +232,7 @@ def records_of(
     begun: the start of judging. The report has this time, because its end would reveal how long judging took.
     """
     if isinstance(outcome, Stopped):
-        result = result_of_refusal(stored, f"judging was stopped: {outcome.reason}")
+        result = result_of_refusal(stored, reason_of(outcome))
         return replace(submission, result=result), None
     report = StoredReport(
         new_id(),

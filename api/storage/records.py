@@ -110,9 +110,10 @@ class StoredSubmission:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The submission of a student that counts, and the number of the student's attempts."""
+    """The submission of a student that counts. attempts: the number of the student's submissions."""
 
     submission: StoredSubmission
+    result: SubmissionResult
     attempts: int
 
 

@@ -99,12 +99,8 @@ class SqlSubmissions:
             return int(connection.execute(query.where(_of_student(assignment_id, student))).scalar_one())
 
     def list(self, assignment_id: str, student: str | None = None) -> Sequence[StoredSubmission]:
-        query = select(tables.submissions).where(_SUBMISSION.assignment == assignment_id)
-        if student is not None:
-            query = query.where(_SUBMISSION.student == student)
-        with self.engine.connect() as connection:
-            rows = connection.execute(query.order_by(_SUBMISSION.student, _SUBMISSION.attempt))
-            return [_stored(row) for row in rows]
+        wanted = _SUBMISSION.assignment == assignment_id
+        return self._select(wanted if student is None else _of_student(assignment_id, student))
 
     def standings(self, assignment_id: str, best: bool) -> Sequence[Standing]:
         judged = (_SUBMISSION.assignment == assignment_id) & _SUBMISSION.shown.is_not(None)
@@ -122,17 +118,17 @@ class SqlSubmissions:
         joined = tables.submissions.join(ranked, ranked.c.id == _SUBMISSION.id)
         query = select(tables.submissions, ranked.c.attempts).select_from(joined).where(ranked.c.rank == 1)
         with self.engine.connect() as connection:
-            standings = [Standing(_stored(row), row.attempts) for row in connection.execute(query)]
-        return sorted(
-            standings, key=lambda standing: standing.submission.student
-        )  # each database has its order
+            rows = [(_stored(row), row.attempts) for row in connection.execute(query)]
+        rows.sort(key=lambda row: row[0].student)  # each database has its order
+        return [
+            Standing(submission, submission.result, attempts)
+            for submission, attempts in rows
+            if submission.result is not None
+        ]
 
     def outdated(self, assignment_id: str, revision: int) -> Sequence[StoredSubmission]:
         earlier = (_SUBMISSION.revision != revision) & _SUBMISSION.shown.is_not(None)
-        query = select(tables.submissions).where((_SUBMISSION.assignment == assignment_id) & earlier)
-        with self.engine.connect() as connection:
-            rows = connection.execute(query.order_by(_SUBMISSION.student, _SUBMISSION.attempt))
-            return [_stored(row) for row in rows]
+        return self._select((_SUBMISSION.assignment == assignment_id) & earlier)
 
     def replace_result(
         self, submission_id: str, result: SubmissionResult, report: StoredReport | None
@@ -143,6 +139,12 @@ class SqlSubmissions:
                 add_report(connection, report)
             grown = _SUBMISSION.size + _size(report)
             connection.execute(statement.values(_columns(result) | {"size": grown}))
+
+    def _select(self, wanted: ColumnElement[bool]) -> Sequence[StoredSubmission]:
+        query = select(tables.submissions).where(wanted)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(_SUBMISSION.student, _SUBMISSION.attempt))
+            return [_stored(row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

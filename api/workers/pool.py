@@ -49,21 +49,13 @@ class WorkerPool:
 
     async def judge(self, task: Task) -> Outcome:
         """Judge a task without blocking the event loop. Raise QueueFullError if too many are waiting."""
-        self._pending += 1
-        try:
-            outcome = await self._run(task, CALLER.get() or SERVICE)
-        finally:
-            self._pending -= 1
+        outcome = await self._count_and_run(task)
         assert not isinstance(outcome, ReadDocument)
         return outcome
 
     async def read(self, task: ReadTask) -> Reading:
         """Read a document without blocking the event loop. Raise as `judge`."""
-        self._pending += 1
-        try:
-            outcome = await self._run(task, CALLER.get() or SERVICE)
-        finally:
-            self._pending -= 1
+        outcome = await self._count_and_run(task)
         assert not isinstance(outcome, Judged)
         return outcome
 
@@ -92,6 +84,13 @@ class WorkerPool:
             sleep(_DRAIN_INTERVAL)
         for process in self._processes:
             process.end()
+
+    async def _count_and_run(self, task: Task | ReadTask) -> Outcome | ReadDocument:
+        self._pending += 1
+        try:
+            return await self._run(task, CALLER.get() or SERVICE)
+        finally:
+            self._pending -= 1
 
     async def _run(self, task: Task | ReadTask, caller: Caller) -> Outcome | ReadDocument:
         for attempt in range(1, _ATTEMPTS + 1):

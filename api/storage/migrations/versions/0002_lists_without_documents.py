@@ -155,8 +155,8 @@ def _normalize_names(connection: sa.Connection) -> None:
         name = _normal(student)
         if name == student or not name:
             continue
-        own = (table.c.assignment == assignment) & (table.c.student == name)
-        last = connection.execute(sa.select(sa.func.max(table.c.attempt)).where(own)).scalar() or 0
+        of_name = (table.c.assignment == assignment) & (table.c.student == name)
+        last = connection.execute(sa.select(sa.func.max(table.c.attempt)).where(of_name)).scalar() or 0
         other = (table.c.assignment == assignment) & (table.c.student == student)
         query = sa.select(table.c.id).where(other).order_by(table.c.attempt)
         for number, row_id in enumerate(connection.execute(query).scalars().all(), last + 1):
