@@ -5,61 +5,32 @@
 A11 of the review: on a socket of IPv6 all callers of IPv4 were one, and no proxy there was believed.
 """
 
-import os
-import subprocess
 import sys
 from collections import Counter
 from http.client import HTTPConnection
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import sleep
 
 from benchmarks.support.attacking import Table
-from benchmarks.support.service import free_port
+from benchmarks.support.service import running_service
 
 _BAD = {"authorization": "Bearer gradjury_0123456789abcdef_" + "x" * 43}
-_SERVE = [sys.executable, "-c", "from api.command_line import main; main()", "serve", "--no-worker"]
+_OPTIONS = ("--no-worker", "--host", "::", "--workers", "2")
 
 
 def main() -> int:
     table = Table("addresses: callers without a token on `--host :: --workers 2`")
-    with TemporaryDirectory() as folder:
-        port = free_port()
-        environment = os.environ | {
-            "GRADJURY_DATABASE_URL": f"sqlite:///{Path(folder) / 'gradjury.sqlite'}",
-            "GRADJURY_REFUSED_PER_MINUTE": "10",
-        }
-        with (Path(folder) / "log").open("w") as log:
-            command = [*_SERVE, "--host", "::", "--port", str(port), "--workers", "2"]
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        try:
-            _wait(port)
-            bad = _statuses(port, "127.0.0.2")
-            table.row("60 bad tokens from 127.0.0.2", _shown(bad), bad[0] == 401 and bad[-1] == 429)
-            other = _statuses(port, "127.0.0.3")[:1]
-            table.row("then a bad token from 127.0.0.3", _shown(other), other == [401])
-            forwarded = _statuses(port, "127.0.0.1", "192.0.2.{}")
-            seen = _shown(forwarded)
-            table.row("60 callers behind a proxy on 127.0.0.1", seen, set(forwarded) == {401})
-            lying = _statuses(port, "127.0.0.4", "198.51.100.{}")
-            table.row("60 that say so, from no trusted proxy", _shown(lying), lying[-1] == 429)
-            network = _statuses(port, "127.0.0.1", "2001:db8::{}")
-            table.row("60 addresses of one network of IPv6", _shown(network), network[-1] == 429)
-        finally:
-            process.terminate()
-            process.wait()
+    with running_service(*_OPTIONS, refused_per_minute=10) as service:
+        bad = _statuses(service.port, "127.0.0.2")
+        table.row("60 bad tokens from 127.0.0.2", _shown(bad), bad[0] == 401 and bad[-1] == 429)
+        other = _statuses(service.port, "127.0.0.3")[:1]
+        table.row("then a bad token from 127.0.0.3", _shown(other), other == [401])
+        forwarded = _statuses(service.port, "127.0.0.1", "192.0.2.{}")
+        seen = _shown(forwarded)
+        table.row("60 callers behind a proxy on 127.0.0.1", seen, set(forwarded) == {401})
+        lying = _statuses(service.port, "127.0.0.4", "198.51.100.{}")
+        table.row("60 that say so, from no trusted proxy", _shown(lying), lying[-1] == 429)
+        network = _statuses(service.port, "127.0.0.1", "2001:db8::{}")
+        table.row("60 addresses of one network of IPv6", _shown(network), network[-1] == 429)
     return table.end()
-
-
-def _wait(port: int) -> None:
-    for _ in range(600):
-        try:
-            _status("127.0.0.1", port, "127.0.0.1", {})
-        except OSError:
-            sleep(0.1)
-        else:
-            return
-    raise RuntimeError("the service did not start")
 
 
 def _statuses(port: int, source: str, forwarded: str = "") -> list[int]:

@@ -47,8 +47,8 @@ class RunningService:
 
 
 @contextmanager
-def running_service(**settings: object) -> Iterator[RunningService]:
-    """Run a service with these settings and without rate limits."""
+def running_service(*options: str, **settings: object) -> Iterator[RunningService]:
+    """Run a service with these options and settings, and without rate limits."""
     with TemporaryDirectory() as folder:
         database = f"sqlite:///{Path(folder) / 'gradjury.sqlite'}"
         limits = ("checks", "submissions", "requests", "refused")
@@ -61,7 +61,7 @@ def running_service(**settings: object) -> Iterator[RunningService]:
             }
         )
         port, log = free_port(), Path(folder) / "log"
-        command = [sys.executable, "-c", "from api.command_line import main; main()", "serve"]
+        command = [sys.executable, "-c", "from api.command_line import main; main()", "serve", *options]
         with log.open("w") as stream:
             process = subprocess.Popen(
                 [*command, "--port", str(port)], env=environment, stdout=stream, stderr=stream
