@@ -238,15 +238,6 @@ class IntervalArithmetic(IntervalNumbers):
     activation_vjp = staticmethod(vjp)
     log_softmax = staticmethod(log_softmax)
 
-    def activated(self, function: Activation, x: Interval, mask: Array | None) -> Interval:
-        z = value(function, x)
-        return z if mask is None else times(z, exact(mask))
-
-    def activation_pulled(
-        self, function: Activation, x: Interval, u: Interval, mask: Array | None, kinks: Array | None
-    ) -> Interval:
-        return vjp(function, x, u if mask is None else times(u, exact(mask)), kinks)
-
     def log_softmax_vjp(self, x: Interval, u: Interval) -> Interval:
         others = minus(self.total(u, (-1,), keepdims=True), u)
         return minus(times(u, one_minus_softmax(x)), times(softmax(x), others))

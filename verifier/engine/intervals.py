@@ -281,10 +281,6 @@ class IntervalNumbers(Numbers):
             return self._product(x, y).rows(...)
         return matmul_of_stacks(x, y)
 
-    def affine(self, x: Interval, w: Interval, b: Interval | None = None) -> Interval:
-        product = self._product(x, w).rows(...)
-        return product if b is None else plus(product, b)
-
     def affine_pulled(self, w: Interval, u: Interval) -> Interval:
         return self._product(u, transpose(w)).rows(...)
 
