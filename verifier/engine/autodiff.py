@@ -232,14 +232,15 @@ def gradients_of(
     kinks: by node, where every slope of the subdifferential counts.
     """
     kinks = kinks or {}
-    shape = problem.shapes()[problem.output]
+    upstream = problem.upstream_of_output
+    shape = upstream[-1].shape if upstream else problem.shapes()[problem.output]
     batches = values.bands
     gradients = BatchedValues(batches, arithmetic)
     gradients[problem.output] = arithmetic.constant(np.ones(shape))
     if not batches.sizes:
-        _propagate(problem.upstream_of_output, values.by_name, gradients.by_name, arithmetic, kinks)
+        _propagate(upstream, values.by_name, gradients.by_name, arithmetic, kinks)
         return gradients
-    needed = {node.name for node in problem.upstream_of_output}
+    needed = {node.name for node in upstream}
     for band in reversed(batches.all):
         if band.node.name not in needed:  # all nodes of a band are needed, or none
             continue
@@ -247,9 +248,9 @@ def gradients_of(
             _propagate((band.node,), values, gradients, arithmetic, kinks)
             continue
         node, value = band.node, values.of_band(band)
-        upstream = arithmetic.finish_sum(gradients.of_band(band))
+        of_value = arithmetic.finish_sum(gradients.of_band(band))
         operand_gradients = node.operation.vjp(
-            arithmetic, node, values.operands(band), value, upstream, _kinks_of(band, kinks)
+            arithmetic, node, values.operands(band), value, of_value, _kinks_of(band, kinks)
         )
         for rows, gradient in zip(band.operands, operand_gradients, strict=True):
             if gradient is not None:

@@ -86,12 +86,13 @@ def _in_bands(nodes: Sequence[Node], needed: Iterable[Node]) -> NodeBatches:
 
     needed: the nodes that the output depends on.
     """
-    groups: dict[tuple[object, ...], list[Node]] = {}
     depths: dict[str, int] = {}
-    for node in nodes:
-        depths[node.name] = 1 + max([depths.get(operand, 0) for operand in node.operands], default=0)
+    if any(node.operation.stacks for node in nodes):
+        for node in nodes:
+            depths[node.name] = 1 + max([depths.get(operand, 0) for operand in node.operands], default=0)
     if all(map(lt, depths.values(), islice(depths.values(), 1, None))):  # a chain, whose nodes stand alone
         return NodeBatches(tuple(NodeBatch(node, (node.name,)) for node in nodes), {}, {})
+    groups: dict[tuple[object, ...], list[Node]] = {}
     needed_ids = {id(node) for node in needed}
     for node in nodes:
         depth = depths[node.name]

@@ -10,6 +10,11 @@ from reference_impl.array import Array
 from verifier.report.model import Uncertainty
 
 
+def all_true(mask: Array) -> bool:
+    """True if every entry is True. On small arrays it is several times faster than `mask.all()`."""
+    return bool(np.count_nonzero(mask) == mask.size)
+
+
 class RoundingAllowance(Protocol):
     """Rounding errors and scales of gradients, by name."""
 

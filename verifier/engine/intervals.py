@@ -9,6 +9,7 @@ products with the rests, 2⁻ᵇ as large, are rounded. Source: Ozaki, Ogita, Oi
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, log2, prod
 from types import EllipsisType
 
@@ -60,8 +61,12 @@ class Interval:
 
 def exact(values: Array) -> Interval:
     """Return intervals of radius 0 around the values. The radius takes no memory, whatever its shape."""
-    shape = np.shape(values)
-    return Interval(values, np.ndarray(shape, buffer=_ZERO, strides=(0,) * len(shape)))
+    return Interval(values, _zeros(np.shape(values)))
+
+
+@lru_cache(maxsize=1024)
+def _zeros(shape: Shape) -> Array:
+    return np.ndarray(shape, buffer=_ZERO, strides=(0,) * len(shape))
 
 
 def inflated(radius: Array, terms: int = 1) -> Array:
@@ -75,7 +80,7 @@ def _gamma(terms: int) -> float:
 
 def roundoff(gamma: float, size: Array) -> Array:
     """Return gamma · size, never 0 where size is not: a later factor may be huge."""
-    return np.asarray(np.where(size > 0, gamma * size + SMALLEST, 0.0))
+    return np.asarray(gamma * size + np.minimum(size, SMALLEST))
 
 
 def plus(x: Interval, y: Interval) -> Interval:

@@ -49,7 +49,7 @@ def forward_deviations(
         z, a, activation = trace.z[index], trace.a[index], layer.activation
         terms, factors, repetition = z, parameters.weight, arithmetic.repetition(z.T, parameters.weight)
         if parameters.bias is not None:
-            terms, factors = with_ones(z), np.vstack([parameters.weight, parameters.bias.reshape(1, -1)])
+            terms, factors = with_ones(z), np.concatenate([parameters.weight, parameters.bias.reshape(1, -1)])
         deviation = arithmetic.summed_products(
             terms.T, factors, root_of_squares(terms, factors), a, repetition
         )
@@ -225,7 +225,9 @@ def gradient_deviations(
 
 def with_ones(z: Array) -> Array:
     """Return z with a last column of ones, which multiplies the bias."""
-    return np.hstack([z, np.ones((len(z), 1))])
+    extended = np.empty((len(z), z.shape[1] + 1))
+    extended[:, :-1], extended[:, -1] = z, 1.0
+    return extended
 
 
 def near(kink: Kink, a: Array, deviation: Array) -> Array:

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.estimate import Answer, Estimate, all_true
 from verifier.report.model import Evidence
 
 INTERSECTION_RTOL = 2.0**-50  # twice the rounding errors of the four subtractions
@@ -80,7 +80,7 @@ class Intersection:
         """
         half_width = half_width - INTERSECTION_RTOL * np.abs(value)  # the rounding errors of the subtractions
         first = self._half_width if columns is None else self._half_width[..., columns]
-        if (distance + first <= half_width).all():
+        if all_true(distance + first <= half_width):
             return  # the first interval lies within it
         if self._low is None:
             self._low, self._high = (
@@ -97,12 +97,12 @@ class Intersection:
     def contains(self, value: Array, distance: Array) -> bool:
         """True if it contains all values. distance: of the values from the first interval's."""
         if self._low is None:
-            return bool((distance <= self._half_width).all())
-        return bool(((self._low <= value) & (value <= self._high)).all())
+            return all_true(distance <= self._half_width)
+        return all_true((self._low <= value) & (value <= self._high))
 
     def is_empty(self) -> bool:
         """True if it is empty in some entry, or not known; then two of the intervals are disjoint (Helly)."""
-        return self._low is not None and not bool((self._low <= self._high).all())
+        return self._low is not None and not all_true(self._low <= self._high)
 
 
 def _all_intersect(answers: Iterable[Answer], name: str) -> bool:

@@ -13,7 +13,7 @@ from math import isfinite
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.engine.estimate import Answer, RoundingAllowance, WithinRounding
+from verifier.engine.estimate import Answer, RoundingAllowance, WithinRounding, all_true
 from verifier.engine.lazy_products import Block, LazyEstimates, RowEstimates, blocks
 from verifier.judging.comparison import RESOLUTION, UNDERFLOW_ONLY, is_within
 from verifier.judging.consensus import Intersection
@@ -66,9 +66,9 @@ def accept_if_correct(
                 return None
             return accept_if_correct(names, gradients, answers, rounding_allowance)  # all by one reference
         error = np.abs(values - reference.value)
-        if not (error <= reference.error).all():
+        if not all_true(error <= reference.error):
             rounding = block.of(rounding_allowance.allowance)
-            if not is_within(error, reference.error, rounding).all():
+            if not all_true(is_within(error, reference.error, rounding)):
                 return None
             owners = block.owners
             largest_rounding[owners] = np.maximum(largest_rounding[owners], block.largest(rounding))
@@ -78,10 +78,10 @@ def accept_if_correct(
     if not statistics.largest_expected.any():  # zeros would pass whatever the code does
         return None
     # where rounding may change more than there is in the whole parameter, it excuses nothing
-    if not (largest_rounding <= statistics.largest_expected).all():
+    if not all_true(largest_rounding <= statistics.largest_expected):
         return None
     sizes = statistics.largest_expected + statistics.largest_error  # the submitted ones are no larger
-    if not ((sizes < _LARGEST_SQUARED) & ((sizes > _SMALLEST_SQUARED) | (sizes == 0))).all():
+    if not all_true((sizes < _LARGEST_SQUARED) & ((sizes > _SMALLEST_SQUARED) | (sizes == 0))):
         return None
     count = sum(array.size for array in submitted.values())
     measured = iter(zip(agreement.distances.tolist(), agreement.unknown.tolist(), strict=True))
@@ -114,12 +114,12 @@ def _is_sharp(
     if reference.columns is not None:
         return False
     sharp = reference.error <= RESOLUTION * size
-    if sharp.all():
+    if all_true(sharp):
         return True
     sharp |= reference.error <= RESOLUTION * block.of(rounding_allowance.scale)
-    if sharp.all():
+    if all_true(sharp):
         return True
-    return bool((sharp | ((submitted == reference.value) & (reference.error <= UNDERFLOW_ONLY))).all())
+    return all_true(sharp | ((submitted == reference.value) & (reference.error <= UNDERFLOW_ONLY)))
 
 
 class _Agreement:

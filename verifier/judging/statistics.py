@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.engine.estimate import all_true
 from verifier.engine.lazy_products import Block
 from verifier.engine.rounding import scale_of
 from verifier.judging.comparison import Comparison
@@ -93,7 +94,7 @@ class Statistics:
         """
         owners = block.owners
         relative = np.asarray(error / size)  # of a scalar too
-        if not nonzero.all():
+        if not all_true(nonzero):
             np.copyto(relative, -1.0, where=~nonzero)
             np.copyto(relative, 0.0, where=error == 0)
         for figure, values in (
