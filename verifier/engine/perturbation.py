@@ -74,7 +74,7 @@ def unit_slopes(
     steps = (a + np.array(SIDES)[:, None, None] * h) - a  # the steps that are added after rounding
     value, error = np.zeros_like(a), np.full_like(a, np.inf)
     for chunk in responses(problem, trace, layer, len(units), len(SIDES), moves_of(steps, units)):
-        moved = units[chunk.moves]
+        moved = _moved(units, chunk.moves, a.shape[1])
         losses, unit_steps = chunk.losses.swapaxes(1, 2), steps[:, :, moved]
         value[:, moved], difference_error = central_difference(losses, middle, unit_steps, noise)
         error[:, moved] = np.where(chunk.smooth.T, difference_error, np.inf)
@@ -151,10 +151,10 @@ _SMALL_PRODUCT = 1 << 18  # multiplications, up to which OpenBLAS starts no thre
 class Moves:
     """Perturbations of one layer, each of one unit.
 
-    units: (moves,). steps: (sides, moves, N), added to a.
+    units: (moves,), or a slice of all units. steps: (sides, moves, N), added to a.
     """
 
-    units: Array
+    units: Array | slice
     steps: Array
 
 
@@ -190,7 +190,17 @@ def chunks_of(problem: Problem, layer: int, count: int, sides: int, numbers: int
 
 def moves_of(steps: Array, units: Array) -> Callable[[slice], Moves]:
     """Return a function from a chunk to perturbations of `units`. Shapes: steps (sides, N, all units)."""
-    return lambda chunk: Moves(units[chunk], steps[:, :, units[chunk]].transpose(0, 2, 1))
+
+    def moves(chunk: slice) -> Moves:
+        moved = _moved(units, chunk, steps.shape[-1])
+        return Moves(moved, steps[:, :, moved].transpose(0, 2, 1))
+
+    return moves
+
+
+def _moved(units: Array, chunk: slice, width: int) -> Array | slice:
+    """Return an index of the units of a chunk; a slice if all units are moved, which copies nothing."""
+    return chunk if len(units) == width else units[chunk]
 
 
 def _is_rank_one(problem: Problem, layer: int) -> bool:
@@ -241,7 +251,8 @@ def responded(problem: Problem, trace: Trace, layer: int, chunk: slice, moves: M
         index = layer + 1
     else:
         current = np.broadcast_to(a[layer], (sides, count, *a[layer].shape)).astype(perturbed.dtype)
-        current[:, np.arange(count), :, units] = np.moveaxis(perturbed, 1, 0)
+        moved = np.arange(current.shape[-1])[units]
+        current[:, np.arange(count), :, moved] = np.moveaxis(perturbed, 1, 0)
         index = layer
     while True:
         for kink in problem.network.layers[index].activation.kinks:
