@@ -183,8 +183,8 @@ def cross_entropy_delta(a: Interval, targets: Array) -> Interval:
 
 def _sum_of_others(targets: Array) -> Interval:
     """Return an enclosure of Σ_{j≠k} y_j along each row; sums of one term are exact."""
-    middle = targets.sum(axis=-1, keepdims=True) - targets
-    if np.count_nonzero(targets) == np.count_nonzero(targets.any(axis=-1)):
+    middle = np.add.reduce(targets, axis=-1, keepdims=True) - targets
+    if np.count_nonzero(targets) == np.count_nonzero(np.logical_or.reduce(targets, axis=-1)):
         return exact(middle)
     one_hot = np.count_nonzero(targets, axis=-1) <= 1
     summed = UNIT * targets.shape[-1] * np.abs(targets).sum(axis=-1, keepdims=True)
@@ -193,10 +193,11 @@ def _sum_of_others(targets: Array) -> Interval:
 
 def _relative_radius(a: Interval, probabilities: Array) -> Array:
     """Return the relative radius of probabilities, for the interval and the evaluation at its middle."""
-    shift = a.middle.max(axis=-1, keepdims=True) - a.middle
+    shift = np.maximum.reduce(a.middle, axis=-1, keepdims=True) - a.middle
     outcomes = a.middle.shape[-1]
-    evaluation = shift + (probabilities * shift).sum(axis=-1, keepdims=True) + outcomes + 4 * ULPS + 8
-    spread = np.expm1(2.0 * a.radius.max(axis=-1, keepdims=True))
+    mean_shift = np.add.reduce(probabilities * shift, axis=-1, keepdims=True)
+    evaluation = shift + mean_shift + outcomes + 4 * ULPS + 8
+    spread = np.expm1(2.0 * np.maximum.reduce(a.radius, axis=-1, keepdims=True))
     return np.asarray((spread + 2.0 * UNIT * evaluation) * (1.0 + 1e-12))
 
 

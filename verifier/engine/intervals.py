@@ -45,7 +45,7 @@ class Interval:
     def is_exact(self) -> bool:
         """True if every radius is 0. A radius broadcast from one number, as in `exact`, is read once."""
         is_broadcast = self.radius.size > 0 and not any(self.radius.strides)
-        return not (self.radius.item(0) if is_broadcast else self.radius.any())
+        return not (self.radius.item(0) if is_broadcast else np.count_nonzero(self.radius))
 
     @property
     def ends(self) -> tuple[Array, Array]:
@@ -155,7 +155,8 @@ def factors(x: Interval, y: Interval) -> Factors:
     if x.is_exact:
         return Factors(((x.middle, y.middle),), (size_x, y_error), 2 * terms)
     # as one product, r the radii
-    left, right = np.hstack([x.radius, size_x]), np.vstack([size_y + y.radius, y_error])
+    left = np.concatenate([x.radius, size_x], axis=1)
+    right = np.concatenate([size_y + y.radius, y_error])
     return Factors(((x.middle, y.middle),), (left, right), 2 * terms)
 
 
@@ -185,8 +186,9 @@ def matmul_of_stacks(x: Interval, y: Interval) -> Interval:
 def total(x: Interval, axis: int, keepdims: bool = False) -> Interval:
     """Return the sum along an axis."""
     terms = x.middle.shape[axis]
-    radius = (x.radius + _gamma(terms) * np.abs(x.middle)).sum(axis=axis, keepdims=keepdims)
-    return Interval(x.middle.sum(axis=axis, keepdims=keepdims), inflated(radius, terms))
+    radii = x.radius + _gamma(terms) * np.abs(x.middle)
+    radius = np.add.reduce(radii, axis=axis, keepdims=keepdims)
+    return Interval(np.add.reduce(x.middle, axis=axis, keepdims=keepdims), inflated(radius, terms))
 
 
 def quotient(numerator: Array, x: Interval) -> Interval:
