@@ -186,9 +186,8 @@ def matmul_of_stacks(x: Interval, y: Interval) -> Interval:
 def total(x: Interval, axis: int, keepdims: bool = False) -> Interval:
     """Return the sum along an axis."""
     terms = x.middle.shape[axis]
-    radii = x.radius + _gamma(terms) * np.abs(x.middle)
-    radius = np.add.reduce(radii, axis=axis, keepdims=keepdims)
-    return Interval(np.add.reduce(x.middle, axis=axis, keepdims=keepdims), inflated(radius, terms))
+    radius = (x.radius + _gamma(terms) * np.abs(x.middle)).sum(axis=axis, keepdims=keepdims)
+    return Interval(x.middle.sum(axis=axis, keepdims=keepdims), inflated(radius, terms))
 
 
 def quotient(numerator: Array, x: Interval) -> Interval:
