@@ -39,12 +39,7 @@ def tapped_entries(
 
     most: limit in numbers, or in nodes if every perturbation sweeps the whole graph node by node.
     """
-    shapes, later = problem.shapes(), _numbers_from(problem)
-    taps = []
-    for key in problem.requested:
-        name = node_name(key)
-        size = prod(shapes[name])
-        taps.append(Tap(key, name, np.arange(size), max(1, size, later.get(name, 0))))
+    taps = _all_entries(problem)
     costs = [len(problem.nodes) if whole_sweeps else tap.cost for tap in taps]
     cost = sides * sum(tap_cost * len(tap.entries) for tap_cost, tap in zip(costs, taps, strict=True))
     if cost <= most:
@@ -58,6 +53,21 @@ def tapped_entries(
         entries = np.sort(generator.choice(len(tap.entries), min(share, len(tap.entries)), replace=False))
         sampled.append(replace(tap, entries=entries))
     return sampled
+
+
+def cost_of_entries(problem: GraphProblem, sides: int) -> int:
+    """Return the numbers that the perturbations of all entries would compute."""
+    return sides * sum(tap.cost * len(tap.entries) for tap in _all_entries(problem))
+
+
+def _all_entries(problem: GraphProblem) -> list[Tap]:
+    shapes, later = problem.shapes(), _numbers_from(problem)
+    taps = []
+    for key in problem.requested:
+        name = node_name(key)
+        size = prod(shapes[name])
+        taps.append(Tap(key, name, np.arange(size), max(1, size, later.get(name, 0))))
+    return taps
 
 
 def _numbers_from(problem: GraphProblem) -> dict[str, int]:

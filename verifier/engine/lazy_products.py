@@ -214,7 +214,7 @@ class _LazyGradient(LazyEstimates):
     ) -> None:
         super().__init__([name for name, _ in named(problem.parameters)])
         self._problem, self._z, self._deltas, self._penalties = problem, z, deltas, penalties
-        self._products: dict[int, _Product] = {}
+        self._products: dict[int, DeltaProduct] = {}
 
     def rows(self, name: str, which: RowIndex) -> RowEstimates:
         _, index, kind = name.split(".")
@@ -230,22 +230,26 @@ class _LazyGradient(LazyEstimates):
         return rows
 
     def _whole(self, name: str) -> Estimate:
-        rows = self.rows(name, ALL)
-        if rows.columns is None:
-            return Estimate(rows.value, rows.error)
-        shape = *rows.value.shape[:-1], self._deltas[int(name.split(".")[1])].value.shape[-1]
-        whole = Estimate(np.zeros(shape), np.full(shape, np.inf))
-        whole.value[..., rows.columns], whole.error[..., rows.columns] = rows.value, rows.error
-        return whole
+        return in_all_columns(self.rows(name, ALL), self._deltas[int(name.split(".")[1])].value.shape[-1])
 
-    def _product(self, index: int) -> "_Product":
+    def _product(self, index: int) -> "DeltaProduct":
         if index not in self._products:
             scale = self._problem.risk.example_scale(self._problem.batch.size)
-            self._products[index] = _Product(self._z[index], self._deltas[index], scale)
+            self._products[index] = DeltaProduct(self._z[index], self._deltas[index], scale)
         return self._products[index]
 
 
-class _Product:
+def in_all_columns(rows: RowEstimates, columns: int) -> Estimate:
+    """Return estimates with all columns; the error of absent ones is infinite."""
+    if rows.columns is None:
+        return Estimate(rows.value, rows.error)
+    shape = *rows.value.shape[:-1], columns
+    whole = Estimate(np.zeros(shape), np.full(shape, np.inf))
+    whole.value[..., rows.columns], whole.error[..., rows.columns] = rows.value, rows.error
+    return whole
+
+
+class DeltaProduct:
     """zᵀδ and Σδ with their errors. columns: indices of the known units if they are few, else None."""
 
     def __init__(self, z: Array, delta: Estimate, scale: float) -> None:

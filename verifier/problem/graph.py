@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -87,6 +88,25 @@ def no_kinks(node: Node, values: Sequence[Array], half_widths: Sequence[Array]) 
     return None
 
 
+class Locality(Enum):
+    """What a perturbation of operands in one place changes in the value of an operation.
+
+    A row is an index of the first axis, usually an example.
+    ENTRY: the same entry. ROW: the same row. TERM: one term of a sum over rows, which is one number.
+    EVERYTHING: more than that, or unknown.
+    """
+
+    ENTRY = "entry"
+    ROW = "row"
+    TERM = "term"
+    EVERYTHING = "everything"
+
+
+def not_local(node: Node, perturbed: Sequence[bool]) -> Locality:
+    """Return EVERYTHING: nothing is known about the operation."""
+    return Locality.EVERYTHING
+
+
 @dataclass(frozen=True, slots=True)
 class GraphOperation:
     """One operation.
@@ -106,6 +126,9 @@ class GraphOperation:
     works on every entry, or every row along the last axis, by itself.
     broadcasts: True if operands of several shapes broadcast together; only then may `vjp` return gradients in
     another shape than the operand's.
+    locality: (node, by operand True if it is perturbed) -> what the perturbation changes. Perturbed operands
+    have equally many rows.
+    row_terms: (node, operands) -> the terms of the sum, (copies, N), where the locality is TERM.
     in_torch: (torch, node, tensors) -> the same operation in PyTorch.
     in_graph: (graph, node, operations) -> the same operation in `reference_impl.graph`.
     """
@@ -125,6 +148,8 @@ class GraphOperation:
     kinks: Callable[[Node, Sequence[Array], Sequence[Array]], Array | None] = no_kinks
     stacks: bool = False
     broadcasts: bool = False
+    locality: Callable[[Node, Sequence[bool]], Locality] = not_local
+    row_terms: Callable[[Node, Sequence[Array]], Array] | None = None
 
 
 INPUT, NODE = "inputs.", "nodes."

@@ -5,7 +5,7 @@ from typing import Any
 
 from reference_impl.array import Array
 from verifier.engine.autodiff import aligned
-from verifier.problem.graph import GraphOperation, InferredNode, Node, Shape, broadcast
+from verifier.problem.graph import GraphOperation, InferredNode, Locality, Node, Shape, broadcast
 
 Vjp = Callable[[Any, Any, Any, Any, Any], tuple[Any, ...]]
 
@@ -43,7 +43,16 @@ def _binary(
         in_graph=lambda graph, node, operands: applied(*operands),
         stacks=True,
         broadcasts=True,
+        locality=_locality,
     )
+
+
+def _locality(node: Node, perturbed: Sequence[bool]) -> Locality:
+    shapes = [shape for shape, moves in zip(node.operand_shapes, perturbed, strict=True) if moves]
+    if all(shape == node.shape for shape in shapes):
+        return Locality.ENTRY
+    same_axis = all(len(shape) == len(node.shape) and shape[0] == node.shape[0] for shape in shapes)
+    return Locality.ROW if same_axis else Locality.EVERYTHING
 
 
 def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
@@ -88,4 +97,5 @@ NEGATE = GraphOperation(
     in_torch=lambda torch, node, operands: -operands[0],
     in_graph=lambda graph, node, operands: -operands[0],
     stacks=True,
+    locality=lambda node, perturbed: Locality.ENTRY,
 )

@@ -12,7 +12,7 @@ from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS
 from reference_impl.problem_graph import function_node
 from verifier.engine.functions.torch_twins import function_in_torch
 from verifier.problem.errors import ErrorCollector, read_number
-from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape
+from verifier.problem.graph import GraphOperation, InferredNode, Locality, MisfitError, Node, Shape
 
 _FORMULAS = {
     "exp": "eˣ",
@@ -57,7 +57,22 @@ def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
         ),
         kinks=kinks_of_function,
         stacks=True,
+        locality=_locality,
     )
+
+
+def _locality(node: Node, perturbed: Sequence[bool]) -> Locality:
+    return locality_of_rows(node, perturbed) if _is_of_rows(node) else Locality.ENTRY
+
+
+def _is_of_rows(node: Node) -> bool:
+    function: Activation = node.options["function"]
+    return function.derivative is None
+
+
+def locality_of_rows(node: Node, perturbed: Sequence[bool]) -> Locality:
+    """Return the locality of an operation on the last axis: rows, unless that axis is the rows' own."""
+    return Locality.ROW if len(node.shape) > 1 else Locality.EVERYTHING
 
 
 def kinks_of_function(node: Node, values: Sequence[Array], half_widths: Sequence[Array]) -> Array | None:

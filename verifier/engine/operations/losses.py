@@ -8,9 +8,10 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.losses import LOSSES, Loss, Risk, Terms
 from reference_impl.problem_graph import loss_node
+from verifier.engine.arithmetic import FLOATS
 from verifier.engine.functions.torch_twins import loss_in_torch
 from verifier.problem.errors import ErrorCollector
-from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Options, Shape
+from verifier.problem.graph import GraphOperation, InferredNode, Locality, MisfitError, Node, Options, Shape
 from verifier.problem.loss import read_loss
 
 _FIELDS = ("factor", "batch", "outputs", "on")
@@ -80,6 +81,10 @@ def _difference_row(loss: Loss) -> GraphOperation:
         difference = differences(A, node, operands)
         return _scale(A, node, A.total(A.times(difference, difference), (-2, -1)))
 
+    def row_terms(node: Node, operands: Sequence[Array]) -> Array:
+        squares = np.square(differences(FLOATS, node, operands))
+        return np.asarray(_scale(FLOATS, node, squares.sum(axis=-1)))
+
     def vjp(
         A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
     ) -> tuple[Any, ...]:
@@ -103,6 +108,8 @@ def _difference_row(loss: Loss) -> GraphOperation:
             graph.squared_error(*operands) * (node.options["risk"].factor / node.options["divisor"])
         ),
         options=("factor", "batch", "outputs"),
+        locality=_sum_of_rows,
+        row_terms=row_terms,
     )
 
 
@@ -133,6 +140,10 @@ def _entropy_row(loss: Loss) -> GraphOperation:
         rows = A.losses(terms(node), _rows(A, node, operands[0]), _targets(node))
         return _scale(A, node, A.total(rows, (-1,)))
 
+    def row_terms(node: Node, operands: Sequence[Array]) -> Array:
+        losses = FLOATS.losses(terms(node), _rows(FLOATS, node, operands[0]), _targets(node))
+        return np.asarray(_scale(FLOATS, node, losses))
+
     def vjp(
         A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
     ) -> tuple[Any, ...]:
@@ -161,7 +172,13 @@ def _entropy_row(loss: Loss) -> GraphOperation:
         options=tuple(field for field in _FIELDS if field != "outputs" or loss.reduces_outputs),
         data=(1,),
         check_data=check,
+        locality=_sum_of_rows,
+        row_terms=row_terms,
     )
+
+
+def _sum_of_rows(node: Node, perturbed: Sequence[bool]) -> Locality:
+    return Locality.TERM
 
 
 def _targets(node: Node) -> Array:

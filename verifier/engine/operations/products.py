@@ -7,7 +7,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.engine.autodiff import aligned
-from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape, broadcast
+from verifier.problem.graph import GraphOperation, InferredNode, Locality, MisfitError, Node, Shape, broadcast
 
 
 def _fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
@@ -61,6 +61,15 @@ def _vjp(
     return left, right
 
 
+def _locality(node: Node, perturbed: Sequence[bool]) -> Locality:
+    """Return ROW if the rows of all perturbed operands are rows, or matrices of a stack, of the result."""
+    (rank_x, rank_y), (moves_x, moves_y) = map(len, node.operand_shapes), perturbed
+    is_stack = max(rank_x, rank_y) > 2
+    keeps_x = not moves_x or (rank_x > 1 and rank_x >= rank_y)
+    keeps_y = not moves_y or (is_stack and rank_y >= rank_x)
+    return Locality.ROW if keeps_x and keeps_y else Locality.EVERYTHING
+
+
 def _transposed(A: Any, x: Any) -> Any:
     return A.move(lambda part: part.swapaxes(-1, -2), x)
 
@@ -75,4 +84,5 @@ MATMUL = GraphOperation(
     in_torch=lambda torch, node, operands: torch.matmul(*operands),
     in_graph=lambda graph, node, operands: operands[0] @ operands[1],
     broadcasts=True,
+    locality=_locality,
 )

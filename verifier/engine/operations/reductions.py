@@ -8,7 +8,15 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.problem.errors import describe
-from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape, negative_axes
+from verifier.problem.graph import (
+    GraphOperation,
+    InferredNode,
+    Locality,
+    MisfitError,
+    Node,
+    Shape,
+    negative_axes,
+)
 
 _OPTIONS = ("axis", "keepdims")
 
@@ -49,6 +57,17 @@ def _total(A: Any, node: Node, operands: Sequence[Any]) -> Any:
     return A.total(operands[0], node.options["axes"], node.options["keepdims"])
 
 
+def _locality(node: Node, perturbed: Sequence[bool]) -> Locality:
+    if -len(node.operand_shapes[0]) not in node.options["axes"]:
+        return Locality.ROW
+    return Locality.TERM if prod(node.shape) == 1 else Locality.EVERYTHING
+
+
+def _row_terms(node: Node, operands: Sequence[Array]) -> Array:
+    (rows,) = operands
+    return np.asarray(rows.reshape(*rows.shape[:2], -1).sum(axis=-1))
+
+
 def _in_torch(name: str) -> Any:
     def applied(torch: Any, node: Node, operands: Sequence[Any]) -> Any:
         axes = node.options["axes"]
@@ -83,6 +102,8 @@ SUM = GraphOperation(
     in_torch=_in_torch("sum"),
     in_graph=_in_graph("Sum"),
     options=_OPTIONS,
+    locality=_locality,
+    row_terms=_row_terms,
 )
 MEAN = GraphOperation(
     name="mean",
@@ -96,6 +117,8 @@ MEAN = GraphOperation(
     in_torch=_in_torch("mean"),
     in_graph=_in_graph("Mean"),
     options=_OPTIONS,
+    locality=_locality,
+    row_terms=lambda node, operands: _row_terms(node, operands) / node.options["count"],
 )
 MAX = GraphOperation(
     name="max",
@@ -110,4 +133,7 @@ MAX = GraphOperation(
     in_graph=_in_graph("Max"),
     options=_OPTIONS,
     kinks=_kinks_of_max,
+    locality=lambda node, perturbed: (
+        Locality.EVERYTHING if -len(node.operand_shapes[0]) in node.options["axes"] else Locality.ROW
+    ),
 )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.engine.operations.functions import locality_of_rows
 from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Options, Shape
 
 
@@ -25,6 +26,7 @@ LOG_SOFTMAX = GraphOperation(
     in_torch=lambda torch, node, operands: torch.log_softmax(operands[0], dim=-1),
     in_graph=lambda graph, node, operands: graph.LogSoftmax()(operands[0]),
     stacks=True,
+    locality=locality_of_rows,
 )
 
 

@@ -12,6 +12,7 @@ from verifier.problem.errors import describe
 from verifier.problem.graph import (
     GraphOperation,
     InferredNode,
+    Locality,
     MisfitError,
     Node,
     Shape,
@@ -56,6 +57,9 @@ TRANSPOSE = GraphOperation(
     in_torch=lambda torch, node, operands: operands[0].permute(node.options["axes"]),
     in_graph=lambda graph, node, operands: graph.Transpose(node.options["axes"])(operands[0]),
     options=("axes",),
+    locality=lambda node, perturbed: (
+        Locality.ROW if node.options["axes"][:1] == (-len(node.shape),) else Locality.EVERYTHING
+    ),
 )
 
 
@@ -92,6 +96,9 @@ RESHAPE = GraphOperation(
     in_graph=lambda graph, node, operands: graph.Reshape(node.shape)(operands[0]),
     options=("shape",),
     needed=("shape",),
+    locality=lambda node, perturbed: (
+        Locality.ROW if node.shape[:1] == node.operand_shapes[0][:1] else Locality.EVERYTHING
+    ),
 )
 
 
@@ -146,6 +153,9 @@ CONCATENATE = GraphOperation(
         lambda left, right: graph.Concatenate(node.options["axis"])(left, right), operands
     ),
     options=("axis",),
+    locality=lambda node, perturbed: (
+        Locality.EVERYTHING if node.options["axis"] == -len(node.shape) else Locality.ROW
+    ),
 )
 
 
@@ -213,4 +223,7 @@ SLICE = GraphOperation(
     in_graph=lambda graph, node, operands: graph.Slice(node.options["index"])(operands[0]),
     options=("index",),
     needed=("index",),
+    locality=lambda node, perturbed: (
+        Locality.ROW if node.options["index"][:1] == (slice(None),) else Locality.EVERYTHING
+    ),
 )
