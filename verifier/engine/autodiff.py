@@ -226,13 +226,13 @@ def reached_kinks(
 def gradients_of(
     problem: GraphProblem, values: BatchedValues, arithmetic: Any, kinks: Kinks | None = None
 ) -> BatchedValues:
-    """Return ∂output/∂v by plain name, for everything that the output depends on.
+    """Return ∂output/∂v by plain name, for what is requested and for all between it and the output.
 
     Absent names have gradient 0. Gradients of leaves may be lazy (see `Numbers.parameters_pulled`).
     kinks: by node, where every slope of the subdifferential counts.
     """
     kinks = kinks or {}
-    upstream = problem.upstream_of_output
+    upstream = problem.differentiated
     shape = upstream[-1].shape if upstream else problem.shapes()[problem.output]
     batches = values.bands
     gradients = BatchedValues(batches, arithmetic)

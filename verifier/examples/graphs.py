@@ -58,6 +58,7 @@ def correct_gradients(document: Mapping[str, Any]) -> dict[str, Any]:
     data = {node.operands[place] for node in problem.nodes for place in node.data}
     keys = [INPUT + name for name in problem.inputs if name not in data]
     keys += [*problem.parameters, *(NODE + node.name for node in problem.nodes)]
+    problem = problem.with_requested(tuple(keys))
     gradients = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
     shapes = problem.shapes()
     return {key: gradients.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in keys}

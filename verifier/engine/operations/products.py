@@ -53,10 +53,11 @@ def _vjp(
         upstream = A.move(lambda part: part[..., np.newaxis], upstream)
     if len(shape_x) == 1:
         upstream = A.move(lambda part: np.expand_dims(part, -2), upstream)
-    left, right = A.matmul(upstream, _transposed(A, y)), A.matmul(_transposed(A, x), upstream)
-    if len(shape_x) == 1:
+    left = None if 0 in node.data else A.matmul(upstream, _transposed(A, y))
+    right = None if 1 in node.data else A.matmul(_transposed(A, x), upstream)
+    if left is not None and len(shape_x) == 1:
         left = A.move(lambda part: part[..., 0, :], left)
-    if len(shape_y) == 1:
+    if right is not None and len(shape_y) == 1:
         right = A.move(lambda part: part[..., 0], right)
     return left, right
 
@@ -84,5 +85,6 @@ MATMUL = GraphOperation(
     in_torch=lambda torch, node, operands: torch.matmul(*operands),
     in_graph=lambda graph, node, operands: operands[0] @ operands[1],
     broadcasts=True,
+    skips_data=True,
     locality=_locality,
 )
