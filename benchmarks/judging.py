@@ -1,4 +1,4 @@
-"""Compare the run time of `verify` with torch's gradcheck on the same problem.
+"""Compare the run time of `verify` with torch's gradcheck, and with the same network written as a graph.
 
     python -m benchmarks.judging [--slow]
 
@@ -23,13 +23,18 @@ import torch
 
 from reference_impl import backpropagate, forward, named
 from verifier import verify
+from verifier.documents.lowering import graph_document
 from verifier.documents.reading import read_submission
 from verifier.engine.rounding_allowance import rounding
 from verifier.judging.cache import ask
 from verifier.oracles import ORACLES
 from verifier.problem.precision import PRECISIONS
 
-SIZES = {"4-8-3, N = 8": ([4, 8, 3], 8), "784-128-64-10, N = 32": ([784, 128, 64, 10], 32)}
+SIZES = {
+    "4-8-3, N = 8": ([4, 8, 3], 8),
+    "64-128-64-10, N = 32": ([64, 128, 64, 10], 32),
+    "784-128-64-10, N = 32": ([784, 128, 64, 10], 32),
+}
 ROUNDS = 15
 
 
@@ -97,6 +102,17 @@ def compare(label: str, submission: dict, slow: bool) -> None:
         print(f"    gradcheck slow {taken:14.0f} ms, {taken / a:.0f} times as long as verify")
 
 
+def compare_with_graph(submission: dict) -> None:
+    graph = graph_document(read_submission(submission))
+    assert verify(graph).verdict == "correct"
+    layers, nodes = [], []
+    for _ in range(ROUNDS):
+        layers.append(milliseconds_of(lambda: verify(submission)))
+        nodes.append(milliseconds_of(lambda: verify(graph)))
+    taken = median(nodes)
+    print(f"    as a graph {taken:18.1f} ms, {taken / median(layers):.2f} times as long as layers")
+
+
 def print_steps(submission: dict) -> None:
     problem = read_submission(submission).problem
     trace = forward(problem.network, problem.parameters, problem.batch)
@@ -123,6 +139,7 @@ def main() -> None:
     for label, (sizes, examples) in SIZES.items():
         submission = document(sizes, examples)
         compare(label, submission, slow="--slow" in sys.argv)
+        compare_with_graph(submission)
         print_steps(submission)
 
 
