@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import orjson
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
@@ -80,9 +81,11 @@ async def create(
     response_model_exclude_none=True,
     responses=documented(401, 403, 404, 429),
 )
-def list_submissions(assignment_id: str, service: TheService, caller: Caller) -> list[dict[str, Any]]:
+def list_submissions(assignment_id: str, service: TheService, caller: Caller) -> Response:
     stored = get_assignment(service, caller, assignment_id)
-    return submissions.list_submissions(service, stored, caller)
+    rows = submissions.list_submissions(service, stored, caller)
+    # without FastAPI's check against the model, which takes a second for thousands of rows
+    return Response(orjson.dumps([_without_none(row) for row in rows]), media_type=JSON)
 
 
 @router.get(
@@ -97,3 +100,13 @@ def read(assignment_id: str, submission_id: str, service: TheService, caller: Ca
     stored = get_assignment(service, caller, assignment_id)
     submission = submissions.get_submission(service, caller, stored, submission_id)
     return submissions.submission_document(stored, submission, caller, service.now())
+
+
+def _without_none(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as `SubmissionRow` writes it: nothing that is None, in its `bugs` neither."""
+    present = {name: value for name, value in row.items() if value is not None}
+    if "bugs" in present:
+        present["bugs"] = [
+            {name: value for name, value in bug.items() if value is not None} for bug in present["bugs"]
+        ]
+    return present

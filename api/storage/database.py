@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -122,12 +123,13 @@ def _create_engine(url: URL, wait: int, **options: Any) -> Engine:
     """Return an engine. wait: seconds that a statement waits for a lock."""
     if url.get_backend_name() == "sqlite":
         protect_file(url)
-        engine = create_engine(url, pool_pre_ping=True, **options)
+        engine = create_engine(url, pool_pre_ping=True, json_deserializer=orjson.loads, **options)
         event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, wait))
         event.listen(engine, "begin", _begin)
         return engine
     arguments = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
-    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments, **options)
+    options |= {"connect_args": arguments, "json_deserializer": orjson.loads}
+    engine = create_engine(url, pool_pre_ping=True, **options)
     event.listen(engine, "connect", lambda connection, _: _prepare_postgres(connection, wait))
     return engine
 

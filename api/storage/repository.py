@@ -88,7 +88,7 @@ class SubmissionStore(Protocol):
         """Return the number of bytes that are stored of a student's submissions and reports."""
 
     def list(self, assignment_id: str, student: str | None = None) -> Sequence[StoredSubmission]:
-        """Return submissions of one student or all, by student and attempt, without their content."""
+        """Return submissions of one student or all, by student and attempt, without content and summary."""
 
     def standings(self, assignment_id: str, best: bool) -> Sequence[Standing]:
         """Return the judged submission of each student that counts, by student.
@@ -97,7 +97,7 @@ class SubmissionStore(Protocol):
         """
 
     def outdated(self, assignment_id: str, revision: int) -> Sequence[StoredSubmission]:
-        """Return the submissions that were judged under another revision, by student and attempt."""
+        """Return the submissions judged under another revision, by student and attempt, as `list` does."""
 
     def replace_result(
         self, submission_id: str, result: SubmissionResult, report: StoredReport | None

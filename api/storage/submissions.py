@@ -1,6 +1,6 @@
 """Store submissions and reports in SQL. Reports are never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from verifier.report.verdict import Verdict
 _SUBMISSION = tables.submissions.c
 _CONTENT = tables.contents.c
 _REPORT = tables.reports.c
+_VERDICTS = {str(verdict): verdict for verdict in Verdict}
 _RESERVED: dict[str, Any] = {
     "shown": None,
     "size": 0,
@@ -81,7 +82,7 @@ class SqlSubmissions:
         query = select(tables.submissions).where(_SUBMISSION.id == submission_id)
         with self.engine.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else _stored(row)
+        return None if row is None else _stored(row, row.summary)
 
     def content(self, submission_id: str) -> bytes:
         query = select(_CONTENT.content).where(_CONTENT.submission == submission_id)
@@ -118,7 +119,7 @@ class SqlSubmissions:
         joined = tables.submissions.join(ranked, ranked.c.id == _SUBMISSION.id)
         query = select(tables.submissions, ranked.c.attempts).select_from(joined).where(ranked.c.rank == 1)
         with self.engine.connect() as connection:
-            rows = [(_stored(row), row.attempts) for row in connection.execute(query)]
+            rows = [(_stored(row, row.summary), row.attempts) for row in connection.execute(query)]
         rows.sort(key=lambda row: row[0].student)  # each database has its order
         return [
             Standing(submission, submission.result, attempts)
@@ -141,10 +142,11 @@ class SqlSubmissions:
             connection.execute(statement.values(_columns(result) | {"size": grown}))
 
     def _select(self, wanted: ColumnElement[bool]) -> Sequence[StoredSubmission]:
-        query = select(tables.submissions).where(wanted)
+        columns = [column for column in _SUBMISSION if column.name != "summary"]
+        query = select(*columns).where(wanted)
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(_SUBMISSION.student, _SUBMISSION.attempt))
-            return [_stored(row) for row in rows]
+            return [_stored(row, {}) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,19 +235,19 @@ def _columns(result: SubmissionResult) -> dict[str, Any]:
     }
 
 
-def _stored(row: Row[Any]) -> StoredSubmission:
+def _stored(row: Row[Any], summary: Mapping[str, Any]) -> StoredSubmission:
     result = None
     if row.shown is not None:
         result = SubmissionResult(
             report=row.report,
             revision=row.revision,
-            verdict=None if row.verdict is None else Verdict(row.verdict),
+            verdict=None if row.verdict is None else _VERDICTS[row.verdict],
             earned=row.earned,
             worth=row.worth,
-            parameters={name: Verdict(verdict) for name, verdict in row.parameters.items()},
+            parameters={name: _VERDICTS[verdict] for name, verdict in row.parameters.items()},
             bugs=tuple((ids_of(bug)[0], layer) for bug, layer in row.bugs),  # may be an earlier id
             refusal=row.refusal,
-            summary=row.summary,
+            summary=summary,
         )
     return StoredSubmission(
         row.id,

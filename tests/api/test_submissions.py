@@ -1,5 +1,7 @@
 """Students hand in gradients: judged, counted, kept, and shown as the assignment allows."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +60,26 @@ def test_a_wrong_submission_is_kept_with_its_report_for_grader_and_student(
     assert set(listed_row) == {
         "id", "student", "attempt", "received", "verdict", "report", "earned", "worth", "parameters",
     }  # fmt: skip
+
+
+def test_a_listed_row_is_the_one_of_the_submission_key_by_key(client: TestClient, grader: Person) -> None:
+    hw = assignment_by(grader, title="Homework 1", points=10)
+    ada = person(client, Role.STUDENT, "ada", hw)
+    path = f"/v1/assignments/{hw}/submissions"
+    for _ in range(2):
+        ada.post(path, WRONG_GRADIENTS)
+    store = service_of(client).repository.submissions
+    first, _ = store.list(hw)
+    assert first.result is not None
+    bugs = (("sign-flipped", None), *first.result.bugs)
+    store.replace_result(first.id, replace(first.result, verdict=None, refusal="é\n", bugs=bugs), None)
+    for caller in (grader, ada):
+        rows = caller.get(path).json()
+        assert len(rows) == 2
+        for row in rows:
+            single = caller.get(f"{path}/{row['id']}").json()  # FastAPI writes it by the model
+            assert json.dumps(row) == json.dumps(single)
+    assert rows[0].keys() < grader.get(path).json()[0].keys()
 
 
 def test_right_gradients_are_correct_in_every_format(client: TestClient, grader: Person) -> None:

@@ -77,8 +77,10 @@ def test_rows_of_the_first_release_are_kept(fresh_database: Callable[[str], str]
     assert {each.shown for each in listed} == {NOON}
     assert repository.submissions.content("s0") == b"content"
     assert repository.submissions.size("hw", "ada") == len(b"content" + REPORT)
-    result = listed[0].result
-    assert result is not None
+    first = repository.submissions.find(listed[0].id)
+    assert first is not None
+    assert first.result is not None
+    result = first.result
     assert result.summary["findings"][0][0] == "preactivation-as-input"
     assert result.summary["errors"]["layers.1.weight"] > 0.01
     report = repository.reports.find("r0")
