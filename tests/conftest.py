@@ -3,12 +3,16 @@
 Hypothesis tries the examples of the profile `ci`, unless `--hypothesis-profile=nightly` asks for more.
 """
 
+import gc
 import os
 
 from hypothesis import HealthCheck, settings
 
 # Test processes use all cores already. Threads of BLAS and PyTorch would spin while they wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch are imported
+
+# what is imported and collected stays to the end: searching it for garbage takes a third of the collection
+gc.disable()
 
 # folders whose tests share a service, a browser or a process
 TOGETHER = ("browser/site", "browser", "docs", "verifier/cli/bundles")
@@ -23,6 +27,11 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("ci"), max_examples=500, derandomize=False)
 settings.load_profile("ci")
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_make_scheduler(config, log):
