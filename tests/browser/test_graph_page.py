@@ -46,7 +46,7 @@ def wrong_page(write_page: Write) -> str:
 
 def test_a_graph_keeps_nobody_out_and_marks_the_first_wrong_gradient(
     new_page: Callable[..., Page],
-    find_violations: Callable[[Page], list[str]],
+    find_violations: Callable[..., list[str]],
     take_picture: Callable[[Page, str], None],
     wrong_page: str,
 ) -> None:
@@ -59,10 +59,10 @@ def test_a_graph_keeps_nobody_out_and_marks_the_first_wrong_gradient(
     expect(page.locator(".graph svg")).to_have_accessible_name(
         "From the output back, the error begins at inputs.x. A table below says the same."
     )
-    for scheme in ("light", "dark"):
+    for scheme, rules in (("light", None), ("dark", "cat.color")):
         page.emulate_media(color_scheme=scheme)
         page.locator(".graph details.nodes summary").click()
-        assert find_violations(page) == [], scheme
+        assert find_violations(page, rules) == [], scheme
         page.locator(".graph details.nodes summary").click()
         page.locator(".graph h3").evaluate("head => head.scrollIntoView()")
         take_picture(page, f"graph-{scheme}")
@@ -146,7 +146,7 @@ def test_a_notebook_draws_the_graph_without_a_script(page: Page) -> None:
 
 
 def test_a_student_s_graph_has_no_number_but_the_student_s_own(
-    page: Page, find_violations: Callable[[Page], list[str]], write_page: Write
+    page: Page, find_violations: Callable[..., list[str]], write_page: Write
 ) -> None:
     document = example_document("cs231n-circuit")
     document["gradients"]["nodes.below"] = 0.0123
