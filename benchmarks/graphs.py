@@ -30,6 +30,7 @@ from verifier.oracles.graph_oracles import GRAPH_ORACLES
 from verifier.pipeline.graphs import ask, judge_graph
 from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
+from verifier.report.model import UNEXPLAINED_ID, Diagnosis
 from verifier.testing.random_graphs import seeded_graph
 
 MOST_NODES = 60
@@ -46,8 +47,8 @@ class PlantedGraphBug:
     at: gradient with the mistake.
     located: True if the diagnosis has one row, at the right gradient.
     named: True if a row names the mistake.
-    stretch: for partial submissions, True if every row is at one of the submitted gradients that the mistake
-        reaches first; None if no submitted gradient is wrong.
+    stretch: for partial submissions, True if every row is at the mistake, in a stretch that contains it, or
+        at a submitted gradient that it reaches first; None if no submitted gradient is wrong.
     """
 
     seed: int
@@ -212,9 +213,17 @@ def _stretch_contains(
     report = judge_graph(submission, oracles=("backpropagation",))
     if not any(row.incorrect for row in report.parameters.values()):
         return None
-    expected = _previous_node(problem, at, {node_name(key) for key in submitted})
-    rows = [node_name(str(row.node)) for row in report.diagnosis]
-    return bool(rows) and set(rows) <= expected
+    expected = {at, *_previous_node(problem, at, {node_name(key) for key in submitted})}
+    return bool(report.diagnosis) and all(_is_at(row, at, expected) for row in report.diagnosis)
+
+
+def _is_at(row: Diagnosis, at: str, expected: set[str]) -> bool:
+    """True if a row names an expected place, a stretch around the mistake, or a rule with its numbers."""
+    if row.node is not None and node_name(row.node) in expected:
+        return True
+    if row.bug == UNEXPLAINED_ID:
+        return at in row.estimates.get("nodes", ())
+    return set(map(node_name, row.parameters)) <= expected or row.node is None
 
 
 def _previous_node(problem: GraphProblem, at: str, known: set[str]) -> set[str]:

@@ -13,6 +13,7 @@ from verifier.problem.graph import GraphProblem, node_name
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis
 
 MOST_GROWN = 1e3  # largest factor of the tolerance where submitted gradients exceed the right ones
+_FOLLOWS_NOT = "The error starts at {place}: it does not follow from the gradients of the nodes that use it."
 CLOSE = 1e-6  # largest relative residual of a rule, by norm, beyond rounding
 
 
@@ -44,7 +45,8 @@ def diagnose(
         rounding = float(np.linalg.norm(np.ravel(allowance[key])))
         if arcs and _follows(comparisons[key], arcs):
             continue  # the error is inherited
-        diagnoses.append(_explained(key, comparisons[key].submitted, arcs, rounding))
+        users_submitted = all(arc.node.name in keys for arc in arcs)
+        diagnoses.append(_explained(key, comparisons[key].submitted, arcs, rounding, users_submitted))
     return tuple(diagnoses)
 
 
@@ -61,16 +63,19 @@ def _follows(comparison: Comparison, arcs: Edges) -> bool:
     return bool((error <= growth * comparison.tolerance + CLOSE * size).all())
 
 
-def _explained(key: str, submitted: Array, arcs: Edges, rounding: float) -> Diagnosis:
-    """Return the diagnosis of one gradient: the first rule that matches, with the others as alternatives."""
+def _explained(key: str, submitted: Array, arcs: Edges, rounding: float, users_submitted: bool) -> Diagnosis:
+    """Return the diagnosis of one gradient: the first rule that matches, with the others as alternatives.
+
+    users_submitted: True if the gradients of all nodes that use the value were submitted.
+    """
     matches: dict[str, tuple[str, float]] = {}
     for bug, rule in LOCAL_RULES.items():
         for use, candidate in rule.candidates(arcs):
-            residual = _relative_residual(submitted, candidate, rounding)
+            residual = relative_residual(submitted, candidate, rounding)
             if residual <= CLOSE and bug not in matches:
                 matches[bug] = (use, residual)
     if not matches:
-        return _unexplained(key)
+        return _unexplained(key, _FOLLOWS_NOT if users_submitted else UNEXPLAINED_IN_GRAPH.explanation)
     bug, *others = matches
     rule, (use, residual) = LOCAL_RULES[bug], matches[bug]
     words = {"place": key, "use": f"nodes.{use}"}
@@ -92,7 +97,7 @@ def _explained(key: str, submitted: Array, arcs: Edges, rounding: float) -> Diag
     )
 
 
-def _unexplained(key: str) -> Diagnosis:
+def _unexplained(key: str, explanation: str) -> Diagnosis:
     return Diagnosis(
         bug=UNEXPLAINED_ID,
         layer=None,
@@ -102,7 +107,7 @@ def _unexplained(key: str) -> Diagnosis:
         residual=1.0,
         also_consistent=(),
         title=UNEXPLAINED_IN_GRAPH.title,
-        explanation=UNEXPLAINED_IN_GRAPH.explanation.format(place=key),
+        explanation=explanation.format(place=key),
         right="",
         wrong="",
         hint=UNEXPLAINED_IN_GRAPH.hint.format(place=key),
@@ -110,7 +115,7 @@ def _unexplained(key: str) -> Diagnosis:
     )
 
 
-def _relative_residual(submitted: Array, candidate: Array, rounding: float) -> float:
+def relative_residual(submitted: Array, candidate: Array, rounding: float) -> float:
     """Return the relative residual norm of a candidate beyond rounding; 2 if it is not finite."""
     with np.errstate(all="ignore"):
         size = float(np.linalg.norm(np.ravel(submitted)))

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from verifier.diagnosis.local_search import diagnose
+from verifier.diagnosis.graph_search import diagnose_graph
 from verifier.engine.enclosure import enclosed_graph
 from verifier.engine.estimate import Answer, Estimate, with_wider_kinks
 from verifier.engine.graph_rounding import GraphRounding, rounding
@@ -78,7 +78,9 @@ def judge_graph(
         )
         wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
         if diagnosis and any(wrong.values()):
-            diagnoses = diagnose(problem, float64_rounding.values, comparisons, rounding_allowance.allowance)
+            diagnoses = diagnose_graph(
+                problem, float64_rounding.values, comparisons, rounding_allowance.allowance
+            )
     return assemble_report(
         submission,
         started,

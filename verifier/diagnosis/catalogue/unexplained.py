@@ -36,7 +36,10 @@ BUG = Bug(
     ),
     local_rule=LocalRule(
         title="No known wrong rule gives these numbers",
-        explanation="The error starts at {place}: it does not follow from the gradients of what uses it.",
+        explanation=(
+            "The gradient of {place} is wrong. The submitted gradients between it and the output do not "
+            "explain the error."
+        ),
         hint="Write down which nodes use {place}, and what each hands back.",
     ),
 )

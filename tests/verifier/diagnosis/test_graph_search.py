@@ -1,0 +1,157 @@
+"""Bugs of graphs of which only some gradients were submitted, as those of the parameters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reference_impl.array import Array
+from tests.pairwise import each
+from tests.verifier.graph_builders import problem_of
+from verifier import verify
+from verifier.diagnosis.graph_mutants import graph_mutants
+from verifier.examples.graphs import correct_gradients
+from verifier.exporters.student_view import to_student_view
+from verifier.report.report import Report
+from verifier.testing.random_graphs import seeded_graph
+
+N = 6
+
+
+def node(name: str, op: str, *args: Any, **options: Any) -> dict[str, Any]:
+    return {"name": name, "op": op, "args": list(args), **options}
+
+
+def network(*hidden: dict[str, Any], inputs: Mapping[str, Array] | None = None) -> dict[str, Any]:
+    """Return x W1 + b1, some nodes from a1 to h, and h W2 + b2 under squared error."""
+    rng = np.random.default_rng(8)
+    arrays = {"x": rng.normal(size=(N, 3)), "y": rng.normal(size=(N, 2)), **(inputs or {})}
+    nodes = [
+        node("p1", "matmul", "x", "W1"),
+        node("a1", "add", "p1", "b1"),
+        *hidden,
+        node("p2", "matmul", "h", "W2"),
+        node("f", "add", "p2", "b2"),
+        node("loss", "mse", "f", "y", factor=1.0),
+    ]
+    return {
+        "network": {"inputs": list(arrays), "nodes": nodes, "output": "loss"},
+        "inputs": arrays,
+        "parameters": {
+            "W1": rng.normal(size=(3, 4)),
+            "b1": rng.normal(size=4),
+            "W2": rng.normal(size=(4, 2)),
+            "b2": rng.normal(size=2),
+        },
+    }
+
+
+MLP = network(node("h", "tanh", "a1"))
+
+
+def judge(document: Mapping[str, Any], gradients: Mapping[str, Any]) -> Report:
+    return verify({**document, "gradients": gradients}, oracles=["backpropagation"])
+
+
+def gradients_of_parameters(document: Mapping[str, Any]) -> dict[str, Array]:
+    gradients = correct_gradients(document)
+    return {name: np.asarray(gradients[name]) for name in document["parameters"]}
+
+
+@pytest.mark.parametrize(
+    ("factor", "bug"),
+    [
+        (2.0, "factor-two"),
+        (0.5, "factor-two"),
+        (-1.0, "sign-flipped"),
+        (N, "batch-sum-for-mean"),
+        (1 / N, "batch-mean-for-sum"),
+        (0.3, "constant-factor"),
+    ],
+)
+def test_a_factor_of_the_whole_gradient_is_named_once(factor: float, bug: str) -> None:
+    right = gradients_of_parameters(MLP)
+    report = judge(MLP, {name: factor * gradient for name, gradient in right.items()})
+    (row,) = report.diagnosis
+    assert row.bug == bug
+    assert row.node is None
+    assert row.factor == pytest.approx(factor)
+    assert set(row.parameters) == set(right)
+
+
+def test_a_factor_of_a_single_number_names_nothing() -> None:
+    document = {
+        "network": {"nodes": [node("z", "power", "w", exponent=2)], "output": "z"},
+        "parameters": {"w": 1.5},
+    }
+    report = judge(document, {"w": 2.1})
+    assert "constant-factor" not in {row.bug for row in report.diagnosis}
+
+
+@pytest.mark.parametrize(
+    "rule", ["missing-activation-derivative", "derivative-at-activation", "sign-flipped"]
+)
+def test_a_wrong_rule_at_an_inner_node_is_named_there(rule: str) -> None:
+    problem = problem_of(MLP)
+    problem = problem.with_requested(tuple(problem.parameters))
+    mutants = [mutant for mutant in graph_mutants(problem, [rule]) if mutant.at in ("a1", "h")]
+    assert mutants
+    for mutant in mutants:
+        report = judge(MLP, mutant.gradients)
+        (row,) = report.diagnosis
+        assert rule in (row.bug, *row.also_consistent)
+        assert set(row.parameters) == {"W1", "b1"}
+        assert row.node in ("nodes.a1", "nodes.h")
+
+
+def test_what_no_single_rule_explains_is_one_finding_with_its_stretch_of_nodes() -> None:
+    """Mean and variance of a batch normalisation taken for constants on the way back."""
+    normalisation = [
+        node("centred", "subtract", "a1", "mean"),
+        node("scaled", "multiply", "centred", "inverse"),
+        node("h", "tanh", "scaled"),
+    ]
+    statistics = [
+        node("squares", "power", "centred", exponent=2),
+        node("variance", "mean", "squares", axis=0),
+        node("safe", "add", "variance", 1e-5),
+        node("inverse", "power", "safe", exponent=-0.5),
+    ]
+    mean, centred, *rest = node("mean", "mean", "a1", axis=0), *normalisation
+    right = network(mean, centred, *statistics, *rest)
+    a1 = right["inputs"]["x"] @ right["parameters"]["W1"] + right["parameters"]["b1"]
+    constants = {"mean": a1.mean(axis=0), "inverse": (a1.var(axis=0) + 1e-5) ** -0.5}
+    report = judge(right, gradients_of_parameters(network(*normalisation, inputs=constants)))
+    (row,) = report.diagnosis
+    assert (row.bug, row.node) == ("unexplained", "nodes.a1")
+    assert set(row.parameters) == {"W1", "b1"}
+    assert row.estimates["nodes"][0] == "a1"
+    assert "h" in row.estimates["nodes"]
+    assert "p2" not in row.estimates["nodes"]
+    assert "does not follow" not in row.explanation
+
+
+def test_a_student_is_told_the_first_wrong_gradients_and_no_factor() -> None:
+    right = gradients_of_parameters(MLP)
+    report = judge(MLP, {name: 2.0 * gradient for name, gradient in right.items()})
+    view = to_student_view(report)
+    assert {row.node for row in view.diagnosis} <= set(right)
+    assert all(row.factor is None and row.bug in ("", "unexplained") for row in view.diagnosis)
+
+
+def named_or_unexplained(seed: int) -> None:
+    document = seeded_graph(seed, 14)
+    problem = problem_of(document)
+    problem = problem.with_requested(tuple(problem.parameters))
+    mutants = list(graph_mutants(problem))
+    for place in np.random.default_rng(seed).permutation(len(mutants))[:3]:
+        mutant = mutants[place]
+        report = judge(document, mutant.gradients)
+        names = {bug for row in report.diagnosis for bug in (row.bug, *row.also_consistent)}
+        assert report.verdict != "incorrect" or names & {mutant.bug, "unexplained"}
+
+
+@each(range(300, 312))
+def test_a_wrong_rule_of_a_random_graph_gets_no_other_name(seed: int) -> None:
+    named_or_unexplained(seed)
