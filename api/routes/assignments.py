@@ -15,7 +15,8 @@ from api.schemas import AssignmentDocument, AssignmentRow, StoredAssignmentDocum
 from api.service import Service
 from api.services import assignments
 from api.services.access import require_role
-from api.storage.records import Role
+from api.storage.records import Role, StoredAssignment, Token
+from verifier.documents.json import encode
 
 router = APIRouter(tags=["assignments"])
 
@@ -36,13 +37,13 @@ _REQUEST = {
     responses=documented(400, 401, 403, 413, 415, 422, 429),
     openapi_extra=_REQUEST,
 )
-async def create(request: Request, response: Response, service: TheService, caller: Caller) -> dict[str, Any]:
+async def create(request: Request, service: TheService, caller: Caller) -> Response:
     require_role(caller, Role.GRADER)
     content = await _read_json(request, service)
     stored = await assignments.create_assignment(service, caller, content)
-    response.headers["Location"] = f"/v1/assignments/{stored.id}"
-    document = await run_sync(assignments.assignment_document, service, stored, caller)
-    return document | {"notice": assignments.notice_of_open_checks(service)}
+    notice = assignments.notice_of_open_checks(service)
+    body = await run_sync(render_assignment, service, stored, caller, notice)
+    return Response(body, HTTPStatus.CREATED, {"Location": f"/v1/assignments/{stored.id}"}, JSON)
 
 
 @router.get(
@@ -64,9 +65,9 @@ def list_assignments(service: TheService, caller: Caller) -> list[dict[str, Any]
     response_model=StoredAssignmentDocument,
     responses=documented(401, 403, 404, 429),
 )
-def read(assignment_id: str, service: TheService, caller: Caller) -> dict[str, Any]:
+def read(assignment_id: str, service: TheService, caller: Caller) -> Response:
     stored = assignments.get_assignment(service, caller, assignment_id)
-    return assignments.assignment_document(service, stored, caller)
+    return Response(render_assignment(service, stored, caller), media_type=JSON)
 
 
 @router.put(
@@ -77,11 +78,22 @@ def read(assignment_id: str, service: TheService, caller: Caller) -> dict[str, A
     responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 429),
     openapi_extra=_REQUEST,
 )
-async def change(assignment_id: str, request: Request, service: TheService, caller: Caller) -> dict[str, Any]:
+async def change(assignment_id: str, request: Request, service: TheService, caller: Caller) -> Response:
     stored = await run_sync(assignments.get_graded_assignment, service, caller, assignment_id)
     content = await _read_json(request, service)
     changed = await assignments.change_assignment(service, stored, content)
-    return await run_sync(assignments.assignment_document, service, changed, caller)
+    return Response(await run_sync(render_assignment, service, changed, caller), media_type=JSON)
+
+
+def render_assignment(
+    service: Service, stored: StoredAssignment, caller: Token, notice: str | None = None
+) -> bytes:
+    """Return an assignment as `StoredAssignmentDocument`, as the caller may see it.
+
+    It runs in a thread: FastAPI would check and write large problems while all other requests wait.
+    """
+    document = assignments.assignment_document(service, stored, caller) | {"notice": notice}
+    return encode({name: document.get(name) for name in StoredAssignmentDocument.model_fields})
 
 
 async def _read_json(request: Request, service: Service) -> bytes:

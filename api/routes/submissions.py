@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import orjson
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
@@ -18,7 +17,7 @@ from api.services import submissions
 from api.services.assignments import get_assignment
 from api.services.submissions import STUDENT_NAME
 from api.services.tokens import LONGEST_SUBJECT
-from verifier.documents.json import to_json
+from verifier.documents.json import encode, to_json
 
 router = APIRouter(tags=["submissions"])
 
@@ -85,7 +84,7 @@ def list_submissions(assignment_id: str, service: TheService, caller: Caller) ->
     stored = get_assignment(service, caller, assignment_id)
     rows = submissions.list_submissions(service, stored, caller)
     # without FastAPI's check against the model, which takes a second for thousands of rows
-    return Response(orjson.dumps([_without_none(row) for row in rows]), media_type=JSON)
+    return Response(encode([_without_none(row) for row in rows]), media_type=JSON)
 
 
 @router.get(

@@ -16,7 +16,7 @@ from api.services.assignments import get_graded_assignment
 from api.services.checks import judge
 from api.storage.records import Role, Token
 from api.workers.protocol import RenderRequest, Task
-from verifier.documents.json import parse, to_json
+from verifier.documents.json import encode, parse
 from verifier.report import wording
 from verifier.report.assignment import DEFAULT, Assignment
 from verifier.report.model import Audience, ParameterReport
@@ -48,7 +48,7 @@ async def evaluate_submission(
     task = Task(
         content,
         "json",
-        problem=None if assignment is None else to_json(dict(assignment.problem)).encode(),
+        problem=None if assignment is None else encode(dict(assignment.problem)),
         oracles=service.settings.oracle_names,
         visibility=visibility,
         render=RenderRequest(JSON, audience=audience),

@@ -33,7 +33,7 @@ from api.storage.records import (
     Token,
 )
 from api.workers.protocol import Judged, Stopped, Task
-from verifier.documents.json import parse, to_json
+from verifier.documents.json import encode, parse
 from verifier.report.outcome import FileOutcome
 from verifier.report.points import earned, score_outcome, score_verdicts, worth
 from verifier.report.verdict import Verdict
@@ -216,7 +216,7 @@ def submission_task(service: Service, stored: StoredAssignment, submission: Stor
     return Task(
         submission.content,
         submission.declared,
-        problem=to_json(problem_for(service, stored, submission.student)).encode(),
+        problem=encode(problem_for(service, stored, submission.student)),
         name=stored.assignment.title,
         oracles=service.settings.oracle_names,
         store=True,

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Row, insert, or_, select, update
 from api.storage import tables
 from api.storage.records import AssignmentRow, StoredAssignment
 from verifier.documents.assignment import assignment_to_document, read_assignment
-from verifier.documents.json import parse, to_json
+from verifier.documents.json import encode, parse
 from verifier.report.assignment import Assignment
 
 _ASSIGNMENT = tables.assignments.c
@@ -63,7 +63,7 @@ class SqlAssignments:
 
 def _columns(assignment: Assignment) -> dict[str, Any]:
     return {
-        "document": to_json(assignment_to_document(assignment)),
+        "document": encode(assignment_to_document(assignment)).decode(),
         "title": assignment.title,
         "attempts": assignment.attempts,
         "opens": assignment.opens,
