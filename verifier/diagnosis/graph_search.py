@@ -10,10 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.catalogue import BUGS, LOCAL_RULES, UNEXPLAINED_IN_GRAPH
-from verifier.diagnosis.catalogue.bug import LOCAL_RULE
+from verifier.diagnosis.catalogue import BUGS, LOCAL_RULES
 from verifier.diagnosis.graph_mutants import graph_mutants
-from verifier.diagnosis.local_search import CLOSE, diagnose, relative_residual
+from verifier.diagnosis.local_search import CLOSE, diagnose, named_by_rule, relative_residual, unexplained
 from verifier.judging.comparison import Comparison
 from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis
@@ -50,14 +49,14 @@ def diagnose_graph(
     inheriting = tuple(
         row for row in rows if row.node is not None and not _users(problem, row.node) <= submitted
     )
-    unexplained = tuple(row for row in inheriting if row.bug == UNEXPLAINED_ID)
-    if not unexplained and len(inheriting) < 2:
+    without_rule = tuple(row for row in inheriting if row.bug == UNEXPLAINED_ID)
+    if not without_rule and len(inheriting) < 2:
         return rows
     common = _mutant(problem, _without(comparisons, rows, inheriting), allowance, inheriting)
     if common is not None:
         return (*(row for row in rows if row not in inheriting), common)
-    between = _stretch(problem, _without(comparisons, rows, unexplained), unexplained)
-    return rows if between is None else (*(row for row in rows if row not in unexplained), between)
+    between = _stretch(problem, _without(comparisons, rows, without_rule), without_rule)
+    return rows if between is None else (*(row for row in rows if row not in without_rule), between)
 
 
 def _without(
@@ -104,14 +103,9 @@ def _whole_factor(
         "batch-sum-for-mean": tuple(map(float, batch_sizes)),
         "batch-mean-for-sum": tuple(1.0 / size for size in batch_sizes),
     }
-    bug = next(
-        (
-            bug
-            for bug, known in factors.items()
-            if any(abs(factor - one) <= CLOSE * abs(one) for one in known)
-        ),
-        "constant-factor",
-    )
+    bug, *others = [
+        bug for bug, known in factors.items() if any(abs(factor - one) <= CLOSE * abs(one) for one in known)
+    ] or ["constant-factor"]
     words, names = BUGS[bug].words, tuple(comparisons)
     examples = round(max(abs(factor), 1.0 / abs(factor)))
     filled = {"place": "everything", "factor": f"{factor:.6g}", "examples": examples}
@@ -122,7 +116,7 @@ def _whole_factor(
         parameters=names,
         factor=factor,
         residual=max(residuals),
-        also_consistent=(),
+        also_consistent=tuple(others),
         title=words.title,
         explanation=words.explanation.format(**filled),
         right=words.right,
@@ -161,24 +155,7 @@ def _mutant(
         return None
     bug, *others = bugs
     at, use, residual = matches[bug]
-    rule, place = LOCAL_RULES[bug], _key_of(problem, at)
-    filled = {"place": place, "use": NODE + use}
-    return Diagnosis(
-        bug=bug,
-        layer=None,
-        equation=LOCAL_RULE,
-        parameters=tuple(wrong),
-        factor=None,
-        residual=residual,
-        also_consistent=tuple(others),
-        title=rule.title,
-        explanation=rule.explanation.format(**filled),
-        right=rule.right,
-        wrong=rule.wrong,
-        hint=rule.hint.format(**filled),
-        node=place,
-        for_students=rule.explanation.format(**filled),
-    )
+    return named_by_rule(bug, _key_of(problem, at), use, wrong, residual, others)
 
 
 def _key_of(problem: GraphProblem, name: str) -> str:
@@ -211,19 +188,5 @@ def _stretch(
         return None
     shown = nodes if len(nodes) <= MOST_SHOWN else [*nodes[: MOST_SHOWN - 1], "…", nodes[-1]]
     filled = {"wrong": ", ".join(wrong), "nodes": ", ".join(shown)}
-    return Diagnosis(
-        bug=UNEXPLAINED_ID,
-        layer=None,
-        equation=LOCAL_RULE,
-        parameters=tuple(wrong),
-        factor=None,
-        residual=1.0,
-        also_consistent=(),
-        title=UNEXPLAINED_IN_GRAPH.title,
-        explanation=_BETWEEN.format(**filled),
-        right="",
-        wrong="",
-        hint=_BETWEEN_HINT.format(**filled),
-        estimates={"nodes": nodes},
-        node=NODE + nodes[0],
-    )
+    explanation, hint = _BETWEEN.format(**filled), _BETWEEN_HINT.format(**filled)
+    return unexplained(NODE + nodes[0], wrong, explanation, hint, nodes)

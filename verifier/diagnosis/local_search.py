@@ -1,6 +1,6 @@
 """Find the wrong local rules of a submission: compare each wrong gradient with those of its users."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from verifier.diagnosis.backward_sweep import Edges, backward_sweep
 from verifier.diagnosis.catalogue import LOCAL_RULES, UNEXPLAINED_IN_GRAPH
 from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.judging.comparison import Comparison
-from verifier.problem.graph import GraphProblem, node_name
+from verifier.problem.graph import NODE, GraphProblem, node_name
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis
 
 MOST_GROWN = 1e3  # largest factor of the tolerance where submitted gradients exceed the right ones
@@ -75,43 +75,61 @@ def _explained(key: str, submitted: Array, arcs: Edges, rounding: float, users_s
             if residual <= CLOSE and bug not in matches:
                 matches[bug] = (use, residual)
     if not matches:
-        return _unexplained(key, _FOLLOWS_NOT if users_submitted else UNEXPLAINED_IN_GRAPH.explanation)
+        explanation = _FOLLOWS_NOT if users_submitted else UNEXPLAINED_IN_GRAPH.explanation
+        hint = UNEXPLAINED_IN_GRAPH.hint.format(place=key)
+        return unexplained(key, (key,), explanation.format(place=key), hint)
     bug, *others = matches
-    rule, (use, residual) = LOCAL_RULES[bug], matches[bug]
-    words = {"place": key, "use": f"nodes.{use}"}
+    use, residual = matches[bug]
+    return named_by_rule(bug, key, use, (key,), residual, others)
+
+
+def named_by_rule(
+    bug: str, place: str, use: str, parameters: Sequence[str], residual: float, others: Sequence[str]
+) -> Diagnosis:
+    """Return the diagnosis of a wrong local rule.
+
+    place: the gradient that is wrong. use: the node that contributes wrongly. parameters: the wrong gradients
+    that the rule explains. others: ids of rules that give the same numbers.
+    """
+    rule = LOCAL_RULES[bug]
+    filled = {"place": place, "use": NODE + use}
     return Diagnosis(
         bug=bug,
         layer=None,
         equation=LOCAL_RULE,
-        parameters=(key,),
+        parameters=tuple(parameters),
         factor=None,
         residual=residual,
         also_consistent=tuple(others),
         title=rule.title,
-        explanation=rule.explanation.format(**words),
+        explanation=rule.explanation.format(**filled),
         right=rule.right,
         wrong=rule.wrong,
-        hint=rule.hint.format(**words),
-        node=key,
-        for_students=rule.explanation.format(**words),
+        hint=rule.hint.format(**filled),
+        node=place,
+        for_students=rule.explanation.format(**filled),
     )
 
 
-def _unexplained(key: str, explanation: str) -> Diagnosis:
+def unexplained(
+    place: str, parameters: Sequence[str], explanation: str, hint: str, nodes: Sequence[str] = ()
+) -> Diagnosis:
+    """Return the diagnosis of wrong gradients that no rule explains. nodes: places that the error may have."""
     return Diagnosis(
         bug=UNEXPLAINED_ID,
         layer=None,
         equation=LOCAL_RULE,
-        parameters=(key,),
+        parameters=tuple(parameters),
         factor=None,
         residual=1.0,
         also_consistent=(),
         title=UNEXPLAINED_IN_GRAPH.title,
-        explanation=explanation.format(place=key),
+        explanation=explanation,
         right="",
         wrong="",
-        hint=UNEXPLAINED_IN_GRAPH.hint.format(place=key),
-        node=key,
+        hint=hint,
+        estimates={"nodes": list(nodes)} if nodes else {},
+        node=place,
     )
 
 
