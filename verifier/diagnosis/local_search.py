@@ -114,7 +114,7 @@ def named_by_rule(
 def unexplained(
     place: str, parameters: Sequence[str], explanation: str, hint: str, nodes: Sequence[str] = ()
 ) -> Diagnosis:
-    """Return the diagnosis of wrong gradients that no rule explains. nodes: places that the error may have."""
+    """Return the diagnosis of wrong gradients that no rule explains. nodes: where the error may be."""
     return Diagnosis(
         bug=UNEXPLAINED_ID,
         layer=None,
