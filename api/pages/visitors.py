@@ -63,7 +63,8 @@ async def _check_origin(request: Request) -> None:
     Browsers send the site of the page in Sec-Fetch-Site, and old ones in Origin.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
-    same = urlsplit(origin).netloc == request.headers.get("host") if site is None else site == "same-origin"
+    host = urlsplit(origin).netloc
+    same = host != "" and host == request.headers.get("host") if site is None else site == "same-origin"
     if not same:
         detail = "expected a form of this site's own page, got one from elsewhere; open the page here"
         raise ProblemError(HTTPStatus.FORBIDDEN, detail)

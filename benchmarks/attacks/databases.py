@@ -31,8 +31,10 @@ def main() -> int:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
         connection.close()
+        (folder / "cut.sqlite").write_bytes(newer.read_bytes()[: newer.stat().st_size // 2])
         for what, url in (
             ("a file of garbage", f"sqlite:///{folder / 'garbage.sqlite'}"),
+            ("a file cut short", f"sqlite:///{folder / 'cut.sqlite'}"),
             ("a folder", f"sqlite:///{folder / 'folder.sqlite'}"),
             ("a folder that is not there", f"sqlite:///{folder / 'nowhere' / 'x.sqlite'}"),
             ("a newer schema", f"sqlite:///{newer}"),

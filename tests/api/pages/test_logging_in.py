@@ -95,6 +95,7 @@ ORIGINS = {
     "another port": ({"origin": f"{HERE}:81"}, 403),
     "hidden": ({"origin": "null"}, 403),
     "not said": ({}, 403),
+    "not said, to no host": ({"host": ""}, 403),
     "the browser says its own": ({"sec-fetch-site": "same-origin", "origin": "https://behind.a.proxy"}, 200),
     "the browser says another": ({"sec-fetch-site": "cross-site", "origin": HERE}, 403),
     "the browser says a neighbour": ({"sec-fetch-site": "same-site", "origin": HERE}, 403),
