@@ -38,7 +38,7 @@ def is_correct(like: str, written: Any, options: dict[str, Any], step: int | Non
 
 
 def test_a_right_operation_is_correct_by_the_word_of_every_oracle() -> None:
-    check_rows(is_correct, [(*case, 3) for case in CASES])
+    check_rows(is_correct, [(*case, 6) for case in CASES])
 
 
 @pytest.mark.nightly
