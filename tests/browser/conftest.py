@@ -21,6 +21,19 @@ PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PHONE = {"width": 375, "height": 812}
 WIDE = {"width": 1280, "height": 720}  # as a new page has it
 Write = Callable[[str], str]
+# one page at a time is looked at: few processes and threads, which leave the cores to other tests
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-gpu",
+    "--in-process-gpu",
+    "--renderer-process-limit=1",
+    "--disable-site-isolation-trials",
+    "--num-raster-threads=1",
+    "--disable-threaded-animation",
+    "--disable-checker-imaging",
+    "--disable-partial-raster",
+)
 _PATIENCE = 300_000  # milliseconds; a busy machine is no mistake
 _HARMLESS = ("net::ERR_ABORTED",)  # a download, or a page that was left
 
@@ -38,7 +51,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=program,
-            args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"],
+            args=ARGUMENTS,
             timeout=_PATIENCE,
         )
         yield started
