@@ -1,7 +1,8 @@
 """Judge the diagnosis of one wrong submission. Claimed coincidences are recomputed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -73,21 +74,24 @@ def same_gradients(first: Gradients, second: Gradients, dtype: type = np.float64
 
 
 def layers_reproducing(
-    problem: Problem, row: SummaryRow, gradients: Gradients, dtype: type, others: Iterable[Mistake] = ()
+    problem: Problem,
+    row: SummaryRow,
+    gradients: Gradients,
+    dtype: type,
+    others: Iterable[Mistake] = (),
+    same: Callable[[Gradients, Gradients], bool] | None = None,
 ) -> list[int | None] | None:
     """Return the layers at which the named bug reproduces these gradients.
 
-    None if the bug is impossible in this problem.
+    None if the bug is impossible in this problem. same: by default equality within rounding errors.
     """
+    same = same or partial(same_gradients, dtype=dtype)
     students = [table[row.bug] for table in (STUDENTS, AT_OUTPUT) if row.bug in table]
     possible, layers = False, []
     for layer in [row.layer] + [other for other in mistake_layers(problem) if other != row.layer]:
         forms = [form for student in students for form in student.forms(problem, layer, row.hints)]
         possible = possible or bool(forms)
-        if any(
-            same_gradients(student_gradients(problem, [*others, form], dtype), gradients, dtype)
-            for form in forms
-        ):
+        if any(same(student_gradients(problem, [*others, form], dtype), gradients) for form in forms):
             layers.append(layer)
             if layer == row.layer:
                 break
