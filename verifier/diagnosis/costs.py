@@ -6,11 +6,13 @@ A tolerance in "roundings" is a multiple of the rounding error of the numbers th
 
 # Costs of an explanation.
 COST_NEW_BUG = 1.0
-COST_REPEATED_BUG = 0.3  # the same bug in one more layer is the same line of code
+COST_REPEATED_BUG = 0.1  # the same bug in one more layer is the same line of code
 COST_ESTIMATED_NUMBER = 0.1  # a number estimated from the submission makes a fit easier
 COST_PER_RANK = 0.001  # decides between equal fits in the order of the table `BUGS`
 COST_UNEXPLAINED = 6.0  # several bugs are more plausible than an unknown one
 COST_SECOND_WRONG_PRODUCT = 2.0  # two wrong products are less likely than one wrong δ
+COST_REPEATED_UNEXPLAINED = 1.0  # the same wrong product in one more layer is the same line of code
+COST_RIGHT_BIAS = 3.0  # a wrong δ that is not recovered hardly has the right sum over the examples
 COST_UNKNOWN_DELTA = 1.5  # without δ the layers below cannot be checked
 COST_UNJUDGED_LAYER = 0.75  # nothing can be checked in a layer below an unknown δ
 COST_RECOVERED_DELTA = 0.2  # more equations than unknowns confirm the recovered δ
@@ -45,6 +47,7 @@ SENSITIVITY_QUANTILE = 0.9  # a few very sensitive entries of δ must not widen 
 MAX_CONDITION = 1e7  # of a layer's inputs: beyond, half of the digits of a recovered δ are lost
 
 # Equality of estimates.
+BALANCED_RTOL = 1e-6  # of its size: the sum of a δ of softmax over the outputs is 0
 SAME_STATE_RTOL = 1e-9  # of the largest entry: states this close have the same layers below
 SAME_DELTA_ROUNDINGS = 6.0  # closer δ cannot be distinguished
 SAME_FACTOR_ROUNDINGS = 100.0  # a factor of the penalties and one of the loss are estimated separately
@@ -54,6 +57,16 @@ MAX_FACTOR_ERROR = 4.0  # relative error above which a factor agrees with any na
 SAME_STRENGTH_RTOL = 1e-6  # two estimates of one penalty's strength
 MAX_STRENGTH = 1e6  # a larger factor or strength is unlikely in a program
 SAME_SCALE_RTOL = 1e-12  # two fitted factors of one layer
+
+# Noise of the submitted numbers. Formats with fewer bits stand for it.
+NEARLY_RIGHT = 1e-3  # of 1: a factor or a weight of an example this close is noise if noise explains it
+NOISE_STEP_BITS = 6  # between two levels of noise that are tried
+MIN_NOISE_BITS = 10  # of the coarsest format: a gradient right to a thousandth is not a mistake's by chance
+MAX_NOISE_RATIO = 100.0  # noise over that of the parameter that agrees best with the right gradient
+MAX_GRID_BITS = 24  # numbers that are larger multiples of a step tell as much as any
+UPDATE_MULTIPLE_TOLERANCE = 0.05  # distance of a weight difference from a multiple of its last digit
+MIN_UPDATE_NUMBERS = 8  # numbers that must be such multiples: one in ten is by chance
+EPSILON_MAX_LEFT = 0.2  # of the errors that an epsilon may leave
 
 # Rounding in print, lower precision, clipping.
 SHORTER_BITS = 3  # significand bits removed to check that numbers use the full length of a format

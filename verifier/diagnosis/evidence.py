@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class SubmittedGradient:
     submitted: None if it is missing, not finite, or cannot be judged.
     right: no entry is incorrect. allowance: rounding error of the right gradient, entry by entry.
     relative: allowance over scale, entry by entry.
+    quantum: largest change of each entry by printing or by the way that the numbers were taken.
+    grid: distance of neighbouring numbers where all are multiples of it or have few digits, else 0.
     rows: indices of a sample of the layer's inputs; None if all are used.
     """
 
@@ -38,6 +41,8 @@ class SubmittedGradient:
     right: bool
     allowance: Array
     relative: Array
+    quantum: Array
+    grid: Array
     rows: Array | None = None
 
     @property
@@ -50,20 +55,22 @@ class SubmittedEvidence:
     """A submission with its problem and right gradients.
 
     parts: by layer and kind ("weight", "bias"). reference: the right gradients.
-    quantum: largest change of an entry by printing to few decimals. unit: the unit roundoff.
+    unit: the unit roundoff. limited: residuals are limited by it. coarser: the numbers are assumed to be less
+    accurate than the declared precision.
     """
 
     problem: Problem
     trace: Trace
     parts: tuple[Mapping[str, SubmittedGradient], ...]
     reference: Parameters
-    quantum: float = 0.0
     unit: float = 2.0**-53
+    limited: bool = True
+    coarser: bool = False
 
     @property
     def worst_residual(self) -> float:
         """Largest relative residual norm of an explanation; unlimited for printed numbers."""
-        return np.inf if self.quantum else MAX_RESIDUAL_UNITS * self.unit
+        return MAX_RESIDUAL_UNITS * self.unit if self.limited else np.inf
 
     @cached_property
     def relative_rounding(self) -> float:
@@ -95,15 +102,16 @@ def collect_evidence(
     reference: Mapping[str, Array],
     allowance: Mapping[str, Array],
     scale: Mapping[str, Array],
-    quantum: float = 0.0,
+    quantum: Mapping[str, Array] = MappingProxyType({}),
     unit: float = 2.0**-53,
     coarser: bool = False,
+    grid: Mapping[str, Array] = MappingProxyType({}),
 ) -> SubmittedEvidence:
     """Collect the evidence. Mappings are keyed by parameter name; arrays have the parameter's shape.
 
     submitted: the submitted gradients. wrong: True if an entry of them is incorrect.
     reference: the right gradients of all parameters. allowance, scale: see `Rounding`.
-    quantum: largest change of an entry by printing, in units of the gradient.
+    quantum, grid: see `SubmittedGradient`; empty where there is none.
     coarser: allowance and quantum exceed the declared precision's, so gradients within them count as right.
     """
     parts: list[Mapping[str, SubmittedGradient]] = []
@@ -116,6 +124,8 @@ def collect_evidence(
             if getattr(parameters, kind) is None:
                 continue
             relative = _relative(allowance[name], scale[name], typical)
+            nothing = np.zeros_like(reference[name])
+            of_printing = quantum.get(name, nothing)
             values = submitted.get(name)
             is_judged = values is not None and bool(np.isfinite(values).all() and np.isfinite(relative).all())
             is_right = name in wrong and (
@@ -124,7 +134,9 @@ def collect_evidence(
                     coarser
                     and is_judged
                     and bool(
-                        (np.abs(values - reference[name]) <= ROUNDING_SLACK * allowance[name] + quantum).all()
+                        (
+                            np.abs(values - reference[name]) <= ROUNDING_SLACK * allowance[name] + of_printing
+                        ).all()
                     )
                 )
             )
@@ -136,12 +148,14 @@ def collect_evidence(
                 right=is_right,
                 allowance=allowance[name],
                 relative=relative,
+                quantum=of_printing,
+                grid=grid.get(name, nothing),
                 rows=_sample(trace, layer, parameters, kind),
             )
         parts.append(by_kind)
         bias = None if parameters.bias is None else reference[f"layers.{layer}.bias"]
         right.append(LayerParameters(reference[f"layers.{layer}.weight"], bias))
-    return SubmittedEvidence(problem, trace, tuple(parts), tuple(right), quantum, unit)
+    return SubmittedEvidence(problem, trace, tuple(parts), tuple(right), unit, not quantum, coarser)
 
 
 def _typical(allowance: Mapping[str, Array], scale: Mapping[str, Array]) -> float:

@@ -12,9 +12,9 @@ from reference_impl.problem import Problem
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.catalogue.bug import PRODUCTS, LayerContext, UpstreamGradient
 from verifier.diagnosis.costs import (
+    BALANCED_RTOL,
     COST_ESTIMATED_NUMBER,
     COST_REPEATED_BUG,
-    COST_UNEXPLAINED,
     MAX_FACTOR_ERROR,
     NAMED_FACTOR_ERRORS,
     NAMED_FACTOR_RTOL,
@@ -123,9 +123,11 @@ def priced_explanation(
 ) -> LayerExplanation:
     """Return the cheapest explanation of a layer's gradients, given δ times `scale`."""
     parts: list[_Priced] = []
+    free = _free_numbers(layer, delta) > 1
     for kind, explanations in by_kind.items():
         known_here = {finding.bug for part in parts for finding in part.findings}
-        parts.append(_cheapest(replace(layer, known=layer.known | known_here), kind, explanations, scale))
+        beside = replace(layer, known=layer.known | known_here)
+        parts.append(_cheapest(beside, kind, explanations, scale, free))
     names = tuple(f"layers.{layer.index}.{kind}" for kind in layer.evidence.parts[layer.index])
     residual = max((part.fit.residual for part in parts), default=0.0)
     cost, findings = 0.0, []
@@ -159,12 +161,15 @@ def priced_explanation(
 
 
 def _cheapest(
-    layer: LayerHypothesis, kind: str, explanations: list[GradientExplanation], scale: float
+    layer: LayerHypothesis, kind: str, explanations: list[GradientExplanation], scale: float, free: bool
 ) -> _Priced:
-    """Return the cheapest explanation of one gradient given δ's factor, with the other bugs noted on it."""
+    """Return the cheapest explanation of one gradient given δ's factor, with the other bugs noted on it.
+
+    free: the layer's gradients show more than one number of δ, which is a multiple of any other.
+    """
     name, equation = layer.evidence.parts[layer.index][kind].name, PRODUCTS[kind]
     unexplained = Finding(UNEXPLAINED_ID, layer.index, equation, (name,), residual=1.0)
-    priced = [_Priced(COST_UNEXPLAINED, (unexplained,), _NO_FIT)]
+    priced = [_Priced(layer.price_unexplained(equation), (unexplained,), _NO_FIT)]
     for explanation in explanations:
         fit, cost, findings = explanation.fit, 0.0, []
         make_finding = partial(
@@ -178,7 +183,7 @@ def _cheapest(
             )
         if not fit.has_scale(scale) and fit.scale is not None:
             names = bugs_of_factor(layer.evidence.problem, fit.scale / scale, fit.scale_error, equation)
-            if explanation.is_weak and any(named.estimated for named in names):
+            if (explanation.is_weak or not free) and any(named.estimated for named in names):
                 continue  # one number is a multiple of any other
             for named in names:
                 cost += layer.price(named.bug) + COST_ESTIMATED_NUMBER
@@ -233,28 +238,38 @@ def explain(layer: LayerHypothesis, delta: DeltaCandidate, candidates: int) -> I
         return
     if not any(explanations.values()):
         return
-    for scale in _distinct([1.0, *_possible_scales(layer, explanations)]):
+    for scale in _distinct([1.0, *_possible_scales(layer, delta, explanations)]):
         yield priced_explanation(layer, delta, scale, explanations)
 
 
 def _possible_scales(
-    layer: LayerHypothesis, by_kind: Mapping[str, list[GradientExplanation]]
+    layer: LayerHypothesis, delta: DeltaCandidate, by_kind: Mapping[str, list[GradientExplanation]]
 ) -> Iterator[float]:
     """Yield possible factors of δ: those with two numbers as evidence, or one number and a bug's factor."""
+    free = _free_numbers(layer, delta) > 1
     for kind, explanations in by_kind.items():
         others = [part for other, of_part in by_kind.items() if other != kind for part in of_part]
         for explanation in explanations:
             scale = explanation.scale
             if scale is None or explanation.fit.has_scale(1.0):
                 continue
-            if (
-                not explanation.is_weak
-                or any(part.scale is not None and part.fit.has_scale(scale) for part in others)
-                or is_named_factor(
+            agrees = any(part.scale is not None and part.fit.has_scale(scale) for part in others)
+            if (free and (not explanation.is_weak or agrees)) or (
+                is_named_factor(
                     layer.evidence.problem, scale, explanation.fit.scale_error, layer.scale_equation
                 )
             ):
                 yield scale
+
+
+def _free_numbers(layer: LayerHypothesis, delta: DeltaCandidate) -> int:
+    """Return how many numbers of δ the layer's gradients can show."""
+    values = delta.flow.delta
+    examples, outputs = values.shape
+    inputs = layer.evidence.trace.z[layer.index].shape[1]
+    balanced = np.abs(values.sum(axis=1)) <= BALANCED_RTOL * np.abs(values).sum(axis=1)
+    rank = min(examples, inputs + len(layer.targets) - 1)
+    return int(rank * (outputs - 1 if outputs > 1 and balanced.all() else outputs))
 
 
 def _is_settled(layer: LayerHypothesis, target: GradientTarget, delta: DeltaCandidate) -> bool:

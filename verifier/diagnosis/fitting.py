@@ -72,19 +72,26 @@ def product_magnitude(part: SubmittedGradient, z: Array, size: Array) -> Array:
 
 @np.errstate(all="ignore")  # a candidate that overflows does not fit
 def fit(
-    target: Array, value: Array, size: Array, slack: Array, fixed: Array | float, free_scale: bool = True
+    target: Array,
+    value: Array,
+    size: Array,
+    slack: Array,
+    fixed: Array | float,
+    free_scale: bool = True,
+    grid: Array | float = 0.0,
 ) -> Fit | None:
     """Fit target ≈ scale · value by least squares; return None if an entry differs by more than rounding.
 
     target, value, size, slack: arrays of one shape. size: sum of absolute contributions to an entry.
     slack: rounding error relative to size. fixed: further tolerance, in units of the gradient.
     free_scale: otherwise only scale 1 is tried. The caller decides whether one number can show a factor.
+    grid: distance of the numbers that an entry can have, if they are few.
     """
     tolerance = ROUNDING_SLACK * slack * np.maximum(size, np.abs(value)) + fixed
     if not np.isfinite(value).all():
         return None
     if (np.abs(target - value) <= tolerance).all():
-        return _fit_statistics(target, value, size, tolerance, 1.0)
+        return _fit_statistics(target, value, size, tolerance, 1.0, grid)
     if not free_scale:
         return None
     square = float(np.vdot(value, value))
@@ -96,17 +103,20 @@ def fit(
     scaled_tolerance = np.abs(scale) * (tolerance - fixed) + fixed
     if not (np.abs(target - scale * value) <= scaled_tolerance).all():
         return None
-    scaled_fit = _fit_statistics(target, scale * value, abs(scale) * size, scaled_tolerance, scale)
+    scaled_fit = _fit_statistics(target, scale * value, abs(scale) * size, scaled_tolerance, scale, grid)
     return None if scaled_fit.scale is None else scaled_fit
 
 
-def _fit_statistics(target: Array, value: Array, size: Array, tolerance: Array, scale: float) -> Fit:
+def _fit_statistics(
+    target: Array, value: Array, size: Array, tolerance: Array, scale: float, grid: Array | float
+) -> Fit:
     """Return the statistics of a fit; scale None if the value is zero within its tolerance."""
     significant = np.abs(value) > tolerance
     norm = float(np.linalg.norm(value))
     if not significant.any() or norm == 0.0:
         return Fit(None, 0.0, 0.0, 0.0, 0)
-    bits = float(np.median(np.log2(np.abs(value[significant]) / np.maximum(tolerance[significant], 5e-324))))
+    resolution = np.maximum(np.maximum(tolerance, 0.5 * grid), 5e-324)[significant]
+    bits = max(0.0, float(np.median(np.log2(np.abs(value[significant]) / resolution))))
     residual_norm = float(np.linalg.norm(target - value))
     return Fit(
         scale,
@@ -146,7 +156,7 @@ def recover_delta(evidence: SubmittedEvidence, layer: int, penalty: LayerParamet
         rows.append(left)
         targets.append(values)
         size = np.atleast_2d(np.abs(values) + CANCELLATION_FRACTION * np.sqrt(np.mean(np.square(values))))
-        errors.append(np.atleast_2d(part.relative) * size + evidence.quantum)
+        errors.append(np.atleast_2d(part.relative) * size + np.atleast_2d(part.quantum))
     if not rows:
         return None
     z, target, error = np.concatenate(rows), np.concatenate(targets), np.concatenate(errors)

@@ -202,7 +202,7 @@ def _strengths(evidence: SubmittedEvidence, base: Parameters, extra: Parameters)
         if part.submitted is None:
             continue
         data = evidence.reference[index].weight - right[index].weight
-        tolerance = ROUNDING_SLACK * part.allowance + evidence.quantum
+        tolerance = ROUNDING_SLACK * part.allowance + part.quantum
         rest = part.submitted - base[index].weight
         for columns, target in (
             ([extra[index].weight], rest - data),

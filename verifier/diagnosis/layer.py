@@ -17,6 +17,8 @@ from verifier.diagnosis.costs import (
     COST_NEW_BUG,
     COST_PER_RANK,
     COST_REPEATED_BUG,
+    COST_REPEATED_UNEXPLAINED,
+    COST_UNEXPLAINED,
     RULES_PER_GRADIENT,
     SENSITIVITY_QUANTILE,
 )
@@ -82,7 +84,7 @@ class GradientTarget:
             self.evidence.problem.risk.penalties
         ):  # their rounding is in the allowance, even if they were left out
             of_penalties = np.maximum(of_penalties, self.part.allowance)
-        return np.asarray(of_penalties + self.evidence.quantum)
+        return np.asarray(of_penalties + self.part.quantum)
 
 
 def fit_right_rule(
@@ -107,13 +109,14 @@ def _fit_rows(
     rows: Array | None,
     free_scale: bool,
 ) -> Fit | None:
-    part = target.part
+    part, magnification = target.part, _magnification(size, delta)
     chosen = slice(None) if rows is None else rows
     left = z[:, chosen]
     value = parameter_gradient(part, left, delta)
     slack, fixed = part.relative[chosen] * noise_factor, target.fixed[chosen]
-    fitted = fit(target.data[chosen], value, product_magnitude(part, left, size), slack, fixed, free_scale)
-    return None if fitted is None else _check_fit(target, fitted, noise_factor * _magnification(size, delta))
+    size = product_magnitude(part, left, size)
+    fitted = fit(target.data[chosen], value, size, slack, fixed, free_scale, part.grid[chosen])
+    return None if fitted is None else _check_fit(target, fitted, noise_factor * magnification)
 
 
 def fit_wrong_rules(
@@ -140,9 +143,9 @@ def fit_wrong_rules(
             if bool((np.abs(value - right_value) <= same_within).all()):
                 continue  # equal to the right rule on this problem
             free_scale = not candidate.whole and target.data.size > 1  # one number is a multiple of any other
-            fitted = fit(target.data, value, size, part.relative * noise_factor, fixed, free_scale)
+            fitted = fit(target.data, value, size, part.relative * noise_factor, fixed, free_scale, part.grid)
             fitted = _check_fit(target, fitted, noise_factor, candidate.unknowns)
-            if fitted is None or (fitted.weak and fitted.numbers > 1):
+            if fitted is None or (fitted.weak and (fitted.numbers > 1 or _is_coarse(target))):
                 continue
             if fitted.scale not in (None, 1.0) and fitted.numbers < 2:
                 continue  # one number is a multiple of any other
@@ -152,6 +155,11 @@ def fit_wrong_rules(
                 break
         if best is not None:
             yield best
+
+
+def _is_coarse(target: GradientTarget) -> bool:
+    """True if a number may agree by chance: it has few digits, or is less accurate than declared."""
+    return target.evidence.coarser or bool(target.part.grid.any())
 
 
 def _magnification(size: Array, delta: Array) -> float:
@@ -186,7 +194,7 @@ def fit_finished_gradient(
         value = parameter_gradient(part, left, delta) + penalty
         size = product_magnitude(part, left, delta_magnitude) + np.abs(penalty)
         slack = part.relative[rows] * noise_factor
-        fitted = fit(part.submitted[rows], value, size, slack, target.evidence.quantum)
+        fitted = fit(part.submitted[rows], value, size, slack, part.quantum[rows], grid=part.grid[rows])
         if fitted is None:
             return None
     return _check_fit(target, fitted, noise_factor)
@@ -246,7 +254,8 @@ class LayerHypothesis:
 
     declared: the penalties are the declared ones, so correct gradients need no explanation.
     penalties: the gradients of the penalties, of all layers. targets: the submitted gradients by kind.
-    known: ids of the bugs in the layers above. noise_factor: their effect on the rounding error of δ.
+    known: ids of the bugs in the layers above. unexplained: the equations that nothing explains there.
+    noise_factor: their effect on the rounding error of δ.
     """
 
     evidence: SubmittedEvidence
@@ -258,6 +267,7 @@ class LayerHypothesis:
     known: frozenset[str] = frozenset()
     noise_factor: float = 1.0
     right_delta: Array | None = None
+    unexplained: frozenset[str] = frozenset()
 
     @property
     def penalty(self) -> LayerParameters:
@@ -277,6 +287,10 @@ class LayerHypothesis:
     def price(self, bug: str) -> float:
         """Return the cost of a bug in this layer."""
         return (COST_REPEATED_BUG if bug in self.known else COST_NEW_BUG) + COST_PER_RANK * ORDER[bug]
+
+    def price_unexplained(self, equation: str) -> float:
+        """Return the cost of a gradient that nothing explains."""
+        return COST_REPEATED_UNEXPLAINED if equation in self.unexplained else COST_UNEXPLAINED
 
 
 def gradient_targets(

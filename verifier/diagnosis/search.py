@@ -13,7 +13,6 @@ from reference_impl.problem import Problem
 from verifier.diagnosis.budget import SearchBudget, budget_for
 from verifier.diagnosis.catalogue import ORDER
 from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, UpstreamGradient
-from verifier.diagnosis.catalogue.rules.numbers import printed_decimals
 from verifier.diagnosis.costs import (
     BEAM_MARGIN,
     BEAM_WIDTH,
@@ -22,16 +21,15 @@ from verifier.diagnosis.costs import (
     COST_NEW_BUG,
     COST_PER_RANK,
     COST_RECOVERED_DELTA,
+    COST_RIGHT_BIAS,
     COST_SECOND_WRONG_PRODUCT,
     COST_UNEXPLAINED,
     COST_UNJUDGED_LAYER,
     COST_UNKNOWN_DELTA,
     COST_UNTESTED_DELTA,
-    MIN_FULL_LENGTH_SHARE,
     SAME_DELTA_ROUNDINGS,
     SAME_FACTOR_ROUNDINGS,
     SAME_STATE_RTOL,
-    SHORTER_BITS,
     STOP_COST,
     STOP_COST_WITH_PENALTIES,
 )
@@ -54,11 +52,20 @@ from verifier.diagnosis.hypotheses import (
     wrong_penalties,
 )
 from verifier.diagnosis.layer import DeltaCandidate, LayerExplanation, LayerHypothesis, gradient_targets
+from verifier.diagnosis.noise import (
+    NOISY,
+    NoiseResult,
+    is_unexplained,
+    noise_hypotheses,
+    number_grid,
+    remaining_bits,
+    with_cause,
+)
 from verifier.diagnosis.whole_gradient import find_overflow, find_transformations
 from verifier.diagnosis.wording import merge_findings, to_diagnosis
-from verifier.engine.rounding_allowance import Rounding, rounding
+from verifier.engine.rounding_allowance import Rounding
 from verifier.judging.comparison import Comparison
-from verifier.problem.precision import PRECISIONS, Precision, round_to_precision
+from verifier.problem.precision import Precision
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis, Finding
 
 
@@ -101,7 +108,12 @@ def beam_search(
         for state in states:
             if extended and budget.is_used_up:
                 break
-            layer_of_state = replace(layer, known=state.known, noise_factor=state.noise_factor)
+            layer_of_state = replace(
+                layer,
+                known=state.known,
+                noise_factor=state.noise_factor,
+                unexplained=frozenset(f.equation for f in state.findings if f.bug == UNEXPLAINED_ID),
+            )
             extended += _extend(layer_of_state, state, recovered, top=index == last)
         states = _prune(extended, BEAM_WIDTH if targets else BEAM_WIDTH_UNSEEN)
         if is_declared:
@@ -203,9 +215,12 @@ def _unexplained(
         if not part.right
     )
     if products:
-        cost = state.cost + COST_UNEXPLAINED + (COST_SECOND_WRONG_PRODUCT if len(products) > 1 else 0.0)
+        first = max(layer.price_unexplained(product.equation) for product in products)
+        cost = state.cost + first + (COST_SECOND_WRONG_PRODUCT if len(products) > 1 else 0.0)
         yield SearchState(cost, right, state.noise_factor, (*state.findings, *products))
     cost = state.cost + COST_UNEXPLAINED + COST_UNKNOWN_DELTA
+    if any(part.kind == "bias" and part.right and np.any(part.submitted) for part in parts):
+        cost += COST_RIGHT_BIAS
     yield SearchState(cost, None, state.noise_factor, (*state.findings, of_delta))
 
 
@@ -317,10 +332,13 @@ def diagnose(
         )
         submitted, reference = scale_arrays(submitted, power), scale_arrays(reference, power)
     budget = budget_for(problem) if budget is None else budget
-    best: tuple[SubmittedEvidence, tuple[Finding, ...]] | None = None
-    for noise, quantum, unit, rounding_finding in _noise_hypotheses(
-        problem, trace, submitted, rounding_allowance, precision
-    ):
+    provenance = next((code for code in _PROVENANCES if code in warnings), None)
+    everywhere = not any(c.to_rounding.all() and not c.uninformative.all() for c in comparisons.values())
+    grid = number_grid(submitted)
+    best: NoiseResult | None = None
+    for noise in noise_hypotheses(problem, trace, submitted, reference, rounding_allowance, precision):
+        if noise.note is not None and noise.note.bug == NOISY and provenance is not None and everywhere:
+            break  # the warning explains all numbers
         evidence = collect_evidence(
             problem,
             trace,
@@ -329,22 +347,22 @@ def diagnose(
             reference,
             noise.allowance,
             noise.scale,
-            quantum,
-            unit=unit,
-            coarser=rounding_finding is not None,
+            noise.quantum,
+            unit=noise.unit,
+            coarser=noise.note is not None,
+            grid=grid,
         )
         findings = _findings(evidence, submitted, precision, budget)
-        if rounding_finding is not None:
-            findings = (*findings, rounding_finding)
-        if best is None or not _is_unexplained(findings):
-            best = (evidence, findings)
-        if not _is_unexplained(findings) or budget.is_used_up:
+        if noise.note is not None:
+            findings = (*findings, with_cause(noise.note, evidence))
+        result = NoiseResult(evidence, findings, remaining_bits(evidence))
+        if best is None or result.rank < best.rank:
+            best = result
+        if result.rank[0] == 0 or budget.is_used_up:
             break
     assert best is not None  # the declared precision is always tried
-    evidence, findings = best
-    provenance = next((code for code in _PROVENANCES if code in warnings), None)
-    everywhere = not any(c.to_rounding.all() and not c.uninformative.all() for c in comparisons.values())
-    if provenance is not None and everywhere and _is_unexplained(findings):
+    evidence, findings = best.evidence, best.findings
+    if provenance is not None and everywhere and is_unexplained(findings):
         names = tuple(name for name, is_wrong in wrong.items() if is_wrong)
         findings = (Finding(provenance, None, "numbers", names),)
     alone = len(findings) == 1
@@ -352,43 +370,6 @@ def diagnose(
     return tuple(
         to_diagnosis(evidence, unscale_finding(finding, power), alone, in_full) for finding in findings
     )
-
-
-def _is_unexplained(findings: tuple[Finding, ...]) -> bool:
-    """True if some error has no known bug."""
-    return not findings or any(finding.bug == UNEXPLAINED_ID for finding in findings)
-
-
-def _noise_hypotheses(
-    problem: Problem,
-    trace: Trace,
-    submitted: Mapping[str, Array],
-    rounding_allowance: Rounding,
-    precision: Precision,
-) -> Iterator[tuple[Rounding, float, float, Finding | None]]:
-    """Yield possible roundings: as declared, with printing to few decimals, in narrower precisions.
-
-    Each has the rounding error, the quantum of printing, the unit roundoff, and a finding if undeclared.
-    """
-    yield rounding_allowance, 0.0, precision.unit_roundoff, None
-    names = tuple(submitted)
-    decimals = printed_decimals(np.concatenate([array.ravel() for array in submitted.values()]))
-    if decimals is not None:
-        printed = Finding("rounded", None, "numbers", names, estimates={"digits": decimals})
-        yield rounding_allowance, 0.5 * 10.0**-decimals, precision.unit_roundoff, printed
-    for other in PRECISIONS.values():
-        if other.unit_roundoff > precision.unit_roundoff and _is_of_precision(submitted, other):
-            lower = Finding("lower-precision-than-declared", None, "numbers", names)
-            yield rounding(problem, trace, other), 0.0, other.unit_roundoff, lower
-
-
-def _is_of_precision(submitted: Mapping[str, Array], precision: Precision) -> bool:
-    """True if all numbers fit a narrower format, and enough of them use its full length."""
-    values = np.concatenate([array.ravel() for array in submitted.values()])
-    if not (round_to_precision(values, precision) == values).all():
-        return False
-    shorter = replace(precision, significand_bits=precision.significand_bits - SHORTER_BITS)
-    return bool(np.mean(round_to_precision(values, shorter) != values) > MIN_FULL_LENGTH_SHARE)
 
 
 def _findings(

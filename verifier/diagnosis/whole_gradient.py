@@ -8,10 +8,14 @@ from reference_impl.array import Array
 from reference_impl.losses import LOSSES
 from reference_impl.network import named
 from verifier.diagnosis.catalogue import BUGS
+from verifier.diagnosis.catalogue.bug import TransformedGradient
 from verifier.diagnosis.costs import ROUNDING_SLACK
 from verifier.diagnosis.evidence import SubmittedEvidence
+from verifier.diagnosis.fitting import is_beyond_chance
 from verifier.problem.precision import Precision
 from verifier.report.model import Finding
+
+_DISTINCT_DIGITS = 9  # decimals of the logarithms of numbers that differ
 
 
 def find_transformations(evidence: SubmittedEvidence) -> Iterator[Finding]:
@@ -26,20 +30,46 @@ def find_transformations(evidence: SubmittedEvidence) -> Iterator[Finding]:
         for changed in bug.changes(right, submitted) if bug.changes is not None else ():
             distance = {name: np.abs(submitted[name] - changed.gradients[name]) for name in right}
             max_error = {
-                name: ROUNDING_SLACK * parts[name].allowance + changed.slack.get(name, 0.0) * (1.0 + 1e-9)
+                name: ROUNDING_SLACK * parts[name].allowance
+                + parts[name].quantum
+                + changed.slack.get(name, 0.0) * (1.0 + 1e-9)
                 for name in right
             }
-            moved_entries = sum(
-                int((np.abs(right[name] - changed.gradients[name]) > 2.0 * max_error[name]).sum())
-                for name in right
-            )
-            significant = bool(changed.slack) or moved_entries > changed.unknowns
+            significant = bool(changed.slack) or _is_significant(evidence, right, changed, max_error)
             if significant and all((distance[name] <= max_error[name]).all() for name in right):
                 size = max(float(np.abs(array).max()) for array in submitted.values()) or 1.0
                 beyond = (distance[n] - changed.slack.get(n, 0.0) * (1.0 + 1e-9) for n in right)
                 residual = max(max(float(array.max()), 0.0) for array in beyond) / size
                 yield Finding(bug.id, None, "numbers", wrong, residual=residual, estimates=changed.estimates)
                 break
+
+
+def _is_significant(
+    evidence: SubmittedEvidence,
+    right: Mapping[str, Array],
+    changed: TransformedGradient,
+    max_error: Mapping[str, Array],
+) -> bool:
+    """True if more numbers move than are estimated; equal right numbers count once.
+
+    Numbers that may agree by chance, as they have few digits, must hold enough bits together.
+    """
+    moved = {
+        name: np.abs(array - changed.gradients[name]) > 2.0 * max_error[name] for name, array in right.items()
+    }
+    sizes = np.concatenate([np.abs(array)[moved[name]] for name, array in right.items()])
+    distinct = np.unique(np.round(np.log(sizes), _DISTINCT_DIGITS)).size
+    spare = distinct - changed.unknowns
+    if spare <= 0:
+        return False
+    parts = [part for by_kind in evidence.parts for part in by_kind.values() if part.name in right]
+    few_digits = changed.unknowns > 0 and any(part.grid.any() for part in parts)
+    if not evidence.coarser and not few_digits:
+        return True
+    resolution = {part.name: np.maximum(max_error[part.name], 0.5 * part.grid) for part in parts}
+    values = {name: np.maximum(np.abs(right[name]), np.abs(changed.gradients[name])) for name in right}
+    bits = np.concatenate([np.log2(values[name] / resolution[name])[moved[name]] for name in right])
+    return is_beyond_chance(spare * float(np.median(bits)), len(BUGS))
 
 
 # activations whose textbook formula gives inf or inf/inf at large a

@@ -25,10 +25,12 @@ _WEIGHTS_SHOWN = 8
 # explanations of a bug that is reported together with another one
 _BESIDE = {
     "rounded": "Besides, the numbers were printed to {digits} digits.",
+    "inexact-numbers": "Besides, the numbers have small errors beyond about {digits} digits{cause}.",
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
 }
 _BESIDE_FOR_STUDENTS = {
     "rounded": "Besides, the numbers were rounded in print.",
+    "inexact-numbers": "Besides, all numbers have small errors.",
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
 }
 _PUBLIC = ("place", "above", "examples", "outputs")  # placeholders of explanations for students
@@ -114,6 +116,7 @@ def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
         "threshold": "",
         "digits": "",
         "learning_rate": "",
+        "cause": "",
     }
     return filled | {name: _shown(value) for name, value in finding.estimates.items()}
 

@@ -25,6 +25,7 @@ _MIN_MULTIPLES = 6  # nonzero entries that must be multiples of the loss's last 
 _MULTIPLE_TOLERANCE = 0.05  # in such digits
 _MAX_TRUNCATION_ERROR = 0.1  # of an entry's scale, for a large step
 _MAX_NOISE = 1e-3  # of an entry's scale: finite differences with a usual step are more accurate
+_MIN_LOG_LIKELIHOOD = 3.0  # by which differences must explain the errors better than other noise
 _MIN_ROUNDING_SHARE = 0.02  # of a precision's expected rounding: the median error is larger
 
 
@@ -87,13 +88,33 @@ def detect_numerical_provenance(
             f"the gradient is correct to {narrower.name}, but {declared.name} was declared; "
             f"declare precision {narrower.name}, or compute in {declared.name} throughout",
         )
-    if (errors.error <= _MAX_NOISE * errors.scale).all() and declared.name == "float64":
+    if not (errors.error <= _MAX_NOISE * errors.scale).all() or declared.name != "float64":
+        return None
+    if _equally_large(errors):
         return ReportWarning(
             "numerical-gradient",
             "most entries are off by a little, all over the gradient, more than rounding explains: as if "
             "they were computed by finite differences",
         )
-    return None
+    return ReportWarning(
+        "inexact-numbers",
+        "most entries are off by a little, all over the gradient, more than rounding explains: as if a small "
+        "constant stood in a quotient or a logarithm, as if the parameters or the gradient had been printed "
+        "with few digits, or as if the gradient had been taken from a weight update",
+    )
+
+
+def _equally_large(errors: _Errors) -> bool:
+    """True if one size for all errors is likelier than sizes in proportion to the entries' scales.
+
+    Differences of the loss have the former: each has the loss's rounding error over the step. The two normal
+    distributions are compared at their likeliest widths.
+    """
+    known = (errors.expected != 0) & (errors.error > 0) & (errors.scale > 0)
+    error, scale = errors.error[known], errors.scale[known]
+    equal = np.log(np.sqrt(np.mean(np.square(error))))
+    proportional = np.log(np.sqrt(np.mean(np.square(error / scale)))) + np.mean(np.log(scale))
+    return bool(error.size * (proportional - equal) >= _MIN_LOG_LIKELIHOOD)
 
 
 def _by_one_factor(errors: _Errors) -> bool:

@@ -21,7 +21,8 @@ assigned-not-accumulated
 bias-summed-over-units bias-mean-for-sum bias-not-summed bias-zero bias-row-sum-of-weight-gradient
 bias-of-another-layer
 penalty-missing penalty-factor penalty-on-biases penalty-missing-on-biases penalty-of-gradient
-zero-gradient overflow clipped integer-truncation rounded numerical-gradient lower-precision-than-declared
+zero-gradient overflow clipped integer-truncation rounded inexact-numbers numerical-gradient
+lower-precision-than-declared
 unexplained
 """
 OF_GRAPHS_ALONE = (

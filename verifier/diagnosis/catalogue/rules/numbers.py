@@ -7,7 +7,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.diagnosis.catalogue.bug import TransformedGradient
 
-_MAX_DIGITS = 12  # digits of numbers that may have been printed
+_MAX_DIGITS = 16  # digits of numbers that may have been printed
 _MIN_PRINT_ROUNDINGS = 30.0  # in roundings of a number: rounding in print must be larger
 _ROUND_THRESHOLD_RTOL = 1e-6  # of a threshold stored in float32
 _CLIP_FRACTIONS = (0.5, 0.9)  # of the largest entry or the norm: thresholds of mutants
@@ -91,9 +91,9 @@ def rounded_to_digits(right: Gradients, submitted: Gradients | None) -> Iterator
     if decimals is not None:
         half = {name: np.full_like(array, 0.5 * 10.0**-decimals) for name, array in right.items()}
         yield TransformedGradient(right, {"digits": decimals}, half)
-    significant = _significant_digits_of(_flat(submitted))
+    significant = printed_digits(_flat(submitted))
     if significant is not None:
-        half = {name: 0.5 * _last_place(array, significant) for name, array in submitted.items()}
+        half = {name: 0.5 * unit_of_last_digit(array, significant) for name, array in submitted.items()}
         yield TransformedGradient(right, {"digits": significant}, half)
 
 
@@ -109,7 +109,7 @@ def printed_decimals(values: Array) -> int | None:
     return None
 
 
-def _significant_digits_of(values: Array) -> int | None:
+def printed_digits(values: Array) -> int | None:
     """Return the number of significant digits that represents all values; None at full precision."""
     unit = _unit_of(values)
     for digits in range(1, _MAX_DIGITS):
@@ -126,7 +126,7 @@ def _unit_of(values: Array) -> float:
         return 2.0**-23 if (values.astype(np.float32) == values).all() else 2.0**-51
 
 
-def _last_place(values: Array, digits: int) -> Array:
+def unit_of_last_digit(values: Array, digits: int) -> Array:
     """Return the unit of the last of so many significant digits, entry by entry."""
     with np.errstate(all="ignore"):
         place = np.where(values == 0, 0.0, np.floor(np.log10(np.abs(values))))
@@ -134,6 +134,6 @@ def _last_place(values: Array, digits: int) -> Array:
 
 
 def _to_significant(values: Array, digits: int) -> Array:
-    unit = _last_place(values, digits)
+    unit = unit_of_last_digit(values, digits)
     with np.errstate(all="ignore"):
         return np.asarray(np.rint(values / unit) * unit)

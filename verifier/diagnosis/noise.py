@@ -1,0 +1,293 @@
+"""Hypotheses about the noise in submitted numbers: few digits, a narrower format, a weight update, any other.
+
+Noise of unknown origin is taken for the rounding of a format with fewer bits. Such formats are tried from the
+declared precision upward, in steps of `NOISE_STEP_BITS`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.backpropagation import through_activation
+from reference_impl.network import Trace, named
+from reference_impl.problem import Problem
+from verifier.diagnosis.catalogue.rules.numbers import printed_decimals, printed_digits, unit_of_last_digit
+from verifier.diagnosis.costs import (
+    EPSILON_MAX_LEFT,
+    MAX_GRID_BITS,
+    MAX_NOISE_RATIO,
+    MIN_FULL_LENGTH_SHARE,
+    MIN_NOISE_BITS,
+    MIN_UPDATE_NUMBERS,
+    NEARLY_RIGHT,
+    NOISE_STEP_BITS,
+    SHORTER_BITS,
+    UPDATE_MULTIPLE_TOLERANCE,
+)
+from verifier.diagnosis.evidence import SubmittedEvidence
+from verifier.engine.rounding import DEVIATIONS
+from verifier.engine.rounding_allowance import Rounding, rounding
+from verifier.problem.precision import PRECISIONS, Precision, round_to_precision
+from verifier.report.model import UNEXPLAINED_ID, Finding
+
+Gradients = Mapping[str, Array]
+
+NOISY = "inexact-numbers"
+_NONE: Gradients = MappingProxyType({})
+_LEARNING_RATES = sorted(m * 10.0**-k for k in range(7) for m in (1, 2, 3, 5))
+# a format with the range of float64, so that nothing overflows or vanishes in it
+_NOISE = Precision("noise", 24, 1023, 5e-324)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseHypothesis:
+    """How inexact the submitted numbers may be.
+
+    allowance: rounding error of each entry, by parameter. scale: see `Rounding`. unit: the unit roundoff.
+    note: says so in the report; None for the declared precision. quantum: see `SubmittedGradient`.
+    """
+
+    allowance: Gradients
+    scale: Gradients
+    unit: float
+    note: Finding | None = None
+    quantum: Gradients = field(default_factory=lambda: _NONE)
+
+
+def noise_hypotheses(
+    problem: Problem,
+    trace: Trace,
+    submitted: Gradients,
+    right: Gradients,
+    declared: Rounding,
+    precision: Precision,
+) -> Iterator[NoiseHypothesis]:
+    """Yield possible noise: none, few digits, a narrower format, a weight update, and any other.
+
+    right: the right gradients of the submitted parameters. declared: rounding in the declared precision.
+    """
+    names = tuple(submitted)
+    allowance, scale, unit = declared.allowance, declared.scale, precision.unit_roundoff
+    yield NoiseHypothesis(allowance, scale, unit)
+    values = _flat(submitted)
+    if not np.isfinite(values).all():
+        return
+    decimals, digits = printed_decimals(values), printed_digits(values)
+    if decimals is not None:
+        printed = Finding("rounded", None, "numbers", names, estimates={"digits": decimals})
+        half = {name: np.full(array.shape, 0.5 * 10.0**-decimals) for name, array in submitted.items()}
+        yield NoiseHypothesis(allowance, scale, unit, printed, half)
+    if digits is not None:
+        printed = Finding("rounded", None, "numbers", names, estimates={"digits": digits})
+        half = {name: 0.5 * unit_of_last_digit(array, digits) for name, array in submitted.items()}
+        yield NoiseHypothesis(allowance, scale, unit, printed, half)
+    for other in PRECISIONS.values():
+        if other.unit_roundoff > unit and _is_of_precision(values, other):
+            lower = Finding("lower-precision-than-declared", None, "numbers", names)
+            narrower = rounding(problem, trace, other)
+            yield NoiseHypothesis(narrower.allowance, narrower.scale, other.unit_roundoff, lower)
+    rate = learning_rate_of(problem, submitted)
+    if rate is not None:
+        taken = Finding(NOISY, None, "numbers", names, estimates=_of_update(rate))
+        quantum = {name: grid / rate for name, grid in _update_grids(problem, submitted, rate).items()}
+        yield NoiseHypothesis(allowance, scale, unit, taken, quantum)
+    wide = rounding(problem, trace, _NOISE)
+    most = MAX_NOISE_RATIO * _noise_level(problem, submitted, right, wide.allowance)
+    for bits in range(precision.significand_bits - NOISE_STEP_BITS, MIN_NOISE_BITS - 1, -NOISE_STEP_BITS):
+        level = 2.0**-bits
+        if level > most:
+            return
+        share = level / _NOISE.unit_roundoff
+        larger = {name: allowance[name] + share * array for name, array in wide.allowance.items()}
+        estimates = {"digits": int(-np.log10(level)), "cause": ""}
+        note = Finding(NOISY, None, "numbers", names, estimates=estimates)
+        yield NoiseHypothesis(larger, scale, level, note)
+
+
+def _flat(gradients: Gradients) -> Array:
+    return np.concatenate([array.ravel() for array in gradients.values()])
+
+
+def _is_of_precision(values: Array, precision: Precision) -> bool:
+    """True if all numbers fit a narrower format, and enough of them use its full length."""
+    if not (round_to_precision(values, precision) == values).all():
+        return False
+    shorter = replace(precision, significand_bits=precision.significand_bits - SHORTER_BITS)
+    return bool(np.mean(round_to_precision(values, shorter) != values) > MIN_FULL_LENGTH_SHARE)
+
+
+def _noise_level(problem: Problem, submitted: Gradients, right: Gradients, allowance: Gradients) -> float:
+    """Return the noise of the parameter that agrees best with the right gradient, as a unit roundoff.
+
+    Noise is everywhere, so the whole submission has hardly more. Parameters that are 0 do not count: what is
+    recovered from their update has no rounding error.
+    """
+    levels = []
+    for name, before in named(problem.parameters):
+        if name not in submitted or not before.any():
+            continue
+        with np.errstate(all="ignore"):
+            ratio = np.abs(submitted[name] - right[name]) / allowance[name]
+        ratio = ratio[np.isfinite(ratio) & (right[name] != 0)]
+        if ratio.size:
+            levels.append(float(np.sqrt(np.mean(np.square(ratio)))))
+    return DEVIATIONS * _NOISE.unit_roundoff * min(levels, default=np.inf)
+
+
+def number_grid(submitted: Gradients) -> Gradients:
+    """Return the distance of neighbouring numbers of each entry; empty if the numbers have all digits.
+
+    Such numbers are printed ones, and multiples of one step, such as differences of a float32 loss.
+    """
+    values = _flat(submitted)
+    if not np.isfinite(values).all():
+        return _NONE
+    digits, decimals = printed_digits(values), printed_decimals(values)
+    if digits is not None:
+        return {name: unit_of_last_digit(array, digits) for name, array in submitted.items()}
+    step = 10.0**-decimals if decimals is not None else _common_step(values)
+    return _NONE if step is None else {name: np.full(array.shape, step) for name, array in submitted.items()}
+
+
+def _common_step(values: Array) -> float | None:
+    """Return the largest number of which all are multiples, by Euclid's algorithm; None if there is none."""
+    sizes = np.unique(np.abs(values[values != 0]))
+    if not sizes.size or (sizes.size == 1 and (values != 0).all()):
+        return None  # one number, or numbers that are equal for another reason
+    largest = sizes[-1]
+    step = sizes[0]
+    while step > largest * 2.0**-MAX_GRID_BITS:
+        rest = np.abs(sizes - np.rint(sizes / step) * step)
+        rest = rest[rest > largest * 2.0**-45]
+        if not rest.size:
+            return float(step)
+        step = rest.min()
+    return None
+
+
+def _update_grids(problem: Problem, submitted: Gradients, rate: float) -> dict[str, Array]:
+    """Return the distance of the numbers near each parameter before or after an update, whichever is less."""
+    grids = {}
+    for name, gradient in submitted.items():
+        _, layer, kind = name.split(".")
+        before = np.abs(getattr(problem.parameters[int(layer)], kind))
+        after = np.abs(getattr(problem.parameters[int(layer)], kind) - rate * gradient)
+        grids[name] = np.asarray(np.spacing(np.minimum(before, after)))
+    return grids
+
+
+def learning_rate_of(problem: Problem, submitted: Gradients) -> float | None:
+    """Return η if all gradients are (W − W′)/η for float64 weights W and W′; None if that cannot be seen."""
+    values = _flat(submitted)
+    for rate in _LEARNING_RATES:
+        grid = _flat(_update_grids(problem, submitted, rate))
+        multiples = values * rate / grid
+        rounding_error = np.abs(multiples) * 2.0**-51
+        known = (rounding_error < UPDATE_MULTIPLE_TOLERANCE) & (values != 0)
+        if int(known.sum()) < MIN_UPDATE_NUMBERS or known.mean() < MIN_FULL_LENGTH_SHARE:
+            continue
+        distance = np.abs(multiples - np.rint(multiples))[known]
+        if (distance <= UPDATE_MULTIPLE_TOLERANCE).all():
+            return float(rate)
+    return None
+
+
+def _of_update(rate: float) -> dict[str, object]:
+    cause = f": they were recovered from a weight update, learning rate about {rate:.1g}"
+    return {"learning_rate": rate, "cause": cause, "digits": ""}
+
+
+def with_cause(note: Finding, evidence: SubmittedEvidence) -> Finding:
+    """Return a note on noise with an epsilon as the cause, if it explains what the last layer is off by."""
+    epsilon = _epsilon_of(evidence) if note.estimates.get("cause") == "" else None
+    if epsilon is None:
+        return note
+    cause = f", consistent with an epsilon of about {epsilon:.1g} in the loss"
+    return replace(note, estimates={**note.estimates, "epsilon": epsilon, "cause": cause})
+
+
+@np.errstate(all="ignore")
+def _epsilon_of(evidence: SubmittedEvidence) -> float | None:
+    """Return ε such that 1/(p + ε) or 1/(p (1 − p) + ε) in ∂R/∂p gives the last layer's gradients."""
+    problem, trace = evidence.problem, evidence.trace
+    if problem.risk.on != "probabilities":
+        return None
+    last = len(evidence.parts) - 1
+    parts = [part for part in evidence.submitted_parts(last) if part.right]
+    p, y = trace.outputs, problem.batch.targets
+    scale = problem.risk.output_scale(y.shape[-1]) * problem.risk.example_scale(problem.batch.size)
+    upstream = problem.risk.loss.on["probabilities"].gradient(p, y) * scale
+    denominator = p if problem.risk.loss.name == "cross_entropy" else p * (1.0 - p)
+    change = through_activation(problem, trace, last, -upstream / denominator)
+    rests, slopes = [], []
+    for part in parts:
+        rest = np.asarray(part.submitted - getattr(evidence.reference[last], part.kind))
+        slope = trace.z[last].T @ change if part.kind == "weight" else change.sum(axis=0)
+        rests.append(rest.ravel())
+        slopes.append(np.ravel(slope))
+    if not parts:
+        return None
+    rest, slope = np.concatenate(rests), np.concatenate(slopes)
+    square = float(slope @ slope)
+    if rest.size < 2 or not square > 0:
+        return None
+    epsilon = float(rest @ slope) / square
+    left = float(np.linalg.norm(rest - epsilon * slope))
+    explained = left <= EPSILON_MAX_LEFT * float(np.linalg.norm(rest))
+    return epsilon if epsilon > 0 and explained else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseResult:
+    """The findings under one noise hypothesis. length: see `remaining_bits`."""
+
+    evidence: SubmittedEvidence
+    findings: tuple[Finding, ...]
+    length: float
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Lower is better: what explains all, then what noise may explain, then the shorter rest."""
+        if is_unexplained(self.findings):
+            return 2, self.length
+        return (1 if _is_nearly_right(self.findings) else 0), 0.0
+
+
+def remaining_bits(evidence: SubmittedEvidence) -> float:
+    """Return the bits that right gradients leave to be told: of right numbers the noise, of others all."""
+    total = 0.0
+    for by_kind in evidence.parts:
+        for part in by_kind.values():
+            if part.submitted is None:
+                continue
+            bits = float(PRECISIONS["float64"].significand_bits)
+            if part.right:
+                with np.errstate(all="ignore"):
+                    share = (part.allowance + part.quantum) / np.abs(part.submitted)
+                known = share[np.isfinite(share)]
+                level = float(np.median(known)) if known.size else evidence.unit
+                bits = min(bits, max(0.0, bits + np.log2(level))) if level > 0 else 0.0
+            total += bits * part.submitted.size
+    return total
+
+
+def _is_nearly_right(findings: tuple[Finding, ...]) -> bool:
+    """True if a factor or the weights of the examples are so near 1 that noise may be the reason."""
+    estimated = [
+        finding.estimates.get("weights", finding.factor)
+        for finding in findings
+        if finding.bug in ("examples-weighted", "constant-factor", "clipped")
+    ]
+    return any(
+        bool((np.abs(np.asarray(values, dtype=np.float64) - 1.0) <= NEARLY_RIGHT).all())
+        for values in estimated
+        if values is not None
+    )
+
+
+def is_unexplained(findings: tuple[Finding, ...]) -> bool:
+    """True if some error has no known bug."""
+    return not findings or any(finding.bug == UNEXPLAINED_ID for finding in findings)
