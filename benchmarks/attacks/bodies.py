@@ -51,7 +51,7 @@ def main() -> int:
 
 def _every_entrance(service: RunningService, table: Table, role: str) -> None:
     document = request_json(service.port, "GET", "/openapi.json", {})[2]
-    ids = dict.fromkeys(("batch_id",), "0" * 32) | dict(service.ids)
+    ids = dict.fromkeys(("batch_id", "job_id"), "0" * 32) | dict(service.ids)
     calls = [
         (method.upper(), path.replace(":path", "").format(**ids), dict(service.tokens[role]))
         for path, item in document["paths"].items()
