@@ -61,6 +61,7 @@ SAME_SCALE_RTOL = 1e-12  # two fitted factors of one layer
 # Noise of the submitted numbers. Formats with fewer bits stand for it.
 NEARLY_RIGHT = 1e-3  # of 1: a factor or a weight of an example this close is noise if noise explains it
 NOISE_STEP_BITS = 6  # between two levels of noise that are tried
+MIN_NOISE_NUMBERS = 4  # fewer numbers are near those of some mistake by chance
 MIN_NOISE_BITS = 10  # of the coarsest format: a gradient right to a thousandth is not a mistake's by chance
 MAX_NOISE_RATIO = 100.0  # noise over that of the parameter that agrees best with the right gradient
 MAX_GRID_BITS = 24  # numbers that are larger multiples of a step tell as much as any

@@ -21,6 +21,7 @@ from verifier.diagnosis.costs import (
     MAX_NOISE_RATIO,
     MIN_FULL_LENGTH_SHARE,
     MIN_NOISE_BITS,
+    MIN_NOISE_NUMBERS,
     MIN_UPDATE_NUMBERS,
     NEARLY_RIGHT,
     NOISE_STEP_BITS,
@@ -65,8 +66,9 @@ def noise_hypotheses(
     declared: Rounding,
     precision: Precision,
 ) -> Iterator[NoiseHypothesis]:
-    """Yield possible noise: none, few digits, a narrower format, a weight update, and any other.
+    """Yield possible noise: none, few decimals, few digits, narrower formats, a weight update, and any other.
 
+    A few numbers are near those of some mistake by chance, so decimals and formats alone are tried for them.
     right: the right gradients of the submitted parameters. declared: rounding in the declared precision.
     """
     names = tuple(submitted)
@@ -80,7 +82,8 @@ def noise_hypotheses(
         printed = Finding("rounded", None, "numbers", names, estimates={"digits": decimals})
         half = {name: np.full(array.shape, 0.5 * 10.0**-decimals) for name, array in submitted.items()}
         yield NoiseHypothesis(allowance, scale, unit, printed, half)
-    if digits is not None:
+    is_enough = np.count_nonzero(values) >= MIN_NOISE_NUMBERS
+    if digits is not None and is_enough:
         printed = Finding("rounded", None, "numbers", names, estimates={"digits": digits})
         half = {name: 0.5 * unit_of_last_digit(array, digits) for name, array in submitted.items()}
         yield NoiseHypothesis(allowance, scale, unit, printed, half)
@@ -89,6 +92,8 @@ def noise_hypotheses(
             lower = Finding("lower-precision-than-declared", None, "numbers", names)
             narrower = rounding(problem, trace, other)
             yield NoiseHypothesis(narrower.allowance, narrower.scale, other.unit_roundoff, lower)
+    if not is_enough:
+        return
     rate = learning_rate_of(problem, submitted)
     if rate is not None:
         taken = Finding(NOISY, None, "numbers", names, estimates=_of_update(rate))

@@ -74,7 +74,7 @@ def scan_tolerance(tolerance: str, precision: str) -> Scan:
 
 
 def digit_by_digit(enough: int = student_view.ENOUGH, digits: int = 5) -> tuple[int, int]:
-    """Search digit by digit with the hint of the bug `rounded`.
+    """Search digit by digit with the hints of numbers that are nearly right, `rounded` and `inexact-numbers`.
 
     enough: least number of wrong entries for a hint. With 1, hints are given for single numbers.
     Return the number of submissions and the number of right decimals.
@@ -82,14 +82,14 @@ def digit_by_digit(enough: int = student_view.ENOUGH, digits: int = 5) -> tuple[
     kept, student_view.ENOUGH = student_view.ENOUGH, enough
     try:
         truth, estimate, made, decimals = float(right_gradients()[GUESSED][0]), 0.0, 0, 0
-        hint = BUGS["rounded"].words.hint.format(place="the whole network")
+        rows = BUGS["rounded"], BUGS["inexact-numbers"]
+        hints = [row.words.hint.format(place="the whole network") for row in rows]
         for digit in range(1, digits + 1):
             near = {round(estimate + k * 10.0**-digit, digit) for k in range(-10, 11)}
             guesses = sorted(guess for guess in near if guess != estimate)
             made += len(guesses)
-            hits = [
-                guess for guess in guesses if hint in report_text(verify_problem({GUESSED: [guess]}), DEFAULT)
-            ]
+            texts = {guess: report_text(verify_problem({GUESSED: [guess]}), DEFAULT) for guess in guesses}
+            hits = [guess for guess, text in texts.items() if any(hint in text for hint in hints)]
             if hits:
                 estimate, decimals = max(hits, key=lambda guess: len(str(guess))), digit  # most decimals
         return made, decimals if abs(estimate - truth) <= 0.5001 * 10.0**-decimals and estimate else 0
