@@ -39,7 +39,13 @@ def tapped_entries(
 
     most: limit in numbers, or in nodes if every perturbation sweeps the whole graph node by node.
     """
-    taps = _all_entries(problem)
+    return sampled_entries(problem, all_entries(problem), sides, most, whole_sweeps)
+
+
+def sampled_entries(
+    problem: GraphProblem, taps: list[Tap], sides: int, most: int = MOST_NUMBERS, whole_sweeps: bool = False
+) -> list[Tap]:
+    """Return the taps, or a random sample of each name's entries if all would cost more than `most`."""
     costs = [len(problem.nodes) if whole_sweeps else tap.cost for tap in taps]
     cost = sides * sum(tap_cost * len(tap.entries) for tap_cost, tap in zip(costs, taps, strict=True))
     if cost <= most:
@@ -55,12 +61,13 @@ def tapped_entries(
     return sampled
 
 
-def cost_of_entries(problem: GraphProblem, sides: int) -> int:
-    """Return the numbers that the perturbations of all entries would compute."""
-    return sides * sum(tap.cost * len(tap.entries) for tap in _all_entries(problem))
+def cost_of_entries(taps: list[Tap], sides: int) -> int:
+    """Return the numbers that the perturbations of the entries compute."""
+    return sides * sum(tap.cost * len(tap.entries) for tap in taps)
 
 
-def _all_entries(problem: GraphProblem) -> list[Tap]:
+def all_entries(problem: GraphProblem) -> list[Tap]:
+    """Return every requested entry."""
     shapes, later = problem.shapes(), _numbers_from(problem)
     taps = []
     for key in problem.requested:
@@ -89,6 +96,14 @@ def sampling_note(taps: list[Tap], problem: GraphProblem) -> str:
     if sampled == all_entries:
         return ""
     return f"{sampled} of {all_entries} entries, drawn at random"
+
+
+def largest_distance(values: Array, base: Array, steps: tuple[int, int]) -> Array:
+    """Return the largest distance over all sides that values move, (moves or 1, …). steps: (sides, moves)."""
+    distance = np.abs(values - base)
+    if len(distance) > 1:
+        distance = distance.reshape(*steps, *distance.shape[1:]).max(axis=0)
+    return np.asarray(distance)
 
 
 def moved(values: Array, entries: Array, steps: Array) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.estimate import Estimate
+from verifier.engine.graph_perturbation import largest_distance
 from verifier.engine.operations.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT
 from verifier.engine.operations.products import MATMUL
 from verifier.engine.operations.reductions import MEAN, SUM
@@ -81,8 +82,8 @@ def row_slopes(base: Mapping[str, Array], path: RowPath, units: Array, noise: fl
     """
     values = base[path.name].reshape(path.shape[0], -1)
     steps = values + np.array(SIDES)[:, None, None] * RELATIVE_STEP * np.maximum(np.abs(values), 1.0) - values
-    whole = _Pass(base, path, np.arange(1), np.zeros((1, 1, path.shape[0])))
-    middle = whole.terms()[0][:, None]
+    unmoved = _Pass(base, path, np.arange(1), np.zeros((1, 1, path.shape[0])))
+    middle = unmoved.terms()[0][:, None]
     slope, error = np.zeros(values.shape), np.full(values.shape, np.inf)
     for chunk in _chunks(path, len(units)):
         moved = units[chunk]
@@ -105,7 +106,7 @@ class _Pass:
     """One pass over the nodes of a path, with a copy of the values for each side and unit.
 
     units: the perturbed units. steps: (sides, units, N). columns: by name, values of which only the perturbed
-    unit changes, (copies, N, 1). wholes: by name, (copies, N, …).
+    unit changes, (copies, N, 1). wholes: by name, (copies, N, …). unit_of_copy: (copies,).
     smooth: (units, N), False where a row crosses a kink.
     """
 
@@ -118,14 +119,11 @@ class _Pass:
 
     def __post_init__(self) -> None:
         self.smooth = np.ones(self.steps.shape[1:], dtype=bool)
+        self.unit_of_copy = np.tile(self.units, self.steps.shape[0])
 
     @property
     def copies(self) -> int:
-        return int(self.steps.shape[0] * self.steps.shape[1])
-
-    @property
-    def unit_of_copy(self) -> Array:
-        return np.tile(self.units, self.steps.shape[0])
+        return len(self.unit_of_copy)
 
     def terms(self) -> Array:
         """Return each row's term of the output, up to a constant, (copies, N)."""
@@ -209,12 +207,9 @@ class _Pass:
         starts = [start[:units] if len(start) > 1 else start for start in base]
         if node.operation.kinks(node, starts, [np.zeros(1) for _ in starts]) is None:  # a smooth function
             return
-        distances = [np.abs(operand - start) for operand, start in zip(operands, base, strict=True)]
         distances = [
-            np.broadcast_to(distance, (self.copies, *distance.shape[1:]))
-            .reshape(sides, units, *distance.shape[1:])
-            .max(axis=0)
-            for distance in distances
+            largest_distance(operand, start, (sides, units))
+            for operand, start in zip(operands, base, strict=True)
         ]
         crossed = node.operation.kinks(node, starts, distances)
         if crossed is not None:

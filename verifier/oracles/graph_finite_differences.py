@@ -22,9 +22,11 @@ from verifier.engine.graph_perturbation import (
     AT_ONCE,
     MOST_NUMBERS,
     Tap,
+    all_entries,
     cost_of_entries,
+    largest_distance,
+    sampled_entries,
     sampling_note,
-    tapped_entries,
 )
 from verifier.engine.graph_rounding import GraphRounding
 from verifier.engine.lazy_products import ALL, DeltaProduct, in_all_columns
@@ -46,14 +48,14 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
     may lie between the two sides, and, beyond a budget, at entries that were not sampled.
     """
     base, noise = values_of(problem, FLOATS), float64_rounding.risk_error
+    entries = all_entries(problem)
     estimates: dict[str, Estimate] = {}
     taps: list[Tap] = []
-    if cost_of_entries(problem, len(SIDES)) > CHEAP:
+    if cost_of_entries(entries, len(SIDES)) > CHEAP:
         estimates, taps = _gradients_by_rows(problem, base, noise)
-    rest = tuple(key for key in problem.requested if key not in estimates)
-    if rest:
-        others, other_taps = _gradients_by_entries(problem.with_requested(rest), base, noise)
-        estimates, taps = estimates | others, taps + other_taps
+    rest = sampled_entries(problem, [tap for tap in entries if tap.key not in estimates], len(SIDES))
+    estimates |= _gradients_by_entries(problem, base, rest, noise)
+    taps += rest
     by_key = {key: estimates[key] for key in problem.requested}
     return Answer(by_key, Uncertainty.ESTIMATE, sampling_note(taps, problem))
 
@@ -85,6 +87,7 @@ class _Rows:
     noise: float
     units: dict[str, Array] = field(default_factory=dict)
     slopes: dict[str, Estimate] = field(default_factory=dict)
+    paths: dict[str, RowPath | None] = field(default_factory=dict)
 
     @cached_property
     def uses(self) -> dict[str, list[tuple[Node, int]]]:
@@ -112,9 +115,8 @@ class _Rows:
         cost = sum(path.units * path.cost for path in paths.values())
         generator = np.random.default_rng(0)  # fixed seed: the same units for the same problem
         for name, path in paths.items():
-            count = min(path.units, max(1, path.units * MOST_NUMBERS // max(cost, 1)))
-            units = generator.choice(path.units, count, replace=False) if count < path.units else path.units
-            self.units[name] = np.sort(units) if count < path.units else np.arange(path.units)
+            count = path.units if cost <= MOST_NUMBERS else max(1, path.units * MOST_NUMBERS // cost)
+            self.units[name] = np.sort(generator.choice(path.units, count, replace=False))
 
     def gradient(self, name: str) -> Estimate:
         """Return the gradient of a name that has a plan."""
@@ -155,20 +157,13 @@ class _Rows:
 
     def _path(self, name: str) -> RowPath | None:
         """Return the path of a name, or that of the first sum from which it takes its gradient unchanged."""
-        if name not in self._paths:
-            uses, shape = self.uses.get(name, []), self.base[name].shape
-            following = uses[0][0] if len(uses) == 1 else None
-            is_same = following is not None and following.operation is ADD and following.shape == shape
-            self._paths[name] = (
-                self._path(following.name)
-                if following is not None and is_same
-                else row_path(self.problem, name)
-            )
-        return self._paths[name]
-
-    @cached_property
-    def _paths(self) -> dict[str, RowPath | None]:
-        return {}
+        if name not in self.paths:
+            match self.uses.get(name, []):
+                case [(node, _)] if node.operation is ADD and node.shape == self.base[name].shape:
+                    self.paths[name] = self._path(node.name)
+                case _:
+                    self.paths[name] = row_path(self.problem, name)
+        return self.paths[name]
 
 
 def _is_linear_in(node: Node, place: int) -> bool:
@@ -180,10 +175,9 @@ def _is_linear_in(node: Node, place: int) -> bool:
 
 
 def _gradients_by_entries(
-    problem: GraphProblem, base: BatchedValues, noise: float
-) -> tuple[dict[str, Estimate], list[Tap]]:
-    """Return the gradients from perturbations of single entries, and the entries."""
-    taps = tapped_entries(problem, len(SIDES))
+    problem: GraphProblem, base: BatchedValues, taps: list[Tap], noise: float
+) -> dict[str, Estimate]:
+    """Return the gradients from perturbations of single entries."""
     value = {tap.key: np.full(base[tap.name].shape, np.nan) for tap in taps}
     error = {tap.key: np.full(base[tap.name].shape, np.inf) for tap in taps}
     stacked_numbers = sum(rows * prod(shape) for shape, rows in node_batches(problem).sizes.items())
@@ -193,7 +187,7 @@ def _gradients_by_entries(
             known = np.isfinite(derivatives[columns]) & np.isfinite(errors[columns])
             value[tap.key].flat[tap.entries[known]] = derivatives[columns][known]
             error[tap.key].flat[tap.entries[known]] = errors[columns][known]
-    return {key: Estimate(array, error[key]) for key, array in value.items()}, taps
+    return {key: Estimate(array, error[key]) for key, array in value.items()}
 
 
 Sweep = list[tuple[Tap, slice]]  # names with their entries, and the columns that these are perturbed in
@@ -279,13 +273,13 @@ def _differences(
     return derivatives, np.where(smooth, errors, np.inf)
 
 
-def _is_smooth(band: NodeBatch, base: list[Array], values: list[Array], steps: tuple[int, ...]) -> Array:
+def _is_smooth(band: NodeBatch, base: list[Array], values: list[Array], steps: tuple[int, int]) -> Array:
     """True for perturbations that carry no operand to a kink, on any side. steps: (sides, entries)."""
     entries = steps[1]
     if band.rows is not None:
         values = [value.swapaxes(0, 1) for value in values]  # copies first
     half_widths = [
-        _distance(value, base_value, steps) for value, base_value in zip(values, base, strict=True)
+        largest_distance(value, base_value, steps) for value, base_value in zip(values, base, strict=True)
     ]
     crossed = band.node.operation.kinks(band.node, base, half_widths)
     if crossed is None:
@@ -294,11 +288,3 @@ def _is_smooth(band: NodeBatch, base: list[Array], values: list[Array], steps: t
     return ~np.broadcast_to(
         (crossed & (half_widths[0] > 0)).reshape(len(half_widths[0]), -1).any(axis=-1), entries
     )
-
-
-def _distance(values: Array, base: Array, steps: tuple[int, ...]) -> Array:
-    """Return the largest distance over all sides that an operand moves, (entries or 1, *shape)."""
-    distance = np.abs(values - base)
-    if len(distance) > 1:
-        distance = distance.reshape(*steps, *base.shape).max(axis=0)
-    return np.asarray(distance)

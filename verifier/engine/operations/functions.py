@@ -62,12 +62,8 @@ def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
 
 
 def _locality(node: Node, perturbed: Sequence[bool]) -> Locality:
-    return locality_of_rows(node, perturbed) if _is_of_rows(node) else Locality.ENTRY
-
-
-def _is_of_rows(node: Node) -> bool:
     function: Activation = node.options["function"]
-    return function.derivative is None
+    return locality_of_rows(node, perturbed) if function.derivative is None else Locality.ENTRY
 
 
 def locality_of_rows(node: Node, perturbed: Sequence[bool]) -> Locality:

@@ -58,9 +58,12 @@ def _total(A: Any, node: Node, operands: Sequence[Any]) -> Any:
 
 
 def _locality(node: Node, perturbed: Sequence[bool]) -> Locality:
-    if -len(node.operand_shapes[0]) not in node.options["axes"]:
-        return Locality.ROW
-    return Locality.TERM if prod(node.shape) == 1 else Locality.EVERYTHING
+    return Locality.EVERYTHING if -len(node.operand_shapes[0]) in node.options["axes"] else Locality.ROW
+
+
+def _locality_of_sum(node: Node, perturbed: Sequence[bool]) -> Locality:
+    locality = _locality(node, perturbed)
+    return Locality.TERM if locality is Locality.EVERYTHING and prod(node.shape) == 1 else locality
 
 
 def _row_terms(node: Node, operands: Sequence[Array]) -> Array:
@@ -102,7 +105,7 @@ SUM = GraphOperation(
     in_torch=_in_torch("sum"),
     in_graph=_in_graph("Sum"),
     options=_OPTIONS,
-    locality=_locality,
+    locality=_locality_of_sum,
     row_terms=_row_terms,
 )
 MEAN = GraphOperation(
@@ -117,7 +120,7 @@ MEAN = GraphOperation(
     in_torch=_in_torch("mean"),
     in_graph=_in_graph("Mean"),
     options=_OPTIONS,
-    locality=_locality,
+    locality=_locality_of_sum,
     row_terms=lambda node, operands: _row_terms(node, operands) / node.options["count"],
 )
 MAX = GraphOperation(
@@ -133,7 +136,5 @@ MAX = GraphOperation(
     in_graph=_in_graph("Max"),
     options=_OPTIONS,
     kinks=_kinks_of_max,
-    locality=lambda node, perturbed: (
-        Locality.EVERYTHING if -len(node.operand_shapes[0]) in node.options["axes"] else Locality.ROW
-    ),
+    locality=_locality,
 )
