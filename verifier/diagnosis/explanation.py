@@ -115,15 +115,18 @@ class _Priced:
     fit: Fit
 
 
-def priced_explanation(
+def _priced_explanation(
     layer: LayerHypothesis,
     delta: DeltaCandidate,
     scale: float,
     by_kind: Mapping[str, list[GradientExplanation]],
+    free: bool,
 ) -> LayerExplanation:
-    """Return the cheapest explanation of a layer's gradients, given δ times `scale`."""
+    """Return the cheapest explanation of a layer's gradients, given δ times `scale`.
+
+    free: see `_cheapest`.
+    """
     parts: list[_Priced] = []
-    free = _free_numbers(layer, delta) > 1
     for kind, explanations in by_kind.items():
         known_here = {finding.bug for part in parts for finding in part.findings}
         beside = replace(layer, known=layer.known | known_here)
@@ -238,15 +241,18 @@ def explain(layer: LayerHypothesis, delta: DeltaCandidate, candidates: int) -> I
         return
     if not any(explanations.values()):
         return
-    for scale in _distinct([1.0, *_possible_scales(layer, delta, explanations)]):
-        yield priced_explanation(layer, delta, scale, explanations)
+    free = _free_numbers(layer, delta) > 1
+    for scale in _distinct([1.0, *_possible_scales(layer, explanations, free)]):
+        yield _priced_explanation(layer, delta, scale, explanations, free)
 
 
 def _possible_scales(
-    layer: LayerHypothesis, delta: DeltaCandidate, by_kind: Mapping[str, list[GradientExplanation]]
+    layer: LayerHypothesis, by_kind: Mapping[str, list[GradientExplanation]], free: bool
 ) -> Iterator[float]:
-    """Yield possible factors of δ: those with two numbers as evidence, or one number and a bug's factor."""
-    free = _free_numbers(layer, delta) > 1
+    """Yield possible factors of δ: those with two numbers as evidence, or one number and a bug's factor.
+
+    free: see `_cheapest`.
+    """
     for kind, explanations in by_kind.items():
         others = [part for other, of_part in by_kind.items() if other != kind for part in of_part]
         for explanation in explanations:

@@ -73,7 +73,7 @@ def _users(problem: GraphProblem, key: str) -> set[str]:
 
 
 def _batch_sizes(problem: GraphProblem) -> set[int]:
-    """Return the numbers of examples that losses and means of the graph divide by."""
+    """Return the numbers of examples in the losses of the graph, without 1."""
     rows = {node.options["rows"][0] for node in problem.nodes if "rows" in node.options}
     return {int(size) for size in rows if size > 1}
 

@@ -58,10 +58,27 @@ class NoiseHypothesis:
     quantum: Gradients = field(default_factory=lambda: _NONE)
 
 
+@dataclass(frozen=True, slots=True)
+class PrintedForm:
+    """The decimals, or the significant digits, that represent all numbers; None at full precision."""
+
+    decimals: int | None = None
+    digits: int | None = None
+
+
+def printed_form(submitted: Gradients) -> PrintedForm:
+    """Return how the submitted numbers may have been printed; numbers that are not finite were not."""
+    values = _flat(submitted)
+    if not np.isfinite(values).all():
+        return PrintedForm()
+    return PrintedForm(printed_decimals(values), printed_digits(values))
+
+
 def noise_hypotheses(
     problem: Problem,
     trace: Trace,
     submitted: Gradients,
+    form: PrintedForm,
     right: Gradients,
     declared: Rounding,
     precision: Precision,
@@ -69,7 +86,8 @@ def noise_hypotheses(
     """Yield possible noise: none, few decimals, few digits, narrower formats, a weight update, and any other.
 
     A few numbers are near those of some mistake by chance, so decimals and formats alone are tried for them.
-    right: the right gradients of the submitted parameters. declared: rounding in the declared precision.
+    form: of the submitted numbers. right: the right gradients of the submitted parameters.
+    declared: rounding in the declared precision.
     """
     names = tuple(submitted)
     allowance, scale, unit = declared.allowance, declared.scale, precision.unit_roundoff
@@ -77,7 +95,7 @@ def noise_hypotheses(
     values = _flat(submitted)
     if not np.isfinite(values).all():
         return
-    decimals, digits = printed_decimals(values), printed_digits(values)
+    decimals, digits = form.decimals, form.digits
     if decimals is not None:
         printed = Finding("rounded", None, "numbers", names, estimates={"digits": decimals})
         half = {name: np.full(array.shape, 0.5 * 10.0**-decimals) for name, array in submitted.items()}
@@ -142,7 +160,7 @@ def _noise_level(problem: Problem, submitted: Gradients, right: Gradients, allow
     return DEVIATIONS * _NOISE.unit_roundoff * min(levels, default=np.inf)
 
 
-def number_grid(submitted: Gradients) -> Gradients:
+def number_grid(submitted: Gradients, form: PrintedForm) -> Gradients:
     """Return the distance of neighbouring numbers of each entry; empty if the numbers have all digits.
 
     Such numbers are printed ones, and multiples of one step, such as differences of a float32 loss.
@@ -150,10 +168,9 @@ def number_grid(submitted: Gradients) -> Gradients:
     values = _flat(submitted)
     if not np.isfinite(values).all():
         return _NONE
-    digits, decimals = printed_digits(values), printed_decimals(values)
-    if digits is not None:
-        return {name: unit_of_last_digit(array, digits) for name, array in submitted.items()}
-    step = 10.0**-decimals if decimals is not None else _common_step(values)
+    if form.digits is not None:
+        return {name: unit_of_last_digit(array, form.digits) for name, array in submitted.items()}
+    step = 10.0**-form.decimals if form.decimals is not None else _common_step(values)
     return _NONE if step is None else {name: np.full(array.shape, step) for name, array in submitted.items()}
 
 

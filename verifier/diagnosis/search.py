@@ -58,6 +58,7 @@ from verifier.diagnosis.noise import (
     is_unexplained,
     noise_hypotheses,
     number_grid,
+    printed_form,
     remaining_bits,
     with_cause,
 )
@@ -334,9 +335,10 @@ def diagnose(
     budget = budget_for(problem) if budget is None else budget
     provenance = next((code for code in _PROVENANCES if code in warnings), None)
     everywhere = not any(c.to_rounding.all() and not c.uninformative.all() for c in comparisons.values())
-    grid = number_grid(submitted)
+    form = printed_form(submitted)
+    grid = number_grid(submitted, form)
     best: NoiseResult | None = None
-    for noise in noise_hypotheses(problem, trace, submitted, reference, rounding_allowance, precision):
+    for noise in noise_hypotheses(problem, trace, submitted, form, reference, rounding_allowance, precision):
         if noise.note is not None and noise.note.bug == NOISY and provenance is not None and everywhere:
             break  # the warning explains all numbers
         evidence = collect_evidence(

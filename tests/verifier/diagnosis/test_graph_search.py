@@ -140,7 +140,8 @@ def test_a_student_is_told_the_first_wrong_gradients_and_no_factor() -> None:
     assert all(row.factor is None and row.bug in ("", "unexplained") for row in view.diagnosis)
 
 
-def named_or_unexplained(seed: int) -> None:
+@each(range(300, 312))
+def test_a_wrong_rule_of_a_random_graph_gets_no_other_name(seed: int) -> None:
     document = seeded_graph(seed, 14)
     problem = problem_of(document)
     problem = problem.with_requested(tuple(problem.parameters))
@@ -150,8 +151,3 @@ def named_or_unexplained(seed: int) -> None:
         report = judge(document, mutant.gradients)
         names = {bug for row in report.diagnosis for bug in (row.bug, *row.also_consistent)}
         assert report.verdict != "incorrect" or names & {mutant.bug, "unexplained"}
-
-
-@each(range(300, 312))
-def test_a_wrong_rule_of_a_random_graph_gets_no_other_name(seed: int) -> None:
-    named_or_unexplained(seed)
