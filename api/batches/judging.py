@@ -129,19 +129,27 @@ def _submit_item(
     """
     store = service.repository.submissions
     submission_id = sha256(f"{item.batch}:{item.index}".encode()).hexdigest()[:32]
+
+    def stored_or_refused(reason: str) -> BatchItem:
+        """Return the outcome that another worker may have stored since the first look, or a refusal."""
+        existing = store.find(submission_id)
+        if existing is None or existing.result is None:
+            return refused_item(item, reason)
+        return _judged(item, existing.result)
+
     existing = store.find(submission_id)
     if existing is not None and existing.result is not None:
         return _judged(item, existing.result)
     assignment = stored.assignment
     if not assignment.open_at(batch.created):
         return refused_item(item, closed_message(stored))
-    used = store.count(stored.id, item.source)
-    if assignment.attempts is not None and used >= assignment.attempts:
-        return refused_item(item, no_attempt_message(assignment.attempts))
+    no_attempt = no_attempt_message(assignment.attempts or 0)
+    if assignment.attempts is not None and store.count(stored.id, item.source) >= assignment.attempts:
+        return stored_or_refused(no_attempt)
     try:
         check_quota(service, stored, item.source)
     except ProblemError as error:
-        return refused_item(item, error.detail)
+        return stored_or_refused(error.detail)
     submission = StoredSubmission(
         submission_id, stored.id, item.source, 0, batch.created, item.declared, item.content
     )
@@ -154,11 +162,8 @@ def _submit_item(
         attempt = store.add(submission, report, assignment.attempts)
     except IntegrityError:
         attempt = None
-    if attempt is None:  # stored by another worker, or the student used the last attempt
-        stored_twice = store.find(submission_id)
-        if stored_twice is None or stored_twice.result is None:
-            return refused_item(item, no_attempt_message(assignment.attempts or 0))
-        submission = stored_twice
+    if attempt is None:
+        return stored_or_refused(no_attempt)
     assert submission.result is not None
     return _judged(item, submission.result)
 

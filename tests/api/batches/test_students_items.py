@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -57,6 +58,20 @@ def test_two_workers_at_it_keep_one_submission(service: Service, attempts: int |
         outcomes = list(threads.map(lambda _: judge_item(service, batch, stored, item)[0], range(4)))
     assert len({outcome.report for outcome in outcomes}) == 1
     assert len(service.repository.submissions.list(stored.id)) == 1
+
+
+def test_what_another_worker_stored_since_the_first_look_is_no_used_attempt(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, stored, item = store_batch(service, attempts=1)
+    first, _ = judge_item(service, batch, stored, item)
+    store = service.repository.submissions
+    find, looks = type(store).find, count()
+    monkeypatch.setattr(
+        type(store), "find", lambda store, wanted: find(store, wanted) if next(looks) else None
+    )
+    second, _ = judge_item(service, batch, stored, item)
+    assert (second.state, second.report) == (ItemState.JUDGED, first.report)
 
 
 def test_a_batch_that_came_after_the_window_is_refused_item_by_item(service: Service) -> None:
