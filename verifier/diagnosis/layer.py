@@ -109,14 +109,16 @@ def _fit_rows(
     rows: Array | None,
     free_scale: bool,
 ) -> Fit | None:
-    part, magnification = target.part, _magnification(size, delta)
+    part = target.part
     chosen = slice(None) if rows is None else rows
     left = z[:, chosen]
     value = parameter_gradient(part, left, delta)
     slack, fixed = part.relative[chosen] * noise_factor, target.fixed[chosen]
-    size = product_magnitude(part, left, size)
-    fitted = fit(target.data[chosen], value, size, slack, fixed, free_scale, part.grid[chosen])
-    return None if fitted is None else _check_fit(target, fitted, noise_factor * magnification)
+    products_size = product_magnitude(part, left, size)
+    fitted = fit(target.data[chosen], value, products_size, slack, fixed, free_scale, part.grid[chosen])
+    if fitted is None:
+        return None
+    return _check_fit(target, fitted, noise_factor * _magnification(size, delta))
 
 
 def fit_wrong_rules(
