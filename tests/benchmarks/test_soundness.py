@@ -75,7 +75,7 @@ def test_no_right_gradient_of_a_structured_batch_is_called_incorrect(largest, mo
     assert float32.get("undecided", 0) <= 0.02 * sum(float32.values())
 
 
-@pytest.mark.parametrize("largest", [256, pytest.param(structured.LARGEST_BATCH, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("largest", [64, pytest.param(structured.LARGEST_BATCH, marks=pytest.mark.nightly)])
 def test_a_planted_error_is_found_on_structured_batches(largest, monkeypatch):
     monkeypatch.setattr(structured, "LARGEST_BATCH", largest)
     rows = soundness.errors_on_structure(0)

@@ -147,25 +147,26 @@ def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(
     take_picture(page, "report-large")
 
 
+@pytest.mark.parametrize("size", ["small", pytest.param("large", marks=pytest.mark.nightly)])
 def test_a_report_keeps_nobody_out(
     new_page: Callable[..., Page],
     find_violations: Callable[..., list[str]],
     take_picture: Callable[[Page, str], None],
     wrong_page: str,
     digits: str,
+    size: str,
 ) -> None:
-    for address in (wrong_page, digits):
-        page = new_page(viewport={"width": 1000, "height": 900})
-        page.goto(address)
-        for scheme in ("dark", "light") if address == wrong_page else ():
-            page.emulate_media(color_scheme=scheme)
-            take_picture(page, f"report-{scheme}")
-        show_figures(page)
-        if address == wrong_page:
-            take_picture(page, "report-figures")
-        for scheme, rules in (("light", None), ("dark", "cat.color")):
-            page.emulate_media(color_scheme=scheme)
-            assert find_violations(page, rules) == [], scheme
+    page = new_page(viewport={"width": 1000, "height": 900})
+    page.goto(wrong_page if size == "small" else digits)
+    for scheme in ("dark", "light") if size == "small" else ():
+        page.emulate_media(color_scheme=scheme)
+        take_picture(page, f"report-{scheme}")
+    show_figures(page)
+    if size == "small":
+        take_picture(page, "report-figures")
+    for scheme, rules in (("light", None), ("dark", "cat.color")):
+        page.emulate_media(color_scheme=scheme)
+        assert find_violations(page, rules) == [], scheme
 
 
 def test_on_a_phone_only_tables_scroll_sideways(
@@ -230,16 +231,22 @@ def test_figures_take_the_colours_of_the_reader_when_they_change(page: Page, wro
     expect(title).to_have_css("fill", "rgb(232, 234, 237)")
 
 
+WORDS = (*HOSTILE, "</script><img src=x onerror=alert(1)>")
+
+
+@pytest.mark.parametrize(
+    "words", [("".join(WORDS),), pytest.param(WORDS, marks=pytest.mark.nightly)], ids=["in one", "each"]
+)
 def test_no_word_of_a_submitter_runs_or_breaks_the_page(
-    new_page: Callable[..., Page], write_page: Write
+    new_page: Callable[..., Page], write_page: Write, words: tuple[str, ...]
 ) -> None:
     page = new_page(viewport=PHONE)
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
     reports = []
-    for words in (*HOSTILE, "</script><img src=x onerror=alert(1)>"):
+    for word in words:
         arrays = Entries(*(np.full((2, 3), value) for value in (0.25, 0.5, 0.25, 1e-9)))
-        made = report([parameter(words, Verdict.INCORRECT, entries=arrays)], name=words)
-        reports += [FileOutcome(words, made), FileOutcome(words, None, broken=words)]
+        made = report([parameter(word, Verdict.INCORRECT, entries=arrays)], name=word)
+        reports += [FileOutcome(word, made), FileOutcome(word, None, broken=word)]
     page.goto(write_page(page_of(*reports)))
     figures = page.locator(".figures")
     expect(figures).to_have_count(len(reports) // 2)

@@ -5,12 +5,14 @@ Requires scikit-learn, which is a test dependency.
 """
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
 from benchmarks.support.diagnosing.summary import DiagnosisSummary, summarize
 
 OUTPUTS = 3
+ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 
 
 def submission(activation: str = "tanh", alpha: float = 0.0, examples: int = 8, seed: int = 0) -> dict:
@@ -50,10 +52,10 @@ def submission(activation: str = "tanh", alpha: float = 0.0, examples: int = 8, 
     }
 
 
-def measure() -> list[tuple[str, DiagnosisSummary]]:
+def measure(activations: Sequence[str] = ACTIVATIONS) -> list[tuple[str, DiagnosisSummary]]:
     """Return a description of the model's settings and the diagnosis, for several settings."""
     results = []
-    for activation in ("identity", "logistic", "tanh", "relu"):
+    for activation in activations:
         for alpha in (0.0, 0.05):
             for examples in (1, 3, 8):
                 document = submission(activation, alpha, examples)

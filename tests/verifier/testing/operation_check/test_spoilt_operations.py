@@ -49,7 +49,7 @@ def check_incorrect(like: str, way: str, most_shapes: int | None = None) -> None
 QUICK = [way for way in SPOILT if way != "rounded to 3 digits"]  # where the smallest input is found at once
 
 
-@each((like, QUICK[place % len(QUICK)], 1) for place, like in enumerate(RIGHT))
+@each((like, QUICK[place % len(QUICK)], 1) for place, like in list(enumerate(RIGHT))[::2])
 def test_whatever_spoils_a_gradient_is_found(like: str, way: str, most_shapes: int) -> None:
     check_incorrect(like, way, most_shapes)
 
