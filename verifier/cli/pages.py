@@ -226,6 +226,7 @@ def record(row: GalleryRow) -> dict[str, Any]:
             {
                 "bug": diagnosis.bug,
                 "layer": diagnosis.layer,
+                **({"layers": list(diagnosis.layers)} if diagnosis.layers else {}),
                 "equation": diagnosis.equation,
                 "factor": diagnosis.factor,
                 "also_consistent": list(diagnosis.also_consistent),

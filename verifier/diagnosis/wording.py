@@ -7,9 +7,11 @@ import numpy as np
 
 from reference_impl.problem import Problem
 from verifier.diagnosis.catalogue import BUGS
-from verifier.diagnosis.costs import CLIP_NORM_DIGITS, MAX_CLIP_NORM_ERROR
+from verifier.diagnosis.catalogue.bug import PRODUCTS
+from verifier.diagnosis.costs import CLIP_NORM_DIGITS, MAX_CLIP_NORM_ERROR, SAME_STRENGTH_RTOL
 from verifier.diagnosis.evidence import SubmittedEvidence
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis, Finding
+from verifier.report.numbers import join_with_and
 
 _EQUATIONS = {
     "loss": "the loss",
@@ -89,6 +91,7 @@ def to_diagnosis(
         hint=words.hint.format(place=filled["place"]),
         estimates=finding.estimates,
         for_students=for_students,
+        layers=finding.layers,
     )
 
 
@@ -97,9 +100,11 @@ def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
     layers = problem.network.layers
     place = "the whole network"
     above = "the loss"
-    if finding.layer is not None:
-        row = layers[finding.layer]
-        place = f"layer {finding.layer} ({row.activation.name}, {row.inputs} → {row.outputs})"
+    if finding.layers:
+        names = (_layer_name(problem, layer).removeprefix("layer ") for layer in finding.layers)
+        place, above = f"layers {join_with_and(*names)}", "the layer above"
+    elif finding.layer is not None:
+        place = _layer_name(problem, finding.layer)
         if finding.layer + 1 < len(layers):
             above = f"layer {finding.layer + 1}"
     filled: dict[str, Any] = {
@@ -121,6 +126,11 @@ def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
     return filled | {name: _shown(value) for name, value in finding.estimates.items()}
 
 
+def _layer_name(problem: Problem, layer: int) -> str:
+    row = problem.network.layers[layer]
+    return f"layer {layer} ({row.activation.name}, {row.inputs} → {row.outputs})"
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
@@ -132,7 +142,7 @@ def _shown(value: Any) -> str:
 
 def _units(evidence: SubmittedEvidence, finding: Finding) -> str:
     """Return a sentence that names the affected units of the layer, the worst one last."""
-    if finding.layer is None or not finding.parameters:
+    if finding.layer is None or finding.layers or not finding.parameters:
         return ""
     parts = [
         p for p in evidence.parts[finding.layer].values() if p.name in finding.parameters and p.is_submitted
@@ -158,7 +168,10 @@ _EXCHANGED, _BIAS_OF_ANOTHER = "layer-order", "bias-of-another-layer"
 
 
 def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Return one finding for each bug; a constant factor becomes clipping if the norm is a round number."""
+    """Return one finding for each bug, in as many layers as it is made.
+
+    A constant factor becomes clipping if the norm is a round number.
+    """
     results: list[Finding] = []
     exchanged = any(finding.bug == _EXCHANGED for finding in findings)
     for finding in findings:
@@ -169,16 +182,37 @@ def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -
             whole = BUGS[finding.bug].in_whole_network
             results.append(replace(finding, layer=None) if whole else finding)
         else:
-            names = (*results[position].parameters, *finding.parameters)
-            layer = (
-                results[position].layer
-                if results[position].layer == finding.layer or _compounds(finding)
-                else None
-            )
-            residuals = [r for r in (results[position].residual, finding.residual) if r is not None]
-            residual = max(residuals, default=None)
-            results[position] = replace(results[position], parameters=names, residual=residual, layer=layer)
+            results[position] = _merged(results[position], finding)
     return tuple(_as_clipped(evidence, _of_all_wrong(evidence, row)) for row in results)
+
+
+def _merged(first: Finding, second: Finding) -> Finding:
+    """Return one finding for the same bug in two gradients or layers; the first is nearer to the output."""
+    layers: tuple[int, ...] = ()
+    if first.layer is not None and second.layer is not None and not _compounds(first):
+        several = dict.fromkeys((*(first.layers or (first.layer,)), second.layer))
+        layers = tuple(several) if len(several) > 1 else ()
+    estimates = {
+        name: _merged_estimate(value, second.estimates[name])
+        for name, value in first.estimates.items()
+        if name in second.estimates
+    }
+    residuals = [r for r in (first.residual, second.residual) if r is not None]
+    return replace(
+        first,
+        layers=layers,
+        parameters=(*first.parameters, *second.parameters),
+        residual=max(residuals, default=None),
+        estimates=estimates,
+        equivalent_bugs=tuple(bug for bug in first.equivalent_bugs if bug in second.equivalent_bugs),
+    )
+
+
+def _merged_estimate(first: Any, second: Any) -> Any:
+    """Return the estimate of the first layer; names that depend on the layer are joined."""
+    if not isinstance(first, str) or second in first.split(" and "):
+        return first
+    return f"{first} and {second}"
 
 
 def _of_all_wrong(evidence: SubmittedEvidence, finding: Finding) -> Finding:
@@ -192,15 +226,29 @@ def _of_all_wrong(evidence: SubmittedEvidence, finding: Finding) -> Finding:
 
 
 def _is_same_bug(other: Finding, finding: Finding) -> bool:
-    """True for one bug in the whole network, in both products of a layer, or repeated in the layers below."""
-    if other.bug != finding.bug or other.bug == UNEXPLAINED_ID:
+    """True for one bug in the whole network, in both products of a layer, or in several layers.
+
+    Two gradients that nothing explains have one cause if they are the same product in two layers.
+    """
+    if other.bug != finding.bug:
         return False
+    if other.bug == UNEXPLAINED_ID:
+        return other.equation == finding.equation and other.equation in PRODUCTS.values()
     if BUGS[other.bug].in_whole_network or _compounds(other):
         return True
+    if (other.layer is None) != (finding.layer is None):
+        return False
     if "weights" in other.estimates:
         return bool(other.estimates["weights"] == finding.estimates.get("weights"))
-    both = {other.equation, finding.equation} == {"weight_gradient", "bias_gradient"}
-    return other.layer == finding.layer and both and other.factor == finding.factor
+    return _same_factor(other, finding)
+
+
+def _same_factor(other: Finding, finding: Finding) -> bool:
+    """True if both factors are equal but for their residuals."""
+    if other.factor is None or finding.factor is None:
+        return other.factor is finding.factor
+    error = max(SAME_STRENGTH_RTOL, 10 * (other.residual or 0.0), 10 * (finding.residual or 0.0))
+    return abs(other.factor - finding.factor) <= error * abs(finding.factor)
 
 
 def _compounds(finding: Finding) -> bool:

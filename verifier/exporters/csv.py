@@ -62,6 +62,6 @@ def _parameter_columns(report: Report, name: str) -> dict[str, object]:
     rows = list(wording.diagnoses_of(report, name))
     if rows and row.verdict != "correct":
         first = rows[0]
-        layer = "" if first.layer is None else first.layer
+        layer = name.split(".")[1] if first.layers else "" if first.layer is None else first.layer
         columns |= {"bug": first.bug, "layer": layer, "equation": first.equation}
     return columns

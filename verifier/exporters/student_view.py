@@ -142,6 +142,7 @@ def _visible_part(row: Diagnosis, visibility: StudentVisibility) -> Diagnosis:
     return Diagnosis(
         bug=row.bug if visibility.bug else "",
         layer=row.layer if visibility.layer else None,
+        layers=row.layers if visibility.layer else (),
         node=row.node if visibility.layer else None,
         equation=row.equation if visibility.layer else "",
         parameters=(),

@@ -101,7 +101,7 @@ def student_document(report: ReportData) -> dict[str, Any]:
 
 
 def _student_diagnosis(row: Diagnosis) -> dict[str, Any]:
-    place = {"layer": row.layer, "equation": row.equation} if row.equation else {}
+    place = {"layer": row.layer, **_layers(row), "equation": row.equation} if row.equation else {}
     place |= {"node": row.node} if row.node else {}
     words = {word: getattr(row, word) for word in DIAGNOSIS_TEXTS if getattr(row, word)}
     return words | place | ({"hint": row.hint} if row.hint else {})
@@ -212,6 +212,7 @@ def _diagnosis(row: Diagnosis) -> dict[str, Any]:
         "bug": row.bug,
         "title": row.title,
         "layer": row.layer,
+        **_layers(row),
         **({} if row.node is None else {"node": row.node}),
         "equation": row.equation,
         "parameters": list(row.parameters),
@@ -225,6 +226,10 @@ def _diagnosis(row: Diagnosis) -> dict[str, Any]:
         "used_formula": row.wrong,
         "hint": row.hint,
     }
+
+
+def _layers(row: Diagnosis) -> dict[str, Any]:
+    return {"layers": list(row.layers)} if row.layers else {}
 
 
 def _warning(warning: ReportWarning) -> dict[str, Any]:

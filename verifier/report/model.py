@@ -44,7 +44,7 @@ UNEXPLAINED_ID = "unexplained"
 class Finding:
     """A bug in one layer, or in the whole network if `layer` is None. residual: see `Diagnosis`.
 
-    equivalent_bugs: ids of other bugs that give the same numbers here.
+    equivalent_bugs: ids of other bugs that give the same numbers here. layers: see `Diagnosis`.
     """
 
     bug: str
@@ -55,6 +55,7 @@ class Finding:
     residual: float | None = None
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     equivalent_bugs: tuple[str, ...] = ()
+    layers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Diagnosis:
     bug
         Id in the catalogue.
     layer
-        Index of the layer that contains the bug; None for the whole network.
+        Index of the layer that contains the bug, the last one of several; None for the whole network.
     equation
         The equation of backpropagation that is wrong.
     parameters
@@ -88,6 +89,8 @@ class Diagnosis:
         Explanation that uses only the problem and the catalogue; not part of documents.
     node
         Name of the wrong gradient in a graph.
+    layers
+        Indices of all layers with the bug, from the output to the input, if there are several.
     """
 
     bug: str
@@ -105,6 +108,7 @@ class Diagnosis:
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     for_students: str = ""
     node: str | None = None
+    layers: tuple[int, ...] = ()
 
     @property
     def formula(self) -> str:

@@ -18,3 +18,9 @@ def json_numbers(values: Any) -> Any:
     if isinstance(values, list):
         return [json_numbers(item) for item in values]
     return json_number(values)
+
+
+def join_with_and(*names: str) -> str:
+    """Return `2`, `2 and 1`, or `2, 1 and 0`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

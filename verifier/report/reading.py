@@ -23,7 +23,7 @@ from verifier.report.model import (
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 
-_ROW = ("bug", "title", "layer", "equation", "parameters", "factor", "residual", "also_consistent")
+_ROW = ("bug", "title", "layer", "layers", "equation", "parameters", "factor", "residual", "also_consistent")
 _WORDS = ("explanation", "formula", "right_formula", "used_formula", "hint", "for_students")
 
 
@@ -124,6 +124,7 @@ def _diagnosis(row: Mapping[str, Any]) -> Diagnosis:
         right=row["right_formula"],
         wrong=row["used_formula"],
         node=row.get("node"),
+        layers=tuple(row.get("layers", ())),
         for_students=row.get("for_students", ""),  # in stored reports alone
         estimates={key: value for key, value in row.items() if key not in (*_ROW, *_WORDS)},
     )
@@ -170,6 +171,7 @@ def _student_diagnosis(row: Mapping[str, Any]) -> Diagnosis:
     return Diagnosis(
         **{word: row.get(word, "") for word in (*DIAGNOSIS_TEXTS, "equation", "hint")},
         layer=row.get("layer"),
+        layers=tuple(row.get("layers", ())),
         node=row.get("node"),
         parameters=(),
         factor=None,

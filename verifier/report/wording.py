@@ -6,7 +6,7 @@ from math import isfinite, isnan
 
 from verifier.report.document import summary_of
 from verifier.report.model import Audience, Diagnosis, Entry, NodeOutline, ParameterReport, ReportData
-from verifier.report.numbers import json_number
+from verifier.report.numbers import join_with_and, json_number
 from verifier.report.verdict import ExitStatus, Verdict
 
 _LONGEST = 200
@@ -180,8 +180,13 @@ def heading(row: Diagnosis) -> str:
         return row.bug or "a hint"
     if row.node:
         return f"{row.bug or 'first wrong'} in {sanitize_line(row.node)}"
-    where = "the whole network" if row.layer is None else f"layer {row.layer}"
-    return f"{row.bug or 'first wrong'} in {where} ({row.equation})"
+    return f"{row.bug or 'first wrong'} in {_layers(row)} ({row.equation})"
+
+
+def _layers(row: Diagnosis) -> str:
+    if row.layer is None:
+        return "the whole network"
+    return f"layer{'s' if row.layers else ''} {join_with_and(*map(str, row.layers or (row.layer,)))}"
 
 
 def failure_lines(row: Diagnosis) -> Iterator[str]:
@@ -197,7 +202,8 @@ def failure_lines(row: Diagnosis) -> Iterator[str]:
 def diagnoses_of(report: ReportData, name: str) -> Iterator[Diagnosis]:
     """Yield the diagnoses of a parameter, by its name, or by its layer if the diagnosis has no names."""
     for row in report.diagnosis:
-        in_same_layer = row.layer is None or name.startswith(f"layers.{row.layer}.")
+        layers = row.layers or (row.layer,)
+        in_same_layer = row.layer is None or any(name.startswith(f"layers.{layer}.") for layer in layers)
         if name in row.parameters or (not row.parameters and in_same_layer):
             yield row
 

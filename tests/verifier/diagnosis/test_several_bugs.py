@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.verifier.diagnosis.builders import ROUNDING, backward, rows, tanh_problem, verify_gradients
+from verifier.report.reading import read_report
 
 NO_SLOPE = {"hidden": lambda d, w, a, z: d @ w.T}
 SLOPE_OF_Z = {"hidden": lambda d, w, a, z: (d @ w.T) * (1 - np.tanh(z) ** 2)}
@@ -78,13 +79,37 @@ def test_three_mistakes_in_three_layers_are_three_rows():
     ]
 
 
-def test_the_same_line_wrong_in_every_layer_is_a_row_a_layer():
+def test_the_same_line_wrong_in_every_layer_is_one_row_that_names_its_layers():
     problem = tanh_problem(3)
     wrong = {1: NO_SLOPE, 0: NO_SLOPE}
-    assert rows(verify_gradients(problem, student_gradients(problem, wrong))) == [
-        ("missing-activation-derivative", 1, "hidden_delta"),
-        ("missing-activation-derivative", 0, "hidden_delta"),
-    ]
+    report = verify_gradients(problem, student_gradients(problem, wrong))
+    assert rows(report) == [("missing-activation-derivative", 1, "hidden_delta")]
+    (row,) = report.diagnosis
+    assert row.layers == (1, 0)
+    assert len(row.parameters) == 4
+    assert "in layers 1 (tanh, 4 → 4) and 0 (tanh, 4 → 4)" in row.explanation
+    assert report.to_dict()["diagnosis"][0]["layers"] == [1, 0]
+    assert "missing-activation-derivative in layers 1 and 0 (hidden_delta)" in str(report)
+    assert read_report(report.to_dict()).diagnosis[0].layers == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        lambda z, d, a: np.abs(z).T @ d,
+        lambda z, d, a: np.sign(z.T @ d),
+        lambda z, d, a: z.T @ d + 0.01,
+    ],
+    ids=["of |z|", "its sign", "0.01 more"],
+)
+@pytest.mark.parametrize("examples", [3, 12])
+def test_weights_wrong_in_all_layers_beside_right_biases_are_one_unexplained_product(product, examples):
+    problem = tanh_problem(7, examples=examples)
+    gradients, _ = backward(problem, weight=dict.fromkeys(range(3), product))
+    report = verify_gradients(problem, gradients)
+    assert rows(report) == [("unexplained", 2, "weight_gradient")]
+    assert report.diagnosis[0].layers == (2, 1, 0)
+    assert report.diagnosis[0].parameters == ("layers.2.weight", "layers.1.weight", "layers.0.weight")
 
 
 def test_a_scale_of_the_whole_loss_and_a_mistake_in_a_layer_are_both_named():

@@ -13,6 +13,7 @@ from tests.verifier.diagnosis.builders import ROUNDING, backward, tanh_problem, 
 from tests.verifier.diagnosis.outcomes import daily_cases, judge_cases, nightly_cases
 from verifier.diagnosis.catalogue import BUGS
 from verifier.exporters import EXPORTERS
+from verifier.report.wording import heading
 
 FIELDS = {  # of the contract
     "bug",
@@ -52,14 +53,15 @@ def check_explanation(row):
     assert row.explanation.endswith(".")
     assert row.hint.endswith(("?", "."))
     if row.layer is not None:
-        assert re.search(rf"layer {row.layer}\b|in unit \d+ alone", row.explanation)
-        assert re.search(rf"layer {row.layer}\b", row.hint)
+        assert re.search(rf"layers? {row.layer}\b|in unit \d+ alone", row.explanation)
+        assert re.search(rf"layers? {row.layer}\b", row.hint)
     assert row.title == BUGS[row.bug].words.title
     assert row.formula == f"right: {row.right}; used: {row.wrong}"
 
 
 def check_hint(row):
-    rest = re.sub(r"layer \d+ \([^)]*\)|layer \d+", "", row.hint)
+    place = r"\d+ \([^)]*\)"
+    rest = re.sub(rf"layers ({place}(, | and )?)+|layer {place}|layer \d+", "", row.hint)
     assert not re.search(r"\d", rest)
     assert not any(sign in rest for sign in ("=", "∘", "Σ", "ᵀ", "·", "∂"))
 
@@ -74,14 +76,19 @@ def check_fields_of_the_document(report, row):
     assert written.keys() >= FIELDS
     assert written["equation"] == row.equation
     assert set(written["parameters"]) <= {parameter["name"] for parameter in document["parameters"]}
-    assert set(written) - FIELDS <= {"title", "right_formula", "used_formula", *row.estimates}
+    assert set(written) - FIELDS <= {
+        "title",
+        "layers",
+        "right_formula",
+        "used_formula",
+        *row.estimates,
+    }
 
 
 def check_text_formats(report, row):
     for name in READ_AS_TEXT:
         plain = EXPORTERS[name].export(report).replace("\\", "").replace("`", "")
-        where = "the whole network" if row.layer is None else f"layer {row.layer}"
-        assert f"{row.bug} in {where} ({row.equation})" in plain, name
+        assert heading(row) in plain, name
         assert row.hint.replace("`", "") in plain, name
 
 

@@ -55,7 +55,7 @@ ENTRY = GalleryEntry(
         "https://github.com/dwhitena/gophernet/issues/6",
         2020,
     ),
-    claims=(ClaimedBug("derivative-at-activation", 1), ClaimedBug("derivative-at-activation", 0)),
+    claims=(ClaimedBug("derivative-at-activation", 1),),
     made=Reproduction(
         _question,
         partial(

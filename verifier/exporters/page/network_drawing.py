@@ -38,7 +38,9 @@ def layer_states(report: Report) -> list[LayerWithState]:
         if (index := layer_of(row.name)) is not None:
             rows_by_layer.setdefault(index, []).append(row)
     outline = report.network or tuple(_outlines_from_shapes(rows_by_layer))
-    diagnosed = {row.layer for row in report.diagnosis if row.layer is not None}
+    diagnosed = {
+        layer for row in report.diagnosis if row.layer is not None for layer in row.layers or (row.layer,)
+    }
     return [
         LayerWithState(
             index,

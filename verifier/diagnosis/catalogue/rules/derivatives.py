@@ -50,5 +50,6 @@ def wrong_derivatives(place: LayerContext) -> Iterator[tuple[Array, str]]:
     for name, options in CONFUSED_ACTIVATIONS:
         other = ACTIVATIONS[name](**options)
         if other.derivative is not None and (name, dict(other.options)) != (right.name, dict(right.options)):
-            shown = name + "".join(f" with {key} {value:g}" for key, value in options.items())
+            named = other.options if name == right.name else options
+            shown = name + "".join(f" with {key} {value:g}" for key, value in named.items())
             yield other.derivative(place.a), f"the derivative of {shown}"
