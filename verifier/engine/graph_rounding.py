@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
@@ -20,6 +20,7 @@ from verifier.engine.functions.numerical_properties import (
     log_softmax_vjp_variance,
     numerical_properties,
 )
+from verifier.engine.magnitudes import gradient_magnitudes
 from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, scale_of
 from verifier.engine.rounding_allowance import ALIKE, STORED, near
 from verifier.problem.graph import GraphProblem, Shape, node_name
@@ -30,14 +31,10 @@ _SQUARES_UNDERFLOW = 1e-140  # a smaller square may have underflowed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoundedValue:
-    """Numbers with rounding errors.
-
-    deviation: standard deviation of the error. size: sum of the absolute values of the terms of `value`.
-    """
+    """Numbers with the standard deviations of their rounding errors."""
 
     value: Array
     deviation: Array
-    size: Array
 
 
 class GraphRoundingArithmetic(Numbers):
@@ -47,33 +44,33 @@ class GraphRoundingArithmetic(Numbers):
         self._rounding = RoundingArithmetic(precision, independent)
 
     def constant(self, values: Array) -> RoundedValue:
-        return RoundedValue(values, self._rounding.converted(values), np.abs(values))
+        return RoundedValue(values, self._rounding.converted(values))
 
     def shape(self, x: RoundedValue) -> Shape:
         return tuple(x.value.shape)
 
     def finish_sum(self, x: RoundedValue) -> RoundedValue:
         deviation = np.hypot(x.deviation, (STORED - 1.0) * self._rounding.stored(x.value))
-        return RoundedValue(x.value, deviation, np.abs(x.value))
+        return RoundedValue(x.value, deviation)
 
     def plus(self, x: RoundedValue, y: RoundedValue) -> RoundedValue:
-        return self._with_rounding(x.value + y.value, x.deviation + y.deviation, x.size + y.size)
+        return self._with_rounding(x.value + y.value, x.deviation + y.deviation)
 
     def negative(self, x: RoundedValue) -> RoundedValue:
-        return RoundedValue(-x.value, x.deviation, x.size)
+        return RoundedValue(-x.value, x.deviation)
 
     def times(self, x: RoundedValue, y: RoundedValue) -> RoundedValue:
         deviation = np.abs(x.value) * y.deviation + np.abs(y.value) * x.deviation
-        return self._with_rounding(x.value * y.value, deviation, x.size * y.size)
+        return self._with_rounding(x.value * y.value, deviation)
 
     def divided(self, x: RoundedValue, y: RoundedValue) -> RoundedValue:
         value, divisor = x.value / y.value, np.abs(y.value)
         deviation = x.deviation / divisor + np.abs(value) * (y.deviation / divisor)
-        return self._with_rounding(value, deviation, x.size / divisor)
+        return self._with_rounding(value, deviation)
 
     def scaled(self, x: RoundedValue, factor: float, divisor: int = 1) -> RoundedValue:
         by = factor / divisor
-        return self._with_rounding(x.value * by, x.deviation * abs(by), x.size * abs(by))
+        return self._with_rounding(x.value * by, x.deviation * abs(by))
 
     def matmul(self, x: RoundedValue, y: RoundedValue) -> RoundedValue:
         value = x.value @ y.value
@@ -81,9 +78,7 @@ class GraphRoundingArithmetic(Numbers):
         sum_error, repetition = self._product_sum_error(x.value, y.value)
         operand_error = _norm_of_products(x.value, y.deviation) + _norm_of_products(x.deviation, y.value)
         common_error = ALIKE * (size_x @ y.deviation + x.deviation @ size_y)
-        return RoundedValue(
-            value, np.hypot(np.hypot(operand_error * repetition, common_error), sum_error), x.size @ y.size
-        )
+        return RoundedValue(value, np.hypot(np.hypot(operand_error * repetition, common_error), sum_error))
 
     def _product_sum_error(self, x: Array, y: Array) -> tuple[Array, Array | float]:
         """Return the error of the sums of x @ y, and √(number of terms that round the same way)."""
@@ -116,12 +111,12 @@ class GraphRoundingArithmetic(Numbers):
 
         value = summed(x.value)
         deviation = self._rounding.of_row_sums(rows(x.value), rows(x.deviation)).reshape(value.shape)
-        return RoundedValue(value, np.hypot(deviation, ALIKE * summed(x.deviation)), summed(x.size))
+        return RoundedValue(value, np.hypot(deviation, ALIKE * summed(x.deviation)))
 
     def move(self, function: Callable[..., Array], *x: RoundedValue) -> RoundedValue:
-        parts = ("value", "deviation", "size")
         return RoundedValue(
-            *(np.asarray(function(*(getattr(number, part) for number in x))) for part in parts)
+            np.asarray(function(*(number.value for number in x))),
+            np.asarray(function(*(number.deviation for number in x))),
         )
 
     def gathered(self, u: RoundedValue, places: Array, rows: int) -> RoundedValue:
@@ -133,7 +128,7 @@ class GraphRoundingArithmetic(Numbers):
         norm = np.sqrt(row_sums(np.square(u.value / unit))) * unit
         sum_error = self._rounding.summed(terms, norm, row_sums(u.value))
         sum_error = sum_error * self._rounding.repetition_of_rows(u.value, places, rows)
-        return RoundedValue(row_sums(u.value), np.hypot(row_sums(u.deviation), sum_error), row_sums(u.size))
+        return RoundedValue(row_sums(u.value), np.hypot(row_sums(u.deviation), sum_error))
 
     def applied(self, function: Activation, x: RoundedValue) -> RoundedValue:
         value, unit = function.forward(x.value), scale_of(x.deviation)
@@ -146,7 +141,7 @@ class GraphRoundingArithmetic(Numbers):
         deviation = np.hypot(deviation, self._rounding.formula_error(properties.value_roundoff(x.value)))
         if properties.library_error is not None:
             deviation = np.hypot(deviation, properties.library_error(x.value))
-        return self._with_rounding(value, deviation, np.abs(value))
+        return self._with_rounding(value, deviation)
 
     def activation_vjp(
         self, function: Activation, x: RoundedValue, u: RoundedValue, kinks: Array | None
@@ -161,22 +156,18 @@ class GraphRoundingArithmetic(Numbers):
         formula_error = self._rounding.formula_error(properties.vjp_roundoff(x.value, u.value / unit))
         if properties.derivative_library_error is not None:
             formula_error = np.hypot(formula_error, magnitude * properties.derivative_library_error(x.value))
-        deviation, scale = np.hypot(np.sqrt(spread), formula_error) * unit, np.abs(value)
-        if function.derivative is None:  # softmax: terms of the same upstream gradient may cancel
-            p = softmax(x.value)
-            scale = p * (u.size + (p * u.size).sum(axis=-1, keepdims=True))
+        deviation = np.hypot(np.sqrt(spread), formula_error) * unit
         if kinks is not None:
             steepest = max(max(abs(kink.left), abs(kink.right)) for kink in function.kinks)
             deviation = np.where(kinks, np.maximum(deviation, steepest * u.deviation), deviation)
-            scale = np.where(kinks, np.maximum(scale, steepest * np.abs(u.value)), scale)
-        return self._with_rounding(value, deviation, scale)
+        return self._with_rounding(value, deviation)
 
     def log_softmax(self, x: RoundedValue) -> RoundedValue:
         value, p = log_softmax(x.value), softmax(x.value)
         operand_error = x.deviation + (p * x.deviation).sum(axis=-1, keepdims=True)
         largest = np.abs(x.value).max(axis=-1, keepdims=True)
         formula_error = self._rounding.formula_error(np.abs(value) + 1.0 + largest)
-        return self._with_rounding(value, np.hypot(operand_error, formula_error), np.abs(value))
+        return self._with_rounding(value, np.hypot(operand_error, formula_error))
 
     def log_softmax_vjp(self, x: RoundedValue, u: RoundedValue) -> RoundedValue:
         value, p = log_softmax_vjp(x.value, u.value), softmax(x.value)
@@ -186,24 +177,21 @@ class GraphRoundingArithmetic(Numbers):
         formula_error = self._rounding.formula_error(
             np.abs(u.value) + p * upstream_sum * (2.0 + log_softmax_magnification(x.value))
         )
-        size = u.size + p * u.size.sum(axis=-1, keepdims=True)
-        return self._with_rounding(value, np.hypot(x_error + u_error, formula_error), size)
+        return self._with_rounding(value, np.hypot(x_error + u_error, formula_error))
 
     def maximum(self, x: RoundedValue, axes: tuple[int, ...], keepdims: bool) -> RoundedValue:
         half_width = DEVIATIONS * x.deviation
         least = (x.value - half_width).max(axis=axes, keepdims=True)
         candidate_deviations = np.where(x.value + half_width >= least, x.deviation, 0.0)
         value = np.asarray(x.value.max(axis=axes, keepdims=keepdims))
-        return RoundedValue(
-            value, np.asarray(candidate_deviations.max(axis=axes, keepdims=keepdims)), np.abs(value)
-        )
+        return RoundedValue(value, np.asarray(candidate_deviations.max(axis=axes, keepdims=keepdims)))
 
     def maximum_vjp(
         self, x: RoundedValue, u: RoundedValue, axes: tuple[int, ...], kinks: Array | None
     ) -> RoundedValue:
         shares = largest_shares(x.value, axes)
         possible_shares = shares if kinks is None else np.where(kinks, 1.0, shares)
-        return self._with_rounding(u.value * shares, u.deviation * possible_shares, u.size * possible_shares)
+        return self._with_rounding(u.value * shares, u.deviation * possible_shares)
 
     def losses(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
         values = terms.value(f.value, y)
@@ -211,7 +199,7 @@ class GraphRoundingArithmetic(Numbers):
         formula_error = self._rounding.formula_error(
             loss_properties(terms).value_roundoff(f.value, y, values)
         )
-        rows = RoundedValue(values, np.hypot(output_error, formula_error), np.abs(values))
+        rows = RoundedValue(values, np.hypot(output_error, formula_error))
         return self.total(rows, (-1,))
 
     def loss_gradient(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
@@ -224,14 +212,14 @@ class GraphRoundingArithmetic(Numbers):
             self._rounding.formula_error(loss_properties(terms).gradient_roundoff(f.value, y)),
             self._rounding.converted(y),
         )
-        return self._with_rounding(value, np.hypot(spread, formula_error), np.abs(value))
+        return self._with_rounding(value, np.hypot(spread, formula_error))
 
-    def _with_rounding(self, value: Any, operand_error: Any, size: Any) -> RoundedValue:
+    def _with_rounding(self, value: Any, operand_error: Any) -> RoundedValue:
         """Return the value with the error of its operands and of its own rounding."""
         value = np.asarray(value)
         shape = value.shape
         deviation = np.hypot(operand_error, self._rounding.stored(value))
-        return RoundedValue(value, _broadcast(deviation, shape), _broadcast(size, shape))
+        return RoundedValue(value, _broadcast(deviation, shape))
 
 
 def _broadcast(values: Any, shape: Shape) -> Array:
@@ -259,28 +247,25 @@ class GraphRounding:
     risk, risk_error: the output's value, and its rounding error.
     kinks: by node, where rounding may cross a kink.
     values: of every node, by plain name.
-    bounds: computes `allowance` and `scale`, by the names of gradients, on first use.
+    allowances, scales: compute `allowance` and `scale`, by the names of gradients, on first use.
     """
 
     risk: float
     risk_error: float
     kinks: Kinks
     values: BatchedValues
-    bounds: Callable[[], tuple[ByName, ByName]]
+    allowances: Callable[[], ByName]
+    scales: Callable[[], ByName]
 
     @cached_property
-    def _bounds(self) -> tuple[ByName, ByName]:
-        return self.bounds()
-
-    @property
     def allowance(self) -> ByName:
         """Return the rounding error of each gradient entry."""
-        return self._bounds[0]
+        return self.allowances()
 
-    @property
+    @cached_property
     def scale(self) -> ByName:
         """Return Σ |contributions| to each gradient entry."""
-        return self._bounds[1]
+        return self.scales()
 
 
 def rounding(problem: GraphProblem, precision: Precision, *, independent: bool = False) -> GraphRounding:
@@ -294,17 +279,17 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
     kinks = reached_kinks(values, lambda number: (number.value, DEVIATIONS * number.deviation))
 
     @np.errstate(all="ignore")
-    def bounds() -> tuple[ByName, ByName]:
+    def allowances() -> ByName:
         gradients = gradients_of(problem, values, arithmetic, kinks)
-        allowance, scale = {}, {}
+        allowance = {}
         for key in problem.requested:
             gradient = gradients.get(node_name(key))
             if gradient is None:
                 zeros = np.zeros(values[node_name(key)].value.shape)
-                gradient = RoundedValue(zeros, zeros, zeros)
+                gradient = RoundedValue(zeros, zeros)
             finished = arithmetic.finish_sum(gradient)
-            allowance[key], scale[key] = DEVIATIONS * finished.deviation, gradient.size
-        return allowance, scale
+            allowance[key] = DEVIATIONS * finished.deviation
+        return allowance
 
     output = values[problem.output]
     return GraphRounding(
@@ -312,5 +297,6 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
         risk_error=float(DEVIATIONS * output.deviation.reshape(())),
         kinks=kinks,
         values=values.map(lambda number: number.value, FLOATS),
-        bounds=bounds,
+        allowances=allowances,
+        scales=partial(gradient_magnitudes, problem, kinks),
     )

@@ -173,9 +173,9 @@ class _Pass:
         x, w = node.operands
         change = self.columns[x][..., 0] - self.base[x].T[self.unit_of_copy]
         # a weight of 0 must not turn an overflow of the change into NaN
-        return np.asarray(
-            change[..., None] * self.base[w][self.unit_of_copy][:, None, :] + self.base[node.name]
-        )
+        product = np.asarray(change[..., None] * self.base[w][self.unit_of_copy][:, None, :])
+        product += self.base[node.name]
+        return product
 
     def _in_every_column(self, base: Array, column: Array) -> Array:
         """Return copies of a matrix with the perturbed column in each, (copies, N, columns)."""
