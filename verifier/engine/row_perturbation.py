@@ -4,8 +4,10 @@ A row is an index of the first axis, usually an example. If the output is a sum 
 perturbation of a unit in all N rows gives N derivatives. A unit is an index of the other axes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from types import MappingProxyType
 
@@ -22,10 +24,10 @@ from verifier.engine.operations.shaping import RESHAPE
 from verifier.engine.perturbation import RELATIVE_STEP, SIDES, central_difference
 from verifier.problem.graph import GraphProblem, Locality, Node, downstream, no_kinks
 
-AT_ONCE = 1 << 18  # numbers in one array of a pass: 2 MB of float64
+AT_ONCE = 1 << 17  # numbers in one array of a pass: 1 MB of float64, a core's cache
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class RowPath:
     """The nodes between a perturbed name and the output, where each row has its own term of the output.
 
@@ -41,6 +43,16 @@ class RowPath:
     def units(self) -> int:
         """Return the number of units."""
         return int(prod(self.shape[1:]))
+
+    @cached_property
+    def uses(self) -> Mapping[str, int]:
+        """Return how often each name is an operand on the path."""
+        return Counter(operand for node in self.nodes for operand in node.operands)
+
+    @cached_property
+    def products(self) -> frozenset[str]:
+        """Return the names of matrix products, whose values share no memory with others."""
+        return frozenset(node.name for node in self.nodes if node.operation is MATMUL)
 
     @property
     def cost(self) -> int:
@@ -162,11 +174,27 @@ class _Pass:
             self.columns[node.name] = node.operation.value(FLOATS, node, operands)
         elif in_columns and node.operation is MATMUL and perturbed == [True, False] and len(node.shape) == 2:
             self.wholes[node.name] = self._rank_one_product(node)
+        elif node.operation is ADD and (total := self._add_in_place(node)) is not None:
+            self.wholes[node.name] = total
         else:
             operands = self._whole_operands(node)
             self._watch_kinks(node, [self.base[operand][None] for operand in node.operands], operands)
             value = node.operation.value(FLOATS, node, operands)
-            self.wholes[node.name] = np.broadcast_to(value, (self.copies, *node.shape))
+            full = (self.copies, *node.shape)
+            self.wholes[node.name] = value if value.shape == full else np.broadcast_to(value, full)
+
+    def _add_in_place(self, node: Node) -> Array | None:
+        """Return x + b in the memory of x, which no other node needs, where b does not move; else None."""
+        x, b = node.operands
+        if x not in self.path.products:
+            x, b = b, x
+        moves_alone = x in self.path.products and b not in self.wholes and b not in self.columns
+        shape = (self.copies, *node.shape)
+        if not moves_alone or self.path.uses[x] > 1 or self.wholes[x].shape != shape:
+            return None
+        total = self.wholes.pop(x)
+        total += self.base[b]
+        return total
 
     def _rank_one_product(self, node: Node) -> Array:
         """Return x W where x changes in one column: x₀ W + change · row of W."""
