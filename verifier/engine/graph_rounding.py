@@ -74,10 +74,11 @@ class GraphRoundingArithmetic(Numbers):
 
     def matmul(self, x: RoundedValue, y: RoundedValue) -> RoundedValue:
         value = x.value @ y.value
-        size_x, size_y = np.abs(x.value), np.abs(y.value)
         sum_error, repetition = self._product_sum_error(x.value, y.value)
+        if not (x.deviation.any() or y.deviation.any()):  # parameters and data in float64
+            return RoundedValue(value, sum_error)
         operand_error = _norm_of_products(x.value, y.deviation) + _norm_of_products(x.deviation, y.value)
-        common_error = ALIKE * (size_x @ y.deviation + x.deviation @ size_y)
+        common_error = ALIKE * (np.abs(x.value) @ y.deviation + x.deviation @ np.abs(y.value))
         return RoundedValue(value, np.hypot(np.hypot(operand_error * repetition, common_error), sum_error))
 
     def _product_sum_error(self, x: Array, y: Array) -> tuple[Array, Array | float]:
