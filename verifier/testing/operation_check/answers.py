@@ -11,9 +11,9 @@ from verifier.engine.autodiff import values_of
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.graph_rounding import GraphRoundingArithmetic, rounding
 from verifier.engine.interval_functions import INTERVALS
+from verifier.engine.magnitudes import MagnitudeArithmetic
 from verifier.engine.rounding import DEVIATIONS
-from verifier.oracles.graph_oracles import GRAPH_ORACLES
-from verifier.pipeline.graphs import ask
+from verifier.oracles import GRAPH_ORACLES, ask
 from verifier.problem.graph import GraphOperation, GraphProblem, InferredNode, Shape
 from verifier.problem.precision import PRECISIONS
 from verifier.report.model import Uncertainty
@@ -68,6 +68,7 @@ def answers_of_row(
     node = problem.nodes[0]
     interval = values_of(problem, INTERVALS)[node.name]
     rounded = values_of(problem, GraphRoundingArithmetic(PRECISIONS["float64"]))[node.name]
+    magnitude = values_of(problem, MagnitudeArithmetic())[node.name]
     # the interval's radius is needed where the value is 0, as in log 1, and is rounded nevertheless
     rounding_error = np.maximum(DEVIATIONS * rounded.deviation, interval.radius)
     value = {"backpropagation": Estimate(interval.middle, interval.radius)}
@@ -82,7 +83,7 @@ def answers_of_row(
         problem,
         answers,
         {**float64_rounding.allowance, FORWARD: rounding_error},
-        {**float64_rounding.scale, FORWARD: rounded.size},
+        {**float64_rounding.scale, FORWARD: magnitude.size},
         float64_rounding.values,
         of_row=True,
     )

@@ -14,7 +14,7 @@ from verifier.engine.autodiff import summed_back
 from verifier.judging.comparison import Comparison, compare
 from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.subgradients import judge_jointly
-from verifier.oracles.names import ARBITER
+from verifier.oracles import ARBITER
 from verifier.problem.graph import Shape
 from verifier.problem.submission import TOLERANCES
 from verifier.report.model import UNEXPLAINED_ID
