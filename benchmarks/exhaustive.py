@@ -24,7 +24,7 @@ from reference_impl import forward, named
 from reference_impl.problem import Problem, risk_value
 from verifier.documents.reading import read_submission
 from verifier.engine.rounding_allowance import rounding
-from verifier.judging.cache import ask
+from verifier.oracles import ask
 from verifier.problem.precision import PRECISIONS
 
 SMALL, LARGE = ([4, 8, 3], 8), ([64, 128, 64, 10], 32)

@@ -26,8 +26,8 @@ from verifier.documents.graph import read_graph
 from verifier.engine.estimate import Estimate
 from verifier.engine.graph_rounding import rounding
 from verifier.judging.consensus import combine_answers
-from verifier.oracles.graph_oracles import GRAPH_ORACLES
-from verifier.pipeline.graphs import ask, judge_graph
+from verifier.oracles import GRAPH_ORACLES, ask
+from verifier.pipeline.graphs import judge_graph
 from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis

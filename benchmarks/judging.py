@@ -26,8 +26,7 @@ from verifier import verify
 from verifier.documents.lowering import graph_document
 from verifier.documents.reading import read_submission
 from verifier.engine.rounding_allowance import rounding
-from verifier.judging.cache import ask
-from verifier.oracles import ORACLES
+from verifier.oracles import LAYER_ORACLES, ask
 from verifier.problem.precision import PRECISIONS
 
 SIZES = {
@@ -128,7 +127,7 @@ def print_steps(submission: dict) -> None:
         "rounding, forward": partial(rounding, problem, trace, PRECISIONS["float64"]),
         "rounding, every entry": whole_rounding,
     }
-    names = [name for name, row in ORACLES.items() if row.by_default]
+    names = [name for name, row in LAYER_ORACLES.items() if row.by_default]
     parts |= {name: partial(ask, problem, float64_rounding, [name]) for name in names}
     for name, work in parts.items():
         print(f"    {name:24} {median(milliseconds_of(work) for _ in range(ROUNDS)):9.2f} ms")

@@ -33,7 +33,7 @@ from verifier.documents.reading import read_submission
 from verifier.documents.writing import submission_to_document
 from verifier.engine.enclosure import enclosed
 from verifier.engine.rounding_allowance import rounding
-from verifier.oracles import ORACLES
+from verifier.oracles import answer_of
 from verifier.problem.loss import loss_fields
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import EXAMPLE_AXES, TOLERANCES, WEIGHT_LAYOUTS, Convention, Submission
@@ -271,7 +271,7 @@ def check_containment(seed: int) -> tuple[int, bool, float]:
     problem = draw(rng, widest=16, most=8)
     trace = forward(problem.network, problem.parameters, problem.batch)
     float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
-    truth = ORACLES["high_precision"].gradient(problem, float64_rounding).gradient
+    truth = answer_of("high_precision", problem, float64_rounding).gradient
     contained, radii = True, []
     for name, estimate in enclosed(problem, float64_rounding.kinks).items():
         known = np.isfinite(truth[name].error)

@@ -24,7 +24,7 @@ from api.workers.protocol import (
 from api.workers.turns import QueueFullError
 from verifier.documents.json import to_json
 from verifier.examples.layers import example_document
-from verifier.oracles import ORACLES
+from verifier.oracles import LAYER_ORACLES
 
 INTERNAL_ERROR = "an error of the service, not of the submission"
 _MOST_ERRORS = 20
@@ -132,8 +132,8 @@ async def check_oracles(service: Service) -> dict[str, bool | None]:
 
 def all_agree(oracles: Mapping[str, bool | None], required: Sequence[str]) -> bool:
     """True if all oracles agree. One whose package is not installed is ignored unless it is required."""
-    layered = oracles.keys() & ORACLES.keys()  # oracles of graphs alone do not judge this problem
-    absent = {name for name in layered if oracles[name] is None and ORACLES[name].needs}
+    layered = oracles.keys() & LAYER_ORACLES.keys()  # oracles of graphs alone do not judge this problem
+    absent = {name for name in layered if oracles[name] is None and LAYER_ORACLES[name].needs}
     needed = layered - (absent - set(required))
     return bool(needed) and all(oracles[name] for name in needed)
 

@@ -11,7 +11,7 @@ from verifier.diagnosis.catalogue import LOCAL_RULES
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
 from verifier.engine.operations import OPERATIONS
-from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.oracles import GRAPH_ORACLES
 from verifier.testing.random_graphs import seeded_graph
 
 

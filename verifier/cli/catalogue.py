@@ -10,8 +10,7 @@ from verifier.diagnosis.catalogue.bug import LocalRule
 from verifier.engine.operations import OPERATIONS
 from verifier.examples.named import list_examples
 from verifier.exporters import EXPORTERS
-from verifier.oracles import ORACLES
-from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.oracles import GRAPH_ORACLES, LAYER_ORACLES
 from verifier.problem.loss import PRESETS, REDUCTIONS
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import TOLERANCES
@@ -35,14 +34,14 @@ def catalogue() -> dict[str, Any]:
         "presets": {name: dict(fields) for name, fields in PRESETS.items()},
         "oracles": [
             {"name": row.name, "description": row.description, "needs": list(row.needs)}
-            for row in ORACLES.values()
+            for row in LAYER_ORACLES.values()
         ],
         "operations": [
             {"name": row.name, "description": row.description, "options": list(row.options)}
             for row in OPERATIONS.values()
         ],
         "oracles_of_graphs": [
-            {"name": row.name, "description": row.description, "needs": list(row.needs)}
+            {"name": row.name, "description": row.graph_description, "needs": list(row.needs)}
             for row in GRAPH_ORACLES.values()
         ],
         "bugs": [

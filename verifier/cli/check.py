@@ -28,7 +28,6 @@ from verifier.exporters.exporter import Exporter, ExportOptions
 from verifier.exporters.junit import DIALECTS
 from verifier.exporters.student_view import to_student_view
 from verifier.oracles import ORACLES
-from verifier.oracles.names import all_names
 from verifier.problem.errors import ErrorCollector, MalformedSubmission
 from verifier.report.assignment import DEFAULT, StudentVisibility
 from verifier.report.model import Audience
@@ -198,8 +197,8 @@ def _check_choices(choices: CliOptions) -> tuple[CheckOptions, ExportOptions, St
         if value not in valid:
             errors.add(option, f"one of {', '.join(valid)}", repr(value))
     for name in choices.oracles or ():
-        if name not in ORACLES and name not in all_names():
-            errors.add("--oracles", f"names among {', '.join(all_names())}", repr(name))
+        if name not in ORACLES:
+            errors.add("--oracles", f"names among {', '.join(ORACLES)}", repr(name))
     if choices.jobs is not None and choices.jobs < 1:
         errors.add("--jobs", "a number of processes, 1 or more", str(choices.jobs))
     tolerance = None

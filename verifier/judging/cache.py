@@ -13,10 +13,8 @@ from reference_impl.problem import Problem
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.rounding_allowance import Rounding, rounding
 from verifier.judging.float32_errors import Float32Errors
-from verifier.oracles import ORACLES
-from verifier.oracles.names import ARBITER, is_of_graphs
+from verifier.oracles import ARBITER, answer_of, ask
 from verifier.problem.precision import PRECISIONS, Precision
-from verifier.report.model import Uncertainty
 
 _OF_A_LAYER = 50  # the memory of a layer's Python objects, some 8 KB, counted in numbers
 
@@ -64,7 +62,7 @@ class ProblemReferences:
     @cached_property
     def arbiter_answer(self) -> Answer:
         """Return the answer of the arbiter, which may take seconds."""
-        return ORACLES[ARBITER].gradient(self.problem, self.float64_rounding)
+        return answer_of(ARBITER, self.problem, self.float64_rounding)
 
 
 class ProblemCache:
@@ -120,27 +118,6 @@ def fingerprint(problem: Problem) -> bytes:
     for array in (*arrays, batch.inputs, batch.targets, *(mask for _, mask in masks)):
         digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
-
-
-def ask(
-    problem: Problem, float64_rounding: Rounding, oracles: Sequence[str] | None = None
-) -> dict[str, Answer]:
-    """Return the answer of each oracle. Oracles for graphs alone have an empty answer.
-
-    Raise ValueError for an unknown name; the message lists the known ones.
-    """
-    if oracles is None:
-        oracles = [name for name, row in ORACLES.items() if row.by_default]
-    others = [name for name in oracles if name not in ORACLES]
-    unknown = [name for name in others if not is_of_graphs(name)]
-    if unknown or not oracles:
-        actual = ", ".join(map(repr, unknown)) or "none"
-        raise ValueError(f"expected oracles among {', '.join(ORACLES)}, got {actual}")
-    answers = {
-        name: row.gradient(problem, float64_rounding) for name, row in ORACLES.items() if name in oracles
-    }
-    of_graphs = Answer({}, Uncertainty.UNKNOWN, "it knows graphs alone")
-    return answers | dict.fromkeys(others, of_graphs)
 
 
 def _copied(problem: Problem) -> Problem:

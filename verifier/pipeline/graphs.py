@@ -15,15 +15,13 @@ from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.fast_path import accept_if_correct
 from verifier.judging.subgradients import judge_jointly, subgradient_warnings
 from verifier.judging.warnings import collect_graph_warnings, graph_warnings_of_accepted
-from verifier.oracles import ORACLES
-from verifier.oracles.graph_oracles import GRAPH_ORACLES
-from verifier.oracles.names import ARBITER
+from verifier.oracles import ARBITER, answer_of, ask
 from verifier.pipeline.outline import outline_graph
 from verifier.pipeline.steps import assemble_report, compare_gradients, report_accepted, report_compared
 from verifier.problem.graph import GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import Convention, GraphSubmission
-from verifier.report.model import Diagnosis, Uncertainty
+from verifier.report.model import Diagnosis
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 
@@ -84,7 +82,6 @@ def judge_graph(
     return assemble_report(
         submission,
         started,
-        GRAPH_ORACLES,
         loss,
         parameters,
         warnings,
@@ -94,34 +91,13 @@ def judge_graph(
     )
 
 
-def ask(
-    problem: GraphProblem, float64_rounding: GraphRounding, oracles: Sequence[str] | None = None
-) -> dict[str, Answer]:
-    """Return the answer of each oracle. Raises: ValueError naming the known oracles for an unknown name."""
-    if oracles is None:
-        oracles = [name for name, row in GRAPH_ORACLES.items() if row.by_default]
-    unknown = [name for name in oracles if name not in {**GRAPH_ORACLES, **ORACLES}]
-    if unknown or not oracles:
-        names = ", ".join(map(repr, unknown)) or "none"
-        raise ValueError(f"expected oracles of graphs among {', '.join(GRAPH_ORACLES)}, got {names}")
-    answers = {
-        name: row.gradient(problem, float64_rounding)
-        for name, row in GRAPH_ORACLES.items()
-        if name in oracles
-    }
-    layers_only = Answer(
-        {}, Uncertainty.UNKNOWN, "it knows layers alone; finite_differences moves every entry"
-    )
-    return answers | {name: layers_only for name in oracles if name not in GRAPH_ORACLES}
-
-
 def _agree(problem: GraphProblem, answers: dict[str, Answer], float64_rounding: GraphRounding) -> Consensus:
     """Combine the oracles' answers; where two contradict each other, a 77-digit oracle resolves it."""
     shapes = _shapes(problem)
     consensus = combine_answers(answers, shapes, judge=ARBITER)
     if not consensus.disputes or ARBITER in answers:
         return consensus
-    answers = {ARBITER: GRAPH_ORACLES[ARBITER].gradient(problem, float64_rounding), **answers}
+    answers = {ARBITER: answer_of(ARBITER, problem, float64_rounding), **answers}
     return combine_answers(answers, shapes, judge=ARBITER)
 
 

@@ -22,8 +22,7 @@ from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.fast_path import accept_if_correct
 from verifier.judging.subgradients import judge_jointly, subgradient_warnings
 from verifier.judging.warnings import collect_warnings, warnings_of_accepted
-from verifier.oracles import ORACLES
-from verifier.oracles.names import ARBITER
+from verifier.oracles import ARBITER
 from verifier.pipeline.graphs import judge_graph
 from verifier.pipeline.steps import assemble_report, compare_gradients, report_accepted, report_compared
 from verifier.problem.errors import ReportWarning
@@ -45,7 +44,7 @@ def verify(
 ) -> Report:
     """Return the report on a submission, as `load` returns it or as a document (with lists or arrays).
 
-    oracles: names of ORACLES, for graphs of GRAPH_ORACLES; by default those that take little time.
+    oracles: names of LAYER_ORACLES, for graphs of GRAPH_ORACLES; by default those that take little time.
     entries: `worst`, or `all` to add the whole arrays.
     diagnosis: True to search for the bugs behind incorrect gradients.
     cache: keeps results about a problem for its next submission.
@@ -119,7 +118,6 @@ def verify(
     return assemble_report(
         submission,
         started,
-        ORACLES,
         loss,
         parameters,
         (*_of_loss(loss), *warnings),

@@ -13,8 +13,7 @@ from verifier.judging.comparison import Comparison, compare, doubt_in, undecided
 from verifier.judging.consensus import Consensus
 from verifier.judging.fast_path import Accepted
 from verifier.judging.statistics import report_parameter, report_summary
-from verifier.oracles import Oracle
-from verifier.oracles.graph_oracles import GraphOracle
+from verifier.oracles import ORACLES
 from verifier.problem.errors import ReportWarning
 from verifier.problem.submission import Convention, GraphSubmission, Submission, to_submitted_layout
 from verifier.report.model import Diagnosis, Evidence, LossReport, ParameterReport
@@ -78,7 +77,6 @@ def report_accepted(
 def assemble_report(
     submission: Submission | GraphSubmission,
     started: float,
-    oracles: Mapping[str, Oracle] | Mapping[str, GraphOracle],
     loss: LossReport,
     parameters: Mapping[str, ParameterReport],
     warnings: Iterable[ReportWarning],
@@ -94,7 +92,7 @@ def assemble_report(
         parameters=parameters,
         warnings=(*submission.warnings, *warnings),
         evidence=evidence,
-        versions=_versions(need for row in evidence if row.entries for need in oracles[row.oracle].needs),
+        versions=_versions(need for row in evidence if row.entries for need in ORACLES[row.oracle].needs),
         seconds=perf_counter() - started,
         name=submission.name,
         precision=submission.precision.name,

@@ -17,8 +17,7 @@ from verifier.engine.autodiff import gradients_of, values_of
 from verifier.engine.batching import node_batches
 from verifier.engine.graph_rounding import rounding
 from verifier.judging.consensus import combine_answers
-from verifier.oracles.graph_oracles import GRAPH_ORACLES
-from verifier.pipeline.graphs import ask
+from verifier.oracles import GRAPH_ORACLES, ask
 from verifier.problem.graph import node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.testing.random_graphs import seeded_graph

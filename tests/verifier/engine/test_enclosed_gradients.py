@@ -16,7 +16,7 @@ from verifier.engine.estimate import Estimate
 from verifier.engine.interval_functions import INTERVALS
 from verifier.engine.lowering import lowered
 from verifier.engine.rounding_allowance import Rounding, rounding
-from verifier.oracles import ORACLES
+from verifier.oracles import answer_of
 from verifier.problem.precision import PRECISIONS
 
 
@@ -26,7 +26,7 @@ def rounding_of(problem: Problem) -> Rounding:
 
 
 def true_gradients(problem: Problem) -> dict[str, Estimate]:
-    return dict(ORACLES["high_precision"].gradient(problem, rounding_of(problem)).gradient)
+    return dict(answer_of("high_precision", problem, rounding_of(problem)).gradient)
 
 
 def assert_contained(problem: Problem) -> int:

@@ -14,7 +14,7 @@ from verifier.engine import perturbation as sampled_units
 from verifier.engine.lazy_products import ALL, BLOCK, LazyEstimates
 from verifier.engine.rounding_allowance import rounding
 from verifier.judging.fast_path import accept_if_correct
-from verifier.oracles import ORACLES
+from verifier.oracles import answer_of
 from verifier.problem.precision import PRECISIONS
 
 SUMMED_OTHERWISE = 1e-13  # relative to the largest: a product of few rows may add in another order
@@ -23,7 +23,7 @@ L2 = Penalty("l2", strength=0.1, factor=0.5, biases=True)
 
 def gradient_of(problem, oracle: str) -> LazyEstimates:
     trace = forward(problem.network, problem.parameters, problem.batch)
-    estimates = ORACLES[oracle].gradient(problem, rounding(problem, trace, PRECISIONS["float64"])).gradient
+    estimates = answer_of(oracle, problem, rounding(problem, trace, PRECISIONS["float64"])).gradient
     assert isinstance(estimates, LazyEstimates)
     return estimates
 
@@ -86,7 +86,7 @@ def test_rows_too_vague_to_judge_by_are_worked_out_more_sharply():
         assert (distance <= after[name].error + before[name].error).all()
     assert not plain.sharpened()
 
-    answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, float64_rounding)}
+    answers = {"backpropagation": answer_of("backpropagation", problem, float64_rounding)}
     assert accept_if_correct(list(right), right, answers, float64_rounding) is not None
     document = document_of_problem(problem, gradients=right)
     fast, full = verify(document), verify(document, entries="all")
@@ -129,7 +129,7 @@ def test_what_underflow_leaves_is_no_reason_for_sharper_products():
     right["layers.1.weight"][estimates["layers.1.weight"].value == 0] = np.nan
     trace = forward(problem.network, problem.parameters, problem.batch)
     float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
-    answers = {"backpropagation": ORACLES["backpropagation"].gradient(problem, float64_rounding)}
+    answers = {"backpropagation": answer_of("backpropagation", problem, float64_rounding)}
     assert accept_if_correct(list(right), right, answers, float64_rounding) is None
     after = {name: estimate.value.tobytes() for name, estimate in answers["backpropagation"].gradient.items()}
     assert after == before

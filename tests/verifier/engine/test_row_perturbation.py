@@ -17,8 +17,7 @@ from verifier.engine.autodiff import gradients_of, values_of
 from verifier.engine.graph_rounding import rounding
 from verifier.engine.row_perturbation import row_path, row_slopes
 from verifier.judging.consensus import combine_answers
-from verifier.oracles import graph_finite_differences
-from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.oracles import answer_of, graph_finite_differences
 from verifier.problem.graph import GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.testing.random_graphs import seeded_graph
@@ -165,8 +164,7 @@ def rows_contradict_no_enclosure(seed: int) -> None:
     graph = problem_of(seeded_graph(seed, 16))
     float64_rounding = rounding(graph, PRECISIONS["float64"])
     answers = {
-        name: GRAPH_ORACLES[name].gradient(graph, float64_rounding)
-        for name in ("backpropagation", "finite_differences")
+        name: answer_of(name, graph, float64_rounding) for name in ("backpropagation", "finite_differences")
     }
     shapes = {key: graph.shapes()[node_name(key)] for key in graph.requested}
     assert not combine_answers(answers, shapes).disputes

@@ -14,8 +14,8 @@ from verifier import Report, verify
 from verifier.documents.reading import read_submission
 from verifier.engine.lazy_products import BLOCK
 from verifier.engine.rounding_allowance import rounding
-from verifier.judging.cache import ask
 from verifier.judging.fast_path import accept_if_correct
+from verifier.oracles import ask
 from verifier.problem.precision import PRECISIONS
 
 FIGURES = ("max_abs_error", "max_rel_error", "relative_norm_error", "cosine", "ratio")

@@ -14,9 +14,8 @@ from tests.pairwise import Row, check_rows, each, pairwise
 from tests.verifier.builders import document_of_problem
 from verifier.documents.reading import read_submission
 from verifier.engine.rounding_allowance import rounding
-from verifier.judging.cache import ask
 from verifier.judging.consensus import combine_answers
-from verifier.oracles import ORACLES
+from verifier.oracles import LAYER_ORACLES, ask
 from verifier.problem.precision import PRECISIONS
 
 Loss = tuple[str, str, str | None]
@@ -54,7 +53,7 @@ def assert_all_agree(problem: Problem) -> int:
     total = sum(array.size for _, array in named(problem.parameters))
     consensus = consensus_of(problem)
     assert [item.oracle for item in consensus.evidence] == [
-        name for name, row in ORACLES.items() if row.by_default
+        name for name, row in LAYER_ORACLES.items() if row.by_default
     ]
     assert [item.oracle for item in consensus.evidence if not item.agrees] == []
     assert not any(array.any() for array in consensus.disputed.values())
@@ -86,7 +85,7 @@ def assert_agreement_and_rare_kinks(rows: Iterable[Row]) -> None:
     def check_agreement(activation: str, *others: Any) -> None:
         problem = random_problem(activation, *others)
         left_out[activation] += assert_all_agree(problem)
-        entries[activation] += len(ORACLES) * sum(array.size for _, array in named(problem.parameters))
+        entries[activation] += len(LAYER_ORACLES) * sum(array.size for _, array in named(problem.parameters))
 
     check_rows(check_agreement, rows)
     for activation, count in left_out.items():

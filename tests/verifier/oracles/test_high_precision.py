@@ -15,7 +15,7 @@ from tests.verifier.sixty_digits import differentiated
 from verifier import verify
 from verifier.engine.estimate import Answer
 from verifier.engine.rounding_allowance import rounding
-from verifier.oracles import ORACLES, high_precision
+from verifier.oracles import LAYER_ORACLES, high_precision
 from verifier.problem.precision import PRECISIONS
 from verifier.report.model import Uncertainty
 
@@ -167,7 +167,7 @@ class TestWithoutPythonFlint:
 
 
 def test_it_is_asked_by_name_and_not_by_default():
-    assert not ORACLES["high_precision"].by_default
+    assert not LAYER_ORACLES["high_precision"].by_default
     assert "high_precision" not in {item.oracle for item in verify(small_document()).evidence}
     report = verify(small_document(), oracles=["high_precision", "autograd"])
     assert [(item.oracle, item.agrees) for item in report.evidence] == [

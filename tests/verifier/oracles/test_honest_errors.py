@@ -11,7 +11,7 @@ from tests.drawing import draw_problem
 from tests.pairwise import check_rows, pairwise
 from tests.verifier.sixty_digits import differentiated
 from verifier.engine.rounding_allowance import rounding
-from verifier.oracles import ORACLES
+from verifier.oracles import LAYER_ORACLES, answer_of
 from verifier.problem.precision import PRECISIONS
 
 DIFFERENCES = ("finite_differences", "finite_differences_per_weight")
@@ -44,8 +44,8 @@ def assert_within_errors(problem: Problem, largest: dict[str, float]) -> None:
     expected = differentiated(problem)
     trace = forward(problem.network, problem.parameters, problem.batch)
     float64_rounding = rounding(problem, trace, PRECISIONS["float64"])
-    for oracle, row in ORACLES.items():
-        answer = row.gradient(problem, float64_rounding)
+    for oracle in LAYER_ORACLES:
+        answer = answer_of(oracle, problem, float64_rounding)
         assert set(answer.gradient) == set(expected)
         for name, estimate in answer.gradient.items():
             assert np.isfinite(estimate.error).all()
@@ -61,8 +61,8 @@ def assert_within_errors(problem: Problem, largest: dict[str, float]) -> None:
 # 6 deviations of rounding are some 50 units; differences add what their steps of 2**-17 cost. A saturated
 # layer may lose more: 1 − z² has no digits left where z rounds to 1, and softmax magnifies its exponents.
 LARGEST = {
-    1.0: dict.fromkeys(ORACLES, 1e-12) | dict.fromkeys(DIFFERENCES, 1e-7),
-    4.0: dict.fromkeys(ORACLES, 1e-8) | dict.fromkeys(DIFFERENCES, 1e-4),
+    1.0: dict.fromkeys(LAYER_ORACLES, 1e-12) | dict.fromkeys(DIFFERENCES, 1e-7),
+    4.0: dict.fromkeys(LAYER_ORACLES, 1e-8) | dict.fromkeys(DIFFERENCES, 1e-4),
 }
 
 

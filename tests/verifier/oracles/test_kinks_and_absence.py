@@ -21,15 +21,15 @@ from tests.drawing import draw_problem
 from tests.verifier.builders import small_document
 from verifier.engine.estimate import Answer
 from verifier.engine.rounding_allowance import rounding
-from verifier.oracles import ORACLES
+from verifier.oracles import LAYER_ORACLES, answer_of
 from verifier.pipeline.layers import verify
 from verifier.problem.precision import PRECISIONS
 from verifier.report.model import Uncertainty
 
 
-def answer_of(oracle: str, problem: Problem) -> Answer:
+def answer_to(oracle: str, problem: Problem) -> Answer:
     trace = forward(problem.network, problem.parameters, problem.batch)
-    return ORACLES[oracle].gradient(problem, rounding(problem, trace, PRECISIONS["float64"]))
+    return answer_of(oracle, problem, rounding(problem, trace, PRECISIONS["float64"]))
 
 
 def missing_entries(answer: Answer) -> dict[str, list[list[int]]]:
@@ -96,7 +96,7 @@ IN_THE_SECOND_LAYER = problem_of(
     ids=["a unit at its kink", "an input of 0", "a kink in the second layer"],
 )
 def test_entries_at_a_kink_are_left_out_and_only_those(oracle, problem, expected):
-    assert missing_entries(answer_of(oracle, problem)) == expected
+    assert missing_entries(answer_to(oracle, problem)) == expected
 
 
 @pytest.mark.parametrize("oracle", ["finite_differences", "complex_step"])
@@ -107,7 +107,7 @@ def test_where_a_weight_of_0_hides_the_kink_nothing_below_it_is_left_out(oracle)
         [[1.0]],
         names=("identity", "relu", "identity"),
     )
-    assert missing_entries(answer_of(oracle, problem)) == {
+    assert missing_entries(answer_to(oracle, problem)) == {
         "layers.0.weight": [[0, 0]],
         "layers.0.bias": [[0]],
         "layers.1.weight": [[0, 0], [1, 0]],
@@ -133,7 +133,7 @@ def test_only_activations_whose_slope_jumps_have_a_kink_at_0(oracle, name, optio
     problem = problem_of([[[1.0]], [[2.0]]], [[0.0], [0.5]], [[0.0], [1.0]])
     network = Network((Layer(1, 1, activation(name, **options)), Layer(1, 1, activation("identity"))))
     problem = Problem(network, problem.parameters, problem.batch, problem.risk)
-    actual = missing_entries(answer_of(oracle, problem))
+    actual = missing_entries(answer_to(oracle, problem))
     assert actual == ({"layers.0.bias": [[0]]} if kinked else {})
 
 
@@ -146,12 +146,12 @@ def test_a_weight_of_0_is_a_kink_of_the_l1_penalty(oracle):
         names=("tanh", "identity"),
         penalties=(Penalty("l1", 0.1, 1.0),),
     )
-    assert missing_entries(answer_of(oracle, problem)) == {"layers.0.weight": [[0, 1]]}
+    assert missing_entries(answer_to(oracle, problem)) == {"layers.0.weight": [[0, 1]]}
 
 
 @pytest.mark.parametrize("oracle", ["backpropagation", "computation_graph", "autograd"])
 def test_the_other_oracles_tell_every_entry_at_a_kink(oracle):
-    answer = answer_of(oracle, AT_A_KINK)
+    answer = answer_to(oracle, AT_A_KINK)
     assert missing_entries(answer) == {}
     assert set(answer.gradient) == {
         "layers.0.weight",
@@ -167,7 +167,7 @@ class TestWithoutPytorch:
         monkeypatch.setitem(sys.modules, "torch", None)  # as Python itself refuses an import
 
     def test_autograd_answers_nothing_and_says_why(self):
-        answer = answer_of("autograd", draw_problem(np.random.default_rng(1)))
+        answer = answer_to("autograd", draw_problem(np.random.default_rng(1)))
         assert dict(answer.gradient) == {}
         assert answer.uncertainty is Uncertainty.UNKNOWN
         assert answer.reason.startswith("PyTorch cannot be imported")
@@ -176,7 +176,7 @@ class TestWithoutPytorch:
         (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.12: cannot open shared object file')")
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.delitem(sys.modules, "torch")
-        answer = answer_of("autograd", draw_problem(np.random.default_rng(1)))
+        answer = answer_to("autograd", draw_problem(np.random.default_rng(1)))
         assert answer.reason == "PyTorch cannot be imported: libcudart.so.12: cannot open shared object file"
 
     def test_a_verdict_needs_no_pytorch(self):
@@ -190,11 +190,11 @@ class TestWithoutPytorch:
 
 
 def test_every_oracle_has_a_row_under_its_own_name():
-    assert set(ORACLES) >= {
+    assert set(LAYER_ORACLES) >= {
         "backpropagation",
         "computation_graph",
         "finite_differences",
         "complex_step",
         "autograd",
     }
-    assert all(name == row.name and row.description for name, row in ORACLES.items())
+    assert all(name == row.name and row.description for name, row in LAYER_ORACLES.items())

@@ -27,7 +27,7 @@ from tests.verifier.builders import small_document
 from verifier import verify
 from verifier.engine.estimate import Answer
 from verifier.engine.rounding_allowance import Rounding, rounding
-from verifier.oracles import ORACLES
+from verifier.oracles import LAYER_ORACLES, answer_of
 from verifier.problem.precision import PRECISIONS
 from verifier.report.model import Uncertainty
 
@@ -39,13 +39,13 @@ def rounding_of(problem: Problem) -> Rounding:
     return rounding(problem, trace, PRECISIONS["float64"])
 
 
-def answer_of(oracle: str, problem: Problem) -> Answer:
-    return ORACLES[oracle].gradient(problem, rounding_of(problem))
+def answer_to(oracle: str, problem: Problem) -> Answer:
+    return answer_of(oracle, problem, rounding_of(problem))
 
 
 def assert_within_its_error(problem: Problem, largest: float = 1e-6) -> None:
     """largest: how large the error may be, relative to a parameter's largest scale (steps of 2**-17)."""
-    answer, truth = answer_of(PER_WEIGHT, problem), answer_of("high_precision", problem)
+    answer, truth = answer_to(PER_WEIGHT, problem), answer_to("high_precision", problem)
     assert answer.uncertainty is Uncertainty.ESTIMATE
     assert [*answer.gradient] == [name for name, _ in named(problem.parameters)]
     scale = rounding_of(problem).scale
@@ -125,8 +125,8 @@ def test_differences_along_weights_agree_with_differences_at_units(name, choice)
     rng = np.random.default_rng([42, list(ACTIVATIONS).index(name), len(choice)])
     problem = draw_problem(rng, activation_name=name, **CHOICES[choice])
     weights, units = (
-        answer_of(PER_WEIGHT, problem).gradient,
-        answer_of("finite_differences", problem).gradient,
+        answer_to(PER_WEIGHT, problem).gradient,
+        answer_to("finite_differences", problem).gradient,
     )
     assert [*weights] == [*units]
     for parameter, one in weights.items():
@@ -205,7 +205,7 @@ KINKS: dict[str, tuple[Problem, dict[str, list[list[int]]]]] = {
 @pytest.mark.parametrize("case", KINKS)
 def test_only_weights_of_units_that_a_kink_is_near_are_left_out(case):
     problem, expected = KINKS[case]
-    answer = answer_of(PER_WEIGHT, problem)
+    answer = answer_to(PER_WEIGHT, problem)
     assert {
         name: np.argwhere(~np.isfinite(estimate.error)).tolist()
         for name, estimate in answer.gradient.items()
@@ -217,13 +217,13 @@ def test_only_weights_of_units_that_a_kink_is_near_are_left_out(case):
 def test_a_weight_within_a_step_of_the_kink_of_l1_is_left_out(weight, is_known):
     drawn = draw_problem(np.random.default_rng(43), widths=(2, 1), penalties=(Penalty("l1", 0.3, 1.0),))
     parameters = LayerParameters(np.array([[weight], [1.0]]), np.array([0.0]))
-    answer = answer_of(PER_WEIGHT, Problem(drawn.network, (parameters,), drawn.batch, drawn.risk))
+    answer = answer_to(PER_WEIGHT, Problem(drawn.network, (parameters,), drawn.batch, drawn.risk))
     assert np.isfinite(answer.gradient["layers.0.weight"].error).ravel().tolist() == [is_known, True]
     assert np.isfinite(answer.gradient["layers.0.bias"].error).all()
 
 
 def test_it_is_asked_by_name_and_not_by_default():
-    assert not ORACLES[PER_WEIGHT].by_default
+    assert not LAYER_ORACLES[PER_WEIGHT].by_default
     assert PER_WEIGHT not in {item.oracle for item in verify(small_document()).evidence}
     report = verify(small_document(), oracles=[PER_WEIGHT, "backpropagation"])
     evidence = {item.oracle: item for item in report.evidence}

@@ -16,7 +16,7 @@ from tests.verifier.native import loss_and_gradients
 from verifier import verify
 from verifier.documents.reading import read_submission
 from verifier.engine.rounding_allowance import rounding
-from verifier.oracles import ORACLES
+from verifier.oracles import answer_of
 from verifier.problem.precision import PRECISIONS
 
 REASONS = {"overflow", "uncertain-reference", "loss-not-finite"}
@@ -100,7 +100,7 @@ def true_gradient(document: dict[str, Any]) -> dict[str, np.ndarray]:
     problem = read_submission(document).problem
     with np.errstate(all="ignore"):
         trace = forward(problem.network, problem.parameters, problem.batch)
-    answer = ORACLES["high_precision"].gradient(problem, rounding(problem, trace, PRECISIONS["float64"]))
+    answer = answer_of("high_precision", problem, rounding(problem, trace, PRECISIONS["float64"]))
     native = loss_and_gradients(document)[1]
     gradients = {}
     for name, estimate in answer.gradient.items():

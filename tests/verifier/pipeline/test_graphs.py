@@ -12,7 +12,7 @@ from verifier.examples.graphs import GRAPH_EXAMPLES, correct_gradients
 from verifier.examples.layers import example_document
 from verifier.exporters import EXPORTERS, ExportOptions
 from verifier.exporters.student_view import to_student_view
-from verifier.oracles.graph_oracles import GRAPH_ORACLES
+from verifier.oracles import GRAPH_ORACLES
 from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
 from verifier.testing.random_graphs import seeded_graph

@@ -12,7 +12,7 @@ from tests.verifier.builders import document_of_problem, nested_lists, small_doc
 from tests.verifier.native import loss_and_gradients, with_gradients
 from verifier import Verdict, verify
 from verifier.documents.files import parse_bytes, write_document
-from verifier.oracles import ORACLES
+from verifier.oracles import LAYER_ORACLES, answer_of
 from verifier.problem.submission import TOLERANCES
 
 NAMES = ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"]
@@ -251,7 +251,7 @@ class TestChoices:
         with pytest.raises(ValueError, match="'worst' or 'all', got 'some'"):
             verify(small_document(), entries="some")
 
-    @pytest.mark.parametrize("name", ORACLES)
+    @pytest.mark.parametrize("name", LAYER_ORACLES)
     def test_one_oracle_alone_can_judge(self, name):
         report = verify(small_document(), oracles=[name])
         assert [item.oracle for item in report.evidence] == [name]
@@ -289,19 +289,18 @@ def test_a_disputed_entry_blames_nobody_and_says_who_contradicts_whom(
 
     from verifier import oracles
     from verifier.engine.estimate import Answer, Estimate
-    from verifier.judging import cache as expected
     from verifier.pipeline import layers as pipeline
     from verifier.report.model import Uncertainty
 
     def wrong_oracle(problem, float64_rounding):
-        answer = ORACLES["backpropagation"].gradient(problem, float64_rounding)
+        answer = answer_of("backpropagation", problem, float64_rounding)
         gradient = dict(answer.gradient)
         estimate = gradient["layers.1.bias"]
         gradient["layers.1.bias"] = Estimate(estimate.value + np.array([0.5, 0.0]), estimate.error)
         return Answer(gradient, Uncertainty.ESTIMATE)
 
-    table = dict(oracles.ORACLES) | {"autograd": replace(oracles.ORACLES["autograd"], gradient=wrong_oracle)}
-    monkeypatch.setattr(expected, "ORACLES", table)
+    table = dict(oracles.ORACLES) | {"autograd": replace(oracles.ORACLES["autograd"], of_layers=wrong_oracle)}
+    monkeypatch.setattr(oracles, "ORACLES", table)
     monkeypatch.setattr(pipeline, "MAX_ARBITER_WORK", most_work)
     report = verify(small_document())
     assert report.verdict is verdict

@@ -13,8 +13,8 @@ from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import gradients_of, values_of
 from verifier.engine.graph_rounding import rounding
 from verifier.judging.consensus import combine_answers
-from verifier.oracles.graph_oracles import GRAPH_ORACLES
-from verifier.pipeline.graphs import ask, judge_graph
+from verifier.oracles import GRAPH_ORACLES, ask
+from verifier.pipeline.graphs import judge_graph
 from verifier.problem.graph import GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.testing.random_graphs import seeded_graph

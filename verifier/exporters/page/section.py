@@ -9,7 +9,7 @@ from verifier.exporters.page.figures import FigureBudget, render_parameter
 from verifier.exporters.page.graph_drawing import SIGNS, node_states
 from verifier.exporters.page.network_drawing import layer_states
 from verifier.exporters.page.templating import render_template
-from verifier.oracles import ORACLES
+from verifier.oracles import LAYER_ORACLES
 from verifier.report import wording as diagnosis
 from verifier.report import wording as sentences
 from verifier.report.model import Audience, ParameterReport
@@ -49,7 +49,7 @@ def _oracles(report: Report) -> list[str]:
     Further oracles are left out: they run by themselves to settle disagreements.
     """
     used = {item.oracle for item in report.evidence}
-    defaults = {name for name, row in ORACLES.items() if row.by_default}
+    defaults = {name for name, row in LAYER_ORACLES.items() if row.by_default}
     return [] if not used or defaults <= used else ["--oracles", ",".join(sorted(map(quote, used)))]
 
 
