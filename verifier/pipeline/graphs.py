@@ -1,16 +1,18 @@
 """Judge a graph's submission: the steps of `verifier/pipeline/layers.py` with the oracles of graphs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 
+from reference_impl.array import Array
+from verifier.diagnosis.graph_layers import diagnose_layers, layers_of
 from verifier.diagnosis.graph_search import diagnose_graph
 from verifier.engine.enclosure import enclosed_graph
 from verifier.engine.estimate import Answer, Estimate, with_wider_kinks
 from verifier.engine.graph_rounding import GraphRounding, rounding
-from verifier.judging.comparison import judge_loss
+from verifier.judging.comparison import Comparison, judge_loss
 from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.fast_path import accept_if_correct
 from verifier.judging.subgradients import judge_jointly, subgradient_warnings
@@ -21,7 +23,7 @@ from verifier.pipeline.steps import assemble_report, compare_gradients, report_a
 from verifier.problem.graph import GraphProblem, node_name
 from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import Convention, GraphSubmission
-from verifier.report.model import Diagnosis
+from verifier.report.model import UNEXPLAINED_ID, Diagnosis
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 
@@ -76,9 +78,9 @@ def judge_graph(
         )
         wrong = {key: bool(comparison.incorrect.any()) for key, comparison in comparisons.items()}
         if diagnosis and any(wrong.values()):
-            diagnoses = diagnose_graph(
-                problem, float64_rounding.values, comparisons, rounding_allowance.allowance
-            )
+            right = {key: estimate.value for key, estimate in reference.items()}
+            codes = {warning.code for warning in warnings}
+            diagnoses = _diagnose(submission, float64_rounding, comparisons, right, rounding_allowance, codes)
     return assemble_report(
         submission,
         started,
@@ -89,6 +91,32 @@ def judge_graph(
         diagnoses,
         graph=outline_graph(submission, float64_rounding.values, wrong),
     )
+
+
+def _diagnose(
+    submission: GraphSubmission,
+    float64_rounding: GraphRounding,
+    comparisons: Mapping[str, Comparison],
+    right: Mapping[str, Array],
+    rounding_allowance: GraphRounding,
+    warnings: Collection[str],
+) -> tuple[Diagnosis, ...]:
+    """Return the bugs that the search for layers finds, if the graph is layers, or that of single rules."""
+    problem, of_layers = submission.problem, tuple[Diagnosis, ...]()
+    layers = layers_of(problem) if comparisons.keys() <= problem.parameters.keys() else None
+    if layers is not None:
+        of_layers = diagnose_layers(
+            layers, comparisons, right, float64_rounding.risk, submission.precision, warnings
+        )
+    if of_layers and all(row.bug != UNEXPLAINED_ID for row in of_layers):
+        return of_layers
+    rows = diagnose_graph(problem, float64_rounding.values, comparisons, rounding_allowance.allowance)
+    is_simpler = _unexplained(of_layers) < _unexplained(rows)
+    return of_layers if of_layers and is_simpler else rows
+
+
+def _unexplained(rows: Sequence[Diagnosis]) -> int:
+    return sum(row.bug == UNEXPLAINED_ID for row in rows)
 
 
 def _agree(problem: GraphProblem, answers: dict[str, Answer], float64_rounding: GraphRounding) -> Consensus:

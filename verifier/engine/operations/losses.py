@@ -182,8 +182,12 @@ def _sum_of_rows(node: Node, perturbed: Sequence[bool]) -> Locality:
 
 
 def _targets(node: Node) -> Array:
-    """Return targets as rows; class indices become one-hot rows."""
-    targets, rows = node.data[1], node.options["rows"]
+    return target_rows(node, node.data[1])
+
+
+def target_rows(node: Node, targets: Array) -> Array:
+    """Return the targets of a loss as rows, (N, outputs); class indices become one-hot rows."""
+    rows = node.options["rows"]
     if targets.shape == node.operand_shapes[0]:
         return targets.reshape(rows)
     one_hot = np.zeros(rows)
