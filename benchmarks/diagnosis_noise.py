@@ -60,12 +60,13 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1, help="problems for each bug, noise and level")
     parser.add_argument("--right", type=int, default=20, help="right gradients for each noise and level")
     parser.add_argument("--from", type=int, default=0, dest="start", help="the first seed")
+    parser.add_argument("--every", type=int, default=1, help="measure each such wrong gradient only")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--failures", action="store_true", help="print every failure")
     arguments = parser.parse_args()
     places = [(name, level) for name, noise in NOISES.items() for level in noise.levels]
     seeds = range(arguments.start, arguments.start + arguments.size)
-    wrong = [(*place, bug, seed) for place in places for bug in BUGS for seed in seeds]
+    wrong = [(*place, bug, seed) for place in places for bug in BUGS for seed in seeds][:: arguments.every]
     right_seeds = range(arguments.start, arguments.start + arguments.right)
     right = [(*place, NO_BUG, seed) for place in places for seed in right_seeds]
     outcomes = [row for row in map_in_parallel(wrong + right, arguments.workers) if row is not None]

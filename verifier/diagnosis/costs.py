@@ -68,6 +68,11 @@ MAX_GRID_BITS = 24  # numbers that are larger multiples of a step tell as much a
 UPDATE_MULTIPLE_TOLERANCE = 0.05  # distance of a weight difference from a multiple of its last digit
 MIN_UPDATE_NUMBERS = 8  # numbers that must be such multiples: one in ten is by chance
 EPSILON_MAX_LEFT = 0.2  # of the errors that an epsilon may leave
+EPSILONS = tuple(m * 10.0**-k for k in range(4, 17) for m in (1, 3))  # where the search for an epsilon starts
+EPSILON_STEPS = 8  # of Newton's method from there
+BITS_OF_BUG = 12.0  # to tell which mistake it is, and where
+SHORT_NUMBER_RTOL = 1e-9  # of a number that a person would write with two digits
+BITS_OF_NUMBER = 53.0  # to tell an estimated number
 
 # Rounding in print, lower precision, clipping.
 SHORTER_BITS = 3  # significand bits removed to check that numbers use the full length of a format

@@ -11,8 +11,8 @@ from reference_impl.array import Array
 from reference_impl.problem import Problem
 from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.catalogue.bug import PRODUCTS, LayerContext, UpstreamGradient
+from verifier.diagnosis.catalogue.rules.example_weights import is_balanced
 from verifier.diagnosis.costs import (
-    BALANCED_RTOL,
     COST_ESTIMATED_NUMBER,
     COST_REPEATED_BUG,
     MAX_FACTOR_ERROR,
@@ -180,14 +180,15 @@ def _cheapest(
         )
         if explanation.bug is not None:
             estimates = explanation.estimates
-            cost += layer.price(explanation.bug.id)
+            cost += layer.price(explanation.bug.id) + COST_ESTIMATED_NUMBER * explanation.unknowns
             findings.append(
                 make_finding(explanation.bug.id, factor=estimates.get("factor"), estimates=estimates)
             )
         if not fit.has_scale(scale) and fit.scale is not None:
             names = bugs_of_factor(layer.evidence.problem, fit.scale / scale, fit.scale_error, equation)
-            if (explanation.is_weak or not free) and any(named.estimated for named in names):
-                continue  # one number is a multiple of any other
+            is_redundant = explanation.is_weak or explanation.is_multiple or not free
+            if is_redundant and any(named.estimated for named in names):
+                continue  # one number is a multiple of any other, and a factor of a factor is one factor
             for named in names:
                 cost += layer.price(named.bug) + COST_ESTIMATED_NUMBER
                 findings.append(
@@ -273,9 +274,8 @@ def _free_numbers(layer: LayerHypothesis, delta: DeltaCandidate) -> int:
     values = delta.flow.delta
     examples, outputs = values.shape
     inputs = layer.evidence.trace.z[layer.index].shape[1]
-    balanced = np.abs(values.sum(axis=1)) <= BALANCED_RTOL * np.abs(values).sum(axis=1)
     rank = min(examples, inputs + len(layer.targets) - 1)
-    return int(rank * (outputs - 1 if outputs > 1 and balanced.all() else outputs))
+    return int(rank * (outputs - 1 if outputs > 1 and is_balanced(values) else outputs))
 
 
 def _is_settled(layer: LayerHypothesis, target: GradientTarget, delta: DeltaCandidate) -> bool:

@@ -1,7 +1,7 @@
 """Fit a candidate, times an unknown factor, to a submitted gradient."""
 
 from dataclasses import dataclass
-from math import log2
+from math import inf, log2
 
 import numpy as np
 
@@ -79,6 +79,7 @@ def fit(
     fixed: Array | float,
     free_scale: bool = True,
     grid: Array | float = 0.0,
+    most_scale: float = inf,
 ) -> Fit | None:
     """Fit target ≈ scale · value by least squares; return None if an entry differs by more than rounding.
 
@@ -86,6 +87,7 @@ def fit(
     slack: rounding error relative to size. fixed: further tolerance, in units of the gradient.
     free_scale: otherwise only scale 1 is tried. The caller decides whether one number can show a factor.
     grid: distance of the numbers that an entry can have, if they are few.
+    most_scale: a larger scale widens the tolerance no further, as the size of a mean is that of a sum.
     """
     tolerance = ROUNDING_SLACK * slack * np.maximum(size, np.abs(value)) + fixed
     if not np.isfinite(value).all():
@@ -100,7 +102,8 @@ def fit(
     scale = float(np.vdot(target, value)) / square
     if scale == 0 or not np.isfinite(scale):
         return None
-    scaled_tolerance = np.abs(scale) * (tolerance - fixed) + fixed
+    widening = min(abs(scale), most_scale)
+    scaled_tolerance = widening * (tolerance - fixed) + fixed
     if not (np.abs(target - scale * value) <= scaled_tolerance).all():
         return None
     scaled_fit = _fit_statistics(target, scale * value, abs(scale) * size, scaled_tolerance, scale, grid)

@@ -37,11 +37,17 @@ from verifier.report.model import Finding
 
 @dataclass(frozen=True, slots=True)
 class GradientExplanation:
-    """A rule that reproduces one gradient up to a factor. bug: None for the right rule."""
+    """A rule that reproduces one gradient up to a factor. bug: None for the right rule.
+
+    unknowns: the count of numbers estimated from the submission, without the factor.
+    is_multiple: the rule gives a multiple of the right gradient.
+    """
 
     bug: Bug | None
     fit: Fit
     estimates: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    unknowns: int = 0
+    is_multiple: bool = False
 
     @property
     def scale(self) -> float | None:
@@ -134,6 +140,7 @@ def fit_wrong_rules(
     size = product_magnitude(part, target.evidence.trace.z[part.layer], delta_magnitude)
     fixed, same_within = target.fixed, indistinguishable_distance(part, size, noise_factor)
     right_value = parameter_gradient(part, place.trace.z[place.layer], delta)
+    most_scale = max(1.0, _norm_ratio(target.data, right_value))
     trial_work = numbers_of_trial(place.problem, place.layer)
     budget.spend(numbers_of_example_weights(place.problem))
     for bug in BUGS.values():
@@ -145,18 +152,32 @@ def fit_wrong_rules(
             if bool((np.abs(value - right_value) <= same_within).all()):
                 continue  # equal to the right rule on this problem
             free_scale = not candidate.whole and target.data.size > 1  # one number is a multiple of any other
-            fitted = fit(target.data, value, size, part.relative * noise_factor, fixed, free_scale, part.grid)
+            is_multiple = _is_multiple(value, right_value, same_within)
+            slack = part.relative * noise_factor
+            fitted = fit(target.data, value, size, slack, fixed, free_scale, part.grid, most_scale)
             fitted = _check_fit(target, fitted, noise_factor, candidate.unknowns)
             if fitted is None or (fitted.weak and (fitted.numbers > 1 or _is_coarse(target))):
                 continue
             if fitted.scale not in (None, 1.0) and fitted.numbers < 2:
                 continue  # one number is a multiple of any other
             if best is None or fitted.scale in (None, 1.0):
-                best = GradientExplanation(bug, fitted, candidate.estimates)
+                best = GradientExplanation(bug, fitted, candidate.estimates, candidate.unknowns, is_multiple)
             if fitted.scale in (None, 1.0):
                 break
         if best is not None:
             yield best
+
+
+def _norm_ratio(first: Array, second: Array) -> float:
+    norm = float(np.linalg.norm(second))
+    return float(np.linalg.norm(first)) / norm if norm > 0 else 1.0
+
+
+def _is_multiple(value: Array, right_value: Array, same_within: Array) -> bool:
+    """True if a value is the right one times a number, within what can be distinguished."""
+    square = float(np.vdot(right_value, right_value))
+    factor = float(np.vdot(value, right_value)) / square if square > 0 else 0.0
+    return bool((np.abs(value - factor * right_value) <= abs(factor) * same_within).all())
 
 
 def _is_coarse(target: GradientTarget) -> bool:

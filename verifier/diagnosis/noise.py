@@ -6,6 +6,7 @@ declared precision upward, in steps of `NOISE_STEP_BITS`.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -16,6 +17,8 @@ from reference_impl.network import Trace, named
 from reference_impl.problem import Problem
 from verifier.diagnosis.catalogue.rules.numbers import printed_decimals, printed_digits, unit_of_last_digit
 from verifier.diagnosis.costs import (
+    BITS_OF_BUG,
+    BITS_OF_NUMBER,
     EPSILON_MAX_LEFT,
     MAX_GRID_BITS,
     MAX_NOISE_RATIO,
@@ -25,9 +28,11 @@ from verifier.diagnosis.costs import (
     MIN_UPDATE_NUMBERS,
     NEARLY_RIGHT,
     NOISE_STEP_BITS,
+    SHORT_NUMBER_RTOL,
     SHORTER_BITS,
     UPDATE_MULTIPLE_TOLERANCE,
 )
+from verifier.diagnosis.epsilon import EpsilonHypothesis, epsilon_hypotheses
 from verifier.diagnosis.evidence import SubmittedEvidence
 from verifier.engine.rounding import DEVIATIONS
 from verifier.engine.rounding_allowance import Rounding, rounding
@@ -37,6 +42,7 @@ from verifier.report.model import UNEXPLAINED_ID, Finding
 Gradients = Mapping[str, Array]
 
 NOISY = "inexact-numbers"
+_NOTES = ("rounded", "lower-precision-than-declared", NOISY)
 _NONE: Gradients = MappingProxyType({})
 _LEARNING_RATES = sorted(m * 10.0**-k for k in range(7) for m in (1, 2, 3, 5))
 # a format with the range of float64, so that nothing overflows or vanishes in it
@@ -49,6 +55,7 @@ class NoiseHypothesis:
 
     allowance: rounding error of each entry, by parameter. scale: see `Rounding`. unit: the unit roundoff.
     note: says so in the report; None for the declared precision. quantum: see `SubmittedGradient`.
+    bits: least description of the noise in one number. epsilon: the loss that the program may have had.
     """
 
     allowance: Gradients
@@ -56,6 +63,8 @@ class NoiseHypothesis:
     unit: float
     note: Finding | None = None
     quantum: Gradients = field(default_factory=lambda: _NONE)
+    bits: float = 0.0
+    epsilon: EpsilonHypothesis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +121,12 @@ def noise_hypotheses(
             yield NoiseHypothesis(narrower.allowance, narrower.scale, other.unit_roundoff, lower)
     if not is_enough:
         return
+    for changed in epsilon_hypotheses(problem, trace, submitted, allowance):
+        note = Finding(NOISY, None, "numbers", names, estimates={"epsilon": changed.epsilon})
+        yield NoiseHypothesis(allowance, scale, unit, note, epsilon=changed)
     rate = learning_rate_of(problem, submitted)
     if rate is not None:
-        taken = Finding(NOISY, None, "numbers", names, estimates=_of_update(rate))
+        taken = Finding(NOISY, None, "numbers", names, estimates={"learning_rate": rate})
         quantum = {name: grid / rate for name, grid in _update_grids(problem, submitted, rate).items()}
         yield NoiseHypothesis(allowance, scale, unit, taken, quantum)
     wide = rounding(problem, trace, _NOISE)
@@ -125,9 +137,10 @@ def noise_hypotheses(
             return
         share = level / _NOISE.unit_roundoff
         larger = {name: allowance[name] + share * array for name, array in wide.allowance.items()}
-        estimates = {"digits": int(-np.log10(level)), "cause": ""}
+        estimates = {"digits": int(-np.log10(level))}
         note = Finding(NOISY, None, "numbers", names, estimates=estimates)
-        yield NoiseHypothesis(larger, scale, level, note)
+        extra = precision.significand_bits - bits
+        yield NoiseHypothesis(larger, scale, level, note, bits=float(extra))
 
 
 def _flat(gradients: Gradients) -> Array:
@@ -217,18 +230,11 @@ def learning_rate_of(problem: Problem, submitted: Gradients) -> float | None:
     return None
 
 
-def _of_update(rate: float) -> dict[str, object]:
-    cause = f": they were recovered from a weight update, learning rate about {rate:.1g}"
-    return {"learning_rate": rate, "cause": cause, "digits": ""}
-
-
-def with_cause(note: Finding, evidence: SubmittedEvidence) -> Finding:
-    """Return a note on noise with an epsilon as the cause, if it explains what the last layer is off by."""
-    epsilon = _epsilon_of(evidence) if note.estimates.get("cause") == "" else None
-    if epsilon is None:
-        return note
-    cause = f", consistent with an epsilon of about {epsilon:.1g} in the loss"
-    return replace(note, estimates={**note.estimates, "epsilon": epsilon, "cause": cause})
+def with_epsilon(note: Finding, evidence: SubmittedEvidence) -> Finding:
+    """Return a note on noise of unknown origin with an epsilon if that explains the last layer."""
+    is_unknown = note.bug == NOISY and not note.estimates.keys() & {"epsilon", "learning_rate"}
+    epsilon = _epsilon_of(evidence) if is_unknown else None
+    return note if epsilon is None else replace(note, estimates={**note.estimates, "epsilon": epsilon})
 
 
 @np.errstate(all="ignore")
@@ -262,37 +268,75 @@ def _epsilon_of(evidence: SubmittedEvidence) -> float | None:
     return epsilon if epsilon > 0 and explained else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class NoiseResult:
-    """The findings under one noise hypothesis. length: see `remaining_bits`."""
+    """The findings under one noise hypothesis."""
 
     evidence: SubmittedEvidence
     findings: tuple[Finding, ...]
-    length: float
+    noise: NoiseHypothesis
+
+    @cached_property
+    def rank(self) -> tuple[int, float]:
+        """Lower is better: what explains all, then what noise may explain, then the shorter description."""
+        if is_unexplained(self.findings):
+            return 2, remaining_bits(self.evidence)
+        bits = description_bits(self.findings) + self.noise.bits * self.numbers
+        return (1 if _is_nearly_right(self.findings) else 0), bits
 
     @property
-    def rank(self) -> tuple[int, float]:
-        """Lower is better: what explains all, then what noise may explain, then the shorter rest."""
-        if is_unexplained(self.findings):
-            return 2, self.length
-        return (1 if _is_nearly_right(self.findings) else 0), 0.0
+    def numbers(self) -> int:
+        """The count of submitted numbers."""
+        return sum(
+            part.allowance.size
+            for index in range(len(self.evidence.parts))
+            for part in self.evidence.submitted_parts(index)
+        )
+
+    def is_shorter_than(self, noise: NoiseHypothesis) -> bool:
+        """True if nothing under another noise can be a shorter description."""
+        of_epsilon = 0.0 if noise.epsilon is None else BITS_OF_NUMBER
+        least = BITS_OF_BUG + noise.bits * self.numbers + of_epsilon
+        return self.rank[0] == 0 and self.rank[1] <= least
+
+
+def description_bits(findings: tuple[Finding, ...]) -> float:
+    """Return the bits to tell the mistakes and the numbers that were estimated for them."""
+    bits = 0.0
+    for finding in findings:
+        if finding.bug in _NOTES:
+            bits += BITS_OF_NUMBER * ("epsilon" in finding.estimates)
+            continue
+        bits += BITS_OF_BUG
+        if finding.factor is not None and not _is_short(finding.factor):
+            bits += BITS_OF_NUMBER
+        weights = finding.estimates.get("weights", ())
+        bits += BITS_OF_NUMBER * sum(not _is_short(weight) for weight in weights)
+    return bits
+
+
+def _is_short(value: float) -> bool:
+    """True for a number that a program may contain: of few digits, or one over a whole number."""
+    if value == 0:
+        return True
+    numbers = (value, 1.0 / value)
+    return any(abs(number - float(f"{number:.2g}")) <= SHORT_NUMBER_RTOL * abs(number) for number in numbers)
 
 
 def remaining_bits(evidence: SubmittedEvidence) -> float:
     """Return the bits that right gradients leave to be told: of right numbers the noise, of others all."""
     total = 0.0
-    for by_kind in evidence.parts:
-        for part in by_kind.values():
-            if part.submitted is None:
-                continue
-            bits = float(PRECISIONS["float64"].significand_bits)
+    for index in range(len(evidence.parts)):
+        for part in evidence.submitted_parts(index):
+            values = np.asarray(part.submitted)
+            bits = BITS_OF_NUMBER
             if part.right:
                 with np.errstate(all="ignore"):
-                    share = (part.allowance + part.quantum) / np.abs(part.submitted)
+                    share = (part.allowance + part.quantum) / np.abs(values)
                 known = share[np.isfinite(share)]
                 level = float(np.median(known)) if known.size else evidence.unit
                 bits = min(bits, max(0.0, bits + np.log2(level))) if level > 0 else 0.0
-            total += bits * part.submitted.size
+            total += bits * values.size
     return total
 
 
@@ -301,7 +345,7 @@ def _is_nearly_right(findings: tuple[Finding, ...]) -> bool:
     estimated = [
         finding.estimates.get("weights", finding.factor)
         for finding in findings
-        if finding.bug in ("examples-weighted", "constant-factor", "clipped")
+        if finding.bug in ("examples-weighted", "constant-factor", "clipped", "penalty-factor")
     ]
     return any(
         bool((np.abs(np.asarray(values, dtype=np.float64) - 1.0) <= NEARLY_RIGHT).all())

@@ -59,8 +59,7 @@ from verifier.diagnosis.noise import (
     noise_hypotheses,
     number_grid,
     printed_form,
-    remaining_bits,
-    with_cause,
+    with_epsilon,
 )
 from verifier.diagnosis.whole_gradient import find_overflow, find_transformations
 from verifier.diagnosis.wording import merge_findings, to_diagnosis
@@ -341,12 +340,14 @@ def diagnose(
     for noise in noise_hypotheses(problem, trace, submitted, form, reference, rounding_allowance, precision):
         if noise.note is not None and noise.note.bug == NOISY and provenance is not None and everywhere:
             break  # the warning explains all numbers
+        if best is not None and best.is_shorter_than(noise):
+            continue
         evidence = collect_evidence(
-            problem,
+            problem if noise.epsilon is None else noise.epsilon.problem,
             trace,
             submitted,
             wrong,
-            reference,
+            reference if noise.epsilon is None else {**reference, **noise.epsilon.right},
             noise.allowance,
             noise.scale,
             noise.quantum,
@@ -356,11 +357,11 @@ def diagnose(
         )
         findings = _findings(evidence, submitted, precision, budget)
         if noise.note is not None:
-            findings = (*findings, with_cause(noise.note, evidence))
-        result = NoiseResult(evidence, findings, remaining_bits(evidence))
+            findings = (*findings, with_epsilon(noise.note, evidence))
+        result = NoiseResult(evidence, findings, noise)
         if best is None or result.rank < best.rank:
             best = result
-        if result.rank[0] == 0 or budget.is_used_up:
+        if budget.is_used_up:
             break
     assert best is not None  # the declared precision is always tried
     evidence, findings = best.evidence, best.findings

@@ -27,7 +27,7 @@ _WEIGHTS_SHOWN = 8
 # explanations of a bug that is reported together with another one
 _BESIDE = {
     "rounded": "Besides, the numbers were printed to {digits} digits.",
-    "inexact-numbers": "Besides, the numbers have small errors beyond about {digits} digits{cause}.",
+    "inexact-numbers": "Besides, the numbers have small errors{noise}.",
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
 }
 _BESIDE_FOR_STUDENTS = {
@@ -120,15 +120,28 @@ def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
         "weights": "",
         "threshold": "",
         "digits": "",
-        "learning_rate": "",
-        "cause": "",
+        "noise": _noise(finding),
     }
     return filled | {name: _shown(value) for name, value in finding.estimates.items()}
 
 
+<<<<<<< HEAD
 def _layer_name(problem: Problem, layer: int) -> str:
     row = problem.network.layers[layer]
     return f"layer {layer} ({row.activation.name}, {row.inputs} → {row.outputs})"
+=======
+def _noise(finding: Finding) -> str:
+    """Return where the errors of inexact numbers come from, and after how many digits they begin."""
+    estimates, words = finding.estimates, ""
+    if "learning_rate" in estimates:
+        rate = estimates["learning_rate"]
+        return f": they were recovered from a weight update, learning rate about {rate:.1g}"
+    if "digits" in estimates:
+        words = f" beyond about {estimates['digits']} digits"
+    if "epsilon" in estimates:
+        words += f", consistent with an epsilon of about {estimates['epsilon']:.1g} in the loss"
+    return words
+>>>>>>> 9ca5ed7 (Explain an epsilon in the loss exactly, and count estimated numbers)
 
 
 def _shown(value: Any) -> str:

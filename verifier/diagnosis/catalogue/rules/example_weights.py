@@ -10,7 +10,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.catalogue.bug import LayerContext, Replacement
-from verifier.diagnosis.costs import MAX_GRAM_EXAMPLES
+from verifier.diagnosis.costs import BALANCED_RTOL, MAX_GRAM_EXAMPLES
 
 _MIN_EIGENVALUE_RATIO = 1e-9  # smallest over largest eigenvalue with which the weights are determined
 _SPARE_EQUATIONS = 4  # beyond the number of weights, to confirm them
@@ -96,14 +96,19 @@ def _estimated(left: Array, delta: Array, target: Array) -> Iterator[tuple[Array
             whole = np.rint(weights)
             if (np.abs(weights - whole) <= _INTEGER_TOLERANCE * max(1.0, float(np.abs(weights).max()))).all():
                 yield whole + 0.0, 0  # turns -0 into 0
-            # with one output any wrong δ is a weighting
-            elif delta.shape[1] > 1 and weights.min() > -_INTEGER_TOLERANCE:
+            # with one output, or two of a softmax, any wrong δ is a weighting
+            elif delta.shape[1] - is_balanced(delta) > 1 and weights.min() > -_INTEGER_TOLERANCE:
                 yield weights, examples
     square = float(np.vdot(target, target))
     tried = _all_patterns(examples)
     with np.errstate(all="ignore"):
         left_over = square - 2.0 * tried @ inner + ((tried @ gram) * tried).sum(axis=1)
     yield from ((tried[i], 0) for i in np.argsort(np.abs(left_over), kind="stable")[:2])
+
+
+def is_balanced(delta: Array) -> bool:
+    """True if each δ sums to 0, as that of a softmax does."""
+    return bool((np.abs(delta.sum(axis=1)) <= BALANCED_RTOL * np.abs(delta).sum(axis=1)).all())
 
 
 def are_equal(weights: Array) -> bool:
