@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from types import MappingProxyType
 
 import numpy as np
@@ -18,7 +19,7 @@ from reference_impl.backpropagation import (
 from reference_impl.losses import Terms
 from reference_impl.network import Trace, named
 from reference_impl.problem import Problem
-from verifier.diagnosis.costs import EPSILON_STEPS, EPSILONS, ROUNDING_SLACK
+from verifier.diagnosis.costs import EPSILON_STEP, EPSILON_STEPS, EPSILONS, ROUNDING_SLACK
 from verifier.diagnosis.fitting import is_beyond_chance
 
 # (p, y, ε) -> the derivative of the loss with respect to p
@@ -46,38 +47,48 @@ class EpsilonHypothesis:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _LastLayer:
-    """Flat arrays over the submitted gradients of the last layer, without penalties."""
+class _LastGradient:
+    """A gradient of the last layer without penalties, flat, with the largest error of each entry.
+
+    is_scaled: it may have a factor, which is estimated.
+    """
 
     submitted: Array
-    allowance: Array
+    tolerance: Array
+    is_scaled: bool
+
+    def rest(self, value: Array) -> Array:
+        """Return what a value, times its likeliest factor, leaves of the gradient."""
+        factor = np.divide(self.submitted @ value, value @ value) if self.is_scaled else 1.0
+        return np.asarray(self.submitted - factor * value)
+
+    def fits(self, value: Array) -> bool:
+        """True if the value, times its likeliest factor, leaves only rounding."""
+        return bool((np.abs(self.rest(value)) <= self.tolerance).all())
 
 
 @np.errstate(all="ignore")  # an epsilon that overflows does not fit
 def epsilon_hypotheses(
     problem: Problem, trace: Trace, submitted: Mapping[str, Array], allowance: Mapping[str, Array]
 ) -> Iterator[EpsilonHypothesis]:
-    """Yield the epsilons that explain a gradient of the last layer, which may have a factor.
+    """Yield the epsilon that explains a gradient of the last layer, which may have a factor.
 
     allowance: rounding error of each entry, by parameter.
     """
-    if problem.risk.on not in ("probabilities", "logits"):
-        return
+    forms = _FORMS.get(problem.risk.loss.name, ()) if problem.risk.on in ("probabilities", "logits") else ()
     last = len(problem.parameters) - 1
     penalty = penalty_gradient(problem, trace, last)
-    for form in _FORMS.get(problem.risk.loss.name, ()):
-        for kind in ("weight", "bias"):
-            name = f"layers.{last}.{kind}"
-            if name not in submitted:
-                continue
-            data = _LastLayer(
-                (submitted[name] - getattr(penalty, kind)).ravel(), ROUNDING_SLACK * allowance[name].ravel()
-            )
-            epsilon = _epsilon(problem, trace, form, kind, data)
-            if epsilon is not None:
-                changed = _with_epsilon(problem, form, epsilon)
-                yield EpsilonHypothesis(epsilon, changed, dict(named(gradients(changed, trace))))
-                return
+    for is_scaled, form, kind in product((False, True), forms, ("weight", "bias")):
+        name = f"layers.{last}.{kind}"
+        if name not in submitted:
+            continue
+        data = (submitted[name] - getattr(penalty, kind)).ravel()
+        tolerance = ROUNDING_SLACK * allowance[name].ravel()
+        epsilon = _epsilon(problem, trace, form, kind, _LastGradient(data, tolerance, is_scaled))
+        if epsilon is not None:
+            changed = _with_epsilon(problem, form, epsilon)
+            yield EpsilonHypothesis(epsilon, changed, dict(named(gradients(changed, trace))))
+            return
 
 
 def _with_epsilon(problem: Problem, form: Form, epsilon: float) -> Problem:
@@ -96,49 +107,39 @@ def _with_epsilon(problem: Problem, form: Form, epsilon: float) -> Problem:
     return replace(problem, risk=replace(problem.risk, loss=replace(loss, on=on, of_preactivation={})))
 
 
-def _epsilon(problem: Problem, trace: Trace, form: Form, kind: str, data: _LastLayer) -> float | None:
+def _epsilon(problem: Problem, trace: Trace, form: Form, kind: str, data: _LastGradient) -> float | None:
     """Return the epsilon that explains a gradient of the last layer; None if none does, or 0."""
     last = len(problem.parameters) - 1
 
     def gradient(epsilon: float) -> Array:
         changed = _with_epsilon(problem, form, epsilon)
         delta = output_delta(changed, trace)
-        product = weight_gradient if kind == "weight" else bias_gradient
-        return product(changed, trace, last, delta).ravel()
+        rule = weight_gradient if kind == "weight" else bias_gradient
+        return rule(changed, trace, last, delta).ravel()
 
-    if data.submitted.size < 3:
+    exact = gradient(0.0)
+    errors = data.rest(exact)
+    if data.fits(exact) or not np.isfinite(errors).all():
         return None
-    tolerance = data.allowance
-    exact = _rest(gradient(0.0), data)
-    if (np.abs(exact) <= tolerance).all() or not np.isfinite(exact).all():
-        return None
-    tried = [(float(np.linalg.norm(_rest(gradient(epsilon), data))), epsilon) for epsilon in EPSILONS]
-    best, epsilon = min(tried)
-    if not best < float(np.linalg.norm(exact)):
+    best, epsilon = min((float(np.linalg.norm(data.rest(gradient(start)))), start) for start in EPSILONS)
+    if not best < float(np.linalg.norm(errors)):
         return None
     for _ in range(EPSILON_STEPS):
         value = gradient(epsilon)
-        rest = _rest(value, data)
-        if (np.abs(rest) <= tolerance).all():
+        if data.fits(value):
             break
-        slope = (gradient(epsilon * (1.0 + 1e-4)) - value) / (1e-4 * epsilon)
-        columns = np.stack([value, slope], axis=1)
-        (scale, moved), _, rank, _ = np.linalg.lstsq(columns, data.submitted, rcond=None)
-        if rank < 2 or scale == 0:
+        slope = (gradient(epsilon * (1.0 + EPSILON_STEP)) - value) / (EPSILON_STEP * epsilon)
+        columns = [value, slope] if data.is_scaled else [slope]
+        target = data.submitted - (0.0 if data.is_scaled else value)
+        coefficients, _, rank, _ = np.linalg.lstsq(np.stack(columns, axis=1), target, rcond=None)
+        scale = coefficients[0] if data.is_scaled else 1.0
+        if rank < len(columns) or scale == 0:
             return None
-        epsilon = max(epsilon + moved / scale, 0.1 * epsilon)
-    rest = _rest(gradient(epsilon), data)
-    if not (np.abs(rest) <= tolerance).all():
+        epsilon = max(epsilon + coefficients[-1] / scale, 0.1 * epsilon)
+    if not data.fits(gradient(epsilon)):
         return None
-    share = np.abs(exact) / np.maximum(tolerance, 5e-324)
+    share = np.abs(errors) / np.maximum(data.tolerance, 5e-324)
     significant = share > 1.0
-    bits = (int(significant.sum()) - 2) * float(np.median(np.log2(share[significant])))
+    spare = int(significant.sum()) - 1 - data.is_scaled
+    bits = spare * float(np.median(np.log2(share[significant])))
     return float(epsilon) if is_beyond_chance(bits, len(EPSILONS)) else None
-
-
-def _rest(value: Array, data: _LastLayer) -> Array:
-    """Return what a gradient times its likeliest factor leaves of the submitted one."""
-    rest = data.submitted - value
-    if (np.abs(rest) <= data.allowance).all():
-        return np.asarray(rest)
-    return np.asarray(data.submitted - value * (float(data.submitted @ value) / float(value @ value)))

@@ -73,10 +73,27 @@ class SubmittedEvidence:
         return MAX_RESIDUAL_UNITS * self.unit if self.limited else np.inf
 
     @cached_property
+    def is_right(self) -> bool:
+        """True if all submitted gradients are right."""
+        parts = [part for by_kind in self.parts for part in by_kind.values() if part.is_submitted]
+        return bool(parts) and all(part.right for part in parts)
+
+    @cached_property
     def relative_rounding(self) -> float:
         """Relative rounding error of a typical entry."""
         medians = [np.median(part.relative) for by_kind in self.parts for part in by_kind.values()]
         return float(np.median(medians))
+
+    @cached_property
+    def relative_quantum(self) -> float:
+        """Relative change of a typical entry by printing or by the way that the numbers were taken."""
+        shares = [
+            float(np.median(part.quantum)) / float(np.abs(part.submitted).max())
+            for by_kind in self.parts
+            for part in by_kind.values()
+            if part.submitted is not None and part.submitted.any()
+        ]
+        return float(np.median(shares)) if shares else 0.0
 
     @cached_property
     def submitted(self) -> Parameters:

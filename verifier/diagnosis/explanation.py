@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
+from math import prod
 
 import numpy as np
 
@@ -143,13 +144,14 @@ def _priced_explanation(
         findings.append(
             make_finding(delta.bug.id, factor=delta.estimates.get("factor"), estimates=delta.estimates)
         )
+    exact_scale = 1.0
     if scale != 1.0:
         scale_error = max((part.fit.scale_error for part in parts), default=0.0)
         where, equation = None if layer.is_first_seen else layer.index, layer.scale_equation
         make_finding = partial(Finding, layer=where, equation=equation, parameters=names, residual=residual)
-        for position, named in enumerate(
-            bugs_of_factor(layer.evidence.problem, scale, scale_error, equation)
-        ):
+        names_of_scale = bugs_of_factor(layer.evidence.problem, scale, scale_error, equation)
+        exact_scale = prod(named.factor for named in names_of_scale)
+        for position, named in enumerate(names_of_scale):
             price = layer.price(named.bug) + (COST_ESTIMATED_NUMBER if named.estimated else 0.0)
             cost += COST_REPEATED_BUG if position else price  # a sign and a factor are one mistake
             findings.append(
@@ -158,8 +160,8 @@ def _priced_explanation(
     for part in parts:
         cost += part.cost
         findings += part.findings
-    upstream = None if delta.flow.upstream is None else scale * delta.flow.upstream
-    flow = UpstreamGradient(scale * delta.flow.delta, upstream)
+    upstream = None if delta.flow.upstream is None else exact_scale * delta.flow.upstream
+    flow = UpstreamGradient(exact_scale * delta.flow.delta, upstream)
     return LayerExplanation(cost, flow, delta.right and scale == 1.0, tuple(findings), delta.noise_factor)
 
 

@@ -104,10 +104,22 @@ def fit(
         return None
     widening = min(abs(scale), most_scale)
     scaled_tolerance = widening * (tolerance - fixed) + fixed
+    scale = _feasible_scale(target, value, scaled_tolerance, scale)
     if not (np.abs(target - scale * value) <= scaled_tolerance).all():
         return None
     scaled_fit = _fit_statistics(target, scale * value, abs(scale) * size, scaled_tolerance, scale, grid)
     return None if scaled_fit.scale is None else scaled_fit
+
+
+def _feasible_scale(target: Array, value: Array, tolerance: Array, scale: float) -> float:
+    """Return this scale, or one in the middle of those that leave no more than the tolerance, if any do.
+
+    Least squares may leave more than the tolerance of some entry where another scale does not.
+    """
+    used = value != 0
+    ends = np.stack([target - tolerance, target + tolerance])[:, used] / value[used]
+    lowest, highest = float(ends.min(axis=0).max()), float(ends.max(axis=0).min())
+    return scale if lowest <= scale <= highest or lowest > highest else 0.5 * (lowest + highest)
 
 
 def _fit_statistics(

@@ -28,6 +28,8 @@ from verifier.diagnosis.costs import (
     MIN_UPDATE_NUMBERS,
     NEARLY_RIGHT,
     NOISE_STEP_BITS,
+    RIGHT_NOISE,
+    ROUNDING_SLACK,
     SHORT_NUMBER_RTOL,
     SHORTER_BITS,
     UPDATE_MULTIPLE_TOLERANCE,
@@ -56,6 +58,7 @@ class NoiseHypothesis:
     allowance: rounding error of each entry, by parameter. scale: see `Rounding`. unit: the unit roundoff.
     note: says so in the report; None for the declared precision. quantum: see `SubmittedGradient`.
     bits: least description of the noise in one number. epsilon: the loss that the program may have had.
+    with_penalties: wrong penalties are tried, too.
     """
 
     allowance: Gradients
@@ -65,6 +68,7 @@ class NoiseHypothesis:
     quantum: Gradients = field(default_factory=lambda: _NONE)
     bits: float = 0.0
     epsilon: EpsilonHypothesis | None = None
+    with_penalties: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ def noise_hypotheses(
 ) -> Iterator[NoiseHypothesis]:
     """Yield possible noise: none, few decimals, few digits, narrower formats, a weight update, and any other.
 
+    Any other is tried without wrong penalties first, which take most of the search.
     A few numbers are near those of some mistake by chance, so decimals and formats alone are tried for them.
     form: of the submitted numbers. right: the right gradients of the submitted parameters.
     declared: rounding in the declared precision.
@@ -129,18 +134,25 @@ def noise_hypotheses(
         taken = Finding(NOISY, None, "numbers", names, estimates={"learning_rate": rate})
         quantum = {name: grid / rate for name, grid in _update_grids(problem, submitted, rate).items()}
         yield NoiseHypothesis(allowance, scale, unit, taken, quantum)
-    wide = rounding(problem, trace, _NOISE)
-    most = MAX_NOISE_RATIO * _noise_level(problem, submitted, right, wide.allowance)
-    for bits in range(precision.significand_bits - NOISE_STEP_BITS, MIN_NOISE_BITS - 1, -NOISE_STEP_BITS):
-        level = 2.0**-bits
-        if level > most:
-            return
+    wide = rounding(problem, trace, _NOISE).allowance
+    least_noisy = _noise_level(problem, submitted, right, wide)
+    least = least_noisy * 2.0**-NOISE_STEP_BITS if least_noisy < RIGHT_NOISE else 0.0
+
+    def of_level(level: float, with_penalties: bool) -> NoiseHypothesis:
         share = level / _NOISE.unit_roundoff
-        larger = {name: allowance[name] + share * array for name, array in wide.allowance.items()}
-        estimates = {"digits": int(-np.log10(level))}
-        note = Finding(NOISY, None, "numbers", names, estimates=estimates)
-        extra = precision.significand_bits - bits
-        yield NoiseHypothesis(larger, scale, level, note, bits=float(extra))
+        larger = {name: allowance[name] + share * wide[name] for name in names}
+        note = Finding(NOISY, None, "numbers", names, estimates={"digits": int(-np.log10(level))})
+        bits = np.log2(level / unit)
+        return NoiseHypothesis(larger, scale, level, note, bits=bits, with_penalties=with_penalties)
+
+    steps = range(precision.significand_bits - NOISE_STEP_BITS, MIN_NOISE_BITS - 1, -NOISE_STEP_BITS)
+    levels = [2.0**-bits for bits in steps]
+    enough = _level_of_right(submitted, right, wide)
+    if enough <= 2.0**-MIN_NOISE_BITS:
+        levels.append(enough)
+    levels = [level for level in sorted(levels) if least <= level <= MAX_NOISE_RATIO * least_noisy]
+    for with_penalties in (False, True):
+        yield from (of_level(level, with_penalties) for level in levels)
 
 
 def _flat(gradients: Gradients) -> Array:
@@ -171,6 +183,16 @@ def _noise_level(problem: Problem, submitted: Gradients, right: Gradients, allow
         if ratio.size:
             levels.append(float(np.sqrt(np.mean(np.square(ratio)))))
     return DEVIATIONS * _NOISE.unit_roundoff * min(levels, default=np.inf)
+
+
+def _level_of_right(submitted: Gradients, right: Gradients, allowance: Gradients) -> float:
+    """Return the least noise, as a unit roundoff, with which all submitted numbers are right."""
+    with np.errstate(all="ignore"):
+        ratios = [
+            np.max(np.abs(array - right[name]) / allowance[name], initial=0.0, where=array != right[name])
+            for name, array in submitted.items()
+        ]
+    return _NOISE.unit_roundoff * float(max(ratios)) / ROUNDING_SLACK
 
 
 def number_grid(submitted: Gradients, form: PrintedForm) -> Gradients:
@@ -230,11 +252,20 @@ def learning_rate_of(problem: Problem, submitted: Gradients) -> float | None:
     return None
 
 
-def with_epsilon(note: Finding, evidence: SubmittedEvidence) -> Finding:
-    """Return a note on noise of unknown origin with an epsilon if that explains the last layer."""
-    is_unknown = note.bug == NOISY and not note.estimates.keys() & {"epsilon", "learning_rate"}
-    epsilon = _epsilon_of(evidence) if is_unknown else None
-    return note if epsilon is None else replace(note, estimates={**note.estimates, "epsilon": epsilon})
+def completed(note: Finding, evidence: SubmittedEvidence) -> Finding:
+    """Return a note on noise of unknown origin with the digits that are right, and with an epsilon."""
+    if note.bug != NOISY or note.estimates.keys() & {"epsilon", "learning_rate"}:
+        return note
+    estimates, errors = dict(note.estimates), []
+    for index, right in enumerate(evidence.reference):
+        for part in evidence.submitted_parts(index):
+            expected = getattr(right, part.kind)
+            if part.right and expected.any():
+                errors.append(np.abs(part.submitted - expected).max() / np.abs(expected).max())
+    if errors and max(errors) > 0:
+        estimates["digits"] = int(-np.log10(max(errors)))
+    epsilon = _epsilon_of(evidence)
+    return replace(note, estimates=estimates if epsilon is None else {**estimates, "epsilon": epsilon})
 
 
 @np.errstate(all="ignore")
@@ -294,7 +325,10 @@ class NoiseResult:
         )
 
     def is_shorter_than(self, noise: NoiseHypothesis) -> bool:
-        """True if nothing under another noise can be a shorter description."""
+        """True if nothing under another noise can be a shorter description, or is worth the search."""
+        is_coarse = self.evidence.is_right and self.noise.unit > RIGHT_NOISE
+        if self.rank[0] == 0 and noise.bits > 0 and noise.with_penalties and not is_coarse:
+            return True
         of_epsilon = 0.0 if noise.epsilon is None else BITS_OF_NUMBER
         least = BITS_OF_BUG + noise.bits * self.numbers + of_epsilon
         return self.rank[0] == 0 and self.rank[1] <= least

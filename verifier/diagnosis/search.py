@@ -55,11 +55,11 @@ from verifier.diagnosis.layer import DeltaCandidate, LayerExplanation, LayerHypo
 from verifier.diagnosis.noise import (
     NOISY,
     NoiseResult,
+    completed,
     is_unexplained,
     noise_hypotheses,
     number_grid,
     printed_form,
-    with_epsilon,
 )
 from verifier.diagnosis.whole_gradient import find_overflow, find_transformations
 from verifier.diagnosis.wording import merge_findings, to_diagnosis
@@ -355,14 +355,18 @@ def diagnose(
             coarser=noise.note is not None,
             grid=grid,
         )
-        findings = _findings(evidence, submitted, precision, budget)
+        if best is not None and budget.is_used_up and not evidence.is_right:
+            continue
+        findings = (
+            ()
+            if evidence.is_right
+            else _findings(evidence, submitted, precision, budget, noise.with_penalties)
+        )
         if noise.note is not None:
-            findings = (*findings, with_epsilon(noise.note, evidence))
+            findings = (*findings, completed(noise.note, evidence))
         result = NoiseResult(evidence, findings, noise)
         if best is None or result.rank < best.rank:
             best = result
-        if budget.is_used_up:
-            break
     assert best is not None  # the declared precision is always tried
     evidence, findings = best.evidence, best.findings
     if provenance is not None and everywhere and is_unexplained(findings):
@@ -376,12 +380,16 @@ def diagnose(
 
 
 def _findings(
-    evidence: SubmittedEvidence, submitted: Mapping[str, Array], precision: Precision, budget: SearchBudget
+    evidence: SubmittedEvidence,
+    submitted: Mapping[str, Array],
+    precision: Precision,
+    budget: SearchBudget,
+    with_penalties: bool,
 ) -> tuple[Finding, ...]:
     """Return the findings of the cheapest explanation; `unexplained` if there is none."""
     overflow_finding = find_overflow(evidence, submitted, precision)
     whole_changes = sorted(find_transformations(evidence), key=lambda finding: ORDER[finding.bug])
-    state = _cheapest(evidence, budget)
+    state = _cheapest(evidence, budget, with_penalties)
     if whole_changes and (state is None or state.cost >= COST_NEW_BUG - COST_PER_RANK):
         best = SearchState(
             COST_NEW_BUG + COST_PER_RANK * ORDER[whole_changes[0].bug], None, findings=(whole_changes[0],)
@@ -398,7 +406,7 @@ def _findings(
     return findings or _left_over(evidence)
 
 
-def _cheapest(evidence: SubmittedEvidence, budget: SearchBudget) -> SearchState | None:
+def _cheapest(evidence: SubmittedEvidence, budget: SearchBudget, with_penalties: bool) -> SearchState | None:
     """Return the best explanation under the declared penalties, or under wrong ones if it has several bugs.
 
     None if no gradient was submitted.
@@ -408,7 +416,7 @@ def _cheapest(evidence: SubmittedEvidence, budget: SearchBudget) -> SearchState 
     as_declared = declared_penalties(evidence)
     states = beam_search(evidence, as_declared, budget)
     stop_cost = STOP_COST_WITH_PENALTIES if evidence.problem.risk.penalties else STOP_COST
-    if states[0].cost > stop_cost:
+    if states[0].cost > stop_cost and with_penalties:
         for hypothesis in wrong_penalties(evidence):
             if budget.is_used_up:
                 break
@@ -448,7 +456,7 @@ def _decode_with_penalties(
     explanations = []
     for state in states:
         if factor is not None and _is_of_whole_gradient(
-            state, factor, SAME_FACTOR_ROUNDINGS * evidence.relative_rounding
+            state, factor, SAME_FACTOR_ROUNDINGS * evidence.relative_rounding + evidence.relative_quantum
         ):
             explanations.append(state)
             continue
