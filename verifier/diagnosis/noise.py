@@ -140,7 +140,7 @@ def noise_hypotheses(
 
     def of_level(level: float, with_penalties: bool) -> NoiseHypothesis:
         share = level / _NOISE.unit_roundoff
-        larger = {name: allowance[name] + share * wide[name] for name in names}
+        larger = {name: allowance[name] + share * array for name, array in wide.items()}
         note = Finding(NOISY, None, "numbers", names, estimates={"digits": int(-np.log10(level))})
         bits = np.log2(level / unit)
         return NoiseHypothesis(larger, scale, level, note, bits=bits, with_penalties=with_penalties)

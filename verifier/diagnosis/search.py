@@ -355,13 +355,12 @@ def diagnose(
             coarser=noise.note is not None,
             grid=grid,
         )
-        if best is not None and budget.is_used_up and not evidence.is_right:
+        nothing_wrong = noise.note is not None and evidence.is_right
+        if best is not None and budget.is_used_up and not nothing_wrong:
             continue
-        findings = (
-            ()
-            if evidence.is_right
-            else _findings(evidence, submitted, precision, budget, noise.with_penalties)
-        )
+        findings: tuple[Finding, ...] = ()
+        if not nothing_wrong:
+            findings = _findings(evidence, submitted, precision, budget, noise.with_penalties)
         if noise.note is not None:
             findings = (*findings, completed(noise.note, evidence))
         result = NoiseResult(evidence, findings, noise)

@@ -125,11 +125,11 @@ def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
     return filled | {name: _shown(value) for name, value in finding.estimates.items()}
 
 
-<<<<<<< HEAD
 def _layer_name(problem: Problem, layer: int) -> str:
     row = problem.network.layers[layer]
     return f"layer {layer} ({row.activation.name}, {row.inputs} → {row.outputs})"
-=======
+
+
 def _noise(finding: Finding) -> str:
     """Return where the errors of inexact numbers come from, and after how many digits they begin."""
     estimates, words = finding.estimates, ""
@@ -141,7 +141,6 @@ def _noise(finding: Finding) -> str:
     if "epsilon" in estimates:
         words += f", consistent with an epsilon of about {estimates['epsilon']:.1g} in the loss"
     return words
->>>>>>> 9ca5ed7 (Explain an epsilon in the loss exactly, and count estimated numbers)
 
 
 def _shown(value: Any) -> str:

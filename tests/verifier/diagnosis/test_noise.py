@@ -44,7 +44,7 @@ def test_a_mistake_is_named_in_float32_sums_divided_in_float64():
     assert rows(report) == [NAMED, INEXACT]
 
 
-@pytest.mark.parametrize("rate", [1e-3, 1e-2])
+@pytest.mark.parametrize("rate", [1e-3, 2e-3])
 def test_a_weight_update_is_recognised_with_its_learning_rate(rate):
     problem = tanh_problem(84)
     gradients = {}
@@ -99,7 +99,8 @@ def test_one_wrong_line_in_a_loop_is_a_wrong_product_in_every_layer():
     problem = tanh_problem(87, widths=(4, 6, 5, 3), examples=4)
     rule = {layer: lambda z, d, a: np.abs(z).T @ d for layer in range(3)}
     report = verify_gradients(problem, backward(problem, weight=rule)[0])
-    assert rows(report) == [("unexplained", layer, "weight_gradient") for layer in (2, 1, 0)]
+    assert rows(report) == [("unexplained", 2, "weight_gradient")]
+    assert report.diagnosis[0].parameters == tuple(f"layers.{layer}.weight" for layer in (2, 1, 0))
 
 
 def test_the_output_layer_is_not_blamed_for_noise_that_all_layers_have():
