@@ -10,8 +10,9 @@ from reference_impl.array import Array
 from reference_impl.losses import Loss
 from reference_impl.network import Batch, Network, named
 from reference_impl.problem import Problem
-from verifier.documents.arrays import read_array
+from verifier.documents.arrays import read_array, read_arrays
 from verifier.documents.graph import read_graph
+from verifier.documents.lowering import graph_document
 from verifier.documents.network import read_gradients, read_network, read_parameters
 from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
 from verifier.problem.errors import (
@@ -22,6 +23,7 @@ from verifier.problem.errors import (
     replace_surrogates,
     suggest_name,
 )
+from verifier.problem.graph import NODE
 from verifier.problem.loss import read_loss
 from verifier.problem.submission import (
     Convention,
@@ -237,10 +239,44 @@ AnySubmission: TypeAlias = Submission | GraphSubmission
 
 
 def read_any_submission(document: Any) -> AnySubmission:
-    """Return the submission in a document. Raises: MalformedSubmission with all errors."""
-    if not is_graph(document):
-        return read_submission(document)
-    return read_graph(document)
+    """Return the submission in a document. Raises: MalformedSubmission with all errors.
+
+    Layers with gradients of inner values, such as `nodes.a0`, become the graph of these layers.
+    """
+    if is_graph(document):
+        return read_graph(document)
+    gradients = document.get("gradients") if isinstance(document, Mapping) else None
+    if isinstance(gradients, Mapping) and any(map(_is_node, gradients)):
+        return _read_with_nodes(document, gradients)
+    return read_submission(document)
+
+
+def _is_node(name: object) -> bool:
+    return isinstance(name, str) and name.startswith(NODE)
+
+
+def _read_with_nodes(document: Mapping[str, Any], gradients: Mapping[str, Any]) -> GraphSubmission:
+    """Return the graph of a document of layers, with the gradients of its parameters and nodes."""
+    of_nodes = {name: array for name, array in gradients.items() if _is_node(name)}
+    of_parameters = {name: array for name, array in gradients.items() if not _is_node(name)}
+    layered = read_submission({**document, "gradients": of_parameters})
+    errors, convention = ErrorCollector(), layered.convention
+    if convention.weights != "in_out":
+        remedy = "transpose the weights and their gradients, and leave network.weights out"
+        errors.add("/network/weights", "'in_out' beside gradients of nodes", repr(convention.weights), remedy)
+    graph = graph_document(layered)
+    known = [NODE + node.name for node in read_graph(graph).problem.upstream_of_output]
+    for name in of_nodes:
+        if name not in known:
+            rule = f"a value that the loss depends on, among {', '.join(known)}"
+            errors.add(("gradients", name), rule, f"{name[:60]!r}", suggest_name(name, known))
+    arrays = read_arrays({"gradients": of_nodes}, "gradients", errors, finite=False) or {}
+    errors.raise_if_any()
+    inner = {
+        name: examples_to_internal(array, convention) for name, array in arrays.items() if array is not None
+    }
+    submission = read_graph({**graph, "gradients": {**graph["gradients"], **inner}})
+    return replace(submission, graded_under=layered.graded_under, warnings=layered.warnings)
 
 
 def question_of(document: Any) -> AnySubmission:
