@@ -136,10 +136,13 @@ def _epsilon(problem: Problem, trace: Trace, form: Form, kind: str, data: _LastG
         if rank < len(columns) or scale == 0:
             return None
         epsilon = max(epsilon + coefficients[-1] / scale, 0.1 * epsilon)
+    short = float(f"{epsilon:.1g}")  # as a person writes it
+    is_short = data.fits(gradient(short))
+    epsilon = short if is_short else epsilon
     if not data.fits(gradient(epsilon)):
         return None
     share = np.abs(errors) / np.maximum(data.tolerance, 5e-324)
     significant = share > 1.0
-    spare = int(significant.sum()) - 1 - data.is_scaled
+    spare = int(significant.sum()) - (not is_short) - data.is_scaled
     bits = spare * float(np.median(np.log2(share[significant])))
     return float(epsilon) if is_beyond_chance(bits, len(EPSILONS)) else None

@@ -1,6 +1,8 @@
 """Numbers as people have them: few digits, an epsilon, mixed precision, a weight update, other parameters."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from tests.verifier.builders import document_of_problem
 from tests.verifier.diagnosis.builders import QUICK, backward, rows, tanh_problem, verify_gradients
 from verifier import verify
 
+CASES = Path(__file__).parents[2] / "data" / "noisy"  # from public code
 MISSING = {"hidden": {0: lambda d, w, a, z: d @ w.T}}  # no tanh′ in layer 0
 NAMED = ("missing-activation-derivative", 0, "hidden_delta")
 ROUNDED = ("rounded", None, "numbers")
@@ -93,6 +96,47 @@ def test_an_epsilon_in_a_right_gradient_is_no_numerical_gradient(epsilon):
     assert rows(report) == [INEXACT]
     assert report.diagnosis[0].estimates["epsilon"] == pytest.approx(epsilon, rel=0.1)
     assert [warning.code for warning in report.warnings] == ["inexact-numbers"]
+
+
+def rows_of_case(name):
+    report = verify(json.loads((CASES / f"{name}.json").read_text()), oracles=QUICK)
+    return {row.bug: row for row in report.diagnosis}
+
+
+def test_an_epsilon_of_public_code_is_an_epsilon_and_no_numerical_gradient():
+    by_bug = rows_of_case("epsilon-called-numerical-gradient")
+    assert by_bug.keys() == {"inexact-numbers"}
+    assert by_bug["inexact-numbers"].estimates["epsilon"] == pytest.approx(1e-7, rel=1e-3)
+    assert "an epsilon of about 1e-07 in the loss" in by_bug["inexact-numbers"].explanation
+
+
+def test_differences_of_a_float32_loss_have_no_name_by_coincidence():
+    assert rows_of_case("float32-differences-named-as-row-sum").keys() <= {
+        "unexplained",
+        "numerical-gradient",
+    }
+
+
+def test_a_missing_derivative_is_named_in_float32_numbers_divided_in_float64():
+    by_bug = rows_of_case("float32-divided-in-float64")
+    assert list(by_bug) == ["missing-activation-derivative", "inexact-numbers"]
+    assert by_bug["missing-activation-derivative"].layer == 0
+    assert by_bug["inexact-numbers"].estimates["digits"] in (6, 7)
+
+
+def test_summed_weights_beside_an_epsilon_are_seven_times_the_right_ones():
+    by_bug = rows_of_case("hunkim-epsilon-weights-summed")
+    assert list(by_bug) == ["constant-factor", "inexact-numbers"]
+    assert by_bug["constant-factor"].equation == "weight_gradient"
+    assert by_bug["constant-factor"].parameters == ("layers.1.weight", "layers.0.weight")
+    assert by_bug["constant-factor"].factor == pytest.approx(7.0, rel=1e-9)
+    assert by_bug["inexact-numbers"].estimates["epsilon"] == pytest.approx(1e-7, rel=1e-3)
+
+
+def test_the_slope_that_was_used_is_told():
+    by_bug = rows_of_case("leaky-relu-default-slope")
+    assert list(by_bug) == ["wrong-activation-derivative"]
+    assert "leaky_relu with slope 0.01" in by_bug["wrong-activation-derivative"].explanation
 
 
 def test_one_wrong_line_in_a_loop_is_a_wrong_product_in_every_layer():
