@@ -11,21 +11,25 @@ import argparse
 import multiprocessing
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.support.diagnosing.noisy import BUGS, NO_BUG, NoisyOutcome, measure
+from benchmarks.support.diagnosing.noisy import BUGS, NO_BUG, NoisyOutcome, measure, measure_unknown
 from benchmarks.support.noise import NOISES
+from benchmarks.support.uncatalogued import MUTATIONS
 
+Work = tuple[str, float, str, int]
 RIGHT = ("named", "also")
 FALSE = ("false", "extra")
 
 
-def map_in_parallel(items: list[tuple[str, float, str, int]], workers: int) -> list[NoisyOutcome | None]:
+def map_in_parallel(
+    judge: Callable[[Work], NoisyOutcome | None], items: list[Work], workers: int
+) -> list[NoisyOutcome]:
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(measure, items, chunksize=20))
+        return [outcome for outcome in pool.map(judge, items, chunksize=20) if outcome is not None]
 
 
 def print_wrong(outcomes: Iterable[NoisyOutcome]) -> None:
@@ -50,9 +54,25 @@ def print_right(outcomes: Iterable[NoisyOutcome]) -> None:
     for outcome in outcomes:
         counts[outcome.noise][outcome.kind] += 1
         counts["all"][outcome.kind] += 1
-    print(f"\n{'right gradients':34} {'nothing':>8} {'note':>6} {'finding':>8}")
+    print(f"\n{'right gradients':34} {'nothing':>8} {'true note':>9} {'untrue note':>11} {'finding':>8}")
     for name, row in counts.items():
-        print(f"{name:34} {row['nothing']:8} {row['note']:6} {row['finding']:8}")
+        print(f"{name:34} {row['nothing']:8} {row['note']:9} {row['untrue']:11} {row['finding']:8}")
+
+
+def print_unknown(outcomes: Iterable[NoisyOutcome]) -> None:
+    rows: dict[str, list[NoisyOutcome]] = defaultdict(list)
+    for outcome in outcomes:
+        if outcome.kind not in ("invisible", "coincident"):
+            rows[outcome.noise].append(outcome)
+            rows["all"].append(outcome)
+    print(
+        f"\n{'mistakes of no catalogue':34} {'seen':>5} {'determined':>10} {'unexplained':>12} {'false':>6}"
+    )
+    for name, seen in rows.items():
+        determined = [outcome for outcome in seen if outcome.determined]
+        right = sum(o.kind == "unexplained" and o.located for o in determined) / max(len(determined), 1)
+        false = sum(outcome.kind == "false" for outcome in seen) / len(seen)
+        print(f"{name:34} {len(seen):5} {len(determined):10} {right:12.1%} {false:6.1%}")
 
 
 def main() -> None:
@@ -60,27 +80,29 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1, help="problems for each bug, noise and level")
     parser.add_argument("--right", type=int, default=20, help="right gradients for each noise and level")
     parser.add_argument("--from", type=int, default=0, dest="start", help="the first seed")
-    parser.add_argument("--every", type=int, default=1, help="measure each such wrong gradient only")
+    parser.add_argument("--every", type=int, default=1, help="measure only each such wrong gradient")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--failures", action="store_true", help="print every failure")
     arguments = parser.parse_args()
     places = [(name, level) for name, noise in NOISES.items() for level in noise.levels]
     seeds = range(arguments.start, arguments.start + arguments.size)
-    wrong = [(*place, bug, seed) for place in places for bug in BUGS for seed in seeds][:: arguments.every]
+    wrong = [(*place, bug, seed) for place in places for bug in BUGS for seed in seeds]
     right_seeds = range(arguments.start, arguments.start + arguments.right)
     right = [(*place, NO_BUG, seed) for place in places for seed in right_seeds]
-    outcomes = [row for row in map_in_parallel(wrong + right, arguments.workers) if row is not None]
-    of_bugs = [row for row in outcomes if row.bug != NO_BUG]
-    of_right = [row for row in outcomes if row.bug == NO_BUG]
+    unknown = [(*place, name, seed) for place in places for name in MUTATIONS for seed in seeds]
+    of_bugs = map_in_parallel(measure, wrong[:: arguments.every], arguments.workers)
     print_wrong(of_bugs)
+    of_right = map_in_parallel(measure, right, arguments.workers)
     print_right(of_right)
+    of_unknown = map_in_parallel(measure_unknown, unknown[:: arguments.every], arguments.workers)
+    print_unknown(of_unknown)
     if arguments.failures:
-        for row in of_bugs:
-            missed = row.determined and not (row.kind in RIGHT and row.located)
-            if row.kind in FALSE or (missed and row.kind != "invisible"):
-                print(f"  {row}")
-        for row in of_right:
-            if row.kind == "finding":
+        missed = [row for row in of_bugs if row.determined and not (row.kind in RIGHT and row.located)]
+        failures = [row for row in of_bugs if row.kind in FALSE or row in missed]
+        failures += [row for row in of_right if row.kind in ("finding", "untrue")]
+        failures += [row for row in of_unknown if row.kind != "unexplained" or not row.located]
+        for row in failures:
+            if row.kind not in ("invisible", "coincident"):
                 print(f"  {row}")
 
 

@@ -69,6 +69,22 @@ def _row_turned(cache: ForwardCache, layer: int, delta: Array) -> Array:
     return gradient
 
 
+def _row_larger(cache: ForwardCache, layer: int, delta: Array) -> Array:
+    gradient = cache.z[layer].T @ delta
+    gradient[0] *= 1.1
+    return gradient
+
+
+def _columns_exchanged(cache: ForwardCache, layer: int, delta: Array) -> Array:
+    gradient = cache.z[layer].T @ delta
+    return gradient[:, [1, 0, *range(2, gradient.shape[1])]]
+
+
+def _of_wrong_stride(cache: ForwardCache, layer: int, delta: Array) -> Array:
+    gradient = cache.z[layer].T @ delta
+    return gradient.ravel(order="F").reshape(gradient.shape)
+
+
 def _half_the_units(cache: ForwardCache, layer: int, delta: Array) -> Array:
     gradient = delta.sum(axis=0)
     gradient[: (gradient.size + 1) // 2] = 0
@@ -148,6 +164,14 @@ MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
             ),
             Mutation("half the units' bias", "bias_gradient", _half_the_units),
             Mutation("largest delta as bias", "bias_gradient", lambda cache, layer, delta: delta.max(axis=0)),
+            Mutation(
+                "g' bent by its argument",
+                "hidden_delta",
+                _sloped(lambda cache, layer: cache.slope(layer) * (1.0 + 0.3 * np.sin(cache.a[layer]))),
+            ),
+            Mutation("weight gradient of a wrong stride", "weight_gradient", _of_wrong_stride),
+            Mutation("two columns exchanged", "weight_gradient", _columns_exchanged),
+            Mutation("a row times 1.1", "weight_gradient", _row_larger),
         )
     }
 )

@@ -4,12 +4,15 @@ import traceback
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from benchmarks.support.buggy_students import STUDENTS, Gradients, mistake_layers, student_gradients
+from benchmarks.support.buggy_students.numbers import significant
+from benchmarks.support.diagnosing import unknown
 from benchmarks.support.diagnosing.outcome import layers_reproducing
-from benchmarks.support.diagnosing.summary import DiagnosisSummary, submission, summarize
+from benchmarks.support.diagnosing.summary import DiagnosisSummary, SummaryRow, submission, summarize
 from benchmarks.support.general_position import CONFIGURATIONS, draw
 from benchmarks.support.noise import NOISES
 from reference_impl import Problem
@@ -24,6 +27,8 @@ NO_BUG = "no bug"
 # bits of information about a mistake that the numbers must have: 6 to choose one of some 60 mistakes, 6 for
 # the layer and the form, 10 for estimated numbers, 10 so that chance gives this in less than a case of 1000
 DETERMINED_BITS = 32.0
+RECOGNISED = 2.0**-23  # relative distance of a printed number from its decimal form, which may be a float32
+DIGITS_WITHIN = 1.6  # of the digits that a note says are right: the largest error may be in one layer
 WITHIN = 4.0  # times the noise: what another mistake reproduces so closely cannot be told apart
 _STRIDE, _ATTEMPTS = 367, 80
 
@@ -31,7 +36,7 @@ _STRIDE, _ATTEMPTS = 367, 80
 @dataclass(frozen=True)
 class NoisyOutcome:
     """kind: `named`, `also` (same gradients within noise), `unexplained`, `false`, `extra`, `silent`,
-    `raised`, `invisible`; of right gradients `nothing`, `note` or `finding`.
+    `raised`, `invisible`; of right gradients `nothing`, `note`, `untrue` (a note that is false) or `finding`.
 
     determined: the numbers have the information to determine the mistake. notes: rows on their quality.
     """
@@ -125,12 +130,74 @@ def _judge_right(
 ) -> NoisyOutcome:
     noise, level, _, _ = work
     declared, gradients = NOISES[noise].make(problem, (), level)
+    right = student_gradients(declared)
     tolerance = "strict" if rng.random() < 0.25 else "standard"
     summary = summarize(submission(declared, gradients, "float64", tolerance))
     rows = tuple(str(row) for row in summary.rows)
     notes = tuple(row.bug for row in summary.rows if row.bug in NOTES)
     kind = "nothing" if not summary.rows else "note" if len(notes) == len(rows) else "finding"
+    if kind == "note" and not all(_is_true(row, noise, level, gradients, right) for row in summary.rows):
+        kind = "untrue"
     return NoisyOutcome(*work, kind, True, True, rows, notes)
+
+
+def _is_true(row: SummaryRow, noise: str, level: float, gradients: Gradients, clean: Gradients) -> bool:
+    """True if a note on noise says what was done to the gradients without noise."""
+    values = np.concatenate([array.ravel() for array in gradients.values()])
+    digits = row.hints.get("digits")
+    if row.bug == "rounded":
+        unit = RECOGNISED * np.abs(values)
+        rounded = (np.round(values, digits), significant(values, digits))
+        return any(bool((np.abs(array - values) <= unit).all()) for array in rounded)
+    if row.bug == "lower-precision-than-declared":
+        return bool((values.astype(np.float32) == values).all())
+    if row.bug != "inexact-numbers":
+        return False
+    if "learning_rate" in row.hints:
+        return noise == "weight update" and bool(np.isclose(row.hints["learning_rate"], level, rtol=1e-6))
+    if "epsilon" in row.hints and not (noise == "epsilon" and abs(row.hints["epsilon"] / level - 1.0) < 0.1):
+        return False
+    largest = max(
+        float(np.abs(gradients[name] - array).max() / np.abs(array).max())
+        for name, array in clean.items()
+        if array.any()
+    )
+    return digits is None or abs(-np.log10(max(largest, 1e-17)) - digits) <= DIGITS_WITHIN
+
+
+def measure_unknown(work: tuple[str, float, str, int]) -> NoisyOutcome | None:
+    """Judge one case of (noise, level, mistake of no catalogue, seed); None if there is no such case.
+
+    The right kind is `unexplained`, `located` in the right layer; a name with the same gradients within the
+    noise is `coincident`.
+    """
+    noise_name, level, name, seed = work
+    noise, start = NOISES[noise_name], zlib.crc32(f"{noise_name} {level}".encode())
+    for attempt in range(_ATTEMPTS):
+        case = unknown.case_of(name, start % 10_000 + _ATTEMPTS * seed + attempt)
+        if case is not None and noise.applies(case.problem):
+            break
+    else:
+        return None
+    declared, gradients = noise.make(case.problem, (case.mistake,), level)
+    clean, right = student_gradients(declared, [case.mistake]), student_gradients(declared)
+    errors = {parameter: np.abs(gradients[parameter] - clean[parameter]) for parameter in clean}
+    determined = _information(declared, clean, right, errors) >= DETERMINED_BITS
+    summary = summarize(submission(declared, gradients))
+    rows = [row for row in summary.rows if row.bug not in NOTES]
+    named = [row for row in rows if row.bug != UNEXPLAINED_ID]
+    located = [row.layer for row in rows] == [case.mistake.layer]
+    if not summary.incorrect:
+        kind = "invisible"
+    elif named:
+        same = partial(_within, errors=errors)
+        is_same = len(rows) == 1 and layers_reproducing(declared, named[0], gradients, np.float64, same=same)
+        kind = "coincident" if is_same else "false"
+    else:
+        kind = "unexplained" if rows else "silent"
+    notes = tuple(row.bug for row in summary.rows if row.bug in NOTES)
+    texts = tuple(str(row) for row in summary.rows)
+    return NoisyOutcome(*work, kind, located, determined, texts, notes)
 
 
 def _information(
