@@ -18,18 +18,20 @@ def gradient(problem: GraphProblem, float64_rounding: GraphRounding) -> Answer:
         import torch
     except (ImportError, OSError) as error:  # OSError: libraries of PyTorch that cannot be loaded
         return Answer({}, Uncertainty.UNKNOWN, reason=f"PyTorch cannot be imported: {error}")
+    variables_and_output = {*map(node_name, problem.requested), problem.output}
     tensors = {
-        name: torch.tensor(values.copy(), requires_grad=True)
-        for name, values in (*problem.inputs.items(), *problem.parameters.items())
+        name: torch.tensor(values.copy(), requires_grad=name in variables_and_output)
+        for name, values in problem.leaves()
     }
-    tensors |= {name: torch.tensor(values.copy()) for name, values in problem.constants.items()}
     try:
         for node in problem.nodes:
             operands = [tensors[operand] for operand in node.operands]
             tensor = node.operation.in_torch(torch, node, operands)
             if any(tensor is operand for operand in operands):  # identity returns its operand
                 tensor = tensor * 1.0
-            tensors[node.name] = tensor if tensor.requires_grad else tensor.requires_grad_()
+            if node.name in variables_and_output and not tensor.requires_grad:
+                tensor.requires_grad_()
+            tensors[node.name] = tensor
         variables = [tensors[node_name(key)] for key in problem.requested]
         output = tensors[problem.output].reshape(())
         gradients = torch.autograd.grad(output, variables, allow_unused=True) if variables else ()
