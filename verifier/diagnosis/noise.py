@@ -159,6 +159,20 @@ def _flat(gradients: Gradients) -> Array:
     return np.concatenate([array.ravel() for array in gradients.values()])
 
 
+def is_of_narrower_precision(problem: Problem, submitted: Gradients) -> bool:
+    """True if all numbers, or their sums over the examples, are numbers of a narrower format than float64."""
+    values = _flat(submitted)
+    sums = values * problem.batch.size
+    return any(
+        bool(
+            (
+                np.abs(round_to_precision(array, PRECISIONS["float32"]) - array) <= 2.0**-51 * np.abs(array)
+            ).all()
+        )
+        for array in (values, sums)
+    )
+
+
 def _is_of_precision(values: Array, precision: Precision) -> bool:
     """True if all numbers fit a narrower format, and enough of them use its full length."""
     if not (round_to_precision(values, precision) == values).all():

@@ -56,6 +56,7 @@ from verifier.diagnosis.noise import (
     NOISY,
     NoiseResult,
     completed,
+    is_of_narrower_precision,
     is_unexplained,
     noise_hypotheses,
     number_grid,
@@ -333,6 +334,8 @@ def diagnose(
         submitted, reference = scale_arrays(submitted, power), scale_arrays(reference, power)
     budget = budget_for(problem) if budget is None else budget
     provenance = next((code for code in _PROVENANCES if code in warnings), None)
+    if provenance == "lower-precision-than-declared" and not is_of_narrower_precision(problem, submitted):
+        provenance = None  # noise of another origin may be as small
     everywhere = not any(c.to_rounding.all() and not c.uninformative.all() for c in comparisons.values())
     form = printed_form(submitted)
     grid = number_grid(submitted, form)

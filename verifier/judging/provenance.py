@@ -26,6 +26,9 @@ _MULTIPLE_TOLERANCE = 0.05  # in such digits
 _MAX_TRUNCATION_ERROR = 0.1  # of an entry's scale, for a large step
 _MAX_NOISE = 1e-3  # of an entry's scale: finite differences with a usual step are more accurate
 _MIN_LOG_LIKELIHOOD = 3.0  # by which differences must explain the errors better than other noise
+_MIN_LOG_LIKELIHOOD_PER_ENTRY = 0.2  # the same in large gradients, whose errors are not independent
+_MAX_KURTOSIS = 5.0  # of errors of one size; 3 for a normal distribution
+_LARGEST_ACCURATE_STEP = 1e-4  # a larger one leaves truncation errors, which are not of one size
 _MIN_ROUNDING_SHARE = 0.02  # of a precision's expected rounding: the median error is larger
 
 
@@ -90,7 +93,7 @@ def detect_numerical_provenance(
         )
     if not (errors.error <= _MAX_NOISE * errors.scale).all() or declared.name != "float64":
         return None
-    if _equally_large(errors):
+    if _equally_large(errors, abs(risk_value(problem, trace))):
         return ReportWarning(
             "numerical-gradient",
             "most entries are off by a little, all over the gradient, more than rounding explains: as if "
@@ -104,17 +107,27 @@ def detect_numerical_provenance(
     )
 
 
-def _equally_large(errors: _Errors) -> bool:
+def _equally_large(errors: _Errors, risk: float) -> bool:
     """True if one size for all errors is likelier than sizes in proportion to the entries' scales.
 
+    The size must be at least the rounding error of the risk over a step. Weight updates leave less.
     Differences of the loss have the former: each has the loss's rounding error over the step. The two normal
     distributions are compared at their likeliest widths.
     """
     known = (errors.expected != 0) & (errors.error > 0) & (errors.scale > 0)
     error, scale = errors.error[known], errors.scale[known]
-    equal = np.log(np.sqrt(np.mean(np.square(error))))
+    if not error.size:
+        return False
+    size = float(np.sqrt(np.mean(np.square(error))))
+    if (
+        size < np.spacing(risk) / (2.0 * _LARGEST_ACCURATE_STEP)
+        or np.mean((error / size) ** 4) > _MAX_KURTOSIS
+    ):
+        return False
+    equal = np.log(size)
     proportional = np.log(np.sqrt(np.mean(np.square(error / scale)))) + np.mean(np.log(scale))
-    return bool(error.size * (proportional - equal) >= _MIN_LOG_LIKELIHOOD)
+    least = max(_MIN_LOG_LIKELIHOOD, _MIN_LOG_LIKELIHOOD_PER_ENTRY * error.size)
+    return bool(error.size * (proportional - equal) >= least)
 
 
 def _by_one_factor(errors: _Errors) -> bool:
