@@ -80,11 +80,6 @@ def _columns_exchanged(cache: ForwardCache, layer: int, delta: Array) -> Array:
     return gradient[:, [1, 0, *range(2, gradient.shape[1])]]
 
 
-def _of_wrong_stride(cache: ForwardCache, layer: int, delta: Array) -> Array:
-    gradient = cache.z[layer].T @ delta
-    return gradient.ravel(order="F").reshape(gradient.shape)
-
-
 def _half_the_units(cache: ForwardCache, layer: int, delta: Array) -> Array:
     gradient = delta.sum(axis=0)
     gradient[: (gradient.size + 1) // 2] = 0
@@ -169,7 +164,6 @@ MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
                 "hidden_delta",
                 _sloped(lambda cache, layer: cache.slope(layer) * (1.0 + 0.3 * np.sin(cache.a[layer]))),
             ),
-            Mutation("weight gradient of a wrong stride", "weight_gradient", _of_wrong_stride),
             Mutation("two columns exchanged", "weight_gradient", _columns_exchanged),
             Mutation("a row times 1.1", "weight_gradient", _row_larger),
         )
