@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.verifier.builders import small_document, with_value
@@ -84,9 +84,10 @@ def test_any_number_gives_a_report_in_plain_json_or_is_malformed(path, value):
 
 
 @pytest.mark.nightly
+@settings(max_examples=settings.default.max_examples // 5)  # each takes a second or two
 @given(NUMBERED, NUMBERS)
 def test_any_number_at_any_place_is_diagnosed(path, value):
-    give_plain_json_or_a_malformed_submission(path, value, diagnosis=True)  # takes a second or two
+    give_plain_json_or_a_malformed_submission(path, value, diagnosis=True)
 
 
 @given(
