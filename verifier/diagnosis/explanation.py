@@ -181,11 +181,10 @@ def _cheapest(
             Finding, layer=layer.index, equation=equation, parameters=(name,), residual=fit.residual
         )
         if explanation.bug is not None:
-            estimates = explanation.estimates
-            cost += layer.price(explanation.bug.id) + COST_ESTIMATED_NUMBER * explanation.unknowns
-            findings.append(
-                make_finding(explanation.bug.id, factor=estimates.get("factor"), estimates=estimates)
-            )
+            bug, estimates = explanation.bug, explanation.estimates
+            cost += layer.price(bug.id) + COST_ESTIMATED_NUMBER * explanation.unknowns
+            wrong = make_finding(bug.id, factor=estimates.get("factor"), estimates=estimates)
+            findings.append(replace(wrong, equation="penalty") if bug.equation == "penalty" else wrong)
         if not fit.has_scale(scale) and fit.scale is not None:
             names = bugs_of_factor(layer.evidence.problem, fit.scale / scale, fit.scale_error, equation)
             is_redundant = explanation.is_weak or explanation.is_multiple or not free

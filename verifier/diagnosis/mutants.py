@@ -49,8 +49,11 @@ def mutants(problem: Problem, trace: Trace) -> Iterator[Mutant]:
             yield from _of_factors(bug, problem, trace, right)
             yield from _of_penalties(bug, problem, trace)
             yield from _of_changes(bug, right)
+            in_penalty = bug.equation == "penalty"
             for equation in bug.replaces:
                 for layer in range(len(problem.network.layers)):
+                    if in_penalty and bug.penalties is not None and len(problem.network.layers) == 1:
+                        continue  # it is made in the whole network
                     if (equation == "output_delta") != (layer == len(problem.network.layers) - 1) and (
                         equation in ("output_delta", "hidden_delta")
                     ):
@@ -60,7 +63,10 @@ def mutants(problem: Problem, trace: Trace) -> Iterator[Mutant]:
                             problem, trace, equation, layer, replacement, flow
                         )
                         mutant_layer = None if affects_whole_network(bug, equation) else layer
-                        yield Mutant(bug, mutant_layer, equation, replacement.estimates, gradients_with_bug)
+                        if in_penalty and len(problem.network.layers) == 1:
+                            mutant_layer = None
+                        listed = bug.equation if in_penalty else equation
+                        yield Mutant(bug, mutant_layer, listed, replacement.estimates, gradients_with_bug)
 
 
 def _of_factors(bug: Bug, problem: Problem, trace: Trace, right: Parameters) -> Iterator[Mutant]:

@@ -85,13 +85,32 @@ def to_diagnosis(
         residual=finding.residual,
         also_consistent=finding.equivalent_bugs,
         title=words.title,
-        explanation=explanation + _units(evidence, finding),
+        explanation=explanation + _places(finding) + _units(evidence, finding),
         right=words.right,
         wrong=words.wrong,
-        hint=words.hint.format(place=filled["place"]),
+        hint=words.hint.format(place=filled["place"]) + _penalty_hint(evidence.problem, finding),
         estimates=finding.estimates,
         for_students=for_students,
         layers=finding.layers,
+    )
+
+
+def _places(finding: Finding) -> str:
+    """Return a sentence that names the inputs or units of the layer to which a mistake is limited."""
+    for kind in ("inputs", "units"):
+        if kind in finding.estimates:
+            return f" It is so for the layer's {kind} {_shown(finding.estimates[kind])} alone."
+    return ""
+
+
+def _penalty_hint(problem: Problem, finding: Finding) -> str:
+    """Return a further hint for a weight gradient that nothing explains, if there are penalties."""
+    weights = any(name.endswith(".weight") for name in finding.parameters)
+    if finding.bug != UNEXPLAINED_ID or not weights or not problem.risk.penalties:
+        return ""
+    return (
+        " The declared loss has a penalty, too: is its derivative by each weight added to the gradient of "
+        "each layer, with all its constants?"
     )
 
 
@@ -185,6 +204,7 @@ def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -
     A constant factor becomes clipping if the norm is a round number.
     """
     results: list[Finding] = []
+    with_weights = {index for index, parts in enumerate(evidence.parts) if parts["weight"].is_submitted}
     exchanged = any(finding.bug == _EXCHANGED for finding in findings)
     for finding in findings:
         if exchanged and finding.bug == _BIAS_OF_ANOTHER:
@@ -195,6 +215,12 @@ def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -
             results.append(replace(finding, layer=None) if whole else finding)
         else:
             results[position] = _merged(results[position], finding)
+    results = [
+        replace(row, layer=None, layers=())
+        if row.equation == "penalty" and with_weights == set(row.layers or (row.layer,))
+        else row
+        for row in results
+    ]
     return tuple(_as_clipped(evidence, _of_all_wrong(evidence, row)) for row in results)
 
 
@@ -249,6 +275,8 @@ def _is_same_bug(other: Finding, finding: Finding) -> bool:
     if BUGS[other.bug].in_whole_network or _compounds(other):
         return True
     if (other.layer is None) != (finding.layer is None):
+        return False
+    if any(other.estimates.get(kind) != finding.estimates.get(kind) for kind in ("inputs", "units")):
         return False
     if "weights" in other.estimates:
         return bool(other.estimates["weights"] == finding.estimates.get("weights"))

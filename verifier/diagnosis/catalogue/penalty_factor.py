@@ -1,7 +1,7 @@
 """The penalty's part has a wrong factor."""
 
 from verifier.diagnosis.catalogue.bug import Bug, BugTexts
-from verifier.diagnosis.catalogue.rules.penalties import penalty_scaled
+from verifier.diagnosis.catalogue.rules.penalties import in_each_parameter, penalty_scaled, scaled_in_layer
 
 BUG = Bug(
     "penalty-factor",
@@ -42,4 +42,5 @@ BUG = Bug(
         seen_in=("rasbt ch. 12",),
     ),
     penalties=penalty_scaled,
+    replaces=in_each_parameter(scaled_in_layer, scaled_in_layer),
 )

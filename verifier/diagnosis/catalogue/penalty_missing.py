@@ -1,7 +1,7 @@
 """The penalty's part is left out."""
 
 from verifier.diagnosis.catalogue.bug import Bug, BugTexts
-from verifier.diagnosis.catalogue.rules.penalties import penalty_missing
+from verifier.diagnosis.catalogue.rules.penalties import in_each_parameter, missing_in_layer, penalty_missing
 
 BUG = Bug(
     "penalty-missing",
@@ -34,4 +34,5 @@ BUG = Bug(
         seen_in=("opennn#241",),
     ),
     penalties=penalty_missing,
+    replaces=in_each_parameter(missing_in_layer, None),
 )

@@ -1,7 +1,11 @@
 """The penalty on biases is left out."""
 
 from verifier.diagnosis.catalogue.bug import Bug, BugTexts
-from verifier.diagnosis.catalogue.rules.penalties import missing_on_biases
+from verifier.diagnosis.catalogue.rules.penalties import (
+    in_each_parameter,
+    missing_on_biases,
+    missing_on_biases_of_layer,
+)
 
 BUG = Bug(
     "penalty-missing-on-biases",
@@ -35,4 +39,5 @@ BUG = Bug(
         seen_in=("Burton2000/CS231n-2017#9",),
     ),
     penalties=missing_on_biases,
+    replaces=in_each_parameter(None, missing_on_biases_of_layer),
 )

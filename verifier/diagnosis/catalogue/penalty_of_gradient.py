@@ -1,7 +1,11 @@
 """The penalty meets the gradient, not W."""
 
 from verifier.diagnosis.catalogue.bug import Bug, BugTexts
-from verifier.diagnosis.catalogue.rules.penalties import gradient_scaled
+from verifier.diagnosis.catalogue.rules.penalties import (
+    gradient_scaled,
+    gradient_scaled_in_layer,
+    in_each_parameter,
+)
 
 BUG = Bug(
     "penalty-of-gradient",
@@ -40,4 +44,5 @@ BUG = Bug(
         seen_in=("trekhleb (HEAD)",),
     ),
     penalties=gradient_scaled,
+    replaces=in_each_parameter(gradient_scaled_in_layer, gradient_scaled_in_layer),
 )

@@ -1,7 +1,11 @@
 """The biases are penalised as well."""
 
 from verifier.diagnosis.catalogue.bug import Bug, BugTexts
-from verifier.diagnosis.catalogue.rules.penalties import penalty_on_biases
+from verifier.diagnosis.catalogue.rules.penalties import (
+    in_each_parameter,
+    on_biases_of_layer,
+    penalty_on_biases,
+)
 
 BUG = Bug(
     "penalty-on-biases",
@@ -35,4 +39,5 @@ BUG = Bug(
         seen_in=("DeepLearnToolbox#32",),
     ),
     penalties=penalty_on_biases,
+    replaces=in_each_parameter(None, on_biases_of_layer),
 )

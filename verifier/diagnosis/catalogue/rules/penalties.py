@@ -1,11 +1,18 @@
 """Wrong penalties that programs use in place of the declared ones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.backpropagation import penalty_gradient
 from reference_impl.losses import Penalty
 from reference_impl.problem import Problem
-from verifier.diagnosis.catalogue.bug import PenaltyVariant
+from verifier.diagnosis.catalogue.bug import LayerContext, PenaltyVariant, Replacement, Rule
+from verifier.diagnosis.catalogue.rules.products import product_of
+from verifier.diagnosis.costs import MAX_STRENGTH, NEARLY_RIGHT
 
 _STRENGTH = (0.1,)  # of the penalty in mutants
 
@@ -57,14 +64,20 @@ def _of_biases(problem: Problem, included: bool) -> Iterator[PenaltyVariant]:
 
 def gradient_scaled(problem: Problem) -> Iterator[PenaltyVariant]:
     """Yield (1 + λ)·G for every form of the coefficient λ."""
+    for factor in _gradient_factors(problem):
+        for of_biases in (False, True):
+            yield PenaltyVariant((), {"factor": factor}, data_factor=factor, of_biases=of_biases)
+
+
+def _gradient_factors(problem: Problem) -> Iterator[float]:
+    """Yield 1 + λ for every form of the coefficient λ."""
     factors = []
     for penalty in problem.risk.penalties:
         coefficient = penalty.coefficient(problem.batch.size)
         slope = 2.0 * coefficient if penalty.norm == "l2" else coefficient
-        factors += [1.0 + slope, 1.0 + coefficient, 1.0 + penalty.strength]
-    for factor in dict.fromkeys(factors):
-        for of_biases in (False, True):
-            yield PenaltyVariant((), {"factor": factor}, data_factor=factor, of_biases=of_biases)
+        strength, examples = penalty.strength, problem.batch.size
+        factors += [slope, coefficient, strength, 2 * strength, strength / examples]
+    yield from dict.fromkeys(1.0 + factor for factor in factors)
 
 
 def penalty_undeclared(problem: Problem) -> Iterator[PenaltyVariant]:
@@ -78,3 +91,177 @@ def penalty_undeclared(problem: Problem) -> Iterator[PenaltyVariant]:
         yield PenaltyVariant(
             problem.risk.penalties, estimates, scaled=(added,), unknown="strength", usual=_STRENGTH
         )
+
+
+# wrong forms of a penalty's gradient, as functions of the weights W (inputs, units); one coefficient for all
+_FORMS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {
+        "the sum of all weights": lambda w: np.full_like(w, w.sum()),
+        "the sum over the inputs of each unit": lambda w: np.broadcast_to(w.sum(axis=0), w.shape),
+        "the sum over the units of each input": lambda w: np.broadcast_to(w.sum(axis=1)[:, None], w.shape),
+        "the sign of each weight": np.sign,
+        "each weight itself": lambda w: w,
+        "the square of each weight": np.square,
+        "the magnitude of each weight": np.abs,
+        "the sum of the squares": lambda w: np.full_like(w, np.square(w).sum()),
+        "the sum of the magnitudes": lambda w: np.full_like(w, np.abs(w).sum()),
+        "the norm of the weights": lambda w: np.full_like(w, np.linalg.norm(w)),
+        "the weights over their norm": lambda w: w / np.linalg.norm(w),
+        "1": np.ones_like,
+        "the weights with the order of the inputs reversed": lambda w: w[::-1],
+        "the weights with the order of the units reversed": lambda w: w[:, ::-1],
+        "the weights of the input before": lambda w: np.roll(w, 1, axis=0),
+        "the weights of the input after": lambda w: np.roll(w, -1, axis=0),
+        "the weights of the unit before": lambda w: np.roll(w, 1, axis=1),
+        "the weights of the unit after": lambda w: np.roll(w, -1, axis=1),
+        "the transposed weights": lambda w: w.T,
+    }
+)
+_NEAR = 0.01  # relative: a ratio this close to a plausible one is tried
+
+
+def _parts(place: LayerContext, kind: str) -> Iterator[tuple[Penalty, Array, Array]]:
+    """Yield each penalty with its part of a parameter's gradient and with the rest of the right gradient.
+
+    The last one is all penalties together, if there are several.
+    """
+    product = product_of(place, kind)
+    penalties = place.problem.risk.penalties
+    alone = [_part(place, kind, (penalty,)) for penalty in penalties]
+    total = sum(alone, np.zeros_like(product))
+    for penalty, part in zip(penalties, alone, strict=True):
+        yield penalty, part, product + (total - part if len(alone) > 1 else 0.0)
+    if len(alone) > 1:
+        yield penalties[0], total, product
+
+
+def _part(place: LayerContext, kind: str, penalties: tuple[Penalty, ...]) -> Array:
+    problem = replace(place.problem, risk=replace(place.problem.risk, penalties=penalties))
+    return np.asarray(getattr(penalty_gradient(problem, place.trace, place.layer), kind))
+
+
+def _submitted(place: LayerContext, kind: str) -> Array | None:
+    """Return the submitted gradient with the penalties; None where a mutant is made."""
+    return None if place.submitted is None else place.submitted + getattr(place.penalty, kind)
+
+
+def _in_layer(rule: Callable[[LayerContext, str], Iterator[Replacement]], kind: str) -> Rule:
+    """Return a rule for the gradient of one parameter of a layer, for problems with penalties."""
+
+    def of_parameter(place: LayerContext) -> Iterator[Replacement]:
+        if place.problem.risk.penalties and getattr(place.penalty, kind) is not None:
+            yield from rule(place, kind)
+
+    return of_parameter
+
+
+def missing_in_layer(place: LayerContext, kind: str) -> Iterator[Replacement]:
+    for _, part, rest in _parts(place, kind):
+        if part.any():
+            yield Replacement(rest, whole=True)
+            yield from _in_places(place, kind, part, rest, 0.0)
+
+
+def scaled_in_layer(place: LayerContext, kind: str) -> Iterator[Replacement]:
+    """Yield the part negated, doubled, halved, times N, over N, in some places alone, times any factor."""
+    examples, submitted = float(place.problem.batch.size), _submitted(place, kind)
+    factors = [f for f in dict.fromkeys((-1.0, 2.0, 0.5, examples, 1.0 / examples)) if f != 1.0]
+    for _, part, rest in _parts(place, kind):
+        if not part.any():
+            continue
+        for factor in factors:
+            yield Replacement(rest + factor * part, {"factor": factor}, whole=True)
+        if submitted is None:
+            continue
+        for factor in factors:
+            yield from _in_places(place, kind, part, rest, factor)
+        ratio = _ratio(submitted - rest, part)
+        tried = (0.0, 1.0, *factors)
+        if ratio is not None and part.size > 1 and all(abs(ratio - one) > NEARLY_RIGHT for one in tried):
+            yield Replacement(rest + ratio * part, {"factor": ratio}, whole=True, unknowns=1)
+
+
+def _in_places(
+    place: LayerContext, kind: str, part: Array, rest: Array, factor: float
+) -> Iterator[Replacement]:
+    """Yield a gradient whose penalty has the factor for some inputs, or some units, alone."""
+    submitted = _submitted(place, kind)
+    estimates = {"factor": factor} if factor else {}
+    for axis, name in enumerate(("inputs", "units")) if kind == "weight" else ((0, "units"),):
+        count = part.shape[axis]
+        if count < 2:
+            continue
+        if submitted is None:
+            chosen = np.arange(count) == 0
+        else:
+            others = tuple(other for other in range(part.ndim) if other != axis)
+            difference = submitted - rest
+            with_factor = np.square(difference - factor * part).sum(axis=others)
+            chosen = with_factor < np.square(difference - part).sum(axis=others)
+        if chosen.any() and not chosen.all():
+            at = chosen[:, None] if axis == 0 and part.ndim > 1 else chosen
+            where = {name: np.flatnonzero(chosen).tolist()}
+            yield Replacement(
+                rest + np.where(at, factor, 1.0) * part, estimates | where, whole=True, unknowns=1
+            )
+
+
+def other_form_in_layer(place: LayerContext, kind: str) -> Iterator[Replacement]:
+    submitted, weight = _submitted(place, kind), place.parameters.weight
+    examples = float(place.problem.batch.size)
+    for penalty, _, rest in _parts(place, kind):
+        coefficient = penalty.coefficient(place.problem.batch.size)
+        plausible = [coefficient * f for f in dict.fromkeys((2.0, 1.0, 0.5, 2 * examples, 2 / examples))]
+        for name, form in _FORMS.items():
+            values = form(weight)
+            if values.shape != weight.shape:
+                continue
+            if submitted is None:
+                yield Replacement(rest + plausible[0] * values, {"used": name}, whole=True)
+                continue
+            ratio = _ratio(submitted - rest, values)
+            if ratio is None:
+                continue
+            nearest = min(plausible, key=lambda one, ratio=ratio: abs(one - ratio))  # type: ignore[misc]
+            if abs(nearest - ratio) <= _NEAR * abs(nearest):
+                yield Replacement(rest + nearest * values, {"used": name}, whole=True)
+
+
+def gradient_scaled_in_layer(place: LayerContext, kind: str) -> Iterator[Replacement]:
+    """Yield (1 + λ)·G, and λ·G added to a gradient that has its penalty."""
+    product, total = product_of(place, kind), getattr(place.penalty, kind)
+    for factor in _gradient_factors(place.problem):
+        yield Replacement(factor * product, {"factor": factor}, whole=True)
+        if total.any():
+            yield Replacement(total + factor * product, {"factor": factor}, whole=True)
+
+
+def on_biases_of_layer(place: LayerContext, kind: str) -> Iterator[Replacement]:
+    product = product_of(place, kind)
+    changed = tuple(replace(penalty, biases=True) for penalty in place.problem.risk.penalties)
+    yield Replacement(product + _part(place, kind, changed), whole=True)
+
+
+def missing_on_biases_of_layer(place: LayerContext, kind: str) -> Iterator[Replacement]:
+    if place.penalty.bias is not None and place.penalty.bias.any():
+        yield Replacement(product_of(place, kind), whole=True)
+
+
+def _ratio(difference: Array, part: Array) -> float | None:
+    """Return t in difference ≈ t · part by least squares."""
+    square = float(np.vdot(part, part))
+    ratio = float(np.vdot(difference, part)) / square if square > 0 else np.nan
+    return ratio if np.isfinite(ratio) and 0 < abs(ratio) < MAX_STRENGTH else None
+
+
+def in_each_parameter(
+    of_weight: Callable[[LayerContext, str], Iterator[Replacement]] | None,
+    of_bias: Callable[[LayerContext, str], Iterator[Replacement]] | None,
+) -> Mapping[str, Rule]:
+    """Return the rules of one layer's gradients, by the equation that they replace."""
+    rules = {}
+    if of_weight is not None:
+        rules["weight_gradient"] = _in_layer(of_weight, "weight")
+    if of_bias is not None:
+        rules["bias_gradient"] = _in_layer(of_bias, "bias")
+    return rules

@@ -135,6 +135,12 @@ def bias_of_another_layer(place: LayerContext) -> Iterator[Replacement]:
                 yield Replacement(other.bias - penalty, estimates)
 
 
+def product_of(place: LayerContext, kind: str) -> Array:
+    """Return the right product, without penalties. kind: "weight" or "bias"."""
+    delta = _delta(place)
+    return np.asarray(place.trace.z[place.layer].T @ delta if kind == "weight" else delta.sum(axis=0))
+
+
 def _delta(place: LayerContext) -> Array:
     if place.delta is None:
         raise ValueError("a product needs the layer's delta, got none")
