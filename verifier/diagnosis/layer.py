@@ -151,6 +151,8 @@ def fit_wrong_rules(
             value = candidate.value - target.penalty if candidate.whole else candidate.value
             if bool((np.abs(value - right_value) <= same_within).all()):
                 continue  # equal to the right rule on this problem
+            if target.evidence.coarser and target.data.any() and not value.any():
+                continue  # noise is relative, and leaves a gradient of 0 alone
             free_scale = not candidate.whole and target.data.size > 1  # one number is a multiple of any other
             is_multiple = _is_multiple(value, right_value, same_within)
             slack = part.relative * noise_factor

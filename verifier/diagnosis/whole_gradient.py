@@ -35,6 +35,8 @@ def find_transformations(evidence: SubmittedEvidence) -> Iterator[Finding]:
                 + changed.slack.get(name, 0.0) * (1.0 + 1e-9)
                 for name in right
             }
+            if evidence.coarser and not _keeps_zeros(submitted, changed):
+                continue
             significant = bool(changed.slack) or _is_significant(evidence, right, changed, max_error)
             if significant and all((distance[name] <= max_error[name]).all() for name in right):
                 size = max(float(np.abs(array).max()) for array in submitted.values()) or 1.0
@@ -42,6 +44,11 @@ def find_transformations(evidence: SubmittedEvidence) -> Iterator[Finding]:
                 residual = max(max(float(array.max()), 0.0) for array in beyond) / size
                 yield Finding(bug.id, None, "numbers", wrong, residual=residual, estimates=changed.estimates)
                 break
+
+
+def _keeps_zeros(submitted: Mapping[str, Array], changed: TransformedGradient) -> bool:
+    """True if every 0 of a changed gradient was submitted as 0: noise is relative, and leaves it alone."""
+    return all((submitted[name][array == 0] == 0).all() for name, array in changed.gradients.items())
 
 
 def _is_significant(
