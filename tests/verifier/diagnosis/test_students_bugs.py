@@ -2,6 +2,7 @@
 
 import json
 import re
+from math import prod
 
 import numpy as np
 import pytest
@@ -31,8 +32,15 @@ SAME_AS_ANOTHER = {"assigned-not-accumulated"}  # such a student weighs examples
 READ_AS_TEXT = ("text", "markdown")
 
 
+LEAST_NOISY = 6  # numbers, with fewer of which differences cannot be told from other noise
+
+
 def check_name_and_place(case):
     assert case.outcome.kind not in (*FALSE, "raised")
+    shapes = [row["shape"] for row in case.report.to_dict()["parameters"]]
+    if case.outcome.bug == "numerical-gradient" and sum(map(prod, shapes)) < LEAST_NOISY:
+        assert case.outcome.kind in (*RIGHT, "unexplained")
+        return
     assert case.outcome.kind in RIGHT
     assert case.outcome.located
 
