@@ -177,6 +177,7 @@ _WARNINGS: Mapping[str, str] = MappingProxyType(
         "loss-not-finite": "the loss of this problem is not a finite number, so it has no gradient",
         "one-example": "the batch has one example: a mean and a sum over examples are the same here",
         "overflow": "numbers overflow float64 in the forward pass of this problem",
+        "targets-not-summing-to-one": "there are rows of targets that do not sum to 1",
         "precision-inferred": "the precision was told from the submitted numbers; declare it to be sure",
     }
 )

@@ -22,6 +22,7 @@ from verifier.report.model import LossReport
 from verifier.report.verdict import Verdict
 
 _KINKS_NAMED = 10
+_SUM_OF_TARGETS = 1e-6  # distance of a row's sum from 1, more than its rounding in float32
 
 
 def collect_warnings(
@@ -34,7 +35,8 @@ def collect_warnings(
 ) -> Iterator[ReportWarning]:
     """Yield the report's warnings, without those from reading the document."""
     problem = submission.problem
-    yield from _of_forward_pass(trace, loss)
+    yield from _of_forward_pass(problem, trace, loss)
+    yield from _of_targets(problem)
     yield from of_undecided(comparisons)
     yield from of_disputes(consensus)
     if any(comparison.subgradient.any() for comparison in comparisons.values()):
@@ -52,7 +54,8 @@ def warnings_of_accepted(
     problem: Problem, trace: Trace, loss: float, uninformative: bool
 ) -> Iterator[ReportWarning]:
     """Yield the warnings of a submission whose entries are all correct to rounding."""
-    yield from _of_forward_pass(trace, loss)
+    yield from _of_forward_pass(problem, trace, loss)
+    yield from _of_targets(problem)
     yield from _of_entries_at_zero(problem, trace, uninformative)
 
 
@@ -61,7 +64,7 @@ def _of_entries_at_zero(problem: Problem, trace: Trace, uninformative: bool) -> 
         yield from uninformative_warnings(problem, trace)
 
 
-def _of_forward_pass(trace: Trace, loss: float) -> Iterator[ReportWarning]:
+def _of_forward_pass(problem: Problem, trace: Trace, loss: float) -> Iterator[ReportWarning]:
     for index, (a, z) in enumerate(zip(trace.a, trace.z[1:], strict=True)):
         if not (np.isfinite(a).all() and (z is a or np.isfinite(z).all())):
             yield ReportWarning(
@@ -74,7 +77,49 @@ def _of_forward_pass(trace: Trace, loss: float) -> Iterator[ReportWarning]:
     if not np.isfinite(loss):
         yield ReportWarning(
             "loss-not-finite",
-            "the loss of this problem is not a finite number, so it has no gradient to compare with",
+            "the loss of this problem is not a finite number, so it has no gradient to compare with"
+            + _why_not_finite(problem, trace),
+        )
+
+
+def _why_not_finite(problem: Problem, trace: Trace) -> str:
+    """Return the first term of the loss that is not finite: its example, its output and the reason."""
+    risk, outputs, targets = problem.risk, trace.outputs, problem.batch.targets
+    with np.errstate(all="ignore"):
+        terms = risk.loss.on[risk.on].value(outputs, targets)
+    wrong = np.argwhere(~np.isfinite(terms))
+    if not wrong.size:
+        return ": every term is finite, and their sum, or a penalty, overflows"
+    example, output = map(int, wrong[0])
+    value = outputs[example, output]
+    reason = "where the loss overflows"
+    if risk.on == "probabilities" and np.isfinite(value):
+        within = "a probability of exactly" if 0 <= value <= 1 else "outside of [0, 1]:"
+        reason = f"{within} {value:g}, whose logarithm the loss takes"
+        if 0 <= value <= 1:
+            reason = f"which is {reason}"
+    elif not np.isfinite(value):
+        reason = f"which is {value:g}"
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    target = targets[example, output]
+    return (
+        f": the first such term is of example {example}, output {output} (target {target:g}), {reason}{more}"
+    )
+
+
+def _of_targets(problem: Problem) -> Iterator[ReportWarning]:
+    """Yield a warning for targets of a cross entropy that are no probabilities of the classes."""
+    if problem.risk.loss.name != "cross_entropy":
+        return
+    totals = problem.batch.targets.sum(axis=-1)
+    others = np.flatnonzero(np.abs(totals - 1.0) > _SUM_OF_TARGETS)
+    if others.size:
+        example = int(others[0])
+        yield ReportWarning(
+            "targets-not-summing-to-one",
+            f"the targets of {others.size} of {totals.size} examples do not sum to 1 (example {example}: "
+            f"{totals[example]:g}), so the derivative of the cross entropy after softmax is not p - y but "
+            "(the sum of the targets) times p, minus y",
         )
 
 

@@ -21,7 +21,8 @@ assigned-not-accumulated
 bias-summed-over-units bias-mean-for-sum bias-not-summed bias-zero bias-row-sum-of-weight-gradient
 bias-of-another-layer
 penalty-missing penalty-factor penalty-on-biases penalty-missing-on-biases penalty-of-gradient
-penalty-of-another-form
+penalty-of-another-form hidden-derivative-at-output target-sum-ignored weight-sum-for-mean
+derivative-at-dropped-activation
 zero-gradient overflow clipped integer-truncation rounded inexact-numbers numerical-gradient
 lower-precision-than-declared
 unexplained

@@ -140,3 +140,10 @@ def _weight_above(place: LayerContext) -> Array:
 def _square_above(place: LayerContext) -> bool:
     weight = _weight_above(place)
     return bool(weight.shape[0] == weight.shape[1])
+
+
+def derivative_at_dropped_activation(place: LayerContext) -> Iterator[Replacement]:
+    form = FORMS_AT_OUTPUT.get(place.row.activation.name)
+    if place.mask is not None and form is not None:
+        dropped = place.row.activation.forward(place.a) * place.mask
+        yield Replacement(apply_mask(place, upstream_of(place)) * form(dropped))

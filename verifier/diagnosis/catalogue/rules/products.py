@@ -98,6 +98,14 @@ def bias_summed_over_units(place: LayerContext) -> Iterator[Replacement]:
         yield Replacement(np.full(delta.shape[1], delta.sum()))
 
 
+def weight_sum_for_mean(place: LayerContext) -> Iterator[Replacement]:
+    """Yield N or 1/N times the product; without a bias gradient to compare with, a mutant alone."""
+    examples = place.problem.batch.size
+    if examples > 1 and (place.submitted is None or "bias" in place.submitted_by_kind):
+        for factor in (float(examples), 1.0 / examples):
+            yield Replacement(factor * product_of(place, "weight"), {"factor": factor})
+
+
 def bias_mean_for_sum(place: LayerContext) -> Iterator[Replacement]:
     examples = place.problem.batch.size
     for factor in (1.0 / examples, float(examples)):
