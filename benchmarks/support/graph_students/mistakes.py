@@ -122,6 +122,24 @@ def _rows_assigned(use: OperandUse) -> Array | None:
     return gradient
 
 
+def _diagonal_of_softmax(use: OperandUse) -> Array | None:
+    return use.upstream * use.value * (1.0 - use.value) if use.node["op"] == "softmax" else None
+
+
+def _axis_left_out(use: OperandUse) -> Array | None:
+    """Return the gradient of a sum over one axis, copied as numpy aligns it."""
+    if use.node["op"] != "sum" or use.node.get("keepdims") or use.upstream.ndim == 0:
+        return None
+    try:
+        return np.broadcast_to(use.upstream, use.share.shape)
+    except ValueError:
+        return None
+
+
+def _nothing_sent(uses: Sequence[OperandUse], which: int) -> Array | None:
+    return np.zeros_like(uses[0].share) if len(uses) == 1 else None
+
+
 def _without(uses: Sequence[OperandUse], which: int) -> Array | None:
     if len(uses) < 2:
         return None
@@ -173,6 +191,9 @@ CATALOGUED = (
     GraphMistake("batch-mean-for-sum", _of_share(_count_twice), True),
     GraphMistake("factor-two", _of_share(_twice), True),
     GraphMistake("paths-multiplied", _paths_multiplied, True),
+    GraphMistake("softmax-jacobian-diagonal", _of_share(_diagonal_of_softmax), True),
+    GraphMistake("axis-not-restored", _of_share(_axis_left_out), True),
+    GraphMistake("zero-gradient", _nothing_sent, True),
 )
 UNCATALOGUED = (
     GraphMistake("a factor of 0.7", _of_share(lambda use: 0.7 * use.share)),

@@ -32,6 +32,7 @@ OF_GRAPHS_ALONE = (
     "repeated-rows-assigned",
     "multiply-operands-exchanged",
     "paths-multiplied",
+    "axis-not-restored",
 )
 EARLIER = {
     "missing-local-derivative": ("missing-activation-derivative",),

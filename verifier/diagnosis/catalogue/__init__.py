@@ -10,6 +10,7 @@ from types import MappingProxyType
 from verifier.diagnosis.catalogue import (
     activated_input,
     assigned_not_accumulated,
+    axis_not_restored,
     batch_mean_again_in_hidden_layers,
     batch_mean_for_sum,
     batch_sum_for_mean,
@@ -145,6 +146,7 @@ BUGS: Mapping[str, Bug] = MappingProxyType(
             repeated_rows_assigned,
             multiply_operands_exchanged,
             paths_multiplied,
+            axis_not_restored,
         )
     }
 )
@@ -155,6 +157,8 @@ LOCAL_RULES: Mapping[str, LocalRule] = MappingProxyType(
     {
         module.BUG.id: module.BUG.in_graph()
         for module in (
+            zero_gradient,
+            axis_not_restored,
             missing_activation_derivative,
             missing_path,
             assigned_not_accumulated,
@@ -169,6 +173,7 @@ LOCAL_RULES: Mapping[str, LocalRule] = MappingProxyType(
             batch_mean_for_sum,
             factor_two,
             paths_multiplied,
+            softmax_jacobian_diagonal,
         )
     }
 )

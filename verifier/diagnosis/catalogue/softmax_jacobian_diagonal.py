@@ -1,7 +1,8 @@
 """Only the diagonal of softmax's Jacobian."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.output_delta import hidden_softmax_diagonal, softmax_jacobian_diagonal
+from verifier.diagnosis.catalogue.rules.uses import softmax_diagonal
 
 BUG = Bug(
     "softmax-jacobian-diagonal",
@@ -33,4 +34,14 @@ BUG = Bug(
         seen_in=("casper-hansen PR#1",),
     ),
     replaces={"output_delta": softmax_jacobian_diagonal, "hidden_delta": hidden_softmax_diagonal},
+    local_rule=LocalRule(
+        candidates=softmax_diagonal,
+        right="v̄ = p ∘ (ū − Σₖ ūₖ pₖ), with p = softmax(v)",
+        wrong="v̄′ = ū ∘ p ∘ (1 − p)",
+        explanation=(
+            "In {use} softmax was differentiated as if it were a sigmoid, output by output. Each output of "
+            "softmax depends on every entry of {place} in its row, so terms are missing."
+        ),
+        hint="If one entry of {place} is raised, which outputs of {use} change?",
+    ),
 )

@@ -1,8 +1,9 @@
 """The gradient is zero everywhere."""
 
-from verifier.diagnosis.catalogue.bug import Bug, BugTexts
+from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.numbers import all_zero
 from verifier.diagnosis.catalogue.rules.products import zero_bias, zero_weight
+from verifier.diagnosis.catalogue.rules.uses import no_gradient
 
 BUG = Bug(
     "zero-gradient",
@@ -38,4 +39,12 @@ BUG = Bug(
     ),
     replaces={"weight_gradient": zero_weight, "bias_gradient": zero_bias},
     changes=all_zero,
+    local_rule=LocalRule(
+        candidates=no_gradient,
+        title="No gradient is sent back at all",
+        right="v̄ = ū · ∂u/∂v",
+        wrong="v̄′ = 0",
+        explanation="The gradient of {place} is 0: {use} uses it and sends nothing back.",
+        hint="Which line of the backward step of {use} adds to the gradient of {place}, and is it reached?",
+    ),
 )

@@ -1,6 +1,7 @@
 """Check one operation, a class or an object with the methods forward and backward."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -25,7 +26,7 @@ from verifier.testing.operation_check.report import (
     reproduction_code,
     two_use_code,
 )
-from verifier.testing.operation_check.result import OperationCheck, OperationFinding
+from verifier.testing.operation_check.result import OperationCheck, OperationFinding, make_finding
 from verifier.testing.operation_check.written import malformed, read_operation
 
 
@@ -146,17 +147,28 @@ def _judge_all(question: CheckPlan) -> tuple[list[JudgedUse], dict[Shapes, Opera
 def _merge(findings: Sequence[OperationFinding]) -> list[OperationFinding]:
     """Return every finding once, those with a known wrong rule first.
 
-    If a rule is known for any input, it replaces the same finding without a rule.
+    A rule is named only if it fits every input on which the same gradient is wrong.
     """
-    by_kind: dict[tuple[str, str], OperationFinding] = {}
+    by_kind: dict[tuple[str, str], list[OperationFinding]] = {}
     for finding in findings:
-        key = (finding.kind, finding.place)
-        if key not in by_kind or (by_kind[key].code == by_kind[key].kind != finding.code):
-            by_kind[key] = finding
+        by_kind.setdefault((finding.kind, finding.place), []).append(finding)
     by_code: dict[tuple[str, str], OperationFinding] = {}
-    for finding in by_kind.values():
+    for finding in map(_common, by_kind.values()):
         by_code.setdefault((finding.code, finding.place), finding)
     return sorted(by_code.values(), key=lambda finding: finding.code == finding.kind)
+
+
+def _common(findings: Sequence[OperationFinding]) -> OperationFinding:
+    """Return a finding whose rule all findings of this kind and place have; else one without a rule."""
+    if findings[0].kind != "gradient-value":
+        return next((finding for finding in findings if finding.code != finding.kind), findings[0])
+    fits = [{finding.code, *finding.equivalent_bugs} for finding in findings]
+    shared = set.intersection(*fits)
+    for finding in findings:
+        if finding.code in shared:
+            others = tuple(bug for bug in finding.equivalent_bugs if bug in shared)
+            return replace(finding, equivalent_bugs=others)
+    return make_finding(findings[0].kind, findings[0].place)
 
 
 def _kept_state(question: CheckPlan) -> Iterator[OperationFinding]:

@@ -37,6 +37,7 @@ from verifier.testing.operation_check.result import OperationFinding, make_findi
 from verifier.testing.operation_check.written import UserOperation
 
 _NOT_SUMMED = "bias-not-summed"
+_MOST_COPIES = 1000  # numbers of a value that are compared with every entry of the argument
 _CLOSE = 1e-6  # relative distance, by norm, below which a wrong rule explains a gradient
 
 
@@ -86,7 +87,9 @@ def explain_values(
         elif _has_overwritten_rows(reference_answers, comparison):
             findings.append(replace(make_finding("repeated-rows-assigned", name), kind="gradient-value"))
         elif row is None or row.bug == UNEXPLAINED_ID:
-            findings.append(make_finding("gradient-value", name))
+            argument = case.arguments[operation.arguments.index(name)]
+            code = "copies-not-summed" if _is_of_one_copy(result, argument, comparison) else "gradient-value"
+            findings.append(replace(make_finding(code, name), kind="gradient-value"))
         else:
             texts = _without_prefix(row.explanation), _without_prefix(row.hint), row.right, row.wrong
             findings.append(OperationFinding(row.bug, "gradient-value", name, *texts, row.also_consistent))
@@ -111,6 +114,21 @@ def _has_overwritten_rows(reference_answers: ReferenceAnswers, comparison: Compa
         if _close(comparison.submitted, assigned):
             return True
     return False
+
+
+def _is_of_one_copy(result: UseResult, argument: Array, comparison: Comparison) -> bool:
+    """True if the value repeats the argument, and each gradient is that of one copy, or the copies' mean."""
+    value, upstream, submitted = result.value, result.upstream, comparison.submitted
+    if value is None or upstream is None or not argument.size or value.size > _MOST_COPIES:
+        return False
+    count, rest = divmod(value.size, argument.size)
+    is_copy = value.ravel()[None, :] == argument.ravel()[:, None]
+    if count < 2 or rest or not is_copy.any(axis=0).all():
+        return False
+    if _close(count * submitted, comparison.expected):
+        return True
+    is_one = np.isclose(upstream.ravel()[None, :], submitted.ravel()[:, None], rtol=_CLOSE, atol=0.0)
+    return bool((is_one & is_copy).any(axis=1).all())
 
 
 def _independent_of_upstream(

@@ -101,6 +101,12 @@ FINDINGS: Mapping[str, FindingTexts] = MappingProxyType(
                 "What does numpy do with an index that comes twice? See np.add.at.",
             ),
             FindingTexts(
+                "copies-not-summed",
+                "each entry of {place} is repeated in the value, and its gradient is that of one copy, or "
+                "the mean of the copies, where it is their sum.",
+                "Through how many copies does an entry of {place} reach the loss?",
+            ),
+            FindingTexts(
                 "argument-changed",
                 "{place} changes {actual} in place, which belongs to its caller.",
                 "Make a new array where the code assigns, or adds with += to, what it was given.",

@@ -97,6 +97,18 @@ def reproduces(
 ) -> Callable[[Case], bool]:
     """Return a predicate that is true for a case with a finding of the same kind at the same place."""
 
+    refused: set[Shapes] = set()  # by the reference in PyTorch, which quick judging does not call
+
+    def is_taken(case: Case) -> bool:
+        if reference.in_torch is None or kind in TWO_USE_FINDINGS:
+            return True
+        if case.shapes not in refused:
+            try:
+                judge_use(operation, reference, case)
+            except ReferenceRaised:
+                refused.add(case.shapes)
+        return case.shapes not in refused
+
     def wrong(case: Case) -> bool:
         if kind in TWO_USE_FINDINGS:
             return any(
@@ -108,6 +120,7 @@ def reproduces(
             return False
         if judged.tried.refused is not None and judged.tried.refused.refuses and not case.plain:
             return False
-        return any((finding.kind, finding.place) == (kind, place) for finding in judged.findings)
+        is_same = any((finding.kind, finding.place) == (kind, place) for finding in judged.findings)
+        return is_same and is_taken(case)
 
     return wrong

@@ -74,3 +74,30 @@ def test_an_object_that_was_used_before_is_judged_as_it_is() -> None:
 def test_the_smallest_input_is_the_same_in_every_run() -> None:
     written, question, *_ = next(row for row in PLANTED if row[0].__name__ == "TanhOfValue")
     assert check_operation(written, **question).smallest == check_operation(written, **question).smallest
+
+
+def test_the_smallest_input_is_one_that_the_reference_takes() -> None:
+    class BatchNorm:
+        """Its mean and variance are taken for constants on the way back."""
+
+        def forward(self, x, g):
+            centred = x - x.mean(0)
+            self.i = ((centred**2).mean(0) + 1e-5) ** -0.5
+            self.g, self.h = g, centred * self.i
+            return g * self.h
+
+        def backward(self, output_grad):
+            return output_grad * self.g * self.i, (output_grad * self.h).sum(0)
+
+    def in_torch(x, g):
+        import torch
+
+        return torch.nn.functional.batch_norm(x, None, None, g, training=True, eps=1e-5)
+
+    def like(x, g):
+        centred = x - x.mean(0)
+        return g * centred * ((centred**2).mean(0) + 1e-5) ** -0.5
+
+    check = check_operation(BatchNorm, like=like, in_torch=in_torch, shapes=[((4, 3), (3,))])
+    assert check.verdict == "incorrect"
+    assert "x = np.array([[1.0], [1.0]])" in check.smallest  # PyTorch refuses a batch of one example

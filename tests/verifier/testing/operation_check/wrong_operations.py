@@ -63,6 +63,61 @@ class TanhOfValue:
         return output_grad * (1 - np.tanh(self.y) ** 2)
 
 
+class SoftmaxDiagonal:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        self.p = e / e.sum(axis=-1, keepdims=True)
+        return self.p
+
+    def backward(self, output_grad):
+        return output_grad * self.p * (1 - self.p)
+
+
+class UpsampleOfOneCopy:
+    def forward(self, x):
+        return x.repeat(2, axis=-1)
+
+    def backward(self, output_grad):
+        return output_grad[..., ::2]
+
+
+class UpsampleOfMean(UpsampleOfOneCopy):
+    def backward(self, output_grad):
+        return (output_grad[..., ::2] + output_grad[..., 1::2]) / 2
+
+
+class TanhThatSendsNothing:
+    def forward(self, x):
+        return np.tanh(x)
+
+    def backward(self, output_grad):
+        return 0 * output_grad
+
+
+class SumOfColumns:
+    def forward(self, x):
+        self.shape = x.shape
+        return x.sum(axis=1)
+
+    def backward(self, output_grad):
+        return np.ones(self.shape) * output_grad
+
+
+class LogSoftmaxWithoutExp:
+    """With one class o is 0 and the gradient is the upstream one, which another rule gives as well."""
+
+    def forward(self, z):
+        top = z.max(-1, keepdims=True)
+        self.o = z - top - np.log(np.exp(z - top).sum(-1, keepdims=True))
+        return self.o
+
+    def backward(self, output_grad):
+        return output_grad - (output_grad * self.o).sum(-1, keepdims=True)
+
+
+UPSAMPLE = {"like": lambda x: x.repeat(2, axis=-1), "shapes": [((2, 3),)]}
+
+
 class ReluWithoutUpstream:
     """As edugrad had it before its first release."""
 
@@ -388,6 +443,18 @@ PLANTED: list[tuple[Any, dict[str, Any], str, str, tuple[str, ...]]] = [
         "b",
         ("context = []", "b = np.array([1.0])"),
     ),
+    (SoftmaxDiagonal, {"like": "softmax"}, "softmax-jacobian-diagonal", "x", ("x = np.array([1.0, 1.0])",)),
+    (UpsampleOfOneCopy, UPSAMPLE, "copies-not-summed", "x", ("x = np.array([[1.0]])",)),
+    (UpsampleOfMean, UPSAMPLE, "copies-not-summed", "x", ("x = np.array([[1.0]])",)),
+    (TanhThatSendsNothing, {"like": "tanh"}, "zero-gradient", "x", ("x = np.array(1.0)",)),
+    (
+        SumOfColumns,
+        {"like": "sum", "options": {"axis": 1}, "shapes": [((3, 3),)]},
+        "axis-not-restored",
+        "x",
+        ("x = np.array([[1.0, 1.0], [1.0, 1.0]])",),
+    ),
+    (LogSoftmaxWithoutExp, {"like": "log_softmax"}, "gradient-value", "z", ("z = np.array([1.0])",)),
     (PowerOfContext, CUBE, "gradient-value", "a", ("a = np.array(2.0)", "exponent=3")),
     (PowerOfContext(), CUBE, "gradient-value", "a", ("a = np.array(2.0)",)),
 ]

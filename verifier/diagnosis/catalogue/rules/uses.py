@@ -145,6 +145,35 @@ def _broadcast_axes(edge: Edge) -> tuple[int, ...]:
 
 
 @_at_each_edge
+def softmax_diagonal(edge: Edge) -> Iterator[Array]:
+    """Yield the product with the diagonal of softmax's Jacobian alone."""
+    function = edge.node.options.get("function")
+    if function is not None and function.name == "softmax":
+        p = function.forward(edge.operands[0])
+        yield np.asarray(edge.upstream * p * (1.0 - p))
+
+
+@_at_each_edge
+def axis_not_restored(edge: Edge) -> Iterator[Array]:
+    """Yield the gradient of a reduction copied along other axes than the reduced ones, as numpy aligns it."""
+    axes, shape = edge.node.options.get("axes"), edge.share.shape
+    if axes is None or edge.node.options.get("keepdims") or len(axes) == len(shape):
+        return
+    try:
+        copied = np.broadcast_to(edge.upstream, shape)
+    except ValueError:
+        return
+    if edge.node.operation.name in ("sum", "mean"):
+        yield copied / (edge.node.options["count"] if edge.node.operation.name == "mean" else 1)
+
+
+def no_gradient(edges: Edges) -> Iterator[tuple[str, Array]]:
+    """Yield zeros for a value that one node uses: nothing was sent back to it."""
+    if len(edges) == 1:
+        yield edges[0].node.name, np.zeros(edges[0].share.shape)
+
+
+@_at_each_edge
 def times_count(edge: Edge) -> Iterator[Array]:
     """Yield the share without the division by the count of a mean or a loss."""
     for count in _counts(edge):
