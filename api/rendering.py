@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from verifier.documents.json import parse
 from verifier.exporters import EXPORTERS, Exporter
 from verifier.exporters.page import fragment
 from verifier.report.outcome import FileOutcome
-from verifier.report.reading import read_report
 from verifier.report.report import Report
 
 JSON = "application/json"
@@ -29,18 +27,6 @@ def render(report: Report, media_type: str) -> bytes:
     return (MEDIA_TYPES[media_type].export(report) + "\n").encode()
 
 
-def render_stored(document: bytes, media_type: str) -> bytes:
-    """Return a stored JSON report in the format of a media type; JSON is returned as it was stored."""
-    if media_type == JSON:
-        return document
-    return render(read_report(parse(document)), media_type)
-
-
 def render_section(report: Report) -> str:
     """Return a report as a section of a web page."""
     return fragment(FileOutcome("", report))
-
-
-def render_stored_section(document: bytes) -> str:
-    """Return a stored JSON report as a section of a web page. It lists only the worst entries."""
-    return render_section(read_report(parse(document)))

@@ -1,9 +1,7 @@
 """Pages of assignments: the list, the form for a new one, and the form for a student's submission."""
 
 from http import HTTPStatus
-from typing import Any
 
-import numpy as np
 from anyio.to_thread import run_sync
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -26,10 +24,10 @@ from api.services.assignments import (
     create_assignment,
     get_assignment,
     list_assignments,
+    problem_for,
 )
 from api.services.classes import Counts
 from api.storage.records import Role, StoredAssignment, Token
-from verifier.documents.json import to_json
 
 router = pages_router()
 
@@ -68,11 +66,11 @@ def assignment(
 
 
 @router.get("/assignments/{assignment_id}/problem.json", operation_id="problem_file")
-def problem(assignment_id: str, service: TheService, member: Member) -> Response:
+async def problem(assignment_id: str, service: TheService, member: Member) -> Response:
     """Return the member's problem as a file, for the command line and for notebooks."""
-    stored = get_assignment(service, member, assignment_id)
-    document = assignment_document(service, stored, member)["problem"]
-    return attachment(to_json(document, indent=1), f"problem-{stored.id}.json", JSON)
+    stored = await run_sync(get_assignment, service, member, assignment_id)
+    await run_sync(assignment_document, service, stored, member)  # it has opened
+    return attachment(await problem_for(service, stored, member), f"problem-{stored.id}.json", JSON)
 
 
 @router.post(
@@ -125,12 +123,8 @@ def _submit_page(
         stored=stored,
         left=document.get("attempts_left"),
         open=stored.assignment.open_at(service.now()),
-        shapes=_shapes(document["problem"]),
+        shapes=stored.problem.shapes.items(),
         attempts=submissions.list_submissions(service, stored, member)[::-1] if student else (),
         submits=student,
         form=form,
     )
-
-
-def _shapes(problem: dict[str, Any]) -> list[tuple[str, tuple[int, ...]]]:
-    return [(name, np.shape(value)) for name, value in problem["parameters"].items()]

@@ -12,12 +12,11 @@ from api.http.problems import ProblemError, RefusedError
 from api.pages.page_route import pages_router
 from api.pages.templating import page
 from api.pages.visitors import Member
-from api.rendering import render_stored, render_stored_section
 from api.service import Service
 from api.services.access import can_grade
 from api.services.assignments import get_assignment
 from api.services.checks import judge
-from api.services.reports import get_report
+from api.services.reports import get_report, render_report, render_report_section
 from api.services.submissions import get_submission, is_shown, submission_document, submission_task
 from api.storage.records import Role, StoredAssignment, StoredSubmission, Token
 from api.workers.protocol import RenderRequest
@@ -38,7 +37,7 @@ async def submission(
     if grader:
         section, note = await _full_report(service, member, stored, submission)
     elif stored.assignment.visibility.verdict and is_shown(submission, service.now()):
-        section = await run_sync(_stored_report, service, member, submission)
+        section = await _stored_report(service, member, submission)
     return page(
         request,
         "submission.html.jinja",
@@ -53,7 +52,7 @@ async def submission(
 @router.get("/reports/{report_id}", operation_id="report_page")
 async def report(report_id: str, request: Request, service: TheService, member: Member) -> Response:
     report, document = await run_sync(get_report, service, member, report_id)
-    section = await run_sync(render_stored_section, document)
+    section = await render_report_section(service, document)
     whole = member.role is not Role.STUDENT
     return page(request, "report.html.jinja", report=report, section=section, whole=whole)
 
@@ -61,7 +60,7 @@ async def report(report_id: str, request: Request, service: TheService, member: 
 @router.get("/reports/{report_id}/file", operation_id="report_file")
 async def file(report_id: str, service: TheService, member: Member) -> Response:
     report, document = await run_sync(get_report, service, member, report_id)
-    content = await run_sync(render_stored, document, _HTML)
+    content = await render_report(service, document, _HTML)
     return attachment(content, f"report-{report.id}.html", _HTML)
 
 
@@ -81,12 +80,12 @@ async def _full_report(
     try:
         outcome = await judge(service, task)
     except RefusedError:
-        section = await run_sync(_stored_report, service, member, submission)
+        section = await _stored_report(service, member, submission)
         return section, "By the present rules this cannot be judged."
     except ProblemError as error:
         if error.status is not HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise
-        section = await run_sync(_stored_report, service, member, submission)
+        section = await _stored_report(service, member, submission)
         return section, f"This is the stored report, which has the worst entries alone: {error.detail}."
     result = submission.result
     if result is not None and result.revision != stored.revision:
@@ -100,11 +99,11 @@ async def _full_report(
     return outcome.answer.decode(), ""
 
 
-def _stored_report(service: Service, member: Token, submission: StoredSubmission) -> str:
+async def _stored_report(service: Service, member: Token, submission: StoredSubmission) -> str:
     if submission.result is None or submission.result.report is None:
         return ""
     try:
-        _, document = get_report(service, member, submission.result.report)
+        _, document = await run_sync(get_report, service, member, submission.result.report)
     except ProblemError:  # judged while the assignment showed no report to students
         return ""
-    return render_stored_section(document)
+    return await render_report_section(service, document)

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
@@ -42,7 +43,7 @@ async def create(request: Request, service: TheService, caller: Caller) -> Respo
     content = await _read_json(request, service)
     stored = await assignments.create_assignment(service, caller, content)
     notice = assignments.notice_of_open_checks(service)
-    body = await run_sync(render_assignment, service, stored, caller, notice)
+    body = await render_assignment(service, stored, caller, notice)
     return Response(body, HTTPStatus.CREATED, {"Location": f"/v1/assignments/{stored.id}"}, JSON)
 
 
@@ -65,9 +66,9 @@ def list_assignments(service: TheService, caller: Caller) -> list[dict[str, Any]
     response_model=StoredAssignmentDocument,
     responses=documented(401, 403, 404, 429),
 )
-def read(assignment_id: str, service: TheService, caller: Caller) -> Response:
-    stored = assignments.get_assignment(service, caller, assignment_id)
-    return Response(render_assignment(service, stored, caller), media_type=JSON)
+async def read(assignment_id: str, service: TheService, caller: Caller) -> Response:
+    stored = await run_sync(assignments.get_assignment, service, caller, assignment_id)
+    return Response(await render_assignment(service, stored, caller), media_type=JSON)
 
 
 @router.put(
@@ -82,17 +83,16 @@ async def change(assignment_id: str, request: Request, service: TheService, call
     stored = await run_sync(assignments.get_graded_assignment, service, caller, assignment_id)
     content = await _read_json(request, service)
     changed = await assignments.change_assignment(service, stored, content)
-    return Response(await run_sync(render_assignment, service, changed, caller), media_type=JSON)
+    return Response(await render_assignment(service, changed, caller), media_type=JSON)
 
 
-def render_assignment(
+async def render_assignment(
     service: Service, stored: StoredAssignment, caller: Token, notice: str | None = None
 ) -> bytes:
-    """Return an assignment as `StoredAssignmentDocument`, as the caller may see it.
-
-    It runs in a thread: FastAPI would check and write large problems while all other requests wait.
-    """
-    document = assignments.assignment_document(service, stored, caller) | {"notice": notice}
+    """Return an assignment as `StoredAssignmentDocument`, as the caller may see it."""
+    document = await run_sync(assignments.assignment_document, service, stored, caller)
+    problem = await assignments.problem_for(service, stored, caller)
+    document |= {"notice": notice, "problem": orjson.Fragment(problem)}
     return encode({name: document.get(name) for name in StoredAssignmentDocument.model_fields})
 
 

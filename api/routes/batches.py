@@ -121,7 +121,7 @@ def cancel(batch: OwnBatch, service: TheService) -> dict[str, Any]:
 def read_reports(
     batch: OwnBatch,
     service: TheService,
-    after: Annotated[int, Query(ge=-1, description="the index of the last item read")] = -1,
+    after: Annotated[int, Query(ge=-1, le=2**31, description="the index of the last item read")] = -1,
     most: Annotated[int, Query(ge=1, le=_MOST_ITEMS)] = 100,
 ) -> Response:
     items = batches.finished_items(service, batch, after, most)

@@ -10,9 +10,9 @@ from api import signing
 from api.dependencies import Caller, TheService
 from api.http.negotiation import negotiate
 from api.http.problems import documented
-from api.rendering import JSON, MEDIA_TYPES, render_stored
+from api.rendering import JSON, MEDIA_TYPES
 from api.schemas import ReportDocument
-from api.services.reports import get_report, sign_report
+from api.services.reports import get_report, render_report, sign_report
 
 router = APIRouter(tags=["reports"])
 
@@ -46,5 +46,5 @@ async def read(report_id: str, request: Request, service: TheService, caller: Ca
     if media_type == signing.MEDIA_TYPE:
         content = await run_sync(sign_report, service, report, document)
     else:
-        content = await run_sync(render_stored, document, media_type)
+        content = await render_report(service, document, media_type)
     return Response(content, 200, headers, media_type)

@@ -11,10 +11,11 @@ from api.http.bodies import read_body
 from api.http.negotiation import negotiate
 from api.http.openapi import REPORT_CONTENT, submission_content
 from api.http.problems import documented
-from api.rendering import JSON, render_stored
+from api.rendering import JSON
 from api.schemas import GradientsDocument, ReportDocument, SubmissionRow
 from api.services import submissions
 from api.services.assignments import get_assignment
+from api.services.reports import render_report
 from api.services.submissions import STUDENT_NAME
 from api.services.tokens import LONGEST_SUBJECT
 from verifier.documents.json import encode, to_json
@@ -68,7 +69,7 @@ async def create(
     if not receipt.document:
         content = to_json(submissions.receipt_document(receipt.submission)).encode()
         return Response(content, HTTPStatus.CREATED, headers, JSON)
-    content = await run_sync(render_stored, receipt.document, media_type)
+    content = await render_report(service, receipt.document, media_type)
     return Response(content, HTTPStatus.CREATED, headers, media_type)
 
 

@@ -7,21 +7,19 @@ from typing import Any
 from anyio.to_thread import run_sync
 
 from api.http.problems import ProblemError
+from api.problem import StoredProblem
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, can_open, not_found, require_role
+from api.services.cached import recent
 from api.services.checks import read
 from api.storage.records import AssignmentRow, Role, StoredAssignment, Token
 from api.workers.protocol import ReadTask
-from verifier.documents.assignment import (
-    assignment_to_document,
-    generate_instance,
-    instance_key,
-    read_assignment,
-)
+from verifier.documents.assignment import instance_key, read_stored_rules, rules_to_document
 from verifier.documents.json import parse
 from verifier.report.assignment import Assignment
 
 _LOG = logging.getLogger("gradjury")
+_INSTANCES_KEPT = 64 * 2**20  # bytes of problems with numbers of students' own
 
 
 def list_assignments(service: Service, caller: Token) -> list[AssignmentRow]:
@@ -87,30 +85,46 @@ def warn_of_open_checks(service: Service) -> None:
 
 
 def assignment_document(service: Service, stored: StoredAssignment, caller: Token) -> dict[str, Any]:
-    """Return an assignment as JSON, as the caller may see it. Raise ProblemError 403 before it opens."""
-    document = assignment_to_document(stored.assignment)
+    """Return an assignment without its problem as JSON, as the caller may see it.
+
+    Raise ProblemError 403 before it opens.
+    """
+    document = rules_to_document(stored.assignment)
     record = {"id": stored.id, "revision": stored.revision, "created": stored.created.isoformat()}
     if can_grade(caller, stored):
         return {**record, "owner": stored.owner, **document}
     moment, opening = service.now(), stored.assignment.opens
     if opening is not None and moment < opening:
         raise ProblemError(HTTPStatus.FORBIDDEN, f"the assignment opens at {opening.isoformat()}")
-    document["problem"] = problem_for(service, stored, caller.subject)
     if stored.assignment.attempts is not None and caller.role is Role.STUDENT:
         used = service.repository.submissions.count(stored.id, caller.subject)
         document["attempts_left"] = max(0, stored.assignment.attempts - used)
     return {**record, **document}
 
 
-def problem_for(service: Service, stored: StoredAssignment, student: str) -> dict[str, object]:
-    """Return the JSON problem of a student, with numbers of the student's own if the assignment has them."""
-    problem = dict(stored.assignment.problem)
+def student_key(service: Service, stored: StoredAssignment, student: str) -> bytes:
+    """Return the key of a student's numbers; empty if all have the same."""
     if not stored.assignment.per_student:
-        return problem
-    return generate_instance(problem, instance_key(service.instance_secret(), stored.id, student))
+        return b""
+    return instance_key(service.instance_secret(), stored.id, student)
+
+
+async def problem_for(service: Service, stored: StoredAssignment, caller: Token) -> bytes:
+    """Return the JSON problem as the caller may see it: to others than graders with numbers of their own."""
+    text = stored.problem.json
+    if can_grade(caller, stored) or not stored.assignment.per_student:
+        return text
+    key = await run_sync(student_key, service, stored, caller.subject)
+
+    async def generate() -> bytes:
+        return (await read(service, ReadTask(text, "instance", service.settings.bounds, key))).content
+
+    name = f"{stored.id} {stored.revision} {caller.subject}"
+    return await recent(service, "instances", _INSTANCES_KEPT, name, generate, len(text))
 
 
 async def _read(service: Service, content: bytes) -> Assignment:
-    """Read an assignment here after a worker has found no mistake in it."""
-    await read(service, ReadTask(content, "assignment", service.settings.bounds))
-    return await run_sync(lambda: read_assignment(parse(content)))
+    """Return an assignment that a worker has read: parsing it here would hold up everybody."""
+    document = await read(service, ReadTask(content, "assignment", service.settings.bounds))
+    problem = StoredProblem(document.content, dict(document.shapes), document.of_graph)
+    return read_stored_rules(parse(document.rules), problem)

@@ -1,6 +1,7 @@
 """Values that are worked out once for all who ask at the same time, and kept for a while."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from math import inf
@@ -44,8 +45,36 @@ class Cached(Generic[_T]):
             self._kept = monotonic(), task.result()
 
 
+class Recent:
+    """Values of many names, as `Cached`: the latest ones, of at most so many bytes together."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._size = most, 0
+        self._values: OrderedDict[str, tuple[Cached[bytes], int]] = OrderedDict()
+
+    async def get(self, name: str, work: Callable[[], Awaitable[bytes]], size: int) -> bytes:
+        """Return the value of a name. size: bytes, about."""
+        if name not in self._values:
+            self._values[name] = Cached(work), size
+            self._size += size
+        self._values.move_to_end(name)
+        value = self._values[name][0]
+        while self._size > self._most and len(self._values) > 1:
+            _, (_, dropped) = self._values.popitem(last=False)
+            self._size -= dropped
+        return await value.get()
+
+
 async def cached(service: Service, name: str, work: Callable[[], Awaitable[_T]], seconds: float = inf) -> _T:
     """Return the service's value of a name, worked out as `Cached` does."""
     value: Cached[Any] = service.derived.setdefault(name, Cached(work, seconds))
     result: _T = await value.get()
     return result
+
+
+async def recent(
+    service: Service, kind: str, most: int, name: str, work: Callable[[], Awaitable[bytes]], size: int
+) -> bytes:
+    """Return the service's value of a name among those of a kind, worked out as `Recent` does."""
+    values: Recent = service.derived.setdefault(kind, Recent(most))
+    return await values.get(name, work, size)

@@ -80,7 +80,7 @@ def class_overview(service: Service, stored: StoredAssignment, counts: Counts) -
 def overview_document(service: Service, stored: StoredAssignment, counts: Counts) -> dict[str, Any]:
     """Return the overview of a class as JSON."""
     overview = class_overview(service, stored, counts)
-    of_graph = "nodes" in stored.assignment.problem["network"]
+    of_graph = stored.problem.of_graph
     return {
         "assignment": stored.id,
         "students": len(overview.students),

@@ -14,11 +14,11 @@ from api.service import Service
 from api.services.access import require_role
 from api.services.assignments import get_graded_assignment
 from api.services.checks import judge
-from api.storage.records import Role, Token
+from api.storage.records import Role, StoredAssignment, Token
 from api.workers.protocol import RenderRequest, Task
-from verifier.documents.json import encode, parse
+from verifier.documents.json import parse
 from verifier.report import wording
-from verifier.report.assignment import DEFAULT, Assignment
+from verifier.report.assignment import DEFAULT
 from verifier.report.model import Audience, ParameterReport
 from verifier.report.points import Points, score_verdicts
 from verifier.report.reading import read_report
@@ -36,19 +36,20 @@ async def evaluate_submission(
     Raise ProblemError 401 or 403 if the caller does not grade the assignment, or if students may see no
     verdict.
     """
-    assignment: Assignment | None = None
+    stored: StoredAssignment | None = None
     if task_id is not None:
         if caller is None:
             raise unauthorized("a task of this service needs a grader's token")
         require_role(caller, Role.GRADER)
-        assignment = (await run_sync(get_graded_assignment, service, caller, task_id)).assignment
+        stored = await run_sync(get_graded_assignment, service, caller, task_id)
+    assignment = None if stored is None else stored.assignment
     visibility = assignment.visibility if assignment is not None else DEFAULT
     if audience is Audience.STUDENT and not visibility.verdict:
         raise ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no verdict")
     task = Task(
         content,
         "json",
-        problem=None if assignment is None else encode(dict(assignment.problem)),
+        problem=None if stored is None else stored.problem.json,
         oracles=service.settings.oracle_names,
         visibility=visibility,
         render=RenderRequest(JSON, audience=audience),

@@ -3,9 +3,12 @@
 from http import HTTPStatus
 
 from api.http.problems import ProblemError
+from api.rendering import JSON
 from api.service import Service, is_id
 from api.services.access import can_grade, can_read, not_found
+from api.services.checks import read
 from api.storage.records import Role, StoredAssignment, StoredReport, Token
+from api.workers.protocol import ReadTask, RenderRequest
 from verifier.documents.json import parse, to_json
 from verifier.exporters.student_view import to_student_view
 from verifier.report.assignment import StudentVisibility
@@ -31,6 +34,23 @@ def get_report(service: Service, caller: Token, report_id: str) -> tuple[StoredR
         raise _hidden()
     document = service.repository.reports.document(report_id)
     return report, student_view(document, stored.assignment.visibility)
+
+
+async def render_report(service: Service, document: bytes, media_type: str) -> bytes:
+    """Return a stored JSON report in the format of a media type; JSON is returned as it was stored."""
+    if media_type == JSON:
+        return document
+    return await _rendered(service, document, RenderRequest(media_type))
+
+
+async def render_report_section(service: Service, document: bytes) -> str:
+    """Return a stored JSON report as a section of a web page. It lists only the worst entries."""
+    return (await _rendered(service, document, RenderRequest(section=True))).decode()
+
+
+async def _rendered(service: Service, document: bytes, request: RenderRequest) -> bytes:
+    task = ReadTask(document, "report", service.settings.bounds, render=request)
+    return (await read(service, task)).content
 
 
 def student_view(document: bytes, visibility: StudentVisibility) -> bytes:

@@ -19,7 +19,7 @@ from api.http.bodies import Body
 from api.http.problems import ProblemError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, not_found, owner_name, require_role
-from api.services.assignments import problem_for
+from api.services.assignments import student_key
 from api.services.checks import judge_attempt, reason_of, stopped_problem
 from api.services.names import normalize_name
 from api.services.reports import student_view
@@ -33,7 +33,7 @@ from api.storage.records import (
     Token,
 )
 from api.workers.protocol import Judged, Stopped, Task
-from verifier.documents.json import encode, parse
+from verifier.documents.json import parse
 from verifier.report.outcome import FileOutcome
 from verifier.report.points import earned, score_outcome, score_verdicts, worth
 from verifier.report.verdict import Verdict
@@ -216,7 +216,8 @@ def submission_task(service: Service, stored: StoredAssignment, submission: Stor
     return Task(
         submission.content,
         submission.declared,
-        problem=encode(problem_for(service, stored, submission.student)),
+        problem=stored.problem.json,
+        key=student_key(service, stored, submission.student),
         name=stored.assignment.title,
         oracles=service.settings.oracle_names,
         store=True,

@@ -1,4 +1,4 @@
-"""Store assignments in SQL: as JSON documents, and in columns what lists show of them."""
+"""Store assignments in SQL: rules and problem as JSON, and in columns what lists show of them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, insert, or_, select, update
 
+from api.problem import StoredProblem, stored_problem
 from api.storage import tables
 from api.storage.records import AssignmentRow, StoredAssignment
-from verifier.documents.assignment import assignment_to_document, read_assignment
+from verifier.documents.assignment import read_stored_rules, rules_to_document
 from verifier.documents.json import encode, parse
 from verifier.report.assignment import Assignment
 
@@ -62,8 +63,11 @@ class SqlAssignments:
 
 
 def _columns(assignment: Assignment) -> dict[str, Any]:
+    problem = stored_problem(assignment.problem)
+    kind = {"shapes": problem.shapes, "of_graph": problem.of_graph}
     return {
-        "document": encode(assignment_to_document(assignment)).decode(),
+        "document": encode(rules_to_document(assignment) | kind).decode(),
+        "problem": problem.json,
         "title": assignment.title,
         "attempts": assignment.attempts,
         "opens": assignment.opens,
@@ -72,6 +76,8 @@ def _columns(assignment: Assignment) -> dict[str, Any]:
 
 
 def _stored(row: Row[Any]) -> StoredAssignment:
-    return StoredAssignment(
-        row.id, row.owner, read_assignment(parse(row.document)), row.revision, row.created
-    )
+    document = parse(row.document)
+    shapes = {name: tuple(shape) for name, shape in document["shapes"].items()}
+    problem = StoredProblem(bytes(row.problem), shapes, document["of_graph"])
+    assignment = read_stored_rules(document, problem)
+    return StoredAssignment(row.id, row.owner, assignment, row.revision, row.created)

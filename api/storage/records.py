@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from api.problem import StoredProblem, stored_problem
 from verifier.report.assignment import Assignment
 from verifier.report.verdict import Verdict
 
@@ -45,6 +46,10 @@ class StoredAssignment:
     assignment: Assignment
     revision: int
     created: datetime
+
+    @property
+    def problem(self) -> StoredProblem:
+        return stored_problem(self.assignment.problem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ assignments = Table(
     Column("document", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("created", Moment, nullable=False),
+    Column("problem", LargeBinary, nullable=False),
 )
 
 reports = Table(

@@ -48,6 +48,7 @@ class Task:
 
     declared: `json`, `npz` or `safetensors`; None to detect the format from the first bytes.
     problem: the problem as JSON, if `content` holds gradients alone; None if `content` holds both.
+    key: of the student, if the problem has other numbers for each; empty otherwise.
     oracles: names; None for the default ones.
     visibility: what students may see, if the report is rendered for them; None for the default.
     render: the report to return in `Judged.answer`.
@@ -59,6 +60,7 @@ class Task:
     content: bytes
     declared: str | None = None
     problem: bytes | None = None
+    key: bytes = b""
     name: str | None = None
     oracles: tuple[str, ...] | None = None
     visibility: StudentVisibility | None = None
@@ -72,23 +74,31 @@ class Task:
 class ReadTask:
     """A document to read, without judging anything.
 
-    kind: `assignment`, or `evaluation` for a request of the uEd API.
+    kind: `assignment`; `evaluation` for a request of the uEd API; `instance` for the problem of the student
+    with this key; `report` for a stored report to render.
     """
 
     content: bytes
-    kind: Literal["assignment", "evaluation"]
+    kind: Literal["assignment", "evaluation", "instance", "report"]
     bounds: Bounds = DEFAULT_BOUNDS
+    key: bytes = b""
+    render: RenderRequest = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class ReadDocument:
-    """A document without mistakes. Of a request of the uEd API it has those fields that the service uses.
+    """A document without mistakes.
 
-    content: the submission, as JSON. user: the type of its sender. task: the id of its task.
-    callback: True if the answer is wanted elsewhere.
+    content: the submission of a request, the problem of an assignment or instance, or the rendered report.
+    rules: of an assignment, without its problem. shapes, of_graph: see StoredProblem.
+    Of a request of the uEd API, it has those fields that the service uses. user: the type of its sender.
+    task: the id of its task. callback: True if the answer is wanted elsewhere.
     """
 
     content: bytes = b""
+    rules: bytes = b""
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    of_graph: bool = False
     user: str = ""
     task: str | None = None
     callback: bool = False

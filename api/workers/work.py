@@ -9,6 +9,7 @@ from socket import socket
 from traceback import format_tb
 from typing import Any
 
+from api.problem import StoredProblem
 from api.rendering import MEDIA_TYPES, render, render_section
 from api.workers.protocol import (
     Failed,
@@ -24,10 +25,10 @@ from api.workers.protocol import (
     encode_frames,
     read_message,
 )
-from verifier.documents.assignment import read_assignment
+from verifier.documents.assignment import generate_instance, read_assignment, rules_to_document
 from verifier.documents.files import parse_bytes, resolve_format, write_document
 from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
-from verifier.documents.json import check_document, parse, to_json
+from verifier.documents.json import check_document, encode, parse, to_json
 from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.engine.threads import disable_heap_trimming
 from verifier.exporters.student_view import to_student_view
@@ -38,6 +39,7 @@ from verifier.problem.submission import TOLERANCES
 from verifier.report.assignment import DEFAULT
 from verifier.report.model import Audience
 from verifier.report.outcome import drop_arrays
+from verifier.report.reading import read_report
 from verifier.report.report import Report
 
 ARTEFACTS = ("TEXT", "CODE", "MODEL", "MATH", "OTHER")  # types of submissions in the uEd API
@@ -94,12 +96,19 @@ def judge(task: Task) -> Outcome:
 def read(task: ReadTask) -> Reading:
     """Read a document. Malformed content is an outcome, not an exception."""
     try:
-        document = parse(task.content, task.bounds)
+        stored = task.kind in ("instance", "report")
+        document = parse(task.content, None if stored else task.bounds)
         if task.kind == "evaluation":
             return _read_evaluation(document)
+        if task.kind == "instance":
+            return ReadDocument(encode(generate_instance(document, task.key)))
+        if task.kind == "report":
+            return ReadDocument(_render_stored(task, read_report(document)))
         check_document(document.get("problem") if isinstance(document, dict) else None, task.bounds)
-        read_assignment(document)
-        return ReadDocument()
+        assignment = read_assignment(document)
+        problem = StoredProblem.from_document(assignment.problem)
+        rules, shapes = encode(rules_to_document(assignment)), tuple(problem.shapes.items())
+        return ReadDocument(problem.json, rules, shapes, problem.of_graph)
     except MalformedSubmission as error:
         return Refusal.from_error(error)
     except MemoryError:
@@ -145,6 +154,13 @@ def _canonical(task: Task, document: Any) -> tuple[bytes, str | None]:
     return (content if len(content) < len(task.content) else b""), declared
 
 
+def _render_stored(task: ReadTask, report: Report) -> bytes:
+    """Return a stored report, which lists only the worst entries, in the format that is asked for."""
+    if task.render.section or task.render.media_type is None:
+        return render_section(report).encode()
+    return render(report, task.render.media_type)
+
+
 def _render_answer(task: Task, report: Report) -> bytes:
     if task.render.section:
         return render_section(report).encode()
@@ -173,7 +189,10 @@ def _read_document(task: Task) -> Any:
 
 def _submission(task: Task, document: Any) -> AnySubmission:
     if task.problem is not None:
-        submission = read_uploaded_gradients(parse(task.problem), document)
+        problem = parse(task.problem)
+        if task.key:
+            problem = generate_instance(problem, task.key)
+        submission = read_uploaded_gradients(problem, document)
     else:
         submission = read_any_submission(document)
         if task.tolerance is not None:
@@ -199,7 +218,8 @@ def _read_evaluation(document: object) -> ReadDocument:
         errors.add("/user/type", f"one of {', '.join(USERS)}", repr(user_type)[:60])
     errors.raise_if_any()
     callback = isinstance(document, dict) and document.get("callbackUrl") is not None
-    return ReadDocument(json.dumps(content).encode(), str(user_type), task_id, callback)
+    submission_json = json.dumps(content).encode()
+    return ReadDocument(submission_json, user=str(user_type), task=task_id, callback=callback)
 
 
 def _read_field(

@@ -1,21 +1,19 @@
 """Students hand in gradients: judged, counted, kept, and shown as the assignment allows."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from api.routes import assignments
+from api import problem
 from api.schemas import StoredAssignmentDocument
 from api.storage.records import Role
 from tests.api.clients import WRONG, Person, assignment_by, person, problem_of, service_of
-from tests.api.conftest import DATABASES, PATIENCE, Serve
+from tests.api.conftest import DATABASES, Serve
 from verifier import verify
 from verifier.documents.files import write_document
 
@@ -66,36 +64,30 @@ def test_a_wrong_submission_is_kept_with_its_report_for_grader_and_student(
     }  # fmt: skip
 
 
-def test_an_assignment_is_written_as_its_schema_says_and_others_are_answered_meanwhile(
+def test_an_assignment_is_written_as_its_schema_says_and_its_problem_parsed_by_workers_alone(
     client: TestClient, grader: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = f"/v1/assignments/{assignment_by(grader, points=2)}"
-    render, begun, others = assignments.render_assignment, Event(), Event()
+    ada = person(client, Role.STUDENT, "ada", where.rpartition("/")[2])
 
-    def wait_for_others(*arguments: Any) -> bytes:
-        begun.set()
-        assert others.wait(PATIENCE)  # for ever, if this held the event loop
-        return render(*arguments)
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a problem was parsed while all other requests waited")
 
-    monkeypatch.setattr(assignments, "render_assignment", wait_for_others)
-    path, document = "/v1/assignments", {"problem": problem_of(WRONG), "points": 2}
-    for call in (
-        lambda: grader.post(path, document),
-        lambda: grader.put(where, document),
-        lambda: grader.get(where),
-        lambda: person(client, Role.STUDENT, "ada", where.rpartition("/")[2]).get(where),
-    ):
-        begun.clear()
-        others.clear()
-        with ThreadPoolExecutor(1) as caller:
-            answer = caller.submit(call)
-            assert begun.wait(PATIENCE)
-            assert client.get("/health/live").status_code == 200
-            others.set()
-        content = answer.result().json()
+    monkeypatch.setattr(problem, "parse", refuse)
+    document = {"problem": problem_of(WRONG), "points": 2}
+    answers = (
+        grader.post("/v1/assignments", document),
+        grader.put(where, document),
+        grader.get(where),
+        ada.get(where),
+    )
+    for answer in answers:
+        content = answer.json()
         schema = StoredAssignmentDocument.model_validate(content)
         assert json.dumps(content) == json.dumps(schema.model_dump(mode="json"))
         assert (content["points"], content["problem"]) == (2, problem_of(WRONG))
+    assert ada.post(f"{where}/submissions", WRONG_GRADIENTS).status_code == 201
+    assert grader.get(f"{where}/overview").json()["students"] == 1
 
 
 def test_a_listed_row_is_the_one_of_the_submission_key_by_key(client: TestClient, grader: Person) -> None:

@@ -84,17 +84,40 @@ def read_assignment_file(path: Path, errors: ErrorCollector) -> Assignment | Non
 
 def assignment_to_document(assignment: Assignment) -> dict[str, Any]:
     """Return the assignment's document with all fields, the inverse of `read_assignment`."""
-    points: Any = dict(assignment.points.by_name) or assignment.points.total
+    title, *rest = rules_to_document(assignment).items()
+    return dict((title, ("problem", dict(assignment.problem)), *rest))
+
+
+def rules_to_document(assignment: Assignment) -> dict[str, Any]:
+    """Return the assignment's document without its problem."""
     return {
         "title": assignment.title,
-        "problem": dict(assignment.problem),
-        "points": points,
+        "points": dict(assignment.points.by_name) or assignment.points.total,
         "students_see": [name for name in SEEN if getattr(assignment.visibility, name)],
         "attempts": assignment.attempts,
         "opens": None if assignment.opens is None else assignment.opens.isoformat(),
         "closes": None if assignment.closes is None else assignment.closes.isoformat(),
         "instances": INSTANCES[assignment.per_student],
     }
+
+
+def read_stored_rules(document: Mapping[str, Any], problem: Mapping[str, Any]) -> Assignment:
+    """Return the assignment of a problem and of what `rules_to_document` returned, without checks."""
+    points, seen = document["points"], document["students_see"]
+    return Assignment(
+        document["title"],
+        problem,
+        Points(by_name=points) if isinstance(points, Mapping) else Points(total=points),
+        StudentVisibility(**{name: name in seen for name in SEEN}),
+        document["attempts"],
+        _stored_moment(document["opens"]),
+        _stored_moment(document["closes"]),
+        document["instances"] == INSTANCES[1],
+    )
+
+
+def _stored_moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def instance_key(secret: bytes, assignment: str, student: str) -> bytes:

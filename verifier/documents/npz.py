@@ -4,13 +4,15 @@ import io
 import zipfile
 import zlib
 from collections import Counter
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds, check_arrays, check_numbers, to_json
 from verifier.documents.safetensors import TEXT, join_tensors, split_tensors
 from verifier.problem.errors import OversizedSubmission, UnreadableSubmission
+
+_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def parse_npz(content: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> dict[str, Any]:
@@ -66,18 +68,26 @@ def write_npz(document: dict[str, Any]) -> bytes:
     return stream.getvalue()
 
 
+def _read_header(version: tuple[int, int], stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, order and type. Raises: ValueError."""
+    try:
+        shape, fortran, dtype = _READERS[version](stream)
+    except Exception as error:  # numpy evaluates the text as Python, which may fail in any way
+        raise ValueError(type(error).__name__) from None
+    return shape, fortran, dtype
+
+
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, bounds: Bounds, before: int) -> Any:
     """Return one array. before: the count of numbers in the members before it."""
     name = member.filename
     try:
         with archive.open(member) as stream:
             version = np.lib.format.read_magic(stream)
-            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-            if version not in read:
+            if version not in _READERS:
                 raise UnreadableSubmission(
                     "an npy array of version 1 or 2", f"{name[:60]!r} of version {version}"
                 )
-            shape, fortran, dtype = read[version](stream)
+            shape, fortran, dtype = _read_header(version, stream)
             if dtype.hasobject:
                 raise UnreadableSubmission(
                     "arrays of numbers", f"a pickle in {name[:60]!r}", "save plain arrays"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -68,6 +69,12 @@ def test_rows_of_the_first_release_are_kept(fresh_database: Callable[[str], str]
     (row,) = repository.assignments.list("prof", ())
     assert (row.title, row.attempts, row.opens) == ("First", 3, None)
     assert row.closes == datetime(2026, 12, 1, 17, tzinfo=UTC)
+    found = repository.assignments.find("hw")
+    assert found is not None
+    assert found.assignment.problem == problem_of(WRONG)
+    assert found.problem.shapes["layers.0.weight"] == np.shape(WRONG["parameters"]["layers.0.weight"])
+    assert not found.problem.of_graph
+    assert assignment_to_document(found.assignment) == assignment_to_document(read_assignment(RULES))
     listed = repository.submissions.list("hw")
     assert sorted((each.student, each.attempt) for each in listed) == [
         ("Jos\u00e9", 1),
@@ -96,6 +103,8 @@ def test_rows_of_the_first_release_are_kept(fresh_database: Callable[[str], str]
     migrate(engine, lambda config: command.downgrade(config, "0001"))
     with engine.begin() as connection:
         contents = connection.execute(text("SELECT content FROM submissions")).scalars().all()
+        document = connection.execute(text("SELECT document FROM assignments")).scalar_one()
+    assert json.loads(document) == assignment_to_document(read_assignment(RULES))
     assert [bytes(content) for content in contents] == [b"content"] * len(NAMES)
     migrate(engine, lambda config: command.downgrade(config, "base"))
     engine.dispose()
