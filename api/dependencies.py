@@ -4,6 +4,7 @@ FastAPI resolves nested dependencies anew for each request, which is slow. So th
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Annotated
 
 from anyio.to_thread import run_sync
@@ -57,7 +58,10 @@ async def authenticate_and_count(request: Request, service: Service, text: str |
     operation = getattr(request.scope.get("route"), "operation_id", None)
     caller = anonymous(address) if token is None else holder(token.id)
     _count(request, service, POLICIES.get(operation or "", DEFAULT), caller.member or caller.group)
-    guard_of(request.scope).admit(caller)
+    guard = guard_of(request.scope)
+    guard.admit(caller)
+    if _is_answered_by_thread(request):
+        await guard.take_turn(caller)
     return token
 
 
@@ -107,6 +111,11 @@ async def _one_stream(request: Request) -> AsyncIterator[None]:
 
 
 OneStream = Annotated[None, Depends(_one_stream)]
+
+
+def _is_answered_by_thread(request: Request) -> bool:
+    endpoint = getattr(request.scope.get("route"), "endpoint", None)
+    return endpoint is not None and not (iscoroutinefunction(endpoint) or isasyncgenfunction(endpoint))
 
 
 def _count(request: Request, service: Service, policy: Policy, caller: str) -> None:

@@ -8,6 +8,7 @@ The middleware wraps `receive` and `send` of every request, so no route can go w
 - A body that pauses, or drips, is answered by 408. A client that does not read its answer is disconnected.
 - When the service stops, bodies that are not complete are answered by 503.
 - `attend` gives up work whose client has left.
+- Requests that threads answer take turns by caller, and no caller has more than a few threads.
 """
 
 import asyncio
@@ -22,13 +23,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.problems import ProblemError
 from api.settings import Settings
-from api.workers.turns import CALLER, Caller
+from api.workers.turns import CALLER, Caller, FairQueue
 from verifier.engine.threads import release_freed_memory
 
 UNKNOWN_CALLER = 16 * 2**10  # bytes of a body whose sender is not known: a form with a token
 _SHARES = 4  # a caller has a fourth of all bytes
 _SLOWEST = 16 * 2**10  # bytes a second of a body, on average
 _GRACE = 3.0  # seconds that work goes on without its client: to kill its process costs as much as most work
+_THREADS, _RESERVE = 24, 19  # requests in threads at once, and how many of them one caller leaves to others
 _LARGE = 4 * 2**20  # bytes of a body or an answer whose memory is given back at once
 _GUARD = "guard"  # key of a request's state
 _CONNECTION = "connection"  # key of a request's state; absent under a server that is not ours
@@ -60,6 +62,7 @@ class Guards:
         self.stopping = False
         self.reading: set[RequestGuard] = set()
         self.attending: set[RequestGuard] = set()
+        self.threads = FairQueue(range(_THREADS), _RESERVE)
         self._releasing = False
         self._held: Counter[str] = Counter()  # bytes by group of callers
 
@@ -119,6 +122,7 @@ class RequestGuard:
         self._complete = not _has_body(scope)
         self._left = False
         self._waiting: asyncio.Timeout | None = None
+        self._turn: tuple[int, Caller] | None = None
 
     @property
     def admitted(self) -> bool:
@@ -132,6 +136,10 @@ class RequestGuard:
         self._guards.take(self._group, self._size, first=True)
         self._limit = self._guards.settings.largest_body
         CALLER.set(caller)
+
+    async def take_turn(self, caller: Caller) -> None:
+        """Wait for a caller's turn to have a request answered by a thread. It ends as the answer begins."""
+        self._turn = await self._guards.threads.acquire(caller), caller
 
     def limit_body(self, largest: int) -> None:
         """Set the largest size of the body. Only small bodies are read before the caller is known."""
@@ -163,6 +171,8 @@ class RequestGuard:
 
     async def send(self, message: Message) -> None:
         """Send a message. An answer before the end of the body is the last one of its connection."""
+        if message["type"] == "http.response.start":
+            self._end_turn()
         if message["type"] == "http.response.start" and not self._complete:
             message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
             if self._connection is not None:
@@ -209,6 +219,7 @@ class RequestGuard:
 
     def end(self) -> int:
         """Release the bytes of the request, and return the size of its body or answer, the larger one."""
+        self._end_turn()
         self._guards.reading.discard(self)
         self._guards.give_back(self._group, self._size)
         if self._connection is not None:
@@ -236,6 +247,11 @@ class RequestGuard:
         while self._complete and not self._left:
             message = await self._receive()
             self._left = message["type"] == "http.disconnect"
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._guards.threads.release(*self._turn)
+            self._turn = None
 
     def _end_body(self) -> None:
         self._complete = True

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
 
 from api.http.bodies import FORM, declared_type, parse_form, read_bounded
 from api.http.problems import ProblemError, RefusedError, status_of
@@ -98,18 +97,13 @@ async def read_form(
     declared_type(request, (FORM,))
     # a kept file is sent in base64, and there may be text beside a file: each is checked below
     body = await read_bounded(request, int(_BASE64_GROWTH * largest) + beside)
-    parsed = await parse_form(request, body)
-    fields: dict[str, str] = {}
-    files: dict[str, SentDocument] = {}
-    for name, value in parsed.multi_items():
-        if isinstance(value, UploadFile):
-            content = await value.read()
-            if content or value.filename:
-                files[name] = SentDocument(content, value.filename or "")
-        else:
-            fields[name] = value
-    await parsed.close()
-    form = SubmittedForm(fields, files)
+    parsed = parse_form(request, body)
+    files = {
+        file.field: SentDocument(file.content, file.name)
+        for file in parsed.files
+        if file.content or file.name
+    }
+    form = SubmittedForm(dict(parsed.fields), files)
     for document in files.values():
         _check_size(len(document.content), largest)
     _check_size(len(form.field("text").encode()), largest)

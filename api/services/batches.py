@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,6 +38,7 @@ from verifier.report.verdict import Verdict
 NDJSON, ZIP = "application/x-ndjson", "application/zip"
 MOST_LISTED = 100
 _POLLING_INTERVAL = 0.5  # seconds
+_FINISHED_KEPT = 2_000  # batches whose counts are remembered
 _VERDICTS = (Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED)
 _LOG = logging.getLogger("gradjury")
 
@@ -118,13 +120,20 @@ def get_batch(service: Service, caller: Token, batch_id: str) -> StoredBatch:
 
 def list_batches(service: Service, caller: Token) -> list[dict[str, Any]]:
     """Return the newest batches of the caller as JSON."""
-    batches = service.repository.batches.list(owner_of(caller))[:MOST_LISTED]
+    batches = service.repository.batches.list(owner_of(caller), MOST_LISTED)
     return [batch_document(service, batch) for batch in batches]
 
 
 def batch_document(service: Service, batch: StoredBatch) -> dict[str, Any]:
     """Return a batch with its progress as JSON."""
-    progress = service.repository.batches.progress(batch.id)
+    finished: OrderedDict[str, Progress] = service.derived.setdefault("finished batches", OrderedDict())
+    progress = finished.get(batch.id)
+    if progress is None:
+        progress = service.repository.batches.progress(batch.id)
+        if not progress.states[ItemState.PENDING]:  # it will not change: counting thousands takes time
+            finished[batch.id] = progress
+            if len(finished) > _FINISHED_KEPT:
+                finished.popitem(last=False)
     verdicts = {str(verdict): progress.verdicts.get(verdict, 0) for verdict in _VERDICTS}
     return progress_document(batch, progress) | {"verdicts": verdicts}
 

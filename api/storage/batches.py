@@ -41,10 +41,10 @@ class SqlBatches:
             row = connection.execute(select(tables.batches).where(_BATCH.id == batch_id)).first()
         return None if row is None else _batch(row)
 
-    def list(self, owner: str) -> Sequence[StoredBatch]:
+    def list(self, owner: str, most: int) -> Sequence[StoredBatch]:
         query = select(tables.batches).where((_BATCH.owner == owner) & (_BATCH.kind == BatchKind.SUBMISSIONS))
         with self.engine.connect() as connection:
-            rows = connection.execute(query.order_by(_BATCH.created.desc(), _BATCH.id))
+            rows = connection.execute(query.order_by(_BATCH.created.desc(), _BATCH.id).limit(most))
             return [_batch(row) for row in rows]
 
     def unfinished(self) -> Sequence[StoredBatch]:

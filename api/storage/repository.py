@@ -120,8 +120,8 @@ class BatchStore(Protocol):
 
     def find(self, batch_id: str) -> StoredBatch | None: ...
 
-    def list(self, owner: str) -> Sequence[StoredBatch]:
-        """Return an owner's batches of submissions, newest first."""
+    def list(self, owner: str, most: int) -> Sequence[StoredBatch]:
+        """Return an owner's batches of submissions, the newest `most`, newest first."""
 
     def unfinished(self) -> Sequence[StoredBatch]:
         """Return the batches with a pending item, oldest first."""

@@ -48,19 +48,18 @@ class Task:
 
     declared: `json`, `npz` or `safetensors`; None to detect the format from the first bytes.
     problem: the problem as JSON, if `content` holds gradients alone; None if `content` holds both.
-    key: of the student, if the problem has other numbers for each; empty otherwise.
     oracles: names; None for the default ones.
     visibility: what students may see, if the report is rendered for them; None for the default.
     render: the report to return in `Judged.answer`.
     store: also return the JSON document, and the content, that are stored.
     bounds: limits on the size of the content.
     tolerance: the preset that replaces the document's tolerance; None to keep it.
+    key: of the student, if the problem has other numbers for each; empty otherwise.
     """
 
     content: bytes
     declared: str | None = None
     problem: bytes | None = None
-    key: bytes = b""
     name: str | None = None
     oracles: tuple[str, ...] | None = None
     visibility: StudentVisibility | None = None
@@ -68,6 +67,7 @@ class Task:
     store: bool = False
     bounds: Bounds = DEFAULT_BOUNDS
     tolerance: str | None = None
+    key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,12 @@ class ReadDocument:
     """
 
     content: bytes = b""
-    rules: bytes = b""
-    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    of_graph: bool = False
     user: str = ""
     task: str | None = None
     callback: bool = False
+    rules: bytes = b""
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    of_graph: bool = False
 
 
 @dataclass(frozen=True, slots=True)

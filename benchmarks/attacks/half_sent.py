@@ -160,7 +160,7 @@ def _readers(service: RunningService, table: Table) -> None:
         sleep(2 * _IDLE)
     grown = memory(service) - before
     seen = f"{log_lines(service, 'was not read')} closed, {grown:+.0f} MiB; student: {student}"
-    table.row("50 clients that never read their answers", seen, grown < 300 and student.well(5.0))
+    table.row("50 clients that never read their answers", seen, grown < 200 and student.well(5.0))
     close_all(connections)
 
 

@@ -5,8 +5,10 @@
 An assignment that shows nothing, one attempt each. A sample is a student with a right or a wrong answer, who
 sends it to the API or in the form of the page. Beside the answer itself, two more connections of the student
 try to see when judging ended: by a second submission, and by the list of submissions and the attempts left.
+Somebody with a `ci` token, who shares the judging processes, follows the events of a batch sent just before.
 The same answers go to the evaluation of the assignment and, as batches, to the queue, both of which refuse
-students. Printed is the area under the curve (AUC) of a guess by each time, 0.5 where it tells nothing.
+students, as do the events of a batch. Printed is the area under the curve (AUC) of a
+guess by each time, 0.5 where it tells nothing.
 """
 
 import json
@@ -23,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from api.service import utc_now
+from api.services.batches import NDJSON
 from api.services.tokens import issue
 from api.storage.database import open_repository
 from api.storage.records import Role
@@ -40,6 +43,9 @@ _CHANNELS = (
     "the attempts left",
     "the refusal of an evaluation",
     "the refusal of a batch",
+    "the refusal of a batch's events",
+    "the first event of another's batch",
+    "the end of another's batch",
 )
 _BOUNDARY = "a-boundary-of-this-form"
 _SUBMITTED = ({201, 409}, {303, 409})  # a submission and a second one, which may overtake it
@@ -64,7 +70,7 @@ def main() -> int:
             ]
             with ThreadPoolExecutor(threads) as callers:
                 work = [
-                    callers.submit(_sample, service.port, assignment["id"], door, token, answers[kind])
+                    callers.submit(_sample, service, assignment["id"], door, token, answers[kind])
                     for token, kind in zip(tokens, kinds, strict=True)
                 ]
                 seen = [each.result() for each in work]
@@ -110,8 +116,9 @@ def _tokens(service: RunningService, assignment: str, count: int) -> list[str]:
     return texts
 
 
-def _sample(port: int, assignment: str, door: str, token: str, answer: str) -> _Seen:
+def _sample(service: RunningService, assignment: str, door: str, token: str, answer: str) -> _Seen:
     """Return what a student saw who sent this answer through a door."""
+    port = service.port
     path, bearer = f"/v1/assignments/{assignment}", {"authorization": f"Bearer {token}"}
     as_json = bearer | {"content-type": "application/json"}
     if door == "API":
@@ -125,34 +132,56 @@ def _sample(port: int, assignment: str, door: str, token: str, answer: str) -> _
         }
         part = 'Content-Disposition: form-data; name="text"'
         body = f"--{_BOUNDARY}\r\n{part}\r\n\r\n{answer}\r\n--{_BOUNDARY}--\r\n"
-    with ThreadPoolExecutor(3) as beside:
+    ci = service.tokens["ci"]
+    sent_batch = HTTPConnection("127.0.0.1", port, timeout=60)
+    sent_batch.request("POST", "/v1/batches", json.dumps(EXAMPLE), {**ci, "content-type": NDJSON})
+    location = sent_batch.getresponse().headers["location"]
+    sent_batch.close()
+    with ThreadPoolExecutor(4) as beside:
         begun = monotonic()
+        following = beside.submit(_follow, port, f"{location}/events", ci, begun)
         first = beside.submit(_send, port, address, headers, body, 0.0)
         second = beside.submit(_send, port, address, headers, body, _BESIDE)
         polling = beside.submit(_poll, port, path, bearer, begun)
         sent = [first.result(), second.result()]
         polled = polling.result()
+        followed = following.result()
     submission = {"type": "MODEL", "content": json.loads(answer)}
     task = json.dumps({"submission": submission, "task": {"taskId": assignment}})
     evaluation = _send(port, "/evaluate", as_json, task, 0.0)
-    lines = bearer | {"content-type": "application/x-ndjson"}
+    lines = bearer | {"content-type": NDJSON}
     batch = _send(port, f"/v1/batches?assignment={assignment}", lines, answer, 0.0)
-    refused = (evaluation, batch)
-    seconds = (*(time for time, _ in sent), *polled, *(time for time, _ in refused))
+    events = _send(port, f"{location}/events", bearer, "", 0.0, "GET")
+    refused = (evaluation, batch, events)
+    seconds = (*(time for time, _ in sent), *polled, *(time for time, _ in refused), *followed)
     return _Seen(seconds, tuple(status for _, status in (*sent, *refused)))
 
 
-def _send(port: int, path: str, headers: Mapping[str, str], body: str, delay: float) -> tuple[float, int]:
+def _send(
+    port: int, path: str, headers: Mapping[str, str], body: str, delay: float, method: str = "POST"
+) -> tuple[float, int]:
     """Send a body after a delay. Return the seconds until its answer, and its status."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.connect()
     sleep(delay)
     begun = monotonic()
-    connection.request("POST", path, body, dict(headers))
+    connection.request(method, path, body, dict(headers))
     response = connection.getresponse()
     response.read()
     connection.close()
     return monotonic() - begun, response.status
+
+
+def _follow(port: int, path: str, token: Mapping[str, str], begun: float) -> tuple[float, float]:
+    """Return when the first event of a batch came, and when its events ended."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", path, headers=dict(token))
+    response = connection.getresponse()
+    response.readline()
+    first = monotonic() - begun
+    response.read()
+    connection.close()
+    return first, monotonic() - begun
 
 
 def _poll(port: int, path: str, token: Mapping[str, str], begun: float) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from api.app import _check_bodies
-from api.http.bodies import read_bounded
+from api.http.bodies import FormFile, parse_form, read_bounded
 from api.http.guard import UNKNOWN_CALLER, GuardMiddleware, Guards, RequestGuard
 from api.http.problems import ProblemError
 from api.pages.page_route import PageRoute
@@ -25,7 +26,7 @@ from api.settings import Settings
 from api.storage.records import Role
 from api.workers.turns import CALLER, SERVICE, holder
 from tests.api.clients import RIGHT, Person, assignment_by, person, service_of
-from tests.api.conftest import Serve
+from tests.api.conftest import PATIENCE, Serve
 from tests.api.pages.clients import COOKIE, HERE, token_of
 from verifier.documents.json import to_json
 
@@ -382,6 +383,41 @@ def test_a_stream_of_events_ends_when_its_token_is_revoked(client: TestClient) -
     assert b"event: progress" in text
     assert b"event: finished" not in text
     assert revoked == [True]
+
+
+def test_a_caller_leaves_threads_to_others(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While as many requests of one caller are answered as there are threads, another one is answered."""
+    slow, released = threading.Semaphore(0), threading.Event()
+    ada, bob = (person(client, Role.GRADER, name) for name in ("ada", "bob"))
+    store = service_of(client).repository.assignments
+    find = type(store).list
+
+    def wait(self: Any, owner: str, ids: Any) -> Any:
+        if owner == "ada":
+            slow.release()
+            assert released.wait(PATIENCE)
+        return find(self, owner, ids)
+
+    monkeypatch.setattr(type(store), "list", wait)
+    with ThreadPoolExecutor(60) as crowd:
+        waiting = [crowd.submit(ada.get, "/v1/assignments") for _ in range(60)]
+        assert slow.acquire(timeout=PATIENCE)
+        assert bob.get("/v1/assignments").status_code == 200
+        released.set()
+        assert {each.result().status_code for each in waiting} == {200}
+
+
+def test_a_form_of_line_breaks_is_split_at_its_boundary() -> None:
+    lines = b"\r\n-" * 1000
+    part = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n%s\r\n'
+    file = b'--b \t\r\ncontent-disposition: form-data; name="file"; filename="\xc3\xa9.json"\r\n\r\n{}\r\n'
+    request = Request({"type": "http", "headers": [(b"content-type", b"multipart/form-data; boundary=b")]})
+    form = parse_form(request, b"preamble\r\n" + part % lines + file + part % b"" + b"--b--\r\nepilogue")
+    assert form.fields == (("text", lines.decode()), ("text", ""))
+    assert form.files == (FormFile("file", "é.json", b"{}"),)
+    for broken in (b"", b"--b", part % b"", part % b"" + b"--bx\r\n\r\n--b--", b"--b\r\n" + b"x" * 20_000):
+        with pytest.raises(ProblemError, match="broken multipart"):
+            parse_form(request, broken)
 
 
 def test_a_caller_has_only_so_many_streams(client: TestClient) -> None:

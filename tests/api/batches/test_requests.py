@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from api.http.problems import ProblemError
 from api.http.upload import read_archive, read_lines
 from api.service import utc_now
+from api.storage.batches import SqlBatches
 from api.storage.records import Role, StoredBatch
 from api.storage.work_queue import chunks_of
 from tests.api.batches.conftest import (
@@ -156,6 +157,24 @@ def test_an_assignment_takes_one_submission_a_student(client: TestClient) -> Non
     answer = client.post(f"/v1/batches?assignment={assignment}", content=content, headers=headers | ZIP)
     assert answer.status_code == 422
     assert "every student once, got 'ada'" in answer.json()["detail"]
+
+
+def test_a_list_counts_the_items_of_a_finished_batch_once(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = bearer(client)
+    content = zip_archive({"a.txt": b"", "b.txt": b""})
+    client.post("/v1/batches", content=content, headers=sender | ZIP)
+    first = client.get("/v1/batches", headers=sender).json()
+    assert first[0]["states"]["refused"] == 2
+    monkeypatch.setattr(SqlBatches, "progress", None)
+    assert client.get("/v1/batches", headers=sender).json() == first
+
+
+def test_an_index_that_no_database_takes_is_refused(client: TestClient) -> None:
+    sender = bearer(client)
+    location = client.post("/v1/batches", content=RIGHT, headers=sender | NDJSON).headers["location"]
+    assert client.get(f"{location}/reports?after={2**64}", headers=sender).status_code == 422
 
 
 def test_a_batch_is_its_senders_alone(client: TestClient) -> None:

@@ -39,9 +39,11 @@ REQUESTS = {
     "a long id": OddRequest("/assignments/" + "x" * 500, 404),
     "another content type": OddRequest("/", 415, b"{}", {"content-type": "application/json"}),
     "no boundary": OddRequest("/", 400, b"x", {"content-type": "multipart/form-data"}),
-    "a form cut short": OddRequest("/", 422, part("text", b"{}")[:20]),
+    "a form cut short": OddRequest("/", 400, part("text", b"{}")[:20]),
     "too many fields": OddRequest("/", 400, b"".join(part(f"f{i}", b"x") for i in range(99)) + b"--b--"),
     "bytes for text": OddRequest("/", 400, part("text", b"\xff\xfe\x00") + b"--b--"),
+    "a form without its end": OddRequest("/", 400, part("text", b"{}")),
+    "a part without a name": OddRequest("/", 400, b"--b\r\nx: y\r\n\r\n{}\r\n--b--"),
     "nothing at all": OddRequest("/batches", 422, b"--b--"),
     "no token": OddRequest("/login", 401, b"--b--"),
     "a token of another alphabet": OddRequest(

@@ -1,7 +1,9 @@
 """Bounds on size: refusals by bytes, headers and lengths, with the size and the bound."""
 
+import io
 import json
 import struct
+import zipfile
 from contextlib import nullcontext
 from typing import Any
 
@@ -13,6 +15,7 @@ from tests.verifier.builders import small_document
 from verifier.documents.files import parse_bytes, write_document
 from verifier.documents.gradients import parse_gradients
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds, check_document, check_text
+from verifier.documents.npz import parse_npz
 from verifier.problem.errors import OversizedSubmission, UnreadableSubmission
 
 DOCUMENT = small_document()
@@ -75,6 +78,16 @@ def test_a_header_that_promises_too_much_is_refused_by_its_promise() -> None:
     content = struct.pack("<Q", len(header)) + header.encode() + bytes(8)
     with pytest.raises(OversizedSubmission, match="at most 134217728 numbers, got 1000000000000"):
         parse_bytes(content)
+
+
+@pytest.mark.parametrize("header", ["[" * 200, "{" * 5_000, "{'descr': '<f8'}", "1", "", "__import__('os')"])
+def test_a_header_that_numpy_cannot_read_is_a_mistake_of_the_file(header: str) -> None:
+    text = header.encode() + b"\n"
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("inputs.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text)
+    with pytest.raises(UnreadableSubmission, match=r"a damaged one in 'inputs\.npy'"):
+        parse_npz(stream.getvalue())
 
 
 def test_layers_and_arrays_of_a_document_are_counted_before_they_are_read() -> None:
