@@ -91,7 +91,7 @@ def _forms(service: RunningService) -> Seen:
     part = b'--b\r\ncontent-disposition: form-data; name="text"\r\n\r\n'
     body = part + b"\r\n-" * 1_000_000 + b"\r\n--b--"
     whole = head("POST", "/", _FORM, len(body)) + body
-    return _crowd(service, lambda: whole, _CROWD, {403, 413, 422, 429, 503})
+    return _crowd(service, lambda: whole, _CROWD, {400, 413, 422, 429, 503})
 
 
 def _many_parts(service: RunningService) -> Seen:
