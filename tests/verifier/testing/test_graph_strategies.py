@@ -109,7 +109,11 @@ OPERATIONS_OF = {
 }
 
 
-@pytest.mark.parametrize("rule", LOCAL_RULES)
+# no drawn graph reduces one axis of a square matrix
+NOT_DRAWN = {"axis-not-restored"}
+
+
+@pytest.mark.parametrize("rule", [rule for rule in LOCAL_RULES if rule not in NOT_DRAWN])
 def test_a_submission_with_a_wrong_local_rule_is_incorrect_and_named(
     rule: str,
 ) -> None:
