@@ -341,6 +341,7 @@ def _place(layer: LayerHypothesis, target: GradientTarget, delta: Array) -> Laye
         layer.index,
         delta=delta,
         penalties=layer.penalties,
+        declared=layer.declared,
         gradients=evidence.reference,
         submitted_gradients=evidence.submitted,
         submitted=target.data,

@@ -1,9 +1,9 @@
 """Check a backward function for layered networks on generated problems."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import Parameter, signature
-from itertools import pairwise, product
+from itertools import islice, pairwise, product
 from random import Random
 from typing import Any
 
@@ -89,15 +89,24 @@ def named_gradients(returned: Any, names: Sequence[str]) -> dict[str, Any]:
     )
 
 
-def judge(backward: Backward, problem: Problem, style: BackwardConventions, *, quick: bool = True) -> Report:
+def judge(
+    backward: Backward,
+    problem: Problem,
+    style: BackwardConventions,
+    *,
+    quick: bool = True,
+    diagnosis: bool | None = None,
+) -> Report:
     """Return the report on the gradients that the function returns for a problem.
 
-    quick: use one oracle and no diagnosis.
+    quick: use one oracle. diagnosis: by default only if not quick.
     Raises: any exception of the function; TypeError or MalformedSubmission for an invalid result.
     """
     document = document_for(problem, style)
     submission = read_submission({**document, "gradients": call(backward, document)})
-    return verify(submission, oracles=QUICK if quick else None, diagnosis=not quick)
+    return verify(
+        submission, oracles=QUICK if quick else None, diagnosis=not quick if diagnosis is None else diagnosis
+    )
 
 
 def _takes_layers(backward: Backward) -> bool:
@@ -121,6 +130,8 @@ def parameters_of(problem: Problem) -> int:
 
 _NO_HEALTH_CHECKS = tuple(HealthCheck)
 _DRAWS = 12  # draws of numbers per shape
+_NAMED_DRAWS = 4  # the same where each draw costs a diagnosis
+_MOST_SHAPES = 12  # shapes on which a name is sought that the smallest network does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +182,40 @@ def smallest_failure(
         if problem is not None:
             return problem
     return None
+
+
+def smallest_with_names(
+    backward: Backward, question: ProblemSpace, style: BackwardConventions, names: Collection[str], least: int
+) -> Problem | None:
+    """Return the smallest problem on which the diagnosis names these bugs; None if few shapes show none.
+
+    least: number of parameters from which on problems are tried.
+    """
+
+    def has_names(problem: Problem) -> bool:
+        report = _judge(backward, problem, style, quick=True)
+        return report is not None and {row.bug for row in report.diagnosis} == set(names)
+
+    shapes = (shape for shape in _shapes(question) if _parameter_count(shape[0], question.bias) >= least)
+    for shape in islice(shapes, _MOST_SHAPES):
+        problems = _problems_of_shape(question, *shape).map(_with_whole_numbers)
+        problem = _find(problems, has_names, _NAMED_DRAWS, shrink=False)
+        if problem is not None:
+            return problem  # it is not shrunk, as every step would cost a diagnosis
+    return None
+
+
+def _with_whole_numbers(problem: Problem) -> Problem:
+    """Return the problem with parameters and inputs, and targets of a regression, rounded."""
+    batch, regression = problem.batch, "values" in problem.risk.loss.on
+    targets = np.rint(batch.targets) if regression else batch.targets
+    parameters = tuple(
+        LayerParameters(np.rint(layer.weight), None if layer.bias is None else np.rint(layer.bias))
+        for layer in problem.parameters
+    )
+    return replace(
+        problem, parameters=parameters, batch=replace(batch, inputs=np.rint(batch.inputs), targets=targets)
+    )
 
 
 def largest(question: ProblemSpace) -> Problem:
@@ -269,7 +314,7 @@ class Failure:
     problem: smallest problem with a wrong gradient.
     raised: exception of the function on this problem, as text.
     report: report on this problem.
-    diagnosed: report on a larger problem, whose parameters distinguish more bugs.
+    diagnosed: report on a larger problem that names other bugs; None if both name the same.
     replay: JSON text of the smallest problem as a submission; empty if there are no gradients or if it is
         too long.
     """
@@ -357,7 +402,7 @@ def check_backward(
         return None
     smallest = smallest_failure(backward, question, style) or first
     informative = _informative(backward, largest(question), style) or _informative(backward, first, style)
-    return _failure(backward, smallest, informative, style)
+    return _failure(backward, question, smallest, informative, style)
 
 
 def lines_of_failure(failure: Failure) -> Iterator[str]:
@@ -396,21 +441,36 @@ def _informative(backward: Backward, failing: Problem, style: BackwardConvention
 
 
 def _failure(
-    backward: Backward, smallest: Problem, informative: Problem | None, style: BackwardConventions
+    backward: Backward,
+    question: ProblemSpace,
+    smallest: Problem,
+    informative: Problem | None,
+    style: BackwardConventions,
 ) -> Failure:
+    """Return the failure, on a network whose few numbers tell the same mistake as larger ones if possible."""
     name = getattr(backward, "__name__", type(backward).__name__)
+    diagnosed = None if informative is None else _judge(backward, informative, style)
+    names = {row.bug for row in diagnosed.diagnosis} if diagnosed is not None else set()
+    of_smallest = _judge(backward, smallest, style) if names else None
+    if of_smallest is not None and names != {row.bug for row in of_smallest.diagnosis}:
+        least = parameters_of(smallest)
+        smallest = smallest_with_names(backward, question, style, names, least) or smallest
     document = document_for(smallest, style)
     try:
         report = judge(backward, smallest, style, quick=False)
         replay = to_json(arrays_to_lists({**document, "gradients": call(backward, document)}))
     except Exception as error:  # raised by the function, or its result is not a gradient
         return Failure(name, smallest, f"{type(error).__name__}: {error}", None, None, "")
-    diagnosed = None if informative is None else _judge(backward, informative, style)
+    if names == {row.bug for row in report.diagnosis}:
+        diagnosed = None
     return Failure(name, smallest, None, report, diagnosed, replay if len(replay) <= _LONGEST_REPLAY else "")
 
 
-def _judge(backward: Backward, problem: Problem, style: BackwardConventions) -> Report | None:
+def _judge(
+    backward: Backward, problem: Problem, style: BackwardConventions, *, quick: bool = False
+) -> Report | None:
+    """Return the report with its diagnosis; None if the function raises. quick: use one oracle."""
     try:
-        return judge(backward, problem, style, quick=False)
+        return judge(backward, problem, style, quick=quick, diagnosis=True)
     except Exception:  # exceptions are reported for the smallest problem only
         return None

@@ -146,7 +146,7 @@ class Gradients:
         if failure is None:
             return
         if failure.report is not None:
-            self._record(_to_record(failure.report))
+            self._record(_to_record(failure.diagnosed or failure.report))
         pytest.fail("\n".join(lines_of_failure(failure)), pytrace=False)
 
     def check_operation(self, operation: Any, **question: Any) -> OperationCheck:

@@ -1,5 +1,6 @@
 """A backward function is right, or the smallest network on which it is wrong is found. All seeded."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -87,3 +88,15 @@ def test_functions_may_use_pytorchs_layout_and_class_indices() -> None:
     loss = {"name": "cross_entropy", "on": "logits"}
     right = check_backward(classifier, loss=loss, weights="out_in", classes=True, most_layers=1, problems=30)
     assert right is None
+
+
+def test_the_failure_and_the_replayed_file_name_the_same() -> None:
+    """Of few numbers, a negated penalty is the right gradient with the opposite sign and rounded, too."""
+    negated = replace(RIGHT, penalty=lambda w: -0.7 * w)
+    loss = {"name": "mse", "l2": {"strength": 0.7}}
+    failure = check_backward(backward(negated), loss=loss, most_layers=2)
+    assert failure is not None
+    assert failure.diagnosed is None
+    replayed = verify(parse(failure.replay.encode()))
+    assert [row.bug for row in replayed.diagnosis] == ["penalty-factor"]
+    assert "bug: penalty-factor in" in "\n".join(lines_of_failure(failure))

@@ -70,7 +70,7 @@ class LayerContext:
 
     above: δ and ∂R/∂z of the layer above, for a hidden δ. delta: δ of this layer, for the two products.
     step: the gradient of the weights above, as the program computed it.
-    penalties: the gradients of the penalties in every layer.
+    penalties: the gradients of the penalties in every layer. declared: they are those of the declared ones.
     gradients: the right gradients of all layers, penalties included.
     submitted_gradients: the submitted gradients of all layers, penalties included.
     submitted: the submitted gradient without penalties; None where a mutant is made.
@@ -84,6 +84,7 @@ class LayerContext:
     delta: Array | None = None
     step: Array | None = None
     penalties: Parameters = ()
+    declared: bool = True
     gradients: Parameters = ()
     submitted_gradients: Parameters = ()
     submitted: Array | None = None

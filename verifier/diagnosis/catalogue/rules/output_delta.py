@@ -220,12 +220,11 @@ def hidden_derivative_at_output(place: LayerContext) -> Iterator[Replacement]:
     """Yield δ_L times the derivative of an activation that the last layer does not have."""
     right, last = output_delta(place.problem, place.trace), _last(place)
     hidden = [row.activation for row in place.problem.network.layers[:-1]]
-    others = [*hidden, activation("sigmoid"), activation("tanh")]
+    others = [*hidden, activation("sigmoid")]
     for other in {one.name: one for one in others if one.derivative is not None}.values():
         if other.name in ("identity", place.row.activation.name):
             continue
         yield Replacement(right * other.derivative(last.a), {"used": f"the derivative of {other.name} at a"})  # type: ignore[misc]
-        yield Replacement(right * other.derivative(last.f), {"used": f"the derivative of {other.name} at f"})  # type: ignore[misc]
         form = FORMS_AT_OUTPUT.get(other.name)
         if form is not None:
             yield Replacement(right * form(last.f), {"used": f"the derivative of {other.name}, written in f"})

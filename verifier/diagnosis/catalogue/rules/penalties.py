@@ -69,15 +69,15 @@ def gradient_scaled(problem: Problem) -> Iterator[PenaltyVariant]:
             yield PenaltyVariant((), {"factor": factor}, data_factor=factor, of_biases=of_biases)
 
 
-def _gradient_factors(problem: Problem) -> Iterator[float]:
-    """Yield 1 + λ for every form of the coefficient λ."""
-    factors = []
+def _gradient_factors(problem: Problem, rare: bool = False) -> list[float]:
+    """Return 1 + λ for the likely forms of the coefficient λ, or for the rare ones too."""
+    forms, examples = [], problem.batch.size
     for penalty in problem.risk.penalties:
-        coefficient = penalty.coefficient(problem.batch.size)
+        coefficient, strength = penalty.coefficient(examples), penalty.strength
         slope = 2.0 * coefficient if penalty.norm == "l2" else coefficient
-        strength, examples = penalty.strength, problem.batch.size
-        factors += [slope, coefficient, strength, 2 * strength, strength / examples]
-    yield from dict.fromkeys(1.0 + factor for factor in factors)
+        forms += [slope, coefficient, strength]
+        forms += [2.0 * strength, strength / examples] if rare else []
+    return list(dict.fromkeys(1.0 + form for form in forms))
 
 
 def penalty_undeclared(problem: Problem) -> Iterator[PenaltyVariant]:
@@ -149,7 +149,7 @@ def _in_layer(rule: Callable[[LayerContext, str], Iterator[Replacement]], kind: 
     """Return a rule for the gradient of one parameter of a layer, for problems with penalties."""
 
     def of_parameter(place: LayerContext) -> Iterator[Replacement]:
-        if place.problem.risk.penalties and getattr(place.penalty, kind) is not None:
+        if place.declared and place.problem.risk.penalties and getattr(place.penalty, kind) is not None:
             yield from rule(place, kind)
 
     return of_parameter
@@ -230,7 +230,7 @@ def other_form_in_layer(place: LayerContext, kind: str) -> Iterator[Replacement]
 def gradient_scaled_in_layer(place: LayerContext, kind: str) -> Iterator[Replacement]:
     """Yield (1 + λ)·G, and λ·G added to a gradient that has its penalty."""
     product, total = product_of(place, kind), getattr(place.penalty, kind)
-    for factor in _gradient_factors(place.problem):
+    for factor in _gradient_factors(place.problem, rare=True):
         yield Replacement(factor * product, {"factor": factor}, whole=True)
         if total.any():
             yield Replacement(total + factor * product, {"factor": factor}, whole=True)
