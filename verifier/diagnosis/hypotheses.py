@@ -65,6 +65,13 @@ def wrong_deltas(layer: LayerHypothesis, above: DeltaCandidate | None) -> Iterat
                     )
                     delta = replace(delta, sensitivity=np.where(np.isfinite(distance), distance, 0.0))
                 yield delta
+                if candidate.direction is not None and len(layer.targets) > 1:
+                    # beside a wrong bias gradient the weight gradient alone tells the unknown
+                    of_weight = replace(layer, targets={"weight": layer.targets["weight"]})
+                    alone = _estimated(of_weight, bug, candidate, upstream, equation)
+                    if alone is not None and np.isfinite(alone.flow.delta).all():
+                        layer.budget.spend(trial_work)
+                        yield alone
 
 
 def _perturbed(layer: LayerHypothesis, place: LayerContext) -> LayerContext:

@@ -22,7 +22,7 @@ bias-summed-over-units bias-mean-for-sum bias-not-summed bias-zero bias-row-sum-
 bias-of-another-layer
 penalty-missing penalty-factor penalty-on-biases penalty-missing-on-biases penalty-of-gradient
 penalty-of-another-form hidden-derivative-at-output target-sum-ignored weight-sum-for-mean
-derivative-at-dropped-activation
+derivative-at-dropped-activation derivative-broadcast
 zero-gradient overflow clipped integer-truncation rounded inexact-numbers numerical-gradient
 lower-precision-than-declared
 unexplained

@@ -80,3 +80,36 @@ def test_a_loss_that_is_not_finite_names_the_example_the_output_and_the_reason(w
     report = verify(document)
     (warning,) = [row for row in report.warnings if row.code == "loss-not-finite"]
     assert f"example 1, {reason}" in warning.detail
+
+
+@pytest.mark.parametrize(
+    ("taken", "slope"),
+    [
+        ("its transpose", lambda slope: slope.T),
+        ("that of the first unit for all units", lambda slope: slope[:, :1]),
+        ("that of the first example for all examples", lambda slope: slope[:1]),
+    ],
+)
+def test_a_derivative_broadcast_along_the_wrong_axis_is_named(taken, slope):
+    problem = tanh_problem(14, examples=4)
+    gradients, _ = backward(problem, hidden={0: lambda d, w, a, z: (d @ w.T) * slope(1 - z * z)})
+    report = verify_gradients(problem, gradients)
+    assert rows(report) == [("derivative-broadcast", 0, "hidden_delta")]
+    assert report.diagnosis[0].estimates["used"] == taken
+
+
+@pytest.mark.parametrize("seed", [15, 16])
+def test_weights_that_were_updated_are_named_beside_a_bias_gradient_summed_over_units(seed):
+    problem = tanh_problem(seed)
+    above, _ = backward(problem)
+    gradients, _ = backward(
+        problem,
+        hidden={1: lambda d, w, a, z: (d @ (w - 0.1 * above["layers.2.weight"]).T) * (1 - z * z)},
+        bias={1: lambda d: np.full(d.shape[1], d.sum())},
+    )
+    report = verify_gradients(problem, gradients)
+    assert rows(report) == [
+        ("updated-weights", 1, "hidden_delta"),
+        ("bias-summed-over-units", 1, "bias_gradient"),
+    ]
+    assert report.diagnosis[0].estimates["learning_rate"] == pytest.approx(0.1)

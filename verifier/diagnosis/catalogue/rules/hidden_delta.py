@@ -147,3 +147,18 @@ def derivative_at_dropped_activation(place: LayerContext) -> Iterator[Replacemen
     if place.mask is not None and form is not None:
         dropped = place.row.activation.forward(place.a) * place.mask
         yield Replacement(apply_mask(place, upstream_of(place)) * form(dropped))
+
+
+def derivative_broadcast(place: LayerContext) -> Iterator[Replacement]:
+    """Yield δ with g′ transposed, if the shapes allow it, or with g′ of one unit or example for all."""
+    slope_of = place.row.activation.derivative
+    if slope_of is None or place.row.activation.name == "identity":
+        return
+    upstream, slope = apply_mask(place, upstream_of(place)), slope_of(place.a)
+    examples, units = slope.shape
+    if examples == units > 1:
+        yield Replacement(upstream * slope.T, {"used": "its transpose"})
+    if units > 1:
+        yield Replacement(upstream * slope[:, :1], {"used": "that of the first unit for all units"})
+    if examples > 1:
+        yield Replacement(upstream * slope[:1], {"used": "that of the first example for all examples"})
