@@ -251,7 +251,9 @@ def _as_penalties(
     if len(set(sizes.values())) != 1 or set(sizes) not in (weights, weights | biases):
         return None
     norm, coefficient = next(iter(sizes.values()))
-    return (Penalty(norm, coefficient, 1.0, biases=bool(biases) and set(sizes) > weights),)
+    factor = 0.5 if norm == "l2" else 1.0  # the usual form, ½λ Σ w² or λ Σ |w|
+    of_biases = bool(biases) and set(sizes) > weights
+    return (Penalty(norm, coefficient / factor, factor, biases=of_biases),)
 
 
 def _as_problem(
