@@ -1,6 +1,6 @@
 """Check a backward function for layered networks on generated problems."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import Parameter, signature
 from itertools import islice, pairwise, product
@@ -185,7 +185,7 @@ def smallest_failure(
 
 
 def smallest_with_names(
-    backward: Backward, question: ProblemSpace, style: BackwardConventions, names: Collection[str], least: int
+    backward: Backward, question: ProblemSpace, style: BackwardConventions, names: set[str], least: int
 ) -> Problem | None:
     """Return the smallest problem on which the diagnosis names these bugs; None if few shapes show none.
 
@@ -194,7 +194,7 @@ def smallest_with_names(
 
     def has_names(problem: Problem) -> bool:
         report = _judge(backward, problem, style, quick=True)
-        return report is not None and {row.bug for row in report.diagnosis} == set(names)
+        return report is not None and _names(report) == names
 
     shapes = (shape for shape in _shapes(question) if _parameter_count(shape[0], question.bias) >= least)
     for shape in islice(shapes, _MOST_SHAPES):
@@ -450,20 +450,26 @@ def _failure(
     """Return the failure, on a network whose few numbers tell the same mistake as larger ones if possible."""
     name = getattr(backward, "__name__", type(backward).__name__)
     diagnosed = None if informative is None else _judge(backward, informative, style)
-    names = {row.bug for row in diagnosed.diagnosis} if diagnosed is not None else set()
-    of_smallest = _judge(backward, smallest, style) if names else None
-    if of_smallest is not None and names != {row.bug for row in of_smallest.diagnosis}:
-        least = parameters_of(smallest)
-        smallest = smallest_with_names(backward, question, style, names, least) or smallest
-    document = document_for(smallest, style)
+    names = _names(diagnosed)
     try:
         report = judge(backward, smallest, style, quick=False)
+        if names and names != _names(report):
+            least = parameters_of(smallest)
+            telling = smallest_with_names(backward, question, style, names, least)
+            if telling is not None:
+                smallest = telling
+                report = judge(backward, smallest, style, quick=False)
+        document = document_for(smallest, style)
         replay = to_json(arrays_to_lists({**document, "gradients": call(backward, document)}))
     except Exception as error:  # raised by the function, or its result is not a gradient
         return Failure(name, smallest, f"{type(error).__name__}: {error}", None, None, "")
-    if names == {row.bug for row in report.diagnosis}:
+    if names == _names(report):
         diagnosed = None
     return Failure(name, smallest, None, report, diagnosed, replay if len(replay) <= _LONGEST_REPLAY else "")
+
+
+def _names(report: Report | None) -> set[str]:
+    return set() if report is None else {row.bug for row in report.diagnosis}
 
 
 def _judge(
