@@ -16,7 +16,7 @@ from tests.verifier.builders import document_of_problem
 from tests.verifier.diagnosis.builders import QUICK, backward, rows, tanh_problem, verify_gradients
 from verifier import verify
 
-CASES = Path(__file__).parents[2] / "data" / "noisy"  # from public code
+CASES = Path(__file__).parents[2] / "data" / "field"  # from public code
 MISSING = {"hidden": {0: lambda d, w, a, z: d @ w.T}}  # no tanh′ in layer 0
 NAMED = ("missing-activation-derivative", 0, "hidden_delta")
 ROUNDED = ("rounded", None, "numbers")
