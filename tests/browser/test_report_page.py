@@ -135,7 +135,7 @@ def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(
     weight = page.locator("details.parameter").filter(has_text="layers.0.weight").first
     if weight.get_attribute("open") is None:
         weight.locator("summary").click()
-    weight.scroll_into_view_if_needed()
+    weight.locator(".figures").scroll_into_view_if_needed()  # the section itself is taller than the window
     weight.locator('.figures[data-drawn="done"]').wait_for()
     expect(weight.locator('[data-figure="heatmap"] image')).to_have_css("image-rendering", "pixelated")
     place = weight.locator('[data-figure="heatmap"] .nsewdrag')
