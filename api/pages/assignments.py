@@ -21,6 +21,7 @@ from api.services import submissions
 from api.services.access import can_grade, require_role
 from api.services.assignments import (
     assignment_document,
+    check_opened,
     create_assignment,
     get_assignment,
     list_assignments,
@@ -69,7 +70,7 @@ def assignment(
 async def problem(assignment_id: str, service: TheService, member: Member) -> Response:
     """Return the member's problem as a file, for the command line and for notebooks."""
     stored = await run_sync(get_assignment, service, member, assignment_id)
-    await run_sync(assignment_document, service, stored, member)  # it has opened
+    check_opened(service, stored, member)
     return attachment(await problem_for(service, stored, member), f"problem-{stored.id}.json", JSON)
 
 

@@ -84,18 +84,23 @@ def warn_of_open_checks(service: Service) -> None:
         _LOG.warning("there are assignments, and %s", notice)
 
 
+def check_opened(service: Service, stored: StoredAssignment, caller: Token) -> None:
+    """Raise ProblemError 403 before an assignment opens, to others than its graders."""
+    opening = stored.assignment.opens
+    if opening is not None and service.now() < opening and not can_grade(caller, stored):
+        raise ProblemError(HTTPStatus.FORBIDDEN, f"the assignment opens at {opening.isoformat()}")
+
+
 def assignment_document(service: Service, stored: StoredAssignment, caller: Token) -> dict[str, Any]:
     """Return an assignment without its problem as JSON, as the caller may see it.
 
-    Raise ProblemError 403 before it opens.
+    Raise ProblemError as `check_opened`.
     """
     document = rules_to_document(stored.assignment)
     record = {"id": stored.id, "revision": stored.revision, "created": stored.created.isoformat()}
     if can_grade(caller, stored):
         return {**record, "owner": stored.owner, **document}
-    moment, opening = service.now(), stored.assignment.opens
-    if opening is not None and moment < opening:
-        raise ProblemError(HTTPStatus.FORBIDDEN, f"the assignment opens at {opening.isoformat()}")
+    check_opened(service, stored, caller)
     if stored.assignment.attempts is not None and caller.role is Role.STUDENT:
         used = service.repository.submissions.count(stored.id, caller.subject)
         document["attempts_left"] = max(0, stored.assignment.attempts - used)

@@ -2,7 +2,6 @@
 
 import hmac
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +19,7 @@ from api.http.problems import ProblemError
 from api.http.upload import BatchItemUpload, check_students, read_archive, read_lines
 from api.service import Service, is_id, new_id
 from api.services.access import is_valid, not_found, owner_of
+from api.services.cached import LruCache
 from api.services.checks import INTERNAL_ERROR, is_transient
 from api.services.names import normalize_name
 from api.storage.records import (
@@ -126,14 +126,13 @@ def list_batches(service: Service, caller: Token) -> list[dict[str, Any]]:
 
 def batch_document(service: Service, batch: StoredBatch) -> dict[str, Any]:
     """Return a batch with its progress as JSON."""
-    finished: OrderedDict[str, Progress] = service.derived.setdefault("finished batches", OrderedDict())
+    finished: LruCache[Progress]
+    finished = service.derived.setdefault("finished batches", LruCache(_FINISHED_KEPT))
     progress = finished.get(batch.id)
     if progress is None:
         progress = service.repository.batches.progress(batch.id)
         if not progress.states[ItemState.PENDING]:  # it will not change: counting thousands takes time
-            finished[batch.id] = progress
-            if len(finished) > _FINISHED_KEPT:
-                finished.popitem(last=False)
+            finished.put(batch.id, progress)
     verdicts = {str(verdict): progress.verdicts.get(verdict, 0) for verdict in _VERDICTS}
     return progress_document(batch, progress) | {"verdicts": verdicts}
 

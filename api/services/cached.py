@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from math import inf
+from threading import Lock
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
@@ -45,24 +46,34 @@ class Cached(Generic[_T]):
             self._kept = monotonic(), task.result()
 
 
-class Recent:
-    """Values of many names, as `Cached`: the latest ones, of at most so many bytes together."""
+class LruCache(Generic[_T]):
+    """Values by name. Those not used for longest go when all together are larger than `most`.
+
+    Threads may share it.
+    """
 
     def __init__(self, most: int) -> None:
         self._most, self._size = most, 0
-        self._values: OrderedDict[str, tuple[Cached[bytes], int]] = OrderedDict()
+        self._values: OrderedDict[str, tuple[_T, int]] = OrderedDict()  # with the size of each
+        self._lock = Lock()
 
-    async def get(self, name: str, work: Callable[[], Awaitable[bytes]], size: int) -> bytes:
-        """Return the value of a name. size: bytes, about."""
-        if name not in self._values:
-            self._values[name] = Cached(work), size
-            self._size += size
-        self._values.move_to_end(name)
-        value = self._values[name][0]
-        while self._size > self._most and len(self._values) > 1:
-            _, (_, dropped) = self._values.popitem(last=False)
-            self._size -= dropped
-        return await value.get()
+    def get(self, name: str) -> _T | None:
+        """Return the value of a name; None if it is not there."""
+        with self._lock:
+            if name not in self._values:
+                return None
+            self._values.move_to_end(name)
+            return self._values[name][0]
+
+    def put(self, name: str, value: _T, size: int = 1) -> None:
+        """Keep a value, in place of an earlier one of its name. It stays even if it alone is too large."""
+        with self._lock:
+            _, earlier = self._values.pop(name, (value, 0))
+            self._values[name] = value, size
+            self._size += size - earlier
+            while self._size > self._most and len(self._values) > 1:
+                _, (_, dropped) = self._values.popitem(last=False)
+                self._size -= dropped
 
 
 async def cached(service: Service, name: str, work: Callable[[], Awaitable[_T]], seconds: float = inf) -> _T:
@@ -75,6 +86,13 @@ async def cached(service: Service, name: str, work: Callable[[], Awaitable[_T]],
 async def recent(
     service: Service, kind: str, most: int, name: str, work: Callable[[], Awaitable[bytes]], size: int
 ) -> bytes:
-    """Return the service's value of a name among those of a kind, worked out as `Recent` does."""
-    values: Recent = service.derived.setdefault(kind, Recent(most))
-    return await values.get(name, work, size)
+    """Return the service's value of a name among those of a kind, worked out as `Cached` does.
+
+    most: bytes of all that are kept of the kind. size: bytes of this one, about.
+    """
+    values: LruCache[Cached[bytes]] = service.derived.setdefault(kind, LruCache(most))
+    value = values.get(name)
+    if value is None:
+        value = Cached(work)
+        values.put(name, value, size)
+    return await value.get()

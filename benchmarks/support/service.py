@@ -23,7 +23,7 @@ from verifier.examples.layers import example_document
 
 EXAMPLE = example_document("wrong-layer")
 ASSIGNMENT = {"title": "homework", "problem": {k: v for k, v in EXAMPLE.items() if k != "gradients"}}
-_START_ATTEMPTS = 600  # at 0.1 s each
+_START_ATTEMPTS = 3000  # at 0.1 s each: a busy machine starts it slowly
 _UNLIMITED = "1000000"
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,8 +20,6 @@ from api.http.guard import UNKNOWN_CALLER, GuardMiddleware, Guards, RequestGuard
 from api.http.problems import ProblemError
 from api.pages.page_route import PageRoute
 from api.pages.site import PAGES
-from api.service import Service
-from api.services.cached import cached
 from api.settings import Settings
 from api.storage.records import Role
 from api.workers.turns import CALLER, SERVICE, holder
@@ -291,50 +289,6 @@ def test_work_is_given_up_if_its_client_leaves_or_the_service_ends(
 
     assert asyncio.run(attend()) == status
     assert cancelled == [True]
-
-
-def test_shared_work_is_done_once_and_outlives_its_first_caller() -> None:
-    done: list[Any] = []
-
-    async def ask() -> list[Any]:
-        service = Service(Settings())
-        may_end = asyncio.Event()
-
-        async def work() -> int:
-            await may_end.wait()
-            done.append(CALLER.get())
-            return 7
-
-        CALLER.set(holder("ada"))
-        asking = [asyncio.ensure_future(cached(service, "x", work)) for _ in range(3)]
-        await asyncio.sleep(0)
-        asking[0].cancel()
-        await asyncio.sleep(0)
-        may_end.set()
-        answers = await asyncio.gather(*asking[1:])
-        return [*answers, await cached(service, "x", work), await cached(service, "x", work, seconds=-1)]
-
-    assert asyncio.run(ask()) == [7] * 4
-    assert done == [SERVICE]
-
-
-def test_what_is_too_old_is_worked_out_again_and_an_error_is_not_kept() -> None:
-    values: Iterator[int] = iter(range(10))
-
-    async def ask() -> list[Any]:
-        service = Service(Settings())
-
-        async def work() -> int:
-            value = next(values)
-            if value == 0:
-                raise OSError("away")
-            return value
-
-        with pytest.raises(OSError, match="away"):
-            await cached(service, "x", work, seconds=-1)
-        return [await cached(service, "x", work, seconds=-1) for _ in range(2)]
-
-    assert asyncio.run(ask()) == [1, 2]
 
 
 def test_readiness_and_the_gallery_are_not_judged_for_each_request(client: TestClient) -> None:
