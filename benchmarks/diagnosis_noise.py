@@ -2,6 +2,7 @@
 
 python -m benchmarks.diagnosis_noise                    every bug, kind of noise and level, one problem each
 python -m benchmarks.diagnosis_noise --size 3 --right 200 --failures
+python -m benchmarks.diagnosis_noise --part right --from 40 --right 20    a slice of one part
 
 The benchmark is seeded. A case counts as determined if its numbers hold enough information about the
 mistake (`DETERMINED_BITS` in benchmarks/support/diagnosing/noisy.py).
@@ -23,6 +24,7 @@ from benchmarks.support.uncatalogued import MUTATIONS
 Work = tuple[str, float, str, int]
 RIGHT = ("named", "also")
 FALSE = ("false", "extra")
+PARTS = ("wrong", "right", "unknown")
 
 
 def map_in_parallel(
@@ -77,6 +79,7 @@ def print_unknown(outcomes: Iterable[NoisyOutcome]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--part", choices=PARTS, action="append", help="measure this part; by default all")
     parser.add_argument("--size", type=int, default=1, help="problems for each bug, noise and level")
     parser.add_argument("--right", type=int, default=20, help="right gradients for each noise and level")
     parser.add_argument("--from", type=int, default=0, dest="start", help="the first seed")
@@ -90,12 +93,19 @@ def main() -> None:
     right_seeds = range(arguments.start, arguments.start + arguments.right)
     right = [(*place, NO_BUG, seed) for place in places for seed in right_seeds]
     unknown = [(*place, name, seed) for place in places for name in MUTATIONS for seed in seeds]
-    of_bugs = map_in_parallel(measure, wrong[:: arguments.every], arguments.workers)
-    print_wrong(of_bugs)
-    of_right = map_in_parallel(measure, right, arguments.workers)
-    print_right(of_right)
-    of_unknown = map_in_parallel(measure_unknown, unknown[:: arguments.every], arguments.workers)
-    print_unknown(of_unknown)
+    parts: Iterable[str] = arguments.part or PARTS
+    of_bugs: list[NoisyOutcome] = []
+    of_right: list[NoisyOutcome] = []
+    of_unknown: list[NoisyOutcome] = []
+    if "wrong" in parts:
+        of_bugs = map_in_parallel(measure, wrong[:: arguments.every], arguments.workers)
+        print_wrong(of_bugs)
+    if "right" in parts:
+        of_right = map_in_parallel(measure, right, arguments.workers)
+        print_right(of_right)
+    if "unknown" in parts:
+        of_unknown = map_in_parallel(measure_unknown, unknown[:: arguments.every], arguments.workers)
+        print_unknown(of_unknown)
     if arguments.failures:
         missed = [row for row in of_bugs if row.determined and not (row.kind in RIGHT and row.located)]
         failures = [row for row in of_bugs if row.kind in FALSE or row in missed]

@@ -78,6 +78,8 @@ def draw(
         _targets(rng, cell, network.layers[-1].activation.name, sizes[-1]),
         _masks(rng, cell, requirements, sizes),
     )
+    if requirements.any_target_sum:
+        batch = replace(batch, targets=batch.targets * rng.uniform(0.5, 2.0, size=(cell.examples, 1)))
     return Problem(network, parameters, batch, _risk(rng, cell, requirements))
 
 

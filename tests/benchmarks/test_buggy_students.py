@@ -44,7 +44,7 @@ def changed_parameters(problem, mistake):
 
 
 def test_every_id_is_made_by_one_student_and_carries_its_row():
-    assert len(STUDENTS) == 54
+    assert len(STUDENTS) == 60
     assert all(bug == row.bug for bug, row in STUDENTS.items())
 
 
@@ -83,7 +83,7 @@ def test_a_mistake_reaches_only_its_own_equation_and_what_lies_below(bug):
 
 @each(STUDENTS)
 def test_most_problems_drawn_for_a_bug_let_it_be_made(bug):
-    assert sum(case is not None for case in drawn_cases(bug)) > 10
+    assert sum(case is not None for case in drawn_cases(bug)) >= 10
 
 
 @pytest.mark.parametrize(

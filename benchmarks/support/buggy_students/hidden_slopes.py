@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache
 from benchmarks.support.buggy_students.hidden import SQUARE, Rule, Rules, down, elementwise, hidden, name_of
-from benchmarks.support.buggy_students.mistake import NextLayer
+from benchmarks.support.buggy_students.mistake import NextLayer, Requirements
 from benchmarks.support.students import FORMULAS
 from reference_impl import Problem
 
@@ -70,6 +70,25 @@ def _wrong(problem: Problem, layer: int) -> dict[str, Slope]:
     return slopes
 
 
+def _at_dropped(problem: Problem, layer: int) -> dict[str, Slope]:
+    form = OUTPUT_FORMS.get(name_of(problem, layer))
+    if form is None or layer not in problem.batch.masks:
+        return {}
+    return {"output form of z ∘ mask": lambda cache, layer: form(cache.z[layer + 1])}
+
+
+def _broadcast(problem: Problem, layer: int) -> dict[str, Slope]:
+    """Return g′ of one unit for all units, and of one example for all examples."""
+    if not elementwise(problem, layer):
+        return {}
+    slopes: dict[str, Slope] = {}
+    if problem.network.layers[layer].outputs > 1:
+        slopes["g' of the first unit"] = lambda cache, layer: cache.slope(layer)[:, :1]
+    if problem.batch.size > 1:
+        slopes["g' of the first example"] = lambda cache, layer: cache.slope(layer)[:1]
+    return slopes
+
+
 def _relu_on_upstream(problem: Problem, layer: int) -> dict[str, Rule]:
     if name_of(problem, layer) != "relu":
         return {}
@@ -103,6 +122,8 @@ SLOPES = {
 HIDDEN_SLOPES = (
     hidden("missing-activation-derivative", _missing),
     *(hidden(bug, _sloped(slopes)) for bug, slopes in SLOPES.items()),
+    hidden("derivative-at-dropped-activation", _sloped(_at_dropped), Requirements(masks=True)),
+    hidden("derivative-broadcast", _sloped(_broadcast)),
     hidden("relu-on-upstream", _relu_on_upstream),
     hidden("mask-from-wrong-tensor", _wrong_mask, SQUARE),
 )

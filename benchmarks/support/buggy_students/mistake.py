@@ -73,6 +73,7 @@ class Requirements:
     outputs_from: int = 1
     factor: float = 1.0
     large_weights: bool = False
+    any_target_sum: bool = False
 
 
 NO_REQUIREMENTS = Requirements()

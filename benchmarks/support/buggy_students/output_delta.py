@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.support.buggy_students import losses
 from benchmarks.support.buggy_students.forward_cache import Array, ForwardCache, sigmoid, softmax
 from benchmarks.support.buggy_students.mistake import NO_REQUIREMENTS, Hints, Mistake, Requirements, Student
+from benchmarks.support.students import FORMULAS
 from reference_impl import LOSSES, Problem
 
 Deltas = Callable[[Problem], dict[str, Callable[[ForwardCache], Array]]]
@@ -54,6 +55,29 @@ def _extra(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
         return losses.delta(cache) * p * (cache.number(1.0) - p)
 
     return {"p(1 - p) again": delta}
+
+
+def _hidden_slope(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
+    """Multiply δ of an identity or softmax layer by σ′(a), and by g′ of the layer below."""
+    if _output(problem) not in ("identity", "softmax"):
+        return {}
+    below = problem.network.layers[-2:][0].activation.name
+    slopes: dict[str, Callable[[ForwardCache], Array]] = {}
+    for name in dict.fromkeys(("sigmoid", below)):
+        if name not in ("identity", "softmax"):
+            slopes[f"times g' of {name}"] = lambda cache, row=FORMULAS[name]: (
+                losses.delta(cache) * row.slope(cache.a[-1], row.value(cache.a[-1]))
+            )
+    return slopes
+
+
+def _sum_of_targets_ignored(problem: Problem) -> dict[str, Callable[[ForwardCache], Array]]:
+    sums = problem.batch.targets.sum(axis=1)
+    if problem.risk.loss.name != "cross_entropy" or not _probabilities_of_softmax(problem):
+        return {}
+    if np.allclose(sums, 1.0):
+        return {}
+    return {"p - y": lambda cache: (softmax(cache.a[-1]) - cache.y) * losses.scale(cache)}
 
 
 def _probabilities_of_softmax(problem: Problem) -> bool:
@@ -162,4 +186,10 @@ OUTPUT_DELTAS = (
     ),
     _at_output("softmax-over-batch", _over_batch, Requirements(output="softmax", outputs_from=2)),
     _at_output("softmax-twice", _twice, Requirements(output="softmax", outputs_from=2)),
+    _at_output("hidden-derivative-at-output", _hidden_slope, Requirements(output="identity")),
+    _at_output(
+        "target-sum-ignored",
+        _sum_of_targets_ignored,
+        Requirements(output="softmax", outputs_from=2, any_target_sum=True),
+    ),
 )

@@ -1,6 +1,7 @@
-"""Wrong gradients of penalties in the whole network, with correct gradients of the data term."""
+"""Wrong gradients of penalties in one layer or in all, with correct gradients of the data term."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,8 +20,15 @@ def right(cache: ForwardCache, penalty: Penalty, parameter: Array, bias: bool) -
     return np.zeros_like(parameter)
 
 
-def _replaced(bug: str, text: str, problem: Problem, wrong: Added, chosen: tuple[Penalty, ...]) -> Mistake:
-    """Return a mistake that replaces the gradient of the chosen penalties in all layers."""
+def _replaced(
+    bug: str,
+    text: str,
+    problem: Problem,
+    only_layer: int | None,
+    wrong: Added,
+    chosen: tuple[Penalty, ...],
+) -> Mistake:
+    """Return a mistake that replaces the gradient of the chosen penalties in one layer, or in all."""
 
     def penalty(cache: ForwardCache, layer: int) -> tuple[Array, Array]:
         biases = cache.biases[layer]
@@ -33,8 +41,8 @@ def _replaced(bug: str, text: str, problem: Problem, wrong: Added, chosen: tuple
                 bias = bias + gradient(cache, row, biases, True)
         return weight, bias
 
-    layers = range(len(problem.network.layers))
-    return Mistake(bug, text, None, "penalty", {("penalty", layer): penalty for layer in layers})
+    layers = range(len(problem.network.layers)) if only_layer is None else (only_layer,)
+    return Mistake(bug, text, only_layer, "penalty", {("penalty", layer): penalty for layer in layers})
 
 
 def _penalty(
@@ -44,11 +52,13 @@ def _penalty(
 
     def forms(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
         penalties = problem.risk.penalties
-        if layer is not None:
+        if layer is not None and len(problem.network.layers) == 1:
             return []
         groups = [(penalty,) for penalty in penalties] + ([penalties] if len(penalties) > 1 else [])
         return [
-            _replaced(bug, f"{text} in {'+'.join(penalty.norm for penalty in group)}", problem, rule, group)
+            _replaced(
+                bug, f"{text} in {'+'.join(penalty.norm for penalty in group)}", problem, layer, rule, group
+            )
             for group in groups
             for text, rule in rules(problem, group[0], hints).items()
         ]
@@ -88,6 +98,37 @@ def _missing_on_biases(problem: Problem, penalty: Penalty, hints: Hints) -> dict
     return {"weights only": weights_only}
 
 
+# functions of the weights (inputs, units) that stand for the derivative of a penalty
+_OTHER_FORMS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {
+        "Σ w": lambda w: np.full_like(w, w.sum()),
+        "Σ w of each unit": lambda w: np.broadcast_to(w.sum(axis=0, keepdims=True), w.shape),
+        "Σ w of each input": lambda w: np.broadcast_to(w.sum(axis=1, keepdims=True), w.shape),
+        "|w|": np.abs,
+        "sign w": np.sign,
+        "w": lambda w: w,
+    }
+)
+
+
+def _other_form(problem: Problem, penalty: Penalty, hints: Hints) -> dict[str, Added]:
+    if len(problem.risk.penalties) > 1:
+        return {}
+    right_form = "w" if penalty.norm == "l2" else "sign w"
+
+    def rule(form: Callable[[Array], Array]) -> Added:
+        def gradient(cache: ForwardCache, penalty: Penalty, parameter: Array, bias: bool) -> Array:
+            if bias:
+                return right(cache, penalty, parameter, bias)
+            size = cache.examples if penalty.batch == "mean" else 1
+            power = 2.0 if penalty.norm == "l2" else 1.0
+            return cache.number(power * penalty.factor * penalty.strength / size) * form(parameter)
+
+        return gradient
+
+    return {text: rule(form) for text, form in _OTHER_FORMS.items() if text != right_form}
+
+
 def _of_gradient(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
     """Add λ · G instead of λ · w (l2) or λ · sign w (l1)."""
     if layer is not None or len(problem.risk.penalties) != 1:
@@ -116,4 +157,5 @@ PENALTIES = (
         Requirements(penalty=True, penalty_on_biases=True, bias=True),
     ),
     Student("penalty-of-gradient", _of_gradient, Requirements(penalty=True)),
+    _penalty("penalty-of-another-form", _other_form, Requirements(penalty=True)),
 )

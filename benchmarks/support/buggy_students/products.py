@@ -62,6 +62,15 @@ def _other_input(problem: Problem, layer: int) -> dict[str, Product]:
     }
 
 
+def _scaled_by_examples(problem: Problem, layer: int) -> dict[str, Product]:
+    if problem.batch.size < 2 or not problem.network.layers[layer].bias:
+        return {}
+    return {
+        "times N": lambda cache, layer, delta: cache.z[layer].T @ delta * cache.number(cache.examples),
+        "over N": lambda cache, layer, delta: cache.z[layer].T @ delta / cache.number(cache.examples),
+    }
+
+
 def _transposed(problem: Problem, layer: int | None, hints: Hints) -> list[Mistake]:
     """Reshape Gᵀ to the shape of G, or reshape G to the shape of Gᵀ and transpose."""
     if layer is None or min(problem.parameters[layer].weight.shape) == 1:
@@ -174,6 +183,7 @@ PRODUCTS = (
     _product("activated-input", _activated),
     _product("preactivation-as-input", _preactivation),
     _product("wrong-layer-input", _other_input, SQUARE),
+    _product("weight-sum-for-mean", _scaled_by_examples, Requirements(bias=True)),
     Student("transposed-gradient", _transposed),
     Student("layer-order", _layer_order, SQUARE),
     Student("examples-weighted", _weighted),
