@@ -75,8 +75,7 @@ class SubmittedEvidence:
     @cached_property
     def is_right(self) -> bool:
         """True if all submitted gradients are right."""
-        parts = [part for by_kind in self.parts for part in by_kind.values() if part.is_submitted]
-        return bool(parts) and all(part.right for part in parts)
+        return bool(self.all_submitted) and all(part.right for part in self.all_submitted)
 
     @cached_property
     def relative_rounding(self) -> float:
@@ -89,8 +88,7 @@ class SubmittedEvidence:
         """Relative change of a typical entry by printing or by the way that the numbers were taken."""
         shares = [
             float(np.median(part.quantum)) / float(np.abs(part.submitted).max())
-            for by_kind in self.parts
-            for part in by_kind.values()
+            for part in self.all_submitted
             if part.submitted is not None and part.submitted.any()
         ]
         return float(np.median(shares)) if shares else 0.0
@@ -105,6 +103,11 @@ class SubmittedEvidence:
                 bias = parts["bias"].submitted
             layers.append(LayerParameters(right.weight if weight is None else weight, bias))
         return tuple(layers)
+
+    @cached_property
+    def all_submitted(self) -> tuple[SubmittedGradient, ...]:
+        """The gradients that were submitted, from input to output."""
+        return tuple(part for layer in range(len(self.parts)) for part in self.submitted_parts(layer))
 
     def submitted_parts(self, layer: int) -> tuple[SubmittedGradient, ...]:
         """Return the gradients of a layer that were submitted."""

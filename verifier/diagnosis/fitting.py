@@ -7,6 +7,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import LayerParameters
+from verifier.diagnosis.catalogue.rules.numbers import least_squares_factor
 from verifier.diagnosis.costs import (
     CANCELLATION_FRACTION,
     MAX_CONDITION,
@@ -96,10 +97,7 @@ def fit(
         return _fit_statistics(target, value, size, tolerance, 1.0, grid)
     if not free_scale:
         return None
-    square = float(np.vdot(value, value))
-    if not square > 0 or not np.isfinite(square):
-        return None
-    scale = float(np.vdot(target, value)) / square
+    scale = least_squares_factor(target, value)
     if scale == 0 or not np.isfinite(scale):
         return None
     widening = min(abs(scale), most_scale)

@@ -11,6 +11,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.catalogue import BUGS, LOCAL_RULES
+from verifier.diagnosis.catalogue.rules.numbers import least_squares_factor
 from verifier.diagnosis.graph_mutants import graph_mutants
 from verifier.diagnosis.local_search import CLOSE, diagnose, named_by_rule, relative_residual, unexplained
 from verifier.judging.comparison import Comparison
@@ -87,7 +88,7 @@ def _whole_factor(
     informative = [key for key, row in comparisons.items() if row.expected.any()]
     if len(informative) < 2 or np.count_nonzero(right) < ENOUGH or not np.isfinite(submitted).all():
         return None
-    factor = float(np.vdot(right, submitted) / np.vdot(right, right))
+    factor = least_squares_factor(submitted, right)
     if not np.isfinite(factor) or factor == 0 or abs(factor - 1.0) <= SAME_FACTOR:
         return None
     residuals = [

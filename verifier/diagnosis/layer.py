@@ -13,6 +13,7 @@ from reference_impl.network import LayerParameters, Parameters
 from verifier.diagnosis.budget import SearchBudget, numbers_of_example_weights, numbers_of_trial
 from verifier.diagnosis.catalogue import BUGS, ORDER
 from verifier.diagnosis.catalogue.bug import PRODUCTS, Bug, LayerContext, UpstreamGradient
+from verifier.diagnosis.catalogue.rules.numbers import least_squares_factor
 from verifier.diagnosis.costs import (
     COST_NEW_BUG,
     COST_PER_RANK,
@@ -177,8 +178,9 @@ def _norm_ratio(first: Array, second: Array) -> float:
 
 def _is_multiple(value: Array, right_value: Array, same_within: Array) -> bool:
     """True if a value is the right one times a number, within what can be distinguished."""
-    square = float(np.vdot(right_value, right_value))
-    factor = float(np.vdot(value, right_value)) / square if square > 0 else 0.0
+    factor = least_squares_factor(value, right_value)
+    if not np.isfinite(factor):
+        factor = 0.0
     return bool((np.abs(value - factor * right_value) <= abs(factor) * same_within).all())
 
 

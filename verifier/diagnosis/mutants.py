@@ -49,24 +49,37 @@ def mutants(problem: Problem, trace: Trace) -> Iterator[Mutant]:
             yield from _of_factors(bug, problem, trace, right)
             yield from _of_penalties(bug, problem, trace)
             yield from _of_changes(bug, right)
-            in_penalty = bug.equation == "penalty"
             for equation in bug.replaces:
-                for layer in range(len(problem.network.layers)):
-                    if in_penalty and bug.penalties is not None and len(problem.network.layers) == 1:
-                        continue  # it is made in the whole network
-                    if (equation == "output_delta") != (layer == len(problem.network.layers) - 1) and (
-                        equation in ("output_delta", "hidden_delta")
-                    ):
-                        continue
+                for layer in _layers_of(bug, equation, problem):
                     for replacement, flow in _replacements(bug, equation, problem, trace, layer, right):
-                        gradients_with_bug = _gradients_with(
-                            problem, trace, equation, layer, replacement, flow
+                        yield Mutant(
+                            bug,
+                            *_place_of(bug, equation, problem, layer),
+                            replacement.estimates,
+                            _gradients_with(problem, trace, equation, layer, replacement, flow),
                         )
-                        mutant_layer = None if affects_whole_network(bug, equation) else layer
-                        if in_penalty and len(problem.network.layers) == 1:
-                            mutant_layer = None
-                        listed = bug.equation if in_penalty else equation
-                        yield Mutant(bug, mutant_layer, listed, replacement.estimates, gradients_with_bug)
+
+
+def _layers_of(bug: Bug, equation: str, problem: Problem) -> range:
+    """Return the layers that have an equation; none if the mutant is one of the whole network."""
+    count = len(problem.network.layers)
+    if equation == "output_delta":
+        return range(count - 1, count)
+    if equation == "hidden_delta":
+        return range(count - 1)
+    is_made_as_whole = _is_of_penalty(bug) and bug.penalties is not None and count == 1
+    return range(0 if is_made_as_whole else count)
+
+
+def _place_of(bug: Bug, equation: str, problem: Problem, layer: int) -> tuple[int | None, str]:
+    """Return the layer, None for the whole network, and the equation of a mutant."""
+    if _is_of_penalty(bug):
+        return layer if len(problem.network.layers) > 1 else None, bug.equation
+    return None if affects_whole_network(bug, equation) else layer, equation
+
+
+def _is_of_penalty(bug: Bug) -> bool:
+    return bug.equation == "penalty"
 
 
 def _of_factors(bug: Bug, problem: Problem, trace: Trace, right: Parameters) -> Iterator[Mutant]:

@@ -167,12 +167,12 @@ def _cheapest(evidence: SubmittedEvidence, budget: SearchBudget, with_penalties:
 
     None if no gradient was submitted.
     """
-    if not any(evidence.submitted_parts(index) for index in range(len(evidence.parts))):
+    if not evidence.all_submitted:
         return None
     as_declared = declared_penalties(evidence)
     states = beam_search(evidence, as_declared, budget)
     stop_cost = STOP_COST_WITH_PENALTIES if evidence.problem.risk.penalties else STOP_COST
-    if states[0].cost > stop_cost and with_penalties:
+    if states[0].cost > stop_cost and with_penalties and not _is_one_penalty(states[0]):
         for hypothesis in wrong_penalties(evidence):
             if budget.is_used_up:
                 break
@@ -182,6 +182,11 @@ def _cheapest(evidence: SubmittedEvidence, budget: SearchBudget, with_penalties:
     for other in states[1:]:
         best = note_equivalent_bug(best, other)
     return best
+
+
+def _is_one_penalty(state: SearchState) -> bool:
+    """True if one mistake in the penalties of some layers explains all, so that no other is sought."""
+    return len(state.known) == 1 and all(finding.equation == "penalty" for finding in state.findings)
 
 
 def _decode_with_penalties(
@@ -196,12 +201,7 @@ def _decode_with_penalties(
     if bug is None:
         raise ValueError("a hypothesis of mistaken penalties needs the bug that it is, got none")
     factor = hypothesis.estimates.get("factor")
-    names = tuple(
-        part.name
-        for parts in evidence.parts
-        for part in parts.values()
-        if part.is_submitted and not part.right
-    )
+    names = tuple(part.name for part in evidence.all_submitted if not part.right)
     cost = COST_NEW_BUG + COST_ESTIMATED_NUMBER * hypothesis.unknowns + COST_PER_RANK * ORDER[bug.id]
     most = cheapest + COST_NEW_BUG - (cost if factor is None else 0.0)  # beyond, not even an equivalent bug
     states = beam_search(evidence, hypothesis, budget, most)
@@ -228,16 +228,14 @@ def _residual(
     None if it exceeds rounding, so that there is another bug too.
     """
     worst = 0.0
-    for index, parts in enumerate(evidence.parts):
-        for kind, part in parts.items():
-            if part.submitted is None:
-                continue
-            data = getattr(evidence.reference[index], kind) - getattr(as_declared.penalties[index], kind)
-            data = data * hypothesis.data_factors.get(kind, 1.0)
-            difference = part.submitted - data - getattr(hypothesis.penalties[index], kind)
-            size = float(np.linalg.norm(part.submitted))
-            if size > 0:
-                worst = max(worst, float(np.linalg.norm(difference)) / size)
+    for part in evidence.all_submitted:
+        index, kind, submitted = part.layer, part.kind, np.asarray(part.submitted)
+        data = getattr(evidence.reference[index], kind) - getattr(as_declared.penalties[index], kind)
+        data = data * hypothesis.data_factors.get(kind, 1.0)
+        difference = submitted - data - getattr(hypothesis.penalties[index], kind)
+        size = float(np.linalg.norm(submitted))
+        if size > 0:
+            worst = max(worst, float(np.linalg.norm(difference)) / size)
     return worst if worst <= evidence.worst_residual else None
 
 

@@ -196,6 +196,7 @@ def _units(evidence: SubmittedEvidence, finding: Finding) -> str:
 
 _COMPOUNDS = "batch-mean-again-in-hidden-layers"  # repeated in every layer below
 _EXCHANGED, _BIAS_OF_ANOTHER = "layer-order", "bias-of-another-layer"
+_MISSING, _MISSING_ON_BIASES = "penalty-missing", "penalty-missing-on-biases"
 
 
 def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -206,9 +207,12 @@ def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -
     results: list[Finding] = []
     with_weights = {index for index, parts in enumerate(evidence.parts) if parts["weight"].is_submitted}
     exchanged = any(finding.bug == _EXCHANGED for finding in findings)
+    unpenalised = {finding.layer for finding in findings if finding.bug == _MISSING}
     for finding in findings:
         if exchanged and finding.bug == _BIAS_OF_ANOTHER:
             finding = replace(finding, bug=_EXCHANGED)  # its weight gradient was exchanged too
+        if finding.bug == _MISSING_ON_BIASES and finding.layer in unpenalised:
+            finding = replace(finding, bug=_MISSING)  # its weight gradient lacks the penalty too
         position = next((i for i, row in enumerate(results) if _is_same_bug(row, finding)), None)
         if position is None:
             whole = BUGS[finding.bug].in_whole_network
@@ -217,7 +221,7 @@ def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -
             results[position] = _merged(results[position], finding)
     results = [
         replace(row, layer=None, layers=())
-        if row.equation == "penalty" and with_weights == set(row.layers or (row.layer,))
+        if row.equation == "penalty" and with_weights == set(row.all_layers)
         else row
         for row in results
     ]
@@ -228,7 +232,7 @@ def _merged(first: Finding, second: Finding) -> Finding:
     """Return one finding for the same bug in two gradients or layers; the first is nearer to the output."""
     layers: tuple[int, ...] = ()
     if first.layer is not None and second.layer is not None and not _compounds(first):
-        several = dict.fromkeys((*(first.layers or (first.layer,)), second.layer))
+        several = dict.fromkeys((*first.all_layers, *second.all_layers))
         layers = tuple(several) if len(several) > 1 else ()
     estimates = {
         name: _merged_estimate(value, second.estimates[name])
@@ -257,9 +261,7 @@ def _of_all_wrong(evidence: SubmittedEvidence, finding: Finding) -> Finding:
     """Return a finding of the whole network with all wrong gradients as its parameters."""
     if finding.layer is not None or finding.equation in ("weight_gradient", "bias_gradient"):
         return finding
-    wrong = tuple(
-        p.name for by_kind in evidence.parts for p in by_kind.values() if p.is_submitted and not p.right
-    )
+    wrong = tuple(part.name for part in evidence.all_submitted if not part.right)
     return replace(finding, parameters=wrong)
 
 

@@ -40,8 +40,21 @@ class Evidence:
 UNEXPLAINED_ID = "unexplained"
 
 
+class InLayers:
+    """What has a layer, None for the whole network, and several `layers` if it is in more than one."""
+
+    __slots__ = ()
+    layer: int | None
+    layers: tuple[int, ...]
+
+    @property
+    def all_layers(self) -> tuple[int, ...]:
+        """Indices of all layers, from the output to the input; empty for the whole network."""
+        return self.layers or (() if self.layer is None else (self.layer,))
+
+
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(InLayers):
     """A bug in one layer, or in the whole network if `layer` is None. residual: see `Diagnosis`.
 
     equivalent_bugs: ids of other bugs that give the same numbers here. layers: see `Diagnosis`.
@@ -59,7 +72,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(InLayers):
     """One bug that reproduces the wrong gradients of a submission.
 
     Attributes

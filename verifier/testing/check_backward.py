@@ -130,7 +130,7 @@ def parameters_of(problem: Problem) -> int:
 
 _NO_HEALTH_CHECKS = tuple(HealthCheck)
 _DRAWS = 12  # draws of numbers per shape
-_NAMED_DRAWS = 4  # the same where each draw costs a diagnosis
+_NAMED_DRAWS = 2  # the same where each draw costs a diagnosis; the first one is all zeros
 _MOST_SHAPES = 12  # shapes on which a name is sought that the smallest network does not have
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from reference_impl.array import Array
+from reference_impl.backpropagation import penalty_gradient
 from reference_impl.losses import Penalty
 from reference_impl.network import Layer, LayerParameters, Parameters, Trace
 from reference_impl.problem import Problem
@@ -64,7 +66,7 @@ class UpstreamGradient:
     upstream: Array | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LayerContext:
     """Context of one equation in one layer: every quantity that a wrong formula may use.
 
@@ -97,6 +99,18 @@ class LayerContext:
     @property
     def penalty(self) -> LayerParameters:
         return self.penalties[self.layer]
+
+    @cached_property
+    def declared_penalties(self) -> tuple[LayerParameters, ...]:
+        """The gradient of each declared penalty in this layer; `penalties` has their sum if `declared`."""
+        if self.declared and len(self.problem.risk.penalties) == 1:
+            return (self.penalty,)
+        return tuple(self.gradient_of_penalties((one,)) for one in self.problem.risk.penalties)
+
+    def gradient_of_penalties(self, penalties: tuple[Penalty, ...]) -> LayerParameters:
+        """Return the gradient that these penalties would have in this layer."""
+        risk = replace(self.problem.risk, penalties=penalties)
+        return penalty_gradient(replace(self.problem, risk=risk), self.trace, self.layer)
 
     @property
     def parameters(self) -> LayerParameters:

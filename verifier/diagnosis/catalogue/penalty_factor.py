@@ -9,15 +9,15 @@ BUG = Bug(
     BugTexts(
         title="The penalty's part has a wrong factor",
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l + ∂Ω/∂W_l, with Ω the penalty",
-        wrong="(∂R/∂W_l)′ = z_{l−1}ᵀ δ_l + c · ∂Ω/∂W_l, with c such as 2, ½, N or 1/N",
+        wrong="(∂R/∂W_l)′ = z_{l−1}ᵀ δ_l + c · ∂Ω/∂W_l, with c such as 2, ½, N, 1/N or −1",
         explanation=(
             "In the gradient of {place} the part of the penalty is {factor} times what it should be; "
-            "the data's part is right. Its ½, its 2 or its division by N = {examples} differs from the "
-            "declared loss."
+            "the data's part is right. Its ½, its 2, its division by N = {examples} or its sign differs from "
+            "the declared loss."
         ),
         for_students=(
             "In the gradient of {place} the data's part is right, and the penalty's part is off by a "
-            "factor. Its ½, its 2 or its division by N = {examples} differs from the declared loss."
+            "factor. Its ½, its 2, its division by N = {examples} or its sign differs from the declared loss."
         ),
         hint=(
             "Write down the declared penalty with all its constants and differentiate it by one weight "

@@ -1,6 +1,7 @@
 """Transformations of a right gradient: zeroed, clipped, truncated, rounded in print."""
 
 from collections.abc import Iterator, Mapping
+from math import inf, nan
 
 import numpy as np
 
@@ -137,3 +138,9 @@ def _to_significant(values: Array, digits: int) -> Array:
     unit = unit_of_last_digit(values, digits)
     with np.errstate(all="ignore"):
         return np.asarray(np.rint(values / unit) * unit)
+
+
+def least_squares_factor(target: Array, value: Array) -> float:
+    """Return t in target ≈ t · value by least squares; NaN if the value is 0 or overflows."""
+    square = float(np.vdot(value, value))
+    return float(np.vdot(target, value)) / square if 0 < square < inf else nan

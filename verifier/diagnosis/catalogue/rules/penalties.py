@@ -7,10 +7,10 @@ from types import MappingProxyType
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.backpropagation import penalty_gradient
 from reference_impl.losses import Penalty
 from reference_impl.problem import Problem
 from verifier.diagnosis.catalogue.bug import LayerContext, PenaltyVariant, Replacement, Rule
+from verifier.diagnosis.catalogue.rules.numbers import least_squares_factor
 from verifier.diagnosis.catalogue.rules.products import product_of
 from verifier.diagnosis.costs import MAX_STRENGTH, NEARLY_RIGHT
 
@@ -127,17 +127,12 @@ def _parts(place: LayerContext, kind: str) -> Iterator[tuple[Penalty, Array, Arr
     """
     product = product_of(place, kind)
     penalties = place.problem.risk.penalties
-    alone = [_part(place, kind, (penalty,)) for penalty in penalties]
+    alone = [np.asarray(getattr(one, kind)) for one in place.declared_penalties]
     total = sum(alone, np.zeros_like(product))
     for penalty, part in zip(penalties, alone, strict=True):
-        yield penalty, part, product + (total - part if len(alone) > 1 else 0.0)
+        yield penalty, part, product + (total - part) if len(alone) > 1 else product
     if len(alone) > 1:
         yield penalties[0], total, product
-
-
-def _part(place: LayerContext, kind: str, penalties: tuple[Penalty, ...]) -> Array:
-    problem = replace(place.problem, risk=replace(place.problem.risk, penalties=penalties))
-    return np.asarray(getattr(penalty_gradient(problem, place.trace, place.layer), kind))
 
 
 def _submitted(place: LayerContext, kind: str) -> Array | None:
@@ -237,21 +232,23 @@ def gradient_scaled_in_layer(place: LayerContext, kind: str) -> Iterator[Replace
 
 
 def on_biases_of_layer(place: LayerContext, kind: str) -> Iterator[Replacement]:
-    product = product_of(place, kind)
-    changed = tuple(replace(penalty, biases=True) for penalty in place.problem.risk.penalties)
-    yield Replacement(product + _part(place, kind, changed), whole=True)
+    """Yield the gradient with all penalties on the biases, then with one more at a time."""
+    product, penalties = product_of(place, kind), place.problem.risk.penalties
+    for group in (penalties, *((one,) for one in penalties if len(penalties) > 1)):
+        changed = tuple(replace(one, biases=one.biases or one in group) for one in penalties)
+        yield Replacement(product + getattr(place.gradient_of_penalties(changed), kind), whole=True)
 
 
 def missing_on_biases_of_layer(place: LayerContext, kind: str) -> Iterator[Replacement]:
-    if place.penalty.bias is not None and place.penalty.bias.any():
-        yield Replacement(product_of(place, kind), whole=True)
+    for _, part, rest in _parts(place, kind):
+        if part.any():
+            yield Replacement(rest, whole=True)
 
 
 def _ratio(difference: Array, part: Array) -> float | None:
-    """Return t in difference ≈ t · part by least squares."""
-    square = float(np.vdot(part, part))
-    ratio = float(np.vdot(difference, part)) / square if square > 0 else np.nan
-    return ratio if np.isfinite(ratio) and 0 < abs(ratio) < MAX_STRENGTH else None
+    """Return t in difference ≈ t · part; None if there is no such factor, or no likely one."""
+    ratio = least_squares_factor(difference, part)
+    return ratio if 0 < abs(ratio) < MAX_STRENGTH else None
 
 
 def in_each_parameter(
