@@ -22,6 +22,7 @@ from verifier.judging.comparison import Comparison
 from verifier.problem.graph import NODE, GraphProblem, Node
 from verifier.problem.precision import Precision
 from verifier.report.model import Diagnosis
+from verifier.report.numbers import join_with_and
 
 SAME_RISK = 1e-9  # largest relative difference of the risk of the graph and of the layers read from it
 _NORMS = {"power": "l2", "absolute": "l1"}
@@ -332,7 +333,7 @@ def _in_names_of_the_graph(graph: LayeredGraph, row: Diagnosis) -> Diagnosis:
 
     parameters = tuple(graph.names[name] for name in row.parameters)
     of_layer = [parameter for name, parameter in graph.names.items() if name.split(".")[1] == str(row.layer)]
-    place = f" Layer {row.layer} has the parameters {' and '.join(of_layer)}." if of_layer else ""
+    place = f" Layer {row.layer} has the parameters {join_with_and(*of_layer)}." if of_layer else ""
     return replace(
         row,
         parameters=parameters,

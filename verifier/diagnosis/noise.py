@@ -271,11 +271,10 @@ def completed(note: Finding, evidence: SubmittedEvidence) -> Finding:
     if note.bug != NOISY or note.estimates.keys() & {"epsilon", "learning_rate"}:
         return note
     estimates, errors = dict(note.estimates), []
-    for index, right in enumerate(evidence.reference):
-        for part in evidence.submitted_parts(index):
-            expected = getattr(right, part.kind)
-            if part.right and expected.any():
-                errors.append(np.abs(part.submitted - expected).max() / np.abs(expected).max())
+    for part in evidence.all_submitted:
+        expected = getattr(evidence.reference[part.layer], part.kind)
+        if part.right and expected.any():
+            errors.append(np.abs(part.submitted - expected).max() / np.abs(expected).max())
     if errors and max(errors) > 0:
         estimates["digits"] = int(-np.log10(max(errors)))
     epsilon = _epsilon_of(evidence)
@@ -332,11 +331,7 @@ class NoiseResult:
     @property
     def numbers(self) -> int:
         """The count of submitted numbers."""
-        return sum(
-            part.allowance.size
-            for index in range(len(self.evidence.parts))
-            for part in self.evidence.submitted_parts(index)
-        )
+        return sum(part.allowance.size for part in self.evidence.all_submitted)
 
     def is_shorter_than(self, noise: NoiseHypothesis) -> bool:
         """True if nothing under another noise can be a shorter description, or is worth the search."""
@@ -374,17 +369,16 @@ def _is_short(value: float) -> bool:
 def remaining_bits(evidence: SubmittedEvidence) -> float:
     """Return the bits that right gradients leave to be told: of right numbers the noise, of others all."""
     total = 0.0
-    for index in range(len(evidence.parts)):
-        for part in evidence.submitted_parts(index):
-            values = np.asarray(part.submitted)
-            bits = BITS_OF_NUMBER
-            if part.right:
-                with np.errstate(all="ignore"):
-                    share = (part.allowance + part.quantum) / np.abs(values)
-                known = share[np.isfinite(share)]
-                level = float(np.median(known)) if known.size else evidence.unit
-                bits = min(bits, max(0.0, bits + np.log2(level))) if level > 0 else 0.0
-            total += bits * values.size
+    for part in evidence.all_submitted:
+        values = np.asarray(part.submitted)
+        bits = BITS_OF_NUMBER
+        if part.right:
+            with np.errstate(all="ignore"):
+                share = (part.allowance + part.quantum) / np.abs(values)
+            known = share[np.isfinite(share)]
+            level = float(np.median(known)) if known.size else evidence.unit
+            bits = min(bits, max(0.0, bits + np.log2(level))) if level > 0 else 0.0
+        total += bits * values.size
     return total
 
 

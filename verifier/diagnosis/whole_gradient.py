@@ -20,7 +20,7 @@ _DISTINCT_DIGITS = 9  # decimals of the logarithms of numbers that differ
 
 def find_transformations(evidence: SubmittedEvidence) -> Iterator[Finding]:
     """Yield every bug that transforms the right gradients into the submitted ones."""
-    parts = {part.name: part for by_kind in evidence.parts for part in by_kind.values() if part.is_submitted}
+    parts = {part.name: part for part in evidence.all_submitted}
     submitted = {name: part.submitted for name, part in parts.items() if part.submitted is not None}
     right = {name: array for name, array in named(evidence.reference) if name in submitted}
     if not submitted:
@@ -69,7 +69,7 @@ def _is_significant(
     spare = distinct - changed.unknowns
     if spare <= 0:
         return False
-    parts = [part for by_kind in evidence.parts for part in by_kind.values() if part.name in right]
+    parts = [part for part in evidence.all_submitted if part.name in right]
     few_digits = changed.unknowns > 0 and any(part.grid.any() for part in parts)
     if not evidence.coarser and not few_digits:
         return True

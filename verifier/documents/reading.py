@@ -23,7 +23,7 @@ from verifier.problem.errors import (
     replace_surrogates,
     suggest_name,
 )
-from verifier.problem.graph import NODE
+from verifier.problem.graph import NODE, names_upstream
 from verifier.problem.loss import read_loss
 from verifier.problem.submission import (
     Convention,
@@ -265,7 +265,9 @@ def _read_with_nodes(document: Mapping[str, Any], gradients: Mapping[str, Any]) 
         remedy = "transpose the weights and their gradients, and leave network.weights out"
         errors.add("/network/weights", "'in_out' beside gradients of nodes", repr(convention.weights), remedy)
     graph = graph_document(layered)
-    known = [NODE + node.name for node in read_graph(graph).problem.upstream_of_output]
+    operands = {node["name"]: node["args"] for node in graph["network"]["nodes"]}
+    needed = names_upstream(graph["network"]["output"], operands)
+    known = [NODE + name for name in operands if name in needed]
     for name in of_nodes:
         if name not in known:
             rule = f"a value that the loss depends on, among {', '.join(known)}"

@@ -153,4 +153,9 @@ def largest_shares(x: Array, axes: tuple[int, ...]) -> Array:
     return np.asarray(largest / largest.sum(axis=axes, keepdims=True))
 
 
+def steepest_slope(function: Activation) -> float:
+    """Return the largest magnitude of a slope beside the kinks of an activation."""
+    return max(max(abs(kink.left), abs(kink.right)) for kink in function.kinks)
+
+
 FLOATS = Numbers()

@@ -12,7 +12,7 @@ from reference_impl.activations import Activation
 from reference_impl.array import Array
 from reference_impl.losses import Terms
 from reference_impl.softmax import log_softmax, log_softmax_vjp, softmax
-from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
+from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares, steepest_slope
 from verifier.engine.autodiff import BatchedValues, Kinks, gradients_of, reached_kinks, values_of
 from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.numerical_properties import (
@@ -159,8 +159,9 @@ class GraphRoundingArithmetic(Numbers):
             formula_error = np.hypot(formula_error, magnitude * properties.derivative_library_error(x.value))
         deviation = np.hypot(np.sqrt(spread), formula_error) * unit
         if kinks is not None:
-            steepest = max(max(abs(kink.left), abs(kink.right)) for kink in function.kinks)
-            deviation = np.where(kinks, np.maximum(deviation, steepest * u.deviation), deviation)
+            deviation = np.where(
+                kinks, np.maximum(deviation, steepest_slope(function) * u.deviation), deviation
+            )
         return self._with_rounding(value, deviation)
 
     def log_softmax(self, x: RoundedValue) -> RoundedValue:

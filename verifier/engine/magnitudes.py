@@ -10,7 +10,7 @@ from reference_impl.activations import Activation
 from reference_impl.array import Array
 from reference_impl.losses import Terms
 from reference_impl.softmax import softmax
-from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares
+from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares, steepest_slope
 from verifier.engine.autodiff import Kinks, gradients_of, values_of
 from verifier.problem.graph import GraphProblem, Shape, node_name
 
@@ -80,8 +80,7 @@ class MagnitudeArithmetic(Numbers):
             p = softmax(x.value)
             size = p * (u.size + (p * u.size).sum(axis=-1, keepdims=True))
         if kinks is not None:
-            steepest = max(max(abs(kink.left), abs(kink.right)) for kink in function.kinks)
-            size = np.where(kinks, np.maximum(size, steepest * np.abs(u.value)), size)
+            size = np.where(kinks, np.maximum(size, steepest_slope(function) * np.abs(u.value)), size)
         return Magnitude(value, size)
 
     def log_softmax(self, x: Magnitude) -> Magnitude:

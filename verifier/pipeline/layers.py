@@ -56,7 +56,7 @@ def verify(
     if entries not in ("worst", "all"):
         raise ValueError(f"entries is 'worst' or 'all', got {entries!r}")
     if not isinstance(submission, Submission):
-        return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all")
+        return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all", diagnosis=diagnosis)
     problem = submission.problem
     expected = ProblemReferences(problem, oracles) if cache is None else cache.of(problem, oracles)
     float64_rounding = expected.float64_rounding

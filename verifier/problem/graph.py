@@ -189,13 +189,8 @@ class GraphProblem:
     @cached_property
     def upstream_of_output(self) -> tuple[Node, ...]:
         """Return the nodes that the output depends on, itself included, in order."""
-        needed = {self.output}
-        upstream = []
-        for node in reversed(self.nodes):
-            if node.name in needed:
-                needed.update(node.operands)
-                upstream.append(node)
-        return tuple(reversed(upstream))
+        needed = names_upstream(self.output, {node.name: node.operands for node in self.nodes})
+        return tuple(node for node in self.nodes if node.name in needed)
 
     @cached_property
     def differentiated(self) -> tuple[Node, ...]:
@@ -215,6 +210,15 @@ class GraphProblem:
 def _with_data(node: Node, leaves: Mapping[str, Array]) -> Node:
     data = {place: leaves[operand] for place, operand in enumerate(node.operands) if operand in leaves}
     return replace(node, data={**node.data, **data})
+
+
+def names_upstream(output: str, operands: Mapping[str, Iterable[Any]]) -> frozenset[Any]:
+    """Return the names that an output depends on, itself included. operands: by node, in order."""
+    needed: set[Any] = {output}
+    for name in reversed(tuple(operands)):
+        if name in needed:
+            needed.update(operands[name])
+    return frozenset(needed)
 
 
 def node_name(key: str) -> str:

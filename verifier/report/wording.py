@@ -186,7 +186,7 @@ def heading(row: Diagnosis) -> str:
 def _layers(row: Diagnosis) -> str:
     if row.layer is None:
         return "the whole network"
-    return f"layer{'s' if row.layers else ''} {join_with_and(*map(str, row.layers or (row.layer,)))}"
+    return f"layer{'s' if row.layers else ''} {join_with_and(*map(str, row.all_layers))}"
 
 
 def failure_lines(row: Diagnosis) -> Iterator[str]:
@@ -202,8 +202,8 @@ def failure_lines(row: Diagnosis) -> Iterator[str]:
 def diagnoses_of(report: ReportData, name: str) -> Iterator[Diagnosis]:
     """Yield the diagnoses of a parameter, by its name, or by its layer if the diagnosis has no names."""
     for row in report.diagnosis:
-        layers = row.layers or (row.layer,)
-        in_same_layer = row.layer is None or any(name.startswith(f"layers.{layer}.") for layer in layers)
+        in_layer = any(name.startswith(f"layers.{layer}.") for layer in row.all_layers)
+        in_same_layer = row.layer is None or in_layer
         if name in row.parameters or (not row.parameters and in_same_layer):
             yield row
 

@@ -9,6 +9,8 @@ from tests.pairwise import each, pairwise
 from tests.verifier.builders import document_of_problem
 from tests.verifier.diagnosis.builders import QUICK, backward, rows, tanh_problem
 from verifier import verify
+from verifier.documents.lowering import graph_document
+from verifier.documents.reading import read_submission
 
 LAYOUTS = (("in_out", "out_in"), ("rows", "columns"), ("(out,)", "(1, out)", "(out, 1)"))
 WRONG = {
@@ -97,10 +99,13 @@ def test_a_mask_that_is_forgotten_on_the_way_back_is_named():
         assert rows(report) == [(bug, 0, "hidden_delta")]
 
 
-def test_diagnosis_is_left_out_when_asked():
+@pytest.mark.parametrize("as_graph", [False, True])
+def test_diagnosis_is_left_out_when_asked(as_graph):
     problem = tanh_problem(65)
     gradients = {name: 3.0 * array for name, array in named(problem.parameters)}
     document = document_of_problem(problem, gradients=gradients)
+    if as_graph:
+        document = graph_document(read_submission(document))
     with_it, without = verify(document, oracles=QUICK), verify(document, oracles=QUICK, diagnosis=False)
     assert with_it.diagnosis
     assert without.diagnosis == ()

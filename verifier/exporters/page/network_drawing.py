@@ -38,9 +38,7 @@ def layer_states(report: Report) -> list[LayerWithState]:
         if (index := layer_of(row.name)) is not None:
             rows_by_layer.setdefault(index, []).append(row)
     outline = report.network or tuple(_outlines_from_shapes(rows_by_layer))
-    diagnosed = {
-        layer for row in report.diagnosis if row.layer is not None for layer in row.layers or (row.layer,)
-    }
+    diagnosed = {layer for row in report.diagnosis for layer in row.all_layers}
     return [
         LayerWithState(
             index,
