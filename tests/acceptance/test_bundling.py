@@ -154,21 +154,24 @@ def test_an_installed_gradjury_writes_the_same_bundles_as_a_checkout(
 ) -> None:
     source, site = tmp_path / "source", tmp_path / "site"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
-    for package in ("reference_impl", "verifier", "api"):
+    for package in ("reference_impl", "verifier", "api", "gradjury"):
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
     subprocess.run([*pip, "--no-build-isolation", "--target", site, source], check=True)
     shutil.rmtree(source)
+    assert not (site / "api").exists()  # a project's own `api` would collide with it
     program = (
         "import sys; site, folder, assignment, *platforms = sys.argv[1:]; sys.path.insert(0, site)\n"
-        "from verifier.cli.main import main\n"
+        "from gradjury.command import main\n"
         "for platform in platforms:\n"
+        "    sys.argv[1:] = ['bundle', platform, f'{folder}/{platform}', '--assignment', assignment]\n"
         "    try:\n"
-        "        main(['bundle', platform, f'{folder}/{platform}', '--assignment', assignment])\n"
+        "        main()\n"
         "    except SystemExit as ended:\n"
         "        assert not ended.code\n"
+        "assert sys.modules['api'].__file__.startswith(f'{site}/gradjury/lib/api/')\n"
     )
     arguments = [site, tmp_path / "installed", assignment, *BUNDLES]
     subprocess.run([sys.executable, "-I", "-c", program, *arguments], check=True)

@@ -28,8 +28,8 @@ NOT_RUN = MappingProxyType(
 )
 PYTHON_ELSEWHERE = MappingProxyType(
     {
-        "README.md": "tests/test_readme.py and tests/verifier/pytest_plugin: they are tests themselves",
-        "docs/pytest.md": "a reader's own tests; tests/verifier/pytest_plugin has the same calls",
+        "README.md": "tests/test_readme.py and tests/gradjury/pytest_plugin: they are tests themselves",
+        "docs/pytest.md": "a reader's own tests; tests/gradjury/pytest_plugin has the same calls",
         "docs/assignments.md": "tests/docs/test_assignments_page.py",
         "docs/importers.md": "tests/docs/test_importers_page.py",
     }

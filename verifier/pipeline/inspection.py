@@ -37,7 +37,7 @@ def inspect(problem: Problem | AnySubmission | Mapping[str, Any]) -> Inspection:
 
     Examples
     --------
-    >>> from verifier import inspect, load
+    >>> from gradjury import inspect, load
     >>> print(inspect(load("problem.json")))
     """
     if isinstance(problem, Problem):

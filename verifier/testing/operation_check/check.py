@@ -77,7 +77,7 @@ def check_operation(
 
     Examples
     --------
-    >>> from verifier import check_operation
+    >>> from gradjury import check_operation
     >>> class Square:
     ...     def forward(self, x):
     ...         self.x = x

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.verifier.testing.pytest_plugin.runs import run, run_cold
+from tests.gradjury.pytest_plugin.runs import run, run_cold
 
 pytest_plugins = ["pytester"]
 
@@ -249,19 +249,19 @@ def test_the_plugin_imports_nothing_that_pytest_has_not_loaded() -> None:
     code = """
 import pytest, sys
 before = set(sys.modules)
-import verifier.testing.pytest_plugin
+import gradjury.pytest_plugin
 print(*sorted(set(sys.modules) - before))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.split() == ["verifier", "verifier.testing", "verifier.testing.pytest_plugin"]
+    assert result.stdout.split() == ["gradjury", "gradjury.packages", "gradjury.pytest_plugin"]
 
 
 def test_the_students_example_fails_as_the_readme_shows(pytester: pytest.Pytester) -> None:
-    for path in (Path(__file__).parents[4] / "examples" / "student").glob("*.py"):
+    for path in (Path(__file__).parents[3] / "examples" / "student").glob("*.py"):
         (pytester.path / path.name).write_bytes(path.read_bytes())
     result = run(pytester, "-q", "-p", "no:xdist", ".")
     assert result.ret == 1
-    shown = (Path(__file__).parents[4] / "README.md").read_text()
+    shown = (Path(__file__).parents[3] / "README.md").read_text()
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", shown, flags=re.DOTALL | re.MULTILINE)
     (block,) = [text for fence, text in blocks if fence == "" and "backward is wrong" in text]
     for line in block.splitlines():

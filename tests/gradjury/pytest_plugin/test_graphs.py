@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.verifier.testing.pytest_plugin.runs import run
+from tests.gradjury.pytest_plugin.runs import run
 
 pytest_plugins = ["pytester"]
 

@@ -1,0 +1,80 @@
+"""Is this gradient right, and if not, what is the mistake?
+
+>>> import gradjury
+>>> report = gradjury.verify(gradjury.load("homework.json"))
+
+Names are loaded when they are first used, so `import gradjury` takes a few milliseconds.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from gradjury.packages import import_package
+
+if TYPE_CHECKING:
+    from verifier import (
+        DocumentError,
+        Inspection,
+        MalformedSubmission,
+        ProblemCache,
+        Report,
+        Submission,
+        Verdict,
+        check_operation,
+        inspect,
+        load,
+        verify,
+    )
+    from verifier.documents.importers import (
+        from_edugrad,
+        from_keras,
+        from_nielsen,
+        from_onnx,
+        from_sklearn,
+        from_state_dict,
+        from_torch,
+        from_torch_tensor,
+    )
+
+_IMPORTERS = "verifier.documents.importers"
+_HOMES = {
+    "from_edugrad": _IMPORTERS,
+    "from_keras": _IMPORTERS,
+    "from_nielsen": _IMPORTERS,
+    "from_onnx": _IMPORTERS,
+    "from_sklearn": _IMPORTERS,
+    "from_state_dict": _IMPORTERS,
+    "from_torch": _IMPORTERS,
+    "from_torch_tensor": _IMPORTERS,
+}  # the other names are the verifier's
+
+__all__ = [
+    "DocumentError",
+    "Inspection",
+    "MalformedSubmission",
+    "ProblemCache",
+    "Report",
+    "Submission",
+    "Verdict",
+    "check_operation",
+    "from_edugrad",
+    "from_keras",
+    "from_nielsen",
+    "from_onnx",
+    "from_sklearn",
+    "from_state_dict",
+    "from_torch",
+    "from_torch_tensor",
+    "inspect",
+    "load",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_package(_HOMES.get(name, "verifier")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m gradjury` is the command `gradjury`."""
+
+from gradjury.command import main
+
+main()
