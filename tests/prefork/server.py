@@ -32,12 +32,13 @@ Request = dict[str, Any]
 MODULES = (
     "torch",
     "pytest",
+    "gradjury.command",
     "api.command_line",
     "api.services.tokens",
     "api.service",
     "api.storage.database",
 )
-OF_PLUGINS = {"reference_impl", "verifier", "api", "hypothesis", "_hypothesis_globals", "anyio"}
+OF_PLUGINS = {"gradjury", "reference_impl", "verifier", "api", "hypothesis", "_hypothesis_globals", "anyio"}
 OF_MATPLOTLIB = {"verifier.exporters.page.picture"}
 
 
