@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -16,15 +17,23 @@ class Edge:
     """One use of a value: an edge of the graph to `node`, as its operand number `place`.
 
     upstream: the gradient of the node. share: the contribution to the gradient of the value.
-    raw: the same before the sum over broadcast copies.
+    raw: the same before the sum over broadcast copies. value: of the node.
+    arrived: the parts of `upstream`, one for each node that uses this one, from the output on, if several do.
     """
 
     node: Node
     place: int
     operands: tuple[Array, ...]
+    value: Array
     upstream: Array
+    arrived: tuple[Array, ...]
     raw: Array
     share: Array
+
+    def share_of(self, upstream: Array) -> Array:
+        """Return the contribution that another gradient of the node would make."""
+        shares = self.node.operation.vjp(FLOATS, self.node, self.operands, self.value, upstream, None)
+        return np.asarray(summed_back(FLOATS, shares[self.place], self.share.shape))
 
 
 Edges = Sequence[Edge]
@@ -53,17 +62,27 @@ def backward_sweep(
         node = by_name.get(name)
         if node is None:
             continue
-        for operand, arc in _edges_of(node, values, np.asarray(gradient)):
+        arrived = tuple(_sums_by_node(arcs)) if len(arcs) > 1 else ()
+        for operand, arc in edges_of(node, values, np.asarray(gradient), arrived):
             uses[operand].append(arc)
 
 
+def _sums_by_node(edges: Edges) -> Iterator[Array]:
+    """Yield what each using node contributes; it may have the value as several of its operands."""
+    for _, of_node in groupby(edges, key=lambda edge: edge.node.name):
+        shares = [edge.share for edge in of_node]
+        yield np.asarray(sum(shares[1:], shares[0]))
+
+
 @np.errstate(all="ignore")
-def _edges_of(node: Node, values: Mapping[str, Array], gradient: Array) -> list[tuple[str, Edge]]:
-    """Return the name of each operand with its edge to the node."""
-    operands = tuple(values[operand] for operand in node.operands)
-    shares = node.operation.vjp(FLOATS, node, operands, values[node.name], gradient, None)
+def edges_of(
+    node: Node, values: Mapping[str, Array], gradient: Array, arrived: tuple[Array, ...]
+) -> list[tuple[str, Edge]]:
+    """Return the name of each operand with its edge to the node. arrived: see `Edge`."""
+    operands, value = tuple(values[operand] for operand in node.operands), values[node.name]
+    shares = node.operation.vjp(FLOATS, node, operands, value, gradient, None)
     return [
-        (operand, Edge(node, place, operands, gradient, raw, summed_back(FLOATS, raw, shape)))
+        (operand, Edge(node, place, operands, value, gradient, arrived, raw, summed_back(FLOATS, raw, shape)))
         for place, (operand, raw, shape) in enumerate(
             zip(node.operands, shares, node.operand_shapes, strict=True)
         )

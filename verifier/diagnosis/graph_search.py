@@ -11,9 +11,11 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.catalogue import BUGS, LOCAL_RULES
+from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.diagnosis.catalogue.rules.numbers import least_squares_factor
 from verifier.diagnosis.graph_mutants import graph_mutants
 from verifier.diagnosis.local_search import CLOSE, diagnose, named_by_rule, relative_residual, unexplained
+from verifier.diagnosis.unsorted_sweep import unsorted_gradients
 from verifier.judging.comparison import Comparison
 from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis
@@ -26,6 +28,14 @@ _BETWEEN = (
     "The gradients of {wrong} are wrong, and all of them come back through {nodes}. The submitted gradients "
     "that do not come back through there are right. So the error is in the backward step of one of these "
     "nodes, or of several."
+)
+UNSORTED = "no-topological-order"
+_SEARCH = (
+    "All gradients that were handed in follow if the backward steps run in the order of {search}. A node "
+    "then hands on its gradient before all nodes that use it have added to it."
+)
+_SEARCH_HINT = (
+    "In which order do your backward steps run, and has everything that uses a value run before it?"
 )
 _BETWEEN_HINT = "Which of the nodes {nodes} is the first whose gradient you compute in a wrong way?"
 
@@ -45,6 +55,10 @@ def diagnose_graph(
     if whole is not None:
         return (whole,)
     rows = diagnose(problem, values, comparisons, allowance)
+    if len(rows) > 1 or any(row.bug in (UNEXPLAINED_ID, UNSORTED) for row in rows):
+        unsorted = _unsorted(problem, values, comparisons, allowance)
+        if unsorted is not None:
+            return (unsorted,)
     submitted = {node_name(key) for key in comparisons}
     # these may inherit an error from a node whose gradient was not submitted
     inheriting = tuple(
@@ -125,6 +139,45 @@ def _whole_factor(
         hint=words.hint.format(**filled),
         for_students=(words.for_students or words.explanation).format(**filled),
     )
+
+
+def _unsorted(
+    problem: GraphProblem,
+    values: Mapping[str, Array],
+    comparisons: Mapping[str, Comparison],
+    allowance: Mapping[str, Array],
+) -> Diagnosis | None:
+    """Return the finding that backward steps without a topological order give all gradients; else None."""
+    wrong = tuple(key for key, row in comparisons.items() if row.incorrect.any())
+    if sum(np.count_nonzero(comparisons[key].submitted) for key in wrong) < ENOUGH:
+        return None
+    shared = any(len(_users(problem, key)) > 1 for key in comparisons if key.startswith(NODE))
+    for search, gradients in unsorted_gradients(problem, values):
+        if search.once and not shared:
+            continue  # paths that are left out would give the same numbers
+        residuals = [
+            relative_residual(row.submitted, gradients[node_name(key)], _rounding(allowance[key]))
+            for key, row in comparisons.items()
+        ]
+        if max(residuals) <= CLOSE:
+            rule = LOCAL_RULES[UNSORTED]
+            explanation = _SEARCH.format(search=search)
+            return Diagnosis(
+                bug=UNSORTED,
+                layer=None,
+                equation=LOCAL_RULE,
+                parameters=wrong,
+                factor=None,
+                residual=max(residuals),
+                also_consistent=(),
+                title=rule.title,
+                explanation=explanation,
+                right=rule.right,
+                wrong=rule.wrong,
+                hint=_SEARCH_HINT,
+                for_students=explanation,
+            )
+    return None
 
 
 def _rounding(allowance: Array) -> float:

@@ -1,12 +1,13 @@
 """Find the wrong local rules of a submission: compare each wrong gradient with those of its users."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.backward_sweep import Edges, backward_sweep
-from verifier.diagnosis.catalogue import LOCAL_RULES, UNEXPLAINED_IN_GRAPH
+from verifier.diagnosis.catalogue import BUGS, LOCAL_RULES, UNEXPLAINED_IN_GRAPH
 from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.judging.comparison import Comparison
 from verifier.problem.graph import NODE, GraphProblem, node_name
@@ -45,9 +46,25 @@ def diagnose(
         rounding = float(np.linalg.norm(np.ravel(allowance[key])))
         if arcs and _follows(comparisons[key], arcs):
             continue  # the error is inherited
-        users_submitted = all(arc.node.name in keys for arc in arcs)
-        diagnoses.append(_explained(key, comparisons[key].submitted, arcs, rounding, users_submitted))
-    return tuple(diagnoses)
+        diagnoses.append(_explained(key, comparisons[key].submitted, arcs, rounding, keys))
+    return tuple(_merged(diagnoses))
+
+
+def _merged(rows: Iterable[Diagnosis]) -> Iterable[Diagnosis]:
+    """Return the rows with one for each bug of the whole graph, which shows at many places."""
+    results: dict[str, Diagnosis] = {}
+    for row in rows:
+        of_graph = row.bug != UNEXPLAINED_ID and BUGS[row.bug].in_whole_network
+        key = row.bug if of_graph else str(row.node)
+        first = results.setdefault(key, row)
+        if first is not row:
+            results[key] = replace(
+                first,
+                parameters=(*first.parameters, *row.parameters),
+                residual=max(first.residual or 0.0, row.residual or 0.0),
+                also_consistent=tuple(bug for bug in first.also_consistent if bug in row.also_consistent),
+            )
+    return results.values()
 
 
 def _follows(comparison: Comparison, arcs: Edges) -> bool:
@@ -63,18 +80,21 @@ def _follows(comparison: Comparison, arcs: Edges) -> bool:
     return bool((error <= growth * comparison.tolerance + CLOSE * size).all())
 
 
-def _explained(key: str, submitted: Array, arcs: Edges, rounding: float, users_submitted: bool) -> Diagnosis:
+def _explained(key: str, submitted: Array, arcs: Edges, rounding: float, names: Container[str]) -> Diagnosis:
     """Return the diagnosis of one gradient: the first rule that matches, with the others as alternatives.
 
-    users_submitted: True if the gradients of all nodes that use the value were submitted.
+    names: of the values whose gradients were submitted.
     """
     matches: dict[str, tuple[str, float]] = {}
     for bug, rule in LOCAL_RULES.items():
         for use, candidate in rule.candidates(arcs):
+            if BUGS[bug].in_whole_network and use not in names:
+                continue  # nobody knows whether the gradient that is handed on is right
             residual = relative_residual(submitted, candidate, rounding)
             if residual <= CLOSE and bug not in matches:
                 matches[bug] = (use, residual)
     if not matches:
+        users_submitted = all(arc.node.name in names for arc in arcs)
         explanation = _FOLLOWS_NOT if users_submitted else UNEXPLAINED_IN_GRAPH.explanation
         hint = UNEXPLAINED_IN_GRAPH.hint.format(place=key)
         return unexplained(key, (key,), explanation.format(place=key), hint)

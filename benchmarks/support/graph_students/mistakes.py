@@ -136,6 +136,15 @@ def _axis_left_out(use: OperandUse) -> Array | None:
         return None
 
 
+def _handed_on_early(use: OperandUse) -> Array | None:
+    """Return the share for the part of the gradient that arrives first."""
+    if len(use.arrived) < 2:
+        return None
+    first = next(iter(use.arrived.values()))
+    raw = RULES[use.node["op"]].back(first, use.operands, use.value, use.node)[use.place]
+    return sum_to_shape(raw, use.share.shape)
+
+
 def _nothing_sent(uses: Sequence[OperandUse], which: int) -> Array | None:
     return np.zeros_like(uses[0].share) if len(uses) == 1 else None
 
@@ -194,6 +203,7 @@ CATALOGUED = (
     GraphMistake("softmax-jacobian-diagonal", _of_share(_diagonal_of_softmax), True),
     GraphMistake("axis-not-restored", _of_share(_axis_left_out), True),
     GraphMistake("zero-gradient", _nothing_sent, True),
+    GraphMistake("no-topological-order", _of_share(_handed_on_early), True),
 )
 UNCATALOGUED = (
     GraphMistake("a factor of 0.7", _of_share(lambda use: 0.7 * use.share)),

@@ -16,6 +16,7 @@ class OperandUse:
     place: index of the operand.
     raw: contribution to the gradient in the broadcast shape.
     share: contribution in the shape of the operand.
+    arrived: parts of `upstream`, by the name of the node that they come from.
     """
 
     node: Mapping[str, Any]
@@ -25,6 +26,7 @@ class OperandUse:
     upstream: Array
     raw: Array
     share: Array
+    arrived: Mapping[str, Array]
 
 
 Change = Callable[[list[OperandUse]], Array]
@@ -59,13 +61,17 @@ def backward(
                 gradient = change(uses[name])
             gradients[name] = np.asarray(gradient)
             if name in nodes:
-                for operand, use in _uses_of(nodes[name], values, gradients[name]):
+                arrived: dict[str, Array] = {}
+                for use in uses[name]:
+                    user = use.node["name"]
+                    arrived[user] = arrived.get(user, 0.0) + use.share
+                for operand, use in _uses_of(nodes[name], values, gradients[name], arrived):
                     uses[operand].append(use)
     return gradients, uses
 
 
 def _uses_of(
-    node: Mapping[str, Any], values: Mapping[str, Array], upstream: Array
+    node: Mapping[str, Any], values: Mapping[str, Array], upstream: Array, arrived: Mapping[str, Array]
 ) -> list[tuple[str, OperandUse]]:
     operands = [values[arg] if isinstance(arg, str) else np.asarray(arg) for arg in node["args"]]
     value = values[node["name"]]
@@ -81,6 +87,7 @@ def _uses_of(
                 upstream,
                 np.asarray(raw),
                 sum_to_shape(raw, operands[place].shape),
+                arrived,
             ),
         )
         for place, (name, raw) in enumerate(zip(node["args"], raws, strict=True))

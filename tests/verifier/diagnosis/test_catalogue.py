@@ -33,6 +33,7 @@ OF_GRAPHS_ALONE = (
     "multiply-operands-exchanged",
     "paths-multiplied",
     "axis-not-restored",
+    "no-topological-order",
 )
 EARLIER = {
     "missing-local-derivative": ("missing-activation-derivative",),

@@ -41,6 +41,7 @@ from verifier.diagnosis.catalogue import (
     missing_output_derivative,
     missing_path,
     multiply_operands_exchanged,
+    no_topological_order,
     numerical_gradient,
     output_count_factor,
     output_form_at_preactivation,
@@ -149,6 +150,7 @@ BUGS: Mapping[str, Bug] = MappingProxyType(
             multiply_operands_exchanged,
             paths_multiplied,
             axis_not_restored,
+            no_topological_order,
         )
     }
 )
@@ -176,6 +178,7 @@ LOCAL_RULES: Mapping[str, LocalRule] = MappingProxyType(
             factor_two,
             paths_multiplied,
             softmax_jacobian_diagonal,
+            no_topological_order,
         )
     }
 )

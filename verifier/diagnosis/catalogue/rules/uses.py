@@ -5,7 +5,7 @@ Each rule yields pairs of the node that uses the value and the wrong gradient.
 
 from collections.abc import Callable, Iterator
 from functools import wraps
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import prod
 
 import numpy as np
@@ -171,6 +171,20 @@ def no_gradient(edges: Edges) -> Iterator[tuple[str, Array]]:
     """Yield zeros for a value that one node uses: nothing was sent back to it."""
     if len(edges) == 1:
         yield edges[0].node.name, np.zeros(edges[0].share.shape)
+
+
+@_at_each_edge
+def partial_sums(edge: Edge) -> Iterator[Array]:
+    """Yield the share of a node that hands on its gradient before all its uses have added to it.
+
+    It hands on one part or the sum of the first ones, or, each time that a part arrives, the sum so far.
+    """
+    if len(edge.arrived) < 2:
+        return
+    for parts in (edge.arrived[:_MAX_EDGES], edge.arrived[:_MAX_EDGES][::-1]):
+        sums = list(accumulate(parts))
+        for partial in (*sums[:-1], *parts[1:-1], sum(sums, np.zeros_like(sums[0]))):
+            yield edge.share_of(np.asarray(partial))
 
 
 @_at_each_edge
