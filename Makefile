@@ -1,9 +1,11 @@
 # Two commands: `make run` and `make test`. Both set up everything they need in .venv.
 PYTHON ?= python3
 PORT ?= 8000
+# what `make run` installs: EXTRAS=service leaves out PyTorch, the largest part by far
+EXTRAS ?= service,torch
 BIN := .venv/bin
 # compat: a folder named like a package, where a command is run, must not hide the package
-INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt \
+INSTALL = $(BIN)/python -m pip install --constraint constraints.txt \
   --config-settings editable_mode=compat --editable
 
 # without stored bytecode, every process would compile all modules and pytest would rewrite them
@@ -57,10 +59,12 @@ docs: .venv/run
 	$(BIN)/python -m verifier.cli.pages examples/gallery
 
 .venv/run: pyproject.toml constraints.txt
-	@start=$$(date +%s); $(PYTHON) -m venv .venv && $(INSTALL) ".[service]" && \
+	@echo "installing GradJury with its extras $(EXTRAS) into .venv; this takes some minutes, once"
+	@start=$$(date +%s); $(PYTHON) -m venv .venv && $(INSTALL) ".[$(EXTRAS)]" && \
 	touch $@ && echo "installation: $$(($$(date +%s) - start)) s"
 
 .venv/test: .venv/run
+	@echo "installing what the tests and linters need into .venv"
 	@start=$$(date +%s); $(INSTALL) ".[test,lint]" && \
 	touch $@ && echo "installation for tests: $$(($$(date +%s) - start)) s"
 

@@ -167,7 +167,8 @@ def test_importing_a_module_of_torch_is_refused_with_its_remedy(
     )
     answer = run(sys.executable, "-c", program, folder=tmp_path, environment=no_torch)
     assert answer.stdout == (
-        "expected the package 'torch' for this source, got none (No module named 'torch'); install torch\n"
+        "expected the package 'torch' for this source, got none (No module named 'torch'); "
+        "install gradjury[torch]\n"
     )
     arguments = ("import", "torch", "model.pt", *BATCH)
     command = run(programs_without_torch / "gradjury", *arguments, folder=tmp_path, environment=no_torch)

@@ -17,12 +17,14 @@ IMPORTERS: Mapping[str, Importer] = MappingProxyType(
                 "verifier.documents.importers.torch_module",
                 "from_torch",
                 "a live torch.nn.Module of Linear layers and activations",
+                extra="torch",
             ),
             Importer(
                 "torch_tensor",
                 "verifier.documents.importers.torch_tensor",
                 "from_torch_tensor",
                 "a live scalar tensor of PyTorch, its graph and the gradients in .grad",
+                extra="torch",
             ),
             Importer(
                 "edugrad",

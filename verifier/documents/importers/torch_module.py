@@ -57,7 +57,7 @@ def from_torch(
     >>> loss(model(inputs), targets).backward()
     >>> report = verify(from_torch(model, loss, inputs, targets))
     """
-    torch = library("torch", "torch")
+    torch = library("torch", "gradjury[torch]")
     names = {id(parameter): name for name, parameter in module.named_parameters(remove_duplicate=False)}
     chain = TorchTraversal(torch, module, names).through(_trace(torch, module))
     network = chain.finished()

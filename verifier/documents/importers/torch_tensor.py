@@ -53,7 +53,7 @@ def from_torch_tensor(
     >>> loss.backward(retain_graph=True)
     >>> report = verify(from_torch_tensor(loss, names={"w": w, "b": b}))
     """
-    torch = library("torch", "torch")
+    torch = library("torch", "gradjury[torch]")
     if not torch.is_tensor(output) or output.numel() != 1:
         raise refused("output", "a live tensor of one number", _describe(torch, output))
     if output.grad_fn is None:

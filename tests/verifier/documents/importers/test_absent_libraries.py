@@ -53,7 +53,7 @@ def test_every_row_of_the_table_names_its_function() -> None:
 
 
 ABSENT = [
-    ("from_torch(None, 'mse', None, None)", ("torch",), "install torch"),
+    ("from_torch(None, 'mse', None, None)", ("torch",), "install gradjury[torch]"),
     ("from_sklearn(None, None, None)", ("sklearn",), "install gradjury[sklearn]"),
     (f"from_keras({str(KERAS / 'regressor.keras')!r}, None, None)", ("h5py",), "install gradjury[keras]"),
     ("from_onnx(b'', 'mse', None, None)", ("onnx",), "install gradjury[onnx]"),
