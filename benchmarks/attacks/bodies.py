@@ -23,12 +23,12 @@ from benchmarks.support.attacking import (
     seconds_until_closed,
     watching,
 )
-from benchmarks.support.service import RunningService, request_json, running_service
+from benchmarks.support.requesting import operations
+from benchmarks.support.service import RunningService, running_service
 
 _LARGEST = 2**20
 _PIECE = 2**16
 _SENT = 64 * 2**20
-_METHODS = ("get", "post", "put", "patch", "delete")
 _FORM = {"content-type": "multipart/form-data; boundary=b", "origin": "http://x"}
 _FORMS = ("/", "/login", "/logout", "/assignments", "/assignments/{assignment_id}/submissions", "/batches")
 
@@ -50,15 +50,9 @@ def main() -> int:
 
 
 def _every_entrance(service: RunningService, table: Table, role: str) -> None:
-    document = request_json(service.port, "GET", "/openapi.json", {})[2]
-    ids = dict.fromkeys(("batch_id", "job_id"), "0" * 32) | dict(service.ids)
-    calls = [
-        (method.upper(), path.replace(":path", "").format(**ids), dict(service.tokens[role]))
-        for path, item in document["paths"].items()
-        for method in _METHODS
-        if method in item
-    ]
-    calls += [("POST", path.format(**ids), dict(_FORM)) for path in _FORMS] if role == "none" else []
+    calls = [(method, path, dict(service.tokens[role])) for method, path in operations(service)]
+    if role == "none":
+        calls += [("POST", path.format(**service.ids), dict(_FORM)) for path in _FORMS]
     statuses, most = set(), 0
     for method, path, headers in calls:
         kind = {"content-type": "application/x-ndjson"} if path == "/v1/batches" else {}

@@ -48,8 +48,9 @@ def main() -> int:
             )
             text = run.stdout + run.stderr
             one_line = len(text.strip().splitlines()) == 1 and _PASSWORD not in text
-            shown = text.strip().replace(str(folder), "…")[:110]
-            table.row(what, f"status {run.returncode}: {shown}", one_line and run.returncode == 2)
+            remedy = "; " in text or "expected" in text
+            shown = text.strip().replace(str(folder), "…")
+            table.row(what, f"status {run.returncode}: {shown}", one_line and remedy and run.returncode == 2)
     return table.end()
 
 

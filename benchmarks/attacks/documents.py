@@ -22,7 +22,7 @@ from time import monotonic
 
 import numpy as np
 
-from benchmarks.support.attacking import Table, answer_of, connect, head, memory, submit, watching
+from benchmarks.support.attacking import Table, answer_of, connect, counted, head, memory, submit, watching
 from benchmarks.support.service import EXAMPLE, RunningService, resident_memory, running_service
 
 _JSON, _NPZ = "application/json", "application/x-npz"
@@ -61,8 +61,9 @@ def _send(service: RunningService, requests: Iterator[Request], allowed: set[int
             if fault := _fault(status, allowed, answer):
                 bad = bad or fault
     grown = memory(service) - before
-    shown = ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items()))
-    seen = f"{shown}, longest {longest:.1f} s, {grown:+.0f} MiB; others {others}{bad and '; ' + bad}"
+    seen = (
+        f"{counted(statuses)}, longest {longest:.1f} s, {grown:+.0f} MiB; others {others}{bad and '; ' + bad}"
+    )
     # a killed process, and a second document of three
     well = not bad and others.well(_MOST) and longest < 2 * _SECONDS + 2 and grown < _MEMORY
     return seen, well

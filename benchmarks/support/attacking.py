@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,10 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.support.service import EXAMPLE, RunningService, request_json, resident_memory
+from benchmarks.support.service import (
+    EXAMPLE,
+    RunningService,
+    request_json,
+    resident_memory,
+    running_service,
+)
 
 ATTACKER = "127.0.0.1"
 _TIMEOUT = 120.0  # seconds to wait for an answer
+_MOST = 5.0  # seconds of a student's answer
+_DESCRIPTORS = 30  # open files that may be left
 
 
 @dataclass
@@ -37,6 +46,37 @@ class Table:
     def end(self) -> int:
         """Return the exit status of the benchmark."""
         return 1 if self.failed else 0
+
+
+Attack = Callable[[RunningService], tuple[str, bool]]  # what was seen, and whether it holds
+
+
+def attack_each(title: str, attacks: Mapping[str, tuple[Attack, Mapping[str, object]]]) -> int:
+    """Attack a new service of these settings in each row, while a student submits. Return the exit status.
+
+    The first argument of the command, if there is one, chooses rows that have it in their names.
+    """
+    table = Table(title)
+    chosen = sys.argv[1] if len(sys.argv) > 1 else ""
+    for name, (attack, settings) in attacks.items():
+        if chosen not in name:
+            continue
+        with running_service(**({"processes": 1} | dict(settings))) as service:
+            for _ in range(3):
+                submit(service)
+            before = _descriptors(service)
+            with watching(service, submit) as student:
+                seen, well = attack(service)
+            sleep(3)
+            grown = _descriptors(service) - before
+        seen = f"{seen}; student: {student}; descriptors {grown:+}"
+        table.row(name, seen, well and student.well(_MOST) and grown < _DESCRIPTORS)
+    return table.end()
+
+
+def counted(statuses: Mapping[int, int]) -> str:
+    """Return how often each status was answered, as text."""
+    return ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items()))
 
 
 def head(method: str, path: str, headers: Mapping[str, str], length: int | None = None) -> bytes:
@@ -229,6 +269,10 @@ def wait_for_memory(service: RunningService, most: float, seconds: float = 20.0)
     while memory(service) > most and monotonic() < end:
         sleep(0.5)
     return memory(service)
+
+
+def _descriptors(service: RunningService) -> int:
+    return len(list(Path(f"/proc/{service.process}/fd").iterdir()))
 
 
 def _has_answer(connection: socket.socket) -> bool:
