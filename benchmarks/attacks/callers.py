@@ -18,7 +18,15 @@ from api.services.tokens import issue
 from api.storage.database import open_repository
 from api.storage.records import Role
 from benchmarks.support.attacking import Attack, Table, counted
-from benchmarks.support.requesting import ask, bearer, operations, raw_status, send_batch, submissions_of
+from benchmarks.support.requesting import (
+    ask,
+    bearer,
+    new_token,
+    operations,
+    raw_status,
+    send_batch,
+    submissions_of,
+)
 from benchmarks.support.service import ASSIGNMENT, EXAMPLE, RunningService, request_json, running_service
 
 
@@ -129,9 +137,9 @@ def _tags_of_others(service: RunningService) -> tuple[str, bool]:
     tag = headers["etag"]
     own = ask(service, "GET", path, {**service.tokens["student"], "if-none-match": tag})[0]
     statuses = [
-        ask(service, "GET", path, {**bearer, "if-none-match": value})[0]
+        ask(service, "GET", path, {**caller, "if-none-match": value})[0]
         for value in (tag, "*", f"W/{tag}", f'"x", {tag}')
-        for bearer in (bearer(student), {}, bearer("gradjury_0123456789abcdef_x"))
+        for caller in (bearer(student), {}, bearer("gradjury_0123456789abcdef_x"))
     ]
     cache = headers["cache-control"]
     seen = f"its student {status}, then {own}; others {counted(Counter(statuses))}; {cache}"
@@ -232,12 +240,9 @@ def _paths_of(service: RunningService) -> Iterator[str]:
 
 def _other_class(service: RunningService) -> tuple[str, str]:
     """Return tokens of a student and of the grader of another assignment."""
-    repository = open_repository(f"sqlite:///{service.log.parent / 'gradjury.sqlite'}")
-    _, grader = issue(repository.tokens, Role.GRADER, "another", frozenset(), utc_now(), None)
+    grader = new_token(service, Role.GRADER, "another")
     other = request_json(service.port, "POST", "/v1/assignments", bearer(grader), ASSIGNMENT)[2]["id"]
-    _, student = issue(repository.tokens, Role.STUDENT, "student", frozenset({other}), utc_now(), None)
-    repository.close()
-    return student, grader
+    return new_token(service, Role.STUDENT, "student", other), grader
 
 
 def _batch(service: RunningService, headers: Mapping[str, str]) -> str:

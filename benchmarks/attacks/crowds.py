@@ -19,7 +19,6 @@ from time import monotonic, sleep
 import numpy as np
 
 from api.service import new_id, utc_now
-from api.services.tokens import issue
 from api.storage.database import open_repository
 from api.storage.records import BatchItem, ItemState, Role, StoredBatch
 from benchmarks.support.attacking import (
@@ -34,7 +33,7 @@ from benchmarks.support.attacking import (
     live,
     watching,
 )
-from benchmarks.support.requesting import ask
+from benchmarks.support.requesting import ask, bearer, new_token
 from benchmarks.support.service import EXAMPLE, RunningService, request_json
 
 _MOST = 5.0  # seconds of another's answer
@@ -128,10 +127,8 @@ def _instances(service: RunningService) -> tuple[str, bool]:
     grader = service.tokens["grader"]
     status, _, answer = request_json(service.port, "POST", "/v1/assignments", grader, document)
     assert status == 201, answer
-    repository = open_repository(f"sqlite:///{service.log.parent / 'gradjury.sqlite'}")
-    _, text = issue(repository.tokens, Role.STUDENT, "other", frozenset({answer["id"]}), utc_now(), None)
-    repository.close()
-    whole = head("GET", f"/v1/assignments/{answer['id']}", {"authorization": f"Bearer {text}"}, 0)
+    student = bearer(new_token(service, Role.STUDENT, "other", answer["id"]))
+    whole = head("GET", f"/v1/assignments/{answer['id']}", student, 0)
     return _crowd(service, lambda: whole, _CROWD, {200, 429, 503})
 
 

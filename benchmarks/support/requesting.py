@@ -2,8 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from http.client import HTTPConnection, HTTPResponse
 
+from api.service import utc_now
+from api.services.tokens import issue
+from api.storage.database import open_repository
+from api.storage.records import Role
 from benchmarks.support.attacking import answer_of, connect
 from benchmarks.support.service import EXAMPLE, RunningService, request_json
 
@@ -40,6 +45,21 @@ def send_batch(service: RunningService, headers: Mapping[str, str]) -> str:
 def bearer(text: str) -> dict[str, str]:
     """Return the header of a token."""
     return {"authorization": f"Bearer {text}"}
+
+
+def new_token(
+    service: RunningService,
+    role: Role,
+    subject: str,
+    *assignments: str,
+    begun: datetime | None = None,
+    lifetime: timedelta | None = None,
+) -> str:
+    """Return a new token of a running service. begun: by default now."""
+    repository = open_repository(f"sqlite:///{service.log.parent / 'gradjury.sqlite'}")
+    _, text = issue(repository.tokens, role, subject, frozenset(assignments), begun or utc_now(), lifetime)
+    repository.close()
+    return text
 
 
 def raw_status(service: RunningService, path: str, token: str) -> int:
