@@ -5,8 +5,9 @@ uvicorn has a timeout for idle connections (`timeout_keep_alive`) and none for h
 transport and uvicorn's protocol, and uses what asyncio documents of both:
 
 - Where a request is awaited, its head must be complete within `idle_seconds`.
-- Beyond `most_connections`, the oldest connection is closed that waits for a request or for the rest of a
-  body. Who sends a whole request at once is served, however many connections somebody holds open.
+- Beyond `most_connections`, the oldest connection is closed that waits for a request or, if there is none or
+  it is new, for the rest of a body. Who sends a whole request at once is served, however many connections
+  somebody holds open.
 - An answer before the end of a body is followed by what is left of the body: it is dropped until the client
   has read the answer (RFC 9112, section 9.6).
 - Large pieces are parsed in small ones, so that other connections have their turn, and a body that takes
@@ -19,7 +20,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from time import thread_time
+from time import monotonic, thread_time
 from typing import Any, cast
 
 import structlog
@@ -31,6 +32,7 @@ from api.settings import Settings
 CONNECTIONS = "connections"  # key of the lifespan's state
 _CONNECTION = "connection"  # key of a request's state: see api.http.guard
 _LINGER, _LAST_LINGER = 10.0, 0.5  # seconds in which the rest of a body is dropped; when the service stops
+_NEW = 0.5  # seconds after which a connection that waits for a request has had time to send one
 _PIECE = 16 * 2**10  # bytes parsed at once
 _PARSING_GRACE = 1.0  # seconds of processor time for the bytes of a connection, whatever they are,
 _PARSING_RATE = 4 * 2**20  # and one more for so many bytes
@@ -39,37 +41,46 @@ _PARSING_RATE = 4 * 2**20  # and one more for so many bytes
 class Connections:
     """All connections of a process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
         self.idle_seconds, self.linger_seconds = settings.idle_seconds, _LINGER
         self._most = settings.most_connections
         self._open: set[Connection] = set()
-        # in the order in which they are closed in favour of others
-        self._waiting: OrderedDict[Connection, None] = OrderedDict()
-        self._sending: OrderedDict[Connection, None] = OrderedDict()
+        # since when, the oldest first
+        self._waiting: OrderedDict[Connection, float] = OrderedDict()
+        self._sending: OrderedDict[Connection, float] = OrderedDict()
 
     def add(self, connection: "Connection") -> bool:
         """Add a connection, and close another one if there are too many. Return False if none can be."""
         self._open.add(connection)
         if len(self._open) <= self._most:
             return True
-        for line in (self._waiting, self._sending):
-            if line:
-                next(iter(line)).abort("closed in favour of another: too many connections")
-                return True
-        return False
+        oldest = self._dispensable()
+        if oldest is not None:
+            oldest.abort("closed in favour of another: too many connections")
+        return oldest is not None
 
     def move(self, connection: "Connection", *, waits: bool = False, sends: bool = False) -> None:
         """Note that a connection waits for a request, sends a body, or does neither."""
         self._waiting.pop(connection, None)
         self._sending.pop(connection, None)
         if waits:
-            self._waiting[connection] = None
+            self._waiting[connection] = self._now()
         if sends:
-            self._sending[connection] = None
+            self._sending[connection] = self._now()
 
     def remove(self, connection: "Connection") -> None:
         self.move(connection)
         self._open.discard(connection)
+
+    def _dispensable(self) -> "Connection | None":
+        """Return the connection that is closed in favour of a new one; None if all are busy."""
+        waiting, since = next(iter(self._waiting.items()), (None, 0.0))
+        sending, begun = next(iter(self._sending.items()), (None, 0.0))
+        if waiting is None or sending is None:
+            return waiting or sending
+        # where many send bodies slowly, the connections that wait are those of callers who have just come
+        return waiting if self._now() - since > _NEW or since < begun else sending
 
     def stop(self) -> None:
         """Close the connections that only drop what is left of a body, and others soon after their answer."""

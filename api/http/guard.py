@@ -18,7 +18,6 @@ from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Protocol, TypeVar
 
-from anyio.to_thread import run_sync
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.problems import ProblemError
@@ -31,7 +30,7 @@ _SHARES = 4  # a caller has a fourth of all bytes
 _SLOWEST = 16 * 2**10  # bytes a second of a body, on average
 _GRACE = 3.0  # seconds that work goes on without its client: to kill its process costs as much as most work
 _THREADS, _RESERVE = 24, 19  # requests in threads at once, and how many of them one caller leaves to others
-_LARGE = 4 * 2**20  # bytes of a body or an answer whose memory is given back at once
+_FREED, _SOON = 4 * 2**20, 1.0  # after so many bytes of bodies and answers, and seconds, memory is given back
 _GUARD = "guard"  # key of a request's state
 _CONNECTION = "connection"  # key of a request's state; absent under a server that is not ours
 _CURRENT: ContextVar["RequestGuard | None"] = ContextVar("guard", default=None)
@@ -63,7 +62,7 @@ class Guards:
         self.reading: set[RequestGuard] = set()
         self.attending: set[RequestGuard] = set()
         self.threads = FairQueue(range(_THREADS), _RESERVE)
-        self._releasing = False
+        self._freed, self._releasing = 0, False
         self._held: Counter[str] = Counter()  # bytes by group of callers
 
     def take(self, group: str, size: int, first: bool) -> None:
@@ -86,14 +85,12 @@ class Guards:
     def held_by(self, group: str) -> int:
         return self._held[group]
 
-    async def release_memory(self) -> None:
-        """Release the memory of large bodies to the system, unless that is being done."""
-        if not self._releasing:
+    def note_freed(self, size: int) -> None:
+        """Note the bytes of a body or an answer. When there are many, release memory to the system, soon."""
+        self._freed += size
+        if self._freed > _FREED and not self._releasing:
             self._releasing = True
-            try:
-                await run_sync(release_freed_memory)
-            finally:
-                self._releasing = False
+            asyncio.get_running_loop().call_later(_SOON, self._release_memory)  # buffers are freed by then
 
     def stop(self) -> None:
         """Refuse the bodies that are not complete, and what is not judged at the end of the grace period."""
@@ -101,6 +98,10 @@ class Guards:
         self._cut(self.reading)
         grace = max(0.0, self.settings.stopping_seconds - _GRACE)
         asyncio.get_running_loop().call_later(grace, self._cut, self.attending)
+
+    def _release_memory(self) -> None:
+        self._freed, self._releasing = 0, False
+        asyncio.get_running_loop().run_in_executor(None, release_freed_memory)
 
     def _cut(self, guards: "set[RequestGuard]") -> None:
         for guard in list(guards):
@@ -217,14 +218,14 @@ class RequestGuard:
         if self._complete:
             self._end_body()
 
-    def end(self) -> int:
-        """Release the bytes of the request, and return the size of its body or answer, the larger one."""
+    def end(self) -> None:
+        """Release the bytes of the request."""
         self._end_turn()
         self._guards.reading.discard(self)
         self._guards.give_back(self._group, self._size)
         if self._connection is not None:
             self._connection.end_request()
-        return max(self._size, self._answered)
+        self._guards.note_freed(self._size + self._answered)
 
     async def _next_piece(self) -> Message:
         idle = self._guards.settings.idle_seconds
@@ -285,9 +286,7 @@ class GuardMiddleware:
         try:
             await self._app(scope, guard.receive, guard.send)
         finally:
-            size = guard.end()
-        if size > _LARGE:
-            await self._guards.release_memory()
+            guard.end()
 
 
 def guard_of(scope: Scope) -> RequestGuard:

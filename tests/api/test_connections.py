@@ -67,7 +67,8 @@ def in_loop(work: Callable[[], Any]) -> Any:
 
 def test_beyond_the_limit_the_oldest_that_waits_is_closed_and_then_the_oldest_that_sends() -> None:
     def connect() -> list[list[str]]:
-        connections = Connections(Settings(most_connections=3))
+        times = iter(range(100))
+        connections = Connections(Settings(most_connections=3), lambda: next(times))
         made = [connected(connections) for _ in range(3)]
         (busy, _), (sends, _), _ = made
         busy.begin_request()
@@ -84,6 +85,24 @@ def test_beyond_the_limit_the_oldest_that_waits_is_closed_and_then_the_oldest_th
     assert sends == ["abort"]  # in favour of the fifth: nobody waits
     assert fifth == ["abort"]  # in favour of the sixth
     assert busy == fourth == sixth == []
+
+
+@pytest.mark.parametrize(("waits", "closed"), [(0.1, "slow"), (0.6, "new")])
+def test_one_that_has_just_come_is_not_closed_where_somebody_sends_slowly(waits: float, closed: str) -> None:
+    def connect() -> dict[str, list[str]]:
+        now = [0.0]
+        connections = Connections(Settings(most_connections=2), lambda: now[0])
+        slow, slow_pipe = connected(connections)
+        slow.begin_request()
+        now[0] = 7.0
+        _, new_pipe = connected(connections)
+        now[0] += waits
+        connected(connections)
+        return {"slow": slow_pipe.done, "new": new_pipe.done}
+
+    done = in_loop(connect)
+    assert done.pop(closed) == ["abort"]
+    assert list(done.values()) == [[]]
 
 
 def test_if_all_are_busy_a_new_one_is_refused_in_words() -> None:
