@@ -149,7 +149,7 @@ def class_page(
 
     sort: `student`, `verdict`, `points` or the name of a parameter. down: sort in descending order.
     """
-    overview = class_overview(service, stored, counts)
+    overview = class_overview(service, stored, counts, summaries=True)
     outdated = [row for row in overview.students if row.result.revision != stored.revision]
     return page(
         request,

@@ -60,9 +60,11 @@ class Overview:
     clusters: tuple[Cluster, ...]
 
 
-def class_overview(service: Service, stored: StoredAssignment, counts: Counts) -> Overview:
-    """Return the overview of an assignment's class."""
-    students = _standings(service, stored, counts)
+def class_overview(
+    service: Service, stored: StoredAssignment, counts: Counts, summaries: bool = False
+) -> Overview:
+    """Return the overview of an assignment's class. summaries: with those of the reports."""
+    students = _standings(service, stored, counts, summaries)
     bugs = Counter(pair for student in students for pair in set(student.result.bugs))
     return Overview(
         students=students,
@@ -139,9 +141,12 @@ def grades_csv(service: Service, stored: StoredAssignment, counts: Counts) -> st
     return stream.getvalue()
 
 
-def _standings(service: Service, stored: StoredAssignment, counts: Counts) -> tuple[Standing, ...]:
+def _standings(
+    service: Service, stored: StoredAssignment, counts: Counts, summaries: bool = False
+) -> tuple[Standing, ...]:
     """Return the submission of each student that counts, by name."""
-    return tuple(service.repository.submissions.standings(stored.id, counts is Counts.BEST))
+    best = counts is Counts.BEST
+    return tuple(service.repository.submissions.standings(stored.id, best, summaries))
 
 
 def _clusters(students: Sequence[Standing]) -> list[Cluster]:

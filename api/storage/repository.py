@@ -90,10 +90,11 @@ class SubmissionStore(Protocol):
     def list(self, assignment_id: str, student: str | None = None) -> Sequence[StoredSubmission]:
         """Return submissions of one student or all, by student and attempt, without content and summary."""
 
-    def standings(self, assignment_id: str, best: bool) -> Sequence[Standing]:
+    def standings(self, assignment_id: str, best: bool, summaries: bool) -> Sequence[Standing]:
         """Return the judged submission of each student that counts, by student.
 
         best: the one with most points, the first of several; otherwise the one with the highest number.
+        summaries: with the summaries of the reports, which take long to read.
         """
 
     def outdated(self, assignment_id: str, revision: int) -> Sequence[StoredSubmission]:

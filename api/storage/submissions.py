@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Subquery, delete, func, insert, select, update
 
 from api.storage import tables
 from api.storage.records import Standing, StoredReport, StoredSubmission, SubmissionResult
@@ -103,23 +103,18 @@ class SqlSubmissions:
         wanted = _SUBMISSION.assignment == assignment_id
         return self._select(wanted if student is None else _of_student(assignment_id, student))
 
-    def standings(self, assignment_id: str, best: bool) -> Sequence[Standing]:
+    def standings(self, assignment_id: str, best: bool, summaries: bool) -> Sequence[Standing]:
         judged = (_SUBMISSION.assignment == assignment_id) & _SUBMISSION.shown.is_not(None)
-        order = (_SUBMISSION.earned.desc(), _SUBMISSION.attempt) if best else (_SUBMISSION.attempt.desc(),)
-        student = _SUBMISSION.student
-        ranked = (
-            select(
-                _SUBMISSION.id,
-                func.row_number().over(partition_by=student, order_by=order).label("rank"),
-                func.count().over(partition_by=student).label("attempts"),
-            )
-            .where(judged)
-            .subquery()
-        )
-        joined = tables.submissions.join(ranked, ranked.c.id == _SUBMISSION.id)
-        query = select(tables.submissions, ranked.c.attempts).select_from(joined).where(ranked.c.rank == 1)
+        counted = _best(judged) if best else _latest(judged)
+        same = (_SUBMISSION.student == counted.c.student) & (_SUBMISSION.attempt == counted.c.attempt)
+        columns: list[ColumnElement[Any]] = [counted.c.attempts]
+        columns += [column for column in _SUBMISSION if summaries or column.name != "summary"]
+        query = select(*columns).join(counted, same).where(judged)
         with self.engine.connect() as connection:
-            rows = [(_stored(row, row.summary), row.attempts) for row in connection.execute(query)]
+            rows = [
+                (_stored(row, row.summary if summaries else {}), row.attempts)
+                for row in connection.execute(query)
+            ]
         rows.sort(key=lambda row: row[0].student)  # each database has its order
         return [
             Standing(submission, submission.result, attempts)
@@ -180,6 +175,30 @@ def add_report(connection: Connection, report: StoredReport) -> None:
 
 def _of_student(assignment_id: str, student: str) -> ColumnElement[bool]:
     return (_SUBMISSION.assignment == assignment_id) & (_SUBMISSION.student == student)
+
+
+def _latest(wanted: ColumnElement[bool]) -> Subquery:
+    """Return each student's last attempt, and how many there are."""
+    last, attempts = func.max(_SUBMISSION.attempt), func.count()
+    columns = (_SUBMISSION.student, last.label("attempt"), attempts.label("attempts"))
+    return select(*columns).where(wanted).group_by(_SUBMISSION.student).subquery()
+
+
+def _best(wanted: ColumnElement[bool]) -> Subquery:
+    """Return each student's attempt with most points, the first of several, and how many there are."""
+    student = _SUBMISSION.student
+    order = (_SUBMISSION.earned.desc(), _SUBMISSION.attempt)
+    ranked = (
+        select(
+            student,
+            _SUBMISSION.attempt,
+            func.row_number().over(partition_by=student, order_by=order).label("rank"),
+            func.count().over(partition_by=student).label("attempts"),
+        )
+        .where(wanted)
+        .subquery()
+    )
+    return select(ranked).where(ranked.c.rank == 1).subquery()
 
 
 def _lock_assignment(connection: Connection, assignment_id: str) -> None:

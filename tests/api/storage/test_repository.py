@@ -172,7 +172,7 @@ def test_a_reservation_counts_as_an_attempt_until_it_is_released_or_stale(reposi
     assert store.reserve(second, 1, early) is None
     (listed,) = store.list("hw1", "ada")
     assert (listed.result, listed.shown, listed.content) == (None, None, b"")
-    assert store.standings("hw1", best=False) == []
+    assert store.standings("hw1", best=False, summaries=True) == []
     assert store.outdated("hw1", 2) == []
     store.release("s1")
     assert store.reserve(second, 1, early) == 1
@@ -192,13 +192,15 @@ def test_the_highest_number_is_the_latest_whatever_the_clock_said(repository: Re
         made = submission(f"s{number}", "ada", f"r{number}")
         assert made.result is not None
         received = NOON + timedelta(minutes=minutes)
-        made = replace(made, received=received, result=replace(made.result, earned=earned))
+        result = replace(made.result, earned=earned, summary={"errors": {}})
+        made = replace(made, received=received, result=result)
         repository.submissions.add(made, report(f"r{number}"), None)
     repository.submissions.add(submission("b1", "=ben", "rb"), report("rb"), None)
     assert [each.id for each in repository.submissions.list("hw1", "ada")] == ["s1", "s2", "s3"]
     for best, counted in ((False, "s3"), (True, "s1")):
-        standings = repository.submissions.standings("hw1", best)
+        standings = repository.submissions.standings("hw1", best, summaries=best)
         assert [(each.submission.id, each.attempts) for each in standings] == [("b1", 1), (counted, 3)]
+        assert [bool(each.result.summary) for each in standings] == [False, best]
 
 
 def test_lists_of_assignments_hold_those_of_the_owner_and_those_named(repository: Repository) -> None:
