@@ -4,6 +4,7 @@ PORT ?= 8000
 # what `make run` installs: EXTRAS=service leaves out PyTorch, the largest part by far
 EXTRAS ?= service,torch
 BIN := .venv/bin
+HASHED = $(BIN)/python -m pip install --require-hashes --no-deps --requirement
 # compat: a folder named like a package, where a command is run, must not hide the package
 INSTALL = $(BIN)/python -m pip install --constraint constraints.txt \
   --config-settings editable_mode=compat --editable
@@ -58,9 +59,11 @@ docs: .venv/run
 	$(BIN)/python -m verifier.cli.pages docs/bugs
 	$(BIN)/python -m verifier.cli.pages examples/gallery
 
-.venv/run: pyproject.toml constraints.txt
+# what the service needs is installed by its hashes first; PyTorch's files differ by index, so they have none
+.venv/run: pyproject.toml constraints.txt requirements-service.txt
 	@echo "installing GradJury with its extras $(EXTRAS) into .venv; this takes some minutes, once"
-	@start=$$(date +%s); $(PYTHON) -m venv .venv && $(INSTALL) ".[$(EXTRAS)]" && \
+	@start=$$(date +%s); $(PYTHON) -m venv .venv && \
+	$(if $(or $(findstring service,$(EXTRAS)),$(findstring all,$(EXTRAS))),$(HASHED) requirements-service.txt &&) $(INSTALL) ".[$(EXTRAS)]" && \
 	touch $@ && echo "installation: $$(($$(date +%s) - start)) s"
 
 .venv/test: .venv/run
