@@ -39,6 +39,7 @@ MAX_RESIDUAL_UNITS = 64.0  # largest relative residual of a fit, in unit roundof
 SAME_GRADIENT_ROUNDINGS = 2.0  # closer gradients cannot be distinguished
 CANCELLATION_FRACTION = 0.1  # of a row's root mean square: a small δ was rounded like the rest of its row
 MIN_EVIDENCE_BITS = 10.0  # agreement beyond what chance gives among all candidates
+ZERO_BITS = 52.0  # that a 0 holds where the right number is not 0
 RULES_PER_GRADIENT = 64  # candidates for one gradient, with all forms and factors
 DEFAULT_RELATIVE_ROUNDING = 2.0**-50  # where no gradient has a rounding error to take it from
 MAX_SAMPLED_INPUTS = 32  # inputs on which a candidate is tried before the whole gradient is computed

@@ -70,7 +70,7 @@ class SubmittedEvidence:
     @property
     def worst_residual(self) -> float:
         """Largest relative residual norm of an explanation; unlimited for printed numbers."""
-        return MAX_RESIDUAL_UNITS * self.unit if self.limited else np.inf
+        return max(MAX_RESIDUAL_UNITS * self.unit, self.relative_rounding) if self.limited else np.inf
 
     @cached_property
     def is_right(self) -> bool:

@@ -363,8 +363,11 @@ def _beyond_chance(
         right = next((e.fit for e in explanations if e.bug is None), None)
         if right is None:
             continue
-        if right.scale is None and not layer.targets[kind].part.right:
-            return True  # a zero gradient where the right one is not zero
+        target = layer.targets[kind]
+        if right.scale is None and not target.part.right:
+            if is_beyond_chance(target.bits_of_zero, candidates):
+                return True  # a zero gradient where the right one is not zero
+            continue
         fits.append(right)
     scales = {fit.scale for fit in fits if fit.scale not in (None, 1.0)}
     unknowns = delta.unknowns + len(_distinct([s for s in scales if s is not None]))

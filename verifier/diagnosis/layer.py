@@ -22,6 +22,7 @@ from verifier.diagnosis.costs import (
     COST_UNEXPLAINED,
     RULES_PER_GRADIENT,
     SENSITIVITY_QUANTILE,
+    ZERO_BITS,
 )
 from verifier.diagnosis.evidence import SubmittedEvidence, SubmittedGradient
 from verifier.diagnosis.fitting import (
@@ -82,6 +83,14 @@ class GradientTarget:
         if self.part.submitted is None:
             raise ValueError(f"{self.part.name} was not handed in, so nothing explains it")
         return (self.part.submitted - self.penalty) / self.factor
+
+    @cached_property
+    def bits_of_zero(self) -> float:
+        """Bits by which the submitted gradient is smaller than the right one: evidence that it is 0."""
+        right = getattr(self.evidence.reference[self.part.layer], self.part.kind) - self.penalty
+        with np.errstate(all="ignore"):
+            bits = np.log2(np.abs(right[right != 0] / self.data[right != 0]))
+        return float(np.median(np.clip(bits, 0.0, ZERO_BITS)) * bits.size) if bits.size else 0.0
 
     @cached_property
     def fixed(self) -> Array:
@@ -157,9 +166,13 @@ def fit_wrong_rules(
             free_scale = not candidate.whole and target.data.size > 1  # one number is a multiple of any other
             is_multiple = _is_multiple(value, right_value, same_within)
             slack = part.relative * noise_factor
-            fitted = fit(target.data, value, size, slack, fixed, free_scale, part.grid, most_scale)
+            factor = 1.0 if candidate.whole else abs(candidate.estimates.get("factor", 1.0))
+            of_value = size * factor  # the rounding of a sum is N times that of a mean
+            fitted = fit(target.data, value, of_value, slack, fixed, free_scale, part.grid, most_scale)
             fitted = _check_fit(target, fitted, noise_factor, candidate.unknowns)
             if fitted is None or (fitted.weak and (fitted.numbers > 1 or _is_coarse(target))):
+                continue
+            if fitted.scale is None and not is_beyond_chance(target.bits_of_zero, RULES_PER_GRADIENT):
                 continue
             if fitted.scale not in (None, 1.0) and fitted.numbers < 2:
                 continue  # one number is a multiple of any other

@@ -326,7 +326,7 @@ class NoiseResult:
         if is_unexplained(self.findings):
             return 2, remaining_bits(self.evidence)
         bits = description_bits(self.findings) + self.noise.bits * self.numbers
-        return (1 if _is_nearly_right(self.findings) else 0), bits
+        return (1 if _is_nearly_right(self.findings, self.evidence) else 0), bits
 
     @property
     def numbers(self) -> int:
@@ -382,8 +382,10 @@ def remaining_bits(evidence: SubmittedEvidence) -> float:
     return total
 
 
-def _is_nearly_right(findings: tuple[Finding, ...]) -> bool:
+def _is_nearly_right(findings: tuple[Finding, ...], evidence: SubmittedEvidence) -> bool:
     """True if a factor or the weights of the examples are so near 1 that noise may be the reason."""
+    if any(finding.bug == "clipped" for finding in findings) and _is_near_reference(evidence):
+        return True  # to a norm that is nearly its own
     estimated = [
         finding.estimates.get("weights", finding.factor)
         for finding in findings
@@ -393,6 +395,18 @@ def _is_nearly_right(findings: tuple[Finding, ...]) -> bool:
         bool((np.abs(np.asarray(values, dtype=np.float64) - 1.0) <= NEARLY_RIGHT).all())
         for values in estimated
         if values is not None
+    )
+
+
+def _is_near_reference(evidence: SubmittedEvidence) -> bool:
+    """True if all submitted gradients are nearly right, by their norms."""
+    pairs = [
+        (np.asarray(part.submitted), getattr(evidence.reference[part.layer], part.kind))
+        for part in evidence.all_submitted
+    ]
+    return all(
+        float(np.linalg.norm(submitted - right)) <= NEARLY_RIGHT * float(np.linalg.norm(right))
+        for submitted, right in pairs
     )
 
 

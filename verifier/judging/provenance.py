@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import Trace
+from reference_impl.network import Trace, named
 from reference_impl.problem import Problem, risk_value
 from verifier.engine.enclosure import enclosed
 from verifier.engine.rounding import DEVIATIONS
@@ -29,6 +29,9 @@ _MIN_LOG_LIKELIHOOD = 3.0  # by which differences must explain the errors better
 _MIN_LOG_LIKELIHOOD_PER_ENTRY = 0.2  # the same in large gradients, whose errors are not independent
 _MAX_KURTOSIS = 5.0  # of errors of one size; 3 for a normal distribution
 _LARGEST_ACCURATE_STEP = 1e-4  # a larger one leaves truncation errors, which are not of one size
+_SMALLEST_STEP = 5e-9  # a smaller one leaves few digits, so nobody takes it
+_MOST_DECIMALS = 13  # of parameters that were printed
+_PRINTED_ERRORS = (1e-3, 1e2)  # of the last printed digit of the parameters: the errors that it leaves
 _MIN_ROUNDING_SHARE = 0.02  # of a precision's expected rounding: the median error is larger
 
 
@@ -93,7 +96,8 @@ def detect_numerical_provenance(
         )
     if not (errors.error <= _MAX_NOISE * errors.scale).all() or declared.name != "float64":
         return None
-    if _equally_large(errors, abs(risk_value(problem, trace))):
+    size = _size_of_equal_errors(errors, abs(risk_value(problem, trace)))
+    if size is not None and not _is_of_printed_parameters(problem, size):
         return ReportWarning(
             "numerical-gradient",
             "most entries are off by a little, all over the gradient, more than rounding explains: as if "
@@ -107,27 +111,37 @@ def detect_numerical_provenance(
     )
 
 
-def _equally_large(errors: _Errors, risk: float) -> bool:
-    """True if one size for all errors is likelier than sizes in proportion to the entries' scales.
+def _size_of_equal_errors(errors: _Errors, risk: float) -> float | None:
+    """Return the errors' size if one for all is likelier than sizes in proportion to the entries' scales.
 
-    The size must be at least the rounding error of the risk over a step. Weight updates leave less.
+    The size must be the rounding error of the risk over a usual step. Weight updates leave less, and
+    parameters that were printed with few digits leave more.
     Differences of the loss have the former: each has the loss's rounding error over the step. The two normal
     distributions are compared at their likeliest widths.
     """
     known = (errors.expected != 0) & (errors.error > 0) & (errors.scale > 0)
     error, scale = errors.error[known], errors.scale[known]
     if not error.size:
-        return False
-    size = float(np.sqrt(np.mean(np.square(error))))
-    if (
-        size < np.spacing(risk) / (2.0 * _LARGEST_ACCURATE_STEP)
-        or np.mean((error / size) ** 4) > _MAX_KURTOSIS
-    ):
-        return False
+        return None
+    size, rounding_error = float(np.sqrt(np.mean(np.square(error)))), float(np.spacing(risk)) / 2.0
+    is_of_step = rounding_error / _LARGEST_ACCURATE_STEP <= size <= rounding_error / _SMALLEST_STEP
+    if not is_of_step or np.mean((error / size) ** 4) > _MAX_KURTOSIS:
+        return None
     equal = np.log(size)
     proportional = np.log(np.sqrt(np.mean(np.square(error / scale)))) + np.mean(np.log(scale))
     least = max(_MIN_LOG_LIKELIHOOD, _MIN_LOG_LIKELIHOOD_PER_ENTRY * error.size)
-    return bool(error.size * (proportional - equal) >= least)
+    return size if error.size * (proportional - equal) >= least else None
+
+
+def _is_of_printed_parameters(problem: Problem, size: float) -> bool:
+    """True if errors of this size remain where parameters and inputs were printed as they are declared."""
+    arrays = (*dict(named(problem.parameters)).values(), problem.batch.inputs)
+    values = np.concatenate([array.ravel() for array in arrays])
+    for decimals in range(1, _MOST_DECIMALS + 1):
+        if np.array_equal(np.round(values, decimals), values):
+            least, most = (share * 10.0**-decimals for share in _PRINTED_ERRORS)
+            return least <= size <= most
+    return False
 
 
 def _by_one_factor(errors: _Errors) -> bool:

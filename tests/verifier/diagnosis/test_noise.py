@@ -199,3 +199,35 @@ def test_the_document_of_a_note_can_be_read_by_scripts_that_know_none():
     report = verify(document | {"gradients": gradients}, oracles=QUICK).to_dict()
     assert [row["bug"] for row in report["diagnosis"]] == ["missing-activation-derivative", "rounded"]
     assert report["diagnosis"][1]["digits"] == 9
+
+
+@pytest.mark.parametrize(
+    ("noise", "level", "bug", "seed"),
+    [
+        ("significant digits", 16, "preactivation-as-input", 1),  # p − y loses digits where p is near 1
+        ("decimals", 12, "weight-sum-for-mean", 1),  # N times the rounding of a mean
+        ("epsilon", 1e-12, "extra-output-derivative", 1),
+        ("significant digits", 4, "penalty-missing-on-biases", 1),  # and not a penalty over N
+    ],
+)
+def test_a_mistake_of_the_benchmark_is_named(noise, level, bug, seed):
+    outcome = noisy.measure((noise, level, bug, seed))
+    assert (outcome.kind, outcome.located) == ("named", True), outcome
+
+
+@pytest.mark.parametrize(
+    ("noise", "level", "seed"),
+    [
+        ("printed parameters", 6, 38),  # errors of one size, larger than differences leave
+        ("printed parameters", 10, 150),  # errors of one size, as large as the last printed digit leaves
+        ("epsilon", 1e-6, 166),  # a norm that is nearly the right one is no threshold
+    ],
+)
+def test_right_gradients_of_the_benchmark_have_a_true_note(noise, level, seed):
+    outcome = noisy.measure((noise, level, noisy.NO_BUG, seed))
+    assert outcome.kind == "note", outcome
+
+
+def test_a_delta_within_a_wide_tolerance_is_not_called_zero():
+    outcome = noisy.measure_unknown(("epsilon", 1e-5, "delta rolled by a unit", 0))
+    assert outcome.kind == "unexplained", outcome

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from reference_impl import Penalty, named
+from tests.drawing import draw_problem
 from tests.verifier.diagnosis.builders import ROUNDING, backward, rows, tanh_problem, verify_gradients
 from verifier.report.reading import read_report
 
@@ -110,6 +112,89 @@ def test_weights_wrong_in_all_layers_beside_right_biases_are_one_unexplained_pro
     assert rows(report) == [("unexplained", 2, "weight_gradient")]
     assert report.diagnosis[0].layers == (2, 1, 0)
     assert report.diagnosis[0].parameters == ("layers.2.weight", "layers.1.weight", "layers.0.weight")
+
+
+def updated_while_going_back(problem, rate, *, bias=lambda d: d.sum(axis=0), softmax_output=False):
+    """Return gradients of a program that updates the weights of each layer before δ goes through them."""
+    z, weights = [problem.batch.inputs], [layer.weight for layer in problem.parameters]
+    for weight, layer in zip(weights, problem.parameters, strict=True):
+        a = z[-1] @ weight + layer.bias
+        z.append(a if layer is problem.parameters[-1] else np.tanh(a))
+    outputs = np.exp(z[-1]) / np.exp(z[-1]).sum(axis=1, keepdims=True) if softmax_output else z[-1]
+    delta, gradients = (outputs - problem.batch.targets) / problem.batch.size, {}
+    for layer in reversed(range(len(weights))):
+        gradients[f"layers.{layer}.weight"] = z[layer].T @ delta
+        gradients[f"layers.{layer}.bias"] = bias(delta)
+        updated = weights[layer] - rate * gradients[f"layers.{layer}.weight"]
+        delta = (delta @ updated.T) * (1 - z[layer] ** 2)
+    return gradients
+
+
+def nine_digits(gradients):
+    digits = np.vectorize(lambda value: float(f"{value:.8e}"))
+    return {name: digits(array) for name, array in gradients.items()}
+
+
+def recovered(problem, gradients, rate=0.05):
+    """Return (W − W′) / η for the updated weights W′ = W − η dW."""
+    before = dict(named(problem.parameters))
+    return {name: (before[name] - (before[name] - rate * array)) / rate for name, array in gradients.items()}
+
+
+FORMS = {
+    "exact": lambda problem, gradients: gradients,
+    "nine digits": lambda problem, gradients: nine_digits(gradients),
+    "from an update": recovered,
+}
+
+
+IN_FORMS = pytest.mark.parametrize(
+    "form", ["exact", "nine digits", pytest.param("from an update", marks=pytest.mark.nightly)]
+)
+
+
+def mistakes_in(problem, gradients, form):
+    report = verify_gradients(problem, FORMS[form](problem, gradients))
+    notes = ("rounded", "inexact-numbers")
+    return [(row.bug, row.layers or row.layer) for row in report.diagnosis if row.bug not in notes]
+
+
+@IN_FORMS
+@pytest.mark.parametrize(
+    ("bias", "bug"),
+    [
+        (lambda d: np.full(d.shape[1], d.sum()), "bias-summed-over-units"),
+        (lambda d: d.mean(axis=0), "bias-mean-for-sum"),
+    ],
+)
+def test_wrong_biases_beside_weights_that_were_updated_are_both_named(form, bias, bug):
+    problem = tanh_problem(0)
+    gradients = updated_while_going_back(problem, 0.05, bias=bias)
+    assert mistakes_in(problem, gradients, form) == [(bug, (2, 1, 0)), ("updated-weights", (1, 0))]
+
+
+@IN_FORMS
+@pytest.mark.parametrize(
+    ("rate", "rest"), [(0.0, []), (0.05, [("updated-weights", 0)])], ids=["alone", "and updated weights"]
+)
+def test_a_softmax_without_its_jacobian_under_squared_error_is_named(form, rate, rest):
+    problem = draw_problem(
+        np.random.default_rng(71), widths=(4, 5, 3), examples=6, output="softmax", scale=0.7
+    )
+    gradients = updated_while_going_back(problem, rate, softmax_output=True)
+    assert mistakes_in(problem, gradients, form) == [("softmax-jacobian-missing", 1), *rest]
+
+
+@IN_FORMS
+@pytest.mark.parametrize("batch", ["none", "mean"])
+def test_a_penalty_of_the_gradient_beside_averaged_biases_is_named(form, batch):
+    problem = tanh_problem(1, penalties=(Penalty("l2", 0.3, 0.5, batch=batch),))
+    gradients, _ = backward(problem, bias=dict.fromkeys(range(3), lambda d: d.mean(axis=0)))
+    factor = 1.3 if batch == "none" else 1.0 + 0.3 / problem.batch.size
+    for layer in range(3):
+        gradients[f"layers.{layer}.weight"] *= factor
+    expected = [("penalty-of-gradient", None), ("bias-mean-for-sum", (2, 1, 0))]
+    assert mistakes_in(problem, gradients, form) == expected
 
 
 def test_a_scale_of_the_whole_loss_and_a_mistake_in_a_layer_are_both_named():

@@ -7,7 +7,7 @@ BUG = Bug(
     "target-sum-ignored",
     "output_delta",
     BugTexts(
-        title="p − y is used for targets that do not sum to 1",
+        title="The formula p − y is used for targets that do not sum to 1",
         right="δ_L = (Σₖ yₖ) p − y (cross entropy after softmax)",
         wrong="δ_L′ = p − y, which is right only if Σₖ yₖ = 1",
         explanation=(

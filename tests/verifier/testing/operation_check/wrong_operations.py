@@ -454,6 +454,13 @@ PLANTED: list[tuple[Any, dict[str, Any], str, str, tuple[str, ...]]] = [
         "x",
         ("x = np.array([[1.0, 1.0], [1.0, 1.0]])",),
     ),
+    (
+        SumOfColumns,
+        {"like": lambda x: x.sum(axis=1), "shapes": [((3, 3),)]},
+        "axis-not-restored",
+        "x",
+        ("x = np.array([[1.0, 1.0], [1.0, 1.0]])",),
+    ),
     (LogSoftmaxWithoutExp, {"like": "log_softmax"}, "gradient-value", "z", ("z = np.array([1.0])",)),
     (PowerOfContext, CUBE, "gradient-value", "a", ("a = np.array(2.0)", "exponent=3")),
     (PowerOfContext(), CUBE, "gradient-value", "a", ("a = np.array(2.0)",)),

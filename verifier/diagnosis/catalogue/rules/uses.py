@@ -5,7 +5,7 @@ Each rule yields pairs of the node that uses the value and the wrong gradient.
 
 from collections.abc import Callable, Iterator
 from functools import wraps
-from itertools import accumulate, pairwise
+from itertools import accumulate, combinations, pairwise
 from math import prod
 
 import numpy as np
@@ -13,9 +13,11 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.diagnosis.backward_sweep import Edge, Edges
 from verifier.diagnosis.catalogue.bug import GraphRule
+from verifier.diagnosis.catalogue.rules.numbers import least_squares_factor
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import summed_back
 
+_SAME_SHARE = 1e-6  # of entries: a gradient that is known from differences is not exact
 _MAX_EDGES = 64  # uses of a value that are tried; each costs a sum over all of them
 
 
@@ -155,16 +157,18 @@ def softmax_diagonal(edge: Edge) -> Iterator[Array]:
 
 @_at_each_edge
 def axis_not_restored(edge: Edge) -> Iterator[Array]:
-    """Yield the gradient of a reduction copied along other axes than the reduced ones, as numpy aligns it."""
-    axes, shape = edge.node.options.get("axes"), edge.share.shape
-    if axes is None or edge.node.options.get("keepdims") or len(axes) == len(shape):
+    """Yield the gradient of a sum or mean copied along other axes than the reduced ones, as numpy does."""
+    upstream, shape = edge.upstream, edge.share.shape
+    reduced = len(shape) - upstream.ndim
+    if reduced <= 0 or upstream.ndim == 0 or shape[reduced:] != upstream.shape:
         return
-    try:
-        copied = np.broadcast_to(edge.upstream, shape)
-    except ValueError:
-        return
-    if edge.node.operation.name in ("sum", "mean"):
-        yield copied / (edge.node.options["count"] if edge.node.operation.name == "mean" else 1)
+    for axes in combinations(range(len(shape)), reduced):
+        restored = np.expand_dims(upstream, axes)
+        if all(size in (1, length) for size, length in zip(restored.shape, shape, strict=True)):
+            restored = np.broadcast_to(restored, shape)
+            factor = least_squares_factor(edge.share, restored)  # 1 of a sum, 1 over the count of a mean
+            if np.allclose(edge.share, factor * restored, rtol=_SAME_SHARE, atol=0.0):
+                yield factor * np.broadcast_to(upstream, shape)
 
 
 def no_gradient(edges: Edges) -> Iterator[tuple[str, Array]]:
