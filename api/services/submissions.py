@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
-from math import ceil, log2
 from time import monotonic
 from typing import Any
 
@@ -19,6 +18,7 @@ from api.http.bodies import Body
 from api.http.problems import ProblemError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, not_found, owner_name, require_role
+from api.services.answer_grid import AnswerGrid, begin_answer, note_judged
 from api.services.assignments import student_key
 from api.services.checks import judge_attempt, reason_of, stopped_problem
 from api.services.names import normalize_name
@@ -61,28 +61,28 @@ async def submit(
 ) -> SubmissionReceipt:
     """Judge a submission and store it with its report.
 
-    Judging right and wrong gradients takes different times. Students are therefore answered, whatever the
-    answer is, when the setting `answer_grid` or a power of two times it has passed since the body was read: a
-    client could shift a moment that was counted from earlier by sending its body slowly.
+    Students are answered, whatever the answer is, at moments that `api.services.answer_grid` gives. These
+    count from when the body was read: a client could shift a moment that was counted from earlier by sending
+    its body slowly.
     Raise ProblemError 403 outside the window of the assignment, 409 if no attempt is left, 413 for a
     submission that was stopped at a limit, which uses an attempt, and RefusedError for a malformed one, which
     uses none.
     """
-    begun = monotonic()
     if can_grade(caller, stored):
         return await judge_and_store(service, stored, student, body, None)
+    grid = begin_answer(service, stored.id)
     try:
-        return await judge_and_store(service, stored, student, body, begun)
+        return await judge_and_store(service, stored, student, body, grid)
     finally:
-        await _wait_for_grid(begun, service.settings.answer_grid)
+        await grid.wait()
 
 
 async def judge_and_store(
-    service: Service, stored: StoredAssignment, student: str, body: Body, begun: float | None
+    service: Service, stored: StoredAssignment, student: str, body: Body, grid: AnswerGrid | None
 ) -> SubmissionReceipt:
     """Judge a submission and store it with its report. Raise as `submit`.
 
-    begun: the moment from which the grid of a student's answer counts; None for a grader's answer.
+    grid: the moments of a student's answer; None for a grader's answer.
     """
     moment = service.now()
     if not stored.assignment.open_at(moment):
@@ -104,19 +104,20 @@ async def judge_and_store(
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "30"}) from None
         raise
     submission, report = await run_sync(records_of, stored, submission, outcome, moment)
-    if begun is not None:
-        seconds = _grid_point(begun, service.settings.answer_grid) - monotonic() - _EARLIER
+    if grid is not None:
+        note_judged(service, stored.id, student, grid)
+        seconds = grid.next() - monotonic() - _EARLIER
         submission = replace(submission, shown=service.now() + timedelta(seconds=max(0.0, seconds)))
     if not await run_sync(store.finish, submission, report):
         detail = "the attempt was given back while it was judged; send it again"
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "30"})
     seen = stored.assignment.visibility
-    if begun is not None and not seen.verdict:
+    if grid is not None and not seen.verdict:
         return SubmissionReceipt(submission, report, b"")
     if isinstance(outcome, Stopped):
         raise stopped_problem(outcome, counted=True)
     assert report is not None
-    if begun is None:
+    if grid is None:
         return SubmissionReceipt(submission, report, report.document)
     return SubmissionReceipt(submission, report, await run_sync(student_view, report.document, seen))
 
@@ -279,18 +280,6 @@ def _reserve(service: Service, stored: StoredAssignment, submission: StoredSubmi
     if attempt is None:
         raise ProblemError(HTTPStatus.CONFLICT, no_attempt_message(attempts or 0))
     return attempt
-
-
-async def _wait_for_grid(begun: float, grid: float) -> None:
-    if grid > 0:
-        await anyio.sleep(max(0.0, _grid_point(begun, grid) - monotonic()))
-
-
-def _grid_point(begun: float, grid: float) -> float:
-    """Return the next moment at which the grid, or a power of two times it, has passed since `begun`."""
-    passed = monotonic() - begun
-    doublings = ceil(log2(passed / grid)) if grid > 0 and passed > grid else 0
-    return begun + grid * 2.0**doublings
 
 
 def _result(stored: StoredAssignment, outcome: Judged, report: StoredReport) -> SubmissionResult:

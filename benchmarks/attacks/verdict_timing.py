@@ -1,6 +1,6 @@
 """Does any time tell a student whether a hidden verdict is right or wrong?
 
-    python -m benchmarks.attacks.verdict_timing [SAMPLES] [THREADS]
+    python -m benchmarks.attacks.verdict_timing [SAMPLES] [THREADS] [API] [page]
 
 An assignment that shows nothing, one attempt each. A sample is a student with a right or a wrong answer, who
 sends it to the API or in the form of the page. Beside the answer itself, two more connections of the student
@@ -47,19 +47,21 @@ _CHANNELS = (
     "the first event of another's batch",
     "the end of another's batch",
 )
+_DOORS = ["API", "page"]
 _BOUNDARY = "a-boundary-of-this-form"
 _SUBMITTED = ({201, 409}, {303, 409})  # a submission and a second one, which may overtake it
 
 
 def main() -> int:
-    numbers = [int(word) for word in sys.argv[1:]]
+    numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    doors = [door for door in _DOORS if door in sys.argv] or _DOORS
     samples, threads = (numbers + [2000, 3][len(numbers) :])[:2]
     table = Table(
         f"verdict_timing: {samples} students a door, {threads} at a time, students_see=[], attempts=1"
     )
     answers = _answers()
     with running_service() as service:
-        for door in ("API", "page"):
+        for door in doors:
             hidden = {**ASSIGNMENT, "students_see": [], "attempts": 1}
             _, _, assignment = request_json(
                 service.port, "POST", "/v1/assignments", service.tokens["grader"], hidden

@@ -128,7 +128,7 @@ def test_answers_keep_to_the_grid_however_slowly_the_body_comes(
     client: TestClient, grader: Person, monkeypatch: pytest.MonkeyPatch, reading: float
 ) -> None:
     from api.routes import submissions as routes
-    from api.services import submissions
+    from api.services import answer_grid, submissions
 
     hw = grader.post("/v1/assignments", {"problem": PROBLEM}).json()["id"]
     ada = person(client, Role.STUDENT, "ada", hw)
@@ -148,8 +148,8 @@ def test_answers_keep_to_the_grid_however_slowly_the_body_comes(
 
     monkeypatch.setattr(routes, "read_body", slow_body)
     monkeypatch.setattr(submissions, "judge_and_store", slow_judging)
-    monkeypatch.setattr(submissions, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(submissions.anyio, "sleep", sleep)
+    monkeypatch.setattr(answer_grid, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(answer_grid.anyio, "sleep", sleep)
     monkeypatch.setattr(
         service_of(client), "settings", service_of(client).settings.model_copy(update={"answer_grid": 0.25})
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.services import submissions
+from api.services import answer_grid
 from api.storage.records import Role
 from api.workers.protocol import Stopped
 from tests.api.clients import WRONG, Person, assignment_by, person, service_of
@@ -44,12 +44,12 @@ def clock(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Callable[[floa
     service = service_of(client)
     settings = service.settings.model_copy(update={"answer_grid": 0.25})
     monkeypatch.setattr(service, "settings", settings)
-    monkeypatch.setattr(submissions, "monotonic", lambda: moment[0])
+    monkeypatch.setattr(answer_grid, "monotonic", lambda: moment[0])
 
     async def sleep(seconds: float) -> None:
         waited.append(round(seconds, 6))
 
-    monkeypatch.setattr(submissions.anyio, "sleep", sleep)
+    monkeypatch.setattr(answer_grid.anyio, "sleep", sleep)
     judge = service.pool.judge
 
     def take(seconds: float) -> list[float]:
