@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +20,7 @@ from api.http.problems import ProblemError
 from api.http.upload import BatchItemUpload, check_students, read_archive, read_lines
 from api.service import Service, is_id, new_id
 from api.services.access import is_valid, not_found, owner_of
-from api.services.cached import LruCache
+from api.services.cached import LruCache, recent
 from api.services.checks import INTERNAL_ERROR, is_transient
 from api.services.names import normalize_name
 from api.storage.records import (
@@ -38,6 +39,8 @@ from verifier.report.verdict import Verdict
 NDJSON, ZIP = "application/x-ndjson", "application/zip"
 MOST_LISTED = 100
 _POLLING_INTERVAL = 0.5  # seconds
+_READ_INTERVAL = 0.4  # seconds for which those who follow share what was read
+_FOLLOWED = 1_000  # batches, and tokens, of which that is kept
 _FINISHED_KEPT = 2_000  # batches whose counts are remembered
 _VERDICTS = (Verdict.CORRECT, Verdict.INCORRECT, Verdict.UNDECIDED)
 _LOG = logging.getLogger("gradjury")
@@ -195,9 +198,9 @@ async def follow_batch(
     """
     while not service.stopping.is_set():
         try:
-            if not await run_sync(is_valid, service, caller):
+            if not await _is_still_valid(service, caller):
                 return
-            document = await run_sync(batch_document, service, batch)
+            document = await _followed_document(service, batch)
         except SQLAlchemyError as error:
             if not is_unavailable(error):
                 raise
@@ -211,6 +214,18 @@ async def follow_batch(
             yield BatchEvent("progress", document, event_id)
             last_id = event_id
         await sleep(_POLLING_INTERVAL)
+
+
+async def _is_still_valid(service: Service, caller: Token) -> bool:
+    """Return `is_valid` of a token, read once for all streams of its holder."""
+    work = partial(run_sync, is_valid, service, caller)
+    return await recent(service, "valid tokens", _FOLLOWED, caller.id, work, seconds=_READ_INTERVAL)
+
+
+async def _followed_document(service: Service, batch: StoredBatch) -> dict[str, Any]:
+    """Return `batch_document` of a batch, read once for all who follow it."""
+    work = partial(run_sync, batch_document, service, batch)
+    return await recent(service, "followed batches", _FOLLOWED, batch.id, work, seconds=_READ_INTERVAL)
 
 
 def item_line(service: Service, item: BatchItem) -> bytes:

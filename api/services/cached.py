@@ -84,15 +84,21 @@ async def cached(service: Service, name: str, work: Callable[[], Awaitable[_T]],
 
 
 async def recent(
-    service: Service, kind: str, most: int, name: str, work: Callable[[], Awaitable[bytes]], size: int
-) -> bytes:
+    service: Service,
+    kind: str,
+    most: int,
+    name: str,
+    work: Callable[[], Awaitable[_T]],
+    size: int = 1,
+    seconds: float = inf,
+) -> _T:
     """Return the service's value of a name among those of a kind, worked out as `Cached` does.
 
-    most: bytes of all that are kept of the kind. size: bytes of this one, about.
+    most: the size of all that are kept of the kind together. size: that of this one, about.
     """
-    values: LruCache[Cached[bytes]] = service.derived.setdefault(kind, LruCache(most))
+    values: LruCache[Cached[_T]] = service.derived.setdefault(kind, LruCache(most))
     value = values.get(name)
     if value is None:
-        value = Cached(work)
+        value = Cached(work, seconds)
         values.put(name, value, size)
     return await value.get()

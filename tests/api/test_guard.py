@@ -20,8 +20,10 @@ from api.http.guard import UNKNOWN_CALLER, GuardMiddleware, Guards, RequestGuard
 from api.http.problems import ProblemError
 from api.pages.page_route import PageRoute
 from api.pages.site import PAGES
+from api.services import batches
+from api.services.batches import batch_document
 from api.settings import Settings
-from api.storage.records import Role
+from api.storage.records import BatchItem, ItemState, Role, StoredBatch
 from api.workers.turns import CALLER, SERVICE, holder
 from tests.api.clients import RIGHT, Person, assignment_by, person, service_of
 from tests.api.conftest import PATIENCE, Serve
@@ -337,6 +339,32 @@ def test_a_stream_of_events_ends_when_its_token_is_revoked(client: TestClient) -
     assert b"event: progress" in text
     assert b"event: finished" not in text
     assert revoked == [True]
+
+
+def test_all_who_follow_a_batch_share_what_is_read(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred streams of a batch counted its items a hundred times in each half second."""
+    service = service_of(client)
+    grader = service.repository.tokens.find(
+        token_of(person(client, Role.GRADER, "eve").headers).split("_")[1]
+    )
+    assert grader is not None
+    batch = StoredBatch("b" * 32, "grader:eve", None, 1, service.now())
+    service.repository.batches.add(batch, [BatchItem(batch.id, 0, "x", state=ItemState.REFUSED)])
+    read = []
+    monkeypatch.setattr(
+        batches, "batch_document", lambda *_: read.append(1) or batch_document(service, batch)
+    )
+
+    async def follow() -> list[str]:
+        return [event.name async for event in batches.follow_batch(service, grader[0], batch, None)]
+
+    async def follow_often() -> list[list[str]]:
+        return await asyncio.gather(*(follow() for _ in range(20)))
+
+    assert asyncio.run(follow_often()) == [["finished"]] * 20
+    assert len(read) == 1
 
 
 def test_a_caller_leaves_threads_to_others(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
