@@ -25,6 +25,14 @@ FUNCTION_OPERATIONS: Mapping[str, Callable[..., Operation]] = {
     "sqrt": graph.Sqrt,
     "absolute": graph.Absolute,
     "power": graph.Power,
+    "expm1": graph.Expm1,
+    "log1p": graph.Log1p,
+    "sin": graph.Sin,
+    "cos": graph.Cos,
+    "arctan": graph.Arctan,
+    "erf": graph.Erf,
+    "sign": graph.Sign,
+    "clip": graph.Clip,
 }
 """The operation of every activation (but the identity) and of every elementary function."""
 

@@ -1,4 +1,4 @@
-"""Functions of one operand: exponential, logarithm, root, absolute value, and the activations.
+"""Functions of one operand: elementary functions and the activations.
 
 At a kink the slope is that of PyTorch: the left one for rectifiers, 0 for the absolute value.
 """
@@ -8,7 +8,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from reference_impl.error_function import erfc
+from reference_impl.error_function import erf, erfc
 from reference_impl.graph.arrays import Array, as_array
 from reference_impl.graph.errors import OperandError
 from reference_impl.graph.operations import Elementwise, Operation
@@ -77,6 +77,86 @@ class Absolute(Elementwise):
 
     def slope(self, operand: Array) -> Array:
         return where_positive(operand, 1.0, np.where(operand == 0, 0.0, -1.0))
+
+
+class Expm1(Elementwise):
+    """e ** operand - 1, accurate also for a small operand."""
+
+    def forward(self, operand: Array) -> Array:
+        return np.expm1(operand)
+
+    def slope(self, operand: Array) -> Array:
+        return np.exp(operand)
+
+
+class Sin(Elementwise):
+    """The sine."""
+
+    def forward(self, operand: Array) -> Array:
+        return np.sin(operand)
+
+    def slope(self, operand: Array) -> Array:
+        return np.cos(operand)
+
+
+class Cos(Elementwise):
+    """The cosine."""
+
+    def forward(self, operand: Array) -> Array:
+        return np.cos(operand)
+
+    def slope(self, operand: Array) -> Array:
+        return -np.sin(operand)
+
+
+class Arctan(Elementwise):
+    """The inverse of the tangent, between -pi/2 and pi/2."""
+
+    def forward(self, operand: Array) -> Array:
+        return np.arctan(operand)
+
+    def slope(self, operand: Array) -> Array:
+        return np.asarray(1.0 / (1.0 + operand * operand))
+
+
+class Erf(Elementwise):
+    """The error function, 2/√π times the integral of e**-t² from 0.
+
+    Raises OperandError for complex operands.
+    """
+
+    def forward(self, operand: Array) -> Array:
+        _refuse_complex(operand, "erf")
+        return erf(operand)
+
+    def slope(self, operand: Array) -> Array:
+        return np.asarray(2.0 / math.sqrt(math.pi) * np.exp(-operand * operand))
+
+
+class Sign(Elementwise):
+    """1 for positive numbers, -1 for negative ones and 0 at 0; its slope is 0."""
+
+    def forward(self, operand: Array) -> Array:
+        return where_positive(operand, 1.0, np.where(operand == 0, 0.0, -1.0))
+
+    def slope(self, operand: Array) -> Array:
+        return operand * 0.0
+
+
+class Clip(Elementwise):
+    """The operand between two bounds, with slope 1 there and 0 outside."""
+
+    def __init__(self, low: float = -math.inf, high: float = math.inf, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.low, self.high = low, high
+
+    def forward(self, operand: Array) -> Array:
+        real = operand.real
+        return np.where(real < self.low, self.low, np.where(real > self.high, self.high, operand))
+
+    def slope(self, operand: Array) -> Array:
+        real = operand.real
+        return np.where(np.isnan(real), np.nan, np.where((real >= self.low) & (real <= self.high), 1.0, 0.0))
 
 
 class WeightedLog(Elementwise):
@@ -211,9 +291,13 @@ class Gelu(Elementwise):
         return _normal_distribution(operand) + operand * density
 
 
-def _normal_distribution(operand: Array) -> Array:
+def _refuse_complex(operand: Array, function: str) -> None:
     if np.iscomplexobj(operand):
-        raise OperandError("complex numbers were given and gelu is real: give real numbers")
+        raise OperandError(f"complex numbers were given and {function} is real: give real numbers")
+
+
+def _normal_distribution(operand: Array) -> Array:
+    _refuse_complex(operand, "gelu")
     return np.asarray(0.5 * erfc(-operand / math.sqrt(2.0)))
 
 

@@ -1,4 +1,4 @@
-"""Operations that move, select or reduce entries: transpose, reshape, slice, concatenate, embedding, sums."""
+"""Operations that move, select or reduce entries, such as transpose, slice, take, where and sums."""
 
 from typing import Any, ClassVar
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reference_impl.graph.arrays import Array
 from reference_impl.graph.errors import OperandError
-from reference_impl.graph.operations import Operation
+from reference_impl.graph.operations import Binary, Operation
 
 Axes = int | tuple[int, ...] | None
 """The axes to reduce; None means all of them."""
@@ -116,6 +116,52 @@ class Embedding(Operation):
 
     def push_forward(self, table_tangent: Array) -> Array:
         return np.asarray(table_tangent[self.indices])
+
+
+class Take(Operation):
+    """Entries by their numbers in row-major order; the gradients of an entry that is taken twice add up.
+
+    Raises OperandError if an index is not a whole number.
+    """
+
+    def __init__(self, indices: npt.ArrayLike, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        numbers = np.asarray(indices)
+        self.indices = numbers.astype(np.intp)
+        if (self.indices != numbers).any():
+            raise OperandError("an index is not a whole number: entries are taken by their number from 0")
+
+    def forward(self, operand: Array) -> Array:
+        return np.asarray(operand.reshape(-1)[self.indices])
+
+    def backward(self, output_grad: Array) -> tuple[Array, ...]:
+        (operand,) = self.operand_values
+        grad = np.zeros(operand.size, dtype=output_grad.dtype)
+        np.add.at(grad, self.indices, output_grad)
+        return (grad.reshape(operand.shape),)
+
+    def push_forward(self, operand_tangent: Array) -> Array:
+        return np.asarray(operand_tangent.reshape(-1)[self.indices])
+
+
+class Where(Binary):
+    """left where the condition is true, right elsewhere, with broadcasting."""
+
+    def __init__(self, condition: npt.ArrayLike, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.condition = np.asarray(condition).astype(bool)
+
+    def forward(self, left: Array, right: Array) -> Array:
+        return np.where(self.condition, left, right)
+
+    def backward(self, output_grad: Array) -> tuple[Array, ...]:
+        zero = np.zeros_like(output_grad)
+        return self.summed_back(
+            np.where(self.condition, output_grad, zero), np.where(self.condition, zero, output_grad)
+        )
+
+    def push_forward(self, left_tangent: Array, right_tangent: Array) -> Array:
+        return np.where(self.condition, left_tangent, right_tangent)
 
 
 class Sum(Operation):

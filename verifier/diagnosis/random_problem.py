@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from math import prod
 from typing import TypeVar
 
 import numpy as np
@@ -160,6 +161,8 @@ def _choices(node: Node, place: int) -> int | None:
     """Return the number of valid indices or classes; None for one-hot rows."""
     if node.operation.name == "embedding":
         return node.operand_shapes[0][0]
+    if node.operation.name == "take":
+        return prod(node.operand_shapes[0])
     return None if node.operand_shapes[place] == node.operand_shapes[0] else node.operand_shapes[0][-1]
 
 

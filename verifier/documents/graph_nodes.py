@@ -11,6 +11,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.graph.order import first_cycle, topological_order
 from verifier.engine.operations import OPERATIONS
+from verifier.engine.operations.steps import steps_of
 from verifier.problem.errors import (
     MOST,
     ErrorCollector,
@@ -247,9 +248,14 @@ def infer_shapes(
                 break
             continue
         shapes[written.name] = fit.shape
-        nodes.append(
-            Node(written.name, written.operation, operands, fit.options, operand_shapes, fit.shape, data)
-        )
+        node = Node(written.name, written.operation, operands, fit.options, operand_shapes, fit.shape, data)
+        if written.operation.steps is None:
+            nodes.append(node)
+            continue
+        steps, constants_of_steps = steps_of(node)
+        total += sum(prod(step.shape) for step in steps[:-1])
+        nodes += steps
+        constants |= constants_of_steps
     return nodes, constants
 
 

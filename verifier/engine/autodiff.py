@@ -145,12 +145,12 @@ def summed_back(arithmetic: Any, gradient: Any, shape: Shape) -> Any:
     return arithmetic.move(lambda part: part.reshape(shape), arithmetic.total(gradient, axes))
 
 
-def aligned(arithmetic: Any, operands: Sequence[Any], ranks: Sequence[int]) -> list[Any]:
+def aligned(arithmetic: Any, operands: Sequence[Any], ranks: Sequence[int], least_rank: int = 0) -> list[Any]:
     """Return operands with one rank, so that they broadcast whatever axes stand in front.
 
     ranks: each operand's rank, without an axis of perturbations that may stand in front of all.
     """
-    rank = max(ranks)
+    rank = max(least_rank, *ranks)
     return [
         operand if operand_rank == rank else _with_rank(arithmetic, operand, operand_rank, rank)
         for operand, operand_rank in zip(operands, ranks, strict=True)

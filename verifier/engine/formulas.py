@@ -40,6 +40,15 @@ class _ComplexField:
     def erfc(self, x: Array) -> Array:
         return _erfc(x)
 
+    def sin(self, x: Array) -> Array:
+        return np.asarray(np.sin(x))
+
+    def cos(self, x: Array) -> Array:
+        return np.asarray(np.cos(x))
+
+    def arctan(self, x: Array) -> Array:
+        return np.asarray(np.arctan(x))
+
     def where_positive(self, x: Array, then: Array, otherwise: Array) -> Array:
         return np.where(x.real > 0, then, otherwise)
 
@@ -87,6 +96,9 @@ class PowerSeries:
         self.exp = np.frompyfunc(lambda x: x.exp(), 1, 1)
         self.log = np.frompyfunc(lambda x: x.log(), 1, 1)
         self.erfc = np.frompyfunc(lambda x: x.erfc(), 1, 1)
+        self.sin = np.frompyfunc(lambda x: x.sin(), 1, 1)
+        self.cos = np.frompyfunc(lambda x: x.cos(), 1, 1)
+        self.arctan = np.frompyfunc(lambda x: x.atan(), 1, 1)
         self.expm1 = np.frompyfunc(lambda x: x.exp() - 1, 1, 1)
         self.log1p = np.frompyfunc(lambda x: (1 + x).log(), 1, 1)
         self.tanh = np.frompyfunc(self._tanh, 1, 1)

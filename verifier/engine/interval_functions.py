@@ -20,6 +20,7 @@ from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.numerical_properties import numerical_properties
 from verifier.engine.intervals import (
     FACTOR_ERROR,
+    SMALLEST,
     UNIT,
     Interval,
     IntervalNumbers,
@@ -47,6 +48,8 @@ def value(function: Activation, x: Interval) -> Interval:
     interval = numerical_properties(function).interval
     if interval is None:
         return softmax(x)
+    if interval.steepness is not None:
+        return _enclose_by_steepness(x, interval.steepness, function.forward, interval.value_error)
     return _enclose_piecewise_monotone(
         x.middle,
         x.ends,
@@ -67,6 +70,8 @@ def slope(activation: Activation, a: Interval, kinks: Array | None) -> Interval:
     derivative = activation.derivative
     assert interval is not None
     assert derivative is not None
+    if interval.steepness is not None:
+        return _enclose_by_steepness(a, interval.steepness, derivative, interval.derivative_error)
     lower, upper = a.ends
     for kink in activation.kinks:
         right = a.middle > kink.at
@@ -130,6 +135,18 @@ def _enclose_piecewise_monotone(
     errors = accuracy(points, values) * UNIT + (_UNDERFLOW if elementary else 0.0)
     distances += errors[1:]
     return Interval(middle, inflated(np.maximum.reduce(distances, axis=0) + errors[0], 2))
+
+
+def _enclose_by_steepness(
+    x: Interval,
+    steepness: float,
+    function: Callable[[Array], Array],
+    accuracy: Callable[[Array, Array], Array] | None,
+) -> Interval:
+    """Return an enclosure of a function that moves at most `steepness` times as far as its operand."""
+    middle = function(x.middle)
+    error = 0.0 if accuracy is None else accuracy(x.middle, middle) * UNIT + SMALLEST
+    return Interval(middle, inflated(steepness * x.radius + error, 2))
 
 
 def softmax(a: Interval) -> Interval:

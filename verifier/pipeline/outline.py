@@ -42,8 +42,8 @@ def outline_graph(
             name=key,
             operation=operation,
             shape=tuple(value.shape),
-            operands=() if node is None else tuple(_operand(problem, operand) for operand in node.operands),
-            options="" if node is None else _options(documents[name], node),
+            operands=() if node is None else tuple(_operands(problem, node)),
+            options="" if node is None else _options(documents.get(name, {}), node),
             value=_short_value(value),
             gradient=None if gradient is None else _short_value(gradient),
             continues=name in left_out,
@@ -135,10 +135,14 @@ def _options(document: Mapping[str, Any], node: Node) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _operand(problem: GraphProblem, name: str) -> str | float:
-    if name in problem.constants:
-        return float(problem.constants[name])
-    return _key(problem, name)
+def _operands(problem: GraphProblem, node: Node) -> Iterator[str | float]:
+    """Yield names of operands and single numbers; arrays of constants within a composition are left out."""
+    for name in node.operands:
+        constant = problem.constants.get(name)
+        if constant is None:
+            yield _key(problem, name)
+        elif constant.size == 1:
+            yield float(constant.reshape(()))
 
 
 def _key(problem: GraphProblem, name: str) -> str:

@@ -132,6 +132,8 @@ class GraphOperation:
     row_terms: (node, operands) -> the terms of the sum, (copies, N), where the locality is TERM.
     in_torch: (torch, node, tensors) -> the same operation in PyTorch.
     in_graph: (graph, node, operations) -> the same operation in `reference_impl.graph`.
+    steps: (options, operands, arrays of operands in `data` by place) -> the last step of a composition; None
+    for any other operation. The steps take the place of a composition when a graph is read.
     """
 
     name: str
@@ -152,6 +154,7 @@ class GraphOperation:
     skips_data: bool = False
     locality: Callable[[Node, Sequence[bool]], Locality] = not_local
     row_terms: Callable[[Node, Sequence[Array]], Array] | None = None
+    steps: Callable[[Mapping[str, Any], Sequence[Any], Mapping[int, Array]], Any] | None = None
 
 
 INPUT, NODE = "inputs.", "nodes."

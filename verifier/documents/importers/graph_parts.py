@@ -10,6 +10,7 @@ from reference_impl.array import Array
 from verifier.documents.arrays import dtype_of
 from verifier.documents.graph import read_graph
 from verifier.documents.importers.common import ImportRefused, array_of
+from verifier.documents.importers.constants import KnownValue, solved_constants
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
 from verifier.problem.errors import MOST, DocumentError
@@ -31,6 +32,7 @@ class GraphParts:
         self._gradients: dict[str, Any] = {}
         self._values: dict[str, Array] = {}
         self._refusals: list[DocumentError] = []
+        self._unknown: list[str] = []
         self._used_names: set[str] = set()
         self._precisions: set[str | None] = set()
 
@@ -44,6 +46,23 @@ class GraphParts:
         (self._parameters if parameter else self._inputs)[name] = array_of(values)
         self._add_gradient(name if parameter else INPUT + name, gradient)
         return name
+
+    def unknown(self, wanted: str, shape: tuple[int, ...]) -> str:
+        """Add an input whose numbers the source does not keep, and return its name; see `solve`."""
+        name = self._name(wanted)
+        self._inputs[name] = np.zeros(shape)
+        self._unknown.append(name)
+        return name
+
+    def solve(self, output: str, known: Mapping[str, KnownValue], candidates: Mapping[str, Array]) -> None:
+        """Compute unknown inputs from known values of nodes; one that equals a candidate takes its numbers.
+
+        Raises: ValueError naming an input that no numbers fit.
+        """
+        if self._unknown and not self._refusals:
+            problem = read_graph({**self._document(output, {}), "gradients": {}}).problem
+            for name, values in solved_constants(problem, self._unknown, known).items():
+                self._inputs[name] = _named(values, candidates)
 
     def node(
         self,
@@ -73,17 +92,20 @@ class GraphParts:
         """
         if self._refusals:
             raise ImportRefused(self._refusals[:MOST])
-        document: dict[str, Any] = {
+        document = self._document(output, fields)
+        if len(self._precisions) == 1 and (only := next(iter(self._precisions))) is not None:
+            document.setdefault("precision", only)
+        self._check_values(document)
+        return document
+
+    def _document(self, output: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {
             **fields,
             "network": {"inputs": list(self._inputs), "nodes": self._nodes, "output": output},
             "inputs": self._inputs,
             "parameters": self._parameters,
             "gradients": self._gradients,
         }
-        if len(self._precisions) == 1 and (only := next(iter(self._precisions))) is not None:
-            document.setdefault("precision", only)
-        self._check_values(document)
-        return document
 
     def _add_gradient(self, key: str, gradient: Any) -> None:
         if gradient is not None:
@@ -111,6 +133,18 @@ class GraphParts:
                 remedy = "import it before parameters are changed, and without changes in place"
                 rule = f"what {operations[name]} computes of its operands"
                 raise ImportRefused([DocumentError(name, rule, actual, remedy)])
+
+
+def _named(values: Array, candidates: Mapping[str, Array]) -> Array:
+    """Return the candidate that equals the values up to rounding, or the values if none does."""
+    for candidate in candidates.values():
+        fits = candidate.size > 1 and candidate.ndim <= values.ndim
+        fits = fits and all(
+            size in (1, whole) for size, whole in zip(candidate.shape[::-1], values.shape[::-1], strict=False)
+        )
+        if fits and _equal_up_to_rounding(values, np.broadcast_to(candidate, values.shape)):
+            return candidate
+    return values
 
 
 def _equal_up_to_rounding(value: Array, source_value: Array) -> bool:

@@ -1,17 +1,21 @@
 """Import the graph of a live scalar tensor of PyTorch by its `grad_fn`, with the gradients in `.grad`.
 
 PyTorch keeps the operations of a graph and no intermediate tensors, so the caller passes those with submitted
-gradients by name. It keeps an operand without gradient only if a derivative needs it.
+gradients by name. It keeps an operand without gradient only if a derivative needs it; others are computed
+from what it keeps (`constants.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from verifier.documents.importers.common import Unsupported, array_of, library, refused
+from verifier.documents.importers.constants import KnownValue, UnknownConstant
 from verifier.documents.importers.graph_parts import GraphParts
-from verifier.documents.importers.torch_graph import BACKWARD_NODES, Saved, signed
+from verifier.documents.importers.torch_operations import BACKWARD_NODES
+from verifier.documents.importers.torch_operations.calls import Built, Call, Operand, Saved, signed
 from verifier.problem.errors import suggest_name
 
 _LEAF = "torch::autograd::AccumulateGrad"
@@ -58,23 +62,37 @@ def from_torch_tensor(
         raise refused("output", "a live tensor of one number", _describe(torch, output))
     if output.grad_fn is None:
         raise refused("output", "a tensor that operations led to", "one without grad_fn", "leave no_grad off")
-    walk = _Walk(torch, names or {}, module)
-    order = _topological_order(output.grad_fn)
-    for node in order:
+    walk = _Walk(torch, output, names or {}, module)
+    for node in walk.order:
         walk.visit(node)
-    leaves = [node.variable for node in order if node.name() == _LEAF]
+    leaves = [node.variable for node in walk.order if node.name() == _LEAF]
     if all(leaf.grad is None for leaf in leaves):
         raise refused("gradients", "gradients in .grad", "none", "call backward(retain_graph=True) first")
-    return walk.parts.finished(walk.node_names[output.grad_fn], fields)
+    name = walk.names[output.grad_fn, output.output_nr]
+    try:
+        walk.parts.solve(name, walk.known_values(output), walk.data())
+    except UnknownConstant as error:
+        raise refused(error.name, "a constant that follows from what PyTorch keeps", "none", _KEEP) from None
+    return walk.parts.finished(name, fields)
+
+
+Output = tuple[Any, int]
+"""A backward node and the number of one of its results."""
 
 
 class _Walk:
     """A traversal of a graph from its leaves; unsupported operations are refused by name."""
 
-    def __init__(self, torch: Any, names: Mapping[str, Any], module: Any) -> None:
+    def __init__(self, torch: Any, output: Any, names: Mapping[str, Any], module: Any) -> None:
         self.parts = GraphParts()
-        self.node_names: dict[Any, str] = {}
+        self.names: dict[Output, str] = {}
+        self.order = _topological_order(output.grad_fn)
         self._torch = torch
+        self._uses: dict[Output, list[tuple[Any, int]]] = {}
+        for node in self.order:
+            for place, (edge, number) in enumerate(node.next_functions):
+                if edge is not None:
+                    self._uses.setdefault((edge, number), []).append((node, place))
         self._parameter_names: dict[int, str] | None = None
         if module is not None:
             self._parameter_names = {id(tensor): name for name, tensor in module.named_parameters()}
@@ -82,130 +100,190 @@ class _Walk:
             **(self._parameter_names or {})
         }
         self._inner = {
-            tensor.grad_fn: (name, tensor) for name, tensor in names.items() if tensor.grad_fn is not None
+            (tensor.grad_fn, tensor.output_nr): (name, tensor)
+            for name, tensor in names.items()
+            if tensor.grad_fn is not None
         }
+        self._output = output
         self._data = [(name, tensor) for name, tensor in names.items() if tensor.grad_fn is None]
+        self._data_names: dict[int, str] = {}
 
     def visit(self, node: Any) -> None:
+        """Add a leaf, or all results of an operation that are used."""
         if node.name() == _LEAF:
             leaf = node.variable
             parameter = self._parameter_names is None or id(leaf) in self._parameter_names
             name = self._leaves.get(id(leaf), "leaf")
-            self.node_names[node] = self.parts.leaf(name, leaf, leaf.grad, parameter=parameter)
+            self.names[node, 0] = self.parts.leaf(name, leaf, leaf.grad, parameter=parameter)
             return
-        operation_name = node.name().removeprefix("torch::autograd::")
-        node_name, tensor = self._inner.get(node, (operation_name.partition("Backward")[0].lower(), None))
-        gradient = tensor.grad if tensor is not None and tensor.retains_grad else None
-        outcome = {"gradient": gradient, "value": None if tensor is None else tensor}
+        operation = _operation_name(node)
+        short = operation.partition("Backward")[0].lower()
         try:
-            self.node_names[node] = self._add_node(node, operation_name, node_name, outcome)
+            built = _built(node)
+            results = built if isinstance(built, Mapping) else {0: built}
+            for number, result in results.items():
+                output = (node, number)
+                if output in self._uses or output in self._inner or len(results) == 1:
+                    self._add_result(output, result, short if len(results) == 1 else f"{short}.{number}")
         except Unsupported as error:
-            self.parts.refuse(node_name, error.actual, error.remedy)
-            self.node_names[node] = node_name
+            name, _ = self._inner.get((node, 0), (short, None))
+            self.parts.refuse(name, error.actual, error.remedy)
+            for number in range(len(node._input_metadata)):
+                self.names[node, number] = name
 
-    def _add_node(self, node: Any, operation_name: str, node_name: str, outcome: dict[str, Any]) -> str:
-        saved = Saved(node, tuple(node._input_metadata[0].shape))
-        special_case = {
-            "AddmmBackward0": self._add_addmm,
-            "NllLossBackward0": self._add_nll_loss,
-            "CatBackward0": self._add_concatenation,
-            "StackBackward0": self._add_stack,
-            "RsubBackward1": self._refuse_rsub,
-            "ExpandBackward0": self._add_expansion,
-        }.get(operation_name)
-        if special_case is not None:
-            return special_case(saved, node_name, outcome)
-        row = BACKWARD_NODES.get(operation_name)
-        if row is None:
-            remedy = suggest_name(operation_name, BACKWARD_NODES)
-            remedy = (
-                remedy
-                if remedy.startswith("did")
-                else "write it with operations of the table, or give .grad up to it"
-            )
-            raise Unsupported(f"{operation_name} of PyTorch", remedy)
-        op, options = row.build(saved)
-        operands = self._operands(saved, row.operands)
-        return self.parts.node(node_name, op, operands, options, **outcome)
+    def known_values(self, output: Any) -> dict[str, KnownValue]:
+        """Return the values of nodes that PyTorch kept for a derivative, and that of the output."""
+        known = {}
+        for result, uses in self._uses.items():
+            if result[0].name() == _LEAF or result not in self.names:
+                continue
+            for user, place in uses:
+                value = _kept_value(self._torch, user, place)
+                if value is not None:
+                    known[self.names[result]] = value
+                    break
+        known[self.names[output.grad_fn, output.output_nr]] = _known(self._torch, output)
+        return known
 
-    def _operands(self, saved: Saved, names: Sequence[str]) -> list[str]:
-        edges = [edge for edge, _ in saved.node.next_functions]
-        edges += [None] * (len(names) - len(edges))
-        return [
-            self.node_names[edge] if edge is not None else self._add_constant(saved, name)
-            for edge, name in zip(edges, names, strict=True)
-        ]
+    def data(self) -> dict[str, Any]:
+        """Return the caller's tensors without gradient that have no place in the graph yet."""
+        return {
+            name: array_of(tensor)
+            for index, (name, tensor) in enumerate(self._data)
+            if index not in self._data_names
+        }
 
-    def _add_constant(self, saved: Saved, name: str) -> str:
-        """Add an operand without gradient, whose values another operand's derivative saved."""
-        try:
-            values = saved[name]
-        except AttributeError:
-            values = None
-        except RuntimeError:  # PyTorch raises it for freed buffers
-            raise Unsupported(f"an operand {name!r} that was freed", _FREED) from None
+    def _add_result(self, output: Output, result: Call | Operand, short: str) -> None:
+        name, tensor = self._inner.get(output, (short, None))
+        gradient = tensor.grad if tensor is not None and tensor.retains_grad else None
+        call = result if isinstance(result, Call) else Call("identity", (result,))
+        is_output = output == (self._output.grad_fn, self._output.output_nr)
+        value = self._output.detach() if tensor is None and is_output else tensor
+        self.names[output] = self._add(output[0], call, name, {"gradient": gradient, "value": value})
+
+    def _add(self, node: Any, call: Call, name: str, outcome: Mapping[str, Any]) -> str:
+        """Add the nodes of a call, operands first; the last one has the name and the outcome."""
+        arguments: list[str | float] = []
+        for argument in call.args:
+            if isinstance(argument, Call):
+                arguments.append(self._add(node, argument, f"{name}.{argument.op}", {}))
+            elif isinstance(argument, Operand):
+                arguments.append(self._operand(node, argument))
+            elif isinstance(argument, float):
+                arguments.append(argument)
+            else:
+                arguments.append(self.parts.leaf(f"{name}.constant", argument, parameter=False))
+        return self.parts.node(name, call.op, arguments, call.options, **outcome)
+
+    def _operand(self, node: Any, operand: Operand) -> str:
+        edges = node.next_functions
+        edge = edges[operand.place] if operand.place < len(edges) else (None, 0)
+        if edge[0] is not None:
+            return self.names[edge]
+        values = _saved_tensor(node, operand.saved)
         if values is None:
-            raise Unsupported(f"an operand {name!r} without a gradient, which PyTorch does not keep", _KEEP)
-        tensor = values if self._torch.is_tensor(values) else self._torch.tensor(values)
+            return self.parts.unknown("constant", tuple(node._input_metadata[0].shape))
+        tensor = (
+            values if self._torch.is_tensor(values) else self._torch.tensor(values, dtype=self._torch.float64)
+        )
         for index, (tensor_name, named_tensor) in enumerate(self._data):
             if named_tensor.shape == tensor.shape and named_tensor.data_ptr() == tensor.data_ptr():
-                key = ("data", index)
-                if key not in self.node_names:
-                    self.node_names[key] = self.parts.leaf(tensor_name, named_tensor, parameter=False)
-                return self.node_names[key]
-        return self.parts.leaf("constant" if tensor.ndim == 0 else name, tensor, parameter=False)
+                if index not in self._data_names:
+                    self._data_names[index] = self.parts.leaf(tensor_name, named_tensor, parameter=False)
+                return self._data_names[index]
+        name = "constant" if tensor.ndim == 0 else operand.saved
+        return self.parts.leaf(name, tensor, parameter=False)
 
-    def _add_addmm(self, saved: Saved, node_name: str, outcome: dict[str, Any]) -> str:
-        if saved["alpha"] != 1 or saved["beta"] != 1:
-            raise Unsupported("addmm with alpha or beta", "multiply yourself")
-        bias, *operands = self._operands(saved, ("self", "mat1", "mat2"))
-        product = self.parts.node(f"{node_name}.product", "matmul", operands)
-        return self.parts.node(node_name, "add", (product, bias), **outcome)
 
-    def _add_nll_loss(self, saved: Saved, node_name: str, outcome: dict[str, Any]) -> str:
-        """Add nll_loss as elementary operations: −1/N times the sum of the right classes' logarithms."""
-        if saved["weight"] is not None or saved["reduction"] == 0:
-            raise Unsupported("nll_loss with weights or without a reduction", "use reduction='mean' or 'sum'")
-        try:
-            targets = array_of(saved["target"])
-            width = saved["self"].shape[-1]
-        except RuntimeError:
-            raise Unsupported("targets that were freed", _FREED) from None
-        if (targets == signed(saved["ignore_index"])).any():
-            raise Unsupported("nll_loss that ignores targets", "leave those examples out of the batch")
-        chosen = self.parts.leaf(f"{node_name}.targets", np.eye(width)[targets], parameter=False)
-        (logarithms,) = self._operands(saved, ("self",))
-        terms = self.parts.node(f"{node_name}.terms", "multiply", (logarithms, chosen))
-        total = self.parts.node(f"{node_name}.total", "sum", (terms,))
-        share = -1.0 / (targets.size if saved["reduction"] == 1 else 1)
-        return self.parts.node(node_name, "multiply", (total, share), **outcome)
+def _operation_name(node: Any) -> str:
+    return str(node.name()).removeprefix("torch::autograd::")
 
-    def _add_concatenation(self, saved: Saved, node_name: str, outcome: dict[str, Any]) -> str:
-        parts = self._all_operands(saved)
-        return self.parts.node(node_name, "concatenate", parts, {"axis": saved.axis("dim")}, **outcome)
 
-    def _add_stack(self, saved: Saved, node_name: str, outcome: dict[str, Any]) -> str:
-        axis = saved.axis("dim") % len(saved.shape)
-        shape = [1 if place == axis else size for place, size in enumerate(saved.shape)]
-        parts = [
-            self.parts.node(f"{node_name}.part", "reshape", (part,), {"shape": shape})
-            for part in self._all_operands(saved)
-        ]
-        return self.parts.node(node_name, "concatenate", parts, {"axis": axis}, **outcome)
+def _built(node: Any) -> Built:
+    """Return a backward node in operations of graphs. Raises: Unsupported."""
+    name = _operation_name(node)
+    row = BACKWARD_NODES.get(name)
+    if row is None:
+        known = suggest_name(name, BACKWARD_NODES)
+        remedy = "write it with operations of the table, or give .grad up to it"
+        if not name.endswith("0") and not name.endswith("1"):
+            remedy = "check a torch.autograd.Function by itself, with check_operation"
+        raise Unsupported(f"{name} of PyTorch", known if known.startswith("did") else remedy)
+    shapes = tuple(tuple(result.shape) for result in node._input_metadata)
+    try:
+        return row(Saved(node, shapes, tuple(_shape_of(edge) for edge in node.next_functions)))
+    except RuntimeError:  # PyTorch raises it for freed buffers
+        raise Unsupported(f"values of {name} that were freed", _FREED) from None
 
-    def _all_operands(self, saved: Saved) -> list[str]:
-        if any(edge is None for edge, _ in saved.node.next_functions):
-            raise Unsupported("an operand without a gradient, which PyTorch does not keep", _KEEP)
-        return [self.node_names[edge] for edge, _ in saved.node.next_functions]
 
-    def _refuse_rsub(self, saved: Saved, node_name: str, outcome: dict[str, Any]) -> str:
-        """Refuse a number minus a tensor, because PyTorch does not keep the number."""
-        raise Unsupported("a number minus a tensor, which PyTorch does not keep", _KEEP)
+def _shape_of(edge: tuple[Any, int]) -> tuple[int, ...] | None:
+    node, number = edge
+    if node is None:
+        return None
+    return tuple(node.variable.shape if node.name() == _LEAF else node._input_metadata[number].shape)
 
-    def _add_expansion(self, saved: Saved, node_name: str, outcome: dict[str, Any]) -> str:
-        """Add expand as the sum with zeros of the larger shape."""
-        zeros = self.parts.leaf(f"{node_name}.copies", np.zeros(saved.shape), parameter=False)
-        return self.parts.node(node_name, "add", (*self._operands(saved, ("self",)), zeros), **outcome)
+
+def _saved_tensor(node: Any, name: str) -> Any:
+    """Return a saved operand; None if PyTorch does not keep it. Raises: Unsupported."""
+    try:
+        return getattr(node, f"_saved_{name}", None) if name else None
+    except RuntimeError:
+        raise Unsupported(f"an operand {name!r} that was freed", _FREED) from None
+
+
+def _known(torch: Any, tensor: Any, axis: int | None = None) -> KnownValue:
+    roundoff = torch.finfo(tensor.dtype).eps if tensor.dtype.is_floating_point else 2.0**-52
+    return KnownValue(array_of(tensor).astype(np.float64), roundoff, axis)
+
+
+_INVERSES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "ExpBackward0": lambda result: result.log(),
+        "Expm1Backward0": lambda result: result.log1p(),
+        "SqrtBackward0": lambda result: result.square(),
+        "RsqrtBackward0": lambda result: result**-2,
+        "ReciprocalBackward0": lambda result: 1 / result,
+        "TanhBackward0": lambda result: result.atanh(),
+        "SigmoidBackward0": lambda result: result.logit(),
+        "ReluBackward0": lambda result: result.masked_fill(result <= 0, float("nan")),
+    }
+)
+"""By backward node, the operand for the result that it keeps."""
+
+
+def _kept_value(torch: Any, user: Any, place: int) -> KnownValue | None:
+    """Return an operand's value, as far as the operation that uses it keeps it."""
+    name = _operation_name(user)
+    try:
+        built = _built(user)
+    except Unsupported:
+        return None
+    results = list(built.values()) if isinstance(built, Mapping) else [built]
+    for operand in _operands(results):
+        values = _saved_tensor(user, operand.saved) if operand.place == place else None
+        if (
+            values is not None
+            and torch.is_tensor(values)
+            and tuple(values.shape) == _shape_of(user.next_functions[place])
+        ):
+            return _known(torch, values.detach())
+    result = _saved_tensor(user, "result")
+    if result is None:
+        return None
+    if name in _INVERSES:
+        return _known(torch, _INVERSES[name](result.detach()))
+    if name in ("SoftmaxBackward0", "SafeSoftmaxBackward0", "LogSoftmaxBackward0"):
+        logarithm = result.detach() if name.startswith("Log") else result.detach().log()
+        return _known(torch, logarithm, signed(user._saved_dim))
+    return None
+
+
+def _operands(calls: Sequence[Any]) -> Iterator[Operand]:
+    for part in calls:
+        if isinstance(part, Operand):
+            yield part
+        elif isinstance(part, Call):
+            yield from _operands(part.args)
 
 
 def _topological_order(last: Any) -> list[Any]:

@@ -6,6 +6,7 @@ field. The formulas are independent of the values and derivatives in `reference_
 """
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from types import MappingProxyType
 from typing import Protocol
 
@@ -27,6 +28,9 @@ class Field(Protocol):
     def log1p(self, x: Array) -> Array: ...
     def tanh(self, x: Array) -> Array: ...
     def erfc(self, x: Array) -> Array: ...
+    def sin(self, x: Array) -> Array: ...
+    def cos(self, x: Array) -> Array: ...
+    def arctan(self, x: Array) -> Array: ...
 
     def where_positive(self, x: Array, then: Array, otherwise: Array) -> Array:
         """Return `then` where the real part of x is positive, else `otherwise`; both are evaluated."""
@@ -81,6 +85,17 @@ def _power(field: Field, a: Array, exponent: float) -> Array:
     return np.asarray(1 / product if times < 0 else product)
 
 
+def _sign(field: Field, a: Array) -> Array:
+    one = 0 * a + 1
+    return field.where_positive(a, one, field.where_positive(-a, -one, 0 * a))
+
+
+def _clip(field: Field, a: Array, min: float, max: float) -> Array:
+    if isfinite(max):
+        a = field.where_positive(a - max, 0 * a + max, a)
+    return field.where_positive(a - min, a, 0 * a + min) if isfinite(min) else a
+
+
 FUNCTION_FORMULAS: Mapping[str, Callable[..., Array]] = MappingProxyType(
     {
         "identity": lambda field, a: a,
@@ -98,6 +113,14 @@ FUNCTION_FORMULAS: Mapping[str, Callable[..., Array]] = MappingProxyType(
         "sqrt": lambda field, a: field.exp(0.5 * field.log(a)),
         "absolute": magnitude,
         "power": _power,
+        "expm1": lambda field, a: field.expm1(a),
+        "log1p": lambda field, a: field.log1p(a),
+        "sin": lambda field, a: field.sin(a),
+        "cos": lambda field, a: field.cos(a),
+        "arctan": lambda field, a: field.arctan(a),
+        "erf": lambda field, a: 1 - field.erfc(a),
+        "sign": _sign,
+        "clip": _clip,
     }
 )
 """(field, a, **options) -> z, by the name of the activation or elementary function."""

@@ -5,7 +5,7 @@ that returns its properties and add it to `NUMERICAL_PROPERTIES`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import sqrt
 from types import MappingProxyType
@@ -23,7 +23,7 @@ from reference_impl.activations import (
     softplus,
 )
 from reference_impl.array import Array
-from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS
+from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS, arctan_derivative, erf_derivative
 from reference_impl.softmax import one_minus_softmax, softmax
 
 Function = Callable[[Array], Array]
@@ -37,6 +37,7 @@ class IntervalProperties:
         if elementary functions err by at most 4 units in the last place; None if it is exact.
     turning_points, derivative_turning_points: where g and g′ change between rising and falling.
     can_underflow: True if exponentials are computed.
+    steepness: a bound of |g′| and |g″|, for a function with infinitely many turning points; None otherwise.
     """
 
     value_error: Callable[[Array, Array], Array] | None
@@ -44,6 +45,7 @@ class IntervalProperties:
     turning_points: tuple[float, ...] = ()
     derivative_turning_points: tuple[float, ...] = ()
     can_underflow: bool = True
+    steepness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +315,88 @@ def _power(function: Activation) -> NumericalProperties:
     )
 
 
+def _expm1(function: Activation) -> NumericalProperties:
+    return elementwise_properties(
+        function,
+        second_derivative=np.exp,
+        value_roundoff=lambda a: 1.0 + np.exp(a),  # e^a − 1
+        derivative_roundoff=np.exp,
+        interval=IntervalProperties(
+            value_error=lambda a, z: 10.0 * np.abs(z), derivative_error=lambda a, slope: 10.0 * slope
+        ),
+    )
+
+
+def _log1p(function: Activation) -> NumericalProperties:
+    return elementwise_properties(
+        function,
+        second_derivative=lambda a: -1.0 / np.square(1.0 + a),
+        value_roundoff=lambda a: 1.0 + np.abs(np.log1p(a)),  # log(1 + a): the sum is rounded near 1
+        derivative_roundoff=lambda a: 2.0 / np.abs(1.0 + a),
+        interval=IntervalProperties(
+            value_error=lambda a, z: 10.0 * np.abs(z), derivative_error=lambda a, slope: 4.0 * np.abs(slope)
+        ),
+    )
+
+
+def _wave(function: Activation) -> NumericalProperties:
+    """Return the properties of sin and cos, whose second derivative is −g."""
+    derivative = function.derivative
+    assert derivative is not None
+    return elementwise_properties(
+        function,
+        second_derivative=lambda a: -function.forward(a),
+        value_roundoff=lambda a: np.abs(function.forward(a)),
+        derivative_roundoff=lambda a: np.abs(derivative(a)),
+        interval=IntervalProperties(
+            value_error=lambda a, z: 10.0 * np.abs(z),
+            derivative_error=lambda a, slope: 10.0 * np.abs(slope),
+            can_underflow=False,
+            steepness=1.0,
+        ),
+    )
+
+
+def _arctan(function: Activation) -> NumericalProperties:
+    return elementwise_properties(
+        function,
+        second_derivative=lambda a: -2.0 * a * np.square(arctan_derivative(a)),
+        value_roundoff=lambda a: np.abs(np.arctan(a)),
+        derivative_roundoff=lambda a: 2.0 * arctan_derivative(a),
+        interval=IntervalProperties(
+            value_error=lambda a, z: 10.0 * np.abs(z),
+            derivative_error=lambda a, slope: 6.0 * slope,
+            derivative_turning_points=(0.0,),
+        ),
+    )
+
+
+def _erf(function: Activation) -> NumericalProperties:
+    return elementwise_properties(
+        function,
+        second_derivative=lambda a: -2.0 * a * erf_derivative(a),
+        value_roundoff=lambda a: 2.0 * np.abs(function.forward(a)),
+        derivative_roundoff=lambda a: erf_derivative(a) * (2.0 + np.square(a)),
+        interval=IntervalProperties(
+            value_error=lambda a, z: 16.0 * np.abs(z),
+            # the exponent of e^(−a²) is rounded once
+            derivative_error=lambda a, slope: (12.0 + np.square(a)) * slope,
+            derivative_turning_points=(0.0,),
+        ),
+    )
+
+
+def _sign(function: Activation) -> NumericalProperties:
+    properties = _identity(function)
+    # a number near 0 may have either sign after rounding
+    return replace(
+        properties,
+        value_variance=lambda a, variance: np.where(
+            np.square(a) > 36.0 * variance, 0.0, np.where(variance > 0, 4.0, 0.0)
+        ),
+    )
+
+
 def _sum_of_others(a: Array, terms: Array) -> Array:
     """Return Σ_{j≠k} terms_j; for the likeliest unit k its own term is never added, so nothing cancels."""
     top = np.arange(a.shape[-1]) == a.argmax(axis=-1)[..., None]
@@ -393,6 +477,14 @@ NUMERICAL_PROPERTIES: Mapping[str, Callable[[Activation], NumericalProperties]] 
         "sqrt": _sqrt,
         "absolute": _absolute,
         "power": _power,
+        "expm1": _expm1,
+        "log1p": _log1p,
+        "sin": _wave,
+        "cos": _wave,
+        "arctan": _arctan,
+        "erf": _erf,
+        "sign": _sign,
+        "clip": _identity,  # exact as well
     }
 )
 """For each name the function that returns the properties of an activation with its options."""

@@ -28,6 +28,14 @@ FUNCTIONS_IN_TORCH: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "sqrt": lambda torch, a: torch.sqrt(a),
         "absolute": lambda torch, a: torch.abs(a),
         "power": lambda torch, a, exponent: torch.pow(a, exponent),
+        "expm1": lambda torch, a: torch.expm1(a),
+        "log1p": lambda torch, a: torch.log1p(a),
+        "sin": lambda torch, a: torch.sin(a),
+        "cos": lambda torch, a: torch.cos(a),
+        "arctan": lambda torch, a: torch.atan(a),
+        "erf": lambda torch, a: torch.erf(a),
+        "sign": lambda torch, a: torch.sign(a),
+        "clip": lambda torch, a, min, max: torch.clamp(a, min=min, max=max),
     }
 )
 """(torch, tensor, **options) -> tensor, by the name of the activation or elementary function."""

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from verifier.engine.operations.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATE, SUBTRACT
-from verifier.engine.operations.functions import function_rows
+from verifier.engine.operations.compositions import COMPOSITIONS
+from verifier.engine.operations.functions import FUNCTIONS
 from verifier.engine.operations.losses import loss_rows
 from verifier.engine.operations.products import MATMUL
 from verifier.engine.operations.reductions import MAX, MEAN, SUM
 from verifier.engine.operations.rows import EMBEDDING, LOG_SOFTMAX
+from verifier.engine.operations.selection import TAKE, WHERE
 from verifier.engine.operations.shaping import CONCATENATE, RESHAPE, SLICE, TRANSPOSE
 from verifier.problem.graph import GraphOperation
 
@@ -29,10 +31,13 @@ OPERATIONS: Mapping[str, GraphOperation] = MappingProxyType(
             SUM,
             MEAN,
             MAX,
-            *function_rows(),
+            *FUNCTIONS.values(),
             LOG_SOFTMAX,
             EMBEDDING,
+            TAKE,
+            WHERE,
             *loss_rows(),
+            *COMPOSITIONS,
         )
     }
 )

@@ -6,25 +6,33 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.engine.operations.functions import locality_of_rows
+from verifier.engine.operations.functions import (
+    along_axis,
+    along_axis_in_graph,
+    axis_of_rows,
+    locality_of_rows,
+)
 from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Options, Shape
 
 
 def _fit_rows(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
-    if not shapes[0]:
-        raise MisfitError("rows of logits, in the last axis", "one number")
-    return InferredNode(shapes[0])
+    return InferredNode(shapes[0], {"axis": axis_of_rows(options, shapes[0])})
 
 
 LOG_SOFTMAX = GraphOperation(
     name="log_softmax",
-    description="x − log Σ eˣ along the last axis",
+    description="x − log Σ eˣ along `axis`, the last one unless given",
     operands=(1, 1),
     fit=_fit_rows,
-    value=lambda A, node, operands: A.log_softmax(operands[0]),
-    vjp=lambda A, node, operands, value, upstream, kinks: (A.log_softmax_vjp(operands[0], upstream),),
-    in_torch=lambda torch, node, operands: torch.log_softmax(operands[0], dim=-1),
-    in_graph=lambda graph, node, operands: graph.LogSoftmax()(operands[0]),
+    value=lambda A, node, operands: along_axis(A, node, A.log_softmax, operands[0]),
+    vjp=lambda A, node, operands, value, upstream, kinks: (
+        along_axis(A, node, A.log_softmax_vjp, operands[0], upstream),
+    ),
+    in_torch=lambda torch, node, operands: torch.log_softmax(operands[0], dim=node.options["axis"]),
+    in_graph=lambda graph, node, operands: along_axis_in_graph(
+        graph, node, lambda x: graph.LogSoftmax()(x), operands[0]
+    ),
+    options=("axis",),
     stacks=True,
     locality=locality_of_rows,
 )
