@@ -64,6 +64,11 @@ class Comparison:
     uninformative: Array
 
 
+def decisive_error(scale: Array, rounding: Array) -> Array:
+    """Return the largest error of a reference that decides an entry, whatever the tolerance."""
+    return np.asarray(np.fmax(MAX_BOUND_OVER_ROUNDING * rounding, RESOLUTION * scale))
+
+
 def compare(
     submitted: Array,
     reference: Estimate,
@@ -92,9 +97,7 @@ def compare(
         )
         within = sharply | (error <= max_error)
         underflown = (error == 0) & (uncertainty <= UNDERFLOW_ONLY * max(1.0, float(scale.max(initial=0.0))))
-        enough = np.fmax(
-            np.fmax(slack, MAX_BOUND_OVER_ROUNDING * rounding), RESOLUTION * (scale + subgradient_radius)
-        )
+        enough = np.fmax(slack, decisive_error(scale + subgradient_radius, rounding))
         # where rounding may change more than there is in the whole parameter, it excuses nothing
         largest = np.fmax.reduce(scale + subgradient_radius, axis=None, initial=0.0)
         drowned = ((error > 0) & (uncertainty > largest)) | (~sharply & (rounding > largest))

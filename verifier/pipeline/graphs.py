@@ -12,7 +12,7 @@ from verifier.diagnosis.graph_search import diagnose_graph
 from verifier.engine.enclosure import enclosed_graph
 from verifier.engine.estimate import Answer, Estimate, with_wider_kinks
 from verifier.engine.graph_rounding import GraphRounding, rounding
-from verifier.judging.comparison import Comparison, judge_loss
+from verifier.judging.comparison import UNDERFLOW_ONLY, Comparison, decisive_error, judge_loss
 from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.fast_path import accept_if_correct
 from verifier.judging.subgradients import judge_jointly, subgradient_warnings
@@ -123,10 +123,38 @@ def _agree(problem: GraphProblem, answers: dict[str, Answer], float64_rounding: 
     """Combine the oracles' answers; where two contradict each other, a 77-digit oracle resolves it."""
     shapes = _shapes(problem)
     consensus = combine_answers(answers, shapes, judge=ARBITER)
-    if not consensus.disputes or ARBITER in answers:
-        return consensus
-    answers = {ARBITER: answer_of(ARBITER, problem, float64_rounding), **answers}
-    return combine_answers(answers, shapes, judge=ARBITER)
+    if consensus.disputes and ARBITER not in answers:
+        answers = {ARBITER: answer_of(ARBITER, problem, float64_rounding), **answers}
+        consensus = combine_answers(answers, shapes, judge=ARBITER)
+    return _with_sharper(consensus, answers, float64_rounding)
+
+
+@np.errstate(all="ignore")
+def _with_sharper(
+    consensus: Consensus, answers: Mapping[str, Answer], float64_rounding: GraphRounding
+) -> Consensus:
+    """Return the consensus with sharper estimates, where the reference is too vague to decide anything.
+
+    An enclosure widens with every normalisation and every product, so in deep networks it decides little.
+    """
+    reference = dict(consensus.reference)
+    for name, estimate in consensus.reference.items():
+        scale = float64_rounding.scale[name]
+        enough = decisive_error(scale, float64_rounding.allowance[name])
+        vague = (estimate.error > enough) & (
+            estimate.error > UNDERFLOW_ONLY * max(1.0, float(scale.max(initial=0.0)))
+        )
+        if estimate.subgradient_radius is not None:
+            vague &= estimate.subgradient_radius == 0
+        value, error = estimate.value, estimate.error
+        for answer in answers.values():
+            if name in answer.gradient and vague.any():
+                other = answer.gradient[name]
+                sharper = vague & (other.error <= enough)
+                value, error = np.where(sharper, other.value, value), np.where(sharper, other.error, error)
+                vague &= ~sharper
+        reference[name] = replace(estimate, value=value, error=error)
+    return replace(consensus, reference=reference)
 
 
 def _with_kinks_of(

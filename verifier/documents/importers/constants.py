@@ -1,7 +1,7 @@
 """Compute constants that a source does not keep, from values that it keeps further on.
 
-PyTorch keeps no 1 of x + 1. It keeps every number that a derivative depends on, so the constant follows from the
-next value that was kept; if none was, no gradient depends on it, and it follows from the output.
+PyTorch keeps no 1 of x + 1. It keeps every number that a derivative depends on, so the constant follows from
+the next value that was kept; if none was, no gradient depends on it, and it follows from the output.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,8 @@ from verifier.engine.autodiff import continued
 from verifier.problem.graph import GraphProblem, Node
 
 _UNITS = 16.0  # of roundoff that a kept value may be off
-_MASKED = -1e30  # takes the place of −infinity, whose exponential is 0 as well
+MASKED = -2000.0
+"""The number in place of −infinity, whose exponential is 0 as well."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +104,7 @@ def _solved(
     usable = (slopes != 0) & ~np.isnan(wanted)
     if not usable.any():
         return np.zeros(())
-    numbers = np.maximum((wanted - base)[usable] / slopes[usable], _MASKED)
+    numbers = np.maximum((wanted - base)[usable] / slopes[usable], MASKED)
     size = np.abs(wanted[usable]) + np.abs(base[usable])
     errors = _UNITS * target.roundoff * np.where(np.isfinite(size), size, 0.0) / np.abs(slopes[usable])
     low, high = float((numbers - errors).max()), float((numbers + errors).min())
@@ -118,7 +119,7 @@ def _solved(
     for solution in candidates:
         reached = np.asarray(_after(path, values, name, np.broadcast_to(solution, shape))[end])[usable]
         distance = np.abs(reached - wanted[usable])
-        masked = np.maximum(reached, wanted[usable]) <= 0.5 * _MASKED
+        masked = np.maximum(reached, wanted[usable]) <= 0.5 * MASKED
         if (masked | (distance <= 4.0 * errors * np.abs(slopes[usable]))).all():
             return solution
     return None

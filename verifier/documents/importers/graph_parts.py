@@ -10,7 +10,7 @@ from reference_impl.array import Array
 from verifier.documents.arrays import dtype_of
 from verifier.documents.graph import read_graph
 from verifier.documents.importers.common import ImportRefused, array_of
-from verifier.documents.importers.constants import KnownValue, solved_constants
+from verifier.documents.importers.constants import MASKED, KnownValue, solved_constants
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
 from verifier.problem.errors import MOST, DocumentError
@@ -63,6 +63,21 @@ class GraphParts:
             problem = read_graph({**self._document(output, {}), "gradients": {}}).problem
             for name, values in solved_constants(problem, self._unknown, known).items():
                 self._inputs[name] = _named(values, candidates)
+                self._mask(name)
+
+    def _mask(self, name: str) -> None:
+        """Write a sum with a constant that holds −infinity as a choice: a huge summand would cost digits."""
+        values = self._inputs[name]
+        masked = values <= MASKED
+        place = next(index for index, node in enumerate(self._nodes) if name in node["args"])
+        node = self._nodes[place]
+        if not masked.any() or node["op"] != "add":
+            return
+        self._inputs[name] = np.where(masked, 0.0, values)
+        condition = self.leaf(f"{node['name']}.masked", masked.astype(np.float64), parameter=False)
+        total = self._name(f"{node['name']}.add")
+        self._nodes.insert(place, {**node, "name": total})
+        self._nodes[place + 1] = {"name": node["name"], "op": "where", "args": [condition, MASKED, total]}
 
     def node(
         self,

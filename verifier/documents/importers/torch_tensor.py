@@ -5,7 +5,7 @@ gradients by name. It keeps an operand without gradient only if a derivative nee
 from what it keeps (`constants.py`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,16 @@ from verifier.documents.importers.common import Unsupported, array_of, library, 
 from verifier.documents.importers.constants import KnownValue, UnknownConstant
 from verifier.documents.importers.graph_parts import GraphParts
 from verifier.documents.importers.torch_operations import BACKWARD_NODES
-from verifier.documents.importers.torch_operations.calls import Built, Call, Operand, Saved, signed
+from verifier.documents.importers.torch_operations.calls import (
+    Argument,
+    Built,
+    Call,
+    Operand,
+    Saved,
+    calls_within,
+    operands_of,
+    signed,
+)
 from verifier.problem.errors import suggest_name
 
 _LEAF = "torch::autograd::AccumulateGrad"
@@ -107,6 +116,7 @@ class _Walk:
         self._output = output
         self._data = [(name, tensor) for name, tensor in names.items() if tensor.grad_fn is None]
         self._data_names: dict[int, str] = {}
+        self._added: dict[Call, str] = {}
 
     def visit(self, node: Any) -> None:
         """Add a leaf, or all results of an operation that are used."""
@@ -163,17 +173,23 @@ class _Walk:
 
     def _add(self, node: Any, call: Call, name: str, outcome: Mapping[str, Any]) -> str:
         """Add the nodes of a call, operands first; the last one has the name and the outcome."""
-        arguments: list[str | float] = []
-        for argument in call.args:
-            if isinstance(argument, Call):
-                arguments.append(self._add(node, argument, f"{name}.{argument.op}", {}))
-            elif isinstance(argument, Operand):
-                arguments.append(self._operand(node, argument))
-            elif isinstance(argument, float):
-                arguments.append(argument)
-            else:
-                arguments.append(self.parts.leaf(f"{name}.constant", argument, parameter=False))
-        return self.parts.node(name, call.op, arguments, call.options, **outcome)
+        for part in calls_within(call):
+            if part not in self._added:
+                arguments = [self._argument(node, argument, name) for argument in part.args]
+                last = {"wanted": name, **outcome} if part is call else {"wanted": f"{name}.{part.op}"}
+                self._added[part] = self.parts.node(
+                    last.pop("wanted"), part.op, arguments, part.options, **last
+                )
+        return self._added[call]
+
+    def _argument(self, node: Any, argument: Argument, name: str) -> str | float:
+        if isinstance(argument, Call):
+            return self._added[argument]
+        if isinstance(argument, Operand):
+            return self._operand(node, argument)
+        if isinstance(argument, float):
+            return argument
+        return self.parts.leaf(f"{name}.constant", argument, parameter=False)
 
     def _operand(self, node: Any, operand: Operand) -> str:
         edges = node.next_functions
@@ -258,8 +274,7 @@ def _kept_value(torch: Any, user: Any, place: int) -> KnownValue | None:
         built = _built(user)
     except Unsupported:
         return None
-    results = list(built.values()) if isinstance(built, Mapping) else [built]
-    for operand in _operands(results):
+    for operand in operands_of(built):
         values = _saved_tensor(user, operand.saved) if operand.place == place else None
         if (
             values is not None
@@ -276,14 +291,6 @@ def _kept_value(torch: Any, user: Any, place: int) -> KnownValue | None:
         logarithm = result.detach() if name.startswith("Log") else result.detach().log()
         return _known(torch, logarithm, signed(user._saved_dim))
     return None
-
-
-def _operands(calls: Sequence[Any]) -> Iterator[Operand]:
-    for part in calls:
-        if isinstance(part, Operand):
-            yield part
-        elif isinstance(part, Call):
-            yield from _operands(part.args)
 
 
 def _topological_order(last: Any) -> list[Any]:

@@ -74,7 +74,7 @@ def _check_condition(options: Options, shapes: tuple[Shape, ...], condition: Arr
 
 
 def _condition(node: Node) -> Array:
-    return node.data[0] != 0
+    return np.asarray(node.data[0] != 0)
 
 
 def _where(A: Any, node: Node, operands: Sequence[Any]) -> Any:

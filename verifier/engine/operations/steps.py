@@ -206,6 +206,16 @@ def transpose(x: Step, axes: Sequence[int]) -> Step:
     return x if list(axes) == list(range(x.rank)) else x.steps.apply(TRANSPOSE, x, axes=list(axes))
 
 
+def channels_last(x: Step) -> Step:
+    """Return (N, channels, …) as (N, …, channels)."""
+    return transpose(x, [0, *range(2, x.rank), 1])
+
+
+def channels_second(x: Step) -> Step:
+    """Return (N, …, channels) as (N, channels, …)."""
+    return transpose(x, [0, x.rank - 1, *range(1, x.rank - 1)])
+
+
 def concatenate(parts: Sequence[Step], axis: int) -> Step:
     """Return steps one behind the other along an axis."""
     return parts[0] if len(parts) == 1 else parts[0].steps.apply(CONCATENATE, *parts, axis=axis)

@@ -1,9 +1,9 @@
 """Calls of operations of graphs, in which an operation of PyTorch is written."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
-Argument = Union[Call, Operand, float, Array]
+Argument = Call | Operand | float | Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,30 @@ Built = Call | Operand | Mapping[int, Call | Operand]
 
 Row = Callable[[Saved], Built]
 """One row of the table. Raises: Unsupported."""
+
+
+def calls_within(call: Call) -> list[Call]:
+    """Return a call and all calls among its operands, each once, operands first."""
+    order: dict[Call, None] = {}
+    stack: list[tuple[Call, bool]] = [(call, False)]
+    while stack:
+        part, operands_done = stack.pop()
+        if operands_done:
+            order[part] = None
+        elif part not in order:
+            stack.append((part, True))
+            stack += [(argument, False) for argument in reversed(part.args) if isinstance(argument, Call)]
+    return list(order)
+
+
+def operands_of(built: Built) -> Iterator[Operand]:
+    """Yield the operands of all results."""
+    for result in built.values() if isinstance(built, Mapping) else [built]:
+        if isinstance(result, Operand):
+            yield result
+            continue
+        for part in calls_within(result):
+            yield from (argument for argument in part.args if isinstance(argument, Operand))
 
 
 X, Y = Operand(0, "self"), Operand(1, "other")

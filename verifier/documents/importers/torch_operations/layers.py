@@ -1,13 +1,13 @@
 """Backward nodes of layers and losses of PyTorch."""
 
 from collections.abc import Mapping
-from math import prod
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 
 from verifier.documents.importers.common import Unsupported
-from verifier.documents.importers.constants import shortest_decimal
+from verifier.documents.importers.constants import MASKED, shortest_decimal
 from verifier.documents.importers.torch_operations.calls import (
     REDUCTIONS,
     Argument,
@@ -173,15 +173,19 @@ def _dropout(saved: Saved) -> Built:
 def _attention(saved: Saved) -> Built:
     if saved.get("dropout_p"):
         raise Unsupported("attention with dropout, whose mask PyTorch does not keep", "use dropout_p=0.0")
-    operands: list[Argument] = [Operand(place, name) for place, name in enumerate(("query", "key", "value"))]
-    mask = saved.get("attn_mask")
-    if mask is not None:
-        values = saved.array("attn_mask").astype(np.float64)
-        operands.append(np.maximum(values, -1e30))
-    scale = saved.get("scale")
-    return call(
-        "attention", *operands, causal=bool(saved["is_causal"]), scale=None if scale is None else float(scale)
-    )
+    query, key, value = (Operand(place, name) for place, name in enumerate(("query", "key", "value")))
+    scale = None if saved.get("scale") is None else float(saved["scale"])
+    if saved.get("attn_mask") is None:
+        return call("attention", query, key, value, causal=bool(saved["is_causal"]), scale=scale)
+    mask = saved.array("attn_mask").astype(np.float64)
+    shape = saved.operand_shape(1, "key")
+    axes = [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2]
+    scores = call("matmul", query, call("transpose", key, axes=axes))
+    scores = call("multiply", scores, 1.0 / sqrt(shape[-1]) if scale is None else scale)
+    scores = call("add", scores, np.where(np.isinf(mask), 0.0, mask))
+    if np.isinf(mask).any():
+        scores = call("where", np.isinf(mask).astype(np.float64), MASKED, scores)
+    return call("matmul", call("softmax", scores), value)
 
 
 def _mse(saved: Saved) -> Built:
@@ -264,6 +268,29 @@ def _soft_margin(saved: Saved) -> Built:
     return terms if reduction == "none" else call(reduction, terms)
 
 
+_LSTM = 2  # the number of the mode
+
+
+def _recurrent_layer(saved: Saved) -> Built:
+    """Return one layer of an LSTM in one direction, step by step."""
+    if saved["mode"] != _LSTM or saved["bidirectional"] or saved["num_layers"] != 1 or saved["batch_sizes"]:
+        raise Unsupported("this recurrent layer", "run it in float64, or write its cells")
+    names = ("input", "weight0", "weight1", "weight2", "weight3", "hx_", "cx_")
+    x, *parameters = (Operand(place, name) for place, name in enumerate(names))
+    hidden: Argument
+    cell: Argument
+    *weights, hidden, cell = parameters
+    if not saved["has_biases"]:
+        weights = weights[:2]
+    steps, outputs = saved.operand_shape(0, "input")[0], dict[int, Call]()
+    for step in reversed(range(steps)) if saved["reverse"] else range(steps):
+        states = call("lstm_cell", call("slice", x, index=[step]), hidden, cell, *weights)
+        hidden, cell = call("slice", states, index=[0]), call("slice", states, index=[1])
+        outputs[step] = hidden
+    stacked = call("stack", *(outputs[step] for step in range(steps)))
+    return {0: stacked, 1: call("identity", hidden), 2: call("identity", cell)}
+
+
 def _distances(saved: Saved) -> Built:
     order = float(saved["p"]) if saved.get("p") is not None else 2.0
     return call("distances", Operand(0, "x1"), Operand(1, "x2"), order="inf" if np.isinf(order) else order)
@@ -294,6 +321,7 @@ ROWS: Mapping[str, Row] = {
     "BinaryCrossEntropyWithLogitsBackward0": _binary("logits"),
     "MultiMarginLossBackward0": _multi_margin,
     "SoftMarginLossBackward0": _soft_margin,
+    "MkldnnRnnLayerBackward0": _recurrent_layer,
     "CdistBackward0": _distances,
     "EuclideanDistBackward0": _distances,
 }

@@ -225,7 +225,7 @@ _Movement = Callable[[Saved], Built]
 
 ROWS: Mapping[str, Row] = {
     "TBackward0": plain("transpose"),
-    "TransposeBackward0": _transposed,
+    **dict.fromkeys(("TransposeBackward0", "TransposeBackward1"), _transposed),
     "PermuteBackward0": lambda saved: call("transpose", X, axes=saved.axes("dims")),
     **dict.fromkeys(_RESHAPES, _reshape),
     **dict.fromkeys(_COPIES, plain("identity")),
@@ -234,6 +234,7 @@ ROWS: Mapping[str, Row] = {
     "SelectBackward0": _selected,
     "SplitBackward0": _pieces,
     "SplitWithSizesBackward0": _pieces,
+    "UnsafeSplitBackward0": _pieces,
     "UnbindBackward0": _unbound,
     "CatBackward0": _concatenated,
     "StackBackward0": _stacked,

@@ -8,11 +8,12 @@ import numpy as np
 from verifier.engine.operations.steps import (
     Step,
     apply,
+    channels_last,
+    channels_second,
     composed,
     largest,
     number,
     rearranged,
-    reshape,
     stack,
 )
 from verifier.problem.graph import GraphOperation, MisfitError, Shape, broadcast, negative_axis
@@ -64,9 +65,10 @@ def _celu(x: Step, alpha: float = 1.0) -> Step:
 
 def _prelu(x: Step, slope: Step) -> Step:
     """Return x where it is positive, else slope times x; several slopes are those of channels, axis 1."""
-    if slope.rank == 1 and x.rank > 1 and slope.shape[0] > 1:
-        slope = reshape(slope, (slope.shape[0], *(1,) * (x.rank - 2)))
-    return apply("relu", x) - slope * apply("relu", -x)
+    by_channel = slope.rank == 1 and x.rank > 1 and slope.shape[0] > 1
+    rows = channels_last(x) if by_channel else x
+    value = apply("relu", rows) - slope * apply("relu", -rows)
+    return channels_second(value) if by_channel else value
 
 
 def _glu(x: Step, axis: int = -1) -> Step:
@@ -74,10 +76,8 @@ def _glu(x: Step, axis: int = -1) -> Step:
     if x.shape[place] % 2:
         raise MisfitError("an axis of even size", str(x.shape[place]), field="axis")
     half = x.shape[place] // 2
-    left, right = (
-        rearranged(x, lambda index, start=start: index.take(range(start, start + half), axis=place))
-        for start in (0, half)
-    )
+    left = rearranged(x, lambda index: np.take(index, range(half), axis=place))
+    right = rearranged(x, lambda index: np.take(index, range(half, 2 * half), axis=place))
     return left * apply("sigmoid", right)
 
 

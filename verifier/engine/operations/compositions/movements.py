@@ -74,7 +74,7 @@ def _triangle(x: Step, diagonal: Any, *, lower: bool) -> Step:
     offset = whole_number(diagonal, "diagonal")
     if x.rank < 2:
         raise MisfitError("a matrix", f"shape {x.shape}")
-    mask = np.tri(*x.shape[-2:], k=offset if lower else offset - 1, dtype=bool)
+    mask = np.tri(x.shape[-2], x.shape[-1], k=offset if lower else offset - 1, dtype=bool)
     kept = mask if lower else ~mask
     return rearranged(x, lambda index: np.where(kept, index, -1))
 

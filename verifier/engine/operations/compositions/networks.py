@@ -9,7 +9,7 @@ from verifier.engine.operations.steps import Step, apply, composed, rearranged, 
 from verifier.problem.errors import describe
 from verifier.problem.graph import GraphOperation, MisfitError
 
-_MASKED = -1e30  # an exponent whose power is 0
+_MASKED = -2000.0  # an exponent whose power is 0
 
 
 def attention(

@@ -1,9 +1,20 @@
 """Compositions that normalise: layer, RMS, group and batch normalisation."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from verifier.engine.operations.steps import Step, apply, composed, mean, number, reshape, whole_number
+from verifier.engine.operations.steps import (
+    Step,
+    apply,
+    channels_last,
+    channels_second,
+    composed,
+    mean,
+    number,
+    reshape,
+    whole_number,
+)
 from verifier.problem.graph import GraphOperation, MisfitError
 
 _EPSILON = 1e-5
@@ -37,45 +48,44 @@ def rms_norm(x: Step, *affine: Step, axes: Any = 1, epsilon: Any = _EPSILON) -> 
 
 def batch_norm(x: Step, *affine: Step, epsilon: Any = _EPSILON) -> Step:
     """Return x normalised over all axes but that of channels, 1."""
-    _check_channels(x)
-    axes = [axis for axis in range(x.rank) if axis != 1]
-    return _affine(_normal(x, axes, epsilon), [_by_channel(part, x) for part in affine])
+    rows = _by_channel(x, affine)
+    return channels_second(_affine(_normal(rows, list(range(x.rank - 1)), epsilon), affine))
 
 
 def scaled_by_statistics(
     x: Step, mean_of_x: Any, variance_of_x: Any, *affine: Step, epsilon: Any = _EPSILON
 ) -> Step:
     """Return batch normalisation by a known mean and variance of each channel."""
-    _check_channels(x)
-    shape = (x.shape[1], *(1,) * (x.rank - 2))
-    scale = 1.0 / (variance_of_x.reshape(shape) + number(epsilon, "epsilon")) ** 0.5
-    return _affine((x - mean_of_x.reshape(shape)) * scale, [_by_channel(part, x) for part in affine])
+    rows = _by_channel(x, affine)
+    if mean_of_x.shape != x.shape[1:2] or variance_of_x.shape != x.shape[1:2]:
+        raise MisfitError(f"one number for each of {x.shape[1]} channels", f"shape {mean_of_x.shape}")
+    scale = 1.0 / (variance_of_x + number(epsilon, "epsilon")) ** 0.5
+    return channels_second(_affine((rows - mean_of_x) * scale, affine))
 
 
 def group_norm(x: Step, *affine: Step, groups: Any, epsilon: Any = _EPSILON) -> Step:
     """Return x normalised over the entries of each example's groups of channels."""
-    _check_channels(x)
+    _by_channel(x, affine)
     parts = whole_number(groups, "groups", 1)
     examples, channels = x.shape[:2]
     if channels % parts:
         raise MisfitError(f"a divisor of {channels} channels", str(parts), field="groups")
     rows = reshape(x, (examples, parts, channels // parts * prod(x.shape[2:])))
     normal = reshape(_normal(rows, [-1], epsilon), x.shape)
-    return _affine(normal, [_by_channel(part, x) for part in affine])
+    return channels_second(_affine(channels_last(normal), affine)) if affine else normal
 
 
-def _check_channels(x: Step) -> None:
+def _by_channel(x: Step, affine: Sequence[Step]) -> Step:
+    """Return x with its channels in the last axis, where numbers of each channel broadcast to them."""
     if x.rank < 2:
         raise MisfitError("examples and channels, (N, channels, …)", f"shape {x.shape}")
+    for part in affine:
+        if part.shape != x.shape[1:2]:
+            raise MisfitError(f"one number for each of {x.shape[1]} channels", f"shape {part.shape}")
+    return channels_last(x)
 
 
-def _by_channel(part: Step, x: Step) -> Step:
-    if part.shape != x.shape[1:2]:
-        raise MisfitError(f"one number for each of {x.shape[1]} channels", f"shape {part.shape}")
-    return reshape(part, (x.shape[1], *(1,) * (x.rank - 2)))
-
-
-def _affine(normal: Step, parts: Any) -> Step:
+def _affine(normal: Step, parts: Sequence[Step]) -> Step:
     for place, part in enumerate(parts):
         normal = normal * part if place == 0 else normal + part
     return normal

@@ -9,6 +9,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.engine.operations.steps import (
     Step,
+    channels_second,
     composed,
     largest,
     rearranged,
@@ -97,8 +98,8 @@ def convolution(
     filters_by_group = reshape(weight, (parts, filters // parts, depth * prod(kernel)))
     product = patches @ transpose(filters_by_group, (0, 2, 1))  # (groups, N places, filters of a group)
     product = reshape(product, (parts, examples, prod(shape), filters // parts))
-    result = reshape(transpose(product, (1, 0, 3, 2)), (examples, filters, *shape))
-    return result if bias is None else result + reshape(bias, (filters, *(1,) * spatial))
+    result = reshape(transpose(product, (1, 2, 0, 3)), (examples, *shape, filters))
+    return channels_second(result if bias is None else result + bias)
 
 
 def transposed_convolution(
