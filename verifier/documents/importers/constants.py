@@ -24,12 +24,14 @@ MASKED = -2000.0
 class KnownValue:
     """The value of a node. NaN: an entry that is unknown.
 
+    roundoff: the relative error of every entry. errors: further errors, absolute.
     axis: if not None, the values are logarithms of probabilities along that axis, so they are known up to one
     constant a row.
     """
 
     values: Array
     roundoff: float
+    errors: Array
     axis: int | None = None
 
 
@@ -105,8 +107,9 @@ def _solved(
     if not usable.any():
         return np.zeros(())
     numbers = np.maximum((wanted - base)[usable] / slopes[usable], MASKED)
-    size = np.abs(wanted[usable]) + np.abs(base[usable])
-    errors = _UNITS * target.roundoff * np.where(np.isfinite(size), size, 0.0) / np.abs(slopes[usable])
+    size = np.abs(wanted) + np.abs(base)
+    error = _UNITS * (target.roundoff * np.where(np.isfinite(size), size, 0.0) + target.errors)
+    errors = error[usable] / np.abs(slopes[usable])
     low, high = float((numbers - errors).max()), float((numbers + errors).min())
     candidates = [np.asarray(shortest_decimal(low, high))] if low <= high else []
     size = int(np.prod(shape))

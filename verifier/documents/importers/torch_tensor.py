@@ -25,7 +25,6 @@ from verifier.documents.importers.torch_operations.calls import (
     operands_of,
     signed,
 )
-from verifier.problem.errors import suggest_name
 
 _LEAF = "torch::autograd::AccumulateGrad"
 _KEEP = "let it require a gradient: x.requires_grad_(), or torch.tensor(2.0, requires_grad=True) for a number"
@@ -124,7 +123,7 @@ class _Walk:
             leaf = node.variable
             parameter = self._parameter_names is None or id(leaf) in self._parameter_names
             name = self._leaves.get(id(leaf), "leaf")
-            self.names[node, 0] = self.parts.leaf(name, leaf, leaf.grad, parameter=parameter)
+            self.names[node, 0] = self.parts.leaf(name, leaf, _materialised(leaf.grad), parameter=parameter)
             return
         operation = _operation_name(node)
         short = operation.partition("Backward")[0].lower()
@@ -211,6 +210,11 @@ class _Walk:
         return self.parts.leaf(name, tensor, parameter=False)
 
 
+def _materialised(gradient: Any) -> Any:
+    """Return a gradient with memory of its own; PyTorch has zeros without any."""
+    return gradient.clone() if gradient is not None and gradient._is_zerotensor() else gradient
+
+
 def _operation_name(node: Any) -> str:
     return str(node.name()).removeprefix("torch::autograd::")
 
@@ -220,11 +224,10 @@ def _built(node: Any) -> Built:
     name = _operation_name(node)
     row = BACKWARD_NODES.get(name)
     if row is None:
-        known = suggest_name(name, BACKWARD_NODES)
         remedy = "write it with operations of the table, or give .grad up to it"
-        if not name.endswith("0") and not name.endswith("1"):
+        if not name[-1].isdigit():
             remedy = "check a torch.autograd.Function by itself, with check_operation"
-        raise Unsupported(f"{name} of PyTorch", known if known.startswith("did") else remedy)
+        raise Unsupported(f"{name} of PyTorch", remedy)
     shapes = tuple(tuple(result.shape) for result in node._input_metadata)
     try:
         return row(Saved(node, shapes, tuple(_shape_of(edge) for edge in node.next_functions)))
@@ -248,8 +251,24 @@ def _saved_tensor(node: Any, name: str) -> Any:
 
 
 def _known(torch: Any, tensor: Any, axis: int | None = None) -> KnownValue:
-    roundoff = torch.finfo(tensor.dtype).eps if tensor.dtype.is_floating_point else 2.0**-52
-    return KnownValue(array_of(tensor).astype(np.float64), roundoff, axis)
+    values = array_of(tensor).astype(np.float64)
+    return KnownValue(values, _roundoff(torch, tensor), np.zeros(values.shape), axis)
+
+
+def _roundoff(torch: Any, tensor: Any) -> float:
+    return float(torch.finfo(tensor.dtype).eps) if tensor.dtype.is_floating_point else 2.0**-52
+
+
+def _inverted(torch: Any, inverse: Callable[[Any], Any], result: Any) -> KnownValue:
+    """Return the operand that has a result, with what the rounding of the result changes in it."""
+    roundoff = _roundoff(torch, result)
+    exact = result.detach().double()
+    values, above = (array_of(inverse(exact * factor)) for factor in (1.0, 1.0 + roundoff))
+    below = array_of(inverse(exact * (1.0 - roundoff)))
+    with np.errstate(all="ignore"):
+        errors = np.fmax(np.abs(above - values), np.abs(below - values))
+    unknown = ~np.isfinite(errors)
+    return KnownValue(np.where(unknown, np.nan, values), roundoff, np.where(unknown, 0.0, errors))
 
 
 _INVERSES: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
@@ -286,7 +305,7 @@ def _kept_value(torch: Any, user: Any, place: int) -> KnownValue | None:
     if result is None:
         return None
     if name in _INVERSES:
-        return _known(torch, _INVERSES[name](result.detach()))
+        return _inverted(torch, _INVERSES[name], result)
     if name in ("SoftmaxBackward0", "SafeSoftmaxBackward0", "LogSoftmaxBackward0"):
         logarithm = result.detach() if name.startswith("Log") else result.detach().log()
         return _known(torch, logarithm, signed(user._saved_dim))

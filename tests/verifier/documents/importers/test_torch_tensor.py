@@ -1,5 +1,6 @@
 """Live graphs of PyTorch: its own autograd is the independent source of what is judged."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,11 @@ from torch import nn
 from torch.nn import functional
 
 from tests.pairwise import each
+from tests.verifier.documents.importers.everyday_operations import EVERYDAY
 from verifier import MalformedSubmission, verify
 from verifier.documents.files import parse_bytes, write_document
 from verifier.documents.importers import from_torch_tensor
-from verifier.documents.importers.torch_graph import BACKWARD_NODES
+from verifier.documents.importers.torch_operations import BACKWARD_NODES
 
 Tensor = Any
 
@@ -116,11 +118,98 @@ def test_pytorchs_own_gradients_are_correct(case: str) -> None:
     assert document["precision"] == "float64"
 
 
+def judged_by(function: Callable[[Tensor, Tensor], Tensor], dtype: Any) -> tuple[str, float]:
+    """Return the verdict on PyTorch's own gradients, and how far the value is from PyTorch's."""
+    torch.manual_seed(1)
+    a, b = (torch.randn(3, 4, dtype=torch.float64).to(dtype).requires_grad_() for _ in range(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's advice on reductions and its own kernels
+        value = function(a, b)
+    weights = torch.randn(value.shape, dtype=value.dtype, requires_grad=True)
+    output = (value * weights).sum() if value.ndim else value
+    output.backward(retain_graph=True)
+    report = verify(from_torch_tensor(output))
+    return str(report.verdict), abs(report.loss.value - output.item())
+
+
+def test_everyday_operations_are_judged_and_right() -> None:
+    outcomes = {name: judged_by(function, torch.float64) for name, function in EVERYDAY.items()}
+    assert len(outcomes) >= 170
+    assert {name: verdict for name, (verdict, _) in outcomes.items() if verdict != "correct"} == {}
+    assert max(distance for _, distance in outcomes.values()) < 1e-9
+
+
+IN_FLOAT32 = {
+    "a variance": lambda a, b: a.var(1) * b.std(1),
+    "layer_norm": lambda a, b: functional.layer_norm(a, (4,), b[0], b[1]),
+    "softmax": lambda a, b: (a.softmax(0) * b.log_softmax(0)).cumsum(1),
+    "a constant": lambda a, b: (a + 1) * (1 - b).exp(),
+    "a constant table": lambda a, b: (torch.linspace(0, 1, 12).reshape(3, 4) + a).tanh(),
+    "conv1d": lambda a, b: functional.conv1d(a[None], b[:2, None, :3].repeat(1, 3, 1)),
+    "attention": lambda a, b: functional.scaled_dot_product_attention(a[None], b[None], b[None]),
+    "an LSTM": lambda a, b: of_lstm(a),
+    "huber_loss": lambda a, b: functional.huber_loss(a, b, delta=0.5),
+}
+
+
+def of_lstm(x: Tensor) -> Tensor:
+    torch.manual_seed(0)
+    return nn.LSTM(4, 5, bidirectional=True, batch_first=True)(x[None])[0]
+
+
+@each(IN_FLOAT32)
+def test_right_gradients_in_float32_are_not_called_incorrect(case: str) -> None:
+    assert judged_by(IN_FLOAT32[case], torch.float32)[0] == "correct"
+
+
 def test_every_row_of_the_table_is_met_by_some_graph() -> None:
-    met: set[str] = set()
+    met: set[str] = backward_functions(of_lstm(leaf(*W).float()).grad_fn)
     for graph in GRAPHS.values():
         met |= backward_functions(graph(leaf(*W), leaf(*V)).grad_fn)
+    for function in EVERYDAY.values():
+        met |= backward_functions(function(leaf(*W), leaf(*W, seed=1)).grad_fn)
     assert set(BACKWARD_NODES) <= met, set(BACKWARD_NODES) - met
+
+
+CONSTANTS: dict[str, tuple[Callable[[Tensor], Tensor], list[float]]] = {
+    "of a product's factor": (lambda w: ((w + 1) * w).sum(), [1.0]),
+    "of an exponential": (lambda w: (1e-5 + w).exp().sum(), [1e-5]),
+    "of a reciprocal root": (lambda w: (w * w + 0.25).rsqrt().sum(), [0.25]),
+    "of the output": (lambda w: (w + 0.5).mean(), [0.5]),
+    "of two, of which the sum alone counts": (lambda w: (w + 3 - 1).exp().sum(), [0.0, -2.0]),
+    "beyond a change of shape": (lambda w: (2 - w).view(-1).unsqueeze(0).tanh().sum(), [2.0]),
+    "of a filled mask": (lambda w: w.masked_fill(w > 0, 0.125).square().sum(), [0.125]),
+}
+
+
+@each(CONSTANTS)
+def test_a_constant_that_pytorch_does_not_keep_follows_from_what_it_keeps(case: str) -> None:
+    graph, expected = CONSTANTS[case]
+    output = graph(leaf(*W))
+    output.backward(retain_graph=True)
+    document = from_torch_tensor(output)
+    numbers = [float(values) for values in document["inputs"].values() if np.ndim(values) == 0]
+    assert numbers == pytest.approx(expected, abs=1e-15)
+    report = verify(document)
+    assert report.verdict == "correct", str(report)
+    assert report.loss.value == pytest.approx(output.item(), rel=1e-14)
+
+
+def test_a_table_that_pytorch_does_not_keep_gets_its_numbers_back() -> None:
+    w, table = leaf(*W), torch.linspace(0.0, 1.0, 12, dtype=torch.float64).reshape(3, 4)
+    output = (w + table).tanh().sum()
+    output.backward(retain_graph=True)
+    (values,) = from_torch_tensor(output, names={"table": table})["inputs"].values()
+    np.testing.assert_array_equal(values, table.numpy())
+
+
+def test_a_mask_of_minus_infinity_is_a_choice() -> None:
+    w, mask = leaf(*W), torch.full((3, 4), float("-inf"), dtype=torch.float64).triu(2)
+    output = ((w + mask).softmax(1) * w).sum()
+    output.backward(retain_graph=True)
+    document = from_torch_tensor(output)
+    assert [node["op"] for node in document["network"]["nodes"]][:2] == ["add", "where"]
+    assert verify(document).verdict == "correct"
 
 
 class Residual(nn.Module):
@@ -176,36 +265,30 @@ def test_a_gradient_that_was_lost_is_missing() -> None:
     assert report.parameters["first.bias"].verdict == "missing"
 
 
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return 3 * x**2 * grad_output
+
+
 REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "another operation": (
-        lambda w: w.erf().sum(),
-        "erf: expected an operation of graphs (docs/graphs.md lists",
+        lambda w: w.digamma().sum(),
+        "digamma: expected an operation of graphs (docs/graphs.md lists",
     ),
-    "two at once": (lambda w: (w.erf() + w.cumsum(0)).sum(), "CumsumBackward0 of PyTorch"),
-    "a number added": (
-        lambda w: (w + 1.0).sum(),
-        "without a gradient, which PyTorch does not keep; let it require",
-    ),
-    "a number minus": (lambda w: (1.0 - w).sum(), "a number minus a tensor, which PyTorch does not keep"),
-    "alpha": (lambda w: w.add(w, alpha=2).sum(), "add with alpha = 2"),
-    "gelu's approximation": (
-        lambda w: functional.gelu(w, approximate="tanh").sum(),
-        "use approximate = 'none'",
-    ),
-    "another axis": (
-        lambda w: (w.softmax(dim=0) ** 2).sum(),
-        "softmax over dimension 0; take it over the last",
-    ),
-    "selu": (lambda w: functional.selu(w).sum(), "selu or celu; use elu"),
-    "softplus's beta": (lambda w: functional.softplus(w, beta=2).sum(), "use beta=1, threshold=20"),
-    "weights of classes": (
-        lambda w: functional.cross_entropy(w, TARGETS, weight=torch.ones(4).double()),
-        "nll_loss with weights",
-    ),
-    "ignored targets": (lambda w: functional.cross_entropy(w, torch.tensor([1, -100, 0])), "ignores targets"),
-    "padding": (
-        lambda w: functional.embedding(torch.tensor([1]), w, padding_idx=0).sum(),
-        "embedding with padding_idx",
+    "two at once": (lambda w: (w.digamma() + w.cummax(0).values).sum(), "CummaxBackward0 of PyTorch"),
+    "a function of one's own": (lambda w: Cube.apply(w).sum(), "check a torch.autograd.Function by itself"),
+    "softplus's threshold": (lambda w: functional.softplus(w, threshold=2).sum(), "leave the threshold out"),
+    "a threshold": (lambda w: functional.threshold(w, 0.5, 0.0).sum(), "write it with torch.where"),
+    "frequencies": (
+        lambda w: functional.embedding(torch.tensor([1]), w, scale_grad_by_freq=True).sum(),
+        "embedding with scale_grad_by_freq",
     ),
     "no number": (lambda w: w * 2.0, "output: expected a live tensor of one number, got shape (3, 4)"),
 }
@@ -224,11 +307,11 @@ def test_what_is_no_graph_of_the_table_is_refused_by_name_with_a_remedy(case: st
 
 def test_all_parts_in_the_way_are_named_at_once() -> None:
     w = leaf(*W)
-    output = (w.erf() * w.cumsum(0)).sum()
+    output = (w.digamma() * w.cummax(0).values).sum()
     output.backward(retain_graph=True)
     with pytest.raises(MalformedSubmission) as refusal:
         from_torch_tensor(output)
-    assert [mistake.pointer for mistake in refusal.value.errors] == ["erf", "cumsum"]
+    assert [mistake.pointer for mistake in refusal.value.errors] == ["digamma", "cummax"]
 
 
 def test_what_backward_freed_is_asked_for() -> None:

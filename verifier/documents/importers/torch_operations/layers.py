@@ -160,11 +160,6 @@ def _batch_norm(saved: Saved) -> Built:
     return call("normalised_by", _INPUT, *statistics, *affine, epsilon=epsilon)
 
 
-def _rms_norm(saved: Saved) -> Built:
-    weight = [Operand(1, "weight")] if _has(saved, 1, "weight") else []
-    return call("rms_norm", _INPUT, *weight, axes=len(saved["normalized_shape"]), epsilon=_epsilon(saved))
-
-
 def _dropout(saved: Saved) -> Built:
     mask, rate = saved.array("result1"), float(saved["p"])
     return call("multiply", Operand(0), mask / (1.0 - rate))
@@ -273,8 +268,8 @@ _LSTM = 2  # the number of the mode
 
 def _recurrent_layer(saved: Saved) -> Built:
     """Return one layer of an LSTM in one direction, step by step."""
-    if saved["mode"] != _LSTM or saved["bidirectional"] or saved["num_layers"] != 1 or saved["batch_sizes"]:
-        raise Unsupported("this recurrent layer", "run it in float64, or write its cells")
+    if saved["mode"] != _LSTM or saved["batch_sizes"]:
+        raise Unsupported("packed sequences", "give sequences of one length")
     names = ("input", "weight0", "weight1", "weight2", "weight3", "hx_", "cx_")
     x, *parameters = (Operand(place, name) for place, name in enumerate(names))
     hidden: Argument
@@ -309,7 +304,6 @@ ROWS: Mapping[str, Row] = {
     "NativeLayerNormBackward0": _layer_norm,
     "NativeGroupNormBackward0": _group_norm,
     "NativeBatchNormBackward0": _batch_norm,
-    "FusedRmsNormBackward0": _rms_norm,
     "NativeDropoutBackward0": _dropout,
     "ScaledDotProductFlashAttentionForCpuBackward0": _attention,
     "MseLossBackward0": _mse,
@@ -323,5 +317,4 @@ ROWS: Mapping[str, Row] = {
     "SoftMarginLossBackward0": _soft_margin,
     "MkldnnRnnLayerBackward0": _recurrent_layer,
     "CdistBackward0": _distances,
-    "EuclideanDistBackward0": _distances,
 }

@@ -220,7 +220,7 @@ _RESHAPES = (
     "SqueezeBackward2",
     "SqueezeBackward4",
 )
-_COPIES = ("CloneBackward0", "AliasBackward0", "ToCopyBackward0")
+_COPIES = ("CloneBackward0", "AliasBackward0")
 _Movement = Callable[[Saved], Built]
 
 ROWS: Mapping[str, Row] = {
@@ -272,7 +272,6 @@ ROWS: Mapping[str, Row] = {
     "VarMeanBackward0": _spread_and_mean("var"),
     "StdMeanBackward0": _spread_and_mean("std"),
     "LinalgVectorNormBackward0": _norm("ord"),
-    "NormBackward0": _norm("p"),
     "NormBackward1": _norm("p"),
     "LogsumexpBackward0": _reduction("logsumexp"),
     "SortBackward0": _chosen,
