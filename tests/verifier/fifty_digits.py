@@ -37,10 +37,11 @@ def _logistic(x: Any) -> Any:
 
 def _rows(function: Callable[[list[Any]], list[Any]]) -> Callable[[Node, Numbers], Numbers]:
     def applied(node: Node, x: Numbers) -> Numbers:
+        x = np.moveaxis(x, node.options["axis"], -1)
         result = np.empty(x.shape, dtype=object)
         for index in np.ndindex(*x.shape[:-1]):
             result[index] = function(list(x[index]))
-        return result
+        return np.moveaxis(result, -1, node.options["axis"])
 
     return applied
 
@@ -107,6 +108,15 @@ def _embedding(node: Node, table: Numbers, indices: Numbers) -> Numbers:
     return table[node.data[1].astype(int)]
 
 
+def _clip(node: Node, x: Numbers) -> Numbers:
+    low, high = (mpmath.mpf(node.options["function"].options[end]) for end in ("min", "max"))
+    return _elementwise(lambda entry: min(max(entry, low), high))(node, x)
+
+
+def _where(node: Node, condition: Numbers, x: Numbers, y: Numbers) -> Numbers:
+    return np.where(node.data[0] != 0, x, y)
+
+
 TABLE: Mapping[str, Callable[..., Numbers]] = {
     "add": lambda node, x, y: x + y,
     "subtract": lambda node, x, y: x - y,
@@ -126,6 +136,14 @@ TABLE: Mapping[str, Callable[..., Numbers]] = {
     "sqrt": _elementwise(mpmath.sqrt),
     "absolute": _elementwise(abs),
     "power": _with_option("exponent", lambda x, n: x**n),
+    "expm1": _elementwise(mpmath.expm1),
+    "log1p": _elementwise(mpmath.log1p),
+    "sin": _elementwise(mpmath.sin),
+    "cos": _elementwise(mpmath.cos),
+    "arctan": _elementwise(mpmath.atan),
+    "erf": _elementwise(mpmath.erf),
+    "sign": _elementwise(mpmath.sign),
+    "clip": _clip,
     "identity": _elementwise(lambda x: x),
     "sigmoid": _elementwise(_logistic),
     "tanh": _elementwise(mpmath.tanh),
@@ -138,6 +156,8 @@ TABLE: Mapping[str, Callable[..., Numbers]] = {
     "softmax": _rows(_softmax),
     "log_softmax": _rows(lambda row: [mpmath.log(p) for p in _softmax(row)]),
     "embedding": _embedding,
+    "take": lambda node, x, indices: x.reshape(-1)[node.data[1].astype(int)],
+    "where": _where,
     "mse": _mse,
     "cross_entropy": _cross_entropy,
     "binary_cross_entropy": _binary_cross_entropy,

@@ -18,7 +18,7 @@ from verifier.report import wording as diagnosis
 from verifier.report.model import UNEXPLAINED_ID
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
-from verifier.testing.random_graph_forms import FORMS
+from verifier.testing.random_graph_forms import BASIC_OPERATIONS, FORMS
 from verifier.testing.random_graphs import seeded_graph
 from verifier.testing.strategies import graphs
 
@@ -55,7 +55,7 @@ class GraphFailure:
 def check_graph_backward(
     backward: GraphBackward,
     *,
-    operations: Sequence[str] = tuple(FORMS),
+    operations: Sequence[str] = BASIC_OPERATIONS,
     most_nodes: int = 12,
     graphs: int = 200,
 ) -> GraphFailure | None:

@@ -9,7 +9,8 @@ from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.operations import OPERATIONS
 from verifier.problem.graph import GraphOperation, InferredNode, MisfitError, Node, Shape
-from verifier.testing.random_graph_forms import ANY, FORMS, OperandDomain, OperationForm
+from verifier.testing.operand_domains import ANY, OperandDomain, OperationForm
+from verifier.testing.random_graph_forms import BASIC_OPERATIONS, FORMS
 
 Choose = Callable[[int], int]
 Numbers = Callable[[Shape, OperandDomain], Array]
@@ -65,7 +66,8 @@ class GraphBuilder:
         if form.data is not None:
             shapes = form.data(first)
             shape, domain = shapes[self._choose(_CHOICES) % len(shapes)]
-            operands.append(self._new_leaf(new, "inputs", self._numbers(shape, domain)))
+            place = len(operands) if form.place is None else form.place
+            operands.insert(place, self._new_leaf(new, "inputs", self._numbers(shape, domain)))
         self._add(operation, operands, new, dict(form.options(first)))
 
     def document(self) -> dict[str, Any] | None:
@@ -108,8 +110,10 @@ class GraphBuilder:
             return float(self._numbers((), domain))
         shapes = [self._value(operand, new).shape for operand in before]
 
+        wanted = None if form.shapes is None or not shapes else form.shapes(shapes[0])[len(shapes) - 1]
+
         def fits(shape: Shape) -> bool:
-            return _fits(operation, form, (*shapes, shape))
+            return shape == wanted if wanted is not None else _fits(operation, form, (*shapes, shape))
 
         fitting = [
             name
@@ -121,7 +125,8 @@ class GraphBuilder:
         candidates = [name for name in fitting if (name in self._unused) == (kind != _USED)]
         if kind in (_UNUSED, _UNUSED_TOO, _USED) and candidates:
             return candidates[index % len(candidates)]
-        new_shapes = [shape for shape in _candidate_shapes(shapes) if fits(shape)]
+        candidate_shapes = _candidate_shapes(shapes) if wanted is None else [wanted]
+        new_shapes = [shape for shape in candidate_shapes if fits(shape)]
         if not new_shapes:
             return None
         values = self._numbers(new_shapes[index % len(new_shapes)], domain)
@@ -200,7 +205,8 @@ def _fits(operation: GraphOperation, form: OperationForm, shapes: tuple[Shape, .
     """True if operands of these shapes, the first ones of the node, are compatible."""
     if not form.first(shapes[0]):
         return False
-    if form.data is not None or len(shapes) < operation.operands[0]:
+    least = operation.operands[0] if operation.steps is None else len(form.domains)
+    if form.data is not None or form.shapes is not None or len(shapes) < least:
         return True
     return _fit(operation, dict(form.options(shapes[0])), shapes) is not None
 
@@ -225,7 +231,7 @@ def _candidate_shapes(shapes: Sequence[Shape]) -> list[Shape]:
 _TRIES_PER_NODE = 4  # some steps add no node
 
 
-def seeded_graph(seed: int, most: int, operations: Sequence[str] = tuple(FORMS)) -> dict[str, Any]:
+def seeded_graph(seed: int, most: int, operations: Sequence[str] = BASIC_OPERATIONS) -> dict[str, Any]:
     """Return a graph's document without gradients.
 
     most: bound on the number of nodes. Most graphs have nearly as many nodes.

@@ -28,7 +28,8 @@ from verifier.engine.operations import OPERATIONS
 from verifier.examples.graphs import correct_gradients
 from verifier.problem.graph import Shape
 from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, GraphSubmission, Submission
-from verifier.testing.random_graph_forms import FORMS, OperandDomain
+from verifier.testing.operand_domains import OperandDomain
+from verifier.testing.random_graph_forms import BASIC_OPERATIONS, FORMS
 from verifier.testing.random_graphs import GraphBuilder
 
 # simplest first: failing examples shrink towards the first number
@@ -193,7 +194,7 @@ _CONTINUE = st.integers(0, 7)  # 0 ends the graph; the shrinker can delete one s
 def graphs(
     draw: st.DrawFn,
     *,
-    operations: Sequence[str] = tuple(FORMS),
+    operations: Sequence[str] = BASIC_OPERATIONS,
     most_nodes: int = 12,
 ) -> dict[str, Any]:
     """Draw the document of a valid graph without gradients, with its numbers in arrays.

@@ -4,10 +4,18 @@ import torch
 
 from reference_impl.graph import (
     Absolute,
+    Arctan,
+    Clip,
+    Cos,
+    Erf,
     Exp,
+    Expm1,
     Log,
     Log1p,
+    OperandError,
     Parameter,
+    Sign,
+    Sin,
     Sqrt,
     StaticGraph,
     Sum,
@@ -26,6 +34,14 @@ TABLE = [
     ("sqrt", Sqrt, torch.sqrt, (0.3, 3.0)),
     ("absolute, right of 0", Absolute, torch.abs, (0.1, 2.0)),
     ("absolute, left of 0", Absolute, torch.abs, (-2.0, -0.1)),
+    ("expm1", Expm1, torch.expm1, (-2.0, 2.0)),
+    ("sin", Sin, torch.sin, (-4.0, 4.0)),
+    ("cos", Cos, torch.cos, (-4.0, 4.0)),
+    ("arctan", Arctan, torch.atan, (-4.0, 4.0)),
+    ("erf", Erf, torch.erf, (-2.0, 2.0)),
+    ("sign, right of 0", Sign, lambda a: torch.sign(a) + 0.0 * a, (0.1, 2.0)),
+    ("clip, within", lambda: Clip(-3.0, 3.0), lambda a: torch.clamp(a, -3.0, 3.0), (-2.0, 2.0)),
+    ("clip, above", lambda: Clip(high=-3.0), lambda a: torch.clamp(a, max=-3.0), (-2.0, 2.0)),
     (
         "weighted log",
         lambda: WeightedLog(WEIGHTS),
@@ -78,3 +94,25 @@ def test_the_absolute_value_has_slope_zero_at_its_kink_and_nan_at_nan():
 def test_the_absolute_value_continues_to_complex_numbers():
     value = StaticGraph(Absolute()(Parameter([-2.0 + 1e-20j, 2.0 + 1e-20j]))).forward()
     np.testing.assert_array_equal(value, [2.0 - 1e-20j, 2.0 + 1e-20j])
+
+
+def test_the_sign_has_no_slope_and_is_0_at_0():
+    at = Parameter([-2.0, 0.0, 3.0])
+    graph = StaticGraph(Sum()(Sign()(at) * [1.0, 2.0, 4.0]))
+    assert graph.forward() == 3.0
+    graph.backward()
+    np.testing.assert_array_equal(graph.gradient(at), [0.0, 0.0, 0.0])
+
+
+def test_a_clipped_number_has_no_slope():
+    at = Parameter([-2.0, 0.5, 3.0])
+    graph = StaticGraph(Sum()(Clip(-1.0, 1.0)(at)))
+    assert graph.forward() == 0.5
+    graph.backward()
+    np.testing.assert_array_equal(graph.gradient(at), [0.0, 1.0, 0.0])
+
+
+def test_erf_is_real():
+    graph = StaticGraph(Sum()(Erf()(Parameter([1.0 + 1e-9j]))))
+    with pytest.raises(OperandError, match="erf is real"):
+        graph.forward()

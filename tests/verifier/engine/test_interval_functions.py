@@ -11,8 +11,9 @@ import flint
 import numpy as np
 import pytest
 
-from reference_impl import activation
-from reference_impl.error_function import erfc
+from reference_impl.activations import ACTIVATIONS
+from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS
+from reference_impl.error_function import erf, erfc
 from tests.pairwise import each
 from verifier.engine import interval_functions as functions
 from verifier.engine.functions.numerical_properties import numerical_properties
@@ -71,6 +72,30 @@ MEASURED: dict[
         lambda x: x.tanh(),
         lambda rng: np.concatenate([rng.uniform(-22, 22, 10_000), log_uniform(rng, 10_000, -307, 1)]),
         [0.0, 1e-320, 19.061547465398498, 22.0, -710.0, 1e300, 0.5493061443340549],
+    ),
+    "sin": (
+        np.sin,
+        lambda x: x.sin(),
+        lambda rng: np.concatenate([rng.uniform(-1e3, 1e3, 10_000), log_uniform(rng, 10_000, -300, 8)]),
+        [0.0, 1e-320, 3.141592653589793, 1.5707963267948966, 355.0, 1e16],
+    ),
+    "cos": (
+        np.cos,
+        lambda x: x.cos(),
+        lambda rng: np.concatenate([rng.uniform(-1e3, 1e3, 10_000), log_uniform(rng, 10_000, -300, 8)]),
+        [0.0, 3.141592653589793, 1.5707963267948966, 4.71238898038469, 177.5, 1e16],
+    ),
+    "arctan": (
+        np.arctan,
+        lambda x: x.atan(),
+        lambda rng: np.concatenate([rng.uniform(-9, 9, 10_000), log_uniform(rng, 10_000, -300, 300)]),
+        [0.0, 1e-320, 1.0, 0.4142135623730951, 1e300],
+    ),
+    "erf": (
+        erf,
+        lambda x: x.erf(),
+        lambda rng: np.concatenate([rng.uniform(-6, 6, 15_000), log_uniform(rng, 5_000, -300, 0)]),
+        [0.0, 0.46875, 0.46875000000000006, 4.0, 6.0, 1e-320],
     ),
     "erfc": (
         erfc,
@@ -140,6 +165,10 @@ TRUTHS: dict[str, tuple[dict[str, float], Callable[[Any], Any], Callable[[Any], 
     "softplus": ({}, lambda x: (1 + x.exp()).log(), logistic),
     "gelu": ({}, lambda x: x * normal(x), lambda x: normal(x) + x * density(x)),
     "silu": ({}, lambda x: x * logistic(x), lambda x: logistic(x) * (1 + x * logistic(-x))),
+    "sin": ({}, lambda x: x.sin(), lambda x: x.cos()),
+    "cos": ({}, lambda x: x.cos(), lambda x: -x.sin()),
+    "arctan": ({}, lambda x: x.atan(), lambda x: 1 / (1 + x * x)),
+    "erf": ({}, lambda x: x.erf(), lambda x: 2 / flint.arb.pi().sqrt() * (-x * x).exp()),
 }
 SECOND: dict[str, Callable[[Any], Any]] = {  # whose sign changes are the derivative's turning points
     "sigmoid": lambda x: logistic(x) * logistic(-x) * (1 - 2 * logistic(x)),
@@ -165,7 +194,8 @@ MIDDLES = {
 
 def activation_of(name: str) -> Any:
     options, _, _ = TRUTHS[name]
-    return activation(name.split()[0], **options)
+    make = {**ELEMENTARY_FUNCTIONS, **ACTIVATIONS}[name.split()[0]]
+    return make(**options)
 
 
 def numbers_within(rng: np.random.Generator, middle: float, radius: float) -> list[Any]:

@@ -16,7 +16,7 @@ SEED = 3
 
 def test_every_operation_has_a_case_and_a_formula_of_fifty_digits() -> None:
     used = {CASES[case](SEED)["network"]["nodes"][0]["op"] for case in CASES}
-    assert used == set(OPERATIONS) == set(TABLE)
+    assert used == set(TABLE) == {name for name, row in OPERATIONS.items() if row.steps is None}
 
 
 @each(CASES)

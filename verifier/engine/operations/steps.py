@@ -127,13 +127,22 @@ def composed(
         zeros = {place: np.zeros(shapes[place]) for place in data if place < len(shapes)}
         return InferredNode(steps(given, parts, zeros).shape, {"given": given})
 
-    def value(A: Any, node: Node, values: Sequence[Any]) -> Any:
+    def run(node: Node, values: Sequence[Any], constant: Any, evaluate: Any) -> Any:
         nodes, constants = steps_of(node)
         results = dict(zip(node.operands, values, strict=True))
-        results |= {name: A.constant(array) for name, array in constants.items()}
+        results |= {name: constant(array) for name, array in constants.items()}
         for step in nodes:
-            results[step.name] = step.operation.value(A, step, [results[name] for name in step.operands])
+            results[step.name] = evaluate(step, [results[operand] for operand in step.operands])
         return results[node.name]
+
+    def value(A: Any, node: Node, values: Sequence[Any]) -> Any:
+        return run(node, values, A.constant, lambda step, parts: step.operation.value(A, step, parts))
+
+    def in_torch(torch: Any, node: Node, tensors: Sequence[Any]) -> Any:
+        def evaluate(step: Node, parts: Sequence[Any]) -> Any:
+            return step.operation.in_torch(torch, step, parts)
+
+        return run(node, tensors, lambda array: torch.tensor(array.copy()), evaluate)
 
     return GraphOperation(
         name=name,
@@ -142,7 +151,7 @@ def composed(
         fit=fit,
         value=value,
         vjp=_of_steps,
-        in_torch=_of_steps,
+        in_torch=in_torch,
         in_graph=_of_steps,
         options=options,
         needed=needed,

@@ -23,7 +23,12 @@ from verifier.testing.operation_check.differentiated import (
     vjp_by_differences,
 )
 from verifier.testing.operation_check.operation import UseResult, call_user_code
-from verifier.testing.operation_check.references import Reference, row_with_known_vjp, weighted_sum_graph
+from verifier.testing.operation_check.references import (
+    Reference,
+    row_with_known_vjp,
+    use_node,
+    weighted_sum_graph,
+)
 from verifier.testing.operation_check.written import UserOperation
 
 FORWARD = "forward"  # name of the value in a mapping of gradients by name
@@ -65,7 +70,7 @@ def answers_of_row(
     problem = weighted_sum_graph(reference.row, fit, operation, floats, result.upstream, reference.data)
     float64_rounding = rounding(problem, PRECISIONS["float64"])
     answers = dict(ask(problem, float64_rounding, oracles))
-    node = problem.nodes[0]
+    node = use_node(reference.row, fit, operation, floats, reference.data)
     interval = values_of(problem, INTERVALS)[node.name]
     rounded = values_of(problem, GraphRoundingArithmetic(PRECISIONS["float64"]))[node.name]
     magnitude = values_of(problem, MagnitudeArithmetic())[node.name]

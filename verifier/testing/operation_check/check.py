@@ -9,7 +9,8 @@ from verifier.problem.graph import MisfitError, Shape
 from verifier.report.verdict import Verdict
 from verifier.testing.operation_check.answers import ReferenceRaised
 from verifier.testing.operation_check.compare import JudgedUse, judge_use
-from verifier.testing.operation_check.inputs import Case, Shapes, cases_of
+from verifier.testing.operation_check.further_inputs import Shapes
+from verifier.testing.operation_check.inputs import Case, cases_of
 from verifier.testing.operation_check.operation import (
     TWO_USE_FINDINGS,
     OperationRaised,

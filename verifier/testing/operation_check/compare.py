@@ -32,7 +32,7 @@ from verifier.testing.operation_check.answers import (
 )
 from verifier.testing.operation_check.inputs import Case
 from verifier.testing.operation_check.operation import OperationRaised, UseResult, run_once
-from verifier.testing.operation_check.references import WEIGHTS, Reference, weighted_sum_graph
+from verifier.testing.operation_check.references import WEIGHTS, Reference, use_node
 from verifier.testing.operation_check.result import OperationFinding, make_finding
 from verifier.testing.operation_check.written import UserOperation
 
@@ -420,10 +420,8 @@ def _findings_on_empty(
     ]
     if reference.row is not None and result.value is not None and result.upstream is not None:
         fit = reference.fit(case.shapes)
-        problem = weighted_sum_graph(
-            reference.row, fit, operation, case.arguments, result.upstream, reference.data
-        )
-        right = reference.row.value(FLOATS, problem.nodes[0], list(case.arguments))
+        node = use_node(reference.row, fit, operation, case.arguments, reference.data)
+        right = reference.row.value(FLOATS, node, list(case.arguments))
         if not np.array_equal(result.value, right, equal_nan=True):
             words = {"actual": "other numbers", "index": "an empty array", "like": reference.name}
             findings.append(make_finding("forward-value", FORWARD, expected=str(right), **words))

@@ -12,6 +12,7 @@ import numpy as np
 from reference_impl.activations import ACTIVATIONS
 from reference_impl.array import Array
 from verifier.problem.graph import Shape
+from verifier.testing.operation_check.further_inputs import FURTHER_INPUTS, Shapes
 
 Draw = Callable[[np.random.Generator, Shape, Sequence[Shape]], Array]
 
@@ -89,13 +90,13 @@ DOMAINS: Mapping[str, InputDomain] = MappingProxyType(
             ),
             InputDomain("rows", _draw_rows, _draw_rows, None),
             InputDomain("classes", _draw_targets, _draw_targets, None),
+            InputDomain("labels", _among(0.0, 1.0), _among(0.0, 1.0), (1.0, 0.0)),
             InputDomain("zeros and ones", _among(0.0, 1.0, 0.5), _among(0.0, 1.0), (1.0, 0.0)),
         )
     }
 )
 
 
-Shapes = tuple[Shape, ...]
 Options = Mapping[str, Any]
 
 
@@ -207,6 +208,7 @@ INPUTS: Mapping[str, Inputs] = MappingProxyType(
         "mse": _row(_LOSS_SHAPES),
         "cross_entropy": Inputs(lambda options: _CLASSES, _probability_domains("classes")),
         "binary_cross_entropy": Inputs(lambda options: _LOSS_SHAPES, _probability_domains("zeros and ones")),
+        **{name: _row(shapes, *domains) for name, (shapes, domains) in FURTHER_INPUTS.items()},
     }
 )
 

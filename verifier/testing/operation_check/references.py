@@ -8,9 +8,11 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.engine.operations import OPERATIONS
+from verifier.engine.operations.steps import steps_of
 from verifier.problem.errors import describe, suggest_name
 from verifier.problem.graph import GraphOperation, GraphProblem, InferredNode, MisfitError, Node, Shape
-from verifier.testing.operation_check.inputs import DOMAINS, INPUTS, Inputs, Shapes, default_inputs
+from verifier.testing.operation_check.further_inputs import Shapes
+from verifier.testing.operation_check.inputs import DOMAINS, INPUTS, Inputs, default_inputs
 from verifier.testing.operation_check.written import UserOperation, malformed
 
 WEIGHTS, WEIGHED, TOTAL = "output_grad", "weighed", "total"
@@ -80,6 +82,26 @@ def read_reference(
     return Reference(like, row, None, in_torch, options)
 
 
+def use_node(
+    row: GraphOperation,
+    fit: InferredNode,
+    operation: UserOperation,
+    arguments: Sequence[Array],
+    data: Sequence[int],
+) -> Node:
+    """Return the node of one use of an operation."""
+    names = operation.arguments[: len(arguments)]
+    return Node(
+        operation.name if operation.name not in (*names, WEIGHTS, WEIGHED, TOTAL) else "value",
+        row,
+        tuple(names),
+        fit.options,
+        tuple(tuple(argument.shape) for argument in arguments),
+        fit.shape,
+        {place: arguments[place] for place in data},
+    )
+
+
 def weighted_sum_graph(
     row: GraphOperation,
     fit: InferredNode,
@@ -93,7 +115,6 @@ def weighted_sum_graph(
     data: positions of arguments that are not differentiated.
     """
     names = operation.arguments[: len(arguments)]
-    node_name = operation.name if operation.name not in (*names, WEIGHTS, WEIGHED, TOTAL) else "value"
     shape = tuple(upstream.shape)
     inputs = {names[place]: arguments[place] for place in data}
     parameters = {
@@ -101,21 +122,14 @@ def weighted_sum_graph(
         for place, (name, array) in enumerate(zip(names, arguments, strict=True))
         if place not in data
     }
-    node = Node(
-        node_name,
-        row,
-        tuple(names),
-        fit.options,
-        tuple(tuple(argument.shape) for argument in arguments),
-        fit.shape,
-        {place: arguments[place] for place in data},
-    )
-    weighed = _node(WEIGHED, "multiply", (node_name, WEIGHTS), (shape, shape))
+    node = use_node(row, fit, operation, arguments, data)
+    steps, constants = ([node], {}) if row.steps is None else steps_of(node)
+    weighed = _node(WEIGHED, "multiply", (node.name, WEIGHTS), (shape, shape))
     return GraphProblem(
         inputs={**inputs, WEIGHTS: upstream},
         parameters=parameters,
-        constants={},
-        nodes=(node, weighed, _node(TOTAL, "sum", (WEIGHED,), (shape,))),
+        constants=constants,
+        nodes=(*steps, weighed, _node(TOTAL, "sum", (WEIGHED,), (shape,))),
         output=TOTAL,
         requested=tuple(parameters),
     )

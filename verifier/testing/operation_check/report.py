@@ -16,7 +16,8 @@ from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 from verifier.testing.operation_check.answers import FORWARD
 from verifier.testing.operation_check.compare import JudgedUse
-from verifier.testing.operation_check.inputs import Case, Shapes
+from verifier.testing.operation_check.further_inputs import Shapes
+from verifier.testing.operation_check.inputs import Case
 from verifier.testing.operation_check.operation import OperationRaised, call_user_code
 from verifier.testing.operation_check.references import CheckPlan, Reference
 from verifier.testing.operation_check.result import OperationFinding

@@ -9,7 +9,7 @@ from verifier.report.model import Evidence
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 from verifier.report.wording import format_number
-from verifier.testing.operation_check.inputs import Shapes
+from verifier.testing.operation_check.further_inputs import Shapes
 
 
 @dataclass(frozen=True, slots=True)

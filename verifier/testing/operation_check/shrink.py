@@ -14,14 +14,8 @@ from reference_impl.array import Array
 from verifier.problem.graph import MisfitError, Shape
 from verifier.testing.operation_check.answers import ReferenceRaised
 from verifier.testing.operation_check.compare import judge_use
-from verifier.testing.operation_check.inputs import (
-    DOMAINS,
-    Case,
-    Shapes,
-    domain_of,
-    draw_case,
-    reduced_shapes,
-)
+from verifier.testing.operation_check.further_inputs import Shapes
+from verifier.testing.operation_check.inputs import DOMAINS, Case, domain_of, draw_case, reduced_shapes
 from verifier.testing.operation_check.operation import TWO_USE_FINDINGS, find_kept_state
 from verifier.testing.operation_check.references import Reference
 from verifier.testing.operation_check.written import UserOperation

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.pairwise import check_rows
+from tests.verifier.testing.operation_check.right_compositions import RIGHT_COMPOSITIONS
 from tests.verifier.testing.operation_check.right_operations import RIGHT
 from verifier.engine.operations import OPERATIONS
 from verifier.testing.operation_check.check import check_operation
@@ -16,7 +17,7 @@ IDS = [f"{like} {options or ''}".strip() for like, _, options in CASES]
 
 def test_every_operation_is_written_out_and_has_inputs_of_its_own() -> None:
     assert list(RIGHT) == [*RIGHT]
-    assert set(RIGHT) == set(OPERATIONS) == set(INPUTS)
+    assert {*RIGHT, *RIGHT_COMPOSITIONS, "normalised_by"} == set(OPERATIONS) == set(INPUTS)
 
 
 def is_correct(like: str, written: Any, options: dict[str, Any], step: int | None = None) -> None:
@@ -39,6 +40,26 @@ def is_correct(like: str, written: Any, options: dict[str, Any], step: int | Non
 
 def test_a_right_operation_is_correct_by_the_word_of_every_oracle() -> None:
     check_rows(is_correct, [(*case, 6) for case in CASES])
+
+
+FURTHER = [(like, *row) for like, rows in RIGHT_COMPOSITIONS.items() for row in rows]
+
+
+def agrees_with_pytorch(like: str, written: Any, options: dict[str, Any]) -> None:
+    shapes = INPUTS[like].shapes(options)[:1]
+    check = check_operation(written, like=like, options=options, shapes=shapes)
+    assert check.verdict == "correct", str(check)
+    agrees = {row.oracle: row.agrees for row in check.evidence}
+    assert agrees["backpropagation"] is agrees["autograd"] is agrees["computation_graph"] is True, str(check)
+
+
+def test_pytorchs_operations_are_correct_by_the_word_of_the_oracles() -> None:
+    check_rows(agrees_with_pytorch, FURTHER)
+
+
+@pytest.mark.nightly
+def test_pytorchs_operations_are_correct_on_inputs_of_every_shape() -> None:
+    check_rows(is_correct, FURTHER)
 
 
 @pytest.mark.nightly

@@ -157,7 +157,7 @@ def _batch_norm(saved: Saved) -> Built:
     if saved["training"]:
         return call("batch_norm", _INPUT, *affine, epsilon=epsilon)
     statistics = [saved.array(name).astype(np.float64) for name in ("running_mean", "running_var")]
-    return call("normalised_by", _INPUT, *statistics, *affine, epsilon=epsilon)
+    return call("normalised_by", _INPUT, np.stack(statistics), *affine, epsilon=epsilon)
 
 
 def _dropout(saved: Saved) -> Built:

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
+
+from reference_impl.array import Array
 from verifier.engine.operations.steps import (
     Step,
     apply,
@@ -52,15 +55,14 @@ def batch_norm(x: Step, *affine: Step, epsilon: Any = _EPSILON) -> Step:
     return channels_second(_affine(_normal(rows, list(range(x.rank - 1)), epsilon), affine))
 
 
-def scaled_by_statistics(
-    x: Step, mean_of_x: Any, variance_of_x: Any, *affine: Step, epsilon: Any = _EPSILON
-) -> Step:
-    """Return batch normalisation by a known mean and variance of each channel."""
+def normalised_by(x: Step, statistics: Array, *affine: Step, epsilon: Any = _EPSILON) -> Step:
+    """Return batch normalisation by known statistics: a row of means and a row of variances."""
     rows = _by_channel(x, affine)
-    if mean_of_x.shape != x.shape[1:2] or variance_of_x.shape != x.shape[1:2]:
-        raise MisfitError(f"one number for each of {x.shape[1]} channels", f"shape {mean_of_x.shape}")
-    scale = 1.0 / (variance_of_x + number(epsilon, "epsilon")) ** 0.5
-    return channels_second(_affine((rows - mean_of_x) * scale, affine))
+    if statistics.shape != (2, x.shape[1]):
+        raise MisfitError(f"means and variances of {x.shape[1]} channels", f"shape {statistics.shape}")
+    means, variances = statistics
+    scale = 1.0 / np.sqrt(variances + number(epsilon, "epsilon"))
+    return channels_second(_affine((rows - means) * scale, affine))
 
 
 def group_norm(x: Step, *affine: Step, groups: Any, epsilon: Any = _EPSILON) -> Step:
@@ -124,10 +126,10 @@ ROWS: tuple[GraphOperation, ...] = (
     ),
     composed(
         "normalised_by",
-        "batch normalisation by a known mean and variance of each channel, with a weight and a bias or none",
-        scaled_by_statistics,
-        (3, 5),
+        "batch normalisation by known means and variances (second, an input of two rows)",
+        normalised_by,
+        (2, 4),
         options=("epsilon",),
-        data=(1, 2),
+        data=(1,),
     ),
 )
