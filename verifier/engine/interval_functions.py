@@ -3,8 +3,8 @@
 Functions are enclosed from endpoints, turning points and evaluation errors.
 
 ASSUMPTION, tested against 50 digits: numpy's exp, expm1, log1p, log, tanh, sin, cos and arctan err by at most
-4 units in the last place (8 units of the unit roundoff), as does the reference's erf; its erfc by at most 8. The error bounds in
-`IntervalProperties` follow from it, formula by formula.
+4 units in the last place (8 units of the unit roundoff), as does the reference's erf; its erfc by at most 8.
+The error bounds in `IntervalProperties` follow from it, formula by formula.
 """
 
 from collections.abc import Callable, Mapping

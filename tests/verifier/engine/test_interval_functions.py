@@ -11,7 +11,7 @@ import flint
 import numpy as np
 import pytest
 
-from reference_impl.activations import ACTIVATIONS
+from reference_impl.activations import ACTIVATIONS, activation
 from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS
 from reference_impl.error_function import erf, erfc
 from tests.pairwise import each

@@ -94,7 +94,7 @@ def test_graphs_shrink_to_few_nodes_and_whole_numbers(case: str) -> None:
     assert set(numbers_of(document)) <= {0.0, 1.0, 2.0}
 
 
-@pytest.mark.parametrize("operations", [[], ["tanh", "convolution"]])
+@pytest.mark.parametrize("operations", [[], ["tanh", "convolute"]])
 def test_an_operation_that_is_none_is_refused_by_name(operations: list[str]) -> None:
     with pytest.raises(ValueError, match="expected operations among add, subtract"):
         find(graphs(operations=operations), lambda document: True)
