@@ -117,7 +117,9 @@ def _add_node(
     if operation is None:
         table_name = str(operations.get(operation_name, operation_name))
         suggestion = suggest_name(table_name, OPERATIONS)
-        remedy = suggestion if suggestion.startswith("did") else _REMEDY.format(name=operation_name)
+        remedy = _REMEDY.format(name=operation_name)
+        if suggestion.startswith("did"):
+            remedy = suggestion if operation_name in operations else f"{suggestion}; else {remedy}"
         parts.refuse(operation_name, f"the operation {table_name[:60]!r}", remedy)
         return name
     return parts.node(name, operation[0], args, operation[1], gradient=tensor.grad, value=tensor.value)
