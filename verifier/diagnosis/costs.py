@@ -60,7 +60,7 @@ MAX_STRENGTH = 1e6  # a larger factor or strength is unlikely in a program
 SAME_SCALE_RTOL = 1e-12  # two fitted factors of one layer
 
 # Noise of the submitted numbers. Formats with fewer bits stand for it.
-NEARLY_RIGHT = 1e-3  # of 1: a factor or a weight of an example this close is noise if noise explains it
+NEARLY_RIGHT = 5e-3  # of 1: a factor or a weight of an example this close is noise if noise explains it
 NOISE_STEP_BITS = 6  # between two levels of noise that are tried
 MIN_NOISE_NUMBERS = 4  # fewer numbers are near those of some mistake by chance
 MIN_NOISE_BITS = 10  # of the coarsest format: a gradient right to a thousandth is not a mistake's by chance

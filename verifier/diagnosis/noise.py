@@ -338,8 +338,9 @@ class NoiseResult:
         is_coarse = self.evidence.is_right and self.noise.unit > RIGHT_NOISE
         if self.rank[0] == 0 and noise.bits > 0 and noise.with_penalties and not is_coarse:
             return True
-        of_epsilon = 0.0 if noise.epsilon is None else BITS_OF_NUMBER
-        least = BITS_OF_BUG + noise.bits * self.numbers + of_epsilon
+        least = BITS_OF_BUG + noise.bits * self.numbers
+        if noise.epsilon is not None:  # it may explain all without a mistake
+            least = _bits_of_epsilon(noise.epsilon.epsilon)
         return self.rank[0] == 0 and self.rank[1] <= least
 
 
@@ -348,7 +349,8 @@ def description_bits(findings: tuple[Finding, ...]) -> float:
     bits = 0.0
     for finding in findings:
         if finding.bug in _NOTES:
-            bits += BITS_OF_NUMBER * ("epsilon" in finding.estimates)
+            if "epsilon" in finding.estimates:
+                bits += _bits_of_epsilon(finding.estimates["epsilon"])
             continue
         bits += BITS_OF_BUG
         if finding.factor is not None and not _is_short(finding.factor):
@@ -356,6 +358,10 @@ def description_bits(findings: tuple[Finding, ...]) -> float:
         weights = finding.estimates.get("weights", ())
         bits += BITS_OF_NUMBER * sum(not _is_short(weight) for weight in weights)
     return bits
+
+
+def _bits_of_epsilon(epsilon: float) -> float:
+    return BITS_OF_BUG if _is_short(epsilon) else BITS_OF_NUMBER
 
 
 def _is_short(value: float) -> bool:
