@@ -30,6 +30,7 @@ EXPECTED = {
     "leaky-relu-default-slope": [("wrong-activation-derivative", 1, (1, 0), "hidden_delta")],
     "penalty-missing-in-one-layer": [("penalty-missing", 0, (), "penalty")],
     "penalty-sum-of-weights": [("penalty-of-another-form", None, (), "penalty")],
+    "replay-smallest-sigmoid-prime": [("hidden-derivative-at-output", 0, (), "output_delta")],
     "softmax-cross-entropy-times-sigmoid-prime": [("hidden-derivative-at-output", 1, (), "output_delta")],
 }
 # what the words must hold
