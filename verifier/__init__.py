@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from verifier.report.report import Report
     from verifier.report.verdict import Verdict
     from verifier.testing.operation_check.check import check_operation
+    from verifier.testing.operation_check.functions import check_gradient
 
 _HOMES = {
     "ProblemCache": "verifier.judging.cache",
@@ -26,6 +27,7 @@ _HOMES = {
     "Report": "verifier.report.report",
     "Submission": "verifier.problem.submission",
     "Verdict": "verifier.report.verdict",
+    "check_gradient": "verifier.testing.operation_check.functions",
     "check_operation": "verifier.testing.operation_check.check",
     "inspect": "verifier.pipeline.inspection",
     "load": "verifier.documents.files",
@@ -40,6 +42,7 @@ __all__ = [
     "Report",
     "Submission",
     "Verdict",
+    "check_gradient",
     "check_operation",
     "inspect",
     "load",

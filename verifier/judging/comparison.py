@@ -77,10 +77,12 @@ def compare(
     disputed: Array,
     tolerance: Tolerance,
     doubt: float = 1.0,
+    decisive: float = 0.0,
 ) -> Comparison:
     """Judge every entry. NaN and infinities are incorrect wherever the reference is known.
 
     doubt: up to how many times `rounding` an error may still be rounding; `DOUBTFUL` for narrow formats.
+    decisive: an uncertainty that decides, however small the entry is.
     """
     with np.errstate(all="ignore"):
         low, high, expected = _nearest_right(submitted, reference)
@@ -97,9 +99,9 @@ def compare(
         )
         within = sharply | (error <= max_error)
         underflown = (error == 0) & (uncertainty <= UNDERFLOW_ONLY * max(1.0, float(scale.max(initial=0.0))))
-        enough = np.fmax(slack, decisive_error(scale + subgradient_radius, rounding))
+        enough = np.fmax(np.fmax(slack, decisive_error(scale + subgradient_radius, rounding)), decisive)
         # where rounding may change more than there is in the whole parameter, it excuses nothing
-        largest = np.fmax.reduce(scale + subgradient_radius, axis=None, initial=0.0)
+        largest = np.fmax.reduce(scale + subgradient_radius, axis=None, initial=decisive)
         drowned = ((error > 0) & (uncertainty > largest)) | (~sharply & (rounding > largest))
         vague = known & within & ((~underflown & ~(uncertainty <= enough)) | drowned)
         excused = within & (error > uncertainty + rounding) & (np.abs(expected) <= max_error)

@@ -26,6 +26,7 @@ from verifier.report.wording import node_equation
 from verifier.testing.check_backward import Backward, check_backward, lines_of_failure
 from verifier.testing.graph_check_backward import check_graph_backward, graph_failure_lines
 from verifier.testing.operation_check.check import check_operation
+from verifier.testing.operation_check.functions import check_gradient
 from verifier.testing.operation_check.result import OperationCheck, summary_lines
 
 GraphBackward = Callable[[dict[str, Any]], Mapping[str, Any]]
@@ -169,7 +170,32 @@ class Gradients:
         MalformedSubmission
             If the operation or an option is invalid.
         """
-        check = check_operation(operation, **question)
+        return self._recorded(check_operation(operation, **question))
+
+    def check_gradient(
+        self, function: Any, gradient: Any = None, *arguments: Any, **question: Any
+    ) -> OperationCheck:
+        """Check the gradient of a function; fail with the first number that is wrong.
+
+        Parameters
+        ----------
+        function, gradient, *arguments, **question
+            As in `verifier.check_gradient`.
+
+        Returns
+        -------
+        OperationCheck
+            Result of the check.
+
+        Raises
+        ------
+        MalformedSubmission
+            If the arguments do not fit each other.
+        """
+        return self._recorded(check_gradient(function, gradient, *arguments, **question))
+
+    def _recorded(self, check: OperationCheck) -> OperationCheck:
+        """Return a check that passed. Fail with its summary if it did not."""
         if check.report is not None:
             self._record(_to_record(check.report))
         if check.verdict is not Verdict.CORRECT:

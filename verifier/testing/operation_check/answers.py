@@ -1,12 +1,13 @@
 """Reference gradients of one use of an operation with a row in the table of operations."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.documents.arrays import tensors_to_numpy
 from verifier.engine.autodiff import values_of
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.graph_rounding import GraphRoundingArithmetic, rounding
@@ -18,11 +19,14 @@ from verifier.problem.graph import GraphOperation, GraphProblem, InferredNode, S
 from verifier.problem.precision import PRECISIONS
 from verifier.report.model import Uncertainty
 from verifier.testing.operation_check.differentiated import (
+    NOISE_BOUND,
     NumericalVjp,
+    function_noise,
     vjp_by_complex_steps,
     vjp_by_differences,
 )
-from verifier.testing.operation_check.operation import UseResult, call_user_code
+from verifier.testing.operation_check.noise import measured_noise
+from verifier.testing.operation_check.operation import UseResult, call_user_code, run_once
 from verifier.testing.operation_check.references import (
     Reference,
     row_with_known_vjp,
@@ -45,6 +49,8 @@ class ReferenceAnswers:
     allowance, scale: rounding allowance and scale of each gradient.
     values: values of the graph's nodes.
     of_row: True if the operation has a row in the table.
+    terms: by argument, the size of terms that may cancel in its gradient; empty for a row.
+    sampled: by argument, the entries that were differentiated; empty if all were.
     """
 
     problem: GraphProblem
@@ -53,6 +59,8 @@ class ReferenceAnswers:
     scale: Mapping[str, Array]
     values: Mapping[str, Array]
     of_row: bool
+    terms: Mapping[str, float] = field(default_factory=dict)
+    sampled: Mapping[str, Array] = field(default_factory=dict)
 
 
 def answers_of_row(
@@ -99,7 +107,10 @@ def graph_with_known_vjp(
 ) -> GraphProblem:
     """Return the graph with a row whose vector-Jacobian product is the oracles', for the diagnosis."""
     node, *others = reference_answers.problem.nodes
-    vjps = [expected[name] for name in node.operands]
+    vjps = [
+        expected[name] if name in expected else np.zeros(shape)
+        for name, shape in zip(node.operands, node.operand_shapes, strict=True)
+    ]
     row: GraphOperation = row_with_known_vjp(operation.name, node.shape, vjps)
     inner = type(node)(node.name, row, node.operands, node.options, node.operand_shapes, node.shape)
     return GraphProblem(
@@ -118,6 +129,9 @@ def add_estimate(answer: Answer, name: str, estimate: Estimate) -> Answer:
 
 
 _ROUNDINGS = 2.0**-46  # rounding allowance of an operation without a formula, relative to its terms
+_CANCELLATION = 2.0**-49  # relative to the largest terms that may cancel
+MOST_ENTRIES = 256  # that are differentiated one by one
+_DEVIATIONS = 16.0  # standard deviations of measured noise that a right number may be off
 
 
 class ReferenceRaised(Exception):  # noqa: N818 -- an event, not an error of this package
@@ -134,14 +148,19 @@ def answers_of_functions(
     assert result.value is not None
     assert result.upstream is not None
     names = operation.arguments[: len(arguments)]
-    places = range(len(arguments))
+    places = [place for place in range(len(arguments)) if place not in reference.data]
     answers: dict[str, Answer] = {}
     function = function_of(operation, reference)
-    differences = vjp_by_differences(function, arguments, places, result.upstream)
-    allowance = {names[place]: _ROUNDINGS * scale for place, scale in differences.scale.items()}
-    scale = {names[place]: size for place, size in differences.scale.items()}
+    entries = sample_entries(arguments, places)
+    differences = vjp_by_differences(function, arguments, places, result.upstream, entries)
+    scale = {names[place]: np.nan_to_num(size) for place, size in differences.scale.items()}
+    terms = {place: _terms(differences, arguments, result, place) for place in places}
+    allowance = {
+        names[place]: np.maximum(_ROUNDINGS * scale[names[place]], _CANCELLATION * terms[place])
+        for place in places
+    }
     if not quick:
-        steps = vjp_by_complex_steps(function, arguments, places, result.upstream)
+        steps = vjp_by_complex_steps(function, arguments, places, result.upstream, entries)
         if steps is not None and not _contradict(steps.estimates, differences.estimates):
             answers["complex_step"] = _answer(names, _smooth(steps.estimates, differences.estimates))
         if reference.in_torch is not None:
@@ -153,7 +172,7 @@ def answers_of_functions(
         answers["numpy"] = Answer({FORWARD: Estimate(value, rounding_error)}, Uncertainty.ESTIMATE)
     row = row_with_known_vjp(operation.name, tuple(result.value.shape), [])
     problem = weighted_sum_graph(
-        row, InferredNode(tuple(result.value.shape)), operation, arguments, result.upstream, ()
+        row, InferredNode(tuple(result.value.shape)), operation, arguments, result.upstream, reference.data
     )
     expected = next(
         (answer.gradient[FORWARD].value for answer in answers.values() if FORWARD in answer.gradient), None
@@ -162,8 +181,49 @@ def answers_of_functions(
         size = np.abs(expected)
         allowance[FORWARD], scale[FORWARD] = _ROUNDINGS * size, size
     return ReferenceAnswers(
-        problem, answers, allowance, scale, _values(problem, arguments, result), of_row=False
+        problem,
+        answers,
+        allowance,
+        scale,
+        _values(problem, arguments, result),
+        of_row=False,
+        terms={names[place]: size for place, size in terms.items()},
+        sampled={names[place]: rows for place, rows in (entries or {}).items()},
     )
+
+
+def sample_entries(arguments: Sequence[Array], places: Sequence[int]) -> dict[int, Array] | None:
+    """Return flat indices of the entries to differentiate in each argument; None if these are all.
+
+    Small arguments are differentiated whole, and large ones share what is left.
+    """
+    sizes = {place: arguments[place].size for place in places}
+    if sum(sizes.values()) <= MOST_ENTRIES:
+        return None
+    rng = np.random.default_rng(0)
+    left, entries = MOST_ENTRIES, {}
+    by_size = sorted(places, key=lambda place: sizes[place])
+    for index, place in enumerate(by_size):
+        count = min(sizes[place], left // (len(by_size) - index))
+        entries[place] = np.sort(rng.choice(sizes[place], count, replace=False))
+        left -= count
+    return entries
+
+
+def _terms(differences: NumericalVjp, arguments: Sequence[Array], result: UseResult, place: int) -> float:
+    """Return the size of terms that may cancel in the gradients of one argument.
+
+    The contributions of all arguments, and the terms of the value, have the unit of the value. Divided by the
+    size of the argument they are the terms that a right formula may add and subtract.
+    """
+    assert result.value is not None
+    assert result.upstream is not None
+    terms = [float(np.abs(result.upstream * result.value).sum())]
+    for other, size in differences.scale.items():
+        finite = size[np.isfinite(size)]
+        terms.append(float(finite.max(initial=0.0) * np.abs(arguments[other]).max(initial=0.0)))
+    largest = float(np.abs(arguments[place]).max(initial=0.0))
+    return max(terms) / largest if largest > 0 else 0.0
 
 
 def shape_of_reference(
@@ -176,6 +236,50 @@ def shape_of_reference(
     if reference.in_numpy is None:
         return None
     return tuple(np.shape(function_of(operation, reference)(*arguments)))
+
+
+def with_measured_noise(
+    reference_answers: ReferenceAnswers,
+    operation: UserOperation,
+    arguments: Sequence[Array],
+    result: UseResult,
+    data: Sequence[int],
+) -> ReferenceAnswers:
+    """Return the answers with allowances of at least the noise of the operation's own value and gradients."""
+    assert result.value is not None
+    assert result.upstream is not None
+    upstream = result.upstream
+    names = operation.arguments[: len(arguments)]
+    moving = [
+        place for place in range(len(arguments)) if place not in data and arguments[place].dtype.kind == "f"
+    ]
+    allowance = dict(reference_answers.allowance)
+    if FORWARD in allowance:
+        noise = function_noise(forward_function(operation), arguments, moving) / NOISE_BOUND
+        noise = _DEVIATIONS * noise.reshape(result.value.shape)
+        if allowance[FORWARD].shape == noise.shape:
+            allowance[FORWARD] = np.maximum(allowance[FORWARD], noise)
+    shapes = [None if gradient is None else gradient.shape for gradient in result.gradients]
+
+    def gradients(moved: Sequence[Array]) -> Array | None:
+        again = run_once(operation, moved, lambda shape: upstream, data)
+        if [None if row is None else row.shape for row in again.gradients] != shapes:
+            return None
+        return np.concatenate([row.ravel() for row in again.gradients if row is not None] or [np.zeros(0)])
+
+    unit = max((float(np.finfo(dtype).eps) for dtype in result.dtypes), default=0.0)
+    noise_of_gradients = measured_noise(gradients, arguments, moving, unit)
+    if noise_of_gradients is None:
+        return replace(reference_answers, allowance=allowance)
+    start = 0
+    for name, gradient in zip(names, result.gradients, strict=True):
+        if gradient is None:
+            continue
+        part = noise_of_gradients[start : start + gradient.size].reshape(gradient.shape)
+        start += gradient.size
+        if name in allowance and allowance[name].shape == part.shape:
+            allowance[name] = np.maximum(allowance[name], _DEVIATIONS * part)
+    return replace(reference_answers, allowance=allowance)
 
 
 def of_forward(
@@ -200,7 +304,8 @@ def forward_function(operation: UserOperation) -> Callable[..., Any]:
     """Return forward as a function that starts a new use with every call. It raises OperationRaised."""
 
     def forward(*arguments: Any) -> Any:
-        return call_user_code("forward", operation.begin().forward, *(array.copy() for array in arguments))
+        copies = (array.copy() for array in arguments)
+        return tensors_to_numpy(call_user_code("forward", operation.begin().forward, *copies))
 
     return forward
 

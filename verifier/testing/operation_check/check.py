@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from math import prod
 from typing import Any
 
+from verifier.problem.errors import ReportWarning, suggest_name
 from verifier.problem.graph import MisfitError, Shape
 from verifier.report.verdict import Verdict
 from verifier.testing.operation_check.answers import ReferenceRaised
@@ -12,6 +14,7 @@ from verifier.testing.operation_check.compare import JudgedUse, judge_use
 from verifier.testing.operation_check.further_inputs import Shapes
 from verifier.testing.operation_check.inputs import Case, cases_of
 from verifier.testing.operation_check.operation import (
+    SIDE_EFFECTS,
     TWO_USE_FINDINGS,
     OperationRaised,
     call_user_code,
@@ -28,7 +31,7 @@ from verifier.testing.operation_check.report import (
     two_use_code,
 )
 from verifier.testing.operation_check.result import OperationCheck, OperationFinding, make_finding
-from verifier.testing.operation_check.written import malformed, read_operation
+from verifier.testing.operation_check.written import after_first_use, malformed, read_operation
 
 
 def check_operation(
@@ -41,8 +44,11 @@ def check_operation(
     domain: str | Sequence[str] | None = None,
     form: str | None = None,
     name: str | None = None,
+    require: Sequence[str] = (),
 ) -> OperationCheck:
     """Check the value, the gradients and the side effects of one operation.
+
+    Side effects, such as a changed argument, are notes. They do not change the verdict unless required.
 
     Parameters
     ----------
@@ -61,10 +67,12 @@ def check_operation(
         Inputs to try; each is a tuple with one shape per argument.
     domain : str or sequence of str, optional
         Domain of the numbers, for all arguments or for each of them.
-    form : {"lecture", "edugrad"}, optional
+    form : {"lecture", "edugrad", "torch"}, optional
         Form of the operation, if the name of forward's first argument does not show it.
     name : str, optional
         Name of the operation in the report.
+    require : sequence of {"argument-changed", "state-kept", "not-repeatable"}, optional
+        Side effects that count as errors.
 
     Returns
     -------
@@ -90,42 +98,62 @@ def check_operation(
     options = dict(options or {})
     written = read_operation(operation, form, options, name)
     reference = read_reference(like, in_torch, options, written)
-    question = plan_check(written, reference, shapes, domain)
-    kept = [*_kept_state(question)]  # first, because other uses could leave state behind
-    judged, refused = _judge_all(question)
-    findings = _merge([finding for use in judged for finding in use.findings])
-    if kept:  # kept state makes the numbers of further uses meaningless
-        findings = [*kept, *(finding for finding in findings if finding.kind == "argument-changed")]
+    return check_plan(plan_check(written, reference, shapes, domain), require)
+
+
+def check_plan(plan: CheckPlan, require: Sequence[str]) -> OperationCheck:
+    """Return the result of judging all inputs of a plan.
+
+    require: kinds of side effects that count as errors. Raises: MalformedSubmission for an unknown kind.
+    """
+    for kind in require:
+        if kind not in SIDE_EFFECTS:
+            remedy = suggest_name(kind, SIDE_EFFECTS) if isinstance(kind, str) else ""
+            raise malformed("require", f"some of {', '.join(SIDE_EFFECTS)}", repr(kind), remedy)
+    kept = [*_kept_state(plan)]  # first, because other uses could leave state behind
+    if any(finding.kind == "not-repeatable" for finding in kept):
+        settled = replace(plan, operation=after_first_use(plan.operation, next(plan.cases()).arguments))
+        if settled.operation is not plan.operation:  # an object may make its parameters at its first use
+            plan, kept = settled, [*_kept_state(settled)]
+    judged, refused = _judge_all(plan)
+    seen = [*kept, *_merge([finding for use in judged for finding in use.findings])]
+    effects = [finding for finding in seen if finding.kind in SIDE_EFFECTS]
+    is_random = any(finding.kind == "not-repeatable" for finding in effects)
+    findings = [finding for finding in seen if finding.kind not in SIDE_EFFECTS and not is_random]
+    findings += [finding for finding in effects if finding.kind in require]
     evidence = merge_evidence([use.consensus.evidence for use in judged if use.consensus is not None])
-    undecided = not evidence or not is_decided(question.reference, judged)
-    verdict = Verdict.UNDECIDED if undecided else Verdict.CORRECT
-    warnings = tuple(operation_warnings(question, judged, refused))
-    verdict = Verdict.INCORRECT if findings else verdict
+    undecided = not evidence or is_random or not is_decided(plan.reference, judged)
+    verdict = Verdict.INCORRECT if findings else Verdict.UNDECIDED if undecided else Verdict.CORRECT
+    notes = [
+        ReportWarning(finding.code, finding.explanation) for finding in effects if finding.kind not in require
+    ]
+    warnings = (*notes, *operation_warnings(plan, judged, refused))
     return OperationCheck(
-        name=written.name,
+        name=plan.operation.name,
         verdict=verdict,
-        like=reference.name,
+        like=plan.reference.name,
         cases=len(judged),
         shapes=tuple(dict.fromkeys(use.case.shapes for use in judged)),
         findings=tuple(findings),
         warnings=warnings,
         evidence=evidence,
-        smallest=_smallest(question, findings[0], judged) if findings else "",
-        report=build_report(written, judged, verdict, findings, warnings, evidence),
+        smallest=_smallest(plan, findings[0], judged) if findings else "",
+        report=build_report(plan.operation, judged, verdict, findings, warnings, evidence),
+        form=plan.operation.form,
     )
 
 
-def _judge_all(question: CheckPlan) -> tuple[list[JudgedUse], dict[Shapes, OperationRaised]]:
+def _judge_all(plan: CheckPlan) -> tuple[list[JudgedUse], dict[Shapes, OperationRaised]]:
     """Return the judged uses of all cases, and the exceptions for the shapes that forward refuses."""
     judged: list[JudgedUse] = []
     refused: dict[Shapes, OperationRaised] = {}
     misfits: list[ReferenceRaised] = []
-    unknown = question.reference.row is None
-    for case in cases_of(question.shapes, question.domains, question.plain):
+    unknown = plan.reference.row is None
+    for case in plan.cases():
         if case.shapes in refused:
             continue
         try:
-            use = judge_use(question.operation, question.reference, case)
+            use = judge_use(plan.operation, plan.reference, case)
         except MisfitError:
             continue
         except ReferenceRaised as error:
@@ -140,8 +168,8 @@ def _judge_all(question: CheckPlan) -> tuple[list[JudgedUse], dict[Shapes, Opera
         raise malformed("like", "a function that takes such arguments", str(misfits[0]), "give shapes=[…]")
     if not judged and refused:
         raised = next(iter(refused.values()))
-        case = next(cases_of([next(iter(refused))], question.domains, 1))
-        judged = [judge_use(question.operation, question.reference, case)]
+        case = next(cases_of([next(iter(refused))], plan.domains, 1))
+        judged = [judge_use(plan.operation, plan.reference, case)]
     return judged, refused
 
 
@@ -163,6 +191,8 @@ def _common(findings: Sequence[OperationFinding]) -> OperationFinding:
     """Return a finding whose rule all findings of this kind and place have; else one without a rule."""
     if findings[0].kind != "gradient-value":
         return next((finding for finding in findings if finding.code != finding.kind), findings[0])
+    if len({finding.wrong for finding in findings if finding.code == "constant-factor"}) > 1:
+        return make_finding(findings[0].kind, findings[0].place)  # another factor on every input
     fits = [{finding.code, *finding.equivalent_bugs} for finding in findings]
     shared = set.intersection(*fits)
     for finding in findings:
@@ -172,45 +202,46 @@ def _common(findings: Sequence[OperationFinding]) -> OperationFinding:
     return make_finding(findings[0].kind, findings[0].place)
 
 
-def _kept_state(question: CheckPlan) -> Iterator[OperationFinding]:
+def _kept_state(plan: CheckPlan) -> Iterator[OperationFinding]:
     """Yield findings about state that is kept between two uses on arguments of the first shapes."""
-    cases = [*cases_of(question.shapes[:1], question.domains, question.plain)]
-    if len(cases) > 1:  # empty arrays have one case
-        yield from find_kept_state(question.operation, cases[0], cases[1])
+    cases = [*islice(plan.cases(), 2)]
+    if len(cases) > 1 and cases[0].shapes == cases[1].shapes:  # empty arrays have one case
+        yield from find_kept_state(plan.operation, cases[0], cases[1])
 
 
-def _smallest(question: CheckPlan, finding: OperationFinding, judged: Sequence[JudgedUse]) -> str:
+def _smallest(plan: CheckPlan, finding: OperationFinding, judged: Sequence[JudgedUse]) -> str:
+    """Return code of the smallest input with the finding, or of the caller's own input."""
+    if plan.points:
+        return _unshrunk(plan, finding, judged)
     try:
         from verifier.testing.operation_check.shrink import reproduces, shifted_case, smallest_failure
     except ImportError:  # Hypothesis, which it loads, is optional
-        return _unshrunk(question, finding, judged)
+        return _unshrunk(plan, finding, judged)
 
-    wrong = reproduces(question.operation, question.reference, finding.kind, finding.place)
+    wrong = reproduces(plan.operation, plan.reference, finding.kind, finding.place)
 
     def value_shape(case: Case) -> Shape:
-        if question.reference.row is not None:
-            return question.reference.fit(case.shapes).shape
+        if plan.reference.row is not None:
+            return plan.reference.fit(case.shapes).shape
         try:
-            value = to_float64(call_user_code("forward", question.operation.begin().forward, *case.arguments))
+            value = to_float64(call_user_code("forward", plan.operation.begin().forward, *case.arguments))
         except OperationRaised:
             return ()
         return () if value is None else tuple(value.shape)
 
-    nonempty = [shapes for shapes in question.shapes if 0 not in map(prod, shapes)]
-    for shapes in (nonempty, question.shapes):
-        case = smallest_failure(wrong, shapes, question.domains, value_shape)
+    nonempty = [shapes for shapes in plan.shapes if 0 not in map(prod, shapes)]
+    for shapes in (nonempty, plan.shapes):
+        case = smallest_failure(wrong, shapes, plan.domains, value_shape)
         if case is not None:
             if finding.kind in TWO_USE_FINDINGS:
-                return two_use_code(question.operation, case, shifted_case(case), finding)
-            return reproduction_code(
-                question.operation, judge_use(question.operation, question.reference, case), finding
-            )
-    return _unshrunk(question, finding, judged)
+                return two_use_code(plan.operation, case, shifted_case(case), finding)
+            return reproduction_code(plan.operation, judge_use(plan.operation, plan.reference, case), finding)
+    return _unshrunk(plan, finding, judged)
 
 
-def _unshrunk(question: CheckPlan, finding: OperationFinding, judged: Sequence[JudgedUse]) -> str:
+def _unshrunk(plan: CheckPlan, finding: OperationFinding, judged: Sequence[JudgedUse]) -> str:
     """Return code of the first input with the finding; empty for a finding that requires two uses."""
     for use in judged:
         if (finding.kind, finding.place) in {(other.kind, other.place) for other in use.findings}:
-            return reproduction_code(question.operation, use, finding)
+            return reproduction_code(plan.operation, use, finding)
     return ""

@@ -1,8 +1,7 @@
 """Judge one use of an operation: compare its value and its gradients with those of the oracles."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -29,15 +28,23 @@ from verifier.testing.operation_check.answers import (
     graph_with_known_vjp,
     of_forward,
     shape_of_reference,
+    with_measured_noise,
 )
+from verifier.testing.operation_check.differentiated import derivative_along
 from verifier.testing.operation_check.inputs import Case
+from verifier.testing.operation_check.noise import typical_size
 from verifier.testing.operation_check.operation import OperationRaised, UseResult, run_once
 from verifier.testing.operation_check.references import WEIGHTS, Reference, use_node
 from verifier.testing.operation_check.result import OperationFinding, make_finding
+from verifier.testing.operation_check.ties import inconsistent_ties
 from verifier.testing.operation_check.written import UserOperation
 
 _NOT_SUMMED = "bias-not-summed"
+_LEAST_NUMBERS = 2  # that a constant factor must explain
+_DIRECTIONS = 4  # in which the entries outside a sample are judged together
 _MOST_COPIES = 1000  # numbers of a value that are compared with every entry of the argument
+_RESOLUTION = 2.0**-10  # of the largest entry: an error of a slope up to it decides
+_ZERO_RESOLUTION = 2.0**-13  # the same, of the terms that cancel where the whole gradient is 0
 _CLOSE = 1e-6  # relative distance, by norm, below which a wrong rule explains a gradient
 
 
@@ -88,6 +95,11 @@ def explain_values(
             findings.append(replace(make_finding("repeated-rows-assigned", name), kind="gradient-value"))
         elif row is None or row.bug == UNEXPLAINED_ID:
             argument = case.arguments[operation.arguments.index(name)]
+            factor = _constant_factor(comparison)
+            if factor is not None:
+                row_of_factor = make_finding("constant-factor", name, factor=f"{factor:.6g}")
+                findings.append(replace(row_of_factor, kind="gradient-value", wrong=f"{factor:.6g} · right"))
+                continue
             code = "copies-not-summed" if _is_of_one_copy(result, argument, comparison) else "gradient-value"
             findings.append(replace(make_finding(code, name), kind="gradient-value"))
         else:
@@ -114,6 +126,16 @@ def _has_overwritten_rows(reference_answers: ReferenceAnswers, comparison: Compa
         if _close(comparison.submitted, assigned):
             return True
     return False
+
+
+def _constant_factor(comparison: Comparison) -> float | None:
+    """Return the factor between the submitted and the right gradient; None if there is none."""
+    known = np.isfinite(comparison.expected) & np.isfinite(comparison.uncertainty)
+    right, submitted = comparison.expected[known], comparison.submitted[known]
+    if np.count_nonzero(right) < _LEAST_NUMBERS or not np.isfinite(submitted).all():
+        return None
+    factor = float(np.vdot(right, submitted) / np.vdot(right, right))
+    return factor if factor != 0.0 and _close(submitted, factor * right) else None
 
 
 def _is_of_one_copy(result: UseResult, argument: Array, comparison: Comparison) -> bool:
@@ -158,80 +180,6 @@ def _close(one: Array, other: Array) -> bool:
     return distance <= _CLOSE * float(np.linalg.norm(np.ravel(other)))
 
 
-_STEP = 2.0**-17
-_RELATIVE_TOLERANCE = 1e-3  # of one-sided slopes at a smooth point, and of sums of gradients
-_MOST = 16  # bound on the entries at kinks, because every pair of them is moved
-
-EntryIndex = tuple[int, int]  # index of the argument, and flat index of the entry
-
-
-def inconsistent_ties(
-    function: Callable[..., Any],
-    arguments: Sequence[Array],
-    upstream: Array,
-    at_kinks: Mapping[int, Array],
-    gradients: Mapping[int, Array],
-) -> list[EntryIndex]:
-    """Return the tied entries whose submitted gradients do not sum to the slope of the joint movement.
-
-    at_kinks: boolean arrays by argument; true for entries at kinks.
-    gradients: submitted gradients by argument.
-    """
-    kinked = [
-        (place, int(entry)) for place, mask in at_kinks.items() for entry in np.flatnonzero(mask.ravel())
-    ]
-    if not 2 <= len(kinked) <= _MOST:
-        return []
-
-    def moved(entries: Sequence[EntryIndex], step: float) -> float | None:
-        shifted = [array.astype(np.float64) for array in arguments]
-        for place, entry in entries:
-            shifted[place].flat[entry] += step
-        try:
-            with np.errstate(all="ignore"):
-                value = np.asarray(function(*shifted), dtype=np.float64)
-        except Exception:  # the user's function may reject the moved arguments
-            return None
-        return float(np.vdot(value, upstream)) if value.shape == upstream.shape else None
-
-    middle = moved([], 0.0)
-    if middle is None:
-        return []
-    broken: list[EntryIndex] = []
-    for group in _tied_groups(kinked, moved, middle):
-        above, below = moved(group, _STEP), moved(group, -_STEP)
-        if above is None or below is None:
-            continue
-        right, left = (above - middle) / _STEP, (middle - below) / _STEP
-        submitted = [float(gradients[place].flat[entry]) for place, entry in group]
-        size = max(abs(right), abs(left), sum(map(abs, submitted)))
-        if abs(right - left) > _RELATIVE_TOLERANCE * size:
-            continue
-        if abs(sum(submitted) - 0.5 * (right + left)) > _RELATIVE_TOLERANCE * size:
-            broken += group
-    return broken
-
-
-def _tied_groups(
-    kinked: Sequence[EntryIndex], moved: Callable[[Sequence[EntryIndex], float], float | None], middle: float
-) -> list[list[EntryIndex]]:
-    """Return the groups of entries that are tied with each other, directly or through other entries."""
-    single = {place: moved([place], _STEP) for place in kinked}
-    groups = {place: {place} for place in kinked}
-    for index, one in enumerate(kinked):
-        for other in kinked[index + 1 :]:
-            both, first, second = moved([one, other], _STEP), single[one], single[other]
-            if both is None or first is None or second is None:
-                continue
-            size = abs(first - middle) + abs(second - middle) + abs(both - middle)
-            if abs(both - first - second + middle) > _RELATIVE_TOLERANCE * size + 2.0**-46 * abs(middle):
-                joined = groups[one] | groups[other]
-                for place in joined:
-                    groups[place] = joined
-    distinct = {id(group): sorted(group) for group in groups.values() if len(group) > 1}
-    return list(distinct.values())
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedUse:
     """Result of judging one use.
@@ -239,6 +187,7 @@ class JudgedUse:
     findings: all errors.
     comparisons: by argument name and FORWARD, of all arrays with the right shape.
     consensus: None if nothing could be compared.
+    sampled: by argument, flat indices of the entries that were differentiated; empty if all were.
     total: sum of the value times the upstream gradient.
     """
 
@@ -248,11 +197,17 @@ class JudgedUse:
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     consensus: Consensus | None = None
     total: float = float("nan")
+    sampled: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def is_decided(self) -> bool:
         """True if no compared entry is undecided."""
-        return not any(comparison.undecided.any() for comparison in self.comparisons.values())
+        return not any(self.undecided(name).any() for name in self.comparisons)
+
+    def undecided(self, name: str) -> Array:
+        """Return the undecided entries among those that were differentiated, as a flat mask."""
+        flat = self.comparisons[name].undecided.ravel()
+        return flat[self.sampled[name]] if name in self.sampled else flat
 
 
 @np.errstate(all="ignore")  # non-finite values are judged
@@ -284,6 +239,9 @@ def judge_use(
             )
         else:
             reference_answers = answers_of_functions(operation, reference, case.arguments, result, quick)
+        reference_answers = with_measured_noise(
+            reference_answers, operation, case.arguments, result, reference.data
+        )
         return _compare_with_answers(operation, reference, result, case, reference_answers, quick)
     except OperationRaised as raised:  # raised in a repeated call with the same arguments
         return JudgedUse(case, result, (*result.findings, raised.finding()))
@@ -337,19 +295,58 @@ def _compare_with_answers(
         expected = {name: consensus.reference[name].value for name in names if name in shapes}
         findings += explain_values(operation, reference, case, result, reference_answers, wrong, expected)
     total = float(reference_answers.values[reference_answers.problem.output].reshape(()))
-    return JudgedUse(case, result, tuple(findings), comparisons, consensus, total)
+    findings += _wrong_along(operation, reference, case, result, reference_answers, comparisons)
+    return JudgedUse(case, result, tuple(findings), comparisons, consensus, total, reference_answers.sampled)
+
+
+def _wrong_along(
+    operation: UserOperation,
+    reference: Reference,
+    case: Case,
+    result: UseResult,
+    reference_answers: ReferenceAnswers,
+    comparisons: Mapping[str, Comparison],
+) -> list[OperationFinding]:
+    """Return findings on gradients that are wrong along random directions, where entries are a sample."""
+    findings = []
+    rng = np.random.default_rng(0)
+    function = function_of(operation, reference)
+    assert result.upstream is not None
+    for place, name in enumerate(operation.arguments[: len(case.arguments)]):
+        sampled = reference_answers.sampled.get(name)
+        if name not in comparisons or sampled is None or sampled.size == case.arguments[place].size:
+            continue
+        if comparisons[name].incorrect.any():
+            continue
+        submitted, size = comparisons[name].submitted, typical_size(case.arguments[place])
+        for _ in range(_DIRECTIONS):
+            direction = size * rng.choice([-1.0, 1.0], size.shape)
+            slope, error = derivative_along(function, case.arguments, place, direction, result.upstream)
+            allowance = float((reference_answers.allowance[name] * size).sum())
+            distance = abs(slope - float((submitted * direction).sum()))
+            if distance > error + allowance + TOLERANCES["standard"].rtol * abs(slope):
+                findings.append(make_finding("gradient-value", name))
+                break
+    return findings
 
 
 def _compare(
     submitted: Array, name: str, consensus: Consensus, reference_answers: ReferenceAnswers
 ) -> Comparison:
+    scale = reference_answers.scale[name]
+    # the noise of a function without a formula is the same for all entries, small ones too
+    decisive = 0.0
+    if not reference_answers.of_row:
+        largest = float(np.fmax.reduce(scale, axis=None, initial=0.0))
+        decisive = max(_RESOLUTION * largest, _ZERO_RESOLUTION * reference_answers.terms.get(name, 0.0))
     return compare(
         submitted,
         consensus.reference[name],
         reference_answers.allowance[name],
-        reference_answers.scale[name],
+        scale,
         consensus.disputed[name],
         TOLERANCES["standard"],
+        decisive=decisive,
     )
 
 

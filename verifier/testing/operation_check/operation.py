@@ -49,6 +49,7 @@ class UseResult:
     findings: errors that are visible without reference values.
     refused: exception of forward, if it raised.
     notes: remarks that are not errors, by code.
+    dtypes: number formats of the gradients that backward returned as floating-point numbers.
     """
 
     value: Array | None
@@ -57,6 +58,7 @@ class UseResult:
     findings: tuple[OperationFinding, ...]
     refused: OperationRaised | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    dtypes: tuple[np.dtype[Any], ...] = ()
 
 
 def call_user_code(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -124,7 +126,7 @@ def run_once(
     notes = dict(backward.notes)
     if shared := _shared_memory(returned, names, passed, passed_upstream):
         notes["shares-memory"] = shared
-    return UseResult(value, upstream, backward.gradients, tuple(findings), None, notes)
+    return UseResult(value, upstream, backward.gradients, tuple(findings), None, notes, backward.dtypes)
 
 
 def _read_gradients(
@@ -145,6 +147,7 @@ def _read_gradients(
     gradients: list[Array | None] = [None] * len(names)
     findings: list[OperationFinding] = []
     notes: dict[str, str] = {}
+    dtypes: list[np.dtype[Any]] = []
     for place in differentiable:
         part, name = by_place[place], names[place]
         array = to_float64(part)
@@ -154,11 +157,13 @@ def _read_gradients(
             findings.append(make_finding("gradient-not-numbers", name, actual=_described(part)))
         else:
             gradients[place] = array
-            if (kind := np.asarray(tensors_to_numpy(part)).dtype) != np.float64:
+            kind = np.asarray(tensors_to_numpy(part)).dtype
+            dtypes += [kind] if kind.kind == "f" else []
+            if kind != np.float64:
                 notes["other-precision"] = (
                     f"the gradient of {name} is {kind}, where float64 was given: digits are lost"
                 )
-    return UseResult(None, None, tuple(gradients), tuple(findings), None, notes)
+    return UseResult(None, None, tuple(gradients), tuple(findings), None, notes, tuple(dtypes))
 
 
 def _parts(returned: Any, arguments: Sequence[Array]) -> list[Any]:
@@ -227,6 +232,7 @@ def _line(error: BaseException) -> str:
     return ""
 
 
+SIDE_EFFECTS = ("argument-changed", "state-kept", "not-repeatable")  # they say nothing about the numbers
 TWO_USE_FINDINGS = ("state-kept", "not-repeatable")  # kinds of findings that require two uses
 _CLOSE = 1e-9  # relative difference of two computations of the same value by rounding
 

@@ -1,6 +1,6 @@
 """Reference of an operation: a row of the table of operations, a user's function, or its own forward."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,14 @@ from verifier.engine.operations.steps import steps_of
 from verifier.problem.errors import describe, suggest_name
 from verifier.problem.graph import GraphOperation, GraphProblem, InferredNode, MisfitError, Node, Shape
 from verifier.testing.operation_check.further_inputs import Shapes
-from verifier.testing.operation_check.inputs import DOMAINS, INPUTS, Inputs, default_inputs
+from verifier.testing.operation_check.inputs import (
+    DOMAINS,
+    INPUTS,
+    Case,
+    Inputs,
+    cases_of,
+    default_inputs,
+)
 from verifier.testing.operation_check.written import UserOperation, malformed
 
 WEIGHTS, WEIGHED, TOTAL = "output_grad", "weighed", "total"
@@ -27,6 +34,8 @@ class Reference:
     row: row of the table of operations.
     in_numpy, in_torch: functions of the arguments.
     options: options of the row or of the functions, as the caller wrote them.
+    fixed: positions of arguments without a gradient, of an operation without a row.
+    is_definition: True if forward defines the right value.
     """
 
     name: str
@@ -34,10 +43,12 @@ class Reference:
     in_numpy: Callable[..., Any] | None
     in_torch: Callable[..., Any] | None
     options: Mapping[str, Any]
+    fixed: tuple[int, ...] = ()
+    is_definition: bool = False
 
     @property
     def data(self) -> tuple[int, ...]:
-        return () if self.row is None else self.row.data
+        return self.fixed if self.row is None else self.row.data
 
     def fit(self, shapes: Sequence[Shape]) -> InferredNode:
         """Return the row's shape of the value for these arguments. Raises: MisfitError."""
@@ -160,6 +171,7 @@ class CheckPlan:
     """Operation, its reference, and the inputs to try.
 
     plain: number of inputs, at the start of `shapes`, that every implementation must accept.
+    points: the caller's own inputs, which replace drawn ones.
     """
 
     operation: UserOperation
@@ -167,12 +179,19 @@ class CheckPlan:
     shapes: tuple[Shapes, ...]
     domains: Sequence[str]
     plain: int
+    points: tuple[Case, ...] = ()
+
+    def cases(self) -> Iterator[Case]:
+        """Yield all inputs."""
+        yield from self.points or cases_of(self.shapes, self.domains, self.plain)
 
 
 def plan_check(written: UserOperation, reference: Reference, shapes: Any, domain: Any) -> CheckPlan:
     """Return the question. shapes, domain: None for the default inputs. Raises: MalformedSubmission."""
     inputs = reference.inputs(written)
-    candidates = inputs.shapes(reference.options) if shapes is None else _read_shapes(shapes, written)
+    candidates = (
+        inputs.shapes(reference.options) if shapes is None else read_shapes(shapes, len(written.arguments))
+    )
     plain = inputs.plain if shapes is None else len(candidates)
     domains = inputs.domains(reference.options)
     if domain is not None:
@@ -203,15 +222,16 @@ def plan_check(written: UserOperation, reference: Reference, shapes: Any, domain
     return CheckPlan(written, reference, tuple(fitting), domains, max(1, plain))
 
 
-def _read_shapes(shapes: Any, written: UserOperation) -> list[Shapes]:
-    """Return the shapes of the arguments for each input. A single argument may be a shape, not a tuple."""
+def read_shapes(shapes: Any, count: int) -> list[Shapes]:
+    """Return the shapes of the arguments for each input. A single argument may be a shape, not a tuple.
+
+    count: number of arguments. Raises: MalformedSubmission.
+    """
     rule = "a list of inputs, each a tuple of one shape for each argument, such as [((2, 3), (3,))]"
     inputs: list[Shapes] = []
     try:
         for row in shapes:
-            argument_shapes = (
-                (row,) if all(isinstance(size, int) for size in row) and len(written.arguments) == 1 else row
-            )
+            argument_shapes = (row,) if all(isinstance(size, int) for size in row) and count == 1 else row
             inputs.append(tuple(tuple(int(size) for size in shape) for shape in argument_shapes))
     except (TypeError, ValueError):
         raise malformed("shapes", rule, repr(shapes)[:60]) from None

@@ -21,16 +21,21 @@ from verifier.testing.operation_check.inputs import Case
 from verifier.testing.operation_check.operation import OperationRaised, call_user_code
 from verifier.testing.operation_check.references import CheckPlan, Reference
 from verifier.testing.operation_check.result import OperationFinding
+from verifier.testing.operation_check.structures import literal
 from verifier.testing.operation_check.written import UserOperation
 
 _LONGEST = 6  # digits of a number in a comment
+_MOST_WRITTEN = 64  # numbers in a comment
 
 
 def reproduction_code(operation: UserOperation, judged: JudgedUse, finding: OperationFinding) -> str:
     """Return code that reproduces a finding. It requires only the operation under its own name."""
     names = operation.arguments[: len(judged.case.arguments)]
-    lines = ["import numpy as np", *_argument_lines(operation, judged, names)]
     upstream = judged.tried.upstream
+    if operation.code is not None:
+        lines = [*operation.code(judged.case.arguments, np.ones(()) if upstream is None else upstream)]
+        return "\n".join([*lines, *_result_comments(judged, finding)])
+    lines = ["import numpy as np", *_argument_lines(operation, judged, names)]
     call = ", ".join([*names, *(f"{key}={value!r}" for key, value in operation.keywords.items())])
     lines += _call_lines(operation, call, "" if upstream is None else literal(upstream), names)
     return "\n".join([*lines, *_result_comments(judged, finding)])
@@ -72,6 +77,7 @@ def _argument_lines(operation: UserOperation, judged: JudgedUse, names: tuple[st
 
 
 def _call_lines(operation: UserOperation, call: str, upstream: str, names: tuple[str, ...]) -> Iterator[str]:
+    """Yield calls of forward and backward of a class or an object."""
     if operation.on_tensors:
         yield f"result = {operation.name}({call})"
         if upstream:
@@ -106,15 +112,9 @@ def _result_comments(judged: JudgedUse, finding: OperationFinding) -> Iterator[s
             return
 
 
-def literal(array: Array) -> str:
-    """Return the array as a Python expression."""
-    if array.size == 0:
-        return f"np.zeros({array.shape}{', dtype=int' if array.dtype.kind == 'i' else ''})"
-    return f"np.array({array.tolist()!r})"
-
-
 def _numbers(array: Array) -> str:
-    with np.printoptions(precision=_LONGEST, suppress=False):
+    """Return the numbers of an array; of a large one the beginning and the end."""
+    with np.printoptions(precision=_LONGEST, suppress=False, threshold=_MOST_WRITTEN):
         return np.array2string(np.asarray(array) + 0.0, separator=", ").replace("\n", "")
 
 
@@ -137,18 +137,18 @@ def compared(judged: Sequence[JudgedUse]) -> list[JudgedUse]:
 
 
 def operation_warnings(
-    question: CheckPlan, judged: Sequence[JudgedUse], refused: Mapping[Shapes, OperationRaised]
+    plan: CheckPlan, judged: Sequence[JudgedUse], refused: Mapping[Shapes, OperationRaised]
 ) -> Iterator[ReportWarning]:
     """Yield the warnings.
 
     refused: exceptions by the shapes that forward does not accept.
     """
-    if refused and question.reference.row is not None:
+    if refused and plan.reference.row is not None:
         named = ", ".join(" and ".join(map(str, shapes)) for shapes in list(refused)[:_NAMED])
         raised = next(iter(refused.values()))
         yield ReportWarning(
             "shapes-not-taken",
-            f"forward refuses {named}, which {question.reference.name} takes: {raised.error}",
+            f"forward refuses {named}, which {plan.reference.name} takes: {raised.error}",
         )
     notes: dict[str, str] = {}
     for use in judged:
@@ -164,10 +164,12 @@ def operation_warnings(
         named = ", ".join(dict.fromkeys(kinked))
         yield ReportWarning("kink", f"where several slopes are right, any of them is accepted in {named}")
     yield from _undecided(judged)
+    yield from _left_out(plan, judged)
     if (
-        question.reference.row is None
-        and question.reference.in_numpy is None
-        and question.reference.in_torch is None
+        plan.reference.row is None
+        and plan.reference.in_numpy is None
+        and plan.reference.in_torch is None
+        and not plan.reference.is_definition
     ):
         yield ReportWarning(
             "forward-at-its-word",
@@ -177,10 +179,30 @@ def operation_warnings(
         yield ReportWarning("nothing-compared", "no numbers could be compared")
 
 
+def _left_out(plan: CheckPlan, judged: Sequence[JudgedUse]) -> Iterator[ReportWarning]:
+    """Yield warnings about numbers that were not judged one by one, or not at all."""
+    for use in judged[:1]:
+        names = plan.operation.arguments
+        arrays = use.case.arguments
+        sampled = [
+            f"{rows.size} of {arrays[names.index(name)].size} of {name}"
+            for name, rows in use.sampled.items()
+            if rows.size < arrays[names.index(name)].size
+        ]
+        if sampled:
+            yield ReportWarning(
+                "sampled",
+                f"compared one by one: {', '.join(sampled)}; the others together, along random directions",
+            )
+        left = [names[place] for place in plan.reference.fixed if arrays[place].dtype.kind == "f"]
+        if left:
+            yield ReportWarning("not-differentiated", f"no gradient was returned for {', '.join(left)}")
+
+
 def _undecided(judged: Sequence[JudgedUse]) -> Iterator[ReportWarning]:
     inputs = compared(judged)
     counts = [
-        {name: int(row.undecided.sum()) for name, row in use.comparisons.items() if row.undecided.any()}
+        {name: int(use.undecided(name).sum()) for name in use.comparisons if use.undecided(name).any()}
         for use in inputs
     ]
     entries = sum(sum(by_name.values()) for by_name in counts)

@@ -89,6 +89,11 @@ FINDINGS: Mapping[str, FindingTexts] = MappingProxyType(
                 "Write down the value as a formula, and differentiate it by {place}.",
             ),
             FindingTexts(
+                "constant-factor",
+                "the gradient of {place} is {factor} times the right one, in every number.",
+                "Which factor is missing, or stands there twice?",
+            ),
+            FindingTexts(
                 "missing-upstream-gradient",
                 "the gradient of {place} is the same whatever gradient of the output backward is given: it "
                 "is the operation's own derivative, multiplied by nothing.",
@@ -127,6 +132,22 @@ FINDINGS: Mapping[str, FindingTexts] = MappingProxyType(
 )
 
 
+FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "derivative": "a function, and its derivative as a function of the same arguments",
+        "numbers": "a function, and the numbers of its gradient",
+        "value-and-gradient": "a function that returns its value and its gradient",
+        "vjp": "a function, and a backward function of the output's gradient and the arguments",
+        "cache": "forward returns its value and a cache, backward takes the output's gradient and it",
+        "residuals": "forward returns its value and residuals, backward takes them before the gradient",
+        "operation": "a class or an object with forward and backward",
+        "layer": "a layer that keeps its parameters and their gradients",
+        "torch": "a function or a module of PyTorch, with the gradients of autograd",
+        "jax": "a function of JAX, with the gradients of its vjp",
+    }
+)  # of functions and their gradients
+
+
 def make_finding(kind: str, place: str, **words: object) -> OperationFinding:
     """Return a finding with its texts. words: values of the fields of the texts."""
     row = FINDINGS[kind]
@@ -148,6 +169,7 @@ class OperationCheck:
     evidence: agreement of every oracle over all inputs.
     report: report on the input with the first finding, in the form of a submission's report; None if nothing
         could be compared.
+    form: form in which the function and its gradient are written.
     """
 
     name: str
@@ -160,13 +182,16 @@ class OperationCheck:
     evidence: tuple[Evidence, ...]
     smallest: str
     report: Report | None
+    form: str = ""
+
+    def __bool__(self) -> bool:
+        return self.verdict is Verdict.CORRECT
 
     def __repr__(self) -> str:
         codes = ", ".join(dict.fromkeys(finding.code for finding in self.findings))
         return f"<OperationCheck {self.name}: {self.verdict}{': ' if codes else ''}{codes}>"
 
     def __str__(self) -> str:
-
         return "\n".join(lines(self))
 
 
@@ -178,6 +203,8 @@ def lines(check: OperationCheck) -> Iterator[str]:
     yield f"{check.name}: {check.verdict}"
     shapes = f"{len(check.shapes)} shape{'' if len(check.shapes) == 1 else 's'}"
     yield f"  held against {check.like} on {check.cases} inputs of {shapes}"
+    if check.form in FORMS:
+        yield f"  form {check.form}: {FORMS[check.form]}"
     yield from (f"  {line}" for line in _oracles(check))
     for finding in check.findings[:_SHOWN]:
         yield ""

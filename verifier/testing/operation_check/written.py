@@ -1,20 +1,25 @@
 """Adapt a user's operation to one calling convention.
 
-Two forms are supported. In the lecture's form the methods are `forward(*args)` and `backward(output_grad)`.
-In edugrad's form they are `forward(ctx, *args)` and `backward(ctx, grad_output)`, where ctx is a list.
+Three forms are supported. In the lecture's form the methods are `forward(*args)` and `backward(output_grad)`.
+In edugrad's form they are `forward(ctx, *args)` and `backward(ctx, grad_output)`, where ctx saves values.
+A subclass of `torch.autograd.Function` is applied by PyTorch itself.
 """
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from inspect import Parameter, getclosurevars, signature
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
+from reference_impl.array import Array
 from verifier.problem.errors import DocumentError, MalformedSubmission
 
-FORMS = ("lecture", "edugrad")
+FORMS = ("lecture", "edugrad", "torch")
 _CONTEXTS = ("ctx", "context")
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _VARIADIC = ("a", "b", "c", "d")  # names for variadic arguments
@@ -40,6 +45,9 @@ class UserOperation:
     is_class: True if every use creates an object; otherwise it copies the user's object.
     on_tensors: True if the name in code is a function of tensors, as in edugrad, not the class.
     made_with: arguments of the class, as code.
+    make: function that returns a new object.
+    code: function of the arguments' arrays and the upstream gradient, which returns lines of code that call
+        forward and backward; None for a class or an object with these methods.
     """
 
     name: str
@@ -51,6 +59,8 @@ class UserOperation:
     is_class: bool
     on_tensors: bool
     made_with: str = ""
+    make: Callable[[], Any] | None = None
+    code: Callable[[Sequence[Array], Array], Sequence[str]] | None = None
 
     def takes(self, count: int) -> bool:
         return 0 < count <= len(self.arguments) if self.variadic else count == len(self.arguments)
@@ -74,10 +84,12 @@ def read_operation(
     if not has_methods:
         raise malformed("operation", _RULE, f"{type(operation).__name__} {_name(operation)!r}")
     make = _maker(source, options)
-    parameters = _parameters(make(), source)
+    is_of_torch = _is_torch_function(source)
+    parameters = _parameters(source if is_of_torch else make(), source)
     if form is None:
-        form = "edugrad" if parameters and parameters[0].name in _CONTEXTS else "lecture"
-    if form == "edugrad":
+        has_context = bool(parameters) and parameters[0].name in _CONTEXTS
+        form = "torch" if is_of_torch else "edugrad" if has_context else "lecture"
+    if form != "lecture":
         parameters = parameters[1:]
     has_var_keyword = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
     named = {p.name for p in parameters if p.kind not in (Parameter.VAR_POSITIONAL,)}
@@ -96,11 +108,33 @@ def read_operation(
         arguments=arguments,
         variadic=variadic,
         keywords=keywords,
-        begin=_use_factory(make, form, keywords),
+        begin=_use_factory(source if form == "torch" else make, form, keywords),
         is_class=isinstance(source, type),
         on_tensors=source is not operation,
         made_with=", ".join(f"{key}={value!r}" for key, value in _accepted_options(source, options).items()),
+        make=make,
     )
+
+
+def after_first_use(operation: UserOperation, arguments: Sequence[Array]) -> UserOperation:
+    """Return the operation with an object that has been used once, whose copies are the further uses.
+
+    The operation itself is returned if it is a class or if its object refuses the arguments.
+    """
+    if operation.is_class or operation.make is None or operation.form == "torch":
+        return operation
+    instance = operation.make()
+    try:
+        arrays = [array.copy() for array in arguments]
+        context = (SavedContext(),) if operation.form == "edugrad" else ()
+        instance.forward(*context, *arrays, **operation.keywords)
+    except Exception:  # it is reported where the operation is judged
+        return operation
+
+    def make() -> Any:
+        return _copy(instance)
+
+    return replace(operation, begin=_use_factory(make, operation.form, operation.keywords), make=make)
 
 
 def malformed(place: str, expected: str, actual: str, remedy: str = "") -> MalformedSubmission:
@@ -110,6 +144,9 @@ def malformed(place: str, expected: str, actual: str, remedy: str = "") -> Malfo
 
 def _undecorated(operation: Any) -> Any:
     """Return the class that a decorator such as edugrad's `tensor_op` turned into a function."""
+    if inspect.ismethod(operation) or inspect.isbuiltin(operation):  # such as `Cube.apply`
+        applied = operation.__self__
+        return applied if isinstance(applied, type) and hasattr(applied, "backward") else operation
     if not inspect.isfunction(operation):
         return operation
     values = getclosurevars(operation).nonlocals.values()
@@ -157,17 +194,84 @@ def _parameters(instance: Any, source: Any) -> list[Parameter]:
         raise malformed("operation", "a forward whose arguments can be read", _name(source)) from None
 
 
-def _use_factory(make: Callable[[], Any], form: str, keywords: Mapping[str, Any]) -> Callable[[], Use]:
+def _is_torch_function(source: Any) -> bool:
+    torch = sys.modules.get("torch")  # if the class is PyTorch's, PyTorch has been imported
+    return torch is not None and isinstance(source, type) and issubclass(source, torch.autograd.Function)
+
+
+def is_torch_tensor(value: Any) -> bool:
+    """True for a tensor of PyTorch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+class SavedContext(list[Any]):
+    """Context of one use: a list, as in edugrad, with the methods of contexts of PyTorch and minitorch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clear()
+        self.saved_tensors: tuple[Any, ...] = ()
+
+    def save_for_backward(self, *values: Any) -> None:
+        self.saved_tensors = values
+
+    @property
+    def saved_values(self) -> tuple[Any, ...]:
+        return self.saved_tensors
+
+    @property
+    def needs_input_grad(self) -> "_AllTrue":
+        return _AllTrue()
+
+    def mark_non_differentiable(self, *values: Any) -> None: ...
+
+    def set_materialize_grads(self, value: bool) -> None: ...
+
+
+class _AllTrue:
+    """Sequence of any length whose items are True."""
+
+    def __getitem__(self, index: int) -> bool:
+        return True
+
+
+def _torch_use(source: Any, keywords: Mapping[str, Any]) -> Use:
+    import torch  # heavy; the caller's class is PyTorch's
+
+    state: dict[str, Any] = {}
+
+    def forward(*arrays: Any) -> Any:
+        state["arguments"] = [
+            torch.tensor(array, requires_grad=array.dtype.kind in "fc") for array in map(np.asarray, arrays)
+        ]
+        state["value"] = source.apply(*state["arguments"], *keywords.values())
+        return state["value"].detach().numpy()
+
+    def backward(upstream: Array) -> Any:
+        moving = [tensor for tensor in state["arguments"] if tensor.requires_grad]
+        weights = torch.tensor(upstream).to(state["value"].dtype)
+        gradients = torch.autograd.grad(state["value"], moving, weights, allow_unused=True, retain_graph=True)
+        return tuple(None if gradient is None else gradient.numpy() for gradient in gradients)
+
+    return Use(forward, backward)
+
+
+def _use_factory(make: Any, form: str, keywords: Mapping[str, Any]) -> Callable[[], Use]:
+    """Return a function that starts a use. make: returns an object; in the form of PyTorch, the class."""
+    if form == "torch":
+        return lambda: _torch_use(make, keywords)
+
     def begin() -> Use:
         instance = make()
         if form == "lecture":
             return Use(
                 lambda *args: instance.forward(*args, **keywords), lambda grad: instance.backward(grad)
             )
-        context: list[Any] = []
+        context = SavedContext()
 
         def forward(*args: Any) -> Any:
-            context.clear()
+            context.__init__()  # type: ignore[misc]
             return instance.forward(context, *args, **keywords)
 
         return Use(forward, lambda grad: instance.backward(context, grad))
@@ -176,7 +280,7 @@ def _use_factory(make: Callable[[], Any], form: str, keywords: Mapping[str, Any]
 
 
 def _name(operation: Any) -> str:
-    if inspect.isfunction(operation):
+    if inspect.isroutine(operation):
         source = _undecorated(operation)
         return str(getattr(source, "__name__", "operation"))
     return operation.__name__ if isinstance(operation, type) else type(operation).__name__

@@ -136,7 +136,7 @@ REFUSALS: dict[str, tuple[Any, dict[str, Any], str]] = {
         "as many columns on the left as rows",
     ),
     "another domain": (right.Exp, {"domain": "positve"}, "did you mean 'positive'?"),
-    "another form": (right.Exp, {"form": "torch"}, "form: expected one of lecture, edugrad, got 'torch'"),
+    "another form": (right.Exp, {"form": "jax"}, "form: expected one of lecture, edugrad, torch, got 'jax'"),
     "a function that does not take it": (
         right.Exp,
         {"like": np.linalg.inv, "shapes": [(2, 3)]},
@@ -214,6 +214,97 @@ def test_without_hypothesis_the_input_is_that_on_which_it_was_found(monkeypatch:
     check = check_operation(wrong.TanhOfValue, like="tanh", shapes=[(2, 3)])
     assert check.findings[0].code == "derivative-at-activation"
     assert "x = np.array([[" in check.smallest
+
+
+class AccumulatingLinear:
+    def forward(self, x: Array, w: Array) -> Array:
+        self.x, self.w, self.dw = x, w, np.zeros_like(w)
+        return x @ w
+
+    def backward(self, output_grad: Array) -> tuple[Array, Array]:
+        self.dw += self.x.T @ output_grad
+        return output_grad @ self.w.T, self.dw
+
+
+class WrongAccumulatingLinear(AccumulatingLinear):
+    def backward(self, output_grad: Array) -> tuple[Array, Array]:
+        self.dw += self.x.T @ output_grad
+        return output_grad @ self.w, self.dw
+
+
+class ReluThatChangesUpstream:
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        return np.maximum(x, 0)
+
+    def backward(self, output_grad: Array) -> Array:
+        output_grad[self.x < 0] = 0
+        return output_grad
+
+
+def test_side_effects_are_notes_that_hide_no_wrong_number() -> None:
+    question: dict[str, Any] = {"like": "matmul", "shapes": [((2, 3), (3, 3))]}
+    check = check_operation(AccumulatingLinear, **question)
+    assert check.verdict == "correct", str(check)
+    assert "state-kept" in [warning.code for warning in check.warnings]
+    check = check_operation(WrongAccumulatingLinear, **question)
+    assert [finding.code for finding in check.findings] == ["untransposed-weights"]
+    assert "state-kept" in [warning.code for warning in check.warnings]
+    check = check_operation(AccumulatingLinear, **question, require=["state-kept"])
+    assert [finding.code for finding in check.findings] == ["state-kept"]
+    check = check_operation(ReluThatChangesUpstream, like="relu")
+    assert check.verdict == "correct", str(check)
+    assert "argument-changed" in [warning.code for warning in check.warnings]
+    with pytest.raises(MalformedSubmission, match="did you mean 'state-kept'"):
+        check_operation(AccumulatingLinear, **question, require=["state-keep"])
+
+
+class MakesParametersAtFirstUse:
+    w: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        if self.w is None:
+            self.w = np.random.default_rng().normal(size=(x.shape[1], 2))
+        return x @ self.w
+
+    def backward(self, output_grad: Array) -> Array:
+        assert self.w is not None
+        return output_grad @ self.w.T
+
+
+def test_parameters_may_be_made_at_the_first_use() -> None:
+    check = check_operation(MakesParametersAtFirstUse(), shapes=[(4, 3)])
+    assert check.verdict == "correct", str(check)
+
+
+class ContextThatSaves:
+    @staticmethod
+    def forward(ctx: Any, x: Array) -> Array:
+        ctx.save_for_backward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Array) -> Array:
+        (x,) = ctx.saved_values
+        return 3 * x * x * grad_output  # type: ignore[no-any-return]
+
+
+class CubeInTorch(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return 3 * x * x * grad_output
+
+
+@pytest.mark.parametrize("written", [ContextThatSaves, CubeInTorch, CubeInTorch.apply])
+def test_contexts_may_save_as_in_torch_and_minitorch(written: Any) -> None:
+    check = check_operation(written, like="power", options={"exponent": 3})
+    assert check.verdict == "correct", str(check)
 
 
 def test_shapes_that_forward_refuses_are_told_and_are_no_mistake() -> None:

@@ -63,6 +63,15 @@ class TanhOfValue:
         return output_grad * (1 - np.tanh(self.y) ** 2)
 
 
+class SineTimesThree:
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        return np.sin(x)
+
+    def backward(self, output_grad: Array) -> Array:
+        return output_grad * 3.0 * np.cos(self.x)
+
+
 class SoftmaxDiagonal:
     def forward(self, x):
         e = np.exp(x - x.max(axis=-1, keepdims=True))
@@ -430,12 +439,36 @@ PLANTED: list[tuple[Any, dict[str, Any], str, str, tuple[str, ...]]] = [
     (ReturnsText, {"like": "exp"}, "gradient-not-numbers", "x", ("x = np.array(1.0)",)),
     (OperandMissing, SQUARE, "raises", "backward", ("x = np.array(1.0)",)),
     (RaisesForward, {}, "raises", "forward", ("x = np.array(1.0)",)),
-    (ReluInPlace, {"like": "relu"}, "argument-changed", "forward", ("x = np.array(-1.0)",)),
-    (NegateInPlace, {"like": "negate"}, "argument-changed", "backward", ("x = np.array(1.0)",)),
-    (SquareThatRemembers, SQUARE, "state-kept", "x", ("x_before = np.array(2.0)", "x = np.array(1.0)")),
-    (SquareThatShares, SQUARE, "state-kept", "x", ("x = np.array(1.0)",)),
-    (SquareThatAccumulates, SQUARE, "state-kept", "x", ("x = np.array(1.0)",)),
-    (NoisyIdentity, {"like": "identity"}, "not-repeatable", "forward", ("x = np.array(1.0)",)),
+    (
+        ReluInPlace,
+        {"like": "relu", "require": ["argument-changed"]},
+        "argument-changed",
+        "forward",
+        ("x = np.array(-1.0)",),
+    ),
+    (
+        NegateInPlace,
+        {"like": "negate", "require": ["argument-changed"]},
+        "argument-changed",
+        "backward",
+        ("x = np.array(1.0)",),
+    ),
+    (
+        SquareThatRemembers,
+        {**SQUARE, "require": ["state-kept"]},
+        "state-kept",
+        "x",
+        ("x_before = np.array(2.0)", "x = np.array(1.0)"),
+    ),
+    (SquareThatShares, {**SQUARE, "require": ["state-kept"]}, "state-kept", "x", ("x = np.array(1.0)",)),
+    (SquareThatAccumulates, {**SQUARE, "require": ["state-kept"]}, "state-kept", "x", ("x = np.array(1.0)",)),
+    (
+        NoisyIdentity,
+        {"like": "identity", "require": ["not-repeatable"]},
+        "not-repeatable",
+        "forward",
+        ("x = np.array(1.0)",),
+    ),
     (
         MinusOfContext,
         {"like": "subtract", "shapes": [((3,), (3,))]},
@@ -443,6 +476,7 @@ PLANTED: list[tuple[Any, dict[str, Any], str, str, tuple[str, ...]]] = [
         "b",
         ("context = []", "b = np.array([1.0])"),
     ),
+    (SineTimesThree, {"shapes": [(3,), (2, 2)]}, "constant-factor", "x", ("x = np.array([",)),
     (SoftmaxDiagonal, {"like": "softmax"}, "softmax-jacobian-diagonal", "x", ("x = np.array([1.0, 1.0])",)),
     (UpsampleOfOneCopy, UPSAMPLE, "copies-not-summed", "x", ("x = np.array([[1.0]])",)),
     (UpsampleOfMean, UPSAMPLE, "copies-not-summed", "x", ("x = np.array([[1.0]])",)),
