@@ -213,7 +213,7 @@ def lines(check: OperationCheck) -> Iterator[str]:
         yield f"  and {len(check.findings) - _SHOWN} more"
     if check.smallest:
         yield ""
-        yield "  the smallest input found that shows the first of these:"
+        yield f"  {_heading(check)} that shows the first of these:"
         yield from (f"    {line}".rstrip() for line in check.smallest.splitlines())
     if check.warnings:
         yield ""
@@ -232,8 +232,12 @@ def summary_lines(check: OperationCheck) -> Iterator[str]:
     if not check.findings:
         yield from (f"  {warning.code}: {warning.detail}" for warning in check.warnings)
     if check.smallest:
-        yield "  the smallest input found that shows it:"
+        yield f"  {_heading(check)} that shows it:"
         yield from (f"    {line}".rstrip() for line in check.smallest.splitlines())
+
+
+def _heading(check: OperationCheck) -> str:
+    return "code" if check.form in FORMS else "the smallest input found"
 
 
 def of_finding(finding: OperationFinding) -> Iterator[str]:
