@@ -25,6 +25,7 @@ from verifier.documents.importers.torch_operations.calls import (
     operands_of,
     signed,
 )
+from verifier.problem.errors import MalformedSubmission
 
 _LEAF = "torch::autograd::AccumulateGrad"
 _KEEP = "let it require a gradient: x.requires_grad_(), or torch.tensor(2.0, requires_grad=True) for a number"
@@ -65,12 +66,21 @@ def from_torch_tensor(
     >>> loss.backward(retain_graph=True)
     >>> report = verify(from_torch_tensor(loss, names={"w": w, "b": b}))
     """
+    try:
+        return _document_of(output, module, names or {}, fields)
+    except MalformedSubmission as error:
+        raise error.with_traceback(None) from None  # the message says all that a caller can use
+
+
+def _document_of(
+    output: Any, module: Any, names: Mapping[str, Any], fields: Mapping[str, Any]
+) -> dict[str, Any]:
     torch = library("torch", "gradjury[torch]")
     if not torch.is_tensor(output) or output.numel() != 1:
         raise refused("output", "a live tensor of one number", _describe(torch, output))
     if output.grad_fn is None:
         raise refused("output", "a tensor that operations led to", "one without grad_fn", "leave no_grad off")
-    walk = _Walk(torch, output, names or {}, module)
+    walk = _Walk(torch, output, names, module)
     for node in walk.order:
         walk.visit(node)
     leaves = [node.variable for node in walk.order if node.name() == _LEAF]

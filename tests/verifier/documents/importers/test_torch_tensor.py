@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -312,6 +313,14 @@ def test_all_parts_in_the_way_are_named_at_once() -> None:
     with pytest.raises(MalformedSubmission) as refusal:
         from_torch_tensor(output)
     assert [mistake.pointer for mistake in refusal.value.errors] == ["digamma", "cummax"]
+
+
+def test_a_refusal_shows_one_line_of_gradjury_in_its_traceback() -> None:
+    output = leaf(*W).digamma().sum()
+    output.backward(retain_graph=True)
+    with pytest.raises(MalformedSubmission) as refusal:
+        from_torch_tensor(output)
+    assert [Path(str(entry.path)).name for entry in refusal.traceback][1:] == ["torch_tensor.py"]
 
 
 def test_what_backward_freed_is_asked_for() -> None:
