@@ -10,7 +10,6 @@
 import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -64,13 +63,14 @@ class _Waiter(Generic[_T]):
     def settle(self, action: Callable[[], None]) -> bool:
         """Call `action` in the waiter's event loop. Return False if that loop has been closed."""
         loop = self.future.get_loop()
-        with suppress(RuntimeError):
-            if loop is asyncio.get_running_loop():
-                action()
-            else:
-                loop.call_soon_threadsafe(action)
+        if loop is asyncio.get_running_loop():
+            action()
             return True
-        return False
+        try:
+            loop.call_soon_threadsafe(action)
+        except RuntimeError:  # of call_soon_threadsafe alone: an error of the action must not count
+            return False
+        return True
 
 
 class _Line(Generic[_T]):
@@ -199,6 +199,8 @@ class FairQueue(Generic[_T]):
             waiter = first.next(self._may_start) or second.next(self._may_start)
             if waiter is None:
                 return
+            if waiter.future.cancelled():  # it has left, and will not take an item
+                continue
             self._turns += 1
             self._in_use[waiter.caller.group] += 1
             yield waiter, self._free.pop()

@@ -81,6 +81,30 @@ def test_however_many_leave_at_once_the_thing_is_there_for_who_comes_after() -> 
     assert asyncio.run(cancel_and_acquire()) == "it"
 
 
+def test_a_thing_is_not_given_twice_when_a_crowd_leaves_at_once() -> None:
+    """1,000 that left were handed it in turn, in a recursion too deep, and it went to two who came after."""
+    line = FairQueue(["it"])
+
+    async def leave_and_acquire() -> bool:
+        thing = await line.acquire()
+        waiting = [asyncio.ensure_future(line.acquire()) for _ in range(1_000)]
+        await asyncio.sleep(0)
+        for each in waiting:
+            each.cancel()
+        line.release(thing)  # before those who leave have noticed it
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await line.acquire()
+        second = asyncio.ensure_future(line.acquire())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        given_twice = second.done()
+        second.cancel()
+        return given_twice
+
+    assert not asyncio.run(leave_and_acquire())
+    assert not line.is_idle()
+
+
 def test_a_thing_is_not_lost_to_who_waited_in_an_event_loop_that_is_closed() -> None:
     line = FairQueue(["it"])
     thing = asyncio.run(line.acquire())
