@@ -24,7 +24,10 @@ class StoredProblem(Mapping[str, Any]):
     @classmethod
     def from_document(cls, problem: Mapping[str, Any]) -> "StoredProblem":
         """Return the problem of a document."""
-        shapes = {name: np.shape(value) for name, value in problem.get("parameters", {}).items()}
+        parameters = problem.get("parameters")
+        if not isinstance(parameters, Mapping):  # a list in the order of the layers
+            parameters = dict(enumerate(parameters or ()))
+        shapes = {str(name): np.shape(value) for name, value in parameters.items()}
         return cls(encode(dict(problem)), shapes, "nodes" in problem["network"])
 
     def __getitem__(self, name: str) -> Any:

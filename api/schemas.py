@@ -47,6 +47,7 @@ class LayersSubmissionDocument(BaseModel):
     precision: Precision | None = None
     reported_loss: float | str | None = None
     tolerance: str | dict[str, Any] | None = None
+    names: dict[str, str] | None = None
 
 
 class TensorDocument(RootModel["float | str | list[TensorDocument]"]):
@@ -214,6 +215,7 @@ class AssignmentDocument(BaseModel):
     opens: str | None = Field(None, json_schema_extra={"format": "date-time"})
     closes: str | None = Field(None, json_schema_extra={"format": "date-time"})
     instances: Literal["shared", "per_student"] = "shared"
+    names: dict[str, str] | None = Field(None, description="of parameters, by the names that students use")
 
 
 class StoredAssignmentDocument(AssignmentDocument):
@@ -222,6 +224,7 @@ class StoredAssignmentDocument(AssignmentDocument):
     created: str
     owner: str | None = Field(None, description="for graders")
     notice: str | None = Field(None, description="at its creation: that open checks tell its answer")
+    warnings: list[str] | None = Field(None, description="at its creation: settings that are seldom meant")
     attempts_left: int | None = Field(None, description="for students, where attempts are limited")
 
 
@@ -288,6 +291,7 @@ class OverviewDocument(BaseModel):
     submissions: int
     verdicts: dict[str, int]
     wrong: dict[str, int] = Field(description="students by parameter that is not correct")
+    notice: str | None = Field(None, description="a question to the grader where most fail in one way")
     bugs: list[BugStudents]
     clusters: list[ClusterDocument]
     matrix: list[StandingDocument]

@@ -41,7 +41,8 @@ def shrink(bug: str) -> ShrinkResult:
     seconds = perf_counter() - started
     if failure is None:
         return ShrinkResult(bug, 99, 999_999, 0, False, "not found", seconds)
-    problem, report = failure.problem, failure.diagnosed or failure.report
+    problem = failure.problem
+    report = failure.report if failure.diagnosed is None else failure.diagnosed
     named = ", ".join(f"{row.bug} at {row.layer}" for row in report.diagnosis) if report is not None else ""
     weights = [parameters.weight for parameters in problem.parameters]
     arrays = [problem.batch.inputs, problem.batch.targets, *weights]

@@ -13,12 +13,14 @@ from gradjury.packages import import_package
 if TYPE_CHECKING:
     from verifier import (
         DocumentError,
+        GradientError,
         Inspection,
         MalformedSubmission,
         ProblemCache,
         Report,
         Submission,
         Verdict,
+        build_document,
         check_gradient,
         check_operation,
         inspect,
@@ -50,12 +52,14 @@ _HOMES = {
 
 __all__ = [
     "DocumentError",
+    "GradientError",
     "Inspection",
     "MalformedSubmission",
     "ProblemCache",
     "Report",
     "Submission",
     "Verdict",
+    "build_document",
     "check_gradient",
     "check_operation",
     "from_edugrad",

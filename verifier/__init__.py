@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verifier.documents.files import load
+    from verifier.documents.typed import build_document
     from verifier.judging.cache import ProblemCache
     from verifier.pipeline.inspection import inspect
     from verifier.pipeline.layers import verify
     from verifier.problem.errors import DocumentError, MalformedSubmission
     from verifier.problem.submission import Submission
     from verifier.report.inspection import Inspection
-    from verifier.report.report import Report
+    from verifier.report.report import GradientError, Report
     from verifier.report.verdict import Verdict
     from verifier.testing.operation_check.check import check_operation
     from verifier.testing.operation_check.functions import check_gradient
@@ -24,9 +25,11 @@ _HOMES = {
     "Inspection": "verifier.report.inspection",
     "MalformedSubmission": "verifier.problem.errors",
     "DocumentError": "verifier.problem.errors",
+    "GradientError": "verifier.report.report",
     "Report": "verifier.report.report",
     "Submission": "verifier.problem.submission",
     "Verdict": "verifier.report.verdict",
+    "build_document": "verifier.documents.typed",
     "check_gradient": "verifier.testing.operation_check.functions",
     "check_operation": "verifier.testing.operation_check.check",
     "inspect": "verifier.pipeline.inspection",
@@ -36,12 +39,14 @@ _HOMES = {
 
 __all__ = [
     "DocumentError",
+    "GradientError",
     "Inspection",
     "MalformedSubmission",
     "ProblemCache",
     "Report",
     "Submission",
     "Verdict",
+    "build_document",
     "check_gradient",
     "check_operation",
     "inspect",

@@ -15,7 +15,7 @@ from api.rendering import JSON
 from api.schemas import AssignmentDocument, AssignmentRow, StoredAssignmentDocument
 from api.service import Service
 from api.services import assignments
-from api.services.access import require_role
+from api.services.access import can_grade, require_role
 from api.storage.records import Role, StoredAssignment, Token
 from verifier.documents.json import encode
 
@@ -92,7 +92,8 @@ async def render_assignment(
     """Return an assignment as `StoredAssignmentDocument`, as the caller may see it."""
     document = await run_sync(assignments.assignment_document, service, stored, caller)
     problem = await assignments.problem_for(service, stored, caller)
-    document |= {"notice": notice, "problem": orjson.Fragment(problem)}
+    warnings = list(stored.assignment.warnings) if can_grade(caller, stored) else []
+    document |= {"notice": notice, "warnings": warnings or None, "problem": orjson.Fragment(problem)}
     return encode({name: document.get(name) for name in StoredAssignmentDocument.model_fields})
 
 

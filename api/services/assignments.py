@@ -1,6 +1,7 @@
 """Create, read and change assignments."""
 
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -132,4 +133,4 @@ async def _read(service: Service, content: bytes) -> Assignment:
     """Return an assignment that a worker has read: parsing it here would hold up everybody."""
     document = await read(service, ReadTask(content, "assignment", service.settings.bounds))
     problem = StoredProblem(document.content, dict(document.shapes), document.of_graph)
-    return read_stored_rules(parse(document.rules), problem)
+    return replace(read_stored_rules(parse(document.rules), problem), warnings=document.warnings)

@@ -11,6 +11,7 @@ from typing import Any
 from api.service import Service
 from api.storage.records import Standing, StoredAssignment, SubmissionResult
 from verifier.diagnosis.catalogue import find_bug
+from verifier.judging.traps import ANOTHER_LOSS, another_loss_notice
 from verifier.report.points import round_points
 from verifier.report.verdict import Verdict
 from verifier.report.wording import spreadsheet_cell
@@ -59,6 +60,12 @@ class Overview:
     bugs: tuple[BugFrequency, ...]
     clusters: tuple[Cluster, ...]
 
+    @property
+    def notice(self) -> str | None:
+        """A question to the grader if most students fail as if the assignment had another loss."""
+        fitting = sum(ANOTHER_LOSS in {bug for bug, _ in student.result.bugs} for student in self.students)
+        return another_loss_notice(fitting, len(self.students))
+
 
 def class_overview(
     service: Service, stored: StoredAssignment, counts: Counts, summaries: bool = False
@@ -89,6 +96,7 @@ def overview_document(service: Service, stored: StoredAssignment, counts: Counts
         "submissions": overview.submissions,
         "verdicts": {str(verdict or "not judged"): number for verdict, number in overview.verdicts.items()},
         "wrong": dict(overview.wrong),
+        "notice": overview.notice,
         "bugs": [
             {"bug": row.bug, "layer": row.layer, "title": _title(row.bug, of_graph), "students": row.students}
             for row in overview.bugs

@@ -90,7 +90,8 @@ class ReadDocument:
     """A document without mistakes.
 
     content: the submission of a request, the problem of an assignment or instance, or the rendered report.
-    rules: of an assignment, without its problem. shapes, of_graph: see StoredProblem.
+    rules: of an assignment, without its problem. warnings: see Assignment.
+    shapes, of_graph: see StoredProblem.
     Of a request of the uEd API, it has those fields that the service uses. user: the type of its sender.
     task: the id of its task. callback: True if the answer is wanted elsewhere.
     """
@@ -102,6 +103,7 @@ class ReadDocument:
     rules: bytes = b""
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     of_graph: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

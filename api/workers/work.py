@@ -108,7 +108,13 @@ def read(task: ReadTask) -> Reading:
         assignment = read_assignment(document)
         problem = StoredProblem.from_document(assignment.problem)
         rules, shapes = encode(rules_to_document(assignment)), tuple(problem.shapes.items())
-        return ReadDocument(problem.json, rules=rules, shapes=shapes, of_graph=problem.of_graph)
+        return ReadDocument(
+            problem.json,
+            rules=rules,
+            shapes=shapes,
+            of_graph=problem.of_graph,
+            warnings=assignment.warnings,
+        )
     except MalformedSubmission as error:
         return Refusal.from_error(error)
     except MemoryError:

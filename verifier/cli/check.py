@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +20,7 @@ from verifier.cli.files import (
 )
 from verifier.cli.workers import check_files_in_workers
 from verifier.documents.assignment import read_assignment_file
+from verifier.documents.json import parse
 from verifier.documents.output import open_output
 from verifier.documents.tolerance import read_tolerance
 from verifier.engine.threads import available_cores
@@ -27,8 +29,9 @@ from verifier.exporters.classroom50 import VARIABLES
 from verifier.exporters.exporter import Exporter, ExportOptions
 from verifier.exporters.junit import DIALECTS
 from verifier.exporters.student_view import to_student_view
+from verifier.judging.traps import ANOTHER_LOSS, another_loss_notice
 from verifier.oracles import ORACLES
-from verifier.problem.errors import ErrorCollector, MalformedSubmission
+from verifier.problem.errors import ErrorCollector, MalformedSubmission, describe
 from verifier.report.assignment import DEFAULT, StudentVisibility
 from verifier.report.model import Audience
 from verifier.report.outcome import FileOutcome, ReportBuffer
@@ -101,17 +104,20 @@ class ReportWriter:
 
 
 _PROGRESS_BAR_FROM = 10  # files
+_SAME_FROM = 3  # files whose mistakes are told once
+_FILES_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CliOptions:
     """Unchecked values of the options of `gradjury check`.
 
-    assignment: file of the assignment that the submissions answer.
+    assignment: file of the assignment that the submissions answer. names: file of names in the submissions.
     jobs: number of processes; None for at most one per core.
     """
 
     assignment: Path | None = None
+    names: Path | None = None
     format_name: str = "text"
     tolerance: dict[str, Any] | None = None
     oracles: tuple[str, ...] | None = None
@@ -136,18 +142,41 @@ def check_files(arguments: Sequence[str], choices: CliOptions, output: Path | No
         return ExitStatus.MALFORMED
     sources = list(expand_paths(arguments))
     statuses = []
+    malformed: dict[tuple[str, ...], list[str]] = {}  # the files that have the same mistakes
+    fitting = 0  # the right gradient of another loss
     with nullcontext(stream) if output is None else stream:
         quiet = choices.quiet and output is None
         writer = ReportWriter(stream, EXPORTERS[choices.format_name], export, len(sources), quiet)
         with closing(_judge_all(sources, manner, choices.jobs)) as outcomes:
             for outcome in _with_progress(outcomes, len(sources)):
                 statuses.append(outcome.status)
-                for complaint in outcome.complaints:
-                    print_error(f"{outcome.path}: {complaint}")
+                if outcome.report is not None:
+                    fitting += any(row.bug == ANOTHER_LOSS for row in outcome.report.diagnosis)
+                if outcome.report is None and not outcome.broken and outcome.errors[0].pointer != "(file)":
+                    malformed.setdefault(outcome.complaints, []).append(outcome.path)
+                else:
+                    _print_complaints(outcome.complaints, [outcome.path])
                 writer.add(_for_audience(choices.audience, outcome, visibility))
         for failure in writer.close(os.environ):
             print_error(failure)
+    for complaints, paths in malformed.items():
+        _print_complaints(complaints, paths)
+    notice = another_loss_notice(fitting, sum(status is not ExitStatus.MALFORMED for status in statuses))
+    if notice is not None and choices.assignment is not None:
+        print_error(f"--assignment {choices.assignment}: note: {notice}")
     return combined_status(statuses)
+
+
+def _print_complaints(complaints: Sequence[str], paths: Sequence[str]) -> None:
+    """Print the mistakes of files that have the same ones: once, if there are several files."""
+    if len(paths) < _SAME_FROM:
+        for path, complaint in product(paths, complaints):
+            print_error(f"{path}: {complaint}")
+        return
+    rest = "" if len(paths) <= _FILES_NAMED else f" and {len(paths) - _FILES_NAMED} more"
+    print_error(f"{len(paths)} files have the same mistakes: {', '.join(paths[:_FILES_NAMED])}{rest}")
+    for complaint in complaints:
+        print_error(f"  {complaint}")
 
 
 def _judge_all(
@@ -209,17 +238,35 @@ def _check_choices(choices: CliOptions) -> tuple[CheckOptions, ExportOptions, St
     assignment = None if choices.assignment is None else read_assignment_file(choices.assignment, errors)
     if choices.audience == Audience.STUDENT and assignment is not None and not assignment.visibility.verdict:
         errors.add("--audience", "grader: the assignment shows students no verdict", "'student'")
+    names = None if choices.names is None else _read_names(choices.names, errors)
     if choices.points is not None:
         points = read_points(choices.points, errors)
     else:
         points = Points() if assignment is None else assignment.points
     errors.raise_if_any()
+    for warning in () if assignment is None else assignment.warnings:
+        print_error(f"--assignment {choices.assignment}: note: {warning}")
     environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     export = ExportOptions(points, choices.junit_dialect, environment, datetime.now(UTC))
     problem = None if assignment is None else assignment.problem
     visibility = DEFAULT if assignment is None else assignment.visibility
     entries = "all" if _shows_arrays(choices) else choices.entries
-    return CheckOptions(tolerance, choices.oracles, entries, problem), export, visibility
+    return CheckOptions(tolerance, choices.oracles, entries, problem, names=names), export, visibility
+
+
+def _read_names(path: Path, errors: ErrorCollector) -> dict[str, str] | None:
+    try:
+        names = parse(path.read_bytes())
+    except OSError as error:
+        errors.add(f"--names {path}", "a file that can be read", error.strerror or str(error))
+        return None
+    except MalformedSubmission as error:
+        errors.add_all(error.errors, f"--names {path}")
+        return None
+    if not isinstance(names, dict) or not all(isinstance(known, str) for known in names.values()):
+        errors.add(f"--names {path}", 'names by names, such as {"W1": "layers.0.weight"}', describe(names))
+        return None
+    return names
 
 
 def _shows_arrays(choices: CliOptions) -> bool:

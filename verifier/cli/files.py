@@ -11,6 +11,7 @@ from typing import Any
 from verifier.documents.files import SUFFIXES, parse_bytes
 from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds
+from verifier.documents.names import NAMES
 from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.judging.cache import ProblemCache
 from verifier.pipeline.layers import verify
@@ -105,6 +106,7 @@ class CheckOptions:
     oracles, entries: as in `verify`.
     problem: document of the problem that the files answer; None if each file contains its own problem.
     bounds: limits on the size of a document.
+    names: the known names by the names in the files.
     """
 
     tolerance: Tolerance | None = None
@@ -112,6 +114,7 @@ class CheckOptions:
     entries: str = "worst"
     problem: Mapping[str, Any] | None = None
     bounds: Bounds = DEFAULT_BOUNDS
+    names: Mapping[str, str] | None = None
 
 
 def check_file(source: str, manner: CheckOptions, content: bytes | None = None) -> FileOutcome:
@@ -140,5 +143,11 @@ def check_file(source: str, manner: CheckOptions, content: bytes | None = None) 
 
 def _read(content: bytes, manner: CheckOptions) -> AnySubmission:
     if manner.problem is None:
-        return read_any_submission(parse_bytes(content, manner.bounds))
-    return read_uploaded_gradients(manner.problem, parse_gradients(content, manner.bounds))
+        document = parse_bytes(content, manner.bounds)
+    else:
+        document = parse_gradients(content, manner.bounds)
+    if manner.names is not None and isinstance(document, dict):
+        document[NAMES] = {**manner.names, **document.get(NAMES, {})}
+    if manner.problem is None:
+        return read_any_submission(document)
+    return read_uploaded_gradients(manner.problem, document)

@@ -91,7 +91,11 @@ def check(
     ],
     assignment: Annotated[
         Path | None,
-        typer.Option(help="What the files answer: they hold gradients alone."),
+        typer.Option(help="Assignment file; FILES then contain gradients only."),
+    ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(help='Names in FILES, as JSON: {"W1": "layers.0.weight"}. Common ones need none.'),
     ] = None,
     format_name: Annotated[
         str, typer.Option("--format", help="text, json, markdown, html, junit, … (see catalogue).")
@@ -131,6 +135,7 @@ def check(
     }
     choices = CliOptions(
         assignment=assignment,
+        names=names,
         format_name=format_name,
         tolerance=tolerance or None,
         oracles=tuple(name.strip() for name in oracles.split(",")) if oracles else None,

@@ -81,10 +81,15 @@ def read_arrays(
 
 
 def tensors_to_numpy(value: Any) -> Any:
-    """Return the value with numpy arrays for PyTorch's tensors, also in nested lists; bfloat16 as float32."""
+    """Return the value with numpy arrays for PyTorch's tensors, also in nested lists, and pandas' tables.
+
+    bfloat16 becomes float32.
+    """
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         return (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    if hasattr(value, "to_numpy"):  # a table or column of pandas
+        return value.to_numpy()
     if isinstance(value, list | tuple):
         return [item if isinstance(item, int | float) else tensors_to_numpy(item) for item in value]
     return value

@@ -10,8 +10,10 @@ from typing import Any
 
 from verifier.diagnosis.random_problem import informative_parameters
 from verifier.documents.files import parse_bytes
+from verifier.documents.names import NAMES
 from verifier.documents.reading import AnySubmission, names_of, read_any_submission, read_question
 from verifier.documents.writing import arrays_to_lists, submission_to_document
+from verifier.judging.traps import problem_traps
 from verifier.problem.errors import (
     ErrorCollector,
     MalformedSubmission,
@@ -22,11 +24,13 @@ from verifier.problem.errors import (
     replace_surrogates,
     suggest_name,
 )
-from verifier.problem.submission import GraphSubmission
+from verifier.problem.submission import GraphSubmission, Submission
 from verifier.report.assignment import DEFAULT, Assignment, StudentVisibility
 from verifier.report.points import ONE_POINT_EACH, Points
 
-FIELDS = ("title", "problem", "points", "students_see", "attempts", "opens", "closes", "instances")
+FIELDS = (
+    "title", "problem", "points", "students_see", "attempts", "opens", "closes", "instances", NAMES,
+)  # fmt: skip
 SEEN = tuple(field.name for field in fields(StudentVisibility))
 INSTANCES = ("shared", "per_student")
 _LONGEST_TITLE = 200
@@ -41,7 +45,10 @@ def read_assignment(document: Any) -> Assignment:
         errors.raise_if_any()
     document = dict(document)
     check_fields(document, FIELDS, (), errors)
-    question = _read_problem(document.get("problem"), errors)
+    problem = document.get("problem")
+    if NAMES in document and isinstance(problem, Mapping):
+        document["problem"] = problem = {**problem, NAMES: document[NAMES]}
+    question = _read_problem(problem, errors)
     title = _read_title(document.get("title"), question, errors)
     points = _read_points(document.get("points"), question, errors)
     visibility = _read_visibility(document.get("students_see"), errors)
@@ -56,7 +63,17 @@ def read_assignment(document: Any) -> Assignment:
         errors.add("/instances", "shared, where the problem is a graph", 'the string "per_student"', remedy)
     errors.raise_if_any()
     return Assignment(
-        title, document["problem"], points, visibility, attempts, opens, closes, instances == "per_student"
+        title,
+        document["problem"],
+        points,
+        visibility,
+        attempts,
+        opens,
+        closes,
+        instances == "per_student",
+        tuple(trap.detail for trap in problem_traps(question.problem))
+        if isinstance(question, Submission)
+        else (),
     )
 
 
@@ -137,7 +154,8 @@ def generate_instance(problem: Mapping[str, Any], key: bytes) -> dict[str, Any]:
     )
     document = arrays_to_lists(submission_to_document(instance))
     omitted = {"gradients"} | ({"precision"} if problem.get("precision") is None else set())
-    return {field: value for field, value in document.items() if field not in omitted}
+    names = {NAMES: problem[NAMES]} if NAMES in problem else {}
+    return {field: value for field, value in document.items() if field not in omitted} | names
 
 
 def _read_problem(value: Any, errors: ErrorCollector) -> AnySubmission | None:
@@ -177,9 +195,10 @@ def _read_points(value: Any, question: AnySubmission | None, errors: ErrorCollec
     if not value:
         errors.add("/points", "points for at least one parameter, or one number for all", "an empty object")
     names = [] if question is None else names_of(question)
+    known = {name: known for known, name in getattr(question, "submitted_names", {}).items()}
     by_name = {}
-    for name, points in value.items():
-        path = ("points", name)
+    for written, points in value.items():
+        name, path = known.get(written, written), ("points", written)
         if question is not None and name not in names:
             rule = "the name of a parameter of this network"
             errors.add(path, rule, f"{str(name)[:60]!r}", suggest_name(str(name), names))

@@ -6,13 +6,14 @@ from typing import Any
 from verifier.documents.files import parse_bytes, resolve_format
 from verifier.documents.graph import read_graph
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds, parse
+from verifier.documents.names import NAMES
 from verifier.documents.npz import read_members_and_text
 from verifier.documents.reading import AnySubmission, is_graph, read_submission
 from verifier.documents.safetensors import BFLOAT16, TEXT, read_tensors_and_text
 from verifier.problem.errors import DocumentError, ErrorCollector, MalformedSubmission, describe
 
 _DEFAULT_PRECISIONS = ("float64", "float32")
-FIELDS = ("gradients", "reported_loss", "precision")
+FIELDS = ("gradients", "reported_loss", "precision", NAMES)
 _ASSIGNMENT_FIELDS = ("network", "loss", "parameters", "inputs", "targets", "masks", "tolerance", "name")
 
 
@@ -31,7 +32,7 @@ def parse_gradients(content: bytes, bounds: Bounds = DEFAULT_BOUNDS, declared: s
         document = _with_gradients(tensors, text, bounds)
         return {"precision": "bfloat16", **document} if set(formats.values()) == {BFLOAT16} else document
     document = parse_bytes(content, bounds, declared)
-    if isinstance(document, dict) and document and all(name.startswith("layers.") for name in document):
+    if isinstance(document, dict) and document and document.keys().isdisjoint((*FIELDS, *_ASSIGNMENT_FIELDS)):
         return {"gradients": document}
     return document
 
@@ -77,11 +78,10 @@ def submission_document(problem: Mapping[str, Any], uploaded: Any) -> dict[str, 
     if "gradients" not in uploaded:
         errors.add("/gradients", "the field 'gradients'", "nothing", "add it")
     errors.raise_if_any()
-    return {
-        **problem,
-        "name": None,
-        **{field: value for field, value in uploaded.items() if value is not None},
-    }
+    answer = {field: value for field, value in uploaded.items() if value is not None}
+    if isinstance(answer.get(NAMES), Mapping):
+        answer[NAMES] = {**problem.get(NAMES, {}), **answer[NAMES]}
+    return {**problem, "name": None, **answer}
 
 
 def _with_gradients(tensors: Mapping[str, Any], text: str | None, bounds: Bounds) -> dict[str, Any]:

@@ -24,6 +24,14 @@ from verifier.problem.errors import (
 from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, to_internal_layout
 
 _FIELDS = ("layers", "weights", "examples")
+# other libraries' names, by the name without underscores
+_ACTIVATION_ALIASES = {
+    "linear": "identity",
+    "none": "identity",
+    "logistic": "sigmoid",
+    "swish": "silu",
+    "leakyrelu": "leaky_relu",
+}
 _MOST_UNITS = 2**31
 _LAYER_FIELDS = ("in", "out", "activation", "bias")
 
@@ -100,6 +108,12 @@ def read_activation(document: Any, path: Path, errors: ErrorCollector) -> Activa
         document = document["name"]
     else:
         name_path, options = path, {}
+    if document is None:
+        document = "identity"
+    if isinstance(document, str) and document not in ACTIVATIONS:
+        plain = document.casefold().replace("_", "")
+        folded = document.casefold()
+        document = _ACTIVATION_ALIASES.get(plain, folded if folded in ACTIVATIONS else document)
     name = read_choice(document, ACTIVATIONS, name_path, errors)
     if name is None:
         return None
@@ -121,7 +135,7 @@ def activation_document(row: Activation) -> str | dict[str, Any]:
     return {"name": row.name, **row.options} if row.options else row.name
 
 
-_TRANSPOSE_REMEDY = "transpose it: the parameter itself fits, and its gradient has the same layout"
+_TRANSPOSE_REMEDY = "transpose the gradient; it has its parameter's shape"
 
 
 def _shape_of(network: Network, name: str, convention: Convention) -> tuple[int, ...]:
@@ -140,6 +154,16 @@ def _names(network: Network) -> list[str]:
     return names
 
 
+def parameter_shapes(network: Network, convention: Convention) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every parameter by name, in order, as submissions of this layout have it."""
+    return {name: _shape_of(network, name, convention) for name in _names(network)}
+
+
+def _bias_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the accepted shapes of a parameter: a bias may be a row or a column as well."""
+    return [shape, (1, *shape), (*shape, 1)] if len(shape) == 1 else [shape]
+
+
 def read_parameters(
     document: dict[str, Any], network: Network | None, convention: Convention, errors: ErrorCollector
 ) -> tuple[tuple[LayerParameters, ...] | None, dict[str, tuple[int, ...]]]:
@@ -156,15 +180,15 @@ def read_parameters(
     for name in names:
         shape = _shape_of(network, name, convention)
         if name not in document["parameters"]:
-            errors.add(("parameters", name), f"an array of shape {shape}", "nothing", "add it")
+            remedy = (
+                "add it"
+                if len(shape) > 1
+                else f'add it, or write "bias": false in layer {name.split(".")[1]}'
+            )
+            errors.add(("parameters", name), f"an array of shape {shape}", "nothing", remedy)
         array = arrays.get(name)
-        accepted_shapes: list[tuple[int, ...]] = [shape]
-        if len(shape) == 1:  # a bias may be a row or a column as well
-            accepted_shapes += [(1, *shape), (*shape, 1)]
-        path = ("parameters", name)
-        if array is None or not _check_shape(
-            array, accepted_shapes, path, _layout_remedy(convention), errors
-        ):
+        path, remedy = ("parameters", name), _layout_remedy(convention)
+        if array is None or not _check_shape(array, _bias_shapes(shape), path, remedy, errors):
             all_fit = False
         else:
             shapes[name] = tuple(array.shape)
@@ -205,13 +229,13 @@ def _check_shape(
     path: Path,
     remedy_if_transposed: str,
     errors: ErrorCollector,
+    remedy: str = "",
 ) -> bool:
     shape = tuple(array.shape)
     if shape in accepted_shapes:
         return True
-    remedy = (
-        remedy_if_transposed if len(accepted_shapes[0]) == 2 and shape == accepted_shapes[0][::-1] else ""
-    )
+    if len(accepted_shapes[0]) == 2 and shape == accepted_shapes[0][::-1]:
+        remedy = remedy_if_transposed
     errors.add(path, f"shape {' or '.join(map(str, accepted_shapes))}", str(shape), remedy)
     return False
 
@@ -231,9 +255,16 @@ def read_gradients(
     if network is not None:
         names = _names(network)
         _check_names(arrays, names, ("gradients",), errors)
+        expected = parameter_shapes(network, convention)
         for name, array in arrays.items():
             if array is not None and name in names:
-                shape = shapes.get(name) or _shape_of(network, name, convention)
+                shape = shapes.get(name) or expected[name]
+                accepted_shapes = _bias_shapes(expected[name])
+                accepted_shapes.sort(key=lambda each: each != shape)
                 remedy = _TRANSPOSE_REMEDY if name in shapes else _layout_remedy(convention)
-                _check_shape(array, [shape], ("gradients", name), remedy, errors)
+                others = [other for other in names if expected[other] == array.shape and other in arrays]
+                exchanged = f"that is the shape of {others[0]}: were two exchanged?" if others else ""
+                path = ("gradients", name)
+                if _check_shape(array, accepted_shapes, path, remedy, errors, exchanged):
+                    arrays[name] = array.reshape(shape)
     return {name: array for name, array in arrays.items() if array is not None}

@@ -1,6 +1,6 @@
 """Read a document as a submission, in internal conventions; all errors are collected."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -13,11 +13,13 @@ from reference_impl.problem import Problem
 from verifier.documents.arrays import read_array, read_arrays
 from verifier.documents.graph import read_graph
 from verifier.documents.lowering import graph_document
-from verifier.documents.network import read_gradients, read_network, read_parameters
+from verifier.documents.names import NAMES, with_known_names
+from verifier.documents.network import parameter_shapes, read_gradients, read_network, read_parameters
 from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
 from verifier.problem.errors import (
     SHOWN,
     ErrorCollector,
+    ReportWarning,
     check_fields,
     describe,
     replace_surrogates,
@@ -166,7 +168,7 @@ def read_masks(
 
 FIELDS = (
     "name", "network", "loss", "parameters", "inputs", "targets", "masks", "gradients",
-    "precision", "reported_loss", "tolerance",
+    "precision", "reported_loss", "tolerance", NAMES,
 )  # fmt: skip
 _REQUIRED = ("network", "loss", "parameters", "inputs", "targets", "gradients")
 
@@ -182,6 +184,10 @@ def read_submission(document: Any) -> Submission:
         remedy = "graphs are judged and inspected; this asks for layers"
         errors.add("/network", "a network of layers", "a graph of nodes", remedy)
         errors.raise_if_any()
+    if "problem" in document and "network" not in document:
+        remedy = "judge files of gradients against it: gradjury check FILES --assignment FILE"
+        errors.add("", "a submission", "an assignment", remedy)
+        errors.raise_if_any()
     check_fields(document, FIELDS, (), errors)
     for field in _REQUIRED:
         if field not in document:
@@ -195,6 +201,9 @@ def read_submission(document: Any) -> Submission:
     network, convention = None, Convention()
     if "network" in document:
         network, convention = read_network(document["network"], ("network",), errors)
+    submitted: dict[str, dict[str, str]] = {}
+    if network is not None:
+        document, submitted = with_known_names(document, parameter_shapes(network, convention), errors)
     loss = read_loss(document["loss"], ("loss",), errors) if "loss" in document else None
     parameters, shapes = read_parameters(document, network, convention, errors)
     bias_shapes = {key: shape for key, shape in shapes.items() if key.endswith(".bias")}
@@ -207,9 +216,11 @@ def read_submission(document: Any) -> Submission:
     masks = read_masks(document.get("masks"), network, size, convention, errors)
     gradients = read_gradients(document, network, convention, shapes, errors)
     precision, warnings = read_precision(document, gradients, errors)
+    warnings = [*warnings, *_of_integers(document.get("gradients"))]
     reported = read_reported_loss(document.get("reported_loss"), errors)
     tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), errors)
 
+    errors.rename(submitted)
     errors.raise_if_any()
     assert network is not None
     assert loss is not None
@@ -220,8 +231,29 @@ def read_submission(document: Any) -> Submission:
     problem = Problem(network, parameters, Batch(inputs, targets, masks), loss[0])
     internal = to_internal_layout(gradients, convention)
     return Submission(
-        name, problem, internal, precision, reported, tolerance, convention, loss[1], tuple(warnings)
+        name,
+        problem,
+        internal,
+        precision,
+        reported,
+        tolerance,
+        convention,
+        loss[1],
+        tuple(warnings),
+        submitted.get("parameters", {}) | submitted.get("gradients", {}),
     )
+
+
+def _of_integers(gradients: Any) -> Iterator[ReportWarning]:
+    """Yield a warning if all gradients are arrays of an integer type."""
+    arrays = list(gradients.values()) if isinstance(gradients, Mapping) else []
+    kinds = {getattr(getattr(array, "dtype", None), "kind", None) for array in arrays}
+    if kinds and kinds <= {"i", "u"}:
+        yield ReportWarning(
+            "integer-gradients",
+            "all gradients are arrays of integers: if they were computed in such arrays, fractions were cut "
+            "off; make the arrays with dtype=float",
+        )
 
 
 def is_graph(document: Any) -> bool:

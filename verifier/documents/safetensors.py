@@ -39,8 +39,9 @@ def join_tensors(
 ) -> dict[str, Any]:
     """Return the document of tensors and a text. Raises: MalformedSubmission for unknown tensor names."""
     if text is None:
-        rule = f"everything but the tensors as one JSON text named {TEXT!r}"
-        raise MalformedSubmission([DocumentError("", rule, "none")])
+        rule = f"a submission, with everything but the tensors as one JSON text named {TEXT!r}"
+        remedy = "if they are a student's gradients, add --assignment FILE"
+        raise MalformedSubmission([DocumentError("", rule, "arrays alone", remedy)])
     errors = ErrorCollector()
     document = parse(text, bounds)
     if not isinstance(document, dict):

@@ -184,7 +184,7 @@ def _remark_lines(reports: Sequence[FileOutcome]) -> Iterator[str]:
     for outcome, path in zip(reports, unique_paths(reports), strict=True):
         prefix = f"{path}: " if len(reports) > 1 else ""
         report = outcome.report
-        yield f"{prefix}{wording.status(outcome.status)}" + (f"; {_counts(report)}" if report else "")
+        yield f"{prefix}{wording.status(outcome.status)}" + ("" if report is None else f"; {_counts(report)}")
         if report is None:
             yield from outcome.complaints
         else:

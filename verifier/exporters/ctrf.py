@@ -27,7 +27,7 @@ def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     statuses = Counter(_STATUSES[finding.verdict] for finding in findings)
     kinds = ("passed", "failed", "skipped", "pending", "other")
     stop = round(choices.moment.timestamp() * 1000)
-    duration = round(1000 * sum(outcome.report.seconds for outcome in reports if outcome.report))
+    duration = round(1000 * sum(outcome.report.seconds for outcome in reports if outcome.report is not None))
     results = {
         "tool": {"name": "GradJury", "version": version("gradjury")},
         "summary": {

@@ -24,14 +24,14 @@ def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     if choices.junit_dialect not in DIALECTS:
         raise ValueError(f"expected a dialect among {', '.join(DIALECTS)}, got {choices.junit_dialect!r}")
     findings = findings_by_submission(reports)
-    seconds = sum(outcome.report.seconds for outcome in reports if outcome.report)
+    seconds = sum(outcome.report.seconds for outcome in reports if outcome.report is not None)
     root = Element(
         "testsuites", {"name": "gradjury", **_counts(finding for rows in findings for finding in rows)}
     )
     root.set("time", f"{seconds:.3f}")
     for outcome, rows in zip(reports, findings, strict=True):
         suite = SubElement(root, "testsuite", {"name": rows[0].path, **_counts(rows), "skipped": "0"})
-        suite.set("time", f"{outcome.report.seconds if outcome.report else 0.0:.3f}")
+        suite.set("time", f"{0.0 if outcome.report is None else outcome.report.seconds:.3f}")
         properties = SubElement(suite, "properties")
         for name, value in _properties(outcome):
             SubElement(properties, "property", {"name": name, "value": truncate_line(value)})

@@ -26,9 +26,9 @@ _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[
 def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return the Markdown without a final newline. Text of submitters is escaped."""
     parts = [] if len(reports) == 1 else [f"{wording.totals([outcome.status for outcome in reports])}."]
-    parts += [
-        "\n".join(_lines(outcome.report) if outcome.report else _complaints(outcome)) for outcome in reports
-    ]
+    for outcome in reports:
+        report = outcome.report
+        parts.append("\n".join(_complaints(outcome) if report is None else _lines(report)))
     return "\n\n".join(parts)
 
 

@@ -192,7 +192,10 @@ def to_student_view(report: Report, visibility: StudentVisibility = DEFAULT) -> 
     return Report(
         verdict=report.verdict,
         loss=LossReport(value=nan, uncertainty=nan, graded_under={}),
-        parameters={name: ParameterReport(name, row.shape, row.verdict) for name, row in parameters},
+        parameters={
+            name: ParameterReport(name, row.shape, row.verdict, submitted_as=row.submitted_as)
+            for name, row in parameters
+        },
         warnings=tuple(_warnings(report)),
         evidence=(),
         versions={},

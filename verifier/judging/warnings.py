@@ -36,7 +36,7 @@ def collect_warnings(
     """Yield the report's warnings, without those from reading the document."""
     problem = submission.problem
     yield from _of_forward_pass(problem, trace, loss)
-    yield from _of_targets(problem)
+    yield from target_warnings(problem)
     yield from of_undecided(comparisons)
     yield from of_disputes(consensus)
     if any(comparison.subgradient.any() for comparison in comparisons.values()):
@@ -55,7 +55,7 @@ def warnings_of_accepted(
 ) -> Iterator[ReportWarning]:
     """Yield the warnings of a submission whose entries are all correct to rounding."""
     yield from _of_forward_pass(problem, trace, loss)
-    yield from _of_targets(problem)
+    yield from target_warnings(problem)
     yield from _of_entries_at_zero(problem, trace, uninformative)
 
 
@@ -107,7 +107,7 @@ def _why_not_finite(problem: Problem, trace: Trace) -> str:
     )
 
 
-def _of_targets(problem: Problem) -> Iterator[ReportWarning]:
+def target_warnings(problem: Problem) -> Iterator[ReportWarning]:
     """Yield a warning for targets of a cross entropy that are no probabilities of the classes."""
     if problem.risk.loss.name != "cross_entropy":
         return

@@ -12,7 +12,8 @@ from reference_impl.problem import Problem
 from verifier.diagnosis.search import diagnose
 from verifier.documents.graph import read_graph
 from verifier.documents.lowering import graph_document, nodes_at_kinks
-from verifier.documents.reading import AnySubmission, read_any_submission
+from verifier.documents.sources import submission_of
+from verifier.documents.typed import ArrayLike, Arrays
 from verifier.engine.enclosure import enclosed
 from verifier.engine.estimate import Estimate, with_wider_kinks
 from verifier.engine.rounding_allowance import Rounding
@@ -35,30 +36,98 @@ MAX_ARBITER_WORK = 5_000_000  # multiplications of one forward pass; about 10 s 
 
 
 def verify(
-    submission: AnySubmission | Mapping[str, Any],
+    submission: Any,
     *,
+    loss: str | Mapping[str, Any] | None = None,
+    inputs: ArrayLike = None,
+    targets: ArrayLike = None,
+    parameters: Arrays | None = None,
+    gradients: Arrays | Sequence[ArrayLike] | None = None,
+    masks: Arrays | None = None,
+    precision: str | None = None,
+    reported_loss: float | None = None,
+    tolerance: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
+    name: str | None = None,
     oracles: Sequence[str] | None = None,
     entries: str = "worst",
     diagnosis: bool = True,
     cache: ProblemCache | None = None,
 ) -> Report:
-    """Return the report on a submission, as `load` returns it or as a document (with lists or arrays).
+    """Return the report on a submission.
 
-    oracles: names of LAYER_ORACLES, for graphs of GRAPH_ORACLES; by default those that take little time.
-    entries: `worst`, or `all` to add the whole arrays.
-    diagnosis: True to search for the bugs behind incorrect gradients.
-    cache: keeps results about a problem for its next submission.
-    Raises: MalformedSubmission with all errors of the document; ValueError for an unknown oracle.
+    Parameters
+    ----------
+    submission : mapping, path, Submission, npz, list of layers, module or tensor
+        A document (with lists or arrays), the path of its file, or what `load` returns. A list of layers
+        needs the other fields beside it. A `torch.nn.Module` needs loss, inputs and targets, and its
+        gradients are in `.grad`; the final tensor of PyTorch or edugrad needs nothing.
+    loss, inputs, targets, parameters, gradients, masks, precision, reported_loss, tolerance, name : optional
+        Fields of the document, in place of its own.
+    names : mapping of str to str, optional
+        Known names by the document's: {"W1": "layers.0.weight"}. Common names need none.
+    oracles : sequence of str, optional
+        Names of LAYER_ORACLES, for graphs of GRAPH_ORACLES; by default those that take little time.
+    entries : str
+        `worst`, or `all` to add the whole arrays.
+    diagnosis : bool
+        True to search for the bugs behind incorrect gradients.
+    cache : ProblemCache, optional
+        Keeps results about a problem for its next submission.
+
+    Returns
+    -------
+    Report
+        True only if its verdict is `correct`.
+
+    Raises
+    ------
+    MalformedSubmission
+        If the document is invalid. `errors` has all errors, each with its JSON pointer.
+    OSError
+        If the file cannot be read.
+    ValueError
+        For an unknown oracle.
+
+    Examples
+    --------
+    >>> assert verify("homework.json")
+    >>> report = verify(model, loss="torch.mse", inputs=x, targets=y)
     """
     started = perf_counter()
-    if isinstance(submission, Mapping):
-        submission = read_any_submission(submission)
+    fields = {
+        "loss": loss,
+        "inputs": inputs,
+        "targets": targets,
+        "parameters": parameters,
+        "gradients": gradients,
+        "masks": masks,
+        "precision": precision,
+        "reported_loss": reported_loss,
+        "tolerance": tolerance,
+        "names": names,
+        "name": name,
+    }
+    claim = submission_of(submission, fields)
     if entries not in ("worst", "all"):
         raise ValueError(f"entries is 'worst' or 'all', got {entries!r}")
-    if not isinstance(submission, Submission):
-        return judge_graph(submission, oracles=oracles, whole_arrays=entries == "all", diagnosis=diagnosis)
+    whole_arrays = entries == "all"
+    if not isinstance(claim, Submission):
+        return judge_graph(claim, oracles=oracles, whole_arrays=whole_arrays, diagnosis=diagnosis)
+    problem = claim.problem
+    references = ProblemReferences(problem, oracles) if cache is None else cache.of(problem, oracles)
+    return _judge_layers(claim, references, started, whole_arrays, diagnosis)
+
+
+def _judge_layers(
+    submission: Submission,
+    expected: ProblemReferences,
+    started: float,
+    whole_arrays: bool,
+    diagnosis: bool,
+) -> Report:
+    """Return the report on a submission of layers. started: `perf_counter()` at the start of the check."""
     problem = submission.problem
-    expected = ProblemReferences(problem, oracles) if cache is None else cache.of(problem, oracles)
     float64_rounding = expected.float64_rounding
     trace = float64_rounding.trace
     rounding_allowance = expected.rounding(submission.precision, independent=True)
@@ -66,7 +135,6 @@ def verify(
     if loss.verdict is Verdict.INCORRECT:
         loss = judge_loss(submission, float64_rounding, expected.rounding(submission.precision))
     answers = expected.answers
-    whole_arrays = entries == "all"
     finite = bool(np.isfinite(loss.value))
     plain = finite and not whole_arrays and not _widened(submission)
     names = [name for name, _ in named(problem.parameters)]

@@ -7,7 +7,7 @@ MalformedSubmission (ValueError)    the document is not a valid submission
 
 import math
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, TypeAlias
@@ -35,6 +35,8 @@ _COMPARED = 60  # known names that a misspelt one is compared with
 _LARGE = 10**15
 _NUMBER = re.compile(r"[-+]?[0-9]*\.[0-9]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
 _LONGEST = 60  # characters of a misspelt name that are compared
+_SIMILAR = 0.7  # of two spellings of one name
+_DIGITS = re.compile(r"\d+")  # layers.2.weight is not meant by layers.0.weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,16 @@ class ErrorCollector:
         pointer = path if isinstance(path, str) else json_pointer(path)
         self.records.append(DocumentError(pointer, expected, actual, remedy))
 
+    def rename(self, names: Mapping[str, Mapping[str, str]]) -> None:
+        """Let pointers name what the document names. names: by field and by the name that was read."""
+        for position, record in enumerate(self.records):
+            field, _, rest = record.pointer.removeprefix("/").partition("/")
+            known, slash, below = rest.partition("/")
+            submitted = names.get(field, {}).get(known)
+            if submitted is not None:
+                pointer = json_pointer((field, submitted)) + slash + below
+                self.records[position] = replace(record, pointer=pointer)
+
     def add_all(self, errors: Iterable[DocumentError], prefix: str) -> None:
         """Add the errors of a part of the document, whose pointers begin there."""
         self.records += [
@@ -184,8 +196,9 @@ def suggest_name(name: str, known: Iterable[str], taken: Container[str] = ()) ->
     """
     names = list(known)
     free = [candidate for candidate in names if candidate not in taken]
-    close = get_close_matches(str(name)[:_LONGEST].lower(), free[:_COMPARED], n=1, cutoff=0.6)
-    if close:
+    written = str(name)[:_LONGEST].lower()
+    close = get_close_matches(written, free[:_COMPARED], n=1, cutoff=_SIMILAR)
+    if close and ("." not in close[0] or _DIGITS.findall(close[0]) == _DIGITS.findall(written)):
         return f"did you mean {close[0]!r}?"
     return f"known are {', '.join(names[:20])}" if names else ""
 

@@ -44,6 +44,26 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
+# other names, by the name in small letters without underscores; Keras's take probabilities, PyTorch's logits
+_KERAS_CROSS_ENTROPY = {"name": "cross_entropy", "on": "probabilities", "batch": "mean"}
+ALIASES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "ce": {"name": "cross_entropy"},
+        "crossentropy": {"name": "cross_entropy"},
+        "softmaxcrossentropy": {"name": "cross_entropy", "on": "logits"},
+        "categoricalcrossentropy": _KERAS_CROSS_ENTROPY,
+        "sparsecategoricalcrossentropy": _KERAS_CROSS_ENTROPY,
+        "bce": {"name": "binary_cross_entropy"},
+        "binarycrossentropy": {"name": "binary_cross_entropy"},
+        "meansquarederror": {"name": "mse"},
+        "torch.mseloss": {"preset": "torch.mse"},
+        "mseloss": {"preset": "torch.mse"},
+        "torch.crossentropyloss": {"preset": "torch.cross_entropy"},
+        "crossentropyloss": {"preset": "torch.cross_entropy"},
+        "torch.bcewithlogitsloss": {"preset": "torch.bce_with_logits"},
+        "bcewithlogitsloss": {"preset": "torch.bce_with_logits"},
+    }
+)
 REDUCTIONS = ("mean", "sum")
 _FIELDS = ("name", "factor", "batch", "outputs", "on", "l2", "l1", "preset")
 _PENALTY_FIELDS = ("strength", "factor", "batch", "biases")
@@ -54,6 +74,10 @@ def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, 
     """Return the risk and its fields, defaults included; None if the loss is malformed."""
     if isinstance(document, str):
         document = {"preset": document} if document in PRESETS else {"name": document}
+    name = document.get("name") if isinstance(document, dict) else None
+    if isinstance(name, str) and name not in LOSSES:
+        alias = ALIASES.get(name.casefold().replace("_", "").replace("nn.", ""), {"name": name})
+        document = {**alias, **{field: value for field, value in document.items() if field != "name"}}
     if not isinstance(document, dict):
         errors.add(path, 'a loss, such as {"name": "mse"}', describe(document))
         return None

@@ -97,6 +97,8 @@ class Submission:
         All fields of the document's `loss`, with expanded presets and defaults.
     warnings : tuple of ReportWarning
         Warnings from reading the document.
+    submitted_names : mapping of str to str
+        The document's names of parameters that have another name in `gradients`.
     """
 
     name: str | None
@@ -108,6 +110,7 @@ class Submission:
     convention: Convention
     graded_under: Mapping[str, Any]
     warnings: tuple[ReportWarning, ...] = ()
+    submitted_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,6 +38,7 @@ class Assignment:
     attempts: the largest number of submissions per student; None for no limit.
     opens, closes: the submission period; None for no limit.
     per_student: each student gets different numbers (see `generate_instance`).
+    warnings: settings of the problem that are seldom meant; known where the document has just been read.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Assignment:
     opens: datetime | None = None
     closes: datetime | None = None
     per_student: bool = False
+    warnings: tuple[str, ...] = ()
 
     def open_at(self, moment: datetime) -> bool:
         """True if submissions are accepted at a moment: from `opens` on, before `closes`."""

@@ -90,7 +90,7 @@ def student_document(report: ReportData) -> dict[str, Any]:
         "audience": str(Audience.STUDENT),
         "verdict": str(report.verdict),
         "parameters": [
-            {"name": row.name, "shape": list(row.shape), "verdict": str(row.verdict)}
+            {"name": row.name, "shape": list(row.shape), "verdict": str(row.verdict), **_submitted_as(row)}
             for row in report.parameters.values()
         ],
         "diagnosis": [_student_diagnosis(row) for row in report.diagnosis],
@@ -157,11 +157,16 @@ def _loss(loss: LossReport) -> dict[str, Any]:
     return document | {"graded_under": dict(loss.graded_under)}
 
 
+def _submitted_as(row: ParameterReport) -> dict[str, str]:
+    return {} if row.submitted_as is None else {"submitted_as": row.submitted_as}
+
+
 def _parameter(parameter: ParameterReport) -> dict[str, Any]:
     document: dict[str, Any] = {
         "name": parameter.name,
         "shape": list(parameter.shape),
         "verdict": str(parameter.verdict),
+        **_submitted_as(parameter),
     }
     if parameter.verdict is Verdict.MISSING:
         return document

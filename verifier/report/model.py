@@ -71,7 +71,7 @@ class Finding(InLayers):
     layers: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Diagnosis(InLayers):
     """One bug that reproduces the wrong gradients of a submission.
 
@@ -122,6 +122,11 @@ class Diagnosis(InLayers):
     for_students: str = ""
     node: str | None = None
     layers: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        layers = [f"layer {layer}" for layer in self.all_layers]
+        place = ", ".join(layers) or self.node or "the whole network"
+        return f"<Diagnosis {self.bug} in {place} ({self.equation})>"
 
     @property
     def formula(self) -> str:
@@ -244,7 +249,7 @@ class Entries:
     tolerance: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ParameterReport:
     """The result for one parameter.
 
@@ -255,6 +260,7 @@ class ParameterReport:
     relative_norm_error: ‖submitted − expected‖ / (‖submitted‖ + ‖expected‖).
     cosine: of the angle between submitted and expected. ratio: ‖submitted‖ / ‖expected‖.
     worst: at most 10 entries, worst first.
+    submitted_as: its name in the submission, where that is another one.
     A measure is None if its quotient is 0/0.
     """
 
@@ -275,6 +281,11 @@ class ParameterReport:
     ratio: float | None = None
     worst: tuple[Entry, ...] = ()
     entries: Entries | None = None
+    submitted_as: str | None = None
+
+    def __repr__(self) -> str:
+        counts = f", {self.incorrect} of {self.counted} numbers wrong" if self.incorrect else ""
+        return f"<ParameterReport {self.name} {self.shape}: {self.verdict}{counts}>"
 
     @property
     def counted(self) -> int:
@@ -282,7 +293,7 @@ class ParameterReport:
         return self.correct + self.incorrect + self.undecided
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LossReport:
     """The loss of the problem ± uncertainty, the reported loss, and the fields of the document's `loss`."""
 
@@ -291,6 +302,9 @@ class LossReport:
     graded_under: Mapping[str, Any]
     reported: float | None = None
     verdict: Verdict | None = None
+
+    def __repr__(self) -> str:
+        return f"<LossReport {self.graded_under.get('name', 'a node')}: {self.value:.10g}>"
 
 
 @dataclass(frozen=True, slots=True)

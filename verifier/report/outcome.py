@@ -33,12 +33,12 @@ class FileOutcome:
         """A name for display and for platforms, never empty."""
         if self.source == "-":
             return "stdin"
-        return self.source or (self.report.name if self.report else None) or "submission"
+        return self.source or (None if self.report is None else self.report.name) or "submission"
 
     @property
     def title(self) -> str:
         """The submission's name, or its path."""
-        return (self.report.name if self.report else None) or self.path
+        return (None if self.report is None else self.report.name) or self.path
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class ReportBuffer:
 
 
 def _count_numbers(outcome: FileOutcome) -> int:
-    rows = outcome.report.parameters.values() if outcome.report else ()
+    rows = () if outcome.report is None else outcome.report.parameters.values()
     return sum(row.entries.submitted.size for row in rows if row.entries is not None)
 
 

@@ -84,6 +84,7 @@ def _parameter(row: Mapping[str, Any]) -> ParameterReport:
         ratio=_float(row.get("ratio")),
         worst=tuple(_entry(entry) for entry in row.get("worst", ())),
         entries=None if entries is None else _entries(entries),
+        submitted_as=row.get("submitted_as"),
     )
 
 
@@ -148,7 +149,12 @@ def _evidence(row: Mapping[str, Any]) -> Evidence:
 def _read_student_report(document: Mapping[str, Any]) -> Report:
     """Return the report in a document, for a student."""
     rows = [
-        ParameterReport(row["name"], tuple(row["shape"]), Verdict(row["verdict"]))
+        ParameterReport(
+            row["name"],
+            tuple(row["shape"]),
+            Verdict(row["verdict"]),
+            submitted_as=row.get("submitted_as"),
+        )
         for row in document["parameters"]
     ]
     return Report(

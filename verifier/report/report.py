@@ -1,17 +1,28 @@
 """The report on a submission, and the forms in which people see it."""
 
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from verifier.report.document import report_to_document
 from verifier.report.model import ReportData
 from verifier.report.text import one_line_summary, report_text
+from verifier.report.verdict import Verdict
+
+
+class GradientError(AssertionError):
+    """A report is not correct. Its text is that of the report, which is in `report`."""
+
+    def __init__(self, report: "Report") -> None:
+        self.report = report
+        super().__init__(str(report))
 
 
 class Report(ReportData):
     """The result of checking a submission's gradients.
 
-    Its text (`print(report)`) and its HTML in notebooks show the most important fields.
+    Its text (`print(report)`) and its HTML in notebooks show the most important fields. It is true only if
+    its verdict is `correct`, so `assert verify(document)` fails for every other verdict.
 
     Attributes
     ----------
@@ -56,6 +67,48 @@ class Report(ReportData):
     """
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        """True only if the verdict is `correct`."""
+        return self.verdict is Verdict.CORRECT
+
+    def raise_if_incorrect(self) -> Self:
+        """Return the report if its verdict is `correct`.
+
+        Raises
+        ------
+        GradientError
+            If the verdict is another one, `undecided` included. Its text is that of the report.
+
+        Examples
+        --------
+        >>> verify(document).raise_if_incorrect()
+        """
+        if not self:
+            raise GradientError(self)
+        return self
+
+    def save(self, path: str | Path, *, format: str | None = None) -> None:
+        """Write the report to a file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file. Its suffix determines the format: .txt, .json, .md, .html, .csv, .xml (JUnit), .sarif,
+            or a picture as .png, .svg or .pdf.
+        format : str, optional
+            A format of `gradjury catalogue`, whatever the suffix is.
+
+        Raises
+        ------
+        ValueError
+            If the suffix or the format is unknown, or the file cannot be written.
+
+        Examples
+        --------
+        >>> verify(document, entries="all").save("report.html")
+        """
+        import_module("verifier.exporters.saving").save(self, path, format)  # a plug-in, by name
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report's document (`gradjury.report/1`), ready for JSON."""

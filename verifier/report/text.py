@@ -88,8 +88,9 @@ def _table(report: ReportData) -> Iterator[str]:
 
 def _row(parameter: ParameterReport) -> tuple[str, ...]:
     wrong = f"{parameter.incorrect}/{parameter.counted}" if parameter.counted else ""
+    name = parameter.name + (f" ({parameter.submitted_as})" if parameter.submitted_as is not None else "")
     return (
-        sanitize_line(parameter.name),
+        sanitize_line(name),
         str(parameter.shape),
         str(parameter.verdict),
         wrong,

@@ -426,7 +426,7 @@ def lines_of_failure(failure: Failure) -> Iterator[str]:
             if parameter.verdict is Verdict.MISSING:
                 yield f"  {parameter.name}: no gradient was given"
                 break
-    report = failure.diagnosed or failure.report
+    report = failure.report if failure.diagnosed is None else failure.diagnosed
     for row in report.diagnosis[:1] if report is not None else ():
         yield from (f"  {line}" for line in wording.failure_lines(row))
     if failure.replay:

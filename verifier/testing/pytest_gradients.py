@@ -7,10 +7,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from verifier.documents import importers
-from verifier.documents.importers.common import refused
 from verifier.documents.json import to_json
 from verifier.documents.output import open_output
+from verifier.documents.sources import document_of
 from verifier.exporters import EXPORTERS, ExportOptions
 from verifier.pipeline.layers import verify
 from verifier.problem.errors import replace_surrogates
@@ -28,6 +27,7 @@ from verifier.testing.graph_check_backward import check_graph_backward, graph_fa
 from verifier.testing.operation_check.check import check_operation
 from verifier.testing.operation_check.functions import check_gradient
 from verifier.testing.operation_check.result import OperationCheck, summary_lines
+from verifier.testing.random_graph_forms import FORMS
 
 GraphBackward = Callable[[dict[str, Any]], Mapping[str, Any]]
 
@@ -62,8 +62,11 @@ class Gradients:
         *,
         gradients: Any = None,
         parameters: Mapping[str, Any] | None = None,
+        masks: Mapping[str, Any] | None = None,
+        precision: str | None = None,
+        reported_loss: float | None = None,
+        names: Mapping[str, Any] | None = None,
         name: str | None = None,
-        **fields: Any,
     ) -> Report:
         """Check gradients against the correct gradients of a network.
 
@@ -73,17 +76,19 @@ class Gradients:
             A list of layers or the `network` of a document, together with `parameters`; or a whole
             submission, whose fields the other arguments replace; or a torch module, which contains its
             parameters and, in `.grad`, its gradients; or the final tensor of PyTorch or edugrad, whose graph
-            contains everything (see `verifier.importers`).
+            contains everything (see `from_torch_tensor`).
         loss, inputs, targets : optional
             As in a submission. In a graph the loss is one of the nodes, and inputs are given by name.
         my_gradients, gradients : mapping, optional
             Gradient arrays by parameter name; both arguments have the same meaning.
         parameters : mapping, optional
             Parameter arrays by name.
+        masks, precision, reported_loss : optional
+            As in a submission.
+        names : mapping, optional
+            Names of tensors, if `network` is the final tensor of a graph.
         name : str, optional
             Name of the submission.
-        **fields
-            Other fields of a submission, such as precision or masks.
 
         Returns
         -------
@@ -101,29 +106,22 @@ class Gradients:
         ...     layers = [{"in": 3, "out": 2, "activation": "tanh"}]
         ...     gradients.check(layers, "mse", inputs, targets, my_gradients, parameters=parameters)
         """
-        if my_gradients is None:
-            my_gradients = gradients
-        if name is not None:
-            fields["name"] = name
-        if self._tolerance:
-            fields["tolerance"] = self._tolerance
-        arguments = {"loss": loss, "inputs": inputs, "targets": targets}
-        question = {field: value for field, value in arguments.items() if value is not None}
-        if hasattr(network, "grad_fn") or hasattr(network, "parents"):
-            document = _document_of_tensor(network, parameters, my_gradients, question, fields)
-        elif isinstance(network, Mapping) and "network" in network:
-            replaced = {"parameters": parameters, "gradients": my_gradients, **question}
-            replaced = {field: value for field, value in replaced.items() if value is not None}
-            document = {**network, **replaced, **fields}
-        elif hasattr(network, "named_parameters"):
-            document = _document_of_module(network, parameters, gradients=my_gradients, **arguments, **fields)
-        else:
-            document = {
-                **_fields_of_layers(network, parameters),
-                "gradients": my_gradients,
-                **question,
-                **fields,
-            }
+        fields = {
+            "loss": loss,
+            "inputs": inputs,
+            "targets": targets,
+            "parameters": parameters,
+            "gradients": gradients if my_gradients is None else my_gradients,
+            "masks": masks,
+            "precision": precision,
+            "reported_loss": reported_loss,
+            "names": names,
+            "name": name,
+            "tolerance": self._tolerance or None,
+        }
+        document = document_of(
+            network, {field: value for field, value in fields.items() if value is not None}
+        )
         report = verify(document, oracles=self._options.get("oracles"))
         self._record(_to_record(report))
         for parameter in report.parameters.values():
@@ -132,7 +130,24 @@ class Gradients:
                     pytest.fail("\n".join(_failure_lines(report, parameter)), pytrace=False)
         return report
 
-    def check_backprop(self, my_function: Backward, **question: Any) -> None:
+    def check_backprop(
+        self,
+        my_function: Backward,
+        *,
+        loss: Any = "mse",
+        hidden: str | Sequence[str] = "tanh",
+        output: str = "identity",
+        bias: bool = True,
+        weights: str = "in_out",
+        examples: str = "rows",
+        classes: bool = False,
+        least_layers: int = 1,
+        most_layers: int = 3,
+        widest: int = 4,
+        most_examples: int = 4,
+        outputs: int | None = None,
+        problems: int = 100,
+    ) -> None:
         """Check a backward function on generated problems; fail with the smallest network that it gets wrong.
 
         Parameters
@@ -140,25 +155,53 @@ class Gradients:
         my_function : callable
             Function of (parameters, inputs, targets) or of (layers, parameters, inputs, targets) that returns
             gradients by parameter.
-        **question
-            Options of `verifier.testing.check_backward.check_backward`.
+        loss, hidden, output, bias, weights, examples, classes
+            What the function is written for; see `verifier.testing.check_backward.check_backward`.
+        least_layers, most_layers, widest, most_examples, outputs, problems
+            The sizes on which it is tried, and how many problems.
         """
-        failure = check_backward(my_function, **question)
+        failure = check_backward(
+            my_function,
+            loss=loss,
+            hidden=hidden,
+            output=output,
+            bias=bias,
+            weights=weights,
+            examples=examples,
+            classes=classes,
+            least_layers=least_layers,
+            most_layers=most_layers,
+            widest=widest,
+            most_examples=most_examples,
+            outputs=outputs,
+            problems=problems,
+        )
         if failure is None:
             return
         if failure.report is not None:
-            self._record(_to_record(failure.diagnosed or failure.report))
+            self._record(_to_record(failure.report if failure.diagnosed is None else failure.diagnosed))
         pytest.fail("\n".join(lines_of_failure(failure)), pytrace=False)
 
-    def check_operation(self, operation: Any, **question: Any) -> OperationCheck:
+    def check_operation(
+        self,
+        operation: Any,
+        *,
+        like: Any = None,
+        in_torch: Any = None,
+        options: Mapping[str, Any] | None = None,
+        shapes: Sequence[Any] | None = None,
+        domain: str | Sequence[str] | None = None,
+        form: str | None = None,
+        name: str | None = None,
+    ) -> OperationCheck:
         """Check forward and backward of one operation; fail with the smallest input that it gets wrong.
 
         Parameters
         ----------
         operation : class or object
             Operation with the methods forward and backward, in the form of the lecture or of edugrad.
-        **question
-            Options of `verifier.check_operation`.
+        like, in_torch, options, shapes, domain, form, name
+            Options of `gradjury.check_operation`.
 
         Returns
         -------
@@ -170,7 +213,17 @@ class Gradients:
         MalformedSubmission
             If the operation or an option is invalid.
         """
-        return self._recorded(check_operation(operation, **question))
+        checked = check_operation(
+            operation,
+            like=like,
+            in_torch=in_torch,
+            options=options,
+            shapes=shapes,
+            domain=domain,
+            form=form,
+            name=name,
+        )
+        return self._recorded(checked)
 
     def check_gradient(
         self, function: Any, gradient: Any = None, *arguments: Any, **question: Any
@@ -202,17 +255,27 @@ class Gradients:
             pytest.fail("\n".join(summary_lines(check)), pytrace=False)
         return check
 
-    def check_graph_backprop(self, my_function: GraphBackward, **question: Any) -> None:
+    def check_graph_backprop(
+        self,
+        my_function: GraphBackward,
+        *,
+        operations: Sequence[str] | None = None,
+        most_nodes: int = 12,
+        graphs: int = 200,
+    ) -> None:
         """Check a backward function on generated graphs; fail with the smallest graph that it gets wrong.
 
         Parameters
         ----------
         my_function : callable
             Function of a graph's document that returns gradients by name.
-        **question
-            Options of `verifier.testing.graph_check_backward.check_graph_backward`.
+        operations : sequence of str, optional
+            The operations that the function knows; all by default.
+        most_nodes, graphs
+            The largest graph on which it is tried, and how many are tried.
         """
-        failure = check_graph_backward(my_function, **question)
+        known = tuple(FORMS) if operations is None else operations
+        failure = check_graph_backward(my_function, operations=known, most_nodes=most_nodes, graphs=graphs)
         if failure is None:
             return
         if failure.report is not None:
@@ -222,34 +285,6 @@ class Gradients:
     @property
     def _tolerance(self) -> dict[str, Any]:
         return {key: value for key, value in self._options.items() if key in _TOLERANCE}
-
-
-def _fields_of_layers(network: Any, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
-    fields = network if isinstance(network, Mapping) else {"layers": list(network)}
-    return {
-        "network": {key: value for key, value in fields.items() if key != "parameters"},
-        "parameters": parameters if parameters is not None else fields.get("parameters", {}),
-    }
-
-
-def _document_of_tensor(
-    tensor: Any, parameters: Any, gradients: Any, question: Mapping[str, Any], fields: dict[str, Any]
-) -> dict[str, Any]:
-    arguments = {"parameters": parameters, "my_gradients": gradients, **question}
-    for field, value in arguments.items():
-        if value is not None:
-            remedy = "leave it out: the graph has it, and gradients stand in .grad"
-            raise refused(field, "nothing beside a live tensor", "some", remedy)
-    importer = importers.from_torch_tensor if hasattr(tensor, "grad_fn") else importers.from_edugrad
-    return importer(tensor, **fields)
-
-
-def _document_of_module(module: Any, parameters: Mapping[str, Any] | None, **question: Any) -> dict[str, Any]:
-    if parameters is not None:
-        raise refused("parameters", "none beside a module, which has its own", "some", "leave them out")
-    if question["gradients"] is None and all(p.grad is None for p in module.parameters()):
-        raise refused("gradients", "gradients in the module's .grad", "none", "call loss.backward() first")
-    return importers.from_torch(module, **question)
 
 
 def marker_options(marker: pytest.Mark | None) -> dict[str, Any]:

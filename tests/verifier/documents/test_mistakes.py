@@ -57,9 +57,9 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
         ["one of identity, sigmoid", "did you mean 'sigmoid'?"],
     ),
     (
-        "activation's case",
+        "an activation's spelling",
         "/network/layers/0/activation",
-        "ReLU",
+        "rleu",
         "/network/layers/0/activation",
         ["did you mean 'relu'?"],
     ),
@@ -118,7 +118,7 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
         f"/gradients/{W0}",
         np.zeros((4, 3)).tolist(),
         f"/gradients/{W0}",
-        ["expected shape (3, 4), got (4, 3)", "transpose it"],
+        ["expected shape (3, 4), got (4, 3)", "transpose the gradient"],
     ),
     ("a flat weight", f"/parameters/{W0}", [0.0] * 12, f"/parameters/{W0}", ["(3, 4)", "(12,)"]),
     (
@@ -129,11 +129,11 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
         ["(4,) or (1, 4) or (4, 1)", "(3,)"],
     ),
     (
-        "a bias gradient in another shape than its bias",
+        "a bias gradient of another size than its bias",
         "/gradients/layers.0.bias",
-        [[0.0] * 4],
+        [[0.0] * 3],
         "/gradients/layers.0.bias",
-        ["shape (4,)", "(1, 4)"],
+        ["shape (4,)", "(1, 3)"],
     ),
     (
         "a missing parameter",
@@ -379,7 +379,7 @@ def test_a_gradient_transposed_by_itself_is_told_to_turn_it(orientation):
         read_submission(document)
     (mistake,) = caught.value.errors
     assert mistake.pointer == f"/gradients/{W0}"
-    assert mistake.remedy.startswith("transpose it")
+    assert mistake.remedy.startswith("transpose the gradient")
     assert "network.weights" not in mistake.detail
 
 

@@ -1,6 +1,7 @@
 """Reports made by hand, with whatever a submission could put into them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -142,8 +143,6 @@ CASES = Cases()
 
 def as_student(reports: list[FileOutcome]) -> list[FileOutcome]:
     return [
-        FileOutcome(
-            outcome.source, outcome.report and to_student_view(outcome.report), outcome.errors, outcome.broken
-        )
+        replace(outcome, report=None if outcome.report is None else to_student_view(outcome.report))
         for outcome in reports
     ]

@@ -106,8 +106,8 @@ def test_memory_for_arrays_goes_to_what_is_wrong_and_nothing_else_is_lost():
     for one in [*outcomes, FileOutcome("broken", None, broken="it broke")]:
         kept.add(one)
     having = [
-        any(row.entries is not None for row in one.report.parameters.values()) if one.report else None
-        for one in kept.reports
+        None if report is None else any(row.entries is not None for row in report.parameters.values())
+        for report in (one.report for one in kept.reports)
     ]
     assert having == [False, False, True, False, True, False, None]
     assert [one.source for one in kept.reports] == ["0", "1", "2", "3", "4", "5", "broken"]

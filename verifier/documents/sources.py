@@ -1,0 +1,98 @@
+"""What `verify` and the pytest fixture take: documents, files, live modules and tensors, further fields."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.lib.npyio import NpzFile
+
+from verifier.documents import importers
+from verifier.documents.files import parse_bytes
+from verifier.documents.importers.common import refused
+from verifier.documents.importers.torch_layers import loss_of_module
+from verifier.documents.reading import AnySubmission, read_any_submission
+from verifier.documents.safetensors import TEXT
+from verifier.problem.errors import DocumentError, MalformedSubmission, describe
+from verifier.problem.submission import GraphSubmission, Submission
+
+_RULE = "a submission: its document, the path of its file, or a torch.nn.Module with loss, inputs and targets"
+
+
+def submission_of(source: Any, fields: Mapping[str, Any]) -> AnySubmission:
+    """Return the submission in a source; fields that are not None replace those of its document.
+
+    Raises: MalformedSubmission with all errors; OSError if a file cannot be read.
+    """
+    document = document_of(source, {name: value for name, value in fields.items() if value is not None})
+    return document if isinstance(document, Submission | GraphSubmission) else read_any_submission(document)
+
+
+def document_of(source: Any, fields: Mapping[str, Any]) -> Any:
+    """Return the document of a source with these fields. Raises: MalformedSubmission, OSError."""
+    if isinstance(source, Submission | GraphSubmission):
+        for field in fields:
+            remedy = "give the document, or the path of its file, in place of what load returns"
+            raise refused(field, "nothing beside a submission that is read already", "some", remedy)
+        return source
+    if isinstance(source, str | os.PathLike):
+        source = parse_bytes(Path(source).read_bytes())
+    elif isinstance(source, NpzFile):
+        source = _document_of_npz(source)
+    elif isinstance(source, list | tuple):
+        source = {"network": {"layers": list(source)}}
+    elif not isinstance(source, Mapping):
+        return _document_of_object(source, fields)
+    elif "network" not in source and ("layers" in source or "nodes" in source):
+        network = {name: value for name, value in source.items() if name != "parameters"}
+        source = {"network": network, "parameters": source.get("parameters", {})}
+    document = {**source, **fields} if fields else source
+    loss = document.get("loss")
+    if hasattr(loss, "reduction"):  # a loss module of PyTorch
+        document = {**document, "loss": loss_of_module(loss, document.get("targets"))}
+    return document
+
+
+def _document_of_npz(archive: NpzFile) -> Mapping[str, Any]:
+    """Return the submission in an open npz. Raises: MalformedSubmission for arrays alone."""
+    if TEXT in archive.files:
+        path = None if archive.zip is None else archive.zip.filename
+        if path is None:
+            raise _unreadable("an npz that was opened by its path", "a stream", "give the path itself")
+        document: Mapping[str, Any] = parse_bytes(Path(path).read_bytes())
+        return document
+    remedy = "they may be gradients: give the problem first, verify(problem, gradients=np.load(…))"
+    actual = f"arrays alone, {', '.join(archive.files[:5])}"
+    raise _unreadable("an npz that holds a submission", actual, remedy)
+
+
+def _document_of_object(source: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    if hasattr(source, "grad_fn") or hasattr(source, "parents"):
+        for field in fields.keys() & {"loss", "inputs", "targets", "parameters", "gradients"}:
+            remedy = "leave it out: the graph has it, and gradients stand in .grad"
+            raise refused(field, "nothing beside a live tensor", "some", remedy)
+        importer = importers.from_torch_tensor if hasattr(source, "grad_fn") else importers.from_edugrad
+        return importer(source, **fields)
+    if hasattr(source, "named_parameters"):
+        return _document_of_module(source, dict(fields))
+    remedy = ""
+    if callable(source):
+        remedy = "for a function and its gradient call check_gradient, for one operation check_operation"
+    raise _unreadable(_RULE, describe(source), remedy)
+
+
+def _document_of_module(module: Any, fields: dict[str, Any]) -> Mapping[str, Any]:
+    if "parameters" in fields:
+        raise refused("parameters", "none beside a module, which has its own", "some", "leave them out")
+    for field in ("loss", "inputs", "targets"):
+        if field not in fields:
+            remedy = "add it: verify(module, loss=…, inputs=…, targets=…)"
+            raise refused(field, f"the field {field!r} beside a module", "nothing", remedy)
+    if fields.get("gradients") is None and all(each.grad is None for each in module.parameters()):
+        raise refused("gradients", "gradients in the module's .grad", "none", "call loss.backward() first")
+    question = [fields.pop(field) for field in ("loss", "inputs", "targets")]
+    return importers.from_torch(module, *question, **fields)
+
+
+def _unreadable(rule: str, actual: str, remedy: str) -> MalformedSubmission:
+    return MalformedSubmission([DocumentError("", rule, actual, remedy)])
