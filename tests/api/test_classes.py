@@ -69,6 +69,30 @@ def test_the_overview_of_a_graph_has_the_titles_of_graphs(grader: Person) -> Non
     assert row["title"] == "The operation's own derivative is missing"
 
 
+def test_a_loss_that_was_not_meant_is_told_when_it_is_set_and_when_a_class_fails(grader: Person) -> None:
+    meant = {"name": "cross_entropy", "on": "probabilities"}
+    layers = [{"in": 3, "out": 3, "activation": "softmax"}]
+    weight = [[0.5, -0.25, 0.125], [0.75, 0.5, -0.5], [-0.3, 0.2, 0.6]]
+    question = {
+        "network": {"layers": layers},
+        "loss": "cross_entropy",
+        "parameters": {"W1": weight, "b1": [0.1, -0.2, 0.3]},
+        "inputs": [[1.0, 0.5, -1.0], [0.25, -0.75, 2.0], [0.6, 1.2, 0.4]],
+        "targets": [0, 1, 2],
+    }
+    made = grader.post("/v1/assignments", {"problem": question}).json()
+    (warning,) = made["warnings"]
+    assert warning.startswith("the last layer is softmax and cross_entropy is on logits")
+    assert grader.get(f"/v1/assignments/{made['id']}").json()["warnings"] is None
+    right = right_gradients(question | {"loss": meant})["gradients"]
+    answer = {"dW1": right["layers.0.weight"], "db1": right["layers.0.bias"]}
+    for count, student in enumerate(("ada", "ben", "cleo"), start=1):
+        submit(grader, made["id"], student, answer)
+        notice = grader.get(f"/v1/assignments/{made['id']}/overview").json()["notice"]
+        assert (notice is None) == (count < 3)
+    assert notice == "3 of 3 fit another loss: is the assignment's loss the one you meant?"
+
+
 def test_students_with_the_same_mistake_stand_together(grader: Person, homework: str) -> None:
     clusters = grader.get(f"/v1/assignments/{homework}/overview").json()["clusters"]
     assert clusters[0]["students"] == ["ben", "cleo"]
