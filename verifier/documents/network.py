@@ -39,7 +39,8 @@ _LAYER_FIELDS = ("in", "out", "activation", "bias")
 def read_network(document: Any, path: Path, errors: ErrorCollector) -> tuple[Network | None, Convention]:
     """Return the network, None if a layer is malformed, and the layouts of its arrays."""
     if not isinstance(document, dict):
-        errors.add(path, "a network, an object with a list of layers", describe(document))
+        remedy = 'such as {"layers": [{"in": 3, "out": 4, "activation": "tanh"}, {"in": 4, "out": 2}]}'
+        errors.add(path, "a network, an object with a list of layers", describe(document), remedy)
         return None, Convention()
     check_fields(document, _FIELDS, path, errors)
     weights = read_choice(document.get("weights", "in_out"), WEIGHT_LAYOUTS, (*path, "weights"), errors)

@@ -38,7 +38,8 @@ def read_tolerance(document: Any, path: Path, errors: ErrorCollector) -> Toleran
     if isinstance(document, str):
         document = {"preset": document}
     if not isinstance(document, dict):
-        errors.add(path, 'a tolerance, such as {"preset": "standard"}', describe(document))
+        remedy = 'write {"rtol": …}' if isinstance(document, int | float) else ""
+        errors.add(path, 'a tolerance, such as {"preset": "standard"}', describe(document), remedy)
         return None
     check_fields(document, ("preset", "rtol", "atol"), path, errors)
     if "preset" in document:
