@@ -175,6 +175,7 @@ def test_keywords_of_the_fixture_are_those_of_its_functions() -> None:
         Gradients.check_backprop: check_backward,
         Gradients.check_graph_backprop: check_graph_backward,
         Gradients.check_operation: gradjury.check_operation,
+        Gradients.check_gradient: gradjury.check_gradient,
     }
     for method, function in pairs.items():
         shown = keywords(method)

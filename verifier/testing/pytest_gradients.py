@@ -193,6 +193,7 @@ class Gradients:
         domain: str | Sequence[str] | None = None,
         form: str | None = None,
         name: str | None = None,
+        require: Sequence[str] = (),
     ) -> OperationCheck:
         """Check forward and backward of one operation; fail with the smallest input that it gets wrong.
 
@@ -200,7 +201,7 @@ class Gradients:
         ----------
         operation : class or object
             Operation with the methods forward and backward, in the form of the lecture or of edugrad.
-        like, in_torch, options, shapes, domain, form, name
+        like, in_torch, options, shapes, domain, form, name, require
             Options of `gradjury.check_operation`.
 
         Returns
@@ -222,18 +223,29 @@ class Gradients:
             domain=domain,
             form=form,
             name=name,
+            require=require,
         )
         return self._recorded(checked)
 
     def check_gradient(
-        self, function: Any, gradient: Any = None, *arguments: Any, **question: Any
+        self,
+        function: Any,
+        gradient: Any = None,
+        *arguments: Any,
+        at: Sequence[Sequence[Any]] | None = None,
+        shapes: Sequence[Any] | None = None,
+        domain: str | Sequence[str] = "any",
+        form: str | None = None,
+        order: int = 1,
+        name: str | None = None,
+        require: Sequence[str] = (),
     ) -> OperationCheck:
         """Check the gradient of a function; fail with the first number that is wrong.
 
         Parameters
         ----------
-        function, gradient, *arguments, **question
-            As in `verifier.check_gradient`.
+        function, gradient, *arguments, at, shapes, domain, form, order, name, require
+            As in `gradjury.check_gradient`.
 
         Returns
         -------
@@ -245,7 +257,19 @@ class Gradients:
         MalformedSubmission
             If the arguments do not fit each other.
         """
-        return self._recorded(check_gradient(function, gradient, *arguments, **question))
+        checked = check_gradient(
+            function,
+            gradient,
+            *arguments,
+            at=at,
+            shapes=shapes,
+            domain=domain,
+            form=form,
+            order=order,
+            name=name,
+            require=require,
+        )
+        return self._recorded(checked)
 
     def _recorded(self, check: OperationCheck) -> OperationCheck:
         """Return a check that passed. Fail with its summary if it did not."""
