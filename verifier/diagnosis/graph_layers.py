@@ -67,7 +67,7 @@ def layers_of(problem: GraphProblem) -> LayeredGraph | None:
     """
     graph = _Graph(problem)
     total, sizes = _penalties_of(graph, problem.output)
-    loss = _loss(graph, total) or _negative_log_likelihood(graph, total)
+    loss = _loss(graph, total) or _negative_log_likelihood(graph, total) or _chosen_likelihood(graph, total)
     chain = None if loss is None else graph.chain(loss.outputs)
     if loss is None or chain is None or not chain[1]:
         return None
@@ -209,6 +209,29 @@ def _negative_log_likelihood(graph: _Graph, name: str) -> _ReadLoss | None:
         on="logits",
     )
     return _ReadLoss(logarithm.operands[0], targets, risk)
+
+
+def _chosen_likelihood(graph: _Graph, name: str) -> _ReadLoss | None:
+    """Return a cross-entropy whose class is chosen, as −(1/n) Σ Σ w · where(mask, log softmax(a), 0)."""
+    mean = graph.node(name, "divide")
+    total = None if mean is None else graph.node(mean.operands[0], "sum")
+    negation = None if total is None else graph.node(total.operands[0], "negate")
+    rows = None if negation is None else graph.node(negation.operands[0], "sum")
+    weighting = None if rows is None else graph.node(rows.operands[0], "multiply")
+    choice, weights = graph.operand_and_leaf(weighting, "where")
+    if mean is None or choice is None or weights is None:
+        return None
+    mask, count = graph.leaf(choice.operands[0]), graph.leaf(mean.operands[1])
+    logarithm = graph.node(choice.operands[1], "log_softmax")
+    if mask is None or logarithm is None or count is None or np.size(count) != 1:
+        return None
+    if len(logarithm.shape) != 2 or mask.shape != logarithm.shape or weights.shape != logarithm.shape:
+        return None
+    targets = np.where(mask != 0, weights, 0.0)
+    factor = len(targets) / float(np.reshape(count, ()))
+    return _ReadLoss(
+        logarithm.operands[0], targets, Risk(LOSSES["cross_entropy"], factor, "mean", on="logits")
+    )
 
 
 def _penalties_of(graph: _Graph, total: str) -> tuple[str, dict[str, tuple[str, float]]]:
