@@ -6,7 +6,8 @@ every slope between them is a correct subgradient.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,15 @@ class NumericalVjp:
     noise: Array
 
 
-@np.errstate(all="ignore")  # numbers outside the domain are not finite, and count as unknown
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let numbers outside the domain be not finite, and refuse complex numbers whose imaginary part is lost."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        yield
+
+
+@_quiet()
 def vjp_by_differences(
     function: Function,
     arguments: Sequence[Array],
@@ -104,7 +113,7 @@ def derivative_along(
     return float(answer.value[0]), float(answer.half_width[0])
 
 
-@np.errstate(all="ignore")
+@_quiet()
 def function_noise(function: Function, arguments: Sequence[Array], places: Sequence[int]) -> Array:
     """Return a bound on the noise of each number of a function's value.
 
@@ -265,6 +274,7 @@ def _kinks(jump: Array, size: Array, noise: Array) -> tuple[Array, Array, Array]
     return kinked & (ratio > least) & (ratio < most), kinked & (ratio >= most), finest
 
 
+@_quiet()
 def vjp_by_complex_steps(
     function: Function,
     arguments: Sequence[Array],
@@ -312,9 +322,7 @@ def _value_at(
 
 def _call(function: Function, arguments: Sequence[Array]) -> Array | None:
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            value = np.asarray(function(*arguments))
+        value = np.asarray(function(*arguments))
     except Exception:  # the user's function may support only real numbers, or only some of them
         return None
     return value if value.dtype.kind in "fciu" else None
