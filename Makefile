@@ -53,7 +53,7 @@ needs:
 	  exit 1; }; }
 
 bench: .venv/test
-	for question in judging exhaustive large large_graphs growth command_line throughput soundness graphs diagnosis diagnosis_noise diagnosis_cost shrinking leaks contract hostility durability load attacks.turns attacks.bodies attacks.half_sent attacks.stopping attacks.derived attacks.addresses attacks.callers attacks.injections attacks.documents attacks.crowds attacks.framing attacks.exhaustion attacks.databases attacks.large_class attacks.verdict_timing; do $(BIN)/python -m benchmarks.$$question || exit 1; done
+	for question in judging exhaustive large large_graphs growth command_line throughput soundness graphs functions diagnosis diagnosis_noise diagnosis_cost shrinking leaks contract hostility durability load attacks.turns attacks.bodies attacks.half_sent attacks.stopping attacks.derived attacks.addresses attacks.callers attacks.injections attacks.documents attacks.crowds attacks.framing attacks.exhaustion attacks.databases attacks.large_class attacks.verdict_timing; do $(BIN)/python -m benchmarks.$$question || exit 1; done
 
 docs: .venv/run
 	$(BIN)/python -m verifier.cli.pages docs/bugs

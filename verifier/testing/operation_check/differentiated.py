@@ -18,11 +18,13 @@ from verifier.engine.estimate import Estimate
 from verifier.testing.operation_check.noise import measured_noise, typical_size
 
 Function = Callable[..., Any]
-NOISE_BOUND = 4.0  # standard deviations within which noise is taken to lie
+NOISE_BOUND = 8.0  # standard deviations within which noise is taken to lie
 _STEPS = 2.0 ** -np.arange(3.0, 16.0, 2.0)  # relative to the argument, from coarse to fine
-_SMALL_STEPS = 2.0 ** -np.arange(18.0, 43.0, 4.0)  # near the end of a function's domain
+_SMALL_STEPS = 2.0 ** -np.arange(17.0, 30.0, 2.0)  # near the end of a domain, and for narrow features
+_VAGUE = 2.0**-9  # relative error above which smaller steps are tried
 _LEAST_STEPS = 3
 _SAFETY = 3.0  # on the estimated truncation error
+_SLOWEST = 0.7  # ratio of successive distances at which a series still converges
 _CONVERGENCE = 1 / 8  # of successive distances where the error falls with the square of the step: 1/16
 _ASSUMED_NOISE = 2.0**-48  # relative, of a function whose noise cannot be measured
 _MOST_NUMBERS = 2**22  # of one block of values
@@ -51,7 +53,7 @@ class NumericalVjp:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let numbers outside the domain be not finite, and refuse complex numbers whose imaginary part is lost."""
+    """Let numbers outside the domain be not finite, and refuse to drop an imaginary part."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
         yield
@@ -147,20 +149,22 @@ class _Slopes:
 def _slopes_of(
     function: Function, arguments: Sequence[Array], place: int, part: Array, middle: Array, noise: Array
 ) -> _Slopes:
-    """Return the slopes along entries of one argument; smaller steps replace those outside the domain."""
+    """Return the slopes along entries of one argument; smaller steps improve those that are vague."""
     size = typical_size(arguments[place]).ravel()[part]
-    slopes = _at_steps(function, arguments, place, part, middle, noise, size[:, None] * _STEPS)
-    unknown = ~np.isfinite(slopes.error).all(axis=1)
-    if not unknown.any():
+    slopes = _at_steps(function, arguments, place, part, middle, noise, size[:, None] * _STEPS, True)
+    largest = np.abs(np.nan_to_num(slopes.value)).max(axis=1, initial=0.0, keepdims=True)
+    vague = ~(slopes.error <= _VAGUE * largest).all(axis=1)
+    if not vague.any():
         return slopes
-    steps = size[unknown, None] * _SMALL_STEPS
-    nearer = _at_steps(function, arguments, place, part[unknown], middle, noise, steps)
+    steps = size[vague, None] * _SMALL_STEPS
+    finer = _at_steps(function, arguments, place, part[vague], middle, noise, steps, False)
+    better = finer.error < slopes.error[vague]
     for whole, fresh in (
-        (slopes.value, nearer.value),
-        (slopes.error, nearer.error),
-        (slopes.jump, nearer.jump),
+        (slopes.value, finer.value),
+        (slopes.jump, finer.jump),
+        (slopes.error, finer.error),
     ):
-        whole[unknown] = fresh
+        whole[vague] = np.where(better, fresh, whole[vague])
     return slopes
 
 
@@ -172,6 +176,7 @@ def _at_steps(
     middle: Array,
     noise: Array,
     steps: Array,
+    steps_are_large: bool,
 ) -> _Slopes:
     """Return the slopes from values at these steps, of shape (entries, steps), from coarse to fine."""
     flat = arguments[place].ravel()
@@ -186,10 +191,12 @@ def _at_steps(
                 value = _value_at(function, arguments, place, int(entry), moved_to)
                 if value is not None and value.size == middle.size and value.dtype.kind != "c":
                     values[row, column] = value.ravel()
-    return _slopes(above, below, middle, exact[0][..., None], exact[1][..., None], noise)
+    return _slopes(above, below, middle, exact[0][..., None], exact[1][..., None], noise, steps_are_large)
 
 
-def _slopes(above: Array, below: Array, middle: Array, plus: Array, minus: Array, noise: Array) -> _Slopes:
+def _slopes(
+    above: Array, below: Array, middle: Array, plus: Array, minus: Array, noise: Array, steps_are_large: bool
+) -> _Slopes:
     """Return slopes by Richardson extrapolation, and the one-sided slopes at kinks.
 
     above, below: values beside the point, of shape (entries, steps, outputs), NaN where there is none.
@@ -200,7 +207,9 @@ def _slopes(above: Array, below: Array, middle: Array, plus: Array, minus: Array
     slope_noise = 2.0 * noise / width + 2.0**-51 * np.abs(central)
     value, error = _extrapolated(central, slope_noise)
     constant = ((above == middle) & (below == middle)).all(axis=1)
-    value, error = np.where(constant, 0.0, value), np.where(constant, 0.0, error)
+    value = np.where(constant, 0.0, value)
+    # a function that is constant over large steps is constant; small steps may be below its resolution
+    error = np.where(constant, 0.0 if steps_are_large else np.inf, error)
     right, left = (above - middle) / plus, (middle - below) / minus
     jump_noise = 2.0 * noise * (1.0 / plus + 1.0 / minus)
     kinked, torn, finest = _kinks(np.abs(right - left), np.maximum(np.abs(right), np.abs(left)), jump_noise)
@@ -235,11 +244,10 @@ def _extrapolated(central: Array, noise: Array) -> tuple[Array, Array]:
         gain = 1.0 / (16.0**order - 1.0)
         difference = table[:, 1:] - table[:, :-1]
         distance = np.abs(difference)
-        converges = np.zeros(distance.shape, dtype=bool)
-        converges[:, 1:] = distance[:, 1:] <= _CONVERGENCE * distance[:, :-1]
         table = table[:, 1:] + gain * difference
+        within_noise = distance <= errors[:, 1:] + errors[:, :-1]
         errors = (1.0 + gain) * errors[:, 1:] + gain * errors[:, :-1]
-        truncation = np.where(converges, _SAFETY / 15.0, 0.5) * distance
+        truncation = np.where(within_noise, distance, _remainder(distance))
         total = np.where(np.isfinite(table), truncation + errors, np.inf)
         first = first or [(table[:, column], total[:, column]) for column in range(table.shape[1])]
         for column in range(table.shape[1]):
@@ -252,6 +260,20 @@ def _extrapolated(central: Array, noise: Array) -> tuple[Array, Array]:
             best = np.where(better, value, best)
             least = np.where(better, error, least)
     return best, np.where(enough, least, np.inf)
+
+
+def _remainder(distance: Array) -> Array:
+    """Return the truncation error of estimates from their distances to those of larger steps.
+
+    The distances of a series that converges fall by a ratio, and the rest of a geometric series remains.
+    Where they do not fall, steps exceed the features of the function, and the error is not known.
+    """
+    ratio = np.ones(distance.shape)
+    ratio[:, 1:] = distance[:, 1:] / distance[:, :-1]
+    rest = np.where(ratio < _SLOWEST, 2.0 * ratio / (1.0 - ratio) * distance, np.inf)
+    rest = np.where(ratio <= _CONVERGENCE, _SAFETY / 15.0 * distance, rest)
+    rest[:, 0] = np.inf if distance.shape[1] > 1 else distance[:, 0]
+    return np.where(np.isnan(rest), np.inf, rest)
 
 
 def _kinks(jump: Array, size: Array, noise: Array) -> tuple[Array, Array, Array]:

@@ -64,8 +64,12 @@ def measured_noise(
     varies = (values != values[0]).any(axis=0)
     # each number has at least the relative noise of most: single estimates from twelve points are uncertain
     relative = noise[varies & (size > 0)] / size[varies & (size > 0)]
-    least = max(_UNIT_ROUNDOFF, float(np.median(relative)) if relative.size else 0.0)
-    return np.where(varies, np.maximum(noise, least * size), 0.0)
+    least = max(
+        _UNIT_ROUNDOFF,
+        0.5 * unit if relative.size == 0 else 0.0,
+        float(np.median(relative)) if relative.size else 0.0,
+    )
+    return np.asarray(np.maximum(noise, least * size))
 
 
 def _scatter(values: Array) -> Array:
