@@ -83,9 +83,16 @@ def digits(write_page: Write) -> str:
 
 def show_figures(page: Page) -> Page:
     """Look at the first parameter's figures, as a reader who scrolls down."""
-    page.locator(".figures").first.scroll_into_view_if_needed()
-    page.locator('.figures[data-drawn="done"]').first.wait_for()
+    draw_in_sight(page, page.locator(".figures").first)
     return page
+
+
+def draw_in_sight(page: Page, figures: Locator) -> None:
+    """Scroll to figures until they are drawn: what is drawn above them meanwhile moves them out of sight."""
+    page.wait_for_function(
+        "at => { at.scrollIntoView({ block: 'center' }); return at.dataset.drawn === 'done'; }",
+        arg=figures.element_handle(),
+    )
 
 
 def hover_text(page: Page | Locator, figure: str, x: int, y: int) -> str:
@@ -135,8 +142,7 @@ def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(
     weight = page.locator("details.parameter").filter(has_text="layers.0.weight").first
     if weight.get_attribute("open") is None:
         weight.locator("summary").click()
-    weight.locator(".figures").scroll_into_view_if_needed()  # the section itself is taller than the window
-    weight.locator('.figures[data-drawn="done"]').wait_for()
+    draw_in_sight(page, weight.locator(".figures"))
     expect(weight.locator('[data-figure="heatmap"] image')).to_have_css("image-rendering", "pixelated")
     place = weight.locator('[data-figure="heatmap"] .nsewdrag')
     for x in (300, 302):

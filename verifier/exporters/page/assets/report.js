@@ -147,6 +147,7 @@
       group.dataset.drawn = "done";
     } catch (error) {
       delete group.dataset.drawn;
+      console.error(error);
       group.querySelectorAll(".drawing").forEach((place) => { place.textContent = error.message; });
     }
   }
