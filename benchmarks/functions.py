@@ -41,15 +41,18 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "product": lambda x, y: x @ y.T @ y,
     "divide": lambda x, y: x / (1.5 + torch.tanh(y)),
 }
-MISTAKES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "one number larger": lambda g: (
-        g + (np.arange(g.size).reshape(g.shape) == np.argmax(np.abs(g))) * 1e-2 * g
-    ),
-    "factor": lambda g: 1.01 * g,
-    "sign": lambda g: -g,
-    "one number missing": lambda g: np.where(np.abs(g) == np.abs(g).max(), 0.0, g),
-    "shifted": lambda g: g + 1e-2 * np.abs(g).max(),
+MISTAKES: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "one number larger": lambda g, place: g * (1.0 + 1e-2 * is_at(g, place)),
+    "factor": lambda g, place: 1.01 * g,
+    "sign": lambda g, place: -g,
+    "one number missing": lambda g, place: g * ~is_at(g, place),
+    "shifted": lambda g, place: g + 1e-2 * np.abs(g).max(),
 }
+
+
+def is_at(array: np.ndarray, place: int) -> np.ndarray:
+    """Return a mask of one entry."""
+    return np.asarray(np.arange(array.size).reshape(array.shape) == place)
 
 
 def drawn_function(rng: np.random.Generator, ties: bool) -> Callable[..., Any]:
@@ -93,10 +96,14 @@ def drawn_point(rng: np.random.Generator, ties: bool) -> tuple[Any, Any]:
     return rng.normal(size=shape), rng.normal(size=shape)
 
 
-def spoilt(backward: Callable[..., Any], mistake: Callable[[Any], Any]) -> Callable[..., Any]:
+def spoilt(
+    backward: Callable[..., Any], mistake: Callable[[Any, int], Any], place: int
+) -> Callable[..., Any]:
+    """Return a backward with a mistake in its first gradient. place: the entry of mistakes in one number."""
+
     def wrong(*arguments: Any) -> Any:
         first, *others = backward(*arguments)
-        return [mistake(first), *others]
+        return [mistake(first, place), *others]
 
     return wrong
 
@@ -119,10 +126,13 @@ def judged(count: int, dtype: Any) -> tuple[Counter[str], Counter[str], float, S
         if check.verdict == "incorrect":
             remarks.append(f"right, called incorrect: seed {seed}")
         name = rng.choice([*MISTAKES])
-        if not np.abs(backward(np.ones_like(forward(*point)), *point)[0]).max() > 1e-3:
+        size = np.abs(backward(np.ones_like(forward(*point)), *point)[0])
+        if not size.max() > 1e-3:
             wrong["nothing to spoil"] += 1
             continue
-        check = check_gradient(forward, spoilt(backward, MISTAKES[name]), *point, form="vjp")
+        check = check_gradient(
+            forward, spoilt(backward, MISTAKES[name], int(size.argmax())), *point, form="vjp"
+        )
         wrong[str(check.verdict)] += 1
         if check.verdict == "correct":
             remarks.append(f"wrong, called correct: seed {seed}, {name}")

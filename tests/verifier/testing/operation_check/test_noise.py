@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from verifier import check_operation
+from verifier import check_gradient, check_operation
 from verifier.testing.operation_check.differentiated import NOISE_BOUND, function_noise, vjp_by_differences
 
 Array = Any
@@ -62,6 +62,12 @@ def test_a_jump_has_no_slope() -> None:
     estimate = vjp_by_differences(np.floor, [np.array([2.0, 2.5])], [0], np.ones(2)).estimates[0]
     assert estimate.error[0] == np.inf
     assert estimate.value[1] == estimate.error[1] == 0.0
+
+
+def test_what_cannot_be_decided_is_told() -> None:
+    check = check_gradient(np.floor, np.zeros_like, np.array([2.0, 2.5]))
+    assert check.verdict == "undecided"
+    assert "undecided-entries" in [warning.code for warning in check.warnings]
 
 
 class Tanh32:
