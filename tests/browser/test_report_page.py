@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from tests.browser.conftest import PHONE, Write
 from tests.pairwise import check_rows
@@ -88,11 +89,17 @@ def show_figures(page: Page) -> Page:
 
 
 def draw_in_sight(page: Page, figures: Locator) -> None:
-    """Scroll to figures until they are drawn: what is drawn above them meanwhile moves them out of sight."""
-    page.wait_for_function(
-        "at => { at.scrollIntoView({ block: 'center' }); return at.dataset.drawn === 'done'; }",
-        arg=figures.element_handle(),
-    )
+    """Scroll to figures until they are drawn. Raise AssertionError with the state of the page if not."""
+    page.bring_to_front()  # a page behind another one draws nothing
+    drawn = "at => { at.scrollIntoView({ block: 'center' }); return at.dataset.drawn === 'done'; }"
+    try:
+        page.wait_for_function(drawn, arg=figures.element_handle(), polling=200)
+    except PageTimeoutError:
+        state = figures.evaluate(
+            "at => [at.dataset.drawn, at.closest('details').open, document.visibilityState,"
+            " at.getBoundingClientRect().top, at.getBoundingClientRect().height, at.innerText]"
+        )
+        raise AssertionError(f"figures are not drawn: {state}") from None
 
 
 def hover_text(page: Page | Locator, figure: str, x: int, y: int) -> str:
@@ -140,8 +147,7 @@ def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(
     page = new_page(viewport={"width": 1000, "height": 900})
     page.goto(digits)
     weight = page.locator("details.parameter").filter(has_text="layers.0.weight").first
-    if weight.get_attribute("open") is None:
-        weight.locator("summary").click()
+    weight.evaluate("details => { details.open = true; }")
     draw_in_sight(page, weight.locator(".figures"))
     expect(weight.locator('[data-figure="heatmap"] image')).to_have_css("image-rendering", "pixelated")
     place = weight.locator('[data-figure="heatmap"] .nsewdrag')
