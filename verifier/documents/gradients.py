@@ -10,7 +10,7 @@ from verifier.documents.names import NAMES
 from verifier.documents.npz import read_members_and_text
 from verifier.documents.reading import AnySubmission, is_graph, read_submission
 from verifier.documents.safetensors import BFLOAT16, TEXT, read_tensors_and_text
-from verifier.problem.errors import DocumentError, ErrorCollector, MalformedSubmission, describe
+from verifier.problem.errors import ErrorCollector, describe, malformed
 
 _DEFAULT_PRECISIONS = ("float64", "float32")
 FIELDS = ("gradients", "reported_loss", "precision", NAMES)
@@ -50,7 +50,7 @@ def read_uploaded_gradients(problem: Mapping[str, Any], uploaded: Any) -> AnySub
     if problem.get("precision") is None and submission.precision.name not in _DEFAULT_PRECISIONS:
         rule = f"gradients in {' or '.join(_DEFAULT_PRECISIONS)}"
         remedy = "compute in one of them; narrower ones only where the assignment's problem names them"
-        raise MalformedSubmission([DocumentError("/precision", rule, submission.precision.name, remedy)])
+        raise malformed("/precision", rule, submission.precision.name, remedy)
     return submission
 
 

@@ -22,11 +22,10 @@ from verifier.documents.json import (
 )
 from verifier.documents.writing import arrays_to_lists
 from verifier.problem.errors import (
-    DocumentError,
     ErrorCollector,
-    MalformedSubmission,
     UnreadableSubmission,
     describe,
+    malformed,
 )
 
 TEXT = "submission"
@@ -41,11 +40,11 @@ def join_tensors(
     if text is None:
         rule = f"a submission, with everything but the tensors as one JSON text named {TEXT!r}"
         remedy = "if they are a student's gradients, add --assignment FILE"
-        raise MalformedSubmission([DocumentError("", rule, "arrays alone", remedy)])
+        raise malformed("", rule, "arrays alone", remedy)
     errors = ErrorCollector()
     document = parse(text, bounds)
     if not isinstance(document, dict):
-        raise MalformedSubmission([DocumentError("", f"one JSON object named {TEXT!r}", describe(document))])
+        raise malformed("", f"one JSON object named {TEXT!r}", describe(document))
     for group in GROUPS:
         if group in document and group not in SINGLES and not isinstance(document[group], dict):
             errors.add(f"/{group}", "an object of arrays by name", describe(document[group]))

@@ -13,7 +13,7 @@ from verifier.documents.importers.common import refused
 from verifier.documents.importers.torch_layers import loss_of_module
 from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.documents.safetensors import TEXT
-from verifier.problem.errors import DocumentError, MalformedSubmission, describe
+from verifier.problem.errors import describe, malformed
 from verifier.problem.submission import GraphSubmission, Submission
 
 _RULE = "a submission: its document, the path of its file, or a torch.nn.Module with loss, inputs and targets"
@@ -58,12 +58,12 @@ def _document_of_npz(archive: NpzFile) -> Mapping[str, Any]:
     if TEXT in archive.files:
         path = None if archive.zip is None else archive.zip.filename
         if path is None:
-            raise _unreadable("an npz that was opened by its path", "a stream", "give the path itself")
+            raise malformed("", "an npz that was opened by its path", "a stream", "give the path itself")
         document: Mapping[str, Any] = parse_bytes(Path(path).read_bytes())
         return document
     remedy = "they may be gradients: give the problem first, verify(problem, gradients=np.load(…))"
     actual = f"arrays alone, {', '.join(archive.files[:5])}"
-    raise _unreadable("an npz that holds a submission", actual, remedy)
+    raise malformed("", "an npz that holds a submission", actual, remedy)
 
 
 def _document_of_object(source: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -78,7 +78,7 @@ def _document_of_object(source: Any, fields: Mapping[str, Any]) -> Mapping[str, 
     remedy = ""
     if callable(source):
         remedy = "for a function and its gradient call check_gradient, for one operation check_operation"
-    raise _unreadable(_RULE, describe(source), remedy)
+    raise malformed("", _RULE, describe(source), remedy)
 
 
 def _document_of_module(module: Any, fields: dict[str, Any]) -> Mapping[str, Any]:
@@ -92,7 +92,3 @@ def _document_of_module(module: Any, fields: dict[str, Any]) -> Mapping[str, Any
         raise refused("gradients", "gradients in the module's .grad", "none", "call loss.backward() first")
     question = [fields.pop(field) for field in ("loss", "inputs", "targets")]
     return importers.from_torch(module, *question, **fields)
-
-
-def _unreadable(rule: str, actual: str, remedy: str) -> MalformedSubmission:
-    return MalformedSubmission([DocumentError("", rule, actual, remedy)])

@@ -93,6 +93,11 @@ class MalformedSubmission(ValueError):  # noqa: N818 -- the term in the document
         super().__init__("\n".join(document_error.sentence for document_error in self.errors))
 
 
+def malformed(place: str, expected: str, actual: str, remedy: str = "") -> MalformedSubmission:
+    """Return an exception with one error. place: its location in the document, or the name of an argument."""
+    return MalformedSubmission([DocumentError(place, expected, actual, remedy)])
+
+
 class UnreadableSubmission(MalformedSubmission):
     """The bytes have no supported format, or are damaged."""
 

@@ -6,7 +6,7 @@ from itertools import islice
 from math import prod
 from typing import Any
 
-from verifier.problem.errors import ReportWarning, suggest_name
+from verifier.problem.errors import ReportWarning, malformed, suggest_name
 from verifier.problem.graph import MisfitError, Shape
 from verifier.report.verdict import Verdict
 from verifier.testing.operation_check.answers import ReferenceRaised
@@ -31,7 +31,7 @@ from verifier.testing.operation_check.report import (
     two_use_code,
 )
 from verifier.testing.operation_check.result import OperationCheck, OperationFinding, make_finding
-from verifier.testing.operation_check.written import after_first_use, malformed, read_operation
+from verifier.testing.operation_check.written import after_first_use, read_operation
 
 
 def check_operation(

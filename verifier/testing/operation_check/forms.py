@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.errors import describe, suggest_name
+from verifier.problem.errors import describe, malformed, suggest_name
 from verifier.testing.operation_check.frameworks import (
     is_jax,
     is_torch_module,
@@ -38,13 +38,7 @@ from verifier.testing.operation_check.structures import (
     required_count,
     tensor_of,
 )
-from verifier.testing.operation_check.written import (
-    Use,
-    UserOperation,
-    is_torch_tensor,
-    malformed,
-    read_operation,
-)
+from verifier.testing.operation_check.written import Use, UserOperation, is_torch_tensor, read_operation
 
 _MOST_WRITTEN = 64  # numbers of arguments that are written out in code
 _CACHES = ("cache", "caches", "ctx", "context", "saved", "res", "residuals", "residual", "state", "memory")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from verifier.problem.errors import MalformedSubmission, suggest_name
+from verifier.problem.errors import MalformedSubmission, malformed, suggest_name
 from verifier.testing.operation_check.answers import MOST_ENTRIES
 from verifier.testing.operation_check.check import check_plan
 from verifier.testing.operation_check.forms import read_function
@@ -19,7 +19,6 @@ from verifier.testing.operation_check.inputs import (
 from verifier.testing.operation_check.references import CheckPlan, Reference, plan_check, read_shapes
 from verifier.testing.operation_check.result import OperationCheck
 from verifier.testing.operation_check.structures import required_count
-from verifier.testing.operation_check.written import malformed
 
 _UPSTREAMS = 2  # gradients of the output that are drawn for each of the caller's own points
 

@@ -9,7 +9,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.engine.operations import OPERATIONS
 from verifier.engine.operations.steps import steps_of
-from verifier.problem.errors import describe, suggest_name
+from verifier.problem.errors import describe, malformed, suggest_name
 from verifier.problem.graph import GraphOperation, GraphProblem, InferredNode, MisfitError, Node, Shape
 from verifier.testing.operation_check.further_inputs import Shapes
 from verifier.testing.operation_check.inputs import (
@@ -20,7 +20,7 @@ from verifier.testing.operation_check.inputs import (
     cases_of,
     default_inputs,
 )
-from verifier.testing.operation_check.written import UserOperation, malformed
+from verifier.testing.operation_check.written import UserOperation
 
 WEIGHTS, WEIGHED, TOTAL = "output_grad", "weighed", "total"
 

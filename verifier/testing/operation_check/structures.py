@@ -11,7 +11,8 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.documents.arrays import tensors_to_numpy
-from verifier.testing.operation_check.written import is_torch_tensor, malformed
+from verifier.problem.errors import malformed
+from verifier.testing.operation_check.written import is_torch_tensor
 
 Names = tuple[str, ...]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.errors import DocumentError, MalformedSubmission
+from verifier.problem.errors import malformed
 
 FORMS = ("lecture", "edugrad", "torch")
 _CONTEXTS = ("ctx", "context")
@@ -135,11 +135,6 @@ def after_first_use(operation: UserOperation, arguments: Sequence[Array]) -> Use
         return _copy(instance)
 
     return replace(operation, begin=_use_factory(make, operation.form, operation.keywords), make=make)
-
-
-def malformed(place: str, expected: str, actual: str, remedy: str = "") -> MalformedSubmission:
-    """Return an error with one mistake."""
-    return MalformedSubmission([DocumentError(place, expected, actual, remedy)])
 
 
 def _undecorated(operation: Any) -> Any:
