@@ -43,12 +43,10 @@ class NumericalVjp:
     """Vector-Jacobian products by position of the argument.
 
     scale: sum of the absolute contributions to each entry.
-    noise: bound on the noise of each number of the function's value.
     """
 
     estimates: Mapping[int, Estimate]
     scale: Mapping[int, Array]
-    noise: Array
 
 
 @contextmanager
@@ -97,7 +95,7 @@ def vjp_by_differences(
             value.reshape(argument.shape), error.reshape(argument.shape), subgradient_radius
         )
         scale[place] = sizes.reshape(argument.shape)
-    return NumericalVjp(estimates, scale, noise)
+    return NumericalVjp(estimates, scale)
 
 
 def derivative_along(
@@ -329,7 +327,7 @@ def vjp_by_complex_steps(
         error = np.where(np.isnan(value), np.inf, _ROUNDINGS * terms).reshape(shape)
         estimates[place] = Estimate(value.reshape(shape), error)
         scale[place] = sizes.reshape(shape)
-    return NumericalVjp(estimates, scale, np.zeros(middle.size))
+    return NumericalVjp(estimates, scale)
 
 
 def _value_at(

@@ -19,6 +19,7 @@ from verifier.testing.operation_check.frameworks import (
     is_torch_module,
     jax_use,
     module_function,
+    seeded,
     torch_use,
 )
 from verifier.testing.operation_check.layers import is_layer, layer_arrays, layer_use
@@ -26,7 +27,9 @@ from verifier.testing.operation_check.operation import OperationRaised, call_use
 from verifier.testing.operation_check.result import FORMS
 from verifier.testing.operation_check.structures import (
     Arguments,
+    Use,
     as_array,
+    is_torch_tensor,
     joined,
     leaves_of,
     literal,
@@ -38,7 +41,10 @@ from verifier.testing.operation_check.structures import (
     required_count,
     tensor_of,
 )
-from verifier.testing.operation_check.written import Use, UserOperation, is_torch_tensor, read_operation
+from verifier.testing.operation_check.written import UserOperation, read_operation
+
+Code = Callable[[Sequence[Array], Array], Sequence[str]]
+"""(arguments, gradient of the output) -> lines of code"""
 
 _MOST_WRITTEN = 64  # numbers of arguments that are written out in code
 _CACHES = ("cache", "caches", "ctx", "context", "saved", "res", "residuals", "residual", "state", "memory")
@@ -74,26 +80,24 @@ def read_function(
         operation = read_operation(function, None, {}, name)
         if len(operation.arguments) != len(taken.names):
             operation = replace(operation, arguments=taken.names)
-        return WrittenFunction(operation, taken.arrays, _fixed(taken, ()))
+        return WrittenFunction(operation, taken.arrays, _fixed(taken))
     if form == "layer":
         parameters = layer_arrays(function, taken.arrays)
         begin = partial(layer_use, function, tuple(parameters), len(taken.arrays))
         prefixed = tuple(f"params.{row}" for row in parameters)
         arrays = (*taken.arrays, *parameters.values())
-        return _written(
-            function, name, form, (*taken.names, *prefixed), arrays, begin, _fixed(taken, ()), code
-        )
+        return _written(function, name, form, (*taken.names, *prefixed), arrays, begin, _fixed(taken), code)
     if form == "torch":
-        return _of_torch(function, name, taken, order)
+        return _of_torch(function, name, taken, order, code)
     if form == "jax":
         arrays = _with_cotangent(taken.arrays, partial(jax_use, function, 1), order)
         names = (*taken.names, "cotangent")[: len(arrays)]
         begin = partial(jax_use, function, order)
-        return _written(function, name, form, names, arrays, begin, _fixed(taken, ()), code)
-    fixed = _fixed(taken, ())
+        return _written(function, name, form, names, arrays, begin, _fixed(taken), code)
+    fixed = _fixed(taken)
     if form in ("derivative", "numbers", "value-and-gradient"):
         source = _gradient_source(form, function, gradient)
-        fixed = _fixed(taken, _without_gradient(source, function, taken))
+        fixed = _fixed(taken, _without_gradient(source, taken))
         begin = partial(_derivative_use, function, source, taken, fixed, form)
     else:
         begin = partial(_backward_use, function, gradient, taken, fixed, form)
@@ -108,7 +112,7 @@ def _written(
     arrays: tuple[Array, ...],
     begin: Callable[[], Use],
     fixed: tuple[int, ...],
-    code: Callable[[Sequence[Array], Array], Sequence[str]],
+    code: Code,
 ) -> WrittenFunction:
     default = getattr(function, "__name__", type(function).__name__)
     operation = UserOperation(
@@ -125,9 +129,7 @@ def _written(
     return WrittenFunction(operation, arrays, fixed)
 
 
-def _code_of(
-    form: str, function: Any, gradient: Any, taken: Arguments
-) -> Callable[[Sequence[Array], Array], Sequence[str]]:
+def _code_of(form: str, function: Any, gradient: Any, taken: Arguments) -> Code:
     """Return a function that writes code of one call: the arguments, the value and the gradient."""
     value, slope = _code_name(function, "function"), _code_name(gradient, "gradient")
     call = ", ".join(taken.top)
@@ -174,22 +176,20 @@ def _code_name(function: Any, default: str) -> str:
     return default if name == "<lambda>" else str(name)
 
 
-def _of_torch(function: Any, name: str | None, taken: Arguments, order: int) -> WrittenFunction:
-    code = _code_of("torch", function, None, taken)
+def _of_torch(function: Any, name: str | None, taken: Arguments, order: int, code: Code) -> WrittenFunction:
     names, arrays = taken.names, taken.arrays
     called = function
     if is_torch_module(function):
         called, parameters = module_function(function, len(arrays))
         names, arrays = (*names, *parameters), (*arrays, *parameters.values())
-    elif not taken.static and not any(isinstance(row, dict | list | tuple) for row in taken.template):
-        called = function
-    else:
+    elif taken.static or any(isinstance(row, dict | list | tuple) for row in taken.template):
         called = _restructured(function, taken.template)
+    called = seeded(called)
     wide = tuple(array.astype(np.float64) if array.dtype.kind == "f" else array for array in arrays)
     whole = _with_cotangent(wide, partial(torch_use, called, 1), order)
     names = (*names, "cotangent")[: len(whole)]
     begin = partial(torch_use, called, order)
-    return _written(function, name, "torch", names, whole, begin, _fixed(taken, ()), code)
+    return _written(function, name, "torch", names, whole, begin, _fixed(taken), code)
 
 
 def _restructured(function: Callable[..., Any], template: tuple[Any, ...]) -> Callable[..., Any]:
@@ -209,7 +209,7 @@ def _with_cotangent(arrays: tuple[Array, ...], begin: Callable[[], Use], order: 
     return (*arrays, np.asarray(rng.uniform(0.5, 1.5, value.shape)))
 
 
-def _fixed(taken: Arguments, others: Sequence[int]) -> tuple[int, ...]:
+def _fixed(taken: Arguments, others: Sequence[int] = ()) -> tuple[int, ...]:
     integers = [place for place, array in enumerate(taken.arrays) if array.dtype.kind != "f"]
     return tuple(sorted({*integers, *others}))
 
@@ -277,7 +277,7 @@ def _gradient_source(form: str, function: Any, gradient: Any) -> Callable[..., A
     return gradient  # type: ignore[no-any-return]
 
 
-def _without_gradient(source: Callable[..., Any], function: Any, taken: Arguments) -> list[int]:
+def _without_gradient(source: Callable[..., Any], taken: Arguments) -> list[int]:
     """Return the positions of the arrays that a gradient function leaves out.
 
     One gradient beside several arguments is that of the first, as of a loss by its predictions.
@@ -330,7 +330,6 @@ def _derivative_use(
 ) -> Use:
     """Return a use of a function whose gradient is computed from the arguments alone."""
     used: list[Any] = []
-    shape: list[tuple[int, ...]] = []
     places = [place for place in range(len(taken.arrays)) if place not in fixed]
 
     def forward(*arrays: Any) -> Any:
@@ -341,7 +340,6 @@ def _derivative_use(
             raise TypeError(
                 f"{describe(returned)} is no array: a function with several outputs needs a backward function"
             )
-        shape[:] = [tuple(value.shape)]
         return value
 
     def backward(upstream: Array) -> Any:
@@ -360,9 +358,7 @@ def _weighted(gradient: Any, upstream: Array, shape: tuple[int, ...]) -> Any:
         return upstream.reshape(upstream.shape + (1,) * (len(shape) - upstream.ndim)) * array
     if array.shape == upstream.shape + shape:
         return np.tensordot(upstream, array, axes=upstream.ndim)
-    if upstream.size == 1 and array.size == int(np.prod(shape)) and array.shape != shape:
-        return array  # its shape is wrong, and is reported
-    return array
+    return array  # its shape is wrong, and is reported
 
 
 def _backward_use(function: Any, gradient: Any, taken: Arguments, fixed: Sequence[int], form: str) -> Use:

@@ -5,15 +5,14 @@ Neither framework is imported before a caller's function or tensor shows that it
 
 import copy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.testing.operation_check.structures import joined, leaves_of, parted
-from verifier.testing.operation_check.written import Use, is_torch_tensor
+from verifier.testing.operation_check.structures import Use, is_torch_tensor, joined, leaves_of, parted
 
 
 def is_torch_module(value: Any) -> bool:
@@ -27,10 +26,11 @@ def is_jax(value: Any) -> bool:
     return type(value).__module__.split(".")[0] in ("jax", "jaxlib")
 
 
-def torch_use(function: Callable[..., Any], order: int) -> Use:
+def torch_use(function: Callable[..., Any], order: int = 1, *, unused_is_zero: bool = True) -> Use:
     """Return one use of a function of tensors; its gradients are those of autograd.
 
     order: 2 for the function's vector-Jacobian product, as a function of its last argument too.
+    unused_is_zero: True if an argument without a gradient has the gradient 0; False if it is missing.
     """
     import torch  # heavy; the caller's function is PyTorch's
 
@@ -38,9 +38,7 @@ def torch_use(function: Callable[..., Any], order: int) -> Use:
     outputs: list[Any] = []
 
     def value_of(arguments: list[Any]) -> list[Any]:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)  # dropout draws the same mask for the same function
-            return [leaf for _, leaf in leaves_of(function(*arguments)) if is_torch_tensor(leaf)]
+        return [leaf for _, leaf in leaves_of(function(*arguments)) if is_torch_tensor(leaf)]
 
     def forward(*arrays: Any) -> Any:
         tensors[:] = [
@@ -51,7 +49,7 @@ def torch_use(function: Callable[..., Any], order: int) -> Use:
         else:
             *arguments, cotangent = tensors
             first = value_of(arguments)
-            pieces = parted_tensor(cotangent, [tuple(output.shape) for output in first])
+            pieces = parted(cotangent, [tuple(output.shape) for output in first])
             moving = [tensor for tensor in arguments if tensor.requires_grad]
             gradients = torch.autograd.grad(first, moving, pieces, create_graph=True, allow_unused=True)
             outputs[:] = [gradient for gradient in gradients if gradient is not None]
@@ -64,26 +62,31 @@ def torch_use(function: Callable[..., Any], order: int) -> Use:
         ]
         moving = [tensor for tensor in tensors if tensor.requires_grad]
         active = [
-            (output, weight) for output, weight in zip(outputs, weights, strict=True) if output.requires_grad
+            (output, weight)
+            for output, weight in zip(outputs, weights, strict=True)
+            if output.requires_grad or not unused_is_zero
         ]
         if not active:
             return tuple(np.zeros(tensor.shape) for tensor in moving)
         values, factors = zip(*active, strict=True)
         gradients = torch.autograd.grad(values, moving, factors, allow_unused=True, retain_graph=True)
-        return tuple(
-            np.zeros(tensor.shape) if gradient is None else gradient.numpy()
-            for tensor, gradient in zip(moving, gradients, strict=True)
-        )
+        unused = [np.zeros(tensor.shape) if unused_is_zero else None for tensor in moving]
+        pairs = zip(gradients, unused, strict=True)
+        return tuple(zero if gradient is None else gradient.numpy() for gradient, zero in pairs)
 
     return Use(forward, backward)
 
 
-def parted_tensor(tensor: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
-    """Return the parts of a flat tensor with these shapes."""
-    if len(shapes) == 1:
-        return [tensor.reshape(shapes[0])]
-    sizes = [int(np.prod(shape)) for shape in shapes]
-    return [part.reshape(shape) for part, shape in zip(tensor.split(sizes), shapes, strict=True)]
+def seeded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of tensors that draws the same random numbers in every call, as for dropout."""
+    import torch  # heavy; the caller's function is PyTorch's
+
+    def called(*tensors: Any) -> Any:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return function(*tensors)
+
+    return called
 
 
 def module_function(module: Any, inputs: int) -> tuple[Callable[..., Any], dict[str, Array]]:
@@ -121,9 +124,7 @@ def jax_use(function: Callable[..., Any], order: int) -> Use:
     def second(*arguments: Any) -> list[Any]:
         *primals, cotangent = arguments
         first, pull = jax.vjp(outputs_of, *primals)
-        sizes = np.cumsum([output.size for output in first])[:-1]
-        pieces = jax.numpy.split(cotangent.ravel(), sizes)
-        return list(pull([piece.reshape(output.shape) for piece, output in zip(pieces, first, strict=True)]))
+        return list(pull(parted(cotangent, [tuple(output.shape) for output in first])))
 
     def forward(*arrays: Any) -> Any:
         arguments = [jax.numpy.asarray(array) for array in arrays]

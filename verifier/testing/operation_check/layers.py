@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.testing.operation_check.structures import as_array
-from verifier.testing.operation_check.written import Use
+from verifier.testing.operation_check.structures import Use, as_array
 
 # pairs of attributes that hold parameters and gradients by name or in one order
 _CONTAINERS = (

@@ -3,8 +3,10 @@ sequences of them.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,20 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.documents.arrays import tensors_to_numpy
 from verifier.problem.errors import malformed
-from verifier.testing.operation_check.written import is_torch_tensor
 
-Names = tuple[str, ...]
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One application of an operation: forward, then backward, which may use state that forward saved."""
+
+    forward: Callable[..., Any]
+    backward: Callable[[Any], Any]
+
+
+def is_torch_tensor(value: Any) -> bool:
+    """True for a tensor of PyTorch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 def leaves_of(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -66,13 +79,13 @@ def joined(parts: Sequence[Array]) -> Array:
     return parts[0] if len(parts) == 1 else np.concatenate([part.ravel() for part in parts])
 
 
-def parted(array: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """Return the parts of an array that `joined` made of parts with these shapes."""
-    if len(shapes) == 1:
-        return [array]
-    sizes = [int(np.prod(shape)) for shape in shapes]
-    ends = np.cumsum(sizes)[:-1]
-    return [part.reshape(shape) for part, shape in zip(np.split(array, ends), shapes, strict=True)]
+def parted(array: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    """Return the parts of an array or a tensor that `joined` made of parts with these shapes."""
+    flat, ends = array.reshape(-1), np.cumsum([prod(shape) for shape in shapes])
+    return [
+        flat[end - prod(shape) : end].reshape(shape)
+        for shape, end in zip(shapes, map(int, ends), strict=True)
+    ]
 
 
 def literal(array: Array) -> str:

@@ -10,28 +10,21 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import Parameter, getclosurevars, signature
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from reference_impl.array import Array
 from verifier.problem.errors import malformed
+from verifier.testing.operation_check.frameworks import torch_use
+from verifier.testing.operation_check.structures import Use
 
 FORMS = ("lecture", "edugrad", "torch")
 _CONTEXTS = ("ctx", "context")
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _VARIADIC = ("a", "b", "c", "d")  # names for variadic arguments
 _RULE = "an operation: a class or an object with the methods forward and backward"
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One application of an operation: forward, then backward, which may use state that forward saved."""
-
-    forward: Callable[..., Any]
-    backward: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,12 +187,6 @@ def _is_torch_function(source: Any) -> bool:
     return torch is not None and isinstance(source, type) and issubclass(source, torch.autograd.Function)
 
 
-def is_torch_tensor(value: Any) -> bool:
-    """True for a tensor of PyTorch."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
-
-
 class SavedContext(list[Any]):
     """Context of one use: a list, as in edugrad, with the methods of contexts of PyTorch and minitorch."""
 
@@ -231,31 +218,14 @@ class _AllTrue:
         return True
 
 
-def _torch_use(source: Any, keywords: Mapping[str, Any]) -> Use:
-    import torch  # heavy; the caller's class is PyTorch's
-
-    state: dict[str, Any] = {}
-
-    def forward(*arrays: Any) -> Any:
-        state["arguments"] = [
-            torch.tensor(array, requires_grad=array.dtype.kind in "fc") for array in map(np.asarray, arrays)
-        ]
-        state["value"] = source.apply(*state["arguments"], *keywords.values())
-        return state["value"].detach().numpy()
-
-    def backward(upstream: Array) -> Any:
-        moving = [tensor for tensor in state["arguments"] if tensor.requires_grad]
-        weights = torch.tensor(upstream).to(state["value"].dtype)
-        gradients = torch.autograd.grad(state["value"], moving, weights, allow_unused=True, retain_graph=True)
-        return tuple(None if gradient is None else gradient.numpy() for gradient in gradients)
-
-    return Use(forward, backward)
-
-
 def _use_factory(make: Any, form: str, keywords: Mapping[str, Any]) -> Callable[[], Use]:
     """Return a function that starts a use. make: returns an object; in the form of PyTorch, the class."""
     if form == "torch":
-        return lambda: _torch_use(make, keywords)
+
+        def applied(*tensors: Any) -> Any:
+            return make.apply(*tensors, *keywords.values())
+
+        return partial(torch_use, applied, unused_is_zero=False)
 
     def begin() -> Use:
         instance = make()
