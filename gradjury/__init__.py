@@ -39,17 +39,6 @@ if TYPE_CHECKING:
     )
 
 _IMPORTERS = "verifier.documents.importers"
-_HOMES = {
-    "from_edugrad": _IMPORTERS,
-    "from_keras": _IMPORTERS,
-    "from_nielsen": _IMPORTERS,
-    "from_onnx": _IMPORTERS,
-    "from_sklearn": _IMPORTERS,
-    "from_state_dict": _IMPORTERS,
-    "from_torch": _IMPORTERS,
-    "from_torch_tensor": _IMPORTERS,
-}  # the other names are the verifier's
-
 __all__ = [
     "DocumentError",
     "GradientError",
@@ -79,7 +68,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_package(_HOMES.get(name, "verifier")), name)
+    home = _IMPORTERS if name.startswith("from_") else "verifier"
+    return getattr(import_package(home), name)
 
 
 def __dir__() -> list[str]:
