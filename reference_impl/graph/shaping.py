@@ -92,6 +92,15 @@ class Concatenate(Operation):
         return np.concatenate([left_tangent, right_tangent], axis=self.axis)
 
 
+def _whole_numbers(indices: npt.ArrayLike, remedy: str) -> npt.NDArray[np.intp]:
+    """Return indices as integers. Raises OperandError, with a remedy, if one is not a whole number."""
+    numbers = np.asarray(indices)
+    integers = numbers.astype(np.intp)
+    if (integers != numbers).any():
+        raise OperandError(f"an index is not a whole number: {remedy}")
+    return integers
+
+
 class Embedding(Operation):
     """Rows of a table, selected by their indices; the gradients of a row that is selected twice add up.
 
@@ -100,10 +109,7 @@ class Embedding(Operation):
 
     def __init__(self, indices: npt.ArrayLike, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        numbers = np.asarray(indices)
-        self.indices = numbers.astype(np.intp)
-        if (self.indices != numbers).any():
-            raise OperandError("an index is not a whole number: rows are looked up by their number from 0")
+        self.indices = _whole_numbers(indices, "rows are looked up by their number from 0")
 
     def forward(self, table: Array) -> Array:
         return np.asarray(table[self.indices])
@@ -126,10 +132,7 @@ class Take(Operation):
 
     def __init__(self, indices: npt.ArrayLike, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        numbers = np.asarray(indices)
-        self.indices = numbers.astype(np.intp)
-        if (self.indices != numbers).any():
-            raise OperandError("an index is not a whole number: entries are taken by their number from 0")
+        self.indices = _whole_numbers(indices, "entries are taken by their number from 0")
 
     def forward(self, operand: Array) -> Array:
         return np.asarray(operand.reshape(-1)[self.indices])
