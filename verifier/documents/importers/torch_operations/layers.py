@@ -60,31 +60,27 @@ def _convolution(saved: Saved) -> Built:
     return call("add", product, Operand(2)) if has_bias else product
 
 
-def _max_pool(saved: Saved) -> Built:
+def _pool(op: str, saved: Saved, **options: Any) -> Built:
+    """Return a call of pooling with the windows that PyTorch saved."""
     kernel = list(saved["kernel_size"])
     return call(
-        "max_pool",
+        op,
         X,
         kernel=kernel,
         stride=list(saved["stride"]) or kernel,
         padding=list(saved["padding"]),
-        dilation=list(saved["dilation"]),
         ceil_mode=bool(saved["ceil_mode"]),
+        **options,
     )
+
+
+def _max_pool(saved: Saved) -> Built:
+    return _pool("max_pool", saved, dilation=list(saved["dilation"]))
 
 
 def _average_pool(saved: Saved) -> Built:
-    kernel = list(saved["kernel_size"])
-    return call(
-        "average_pool",
-        X,
-        kernel=kernel,
-        stride=list(saved["stride"]) or kernel,
-        padding=list(saved["padding"]),
-        ceil_mode=bool(saved["ceil_mode"]),
-        count_padding=bool(saved["count_include_pad"]),
-        divisor=saved["divisor_override"],
-    )
+    padding, divisor = bool(saved["count_include_pad"]), saved["divisor_override"]
+    return _pool("average_pool", saved, count_padding=padding, divisor=divisor)
 
 
 def _adaptive_average_pool(saved: Saved) -> Built:
