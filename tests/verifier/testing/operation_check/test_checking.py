@@ -9,6 +9,7 @@ import torch
 
 from tests.verifier.testing.operation_check import right_operations as right
 from tests.verifier.testing.operation_check import wrong_operations as wrong
+from tests.verifier.testing.operation_check.written_functions import Cube
 from verifier import MalformedSubmission, check_operation
 
 Array = right.Array
@@ -289,19 +290,7 @@ class ContextThatSaves:
         return 3 * x * x * grad_output  # type: ignore[no-any-return]
 
 
-class CubeInTorch(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Any) -> Any:
-        ctx.save_for_backward(x)
-        return x * x * x
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Any) -> Any:
-        (x,) = ctx.saved_tensors
-        return 3 * x * x * grad_output
-
-
-@pytest.mark.parametrize("written", [ContextThatSaves, CubeInTorch, CubeInTorch.apply])
+@pytest.mark.parametrize("written", [ContextThatSaves, Cube, Cube.apply])
 def test_contexts_may_save_as_in_torch_and_minitorch(written: Any) -> None:
     check = check_operation(written, like="power", options={"exponent": 3})
     assert check.verdict == "correct", str(check)
