@@ -72,6 +72,29 @@ def handwritten_digits() -> Report:
     return verify(document, entries="all")
 
 
+def wrong_tanh() -> Report:
+    """The report on a backward pass with 1 + tanh² for the derivative of tanh."""
+    generator = np.random.default_rng(2)
+    w1, b1 = generator.normal(size=(3, 4)).round(1), generator.normal(size=4).round(1)
+    w2, b2 = generator.normal(size=(4, 2)).round(1), generator.normal(size=2).round(1)
+    inputs, targets = generator.normal(size=(5, 3)).round(1), generator.normal(size=(5, 2)).round(1)
+    hidden = np.tanh(inputs @ w1 + b1)
+    delta2 = (hidden @ w2 + b2 - targets) / len(inputs)
+    delta1 = delta2 @ w2.T * (1 + hidden**2)
+    names = ("layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias")
+    gradients = (inputs.T @ delta1, delta1.sum(axis=0), hidden.T @ delta2, delta2.sum(axis=0))
+    document: dict[str, Any] = {
+        "name": "homework-3",
+        "network": {"layers": [{"in": 3, "out": 4, "activation": "tanh"}, {"in": 4, "out": 2}]},
+        "loss": "mse",
+        "parameters": dict(zip(names, (w1, b1, w2, b2), strict=True)),
+        "inputs": inputs,
+        "targets": targets,
+        "gradients": dict(zip(names, gradients, strict=True)),
+    }
+    return verify(document)
+
+
 @pytest.fixture(scope="session")
 def wrong_page(write_page: Write) -> str:
     return write_page(page_of(FileOutcome("wrong.json", tripled())))
@@ -157,6 +180,20 @@ def test_a_cell_of_a_large_matrix_tells_of_its_worst_number(
     expect(tooltip).to_contain_text("index [")
     expect(weight.locator('[data-figure="heatmap"] figcaption')).to_contain_text("a block of 13 × 2 numbers")
     take_picture(page, "report-large")
+
+
+def test_the_first_screen_has_the_verdict_the_mistake_and_both_formulas(
+    page: Page, take_picture: Callable[[Page, str], None], write_page: Write
+) -> None:
+    page.set_viewport_size({"width": 1000, "height": 820})
+    page.goto(write_page(page_of(FileOutcome("homework.json", wrong_tanh()))))
+    for shown in (".verdict", ".diagnosis h4", ".formulas div >> nth=0", ".formulas div >> nth=1"):
+        box = page.locator(shown).first.bounding_box()
+        assert box is not None, shown
+        assert box["y"] + box["height"] <= 820, shown
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        take_picture(page, f"first-report-{scheme}")
 
 
 @pytest.mark.parametrize("size", ["small", pytest.param("large", marks=pytest.mark.nightly)])

@@ -17,6 +17,7 @@ from tests.without_torch import without_torch
 POSTGRES = "postgresql://gradjury:secret@localhost/gradjury"  # as pages write it
 NOT_RUN = MappingProxyType(
     {
+        "pip install .": "installs",
         "make run": "installs; the service that answers these pages is started by the same command",
         "make test": "is what runs this",
         "sudo -u postgres createuser --pwprompt gradjury": "asks for two passwords",
@@ -28,7 +29,7 @@ NOT_RUN = MappingProxyType(
 )
 PYTHON_ELSEWHERE = MappingProxyType(
     {
-        "README.md": "tests/test_readme.py and tests/gradjury/pytest_plugin: they are tests themselves",
+        "README.md": "tests/test_readme.py and tests/gradjury/pytest_plugin",
         "docs/pytest.md": "a reader's own tests; tests/gradjury/pytest_plugin has the same calls",
         "docs/assignments.md": "tests/docs/test_assignments_page.py",
         "docs/importers.md": "tests/docs/test_importers_page.py",

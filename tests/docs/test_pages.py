@@ -39,6 +39,20 @@ def test_every_link_leads_to_a_page_and_a_heading(page: str) -> None:
             assert heading in anchors(file.read_text(encoding="utf-8")), f"{page}: {target}#{heading}"
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_pictures_exist_and_have_alternative_text(page: str) -> None:
+    text = text_of(page)
+    shown = [(file, words) for words, file in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", text)]
+    for image in re.findall(r"<img [^>]*>", text):
+        attributes = dict(re.findall(r'(\w+)="([^"]*)"', image))
+        shown.append((attributes["src"], attributes.get("alt", "")))
+    for file, words in shown:
+        assert (PAGES[page].parent / file).exists(), f"{page}: {file}"
+        assert len(words.split()) >= 3, f"{page}: {file} needs a text for readers who do not see it"
+    for file in re.findall(r'srcset="([^"]+)"', text):
+        assert (PAGES[page].parent / file).exists(), f"{page}: {file}"
+
+
 def test_the_index_lists_every_page() -> None:
     index = PAGES["docs/README.md"].read_text(encoding="utf-8")
     for page in PAGES:
