@@ -17,6 +17,9 @@ gc.disable()
 # folders whose tests share a service, a browser or a process
 TOGETHER = ("browser/site", "browser", "docs", "verifier/cli/bundles")
 
+# folders with the longest files, which no process should begin last
+LONGEST = ("docs", "browser", "verifier/cli", "verifier/testing", "api/batches")
+
 settings.register_profile(
     "ci",
     max_examples=25,
@@ -27,6 +30,11 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("ci"), max_examples=500, derandomize=False)
 settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(items):
+    folders = tuple(f"tests/{name}/" for name in LONGEST)
+    items.sort(key=lambda item: not item.nodeid.startswith(folders))
 
 
 def pytest_collection_finish():

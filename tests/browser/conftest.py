@@ -1,4 +1,4 @@
-"""One real browser for all tests; a page that fails its test on any error or failed request."""
+"""A real browser for each file; a page that fails its test on any error or failed request."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ _PATIENCE = 300_000  # milliseconds; a busy machine is no mistake
 _HARMLESS = ("net::ERR_ABORTED",)  # a download, or a page that was left
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright's event loop runs until it ends, and hinders that of other tests
 def browser() -> Iterator[Browser]:
     # the shell has no toolbar to draw and takes less time
     program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
@@ -113,7 +113,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     assert wrong == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
     """A page, and what went wrong on it."""
     context = browser.new_context()

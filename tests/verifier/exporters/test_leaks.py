@@ -131,10 +131,11 @@ def test_a_factor_is_told_without_its_size(factor):
     assert student_document({name: 1.7 * array for name, array in RIGHT.items()})["diagnosis"] == [row]
 
 
-@pytest.mark.parametrize("reported", [0.0, 0.123, 1e9])
-def test_a_reported_loss_changes_nothing(reported):
+def test_a_reported_loss_changes_nothing():
     wrong = {"layers.0.bias": [1.0, 2.0, 3.0, 4.5]}
-    assert student_document(wrong, reported_loss=reported) == student_document(wrong)
+    documents = [student_document(wrong, reported_loss=reported) for reported in (0.0, 0.123, 1e9)]
+    without_loss = student_document(wrong)
+    assert all(document == without_loss for document in documents)
 
 
 @each(BUGS)
