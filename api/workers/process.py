@@ -45,6 +45,7 @@ class WorkerProcess:
         self._memory, self._seconds = memory, seconds
         self._process: multiprocessing.process.BaseProcess | None = None
         self._socket: socket | None = None
+        self._tasks = 0  # sent so far
 
     @property
     def pid(self) -> int | None:
@@ -52,6 +53,8 @@ class WorkerProcess:
 
     async def run(self, task: Task | ReadTask) -> Outcome | ReadDocument | None:
         """Judge or read without blocking the event loop. Return None if the process died.
+
+        An answer to another task is nobody's: the process is killed, as if it had died.
 
         Raise BrokenProcessPool if no process could be started, JudgingError for an internal error.
         """
@@ -65,11 +68,13 @@ class WorkerProcess:
             expired = True
             self.kill()
 
+        self._tasks += 1
+        number = self._tasks
         deadline = loop.call_later(self._seconds, expire)
         try:
-            for frame in encode_frames(task):
+            for frame in encode_frames(task, number):
                 await loop.sock_sendall(connection, frame)
-            outcome = await read_message_async(connection)
+            outcome, answered = await read_message_async(connection)
         except (EOFError, OSError):
             self.kill()
             reason = f"it took longer than the {self._seconds:g} seconds that one may take here"
@@ -79,6 +84,10 @@ class WorkerProcess:
             raise
         finally:
             deadline.cancel()
+        if answered != number:
+            _LOG.error("task %d was answered by the outcome of task %d", number, answered)
+            self.kill()
+            return None
         if isinstance(outcome, Failed):
             _LOG.error("unforeseen %s while judging\n%s", outcome.kind, outcome.where)
             raise JudgingError(outcome.kind)

@@ -177,29 +177,38 @@ _KINDS = (Task, ReadTask, Judged, ReadDocument, Refusal, Stopped, Failed)
 _WithFile = Task | ReadTask | ReadDocument  # their content is sent as it is, after the message
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 _DECODERS: tuple[Decoder[Message], ...] = tuple(Decoder(kind) for kind in _KINDS)
-_HEADER = Struct(">QQB")  # length of the message, length of the file, kind
+_HEADER = Struct(">QQBQ")  # length of the message, length of the file, kind, number of the task
 _FIRST_READ = 2**16  # bytes to read before the lengths are known
 _LARGEST_READ = 2**20  # bytes of one read
 
 
-def encode_frames(message: Message) -> tuple[bytes, bytes]:
-    """Return the header with the message, and the file. They are sent in this order."""
+def encode_frames(message: Message, task: int) -> tuple[bytes, bytes]:
+    """Return the header with the message, and the file. They are sent in this order.
+
+    task: the number of the task that is sent or answered.
+    """
     kind, file = _KIND_NUMBERS[type(message)], b""
     if isinstance(message, _WithFile):
         message, file = replace(message, content=b""), message.content
     encoded = encode(message)
-    return _HEADER.pack(len(encoded), len(file), kind) + encoded, file
+    return _HEADER.pack(len(encoded), len(file), kind, task) + encoded, file
 
 
-def read_message(connection: socket) -> Message:
-    """Wait for the next message and return it. Raise EOFError if the connection was closed."""
-    length, file_length, kind = _HEADER.unpack(_read_exactly(connection, _HEADER.size))
+def read_message(connection: socket) -> tuple[Message, int]:
+    """Wait for the next message. Return it and the number of its task.
+
+    Raise EOFError if the connection was closed.
+    """
+    length, file_length, kind, task = _HEADER.unpack(_read_exactly(connection, _HEADER.size))
     encoded = _read_exactly(connection, length)
-    return _decode(kind, encoded, _read_exactly(connection, file_length))
+    return _decode(kind, encoded, _read_exactly(connection, file_length)), task
 
 
-async def read_message_async(connection: socket) -> Message:
-    """Return the next message of a non-blocking socket. Raise EOFError if the connection was closed."""
+async def read_message_async(connection: socket) -> tuple[Message, int]:
+    """Return the next message of a non-blocking socket, and the number of its task.
+
+    Raise EOFError if the connection was closed.
+    """
     loop = asyncio.get_running_loop()
     received = bytearray()
     while size := _next_read(received):
@@ -207,9 +216,9 @@ async def read_message_async(connection: socket) -> Message:
         if not chunk:
             raise EOFError
         received += chunk
-    length, _, kind = _HEADER.unpack_from(received)
+    length, _, kind, task = _HEADER.unpack_from(received)
     body = memoryview(received)[_HEADER.size :]
-    return _decode(kind, body[:length], bytes(body[length:]))
+    return _decode(kind, body[:length], bytes(body[length:])), task
 
 
 def _read_exactly(connection: socket, length: int) -> bytes:
@@ -223,7 +232,7 @@ def _next_read(received: bytearray) -> int:
     """Return the number of bytes to read next: 0 if the message is complete."""
     if len(received) < _HEADER.size:
         return _FIRST_READ  # one message is in flight at a time, so this reads nothing beyond it
-    length, file_length, _ = _HEADER.unpack_from(received)
+    length, file_length, *_ = _HEADER.unpack_from(received)
     return min(_LARGEST_READ, _HEADER.size + int(length) + int(file_length) - len(received))
 
 

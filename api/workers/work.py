@@ -61,22 +61,25 @@ def worker_main(connection: socket, memory: int, seconds: float) -> None:
     gc.freeze()  # imported modules stay for good: exclude them from garbage collection
     with connection:
         try:
-            while isinstance(task := read_message(connection), Task | ReadTask):
+            while True:
+                task, number = read_message(connection)
+                assert isinstance(task, Task | ReadTask)
                 signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
-                for frame in _answer(task):
+                for frame in _answer(task, number):
                     connection.sendall(frame)
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except (EOFError, OSError, MemoryError):  # connection closed, or a frame too large for memory
             return
 
 
-def _answer(task: Task | ReadTask) -> tuple[bytes, bytes]:
+def _answer(task: Task | ReadTask, number: int) -> tuple[bytes, bytes]:
     try:
-        return encode_frames(judge(task) if isinstance(task, Task) else read(task))
+        return encode_frames(judge(task) if isinstance(task, Task) else read(task), number)
     except MemoryError:
         raise
     except Exception as error:
-        return encode_frames(Failed(type(error).__name__, "".join(format_tb(error.__traceback__))))
+        failed = Failed(type(error).__name__, "".join(format_tb(error.__traceback__)))
+        return encode_frames(failed, number)
 
 
 def judge(task: Task) -> Outcome:

@@ -64,6 +64,19 @@ def test_a_submission_whose_process_was_killed_is_judged_by_another(pool: Worker
     assert {type(outcome) for outcome in outcomes} == {Judged}
 
 
+def test_the_outcome_of_another_task_is_given_to_nobody(
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = process.encode_frames
+    monkeypatch.setattr(process, "encode_frames", lambda task, number: frames(task, number + 1))
+    first = pool.process_ids
+    outcome = pool.judge_sync(TASK)
+    assert isinstance(outcome, Stopped)
+    assert pool.process_ids != first
+    monkeypatch.undo()
+    assert isinstance(pool.judge_sync(TASK), Judged)
+
+
 def test_a_submission_beyond_its_time_is_stopped_and_the_next_is_judged() -> None:
     short = WorkerPool(1, Limits(seconds=1.5))
     short.warm_up()
@@ -197,7 +210,7 @@ def test_a_process_whose_service_is_gone_ends_its_task_by_itself() -> None:
     alone = WorkerProcess(memory=2**32, seconds=0.3)
     alone.start()
     alone._socket.setblocking(True)
-    for piece in encode_frames(SLOW):
+    for piece in encode_frames(SLOW, 1):
         alone._socket.sendall(piece)
     alone._process.join(300)
     assert alone._process.exitcode == -signal.SIGALRM

@@ -55,19 +55,19 @@ def test_it_arrives_as_it_was_sent_whoever_waits_for_it(name: str) -> None:
 
     def send() -> None:
         for _ in range(2):
-            theirs.sendall(b"".join(encode_frames(SENT[name])))
+            theirs.sendall(b"".join(encode_frames(SENT[name], 7)))
             theirs.recv(1)
 
-    async def receive() -> Message:
+    async def receive() -> tuple[Message, int]:
         ours.setblocking(False)
         return await read_message_async(ours)
 
     with ours, theirs:
         sender = Thread(target=send)
         sender.start()
-        assert read_message(ours) == SENT[name]
+        assert read_message(ours) == (SENT[name], 7)
         ours.sendall(b"+")
-        assert asyncio.run(receive()) == SENT[name]
+        assert asyncio.run(receive()) == (SENT[name], 7)
         ours.sendall(b"+")
         sender.join()
 
@@ -77,7 +77,7 @@ def test_one_that_breaks_off_is_told(length: int) -> None:
     ours, theirs = socketpair()
     with ours:
         with theirs:
-            theirs.sendall(encode_frames(Stopped("x" * 100))[0][:length])
+            theirs.sendall(encode_frames(Stopped("x" * 100), 1)[0][:length])
         with pytest.raises(EOFError):
             read_message(ours)
 
@@ -85,6 +85,6 @@ def test_one_that_breaks_off_is_told(length: int) -> None:
 def test_what_is_no_outcome_is_not_taken_for_one() -> None:
     ours, theirs = socketpair()
     with ours, theirs:
-        theirs.sendall(encode_frames(Stopped("x"))[0].replace(b"\xa6reason\xa1x", b"\xa6reason\x01\x01"))
+        theirs.sendall(encode_frames(Stopped("x"), 1)[0].replace(b"\xa6reason\xa1x", b"\xa6reason\x01\x01"))
         with pytest.raises(ValidationError):
             read_message(ours)
