@@ -33,9 +33,18 @@ from api.routes import (
     evaluate,
     operation,
     reports,
+    roster,
     submissions,
 )
-from api.schemas import AssignmentDocument, GradientsDocument, ProblemDocument, SubmissionDocument
+from api.schemas import (
+    AssignmentChanges,
+    AssignmentDocument,
+    AssignmentReplacement,
+    GradientsDocument,
+    ProblemDocument,
+    RosterDocument,
+    SubmissionDocument,
+)
 from api.server import on_shutdown_signal
 from api.service import Service
 from api.services.assignments import warn_of_open_checks
@@ -52,6 +61,7 @@ _ROUTES = (
     assignments,
     submissions,
     classes,
+    roster,
     batches,
     reports,
     catalogue,
@@ -124,6 +134,9 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         app,
         SubmissionDocument,
         AssignmentDocument,
+        AssignmentReplacement,
+        AssignmentChanges,
+        RosterDocument,
         GradientsDocument,
         ProblemDocument,
         evaluate.EvaluationRequest,

@@ -202,13 +202,10 @@ class GradientsDocument(BaseModel):
     precision: Precision | None = None
 
 
-class AssignmentDocument(BaseModel):
-    """A problem that students answer with gradients alone, and the rules for that."""
-
+class AssignmentRules(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: str | None = None
-    problem: dict[str, Any] = Field(description="a submission without gradients")
     points: float | dict[str, float] | None = Field(None, description="in all, or by parameter")
     students_see: list[Literal["verdict", "parameters", "layer", "bug", "hint"]] | None = None
     attempts: int | None = Field(None, ge=1)
@@ -218,10 +215,44 @@ class AssignmentDocument(BaseModel):
     names: dict[str, str] | None = Field(None, description="of parameters, by the names that students use")
 
 
+class AssignmentDocument(AssignmentRules):
+    """A problem that students answer with gradients alone, and the rules for that."""
+
+    problem: dict[str, Any] = Field(description="a submission without gradients")
+
+
+class AssignmentReplacement(AssignmentDocument):
+    """An assignment, or what GET answered. What the service sets is ignored, but for `revision`."""
+
+    id: str | None = None
+    revision: int | None = Field(None, description="409 if it is no longer the present one")
+    created: str | None = None
+    state: Literal["scheduled", "open", "closed"] | None = None
+    owner: str | None = None
+    notice: str | None = None
+    warnings: list[str] | None = None
+    attempts_left: int | None = None
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class AssignmentChanges(AssignmentRules):
+    """The fields to change: a JSON merge patch (RFC 7396). null takes a field back to its default."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
+
+    problem: dict[str, Any] | None = Field(None, description="its fields to change")
+    revision: int | None = Field(None, description="409 if it is no longer the present one")
+
+
 class StoredAssignmentDocument(AssignmentDocument):
     id: str
     revision: int
     created: str
+    state: Literal["scheduled", "open", "closed"]
     owner: str | None = Field(None, description="for graders")
     notice: str | None = Field(None, description="at its creation: that open checks tell its answer")
     warnings: list[str] | None = Field(None, description="at its creation: settings that are seldom meant")
@@ -237,6 +268,40 @@ class Readiness(BaseModel):
 class AssignmentRow(BaseModel):
     id: str
     title: str
+    state: Literal["scheduled", "open", "closed"]
+    opens: str | None
+    closes: str | None
+    attempts: int | None = Field(description="submissions of a student; null for any number")
+
+
+class RosterRow(BaseModel):
+    """A student of an assignment: named by a grader, holder of a token, or somebody who handed in."""
+
+    student: str
+    lms_id: str | None = Field(description="id in a learning management system")
+    token: Literal["valid", "expired", "revoked"] | None = Field(description="null for none")
+    state: Literal["judged", "refused", "silent"] = Field(description="refused: and nothing else came")
+    attempts: int
+    verdict: str | None
+    earned: float
+    worth: float
+    submission: str | None = Field(description="id of the one that counts")
+    received: str | None
+    refused: int = Field(description="submissions that were refused, which are not stored")
+    refusal: str | None = Field(description="why, of the last one")
+
+
+class RosterEntryDocument(BaseModel):
+    """A student whom a grader names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    student: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+    lms_id: str | None = Field(None, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+
+
+class RosterDocument(RootModel[list[RosterEntryDocument]]):
+    """The students whom a grader names, instead of those named before."""
 
 
 class BugCount(BaseModel):
@@ -285,9 +350,17 @@ class StandingDocument(BaseModel):
     parameters: dict[str, str]
 
 
+class RefusedStudent(BaseModel):
+    student: str
+    reason: str
+
+
 class OverviewDocument(BaseModel):
     assignment: str
-    students: int
+    roster: int = Field(description="all students: the judged ones, `refused` and `silent`")
+    refused: list[RefusedStudent] = Field(description="students of whom nothing could be judged")
+    silent: list[str] = Field(description="students who sent nothing")
+    students: int = Field(description="whose submissions were judged")
     submissions: int
     verdicts: dict[str, int]
     wrong: dict[str, int] = Field(description="students by parameter that is not correct")

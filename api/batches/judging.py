@@ -19,10 +19,12 @@ from api.services.submissions import (
     check_quota,
     closed_message,
     no_attempt_message,
+    note_refusal,
     records_of,
     submission_task,
 )
 from api.storage.records import (
+    AssignmentGoneError,
     BatchItem,
     BatchKind,
     ItemState,
@@ -69,7 +71,10 @@ def judge_item(
     if stored is not None and batch.kind is BatchKind.REGRADE:
         return regrade_item(service, stored, item), None
     if stored is not None:
-        return _submit_item(service, batch, stored, item), None
+        submitted = _submit_item(service, batch, stored, item)
+        if submitted.state is ItemState.REFUSED:
+            note_refusal(service, stored, item.source, submitted.refusal)
+        return submitted, None
     outcome = judge_blocking(service, check_task(service, item.content, declared=item.declared, store=True))
     if not isinstance(outcome, Judged):
         return refused_item(item, reason_of(outcome)), None
@@ -160,7 +165,7 @@ def _submit_item(
     submission, report = records_of(stored, submission, outcome, begun)
     try:
         attempt = store.add(submission, report, assignment.attempts)
-    except IntegrityError:
+    except (IntegrityError, AssignmentGoneError):
         attempt = None
     if attempt is None:
         return stored_or_refused(no_attempt)

@@ -3,23 +3,38 @@
 import logging
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
+import orjson
 from anyio.to_thread import run_sync
 
 from api.http.problems import ProblemError
-from api.problem import StoredProblem
+from api.problem import StoredProblem, stored_problem
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, can_open, not_found, require_role
+from api.services.audit import log_change
 from api.services.cached import recent
 from api.services.checks import read
-from api.storage.records import AssignmentRow, Role, StoredAssignment, Token
-from api.workers.protocol import ReadTask
-from verifier.documents.assignment import instance_key, read_stored_rules, rules_to_document
-from verifier.documents.json import parse
+from api.storage.records import (
+    AssignmentRow,
+    AssignmentState,
+    Role,
+    StoredAssignment,
+    Token,
+    state_at,
+)
+from api.workers.protocol import ReadDocument, ReadTask
+from verifier.documents.assignment import (
+    LONGEST_TITLE,
+    instance_key,
+    read_stored_rules,
+    rules_to_document,
+)
+from verifier.documents.json import encode, parse
 from verifier.report.assignment import Assignment
 
 _LOG = logging.getLogger("gradjury")
+_COPY = " (copy)"
 _INSTANCES_KEPT = 64 * 2**20  # bytes of problems with numbers of students' own
 
 
@@ -49,23 +64,101 @@ def get_graded_assignment(service: Service, caller: Token, assignment_id: str) -
 
 async def create_assignment(service: Service, caller: Token, content: bytes) -> StoredAssignment:
     """Store a grader's new assignment. Raise RefusedError with all mistakes in the document."""
-    assignment = await _read(service, content)
-    stored = StoredAssignment(new_id(), caller.subject, assignment, 1, service.now())
+    document = await read(service, ReadTask(content, "assignment", service.settings.bounds))
+    stored = StoredAssignment(new_id(), caller.subject, _assignment(document), 1, service.now())
     await run_sync(service.repository.assignments.add, stored)
+    log_change(caller, "create", stored.id)
     return stored
 
 
-async def change_assignment(service: Service, stored: StoredAssignment, content: bytes) -> StoredAssignment:
-    """Replace an assignment. Earlier submissions keep their results until they are regraded.
+async def copy_assignment(
+    service: Service, caller: Token, stored: StoredAssignment, content: bytes
+) -> StoredAssignment:
+    """Store a copy of an assignment for a grader, without submission period, with changes.
 
-    Raise RefusedError with all mistakes in the document, ProblemError 409 if the assignment was changed since
-    `stored` was read.
+    content: the changes as JSON; empty for none. Raise as `change_assignment`.
     """
-    assignment = await _read(service, content)
-    changed = await run_sync(service.repository.assignments.update, stored.id, assignment, stored.revision)
+    rules = rules_to_document(stored.assignment) | {"opens": None, "closes": None}
+    rules["title"] = stored.assignment.title[: LONGEST_TITLE - len(_COPY)] + _COPY
+    base = _document(rules, stored)
+    document = await read(service, ReadTask(content or b"{}", "changes", service.settings.bounds, base=base))
+    copied = StoredAssignment(new_id(), caller.subject, _assignment(document), 1, service.now())
+    await run_sync(service.repository.assignments.add, copied)
+    log_change(caller, "copy", copied.id)
+    return copied
+
+
+async def change_assignment(
+    service: Service, caller: Token, stored: StoredAssignment, content: bytes, merge: bool = False
+) -> StoredAssignment:
+    """Replace an assignment, or with `merge` the fields that are named.
+
+    Earlier submissions keep their results until they are regraded. Where neither problem nor points change,
+    these are results of the new revision.
+    Raise RefusedError with all mistakes in the document, ProblemError 409 if the assignment was changed since
+    `stored` was read, or since the document's `revision`.
+    """
+    base = _document(rules_to_document(stored.assignment), stored) if merge else b""
+    kind: Literal["changes", "assignment"] = "changes" if merge else "assignment"
+    document = await read(service, ReadTask(content, kind, service.settings.bounds, base=base))
+    if document.revision not in (None, stored.revision):
+        detail = f"the document was read from revision {document.revision}, and the present one is "
+        remedy = f"{stored.revision}; read the assignment again, or leave out its revision"
+        raise ProblemError(HTTPStatus.CONFLICT, detail + remedy)
+    changed = await run_sync(_update, service, stored, _assignment(document))
+    log_change(caller, "change", stored.id, revision=changed.revision)
+    return changed
+
+
+def close_assignment(service: Service, caller: Token, stored: StoredAssignment) -> StoredAssignment:
+    """End the submission period now, unless it has ended. Raise ProblemError 409 before its begin."""
+    moment = service.now()
+    state = state_at(stored.assignment, moment)
+    if state is AssignmentState.SCHEDULED:
+        opens = stored.assignment.opens
+        assert opens is not None
+        detail = f"the assignment opens at {opens.isoformat()}; change opens, or delete the assignment"
+        raise ProblemError(HTTPStatus.CONFLICT, detail)
+    if state is AssignmentState.CLOSED:
+        return stored
+    closed = _update(service, stored, replace(stored.assignment, closes=moment))
+    log_change(caller, "close", stored.id, revision=closed.revision)
+    return closed
+
+
+def reopen_assignment(service: Service, caller: Token, stored: StoredAssignment) -> StoredAssignment:
+    """Take away the end of the submission period, if that is over."""
+    if state_at(stored.assignment, service.now()) is not AssignmentState.CLOSED:
+        return stored
+    opened = _update(service, stored, replace(stored.assignment, closes=None))
+    log_change(caller, "reopen", stored.id, revision=opened.revision)
+    return opened
+
+
+def delete_assignment(
+    service: Service, caller: Token, stored: StoredAssignment, with_submissions: bool
+) -> None:
+    """Delete an assignment with all that belongs to it.
+
+    Raise ProblemError 409 if students have handed in something and that is not to be deleted.
+    """
+    if not service.repository.assignments.delete(stored.id, with_submissions):
+        detail = "students have handed in for this assignment: take their grades, then delete it "
+        raise ProblemError(HTTPStatus.CONFLICT, detail + "with ?with_submissions=true")
+    log_change(caller, "delete", stored.id)
+
+
+def _update(service: Service, stored: StoredAssignment, assignment: Assignment) -> StoredAssignment:
+    before, after = stored.assignment, assignment
+    keeps_results = (before.points, before.per_student, stored.problem.json) == (
+        after.points,
+        after.per_student,
+        stored_problem(after.problem).json,
+    )
+    changed = service.repository.assignments.update(stored.id, after, stored.revision, keeps_results)
     if changed is None:
         raise ProblemError(HTTPStatus.CONFLICT, "somebody else changed the assignment meanwhile; try again")
-    return changed
+    return replace(changed, assignment=replace(changed.assignment, warnings=after.warnings))
 
 
 def notice_of_open_checks(service: Service) -> str | None:
@@ -99,6 +192,7 @@ def assignment_document(service: Service, stored: StoredAssignment, caller: Toke
     """
     document = rules_to_document(stored.assignment)
     record = {"id": stored.id, "revision": stored.revision, "created": stored.created.isoformat()}
+    record["state"] = state_at(stored.assignment, service.now())
     if can_grade(caller, stored):
         return {**record, "owner": stored.owner, **document}
     check_opened(service, stored, caller)
@@ -129,8 +223,11 @@ async def problem_for(service: Service, stored: StoredAssignment, caller: Token)
     return await recent(service, "instances", _INSTANCES_KEPT, name, generate, len(text))
 
 
-async def _read(service: Service, content: bytes) -> Assignment:
+def _document(rules: dict[str, Any], stored: StoredAssignment) -> bytes:
+    return encode(rules | {"problem": orjson.Fragment(stored.problem.json)})
+
+
+def _assignment(document: ReadDocument) -> Assignment:
     """Return an assignment that a worker has read: parsing it here would hold up everybody."""
-    document = await read(service, ReadTask(content, "assignment", service.settings.bounds))
     problem = StoredProblem(document.content, dict(document.shapes), document.of_graph)
     return replace(read_stored_rules(parse(document.rules), problem), warnings=document.warnings)

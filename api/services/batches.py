@@ -23,6 +23,7 @@ from api.services.access import is_valid, not_found, owner_of
 from api.services.cached import LruCache, recent
 from api.services.checks import INTERNAL_ERROR, is_transient
 from api.services.names import normalize_name
+from api.services.submissions import is_student_name
 from api.storage.records import (
     BatchItem,
     BatchKind,
@@ -255,6 +256,10 @@ def _store(
         if stored is None:
             raise
         return stored
+    if assignment is not None and media_type == ZIP:  # a refused line may name nobody
+        for item in items:
+            if item.state is ItemState.REFUSED and is_student_name(item.source):
+                service.repository.roster.refuse(assignment, item.source, item.refusal, batch.created)
     return batch
 
 

@@ -9,6 +9,8 @@ from io import StringIO
 from typing import Any
 
 from api.service import Service
+from api.services.roster import RosterStudent, roster_of
+from api.services.submissions import full_worth
 from api.storage.records import Standing, StoredAssignment, SubmissionResult
 from verifier.diagnosis.catalogue import find_bug
 from verifier.judging.traps import ANOTHER_LOSS, another_loss_notice
@@ -17,6 +19,7 @@ from verifier.report.verdict import Verdict
 from verifier.report.wording import spreadsheet_cell
 
 _GRADE_COLUMNS = ("student", "verdict", "earned", "worth", "attempt", "attempts", "received")
+_ROSTER_COLUMNS = ("lms_id", "refusal")  # after the parameters
 _Mistakes = tuple[tuple[tuple[str, int | None], ...], tuple[str, ...]]  # bugs, and wrong parameters
 
 
@@ -49,7 +52,8 @@ class Cluster:
 class Overview:
     """Results of a class.
 
-    submissions: number of all submissions. verdicts: number of students; None if they could not be judged.
+    students: whose submissions were judged. roster: all. submissions: number of all submissions.
+    verdicts: number of students; None if they could not be judged.
     wrong: number of students by incorrect parameter. clusters: the largest first.
     """
 
@@ -59,6 +63,17 @@ class Overview:
     wrong: Mapping[str, int]
     bugs: tuple[BugFrequency, ...]
     clusters: tuple[Cluster, ...]
+    roster: tuple[RosterStudent, ...] = ()
+
+    @property
+    def refused(self) -> list[RosterStudent]:
+        """The students of whom nothing could be judged."""
+        return [student for student in self.roster if student.state == "refused"]
+
+    @property
+    def silent(self) -> list[RosterStudent]:
+        """The students who sent nothing."""
+        return [student for student in self.roster if student.state == "silent"]
 
     @property
     def notice(self) -> str | None:
@@ -71,7 +86,7 @@ def class_overview(
     service: Service, stored: StoredAssignment, counts: Counts, summaries: bool = False
 ) -> Overview:
     """Return the overview of an assignment's class. summaries: with those of the reports."""
-    students = _standings(service, stored, counts, summaries)
+    students = standings_of(service, stored, counts, summaries)
     bugs = Counter(pair for student in students for pair in set(student.result.bugs))
     return Overview(
         students=students,
@@ -83,6 +98,7 @@ def class_overview(
             for (bug, layer), number in sorted(bugs.items(), key=lambda item: (-item[1], str(item[0])))
         ),
         clusters=tuple(_clusters(students)),
+        roster=roster_of(service, stored, students),
     )
 
 
@@ -92,6 +108,13 @@ def overview_document(service: Service, stored: StoredAssignment, counts: Counts
     of_graph = stored.problem.of_graph
     return {
         "assignment": stored.id,
+        "roster": len(overview.roster),
+        "refused": [
+            {"student": row.name, "reason": row.refusal.reason}
+            for row in overview.refused
+            if row.refusal is not None
+        ],
+        "silent": [row.name for row in overview.silent],
         "students": len(overview.students),
         "submissions": overview.submissions,
         "verdicts": {str(verdict or "not judged"): number for verdict, number in overview.verdicts.items()},
@@ -127,29 +150,41 @@ def overview_document(service: Service, stored: StoredAssignment, counts: Counts
 
 def grades_csv(service: Service, stored: StoredAssignment, counts: Counts) -> str:
     """Return the grades of a class as CSV, a row per student. Texts that would be formulas are quoted."""
-    students = _standings(service, stored, counts)
-    names = list(dict.fromkeys(name for student in students for name in student.result.parameters))
+    standings = standings_of(service, stored, counts)
+    names = list(dict.fromkeys(name for student in standings for name in student.result.parameters))
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*_GRADE_COLUMNS, *map(spreadsheet_cell, names)])
-    for student in students:
-        result = student.result
+    writer.writerow([*_GRADE_COLUMNS, *map(spreadsheet_cell, names), *_ROSTER_COLUMNS])
+    worth = full_worth(stored)
+    for student in roster_of(service, stored, standings):
+        standing = student.standing
+        refusal = "" if student.refusal is None or standing is not None else student.refusal.reason
         writer.writerow(
             [
-                spreadsheet_cell(student.submission.student),
-                result.verdict or "not judged",
-                round_points(result.earned),
-                round_points(result.worth),
-                student.submission.attempt,
-                student.attempts,
-                student.submission.received.isoformat(),
-                *(result.parameters.get(name, "") for name in names),
+                spreadsheet_cell(student.name),
+                *(_grade(standing) if standing is not None else _no_grade(student, worth)),
+                *("" if standing is None else standing.result.parameters.get(name, "") for name in names),
+                spreadsheet_cell(student.lms_id or ""),
+                spreadsheet_cell(refusal),
             ]
         )
     return stream.getvalue()
 
 
-def _standings(
+def _grade(standing: Standing) -> list[Any]:
+    """Return the columns from `verdict` to `received`."""
+    result, submission = standing.result, standing.submission
+    points = round_points(result.earned), round_points(result.worth)
+    verdict = result.verdict or "not judged"
+    return [verdict, *points, submission.attempt, standing.attempts, submission.received.isoformat()]
+
+
+def _no_grade(student: RosterStudent, worth: float) -> list[Any]:
+    verdict = "refused" if student.state == "refused" else "not submitted"
+    return [verdict, 0.0, worth, "", 0, ""]
+
+
+def standings_of(
     service: Service, stored: StoredAssignment, counts: Counts, summaries: bool = False
 ) -> tuple[Standing, ...]:
     """Return the submission of each student that counts, by name."""

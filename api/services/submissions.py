@@ -15,7 +15,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from api.http.bodies import Body
-from api.http.problems import ProblemError
+from api.http.problems import ProblemError, RefusedError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, not_found, owner_name, require_role
 from api.services.answer_grid import AnswerGrid, begin_answer, note_judged
@@ -25,6 +25,7 @@ from api.services.names import normalize_name
 from api.services.reports import student_view
 from api.services.tokens import LONGEST_SUBJECT
 from api.storage.records import (
+    AssignmentGoneError,
     Role,
     StoredAssignment,
     StoredReport,
@@ -41,6 +42,7 @@ from verifier.report.verdict import Verdict
 STUDENT_NAME = r"^[^\x00-\x1f\x7f]+$"  # no control characters
 _LONGEST_WAIT = 240.0  # seconds in line and in work, after which an attempt is given back
 _EARLIER = 0.002  # seconds by which a list shows a result before the answer, so that both agree
+_UNREAD = FileOutcome("", None)
 _STALE = timedelta(seconds=300)  # an older reservation is one of a process that died
 
 
@@ -86,6 +88,7 @@ async def judge_and_store(
     """
     moment = service.now()
     if not stored.assignment.open_at(moment):
+        await run_sync(note_refusal, service, stored, student, closed_message(stored))
         raise ProblemError(HTTPStatus.FORBIDDEN, closed_message(stored))
     store = service.repository.submissions
     submission = StoredSubmission(new_id(), stored.id, student, 0, moment, body.declared, body.content)
@@ -99,6 +102,8 @@ async def judge_and_store(
     except BaseException as error:
         with anyio.CancelScope(shield=True):
             await run_sync(store.release, submission.id)
+            if isinstance(error, RefusedError):
+                await run_sync(note_refusal, service, stored, student, reason_of(error.refused))
         if isinstance(error, TimeoutError):
             detail = "the service is too busy to judge it; no attempt is used"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "30"}) from None
@@ -124,8 +129,18 @@ async def judge_and_store(
 
 def result_of_refusal(stored: StoredAssignment, reason: str) -> SubmissionResult:
     """Return the result of a submission that could not be judged. It earns nothing."""
-    no_scores = score_outcome(FileOutcome("", None), stored.assignment.points)
-    return SubmissionResult(None, stored.revision, None, 0.0, worth(no_scores), {}, (), reason)
+    return SubmissionResult(None, stored.revision, None, 0.0, full_worth(stored), {}, (), reason)
+
+
+def full_worth(stored: StoredAssignment) -> float:
+    """Return the points that an assignment is worth."""
+    points, verdicts = stored.assignment.points, dict.fromkeys(stored.problem.shapes, Verdict.MISSING)
+    return worth(score_verdicts(verdicts, points) if verdicts else score_outcome(_UNREAD, points))
+
+
+def note_refusal(service: Service, stored: StoredAssignment, student: str, reason: str) -> None:
+    """Note for the roster that a submission was refused. It is not stored, and uses no attempt."""
+    service.repository.roster.refuse(stored.id, student, reason, service.now())
 
 
 def get_submission(
@@ -200,7 +215,7 @@ def resolve_student(caller: Token, stored: StoredAssignment, name: str | None) -
             detail = "a grader's token submits for somebody: name the student with ?student="
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
         name = normalize_name(name)
-        if not re.fullmatch(STUDENT_NAME, name) or len(name) > LONGEST_SUBJECT:
+        if not is_student_name(name):
             rule = (
                 f"expected a student's name of 1 to {LONGEST_SUBJECT} characters, none of them a control one"
             )
@@ -210,6 +225,11 @@ def resolve_student(caller: Token, stored: StoredAssignment, name: str | None) -
     if name is not None and normalize_name(name) != caller.subject:
         raise ProblemError(HTTPStatus.FORBIDDEN, "a student's token submits for its own student alone")
     return caller.subject
+
+
+def is_student_name(name: str) -> bool:
+    """True if submissions can be kept under a name, in the form of `normalize_name`."""
+    return re.fullmatch(STUDENT_NAME, name) is not None and len(name) <= LONGEST_SUBJECT
 
 
 def submission_task(service: Service, stored: StoredAssignment, submission: StoredSubmission) -> Task:
@@ -276,7 +296,10 @@ def _reserve(service: Service, stored: StoredAssignment, submission: StoredSubmi
     check_quota(service, stored, submission.student)
     attempts = stored.assignment.attempts
     stale = submission.received - _STALE
-    attempt = service.repository.submissions.reserve(submission, attempts, stale)
+    try:
+        attempt = service.repository.submissions.reserve(submission, attempts, stale)
+    except AssignmentGoneError:
+        raise not_found("assignment") from None
     if attempt is None:
         raise ProblemError(HTTPStatus.CONFLICT, no_attempt_message(attempts or 0))
     return attempt

@@ -4,16 +4,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row, insert, or_, select, update
+from sqlalchemy import Engine, Row, delete, insert, or_, select, update
 
 from api.problem import StoredProblem, stored_problem
 from api.storage import tables
 from api.storage.records import AssignmentRow, StoredAssignment
+from api.storage.submissions import lock_assignment
 from verifier.documents.assignment import read_stored_rules, rules_to_document
 from verifier.documents.json import encode, parse
 from verifier.report.assignment import Assignment
 
 _ASSIGNMENT = tables.assignments.c
+_SUBMISSION = tables.submissions.c
+_BATCH = tables.batches.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,9 @@ class SqlAssignments:
         with self.engine.connect() as connection:
             return connection.execute(select(_ASSIGNMENT.id).limit(1)).first() is not None
 
-    def update(self, assignment_id: str, assignment: Assignment, revision: int) -> StoredAssignment | None:
+    def update(
+        self, assignment_id: str, assignment: Assignment, revision: int, keeps_results: bool = False
+    ) -> StoredAssignment | None:
         same_revision = (tables.assignments.c.id == assignment_id) & (
             tables.assignments.c.revision == revision
         )
@@ -59,7 +64,31 @@ class SqlAssignments:
         with self.engine.begin() as connection:
             if connection.execute(statement.values(values)).rowcount == 0:
                 return None
+            if keeps_results:
+                judged = (_SUBMISSION.assignment == assignment_id) & (_SUBMISSION.revision == revision)
+                renewed = update(tables.submissions).where(judged).values(revision=revision + 1)
+                connection.execute(renewed)
         return self.find(assignment_id)
+
+    def delete(self, assignment_id: str, with_submissions: bool) -> bool:
+        submissions = select(_SUBMISSION.id).where(_SUBMISSION.assignment == assignment_id)
+        batches = select(_BATCH.id).where(_BATCH.assignment == assignment_id)
+        with self.engine.begin() as connection:
+            lock_assignment(connection, assignment_id)
+            if not with_submissions and connection.execute(submissions.limit(1)).first() is not None:
+                return False
+            for table, condition in (
+                (tables.roster, tables.roster.c.assignment == assignment_id),
+                (tables.refusals, tables.refusals.c.assignment == assignment_id),
+                (tables.contents, tables.contents.c.submission.in_(submissions)),
+                (tables.batch_items, tables.batch_items.c.batch.in_(batches)),
+                (tables.batches, _BATCH.assignment == assignment_id),
+                (tables.submissions, _SUBMISSION.assignment == assignment_id),
+                (tables.reports, tables.reports.c.assignment == assignment_id),
+                (tables.assignments, _ASSIGNMENT.id == assignment_id),
+            ):
+                connection.execute(delete(table).where(condition))
+        return True
 
 
 def _columns(assignment: Assignment) -> dict[str, Any]:

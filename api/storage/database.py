@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from api.storage.assignments import SqlAssignments
 from api.storage.batches import SqlBatches, SqlWorkers
 from api.storage.replies import SqlReplies
+from api.storage.roster import SqlRoster
 from api.storage.submissions import SqlReports, SqlSubmissions
 from api.storage.tokens import SqlSecrets, SqlTokens
 
@@ -48,6 +49,7 @@ class SqlRepository:
     tokens: SqlTokens
     assignments: SqlAssignments
     submissions: SqlSubmissions
+    roster: SqlRoster
     reports: SqlReports
     batches: SqlBatches
     replies: SqlReplies
@@ -94,6 +96,7 @@ def open_repository(url: str) -> SqlRepository:
         SqlTokens(engine),
         SqlAssignments(engine),
         SqlSubmissions(engine),
+        SqlRoster(engine),
         SqlReports(engine),
         SqlBatches(engine),
         SqlReplies(engine),

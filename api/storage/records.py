@@ -11,6 +11,16 @@ from verifier.report.assignment import Assignment
 from verifier.report.verdict import Verdict
 
 
+class AssignmentGoneError(Exception):
+    """An assignment was deleted while something was stored for it."""
+
+
+class AssignmentState(StrEnum):
+    SCHEDULED = "scheduled"  # it opens later
+    OPEN = "open"
+    CLOSED = "closed"
+
+
 class Role(StrEnum):
     GRADER = "grader"
     STUDENT = "student"
@@ -71,6 +81,13 @@ class AssignmentRow:
         return self.has_opened(moment) and (self.closes is None or moment < self.closes)
 
 
+def state_at(assignment: Assignment | AssignmentRow, moment: datetime) -> AssignmentState:
+    """Return whether an assignment takes submissions at a moment."""
+    if assignment.opens is not None and moment < assignment.opens:
+        return AssignmentState.SCHEDULED
+    return AssignmentState.OPEN if assignment.open_at(moment) else AssignmentState.CLOSED
+
+
 @dataclass(frozen=True, slots=True)
 class SubmissionResult:
     """The result of a stored submission.
@@ -120,6 +137,24 @@ class Standing:
     submission: StoredSubmission
     result: SubmissionResult
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEntry:
+    """A student whom a grader has named. lms_id: the id in a learning management system; None if unknown."""
+
+    student: str
+    lms_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalRecord:
+    """Refused submissions of a student, which are not stored. reason, moment: of the last one."""
+
+    student: str
+    count: int
+    reason: str
+    moment: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from api.storage.records import (
     AssignmentRow,
     BatchItem,
     Progress,
+    RefusalRecord,
+    RosterEntry,
     Standing,
     StoredAssignment,
     StoredBatch,
@@ -33,6 +35,9 @@ class TokenStore(Protocol):
     def revoke(self, token_id: str, moment: datetime) -> bool:
         """Revoke a token from a moment on. Return False if it does not exist."""
 
+    def of_students(self, assignment_id: str) -> Sequence[Token]:
+        """Return the students' tokens that open an assignment, valid or not, oldest first."""
+
 
 class AssignmentStore(Protocol):
     def add(self, stored: StoredAssignment) -> None: ...
@@ -45,15 +50,27 @@ class AssignmentStore(Protocol):
     def exist(self) -> bool:
         """True if there is an assignment."""
 
-    def update(self, assignment_id: str, assignment: Assignment, revision: int) -> StoredAssignment | None:
-        """Replace an assignment. Return None if its revision is no longer `revision`."""
+    def update(
+        self, assignment_id: str, assignment: Assignment, revision: int, keeps_results: bool = False
+    ) -> StoredAssignment | None:
+        """Replace an assignment. Return None if its revision is no longer `revision`.
+
+        keeps_results: results of the replaced revision are results of the new one, too.
+        """
+
+    def delete(self, assignment_id: str, with_submissions: bool) -> bool:
+        """Delete an assignment, its roster and batches, and the submissions and reports of its students.
+
+        If it has submissions and they are not to be deleted, delete nothing and return False.
+        """
 
 
 class SubmissionStore(Protocol):
     def reserve(self, submission: StoredSubmission, attempts: int | None, stale: datetime) -> int | None:
         """Store a submission without content and result, under the student's next attempt number.
 
-        Return that number; None if the student has used all `attempts`, and then store nothing.
+        Return that number; None if the student has used all `attempts`, and then store nothing. Raise
+        AssignmentGoneError if the assignment was deleted.
         stale: the student's reservations from before this moment are deleted, because their process died.
         """
 
@@ -72,7 +89,7 @@ class SubmissionStore(Protocol):
         """Store a judged submission and its report under the student's next attempt number.
 
         Return that number; `submission.attempt` is ignored. If the student has used all `attempts`, store
-        nothing and return None.
+        nothing and return None. Raise AssignmentGoneError if the assignment was deleted.
         """
 
     def find(self, submission_id: str) -> StoredSubmission | None:
@@ -104,6 +121,32 @@ class SubmissionStore(Protocol):
         self, submission_id: str, result: SubmissionResult, report: StoredReport | None
     ) -> None:
         """Replace the result of a submission. Earlier reports are kept."""
+
+
+class RosterStore(Protocol):
+    def entries(self, assignment_id: str) -> Sequence[RosterEntry]:
+        """Return the students that graders have named, by name."""
+
+    def replace(self, assignment_id: str, entries: Sequence[RosterEntry]) -> None:
+        """Replace the students that graders have named. Raise AssignmentGoneError if it was deleted."""
+
+    def add(self, assignment_id: str, entries: Sequence[RosterEntry]) -> None:
+        """Name students, or change their ids. Raise AssignmentGoneError if the assignment was deleted."""
+
+    def refuse(self, assignment_id: str, student: str, reason: str, moment: datetime) -> None:
+        """Count a refused submission. Nothing is stored for a deleted assignment."""
+
+    def refusals(self, assignment_id: str) -> Sequence[RefusalRecord]:
+        """Return what was refused, by student."""
+
+    def reports(self, assignment_id: str, student: str) -> Sequence[str]:
+        """Return the ids of all reports on a student's submissions, earlier ones too, oldest first."""
+
+    def forget(self, assignment_id: str, student: str) -> None:
+        """Delete all that is stored of a student of an assignment, and close it to the student's tokens.
+
+        A token that opens nothing else is deleted. Items of batches stay, without name and content.
+        """
 
 
 class ReportStore(Protocol):
@@ -190,6 +233,9 @@ class Repository(Protocol):
 
     @property
     def submissions(self) -> SubmissionStore: ...
+
+    @property
+    def roster(self) -> RosterStore: ...
 
     @property
     def reports(self) -> ReportStore: ...

@@ -8,7 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Subquery, delete, func, insert, select, update
 
 from api.storage import tables
-from api.storage.records import Standing, StoredReport, StoredSubmission, SubmissionResult
+from api.storage.records import (
+    AssignmentGoneError,
+    Standing,
+    StoredReport,
+    StoredSubmission,
+    SubmissionResult,
+)
 from verifier.diagnosis.catalogue import ids_of
 from verifier.report.verdict import Verdict
 
@@ -38,7 +44,7 @@ class SqlSubmissions:
     def reserve(self, submission: StoredSubmission, attempts: int | None, stale: datetime) -> int | None:
         dead = _of_student(submission.assignment, submission.student) & _SUBMISSION.shown.is_(None)
         with self.engine.begin() as connection:
-            _lock_assignment(connection, submission.assignment)
+            lock_assignment(connection, submission.assignment)
             connection.execute(delete(tables.submissions).where(dead & (_SUBMISSION.received < stale)))
             number = _next_attempt(connection, submission, attempts)
             if number is not None:
@@ -67,7 +73,7 @@ class SqlSubmissions:
         self, submission: StoredSubmission, report: StoredReport | None, attempts: int | None
     ) -> int | None:
         with self.engine.begin() as connection:
-            _lock_assignment(connection, submission.assignment)
+            lock_assignment(connection, submission.assignment)
             number = _next_attempt(connection, submission, attempts)
             if number is None:
                 return None
@@ -201,14 +207,16 @@ def _best(wanted: ColumnElement[bool]) -> Subquery:
     return select(ranked).where(ranked.c.rank == 1).subquery()
 
 
-def _lock_assignment(connection: Connection, assignment_id: str) -> None:
-    """Serialize the submissions of an assignment.
+def lock_assignment(connection: Connection, assignment_id: str) -> None:
+    """Serialize the submissions of an assignment. Raise AssignmentGoneError if it was deleted.
 
     It writes, because a SQLite transaction that begins with a read may not be able to write later.
     """
     this_assignment = tables.assignments.c.id == assignment_id
     unchanged = {"revision": tables.assignments.c.revision}
-    connection.execute(update(tables.assignments).where(this_assignment).values(unchanged))
+    statement = update(tables.assignments).where(this_assignment).values(unchanged)
+    if connection.execute(statement).rowcount == 0:
+        raise AssignmentGoneError(assignment_id)
 
 
 def _next_attempt(connection: Connection, submission: StoredSubmission, attempts: int | None) -> int | None:

@@ -120,6 +120,26 @@ contents = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+roster = Table(  # students that a grader has named; others are known by a token or a submission
+    "roster",
+    metadata,
+    Column("assignment", _ID, ForeignKey("assignments.id"), nullable=False),
+    Column("student", _NAME, nullable=False),
+    Column("lms_id", _NAME),
+    PrimaryKeyConstraint("assignment", "student"),
+)
+
+refusals = Table(  # submissions that were refused, which are not stored: the last one of each student
+    "refusals",
+    metadata,
+    Column("assignment", _ID, ForeignKey("assignments.id"), nullable=False),
+    Column("student", _NAME, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("moment", Moment, nullable=False),
+    PrimaryKeyConstraint("assignment", "student"),
+)
+
 batches = Table(
     "batches",
     metadata,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import ColumnElement, Engine, Row, Text, cast, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.storage import tables
@@ -46,6 +46,18 @@ class SqlTokens:
         statement = update(tables.tokens).where(tables.tokens.c.id == token_id).values(revoked=moment)
         with self.engine.begin() as connection:
             return connection.execute(statement).rowcount == 1
+
+    def of_students(self, assignment_id: str) -> Sequence[Token]:
+        query = select(tables.tokens).where(students_tokens(assignment_id))
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(tables.tokens.c.created, tables.tokens.c.id))
+            return [_token(row) for row in rows]
+
+
+def students_tokens(assignment_id: str) -> ColumnElement[bool]:
+    """Return the condition for students' tokens that open an assignment. The list is stored as JSON text."""
+    named = cast(tables.tokens.c.assignments, Text).contains(f'"{assignment_id}"', autoescape=True)
+    return (tables.tokens.c.role == Role.STUDENT) & named
 
 
 @dataclass(frozen=True, slots=True)

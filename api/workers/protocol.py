@@ -74,15 +74,17 @@ class Task:
 class ReadTask:
     """A document to read, without judging anything.
 
-    kind: `assignment`; `evaluation` for a request of the uEd API; `instance` for the problem of the student
-    with this key; `report` for a stored report to render.
+    kind: `assignment`; `changes` of the assignment whose document is `base`; `evaluation` for a request of
+    the uEd API; `instance` for the problem of the student with this key; `report` for a stored report to
+    render.
     """
 
     content: bytes
-    kind: Literal["assignment", "evaluation", "instance", "report"]
+    kind: Literal["assignment", "changes", "evaluation", "instance", "report"]
     bounds: Bounds = DEFAULT_BOUNDS
     key: bytes = b""
     render: RenderRequest = NOTHING
+    base: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ class ReadDocument:
     """A document without mistakes.
 
     content: the submission of a request, the problem of an assignment or instance, or the rendered report.
-    rules: of an assignment, without its problem. warnings: see Assignment.
+    rules: of an assignment, without its problem. warnings: see Assignment. revision: the one that the
+    document was read from; None if it names none.
     shapes, of_graph: see StoredProblem.
     Of a request of the uEd API, it has those fields that the service uses. user: the type of its sender.
     task: the id of its task. callback: True if the answer is wanted elsewhere.
@@ -104,6 +107,7 @@ class ReadDocument:
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     of_graph: bool = False
     warnings: tuple[str, ...] = ()
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

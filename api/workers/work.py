@@ -25,7 +25,12 @@ from api.workers.protocol import (
     encode_frames,
     read_message,
 )
-from verifier.documents.assignment import generate_instance, read_assignment, rules_to_document
+from verifier.documents.assignment import (
+    change_document,
+    generate_instance,
+    read_assignment,
+    rules_to_document,
+)
 from verifier.documents.files import parse_bytes, resolve_format, write_document
 from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
 from verifier.documents.json import check_document, encode, parse, to_json
@@ -107,6 +112,9 @@ def read(task: ReadTask) -> Reading:
             return ReadDocument(encode(generate_instance(document, task.key)))
         if task.kind == "report":
             return ReadDocument(_render_stored(task, read_report(document)))
+        revision = document.get("revision") if isinstance(document, dict) else None
+        if task.kind == "changes":
+            document = change_document(parse(task.base), document)
         check_document(document.get("problem") if isinstance(document, dict) else None, task.bounds)
         assignment = read_assignment(document)
         problem = StoredProblem.from_document(assignment.problem)
@@ -117,6 +125,7 @@ def read(task: ReadTask) -> Reading:
             shapes=shapes,
             of_graph=problem.of_graph,
             warnings=assignment.warnings,
+            revision=revision if type(revision) is int else None,
         )
     except MalformedSubmission as error:
         return Refusal.from_error(error)

@@ -48,6 +48,7 @@ class Call:
 
 #                                                          none bad | ci  stu cla els nam own named stranger
 HOMEWORK = "/v1/assignments/{homework}"
+SPARE = "/v1/assignments/{spare}"
 REGRADE = HOMEWORK + "/regrades/{regrade}"
 BATCH = "/v1/batches/{batch}"
 TABLE: Mapping[str, Call] = {
@@ -61,6 +62,18 @@ TABLE: Mapping[str, Call] = {
     "list_assignments": Call("GET", "/v1/assignments", None, "401 401 200 200 200 200 200 200 200 200"),
     "read_assignment": Call("GET", HOMEWORK, None, "401 401 404 200 200 404 404 200 200 404"),
     "change_assignment": Call("PUT", HOMEWORK, ASSIGNMENT, "401 401 404 403 403 404 404 200 200 404"),
+    "edit_assignment": Call("PATCH", HOMEWORK, {"title": "work"}, "401 401 404 403 403 404 404 200 200 404"),
+    "delete_assignment": Call("DELETE", HOMEWORK, None, "401 401 404 403 403 404 404 409 409 404"),
+    "close_assignment": Call("POST", SPARE + "/close", None, "401 401 404 403 403 404 404 200 200 404"),
+    "reopen_assignment": Call("POST", SPARE + "/reopen", None, "401 401 404 403 403 404 404 200 200 404"),
+    "copy_assignment": Call("POST", HOMEWORK + "/copy", None, "401 401 404 403 403 404 404 201 201 404"),
+    "read_roster": Call("GET", HOMEWORK + "/roster", None, "401 401 404 403 403 404 404 200 200 404"),
+    "replace_roster": Call("PUT", HOMEWORK + "/roster", [{"student": "ada", "lms_id": "7"}],
+                           "401 401 404 403 403 404 404 200 200 404"),
+    "export_student": Call("GET", HOMEWORK + "/student-data?student=ada", None,
+                           "401 401 404 403 403 404 404 200 200 404"),
+    "delete_student": Call("DELETE", HOMEWORK + "/student-data?student=ida", None,
+                           "401 401 404 403 403 404 404 204 404 404"),
     "submit": Call("POST", HOMEWORK + "/submissions?student=ada", SUBMISSION,
                    "401 401 404 201 403 404 404 201 201 404"),
     "list_submissions": Call("GET", HOMEWORK + "/submissions", None,
@@ -115,9 +128,11 @@ def prepare_service(client: TestClient) -> PreparedService:
         client.post("/v1/assignments", json=ASSIGNMENT, headers=whose).json()["id"]
         for whose in (owner, stranger)
     )
+    spare = client.post("/v1/assignments", json=ASSIGNMENT, headers=owner).json()["id"]
+    issue_token(Role.STUDENT, "ida", homework)
     revoked = issue_token(Role.GRADER, "prof")
     service.repository.tokens.revoke(revoked["authorization"].split("_")[1], service.now())
-    student = issue_token(Role.STUDENT, "ada", homework)
+    student = issue_token(Role.STUDENT, "ada", homework, spare)
     headers = {
         "none": {},
         "malformed": {"authorization": "Basic cHJvZjpzZWNyZXQ="},
@@ -126,11 +141,11 @@ def prepare_service(client: TestClient) -> PreparedService:
         "revoked": revoked,
         "ci": issue_token(Role.CI, "runner"),
         "student": student,
-        "classmate": issue_token(Role.STUDENT, "bob", homework),
+        "classmate": issue_token(Role.STUDENT, "bob", homework, spare),
         "elsewhere": issue_token(Role.STUDENT, "eve", other),
         "namesake": issue_token(Role.STUDENT, "ada", other),
         "owner": owner,
-        "named": issue_token(Role.GRADER, "assistant", homework),
+        "named": issue_token(Role.GRADER, "assistant", homework, spare),
         "stranger": stranger,
     }
     made = client.post(f"/v1/assignments/{homework}/submissions", json=SUBMISSION, headers=student)
@@ -140,6 +155,7 @@ def prepare_service(client: TestClient) -> PreparedService:
     job = client.post(f"/v1/assignments/{homework}/regrades", headers={**owner, "prefer": "respond-async"})
     ids = {
         "homework": homework,
+        "spare": spare,
         "regrade": job.headers["location"].rpartition("/")[2],
         "batch": batch.headers["location"].rpartition("/")[2],
         "report": made.headers["location"].rpartition("/")[2],
@@ -225,7 +241,9 @@ def test_lists_hold_only_what_the_token_opens(service: PreparedService) -> None:
 
     assert list_rows("list_assignments", "ci") == []
     for caller in ("student", "classmate"):
-        assert [row["id"] for row in list_rows("list_assignments", caller)] == [service.ids["homework"]]
+        assert {row["id"] for row in list_rows("list_assignments", caller)} == {
+            service.ids[name] for name in ("homework", "spare")
+        }
     assert service.ids["homework"] not in json.dumps(list_rows("list_assignments", "elsewhere"))
     assert {row["student"] for row in list_rows("list_submissions", "student")} == {"ada"}
     assert list_rows("list_submissions", "classmate") == []

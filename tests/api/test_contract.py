@@ -73,7 +73,7 @@ def test_a_body_that_breaks_off_leaves_the_service_well(service: RunningService)
     [
         ("GET", "/v1/checks", "POST"),
         ("PATCH", "/v1/assignments", "GET, POST"),
-        ("DELETE", "/v1/assignments/x", "GET, PUT"),
+        ("POST", "/v1/assignments/x", "DELETE, GET, PATCH, PUT"),
         ("PUT", "/v1/assignments/x/submissions", "GET, POST"),
         ("POST", "/v1/reports/x", "GET"),
         ("POST", "/health/live", "GET"),

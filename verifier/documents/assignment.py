@@ -31,9 +31,13 @@ from verifier.report.points import ONE_POINT_EACH, Points
 FIELDS = (
     "title", "problem", "points", "students_see", "attempts", "opens", "closes", "instances", NAMES,
 )  # fmt: skip
+# what a service adds to an assignment that it answers; ignored where that is sent back
+RECORD_FIELDS = (
+    "id", "revision", "created", "owner", "state", "notice", "warnings", "attempts_left",
+)  # fmt: skip
 SEEN = tuple(field.name for field in fields(StudentVisibility))
 INSTANCES = ("shared", "per_student")
-_LONGEST_TITLE = 200
+LONGEST_TITLE = 200
 _MOST_ATTEMPTS = 1_000_000
 
 
@@ -43,10 +47,10 @@ def read_assignment(document: Any) -> Assignment:
     if not isinstance(document, Mapping):
         errors.add("", "an assignment, one JSON object", describe(document))
         errors.raise_if_any()
-    document = dict(document)
+    document = {name: value for name, value in document.items() if name not in RECORD_FIELDS}
     check_fields(document, FIELDS, (), errors)
     problem = document.get("problem")
-    if NAMES in document and isinstance(problem, Mapping):
+    if document.get(NAMES) is not None and isinstance(problem, Mapping):
         document["problem"] = problem = {**problem, NAMES: document[NAMES]}
     question = _read_problem(problem, errors)
     title = _read_title(document.get("title"), question, errors)
@@ -75,6 +79,38 @@ def read_assignment(document: Any) -> Assignment:
         if isinstance(question, Submission)
         else (),
     )
+
+
+def change_document(document: Mapping[str, Any], changes: Any) -> dict[str, Any]:
+    """Return an assignment's document with changes merged into it: a JSON merge patch (RFC 7396).
+
+    A change to null takes a field back to its default. Raises: MalformedSubmission for no object, and for
+    fields that assignments do not have.
+    """
+    errors = ErrorCollector()
+    if not isinstance(changes, Mapping):
+        rule = "an object of the fields to change, such as"
+        errors.add("", f'{rule} {{"closes": "2026-12-07T18:00:00Z"}}', describe(changes))
+        errors.raise_if_any()
+    changes = {name: value for name, value in changes.items() if name not in RECORD_FIELDS}
+    check_fields(changes, FIELDS, (), errors)
+    errors.raise_if_any()
+    changed: dict[str, Any] = _merge(document, changes)
+    if NAMES in changes and changes[NAMES] is None and isinstance(changed.get("problem"), dict):
+        changed["problem"].pop(NAMES, None)  # there they are kept
+    return changed
+
+
+def _merge(value: Any, changes: Any) -> Any:
+    if not isinstance(changes, Mapping):
+        return changes
+    merged = dict(value) if isinstance(value, Mapping) else {}
+    for name, change in changes.items():
+        if change is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merge(merged.get(name), change)
+    return merged
 
 
 def read_assignment_or_problem(document: Any) -> Assignment:
@@ -178,10 +214,10 @@ def _read_title(value: Any, question: AnySubmission | None, errors: ErrorCollect
         return (question.name if question else None) or "assignment"
     if (
         not isinstance(value, str)
-        or not 0 < len(value) <= _LONGEST_TITLE
+        or not 0 < len(value) <= LONGEST_TITLE
         or value != replace_surrogates(value)
     ):
-        errors.add("/title", f"a string of 1 to {_LONGEST_TITLE} characters", describe(value))
+        errors.add("/title", f"a string of 1 to {LONGEST_TITLE} characters", describe(value))
         return ""
     return value
 

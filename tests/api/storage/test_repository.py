@@ -11,9 +11,12 @@ from alembic.migration import MigrationContext
 
 from api.storage.database import SqlRepository, UnusableDatabaseError, open_repository, read_url
 from api.storage.records import (
+    AssignmentGoneError,
     BatchItem,
     ItemState,
+    RefusalRecord,
     Role,
+    RosterEntry,
     StoredAssignment,
     StoredBatch,
     StoredReport,
@@ -107,6 +110,73 @@ def test_an_assignment_is_changed_only_from_the_revision_that_was_read(repositor
     stored = repository.assignments.find("hw1")
     assert stored is not None
     assert stored.assignment.title == "Second"
+
+
+def test_a_change_may_keep_the_results_of_the_revision_before(repository: Repository) -> None:
+    stored_assignment(repository)
+    repository.submissions.add(submission("s1", "ada", "r1"), report("r1", "s1", "hw1"), None)
+    repository.assignments.update("hw1", ASSIGNMENT, 1, keeps_results=True)
+    assert repository.submissions.outdated("hw1", 2) == []
+    repository.assignments.update("hw1", ASSIGNMENT, 2)
+    assert [row.id for row in repository.submissions.outdated("hw1", 3)] == ["s1"]
+
+
+def test_an_assignment_is_deleted_with_all_that_belongs_to_it(repository: Repository) -> None:
+    stored_assignment(repository)
+    stored_assignment(repository, "hw2")
+    repository.submissions.add(submission("s1", "ada", "r1"), report("r1", "s1", "hw1"), None)
+    item = BatchItem("b1", 0, "ada", "json", b"x")
+    repository.batches.add(StoredBatch("b1", "prof", "hw1", 1, NOON), [item])
+    repository.roster.add("hw1", [RosterEntry("ada")])
+    repository.roster.refuse("hw1", "ada", "why", NOON)
+    assert not repository.assignments.delete("hw1", with_submissions=False)
+    assert repository.assignments.delete("hw1", with_submissions=True)
+    assert repository.assignments.find("hw1") is None
+    assert repository.submissions.find("s1") is None
+    assert repository.reports.find("r1") is None
+    assert repository.batches.find("b1") is None
+    assert repository.assignments.find("hw2") is not None
+    reserved = replace(submission("s2", "ada", "r2"), result=None)
+    with pytest.raises(AssignmentGoneError):
+        repository.submissions.reserve(reserved, None, NOON)
+    repository.roster.refuse("hw1", "ada", "why", NOON)
+    assert repository.roster.refusals("hw1") == []
+
+
+def test_the_roster_keeps_names_ids_and_the_last_refusal(repository: Repository) -> None:
+    stored_assignment(repository)
+    repository.roster.replace("hw1", [RosterEntry("eve"), RosterEntry("Ada", "1")])
+    repository.roster.add("hw1", [RosterEntry("eve", "2"), RosterEntry("bob", "3")])
+    entries = [RosterEntry("Ada", "1"), RosterEntry("bob", "3"), RosterEntry("eve", "2")]
+    assert repository.roster.entries("hw1") == entries
+    for minutes, reason in enumerate(("first", "second")):
+        repository.roster.refuse("hw1", "bob", reason, NOON + timedelta(minutes=minutes))
+    later = NOON + timedelta(minutes=1)
+    assert repository.roster.refusals("hw1") == [RefusalRecord("bob", 2, "second", later)]
+
+
+def test_a_student_is_forgotten_in_submissions_batches_and_tokens(repository: Repository) -> None:
+    stored_assignment(repository)
+    for number, student in enumerate(("ada", "bob")):
+        name, report_id = f"s{number}", f"r{number}"
+        judged = submission(name, student, report_id)
+        repository.submissions.add(judged, report(report_id, name, "hw1"), None)
+        token = Token(f"t{number}", Role.STUDENT, student, frozenset({"hw1"}), NOON)
+        repository.tokens.add(token, b"digest")
+    repository.tokens.add(Token("t2", Role.STUDENT, "ada", frozenset({"hw1", "x"}), NOON), b"digest")
+    repository.tokens.add(Token("t3", Role.GRADER, "ada", frozenset({"hw1"}), NOON), b"digest")
+    items = [BatchItem("b1", index, student, "json", b"x") for index, student in enumerate(("ada", "bob"))]
+    repository.batches.add(StoredBatch("b1", "prof", "hw1", 2, NOON), items)
+    assert repository.roster.reports("hw1", "ada") == ["r0"]
+    repository.roster.forget("hw1", "ada")
+    assert [row.student for row in repository.submissions.list("hw1")] == ["bob"]
+    assert (repository.reports.find("r0"), repository.submissions.content("s0")) == (None, b"")
+    assert [item.source for item in repository.batches.pending("b1", 0, 2)] == ["bob"]
+    assert [item.source for item in repository.batches.items("b1", -1, 9)] == ["(deleted)"]
+    assert [token.id for token in repository.tokens.of_students("hw1")] == ["t1"]
+    assert [(token.id, set(token.assignments)) for token in repository.tokens.list()] == [
+        ("t1", {"hw1"}), ("t2", {"x"}), ("t3", {"hw1"}),
+    ]  # fmt: skip
 
 
 def test_a_submission_comes_back_as_it_was_with_its_attempt_counted(repository: Repository) -> None:
