@@ -183,7 +183,8 @@ def test_what_has_not_opened_is_listed_to_graders_alone(client: TestClient, grad
     secret = assignment_by(grader, title="Gradients of attention", opens=later)
     ada = person(client, Role.STUDENT, "ada", secret)
     assert ada.get("/v1/assignments").json() == []
-    assert {"id": secret, "title": "Gradients of attention"} in grader.get("/v1/assignments").json()
+    rows = {row["id"]: (row["title"], row["state"]) for row in grader.get("/v1/assignments").json()}
+    assert rows[secret] == ("Gradients of attention", "scheduled")
 
 
 def test_open_checks_are_said_at_the_start_and_to_who_makes_an_assignment(
