@@ -9,7 +9,7 @@ from uuid import UUID
 from verifier.cli.bundles import BUNDLES, Bundle, BundleOrder
 from verifier.cli.bundles.contents import build_files
 from verifier.cli.bundles.writing import write_atomically, write_folder, zip_bundle
-from verifier.documents.assignment import read_assignment_file
+from verifier.documents.assignment_files import read_assignment_file
 from verifier.problem.errors import ErrorCollector, MalformedSubmission, describe, suggest_name
 from verifier.report.assignment import Assignment
 from verifier.report.verdict import ExitStatus

@@ -6,20 +6,24 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import product
+from itertools import product, repeat
 from pathlib import Path
 from typing import IO, Any
 
+from verifier.cli.feedback import GRADES, FeedbackFolder, feedback_format, open_folder
 from verifier.cli.files import (
     STANDARD_INPUT,
     CheckOptions,
     check_file,
+    common_folder,
     expand_paths,
+    folders_without_files,
     print_document_errors,
     print_error,
+    title_of,
 )
 from verifier.cli.workers import check_files_in_workers
-from verifier.documents.assignment import read_assignment_file
+from verifier.documents.assignment_files import read_assignment_file
 from verifier.documents.json import parse
 from verifier.documents.output import open_output
 from verifier.documents.tolerance import read_tolerance
@@ -37,6 +41,7 @@ from verifier.report.model import Audience
 from verifier.report.outcome import FileOutcome, ReportBuffer
 from verifier.report.points import Points, read_points
 from verifier.report.verdict import ExitStatus, combined_status
+from verifier.report.wording import totals
 
 # A process takes two seconds to start. In this time one process judges 1.5 MB of JSON; the constant cost of
 # a file is that of 12 kB.
@@ -104,7 +109,7 @@ class ReportWriter:
 
 
 _PROGRESS_BAR_FROM = 10  # files
-_SAME_FROM = 3  # files whose mistakes are told once
+_SAME_FROM = 2  # files whose mistakes are told once
 _FILES_NAMED = 5
 
 
@@ -113,7 +118,8 @@ class CliOptions:
     """Unchecked values of the options of `gradjury check`.
 
     assignment: file of the assignment that the submissions answer. names: file of names in the submissions.
-    jobs: number of processes; None for at most one per core.
+    output_dir: folder of a report for each submission. audience: None for students where there is such a
+    folder, else for graders. jobs: number of processes; None for at most one per core.
     """
 
     assignment: Path | None = None
@@ -123,10 +129,16 @@ class CliOptions:
     oracles: tuple[str, ...] | None = None
     entries: str = "worst"
     points: str | None = None
-    audience: str = "grader"
+    output_dir: Path | None = None
+    audience: str | None = None
     junit_dialect: str = "jenkins"
     jobs: int | None = None
     quiet: bool = False
+
+    @property
+    def reader(self) -> str:
+        """The audience of the reports."""
+        return self.audience or (Audience.GRADER if self.output_dir is None else Audience.STUDENT)
 
 
 def check_files(arguments: Sequence[str], choices: CliOptions, output: Path | None) -> ExitStatus:
@@ -135,36 +147,68 @@ def check_files(arguments: Sequence[str], choices: CliOptions, output: Path | No
     Return the exit status of the command.
     """
     try:
-        manner, export, visibility = _check_choices(choices)
+        manner, export, visibility, feedback = _check_choices(choices, arguments)
         stream: IO[str] = sys.stdout if output is None else open_output(output)
     except MalformedSubmission as error:
         print_document_errors(error.errors)
         return ExitStatus.MALFORMED
     sources = list(expand_paths(arguments))
-    statuses = []
-    malformed: dict[tuple[str, ...], list[str]] = {}  # the files that have the same mistakes
-    fitting = 0  # the right gradient of another loss
+    if choices.assignment is not None and (empty := list(folders_without_files(arguments, sources))):
+        sources = sorted([*sources, *empty])
+    manner = replace(manner, folder=common_folder(arguments, sources) if len(sources) > 1 else "")
+    titles = [title_of(source, manner.folder) for source in sources]
+    summary = _ClassSummary()
     with nullcontext(stream) if output is None else stream:
         quiet = choices.quiet and output is None
         writer = ReportWriter(stream, EXPORTERS[choices.format_name], export, len(sources), quiet)
+        files = repeat(None) if feedback is None else feedback.files(titles)
         with closing(_judge_all(sources, manner, choices.jobs)) as outcomes:
-            for outcome in _with_progress(outcomes, len(sources)):
-                statuses.append(outcome.status)
-                if outcome.report is not None:
-                    fitting += any(row.bug == ANOTHER_LOSS for row in outcome.report.diagnosis)
-                if outcome.report is None and not outcome.broken and outcome.errors[0].pointer != "(file)":
-                    malformed.setdefault(outcome.complaints, []).append(outcome.path)
-                else:
-                    _print_complaints(outcome.complaints, [outcome.path])
-                writer.add(_for_audience(choices.audience, outcome, visibility))
-        for failure in writer.close(os.environ):
-            print_error(failure)
-    for complaints, paths in malformed.items():
-        _print_complaints(complaints, paths)
-    notice = another_loss_notice(fitting, sum(status is not ExitStatus.MALFORMED for status in statuses))
-    if notice is not None and choices.assignment is not None:
-        print_error(f"--assignment {choices.assignment}: note: {notice}")
-    return combined_status(statuses)
+            for outcome, title, file in zip(
+                _with_progress(outcomes, len(sources)), titles, files, strict=False
+            ):
+                outcome = replace(outcome, label=title)
+                summary.add(outcome)
+                shown = _for_audience(choices.reader, outcome, visibility)
+                if feedback is not None and file is not None:
+                    feedback.write(file, shown)
+                if choices.format_name == GRADES:
+                    writer.add(outcome)
+                elif feedback is None:
+                    writer.add(shown)
+        if feedback is not None and choices.format_name != GRADES:
+            stream.write(f"{totals(summary.statuses)}; their reports are in {choices.output_dir}\n")
+        else:
+            for failure in writer.close(os.environ):
+                print_error(failure)
+    summary.print_remarks(choices.assignment)
+    return combined_status(summary.statuses)
+
+
+class _ClassSummary:
+    """What standard error tells about all submissions."""
+
+    def __init__(self) -> None:
+        self.statuses: list[ExitStatus] = []
+        self._malformed: dict[tuple[str, ...], list[str]] = {}  # the files that have the same mistakes
+        self._fitting = 0  # the right gradient of another loss
+
+    def add(self, outcome: FileOutcome) -> None:
+        self.statuses.append(outcome.status)
+        if outcome.report is not None:
+            self._fitting += any(row.bug == ANOTHER_LOSS for row in outcome.report.diagnosis)
+        if outcome.report is None and not outcome.broken and outcome.errors[0].pointer != "(file)":
+            self._malformed.setdefault(outcome.complaints, []).append(outcome.path)
+        else:
+            _print_complaints(outcome.complaints, [outcome.path])
+
+    def print_remarks(self, assignment: Path | None) -> None:
+        """Print the mistakes of malformed files, and a question if most fit another loss."""
+        for complaints, paths in self._malformed.items():
+            _print_complaints(complaints, paths)
+        judged = sum(status is not ExitStatus.MALFORMED for status in self.statuses)
+        notice = another_loss_notice(self._fitting, judged)
+        if notice is not None and assignment is not None:
+            print_error(f"--assignment {assignment}: note: {notice}")
 
 
 def _print_complaints(complaints: Sequence[str], paths: Sequence[str]) -> None:
@@ -214,13 +258,15 @@ def _for_audience(audience: str, outcome: FileOutcome, visibility: StudentVisibi
     return replace(outcome, report=to_student_view(outcome.report, visibility))
 
 
-def _check_choices(choices: CliOptions) -> tuple[CheckOptions, ExportOptions, StudentVisibility]:
+def _check_choices(
+    choices: CliOptions, arguments: Sequence[str]
+) -> tuple[CheckOptions, ExportOptions, StudentVisibility, FeedbackFolder | None]:
     """Return the options' meaning. Raises: MalformedSubmission listing all invalid options."""
     errors = ErrorCollector()
     for option, value, valid in (
         ("--format", choices.format_name, EXPORTERS),
         ("--entries", choices.entries, ("worst", "all")),
-        ("--audience", choices.audience, tuple(Audience)),
+        ("--audience", choices.reader, tuple(Audience)),
         ("--junit-dialect", choices.junit_dialect, DIALECTS),
     ):
         if value not in valid:
@@ -236,22 +282,28 @@ def _check_choices(choices: CliOptions) -> tuple[CheckOptions, ExportOptions, St
         tolerance = read_tolerance(choices.tolerance, (), of_tolerance)
         errors.add_all(of_tolerance.records, "tolerance")
     assignment = None if choices.assignment is None else read_assignment_file(choices.assignment, errors)
-    if choices.audience == Audience.STUDENT and assignment is not None and not assignment.visibility.verdict:
-        errors.add("--audience", "grader: the assignment shows students no verdict", "'student'")
+    if choices.reader == Audience.STUDENT and assignment is not None and not assignment.visibility.verdict:
+        actual = "'student'" if choices.audience else "no audience, which means student beside --output-dir"
+        remedy = "add --audience grader, or 'verdict' to students_see of the assignment"
+        errors.add("--audience", "grader: the assignment shows students no verdict", actual, remedy)
     names = None if choices.names is None else _read_names(choices.names, errors)
     if choices.points is not None:
         points = read_points(choices.points, errors)
     else:
         points = Points() if assignment is None else assignment.points
+    environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    export = ExportOptions(points, choices.junit_dialect, environment, datetime.now(UTC))
+    feedback = None
+    if choices.output_dir is not None and choices.format_name in EXPORTERS:
+        feedback = open_folder(choices.output_dir, choices.format_name, export, arguments, errors)
     errors.raise_if_any()
     for warning in () if assignment is None else assignment.warnings:
         print_error(f"--assignment {choices.assignment}: note: {warning}")
-    environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    export = ExportOptions(points, choices.junit_dialect, environment, datetime.now(UTC))
     problem = None if assignment is None else assignment.problem
     visibility = DEFAULT if assignment is None else assignment.visibility
     entries = "all" if _shows_arrays(choices) else choices.entries
-    return CheckOptions(tolerance, choices.oracles, entries, problem, names=names), export, visibility
+    options = CheckOptions(tolerance, choices.oracles, entries, problem, names=names)
+    return options, export, visibility, feedback
 
 
 def _read_names(path: Path, errors: ErrorCollector) -> dict[str, str] | None:
@@ -270,7 +322,8 @@ def _read_names(path: Path, errors: ErrorCollector) -> dict[str, str] | None:
 
 
 def _shows_arrays(choices: CliOptions) -> bool:
-    return EXPORTERS[choices.format_name].whole_arrays and choices.audience == Audience.GRADER
+    exporter = EXPORTERS[feedback_format(choices.format_name)]
+    return exporter.whole_arrays and choices.reader == Audience.GRADER
 
 
 def _with_progress(outcomes: Iterable[FileOutcome], total: int) -> Iterable[FileOutcome]:

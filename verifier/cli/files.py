@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from verifier.documents.files import SUFFIXES, parse_bytes
+from verifier.documents.files import MATLAB_SUFFIX, SUFFIXES, parse_bytes
 from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds
 from verifier.documents.names import NAMES
@@ -34,6 +34,9 @@ def print_document_errors(errors: Iterable[DocumentError], source: str = "") -> 
 
 STANDARD_INPUT = "-"
 _WILDCARDS = frozenset("*?[")
+_SUFFIXES = (*SUFFIXES, MATLAB_SUFFIX)
+_FILES_NAMED = 3
+_MAC_ARCHIVE, _MAC_METADATA = "__MACOSX", "._"  # what macOS adds to archives
 # This module uses os.path, because pathlib raises for unsearchable folders and overlong names.
 
 
@@ -59,8 +62,48 @@ def read_source(source: str) -> bytes:
 def unreadable_file_error(error: OSError) -> DocumentError:
     """Return the mistake that describes an unreadable file."""
     if isinstance(error, IsADirectoryError):
-        return DocumentError("(file)", f"a file that ends in {', '.join(SUFFIXES)}", "a folder without one")
+        return DocumentError("(file)", f"a file that ends in {', '.join(_SUFFIXES)}", _describe_folder(error))
     return DocumentError("(file)", "a file that can be read", error.strerror or type(error).__name__)
+
+
+def _describe_folder(error: OSError) -> str:
+    folder = os.fsdecode(error.filename)
+    names = sorted(name for _, _, files in os.walk(folder) for name in files)
+    if not names:
+        return "an empty folder"
+    rest = f" and {len(names) - _FILES_NAMED} more" if len(names) > _FILES_NAMED else ""
+    return f"a folder with {', '.join(map(replace_surrogates, names[:_FILES_NAMED]))}{rest}"
+
+
+def common_folder(arguments: Iterable[str], sources: Iterable[str]) -> str:
+    """Return the folder that contains all sources, from which their titles are counted."""
+    folders = [argument for argument in arguments if os.path.isdir(argument)]  # noqa: PTH112
+    folders += [os.path.dirname(source) for source in sources if source != STANDARD_INPUT]  # noqa: PTH120
+    return os.path.commonpath([os.path.abspath(folder) for folder in folders]) if folders else ""  # noqa: PTH100
+
+
+def title_of(source: str, folder: str) -> str:
+    """Return the path of a source below a folder."""
+    name = replace_surrogates(source)
+    if source == STANDARD_INPUT or not folder:
+        return name
+    return os.path.relpath(name, replace_surrogates(folder))
+
+
+def folders_without_files(arguments: Iterable[str], sources: Iterable[str]) -> Iterator[str]:
+    """Yield the folders of students who handed in no file, where each student has a folder."""
+    sources = list(sources)
+    for argument in arguments:
+        if not os.path.isdir(argument):  # noqa: PTH112
+            continue
+        inside = {Path(os.path.relpath(source, argument)).parts for source in sources}
+        if any(len(parts) == 1 for parts in inside):
+            continue
+        students = {parts[0] for parts in inside if parts}
+        _, names, _ = next(os.walk(argument), ("", [], []))  # reading it has told of errors already
+        for name in sorted(names):
+            if name not in students and name != _MAC_ARCHIVE and not name.startswith("."):
+                yield str(Path(argument, name))
 
 
 def _files_of(argument: str) -> list[str]:
@@ -76,10 +119,13 @@ def _files_of(argument: str) -> list[str]:
 
 def _submissions_in(folder: str) -> Iterator[str]:
     errors: list[OSError] = []
-    for directory, _, names in os.walk(folder, onerror=errors.append):
+    for directory, below, names in os.walk(folder, onerror=errors.append):
+        below[:] = [name for name in below if name != _MAC_ARCHIVE]
         for name in names:
             path = Path(directory, name)
-            if path.suffix in SUFFIXES and (os.path.isfile(path) or not os.access(directory, os.X_OK)):  # noqa: PTH113
+            if name.startswith(_MAC_METADATA):
+                continue
+            if path.suffix in _SUFFIXES and (os.path.isfile(path) or not os.access(directory, os.X_OK)):  # noqa: PTH113
                 yield str(path)
     yield from (str(Path(error.filename)) for error in errors)
 
@@ -107,6 +153,7 @@ class CheckOptions:
     problem: document of the problem that the files answer; None if each file contains its own problem.
     bounds: limits on the size of a document.
     names: the known names by the names in the files.
+    folder: the folder from which titles are counted; empty for names of files alone.
     """
 
     tolerance: Tolerance | None = None
@@ -115,6 +162,7 @@ class CheckOptions:
     problem: Mapping[str, Any] | None = None
     bounds: Bounds = DEFAULT_BOUNDS
     names: Mapping[str, str] | None = None
+    folder: str = ""
 
 
 def check_file(source: str, manner: CheckOptions, content: bytes | None = None) -> FileOutcome:
@@ -127,7 +175,8 @@ def check_file(source: str, manner: CheckOptions, content: bytes | None = None) 
     try:
         submission = _read(read_source(source) if content is None else content, manner)
         if submission.name is None and source != STANDARD_INPUT:
-            submission = replace(submission, name=Path(name).name)
+            title = title_of(source, manner.folder) if manner.folder else Path(name).name
+            submission = replace(submission, name=title)
         if manner.tolerance is not None:
             submission = replace(submission, tolerance=manner.tolerance)
         report = verify(submission, oracles=manner.oracles, entries=manner.entries, cache=_CACHE)

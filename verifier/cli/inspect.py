@@ -3,9 +3,16 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from verifier.cli.files import expand_paths, print_document_errors, read_source
+from verifier.cli.files import (
+    STANDARD_INPUT,
+    expand_paths,
+    print_document_errors,
+    read_source,
+    unreadable_file_error,
+)
+from verifier.documents.assignment_files import assignment_document
 from verifier.documents.files import parse_bytes
 from verifier.documents.json import to_json
 from verifier.documents.output import open_output
@@ -38,7 +45,7 @@ def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> E
     results = []
     for source in sources:
         try:
-            inspection = inspect(parse_bytes(read_source(source)))
+            inspection = inspect(_read(source))
         except MalformedSubmission as error:
             print_document_errors(error.errors, source)
             sentences = tuple(document_error.sentence for document_error in error.errors)
@@ -51,6 +58,16 @@ def _inspect_all(sources: Sequence[str], format_name: str, stream: IO[str]) -> E
         stream.write(render_inspection(results) + "\n")
     failed = any(result.inspection is None for result in results)
     return ExitStatus.MALFORMED if failed or not results else ExitStatus.CORRECT
+
+
+def _read(source: str) -> Any:
+    """Return the document of a submission or an assignment, whose arrays may be in a file beside it."""
+    if source == STANDARD_INPUT:
+        return parse_bytes(read_source(source))
+    try:
+        return assignment_document(Path(source))
+    except OSError as error:
+        raise MalformedSubmission([unreadable_file_error(error)]) from None
 
 
 def _render(inspection: Inspection, source: str, format_name: str, *, first: bool) -> str:

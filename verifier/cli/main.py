@@ -98,26 +98,33 @@ def check(
         typer.Option(help='Names in FILES, as JSON: {"W1": "layers.0.weight"}. Common ones need none.'),
     ] = None,
     format_name: Annotated[
-        str, typer.Option("--format", help="text, json, markdown, html, junit, … (see catalogue).")
+        str, typer.Option("--format", help="text, json, html, grades (a row a student), … (see catalogue).")
     ] = "text",
     output: Annotated[
         Path | None, typer.Option(help="Write the reports there instead of printing them.")
     ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(help="Write a report for each submission there, in the student's view; see --audience."),
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="Tolerance: strict, standard or lenient.")] = None,
     rtol: Annotated[float | None, typer.Option(help="Tolerance relative to each entry's scale.")] = None,
-    atol: Annotated[float | None, typer.Option(help="Tolerance added as it is.")] = None,
+    atol: Annotated[float | None, typer.Option(help="Absolute tolerance.")] = None,
     oracles: Annotated[str | None, typer.Option(help="Names separated by commas; see catalogue.")] = None,
     entries: Annotated[str, typer.Option(help="'all' puts the whole arrays into json.")] = "worst",
     points: Annotated[
         str | None,
         typer.Option(help="What a submission is worth: 10, or layers.0.weight=2,layers.0.bias=1."),
     ] = None,
-    audience: Annotated[str, typer.Option(help="grader, or student: verdicts and hints alone.")] = "grader",
+    audience: Annotated[
+        str | None,
+        typer.Option(
+            help="grader, or student: verdicts and hints alone. With --output-dir student, else grader."
+        ),
+    ] = None,
     junit_dialect: Annotated[str, typer.Option(help="jenkins (strict) or gitlab.")] = "jenkins",
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes; as many as cores.")] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing when all is correct, and nothing that is.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is wrong.")] = False,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
 ) -> None:
     """Judge submissions.
@@ -141,6 +148,7 @@ def check(
         oracles=tuple(name.strip() for name in oracles.split(",")) if oracles else None,
         entries=entries,
         points=points,
+        output_dir=output_dir,
         audience=audience,
         junit_dialect=junit_dialect,
         jobs=jobs,

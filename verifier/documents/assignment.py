@@ -5,11 +5,9 @@ from dataclasses import fields, replace
 from datetime import datetime
 from hashlib import sha256
 from hmac import digest
-from pathlib import Path
 from typing import Any
 
 from verifier.diagnosis.random_problem import informative_parameters
-from verifier.documents.files import parse_bytes
 from verifier.documents.names import NAMES
 from verifier.documents.reading import AnySubmission, names_of, read_any_submission, read_question
 from verifier.documents.writing import arrays_to_lists, submission_to_document
@@ -35,6 +33,7 @@ FIELDS = (
 RECORD_FIELDS = (
     "id", "revision", "created", "owner", "state", "notice", "warnings", "attempts_left",
 )  # fmt: skip
+ARRAYS = "arrays"  # of files alone: the path of a file of arrays
 SEEN = tuple(field.name for field in fields(StudentVisibility))
 INSTANCES = ("shared", "per_student")
 LONGEST_TITLE = 200
@@ -124,17 +123,6 @@ def read_assignment_or_problem(document: Any) -> Assignment:
     return read_assignment(document)
 
 
-def read_assignment_file(path: Path, errors: ErrorCollector) -> Assignment | None:
-    """Return the assignment in the file of `--assignment`; on errors, note them and return None."""
-    try:
-        return read_assignment_or_problem(parse_bytes(path.read_bytes()))
-    except OSError as error:
-        errors.add(f"--assignment {path}", "a file that can be read", error.strerror or str(error))
-    except MalformedSubmission as error:
-        errors.add_all(error.errors, f"--assignment {path}")
-    return None
-
-
 def assignment_to_document(assignment: Assignment) -> dict[str, Any]:
     """Return the assignment's document with all fields, the inverse of `read_assignment`."""
     title, *rest = rules_to_document(assignment).items()
@@ -199,9 +187,13 @@ def _read_problem(value: Any, errors: ErrorCollector) -> AnySubmission | None:
         rule = "a submission without gradients, one JSON object"
         errors.add("/problem", rule, "nothing" if value is None else describe(value), "see gradjury example")
         return None
+    if ARRAYS in value:
+        remedy = "the command line reads them from a file; give parameters, inputs and targets here"
+        errors.add(("problem", ARRAYS), "the arrays themselves", describe(value[ARRAYS]), remedy)
     for field in ("gradients", "reported_loss"):
         if field in value:
             errors.add(("problem", field), "no answer", "one", "leave it out: students hand it in")
+    value = {field: part for field, part in value.items() if field != ARRAYS}
     try:
         return read_any_submission({**value, "gradients": {}, "reported_loss": None})
     except MalformedSubmission as error:

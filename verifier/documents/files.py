@@ -7,15 +7,17 @@ from types import MappingProxyType
 from typing import Any
 
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds, parse, to_json
+from verifier.documents.matlab import MAT_5, OCTAVE_TEXT, OTHER_VERSIONS, SAVE_REMEDY, read_matrices
 from verifier.documents.npz import parse_npz, write_npz
 from verifier.documents.reading import AnySubmission, read_any_submission
-from verifier.documents.safetensors import parse_safetensors, write_safetensors
+from verifier.documents.safetensors import join_tensors, parse_safetensors, write_safetensors
 from verifier.documents.writing import arrays_to_lists
 from verifier.problem.errors import UnreadableSubmission
 
 _JSON = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*(?:[-{\[\"0-9]|true|false|null|NaN|Infinity)")
 _UNSUPPORTED = {b"\x80": "a pickle", b"\x93NUMPY": "a single numpy array"}
 SUFFIXES = (".json", ".npz", ".safetensors")
+MATLAB_SUFFIX = ".mat"  # gradients alone
 
 
 def load(path: str | Path) -> AnySubmission:
@@ -59,8 +61,12 @@ def parse_bytes(content: bytes, bounds: Bounds = DEFAULT_BOUNDS, declared: str |
         return parse_safetensors(content, bounds)
     if file_format == "json":
         return parse(content, bounds)
+    if file_format == "mat":
+        return join_tensors(read_matrices(content, bounds), None, bounds)
     if not content.strip():
         raise UnreadableSubmission("a submission", "an empty file")
+    if content.startswith(OTHER_VERSIONS):
+        raise UnreadableSubmission("a .mat file of version 5 to 7", "another version, or HDF5", SAVE_REMEDY)
     kind = next((kind for magic, kind in _UNSUPPORTED.items() if content.startswith(magic)), "none of them")
     raise UnreadableSubmission(
         "JSON text, an npz or a safetensors file", kind, "write JSON, npz (numpy.savez) or safetensors"
@@ -68,9 +74,11 @@ def parse_bytes(content: bytes, bounds: Bounds = DEFAULT_BOUNDS, declared: str |
 
 
 def format_of(content: bytes) -> str | None:
-    """Return the format of the first bytes (`json`, `npz` or `safetensors`); None for any other."""
+    """Return the format of the first bytes (`json`, `npz`, `safetensors` or `mat`); None for any other."""
     if content[:2] == b"PK":
         return "npz"
+    if content.startswith((MAT_5, OCTAVE_TEXT)):
+        return "mat"
     # safetensors begins with the header's length; the first bytes of JSON would be a length above 2**48
     if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < 2**48:
         return "safetensors"

@@ -6,6 +6,7 @@ from typing import Any
 from verifier.documents.files import parse_bytes, resolve_format
 from verifier.documents.graph import read_graph
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds, parse
+from verifier.documents.matlab import read_matrices
 from verifier.documents.names import NAMES
 from verifier.documents.npz import read_members_and_text
 from verifier.documents.reading import AnySubmission, is_graph, read_submission
@@ -18,7 +19,7 @@ _ASSIGNMENT_FIELDS = ("network", "loss", "parameters", "inputs", "targets", "mas
 
 
 def parse_gradients(content: bytes, bounds: Bounds = DEFAULT_BOUNDS, declared: str | None = None) -> Any:
-    """Return the document in a student's JSON, npz or safetensors file.
+    """Return the document in a student's JSON, npz, safetensors or .mat file.
 
     Gradients are under `gradients` (`gradients.layers.0.weight` in binary files), or at the top level.
     declared: the declared format, or None to detect it.
@@ -27,6 +28,8 @@ def parse_gradients(content: bytes, bounds: Bounds = DEFAULT_BOUNDS, declared: s
     file_format = resolve_format(content, declared)
     if file_format == "npz":
         return _with_gradients(*read_members_and_text(content, bounds), bounds)
+    if file_format == "mat":
+        return _with_gradients(read_matrices(content, bounds), None, bounds)
     if file_format == "safetensors":
         tensors, text, formats = read_tensors_and_text(content, bounds)
         document = _with_gradients(tensors, text, bounds)

@@ -54,6 +54,8 @@ def read_targets(
     outputs = None if network is None else network.layers[-1].outputs
     if array.ndim == 1 and not loss.class_targets and outputs == 1:
         array = array[:, None] if convention.examples == "rows" else array[None, :]
+    if loss.class_targets and outputs != 1 and array.ndim == 2 and sorted(array.shape) == [1, size]:
+        array = array.ravel()  # class indices as one column or row, as MATLAB has them
     if array.ndim == 1:
         return _read_classes(array, loss, outputs, size, errors)
     order = "(outputs, N)" if convention.examples == "columns" else "(N, outputs)"

@@ -15,6 +15,7 @@ from verifier.exporters import (
     ctrf,
     github,
     gitlab_codequality,
+    grades,
     gradescope,
     html,
     json,
@@ -32,22 +33,33 @@ EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
     {
         row.name: row
         for row in (
-            Exporter("text", text.render, "text/plain", between="\n", closing=wording.totals),
+            Exporter("text", text.render, "text/plain", between="\n", closing=wording.totals, suffix=".txt"),
             Exporter("json", json.render, "application/json", between=""),
-            Exporter("markdown", markdown.render, "text/markdown"),
-            Exporter("html", html.render, "text/html", whole_arrays=True),
-            Exporter("csv", csv.render, "text/csv"),
-            Exporter("junit", junit.render, "application/xml", aliases=("application/junit+xml", "text/xml")),
-            Exporter("sarif", sarif.render, "application/sarif+json"),
+            Exporter("markdown", markdown.render, "text/markdown", suffix=".md"),
+            Exporter("html", html.render, "text/html", whole_arrays=True, suffix=".html"),
+            Exporter("csv", csv.render, "text/csv", suffix=".csv"),
+            Exporter("grades", grades.render, "text/csv", suffix=".csv"),
             Exporter(
-                "github", github.render, "text/plain", beside={"GITHUB_STEP_SUMMARY": github.step_summary}
+                "junit",
+                junit.render,
+                "application/xml",
+                aliases=("application/junit+xml", "text/xml"),
+                suffix=".xml",
+            ),
+            Exporter("sarif", sarif.render, "application/sarif+json", suffix=".sarif"),
+            Exporter(
+                "github",
+                github.render,
+                "text/plain",
+                beside={"GITHUB_STEP_SUMMARY": github.step_summary},
+                suffix=".txt",
             ),
             Exporter("gitlab-codequality", gitlab_codequality.render, "application/json"),
             Exporter("ctrf", ctrf.render, "application/json"),
             Exporter("gradescope", gradescope.render, "application/json"),
             Exporter("prairielearn", prairielearn.render, "application/json"),
             Exporter("classroom50", classroom50.render, "application/json"),
-            Exporter("autolab", autolab.render, "text/plain"),
+            Exporter("autolab", autolab.render, "text/plain", suffix=".txt"),
             Exporter("otter", otter.render, "application/json"),
         )
     }

@@ -97,6 +97,15 @@ def findings(sourced: FileOutcome, path: str) -> Iterator[ExportedFinding]:
         yield _of_parameter(path, report, row)
 
 
+def mistakes_of(outcome: FileOutcome) -> str:
+    """Return the diagnosed bugs and the missing gradients of a submission as one line; may be empty."""
+    if outcome.report is None:
+        return ""
+    headings = [wording.heading(row) for row in outcome.report.diagnosis]
+    missing = [row.name for row in outcome.report.parameters.values() if row.verdict is Verdict.MISSING]
+    return "; ".join([*headings, *([f"missing {', '.join(missing)}"] if missing else [])])
+
+
 def general_rule(verdict: Verdict) -> str:
     """Return the general rule of a verdict, such as `incorrect-gradient`."""
     return f"{verdict}-gradient"

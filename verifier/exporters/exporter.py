@@ -42,6 +42,7 @@ class Exporter:
     closing: returns the text after several submissions.
     beside: renders text to append to other files, by the environment variable with the file's path.
     whole_arrays: shows more if reports have whole arrays. Reports for students have none.
+    suffix: of files of this format.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Exporter:
     closing: Callable[[Sequence[ExitStatus]], str] | None = None
     beside: Mapping[str, Render] = field(default_factory=lambda: MappingProxyType({}))
     whole_arrays: bool = False
+    suffix: str = ".json"
 
     def export(self, report: Report, choices: ExportOptions = DEFAULT) -> str:
         """Return the text of one report that is not from a file."""

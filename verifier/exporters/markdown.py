@@ -13,6 +13,7 @@ from verifier.report import wording
 from verifier.report.document import summary_of
 from verifier.report.model import Audience, ParameterReport
 from verifier.report.outcome import FileOutcome
+from verifier.report.points import points_line
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 from verifier.report.wording import sanitize_line, truncate_line
@@ -29,6 +30,8 @@ def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     for outcome in reports:
         report = outcome.report
         parts.append("\n".join(_complaints(outcome) if report is None else _lines(report)))
+        if points := points_line(outcome, choices.points):
+            parts.append(f"{points[0].upper()}{points[1:]}.")
     return "\n\n".join(parts)
 
 

@@ -14,12 +14,14 @@ class FileOutcome:
 
     source: the file, `-` for standard input, or empty. errors: the errors of a malformed submission.
     broken: the description of an internal error, which the submission did not cause.
+    label: the part of the path that tells it from the others that are checked with it; may be empty.
     """
 
     source: str
     report: Report | None
     errors: tuple[DocumentError, ...] = ()
     broken: str = ""
+    label: str = ""
 
     @property
     def status(self) -> ExitStatus:
@@ -38,7 +40,7 @@ class FileOutcome:
     @property
     def title(self) -> str:
         """The submission's name, or its path."""
-        return (None if self.report is None else self.report.name) or self.path
+        return (None if self.report is None else self.report.name) or self.label or self.path
 
     @property
     def complaints(self) -> tuple[str, ...]:

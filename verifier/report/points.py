@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import fsum
+from itertools import pairwise
+from math import floor, fsum, log10
 from types import MappingProxyType
 
 from verifier.problem.errors import ErrorCollector, read_number
@@ -11,13 +12,15 @@ from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import Verdict
 
 _DIGITS = 5  # decimals of rounded points
+_SHARE_DIGITS = 2  # decimals of a parameter's share, if it is worth at least 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Points:
     """The points of a submission.
 
-    total: of the whole submission, divided evenly. by_name: of each parameter; others are worth 0.
+    total: of the whole submission, divided evenly; the shares are rounded and add up to it.
+    by_name: of each parameter; others are worth 0.
     Without both, each parameter is worth 1. Inputs and nodes of a graph are worth points only by name, or if
     no parameter was submitted, so that optional gradients do not earn extra points.
     """
@@ -86,12 +89,21 @@ def score_verdicts(verdicts: Mapping[str, Verdict], points: Points) -> tuple[Sco
         worths = {name: points.by_name.get(name, 0.0) for name in by_name}
     else:
         rewarded = [name for name in by_name if not name.startswith((INPUT, NODE))] or list(by_name)
-        share = 1.0 if points.total is None else points.total / len(rewarded)
-        worths = dict.fromkeys(by_name, 0.0) | dict.fromkeys(rewarded, share)
+        shares = [1.0] * len(rewarded) if points.total is None else _shares(points.total, len(rewarded))
+        worths = dict.fromkeys(by_name, 0.0) | dict(zip(rewarded, shares, strict=True))
     return tuple(
         Score(name, verdict, worths[name] if verdict is Verdict.CORRECT else 0.0, worths[name])
         for name, verdict in by_name.items()
     )
+
+
+def _shares(total: float, count: int) -> list[float]:
+    """Return `count` rounded shares of a total, which add up to it: 3.33, 3.34, 3.33 of 10."""
+    if not total:
+        return [0.0] * count
+    digits = max(_SHARE_DIGITS, 1 - floor(log10(total / count)))
+    ends = [round(total * index / count, digits) for index in range(count)] + [total]
+    return [round(end - start, max(digits, _DIGITS)) for start, end in pairwise(ends)]
 
 
 def earned(rows: Iterable[Score]) -> float:
@@ -107,6 +119,14 @@ def worth(rows: Iterable[Score]) -> float:
 def round_points(value: float) -> float:
     """Return points with at most five decimals, so that three thirds of ten are ten."""
     return round(value, _DIGITS)
+
+
+def points_line(outcome: FileOutcome, points: Points) -> str:
+    """Return the earned points of a submission as a line; empty if none were set."""
+    if points == ONE_POINT_EACH:
+        return ""
+    rows = score_outcome(outcome, points)
+    return f"points: {earned(rows):g} of {worth(rows):g}"
 
 
 def as_integers(rows: Sequence[Score]) -> list[tuple[int, int]]:

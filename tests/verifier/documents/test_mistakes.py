@@ -152,7 +152,7 @@ ROWS: list[tuple[str, str, Any, str, list[str]]] = [
         ["3 features", "(3, 5)", "set network.examples to columns"],
     ),
     ("a mask of another shape", "/masks", {"layers.0": [[1.0] * 4]}, "/masks/layers.0", ["(5, 4)", "(1, 4)"]),
-    ("target rows of another shape", "/targets", [[1.0]] * 5, "/targets", ["(5, 2)", "(5, 1)"]),
+    ("target rows of another shape", "/targets", [[1.0] * 3] * 5, "/targets", ["(5, 2)", "(5, 3)"]),
     (
         "a bias where the layer has none",
         "/network/layers/0/bias",

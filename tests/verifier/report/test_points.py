@@ -25,7 +25,7 @@ NAMED = Points(by_name={"layers.0.weight": 2, "layers.0.bias": 1, "layers.7.bias
 @each(
     [
         (THREE, Points(), 2, 3),
-        (THREE, Points(10.0), 6.66667, 10),
+        (THREE, Points(10.0), 6.66, 10),
         (RIGHT, Points(10.0), 10, 10),
         (THREE, NAMED, 2, 7),
         (MALFORMED, Points(), 0, 1),

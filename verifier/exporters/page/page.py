@@ -7,6 +7,7 @@ from hashlib import sha256
 from markupsafe import Markup
 
 from verifier.diagnosis.catalogue import find_bug
+from verifier.exporters.common import mistakes_of
 from verifier.exporters.exporter import ExportOptions
 from verifier.exporters.page.figures import FigureBudget
 from verifier.exporters.page.section import fragment
@@ -14,6 +15,7 @@ from verifier.exporters.page.templating import asset, render_template
 from verifier.report import wording as sentences
 from verifier.report.inspection import BugDetection, Inspection, bug_noun, format_locations, problem_noun
 from verifier.report.outcome import FileOutcome, InspectionOutcome
+from verifier.report.points import points_line
 from verifier.report.verdict import ExitStatus
 from verifier.report.wording import sanitize_line, truncate_line
 
@@ -24,12 +26,19 @@ def render(reports: Sequence[FileOutcome], choices: ExportOptions) -> str:
     """Return one page of all submissions. The budget for figures is spent on wrong submissions first."""
     budget = FigureBudget()
     wrong_first = sorted(range(len(reports)), key=lambda index: reports[index].status is ExitStatus.CORRECT)
-    sections = {index: fragment(reports[index], f"s{index + 1}", budget) for index in wrong_first}
+    sections = {
+        index: fragment(
+            reports[index], f"s{index + 1}", budget, points=points_line(reports[index], choices.points)
+        )
+        for index in wrong_first
+    }
     totals = sentences.totals([outcome.status for outcome in reports])
     body = render_template(
         "overview",
         reports=reports,
         totals=totals,
+        points=[points_line(outcome, choices.points) for outcome in reports],
+        mistakes=mistakes_of,
         sentences=sentences,
         shortened=truncate_line,
         left_out=_left_out(budget),

@@ -65,12 +65,17 @@ _MEANING = MappingProxyType(
 
 
 def fragment(
-    outcome: FileOutcome, identity: str = "report", budget: FigureBudget | None = None, remedy: str = ""
+    outcome: FileOutcome,
+    identity: str = "report",
+    budget: FigureBudget | None = None,
+    remedy: str = "",
+    points: str = "",
 ) -> str:
     """Return the HTML section of a submission. `report.js` draws the figures of whole arrays.
 
     identity: the prefix of its anchors, unique in a page. budget: for figures, shared by all sections.
     remedy: the command for missing figures; the default is the command line.
+    points: a line with the earned points; empty if there are none.
     """
     report = outcome.report
     parts = {} if report is None else _variables(report, FigureBudget() if budget is None else budget)
@@ -80,6 +85,7 @@ def fragment(
         title=outcome.title,
         subtitle=outcome.path if outcome.path != outcome.title else "",
         report=report,
+        points=points,
         status=sentences.status(outcome.status),
         complaints=outcome.complaints,
         command=reproduction_command(outcome),
