@@ -176,7 +176,10 @@ class ReportDocument(BaseModel):
 
 class MistakeDocument(BaseModel):
     pointer: str = Field(description="JSON pointer, RFC 6901; empty for the whole document")
-    detail: str
+    detail: str = Field(description="the rule, the value and a fix, as one sentence")
+    expected: str | None = Field(None, description="the rule")
+    actual: str | None = Field(None, description="the value, without its numbers")
+    remedy: str | None = Field(None, description="a fix, if there is one")
 
 
 class ProblemDocument(BaseModel):

@@ -1,8 +1,10 @@
 """The state of a running service: settings, storage, worker pool, metrics and clock."""
 
+import hmac
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from secrets import token_bytes, token_hex
 from threading import Event, Lock
 from typing import Any
@@ -76,6 +78,10 @@ class Service:
     def instance_secret(self) -> bytes:
         """Return the secret from which per-student numbers are drawn. It never changes."""
         return self.repository.secrets.get_or_create(_INSTANCE_SECRET, token_bytes(_SECRET_BYTES))
+
+    def derived_id(self, name: str) -> str:
+        """Return the id that belongs to a name, such as that of a request with an Idempotency-Key."""
+        return hmac.new(self.instance_secret(), name.encode(), sha256).hexdigest()[:32]
 
     def signer(self) -> Signer:
         """Return the signer of reports. Its key never changes."""

@@ -122,8 +122,14 @@ def install(app: FastAPI) -> None:
 
 def _refused_problem(refused: Refusal) -> JSONResponse:
     errors = [
-        {"pointer": document_error.pointer, "detail": document_error.detail}
-        for document_error in refused.errors
+        {
+            "pointer": row.pointer,
+            "detail": row.detail,
+            "expected": row.expected,
+            "actual": row.actual,
+            **({"remedy": row.remedy} if row.remedy else {}),
+        }
+        for row in refused.errors
     ]
     count = len(errors)
     detail = f"the document has {count} mistake{'s' if count > 1 else ''}; see errors"

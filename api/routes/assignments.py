@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import orjson
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from api.dependencies import Caller, TheService
@@ -44,13 +44,20 @@ def _body(model: type[BaseModel], types: tuple[str, ...] = (JSON,), required: bo
     summary="Keep a problem, its tolerance, what students may see, how often and when they may submit",
     status_code=HTTPStatus.CREATED,
     response_model=StoredAssignmentDocument,
-    responses=documented(400, 401, 403, 413, 415, 422, 429),
+    responses=documented(400, 401, 403, 409, 413, 415, 422, 429),
     openapi_extra=_body(AssignmentDocument),
 )
-async def create(request: Request, service: TheService, caller: Caller) -> Response:
+async def create(
+    request: Request,
+    service: TheService,
+    caller: Caller,
+    idempotency_key: Annotated[
+        str | None, Header(description="a repeated request with the same key creates one assignment")
+    ] = None,
+) -> Response:
     require_role(caller, Role.GRADER)
     content = await _read_json(request, service)
-    stored = await assignments.create_assignment(service, caller, content)
+    stored = await assignments.create_assignment(service, caller, content, idempotency_key)
     notice = assignments.notice_of_open_checks(service)
     return await _created(service, stored, caller, notice)
 

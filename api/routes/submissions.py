@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from api.dependencies import Caller, TheService
 from api.http.bodies import read_body
@@ -55,12 +55,18 @@ async def create(
             pattern=STUDENT_NAME,
         ),
     ] = None,
+    idempotency_key: Annotated[
+        str | None, Header(description="a repeated request with the same key is judged once")
+    ] = None,
 ) -> Response:
     media_type = negotiate(request.headers.get("accept"))
     stored = await run_sync(get_assignment, service, caller, assignment_id)
     name = submissions.resolve_student(caller, stored, student)
     body = await read_body(request, service.settings.largest_body)
-    receipt = await submissions.submit(service, caller, stored, name, body)
+    if idempotency_key is None:
+        receipt = await submissions.submit(service, caller, stored, name, body)
+    else:
+        receipt = await submissions.submit_once(service, caller, stored, name, body, idempotency_key)
     shown = receipt.submission.id if receipt.report is None else receipt.report.id
     headers = {
         "Location": f"/v1/reports/{shown}",

@@ -1,13 +1,17 @@
 """Create, read and change assignments."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Literal
 
 import orjson
 from anyio.to_thread import run_sync
 
+from api.http.idempotency import Reply, await_idempotent_reply
 from api.http.problems import ProblemError
 from api.problem import StoredProblem, stored_problem
 from api.service import Service, is_id, new_id
@@ -35,6 +39,7 @@ from verifier.report.assignment import Assignment
 
 _LOG = logging.getLogger("gradjury")
 _COPY = " (copy)"
+_ASSIGNMENT = "assignment"  # in a stored reply
 _INSTANCES_KEPT = 64 * 2**20  # bytes of problems with numbers of students' own
 
 
@@ -62,30 +67,44 @@ def get_graded_assignment(service: Service, caller: Token, assignment_id: str) -
     return stored
 
 
-async def create_assignment(service: Service, caller: Token, content: bytes) -> StoredAssignment:
-    """Store a grader's new assignment. Raise RefusedError with all mistakes in the document."""
-    document = await read(service, ReadTask(content, "assignment", service.settings.bounds))
-    stored = StoredAssignment(new_id(), caller.subject, _assignment(document), 1, service.now())
-    await run_sync(service.repository.assignments.add, stored)
-    log_change(caller, "create", stored.id)
-    return stored
+async def create_assignment(
+    service: Service, caller: Token, content: bytes, key: str | None = None
+) -> StoredAssignment:
+    """Store a grader's new assignment, once for all requests with the same Idempotency-Key.
+
+    Raise RefusedError with all mistakes in the document, ProblemError as `claim_reply`.
+    """
+
+    async def create(assignment_id: str) -> StoredAssignment:
+        document = await read(service, ReadTask(content, "assignment", service.settings.bounds))
+        stored = StoredAssignment(assignment_id, caller.subject, _assignment(document), 1, service.now())
+        await run_sync(service.repository.assignments.add, stored)
+        log_change(caller, "create", stored.id)
+        return stored
+
+    return await _create_once(service, caller, key, b"create " + content, create)
 
 
 async def copy_assignment(
-    service: Service, caller: Token, stored: StoredAssignment, content: bytes
+    service: Service, caller: Token, stored: StoredAssignment, content: bytes, key: str | None = None
 ) -> StoredAssignment:
     """Store a copy of an assignment for a grader, without submission period, with changes.
 
-    content: the changes as JSON; empty for none. Raise as `change_assignment`.
+    content: the changes as JSON; empty for none. key: as in `create_assignment`. Raise as `change_assignment`.
     """
-    rules = rules_to_document(stored.assignment) | {"opens": None, "closes": None}
-    rules["title"] = stored.assignment.title[: LONGEST_TITLE - len(_COPY)] + _COPY
-    base = _document(rules, stored)
-    document = await read(service, ReadTask(content or b"{}", "changes", service.settings.bounds, base=base))
-    copied = StoredAssignment(new_id(), caller.subject, _assignment(document), 1, service.now())
-    await run_sync(service.repository.assignments.add, copied)
-    log_change(caller, "copy", copied.id)
-    return copied
+
+    async def copy(assignment_id: str) -> StoredAssignment:
+        rules = rules_to_document(stored.assignment) | {"opens": None, "closes": None}
+        rules["title"] = stored.assignment.title[: LONGEST_TITLE - len(_COPY)] + _COPY
+        base = _document(rules, stored)
+        task = ReadTask(content or b"{}", "changes", service.settings.bounds, base=base)
+        document = await read(service, task)
+        copied = StoredAssignment(assignment_id, caller.subject, _assignment(document), 1, service.now())
+        await run_sync(service.repository.assignments.add, copied)
+        log_change(caller, "copy", copied.id)
+        return copied
+
+    return await _create_once(service, caller, key, f"copy {stored.id} ".encode() + content, copy)
 
 
 async def change_assignment(
@@ -221,6 +240,40 @@ async def problem_for(service: Service, stored: StoredAssignment, caller: Token)
 
     name = f"{stored.id} {stored.revision} {caller.subject}"
     return await recent(service, "instances", _INSTANCES_KEPT, name, generate, len(text))
+
+
+async def _create_once(
+    service: Service,
+    caller: Token,
+    key: str | None,
+    request: bytes,
+    create: Callable[[str], Awaitable[StoredAssignment]],
+) -> StoredAssignment:
+    """Return the assignment that `create` stores under an id, or that it stored for an earlier request.
+
+    key: the Idempotency-Key, if the request has one. Raise ProblemError as `claim_reply`.
+    """
+    if key is None:
+        return await create(new_id())
+
+    def id_of(begun: datetime) -> str:
+        return service.derived_id(f"assignment {caller.id} {begun.isoformat()} {key}")
+
+    def find(begun: datetime) -> Reply | None:
+        stored = service.repository.assignments.find(id_of(begun))
+        return None if stored is None else _reply(stored)
+
+    async def create_reply(begun: datetime) -> Reply:
+        return _reply(await create(id_of(begun)))
+
+    fingerprint = sha256(b"assignment " + request).digest()
+    replies, now = service.repository.replies, service.now()
+    reply = await await_idempotent_reply(replies, caller.id, key, fingerprint, now, find, create_reply)
+    return await run_sync(get_assignment, service, caller, reply.headers[_ASSIGNMENT])
+
+
+def _reply(stored: StoredAssignment) -> Reply:
+    return Reply(HTTPStatus.CREATED, {_ASSIGNMENT: stored.id}, b"")
 
 
 def _document(rules: dict[str, Any], stored: StoredAssignment) -> bytes:

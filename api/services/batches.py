@@ -1,6 +1,5 @@
 """Batches: many submissions in one request, which workers judge in the background."""
 
-import hmac
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -84,8 +83,7 @@ def create_batch(
     fingerprint = sha256(f"{assignment} {media_type} ".encode() + content).digest()
 
     def batch_id(begun: datetime) -> str:
-        text = f"batch {caller.id} {begun.isoformat()} {key}".encode()
-        return hmac.new(service.instance_secret(), text, sha256).hexdigest()[:32]
+        return service.derived_id(f"batch {caller.id} {begun.isoformat()} {key}")
 
     def find(begun: datetime) -> Reply | None:
         batch = service.repository.batches.find(batch_id(begun))

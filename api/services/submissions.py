@@ -15,6 +15,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from api.http.bodies import Body
+from api.http.idempotency import Reply, await_idempotent_reply, in_work
 from api.http.problems import ProblemError, RefusedError
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, not_found, owner_name, require_role
@@ -43,6 +44,7 @@ STUDENT_NAME = r"^[^\x00-\x1f\x7f]+$"  # no control characters
 _LONGEST_WAIT = 240.0  # seconds in line and in work, after which an attempt is given back
 _EARLIER = 0.002  # seconds by which a list shows a result before the answer, so that both agree
 _UNREAD = FileOutcome("", None)
+_SUBMISSION = "submission"  # in a stored reply
 _STALE = timedelta(seconds=300)  # an older reservation is one of a process that died
 
 
@@ -59,7 +61,12 @@ class SubmissionReceipt:
 
 
 async def submit(
-    service: Service, caller: Token, stored: StoredAssignment, student: str, body: Body
+    service: Service,
+    caller: Token,
+    stored: StoredAssignment,
+    student: str,
+    body: Body,
+    submission_id: str | None = None,
 ) -> SubmissionReceipt:
     """Judge a submission and store it with its report.
 
@@ -71,27 +78,77 @@ async def submit(
     uses none.
     """
     if can_grade(caller, stored):
-        return await judge_and_store(service, stored, student, body, None)
+        return await judge_and_store(service, stored, student, body, None, submission_id)
     grid = begin_answer(service, stored.id)
     try:
-        return await judge_and_store(service, stored, student, body, grid)
+        return await judge_and_store(service, stored, student, body, grid, submission_id)
     finally:
         await grid.wait()
 
 
+async def submit_once(
+    service: Service, caller: Token, stored: StoredAssignment, student: str, body: Body, key: str
+) -> SubmissionReceipt:
+    """Submit, unless a request with the same Idempotency-Key did. Return the receipt of the first one.
+
+    Raise ProblemError as `submit` and as `claim_reply`.
+    """
+    text = f"submission {stored.id} {student} {body.declared} ".encode()
+
+    def id_of(begun: datetime) -> str:
+        return service.derived_id(f"submission {caller.id} {begun.isoformat()} {key}")
+
+    def find(begun: datetime) -> Reply | None:
+        submission = service.repository.submissions.find(id_of(begun))
+        if submission is None or (submission.shown is None and submission.received < service.now() - _STALE):
+            return None
+        if not is_shown(submission, service.now()):  # no answer tells how long judging takes
+            raise in_work()
+        return _reply(submission)
+
+    async def create(begun: datetime) -> Reply:
+        try:
+            receipt = await submit(service, caller, stored, student, body, id_of(begun))
+        except ProblemError:
+            submission = await run_sync(service.repository.submissions.find, id_of(begun))
+            if submission is None or submission.result is None:
+                raise
+            return _reply(submission)  # judging was stopped at a limit, and the attempt counts
+        return _reply(receipt.submission)
+
+    reply = await await_idempotent_reply(
+        service.repository.replies,
+        caller.id,
+        key,
+        sha256(text + body.content).digest(),
+        service.now(),
+        find,
+        create,
+    )
+    return await run_sync(_stored_receipt, service, caller, stored, reply.headers[_SUBMISSION])
+
+
 async def judge_and_store(
-    service: Service, stored: StoredAssignment, student: str, body: Body, grid: AnswerGrid | None
+    service: Service,
+    stored: StoredAssignment,
+    student: str,
+    body: Body,
+    grid: AnswerGrid | None,
+    submission_id: str | None = None,
 ) -> SubmissionReceipt:
     """Judge a submission and store it with its report. Raise as `submit`.
 
     grid: the moments of a student's answer; None for a grader's answer.
+    submission_id: the id to store it under; None for a new one.
     """
     moment = service.now()
     if not stored.assignment.open_at(moment):
         await run_sync(note_refusal, service, stored, student, closed_message(stored))
         raise ProblemError(HTTPStatus.FORBIDDEN, closed_message(stored))
     store = service.repository.submissions
-    submission = StoredSubmission(new_id(), stored.id, student, 0, moment, body.declared, body.content)
+    submission = StoredSubmission(
+        submission_id or new_id(), stored.id, student, 0, moment, body.declared, body.content
+    )
     attempt = await run_sync(_reserve, service, stored, submission)
     submission = replace(submission, attempt=attempt)
     try:
@@ -125,6 +182,27 @@ async def judge_and_store(
     if grid is None:
         return SubmissionReceipt(submission, report, report.document)
     return SubmissionReceipt(submission, report, await run_sync(student_view, report.document, seen))
+
+
+def _reply(submission: StoredSubmission) -> Reply:
+    return Reply(HTTPStatus.CREATED, {_SUBMISSION: submission.id}, b"")
+
+
+def _stored_receipt(
+    service: Service, caller: Token, stored: StoredAssignment, submission_id: str
+) -> SubmissionReceipt:
+    """Return the receipt of a stored submission. Raise ProblemError 413 if judging it was stopped."""
+    submission = service.repository.submissions.find(submission_id)
+    if submission is None or submission.result is None:
+        raise not_found("submission")
+    grader, seen = can_grade(caller, stored), stored.assignment.visibility
+    report = service.repository.reports.find(submission.result.report or "")
+    if not grader and not seen.verdict:
+        return SubmissionReceipt(submission, report, b"")
+    if report is None:
+        raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, submission.result.refusal)
+    document = service.repository.reports.document(report.id)
+    return SubmissionReceipt(submission, report, document if grader else student_view(document, seen))
 
 
 def result_of_refusal(stored: StoredAssignment, reason: str) -> SubmissionResult:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PINNED = re.compile(
     r"^(\S+)==(\S+)(?: ; .+?)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
 )
-ON_WINDOWS = {"colorama"}  # needed there alone, so not pinned
+ELSEWHERE = {"colorama", "httpx2-jsfetch"}  # needed on Windows or in browsers alone, so not pinned
 
 
 def service_distributions() -> set[str]:
@@ -39,6 +39,6 @@ def test_every_distribution_of_the_service_has_hashes_in_its_pinned_version() ->
     assert len(hashed) == sum(not line.startswith(("#", " ")) for line in text.splitlines())
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
-    assert hashed.items() - pins.items() == {(name, hashed[name]) for name in ON_WINDOWS}
+    assert hashed.items() - pins.items() == {(name, hashed[name]) for name in ELSEWHERE}
     assert service_distributions() <= set(hashed)
     assert "torch" not in hashed
