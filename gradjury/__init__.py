@@ -6,11 +6,14 @@
 Names are loaded when they are first used, so `import gradjury` takes a few milliseconds.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gradjury.packages import import_package
 
 if TYPE_CHECKING:
+    from gradjury.client.client import AsyncClient, Client
+    from gradjury.client.errors import ServiceError
     from verifier import (
         DocumentError,
         GradientError,
@@ -39,13 +42,17 @@ if TYPE_CHECKING:
     )
 
 _IMPORTERS = "verifier.documents.importers"
+_CLIENTS = ("AsyncClient", "Client")
 __all__ = [
+    "AsyncClient",
+    "Client",
     "DocumentError",
     "GradientError",
     "Inspection",
     "MalformedSubmission",
     "ProblemCache",
     "Report",
+    "ServiceError",
     "Submission",
     "Verdict",
     "build_document",
@@ -68,6 +75,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _CLIENTS:
+        return getattr(import_module("gradjury.client").load_client(), name)
+    if name == "ServiceError":
+        return import_module("gradjury.client.errors").ServiceError
     home = _IMPORTERS if name.startswith("from_") else "verifier"
     return getattr(import_package(home), name)
 

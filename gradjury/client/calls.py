@@ -1,0 +1,126 @@
+"""The calls of the HTTP API: what is sent, and how the answer is read. They open no connection."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
+
+from gradjury.client.records import (
+    Assignment,
+    AssignmentRow,
+    Grades,
+    Overview,
+    Receipt,
+    SubmissionRow,
+    read_record,
+)
+from gradjury.client.transport import Response
+from gradjury.client.uploads import (
+    JSON,
+    AssignmentSource,
+    Gradients,
+    SubmissionSource,
+    Upload,
+    assignment_upload,
+    gradients_upload,
+    submission_upload,
+)
+
+if TYPE_CHECKING:
+    from verifier.report.report import Report
+
+Answer = TypeVar("Answer")
+Id = str | Assignment | AssignmentRow | SubmissionRow | Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answer]):
+    """A request, and the function that reads its answer.
+
+    keyed: the request creates something, so it has an Idempotency-Key. A repetition gets the first answer.
+    """
+
+    method: str
+    path: str
+    read: Callable[[Response], Answer]
+    query: Mapping[str, str] = field(default_factory=dict)
+    upload: Upload | None = None
+    accept: str = JSON
+    keyed: bool = False
+
+
+def check(submission: SubmissionSource, entries: str, audience: str) -> "Call[Report]":
+    query = {"entries": entries, "audience": audience}
+    return Call("POST", "/v1/checks", _read_report, query, submission_upload(submission))
+
+
+def create_assignment(assignment: AssignmentSource) -> Call[Assignment]:
+    upload = assignment_upload(assignment)
+    return Call("POST", "/v1/assignments", _record_reader(Assignment), upload=upload, keyed=True)
+
+
+def list_assignments() -> Call[list[AssignmentRow]]:
+    return Call("GET", "/v1/assignments", _rows_reader(AssignmentRow))
+
+
+def read_assignment(assignment: Id) -> Call[Assignment]:
+    return Call("GET", _assignment(assignment), _record_reader(Assignment))
+
+
+def replace_assignment(assignment: Id, document: AssignmentSource) -> Call[Assignment]:
+    upload = assignment_upload(document)
+    return Call("PUT", _assignment(assignment), _record_reader(Assignment), upload=upload)
+
+
+def submit(assignment: Id, gradients: Gradients, student: str | None) -> Call[Receipt]:
+    query = {} if student is None else {"student": student}
+    path = _assignment(assignment, "/submissions")
+    return Call("POST", path, _read_receipt, query, gradients_upload(gradients), keyed=True)
+
+
+def list_submissions(assignment: Id) -> Call[list[SubmissionRow]]:
+    return Call("GET", _assignment(assignment, "/submissions"), _rows_reader(SubmissionRow))
+
+
+def read_report(report: str) -> "Call[Report]":
+    return Call("GET", f"/v1/reports/{quote(report, safe='')}", _read_report)
+
+
+def overview(assignment: Id, counts: str) -> Call[Overview]:
+    return Call("GET", _assignment(assignment, "/overview"), _record_reader(Overview), {"counts": counts})
+
+
+def grades(assignment: Id, counts: str) -> Call[Grades]:
+    path = _assignment(assignment, "/grades.csv")
+    return Call("GET", path, lambda response: Grades(response.text), {"counts": counts}, accept="text/csv")
+
+
+def _assignment(assignment: Id, rest: str = "") -> str:
+    return f"/v1/assignments/{quote(_id_of(assignment), safe='')}{rest}"
+
+
+def _id_of(item: Id) -> str:
+    return item if isinstance(item, str) else item.id
+
+
+def _record_reader(kind: type[Answer]) -> Callable[[Response], Answer]:
+    return lambda response: read_record(kind, response.json())
+
+
+def _rows_reader(kind: type[Answer]) -> Callable[[Response], list[Answer]]:
+    return lambda response: [read_record(kind, row) for row in response.json()]
+
+
+def _read_report(response: Response) -> "Report":
+    from verifier.report.reading import read_report as read  # loads numpy
+
+    document: Mapping[str, Any] = response.json()
+    return read(document)
+
+
+def _read_receipt(response: Response) -> Receipt:
+    submission = response.headers["link"].partition(">")[0].rpartition("/")[2]
+    document = response.json()
+    if "verdict" not in document:  # a receipt alone: students see no verdict
+        return Receipt(submission, None, None)
+    return Receipt(submission, response.headers["location"].rpartition("/")[2], _read_report(response))

@@ -1,0 +1,282 @@
+"""`Client` and `AsyncClient`: a service's assignments, submissions, reports and grades from Python."""
+
+import time
+from itertools import count
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from uuid import uuid4
+
+import anyio
+import httpx2
+
+from gradjury.client import calls
+from gradjury.client.calls import Call, Id
+from gradjury.client.logins import find_login
+from gradjury.client.records import (
+    Assignment,
+    AssignmentRow,
+    Grades,
+    Overview,
+    Receipt,
+    SubmissionRow,
+)
+from gradjury.client.transport import check_url, exception_of, pause_before_retry
+from gradjury.client.uploads import AssignmentSource, Gradients, SubmissionSource
+
+if TYPE_CHECKING:
+    from verifier.report.report import Report
+
+Answer = TypeVar("Answer")
+Entries = Literal["worst", "all"]
+Counts = Literal["latest", "best"]
+TIMEOUT = 60.0  # seconds; judging one submission may take 30
+RETRIES = 4
+
+
+class _BaseClient:
+    """The address, the token and the options of a client; the requests of its calls."""
+
+    def __init__(self, url: str | None, token: str | None, timeout: float, retries: int) -> None:
+        login = find_login(url, token)
+        self.url = check_url(login.url)
+        self._token = login.token
+        self._retries = retries
+        self._options: dict[str, Any] = {
+            "base_url": self.url,
+            "timeout": timeout,
+            "headers": {"User-Agent": "gradjury"}
+            | ({} if login.token is None else {"Authorization": f"Bearer {login.token}"}),
+        }
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.url}>"
+
+    def _request(self, http: httpx2.Client | httpx2.AsyncClient, call: Call[Any]) -> httpx2.Request:
+        headers = {"Accept": call.accept}
+        content = b""
+        if call.upload is not None:
+            headers["Content-Type"], content = call.upload.media_type, call.upload.content
+        if call.keyed:
+            headers["Idempotency-Key"] = uuid4().hex
+        return http.build_request(call.method, call.path, params=call.query, content=content, headers=headers)
+
+
+class Client(_BaseClient):
+    """A client of a GradJury service.
+
+    A request that got no answer, or that the service was too busy for, is sent again after a pause. It has an
+    idempotency key if it creates something, so nothing is created twice.
+
+    Parameters
+    ----------
+    url : str, optional
+        The address of the service. By default GRADJURY_SERVER, or the one of `gradjury login`.
+    token : str, optional
+        The token. By default GRADJURY_TOKEN, or the one that `gradjury login` keeps for the address.
+    timeout : float
+        Seconds to wait for an answer.
+    retries : int
+        How often a request is sent again.
+
+    Raises
+    ------
+    ServiceError
+        By every method, if the service refuses the request or does not answer: see `gradjury.client.errors`.
+    ValueError
+        If `url` is no address, or there is none.
+
+    Examples
+    --------
+    >>> with Client("http://127.0.0.1:8000", token) as client:
+    ...     receipt = client.submit(assignment_id, {"layers.0.weight": dw, "layers.0.bias": db})
+    ...     print(receipt.report)
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        retries: int = RETRIES,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        super().__init__(url, token, timeout, retries)
+        self._http = httpx2.Client(transport=transport, **self._options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def check(
+        self,
+        submission: SubmissionSource,
+        *,
+        entries: Entries = "worst",
+        audience: Literal["grader", "student"] = "grader",
+    ) -> "Report":
+        """Return the report on a submission, which the service does not keep.
+
+        submission: a document, with lists or arrays, or the path of its file.
+        """
+        return self._send(calls.check(submission, entries, audience))
+
+    def create_assignment(self, assignment: AssignmentSource) -> Assignment:
+        """Create an assignment from a document or the path of its JSON file; return it with its id."""
+        return self._send(calls.create_assignment(assignment))
+
+    def assignments(self) -> list[AssignmentRow]:
+        """Return the assignments that the token opens, newest first."""
+        return self._send(calls.list_assignments())
+
+    def assignment(self, assignment: Id) -> Assignment:
+        """Return an assignment, with the problem as the caller has it."""
+        return self._send(calls.read_assignment(assignment))
+
+    def replace_assignment(self, assignment: Id, document: AssignmentSource) -> Assignment:
+        """Put another document in an assignment's place; return the assignment."""
+        return self._send(calls.replace_assignment(assignment, document))
+
+    def submit(self, assignment: Id, gradients: Gradients, *, student: str | None = None) -> Receipt:
+        """Submit gradients and return the receipt, with the report as the student may see it.
+
+        gradients: arrays by the names of the parameters, or the path of a JSON, npz or safetensors file.
+        student: for graders, the student who submits.
+        """
+        return self._send(calls.submit(assignment, gradients, student))
+
+    def submissions(self, assignment: Id) -> list[SubmissionRow]:
+        """Return all submissions to a grader, and to students their own."""
+        return self._send(calls.list_submissions(assignment))
+
+    def report(self, report: str) -> "Report":
+        """Return a stored report by its id."""
+        return self._send(calls.read_report(report))
+
+    def overview(self, assignment: Id, *, counts: Counts = "latest") -> Overview:
+        """Return how a class does. counts: the attempt of each student that counts."""
+        return self._send(calls.overview(assignment, counts))
+
+    def grades(self, assignment: Id, *, counts: Counts = "latest") -> Grades:
+        """Return the grades of a class. counts: the attempt of each student that counts."""
+        return self._send(calls.grades(assignment, counts))
+
+    def _send(self, call: Call[Answer]) -> Answer:
+        request = self._request(self._http, call)
+        for attempt in count():
+            failure: httpx2.TransportError | httpx2.Response
+            try:
+                failure = self._http.send(request)
+                if failure.is_success:
+                    return call.read(failure)
+            except httpx2.TransportError as error:
+                failure = error
+            pause = pause_before_retry(failure, attempt, self._retries)
+            if pause is None:
+                raise exception_of(failure, self.url)
+            time.sleep(pause)
+        raise AssertionError("unreachable")
+
+
+class AsyncClient(_BaseClient):
+    """The same as `Client`, with methods to await.
+
+    Examples
+    --------
+    >>> async with AsyncClient("http://127.0.0.1:8000", token) as client:
+    ...     receipt = await client.submit(assignment_id, "gradients.npz")
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        retries: int = RETRIES,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(url, token, timeout, retries)
+        self._http = httpx2.AsyncClient(transport=transport, **self._options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def check(
+        self,
+        submission: SubmissionSource,
+        *,
+        entries: Entries = "worst",
+        audience: Literal["grader", "student"] = "grader",
+    ) -> "Report":
+        """As `Client.check`."""
+        return await self._send(calls.check(submission, entries, audience))
+
+    async def create_assignment(self, assignment: AssignmentSource) -> Assignment:
+        """As `Client.create_assignment`."""
+        return await self._send(calls.create_assignment(assignment))
+
+    async def assignments(self) -> list[AssignmentRow]:
+        """As `Client.assignments`."""
+        return await self._send(calls.list_assignments())
+
+    async def assignment(self, assignment: Id) -> Assignment:
+        """As `Client.assignment`."""
+        return await self._send(calls.read_assignment(assignment))
+
+    async def replace_assignment(self, assignment: Id, document: AssignmentSource) -> Assignment:
+        """As `Client.replace_assignment`."""
+        return await self._send(calls.replace_assignment(assignment, document))
+
+    async def submit(self, assignment: Id, gradients: Gradients, *, student: str | None = None) -> Receipt:
+        """As `Client.submit`."""
+        return await self._send(calls.submit(assignment, gradients, student))
+
+    async def submissions(self, assignment: Id) -> list[SubmissionRow]:
+        """As `Client.submissions`."""
+        return await self._send(calls.list_submissions(assignment))
+
+    async def report(self, report: str) -> "Report":
+        """As `Client.report`."""
+        return await self._send(calls.read_report(report))
+
+    async def overview(self, assignment: Id, *, counts: Counts = "latest") -> Overview:
+        """As `Client.overview`."""
+        return await self._send(calls.overview(assignment, counts))
+
+    async def grades(self, assignment: Id, *, counts: Counts = "latest") -> Grades:
+        """As `Client.grades`."""
+        return await self._send(calls.grades(assignment, counts))
+
+    async def _send(self, call: Call[Answer]) -> Answer:
+        request = self._request(self._http, call)
+        for attempt in count():
+            failure: httpx2.TransportError | httpx2.Response
+            try:
+                failure = await self._http.send(request)
+                if failure.is_success:
+                    return call.read(failure)
+            except httpx2.TransportError as error:
+                failure = error
+            pause = pause_before_retry(failure, attempt, self._retries)
+            if pause is None:
+                raise exception_of(failure, self.url)
+            await anyio.sleep(pause)
+        raise AssertionError("unreachable")

@@ -1,0 +1,129 @@
+"""What the service answers, as frozen data. Fields that a newer service adds are ignored."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from io import StringIO
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from verifier.report.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentRow:
+    """A row of the list of assignments."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """An assignment as the caller may see it.
+
+    problem: a submission's document without gradients; a student's has the numbers of that student.
+    warnings: settings that are seldom meant. notice: that open checks tell the answer. Both for graders, when
+        the assignment is created.
+    attempts_left: for students, if attempts are limited.
+    document: everything that the service answered.
+    """
+
+    id: str
+    title: str
+    revision: int
+    created: datetime
+    problem: Mapping[str, Any]
+    document: Mapping[str, Any]
+    points: float | Mapping[str, float] | None = None
+    students_see: Sequence[str] = ()
+    attempts: int | None = None
+    attempts_left: int | None = None
+    opens: datetime | None = None
+    closes: datetime | None = None
+    instances: str = "shared"
+    owner: str | None = None
+    notice: str | None = None
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRow:
+    """A stored submission. A student's has what the assignment lets students see.
+
+    report: id of its report. refusal: why it could not be judged.
+    bugs: the ids of the bugs found, each with its layer.
+    """
+
+    id: str
+    student: str
+    attempt: int
+    received: datetime
+    verdict: str | None = None
+    report: str | None = None
+    earned: float | None = None
+    worth: float | None = None
+    parameters: Mapping[str, str] | None = None
+    revision: int | None = None
+    refusal: str | None = None
+    bugs: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a submission.
+
+    id: of the submission. report_id: of its report. report: None if students see no verdict.
+    """
+
+    id: str
+    report_id: str | None
+    report: "Report | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How a class does.
+
+    verdicts: students by verdict. wrong: students by parameter that is not correct.
+    bugs: rows of bug, layer, title and students. clusters: students with the same mistakes.
+    matrix: a row for each student. notice: a question to the grader where most fail in one way.
+    """
+
+    assignment: str
+    students: int
+    submissions: int
+    verdicts: Mapping[str, int]
+    wrong: Mapping[str, int]
+    bugs: Sequence[Mapping[str, Any]]
+    clusters: Sequence[Mapping[str, Any]]
+    matrix: Sequence[Mapping[str, Any]]
+    notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grades:
+    """The table of grades. csv: as the service writes it, a row for each student."""
+
+    csv: str
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The rows by the names of their columns."""
+        return list(csv.DictReader(StringIO(self.csv)))
+
+
+Record = TypeVar("Record")
+
+
+def read_record(kind: type[Record], document: Mapping[str, Any]) -> Record:
+    """Return a document of the service as a record. Moments become datetimes."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    values = {name: value for name, value in document.items() if name in names and value is not None}
+    for moment in ("created", "received", "opens", "closes"):
+        if isinstance(values.get(moment), str):
+            values[moment] = datetime.fromisoformat(values[moment])
+    if "document" in names:
+        values["document"] = document
+    return kind(**values)
