@@ -30,6 +30,7 @@ router = APIRouter(tags=["assignments"])
 
 _PATCH = "application/merge-patch+json"  # RFC 7396
 _PATCH_TYPES = (JSON, _PATCH)
+Key = Annotated[str | None, Header(description="a repeated request with the same key creates one assignment")]
 
 
 def _body(model: type[BaseModel], types: tuple[str, ...] = (JSON,), required: bool = True) -> dict[str, Any]:
@@ -48,12 +49,7 @@ def _body(model: type[BaseModel], types: tuple[str, ...] = (JSON,), required: bo
     openapi_extra=_body(AssignmentDocument),
 )
 async def create(
-    request: Request,
-    service: TheService,
-    caller: Caller,
-    idempotency_key: Annotated[
-        str | None, Header(description="a repeated request with the same key creates one assignment")
-    ] = None,
+    request: Request, service: TheService, caller: Caller, idempotency_key: Key = None
 ) -> Response:
     require_role(caller, Role.GRADER)
     content = await _read_json(request, service)
@@ -177,13 +173,15 @@ async def reopen(assignment_id: str, service: TheService, caller: Caller) -> Res
     summary="Copy an assignment without its period and students; the body may change fields as PATCH does",
     status_code=HTTPStatus.CREATED,
     response_model=StoredAssignmentDocument,
-    responses=documented(400, 401, 403, 404, 413, 415, 422, 429),
+    responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 429),
     openapi_extra=_body(AssignmentChanges, _PATCH_TYPES, required=False),
 )
-async def copy(assignment_id: str, request: Request, service: TheService, caller: Caller) -> Response:
+async def copy(
+    assignment_id: str, request: Request, service: TheService, caller: Caller, idempotency_key: Key = None
+) -> Response:
     stored = await run_sync(assignments.get_graded_assignment, service, caller, assignment_id)
     content = await _read_json(request, service, _PATCH_TYPES)
-    copied = await assignments.copy_assignment(service, caller, stored, content)
+    copied = await assignments.copy_assignment(service, caller, stored, content, idempotency_key)
     return await _created(service, copied, caller, assignments.notice_of_open_checks(service))
 
 

@@ -90,7 +90,8 @@ async def copy_assignment(
 ) -> StoredAssignment:
     """Store a copy of an assignment for a grader, without submission period, with changes.
 
-    content: the changes as JSON; empty for none. key: as in `create_assignment`. Raise as `change_assignment`.
+    content: the changes as JSON; empty for none. key: as in `create_assignment`.
+    Raise as `change_assignment`.
     """
 
     async def copy(assignment_id: str) -> StoredAssignment:

@@ -11,6 +11,7 @@ from gradjury.client.records import (
     Grades,
     Overview,
     Receipt,
+    RosterRow,
     SubmissionRow,
     read_record,
 )
@@ -19,10 +20,13 @@ from gradjury.client.uploads import (
     JSON,
     AssignmentSource,
     Gradients,
+    Students,
     SubmissionSource,
     Upload,
     assignment_upload,
     gradients_upload,
+    json_upload,
+    roster_upload,
     submission_upload,
 )
 
@@ -70,6 +74,48 @@ def read_assignment(assignment: Id) -> Call[Assignment]:
 def replace_assignment(assignment: Id, document: AssignmentSource) -> Call[Assignment]:
     upload = assignment_upload(document)
     return Call("PUT", _assignment(assignment), _record_reader(Assignment), upload=upload)
+
+
+def edit_assignment(assignment: Id, changes: Mapping[str, Any]) -> Call[Assignment]:
+    reader = _record_reader(Assignment)
+    return Call("PATCH", _assignment(assignment), reader, upload=json_upload(changes))
+
+
+def close_assignment(assignment: Id) -> Call[Assignment]:
+    return Call("POST", _assignment(assignment, "/close"), _record_reader(Assignment))
+
+
+def reopen_assignment(assignment: Id) -> Call[Assignment]:
+    return Call("POST", _assignment(assignment, "/reopen"), _record_reader(Assignment))
+
+
+def copy_assignment(assignment: Id, changes: Mapping[str, Any]) -> Call[Assignment]:
+    path, upload = _assignment(assignment, "/copy"), json_upload(changes)
+    return Call("POST", path, _record_reader(Assignment), upload=upload, keyed=True)
+
+
+def delete_assignment(assignment: Id, with_submissions: bool) -> Call[None]:
+    query = {"with_submissions": "true"} if with_submissions else {}
+    return Call("DELETE", _assignment(assignment), lambda _: None, query)
+
+
+def read_roster(assignment: Id, counts: str) -> Call[list[RosterRow]]:
+    return Call("GET", _assignment(assignment, "/roster"), _rows_reader(RosterRow), {"counts": counts})
+
+
+def replace_roster(assignment: Id, students: Students) -> Call[list[RosterRow]]:
+    path, upload = _assignment(assignment, "/roster"), roster_upload(students)
+    return Call("PUT", path, _rows_reader(RosterRow), upload=upload)
+
+
+def export_student(assignment: Id, student: str) -> Call[bytes]:
+    path = _assignment(assignment, "/student-data")
+    return Call("GET", path, lambda response: response.content, {"student": student}, accept="*/*")
+
+
+def delete_student(assignment: Id, student: str) -> Call[None]:
+    path = _assignment(assignment, "/student-data")
+    return Call("DELETE", path, lambda _: None, {"student": student})
 
 
 def submit(assignment: Id, gradients: Gradients, student: str | None) -> Call[Receipt]:

@@ -1,6 +1,7 @@
 """`Client` and `AsyncClient`: a service's assignments, submissions, reports and grades from Python."""
 
 import time
+from collections.abc import Mapping
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -18,10 +19,11 @@ from gradjury.client.records import (
     Grades,
     Overview,
     Receipt,
+    RosterRow,
     SubmissionRow,
 )
 from gradjury.client.transport import check_url, exception_of, pause_before_retry
-from gradjury.client.uploads import AssignmentSource, Gradients, SubmissionSource
+from gradjury.client.uploads import AssignmentSource, Gradients, Students, SubmissionSource
 
 if TYPE_CHECKING:
     from verifier.report.report import Report
@@ -145,6 +147,48 @@ class Client(_BaseClient):
         """Put another document in an assignment's place; return the assignment."""
         return self._send(calls.replace_assignment(assignment, document))
 
+    def edit_assignment(self, assignment: Id, changes: Mapping[str, Any]) -> Assignment:
+        """Change the named fields of an assignment; None takes one back to its default.
+
+        Example: `client.edit_assignment(id, {"attempts": 3, "closes": "2026-12-07T18:00:00Z"})`
+        """
+        return self._send(calls.edit_assignment(assignment, changes))
+
+    def close_assignment(self, assignment: Id) -> Assignment:
+        """End the submission period now."""
+        return self._send(calls.close_assignment(assignment))
+
+    def reopen_assignment(self, assignment: Id) -> Assignment:
+        """Take submissions again, without an end."""
+        return self._send(calls.reopen_assignment(assignment))
+
+    def copy_assignment(self, assignment: Id, changes: Mapping[str, Any] | None = None) -> Assignment:
+        """Return a new assignment with the same rules, but no students and no submission period.
+
+        changes: fields of the copy, such as its title.
+        """
+        return self._send(calls.copy_assignment(assignment, changes or {}))
+
+    def delete_assignment(self, assignment: Id, *, with_submissions: bool = False) -> None:
+        """Delete an assignment. With submissions of students it is kept, unless `with_submissions`."""
+        return self._send(calls.delete_assignment(assignment, with_submissions))
+
+    def roster(self, assignment: Id, *, counts: Counts = "latest") -> list[RosterRow]:
+        """Return every student of an assignment, also those who sent nothing. counts: as in `overview`."""
+        return self._send(calls.read_roster(assignment, counts))
+
+    def replace_roster(self, assignment: Id, students: Students) -> list[RosterRow]:
+        """Name the students of an assignment: names, or a mapping of names to LMS ids; return the roster."""
+        return self._send(calls.replace_roster(assignment, students))
+
+    def export_student(self, assignment: Id, student: str) -> bytes:
+        """Return all that is stored of a student of an assignment, as a zip."""
+        return self._send(calls.export_student(assignment, student))
+
+    def delete_student(self, assignment: Id, student: str) -> None:
+        """Delete all that is stored of a student, and close the assignment to the student's tokens."""
+        return self._send(calls.delete_student(assignment, student))
+
     def submit(self, assignment: Id, gradients: Gradients, *, student: str | None = None) -> Receipt:
         """Submit gradients and return the receipt, with the report as the student may see it.
 
@@ -244,6 +288,42 @@ class AsyncClient(_BaseClient):
     async def replace_assignment(self, assignment: Id, document: AssignmentSource) -> Assignment:
         """As `Client.replace_assignment`."""
         return await self._send(calls.replace_assignment(assignment, document))
+
+    async def edit_assignment(self, assignment: Id, changes: Mapping[str, Any]) -> Assignment:
+        """As `Client.edit_assignment`."""
+        return await self._send(calls.edit_assignment(assignment, changes))
+
+    async def close_assignment(self, assignment: Id) -> Assignment:
+        """As `Client.close_assignment`."""
+        return await self._send(calls.close_assignment(assignment))
+
+    async def reopen_assignment(self, assignment: Id) -> Assignment:
+        """As `Client.reopen_assignment`."""
+        return await self._send(calls.reopen_assignment(assignment))
+
+    async def copy_assignment(self, assignment: Id, changes: Mapping[str, Any] | None = None) -> Assignment:
+        """As `Client.copy_assignment`."""
+        return await self._send(calls.copy_assignment(assignment, changes or {}))
+
+    async def delete_assignment(self, assignment: Id, *, with_submissions: bool = False) -> None:
+        """As `Client.delete_assignment`."""
+        return await self._send(calls.delete_assignment(assignment, with_submissions))
+
+    async def roster(self, assignment: Id, *, counts: Counts = "latest") -> list[RosterRow]:
+        """As `Client.roster`."""
+        return await self._send(calls.read_roster(assignment, counts))
+
+    async def replace_roster(self, assignment: Id, students: Students) -> list[RosterRow]:
+        """As `Client.replace_roster`."""
+        return await self._send(calls.replace_roster(assignment, students))
+
+    async def export_student(self, assignment: Id, student: str) -> bytes:
+        """As `Client.export_student`."""
+        return await self._send(calls.export_student(assignment, student))
+
+    async def delete_student(self, assignment: Id, student: str) -> None:
+        """As `Client.delete_student`."""
+        return await self._send(calls.delete_student(assignment, student))
 
     async def submit(self, assignment: Id, gradients: Gradients, *, student: str | None = None) -> Receipt:
         """As `Client.submit`."""

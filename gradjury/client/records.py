@@ -13,16 +13,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentRow:
-    """A row of the list of assignments."""
+    """A row of the list of assignments. state: scheduled, open or closed."""
 
     id: str
     title: str
+    state: str = ""
+    opens: datetime | None = None
+    closes: datetime | None = None
+    attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """An assignment as the caller may see it.
 
+    state: scheduled, open or closed.
     problem: a submission's document without gradients; a student's has the numbers of that student.
     warnings: settings that are seldom meant. notice: that open checks tell the answer. Both for graders, when
         the assignment is created.
@@ -36,6 +41,7 @@ class Assignment:
     created: datetime
     problem: Mapping[str, Any]
     document: Mapping[str, Any]
+    state: str = ""
     points: float | Mapping[str, float] | None = None
     students_see: Sequence[str] = ()
     attempts: int | None = None
@@ -86,6 +92,8 @@ class Receipt:
 class Overview:
     """How a class does.
 
+    students: those whose submissions were judged. refused: students of whom nothing could be judged, with the
+        reason. silent: students who sent nothing.
     verdicts: students by verdict. wrong: students by parameter that is not correct.
     bugs: rows of bug, layer, title and students. clusters: students with the same mistakes.
     matrix: a row for each student. notice: a question to the grader where most fail in one way.
@@ -99,7 +107,31 @@ class Overview:
     bugs: Sequence[Mapping[str, Any]]
     clusters: Sequence[Mapping[str, Any]]
     matrix: Sequence[Mapping[str, Any]]
+    refused: Sequence[Mapping[str, Any]] = ()
+    silent: Sequence[str] = ()
     notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RosterRow:
+    """A student of an assignment.
+
+    token: valid, expired or revoked; None for none. state: judged, refused or silent.
+    refused: submissions that were refused. refusal: the reason of the last one.
+    """
+
+    student: str
+    state: str
+    lms_id: str | None = None
+    token: str | None = None
+    attempts: int = 0
+    verdict: str | None = None
+    earned: float = 0.0
+    worth: float = 0.0
+    submission: str | None = None
+    received: datetime | None = None
+    refused: int = 0
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

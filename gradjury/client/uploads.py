@@ -1,6 +1,7 @@
 """What is sent: gradients, submissions and assignments, from files or from Python."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,6 +15,7 @@ File: TypeAlias = str | PathLike[str]
 Gradients: TypeAlias = Mapping[str, Any] | File
 SubmissionSource: TypeAlias = "SubmissionFields | Mapping[str, Any] | File"
 AssignmentSource: TypeAlias = "AssignmentFields | Mapping[str, Any] | File"
+Students: TypeAlias = Iterable[str] | Mapping[str, str | None]
 
 JSON = "application/json"
 _MEDIA_TYPES = MappingProxyType(
@@ -60,6 +62,13 @@ def assignment_upload(assignment: AssignmentSource) -> Upload:
     if isinstance(assignment, str | PathLike):
         return Upload(Path(assignment).read_bytes(), JSON)
     return json_upload(assignment)
+
+
+def roster_upload(students: Students) -> Upload:
+    """Return the names of students as JSON; a mapping has their ids in a learning management system."""
+    ids = students if isinstance(students, Mapping) else dict.fromkeys(students)
+    rows = [{"student": name, **({} if lms is None else {"lms_id": lms})} for name, lms in ids.items()]
+    return Upload(json.dumps(rows).encode(), JSON)
 
 
 def json_upload(document: Mapping[str, Any]) -> Upload:

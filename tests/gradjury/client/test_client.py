@@ -56,6 +56,28 @@ def test_an_assignment_is_created_listed_read_and_replaced(grader: Client) -> No
     assert made.problem["network"] == WRONG["network"]
 
 
+def test_an_assignment_is_edited_closed_reopened_copied_and_deleted(grader: Client) -> None:
+    made = grader.create_assignment(ASSIGNMENT)
+    edited = grader.edit_assignment(made, {"attempts": 3, "title": "Later"})
+    assert (edited.attempts, edited.title, edited.points) == (3, "Later", 10.0)
+    assert grader.replace_assignment(edited, edited.document).attempts == 3  # what is read can be put back
+    assert grader.close_assignment(made).state == "closed"
+    assert grader.reopen_assignment(made).state == "open"
+    copied = grader.copy_assignment(made, {"title": "Again"})
+    assert (copied.title, copied.attempts) == ("Again", 3)
+    assert [row.state for row in grader.replace_roster(made, {"ada": "4711", "bob": None})] == ["silent"] * 2
+    grader.submit(made, GRADIENTS, student="ada")
+    ada, bob = grader.roster(made)
+    assert (ada.lms_id, ada.state, ada.earned, bob.lms_id, bob.verdict) == ("4711", "judged", 7.5, None, None)
+    assert grader.overview(made).silent == ["bob"]
+    assert grader.export_student(made, "ada").startswith(b"PK")
+    with pytest.raises(errors.ConflictError, match="handed in"):
+        grader.delete_assignment(made)
+    grader.delete_student(made, "ada")
+    grader.delete_assignment(made, with_submissions=True)
+    assert made.id not in [row.id for row in grader.assignments()]
+
+
 def test_gradients_are_submitted_and_seen_by_both(
     grader: Client, homework: str, client_of: ClientOf, tmp_path: Any
 ) -> None:
@@ -124,13 +146,15 @@ def test_a_request_that_is_sent_again_creates_nothing_twice(
     made = hasty.create_assignment(ASSIGNMENT | {"attempts": 1, "title": "Once"})
     assert [row.title for row in grader.assignments()].count("Once") == 1
     assert len(grader.assignments()) == before + 1
+    assert hasty.copy_assignment(made).title == "Once (copy)"
+    assert len(grader.assignments()) == before + 2
     ada = client_of(Role.STUDENT, "ada", made.id)
     hasty = Client("http://testserver", ada._token, transport=lossy)
     receipt = hasty.submit(made, GRADIENTS)  # its only attempt
     assert [row.id for row in ada.submissions(made)] == [receipt.id]
     assert receipt.report is not None
     assert receipt.report.verdict == "incorrect"
-    assert lossy.lost == 2
+    assert lossy.lost == 3
     key = lossy.keys[-1]
     other = ada._http.post(
         f"/v1/assignments/{made.id}/submissions", json={"gradients": {}}, headers={"idempotency-key": key}
