@@ -12,7 +12,7 @@ INSTALL = $(BIN)/python -m pip install --constraint constraints.txt \
 # without stored bytecode, every process would compile all modules and pytest would rewrite them
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-nightly needs lint bench docs clean
+.PHONY: run test test-nightly needs lint bench docs dist clean
 
 run: .venv/run
 	@$(BIN)/gradjury serve --port $(PORT)
@@ -55,9 +55,15 @@ needs:
 bench: .venv/test
 	for question in judging exhaustive large large_graphs growth command_line throughput soundness graphs functions diagnosis diagnosis_noise diagnosis_cost shrinking leaks contract hostility durability load attacks.turns attacks.bodies attacks.half_sent attacks.stopping attacks.derived attacks.addresses attacks.callers attacks.injections attacks.documents attacks.crowds attacks.framing attacks.exhaustion attacks.databases attacks.large_class attacks.verdict_timing; do $(BIN)/python -m benchmarks.$$question || exit 1; done
 
-docs: .venv/run
+# pages of the mistakes and the gallery, then the site that the service shows at /guide
+docs: .venv/docs
 	$(BIN)/python -m verifier.cli.pages docs/bugs
 	$(BIN)/python -m verifier.cli.pages examples/gallery
+	$(BIN)/python -m guide
+
+# a wheel with the site in it
+dist: docs
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 # what the service needs is installed by its hashes first; PyTorch's files differ by index, so they have none
 .venv/run: pyproject.toml constraints.txt requirements-service.txt
@@ -65,6 +71,10 @@ docs: .venv/run
 	@start=$$(date +%s); $(PYTHON) -m venv .venv && \
 	$(if $(or $(findstring service,$(EXTRAS)),$(findstring all,$(EXTRAS))),$(HASHED) requirements-service.txt &&) $(INSTALL) ".[$(EXTRAS)]" && \
 	touch $@ && echo "installation: $$(($$(date +%s) - start)) s"
+
+.venv/docs: .venv/run
+	@echo "installing what builds the documentation into .venv"
+	@$(INSTALL) ".[docs]" && touch $@
 
 .venv/test: .venv/run
 	@echo "installing what the tests and linters need into .venv"

@@ -2,10 +2,12 @@
 
 from setuptools import find_namespace_packages, setup
 
+SERVICE = find_namespace_packages(include=["api*"], exclude=["api.pages.guide*"])  # guide: files alone
+
 setup(
     packages=[
         *find_namespace_packages(include=["gradjury*", "reference_impl*", "verifier*"]),
-        *(f"gradjury.lib.{name}" for name in find_namespace_packages(include=["api*"])),
+        *(f"gradjury.lib.{name}" for name in SERVICE),
     ],
     package_dir={"gradjury.lib.api": "api"},
 )

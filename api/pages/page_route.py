@@ -27,7 +27,7 @@ _POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-_HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": "; ".join(f"{directive} {sources}" for directive, sources in _POLICY.items()),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -84,7 +84,7 @@ def pages_router() -> APIRouter:
 
 def add_page_headers(request: Request, response: Response) -> Response:
     """Add the headers of a page. Pages of a logged-in visitor and replies to forms are not cached."""
-    for name, value in _HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         response.headers[name] = value
     personal = getattr(request.state, "visitor", None) is not None or request.method != "GET"
     response.headers["Cache-Control"] = "no-store" if personal else "no-cache"

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.pages import assignments, batches, classes, gallery, home, login, reports
+from api.pages.guide import guide_routes
 from api.pages.page_route import add_page_headers, error_page
 from api.pages.templating import asset_routes
 
@@ -18,7 +19,7 @@ def install(app: FastAPI) -> None:
     """Add the pages and their assets. Unknown addresses outside the API get an error page in browsers."""
     for module in PAGES:
         app.include_router(module.router)
-    app.router.routes.append(asset_routes())
+    app.router.routes += [asset_routes(), *guide_routes()]
     problem_handler = app.exception_handlers[HTTPException]
 
     @app.exception_handler(HTTPException)
