@@ -48,7 +48,7 @@ from api.schemas import (
 from api.server import on_shutdown_signal
 from api.service import Service
 from api.services.assignments import warn_of_open_checks
-from api.settings import Settings
+from api.settings import Settings, read_settings
 from verifier.engine.threads import disable_heap_trimming
 
 _DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
@@ -124,7 +124,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     )
     app.add_middleware(InternalErrorMiddleware)
     app.add_middleware(RateLimitMiddleware)
-    app.state.service = service or Service(settings or Settings())
+    app.state.service = service or Service(settings or read_settings())
     problems.install(app)
     app.add_middleware(GuardMiddleware, guards=app.state.service.guards)
     app.add_middleware(RequestLogMiddleware, metrics=app.state.service.metrics)

@@ -268,6 +268,12 @@ class Readiness(BaseModel):
     oracles: dict[str, bool | None] = Field(description="whether it agrees; null where it gave no answer")
 
 
+class VersionDocument(BaseModel):
+    name: Literal["gradjury"]
+    version: str
+    report: str = Field(description="the schema of reports")
+
+
 class AssignmentRow(BaseModel):
     id: str
     title: str

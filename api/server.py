@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.http.connections import Connection
-from api.settings import Settings
+from api.settings import read_settings
 
 _BACKLOG = 128  # connections that the system accepts before the service sees them
 _OTHER_FILES = 200  # open files of the database, the processes and the backlog
@@ -35,7 +35,7 @@ def run_service(host: str, port: int, workers: int, database_url: str | None, wo
     if worker is not None:
         os.environ["GRADJURY_WORKER"] = str(worker).lower()
     os.environ.setdefault("GRADJURY_WORKER", "true")
-    settings = Settings()
+    settings = read_settings()
     most = allowed_connections(settings.most_connections)
     if most < settings.most_connections:
         os.environ["GRADJURY_MOST_CONNECTIONS"] = str(most)

@@ -1,12 +1,37 @@
 """Settings of the service, read from environment variables: GRADJURY_ and the name in capitals."""
 
 import os
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any, Literal, get_args
 
-from pydantic import Field
+from annotated_types import Ge, Gt
+from pydantic import Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from verifier.documents.json import Bounds
+from verifier.oracles import ORACLES
+from verifier.problem.errors import suggest_name
+
+PREFIX = "GRADJURY_"
+_SIMILAR = 0.7  # of a misspelt name and the one that is meant
+_OTHERS = frozenset({"DEBUG", "SERVER", "TOKEN"})  # of the command line
+_TYPES: Mapping[Any, str] = MappingProxyType(
+    {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+)
+
+
+class InvalidSettingsError(ValueError):
+    """Environment variables that are no settings, or settings with a value that they may not have.
+
+    problems: a sentence for each.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
 
 
 def _cores() -> int:
@@ -27,6 +52,7 @@ class Settings(BaseSettings):
     because they reveal what assignments hide from students.
     processes: number of worker processes. seconds_each, memory_each: limits on one submission, in seconds and
     bytes.
+    root_path: the path under which a proxy offers the service, such as /gradjury; the proxy takes it away.
     answer_grid: seconds. Students are answered after it or a power of two times it, so that the time reveals
     little.
     most_waiting: submissions that may wait. log_level: the lowest level that is logged.
@@ -66,6 +92,7 @@ class Settings(BaseSettings):
     largest_batch: int = Field(default=256 * 2**20, ge=1)
     most_in_batch: int = Field(default=10_000, ge=1)
     largest_kept: int = Field(default=256 * 2**20, ge=1)
+    root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     worker: bool = False
     checks_per_minute: int = Field(default=1200, ge=1)
     submissions_per_minute: int = Field(default=60, ge=1)
@@ -93,3 +120,68 @@ class Settings(BaseSettings):
     def oracle_names(self) -> tuple[str, ...] | None:
         """Names of the oracles; None for all."""
         return tuple(name.strip() for name in self.oracles.split(",")) if self.oracles else None
+
+
+def read_settings(environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
+    """Return the settings of an environment. given: those of options, which go first.
+
+    Raise InvalidSettingsError with all problems: unknown names, and values that a setting may not have.
+    """
+    problems = [_unknown_setting(name) for name in environment if _is_unknown(name)]
+    values = {name.lower(): value for name, value in environment.items()}
+    fields = {name: values[PREFIX.lower() + name] for name in Settings.model_fields
+              if PREFIX.lower() + name in values}  # fmt: skip
+    fields |= {name: value for name, value in given.items() if value is not None}
+    try:
+        settings = Settings.model_validate(fields)
+    except ValidationError as error:
+        for name in dict.fromkeys(str(row["loc"][0]) for row in error.errors()):
+            rule = _rule(Settings.model_fields[name])
+            problems.append(f"{variable_of(name)}: expected {rule}, got {_excerpt(fields[name])}")
+        raise InvalidSettingsError(problems) from None
+    problems += _unknown_oracles(settings)
+    if problems:
+        raise InvalidSettingsError(problems)
+    return settings
+
+
+def _excerpt(value: object) -> str:
+    return repr(str(value)[:60])
+
+
+def variable_of(field: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + field.upper()
+
+
+def _is_unknown(name: str) -> bool:
+    if not name.upper().startswith(PREFIX):
+        return False
+    rest = name.upper().removeprefix(PREFIX)
+    return rest not in _OTHERS and rest.lower() not in Settings.model_fields
+
+
+def _unknown_setting(name: str) -> str:
+    close = get_close_matches(name.upper().removeprefix(PREFIX).lower(), Settings.model_fields, 1, _SIMILAR)
+    remedy = f"did you mean {variable_of(close[0])}?" if close else "gradjury config lists the settings"
+    return f"{name}: there is no such setting; {remedy}"
+
+
+def _unknown_oracles(settings: Settings) -> list[str]:
+    unknown = [name for name in settings.oracle_names or () if name not in ORACLES]
+    rule = f"{variable_of('oracles')}: expected names of oracles"
+    return [f"{rule}, got {_excerpt(name)}; {suggest_name(name, ORACLES)}" for name in unknown]
+
+
+def _rule(field: FieldInfo) -> str:
+    """Return in words which values a setting may have."""
+    choices = get_args(field.annotation)
+    if choices:
+        return "one of " + ", ".join(choice for choice in choices if choice)
+    words = _TYPES[field.annotation]
+    for bound in field.metadata:
+        if isinstance(bound, Ge):
+            words += f" of at least {bound.ge}"
+        elif isinstance(bound, Gt):
+            words += f" above {bound.gt}"
+    return "a path such as /gradjury" if words == _TYPES[str] and field.metadata else words

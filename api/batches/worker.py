@@ -4,7 +4,6 @@ Every two seconds, each worker enqueues chunks that are not in the queue, and re
 that have died.
 """
 
-import logging
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Sequence, Set
@@ -14,11 +13,16 @@ from itertools import count
 from secrets import token_hex
 from socket import gethostname
 from threading import Condition, Event, Lock, Thread
+from time import monotonic
+from typing import Any
+
+import structlog
 
 from api.batches.judging import judge_chunk, refuse_chunk
+from api.http.middleware import log_as_json
 from api.service import Service
-from api.settings import Settings
-from api.storage.database import read_url
+from api.settings import read_settings
+from api.storage.database import masked_url, read_url
 from api.storage.records import StoredBatch
 from api.storage.work_queue import (
     APPLICATION,
@@ -43,13 +47,13 @@ _CHUNKS_OF_OWNER = 2  # at once, so that no process is idle at the end of a chun
 _CONCURRENT_CHUNKS = 16  # so that eight owners' batches take turns
 _JOIN_TIMEOUT = 10.0  # seconds to wait for a maintenance thread that waits for a database
 _MOST_ATTEMPTS = 50  # at a chunk, before it is given up
-_LOG = logging.getLogger("gradjury")
 _RUNNING = Lock()  # DBOS has one instance per process
 
 
 def run_batch_worker(name: str | None, database_url: str | None) -> None:
     """Judge batches until SIGTERM or SIGINT. Submissions that are being judged are finished first."""
-    settings = Settings() if database_url is None else Settings(database_url=database_url)
+    settings = read_settings(database_url=database_url)
+    log_as_json(settings.log_level)
     shutdown = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: shutdown.set())
@@ -91,12 +95,16 @@ class BatchWorker:
             _RUNNING.release()
             raise
         self._maintenance.start()
+        settings = self._service.settings
+        database = masked_url(settings.database_url)
+        _log().info("worker ready", worker=self.id, processes=settings.processes, database=database)
 
     def stop(self) -> None:
         """Finish the items that are being judged, leave the rest to other workers, and end."""
         from dbos import DBOS  # deferred import: takes most of a second
 
         self._stopping.set()
+        _log().info("worker stopping", worker=self.id, chunks=len(self._active))
         self._maintenance.join(_JOIN_TIMEOUT)
         with self._changed:
             self._changed.wait_for(lambda: not self._active)
@@ -104,8 +112,9 @@ class BatchWorker:
         try:
             self._service.repository.workers.remove(self.id)  # its work is recovered at once
         except Exception as error:
-            _LOG.warning("could not sign off: %s", type(error).__name__)
+            _log().warning("could not sign off", worker=self.id, error=type(error).__name__)
         _RUNNING.release()
+        _log().info("worker stopped", worker=self.id)
 
     def _launch(self) -> None:
         silence_dbos()
@@ -146,9 +155,15 @@ class BatchWorker:
     def _judge(self, chunk: Chunk) -> None:
         with self._changed:
             self._active.add(chunk.workflow)
+        begun, outcome = monotonic(), "left to another worker"
         try:
             judge_chunk(self._service, chunk, self._stopping)
+            outcome = "finished"
         finally:
+            where = {"batch": chunk.batch, "first": chunk.first, "last": chunk.last, "attempt": chunk.attempt}
+            _log().info(
+                "chunk", worker=self.id, outcome=outcome, seconds=round(monotonic() - begun, 3), **where
+            )
             with self._changed:
                 self._active.discard(chunk.workflow)
                 self._changed.notify_all()
@@ -174,11 +189,15 @@ class BatchWorker:
                 if round_number % _PRUNING_INTERVAL == 0:
                     queue.prune([batch.id for batch in self._service.repository.batches.unfinished()])
             except Exception as error:  # most likely the database is unreachable: try again
-                _LOG.warning("%s in a worker's maintenance", type(error).__name__)
+                _log().warning("maintenance failed", worker=self.id, error=type(error).__name__)
             if self._stopping.wait(_MAINTENANCE_INTERVAL):
                 break
         if queue is not None:
             queue.close()
+
+
+def _log() -> Any:
+    return structlog.get_logger("gradjury.worker")
 
 
 def maintain_queue(
@@ -208,6 +227,7 @@ def maintain_queue(
     if has_unfinished_claims({chunk.workflow for _, chunk in claimed[worker_id]}):
         dead.add(worker_id)
     for worker in sorted(dead):
+        _log().warning("chunks of another worker taken up", silent=worker, chunks=len(claimed[worker]))
         for batch, chunk in claimed[worker]:
             if chunk.attempt + 1 < _MOST_ATTEMPTS:
                 queue.put_again(batch, chunk)

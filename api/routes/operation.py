@@ -1,5 +1,6 @@
 """/health, /metrics, and the public key of signed reports."""
 
+from importlib.metadata import version
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -9,11 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import metrics
 from api.dependencies import COUNTED, Anyone, TheService
 from api.http.problems import documented
-from api.schemas import Readiness
+from api.schemas import Readiness, VersionDocument
 from api.service import Service
 from api.services.cached import cached
 from api.services.checks import all_agree, check_oracles
 from api.storage.records import Role
+from verifier.report.model import SCHEMA
 
 _STORAGE_AGE = 1.0  # seconds
 
@@ -64,6 +66,17 @@ def get_metrics(service: TheService, anyone: Anyone) -> Response:
     grader = anyone is not None and anyone.role is Role.GRADER
     text = service.metrics.text(include_judging=grader or service.settings.open_checks)
     return Response(text, media_type=metrics.MEDIA_TYPE)
+
+
+@_operation.get(
+    "/version",
+    operation_id="version",
+    summary="The release of the service, and the schema of its reports",
+    response_model=VersionDocument,
+    responses=documented(401, 429),
+)
+async def get_version() -> dict[str, str]:
+    return {"name": "gradjury", "version": version("gradjury"), "report": SCHEMA}
 
 
 @_operation.get(

@@ -5,16 +5,20 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from api.storage import tables
 from api.storage.assignments import SqlAssignments
 from api.storage.batches import SqlBatches, SqlWorkers
 from api.storage.replies import SqlReplies
@@ -30,6 +34,7 @@ _MIGRATION_TIMEOUT = 60  # seconds to wait for another process's migration
 _PROBE_TIMEOUT = 1  # seconds that a readiness check waits for another connection's write
 _PRIVATE = 0o600  # the file has the key that signs reports
 _BEGIN_OPTION = "sqlite_begin"  # execution option: the kind of a SQLite transaction
+_MOMENTS = (tables.submissions.c.received, tables.tokens.c.created, tables.workers.c.seen)
 _MIGRATION_LOCK = 7_318_202  # key of a Postgres advisory lock: one process migrates at a time
 
 
@@ -80,6 +85,60 @@ def read_url(url: str) -> URL:
     if parsed.drivername in ("sqlite", "sqlite+pysqlite") and parsed.database not in (None, "", ":memory:"):
         return parsed
     raise UnusableDatabaseError(f"{rule}, got {parsed.render_as_string(hide_password=True)!r}")
+
+
+def masked_url(url: str) -> str:
+    """Return a database URL without its password."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return "(no database URL)"
+    query = {name: "***" if name == "password" else value for name, value in parsed.query.items()}
+    return parsed.set(query=query).render_as_string(hide_password=True)
+
+
+def database_file(url: str) -> Path | None:
+    """Return the file of a SQLite database; None for Postgres. Raise UnusableDatabaseError as `read_url`."""
+    parsed = read_url(url)
+    name = str(parsed.database)
+    return Path(name) if parsed.get_backend_name() == "sqlite" and not name.startswith("file:") else None
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """What is found in a database, without bringing its tables up to date.
+
+    revision: of its tables; None if there are none. newest: of this release; `known` if it has `revision`.
+    clock: the time of its server; of SQLite that of this machine. latest: of the moments stored.
+    workers: when each worker was last alive.
+    """
+
+    revision: str | None
+    newest: str
+    known: bool
+    clock: datetime
+    latest: datetime | None
+    workers: tuple[datetime, ...]
+
+
+def examine_database(url: str) -> DatabaseState:
+    """Read the state of a database, and write a row of it. Raise the database's error if that fails."""
+    engine = _create_engine(read_url(url), _PROBE_TIMEOUT, poolclass=NullPool)
+    scripts = ScriptDirectory.from_config(_migration_config())
+    newest = str(scripts.get_current_head())
+    with engine.begin() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        clock = datetime.now(UTC)
+        if engine.dialect.name == "postgresql":
+            clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        known = revision in {script.revision for script in scripts.walk_revisions()}
+        latest, workers = None, list[datetime]()
+        if revision == newest:
+            connection.execute(text("UPDATE probes SET writes = writes + 1"))
+            workers = list(connection.execute(select(tables.workers.c.seen)).scalars())
+            moments = [connection.execute(select(func.max(column))).scalar() for column in _MOMENTS]
+            latest = max((moment for moment in moments if moment is not None), default=None)
+    return DatabaseState(revision, newest, known, clock, latest, tuple(workers))
 
 
 def open_repository(url: str) -> SqlRepository:
@@ -160,11 +219,16 @@ def _begin(connection: Connection) -> None:
 
 
 def _migrate(engine: Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config = _migration_config()
     with _migration_lock(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _migration_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config
 
 
 @contextmanager

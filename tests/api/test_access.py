@@ -95,6 +95,7 @@ TABLE: Mapping[str, Call] = {
     "read_batch_reports": Call("GET", BATCH + "/reports", None, "401 401 404 403 403 403 403 200 404 404"),
     "follow_batch": Call("GET", BATCH + "/events", None, "401 401 404 403 403 403 403 200 404 404"),
     "metrics": Call("GET", "/metrics", None, "200 401 200 200 200 200 200 200 200 200"),
+    "version": Call("GET", "/version", None, "200 401 200 200 200 200 200 200 200 200"),
     "keys": Call("GET", "/.well-known/jwks.json", None, "200 401 200 200 200 200 200 200 200 200"),
     "evaluate": Call("POST", "/evaluate", {"submission": {"type": "MODEL", "content": EXAMPLE}},
                      "200 401 200 200 200 200 200 200 200 200"),

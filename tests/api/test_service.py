@@ -1,6 +1,7 @@
 """The service about itself: catalogue, examples, health, OpenAPI, documentation."""
 
 import re
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -27,6 +28,11 @@ def references(node: Any) -> set[str]:
         names = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
         return names.union(*(references(value) for value in node.values()))
     return set().union(*(references(value) for value in node)) if isinstance(node, list) else set()
+
+
+def test_the_version_is_the_packages(client: TestClient) -> None:
+    document = client.get("/version").json()
+    assert document == {"name": "gradjury", "version": version("gradjury"), "report": "gradjury.report/1"}
 
 
 def test_the_catalogue_is_the_verifiers_own(client: TestClient) -> None:

@@ -12,7 +12,7 @@ from api.command_line import cli
 from api.service import utc_now
 from api.services.tokens import authenticate
 from api.storage.database import open_repository
-from api.storage.records import Role, StoredAssignment
+from api.storage.records import Role, RosterEntry, StoredAssignment
 from tests.api.conftest import DATABASES
 from tests.verifier.builders import small_document
 from verifier.documents.assignment import read_assignment_or_problem
@@ -28,6 +28,12 @@ def database(request: pytest.FixtureRequest, fresh_database: Callable[[str], str
         StoredAssignment("hw1", "prof", read_assignment_or_problem(small_document()), 1, NOON)
     )
     repository.close()
+    return url
+
+
+def empty_database(folder: Path) -> str:
+    url = f"sqlite:///{folder / 'gradjury.sqlite'}"
+    open_repository(url).close()
     return url
 
 
@@ -60,6 +66,7 @@ def test_a_lifetime_ends_the_token(database: str) -> None:
 
 def test_the_secret_is_not_in_the_database(tmp_path: Path) -> None:
     file = tmp_path / "gradjury.sqlite"
+    empty_database(tmp_path)
     text = token(f"sqlite:///{file}", "create", "--role", "grader", "--subject", "prof").stdout.strip()
     secret = text.split("_", 2)[2]
     with sqlite3.connect(file) as connection:
@@ -97,6 +104,35 @@ def test_a_file_of_names_gives_a_table_of_name_and_token(database: str, tmp_path
     ]
 
 
+def test_a_file_with_ids_of_a_learning_management_system_fills_the_roster(
+    database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "class.csv"
+    file.write_text('name, lms_id\nada,4711\n"Grace, H.",\nbob, 12 \n', encoding="utf-8")
+    made = token(database, "create", "--role", "student", "--subjects", str(file), "--assignment", "hw1")
+    assert [row.rpartition(",")[0] for row in made.stdout.splitlines()[1:]] == ["ada", '"Grace, H."', "bob"]
+    repository = open_repository(database)
+    assert repository.roster.entries("hw1") == [RosterEntry("ada", "4711"), RosterEntry("bob", "12")]
+    repository.close()
+
+
+@pytest.mark.parametrize("command", [["list"], ["create", "--role", "ci", "--subject", "x"]])
+def test_a_token_is_never_made_in_a_database_that_no_service_has(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GRADJURY_DATABASE_URL", raising=False)
+    refused = CliRunner().invoke(cli.app, ["token", *command])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    for words in (
+        f"no database at {tmp_path / 'gradjury.sqlite'}",
+        "folder of the service",
+        "--database-url",
+    ):
+        assert words in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 MISTAKEN = {
     "a role that is none": (["--role", "teacher", "--subject", "x"], ["--role", "'teacher'"]),
     "a student without assignment": (["--role", "student", "--subject", "x"], ["--assignment", "none"]),
@@ -120,7 +156,7 @@ MISTAKEN = {
 @pytest.mark.parametrize("case", MISTAKEN)
 def test_mistakes_are_told_all_at_once_and_nothing_is_made(case: str, tmp_path: Path) -> None:
     arguments, words = MISTAKEN[case]
-    url = f"sqlite:///{tmp_path / 'gradjury.sqlite'}"
+    url = empty_database(tmp_path)
     refused = token(url, "create", *arguments)
     assert (refused.exit_code, refused.stdout) == (2, "")
     for word in words:
@@ -131,7 +167,7 @@ def test_mistakes_are_told_all_at_once_and_nothing_is_made(case: str, tmp_path: 
 def test_a_name_twice_in_the_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
     file.write_text("ada\nada\n", encoding="utf-8")
-    url = f"sqlite:///{tmp_path / 'gradjury.sqlite'}"
+    url = empty_database(tmp_path)
     refused = token(url, "create", "--role", "ci", "--subjects", str(file))
     assert (refused.exit_code, "more than once" in refused.stderr) == (2, True)
 

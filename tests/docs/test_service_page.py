@@ -9,7 +9,8 @@ from api.settings import Settings
 from tests.api.test_access import TABLE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
-IN_WORDS = {"GRADJURY_ORACLES": "all", "GRADJURY_PROCESSES": "cores", "GRADJURY_TOLERANCE": "the document's"}
+IN_WORDS = {"GRADJURY_ORACLES": "all", "GRADJURY_PROCESSES": "cores"}
+IN_WORDS |= {"GRADJURY_TOLERANCE": "the document's", "GRADJURY_ROOT_PATH": "(empty)"}
 COLUMNS = ("none", "unknown", "ci", "student", "classmate", "elsewhere", "owner", "stranger")
 
 

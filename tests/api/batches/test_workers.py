@@ -89,7 +89,13 @@ def test_after_a_worker_is_killed_another_finishes_with_one_report_each(
     wait_until(lambda: not service.repository.batches.unfinished())
     second.send_signal(signal.SIGTERM)
     output, errors = second.communicate(timeout=300)
-    assert (second.returncode, output, errors) == (0, b"", b"")
+    assert (second.returncode, output) == (0, b"")
+    log = [json.loads(line) for line in errors.splitlines()]
+    assert [line["event"] for line in log if line["event"].startswith("worker")] == [
+        "worker ready", "worker stopping", "worker stopped",
+    ]  # fmt: skip
+    assert "chunks of another worker taken up" in {line["event"] for line in log}
+    assert {line["batch"] for line in log if line["event"] == "chunk"} == {batch.id}
     items = service.repository.batches.items(batch.id, -1, 100)
     assert [str(item.verdict) for item in items] == ["incorrect", "correct"] * 20
     assert {item.index: item.report for item in before}.items() <= {
@@ -309,7 +315,10 @@ def progress(service: Service, batch: StoredBatch) -> int:
     [
         ("mysql://u:secret@h/d", "expected sqlite:///FILE"),
         ("postgresql://u:secret@127.0.0.1:1/d", "127.0.0.1, port 1 cannot be reached"),
-        ("sqlite:////nowhere/at/all.sqlite", "/nowhere/at/all.sqlite cannot be opened"),
+        (
+            "sqlite:////nowhere/at/all.sqlite",
+            "there is no database at /nowhere/at/all.sqlite; run this",
+        ),
     ],
 )
 def test_a_worker_without_a_database_says_so_and_exits_2(
