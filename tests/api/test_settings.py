@@ -59,6 +59,7 @@ def test_all_problems_are_told_at_once_and_variables_of_the_command_line_are_non
             "GRADJURY_OPN_CHECKS",
             "GRADJURY_PROCESSES",
         ]
+    monkeypatch.setenv("GRADJURY_WORKER", "false")
     with pytest.raises(InvalidSettingsError):  # where uvicorn is started without the command
         run_service("127.0.0.1", 0, 1, None, None)
 
