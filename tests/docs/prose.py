@@ -1,4 +1,4 @@
-"""The prose of Markdown pages, in sentences: python -m tests.docs.prose FILE… prints how easy it is to read."""
+"""The prose of Markdown pages, in sentences. `python -m tests.docs.prose FILE…` prints how readable it is."""
 
 import re
 import sys
@@ -40,7 +40,9 @@ def sentences_of(markdown: str) -> Iterator[str]:
 
 def words_of(sentence: str) -> list[str]:
     """Return the words; code and a formula are a word each."""
-    return re.findall(r"[\w’'′-]+", re.sub(r"`[^`]*`|\$[^$]*\$", " code ", sentence))
+    return re.findall(
+        r"[\w\N{RIGHT SINGLE QUOTATION MARK}'′-]+", re.sub(r"`[^`]*`|\$[^$]*\$", " code ", sentence)
+    )
 
 
 def readability(sentences: Sequence[str]) -> Readability:

@@ -1,0 +1,67 @@
+"""Pages are written in plain English: short sentences, few semicolons and colons, no phrases of a riddle."""
+
+import re
+
+import pytest
+
+from tests.docs.pages import PAGES
+from tests.docs.prose import LONG, readability, sentences_of, words_of
+
+LONGEST = 40  # words of a sentence on any page
+MEAN, SHARE, MARKS = 16, 0.08, 0.30  # of a page that has been rewritten
+EARLIER = {  # pages that wait for it: their figures may fall, and not rise
+    "docs/architecture.md": (15, 0.15, 0.32),
+    "docs/assignments.md": (17, 0.22, 0.60),
+    "docs/conventions.md": (14, 0.16, 0.56),
+    "docs/documents.md": (15, 0.12, 0.68),
+    "docs/doors.md": (16, 0.19, 0.52),
+    "docs/functions.md": (17, 0.20, 0.40),
+    "docs/graphs.md": (21, 0.26, 0.50),
+    "docs/operation.md": (18, 0.22, 0.67),
+    "docs/performance.md": (28, 0.44, 1.35),
+    "docs/quickstart-ci.md": (16, 0.15, 0.80),
+    "docs/quickstart-grader.md": (16, 0.10, 0.70),
+    "docs/quickstart-student.md": (15, 0.20, 0.80),
+    "docs/security.md": (20, 0.30, 0.37),
+    "docs/service.md": (16, 0.18, 0.54),
+    "docs/soundness.md": (16, 0.13, 0.30),
+}
+BANNED = (
+    r"what is wrong",
+    r"^who ",
+    r"^whoever ",
+    r"^what(?![^?]*\?$) ",  # "What is …" as a subject; questions are welcome
+    r"what one ",
+    r"no mistake of its own",
+    r"is told",
+    r"are told",
+    r"handed in",
+    r"as it comes",
+    r"at its word",
+    r"that somebody",
+    r"\bsuch stands\b",
+    r"\bmend(s|ed)?\b",
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_sentences_are_short_and_say_one_thing(page: str) -> None:
+    sentences = list(sentences_of(PAGES[page].read_text(encoding="utf-8")))
+    found = readability(sentences)
+    mean, share, marks = EARLIER.get(page, (MEAN, SHARE, MARKS))
+    assert found.mean <= mean, f"{page}: {found.mean:.1f} words in a sentence"
+    assert found.long <= share, f"{page}: {found.long:.0%} of the sentences have more than {LONG} words"
+    assert found.marks <= marks, f"{page}: {found.marks:.2f} semicolons and colons in a sentence"
+    if page not in EARLIER:
+        assert [one for one in sentences if len(words_of(one)) > LONGEST] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in EARLIER])
+def test_no_page_uses_a_banned_phrase(page: str) -> None:
+    sentences = sentences_of(PAGES[page].read_text(encoding="utf-8"))
+    pattern = re.compile("|".join(BANNED), re.IGNORECASE)
+    assert [one for one in sentences if pattern.search(one)] == []
+
+
+def test_the_pages_that_wait_exist() -> None:
+    assert EARLIER.keys() <= PAGES.keys()
