@@ -35,6 +35,7 @@ from api.routes import (
     reports,
     roster,
     submissions,
+    tokens,
 )
 from api.schemas import (
     AssignmentChanges,
@@ -43,6 +44,7 @@ from api.schemas import (
     GradientsDocument,
     ProblemDocument,
     RosterDocument,
+    StudentTokensDocument,
     SubmissionDocument,
 )
 from api.server import on_shutdown_signal
@@ -67,6 +69,7 @@ _ROUTES = (
     catalogue,
     operation,
     evaluate,
+    tokens,
 )
 
 
@@ -139,6 +142,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         RosterDocument,
         GradientsDocument,
         ProblemDocument,
+        StudentTokensDocument,
         evaluate.EvaluationRequest,
     )
 

@@ -1,6 +1,6 @@
 """Models of the JSON documents. Their docstrings are descriptions in the OpenAPI document."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
@@ -311,6 +311,34 @@ class RosterEntryDocument(BaseModel):
 
 class RosterDocument(RootModel[list[RosterEntryDocument]]):
     """The students whom a grader names, instead of those named before."""
+
+
+class TokenDocument(BaseModel):
+    """A token without its secret."""
+
+    id: str
+    role: Literal["grader", "student", "ci"]
+    subject: str = Field(description="who holds it")
+    state: Literal["valid", "expired", "revoked"]
+    created: str
+    expires: str | None = Field(description="null for never")
+
+
+class IssuedTokenDocument(TokenDocument):
+    token: str = Field(description="what its holder sends; it is shown this once")
+
+
+class StudentTokensDocument(BaseModel):
+    """The students who get a token for an assignment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    students: (
+        list[Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]] | None
+    ) = Field(None, description="by default all of the roster who have no valid token")
+    expires: str | None = Field(
+        None, pattern=r"^[1-9][0-9]{0,5}[mhdw]$", description="lifetime such as 30d; by default for good"
+    )
 
 
 class BugCount(BaseModel):

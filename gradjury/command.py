@@ -1,6 +1,7 @@
 """The command `gradjury`, whatever the current folder or PYTHONPATH hold."""
 
 import sys
+from importlib import import_module
 
 from gradjury.packages import ShadowedPackage, import_package, put_first
 
@@ -14,4 +15,5 @@ def main() -> None:
     except ShadowedPackage as error:
         sys.stderr.write(f"gradjury: {error}\n")
         sys.exit(4)
+    import_module("gradjury.commands").add_commands(command_line.cli.app)
     command_line.main()

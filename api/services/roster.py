@@ -57,7 +57,7 @@ def roster_of(
     judged = {standing.submission.student: standing for standing in standings}
     tokens: dict[str, TokenState] = {}
     for token in repository.tokens.of_students(stored.id):
-        state = _token_state(token, moment)
+        state = token_state(token, moment)
         if tokens.get(token.subject) != "valid":  # of several the newest, but a valid one comes first
             tokens[token.subject] = state
     return tuple(
@@ -93,9 +93,9 @@ def read_roster(document: Any) -> list[RosterEntry]:
             errors.add((index,), 'an object such as {"student": "ada"}', describe(row))
             continue
         check_fields(row, _FIELDS, (index,), errors)
-        name = _read_name(row.get("student"), (index, "student"), errors)
+        name = read_name(row.get("student"), (index, "student"), errors)
         lms_id = row.get("lms_id")
-        lms_id = None if lms_id in (None, "") else _read_name(lms_id, (index, "lms_id"), errors)
+        lms_id = None if lms_id in (None, "") else read_name(lms_id, (index, "lms_id"), errors)
         if name in entries:
             errors.add((index, "student"), "every student once", f"{name[:60]!r} more than once")
         if name is not None:
@@ -183,13 +183,15 @@ def _row(student: RosterStudent, worth: float) -> dict[str, Any]:
     return document
 
 
-def _token_state(token: Token, moment: datetime) -> TokenState:
+def token_state(token: Token, moment: datetime) -> TokenState:
+    """Return whether a token is valid at a moment, and why it is not."""
     if token.revoked is not None:
         return "revoked"
     return "valid" if token.valid_at(moment) else "expired"
 
 
-def _read_name(value: Any, path: tuple[str | int, ...], errors: ErrorCollector) -> str | None:
+def read_name(value: Any, path: tuple[str | int, ...], errors: ErrorCollector) -> str | None:
+    """Return a name in its normal form; note a mistake and return None for anything else."""
     rule = f"a name of 1 to {LONGEST_SUBJECT} characters, none of them a control one"
     name = normalize_name(value) if isinstance(value, str) else ""
     if not is_student_name(name):

@@ -290,7 +290,7 @@ def resolve_student(caller: Token, stored: StoredAssignment, name: str | None) -
     """
     if can_grade(caller, stored):
         if name is None:
-            detail = "a grader's token submits for somebody: name the student with ?student="
+            detail = "a grader's token submits for a student: name one by ?student= (--student)"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
         name = normalize_name(name)
         if not is_student_name(name):

@@ -88,7 +88,7 @@ def read_token_request(
     for assignment in dict.fromkeys(assignments):
         if "\0" in assignment or store.find(assignment) is None:
             errors.add("--assignment", "the id of a stored assignment", repr(assignment[:60]))
-    lifetime = _read_lifetime(expires, errors)
+    lifetime = read_lifetime(expires, "--expires", errors)
     errors.raise_if_any()
     return TokenRequest(Role(role), tuple(subjects), frozenset(assignments), lifetime)
 
@@ -107,12 +107,13 @@ def _check_subject(subject: str, errors: ErrorCollector) -> None:
         errors.add("--subject", "a name of printable characters", repr(subject[:60]))
 
 
-def _read_lifetime(text: str | None, errors: ErrorCollector) -> timedelta | None:
+def read_lifetime(text: str | None, place: str, errors: ErrorCollector) -> timedelta | None:
+    """Return a lifetime such as 30d; note a mistake at a place of the document, or an option."""
     if text is None:
         return None
     match = _LIFETIME.fullmatch(text)
     lifetime = None if match is None else timedelta(**{_UNITS[match[2]]: int(match[1])})
     if lifetime is None or lifetime > _LONGEST_LIFETIME:
         rule = f"a lifetime such as 30d, in {', '.join(_UNITS)}, of at most {_LONGEST_LIFETIME.days} days"
-        errors.add("--expires", rule, repr(text[:40]))
+        errors.add(place, rule, repr(text[:40]))
     return lifetime

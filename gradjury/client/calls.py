@@ -1,6 +1,6 @@
 """The calls of the HTTP API: what is sent, and how the answer is read. They open no connection."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from gradjury.client.records import (
     Receipt,
     RosterRow,
     SubmissionRow,
+    Token,
     read_record,
 )
 from gradjury.client.transport import Response
@@ -42,6 +43,7 @@ class Call(Generic[Answer]):
     """A request, and the function that reads its answer.
 
     keyed: the request creates something, so it has an Idempotency-Key. A repetition gets the first answer.
+    repeatable: False if a repetition could do it twice.
     """
 
     method: str
@@ -51,6 +53,7 @@ class Call(Generic[Answer]):
     upload: Upload | None = None
     accept: str = JSON
     keyed: bool = False
+    repeatable: bool = True
 
 
 def check(submission: SubmissionSource, entries: str, audience: str) -> "Call[Report]":
@@ -106,6 +109,29 @@ def read_roster(assignment: Id, counts: str) -> Call[list[RosterRow]]:
 def replace_roster(assignment: Id, students: Students) -> Call[list[RosterRow]]:
     path, upload = _assignment(assignment, "/roster"), roster_upload(students)
     return Call("PUT", path, _rows_reader(RosterRow), upload=upload)
+
+
+def whoami() -> Call[Token]:
+    return Call("GET", "/v1/token", _record_reader(Token))
+
+
+def create_tokens(assignment: Id, students: Iterable[str] | None, expires: str | None) -> Call[list[Token]]:
+    request = {} if students is None else {"students": list(students)}
+    upload = json_upload(request | ({} if expires is None else {"expires": expires}))
+    path = _assignment(assignment, "/tokens")
+
+    def read(response: Response) -> list[Token]:
+        return [read_record(Token, row | {"text": row["token"]}) for row in response.json()]
+
+    return Call("POST", path, read, upload=upload, repeatable=False)
+
+
+def list_tokens(assignment: Id) -> Call[list[Token]]:
+    return Call("GET", _assignment(assignment, "/tokens"), _rows_reader(Token))
+
+
+def revoke_token(assignment: Id, token: str) -> Call[None]:
+    return Call("DELETE", _assignment(assignment, f"/tokens/{quote(token, safe='')}"), lambda _: None)
 
 
 def export_student(assignment: Id, student: str) -> Call[bytes]:

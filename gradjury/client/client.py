@@ -1,7 +1,7 @@
 """`Client` and `AsyncClient`: a service's assignments, submissions, reports and grades from Python."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -21,6 +21,7 @@ from gradjury.client.records import (
     Receipt,
     RosterRow,
     SubmissionRow,
+    Token,
 )
 from gradjury.client.transport import check_url, exception_of, pause_before_retry
 from gradjury.client.uploads import AssignmentSource, Gradients, Students, SubmissionSource
@@ -181,6 +182,27 @@ class Client(_BaseClient):
         """Name the students of an assignment: names, or a mapping of names to LMS ids; return the roster."""
         return self._send(calls.replace_roster(assignment, students))
 
+    def whoami(self) -> Token:
+        """Return the client's token: its role, and who holds it."""
+        return self._send(calls.whoami())
+
+    def create_tokens(
+        self, assignment: Id, students: Iterable[str] | None = None, *, expires: str | None = None
+    ) -> list[Token]:
+        """Issue tokens to students and return them; `text` is shown only this once.
+
+        students: names; by default all of the roster who have no valid token. expires: such as "26w".
+        """
+        return self._send(calls.create_tokens(assignment, students, expires))
+
+    def tokens(self, assignment: Id) -> list[Token]:
+        """Return the students' tokens that open an assignment, without their texts."""
+        return self._send(calls.list_tokens(assignment))
+
+    def revoke_token(self, assignment: Id, token: str) -> None:
+        """Revoke a student's token by its id."""
+        return self._send(calls.revoke_token(assignment, token))
+
     def export_student(self, assignment: Id, student: str) -> bytes:
         """Return all that is stored of a student of an assignment, as a zip."""
         return self._send(calls.export_student(assignment, student))
@@ -223,7 +245,7 @@ class Client(_BaseClient):
                     return call.read(failure)
             except httpx2.TransportError as error:
                 failure = error
-            pause = pause_before_retry(failure, attempt, self._retries)
+            pause = pause_before_retry(failure, attempt, self._retries, call.repeatable)
             if pause is None:
                 raise exception_of(failure, self.url)
             time.sleep(pause)
@@ -317,6 +339,24 @@ class AsyncClient(_BaseClient):
         """As `Client.replace_roster`."""
         return await self._send(calls.replace_roster(assignment, students))
 
+    async def whoami(self) -> Token:
+        """As `Client.whoami`."""
+        return await self._send(calls.whoami())
+
+    async def create_tokens(
+        self, assignment: Id, students: Iterable[str] | None = None, *, expires: str | None = None
+    ) -> list[Token]:
+        """As `Client.create_tokens`."""
+        return await self._send(calls.create_tokens(assignment, students, expires))
+
+    async def tokens(self, assignment: Id) -> list[Token]:
+        """As `Client.tokens`."""
+        return await self._send(calls.list_tokens(assignment))
+
+    async def revoke_token(self, assignment: Id, token: str) -> None:
+        """As `Client.revoke_token`."""
+        return await self._send(calls.revoke_token(assignment, token))
+
     async def export_student(self, assignment: Id, student: str) -> bytes:
         """As `Client.export_student`."""
         return await self._send(calls.export_student(assignment, student))
@@ -355,7 +395,7 @@ class AsyncClient(_BaseClient):
                     return call.read(failure)
             except httpx2.TransportError as error:
                 failure = error
-            pause = pause_before_retry(failure, attempt, self._retries)
+            pause = pause_before_retry(failure, attempt, self._retries, call.repeatable)
             if pause is None:
                 raise exception_of(failure, self.url)
             await anyio.sleep(pause)

@@ -67,7 +67,8 @@ class ServiceError(Exception):
         self.problem = problem
         self.request_id = request_id
         self.errors = tuple(_read_mistake(row) for row in problem.get("errors") or ())
-        super().__init__("\n".join((detail, *map(str, self.errors))))
+        head = f"{detail.removesuffix('; see errors')}:" if self.errors else detail
+        super().__init__("\n".join((head, *map(str, self.errors))))
 
 
 class InvalidRequestError(ServiceError):

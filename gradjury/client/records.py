@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -135,6 +135,22 @@ class RosterRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """A token. subject: who holds it. state: valid, expired or revoked.
+
+    text: what its holder sends; only where it has just been created.
+    """
+
+    id: str
+    role: str
+    subject: str
+    state: str
+    created: datetime
+    expires: datetime | None = None
+    text: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Grades:
     """The table of grades. csv: as the service writes it, a row for each student."""
 
@@ -151,9 +167,9 @@ Record = TypeVar("Record")
 
 def read_record(kind: type[Record], document: Mapping[str, Any]) -> Record:
     """Return a document of the service as a record. Moments become datetimes."""
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
     values = {name: value for name, value in document.items() if name in names and value is not None}
-    for moment in ("created", "received", "opens", "closes"):
+    for moment in ("created", "received", "opens", "closes", "expires"):
         if isinstance(values.get(moment), str):
             values[moment] = datetime.fromisoformat(values[moment])
     if "document" in names:

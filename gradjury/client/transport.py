@@ -25,17 +25,21 @@ def check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def pause_before_retry(failure: httpx2.TransportError | Response, attempt: int, retries: int) -> float | None:
+def pause_before_retry(
+    failure: httpx2.TransportError | Response, attempt: int, retries: int, repeatable: bool = True
+) -> float | None:
     """Return the seconds to wait before a request is sent again; None if it is not.
 
     attempt: the number of times that it was sent again.
+    repeatable: False if it may have been done already, and would be done twice.
     """
     if attempt >= retries:
         return None
     pause = _FIRST_PAUSE * 2**attempt
     pause = uniform(pause / 2, pause)  # a class does not come back in one moment
     if isinstance(failure, httpx2.TransportError):
-        return None if isinstance(failure, httpx2.UnsupportedProtocol) else pause
+        untouched = isinstance(failure, httpx2.ConnectError | httpx2.ConnectTimeout)
+        return pause if repeatable or untouched else None
     if failure.status_code not in _AGAIN:
         return None
     asked = failure.headers.get("retry-after", "")

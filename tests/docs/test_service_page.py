@@ -50,7 +50,11 @@ def test_every_call_has_its_row_as_the_table_of_access_has_it() -> None:
             row.path.partition("?")[0].replace("homework", "assignment_id").replace("spare", "assignment_id")
         )
         path = path.replace("{submission}", "{submission_id}").replace("{report}", "{report_id}")
-        path = path.replace("{batch}", "{batch_id}").replace("{regrade}", "{job_id}")
+        path = (
+            path.replace("{token}", "{token_id}")
+            .replace("{batch}", "{batch_id}")
+            .replace("{regrade}", "{job_id}")
+        )
         path = path.replace("pytorch", "{name}")
         statuses = [row.status(caller) for caller in COLUMNS]
         if operation == "submit":  # the table's row names a student, whom a classmate may not submit for

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=PipeSafeGroup,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Is this gradient right, and if not, what is the mistake?",
