@@ -14,7 +14,10 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.error_function import erfc
-from reference_impl.softmax import softmax, softmax_vjp
+from reference_impl.softmax import log_softmax, log_softmax_vjp, softmax, softmax_vjp
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al., arXiv:1706.02515
+_GELU_CUBIC = 0.044715  # Hendrycks & Gimpel, arXiv:1606.08415
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,55 @@ def _silu_derivative(a: Array) -> Array:
     return np.asarray(sigmoid(a) * (1.0 + a * sigmoid(-a)))
 
 
+def gelu_tanh_exponent(a: Array) -> tuple[Array, Array]:
+    """Return w = 2 √(2/π) (a + 0.044715 a³) and w′; beyond |a| = 50 those of 50, where σ(w) is 0 or 1."""
+    capped = np.minimum(np.maximum(a, -50.0), 50.0)
+    square = np.square(capped)
+    factor = 2.0 * sqrt(2.0 / pi)
+    w = factor * capped * (1.0 + _GELU_CUBIC * square)
+    return np.asarray(w), np.asarray(factor * (1.0 + 3.0 * _GELU_CUBIC * square))
+
+
+def _gelu_tanh(a: Array) -> Array:
+    # ½ (1 + tanh u) = σ(2u), which keeps its digits for very negative u
+    return np.asarray(a * sigmoid(gelu_tanh_exponent(a)[0]))
+
+
+def _gelu_tanh_derivative(a: Array) -> Array:
+    w, slope = gelu_tanh_exponent(a)
+    return np.asarray(sigmoid(w) + a * (slope * sigmoid_derivative(w)))
+
+
+def tanh_of_softplus(a: Array) -> tuple[Array, Array]:
+    """Return tanh(softplus(a)) and 1 − tanh²(softplus(a)), as fractions in e^(−|a|).
+
+    With n = e^a, tanh(log(1 + n)) = (n² + 2n) / (n² + 2n + 2).
+    """
+    decay = exp_of_minus_abs(a)
+    numerator = np.where(a >= 0, 1.0 + 2.0 * decay, decay * (decay + 2.0))
+    denominator = np.where(a >= 0, numerator + 2.0 * np.square(decay), numerator + 2.0)
+    root = np.where(a >= 0, decay, 1.0) * (1.0 + decay) / denominator
+    return np.asarray(numerator / denominator), np.asarray(4.0 * np.square(root))
+
+
+def _mish_derivative(a: Array) -> Array:
+    value, complement = tanh_of_softplus(a)
+    return np.asarray(value + a * complement * sigmoid(a))
+
+
+def _rows_with_nan(a: Array) -> Array:
+    return np.asarray(np.isnan(a).any(axis=-1, keepdims=True))
+
+
+def _hardtanh_derivative(a: Array) -> Array:
+    return np.where(np.isnan(a), np.nan, np.where((a > -1) & (a <= 1), 1.0, 0.0))
+
+
+def _hardswish_derivative(a: Array) -> Array:
+    ramp = (2.0 * np.minimum(np.maximum(a, -3.0), 3.0) + 3.0) / 6.0
+    return np.where(np.isnan(a), np.nan, np.where(a > 3, 1.0, np.where(a > -3, ramp, 0.0)))
+
+
 IDENTITY = elementwise("identity", lambda a: a, np.ones_like)
 SIGMOID = elementwise("sigmoid", sigmoid, sigmoid_derivative)
 TANH = elementwise("tanh", np.tanh, tanh_derivative)
@@ -155,6 +207,39 @@ GELU = elementwise(
     lambda a: normal_distribution(a) + a * normal_density(a),
 )
 
+SELU = elementwise(
+    "selu",
+    lambda a: SELU_SCALE * np.where(a > 0, a, SELU_ALPHA * np.expm1(np.minimum(a, 0.0))),
+    lambda a: np.where(a > 0, SELU_SCALE, SELU_SCALE * SELU_ALPHA * np.exp(np.minimum(a, 0.0))),
+    kinks=(Kink(0.0, SELU_SCALE * SELU_ALPHA, SELU_SCALE),),
+)
+GELU_TANH = elementwise("gelu_tanh", _gelu_tanh, _gelu_tanh_derivative)
+# Misra, arXiv:1908.08681
+MISH = elementwise("mish", lambda a: a * tanh_of_softplus(a)[0], _mish_derivative)
+HARDTANH = elementwise(
+    "hardtanh",
+    lambda a: np.minimum(np.maximum(a, -1.0), 1.0),
+    _hardtanh_derivative,
+    kinks=(Kink(-1.0, 0.0, 1.0), Kink(1.0, 1.0, 0.0)),
+)
+# Howard et al., arXiv:1905.02244
+HARDSWISH = elementwise(
+    "hardswish",
+    lambda a: a * (np.minimum(np.maximum(a + 3.0, 0.0), 6.0) / 6.0),
+    _hardswish_derivative,
+    kinks=(Kink(-3.0, 0.0, -0.5), Kink(3.0, 1.5, 1.0)),
+)
+SOFTSIGN = elementwise(
+    "softsign", lambda a: a / (1.0 + np.abs(a)), lambda a: np.square(1.0 / (1.0 + np.abs(a)))
+)
+LOG_SIGMOID = elementwise("log_sigmoid", lambda a: -softplus(-a), lambda a: sigmoid(-a))
+
+LOG_SOFTMAX = Activation(
+    "log_softmax",
+    forward=lambda a: np.where(_rows_with_nan(a), np.nan, log_softmax(a)),
+    vjp=lambda a, upstream: np.where(_rows_with_nan(a), np.nan, log_softmax_vjp(a, upstream)),
+    derivative=None,
+)
 SOFTMAX = Activation("softmax", forward=softmax, vjp=softmax_vjp, derivative=None)
 
 
@@ -195,6 +280,14 @@ ACTIVATIONS: Mapping[str, Callable[..., Activation]] = MappingProxyType(
         "softplus": lambda: SOFTPLUS,
         "gelu": lambda: GELU,
         "silu": lambda: SILU,
+        "selu": lambda: SELU,
+        "gelu_tanh": lambda: GELU_TANH,
+        "mish": lambda: MISH,
+        "hardtanh": lambda: HARDTANH,
+        "hardswish": lambda: HARDSWISH,
+        "softsign": lambda: SOFTSIGN,
+        "log_sigmoid": lambda: LOG_SIGMOID,
+        "log_softmax": lambda: LOG_SOFTMAX,
         "softmax": lambda: SOFTMAX,
     }
 )

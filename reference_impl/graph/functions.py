@@ -266,6 +266,98 @@ class Softplus(Elementwise):
         return -np.expm1(-self.value)
 
 
+class Selu(Elementwise):
+    """scale * a where a is positive, scale * alpha * (e**a - 1) elsewhere, with the paper's two numbers.
+
+    Source: Klambauer et al., arXiv:1706.02515.
+    """
+
+    alpha, scale = 1.6732632423543772, 1.0507009873554805
+
+    def forward(self, operand: Array) -> Array:
+        below = self.alpha * np.expm1(where_positive(operand, 0.0, operand))
+        return self.scale * where_positive(operand, operand, below)
+
+    def slope(self, operand: Array) -> Array:
+        below = self.alpha * np.exp(where_positive(operand, 0.0, operand))
+        return self.scale * where_positive(operand, 1.0, below)
+
+
+class Hardtanh(Elementwise):
+    """a between -1 and 1, with slope 1 there, and 0 outside and at both ends."""
+
+    def forward(self, operand: Array) -> Array:
+        return where_positive(operand - 1.0, 1.0, where_positive(operand + 1.0, operand, -1.0))
+
+    def slope(self, operand: Array) -> Array:
+        return where_positive(1.0 - operand, where_positive(operand + 1.0, 1.0, 0.0), 0.0)
+
+
+class Hardswish(Elementwise):
+    """a (a + 3) / 6 from -3 to 3, a above and 0 below; the slope in between is (2a + 3) / 6."""
+
+    def forward(self, operand: Array) -> Array:
+        between = operand * (operand + 3.0) / 6.0
+        return where_positive(operand - 3.0, operand, where_positive(operand + 3.0, between, 0.0))
+
+    def slope(self, operand: Array) -> Array:
+        between = (2.0 * operand + 3.0) / 6.0
+        return where_positive(3.0 - operand, where_positive(operand + 3.0, between, 0.0), 1.0)
+
+
+class Softsign(Elementwise):
+    """a / (1 + |a|), with slope 1 / (1 + |a|)**2."""
+
+    def forward(self, operand: Array) -> Array:
+        return np.asarray(operand / (1.0 + magnitude(operand)))
+
+    def slope(self, operand: Array) -> Array:
+        return np.asarray(1.0 / (1.0 + magnitude(operand)) ** 2)
+
+
+class LogSigmoid(Elementwise):
+    """log(1 / (1 + e**-a)) = -log(1 + e**-a), with slope 1 - sigmoid(a) = sigmoid(-a)."""
+
+    def forward(self, operand: Array) -> Array:
+        return where_positive(operand, 0.0, operand) - np.log1p(np.exp(-magnitude(operand)))
+
+    def slope(self, operand: Array) -> Array:
+        return sigmoid(-operand)
+
+
+class Mish(Elementwise):
+    """a t with t = tanh(log(1 + e**a)), whose slope is t + a (1 - t**2) sigmoid(a)."""
+
+    def forward(self, operand: Array) -> Array:
+        return operand * self._tanh_of_softplus(operand)
+
+    def slope(self, operand: Array) -> Array:
+        t = self._tanh_of_softplus(operand)
+        return t + operand * (1.0 - t * t) * sigmoid(operand)
+
+    def _tanh_of_softplus(self, operand: Array) -> Array:
+        softplus = where_positive(operand, operand, 0.0) + np.log1p(np.exp(-magnitude(operand)))
+        return np.tanh(softplus)
+
+
+class GeluTanh(Elementwise):
+    """a (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (a + 0.044715 a**3).
+
+    Its slope is (1 + t) / 2 + a (1 - t**2) u' / 2, where t is the tanh. Source: arXiv:1606.08415, section 2.
+    """
+
+    def forward(self, operand: Array) -> Array:
+        return 0.5 * operand * (1.0 + np.tanh(self._inner(operand)))
+
+    def slope(self, operand: Array) -> Array:
+        t = np.tanh(self._inner(operand))
+        inner_slope = math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * 0.044715 * operand * operand)
+        return 0.5 * (1.0 + t) + 0.5 * operand * (1.0 - t * t) * inner_slope
+
+    def _inner(self, operand: Array) -> Array:
+        return math.sqrt(2.0 / math.pi) * (operand + 0.044715 * operand**3)
+
+
 class Silu(Elementwise):
     """z = a s, where s is the sigmoid of a, with slope s + z (1 - s)."""
 

@@ -23,6 +23,14 @@ TORCH_ACTIVATIONS: dict[str, Callable[..., torch.Tensor]] = {
     "softplus": lambda a: _F.softplus(a, threshold=40.0),  # torch's own 20 cuts off 2e-9
     "gelu": _F.gelu,
     "silu": _F.silu,
+    "selu": _F.selu,
+    "gelu_tanh": lambda a: _F.gelu(a, approximate="tanh"),
+    "mish": _F.mish,
+    "hardtanh": _F.hardtanh,
+    "hardswish": _F.hardswish,
+    "softsign": _F.softsign,
+    "log_sigmoid": _F.logsigmoid,
+    "log_softmax": lambda a: torch.log_softmax(a, dim=-1),
     "softmax": lambda a: torch.softmax(a, dim=-1),
 }
 TORCH_LOSSES: dict[tuple[str, str], Callable[..., torch.Tensor]] = {

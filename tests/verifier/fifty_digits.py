@@ -1,5 +1,6 @@
 """Every operation a second time, in mpmath's numbers of 50 digits, written out entry by entry."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -117,6 +118,14 @@ def _where(node: Node, condition: Numbers, x: Numbers, y: Numbers) -> Numbers:
     return np.where(node.data[0] != 0, x, y)
 
 
+SELU_SCALE, SELU_ALPHA = mpmath.mpf(1.0507009873554805), mpmath.mpf(1.6732632423543772)
+
+
+def _gelu_tanh(x: Any) -> Any:
+    inner = mpmath.mpf(math.sqrt(2 / math.pi)) * (x + mpmath.mpf(0.044715) * x**3)
+    return x * (1 + mpmath.tanh(inner)) / 2
+
+
 TABLE: Mapping[str, Callable[..., Numbers]] = {
     "add": lambda node, x, y: x + y,
     "subtract": lambda node, x, y: x - y,
@@ -153,6 +162,13 @@ TABLE: Mapping[str, Callable[..., Numbers]] = {
     "softplus": _elementwise(lambda x: mpmath.log(1 + mpmath.exp(x))),
     "gelu": _elementwise(lambda x: x * mpmath.ncdf(x)),
     "silu": _elementwise(lambda x: x * _logistic(x)),
+    "selu": _elementwise(lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * mpmath.expm1(x))),
+    "gelu_tanh": _elementwise(_gelu_tanh),
+    "mish": _elementwise(lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x)))),
+    "hardtanh": _elementwise(lambda x: min(max(x, mpmath.mpf(-1)), mpmath.mpf(1))),
+    "hardswish": _elementwise(lambda x: x * min(max(x + 3, mpmath.mpf(0)), mpmath.mpf(6)) / 6),
+    "softsign": _elementwise(lambda x: x / (1 + abs(x))),
+    "log_sigmoid": _elementwise(lambda x: -mpmath.log1p(mpmath.exp(-x))),
     "softmax": _rows(_softmax),
     "log_softmax": _rows(lambda row: [mpmath.log(p) for p in _softmax(row)]),
     "embedding": _embedding,

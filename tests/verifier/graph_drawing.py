@@ -61,6 +61,13 @@ ACTIVATED = (
     "softplus",
     "gelu",
     "silu",
+    "selu",
+    "gelu_tanh",
+    "mish",
+    "hardtanh",
+    "hardswish",
+    "softsign",
+    "log_sigmoid",
     "softmax",
 )
 

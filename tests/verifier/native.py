@@ -19,6 +19,14 @@ ACTIVATIONS = {
     "softplus": lambda a, axis: torch.log1p(torch.exp(a)),
     "gelu": lambda a, axis: torch.nn.functional.gelu(a),
     "silu": lambda a, axis: torch.nn.functional.silu(a),
+    "selu": lambda a, axis: torch.nn.functional.selu(a),
+    "gelu_tanh": lambda a, axis: torch.nn.functional.gelu(a, approximate="tanh"),
+    "mish": lambda a, axis: torch.nn.functional.mish(a),
+    "hardtanh": lambda a, axis: torch.nn.functional.hardtanh(a),
+    "hardswish": lambda a, axis: torch.nn.functional.hardswish(a),
+    "softsign": lambda a, axis: torch.nn.functional.softsign(a),
+    "log_sigmoid": lambda a, axis: torch.nn.functional.logsigmoid(a),
+    "log_softmax": lambda a, axis: torch.log_softmax(a, dim=axis),
     "softmax": lambda a, axis: torch.softmax(a, dim=axis),
 }
 

@@ -1,5 +1,6 @@
 """The risk a second time, in mpmath's numbers of 60 digits, and its derivatives: the truth of tests."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,14 @@ def _logistic(x: Any) -> Any:
     return 1 / (1 + mpmath.exp(-x))
 
 
+SELU_SCALE, SELU_ALPHA = mpmath.mpf(1.0507009873554805), mpmath.mpf(1.6732632423543772)
+
+
+def _gelu_tanh(x: Any) -> Any:
+    inner = mpmath.mpf(math.sqrt(2 / math.pi)) * (x + mpmath.mpf(0.044715) * x**3)
+    return x * (1 + mpmath.tanh(inner)) / 2
+
+
 G: dict[str, Callable[[list[Any]], list[Any]]] = {
     "identity": _elementwise(lambda x: x),
     "sigmoid": _elementwise(_logistic),
@@ -36,6 +45,14 @@ G: dict[str, Callable[[list[Any]], list[Any]]] = {
     "softplus": _elementwise(lambda x: mpmath.log(1 + mpmath.exp(x))),
     "gelu": _elementwise(lambda x: x * mpmath.ncdf(x)),
     "silu": _elementwise(lambda x: x * _logistic(x)),
+    "selu": _elementwise(lambda x: SELU_SCALE * (x if x > 0 else SELU_ALPHA * mpmath.expm1(x))),
+    "gelu_tanh": _elementwise(_gelu_tanh),
+    "mish": _elementwise(lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x)))),
+    "hardtanh": _elementwise(lambda x: min(max(x, mpmath.mpf(-1)), mpmath.mpf(1))),
+    "hardswish": _elementwise(lambda x: x * min(max(x + 3, mpmath.mpf(0)), mpmath.mpf(6)) / 6),
+    "softsign": _elementwise(lambda x: x / (1 + abs(x))),
+    "log_sigmoid": _elementwise(lambda x: -mpmath.log1p(mpmath.exp(-x))),
+    "log_softmax": lambda row: [mpmath.log(p) for p in _softmax(row)],
     "softmax": _softmax,
 }
 

@@ -17,7 +17,7 @@ from reference_impl.activations import SIGMOID, Activation
 from reference_impl.array import Array
 from reference_impl.losses import Terms
 from verifier.engine.functions.loss_properties import loss_properties
-from verifier.engine.functions.numerical_properties import numerical_properties
+from verifier.engine.functions.numerical_properties import numerical_properties, slopes_of_nearest_kink
 from verifier.engine.intervals import (
     FACTOR_ERROR,
     SMALLEST,
@@ -47,7 +47,7 @@ def value(function: Activation, x: Interval) -> Interval:
         return x
     interval = numerical_properties(function).interval
     if interval is None:
-        return softmax(x)
+        return _OF_ROWS[function.name][0](x)
     if interval.steepness is not None:
         return _enclose_by_steepness(x, interval.steepness, function.forward, interval.value_error)
     return _enclose_piecewise_monotone(
@@ -87,8 +87,8 @@ def slope(activation: Activation, a: Interval, kinks: Array | None) -> Interval:
     )
     if kinks is None or not activation.kinks:
         return enclosure
-    lowest = np.minimum.reduce([np.minimum(kink.left, kink.right) for kink in activation.kinks])
-    highest = np.maximum.reduce([np.maximum(kink.left, kink.right) for kink in activation.kinks])
+    left, right = slopes_of_nearest_kink(activation, a.middle)
+    lowest, highest = np.minimum(left, right), np.maximum(left, right)
     low = np.where(
         kinks, np.minimum(lowest, enclosure.middle - enclosure.radius), enclosure.middle - enclosure.radius
     )
@@ -106,7 +106,7 @@ def vjp(function: Activation, x: Interval, u: Interval, kinks: Array | None) -> 
     if function.name == "identity":
         return u
     if function.derivative is None:
-        return softmax_vjp(x, u)
+        return _OF_ROWS[function.name][1](x, u)
     product = times if kinks is None else wide_times
     return product(u, slope(function, x, kinks))
 
@@ -192,6 +192,18 @@ def softmax_vjp(a: Interval, upstream: Interval) -> Interval:
     return times(p, minus(w, total(times(w, p), axis=-1, keepdims=True)))
 
 
+def log_softmax_vjp(x: Interval, upstream: Interval) -> Interval:
+    """Return an enclosure of u_k (1 − p_k) − p_k Σ_{j≠k} u_j."""
+    others = minus(total(upstream, axis=-1, keepdims=True), upstream)
+    return minus(times(upstream, one_minus_softmax(x)), times(softmax(x), others))
+
+
+_OF_ROWS: Mapping[str, tuple[Callable[[Interval], Interval], Callable[[Interval, Interval], Interval]]] = (
+    MappingProxyType({"softmax": (softmax, softmax_vjp), "log_softmax": (log_softmax, log_softmax_vjp)})
+)
+"""The enclosure of each function of whole rows, and that of its vector-Jacobian product."""
+
+
 def cross_entropy_delta(a: Interval, targets: Array) -> Interval:
     """Return an enclosure of p_k Σ_{j≠k} y_j − y_k (1 − p_k), the gradient of −Σ y log softmax(a)."""
     p, complement = softmax_and_complement(a)
@@ -256,9 +268,7 @@ class IntervalArithmetic(IntervalNumbers):
     activation_vjp = staticmethod(vjp)
     log_softmax = staticmethod(log_softmax)
 
-    def log_softmax_vjp(self, x: Interval, u: Interval) -> Interval:
-        others = minus(self.total(u, (-1,), keepdims=True), u)
-        return minus(times(u, one_minus_softmax(x)), times(softmax(x), others))
+    log_softmax_vjp = staticmethod(log_softmax_vjp)
 
     def losses(self, terms: Terms, f: Interval, y: Array) -> Interval:
         """Return an enclosure of the losses, by the mean value theorem with the steepest slopes."""

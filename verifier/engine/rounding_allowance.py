@@ -365,9 +365,13 @@ def _trace_on_steeper_side(problem: Problem, trace: Trace, kinks: tuple[Array, .
     """Return the trace with the pre-activations near a kink moved just across it, to the larger slope."""
     moved = []
     for layer, a, near_kink in zip(problem.network.layers, trace.a, kinks, strict=True):
+        reached = near_kink
         for kink in layer.activation.kinks:
             side = np.inf if abs(kink.right) >= abs(kink.left) else -np.inf
-            a = np.where(near_kink, np.nextafter(kink.at, side), a)
+            nearest = reached & np.logical_and.reduce(
+                [np.abs(a - kink.at) <= np.abs(a - other.at) for other in layer.activation.kinks]
+            )
+            a, reached = np.where(nearest, np.nextafter(kink.at, side), a), reached & ~nearest
         moved.append(a)
     return Trace(tuple(moved), trace.z)
 

@@ -7,7 +7,10 @@ import torch.nn.functional as twin_of
 from reference_impl.graph import (
     Elu,
     Gelu,
+    GeluTanh,
+    Hardswish,
     LeakyRelu,
+    Mish,
     OperandError,
     Parameter,
     Relu,
@@ -25,6 +28,9 @@ TABLE = [
     ("elu, alpha 0.5", lambda: Elu(0.5), lambda a: twin_of.elu(a, 0.5)),
     ("softplus", Softplus, lambda a: torch.logaddexp(a, torch.zeros_like(a))),  # torch's own cuts off at 20
     ("silu", Silu, twin_of.silu),
+    ("mish", Mish, twin_of.mish),
+    ("gelu by tanh", GeluTanh, lambda a: twin_of.gelu(a, approximate="tanh")),
+    ("hardswish", Hardswish, twin_of.hardswish),
     ("gelu", Gelu, twin_of.gelu),
 ]
 ROWS = pytest.mark.parametrize(("make", "twin"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])

@@ -136,6 +136,24 @@ def normal(x: Any) -> Any:
     return (-x / flint.arb(2).sqrt()).erfc() / 2
 
 
+SCALE, ALPHA = flint.arb(1.0507009873554805), flint.arb(1.6732632423543772)
+
+
+def twice_inner(x: Any) -> Any:
+    return 2 * (2 / flint.arb.pi()).sqrt() * (x + flint.arb(0.044715) * x**3)
+
+
+def inner_slope(x: Any) -> Any:
+    """Return the derivative of `twice_inner`."""
+    return 2 * (2 / flint.arb.pi()).sqrt() * (1 + 3 * flint.arb(0.044715) * x**2)
+
+
+def bending_of_gelu_tanh(x: Any) -> Any:
+    s = logistic(twice_inner(x))
+    bending = 12 * (2 / flint.arb.pi()).sqrt() * flint.arb(0.044715) * x
+    return 2 * inner_slope(x) + x * ((1 - 2 * s) * inner_slope(x) ** 2 + bending)
+
+
 # g and g′ by hand, of a number that is an exact rational of small size; g′ at a kink: the left slope
 TRUTHS: dict[str, tuple[dict[str, float], Callable[[Any], Any], Callable[[Any], Any]]] = {
     "identity": ({}, lambda x: x, lambda x: flint.arb(1)),
@@ -165,6 +183,36 @@ TRUTHS: dict[str, tuple[dict[str, float], Callable[[Any], Any], Callable[[Any], 
     "softplus": ({}, lambda x: (1 + x.exp()).log(), logistic),
     "gelu": ({}, lambda x: x * normal(x), lambda x: normal(x) + x * density(x)),
     "silu": ({}, lambda x: x * logistic(x), lambda x: logistic(x) * (1 + x * logistic(-x))),
+    "selu": (
+        {},
+        lambda x: SCALE * (x if x > 0 else ALPHA * (x.exp() - 1)),
+        lambda x: SCALE * (flint.arb(1) if x > 0 else ALPHA * x.exp()),
+    ),
+    "gelu_tanh": (
+        {},
+        lambda x: x * logistic(twice_inner(x)),
+        lambda x: (
+            logistic(twice_inner(x))
+            + x * inner_slope(x) * logistic(twice_inner(x)) * logistic(-twice_inner(x))
+        ),
+    ),
+    "mish": (
+        {},
+        lambda x: x * (1 + x.exp()).log().tanh(),
+        lambda x: (1 + x.exp()).log().tanh() + x * logistic(x) * (1 + x.exp()).log().sech() ** 2,
+    ),
+    "hardtanh": (
+        {},
+        lambda x: flint.arb(-1) if x < -1 else flint.arb(1) if x > 1 else x,
+        lambda x: flint.arb(1 if -1 < x <= 1 else 0),
+    ),
+    "hardswish": (
+        {},
+        lambda x: 0 * x if x < -3 else x if x > 3 else x * (x + 3) / 6,
+        lambda x: flint.arb(0) if x <= -3 else flint.arb(1) if x > 3 else (2 * x + 3) / 6,
+    ),
+    "softsign": ({}, lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2),
+    "log_sigmoid": ({}, lambda x: -(1 + (-x).exp()).log(), lambda x: logistic(-x)),
     "sin": ({}, lambda x: x.sin(), lambda x: x.cos()),
     "cos": ({}, lambda x: x.cos(), lambda x: -x.sin()),
     "arctan": ({}, lambda x: x.atan(), lambda x: 1 / (1 + x * x)),
@@ -175,6 +223,9 @@ SECOND: dict[str, Callable[[Any], Any]] = {  # whose sign changes are the deriva
     "tanh": lambda x: -x.tanh(),
     "gelu": lambda x: density(x) * (2 - x * x),
     "silu": lambda x: logistic(x) * logistic(-x) * (2 + x * (1 - 2 * logistic(x))),
+    "gelu_tanh": bending_of_gelu_tanh,  # over σ′, which is positive
+    "mish": lambda x: 2 + x * (logistic(-x) - 2 * (1 + x.exp()).log().tanh() * logistic(x)),
+    "softsign": lambda x: -x,
 }
 RADII = (0.0, 1e-16, 1e-15, 1e-12, 1e-8, 1e-3, 1.0, 100.0)
 MIDDLES = {
@@ -187,6 +238,16 @@ MIDDLES = {
         -2.399357280520547,
         -2.39935,
     ],
+    "turning points of gelu_tanh and mish": [
+        -0.7524614220710163,
+        1.4185040087908283,
+        -1.4185040087908283,
+        -1.1924312145154952,
+        -2.256376396360793,
+        1.4905711794854284,
+        1.49057,
+    ],
+    "kinks of hard functions": [1.0, -1.0, 3.0, -3.0, -1.5, 2.999, -3.001],
     "saturation": [9.0, -9.0, 19.5, -19.5, 37.0, -37.0, 38.5, -38.5, 40.5, -40.5, 100.0, -100.0],
     "underflow": [350.0, -350.0, 709.5, -709.5, 744.0, -744.0, 746.0, -746.0, 1e4, -1e4],
 }
@@ -233,7 +294,7 @@ def test_an_enclosed_slope_contains_all_on_the_middles_side_of_a_kink(name, midd
         enclosure = functions.slope(row, Interval(at, np.full(at.shape, radius)), None)
         for index, middle in enumerate(at.tolist()):
             for x in numbers_within(rng, middle, radius):
-                if not row.kinks or (middle > 0) == bool(x > 0):
+                if all((middle > kink.at) == bool(x > kink.at) for kink in row.kinks):
                     assert_inside(enclosure, (index,), truth(x), middle, radius, float(x))
 
 
@@ -265,6 +326,8 @@ def test_without_a_radius_the_enclosure_is_some_units_of_rounding_wide(name):
 TURNING = {
     ("gelu", "turning_points"): TRUTHS["gelu"][2],
     ("silu", "turning_points"): TRUTHS["silu"][2],
+    ("gelu_tanh", "turning_points"): TRUTHS["gelu_tanh"][2],
+    ("mish", "turning_points"): TRUTHS["mish"][2],
     **{(name, "derivative_turning_points"): second for name, second in SECOND.items()},
 }
 
@@ -289,7 +352,22 @@ def test_between_turning_points_the_derivative_keeps_its_sign(name, which):
     assert all(x < p < y for (x, y), p in zip(changes, points, strict=True))
 
 
-@pytest.mark.parametrize("name", ["identity", "sigmoid", "tanh", "relu", "elu", "softplus", "leaky_relu"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "identity",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "elu",
+        "softplus",
+        "leaky_relu",
+        "selu",
+        "hardtanh",
+        "softsign",
+        "log_sigmoid",
+    ],
+)
 def test_the_other_activations_never_fall(name):
     assert numerical_properties(activation(name)).interval.turning_points in ((), (0.0,))
     grid = np.linspace(-50, 50, 5001)

@@ -6,13 +6,13 @@ field. The formulas are independent of the values and derivatives in `reference_
 """
 
 from collections.abc import Callable, Mapping
-from math import isfinite
+from math import isfinite, pi, sqrt
 from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 
-from reference_impl.activations import Activation
+from reference_impl.activations import SELU_ALPHA, SELU_SCALE, Activation
 from reference_impl.array import Array
 from reference_impl.losses import Terms
 
@@ -64,6 +64,11 @@ def _gelu(field: Field, a: Array) -> Array:
     return a * field.erfc(-a / root_of_two) / 2
 
 
+def _gelu_tanh(field: Field, a: Array) -> Array:
+    inner = sqrt(2.0 / pi) * (a + 0.044715 * a * a * a)
+    return np.asarray(a * _sigmoid(field, 2 * inner))  # ½ (1 + tanh u) = σ(2u)
+
+
 def _softmax(field: Field, a: Array) -> Array:
     exponentials = field.exp(a - field.row_maximum(a))
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
@@ -107,6 +112,14 @@ FUNCTION_FORMULAS: Mapping[str, Callable[..., Array]] = MappingProxyType(
         "softplus": _softplus,
         "gelu": _gelu,
         "silu": lambda field, a: a * _sigmoid(field, a),
+        "selu": lambda field, a: SELU_SCALE * _elu(field, a, SELU_ALPHA),
+        "gelu_tanh": _gelu_tanh,
+        "mish": lambda field, a: a * field.tanh(_softplus(field, a)),
+        "hardtanh": lambda field, a: _clip(field, a, -1.0, 1.0),
+        "hardswish": lambda field, a: a * _clip(field, a + 3, 0.0, 6.0) / 6,
+        "softsign": lambda field, a: a / (1 + magnitude(field, a)),
+        "log_sigmoid": lambda field, a: -_softplus(field, -a),
+        "log_softmax": log_softmax_formula,
         "softmax": _softmax,
         "exp": lambda field, a: field.exp(a),
         "log": lambda field, a: field.log(a),

@@ -7,24 +7,28 @@ that returns its properties and add it to `NUMERICAL_PROPERTIES`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import sqrt
+from math import pi, sqrt
 from types import MappingProxyType
 
 import numpy as np
 
 from reference_impl.activations import (
     ACTIVATIONS,
+    SELU_ALPHA,
+    SELU_SCALE,
     Activation,
     exp_of_minus_abs,
+    gelu_tanh_exponent,
     normal_density,
     normal_distribution,
     sigmoid,
     sigmoid_derivative,
     softplus,
+    tanh_of_softplus,
 )
 from reference_impl.array import Array
 from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS, arctan_derivative, erf_derivative
-from reference_impl.softmax import one_minus_softmax, softmax
+from reference_impl.softmax import log_softmax, one_minus_softmax, softmax
 
 Function = Callable[[Array], Array]
 
@@ -98,6 +102,15 @@ def elementwise_properties(
         library_error=library_error,
         derivative_library_error=derivative_library_error,
     )
+
+
+def slopes_of_nearest_kink(function: Activation, a: Array) -> tuple[Array, Array]:
+    """Return the slopes on the left and on the right of the kink nearest to each entry."""
+    distances = np.stack([np.abs(a - kink.at) for kink in function.kinks])
+    nearest = distances.argmin(axis=0)
+    left = np.array([kink.left for kink in function.kinks])
+    right = np.array([kink.right for kink in function.kinks])
+    return left[nearest], right[nearest]
 
 
 def exponent_rounding(a: Array) -> Array:
@@ -236,6 +249,127 @@ def _silu(function: Activation) -> NumericalProperties:
             derivative_error=lambda a, slope: 64.0 * sigmoid(a) * (1.0 + np.abs(a) * sigmoid(-a)),
             turning_points=(-1.2784645427610738,),
             derivative_turning_points=(-2.3993572805154677, 2.3993572805154677),
+        ),
+    )
+
+
+def _selu(function: Activation) -> NumericalProperties:
+    def exponential(a: Array) -> Array:
+        return np.asarray(SELU_SCALE * SELU_ALPHA * np.exp(np.minimum(a, 0.0)))
+
+    def roundoff(a: Array) -> Array:  # of e^a − 1, and of the products with both constants
+        below = SELU_SCALE * SELU_ALPHA + np.abs(a * exponential(a))
+        return np.where(a > 0, np.abs(SELU_SCALE * a), 2.0 * below)
+
+    return elementwise_properties(
+        function,
+        second_derivative=lambda a: np.where(a > 0, 0.0, exponential(a)),
+        value_roundoff=roundoff,
+        derivative_roundoff=lambda a: np.where(a > 0, SELU_SCALE, roundoff(a)),
+        interval=IntervalProperties(
+            value_error=lambda a, z: 14.0 * np.abs(z),
+            derivative_error=lambda a, slope: 14.0 * np.abs(slope),
+            turning_points=(0.0,),
+        ),
+    )
+
+
+def _gelu_tanh(function: Activation) -> NumericalProperties:
+    def magnification(a: Array) -> Array:  # e^(−w) magnifies the rounding of w
+        w, _ = gelu_tanh_exponent(a)
+        return np.asarray(np.abs(w) * sigmoid(-w))
+
+    def slope_terms(a: Array) -> Array:
+        w, slope = gelu_tanh_exponent(a)
+        return np.asarray(np.abs(a) * slope * sigmoid_derivative(w) * (1.0 + np.abs(w)))
+
+    def second_derivative(a: Array) -> Array:
+        w, slope = gelu_tanh_exponent(a)
+        bending = 12.0 * sqrt(2.0 / pi) * 0.044715 * a
+        inner = 2.0 * slope + a * ((1.0 - 2.0 * sigmoid(w)) * np.square(slope) + bending)
+        return np.asarray(np.where(np.abs(a) > 50.0, 0.0, sigmoid_derivative(w) * inner))
+
+    return elementwise_properties(
+        function,
+        second_derivative=second_derivative,
+        value_roundoff=np.abs,  # a (1 + tanh) / 2: the sum is rounded near 1
+        derivative_roundoff=lambda a: 1.0 + 4.0 * slope_terms(a),
+        interval=IntervalProperties(
+            value_error=lambda a, z: (30.0 + 16.0 * magnification(a)) * np.abs(z),
+            derivative_error=lambda a, slope: (
+                (30.0 + 16.0 * magnification(a)) * sigmoid(gelu_tanh_exponent(a)[0]) + 64.0 * slope_terms(a)
+            ),
+            turning_points=(-0.7524614220710163,),
+            derivative_turning_points=(-1.4185040087908283, 1.4185040087908283),
+        ),
+    )
+
+
+def _mish(function: Activation) -> NumericalProperties:
+    def second_derivative(a: Array) -> Array:
+        (t, complement), s = tanh_of_softplus(a), sigmoid(a)
+        return np.asarray(complement * s * (2.0 + a * (sigmoid(-a) - 2.0 * t * s)))
+
+    def slope_terms(a: Array) -> Array:
+        t, complement = tanh_of_softplus(a)
+        return np.asarray(t + np.abs(a) * complement * sigmoid(a))
+
+    return elementwise_properties(
+        function,
+        second_derivative=second_derivative,
+        # tanh of log(1 + e^a): the sum is rounded near 1
+        value_roundoff=lambda a: np.abs(a) * (2.0 + exponent_rounding(a)),
+        derivative_roundoff=lambda a: (1.0 + np.abs(a) * sigmoid(a)) * (3.0 + exponent_rounding(a)),
+        interval=IntervalProperties(
+            value_error=lambda a, z: 40.0 * np.abs(z),
+            derivative_error=lambda a, slope: 100.0 * slope_terms(a),
+            turning_points=(-1.1924312145154952,),
+            derivative_turning_points=(-2.256376396360793, 1.4905711794854284),
+        ),
+    )
+
+
+def _hardswish(function: Activation) -> NumericalProperties:
+    return elementwise_properties(
+        function,
+        second_derivative=lambda a: np.where((a > -3) & (a <= 3), 1.0 / 3.0, 0.0),
+        value_roundoff=lambda a: np.abs(a),  # a + 3 is rounded
+        derivative_roundoff=lambda a: np.where(np.abs(a) > 3, 0.0, 1.0 + np.abs(a)),
+        interval=IntervalProperties(
+            value_error=lambda a, z: 8.0 * np.abs(z),
+            derivative_error=lambda a, slope: 8.0 * np.abs(slope),
+            turning_points=(-3.0, -1.5),
+            can_underflow=False,
+        ),
+    )
+
+
+def _softsign(function: Activation) -> NumericalProperties:
+    derivative = function.derivative
+    assert derivative is not None
+    return elementwise_properties(
+        function,
+        second_derivative=lambda a: -2.0 * np.sign(a) * derivative(a) / (1.0 + np.abs(a)),
+        value_roundoff=lambda a: 2.0 * np.abs(function.forward(a)),
+        derivative_roundoff=lambda a: 6.0 * derivative(a),
+        interval=IntervalProperties(
+            value_error=lambda a, z: 4.0 * np.abs(z),
+            derivative_error=lambda a, slope: 8.0 * slope,
+            derivative_turning_points=(0.0,),
+        ),
+    )
+
+
+def _log_sigmoid(function: Activation) -> NumericalProperties:
+    return elementwise_properties(
+        function,
+        second_derivative=lambda a: -sigmoid_derivative(a),
+        value_roundoff=lambda a: 1.0 + np.abs(function.forward(a)),  # log(1 + e^(−a))
+        # 1 − σ(a), σ rounded, or σ(−a)
+        derivative_roundoff=lambda a: sigmoid(a) + sigmoid(-a) * (2.0 + exponent_rounding(-a)),
+        interval=IntervalProperties(
+            value_error=lambda a, z: 24.0 * np.abs(z),
+            derivative_error=lambda a, slope: 20.0 * slope,
         ),
     )
 
@@ -460,6 +594,30 @@ def log_softmax_magnification(a: Array) -> Array:
     return np.asarray(2.0 * np.abs(a).max(axis=-1, keepdims=True) * one_minus_softmax(a) + a.shape[-1] ** 0.5)
 
 
+def _log_softmax(function: Activation) -> NumericalProperties:
+    def value_variance(a: Array, variance: Array) -> Array:
+        p = softmax(a)
+        others = np.maximum(_sum_of_others(a, np.square(p) * variance), 0.0)
+        return np.asarray(np.square(one_minus_softmax(a)) * variance + others)
+
+    def vjp_variance(a: Array, upstream: Array, of_upstream: Array, of_a: Array) -> Array:
+        p = softmax(a)
+        through_upstream = np.square(one_minus_softmax(a)) * of_upstream + np.square(p) * np.maximum(
+            of_upstream.sum(axis=-1, keepdims=True) - of_upstream, 0.0
+        )
+        return np.asarray(through_upstream + log_softmax_vjp_variance(a, upstream, of_a))
+
+    def value_roundoff(a: Array) -> Array:
+        largest = np.abs(a).max(axis=-1, keepdims=True)
+        return np.asarray(np.abs(log_softmax(a)) + 1.0 + largest)
+
+    def vjp_roundoff(a: Array, upstream: Array) -> Array:
+        total = np.abs(upstream).sum(axis=-1, keepdims=True)
+        return np.asarray(np.abs(upstream) + softmax(a) * total * (2.0 + log_softmax_magnification(a)))
+
+    return NumericalProperties(value_variance, vjp_variance, value_roundoff, vjp_roundoff)
+
+
 NUMERICAL_PROPERTIES: Mapping[str, Callable[[Activation], NumericalProperties]] = MappingProxyType(
     {
         "identity": _identity,
@@ -471,6 +629,14 @@ NUMERICAL_PROPERTIES: Mapping[str, Callable[[Activation], NumericalProperties]] 
         "softplus": _softplus,
         "gelu": _gelu,
         "silu": _silu,
+        "selu": _selu,
+        "gelu_tanh": _gelu_tanh,
+        "mish": _mish,
+        "hardtanh": _identity,  # exact as well
+        "hardswish": _hardswish,
+        "softsign": _softsign,
+        "log_sigmoid": _log_sigmoid,
+        "log_softmax": _log_softmax,
         "softmax": _softmax,
         "exp": _exp,
         "log": _log,

@@ -44,7 +44,7 @@ _FORMULAS = {
 def _row(name: str, make: Callable[..., Activation]) -> GraphOperation:
     parameters = inspect.signature(make).parameters
 
-    is_of_rows = make is ACTIVATIONS["softmax"]
+    is_of_rows = name in ("softmax", "log_softmax")
 
     def fit(options: dict[str, Any], shapes: tuple[Shape, ...]) -> InferredNode:
         numbers = {field: _number(options[field], field) for field in parameters if field in options}

@@ -202,7 +202,7 @@ INPUTS: Mapping[str, Inputs] = MappingProxyType(
         "reshape": Inputs(_reshape_shapes, _any_domain),
         "concatenate": _row(_JOINED),
         "slice": _row(_SLICED),
-        **{name: _row(_ONE if name != "softmax" else _ROWS) for name in ACTIVATIONS},
+        **{name: _row(_ROWS if name in ("softmax", "log_softmax") else _ONE) for name in ACTIVATIONS},
         "log_softmax": _row(_ROWS),
         "embedding": _row(_TABLES, "any", "rows", plain=2),
         "mse": _row(_LOSS_SHAPES),

@@ -31,7 +31,9 @@ FORMULAS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
 
 # activations whose g′ is used for another one's, with common options
 CONFUSED_ACTIVATIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
-    *((name, {}) for name in ACTIVATIONS if name not in ("identity", "softmax")),
+    *((name, {}) for name in ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu")),
+    ("gelu_tanh", {}),
+    ("selu", {}),
     ("leaky_relu", {"slope": 0.1}),
     ("leaky_relu", {"slope": 0.2}),
     ("leaky_relu", {"slope": 0.001}),

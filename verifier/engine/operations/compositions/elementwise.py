@@ -1,7 +1,7 @@
 """Compositions that work entry by entry: further activations, powers, the larger of two."""
 
 from collections.abc import Callable
-from math import log, pi, sqrt
+from math import log
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from verifier.engine.operations.steps import (
     stack,
 )
 from verifier.problem.graph import GraphOperation, MisfitError, Shape, broadcast, negative_axis
-
-SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al., arXiv:1706.02515
 
 
 def copied(x: Step, shape: Shape) -> Step:
@@ -50,10 +48,6 @@ def softplus(x: Step) -> Step:
 def hinge(x: Step, bound: float = 6.0) -> Step:
     """Return x between 0 and a bound."""
     return apply("clip", x, min=0.0, max=bound)
-
-
-def _gelu_tanh(x: Step) -> Step:
-    return 0.5 * x * (1.0 + apply("tanh", sqrt(2.0 / pi) * (x + 0.044715 * power(x, 3.0))))
 
 
 def _celu(x: Step, alpha: float = 1.0) -> Step:
@@ -114,17 +108,10 @@ ROWS: tuple[GraphOperation, ...] = (
     composed("minimum", "the smaller of two, entry by entry", minimum, (2, 2)),
     composed("lerp", "x + w (y − x), the third being w", _lerp, (3, 3)),
     _row("relu6", "x between 0 and 6", hinge),
-    _row("hardtanh", "x between −1 and 1", lambda x: apply("clip", x, min=-1.0, max=1.0)),
     _row("hardsigmoid", "x / 6 + 1/2 between 0 and 1", lambda x: hinge(x + 3.0) / 6.0),
-    _row("hardswish", "x times hardsigmoid", lambda x: x * hinge(x + 3.0) / 6.0),
-    _row("selu", "a scaled elu", lambda x: SELU_SCALE * apply("elu", x, alpha=SELU_ALPHA)),
     composed("celu", "x, for x < 0 a (e^(x/a) − 1) with a number a, `alpha`", _celu, options=("alpha",)),
-    _row("gelu_tanh", "gelu by its tanh approximation", _gelu_tanh),
-    _row("mish", "x tanh(softplus x)", lambda x: x * apply("tanh", softplus(x))),
-    _row("softsign", "x / (1 + |x|)", lambda x: x / (1.0 + apply("absolute", x))),
     _row("tanhshrink", "x − tanh x", lambda x: x - apply("tanh", x)),
     composed("softshrink", "x moved towards 0 by `threshold`, a half", _softshrink, options=("threshold",)),
-    _row("log_sigmoid", "the logarithm of sigmoid", lambda x: -softplus(-x)),
     composed("prelu", "x, for x < 0 the second times x", _prelu, (2, 2)),
     composed("glu", "one half along `axis` times sigmoid of the other", _glu, options=("axis",)),
 )
