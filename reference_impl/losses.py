@@ -7,7 +7,7 @@ factor and are not reduced, which is the work of `Risk`. To add a loss, write it
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -29,11 +29,27 @@ class Terms:
         (f, y) -> the terms, shape (N, outputs).
     gradient : callable
         (f, y) -> the derivative of each row's sum with respect to f, shape (N, outputs).
+    kink_distance : callable or None
+        (f, y) -> numbers whose sign tells on which side of a kink each term is, infinite where a term has
+        none; None for smooth terms. At a distance of 0 the gradient may jump.
+    kink_reach : callable or None
+        (half widths of f, y) -> how far the distance may be off.
+    options : mapping
+        Constants of the loss, such as ``{"delta": 1.0}`` of huber.
     """
 
     name: str
     value: Callable[[Array, Array], Array]
     gradient: Callable[[Array, Array], Array]
+    kink_distance: Callable[[Array, Array], Array] | None = None
+    kink_reach: Callable[[Array, Array], Array] | None = None
+    options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    def at_kink(self, f: Array, y: Array, half_width: Array) -> Array:
+        """Return a mask of the terms that may be at a kink if f is off by its half width."""
+        if self.kink_distance is None or self.kink_reach is None:
+            return np.zeros(np.shape(f), dtype=bool)
+        return np.asarray(~(np.abs(self.kink_distance(f, y)) > self.kink_reach(half_width, y)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,8 @@ class Loss:
     class_targets : bool
         True if targets may be class indices.
     on : mapping of str to Terms
-        The terms by what the last layer puts out: "values" (a regression), "logits" or "probabilities".
+        The terms by what the last layer puts out: "values" (a regression, or scores), "logits",
+        "probabilities" or "log_probabilities".
     of_preactivation : mapping of str to Terms
         The terms as functions of the last pre-activation, by the name of the last activation. They replace
         ``on["probabilities"]``, so that no logarithm of a rounded probability is taken.
@@ -136,6 +153,8 @@ class Risk:
     on : str
         A key of ``loss.on``.
     penalties : tuple of Penalty
+    weighted_classes : bool
+        True if the targets are rows of class weights, which need not sum to 1.
 
     Examples
     --------
@@ -149,6 +168,7 @@ class Risk:
     outputs: str = "sum"
     on: str = "values"
     penalties: tuple[Penalty, ...] = ()
+    weighted_classes: bool = False
 
     def output_scale(self, outputs: int) -> float:
         """Return the factor of one output's term within its example's loss."""
@@ -224,6 +244,72 @@ _BINARY_CROSS_ENTROPY_ON_LOGITS = _binary_cross_entropy(
     "binary_cross_entropy_on_logits", _LOG_SIGMOID, _LOG_SIGMOID_COMPLEMENT
 )
 
+_ABSOLUTE_ERROR = Terms(
+    "absolute_error",
+    value=lambda f, y: np.abs(f - y),
+    gradient=lambda f, y: np.sign(f - y),
+    kink_distance=lambda f, y: f - y,
+    kink_reach=lambda half_width, y: half_width,
+)
+
+
+def _huber_terms(delta: float) -> Terms:
+    """Return the terms ½ d² for a distance d = |f − y| up to delta, and delta (d − ½ delta) beyond."""
+
+    def value(f: Array, y: Array) -> Array:
+        distance = np.abs(f - y)
+        near = np.minimum(distance, delta)
+        return np.asarray(0.5 * np.square(near) + delta * (distance - near))
+
+    return Terms(
+        "huber",
+        value=value,
+        gradient=lambda f, y: np.minimum(np.maximum(f - y, -delta), delta),
+        options=MappingProxyType({"delta": delta}),
+    )
+
+
+def _margins(f: Array, y: Array) -> Array:
+    """Return 1 + f_j − f_right, which is negative where class j is told from the right one by 1."""
+    return np.asarray(1.0 + f - (y * f).sum(axis=-1, keepdims=True))
+
+
+def _hinge_gradient(f: Array, y: Array) -> Array:
+    margins = _margins(f, y)
+    violated = (1.0 - y) * np.where(np.isnan(margins), np.nan, np.where(margins > 0, 1.0, 0.0))
+    return np.asarray(violated - y * violated.sum(axis=-1, keepdims=True))
+
+
+# Weston & Watkins 1999; y is 1 for the right class and 0 for the others
+_HINGE_TERMS = Terms(
+    "multiclass_hinge",
+    value=lambda f, y: (1.0 - y) * np.maximum(_margins(f, y), 0.0),
+    gradient=_hinge_gradient,
+    kink_distance=lambda f, y: np.where(y != 0, np.inf, _margins(f, y)),
+    kink_reach=lambda half_width, y: half_width + (y * half_width).sum(axis=-1, keepdims=True),
+)
+
+
+def _entropy(y: Array) -> Array:
+    """Return y log y, 0 for y = 0."""
+    return np.asarray(y * np.log(np.where(y == 0, 1.0, y)))
+
+
+def _kl_divergence(of: Terms) -> Terms:
+    """Return the terms y (log y − log p) from those of −y log p, whose gradient is the same."""
+    return Terms(
+        of.name.replace("cross_entropy", "kl_divergence"),
+        value=lambda x, y: _entropy(y) + of.value(x, y),
+        gradient=of.gradient,
+    )
+
+
+_CROSS_ENTROPY_ON_LOG_PROBABILITIES = Terms(
+    "cross_entropy_on_log_probabilities",
+    value=lambda f, y: _product(-y, f),
+    gradient=lambda f, y: np.asarray(-y + 0.0 * f),
+)
+
 _MSE = Loss(
     name="mse",
     default_factor=0.5,
@@ -260,6 +346,69 @@ _BINARY_CROSS_ENTROPY = Loss(
     of_preactivation={"sigmoid": _BINARY_CROSS_ENTROPY_ON_LOGITS},
 )
 
+_MAE = Loss(
+    name="mae",
+    default_factor=1.0,
+    reduces_outputs=True,
+    class_targets=False,
+    on={"values": _ABSOLUTE_ERROR},
+    of_preactivation={},
+)
+
+
+def huber(delta: float = 1.0) -> Loss:
+    """Return the Huber loss of a delta, from which on it is linear."""
+    return Loss(
+        name="huber",
+        default_factor=1.0,
+        reduces_outputs=True,
+        class_targets=False,
+        on={"values": _huber_terms(delta)},
+        of_preactivation={},
+    )
+
+
+_HINGE = Loss(
+    name="hinge",
+    default_factor=1.0,
+    reduces_outputs=True,
+    class_targets=True,
+    on={"values": _HINGE_TERMS},
+    of_preactivation={},
+)
+_KL_DIVERGENCE = Loss(
+    name="kl_divergence",
+    default_factor=1.0,
+    reduces_outputs=True,
+    class_targets=False,
+    on={
+        "logits": _kl_divergence(_CROSS_ENTROPY_ON_LOGITS),
+        "probabilities": _kl_divergence(_CROSS_ENTROPY.on["probabilities"]),
+        "log_probabilities": _kl_divergence(_CROSS_ENTROPY_ON_LOG_PROBABILITIES),
+    },
+    of_preactivation={"softmax": _kl_divergence(_CROSS_ENTROPY_ON_LOGITS)},
+)
+_NLL = Loss(
+    name="nll",
+    default_factor=1.0,
+    reduces_outputs=False,
+    class_targets=True,
+    on={"log_probabilities": _CROSS_ENTROPY_ON_LOG_PROBABILITIES},
+    of_preactivation={},
+)
+
 LOSSES: Mapping[str, Loss] = MappingProxyType(
-    {loss.name: loss for loss in (_MSE, _CROSS_ENTROPY, _BINARY_CROSS_ENTROPY)}
+    {
+        loss.name: loss
+        for loss in (
+            _MSE,
+            _CROSS_ENTROPY,
+            _BINARY_CROSS_ENTROPY,
+            _MAE,
+            huber(),
+            _HINGE,
+            _KL_DIVERGENCE,
+            _NLL,
+        )
+    }
 )

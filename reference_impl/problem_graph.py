@@ -44,13 +44,20 @@ FUNCTION_OPERATIONS: Mapping[str, Callable[..., Operation]] = {
 }
 """The operation of every activation (but the identity) and of every elementary function."""
 
-LOSS_OPERATIONS: Mapping[str, Callable[[Operation, Array], Operation]] = {
+LOSS_OPERATIONS: Mapping[str, Callable[..., Operation]] = {
     "squared_error": graph.squared_error,
     "cross_entropy_on_logits": graph.cross_entropy_on_logits,
     "cross_entropy_on_probabilities": graph.cross_entropy_on_probabilities,
     "cross_entropy_on_sigmoid_logits": graph.cross_entropy_on_sigmoid_logits,
     "binary_cross_entropy_on_logits": graph.binary_cross_entropy_on_logits,
     "binary_cross_entropy_on_probabilities": graph.binary_cross_entropy_on_probabilities,
+    "absolute_error": graph.absolute_error,
+    "huber": graph.huber,
+    "multiclass_hinge": graph.multiclass_hinge,
+    "cross_entropy_on_log_probabilities": graph.cross_entropy_on_log_probabilities,
+    "kl_divergence_on_logits": graph.kl_divergence_on_logits,
+    "kl_divergence_on_probabilities": graph.kl_divergence_on_probabilities,
+    "kl_divergence_on_log_probabilities": graph.kl_divergence_on_log_probabilities,
 }
 """For the name of every loss's terms the function that builds the node of their sum over the batch."""
 
@@ -64,7 +71,7 @@ def function_node(function: Activation, operand: Operation) -> Operation:
 
 def loss_node(terms: Terms, outputs: Operation, targets: Array) -> Operation:
     """Return the node of the sum of all terms, without factor; `outputs` and `targets` are (N, outputs)."""
-    return LOSS_OPERATIONS[terms.name](outputs, targets)
+    return LOSS_OPERATIONS[terms.name](outputs, targets, **terms.options)
 
 
 def graph_of(problem: Problem) -> StaticGraph:

@@ -8,7 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from reference_impl.graph.arrays import as_array
-from reference_impl.graph.functions import LogSoftmax, Softplus, WeightedLog, WeightedLog1p
+from reference_impl.graph.functions import (
+    Absolute,
+    Clip,
+    LogSoftmax,
+    Relu,
+    Softplus,
+    WeightedLog,
+    WeightedLog1p,
+)
 from reference_impl.graph.operations import Operation
 from reference_impl.graph.shaping import Sum
 
@@ -44,3 +52,47 @@ def binary_cross_entropy_on_probabilities(probabilities: Operation, targets: npt
     present = as_array(targets)
     absent = np.asarray(1.0 - present)
     return -Sum()(WeightedLog(present)(probabilities) + WeightedLog1p(absent)(-probabilities))
+
+
+def absolute_error(outputs: Operation, targets: npt.ArrayLike) -> Operation:
+    """Return Σ |output - target|."""
+    return Sum()(Absolute()(outputs - targets))
+
+
+def huber(outputs: Operation, targets: npt.ArrayLike, delta: float = 1.0) -> Operation:
+    """Return Σ ½ d² for distances d = |output - target| up to delta, and delta (d - ½ delta) beyond."""
+    distance = Absolute()(outputs - targets)
+    near = Clip(high=delta)(distance)
+    return Sum()(0.5 * near**2 + delta * (distance - near))
+
+
+def multiclass_hinge(scores: Operation, targets: npt.ArrayLike) -> Operation:
+    """Return Σ max(0, 1 + score - score of the right class) over the other classes; targets are one-hot."""
+    right = Sum(-1, keepdims=True)(scores * targets)
+    return Sum()(Relu()(1.0 + scores - right) * (1.0 - as_array(targets)))
+
+
+def cross_entropy_on_log_probabilities(logarithms: Operation, targets: npt.ArrayLike) -> Operation:
+    """Return -Σ target * logarithm."""
+    return -Sum()(logarithms * targets)
+
+
+def entropy(targets: npt.ArrayLike) -> float:
+    """Return -Σ target * log target, where a target of 0 contributes 0."""
+    y = as_array(targets)
+    return float(-(y * np.log(np.where(y == 0, 1.0, y))).sum())
+
+
+def kl_divergence_on_logits(logits: Operation, targets: npt.ArrayLike) -> Operation:
+    """Return Σ target * (log target - log softmax(logit))."""
+    return cross_entropy_on_logits(logits, targets) - entropy(targets)
+
+
+def kl_divergence_on_probabilities(probabilities: Operation, targets: npt.ArrayLike) -> Operation:
+    """Return Σ target * (log target - log(probability))."""
+    return cross_entropy_on_probabilities(probabilities, targets) - entropy(targets)
+
+
+def kl_divergence_on_log_probabilities(logarithms: Operation, targets: npt.ArrayLike) -> Operation:
+    """Return Σ target * (log target - logarithm)."""
+    return cross_entropy_on_log_probabilities(logarithms, targets) - entropy(targets)

@@ -91,7 +91,7 @@ def _targets(problem: Problem, rng: np.random.Generator, examples: int) -> Array
     if problem.risk.loss.class_targets:
         classes = np.concatenate([rng.permutation(outputs) for _ in range(examples // outputs + 1)])
         return np.asarray(np.eye(outputs)[classes[:examples]])
-    if problem.risk.loss.name == "mse":
+    if problem.risk.loss.name in ("mse", "mae", "huber"):
         return np.round(rng.normal(size=(examples, outputs)), 2)
     return rng.integers(2, size=(examples, outputs)).astype(float)
 

@@ -1,7 +1,10 @@
 """Convert a layered submission to a graph with the same numbers and verdicts."""
 
 from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import named
@@ -21,6 +24,8 @@ def graph_document(submission: Submission) -> dict[str, Any]:
     problem = submission.problem
     inputs = {"inputs": problem.batch.inputs, "targets": problem.batch.targets}
     inputs |= {f"masks.layers.{index}": mask for index, mask in problem.batch.masks.items()}
+    if problem.risk.loss.name == "hinge":
+        inputs["classes"] = problem.batch.targets.argmax(axis=-1)
     nodes = [*_layers(problem)]
     nodes += _risk(problem, nodes[-1]["name"])
     document: dict[str, Any] = {} if submission.name is None else {"name": submission.name}
@@ -37,13 +42,16 @@ def graph_document(submission: Submission) -> dict[str, Any]:
     return document
 
 
-def nodes_at_kinks(submission: Submission, kinks: Sequence[Array]) -> dict[str, Array]:
+def nodes_at_kinks(submission: Submission, kinks: Sequence[Array], loss_kinks: Array) -> dict[str, Array]:
     """Return the masks of `kinks`, and of weights at the kink of a penalty, by the name of the graph's node.
 
     kinks: by layer, (N, out), True where the submission's precision does not determine the side of a kink.
+    loss_kinks: the same of the loss's terms.
     """
     problem = submission.problem
     reached = {f"z{index}": mask for index, mask in enumerate(kinks) if mask.any()}
+    if loss_kinks.any():
+        reached[_KINKED_STEPS[problem.risk.loss.name]] = loss_kinks
     arrays = dict(named(problem.parameters))
     for place, (_, norm, name) in enumerate(_penalised(problem)):
         at_zero = round_to_precision(arrays[name], submission.precision) == 0
@@ -90,6 +98,8 @@ def _risk(problem: Problem, outputs: str) -> Nodes:
             _node("total", "sum", "weighed"),
             _node("loss", "multiply", "total", scale),
         ]
+    elif loss in _COMPOSED:
+        nodes += _composed_loss(problem, outputs, on)
     else:
         options |= {"on": on} if len(risk.loss.on) > 1 else {}
         nodes.append(_node("loss", loss, outputs, "targets", **options))
@@ -118,4 +128,38 @@ def _node(name: str, op: str, *args: str | float, **options: Any) -> dict[str, A
     return {"name": name, "op": op, "args": list(args), **options}
 
 
-_OF_PREACTIVATION = frozenset({("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")})
+def _composed_loss(problem: Problem, outputs: str, on: str) -> Nodes:
+    """Return the nodes of a loss that is no operation of its own; the last is `loss`."""
+    risk, targets = problem.risk, problem.batch.targets
+    name, size = risk.loss.name, problem.batch.size
+    scale = risk.output_scale(targets.shape[-1]) * risk.example_scale(size)
+    if name == "hinge":
+        terms = _node("terms", "multiclass_hinge", outputs, "classes", reduction="sum")
+        return [terms, _node("loss", "multiply", "terms", scale * targets.shape[-1])]
+    if name in ("mae", "huber"):
+        options = risk.loss.on["values"].options
+        terms = _node("terms", _COMPOSED[name], outputs, "targets", reduction="sum", **options)
+        return [terms, _node("loss", "multiply", "terms", scale)]
+    if on == "log_probabilities":
+        nodes = [
+            _node("weighed", "multiply", outputs, "targets"),
+            _node("total", "sum", "weighed"),
+            _node("divergence", "multiply", "total", -scale),
+        ]
+    else:
+        nodes = [_node("divergence", "cross_entropy", outputs, "targets", factor=scale, batch="sum", on=on)]
+    if name == "nll":
+        return [*nodes[:-1], {**nodes[-1], "name": "loss"}]
+    positive = targets[targets > 0]
+    entropy = scale * float((positive * np.log(positive)).sum())
+    return [*nodes, _node("loss", "add", "divergence", entropy)]
+
+
+_OF_PREACTIVATION = frozenset(
+    {("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid"), ("kl_divergence", "softmax")}
+)
+_COMPOSED = MappingProxyType(
+    {"mae": "l1", "huber": "huber", "hinge": "multiclass_hinge", "kl_divergence": "", "nll": ""}
+)
+"""Losses without an operation of their name, and the composition that has their kinks, if there is one."""
+_KINKED_STEPS = MappingProxyType({"mae": "terms[absolute]", "hinge": "terms[relu]"})

@@ -31,6 +31,11 @@ _ACTIVATION_ALIASES = {
     "logistic": "sigmoid",
     "swish": "silu",
     "leakyrelu": "leaky_relu",
+    "gelutanh": "gelu_tanh",
+    "hardswish": "hardswish",
+    "hardtanh": "hardtanh",
+    "logsigmoid": "log_sigmoid",
+    "logsoftmax": "log_softmax",
 }
 _MOST_UNITS = 2**31
 _LAYER_FIELDS = ("in", "out", "activation", "bias")

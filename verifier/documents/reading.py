@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.losses import Loss
+from reference_impl.losses import Loss, Risk
 from reference_impl.network import Batch, Network, named
 from reference_impl.problem import Problem
 from verifier.documents.arrays import read_array, read_arrays
@@ -26,7 +26,7 @@ from verifier.problem.errors import (
     suggest_name,
 )
 from verifier.problem.graph import NODE, names_upstream
-from verifier.problem.loss import read_loss
+from verifier.problem.loss import read_loss, weigh_classes
 from verifier.problem.submission import (
     Convention,
     GraphSubmission,
@@ -43,10 +43,12 @@ def read_targets(
     size: int | None,
     convention: Convention,
     errors: ErrorCollector,
+    ignored: int | None = None,
 ) -> Array | None:
     """Return targets of shape (N, outputs); None if they are malformed.
 
     size: the number of examples, None if the inputs are malformed.
+    ignored: a class index whose examples have rows of zeros.
     """
     array = read_array(value, ("targets",), errors)
     if array is None:
@@ -57,7 +59,7 @@ def read_targets(
     if loss.class_targets and outputs != 1 and array.ndim == 2 and sorted(array.shape) == [1, size]:
         array = array.ravel()  # class indices as one column or row, as MATLAB has them
     if array.ndim == 1:
-        return _read_classes(array, loss, outputs, size, errors)
+        return _read_classes(array, loss, outputs, size, errors, ignored)
     order = "(outputs, N)" if convention.examples == "columns" else "(N, outputs)"
     if array.ndim != 2:
         errors.add("/targets", f"rows of shape {order}", f"shape {tuple(array.shape)}")
@@ -69,11 +71,33 @@ def read_targets(
         expected = (size, outputs) if convention.examples == "rows" else (outputs, size)
         errors.add("/targets", f"shape {expected}, {order}", f"shape {tuple(array.shape)}")
         return None
-    return rows
+    return rows if _fit_loss(rows, loss, errors) else None
+
+
+def _fit_loss(rows: Array, loss: Loss, errors: ErrorCollector) -> bool:
+    """True if target rows are possible for the loss."""
+    if loss.name == "hinge":
+        one_hot = ((rows == 0) | (rows == 1)).all(axis=-1) & (rows.sum(axis=-1) == 1)
+        if not one_hot.all():
+            example = int(np.argmin(one_hot))
+            rule = "rows with a 1 for the right class and 0 elsewhere, or class indices"
+            errors.add("/targets", rule, f"{describe(rows[example].tolist())} in example {example}")
+            return False
+    if loss.name == "kl_divergence" and (rows < 0).any():
+        example, output = map(int, np.argwhere(rows < 0)[0])
+        actual = f"{rows[example, output]:g} in example {example}, output {output}"
+        errors.add("/targets", "probabilities, which are at least 0", actual)
+        return False
+    return True
 
 
 def _read_classes(
-    array: Array, loss: Loss, outputs: int | None, size: int | None, errors: ErrorCollector
+    array: Array,
+    loss: Loss,
+    outputs: int | None,
+    size: int | None,
+    errors: ErrorCollector,
+    ignored: int | None,
 ) -> Array | None:
     if not loss.class_targets:
         errors.add(
@@ -88,12 +112,13 @@ def _read_classes(
         return None
     if outputs is None or size is None:
         return None
-    wrong = np.flatnonzero((array != np.rint(array)) | (array < 0) | (array >= outputs))
+    counted = np.ones(array.shape, dtype=bool) if ignored is None else array != ignored
+    wrong = np.flatnonzero(counted & ((array != np.rint(array)) | (array < 0) | (array >= outputs)))
     for index in wrong[:SHOWN]:
         remedy = "class indices start at 0" if array[index] == outputs else ""
         errors.add(
             ("targets", int(index)),
-            f"a class index from 0 to {outputs - 1}",
+            f"a class index from 0 to {outputs - 1}" + ("" if ignored is None else f", or {ignored}"),
             describe(float(array[index])),
             remedy,
         )
@@ -101,8 +126,12 @@ def _read_classes(
         errors.add("/targets", "class indices everywhere", f"{wrong.size - SHOWN} more that are none")
     if wrong.size:
         return None
+    if not counted.any():
+        remedy = "with every example ignored any code passes"
+        errors.add("/targets", f"at least one class other than {ignored}", "none", remedy)
+        return None
     rows = np.zeros((size, outputs))
-    rows[np.arange(size), array.astype(np.intp)] = 1.0
+    rows[np.flatnonzero(counted), array[counted].astype(np.intp)] = 1.0
     return rows
 
 
@@ -214,7 +243,10 @@ def read_submission(document: Any) -> Submission:
     size = None if inputs is None else inputs.shape[0]
     targets = None
     if "targets" in document and loss is not None:
-        targets = read_targets(document["targets"], loss[0].loss, network, size, convention, errors)
+        ignored = loss[1].get("ignore_index")
+        targets = read_targets(document["targets"], loss[0].loss, network, size, convention, errors, ignored)
+        if targets is not None:
+            loss, targets = _with_labels(loss, document["targets"], targets, errors)
     masks = read_masks(document.get("masks"), network, size, convention, errors)
     gradients = read_gradients(document, network, convention, shapes, errors)
     precision, warnings = read_precision(document, gradients, errors)
@@ -244,6 +276,28 @@ def read_submission(document: Any) -> Submission:
         tuple(warnings),
         submitted.get("parameters", {}) | submitted.get("gradients", {}),
     )
+
+
+def _with_labels(
+    loss: tuple[Risk, dict[str, Any]], document: Any, rows: Array, errors: ErrorCollector
+) -> tuple[tuple[Risk, dict[str, Any]], Array]:
+    """Return the loss and the targets with class weights, smoothed labels and ignored examples."""
+    risk, fields = loss
+    weights = fields.get("class_weights")
+    if weights is not None and len(weights) != rows.shape[1]:
+        rule = f"{rows.shape[1]} numbers, one for each output"
+        errors.add("/loss/class_weights", rule, f"{len(weights)}")
+        return loss, rows
+    of_classes = np.ndim(document) == 1
+    counted = np.ones(len(rows), dtype=bool)
+    if "ignore_index" in fields:
+        if not of_classes:
+            rule = "class indices, a list of numbers, beside ignore_index"
+            errors.add("/targets", rule, "rows", "leave ignore_index out, or write class indices")
+            return loss, rows
+        counted = np.asarray(document) != fields["ignore_index"]
+    risk, rows = weigh_classes(risk, fields, rows, counted, of_classes)
+    return (risk, fields), rows
 
 
 def _of_integers(gradients: Any) -> Iterator[ReportWarning]:

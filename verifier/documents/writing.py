@@ -56,7 +56,7 @@ def submission_to_document(submission: Submission) -> dict[str, Any]:
             "weights": convention.weights,
             "examples": convention.examples,
         },
-        "loss": dict(submission.graded_under),
+        "loss": loss_fields(problem.risk),
         "parameters": {
             name: to_submitted_layout(name, array, convention) for name, array in named(problem.parameters)
         },

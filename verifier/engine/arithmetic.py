@@ -134,17 +134,19 @@ class Numbers:
         """Return each row's loss, (…, N)."""
         return row_sums(terms.value(f, y))
 
-    def loss_gradient(self, terms: Terms, f: Any, y: Array) -> Any:
-        """Return the gradient of each row's loss by the outputs."""
+    def loss_gradient(self, terms: Terms, f: Any, y: Array, kinks: Array | None = None) -> Any:
+        """Return the gradient of each row's loss by the outputs. kinks: as in `activation_vjp`."""
         return terms.gradient(f, y)
 
     def example_losses(self, terms: Terms, f: Any, y: Array, factor: float) -> Any:
         """Return each row's loss times a factor, (…, N)."""
         return self.scaled(self.losses(terms, f, y), factor)
 
-    def scaled_loss_slopes(self, terms: Terms, f: Any, y: Array, factor: float) -> Any:
+    def scaled_loss_slopes(
+        self, terms: Terms, f: Any, y: Array, factor: float, kinks: Array | None = None
+    ) -> Any:
         """Return the gradient of each row's loss by the outputs, times a factor."""
-        return self.scaled(self.loss_gradient(terms, f, y), factor)
+        return self.scaled(self.loss_gradient(terms, f, y, kinks), factor)
 
 
 def largest_shares(x: Array, axes: tuple[int, ...]) -> Array:

@@ -62,12 +62,14 @@ class Linearised:
     z: of every layer, the inputs first.
     loss: (N, out), the slope of each example's loss, without its factor, by the last pre-activation if
     `of_preactivation`, else by the output.
+    loss_at_kink: (N,), True for examples with a term of the loss exactly at a kink.
     """
 
     z: tuple[Array, ...]
     layers: tuple[Slopes, ...]
     loss: Array
     of_preactivation: bool
+    loss_at_kink: Array
 
 
 def linearise(problem: Problem) -> Linearised:
@@ -101,7 +103,8 @@ def linearise(problem: Problem) -> Linearised:
         return np.asarray(loss_formula(terms, COMPLEX, point, targets).sum(axis=-1, keepdims=True))
 
     loss = _row_slopes(losses, a if of_preactivation else z[-1])[:, :, 0]
-    return Linearised(tuple(z), tuple(layers), loss, of_preactivation)
+    at_kink = terms.at_kink(z[-1], targets, np.zeros(z[-1].shape)).any(axis=-1)
+    return Linearised(tuple(z), tuple(layers), loss, of_preactivation, at_kink)
 
 
 def responses(problem: Problem, linearised: Linearised, layer: int) -> Iterator[tuple[slice, Array, Array]]:
@@ -121,7 +124,7 @@ def responses(problem: Problem, linearised: Linearised, layer: int) -> Iterator[
 def _unit_slopes(problem: Problem, linearised: Linearised, layer: int, units: slice) -> tuple[Array, Array]:
     last = len(problem.parameters) - 1
     slopes = linearised.layers[layer]
-    smooth = ~slopes.at_kink[:, units].T
+    smooth = ~slopes.at_kink[:, units].T & ~linearised.loss_at_kink
     if slopes.of_units is not None and layer < last:  # the next layer changes along one row of its weights
         rows = problem.parameters[layer + 1].weight[units]
         tangents = slopes.of_units.T[units][..., None] * rows[:, None, :]

@@ -13,7 +13,7 @@ from verifier.engine.estimate import Estimate
 from verifier.engine.interval_functions import INTERVALS, SHARP_INTERVALS, IntervalArithmetic
 from verifier.engine.intervals import Factors, Interval, exact, plus, times
 from verifier.engine.lazy_products import ALL, LazyEstimates, RowEstimates, RowIndex
-from verifier.engine.lowering import activated, lowered
+from verifier.engine.lowering import OUTPUT, activated, lowered
 from verifier.engine.operations.layers import AFFINE
 from verifier.engine.operations.products import MATMUL
 from verifier.problem.graph import GraphProblem, node_name
@@ -34,14 +34,19 @@ def enclosed(
     kinks: Sequence[Array],
     precision: Precision | None = None,
     arithmetic: IntervalArithmetic = INTERVALS,
+    *,
+    loss_kinks: Array | None = None,
 ) -> Mapping[str, Estimate]:
     """Return an enclosure of the gradient of a network of layers, with every slope at kinks.
 
     kinks: masks by layer, joined with the kinks that an enclosed pre-activation reaches.
     precision: weights that round to 0 in it are at the kink of an l1 penalty.
     arithmetic: `INTERVALS`, or `SHARP_INTERVALS` if those are too wide.
+    loss_kinks: a mask of the loss's terms, joined with the kinks that the enclosed outputs reach.
     """
     masks = {activated(layer): mask for layer, mask in enumerate(kinks) if mask.any()}
+    if loss_kinks is not None and loss_kinks.any():
+        masks[OUTPUT] = loss_kinks
     penalties = problem.risk.penalties
     penalty_slopes = partial(_slopes_of_penalties, problem, precision) if penalties else _no_penalties
     has_kinks = any(penalty.norm == "l1" for penalty in penalties)
@@ -61,12 +66,15 @@ def enclosed_graph(
     return _enclosed(problem, values, kinks, arithmetic, _no_penalties, lazily=True)
 
 
-def enclosed_kinks(problem: Problem) -> list[Array]:
-    """Return by layer a mask, (N, out), of enclosed pre-activations that contain a kink."""
+def enclosed_kinks(problem: Problem) -> tuple[list[Array], Array]:
+    """Return by layer a mask, (N, out), of enclosed pre-activations that contain a kink; and of the loss."""
     graph = lowered(problem)
     reached = reached_kinks(values_of(graph, INTERVALS, with_output=False), _parts)
-    shapes = ((problem.batch.size, layer.outputs) for layer in problem.network.layers)
-    return [reached.get(activated(layer), np.zeros(shape, dtype=bool)) for layer, shape in enumerate(shapes)]
+    shapes = [(problem.batch.size, layer.outputs) for layer in problem.network.layers]
+    by_layer = [
+        reached.get(activated(layer), np.zeros(shape, dtype=bool)) for layer, shape in enumerate(shapes)
+    ]
+    return by_layer, reached.get(OUTPUT, np.zeros(shapes[-1], dtype=bool))
 
 
 def refined(

@@ -204,7 +204,9 @@ class GraphRoundingArithmetic(Numbers):
         rows = RoundedValue(values, np.hypot(output_error, formula_error))
         return self.total(rows, (-1,))
 
-    def loss_gradient(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
+    def loss_gradient(
+        self, terms: Terms, f: RoundedValue, y: Array, kinks: Array | None = None
+    ) -> RoundedValue:
         value, unit = terms.gradient(f.value, y), scale_of(f.deviation)
         spread = (
             np.sqrt(loss_properties(terms).gradient_variance(f.value, y, np.square(f.deviation / unit)))

@@ -248,7 +248,31 @@ def _enclose_binary_cross_entropy_on_probabilities(p: Interval, y: Array) -> Int
     return plus(quotient(-y, p), quotient(1.0 - y, complement(p)))
 
 
-LOSS_GRADIENTS: Mapping[str, Callable[[Interval, Array], Interval]] = MappingProxyType(
+def _enclose_sign(f: Interval, y: Array, kinks: Array | None) -> Interval:
+    sign = np.sign(minus(f, exact(y)).middle)
+    if kinks is None:
+        return exact(sign)
+    return Interval(np.where(kinks, 0.0, sign), np.where(kinks, 1.0, 0.0))
+
+
+def _enclose_huber(f: Interval, y: Array, delta: float) -> Interval:
+    difference = minus(f, exact(y))
+    lower, upper = (np.clip(end, -delta, delta) for end in difference.ends)
+    middle = np.clip(difference.middle, -delta, delta)
+    return Interval(middle, inflated(np.maximum(upper - middle, middle - lower), 2))
+
+
+def _enclose_hinge(f: Interval, y: Array, kinks: Array | None) -> Interval:
+    right = total(times(exact(y), f), axis=-1, keepdims=True)
+    margins = plus(exact(np.ones_like(y)), minus(f, right)).middle
+    violated = exact((1.0 - y) * np.where(np.isnan(margins), np.nan, np.where(margins > 0, 1.0, 0.0)))
+    if kinks is not None:
+        either = 0.5 * np.abs(1.0 - y)
+        violated = Interval(np.where(kinks, either, violated.middle), np.where(kinks, either, 0.0))
+    return minus(violated, times(exact(y), total(violated, axis=-1, keepdims=True)))
+
+
+LOSS_GRADIENTS: Mapping[str, Callable[..., Interval]] = MappingProxyType(
     {
         "squared_error": _enclose_squared_error,
         "cross_entropy_on_logits": cross_entropy_delta,
@@ -256,9 +280,19 @@ LOSS_GRADIENTS: Mapping[str, Callable[[Interval, Array], Interval]] = MappingPro
         "cross_entropy_on_sigmoid_logits": _enclose_sigmoid_cross_entropy,
         "binary_cross_entropy_on_logits": _enclose_binary_cross_entropy_on_logits,
         "binary_cross_entropy_on_probabilities": _enclose_binary_cross_entropy_on_probabilities,
+        "huber": _enclose_huber,
+        "cross_entropy_on_log_probabilities": lambda f, y: exact(-y),
+        "kl_divergence_on_logits": cross_entropy_delta,
+        "kl_divergence_on_probabilities": lambda p, y: quotient(-y, p),
+        "kl_divergence_on_log_probabilities": lambda f, y: exact(-y),
     }
 )
 """By the name of the loss's terms: (f, y) -> an enclosure of the gradient over that of the outputs f."""
+
+KINKED_LOSS_GRADIENTS: Mapping[str, Callable[[Interval, Array, Array | None], Interval]] = MappingProxyType(
+    {"absolute_error": _enclose_sign, "multiclass_hinge": _enclose_hinge}
+)
+"""The same for terms with kinks: (f, y, mask of the terms where every slope counts) -> an enclosure."""
 
 
 class IntervalArithmetic(IntervalNumbers):
@@ -273,19 +307,24 @@ class IntervalArithmetic(IntervalNumbers):
     def losses(self, terms: Terms, f: Interval, y: Array) -> Interval:
         """Return an enclosure of the losses, by the mean value theorem with the steepest slopes."""
         outputs = f.middle.shape[-1]
-        variation = (self.loss_gradient(terms, f, y).magnitude * f.radius).sum(axis=-1)
+        reached = None if terms.kink_distance is None else terms.at_kink(f.middle, y, f.radius)
+        variation = (self.loss_gradient(terms, f, y, reached).magnitude * f.radius).sum(axis=-1)
         values = terms.value(f.middle, y)
         rounding_error = (
             (32 + outputs) * UNIT * loss_properties(terms).value_roundoff(f.middle, y, values).sum(axis=-1)
         )
         return Interval(values.sum(axis=-1), inflated(variation + rounding_error, outputs + 2))
 
-    def loss_gradient(self, terms: Terms, f: Interval, y: Array) -> Interval:
-        return LOSS_GRADIENTS[terms.name](f, y)
+    def loss_gradient(self, terms: Terms, f: Interval, y: Array, kinks: Array | None = None) -> Interval:
+        if terms.kink_distance is not None:
+            return KINKED_LOSS_GRADIENTS[terms.name](f, y, kinks)
+        return LOSS_GRADIENTS[terms.name](f, y, **terms.options)
 
-    def scaled_loss_slopes(self, terms: Terms, f: Interval, y: Array, factor: float) -> Interval:
+    def scaled_loss_slopes(
+        self, terms: Terms, f: Interval, y: Array, factor: float, kinks: Array | None = None
+    ) -> Interval:
         rounded = Interval(np.asarray(factor), np.asarray(abs(factor) * FACTOR_ERROR))
-        return times(self.loss_gradient(terms, f, y), rounded)
+        return times(self.loss_gradient(terms, f, y, kinks), rounded)
 
 
 INTERVALS = IntervalArithmetic()

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from reference_impl.array import Array
 from reference_impl.network import named
 from reference_impl.problem import Problem, terms_of_last_layer
-from verifier.engine.operations.layers import ACTIVATION, AFFINE, RISK, SMOOTH_ACTIVATION
+from verifier.engine.operations.layers import ACTIVATION, AFFINE, KINKED_RISK, RISK, SMOOTH_ACTIVATION
 from verifier.problem.graph import GraphProblem, Node
 
 INPUTS, OUTPUT = "inputs", "risk"
@@ -57,7 +57,10 @@ def _graph_of(problem: Problem) -> GraphProblem:
         "output_scale": problem.risk.output_scale(batch.targets.shape[-1]),
         "example_scale": problem.risk.example_scale(batch.size),
     }
-    nodes.append(Node(OUTPUT, RISK, (point,), {"terms": terms, **scales}, (shape,), (), {1: batch.targets}))
+    operation = RISK if terms.kink_distance is None else KINKED_RISK
+    nodes.append(
+        Node(OUTPUT, operation, (point,), {"terms": terms, **scales}, (shape,), (), {1: batch.targets})
+    )
     return GraphProblem({}, parameters, {INPUTS: batch.inputs}, tuple(nodes), OUTPUT, tuple(parameters))
 
 

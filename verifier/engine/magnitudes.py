@@ -106,7 +106,7 @@ class MagnitudeArithmetic(Numbers):
     def losses(self, terms: Terms, f: Magnitude, y: Array) -> Magnitude:
         return self.total(self.constant(terms.value(f.value, y)), (-1,))
 
-    def loss_gradient(self, terms: Terms, f: Magnitude, y: Array) -> Magnitude:
+    def loss_gradient(self, terms: Terms, f: Magnitude, y: Array, kinks: Array | None = None) -> Magnitude:
         return self.constant(terms.gradient(f.value, y))
 
 

@@ -14,7 +14,7 @@ from reference_impl.activations import Kink
 from reference_impl.array import Array
 from reference_impl.losses import NORMS, Penalty
 from reference_impl.network import Trace
-from reference_impl.problem import Problem, example_losses
+from reference_impl.problem import Problem, example_losses, terms_of_last_layer
 from verifier.engine.estimate import Estimate
 from verifier.problem.precision import PRECISIONS
 
@@ -260,6 +260,10 @@ def responded(problem: Problem, trace: Trace, layer: int, chunk: slice, moves: M
         outputs = _activated(problem, index, current)
         if index == last:
             losses = example_losses(problem, current, outputs)
+            terms, _ = terms_of_last_layer(problem)
+            if terms.kink_distance is not None:
+                side = np.sign(terms.kink_distance(outputs, problem.batch.targets))
+                smooth &= ~np.asarray((side != side[:1]).any(axis=(0, -1)))
             return Responses(chunk, losses, smooth)
         index += 1
         parameters = problem.parameters[index]

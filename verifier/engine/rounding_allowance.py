@@ -246,6 +246,7 @@ class Rounding:
     losses, loss_errors: (N,), the loss of each example, and its rounding error.
     risk, risk_error: the risk, and its rounding error.
     kinks: by layer, (N, out), True where rounding may move a pre-activation across a kink.
+    loss_kinks: (N, out), the same of the loss's terms.
     scale: Σ of |contributions| to each gradient entry, by parameter.
     allowances: computes `allowance` on first use.
     """
@@ -256,6 +257,7 @@ class Rounding:
     risk_error: float
     risk: float
     kinks: tuple[Array, ...]
+    loss_kinks: Array
     scale: ByParameter
     allowances: Callable[[], ByParameter]
 
@@ -280,6 +282,9 @@ def rounding(problem: Problem, trace: Trace, precision: Precision, *, independen
     layers_and_kinks = zip(problem.network.layers, kinks, strict=True)
     if any(near_kink.any() for layer, near_kink in layers_and_kinks if layer.activation.kinks):
         traces.append(_trace_on_steeper_side(problem, trace, kinks))
+    loss_kinks = _loss_kinks(problem, trace, forward)
+    if loss_kinks.any():
+        traces += [_trace_beside_kinks_of_loss(problem, each, loss_kinks) for each in tuple(traces)]
 
     def allowances() -> ByParameter:
         first, *others = traces
@@ -304,6 +309,7 @@ def rounding(problem: Problem, trace: Trace, precision: Precision, *, independen
         DEVIATIONS * risk_deviation,
         risk,
         kinks,
+        loss_kinks,
         Scales(problem, traces),
         allowances,
     )
@@ -408,6 +414,23 @@ def _risk_deviation(
         (sum_deviation,) = arithmetic.of_row_sums(values[None], arithmetic.stored(values)[None])
         deviation = np.hypot(deviation, sum_deviation)
     return float(np.hypot(deviation, sqrt(2.0) * arithmetic.stored(np.asarray(risk))))
+
+
+def _loss_kinks(problem: Problem, trace: Trace, forward: _Forward) -> Array:
+    """Return a mask, (N, out), of terms of the loss that rounding may move across a kink."""
+    terms, _ = terms_of_last_layer(problem)
+    return terms.at_kink(trace.outputs, problem.batch.targets, DEVIATIONS * forward.z[-1])
+
+
+def _trace_beside_kinks_of_loss(problem: Problem, trace: Trace, loss_kinks: Array) -> Trace:
+    """Return the trace with the outputs at kinks of the loss moved to where the slope is not 0."""
+    terms, _ = terms_of_last_layer(problem)
+    assert terms.kink_distance is not None
+    outputs, targets = trace.outputs, problem.batch.targets
+    distance = np.abs(terms.kink_distance(outputs, targets))
+    size = 1.0 + np.abs(outputs).max(axis=-1, keepdims=True) + np.abs(targets).max(axis=-1, keepdims=True)
+    moved = outputs + np.where(loss_kinks, 2.0 * distance + 8.0 * np.spacing(size), 0.0)
+    return Trace(trace.a, (*trace.z[:-1], moved))
 
 
 def _kink_masks(problem: Problem, trace: Trace, a_deviations: list[Array]) -> list[Array]:

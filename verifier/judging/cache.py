@@ -110,7 +110,8 @@ def fingerprint(problem: Problem) -> bytes:
         )
         for layer in problem.network.layers
     ]
-    of_risk = (risk.loss.name, risk.factor, risk.batch, risk.outputs, risk.on, risk.penalties)
+    loss_options = sorted(risk.loss.on[risk.on].options.items())
+    of_risk = (risk.loss.name, loss_options, risk.factor, risk.batch, risk.outputs, risk.on, risk.penalties)
     masks = sorted(batch.masks.items())
     written = repr((layers, of_risk, batch.inputs.shape, batch.targets.shape, [index for index, _ in masks]))
     digest = sha256(written.encode())

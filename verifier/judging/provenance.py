@@ -190,7 +190,7 @@ def _narrower_precision(
         if precision.unit_roundoff <= declared.unit_roundoff:
             continue
         expected = rounding(problem, trace, precision)
-        truth = enclosed(problem, expected.kinks, precision)
+        truth = enclosed(problem, expected.kinks, precision, loss_kinks=expected.loss_kinks)
         within_rounding, representable, shares = True, True, []
         for name, comparison in comparisons.items():
             error = np.abs(comparison.submitted - truth[name].value)

@@ -109,7 +109,7 @@ def _why_not_finite(problem: Problem, trace: Trace) -> str:
 
 def target_warnings(problem: Problem) -> Iterator[ReportWarning]:
     """Yield a warning for targets of a cross entropy that are no probabilities of the classes."""
-    if problem.risk.loss.name != "cross_entropy":
+    if problem.risk.loss.name != "cross_entropy" or problem.risk.weighted_classes:
         return
     totals = problem.batch.targets.sum(axis=-1)
     others = np.flatnonzero(np.abs(totals - 1.0) > _SUM_OF_TARGETS)
@@ -177,22 +177,30 @@ def of_disputes(consensus: Consensus) -> Iterator[ReportWarning]:
 
 def _kinks(problem: Problem, rounding_allowance: Rounding) -> Iterator[ReportWarning]:
     """Name units and examples at a kink, as exactly as the submission's precision can tell."""
-    for index, (reached, near) in enumerate(
-        zip(enclosed_kinks(problem), rounding_allowance.kinks, strict=True)
-    ):
+    by_layer, of_loss = enclosed_kinks(problem)
+    for index, (reached, near) in enumerate(zip(by_layer, rounding_allowance.kinks, strict=True)):
         places = np.argwhere(reached | near)
         if places.size == 0:
             continue
         units = tuple(sorted({int(unit) for _, unit in places}))
-        shown = ", ".join(f"unit {unit} in example {example}" for example, unit in places[:_KINKS_NAMED])
-        more = f" and {len(places) - _KINKS_NAMED} more" if len(places) > _KINKS_NAMED else ""
+        shown = _shown_places(places)
         name = problem.network.layers[index].activation.name
         yield ReportWarning(
             "kink",
-            f"layer {index} is at the kink of {name}, as far as the precision can tell: {shown}{more}; "
+            f"layer {index} is at the kink of {name}, as far as the precision can tell: {shown}; "
             "any slopes between both sides are right there, if they give all entries together",
             layer=index,
             units=units,
+        )
+    places = np.argwhere(of_loss | rounding_allowance.loss_kinks)
+    if places.size:
+        yield ReportWarning(
+            "kink",
+            f"the loss is at a kink of {problem.risk.loss.name}, as far as the precision can tell: "
+            f"{_shown_places(places)}; any slopes between both sides are right there, if they give all "
+            "entries together",
+            layer=len(problem.network.layers) - 1,
+            units=tuple(sorted({int(unit) for _, unit in places})),
         )
     for penalty in problem.risk.penalties:
         if penalty.norm == "l1":
@@ -205,6 +213,11 @@ def _kinks(problem: Problem, rounding_allowance: Rounding) -> Iterator[ReportWar
                     "the l1 penalty: any slopes between both sides are right there",
                     layer=zeros[0],
                 )
+
+
+def _shown_places(places: Array) -> str:
+    shown = ", ".join(f"unit {unit} in example {example}" for example, unit in places[:_KINKS_NAMED])
+    return shown + (f" and {len(places) - _KINKS_NAMED} more" if len(places) > _KINKS_NAMED else "")
 
 
 def _counted(counts: Mapping[str, int]) -> str:

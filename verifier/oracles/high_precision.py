@@ -86,7 +86,7 @@ class _Recursion:
             z.append(activation)
 
         estimates: dict[str, Estimate] = {}
-        at_kink = False
+        at_kink = self._loss_at_kink(z[-1])
         delta = np.empty(0)
         for index in reversed(range(len(problem.parameters))):
             if index == len(problem.parameters) - 1:
@@ -159,6 +159,14 @@ class _Recursion:
     def _at_kink(self, index: int, a: Array) -> bool:
         kinks = self._problem.network.layers[index].activation.kinks
         return any(bool(x == kink.at) for kink in kinks for x in a.ravel())
+
+    def _loss_at_kink(self, outputs: Array) -> bool:
+        terms, _ = terms_of_last_layer(self._problem)
+        if terms.kink_distance is None:
+            return False
+        zero = self._flint.arb(0)
+        distances = terms.kink_distance(outputs, self._problem.batch.targets).ravel()
+        return any(bool(self._flint.arb(distance).overlaps(zero)) for distance in distances)
 
     def _penalties(self, w: Array, *, of_bias: bool) -> Any:
         total = self._arb(np.zeros(w.shape))

@@ -16,10 +16,10 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
 
     Products are recomputed with sharper ones where the first enclosure is vague.
     Error: a bound, as long as elementary functions err by at most 4 units in the last place. At a unit that
-    float64 cannot distinguish from a kink, and at a weight at the kink of an l1 penalty,
-    `subgradient_radius` encloses the Clarke subdifferential.
+    float64 cannot distinguish from a kink, at a kink of the loss, and at a weight at the kink of an l1
+    penalty, `subgradient_radius` encloses the Clarke subdifferential.
     """
-    enclose = partial(enclosed, problem, float64_rounding.kinks, None)
+    enclose = partial(enclosed, problem, float64_rounding.kinks, None, loss_kinks=float64_rounding.loss_kinks)
     return Answer(refined(enclose, lambda: float64_rounding.scale), Uncertainty.BOUND)
 
 

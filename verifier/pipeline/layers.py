@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.network import named
-from reference_impl.problem import Problem
+from reference_impl.problem import Problem, terms_of_last_layer
 from verifier.diagnosis.search import diagnose
 from verifier.documents.graph import read_graph
 from verifier.documents.lowering import graph_document, nodes_at_kinks
@@ -164,7 +164,8 @@ def _judge_layers(
         at_kinks: tuple[ReportWarning, ...] = ()
         if any(row.subgradient.any() for row in comparisons.values()):
             graph = read_graph(graph_document(submission)).problem
-            joint = judge_jointly(graph, nodes_at_kinks(submission, rounding_allowance.kinks), comparisons)
+            kinks = nodes_at_kinks(submission, rounding_allowance.kinks, rounding_allowance.loss_kinks)
+            joint = judge_jointly(graph, kinks, comparisons)
             comparisons, at_kinks = dict(joint.comparisons), tuple(subgradient_warnings(joint.outcome))
         shapes = {
             name: to_submitted_layout(name, array, submission.convention).shape
@@ -218,7 +219,13 @@ def _with_kinks_of(
     if not _widened(submission):
         return reference
     return with_wider_kinks(
-        enclosed(submission.problem, rounding_allowance.kinks, submission.precision), reference
+        enclosed(
+            submission.problem,
+            rounding_allowance.kinks,
+            submission.precision,
+            loss_kinks=rounding_allowance.loss_kinks,
+        ),
+        reference,
     )
 
 
@@ -228,7 +235,9 @@ def _widened(submission: Submission) -> bool:
     if submission.precision.name == "float64":
         return False
     norms = {penalty.norm for penalty in problem.risk.penalties}
-    return "l1" in norms or any(layer.activation.kinks for layer in problem.network.layers)
+    terms, _ = terms_of_last_layer(problem)
+    layers = problem.network.layers
+    return "l1" in norms or terms.kink_distance is not None or any(row.activation.kinks for row in layers)
 
 
 def _of_loss(loss: LossReport) -> Iterator[ReportWarning]:

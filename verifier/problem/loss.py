@@ -1,10 +1,14 @@
 """Read the document's `loss` as a risk, with all its fields for the report."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from reference_impl.losses import LOSSES, Penalty, Risk
+import numpy as np
+
+from reference_impl.array import Array
+from reference_impl.losses import LOSSES, Penalty, Risk, huber
 from verifier.problem.errors import ErrorCollector, Path, check_fields, describe, read_choice, read_number
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -26,6 +30,15 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "batch": "sum",
             "outputs": "sum",
         },
+        "torch.l1": {"name": "mae", "batch": "mean", "outputs": "mean"},
+        "torch.huber": {"name": "huber", "batch": "mean", "outputs": "mean"},
+        "torch.multi_margin": {"name": "hinge", "batch": "mean", "outputs": "mean"},
+        "torch.kl_div": {"name": "kl_divergence", "on": "log_probabilities", "outputs": "mean"},
+        "torch.nll": {"name": "nll", "batch": "mean"},
+        "cs231n.svm": {"name": "hinge", "batch": "mean", "outputs": "sum"},
+        "keras.mae": {"name": "mae", "batch": "mean", "outputs": "mean"},
+        "keras.huber": {"name": "huber", "batch": "mean", "outputs": "mean"},
+        "keras.kl_divergence": {"name": "kl_divergence", "on": "probabilities", "batch": "mean"},
         "keras.mse": {"name": "mse", "factor": 1.0, "batch": "mean", "outputs": "mean"},
         "sklearn.mlp_classifier": {
             "name": "cross_entropy",
@@ -62,10 +75,32 @@ ALIASES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "crossentropyloss": {"preset": "torch.cross_entropy"},
         "torch.bcewithlogitsloss": {"preset": "torch.bce_with_logits"},
         "bcewithlogitsloss": {"preset": "torch.bce_with_logits"},
+        "l1": {"name": "mae"},
+        "meanabsoluteerror": {"name": "mae"},
+        "smoothl1": {"name": "huber"},
+        "svm": {"name": "hinge"},
+        "multiclasshinge": {"name": "hinge"},
+        "kldivergence": {"name": "kl_divergence"},
+        "kldiv": {"name": "kl_divergence"},
+        "negativeloglikelihood": {"name": "nll"},
+        **{
+            f"{prefix}{name}": {"preset": preset}
+            for prefix in ("", "torch.")
+            for name, preset in {
+                "l1loss": "torch.l1",
+                "huberloss": "torch.huber",
+                "smoothl1loss": "torch.huber",
+                "multimarginloss": "torch.multi_margin",
+                "kldivloss": "torch.kl_div",
+                "nllloss": "torch.nll",
+            }.items()
+        },
     }
 )
 REDUCTIONS = ("mean", "sum")
-_FIELDS = ("name", "factor", "batch", "outputs", "on", "l2", "l1", "preset")
+LABEL_FIELDS = ("class_weights", "label_smoothing", "ignore_index")
+WITH_LABELS = ("cross_entropy", "nll")
+_FIELDS = ("name", "factor", "batch", "outputs", "on", "l2", "l1", "preset", "delta", *LABEL_FIELDS)
 _PENALTY_FIELDS = ("strength", "factor", "batch", "biases")
 _PENALTY_FACTORS = {"l2": 0.5, "l1": 1.0}
 
@@ -98,6 +133,15 @@ def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, 
         return None
     loss = LOSSES[name]
     errors_before = len(errors.records)
+    if "delta" in document and name != "huber":
+        errors.add((*path, "delta"), f"no such field: {name} has no delta", "one", "leave it out")
+    elif "delta" in document:
+        delta = read_number(document["delta"], (*path, "delta"), errors)
+        if delta is not None and delta <= 0:
+            errors.add((*path, "delta"), "a number above 0", describe(document["delta"]))
+        elif delta is not None:
+            loss = huber(delta)
+    labels = _read_labels(document, name, path, errors)
     factor = read_number(document.get("factor", loss.default_factor), (*path, "factor"), errors)
     if factor == 0:
         remedy = "a factor of 0 makes every gradient zero, so that any code passes"
@@ -131,12 +175,70 @@ def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, 
         return None
     valid_penalties = tuple(penalty for penalty in penalties if penalty is not None)
     risk = Risk(loss, factor, batch, outputs, on, valid_penalties)
-    return risk, loss_fields(risk)
+    return risk, loss_fields(risk) | labels
+
+
+def _read_labels(document: dict[str, Any], name: str, path: Path, errors: ErrorCollector) -> dict[str, Any]:
+    """Return the fields that weigh classes, smooth labels or ignore examples, as far as they are valid."""
+    labels: dict[str, Any] = {}
+    for field in LABEL_FIELDS:
+        if document.get(field) is None:
+            continue
+        if name not in WITH_LABELS:
+            rule = f"no such field: {name} has no {field}; {' and '.join(WITH_LABELS)} have it"
+            errors.add((*path, field), rule, "one", "leave it out")
+        else:
+            labels[field] = document[field]
+    weights = labels.get("class_weights")
+    if weights is not None:
+        weights = weights.tolist() if isinstance(weights, np.ndarray) else weights
+        if not isinstance(weights, list | tuple) or not weights:
+            errors.add((*path, "class_weights"), "a list with a number for each class", describe(weights))
+        else:
+            numbers = [
+                read_number(weight, (*path, "class_weights", place), errors, at_least=0.0)
+                for place, weight in enumerate(weights)
+            ]
+            labels["class_weights"] = numbers
+            if not any(numbers):
+                remedy = "zeros alone make every gradient zero, so that any code passes"
+                errors.add((*path, "class_weights"), "a weight above 0", "zeros alone", remedy)
+    if "label_smoothing" in labels:
+        share = read_number(labels["label_smoothing"], (*path, "label_smoothing"), errors, at_least=0.0)
+        if share is not None and share >= 1:
+            errors.add((*path, "label_smoothing"), "a number from 0 to below 1", describe(share))
+    index = labels.get("ignore_index")
+    if index is not None and (isinstance(index, bool) or not isinstance(index, int | np.integer)):
+        errors.add((*path, "ignore_index"), "a whole number, such as -100", describe(index))
+    return labels
+
+
+def weigh_classes(
+    risk: Risk, labels: Mapping[str, Any], rows: Array, counted: Array, of_classes: bool
+) -> tuple[Risk, Array]:
+    """Return the risk and the target rows that class weights, smoothed labels and ignored examples make.
+
+    rows: the targets, (N, classes). counted: (N,), False for ignored examples.
+    of_classes: True if the document has class indices. Then the mean is over Σ of the weights of the right
+    classes, as in PyTorch's CrossEntropyLoss; that of rows of probabilities is over N.
+    """
+    if not any(field in labels for field in LABEL_FIELDS):
+        return risk, rows
+    examples, classes = rows.shape
+    weights = np.asarray(labels.get("class_weights") or np.ones(classes), dtype=np.float64)
+    share = float(labels.get("label_smoothing") or 0.0)
+    smoothed = rows * (1.0 - share) + share / classes if share else rows
+    weighted = np.where(counted[:, None], smoothed * weights, 0.0)
+    divisor = float((rows @ weights)[counted].sum()) if of_classes else float(examples)
+    if risk.batch == "mean" and divisor not in (0.0, float(examples)):
+        risk = replace(risk, factor=risk.factor / divisor, batch="sum")
+    return replace(risk, weighted_classes=True), weighted
 
 
 def loss_fields(risk: Risk) -> dict[str, Any]:
     """Return all fields of the document's `loss`, defaults included."""
     fields: dict[str, Any] = {"name": risk.loss.name, "factor": risk.factor, "batch": risk.batch}
+    fields |= risk.loss.on[risk.on].options
     if risk.loss.reduces_outputs:
         fields["outputs"] = risk.outputs
     if len(risk.loss.on) > 1:

@@ -126,7 +126,10 @@ def batches(
     if risk.loss.class_targets:
         classes = draw(st.lists(st.integers(0, outputs - 1), min_size=examples, max_size=examples))
         return Batch(inputs, np.eye(outputs)[classes])
-    elements = st.sampled_from((0.0, 1.0)) if risk.loss.name == "binary_cross_entropy" else None
+    elements = {
+        "binary_cross_entropy": st.sampled_from((0.0, 1.0)),
+        "kl_divergence": st.sampled_from((0.0, 0.25, 0.5, 1.0)),
+    }.get(risk.loss.name)
     return Batch(inputs, draw(arrays((examples, outputs), elements)))
 
 

@@ -115,7 +115,7 @@ def test_a_kink_is_reached_where_the_enclosed_preactivation_holds_it():
         Batch(np.array([[1.0, 1.0], [2.0, 1.0]]), problem.batch.targets),
         problem.risk,
     )
-    hidden, last = enclosed_kinks(problem)
+    (hidden, last), _ = enclosed_kinks(problem)
     # 0.1 + 0.2 − 0.3 is no zero, but float64 cannot tell it from one; 1 + 1 − 2 is one
     assert hidden.tolist() == [[True, True, False], [False, False, False]]
     assert not last.any()

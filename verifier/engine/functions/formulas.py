@@ -161,7 +161,7 @@ def _log_complement(field: Field, p: Array) -> Array:
 
 
 Logarithm = Callable[[Field, Array], Array]
-LossFormula = Callable[[Field, Array, Array], Array]
+LossFormula = Callable[..., Array]
 
 
 def _weighted(weights: Array, logarithm: Logarithm, field: Field, x: Array) -> Array:
@@ -178,6 +178,28 @@ def _binary_cross_entropy(log: Logarithm, log_complement: Logarithm) -> LossForm
     return lambda field, x, y: _weighted(-y, log, field, x) + _weighted(y - 1, log_complement, field, x)
 
 
+def _unchanged(field: Field, logarithm: Array) -> Array:
+    return logarithm
+
+
+def _kl_divergence(log: Logarithm) -> LossFormula:
+    def formula(field: Field, x: Array, y: Array) -> Array:
+        positive = 0 * x + np.where(y == 0, 1.0, y)
+        return np.asarray(y * field.log(positive) + _weighted(-y, log, field, x))
+
+    return formula
+
+
+def _huber(field: Field, f: Array, y: Array, delta: float) -> Array:
+    distance = magnitude(field, f - y)
+    return field.where_positive(distance - delta, delta * (distance - delta / 2), distance * distance / 2)
+
+
+def _hinge(field: Field, f: Array, y: Array) -> Array:
+    margins = 1 + f - (y * f).sum(axis=-1, keepdims=True)
+    return np.asarray((1 - y) * field.where_positive(margins, margins, 0 * margins))
+
+
 LOSS_FORMULAS: Mapping[str, LossFormula] = MappingProxyType(
     {
         "squared_error": lambda field, f, y: (f - y) * (f - y),
@@ -186,6 +208,13 @@ LOSS_FORMULAS: Mapping[str, LossFormula] = MappingProxyType(
         "cross_entropy_on_sigmoid_logits": _cross_entropy(_log_sigmoid),
         "binary_cross_entropy_on_logits": _binary_cross_entropy(_log_sigmoid, _log_sigmoid_complement),
         "binary_cross_entropy_on_probabilities": _binary_cross_entropy(_log, _log_complement),
+        "absolute_error": lambda field, f, y: magnitude(field, f - y),
+        "huber": _huber,
+        "multiclass_hinge": _hinge,
+        "cross_entropy_on_log_probabilities": _cross_entropy(_unchanged),
+        "kl_divergence_on_logits": _kl_divergence(log_softmax_formula),
+        "kl_divergence_on_probabilities": _kl_divergence(_log),
+        "kl_divergence_on_log_probabilities": _kl_divergence(_unchanged),
     }
 )
 """(field, outputs f, targets y) -> terms, by the name of the loss's terms."""
@@ -193,4 +222,4 @@ LOSS_FORMULAS: Mapping[str, LossFormula] = MappingProxyType(
 
 def loss_formula(terms: Terms, field: Field, f: Array, y: Array) -> Array:
     """Return the terms of a loss over a field, of the shape of f and y."""
-    return LOSS_FORMULAS[terms.name](field, f, y)
+    return LOSS_FORMULAS[terms.name](field, f, y, **terms.options)

@@ -5,7 +5,7 @@ of its terms to `LOSS_PROPERTIES`, and its enclosure to `LOSS_GRADIENTS` in `int
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -96,6 +96,33 @@ def _binary_cross_entropy_variance(
     return gradient_variance
 
 
+def _kl_value_roundoff(size: Callable[[Array], Array]) -> Callable[[Array, Array, Array], Array]:
+    """Return the rounding of y (log y − log p): that of both logarithms, which may cancel."""
+    of_cross_entropy = _entropy_value_roundoff(size)
+
+    def value_roundoff(x: Array, y: Array, terms: Array) -> Array:
+        entropy = np.abs(y * np.log(np.where(y == 0, 1.0, y)))
+        return of_cross_entropy(x, y, np.abs(terms) + entropy) + 2.0 * entropy
+
+    return value_roundoff
+
+
+def _linear(sizes: Callable[[Array, Array], Array]) -> LossProperties:
+    """Return the properties of terms that are linear between their kinks, with exact slopes.
+
+    sizes: (f, y) -> the sizes of what is added up in the terms.
+    """
+    return LossProperties(
+        gradient_variance=lambda f, y, variance: np.zeros_like(f),
+        value_roundoff=lambda f, y, terms: 2.0 * sizes(f, y),
+        gradient_roundoff=lambda f, y: np.zeros_like(f),
+    )
+
+
+def _hinge_sizes(f: Array, y: Array) -> Array:
+    return np.asarray((1.0 - y) * (1.0 + np.abs(f) + np.abs(y * f).sum(axis=-1, keepdims=True)))
+
+
 _CROSS_ENTROPY, _BINARY = LOSSES["cross_entropy"], LOSSES["binary_cross_entropy"]
 
 LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
@@ -133,6 +160,29 @@ LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
             gradient_variance=_binary_cross_entropy_variance(_log_variance, _log_complement_variance),
             value_roundoff=_entropy_value_roundoff(np.abs),
             gradient_roundoff=_gradient_roundoff_on_probabilities,
+        ),
+        "absolute_error": _linear(lambda f, y: np.abs(f) + np.abs(y)),
+        "huber": LossProperties(
+            gradient_variance=lambda f, y, variance: variance,
+            value_roundoff=lambda f, y, terms: 4.0 * terms + np.abs(f - y),
+            gradient_roundoff=lambda f, y: 2.0 * np.abs(f - y),
+        ),
+        "multiclass_hinge": _linear(_hinge_sizes),
+        "cross_entropy_on_log_probabilities": _linear(lambda f, y: np.abs(y * f)),
+        "kl_divergence_on_logits": LossProperties(
+            gradient_variance=_cross_entropy_variance(log_softmax_vjp_variance),
+            value_roundoff=_kl_value_roundoff(_largest_of_row),
+            gradient_roundoff=_gradient_roundoff_on_logits(
+                _CROSS_ENTROPY.on["logits"], log_softmax_magnification
+            ),
+        ),
+        "kl_divergence_on_probabilities": LossProperties(
+            gradient_variance=_cross_entropy_variance(_log_variance),
+            value_roundoff=_kl_value_roundoff(_largest_of_row),
+            gradient_roundoff=_gradient_roundoff_on_probabilities,
+        ),
+        "kl_divergence_on_log_probabilities": replace(
+            _linear(lambda f, y: np.abs(y * f)), value_roundoff=_kl_value_roundoff(_largest_of_row)
         ),
     }
 )

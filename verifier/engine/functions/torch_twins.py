@@ -48,7 +48,7 @@ FUNCTIONS_IN_TORCH: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 """(torch, tensor, **options) -> tensor, by the name of the activation or elementary function."""
 
-LOSSES_IN_TORCH: Mapping[str, Callable[[Any, Any, Any], Any]] = MappingProxyType(
+LOSSES_IN_TORCH: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "squared_error": lambda torch, f, y: torch.nn.functional.mse_loss(f, y, reduction="none"),
         "cross_entropy_on_logits": lambda torch, f, y: torch.nn.functional.cross_entropy(
@@ -62,6 +62,21 @@ LOSSES_IN_TORCH: Mapping[str, Callable[[Any, Any, Any], Any]] = MappingProxyType
         "binary_cross_entropy_on_probabilities": lambda torch, f, y: (
             -torch.xlogy(y, f) - torch.special.xlog1py(1 - y, -f)
         ),
+        "absolute_error": lambda torch, f, y: torch.nn.functional.l1_loss(f, y, reduction="none"),
+        "huber": lambda torch, f, y, delta: torch.nn.functional.huber_loss(
+            f, y, reduction="none", delta=delta
+        ),
+        "multiclass_hinge": lambda torch, f, y: (
+            (1 - y) * torch.relu(1 + f - (y * f).sum(dim=-1, keepdim=True))
+        ),
+        "cross_entropy_on_log_probabilities": lambda torch, f, y: -y * f,
+        "kl_divergence_on_logits": lambda torch, f, y: torch.nn.functional.kl_div(
+            torch.log_softmax(f, dim=-1), y, reduction="none"
+        ),
+        "kl_divergence_on_probabilities": lambda torch, f, y: torch.xlogy(y, y) - torch.xlogy(y, f),
+        "kl_divergence_on_log_probabilities": lambda torch, f, y: torch.nn.functional.kl_div(
+            f, y, reduction="none"
+        ),
     }
 )
 """(torch, outputs, targets) -> tensor, by the name of the loss's terms."""
@@ -74,4 +89,4 @@ def function_in_torch(function: Activation, torch: Any, a: Any) -> Any:
 
 def loss_in_torch(terms: Terms, torch: Any, f: Any, y: Any) -> Any:
     """Return the terms of a loss, (N, outputs), or their sums by row, (N,), if PyTorch has no other form."""
-    return LOSSES_IN_TORCH[terms.name](torch, f, y)
+    return LOSSES_IN_TORCH[terms.name](torch, f, y, **terms.options)

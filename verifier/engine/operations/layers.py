@@ -82,7 +82,11 @@ def _vjp_risk(
 ) -> tuple[Any, ...]:
     # nothing comes after the risk, so `upstream` is 1
     scale = node.options["output_scale"] * node.options["example_scale"]
-    return (A.scaled_loss_slopes(node.options["terms"], operands[0], node.data[1], scale),)
+    return (A.scaled_loss_slopes(node.options["terms"], operands[0], node.data[1], scale, kinks),)
+
+
+def _kinks_of_risk(node: Node, values: Sequence[Array], half_widths: Sequence[Array]) -> Array | None:
+    return node.options["terms"].at_kink(values[0], node.data[1], half_widths[0])  # type: ignore[no-any-return]
 
 
 RISK = _operation(
@@ -92,3 +96,5 @@ RISK = _operation(
     _risk,
     _vjp_risk,
 )
+KINKED_RISK = replace(RISK, kinks=_kinks_of_risk)
+"""The same for losses with kinks."""

@@ -14,7 +14,8 @@ from verifier.diagnosis.catalogue.rules.derivatives import FORMS_AT_OUTPUT, wron
 from verifier.diagnosis.catalogue.rules.example_weights import weights_for
 from verifier.diagnosis.catalogue.rules.hidden_delta import apply_mask, upstream_of
 
-_OF_LOGITS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+_OF_LOGITS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "kl_divergence": "softmax"}
+_OF_SOFTMAX = ("cross_entropy", "kl_divergence")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +109,7 @@ def softmax_twice(place: LayerContext) -> Iterator[Replacement]:
     for last in _softmax(place):
         twice = last.g.forward(last.f)
         yield from _with_probabilities(place, last, twice)
-        if place.problem.risk.loss.name == "cross_entropy":
+        if place.problem.risk.loss.name in _OF_SOFTMAX:
             of_inner = twice * last.y.sum(axis=-1, keepdims=True) - last.y
             yield Replacement(_to_preactivation(place, last, last.g.vjp(last.a, of_inner * last.scale)))
 
@@ -128,8 +129,10 @@ def hidden_softmax_diagonal(place: LayerContext) -> Iterator[Replacement]:
 
 def target_ignored(place: LayerContext) -> Iterator[Replacement]:
     last = _last(place)
-    entropies = place.problem.risk.loss.name in _OF_LOGITS
-    of_f = last.f * last.scale if entropies else last.f * last.scale * 2.0
+    risk = place.problem.risk
+    entropies = risk.loss.name in _OF_LOGITS
+    zeros = np.zeros(last.y.shape)
+    of_f = last.f * last.scale if entropies else risk.loss.on[risk.on].gradient(last.f, zeros) * last.scale
     if entropies:
         yield Replacement(_to_preactivation(place, last, of_f))
         return
@@ -144,16 +147,24 @@ def right_gradient_of_another_loss(place: LayerContext) -> Iterator[Replacement]
     reductions = risk.example_scale(batch.size) / (outputs.shape[-1] if risk.outputs == "mean" else 1)
     for name, loss in LOSSES.items():
         for on, terms in loss.on.items():
-            if (name, on) == (risk.loss.name, risk.on):
-                continue
+            if (name, on) == (risk.loss.name, risk.on) or name in ("kl_divergence", "nll"):
+                continue  # the gradients of those two are the cross entropy's
+            if name == "mae" or (name == "hinge" and not _is_one_hot(batch.targets)):
+                continue  # the absolute error has a row of its own below
             if on == "probabilities" and not bool(((outputs > 0) & (outputs < 1)).all()):
                 continue
             upstream = terms.gradient(outputs, batch.targets) * (loss.default_factor * reductions)
             delta = place.row.activation.vjp(place.a, apply_mask(place, upstream))
             yield Replacement(delta, {"alternative": name if on == "values" else f"{name} on {on}"})
+    if risk.loss.name == "mae":
+        return
     absolute = np.sign(outputs - batch.targets) * reductions
     delta = place.row.activation.vjp(place.a, apply_mask(place, absolute))
     yield Replacement(delta, {"alternative": "mean absolute error"})
+
+
+def _is_one_hot(targets: Array) -> bool:
+    return bool(((targets == 0) | (targets == 1)).all() and (targets.sum(axis=-1) == 1).all())
 
 
 def _softmax(place: LayerContext) -> Iterator[_Last]:
@@ -164,7 +175,7 @@ def _softmax(place: LayerContext) -> Iterator[_Last]:
 
 def _with_probabilities(place: LayerContext, last: _Last, p: Array) -> Iterator[Replacement]:
     """Yield δ_L with p in place of the softmax."""
-    if place.problem.risk.loss.name == "cross_entropy":
+    if place.problem.risk.loss.name in _OF_SOFTMAX:
         of_a = (p * last.y.sum(axis=-1, keepdims=True) - last.y) * last.scale
     else:
         upstream = place.problem.risk.loss.on[place.problem.risk.on].gradient(p, last.y) * last.scale
@@ -232,5 +243,5 @@ def hidden_derivative_at_output(place: LayerContext) -> Iterator[Replacement]:
 
 def target_sum_ignored(place: LayerContext) -> Iterator[Replacement]:
     for last in _softmax(place):
-        if place.problem.risk.loss.name == "cross_entropy":
+        if place.problem.risk.loss.name in _OF_SOFTMAX:
             yield Replacement(_to_preactivation(place, last, (last.f - last.y) * last.scale))
